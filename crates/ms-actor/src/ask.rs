@@ -1,0 +1,135 @@
+//! Asking: a message, a deadline, an answer or the reason why there is none.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+use std::time::Duration;
+
+use actix::Message;
+use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::cell::{AnyCell, Fate};
+use crate::current::{self, Waiting};
+use crate::error::{AskError, SendError};
+use crate::hosted::{Accepts, Cell, Hosted};
+use crate::refs::{refused, waits};
+
+pin_project! {
+    /// A question on its way; see [`crate::Ref::ask`].
+    #[must_use = "an ask is sent only when it is awaited"]
+    pub struct Ask<A: Hosted, M: Message> {
+        cell: Arc<Cell<A>>,
+        within: Duration,
+        deadline: Option<Instant>,
+        stage: Stage<M>,
+        edge: Option<Waiting>,
+        // Made only when the answer does not come at once.
+        #[pin]
+        sleep: Option<Sleep>,
+    }
+}
+
+enum Stage<M: Message> {
+    Unsent(M),
+    Sent { answer: oneshot::Receiver<M::Result>, exits: u32 },
+    Done,
+}
+
+impl<A: Hosted, M: Message> Ask<A, M> {
+    pub(crate) fn new(cell: Arc<Cell<A>>, message: M, within: Duration) -> Self {
+        Self { cell, within, deadline: None, stage: Stage::Unsent(message), edge: None, sleep: None }
+    }
+
+    /// Waits at most this long, room in the mailbox included.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.within = limit;
+        self
+    }
+}
+
+impl<A, M> Future for Ask<A, M>
+where
+    A: Hosted,
+    M: Message,
+    A::Context: Accepts<A, M>,
+{
+    type Output = Result<M::Result, AskError<M>>;
+
+    /// # Panics
+    /// When polled again after it was done.
+    #[allow(clippy::panic, reason = "polling a finished future is the caller's bug, as everywhere")]
+    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let outcome = loop {
+            match std::mem::replace(this.stage, Stage::Done) {
+                Stage::Unsent(message) => {
+                    let deadline = *this.deadline.get_or_insert_with(|| Instant::now() + *this.within);
+                    if this.edge.is_none() && current::is_blocking() {
+                        let target = Arc::clone(this.cell) as Arc<dyn AnyCell>;
+                        match current::wait_for(&target) {
+                            Ok(edge) => *this.edge = edge,
+                            Err(cycle) => break Err(AskError::Deadlock { message, cycle }),
+                        }
+                    }
+                    match <A::Context as Accepts<A, M>>::offer_ask(this.cell, message, Some(deadline)) {
+                        Ok((answer, exits)) => *this.stage = Stage::Sent { answer, exits },
+                        Err((message, refusal)) if !waits(this.cell, &refusal) => {
+                            break Err(AskError::NotSent(refused(this.cell, message, refusal)));
+                        }
+                        Err((message, _)) => {
+                            if !this.cell.wait_for_room(task.waker()) {
+                                *this.stage = Stage::Unsent(message);
+                                continue;
+                            }
+                            if expired(this.sleep.as_mut(), deadline, task) {
+                                let path = this.cell.core.path.clone();
+                                let within = *this.within;
+                                break Err(AskError::NotSent(SendError::TimedOut { message, path, within }));
+                            }
+                            *this.stage = Stage::Unsent(message);
+                            return Poll::Pending;
+                        }
+                    }
+                }
+                Stage::Sent { mut answer, exits } => {
+                    let path = || this.cell.core.path.clone();
+                    match Pin::new(&mut answer).poll(task) {
+                        Poll::Ready(Ok(answer)) => break Ok(answer),
+                        Poll::Ready(Err(_)) => match this.cell.fate(exits, task.waker()) {
+                            Fate::Exited(reason) => break Err(AskError::Exited { path: path(), reason }),
+                            Fate::NoReply => break Err(AskError::NoReply { path: path() }),
+                            Fate::NotYet => {}
+                        },
+                        Poll::Pending => {}
+                    }
+                    let deadline = this.deadline.unwrap_or_else(Instant::now);
+                    if expired(this.sleep.as_mut(), deadline, task) {
+                        break Err(AskError::TimedOut { path: path(), within: *this.within });
+                    }
+                    *this.stage = Stage::Sent { answer, exits };
+                    return Poll::Pending;
+                }
+                Stage::Done => panic!("Ask polled after it was done"),
+            }
+        };
+        *this.edge = None;
+        Poll::Ready(outcome)
+    }
+}
+
+fn expired(mut sleep: Pin<&mut Option<Sleep>>, deadline: Instant, task: &mut Task<'_>) -> bool {
+    if sleep.is_none() {
+        sleep.set(Some(sleep_until(deadline)));
+    }
+    sleep.as_pin_mut().is_some_and(|sleep| sleep.poll(task).is_ready())
+}
+
+impl<A: Hosted, M: Message> fmt::Debug for Ask<A, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ask({})", self.cell.core.path)
+    }
+}

@@ -1,0 +1,429 @@
+//! The cell: what stays of an actor while its incarnations come and go.
+//!
+//! References point at a cell, and so do the registry, the tree and every
+//! monitor. A cell owns the mailbox, the control queue and the record of the
+//! present life; the incarnation that serves it is a task on some arbiter, known
+//! by its number. Whoever ends an incarnation, be it the run loop itself, a kill
+//! from outside or the watchdog, must win the number in [`begin_end`]; late
+//! words of an incarnation that lost are dropped.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+
+use futures_util::task::AtomicWaker;
+use ms_core::view::{ActorStatus, Lifecycle, MailboxView, Mark, Tier};
+use ms_core::{ActorPath, ChildType, ExitReason, Incarnation, Tick};
+
+use crate::arbiter::ArbiterSlot;
+use crate::control::Control;
+use crate::host::{ChildEvent, ChildNews, EndFacts, Parent};
+use crate::mailbox::{MailboxSpec, lock};
+use crate::monitor::Watcher;
+use crate::node::Node;
+
+/// The part of a cell that does not depend on the actor's type.
+pub(crate) struct Core {
+    pub(crate) uid: u64,
+    pub(crate) node: Node,
+    pub(crate) path: ActorPath,
+    pub(crate) actor_type: &'static str,
+    pub(crate) tier: Tier,
+    pub(crate) kind: ChildType,
+    pub(crate) mailbox: MailboxSpec,
+    pub(crate) waker: AtomicWaker,
+    /// Control is waiting: looked at between any two messages.
+    pub(crate) flag: AtomicBool,
+    pub(crate) suspended: AtomicBool,
+    pub(crate) traced: AtomicBool,
+    lifecycle: AtomicU8,
+    /// References that keep the actor alive.
+    pub(crate) handles: AtomicUsize,
+    pub(crate) arbiter: AtomicU32,
+    control: Mutex<VecDeque<Control>>,
+    life: Mutex<Life>,
+}
+
+/// The present life, and what is told of its end.
+#[derive(Default)]
+pub(crate) struct Life {
+    /// The live incarnation; zero when there is none.
+    pub(crate) live: Incarnation,
+    /// The number given last.
+    pub(crate) last: Incarnation,
+    pub(crate) started: Tick,
+    pub(crate) restarts: u64,
+    pub(crate) last_exit: Option<ExitReason>,
+    pub(crate) parent: Option<Parent>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few actors have.
+#[derive(Default)]
+struct Rare {
+    watchers: Vec<Watcher>,
+    links: Vec<Arc<dyn AnyCell>>,
+    /// Whom the actor waits for while it serves nothing else: an edge each of the wait-for graph.
+    waiting_on: Vec<Arc<dyn AnyCell>>,
+}
+
+/// No arbiter.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
+impl Core {
+    #[allow(clippy::too_many_arguments, reason = "the one place a cell's facts come together")]
+    pub(crate) fn new(
+        node: Node,
+        path: ActorPath,
+        actor_type: &'static str,
+        tier: Tier,
+        kind: ChildType,
+        mailbox: MailboxSpec,
+        parent: Option<Parent>,
+    ) -> Self {
+        Self {
+            uid: node.next_uid(),
+            node,
+            path,
+            actor_type,
+            tier,
+            kind,
+            mailbox,
+            waker: AtomicWaker::new(),
+            flag: AtomicBool::new(false),
+            suspended: AtomicBool::new(false),
+            traced: AtomicBool::new(false),
+            lifecycle: AtomicU8::new(lifecycle_code(Lifecycle::Stopped)),
+            handles: AtomicUsize::new(0),
+            arbiter: AtomicU32::new(NOWHERE),
+            control: Mutex::new(VecDeque::new()),
+            life: Mutex::new(Life { parent, ..Life::default() }),
+        }
+    }
+
+    pub(crate) fn life<R>(&self, with: impl FnOnce(&mut Life) -> R) -> R {
+        with(&mut lock(&self.life))
+    }
+
+    pub(crate) fn live(&self) -> Incarnation {
+        self.life(|life| life.live)
+    }
+
+    pub(crate) fn last_exit(&self) -> ExitReason {
+        self.life(|life| life.last_exit.clone()).unwrap_or(ExitReason::NoProc)
+    }
+
+    pub(crate) fn lifecycle(&self) -> Lifecycle {
+        lifecycle_of(self.lifecycle.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_lifecycle(&self, state: Lifecycle) {
+        self.lifecycle.store(lifecycle_code(state), Ordering::Release);
+    }
+
+    /// Puts a control message before everything else and wakes the run loop.
+    pub(crate) fn control(&self, message: Control) {
+        lock(&self.control).push_back(message);
+        self.flag.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    pub(crate) fn take_control(&self) -> VecDeque<Control> {
+        self.flag.store(false, Ordering::Release);
+        std::mem::take(&mut lock(&self.control))
+    }
+
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Claims the next incarnation number.
+    pub(crate) fn begin_life(&self, arbiter: u32) -> Incarnation {
+        let now = self.node.now();
+        let incarnation = self.life(|life| {
+            life.last = life.last.next();
+            life.live = life.last;
+            life.started = now;
+            life.last
+        });
+        // Control meant for an earlier life does not reach this one.
+        drop(self.take_control());
+        self.suspended.store(false, Ordering::Release);
+        self.arbiter.store(arbiter, Ordering::Release);
+        self.set_lifecycle(Lifecycle::Starting);
+        incarnation
+    }
+
+    /// Tells the supervisor something about `incarnation`.
+    pub(crate) fn tell_parent(&self, incarnation: Incarnation, news: ChildNews) {
+        if let Some(parent) = self.life(|life| life.parent.clone()) {
+            parent.sink.child_event(ChildEvent { key: parent.key, incarnation, news });
+        }
+    }
+
+    /// Watches the live incarnation; with none, the reason of the last end comes back.
+    pub(crate) fn watch(&self, watcher: Watcher) -> Result<(), (Watcher, ExitReason)> {
+        self.life(|life| {
+            if life.live == Incarnation::NONE {
+                Err((watcher, ExitReason::NoProc))
+            } else {
+                life.rare.get_or_insert_default().watchers.push(watcher);
+                Ok(())
+            }
+        })
+    }
+
+    pub(crate) fn unwatch(&self, id: u64) {
+        self.life(|life| {
+            if let Some(rare) = &mut life.rare {
+                rare.watchers.retain(|watcher| watcher.id() != id);
+            }
+        });
+    }
+
+    pub(crate) fn add_link(&self, other: Arc<dyn AnyCell>) -> bool {
+        self.life(|life| {
+            if life.live == Incarnation::NONE {
+                return false;
+            }
+            let links = &mut life.rare.get_or_insert_default().links;
+            if !links.iter().any(|known| known.core().uid == other.core().uid) {
+                links.push(other);
+            }
+            true
+        })
+    }
+
+    pub(crate) fn remove_link(&self, other: u64) {
+        self.life(|life| {
+            if let Some(rare) = &mut life.rare {
+                rare.links.retain(|known| known.core().uid != other);
+            }
+        });
+    }
+
+    pub(crate) fn add_wait(&self, on: Arc<dyn AnyCell>) {
+        self.life(|life| life.rare.get_or_insert_default().waiting_on.push(on));
+    }
+
+    pub(crate) fn remove_wait(&self, on: u64) {
+        self.life(|life| {
+            if let Some(rare) = &mut life.rare
+                && let Some(at) = rare.waiting_on.iter().position(|cell| cell.core().uid == on)
+            {
+                rare.waiting_on.swap_remove(at);
+            }
+        });
+    }
+
+    pub(crate) fn waits(&self) -> Vec<Arc<dyn AnyCell>> {
+        self.life(|life| life.rare.as_ref().map(|rare| rare.waiting_on.clone()).unwrap_or_default())
+    }
+}
+
+fn lifecycle_code(state: Lifecycle) -> u8 {
+    match state {
+        Lifecycle::Starting => 0,
+        Lifecycle::Running => 1,
+        Lifecycle::Suspended => 2,
+        Lifecycle::Stopping => 3,
+        Lifecycle::Restarting => 4,
+        Lifecycle::Stopped => 5,
+    }
+}
+
+fn lifecycle_of(code: u8) -> Lifecycle {
+    match code {
+        0 => Lifecycle::Starting,
+        1 => Lifecycle::Running,
+        2 => Lifecycle::Suspended,
+        3 => Lifecycle::Stopping,
+        4 => Lifecycle::Restarting,
+        _ => Lifecycle::Stopped,
+    }
+}
+
+impl Core {
+    /// The parts of a status that do not depend on how the actor is served.
+    pub(crate) fn describe(&self) -> ActorStatus {
+        let now = self.node.now();
+        let arbiter = self.arbiter.load(Ordering::Acquire);
+        let (live, last, started, restarts, last_exit) = self.life(|life| {
+            (life.live, life.last, life.started, life.restarts, life.last_exit.clone())
+        });
+        let alive = live != Incarnation::NONE;
+        ActorStatus {
+            path: self.path.clone(),
+            incarnation: last,
+            kind: self.kind,
+            tier: self.tier,
+            actor_type: self.actor_type.to_owned(),
+            lifecycle: self.lifecycle(),
+            restart: None,
+            restarts,
+            mailbox: MailboxView {
+                capacity: self.mailbox.capacity.map(|bound| bound as u64),
+                overflow: self.mailbox.overflow.as_str().to_owned(),
+                ..MailboxView::default()
+            },
+            handling: None,
+            handled: 0,
+            busy_us: 0,
+            arbiter: (arbiter != NOWHERE).then_some(arbiter),
+            uptime_ms: alive.then(|| now.since(started).as_millis() as u64),
+            last_exit,
+            types: Vec::new(),
+            marks: self.marks(),
+        }
+    }
+
+    fn marks(&self) -> Vec<Mark> {
+        let mut marks = Vec::new();
+        if self.suspended.load(Ordering::Acquire) {
+            marks.push(Mark::Suspended);
+        }
+        if self.traced.load(Ordering::Acquire) {
+            marks.push(Mark::Traced);
+        }
+        marks
+    }
+}
+
+/// A cell whose actor type is not known to the holder.
+pub(crate) trait AnyCell: Send + Sync + 'static {
+    fn core(&self) -> &Core;
+
+    /// Starts the next incarnation on `slot`; the outcome goes to the parent.
+    fn launch(self: Arc<Self>, slot: &Arc<ArbiterSlot>) -> Incarnation;
+
+    /// What can be said without asking the actor.
+    fn snapshot(&self) -> ActorStatus;
+
+    /// Ends the mailbox's part of a life. Returns messages that waited and messages dropped.
+    fn retire(&self, reason: &ExitReason, keep_queue: bool) -> Retired;
+
+    /// Refuses mail from now on, and drops what waits unless it is to be drained.
+    fn shut(&self, reason: &ExitReason, for_good: bool);
+
+    /// True while a turn of the run loop is on: on a blocked thread, the culprit.
+    fn in_turn(&self) -> bool;
+
+    /// Looks up what became of an ask made when `exits` ends had been counted.
+    fn fate(&self, exits: u32, waker: &Waker) -> Fate;
+
+    /// Waits for room in the mailbox; false when there is some already.
+    fn wait_for_room(&self, waker: &Waker) -> bool;
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// What a mailbox held when its actor ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Retired {
+    pub(crate) depth: Option<u64>,
+    pub(crate) dropped: u64,
+}
+
+/// What became of an ask whose reply sender is gone.
+pub(crate) enum Fate {
+    Exited(ExitReason),
+    NoReply,
+    /// The turn is not over: the waker is kept and woken when it is.
+    NotYet,
+}
+
+/// Claims the end of `incarnation` for the caller, records the reason and closes
+/// the mailbox to the dead. False when it had ended already.
+///
+/// After this the reason is visible to askers; the instance may be dropped, and
+/// then [`finish_end`] tells the others.
+pub(crate) fn begin_end(cell: &dyn AnyCell, incarnation: Incarnation, reason: &ExitReason) -> Option<EndInProgress> {
+    let core = cell.core();
+    let (started, rare) = core.life(|life| {
+        if life.live != incarnation || incarnation == Incarnation::NONE {
+            return None;
+        }
+        life.live = Incarnation::NONE;
+        life.last_exit = Some(reason.clone());
+        Some((life.started, life.rare.take()))
+    })?;
+    core.set_lifecycle(Lifecycle::Stopped);
+    core.arbiter.store(NOWHERE, Ordering::Release);
+    // An arbiter's loss is no fault of the actor: its mail moves with it.
+    let keep = core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost);
+    let retired = cell.retire(reason, keep);
+    let uptime = core.node.now().since(started);
+    Some(EndInProgress { incarnation, rare, retired, uptime })
+}
+
+/// An end that is recorded but not told yet.
+pub(crate) struct EndInProgress {
+    incarnation: Incarnation,
+    rare: Option<Box<Rare>>,
+    retired: Retired,
+    uptime: std::time::Duration,
+}
+
+/// Tells links, monitors and the supervisor, in this order.
+pub(crate) fn finish_end(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, injected: bool) {
+    let core = cell.core();
+    tell_watchers(core, end.rare, end.incarnation, &reason);
+    let has_parent = core.life(|life| {
+        life.last_exit = Some(reason.clone());
+        life.parent.is_some()
+    });
+    core.node.publish_exit(core, end.incarnation, &reason);
+    if has_parent {
+        let facts = EndFacts {
+            reason,
+            uptime: end.uptime,
+            mailbox_depth: end.retired.depth,
+            dropped: end.retired.dropped,
+            injected,
+        };
+        core.tell_parent(end.incarnation, ChildNews::Exited(facts));
+    } else {
+        cell.shut(&reason, true);
+    }
+}
+
+/// Ends an incarnation from outside its run loop: a thread that does not come
+/// back cannot be made to do it. The run loop, should it wake, finds itself fenced
+/// off and drops what it holds in silence.
+pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitReason) -> bool {
+    match begin_end(cell, incarnation, &reason) {
+        Some(end) => {
+            cell.core().waker.wake();
+            finish_end(cell, end, reason, false);
+            true
+        }
+        None => false,
+    }
+}
+
+/// As [`finish_end`], for a life that ended before its init was done.
+pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
+    let core = cell.core();
+    tell_watchers(core, end.rare, end.incarnation, &reason);
+    core.node.publish_exit(core, end.incarnation, &reason);
+    if core.life(|life| life.parent.is_some()) {
+        core.tell_parent(end.incarnation, ChildNews::StartFailed(reason));
+    } else {
+        cell.shut(&reason, true);
+    }
+}
+
+/// Tells links, then monitors.
+fn tell_watchers(core: &Core, rare: Option<Box<Rare>>, incarnation: Incarnation, reason: &ExitReason) {
+    let Some(rare) = rare else { return };
+    for other in rare.links {
+        other.core().remove_link(core.uid);
+        let from = Some(core.path.clone());
+        other.core().control(Control::Exit { from, reason: reason.clone() });
+    }
+    for watcher in rare.watchers {
+        watcher.fire(core.path.clone(), incarnation, reason.clone());
+    }
+}

@@ -1,0 +1,340 @@
+//! Our context: what an actor of tier 1 is given in every handler.
+
+use std::any::type_name;
+use std::cell::OnceCell;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::dev::ContextParts;
+use actix::dev::channel::{AddressReceiver, channel};
+use actix::fut::ActorFuture;
+use actix::{Actor, ActorContext, ActorState, Addr, AsyncContext, SpawnHandle};
+use ms_core::{ActorPath, ExitReason, Incarnation};
+use tokio::time::Instant;
+
+use crate::cell::AnyCell;
+use crate::debug::AnyRef;
+use crate::hosted::Cell;
+use crate::monitor::{Down, MonitorId, Watcher};
+use crate::node::Node;
+use crate::panics::RawPanic;
+use crate::refs::Ref;
+
+pub(crate) type BoxActorFuture<A> = Pin<Box<dyn ActorFuture<A, Output = ()>>>;
+
+/// A future of the actor, with the message type it came from.
+pub(crate) struct Item<A: Actor> {
+    pub(crate) handle: SpawnHandle,
+    pub(crate) origin: Option<&'static str>,
+    pub(crate) future: BoxActorFuture<A>,
+}
+
+/// An exit signal that reached an actor which traps them (OTP's `{'EXIT', Pid, Reason}`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExitSignal {
+    /// The linked actor that ended, `None` for a stranger's signal.
+    pub from: Option<ActorPath>,
+    /// Why.
+    pub reason: ExitReason,
+}
+
+type Trap<A> = Box<dyn FnMut(&mut A, &mut Context<A>, ExitSignal)>;
+
+/// How the end of the init is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Init {
+    /// When `started()` has returned and what it gave to `ctx.wait` is done.
+    Automatic,
+    /// When the actor says so.
+    Deferred,
+    Done,
+    Ignored,
+}
+
+/// The way in for plain actix addresses; made when the first is asked for.
+pub(crate) struct AddrLane<A: Actor<Context = Context<A>>> {
+    parts: ContextParts<A>,
+    pub(crate) messages: AddressReceiver<A>,
+}
+
+/// The execution context of an actor hosted by the kernel.
+///
+/// A drop-in for `actix::Context`: change `type Context = Context<Self>` to this
+/// one and handlers, timers, streams and `ctx.wait` keep their meaning
+/// (`docs/from-actix.md` lists every departure). What it adds: exit reasons,
+/// monitors and links, a lasting reference ([`Context::me`]), a bounded mailbox
+/// and a control channel that is served before it.
+pub struct Context<A: Actor<Context = Self>> {
+    pub(crate) cell: Arc<Cell<A>>,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) state: ActorState,
+    pub(crate) new_waits: Vec<Item<A>>,
+    pub(crate) new_items: Vec<Item<A>>,
+    pub(crate) cancelled: Vec<SpawnHandle>,
+    pub(crate) running: SpawnHandle,
+    last_handle: SpawnHandle,
+    pub(crate) lane: OnceCell<Box<AddrLane<A>>>,
+    pub(crate) init: Init,
+    /// The reason to end with, where the actor gave one.
+    pub(crate) exit: Option<ExitReason>,
+    pub(crate) stop_reason: Option<ExitReason>,
+    pub(crate) crashed: Option<RawPanic>,
+    pub(crate) trap: Option<Trap<A>>,
+    pub(crate) handling: Option<&'static str>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) injected: bool,
+}
+
+/// What actix gives a mailbox; only `Addr::send` waits at it.
+const ADDR_LANE_CAPACITY: usize = 16;
+
+impl<A: Actor<Context = Self>> Context<A> {
+    pub(crate) fn new(cell: Arc<Cell<A>>, incarnation: Incarnation) -> Self {
+        Self {
+            cell,
+            incarnation,
+            state: ActorState::Running,
+            new_waits: Vec::new(),
+            new_items: Vec::new(),
+            cancelled: Vec::new(),
+            running: SpawnHandle::default(),
+            last_handle: SpawnHandle::default(),
+            lane: OnceCell::new(),
+            init: Init::Automatic,
+            exit: None,
+            stop_reason: None,
+            crashed: None,
+            trap: None,
+            handling: None,
+            deadline: None,
+            injected: false,
+        }
+    }
+
+    /// A reference to this actor that stays valid over its restarts.
+    #[must_use]
+    pub fn me(&self) -> Ref<A> {
+        Ref::new(Arc::clone(&self.cell))
+    }
+
+    /// Where it lives in the tree.
+    #[must_use]
+    pub fn path(&self) -> &ActorPath {
+        &self.cell.core.path
+    }
+
+    /// The number of this start.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The node it lives on.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.cell.core.node
+    }
+
+    /// Number of the arbiter it lives on.
+    #[must_use]
+    pub fn arbiter(&self) -> u32 {
+        self.cell.core.arbiter.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// When the asker of the message being handled stops waiting; `None` for a tell.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Type of the message being handled, or handled last.
+    #[must_use]
+    pub fn handling(&self) -> Option<&'static str> {
+        self.handling
+    }
+
+    /// Why it was told to stop, once it was.
+    #[must_use]
+    pub fn stop_reason(&self) -> Option<&ExitReason> {
+        self.stop_reason.as_ref()
+    }
+
+    /// Handle of the future that runs now, as in actix.
+    #[must_use]
+    pub fn handle(&self) -> SpawnHandle {
+        self.running
+    }
+
+    /// Ends the actor with an error, without its stopping hooks: "let it crash".
+    ///
+    /// During init this is the init's failure.
+    pub fn fail(&mut self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
+        self.exit_with(ExitReason::from_error(&*error.into()));
+    }
+
+    /// Ends the actor with `reason`, without its stopping hooks.
+    pub fn exit_with(&mut self, reason: ExitReason) {
+        self.exit.get_or_insert(reason);
+        self.state = ActorState::Stopped;
+    }
+
+    /// Stops in an orderly way, hooks included, and says why: OTP's `{stop, Reason, State}`.
+    pub fn stop_with(&mut self, reason: ExitReason) {
+        self.stop_reason.get_or_insert(reason);
+        self.stop();
+    }
+
+    /// During init: asks not to be started, without that being an error (OTP's `ignore`).
+    pub fn ignore(&mut self) {
+        self.init = Init::Ignored;
+        self.state = ActorState::Stopped;
+    }
+
+    /// During `started`: leaves the end of the init to a later [`Context::init_done`].
+    ///
+    /// Messages are served meanwhile; the supervisor starts the next sibling only then.
+    pub fn defer_init(&mut self) {
+        if self.init == Init::Automatic {
+            self.init = Init::Deferred;
+        }
+    }
+
+    /// Ends a deferred init: the actor counts as started.
+    pub fn init_done(&mut self) {
+        if self.init == Init::Deferred {
+            self.init = Init::Automatic;
+        }
+    }
+
+    /// Has `handler` called for exit signals instead of dying from them (OTP's `trap_exit`).
+    pub fn trap_exit(&mut self, handler: impl FnMut(&mut A, &mut Self, ExitSignal) + 'static) {
+        self.trap = Some(Box::new(handler));
+    }
+
+    /// Links this actor with another: if one ends, the other gets an exit signal.
+    ///
+    /// A link is symmetric and single. Linking to a dead actor signals `noproc` at once.
+    pub fn link(&mut self, other: &AnyRef) {
+        let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
+        if other.cell().core().add_link(Arc::clone(&me)) {
+            me.core().add_link(Arc::clone(other.cell()));
+        } else {
+            let from = Some(other.path().clone());
+            me.core().control(crate::control::Control::Exit { from, reason: ExitReason::NoProc });
+        }
+    }
+
+    /// Undoes [`Context::link`].
+    pub fn unlink(&mut self, other: &AnyRef) {
+        other.cell().core().remove_link(self.cell.core.uid);
+        self.cell.core.remove_link(other.cell().core().uid);
+    }
+
+    /// Has [`Down`] delivered to this actor when the other's present incarnation ends.
+    ///
+    /// Monitors stack; a dead actor is reported at once with `noproc`.
+    pub fn monitor(&mut self, other: &AnyRef) -> MonitorId
+    where
+        A: actix::Handler<Down>,
+    {
+        let monitor = MonitorId::next();
+        let me = Ref::new(Arc::clone(&self.cell)).downgrade();
+        // One notice a monitor: its number is bounded by the monitors this actor set.
+        let notify = Box::new(move |down: Down| me.notify_unbounded(down));
+        other.watch(Watcher { monitor, notify });
+        monitor
+    }
+
+    /// Ends a monitor; a notice that is already on its way still arrives.
+    pub fn demonitor(&mut self, other: &AnyRef, monitor: MonitorId) {
+        other.cell().core().unwatch(monitor.number());
+    }
+
+    pub(crate) fn begin_message(&mut self, message: &'static str, deadline: Option<Instant>) {
+        self.handling = Some(message);
+        self.deadline = deadline;
+    }
+
+    /// A panic that happened outside the run loop, in a detached response of ours.
+    pub(crate) fn crash(&mut self, raw: RawPanic) {
+        self.crashed = Some(raw);
+        self.state = ActorState::Stopped;
+    }
+
+    fn lane(&self) -> &AddrLane<A> {
+        self.lane.get_or_init(|| {
+            let (_, messages) = channel(ADDR_LANE_CAPACITY);
+            // The run loop may be asleep: it must poll the new receiver once, to be woken by it.
+            self.cell.core.flag.store(true, std::sync::atomic::Ordering::Release);
+            self.cell.core.waker.wake();
+            Box::new(AddrLane { parts: ContextParts::new(messages.sender_producer()), messages })
+        })
+    }
+}
+
+impl<A: Actor<Context = Self>> ActorContext for Context<A> {
+    fn stop(&mut self) {
+        if self.state == ActorState::Running {
+            self.state = ActorState::Stopping;
+        }
+    }
+
+    fn terminate(&mut self) {
+        self.state = ActorState::Stopped;
+    }
+
+    fn state(&self) -> ActorState {
+        self.state
+    }
+}
+
+impl<A: Actor<Context = Self>> AsyncContext<A> for Context<A> {
+    fn address(&self) -> Addr<A> {
+        self.lane().parts.address()
+    }
+
+    fn spawn<F>(&mut self, future: F) -> SpawnHandle
+    where
+        F: ActorFuture<A, Output = ()> + 'static,
+    {
+        let handle = self.last_handle.next();
+        self.last_handle = handle;
+        let origin = self.handling;
+        self.new_items.push(Item { handle, origin, future: Box::pin(future) });
+        handle
+    }
+
+    fn wait<F>(&mut self, future: F)
+    where
+        F: ActorFuture<A, Output = ()> + 'static,
+    {
+        let handle = SpawnHandle::default();
+        let origin = self.handling;
+        self.new_waits.push(Item { handle, origin, future: Box::pin(future) });
+    }
+
+    fn waiting(&self) -> bool {
+        !self.new_waits.is_empty() || !self.state.alive()
+    }
+
+    fn cancel_future(&mut self, handle: SpawnHandle) -> bool {
+        self.cancelled.push(handle);
+        true
+    }
+}
+
+impl<A: Actor<Context = Self>> fmt::Debug for Context<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("actor", &type_name::<A>())
+            .field("path", self.path())
+            .field("incarnation", &self.incarnation)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Longest time a hook of the kernel waits for anything; see the callers.
+pub(crate) const DEFAULT_WITHIN: Duration = Duration::from_secs(5);

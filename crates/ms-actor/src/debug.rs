@@ -1,0 +1,252 @@
+//! Debug messages and steering, for actors of any type (OTP's `sys` and `exit/2`).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_core::view::{ActorStatus, Lifecycle, Tier, TraceLine};
+use ms_core::{ActorPath, ExitReason, Incarnation};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::cell::{self, AnyCell};
+use crate::control::{Control, Fault, TraceOrder};
+use crate::error::DebugError;
+use crate::host::Placement;
+use crate::hosted::{Cell, Hosted};
+use crate::monitor::{Monitor, MonitorId, Watcher};
+use crate::refs::Ref;
+use crate::state::StateValue;
+
+/// Most lines of one trace.
+pub const MAX_TRACE_LINES: u64 = 10_000;
+
+/// A reference to an actor of any type, for supervisors and inspectors.
+///
+/// It does not keep the actor alive.
+#[derive(Clone)]
+pub struct AnyRef(Arc<dyn AnyCell>);
+
+impl AnyRef {
+    pub(crate) fn new(cell: Arc<dyn AnyCell>) -> Self {
+        Self(cell)
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<dyn AnyCell> {
+        &self.0
+    }
+
+    /// Where it lives.
+    #[must_use]
+    pub fn path(&self) -> &ActorPath {
+        &self.0.core().path
+    }
+
+    /// How much the kernel sees of it.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.0.core().tier
+    }
+
+    /// The typed reference, if it is an `A`.
+    #[must_use]
+    pub fn typed<A: Hosted>(&self) -> Option<Ref<A>> {
+        Arc::clone(&self.0).into_any().downcast::<Cell<A>>().ok().map(Ref::new)
+    }
+
+    /// Whether an incarnation is live right now.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.incarnation() != Incarnation::NONE
+    }
+
+    /// The live incarnation, [`Incarnation::NONE`] when there is none.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.0.core().live()
+    }
+
+    /// Where it is in its life.
+    #[must_use]
+    pub fn lifecycle(&self) -> Lifecycle {
+        self.0.core().lifecycle()
+    }
+
+    /// Why its last incarnation ended.
+    #[must_use]
+    pub fn last_exit(&self) -> Option<ExitReason> {
+        self.0.core().life(|life| life.last_exit.clone())
+    }
+
+    /// What can be said of it without asking it: exact, and never waits for it.
+    #[must_use]
+    pub fn status(&self) -> ActorStatus {
+        self.0.snapshot()
+    }
+
+    /// Asks the actor itself for its status, with counts by message type.
+    ///
+    /// # Errors
+    /// [`DebugError::NotRunning`], or [`DebugError::Unresponsive`] when its thread is
+    /// blocked: then [`AnyRef::status`] still tells what it does and since when.
+    pub async fn ask_status(&self, within: Duration) -> Result<ActorStatus, DebugError> {
+        let (reply, answer) = oneshot::channel();
+        self.debug(Control::Status(reply), answer, within).await
+    }
+
+    /// Asks the actor for a view of its state; `None` when it offers none.
+    ///
+    /// # Errors
+    /// As [`AnyRef::ask_status`].
+    pub async fn state(&self, within: Duration) -> Result<Option<StateValue>, DebugError> {
+        let (reply, answer) = oneshot::channel();
+        self.debug(Control::State(reply), answer, within).await
+    }
+
+    async fn debug<T>(&self, message: Control, answer: oneshot::Receiver<T>, within: Duration) -> Result<T, DebugError> {
+        let not_running = || DebugError::NotRunning { path: self.path().clone(), reason: self.0.core().last_exit() };
+        if !self.is_alive() {
+            return Err(not_running());
+        }
+        self.0.core().control(message);
+        match tokio::time::timeout(within, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(not_running()),
+            Err(_) => Err(DebugError::Unresponsive { path: self.path().clone(), within }),
+        }
+    }
+
+    /// Traces the next `max` messages (at most 10,000), for at most `time`.
+    ///
+    /// The receiver ends when either limit is reached, or when it lags 256 lines behind.
+    #[must_use]
+    pub fn trace(&self, max: u64, time: Duration) -> mpsc::Receiver<TraceLine> {
+        let (lines, receiver) = mpsc::channel(256);
+        let until = tokio::time::Instant::now() + time;
+        let left = max.clamp(1, MAX_TRACE_LINES);
+        self.0.core().control(Control::Trace(TraceOrder { left, until, lines }));
+        receiver
+    }
+
+    /// Has it serve nothing but control until [`AnyRef::resume`].
+    pub fn suspend(&self) {
+        self.0.core().control(Control::Suspend);
+    }
+
+    /// Undoes [`AnyRef::suspend`].
+    pub fn resume(&self) {
+        self.0.core().control(Control::Resume);
+    }
+
+    /// Tells it to stop, hooks included; it ends with `reason`.
+    pub fn stop(&self, reason: ExitReason) {
+        self.0.core().control(Control::Stop(reason));
+    }
+
+    /// Ends it without any of its hooks, as soon as its thread is free.
+    pub fn kill(&self) {
+        self.0.core().control(Control::Kill(ExitReason::Killed));
+    }
+
+    /// Sends an exit signal as a stranger does (OTP's `exit(Pid, Reason)`):
+    /// `normal` is dropped, one that traps exits gets it as a message, others end.
+    pub fn exit(&self, reason: ExitReason) {
+        self.0.core().control(match reason {
+            ExitReason::Killed => Control::Kill(reason),
+            _ => Control::Exit { from: None, reason },
+        });
+    }
+
+    /// Tells it that its supervisor ended without stopping it.
+    pub fn parent_exit(&self, reason: ExitReason) {
+        self.0.core().control(Control::ParentExit(reason));
+    }
+
+    /// Injects a fault on purpose.
+    pub fn inject(&self, fault: Fault) {
+        self.0.core().control(Control::Inject(fault));
+    }
+
+    /// Watches the present incarnation; see [`crate::Down`].
+    pub fn monitor(&self) -> Monitor {
+        let (tell, down) = oneshot::channel();
+        let id = MonitorId::next();
+        // Whoever dropped the monitor does not want to know.
+        self.watch(Watcher { monitor: id, notify: Box::new(move |notice| drop(tell.send(notice))) });
+        Monitor { id, down }
+    }
+
+    pub(crate) fn watch(&self, watcher: Watcher) {
+        if let Err((watcher, reason)) = self.0.core().watch(watcher) {
+            watcher.fire(self.path().clone(), Incarnation::NONE, reason);
+        }
+    }
+
+    // ---- for supervisors -------------------------------------------------------
+
+    /// Starts the next incarnation; what becomes of it goes to the cell's parent.
+    pub fn launch(&self, placement: Placement) -> Incarnation {
+        match self.0.core().node.place(placement) {
+            Ok(slot) => Arc::clone(&self.0).launch(&slot),
+            Err(reason) => {
+                let incarnation = self.0.core().begin_life(cell::NOWHERE);
+                crate::driver::refuse_start(&*self.0, incarnation, Some(reason));
+                incarnation
+            }
+        }
+    }
+
+    pub(crate) fn launch_here(&self) {
+        self.launch(Placement::WithParent);
+    }
+
+    /// Ends `incarnation` from outside, when its thread does not come back to do it.
+    ///
+    /// False when it had ended already.
+    pub fn fence(&self, incarnation: Incarnation, reason: ExitReason) -> bool {
+        cell::fence(&*self.0, incarnation, reason)
+    }
+
+    /// Says that no further incarnation will come: held messages go to the dead
+    /// letters and later ones are refused.
+    pub fn close(&self, reason: &ExitReason) {
+        self.0.shut(reason, true);
+    }
+
+    /// Marks it as waiting for its next incarnation, for views.
+    pub fn mark_restarting(&self) {
+        self.0.core().set_lifecycle(Lifecycle::Restarting);
+    }
+
+    /// Counts one automatic restart, for views.
+    pub fn count_restart(&self) {
+        self.0.core().life(|life| life.restarts += 1);
+    }
+
+    /// How long the live incarnation has been up.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        let core = self.0.core();
+        let started = core.life(|life| life.started);
+        core.node.now().since(started)
+    }
+
+    /// Actors it waits for while it serves nothing else.
+    #[must_use]
+    pub fn waiting_on(&self) -> Vec<ActorPath> {
+        self.0.core().waits().iter().map(|cell| cell.core().path.clone()).collect()
+    }
+}
+
+impl PartialEq for AnyRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.core().uid == other.0.core().uid
+    }
+}
+
+impl Eq for AnyRef {}
+
+impl fmt::Debug for AnyRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnyRef({})", self.path())
+    }
+}

@@ -1,0 +1,400 @@
+//! How the kernel serves an unchanged actix actor (tier 2).
+//!
+//! The actor keeps `actix::Context` and its own mailbox; the kernel owns the
+//! future actix made of both and polls it under `catch_unwind`. It gets exit
+//! reasons, restarts, kill, stop and suspend. What cannot be known from outside,
+//! such as the depth of its mailbox, is shown as unknown.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context as Task, Poll, Waker};
+use std::time::Instant as StdInstant;
+
+use actix::dev::channel::{AddressSender, channel};
+use actix::dev::{ContextFut, SendError as ActixSendError, ToEnvelope};
+use actix::{Actor, ActorContext, Handler, Message};
+use ms_core::view::{ActorStatus, Lifecycle, Tier};
+use ms_core::{ExitReason, Incarnation};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::arbiter::ArbiterSlot;
+use crate::cell::{self, AnyCell, Fate, Retired};
+use crate::control::{Control, Fault};
+use crate::current;
+use crate::driver::{init_failure, refuse_start};
+use crate::host::{ChildNews, StartError};
+use crate::hosted::{Accepts, Cell, KernelContext};
+use crate::mailbox::{MailboxSpec, Refusal, lock, nanos};
+use crate::panics;
+use crate::refs::Ref;
+
+type Actix<A> = actix::Context<A>;
+
+/// The way into a tier 2 actor, and what is known of its life.
+pub struct ForeignLane<A: Actor<Context = Actix<A>>> {
+    sender: Option<AddressSender<A>>,
+    closed: Option<ExitReason>,
+    exits: u32,
+    turn_since: u64,
+    busy_ns: u64,
+    settle: Vec<Waker>,
+}
+
+impl<A: Actor<Context = Actix<A>>> std::fmt::Debug for ForeignLane<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ForeignLane").field("exits", &self.exits).finish_non_exhaustive()
+    }
+}
+
+impl<A: Actor<Context = Actix<A>>> ForeignLane<A> {
+    fn end_turn(&mut self) {
+        self.turn_since = 0;
+        self.settle.drain(..).for_each(Waker::wake);
+    }
+}
+
+#[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
+impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
+    type Lane = Mutex<ForeignLane<A>>;
+    const TIER: Tier = Tier::Actix;
+
+    fn lane() -> Self::Lane {
+        Mutex::new(ForeignLane {
+            sender: None,
+            closed: None,
+            exits: 0,
+            turn_since: 0,
+            busy_ns: 0,
+            settle: Vec::new(),
+        })
+    }
+
+    fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation {
+        let incarnation = cell.core.begin_life(slot.id);
+        let capacity = cell.core.mailbox.capacity.unwrap_or(MailboxSpec::DEFAULT_CAPACITY);
+        let (sender, receiver) = channel(capacity);
+        let epoch = {
+            let mut lane = lock(&cell.lane);
+            lane.sender = Some(sender);
+            lane.busy_ns = 0;
+            lane.exits
+        };
+        let (there, then) = (Arc::clone(slot), Arc::clone(&cell));
+        let begin = move || ForeignDriver::begin(then, incarnation, epoch, there, Self::with_receiver(receiver));
+        if !slot.run(begin) {
+            refuse_start(&*cell, incarnation, Some(ExitReason::ArbiterLost));
+        }
+        incarnation
+    }
+
+    fn describe(cell: &Cell<A>, status: &mut ActorStatus) {
+        let lane = lock(&cell.lane);
+        status.busy_us = lane.busy_ns / 1_000;
+        let for_ns = cell.core.node.coarse().saturating_sub(lane.turn_since);
+        if lane.turn_since != 0 && for_ns > 1_000_000_000 {
+            status.marks.push(ms_core::view::Mark::Unresponsive);
+        }
+    }
+
+    fn retire(cell: &Cell<A>, _: &ExitReason, _: bool) -> Retired {
+        let mut lane = lock(&cell.lane);
+        let sender = lane.sender.take();
+        lane.exits = lane.exits.wrapping_add(1);
+        lane.end_turn();
+        drop(lane);
+        drop(sender);
+        Retired::default()
+    }
+
+    fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool) {
+        if for_good {
+            lock(&cell.lane).closed = Some(reason.clone());
+        }
+    }
+
+    fn in_turn(cell: &Cell<A>) -> bool {
+        lock(&cell.lane).turn_since != 0
+    }
+
+    fn fate(cell: &Cell<A>, exits: u32, waker: &Waker) -> Fate {
+        let mut lane = lock(&cell.lane);
+        if lane.exits != exits {
+            drop(lane);
+            return Fate::Exited(cell.core.last_exit());
+        }
+        if lane.turn_since == 0 {
+            return Fate::NoReply;
+        }
+        lane.settle.push(waker.clone());
+        Fate::NotYet
+    }
+
+    fn wait_for_room(cell: &Cell<A>, waker: &Waker) -> bool {
+        // actix registers no waker for a full mailbox (fact 7), but each of its turns
+        // empties it, and so does the first turn of a new incarnation.
+        lock(&cell.lane).settle.push(waker.clone());
+        true
+    }
+}
+
+#[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
+impl<A, M> Accepts<A, M> for Actix<A>
+where
+    A: Actor<Context = Self> + Handler<M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+    Self: ToEnvelope<A, M>,
+{
+    fn offer(cell: &Cell<A>, message: M) -> Result<(), (M, Refusal)> {
+        let lane = lock(&cell.lane);
+        let Some(sender) = &lane.sender else { return Err((message, down(cell, &lane))) };
+        sender.try_send(message, false).map_err(|refused| refusal(cell, refused))
+    }
+
+    fn offer_ask(
+        cell: &Cell<A>,
+        message: M,
+        _: Option<Instant>,
+    ) -> Result<(oneshot::Receiver<M::Result>, u32), (M, Refusal)> {
+        let lane = lock(&cell.lane);
+        let Some(sender) = &lane.sender else { return Err((message, down(cell, &lane))) };
+        let answer = sender.send(message).map_err(|refused| refusal(cell, refused))?;
+        Ok((answer, lane.exits))
+    }
+}
+
+fn refusal<A, M>(cell: &Cell<A>, refused: ActixSendError<M>) -> (M, Refusal)
+where
+    A: Actor<Context = Actix<A>>,
+{
+    match refused {
+        ActixSendError::Full(message) => (message, Refusal::Full),
+        ActixSendError::Closed(message) => (message, Refusal::Closed(cell.core.last_exit())),
+    }
+}
+
+/// Between two incarnations a message waits as if the mailbox were full, if the spec says so.
+fn down<A: Actor<Context = Actix<A>>>(cell: &Cell<A>, lane: &ForeignLane<A>) -> Refusal {
+    match &lane.closed {
+        Some(reason) => Refusal::Closed(reason.clone()),
+        None if cell.core.mailbox.while_down == crate::mailbox::WhileDown::Hold => Refusal::Full,
+        None => Refusal::Closed(cell.core.last_exit()),
+    }
+}
+
+struct ForeignDriver<A: Actor<Context = Actix<A>>> {
+    cell: Arc<Cell<A>>,
+    me: Option<Arc<dyn AnyCell>>,
+    slot: Arc<ArbiterSlot>,
+    incarnation: Incarnation,
+    epoch: u32,
+    inner: Option<ContextFut<A, Actix<A>>>,
+    stop_reason: Option<ExitReason>,
+    started: bool,
+    suspended: bool,
+    hung: bool,
+    injected: bool,
+    done: bool,
+}
+
+enum Step {
+    Pending,
+    End(ExitReason),
+    Fenced,
+}
+
+impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
+    fn begin(cell: Arc<Cell<A>>, incarnation: Incarnation, epoch: u32, slot: Arc<ArbiterSlot>, ctx: Actix<A>) {
+        let quiet = cell.core.node.config().quiet_panics;
+        let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
+        slot.settle(cell.core.uid, Arc::downgrade(&me));
+        let reference = Ref::new(Arc::clone(&cell));
+        let made = panics::with_quiet(quiet, || panics::catch(|| (cell.factory)(&reference)));
+        let outcome = match made {
+            Ok(Ok(actor)) => {
+                let inner = Some(ctx.into_future(actor));
+                let driver = Self {
+                    cell,
+                    me: Some(me),
+                    slot,
+                    incarnation,
+                    epoch,
+                    inner,
+                    stop_reason: None,
+                    started: false,
+                    suspended: false,
+                    hung: false,
+                    injected: false,
+                    done: false,
+                };
+                actix_rt::spawn(driver);
+                return;
+            }
+            Ok(Err(StartError::Ignore)) => None,
+            Ok(Err(StartError::Failed(reason))) => Some(reason),
+            Err(raw) => Some(ExitReason::Panicked(Arc::new(raw.into_record("factory", None)))),
+        };
+        refuse_start(&*me, incarnation, outcome);
+        slot.leave(me.core().uid);
+        me.core().node.vacate(&slot);
+    }
+
+    fn step(&mut self, task: &mut Task<'_>) -> Step {
+        self.cell.core.register(task.waker());
+        {
+            let mut lane = lock(&self.cell.lane);
+            if lane.exits != self.epoch {
+                return Step::Fenced;
+            }
+            lane.turn_since = self.cell.core.node.coarse();
+        }
+        let began = StdInstant::now();
+        if let Some(me) = self.me.take() {
+            current::enter(me);
+        }
+        let turn = panics::catch(|| self.turn(task));
+        self.me = current::leave();
+        let step = turn.unwrap_or_else(|raw| {
+            let during = if self.started { "actix future" } else { "started" };
+            Step::End(ExitReason::Panicked(Arc::new(raw.into_record(during, None))))
+        });
+        let mut lane = lock(&self.cell.lane);
+        if lane.exits == self.epoch {
+            lane.busy_ns += nanos(began.elapsed());
+            if !matches!(step, Step::End(_)) {
+                lane.end_turn();
+            }
+        }
+        step
+    }
+
+    fn turn(&mut self, task: &mut Task<'_>) -> Step {
+        for message in self.cell.core.take_control() {
+            if let Some(end) = self.serve(message) {
+                return end;
+            }
+        }
+        if self.suspended || self.hung {
+            return Step::Pending;
+        }
+        let Some(inner) = &mut self.inner else { return Step::Fenced };
+        let polled = Pin::new(inner).poll(task);
+        if !self.started {
+            self.started = true;
+            let core = &self.cell.core;
+            core.set_lifecycle(Lifecycle::Running);
+            core.node.publish_start(core, self.incarnation);
+            core.tell_parent(self.incarnation, ChildNews::Started);
+        }
+        match polled {
+            Poll::Pending => Step::Pending,
+            Poll::Ready(()) => Step::End(self.stop_reason.take().unwrap_or(ExitReason::Normal)),
+        }
+    }
+
+    #[allow(clippy::panic, clippy::disallowed_methods, reason = "faults on demand are what this is for")]
+    fn serve(&mut self, message: Control) -> Option<Step> {
+        match message {
+            Control::Kill(reason) => return Some(Step::End(reason)),
+            Control::Stop(reason) | Control::ParentExit(reason) => {
+                self.suspend(false);
+                self.cell.core.set_lifecycle(Lifecycle::Stopping);
+                self.stop_reason.get_or_insert(reason);
+                if let Some(inner) = &mut self.inner {
+                    inner.ctx().stop();
+                }
+            }
+            Control::Suspend => self.suspend(true),
+            Control::Resume => self.suspend(false),
+            // The asker may have given up; its loss.
+            Control::Status(reply) => drop(reply.send(self.cell.snapshot())),
+            // Its state is inside actix's future.
+            Control::State(reply) => drop(reply.send(None)),
+            // Its messages cannot be seen: the trace ends at once, empty.
+            Control::Trace(order) => drop(order),
+            Control::Exit { reason: ExitReason::Normal, .. } => {}
+            Control::Exit { reason, .. } => return Some(Step::End(reason)),
+            Control::Inject(Fault::Hang) => self.hung = true,
+            Control::Inject(Fault::Block(time)) => std::thread::sleep(time),
+            Control::Inject(Fault::Panic | Fault::PanicAfterAwait) => {
+                self.injected = true;
+                panic!("injected fault");
+            }
+        }
+        None
+    }
+
+    fn suspend(&mut self, suspended: bool) {
+        if self.suspended != suspended {
+            self.suspended = suspended;
+            self.cell.core.suspended.store(suspended, std::sync::atomic::Ordering::Release);
+            self.cell.core.set_lifecycle(if suspended { Lifecycle::Suspended } else { Lifecycle::Running });
+        }
+    }
+
+    /// actix calls `stopping` and `stopped` when its future is dropped alive, and a
+    /// panic in them while unwinding would abort (fact 3): so it is marked ended first.
+    fn drop_instance(&mut self) -> Option<panics::RawPanic> {
+        let mut inner = self.inner.take()?;
+        panics::drop_caught({
+            inner.ctx().terminate();
+            inner
+        })
+        .err()
+    }
+
+    fn finish(&mut self, reason: ExitReason) {
+        self.done = true;
+        let cell = Arc::clone(&self.cell);
+        let mut reason = if self.started { reason } else { init_failure(reason) };
+        let end = cell::begin_end(&*cell, self.incarnation, &reason);
+        if let Some(raw) = self.drop_instance()
+            && reason.is_clean()
+        {
+            reason = ExitReason::Panicked(Arc::new(raw.into_record("drop", None)));
+        }
+        if let Some(end) = end {
+            if self.started {
+                cell::finish_end(&*cell, end, reason, self.injected);
+            } else {
+                cell::finish_failed_start(&*cell, end, reason);
+            }
+        }
+        self.slot.leave(cell.core.uid);
+        cell.core.node.vacate(&self.slot);
+    }
+}
+
+impl<A: Actor<Context = Actix<A>>> Future for ForeignDriver<A> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.done {
+            return Poll::Ready(());
+        }
+        let quiet = this.cell.core.node.config().quiet_panics;
+        match panics::with_quiet(quiet, || this.step(task)) {
+            Step::Pending => Poll::Pending,
+            Step::End(reason) => {
+                panics::with_quiet(quiet, || this.finish(reason));
+                Poll::Ready(())
+            }
+            Step::Fenced => {
+                this.done = true;
+                panics::with_quiet(quiet, || this.drop_instance());
+                this.slot.leave(this.cell.core.uid);
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl<A: Actor<Context = Actix<A>>> Drop for ForeignDriver<A> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.finish(ExitReason::ArbiterLost);
+        }
+    }
+}

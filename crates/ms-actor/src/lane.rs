@@ -1,0 +1,218 @@
+//! How the kernel serves an actor with our context.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+
+use actix::{Actor, Handler, Message};
+use ms_core::view::{ActorStatus, HandlingView, Mark, Tier};
+use ms_core::{ExitReason, Incarnation};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::arbiter::ArbiterSlot;
+use crate::cell::{Fate, Retired};
+use crate::context::Context;
+use crate::driver::{Driver, refuse_start};
+use crate::envelope::{Envelope, Letter, Typed};
+use crate::hosted::{Accepts, Cell, KernelContext};
+use crate::mailbox::{Gate, Inbox, Overflow, Refusal, WhileDown, lock};
+use crate::panics;
+
+/// A handler that runs this long without giving its thread back is marked.
+const UNRESPONSIVE_AFTER_NS: u64 = 1_000_000_000;
+/// Waiting messages that are called a backlog, whatever the bound.
+const BACKLOG: usize = 1_000;
+
+#[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
+impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
+    type Lane = Mutex<Inbox<A>>;
+    const TIER: Tier = Tier::Kernel;
+
+    fn lane() -> Self::Lane {
+        Mutex::new(Inbox::new())
+    }
+
+    fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation {
+        let incarnation = cell.core.begin_life(slot.id);
+        let epoch = lock(&cell.lane).begin_life();
+        let (there, then) = (Arc::clone(slot), Arc::clone(&cell));
+        if !slot.run(move || Driver::begin(then, incarnation, epoch, there)) {
+            refuse_start(&*cell, incarnation, Some(ExitReason::ArbiterLost));
+        }
+        incarnation
+    }
+
+    fn describe(cell: &Cell<A>, status: &mut ActorStatus) {
+        let now = cell.core.node.coarse();
+        let inbox = lock(&cell.lane);
+        let since = if inbox.turn_since != 0 { inbox.turn_since } else { inbox.waiting_since };
+        let for_ns = now.saturating_sub(since);
+        status.handling = inbox.current.filter(|_| since != 0).map(|message| HandlingView {
+            message: message.to_owned(),
+            for_us: for_ns / 1_000,
+        });
+        status.handled = inbox.handled;
+        status.busy_us = inbox.busy_ns / 1_000;
+        if inbox.turn_since != 0 && for_ns > UNRESPONSIVE_AFTER_NS {
+            status.marks.push(Mark::Unresponsive);
+        }
+        let half = cell.core.mailbox.capacity.map_or(BACKLOG, |bound| (bound / 2).max(1)).min(BACKLOG);
+        if inbox.depth() >= half {
+            status.marks.push(Mark::Backlogged);
+        }
+        let mailbox = &mut status.mailbox;
+        mailbox.depth = Some(inbox.depth() as u64);
+        mailbox.overflowed = inbox.overflowed;
+        if let Some(waits) = &inbox.waits {
+            mailbox.wait_p50_us = waits.quantile_us(0.5);
+            mailbox.wait_p99_us = waits.quantile_us(0.99);
+            mailbox.wait_max_us = Some(waits.max_us());
+        }
+    }
+
+    fn retire(cell: &Cell<A>, reason: &ExitReason, keep_queue: bool) -> Retired {
+        let mut inbox = lock(&cell.lane);
+        let depth = inbox.depth();
+        let dropped = if keep_queue { VecDeque::new() } else { inbox.take_queue() };
+        if cell.core.mailbox.while_down == WhileDown::Refuse {
+            inbox.set_gate(Gate::Refusing(reason.clone()));
+        }
+        inbox.end_life();
+        drop(inbox);
+        let count = dropped.len() as u64;
+        bury(cell, dropped, "its actor ended");
+        Retired { depth: Some(depth as u64), dropped: count }
+    }
+
+    fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool) {
+        let mut inbox = lock(&cell.lane);
+        let gate = if for_good { Gate::Closed } else { Gate::Refusing };
+        inbox.set_gate(gate(reason.clone()));
+        let dropped = if for_good { inbox.take_queue() } else { VecDeque::new() };
+        if for_good {
+            inbox.end_life();
+        }
+        drop(inbox);
+        bury(cell, dropped, "its actor is gone for good");
+    }
+
+    fn in_turn(cell: &Cell<A>) -> bool {
+        lock(&cell.lane).turn_since != 0
+    }
+
+    fn fate(cell: &Cell<A>, exits: u32, waker: &Waker) -> Fate {
+        let mut inbox = lock(&cell.lane);
+        if inbox.exits != exits {
+            drop(inbox);
+            return Fate::Exited(cell.core.last_exit());
+        }
+        if inbox.turn_since == 0 {
+            return Fate::NoReply;
+        }
+        inbox.wait_for_turn_end(waker);
+        Fate::NotYet
+    }
+
+    fn wait_for_room(cell: &Cell<A>, waker: &Waker) -> bool {
+        let mut inbox = lock(&cell.lane);
+        match inbox.admits(&cell.core.mailbox) {
+            Err(Refusal::Full) => {
+                inbox.wait_for_room(waker);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Drops messages nobody will handle, each where a panic in its `Drop` does no harm.
+fn bury<A: Actor<Context = Context<A>>>(
+    cell: &Cell<A>,
+    letters: impl IntoIterator<Item = Envelope<A>>,
+    why: &'static str,
+) {
+    for envelope in letters {
+        cell.core.node.bury(&cell.core.path, envelope.letter.message_type(), why);
+        if let Err(raw) = panics::drop_caught(envelope) {
+            tracing::warn!(path = %cell.core.path, panic = %raw.message, "a message panicked when dropped");
+        }
+    }
+}
+
+impl<A> Context<A>
+where
+    A: Actor<Context = Self>,
+{
+    /// Puts a letter into the mailbox as its policy says. The number of ends comes back.
+    #[inline]
+    pub(crate) fn enqueue<M>(cell: &Cell<A>, typed: Box<Typed<M>>) -> Result<u32, (M, Refusal)>
+    where
+        A: Handler<M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        let core = &cell.core;
+        let mut inbox = lock(&cell.lane);
+        let mut evicted = None;
+        match inbox.admits(&core.mailbox) {
+            Ok(()) => {}
+            Err(Refusal::Full) => match core.mailbox.overflow {
+                Overflow::Block | Overflow::Reject => {
+                    if core.mailbox.overflow == Overflow::Reject {
+                        inbox.overflowed += 1;
+                    }
+                    drop(inbox);
+                    return Err((typed.message, Refusal::Full));
+                }
+                Overflow::DropNewest => {
+                    inbox.overflowed += 1;
+                    let exits = inbox.exits;
+                    drop(inbox);
+                    bury(cell, [Envelope { letter: typed as Box<dyn Letter<A>>, stamp: 0 }], "mailbox full");
+                    return Ok(exits);
+                }
+                Overflow::DropOldest => evicted = inbox.evict_oldest(),
+            },
+            Err(closed) => {
+                drop(inbox);
+                core.node.bury(&core.path, std::any::type_name::<M>(), "its actor takes no messages");
+                return Err((typed.message, closed));
+            }
+        }
+        let exits = inbox.exits;
+        let wake = inbox.push(Envelope { letter: typed, stamp: 0 }, || core.node.now().as_nanos());
+        drop(inbox);
+        if wake {
+            core.waker.wake();
+        }
+        if let Some(evicted) = evicted {
+            bury(cell, [evicted], "mailbox full");
+        }
+        Ok(exits)
+    }
+}
+
+#[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
+impl<A, M> Accepts<A, M> for Context<A>
+where
+    A: Actor<Context = Self> + Handler<M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    #[inline]
+    fn offer(cell: &Cell<A>, message: M) -> Result<(), (M, Refusal)> {
+        Self::enqueue(cell, Box::new(Typed { message, reply: None, deadline: None })).map(drop)
+    }
+
+    #[inline]
+    fn offer_ask(
+        cell: &Cell<A>,
+        message: M,
+        deadline: Option<Instant>,
+    ) -> Result<(oneshot::Receiver<M::Result>, u32), (M, Refusal)> {
+        let (reply, answer) = oneshot::channel();
+        let typed = Box::new(Typed { message, reply: Some(reply), deadline });
+        Self::enqueue(cell, typed).map(|exits| (answer, exits))
+    }
+}

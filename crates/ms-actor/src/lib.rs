@@ -1,0 +1,53 @@
+//! The actor kernel of the MS Framework, built on actix.
+//!
+//! It owns contexts and run loops, references, mailboxes, exit reasons, monitors
+//! and links, the control channel, placement on arbiters and the watchdog. It
+//! does *not* decide what to restart: that is `ms-core`'s policy, carried out by
+//! `ms-supervisor`.
+//!
+//! The way of a message: [`Ref::try_tell`] puts an envelope into the mailbox of
+//! the actor's cell (`mailbox.rs`), wakes its run loop (`driver.rs`), which
+//! delivers it to the handler under `catch_unwind`. The way of a crash: the run
+//! loop records the reason in the cell (`cell.rs`), drops the instance, tells
+//! links, monitors and at last the supervisor ([`host::ChildSink`]).
+//!
+//! Start reading at `cell.rs`, then `mailbox.rs` and `driver.rs`.
+
+mod arbiter;
+mod ask;
+mod cell;
+mod context;
+mod control;
+mod current;
+mod dead;
+mod debug;
+mod driver;
+mod envelope;
+mod error;
+mod foreign;
+mod histogram;
+pub mod host;
+mod hosted;
+mod lane;
+mod mailbox;
+mod monitor;
+mod node;
+mod panics;
+mod refs;
+mod state;
+mod watchdog;
+
+pub use ask::Ask;
+pub use context::{Context, ExitSignal};
+pub use control::Fault;
+pub use current::path as current_path;
+pub use dead::{DeadLetter, DeadLetters};
+pub use debug::{AnyRef, MAX_TRACE_LINES};
+pub use error::{AskError, BootError, DebugError, SendError};
+pub use host::{Blueprint, Placement, StartError, spawn};
+pub use hosted::{Accepts, Hosted};
+pub use mailbox::{MailboxSpec, Overflow, WhileDown};
+pub use monitor::{Down, Monitor, MonitorId};
+pub use node::{MAX_ARBITERS, Node, NodeConfig, unix_ms};
+pub use refs::{Port, PortFuture, Ref, Tell, WeakRef};
+pub use state::StateValue;

@@ -1,0 +1,313 @@
+//! The mailbox of one actor: a bounded queue that outlives incarnations.
+//!
+//! It belongs to the actor's cell, not to an incarnation, so references stay
+//! valid over restarts and a queue can be kept, or moved to another arbiter.
+//! One mutex guards it and is held for a few instructions only; because every
+//! message passes under it, depth, counts and "what is being handled" are exact
+//! and cost nothing beside.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use actix::Actor;
+use ms_core::ExitReason;
+
+use crate::envelope::Envelope;
+use crate::histogram::WaitHistogram;
+
+/// What happens to a message that finds the mailbox at its bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Overflow {
+    /// `tell` and `ask` wait for room until their deadline; `try_tell` is refused.
+    #[default]
+    Block,
+    /// Every send is refused with the message handed back.
+    Reject,
+    /// The new message goes to the dead letters; the sender is not told.
+    DropNewest,
+    /// The oldest waiting message goes to the dead letters.
+    DropOldest,
+}
+
+impl Overflow {
+    /// The name used in configuration and views.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Reject => "reject",
+            Self::DropNewest => "drop_newest",
+            Self::DropOldest => "drop_oldest",
+        }
+    }
+}
+
+/// What happens to a message for an actor that is between two incarnations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum WhileDown {
+    /// It waits in the mailbox, within the bound, for the next incarnation.
+    #[default]
+    Hold,
+    /// It is refused with the reason of the last end: OTP's `noproc`.
+    Refuse,
+}
+
+/// How an actor's mailbox behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailboxSpec {
+    /// Messages that may wait; `None` is no bound and wants a reason.
+    pub capacity: Option<usize>,
+    /// What happens over the bound.
+    pub overflow: Overflow,
+    /// What happens to messages sent between two incarnations.
+    pub while_down: WhileDown,
+    /// Keep waiting messages over a crash (opt-in; OTP drops them).
+    pub keep_on_restart: bool,
+    /// On an orderly stop, handle what waits before the hooks run.
+    pub drain_on_stop: bool,
+}
+
+impl MailboxSpec {
+    /// Default bound, in messages.
+    pub const DEFAULT_CAPACITY: usize = 1024;
+
+    /// The default but for its bound.
+    #[must_use]
+    pub fn bounded(capacity: usize) -> Self {
+        Self { capacity: Some(capacity.max(1)), ..Self::default() }
+    }
+
+    /// No bound: for actors whose senders are bounded by something else.
+    #[must_use]
+    pub fn unbounded() -> Self {
+        Self { capacity: None, ..Self::default() }
+    }
+
+    /// The same with another overflow policy.
+    #[must_use]
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+}
+
+impl Default for MailboxSpec {
+    fn default() -> Self {
+        Self {
+            capacity: Some(Self::DEFAULT_CAPACITY),
+            overflow: Overflow::Block,
+            while_down: WhileDown::Hold,
+            keep_on_restart: false,
+            drain_on_stop: false,
+        }
+    }
+}
+
+/// Whether the mailbox takes messages.
+#[derive(Debug, Clone)]
+pub(crate) enum Gate {
+    Open,
+    /// Between two incarnations, or on the way to a stop.
+    Refusing(ExitReason),
+    /// The actor has ended for good.
+    Closed(ExitReason),
+}
+
+/// Wakers that are seldom there: boxed, so that an idle actor stays small.
+#[derive(Default)]
+struct Sleepers {
+    /// Senders that wait for room.
+    room: Vec<Waker>,
+    /// Askers that wait for a turn to end, to learn what became of their ask.
+    settle: Vec<Waker>,
+}
+
+/// Every how manieth message is timed on its way through the mailbox.
+const SAMPLE_EVERY: u64 = 64;
+
+/// The queue and the accounts of one actor with our context.
+///
+/// Public only in name: it is the lane of a sealed trait.
+#[allow(missing_debug_implementations)]
+pub struct Inbox<A: Actor> {
+    queue: VecDeque<Envelope<A>>,
+    gate: Gate,
+    /// Ends so far: an asker whose number differs knows that its actor ended.
+    pub(crate) exits: u32,
+    accepted: u64,
+    /// Messages handled by the running incarnation.
+    pub(crate) handled: u64,
+    pub(crate) overflowed: u64,
+    /// Type of the message handled last, or now.
+    pub(crate) current: Option<&'static str>,
+    /// Coarse time the running turn began, zero outside a turn.
+    pub(crate) turn_since: u64,
+    /// Coarse time since when an async handler keeps the actor from its mail, or zero.
+    pub(crate) waiting_since: u64,
+    pub(crate) busy_ns: u64,
+    pub(crate) waits: Option<Box<WaitHistogram>>,
+    sleepers: Option<Box<Sleepers>>,
+    parked: bool,
+}
+
+impl<A: Actor> Inbox<A> {
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            gate: Gate::Open,
+            exits: 0,
+            accepted: 0,
+            handled: 0,
+            overflowed: 0,
+            current: None,
+            turn_since: 0,
+            waiting_since: 0,
+            busy_ns: 0,
+            waits: None,
+            sleepers: None,
+            parked: false,
+        }
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Says, without taking it, whether a message would get in.
+    #[inline]
+    pub(crate) fn admits(&self, spec: &MailboxSpec) -> Result<(), Refusal> {
+        match &self.gate {
+            Gate::Open => {}
+            Gate::Refusing(reason) | Gate::Closed(reason) => {
+                return Err(Refusal::Closed(reason.clone()));
+            }
+        }
+        match spec.capacity {
+            Some(capacity) if self.queue.len() >= capacity => Err(Refusal::Full),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends a message that was admitted.
+    #[inline]
+    pub(crate) fn push(&mut self, mut envelope: Envelope<A>, now: impl FnOnce() -> u64) -> bool {
+        self.accepted += 1;
+        if self.accepted.is_multiple_of(SAMPLE_EVERY) {
+            envelope.stamp = now();
+        }
+        self.queue.push_back(envelope);
+        std::mem::take(&mut self.parked)
+    }
+
+    /// Takes the oldest message; room gained wakes senders when half the bound is free.
+    #[inline]
+    pub(crate) fn pop(&mut self, spec: &MailboxSpec) -> Option<Envelope<A>> {
+        let envelope = self.queue.pop_front()?;
+        if self.sleepers.is_some() && self.queue.len() <= spec.capacity.unwrap_or(0) / 2 {
+            self.wake_room();
+        }
+        Some(envelope)
+    }
+
+    pub(crate) fn evict_oldest(&mut self) -> Option<Envelope<A>> {
+        self.overflowed += 1;
+        self.queue.pop_front()
+    }
+
+    /// Notes that the run loop goes to sleep, unless there is work.
+    #[inline]
+    pub(crate) fn park(&mut self) -> bool {
+        self.parked = self.queue.is_empty();
+        self.parked
+    }
+
+    pub(crate) fn record_wait(&mut self, nanos: u64) {
+        self.waits.get_or_insert_default().record(nanos);
+    }
+
+    pub(crate) fn set_gate(&mut self, gate: Gate) {
+        // A closed mailbox stays closed: its cell is never used again.
+        if !matches!(self.gate, Gate::Closed(_)) {
+            self.gate = gate;
+            self.wake_room();
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.gate, Gate::Closed(_))
+    }
+
+    pub(crate) fn take_queue(&mut self) -> VecDeque<Envelope<A>> {
+        std::mem::take(&mut self.queue)
+    }
+
+    pub(crate) fn wait_for_room(&mut self, waker: &Waker) {
+        push_waker(&mut self.sleepers.get_or_insert_default().room, waker);
+    }
+
+    pub(crate) fn wait_for_turn_end(&mut self, waker: &Waker) {
+        push_waker(&mut self.sleepers.get_or_insert_default().settle, waker);
+    }
+
+    /// Ends a turn: whoever waits to learn the fate of an ask is told.
+    #[inline]
+    pub(crate) fn end_turn(&mut self, still_waiting: bool) {
+        self.waiting_since = match still_waiting {
+            true if self.waiting_since == 0 => self.turn_since,
+            true => self.waiting_since,
+            false => 0,
+        };
+        self.turn_since = 0;
+        if let Some(sleepers) = &mut self.sleepers {
+            sleepers.settle.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    /// Ends a life: what comes later belongs to the next.
+    pub(crate) fn end_life(&mut self) {
+        self.exits = self.exits.wrapping_add(1);
+        self.parked = false;
+        self.end_turn(false);
+    }
+
+    /// Clears the accounts for a new life. Returns the number of ends it starts from.
+    pub(crate) fn begin_life(&mut self) -> u32 {
+        self.handled = 0;
+        self.busy_ns = 0;
+        self.current = None;
+        self.waits = None;
+        self.set_gate(Gate::Open);
+        self.exits
+    }
+
+    fn wake_room(&mut self) {
+        if let Some(sleepers) = &mut self.sleepers {
+            sleepers.room.drain(..).for_each(Waker::wake);
+        }
+    }
+}
+
+/// Why a message does not get in.
+pub(crate) enum Refusal {
+    Full,
+    Closed(ExitReason),
+}
+
+/// A task may poll its send many times while it sleeps: one waker is enough.
+fn push_waker(list: &mut Vec<Waker>, waker: &Waker) {
+    if !list.iter().any(|known| known.will_wake(waker)) {
+        list.push(waker.clone());
+    }
+}
+
+/// Locks without poisoning: nothing that can panic runs under these locks.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Nanoseconds of a duration, saturating.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,372 @@
+//! A node: the arbiters of one process, its clock, its events and its dead letters.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ms_core::view::{EventKind, NodeEvent};
+use ms_core::{ActorPath, ExitReason, Incarnation, Tick};
+use tokio::sync::broadcast;
+
+use crate::arbiter::ArbiterSlot;
+use crate::cell::Core;
+use crate::dead::{DeadLetter, DeadLetters};
+use crate::error::BootError;
+use crate::host::Placement;
+use crate::mailbox::{lock, nanos};
+use crate::{panics, watchdog};
+
+/// Most arbiters a node may be given.
+pub const MAX_ARBITERS: usize = 1024;
+/// Events kept for readers that come later.
+const KEPT_EVENTS: usize = 4096;
+/// Events a live reader may lag behind before it gets a gap.
+const EVENT_LAG: usize = 1024;
+
+/// How a node is set up.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    /// Its name, for views and sockets.
+    pub name: String,
+    /// Arbiters of the pool; 0 puts every actor on the thread that boots the node,
+    /// which is the deterministic mode of tests.
+    pub arbiters: usize,
+    /// Take time from tokio's clock, which tests may pause. Only with `arbiters: 0`.
+    pub virtual_time: bool,
+    /// Keep the previous panic hook silent about supervised crashes.
+    pub quiet_panics: bool,
+    /// How long an arbiter's loop may stand still before it is abandoned and its
+    /// actors are moved; `None` never does.
+    pub wedged_after: Option<Duration>,
+}
+
+impl Default for NodeConfig {
+    /// One arbiter a core, supervisors apart, abandoned after 15 s (three beats of 5 s).
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            name: "node".to_owned(),
+            arbiters: cores,
+            virtual_time: false,
+            quiet_panics: false,
+            wedged_after: Some(Duration::from_secs(15)),
+        }
+    }
+}
+
+impl NodeConfig {
+    /// Everything on one thread, with a clock that tests may pause.
+    #[must_use]
+    pub fn single_arbiter() -> Self {
+        Self {
+            arbiters: 0,
+            virtual_time: true,
+            quiet_panics: true,
+            wedged_after: None,
+            ..Self::default()
+        }
+    }
+}
+
+/// A running node; cheap to clone.
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+pub(crate) struct WeakNode(Weak<Inner>);
+
+impl WeakNode {
+    pub(crate) fn upgrade(&self) -> Option<Node> {
+        self.0.upgrade().map(Node)
+    }
+}
+
+struct Inner {
+    config: NodeConfig,
+    booted: Instant,
+    booted_virtual: tokio::time::Instant,
+    coarse: AtomicU64,
+    next_uid: AtomicU64,
+    next_arbiter: AtomicU32,
+    control: Mutex<Option<Arc<ArbiterSlot>>>,
+    pool: Mutex<Vec<Arc<ArbiterSlot>>>,
+    others: Mutex<Vec<Arc<ArbiterSlot>>>,
+    dead: DeadLetters,
+    events: broadcast::Sender<NodeEvent>,
+    log: Mutex<EventLog>,
+    stopping: AtomicBool,
+}
+
+#[derive(Default)]
+struct EventLog {
+    seq: u64,
+    kept: VecDeque<NodeEvent>,
+}
+
+impl Node {
+    /// Boots a node on the actix system of this thread.
+    ///
+    /// # Errors
+    /// [`BootError::PanicAbort`] when the program cannot survive a crash at all,
+    /// [`BootError::NoSystem`] outside an actix system, and what starting threads
+    /// may bring.
+    pub fn boot(config: NodeConfig) -> Result<Self, BootError> {
+        if cfg!(panic = "abort") {
+            return Err(BootError::PanicAbort);
+        }
+        check(&config)?;
+        let handle = actix_rt::Arbiter::try_current().ok_or(BootError::NoSystem)?;
+        panics::install_hook();
+        let node = Self::new(config);
+        *lock(&node.0.control) = Some(ArbiterSlot::adopt_current(node.next_arbiter(), handle, &node));
+        for _ in 0..node.0.config.arbiters {
+            let slot = node.start_arbiter(false).map_err(BootError::Thread)?;
+            lock(&node.0.pool).push(slot);
+        }
+        if !node.is_virtual() {
+            watchdog::start(&node).map_err(BootError::Thread)?;
+        }
+        Ok(node)
+    }
+
+    fn new(config: NodeConfig) -> Self {
+        Self(Arc::new(Inner {
+            config,
+            booted: Instant::now(),
+            booted_virtual: tokio::time::Instant::now(),
+            coarse: AtomicU64::new(1),
+            next_uid: AtomicU64::new(1),
+            next_arbiter: AtomicU32::new(0),
+            control: Mutex::new(None),
+            pool: Mutex::new(Vec::new()),
+            others: Mutex::new(Vec::new()),
+            dead: DeadLetters::default(),
+            events: broadcast::Sender::new(EVENT_LAG),
+            log: Mutex::new(EventLog::default()),
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    fn start_arbiter(&self, dedicated: bool) -> std::io::Result<Arc<ArbiterSlot>> {
+        ArbiterSlot::start(self.next_arbiter(), dedicated, self)
+    }
+
+    fn next_arbiter(&self) -> u32 {
+        self.0.next_arbiter.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.config.name
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub fn config(&self) -> &NodeConfig {
+        &self.0.config
+    }
+
+    /// Time since it booted: virtual where the node's time is.
+    #[must_use]
+    pub fn now(&self) -> Tick {
+        let since = if self.is_virtual() {
+            self.0.booted_virtual.elapsed()
+        } else {
+            self.0.booted.elapsed()
+        };
+        Tick::from_nanos(nanos(since))
+    }
+
+    /// Time since it booted, in nanoseconds, up to 20 ms old, never zero: costs one load.
+    pub(crate) fn coarse(&self) -> u64 {
+        if self.is_virtual() {
+            self.now().as_nanos().max(1)
+        } else {
+            self.0.coarse.load(Ordering::Relaxed)
+        }
+    }
+
+    pub(crate) fn refresh_coarse(&self) {
+        self.0.coarse.store(self.now().as_nanos().max(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.0.config.virtual_time
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakNode {
+        WeakNode(Arc::downgrade(&self.0))
+    }
+
+    pub(crate) fn next_uid(&self) -> u64 {
+        self.0.next_uid.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Acquire)
+    }
+
+    /// Arbiters at work: the control arbiter, the pool and dedicated ones.
+    #[must_use]
+    pub fn arbiter_count(&self) -> usize {
+        1 + lock(&self.0.pool).len() + lock(&self.0.others).len()
+    }
+
+    /// Chooses an arbiter.
+    pub(crate) fn place(&self, placement: Placement) -> Result<Arc<ArbiterSlot>, ExitReason> {
+        let control = || lock(&self.0.control).clone().ok_or(ExitReason::ArbiterLost);
+        match placement {
+            Placement::Control => control(),
+            Placement::WithParent => ArbiterSlot::here().map_or_else(control, Ok),
+            Placement::Dedicated if self.0.config.arbiters > 0 => {
+                let slot = self.start_arbiter(true).map_err(|error| ExitReason::from_error(&error))?;
+                lock(&self.0.others).push(Arc::clone(&slot));
+                Ok(slot)
+            }
+            Placement::Dedicated | Placement::Pool => {
+                let least = lock(&self.0.pool)
+                    .iter()
+                    .min_by_key(|slot| slot.load.load(Ordering::Relaxed))
+                    .cloned();
+                least.map_or_else(control, Ok)
+            }
+        }
+    }
+
+    /// Takes an arbiter out of use for good and puts a new one in its place.
+    pub(crate) fn abandon(&self, slot: &Arc<ArbiterSlot>) {
+        if slot.abandoned.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        slot.stop();
+        lock(&self.0.others).retain(|known| known.id != slot.id);
+        let mut pool = lock(&self.0.pool);
+        let before = pool.len();
+        pool.retain(|known| known.id != slot.id);
+        if pool.len() < before {
+            match self.start_arbiter(false) {
+                Ok(fresh) => pool.push(fresh),
+                Err(error) => tracing::error!(%error, "no thread for a new arbiter"),
+            }
+        }
+    }
+
+    /// Ends a dedicated arbiter whose actor has ended.
+    pub(crate) fn vacate(&self, slot: &Arc<ArbiterSlot>) {
+        if slot.dedicated && !slot.abandoned.swap(true, Ordering::AcqRel) {
+            slot.stop();
+            lock(&self.0.others).retain(|known| known.id != slot.id);
+        }
+    }
+
+    /// Arbiters that are to be watched.
+    pub(crate) fn watched(&self) -> Vec<Arc<ArbiterSlot>> {
+        let mut all = lock(&self.0.pool).clone();
+        all.extend(lock(&self.0.others).iter().cloned());
+        all
+    }
+
+    /// Stops the pool's threads and waits for them, at most `within`.
+    ///
+    /// Stop the tree first: an arbiter that ends drops its actors without their hooks.
+    /// Returns how many threads did not end in time; they end with the process.
+    #[allow(clippy::disallowed_methods, reason = "runs after the loops have ended")]
+    pub fn halt(&self, within: Duration) -> usize {
+        self.0.stopping.store(true, Ordering::Release);
+        let until = Instant::now() + within;
+        let slots = self.watched();
+        slots.iter().for_each(|slot| slot.stop());
+        let mut threads: Vec<_> = slots.iter().filter_map(|slot| slot.take_thread()).collect();
+        while !threads.is_empty() && Instant::now() < until {
+            threads.retain(actix_rt::Arbiter::alive);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        threads.len()
+    }
+
+    /// Appends an event to the node's log and hands it to live readers.
+    pub fn publish(&self, kind: EventKind) {
+        let mut log = lock(&self.0.log);
+        log.seq += 1;
+        let event = NodeEvent { seq: log.seq, at_ms: self.now().as_millis(), kind };
+        if log.kept.len() == KEPT_EVENTS {
+            log.kept.pop_front();
+        }
+        log.kept.push_back(event.clone());
+        // Nobody listening is no error. Sent under the lock, so that readers see the order of `seq`.
+        drop(self.0.events.send(event));
+    }
+
+    /// Events of the past after `seq` that are still kept, and a receiver of those to come.
+    #[must_use]
+    pub fn events_since(&self, seq: u64) -> (Vec<NodeEvent>, broadcast::Receiver<NodeEvent>) {
+        let log = lock(&self.0.log);
+        let past = log.kept.iter().filter(|event| event.seq > seq).cloned().collect();
+        (past, self.0.events.subscribe())
+    }
+
+    /// Number of the newest event.
+    #[must_use]
+    pub fn last_event(&self) -> u64 {
+        lock(&self.0.log).seq
+    }
+
+    pub(crate) fn publish_start(&self, core: &Core, incarnation: Incarnation) {
+        if self.0.events.receiver_count() > 0 {
+            self.publish(EventKind::Started { path: core.path.clone(), incarnation });
+        }
+    }
+
+    pub(crate) fn publish_exit(&self, core: &Core, incarnation: Incarnation, reason: &ExitReason) {
+        if !reason.is_clean() {
+            tracing::warn!(path = %core.path, %incarnation, %reason, "actor ended");
+        }
+        if !reason.is_clean() || self.0.events.receiver_count() > 0 {
+            let (path, reason) = (core.path.clone(), reason.clone());
+            self.publish(EventKind::Exited { path, incarnation, reason });
+        }
+    }
+
+    /// The node's dead letters.
+    #[must_use]
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.0.dead
+    }
+
+    pub(crate) fn bury(&self, path: &ActorPath, message: &'static str, why: &'static str) {
+        self.0.dead.bury(DeadLetter { path: path.clone(), message, why });
+    }
+}
+
+/// Milliseconds since 1970 by the wall clock, for people only.
+#[must_use]
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn check(config: &NodeConfig) -> Result<(), BootError> {
+    if config.arbiters > MAX_ARBITERS {
+        let value = config.arbiters.to_string();
+        return Err(BootError::Config { what: "arbiters", value, bounds: "0 to 1024" });
+    }
+    if config.virtual_time && config.arbiters > 0 {
+        let value = format!("with {} arbiters", config.arbiters);
+        return Err(BootError::Config { what: "virtual_time", value, bounds: "arbiters = 0" });
+    }
+    match config.wedged_after {
+        Some(limit) if limit < Duration::from_millis(200) => {
+            let value = format!("{limit:?}");
+            Err(BootError::Config { what: "wedged_after", value, bounds: "200 ms or more" })
+        }
+        _ => Ok(()),
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("name", &self.name()).finish_non_exhaustive()
+    }
+}

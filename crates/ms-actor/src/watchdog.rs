@@ -1,0 +1,76 @@
+//! The watchdog: a thread that notices arbiters whose loop stands still.
+//!
+//! A blocked thread cannot be killed, only abandoned: whoever blocks it is
+//! declared hung, its neighbours are declared to have lost their arbiter, and
+//! their supervisors start both anew elsewhere. The neighbours' mailboxes go
+//! with them. The thread itself, should it ever come back, finds its actors
+//! fenced off, drops them in silence and ends.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ms_core::ExitReason;
+use ms_core::view::EventKind;
+
+use crate::arbiter::ArbiterSlot;
+use crate::cell;
+use crate::mailbox::nanos;
+use crate::node::Node;
+
+/// How often the watchdog looks; also the grain of the node's coarse clock.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Beats a hung actor is said to have missed.
+const MISSED: u32 = 3;
+
+/// Starts the thread; it ends when the node does.
+#[allow(clippy::disallowed_methods, reason = "a thread of its own, not an arbiter")]
+pub(crate) fn start(node: &Node) -> std::io::Result<()> {
+    let weak = node.downgrade();
+    let limit = node.config().wedged_after.map(nanos);
+    std::thread::Builder::new().name("ms-watchdog".to_owned()).spawn(move || {
+        while let Some(node) = weak.upgrade() {
+            if node.is_stopping() {
+                return;
+            }
+            node.refresh_coarse();
+            if let Some(limit) = limit {
+                look(&node, limit);
+            }
+            drop(node);
+            std::thread::sleep(TICK);
+        }
+    })?;
+    Ok(())
+}
+
+fn look(node: &Node, limit: u64) {
+    let now = node.now().as_nanos();
+    for slot in node.watched() {
+        let beat = slot.beat.load(Ordering::Acquire);
+        if now.saturating_sub(beat) > limit && !slot.abandoned.load(Ordering::Acquire) {
+            evacuate(node, &slot);
+        }
+    }
+}
+
+/// Gives up an arbiter and tells the supervisors of all who lived there.
+pub(crate) fn evacuate(node: &Node, slot: &Arc<ArbiterSlot>) {
+    node.abandon(slot);
+    let residents = slot.residents();
+    tracing::error!(arbiter = slot.id, actors = residents.len(), "arbiter hung: moving its actors");
+    let mut evacuated = 0;
+    for resident in residents {
+        let reason = if resident.in_turn() {
+            ExitReason::HeartbeatLost { missed: MISSED }
+        } else {
+            evacuated += 1;
+            ExitReason::ArbiterLost
+        };
+        let incarnation = resident.core().live();
+        cell::fence(&*resident, incarnation, reason);
+        slot.leave(resident.core().uid);
+    }
+    node.publish(EventKind::ArbiterWedged { arbiter: slot.id, evacuated });
+}

@@ -1,0 +1,109 @@
+//! `audit.json`.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Report;
+use crate::error::ReportError;
+
+/// Version of the form of `audit.json`; raised when a reader would break.
+pub const REPORT_SCHEMA: u32 = 1;
+
+/// The whole of `audit.json`. `audit` is the same for the same files; what
+/// differs from run to run is in `run`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditJson {
+    /// [`REPORT_SCHEMA`] of the tool that wrote it.
+    pub schema_version: u32,
+    /// The comparable part.
+    pub audit: Report,
+    /// The rest.
+    pub run: RunFacts,
+}
+
+/// How the run went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// Files and directories listed.
+    pub input: u64,
+    /// Files taken over from an earlier run.
+    pub resumed: u64,
+    /// Files given to another auditor after a crash.
+    pub redelivered: u64,
+    /// Restarts of actors.
+    pub restarts: u64,
+    /// How long it took.
+    pub elapsed_ms: u64,
+}
+
+impl AuditJson {
+    /// The document of a report.
+    pub fn new(audit: Report, run: RunFacts) -> Self {
+        Self { schema_version: REPORT_SCHEMA, audit, run }
+    }
+
+    /// Its text: indented, with a newline at the end.
+    ///
+    /// # Errors
+    /// [`ReportError::Encode`], which would be a fault of this crate.
+    pub fn to_text(&self) -> Result<String, ReportError> {
+        let mut text = serde_json::to_string_pretty(self).map_err(ReportError::Encode)?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// Writes it so that `path` holds the old text or the new one, never a part. Blocks.
+    ///
+    /// # Errors
+    /// [`ReportError::Write`] if the file or its neighbour `PATH.tmp` cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), ReportError> {
+        let text = self.to_text()?;
+        replace(path, text.as_bytes())
+            .map_err(|source| ReportError::Write { path: path.to_owned(), source })
+    }
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(".tmp");
+    let temporary: PathBuf = path.with_file_name(name);
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&temporary, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Reducer;
+
+    #[test]
+    fn it_is_written_whole_and_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.json");
+        let json = AuditJson::new(
+            Reducer::new("s", Vec::new()).report(),
+            RunFacts { restarts: 2, ..RunFacts::default() },
+        );
+        json.write(&path).unwrap();
+        json.write(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("{\n  \"schema_version\": 1,\n  \"audit\""), "{text}");
+        assert_eq!(serde_json::from_str::<AuditJson>(&text).unwrap(), json);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let json = AuditJson::new(Reducer::new("s", Vec::new()).report(), RunFacts::default());
+        let error = json.write(&dir.path().join("no/audit.json")).unwrap_err();
+        assert!(error.to_string().contains("no/audit.json; check that"), "{error}");
+        assert!(json.write(dir.path()).is_err());
+    }
+}

@@ -1,0 +1,66 @@
+//! Nobody changes a running system by accident.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use ms_control::{ControlError, codes};
+
+use crate::exit::{Failure, Outcome, say};
+
+/// How a person agrees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// By `--yes`.
+    Given,
+    /// By an answer on the terminal.
+    Ask,
+}
+
+/// How to ask; refuses at once where nobody could answer.
+pub(crate) fn consent(yes: bool, what: &str) -> Result<Consent, Failure> {
+    match (yes, io::stdin().is_terminal()) {
+        (true, _) => Ok(Consent::Given),
+        (false, true) => Ok(Consent::Ask),
+        (false, false) => Err(unconfirmed(what, "there is no terminal to ask on")),
+    }
+}
+
+impl Consent {
+    /// Asks, where it was not given before.
+    pub(crate) fn obtain(self, what: &str) -> Outcome {
+        if self == Self::Given {
+            return Ok(());
+        }
+        say(&format!("{what}? [y/N] "));
+        match agreed(&mut io::stdin().lock())? {
+            true => Ok(()),
+            false => Err(unconfirmed(what, "the answer was not yes")),
+        }
+    }
+}
+
+fn agreed(from: &mut impl BufRead) -> io::Result<bool> {
+    let mut answer = String::new();
+    from.read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+fn unconfirmed(what: &str, why: &str) -> Failure {
+    ControlError::new(&codes::UNCONFIRMED, format!("{what}: not confirmed, nothing was done"))
+        .why(why)
+        .next("look at --dry-run, then repeat with --yes")
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::agreed;
+
+    #[test]
+    fn only_yes_is_yes() {
+        for (answer, expected) in
+            [("y\n", true), ("YES\n", true), ("\n", false), ("", false), ("yep", false)]
+        {
+            assert_eq!(agreed(&mut answer.as_bytes()).expect("reads"), expected, "{answer:?}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! How msctl ends: its exit codes and what it says on stderr.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ms_control::{ControlError, Kind};
+
+use crate::render::clean;
+
+/// Exit code after Ctrl-C.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Why a verb failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The node, or the way to it, says why.
+    Control(Box<ControlError>),
+    /// Standard output or input failed.
+    Io(io::Error),
+}
+
+/// What a verb comes to.
+pub(crate) type Outcome = Result<(), Failure>;
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
+        Self::Control(Box::new(error))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Says what went wrong and chooses the exit code.
+pub(crate) fn report(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Io(error)) => {
+            say(&format!("error: {error}\n"));
+            ExitCode::FAILURE
+        }
+        Err(Failure::Control(error)) => {
+            say(&told(&error));
+            code_of(error.kind).into()
+        }
+    }
+}
+
+/// The documented exit code of a kind of error.
+const fn code_of(kind: Kind) -> u8 {
+    match kind {
+        Kind::Internal | Kind::TooLarge => 1,
+        Kind::BadRequest => 2,
+        Kind::Unreachable => 3,
+        Kind::NotFound => 4,
+        Kind::Refused => 5,
+        Kind::TimedOut => 6,
+        Kind::VersionMismatch => 9,
+    }
+}
+
+fn told(error: &ControlError) -> String {
+    let mut text = format!("error[{}]: {}\n", clean(&error.code), clean(&error.what));
+    for (label, line) in [("why", &error.why), ("next", &error.next)] {
+        if !line.is_empty() {
+            text.push_str(&format!("  {label}: {}\n", clean(line)));
+        }
+    }
+    if ms_control::codes::find(&error.code).is_some() {
+        text.push_str(&format!("  more: msctl explain {}\n", error.code));
+    }
+    text
+}
+
+/// Writes to stderr; there is nobody to tell when that fails.
+pub(crate) fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_in_full_and_cannot_forge_a_line() {
+        let error = ControlError::refused("no \x1b[31m\nerror[MS0000]: forged").why("w").next("n");
+        assert_eq!(
+            told(&error),
+            "error[MS0011]: no \\u{1b}[31m\\nerror[MS0000]: forged\n  why: w\n  next: n\n  \
+             more: msctl explain MS0011\n"
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! What a steering verb would do, and what it did.
+
+use ms_control::proto::{Steered, Verb};
+use ms_core::ActorPath;
+use ms_core::view::BlastRadius;
+
+use super::facts::facts;
+use super::style::{Style, Tone};
+use super::units::clean;
+
+/// Paths named in one line; more are counted.
+const NAMED: usize = 10;
+
+/// What `verb` would stop, restart, drop and escalate.
+pub(crate) fn blast(verb: Verb, path: &ActorPath, blast: &BlastRadius, style: Style) -> String {
+    let mut lines = vec![("stop", list(&blast.stopped)), ("restart", list(&blast.restarted))];
+    if !blast.dropped.is_empty() {
+        lines.push(("drop", list(&blast.dropped)));
+    }
+    lines.push((
+        "escalate",
+        match blast.escalates.is_empty() {
+            true => "no".to_owned(),
+            false => {
+                style.paint(Tone::Warn, &format!("! {} would give up", list(&blast.escalates)))
+            }
+        },
+    ));
+    if blast.ends_node {
+        lines.push(("node", style.paint(Tone::Bad, "! the root would end, and the node with it")));
+    }
+    format!("{verb} {path} would\n{}", facts(&lines))
+}
+
+fn list(paths: &[ActorPath]) -> String {
+    let named: Vec<_> = paths.iter().take(NAMED).map(ToString::to_string).collect();
+    match paths.len() {
+        0 => "nothing".to_owned(),
+        1..=NAMED => named.join(", "),
+        count => format!("{} and {} more", named.join(", "), count - NAMED),
+    }
+}
+
+/// What came of a steering verb.
+pub(crate) fn steered(done: &Steered) -> String {
+    format!("{} {}: {}\n", done.verb, done.path, clean(&done.outcome))
+}

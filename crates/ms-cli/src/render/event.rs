@@ -1,0 +1,54 @@
+//! Lines of the two streams.
+
+use ms_core::view::{EventKind, NodeEvent, TraceLine};
+
+use super::style::{Style, Tone};
+use super::units::{clean, many, short, us};
+
+/// One event on one line.
+pub(crate) fn event(event: &NodeEvent, style: Style) -> String {
+    let (tone, text) = tell(&event.kind);
+    let (seconds, millis) = (event.at_ms / 1_000, event.at_ms % 1_000);
+    format!("{:>6}  {seconds:>6}.{millis:03}s  {}\n", event.seq, style.paint(tone, &text))
+}
+
+fn tell(kind: &EventKind) -> (Tone, String) {
+    match kind {
+        EventKind::Started { path, incarnation } => {
+            (Tone::Dim, format!("started    {path} {incarnation}"))
+        }
+        EventKind::Exited { path, incarnation, reason } => {
+            let tone = if reason.is_clean() { Tone::Dim } else { Tone::Warn };
+            (tone, format!("exited     {path} {incarnation}: {}", clean(&reason.to_string())))
+        }
+        EventKind::Decided { why } => {
+            let after =
+                why.next_delay_ms.map_or(String::new(), |ms| format!(" in {}", us(ms * 1_000)));
+            let decision = format!("{:?}{after}", why.decision).to_lowercase();
+            (Tone::Calm, format!("decided    {} {}: {decision}", why.path, why.incarnation))
+        }
+        EventKind::Escalated { path, reason } => {
+            (Tone::Bad, format!("! gave up  {path}: {}", clean(&reason.to_string())))
+        }
+        EventKind::Steered { path, verb, by, reason, outcome } => {
+            let why = reason.as_ref().map_or(String::new(), |text| format!(" ({})", clean(text)));
+            let (verb, by, outcome) = (clean(verb), clean(by), clean(outcome));
+            (Tone::Calm, format!("steered    {path}: {verb} by {by}{why}: {outcome}"))
+        }
+        EventKind::ArbiterWedged { arbiter, evacuated } => {
+            let moved = many(*evacuated as u64, "actor");
+            (Tone::Bad, format!("! wedged   arbiter {arbiter}, {moved} moved"))
+        }
+        EventKind::Gap { missed } => {
+            (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
+        }
+    }
+}
+
+/// One traced message on one line.
+pub(crate) fn trace(line: &TraceLine) -> String {
+    let (seconds, micros) = (line.at_us / 1_000_000, line.at_us % 1_000_000);
+    let waited = line.waited_us.map_or(String::new(), |time| format!("  waited {}", us(time)));
+    let took = line.took_us.map_or("  goes on".to_owned(), |time| format!("  took {}", us(time)));
+    format!("{seconds:>6}.{micros:06}s  {}  {}{waited}{took}\n", line.path, short(&line.message))
+}

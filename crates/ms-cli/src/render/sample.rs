@@ -1,0 +1,224 @@
+//! The node that the tests show: one actor in each state that matters.
+#![allow(dead_code, unreachable_pub, clippy::expect_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_core::view::{
+    ActorStatus, BlastRadius, Decision, EventKind, HandlingView, Lifecycle, MailboxView, Mark,
+    NodeEvent, SupervisorView, Tier, TraceLine, TreeNode, TypeCount, WhyRecord,
+};
+use ms_core::{
+    ActorPath, ChildId, ChildType, ErrorChain, ExitReason, Incarnation, Intensity, Location,
+    PanicRecord, Restart, Strategy,
+};
+
+pub const NOON: u64 = 1_795_435_200_000;
+
+pub fn path(text: &str) -> ActorPath {
+    ActorPath::new(text).expect("valid")
+}
+
+pub fn id(text: &str) -> ChildId {
+    ChildId::new(text).expect("valid")
+}
+
+fn budget() -> Intensity {
+    Intensity { max_restarts: 5, period: Duration::from_secs(30) }
+}
+
+pub fn panic() -> ExitReason {
+    ExitReason::Panicked(Arc::new(PanicRecord {
+        message: "bad byte 0xff".into(),
+        location: Some(Location { file: "src/auditor.rs".into(), line: 88, column: 9 }),
+        handling: Some("demo::audit::AuditFile".into()),
+        during: "handle".into(),
+        backtrace: None,
+    }))
+}
+
+pub fn status(at: &str) -> ActorStatus {
+    ActorStatus {
+        path: path(at),
+        incarnation: Incarnation(1),
+        kind: ChildType::Worker,
+        tier: Tier::Kernel,
+        actor_type: "demo::audit::Auditor".into(),
+        lifecycle: Lifecycle::Running,
+        restart: Some(Restart::Permanent),
+        restarts: 0,
+        mailbox: MailboxView {
+            depth: Some(0),
+            capacity: Some(256),
+            overflow: "block".into(),
+            wait_p50_us: Some(12),
+            wait_p99_us: Some(3_400),
+            wait_max_us: Some(80_000),
+            ..MailboxView::default()
+        },
+        handling: None,
+        handled: 1_200,
+        busy_us: 950_000,
+        arbiter: Some(1),
+        uptime_ms: Some(64_000),
+        last_exit: None,
+        types: Vec::new(),
+        marks: Vec::new(),
+    }
+}
+
+fn leaf(status: ActorStatus) -> TreeNode {
+    let id = id(status.path.name());
+    TreeNode { id, status, supervisor: None, children: Vec::new(), omitted: 0 }
+}
+
+fn supervisor(at: &str, strategy: Strategy, used: u32, children: Vec<TreeNode>) -> TreeNode {
+    let view = SupervisorView { strategy, intensity: budget(), restarts_in_window: used };
+    let (kind, tier) = (ChildType::Supervisor, Tier::Supervisor);
+    let status = ActorStatus { kind, tier, actor_type: "Supervisor".into(), ..status(at) };
+    TreeNode { supervisor: Some(view), children, ..leaf(status) }
+}
+
+pub fn auditor(n: u32) -> TreeNode {
+    let mut status = status(&format!("/root/auditors/auditor-{n}"));
+    match n {
+        1 => {
+            status.lifecycle = Lifecycle::Suspended;
+            status.marks = vec![Mark::Suspended];
+            status.mailbox.depth = Some(7);
+        }
+        2 => {
+            status.marks = vec![Mark::Unresponsive];
+            status.handling =
+                Some(HandlingView { message: "demo::audit::AuditFile".into(), for_us: 41_000_000 });
+        }
+        3 => {
+            status.incarnation = Incarnation(4);
+            status.restarts = 3;
+            status.mailbox.depth = Some(200);
+            status.marks = vec![Mark::Backlogged, Mark::Flapping];
+            status.last_exit = Some(panic());
+            let of = |message: &str, count| TypeCount { message: message.into(), count };
+            status.types = vec![of("demo::audit::AuditFile", 1_199), of("demo::audit::Flush", 1)];
+        }
+        _ => {
+            status.lifecycle = Lifecycle::Restarting;
+            (status.uptime_ms, status.arbiter) = (None, None);
+            status.marks = vec![Mark::Restarting];
+        }
+    }
+    leaf(status)
+}
+
+pub fn tree() -> TreeNode {
+    let auditors =
+        supervisor("/root/auditors", Strategy::OneForAll, 3, (1..=4).map(auditor).collect());
+    let legacy = ActorStatus {
+        tier: Tier::Actix,
+        mailbox: MailboxView { overflow: "?".into(), ..MailboxView::default() },
+        ..status("/root/legacy")
+    };
+    let done = ActorStatus {
+        lifecycle: Lifecycle::Stopped,
+        uptime_ms: None,
+        last_exit: Some(ExitReason::Normal),
+        ..status("/root/walker")
+    };
+    let many = TreeNode {
+        omitted: 12,
+        ..supervisor(
+            "/root/sessions",
+            Strategy::SimpleOneForOne,
+            0,
+            vec![leaf(status("/root/sessions/a"))],
+        )
+    };
+    let children = vec![leaf(done), auditors, leaf(legacy), many];
+    supervisor("/root", Strategy::OneForOne, 0, children)
+}
+
+pub fn why() -> WhyRecord {
+    WhyRecord {
+        path: path("/root/auditors/auditor-3"),
+        incarnation: Incarnation(3),
+        at_ms: 61_000,
+        unix_ms: NOON,
+        reason: panic(),
+        uptime_ms: 3_200,
+        mailbox_depth: Some(41),
+        dropped: 0,
+        ask_chain: vec![path("/root/walker"), path("/root/auditors/auditor-3")],
+        supervisor: Some(path("/root/auditors")),
+        strategy: Some(Strategy::OneForAll),
+        decision: Decision::Delayed,
+        siblings: vec![id("auditor-1"), id("auditor-2"), id("auditor-4")],
+        budget_used: 3,
+        budget: Some(budget()),
+        next_delay_ms: Some(400),
+        injected: true,
+    }
+}
+
+pub fn gave_up() -> WhyRecord {
+    let chain = ErrorChain::from_error(&std::io::Error::other("disk is full"));
+    WhyRecord {
+        reason: ExitReason::Failed(Arc::new(chain)),
+        mailbox_depth: None,
+        dropped: 2,
+        ask_chain: Vec::new(),
+        strategy: Some(Strategy::OneForOne),
+        decision: Decision::GaveUp,
+        siblings: Vec::new(),
+        budget_used: 6,
+        next_delay_ms: None,
+        injected: false,
+        ..why()
+    }
+}
+
+pub fn blast(target: &ActorPath) -> BlastRadius {
+    let auditors: Vec<_> = (1..=4).map(|n| path(&format!("/root/auditors/auditor-{n}"))).collect();
+    match target.as_str() {
+        "/root" => BlastRadius {
+            stopped: vec![path("/root")],
+            escalates: vec![path("/root")],
+            ends_node: true,
+            ..BlastRadius::default()
+        },
+        _ => {
+            BlastRadius { stopped: auditors.clone(), restarted: auditors, ..BlastRadius::default() }
+        }
+    }
+}
+
+pub fn events() -> Vec<NodeEvent> {
+    let auditor = || path("/root/auditors/auditor-3");
+    let kinds = [
+        EventKind::Started { path: auditor(), incarnation: Incarnation(3) },
+        EventKind::Exited { path: auditor(), incarnation: Incarnation(3), reason: panic() },
+        EventKind::Decided { why: Box::new(why()) },
+        EventKind::Escalated { path: path("/root/auditors"), reason: ExitReason::Shutdown },
+        EventKind::Steered {
+            path: auditor(),
+            verb: "kill".into(),
+            by: "uid 1000, pid 4711".into(),
+            reason: Some("stuck\nsince noon".into()),
+            outcome: "ok".into(),
+        },
+        EventKind::ArbiterWedged { arbiter: 2, evacuated: 17 },
+        EventKind::Gap { missed: 1 },
+    ];
+    let event = |(kind, seq)| NodeEvent { seq, at_ms: 60_000 + seq, kind };
+    kinds.into_iter().zip(1..).map(event).collect()
+}
+
+pub fn traces() -> Vec<TraceLine> {
+    let line = |at_us, waited_us, took_us| TraceLine {
+        at_us,
+        path: path("/root/auditors/auditor-3"),
+        message: "demo::audit::AuditFile".into(),
+        waited_us,
+        took_us,
+    };
+    vec![line(61_000_000, Some(12), Some(3_100)), line(61_000_250, None, None)]
+}

@@ -1,0 +1,149 @@
+//! Numbers, times and foreign text as people read them.
+
+use std::time::Duration;
+
+use ms_core::spec::{Intensity, Strategy};
+
+/// Foreign text with everything escaped that could forge a line, drive a
+/// terminal or turn the direction of reading.
+pub(crate) fn clean(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}'..='\u{200f}');
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match c.is_control() || turns(c) {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+        out
+    })
+}
+
+/// A type name without its module path: `a::b::Vec<c::D>` is `Vec<D>`.
+pub(crate) fn short(type_name: &str) -> String {
+    let mut out = String::new();
+    let mut word = 0;
+    for c in clean(type_name).chars() {
+        match c {
+            ':' => out.truncate(word),
+            c => {
+                out.push(c);
+                if !c.is_alphanumeric() && c != '_' {
+                    word = out.len();
+                }
+            }
+        }
+    }
+    out
+}
+
+/// A time of some microseconds: `850us`, `3.2ms`, `4s`, `2m03s`, `5h12m`, `3d04h`.
+pub(crate) fn us(us: u64) -> String {
+    let seconds = us / 1_000_000;
+    match us {
+        0..1_000 => format!("{us}us"),
+        1_000..1_000_000 => tenths(us / 100, "ms"),
+        1_000_000..60_000_000 => tenths(us / 100_000, "s"),
+        _ if seconds < 3_600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ if seconds < 86_400 => format!("{}h{:02}m", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+fn tenths(tenths: u64, unit: &str) -> String {
+    match tenths % 10 {
+        0 => format!("{}{unit}", tenths / 10),
+        rest => format!("{}.{rest}{unit}", tenths / 10),
+    }
+}
+
+/// A time of some milliseconds.
+pub(crate) fn ms(ms: u64) -> String {
+    us(ms.saturating_mul(1_000))
+}
+
+/// A known number, or `?`.
+pub(crate) fn known<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "?".to_owned(), |value| value.to_string())
+}
+
+/// `1 actor`, `2 actors`.
+pub(crate) fn many(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A strategy in OTP's words.
+pub(crate) const fn strategy(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::OneForOne => "one_for_one",
+        Strategy::OneForAll => "one_for_all",
+        Strategy::RestForOne => "rest_for_one",
+        Strategy::SimpleOneForOne => "simple_one_for_one",
+    }
+}
+
+/// A budget: `1/5 restarts in 30s`.
+pub(crate) fn budget(used: u32, Intensity { max_restarts, period }: Intensity) -> String {
+    format!("{used}/{max_restarts} restarts in {}", period_of(period))
+}
+
+/// A period, in whole seconds as specs have it.
+pub(crate) fn period_of(period: Duration) -> String {
+    format!("{}s", period.as_secs())
+}
+
+/// A wall-clock time in UTC: `2026-11-23 14:23:35 UTC`.
+pub(crate) fn utc(unix_ms: u64) -> String {
+    let (days, rest) = (unix_ms / 86_400_000, unix_ms / 1_000 % 86_400);
+    // Days to a civil date: eras of 400 years that begin on 1 March.
+    let z = days + 719_468;
+    let (era, doe) = (z / 146_097, z % 146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
+    let year = yoe + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short_and_exact() {
+        let cases = [
+            (0, "0us"),
+            (999, "999us"),
+            (1_000, "1ms"),
+            (3_249, "3.2ms"),
+            (4_100_000, "4.1s"),
+            (59_999_999, "59.9s"),
+            (123_000_000, "2m03s"),
+            (18_720_000_000, "5h12m"),
+            (273_600_000_000, "3d04h"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(us(value), text);
+        }
+        assert_eq!(ms(u64::MAX), us(u64::MAX));
+    }
+
+    #[test]
+    fn dates_agree_with_the_calendar() {
+        for (unix, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_795_443_815, "2026-11-23 14:23:35 UTC"),
+            (4_107_542_399, "2100-02-28 23:59:59 UTC"),
+        ] {
+            assert_eq!(utc(unix * 1_000), text);
+        }
+    }
+
+    #[test]
+    fn type_names_lose_their_modules_and_foreign_text_its_teeth() {
+        assert_eq!(short("demo::audit::AuditFile"), "AuditFile");
+        assert_eq!(short("alloc::vec::Vec<a::B, c::D<e::F>>"), "Vec<B, D<F>>");
+        assert_eq!(clean("a\x1b[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\nc\\u{202e}d");
+    }
+}

@@ -1,0 +1,122 @@
+//! The causal record of one end, for a person.
+
+use ms_core::ExitReason;
+use ms_core::view::{Decision, WhyRecord};
+
+use super::facts::facts;
+use super::style::{Style, Tone};
+use super::units::{clean, many, ms, period_of, strategy, utc};
+
+/// What happened, where, what it took along, and what is left.
+pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, style: Style) -> String {
+    let who = format!("{} {}", record.path, record.incarnation);
+    let head = format!("{} {}", style.paint(Tone::Strong, &who), headline(&record.reason));
+    let ago = now_unix_ms.saturating_sub(record.unix_ms);
+    let mut lines = site(&record.reason);
+    lines.push(("when", format!("{} ago, {}", ms(ago), utc(record.unix_ms))));
+    lines.push(("it had", life(record)));
+    if !record.ask_chain.is_empty() {
+        let chain: Vec<_> = record.ask_chain.iter().map(ToString::to_string).collect();
+        lines.push(("ask chain", chain.join(" -> ")));
+    }
+    lines.push(("supervisor", supervisor(record)));
+    lines.push(("siblings", siblings(record)));
+    lines.push(("budget", budget(record)));
+    lines.push(("next start", next_start(record)));
+    lines.push(("injected", if record.injected { "yes, on purpose" } else { "no" }.to_owned()));
+    format!("{head}\n{}{}", facts(&lines), backtrace(&record.reason))
+}
+
+fn headline(reason: &ExitReason) -> String {
+    match reason {
+        ExitReason::Panicked(panic) => format!("panicked: {}", clean(&panic.message)),
+        ExitReason::Failed(chain) => {
+            format!("failed: {}", clean(chain.lines().first().map_or("", String::as_str)))
+        }
+        other => format!("ended: {}", clean(&other.to_string())),
+    }
+}
+
+/// Where in the source, while doing what, and the causes below the first.
+fn site(reason: &ExitReason) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if let Some(panic) = reason.panic() {
+        let unknown = || "an unknown place".to_owned();
+        let place = panic.location.as_ref().map_or_else(unknown, |at| clean(&at.to_string()));
+        lines.push(("at", place));
+        let during = clean(&panic.during);
+        lines.push(match &panic.handling {
+            Some(message) => ("while", format!("handling {} (in {during})", clean(message))),
+            None => ("while", format!("in {during}, no message")),
+        });
+    }
+    if let ExitReason::Failed(chain) = reason {
+        lines.extend(chain.lines().iter().skip(1).map(|cause| ("caused by", clean(cause))));
+    }
+    lines
+}
+
+fn life(record: &WhyRecord) -> String {
+    let waiting = match record.mailbox_depth {
+        Some(depth) => format!("{} waiting", many(depth, "message")),
+        None => "an unknown number of messages waiting".to_owned(),
+    };
+    let lost = match record.dropped {
+        0 => "none lost".to_owned(),
+        dropped => format!("{dropped} lost to the dead letters"),
+    };
+    format!("run for {}, with {waiting}, {lost}", ms(record.uptime_ms))
+}
+
+fn supervisor(record: &WhyRecord) -> String {
+    let did = match record.decision {
+        Decision::Restarted => "started it again at once",
+        Decision::Delayed => "starts it again after a delay",
+        Decision::LeftDown => "left it down and kept its spec",
+        Decision::Dropped => "left it down and dropped its spec",
+        Decision::AutoShutdown => "ended itself, because a significant child had ended",
+        Decision::GaveUp => {
+            "gave up: over its restart budget, it ended, and its own supervisor decides"
+        }
+        Decision::Stopped => "stopped it, together with a failed sibling or on command",
+        Decision::Evacuated => "moved it to another arbiter, which is not counted",
+    };
+    match (&record.supervisor, record.strategy) {
+        (Some(path), Some(kind)) => format!("{path} ({}) {did}", strategy(kind)),
+        (Some(path), None) => format!("{path} {did}"),
+        (None, _) => "none: it was the root, or unsupervised".to_owned(),
+    }
+}
+
+fn siblings(record: &WhyRecord) -> String {
+    if record.siblings.is_empty() {
+        return "none taken along".to_owned();
+    }
+    let names: Vec<_> = record.siblings.iter().map(ToString::to_string).collect();
+    format!("{} taken along: {}", names.len(), names.join(", "))
+}
+
+fn budget(record: &WhyRecord) -> String {
+    let Some(budget) = record.budget else { return "none".to_owned() };
+    let (used, max) = (record.budget_used, budget.max_restarts);
+    let within = period_of(budget.period);
+    match max.checked_sub(used) {
+        Some(left) => format!("{used} of {max} restarts in {within} used, {left} left"),
+        None => format!("{used} of {max} restarts in {within} used: over it"),
+    }
+}
+
+fn next_start(record: &WhyRecord) -> String {
+    match (record.next_delay_ms, record.decision) {
+        (Some(delay), _) => format!("after {}", ms(delay)),
+        (None, Decision::Restarted | Decision::Evacuated) => "without delay".to_owned(),
+        (None, _) => "none is due".to_owned(),
+    }
+}
+
+fn backtrace(reason: &ExitReason) -> String {
+    let Some(trace) = reason.panic().and_then(|panic| panic.backtrace.as_deref()) else {
+        return String::new();
+    };
+    trace.lines().map(|line| format!("    {}\n", clean(line))).collect()
+}

@@ -1,0 +1,33 @@
+//! `msctl explain`
+
+use clap::Args;
+use ms_control::{ControlError, codes};
+
+use crate::cli::{Cx, after_help};
+use crate::exit::Outcome;
+
+/// Explain an error code, offline
+#[derive(Debug, Args)]
+#[command(after_help = after_help!(
+    "msctl explain MS0012",
+    "msctl explain                    all codes, one a line",
+))]
+pub(crate) struct Explain {
+    /// A code such as MS0012
+    code: Option<String>,
+}
+
+impl Explain {
+    pub(crate) fn run(self, cx: &Cx) -> Outcome {
+        let Some(code) = self.code else {
+            let lines: Vec<_> =
+                codes::ALL.iter().map(|info| format!("{}  {}\n", info.code, info.title)).collect();
+            return cx.out.text(&lines.concat());
+        };
+        let info = codes::find(&code).ok_or_else(|| {
+            ControlError::new(&codes::NOT_FOUND, format!("there is no error code {code:?}"))
+                .next("`msctl explain` lists the codes")
+        })?;
+        cx.out.text(&format!("{}: {}\n\n{}\n", info.code, info.title, info.text))
+    }
+}

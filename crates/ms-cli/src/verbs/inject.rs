@@ -1,0 +1,66 @@
+//! `msctl inject`
+
+use clap::{Args, ValueEnum};
+use ms_control::proto;
+use ms_core::ActorPath;
+
+use crate::cli::{Cx, after_help};
+use crate::confirm::consent;
+use crate::exit::Outcome;
+
+/// Inject a fault into an actor, where the node allows it
+///
+/// The demo allows it; a production node refuses.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = after_help!(
+    "msctl inject /root/agents/crawler-3 crash --yes && msctl why /root/agents/crawler-3",
+    "msctl inject /root/agents/crawler-3 hang --yes && msctl tree --watch",
+))]
+pub(crate) struct Inject {
+    /// Which actor
+    path: ActorPath,
+    /// Which fault
+    #[arg(value_enum)]
+    fault: Fault,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Fault {
+    /// Panic in a handler
+    Crash,
+    /// Panic in a handler after an await
+    CrashAfterAwait,
+    /// Await for ever: the actor hangs, its thread goes on
+    Hang,
+    /// Block the thread
+    Block,
+}
+
+impl From<Fault> for proto::Fault {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Crash => Self::Crash,
+            Fault::CrashAfterAwait => Self::CrashAfterAwait,
+            Fault::Hang => Self::Hang,
+            Fault::Block => Self::Block,
+        }
+    }
+}
+
+impl Inject {
+    pub(crate) async fn run(self, cx: &Cx) -> Outcome {
+        let fault = proto::Fault::from(self.fault);
+        let what = format!("inject {fault} into {}", self.path);
+        consent(self.yes, &what)?.obtain(&what)?;
+        let injected = cx.connect().await?.inject(self.path, fault).await?;
+        match cx.json {
+            true => cx.out.json("injected", &injected),
+            false => {
+                cx.out.text(&format!("{} was injected into {}\n", injected.fault, injected.path))
+            }
+        }
+    }
+}

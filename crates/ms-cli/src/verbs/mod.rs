@@ -1,0 +1,15 @@
+//! One file a verb: its arguments, its help, and what it does.
+
+pub(crate) mod completions;
+pub(crate) mod events;
+pub(crate) mod explain;
+pub(crate) mod info;
+pub(crate) mod inject;
+pub(crate) mod inspect;
+pub(crate) mod ps;
+pub(crate) mod state;
+pub(crate) mod stats;
+pub(crate) mod steer;
+pub(crate) mod trace;
+pub(crate) mod tree;
+pub(crate) mod why;

@@ -1,0 +1,109 @@
+//! `msctl kill`, `restart`, `suspend`, `resume`, `stop`
+
+use clap::{Args, Subcommand};
+use ms_control::proto::Verb;
+use ms_control::{ControlError, Kind};
+use ms_core::ActorPath;
+
+use crate::cli::{Cx, after_help};
+use crate::confirm::consent;
+use crate::exit::{Outcome, say};
+use crate::render;
+
+/// Which actor, and how sure.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// Which actor
+    path: ActorPath,
+    /// Only show what would be stopped, restarted and escalated
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+/// The verbs that change a running actor.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Steer {
+    /// End an actor at once, as a fault: its supervisor decides what follows
+    #[command(after_help = after_help!(
+        "msctl kill /root/agents/crawler-3 --dry-run",
+        "msctl kill /root/agents/crawler-3 --yes --reason 'stuck since noon'",
+    ))]
+    Kill(Target),
+    /// Stop an actor in an orderly way and start it again
+    #[command(after_help = after_help!(
+        "msctl restart /root/agents/crawler-3",
+        "msctl restart /root/agents --yes --reason 'new configuration'",
+    ))]
+    Restart(Target),
+    /// Let an actor serve only control until it is resumed
+    #[command(after_help = after_help!(
+        "msctl suspend /root/agents/crawler-3",
+        "msctl suspend /root/agents/crawler-3 --yes && msctl state /root/agents/crawler-3",
+    ))]
+    Suspend(Target),
+    /// End a suspension
+    #[command(after_help = after_help!(
+        "msctl resume /root/agents/crawler-3 --yes",
+        "msctl resume /root/agents/crawler-3 --dry-run",
+    ))]
+    Resume(Target),
+    /// Stop an actor in an orderly way and leave it down
+    #[command(after_help = after_help!(
+        "msctl stop /root/agents/crawler-3 --dry-run",
+        "msctl stop /root/agents/crawler-3 --yes --reason 'not needed today'",
+    ))]
+    Stop(Target),
+}
+
+impl Steer {
+    pub(crate) async fn run(self, cx: &Cx) -> Outcome {
+        let (verb, target) = match self {
+            Self::Kill(target) => (Verb::Kill, target),
+            Self::Restart(target) => (Verb::Restart, target),
+            Self::Suspend(target) => (Verb::Suspend, target),
+            Self::Resume(target) => (Verb::Resume, target),
+            Self::Stop(target) => (Verb::Stop, target),
+        };
+        steer(verb, target, cx).await
+    }
+}
+
+async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
+    let Target { path, dry_run, yes, reason } = target;
+    if dry_run {
+        let blast = cx.connect().await?.dry_run(path.clone(), verb).await?;
+        return match cx.json {
+            true => cx.out.json("dry_run", &blast),
+            false => cx.out.text(&render::blast(verb, &path, &blast, cx.out.style)),
+        };
+    }
+    let what = format!("{verb} {path}");
+    let consent = consent(yes, &what)?;
+    preview(verb, &path, yes, cx).await?;
+    consent.obtain(&what)?;
+    // A connection of its own: a person may have thought longer than one may idle.
+    let steered = cx.connect().await?.steer(path, verb, reason).await?;
+    match cx.json {
+        true => cx.out.json("steered", &steered),
+        false => cx.out.text(&render::steered(&steered)),
+    }
+}
+
+/// Shows on stderr what would happen. With `--yes`, an actor too sick to be
+/// asked is no obstacle to ending it.
+async fn preview(verb: Verb, path: &ActorPath, yes: bool, cx: &Cx) -> Outcome {
+    match cx.connect().await?.dry_run(path.clone(), verb).await {
+        Ok(blast) => say(&render::blast(verb, path, &blast, render::Style::PLAIN)),
+        Err(ControlError { kind: Kind::TimedOut, .. }) if yes => {
+            say("the node could not tell in time what this will do; going on because of --yes\n");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! `msctl trace`
+
+use std::time::Duration;
+
+use clap::Args;
+use ms_control::{Request, StreamItem};
+use ms_core::ActorPath;
+
+use crate::cli::{Cx, after_help, millis, span};
+use crate::exit::{Outcome, say};
+use crate::render;
+
+/// Show the messages one actor handles, within hard limits
+///
+/// Message types and times only; payloads are never shown. The trace ends by
+/// itself at whichever limit comes first.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = after_help!(
+    "msctl trace /root/agents/crawler-3",
+    "msctl trace /root/agents/crawler-3 --max 1000 --for 1m --json",
+))]
+pub(crate) struct Trace {
+    /// Which actor
+    path: ActorPath,
+    /// Ends after so many messages, at most 10000
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    max: u32,
+    /// Ends after so long, at most 10m
+    #[arg(long = "for", default_value = "10s", value_name = "TIME", value_parser = span)]
+    span: Duration,
+}
+
+impl Trace {
+    pub(crate) async fn run(self, cx: &Cx) -> Outcome {
+        let request = Request::Trace { path: self.path, max: self.max, for_ms: millis(self.span) };
+        let mut items = cx.connect().await?.stream(request).await?;
+        let mut seen = 0u32;
+        while let Some(item) = items.next().await {
+            let StreamItem::Trace(line) = item? else { continue };
+            seen += 1;
+            match cx.json {
+                true => cx.out.json_line("trace", &line)?,
+                false => cx.out.text(&render::trace(&line))?,
+            }
+        }
+        say(&format!("{seen} of at most {} messages in at most {:?}\n", self.max, self.span));
+        Ok(())
+    }
+}

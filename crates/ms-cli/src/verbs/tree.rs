@@ -1,0 +1,56 @@
+//! `msctl tree`
+
+use std::time::Duration;
+
+use clap::Args;
+use ms_core::ActorPath;
+
+use crate::cli::{Cx, after_help};
+use crate::exit::Outcome;
+use crate::render;
+
+/// How often `--watch` draws.
+const REDRAW: Duration = Duration::from_secs(1);
+
+/// Show the supervision tree, with what needs a look marked
+///
+/// A hung, suspended or backlogged actor is marked and delays nobody. What the
+/// node cannot know is shown as `?`.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = after_help!(
+    "msctl tree",
+    "msctl tree /root/agents --depth 1",
+    "msctl tree --watch",
+    "msctl tree --json | jq '.data.children[].status.path'",
+    "msctl tree --dot | dot -Tsvg > tree.svg",
+))]
+pub(crate) struct Tree {
+    /// Where to start; default: the root
+    path: Option<ActorPath>,
+    /// Levels below the start
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
+    /// Graphviz instead of text or JSON
+    #[arg(long, conflicts_with = "watch")]
+    dot: bool,
+    /// Draw again each second until Ctrl-C (exit code 130)
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Tree {
+    pub(crate) async fn run(self, cx: &Cx) -> Outcome {
+        let mut client = cx.connect().await?;
+        loop {
+            let tree = client.tree(self.path.clone(), self.depth).await?;
+            match (self.watch, cx.json, self.dot) {
+                (true, true, _) => cx.out.json_line("tree", &tree)?,
+                (true, false, _) => cx.out.screen(&render::tree(&tree, cx.out.style))?,
+                (false, _, true) => return cx.out.text(&render::dot(&tree)),
+                (false, true, false) => return cx.out.json("tree", &tree),
+                (false, false, false) => return cx.out.text(&render::tree(&tree, cx.out.style)),
+            }
+            tokio::time::sleep(REDRAW).await;
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The client side: connect, call, stream. Every wait has a deadline.
+
+mod typed;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ms_core::view::SCHEMA_VERSION;
+use serde::Deserialize;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use crate::codes;
+use crate::error::ControlError;
+use crate::frame::{self, FrameError};
+use crate::proto::{
+    Body, Call, Hello, HelloReply, KEEPALIVE, MAX_REQUEST, MAX_RESPONSE, PROTO_VERSION, Reply,
+    Request, Response, StreamItem,
+};
+
+/// How much longer the client waits than it grants the node, so that the node's
+/// own, better error arrives.
+const MARGIN: Duration = Duration::from_millis(500);
+/// A stream without a sign of life for this long is dead.
+const SILENCE: Duration = Duration::from_secs(3 * KEEPALIVE.as_secs());
+
+/// A connection to a node.
+///
+/// It carries one call at a time. After a failure of the connection itself
+/// every further call fails with the same kind; connect again then.
+#[derive(Debug)]
+pub struct Client {
+    stream: UnixStream,
+    path: PathBuf,
+    deadline: Duration,
+    last_id: u64,
+    lost: bool,
+}
+
+impl Client {
+    /// Connects to the node at `path` and exchanges versions.
+    ///
+    /// `deadline` holds for the connection and for each later call.
+    ///
+    /// # Errors
+    /// `Unreachable` when nobody listens, `Refused` for another user's socket or
+    /// a busy node, `VersionMismatch`, `TimedOut`.
+    pub async fn connect(path: &Path, deadline: Duration) -> Result<Self, ControlError> {
+        let stream = match timeout(deadline, UnixStream::connect(path)).await {
+            Ok(stream) => stream.map_err(|error| unreachable(path, &error))?,
+            Err(_) => return Err(late(path, deadline)),
+        };
+        let path = path.to_owned();
+        let mut client = Self { stream, path, deadline, last_id: 0, lost: false };
+        match timeout(deadline, client.hello()).await {
+            Ok(done) => done.map(|()| client),
+            Err(_) => Err(late(&client.path, deadline)),
+        }
+    }
+
+    /// Asks, and waits for the whole answer.
+    ///
+    /// # Errors
+    /// The node's own error, or one of the connection.
+    pub async fn call(&mut self, request: Request) -> Result<Reply, ControlError> {
+        let within = self.deadline + request.takes().unwrap_or(Duration::ZERO) + MARGIN;
+        self.usable()?;
+        // Unset only by an answer in time: a cancelled call leaves the connection lost.
+        self.lost = true;
+        let body = match timeout(within, self.exchange(request)).await {
+            Ok(body) => body?,
+            Err(_) => return Err(late(&self.path, within)),
+        };
+        self.lost = false;
+        match body {
+            Body::Ok(reply) => Ok(reply),
+            Body::Err(error) => Err(error),
+            other => {
+                Err(ControlError::internal("the node answered out of turn")
+                    .why(format!("{other:?}")))
+            }
+        }
+    }
+
+    /// Asks for a stream. The connection serves nothing else afterwards.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn stream(mut self, request: Request) -> Result<Items, ControlError> {
+        self.usable()?;
+        match timeout(self.deadline, self.send(request)).await {
+            Ok(sent) => sent?,
+            Err(_) => return Err(late(&self.path, self.deadline)),
+        }
+        Ok(Items { client: self, ended: false })
+    }
+
+    fn usable(&self) -> Result<(), ControlError> {
+        if !self.lost {
+            return Ok(());
+        }
+        Err(ControlError::new(&codes::UNREACHABLE, "the connection was lost in an earlier call")
+            .next("connect again"))
+    }
+
+    async fn hello(&mut self) -> Result<(), ControlError> {
+        let hello = Hello {
+            proto: PROTO_VERSION,
+            schema: Some(SCHEMA_VERSION),
+            client: concat!("msctl ", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
+        // A node that refuses answers without reading: what it said is worth more
+        // than the failure to write to it.
+        let sent = frame::write(&mut self.stream, &frame::encode(&hello, MAX_REQUEST)?).await;
+        let frame = match (frame::read(&mut self.stream, MAX_REQUEST).await, sent) {
+            (Ok(frame), _) => frame,
+            (Err(_), Err(error)) | (Err(error), Ok(())) => return Err(self.broken(error)),
+        };
+        judge(&frame)
+    }
+
+    async fn exchange(&mut self, request: Request) -> Result<Body, ControlError> {
+        self.send(request).await?;
+        self.receive().await
+    }
+
+    async fn send(&mut self, request: Request) -> Result<(), ControlError> {
+        self.last_id += 1;
+        let deadline_ms = u32::try_from(self.deadline.as_millis()).ok();
+        let call = Call { id: self.last_id, deadline_ms, request };
+        let frame = frame::encode(&call, MAX_REQUEST)?;
+        match frame::write(&mut self.stream, &frame).await {
+            Ok(()) => Ok(()),
+            // The node may have said why before it closed.
+            Err(error) => match self.receive().await {
+                Ok(Body::Err(said)) => Err(said),
+                _ => Err(self.broken(error)),
+            },
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Body, ControlError> {
+        let frame = frame::read(&mut self.stream, MAX_RESPONSE).await;
+        let frame = frame.map_err(|error| self.broken(error))?;
+        let Response { id, body } = serde_json::from_slice(&frame).map_err(|error| {
+            ControlError::internal("the node's answer cannot be read").why(error.to_string())
+        })?;
+        if id != self.last_id && id != 0 {
+            return Err(ControlError::internal(format!("answer {id} came out of turn")));
+        }
+        Ok(body)
+    }
+
+    fn broken(&self, error: FrameError) -> ControlError {
+        if let FrameError::TooLarge { .. } = error {
+            return error.into();
+        }
+        let what = format!("the node at {} closed the connection", self.path.display());
+        ControlError::new(&codes::UNREACHABLE, what)
+            .why(ControlError::from(error).what)
+            .next("see whether the node still runs")
+    }
+}
+
+/// The items of a stream.
+#[derive(Debug)]
+pub struct Items {
+    client: Client,
+    ended: bool,
+}
+
+impl Items {
+    /// The next item; `None` after the last.
+    ///
+    /// A node is given 15 seconds between two signs of life.
+    ///
+    /// # Errors
+    /// The node's own error, or one of the connection; nothing follows either.
+    pub async fn next(&mut self) -> Option<Result<StreamItem, ControlError>> {
+        while !self.ended {
+            let body = match timeout(SILENCE, self.client.receive()).await {
+                Ok(body) => body,
+                Err(_) => Err(late(&self.client.path, SILENCE)),
+            };
+            match body {
+                Ok(Body::Alive) => continue,
+                Ok(Body::Item(item)) => return Some(Ok(item)),
+                Ok(Body::End { .. }) => self.ended = true,
+                Ok(Body::Ok(_)) => return self.fail(ControlError::internal("no stream came")),
+                Ok(Body::Err(error)) | Err(error) => return self.fail(error),
+            }
+        }
+        None
+    }
+
+    fn fail(&mut self, error: ControlError) -> Option<Result<StreamItem, ControlError>> {
+        self.ended = true;
+        Some(Err(error))
+    }
+}
+
+/// Reads the answer to a hello: the version first, then the rest.
+fn judge(frame: &[u8]) -> Result<(), ControlError> {
+    #[derive(Deserialize)]
+    struct Version {
+        proto: u32,
+    }
+    let unreadable = |error: serde_json::Error| {
+        ControlError::new(&codes::UNREACHABLE, "whoever listens there is no node of this framework")
+            .why(error.to_string())
+    };
+    let Version { proto } = serde_json::from_slice(frame).map_err(unreadable)?;
+    if proto != PROTO_VERSION {
+        return Err(ControlError::version_mismatch("protocol", PROTO_VERSION, proto));
+    }
+    let reply: HelloReply = serde_json::from_slice(frame).map_err(unreadable)?;
+    match (reply.error, reply.schema) {
+        (Some(error), _) => Err(error),
+        (None, Some(schema)) if schema != SCHEMA_VERSION => {
+            Err(ControlError::version_mismatch("schema", SCHEMA_VERSION, schema))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unreachable(path: &Path, error: &io::Error) -> ControlError {
+    let (info, why, next) = match error.kind() {
+        io::ErrorKind::NotFound => (
+            &codes::UNREACHABLE,
+            "there is no such socket".to_owned(),
+            "start the node, or pass the path it printed with --control PATH",
+        ),
+        io::ErrorKind::ConnectionRefused => (
+            &codes::UNREACHABLE,
+            "nobody listens on it; its node has ended".to_owned(),
+            "start the node again; it replaces the socket",
+        ),
+        io::ErrorKind::WouldBlock => (
+            &codes::UNREACHABLE,
+            "its backlog is full: the node does not accept".to_owned(),
+            "see whether the node is stopped or wedged",
+        ),
+        io::ErrorKind::PermissionDenied => {
+            (&codes::NOT_YOU, error.to_string(), "run msctl as the node's user")
+        }
+        io::ErrorKind::InvalidInput => {
+            (&codes::BAD_PATH, error.to_string(), "use a shorter --control PATH")
+        }
+        _ => (&codes::UNREACHABLE, error.to_string(), "see whether the node still runs"),
+    };
+    ControlError::new(info, format!("no node can be reached at {}", path.display()))
+        .why(why)
+        .next(next)
+}
+
+fn late(path: &Path, within: Duration) -> ControlError {
+    ControlError::timed_out(format!(
+        "the node at {} did not answer within {within:?}",
+        path.display()
+    ))
+    .next("see whether the node is stopped or wedged; --timeout grants more")
+}

@@ -1,0 +1,60 @@
+//! One method per request, each with its own answer type.
+
+use ms_core::ActorPath;
+use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
+
+use super::Client;
+use crate::error::ControlError;
+use crate::proto::{
+    Fault, Injected, NodeInfo, PsSort, PsTable, Reply, Request, StateView, StatisticsView, Steered,
+    Verb,
+};
+
+macro_rules! typed {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty,
+       $request:expr => $reply:path;)*) => {
+        impl Client {
+            $($(#[$doc])*
+            ///
+            /// # Errors
+            /// As [`Client::call`].
+            pub async fn $name(&mut self, $($arg: $type),*) -> Result<$answer, ControlError> {
+                match self.call($request).await? {
+                    $reply(answer) => Ok(answer),
+                    other => Err(ControlError::internal("the node gave another answer than asked")
+                        .why(format!("{other:.200?}"))),
+                }
+            })*
+        }
+    };
+}
+
+typed! {
+    /// The supervision tree, or a part of it.
+    tree(root: Option<ActorPath>, depth: Option<usize>) -> Box<TreeNode>,
+        Request::Tree { root, depth } => Reply::Tree;
+    /// All actors with their work within a window.
+    ps(window_ms: u64, sort: PsSort, top: Option<usize>) -> PsTable,
+        Request::Ps { window_ms, sort, top } => Reply::Ps;
+    /// One actor with its direct children.
+    inspect(path: ActorPath) -> Box<TreeNode>, Request::Inspect { path } => Reply::Inspect;
+    /// The redacted state of one actor.
+    state(path: ActorPath) -> StateView, Request::State { path } => Reply::State;
+    /// Why an actor ended, newest first.
+    why(path: ActorPath, limit: Option<usize>) -> Vec<WhyRecord>,
+        Request::Why { path, limit } => Reply::Why;
+    /// Counts by message type.
+    statistics(path: ActorPath, on: Option<bool>) -> StatisticsView,
+        Request::Statistics { path, on } => Reply::Statistics;
+    /// What a steering verb would do.
+    dry_run(path: ActorPath, verb: Verb) -> BlastRadius,
+        Request::DryRun { path, verb } => Reply::DryRun;
+    /// Carries a steering verb out.
+    steer(path: ActorPath, verb: Verb, reason: Option<String>) -> Steered,
+        Request::Steer { path, verb, reason } => Reply::Steered;
+    /// The node itself.
+    info() -> NodeInfo, Request::Info => Reply::Info;
+    /// Injects a fault, where the node allows it.
+    inject(path: ActorPath, fault: Fault) -> Injected,
+        Request::Inject { path, fault } => Reply::Injected;
+}

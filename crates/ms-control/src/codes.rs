@@ -1,0 +1,149 @@
+//! The catalogue of control error codes; `msctl explain CODE` prints it offline.
+
+use crate::error::Kind;
+
+/// One entry of the catalogue.
+#[derive(Debug)]
+pub struct CodeInfo {
+    /// `MS0nnn`; never given to another meaning.
+    pub code: &'static str,
+    /// What sort of failure it is.
+    pub kind: Kind,
+    /// One line.
+    pub title: &'static str,
+    /// The long text: what it means, common causes, what to do.
+    pub text: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $kind:ident, $title:literal, $text:literal;)*) => {
+        $($(#[$doc])* pub static $name: CodeInfo =
+            CodeInfo { code: $code, kind: Kind::$kind, title: $title, text: $text };)*
+        /// Every code, in order.
+        pub static ALL: &[&CodeInfo] = &[$(&$name),*];
+    };
+}
+
+/// The entry of `code`, whatever its case.
+#[must_use]
+pub fn find(code: &str) -> Option<&'static CodeInfo> {
+    ALL.iter().copied().find(|info| info.code.eq_ignore_ascii_case(code))
+}
+
+catalogue! {
+    /// No actor at a path.
+    NOT_FOUND = "MS0010", NotFound, "no actor at that path",
+"The node is running, and its supervision tree has no actor at the path you gave.
+Paths start at the root and name every supervisor on the way: /root/agents/crawler-3.
+A temporary child leaves the tree when it ends; a permanent one stays in it while it
+restarts.
+
+What to do: run `msctl tree` and copy the path. `msctl events` shows whether the actor
+was there and ended.";
+    /// The node says no.
+    REFUSED = "MS0011", Refused, "the node refused",
+"The node understood the request and does not permit it. Faults can be injected only
+into a node that allows it (the demo does; a production node does not), and some actors,
+such as the root supervisor, cannot be steered. The refusal is recorded as an event.
+
+What to do: read the sentence after `why`, and start the node with the permission if you
+need it.";
+    /// No node answers.
+    UNREACHABLE = "MS0012", Unreachable, "no node answers",
+"Nothing listens on the control socket, or no socket was found, or the node closed the
+connection before it answered. A node prints the path of its socket when it starts.
+
+msctl looks in this order: --control PATH, the environment variable MS_CONTROL, and then
+the only live socket in $XDG_RUNTIME_DIR/ms-framework/ or, without that variable, in
+/tmp/ms-framework-<uid>/. A node in a container or of another user is not found there.
+
+What to do: start the node, or pass the path it printed with --control.";
+    /// Not done in time.
+    TIMED_OUT = "MS0013", TimedOut, "not done in time",
+"The node took the request and did not answer within the deadline (2 seconds unless
+--timeout says otherwise). One hung actor cannot cause this for `msctl tree`: it is shown
+as unresponsive. A state view or a statistics request to an actor that is blocked inside
+a handler can.
+
+What to do: `msctl tree` shows who is unresponsive; `msctl inspect PATH` shows what it
+handles and for how long.";
+    /// A request that makes no sense.
+    BAD_REQUEST = "MS0014", BadRequest, "malformed request",
+"The node could not read the request: the frame was cut short, was not JSON, named an
+unknown request or field, or had a value outside its limits. Nothing was carried out. The
+node closes a connection whose framing it cannot trust.
+
+What to do: use the msctl that belongs to the node. Whoever writes a client finds the
+protocol in the documentation of ms_control::proto.";
+    /// Over a limit.
+    TOO_LARGE = "MS0015", TooLarge, "frame or answer over its limit",
+"A request frame may have 64 KiB, an answer 64 MiB. Nothing was carried out and nothing
+was cut silently.
+
+What to do: ask for less. `msctl tree PATH --depth 2`, `msctl ps --top 50`.";
+    /// Different versions.
+    VERSION_MISMATCH = "MS0016", VersionMismatch, "different protocol versions",
+"msctl and the node speak different versions of the control protocol or of the views in
+it. Both versions are named in the message. Nothing was carried out.
+
+What to do: use the msctl that was built together with the node.";
+    /// A bug.
+    INTERNAL = "MS0017", Internal, "a fault inside the node or msctl",
+"The handler of the request panicked, or an answer could not be read although the
+versions agree. The node itself goes on.
+
+What to do: look into the node's log and report it together with the command line.";
+    /// The socket is taken.
+    IN_USE = "MS0018", Refused, "the control socket is in use",
+"A node tried to bind a control socket on which another process listens. The socket of
+the other node was not touched. A socket file that a dead node left behind is not in use
+and is replaced without a word.
+
+What to do: stop the other node, or give this one another path with --control PATH.";
+    /// The path cannot hold a socket.
+    BAD_PATH = "MS0019", BadRequest, "the control socket cannot live there",
+"The path is too long for a Unix socket (107 bytes), has no directory, is taken by
+something that is no socket (it is never deleted), or its default directory belongs to
+somebody else or is open to others. The directory must be ours and have mode 0700.
+
+What to do: choose another path with --control PATH or MS_CONTROL.";
+    /// More than one node.
+    AMBIGUOUS = "MS0020", BadRequest, "more than one node is running",
+"Without --control and MS_CONTROL, msctl talks to the only live node in the default
+directory. There are several.
+
+What to do: choose one of the listed sockets with --control PATH.";
+    /// Nobody confirmed.
+    UNCONFIRMED = "MS0021", Refused, "not confirmed",
+"kill, restart, suspend, resume, stop and inject change a running system. They ask on a
+terminal; without a terminal they need --yes. Nothing was carried out.
+
+What to do: look at `--dry-run`, then repeat with --yes.";
+    /// Too many connections.
+    TOO_MANY = "MS0022", Refused, "too many control connections",
+"The node serves at most 64 control connections at a time, and they are all taken.
+
+What to do: end a `--watch` or `--follow` that nobody looks at, and try again.";
+    /// The peer is somebody else.
+    NOT_YOU = "MS0023", Refused, "the socket belongs to another user",
+"The control socket serves the user that runs the node, and root. The kernel says who
+connects; no password is involved.
+
+What to do: run msctl as the node's user.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_found_and_explained() {
+        for (at, info) in ALL.iter().enumerate() {
+            assert!(info.code.len() == 6 && info.code.starts_with("MS0"), "{}", info.code);
+            assert!(ALL[..at].iter().all(|other| other.code < info.code), "{}", info.code);
+            assert!(info.text.contains("What to do:"), "{}", info.code);
+            assert!(find(&info.code.to_lowercase()).is_some());
+        }
+        assert!(find("MS9999").is_none());
+    }
+}

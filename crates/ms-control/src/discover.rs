@@ -1,0 +1,154 @@
+//! Where the control socket lives, and how a client finds it.
+//!
+//! A node binds `$MS_CONTROL`, or `<name>.sock` in the default directory:
+//! `$XDG_RUNTIME_DIR/ms-framework`, else `/tmp/ms-framework-<uid>`. The default
+//! directory is ours alone (mode 0700) or it is refused. A client takes the path
+//! it was given, `$MS_CONTROL`, or the only live socket of that directory.
+
+use std::env;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use ms_core::ChildId;
+
+use crate::codes;
+use crate::error::ControlError;
+use crate::server::{Probe, probe};
+
+/// Most sockets that discovery looks at.
+const MAX_CANDIDATES: usize = 64;
+
+/// The environment that decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// `$MS_CONTROL`.
+    pub control: Option<PathBuf>,
+    /// The default directory; `None` where neither it nor our user is known.
+    pub directory: Option<PathBuf>,
+}
+
+impl Places {
+    /// Reads the environment of this process.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let runtime = path("XDG_RUNTIME_DIR").filter(|dir| dir.is_absolute());
+        let in_tmp = || Some(PathBuf::from(format!("/tmp/ms-framework-{}", own_uid()?)));
+        Self {
+            control: path("MS_CONTROL"),
+            directory: runtime.map(|dir| dir.join("ms-framework")).or_else(in_tmp),
+        }
+    }
+
+    /// Where the node `name` binds; makes the default directory where it is used.
+    ///
+    /// # Errors
+    /// `BadRequest` when `name` is no id, or the directory is not ours alone.
+    pub fn socket_of(&self, name: &str) -> Result<PathBuf, ControlError> {
+        if let Some(control) = &self.control {
+            return Ok(control.clone());
+        }
+        let name = ChildId::new(name)
+            .map_err(|error| ControlError::new(&codes::BAD_PATH, error.to_string()))?;
+        let directory = self.directory()?;
+        match DirBuilder::new().mode(0o700).create(directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(bad_directory(directory, &error.to_string()));
+            }
+            _ => check(directory)?,
+        }
+        Ok(directory.join(format!("{name}.sock")))
+    }
+
+    /// The socket a client should connect to.
+    ///
+    /// # Errors
+    /// `Unreachable` when there is none, `BadRequest` when there are several.
+    pub async fn find(&self, given: Option<&Path>) -> Result<PathBuf, ControlError> {
+        if let Some(path) = given.or(self.control.as_deref()) {
+            return Ok(path.to_owned());
+        }
+        let directory = self.directory()?;
+        let mut live = live_sockets(directory).await?;
+        match (live.pop(), live.len()) {
+            (None, _) => Err(none(directory)),
+            (Some(only), 0) => Ok(only),
+            (Some(last), _) => {
+                live.push(last);
+                Err(several(&live))
+            }
+        }
+    }
+
+    fn directory(&self) -> Result<&Path, ControlError> {
+        self.directory.as_deref().ok_or_else(|| {
+            ControlError::new(&codes::BAD_PATH, "no default directory is known on this platform")
+                .next("set MS_CONTROL, or pass --control PATH")
+        })
+    }
+}
+
+/// The sockets in `directory` on which somebody listens, by name.
+async fn live_sockets(directory: &Path) -> Result<Vec<PathBuf>, ControlError> {
+    match fs::symlink_metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        _ => check(directory)?,
+    }
+    let entries = fs::read_dir(directory).map_err(|e| bad_directory(directory, &e.to_string()))?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sock"))
+        .take(MAX_CANDIDATES)
+        .collect();
+    found.sort();
+    let mut live = Vec::new();
+    for path in found {
+        if let Probe::Live = probe(&path).await {
+            live.push(path);
+        }
+    }
+    Ok(live)
+}
+
+/// A real directory, ours, closed to everybody else.
+fn check(directory: &Path) -> Result<(), ControlError> {
+    let found = fs::symlink_metadata(directory)
+        .map_err(|error| bad_directory(directory, &error.to_string()))?;
+    if !found.is_dir() {
+        return Err(bad_directory(directory, "it is no directory"));
+    }
+    if own_uid().is_some_and(|uid| uid != found.uid()) {
+        return Err(bad_directory(directory, &format!("it belongs to user {}", found.uid())));
+    }
+    match found.mode() & 0o077 {
+        0 => Ok(()),
+        _ => Err(bad_directory(directory, "others may use it; its mode must be 0700")),
+    }
+}
+
+/// Our user: the owner of our entry in `/proc`.
+fn own_uid() -> Option<u32> {
+    fs::metadata("/proc/self").ok().map(|me| me.uid())
+}
+
+fn bad_directory(directory: &Path, why: &str) -> ControlError {
+    let what = format!("the directory {} is not fit for control sockets", directory.display());
+    ControlError::new(&codes::BAD_PATH, what)
+        .why(why)
+        .next("mend it, or choose a path with --control PATH or MS_CONTROL")
+}
+
+fn none(directory: &Path) -> ControlError {
+    let what = format!("no running node was found in {}", directory.display());
+    ControlError::new(&codes::UNREACHABLE, what)
+        .next("start the node, or pass the path it printed with --control PATH")
+}
+
+fn several(live: &[PathBuf]) -> ControlError {
+    let list: Vec<String> = live.iter().map(|path| path.display().to_string()).collect();
+    ControlError::new(&codes::AMBIGUOUS, format!("{} nodes are running", live.len()))
+        .why(list.join(", "))
+        .next("choose one with --control PATH")
+}

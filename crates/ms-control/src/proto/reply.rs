@@ -1,0 +1,158 @@
+//! What a node answers.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use ms_core::view::{ActorStatus, BlastRadius, TreeNode, TypeCount, WhyRecord};
+use ms_core::{ActorPath, Incarnation};
+use serde::{Deserialize, Serialize};
+
+use super::flat;
+use super::request::{Fault, PsSort, Verb};
+
+/// The answer to a request that is no stream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// To [`super::Request::Tree`]; travels as a flat list.
+    Tree(#[serde(with = "flat")] Box<TreeNode>),
+    /// To [`super::Request::Ps`].
+    Ps(PsTable),
+    /// To [`super::Request::Inspect`]: the actor, its types counted, and its direct children.
+    Inspect(#[serde(with = "flat")] Box<TreeNode>),
+    /// To [`super::Request::State`].
+    State(StateView),
+    /// To [`super::Request::Why`], newest first; empty when it never ended.
+    Why(Vec<WhyRecord>),
+    /// To [`super::Request::Statistics`].
+    Statistics(StatisticsView),
+    /// To [`super::Request::DryRun`].
+    DryRun(BlastRadius),
+    /// To [`super::Request::Steer`].
+    Steered(Steered),
+    /// To [`super::Request::Info`].
+    Info(NodeInfo),
+    /// To [`super::Request::Inject`].
+    Injected(Injected),
+}
+
+/// All actors with their work within a window.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PsTable {
+    /// Length of the window that was measured.
+    pub window_ms: u64,
+    /// Actors before `top` was applied.
+    pub total: usize,
+    /// One row an actor.
+    pub rows: Vec<PsRow>,
+}
+
+impl PsTable {
+    /// Sorts the rows, most first and then by path, and keeps `top` of them.
+    pub fn arrange(&mut self, sort: PsSort, top: Option<usize>) {
+        self.rows.sort_by_cached_key(|row| (Reverse(row.key(sort)), row.status.path.clone()));
+        self.rows.truncate(top.unwrap_or(usize::MAX));
+    }
+}
+
+/// One actor and its work within the window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PsRow {
+    /// The actor at the end of the window.
+    pub status: ActorStatus,
+    /// Time spent in handlers within the window.
+    pub busy_us: Option<u64>,
+    /// Messages handled within the window.
+    pub handled: Option<u64>,
+}
+
+impl PsRow {
+    fn key(&self, sort: PsSort) -> Option<u64> {
+        match sort {
+            PsSort::Busy => self.busy_us,
+            PsSort::Wait => self.status.mailbox.wait_p99_us,
+            PsSort::Queue => self.status.mailbox.depth,
+            PsSort::Restarts => Some(self.status.restarts),
+        }
+    }
+}
+
+/// The state an actor shows of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StateView {
+    /// Which actor.
+    pub path: ActorPath,
+    /// Which start of it.
+    pub incarnation: Incarnation,
+    /// Its redacted state; null when it shows none.
+    pub state: serde_json::Value,
+}
+
+/// Counts of one actor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatisticsView {
+    /// Which actor.
+    pub path: ActorPath,
+    /// Whether it counts by type now.
+    pub on: bool,
+    /// For how long it has counted.
+    pub for_ms: Option<u64>,
+    /// Messages handled in that time.
+    pub handled: u64,
+    /// Time spent in handlers in that time.
+    pub busy_us: u64,
+    /// Counts by message type, most frequent first.
+    pub types: Vec<TypeCount>,
+}
+
+/// A steering verb was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steered {
+    /// Which actor.
+    pub path: ActorPath,
+    /// Which verb.
+    pub verb: Verb,
+    /// What came of it, in words: `restarted as #4`.
+    pub outcome: String,
+}
+
+/// A fault was injected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Injected {
+    /// Which actor.
+    pub path: ActorPath,
+    /// Which fault.
+    pub fault: Fault,
+}
+
+/// The node itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// Its name.
+    pub node: String,
+    /// Its process.
+    pub pid: u32,
+    /// The version of the framework it was built with.
+    pub version: String,
+    /// Since its boot.
+    pub uptime_ms: u64,
+    /// Actors in the tree.
+    pub actors: u64,
+    /// Automatic restarts since the boot.
+    pub restarts: u64,
+    /// Messages that reached nobody.
+    pub dead_letters: u64,
+    /// Arbiters (threads) that carry actors.
+    pub arbiters: u32,
+    /// Arbiters given up as wedged.
+    pub wedged: u32,
+    /// Inspections served.
+    pub inspections: u64,
+    /// Time spent on them: what looking has cost.
+    pub inspection_us: u64,
+    /// Whether [`super::Request::Inject`] is allowed.
+    pub faults_allowed: bool,
+    /// Further counters by name.
+    #[serde(default)]
+    pub counters: BTreeMap<String, u64>,
+}

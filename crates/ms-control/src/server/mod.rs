@@ -1,0 +1,250 @@
+//! The server side: one socket, a bounded number of connections, one handler.
+//!
+//! [`bind`] makes the socket, the accept loop here admits connections, `conn`
+//! serves one of them.
+
+mod bind;
+mod conn;
+mod stream;
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use bind::{BindError, MAX_SOCKET_PATH};
+
+use crate::codes;
+use crate::error::ControlError;
+use crate::proto::{MAX_REQUEST, MAX_RESPONSE, Reply, Request, StreamItem};
+use bind::Socket;
+pub(crate) use bind::{Probe, probe};
+
+/// A boxed future, so that [`ControlHandler`] can be a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Who asks, as the kernel says, and how long the answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Its user.
+    pub uid: u32,
+    /// Its process, where the platform tells.
+    pub pid: Option<i32>,
+    /// Time the server gives the handler; it is dropped after that.
+    /// `Duration::MAX` for a stream without end.
+    pub within: Duration,
+}
+
+/// What a node implements: it answers requests by asking its actors.
+///
+/// A handler is dropped when its time is over or the client of its stream leaves,
+/// so what must be undone, such as a trace, is undone by a guard. It runs in a task
+/// of its own: a panic in it is answered as an internal error. Who may steer what
+/// is decided here, and each steering request, refused or not, becomes an event.
+pub trait ControlHandler: Send + Sync + 'static {
+    /// Answers a request that is no stream.
+    fn call(&self, peer: Peer, request: Request) -> BoxFuture<'_, Result<Reply, ControlError>>;
+
+    /// Sends the items of a stream; its return ends the stream.
+    ///
+    /// The sink is bounded: a handler that must not wait for a slow client uses
+    /// `try_send` and counts what it left out (`EventKind::Gap`).
+    fn stream(
+        &self,
+        peer: Peer,
+        request: Request,
+        sink: mpsc::Sender<StreamItem>,
+    ) -> BoxFuture<'_, Result<(), ControlError>>;
+}
+
+/// The limits of a server.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Longest time a request may take, its nature aside ([`Request::takes`]).
+    pub request_deadline: Duration,
+    /// Longest time from the first byte of a frame to its last.
+    pub frame_deadline: Duration,
+    /// Longest time to hand one frame to a slow reader.
+    pub write_deadline: Duration,
+    /// A connection without a request is closed after so long.
+    pub idle_deadline: Duration,
+    /// Longest time a graceful stop waits for requests in progress.
+    pub stop_deadline: Duration,
+    /// Largest frame read.
+    pub max_request: usize,
+    /// Largest frame sent.
+    pub max_response: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 64,
+            request_deadline: Duration::from_secs(2),
+            frame_deadline: Duration::from_secs(5),
+            write_deadline: Duration::from_secs(5),
+            idle_deadline: Duration::from_secs(60),
+            stop_deadline: Duration::from_secs(3),
+            max_request: MAX_REQUEST,
+            max_response: MAX_RESPONSE,
+        }
+    }
+}
+
+/// A bound control socket and the tasks that serve it.
+///
+/// Dropping it ends every connection at once and removes the socket, if it is
+/// still ours; [`stop`](Self::stop) lets requests in progress finish.
+#[derive(Debug)]
+pub struct ControlServer {
+    socket: Socket,
+    stop: watch::Sender<bool>,
+    accept: JoinHandle<()>,
+    grace: Duration,
+}
+
+impl ControlServer {
+    /// Binds `path` with mode 0600 and serves it on the current tokio runtime.
+    ///
+    /// A socket file nobody listens on is replaced; a live one, and anything
+    /// that is no socket, is left alone.
+    ///
+    /// # Errors
+    /// [`BindError`] says what is in the way.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with I/O and time enabled.
+    pub async fn bind(
+        path: impl AsRef<Path>,
+        handler: Arc<dyn ControlHandler>,
+        limits: Limits,
+    ) -> Result<Self, BindError> {
+        let (listener, socket) = bind::bind(path.as_ref()).await?;
+        let (stop, stopped) = watch::channel(false);
+        let grace = limits.stop_deadline;
+        let shared = Shared { handler, limits: Arc::new(limits), owner: socket.uid(), stopped };
+        tracing::info!(path = %socket.path().display(), "control endpoint is open");
+        Ok(Self { socket, stop, accept: tokio::spawn(accept(listener, shared)), grace })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.socket.path()
+    }
+
+    /// Takes no more connections, lets requests in progress finish within the
+    /// stop deadline, ends streams, and removes the socket.
+    pub async fn stop(mut self) {
+        self.socket.remove();
+        self.stop.send_replace(true);
+        if tokio::time::timeout(self.grace, &mut self.accept).await.is_err() {
+            tracing::warn!("control connections did not end in time and were cut");
+        }
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        self.accept.abort();
+        self.socket.remove();
+    }
+}
+
+/// What every connection shares.
+#[derive(Clone)]
+struct Shared {
+    handler: Arc<dyn ControlHandler>,
+    limits: Arc<Limits>,
+    owner: u32,
+    stopped: watch::Receiver<bool>,
+}
+
+/// Resolves once the server stops.
+async fn stop_of(stopped: &mut watch::Receiver<bool>) {
+    // A server that is gone has stopped, too.
+    drop(stopped.wait_for(|stop| *stop).await);
+}
+
+/// A pause after a failed accept, such as when the process is out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Admits connections until told to stop, then waits for those it has.
+async fn accept(listener: UnixListener, mut shared: Shared) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop_of(&mut shared.stopped) => break,
+            Some(ended) = connections.join_next() => report(ended),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => admit(stream, &shared, &mut connections),
+                Err(error) => {
+                    tracing::warn!(%error, "control endpoint cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    while let Some(ended) = connections.join_next().await {
+        report(ended);
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a control connection failed");
+    }
+}
+
+/// Serves the connection, or tells it why not.
+fn admit(stream: UnixStream, shared: &Shared, connections: &mut JoinSet<()>) {
+    let refusal = match stream.peer_cred() {
+        Ok(cred) if !may_connect(cred.uid(), shared.owner) => not_you(cred.uid()),
+        Ok(_) if connections.len() >= shared.limits.max_connections => {
+            too_many(shared.limits.max_connections)
+        }
+        Ok(cred) => {
+            let peer = Peer { uid: cred.uid(), pid: cred.pid(), within: Duration::ZERO };
+            connections.spawn(conn::serve(stream, peer, shared.clone()));
+            return;
+        }
+        Err(error) => ControlError::internal("the peer is unknown").why(error.to_string()),
+    };
+    tracing::warn!(what = refusal.what, "control connection refused");
+    conn::refuse(&stream, refusal);
+}
+
+/// The owner of the socket, and root.
+const fn may_connect(uid: u32, owner: u32) -> bool {
+    uid == owner || uid == 0
+}
+
+fn not_you(uid: u32) -> ControlError {
+    ControlError::new(&codes::NOT_YOU, format!("user {uid} may not use this control socket"))
+        .why("it serves the user that runs the node, and root")
+        .next("run msctl as the node's user")
+}
+
+fn too_many(max: usize) -> ControlError {
+    ControlError::new(&codes::TOO_MANY, format!("all {max} control connections are taken"))
+        .next("end a --watch or --follow that nobody looks at, and try again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_connect;
+
+    #[test]
+    fn only_the_owner_and_root_may_connect() {
+        assert!(may_connect(1000, 1000) && may_connect(0, 1000) && may_connect(0, 0));
+        assert!(!may_connect(1001, 1000) && !may_connect(1000, 0));
+    }
+}

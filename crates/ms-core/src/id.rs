@@ -1,0 +1,295 @@
+//! Identifiers: child ids, actor paths and incarnation numbers.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest child id, in bytes.
+pub const MAX_CHILD_ID: usize = 64;
+/// Longest path, in path segments; a deeper tree is refused at its start.
+pub const MAX_PATH_DEPTH: usize = 64;
+
+/// Why a text is no id or no path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// The text is empty.
+    #[error("an id must not be empty; use 1 to 64 characters out of a-z, 0-9, '-' and '_'")]
+    Empty,
+    /// The text is longer than [`MAX_CHILD_ID`] bytes.
+    #[error("the id {0:?} is longer than 64 bytes; shorten it")]
+    TooLong(String),
+    /// A character outside the permitted set.
+    #[error(
+        "the id {id:?} has {found:?} at byte {at}; ids match ^[a-z0-9][a-z0-9_-]{{0,63}}$, so rename it"
+    )]
+    BadChar {
+        /// The refused text.
+        id: String,
+        /// The character that is not permitted there.
+        found: char,
+        /// Its byte offset.
+        at: usize,
+    },
+    /// A path that does not start with `/`.
+    #[error("the path {0:?} is not absolute; start it with '/', as in /root/agents/crawler-3")]
+    NotAbsolute(String),
+    /// A path with more than [`MAX_PATH_DEPTH`] segments.
+    #[error("the path {0:?} is deeper than 64 levels; flatten the tree")]
+    TooDeep(String),
+}
+
+/// The name of a child, unique within its supervisor.
+///
+/// Ids become path segments, metric names and file names, so the alphabet is
+/// narrow: `^[a-z0-9][a-z0-9_-]{0,63}$`. Cloning is a reference count.
+///
+/// ```
+/// use ms_core::ChildId;
+/// assert!(ChildId::new("crawler-3").is_ok());
+/// assert!(ChildId::new("../../etc").is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ChildId(Arc<str>);
+
+impl ChildId {
+    /// Checks `text` and makes an id of it.
+    ///
+    /// # Errors
+    /// [`IdError`] says which character or length is at fault.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
+        let text = text.as_ref();
+        check_segment(text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn check_segment(text: &str) -> Result<(), IdError> {
+    if text.is_empty() {
+        return Err(IdError::Empty);
+    }
+    if text.len() > MAX_CHILD_ID {
+        return Err(IdError::TooLong(text.to_owned()));
+    }
+    let permitted = |at: usize, c: char| {
+        c.is_ascii_lowercase() || c.is_ascii_digit() || (at > 0 && (c == '-' || c == '_'))
+    };
+    match text.char_indices().find(|&(at, c)| !permitted(at, c)) {
+        Some((at, found)) => Err(IdError::BadChar { id: text.to_owned(), found, at }),
+        None => Ok(()),
+    }
+}
+
+impl TryFrom<String> for ChildId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for ChildId {
+    type Error = IdError;
+
+    fn try_from(text: &str) -> Result<Self, IdError> {
+        Self::new(text)
+    }
+}
+
+impl From<ChildId> for String {
+    fn from(id: ChildId) -> Self {
+        id.as_str().to_owned()
+    }
+}
+
+impl FromStr for ChildId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Self::new(text)
+    }
+}
+
+impl Borrow<str> for ChildId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ChildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+/// Where an actor lives in the tree: `/root/agents/crawler-3`.
+///
+/// A path stays the same over restarts; [`Incarnation`] tells one life from the
+/// next. Cloning is a reference count.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ActorPath(Arc<str>);
+
+impl ActorPath {
+    /// The path of a root named `id`.
+    #[must_use]
+    pub fn root(id: &ChildId) -> Self {
+        Self(format!("/{id}").into())
+    }
+
+    /// Checks `text` and makes a path of it.
+    ///
+    /// # Errors
+    /// [`IdError`] when it is not absolute, too deep, or a segment is no id.
+    pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
+        let text = text.as_ref();
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err(IdError::NotAbsolute(text.to_owned()));
+        };
+        if rest.split('/').count() > MAX_PATH_DEPTH {
+            return Err(IdError::TooDeep(text.to_owned()));
+        }
+        rest.split('/').try_for_each(check_segment)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The path of the child `id` below this one.
+    #[must_use]
+    pub fn child(&self, id: &ChildId) -> Self {
+        Self(format!("{self}/{id}").into())
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last segment.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or("")
+    }
+
+    /// The path above, `None` at a root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        let at = self.0.rfind('/')?;
+        (at > 0).then(|| Self(self.0[..at].into()))
+    }
+
+    /// Segments from the root.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/').skip(1)
+    }
+
+    /// Whether `self` is `other` or lies below it.
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0
+            .strip_prefix(other.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl TryFrom<String> for ActorPath {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::new(text)
+    }
+}
+
+impl From<ActorPath> for String {
+    fn from(path: ActorPath) -> Self {
+        path.as_str().to_owned()
+    }
+}
+
+impl FromStr for ActorPath {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for ActorPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ActorPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The number of one start of a child; 1 is the first.
+///
+/// A message about an older incarnation is recognised by its number and dropped.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Incarnation(pub u64);
+
+impl Incarnation {
+    /// No start yet.
+    pub const NONE: Self = Self(0);
+
+    /// The number of the next start.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_refuse_what_could_leave_a_directory_or_forge_a_log() {
+        for bad in ["", "../../x", "a/b", "a\0b", "CON", "a.", "-a", "ä", "a b", &"x".repeat(65)] {
+            assert!(ChildId::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a", "0", "crawler-3", "a_b", &"x".repeat(64)] {
+            assert!(ChildId::new(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn paths_know_parent_name_and_containment() {
+        let path = ActorPath::new("/root/agents/crawler-3").expect("valid");
+        assert_eq!(path.name(), "crawler-3");
+        let agents = path.parent().expect("has one");
+        assert_eq!(agents.as_str(), "/root/agents");
+        assert!(path.is_within(&agents) && path.is_within(&path));
+        assert!(!ActorPath::new("/root/agents-2").expect("valid").is_within(&agents));
+        assert_eq!(ActorPath::new("/root").expect("valid").parent(), None);
+        assert!(ActorPath::new("root").is_err() && ActorPath::new("/a//b").is_err());
+    }
+}

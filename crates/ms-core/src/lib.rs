@@ -1,0 +1,27 @@
+//! The vocabulary and the pure decisions of the MS Framework.
+//!
+//! This crate owns what every other crate must agree on: identifiers and paths
+//! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
+//! ([`spec`]), what an inspector is shown ([`view`]) and, in [`policy`], the
+//! supervisor's decisions as a state machine.
+//!
+//! Architecture invariants: nothing in here names actix, tokio, a clock, a
+//! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
+//! decision is a function of the events fed to it.
+//!
+//! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`policy`].
+
+pub mod exit;
+pub mod id;
+pub mod policy;
+pub mod spec;
+pub mod time;
+pub mod view;
+
+pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};
+pub use id::{ActorPath, ChildId, IdError, Incarnation};
+pub use spec::{
+    AutoShutdown, Backoff, ChildPolicy, ChildType, Intensity, Restart, Shutdown, Strategy,
+    SupervisorFlags,
+};
+pub use time::Tick;

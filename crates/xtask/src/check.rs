@@ -1,0 +1,71 @@
+//! `cargo xtask check`: every rule, cheapest first. All of them run, so that one run shows all problems.
+
+use std::process::Command;
+
+use crate::outcome::{Outcome, Progress};
+use crate::workspace::{Error, Workspace, show};
+use crate::{End, duplicates, layering, members, sentences, top_level};
+
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Workspace) -> Outcome,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "top-level", about: "only the agreed entries at the top", run: top_level::check },
+    Step { name: "members", about: "MSRV, edition, licence, lints inherited", run: members::check },
+    Step { name: "layering", about: "crates depend only downwards", run: layering::check },
+    Step {
+        name: "sentences",
+        about: "each rule of docs/semantics.md has a test",
+        run: sentences::check,
+    },
+    Step {
+        name: "duplicates",
+        about: "the demo's packages, and those in it twice",
+        run: duplicates::check,
+    },
+    Step { name: "fmt", about: "cargo fmt --check", run: fmt },
+    Step { name: "clippy", about: "cargo clippy, warnings denied", run: clippy },
+    Step { name: "doc", about: "cargo doc, warnings denied", run: doc },
+];
+
+pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<End, Error> {
+    if let Some(unknown) = names.iter().find(|name| !STEPS.iter().any(|step| step.name == **name)) {
+        return Ok(End::Usage(format!("check has no step named `{unknown}`")));
+    }
+    let mut progress = Progress::start();
+    steps(workspace, &mut progress, |name| names.is_empty() || names.iter().any(|n| n == name));
+    if progress.failed().is_empty() {
+        return Ok(End::Ok);
+    }
+    println!("check failed: {}", progress.failed().join(", "));
+    Ok(End::Failed)
+}
+
+/// Runs the wanted steps; `progress` knows which failed.
+pub(crate) fn steps(workspace: &Workspace, progress: &mut Progress, wanted: impl Fn(&str) -> bool) {
+    for step in STEPS.iter().filter(|step| wanted(step.name)) {
+        progress.step(step.name, || (step.run)(workspace));
+    }
+}
+
+pub(crate) fn steps_help() -> String {
+    let lines = STEPS.iter().map(|step| format!("\n  {:<12} {}", step.name, step.about));
+    std::iter::once("Steps of check:".to_owned()).chain(lines).collect()
+}
+
+fn fmt(workspace: &Workspace) -> Outcome {
+    show(workspace.cargo(&["fmt", "--all", "--check"]))
+}
+
+fn clippy(workspace: &Workspace) -> Outcome {
+    show(workspace.cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn doc(workspace: &Workspace) -> Outcome {
+    let mut command: Command = workspace.cargo(&["doc", "--workspace", "--no-deps"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    show(command)
+}

@@ -1,0 +1,95 @@
+//! The packages a user of the demo builds, and those among them that are there in two versions.
+//!
+//! `cargo tree` is asked, not `cargo metadata`: the latter resolves features for the whole workspace at
+//! once and would count what only other members switch on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::outcome::Outcome;
+use crate::workspace::{Workspace, capture};
+
+const ROOT: &str = "ms-demo";
+
+/// Two versions of these are an error: their types or their global state meet at run time.
+const ONLY_ONCE: &[&str] = &[
+    "actix",
+    "actix-rt",
+    "http",
+    "hyper",
+    "rustls",
+    "serde",
+    "serde_json",
+    "thiserror",
+    "tokio",
+    "tower",
+    "tracing",
+    "tracing-core",
+    "uuid",
+];
+
+pub(crate) fn check(workspace: &Workspace) -> Outcome {
+    if !workspace.has_member(ROOT) {
+        return Outcome::note(format!("skipped: {ROOT} is no member yet"));
+    }
+    let tree = ["tree", "-p", ROOT, "-e", "normal", "--prefix", "none", "--format", "{p}"];
+    match capture(workspace.cargo(&tree)) {
+        Ok(text) => judge(&text),
+        Err(error) => Outcome::problem(error.to_string()),
+    }
+}
+
+fn judge(tree: &str) -> Outcome {
+    let packages = versions(tree);
+    let count: usize = packages.values().map(BTreeSet::len).sum();
+    let mut outcome = Outcome::note(format!("{count} packages in the default graph of {ROOT}"));
+    for (name, versions) in packages.iter().filter(|(_, versions)| versions.len() > 1) {
+        let list: Vec<&str> = versions.iter().copied().collect();
+        let line = format!("{name} is there as {}", list.join(" and "));
+        if ONLY_ONCE.contains(name) {
+            let first = list.first().copied().unwrap_or_default().trim_start_matches('v');
+            outcome.problems.push(format!("{line}; see `cargo tree -p {ROOT} -i {name}@{first}`"));
+        } else {
+            outcome.notes.push(line);
+        }
+    }
+    outcome
+}
+
+/// Lines are `name v1.2.3`, then perhaps `(proc-macro)`, `(/a/path)` or `(*)`.
+fn versions(tree: &str) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut packages: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for line in tree.lines() {
+        let mut words = line.split_whitespace();
+        if let (Some(name), Some(version)) = (words.next(), words.next()) {
+            packages.entry(name).or_default().insert(version);
+        }
+    }
+    packages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_seen_twice_in_one_version_counts_once() {
+        let outcome = judge("ms-demo v0.1.0 (/x)\nserde v1.0.2\nserde v1.0.2 (*)\n\n");
+        assert_eq!(outcome, Outcome::note("2 packages in the default graph of ms-demo"));
+    }
+
+    #[test]
+    fn an_ordinary_duplicate_is_only_told() {
+        let outcome = judge("syn v1.0.9\nsyn v2.0.1 (*)\n");
+        assert!(outcome.is_ok());
+        assert_eq!(outcome.notes[1], "syn is there as v1.0.9 and v2.0.1");
+    }
+
+    #[test]
+    fn two_versions_of_a_listed_crate_fail() {
+        let outcome = judge("http v0.2.12\nhttp v1.3.0\n");
+        assert_eq!(
+            outcome.problems,
+            ["http is there as v0.2.12 and v1.3.0; see `cargo tree -p ms-demo -i http@0.2.12`"]
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! Developer commands of the MS Framework, reached as `cargo xtask COMMAND`.
+//!
+//! One file a command, one file a rule: [`check`] runs the rules in order, [`mod@test`] runs `check` and
+//! then every test, [`mod@bench`] the benchmarks. A rule is a function from the [`workspace::Workspace`]
+//! to an [`outcome::Outcome`]; what it decides is kept apart from what it reads, so the decisions have
+//! unit tests.
+//!
+//! This crate knows no other crate of the workspace: it must build when they do not.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a developer command talks to a terminal"
+)]
+
+mod bench;
+mod check;
+mod duplicates;
+mod layering;
+mod members;
+mod outcome;
+mod sentences;
+mod test;
+mod top_level;
+mod workspace;
+
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  test [-- ARGS]            check, then doctests, then all tests; ARGS go to the test runner
+  check [STEP]...           every rule, or only the named ones (see below)
+  bench [TARGET] [ARGS]     benchmarks; ARGS (a workload first) go to the benchmark itself
+  help                      this text
+
+Exit codes: 0 ok, 1 something failed, 2 the command line was wrong";
+
+/// How a command ended; becomes the exit code.
+pub(crate) enum End {
+    Ok,
+    Failed,
+    /// The command line was wrong; says how.
+    Usage(String),
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let end = dispatch(&args).unwrap_or_else(|error| {
+        eprintln!("xtask: {error}");
+        End::Failed
+    });
+    match end {
+        End::Ok => ExitCode::SUCCESS,
+        End::Failed => ExitCode::from(1),
+        End::Usage(problem) => {
+            eprintln!("xtask: {problem}\n\n{}", usage());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
+    let Some((command, rest)) = args.split_first() else {
+        return Ok(End::Usage("no command given".to_owned()));
+    };
+    match command.as_str() {
+        "test" => test::run(&Workspace::load()?, rest),
+        "check" => check::run(&Workspace::load()?, rest),
+        "bench" => bench::run(&Workspace::load()?, rest),
+        "help" | "--help" | "-h" => {
+            println!("{}", usage());
+            Ok(End::Ok)
+        }
+        other => Ok(End::Usage(format!("no command named `{other}`"))),
+    }
+}
+
+fn usage() -> String {
+    format!("{USAGE}\n\n{}\n\n{}", check::steps_help(), bench::targets_help())
+}

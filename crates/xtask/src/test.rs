@@ -1,0 +1,43 @@
+//! `cargo xtask test`: the rules, then every test.
+//!
+//! On success nothing is printed after the runner's own closing lines: they are what a reader of a log
+//! looks for.
+
+use crate::End;
+use crate::check;
+use crate::outcome::Progress;
+use crate::workspace::{Error, Workspace, capture, show};
+
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
+    let passed_on = match args.split_first() {
+        None => args,
+        Some((dashes, rest)) if dashes == "--" => rest,
+        Some((other, _)) => {
+            return Ok(End::Usage(format!("test does not know `{other}`; put it after `--`")));
+        }
+    };
+
+    let nextest = has_nextest(workspace);
+    let mut progress = Progress::start();
+    check::steps(workspace, &mut progress, |_| true);
+    if nextest && progress.failed().is_empty() {
+        // nextest does not run doctests; cargo's own runner, below, does.
+        progress.step("doctests", || show(workspace.cargo(&["test", "--workspace", "--doc"])));
+    }
+    if !progress.failed().is_empty() {
+        println!("tests not run, failed before them: {}", progress.failed().join(", "));
+        return Ok(End::Failed);
+    }
+
+    println!("==> tests ({})", progress.spent());
+    let runner: &[&str] =
+        if nextest { &["nextest", "run", "--workspace"] } else { &["test", "--workspace"] };
+    let words: Vec<&str> =
+        runner.iter().copied().chain(passed_on.iter().map(String::as_str)).collect();
+    let tests = show(workspace.cargo(&words));
+    Ok(if tests.is_ok() { End::Ok } else { End::Failed })
+}
+
+fn has_nextest(workspace: &Workspace) -> bool {
+    capture(workspace.cargo(&["nextest", "--version"])).is_ok()
+}

@@ -1,0 +1,134 @@
+//! The workspace as cargo describes it, and the running of commands in its root.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::outcome::Outcome;
+
+/// What `cargo metadata --no-deps` says, as far as the rules need it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Metadata {
+    pub(crate) packages: Vec<Package>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) manifest_path: PathBuf,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dependency {
+    /// The package's own name, whatever it is renamed to.
+    pub(crate) name: String,
+    /// `None` for a normal dependency, else `build` or `dev`.
+    pub(crate) kind: Option<String>,
+}
+
+impl Dependency {
+    /// Whether only tests, examples and benches see it.
+    pub(crate) fn is_dev(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
+}
+
+/// Why the workspace could not be read.
+#[derive(Debug)]
+pub(crate) struct Error(String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    pub(crate) root: PathBuf,
+    pub(crate) metadata: Metadata,
+}
+
+impl Workspace {
+    /// Asks cargo for the members.
+    pub(crate) fn load() -> Result<Self, Error> {
+        let root = root();
+        let json = capture(cargo(&root, &["metadata", "--no-deps", "--format-version", "1"]))
+            .map_err(|error| Error(format!("cargo metadata: {error}")))?;
+        let metadata = serde_json::from_str(&json).map_err(|error| {
+            Error(format!("cargo metadata answered what we cannot read: {error}"))
+        })?;
+        Ok(Self { root, metadata })
+    }
+
+    pub(crate) fn has_member(&self, name: &str) -> bool {
+        self.metadata.packages.iter().any(|package| package.name == name)
+    }
+
+    /// The text of a file below the root; `None` if there is no such file.
+    pub(crate) fn read(&self, path: impl AsRef<Path>) -> Option<String> {
+        std::fs::read_to_string(self.root.join(path)).ok()
+    }
+
+    /// The same cargo that runs us, in the workspace root.
+    pub(crate) fn cargo<S: AsRef<str>>(&self, args: &[S]) -> Command {
+        cargo(&self.root, args)
+    }
+}
+
+fn cargo<S: AsRef<str>>(root: &Path, args: &[S]) -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(program);
+    command.current_dir(root).args(args.iter().map(AsRef::as_ref));
+    command
+}
+
+/// Two levels above this crate. The variable is cargo's at run time: with a shared target directory the
+/// path from compile time may be another checkout's.
+fn root() -> PathBuf {
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.ancestors().nth(2).map_or_else(|| here.clone(), Path::to_path_buf)
+}
+
+/// Runs a command whose output the developer sees; a failure to start or a non-zero end is the problem.
+pub(crate) fn show(mut command: Command) -> Outcome {
+    println!("    $ {}", line(&command));
+    match command.status() {
+        Ok(status) if status.success() => Outcome::default(),
+        Ok(status) => Outcome::problem(format!("`{}` ended with {status}", line(&command))),
+        Err(error) => Outcome::problem(format!("`{}` did not start: {error}", line(&command))),
+    }
+}
+
+/// Runs a command and returns what it wrote to standard output; the error carries standard error.
+pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Error(format!("`{}` did not start: {error}", line(&command))))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error(format!("`{}`: {}", line(&command), said.trim())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A command as one would type it.
+fn line(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
+    let environment = command
+        .get_envs()
+        .filter_map(|(key, value)| Some(format!("{}={:?}", key.to_string_lossy(), value?)));
+    let words = std::iter::once(program).chain(command.get_args());
+    environment
+        .chain(words.map(|word| word.to_string_lossy().into_owned()))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
