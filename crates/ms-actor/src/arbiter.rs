@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
+use ms_core::Incarnation;
 
 use crate::cell::AnyCell;
 use crate::mailbox::lock;
@@ -25,7 +26,8 @@ pub(crate) struct ArbiterSlot {
     pub(crate) abandoned: AtomicBool,
     pub(crate) dedicated: bool,
     pub(crate) load: AtomicUsize,
-    residents: Mutex<HashMap<u64, Weak<dyn AnyCell>>>,
+    /// Who lives here, each by its number and that of its life.
+    residents: Mutex<HashMap<(u64, Incarnation), Weak<dyn AnyCell>>>,
     thread: Mutex<Option<Arbiter>>,
 }
 
@@ -81,7 +83,7 @@ impl ArbiterSlot {
 
     /// Runs `code` on the arbiter: at once if this is its thread. False if it is gone.
     pub(crate) fn run(self: &Arc<Self>, code: impl FnOnce() + Send + 'static) -> bool {
-        if Self::here().is_some_and(|here| here.id == self.id) {
+        if Self::here().is_some_and(|here| Arc::ptr_eq(&here, self)) {
             code();
             return true;
         }
@@ -93,19 +95,20 @@ impl ArbiterSlot {
         HERE.with(|here| here.try_borrow().ok().and_then(|here| here.clone()))
     }
 
-    pub(crate) fn settle(&self, uid: u64, cell: Weak<dyn AnyCell>) {
+    pub(crate) fn settle(&self, uid: u64, incarnation: Incarnation, cell: Weak<dyn AnyCell>) {
         self.load.fetch_add(1, Ordering::Relaxed);
-        lock(&self.residents).insert(uid, cell);
+        lock(&self.residents).insert((uid, incarnation), cell);
     }
 
-    pub(crate) fn leave(&self, uid: u64) {
-        if lock(&self.residents).remove(&uid).is_some() {
+    pub(crate) fn leave(&self, uid: u64, incarnation: Incarnation) {
+        if lock(&self.residents).remove(&(uid, incarnation)).is_some() {
             self.load.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    pub(crate) fn residents(&self) -> Vec<Arc<dyn AnyCell>> {
-        lock(&self.residents).values().filter_map(Weak::upgrade).collect()
+    pub(crate) fn residents(&self) -> Vec<(Arc<dyn AnyCell>, Incarnation)> {
+        let here = lock(&self.residents);
+        here.iter().filter_map(|(key, cell)| Some((cell.upgrade()?, key.1))).collect()
     }
 
     /// Ends its loop; a blocked thread obeys when it comes back.

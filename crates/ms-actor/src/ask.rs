@@ -36,6 +36,8 @@ pin_project! {
 enum Stage<M: Message> {
     Unsent(M),
     Sent { answer: oneshot::Receiver<M::Result>, exits: u32 },
+    /// The reply's sender is gone; why is known when the turn that was on has ended.
+    Lost { exits: u32, turn: Option<u64> },
     Done,
 }
 
@@ -67,7 +69,7 @@ where
         let outcome = loop {
             match std::mem::replace(this.stage, Stage::Done) {
                 Stage::Unsent(message) => {
-                    let deadline = *this.deadline.get_or_insert_with(|| Instant::now() + *this.within);
+                    let deadline = *this.deadline.get_or_insert_with(|| after(*this.within));
                     if this.edge.is_none() && current::is_blocking() {
                         let target = Arc::clone(this.cell) as Arc<dyn AnyCell>;
                         match current::wait_for(&target) {
@@ -76,7 +78,10 @@ where
                         }
                     }
                     match <A::Context as Accepts<A, M>>::offer_ask(this.cell, message, Some(deadline)) {
-                        Ok((answer, exits)) => *this.stage = Stage::Sent { answer, exits },
+                        Ok((answer, exits)) => {
+                            *this.stage = Stage::Sent { answer, exits };
+                            continue;
+                        }
                         Err((message, refusal)) if !waits(this.cell, &refusal) => {
                             break Err(AskError::NotSent(refused(this.cell, message, refusal)));
                         }
@@ -96,29 +101,42 @@ where
                     }
                 }
                 Stage::Sent { mut answer, exits } => {
-                    let path = || this.cell.core.path.clone();
-                    match Pin::new(&mut answer).poll(task) {
+                    *this.stage = match Pin::new(&mut answer).poll(task) {
                         Poll::Ready(Ok(answer)) => break Ok(answer),
-                        Poll::Ready(Err(_)) => match this.cell.fate(exits, task.waker()) {
-                            Fate::Exited(reason) => break Err(AskError::Exited { path: path(), reason }),
-                            Fate::NoReply => break Err(AskError::NoReply { path: path() }),
-                            Fate::NotYet => {}
-                        },
-                        Poll::Pending => {}
-                    }
-                    let deadline = this.deadline.unwrap_or_else(Instant::now);
-                    if expired(this.sleep.as_mut(), deadline, task) {
-                        break Err(AskError::TimedOut { path: path(), within: *this.within });
-                    }
-                    *this.stage = Stage::Sent { answer, exits };
-                    return Poll::Pending;
+                        Poll::Ready(Err(_)) => {
+                            *this.stage = Stage::Lost { exits, turn: None };
+                            continue;
+                        }
+                        Poll::Pending => Stage::Sent { answer, exits },
+                    };
+                }
+                Stage::Lost { exits, mut turn } => {
+                    let path = || this.cell.core.path.clone();
+                    *this.stage = match this.cell.fate(exits, &mut turn, task.waker()) {
+                        Fate::Exited(reason) => break Err(AskError::Exited { path: path(), reason }),
+                        Fate::NoReply => break Err(AskError::NoReply { path: path() }),
+                        Fate::NotYet => Stage::Lost { exits, turn },
+                    };
                 }
                 Stage::Done => panic!("Ask polled after it was done"),
             }
+            // Sent, and no word yet.
+            let deadline = this.deadline.unwrap_or_else(Instant::now);
+            if expired(this.sleep.as_mut(), deadline, task) {
+                let path = this.cell.core.path.clone();
+                break Err(AskError::TimedOut { path, within: *this.within });
+            }
+            return Poll::Pending;
         };
         *this.edge = None;
         Poll::Ready(outcome)
     }
+}
+
+/// A deadline; one past the end of time is as good as thirty years.
+pub(crate) fn after(within: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(within).unwrap_or_else(|| now + Duration::from_secs(30 * 365 * 86_400))
 }
 
 fn expired(mut sleep: Pin<&mut Option<Sleep>>, deadline: Instant, task: &mut Task<'_>) -> bool {

@@ -19,10 +19,12 @@ use ms_core::{ActorPath, ChildType, ExitReason, Incarnation, Tick};
 
 use crate::arbiter::ArbiterSlot;
 use crate::control::Control;
+use crate::follow::{Follower, LifeChange};
 use crate::host::{ChildEvent, ChildNews, EndFacts, Parent};
 use crate::mailbox::{MailboxSpec, lock};
 use crate::monitor::Watcher;
 use crate::node::Node;
+use crate::state::StateValue;
 
 /// The part of a cell that does not depend on the actor's type.
 pub(crate) struct Core {
@@ -38,6 +40,8 @@ pub(crate) struct Core {
     pub(crate) flag: AtomicBool,
     pub(crate) suspended: AtomicBool,
     pub(crate) traced: AtomicBool,
+    /// No further incarnation will come.
+    closed: AtomicBool,
     lifecycle: AtomicU8,
     /// References that keep the actor alive.
     pub(crate) handles: AtomicUsize,
@@ -57,6 +61,8 @@ pub(crate) struct Life {
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<ExitReason>,
     pub(crate) parent: Option<Parent>,
+    /// Who is told over all incarnations; see `follow.rs`.
+    pub(crate) followers: Option<Arc<[Arc<Follower>]>>,
     rare: Option<Box<Rare>>,
 }
 
@@ -67,6 +73,18 @@ struct Rare {
     links: Vec<Arc<dyn AnyCell>>,
     /// Whom the actor waits for while it serves nothing else: an edge each of the wait-for graph.
     waiting_on: Vec<Arc<dyn AnyCell>>,
+    /// What the init handed to whoever started the actor: OTP's `{ok, Pid, Info}`.
+    start_info: Option<StateValue>,
+}
+
+impl Life {
+    pub(crate) fn start_info(&self) -> Option<&StateValue> {
+        self.rare.as_ref()?.start_info.as_ref()
+    }
+
+    pub(crate) fn set_start_info(&mut self, info: StateValue) {
+        self.rare.get_or_insert_default().start_info = Some(info);
+    }
 }
 
 /// No arbiter.
@@ -95,6 +113,7 @@ impl Core {
             flag: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
             traced: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             lifecycle: AtomicU8::new(lifecycle_code(Lifecycle::Stopped)),
             handles: AtomicUsize::new(0),
             arbiter: AtomicU32::new(NOWHERE),
@@ -123,11 +142,41 @@ impl Core {
         self.lifecycle.store(lifecycle_code(state), Ordering::Release);
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// False when it was closed already. Called under the lock of `life`.
+    pub(crate) fn set_closed(&self) -> bool {
+        !self.closed.swap(true, Ordering::AcqRel)
+    }
+
     /// Puts a control message before everything else and wakes the run loop.
+    ///
+    /// With nobody alive to read it, it is dropped, and with it the sender of its reply.
     pub(crate) fn control(&self, message: Control) {
-        lock(&self.control).push_back(message);
-        self.flag.store(true, Ordering::Release);
-        self.waker.wake();
+        let unread = self.life(|life| {
+            if life.live == Incarnation::NONE {
+                return Some(message);
+            }
+            lock(&self.control).push_back(message);
+            None
+        });
+        if unread.is_none() {
+            self.flag.store(true, Ordering::Release);
+            self.waker.wake();
+        }
+    }
+
+    /// The reason of a kill that arrived before anything ran: then not even `started` does.
+    pub(crate) fn killed_early(&self) -> Option<ExitReason> {
+        if !self.flag.load(Ordering::Acquire) {
+            return None;
+        }
+        lock(&self.control).iter().find_map(|message| match message {
+            Control::Kill(reason) => Some(reason.clone()),
+            _ => None,
+        })
     }
 
     pub(crate) fn take_control(&self) -> VecDeque<Control> {
@@ -142,22 +191,25 @@ impl Core {
     /// Claims the next incarnation number.
     pub(crate) fn begin_life(&self, arbiter: u32) -> Incarnation {
         let now = self.node.now();
-        let incarnation = self.life(|life| {
+        // Control meant for an earlier life does not reach this one.
+        drop(self.take_control());
+        self.suspended.store(false, Ordering::Release);
+        self.traced.store(false, Ordering::Release);
+        self.arbiter.store(arbiter, Ordering::Release);
+        self.set_lifecycle(Lifecycle::Starting);
+        self.life(|life| {
             life.last = life.last.next();
             life.live = life.last;
             life.started = now;
             life.last
-        });
-        // Control meant for an earlier life does not reach this one.
-        drop(self.take_control());
-        self.suspended.store(false, Ordering::Release);
-        self.arbiter.store(arbiter, Ordering::Release);
-        self.set_lifecycle(Lifecycle::Starting);
-        incarnation
+        })
     }
 
     /// Tells the supervisor something about `incarnation`.
     pub(crate) fn tell_parent(&self, incarnation: Incarnation, news: ChildNews) {
+        if matches!(news, ChildNews::Started) {
+            self.tell_followers(&LifeChange::Started(incarnation));
+        }
         if let Some(parent) = self.life(|life| life.parent.clone()) {
             parent.sink.child_event(ChildEvent { key: parent.key, incarnation, news });
         }
@@ -307,11 +359,18 @@ pub(crate) trait AnyCell: Send + Sync + 'static {
     /// Refuses mail from now on, and drops what waits unless it is to be drained.
     fn shut(&self, reason: &ExitReason, for_good: bool);
 
+    /// Messages that wait; `None` where that is not knowable.
+    fn depth(&self) -> Option<u64>;
+
     /// True while a turn of the run loop is on: on a blocked thread, the culprit.
     fn in_turn(&self) -> bool;
 
-    /// Looks up what became of an ask made when `exits` ends had been counted.
-    fn fate(&self, exits: u32, waker: &Waker) -> Fate;
+    /// Coarse time since when it is at one message, on its thread or in an async handler.
+    fn busy_since(&self) -> Option<u64>;
+
+    /// Looks up what became of an ask made when `exits` ends had been counted. `turn` keeps
+    /// the turn that was on when it was looked up first: one answer per turn is enough.
+    fn fate(&self, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate;
 
     /// Waits for room in the mailbox; false when there is some already.
     fn wait_for_room(&self, waker: &Waker) -> bool;
@@ -351,6 +410,8 @@ pub(crate) fn begin_end(cell: &dyn AnyCell, incarnation: Incarnation, reason: &E
     })?;
     core.set_lifecycle(Lifecycle::Stopped);
     core.arbiter.store(NOWHERE, Ordering::Release);
+    // Whoever waits for a reply to control nobody read is not left to its deadline.
+    drop(core.take_control());
     // An arbiter's loss is no fault of the actor: its mail moves with it.
     let keep = core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost);
     let retired = cell.retire(reason, keep);
@@ -366,9 +427,17 @@ pub(crate) struct EndInProgress {
     uptime: std::time::Duration,
 }
 
+impl EndInProgress {
+    fn waiting_on(&self) -> Vec<ActorPath> {
+        let cells = self.rare.iter().flat_map(|rare| &rare.waiting_on);
+        cells.map(|cell| cell.core().path.clone()).collect()
+    }
+}
+
 /// Tells links, monitors and the supervisor, in this order.
 pub(crate) fn finish_end(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, injected: bool) {
     let core = cell.core();
+    let waiting_on = end.waiting_on();
     tell_watchers(core, end.rare, end.incarnation, &reason);
     let has_parent = core.life(|life| {
         life.last_exit = Some(reason.clone());
@@ -381,6 +450,7 @@ pub(crate) fn finish_end(cell: &dyn AnyCell, end: EndInProgress, reason: ExitRea
             uptime: end.uptime,
             mailbox_depth: end.retired.depth,
             dropped: end.retired.dropped,
+            waiting_on,
             injected,
         };
         core.tell_parent(end.incarnation, ChildNews::Exited(facts));
@@ -407,16 +477,21 @@ pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitRe
 pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
     let core = cell.core();
     tell_watchers(core, end.rare, end.incarnation, &reason);
+    let has_parent = core.life(|life| {
+        life.last_exit = Some(reason.clone());
+        life.parent.is_some()
+    });
     core.node.publish_exit(core, end.incarnation, &reason);
-    if core.life(|life| life.parent.is_some()) {
+    if has_parent {
         core.tell_parent(end.incarnation, ChildNews::StartFailed(reason));
     } else {
         cell.shut(&reason, true);
     }
 }
 
-/// Tells links, then monitors.
+/// Tells followers, then links, then monitors.
 fn tell_watchers(core: &Core, rare: Option<Box<Rare>>, incarnation: Incarnation, reason: &ExitReason) {
+    core.tell_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
     let Some(rare) = rare else { return };
     for other in rare.links {
         other.core().remove_link(core.uid);

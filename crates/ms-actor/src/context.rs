@@ -16,11 +16,13 @@ use tokio::time::Instant;
 
 use crate::cell::AnyCell;
 use crate::debug::AnyRef;
+use crate::follow::{Follower, LifeNews};
 use crate::hosted::Cell;
 use crate::monitor::{Down, MonitorId, Watcher};
 use crate::node::Node;
 use crate::panics::RawPanic;
 use crate::refs::Ref;
+use crate::state::StateValue;
 
 pub(crate) type BoxActorFuture<A> = Pin<Box<dyn ActorFuture<A, Output = ()>>>;
 
@@ -149,7 +151,7 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.deadline
     }
 
-    /// Type of the message being handled, or handled last.
+    /// Type of the message being handled, or of the one the running future came from.
     #[must_use]
     pub fn handling(&self) -> Option<&'static str> {
         self.handling
@@ -192,6 +194,17 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.state = ActorState::Stopped;
     }
 
+    /// During init: hands something to whoever starts the actor (OTP's `{ok, Pid, Info}`).
+    pub fn set_start_info(&mut self, info: impl Into<StateValue>) {
+        self.cell.core.life(|life| life.set_start_info(info.into()));
+    }
+
+    /// Says that an async handler which takes long is not hung; see heartbeats.
+    pub fn heartbeat(&self) {
+        let now = self.cell.core.node.coarse();
+        crate::mailbox::lock(&self.cell.lane).heartbeat(now);
+    }
+
     /// During `started`: leaves the end of the init to a later [`Context::init_done`].
     ///
     /// Messages are served meanwhile; the supervisor starts the next sibling only then.
@@ -218,9 +231,10 @@ impl<A: Actor<Context = Self>> Context<A> {
     /// A link is symmetric and single. Linking to a dead actor signals `noproc` at once.
     pub fn link(&mut self, other: &AnyRef) {
         let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
-        if other.cell().core().add_link(Arc::clone(&me)) {
-            me.core().add_link(Arc::clone(other.cell()));
-        } else {
+        // This side first: should the other end meanwhile, it undoes both.
+        me.core().add_link(Arc::clone(other.cell()));
+        if !other.cell().core().add_link(Arc::clone(&me)) {
+            me.core().remove_link(other.cell().core().uid);
             let from = Some(other.path().clone());
             me.core().control(crate::control::Control::Exit { from, reason: ExitReason::NoProc });
         }
@@ -240,9 +254,14 @@ impl<A: Actor<Context = Self>> Context<A> {
         A: actix::Handler<Down>,
     {
         let monitor = MonitorId::next();
-        let me = Ref::new(Arc::clone(&self.cell)).downgrade();
+        let (me, incarnation) = (Ref::new(Arc::clone(&self.cell)).downgrade(), self.incarnation);
         // One notice a monitor: its number is bounded by the monitors this actor set.
-        let notify = Box::new(move |down: Down| me.notify_unbounded(down));
+        let notify = Box::new(move |down: Down| {
+            // A successor did not ask for it.
+            if me.is_at(incarnation) {
+                me.notify_unbounded(down);
+            }
+        });
         other.watch(Watcher { monitor, notify });
         monitor
     }
@@ -250,6 +269,27 @@ impl<A: Actor<Context = Self>> Context<A> {
     /// Ends a monitor; a notice that is already on its way still arrives.
     pub fn demonitor(&mut self, other: &AnyRef, monitor: MonitorId) {
         other.cell().core().unwatch(monitor.number());
+    }
+
+    /// Has [`LifeNews`] of the other delivered to this actor over all its incarnations,
+    /// until it is gone for good; at once if it is already.
+    ///
+    /// An actor follows another at most once: following again, from a later
+    /// incarnation too, replaces what was there.
+    pub fn follow(&mut self, other: &AnyRef)
+    where
+        A: actix::Handler<LifeNews>,
+    {
+        let me = Ref::new(Arc::clone(&self.cell)).downgrade();
+        // Bounded by the restarts of those it follows.
+        let notify = Box::new(move |news: LifeNews| me.notify_unbounded(news));
+        let of = Arc::downgrade(other.cell());
+        other.cell().core().follow(Follower { by: self.cell.core.uid, of, notify });
+    }
+
+    /// Undoes [`Context::follow`]; news that are already on their way still arrive.
+    pub fn unfollow(&mut self, other: &AnyRef) {
+        other.cell().core().unfollow(self.cell.core.uid);
     }
 
     pub(crate) fn begin_message(&mut self, message: &'static str, deadline: Option<Instant>) {

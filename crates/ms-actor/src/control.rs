@@ -33,6 +33,8 @@ pub(crate) enum Control {
     Status(oneshot::Sender<ActorStatus>),
     State(oneshot::Sender<Option<StateValue>>),
     Trace(TraceOrder),
+    /// A trace's time may be up.
+    TraceTimeout,
     Inject(Fault),
     /// An exit signal: of a link, or of a stranger.
     Exit { from: Option<ActorPath>, reason: ExitReason },

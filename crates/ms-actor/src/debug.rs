@@ -1,6 +1,7 @@
 //! Debug messages and steering, for actors of any type (OTP's `sys` and `exit/2`).
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::cell::{self, AnyCell};
 use crate::control::{Control, Fault, TraceOrder};
 use crate::error::DebugError;
-use crate::host::Placement;
+use crate::host::{Parent, Placement};
 use crate::hosted::{Cell, Hosted};
 use crate::monitor::{Monitor, MonitorId, Watcher};
 use crate::refs::Ref;
@@ -63,6 +64,18 @@ impl AnyRef {
     #[must_use]
     pub fn incarnation(&self) -> Incarnation {
         self.0.core().live()
+    }
+
+    /// Whether it has ended and no further incarnation will come.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.core().is_closed()
+    }
+
+    /// Messages waiting for it; `None` where that is not knowable.
+    #[must_use]
+    pub fn depth(&self) -> Option<u64> {
+        self.0.depth()
     }
 
     /// Where it is in its life.
@@ -121,7 +134,7 @@ impl AnyRef {
     #[must_use]
     pub fn trace(&self, max: u64, time: Duration) -> mpsc::Receiver<TraceLine> {
         let (lines, receiver) = mpsc::channel(256);
-        let until = tokio::time::Instant::now() + time;
+        let until = crate::ask::after(time);
         let left = max.clamp(1, MAX_TRACE_LINES);
         self.0.core().control(Control::Trace(TraceOrder { left, until, lines }));
         receiver
@@ -182,6 +195,27 @@ impl AnyRef {
     }
 
     // ---- for supervisors -------------------------------------------------------
+
+    /// Gives the cell another supervisor, for the incarnations to come.
+    pub fn adopt(&self, parent: Parent) {
+        self.0.core().life(|life| life.parent = Some(parent));
+    }
+
+    /// What the live incarnation handed to whoever started it; see
+    /// [`crate::Context::set_start_info`].
+    #[must_use]
+    pub fn start_info(&self) -> Option<StateValue> {
+        self.0.core().life(|life| life.start_info().cloned())
+    }
+
+    /// How long it has been at one message, if it is at one right now.
+    #[must_use]
+    pub fn busy_for(&self) -> Option<Duration> {
+        self.0.busy_since().map(|since| {
+            let now = self.0.core().node.now();
+            now.since(ms_core::Tick::from_nanos(since))
+        })
+    }
 
     /// Starts the next incarnation; what becomes of it goes to the cell's parent.
     pub fn launch(&self, placement: Placement) -> Incarnation {
@@ -244,6 +278,12 @@ impl PartialEq for AnyRef {
 }
 
 impl Eq for AnyRef {}
+
+impl Hash for AnyRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.core().uid.hash(state);
+    }
+}
 
 impl fmt::Debug for AnyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,8 @@
 //! The run loop of an actor with our context: one future that owns the actor.
 //!
 //! One poll is one *turn*: control first, then whatever the actor waits for, then
-//! at most [`BUDGET`] messages and future steps, then back to the arbiter, so
-//! that neighbours and timers get theirs. All user code of a turn runs under one
+//! at most [`BUDGET`] messages and as many future steps, then back to the arbiter,
+//! so that neighbours and timers get theirs. All user code of a turn runs under one
 //! `catch_unwind`; the instance lives outside of it and is dropped under another.
 //!
 //! The order of waits, messages and futures within a turn is actix's own
@@ -26,12 +26,12 @@ use crate::control::{Control, Fault, TraceOrder};
 use crate::current;
 use crate::envelope::{AddrLetter, Envelope};
 use crate::host::{ChildNews, StartError};
-use crate::hosted::Cell;
+use crate::hosted::{Cell, Hosted};
 use crate::mailbox::{Gate, lock, nanos};
 use crate::panics::{self, RawPanic};
 use crate::refs::Ref;
 
-/// Messages and future steps of one actor in one turn.
+/// Messages of one actor in one turn, and future steps.
 pub(crate) const BUDGET: u32 = 256;
 
 /// Every how manieth turn is timed precisely.
@@ -59,6 +59,7 @@ enum During {
     Stopped,
     Injected,
     State,
+    Trap,
 }
 
 impl During {
@@ -71,6 +72,7 @@ impl During {
             Self::Stopped => "stopped",
             Self::Injected => "injected fault",
             Self::State => "state view",
+            Self::Trap => "trap",
         }
     }
 }
@@ -110,7 +112,6 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
     pub(crate) fn begin(cell: Arc<Cell<A>>, incarnation: Incarnation, epoch: u32, slot: Arc<ArbiterSlot>) {
         let quiet = cell.core.node.config().quiet_panics;
         let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
-        slot.settle(cell.core.uid, Arc::downgrade(&me));
         let reference = Ref::new(Arc::clone(&cell));
         let made = panics::with_quiet(quiet, || panics::catch(|| (cell.factory)(&reference)));
         let outcome = match made {
@@ -123,7 +124,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
             Err(raw) => Some(ExitReason::Panicked(Arc::new(raw.into_record("factory", None)))),
         };
         refuse_start(&*me, incarnation, outcome);
-        slot.leave(me.core().uid);
+        slot.leave(me.core().uid, incarnation);
         me.core().node.vacate(&slot);
     }
 
@@ -165,6 +166,9 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
 
     fn turn(&mut self, actor: &mut A, task: &mut Task<'_>) -> Turn {
         if !self.started {
+            if let Some(reason) = self.cell.core.killed_early() {
+                return Turn::End(reason);
+            }
             self.started = true;
             self.during = During::Started;
             actor.started(&mut self.ctx);
@@ -172,7 +176,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 self.clean_cancelled();
             }
         }
-        let mut budget = BUDGET;
+        let (mut budget, mut steps) = (BUDGET, BUDGET);
         loop {
             if let Some(end) = self.serve_control(actor) {
                 return end;
@@ -180,8 +184,8 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             if self.suspended {
                 return Turn::Sleep;
             }
-            if !self.poll_waits(actor, task) {
-                return self.rest();
+            if !self.poll_waits(actor, task, &mut steps) {
+                return if steps == 0 { Turn::Yield } else { self.rest() };
             }
             if let Some(end) = self.acknowledge_init() {
                 return end;
@@ -194,7 +198,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             if !self.waits.is_empty() && !self.stopping() {
                 continue;
             }
-            if self.poll_items(actor, task, &mut budget) {
+            if self.poll_items(actor, task, &mut steps) {
                 continue;
             }
             self.ctx.running = SpawnHandle::default();
@@ -202,17 +206,18 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 if self.items.is_empty() {
                     self.ctx.cancelled.clear();
                 }
-                if budget > 0 {
+                if budget > 0 && steps > 0 {
                     continue;
                 }
+            }
+            // A deferred init may have ended in this round.
+            if let Some(end) = self.acknowledge_init() {
+                return end;
             }
             if let Some(turn) = self.check_state(actor) {
                 return turn;
             }
-            if budget == 0 {
-                return Turn::Yield;
-            }
-            return self.rest();
+            return if budget == 0 || steps == 0 { Turn::Yield } else { self.rest() };
         }
     }
 
@@ -226,17 +231,22 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     }
 
     /// Polls what the actor waits for, the newest first. False while there is something left.
-    fn poll_waits(&mut self, actor: &mut A, task: &mut Task<'_>) -> bool {
+    fn poll_waits(&mut self, actor: &mut A, task: &mut Task<'_>, steps: &mut u32) -> bool {
         while !self.waits.is_empty() && !self.stopping() {
+            if *steps == 0 {
+                return false;
+            }
             let at = self.waits.len() - 1;
             let item = &mut self.waits[at];
             self.during = During::Future(item.origin);
+            self.ctx.handling = item.origin;
             current::set_blocking(true);
             let polled = item.future.as_mut().poll(actor, &mut self.ctx, task);
             current::set_blocking(false);
             if polled.is_pending() && self.ctx.state.alive() {
                 return false;
             }
+            *steps -= 1;
             let done = self.waits.remove(at);
             drop(done);
             self.merge();
@@ -251,6 +261,8 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         }
         match self.ctx.init {
             Init::Deferred if self.ctx.exit.is_none() => None,
+            // Told to stop while its init still waits: then the init was never done.
+            Init::Automatic if !self.waits.is_empty() => None,
             Init::Ignored => {
                 self.ctx.init = Init::Done;
                 Some(Turn::End(ExitReason::Normal))
@@ -280,11 +292,14 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                     return Served::Fenced;
                 }
                 let Some(envelope) = inbox.pop(&self.cell.core.mailbox) else { break };
-                inbox.handled += 1;
-                inbox.current = Some(envelope.letter.message_type());
+                if !envelope.letter.is_stale() {
+                    inbox.handled += 1;
+                    inbox.current = Some(envelope.letter.message_type());
+                }
                 envelope
             };
             *budget -= 1;
+            self.during = During::Handle;
             self.deliver(actor, envelope);
         }
         if self.draining && !self.ctx.waiting() && *budget > 0 {
@@ -308,7 +323,6 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             return;
         }
         self.count(message);
-        self.during = During::Handle;
         self.ctx.begin_message(message, envelope.letter.deadline());
         if self.trace.is_none() {
             envelope.letter.deliver(actor, &mut self.ctx);
@@ -337,17 +351,21 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     }
 
     /// Polls the actor's futures. True when something asks for a new round.
-    fn poll_items(&mut self, actor: &mut A, task: &mut Task<'_>, budget: &mut u32) -> bool {
+    ///
+    /// Its steps are not the mailbox's budget: a flood of mail must not keep an
+    /// actor from its own timers.
+    fn poll_items(&mut self, actor: &mut A, task: &mut Task<'_>, steps: &mut u32) -> bool {
         let mut at = 0;
         while at < self.items.len() && !self.stopping() {
-            if *budget == 0 {
+            if *steps == 0 {
                 return false;
             }
             self.ctx.running = self.items[at].handle;
             self.during = During::Future(self.items[at].origin);
+            self.ctx.handling = self.items[at].origin;
             let polled = self.items[at].future.as_mut().poll(actor, &mut self.ctx, task);
             if polled.is_ready() {
-                *budget -= 1;
+                *steps -= 1;
                 let done = self.items.swap_remove(at);
                 drop(done);
             }
@@ -355,12 +373,14 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 self.merge();
             }
             if polled.is_pending() && !self.ctx.cancelled.is_empty() {
+                *steps -= 1;
                 self.clean_cancelled();
                 return true;
             }
             if !self.waits.is_empty() && !self.stopping() {
                 // A future that waits again and again must not keep the others from their turn.
                 if polled.is_pending() {
+                    *steps -= 1;
                     let last = self.items.len() - 1;
                     self.items.swap(at, last);
                 }
@@ -474,6 +494,10 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             Control::Status(reply) => {
                 let mut status = self.cell.snapshot();
                 status.types = self.type_counts();
+                if self.waits.is_empty() {
+                    // It answers this, between two messages.
+                    status.handling = None;
+                }
                 // The asker may have given up; its loss.
                 drop(reply.send(status));
             }
@@ -483,7 +507,20 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             }
             Control::Trace(order) => {
                 self.cell.core.traced.store(true, Ordering::Release);
+                // Its time runs out even when not a message comes.
+                let (until, cell) = (order.until, Arc::downgrade(&self.cell));
+                actix_rt::spawn(async move {
+                    tokio::time::sleep_until(until).await;
+                    if let Some(cell) = cell.upgrade() {
+                        cell.core.control(Control::TraceTimeout);
+                    }
+                });
                 self.trace = Some(Box::new(order));
+            }
+            Control::TraceTimeout => {
+                if self.trace.as_ref().is_some_and(|order| tokio::time::Instant::now() >= order.until) {
+                    self.end_trace();
+                }
             }
             Control::Inject(fault) => self.inject(fault),
             Control::Exit { from, reason } => return self.exit_signal(actor, from, reason),
@@ -515,7 +552,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
 
     fn exit_signal(&mut self, actor: &mut A, from: Option<ms_core::ActorPath>, reason: ExitReason) -> Option<Turn> {
         if let Some(mut trap) = self.ctx.trap.take() {
-            self.during = During::Handle;
+            self.during = During::Trap;
             trap(actor, &mut self.ctx, ExitSignal { from, reason });
             self.ctx.trap.get_or_insert(trap);
             return None;
@@ -582,9 +619,13 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         order.left -= 1;
         let sent = order.lines.try_send(line).is_ok();
         if !sent || order.left == 0 || tokio::time::Instant::now() >= order.until {
-            self.trace = None;
-            core.traced.store(false, Ordering::Release);
+            self.end_trace();
         }
+    }
+
+    fn end_trace(&mut self) {
+        self.trace = None;
+        self.cell.core.traced.store(false, Ordering::Release);
     }
 
     fn panicked(&self, raw: RawPanic) -> ExitReason {
@@ -609,6 +650,38 @@ pub(crate) fn init_failure(reason: ExitReason) -> ExitReason {
     match reason {
         ExitReason::Panicked(_) => ExitReason::InitFailed(Arc::new(reason)),
         other => other,
+    }
+}
+
+/// A start on its way to its arbiter. One that never lands is a failed start.
+pub(crate) struct Launch<A: Hosted> {
+    cell: Option<Arc<Cell<A>>>,
+    slot: Arc<ArbiterSlot>,
+    incarnation: Incarnation,
+}
+
+impl<A: Hosted> Launch<A> {
+    /// From here on the arbiter answers for it.
+    pub(crate) fn new(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>, incarnation: Incarnation) -> Self {
+        let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
+        slot.settle(cell.core.uid, incarnation, Arc::downgrade(&me));
+        Self { cell: Some(cell), slot: Arc::clone(slot), incarnation }
+    }
+
+    pub(crate) fn land(mut self, begin: impl FnOnce(Arc<Cell<A>>, Arc<ArbiterSlot>)) {
+        if let Some(cell) = self.cell.take() {
+            begin(cell, Arc::clone(&self.slot));
+        }
+    }
+}
+
+impl<A: Hosted> Drop for Launch<A> {
+    fn drop(&mut self) {
+        if let Some(cell) = self.cell.take() {
+            refuse_start(&*cell, self.incarnation, Some(ExitReason::ArbiterLost));
+            self.slot.leave(cell.core.uid, self.incarnation);
+            cell.core.node.vacate(&self.slot);
+        }
     }
 }
 
@@ -645,7 +718,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
                 cell::finish_failed_start(&*cell, end, reason);
             }
         }
-        self.run.slot.leave(cell.core.uid);
+        self.run.slot.leave(cell.core.uid, self.run.incarnation);
         cell.core.node.vacate(&self.run.slot);
     }
 
@@ -691,7 +764,8 @@ impl<A: Actor<Context = Context<A>>> Future for Driver<A> {
                 // Its successor may be at work already: go without a word.
                 this.run.done = true;
                 panics::with_quiet(quiet, || this.drop_instance());
-                this.run.slot.leave(this.run.cell.core.uid);
+                this.run.slot.leave(this.run.cell.core.uid, this.run.incarnation);
+                this.run.cell.core.node.vacate(&this.run.slot);
                 Poll::Ready(())
             }
         }
@@ -722,12 +796,13 @@ struct TurnClock {
 impl<A: Actor<Context = Context<A>>> Run<A> {
     /// Notes that a turn is on. `None` when this life was ended from outside.
     fn begin_turn(&mut self, task: &Task<'_>) -> Option<TurnClock> {
-        self.cell.core.register(task.waker());
         let coarse = self.cell.core.node.coarse();
         let mut inbox = lock(&self.cell.lane);
         if inbox.exits != self.epoch {
             return None;
         }
+        // Under the lock: a late life must not put its waker over its successor's.
+        self.cell.core.register(task.waker());
         inbox.turn_since = coarse;
         drop(inbox);
         self.turns = self.turns.wrapping_add(1);

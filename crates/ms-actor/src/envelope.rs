@@ -126,19 +126,26 @@ where
     if !is_detached::<<A as Handler<M>>::Result>() {
         return response.handle(ctx, reply);
     }
-    let (watched, outcome) = oneshot::channel();
+    let (watched, mut outcome) = oneshot::channel();
     response.handle(ctx, Some(watched));
-    ctx.spawn(Detached { outcome, reply, sniffer: None });
+    // Looked at from the beginning: the response may panic before this actor's next turn.
+    let sniffer = Arc::new(Sniffer::new(Waker::noop()));
+    match Pin::new(&mut outcome).poll_future(&Waker::from(Arc::clone(&sniffer))) {
+        Poll::Ready(Ok(answer)) => drop(reply.map(|reply| reply.send(answer))),
+        _ => drop(ctx.spawn(Detached { outcome, reply, sniffer: Some(sniffer) })),
+    }
 }
 
-/// Whether `R` is actix's `ResponseFuture`, which runs in a task of its own: a
+/// Whether `R` is actix's `ResponseFuture` or its `Response`, which run in a task of its own: a
 /// panic there neither ends the actor nor reaches anybody (fact 5 of
 /// `tests/actix_facts.rs`). Decided at compile time but for the name's compare.
 #[inline]
 fn is_detached<R>() -> bool {
     const BOXED_FUTURE: &str =
         "core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output";
-    size_of::<R>() == 2 * size_of::<usize>() && type_name::<R>().starts_with(BOXED_FUTURE)
+    const EITHER: &str = "actix::handler::Response<";
+    let name = type_name::<R>();
+    size_of::<R>() >= 2 * size_of::<usize>() && (name.starts_with(BOXED_FUTURE) || name.starts_with(EITHER))
 }
 
 /// Waits beside a detached response: passes its answer on, or its panic to the actor.

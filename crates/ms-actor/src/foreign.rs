@@ -22,10 +22,10 @@ use crate::arbiter::ArbiterSlot;
 use crate::cell::{self, AnyCell, Fate, Retired};
 use crate::control::{Control, Fault};
 use crate::current;
-use crate::driver::{init_failure, refuse_start};
+use crate::driver::{Launch, init_failure, refuse_start};
 use crate::host::{ChildNews, StartError};
 use crate::hosted::{Accepts, Cell, KernelContext};
-use crate::mailbox::{MailboxSpec, Refusal, lock, nanos};
+use crate::mailbox::{Refusal, lock, nanos, push_waker};
 use crate::panics;
 use crate::refs::Ref;
 
@@ -37,6 +37,7 @@ pub struct ForeignLane<A: Actor<Context = Actix<A>>> {
     closed: Option<ExitReason>,
     exits: u32,
     turn_since: u64,
+    turns: u64,
     busy_ns: u64,
     settle: Vec<Waker>,
 }
@@ -50,6 +51,7 @@ impl<A: Actor<Context = Actix<A>>> std::fmt::Debug for ForeignLane<A> {
 impl<A: Actor<Context = Actix<A>>> ForeignLane<A> {
     fn end_turn(&mut self) {
         self.turn_since = 0;
+        self.turns = self.turns.wrapping_add(1);
         self.settle.drain(..).for_each(Waker::wake);
     }
 }
@@ -65,6 +67,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
             closed: None,
             exits: 0,
             turn_since: 0,
+            turns: 0,
             busy_ns: 0,
             settle: Vec::new(),
         })
@@ -72,7 +75,8 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
 
     fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation {
         let incarnation = cell.core.begin_life(slot.id);
-        let capacity = cell.core.mailbox.capacity.unwrap_or(MailboxSpec::DEFAULT_CAPACITY);
+        // To actix zero is no bound.
+        let capacity = cell.core.mailbox.capacity.unwrap_or(0);
         let (sender, receiver) = channel(capacity);
         let epoch = {
             let mut lane = lock(&cell.lane);
@@ -80,11 +84,13 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
             lane.busy_ns = 0;
             lane.exits
         };
-        let (there, then) = (Arc::clone(slot), Arc::clone(&cell));
-        let begin = move || ForeignDriver::begin(then, incarnation, epoch, there, Self::with_receiver(receiver));
-        if !slot.run(begin) {
-            refuse_start(&*cell, incarnation, Some(ExitReason::ArbiterLost));
-        }
+        let launch = Launch::new(cell, slot, incarnation);
+        // If the arbiter is gone, the launch is dropped there and says so.
+        slot.run(move || {
+            launch.land(|cell, slot| {
+                ForeignDriver::begin(cell, incarnation, epoch, slot, Self::with_receiver(receiver));
+            });
+        });
         incarnation
     }
 
@@ -109,7 +115,10 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
 
     fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool) {
         if for_good {
-            lock(&cell.lane).closed = Some(reason.clone());
+            let mut lane = lock(&cell.lane);
+            lane.closed = Some(reason.clone());
+            // Senders that wait for room, or for the next life, wait no longer.
+            lane.settle.drain(..).for_each(Waker::wake);
         }
     }
 
@@ -117,24 +126,31 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         lock(&cell.lane).turn_since != 0
     }
 
-    fn fate(cell: &Cell<A>, exits: u32, waker: &Waker) -> Fate {
+    fn busy_since(cell: &Cell<A>) -> Option<u64> {
+        Some(lock(&cell.lane).turn_since).filter(|&since| since != 0)
+    }
+
+    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate {
         let mut lane = lock(&cell.lane);
         if lane.exits != exits {
             drop(lane);
             return Fate::Exited(cell.core.last_exit());
         }
-        if lane.turn_since == 0 {
+        if lane.turn_since == 0 || *turn.get_or_insert(lane.turns) != lane.turns {
             return Fate::NoReply;
         }
-        lane.settle.push(waker.clone());
+        push_waker(&mut lane.settle, waker);
         Fate::NotYet
     }
 
     fn wait_for_room(cell: &Cell<A>, waker: &Waker) -> bool {
         // actix registers no waker for a full mailbox (fact 7), but each of its turns
-        // empties it, and so does the first turn of a new incarnation.
-        lock(&cell.lane).settle.push(waker.clone());
-        true
+        // empties it, and so does the first turn of a new incarnation. The turn may end
+        // between the refusal and this: whoever is new here tries once more.
+        let settle = &mut lock(&cell.lane).settle;
+        let known = settle.len();
+        push_waker(settle, waker);
+        settle.len() == known
     }
 }
 
@@ -149,7 +165,7 @@ where
     fn offer(cell: &Cell<A>, message: M) -> Result<(), (M, Refusal)> {
         let lane = lock(&cell.lane);
         let Some(sender) = &lane.sender else { return Err((message, down(cell, &lane))) };
-        sender.try_send(message, false).map_err(|refused| refusal(cell, refused))
+        sender.try_send(message, true).map_err(|refused| refusal(cell, refused))
     }
 
     fn offer_ask(
@@ -208,7 +224,6 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
     fn begin(cell: Arc<Cell<A>>, incarnation: Incarnation, epoch: u32, slot: Arc<ArbiterSlot>, ctx: Actix<A>) {
         let quiet = cell.core.node.config().quiet_panics;
         let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
-        slot.settle(cell.core.uid, Arc::downgrade(&me));
         let reference = Ref::new(Arc::clone(&cell));
         let made = panics::with_quiet(quiet, || panics::catch(|| (cell.factory)(&reference)));
         let outcome = match made {
@@ -236,16 +251,21 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
             Err(raw) => Some(ExitReason::Panicked(Arc::new(raw.into_record("factory", None)))),
         };
         refuse_start(&*me, incarnation, outcome);
-        slot.leave(me.core().uid);
+        slot.leave(me.core().uid, incarnation);
         me.core().node.vacate(&slot);
     }
 
     fn step(&mut self, task: &mut Task<'_>) -> Step {
-        self.cell.core.register(task.waker());
         {
             let mut lane = lock(&self.cell.lane);
             if lane.exits != self.epoch {
                 return Step::Fenced;
+            }
+            // Under the lock: a late life must not put its waker over its successor's.
+            self.cell.core.register(task.waker());
+            if self.forsaken() {
+                // Nobody holds it and nobody supervises it: to actix, its address is gone.
+                lane.sender = None;
             }
             lane.turn_since = self.cell.core.node.coarse();
         }
@@ -313,6 +333,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
             Control::State(reply) => drop(reply.send(None)),
             // Its messages cannot be seen: the trace ends at once, empty.
             Control::Trace(order) => drop(order),
+            Control::TraceTimeout => {}
             Control::Exit { reason: ExitReason::Normal, .. } => {}
             Control::Exit { reason, .. } => return Some(Step::End(reason)),
             Control::Inject(Fault::Hang) => self.hung = true,
@@ -323,6 +344,11 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
             }
         }
         None
+    }
+
+    fn forsaken(&self) -> bool {
+        let core = &self.cell.core;
+        core.handles.load(std::sync::atomic::Ordering::Acquire) == 0 && core.life(|life| life.parent.is_none())
     }
 
     fn suspend(&mut self, suspended: bool) {
@@ -361,7 +387,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
                 cell::finish_failed_start(&*cell, end, reason);
             }
         }
-        self.slot.leave(cell.core.uid);
+        self.slot.leave(cell.core.uid, self.incarnation);
         cell.core.node.vacate(&self.slot);
     }
 }
@@ -384,7 +410,8 @@ impl<A: Actor<Context = Actix<A>>> Future for ForeignDriver<A> {
             Step::Fenced => {
                 this.done = true;
                 panics::with_quiet(quiet, || this.drop_instance());
-                this.slot.leave(this.cell.core.uid);
+                this.slot.leave(this.cell.core.uid, this.incarnation);
+                this.cell.core.node.vacate(&this.slot);
                 Poll::Ready(())
             }
         }

@@ -70,6 +70,8 @@ pub struct EndFacts {
     pub mailbox_depth: Option<u64>,
     /// Of these, dropped to the dead letters.
     pub dropped: u64,
+    /// Actors it was waiting for, serving nothing else, when it ended.
+    pub waiting_on: Vec<ActorPath>,
     /// Whether the fault was injected on purpose.
     pub injected: bool,
 }

@@ -39,8 +39,12 @@ pub trait KernelContext<A: Actor<Context = Self>>: actix::ActorContext + 'static
     fn describe(cell: &Cell<A>, status: &mut ActorStatus);
     fn retire(cell: &Cell<A>, reason: &ExitReason, keep_queue: bool) -> Retired;
     fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool);
+    fn depth(_: &Cell<A>) -> Option<u64> {
+        None
+    }
     fn in_turn(cell: &Cell<A>) -> bool;
-    fn fate(cell: &Cell<A>, exits: u32, waker: &Waker) -> Fate;
+    fn busy_since(cell: &Cell<A>) -> Option<u64>;
+    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate;
     fn wait_for_room(cell: &Cell<A>, waker: &Waker) -> bool;
 }
 
@@ -99,14 +103,25 @@ impl<A: Hosted> AnyCell for Cell<A> {
 
     fn shut(&self, reason: &ExitReason, for_good: bool) {
         <A::Context as KernelContext<A>>::shut(self, reason, for_good);
+        if for_good {
+            self.core.close(reason);
+        }
+    }
+
+    fn depth(&self) -> Option<u64> {
+        <A::Context as KernelContext<A>>::depth(self)
     }
 
     fn in_turn(&self) -> bool {
         <A::Context as KernelContext<A>>::in_turn(self)
     }
 
-    fn fate(&self, exits: u32, waker: &Waker) -> Fate {
-        <A::Context as KernelContext<A>>::fate(self, exits, waker)
+    fn busy_since(&self) -> Option<u64> {
+        <A::Context as KernelContext<A>>::busy_since(self)
+    }
+
+    fn fate(&self, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate {
+        <A::Context as KernelContext<A>>::fate(self, exits, turn, waker)
     }
 
     fn wait_for_room(&self, waker: &Waker) -> bool {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::arbiter::ArbiterSlot;
 use crate::cell::{Fate, Retired};
 use crate::context::Context;
-use crate::driver::{Driver, refuse_start};
+use crate::driver::{Driver, Launch};
 use crate::envelope::{Envelope, Letter, Typed};
 use crate::hosted::{Accepts, Cell, KernelContext};
 use crate::mailbox::{Gate, Inbox, Overflow, Refusal, WhileDown, lock};
@@ -36,10 +36,9 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
     fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation {
         let incarnation = cell.core.begin_life(slot.id);
         let epoch = lock(&cell.lane).begin_life();
-        let (there, then) = (Arc::clone(slot), Arc::clone(&cell));
-        if !slot.run(move || Driver::begin(then, incarnation, epoch, there)) {
-            refuse_start(&*cell, incarnation, Some(ExitReason::ArbiterLost));
-        }
+        let launch = Launch::new(cell, slot, incarnation);
+        // If the arbiter is gone, the launch is dropped there and says so.
+        slot.run(move || launch.land(|cell, slot| Driver::begin(cell, incarnation, epoch, slot)));
         incarnation
     }
 
@@ -75,9 +74,11 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         let mut inbox = lock(&cell.lane);
         let depth = inbox.depth();
         let dropped = if keep_queue { VecDeque::new() } else { inbox.take_queue() };
-        if cell.core.mailbox.while_down == WhileDown::Refuse {
-            inbox.set_gate(Gate::Refusing(reason.clone()));
-        }
+        // Holding begins anew where a drain had refused.
+        inbox.set_gate(match cell.core.mailbox.while_down {
+            WhileDown::Hold => Gate::Open,
+            WhileDown::Refuse => Gate::Refusing(reason.clone()),
+        });
         inbox.end_life();
         drop(inbox);
         let count = dropped.len() as u64;
@@ -97,17 +98,26 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         bury(cell, dropped, "its actor is gone for good");
     }
 
+    fn depth(cell: &Cell<A>) -> Option<u64> {
+        Some(lock(&cell.lane).depth() as u64)
+    }
+
     fn in_turn(cell: &Cell<A>) -> bool {
         lock(&cell.lane).turn_since != 0
     }
 
-    fn fate(cell: &Cell<A>, exits: u32, waker: &Waker) -> Fate {
+    fn busy_since(cell: &Cell<A>) -> Option<u64> {
+        let inbox = lock(&cell.lane);
+        [inbox.turn_since, inbox.waiting_since].into_iter().filter(|&since| since != 0).min()
+    }
+
+    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate {
         let mut inbox = lock(&cell.lane);
         if inbox.exits != exits {
             drop(inbox);
             return Fate::Exited(cell.core.last_exit());
         }
-        if inbox.turn_since == 0 {
+        if inbox.turn_since == 0 || *turn.get_or_insert(inbox.turns) != inbox.turns {
             return Fate::NoReply;
         }
         inbox.wait_for_turn_end(waker);

@@ -144,6 +144,8 @@ pub struct Inbox<A: Actor> {
     pub(crate) current: Option<&'static str>,
     /// Coarse time the running turn began, zero outside a turn.
     pub(crate) turn_since: u64,
+    /// Turns that ended so far.
+    pub(crate) turns: u64,
     /// Coarse time since when an async handler keeps the actor from its mail, or zero.
     pub(crate) waiting_since: u64,
     pub(crate) busy_ns: u64,
@@ -163,6 +165,7 @@ impl<A: Actor> Inbox<A> {
             overflowed: 0,
             current: None,
             turn_since: 0,
+            turns: 0,
             waiting_since: 0,
             busy_ns: 0,
             waits: None,
@@ -260,16 +263,27 @@ impl<A: Actor> Inbox<A> {
             false => 0,
         };
         self.turn_since = 0;
+        self.turns = self.turns.wrapping_add(1);
         if let Some(sleepers) = &mut self.sleepers {
             sleepers.settle.drain(..).for_each(Waker::wake);
         }
     }
 
-    /// Ends a life: what comes later belongs to the next.
+    /// What is being handled counts as just begun.
+    pub(crate) fn heartbeat(&mut self, now: u64) {
+        for since in [&mut self.waiting_since, &mut self.turn_since] {
+            if *since != 0 {
+                *since = now;
+            }
+        }
+    }
+
+    /// Ends a life: what comes later belongs to the next, and has the room that is there.
     pub(crate) fn end_life(&mut self) {
         self.exits = self.exits.wrapping_add(1);
         self.parked = false;
         self.end_turn(false);
+        self.wake_room();
     }
 
     /// Clears the accounts for a new life. Returns the number of ends it starts from.
@@ -296,7 +310,7 @@ pub(crate) enum Refusal {
 }
 
 /// A task may poll its send many times while it sleeps: one waker is enough.
-fn push_waker(list: &mut Vec<Waker>, waker: &Waker) {
+pub(crate) fn push_waker(list: &mut Vec<Waker>, waker: &Waker) {
     if !list.iter().any(|known| known.will_wake(waker)) {
         list.push(waker.clone());
     }

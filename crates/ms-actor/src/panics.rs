@@ -84,11 +84,10 @@ pub(crate) fn take_last() -> Option<RawPanic> {
 /// Runs user code; a panic comes back as a value.
 pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, RawPanic> {
     panic::catch_unwind(AssertUnwindSafe(code)).map_err(|payload| {
-        let raw = take_last().unwrap_or_else(|| RawPanic {
-            message: text_of(payload.as_ref()),
-            location: None,
-            backtrace: None,
-        });
+        let message = text_of(payload.as_ref());
+        // A record of another panic, one that user code caught itself, is not this one's.
+        let raw = take_last().filter(|last| last.message == message);
+        let raw = raw.unwrap_or(RawPanic { message, location: None, backtrace: None });
         discard(payload);
         raw
     })

@@ -11,7 +11,7 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use actix::{Actor, Handler, Message};
-use ms_core::{ActorPath, ExitReason};
+use ms_core::{ActorPath, ExitReason, Incarnation};
 use tokio::time::Sleep;
 
 use crate::ask::Ask;
@@ -133,6 +133,14 @@ pub(crate) fn refused<A: Hosted, M>(cell: &Cell<A>, message: M, refusal: Refusal
     }
 }
 
+impl<A: Actor<Context = Context<A>>> Ref<A> {
+    /// Says, on the actor's behalf, that a handler which takes long is not hung.
+    pub fn heartbeat(&self) {
+        let now = self.0.core.node.coarse();
+        lock(&self.0.lane).heartbeat(now);
+    }
+}
+
 impl<A: Hosted> Clone for Ref<A> {
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.0))
@@ -180,6 +188,11 @@ impl<A: Hosted> WeakRef<A> {
 }
 
 impl<A: Actor<Context = Context<A>>> WeakRef<A> {
+    /// Whether that very life is on.
+    pub(crate) fn is_at(&self, incarnation: Incarnation) -> bool {
+        self.0.upgrade().is_some_and(|cell| cell.core.live() == incarnation)
+    }
+
     /// Delivers a notice of the kernel past the mailbox's bound: such notices are
     /// bounded by what asked for them.
     pub(crate) fn notify_unbounded<M>(&self, message: M)
@@ -329,7 +342,7 @@ impl<M: Message> Port<M> {
     /// Messages waiting for the actor; `None` where that is not knowable.
     #[must_use]
     pub fn depth(&self) -> Option<u64> {
-        self.any().status().mailbox.depth
+        self.any().depth()
     }
 
     /// Why its last incarnation ended, if it is down.

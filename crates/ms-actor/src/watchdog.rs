@@ -29,7 +29,10 @@ const MISSED: u32 = 3;
 pub(crate) fn start(node: &Node) -> std::io::Result<()> {
     let weak = node.downgrade();
     let limit = node.config().wedged_after.map(nanos);
+    // A new arbiter must know its system, and so must the thread that starts it.
+    let system = actix_rt::System::current();
     std::thread::Builder::new().name("ms-watchdog".to_owned()).spawn(move || {
+        actix_rt::System::set_current(system);
         while let Some(node) = weak.upgrade() {
             if node.is_stopping() {
                 return;
@@ -61,16 +64,17 @@ pub(crate) fn evacuate(node: &Node, slot: &Arc<ArbiterSlot>) {
     let residents = slot.residents();
     tracing::error!(arbiter = slot.id, actors = residents.len(), "arbiter hung: moving its actors");
     let mut evacuated = 0;
-    for resident in residents {
-        let reason = if resident.in_turn() {
+    for (resident, incarnation) in residents {
+        // An older life than the present was fenced off before: its place is elsewhere.
+        let present = resident.core().live() == incarnation;
+        let reason = if present && resident.in_turn() {
             ExitReason::HeartbeatLost { missed: MISSED }
         } else {
-            evacuated += 1;
+            evacuated += usize::from(present);
             ExitReason::ArbiterLost
         };
-        let incarnation = resident.core().live();
         cell::fence(&*resident, incarnation, reason);
-        slot.leave(resident.core().uid);
+        slot.leave(resident.core().uid, incarnation);
     }
     node.publish(EventKind::ArbiterWedged { arbiter: slot.id, evacuated });
 }

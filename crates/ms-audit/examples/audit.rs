@@ -25,7 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     while let Some(batch) = walker.next_batch(256) {
         tally.input += batch.input();
         batch.units.iter().for_each(|unit| reducer.add_unit(UnitFacts::gather(unit)));
-        batch.unreadable.into_iter().for_each(|outcome| drop(reducer.add(outcome)));
+        for outcome in batch.unreadable {
+            reducer.add(outcome);
+        }
         for file in &batch.files {
             let bytes = fs::read(&file.path).unwrap_or_default();
             let before = Instant::now();

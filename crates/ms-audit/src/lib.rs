@@ -1,8 +1,8 @@
 //! A dependency audit of Rust source trees: the domain of the demo.
 //!
 //! The order of the work is the order of the modules: [`source`] says which
-//! trees are meant, [`walk`] lists their files in batches, [`scan`] audits the
-//! bytes of one file, [`unit`] gathers the facts of one crate, [`report`]
+//! trees are meant, [`walk`] lists their files in batches, [`mod@scan`] audits the
+//! bytes of one file, [`mod@unit`] gathers the facts of one crate, [`report`]
 //! ranks, renders and writes, and [`store`] remembers what is finished.
 //!
 //! Architecture invariants: nothing in here names an actor, a thread, a future

@@ -25,9 +25,9 @@ impl<'a> Item<'a> {
     pub(crate) fn text(&self) -> Option<&'a str> {
         let quote = self.value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
         let (inside, _) = self.value.get(1..)?.split_once(quote)?;
-        let is_multiline =
-            inside.is_empty() && self.value.starts_with(&[quote; 3][..].iter().collect::<String>());
-        (!is_multiline).then_some(inside)
+        let is_multiline = self.value.starts_with("\"\"\"") || self.value.starts_with("'''");
+        let is_escaped = quote == '"' && inside.contains('\\');
+        (!is_multiline && !is_escaped).then_some(inside)
     }
 
     /// The value, if it is `true` or `false`.

@@ -1,5 +1,6 @@
 //! The durable store: taking up a killed run, and refusing what it cannot use.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// The kill test waits in its own process, where no arbiter runs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -16,7 +16,8 @@ pub struct CodeInfo {
 }
 
 macro_rules! catalogue {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $kind:ident, $title:literal, $text:literal;)*) => {
+    ($($(#[$doc:meta])*
+       $name:ident = $code:literal, $kind:ident, $title:literal, $text:literal;)*) => {
         $($(#[$doc])* pub static $name: CodeInfo =
             CodeInfo { code: $code, kind: Kind::$kind, title: $title, text: $text };)*
         /// Every code, in order.

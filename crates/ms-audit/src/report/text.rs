@@ -191,15 +191,17 @@ fn table(out: &mut String, report: &Report, style: &TextStyle) {
     if shown < report.crates.len() {
         let _ = writeln!(out, "and {} more, all in audit.json", report.crates.len() - shown);
     }
-    let legend = "notes: B build script, P procedural macro, L no licence, D copies elsewhere, Q quarantined, X not text";
+    let legend =
+        "B build script, P proc macro, L no licence, D duplicates, Q quarantined, X not text";
     if columns.iter().any(|column| column.head == "notes") {
         let _ = writeln!(out, "{}", cut(legend, style.width.max(20), style.charset));
     }
 }
 
-/// The columns that fit, and their widths. The last thing to give way is the
-/// name of the crate, down to 12 characters.
+/// The columns that fit, and their widths. The name of the crate gives way
+/// first, as far as it stays readable, then whole columns, then the name again.
 fn fitting(rows: &[CrateRow], width: usize) -> (Vec<&'static Column>, Vec<usize>) {
+    const READABLE_NAME: usize = 24;
     const LEAST_NAME: usize = 12;
     let natural = |column: &Column| {
         let widest = rows.iter().map(|row| (column.cell)(row).chars().count()).max().unwrap_or(0);
@@ -214,7 +216,7 @@ fn fitting(rows: &[CrateRow], width: usize) -> (Vec<&'static Column>, Vec<usize>
         let most_spare = kept.iter().map(|(column, _)| column.spare).max().unwrap_or(0);
         let name = kept.iter_mut().find(|(column, _)| column.head == "crate");
         if let Some((_, name_width)) = name
-            && (*name_width >= excess + LEAST_NAME || most_spare == 0)
+            && (excess == 0 || most_spare == 0 || *name_width >= excess + READABLE_NAME)
         {
             *name_width = name_width.saturating_sub(excess).max(LEAST_NAME.min(*name_width));
             break;
@@ -258,16 +260,20 @@ fn duplicates(out: &mut String, found: &[Duplicate], style: &TextStyle) {
     if shown == 0 {
         return;
     }
-    let _ = writeln!(out, "\n{} files are in more than one crate; the largest first", found.len());
+    let _ =
+        writeln!(out, "\n{} files occur in more than one crate; the largest first", found.len());
     for duplicate in &found[..shown] {
-        let first = duplicate.files.first().map_or("", |file| file);
+        let files: Vec<_> = duplicate.files.iter().map(|file| printable(file)).collect();
         let text = format!(
             "{:>9} bytes x {:<3} {}",
             duplicate.bytes,
             duplicate.files.len(),
-            printable(first)
+            files.join(", ")
         );
         let _ = writeln!(out, "{}", cut(&text, style.width.max(30), style.charset));
+    }
+    if shown < found.len() {
+        let _ = writeln!(out, "and {} more, all in audit.json", found.len() - shown);
     }
 }
 
@@ -337,6 +343,14 @@ mod tests {
             }
             assert!(table.contains("crate") && table.contains("score"));
         }
+    }
+
+    #[test]
+    fn short_names_cost_no_columns() {
+        let mut reducer = Reducer::new("s", Vec::new());
+        reducer.add_unit(crate::UnitFacts::unknown("a".into()));
+        let text = render(&reducer.report(), &TextStyle::default());
+        assert!(text.contains("longest fn"), "{text}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ms_core::spec::{Intensity, Strategy};
 /// Foreign text with everything escaped that could forge a line, drive a
 /// terminal or turn the direction of reading.
 pub(crate) fn clean(text: &str) -> String {
-    let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}'..='\u{200f}');
+    let turns = |c| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
         match c.is_control() || turns(c) {
             true => out.extend(c.escape_default()),

@@ -119,7 +119,8 @@ mod tests {
     fn rows_that_are_no_tree_are_refused() {
         let row = |level: usize| {
             let path = ActorPath::new("/a").expect("valid");
-            json!({"level": level, "id": "a", "status": status(&path), "supervisor": null, "omitted": 0})
+            let status = status(&path);
+            json!({"level": level, "id": "a", "status": status, "supervisor": null, "omitted": 0})
         };
         for levels in [vec![], vec![1], vec![0, 0], vec![0, 2], (0..70).collect()] {
             let rows: Vec<Value> = levels.iter().map(|&level| row(level)).collect();

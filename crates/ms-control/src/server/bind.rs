@@ -30,13 +30,20 @@ const BACKLOG: u32 = 128;
 #[non_exhaustive]
 pub enum BindError {
     /// Somebody listens there.
-    #[error("the control socket {} is in use: another node runs; stop it, or use --control PATH", path.display())]
+    #[error(
+        "the control socket {} is in use: another node runs; stop it, or use --control PATH",
+        path.display()
+    )]
     InUse {
         /// The socket.
         path: PathBuf,
     },
     /// The path does not fit into a socket address.
-    #[error("the control socket path {} has {len} bytes, and at most {MAX_SOCKET_PATH} fit; use a shorter --control PATH", path.display())]
+    #[error(
+        "the control socket path {} has {len} bytes, and at most {MAX_SOCKET_PATH} fit; \
+         use a shorter --control PATH",
+        path.display()
+    )]
     PathTooLong {
         /// The path.
         path: PathBuf,

@@ -1,6 +1,6 @@
 //! The server side: one socket, a bounded number of connections, one handler.
 //!
-//! [`bind`] makes the socket, the accept loop here admits connections, `conn`
+//! `bind` makes the socket, the accept loop here admits connections, `conn`
 //! serves one of them.
 
 mod bind;

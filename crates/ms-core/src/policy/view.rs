@@ -87,8 +87,7 @@ impl Policy {
         self.inbox.len()
     }
 
-    /// The children in start order; the other way round with `.rev()`-like
-    /// [`children_reversed`](Self::children_reversed).
+    /// The children in start order.
     pub fn children(&self) -> impl Iterator<Item = ChildView<'_>> {
         self.table.forward(self.table.head()).map(|slot| self.view(slot))
     }

@@ -1,0 +1,241 @@
+//! What callers hold of a supervisor.
+
+use std::time::Duration;
+
+use actix::Message;
+use ms_actor::{Accepts, AnyRef, Context, Hosted, Ref, StateValue};
+use ms_core::policy::{ChildEntry, Counts};
+use ms_core::view::{TreeNode, WhyRecord};
+use ms_core::{ActorPath, ChildId, Incarnation};
+
+use crate::actor::SupervisorActor;
+use crate::error::SupervisorError;
+use crate::messages::{
+    ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, GetTree, GetWhy, RestartChild,
+    StartChild, StartDynamic, Suspend, TerminateChild, Which, WhichChildren,
+};
+use crate::spec::{ChildSpec, DynamicChild};
+
+/// Longest wait for a supervisor's answer, unless [`SupervisorRef::within`] says otherwise.
+const DEFAULT_WITHIN: Duration = Duration::from_secs(30);
+/// Deepest tree shown when no depth is asked for.
+pub(crate) const ALL_LEVELS: usize = 64;
+
+/// A child that was started: OTP's `{ok, Pid}` or `{ok, Pid, Info}`.
+#[derive(Debug, Clone)]
+pub struct StartedChild {
+    /// The actor; `None` when its init chose not to run (`{ok, undefined}`).
+    pub actor: Option<AnyRef>,
+    /// Which start of the child this is.
+    pub incarnation: Incarnation,
+    /// What its init handed over, if anything.
+    pub info: Option<StateValue>,
+}
+
+impl StartedChild {
+    /// The typed reference, if the child runs and is an `A`.
+    #[must_use]
+    pub fn typed<A: Hosted>(&self) -> Option<Ref<A>> {
+        self.actor.as_ref()?.typed()
+    }
+}
+
+/// A reference to a supervisor; the calls are those of OTP's `supervisor` module.
+#[derive(Debug, Clone)]
+pub struct SupervisorRef {
+    actor: Ref<SupervisorActor>,
+    within: Duration,
+}
+
+impl SupervisorRef {
+    pub(crate) fn new(actor: Ref<SupervisorActor>) -> Self {
+        Self { actor, within: DEFAULT_WITHIN }
+    }
+
+    /// The supervisor behind a reference to any actor, if it is one.
+    #[must_use]
+    pub fn of(actor: &AnyRef) -> Option<Self> {
+        actor.typed::<SupervisorActor>().map(Self::new)
+    }
+
+    /// The same reference with another deadline for its calls (default 30 s).
+    ///
+    /// A call that starts a child waits for the child's init.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.within = limit;
+        self
+    }
+
+    /// Where it lives.
+    #[must_use]
+    pub fn path(&self) -> &ActorPath {
+        self.actor.path()
+    }
+
+    /// The supervisor as an actor.
+    #[must_use]
+    pub fn any(&self) -> AnyRef {
+        self.actor.any()
+    }
+
+    pub(crate) async fn call<M>(&self, message: M) -> Result<M::Result, SupervisorError>
+    where
+        M: Message + Send + 'static,
+        Context<SupervisorActor>: Accepts<SupervisorActor, M>,
+    {
+        let answer = self.actor.ask(message).within(self.within).await;
+        answer.map_err(|error| SupervisorError::no_answer(self.path(), &error))
+    }
+
+    /// Adds a child at the end of the start order and starts it (`start_child/2`).
+    ///
+    /// # Errors
+    /// OTP's: already started, already present, the start error (the spec is not kept),
+    /// a bad spec.
+    pub async fn start_child(&self, spec: ChildSpec) -> Result<StartedChild, SupervisorError> {
+        self.call(StartChild(Box::new(spec))).await?
+    }
+
+    /// Starts one more child of a dynamic supervisor.
+    ///
+    /// # Errors
+    /// The start error, `MaxChildren`, or a name that a present child has.
+    pub async fn start_dynamic(&self, child: DynamicChild) -> Result<StartedChild, SupervisorError> {
+        self.call(StartDynamic(Some(Box::new(child)))).await?
+    }
+
+    /// Starts one more child of a dynamic supervisor as its template makes them.
+    ///
+    /// # Errors
+    /// As [`SupervisorRef::start_dynamic`].
+    pub async fn start_another(&self) -> Result<StartedChild, SupervisorError> {
+        self.call(StartDynamic(None)).await?
+    }
+
+    /// Stops a child; its spec stays unless it is temporary (`terminate_child/2`).
+    ///
+    /// # Errors
+    /// Not found; `SimpleOneForOne` for a dynamic supervisor, whose children are named by path.
+    pub async fn terminate_child(&self, id: &ChildId) -> Result<(), SupervisorError> {
+        self.call(TerminateChild(Which::Id(id.clone()))).await?
+    }
+
+    /// Stops a child of a dynamic supervisor.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn terminate_dynamic(&self, child: &ActorPath) -> Result<(), SupervisorError> {
+        self.call(TerminateChild(Which::Path(child.clone()))).await?
+    }
+
+    /// Starts a stopped child (`restart_child/2`).
+    ///
+    /// # Errors
+    /// Running, restarting, not found, or the start error.
+    pub async fn restart_child(&self, id: &ChildId) -> Result<StartedChild, SupervisorError> {
+        self.call(RestartChild(id.clone())).await?
+    }
+
+    /// Forgets a stopped child (`delete_child/2`).
+    ///
+    /// # Errors
+    /// Running, restarting, not found.
+    pub async fn delete_child(&self, id: &ChildId) -> Result<(), SupervisorError> {
+        self.call(DeleteChild(id.clone())).await?
+    }
+
+    /// Lists the children, latest start first (`which_children/1`).
+    ///
+    /// # Errors
+    /// Only when the supervisor does not answer.
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, SupervisorError> {
+        self.call(WhichChildren).await?
+    }
+
+    /// Counts the children (`count_children/1`).
+    ///
+    /// # Errors
+    /// Only when the supervisor does not answer.
+    pub async fn count_children(&self) -> Result<Counts, SupervisorError> {
+        self.call(CountChildren).await?
+    }
+
+    /// Reads a child's spec (`get_childspec/2`).
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn get_childspec(&self, id: &ChildId) -> Result<ChildEntry, SupervisorError> {
+        self.call(GetChildSpec(Which::Id(id.clone()))).await?
+    }
+
+    /// The actor of the child named `id`, if there is one that was ever started.
+    ///
+    /// # Errors
+    /// Only when the supervisor does not answer.
+    pub async fn child(&self, id: &ChildId) -> Result<Option<AnyRef>, SupervisorError> {
+        self.call(FindChild(id.clone())).await
+    }
+
+    /// The typed reference to the child named `id`: valid over its restarts.
+    ///
+    /// # Errors
+    /// A bad id, not found, or another type.
+    pub async fn get<A: Hosted>(&self, id: &str) -> Result<Ref<A>, SupervisorError> {
+        let id = ChildId::new(id)?;
+        let path = self.path().child(&id);
+        let actor = self.child(&id).await?.ok_or(SupervisorError::NotFound { path })?;
+        actor.typed().ok_or_else(|| SupervisorError::WrongType {
+            id,
+            expected: std::any::type_name::<A>(),
+            found: actor.status().actor_type,
+        })
+    }
+
+    /// The supervisor that is the child named `id`.
+    ///
+    /// # Errors
+    /// As [`SupervisorRef::get`].
+    pub async fn supervisor(&self, id: &str) -> Result<Self, SupervisorError> {
+        self.get::<SupervisorActor>(id).await.map(Self::new)
+    }
+
+    /// The tree from here on down, at most `depth` levels below it.
+    ///
+    /// A supervisor that does not answer in time is shown as unresponsive, and delays nobody.
+    ///
+    /// # Errors
+    /// Only when this supervisor itself does not answer.
+    pub async fn tree(&self, depth: Option<usize>) -> Result<TreeNode, SupervisorError> {
+        let within = self.within.min(Duration::from_millis(80));
+        self.call(GetTree { depth: depth.unwrap_or(ALL_LEVELS), within }).await
+    }
+
+    /// Why children of this very supervisor ended, newest first; of one child or of all.
+    ///
+    /// # Errors
+    /// Only when the supervisor does not answer.
+    pub async fn why_children(
+        &self,
+        child: Option<&ActorPath>,
+        limit: usize,
+    ) -> Result<Vec<WhyRecord>, SupervisorError> {
+        self.call(GetWhy { path: child.cloned(), limit }).await
+    }
+
+    /// Has the supervisor decide nothing until it is resumed; inspection goes on (`sys:suspend/1`).
+    ///
+    /// # Errors
+    /// Only when the supervisor does not answer.
+    pub async fn suspend(&self) -> Result<(), SupervisorError> {
+        self.call(Suspend(true)).await
+    }
+
+    /// Undoes [`SupervisorRef::suspend`]; what waited is handled in order.
+    ///
+    /// # Errors
+    /// Only when the supervisor does not answer.
+    pub async fn resume(&self) -> Result<(), SupervisorError> {
+        self.call(Suspend(false)).await
+    }
+}

@@ -1,0 +1,199 @@
+//! Answering for the tree: what is below a supervisor, why it ended, what if.
+
+use std::time::Duration;
+
+use actix::{Handler, ResponseFuture};
+use futures_util::future::join_all;
+use ms_actor::Ref;
+use ms_core::policy::{ChildState, ChildView, Preview};
+use ms_core::view::{BlastRadius, Lifecycle, Mark, SupervisorView, TreeNode, WhyRecord};
+use ms_core::{ActorPath, ChildId};
+
+use crate::actor::{Ctx, SupervisorActor};
+use crate::kids::Kid;
+use crate::messages::{Foresee, Foreseen, GetTree, GetWhy};
+
+/// Levels must answer sooner than the level above gives up.
+const SHARE_BELOW: f64 = 0.8;
+
+impl SupervisorActor {
+    fn own_node(&self) -> Option<TreeNode> {
+        let status = self.me.upgrade()?.any().status();
+        let mut node = TreeNode {
+            id: ChildId::new(self.path.name()).ok()?,
+            status,
+            supervisor: Some(self.view()),
+            children: Vec::new(),
+            omitted: 0,
+        };
+        if self.suspended {
+            node.status.lifecycle = Lifecycle::Suspended;
+            node.status.marks.push(Mark::Suspended);
+        }
+        Some(node)
+    }
+
+    fn view(&self) -> SupervisorView {
+        let flags = self.policy.flags();
+        SupervisorView {
+            strategy: flags.strategy,
+            intensity: flags.intensity,
+            restarts_in_window: u32::try_from(self.restarts_in_window()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// A child as it can be shown without asking it.
+    fn child_node(&self, kid: &Kid, child: &ChildView<'_>) -> Option<TreeNode> {
+        let mut status = match &kid.cell {
+            Some(cell) => cell.status(),
+            None => return None,
+        };
+        status.restart = Some(child.policy.restart);
+        status.kind = child.policy.kind;
+        match child.state {
+            ChildState::Starting => status.lifecycle = Lifecycle::Starting,
+            ChildState::Stopping => status.lifecycle = Lifecycle::Stopping,
+            ChildState::Stopped => status.lifecycle = Lifecycle::Stopped,
+            ChildState::Restarting => {
+                status.lifecycle = Lifecycle::Restarting;
+                status.marks.push(Mark::Restarting);
+            }
+            ChildState::Running => {}
+        }
+        let limit = u64::from(self.policy.flags().intensity.max_restarts);
+        if status.restarts > 0 && self.restarts_in_window() * 2 > limit {
+            status.marks.push(Mark::Flapping);
+        }
+        let id = ChildId::new(kid.path.name()).ok()?;
+        Some(TreeNode { id, status, supervisor: None, children: Vec::new(), omitted: 0 })
+    }
+}
+
+impl Handler<GetTree> for SupervisorActor {
+    type Result = ResponseFuture<TreeNode>;
+
+    fn handle(&mut self, ask: GetTree, _: &mut Ctx) -> Self::Result {
+        let Some(mut own) = self.own_node() else {
+            // Its own cell is gone while it runs: not possible, and if it were, nobody would get the answer.
+            return Box::pin(std::future::pending());
+        };
+        if ask.depth == 0 {
+            own.omitted = self.policy.len();
+            return Box::pin(std::future::ready(own));
+        }
+        let rows = self.policy.children().filter_map(|child| {
+            let kid = self.kids.get(child.key)?;
+            let below = kid.cell.as_ref().filter(|cell| cell.is_alive());
+            let below = below.and_then(ms_actor::AnyRef::typed::<Self>);
+            Some((self.child_node(kid, &child)?, below))
+        });
+        let rows: Vec<_> = rows.collect();
+        let (depth, within) = (ask.depth - 1, ask.within.mul_f64(SHARE_BELOW));
+        Box::pin(async move {
+            own.children = join_all(rows.into_iter().map(|(row, below)| fill(row, below, depth, within))).await;
+            own
+        })
+    }
+}
+
+/// Completes the row of a child that is a supervisor with what it says of itself.
+async fn fill(mut row: TreeNode, below: Option<Ref<SupervisorActor>>, depth: usize, within: Duration) -> TreeNode {
+    let Some(below) = below else { return row };
+    match below.ask(GetTree { depth, within }).within(within).await {
+        Ok(mut node) => {
+            node.status.restart = row.status.restart;
+            let marks = row.status.marks.into_iter();
+            let new: Vec<Mark> = marks.filter(|mark| !node.status.marks.contains(mark)).collect();
+            node.status.marks.extend(new);
+            if row.status.lifecycle != Lifecycle::Running {
+                node.status.lifecycle = row.status.lifecycle;
+            }
+            node
+        }
+        Err(_) => {
+            row.status.marks.push(Mark::Unresponsive);
+            row
+        }
+    }
+}
+
+impl Handler<GetWhy> for SupervisorActor {
+    type Result = Vec<WhyRecord>;
+
+    fn handle(&mut self, ask: GetWhy, _: &mut Ctx) -> Vec<WhyRecord> {
+        self.why.newest(ask.path.as_ref(), ask.limit)
+    }
+}
+
+impl Handler<Foresee> for SupervisorActor {
+    type Result = ResponseFuture<Option<Foreseen>>;
+
+    fn handle(&mut self, ask: Foresee, ctx: &mut Ctx) -> Self::Result {
+        let Some(kid) = self.child_named(&ask.child) else { return Box::pin(std::future::ready(None)) };
+        let target = kid.key;
+        let preview = self.policy.preview_exit(ctx.node().now(), target, &ask.reason);
+        let path_of = |key: &ms_core::policy::ChildKey| self.kids.get(*key).map(|kid| kid.path.clone());
+        let paths = |keys: &[ms_core::policy::ChildKey]| keys.iter().filter_map(path_of).collect::<Vec<_>>();
+        let mut stopped: Vec<ActorPath> = path_of(&target).into_iter().collect();
+        stopped.extend(paths(&preview.stopped));
+        let direct = BlastRadius {
+            stopped,
+            restarted: paths(&preview.restarted),
+            dropped: paths(&preview.dropped),
+            escalates: if preview.escalates { vec![self.path.clone()] } else { Vec::new() },
+            ends_node: false,
+        };
+        let supervisor_exits = match &preview {
+            Preview { supervisor_exits, .. } => supervisor_exits.clone(),
+        };
+        let me = self.me.upgrade();
+        Box::pin(async move {
+            let tree = match me {
+                Some(me) => {
+                    let whole = GetTree { depth: crate::handle::ALL_LEVELS, within: ask.within };
+                    me.ask(whole).within(ask.within).await.ok()
+                }
+                None => None,
+            };
+            Some(Foreseen { radius: with_subtrees(direct, tree.as_ref()), supervisor_exits })
+        })
+    }
+}
+
+/// Adds what lies below the actors concerned: it shares their fate, but children
+/// of dynamic supervisors do not come back.
+fn with_subtrees(direct: BlastRadius, tree: Option<&TreeNode>) -> BlastRadius {
+    let Some(tree) = tree else { return direct };
+    let below = |path: &ActorPath| tree.children.iter().find(|node| node.status.path == *path);
+    let mut radius = BlastRadius { escalates: direct.escalates, ..BlastRadius::default() };
+    for path in &direct.stopped {
+        radius.stopped.push(path.clone());
+        if let Some(node) = below(path) {
+            radius.stopped.extend(node.walk().skip(1).filter(|n| runs(n)).map(|n| n.status.path.clone()));
+        }
+    }
+    for path in &direct.restarted {
+        match below(path) {
+            Some(node) => come_back(node, &mut radius),
+            None => radius.restarted.push(path.clone()),
+        }
+    }
+    radius.dropped.extend(direct.dropped);
+    radius
+}
+
+fn runs(node: &TreeNode) -> bool {
+    !matches!(node.status.lifecycle, Lifecycle::Stopped | Lifecycle::Restarting)
+}
+
+fn come_back(node: &TreeNode, radius: &mut BlastRadius) {
+    radius.restarted.push(node.status.path.clone());
+    let dynamic = node.supervisor.as_ref().is_some_and(|s| s.strategy == ms_core::Strategy::SimpleOneForOne);
+    for child in &node.children {
+        if dynamic {
+            radius.dropped.push(child.status.path.clone());
+        } else {
+            come_back(child, radius);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What a supervisor actor keeps of its children beside the policy's table.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_actor::host::{Blueprint, EndFacts};
+use ms_actor::{AnyRef, Placement};
+use ms_core::policy::ChildKey;
+use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
+
+use crate::bank::Bank;
+use crate::heartbeat::Heartbeat;
+use crate::timers::TimerId;
+
+/// One child. Kept small: a dynamic supervisor may have a million.
+pub(crate) struct Kid {
+    pub(crate) key: ChildKey,
+    pub(crate) path: ActorPath,
+    /// Made at the first start, of the blueprint, which is then dropped.
+    pub(crate) cell: Option<AnyRef>,
+    pub(crate) blueprint: Option<Box<Blueprint>>,
+    pub(crate) below: Option<Bank>,
+    pub(crate) care: Arc<Care>,
+    /// The policy's number of the present start, and the cell's own.
+    pub(crate) attempt: Incarnation,
+    pub(crate) life: Incarnation,
+    pub(crate) acknowledged: bool,
+    /// The deadline of its start or stop.
+    pub(crate) timer: Option<TimerId>,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+/// How a child is made.
+pub(crate) struct Making {
+    pub(crate) blueprint: Blueprint,
+    pub(crate) below: Option<Bank>,
+    pub(crate) care: Arc<Care>,
+}
+
+/// How a child is kept, as far as the policy is not concerned.
+pub(crate) struct Care {
+    pub(crate) placement: Placement,
+    pub(crate) start_timeout: Option<Duration>,
+    pub(crate) heartbeat: Option<Heartbeat>,
+}
+
+/// What few children have at any moment.
+#[derive(Default)]
+pub(crate) struct Rare {
+    /// The reason to report in place of the kernel's, for a start that took too long.
+    pub(crate) overdue: Option<ExitReason>,
+    /// It was taken for hung, and is being killed for it.
+    pub(crate) hung: Option<ExitReason>,
+    /// Facts of its last end, until the policy has decided about it.
+    pub(crate) last_end: Option<EndFacts>,
+}
+
+impl Kid {
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    pub(crate) fn is_alive(&self) -> bool {
+        self.cell.as_ref().is_some_and(AnyRef::is_alive)
+    }
+}
+
+/// The children by key, and the names of those that have one.
+#[derive(Default)]
+pub(crate) struct Kids {
+    slots: Vec<Option<Kid>>,
+    names: HashMap<ChildId, ChildKey>,
+}
+
+impl Kids {
+    pub(crate) fn insert(&mut self, name: ChildId, kid: Kid) {
+        let at = kid.key.index();
+        if self.slots.len() <= at {
+            self.slots.resize_with(at + 1, || None);
+        }
+        self.names.insert(name, kid.key);
+        self.slots[at] = Some(kid);
+    }
+
+    pub(crate) fn get(&self, key: ChildKey) -> Option<&Kid> {
+        self.slots.get(key.index())?.as_ref().filter(|kid| kid.key == key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: ChildKey) -> Option<&mut Kid> {
+        self.slots.get_mut(key.index())?.as_mut().filter(|kid| kid.key == key)
+    }
+
+    pub(crate) fn remove(&mut self, key: ChildKey) -> Option<Kid> {
+        self.get(key)?;
+        let kid = self.slots.get_mut(key.index())?.take()?;
+        if let Ok(name) = ChildId::new(kid.path.name())
+            && self.names.get(&name) == Some(&key)
+        {
+            self.names.remove(&name);
+        }
+        Some(kid)
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<ChildKey> {
+        self.names.get(name).copied()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Kid> {
+        self.slots.iter().flatten()
+    }
+}

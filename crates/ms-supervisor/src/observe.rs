@@ -1,0 +1,70 @@
+//! Watching what supervisors do, in the order they do it.
+
+use ms_core::policy::{ReportContext, ReportReason, SupervisorReport};
+use ms_core::{ActorPath, ExitReason, Incarnation};
+
+/// One thing a supervisor did or learnt.
+#[derive(Debug, Clone)]
+pub enum Observation {
+    /// It is about to start a child.
+    Starting {
+        /// The child.
+        path: ActorPath,
+    },
+    /// A child has started.
+    Started {
+        /// The child.
+        path: ActorPath,
+        /// Which start of it.
+        incarnation: Incarnation,
+    },
+    /// A child's init asked not to be started.
+    Ignored {
+        /// The child.
+        path: ActorPath,
+    },
+    /// A child did not start.
+    StartFailed {
+        /// The child.
+        path: ActorPath,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// A child ended. Told when the supervisor takes the news out of its mailbox.
+    Exited {
+        /// The child.
+        path: ActorPath,
+        /// Which start of it.
+        incarnation: Incarnation,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// OTP's supervisor report.
+    Report {
+        /// The child it is about, where it is about one.
+        child: Option<ActorPath>,
+        /// The report.
+        report: SupervisorReport,
+    },
+}
+
+/// Is told what a supervisor does, on its thread, at that very moment. Must not block.
+pub trait Observer: Send + Sync + 'static {
+    /// Takes one observation of the supervisor at `path`.
+    fn observe(&self, path: &ActorPath, incarnation: Incarnation, observation: &Observation);
+}
+
+/// The default observer: OTP's reports go to the log.
+pub(crate) fn log_report(path: &ActorPath, child: Option<&ActorPath>, report: &SupervisorReport) {
+    let reason = match &report.reason {
+        ReportReason::Exit(reason) => reason.to_string(),
+        ReportReason::ReachedMaxRestartIntensity => "reached_max_restart_intensity".to_owned(),
+    };
+    let child = child.map_or(report.id.as_str(), ActorPath::as_str);
+    match report.context {
+        ReportContext::Shutdown => {
+            tracing::error!(supervisor = %path, child, %reason, "supervisor gives up");
+        }
+        context => tracing::warn!(supervisor = %path, child, %reason, %context, "supervisor report"),
+    }
+}

@@ -1,0 +1,133 @@
+//! The root of a tree: started from outside of any tree, and waited for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
+use ms_actor::{AnyRef, Node, Placement};
+use ms_core::{ActorPath, ChildId, ExitReason};
+use ms_core::policy::Policy;
+use tokio::sync::{oneshot, watch};
+
+use crate::actor::SupervisorActor;
+use crate::bank::Bank;
+use crate::error::StartRootError;
+use crate::handle::SupervisorRef;
+use crate::spec::{ChildSpec, Supervisor, supervisor_blueprint};
+
+/// A running tree.
+///
+/// Nobody restarts the root: when it gives up, [`Root::ended`] says so, and the
+/// process should end.
+#[derive(Debug)]
+pub struct Root {
+    supervisor: SupervisorRef,
+    actor: AnyRef,
+    ended: watch::Receiver<Option<ExitReason>>,
+}
+
+/// Starts a tree at `/ID`. Returns when all its children have started.
+///
+/// # Errors
+/// A bad spec, in which case nothing was started, or the first child that did not
+/// start, in which case those before it were stopped in reverse order.
+pub async fn start_root(node: &Node, supervisor: Supervisor) -> Result<Root, StartRootError> {
+    let id: ChildId = supervisor.id.clone()?;
+    let entries = supervisor.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
+    Policy::new(supervisor.flags, entries)?;
+    let bank = Bank::default();
+    let (started, boot) = oneshot::channel();
+    let (end, ended) = watch::channel(None);
+    let sink = RootSink { started: Mutex::new(Some(started)), end, bank: bank.clone() };
+    let parent = Parent { sink: Arc::new(sink), key: 0 };
+    let actor = supervisor_blueprint(&supervisor, &bank).cell(node, ActorPath::root(&id), Some(parent));
+    actor.launch(Placement::Control);
+    match boot.await {
+        Ok(Ok(())) => {}
+        Ok(Err(reason)) => return Err(StartRootError::Failed(reason)),
+        Err(_) => return Err(StartRootError::Failed(ExitReason::ArbiterLost)),
+    }
+    let supervisor = actor.typed::<SupervisorActor>().map(SupervisorRef::new);
+    let supervisor = supervisor.ok_or(StartRootError::Failed(ExitReason::NoProc))?;
+    Ok(Root { supervisor, actor, ended })
+}
+
+impl Root {
+    /// The root supervisor.
+    #[must_use]
+    pub fn as_supervisor(&self) -> &SupervisorRef {
+        &self.supervisor
+    }
+
+    /// Waits for the end of the tree.
+    pub async fn ended(&self) -> ExitReason {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or(ExitReason::ArbiterLost),
+            Err(_) => ExitReason::ArbiterLost,
+        }
+    }
+
+    /// Stops the tree in reverse start order; what has not stopped `within` is killed.
+    pub async fn stop(&self, within: Duration) -> ExitReason {
+        self.stop_with(ExitReason::Shutdown, within).await
+    }
+
+    /// As [`Root::stop`], with the reason the root ends with.
+    pub async fn stop_with(&self, reason: ExitReason, within: Duration) -> ExitReason {
+        self.actor.stop(reason);
+        match tokio::time::timeout(within, self.ended()).await {
+            Ok(reason) => reason,
+            Err(_) => {
+                self.actor.kill();
+                self.ended().await
+            }
+        }
+    }
+}
+
+impl std::ops::Deref for Root {
+    type Target = SupervisorRef;
+
+    fn deref(&self) -> &SupervisorRef {
+        &self.supervisor
+    }
+}
+
+struct RootSink {
+    started: Mutex<Option<oneshot::Sender<Result<(), ExitReason>>>>,
+    end: watch::Sender<Option<ExitReason>>,
+    bank: Bank,
+}
+
+impl RootSink {
+    fn booted(&self, outcome: Result<(), ExitReason>) {
+        let started = self.started.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(started) = started {
+            // Whoever waited for the boot may have given up.
+            drop(started.send(outcome));
+        }
+    }
+
+    fn over(&self, reason: ExitReason) {
+        self.bank.close(&reason);
+        self.end.send_replace(Some(reason));
+    }
+}
+
+impl ChildSink for RootSink {
+    fn child_event(&self, event: ChildEvent) {
+        match event.news {
+            ChildNews::Started => self.booted(Ok(())),
+            ChildNews::Ignored => {
+                self.booted(Err(ExitReason::Normal));
+                self.over(ExitReason::Normal);
+            }
+            ChildNews::StartFailed(reason) => {
+                self.booted(Err(reason.clone()));
+                self.over(reason);
+            }
+            ChildNews::Exited(facts) => self.over(facts.reason),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Steering by path: find, kill, restart, suspend, resume, stop, and what if.
+
+use std::fmt;
+use std::time::Duration;
+
+use actix::{Handler, Message};
+use ms_actor::AnyRef;
+use ms_core::view::{BlastRadius, Lifecycle, TreeNode, WhyRecord};
+use ms_core::{ActorPath, ChildId, ExitReason};
+
+use crate::actor::{Ctx, SupervisorActor};
+use crate::error::SupervisorError;
+use crate::handle::SupervisorRef;
+use crate::messages::{FindChild, Foresee};
+
+/// What can be done to an actor of the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// End it at once, as a fault: its supervisor decides what follows.
+    Kill,
+    /// Stop it in an orderly way and start it again, uncounted.
+    Restart,
+    /// Have it serve only control until it is resumed.
+    Suspend,
+    /// End a suspension.
+    Resume,
+    /// Stop it in an orderly way and leave it down.
+    Stop,
+}
+
+impl Verb {
+    /// The verb's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Restart => "restart",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Kills a child, and gives up its thread if that does not let go of it.
+#[derive(Debug)]
+pub(crate) struct KillChild(ChildId);
+
+impl Message for KillChild {
+    type Result = bool;
+}
+
+impl Handler<KillChild> for SupervisorActor {
+    type Result = actix::MessageResult<KillChild>;
+
+    fn handle(&mut self, KillChild(id): KillChild, ctx: &mut Ctx) -> Self::Result {
+        let key = self.child_named(&id).map(|kid| kid.key);
+        if let Some(key) = key {
+            self.kill(ctx, key);
+        }
+        actix::MessageResult(key.is_some())
+    }
+}
+
+/// An actor of the tree, and the supervisor it is a child of; none for the root.
+struct Located {
+    parent: Option<SupervisorRef>,
+    actor: AnyRef,
+    id: ChildId,
+}
+
+impl SupervisorRef {
+    /// The actor at `path`, which lies at or below this supervisor.
+    ///
+    /// # Errors
+    /// Not found, or a supervisor on the way does not answer.
+    pub async fn find(&self, path: &ActorPath) -> Result<AnyRef, SupervisorError> {
+        self.locate(path).await.map(|located| located.actor)
+    }
+
+    async fn locate(&self, path: &ActorPath) -> Result<Located, SupervisorError> {
+        let not_found = || SupervisorError::NotFound { path: path.clone() };
+        let rest = path.as_str().strip_prefix(self.path().as_str()).ok_or_else(not_found)?;
+        let mut at = Located { parent: None, actor: self.any(), id: ChildId::new(self.path().name())? };
+        for name in rest.split('/').filter(|name| !name.is_empty()) {
+            let supervisor = Self::of(&at.actor).ok_or_else(not_found)?;
+            let id = ChildId::new(name)?;
+            let actor = supervisor.call(FindChild(id.clone())).await?.ok_or_else(not_found)?;
+            at = Located { parent: Some(supervisor), actor, id };
+        }
+        // "/rootx" starts with "/root" but does not lie below it.
+        if at.actor.path() == path { Ok(at) } else { Err(not_found()) }
+    }
+
+    /// Why the actor at `path` ended, newest first.
+    ///
+    /// # Errors
+    /// Not found, or its supervisor does not answer.
+    pub async fn why(&self, path: &ActorPath, limit: usize) -> Result<Vec<WhyRecord>, SupervisorError> {
+        let not_found = || SupervisorError::NotFound { path: path.clone() };
+        let parent = path.parent().ok_or_else(not_found)?;
+        let supervisor = Self::of(&self.find(&parent).await?).ok_or_else(not_found)?;
+        let records = supervisor.why_children(Some(path), limit).await?;
+        if records.is_empty() {
+            // Nothing recorded is an answer, but only for an actor that is there.
+            self.find(path).await?;
+        }
+        Ok(records)
+    }
+
+    /// The tree at or below `path`.
+    ///
+    /// # Errors
+    /// Not found, or a supervisor on the way does not answer.
+    pub async fn tree_at(&self, path: &ActorPath, depth: Option<usize>) -> Result<TreeNode, SupervisorError> {
+        let located = self.locate(path).await?;
+        if let Some(supervisor) = Self::of(&located.actor).filter(|_| located.actor.is_alive()) {
+            return supervisor.tree(depth).await;
+        }
+        let parent = located.parent.ok_or(SupervisorError::NotFound { path: path.clone() })?;
+        let siblings = parent.tree(Some(1)).await?.children;
+        let found = siblings.into_iter().find(|node| node.id == located.id);
+        found.ok_or(SupervisorError::NotFound { path: path.clone() })
+    }
+
+    /// Carries out a verb on the actor at `path`. Returns what it came to.
+    ///
+    /// # Errors
+    /// Not found, refused where the verb makes no sense, or OTP's error.
+    pub async fn steer(&self, path: &ActorPath, verb: Verb) -> Result<(), SupervisorError> {
+        let Located { parent, actor, id } = self.locate(path).await?;
+        let refused = |why| SupervisorError::Refused { verb: verb.as_str(), path: path.clone(), why };
+        match (verb, parent) {
+            (Verb::Suspend, _) => match Self::of(&actor) {
+                Some(supervisor) => supervisor.suspend().await,
+                None => running(&actor).map(|()| actor.suspend()).ok_or_else(|| refused("it does not run")),
+            },
+            (Verb::Resume, _) => match Self::of(&actor) {
+                Some(supervisor) => supervisor.resume().await,
+                None => running(&actor).map(|()| actor.resume()).ok_or_else(|| refused("it does not run")),
+            },
+            (Verb::Kill, Some(parent)) => {
+                running(&actor).ok_or_else(|| refused("it does not run"))?;
+                parent.call(KillChild(id)).await.map(drop)
+            }
+            (Verb::Kill, None) => running(&actor).map(|()| actor.kill()).ok_or_else(|| refused("it does not run")),
+            (Verb::Stop, None) => {
+                actor.stop(ExitReason::Shutdown);
+                Ok(())
+            }
+            (Verb::Stop, Some(parent)) => parent.terminate(&actor, &id).await,
+            (Verb::Restart, None) => Err(refused("nobody would start the root again")),
+            (Verb::Restart, Some(parent)) => parent.renew(&actor, &id).await,
+        }
+    }
+
+    async fn is_dynamic(&self) -> Result<bool, SupervisorError> {
+        let view = self.tree(Some(0)).await?.supervisor;
+        Ok(view.is_some_and(|view| view.strategy == ms_core::Strategy::SimpleOneForOne))
+    }
+
+    async fn terminate(&self, child: &AnyRef, id: &ChildId) -> Result<(), SupervisorError> {
+        if self.is_dynamic().await? {
+            self.terminate_dynamic(child.path()).await
+        } else {
+            self.terminate_child(id).await
+        }
+    }
+
+    /// Stops a child and starts it again. A dynamic child cannot be started again
+    /// once its supervisor stopped it: it is killed, and its supervisor decides.
+    async fn renew(&self, child: &AnyRef, id: &ChildId) -> Result<(), SupervisorError> {
+        if self.is_dynamic().await? {
+            return self.call(KillChild(id.clone())).await.map(drop);
+        }
+        self.terminate_child(id).await?;
+        // Terminating a temporary child forgets it: then there is nothing to start, as in OTP.
+        self.restart_child(id).await.map(drop).inspect_err(|_| child.close(&ExitReason::Shutdown))
+    }
+
+    /// What a verb would do to the tree, without doing it. Exact while nothing else happens.
+    ///
+    /// # Errors
+    /// Not found, or a supervisor on the way does not answer.
+    pub async fn dry_run(&self, path: &ActorPath, verb: Verb) -> Result<BlastRadius, SupervisorError> {
+        let Located { parent, actor, id } = self.locate(path).await?;
+        let Some(parent) = parent else { return Ok(self.whole_tree(verb).await) };
+        match verb {
+            Verb::Suspend | Verb::Resume => Ok(BlastRadius::default()),
+            Verb::Kill if !actor.is_alive() => Ok(BlastRadius::default()),
+            Verb::Kill => self.foresee(parent, id, ExitReason::Killed).await,
+            Verb::Stop | Verb::Restart => {
+                let below = self.tree_at(path, None).await?;
+                let all: Vec<ActorPath> = below.walk().map(|node| node.status.path.clone()).collect();
+                let spec = parent.get_childspec(&id).await.ok();
+                let temporary = spec.is_none_or(|spec| spec.policy.restart == ms_core::Restart::Temporary);
+                let mut radius = BlastRadius { stopped: all.clone(), ..BlastRadius::default() };
+                match verb {
+                    Verb::Restart if !temporary => radius.restarted = all,
+                    _ if temporary => radius.dropped.push(path.clone()),
+                    _ => {}
+                }
+                Ok(radius)
+            }
+        }
+    }
+
+    /// Ends the root: everything with it.
+    async fn whole_tree(&self, verb: Verb) -> BlastRadius {
+        let mut radius = BlastRadius::default();
+        if matches!(verb, Verb::Kill | Verb::Stop) {
+            if let Ok(tree) = self.tree(None).await {
+                let alive = |node: &&TreeNode| node.status.lifecycle != Lifecycle::Stopped;
+                radius.stopped = tree.walk().filter(alive).map(|node| node.status.path.clone()).collect();
+            }
+            radius.ends_node = true;
+        }
+        radius
+    }
+
+    /// Follows an end upwards for as long as supervisors give up over it.
+    async fn foresee(&self, parent: Self, id: ChildId, reason: ExitReason) -> Result<BlastRadius, SupervisorError> {
+        let within = Duration::from_millis(500);
+        let (mut supervisor, mut child, mut reason) = (parent, id, reason);
+        let mut escalates = Vec::new();
+        loop {
+            let path = supervisor.path().child(&child);
+            let asked = supervisor.call(Foresee { child, reason, within }).await?;
+            let mut foreseen = asked.ok_or(SupervisorError::NotFound { path })?;
+            escalates.append(&mut foreseen.radius.escalates);
+            let Some(exits) = foreseen.supervisor_exits else {
+                return Ok(BlastRadius { escalates, ..foreseen.radius });
+            };
+            let above = self.locate(&supervisor.path().clone()).await?;
+            let Some(next) = above.parent else {
+                let whole = self.whole_tree(Verb::Kill).await;
+                return Ok(BlastRadius { escalates, ..whole });
+            };
+            (supervisor, child, reason) = (next, above.id, exits);
+        }
+    }
+}
+
+fn running(actor: &AnyRef) -> Option<()> {
+    actor.is_alive().then_some(())
+}

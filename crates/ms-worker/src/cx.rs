@@ -1,0 +1,135 @@
+//! What an agent is given in every handler.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::{AsyncContext, Message};
+use ms_actor::{Context, Node};
+use ms_core::{ActorPath, ExitReason, Incarnation};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::actor::{AgentActor, AgentRef};
+use crate::agent::{Agent, Handles};
+
+/// Something to be done with the actor once the handler has returned.
+type Later<G> = Box<dyn FnOnce(&mut Context<AgentActor<G>>)>;
+
+/// The agent's way to its surroundings.
+pub struct Cx<G: Agent> {
+    me: AgentRef<G>,
+    node: Node,
+    incarnation: Incarnation,
+    deadline: Option<Instant>,
+    cancelled: watch::Receiver<bool>,
+    later: Rc<RefCell<Vec<Later<G>>>>,
+}
+
+impl<G: Agent> Cx<G> {
+    pub(crate) fn new(ctx: &Context<AgentActor<G>>, cancelled: watch::Receiver<bool>) -> Self {
+        Self {
+            me: ctx.me(),
+            node: ctx.node().clone(),
+            incarnation: ctx.incarnation(),
+            deadline: ctx.deadline(),
+            cancelled,
+            later: Rc::default(),
+        }
+    }
+
+    /// What is to be done with the actor, once.
+    pub(crate) fn take_later(&self) -> Vec<Later<G>> {
+        self.later.borrow_mut().drain(..).collect()
+    }
+
+    fn later(&self, what: impl FnOnce(&mut Context<AgentActor<G>>) + 'static) {
+        self.later.borrow_mut().push(Box::new(what));
+    }
+
+    /// A reference to this agent that stays valid over its restarts.
+    #[must_use]
+    pub fn me(&self) -> &AgentRef<G> {
+        &self.me
+    }
+
+    /// Where it lives in the tree.
+    #[must_use]
+    pub fn path(&self) -> &ActorPath {
+        self.me.path()
+    }
+
+    /// Its name: the last segment of its path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.me.path().name()
+    }
+
+    /// The number of this start.
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// The node it lives on.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// When whoever asked stops waiting; `None` for a tell.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Whether the agent was told to stop. A long handler looks now and then, and
+    /// returns early: what is over its shutdown time is killed.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        *self.cancelled.borrow()
+    }
+
+    /// Waits until the agent is told to stop; for `select!`.
+    pub async fn cancelled(&self) {
+        let mut cancelled = self.cancelled.clone();
+        // The sender lives in the actor: its end is the end of this future as well.
+        drop(cancelled.wait_for(|&cancelled| cancelled).await);
+    }
+
+    /// Says that a handler which takes long is not hung; see heartbeats.
+    pub fn heartbeat(&self) {
+        self.me.heartbeat();
+    }
+
+    /// Ends the agent with an error when this handler returns: "let it crash", with a reason.
+    pub fn fail(&self, error: impl Into<Box<dyn Error + Send + Sync>>) {
+        let error = error.into();
+        self.later(move |ctx| ctx.fail(error));
+    }
+
+    /// Stops the agent in an orderly way when this handler returns; a normal end.
+    pub fn stop(&self) {
+        self.later(|ctx| ctx.stop_with(ExitReason::Normal));
+    }
+
+    /// Has `message` delivered to this very incarnation `after` this handler returns.
+    pub fn schedule<M>(&self, after: Duration, message: M)
+    where
+        G: Handles<M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+    {
+        self.later(move |ctx| {
+            ctx.notify_later(message, after);
+        });
+    }
+}
+
+impl<G: Agent> fmt::Debug for Cx<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cx({}{})", self.path(), self.incarnation)
+    }
+}

@@ -1,0 +1,22 @@
+//! Agents: long-lived workers with `async fn` handlers over `&mut self`.
+//!
+//! An [`Agent`] is state plus one [`Handles`] impl for each message type. It is
+//! hosted by an ordinary actor of the kernel ([`AgentActor`]), so it is supervised,
+//! inspected and addressed like every other: `ChildSpec::agent::<Crawler>("crawler", args)`
+//! puts one into a tree, beside plain actix actors.
+//!
+//! One message at a time: the next one is taken when the handler's future is
+//! done. Control messages (inspect, suspend, stop, kill) are served meanwhile.
+//!
+//! This crate owns the agent API. Durable tasks, steps, budgets and dispatch are to
+//! come on top of it. Start reading at `agent.rs`, then `actor.rs`.
+
+mod actor;
+mod agent;
+mod cx;
+mod spec;
+
+pub use actor::{AgentActor, AgentRef};
+pub use agent::{Agent, Handles, InitError};
+pub use cx::Cx;
+pub use spec::{AgentSpec, GetAgent, agent_blueprint};

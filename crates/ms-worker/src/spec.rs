@@ -1,0 +1,50 @@
+//! Agents as children.
+
+use std::future::Future;
+
+use ms_actor::host::Blueprint;
+use ms_core::view::Tier;
+use ms_supervisor::{ChildSpec, DynamicChild, SupervisorError, SupervisorRef};
+
+use crate::actor::{AgentActor, AgentRef};
+use crate::agent::Agent;
+
+/// How an agent is made, again and again.
+#[must_use]
+pub fn agent_blueprint<G: Agent>(args: G::Args) -> Blueprint {
+    let factory = move |_: &AgentRef<G>| Ok(AgentActor::<G>::new(args.clone()));
+    Blueprint::with_view(factory, Tier::Agent, Some(AgentActor::view))
+}
+
+/// Child specs of agents: in scope, `ChildSpec::agent::<Crawler>("crawler", args)` works.
+pub trait AgentSpec: Sized {
+    /// A permanent worker that is an agent.
+    fn agent<G: Agent>(id: impl AsRef<str>, args: G::Args) -> Self;
+}
+
+impl AgentSpec for ChildSpec {
+    fn agent<G: Agent>(id: impl AsRef<str>, args: G::Args) -> Self {
+        Self::blueprint(id, agent_blueprint::<G>(args))
+    }
+}
+
+impl AgentSpec for DynamicChild {
+    fn agent<G: Agent>(id: impl AsRef<str>, args: G::Args) -> Self {
+        Self::blueprint(agent_blueprint::<G>(args)).name(id)
+    }
+}
+
+/// Finding agents among a supervisor's children.
+pub trait GetAgent {
+    /// The agent that is the child named `id`.
+    ///
+    /// # Errors
+    /// A bad id, not found, or another type.
+    fn get_agent<G: Agent>(&self, id: &str) -> impl Future<Output = Result<AgentRef<G>, SupervisorError>>;
+}
+
+impl GetAgent for SupervisorRef {
+    async fn get_agent<G: Agent>(&self, id: &str) -> Result<AgentRef<G>, SupervisorError> {
+        self.get::<AgentActor<G>>(id).await
+    }
+}
