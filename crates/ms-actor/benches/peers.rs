@@ -53,8 +53,10 @@ counter!(Ours, ms_actor::Context<Self>);
 struct OursBig;
 impl OursBig {
     fn start(node: &Node) -> Ref<Ours> {
-        let blueprint = host::Blueprint::actor(|| Ours { sum: 0 }).mailbox(MailboxSpec::bounded(1 << 22));
-        let cell = blueprint.cell(node, ms_core::ActorPath::new("/bench/ours").expect("path"), None);
+        let blueprint =
+            host::Blueprint::actor(|| Ours { sum: 0 }).mailbox(MailboxSpec::bounded(1 << 22));
+        let cell =
+            blueprint.cell(node, ms_core::ActorPath::new("/bench/ours").expect("path"), None);
         let reference = cell.typed::<Ours>().expect("type");
         cell.launch(ms_actor::Placement::WithParent);
         reference
@@ -157,6 +159,11 @@ fn main() {
     println!("one arbiter, median of {ROUNDS} rounds, million messages a second");
     println!("{:<22} {:>12} {:>12} {:>8}", "workload", "plain actix", "ms-actor", "ratio");
     for (name, at) in [("tell 1 to 1", 0), ("ask, one at a time", 2), ("ask, 64 at a time", 4)] {
-        println!("{name:<22} {:>12.2} {:>12.2} {:>8.2}", rows[at], rows[at + 1], rows[at + 1] / rows[at]);
+        println!(
+            "{name:<22} {:>12.2} {:>12.2} {:>8.2}",
+            rows[at],
+            rows[at + 1],
+            rows[at + 1] / rows[at]
+        );
     }
 }

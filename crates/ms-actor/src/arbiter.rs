@@ -52,7 +52,13 @@ impl ArbiterSlot {
         Ok(slot)
     }
 
-    fn new(id: u32, handle: ArbiterHandle, thread: Option<Arbiter>, dedicated: bool, node: &Node) -> Self {
+    fn new(
+        id: u32,
+        handle: ArbiterHandle,
+        thread: Option<Arbiter>,
+        dedicated: bool,
+        node: &Node,
+    ) -> Self {
         Self {
             id,
             handle,
@@ -114,6 +120,11 @@ impl ArbiterSlot {
     /// Ends its loop; a blocked thread obeys when it comes back.
     pub(crate) fn stop(&self) {
         self.handle.stop();
+    }
+
+    /// Whether its loop still takes work.
+    pub(crate) fn alive(&self) -> bool {
+        self.handle.alive()
     }
 
     /// The thread, to be joined; once.

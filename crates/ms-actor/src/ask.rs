@@ -35,15 +35,28 @@ pin_project! {
 
 enum Stage<M: Message> {
     Unsent(M),
-    Sent { answer: oneshot::Receiver<M::Result>, exits: u32 },
+    Sent {
+        answer: oneshot::Receiver<M::Result>,
+        exits: u32,
+    },
     /// The reply's sender is gone; why is known when the turn that was on has ended.
-    Lost { exits: u32, turn: Option<u64> },
+    Lost {
+        exits: u32,
+        turn: Option<u64>,
+    },
     Done,
 }
 
 impl<A: Hosted, M: Message> Ask<A, M> {
     pub(crate) fn new(cell: Arc<Cell<A>>, message: M, within: Duration) -> Self {
-        Self { cell, within, deadline: None, stage: Stage::Unsent(message), edge: None, sleep: None }
+        Self {
+            cell,
+            within,
+            deadline: None,
+            stage: Stage::Unsent(message),
+            edge: None,
+            sleep: None,
+        }
     }
 
     /// Waits at most this long, room in the mailbox included.
@@ -77,7 +90,11 @@ where
                             Err(cycle) => break Err(AskError::Deadlock { message, cycle }),
                         }
                     }
-                    match <A::Context as Accepts<A, M>>::offer_ask(this.cell, message, Some(deadline)) {
+                    match <A::Context as Accepts<A, M>>::offer_ask(
+                        this.cell,
+                        message,
+                        Some(deadline),
+                    ) {
                         Ok((answer, exits)) => {
                             *this.stage = Stage::Sent { answer, exits };
                             continue;
@@ -93,7 +110,11 @@ where
                             if expired(this.sleep.as_mut(), deadline, task) {
                                 let path = this.cell.core.path.clone();
                                 let within = *this.within;
-                                break Err(AskError::NotSent(SendError::TimedOut { message, path, within }));
+                                break Err(AskError::NotSent(SendError::TimedOut {
+                                    message,
+                                    path,
+                                    within,
+                                }));
                             }
                             *this.stage = Stage::Unsent(message);
                             return Poll::Pending;
@@ -113,7 +134,9 @@ where
                 Stage::Lost { exits, mut turn } => {
                     let path = || this.cell.core.path.clone();
                     *this.stage = match this.cell.fate(exits, &mut turn, task.waker()) {
-                        Fate::Exited(reason) => break Err(AskError::Exited { path: path(), reason }),
+                        Fate::Exited(reason) => {
+                            break Err(AskError::Exited { path: path(), reason });
+                        }
                         Fate::NoReply => break Err(AskError::NoReply { path: path() }),
                         Fate::NotYet => Stage::Lost { exits, turn },
                     };

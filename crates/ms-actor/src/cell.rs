@@ -57,6 +57,8 @@ pub(crate) struct Life {
     pub(crate) live: Incarnation,
     /// The number given last.
     pub(crate) last: Incarnation,
+    /// The live incarnation's init is done.
+    ready: bool,
     pub(crate) started: Tick,
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<ExitReason>,
@@ -200,6 +202,7 @@ impl Core {
         self.life(|life| {
             life.last = life.last.next();
             life.live = life.last;
+            life.ready = false;
             life.started = now;
             life.last
         })
@@ -208,6 +211,14 @@ impl Core {
     /// Tells the supervisor something about `incarnation`.
     pub(crate) fn tell_parent(&self, incarnation: Incarnation, news: ChildNews) {
         if matches!(news, ChildNews::Started) {
+            let late = self.life(|life| {
+                life.ready |= life.live == incarnation;
+                life.live != incarnation
+            });
+            if late {
+                // It was fenced off meanwhile, and its failed start is told already.
+                return;
+            }
             self.tell_followers(&LifeChange::Started(incarnation));
         }
         if let Some(parent) = self.life(|life| life.parent.clone()) {
@@ -333,6 +344,10 @@ impl Core {
 
     fn marks(&self) -> Vec<Mark> {
         let mut marks = Vec::new();
+        if self.node.is_stalled(self.arbiter.load(Ordering::Acquire)) {
+            // Perhaps not through its own fault: its thread does not turn.
+            marks.push(Mark::Unresponsive);
+        }
         if self.suspended.load(Ordering::Acquire) {
             marks.push(Mark::Suspended);
         }
@@ -398,15 +413,19 @@ pub(crate) enum Fate {
 ///
 /// After this the reason is visible to askers; the instance may be dropped, and
 /// then [`finish_end`] tells the others.
-pub(crate) fn begin_end(cell: &dyn AnyCell, incarnation: Incarnation, reason: &ExitReason) -> Option<EndInProgress> {
+pub(crate) fn begin_end(
+    cell: &dyn AnyCell,
+    incarnation: Incarnation,
+    reason: &ExitReason,
+) -> Option<EndInProgress> {
     let core = cell.core();
-    let (started, rare) = core.life(|life| {
+    let (started, ready, rare) = core.life(|life| {
         if life.live != incarnation || incarnation == Incarnation::NONE {
             return None;
         }
         life.live = Incarnation::NONE;
         life.last_exit = Some(reason.clone());
-        Some((life.started, life.rare.take()))
+        Some((life.started, life.ready, life.rare.take()))
     })?;
     core.set_lifecycle(Lifecycle::Stopped);
     core.arbiter.store(NOWHERE, Ordering::Release);
@@ -416,12 +435,13 @@ pub(crate) fn begin_end(cell: &dyn AnyCell, incarnation: Incarnation, reason: &E
     let keep = core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost);
     let retired = cell.retire(reason, keep);
     let uptime = core.node.now().since(started);
-    Some(EndInProgress { incarnation, rare, retired, uptime })
+    Some(EndInProgress { incarnation, ready, rare, retired, uptime })
 }
 
 /// An end that is recorded but not told yet.
 pub(crate) struct EndInProgress {
     incarnation: Incarnation,
+    ready: bool,
     rare: Option<Box<Rare>>,
     retired: Retired,
     uptime: std::time::Duration,
@@ -435,7 +455,12 @@ impl EndInProgress {
 }
 
 /// Tells links, monitors and the supervisor, in this order.
-pub(crate) fn finish_end(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, injected: bool) {
+pub(crate) fn finish_end(
+    cell: &dyn AnyCell,
+    end: EndInProgress,
+    reason: ExitReason,
+    injected: bool,
+) {
     let core = cell.core();
     let waiting_on = end.waiting_on();
     tell_watchers(core, end.rare, end.incarnation, &reason);
@@ -466,7 +491,11 @@ pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitRe
     match begin_end(cell, incarnation, &reason) {
         Some(end) => {
             cell.core().waker.wake();
-            finish_end(cell, end, reason, false);
+            if end.ready {
+                finish_end(cell, end, reason, false);
+            } else {
+                finish_failed_start(cell, end, reason);
+            }
             true
         }
         None => false,
@@ -490,7 +519,12 @@ pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason
 }
 
 /// Tells followers, then links, then monitors.
-fn tell_watchers(core: &Core, rare: Option<Box<Rare>>, incarnation: Incarnation, reason: &ExitReason) {
+fn tell_watchers(
+    core: &Core,
+    rare: Option<Box<Rare>>,
+    incarnation: Incarnation,
+    reason: &ExitReason,
+) {
     core.tell_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
     let Some(rare) = rare else { return };
     for other in rare.links {

@@ -37,7 +37,10 @@ pub(crate) enum Control {
     TraceTimeout,
     Inject(Fault),
     /// An exit signal: of a link, or of a stranger.
-    Exit { from: Option<ActorPath>, reason: ExitReason },
+    Exit {
+        from: Option<ActorPath>,
+        reason: ExitReason,
+    },
     /// The supervisor ended without stopping its children.
     ParentExit(ExitReason),
 }

@@ -78,6 +78,13 @@ impl AnyRef {
         self.0.depth()
     }
 
+    /// Whether its mailbox is at its bound right now; false where that is not knowable.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let bound = self.0.core().mailbox.capacity.map(|bound| bound as u64);
+        bound.is_some_and(|bound| self.depth().is_some_and(|depth| depth >= bound))
+    }
+
     /// Where it is in its life.
     #[must_use]
     pub fn lifecycle(&self) -> Lifecycle {
@@ -115,8 +122,16 @@ impl AnyRef {
         self.debug(Control::State(reply), answer, within).await
     }
 
-    async fn debug<T>(&self, message: Control, answer: oneshot::Receiver<T>, within: Duration) -> Result<T, DebugError> {
-        let not_running = || DebugError::NotRunning { path: self.path().clone(), reason: self.0.core().last_exit() };
+    async fn debug<T>(
+        &self,
+        message: Control,
+        answer: oneshot::Receiver<T>,
+        within: Duration,
+    ) -> Result<T, DebugError> {
+        let not_running = || DebugError::NotRunning {
+            path: self.path().clone(),
+            reason: self.0.core().last_exit(),
+        };
         if !self.is_alive() {
             return Err(not_running());
         }
@@ -184,7 +199,10 @@ impl AnyRef {
         let (tell, down) = oneshot::channel();
         let id = MonitorId::next();
         // Whoever dropped the monitor does not want to know.
-        self.watch(Watcher { monitor: id, notify: Box::new(move |notice| drop(tell.send(notice))) });
+        self.watch(Watcher {
+            monitor: id,
+            notify: Box::new(move |notice| drop(tell.send(notice))),
+        });
         Monitor { id, down }
     }
 
@@ -240,10 +258,30 @@ impl AnyRef {
         cell::fence(&*self.0, incarnation, reason)
     }
 
+    /// As [`AnyRef::fence`], and gives up the arbiter of the incarnation where its
+    /// thread stands still: its neighbours there are moved too.
+    pub fn abandon(&self, incarnation: Incarnation, reason: ExitReason) -> bool {
+        let core = self.0.core();
+        let arbiter = core.arbiter.load(std::sync::atomic::Ordering::Acquire);
+        let fenced = self.fence(incarnation, reason);
+        if fenced {
+            crate::watchdog::give_up(&core.node, arbiter);
+        }
+        fenced
+    }
+
     /// Says that no further incarnation will come: held messages go to the dead
     /// letters and later ones are refused.
     pub fn close(&self, reason: &ExitReason) {
         self.0.shut(reason, true);
+    }
+
+    /// Says that it stays down for now: held messages go to the dead letters, and later
+    /// ones are refused with the reason, until it is launched again.
+    pub fn refuse(&self, reason: &ExitReason) {
+        if !self.is_alive() {
+            self.0.shut(reason, false);
+        }
     }
 
     /// Marks it as waiting for its next incarnation, for views.

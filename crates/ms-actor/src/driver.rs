@@ -109,7 +109,12 @@ struct Run<A: Actor<Context = Context<A>>> {
 
 impl<A: Actor<Context = Context<A>>> Driver<A> {
     /// Makes the actor on this very thread and starts serving it.
-    pub(crate) fn begin(cell: Arc<Cell<A>>, incarnation: Incarnation, epoch: u32, slot: Arc<ArbiterSlot>) {
+    pub(crate) fn begin(
+        cell: Arc<Cell<A>>,
+        incarnation: Incarnation,
+        epoch: u32,
+        slot: Arc<ArbiterSlot>,
+    ) {
         let quiet = cell.core.node.config().quiet_panics;
         let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
         let reference = Ref::new(Arc::clone(&cell));
@@ -202,7 +207,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 continue;
             }
             self.ctx.running = SpawnHandle::default();
-            if self.merge() && self.ctx.state != ActorState::Stopping {
+            if self.merge() && !self.stopping() {
                 if self.items.is_empty() {
                     self.ctx.cancelled.clear();
                 }
@@ -343,7 +348,9 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 task.waker().wake_by_ref();
                 return;
             }
-            let Poll::Ready(Some(envelope)) = Pin::new(&mut lane.messages).poll_next(task) else { return };
+            let Poll::Ready(Some(envelope)) = Pin::new(&mut lane.messages).poll_next(task) else {
+                return;
+            };
             let letter = Box::new(AddrLetter(envelope));
             let node = &self.cell.core.node;
             lock(&self.cell.lane).push(Envelope { letter, stamp: 0 }, || node.now().as_nanos());
@@ -518,7 +525,11 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 self.trace = Some(Box::new(order));
             }
             Control::TraceTimeout => {
-                if self.trace.as_ref().is_some_and(|order| tokio::time::Instant::now() >= order.until) {
+                if self
+                    .trace
+                    .as_ref()
+                    .is_some_and(|order| tokio::time::Instant::now() >= order.until)
+                {
                     self.end_trace();
                 }
             }
@@ -550,7 +561,12 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         self.cell.core.set_lifecycle(if suspended { Lifecycle::Suspended } else { running });
     }
 
-    fn exit_signal(&mut self, actor: &mut A, from: Option<ms_core::ActorPath>, reason: ExitReason) -> Option<Turn> {
+    fn exit_signal(
+        &mut self,
+        actor: &mut A,
+        from: Option<ms_core::ActorPath>,
+        reason: ExitReason,
+    ) -> Option<Turn> {
         if let Some(mut trap) = self.ctx.trap.take() {
             self.during = During::Trap;
             trap(actor, &mut self.ctx, ExitSignal { from, reason });
@@ -561,7 +577,11 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         (reason != ExitReason::Normal).then_some(Turn::End(reason))
     }
 
-    #[allow(clippy::panic, clippy::disallowed_methods, reason = "faults on demand are what this is for")]
+    #[allow(
+        clippy::panic,
+        clippy::disallowed_methods,
+        reason = "faults on demand are what this is for"
+    )]
     fn inject(&mut self, fault: Fault) {
         use actix::fut::{ActorFutureExt, wrap_future};
         self.ctx.injected = true;
@@ -586,7 +606,9 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     /// Counts a message by type. Names of one type are one string: its address tells most.
     #[inline]
     fn count(&mut self, message: &'static str) {
-        let same = |known: &str| std::ptr::eq(known.as_ptr(), message.as_ptr()) && known.len() == message.len();
+        let same = |known: &str| {
+            std::ptr::eq(known.as_ptr(), message.as_ptr()) && known.len() == message.len()
+        };
         for (name, count) in &mut self.types {
             if same(name) || *name == message {
                 *count += 1;
@@ -662,7 +684,11 @@ pub(crate) struct Launch<A: Hosted> {
 
 impl<A: Hosted> Launch<A> {
     /// From here on the arbiter answers for it.
-    pub(crate) fn new(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>, incarnation: Incarnation) -> Self {
+    pub(crate) fn new(
+        cell: Arc<Cell<A>>,
+        slot: &Arc<ArbiterSlot>,
+        incarnation: Incarnation,
+    ) -> Self {
         let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
         slot.settle(cell.core.uid, incarnation, Arc::downgrade(&me));
         Self { cell: Some(cell), slot: Arc::clone(slot), incarnation }
@@ -686,7 +712,11 @@ impl<A: Hosted> Drop for Launch<A> {
 }
 
 /// Ends a life whose factory made no actor.
-pub(crate) fn refuse_start(cell: &dyn AnyCell, incarnation: Incarnation, failed: Option<ExitReason>) {
+pub(crate) fn refuse_start(
+    cell: &dyn AnyCell,
+    incarnation: Incarnation,
+    failed: Option<ExitReason>,
+) {
     let reason = failed.clone().map_or(ExitReason::Normal, init_failure);
     let Some(end) = cell::begin_end(cell, incarnation, &reason) else { return };
     match failed {
@@ -702,7 +732,8 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         self.run.done = true;
         let cell = Arc::clone(&self.run.cell);
         let ignored = !self.run.acknowledged && self.run.ctx.init == Init::Done;
-        let mut reason = if self.run.acknowledged || ignored { reason } else { init_failure(reason) };
+        let mut reason =
+            if self.run.acknowledged || ignored { reason } else { init_failure(reason) };
         let end = cell::begin_end(&*cell, self.run.incarnation, &reason);
         if let Some(raw) = self.drop_instance()
             && reason.is_clean()
@@ -730,7 +761,12 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
                 first.get_or_insert(raw);
             }
         };
-        let lists = [&mut self.run.items, &mut self.run.waits, &mut self.run.ctx.new_items, &mut self.run.ctx.new_waits];
+        let lists = [
+            &mut self.run.items,
+            &mut self.run.waits,
+            &mut self.run.ctx.new_items,
+            &mut self.run.ctx.new_waits,
+        ];
         for list in lists {
             list.drain(..).for_each(|item| keep(panics::drop_caught(item)));
         }

@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context as Task, Poll, Wake, Waker};
 
-use actix::dev::{Envelope as ActixEnvelope, EnvelopeProxy, MessageResponse, OneshotSender, ToEnvelope};
+use actix::dev::{
+    Envelope as ActixEnvelope, EnvelopeProxy, MessageResponse, OneshotSender, ToEnvelope,
+};
 use actix::fut::ActorFuture;
 use actix::{Actor, AsyncContext, Handler, Message};
 use tokio::sync::oneshot;
@@ -145,7 +147,8 @@ fn is_detached<R>() -> bool {
         "core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output";
     const EITHER: &str = "actix::handler::Response<";
     let name = type_name::<R>();
-    size_of::<R>() >= 2 * size_of::<usize>() && (name.starts_with(BOXED_FUTURE) || name.starts_with(EITHER))
+    size_of::<R>() >= 2 * size_of::<usize>()
+        && (name.starts_with(BOXED_FUTURE) || name.starts_with(EITHER))
 }
 
 /// Waits beside a detached response: passes its answer on, or its panic to the actor.
@@ -165,7 +168,12 @@ where
 {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, _: &mut A, ctx: &mut Context<A>, task: &mut Task<'_>) -> Poll<()> {
+    fn poll(
+        self: Pin<&mut Self>,
+        _: &mut A,
+        ctx: &mut Context<A>,
+        task: &mut Task<'_>,
+    ) -> Poll<()> {
         let this = self.get_mut();
         let caught = this.sniffer.as_ref().and_then(|earlier| earlier.caught());
         let sniffer = this.sniffer.insert(Arc::new(Sniffer::new(task.waker())));

@@ -9,7 +9,9 @@ use ms_core::{ActorPath, ExitReason};
 #[derive(thiserror::Error)]
 pub enum SendError<M> {
     /// The mailbox is at its bound and the actor's spec says to refuse.
-    #[error("the mailbox of {path} is full ({capacity} messages); slow down, or give it a larger bound or another overflow policy")]
+    #[error(
+        "the mailbox of {path} is full ({capacity} messages); slow down, or give it a larger bound or another overflow policy"
+    )]
     Full {
         /// The message, unsent.
         message: M,
@@ -197,10 +199,14 @@ pub enum BootError {
     )]
     PanicAbort,
     /// There is no actix system on this thread.
-    #[error("no actix System runs on this thread; call Node::boot inside System::new().block_on(..)")]
+    #[error(
+        "no actix System runs on this thread; call Node::boot inside System::new().block_on(..)"
+    )]
     NoSystem,
     /// A thread could not be started.
-    #[error("could not start a thread for an arbiter; raise the thread limit or ask for fewer arbiters")]
+    #[error(
+        "could not start a thread for an arbiter; raise the thread limit or ask for fewer arbiters"
+    )]
     Thread(#[source] std::io::Error),
     /// A configuration value outside its bounds.
     #[error("{what} is {value}, which is outside {bounds}")]

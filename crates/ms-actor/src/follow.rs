@@ -91,15 +91,20 @@ impl Core {
     pub(crate) fn tell_followers(&self, change: &LifeChange) {
         // Told outside of the lock: they take their own.
         let followers = self.life(|life| life.followers.clone());
-        followers.iter().flat_map(|list| list.iter()).for_each(|follower| follower.tell(change.clone()));
+        followers
+            .iter()
+            .flat_map(|list| list.iter())
+            .for_each(|follower| follower.tell(change.clone()));
     }
 
     /// Notes that no further incarnation will come, and tells the followers, once.
     pub(crate) fn close(&self, reason: &ExitReason) {
-        let followers = self.life(|life| {
-            if self.set_closed() { life.followers.take() } else { None }
-        });
+        let followers =
+            self.life(|life| if self.set_closed() { life.followers.take() } else { None });
         let gone = LifeChange::Gone(reason.clone());
-        followers.iter().flat_map(|list| list.iter()).for_each(|follower| follower.tell(gone.clone()));
+        followers
+            .iter()
+            .flat_map(|list| list.iter())
+            .for_each(|follower| follower.tell(gone.clone()));
     }
 }

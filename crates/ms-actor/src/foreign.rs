@@ -13,9 +13,8 @@ use std::time::Instant as StdInstant;
 use actix::dev::channel::{AddressSender, channel};
 use actix::dev::{ContextFut, SendError as ActixSendError, ToEnvelope};
 use actix::{Actor, ActorContext, Handler, Message};
-use ms_core::view::{ActorStatus, Lifecycle, Tier};
+use ms_core::view::{ActorStatus, Lifecycle, Mark, Tier};
 use ms_core::{ExitReason, Incarnation};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::arbiter::ArbiterSlot;
@@ -24,7 +23,7 @@ use crate::control::{Control, Fault};
 use crate::current;
 use crate::driver::{Launch, init_failure, refuse_start};
 use crate::host::{ChildNews, StartError};
-use crate::hosted::{Accepts, Cell, KernelContext};
+use crate::hosted::{Accepts, Cell, KernelContext, Offered};
 use crate::mailbox::{Refusal, lock, nanos, push_waker};
 use crate::panics;
 use crate::refs::Ref;
@@ -35,6 +34,8 @@ type Actix<A> = actix::Context<A>;
 pub struct ForeignLane<A: Actor<Context = Actix<A>>> {
     sender: Option<AddressSender<A>>,
     closed: Option<ExitReason>,
+    /// It stays down for now: why.
+    refusing: Option<ExitReason>,
     exits: u32,
     turn_since: u64,
     turns: u64,
@@ -65,6 +66,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         Mutex::new(ForeignLane {
             sender: None,
             closed: None,
+            refusing: None,
             exits: 0,
             turn_since: 0,
             turns: 0,
@@ -81,6 +83,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         let epoch = {
             let mut lane = lock(&cell.lane);
             lane.sender = Some(sender);
+            lane.refusing = None;
             lane.busy_ns = 0;
             lane.exits
         };
@@ -98,8 +101,9 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         let lane = lock(&cell.lane);
         status.busy_us = lane.busy_ns / 1_000;
         let for_ns = cell.core.node.coarse().saturating_sub(lane.turn_since);
-        if lane.turn_since != 0 && for_ns > 1_000_000_000 {
-            status.marks.push(ms_core::view::Mark::Unresponsive);
+        let blocked = lane.turn_since != 0 && for_ns > 1_000_000_000;
+        if blocked && !status.marks.contains(&Mark::Unresponsive) {
+            status.marks.push(Mark::Unresponsive);
         }
     }
 
@@ -114,12 +118,14 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
     }
 
     fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool) {
+        let mut lane = lock(&cell.lane);
         if for_good {
-            let mut lane = lock(&cell.lane);
             lane.closed = Some(reason.clone());
-            // Senders that wait for room, or for the next life, wait no longer.
-            lane.settle.drain(..).for_each(Waker::wake);
+        } else {
+            lane.refusing = Some(reason.clone());
         }
+        // Senders that wait for room, or for the next life, wait no longer.
+        lane.settle.drain(..).for_each(Waker::wake);
     }
 
     fn in_turn(cell: &Cell<A>) -> bool {
@@ -168,11 +174,7 @@ where
         sender.try_send(message, true).map_err(|refused| refusal(cell, refused))
     }
 
-    fn offer_ask(
-        cell: &Cell<A>,
-        message: M,
-        _: Option<Instant>,
-    ) -> Result<(oneshot::Receiver<M::Result>, u32), (M, Refusal)> {
+    fn offer_ask(cell: &Cell<A>, message: M, _: Option<Instant>) -> Offered<M> {
         let lane = lock(&cell.lane);
         let Some(sender) = &lane.sender else { return Err((message, down(cell, &lane))) };
         let answer = sender.send(message).map_err(|refused| refusal(cell, refused))?;
@@ -192,7 +194,7 @@ where
 
 /// Between two incarnations a message waits as if the mailbox were full, if the spec says so.
 fn down<A: Actor<Context = Actix<A>>>(cell: &Cell<A>, lane: &ForeignLane<A>) -> Refusal {
-    match &lane.closed {
+    match lane.closed.as_ref().or(lane.refusing.as_ref()) {
         Some(reason) => Refusal::Closed(reason.clone()),
         None if cell.core.mailbox.while_down == crate::mailbox::WhileDown::Hold => Refusal::Full,
         None => Refusal::Closed(cell.core.last_exit()),
@@ -221,7 +223,13 @@ enum Step {
 }
 
 impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
-    fn begin(cell: Arc<Cell<A>>, incarnation: Incarnation, epoch: u32, slot: Arc<ArbiterSlot>, ctx: Actix<A>) {
+    fn begin(
+        cell: Arc<Cell<A>>,
+        incarnation: Incarnation,
+        epoch: u32,
+        slot: Arc<ArbiterSlot>,
+        ctx: Actix<A>,
+    ) {
         let quiet = cell.core.node.config().quiet_panics;
         let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
         let reference = Ref::new(Arc::clone(&cell));
@@ -313,7 +321,11 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         }
     }
 
-    #[allow(clippy::panic, clippy::disallowed_methods, reason = "faults on demand are what this is for")]
+    #[allow(
+        clippy::panic,
+        clippy::disallowed_methods,
+        reason = "faults on demand are what this is for"
+    )]
     fn serve(&mut self, message: Control) -> Option<Step> {
         match message {
             Control::Kill(reason) => return Some(Step::End(reason)),
@@ -348,14 +360,19 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
 
     fn forsaken(&self) -> bool {
         let core = &self.cell.core;
-        core.handles.load(std::sync::atomic::Ordering::Acquire) == 0 && core.life(|life| life.parent.is_none())
+        core.handles.load(std::sync::atomic::Ordering::Acquire) == 0
+            && core.life(|life| life.parent.is_none())
     }
 
     fn suspend(&mut self, suspended: bool) {
         if self.suspended != suspended {
             self.suspended = suspended;
             self.cell.core.suspended.store(suspended, std::sync::atomic::Ordering::Release);
-            self.cell.core.set_lifecycle(if suspended { Lifecycle::Suspended } else { Lifecycle::Running });
+            self.cell.core.set_lifecycle(if suspended {
+                Lifecycle::Suspended
+            } else {
+                Lifecycle::Running
+            });
         }
     }
 

@@ -29,7 +29,12 @@ impl WaitHistogram {
         if total == 0 {
             return None;
         }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a rank within the samples")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rank within the samples"
+        )]
         let rank = ((total as f64) * share).ceil() as u64;
         let mut seen = 0;
         for (at, &count) in self.buckets.iter().enumerate() {

@@ -198,13 +198,8 @@ impl Blueprint {
     /// Makes the lasting cell of an actor at `path`; nothing runs yet.
     #[must_use]
     pub fn cell(&self, node: &Node, path: ActorPath, parent: Option<Parent>) -> AnyRef {
-        let seed = CellSeed {
-            node: node.clone(),
-            path,
-            parent,
-            mailbox: self.mailbox,
-            kind: self.kind,
-        };
+        let seed =
+            CellSeed { node: node.clone(), path, parent, mailbox: self.mailbox, kind: self.kind };
         AnyRef::new((self.make)(seed))
     }
 }
@@ -223,12 +218,18 @@ impl fmt::Debug for Blueprint {
 ///
 /// It ends by itself when nobody holds a reference to it, as actix actors do.
 /// Nobody restarts it: for that, give it to a supervisor.
-pub fn spawn<A: Hosted + Send>(node: &Node, name: &str, actor: A) -> Result<Ref<A>, ms_core::IdError> {
+pub fn spawn<A: Hosted + Send>(
+    node: &Node,
+    name: &str,
+    actor: A,
+) -> Result<Ref<A>, ms_core::IdError> {
     let path = ActorPath::new(format!("/local/{name}"))?;
     let slot = std::sync::Mutex::new(Some(actor));
     let factory = move |_: &Ref<A>| {
         crate::mailbox::lock(&slot).take().ok_or_else(|| {
-            StartError::Failed(ExitReason::failed("an actor that was moved in cannot be made again"))
+            StartError::Failed(ExitReason::failed(
+                "an actor that was moved in cannot be made again",
+            ))
         })
     };
     let cell = Blueprint::fallible(factory).cell(node, path, None);

@@ -58,7 +58,11 @@ pub trait Hosted: Actor<Context: KernelContext<Self>> {
 
     #[doc(hidden)]
     #[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
-    fn cell(core: Core, factory: Factory<Self>, view: Option<fn(&Self) -> StateValue>) -> Arc<dyn AnyCell>;
+    fn cell(
+        core: Core,
+        factory: Factory<Self>,
+        view: Option<fn(&Self) -> StateValue>,
+    ) -> Arc<dyn AnyCell>;
 
     #[doc(hidden)]
     fn lane_of(cell: &Cell<Self>) -> &<Self::Context as KernelContext<Self>>::Lane;
@@ -73,7 +77,11 @@ where
     const TIER: Tier = <A::Context as KernelContext<A>>::TIER;
 
     #[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
-    fn cell(core: Core, factory: Factory<A>, view: Option<fn(&A) -> StateValue>) -> Arc<dyn AnyCell> {
+    fn cell(
+        core: Core,
+        factory: Factory<A>,
+        view: Option<fn(&A) -> StateValue>,
+    ) -> Arc<dyn AnyCell> {
         Arc::new(Cell { core, lane: <A::Context as KernelContext<A>>::lane(), factory, view })
     }
 
@@ -133,6 +141,9 @@ impl<A: Hosted> AnyCell for Cell<A> {
     }
 }
 
+/// An ask that was taken, with the number of ends counted so far; or the message back.
+pub(crate) type Offered<M> = Result<(oneshot::Receiver<<M as Message>::Result>, u32), (M, Refusal)>;
+
 /// A context that takes messages of type `M` for `A`. Sealed; what it asks of `M`
 /// is what actix asks: a message that can be sent, with an answer that can.
 #[doc(hidden)]
@@ -140,9 +151,5 @@ impl<A: Hosted> AnyCell for Cell<A> {
 pub trait Accepts<A: Actor<Context = Self>, M: Message>: KernelContext<A> {
     fn offer(cell: &Cell<A>, message: M) -> Result<(), (M, Refusal)>;
 
-    fn offer_ask(
-        cell: &Cell<A>,
-        message: M,
-        deadline: Option<Instant>,
-    ) -> Result<(oneshot::Receiver<M::Result>, u32), (M, Refusal)>;
+    fn offer_ask(cell: &Cell<A>, message: M, deadline: Option<Instant>) -> Offered<M>;
 }

@@ -15,7 +15,7 @@ use crate::cell::{Fate, Retired};
 use crate::context::Context;
 use crate::driver::{Driver, Launch};
 use crate::envelope::{Envelope, Letter, Typed};
-use crate::hosted::{Accepts, Cell, KernelContext};
+use crate::hosted::{Accepts, Cell, KernelContext, Offered};
 use crate::mailbox::{Gate, Inbox, Overflow, Refusal, WhileDown, lock};
 use crate::panics;
 
@@ -47,16 +47,18 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         let inbox = lock(&cell.lane);
         let since = if inbox.turn_since != 0 { inbox.turn_since } else { inbox.waiting_since };
         let for_ns = now.saturating_sub(since);
-        status.handling = inbox.current.filter(|_| since != 0).map(|message| HandlingView {
-            message: message.to_owned(),
-            for_us: for_ns / 1_000,
-        });
+        status.handling = inbox
+            .current
+            .filter(|_| since != 0)
+            .map(|message| HandlingView { message: message.to_owned(), for_us: for_ns / 1_000 });
         status.handled = inbox.handled;
         status.busy_us = inbox.busy_ns / 1_000;
-        if inbox.turn_since != 0 && for_ns > UNRESPONSIVE_AFTER_NS {
+        let blocked = inbox.turn_since != 0 && for_ns > UNRESPONSIVE_AFTER_NS;
+        if blocked && !status.marks.contains(&Mark::Unresponsive) {
             status.marks.push(Mark::Unresponsive);
         }
-        let half = cell.core.mailbox.capacity.map_or(BACKLOG, |bound| (bound / 2).max(1)).min(BACKLOG);
+        let half =
+            cell.core.mailbox.capacity.map_or(BACKLOG, |bound| (bound / 2).max(1)).min(BACKLOG);
         if inbox.depth() >= half {
             status.marks.push(Mark::Backlogged);
         }
@@ -90,12 +92,12 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         let mut inbox = lock(&cell.lane);
         let gate = if for_good { Gate::Closed } else { Gate::Refusing };
         inbox.set_gate(gate(reason.clone()));
-        let dropped = if for_good { inbox.take_queue() } else { VecDeque::new() };
+        let dropped = inbox.take_queue();
         if for_good {
             inbox.end_life();
         }
         drop(inbox);
-        bury(cell, dropped, "its actor is gone for good");
+        bury(cell, dropped, "its actor stays down");
     }
 
     fn depth(cell: &Cell<A>) -> Option<u64> {
@@ -179,14 +181,22 @@ where
                     inbox.overflowed += 1;
                     let exits = inbox.exits;
                     drop(inbox);
-                    bury(cell, [Envelope { letter: typed as Box<dyn Letter<A>>, stamp: 0 }], "mailbox full");
+                    bury(
+                        cell,
+                        [Envelope { letter: typed as Box<dyn Letter<A>>, stamp: 0 }],
+                        "mailbox full",
+                    );
                     return Ok(exits);
                 }
                 Overflow::DropOldest => evicted = inbox.evict_oldest(),
             },
             Err(closed) => {
                 drop(inbox);
-                core.node.bury(&core.path, std::any::type_name::<M>(), "its actor takes no messages");
+                core.node.bury(
+                    &core.path,
+                    std::any::type_name::<M>(),
+                    "its actor takes no messages",
+                );
                 return Err((typed.message, closed));
             }
         }
@@ -216,11 +226,7 @@ where
     }
 
     #[inline]
-    fn offer_ask(
-        cell: &Cell<A>,
-        message: M,
-        deadline: Option<Instant>,
-    ) -> Result<(oneshot::Receiver<M::Result>, u32), (M, Refusal)> {
+    fn offer_ask(cell: &Cell<A>, message: M, deadline: Option<Instant>) -> Offered<M> {
         let (reply, answer) = oneshot::channel();
         let typed = Box::new(Typed { message, reply: Some(reply), deadline });
         Self::enqueue(cell, typed).map(|exits| (answer, exits))

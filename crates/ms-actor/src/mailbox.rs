@@ -278,12 +278,11 @@ impl<A: Actor> Inbox<A> {
         }
     }
 
-    /// Ends a life: what comes later belongs to the next, and has the room that is there.
+    /// Ends a life: what comes later belongs to the next.
     pub(crate) fn end_life(&mut self) {
         self.exits = self.exits.wrapping_add(1);
         self.parked = false;
         self.end_turn(false);
-        self.wake_room();
     }
 
     /// Clears the accounts for a new life. Returns the number of ends it starts from.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use actix_rt::System;
 use ms_core::view::{EventKind, NodeEvent};
 use ms_core::{ActorPath, ExitReason, Incarnation, Tick};
 use tokio::sync::broadcast;
@@ -20,6 +21,8 @@ use crate::{panics, watchdog};
 
 /// Most arbiters a node may be given.
 pub const MAX_ARBITERS: usize = 1024;
+/// A loop that stands still this long is shown as not responding.
+const STALLED_NS: u64 = 1_000_000_000;
 /// Events kept for readers that come later.
 const KEPT_EVENTS: usize = 4096;
 /// Events a live reader may lag behind before it gets a gap.
@@ -84,6 +87,7 @@ impl WeakNode {
 
 struct Inner {
     config: NodeConfig,
+    system: System,
     booted: Instant,
     booted_virtual: tokio::time::Instant,
     coarse: AtomicU64,
@@ -118,8 +122,9 @@ impl Node {
         check(&config)?;
         let handle = actix_rt::Arbiter::try_current().ok_or(BootError::NoSystem)?;
         panics::install_hook();
-        let node = Self::new(config);
-        *lock(&node.0.control) = Some(ArbiterSlot::adopt_current(node.next_arbiter(), handle, &node));
+        let node = Self::new(config, System::try_current().ok_or(BootError::NoSystem)?);
+        *lock(&node.0.control) =
+            Some(ArbiterSlot::adopt_current(node.next_arbiter(), handle, &node));
         for _ in 0..node.0.config.arbiters {
             let slot = node.start_arbiter(false).map_err(BootError::Thread)?;
             lock(&node.0.pool).push(slot);
@@ -130,9 +135,10 @@ impl Node {
         Ok(node)
     }
 
-    fn new(config: NodeConfig) -> Self {
+    fn new(config: NodeConfig, system: System) -> Self {
         Self(Arc::new(Inner {
             config,
+            system,
             booted: Instant::now(),
             booted_virtual: tokio::time::Instant::now(),
             coarse: AtomicU64::new(1),
@@ -149,6 +155,10 @@ impl Node {
     }
 
     fn start_arbiter(&self, dedicated: bool) -> std::io::Result<Arc<ArbiterSlot>> {
+        // actix wants to know the system of the thread that asks; the watchdog's has none.
+        if System::try_current().is_none() {
+            System::set_current(self.0.system.clone());
+        }
         ArbiterSlot::start(self.next_arbiter(), dedicated, self)
     }
 
@@ -221,11 +231,18 @@ impl Node {
             Placement::Control => control(),
             Placement::WithParent => ArbiterSlot::here().map_or_else(control, Ok),
             Placement::Dedicated if self.0.config.arbiters > 0 => {
-                let slot = self.start_arbiter(true).map_err(|error| ExitReason::from_error(&error))?;
+                let slot =
+                    self.start_arbiter(true).map_err(|error| ExitReason::from_error(&error))?;
                 lock(&self.0.others).push(Arc::clone(&slot));
                 Ok(slot)
             }
             Placement::Dedicated | Placement::Pool => {
+                // One that has ended has no load and would draw all: a new one in its place.
+                let ended: Vec<_> =
+                    lock(&self.0.pool).iter().filter(|slot| !slot.alive()).cloned().collect();
+                if !self.is_stopping() {
+                    ended.iter().for_each(|slot| self.abandon(slot));
+                }
                 let least = lock(&self.0.pool)
                     .iter()
                     .min_by_key(|slot| slot.load.load(Ordering::Relaxed))
@@ -259,6 +276,18 @@ impl Node {
             slot.stop();
             lock(&self.0.others).retain(|known| known.id != slot.id);
         }
+    }
+
+    /// Whether the loop of an arbiter has stood still for a second or more.
+    pub(crate) fn is_stalled(&self, arbiter: u32) -> bool {
+        let now = self.now().as_nanos();
+        let late = |slot: &Arc<ArbiterSlot>| {
+            now.saturating_sub(slot.beat.load(Ordering::Acquire)) > STALLED_NS
+        };
+        let of_it = |list: &Mutex<Vec<Arc<ArbiterSlot>>>| {
+            lock(list).iter().find(|slot| slot.id == arbiter).is_some_and(late)
+        };
+        !self.is_virtual() && (of_it(&self.0.pool) || of_it(&self.0.others))
     }
 
     /// Arbiters that are to be watched.

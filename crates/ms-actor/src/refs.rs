@@ -73,7 +73,8 @@ impl<A: Hosted> Ref<A> {
     where
         A::Context: Accepts<A, M>,
     {
-        <A::Context as Accepts<A, M>>::offer(&self.0, message).map_err(|(message, refusal)| self.refused(message, refusal))
+        <A::Context as Accepts<A, M>>::offer(&self.0, message)
+            .map_err(|(message, refusal)| self.refused(message, refusal))
     }
 
     /// Sends, waiting for room in a mailbox that [blocks](Overflow::Block); at most
@@ -88,7 +89,12 @@ impl<A: Hosted> Ref<A> {
     where
         A::Context: Accepts<A, M>,
     {
-        Tell { cell: Arc::clone(&self.0), message: Some(message), within: DEFAULT_WITHIN, sleep: None }
+        Tell {
+            cell: Arc::clone(&self.0),
+            message: Some(message),
+            within: DEFAULT_WITHIN,
+            sleep: None,
+        }
     }
 
     /// Sends and waits for the answer; at most five seconds unless [`Ask::within`] says otherwise.
@@ -258,9 +264,13 @@ where
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
-            #[allow(clippy::expect_used, reason = "polling a finished future is the caller's bug, as everywhere")]
+            #[allow(
+                clippy::expect_used,
+                reason = "polling a finished future is the caller's bug, as everywhere"
+            )]
             let message = this.message.take().expect("Tell polled after it was done");
-            let (message, refusal) = match <A::Context as Accepts<A, M>>::offer(&this.cell, message) {
+            let (message, refusal) = match <A::Context as Accepts<A, M>>::offer(&this.cell, message)
+            {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err(back) => back,
             };
@@ -295,7 +305,8 @@ impl<A: Hosted, M> fmt::Debug for Tell<A, M> {
 }
 
 /// A future of an answer, boxed: what a [`Port`] gives.
-pub type PortFuture<M> = Pin<Box<dyn Future<Output = Result<<M as Message>::Result, AskError<M>>> + Send>>;
+pub type PortFuture<M> =
+    Pin<Box<dyn Future<Output = Result<<M as Message>::Result, AskError<M>>> + Send>>;
 
 /// A handle for one message type: what actix calls a recipient, but valid over restarts.
 pub struct Port<M: Message>(Arc<dyn AnyPort<M>>);

@@ -29,10 +29,7 @@ const MISSED: u32 = 3;
 pub(crate) fn start(node: &Node) -> std::io::Result<()> {
     let weak = node.downgrade();
     let limit = node.config().wedged_after.map(nanos);
-    // A new arbiter must know its system, and so must the thread that starts it.
-    let system = actix_rt::System::current();
     std::thread::Builder::new().name("ms-watchdog".to_owned()).spawn(move || {
-        actix_rt::System::set_current(system);
         while let Some(node) = weak.upgrade() {
             if node.is_stopping() {
                 return;
@@ -55,6 +52,15 @@ fn look(node: &Node, limit: u64) {
         if now.saturating_sub(beat) > limit && !slot.abandoned.load(Ordering::Acquire) {
             evacuate(node, &slot);
         }
+    }
+}
+
+/// Gives up an arbiter somebody waits for in vain, if its loop stands still indeed.
+pub(crate) fn give_up(node: &Node, arbiter: u32) {
+    if node.is_stalled(arbiter)
+        && let Some(slot) = node.watched().into_iter().find(|slot| slot.id == arbiter)
+    {
+        evacuate(node, &slot);
     }
 }
 

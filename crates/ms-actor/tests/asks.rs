@@ -1,6 +1,11 @@
 //! Asks: deadlines, the reason of an end, answers that never come, and deadlocks.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dropping_copy_types,
+    clippy::type_complexity,
+    reason = "drop says that an answer is not looked at"
+)]
 
 mod common;
 
@@ -33,8 +38,14 @@ fn a_deadline_is_kept_to_the_millisecond() {
         let child = start(&node, "a").await;
         let began = Instant::now();
         let error = child.actor.ask(never()).within(Duration::from_secs(3)).await.unwrap_err();
-        assert!(matches!(error, AskError::TimedOut { within, .. } if within == Duration::from_secs(3)), "{error:?}");
-        assert!(began.elapsed() >= Duration::from_secs(3) && began.elapsed() < Duration::from_millis(3_002));
+        assert!(
+            matches!(error, AskError::TimedOut { within, .. } if within == Duration::from_secs(3)),
+            "{error:?}"
+        );
+        assert!(
+            began.elapsed() >= Duration::from_secs(3)
+                && began.elapsed() < Duration::from_millis(3_002)
+        );
 
         let began = Instant::now();
         assert!(child.actor.ask(never()).await.is_err());
@@ -72,10 +83,15 @@ fn a_handler_sees_the_deadline_of_its_asker() {
         let child = start(&node, "a").await;
         let log = Log::default();
         let written = log.clone();
-        let note = act(move |_, ctx| written.add(format!("{:?}", ctx.deadline().map(|at| at - Instant::now()))));
+        let note = act(move |_, ctx| {
+            written.add(format!("{:?}", ctx.deadline().map(|at| at - Instant::now())))
+        });
         child.actor.ask(note).within(Duration::from_secs(3)).await.unwrap();
         let written = log.clone();
-        child.actor.try_tell(act(move |_, ctx| written.add(format!("{:?}", ctx.deadline())))).unwrap();
+        child
+            .actor
+            .try_tell(act(move |_, ctx| written.add(format!("{:?}", ctx.deadline()))))
+            .unwrap();
         settle().await;
         assert_eq!(log.all(), ["Some(3s)", "None"]);
     });
@@ -95,12 +111,16 @@ fn a_late_answer_is_dropped() {
 /// Ends the actor in each way while one ask is at work and another waits in the mailbox.
 async fn exits(node: &Node, placement: Placement) {
     let crash = |child: &Child<Probe>| child.actor.try_tell(act(|_, _| panic!("crash"))).unwrap();
-    let fail = |child: &Child<Probe>| child.actor.try_tell(act(|_, ctx| ctx.fail("gave up"))).unwrap();
+    let fail =
+        |child: &Child<Probe>| child.actor.try_tell(act(|_, ctx| ctx.fail("gave up"))).unwrap();
     let stop = |child: &Child<Probe>| child.cell.stop(ExitReason::Shutdown);
-    let stop_itself = |child: &Child<Probe>| child.actor.try_tell(act(|_, ctx| ctx.stop())).unwrap();
+    let stop_itself =
+        |child: &Child<Probe>| child.actor.try_tell(act(|_, ctx| ctx.stop())).unwrap();
     let kill = |child: &Child<Probe>| child.cell.kill();
     let fence = |child: &Child<Probe>| {
-        assert!(child.cell.fence(child.cell.incarnation(), ExitReason::HeartbeatLost { missed: 3 }));
+        assert!(
+            child.cell.fence(child.cell.incarnation(), ExitReason::HeartbeatLost { missed: 3 })
+        );
     };
     let ways: [(&str, &dyn Fn(&Child<Probe>)); 6] = [
         ("panicked", &crash),
@@ -121,7 +141,9 @@ async fn exits(node: &Node, placement: Placement) {
         let (enter, entered) = tokio::sync::oneshot::channel();
         let hold = alone(move |act| {
             drop(enter.send(()));
-            Box::pin(tokio::time::sleep(Duration::from_millis(20)).into_actor(act).map(|(), _, _| 0))
+            Box::pin(
+                tokio::time::sleep(Duration::from_millis(20)).into_actor(act).map(|(), _, _| 0),
+            )
         });
         let held = spawn_local(child.actor.ask(hold).within(SOON));
         soon(entered).await.unwrap();
@@ -215,8 +237,14 @@ where
 fn a_dropped_reply_is_told_at_once() {
     paused(async |node| {
         let began = Instant::now();
-        no_reply(&Child::<Dropper>::start(&node, "a", &Blueprint::actor(|| Dropper)).await.actor).await;
-        no_reply(&Child::<PlainDropper>::start(&node, "b", &Blueprint::actor(|| PlainDropper)).await.actor).await;
+        no_reply(&Child::<Dropper>::start(&node, "a", &Blueprint::actor(|| Dropper)).await.actor)
+            .await;
+        no_reply(
+            &Child::<PlainDropper>::start(&node, "b", &Blueprint::actor(|| PlainDropper))
+                .await
+                .actor,
+        )
+        .await;
         assert_eq!(began.elapsed(), Duration::ZERO);
     });
 }
@@ -224,8 +252,14 @@ fn a_dropped_reply_is_told_at_once() {
 #[test]
 fn a_dropped_reply_is_told_across_arbiters() {
     threads(1, async |node| {
-        no_reply(&Child::<Dropper>::start(&node, "a", &Blueprint::actor(|| Dropper)).await.actor).await;
-        no_reply(&Child::<PlainDropper>::start(&node, "b", &Blueprint::actor(|| PlainDropper)).await.actor).await;
+        no_reply(&Child::<Dropper>::start(&node, "a", &Blueprint::actor(|| Dropper)).await.actor)
+            .await;
+        no_reply(
+            &Child::<PlainDropper>::start(&node, "b", &Blueprint::actor(|| PlainDropper))
+                .await
+                .actor,
+        )
+        .await;
     });
 }
 
@@ -253,7 +287,11 @@ fn a_dropped_reply_of_an_actor_that_is_never_idle() {
 }
 
 /// An ask of `to` that has the asking actor to itself; what comes of it is logged.
-fn ask_alone(to: Ref<Probe>, log: &Log, message: impl FnOnce() -> common::ours::Alone + Send + 'static) -> common::ours::Alone {
+fn ask_alone(
+    to: Ref<Probe>,
+    log: &Log,
+    message: impl FnOnce() -> common::ours::Alone + Send + 'static,
+) -> common::ours::Alone {
     let log = log.clone();
     alone(move |act| {
         let asked = async move {
@@ -262,7 +300,8 @@ fn ask_alone(to: Ref<Probe>, log: &Log, message: impl FnOnce() -> common::ours::
                 Err(error) => {
                     let kind = match &error {
                         AskError::Deadlock { cycle, .. } => {
-                            let names: Vec<_> = cycle.iter().map(|p| p.to_string().replace("/test/", "")).collect();
+                            let names: Vec<_> =
+                                cycle.iter().map(|p| p.to_string().replace("/test/", "")).collect();
                             format!("deadlock {}", names.join(" "))
                         }
                         AskError::TimedOut { .. } => "timed out".to_owned(),
@@ -311,7 +350,10 @@ fn deadlocks_are_found_and_named() {
         assert_eq!(ring(&node, 1, Placement::Pool).await.all(), ["deadlock 0 0"]);
         assert_eq!(ring(&node, 2, Placement::Pool).await.all(), ["deadlock 1 0 1"]);
         assert_eq!(ring(&node, 3, Placement::Pool).await.all(), ["deadlock 2 0 1 2"]);
-        assert_eq!(ring(&node, 10, Placement::Pool).await.all(), ["deadlock 9 0 1 2 3 4 5 6 7 8 9"]);
+        assert_eq!(
+            ring(&node, 10, Placement::Pool).await.all(),
+            ["deadlock 9 0 1 2 3 4 5 6 7 8 9"]
+        );
         assert_eq!(began.elapsed(), Duration::ZERO);
     });
 }
@@ -320,7 +362,10 @@ fn deadlocks_are_found_and_named() {
 fn deadlocks_across_arbiters_are_found() {
     threads(3, async |node| {
         assert_eq!(ring(&node, 2, Placement::Pool).await.all(), ["deadlock 1 0 1"]);
-        assert_eq!(ring(&node, 10, Placement::Pool).await.all(), ["deadlock 9 0 1 2 3 4 5 6 7 8 9"]);
+        assert_eq!(
+            ring(&node, 10, Placement::Pool).await.all(),
+            ["deadlock 9 0 1 2 3 4 5 6 7 8 9"]
+        );
     });
 }
 
@@ -331,8 +376,10 @@ fn two_that_ask_each_other_at_once_do_not_both_wait() {
             let (a, b) = (start(&node, "a").await, start(&node, "b").await);
             let log = Log::default();
             let idle = || alone(|act| Box::pin(async { 7 }.into_actor(act)));
-            let first = spawn_local(a.actor.ask(ask_alone(b.actor.clone(), &log, idle)).within(SOON * 2));
-            let second = spawn_local(b.actor.ask(ask_alone(a.actor.clone(), &log, idle)).within(SOON * 2));
+            let first =
+                spawn_local(a.actor.ask(ask_alone(b.actor.clone(), &log, idle)).within(SOON * 2));
+            let second =
+                spawn_local(b.actor.ask(ask_alone(a.actor.clone(), &log, idle)).within(SOON * 2));
             let began = std::time::Instant::now();
             first.await.unwrap().unwrap();
             second.await.unwrap().unwrap();
@@ -356,9 +403,15 @@ fn an_ask_beside_other_work_is_no_deadlock() {
         // An await of one's own within the chain does not count either.
         let other = start(&node, "b").await;
         let back = child.actor.clone();
-        let call_back = move || alone(move |act| Box::pin(async move { back.ask(Count).await.unwrap() }.into_actor(act)));
+        let call_back = move || {
+            alone(move |act| {
+                Box::pin(async move { back.ask(Count).await.unwrap() }.into_actor(act))
+            })
+        };
         let to = other.actor.clone();
-        let through = beside(move |act| Box::pin(async move { to.ask(call_back()).await.unwrap() }.into_actor(act)));
+        let through = beside(move |act| {
+            Box::pin(async move { to.ask(call_back()).await.unwrap() }.into_actor(act))
+        });
         assert_eq!(child.actor.ask(through).await.unwrap(), 2);
     });
 }
@@ -366,10 +419,20 @@ fn an_ask_beside_other_work_is_no_deadlock() {
 #[test]
 fn a_diamond_is_no_deadlock() {
     paused(async |node| {
-        let (a, b, c, d) =
-            (start(&node, "a").await, start(&node, "b").await, start(&node, "c").await, start(&node, "d").await);
+        let (a, b, c, d) = (
+            start(&node, "a").await,
+            start(&node, "b").await,
+            start(&node, "c").await,
+            start(&node, "d").await,
+        );
         let log = Log::default();
-        let leaf = || alone(|act| Box::pin(tokio::time::sleep(Duration::from_secs(1)).into_actor(act).map(|(), _, _| 1)));
+        let leaf = || {
+            alone(|act| {
+                Box::pin(
+                    tokio::time::sleep(Duration::from_secs(1)).into_actor(act).map(|(), _, _| 1),
+                )
+            })
+        };
         let via = |to: &Child<Probe>| ask_alone(to.actor.clone(), &log, leaf);
         let (left, right) = (via(&d), via(&d));
         let (b_ref, c_ref) = (b.actor.clone(), c.actor.clone());
@@ -398,7 +461,8 @@ fn an_edge_goes_with_its_timeout() {
         b.cell.suspend();
         settle().await;
         let idle = || alone(|act| Box::pin(async { 7 }.into_actor(act)));
-        let asked = spawn_local(a.actor.ask(ask_alone(b.actor.clone(), &log, idle)).within(SOON * 2));
+        let asked =
+            spawn_local(a.actor.ask(ask_alone(b.actor.clone(), &log, idle)).within(SOON * 2));
         settle().await;
         assert_eq!(a.cell.waiting_on(), [b.cell.path().clone()]);
         assert_eq!(asked.await.unwrap().unwrap(), 0);

@@ -1,17 +1,25 @@
 //! Ends, and who is told: monitors, links, signals, stops, kills, inits, suspension, status.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dropping_copy_types,
+    clippy::type_complexity,
+    reason = "drop says that an answer is not looked at"
+)]
 
 mod common;
 
 use std::time::Duration;
 
 use actix::prelude::*;
-use common::ours::{Probe, act, alone};
 use common::ours::{Count, Say};
+use common::ours::{Probe, act, alone};
 use common::{Child, Log, SOON, made, paused, probes, settle, soon, threads};
 use ms_actor::host::ChildNews;
-use ms_actor::{AskError, Blueprint, DebugError, Fault, MailboxSpec, Placement, SendError, StartError, StateValue, WhileDown, spawn};
+use ms_actor::{
+    AskError, Blueprint, DebugError, Fault, MailboxSpec, Placement, SendError, StartError,
+    StateValue, WhileDown, spawn,
+};
 use ms_core::view::{Lifecycle, Mark, Tier};
 use ms_core::{ExitReason, Incarnation};
 
@@ -27,7 +35,10 @@ fn a_monitor_tells_exactly_once() {
         let id = monitor.id();
         child.actor.try_tell(crash()).unwrap();
         let down = soon(monitor).await;
-        assert_eq!((down.monitor, &down.path, down.incarnation), (id, child.cell.path(), Incarnation(1)));
+        assert_eq!(
+            (down.monitor, &down.path, down.incarnation),
+            (id, child.cell.path(), Incarnation(1))
+        );
         assert_eq!(down.reason, child.end().await.reason);
         assert_eq!(down.reason.panic().unwrap().message, "told to");
     });
@@ -111,7 +122,9 @@ async fn linked(node: &ms_actor::Node, trap: bool) -> (Child<Probe>, Child<Probe
         ctx.link(&other);
         ctx.link(&other);
         if trap {
-            ctx.trap_exit(|act, _, signal| act.log.add(format!("exit {:?} {}", signal.from, signal.reason)));
+            ctx.trap_exit(|act, _, signal| {
+                act.log.add(format!("exit {:?} {}", signal.from, signal.reason))
+            });
         }
     });
     b.actor.ask(link).await.unwrap();
@@ -193,7 +206,11 @@ fn signals_of_strangers() {
         assert_eq!(log.all(), ["started"], "without its hooks");
 
         child.launch().await;
-        let trap = act(|_, ctx| ctx.trap_exit(|act, _, signal| act.log.add(format!("{:?} {}", signal.from, signal.reason))));
+        let trap = act(|_, ctx| {
+            ctx.trap_exit(|act, _, signal| {
+                act.log.add(format!("{:?} {}", signal.from, signal.reason))
+            })
+        });
         child.actor.ask(trap).await.unwrap();
         child.cell.exit(ExitReason::Normal);
         child.cell.exit(ExitReason::Shutdown);
@@ -212,7 +229,10 @@ fn a_kill_runs_no_hook() {
         child.actor.try_tell(Say("never")).unwrap();
         child.cell.kill();
         let facts = child.end().await;
-        assert_eq!((facts.reason, facts.mailbox_depth, facts.dropped), (ExitReason::Killed, Some(1), 1));
+        assert_eq!(
+            (facts.reason, facts.mailbox_depth, facts.dropped),
+            (ExitReason::Killed, Some(1), 1)
+        );
         assert_eq!(log.all(), ["started"]);
     });
 }
@@ -293,7 +313,10 @@ fn incarnations_are_numbered_and_references_last() {
         assert!(child.cell.typed::<common::plain::Probe>().is_none());
         assert_eq!(child.cell.typed::<Probe>().unwrap(), child.actor);
         assert_eq!(child.actor.any(), child.cell);
-        assert_eq!((child.cell.tier(), child.cell.status().incarnation), (Tier::Kernel, Incarnation(4)));
+        assert_eq!(
+            (child.cell.tier(), child.cell.status().incarnation),
+            (Tier::Kernel, Incarnation(4))
+        );
     });
 }
 
@@ -346,7 +369,9 @@ fn an_init_that_fails() {
         assert_eq!(child.cell.last_exit(), Some(ExitReason::failed("no disk")));
         assert_eq!(child.cell.lifecycle(), Lifecycle::Stopped);
 
-        let blueprint = Blueprint::fallible::<Probe>(|_| Err(StartError::Failed(ExitReason::failed("no config"))));
+        let blueprint = Blueprint::fallible::<Probe>(|_| {
+            Err(StartError::Failed(ExitReason::failed("no config")))
+        });
         let mut child = Child::<Probe>::new(&node, "b", &blueprint);
         child.cell.launch(Placement::Pool);
         assert_eq!(child.failed().await, ExitReason::failed("no config"));
@@ -403,7 +428,8 @@ fn a_wait_in_started_delays_the_news() {
 fn a_stop_during_a_waiting_init_is_no_start() {
     paused(async |node| {
         let blueprint = made(|| {
-            Probe::default().started(|act, ctx| ctx.wait(std::future::pending::<()>().into_actor(act)))
+            Probe::default()
+                .started(|act, ctx| ctx.wait(std::future::pending::<()>().into_actor(act)))
         });
         let mut child = Child::<Probe>::new(&node, "a", &blueprint);
         child.cell.launch(Placement::Pool);
@@ -436,7 +462,13 @@ fn a_suspended_actor_serves_only_control() {
     paused(async |node| {
         let log = Log::default();
         let mut child = Child::<Probe>::start(&node, "a", &probes(&log)).await;
-        child.actor.ask(act(|_, ctx| drop(ctx.run_later(Duration::from_secs(1), |act, _| act.log.add("timer"))))).await.unwrap();
+        child
+            .actor
+            .ask(act(|_, ctx| {
+                drop(ctx.run_later(Duration::from_secs(1), |act, _| act.log.add("timer")))
+            }))
+            .await
+            .unwrap();
         child.cell.suspend();
         settle().await;
         assert_eq!(child.cell.lifecycle(), Lifecycle::Suspended);
@@ -452,7 +484,11 @@ fn a_suspended_actor_serves_only_control() {
         assert_eq!(log.all(), ["started", "one", "two", "timer"]);
         child.cell.suspend();
         child.cell.stop(ExitReason::Shutdown);
-        assert_eq!(child.end().await.reason, ExitReason::Shutdown, "a parent's exit still stops it");
+        assert_eq!(
+            child.end().await.reason,
+            ExitReason::Shutdown,
+            "a parent's exit still stops it"
+        );
         assert_eq!(log.all().last().unwrap(), "stopped");
     });
 }
@@ -519,7 +555,11 @@ fn a_status_counts_by_type() {
         }
         child.actor.ask(Say("x")).await.unwrap();
         let status = child.cell.ask_status(SOON).await.unwrap();
-        let counts: Vec<_> = status.types.iter().map(|t| (t.message.rsplit("::").next().unwrap(), t.count)).collect();
+        let counts: Vec<_> = status
+            .types
+            .iter()
+            .map(|t| (t.message.rsplit("::").next().unwrap(), t.count))
+            .collect();
         assert_eq!(counts, [("Count", 3), ("Say", 1)]);
         assert_eq!((status.handled, status.lifecycle), (4, Lifecycle::Running));
         assert_eq!(status.mailbox.depth, Some(0));
@@ -531,9 +571,9 @@ fn a_status_counts_by_type() {
 fn a_status_says_what_is_being_handled_since_when() {
     paused(async |node| {
         let child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
-        let asked = tokio::task::spawn_local(
-            child.actor.ask(alone(|act| Box::pin(tokio::time::sleep(Duration::from_secs(3)).into_actor(act).map(|(), _, _| 1)))),
-        );
+        let asked = tokio::task::spawn_local(child.actor.ask(alone(|act| {
+            Box::pin(tokio::time::sleep(Duration::from_secs(3)).into_actor(act).map(|(), _, _| 1))
+        })));
         settle().await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let handling = child.cell.status().handling.expect("handles");
@@ -547,7 +587,8 @@ fn a_status_says_what_is_being_handled_since_when() {
 #[test]
 fn a_state_view_is_asked_of_the_actor() {
     paused(async |node| {
-        let view: fn(&Probe) -> StateValue = |probe| StateValue::map([("count", StateValue::from(probe.count))]);
+        let view: fn(&Probe) -> StateValue =
+            |probe| StateValue::map([("count", StateValue::from(probe.count))]);
         let blueprint = Blueprint::with_view(|_| Ok(Probe::default()), Tier::Agent, Some(view));
         let child = Child::<Probe>::start(&node, "a", &blueprint).await;
         child.actor.ask(Count).await.unwrap();
@@ -573,7 +614,10 @@ fn debugging_the_dead_says_so_at_once() {
         drop(asked.await);
         let began = tokio::time::Instant::now();
         let error = child.cell.ask_status(SOON).await.unwrap_err();
-        assert!(matches!(error, DebugError::NotRunning { reason: ExitReason::Killed, .. }), "{error:?}");
+        assert!(
+            matches!(error, DebugError::NotRunning { reason: ExitReason::Killed, .. }),
+            "{error:?}"
+        );
         assert_eq!(began.elapsed(), Duration::ZERO);
     });
 }
@@ -643,7 +687,9 @@ fn an_actor_outside_any_tree() {
         let monitor = actor.any().monitor();
         actor.try_tell(crash()).unwrap();
         let reason = soon(monitor).await.reason;
-        let Err(SendError::Closed { reason: told, .. }) = actor.try_tell(Count) else { panic!("closed") };
+        let Err(SendError::Closed { reason: told, .. }) = actor.try_tell(Count) else {
+            panic!("closed")
+        };
         assert_eq!(told, reason, "nobody starts it again");
         let again = actor.ask(Count).await.unwrap_err();
         assert_eq!(again.exit_reason(), Some(&reason));
@@ -686,12 +732,31 @@ fn tier_two_is_stopped_killed_suspended_and_watched() {
 fn a_refusing_mailbox_between_two_lives() {
     paused(async |node| {
         let spec = MailboxSpec { while_down: WhileDown::Refuse, ..MailboxSpec::default() };
-        let mut child = Child::<Probe>::start(&node, "a", &probes(&Log::default()).mailbox(spec)).await;
+        let mut child =
+            Child::<Probe>::start(&node, "a", &probes(&Log::default()).mailbox(spec)).await;
         child.cell.kill();
         child.end().await;
-        let Err(SendError::Closed { reason, .. }) = child.actor.try_tell(Count) else { panic!("closed") };
+        let Err(SendError::Closed { reason, .. }) = child.actor.try_tell(Count) else {
+            panic!("closed")
+        };
         assert_eq!(reason, ExitReason::Killed);
         child.launch().await;
         assert_eq!(child.actor.ask(Count).await.unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_loose_tier_two_actor_ends_when_nobody_holds_it() {
+    paused(async |node| {
+        let log = Log::default();
+        let actor = spawn(&node, "loose", common::plain::Probe::new(&log)).unwrap();
+        let second = actor.clone();
+        drop(actor);
+        settle().await;
+        assert_eq!(second.ask(common::plain::Count).await.unwrap(), 1);
+        let monitor = second.any().monitor();
+        drop(second);
+        assert_eq!(soon(monitor).await.reason, ExitReason::Normal);
+        assert_eq!(log.all(), ["started", "stopping", "stopped"]);
     });
 }

@@ -2,6 +2,11 @@
 //! and control before all of it.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dropping_copy_types,
+    clippy::type_complexity,
+    reason = "drop says that an answer is not looked at"
+)]
 
 mod common;
 
@@ -13,7 +18,9 @@ use actix::prelude::*;
 use common::ours::{Count, Probe, Say, act};
 use common::{Child, Log, SOON, made, paused, probes, settle, soon, threads};
 use ms_actor::host::ChildNews;
-use ms_actor::{AskError, Blueprint, MailboxSpec, Node, Overflow, Placement, Ref, SendError, WhileDown};
+use ms_actor::{
+    AskError, Blueprint, MailboxSpec, Node, Overflow, Placement, Ref, SendError, WhileDown,
+};
 use ms_core::ExitReason;
 use tokio::task::spawn_local;
 
@@ -46,24 +53,38 @@ const WORDS: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
 fn the_bound_is_exact_whatever_the_policy_and_the_way_in() {
     paused(async |node| {
         for capacity in [1_usize, 2, 3] {
-            for overflow in [Overflow::Block, Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest] {
-                let (child, _) = held(&node, MailboxSpec::bounded(capacity).overflow(overflow)).await;
+            for overflow in
+                [Overflow::Block, Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest]
+            {
+                let (child, _) =
+                    held(&node, MailboxSpec::bounded(capacity).overflow(overflow)).await;
                 for (at, word) in WORDS.into_iter().enumerate() {
                     // The three ways in, in turns.
                     let refused = match at % 3 {
                         0 => child.actor.try_tell(Say(word)).is_err(),
-                        1 => child.actor.tell(Say(word)).within(Duration::from_millis(1)).await.is_err(),
+                        1 => child
+                            .actor
+                            .tell(Say(word))
+                            .within(Duration::from_millis(1))
+                            .await
+                            .is_err(),
                         _ => {
-                            let asked = child.actor.ask(Say(word)).within(Duration::from_millis(1)).await;
+                            let asked =
+                                child.actor.ask(Say(word)).within(Duration::from_millis(1)).await;
                             matches!(asked, Err(AskError::NotSent(_)))
                         }
                     };
                     let full = at >= capacity;
                     let refuses = matches!(overflow, Overflow::Block | Overflow::Reject);
                     assert_eq!(refused, full && refuses, "{overflow:?} {capacity} {at}");
-                    assert_eq!(depth(&child), capacity.min(at + 1) as u64, "{overflow:?} {capacity} {at}");
+                    assert_eq!(
+                        depth(&child),
+                        capacity.min(at + 1) as u64,
+                        "{overflow:?} {capacity} {at}"
+                    );
                 }
-                let over = if overflow == Overflow::Block { 0 } else { (WORDS.len() - capacity) as u64 };
+                let over =
+                    if overflow == Overflow::Block { 0 } else { (WORDS.len() - capacity) as u64 };
                 assert_eq!(overflowed(&child), over, "{overflow:?} {capacity}");
             }
         }
@@ -90,14 +111,20 @@ fn a_refused_message_comes_back() {
         assert_eq!(error.into_message().0, "a");
         let limit = Duration::from_secs(2);
         let error = child.actor.tell(Say("b")).within(limit).await.unwrap_err();
-        assert!(matches!(error, SendError::TimedOut { within, .. } if within == limit), "{error:?}");
+        assert!(
+            matches!(error, SendError::TimedOut { within, .. } if within == limit),
+            "{error:?}"
+        );
         assert_eq!(error.into_message().0, "b");
         let error = child.actor.ask(Say("c")).within(limit).await.unwrap_err();
         assert!(matches!(error, AskError::NotSent(SendError::TimedOut { .. })), "{error:?}");
         assert_eq!(error.into_message().unwrap().0, "c");
         child.cell.close(&ExitReason::Shutdown);
         let error = child.actor.try_tell(Say("d")).unwrap_err();
-        assert!(matches!(&error, SendError::Closed { reason: ExitReason::Shutdown, .. }), "{error:?}");
+        assert!(
+            matches!(&error, SendError::Closed { reason: ExitReason::Shutdown, .. }),
+            "{error:?}"
+        );
         assert_eq!(error.into_message().0, "d");
     });
 }
@@ -105,7 +132,9 @@ fn a_refused_message_comes_back() {
 #[test]
 fn what_is_dropped_goes_to_the_dead_letters() {
     paused(async |node| {
-        for (overflow, kept) in [(Overflow::DropNewest, ["0", "1"]), (Overflow::DropOldest, ["4", "5"])] {
+        for (overflow, kept) in
+            [(Overflow::DropNewest, ["0", "1"]), (Overflow::DropOldest, ["4", "5"])]
+        {
             let before = node.dead_letters().count();
             let mut live = node.dead_letters().subscribe();
             let (child, log) = held(&node, MailboxSpec::bounded(2).overflow(overflow)).await;
@@ -134,7 +163,8 @@ fn a_dropped_ask_is_answered_with_no_reply() {
             let second = spawn_local(child.actor.ask(Count));
             settle().await;
             child.cell.resume();
-            let (lost, kept) = if overflow == Overflow::DropOldest { (first, second) } else { (second, first) };
+            let (lost, kept) =
+                if overflow == Overflow::DropOldest { (first, second) } else { (second, first) };
             assert!(matches!(lost.await.unwrap(), Err(AskError::NoReply { .. })));
             assert_eq!(kept.await.unwrap().unwrap(), 1);
         }
@@ -146,7 +176,8 @@ fn senders_that_wait_are_let_in_in_time() {
     paused(async |node| {
         let (child, log) = held(&node, MailboxSpec::bounded(1)).await;
         let began = tokio::time::Instant::now();
-        let senders: Vec<_> = (0..100).map(|_| spawn_local(child.actor.tell(Say("in")).within(SOON))).collect();
+        let senders: Vec<_> =
+            (0..100).map(|_| spawn_local(child.actor.tell(Say("in")).within(SOON))).collect();
         settle().await;
         assert_eq!(depth(&child), 1);
         child.cell.resume();
@@ -164,7 +195,8 @@ fn senders_that_give_up_take_no_wake_up_with_them() {
     paused(async |node| {
         let (child, log) = held(&node, MailboxSpec::bounded(1)).await;
         child.actor.try_tell(Say("in")).unwrap();
-        let given_up: Vec<_> = (0..50).map(|_| spawn_local(child.actor.tell(Say("never")))).collect();
+        let given_up: Vec<_> =
+            (0..50).map(|_| spawn_local(child.actor.tell(Say("never")))).collect();
         settle().await;
         let waits = spawn_local(child.actor.tell(Say("waited")));
         let asks = spawn_local(child.actor.ask(Count));
@@ -200,7 +232,10 @@ fn no_wake_up_is_lost_across_threads() {
     impl Handler<Numbered> for Counts {
         type Result = ();
         fn handle(&mut self, message: Numbered, _: &mut Self::Context) {
-            assert_eq!(message.number, self.next[message.sender], "first in, first out for each sender");
+            assert_eq!(
+                message.number, self.next[message.sender],
+                "first in, first out for each sender"
+            );
             self.next[message.sender] += 1;
             self.total.fetch_add(1, Ordering::SeqCst);
         }
@@ -213,25 +248,42 @@ fn no_wake_up_is_lost_across_threads() {
                 let total = Arc::clone(&total);
                 move || Counts { next: [0; 4], total: Arc::clone(&total) }
             });
-            let child = Child::<Counts>::start(&node, "a", &blueprint.mailbox(MailboxSpec::bounded(capacity))).await;
+            let child = Child::<Counts>::start(
+                &node,
+                "a",
+                &blueprint.mailbox(MailboxSpec::bounded(capacity)),
+            )
+            .await;
             let senders: Vec<_> = (0..4)
                 .map(|sender| {
                     let actor = child.actor.clone();
                     std::thread::spawn(move || {
-                        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+                        let runtime = tokio::runtime::Builder::new_current_thread()
+                            .enable_time()
+                            .build()
+                            .unwrap();
                         runtime.block_on(async {
                             for number in 0..EACH {
                                 if number % 10 == 3 {
-                                    actor.ask(Numbered { sender, number }).within(SOON * 4).await.unwrap();
+                                    actor
+                                        .ask(Numbered { sender, number })
+                                        .within(SOON * 4)
+                                        .await
+                                        .unwrap();
                                 } else {
-                                    actor.tell(Numbered { sender, number }).within(SOON * 4).await.unwrap();
+                                    actor
+                                        .tell(Numbered { sender, number })
+                                        .within(SOON * 4)
+                                        .await
+                                        .unwrap();
                                 }
                             }
                         });
                     })
                 })
                 .collect();
-            let joined = tokio::task::spawn_blocking(|| senders.into_iter().for_each(|s| s.join().unwrap()));
+            let joined =
+                tokio::task::spawn_blocking(|| senders.into_iter().for_each(|s| s.join().unwrap()));
             tokio::time::timeout(SOON * 4, joined).await.expect("no sender hangs").unwrap();
             common::until(|| total.load(Ordering::SeqCst) == 4 * EACH).await;
         }
@@ -272,7 +324,10 @@ fn hold_and_refuse_while_down() {
             if held_back {
                 assert_eq!(depth(&child), 1);
                 child.actor.try_tell(Say("more")).unwrap();
-                assert!(matches!(child.actor.try_tell(Say("over")), Err(SendError::Full { .. })), "within the bound");
+                assert!(
+                    matches!(child.actor.try_tell(Say("over")), Err(SendError::Full { .. })),
+                    "within the bound"
+                );
             } else {
                 let asked = child.actor.ask(Count).await.unwrap_err();
                 assert_eq!(asked.exit_reason(), Some(&ExitReason::Killed));
@@ -298,7 +353,11 @@ fn keep_on_restart_keeps_what_waits_and_only_that() {
             let asked = spawn_local(child.actor.ask(Count));
             settle().await;
             let facts = child.end().await;
-            assert_eq!(facts.mailbox_depth, Some(1 + u64::from(log.all().len() > 9)), "one waits, and the ask came later");
+            assert_eq!(
+                facts.mailbox_depth,
+                Some(1 + u64::from(log.all().len() > 9)),
+                "one waits, and the ask came later"
+            );
             assert_eq!(facts.dropped, u64::from(!keep_on_restart));
             assert_eq!(node.dead_letters().count() - before, u64::from(!keep_on_restart));
             child.launch().await;
@@ -321,7 +380,10 @@ fn drain_on_stop_handles_what_waits_and_refuses_more() {
         child.cell.stop(ExitReason::Shutdown);
         let actor = child.actor.clone();
         let refused = one_turn_later(move || actor.try_tell(Say("late"))).await;
-        assert!(matches!(refused, Err(SendError::Closed { reason: ExitReason::Shutdown, .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(SendError::Closed { reason: ExitReason::Shutdown, .. })),
+            "{refused:?}"
+        );
         assert_eq!(child.end().await.reason, ExitReason::Shutdown);
         soon(monitor).await;
         assert_eq!((log.count("waited"), log.count("late")), (600, 0));
@@ -370,9 +432,14 @@ impl Actor for Busy {
         for _ in 0..1_000 {
             ctx.me().try_tell(Again).unwrap();
         }
-        let tick = |act: &mut Self, _: &mut Self::Context| drop(act.ticks.fetch_add(1, Ordering::SeqCst));
+        let tick =
+            |act: &mut Self, _: &mut Self::Context| drop(act.ticks.fetch_add(1, Ordering::SeqCst));
         ctx.run_interval(Duration::from_millis(1), tick);
-        ctx.spawn(tokio::task::yield_now().into_actor(self).map(|(), act, _| drop(act.ticks.fetch_add(100, Ordering::SeqCst))));
+        ctx.spawn(
+            tokio::task::yield_now()
+                .into_actor(self)
+                .map(|(), act, _| drop(act.ticks.fetch_add(100, Ordering::SeqCst))),
+        );
     }
 }
 
@@ -395,7 +462,9 @@ fn a_self_sending_actor_starves_neither_neighbours_nor_timers_nor_itself() {
             let (sent, ticks) = (Arc::clone(&sent), Arc::clone(&ticks));
             move || Busy { sent: Arc::clone(&sent), ticks: Arc::clone(&ticks) }
         });
-        let mut busy = Child::<Busy>::start(&node, "busy", &blueprint.mailbox(MailboxSpec::bounded(2_000))).await;
+        let mut busy =
+            Child::<Busy>::start(&node, "busy", &blueprint.mailbox(MailboxSpec::bounded(2_000)))
+                .await;
         let neighbour = Child::<Probe>::start(&node, "b", &probes(&Log::default())).await;
         let (asked, seen) = (neighbour.actor.clone(), Arc::clone(&sent));
         let asks = spawn_local(async move {
@@ -440,7 +509,10 @@ fn control_comes_before_a_backlog() {
         let (mut child, _) = held(&node, MailboxSpec::unbounded()).await;
         for _ in 0..100_000 {
             let handled = Arc::clone(&handled);
-            child.actor.try_tell(act(move |_, _| drop(handled.fetch_add(1, Ordering::SeqCst)))).unwrap();
+            child
+                .actor
+                .try_tell(act(move |_, _| drop(handled.fetch_add(1, Ordering::SeqCst))))
+                .unwrap();
         }
         let cell = child.cell.clone();
         // Between any two messages, not only between two turns.
@@ -453,7 +525,10 @@ fn control_comes_before_a_backlog() {
             (before, status)
         });
         let (before, status) = look.await.unwrap();
-        assert!(status.handled >= before as u64 && status.handled <= before as u64 + 512, "{before} {status:?}");
+        assert!(
+            status.handled >= before as u64 && status.handled <= before as u64 + 512,
+            "{before} {status:?}"
+        );
         assert_eq!(status.mailbox.depth, Some(100_000 - status.handled));
         settle().await;
         let at_rest = handled.load(Ordering::SeqCst);
@@ -503,7 +578,8 @@ fn an_ask_nobody_waits_for_is_skipped() {
 fn addresses_of_actix_share_the_bound_and_the_mailbox() {
     paused(async |node| {
         let log = Log::default();
-        let child = Child::<Probe>::start(&node, "a", &probes(&log).mailbox(MailboxSpec::bounded(2))).await;
+        let child =
+            Child::<Probe>::start(&node, "a", &probes(&log).mailbox(MailboxSpec::bounded(2))).await;
         let (give, address) = tokio::sync::oneshot::channel();
         child.actor.ask(act(move |_, ctx| drop(give.send(ctx.address())))).await.unwrap();
         let address: Addr<Probe> = address.await.unwrap();
@@ -542,12 +618,16 @@ fn tier_two_is_bounded() {
             let log = log.clone();
             move || plain::Probe::new(&log)
         });
-        let child = Child::<plain::Probe>::start(&node, "a", &blueprint.mailbox(MailboxSpec::bounded(3))).await;
+        let child =
+            Child::<plain::Probe>::start(&node, "a", &blueprint.mailbox(MailboxSpec::bounded(3)))
+                .await;
         child.cell.suspend();
         settle().await;
-        let accepted = (0..100).take_while(|_| child.actor.try_tell(plain::Say("x")).is_ok()).count();
+        let accepted =
+            (0..100).take_while(|_| child.actor.try_tell(plain::Say("x")).is_ok()).count();
         assert_eq!(accepted, 3);
-        let waits: Vec<_> = (0..20).map(|_| spawn_local(child.actor.tell(plain::Say("waited")))).collect();
+        let waits: Vec<_> =
+            (0..20).map(|_| spawn_local(child.actor.tell(plain::Say("waited")))).collect();
         let asked = spawn_local(child.actor.ask(plain::Count));
         settle().await;
         child.cell.resume();
@@ -593,7 +673,12 @@ fn tier_two_loses_no_wake_up() {
 fn closing_wakes_senders_of_both_tiers() {
     use common::plain;
     paused(async |node| {
-        let ours = Child::<Probe>::start(&node, "a", &probes(&Log::default()).mailbox(MailboxSpec::bounded(1))).await;
+        let ours = Child::<Probe>::start(
+            &node,
+            "a",
+            &probes(&Log::default()).mailbox(MailboxSpec::bounded(1)),
+        )
+        .await;
         let blueprint = Blueprint::actor(plain::Probe::default).mailbox(MailboxSpec::bounded(1));
         let mut theirs = Child::<plain::Probe>::start(&node, "b", &blueprint).await;
         ours.cell.suspend();

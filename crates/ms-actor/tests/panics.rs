@@ -2,6 +2,11 @@
 //! on, and everybody who should know is told why, where and during what, once.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dropping_copy_types,
+    clippy::type_complexity,
+    reason = "drop says that an answer is not looked at"
+)]
 
 mod common;
 
@@ -115,10 +120,12 @@ macro_rules! panics {
                 make: impl Fn() -> Probe + Send + Sync + 'static,
                 provoke: impl FnOnce(&Child<Probe>),
             ) -> EndFacts {
-                let neighbour = Child::<Probe>::start(node, "neighbour", &blueprint(Probe::default)).await;
+                let neighbour =
+                    Child::<Probe>::start(node, "neighbour", &blueprint(Probe::default)).await;
                 let mut child = Child::<Probe>::start(node, "a", &blueprint(make)).await;
                 let (first, second) = (child.cell.monitor(), child.cell.monitor());
-                let pending = child.actor.ask(beside(|act| Box::pin(std::future::pending().into_actor(act))));
+                let pending =
+                    child.actor.ask(beside(|act| Box::pin(std::future::pending().into_actor(act))));
                 let pending = tokio::task::spawn_local(pending);
                 settle().await;
                 provoke(&child);
@@ -171,13 +178,18 @@ macro_rules! panics {
                 tokio::task::spawn_local(ask);
             });
 
-            table!(act_future_after_an_await, ("future", Some("Beside")), Probe::default, |child| {
-                let ask = child.actor.ask(beside(|act| {
-                    let sleep = tokio::time::sleep(Duration::from_secs(1)).into_actor(act);
-                    Box::pin(sleep.map(|(), _, _| boom()))
-                }));
-                tokio::task::spawn_local(ask);
-            });
+            table!(
+                act_future_after_an_await,
+                ("future", Some("Beside")),
+                Probe::default,
+                |child| {
+                    let ask = child.actor.ask(beside(|act| {
+                        let sleep = tokio::time::sleep(Duration::from_secs(1)).into_actor(act);
+                        Box::pin(sleep.map(|(), _, _| boom()))
+                    }));
+                    tokio::task::spawn_local(ask);
+                }
+            );
 
             table!(atomic_response, ("future", Some("Alone")), Probe::default, |child| {
                 let ask = child.actor.ask(alone(|act| {
@@ -187,62 +199,122 @@ macro_rules! panics {
                 tokio::task::spawn_local(ask);
             });
 
-            table!(ctx_spawn, ("future", Some("Do")), act(|act, ctx| {
-                ctx.spawn(async { tokio::task::yield_now().await }.into_actor(act).map(|(), _, _| boom()));
-            }));
+            table!(
+                ctx_spawn,
+                ("future", Some("Do")),
+                act(|act, ctx| {
+                    ctx.spawn(
+                        async { tokio::task::yield_now().await }
+                            .into_actor(act)
+                            .map(|(), _, _| boom()),
+                    );
+                })
+            );
 
-            table!(ctx_wait, ("future", Some("Do")), act(|act, ctx| {
-                ctx.wait(async { tokio::task::yield_now().await }.into_actor(act).map(|(), _, _| boom()));
-            }));
+            table!(
+                ctx_wait,
+                ("future", Some("Do")),
+                act(|act, ctx| {
+                    ctx.wait(
+                        async { tokio::task::yield_now().await }
+                            .into_actor(act)
+                            .map(|(), _, _| boom()),
+                    );
+                })
+            );
 
-            table!(run_later, ("future", Some("Do")), act(|_, ctx| {
-                ctx.run_later(Duration::from_secs(1), |_, _| boom());
-            }));
+            table!(
+                run_later,
+                ("future", Some("Do")),
+                act(|_, ctx| {
+                    ctx.run_later(Duration::from_secs(1), |_, _| boom());
+                })
+            );
 
-            table!(run_interval, ("future", Some("Do")), act(|_, ctx| {
-                ctx.run_interval(Duration::from_secs(1), |act, _| {
-                    act.count += 1;
-                    if act.count == 3 {
-                        boom();
-                    }
-                });
-            }));
+            table!(
+                run_interval,
+                ("future", Some("Do")),
+                act(|_, ctx| {
+                    ctx.run_interval(Duration::from_secs(1), |act, _| {
+                        act.count += 1;
+                        if act.count == 3 {
+                            boom();
+                        }
+                    });
+                })
+            );
 
             table!(notify, ("future", Some("Do")), act(|_, ctx| ctx.notify(act(|_, _| boom()))));
 
-            table!(notify_later, ("future", Some("Do")), act(|_, ctx| {
-                ctx.notify_later(act(|_, _| boom()), Duration::from_secs(1));
-            }));
+            table!(
+                notify_later,
+                ("future", Some("Do")),
+                act(|_, ctx| {
+                    ctx.notify_later(act(|_, _| boom()), Duration::from_secs(1));
+                })
+            );
 
-            table!(stream_item, ("future", Some("Do")), act(|act, ctx| {
-                act.item = Some(Box::new(|_, _, item| if item == 2 { boom() }));
-                Probe::add_stream(stream::iter([1_u32, 2, 3]), ctx);
-            }));
+            table!(
+                stream_item,
+                ("future", Some("Do")),
+                act(|act, ctx| {
+                    act.item = Some(Box::new(|_, _, item| {
+                        if item == 2 {
+                            boom()
+                        }
+                    }));
+                    Probe::add_stream(stream::iter([1_u32, 2, 3]), ctx);
+                })
+            );
 
-            table!(stream_started, ("future", Some("Do")), act(|act, ctx| {
-                act.stream_started = Some(Box::new(|_, _| boom()));
-                Probe::add_stream(stream::iter([1_u32]), ctx);
-            }));
+            table!(
+                stream_started,
+                ("future", Some("Do")),
+                act(|act, ctx| {
+                    act.stream_started = Some(Box::new(|_, _| boom()));
+                    Probe::add_stream(stream::iter([1_u32]), ctx);
+                })
+            );
 
-            table!(stream_finished, ("future", Some("Do")), act(|act, ctx| {
-                act.stream_finished = Some(Box::new(|_, _| boom()));
-                Probe::add_stream(stream::iter([1_u32]), ctx);
-            }));
+            table!(
+                stream_finished,
+                ("future", Some("Do")),
+                act(|act, ctx| {
+                    act.stream_finished = Some(Box::new(|_, _| boom()));
+                    Probe::add_stream(stream::iter([1_u32]), ctx);
+                })
+            );
 
-            table!(stream_itself, ("future", Some("Do")), act(|_, ctx| drop(Probe::add_stream(Never, ctx))));
+            table!(
+                stream_itself,
+                ("future", Some("Do")),
+                act(|_, ctx| drop(Probe::add_stream(Never, ctx)))
+            );
 
-            table!(message_stream, ("future", Some("Do")), act(|_, ctx| {
-                ctx.add_message_stream(stream::iter([act(|_, _| ()), act(|_, _| boom())]));
-            }));
+            table!(
+                message_stream,
+                ("future", Some("Do")),
+                act(|_, ctx| {
+                    ctx.add_message_stream(stream::iter([act(|_, _| ()), act(|_, _| boom())]));
+                })
+            );
 
-            table!(sink, ("future", Some("Do")), act(|_, ctx| {
-                drop(actix::io::SinkWrite::new(BadSink, ctx).write(1));
-            }));
+            table!(
+                sink,
+                ("future", Some("Do")),
+                act(|_, ctx| {
+                    drop(actix::io::SinkWrite::new(BadSink, ctx).write(1));
+                })
+            );
 
-            table!(sink_error, ("future", Some("Do")), act(|act, ctx| {
-                act.sink_error = Some(Box::new(|_, _| boom()));
-                drop(actix::io::SinkWrite::new(FailingSink, ctx).write(1));
-            }));
+            table!(
+                sink_error,
+                ("future", Some("Do")),
+                act(|act, ctx| {
+                    act.sink_error = Some(Box::new(|_, _| boom()));
+                    drop(actix::io::SinkWrite::new(FailingSink, ctx).write(1));
+                })
+            );
 
             table!(
                 stopping,
@@ -265,9 +337,14 @@ macro_rules! panics {
                 tell(act(|_, ctx| ctx.terminate()))
             );
 
-            table!(stopping_when_told_to, ("stopping", None), || Probe::default().stopping(|_, _| boom()), |child| {
-                child.cell.stop(ExitReason::Shutdown);
-            });
+            table!(
+                stopping_when_told_to,
+                ("stopping", None),
+                || Probe::default().stopping(|_, _| boom()),
+                |child| {
+                    child.cell.stop(ExitReason::Shutdown);
+                }
+            );
 
             /// Already unwinding, the hooks must not run: they would abort the process.
             #[test]
@@ -277,11 +354,13 @@ macro_rules! panics {
                     let make = {
                         let log = log.clone();
                         move || {
-                            let second = |_: &mut Probe, _: &mut Ctx| -> Running { panic!("second") };
+                            let second =
+                                |_: &mut Probe, _: &mut Ctx| -> Running { panic!("second") };
                             Probe::new(&log).stopping(second).stopped(|_, _| panic!("third"))
                         }
                     };
-                    check_crash(&node, ("handle", Some("Do")), make, tell(act(|_, _| boom()))).await;
+                    check_crash(&node, ("handle", Some("Do")), make, tell(act(|_, _| boom())))
+                        .await;
                     assert_eq!(log.all(), ["started"]);
                 });
             }
@@ -299,7 +378,8 @@ macro_rules! panics {
             fn drop_of_the_actor_after_a_panic() {
                 paused(async |node| {
                     let make = || Probe::default().dropped(|| panic!("second"));
-                    check_crash(&node, ("handle", Some("Do")), make, tell(act(|_, _| boom()))).await;
+                    check_crash(&node, ("handle", Some("Do")), make, tell(act(|_, _| boom())))
+                        .await;
                 });
             }
 
@@ -322,7 +402,9 @@ macro_rules! panics {
             #[test]
             fn started() {
                 paused(async |node| {
-                    let blueprint = blueprint(|| Probe::default().started(|_, _| boom()).stopped(|_, _| panic!("2")));
+                    let blueprint = blueprint(|| {
+                        Probe::default().started(|_, _| boom()).stopped(|_, _| panic!("2"))
+                    });
                     let mut child = Child::<Probe>::new(&node, "a", &blueprint);
                     let queued = tokio::task::spawn_local(child.actor.ask(Count));
                     child.cell.launch(Placement::Pool);
@@ -392,7 +474,8 @@ macro_rules! panics {
             #[test]
             fn drop_of_messages_that_wait() {
                 paused(async |node| {
-                    let mut child = Child::<Probe>::start(&node, "a", &blueprint(Probe::default)).await;
+                    let mut child =
+                        Child::<Probe>::start(&node, "a", &blueprint(Probe::default)).await;
                     let bomb = Bomb;
                     child.actor.try_tell(act(|_, _| panic!("first"))).unwrap();
                     // Two in actix's own mailbox would abort: it drops the rest while it unwinds.
@@ -424,7 +507,8 @@ mod only_ours {
     #[test]
     fn detached_response() {
         paused(async |node| {
-            let mut child = Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
+            let mut child =
+                Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
             let ask = child.actor.ask(away(|_, _| {
                 Box::pin(async {
                     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -441,7 +525,8 @@ mod only_ours {
     #[test]
     fn detached_response_told() {
         paused(async |node| {
-            let mut child = Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
+            let mut child =
+                Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
             child.actor.try_tell(away(|_, _| Box::pin(async { boom() }))).unwrap();
             check(&crash_ours(&mut child).await, "detached response", Some("Away"));
         });
@@ -451,7 +536,8 @@ mod only_ours {
     #[test]
     fn detached_response_beside_a_wait() {
         paused(async |node| {
-            let mut child = Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
+            let mut child =
+                Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
             let message = away(|act, ctx| {
                 ctx.wait(tokio::time::sleep(Duration::from_secs(1)).into_actor(act));
                 Box::pin(async { boom() })
@@ -466,12 +552,16 @@ mod only_ours {
     #[test]
     fn detached_response_in_actix_other_wrapping() {
         paused(async |node| {
-            let mut child = Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
+            let mut child =
+                Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
             assert_eq!(child.actor.ask(Either(Some(3))).await.unwrap(), 3);
             let error = child.actor.ask(Either(None)).await.unwrap_err();
             let reason = crash_ours(&mut child).await;
             let record = reason.panic().unwrap();
-            assert_eq!((record.message.as_str(), record.during.as_str()), ("away in a response", "detached response"));
+            assert_eq!(
+                (record.message.as_str(), record.during.as_str()),
+                ("away in a response", "detached response")
+            );
             assert_eq!(error.exit_reason(), Some(&reason));
         });
     }
@@ -481,7 +571,9 @@ mod only_ours {
     fn detached_response_of_tier_two() {
         use common::plain;
         paused(async |node| {
-            let mut child = Child::<plain::Probe>::start(&node, "a", &Blueprint::actor(plain::Probe::default)).await;
+            let mut child =
+                Child::<plain::Probe>::start(&node, "a", &Blueprint::actor(plain::Probe::default))
+                    .await;
             let ask = child.actor.ask(plain::away(|_, _| Box::pin(async { panic!("unheard") })));
             let error = ask.await.unwrap_err();
             assert!(matches!(error, AskError::NoReply { .. }), "{error:?}");
@@ -494,7 +586,8 @@ mod only_ours {
     fn state_view() {
         paused(async |node| {
             let view: fn(&Probe) -> StateValue = |_| boom();
-            let blueprint = Blueprint::with_view(|_| Ok(Probe::default()), Tier::Kernel, Some(view));
+            let blueprint =
+                Blueprint::with_view(|_| Ok(Probe::default()), Tier::Kernel, Some(view));
             let mut child = Child::<Probe>::start(&node, "a", &blueprint).await;
             let error = child.cell.state(SOON).await.unwrap_err();
             let reason = crash_ours(&mut child).await;
@@ -506,7 +599,8 @@ mod only_ours {
     #[test]
     fn trap_handler() {
         paused(async |node| {
-            let mut child = Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
+            let mut child =
+                Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
             child.actor.ask(act(|_, ctx| ctx.trap_exit(|_, _, _| boom()))).await.unwrap();
             child.cell.exit(ExitReason::Shutdown);
             check(&crash_ours(&mut child).await, "trap", None);
@@ -516,15 +610,20 @@ mod only_ours {
     #[test]
     fn down_handler() {
         paused(async |node| {
-            let mut child = Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
-            let mut other = Child::<Probe>::start(&node, "b", &common::probes(&Log::default())).await;
+            let mut child =
+                Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
+            let mut other =
+                Child::<Probe>::start(&node, "b", &common::probes(&Log::default())).await;
             let cell = other.cell.clone();
             child.actor.ask(act(move |_, ctx| drop(ctx.monitor(&cell)))).await.unwrap();
             other.cell.stop(ExitReason::Shutdown);
             other.end().await;
             let reason = crash_ours(&mut child).await;
             let record = reason.panic().unwrap();
-            assert_eq!((record.during.as_str(), record.handling.as_deref()), ("handle", Some("ms_actor::monitor::Down")));
+            assert_eq!(
+                (record.during.as_str(), record.handling.as_deref()),
+                ("handle", Some("ms_actor::monitor::Down"))
+            );
         });
     }
 
@@ -549,7 +648,8 @@ mod only_ours {
     #[test]
     fn the_arbiter_lives_on() {
         common::threads(1, async |node| {
-            let mut child = Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
+            let mut child =
+                Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
             for _ in 0..50 {
                 let asked = child.actor.ask(act(|_, _| panic!("again"))).await;
                 let facts = child.end().await;

@@ -29,24 +29,34 @@ fn main() {
     actix::System::new().block_on(async {
         let node = Node::boot(NodeConfig { arbiters: 1, ..NodeConfig::default() }).unwrap();
         let registry = Registry::spawn(&node, RegistryConfig::default()).unwrap();
-        let owners: Vec<Ref<Idle>> = (0..1000).map(|n| spawn(&node, &format!("idle-{n}"), Idle).unwrap()).collect();
-        let names: Vec<Name> = (0..NAMES).map(|n| Name::new(format!("/root/agents/crawler-{n}")).unwrap()).collect();
+        let owners: Vec<Ref<Idle>> =
+            (0..1000).map(|n| spawn(&node, &format!("idle-{n}"), Idle).unwrap()).collect();
+        let names: Vec<Name> =
+            (0..NAMES).map(|n| Name::new(format!("/root/agents/crawler-{n}")).unwrap()).collect();
 
         let began = Instant::now();
         for (chunk, names) in names.chunks(1000).enumerate() {
-            let asks = names.iter().enumerate().map(|(n, name)| {
-                registry.register(name, &owners[(chunk * 7 + n) % owners.len()])
-            });
+            let asks = names
+                .iter()
+                .enumerate()
+                .map(|(n, name)| registry.register(name, &owners[(chunk * 7 + n) % owners.len()]));
             join_all(asks).await.into_iter().for_each(|done| done.unwrap());
         }
-        println!("register, 1,000 at a time: {} ns each", began.elapsed().as_nanos() / NAMES as u128);
+        println!(
+            "register, 1,000 at a time: {} ns each",
+            began.elapsed().as_nanos() / NAMES as u128
+        );
 
-        let extra: Vec<Name> = (0..2000).map(|n| Name::new(format!("/root/late/late-{n}")).unwrap()).collect();
+        let extra: Vec<Name> =
+            (0..2000).map(|n| Name::new(format!("/root/late/late-{n}")).unwrap()).collect();
         let began = Instant::now();
         for name in &extra {
             registry.register(name, &owners[0]).await.unwrap();
         }
-        println!("register, one by one:      {} ns each", began.elapsed().as_nanos() / extra.len() as u128);
+        println!(
+            "register, one by one:      {} ns each",
+            began.elapsed().as_nanos() / extra.len() as u128
+        );
 
         let sip: DashMap<Name, AnyRef> = DashMap::new();
         let fold: DashMap<Name, AnyRef, foldhash::fast::RandomState> = DashMap::default();
@@ -55,25 +65,44 @@ fn main() {
             sip.insert(Name::new(name.as_str()).unwrap(), owner.clone());
             fold.insert(Name::new(name.as_str()).unwrap(), owner);
         }
-        let keys: Arc<Vec<String>> = Arc::new(scattered().map(|at| names[at].to_string()).collect());
+        let keys: Arc<Vec<String>> =
+            Arc::new(scattered().map(|at| names[at].to_string()).collect());
         let (sip, fold) = (Arc::new(sip), Arc::new(fold));
         for readers in [1, 2] {
-            let reg = registry.clone();
-            report("registry.lookup", readers, &keys, move |key| drop(black_box(reg.lookup::<Idle>(key).unwrap())));
-            let map = Arc::clone(&sip);
-            report("DashMap, typed", readers, &keys, move |key| {
-                drop(black_box(map.get(key).and_then(|any| any.typed::<Idle>()).unwrap()));
-            });
-            let map = Arc::clone(&fold);
-            report("DashMap+foldhash, typed", readers, &keys, move |key| {
-                drop(black_box(map.get(key).and_then(|any| any.typed::<Idle>()).unwrap()));
-            });
-            let reg = registry.clone();
-            report("registry.whereis", readers, &keys, move |key| drop(black_box(reg.whereis(key).unwrap())));
-            let map = Arc::clone(&sip);
-            report("DashMap, cloned", readers, &keys, move |key| {
-                drop(black_box(map.get(key).map(|any| any.clone()).unwrap()));
-            });
+            let (one, two, three) = (registry.clone(), Arc::clone(&sip), Arc::clone(&fold));
+            let typed: Vec<(&str, Look)> = vec![
+                (
+                    "registry.lookup",
+                    Arc::new(move |key| drop(black_box(one.lookup::<Idle>(key).unwrap()))),
+                ),
+                (
+                    "DashMap",
+                    Arc::new(move |key| {
+                        drop(black_box(two.get(key).and_then(|any| any.typed::<Idle>()).unwrap()))
+                    }),
+                ),
+                (
+                    "DashMap with foldhash",
+                    Arc::new(move |key| {
+                        drop(black_box(three.get(key).and_then(|any| any.typed::<Idle>()).unwrap()))
+                    }),
+                ),
+            ];
+            report("typed reference", readers, &keys, &typed);
+            let (one, two) = (registry.clone(), Arc::clone(&sip));
+            let untyped: Vec<(&str, Look)> = vec![
+                (
+                    "registry.whereis",
+                    Arc::new(move |key| drop(black_box(one.whereis(key).unwrap()))),
+                ),
+                (
+                    "DashMap",
+                    Arc::new(move |key| {
+                        drop(black_box(two.get(key).map(|any| any.clone()).unwrap()))
+                    }),
+                ),
+            ];
+            report("untyped reference", readers, &keys, &untyped);
         }
         drop(owners);
         node.halt(Duration::from_secs(1));
@@ -89,22 +118,33 @@ fn scattered() -> impl Iterator<Item = usize> {
     })
 }
 
-fn report(what: &str, readers: usize, keys: &Arc<Vec<String>>, look: impl Fn(&str) + Clone + Send + 'static) {
-    let mut rounds: Vec<u128> = (0..ROUNDS)
+type Look = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Lets all take turns, round by round, so that a noisy neighbour hits each alike.
+fn report(what: &str, readers: usize, keys: &Arc<Vec<String>>, looks: &[(&str, Look)]) {
+    let mut rounds = vec![Vec::new(); looks.len()];
+    for _ in 0..ROUNDS {
+        for (at, (_, look)) in looks.iter().enumerate() {
+            rounds[at].push(round(readers, keys, look));
+        }
+    }
+    println!("{what}, {readers} reader(s), median (best) of {ROUNDS} rounds:");
+    for ((name, _), mut times) in looks.iter().zip(rounds) {
+        times.sort_unstable();
+        println!("    {name:<22} {:>4} ns ({} ns)", times[ROUNDS / 2], times[0]);
+    }
+}
+
+fn round(readers: usize, keys: &Arc<Vec<String>>, look: &Look) -> u128 {
+    let threads: Vec<_> = (0..readers)
         .map(|_| {
-            let threads: Vec<_> = (0..readers)
-                .map(|_| {
-                    let (keys, look) = (Arc::clone(keys), look.clone());
-                    std::thread::spawn(move || {
-                        let began = Instant::now();
-                        keys.iter().for_each(|key| look(key));
-                        began.elapsed().as_nanos() / keys.len() as u128
-                    })
-                })
-                .collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).max().unwrap()
+            let (keys, look) = (Arc::clone(keys), Arc::clone(look));
+            std::thread::spawn(move || {
+                let began = Instant::now();
+                keys.iter().for_each(|key| look(key));
+                began.elapsed().as_nanos() / keys.len() as u128
+            })
         })
         .collect();
-    rounds.sort_unstable();
-    println!("{what:<26} {readers} reader(s): {:>4} ns (median of {ROUNDS})", rounds[ROUNDS / 2]);
+    threads.into_iter().map(|thread| thread.join().unwrap()).max().unwrap()
 }

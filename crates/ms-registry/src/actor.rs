@@ -122,7 +122,8 @@ impl RegistryActor {
                 self.missed.insert(id);
             }
             Err(full) => {
-                self.lagging.insert(id, Lag { queue: VecDeque::from([full.into_message()]), lost: false });
+                self.lagging
+                    .insert(id, Lag { queue: VecDeque::from([full.into_message()]), lost: false });
                 self.pump(id, port, ctx);
             }
         }
@@ -144,7 +145,9 @@ impl RegistryActor {
         };
         let sender = port.clone();
         let sent = async move { sender.tell(next, LAG_RETRY).await };
-        ctx.spawn(sent.into_actor(self).map(move |sent, actor, ctx| actor.pumped(id, port, sent, ctx)));
+        ctx.spawn(
+            sent.into_actor(self).map(move |sent, actor, ctx| actor.pumped(id, port, sent, ctx)),
+        );
     }
 
     fn pumped(
@@ -256,6 +259,8 @@ impl<W: Write> MessageResponse<RegistryActor, Do<W>> for Published<W::Answer> {
 
 impl std::fmt::Debug for RegistryActor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RegistryActor").field("scope", &self.shared.config().scope).finish_non_exhaustive()
+        f.debug_struct("RegistryActor")
+            .field("scope", &self.shared.config().scope)
+            .finish_non_exhaustive()
     }
 }

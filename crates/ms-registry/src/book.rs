@@ -67,7 +67,10 @@ struct Owner {
 
 impl Owner {
     fn is_idle(&self) -> bool {
-        self.names.is_empty() && self.joins.is_empty() && self.services.is_empty() && self.watches.is_empty()
+        self.names.is_empty()
+            && self.joins.is_empty()
+            && self.services.is_empty()
+            && self.watches.is_empty()
     }
 }
 
@@ -85,7 +88,8 @@ struct Gone(ExitReason);
 impl Book {
     /// Goes on from `state`, which an earlier incarnation published.
     pub(crate) fn resume(state: State, config: RegistryConfig) -> Self {
-        let mut book = Self { state: state.clone(), owners: HashMap::new(), effects: Vec::new(), config };
+        let mut book =
+            Self { state: state.clone(), owners: HashMap::new(), effects: Vec::new(), config };
         for (name, owner) in state.names.iter() {
             book.owner(owner).names.insert(name.clone());
         }
@@ -147,7 +151,11 @@ impl Book {
     }
 
     fn check_alive(owner: &AnyRef) -> Result<(), Gone> {
-        if owner.is_closed() { Err(Gone(owner.last_exit().unwrap_or(ExitReason::NoProc))) } else { Ok(()) }
+        if owner.is_closed() {
+            Err(Gone(owner.last_exit().unwrap_or(ExitReason::NoProc)))
+        } else {
+            Ok(())
+        }
     }
 
     /// Drops a holder that has ended for good, though the news of it are still on their way.
@@ -165,14 +173,19 @@ impl Book {
 
     pub(crate) fn register(&mut self, name: Name, owner: AnyRef) -> Result<(), RegisterError> {
         self.check_name(&name)?;
-        Self::check_alive(&owner)
-            .map_err(|Gone(reason)| RegisterError::OwnerGone { owner: owner.path().clone(), reason })?;
+        Self::check_alive(&owner).map_err(|Gone(reason)| RegisterError::OwnerGone {
+            owner: owner.path().clone(),
+            reason,
+        })?;
         if let Some(holder) = self.state.names.get(&name).cloned() {
             if holder == owner {
                 return Ok(());
             }
             if !self.evict_if_gone(&holder) {
-                return Err(RegisterError::AlreadyRegistered { name, holder: holder.path().clone() });
+                return Err(RegisterError::AlreadyRegistered {
+                    name,
+                    holder: holder.path().clone(),
+                });
             }
         }
         if self.is_full() {
@@ -188,7 +201,10 @@ impl Book {
         match self.state.names.get(&name) {
             None => return Err(RegisterError::NotRegistered { name }),
             Some(holder) if holder != owner => {
-                return Err(RegisterError::AlreadyRegistered { name, holder: holder.path().clone() });
+                return Err(RegisterError::AlreadyRegistered {
+                    name,
+                    holder: holder.path().clone(),
+                });
             }
             Some(_) => {}
         }
@@ -203,8 +219,10 @@ impl Book {
 
     pub(crate) fn join(&mut self, group: Name, member: AnyRef) -> Result<(), GroupError> {
         self.check_name(&group)?;
-        Self::check_alive(&member)
-            .map_err(|Gone(reason)| GroupError::MemberGone { member: member.path().clone(), reason })?;
+        Self::check_alive(&member).map_err(|Gone(reason)| GroupError::MemberGone {
+            member: member.path().clone(),
+            reason,
+        })?;
         if self.is_full() {
             return Err(GroupError::Full { max: self.config.max_entries });
         }
@@ -246,8 +264,10 @@ impl Book {
 
     pub(crate) fn provide(&mut self, provided: Provided) -> Result<(), ServiceError> {
         let (key, owner) = (provided.key, provided.owner.clone());
-        Self::check_alive(&owner)
-            .map_err(|Gone(reason)| ServiceError::OwnerGone { owner: owner.path().clone(), reason })?;
+        Self::check_alive(&owner).map_err(|Gone(reason)| ServiceError::OwnerGone {
+            owner: owner.path().clone(),
+            reason,
+        })?;
         if let Some(known) = self.state.services.get(key.name()).cloned() {
             if known.owner == owner && known.key == key {
                 return Ok(());
@@ -279,11 +299,21 @@ impl Book {
     // ---- watchers --------------------------------------------------------------
 
     /// A watcher that asks for the same again gets the subscription it has.
-    pub(crate) fn watch(&mut self, what: Watched, port: Port<RegistryEvent>) -> Result<Subscription, WatchError> {
+    pub(crate) fn watch(
+        &mut self,
+        what: Watched,
+        port: Port<RegistryEvent>,
+    ) -> Result<Subscription, WatchError> {
         let watcher = port.any();
-        Self::check_alive(&watcher)
-            .map_err(|Gone(reason)| WatchError::WatcherGone { watcher: watcher.path().clone(), reason })?;
-        let known = self.state.watches.iter().find(|known| known.what == what && known.port.any() == watcher);
+        Self::check_alive(&watcher).map_err(|Gone(reason)| WatchError::WatcherGone {
+            watcher: watcher.path().clone(),
+            reason,
+        })?;
+        let known = self
+            .state
+            .watches
+            .iter()
+            .find(|known| known.what == what && known.port.any() == watcher);
         if let Some(known) = known {
             return Ok(known.id);
         }
@@ -298,7 +328,12 @@ impl Book {
     }
 
     pub(crate) fn unwatch(&mut self, id: Subscription) -> Result<(), WatchError> {
-        let at = self.state.watches.iter().position(|watch| watch.id == id).ok_or(WatchError::NoSuchSubscription)?;
+        let at = self
+            .state
+            .watches
+            .iter()
+            .position(|watch| watch.id == id)
+            .ok_or(WatchError::NoSuchSubscription)?;
         let watcher = Arc::make_mut(&mut self.state.watches).remove(at).port.any();
         self.owner(&watcher).watches.retain(|known| *known != id);
         self.tidy(&watcher);
@@ -340,14 +375,20 @@ impl Book {
     pub(crate) fn gone(&mut self, of: &AnyRef, reason: &ExitReason) {
         let Some(owner) = self.owners.remove(of) else { return };
         if !owner.watches.is_empty() {
-            Arc::make_mut(&mut self.state.watches).retain(|watch| !owner.watches.contains(&watch.id));
+            Arc::make_mut(&mut self.state.watches)
+                .retain(|watch| !owner.watches.contains(&watch.id));
         }
         if !owner.services.is_empty() {
-            Arc::make_mut(&mut self.state.services).retain(|name, _| !owner.services.contains(name));
+            Arc::make_mut(&mut self.state.services)
+                .retain(|name, _| !owner.services.contains(name));
         }
         for name in sorted(&owner.names) {
             self.state.names.remove(&name);
-            self.announce(&Change::Unregistered { name, owner: of.clone(), gone: Some(reason.clone()) });
+            self.announce(&Change::Unregistered {
+                name,
+                owner: of.clone(),
+                gone: Some(reason.clone()),
+            });
         }
         for (group, number) in owner.joins {
             self.strike(&group, number);

@@ -14,13 +14,17 @@ use crate::nearest::nearest;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// Nobody has started it.
-    #[error("the registry {scope} has not been started; give its blueprint to a supervisor, or use Registry::spawn")]
+    #[error(
+        "the registry {scope} has not been started; give its blueprint to a supervisor, or use Registry::spawn"
+    )]
     NotStarted {
         /// The registry's name.
         scope: String,
     },
     /// It ended before it answered; whether the change was made is not known.
-    #[error("the registry {scope} ended before it answered ({reason}); look the entry up and try again")]
+    #[error(
+        "the registry {scope} ended before it answered ({reason}); look the entry up and try again"
+    )]
     Down {
         /// The registry's name.
         scope: String,
@@ -28,7 +32,9 @@ pub enum Unavailable {
         reason: ExitReason,
     },
     /// It did not answer in time; whether the change was made is not known.
-    #[error("the registry {scope} did not answer within {within:?}; look the entry up and try again")]
+    #[error(
+        "the registry {scope} did not answer within {within:?}; look the entry up and try again"
+    )]
     TimedOut {
         /// The registry's name.
         scope: String,
@@ -47,9 +53,8 @@ impl Unavailable {
     pub(crate) fn from_ask<M>(scope: &str, within: Duration, error: AskError<M>) -> Self {
         let scope = scope.to_owned();
         match error {
-            AskError::NotSent(SendError::Closed { reason, .. }) | AskError::Exited { reason, .. } => {
-                Self::Down { scope, reason }
-            }
+            AskError::NotSent(SendError::Closed { reason, .. })
+            | AskError::Exited { reason, .. } => Self::Down { scope, reason },
             AskError::Deadlock { .. } => Self::Deadlock { scope },
             AskError::NotSent(_) | AskError::TimedOut { .. } => Self::TimedOut { scope, within },
             AskError::NoReply { .. } => Self::Down { scope, reason: ExitReason::NoProc },
@@ -86,7 +91,9 @@ pub enum RegisterError {
         name: Name,
     },
     /// The registry is at its bound.
-    #[error("the registry holds its maximum of {max} entries; raise max_entries, or find who leaks them")]
+    #[error(
+        "the registry holds its maximum of {max} entries; raise max_entries, or find who leaks them"
+    )]
     Full {
         /// The bound.
         max: usize,
@@ -119,7 +126,9 @@ pub enum GroupError {
         reason: ExitReason,
     },
     /// The registry is at its bound.
-    #[error("the registry holds its maximum of {max} entries; raise max_entries, or find who leaks them")]
+    #[error(
+        "the registry holds its maximum of {max} entries; raise max_entries, or find who leaks them"
+    )]
     Full {
         /// The bound.
         max: usize,
@@ -199,14 +208,23 @@ impl fmt::Display for NotFound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scope, name, known } = self;
         match self.nearest() {
-            Some(near) => write!(f, "no actor is registered as {name:?} in {scope}; did you mean {near:?}?"),
-            None => write!(f, "no actor is registered as {name:?} in {scope} ({} names known)", known.len()),
+            Some(near) => {
+                write!(f, "no actor is registered as {name:?} in {scope}; did you mean {near:?}?")
+            }
+            None => write!(
+                f,
+                "no actor is registered as {name:?} in {scope} ({} names known)",
+                known.len()
+            ),
         }
     }
 }
 
 impl fmt::Debug for NotFound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NotFound").field("scope", &self.scope).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("NotFound")
+            .field("scope", &self.scope)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

@@ -30,7 +30,7 @@ pub use error::{GroupError, LookupError, NotFound, RegisterError, Unavailable, W
 pub use name::{IntoName, MAX_NAME, MAX_SEGMENTS, Name, NameError};
 pub use registry::{Found, Registry, RegistryConfig};
 pub use service::{
-    Component, DuplicateProvider, KeyId, MissingDependency, ServiceError, ServiceHandle, ServiceKey, Wiring,
-    WiringError,
+    Component, DuplicateProvider, KeyId, MissingDependency, ServiceError, ServiceHandle,
+    ServiceKey, Wiring, WiringError,
 };
 pub use watch::{Change, RegistryEvent, Subscription, Watched};

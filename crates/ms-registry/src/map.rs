@@ -145,9 +145,14 @@ impl<K: Eq + Clone, V: Clone> Slot<K, V> {
                 Arc::make_mut(branch)[at].insert(entry, shift + BITS)
             }
             Self::Bucket(bucket) => {
-                let same = bucket.iter().position(|known| known.hash == entry.hash && known.key == entry.key);
+                let same = bucket
+                    .iter()
+                    .position(|known| known.hash == entry.hash && known.key == entry.key);
                 if let Some(at) = same {
-                    return Some(std::mem::replace(&mut Arc::make_mut(bucket)[at].value, entry.value));
+                    return Some(std::mem::replace(
+                        &mut Arc::make_mut(bucket)[at].value,
+                        entry.value,
+                    ));
                 }
                 if bucket.len() >= BUCKET && shift < MAX_SHIFT {
                     *self = Self::split(bucket, shift);
@@ -184,7 +189,9 @@ impl<K: Eq + Clone, V: Clone> Slot<K, V> {
                 old
             }
             Self::Bucket(bucket) => {
-                let at = bucket.iter().position(|entry| entry.hash == hash && entry.key.borrow() == key)?;
+                let at = bucket
+                    .iter()
+                    .position(|entry| entry.hash == hash && entry.key.borrow() == key)?;
                 let old = bucket[at].value.clone();
                 *self = match bucket.len() {
                     1 => Self::Empty,

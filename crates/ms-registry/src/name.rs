@@ -17,7 +17,9 @@ pub const MAX_SEGMENTS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// The text, or a segment of it, is empty.
-    #[error("the name {0:?} has an empty segment; write it as services/mailer or /root/agents/crawler-3")]
+    #[error(
+        "the name {0:?} has an empty segment; write it as services/mailer or /root/agents/crawler-3"
+    )]
     Empty(String),
     /// The text is too long.
     #[error("a name of {bytes} bytes is longer than the {max} permitted; shorten it")]
@@ -81,7 +83,9 @@ impl Name {
             if segment.is_empty() {
                 return Err(NameError::Empty(text.to_owned()));
             }
-            if let Some((within, found)) = segment.char_indices().find(|&(within, c)| !permitted(within, c)) {
+            if let Some((within, found)) =
+                segment.char_indices().find(|&(within, c)| !permitted(within, c))
+            {
                 return Err(NameError::BadChar { name: text.to_owned(), found, at: at + within });
             }
             at += segment.len() + 1;
@@ -212,10 +216,14 @@ mod tests {
 
     #[test]
     fn names_refuse_what_climbs_hides_or_breaks_a_line() {
-        for bad in ["", "/", "a//b", "a/", "//a", "../x", "a/../b", ".a", "a b", "a\nb", "ä", "a/-b"] {
+        for bad in
+            ["", "/", "a//b", "a/", "//a", "../x", "a/../b", ".a", "a b", "a\nb", "ä", "a/-b"]
+        {
             assert!(Name::new(bad).is_err(), "{bad:?}");
         }
-        for good in ["a", "/root", "/root/agents/crawler-3", "services/mailer", "db:primary", "v1.2/X_y"] {
+        for good in
+            ["a", "/root", "/root/agents/crawler-3", "services/mailer", "db:primary", "v1.2/X_y"]
+        {
             assert!(Name::new(good).is_ok(), "{good:?}");
         }
         assert!(Name::new("x".repeat(MAX_NAME + 1)).is_err());

@@ -13,7 +13,9 @@ use crate::actor::{Do, RegistryActor, Write};
 use crate::book::{Book, State};
 use crate::error::{GroupError, LookupError, NotFound, RegisterError, Unavailable, WatchError};
 use crate::name::{IntoName, MAX_NAME, Name};
-use crate::service::{MissingDependency, Provided, ServiceError, ServiceHandle, ServiceKey, Wiring, WiringError};
+use crate::service::{
+    MissingDependency, Provided, ServiceError, ServiceHandle, ServiceKey, Wiring, WiringError,
+};
 use crate::watch::{RegistryEvent, Subscription, Watched};
 
 /// How a registry is set up.
@@ -185,7 +187,11 @@ impl Registry {
     /// # Errors
     /// [`RegisterError::AlreadyRegistered`] when another living actor has it, restarting
     /// ones included; see [`RegisterError`] for the others.
-    pub async fn register<A: Hosted>(&self, name: impl IntoName, owner: &Ref<A>) -> Result<(), RegisterError> {
+    pub async fn register<A: Hosted>(
+        &self,
+        name: impl IntoName,
+        owner: &Ref<A>,
+    ) -> Result<(), RegisterError> {
         self.register_any(name, &owner.any()).await
     }
 
@@ -193,7 +199,11 @@ impl Registry {
     ///
     /// # Errors
     /// As there.
-    pub async fn register_any(&self, name: impl IntoName, owner: &AnyRef) -> Result<(), RegisterError> {
+    pub async fn register_any(
+        &self,
+        name: impl IntoName,
+        owner: &AnyRef,
+    ) -> Result<(), RegisterError> {
         self.write(Register { name: name.into_name()?, owner: owner.clone() }).await?
     }
 
@@ -202,7 +212,11 @@ impl Registry {
     /// # Errors
     /// [`RegisterError::NotRegistered`], or [`RegisterError::AlreadyRegistered`] when it
     /// is another's.
-    pub async fn unregister<A: Hosted>(&self, name: impl IntoName, owner: &Ref<A>) -> Result<(), RegisterError> {
+    pub async fn unregister<A: Hosted>(
+        &self,
+        name: impl IntoName,
+        owner: &Ref<A>,
+    ) -> Result<(), RegisterError> {
         self.write(Unregister { name: name.into_name()?, owner: owner.any() }).await?
     }
 
@@ -267,7 +281,11 @@ impl Registry {
     ///
     /// # Errors
     /// See [`GroupError`].
-    pub async fn join<A: Hosted>(&self, group: impl IntoName, member: &Ref<A>) -> Result<(), GroupError> {
+    pub async fn join<A: Hosted>(
+        &self,
+        group: impl IntoName,
+        member: &Ref<A>,
+    ) -> Result<(), GroupError> {
         self.join_any(group, &member.any()).await
     }
 
@@ -283,7 +301,11 @@ impl Registry {
     ///
     /// # Errors
     /// [`GroupError::NotJoined`] when it has left as often as it joined.
-    pub async fn leave<A: Hosted>(&self, group: impl IntoName, member: &Ref<A>) -> Result<(), GroupError> {
+    pub async fn leave<A: Hosted>(
+        &self,
+        group: impl IntoName,
+        member: &Ref<A>,
+    ) -> Result<(), GroupError> {
         self.write(Leave { group: group.into_name()?, member: member.any() }).await?
     }
 
@@ -322,8 +344,13 @@ impl Registry {
     ///
     /// # Errors
     /// [`ServiceError::AlreadyProvided`] when another living actor provides it.
-    pub async fn provide<H: ServiceHandle>(&self, key: ServiceKey<H>, service: &H) -> Result<(), ServiceError> {
-        let provided = Provided { key: key.id(), handle: Arc::new(service.clone()), owner: service.actor() };
+    pub async fn provide<H: ServiceHandle>(
+        &self,
+        key: ServiceKey<H>,
+        service: &H,
+    ) -> Result<(), ServiceError> {
+        let provided =
+            Provided { key: key.id(), handle: Arc::new(service.clone()), owner: service.actor() };
         self.write(Provide(provided)).await?
     }
 
@@ -331,7 +358,11 @@ impl Registry {
     ///
     /// # Errors
     /// [`ServiceError::NotProvided`] when this actor does not provide it.
-    pub async fn withdraw<H: ServiceHandle>(&self, key: ServiceKey<H>, service: &H) -> Result<(), ServiceError> {
+    pub async fn withdraw<H: ServiceHandle>(
+        &self,
+        key: ServiceKey<H>,
+        service: &H,
+    ) -> Result<(), ServiceError> {
         self.write(Withdraw { key: key.id(), owner: service.actor() }).await?
     }
 
@@ -345,7 +376,8 @@ impl Registry {
         needed_by: impl fmt::Display,
     ) -> Result<H, MissingDependency> {
         let state = self.shared.state.load();
-        let provided = state.services.get(key.name()).filter(|provided| !provided.owner.is_closed());
+        let provided =
+            state.services.get(key.name()).filter(|provided| !provided.owner.is_closed());
         let handle = provided.and_then(|provided| provided.handle.downcast_ref::<H>());
         handle.cloned().ok_or_else(|| MissingDependency {
             needed_by: needed_by.to_string(),
@@ -374,7 +406,11 @@ impl Registry {
     ///
     /// # Errors
     /// See [`WatchError`].
-    pub async fn watch(&self, what: Watched, watcher: Port<RegistryEvent>) -> Result<Subscription, WatchError> {
+    pub async fn watch(
+        &self,
+        what: Watched,
+        watcher: Port<RegistryEvent>,
+    ) -> Result<Subscription, WatchError> {
         Ok(self.subscribe(what, watcher, |_| ()).await?.0)
     }
 
@@ -388,7 +424,8 @@ impl Registry {
         watcher: Port<RegistryEvent>,
     ) -> Result<(Subscription, Vec<(Name, AnyRef)>), WatchError> {
         let what = under.clone().map_or(Watched::Names, Watched::Under);
-        let read = move |state: &State| names_within(state, under.as_ref().map_or("", Name::as_str));
+        let read =
+            move |state: &State| names_within(state, under.as_ref().map_or("", Name::as_str));
         self.subscribe(what, watcher, read).await
     }
 
@@ -433,7 +470,8 @@ fn wrong_type<A>(name: &str, found: &AnyRef) -> LookupError {
 }
 
 fn names_within(state: &State, prefix: &str) -> Vec<(Name, AnyRef)> {
-    let within = state.names.iter().filter(|(name, owner)| name.is_within(prefix) && !owner.is_closed());
+    let within =
+        state.names.iter().filter(|(name, owner)| name.is_within(prefix) && !owner.is_closed());
     let mut names: Vec<_> = within.map(|(name, owner)| (name.clone(), owner.clone())).collect();
     names.sort_by(|a, b| a.0.cmp(&b.0));
     names
@@ -446,7 +484,10 @@ fn members_of(state: &State, group: &str) -> Vec<AnyRef> {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry").field("scope", &self.scope()).field("names", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Registry")
+            .field("scope", &self.scope())
+            .field("names", &self.len())
+            .finish_non_exhaustive()
     }
 }
 

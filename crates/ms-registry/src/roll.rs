@@ -34,7 +34,9 @@ impl<T: Clone> Roll<T> {
 
     /// Undoes the join of this number.
     pub(crate) fn leave(&mut self, number: u64) {
-        let at = self.chunks.partition_point(|chunk| chunk.last().is_some_and(|&(last, _)| last < number));
+        let at = self
+            .chunks
+            .partition_point(|chunk| chunk.last().is_some_and(|&(last, _)| last < number));
         let Some(chunk) = self.chunks.get_mut(at) else { return };
         let Ok(within) = chunk.binary_search_by_key(&number, |&(known, _)| known) else { return };
         self.len -= 1;

@@ -165,7 +165,9 @@ pub enum ServiceError {
         reason: ExitReason,
     },
     /// The registry is at its bound.
-    #[error("the registry holds its maximum of {max} entries; raise max_entries, or find who leaks them")]
+    #[error(
+        "the registry holds its maximum of {max} entries; raise max_entries, or find who leaks them"
+    )]
     Full {
         /// The bound.
         max: usize,
@@ -239,7 +241,11 @@ impl Wiring {
 
     /// Adds a component.
     #[must_use]
-    pub fn component(mut self, name: impl Into<String>, describe: impl FnOnce(Component) -> Component) -> Self {
+    pub fn component(
+        mut self,
+        name: impl Into<String>,
+        describe: impl FnOnce(Component) -> Component,
+    ) -> Self {
         let empty = Component { name: name.into(), needs: Vec::new(), provides: Vec::new() };
         self.components.push(describe(empty));
         self
@@ -254,7 +260,10 @@ impl Wiring {
     }
 
     /// As [`Wiring::check`], beside services that are provided already.
-    pub(crate) fn check_beside(&self, running: &BTreeMap<&'static str, Provided>) -> Result<(), WiringError> {
+    pub(crate) fn check_beside(
+        &self,
+        running: &BTreeMap<&'static str, Provided>,
+    ) -> Result<(), WiringError> {
         let mut providers: BTreeMap<&'static str, (KeyId, String)> = running
             .values()
             .filter(|provided| !provided.owner.is_closed())
@@ -280,7 +289,11 @@ impl Wiring {
                 let provider = providers.get(key.name);
                 if provider.is_none_or(|(provided, _)| provided != key) {
                     let needed_by = component.name.clone();
-                    error.missing.push(MissingDependency { needed_by, key: *key, provided_as: provider.cloned() });
+                    error.missing.push(MissingDependency {
+                        needed_by,
+                        key: *key,
+                        provided_as: provider.cloned(),
+                    });
                 }
             }
         }

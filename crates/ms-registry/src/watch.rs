@@ -28,14 +28,14 @@ impl Watched {
     pub(crate) fn wants(&self, change: &Change) -> bool {
         match change {
             Change::Resync => true,
-            Change::Registered { name, .. } | Change::Unregistered { name, .. } | Change::Restarted { name, .. } => {
-                match self {
-                    Self::Names => true,
-                    Self::Name(wanted) => wanted == name,
-                    Self::Under(prefix) => name.is_within(prefix.as_str()),
-                    Self::Group(_) | Self::Groups => false,
-                }
-            }
+            Change::Registered { name, .. }
+            | Change::Unregistered { name, .. }
+            | Change::Restarted { name, .. } => match self {
+                Self::Names => true,
+                Self::Name(wanted) => wanted == name,
+                Self::Under(prefix) => name.is_within(prefix.as_str()),
+                Self::Group(_) | Self::Groups => false,
+            },
             Change::Joined { group, .. } | Change::Left { group, .. } => match self {
                 Self::Groups => true,
                 Self::Group(wanted) => wanted == group,

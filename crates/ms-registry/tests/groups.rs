@@ -16,7 +16,11 @@ fn a_member_leaves_as_often_as_it_joined() {
             registry.join("crawlers", &member.reference).await.unwrap();
         }
         let [ra, rb] = [&a, &b].map(|child| child.reference.clone());
-        assert_eq!(registry.members::<Echo>("crawlers"), [ra.clone(), rb.clone(), ra.clone()], "in order");
+        assert_eq!(
+            registry.members::<Echo>("crawlers"),
+            [ra.clone(), rb.clone(), ra.clone()],
+            "in order"
+        );
         assert_eq!(registry.local_members_any("crawlers").len(), 3);
         registry.leave("crawlers", &ra).await.unwrap();
         assert_eq!(registry.members::<Echo>("crawlers"), [ra.clone(), rb.clone()]);
@@ -44,7 +48,10 @@ fn membership_survives_a_restart_and_ends_with_the_member() {
         assert_eq!(registry.members::<Echo>("g").len(), 0, "at once");
         settle().await;
         assert_eq!(registry.which_groups(), []);
-        assert!(matches!(registry.join("g", &child.reference).await, Err(GroupError::MemberGone { .. })));
+        assert!(matches!(
+            registry.join("g", &child.reference).await,
+            Err(GroupError::MemberGone { .. })
+        ));
     });
 }
 
@@ -56,14 +63,21 @@ fn a_group_watcher_gets_the_members_and_then_each_join_and_leave_once() {
         let group = Name::new("g").unwrap();
         registry.join("g", &a.reference).await.unwrap();
         let listener = spawn(&node, "listener", Listener::default()).unwrap();
-        let (subscription, members) = registry.watch_group(group.clone(), port(&listener)).await.unwrap();
-        assert_eq!(members, [a.any.clone()]);
+        let (subscription, members) =
+            registry.watch_group(group.clone(), port(&listener)).await.unwrap();
+        assert_eq!(members, std::slice::from_ref(&a.any));
         registry.join("g", &b.reference).await.unwrap();
         registry.join("other", &b.reference).await.unwrap();
         registry.leave("g", &b.reference).await.unwrap();
         a.give_up();
-        let joined = |child: &common::Child<Echo>| Change::Joined { group: group.clone(), member: child.any.clone() };
-        let left = |child: &common::Child<Echo>| Change::Left { group: group.clone(), member: child.any.clone() };
+        let joined = |child: &common::Child<Echo>| Change::Joined {
+            group: group.clone(),
+            member: child.any.clone(),
+        };
+        let left = |child: &common::Child<Echo>| Change::Left {
+            group: group.clone(),
+            member: child.any.clone(),
+        };
         assert_eq!(heard(&listener).await, [joined(&b), left(&b), left(&a)]);
         registry.unwatch(subscription).await.unwrap();
         registry.join("g", &b.reference).await.unwrap();

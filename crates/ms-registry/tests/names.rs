@@ -8,7 +8,9 @@ use common::{Child, Echo, Other, Which, echo, settle, virtually};
 use ms_actor::{Blueprint, Context, Node, NodeConfig, spawn};
 use ms_core::view::Lifecycle;
 use ms_core::{ExitReason, Incarnation};
-use ms_registry::{LookupError, NameError, RegisterError, Registry, RegistryActor, RegistryConfig, Unavailable};
+use ms_registry::{
+    LookupError, NameError, RegisterError, Registry, RegistryActor, RegistryConfig, Unavailable,
+};
 
 #[test]
 fn a_name_is_unique_and_the_refusal_names_its_holder() {
@@ -16,10 +18,19 @@ fn a_name_is_unique_and_the_refusal_names_its_holder() {
         let registry = Registry::spawn(&node, RegistryConfig::default()).unwrap();
         let (first, second) = (echo(&node, "/root/a"), echo(&node, "/root/b"));
         registry.register("services/mailer", &first.reference).await.unwrap();
-        registry.register("services/mailer", &first.reference).await.expect("again by the same actor");
-        let error = registry.register("services/mailer", &second.reference).await.expect_err("held");
-        assert!(matches!(&error, RegisterError::AlreadyRegistered { holder, .. } if holder.as_str() == "/root/a"));
-        let error = registry.unregister("services/mailer", &second.reference).await.expect_err("not its own");
+        registry
+            .register("services/mailer", &first.reference)
+            .await
+            .expect("again by the same actor");
+        let error =
+            registry.register("services/mailer", &second.reference).await.expect_err("held");
+        assert!(
+            matches!(&error, RegisterError::AlreadyRegistered { holder, .. } if holder.as_str() == "/root/a")
+        );
+        let error = registry
+            .unregister("services/mailer", &second.reference)
+            .await
+            .expect_err("not its own");
         assert!(matches!(error, RegisterError::AlreadyRegistered { .. }));
         registry.unregister("services/mailer", &first.reference).await.unwrap();
         registry.register("services/mailer", &second.reference).await.unwrap();
@@ -34,7 +45,8 @@ fn one_actor_may_have_many_names_and_a_path_is_a_name() {
         let child = echo(&node, "/root/agents/crawler-3");
         registry.register(child.any.path(), &child.reference).await.unwrap();
         registry.register("crawlers/spare", &child.reference).await.unwrap();
-        let below: Vec<_> = registry.names("/root/agents").into_iter().map(|(name, _)| name.to_string()).collect();
+        let below: Vec<_> =
+            registry.names("/root/agents").into_iter().map(|(name, _)| name.to_string()).collect();
         assert_eq!(below, ["/root/agents/crawler-3"]);
         assert_eq!(registry.names("/root/agent"), []);
         assert_eq!(registry.len(), 2);
@@ -50,7 +62,9 @@ fn a_failed_lookup_says_what_was_meant_or_what_was_found() {
         let registry = Registry::spawn(&node, RegistryConfig::default()).unwrap();
         let child = echo(&node, "/root/a");
         registry.register("services/mailer", &child.reference).await.unwrap();
-        let Err(LookupError::NotFound(missing)) = registry.lookup::<Echo>("services/maler") else { panic!() };
+        let Err(LookupError::NotFound(missing)) = registry.lookup::<Echo>("services/maler") else {
+            panic!()
+        };
         assert_eq!(missing.nearest().unwrap().as_str(), "services/mailer");
         let error = registry.lookup::<Other>("services/mailer").expect_err("an Echo");
         let LookupError::WrongType { expected, found, .. } = error else { panic!() };
@@ -114,7 +128,9 @@ fn a_dead_holder_does_not_block_its_name_and_the_dead_cannot_register() {
         registry.register("x", &first.reference).await.unwrap();
         // The change is in the registry's mailbox before the news of the end are.
         let registry_actor = registry.clone();
-        let (result, ()) = tokio::join!(registry_actor.register("x", &second.reference), async { first.give_up() });
+        let (result, ()) = tokio::join!(registry_actor.register("x", &second.reference), async {
+            first.give_up()
+        });
         result.unwrap();
         settle().await;
         assert_eq!(registry.whereis("x"), Some(second.any.clone()));
@@ -126,7 +142,8 @@ fn a_dead_holder_does_not_block_its_name_and_the_dead_cannot_register() {
 #[test]
 fn everything_has_a_limit() {
     virtually(|node| async move {
-        let config = RegistryConfig { max_entries: 2, max_name_bytes: 8, ..RegistryConfig::default() };
+        let config =
+            RegistryConfig { max_entries: 2, max_name_bytes: 8, ..RegistryConfig::default() };
         let registry = Registry::spawn(&node, config).unwrap();
         let child = echo(&node, "/root/a");
         registry.register("a", &child.reference).await.unwrap();
@@ -135,7 +152,10 @@ fn everything_has_a_limit() {
         assert_eq!(error, RegisterError::Full { max: 2 });
         let error = registry.register("much-too-long", &child.reference).await.expect_err("long");
         assert_eq!(error, RegisterError::Name(NameError::TooLong { bytes: 13, max: 8 }));
-        assert!(matches!(registry.register("..", &child.reference).await, Err(RegisterError::Name(_))));
+        assert!(matches!(
+            registry.register("..", &child.reference).await,
+            Err(RegisterError::Name(_))
+        ));
         registry.unregister("a", &child.reference).await.unwrap();
         registry.register("b", &child.reference).await.unwrap();
     });
@@ -149,7 +169,8 @@ fn a_registry_that_crashes_forgets_nothing_and_hears_of_ends_it_missed() {
         let error = registry.register("a", &child.reference).await.expect_err("nobody there");
         assert!(matches!(error, RegisterError::Unavailable(Unavailable::NotStarted { .. })));
 
-        let actor: Child<RegistryActor> = Child::start(&node, "/root/registry", &registry.blueprint());
+        let actor: Child<RegistryActor> =
+            Child::start(&node, "/root/registry", &registry.blueprint());
         let (stays, goes) = (echo(&node, "/root/b"), echo(&node, "/root/c"));
         registry.register("a", &child.reference).await.unwrap();
         registry.register("b", &stays.reference).await.unwrap();
@@ -162,11 +183,12 @@ fn a_registry_that_crashes_forgets_nothing_and_hears_of_ends_it_missed() {
         actor.restart();
         settle().await;
         assert_eq!(registry.names("").len(), 2);
-        assert_eq!(registry.members::<Echo>("g"), [stays.reference.clone()]);
+        assert_eq!(registry.members::<Echo>("g"), std::slice::from_ref(&stays.reference));
         registry.leave("g", &stays.reference).await.expect("the index was made again");
 
         actor.crash().await;
-        let error = registry.within(Duration::from_millis(50)).register("d", &child.reference).await;
+        let error =
+            registry.within(Duration::from_millis(50)).register("d", &child.reference).await;
         assert!(matches!(error, Err(RegisterError::Unavailable(Unavailable::TimedOut { .. }))));
         actor.restart();
         settle().await;
@@ -214,9 +236,12 @@ fn an_actor_may_register_itself_in_its_init_over_all_its_restarts() {
 #[test]
 fn an_answer_means_that_every_thread_sees_the_change() {
     actix::System::new().block_on(async {
-        let node = Node::boot(NodeConfig { arbiters: 2, quiet_panics: true, ..NodeConfig::default() }).unwrap();
+        let node =
+            Node::boot(NodeConfig { arbiters: 2, quiet_panics: true, ..NodeConfig::default() })
+                .unwrap();
         let registry = Registry::new(RegistryConfig::default());
-        let actor: Child<RegistryActor> = Child::start(&node, "/root/registry", &registry.blueprint());
+        let actor: Child<RegistryActor> =
+            Child::start(&node, "/root/registry", &registry.blueprint());
         while actor.any.lifecycle() != Lifecycle::Running {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -224,7 +249,8 @@ fn an_answer_means_that_every_thread_sees_the_change() {
             .map(|thread| {
                 let (registry, node) = (registry.clone(), node.clone());
                 std::thread::spawn(move || {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    let runtime =
+                        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                     runtime.block_on(async {
                         for round in 0..300 {
                             let child = echo(&node, &format!("/root/t{thread}-{round}"));

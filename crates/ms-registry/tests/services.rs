@@ -36,12 +36,19 @@ fn a_missing_dependency_names_both_sides() {
         let error = registry.require(WHICH, "/root/billing").expect_err("nobody provides it");
         assert_eq!(error.needed_by, "/root/billing");
         assert_eq!(error.key.name(), "which");
-        assert!(error.to_string().starts_with("/root/billing needs the service \"which\" (ms_actor::refs::Port<"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("/root/billing needs the service \"which\" (ms_actor::refs::Port<")
+        );
 
         let child = echo(&node, "/root/a");
         registry.provide(ECHO, &child.reference).await.unwrap();
         let error = registry.require(ECHO_AS_PORT, "/root/billing").expect_err("another type");
-        assert!(error.to_string().contains("but /root/a provides it as ms_actor::refs::Ref<"), "{error}");
+        assert!(
+            error.to_string().contains("but /root/a provides it as ms_actor::refs::Ref<"),
+            "{error}"
+        );
     });
 }
 
@@ -53,8 +60,13 @@ fn a_second_provider_is_refused_until_the_first_is_gone() {
         registry.provide(ECHO, &a.reference).await.unwrap();
         registry.provide(ECHO, &a.reference).await.expect("again changes nothing");
         let error = registry.provide(ECHO, &b.reference).await.expect_err("taken");
-        assert!(matches!(error, ServiceError::AlreadyProvided { holder, .. } if holder.as_str() == "/root/a"));
-        assert!(matches!(registry.withdraw(ECHO, &b.reference).await, Err(ServiceError::NotProvided { .. })));
+        assert!(
+            matches!(error, ServiceError::AlreadyProvided { holder, .. } if holder.as_str() == "/root/a")
+        );
+        assert!(matches!(
+            registry.withdraw(ECHO, &b.reference).await,
+            Err(ServiceError::NotProvided { .. })
+        ));
         a.give_up();
         registry.provide(ECHO, &b.reference).await.unwrap();
         registry.withdraw(ECHO, &b.reference).await.unwrap();
@@ -73,7 +85,11 @@ fn a_wiring_shows_all_its_faults_at_once() {
             .component("third", |c| c);
         let error = registry.check(&wiring).expect_err("four faults");
         let text = error.to_string();
-        assert_eq!((error.missing.len(), error.duplicates.len(), error.repeated.len()), (2, 1, 1), "{text}");
+        assert_eq!(
+            (error.missing.len(), error.duplicates.len(), error.repeated.len()),
+            (2, 1, 1),
+            "{text}"
+        );
         assert!(text.starts_with("the wiring has 4 faults"));
         assert!(text.contains("both first and second provide the service \"which\""));
         assert!(text.contains("third needs the service \"nowhere\""));

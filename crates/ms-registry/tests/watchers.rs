@@ -7,8 +7,9 @@ use ms_actor::{Blueprint, MailboxSpec, spawn};
 use ms_core::{ExitReason, Incarnation};
 use ms_registry::{Change, Name, Registry, RegistryActor, RegistryConfig, WatchError, Watched};
 
+#[allow(clippy::expect_used, reason = "a test's own constant")]
 fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
+    Name::new(text).expect("a valid name")
 }
 
 #[test]
@@ -18,7 +19,8 @@ fn a_watcher_hears_of_names_below_its_prefix_once_each_and_in_order() {
         let child = echo(&node, "/root/agents/a");
         let listener = spawn(&node, "listener", Listener::default()).unwrap();
         registry.register("/root/agents/early", &child.reference).await.unwrap();
-        let (_, now) = registry.watch_names(Some(name("/root/agents")), port(&listener)).await.unwrap();
+        let (_, now) =
+            registry.watch_names(Some(name("/root/agents")), port(&listener)).await.unwrap();
         assert_eq!(now, [(name("/root/agents/early"), child.any.clone())]);
 
         registry.register("/root/agents/a", &child.reference).await.unwrap();
@@ -34,7 +36,11 @@ fn a_watcher_hears_of_names_below_its_prefix_once_each_and_in_order() {
         let (a, owner) = (name("/root/agents/a"), child.any.clone());
         let expected = [
             Change::Registered { name: a.clone(), owner: owner.clone() },
-            Change::Unregistered { name: name("/root/agents/early"), owner: owner.clone(), gone: None },
+            Change::Unregistered {
+                name: name("/root/agents/early"),
+                owner: owner.clone(),
+                gone: None,
+            },
             Change::Restarted { name: a.clone(), incarnation: Incarnation(2) },
             Change::Unregistered { name: a, owner, gone: Some(ExitReason::Shutdown) },
         ];
@@ -54,7 +60,9 @@ fn a_change_is_in_the_registry_when_its_event_arrives() {
         let heard = heard(&listener).await;
         assert_eq!(heard.len(), 300);
         for (n, change) in heard.iter().enumerate() {
-            assert!(matches!(change, Change::Registered { name, .. } if name.as_str() == format!("n{n}")));
+            assert!(
+                matches!(change, Change::Registered { name, .. } if name.as_str() == format!("n{n}"))
+            );
         }
     });
 }
@@ -62,20 +70,27 @@ fn a_change_is_in_the_registry_when_its_event_arrives() {
 #[test]
 fn asking_again_gives_the_same_subscription_and_no_event_twice() {
     virtually(|node| async move {
-        let registry = Registry::spawn(&node, RegistryConfig { max_watchers: 1, ..RegistryConfig::default() }).unwrap();
+        let registry =
+            Registry::spawn(&node, RegistryConfig { max_watchers: 1, ..RegistryConfig::default() })
+                .unwrap();
         let child = echo(&node, "/root/a");
         let listener = spawn(&node, "listener", Listener::default()).unwrap();
         let first = registry.watch(Watched::Name(name("a")), port(&listener)).await.unwrap();
         let again = registry.watch(Watched::Name(name("a")), port(&listener)).await.unwrap();
         assert_eq!(first, again);
-        let error = registry.watch(Watched::Names, port(&listener)).await.expect_err("one is the limit");
+        let error =
+            registry.watch(Watched::Names, port(&listener)).await.expect_err("one is the limit");
         assert_eq!(error, WatchError::TooMany { max: 1 });
         registry.register("a", &child.reference).await.unwrap();
         registry.register("b", &child.reference).await.unwrap();
         assert_eq!(heard(&listener).await.len(), 1);
         listener.any().stop(ExitReason::Normal);
         settle().await;
-        assert_eq!(registry.unwatch(first).await, Err(WatchError::NoSuchSubscription), "ended with its watcher");
+        assert_eq!(
+            registry.unwatch(first).await,
+            Err(WatchError::NoSuchSubscription),
+            "ended with its watcher"
+        );
     });
 }
 
@@ -119,7 +134,8 @@ fn a_watcher_with_a_full_mailbox_gets_all_of_a_short_backlog_and_a_resync_after_
 fn subscriptions_outlive_a_crash_of_the_registry() {
     virtually(|node| async move {
         let registry = Registry::new(RegistryConfig::default());
-        let actor: Child<RegistryActor> = Child::start(&node, "/root/registry", &registry.blueprint());
+        let actor: Child<RegistryActor> =
+            Child::start(&node, "/root/registry", &registry.blueprint());
         let child = echo(&node, "/root/a");
         let listener = spawn(&node, "listener", Listener::default()).unwrap();
         registry.watch(Watched::Names, port(&listener)).await.unwrap();

@@ -17,7 +17,11 @@ pub trait Aggregate<R> {
     fn begin(&mut self, asked: usize);
 
     /// Takes the answer of the handler `at`, or why it gave none.
-    fn take(&mut self, at: usize, answer: Result<R, RouteError>) -> ControlFlow<Result<Self::Output, RouteError>>;
+    fn take(
+        &mut self,
+        at: usize,
+        answer: Result<R, RouteError>,
+    ) -> ControlFlow<Result<Self::Output, RouteError>>;
 
     /// All answers are in and none of them decided it.
     ///
@@ -45,7 +49,11 @@ impl<R> Aggregate<R> for First {
 
     fn begin(&mut self, _: usize) {}
 
-    fn take(&mut self, _: usize, answer: Result<R, RouteError>) -> ControlFlow<Result<R, RouteError>> {
+    fn take(
+        &mut self,
+        _: usize,
+        answer: Result<R, RouteError>,
+    ) -> ControlFlow<Result<R, RouteError>> {
         match answer {
             Ok(answer) => ControlFlow::Break(Ok(answer)),
             Err(failure) => {
@@ -87,7 +95,11 @@ impl<R> Aggregate<R> for All<R> {
         self.answers.resize_with(asked, || None);
     }
 
-    fn take(&mut self, at: usize, answer: Result<R, RouteError>) -> ControlFlow<Result<Self::Output, RouteError>> {
+    fn take(
+        &mut self,
+        at: usize,
+        answer: Result<R, RouteError>,
+    ) -> ControlFlow<Result<Self::Output, RouteError>> {
         if let Some(place) = self.answers.get_mut(at) {
             *place = Some(answer);
         }
@@ -205,15 +217,21 @@ impl<R: PartialEq> Aggregate<R> for Quorum<R> {
         self.asked = asked;
     }
 
-    fn take(&mut self, _: usize, answer: Result<R, RouteError>) -> ControlFlow<Result<R, RouteError>> {
+    fn take(
+        &mut self,
+        _: usize,
+        answer: Result<R, RouteError>,
+    ) -> ControlFlow<Result<R, RouteError>> {
         self.taken += 1;
         match answer {
             Err(failure) => self.failures.push(failure),
             Ok(answer) => {
-                let at = self.votes.iter().position(|(known, _)| *known == answer).unwrap_or_else(|| {
-                    self.votes.push((answer, 0));
-                    self.votes.len() - 1
-                });
+                let at = self.votes.iter().position(|(known, _)| *known == answer).unwrap_or_else(
+                    || {
+                        self.votes.push((answer, 0));
+                        self.votes.len() - 1
+                    },
+                );
                 self.votes[at].1 += 1;
                 if self.votes[at].1 >= self.needed() {
                     return ControlFlow::Break(Ok(self.votes.swap_remove(at).0));
@@ -254,7 +272,11 @@ where
 
     fn begin(&mut self, _: usize) {}
 
-    fn take(&mut self, _: usize, answer: Result<R, RouteError>) -> ControlFlow<Result<T, RouteError>> {
+    fn take(
+        &mut self,
+        _: usize,
+        answer: Result<R, RouteError>,
+    ) -> ControlFlow<Result<T, RouteError>> {
         self.so_far = self.so_far.take().map(|so_far| (self.step)(so_far, answer));
         ControlFlow::Continue(())
     }
@@ -272,7 +294,10 @@ mod tests {
         RouteError::NoHandler { message: "test" }
     }
 
-    fn run<R, G: Aggregate<R>>(mut aggregate: G, answers: Vec<Result<R, RouteError>>) -> (usize, Result<G::Output, RouteError>) {
+    fn run<R, G: Aggregate<R>>(
+        mut aggregate: G,
+        answers: Vec<Result<R, RouteError>>,
+    ) -> (usize, Result<G::Output, RouteError>) {
         aggregate.begin(answers.len());
         for (at, answer) in answers.into_iter().enumerate() {
             if let ControlFlow::Break(done) = aggregate.take(at, answer) {
@@ -287,7 +312,10 @@ mod tests {
         assert_eq!(run(Quorum::of(2), vec![Ok(1), Ok(2), Ok(1), Ok(3)]), (3, Ok(1)));
         let (after, outcome) = run(Quorum::majority(), vec![Ok(1), Err(failed()), Ok(2), Ok(1)]);
         assert_eq!(after, 3, "one, a failure and another one: three equal are out of reach");
-        assert!(matches!(outcome, Err(RouteError::QuorumNotReached { needed: 3, agreed: 1, asked: 4, .. })));
+        assert!(matches!(
+            outcome,
+            Err(RouteError::QuorumNotReached { needed: 3, agreed: 1, asked: 4, .. })
+        ));
         let (_, outcome) = run(Quorum::of(5), vec![Ok(1), Ok(1)]);
         assert!(matches!(outcome, Err(RouteError::QuorumNotReached { needed: 5, .. })));
     }
@@ -298,7 +326,8 @@ mod tests {
         let all = run(All::new(), vec![Err(failed()), Ok(1)]).1.expect("always");
         assert_eq!(all, [Err(failed()), Ok(1)]);
         assert_eq!(run(AnyOk::new(), vec![Ok(Err("no")), Err(failed()), Ok(Ok(1))]).1, Ok(Ok(1)));
-        let none: Result<Result<u8, _>, _> = run(AnyOk::new(), vec![Ok(Err("no")), Err(failed())]).1;
+        let none: Result<Result<u8, _>, _> =
+            run(AnyOk::new(), vec![Ok(Err("no")), Err(failed())]).1;
         assert_eq!(none, Ok(Err(vec![NotOk::Refused("no"), NotOk::Failed(failed())])));
         let sum = Fold::new(0, |sum, answer: Result<i32, _>| sum + answer.unwrap_or(100));
         assert_eq!(run(sum, vec![Ok(1), Err(failed()), Ok(2)]).1, Ok(103));

@@ -96,44 +96,107 @@ impl Default for FailOver {
     }
 }
 
-/// The order in which members are tried for one message: indices, the chosen one first.
-///
-/// `serving` says who is up; those that are not come last, but with consistent hashing,
-/// where a key waits for its own handler. `depth` is asked only when the strategy needs it.
-pub(crate) fn order<M>(
-    strategy: &RouteStrategy<M>,
-    ring: &Ring,
-    cursor: &AtomicU64,
-    message: &M,
-    members: usize,
-    tries: usize,
-    serving: impl Fn(usize) -> bool,
-    depth: impl Fn(usize) -> Option<u64>,
-) -> Vec<usize> {
-    if members == 0 {
-        return Vec::new();
-    }
-    let turn = |start: u64| {
-        let start = usize::try_from(start % members as u64).unwrap_or(0);
-        (0..members).map(move |step| (start + step) % members)
-    };
-    let next = || cursor.fetch_add(1, Ordering::Relaxed);
-    match strategy {
-        RouteStrategy::RoundRobin => serving_first(turn(next()), tries, serving),
-        RouteStrategy::Random(draw) => serving_first(turn(draw()), tries, serving),
-        RouteStrategy::ConsistentHash(key) => ring.walk(key(message), tries),
-        RouteStrategy::LeastLoaded => {
-            let looked_at: Vec<_> = turn(next()).take(MAX_LOOKED_AT.max(tries)).collect();
-            serving_first(by_load(looked_at, depth).into_iter(), tries, serving)
+/// How a handler can be reached right now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It handles messages, or is about to.
+    Serving,
+    /// It is between two incarnations, on its way out, or suspended: mail waits.
+    Down,
+    /// It is gone for good, and its route with it as soon as the router hears.
+    Closed,
+}
+
+/// Chooses members, known by their indices.
+#[derive(Debug)]
+pub(crate) struct Balance<M> {
+    strategy: RouteStrategy<M>,
+    fail_over: FailOver,
+    ring: Ring,
+    /// Kept when routes change, so that turns go on.
+    cursor: Arc<AtomicU64>,
+}
+
+impl<M> Default for Balance<M> {
+    fn default() -> Self {
+        Self {
+            strategy: RouteStrategy::RoundRobin,
+            fail_over: FailOver::default(),
+            ring: Ring::default(),
+            cursor: Arc::default(),
         }
     }
 }
 
-/// The first `tries` that serve; where they are fewer, those that do not after them.
-fn serving_first(all: impl Iterator<Item = usize>, tries: usize, serving: impl Fn(usize) -> bool) -> Vec<usize> {
+impl<M> Balance<M> {
+    /// A balance without members yet.
+    pub(crate) fn new(strategy: RouteStrategy<M>, fail_over: FailOver) -> Self {
+        Self { strategy, fail_over, ..Self::default() }
+    }
+
+    /// The same for other members, known by hashes that do not change.
+    pub(crate) fn over(&self, members: impl Iterator<Item = u64>) -> Self {
+        let ring = match self.strategy {
+            RouteStrategy::ConsistentHash(_) => Ring::new(members),
+            _ => Ring::default(),
+        };
+        let (strategy, cursor) = (self.strategy.clone(), Arc::clone(&self.cursor));
+        Self { strategy, fail_over: self.fail_over, ring, cursor }
+    }
+
+    /// The order in which members are tried for one message, the chosen one first.
+    ///
+    /// Those that are closed are left out. Those that are down come last, but with
+    /// consistent hashing, where a key waits for its own handler. `depth` is asked only
+    /// when the strategy needs it.
+    pub(crate) fn order(
+        &self,
+        message: &M,
+        members: usize,
+        standing: impl Fn(usize) -> Standing,
+        depth: impl Fn(usize) -> Option<u64>,
+    ) -> Vec<usize> {
+        if members == 0 {
+            return Vec::new();
+        }
+        let tries = match self.fail_over {
+            FailOver::Never => 1,
+            FailOver::Next(more) => more.saturating_add(1).min(members),
+        };
+        let turn = |start: u64| {
+            let start = usize::try_from(start % members as u64).unwrap_or(0);
+            (0..members).map(move |step| (start + step) % members)
+        };
+        let next = || self.cursor.fetch_add(1, Ordering::Relaxed);
+        match &self.strategy {
+            RouteStrategy::RoundRobin => serving_first(turn(next()), tries, standing),
+            RouteStrategy::Random(draw) => serving_first(turn(draw()), tries, standing),
+            RouteStrategy::ConsistentHash(key) => {
+                let walk = self.ring.walk(key(message));
+                walk.filter(|&member| standing(member) != Standing::Closed).take(tries).collect()
+            }
+            RouteStrategy::LeastLoaded => {
+                let open = turn(next()).filter(|&member| standing(member) != Standing::Closed);
+                let looked_at: Vec<_> = open.take(MAX_LOOKED_AT.max(tries)).collect();
+                serving_first(by_load(looked_at, depth).into_iter(), tries, standing)
+            }
+        }
+    }
+}
+
+/// The first `tries` that serve; where they are fewer, those that are down after them.
+fn serving_first(
+    all: impl Iterator<Item = usize>,
+    tries: usize,
+    standing: impl Fn(usize) -> Standing,
+) -> Vec<usize> {
     let (mut up, mut down) = (Vec::with_capacity(tries), Vec::new());
     for member in all {
-        if serving(member) { up.push(member) } else { down.push(member) }
+        match standing(member) {
+            Standing::Serving => up.push(member),
+            Standing::Down => down.push(member),
+            Standing::Closed => {}
+        }
         if up.len() == tries {
             return up;
         }
@@ -149,7 +212,8 @@ fn by_load(members: Vec<usize>, depth: impl Fn(usize) -> Option<u64>) -> Vec<usi
     let mut known: Vec<u64> = depths.iter().filter_map(|(_, depth)| *depth).collect();
     known.sort_unstable();
     let middle = known.get(known.len() / 2).copied().unwrap_or(0);
-    let mut members: Vec<_> = depths.into_iter().map(|(member, depth)| (depth.unwrap_or(middle), member)).collect();
+    let mut members: Vec<_> =
+        depths.into_iter().map(|(member, depth)| (depth.unwrap_or(middle), member)).collect();
     members.sort_by_key(|(depth, _)| *depth);
     members.into_iter().map(|(_, member)| member).collect()
 }
@@ -173,12 +237,11 @@ impl Ring {
     }
 
     /// The member of a key, then the next different ones.
-    pub(crate) fn walk(&self, key: u64, tries: usize) -> Vec<usize> {
+    pub(crate) fn walk(&self, key: u64) -> impl Iterator<Item = usize> {
         let start = self.points.partition_point(|&(point, _)| point < key);
         let round = self.points[start..].iter().chain(&self.points[..start]);
         let mut seen = BTreeSet::new();
-        let different = round.filter(|&&(_, member)| seen.insert(member));
-        different.take(tries).map(|&(_, member)| member as usize).collect()
+        round.filter(move |&&(_, member)| seen.insert(member)).map(|&(_, member)| member as usize)
     }
 }
 
@@ -222,7 +285,7 @@ mod tests {
 
     fn owners(members: &[u64], keys: u64) -> Vec<u64> {
         let ring = Ring::new(members.iter().map(|&number| member(number)));
-        (0..keys).map(|key| members[ring.walk(stable_hash(&key), 1)[0]]).collect()
+        (0..keys).map(|key| members[ring.walk(stable_hash(&key)).next().unwrap()]).collect()
     }
 
     proptest! {
@@ -244,7 +307,7 @@ mod tests {
         #[test]
         fn a_walk_visits_every_member_once(count in 1u64..20, key: u64) {
             let ring = Ring::new((0..count).map(member));
-            let mut walk = ring.walk(key, usize::MAX);
+            let mut walk: Vec<_> = ring.walk(key).collect();
             walk.sort_unstable();
             prop_assert_eq!(walk, (0..count as usize).collect::<Vec<_>>());
         }
@@ -262,28 +325,32 @@ mod tests {
 
     #[test]
     fn hashes_are_the_same_in_every_process() {
-        assert_eq!(stable_hash("a"), 0x7a9e_6cef_2e2b_a6a6_u64.wrapping_add(stable_hash("a").wrapping_sub(0x7a9e_6cef_2e2b_a6a6)));
-        assert_eq!(Ring::new([member(1), member(2)].into_iter()).walk(7, 2).len(), 2);
+        assert_eq!(stable_hash("/root/workers/w1"), 14_131_959_947_869_640_564);
     }
 
-    fn choose(strategy: &RouteStrategy<()>, members: usize, up: &[bool], depths: &[Option<u64>]) -> Vec<usize> {
-        let cursor = AtomicU64::new(0);
-        order(strategy, &Ring::default(), &cursor, &(), members, members, |at| up[at], |at| depths[at])
+    fn choose(strategy: &RouteStrategy<()>, up: &[bool], depths: &[Option<u64>]) -> Vec<usize> {
+        let fail_over = FailOver::Next(usize::MAX);
+        let balance = Balance { strategy: strategy.clone(), fail_over, ..Balance::default() };
+        let standing = |at: usize| if up[at] { Standing::Serving } else { Standing::Down };
+        balance.order(&(), up.len(), standing, |at| depths[at])
     }
 
     #[test]
     fn an_unknown_depth_counts_as_the_middle() {
         let depths = [Some(9), None, Some(1), Some(5)];
-        assert_eq!(choose(&RouteStrategy::LeastLoaded, 4, &[true; 4], &depths), [2, 1, 3, 0]);
-        assert_eq!(choose(&RouteStrategy::LeastLoaded, 4, &[true, true, false, true], &depths), [1, 3, 0, 2]);
-        assert_eq!(choose(&RouteStrategy::LeastLoaded, 2, &[true; 2], &[None, None]), [0, 1]);
+        assert_eq!(choose(&RouteStrategy::LeastLoaded, &[true; 4], &depths), [2, 1, 3, 0]);
+        assert_eq!(
+            choose(&RouteStrategy::LeastLoaded, &[true, true, false, true], &depths),
+            [1, 3, 0, 2]
+        );
+        assert_eq!(choose(&RouteStrategy::LeastLoaded, &[true; 2], &[None, None]), [0, 1]);
     }
 
     #[test]
     fn the_same_seed_gives_the_same_choices() {
         let draw = |seed| -> Vec<Vec<usize>> {
             let strategy = RouteStrategy::random(seed);
-            (0..50).map(|_| choose(&strategy, 7, &[true; 7], &[None; 7])).collect()
+            (0..50).map(|_| choose(&strategy, &[true; 7], &[None; 7])).collect()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));

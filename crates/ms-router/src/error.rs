@@ -10,7 +10,9 @@ use ms_core::{ActorPath, ExitReason};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// No living handler has a route for this type.
-    #[error("no handler has a route for {message}; add one with Router::add_route, or check that its actor runs")]
+    #[error(
+        "no handler has a route for {message}; add one with Router::add_route, or check that its actor runs"
+    )]
     NoHandler {
         /// The type of the message.
         message: &'static str,
@@ -92,9 +94,15 @@ impl RouteError {
     /// Splits a refused send into what happened and the message.
     pub(crate) fn from_send<M>(error: SendError<M>) -> (Self, M) {
         match error {
-            SendError::Full { message, path, capacity } => (Self::MailboxFull { path, capacity }, message),
-            SendError::Closed { message, path, reason } => (Self::HandlerGone { path, reason }, message),
-            SendError::TimedOut { message, path, within } => (Self::Timeout { path, within }, message),
+            SendError::Full { message, path, capacity } => {
+                (Self::MailboxFull { path, capacity }, message)
+            }
+            SendError::Closed { message, path, reason } => {
+                (Self::HandlerGone { path, reason }, message)
+            }
+            SendError::TimedOut { message, path, within } => {
+                (Self::Timeout { path, within }, message)
+            }
         }
     }
 
@@ -108,7 +116,9 @@ impl RouteError {
             AskError::Exited { path, reason } => (Self::HandlerGone { path, reason }, None),
             AskError::TimedOut { path, within } => (Self::Timeout { path, within }, None),
             AskError::NoReply { path } => (Self::NoReply { path }, None),
-            AskError::Deadlock { message, cycle } => (Self::Deadlock { path: path.clone(), cycle }, Some(message)),
+            AskError::Deadlock { message, cycle } => {
+                (Self::Deadlock { path: path.clone(), cycle }, Some(message))
+            }
         }
     }
 }
@@ -126,7 +136,10 @@ pub struct Unrouted<M> {
 
 impl<M> fmt::Debug for Unrouted<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unrouted").field("error", &self.error).field("sent", &self.message.is_none()).finish()
+        f.debug_struct("Unrouted")
+            .field("error", &self.error)
+            .field("sent", &self.message.is_none())
+            .finish()
     }
 }
 
@@ -153,7 +166,9 @@ pub enum RouterError {
         max: usize,
     },
     /// Nobody has started the router.
-    #[error("the router has not been started; give its blueprint to a supervisor, or use Router::spawn")]
+    #[error(
+        "the router has not been started; give its blueprint to a supervisor, or use Router::spawn"
+    )]
     NotStarted,
     /// The router ended before it answered.
     #[error("the router ended before it answered: {0}")]
@@ -169,7 +184,8 @@ pub enum RouterError {
 impl RouterError {
     pub(crate) fn from_ask<M>(within: Duration, error: AskError<M>) -> Self {
         match error {
-            AskError::NotSent(SendError::Closed { reason, .. }) | AskError::Exited { reason, .. } => Self::Down(reason),
+            AskError::NotSent(SendError::Closed { reason, .. })
+            | AskError::Exited { reason, .. } => Self::Down(reason),
             AskError::Deadlock { .. } => Self::Deadlock,
             AskError::NotSent(_) | AskError::TimedOut { .. } => Self::TimedOut(within),
             AskError::NoReply { .. } => Self::Down(ExitReason::NoProc),

@@ -10,6 +10,12 @@
 
 use std::time::Duration;
 
+use actix::{AsyncContext, SpawnHandle};
+use ms_core::ExitReason;
+use ms_core::policy::{ChildKey, ChildState};
+
+use crate::actor::{Ctx, SupervisorActor};
+
 /// How a child shows that it is not hung. Off unless asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
@@ -31,5 +37,47 @@ impl Heartbeat {
     #[must_use]
     pub fn limit(&self) -> Duration {
         self.every * self.missed.max(1)
+    }
+}
+
+/// The timer of one supervisor that looks after its children's beats.
+#[derive(Debug, Default)]
+pub(crate) struct Beats {
+    armed: Option<(Duration, SpawnHandle)>,
+}
+
+/// The shortest time between two looks.
+const MIN_EVERY: Duration = Duration::from_millis(10);
+
+impl SupervisorActor {
+    /// A child with this heartbeat starts: its supervisor looks at least that often.
+    pub(crate) fn watch_beats(&mut self, ctx: &mut Ctx, heartbeat: Heartbeat) {
+        let every = heartbeat.every.max(MIN_EVERY);
+        match self.beats.armed {
+            Some((armed, _)) if armed <= every => return,
+            Some((_, handle)) => drop(ctx.cancel_future(handle)),
+            None => {}
+        }
+        self.beats.armed = Some((every, ctx.run_interval(every, Self::beat)));
+    }
+
+    fn beat(&mut self, ctx: &mut Ctx) {
+        let hung: Vec<(ChildKey, u32)> = self
+            .kids
+            .iter()
+            .filter_map(|kid| {
+                let beat = kid.care.heartbeat?;
+                let handling = kid.cell.as_ref()?.busy_for()?;
+                let lost = kid.acknowledged && handling > beat.limit();
+                (lost && kid.rare.as_ref().is_none_or(|rare| rare.hung.is_none())).then_some((kid.key, beat.missed))
+            })
+            .collect();
+        for (key, missed) in hung {
+            let running = self.policy.child(key).is_some_and(|child| child.state == ChildState::Running);
+            if let Some(kid) = self.kids.get_mut(key).filter(|_| running) {
+                kid.rare().hung = Some(ExitReason::HeartbeatLost { missed });
+                self.kill(ctx, key);
+            }
+        }
     }
 }

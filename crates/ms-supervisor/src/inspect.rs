@@ -5,13 +5,13 @@ use std::time::Duration;
 use actix::{Handler, ResponseFuture};
 use futures_util::future::join_all;
 use ms_actor::Ref;
-use ms_core::policy::{ChildState, ChildView, Preview};
+use ms_core::policy::{ChildKey, ChildState, ChildView};
 use ms_core::view::{BlastRadius, Lifecycle, Mark, SupervisorView, TreeNode, WhyRecord};
-use ms_core::{ActorPath, ChildId};
+use ms_core::{ActorPath, ChildId, ExitReason, Restart, Tick};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::kids::Kid;
-use crate::messages::{Foresee, Foreseen, GetTree, GetWhy};
+use crate::messages::{Foresee, Foreseen, GetTree, GetWhy, What};
 
 /// Levels must answer sooner than the level above gives up.
 const SHARE_BELOW: f64 = 0.8;
@@ -130,21 +130,23 @@ impl Handler<Foresee> for SupervisorActor {
 
     fn handle(&mut self, ask: Foresee, ctx: &mut Ctx) -> Self::Result {
         let Some(kid) = self.child_named(&ask.child) else { return Box::pin(std::future::ready(None)) };
-        let target = kid.key;
-        let preview = self.policy.preview_exit(ctx.node().now(), target, &ask.reason);
-        let path_of = |key: &ms_core::policy::ChildKey| self.kids.get(*key).map(|kid| kid.path.clone());
-        let paths = |keys: &[ms_core::policy::ChildKey]| keys.iter().filter_map(path_of).collect::<Vec<_>>();
-        let mut stopped: Vec<ActorPath> = path_of(&target).into_iter().collect();
-        stopped.extend(paths(&preview.stopped));
-        let direct = BlastRadius {
-            stopped,
-            restarted: paths(&preview.restarted),
-            dropped: paths(&preview.dropped),
-            escalates: if preview.escalates { vec![self.path.clone()] } else { Vec::new() },
-            ends_node: false,
+        let (now, target) = (ctx.node().now(), kid.key);
+        let (direct, supervisor_exits) = match ask.what {
+            What::Exit(reason) => self.foresee_exit(now, target, &reason),
+            // A dynamic child cannot be started again once it was stopped: it is killed.
+            What::Renewal if self.is_dynamic() => self.foresee_exit(now, target, &ExitReason::Killed),
+            What::Stop => (self.foresee_stop(target, false), None),
+            What::Renewal => (self.foresee_stop(target, true), None),
         };
-        let supervisor_exits = match &preview {
-            Preview { supervisor_exits, .. } => supervisor_exits.clone(),
+        let reborn = direct.restarted.iter().flat_map(|&key| self.reborn(key)).collect();
+        let path_of = |key: &ChildKey| self.kids.get(*key).map(|kid| kid.path.clone());
+        let paths = |keys: &[ChildKey]| keys.iter().filter_map(path_of).collect::<Vec<_>>();
+        let direct = BlastRadius {
+            stopped: paths(&direct.stopped),
+            restarted: reborn,
+            dropped: paths(&direct.dropped),
+            escalates: if direct.escalates { vec![self.path.clone()] } else { Vec::new() },
+            ends_node: false,
         };
         let me = self.me.upgrade();
         Box::pin(async move {
@@ -160,40 +162,79 @@ impl Handler<Foresee> for SupervisorActor {
     }
 }
 
-/// Adds what lies below the actors concerned: it shares their fate, but children
-/// of dynamic supervisors do not come back.
+/// What happens to the children of one supervisor.
+#[derive(Default)]
+struct Direct {
+    stopped: Vec<ChildKey>,
+    restarted: Vec<ChildKey>,
+    dropped: Vec<ChildKey>,
+    escalates: bool,
+}
+
+impl SupervisorActor {
+    fn foresee_exit(&self, now: Tick, target: ChildKey, reason: &ExitReason) -> (Direct, Option<ExitReason>) {
+        let preview = self.policy.preview_exit(now, target, reason);
+        let mut direct = Direct {
+            stopped: preview.stopped,
+            restarted: preview.restarted,
+            dropped: preview.dropped,
+            escalates: preview.escalates,
+        };
+        if preview.verdict.is_some() {
+            direct.stopped.insert(0, target);
+        }
+        (direct, preview.supervisor_exits)
+    }
+
+    fn foresee_stop(&self, target: ChildKey, renewed: bool) -> Direct {
+        let mut direct = Direct::default();
+        let Some(child) = self.policy.child(target) else { return direct };
+        if child.state == ChildState::Running {
+            direct.stopped.push(target);
+        }
+        if self.is_dynamic() || child.policy.restart == Restart::Temporary {
+            direct.dropped.push(target);
+        } else if renewed {
+            direct.restarted.push(target);
+        }
+        direct
+    }
+
+    /// The child and all that its start brings up below it.
+    fn reborn(&self, key: ChildKey) -> Vec<ActorPath> {
+        let Some(kid) = self.kids.get(key) else { return Vec::new() };
+        let mut paths = vec![kid.path.clone()];
+        if let Some(below) = &kid.below {
+            below.spec.paths_below(&kid.path, &mut paths);
+        }
+        paths
+    }
+}
+
+/// Adds what lies below the actors that end: it shares their fate. What their start
+/// does not bring up again, such as dynamic children, is gone.
 fn with_subtrees(direct: BlastRadius, tree: Option<&TreeNode>) -> BlastRadius {
     let Some(tree) = tree else { return direct };
     let below = |path: &ActorPath| tree.children.iter().find(|node| node.status.path == *path);
-    let mut radius = BlastRadius { escalates: direct.escalates, ..BlastRadius::default() };
-    for path in &direct.stopped {
-        radius.stopped.push(path.clone());
-        if let Some(node) = below(path) {
-            radius.stopped.extend(node.walk().skip(1).filter(|n| runs(n)).map(|n| n.status.path.clone()));
-        }
-    }
-    for path in &direct.restarted {
-        match below(path) {
-            Some(node) => come_back(node, &mut radius),
-            None => radius.restarted.push(path.clone()),
+    let mut radius = BlastRadius { restarted: direct.restarted, escalates: direct.escalates, ..BlastRadius::default() };
+    for path in direct.stopped {
+        let comes_back = radius.restarted.contains(&path);
+        let nodes = below(&path).into_iter().flat_map(|node| node.walk().skip(1)).map(|node| (&node.status.path, runs(node)));
+        let nodes: Vec<(ActorPath, bool)> = nodes.map(|(path, runs)| (path.clone(), runs)).collect();
+        radius.stopped.push(path);
+        for (path, runs) in nodes {
+            if comes_back && !radius.restarted.contains(&path) {
+                radius.dropped.push(path.clone());
+            }
+            if runs {
+                radius.stopped.push(path);
+            }
         }
     }
     radius.dropped.extend(direct.dropped);
     radius
 }
 
-fn runs(node: &TreeNode) -> bool {
+pub(crate) fn runs(node: &TreeNode) -> bool {
     !matches!(node.status.lifecycle, Lifecycle::Stopped | Lifecycle::Restarting)
-}
-
-fn come_back(node: &TreeNode, radius: &mut BlastRadius) {
-    radius.restarted.push(node.status.path.clone());
-    let dynamic = node.supervisor.as_ref().is_some_and(|s| s.strategy == ms_core::Strategy::SimpleOneForOne);
-    for child in &node.children {
-        if dynamic {
-            radius.dropped.push(child.status.path.clone());
-        } else {
-            come_back(child, radius);
-        }
-    }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use ms_actor::host::{Blueprint, EndFacts};
 use ms_actor::{AnyRef, Placement};
-use ms_core::policy::ChildKey;
+use ms_core::policy::{ChildKey, PidRef};
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
 
 use crate::bank::Bank;
 use crate::heartbeat::Heartbeat;
+use crate::spec::Supervisor;
 use crate::timers::TimerId;
 
 /// One child. Kept small: a dynamic supervisor may have a million.
@@ -20,7 +21,7 @@ pub(crate) struct Kid {
     /// Made at the first start, of the blueprint, which is then dropped.
     pub(crate) cell: Option<AnyRef>,
     pub(crate) blueprint: Option<Box<Blueprint>>,
-    pub(crate) below: Option<Bank>,
+    pub(crate) below: Option<Box<Below>>,
     pub(crate) care: Arc<Care>,
     /// The policy's number of the present start, and the cell's own.
     pub(crate) attempt: Incarnation,
@@ -31,10 +32,16 @@ pub(crate) struct Kid {
     pub(crate) rare: Option<Box<Rare>>,
 }
 
+/// What is kept of a child that is a supervisor itself.
+pub(crate) struct Below {
+    pub(crate) spec: Supervisor,
+    pub(crate) bank: Bank,
+}
+
 /// How a child is made.
 pub(crate) struct Making {
     pub(crate) blueprint: Blueprint,
-    pub(crate) below: Option<Bank>,
+    pub(crate) below: Option<Box<Below>>,
     pub(crate) care: Arc<Care>,
 }
 
@@ -52,6 +59,8 @@ pub(crate) struct Rare {
     pub(crate) overdue: Option<ExitReason>,
     /// It was taken for hung, and is being killed for it.
     pub(crate) hung: Option<ExitReason>,
+    /// Threads its present start was lost with.
+    pub(crate) lost_starts: u8,
     /// Facts of its last end, until the policy has decided about it.
     pub(crate) last_end: Option<EndFacts>,
 }
@@ -59,6 +68,20 @@ pub(crate) struct Rare {
 impl Kid {
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// The cell's number of the start that the policy gave the number `attempt`: every
+    /// attempt is one launch of the cell, which may have seen others before.
+    pub(crate) fn life_of(&self, attempt: Incarnation) -> Incarnation {
+        Incarnation(self.life.0.saturating_sub(self.attempt.0.saturating_sub(attempt.0)))
+    }
+
+    pub(crate) fn pid_in_lives(&self, pid: PidRef) -> PidRef {
+        match pid {
+            PidRef::Incarnation(attempt) => PidRef::Incarnation(self.life_of(attempt)),
+            PidRef::Restarting(old) => PidRef::Restarting(old.map(|attempt| self.life_of(attempt))),
+            PidRef::Undefined => PidRef::Undefined,
+        }
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -13,17 +13,21 @@
 //! Start reading at `spec.rs`, then `actor.rs`, where each policy effect has its arm.
 
 mod actor;
+mod admin;
 mod bank;
 mod error;
 mod handle;
 mod heartbeat;
 mod inspect;
 mod kids;
+mod launch;
 mod messages;
+mod news;
 mod observe;
 mod root;
 mod spec;
 mod steer;
+mod stopping;
 mod task;
 mod timers;
 mod why;

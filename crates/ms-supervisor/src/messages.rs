@@ -87,11 +87,22 @@ pub(crate) struct GetWhy {
     pub(crate) limit: usize,
 }
 
-/// What the end of this child would lead to.
+/// What might happen to a child.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// It ends by itself, or is killed.
+    Exit(ExitReason),
+    /// It is stopped for good.
+    Stop,
+    /// It is stopped and started again.
+    Renewal,
+}
+
+/// What this would lead to.
 #[derive(Debug)]
 pub(crate) struct Foresee {
     pub(crate) child: ChildId,
-    pub(crate) reason: ExitReason,
+    pub(crate) what: What,
     pub(crate) within: Duration,
 }
 

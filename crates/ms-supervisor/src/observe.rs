@@ -1,11 +1,14 @@
 //! Watching what supervisors do, in the order they do it.
 
+use ms_actor::AnyRef;
 use ms_core::policy::{ReportContext, ReportReason, SupervisorReport};
 use ms_core::{ActorPath, ExitReason, Incarnation};
 
 /// One thing a supervisor did or learnt.
 #[derive(Debug, Clone)]
 pub enum Observation {
+    /// The supervisor runs, and is about to start its children.
+    Booting,
     /// It is about to start a child.
     Starting {
         /// The child.
@@ -43,15 +46,21 @@ pub enum Observation {
     Report {
         /// The child it is about, where it is about one.
         child: Option<ActorPath>,
-        /// The report.
+        /// The report; children are numbered as their references number them.
         report: SupervisorReport,
+    },
+    /// The supervisor itself has ended. So have its children, unless it was killed:
+    /// then they are about to be told.
+    Ended {
+        /// Why.
+        reason: ExitReason,
     },
 }
 
 /// Is told what a supervisor does, on its thread, at that very moment. Must not block.
 pub trait Observer: Send + Sync + 'static {
-    /// Takes one observation of the supervisor at `path`.
-    fn observe(&self, path: &ActorPath, incarnation: Incarnation, observation: &Observation);
+    /// Takes one observation of this life of a supervisor.
+    fn observe(&self, supervisor: &AnyRef, incarnation: Incarnation, observation: &Observation);
 }
 
 /// The default observer: OTP's reports go to the log.

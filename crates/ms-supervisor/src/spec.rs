@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use ms_actor::host::Blueprint;
 use ms_actor::{Hosted, MailboxSpec, Overflow, Placement, Ref, StartError, StateValue, WhileDown};
-use ms_core::policy::ChildEntry;
+use ms_core::policy::{ChildEntry, Policy};
 use ms_core::view::Tier;
 use ms_core::{
-    AutoShutdown, Backoff, ChildId, ChildPolicy, ChildType, IdError, Intensity, Restart, Shutdown,
+    ActorPath, AutoShutdown, Backoff, ChildId, ChildPolicy, ChildType, IdError, Intensity, Restart, Shutdown,
     Strategy, SupervisorFlags,
 };
 
 use crate::actor::SupervisorActor;
 use crate::bank::Bank;
+use crate::error::StartRootError;
+use crate::handle::SupervisorRef;
 use crate::heartbeat::Heartbeat;
+use crate::kids::Below;
 use crate::observe::Observer;
 
 /// Longest time a child's init may take unless its spec says otherwise.
@@ -209,18 +212,19 @@ impl ChildSpec {
         Ok(ChildEntry { id: self.id.clone()?, policy: self.policy })
     }
 
-    /// The blueprint to make its cell from, and the bank of its own children.
-    pub(crate) fn resolve(&self) -> (Blueprint, Option<Bank>) {
-        let (blueprint, bank) = match &self.make {
+    /// The blueprint to make its cell from, and what is kept of a supervisor.
+    pub(crate) fn resolve(&self) -> (Blueprint, Option<Box<Below>>) {
+        let (blueprint, below) = match &self.make {
             Make::Actor(blueprint) => (blueprint.clone().kind(self.policy.kind), None),
             Make::Supervisor(supervisor) => {
                 let bank = Bank::default();
-                (supervisor_blueprint(supervisor, &bank), Some(bank))
+                let blueprint = supervisor_blueprint(supervisor, &bank);
+                (blueprint, Some(Box::new(Below { spec: (**supervisor).clone(), bank })))
             }
         };
         match self.mailbox {
-            Some(mailbox) => (blueprint.mailbox(mailbox), bank),
-            None => (blueprint, bank),
+            Some(mailbox) => (blueprint.mailbox(mailbox), below),
+            None => (blueprint, below),
         }
     }
 }
@@ -240,10 +244,7 @@ impl std::fmt::Debug for ChildSpec {
 /// callers wait.
 pub(crate) fn supervisor_blueprint(supervisor: &Supervisor, bank: &Bank) -> Blueprint {
     let (supervisor, bank) = (supervisor.clone(), bank.clone());
-    let factory = move |me: &Ref<SupervisorActor>| {
-        SupervisorActor::new(&supervisor, bank.clone(), me)
-            .map_err(|error| StartError::Failed(ms_core::ExitReason::from_error(&error)))
-    };
+    let factory = move |me: &Ref<SupervisorActor>| SupervisorActor::new(&supervisor, bank.clone(), me);
     Blueprint::with_view(factory, Tier::Supervisor, Some(SupervisorActor::state_view))
         .kind(ChildType::Supervisor)
         .mailbox(MailboxSpec::unbounded())
@@ -252,10 +253,10 @@ pub(crate) fn supervisor_blueprint(supervisor: &Supervisor, bank: &Bank) -> Blue
 /// A child of a dynamic supervisor: what is made, under which name.
 ///
 /// How it is treated says the supervisor's template.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct DynamicChild {
     pub(crate) name: Option<Result<ChildId, IdError>>,
-    pub(crate) blueprint: Blueprint,
+    pub(crate) make: Make,
 }
 
 impl DynamicChild {
@@ -267,7 +268,13 @@ impl DynamicChild {
     /// One more actor made of a blueprint.
     #[must_use]
     pub fn blueprint(blueprint: Blueprint) -> Self {
-        Self { name: None, blueprint }
+        Self { name: None, make: Make::Actor(blueprint) }
+    }
+
+    /// One more supervisor, with its own children below it; it is named by its id.
+    #[must_use]
+    pub fn supervisor(supervisor: Supervisor) -> Self {
+        Self { name: Some(supervisor.id.clone()), make: Make::Supervisor(Box::new(supervisor)) }
     }
 
     /// Its name in the tree, unique among the present children; without one it gets a number.
@@ -275,6 +282,12 @@ impl DynamicChild {
     pub fn name(mut self, name: impl AsRef<str>) -> Self {
         self.name = Some(ChildId::new(name));
         self
+    }
+}
+
+impl std::fmt::Debug for DynamicChild {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DynamicChild").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -298,7 +311,10 @@ pub struct Supervisor {
     pub(crate) children: Vec<ChildSpec>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) lasting_refs: bool,
+    pub(crate) init: Option<Arc<InitFn>>,
 }
+
+type InitFn = dyn Fn(&SupervisorRef) -> Result<Option<StateValue>, StartError> + Send + Sync;
 
 impl Supervisor {
     fn new(id: impl AsRef<str>, strategy: Strategy) -> Self {
@@ -308,6 +324,7 @@ impl Supervisor {
             children: Vec::new(),
             observer: None,
             lasting_refs: true,
+            init: None,
         }
     }
 
@@ -367,6 +384,49 @@ impl Supervisor {
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
+    }
+
+    /// Runs `init` before each start of the supervisor: OTP's `init/1` callback. It may
+    /// refuse ([`StartError::Failed`]), ask not to be started ([`StartError::Ignore`]), or
+    /// hand something to whoever starts the supervisor. It runs on the supervisor's
+    /// thread and must not wait.
+    #[must_use]
+    pub fn init(
+        mut self,
+        init: impl Fn(&SupervisorRef) -> Result<Option<StateValue>, StartError> + Send + Sync + 'static,
+    ) -> Self {
+        self.init = Some(Arc::new(init));
+        self
+    }
+
+    /// Checks flags and children as the start will, without starting anything.
+    ///
+    /// # Errors
+    /// [`StartRootError::Spec`] or [`StartRootError::Id`], for it or a supervisor below it.
+    pub fn check(&self) -> Result<(), StartRootError> {
+        self.id.clone()?;
+        let entries = self.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
+        Policy::new(self.flags, entries)?;
+        let below = self.children.iter().filter_map(|child| match &child.make {
+            Make::Supervisor(below) => Some(below),
+            Make::Actor(_) => None,
+        });
+        below.map(|below| below.check()).collect()
+    }
+
+    /// Paths of all that starts when it does, at `path`.
+    pub(crate) fn paths_below(&self, path: &ActorPath, paths: &mut Vec<ActorPath>) {
+        if self.flags.strategy == Strategy::SimpleOneForOne {
+            return;
+        }
+        for child in &self.children {
+            let Ok(id) = child.id() else { continue };
+            let path = path.child(id);
+            paths.push(path.clone());
+            if let Make::Supervisor(below) = &child.make {
+                below.paths_below(&path, paths);
+            }
+        }
     }
 
     /// Whether references to its children outlive its own restarts (default yes).

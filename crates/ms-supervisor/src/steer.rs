@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use actix::{Handler, Message};
 use ms_actor::AnyRef;
-use ms_core::view::{BlastRadius, Lifecycle, TreeNode, WhyRecord};
+use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
 use ms_core::{ActorPath, ChildId, ExitReason};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::error::SupervisorError;
 use crate::handle::SupervisorRef;
-use crate::messages::{FindChild, Foresee};
+use crate::inspect::runs;
+use crate::messages::{FindChild, Foresee, What};
 
 /// What can be done to an actor of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -194,20 +195,9 @@ impl SupervisorRef {
         match verb {
             Verb::Suspend | Verb::Resume => Ok(BlastRadius::default()),
             Verb::Kill if !actor.is_alive() => Ok(BlastRadius::default()),
-            Verb::Kill => self.foresee(parent, id, ExitReason::Killed).await,
-            Verb::Stop | Verb::Restart => {
-                let below = self.tree_at(path, None).await?;
-                let all: Vec<ActorPath> = below.walk().map(|node| node.status.path.clone()).collect();
-                let spec = parent.get_childspec(&id).await.ok();
-                let temporary = spec.is_none_or(|spec| spec.policy.restart == ms_core::Restart::Temporary);
-                let mut radius = BlastRadius { stopped: all.clone(), ..BlastRadius::default() };
-                match verb {
-                    Verb::Restart if !temporary => radius.restarted = all,
-                    _ if temporary => radius.dropped.push(path.clone()),
-                    _ => {}
-                }
-                Ok(radius)
-            }
+            Verb::Kill => self.foresee(parent, id, What::Exit(ExitReason::Killed)).await,
+            Verb::Stop => self.foresee(parent, id, What::Stop).await,
+            Verb::Restart => self.foresee(parent, id, What::Renewal).await,
         }
     }
 
@@ -216,8 +206,7 @@ impl SupervisorRef {
         let mut radius = BlastRadius::default();
         if matches!(verb, Verb::Kill | Verb::Stop) {
             if let Ok(tree) = self.tree(None).await {
-                let alive = |node: &&TreeNode| node.status.lifecycle != Lifecycle::Stopped;
-                radius.stopped = tree.walk().filter(alive).map(|node| node.status.path.clone()).collect();
+                radius.stopped = tree.walk().filter(|node| runs(node)).map(|node| node.status.path.clone()).collect();
             }
             radius.ends_node = true;
         }
@@ -225,13 +214,13 @@ impl SupervisorRef {
     }
 
     /// Follows an end upwards for as long as supervisors give up over it.
-    async fn foresee(&self, parent: Self, id: ChildId, reason: ExitReason) -> Result<BlastRadius, SupervisorError> {
+    async fn foresee(&self, parent: Self, id: ChildId, what: What) -> Result<BlastRadius, SupervisorError> {
         let within = Duration::from_millis(500);
-        let (mut supervisor, mut child, mut reason) = (parent, id, reason);
+        let (mut supervisor, mut child, mut what) = (parent, id, what);
         let mut escalates = Vec::new();
         loop {
             let path = supervisor.path().child(&child);
-            let asked = supervisor.call(Foresee { child, reason, within }).await?;
+            let asked = supervisor.call(Foresee { child, what, within }).await?;
             let mut foreseen = asked.ok_or(SupervisorError::NotFound { path })?;
             escalates.append(&mut foreseen.radius.escalates);
             let Some(exits) = foreseen.supervisor_exits else {
@@ -242,7 +231,7 @@ impl SupervisorRef {
                 let whole = self.whole_tree(Verb::Kill).await;
                 return Ok(BlastRadius { escalates, ..whole });
             };
-            (supervisor, child, reason) = (next, above.id, exits);
+            (supervisor, child, what) = (next, above.id, What::Exit(exits));
         }
     }
 }

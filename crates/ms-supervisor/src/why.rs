@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use ms_actor::unix_ms;
 use ms_core::policy::{Decision as PolicyDecision, Verdict};
 use ms_core::view::{Decision, EventKind, WhyRecord};
-use ms_core::{ActorPath, ChildId, ExitReason, Incarnation, Restart};
+use ms_core::{ActorPath, ChildId, ExitReason, Restart};
 
 use crate::actor::SupervisorActor;
 
@@ -56,7 +56,7 @@ impl SupervisorActor {
         let reason = decision.reason.clone().or_else(last_exit).unwrap_or(ExitReason::Normal);
         Some(WhyRecord {
             path: kid.path.clone(),
-            incarnation: if decision.reason.is_some() { kid.life } else { Incarnation(kid.life.0) },
+            incarnation: kid.life_of(decision.incarnation),
             at_ms,
             unix_ms: unix_ms(),
             reason,

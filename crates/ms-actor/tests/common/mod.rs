@@ -126,7 +126,9 @@ impl<A: Hosted> Child<A> {
     /// The failed start it was told of, exactly one.
     pub async fn failed(&mut self) -> ExitReason {
         let event = self.event().await;
-        let ChildNews::StartFailed(reason) = event.news else { panic!("no failed start: {event:?}") };
+        let ChildNews::StartFailed(reason) = event.news else {
+            panic!("no failed start: {event:?}")
+        };
         settle().await;
         self.quiet();
         reason
@@ -197,12 +199,18 @@ macro_rules! probe {
                 probe
             }
 
-            pub fn started(mut self, hook: impl FnOnce(&mut Self, &mut Ctx) + Send + 'static) -> Self {
+            pub fn started(
+                mut self,
+                hook: impl FnOnce(&mut Self, &mut Ctx) + Send + 'static,
+            ) -> Self {
                 self.started = Some(Box::new(hook));
                 self
             }
 
-            pub fn stopped(mut self, hook: impl FnOnce(&mut Self, &mut Ctx) + Send + 'static) -> Self {
+            pub fn stopped(
+                mut self,
+                hook: impl FnOnce(&mut Self, &mut Ctx) + Send + 'static,
+            ) -> Self {
                 self.stopped = Some(Box::new(hook));
                 self
             }
@@ -340,7 +348,9 @@ macro_rules! probe {
         #[rtype(result = "u64")]
         pub struct Away(pub Box<dyn FnOnce(&mut Probe, &mut Ctx) -> ResponseFuture<u64> + Send>);
 
-        pub fn away(future: impl FnOnce(&mut Probe, &mut Ctx) -> ResponseFuture<u64> + Send + 'static) -> Away {
+        pub fn away(
+            future: impl FnOnce(&mut Probe, &mut Ctx) -> ResponseFuture<u64> + Send + 'static,
+        ) -> Away {
             Away(Box::new(future))
         }
 

@@ -1,6 +1,11 @@
 //! What the tests share: a node with virtual time, and children that can crash and come back.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "shared by tests, each of which uses its part"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +18,13 @@ use ms_registry::{Change, RegistryEvent};
 
 /// Runs a test on one thread, with a clock that jumps when there is nothing to do.
 pub fn virtually<F: Future<Output = ()>>(test: impl FnOnce(Node) -> F) {
-    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+    };
     System::with_tokio_rt(runtime).block_on(async move {
         test(Node::boot(NodeConfig::single_arbiter()).unwrap()).await;
     });

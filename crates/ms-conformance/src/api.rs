@@ -1,0 +1,221 @@
+//! Calls to supervisors, their results printed as OTP prints them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context as Task, Waker};
+use std::time::Duration;
+
+use ms_core::policy::PidRef;
+use ms_core::{ActorPath, ChildId, ChildType};
+use ms_supervisor::{ChildInfo, DynamicChild, StartedChild, SupervisorError, SupervisorRef};
+use serde_json::{Value, json};
+
+use crate::build;
+use crate::scenario::text;
+use crate::terms;
+use crate::world::{Pid, World};
+
+/// Longer than anything in a scenario takes.
+pub(crate) const EVER: Duration = Duration::from_secs(3600);
+
+/// The supervisor `pid` for calls; `None` for a worker.
+pub(crate) fn reference(world: &World, pid: Pid) -> Option<SupervisorRef> {
+    let state = world.state();
+    SupervisorRef::of(&state.procs[pid].cell).map(|supervisor| supervisor.within(EVER))
+}
+
+/// Puts a call into the supervisor's mailbox now; its result joins the trace when it is there.
+pub(crate) fn issue(world: &World, sup: Pid, call: Value) {
+    let number = world.state().trace.push_call();
+    let (world, op) = (world.clone(), text(&call, "op", "?").to_owned());
+    let mut future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(async move {
+        let result = perform(&world, sup, &call).await;
+        world.state().trace.answer_call(number, json!({"op": op, "result": result}));
+    });
+    // A call is sent by its first poll.
+    if future.as_mut().poll(&mut Task::from_waker(Waker::noop())).is_pending() {
+        actix::spawn(future);
+    }
+}
+
+/// Performs a call and gives its result.
+pub(crate) async fn perform(world: &World, sup: Pid, call: &Value) -> Value {
+    let Some(supervisor) = reference(world, sup) else {
+        // The oracle's workers say `ok` to any call.
+        return json!("ok");
+    };
+    let caller = Caller { world, sup, base: world.state().procs[sup].path.clone(), call };
+    match text(call, "op", "?") {
+        "start_child" if call.get("args").is_some() => caller.start_dynamic(&supervisor).await,
+        "start_child" => caller.start(&supervisor).await,
+        "terminate_child" if call.get("pid").is_some() => caller.terminate_dynamic(&supervisor).await,
+        "terminate_child" => caller.done(supervisor.terminate_child(&caller.id()).await),
+        "restart_child" => caller.started(supervisor.restart_child(&caller.id()).await, &caller.child_path("id"), None),
+        "delete_child" => caller.done(supervisor.delete_child(&caller.id()).await),
+        "which_children" => match supervisor.which_children().await {
+            Ok(rows) => caller.rows(&rows),
+            Err(error) => caller.error(&error),
+        },
+        "count_children" => match supervisor.count_children().await {
+            Ok(counts) => json!({
+                "specs": counts.specs,
+                "active": counts.active,
+                "supervisors": counts.supervisors,
+                "workers": counts.workers,
+            }),
+            Err(error) => caller.error(&error),
+        },
+        "get_childspec" => match supervisor.get_childspec(&caller.id()).await {
+            Ok(entry) => json!(format!(
+                "{{ok,[{{id,{}}},{{restart,{}}},{{shutdown,{}}},{{significant,{}}},{{type,{}}}]}}",
+                entry.id,
+                terms::restart_text(entry.policy.restart),
+                terms::shutdown_text(entry.policy.shutdown),
+                entry.policy.significant,
+                kind_text(entry.policy.kind)
+            )),
+            Err(error) => caller.error(&error),
+        },
+        // Scenarios are checked before they are played.
+        other => json!(format!("unknown call {other}")),
+    }
+}
+
+struct Caller<'a> {
+    world: &'a World,
+    sup: Pid,
+    base: String,
+    call: &'a Value,
+}
+
+impl Caller<'_> {
+    #[allow(clippy::expect_used, reason = "ids are checked before a scenario is played; others are names that nobody has")]
+    fn id(&self) -> ChildId {
+        ChildId::new(text(self.call, "id", "none")).or_else(|_| ChildId::new("none")).expect("a valid id")
+    }
+
+    fn child_path(&self, field: &str) -> String {
+        format!("{}/{}", self.base, text(self.call, field, ""))
+    }
+
+    async fn start(&self, supervisor: &SupervisorRef) -> Value {
+        let spec = &self.call["child"];
+        match build::child(self.world, &self.base, spec) {
+            Ok(child) => {
+                let id = text(spec, "id", "");
+                let started = supervisor.start_child(child).await;
+                self.started(started, &format!("{}/{id}", self.base), Some(id))
+            }
+            Err(term) => json!(format!("{{error,{term}}}")),
+        }
+    }
+
+    async fn start_dynamic(&self, supervisor: &SupervisorRef) -> Value {
+        let path = self.child_path("args");
+        let Some(template) = self.world.template(self.sup) else {
+            return json!("{error,not_dynamic}");
+        };
+        let child = if text(&template, "type", "worker") == "supervisor" {
+            DynamicChild::supervisor(build::supervisor_below(self.world, &path, &template))
+        } else {
+            DynamicChild::blueprint(build::worker_blueprint(self.world, &path, &template))
+        };
+        let started = supervisor.start_dynamic(child.name(text(self.call, "args", ""))).await;
+        self.started(started, &path, None)
+    }
+
+    async fn terminate_dynamic(&self, supervisor: &SupervisorRef) -> Value {
+        let path = text(self.call, "pid", "");
+        let found = self.world.state().resolve(path).is_some();
+        match ActorPath::new(format!("/{path}")) {
+            Ok(path) if found => self.done(supervisor.terminate_dynamic(&path).await),
+            _ => json!("noproc"),
+        }
+    }
+
+    fn done(&self, result: Result<(), SupervisorError>) -> Value {
+        match result {
+            Ok(()) => json!("ok"),
+            Err(error) => self.error(&error),
+        }
+    }
+
+    fn error(&self, error: &SupervisorError) -> Value {
+        json!(terms::call_error(error, None, |_| String::new()))
+    }
+
+    fn started(&self, result: Result<StartedChild, SupervisorError>, path: &str, record: Option<&str>) -> Value {
+        let state = self.world.state();
+        let name = |incarnation| state.pid_text(self.sup, path, PidRef::Incarnation(incarnation));
+        json!(match result {
+            Ok(StartedChild { actor: None, .. }) => "{ok,undefined}".to_owned(),
+            Ok(StartedChild { incarnation, info: None, .. }) => format!("{{ok,{}}}", name(incarnation)),
+            Ok(StartedChild { incarnation, .. }) => format!("{{ok,{},info}}", name(incarnation)),
+            Err(error) => terms::call_error(&error, record, |n| name(ms_core::Incarnation(n))),
+        })
+    }
+
+    fn rows(&self, rows: &[ChildInfo]) -> Value {
+        let state = self.world.state();
+        let row = |row: &ChildInfo| {
+            let path = row.path.as_str().trim_start_matches('/');
+            let child = match row.child {
+                PidRef::Restarting(_) => "restarting".to_owned(),
+                pid => state.pid_text(self.sup, path, pid),
+            };
+            let id = row.id.as_ref().map_or("undefined", |id| id.as_str());
+            (child.clone(), json!({"id": id, "child": child, "type": kind_text(row.kind)}))
+        };
+        let mut rows: Vec<(String, Value)> = rows.iter().map(row).collect();
+        if state.procs[self.sup].dynamic {
+            rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+        }
+        Value::Array(rows.into_iter().map(|(_, row)| row).collect())
+    }
+}
+
+fn kind_text(kind: ChildType) -> &'static str {
+    match kind {
+        ChildType::Worker => "worker",
+        ChildType::Supervisor => "supervisor",
+    }
+}
+
+/// The tree from a supervisor down, for the last line.
+pub(crate) fn dump(world: &World, sup: Pid) -> Pin<Box<dyn Future<Output = Value> + '_>> {
+    Box::pin(async move {
+        let Some(supervisor) = reference(world, sup) else { return Value::Null };
+        let Ok(mut rows) = supervisor.which_children().await else { return Value::Null };
+        // Latest start first is how they are listed.
+        rows.reverse();
+        let (path, life, dynamic) = {
+            let state = world.state();
+            let proc = &state.procs[sup];
+            (proc.path.clone(), proc.life, proc.dynamic)
+        };
+        let mut children = Vec::new();
+        for row in rows {
+            let at = row.path.as_str().trim_start_matches('/');
+            let id = row.id.as_ref().map_or("undefined", |id| id.as_str());
+            let child = match row.child {
+                PidRef::Incarnation(incarnation) => world.state().child(sup, at, incarnation),
+                _ => None,
+            };
+            let name = world.state().pid_text(sup, at, row.child);
+            let below = match child.filter(|_| row.kind == ChildType::Supervisor) {
+                Some(child) => {
+                    let mut below = dump(world, child).await;
+                    below["id"] = json!(id);
+                    below
+                }
+                None => json!({"id": id, "child": name}),
+            };
+            children.push((name, below));
+        }
+        if dynamic {
+            children.sort_by(|(a, _), (b, _)| a.cmp(b));
+        }
+        let children: Vec<Value> = children.into_iter().map(|(_, child)| child).collect();
+        json!({"path": path, "incarnation": life, "children": children})
+    })
+}

@@ -1,0 +1,26 @@
+//! Plays scenarios of the OTP oracle on real supervisors and prints OTP's trace.
+//!
+//! The traces in `tests/golden-otp` were recorded from the real OTP `supervisor`.
+//! [`play`] runs the same scenario on `ms_supervisor`'s actors, on one thread and in
+//! virtual time, with stand-in workers that behave as the scenario says; [`check`]
+//! compares. The pure policy passes the same traces in `ms-core`'s tests: what is
+//! shown here is that the actors around it add nothing and lose nothing.
+//!
+//! This crate owns the player, and the list of our departures from OTP that show in
+//! traces ([`departure`]). It does not own the format: `docs/semantics.md` says where
+//! the rules are.
+
+mod api;
+mod build;
+mod golden;
+mod json;
+mod play;
+mod scenario;
+mod terms;
+mod trace;
+mod worker;
+mod world;
+
+pub use golden::{Verdict, check, departure, files_below};
+pub use json::encode;
+pub use play::{PlayError, play};

@@ -1,0 +1,123 @@
+//! The stand-in worker: does what the scenario says, and tells the world.
+
+use actix::{Actor, Handler, Message, Running};
+use ms_actor::{Context, Ref, StartError};
+use ms_core::ExitReason;
+use serde_json::Value;
+
+use crate::api;
+use crate::scenario::text;
+use crate::world::{Pid, World};
+
+pub(crate) struct Worker {
+    world: World,
+    pid: Pid,
+    stop: OnStop,
+    traps: bool,
+    info: bool,
+    /// It ends by itself: its cleanup does nothing then.
+    crashing: bool,
+}
+
+/// What it does when it is told to stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnStop {
+    Obey,
+    EndNormally,
+    Fail,
+    Hang,
+}
+
+/// Ends the worker as it ends itself.
+pub(crate) struct Crash(pub(crate) ExitReason);
+
+impl Message for Crash {
+    type Result = ();
+}
+
+impl Worker {
+    /// One start attempt.
+    pub(crate) fn start(world: &World, path: &str, spec: &Value, me: &Ref<Self>) -> Result<Self, StartError> {
+        let script = spec["start"].as_array().map_or(&[][..], Vec::as_slice);
+        let outcome = attempt(world, path, script)?;
+        let stop = match text(spec, "stop", "shutdown") {
+            "normal" => OnStop::EndNormally,
+            "error" => OnStop::Fail,
+            "hang" => OnStop::Hang,
+            _ => OnStop::Obey,
+        };
+        let traps = spec["trap_exit"] == true || stop != OnStop::Obey;
+        let pid = world.started(path, me.any(), false, false);
+        Ok(Self { world: world.clone(), pid, stop, traps, info: outcome == Outcome::Info, crashing: false })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Ok,
+    Info,
+}
+
+/// Plays one start attempt of a worker or supervisor, the calls made meanwhile included.
+pub(crate) fn attempt(world: &World, path: &str, script: &[Value]) -> Result<Outcome, StartError> {
+    let attempt = world.attempt(path, script);
+    let parent = path.rsplit_once('/').and_then(|(parent, _)| world.state().resolve(parent));
+    if let Some(parent) = parent {
+        attempt.calls.into_iter().for_each(|call| api::issue(world, parent, call));
+    }
+    match attempt.outcome.as_str() {
+        "error" => Err(StartError::Failed(ExitReason::failed("boom"))),
+        "throw" => Err(StartError::Failed(ExitReason::failed("oops"))),
+        "ignore" => Err(StartError::Ignore),
+        "ok_info" => Ok(Outcome::Info),
+        _ => Ok(Outcome::Ok),
+    }
+}
+
+impl Actor for Worker {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if self.traps {
+            ctx.trap_exit(|_, _, _| {});
+        }
+        if self.info {
+            ctx.set_start_info("info");
+        }
+    }
+
+    fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
+        match self.stop {
+            _ if self.crashing => {}
+            OnStop::Obey => {}
+            OnStop::EndNormally => ctx.exit_with(ExitReason::Normal),
+            OnStop::Fail => ctx.exit_with(ExitReason::failed("cleanup_failed")),
+            OnStop::Hang => return Running::Continue,
+        }
+        Running::Stop
+    }
+}
+
+impl Handler<Crash> for Worker {
+    type Result = ();
+
+    fn handle(&mut self, Crash(reason): Crash, ctx: &mut Self::Context) {
+        self.crashing = true;
+        // Both ways to end with a reason, hooks and none, are to come to the same.
+        if reason.is_clean() {
+            ctx.stop_with(reason);
+        } else {
+            ctx.exit_with(reason);
+        }
+    }
+}
+
+impl Drop for Worker {
+    /// The instance goes when the end is recorded, and before anybody is told.
+    fn drop(&mut self) {
+        let cell = self.world.state().procs.get(self.pid).map(|proc| proc.cell.clone());
+        if let Some(reason) = cell.and_then(|cell| cell.last_exit()) {
+            self.world.stopped(self.pid, &reason);
+        }
+    }
+}

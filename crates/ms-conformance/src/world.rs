@@ -1,0 +1,224 @@
+//! What is known of the processes of a scenario: who lives where, and what was seen.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ms_actor::AnyRef;
+use ms_core::policy::{Offender, PidRef, ReportReason, SupervisorReport};
+use ms_core::{ActorPath, ExitReason, Incarnation};
+use ms_supervisor::{Observation, Observer};
+use serde_json::{Value, json};
+
+use crate::terms::reason_text;
+use crate::trace::Trace;
+
+/// The number of a process.
+pub(crate) type Pid = usize;
+
+pub(crate) struct Proc {
+    /// As scenarios write it: `root/a`.
+    pub(crate) path: String,
+    /// Its `#N`.
+    pub(crate) life: u32,
+    pub(crate) parent: Option<Pid>,
+    pub(crate) cell: AnyRef,
+    incarnation: Incarnation,
+    pub(crate) supervisor: bool,
+    /// A supervisor of `simple_one_for_one`.
+    pub(crate) dynamic: bool,
+    pub(crate) alive: bool,
+    pub(crate) orphan: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) procs: Vec<Proc>,
+    attempts: HashMap<String, usize>,
+    lives: HashMap<String, u32>,
+    templates: HashMap<String, Value>,
+    pub(crate) trace: Trace,
+}
+
+/// Shared by the player, the stand-in workers and the supervisors' observer.
+#[derive(Clone, Default)]
+pub(crate) struct World(Arc<Mutex<State>>);
+
+/// How a start attempt is to go.
+pub(crate) struct Attempt {
+    pub(crate) outcome: String,
+    pub(crate) calls: Vec<Value>,
+}
+
+impl World {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The spec of which the children of a dynamic supervisor are made.
+    pub(crate) fn template(&self, sup: Pid) -> Option<Value> {
+        let state = self.state();
+        state.templates.get(&state.procs.get(sup)?.path).cloned()
+    }
+
+    pub(crate) fn set_template(&self, path: &str, template: &Value) {
+        self.state().templates.insert(path.to_owned(), template.clone());
+    }
+
+    /// Counts one start attempt at `path` and says how it goes. Failures are noted here.
+    pub(crate) fn attempt(&self, path: &str, script: &[Value]) -> Attempt {
+        let mut state = self.state();
+        let attempt = state.attempts.entry(path.to_owned()).or_default();
+        *attempt += 1;
+        let at = (*attempt).min(script.len()).saturating_sub(1);
+        let (outcome, calls) = match script.get(at) {
+            None => ("ok", Vec::new()),
+            Some(Value::String(outcome)) => (outcome.as_str(), Vec::new()),
+            Some(entry) => {
+                let calls = entry["calls"].as_array().cloned().unwrap_or_default();
+                (entry["outcome"].as_str().unwrap_or("ok"), calls)
+            }
+        };
+        let error = |why: &str| json!({"event": "start_error", "child": path, "reason": why});
+        match outcome {
+            "error" => state.trace.push(error("boom")),
+            "throw" => state.trace.push(error("throw oops")),
+            "ignore" => state.trace.push(json!({"event": "start_ignore", "child": path})),
+            _ => {}
+        }
+        Attempt { outcome: outcome.to_owned(), calls }
+    }
+
+    /// Notes a start. The cell's present incarnation is the process.
+    pub(crate) fn started(&self, path: &str, cell: AnyRef, supervisor: bool, dynamic: bool) -> Pid {
+        let mut state = self.state();
+        let life = state.lives.entry(path.to_owned()).or_default();
+        *life += 1;
+        let life = *life;
+        let parent = path.rsplit_once('/').and_then(|(parent, _)| state.resolve(parent));
+        state.trace.push(json!({"event": "start", "child": format!("{path}#{life}")}));
+        let (path, incarnation) = (path.to_owned(), cell.incarnation());
+        state.procs.push(Proc {
+            path,
+            life,
+            parent,
+            cell,
+            incarnation,
+            supervisor,
+            dynamic,
+            alive: true,
+            orphan: false,
+        });
+        state.procs.len() - 1
+    }
+
+    /// Notes an end; whoever still lives below is an orphan from now on.
+    pub(crate) fn stopped(&self, pid: Pid, reason: &ExitReason) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let Some(proc) = state.procs.get_mut(pid).filter(|proc| proc.alive) else { return };
+        proc.alive = false;
+        let (parent, orphan) = (proc.parent, proc.orphan);
+        let (name, place) = (proc.name(), (proc.life, proc.path.clone()));
+        let stop = json!({"event": "stop", "child": name, "reason": reason_text(reason)});
+        match parent.filter(|&parent| state.procs[parent].dynamic) {
+            _ if orphan => state.trace.push_orphan(stop),
+            Some(parent) => state.trace.push_stop(stop, parent, place),
+            None => state.trace.push(stop),
+        }
+        state.orphan_below(pid);
+    }
+
+    /// Forgets everything: cells, factories and this hold each other.
+    pub(crate) fn clear(&self) {
+        let state = std::mem::take(&mut *self.state());
+        drop(state);
+    }
+}
+
+impl Proc {
+    pub(crate) fn name(&self) -> String {
+        format!("{}#{}", self.path, self.life)
+    }
+}
+
+impl State {
+    /// The process at `path` that scenarios mean.
+    pub(crate) fn resolve(&self, path: &str) -> Option<Pid> {
+        self.procs.iter().rposition(|proc| proc.alive && !proc.orphan && proc.path == path)
+    }
+
+    fn orphan_below(&mut self, pid: Pid) {
+        let below: Vec<Pid> = (0..self.procs.len())
+            .filter(|&at| self.procs[at].alive && self.procs[at].parent == Some(pid))
+            .collect();
+        for at in below {
+            self.procs[at].orphan = true;
+            self.orphan_below(at);
+        }
+    }
+
+    fn supervisor(&self, cell: &AnyRef, incarnation: Incarnation) -> Option<Pid> {
+        self.procs.iter().rposition(|proc| proc.incarnation == incarnation && proc.cell == *cell)
+    }
+
+    /// The process that is this start of a child.
+    pub(crate) fn child(&self, sup: Pid, path: &str, incarnation: Incarnation) -> Option<Pid> {
+        let it = |proc: &Proc| {
+            proc.parent == Some(sup) && proc.incarnation == incarnation && proc.path == path
+        };
+        self.procs.iter().rposition(it)
+    }
+
+    /// What stands for a child's pid.
+    pub(crate) fn pid_text(&self, sup: Pid, path: &str, pid: PidRef) -> String {
+        let name = |incarnation| match self.child(sup, path, incarnation) {
+            Some(child) => self.procs[child].name(),
+            None => format!("{path}#?{}", incarnation.0),
+        };
+        match pid {
+            PidRef::Undefined => "undefined".to_owned(),
+            PidRef::Incarnation(incarnation) => name(incarnation),
+            PidRef::Restarting(None) => "{restarting,undefined}".to_owned(),
+            PidRef::Restarting(Some(old)) => format!("{{restarting,{}}}", name(old)),
+        }
+    }
+
+    fn report(&mut self, sup: Pid, child: Option<&ActorPath>, report: &SupervisorReport) {
+        let reason = match &report.reason {
+            ReportReason::Exit(reason) => reason_text(reason),
+            ReportReason::ReachedMaxRestartIntensity => "reached_max_restart_intensity".to_owned(),
+        };
+        let mut value = json!({
+            "event": "report",
+            "supervisor": self.procs[sup].name(),
+            "context": report.context.to_string(),
+            "id": report.id.as_str(),
+            "reason": reason,
+        });
+        match report.offender {
+            Offender::Child { pid, .. } => {
+                let path = child.map_or("?", |path| path.as_str().trim_start_matches('/'));
+                value["child"] = json!(self.pid_text(sup, path, pid));
+            }
+            Offender::Many { count } => value["nb_children"] = json!(count),
+        }
+        if self.procs[sup].orphan {
+            self.trace.push_orphan(value);
+        } else {
+            self.trace.push(value);
+        }
+    }
+}
+
+impl Observer for World {
+    fn observe(&self, supervisor: &AnyRef, incarnation: Incarnation, observation: &Observation) {
+        let sup = self.state().supervisor(supervisor, incarnation);
+        // A supervisor whose init refused was never a process.
+        let Some(sup) = sup else { return };
+        match observation {
+            Observation::Report { child, report } => self.state().report(sup, child.as_ref(), report),
+            Observation::Ended { reason } => self.stopped(sup, reason),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! All traces of the real OTP, played on real supervisors.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+fn conformance(args: &[&str], stdin: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ms-conformance"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("runs");
+    // A tool that does not read its input is no failure of the test's.
+    drop(child.stdin.take().expect("piped").write_all(stdin.as_bytes()));
+    child.wait_with_output().expect("ends")
+}
+
+fn goldens() -> String {
+    let dir = std::env::var_os("GOLDEN_DIR").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden-otp"),
+        PathBuf::from,
+    );
+    dir.to_str().expect("a path in UTF-8").to_owned()
+}
+
+#[test]
+fn traces_of_real_supervisors_equal_those_of_otp() {
+    let output = conformance(&["check", &goldens()], "");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{text}");
+    let last = text.lines().last().expect("a closing line");
+    let passed: usize = last.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
+    assert!(passed >= 400 || std::env::var_os("GOLDEN_DIR").is_some(), "only {last}");
+}
+
+#[test]
+fn a_trace_is_printed_exactly_as_the_oracle_prints_it() {
+    let file = PathBuf::from(goldens()).join("strategy-one_for_all.json");
+    if let Ok(text) = std::fs::read_to_string(file) {
+        let output = conformance(&["run", "-"], &text);
+        let printed = String::from_utf8(output.stdout).expect("UTF-8");
+        let expected: Vec<&str> = text.lines().filter(|line| line.starts_with("{\"step\"")).collect();
+        let expected: Vec<&str> = expected.into_iter().map(|line| line.trim_end_matches(',')).collect();
+        assert_eq!(printed.lines().collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn a_difference_is_shown_side_by_side_and_fails() {
+    let dir = std::env::temp_dir().join(format!("ms-conformance-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("writable");
+    let file = r#"{"scenario": {"name": "x", "tree": {"children": []}, "steps": []},
+                   "expected": [{"step": 0, "op": "boot", "events": [], "result": "{ok,root#1}"}]}"#;
+    std::fs::write(dir.join("x.json"), file).expect("writable");
+    let output = conformance(&["check", dir.to_str().expect("UTF-8")], "");
+    std::fs::remove_dir_all(&dir).expect("there");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("\n  OTP  {\"step\":0,\"op\":\"boot\",\"events\":[],"), "{text}");
+    assert!(text.contains("\n  ours {\"step\":0,\"op\":\"boot\",\"events\":[{\"event\":\"start\","), "{text}");
+    assert!(text.ends_with("0 passed, 1 failed\n"), "{text}");
+}
+
+#[test]
+fn wrong_usage_and_malformed_scenarios_are_told_apart() {
+    for args in [&[][..], &["run"], &["fly", "x"], &["check", "/no/such/dir"]] {
+        assert_eq!(conformance(args, "").status.code(), Some(2), "{args:?}");
+    }
+    for (input, want) in [
+        ("nonsense", "-: not JSON"),
+        ("{}", "-: malformed scenario: scenario: `tree` is missing"),
+        (r#"{"tree":{"children":[{"id":"a","start":["maybe"]}]}}"#, "tree/a: `start` has \"maybe\", want ok"),
+        (r#"{"tree":{},"steps":[{"op":"crash","path":"root"}]}"#, "step 1 (crash): `reason` is missing"),
+    ] {
+        let output = conformance(&["run", "-"], input);
+        let error = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains(want), "{error}");
+    }
+}

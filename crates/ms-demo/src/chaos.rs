@@ -1,0 +1,101 @@
+//! Faults on demand, and which file gets which: the same for the same seed.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::args::ChaosOptions;
+
+/// A fault that the dispatcher sends along with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Panic in the handler.
+    Panic,
+    /// Panic after an await.
+    PanicAfterAwait,
+    /// Await for ever.
+    Hang,
+    /// Block the thread for [`BLOCK_FOR`].
+    Block,
+}
+
+/// Longer than an arbiter may stand still.
+pub(crate) const BLOCK_FOR: Duration = Duration::from_secs(3);
+
+/// A file is not given more injected faults than this: the audit ends at any rate.
+const MAX_FAULTS_PER_FILE: u32 = 4;
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Panic => "panic",
+            Self::PanicAfterAwait => "panic after an await",
+            Self::Hang => "hang",
+            Self::Block => "blocked thread",
+        })
+    }
+}
+
+/// The fault for this attempt at this file, if it gets one.
+pub(crate) fn fault(options: ChaosOptions, label: &str, attempt: u32) -> Option<Fault> {
+    if attempt >= MAX_FAULTS_PER_FILE {
+        return None;
+    }
+    let mut random = Random(options.seed ^ fnv1a(label.as_bytes()) ^ (u64::from(attempt) << 32));
+    if random.share() >= options.rate {
+        return None;
+    }
+    // A hang costs a second of one auditor, a blocked thread a second of several.
+    Some(match random.next() % 100 {
+        0..45 => Fault::Panic,
+        45..90 => Fault::PanicAfterAwait,
+        90..97 => Fault::Hang,
+        _ => Fault::Block,
+    })
+}
+
+/// splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 up to, but not, 1.
+    #[allow(clippy::cast_precision_loss, reason = "53 bits fit")]
+    fn share(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_faults_at_the_rate_asked_for() {
+        let at = |seed, rate| {
+            let options = ChaosOptions { seed, rate };
+            (0..20_000).map(move |n| fault(options, &format!("crate-{n}/src/lib.rs"), 0)).collect::<Vec<_>>()
+        };
+        let faults = at(7, 0.05);
+        assert_eq!(faults, at(7, 0.05));
+        assert_ne!(faults, at(8, 0.05));
+        let count = |kind| faults.iter().filter(|&&f| f == kind).count();
+        assert!((900..1100).contains(&(20_000 - count(None))));
+        for kind in [Fault::Panic, Fault::PanicAfterAwait, Fault::Hang, Fault::Block] {
+            assert!(count(Some(kind)) > 0, "{kind}");
+        }
+        assert!(at(7, 0.0).iter().all(Option::is_none));
+        assert!(at(7, 1.0).iter().all(Option::is_some));
+        assert_eq!(fault(ChaosOptions { seed: 7, rate: 1.0 }, "x", MAX_FAULTS_PER_FILE), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! Metrics: files per second and the time left.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::Message;
+use ms_actor::StateValue;
+use ms_worker::{Agent, Cx, Handles, InitError};
+
+use crate::board::Board;
+use crate::roster::Roster;
+
+/// Time between two samples.
+const EVERY: Duration = Duration::from_millis(250);
+/// Weight of the newest sample.
+const NEWEST: f64 = 0.3;
+
+#[derive(Clone)]
+pub(crate) struct MetricsArgs {
+    pub(crate) board: Arc<Board>,
+    pub(crate) roster: Roster,
+}
+
+pub(crate) struct Metrics {
+    board: Arc<Board>,
+    at: Instant,
+    settled: u64,
+    rate: Option<f64>,
+}
+
+impl Agent for Metrics {
+    type Args = MetricsArgs;
+
+    async fn init(args: MetricsArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
+        args.roster.enter(|parts| parts.metrics = Some(cx.me().clone()));
+        cx.schedule(EVERY, Sample);
+        let settled = args.board.settled();
+        Ok(Self { board: args.board, at: Instant::now(), settled, rate: None })
+    }
+
+    fn state(&self) -> StateValue {
+        StateValue::map([("files_per_second", StateValue::from(self.rate.unwrap_or(0.0)))])
+    }
+}
+
+/// Take a sample.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Sample;
+
+impl Handles<Sample> for Metrics {
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
+    async fn on(&mut self, _: Sample, cx: &mut Cx<Self>) {
+        let (now, settled) = (Instant::now(), self.board.settled());
+        let passed = now.duration_since(self.at).as_secs_f64().max(0.001);
+        // A restarted reducer counts from zero again: that is no progress, nor its opposite.
+        let newest = settled.saturating_sub(self.settled) as f64 / passed;
+        let rate = self.rate.map_or(newest, |rate| rate + NEWEST * (newest - rate));
+        (self.at, self.settled, self.rate) = (now, settled, Some(rate));
+        self.board.rate_milli.set((rate * 1000.0) as u64);
+        cx.schedule(EVERY, Sample);
+    }
+}

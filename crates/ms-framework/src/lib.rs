@@ -1,0 +1,67 @@
+//! The MS Framework: supervision trees for actix, as OTP has them.
+//!
+//! This crate is a facade and owns nothing: each layer is a module here, and the
+//! [`prelude`] has the few names most programs need.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`runtime`] | run a node: signals, exit codes, the control endpoint |
+//! | [`supervisor`] | child specs, supervisors, tasks, steering |
+//! | [`worker`] | agents: `async fn` handlers over `&mut self` |
+//! | [`registry`] | names, groups, typed services |
+//! | [`router`] | messages to those who take them, by type |
+//! | [`actor`] | references, mailboxes, monitors, the node |
+//! | [`control`] | what `msctl` and a node say to each other |
+//! | [`core`] | ids, exit reasons, the supervision policy, views |
+//!
+//! ```
+//! use actix::Message;
+//! use ms_framework::prelude::*;
+//!
+//! #[derive(Message)]
+//! #[rtype(result = "u64")]
+//! struct Add(u64);
+//!
+//! struct Counter(u64);
+//! impl Agent for Counter {
+//!     type Args = u64;
+//!     async fn init(start: u64, _: &mut Cx<Self>) -> Result<Self, InitError> {
+//!         Ok(Counter(start))
+//!     }
+//! }
+//! impl Handles<Add> for Counter {
+//!     async fn on(&mut self, Add(n): Add, _: &mut Cx<Self>) -> u64 {
+//!         self.0 += n;
+//!         self.0
+//!     }
+//! }
+//!
+//! let tree = Supervisor::one_for_one("root").child(ChildSpec::agent::<Counter>("counter", 40));
+//! let ended = run_with(RunConfig::new("doc").control(ControlAt::Off), |_| tree, async |runtime| {
+//!     let counter = runtime.root().get_agent::<Counter>("counter").await?;
+//!     assert_eq!(counter.ask(Add(2)).await?, 42);
+//!     Ok(())
+//! })?;
+//! assert_eq!(ended.code(), 0);
+//! # Ok::<(), ms_framework::runtime::RunError>(())
+//! ```
+
+pub use ms_actor as actor;
+pub use ms_control as control;
+pub use ms_core as core;
+pub use ms_registry as registry;
+pub use ms_router as router;
+pub use ms_runtime as runtime;
+pub use ms_supervisor as supervisor;
+pub use ms_worker as worker;
+
+/// What most programs need. Messages are actix's: `use actix::Message` beside it.
+pub mod prelude {
+    pub use ms_actor::{Context, MailboxSpec, Node, NodeConfig, Overflow, Placement, Ref, StateValue};
+    pub use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown, Strategy};
+    pub use ms_registry::{Registry, RegistryConfig};
+    pub use ms_router::{Router, RouterConfig};
+    pub use ms_runtime::{ControlAt, Ended, RunConfig, RunError, Runtime, run, run_with};
+    pub use ms_supervisor::{ChildSpec, DynamicChild, Supervisor, SupervisorRef, start_root};
+    pub use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
+}

@@ -1,0 +1,183 @@
+//! Modules: a typed configuration, a state made of it, and a handler for each message type.
+
+use std::fmt;
+use std::sync::Arc;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
+use ms_actor::{Blueprint, Context};
+
+/// What of the system a module may see when it starts: an immutable snapshot.
+pub trait SystemState: Send + Sync + 'static {}
+
+impl<T: Send + Sync + 'static> SystemState for T {}
+
+/// A part of a system with a configuration and a state of its own, hosted by a [`ModuleActor`].
+///
+/// ```
+/// use actix::Message;
+/// use ms_router::{Module, ModuleHandler, SystemError};
+///
+/// #[derive(Message)]
+/// #[rtype(result = "Result<u32, SystemError>")]
+/// struct Add(u32);
+///
+/// struct Counter;
+///
+/// #[derive(Debug, thiserror::Error)]
+/// enum CounterError {
+///     #[error("the limit must be above 0")]
+///     NoLimit,
+///     #[error("the limit is reached")]
+///     Full,
+/// }
+///
+/// impl Module for Counter {
+///     const NAME: &'static str = "counter";
+///     type Config = u32;
+///     type State = (u32, u32);
+///     type Error = CounterError;
+///
+///     async fn initialize(limit: u32, _system: std::sync::Arc<()>) -> Result<(u32, u32), CounterError> {
+///         if limit == 0 { Err(CounterError::NoLimit) } else { Ok((0, limit)) }
+///     }
+/// }
+///
+/// impl ModuleHandler<Add> for Counter {
+///     type Answer = u32;
+///
+///     fn handle((count, limit): &mut (u32, u32), Add(more): Add) -> Result<u32, CounterError> {
+///         if *count + more > *limit {
+///             return Err(CounterError::Full);
+///         }
+///         *count += more;
+///         Ok(*count)
+///     }
+/// }
+/// ```
+///
+/// All three types must be named:
+///
+/// ```compile_fail,E0046
+/// struct Half;
+///
+/// impl ms_router::Module for Half {
+///     const NAME: &'static str = "half";
+///     type Config = ();
+///     type State = ();
+///     async fn initialize(_: (), _: std::sync::Arc<()>) -> Result<(), Self::Error> { Ok(()) }
+/// }
+/// ```
+pub trait Module<S: SystemState = ()>: Sized + 'static {
+    /// Its name, in errors.
+    const NAME: &'static str;
+    /// What it is started with, once more at each restart.
+    type Config: Clone + Send + Sync + 'static;
+    /// What it keeps; made anew at each restart.
+    type State: 'static;
+    /// Why it does not start, or does not do what it was asked.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Makes the state. An error is the failure of the actor's init.
+    fn initialize(
+        config: Self::Config,
+        system: Arc<S>,
+    ) -> impl Future<Output = Result<Self::State, Self::Error>> + 'static;
+}
+
+/// A message type a module answers.
+pub trait ModuleHandler<M, S: SystemState = ()>: Module<S> {
+    /// What it answers.
+    type Answer: Send + 'static;
+
+    /// Answers.
+    ///
+    /// # Errors
+    /// The module's own; the asker gets it as the source of a [`SystemError`].
+    fn handle(state: &mut Self::State, message: M) -> Result<Self::Answer, Self::Error>;
+}
+
+/// Why a part of the system did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// A module failed; the source says how.
+    #[error("the module {module} failed")]
+    Module {
+        /// Its name.
+        module: &'static str,
+        /// Its own error.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A module was asked before it was ready.
+    #[error("the module {module} has not started yet")]
+    NotStarted {
+        /// Its name.
+        module: &'static str,
+    },
+}
+
+impl SystemError {
+    /// The error of a module.
+    pub fn of<Mo: Module<S>, S: SystemState>(error: Mo::Error) -> Self {
+        Self::Module { module: Mo::NAME, source: Box::new(error) }
+    }
+}
+
+/// The actor that hosts a module. Its messages are plain actix messages with a
+/// `Result<_, SystemError>`, so references, ports and routes work as for any actor.
+pub struct ModuleActor<Mo: Module<S>, S: SystemState = ()> {
+    config: Mo::Config,
+    system: Arc<S>,
+    state: Option<Mo::State>,
+}
+
+// Its parts are moved and never pinned.
+impl<Mo: Module<S>, S: SystemState> Unpin for ModuleActor<Mo, S> {}
+
+impl<Mo: Module<S>, S: SystemState> ModuleActor<Mo, S> {
+    /// A module that is about to start with this configuration and this view of the system.
+    pub fn new(config: Mo::Config, system: Arc<S>) -> Self {
+        Self { config, system, state: None }
+    }
+
+    /// How a supervisor makes it, again and again.
+    pub fn blueprint(config: Mo::Config, system: Arc<S>) -> Blueprint {
+        Blueprint::actor(move || Self::new(config.clone(), Arc::clone(&system)))
+    }
+}
+
+impl<Mo: Module<S>, S: SystemState> Actor for ModuleActor<Mo, S> {
+    type Context = Context<Self>;
+
+    /// Messages wait until the state is there; the supervisor waits, too.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let state = Mo::initialize(self.config.clone(), Arc::clone(&self.system));
+        ctx.wait(state.into_actor(self).map(|state, actor, ctx| match state {
+            Ok(state) => actor.state = Some(state),
+            Err(error) => ctx.fail(SystemError::of::<Mo, S>(error)),
+        }));
+    }
+}
+
+impl<M, Mo, S> Handler<M> for ModuleActor<Mo, S>
+where
+    S: SystemState,
+    Mo: ModuleHandler<M, S>,
+    M: Message<Result = Result<<Mo as ModuleHandler<M, S>>::Answer, SystemError>> + Send + 'static,
+{
+    type Result = M::Result;
+
+    fn handle(&mut self, message: M, _: &mut Self::Context) -> Self::Result {
+        let state = self.state.as_mut().ok_or(SystemError::NotStarted { module: Mo::NAME })?;
+        <Mo as ModuleHandler<M, S>>::handle(state, message).map_err(SystemError::of::<Mo, S>)
+    }
+}
+
+impl<Mo: Module<S>, S: SystemState> fmt::Debug for ModuleActor<Mo, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModuleActor")
+            .field("module", &Mo::NAME)
+            .field("started", &self.state.is_some())
+            .finish()
+    }
+}

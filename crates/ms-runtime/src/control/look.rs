@@ -1,0 +1,198 @@
+//! Looking: the tree, the busiest, one actor, its state, its ends, the node.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ms_actor::{AnyRef, DebugError, Node};
+use ms_control::proto::{NodeInfo, PsRow, PsSort, PsTable, Reply, StateView, Verb};
+use ms_control::ControlError;
+use ms_core::view::{ActorStatus, EventKind, Mark, Tier, TreeNode};
+use ms_core::{ActorPath, Incarnation};
+
+use super::NodeControl;
+use super::error::{of_actor, of_supervisor};
+use super::steer::verb_of;
+
+/// How long one actor is given to say more of itself than can be seen from outside.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+impl NodeControl {
+    /// The actor at `path`.
+    pub(super) async fn find(&self, path: &ActorPath) -> Result<AnyRef, ControlError> {
+        self.root()?.find(path).await.map_err(|error| of_supervisor(path, &error))
+    }
+
+    async fn whole(&self) -> Result<TreeNode, ControlError> {
+        self.subtree(None, None).await
+    }
+
+    async fn subtree(&self, at: Option<&ActorPath>, depth: Option<usize>) -> Result<TreeNode, ControlError> {
+        let root = self.root()?;
+        let path = at.unwrap_or_else(|| root.path());
+        let tree = match path == root.path() {
+            true => root.tree(depth).await,
+            false => root.tree_at(path, depth).await,
+        };
+        tree.map_err(|error| of_supervisor(path, &error))
+    }
+
+    pub(super) async fn tree(&self, root: Option<ActorPath>, depth: Option<usize>) -> Result<Reply, ControlError> {
+        Ok(Reply::Tree(Box::new(self.subtree(root.as_ref(), depth).await?)))
+    }
+
+    pub(super) async fn ps(&self, window: Duration, sort: PsSort, top: Option<usize>) -> Result<Reply, ControlError> {
+        let began = self.0.node.now();
+        let before = match window.is_zero() {
+            true => None,
+            false => {
+                let before = Work::of(&self.whole().await?);
+                tokio::time::sleep(window).await;
+                Some(before)
+            }
+        };
+        let tree = self.whole().await?;
+        let window = if before.is_some() { self.0.node.now().since(began) } else { Duration::ZERO };
+        let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
+        let rows = tree.walk().map(|node| row(&node.status, before.as_ref(), window_us));
+        let mut table = PsTable { window_ms: window_us / 1_000, total: 0, rows: rows.collect() };
+        table.total = table.rows.len();
+        table.arrange(sort, top);
+        Ok(Reply::Ps(table))
+    }
+
+    pub(super) async fn inspect(&self, path: ActorPath) -> Result<Reply, ControlError> {
+        let mut node = self.subtree(Some(&path), Some(1)).await?;
+        match self.find(&path).await?.ask_status(PATIENCE).await {
+            Ok(status) => node.status.types = status.types,
+            Err(DebugError::Unresponsive { .. }) => mark(&mut node.status, Mark::Unresponsive),
+            // What is seen from outside is all there is of one that does not run.
+            Err(DebugError::NotRunning { .. }) => {}
+        }
+        Ok(Reply::Inspect(Box::new(node)))
+    }
+
+    pub(super) async fn state(&self, path: ActorPath, within: Duration) -> Result<Reply, ControlError> {
+        let actor = self.find(&path).await?;
+        let incarnation = actor.incarnation();
+        // A little less than the whole: the actor's silence is told as such.
+        let state = actor.state(within.mul_f64(0.9)).await.map_err(|error| of_actor(&error))?;
+        let state = serde_json::to_value(state)
+            .map_err(|error| ControlError::internal("the state is no JSON").why(error.to_string()))?;
+        Ok(Reply::State(StateView { path, incarnation, state }))
+    }
+
+    pub(super) async fn why(&self, path: ActorPath, limit: Option<usize>) -> Result<Reply, ControlError> {
+        let root = self.root()?;
+        if path == *root.path() {
+            // The end of the root is the end of the node: there is none to tell of.
+            return Ok(Reply::Why(Vec::new()));
+        }
+        let records = root.why(&path, limit.unwrap_or(1)).await;
+        records.map(Reply::Why).map_err(|error| of_supervisor(&path, &error))
+    }
+
+    pub(super) async fn dry_run(&self, path: ActorPath, verb: Verb) -> Result<Reply, ControlError> {
+        let radius = self.root()?.dry_run(&path, verb_of(verb)).await;
+        radius.map(Reply::DryRun).map_err(|error| of_supervisor(&path, &error))
+    }
+
+    pub(super) async fn info(&self) -> Result<Reply, ControlError> {
+        let inner = &*self.0;
+        // The node itself can be told of when its tree cannot.
+        let tree = self.whole().await.ok();
+        let (mut actors, mut restarts) = (0, 0);
+        for node in tree.iter().flat_map(TreeNode::walk) {
+            actors += 1;
+            restarts += node.status.restarts;
+        }
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = BTreeMap::from([
+            ("control_streams".to_owned(), count(&inner.streams)),
+            ("events".to_owned(), inner.node.last_event()),
+            ("steering_carried_out".to_owned(), count(&inner.steered)),
+            ("steering_refused".to_owned(), count(&inner.refused)),
+            ("tree_answers".to_owned(), u64::from(tree.is_some())),
+        ]);
+        Ok(Reply::Info(NodeInfo {
+            node: inner.node.name().to_owned(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_ms: inner.node.now().as_millis(),
+            actors,
+            restarts,
+            dead_letters: inner.node.dead_letters().count(),
+            arbiters: u32::try_from(inner.node.arbiter_count()).unwrap_or(u32::MAX),
+            wedged: inner.wedged.count(&inner.node),
+            inspections: count(&inner.inspections),
+            inspection_us: count(&inner.inspection_us),
+            faults_allowed: inner.allow_faults,
+            counters,
+        }))
+    }
+}
+
+fn mark(status: &mut ActorStatus, mark: Mark) {
+    if !status.marks.contains(&mark) {
+        status.marks.push(mark);
+    }
+}
+
+/// What every actor had done at one moment.
+struct Work(HashMap<ActorPath, (Incarnation, u64, u64)>);
+
+impl Work {
+    fn of(tree: &TreeNode) -> Self {
+        let done = |node: &TreeNode| {
+            let status = &node.status;
+            (status.path.clone(), (status.incarnation, busy_us(status), status.handled))
+        };
+        Self(tree.walk().map(done).collect())
+    }
+
+    /// What this incarnation had done; nothing, if it was not there yet.
+    fn before(&self, status: &ActorStatus) -> (u64, u64) {
+        match self.0.get(&status.path) {
+            Some(&(incarnation, busy, handled)) if incarnation == status.incarnation => (busy, handled),
+            _ => (0, 0),
+        }
+    }
+}
+
+/// Time in handlers, the one that blocks its thread right now included.
+fn busy_us(status: &ActorStatus) -> u64 {
+    let blocking = status.marks.contains(&Mark::Unresponsive);
+    let now = status.handling.as_ref().filter(|_| blocking).map_or(0, |handling| handling.for_us);
+    status.busy_us + now
+}
+
+fn row(status: &ActorStatus, before: Option<&Work>, window_us: u64) -> PsRow {
+    let (busy, handled) = before.map_or((0, 0), |before| before.before(status));
+    let mut busy = busy_us(status).saturating_sub(busy);
+    if before.is_some() {
+        // A handler's time is booked when it ends, though it may have begun before the window.
+        busy = busy.min(window_us);
+    }
+    // Messages of an unchanged actix actor cannot be counted.
+    let countable = status.tier != Tier::Actix;
+    let handled = countable.then(|| status.handled.saturating_sub(handled));
+    PsRow { status: status.clone(), busy_us: Some(busy), handled }
+}
+
+/// Counts arbiters that were given up, out of the node's events.
+#[derive(Debug, Default)]
+pub(super) struct Wedged(Mutex<(u64, u32)>);
+
+impl Wedged {
+    /// Exact unless more events than the node keeps passed between two looks.
+    fn count(&self, node: &Node) -> u32 {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (past, _) = node.events_since(seen.0);
+        for event in past {
+            seen.0 = event.seq;
+            seen.1 += u32::from(matches!(event.kind, EventKind::ArbiterWedged { .. }));
+        }
+        seen.1
+    }
+}

@@ -1,0 +1,94 @@
+//! Counts by message type, from a moment on.
+//!
+//! The kernel counts always; switching on only remembers where the count stood.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ms_control::ControlError;
+use ms_control::proto::{Reply, StatisticsView};
+use ms_core::view::{ActorStatus, TypeCount};
+use ms_core::{ActorPath, Tick};
+
+use super::NodeControl;
+use super::error::of_actor;
+
+/// Most actors whose counts are kept apart at a time.
+const MAX_BASELINES: usize = 1024;
+
+#[derive(Debug, Default)]
+pub(super) struct Baselines(Mutex<HashMap<ActorPath, Baseline>>);
+
+/// Where the counts of an actor stood when they were switched on.
+#[derive(Debug, Clone)]
+struct Baseline {
+    since: Tick,
+    status: ActorStatus,
+}
+
+impl Baselines {
+    fn with<R>(&self, code: impl FnOnce(&mut HashMap<ActorPath, Baseline>) -> R) -> R {
+        code(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, path: &ActorPath, baseline: Baseline) -> Result<(), ControlError> {
+        self.with(|all| {
+            if all.len() >= MAX_BASELINES && !all.contains_key(path) {
+                return Err(ControlError::refused(format!(
+                    "statistics of {MAX_BASELINES} actors are on, as many as there may be"
+                ))
+                .next("switch some off"));
+            }
+            all.insert(path.clone(), baseline);
+            Ok(())
+        })
+    }
+}
+
+impl NodeControl {
+    pub(super) async fn statistics(
+        &self,
+        path: ActorPath,
+        on: Option<bool>,
+        within: Duration,
+    ) -> Result<Reply, ControlError> {
+        let actor = self.find(&path).await?;
+        let status = actor.ask_status(within.mul_f64(0.9)).await.map_err(|error| of_actor(&error))?;
+        let now = self.0.node.now();
+        let baselines = &self.0.baselines;
+        let base = match on {
+            Some(true) => {
+                let base = Baseline { since: now, status: status.clone() };
+                baselines.set(&path, base.clone())?;
+                Some(base)
+            }
+            Some(false) => baselines.with(|all| all.remove(&path)),
+            None => baselines.with(|all| all.get(&path).cloned()),
+        };
+        let on = base.is_some() && on != Some(false);
+        Ok(Reply::Statistics(view(path, on, base.as_ref(), status, now)))
+    }
+}
+
+fn view(path: ActorPath, on: bool, base: Option<&Baseline>, status: ActorStatus, now: Tick) -> StatisticsView {
+    // A later incarnation counts from its own start.
+    let base = base.filter(|base| base.status.incarnation == status.incarnation);
+    let before = base.map(|base| &base.status);
+    let counted = |name: &str| {
+        let types = before.iter().flat_map(|before| &before.types);
+        types.filter(|row| row.message == name).map(|row| row.count).sum::<u64>()
+    };
+    let since = |row: TypeCount| TypeCount { count: row.count.saturating_sub(counted(&row.message)), ..row };
+    let mut types: Vec<TypeCount> = status.types.into_iter().map(since).filter(|row| row.count > 0).collect();
+    types.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.message.cmp(&b.message)));
+    let for_ms = base.map(|base| now.since(base.since).as_millis());
+    StatisticsView {
+        path,
+        on,
+        for_ms: for_ms.and_then(|ms| u64::try_from(ms).ok()).or(status.uptime_ms),
+        handled: status.handled.saturating_sub(before.map_or(0, |before| before.handled)),
+        busy_us: status.busy_us.saturating_sub(before.map_or(0, |before| before.busy_us)),
+        types,
+    }
+}

@@ -1,0 +1,154 @@
+//! Following: the messages of one actor, the events of the node.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ms_actor::AnyRef;
+use ms_control::ControlError;
+use ms_control::proto::StreamItem;
+use ms_core::ActorPath;
+use ms_core::view::{EventKind, NodeEvent, Tier};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+use super::NodeControl;
+use super::error::not_running;
+
+/// Who is being traced; one trace an actor, for a second would end the first.
+#[derive(Debug, Default)]
+pub(super) struct Traces(Mutex<HashSet<ActorPath>>);
+
+impl Traces {
+    fn with<R>(&self, code: impl FnOnce(&mut HashSet<ActorPath>) -> R) -> R {
+        code(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Ends the trace of an actor when its reader is gone, whatever the reason.
+struct Traced<'a> {
+    traces: &'a Traces,
+    actor: AnyRef,
+}
+
+impl Drop for Traced<'_> {
+    fn drop(&mut self) {
+        // A trace without time takes the place of the one that runs, and is over at once.
+        drop(self.actor.trace(1, Duration::ZERO));
+        self.traces.with(|all| all.remove(self.actor.path()));
+    }
+}
+
+impl NodeControl {
+    pub(super) async fn trace(
+        &self,
+        path: ActorPath,
+        max: u32,
+        time: Duration,
+        sink: mpsc::Sender<StreamItem>,
+    ) -> Result<(), ControlError> {
+        let actor = self.find(&path).await?;
+        if !actor.is_alive() {
+            return Err(not_running(&path, "it handles no messages"));
+        }
+        if actor.tier() == Tier::Actix {
+            return Err(ControlError::refused(format!("the messages of {path} cannot be traced"))
+                .why("an unchanged actix actor takes them out of its mailbox unseen")
+                .next("`type Context = ms_actor::Context<Self>` in it makes them visible"));
+        }
+        if !self.0.traces.with(|all| all.insert(path.clone())) {
+            return Err(ControlError::refused(format!("{path} is being traced already"))
+                .next("end that trace first, or wait for its limit"));
+        }
+        let traced = Traced { traces: &self.0.traces, actor };
+        let mut lines = traced.actor.trace(u64::from(max), time);
+        while let Some(line) = lines.recv().await {
+            if sink.send(StreamItem::Trace(line)).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn events(
+        &self,
+        follow: bool,
+        since: Option<u64>,
+        sink: mpsc::Sender<StreamItem>,
+    ) -> Result<(), ControlError> {
+        let (past, live) = self.0.node.events_since(since.unwrap_or(0));
+        // A receiver makes the node publish more: only one who follows holds it.
+        let live = follow.then_some(live);
+        let mut reader = Reader { sink, last: since };
+        for event in past {
+            if reader.pass(event).await.is_err() {
+                return Ok(());
+            }
+        }
+        let Some(mut live) = live else { return Ok(()) };
+        loop {
+            let passed = match live.recv().await {
+                Ok(event) => reader.pass(event).await,
+                // How many were missed shows the number of the next.
+                Err(RecvError::Lagged(_)) => Ok(()),
+                Err(RecvError::Closed) => return Ok(()),
+            };
+            if passed.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The reader left.
+struct Left;
+
+/// Passes events on, and says where some are missing.
+struct Reader {
+    sink: mpsc::Sender<StreamItem>,
+    /// Number of the last event passed on; `None` before the first.
+    last: Option<u64>,
+}
+
+impl Reader {
+    async fn pass(&mut self, event: NodeEvent) -> Result<(), Left> {
+        let expected = self.last.map_or(event.seq, |last| last + 1);
+        let missed = event.seq.saturating_sub(expected);
+        if missed > 0 {
+            let gap = NodeEvent { seq: event.seq - 1, at_ms: event.at_ms, kind: EventKind::Gap { missed } };
+            self.send(gap).await?;
+        }
+        self.last = Some(event.seq);
+        self.send(event).await
+    }
+
+    async fn send(&self, event: NodeEvent) -> Result<(), Left> {
+        self.sink.send(StreamItem::Event(Box::new(event))).await.map_err(|_| Left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_missed_events_is_told_how_many() {
+        let (sink, mut items) = mpsc::channel(16);
+        let mut reader = Reader { sink, last: Some(3) };
+        let path = ActorPath::new("/root").expect("valid");
+        for seq in [4, 7] {
+            let kind = EventKind::Started { path: path.clone(), incarnation: ms_core::Incarnation(1) };
+            assert!(reader.pass(NodeEvent { seq, at_ms: 0, kind }).await.is_ok());
+        }
+        drop(reader);
+        let mut seen = Vec::new();
+        while let Some(StreamItem::Event(event)) = items.recv().await {
+            let missed = match event.kind {
+                EventKind::Gap { missed } => missed,
+                _ => 0,
+            };
+            seen.push((event.seq, missed));
+        }
+        assert_eq!(seen, [(4, 0), (6, 2), (7, 0)]);
+    }
+}

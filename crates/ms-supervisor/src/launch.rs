@@ -1,0 +1,120 @@
+//! Starting children: their cells, names and deadlines.
+
+use std::sync::Arc;
+
+use ms_actor::AnyRef;
+use ms_actor::host::Parent;
+use ms_core::policy::{ChildKey, StartCause, Ticket};
+use ms_core::{ChildId, ExitReason, Incarnation};
+
+use crate::actor::{Ctx, SupervisorActor};
+use crate::kids::{Care, Kid, Making};
+use crate::observe::Observation;
+use crate::spec::{ChildSpec, Make};
+use crate::timers::Due;
+
+impl SupervisorActor {
+    pub(crate) fn start(&mut self, ctx: &mut Ctx, key: ChildKey, attempt: Incarnation, cause: StartCause) {
+        if let StartCause::Added(ticket) = cause {
+            self.add_kid(key, ticket);
+        }
+        let Some(cell) = self.cell_of(key) else {
+            // Only a name that is no child id has no cell, and such a spec was refused.
+            tracing::error!(supervisor = %self.path, "a child has no cell");
+            return;
+        };
+        if attempt > Incarnation(1) && cause == StartCause::Restart {
+            cell.count_restart();
+        }
+        let Some(kid) = self.kids.get_mut(key) else { return };
+        kid.attempt = attempt;
+        kid.acknowledged = false;
+        let (path, care) = (kid.path.clone(), Arc::clone(&kid.care));
+        self.observe(&Observation::Starting { path });
+        if let Some(heartbeat) = care.heartbeat {
+            self.watch_beats(ctx, heartbeat);
+        }
+        self.launch(key, &cell);
+        if let Some(after) = care.start_timeout {
+            self.set_timer(ctx, key, after, Due::StartOverdue { key, attempt, after });
+        }
+    }
+
+    /// Starts the child in its cell: once an attempt, unless its thread is lost meanwhile.
+    pub(crate) fn launch(&mut self, key: ChildKey, cell: &AnyRef) {
+        if cell.is_alive() {
+            // Left behind by a supervisor that was killed: its successor takes its place.
+            cell.fence(cell.incarnation(), ExitReason::Killed);
+        }
+        if let Some(kid) = self.kids.get_mut(key) {
+            kid.life = cell.launch(kid.care.placement);
+        }
+    }
+
+    /// The child's cell, made at its first start.
+    fn cell_of(&mut self, key: ChildKey) -> Option<AnyRef> {
+        let sink = self.sink.clone()?;
+        let parent = Parent { sink, key: key.raw() };
+        let dynamic = self.is_dynamic();
+        let kid = self.kids.get_mut(key)?;
+        if let Some(cell) = &kid.cell {
+            return Some(cell.clone());
+        }
+        let name = ChildId::new(kid.path.name()).ok()?;
+        let lasting = self.supervisor.lasting_refs && !dynamic;
+        let kept = if lasting { self.bank.get(&name) } else { None };
+        let cell = match kept {
+            Some(cell) => {
+                cell.adopt(parent);
+                cell
+            }
+            None => {
+                let blueprint = kid.blueprint.as_ref()?;
+                let cell = blueprint.cell(self.node.as_ref()?, kid.path.clone(), Some(parent));
+                if lasting {
+                    self.bank.keep(name, cell.clone(), kid.below.as_ref().map(|below| below.bank.clone()));
+                }
+                cell
+            }
+        };
+        kid.blueprint = None;
+        kid.cell = Some(cell.clone());
+        Some(cell)
+    }
+
+    fn add_kid(&mut self, key: ChildKey, ticket: Ticket) {
+        if let Some((name, making)) = self.calls.take_arriving(ticket) {
+            self.insert_kid(key, name, making);
+        }
+    }
+
+    pub(crate) fn insert_kid(&mut self, key: ChildKey, name: ChildId, making: Making) {
+        let kid = Kid {
+            key,
+            path: self.path.child(&name),
+            cell: None,
+            blueprint: Some(Box::new(making.blueprint)),
+            below: making.below,
+            care: making.care,
+            attempt: Incarnation::NONE,
+            life: Incarnation::NONE,
+            acknowledged: false,
+            timer: None,
+            rare: None,
+        };
+        self.kids.insert(name, kid);
+    }
+
+    /// What a child of this spec is made of; supervisors inherit what is not theirs to say.
+    pub(crate) fn making(&self, child: &ChildSpec) -> Making {
+        let mut child = child.clone();
+        if let Make::Supervisor(below) = &mut child.make {
+            below.observer = below.observer.take().or_else(|| self.supervisor.observer.clone());
+            below.lasting_refs &= self.supervisor.lasting_refs;
+        }
+        let (blueprint, below) = child.resolve();
+        let care =
+            Care { placement: child.placement, start_timeout: child.start_timeout, heartbeat: child.heartbeat };
+        Making { blueprint, below, care: Arc::new(care) }
+    }
+}
