@@ -38,32 +38,43 @@ impl Handler<Page> for Session {
 
 fn main() -> Result<Ended, RunError> {
     let template = ChildSpec::actor("session", Session::default).restart(Restart::Transient);
-    let sessions =
-        Supervisor::dynamic("sessions", template).intensity(10, Duration::from_secs(60)).max_children(2);
+    let sessions = Supervisor::dynamic("sessions", template)
+        .intensity(10, Duration::from_secs(60))
+        .max_children(2);
     let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(sessions));
     let config = RunConfig::new("sessions").control(ControlAt::Off);
-    run_with(config, |_| tree, async |runtime| {
-        let sessions = runtime.root().supervisor("sessions").await?;
-        let mut started = Vec::new();
-        for name in ["ada", "grace", "edsger"] {
-            match sessions.start_dynamic(DynamicChild::actor(Session::default).name(name)).await {
-                Ok(child) => {
-                    let session = child.typed::<Session>().ok_or("not a session")?;
-                    println!("started {}", session.path());
-                    started.push(session);
+    run_with(
+        config,
+        |_| tree,
+        async |runtime| {
+            let sessions = runtime.root().supervisor("sessions").await?;
+            let mut started = Vec::new();
+            for name in ["ada", "grace", "edsger"] {
+                match sessions.start_dynamic(DynamicChild::actor(Session::default).name(name)).await
+                {
+                    Ok(child) => {
+                        let session = child.typed::<Session>().ok_or("not a session")?;
+                        println!("started {}", session.path());
+                        started.push(session);
+                    }
+                    Err(error) => println!("refused: {error}"),
                 }
-                Err(error) => println!("refused: {error}"),
             }
-        }
-        let [ada, grace] = started.as_slice() else { return Err("two were to start".into()) };
-        ada.ask(Page).await?;
-        ada.ask(Page).await?;
-        println!("ada has seen {} pages", ada.ask(Page).await?);
-        runtime.root().steer(ada.path(), Verb::Kill).await?;
-        let seen = ada.ask(Page).await?;
-        println!("killed ada: she is {} now, and has seen {seen} page", ada.any().incarnation());
-        sessions.terminate_dynamic(grace.path()).await?;
-        println!("grace left: {} session", sessions.count_children().await?.active);
-        Ok(())
-    })
+            let [ada, grace] = started.as_slice() else { return Err("two were to start".into()) };
+            ada.ask(Page).await?;
+            ada.ask(Page).await?;
+            println!("ada has seen {} pages", ada.ask(Page).await?);
+            let end = ada.any().monitor();
+            runtime.root().steer(ada.path(), Verb::Kill).await?;
+            end.await;
+            let seen = ada.ask(Page).await?;
+            println!(
+                "killed ada: she is {} now, and has seen {seen} page",
+                ada.any().incarnation()
+            );
+            sessions.terminate_dynamic(grace.path()).await?;
+            println!("grace left: {} session", sessions.count_children().await?.active);
+            Ok(())
+        },
+    )
 }

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use ms_framework::core::view::{Decision, EventKind};
-use ms_framework::prelude::{ChildSpec, ControlAt, Ended, RunConfig, RunError, Supervisor, run_with};
+use ms_framework::prelude::{
+    ChildSpec, ControlAt, Ended, RunConfig, RunError, Supervisor, run_with,
+};
 
 struct Worker;
 
@@ -50,36 +52,46 @@ fn main() -> Result<Ended, RunError> {
         .intensity(1, minute) // one restart a minute; the second crash is one too many
         .child(ChildSpec::actor("flaky", || Worker))
         .child(ChildSpec::actor("steady", || Worker));
-    let tree = Supervisor::one_for_one("root").intensity(3, minute).child(ChildSpec::supervisor(branch));
+    let tree =
+        Supervisor::one_for_one("root").intensity(3, minute).child(ChildSpec::supervisor(branch));
     let config = RunConfig::new("escalation").control(ControlAt::Off).quiet_panics();
-    run_with(config, |_| tree, async |runtime| {
-        let branch = runtime.root().supervisor("branch").await?;
-        let flaky = branch.get::<Worker>("flaky").await?;
-        let steady = branch.get::<Worker>("steady").await?;
-        for crash in 1..=2 {
-            drop(flaky.ask(Work { crash: true }).await);
-            // References outlive all of it; these wait for the next incarnations.
-            flaky.ask(Work { crash: false }).await?;
-            steady.ask(Work { crash: false }).await?;
-            let number = |actor: ms_framework::actor::AnyRef| actor.incarnation();
-            println!(
-                "crash {crash}: flaky is {}, steady is {}, their supervisor is {}",
-                number(flaky.any()),
-                number(steady.any()),
-                number(branch.any())
-            );
-        }
-        println!("what the node has on record:");
-        for event in runtime.node().events_since(0).0 {
-            match event.kind {
-                EventKind::Decided { why } => match why.reason.panic() {
-                    Some(_) => println!("  {} panicked: {}", why.path, word(why.decision)),
-                    None => println!("  {} ended with {}: {}", why.path, why.reason, word(why.decision)),
-                },
-                EventKind::Escalated { path, .. } => println!("  {path} gives up"),
-                _ => {}
+    run_with(
+        config,
+        |_| tree,
+        async |runtime| {
+            let branch = runtime.root().supervisor("branch").await?;
+            let flaky = branch.get::<Worker>("flaky").await?;
+            let steady = branch.get::<Worker>("steady").await?;
+            for crash in 1..=2 {
+                drop(flaky.ask(Work { crash: true }).await);
+                // References outlive all of it; these wait for the next incarnations.
+                flaky.ask(Work { crash: false }).await?;
+                steady.ask(Work { crash: false }).await?;
+                let number = |actor: ms_framework::actor::AnyRef| actor.incarnation();
+                println!(
+                    "crash {crash}: flaky is {}, steady is {}, their supervisor is {}",
+                    number(flaky.any()),
+                    number(steady.any()),
+                    number(branch.any())
+                );
             }
-        }
-        Ok(())
-    })
+            println!("what the node has on record:");
+            for event in runtime.node().events_since(0).0 {
+                match event.kind {
+                    EventKind::Decided { why } => match why.reason.panic() {
+                        Some(_) => println!("  {} panicked: {}", why.path, word(why.decision)),
+                        None => println!(
+                            "  {} ended with {}: {}",
+                            why.path,
+                            why.reason,
+                            word(why.decision)
+                        ),
+                    },
+                    EventKind::Escalated { path, .. } => println!("  {path} gives up"),
+                    _ => {}
+                }
+            }
+            Ok(())
+        },
+    )
 }

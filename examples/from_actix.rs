@@ -10,7 +10,9 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_framework::actor::AnyRef;
 use ms_framework::core::view::Tier;
-use ms_framework::prelude::{ChildSpec, ControlAt, Ended, RunConfig, RunError, Supervisor, run_with};
+use ms_framework::prelude::{
+    ChildSpec, ControlAt, Ended, RunConfig, RunError, Supervisor, run_with,
+};
 
 #[derive(Default)]
 struct Before(i64);
@@ -75,17 +77,21 @@ fn main() -> Result<Ended, RunError> {
     let tree = Supervisor::one_for_one("root")
         .child(ChildSpec::actor("before", Before::default))
         .child(ChildSpec::actor("after", After::default));
-    run_with(RunConfig::new("from-actix").control(ControlAt::Off), |_| tree, async |runtime| {
-        let before = runtime.root().get::<Before>("before").await?;
-        let after = runtime.root().get::<After>("after").await?;
-        for n in [10, 20] {
-            before.ask(Deposit(n)).await?;
-            after.ask(Deposit(n)).await?;
-        }
-        before.ask(Withdraw(5)).await?;
-        after.ask(Withdraw(5)).await?;
-        println!("{}", tell_of(&before.any()).await?);
-        println!("{}", tell_of(&after.any()).await?);
-        Ok(())
-    })
+    run_with(
+        RunConfig::new("from-actix").control(ControlAt::Off),
+        |_| tree,
+        async |runtime| {
+            let before = runtime.root().get::<Before>("before").await?;
+            let after = runtime.root().get::<After>("after").await?;
+            for n in [10, 20] {
+                before.ask(Deposit(n)).await?;
+                after.ask(Deposit(n)).await?;
+            }
+            before.ask(Withdraw(5)).await?;
+            after.ask(Withdraw(5)).await?;
+            println!("{}", tell_of(&before.any()).await?);
+            println!("{}", tell_of(&after.any()).await?);
+            Ok(())
+        },
+    )
 }

@@ -33,14 +33,18 @@ impl Handles<Greet> for Greeter {
 fn main() -> Result<Ended, RunError> {
     let tree = Supervisor::one_for_one("root").child(ChildSpec::agent::<Greeter>("greeter", ()));
     let config = RunConfig::new("hello").control(ControlAt::Off).quiet_panics();
-    run_with(config, |_| tree, async |runtime| {
-        let greeter = runtime.root().get_agent::<Greeter>("greeter").await?;
-        for name in ["Ada", "", "Grace"] {
-            match greeter.ask(Greet(name)).await {
-                Ok(greeting) => println!("{greeting}"),
-                Err(crash) => println!("{crash}"),
+    run_with(
+        config,
+        |_| tree,
+        async |runtime| {
+            let greeter = runtime.root().get_agent::<Greeter>("greeter").await?;
+            for name in ["Ada", "", "Grace"] {
+                match greeter.ask(Greet(name)).await {
+                    Ok(greeting) => println!("{greeting}"),
+                    Err(crash) => println!("{crash}"),
+                }
             }
-        }
-        Ok(())
-    })
+            Ok(())
+        },
+    )
 }

@@ -12,7 +12,9 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use ms_framework::prelude::{ChildSpec, ControlAt, Ended, RunConfig, RunError, Supervisor, run_with};
+use ms_framework::prelude::{
+    ChildSpec, ControlAt, Ended, RunConfig, RunError, Supervisor, run_with,
+};
 
 // ---- plain actix, as it was before -------------------------------------------------
 
@@ -44,20 +46,30 @@ fn main() -> Result<Ended, RunError> {
         .intensity(3, Duration::from_secs(60))
         .child(ChildSpec::actor("counter", Counter::default));
     let config = RunConfig::new("plain-actix").control(ControlAt::Off).quiet_panics();
-    run_with(config, |_| tree, async |runtime| {
-        let counter = runtime.root().get::<Counter>("counter").await?;
-        println!("{}", counter.ask(Add(2)).await?);
-        println!("{}", counter.ask(Add(3)).await?);
-        if let Some(reason) = counter.ask(Add(13)).await.err().as_ref().and_then(|error| error.exit_reason()) {
-            println!("it crashed: {reason}");
-        }
-        // The same reference: its mail waits for the fresh instance.
-        let answer = counter.ask(Add(1)).await?;
-        for why in runtime.root().why(counter.path(), 1).await? {
-            let (used, budget) = (why.budget_used, why.budget.map_or(0, |budget| budget.max_restarts));
-            println!("why: {} ended, and was restarted ({used} of {budget} restarts in 60 s)", why.incarnation);
-        }
-        println!("{answer}");
-        Ok(())
-    })
+    run_with(
+        config,
+        |_| tree,
+        async |runtime| {
+            let counter = runtime.root().get::<Counter>("counter").await?;
+            println!("{}", counter.ask(Add(2)).await?);
+            println!("{}", counter.ask(Add(3)).await?);
+            if let Some(reason) =
+                counter.ask(Add(13)).await.err().as_ref().and_then(|error| error.exit_reason())
+            {
+                println!("it crashed: {reason}");
+            }
+            // The same reference: its mail waits for the fresh instance.
+            let answer = counter.ask(Add(1)).await?;
+            for why in runtime.root().why(counter.path(), 1).await? {
+                let (used, budget) =
+                    (why.budget_used, why.budget.map_or(0, |budget| budget.max_restarts));
+                println!(
+                    "why: {} ended, and was restarted ({used} of {budget} restarts in 60 s)",
+                    why.incarnation
+                );
+            }
+            println!("{answer}");
+            Ok(())
+        },
+    )
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! chat/ada is /root/ada
-//! there is no "chat/adda"; did you mean "chat/ada"?
+//! no actor is registered as "chat/adda" in local; did you mean "chat/ada"?
 //! lobby: ada grace edsger
 //! grace crashed; lobby: ada grace edsger
 //! everybody heard "hello"
@@ -14,7 +14,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_framework::core::ChildId;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, Ref, Registry, RegistryConfig, RunConfig, RunError, Supervisor, run_with,
+    ChildSpec, ControlAt, Ended, Ref, Registry, RegistryConfig, RunConfig, RunError, Supervisor,
+    run_with,
 };
 
 struct Guest;
@@ -49,29 +50,33 @@ fn main() -> Result<Ended, RunError> {
         |tree, name| tree.child(ChildSpec::actor(name, || Guest)),
     );
     let config = RunConfig::new("registry").control(ControlAt::Off).quiet_panics();
-    run_with(config, |_| tree, async move |runtime| {
-        let root = runtime.root();
-        for name in ["ada", "grace", "edsger"] {
-            let guest = root.get::<Guest>(name).await?;
-            registry.register(format!("chat/{name}"), &guest).await?;
-            registry.join("lobby", &guest).await?;
-        }
-        println!("chat/ada is {}", registry.lookup::<Guest>("chat/ada")?.path());
-        if let Err(error) = registry.lookup::<Guest>("chat/adda") {
-            println!("{error}");
-        }
-        println!("lobby: {}", in_lobby(&registry));
-        let grace: Ref<Guest> = registry.lookup("chat/grace")?;
-        drop(grace.ask(Hear("")).await);
-        println!("grace crashed; lobby: {}", in_lobby(&registry));
-        for guest in registry.members::<Guest>("lobby") {
-            guest.ask(Hear("hello")).await?;
-        }
-        println!("everybody heard \"hello\"");
-        let id = ChildId::new("grace")?;
-        root.terminate_child(&id).await?;
-        root.delete_child(&id).await?;
-        println!("grace left; lobby: {}", in_lobby(&registry));
-        Ok(())
-    })
+    run_with(
+        config,
+        |_| tree,
+        async move |runtime| {
+            let root = runtime.root();
+            for name in ["ada", "grace", "edsger"] {
+                let guest = root.get::<Guest>(name).await?;
+                registry.register(format!("chat/{name}"), &guest).await?;
+                registry.join("lobby", &guest).await?;
+            }
+            println!("chat/ada is {}", registry.lookup::<Guest>("chat/ada")?.path());
+            if let Err(error) = registry.lookup::<Guest>("chat/adda") {
+                println!("{error}");
+            }
+            println!("lobby: {}", in_lobby(&registry));
+            let grace: Ref<Guest> = registry.lookup("chat/grace")?;
+            drop(grace.ask(Hear("")).await);
+            println!("grace crashed; lobby: {}", in_lobby(&registry));
+            for guest in registry.members::<Guest>("lobby") {
+                guest.ask(Hear("hello")).await?;
+            }
+            println!("everybody heard \"hello\"");
+            let id = ChildId::new("grace")?;
+            root.terminate_child(&id).await?;
+            root.delete_child(&id).await?;
+            println!("grace left; lobby: {}", in_lobby(&registry));
+            Ok(())
+        },
+    )
 }

@@ -41,27 +41,38 @@ fn main() -> Result<Ended, RunError> {
         .child(shop("north", 12))
         .child(shop("east", 9))
         .child(shop("south", 15));
-    run_with(RunConfig::new("router").control(ControlAt::Off), |_| tree, async move |runtime| {
-        let root = runtime.root();
-        for name in ["north", "east", "south"] {
-            router.add_route(root.get::<Shop>(name).await?.port::<Quote>()).await?;
-        }
-        println!("told {} shops", router.publish(Quote)?.len());
-        println!("all offers: {:?}", offers(&router).await?);
-        let best = Fold::new(u32::MAX, |best: u32, offer| offer.map_or(best, |price: u32| best.min(price)));
-        println!("the best: {}", router.route(Quote).aggregate(best).await?);
-        let mut turns = Vec::new();
-        for _ in 0..4 {
-            turns.push(router.ask_one(Quote).await.map_err(|unrouted| unrouted.error)?.to_string());
-        }
-        println!("in turn: {}", turns.join(" "));
-        // Gone for good: its route goes with it.
-        let east = ChildId::new("east")?;
-        root.terminate_child(&east).await?;
-        root.delete_child(&east).await?;
-        println!("one shop closes: {:?}", offers(&router).await?);
-        Ok(())
-    })
+    run_with(
+        RunConfig::new("router").control(ControlAt::Off),
+        |_| tree,
+        async move |runtime| {
+            let root = runtime.root();
+            for name in ["north", "east", "south"] {
+                router.add_route(root.get::<Shop>(name).await?.port::<Quote>()).await?;
+            }
+            println!("told {} shops", router.publish(Quote)?.len());
+            println!("all offers: {:?}", offers(&router).await?);
+            let best = |best: u32, offer: Result<u32, RouteError>| {
+                offer.map_or(best, |price| best.min(price))
+            };
+            println!(
+                "the best: {}",
+                router.route(Quote).aggregate(Fold::new(u32::MAX, best)).await?
+            );
+            let mut turns = Vec::new();
+            for _ in 0..4 {
+                turns.push(
+                    router.ask_one(Quote).await.map_err(|unrouted| unrouted.error)?.to_string(),
+                );
+            }
+            println!("in turn: {}", turns.join(" "));
+            // Gone for good: its route goes with it.
+            let east = ChildId::new("east")?;
+            root.terminate_child(&east).await?;
+            root.delete_child(&east).await?;
+            println!("one shop closes: {:?}", offers(&router).await?);
+            Ok(())
+        },
+    )
 }
 
 /// What those answer that do, in the order of their routes.

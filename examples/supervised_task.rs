@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ms_framework::core::Backoff;
-use ms_framework::prelude::{AutoShutdown, ChildSpec, ControlAt, Ended, Restart, RunConfig, RunError, Supervisor, run};
+use ms_framework::prelude::{
+    AutoShutdown, ChildSpec, ControlAt, Ended, Restart, RunConfig, RunError, Supervisor, run,
+};
 
 static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
 

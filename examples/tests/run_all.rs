@@ -12,8 +12,12 @@ const LONGEST: Duration = Duration::from_secs(3);
 
 /// The text block of an example's first comment.
 fn promised(source: &str) -> String {
-    let comment = source.lines().map_while(|line| line.strip_prefix("//!")).map(|line| line.strip_prefix(' ').unwrap_or(line));
-    let block = comment.skip_while(|line| *line != "```text").skip(1).take_while(|line| *line != "```");
+    let comment = source
+        .lines()
+        .map_while(|line| line.strip_prefix("//!"))
+        .map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let block =
+        comment.skip_while(|line| *line != "```text").skip(1).take_while(|line| *line != "```");
     block.map(|line| format!("{line}\n")).collect()
 }
 
@@ -75,7 +79,8 @@ fn every_example_is_listed_and_the_first_one_is_short() {
         assert!(manifest.contains(&format!("path = \"{name}.rs\"")), "{name} is not in Cargo.toml");
         assert!(list.contains(&format!("`{name}`")), "{name} is not in the list of lib.rs");
         if name == "hello_agent" {
-            let code = source.lines().filter(|line| !line.starts_with("//") && !line.trim().is_empty());
+            let code =
+                source.lines().filter(|line| !line.starts_with("//") && !line.trim().is_empty());
             assert!(code.count() <= 40, "{name} is to fit on a screen");
         }
     }

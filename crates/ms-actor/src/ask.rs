@@ -14,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::cell::{AnyCell, Fate};
 use crate::current::{self, Waiting};
+use crate::deadlines::{self, Place};
 use crate::error::{AskError, SendError};
 use crate::hosted::{Accepts, Cell, Hosted};
 use crate::refs::{refused, waits};
@@ -27,9 +28,19 @@ pin_project! {
         deadline: Option<Instant>,
         stage: Stage<M>,
         edge: Option<Waiting>,
-        // Made only when the answer does not come at once.
+        // Set only when the answer does not come at once.
         #[pin]
-        sleep: Option<Sleep>,
+        timer: Timer,
+    }
+}
+
+pin_project! {
+    #[project = TimerStage]
+    enum Timer {
+        None,
+        /// In the thread's queue of deadlines.
+        Queued { place: Place },
+        Own { #[pin] sleep: Sleep },
     }
 }
 
@@ -55,7 +66,7 @@ impl<A: Hosted, M: Message> Ask<A, M> {
             deadline: None,
             stage: Stage::Unsent(message),
             edge: None,
-            sleep: None,
+            timer: Timer::None,
         }
     }
 
@@ -107,7 +118,7 @@ where
                                 *this.stage = Stage::Unsent(message);
                                 continue;
                             }
-                            if expired(this.sleep.as_mut(), deadline, task) {
+                            if expired(this.timer.as_mut(), deadline, task) {
                                 let path = this.cell.core.path.clone();
                                 let within = *this.within;
                                 break Err(AskError::NotSent(SendError::TimedOut {
@@ -145,7 +156,7 @@ where
             }
             // Sent, and no word yet.
             let deadline = this.deadline.unwrap_or_else(Instant::now);
-            if expired(this.sleep.as_mut(), deadline, task) {
+            if expired(this.timer.as_mut(), deadline, task) {
                 let path = this.cell.core.path.clone();
                 break Err(AskError::TimedOut { path, within: *this.within });
             }
@@ -162,11 +173,26 @@ pub(crate) fn after(within: Duration) -> Instant {
     now.checked_add(within).unwrap_or_else(|| now + Duration::from_secs(30 * 365 * 86_400))
 }
 
-fn expired(mut sleep: Pin<&mut Option<Sleep>>, deadline: Instant, task: &mut Task<'_>) -> bool {
-    if sleep.is_none() {
-        sleep.set(Some(sleep_until(deadline)));
+/// Whether the time is up; sees to it that the task is woken then.
+fn expired(mut timer: Pin<&mut Timer>, deadline: Instant, task: &mut Task<'_>) -> bool {
+    match timer.as_mut().project() {
+        TimerStage::None => {}
+        TimerStage::Queued { place } => {
+            place.update(task.waker());
+            return Instant::now() >= deadline;
+        }
+        TimerStage::Own { sleep } => return sleep.poll(task).is_ready(),
     }
-    sleep.as_pin_mut().is_some_and(|sleep| sleep.poll(task).is_ready())
+    match deadlines::enter(deadline, task.waker()) {
+        Some(place) => {
+            timer.set(Timer::Queued { place });
+            false
+        }
+        None => {
+            timer.set(Timer::Own { sleep: sleep_until(deadline) });
+            expired(timer, deadline, task)
+        }
+    }
 }
 
 impl<A: Hosted, M: Message> fmt::Debug for Ask<A, M> {

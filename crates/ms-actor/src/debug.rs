@@ -175,6 +175,11 @@ impl AnyRef {
         self.0.core().control(Control::Kill(ExitReason::Killed));
     }
 
+    /// As [`AnyRef::kill`], for supervisors: it ends with the reason they kill it for.
+    pub fn kill_for(&self, reason: ExitReason) {
+        self.0.core().control(Control::Kill(reason));
+    }
+
     /// Sends an exit signal as a stranger does (OTP's `exit(Pid, Reason)`):
     /// `normal` is dropped, one that traps exits gets it as a message, others end.
     pub fn exit(&self, reason: ExitReason) {

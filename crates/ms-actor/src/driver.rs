@@ -39,7 +39,7 @@ const TIME_EVERY: u32 = 16;
 
 /// How a turn ended.
 enum Turn {
-    /// There is nothing to do until something wakes it.
+    /// Nothing is left to do, unless something has come in meanwhile.
     Sleep,
     /// There is more to do; others first.
     Yield,
@@ -190,7 +190,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 return Turn::Sleep;
             }
             if !self.poll_waits(actor, task, &mut steps) {
-                return if steps == 0 { Turn::Yield } else { self.rest() };
+                return if steps == 0 { Turn::Yield } else { Turn::Sleep };
             }
             if let Some(end) = self.acknowledge_init() {
                 return end;
@@ -222,17 +222,8 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             if let Some(turn) = self.check_state(actor) {
                 return turn;
             }
-            return if budget == 0 || steps == 0 { Turn::Yield } else { self.rest() };
+            return if budget == 0 || steps == 0 { Turn::Yield } else { Turn::Sleep };
         }
-    }
-
-    /// Goes to sleep unless a message came in meanwhile.
-    fn rest(&self) -> Turn {
-        if self.cell.core.flag.load(Ordering::Acquire) {
-            return Turn::Yield;
-        }
-        let blocked = self.suspended || !self.waits.is_empty();
-        if lock(&self.cell.lane).park() || blocked { Turn::Sleep } else { Turn::Yield }
     }
 
     /// Polls what the actor waits for, the newest first. False while there is something left.
@@ -818,8 +809,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         let turn = panics::catch(|| run.turn(actor, task));
         run.me = current::leave();
         let turn = turn.unwrap_or_else(|raw| Turn::End(run.panicked(raw)));
-        run.end_turn(&clock, matches!(turn, Turn::End(_)));
-        turn
+        run.end_turn(&clock, turn)
     }
 }
 
@@ -847,19 +837,26 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     }
 
     /// Ends the turn for those who look at it. On an end, askers wait for its record.
-    fn end_turn(&self, clock: &TurnClock, ending: bool) {
+    /// A turn that would sleep goes on if a message or control came in meanwhile.
+    fn end_turn(&self, clock: &TurnClock, turn: Turn) -> Turn {
         let busy = match clock.precise {
             Some(began) => nanos(began.elapsed()) * u64::from(TIME_EVERY),
             None => self.cell.core.node.coarse().saturating_sub(clock.coarse),
         };
         let mut inbox = lock(&self.cell.lane);
         if inbox.exits != self.epoch {
-            return;
+            return turn;
         }
         inbox.busy_ns += busy;
-        if !ending {
-            inbox.end_turn(!self.waits.is_empty());
+        if matches!(turn, Turn::End(_) | Turn::Fenced) {
+            return turn;
         }
+        inbox.end_turn(!self.waits.is_empty());
+        let kept_from_mail = self.suspended || !self.waits.is_empty();
+        let sleeps = matches!(turn, Turn::Sleep)
+            && (inbox.park() || kept_from_mail)
+            && !self.cell.core.flag.load(Ordering::Acquire);
+        if sleeps { Turn::Sleep } else { Turn::Yield }
     }
 }
 

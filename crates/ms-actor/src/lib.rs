@@ -20,6 +20,7 @@ mod context;
 mod control;
 mod current;
 mod dead;
+mod deadlines;
 mod debug;
 mod driver;
 mod envelope;

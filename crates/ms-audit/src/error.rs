@@ -67,19 +67,19 @@ pub enum SourceError {
 #[non_exhaustive]
 pub enum StoreError {
     /// A directory stands where the store file should be.
-    #[error("{} is a directory, not a store file; name another file with --store", path.display())]
+    #[error("{} is a directory, not a store file; name another directory with --state", path.display())]
     IsDirectory {
         /// The path of the store.
         path: PathBuf,
     },
     /// Another process has the store open.
-    #[error("{} is in use by another audit; wait for it to end, or name another file with --store", path.display())]
+    #[error("{} is in use by another audit; wait for it to end, or name another directory with --state", path.display())]
     Locked {
         /// The path of the store.
         path: PathBuf,
     },
     /// The file or its directory cannot be created or written.
-    #[error("cannot write {}; check that the directory exists and is writable, or name another file with --store", path.display())]
+    #[error("cannot write {}; check that the directory exists and is writable, or name another directory with --state", path.display())]
     NotWritable {
         /// The path of the store.
         path: PathBuf,

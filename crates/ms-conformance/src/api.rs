@@ -48,9 +48,15 @@ pub(crate) async fn perform(world: &World, sup: Pid, call: &Value) -> Value {
     match text(call, "op", "?") {
         "start_child" if call.get("args").is_some() => caller.start_dynamic(&supervisor).await,
         "start_child" => caller.start(&supervisor).await,
-        "terminate_child" if call.get("pid").is_some() => caller.terminate_dynamic(&supervisor).await,
+        "terminate_child" if call.get("pid").is_some() => {
+            caller.terminate_dynamic(&supervisor).await
+        }
         "terminate_child" => caller.done(supervisor.terminate_child(&caller.id()).await),
-        "restart_child" => caller.started(supervisor.restart_child(&caller.id()).await, &caller.child_path("id"), None),
+        "restart_child" => caller.started(
+            supervisor.restart_child(&caller.id()).await,
+            &caller.child_path("id"),
+            None,
+        ),
         "delete_child" => caller.done(supervisor.delete_child(&caller.id()).await),
         "which_children" => match supervisor.which_children().await {
             Ok(rows) => caller.rows(&rows),
@@ -89,9 +95,14 @@ struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    #[allow(clippy::expect_used, reason = "ids are checked before a scenario is played; others are names that nobody has")]
+    #[allow(
+        clippy::expect_used,
+        reason = "ids are checked before a scenario is played; others are names that nobody has"
+    )]
     fn id(&self) -> ChildId {
-        ChildId::new(text(self.call, "id", "none")).or_else(|_| ChildId::new("none")).expect("a valid id")
+        ChildId::new(text(self.call, "id", "none"))
+            .or_else(|_| ChildId::new("none"))
+            .expect("a valid id")
     }
 
     fn child_path(&self, field: &str) -> String {
@@ -144,12 +155,18 @@ impl Caller<'_> {
         json!(terms::call_error(error, None, |_| String::new()))
     }
 
-    fn started(&self, result: Result<StartedChild, SupervisorError>, path: &str, record: Option<&str>) -> Value {
+    fn started(
+        &self,
+        result: Result<StartedChild, SupervisorError>,
+        path: &str,
+        record: Option<&str>,
+    ) -> Value {
         let state = self.world.state();
         let name = |incarnation| state.pid_text(self.sup, path, PidRef::Incarnation(incarnation));
         json!(match result {
             Ok(StartedChild { actor: None, .. }) => "{ok,undefined}".to_owned(),
-            Ok(StartedChild { incarnation, info: None, .. }) => format!("{{ok,{}}}", name(incarnation)),
+            Ok(StartedChild { incarnation, info: None, .. }) =>
+                format!("{{ok,{}}}", name(incarnation)),
             Ok(StartedChild { incarnation, .. }) => format!("{{ok,{},info}}", name(incarnation)),
             Err(error) => terms::call_error(&error, record, |n| name(ms_core::Incarnation(n))),
         })

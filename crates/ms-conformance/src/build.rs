@@ -15,12 +15,18 @@ use crate::worker::{self, Outcome, Worker};
 use crate::world::World;
 
 /// The supervisor at `path`, or OTP's error term where the API has no words for it.
-pub(crate) fn supervisor(world: &World, path: &str, tree: &Value, script: &Value) -> Result<Supervisor, String> {
+pub(crate) fn supervisor(
+    world: &World,
+    path: &str,
+    tree: &Value,
+    script: &Value,
+) -> Result<Supervisor, String> {
     let id = path.rsplit('/').next().unwrap_or(path);
     let mut children = tree["children"].as_array().map_or(&[][..], Vec::as_slice).iter();
     let strategy = text(tree, "strategy", "one_for_one");
     let dynamic = strategy == "simple_one_for_one";
-    let spec = |spec: &Value| child(world, path, spec).map_err(|term| format!("{{start_spec,{term}}}"));
+    let spec =
+        |spec: &Value| child(world, path, spec).map_err(|term| format!("{{start_spec,{term}}}"));
     let flags = flags(tree)?;
     let mut built = match strategy {
         "one_for_one" => Supervisor::one_for_one(id),
@@ -37,7 +43,8 @@ pub(crate) fn supervisor(world: &World, path: &str, tree: &Value, script: &Value
         built = built.child(spec(other)?);
     }
     let script = script.as_array().cloned().unwrap_or_default();
-    let (observer, at, here): (Arc<dyn Observer>, _, _) = (Arc::new(world.clone()), path.to_owned(), world.clone());
+    let (observer, at, here): (Arc<dyn Observer>, _, _) =
+        (Arc::new(world.clone()), path.to_owned(), world.clone());
     Ok(built
         .intensity(flags.max_restarts, flags.period)
         .auto_shutdown(flags.auto_shutdown)
@@ -62,8 +69,8 @@ fn flags(tree: &Value) -> Result<Flags, String> {
     let max_restarts = u32::try_from(intensity)
         .map_err(|_| format!("{{supervisor_data,{{invalid_intensity,{intensity}}}}}"))?;
     let period = number("period", 5);
-    let seconds =
-        u64::try_from(period).map_err(|_| format!("{{supervisor_data,{{invalid_period,{period}}}}}"))?;
+    let seconds = u64::try_from(period)
+        .map_err(|_| format!("{{supervisor_data,{{invalid_period,{period}}}}}"))?;
     let auto_shutdown = match text(tree, "auto_shutdown", "never") {
         "never" => AutoShutdown::Never,
         "any_significant" => AutoShutdown::AnySignificant,

@@ -60,7 +60,9 @@ pub fn check(text_of_file: &str) -> Verdict {
         (expected.iter().map(encode).collect(), got.iter().map(encode).collect());
     match (0..expected.len().max(got.len())).find(|&at| expected.get(at) != got.get(at)) {
         None => Verdict::Passed,
-        Some(at) => Verdict::Differs { expected: expected.get(at).cloned(), got: got.get(at).cloned() },
+        Some(at) => {
+            Verdict::Differs { expected: expected.get(at).cloned(), got: got.get(at).cloned() }
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-const FIRST: [&str; 10] = ["name", "about", "step", "op", "event", "id", "path", "type", "strategy", "tree"];
+const FIRST: [&str; 10] =
+    ["name", "about", "step", "op", "event", "id", "path", "type", "strategy", "tree"];
 
 /// One line of a golden file.
 #[must_use]
@@ -27,7 +28,8 @@ fn put(value: &Value, text: &mut String) {
             text.push(']');
         }
         Value::Object(fields) => {
-            let rank = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+            let rank =
+                |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_by_key(|(key, _)| (rank(key), key.as_str()));
             text.push('{');
@@ -54,7 +56,8 @@ mod tests {
     #[test]
     fn keys_come_in_the_oracles_order() {
         let value = json!({"result": "ok", "events": [{"child": "a\"b", "event": "start"}], "op": "boot", "step": 0});
-        let text = r#"{"step":0,"op":"boot","events":[{"event":"start","child":"a\"b"}],"result":"ok"}"#;
+        let text =
+            r#"{"step":0,"op":"boot","events":[{"event":"start","child":"a\"b"}],"result":"ok"}"#;
         assert_eq!(super::encode(&value), text);
     }
 }

@@ -84,8 +84,15 @@ fn check_all(paths: &[String]) -> ExitCode {
                 Verdict::Passed => passed += 1,
                 Verdict::Differs { expected, got } => {
                     failed += 1;
-                    let show = |line: &Option<String>| line.clone().unwrap_or_else(|| "nothing more".to_owned());
-                    println!("{}\n  OTP  {}\n  ours {}", file.display(), show(&expected), show(&got));
+                    let show = |line: &Option<String>| {
+                        line.clone().unwrap_or_else(|| "nothing more".to_owned())
+                    };
+                    println!(
+                        "{}\n  OTP  {}\n  ours {}",
+                        file.display(),
+                        show(&expected),
+                        show(&got)
+                    );
                 }
                 Verdict::Unusable(why) => {
                     failed += 1;

@@ -148,7 +148,9 @@ impl Player {
                     (_, why) => root.parent_exit(terms::reason(why)),
                 }
             }
-            "sleep" => tokio::time::sleep(Duration::from_millis(step["ms"].as_u64().unwrap_or(0))).await,
+            "sleep" => {
+                tokio::time::sleep(Duration::from_millis(step["ms"].as_u64().unwrap_or(0))).await
+            }
             _ => {
                 let sup = self.pid(text(step, "sup", ""))?;
                 return Ok(api::perform(&self.world, sup, step).await);
@@ -202,7 +204,10 @@ impl Player {
             if began.elapsed() > EVER {
                 let alive = state.procs.iter().filter(|proc| proc.alive && proc.supervisor);
                 let names: Vec<String> = alive.map(|proc| proc.name()).collect();
-                return Err(PlayError::Unsettled(format!("supervisors {} are still at it", names.join(", "))));
+                return Err(PlayError::Unsettled(format!(
+                    "supervisors {} are still at it",
+                    names.join(", ")
+                )));
             }
         }
     }

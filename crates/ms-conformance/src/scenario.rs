@@ -30,7 +30,13 @@ fn string<'a>(value: &'a Value, field: &str, at: &str) -> Result<&'a str, Malfor
     }
 }
 
-fn optional(value: &Value, field: &str, at: &str, want: &str, is: impl Fn(&Value) -> bool) -> Checked {
+fn optional(
+    value: &Value,
+    field: &str,
+    at: &str,
+    want: &str,
+    is: impl Fn(&Value) -> bool,
+) -> Checked {
     match value.get(field) {
         Some(found) if !is(found) => bad(at, format!("`{field}` is {found}, want {want}")),
         _ => Ok(()),
@@ -92,9 +98,14 @@ fn check_child(child: &Value, below: &str) -> Checked {
     for entry in script {
         let outcome = entry.as_str().map_or_else(|| string(entry, "outcome", &at), Ok)?;
         if !["ok", "ok_info", "error", "throw", "ignore"].contains(&outcome) {
-            return bad(&at, format!("`start` has {outcome:?}, want ok, ok_info, error, throw or ignore"));
+            return bad(
+                &at,
+                format!("`start` has {outcome:?}, want ok, ok_info, error, throw or ignore"),
+            );
         }
-        list(entry, "calls", &at)?.iter().try_for_each(|call| check_step(call, &format!("{at}: a call"), true))?;
+        list(entry, "calls", &at)?
+            .iter()
+            .try_for_each(|call| check_step(call, &format!("{at}: a call"), true))?;
     }
     match (text(child, "type", "worker"), child.get("supervisor")) {
         ("supervisor", Some(tree)) => check_supervisor(tree, &at),
@@ -117,7 +128,8 @@ fn check_step(step: &Value, at: &str, call: bool) -> Checked {
             Some(child) => api(&[]).and_then(|()| check_child(child, at)),
             None => {
                 let args = string(step, "args", at)?;
-                ChildId::new(args).map_or_else(|error| bad(at, format!("`args`: {error}")), |_| api(&[]))
+                ChildId::new(args)
+                    .map_or_else(|error| bad(at, format!("`args`: {error}")), |_| api(&[]))
             }
         },
         "terminate_child" if step.get("pid").is_some() => api(&["pid"]),
@@ -157,10 +169,16 @@ mod tests {
             (json!({}), "scenario: `tree` is missing"),
             (json!({"tree": {"children": [{}]}}), "tree: `id` is missing"),
             (json!({"tree": {"children": [{"id": "a/b"}]}}), "tree/a/b: `id`: "),
-            (json!({"tree": {"children": [{"id": "a", "stop": "no"}]}}), "tree/a: `stop` is \"no\", want"),
+            (
+                json!({"tree": {"children": [{"id": "a", "stop": "no"}]}}),
+                "tree/a: `stop` is \"no\", want",
+            ),
             (json!({"tree": {"intensity": "x"}}), "tree: `intensity` is \"x\", want an integer"),
             (json!({"tree": {}, "steps": [{"op": "fly"}]}), "step 1 (fly): no such op"),
-            (json!({"tree": {}, "steps": [{"op": "crash", "path": "root"}]}), "step 1 (crash): `reason` is missing"),
+            (
+                json!({"tree": {}, "steps": [{"op": "crash", "path": "root"}]}),
+                "step 1 (crash): `reason` is missing",
+            ),
         ];
         for (scenario, want) in cases {
             let got = super::check(&scenario).expect_err("malformed").0;

@@ -69,7 +69,11 @@ fn child_spec_error(error: &ChildSpecError) -> String {
 
 /// The error of a call as a result; `record` is the child whose record OTP would put
 /// into it, `started` names the child that runs already.
-pub(crate) fn call_error(error: &SupervisorError, record: Option<&str>, started: impl FnOnce(u64) -> String) -> String {
+pub(crate) fn call_error(
+    error: &SupervisorError,
+    record: Option<&str>,
+    started: impl FnOnce(u64) -> String,
+) -> String {
     let term = match error {
         SupervisorError::NoAnswer { .. } | SupervisorError::Command(CommandError::Stopping) => {
             return "noproc".to_owned();
@@ -119,7 +123,10 @@ pub(crate) fn shutdown(spec: &Value) -> Result<Option<Shutdown>, String> {
         Some(Value::String(text)) if text == "brutal_kill" => Ok(Some(Shutdown::BrutalKill)),
         Some(other) => match other.as_u64() {
             Some(ms) => Ok(Some(Shutdown::Timeout(Duration::from_millis(ms)))),
-            None => Err(format!("{{invalid_shutdown,{}}}", other.as_str().map_or(other.to_string(), str::to_owned))),
+            None => Err(format!(
+                "{{invalid_shutdown,{}}}",
+                other.as_str().map_or(other.to_string(), str::to_owned)
+            )),
         },
     }
 }

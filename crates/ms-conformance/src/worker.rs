@@ -37,7 +37,12 @@ impl Message for Crash {
 
 impl Worker {
     /// One start attempt.
-    pub(crate) fn start(world: &World, path: &str, spec: &Value, me: &Ref<Self>) -> Result<Self, StartError> {
+    pub(crate) fn start(
+        world: &World,
+        path: &str,
+        spec: &Value,
+        me: &Ref<Self>,
+    ) -> Result<Self, StartError> {
         let script = spec["start"].as_array().map_or(&[][..], Vec::as_slice);
         let outcome = attempt(world, path, script)?;
         let stop = match text(spec, "stop", "shutdown") {
@@ -48,7 +53,14 @@ impl Worker {
         };
         let traps = spec["trap_exit"] == true || stop != OnStop::Obey;
         let pid = world.started(path, me.any(), false, false);
-        Ok(Self { world: world.clone(), pid, stop, traps, info: outcome == Outcome::Info, crashing: false })
+        Ok(Self {
+            world: world.clone(),
+            pid,
+            stop,
+            traps,
+            info: outcome == Outcome::Info,
+            crashing: false,
+        })
     }
 }
 

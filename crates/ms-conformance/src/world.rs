@@ -216,7 +216,9 @@ impl Observer for World {
         // A supervisor whose init refused was never a process.
         let Some(sup) = sup else { return };
         match observation {
-            Observation::Report { child, report } => self.state().report(sup, child.as_ref(), report),
+            Observation::Report { child, report } => {
+                self.state().report(sup, child.as_ref(), report)
+            }
             Observation::Ended { reason } => self.stopped(sup, reason),
             _ => {}
         }

@@ -1,6 +1,12 @@
 //! All traces of the real OTP, played on real supervisors.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -33,7 +39,8 @@ fn traces_of_real_supervisors_equal_those_of_otp() {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(output.status.success(), "{text}");
     let last = text.lines().last().expect("a closing line");
-    let passed: usize = last.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
+    let passed: usize =
+        last.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
     assert!(passed >= 400 || std::env::var_os("GOLDEN_DIR").is_some(), "only {last}");
 }
 
@@ -43,8 +50,10 @@ fn a_trace_is_printed_exactly_as_the_oracle_prints_it() {
     if let Ok(text) = std::fs::read_to_string(file) {
         let output = conformance(&["run", "-"], &text);
         let printed = String::from_utf8(output.stdout).expect("UTF-8");
-        let expected: Vec<&str> = text.lines().filter(|line| line.starts_with("{\"step\"")).collect();
-        let expected: Vec<&str> = expected.into_iter().map(|line| line.trim_end_matches(',')).collect();
+        let expected: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("{\"step\"")).collect();
+        let expected: Vec<&str> =
+            expected.into_iter().map(|line| line.trim_end_matches(',')).collect();
         assert_eq!(printed.lines().collect::<Vec<_>>(), expected);
     }
 }
@@ -61,7 +70,10 @@ fn a_difference_is_shown_side_by_side_and_fails() {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(output.status.code(), Some(1));
     assert!(text.contains("\n  OTP  {\"step\":0,\"op\":\"boot\",\"events\":[],"), "{text}");
-    assert!(text.contains("\n  ours {\"step\":0,\"op\":\"boot\",\"events\":[{\"event\":\"start\","), "{text}");
+    assert!(
+        text.contains("\n  ours {\"step\":0,\"op\":\"boot\",\"events\":[{\"event\":\"start\","),
+        "{text}"
+    );
     assert!(text.ends_with("0 passed, 1 failed\n"), "{text}");
 }
 
@@ -73,8 +85,14 @@ fn wrong_usage_and_malformed_scenarios_are_told_apart() {
     for (input, want) in [
         ("nonsense", "-: not JSON"),
         ("{}", "-: malformed scenario: scenario: `tree` is missing"),
-        (r#"{"tree":{"children":[{"id":"a","start":["maybe"]}]}}"#, "tree/a: `start` has \"maybe\", want ok"),
-        (r#"{"tree":{},"steps":[{"op":"crash","path":"root"}]}"#, "step 1 (crash): `reason` is missing"),
+        (
+            r#"{"tree":{"children":[{"id":"a","start":["maybe"]}]}}"#,
+            "tree/a: `start` has \"maybe\", want ok",
+        ),
+        (
+            r#"{"tree":{},"steps":[{"op":"crash","path":"root"}]}"#,
+            "step 1 (crash): `reason` is missing",
+        ),
     ] {
         let output = conformance(&["run", "-"], input);
         let error = String::from_utf8(output.stderr).expect("UTF-8");

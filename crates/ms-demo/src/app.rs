@@ -50,15 +50,19 @@ pub(crate) fn run(options: Options) -> Outcome {
         pace,
     };
     let (waits_for, presses) = (outbox.clone(), keyboard.as_ref().map(Keyboard::presses));
-    let ended = run_with(config(&options), move |_| tree::tree(&plan), async move |runtime| {
-        let watching = view.watch(runtime, &roster, presses);
-        tokio::select! {
-            () = waits_for.filled() => {}
-            () = watching => {}
-        }
-        view.close();
-        Ok(())
-    });
+    let ended = run_with(
+        config(&options),
+        move |_| tree::tree(&plan),
+        async move |runtime| {
+            let watching = view.watch(runtime, &roster, presses);
+            tokio::select! {
+                () = waits_for.filled() => {}
+                () = watching => {}
+            }
+            view.close();
+            Ok(())
+        },
+    );
     drop(keyboard);
     if let Some(printer) = Arc::into_inner(printer) {
         printer.finish();
@@ -73,7 +77,8 @@ pub(crate) fn run(options: Options) -> Outcome {
 
 fn config(options: &Options) -> RunConfig {
     let config = RunConfig::new("demo").control(options.control.clone());
-    let node = NodeConfig { quiet_panics: true, wedged_after: Some(tree::WEDGED_AFTER), ..config.node };
+    let node =
+        NodeConfig { quiet_panics: true, wedged_after: Some(tree::WEDGED_AFTER), ..config.node };
     RunConfig { node, allow_faults: true, stop_within: STOP_WITHIN, ..config }
 }
 
@@ -90,7 +95,8 @@ fn scope(input: &Input) -> Result<Scope, Failure> {
 
 /// Found out now, not after all the work.
 fn check_out(out: &Path) -> Result<(), Failure> {
-    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent =
+        out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match parent.is_dir() && !out.is_dir() {
         true => Ok(()),
         false => Err(Failure::Out(out.display().to_string())),
@@ -123,7 +129,8 @@ fn conclude(finished: Finished, options: &Options, look: Look) -> Outcome {
         restarts: run.restarts,
         unsafe_lines: totals.unsafe_lines,
     };
-    let style = TextStyle { width: look.width, charset: look.charset(), max_rows: Some(options.top) };
+    let style =
+        TextStyle { width: look.width, charset: look.charset(), max_rows: Some(options.top) };
     let table = render(&json.audit, &style);
     let report = match &unwritten {
         None => format!("report: {}\n", options.out.display()),

@@ -124,12 +124,16 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
         (None, false) => Input::Lock,
     };
     match (&options.control, no_control) {
-        (ControlAt::Path(_), true) => return Err("--control and --no-control exclude each other".into()),
+        (ControlAt::Path(_), true) => {
+            return Err("--control and --no-control exclude each other".into());
+        }
         (_, true) => options.control = ControlAt::Off,
         _ => {}
     }
     if !(1..=MAX_WORKERS).contains(&options.workers) {
-        return Err(format!("--workers is {}, and must be 1 to {MAX_WORKERS}", options.workers).into());
+        return Err(
+            format!("--workers is {}, and must be 1 to {MAX_WORKERS}", options.workers).into()
+        );
     }
     options.chaos = chaos(seed, rate)?;
     Ok(Parsed::Run(Box::new(options)))
@@ -192,7 +196,8 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let options = options(&["--path=a", "--chaos", "7", "--rate", "0.05", "--top", "3", "--no-control"]);
+        let options =
+            options(&["--path=a", "--chaos", "7", "--rate", "0.05", "--top", "3", "--no-control"]);
         assert_eq!(options.input, Input::Path("a".into()));
         assert_eq!(options.chaos, Some(ChaosOptions { seed: 7, rate: 0.05 }));
         assert_eq!((options.top, options.control), (3, ControlAt::Off));
@@ -200,7 +205,16 @@ mod tests {
 
     #[test]
     fn help_names_every_exit_code_and_option() {
-        for word in ["EXAMPLES", "EXIT STATUS", "102", "130", "--chaos", "--state", "--no-control", "--pace"] {
+        for word in [
+            "EXAMPLES",
+            "EXIT STATUS",
+            "102",
+            "130",
+            "--chaos",
+            "--state",
+            "--no-control",
+            "--pace",
+        ] {
             assert!(HELP.contains(word), "{word}");
         }
         assert!(HELP.lines().all(|line| line.len() <= 80));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::Message;
 use ms_actor::StateValue;
@@ -10,6 +10,7 @@ use ms_audit::{FileOutcome, SourceFile, audit_file};
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use crate::chaos::{BLOCK_FOR, Fault};
+use crate::metrics::Measured;
 use crate::roster::Roster;
 
 /// A larger file is audited beside the arbiter, which must not stand still for long.
@@ -67,6 +68,7 @@ impl Handles<Audit> for Auditor {
         if let Some(fault) = audit.fault {
             suffer(fault, &audit.file.label).await;
         }
+        let began = Instant::now();
         let outcome = if audit.file.fingerprint.len > LARGE {
             self.audit_beside(&audit, cx).await
         } else {
@@ -75,6 +77,7 @@ impl Handles<Audit> for Auditor {
         };
         audit.scanning.store(false, Ordering::Release);
         self.audited += 1;
+        self.measure(&audit.file, began.elapsed());
         outcome
     }
 }
@@ -86,6 +89,14 @@ impl Auditor {
             panic!("poisoned by {}", file.label);
         }
         audit_file(file)
+    }
+
+    fn measure(&self, file: &SourceFile, took: Duration) {
+        let metrics = self.args.roster.parts().metrics.clone();
+        let measured =
+            Measured { file: Arc::clone(&file.label), bytes: file.fingerprint.len, took };
+        // A measurement that gets lost is no loss.
+        let _ = metrics.map(|metrics| metrics.try_tell(measured));
     }
 
     /// On a thread for blocking work. Faults of others do not count against the

@@ -1,7 +1,7 @@
 //! What the parts of the demo tell each other beside messages: counters and who
 //! works on what, for views. Nothing here decides anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,8 +38,6 @@ pub(crate) struct Board {
     pub(crate) quarantined: Counter,
     /// Lines with the word `unsafe` so far.
     pub(crate) unsafe_lines: Counter,
-    /// Files taken over from an earlier run.
-    pub(crate) resumed: Counter,
     pub(crate) redelivered: Counter,
     /// Files that wait for an auditor.
     pub(crate) queue: Counter,
@@ -49,6 +47,15 @@ pub(crate) struct Board {
     pub(crate) rate_milli: Counter,
     work: Mutex<BTreeMap<String, Arc<str>>>,
     last_crash: Mutex<String>,
+    origins: Mutex<Origins>,
+}
+
+/// Where finished files come from. A set each: files are divided anew, and may be
+/// saved twice, when a part of the pipeline dies.
+#[derive(Debug, Default)]
+struct Origins {
+    this_run: HashSet<Arc<str>>,
+    earlier_run: HashSet<Arc<str>>,
 }
 
 impl Board {
@@ -79,6 +86,26 @@ impl Board {
         self.last_crash.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Files were saved.
+    pub(crate) fn saved<'a>(&self, labels: impl Iterator<Item = &'a Arc<str>>) {
+        self.origins().this_run.extend(labels.cloned());
+    }
+
+    /// Files were found to be finished.
+    pub(crate) fn found_finished<'a>(&self, labels: impl Iterator<Item = &'a Arc<str>>) {
+        let Origins { this_run, earlier_run } = &mut *self.origins();
+        earlier_run.extend(labels.filter(|label| !this_run.contains(*label)).cloned());
+    }
+
+    /// Files taken over from an earlier run.
+    pub(crate) fn resumed(&self) -> u64 {
+        self.origins().earlier_run.len() as u64
+    }
+
+    fn origins(&self) -> MutexGuard<'_, Origins> {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn work(&self) -> MutexGuard<'_, BTreeMap<String, Arc<str>>> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,12 +115,30 @@ impl Observer for Board {
     fn observe(&self, _: &AnyRef, _: Incarnation, observation: &Observation) {
         match observation {
             Observation::Started { incarnation, .. } if incarnation.0 > 1 => self.restarts.add(1),
-            Observation::Exited { path, reason, .. } | Observation::StartFailed { path, reason }
+            Observation::Exited { path, reason, .. }
+            | Observation::StartFailed { path, reason }
                 if !reason.is_clean() =>
             {
-                *self.last_crash.lock().unwrap_or_else(PoisonError::into_inner) = format!("{path}: {reason}");
+                *self.last_crash.lock().unwrap_or_else(PoisonError::into_inner) =
+                    format!("{path}: {reason}");
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_an_earlier_run_count_as_resumed() {
+        let board = Board::default();
+        let [old, new]: [Arc<str>; 2] = ["old".into(), "new".into()];
+        board.found_finished([&old].into_iter());
+        board.saved([&new].into_iter());
+        // The pipeline was built anew: both are finished now.
+        board.found_finished([&old, &new].into_iter());
+        assert_eq!(board.resumed(), 1);
     }
 }

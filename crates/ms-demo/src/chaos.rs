@@ -73,7 +73,9 @@ impl Random {
 }
 
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+    })
 }
 
 #[cfg(test)]
@@ -84,7 +86,9 @@ mod tests {
     fn the_same_seed_gives_the_same_faults_at_the_rate_asked_for() {
         let at = |seed, rate| {
             let options = ChaosOptions { seed, rate };
-            (0..20_000).map(move |n| fault(options, &format!("crate-{n}/src/lib.rs"), 0)).collect::<Vec<_>>()
+            (0..20_000)
+                .map(move |n| fault(options, &format!("crate-{n}/src/lib.rs"), 0))
+                .collect::<Vec<_>>()
         };
         let faults = at(7, 0.05);
         assert_eq!(faults, at(7, 0.05));

@@ -34,7 +34,7 @@ use crate::store::{Claim, Divide, RecordKill, Save};
 /// The walker pauses while more files than this wait.
 const ENOUGH: usize = 8192;
 /// Files claimed in one transaction.
-const CLAIM: usize = 256;
+const CLAIM: usize = 64;
 /// No new leases while more outcomes than this are unsaved.
 const MAX_UNSAVED: usize = 4096;
 /// Longest time with one auditor. Heartbeats find what hangs long before.
@@ -128,13 +128,16 @@ impl Dispatcher {
 
     pub(crate) fn view(&self) -> StateValue {
         let leased = self.desks.iter().filter(|desk| matches!(desk.at, At::Busy(_))).count();
-        StateValue::map([
-            ("listed", self.seen.len()),
-            ("queued", self.queue.len()),
-            ("ready", self.ready.len()),
-            ("leased", leased),
-            ("unsaved", self.unsaved.len()),
-        ].map(|(name, value)| (name, value.into())))
+        StateValue::map(
+            [
+                ("listed", self.seen.len()),
+                ("queued", self.queue.len()),
+                ("ready", self.ready.len()),
+                ("leased", leased),
+                ("unsaved", self.unsaved.len()),
+            ]
+            .map(|(name, value)| (name, value.into())),
+        )
     }
 
     /// Everything that can be done now.
@@ -179,13 +182,17 @@ impl Dispatcher {
     /// Gives the next file to an auditor.
     fn lease(&mut self, at: usize, incarnation: Incarnation, ctx: &mut Context<Self>) {
         let Some(job) = self.ready.pop_front() else { return };
-        let by_chance = || self.args.chaos.and_then(|options| chaos::fault(options, &job.file.label, job.attempt));
+        let by_chance = || {
+            self.args.chaos.and_then(|options| chaos::fault(options, &job.file.label, job.attempt))
+        };
         let fault = self.ordered.pop_front().or_else(by_chance);
         let scanning = Arc::new(AtomicBool::new(false));
         let audit = Audit { file: Arc::clone(&job.file), fault, scanning: Arc::clone(&scanning) };
         self.last_lease += 1;
         let (id, ask) = (self.last_lease, self.desks[at].auditor.ask(audit).within(LEASE));
-        let ask = ctx.spawn(ask.into_actor(self).map(move |answer, this, ctx| this.answered(at, id, answer, ctx)));
+        let ask = ctx.spawn(
+            ask.into_actor(self).map(move |answer, this, ctx| this.answered(at, id, answer, ctx)),
+        );
         self.args.board.begin_work(&self.desks[at].name, &job.file.label);
         let since = Instant::now();
         self.desks[at].at = At::Busy(Lease { id, job, incarnation, fault, scanning, since, ask });
@@ -205,7 +212,13 @@ impl Dispatcher {
         }
     }
 
-    fn answered(&mut self, at: usize, id: u64, answer: Result<FileOutcome, AskError<Audit>>, ctx: &mut Context<Self>) {
+    fn answered(
+        &mut self,
+        at: usize,
+        id: u64,
+        answer: Result<FileOutcome, AskError<Audit>>,
+        ctx: &mut Context<Self>,
+    ) {
         match answer {
             Ok(outcome) => {
                 if self.take_lease(at, id, At::Idle).is_some() {
@@ -219,7 +232,11 @@ impl Dispatcher {
                     self.desks[at].auditor.any().kill();
                 }
                 let reason = error.exit_reason().cloned();
-                self.redeliver(lease, reason.unwrap_or_else(|| ExitReason::failed(error.to_string())), ctx);
+                self.redeliver(
+                    lease,
+                    reason.unwrap_or_else(|| ExitReason::failed(error.to_string())),
+                    ctx,
+                );
                 self.look_again(at);
             }
         }
@@ -230,7 +247,8 @@ impl Dispatcher {
     fn redeliver(&mut self, lease: Lease, reason: ExitReason, ctx: &mut Context<Self>) {
         ctx.cancel_future(lease.ask);
         self.args.board.redelivered.add(1);
-        let culprit = lease.scanning.load(Ordering::Acquire) && lease.fault.is_none() && is_crash(&reason);
+        let culprit =
+            lease.scanning.load(Ordering::Acquire) && lease.fault.is_none() && is_crash(&reason);
         let job = Job { attempt: lease.job.attempt + 1, ..lease.job };
         if culprit { self.judge(job, reason, ctx) } else { self.ready.push_back(job) }
     }
@@ -238,7 +256,9 @@ impl Dispatcher {
     /// A file killed its auditor, in earnest: counts it, and sets the file aside if
     /// it did so too often.
     fn judge(&mut self, job: Job, reason: ExitReason, ctx: &mut Context<Self>) {
-        let Some(store) = self.args.roster.parts().store.clone() else { return self.ready.push_back(job) };
+        let Some(store) = self.args.roster.parts().store.clone() else {
+            return self.ready.push_back(job);
+        };
         self.judging += 1;
         let file = Arc::clone(&job.file);
         // Asked once: a kill must not be counted twice. Unanswered, it was none.
@@ -263,7 +283,9 @@ impl Dispatcher {
         }
         let (store, reducer) = {
             let parts = self.args.roster.parts();
-            let (Some(store), Some(reducer)) = (parts.store.clone(), parts.reducer.clone()) else { return };
+            let (Some(store), Some(reducer)) = (parts.store.clone(), parts.reducer.clone()) else {
+                return;
+            };
             (store, reducer)
         };
         self.saving = true;
@@ -283,7 +305,13 @@ impl Dispatcher {
         let Some(input) = self.input else { return };
         let is_busy = self.desks.iter().any(|desk| matches!(desk.at, At::Busy(_)));
         let waits = !(self.queue.is_empty() && self.ready.is_empty() && self.unsaved.is_empty());
-        if self.finished || is_busy || waits || self.claiming || self.saving || self.dividing + self.judging > 0 {
+        if self.finished
+            || is_busy
+            || waits
+            || self.claiming
+            || self.saving
+            || self.dividing + self.judging > 0
+        {
             return;
         }
         let Some(reporter) = self.args.roster.parts().reporter.clone() else { return };
@@ -308,7 +336,8 @@ impl Dispatcher {
             let At::Busy(lease) = &self.desks[at].at else { continue };
             let id = lease.id;
             let over = any.incarnation() != lease.incarnation;
-            let idle_too_long = lease.since.elapsed() > PATIENCE && any.lifecycle() == Lifecycle::Suspended;
+            let idle_too_long =
+                lease.since.elapsed() > PATIENCE && any.lifecycle() == Lifecycle::Suspended;
             if !over && !idle_too_long {
                 continue;
             }
@@ -323,7 +352,10 @@ impl Dispatcher {
 
 /// Whether a life ended by itself, as opposed to by order or by a neighbour's fault.
 fn is_crash(reason: &ExitReason) -> bool {
-    matches!(reason, ExitReason::Panicked(_) | ExitReason::Failed(_) | ExitReason::HeartbeatLost { .. })
+    matches!(
+        reason,
+        ExitReason::Panicked(_) | ExitReason::Failed(_) | ExitReason::HeartbeatLost { .. }
+    )
 }
 
 impl Actor for Dispatcher {
@@ -335,6 +367,7 @@ impl Actor for Dispatcher {
             parts.dispatcher = Some(ctx.me());
             parts.auditors.clone()
         };
+        self.args.board.walked.store(false, Ordering::Release);
         for (name, auditor) in auditors {
             ctx.follow(&auditor.any());
             self.desks.push(Desk { name, auditor, at: At::Down });
@@ -347,7 +380,9 @@ impl Handler<LifeNews> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, news: LifeNews, ctx: &mut Self::Context) {
-        let Some(at) = self.desks.iter().position(|desk| desk.auditor.any() == news.of) else { return };
+        let Some(at) = self.desks.iter().position(|desk| desk.auditor.any() == news.of) else {
+            return;
+        };
         match news.change {
             LifeChange::Started(_) => self.look_again(at),
             LifeChange::Ended { incarnation, reason } => {
@@ -385,24 +420,30 @@ impl Handler<Walked> for Dispatcher {
         let has_enough = self.queue.len() > ENOUGH;
         let (store, reducer) = {
             let parts = self.args.roster.parts();
-            let (Some(store), Some(reducer)) = (parts.store.clone(), parts.reducer.clone()) else { return has_enough };
+            let (Some(store), Some(reducer)) = (parts.store.clone(), parts.reducer.clone()) else {
+                return has_enough;
+            };
             (store, reducer)
         };
         // A second walk brings nothing new.
-        let files: Arc<[SourceFile]> =
-            batch.files.iter().filter(|file| self.seen.insert(Arc::clone(&file.label))).cloned().collect();
+        let files: Arc<[SourceFile]> = batch
+            .files
+            .iter()
+            .filter(|file| self.seen.insert(Arc::clone(&file.label)))
+            .cloned()
+            .collect();
         self.dividing += 1;
         let divide = async move {
             let resume = persistently(&store, Divide(files)).await;
-            let resumed = resume.finished.len() as u64;
-            let outcomes = resume.finished.into_iter().chain(batch.unreadable.iter().cloned()).collect();
+            let outcomes =
+                resume.finished.into_iter().chain(batch.unreadable.iter().cloned()).collect();
             persistently(&reducer, Add { units: batch.units, outcomes }).await;
-            (resumed, resume.pending)
+            resume.pending
         };
-        ctx.spawn(divide.into_actor(self).map(|(resumed, pending), this, ctx| {
+        ctx.spawn(divide.into_actor(self).map(|pending, this, ctx| {
             this.dividing -= 1;
-            this.args.board.resumed.add(resumed);
-            this.queue.extend(pending.into_iter().map(|file| Job { file: Arc::new(file), attempt: 0 }));
+            this.queue
+                .extend(pending.into_iter().map(|file| Job { file: Arc::new(file), attempt: 0 }));
             this.pump(ctx);
         }));
         has_enough

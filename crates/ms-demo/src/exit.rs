@@ -48,7 +48,8 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Source(SourceError::NotFound { .. }) => 4,
             Self::Store(StoreError::Locked { .. }) => 5,
-            Self::Source(_) | Self::Store(StoreError::Damaged { .. } | StoreError::IsDirectory { .. }) => 8,
+            Self::Source(_)
+            | Self::Store(StoreError::Damaged { .. } | StoreError::IsDirectory { .. }) => 8,
             Self::Store(StoreError::NotWritable { .. }) | Self::State { .. } | Self::Out(_) => 8,
             Self::Store(StoreError::NewerFormat { .. }) => 9,
             Self::Store(_) => 1,
@@ -67,7 +68,9 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
-        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(failure) => {
             out::complain(&told(&failure));
             failure.code().into()

@@ -51,7 +51,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match args::parse(args) {
         Ok(args::Parsed::Run(options)) => exit::report(app::run(*options)),
         Ok(args::Parsed::Help) => exit::report(out::print(args::HELP)),
-        Ok(args::Parsed::Version) => exit::report(out::print(concat!("ms-demo ", env!("CARGO_PKG_VERSION"), "\n"))),
+        Ok(args::Parsed::Version) => {
+            exit::report(out::print(concat!("ms-demo ", env!("CARGO_PKG_VERSION"), "\n")))
+        }
         Err(error) => exit::report(Err(error)),
     }
 }

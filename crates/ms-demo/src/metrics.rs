@@ -1,4 +1,6 @@
-//! Metrics: files per second and the time left.
+//! Metrics: files per second, and what single files cost.
+//!
+//! Measurements may be lost: its mailbox drops the oldest when it does not keep up.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +28,9 @@ pub(crate) struct Metrics {
     at: Instant,
     settled: u64,
     rate: Option<f64>,
+    measured: u64,
+    bytes: u64,
+    slowest: Option<Measured>,
 }
 
 impl Agent for Metrics {
@@ -35,11 +40,19 @@ impl Agent for Metrics {
         args.roster.enter(|parts| parts.metrics = Some(cx.me().clone()));
         cx.schedule(EVERY, Sample);
         let settled = args.board.settled();
-        Ok(Self { board: args.board, at: Instant::now(), settled, rate: None })
+        let (board, at) = (args.board, Instant::now());
+        Ok(Self { board, at, settled, rate: None, measured: 0, bytes: 0, slowest: None })
     }
 
     fn state(&self) -> StateValue {
-        StateValue::map([("files_per_second", StateValue::from(self.rate.unwrap_or(0.0)))])
+        let slowest = self.slowest.as_ref();
+        StateValue::map([
+            ("files_per_second", StateValue::from(self.rate.unwrap_or(0.0))),
+            ("measured", self.measured.into()),
+            ("bytes", self.bytes.into()),
+            ("slowest", slowest.map_or(StateValue::Null, |m| (&*m.file).into())),
+            ("slowest_us", slowest.map_or(StateValue::Null, |m| m.micros().into())),
+        ])
     }
 }
 
@@ -49,7 +62,12 @@ impl Agent for Metrics {
 pub(crate) struct Sample;
 
 impl Handles<Sample> for Metrics {
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate for people"
+    )]
     async fn on(&mut self, _: Sample, cx: &mut Cx<Self>) {
         let (now, settled) = (Instant::now(), self.board.settled());
         let passed = now.duration_since(self.at).as_secs_f64().max(0.001);
@@ -59,5 +77,30 @@ impl Handles<Sample> for Metrics {
         (self.at, self.settled, self.rate) = (now, settled, Some(rate));
         self.board.rate_milli.set((rate * 1000.0) as u64);
         cx.schedule(EVERY, Sample);
+    }
+}
+
+/// What one file cost.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Measured {
+    pub(crate) file: Arc<str>,
+    pub(crate) bytes: u64,
+    pub(crate) took: Duration,
+}
+
+impl Measured {
+    fn micros(&self) -> u64 {
+        u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Handles<Measured> for Metrics {
+    async fn on(&mut self, measured: Measured, _: &mut Cx<Self>) {
+        self.measured += 1;
+        self.bytes += measured.bytes;
+        if self.slowest.as_ref().is_none_or(|slowest| slowest.took < measured.took) {
+            self.slowest = Some(measured);
+        }
     }
 }

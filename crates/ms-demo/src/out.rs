@@ -41,7 +41,10 @@ pub(crate) struct Printer {
 impl Printer {
     pub(crate) fn start(to: Stream) -> Self {
         let (lines, waiting) = sync_channel(MAX_WAITING);
-        let thread = std::thread::Builder::new().name("printer".into()).spawn(move || write_all(&waiting, to)).ok();
+        let thread = std::thread::Builder::new()
+            .name("printer".into())
+            .spawn(move || write_all(&waiting, to))
+            .ok();
         Self { lines: Some(lines), thread }
     }
 

@@ -45,12 +45,15 @@ impl Agent for ReducerAgent {
 
     fn state(&self) -> StateValue {
         let totals = self.reducer.totals();
-        StateValue::map([
-            ("units", totals.units),
-            ("done", totals.done),
-            ("quarantined", totals.quarantined),
-            ("unsafe_lines", totals.unsafe_lines),
-        ].map(|(name, value)| (name, value.into())))
+        StateValue::map(
+            [
+                ("units", totals.units),
+                ("done", totals.done),
+                ("quarantined", totals.quarantined),
+                ("unsafe_lines", totals.unsafe_lines),
+            ]
+            .map(|(name, value)| (name, value.into())),
+        )
     }
 }
 

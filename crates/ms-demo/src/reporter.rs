@@ -75,7 +75,7 @@ impl Handles<Finish> for Reporter {
         let board = &self.0.board;
         let run = RunFacts {
             input: finish.input,
-            resumed: board.resumed.get(),
+            resumed: board.resumed(),
             redelivered: board.redelivered.get(),
             restarts: board.restarts.get(),
             elapsed_ms: u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX),

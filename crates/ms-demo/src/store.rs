@@ -7,6 +7,7 @@ use ms_actor::StateValue;
 use ms_audit::{FileOutcome, SourceFile, Store, StoreError};
 use ms_worker::{Agent, Cx, Handles, InitError};
 
+use crate::board::Board;
 use crate::roster::{Failing, Roster};
 
 /// What the store agent is made of. The open database is shared by all its
@@ -14,12 +15,14 @@ use crate::roster::{Failing, Roster};
 #[derive(Clone)]
 pub(crate) struct StoreArgs {
     pub(crate) store: Arc<Store>,
+    pub(crate) board: Arc<Board>,
     pub(crate) roster: Roster,
 }
 
 #[derive(Debug)]
 pub(crate) struct StoreAgent {
     store: Arc<Store>,
+    board: Arc<Board>,
     saved: u64,
 }
 
@@ -28,7 +31,7 @@ impl Agent for StoreAgent {
 
     async fn init(args: StoreArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
         args.roster.enter(|parts| parts.store = Some(cx.me().clone()));
-        Ok(Self { store: args.store, saved: 0 })
+        Ok(Self { store: args.store, board: args.board, saved: 0 })
     }
 
     fn state(&self) -> StateValue {
@@ -66,8 +69,14 @@ impl Message for RecordKill {
 }
 
 impl Handles<Divide> for StoreAgent {
-    async fn on(&mut self, Divide(files): Divide, cx: &mut Cx<Self>) -> <Divide as Message>::Result {
-        or_fail(self.store.resume(files.to_vec()), cx)
+    async fn on(
+        &mut self,
+        Divide(files): Divide,
+        cx: &mut Cx<Self>,
+    ) -> <Divide as Message>::Result {
+        let resume = or_fail(self.store.resume(files.to_vec()), cx)?;
+        self.board.found_finished(resume.finished.iter().map(|outcome| &outcome.label));
+        Ok(resume)
     }
 }
 
@@ -80,13 +89,18 @@ impl Handles<Claim> for StoreAgent {
 impl Handles<Save> for StoreAgent {
     async fn on(&mut self, Save(outcomes): Save, cx: &mut Cx<Self>) -> Result<(), Failing> {
         or_fail(self.store.put_batch(&outcomes), cx)?;
+        self.board.saved(outcomes.iter().map(|outcome| &outcome.label));
         self.saved += outcomes.len() as u64;
         Ok(())
     }
 }
 
 impl Handles<RecordKill> for StoreAgent {
-    async fn on(&mut self, RecordKill(file): RecordKill, cx: &mut Cx<Self>) -> Result<u32, Failing> {
+    async fn on(
+        &mut self,
+        RecordKill(file): RecordKill,
+        cx: &mut Cx<Self>,
+    ) -> Result<u32, Failing> {
         or_fail(self.store.record_kill(&file), cx)
     }
 }

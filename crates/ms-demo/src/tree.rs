@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ms_actor::host::Blueprint;
-use ms_actor::{MailboxSpec, Placement};
+use ms_actor::{MailboxSpec, Overflow, Placement};
 use ms_audit::{Sources, Store};
 use ms_core::view::Tier;
 use ms_core::{Restart, Shutdown};
@@ -31,6 +31,9 @@ const BUDGET: (u32, Duration) = (20, Duration::from_secs(10));
 /// Restarts of auditors granted in [`BUDGET`]'s period: a tree may well have some bad files.
 const AUDITOR_RESTARTS: u32 = 500;
 
+/// Measurements that may wait.
+const MEASUREMENTS: usize = 256;
+
 /// What the tree is made of.
 pub(crate) struct Plan {
     pub(crate) options: Options,
@@ -48,7 +51,10 @@ pub(crate) fn tree(plan: &Plan) -> Supervisor {
     Supervisor::one_for_one("root")
         .intensity(BUDGET.0, BUDGET.1)
         .observer(Arc::<Board>::clone(&plan.board))
-        .child(ChildSpec::agent::<Metrics>("metrics", metrics))
+        .child(
+            ChildSpec::agent::<Metrics>("metrics", metrics)
+                .bounded(MEASUREMENTS, Overflow::DropOldest),
+        )
         .child(ChildSpec::supervisor(auditors(plan)))
         .child(ChildSpec::supervisor(pipeline(plan)))
 }
@@ -74,7 +80,7 @@ fn auditors(plan: &Plan) -> Supervisor {
 /// of them is a neighbour of an auditor that blocks.
 fn pipeline(plan: &Plan) -> Supervisor {
     let (board, roster) = (|| Arc::clone(&plan.board), || plan.roster.clone());
-    let store = StoreArgs { store: Arc::clone(&plan.store), roster: roster() };
+    let store = StoreArgs { store: Arc::clone(&plan.store), board: board(), roster: roster() };
     let reducer = ReducerArgs {
         scope: plan.sources.description.clone(),
         missing: plan.sources.missing.clone(),
@@ -94,7 +100,8 @@ fn pipeline(plan: &Plan) -> Supervisor {
         Tier::Kernel,
         Some(Dispatcher::view),
     );
-    let walker = WalkerArgs { sources: Arc::clone(&plan.sources), board: board(), roster: roster() };
+    let walker =
+        WalkerArgs { sources: Arc::clone(&plan.sources), board: board(), roster: roster() };
     let children = [
         ChildSpec::agent::<StoreAgent>("store", store),
         ChildSpec::agent::<ReducerAgent>("reducer", reducer),

@@ -43,7 +43,14 @@ impl Agent for WalkerAgent {
     async fn init(args: WalkerArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
         cx.schedule(Duration::ZERO, Step);
         let walker = ms_audit::Walker::new(&args.sources);
-        Ok(Self { walker, board: args.board, roster: args.roster, input: 0, held: None, over: false })
+        Ok(Self {
+            walker,
+            board: args.board,
+            roster: args.roster,
+            input: 0,
+            held: None,
+            over: false,
+        })
     }
 }
 

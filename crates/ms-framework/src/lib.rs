@@ -57,7 +57,9 @@ pub use ms_worker as worker;
 
 /// What most programs need. Messages are actix's: `use actix::Message` beside it.
 pub mod prelude {
-    pub use ms_actor::{Context, MailboxSpec, Node, NodeConfig, Overflow, Placement, Ref, StateValue};
+    pub use ms_actor::{
+        Context, MailboxSpec, Node, NodeConfig, Overflow, Placement, Ref, StateValue,
+    };
     pub use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown, Strategy};
     pub use ms_registry::{Registry, RegistryConfig};
     pub use ms_router::{Router, RouterConfig};

@@ -24,7 +24,11 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Binds `path` and serves it until stopped.
-    pub(crate) async fn open(path: PathBuf, handler: Arc<dyn ControlHandler>, limits: Limits) -> Result<Self, RunError> {
+    pub(crate) async fn open(
+        path: PathBuf,
+        handler: Arc<dyn ControlHandler>,
+        limits: Limits,
+    ) -> Result<Self, RunError> {
         let setup = |source: io::Error| RunError::Setup { what: "the control thread", source };
         let (bound, binding) = oneshot::channel();
         let (stop, stop_ordered) = oneshot::channel();
@@ -48,7 +52,10 @@ impl Endpoint {
             });
             drop(gone);
         };
-        let thread = std::thread::Builder::new().name("ms-control".to_owned()).spawn(serve).map_err(setup)?;
+        let thread = std::thread::Builder::new()
+            .name("ms-control".to_owned())
+            .spawn(serve)
+            .map_err(setup)?;
         let lost = |_| setup(io::Error::other("it ended before the socket was bound"));
         binding.await.map_err(lost)??;
         Ok(Self { path, stop: Some(stop), stopped, thread: Some(thread) })

@@ -128,7 +128,9 @@ pub enum RunError {
     #[error("the program's main future failed")]
     Main(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The node's own thread panicked, outside any actor.
-    #[error("the node's own thread panicked outside any actor; the panic itself is on standard error")]
+    #[error(
+        "the node's own thread panicked outside any actor; the panic itself is on standard error"
+    )]
     Panicked,
 }
 
@@ -139,7 +141,9 @@ impl RunError {
         match self {
             Self::Boot(BootError::PanicAbort) => exit::PANIC_ABORT,
             Self::Boot(BootError::Config { .. }) => exit::CONFIG,
-            Self::Boot(BootError::NoSystem | BootError::Thread(_)) | Self::Setup { .. } => exit::BOOT,
+            Self::Boot(BootError::NoSystem | BootError::Thread(_)) | Self::Setup { .. } => {
+                exit::BOOT
+            }
             Self::Tree(StartRootError::Spec(_) | StartRootError::Id(_)) => exit::CONFIG,
             Self::Tree(StartRootError::Failed(_)) => exit::TREE,
             Self::Place(_) | Self::Control(_) => exit::CONTROL,

@@ -50,7 +50,10 @@ const HURRY_GRACE: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// [`RunError`], each with its exit code.
-pub fn run(config: RunConfig, tree: impl FnOnce(&Node) -> Supervisor + Send + 'static) -> Result<Ended, RunError> {
+pub fn run(
+    config: RunConfig,
+    tree: impl FnOnce(&Node) -> Supervisor + Send + 'static,
+) -> Result<Ended, RunError> {
     run_with(config, tree, async |_| std::future::pending().await)
 }
 

@@ -64,7 +64,10 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RunError`]; whatever was started until then has been stopped again.
-    pub async fn start(config: RunConfig, tree: impl FnOnce(&Node) -> Supervisor) -> Result<Self, RunError> {
+    pub async fn start(
+        config: RunConfig,
+        tree: impl FnOnce(&Node) -> Supervisor,
+    ) -> Result<Self, RunError> {
         let node = Node::boot(config.node.clone())?;
         Self::start_on(node, config, tree).await
     }

@@ -1,6 +1,13 @@
 //! How a node ends: by itself, when told, by force, when its root gives up; and its exit codes.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 mod common;
 
@@ -43,13 +50,17 @@ fn a_root_that_gives_up_stops_its_children_in_reverse_and_exits_with_102() {
         .child(ChildSpec::actor("bad", || Counter(0)))
         .child(farewell("last"));
     drop(tell);
-    let ended = run_with(config(), move |_| tree, async |runtime| {
-        let bad = runtime.root().get::<Counter>("bad").await?;
-        loop {
-            // Its answer is a crash each time.
-            drop(bad.ask(Add(13)).await);
-        }
-    });
+    let ended = run_with(
+        config(),
+        move |_| tree,
+        async |runtime| {
+            let bad = runtime.root().get::<Counter>("bad").await?;
+            loop {
+                // Its answer is a crash each time.
+                drop(bad.ask(Add(13)).await);
+            }
+        },
+    );
     let ended = ended.expect("runs");
     assert_eq!((ended.how, ended.code(), ended.stuck_threads), (How::GaveUp, 102, 0));
     assert_eq!(told.iter().collect::<Vec<_>>(), ["last", "first"]);
@@ -58,16 +69,23 @@ fn a_root_that_gives_up_stops_its_children_in_reverse_and_exits_with_102() {
 #[test]
 fn the_end_of_the_main_future_stops_the_tree_in_order() {
     let tree = || Supervisor::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
-    let ended = run_with(config(), move |_| tree(), async |runtime| {
-        let counter = runtime.root().get::<Counter>("counter").await?;
-        assert_eq!(counter.ask(Add(2)).await?, 2);
-        Ok(())
-    });
+    let ended = run_with(
+        config(),
+        move |_| tree(),
+        async |runtime| {
+            let counter = runtime.root().get::<Counter>("counter").await?;
+            assert_eq!(counter.ask(Add(2)).await?, 2);
+            Ok(())
+        },
+    );
     let ended = ended.expect("runs");
     assert_eq!((ended.how, ended.code(), ended.reason), (How::Stopped, 0, ExitReason::Shutdown));
     let failed = run_with(config(), move |_| tree(), async |_| Err("no luck".into()));
     let error = failed.expect_err("failed");
-    assert_eq!((error.code(), format!("{error:?}").as_str()), (1, "the program's main future failed: no luck"));
+    assert_eq!(
+        (error.code(), format!("{error:?}").as_str()),
+        (1, "the program's main future failed: no luck")
+    );
     let panicked = run_with(config(), move |_| tree(), async |_| panic!("oops"));
     assert!(matches!(panicked, Err(RunError::Panicked)));
 }
@@ -87,7 +105,8 @@ fn what_does_not_start_is_undone_and_has_its_code() {
     let bad = ChildSpec::task("x", || async { Ok::<(), std::io::Error>(()) }).significant(true);
     let invalid = run(config(), |_| Supervisor::one_for_one("root").child(bad));
     assert_eq!(invalid.expect_err("invalid").code(), 8);
-    let refuses = ChildSpec::try_actor::<Counter>("x", |_| Err(std::io::Error::other("no disk").into()));
+    let refuses =
+        ChildSpec::try_actor::<Counter>("x", |_| Err(std::io::Error::other("no disk").into()));
     let (tell, told) = mpsc::channel();
     let first = ChildSpec::actor("first", move || Farewell("first", tell.clone()));
     let tree = Supervisor::one_for_one("root").child(first).child(refuses);
@@ -98,7 +117,8 @@ fn what_does_not_start_is_undone_and_has_its_code() {
     let over = run(config().arbiters(100_000), |_| Supervisor::one_for_one("root"));
     assert_eq!(over.expect_err("too many").code(), 8);
     let place = ControlAt::Path("/nowhere/at/all.sock".into());
-    let error = run(config().control(place), |_| Supervisor::one_for_one("root")).expect_err("no place");
+    let error =
+        run(config().control(place), |_| Supervisor::one_for_one("root")).expect_err("no place");
     assert_eq!(error.code(), 5);
     assert!(format!("{error:?}").contains("/nowhere/at/all.sock"), "{error:?}");
 }
@@ -109,7 +129,8 @@ fn what_does_not_stop_in_time_is_killed() {
         let stubborn = ChildSpec::actor("stubborn", || Counter(0))
             .placement(Placement::Dedicated)
             .shutdown(Shutdown::Infinity);
-        let runtime = Runtime::start(config(), |_| Supervisor::one_for_one("root").child(stubborn)).await;
+        let runtime =
+            Runtime::start(config(), |_| Supervisor::one_for_one("root").child(stubborn)).await;
         let runtime = runtime.expect("starts");
         let stubborn = runtime.root().get::<Counter>("stubborn").await.expect("there");
         stubborn.try_tell(Block(4 * SECOND)).expect("sent");
@@ -127,16 +148,21 @@ fn what_does_not_stop_in_time_is_killed() {
 fn child_process() {
     let Ok(mode) = std::env::var("MS_RUNTIME_CHILD") else { return };
     let placement = if mode == "wedged" { Placement::Control } else { Placement::Dedicated };
-    let busy = ChildSpec::actor("busy", || Counter(0)).placement(placement).shutdown(Shutdown::Infinity);
+    let busy =
+        ChildSpec::actor("busy", || Counter(0)).placement(placement).shutdown(Shutdown::Infinity);
     let config = config().stop_within(20 * SECOND);
-    let ended = run_with(config, |_| Supervisor::one_for_one("root").child(busy), async move |runtime| {
-        let busy = runtime.root().get::<Counter>("busy").await?;
-        println!("\nready");
-        if mode != "idle" {
-            busy.try_tell(Block(60 * SECOND))?;
-        }
-        std::future::pending().await
-    });
+    let ended = run_with(
+        config,
+        |_| Supervisor::one_for_one("root").child(busy),
+        async move |runtime| {
+            let busy = runtime.root().get::<Counter>("busy").await?;
+            println!("\nready");
+            if mode != "idle" {
+                busy.try_tell(Block(60 * SECOND))?;
+            }
+            std::future::pending().await
+        },
+    );
     #[allow(clippy::disallowed_methods, reason = "the main of a child process")]
     std::process::exit(ended.map_or_else(|error| error.code(), |ended| ended.code()).into());
 }

@@ -16,7 +16,8 @@ use crate::heartbeat::Beats;
 use crate::kids::{Care, Kid, Kids};
 use crate::news::{Sink, Undertaker};
 use crate::observe::{Observation, log_report};
-use crate::spec::{ChildSpec, Supervisor};
+use crate::spec::ChildSpec;
+use crate::supervisor::Supervisor;
 use crate::timers::{Due, Timers};
 use crate::why::WhyLog;
 
@@ -45,7 +46,11 @@ pub struct SupervisorActor {
 }
 
 impl SupervisorActor {
-    pub(crate) fn new(supervisor: &Supervisor, bank: Bank, me: &Ref<Self>) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        supervisor: &Supervisor,
+        bank: Bank,
+        me: &Ref<Self>,
+    ) -> Result<Self, StartError> {
         let supervisor = supervisor.clone();
         let entries = supervisor.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
         let policy = Policy::new(supervisor.flags, entries)?;
@@ -115,7 +120,9 @@ impl SupervisorActor {
 
     fn carry_out(&mut self, ctx: &mut Ctx, effect: Effect) {
         match effect {
-            Effect::Start { key, incarnation, cause, .. } => self.start(ctx, key, incarnation, cause),
+            Effect::Start { key, incarnation, cause, .. } => {
+                self.start(ctx, key, incarnation, cause)
+            }
             Effect::Stop { key, how, .. } => self.stop(ctx, key, how),
             Effect::StopMany { how, .. } => self.stop_many(ctx, how),
             Effect::RetryLater { key } => self.retry_later(key),
@@ -174,7 +181,9 @@ impl SupervisorActor {
     /// added at run time vanish with the life they were added to (G6).
     fn comes_back(&self, kid: &Kid) -> bool {
         let spec = |child: &ChildSpec| child.id().is_ok_and(|id| id.as_str() == kid.path.name());
-        self.supervisor.lasting_refs && !self.is_dynamic() && self.supervisor.children.iter().any(spec)
+        self.supervisor.lasting_refs
+            && !self.is_dynamic()
+            && self.supervisor.children.iter().any(spec)
     }
 
     /// Says that no further incarnation of the child will come.
@@ -234,7 +243,8 @@ impl Actor for SupervisorActor {
 impl Drop for SupervisorActor {
     /// Killed: its children get its exit signal, in no order (F5).
     fn drop(&mut self) {
-        let reason = self.me.upgrade().and_then(|me| me.any().last_exit()).unwrap_or(ExitReason::Killed);
+        let reason =
+            self.me.upgrade().and_then(|me| me.any().last_exit()).unwrap_or(ExitReason::Killed);
         self.observe(&Observation::Ended { reason });
         if self.finished {
             return;

@@ -18,10 +18,10 @@ use crate::error::SupervisorError;
 use crate::handle::StartedChild;
 use crate::kids::{Kid, Making};
 use crate::messages::{
-    ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, RestartChild, StartChild, StartDynamic,
-    TerminateChild, Which, WhichChildren,
+    ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, RestartChild, StartChild,
+    StartDynamic, TerminateChild, Which, WhichChildren,
 };
-use crate::spec::DynamicChild;
+use crate::supervisor::DynamicChild;
 
 /// Puts the policy's reply into words and hands it to the caller.
 type Finish = Box<dyn FnOnce(&SupervisorActor, Result<Reply, CommandError>)>;
@@ -91,7 +91,8 @@ impl SupervisorActor {
     fn in_lives(&self, error: CommandError) -> CommandError {
         match error {
             CommandError::AlreadyStarted { key, incarnation } => {
-                let incarnation = self.kids.get(key).map_or(incarnation, |kid| kid.life_of(incarnation));
+                let incarnation =
+                    self.kids.get(key).map_or(incarnation, |kid| kid.life_of(incarnation));
                 CommandError::AlreadyStarted { key, incarnation }
             }
             other => other,
@@ -99,8 +100,12 @@ impl SupervisorActor {
     }
 
     /// Name and makings of one more child of a dynamic supervisor.
-    fn dynamic_making(&mut self, child: Option<DynamicChild>) -> Result<(ChildId, Making), SupervisorError> {
-        let mut template = self.supervisor.children.first().cloned().ok_or(CommandError::NotSimpleOneForOne)?;
+    fn dynamic_making(
+        &mut self,
+        child: Option<DynamicChild>,
+    ) -> Result<(ChildId, Making), SupervisorError> {
+        let mut template =
+            self.supervisor.children.first().cloned().ok_or(CommandError::NotSimpleOneForOne)?;
         let mut name = None;
         if let Some(child) = child {
             name = child.name.transpose()?;
@@ -165,7 +170,13 @@ impl SupervisorActor {
         let info = |row: ms_core::policy::ChildRow| {
             let kid = self.kids.get(row.key)?;
             let child = kid.pid_in_lives(row.child);
-            Some(ChildInfo { id: row.id, path: kid.path.clone(), child, kind: row.kind, actor: kid.cell.clone() })
+            Some(ChildInfo {
+                id: row.id,
+                path: kid.path.clone(),
+                child,
+                kind: row.kind,
+                actor: kid.cell.clone(),
+            })
         };
         rows.into_iter().filter_map(info).collect()
     }
@@ -184,7 +195,9 @@ impl Handler<StartChild> for SupervisorActor {
             Err(error) => return refused(error),
         };
         let arriving = Some((entry.id.clone(), self.making(&spec)));
-        self.command(ctx, Command::StartChild(entry), arriving, |this, reply| this.child_started(&reply))
+        self.command(ctx, Command::StartChild(entry), arriving, |this, reply| {
+            this.child_started(&reply)
+        })
     }
 }
 
@@ -196,9 +209,9 @@ impl Handler<StartDynamic> for SupervisorActor {
             return refused(CommandError::NotSimpleOneForOne);
         }
         match self.dynamic_making(child.map(|child| *child)) {
-            Ok(made) => {
-                self.command(ctx, Command::StartDynamic, Some(made), |this, reply| this.child_started(&reply))
-            }
+            Ok(made) => self.command(ctx, Command::StartDynamic, Some(made), |this, reply| {
+                this.child_started(&reply)
+            }),
             Err(error) => refused(error),
         }
     }

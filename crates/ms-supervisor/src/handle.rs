@@ -14,7 +14,8 @@ use crate::messages::{
     ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, GetTree, GetWhy, RestartChild,
     StartChild, StartDynamic, Suspend, TerminateChild, Which, WhichChildren,
 };
-use crate::spec::{ChildSpec, DynamicChild};
+use crate::spec::ChildSpec;
+use crate::supervisor::DynamicChild;
 
 /// Longest wait for a supervisor's answer, unless [`SupervisorRef::within`] says otherwise.
 const DEFAULT_WITHIN: Duration = Duration::from_secs(30);
@@ -101,7 +102,10 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// The start error, `MaxChildren`, or a name that a present child has.
-    pub async fn start_dynamic(&self, child: DynamicChild) -> Result<StartedChild, SupervisorError> {
+    pub async fn start_dynamic(
+        &self,
+        child: DynamicChild,
+    ) -> Result<StartedChild, SupervisorError> {
         self.call(StartDynamic(Some(Box::new(child)))).await?
     }
 

@@ -69,14 +69,16 @@ impl SupervisorActor {
                 let beat = kid.care.heartbeat?;
                 let handling = kid.cell.as_ref()?.busy_for()?;
                 let lost = kid.acknowledged && handling > beat.limit();
-                (lost && kid.rare.as_ref().is_none_or(|rare| rare.hung.is_none())).then_some((kid.key, beat.missed))
+                (lost && kid.rare.as_ref().is_none_or(|rare| !rare.hung))
+                    .then_some((kid.key, beat.missed))
             })
             .collect();
         for (key, missed) in hung {
-            let running = self.policy.child(key).is_some_and(|child| child.state == ChildState::Running);
+            let running =
+                self.policy.child(key).is_some_and(|child| child.state == ChildState::Running);
             if let Some(kid) = self.kids.get_mut(key).filter(|_| running) {
-                kid.rare().hung = Some(ExitReason::HeartbeatLost { missed });
-                self.kill(ctx, key);
+                kid.rare().hung = true;
+                self.kill_for(ctx, key, ExitReason::HeartbeatLost { missed });
             }
         }
     }

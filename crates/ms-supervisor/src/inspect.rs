@@ -90,14 +90,21 @@ impl Handler<GetTree> for SupervisorActor {
         let rows: Vec<_> = rows.collect();
         let (depth, within) = (ask.depth - 1, ask.within.mul_f64(SHARE_BELOW));
         Box::pin(async move {
-            own.children = join_all(rows.into_iter().map(|(row, below)| fill(row, below, depth, within))).await;
+            own.children =
+                join_all(rows.into_iter().map(|(row, below)| fill(row, below, depth, within)))
+                    .await;
             own
         })
     }
 }
 
 /// Completes the row of a child that is a supervisor with what it says of itself.
-async fn fill(mut row: TreeNode, below: Option<Ref<SupervisorActor>>, depth: usize, within: Duration) -> TreeNode {
+async fn fill(
+    mut row: TreeNode,
+    below: Option<Ref<SupervisorActor>>,
+    depth: usize,
+    within: Duration,
+) -> TreeNode {
     let Some(below) = below else { return row };
     match below.ask(GetTree { depth, within }).within(within).await {
         Ok(mut node) => {
@@ -129,12 +136,16 @@ impl Handler<Foresee> for SupervisorActor {
     type Result = ResponseFuture<Option<Foreseen>>;
 
     fn handle(&mut self, ask: Foresee, ctx: &mut Ctx) -> Self::Result {
-        let Some(kid) = self.child_named(&ask.child) else { return Box::pin(std::future::ready(None)) };
+        let Some(kid) = self.child_named(&ask.child) else {
+            return Box::pin(std::future::ready(None));
+        };
         let (now, target) = (ctx.node().now(), kid.key);
         let (direct, supervisor_exits) = match ask.what {
             What::Exit(reason) => self.foresee_exit(now, target, &reason),
             // A dynamic child cannot be started again once it was stopped: it is killed.
-            What::Renewal if self.is_dynamic() => self.foresee_exit(now, target, &ExitReason::Killed),
+            What::Renewal if self.is_dynamic() => {
+                self.foresee_exit(now, target, &ExitReason::Killed)
+            }
             What::Stop => (self.foresee_stop(target, false), None),
             What::Renewal => (self.foresee_stop(target, true), None),
         };
@@ -172,7 +183,12 @@ struct Direct {
 }
 
 impl SupervisorActor {
-    fn foresee_exit(&self, now: Tick, target: ChildKey, reason: &ExitReason) -> (Direct, Option<ExitReason>) {
+    fn foresee_exit(
+        &self,
+        now: Tick,
+        target: ChildKey,
+        reason: &ExitReason,
+    ) -> (Direct, Option<ExitReason>) {
         let preview = self.policy.preview_exit(now, target, reason);
         let mut direct = Direct {
             stopped: preview.stopped,
@@ -216,11 +232,19 @@ impl SupervisorActor {
 fn with_subtrees(direct: BlastRadius, tree: Option<&TreeNode>) -> BlastRadius {
     let Some(tree) = tree else { return direct };
     let below = |path: &ActorPath| tree.children.iter().find(|node| node.status.path == *path);
-    let mut radius = BlastRadius { restarted: direct.restarted, escalates: direct.escalates, ..BlastRadius::default() };
+    let mut radius = BlastRadius {
+        restarted: direct.restarted,
+        escalates: direct.escalates,
+        ..BlastRadius::default()
+    };
     for path in direct.stopped {
         let comes_back = radius.restarted.contains(&path);
-        let nodes = below(&path).into_iter().flat_map(|node| node.walk().skip(1)).map(|node| (&node.status.path, runs(node)));
-        let nodes: Vec<(ActorPath, bool)> = nodes.map(|(path, runs)| (path.clone(), runs)).collect();
+        let nodes = below(&path)
+            .into_iter()
+            .flat_map(|node| node.walk().skip(1))
+            .map(|node| (&node.status.path, runs(node)));
+        let nodes: Vec<(ActorPath, bool)> =
+            nodes.map(|(path, runs)| (path.clone(), runs)).collect();
         radius.stopped.push(path);
         for (path, runs) in nodes {
             if comes_back && !radius.restarted.contains(&path) {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use ms_actor::host::{Blueprint, EndFacts};
 use ms_actor::{AnyRef, Placement};
 use ms_core::policy::{ChildKey, PidRef};
-use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
+use ms_core::{ActorPath, ChildId, Incarnation};
 
 use crate::bank::Bank;
 use crate::heartbeat::Heartbeat;
-use crate::spec::Supervisor;
+use crate::supervisor::Supervisor;
 use crate::timers::TimerId;
 
 /// One child. Kept small: a dynamic supervisor may have a million.
@@ -55,10 +55,8 @@ pub(crate) struct Care {
 /// What few children have at any moment.
 #[derive(Default)]
 pub(crate) struct Rare {
-    /// The reason to report in place of the kernel's, for a start that took too long.
-    pub(crate) overdue: Option<ExitReason>,
     /// It was taken for hung, and is being killed for it.
-    pub(crate) hung: Option<ExitReason>,
+    pub(crate) hung: bool,
     /// Threads its present start was lost with.
     pub(crate) lost_starts: u8,
     /// Facts of its last end, until the policy has decided about it.

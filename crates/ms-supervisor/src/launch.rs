@@ -14,7 +14,13 @@ use crate::spec::{ChildSpec, Make};
 use crate::timers::Due;
 
 impl SupervisorActor {
-    pub(crate) fn start(&mut self, ctx: &mut Ctx, key: ChildKey, attempt: Incarnation, cause: StartCause) {
+    pub(crate) fn start(
+        &mut self,
+        ctx: &mut Ctx,
+        key: ChildKey,
+        attempt: Incarnation,
+        cause: StartCause,
+    ) {
         if let StartCause::Added(ticket) = cause {
             self.add_kid(key, ticket);
         }
@@ -72,7 +78,11 @@ impl SupervisorActor {
                 let blueprint = kid.blueprint.as_ref()?;
                 let cell = blueprint.cell(self.node.as_ref()?, kid.path.clone(), Some(parent));
                 if lasting {
-                    self.bank.keep(name, cell.clone(), kid.below.as_ref().map(|below| below.bank.clone()));
+                    self.bank.keep(
+                        name,
+                        cell.clone(),
+                        kid.below.as_ref().map(|below| below.bank.clone()),
+                    );
                 }
                 cell
             }
@@ -113,8 +123,11 @@ impl SupervisorActor {
             below.lasting_refs &= self.supervisor.lasting_refs;
         }
         let (blueprint, below) = child.resolve();
-        let care =
-            Care { placement: child.placement, start_timeout: child.start_timeout, heartbeat: child.heartbeat };
+        let care = Care {
+            placement: child.placement,
+            start_timeout: child.start_timeout,
+            heartbeat: child.heartbeat,
+        };
         Making { blueprint, below, care: Arc::new(care) }
     }
 }

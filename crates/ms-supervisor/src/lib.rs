@@ -10,7 +10,8 @@
 //! heartbeats and the debug messages of trees. It does not own the decisions
 //! (`ms_core::policy`), nor the life of a single actor (`ms_actor`).
 //!
-//! Start reading at `spec.rs`, then `actor.rs`, where each policy effect has its arm.
+//! Start reading at `spec.rs` and `supervisor.rs`, then `actor.rs`, where each policy
+//! effect has its arm; `launch.rs`, `stopping.rs`, `news.rs` and `admin.rs` carry them out.
 
 mod actor;
 mod admin;
@@ -28,6 +29,7 @@ mod root;
 mod spec;
 mod steer;
 mod stopping;
+mod supervisor;
 mod task;
 mod timers;
 mod why;
@@ -39,5 +41,6 @@ pub use heartbeat::Heartbeat;
 pub use messages::ChildInfo;
 pub use observe::{Observation, Observer};
 pub use root::{Root, start_root};
-pub use spec::{ChildSpec, DynamicChild, Supervisor};
+pub use spec::ChildSpec;
 pub use steer::Verb;
+pub use supervisor::{DynamicChild, Supervisor};

@@ -40,7 +40,9 @@ impl SupervisorActor {
                 self.observe(&Observation::Ignored { path });
                 self.feed(ctx, Event::Ignored { key, incarnation });
             }
-            ChildNews::StartFailed(ExitReason::ArbiterLost) if kid.rare().lost_starts < MAX_LOST_STARTS => {
+            ChildNews::StartFailed(ExitReason::ArbiterLost)
+                if kid.rare().lost_starts < MAX_LOST_STARTS =>
+            {
                 // No fault of the child: the same attempt, on another thread.
                 kid.rare().lost_starts += 1;
                 if let Some(cell) = kid.cell.clone() {
@@ -53,20 +55,20 @@ impl SupervisorActor {
                     rare.last_end = None;
                     rare.lost_starts = 0;
                 }
-                let overdue = kid.rare.as_mut().and_then(|rare| rare.overdue.take());
-                let reason = overdue.unwrap_or(reason);
                 self.clear_timer(key);
                 self.observe(&Observation::StartFailed { path, reason: reason.clone() });
                 self.feed(ctx, Event::StartFailed { key, incarnation, reason });
             }
-            ChildNews::Exited(mut facts) => {
-                if let Some(hung) = kid.rare.as_mut().and_then(|rare| rare.hung.take()) {
-                    facts.reason = hung;
-                }
+            ChildNews::Exited(facts) => {
+                kid.rare().hung = false;
                 let reason = facts.reason.clone();
                 kid.rare().last_end = Some(facts);
                 self.clear_timer(key);
-                self.observe(&Observation::Exited { path, incarnation: seen, reason: reason.clone() });
+                self.observe(&Observation::Exited {
+                    path,
+                    incarnation: seen,
+                    reason: reason.clone(),
+                });
                 let event = match reason {
                     ExitReason::ArbiterLost => Event::Evacuated { key, incarnation },
                     reason => Event::Exited { key, incarnation, reason },
@@ -169,4 +171,3 @@ impl Handler<Suspend> for SupervisorActor {
         self.feed(ctx, if suspended { Event::Suspend } else { Event::Resume });
     }
 }
-

@@ -74,6 +74,8 @@ pub(crate) fn log_report(path: &ActorPath, child: Option<&ActorPath>, report: &S
         ReportContext::Shutdown => {
             tracing::error!(supervisor = %path, child, %reason, "supervisor gives up");
         }
-        context => tracing::warn!(supervisor = %path, child, %reason, %context, "supervisor report"),
+        context => {
+            tracing::warn!(supervisor = %path, child, %reason, %context, "supervisor report")
+        }
     }
 }

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
 use ms_actor::{AnyRef, Node, Placement};
-use ms_core::{ActorPath, ChildId, ExitReason};
 use ms_core::policy::Policy;
+use ms_core::{ActorPath, ChildId, ExitReason};
 use tokio::sync::{oneshot, watch};
 
 use crate::actor::SupervisorActor;
 use crate::bank::Bank;
 use crate::error::StartRootError;
 use crate::handle::SupervisorRef;
-use crate::spec::{ChildSpec, Supervisor, supervisor_blueprint};
+use crate::spec::ChildSpec;
+use crate::supervisor::{Supervisor, supervisor_blueprint};
 
 /// A running tree.
 ///
@@ -40,7 +41,8 @@ pub async fn start_root(node: &Node, supervisor: Supervisor) -> Result<Root, Sta
     let (end, ended) = watch::channel(None);
     let sink = RootSink { started: Mutex::new(Some(started)), end, bank: bank.clone() };
     let parent = Parent { sink: Arc::new(sink), key: 0 };
-    let actor = supervisor_blueprint(&supervisor, &bank).cell(node, ActorPath::root(&id), Some(parent));
+    let actor =
+        supervisor_blueprint(&supervisor, &bank).cell(node, ActorPath::root(&id), Some(parent));
     actor.launch(Placement::Control);
     match boot.await {
         Ok(Ok(())) => {}

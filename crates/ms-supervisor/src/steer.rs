@@ -88,7 +88,8 @@ impl SupervisorRef {
     async fn locate(&self, path: &ActorPath) -> Result<Located, SupervisorError> {
         let not_found = || SupervisorError::NotFound { path: path.clone() };
         let rest = path.as_str().strip_prefix(self.path().as_str()).ok_or_else(not_found)?;
-        let mut at = Located { parent: None, actor: self.any(), id: ChildId::new(self.path().name())? };
+        let mut at =
+            Located { parent: None, actor: self.any(), id: ChildId::new(self.path().name())? };
         for name in rest.split('/').filter(|name| !name.is_empty()) {
             let supervisor = Self::of(&at.actor).ok_or_else(not_found)?;
             let id = ChildId::new(name)?;
@@ -103,7 +104,11 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// Not found, or its supervisor does not answer.
-    pub async fn why(&self, path: &ActorPath, limit: usize) -> Result<Vec<WhyRecord>, SupervisorError> {
+    pub async fn why(
+        &self,
+        path: &ActorPath,
+        limit: usize,
+    ) -> Result<Vec<WhyRecord>, SupervisorError> {
         let not_found = || SupervisorError::NotFound { path: path.clone() };
         let parent = path.parent().ok_or_else(not_found)?;
         let supervisor = Self::of(&self.find(&parent).await?).ok_or_else(not_found)?;
@@ -119,7 +124,11 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// Not found, or a supervisor on the way does not answer.
-    pub async fn tree_at(&self, path: &ActorPath, depth: Option<usize>) -> Result<TreeNode, SupervisorError> {
+    pub async fn tree_at(
+        &self,
+        path: &ActorPath,
+        depth: Option<usize>,
+    ) -> Result<TreeNode, SupervisorError> {
         let located = self.locate(path).await?;
         if let Some(supervisor) = Self::of(&located.actor).filter(|_| located.actor.is_alive()) {
             return supervisor.tree(depth).await;
@@ -136,21 +145,28 @@ impl SupervisorRef {
     /// Not found, refused where the verb makes no sense, or OTP's error.
     pub async fn steer(&self, path: &ActorPath, verb: Verb) -> Result<(), SupervisorError> {
         let Located { parent, actor, id } = self.locate(path).await?;
-        let refused = |why| SupervisorError::Refused { verb: verb.as_str(), path: path.clone(), why };
+        let refused =
+            |why| SupervisorError::Refused { verb: verb.as_str(), path: path.clone(), why };
         match (verb, parent) {
             (Verb::Suspend, _) => match Self::of(&actor) {
                 Some(supervisor) => supervisor.suspend().await,
-                None => running(&actor).map(|()| actor.suspend()).ok_or_else(|| refused("it does not run")),
+                None => running(&actor)
+                    .map(|()| actor.suspend())
+                    .ok_or_else(|| refused("it does not run")),
             },
             (Verb::Resume, _) => match Self::of(&actor) {
                 Some(supervisor) => supervisor.resume().await,
-                None => running(&actor).map(|()| actor.resume()).ok_or_else(|| refused("it does not run")),
+                None => running(&actor)
+                    .map(|()| actor.resume())
+                    .ok_or_else(|| refused("it does not run")),
             },
             (Verb::Kill, Some(parent)) => {
                 running(&actor).ok_or_else(|| refused("it does not run"))?;
                 parent.call(KillChild(id)).await.map(drop)
             }
-            (Verb::Kill, None) => running(&actor).map(|()| actor.kill()).ok_or_else(|| refused("it does not run")),
+            (Verb::Kill, None) => {
+                running(&actor).map(|()| actor.kill()).ok_or_else(|| refused("it does not run"))
+            }
             (Verb::Stop, None) => {
                 actor.stop(ExitReason::Shutdown);
                 Ok(())
@@ -189,7 +205,11 @@ impl SupervisorRef {
     ///
     /// # Errors
     /// Not found, or a supervisor on the way does not answer.
-    pub async fn dry_run(&self, path: &ActorPath, verb: Verb) -> Result<BlastRadius, SupervisorError> {
+    pub async fn dry_run(
+        &self,
+        path: &ActorPath,
+        verb: Verb,
+    ) -> Result<BlastRadius, SupervisorError> {
         let Located { parent, actor, id } = self.locate(path).await?;
         let Some(parent) = parent else { return Ok(self.whole_tree(verb).await) };
         match verb {
@@ -206,7 +226,11 @@ impl SupervisorRef {
         let mut radius = BlastRadius::default();
         if matches!(verb, Verb::Kill | Verb::Stop) {
             if let Ok(tree) = self.tree(None).await {
-                radius.stopped = tree.walk().filter(|node| runs(node)).map(|node| node.status.path.clone()).collect();
+                radius.stopped = tree
+                    .walk()
+                    .filter(|node| runs(node))
+                    .map(|node| node.status.path.clone())
+                    .collect();
             }
             radius.ends_node = true;
         }
@@ -214,7 +238,12 @@ impl SupervisorRef {
     }
 
     /// Follows an end upwards for as long as supervisors give up over it.
-    async fn foresee(&self, parent: Self, id: ChildId, what: What) -> Result<BlastRadius, SupervisorError> {
+    async fn foresee(
+        &self,
+        parent: Self,
+        id: ChildId,
+        what: What,
+    ) -> Result<BlastRadius, SupervisorError> {
         let within = Duration::from_millis(500);
         let (mut supervisor, mut child, mut what) = (parent, id, what);
         let mut escalates = Vec::new();

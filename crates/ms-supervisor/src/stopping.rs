@@ -17,10 +17,10 @@ impl SupervisorActor {
     pub(crate) fn overdue(&mut self, ctx: &mut Ctx, due: Due) {
         match due {
             Due::StartOverdue { key, attempt, after } => {
-                let overdue = |kid: &&mut Kid| kid.attempt == attempt && !kid.acknowledged && kid.is_alive();
-                if let Some(kid) = self.kids.get_mut(key).filter(overdue) {
-                    kid.rare().overdue = Some(ExitReason::InitTimeout { after });
-                    self.kill(ctx, key);
+                let overdue =
+                    |kid: &&mut Kid| kid.attempt == attempt && !kid.acknowledged && kid.is_alive();
+                if self.kids.get_mut(key).filter(overdue).is_some() {
+                    self.kill_for(ctx, key, ExitReason::InitTimeout { after });
                 }
             }
             Due::StopOverdue { key, life } => {
@@ -32,7 +32,7 @@ impl SupervisorActor {
                 let rest: Vec<ChildKey> = self.policy.stopping().map(|(key, _)| key).collect();
                 rest.into_iter().for_each(|key| self.kill(ctx, key));
             }
-            Due::Fence { cell, life } => drop(cell.abandon(life, ExitReason::Killed)),
+            Due::Fence { cell, life, reason } => drop(cell.abandon(life, reason)),
             Due::Backoff { key, incarnation } => {
                 self.feed(ctx, Event::BackoffElapsed { key, incarnation });
             }
@@ -41,10 +41,15 @@ impl SupervisorActor {
 
     /// Kills the child; if its thread does not let go of it, gives both up.
     pub(crate) fn kill(&mut self, ctx: &mut Ctx, key: ChildKey) {
+        self.kill_for(ctx, key, ExitReason::Killed);
+    }
+
+    /// As [`Self::kill`]; this is the reason everybody gets to see.
+    pub(crate) fn kill_for(&mut self, ctx: &mut Ctx, key: ChildKey, reason: ExitReason) {
         let Some(kid) = self.kids.get(key) else { return };
         let (Some(cell), life) = (kid.cell.clone(), kid.life) else { return };
-        cell.kill();
-        self.set_timer(ctx, key, KILL_GRACE, Due::Fence { cell, life });
+        cell.kill_for(reason.clone());
+        self.set_timer(ctx, key, KILL_GRACE, Due::Fence { cell, life, reason });
     }
 
     /// Sets the one deadline a child has; an earlier one is cancelled.

@@ -12,8 +12,8 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, ActorContext, AsyncContext, WrapFuture};
 use ms_actor::host::Blueprint;
 use ms_actor::{Context, MailboxSpec, StartError};
-use ms_core::view::Tier;
 use ms_core::ExitReason;
+use ms_core::view::Tier;
 
 use crate::spec::ChildSpec;
 
@@ -61,7 +61,8 @@ impl ChildSpec {
         });
         let factory = move |_: &_| Ok::<_, StartError>(TaskActor { run: Arc::clone(&run) });
         // A task takes no messages but control.
-        let blueprint = Blueprint::with_view(factory, Tier::Task, None).mailbox(MailboxSpec::bounded(1));
+        let blueprint =
+            Blueprint::with_view(factory, Tier::Task, None).mailbox(MailboxSpec::bounded(1));
         Self::blueprint(id, blueprint)
     }
 }

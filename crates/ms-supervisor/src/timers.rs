@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::{AsyncContext, SpawnHandle};
 use ms_actor::AnyRef;
 use ms_core::policy::ChildKey;
-use ms_core::{Incarnation, Tick};
+use ms_core::{ExitReason, Incarnation, Tick};
 
 use crate::actor::{Ctx, SupervisorActor};
 
@@ -20,7 +20,7 @@ pub(crate) enum Due {
     /// The dynamic children have not stopped in their common time.
     StopManyOverdue,
     /// A killed child's thread has not let go of it.
-    Fence { cell: AnyRef, life: Incarnation },
+    Fence { cell: AnyRef, life: Incarnation, reason: ExitReason },
     /// A backoff is over.
     Backoff { key: ChildKey, incarnation: Incarnation },
 }

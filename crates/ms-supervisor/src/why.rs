@@ -60,7 +60,9 @@ impl SupervisorActor {
             at_ms,
             unix_ms: unix_ms(),
             reason,
-            uptime_ms: end.as_ref().map_or(0, |end| u64::try_from(end.uptime.as_millis()).unwrap_or(u64::MAX)),
+            uptime_ms: end
+                .as_ref()
+                .map_or(0, |end| u64::try_from(end.uptime.as_millis()).unwrap_or(u64::MAX)),
             mailbox_depth: end.as_ref().and_then(|end| end.mailbox_depth),
             dropped: end.as_ref().map_or(0, |end| end.dropped),
             ask_chain: end.as_ref().map(|end| end.waiting_on.clone()).unwrap_or_default(),
@@ -70,7 +72,9 @@ impl SupervisorActor {
             siblings,
             budget_used: u32::try_from(decision.used).unwrap_or(u32::MAX),
             budget: Some(self.policy.flags().intensity),
-            next_delay_ms: decision.delay.map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
+            next_delay_ms: decision
+                .delay
+                .map(|delay| u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)),
             injected: end.is_some_and(|end| end.injected),
         })
     }

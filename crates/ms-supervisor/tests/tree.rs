@@ -43,7 +43,11 @@ adds!(Legacy);
 
 fn run<F: Future>(test: impl FnOnce(Node) -> F) -> F::Output {
     let runtime = || {
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("runtime")
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("runtime")
     };
     let system = System::with_tokio_rt(runtime);
     system.block_on(async { test(Node::boot(NodeConfig::single_arbiter()).expect("boots")).await })
@@ -74,7 +78,16 @@ fn a_crash_costs_one_incarnation_and_nothing_else() {
         let why = root.why(&path("/root/counter"), 10).await.expect("there");
         assert_eq!(why.len(), 1);
         assert_eq!(why[0].decision, Decision::Restarted);
-        assert!(why[0].reason.panic().expect("panic").handling.as_deref().expect("known").contains("Add"));
+        assert!(
+            why[0]
+                .reason
+                .panic()
+                .expect("panic")
+                .handling
+                .as_deref()
+                .expect("known")
+                .contains("Add")
+        );
         assert_eq!((why[0].budget_used, why[0].strategy), (1, Some(ms_core::Strategy::OneForOne)));
         let tree = root.tree(None).await.expect("answers");
         let restarts: Vec<u64> = tree.children.iter().map(|child| child.status.restarts).collect();
@@ -87,10 +100,13 @@ fn a_crash_costs_one_incarnation_and_nothing_else() {
 #[test]
 fn giving_up_reaches_the_root_and_references_survive_it_below() {
     run(|node| async move {
-        let inner = Supervisor::one_for_all("inner").intensity(1, Duration::from_secs(60))
+        let inner = Supervisor::one_for_all("inner")
+            .intensity(1, Duration::from_secs(60))
             .child(ChildSpec::actor("a", || Counter(0)))
             .child(ChildSpec::actor("b", || Counter(0)));
-        let tree = Supervisor::one_for_one("root").intensity(1, Duration::from_secs(60)).child(ChildSpec::supervisor(inner));
+        let tree = Supervisor::one_for_one("root")
+            .intensity(1, Duration::from_secs(60))
+            .child(ChildSpec::supervisor(inner));
         let root = start_root(&node, tree).await.expect("starts");
         let inner = root.supervisor("inner").await.expect("there");
         let a = inner.get::<Counter>("a").await.expect("there");
@@ -116,14 +132,18 @@ fn giving_up_reaches_the_root_and_references_survive_it_below() {
 fn dynamic_children_are_started_named_and_stopped() {
     run(|node| async move {
         let template = ChildSpec::actor("worker", || Counter(0)).restart(Restart::Transient);
-        let tree = Supervisor::one_for_one("root")
-            .child(ChildSpec::supervisor(Supervisor::dynamic("pool", template).intensity(5, Duration::from_secs(5))));
+        let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(
+            Supervisor::dynamic("pool", template).intensity(5, Duration::from_secs(5)),
+        ));
         let root = start_root(&node, tree).await.expect("starts");
         let pool = root.supervisor("pool").await.expect("there");
         for name in ["x1", "x2"] {
             let child = DynamicChild::actor(|| Counter(7)).name(name);
             let started = pool.start_dynamic(child).await.expect("starts");
-            assert_eq!(started.typed::<Counter>().expect("type").ask(Add(1)).await.expect("answers"), 8);
+            assert_eq!(
+                started.typed::<Counter>().expect("type").ask(Add(1)).await.expect("answers"),
+                8
+            );
         }
         pool.start_another().await.expect("starts");
         assert_eq!(pool.count_children().await.expect("answers").active, 3);
@@ -148,7 +168,8 @@ fn tasks_are_children() {
             tokio::time::sleep(Duration::from_millis(10)).await;
             if run < 2 { Err(std::io::Error::other("not yet")) } else { Ok(()) }
         };
-        let tree = Supervisor::one_for_one("root").intensity(5, Duration::from_secs(5))
+        let tree = Supervisor::one_for_one("root")
+            .intensity(5, Duration::from_secs(5))
             .child(ChildSpec::task("flaky", flaky).restart(Restart::Transient));
         let root = start_root(&node, tree).await.expect("starts");
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -163,7 +184,8 @@ fn tasks_are_children() {
 #[test]
 fn steering_suspends_resumes_restarts_and_stops() {
     run(|node| async move {
-        let tree = Supervisor::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
+        let tree =
+            Supervisor::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
         let root = start_root(&node, tree).await.expect("starts");
         let counter = root.get::<Counter>("counter").await.expect("there");
         let at = path("/root/counter");
@@ -178,7 +200,8 @@ fn steering_suspends_resumes_restarts_and_stops() {
         assert_eq!(counter.ask(Add(5)).await.expect("answers"), 5);
         root.steer(&at, Verb::Stop).await.expect("there");
         assert!(!counter.is_alive());
-        let started = root.restart_child(&ChildId::new("counter").expect("valid")).await.expect("starts");
+        let started =
+            root.restart_child(&ChildId::new("counter").expect("valid")).await.expect("starts");
         assert_eq!(started.incarnation.0, 3);
         assert_eq!(counter.ask(Add(5)).await.expect("the same reference"), 5);
     });

@@ -12,8 +12,11 @@ struct Target {
 }
 
 /// To add a benchmark, add a line.
-const TARGETS: &[Target] =
-    &[Target { name: "peers", package: "ms-actor", about: "the kernel beside its peers" }];
+const TARGETS: &[Target] = &[
+    Target { name: "peers", package: "ms-bench", about: "tell and ask beside plain actix" },
+    Target { name: "million", package: "ms-bench", about: "idle supervised actors: time, bytes" },
+    Target { name: "lookup", package: "ms-registry", about: "name lookups beside a DashMap" },
+];
 
 /// Without a target's name in front, every target runs with the same arguments.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {

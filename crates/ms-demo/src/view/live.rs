@@ -1,11 +1,13 @@
 //! The live view: the tree, redrawn in place, without an alternate screen.
 
+use ms_core::ExitReason;
 use ms_core::view::{Lifecycle, Mark, TreeNode};
 
 use super::{Look, text};
 use crate::board::Board;
 
-const KEYS: &str = "keys: c crash  h hang  b block  k kill  s suspend/resume  p kill dispatcher  q quit";
+const KEYS: &str =
+    "keys: c crash  h hang  b block  k kill  s suspend/resume  p kill dispatcher  q quit";
 
 /// A line and its tone.
 type Line = (Tone, String);
@@ -54,7 +56,14 @@ pub(crate) fn over(drawn: usize) -> String {
     }
 }
 
-fn branch(node: &TreeNode, lead: &str, below: &str, board: &Board, look: Look, rows: &mut Vec<Line>) {
+fn branch(
+    node: &TreeNode,
+    lead: &str,
+    below: &str,
+    board: &Board,
+    look: Look,
+    rows: &mut Vec<Line>,
+) {
     let (tone, words) = describe(node, board);
     rows.push((tone, format!("{lead}{}{words}", node.id.as_str())));
     for (at, child) in node.children.iter().enumerate() {
@@ -76,7 +85,12 @@ fn describe(node: &TreeNode, board: &Board) -> Line {
     if status.incarnation.0 > 1 {
         words.push_str(&format!("  #{}", status.incarnation.0));
     }
-    if status.lifecycle != Lifecycle::Running {
+    if status.lifecycle == Lifecycle::Stopped
+        && status.last_exit.as_ref().is_some_and(ExitReason::is_clean)
+    {
+        tone = Tone::Dim;
+        words.push_str("  has done its work");
+    } else if status.lifecycle != Lifecycle::Running {
         tone = Tone::Warn;
         words.push_str(&format!("  {}", status.lifecycle));
     }

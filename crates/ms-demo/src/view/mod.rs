@@ -46,7 +46,9 @@ impl Look {
         let terminal = std::io::stdout().is_terminal();
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok().filter(|size| terminal && size.ws_col > 0);
+        let size = rustix::termios::tcgetwinsize(std::io::stdout())
+            .ok()
+            .filter(|size| terminal && size.ws_col > 0);
         Self {
             live: terminal && !options.headless && !dumb,
             colour: terminal && !options.plain && !no_colour && !dumb,
@@ -77,13 +79,24 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub(crate) fn new(look: Look, board: Arc<Board>, printer: Arc<Printer>, opened: Opened, pace: Duration) -> Self {
+    pub(crate) fn new(
+        look: Look,
+        board: Arc<Board>,
+        printer: Arc<Printer>,
+        opened: Opened,
+        pace: Duration,
+    ) -> Self {
         let why = VecDeque::new();
         Self { look, board, printer, opened, told_resume: false, pace, why, drawn: 0, turn: 0 }
     }
 
     /// Shows the tree until somebody wants to quit.
-    pub(crate) async fn watch(&mut self, runtime: &Runtime, roster: &Roster, presses: Option<Presses>) {
+    pub(crate) async fn watch(
+        &mut self,
+        runtime: &Runtime,
+        roster: &Roster,
+        presses: Option<Presses>,
+    ) {
         self.greet(runtime).await;
         let mut presses = keys::take(presses);
         let (past, mut events) = runtime.node().events_since(0);
@@ -126,7 +139,10 @@ impl View {
             words.push_str(&format!("control: {}\n", path.display()));
         }
         if !self.pace.is_zero() {
-            words.push_str(&format!("paced: {} ms a file (--pace 0 for full speed)\n", self.pace.as_millis()));
+            words.push_str(&format!(
+                "paced: {} ms a file (--pace 0 for full speed)\n",
+                self.pace.as_millis()
+            ));
         }
         self.printer.say(words);
     }
@@ -139,9 +155,14 @@ impl View {
         }
         self.told_resume = true;
         let pending = self.board.input.get().saturating_sub(done + quarantined);
-        let aside = if quarantined > 0 { format!(", {quarantined} quarantined") } else { String::new() };
+        let aside =
+            if quarantined > 0 { format!(", {quarantined} quarantined") } else { String::new() };
         let words = format!("resumed {done} done{aside}, {pending} pending, {in_doubt} in doubt\n");
-        let over = if self.look.live { live::over(std::mem::take(&mut self.drawn)) } else { String::new() };
+        let over = if self.look.live {
+            live::over(std::mem::take(&mut self.drawn))
+        } else {
+            String::new()
+        };
         self.printer.say(over + &words);
     }
 
@@ -176,7 +197,9 @@ impl View {
             Key::Crash => Fault::PanicAfterAwait,
             Key::Hang => Fault::Hang,
             Key::Block => Fault::Block,
-            Key::Kill | Key::Suspend | Key::Pipeline | Key::Quit => return self.steer(key, runtime).await,
+            Key::Kill | Key::Suspend | Key::Pipeline | Key::Quit => {
+                return self.steer(key, runtime).await;
+            }
         };
         let dispatcher = roster.parts().dispatcher.clone();
         // A dispatcher that is busy dying needs no further fault.
@@ -197,7 +220,8 @@ impl View {
         }
         let auditors = &tree.children.iter().find(|node| node.id.as_str() == "auditors")?.children;
         if key == Key::Suspend
-            && let Some(suspended) = auditors.iter().find(|node| node.status.lifecycle == Lifecycle::Suspended)
+            && let Some(suspended) =
+                auditors.iter().find(|node| node.status.lifecycle == Lifecycle::Suspended)
         {
             return Some((suspended, Verb::Resume));
         }

@@ -37,7 +37,12 @@ pub(crate) fn why(why: &WhyRecord) -> String {
         _ => "left down",
     };
     let budget = why.budget.map_or(String::new(), |budget| {
-        format!(" ({} of {} in {} s)", why.budget_used, budget.max_restarts, budget.period.as_secs())
+        format!(
+            " ({} of {} in {} s)",
+            why.budget_used,
+            budget.max_restarts,
+            budget.period.as_secs()
+        )
     });
     format!("{}{}: {}; {what}{budget}", why.path.name(), why.incarnation, reason(&why.reason))
 }
@@ -65,7 +70,11 @@ mod tests {
     fn a_panic_is_told_with_place_and_file() {
         let record = PanicRecord {
             message: "injected while Audit(serde-1.0.229/src/de.rs)".into(),
-            location: Some(Location { file: "crates/ms-demo/src/auditor.rs".into(), line: 88, column: 1 }),
+            location: Some(Location {
+                file: "crates/ms-demo/src/auditor.rs".into(),
+                line: 88,
+                column: 1,
+            }),
             handling: Some("ms_demo::auditor::Audit".into()),
             during: "future".into(),
             backtrace: None,
@@ -73,6 +82,9 @@ mod tests {
         let told = reason(&ExitReason::Panicked(record.clone().into()));
         assert_eq!(told, "PANIC injected at auditor.rs:88 while Audit(serde-1.0.229/src/de.rs)");
         let other = PanicRecord { message: "boom".into(), location: None, ..record };
-        assert_eq!(reason(&ExitReason::Panicked(other.into())), "PANIC boom at an unknown place while Audit");
+        assert_eq!(
+            reason(&ExitReason::Panicked(other.into())),
+            "PANIC boom at an unknown place while Audit"
+        );
     }
 }

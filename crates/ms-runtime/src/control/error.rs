@@ -2,8 +2,8 @@
 
 use ms_actor::DebugError;
 use ms_control::ControlError;
-use ms_core::policy::CommandError;
 use ms_core::ActorPath;
+use ms_core::policy::CommandError;
 use ms_supervisor::SupervisorError;
 
 /// Translates the answer of a supervisor that was asked about `path`.
@@ -16,7 +16,8 @@ pub(super) fn of_supervisor(path: &ActorPath, error: &SupervisorError) -> Contro
         }
         SupervisorError::Refused { .. } => ControlError::refused(error.to_string()),
         SupervisorError::Command(command) => {
-            ControlError::refused(format!("the supervisor of {path} said no")).why(command.to_string())
+            ControlError::refused(format!("the supervisor of {path} said no"))
+                .why(command.to_string())
         }
         SupervisorError::Id(_) => ControlError::bad_request(error.to_string()),
         SupervisorError::WrongType { .. } => ControlError::internal(error.to_string()),

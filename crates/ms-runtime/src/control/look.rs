@@ -1,13 +1,13 @@
 //! Looking: the tree, the busiest, one actor, its state, its ends, the node.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::{AnyRef, DebugError, Node};
-use ms_control::proto::{NodeInfo, PsRow, PsSort, PsTable, Reply, StateView, Verb};
 use ms_control::ControlError;
+use ms_control::proto::{NodeInfo, PsRow, PsSort, PsTable, Reply, StateView, Verb};
 use ms_core::view::{ActorStatus, EventKind, Mark, Tier, TreeNode};
 use ms_core::{ActorPath, Incarnation};
 
@@ -28,7 +28,11 @@ impl NodeControl {
         self.subtree(None, None).await
     }
 
-    async fn subtree(&self, at: Option<&ActorPath>, depth: Option<usize>) -> Result<TreeNode, ControlError> {
+    async fn subtree(
+        &self,
+        at: Option<&ActorPath>,
+        depth: Option<usize>,
+    ) -> Result<TreeNode, ControlError> {
         let root = self.root()?;
         let path = at.unwrap_or_else(|| root.path());
         let tree = match path == root.path() {
@@ -38,11 +42,20 @@ impl NodeControl {
         tree.map_err(|error| of_supervisor(path, &error))
     }
 
-    pub(super) async fn tree(&self, root: Option<ActorPath>, depth: Option<usize>) -> Result<Reply, ControlError> {
+    pub(super) async fn tree(
+        &self,
+        root: Option<ActorPath>,
+        depth: Option<usize>,
+    ) -> Result<Reply, ControlError> {
         Ok(Reply::Tree(Box::new(self.subtree(root.as_ref(), depth).await?)))
     }
 
-    pub(super) async fn ps(&self, window: Duration, sort: PsSort, top: Option<usize>) -> Result<Reply, ControlError> {
+    pub(super) async fn ps(
+        &self,
+        window: Duration,
+        sort: PsSort,
+        top: Option<usize>,
+    ) -> Result<Reply, ControlError> {
         let began = self.0.node.now();
         let before = match window.is_zero() {
             true => None,
@@ -73,17 +86,26 @@ impl NodeControl {
         Ok(Reply::Inspect(Box::new(node)))
     }
 
-    pub(super) async fn state(&self, path: ActorPath, within: Duration) -> Result<Reply, ControlError> {
+    pub(super) async fn state(
+        &self,
+        path: ActorPath,
+        within: Duration,
+    ) -> Result<Reply, ControlError> {
         let actor = self.find(&path).await?;
         let incarnation = actor.incarnation();
         // A little less than the whole: the actor's silence is told as such.
         let state = actor.state(within.mul_f64(0.9)).await.map_err(|error| of_actor(&error))?;
-        let state = serde_json::to_value(state)
-            .map_err(|error| ControlError::internal("the state is no JSON").why(error.to_string()))?;
+        let state = serde_json::to_value(state).map_err(|error| {
+            ControlError::internal("the state is no JSON").why(error.to_string())
+        })?;
         Ok(Reply::State(StateView { path, incarnation, state }))
     }
 
-    pub(super) async fn why(&self, path: ActorPath, limit: Option<usize>) -> Result<Reply, ControlError> {
+    pub(super) async fn why(
+        &self,
+        path: ActorPath,
+        limit: Option<usize>,
+    ) -> Result<Reply, ControlError> {
         let root = self.root()?;
         if path == *root.path() {
             // The end of the root is the end of the node: there is none to tell of.
@@ -154,7 +176,9 @@ impl Work {
     /// What this incarnation had done; nothing, if it was not there yet.
     fn before(&self, status: &ActorStatus) -> (u64, u64) {
         match self.0.get(&status.path) {
-            Some(&(incarnation, busy, handled)) if incarnation == status.incarnation => (busy, handled),
+            Some(&(incarnation, busy, handled)) if incarnation == status.incarnation => {
+                (busy, handled)
+            }
             _ => (0, 0),
         }
     }

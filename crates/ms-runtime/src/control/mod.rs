@@ -15,8 +15,8 @@ mod steer;
 mod stream;
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ms_actor::Node;
@@ -97,21 +97,35 @@ impl NodeControl {
     async fn answer(&self, peer: Peer, request: Request) -> Result<Reply, ControlError> {
         let within = time_for(&peer);
         match request {
-            Request::Tree { root, depth } => self.look(within, Duration::ZERO, self.tree(root, depth)).await,
+            Request::Tree { root, depth } => {
+                self.look(within, Duration::ZERO, self.tree(root, depth)).await
+            }
             Request::Ps { window_ms, sort, top } => {
                 let window = Duration::from_millis(window_ms);
                 self.look(within, window, self.ps(window, sort, top)).await
             }
-            Request::Inspect { path } => self.look(within, Duration::ZERO, self.inspect(path)).await,
-            Request::State { path } => self.look(within, Duration::ZERO, self.state(path, within)).await,
-            Request::Why { path, limit } => self.look(within, Duration::ZERO, self.why(path, limit)).await,
-            Request::DryRun { path, verb } => self.look(within, Duration::ZERO, self.dry_run(path, verb)).await,
+            Request::Inspect { path } => {
+                self.look(within, Duration::ZERO, self.inspect(path)).await
+            }
+            Request::State { path } => {
+                self.look(within, Duration::ZERO, self.state(path, within)).await
+            }
+            Request::Why { path, limit } => {
+                self.look(within, Duration::ZERO, self.why(path, limit)).await
+            }
+            Request::DryRun { path, verb } => {
+                self.look(within, Duration::ZERO, self.dry_run(path, verb)).await
+            }
             Request::Info => self.look(within, Duration::ZERO, self.info()).await,
             Request::Statistics { path, on: None } => {
                 self.look(within, Duration::ZERO, self.statistics(path, None, within)).await
             }
-            Request::Statistics { path, on } => self.switch_statistics(peer, path, on, within).await,
-            Request::Steer { path, verb, reason } => self.steer(peer, path, verb, reason, within).await,
+            Request::Statistics { path, on } => {
+                self.switch_statistics(peer, path, on, within).await
+            }
+            Request::Steer { path, verb, reason } => {
+                self.steer(peer, path, verb, reason, within).await
+            }
             Request::Inject { path, fault } => self.inject(peer, path, fault, within).await,
             Request::Trace { .. } | Request::Events { .. } => {
                 Err(ControlError::bad_request("this request is answered by a stream"))

@@ -54,7 +54,8 @@ impl NodeControl {
         within: Duration,
     ) -> Result<Reply, ControlError> {
         let actor = self.find(&path).await?;
-        let status = actor.ask_status(within.mul_f64(0.9)).await.map_err(|error| of_actor(&error))?;
+        let status =
+            actor.ask_status(within.mul_f64(0.9)).await.map_err(|error| of_actor(&error))?;
         let now = self.0.node.now();
         let baselines = &self.0.baselines;
         let base = match on {
@@ -71,7 +72,13 @@ impl NodeControl {
     }
 }
 
-fn view(path: ActorPath, on: bool, base: Option<&Baseline>, status: ActorStatus, now: Tick) -> StatisticsView {
+fn view(
+    path: ActorPath,
+    on: bool,
+    base: Option<&Baseline>,
+    status: ActorStatus,
+    now: Tick,
+) -> StatisticsView {
     // A later incarnation counts from its own start.
     let base = base.filter(|base| base.status.incarnation == status.incarnation);
     let before = base.map(|base| &base.status);
@@ -79,8 +86,12 @@ fn view(path: ActorPath, on: bool, base: Option<&Baseline>, status: ActorStatus,
         let types = before.iter().flat_map(|before| &before.types);
         types.filter(|row| row.message == name).map(|row| row.count).sum::<u64>()
     };
-    let since = |row: TypeCount| TypeCount { count: row.count.saturating_sub(counted(&row.message)), ..row };
-    let mut types: Vec<TypeCount> = status.types.into_iter().map(since).filter(|row| row.count > 0).collect();
+    let since = |row: TypeCount| TypeCount {
+        count: row.count.saturating_sub(counted(&row.message)),
+        ..row
+    };
+    let mut types: Vec<TypeCount> =
+        status.types.into_iter().map(since).filter(|row| row.count > 0).collect();
     types.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.message.cmp(&b.message)));
     let for_ms = base.map(|base| now.since(base.since).as_millis());
     StatisticsView {

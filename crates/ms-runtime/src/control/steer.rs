@@ -73,8 +73,10 @@ impl NodeControl {
         let this = self.clone();
         self.carry_out(order, within, async move {
             if !this.0.allow_faults {
-                return Err(ControlError::refused("this node does not allow faults to be injected")
-                    .next("start it with faults allowed; never in production"));
+                return Err(ControlError::refused(
+                    "this node does not allow faults to be injected",
+                )
+                .next("start it with faults allowed; never in production"));
             }
             let actor = this.find(&path).await?;
             if !actor.is_alive() {
@@ -109,9 +111,12 @@ impl NodeControl {
         let supervises = status.kind == ChildType::Supervisor;
         let beside = fault == Fault::Block && status.arbiter == self.root()?.any().status().arbiter;
         match supervises || beside {
-            true => Err(ControlError::refused(format!("{fault} into {} would stop supervision itself", status.path))
-                .why("supervisors answer for the tree, and share the control arbiter")
-                .next("inject it into a worker that lives on another arbiter")),
+            true => Err(ControlError::refused(format!(
+                "{fault} into {} would stop supervision itself",
+                status.path
+            ))
+            .why("supervisors answer for the tree, and share the control arbiter")
+            .next("inject it into a worker that lives on another arbiter")),
             false => Ok(()),
         }
     }
@@ -122,7 +127,9 @@ impl NodeControl {
             Fault::CrashAfterAwait => Injection::PanicAfterAwait,
             Fault::Hang => Injection::Hang,
             // Long enough for the watchdog to see it, and an end in any case.
-            Fault::Block => Injection::Block(self.0.node.config().wedged_after.map_or(BLOCK_FOR, |limit| limit * 2)),
+            Fault::Block => Injection::Block(
+                self.0.node.config().wedged_after.map_or(BLOCK_FOR, |limit| limit * 2),
+            ),
         }
     }
 
@@ -154,7 +161,9 @@ impl NodeControl {
         let counter = if outcome.is_ok() { &self.0.steered } else { &self.0.refused };
         counter.fetch_add(1, Ordering::Relaxed);
         let outcome = match outcome {
-            Ok(Reply::Steered(done)) if done.verb == Verb::Restart => format!("ok: {}", done.outcome),
+            Ok(Reply::Steered(done)) if done.verb == Verb::Restart => {
+                format!("ok: {}", done.outcome)
+            }
             Ok(_) => "ok".to_owned(),
             Err(error) if error.why.is_empty() => error.to_string(),
             Err(error) => format!("{error}: {}", error.why),
@@ -167,7 +176,9 @@ impl NodeControl {
 fn restarted(actor: &AnyRef, before: ms_core::Incarnation) -> String {
     match actor.incarnation() {
         // A dynamic child: its supervisor decides, soon.
-        now if now == before || now == ms_core::Incarnation::NONE => format!("{before} ends, its supervisor decides"),
+        now if now == before || now == ms_core::Incarnation::NONE => {
+            format!("{before} ends, its supervisor decides")
+        }
         now => format!("restarted as {now}"),
     }
 }

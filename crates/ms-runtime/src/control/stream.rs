@@ -115,7 +115,11 @@ impl Reader {
         let expected = self.last.map_or(event.seq, |last| last + 1);
         let missed = event.seq.saturating_sub(expected);
         if missed > 0 {
-            let gap = NodeEvent { seq: event.seq - 1, at_ms: event.at_ms, kind: EventKind::Gap { missed } };
+            let gap = NodeEvent {
+                seq: event.seq - 1,
+                at_ms: event.at_ms,
+                kind: EventKind::Gap { missed },
+            };
             self.send(gap).await?;
         }
         self.last = Some(event.seq);
@@ -137,7 +141,8 @@ mod tests {
         let mut reader = Reader { sink, last: Some(3) };
         let path = ActorPath::new("/root").expect("valid");
         for seq in [4, 7] {
-            let kind = EventKind::Started { path: path.clone(), incarnation: ms_core::Incarnation(1) };
+            let kind =
+                EventKind::Started { path: path.clone(), incarnation: ms_core::Incarnation(1) };
             assert!(reader.pass(NodeEvent { seq, at_ms: 0, kind }).await.is_ok());
         }
         drop(reader);

@@ -91,7 +91,9 @@ pub fn tree() -> Supervisor {
         .intensity(1, 60 * SECOND)
         .child(counter("a"))
         .child(counter("b").restart(Restart::Transient));
-    Supervisor::one_for_one("root").child(ChildSpec::supervisor(work)).child(ChildSpec::supervisor(twins))
+    Supervisor::one_for_one("root")
+        .child(ChildSpec::supervisor(work))
+        .child(ChildSpec::supervisor(twins))
 }
 
 pub fn config(socket: &Path) -> RunConfig {
@@ -128,7 +130,10 @@ impl Node {
 }
 
 /// Runs `test` beside a node of two arbiters.
-pub fn with_node<F: Future>(adjust: impl FnOnce(RunConfig) -> RunConfig, test: impl FnOnce(Node) -> F) {
+pub fn with_node<F: Future>(
+    adjust: impl FnOnce(RunConfig) -> RunConfig,
+    test: impl FnOnce(Node) -> F,
+) {
     System::new().block_on(async {
         let directory = tempfile::tempdir().expect("a directory");
         let socket = directory.path().join("n.sock");
@@ -143,7 +148,9 @@ pub fn path(text: &str) -> ActorPath {
 }
 
 pub fn at<'a>(tree: &'a TreeNode, text: &str) -> &'a TreeNode {
-    tree.walk().find(|node| node.status.path.as_str() == text).unwrap_or_else(|| panic!("no {text}"))
+    tree.walk()
+        .find(|node| node.status.path.as_str() == text)
+        .unwrap_or_else(|| panic!("no {text}"))
 }
 
 /// Waits until `done` says so, at most five seconds.

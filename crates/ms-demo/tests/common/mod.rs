@@ -1,0 +1,200 @@
+//! A small tree with nasty files, and the demo run on it.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) const CRATES: usize = 12;
+pub(crate) const FILES: usize = 26;
+
+/// A tree and a place to work in.
+pub(crate) struct Bench {
+    pub(crate) dir: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let bench = Self { dir };
+        for krate in 0..CRATES {
+            let at = bench.tree().join(format!("crate-{krate:02}"));
+            fs::create_dir_all(at.join("src")).unwrap();
+            let manifest = format!(
+                "[package]\nname = \"crate-{krate:02}\"\nversion = \"1.0.{krate}\"\nlicense = \"MIT\"\n"
+            );
+            fs::write(at.join("Cargo.toml"), manifest).unwrap();
+            for file in 0..FILES {
+                fs::write(at.join(format!("src/f{file:02}.rs")), source(krate, file)).unwrap();
+            }
+        }
+        bench.nasty();
+        bench
+    }
+
+    pub(crate) fn tree(&self) -> PathBuf {
+        self.dir.path().join("tree")
+    }
+
+    fn nasty(&self) {
+        let at = self.tree().join("crate-00/src");
+        fs::write(at.join("binary.rs"), b"\0unsafe\0\n\xff\xfeunsafe\0\nunsafe\n").unwrap();
+        fs::write(at.join("latin1.rs"), b"// caf\xe9 unsafe\nfn a() {}\n").unwrap();
+        fs::write(at.join("empty.rs"), b"").unwrap();
+        fs::write(at.join("no-newline.rs"), b"unsafe {}").unwrap();
+        fs::write(at.join("words.rs"), b"unsafe_code not_unsafe unsafe2\n#unsafe;\n").unwrap();
+        fs::write(at.join(OsStr::from_bytes(b"odd\xff\n\x1b[31m.rs")), b"unsafe fn x() {}\n")
+            .unwrap();
+        fs::create_dir_all(at.join("directory.rs")).unwrap();
+        fs::write(at.join("directory.rs/inside.rs"), b"unsafe\n").unwrap();
+        std::os::unix::fs::symlink("..", at.join("loop")).unwrap();
+        std::os::unix::fs::symlink("f00.rs", at.join("link.rs")).unwrap();
+        // Beyond the size that is audited beside the arbiter.
+        fs::write(at.join("large.rs"), "fn f() { unsafe { g() } }\n".repeat(60_000)).unwrap();
+        assert!(Command::new("mkfifo").arg(at.join("pipe.rs")).status().unwrap().success());
+    }
+
+    /// Lines with the word, as the system's grep counts them.
+    pub(crate) fn grep(&self) -> u64 {
+        let out = Command::new("grep")
+            .args(["-rwc", "--include=*.rs", "-Z", "unsafe"])
+            .arg(self.tree())
+            .output()
+            .unwrap();
+        // NAME \0 COUNT \n
+        let counts = out.stdout.split(|&b| b == 0).skip(1);
+        counts
+            .map(|part| part.split(|&b| b == b'\n').next().unwrap())
+            .map(|n| String::from_utf8_lossy(n).parse::<u64>().unwrap())
+            .sum()
+    }
+
+    /// The demo on this tree, with its own state directory and report.
+    pub(crate) fn demo(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ms-demo"));
+        command
+            .current_dir(self.dir.path())
+            .env_remove("MS_CONTROL")
+            .env("XDG_RUNTIME_DIR", self.dir.path());
+        command.args([
+            "--headless",
+            "--workers",
+            "4",
+            "--state",
+            &format!("{name}.state"),
+            "--out",
+            &format!("{name}.json"),
+        ]);
+        if !args.contains(&"--path") {
+            command.arg("--path").arg(self.tree());
+        }
+        if !args.contains(&"--control") {
+            command.arg("--no-control");
+        }
+        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub(crate) fn run(&self, name: &str, args: &[&str]) -> Run {
+        Run::of(
+            finish(self.demo(name, args).spawn().unwrap()),
+            &self.dir.path().join(format!("{name}.json")),
+        )
+    }
+
+    /// An undisturbed run, to compare with.
+    pub(crate) fn baseline(&self) -> Run {
+        let run = self.run("baseline", &[]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run
+    }
+}
+
+fn source(krate: usize, file: usize) -> String {
+    let mut text = format!("//! {krate} {file}\n");
+    for line in 0..(krate * 7 + file * 3) % 40 {
+        text += &format!(
+            "fn f{line}() {{ {} }}\n",
+            ["unsafe { g() }", "x.unwrap()", "panic!()", "safe()"][(line + file) % 4]
+        );
+    }
+    text
+}
+
+/// Waits for the end, at most a minute.
+pub(crate) fn finish(mut child: Child) -> Output {
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut outs = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let out = std::thread::spawn(move || drain(&mut outs.0));
+    let err = std::thread::spawn(move || drain(&mut outs.1));
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Output { status, stdout: out.join().unwrap(), stderr: err.join().unwrap() };
+        }
+        if Instant::now() > until {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("the demo did not end: {}", String::from_utf8_lossy(&err.join().unwrap()));
+        }
+        pause(10);
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test, not an arbiter")]
+pub(crate) fn pause(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
+fn drain(from: &mut impl std::io::Read) -> Vec<u8> {
+    let mut all = Vec::new();
+    from.read_to_end(&mut all).unwrap();
+    all
+}
+
+/// What came of a run.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) json: Option<Value>,
+}
+
+impl Run {
+    pub(crate) fn of(output: Output, json: &Path) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            json: fs::read(json).ok().map(|bytes| serde_json::from_slice(&bytes).unwrap()),
+        }
+    }
+
+    pub(crate) fn audit(&self) -> &Value {
+        &self.json.as_ref().unwrap()["audit"]
+    }
+
+    pub(crate) fn fact(&self, name: &str) -> u64 {
+        self.json.as_ref().unwrap()["run"][name].as_u64().unwrap()
+    }
+
+    /// A number of the last line.
+    pub(crate) fn tally(&self, name: &str) -> u64 {
+        let last = self.stdout.lines().last().unwrap_or_default();
+        assert!(last.starts_with("audit: in="), "{last:?}; {}", self.stderr);
+        let found = last.split([' ', '=']).skip_while(|word| *word != name).nth(1);
+        found.unwrap_or_else(|| panic!("{name} in {last}")).parse().unwrap()
+    }
+
+    /// Ended well, and with the result of an undisturbed run.
+    pub(crate) fn assert_same_as(&self, baseline: &Run) {
+        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
+        assert_eq!(self.tally("in"), self.tally("done") + self.tally("quarantined"));
+        assert!(self.audit() == baseline.audit(), "the report differs: {}", self.stderr);
+    }
+}

@@ -1,0 +1,104 @@
+//! Input that cannot be used: a clear error, the documented exit code, nothing lost.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod common;
+
+use std::fs;
+use std::process::Stdio;
+
+use common::{Bench, Run, finish};
+
+fn refused(bench: &Bench, args: &[&str], code: i32, says: &[&str]) {
+    let run = bench.run("refused", args);
+    assert_eq!(run.code, Some(code), "{args:?}: {}", run.stderr);
+    assert!(run.stdout.is_empty(), "{}", run.stdout);
+    assert!(run.stderr.starts_with("error: "), "{}", run.stderr);
+    for word in says {
+        assert!(run.stderr.contains(word), "{word} in {}", run.stderr);
+    }
+}
+
+#[test]
+fn bad_input_is_refused_with_its_code() {
+    let bench = Bench::new();
+    let at = |name: &str| bench.dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("text.txt"), "x").unwrap();
+    fs::write(at("file"), "x").unwrap();
+    refused(&bench, &["--frobnicate"], 2, &["--frobnicate", "--help"]);
+    refused(&bench, &["--rate", "0.5"], 2, &["--chaos"]);
+    refused(&bench, &["--path", &at("nowhere")], 4, &["nowhere does not exist"]);
+    refused(&bench, &["--path", &at("text.txt")], 8, &["neither a directory nor a .rs file"]);
+    refused(&bench, &["--out", &at("no/such/dir.json")], 8, &["--out"]);
+    refused(&bench, &["--state", &at("file")], 8, &["--state"]);
+    refused(&bench, &["--control", &at(&"x".repeat(200))], 8, &["--control"]);
+    refused(&bench, &["--control", &at("text.txt")], 8, &["because: ", "is no socket"]);
+    fs::create_dir(at("damaged")).unwrap();
+    fs::write(at("damaged/store.redb"), "no database".repeat(1000)).unwrap();
+    refused(&bench, &["--state", &at("damaged")], 8, &["--fresh"]);
+    assert_eq!(bench.run("refused", &["--state", &at("damaged"), "--fresh"]).code, Some(0));
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_left_alone() {
+    let bench = Bench::new();
+    bench.baseline();
+    let path = bench.dir.path().join("baseline.state/store.redb");
+    let meta = redb::TableDefinition::<&str, &str>::new("meta");
+    let database = redb::Database::create(&path).unwrap();
+    let tx = database.begin_write().unwrap();
+    tx.open_table(meta).unwrap().insert("format", "99").unwrap();
+    tx.commit().unwrap();
+    drop(database);
+    refused(
+        &bench,
+        &["--state", path.parent().unwrap().to_str().unwrap()],
+        9,
+        &["format 99", "newer"],
+    );
+}
+
+#[test]
+fn without_sources_the_default_scope_still_answers() {
+    let bench = Bench::new();
+    let run = |args: &[&str], home: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ms-demo"));
+        command.current_dir(bench.dir.path()).env("CARGO_HOME", bench.dir.path().join(home));
+        command
+            .args(["--headless", "--no-control"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Run::of(finish(command.spawn().unwrap()), &bench.dir.path().join("audit.json"))
+    };
+    let all = run(&["--all"], "empty");
+    assert_eq!(all.code, Some(8), "{}", all.stderr);
+    assert!(all.stderr.contains("cargo build"), "{}", all.stderr);
+    let own = run(&[], "empty");
+    assert_eq!((own.code, own.tally("in")), (Some(0), 0), "{}", own.stderr);
+    fs::write(bench.dir.path().join("Cargo.lock"), "[[package]]\nversion = 3\nname\n").unwrap();
+    let broken = run(&[], "empty");
+    assert_eq!(broken.code, Some(8), "{}", broken.stderr);
+    assert!(broken.stderr.contains("Cargo.lock, line"), "{}", broken.stderr);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let bench = Bench::new();
+    let mut command = bench.demo("pipe", &[]);
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let mut errors = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut errors).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{errors}");
+    assert!(!errors.contains("panic") && !errors.contains("error"), "{errors}");
+}
+
+#[test]
+fn help_and_version_are_for_standard_output() {
+    let ask = |arg: &str| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_ms-demo")).arg(arg).output().unwrap()
+    };
+    let help = String::from_utf8(ask("--help").stdout).unwrap();
+    assert!(help.contains("\nEXAMPLES\n") && help.contains("\nEXIT STATUS\n"), "{help}");
+    assert!(ask("--version").stdout.starts_with(b"ms-demo "));
+}

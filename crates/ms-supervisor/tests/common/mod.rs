@@ -1,0 +1,240 @@
+//! What all tests of supervisors need: nodes in virtual and in real time, and a probe.
+#![allow(
+    missing_docs,
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use actix::prelude::*;
+use ms_actor::{Context, Node, NodeConfig, Ref};
+use ms_core::view::TreeNode;
+use ms_core::{ActorPath, ChildId, ExitReason};
+use ms_supervisor::{ChildSpec, Root, Supervisor, SupervisorRef, start_root};
+
+/// Runs a test on one thread in virtual time, which passes when nothing else can.
+pub fn paused<F: Future>(test: impl FnOnce(Node) -> F) -> F::Output {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("runtime")
+    };
+    let system = System::with_tokio_rt(runtime);
+    system.block_on(async { test(Node::boot(NodeConfig::single_arbiter()).expect("boots")).await })
+}
+
+/// Runs a test on real threads in real time; an arbiter is given up after 400 ms.
+pub fn threads<F: Future>(arbiters: usize, test: impl FnOnce(Node) -> F) -> F::Output {
+    threads_given_up(arbiters, Some(Duration::from_millis(400)), test)
+}
+
+/// The same with another such time, or none.
+pub fn threads_given_up<F: Future>(
+    arbiters: usize,
+    wedged_after: Option<Duration>,
+    test: impl FnOnce(Node) -> F,
+) -> F::Output {
+    let config = NodeConfig { arbiters, quiet_panics: true, wedged_after, ..NodeConfig::default() };
+    System::new().block_on(async {
+        let node = Node::boot(config).expect("boots");
+        let limit = Duration::from_secs(30);
+        tokio::time::timeout(limit, test(node)).await.expect("the test ends within 30 s")
+    })
+}
+
+pub fn path(text: &str) -> ActorPath {
+    ActorPath::new(text).expect("valid")
+}
+
+pub fn id(text: &str) -> ChildId {
+    ChildId::new(text).expect("valid")
+}
+
+pub async fn start(node: &Node, tree: Supervisor) -> Root {
+    start_root(node, tree).await.expect("starts")
+}
+
+/// Virtual: lets everything happen that can happen now.
+pub async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+pub async fn sleep_ms(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+/// Real: waits until something is true, at most 5 s.
+pub async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !is().await {
+        assert!(began.elapsed() < Duration::from_secs(5), "{what}: not within 5 s");
+        sleep_ms(5).await;
+    }
+}
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>, Arc<()>);
+
+impl Log {
+    pub fn add(&self, line: impl Into<String>) {
+        self.0.lock().expect("unpoisoned").push(line.into());
+    }
+
+    /// Probes that exist.
+    pub fn instances(&self) -> usize {
+        Arc::weak_count(&self.1)
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().expect("unpoisoned"))
+    }
+}
+
+/// Tells the log of its life and counts.
+pub struct Probe {
+    name: String,
+    log: Log,
+    count: u64,
+    hangs: bool,
+    init: Duration,
+    _counted: Weak<()>,
+}
+
+impl Probe {
+    fn new(name: &str, log: &Log, hangs: bool, init: Duration) -> Self {
+        Self {
+            name: name.to_owned(),
+            log: log.clone(),
+            count: 0,
+            hangs,
+            init,
+            _counted: Arc::downgrade(&log.1),
+        }
+    }
+}
+
+pub fn probe(log: &Log, name: &str) -> ChildSpec {
+    slow_probe(log, name, Duration::ZERO)
+}
+
+/// A probe whose init takes a while, without blocking its thread.
+pub fn slow_probe(log: &Log, name: &str, init: Duration) -> ChildSpec {
+    let (log, text) = (log.clone(), name.to_owned());
+    ChildSpec::actor(name, move || Probe::new(&text, &log, false, init))
+}
+
+/// A probe that never obeys an order to stop.
+pub fn stubborn_probe(log: &Log, name: &str) -> ChildSpec {
+    let (log, text) = (log.clone(), name.to_owned());
+    ChildSpec::actor(name, move || Probe::new(&text, &log, true, Duration::ZERO))
+}
+
+impl Actor for Probe {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.log.add(format!("+{}", self.name));
+        if !self.init.is_zero() {
+            ctx.wait(actix::fut::wrap_future(tokio::time::sleep(self.init)));
+        }
+    }
+
+    fn stopping(&mut self, _: &mut Self::Context) -> Running {
+        if self.hangs { Running::Continue } else { Running::Stop }
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.log.add(format!("-{}", self.name));
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "u64")]
+pub struct Add(pub u64);
+
+impl Handler<Add> for Probe {
+    type Result = u64;
+
+    fn handle(&mut self, Add(n): Add, _: &mut Self::Context) -> u64 {
+        self.count += n;
+        self.count
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Crash;
+
+impl Handler<Crash> for Probe {
+    type Result = ();
+
+    fn handle(&mut self, _: Crash, _: &mut Self::Context) {
+        panic!("crash of {}", self.name);
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct End(pub ExitReason);
+
+impl Handler<End> for Probe {
+    type Result = ();
+
+    fn handle(&mut self, End(reason): End, ctx: &mut Self::Context) {
+        ctx.stop_with(reason);
+    }
+}
+
+/// Blocks the thread.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Block(pub Duration);
+
+impl Handler<Block> for Probe {
+    type Result = ();
+
+    fn handle(&mut self, Block(time): Block, _: &mut Self::Context) {
+        std::thread::sleep(time);
+    }
+}
+
+/// Waits for ever in an async handler, saying every so often that it is alive, or not.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Hang;
+
+impl Handler<Hang> for Probe {
+    type Result = actix::AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, _: Hang, _: &mut Self::Context) -> Self::Result {
+        actix::AtomicResponse::new(Box::pin(actix::fut::wrap_future(std::future::pending::<()>())))
+    }
+}
+
+pub async fn get(root: &SupervisorRef, name: &str) -> Ref<Probe> {
+    root.get::<Probe>(name).await.expect("there")
+}
+
+/// Has the probe crash and waits for what follows, in virtual time.
+pub async fn crash(probe: &Ref<Probe>) {
+    probe.ask(Crash).await.expect_err("it panics");
+    settle().await;
+}
+
+pub fn node_at<'a>(tree: &'a TreeNode, at: &str) -> &'a TreeNode {
+    tree.walk()
+        .find(|node| node.status.path.as_str() == at)
+        .unwrap_or_else(|| panic!("{at} is not in the tree"))
+}
