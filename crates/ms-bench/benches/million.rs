@@ -26,7 +26,8 @@ fn resident() -> u64 {
 }
 
 fn main() {
-    let count: u64 = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(1_000_000);
+    let count: u64 =
+        std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(1_000_000);
     let system = actix::System::new();
     system.block_on(async move {
         let node = Node::boot(NodeConfig::default()).expect("boots");
@@ -38,7 +39,10 @@ fn main() {
         }
         let started = began.elapsed();
         let each = (resident() - before) / count;
-        println!("started {count} idle supervised actors in {started:.1?}: {:.2} us each", started.as_secs_f64() * 1e6 / count as f64);
+        println!(
+            "started {count} idle supervised actors in {started:.1?}: {:.2} us each",
+            started.as_secs_f64() * 1e6 / count as f64
+        );
         println!("resident: {each} bytes each, the supervisor's record included");
         let active = root.count_children().await.expect("answers").active;
         println!("count_children: {active} active");

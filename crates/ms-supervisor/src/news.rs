@@ -24,7 +24,7 @@ impl SupervisorActor {
         }
         let (incarnation, path) = (kid.attempt, kid.path.clone());
         let seen = event.incarnation;
-        match in_start(event.news, kid.acknowledged) {
+        match event.news {
             ChildNews::Started => {
                 kid.acknowledged = true;
                 if let Some(rare) = &mut kid.rare {
@@ -88,14 +88,6 @@ impl SupervisorActor {
         {
             tracing::error!(supervisor = %self.path, %error, "a retry was lost");
         }
-    }
-}
-
-/// An end from outside of a life whose init is not done, such as a fence's, is the init's failure.
-fn in_start(news: ChildNews, acknowledged: bool) -> ChildNews {
-    match news {
-        ChildNews::Exited(facts) if !acknowledged => ChildNews::StartFailed(facts.reason),
-        news => news,
     }
 }
 

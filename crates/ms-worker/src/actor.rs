@@ -5,7 +5,9 @@ use std::fmt;
 use std::rc::Rc;
 
 use actix::fut::ActorFutureExt;
-use actix::{Actor, ActorContext, AsyncContext, AtomicResponse, Handler, Message, Running, WrapFuture};
+use actix::{
+    Actor, ActorContext, AsyncContext, AtomicResponse, Handler, Message, Running, WrapFuture,
+};
 use ms_actor::{Context, Ref, StateValue};
 use ms_core::ExitReason;
 use tokio::sync::watch;
@@ -44,13 +46,20 @@ impl<G: Agent> Unpin for AgentActor<G> {}
 
 impl<G: Agent> AgentActor<G> {
     pub(crate) fn new(args: G::Args) -> Self {
-        Self { args: Some(args), held: Rc::default(), cancel: watch::Sender::new(false), ending: Ending::No }
+        Self {
+            args: Some(args),
+            held: Rc::default(),
+            cancel: watch::Sender::new(false),
+            ending: Ending::No,
+        }
     }
 
     pub(crate) fn view(&self) -> StateValue {
         match self.held.try_borrow() {
             Ok(held) => held.as_ref().map_or(StateValue::Null, Agent::state),
-            Err(_) => StateValue::map([("busy", true)].map(|(name, value)| (name, StateValue::from(value)))),
+            Err(_) => StateValue::map(
+                [("busy", true)].map(|(name, value)| (name, StateValue::from(value))),
+            ),
         }
     }
 
@@ -66,7 +75,10 @@ impl<G: Agent> AgentActor<G> {
         }
     }
 
-    #[allow(clippy::await_holding_refcell_ref, reason = "one future at a time holds the state; the kernel waits for it")]
+    #[allow(
+        clippy::await_holding_refcell_ref,
+        reason = "one future at a time holds the state; the kernel waits for it"
+    )]
     fn begin_terminate(&mut self, ctx: &mut Context<Self>) {
         self.ending = Ending::Terminating;
         let reason = ctx.stop_reason().cloned().unwrap_or(ExitReason::Normal);
@@ -128,7 +140,10 @@ where
 {
     type Result = AtomicResponse<Self, M::Result>;
 
-    #[allow(clippy::await_holding_refcell_ref, reason = "one future at a time holds the state; the kernel waits for it")]
+    #[allow(
+        clippy::await_holding_refcell_ref,
+        reason = "one future at a time holds the state; the kernel waits for it"
+    )]
     #[allow(clippy::expect_used, reason = "no message is served before the init is done")]
     fn handle(&mut self, message: M, ctx: &mut Self::Context) -> Self::Result {
         let (held, mut cx) = (Rc::clone(&self.held), self.cx(ctx));

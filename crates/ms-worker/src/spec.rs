@@ -40,7 +40,10 @@ pub trait GetAgent {
     ///
     /// # Errors
     /// A bad id, not found, or another type.
-    fn get_agent<G: Agent>(&self, id: &str) -> impl Future<Output = Result<AgentRef<G>, SupervisorError>>;
+    fn get_agent<G: Agent>(
+        &self,
+        id: &str,
+    ) -> impl Future<Output = Result<AgentRef<G>, SupervisorError>>;
 }
 
 impl GetAgent for SupervisorRef {

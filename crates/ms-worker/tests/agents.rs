@@ -13,7 +13,11 @@ use ms_worker::{Agent, AgentActor, AgentRef, AgentSpec, Cx, GetAgent, Handles, I
 
 fn run<F: Future>(test: impl FnOnce(Node) -> F) -> F::Output {
     let runtime = || {
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("runtime")
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("runtime")
     };
     System::with_tokio_rt(runtime)
         .block_on(async { test(Node::boot(NodeConfig::single_arbiter()).expect("boots")).await })
@@ -148,9 +152,15 @@ fn control_is_served_while_a_handler_is_in_flight() {
         let within = Duration::from_millis(10);
         let status = a.any().ask_status(within).await.expect("answers");
         assert!(status.handling.expect("at work").message.ends_with("Add"));
-        assert_eq!(a.any().state(within).await.expect("answers").expect("has one").to_string(), "{busy: true}");
+        assert_eq!(
+            a.any().state(within).await.expect("answers").expect("has one").to_string(),
+            "{busy: true}"
+        );
         assert_eq!(busy.await.expect("runs").expect("answers"), 11);
-        assert_eq!(a.any().state(within).await.expect("answers").expect("has one").to_string(), "{sum: 11}");
+        assert_eq!(
+            a.any().state(within).await.expect("answers").expect("has one").to_string(),
+            "{sum: 11}"
+        );
     });
 }
 
@@ -184,9 +194,12 @@ fn failing_ignoring_and_scheduling() {
         a.ask(Later(5)).await.expect("answers");
         tokio::time::sleep(Duration::from_secs(6)).await;
         assert_eq!(a.ask(Add(0)).await.expect("answers"), 15);
-        let bad = root.start_child(ChildSpec::agent::<Worker>("bad", 404)).await.expect_err("fails");
+        let bad =
+            root.start_child(ChildSpec::agent::<Worker>("bad", 404)).await.expect_err("fails");
         assert!(bad.to_string().contains("no such start"), "{bad}");
-        let ignored = root.start_child(ChildSpec::agent::<Worker>("shy", 204).restart(Restart::Temporary)).await;
+        let ignored = root
+            .start_child(ChildSpec::agent::<Worker>("shy", 204).restart(Restart::Temporary))
+            .await;
         assert!(ignored.expect("no error").actor.is_none());
     });
 }
