@@ -400,6 +400,10 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 if actor.stopping(&mut self.ctx) == Running::Stop {
                     return Some(self.stopped(actor));
                 }
+                if self.ctx.state == ActorState::Stopped {
+                    // Its hook ended it at once, with a reason perhaps.
+                    return Some(self.terminated(actor));
+                }
                 // Asked for more time: it goes on until it stops by itself, or is killed.
                 self.ctx.state = ActorState::Running;
                 self.merge();

@@ -53,6 +53,9 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
             .map(|message| HandlingView { message: message.to_owned(), for_us: for_ns / 1_000 });
         status.handled = inbox.handled;
         status.busy_us = inbox.busy_ns / 1_000;
+        if inbox.turn_since == 0 && since != 0 && for_ns > UNRESPONSIVE_AFTER_NS {
+            status.marks.push(Mark::Stuck);
+        }
         let blocked = inbox.turn_since != 0 && for_ns > UNRESPONSIVE_AFTER_NS;
         if blocked && !status.marks.contains(&Mark::Unresponsive) {
             status.marks.push(Mark::Unresponsive);

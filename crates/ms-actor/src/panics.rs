@@ -58,7 +58,8 @@ fn record(info: &PanicHookInfo<'_>) {
         column: at.column(),
     });
     let trace = Backtrace::capture();
-    let backtrace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
+    let backtrace =
+        (trace.status() == BacktraceStatus::Captured).then(|| head_of(&trace.to_string()));
     let raw = RawPanic { message: text_of(info.payload()), location, backtrace };
     // A panic raised while this very cell is borrowed loses its record, not the process.
     LAST.with(|last| {
@@ -66,6 +67,19 @@ fn record(info: &PanicHookInfo<'_>) {
             *last = Some(raw);
         }
     });
+}
+
+/// Longest backtrace kept, in bytes: records and events are kept by the thousand.
+const MAX_BACKTRACE: usize = 8 * 1024;
+
+/// The first frames of a backtrace, which are those of the panic.
+fn head_of(trace: &str) -> String {
+    let cut = |line: &str, used: &mut usize| {
+        *used += line.len() + 1;
+        (*used <= MAX_BACKTRACE).then(|| format!("{line}\n"))
+    };
+    let lines = trace.lines().scan(0, |used, line| cut(line, used));
+    lines.collect()
 }
 
 fn text_of(payload: &(dyn Any + Send)) -> String {

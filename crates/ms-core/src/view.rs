@@ -71,6 +71,8 @@ pub enum Tier {
 pub enum Mark {
     /// It did not answer, or has not turned its loop, for longer than it should.
     Unresponsive,
+    /// It has been at one message for a second or longer, and still answers control.
+    Stuck,
     /// It was suspended on purpose.
     Suspended,
     /// Its mailbox is at least half full, or holds more than 1,000 messages.

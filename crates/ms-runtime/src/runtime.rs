@@ -8,7 +8,6 @@ use std::time::Duration;
 use ms_actor::Node;
 use ms_control::discover::Places;
 use ms_core::ExitReason;
-use ms_core::view::EventKind;
 use ms_supervisor::{Root, Supervisor, SupervisorRef, start_root};
 
 use crate::config::{ControlAt, RunConfig};
@@ -173,11 +172,8 @@ impl Runtime {
         Ended { how, reason, stuck_threads }
     }
 
-    /// A supervisor that gives up ends with `shutdown`, as in OTP; that it did tells its event.
     fn how_it_ended(&self, reason: &ExitReason) -> How {
-        let gave_up = |kind: &EventKind| matches!(kind, EventKind::Escalated { path, .. } if path == self.root.path());
-        let (past, _) = self.node.events_since(0);
-        match past.iter().any(|event| gave_up(&event.kind)) || !reason.is_clean() {
+        match self.root.gave_up() || !reason.is_clean() {
             true => How::GaveUp,
             false => How::Completed,
         }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use actix::{Actor, Running};
 use ms_actor::host::ChildSink;
 use ms_actor::{AnyRef, Context, Node, Ref, StartError, StateValue, WeakRef};
-use ms_core::policy::{ChildKey, Effect, Event, Offender, Policy, SupervisorReport};
+use ms_core::policy::{
+    ChildKey, ChildState, Effect, Event, Offender, Phase, Policy, SupervisorReport,
+};
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation, Strategy};
 
 use crate::admin::Calls;
@@ -19,7 +21,6 @@ use crate::observe::{Observation, log_report};
 use crate::spec::ChildSpec;
 use crate::supervisor::Supervisor;
 use crate::timers::{Due, Timers};
-use crate::why::WhyLog;
 
 pub(crate) type Ctx = Context<SupervisorActor>;
 
@@ -31,7 +32,6 @@ pub struct SupervisorActor {
     pub(crate) node: Option<Node>,
     pub(crate) policy: Policy,
     pub(crate) kids: Kids,
-    pub(crate) why: WhyLog,
     pub(crate) supervisor: Supervisor,
     pub(crate) bank: Bank,
     pub(crate) calls: Calls,
@@ -43,6 +43,8 @@ pub struct SupervisorActor {
     /// What the init callback handed over for whoever starts it.
     start_info: Option<StateValue>,
     finished: bool,
+    /// Children whose end was taken in and that may stay down.
+    pub(crate) ended_lately: Vec<ChildKey>,
 }
 
 impl SupervisorActor {
@@ -65,7 +67,6 @@ impl SupervisorActor {
             node: None,
             policy,
             kids: Kids::default(),
-            why: WhyLog::default(),
             supervisor,
             bank,
             calls: Calls::default(),
@@ -76,6 +77,7 @@ impl SupervisorActor {
             suspended: false,
             start_info,
             finished: false,
+            ended_lately: Vec::new(),
         })
     }
 
@@ -115,6 +117,22 @@ impl SupervisorActor {
         self.policy.handle(ctx.node().now(), event);
         while let Some(effect) = self.policy.poll_effect() {
             self.carry_out(ctx, effect);
+        }
+        if !self.ended_lately.is_empty() && self.policy.phase() == Phase::Idle {
+            self.refuse_mail_of_the_down();
+        }
+    }
+
+    /// Children that ended and stay down take no mail until they are started again.
+    fn refuse_mail_of_the_down(&mut self) {
+        for key in std::mem::take(&mut self.ended_lately) {
+            let down = self.policy.child(key).is_some_and(|c| c.state == ChildState::Stopped);
+            if let Some(kid) = self.kids.get(key).filter(|_| down) {
+                let reason = kid.cell.as_ref().and_then(AnyRef::last_exit);
+                let reason = reason.unwrap_or(ExitReason::NoProc);
+                kid.cell.iter().for_each(|cell| cell.refuse(&reason));
+                kid.below.iter().for_each(|below| below.bank.refuse(&reason));
+            }
         }
     }
 

@@ -1,4 +1,5 @@
-//! The cells of a supervisor's static children, kept over its own restarts.
+//! What a supervisor keeps over its own restarts: the cells of its static
+//! children, and why its children ended.
 //!
 //! A reference to a child stays valid when the child restarts, and because of
 //! this also when its supervisor does: the next incarnation of the supervisor
@@ -11,6 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ms_actor::AnyRef;
 use ms_core::{ChildId, ExitReason};
 
+use crate::why::WhyLog;
+
 #[derive(Clone, Default)]
 pub(crate) struct Bank(Arc<Mutex<Inner>>);
 
@@ -19,6 +22,9 @@ struct Inner {
     cells: HashMap<ChildId, AnyRef>,
     /// Banks of children that are supervisors themselves.
     below: HashMap<ChildId, Bank>,
+    /// Why children ended: whoever asks after an escalation finds it here.
+    why: WhyLog,
+    gave_up: bool,
 }
 
 impl Bank {
@@ -35,6 +41,19 @@ impl Bank {
         });
     }
 
+    pub(crate) fn why<R>(&self, with: impl FnOnce(&mut WhyLog) -> R) -> R {
+        self.with(|inner| with(&mut inner.why))
+    }
+
+    /// Notes that the supervisor went over its restart intensity.
+    pub(crate) fn note_giving_up(&self) {
+        self.with(|inner| inner.gave_up = true);
+    }
+
+    pub(crate) fn gave_up(&self) -> bool {
+        self.with(|inner| inner.gave_up)
+    }
+
     /// Closes the cell of a child whose spec is gone, and all below it.
     pub(crate) fn forget(&self, id: &ChildId, reason: &ExitReason) {
         let (cell, below) = self.with(|inner| (inner.cells.remove(id), inner.below.remove(id)));
@@ -46,6 +65,15 @@ impl Bank {
         }
     }
 
+    /// Has all cells refuse mail: the supervisor stays down for now.
+    pub(crate) fn refuse(&self, reason: &ExitReason) {
+        let (cells, below): (Vec<AnyRef>, Vec<Self>) = self.with(|inner| {
+            (inner.cells.values().cloned().collect(), inner.below.values().cloned().collect())
+        });
+        cells.iter().for_each(|cell| cell.refuse(reason));
+        below.iter().for_each(|below| below.refuse(reason));
+    }
+
     /// Closes all cells: the supervisor will not be started again.
     pub(crate) fn close(&self, reason: &ExitReason) {
         let ids: Vec<ChildId> = self.with(|inner| inner.cells.keys().cloned().collect());
@@ -54,5 +82,11 @@ impl Bank {
 
     fn with<R>(&self, code: impl FnOnce(&mut Inner) -> R) -> R {
         code(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl std::fmt::Debug for Bank {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bank").finish_non_exhaustive()
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use actix::{AsyncContext, SpawnHandle};
 use ms_core::ExitReason;
 use ms_core::policy::{ChildKey, ChildState};
+use ms_core::view::Lifecycle;
 
 use crate::actor::{Ctx, SupervisorActor};
 
@@ -67,7 +68,9 @@ impl SupervisorActor {
             .iter()
             .filter_map(|kid| {
                 let beat = kid.care.heartbeat?;
-                let handling = kid.cell.as_ref()?.busy_for()?;
+                // Suspended on purpose, perhaps in the middle of a message, is not hung.
+                let cell = kid.cell.as_ref().filter(|c| c.lifecycle() != Lifecycle::Suspended)?;
+                let handling = cell.busy_for()?;
                 let lost = kid.acknowledged && handling > beat.limit();
                 (lost && kid.rare.as_ref().is_none_or(|rare| !rare.hung))
                     .then_some((kid.key, beat.missed))

@@ -26,6 +26,8 @@ impl SupervisorActor {
             children: Vec::new(),
             omitted: 0,
         };
+        // What it handles is this very question.
+        node.status.handling = None;
         if self.suspended {
             node.status.lifecycle = Lifecycle::Suspended;
             node.status.marks.push(Mark::Suspended);
@@ -128,7 +130,7 @@ impl Handler<GetWhy> for SupervisorActor {
     type Result = Vec<WhyRecord>;
 
     fn handle(&mut self, ask: GetWhy, _: &mut Ctx) -> Vec<WhyRecord> {
-        self.why.newest(ask.path.as_ref(), ask.limit)
+        self.bank.why(|log| log.newest(ask.path.as_ref(), ask.limit))
     }
 }
 

@@ -37,6 +37,7 @@ impl SupervisorActor {
             }
             ChildNews::Ignored => {
                 self.clear_timer(key);
+                self.ended_lately.push(key);
                 self.observe(&Observation::Ignored { path });
                 self.feed(ctx, Event::Ignored { key, incarnation });
             }
@@ -69,6 +70,7 @@ impl SupervisorActor {
                     incarnation: seen,
                     reason: reason.clone(),
                 });
+                self.ended_lately.push(key);
                 let event = match reason {
                     ExitReason::ArbiterLost => Event::Evacuated { key, incarnation },
                     reason => Event::Exited { key, incarnation, reason },

@@ -25,6 +25,7 @@ pub struct Root {
     supervisor: SupervisorRef,
     actor: AnyRef,
     ended: watch::Receiver<Option<ExitReason>>,
+    bank: Bank,
 }
 
 /// Starts a tree at `/ID`. Returns when all its children have started.
@@ -51,7 +52,7 @@ pub async fn start_root(node: &Node, supervisor: Supervisor) -> Result<Root, Sta
     }
     let supervisor = actor.typed::<SupervisorActor>().map(SupervisorRef::new);
     let supervisor = supervisor.ok_or(StartRootError::Failed(ExitReason::NoProc))?;
-    Ok(Root { supervisor, actor, ended })
+    Ok(Root { supervisor, actor, ended, bank })
 }
 
 impl Root {
@@ -68,6 +69,13 @@ impl Root {
             Ok(reason) => reason.clone().unwrap_or(ExitReason::ArbiterLost),
             Err(_) => ExitReason::ArbiterLost,
         }
+    }
+
+    /// Whether it went over its restart intensity. It ends with `shutdown` then, as in
+    /// OTP, which an orderly stop does as well.
+    #[must_use]
+    pub fn gave_up(&self) -> bool {
+        self.bank.gave_up()
     }
 
     /// Stops the tree in reverse start order; what has not stopped `within` is killed.

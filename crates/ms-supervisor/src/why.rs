@@ -17,7 +17,7 @@ const KEPT: usize = 512;
 pub(crate) struct WhyLog(VecDeque<WhyRecord>);
 
 impl WhyLog {
-    fn push(&mut self, record: WhyRecord) {
+    pub(crate) fn push(&mut self, record: WhyRecord) {
         if self.0.len() == KEPT {
             self.0.pop_front();
         }
@@ -43,8 +43,9 @@ impl SupervisorActor {
         if decision.verdict == Verdict::GiveUp {
             let (path, reason) = (self.path.clone(), record.reason.clone());
             node.publish(EventKind::Escalated { path, reason });
+            self.bank.note_giving_up();
         }
-        self.why.push(record);
+        self.bank.why(|log| log.push(record));
     }
 
     fn why_record(&mut self, decision: &PolicyDecision) -> Option<WhyRecord> {

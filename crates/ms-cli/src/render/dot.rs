@@ -31,7 +31,7 @@ fn label(node: &TreeNode) -> String {
 
 fn fill(marks: &[Mark]) -> &'static str {
     let has = |mark| marks.contains(&mark);
-    if has(Mark::Unresponsive) || has(Mark::Flapping) {
+    if has(Mark::Unresponsive) || has(Mark::Stuck) || has(Mark::Flapping) {
         ", fillcolor=salmon"
     } else if marks.is_empty() {
         ""

@@ -72,8 +72,8 @@ fn one_actor() {
 
 #[test]
 fn reasons() {
-    golden("why.txt", &why(&sample::why(), NOON + 12_000, UNICODE));
-    golden("why_gave_up.txt", &why(&sample::gave_up(), NOON + 90_000, UNICODE));
+    golden("why.txt", &why(&sample::why(), NOON + 12_000, false, UNICODE));
+    golden("why_gave_up.txt", &why(&sample::gave_up(), NOON + 90_000, false, UNICODE));
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Style {
     pub(crate) fn mark(self, mark: Mark) -> String {
         let (tone, text) = match mark {
             Mark::Unresponsive => (Tone::Bad, "! unresponsive"),
+            Mark::Stuck => (Tone::Bad, "% stuck"),
             Mark::Suspended => (Tone::Calm, "= suspended"),
             Mark::Backlogged => (Tone::Warn, "# backlogged"),
             Mark::Restarting => (Tone::Warn, "^ restarting"),

@@ -8,7 +8,7 @@ use super::style::{Style, Tone};
 use super::units::{clean, many, ms, period_of, strategy, utc};
 
 /// What happened, where, what it took along, and what is left.
-pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, style: Style) -> String {
+pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Style) -> String {
     let who = format!("{} {}", record.path, record.incarnation);
     let head = format!("{} {}", style.paint(Tone::Strong, &who), headline(&record.reason));
     let ago = now_unix_ms.saturating_sub(record.unix_ms);
@@ -24,7 +24,7 @@ pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, style: Style) -> String 
     lines.push(("budget", budget(record)));
     lines.push(("next start", next_start(record)));
     lines.push(("injected", if record.injected { "yes, on purpose" } else { "no" }.to_owned()));
-    format!("{head}\n{}{}", facts(&lines), backtrace(&record.reason))
+    format!("{head}\n{}{}", facts(&lines), backtrace(&record.reason, whole))
 }
 
 fn headline(reason: &ExitReason) -> String {
@@ -114,9 +114,13 @@ fn next_start(record: &WhyRecord) -> String {
     }
 }
 
-fn backtrace(reason: &ExitReason) -> String {
+/// The backtrace, where the node's RUST_BACKTRACE asked for one: whole, or that it is there.
+fn backtrace(reason: &ExitReason, whole: bool) -> String {
     let Some(trace) = reason.panic().and_then(|panic| panic.backtrace.as_deref()) else {
         return String::new();
     };
+    if !whole {
+        return facts(&[("backtrace", "recorded; --backtrace prints it".to_owned())]);
+    }
     trace.lines().map(|line| format!("    {}\n", clean(line))).collect()
 }

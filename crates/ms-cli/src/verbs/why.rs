@@ -26,6 +26,9 @@ pub(crate) struct Why {
     /// How many of its ends, newest first, at most 100
     #[arg(long, default_value_t = 1, value_name = "N")]
     last: usize,
+    /// Print the backtrace of a panic, where the node recorded one
+    #[arg(long)]
+    backtrace: bool,
 }
 
 impl Why {
@@ -38,8 +41,10 @@ impl Why {
             return cx.out.text(&format!("{} has not ended since the node booted\n", self.path));
         }
         let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, millis);
-        let told: Vec<_> =
-            records.iter().map(|record| render::why(record, now, cx.out.style)).collect();
+        let told: Vec<_> = records
+            .iter()
+            .map(|record| render::why(record, now, self.backtrace, cx.out.style))
+            .collect();
         cx.out.text(&told.join("\n"))
     }
 }

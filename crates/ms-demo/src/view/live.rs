@@ -97,6 +97,7 @@ fn describe(node: &TreeNode, board: &Board) -> Line {
     for mark in &status.marks {
         let (as_tone, word) = match mark {
             Mark::Unresponsive => (Tone::Bad, "! unresponsive"),
+            Mark::Stuck => (Tone::Bad, "% stuck"),
             Mark::Flapping => (Tone::Bad, "~ flapping"),
             Mark::Backlogged => (Tone::Warn, "# backlogged"),
             Mark::Traced => (Tone::Plain, "> traced"),
