@@ -101,7 +101,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         let lane = lock(&cell.lane);
         status.busy_us = lane.busy_ns / 1_000;
         let for_ns = cell.core.node.coarse().saturating_sub(lane.turn_since);
-        let blocked = lane.turn_since != 0 && for_ns > 1_000_000_000;
+        let blocked = lane.turn_since != 0 && for_ns > 500_000_000;
         if blocked && !status.marks.contains(&Mark::Unresponsive) {
             status.marks.push(Mark::Unresponsive);
         }

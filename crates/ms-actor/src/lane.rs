@@ -20,7 +20,7 @@ use crate::mailbox::{Gate, Inbox, Overflow, Refusal, WhileDown, lock};
 use crate::panics;
 
 /// A handler that runs this long without giving its thread back is marked.
-const UNRESPONSIVE_AFTER_NS: u64 = 1_000_000_000;
+const UNRESPONSIVE_AFTER_NS: u64 = 500_000_000;
 /// Waiting messages that are called a backlog, whatever the bound.
 const BACKLOG: usize = 1_000;
 

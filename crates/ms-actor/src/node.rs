@@ -22,7 +22,7 @@ use crate::{panics, watchdog};
 /// Most arbiters a node may be given.
 pub const MAX_ARBITERS: usize = 1024;
 /// A loop that stands still this long is shown as not responding.
-const STALLED_NS: u64 = 1_000_000_000;
+const STALLED_NS: u64 = 500_000_000;
 /// Events kept for readers that come later.
 const KEPT_EVENTS: usize = 4096;
 /// Events a live reader may lag behind before it gets a gap.
@@ -278,7 +278,7 @@ impl Node {
         }
     }
 
-    /// Whether the loop of an arbiter has stood still for a second or more.
+    /// Whether the loop of an arbiter has stood still for half a second or more.
     pub(crate) fn is_stalled(&self, arbiter: u32) -> bool {
         let now = self.now().as_nanos();
         let late = |slot: &Arc<ArbiterSlot>| {

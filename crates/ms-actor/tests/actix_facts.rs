@@ -396,11 +396,9 @@ fn fact13_an_address_is_three_words_and_ours_is_one() {
     assert_eq!(size_of::<ms_actor::Port<Count>>(), 2 * word);
 }
 
-/// Builds a program with `panic = "abort"` and runs it. This compiles all dependencies
-/// once more: about a minute on two cores the first time, a second afterwards. So it is
-/// not run with the others: `cargo test -p ms-actor --test actix_facts -- --ignored`.
+/// Builds a program with `panic = "abort"` and runs it. This compiles the kernel's
+/// dependencies once more: up to a minute on two cores the first time.
 #[test]
-#[ignore = "compiles the dependencies once more, which takes a minute"]
 fn fact14_a_node_refuses_to_boot_where_panics_abort() {
     let crate_dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("panic-abort");

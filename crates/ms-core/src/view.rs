@@ -71,7 +71,7 @@ pub enum Tier {
 pub enum Mark {
     /// It did not answer, or has not turned its loop, for longer than it should.
     Unresponsive,
-    /// It has been at one message for a second or longer, and still answers control.
+    /// It has been at one message for half a second or longer, and still answers control.
     Stuck,
     /// It was suspended on purpose.
     Suspended,

@@ -113,6 +113,7 @@ fn the_tree_is_shown_within_100_ms_whatever_its_actors_do() {
         let wanted = [
             (suspended, Mark::Suspended),
             (suspended, Mark::Backlogged),
+            (hung, Mark::Stuck),
             (blocked, Mark::Unresponsive),
         ];
         while seen.len() < wanted.len() && Instant::now() < until {

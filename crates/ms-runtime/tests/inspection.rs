@@ -36,7 +36,7 @@ fn the_tree_answers_at_once_and_marks_who_is_in_trouble() {
             let marks = |text| &at(&tree, text).status.marks;
             assert_eq!(marks("/root/work/suspended"), &[Mark::Suspended]);
             assert_eq!(marks("/root/work/blocked"), &[Mark::Unresponsive]);
-            assert_eq!(marks("/root/work/backlogged"), &[Mark::Backlogged]);
+            assert_eq!(marks("/root/work/backlogged"), &[Mark::Stuck, Mark::Backlogged]);
             assert_eq!(marks("/root/work/calm"), &[]);
             assert_eq!(at(&tree, "/root/work/suspended").status.lifecycle, Lifecycle::Suspended);
             let handling = at(&tree, "/root/work/blocked").status.handling.as_ref().expect("known");

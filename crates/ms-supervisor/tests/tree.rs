@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use actix::prelude::*;
-use ms_actor::{Node, NodeConfig};
+use ms_actor::{Fault, Node, NodeConfig, SendError};
 use ms_core::view::{Decision, Lifecycle};
 use ms_core::{ActorPath, ChildId, ExitReason, Restart};
-use ms_supervisor::{ChildSpec, DynamicChild, Supervisor, Verb, start_root};
+use ms_supervisor::{ChildSpec, DynamicChild, Heartbeat, Supervisor, Verb, start_root};
 
 struct Counter(u64);
 
@@ -204,5 +204,82 @@ fn steering_suspends_resumes_restarts_and_stops() {
             root.restart_child(&ChildId::new("counter").expect("valid")).await.expect("starts");
         assert_eq!(started.incarnation.0, 3);
         assert_eq!(counter.ask(Add(5)).await.expect("the same reference"), 5);
+    });
+}
+
+#[test]
+fn x12_a_child_that_stays_down_refuses_mail_until_it_is_started_again() {
+    run(|node| async move {
+        let inner = Supervisor::one_for_one("inner").child(ChildSpec::actor("leaf", || Counter(0)));
+        let tree = Supervisor::one_for_one("root")
+            .child(ChildSpec::actor("done", || Counter(0)).restart(Restart::Transient))
+            .child(ChildSpec::actor("old", || Legacy(0)))
+            .child(ChildSpec::supervisor(inner));
+        let root = start_root(&node, tree).await.expect("starts");
+        let done = root.get::<Counter>("done").await.expect("there");
+        let old = root.get::<Legacy>("old").await.expect("there");
+        let inner = root.supervisor("inner").await.expect("there");
+        let leaf = inner.get::<Counter>("leaf").await.expect("there");
+        done.any().stop(ExitReason::shutdown_with("its work is done"));
+        for id in ["old", "inner"] {
+            root.terminate_child(&ChildId::new(id).expect("valid")).await.expect("there");
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let refused = done.try_tell(Add(1)).expect_err("down");
+        assert!(refused.to_string().contains("its work is done"), "{refused}");
+        assert_eq!(refused.into_message().0, 1);
+        assert!(matches!(leaf.try_tell(Add(1)), Err(SendError::Closed { .. })));
+        assert!(matches!(old.try_tell(Add(1)), Err(SendError::Closed { .. })));
+        for id in ["done", "old", "inner"] {
+            root.restart_child(&ChildId::new(id).expect("valid")).await.expect("starts");
+        }
+        assert_eq!(done.ask(Add(2)).await.expect("the same reference"), 2);
+        assert_eq!(old.ask(Add(2)).await.expect("the same reference"), 2);
+        assert_eq!(leaf.ask(Add(2)).await.expect("the same reference"), 2);
+    });
+}
+
+#[test]
+fn x13_why_is_known_after_the_supervisor_gave_up_and_came_back() {
+    run(|node| async move {
+        let inner = Supervisor::one_for_one("inner")
+            .intensity(0, Duration::from_secs(5))
+            .child(ChildSpec::actor("leaf", || Counter(0)));
+        let tree = Supervisor::one_for_one("root")
+            .intensity(1, Duration::from_secs(5))
+            .child(ChildSpec::supervisor(inner));
+        let root = start_root(&node, tree).await.expect("starts");
+        let leaf = root.supervisor("inner").await.expect("there").get::<Counter>("leaf").await;
+        let leaf = leaf.expect("there");
+        assert!(leaf.ask(Add(13)).await.is_err());
+        assert_eq!(leaf.ask(Add(1)).await.expect("the same reference"), 1);
+        let why = root.why(&path("/root/inner/leaf"), 5).await.expect("there");
+        assert_eq!(why[0].decision, Decision::GaveUp);
+        assert_eq!(why[0].reason.panic().expect("a panic").message, "thirteen");
+        assert!(!root.gave_up());
+        assert!(leaf.ask(Add(13)).await.is_err());
+        assert_eq!(leaf.ask(Add(1)).await.is_err(), root.ended().await == ExitReason::Shutdown);
+        assert!(root.gave_up());
+    });
+}
+
+#[test]
+fn x14_a_suspended_child_is_not_taken_for_hung() {
+    run(|node| async move {
+        let beat = Heartbeat { every: Duration::from_millis(100), missed: 3 };
+        let tree = Supervisor::one_for_one("root")
+            .child(ChildSpec::actor("counter", || Counter(0)).heartbeat(beat));
+        let root = start_root(&node, tree).await.expect("starts");
+        let counter = root.get::<Counter>("counter").await.expect("there");
+        counter.any().inject(Fault::Hang);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        root.steer(&path("/root/counter"), Verb::Suspend).await.expect("there");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(counter.any().incarnation().0, 1);
+        root.steer(&path("/root/counter"), Verb::Resume).await.expect("there");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(counter.any().incarnation().0, 2);
+        let why = root.why(&path("/root/counter"), 1).await.expect("there");
+        assert_eq!(why[0].reason, ExitReason::HeartbeatLost { missed: 3 });
     });
 }
