@@ -93,7 +93,9 @@ where
         let outcome = loop {
             match std::mem::replace(this.stage, Stage::Done) {
                 Stage::Unsent(message) => {
-                    let deadline = *this.deadline.get_or_insert_with(|| after(*this.within));
+                    let deadline = *this
+                        .deadline
+                        .get_or_insert_with(|| this.cell.core.node.deadline(*this.within));
                     if this.edge.is_none() && current::is_blocking() {
                         let target = Arc::clone(this.cell) as Arc<dyn AnyCell>;
                         match current::wait_for(&target) {

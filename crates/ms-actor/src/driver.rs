@@ -28,6 +28,7 @@ use crate::envelope::{AddrLetter, Envelope};
 use crate::host::{ChildNews, StartError};
 use crate::hosted::{Cell, Hosted};
 use crate::mailbox::{Gate, lock, nanos};
+use crate::node::Node;
 use crate::panics::{self, RawPanic};
 use crate::refs::Ref;
 
@@ -103,6 +104,9 @@ struct Run<A: Actor<Context = Context<A>>> {
     draining: bool,
     done: bool,
     turns: u32,
+    clock: TurnClock,
+    /// The turn has been ended already, when its mail ran out.
+    settled: bool,
     types: Vec<(&'static str, u64)>,
     trace: Option<Box<TraceOrder>>,
 }
@@ -159,6 +163,8 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
             draining: false,
             done: false,
             turns: 0,
+            clock: TurnClock::default(),
+            settled: false,
             types: Vec::new(),
             trace: None,
         };
@@ -287,11 +293,24 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 if inbox.exits != self.epoch {
                     return Served::Fenced;
                 }
-                let Some(envelope) = inbox.pop(&self.cell.core.mailbox) else { break };
-                if !envelope.letter.is_stale() {
-                    inbox.handled += 1;
-                    inbox.current = Some(envelope.letter.message_type());
+                let Some(envelope) = inbox.pop(&self.cell.core.mailbox) else {
+                    if self.has_nothing_but_mail() {
+                        // The turn is over: say so now, and save the lock at its end.
+                        self.settled = true;
+                        inbox.busy_ns += self.clock.busy(&self.cell.core.node);
+                        inbox.end_turn(false);
+                        inbox.park();
+                    }
+                    break;
+                };
+                if envelope.letter.is_stale() {
+                    // The asker is gone: nobody wants the work done.
+                    drop(inbox);
+                    drop(envelope);
+                    continue;
                 }
+                inbox.handled += 1;
+                inbox.current = Some(envelope.letter.message_type());
                 envelope
             };
             *budget -= 1;
@@ -306,6 +325,18 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         Served::Rest
     }
 
+    /// Whether the turn ends with the mail: nothing of the user's runs after it.
+    fn has_nothing_but_mail(&self) -> bool {
+        self.acknowledged
+            && !self.draining
+            && self.ctx.state == ActorState::Running
+            && self.waits.is_empty()
+            && self.items.is_empty()
+            && self.ctx.new_items.is_empty()
+            && self.ctx.new_waits.is_empty()
+            && self.ctx.cancelled.is_empty()
+    }
+
     #[inline]
     fn deliver(&mut self, actor: &mut A, envelope: Envelope<A>) {
         let message = envelope.letter.message_type();
@@ -314,10 +345,6 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             lock(&self.cell.lane).record_wait(waited);
             waited
         });
-        if envelope.letter.is_stale() {
-            // The asker is gone: nobody wants the work done.
-            return;
-        }
         self.count(message);
         self.ctx.begin_message(message, envelope.letter.deadline());
         if self.trace.is_none() {
@@ -806,30 +833,43 @@ impl<A: Actor<Context = Context<A>>> Future for Driver<A> {
 impl<A: Actor<Context = Context<A>>> Driver<A> {
     fn poll_turn(&mut self, task: &mut Task<'_>) -> Turn {
         let Self { actor: Some(actor), run } = self else { return Turn::Fenced };
-        let Some(clock) = run.begin_turn(task) else { return Turn::Fenced };
+        if !run.begin_turn(task) {
+            return Turn::Fenced;
+        }
         if let Some(me) = run.me.take() {
             current::enter(me);
         }
         let turn = panics::catch(|| run.turn(actor, task));
         run.me = current::leave();
         let turn = turn.unwrap_or_else(|raw| Turn::End(run.panicked(raw)));
-        run.end_turn(&clock, turn)
+        run.end_turn(turn)
     }
 }
 
 /// When a turn began: coarsely, and precisely for one in [`TIME_EVERY`].
+#[derive(Default)]
 struct TurnClock {
     coarse: u64,
     precise: Option<Instant>,
 }
 
+impl TurnClock {
+    /// How long the turn has kept its thread, in nanoseconds, as far as it is known.
+    fn busy(&self, node: &Node) -> u64 {
+        match self.precise {
+            Some(began) => nanos(began.elapsed()) * u64::from(TIME_EVERY),
+            None => node.coarse().saturating_sub(self.coarse),
+        }
+    }
+}
+
 impl<A: Actor<Context = Context<A>>> Run<A> {
-    /// Notes that a turn is on. `None` when this life was ended from outside.
-    fn begin_turn(&mut self, task: &Task<'_>) -> Option<TurnClock> {
+    /// Notes that a turn is on. False when this life was ended from outside.
+    fn begin_turn(&mut self, task: &Task<'_>) -> bool {
         let coarse = self.cell.core.node.coarse();
         let mut inbox = lock(&self.cell.lane);
         if inbox.exits != self.epoch {
-            return None;
+            return false;
         }
         // Under the lock: a late life must not put its waker over its successor's.
         self.cell.core.register(task.waker());
@@ -837,16 +877,19 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         drop(inbox);
         self.turns = self.turns.wrapping_add(1);
         let precise = self.turns.is_multiple_of(TIME_EVERY).then(Instant::now);
-        Some(TurnClock { coarse, precise })
+        self.clock = TurnClock { coarse, precise };
+        self.settled = false;
+        true
     }
 
     /// Ends the turn for those who look at it. On an end, askers wait for its record.
     /// A turn that would sleep goes on if a message or control came in meanwhile.
-    fn end_turn(&self, clock: &TurnClock, turn: Turn) -> Turn {
-        let busy = match clock.precise {
-            Some(began) => nanos(began.elapsed()) * u64::from(TIME_EVERY),
-            None => self.cell.core.node.coarse().saturating_sub(clock.coarse),
-        };
+    fn end_turn(&self, turn: Turn) -> Turn {
+        let flagged = || self.cell.core.flag.load(Ordering::Acquire);
+        if self.settled && matches!(turn, Turn::Sleep) {
+            return if flagged() { Turn::Yield } else { Turn::Sleep };
+        }
+        let busy = if self.settled { 0 } else { self.clock.busy(&self.cell.core.node) };
         let mut inbox = lock(&self.cell.lane);
         if inbox.exits != self.epoch {
             return turn;
@@ -857,9 +900,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         }
         inbox.end_turn(!self.waits.is_empty());
         let kept_from_mail = self.suspended || !self.waits.is_empty();
-        let sleeps = matches!(turn, Turn::Sleep)
-            && (inbox.park() || kept_from_mail)
-            && !self.cell.core.flag.load(Ordering::Acquire);
+        let sleeps = matches!(turn, Turn::Sleep) && (inbox.park() || kept_from_mail) && !flagged();
         if sleeps { Turn::Sleep } else { Turn::Yield }
     }
 }

@@ -21,6 +21,8 @@ use crate::{panics, watchdog};
 
 /// Most arbiters a node may be given.
 pub const MAX_ARBITERS: usize = 1024;
+/// Deadlines this far away may be told by the coarse clock.
+const COARSE_FROM: Duration = Duration::from_secs(1);
 /// A loop that stands still this long is shown as not responding.
 const STALLED_NS: u64 = 500_000_000;
 /// Events kept for readers that come later.
@@ -196,6 +198,17 @@ impl Node {
         } else {
             self.0.coarse.load(Ordering::Relaxed)
         }
+    }
+
+    /// A deadline. A second or more away it is told by the coarse clock, which costs a
+    /// load: it may then be up to 20 ms late, never early.
+    pub(crate) fn deadline(&self, within: Duration) -> tokio::time::Instant {
+        if within < COARSE_FROM || self.is_virtual() || self.is_stopping() {
+            return crate::ask::after(within);
+        }
+        let since_boot = Duration::from_nanos(self.coarse()) + watchdog::TICK;
+        let deadline = (self.0.booted_virtual + since_boot).checked_add(within);
+        deadline.unwrap_or_else(|| crate::ask::after(within))
     }
 
     pub(crate) fn refresh_coarse(&self) {

@@ -19,7 +19,7 @@ use crate::mailbox::nanos;
 use crate::node::Node;
 
 /// How often the watchdog looks; also the grain of the node's coarse clock.
-const TICK: Duration = Duration::from_millis(20);
+pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// Beats a hung actor is said to have missed.
 const MISSED: u32 = 3;
