@@ -4,7 +4,7 @@
 //! monitor. A cell owns the mailbox, the control queue and the record of the
 //! present life; the incarnation that serves it is a task on some arbiter, known
 //! by its number. Whoever ends an incarnation, be it the run loop itself, a kill
-//! from outside or the watchdog, must win the number in [`begin_end`]; late
+//! from outside or the watchdog, must win the number in `begin_end` (`end_of_life.rs`); late
 //! words of an incarnation that lost are dropped.
 
 use std::any::Any;
@@ -20,7 +20,7 @@ use ms_core::{ActorPath, ChildType, ExitReason, Incarnation, Tick};
 use crate::arbiter::ArbiterSlot;
 use crate::control::Control;
 use crate::follow::{Follower, LifeChange};
-use crate::host::{ChildEvent, ChildNews, EndFacts, Parent};
+use crate::host::{ChildEvent, ChildNews, Parent};
 use crate::mailbox::{MailboxSpec, lock};
 use crate::monitor::Watcher;
 use crate::node::Node;
@@ -58,23 +58,23 @@ pub(crate) struct Life {
     /// The number given last.
     pub(crate) last: Incarnation,
     /// The live incarnation's init is done.
-    ready: bool,
+    pub(crate) ready: bool,
     pub(crate) started: Tick,
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<ExitReason>,
     pub(crate) parent: Option<Parent>,
     /// Who is told over all incarnations; see `follow.rs`.
     pub(crate) followers: Option<Arc<[Arc<Follower>]>>,
-    rare: Option<Box<Rare>>,
+    pub(crate) rare: Option<Box<Rare>>,
 }
 
 /// What few actors have.
 #[derive(Default)]
-struct Rare {
-    watchers: Vec<Watcher>,
-    links: Vec<Arc<dyn AnyCell>>,
+pub(crate) struct Rare {
+    pub(crate) watchers: Vec<Watcher>,
+    pub(crate) links: Vec<Arc<dyn AnyCell>>,
     /// Whom the actor waits for while it serves nothing else: an edge each of the wait-for graph.
-    waiting_on: Vec<Arc<dyn AnyCell>>,
+    pub(crate) waiting_on: Vec<Arc<dyn AnyCell>>,
     /// What the init handed to whoever started the actor: OTP's `{ok, Pid, Info}`.
     start_info: Option<StateValue>,
 }
@@ -406,133 +406,4 @@ pub(crate) enum Fate {
     NoReply,
     /// The turn is not over: the waker is kept and woken when it is.
     NotYet,
-}
-
-/// Claims the end of `incarnation` for the caller, records the reason and closes
-/// the mailbox to the dead. False when it had ended already.
-///
-/// After this the reason is visible to askers; the instance may be dropped, and
-/// then [`finish_end`] tells the others.
-pub(crate) fn begin_end(
-    cell: &dyn AnyCell,
-    incarnation: Incarnation,
-    reason: &ExitReason,
-) -> Option<EndInProgress> {
-    let core = cell.core();
-    let (started, ready, rare) = core.life(|life| {
-        if life.live != incarnation || incarnation == Incarnation::NONE {
-            return None;
-        }
-        life.live = Incarnation::NONE;
-        life.last_exit = Some(reason.clone());
-        Some((life.started, life.ready, life.rare.take()))
-    })?;
-    core.set_lifecycle(Lifecycle::Stopped);
-    core.arbiter.store(NOWHERE, Ordering::Release);
-    // Whoever waits for a reply to control nobody read is not left to its deadline.
-    drop(core.take_control());
-    // An arbiter's loss is no fault of the actor: its mail moves with it.
-    let keep = core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost);
-    let retired = cell.retire(reason, keep);
-    let uptime = core.node.now().since(started);
-    Some(EndInProgress { incarnation, ready, rare, retired, uptime })
-}
-
-/// An end that is recorded but not told yet.
-pub(crate) struct EndInProgress {
-    incarnation: Incarnation,
-    ready: bool,
-    rare: Option<Box<Rare>>,
-    retired: Retired,
-    uptime: std::time::Duration,
-}
-
-impl EndInProgress {
-    fn waiting_on(&self) -> Vec<ActorPath> {
-        let cells = self.rare.iter().flat_map(|rare| &rare.waiting_on);
-        cells.map(|cell| cell.core().path.clone()).collect()
-    }
-}
-
-/// Tells links, monitors and the supervisor, in this order.
-pub(crate) fn finish_end(
-    cell: &dyn AnyCell,
-    end: EndInProgress,
-    reason: ExitReason,
-    injected: bool,
-) {
-    let core = cell.core();
-    let waiting_on = end.waiting_on();
-    tell_watchers(core, end.rare, end.incarnation, &reason);
-    let has_parent = core.life(|life| {
-        life.last_exit = Some(reason.clone());
-        life.parent.is_some()
-    });
-    core.node.publish_exit(core, end.incarnation, &reason);
-    if has_parent {
-        let facts = EndFacts {
-            reason,
-            uptime: end.uptime,
-            mailbox_depth: end.retired.depth,
-            dropped: end.retired.dropped,
-            waiting_on,
-            injected,
-        };
-        core.tell_parent(end.incarnation, ChildNews::Exited(facts));
-    } else {
-        cell.shut(&reason, true);
-    }
-}
-
-/// Ends an incarnation from outside its run loop: a thread that does not come
-/// back cannot be made to do it. The run loop, should it wake, finds itself fenced
-/// off and drops what it holds in silence.
-pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitReason) -> bool {
-    match begin_end(cell, incarnation, &reason) {
-        Some(end) => {
-            cell.core().waker.wake();
-            if end.ready {
-                finish_end(cell, end, reason, false);
-            } else {
-                finish_failed_start(cell, end, reason);
-            }
-            true
-        }
-        None => false,
-    }
-}
-
-/// As [`finish_end`], for a life that ended before its init was done.
-pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
-    let core = cell.core();
-    tell_watchers(core, end.rare, end.incarnation, &reason);
-    let has_parent = core.life(|life| {
-        life.last_exit = Some(reason.clone());
-        life.parent.is_some()
-    });
-    core.node.publish_exit(core, end.incarnation, &reason);
-    if has_parent {
-        core.tell_parent(end.incarnation, ChildNews::StartFailed(reason));
-    } else {
-        cell.shut(&reason, true);
-    }
-}
-
-/// Tells followers, then links, then monitors.
-fn tell_watchers(
-    core: &Core,
-    rare: Option<Box<Rare>>,
-    incarnation: Incarnation,
-    reason: &ExitReason,
-) {
-    core.tell_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
-    let Some(rare) = rare else { return };
-    for other in rare.links {
-        other.core().remove_link(core.uid);
-        let from = Some(core.path.clone());
-        other.core().control(Control::Exit { from, reason: reason.clone() });
-    }
-    for watcher in rare.watchers {
-        watcher.fire(core.path.clone(), incarnation, reason.clone());
-    }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::cell::{self, AnyCell};
 use crate::control::{Control, Fault, TraceOrder};
+use crate::end_of_life;
 use crate::error::DebugError;
 use crate::host::{Parent, Placement};
 use crate::hosted::{Cell, Hosted};
@@ -260,7 +261,7 @@ impl AnyRef {
     ///
     /// False when it had ended already.
     pub fn fence(&self, incarnation: Incarnation, reason: ExitReason) -> bool {
-        cell::fence(&*self.0, incarnation, reason)
+        end_of_life::fence(&*self.0, incarnation, reason)
     }
 
     /// As [`AnyRef::fence`], and gives up the arbiter of the incarnation where its

@@ -18,15 +18,15 @@ use ms_core::{ExitReason, Incarnation};
 use tokio::time::Instant;
 
 use crate::arbiter::ArbiterSlot;
-use crate::cell::{self, AnyCell, Fate, Retired};
+use crate::cell::{AnyCell, Fate, Retired};
 use crate::control::{Control, Fault};
 use crate::current;
-use crate::driver::{Launch, init_failure, refuse_start};
-use crate::host::{ChildNews, StartError};
+use crate::driver::{Launch, init_failure, make};
+use crate::end_of_life::{begin_end, finish_end, finish_failed_start};
+use crate::host::ChildNews;
 use crate::hosted::{Accepts, Cell, KernelContext, Offered};
 use crate::mailbox::{Refusal, lock, nanos, push_waker};
 use crate::panics;
-use crate::refs::Ref;
 
 type Actix<A> = actix::Context<A>;
 
@@ -230,37 +230,23 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         slot: Arc<ArbiterSlot>,
         ctx: Actix<A>,
     ) {
-        let quiet = cell.core.node.config().quiet_panics;
-        let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
-        let reference = Ref::new(Arc::clone(&cell));
-        let made = panics::with_quiet(quiet, || panics::catch(|| (cell.factory)(&reference)));
-        let outcome = match made {
-            Ok(Ok(actor)) => {
-                let inner = Some(ctx.into_future(actor));
-                let driver = Self {
-                    cell,
-                    me: Some(me),
-                    slot,
-                    incarnation,
-                    epoch,
-                    inner,
-                    stop_reason: None,
-                    started: false,
-                    suspended: false,
-                    hung: false,
-                    injected: false,
-                    done: false,
-                };
-                actix_rt::spawn(driver);
-                return;
-            }
-            Ok(Err(StartError::Ignore)) => None,
-            Ok(Err(StartError::Failed(reason))) => Some(reason),
-            Err(raw) => Some(ExitReason::Panicked(Arc::new(raw.into_record("factory", None)))),
-        };
-        refuse_start(&*me, incarnation, outcome);
-        slot.leave(me.core().uid, incarnation);
-        me.core().node.vacate(&slot);
+        make(cell, incarnation, slot, |cell, me, slot, actor| {
+            let inner = Some(ctx.into_future(actor));
+            actix_rt::spawn(Self {
+                cell,
+                me: Some(me),
+                slot,
+                incarnation,
+                epoch,
+                inner,
+                stop_reason: None,
+                started: false,
+                suspended: false,
+                hung: false,
+                injected: false,
+                done: false,
+            });
+        });
     }
 
     fn step(&mut self, task: &mut Task<'_>) -> Step {
@@ -391,7 +377,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         self.done = true;
         let cell = Arc::clone(&self.cell);
         let mut reason = if self.started { reason } else { init_failure(reason) };
-        let end = cell::begin_end(&*cell, self.incarnation, &reason);
+        let end = begin_end(&*cell, self.incarnation, &reason);
         if let Some(raw) = self.drop_instance()
             && reason.is_clean()
         {
@@ -399,9 +385,9 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         }
         if let Some(end) = end {
             if self.started {
-                cell::finish_end(&*cell, end, reason, self.injected);
+                finish_end(&*cell, end, reason, self.injected);
             } else {
-                cell::finish_failed_start(&*cell, end, reason);
+                finish_failed_start(&*cell, end, reason);
             }
         }
         self.slot.leave(cell.core.uid, self.incarnation);

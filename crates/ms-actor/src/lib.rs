@@ -6,12 +6,12 @@
 //! `ms-supervisor`.
 //!
 //! The way of a message: [`Ref::try_tell`] puts an envelope into the mailbox of
-//! the actor's cell (`mailbox.rs`), wakes its run loop (`driver.rs`), which
+//! the actor's cell (`mailbox.rs`), wakes its run loop (`driver/`), which
 //! delivers it to the handler under `catch_unwind`. The way of a crash: the run
-//! loop records the reason in the cell (`cell.rs`), drops the instance, tells
+//! loop records the reason in the cell (`end_of_life.rs`), drops the instance, tells
 //! links, monitors and at last the supervisor ([`host::ChildSink`]).
 //!
-//! Start reading at `cell.rs`, then `mailbox.rs` and `driver.rs`.
+//! Start reading at `cell.rs`, then `mailbox.rs` and `driver/mod.rs`.
 
 mod arbiter;
 mod ask;
@@ -23,6 +23,7 @@ mod dead;
 mod deadlines;
 mod debug;
 mod driver;
+mod end_of_life;
 mod envelope;
 mod error;
 mod follow;

@@ -14,7 +14,7 @@ use ms_core::ExitReason;
 use ms_core::view::EventKind;
 
 use crate::arbiter::ArbiterSlot;
-use crate::cell;
+use crate::end_of_life;
 use crate::mailbox::nanos;
 use crate::node::Node;
 
@@ -79,7 +79,7 @@ pub(crate) fn evacuate(node: &Node, slot: &Arc<ArbiterSlot>) {
             evacuated += usize::from(present);
             ExitReason::ArbiterLost
         };
-        cell::fence(&*resident, incarnation, reason);
+        end_of_life::fence(&*resident, incarnation, reason);
         slot.leave(resident.core().uid, incarnation);
     }
     node.publish(EventKind::ArbiterWedged { arbiter: slot.id, evacuated });

@@ -1,13 +1,15 @@
 //! Idle supervised actors in one process: time to start and stop them, bytes resident each.
 //!
-//! `cargo xtask bench million [COUNT]`, one million by default. Nothing here asserts a time.
+//! `cargo xtask bench million [COUNT] [here]`, one million by default. They live on the
+//! arbiters of the pool, so each start goes to another thread and back; with `here`
+//! they live on their supervisor's. Nothing here asserts a time.
 
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs, reason = "a benchmark")]
 
 use std::time::{Duration, Instant};
 
 use actix::Actor;
-use ms_actor::{Node, NodeConfig};
+use ms_actor::{Node, NodeConfig, Placement};
 use ms_core::Restart;
 use ms_supervisor::{ChildSpec, Supervisor, start_root};
 
@@ -28,10 +30,13 @@ fn resident() -> u64 {
 fn main() {
     let count: u64 =
         std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(1_000_000);
+    let here = std::env::args().any(|arg| arg == "here");
+    let placement = if here { Placement::WithParent } else { Placement::Pool };
     let system = actix::System::new();
     system.block_on(async move {
         let node = Node::boot(NodeConfig::default()).expect("boots");
-        let template = ChildSpec::actor("idle", || Idle).restart(Restart::Temporary);
+        let template =
+            ChildSpec::actor("idle", || Idle).restart(Restart::Temporary).placement(placement);
         let root = start_root(&node, Supervisor::dynamic("root", template)).await.expect("starts");
         let (before, began) = (resident(), Instant::now());
         for _ in 0..count {

@@ -1,0 +1,235 @@
+//! The run loop of an actor with our context: one future that owns the actor.
+//!
+//! One poll is one *turn*: control first, then whatever the actor waits for, then
+//! at most [`turn::BUDGET`] messages and as many future steps, then back to the arbiter,
+//! so that neighbours and timers get theirs. All user code of a turn runs under one
+//! `catch_unwind`; the instance lives outside of it and is dropped under another.
+//!
+//! The order of waits, messages and futures within a turn is actix's own
+//! (`ContextFut::poll`), so that code written for `actix::Context` means the same.
+//!
+//! `turn.rs` is one turn, `orders.rs` what control asks for, `accounts.rs` what is
+//! measured and counted, `ending.rs` how a life ends or never begins.
+
+mod accounts;
+mod ending;
+mod orders;
+mod turn;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as Task, Poll};
+
+use actix::Actor;
+use ms_core::{ExitReason, Incarnation};
+
+use self::accounts::TurnClock;
+pub(crate) use self::ending::{Launch, init_failure, refuse_start};
+use crate::arbiter::ArbiterSlot;
+use crate::cell::AnyCell;
+use crate::context::{Context, Item};
+use crate::control::TraceOrder;
+use crate::current;
+use crate::host::StartError;
+use crate::hosted::{Cell, Hosted};
+use crate::panics;
+use crate::refs::Ref;
+
+/// How a turn ended.
+enum Turn {
+    /// Nothing is left to do, unless something has come in meanwhile.
+    Sleep,
+    /// There is more to do; others first.
+    Yield,
+    /// The actor has ended.
+    End(ExitReason),
+    /// Somebody else ended it from outside.
+    Fenced,
+}
+
+/// What was running when user code panicked.
+#[derive(Debug, Clone, Copy)]
+enum During {
+    Started,
+    Handle,
+    Future(Option<&'static str>),
+    Stopping,
+    Stopped,
+    Injected,
+    State,
+    Trap,
+}
+
+impl During {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Handle => "handle",
+            Self::Future(_) => "future",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Injected => "injected fault",
+            Self::State => "state view",
+            Self::Trap => "trap",
+        }
+    }
+}
+
+/// The future: the instance, and what serves it.
+pub(crate) struct Driver<A: Actor<Context = Context<A>>> {
+    actor: Option<A>,
+    run: Run<A>,
+}
+
+/// Everything of an incarnation but the instance.
+struct Run<A: Actor<Context = Context<A>>> {
+    cell: Arc<Cell<A>>,
+    /// The cell once more, lent to the thread while a turn runs.
+    me: Option<Arc<dyn AnyCell>>,
+    slot: Arc<ArbiterSlot>,
+    incarnation: Incarnation,
+    /// Ends counted when this life began: another number means it was fenced off.
+    epoch: u32,
+    ctx: Context<A>,
+    waits: Vec<Item<A>>,
+    items: Vec<Item<A>>,
+    during: During,
+    supervised: bool,
+    started: bool,
+    acknowledged: bool,
+    suspended: bool,
+    draining: bool,
+    done: bool,
+    turns: u32,
+    clock: TurnClock,
+    /// The turn has been ended already, when its mail ran out.
+    settled: bool,
+    types: Vec<(&'static str, u64)>,
+    trace: Option<Box<TraceOrder>>,
+}
+
+/// Makes the actor on this very thread and has it served; where there is none, says so.
+pub(crate) fn make<A: Hosted>(
+    cell: Arc<Cell<A>>,
+    incarnation: Incarnation,
+    slot: Arc<ArbiterSlot>,
+    serve: impl FnOnce(Arc<Cell<A>>, Arc<dyn AnyCell>, Arc<ArbiterSlot>, A),
+) {
+    let quiet = cell.core.node.config().quiet_panics;
+    let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
+    let reference = Ref::new(Arc::clone(&cell));
+    let made = panics::with_quiet(quiet, || panics::catch(|| (cell.factory)(&reference)));
+    let outcome = match made {
+        Ok(Ok(actor)) => return serve(cell, me, slot, actor),
+        Ok(Err(StartError::Ignore)) => None,
+        Ok(Err(StartError::Failed(reason))) => Some(reason),
+        Err(raw) => Some(ExitReason::Panicked(Arc::new(raw.into_record("factory", None)))),
+    };
+    refuse_start(&*me, incarnation, outcome);
+    slot.leave(me.core().uid, incarnation);
+    me.core().node.vacate(&slot);
+}
+
+impl<A: Actor<Context = Context<A>>> Driver<A> {
+    /// Makes the actor on this very thread and starts serving it.
+    pub(crate) fn begin(
+        cell: Arc<Cell<A>>,
+        incarnation: Incarnation,
+        epoch: u32,
+        slot: Arc<ArbiterSlot>,
+    ) {
+        make(cell, incarnation, slot, |cell, me, slot, actor| {
+            actix_rt::spawn(Self::new(cell, me, slot, incarnation, epoch, actor));
+        });
+    }
+
+    fn new(
+        cell: Arc<Cell<A>>,
+        me: Arc<dyn AnyCell>,
+        slot: Arc<ArbiterSlot>,
+        incarnation: Incarnation,
+        epoch: u32,
+        actor: A,
+    ) -> Self {
+        let supervised = cell.core.life(|life| life.parent.is_some());
+        let run = Run {
+            ctx: Context::new(Arc::clone(&cell), incarnation),
+            cell,
+            me: Some(me),
+            slot,
+            incarnation,
+            epoch,
+            waits: Vec::new(),
+            items: Vec::new(),
+            during: During::Started,
+            supervised,
+            started: false,
+            acknowledged: false,
+            suspended: false,
+            draining: false,
+            done: false,
+            turns: 0,
+            clock: TurnClock::default(),
+            settled: false,
+            types: Vec::new(),
+            trace: None,
+        };
+        Self { actor: Some(actor), run }
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Driver<A> {
+    fn poll_turn(&mut self, task: &mut Task<'_>) -> Turn {
+        let Self { actor: Some(actor), run } = self else { return Turn::Fenced };
+        if !run.begin_turn(task) {
+            return Turn::Fenced;
+        }
+        if let Some(me) = run.me.take() {
+            current::enter(me);
+        }
+        let turn = panics::catch(|| run.turn(actor, task));
+        run.me = current::leave();
+        let turn = turn.unwrap_or_else(|raw| Turn::End(run.panicked(raw)));
+        run.end_turn(turn)
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Future for Driver<A> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.run.done {
+            return Poll::Ready(());
+        }
+        let quiet = this.run.cell.core.node.config().quiet_panics;
+        match panics::with_quiet(quiet, || this.poll_turn(task)) {
+            Turn::Sleep => Poll::Pending,
+            Turn::Yield => {
+                task.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Turn::End(reason) => {
+                panics::with_quiet(quiet, || this.finish(reason));
+                Poll::Ready(())
+            }
+            Turn::Fenced => {
+                // Its successor may be at work already: go without a word.
+                this.run.done = true;
+                panics::with_quiet(quiet, || this.drop_instance());
+                this.run.slot.leave(this.run.cell.core.uid, this.run.incarnation);
+                this.run.cell.core.node.vacate(&this.run.slot);
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for Driver<A> {
+    /// Only an arbiter that ends drops a run loop that is not done.
+    fn drop(&mut self) {
+        if !self.run.done {
+            self.finish(ExitReason::ArbiterLost);
+        }
+    }
+}

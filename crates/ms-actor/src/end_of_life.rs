@@ -1,0 +1,141 @@
+//! The end of an incarnation, whoever ends it: first it is claimed and recorded in
+//! the cell, then, when the instance is gone, the others are told.
+
+use std::sync::atomic::Ordering;
+
+use ms_core::view::Lifecycle;
+use ms_core::{ActorPath, ExitReason, Incarnation};
+
+use crate::cell::{AnyCell, Core, NOWHERE, Rare, Retired};
+use crate::control::Control;
+use crate::follow::LifeChange;
+use crate::host::{ChildNews, EndFacts};
+
+/// Claims the end of `incarnation` for the caller, records the reason and closes
+/// the mailbox to the dead. False when it had ended already.
+///
+/// After this the reason is visible to askers; the instance may be dropped, and
+/// then [`finish_end`] tells the others.
+pub(crate) fn begin_end(
+    cell: &dyn AnyCell,
+    incarnation: Incarnation,
+    reason: &ExitReason,
+) -> Option<EndInProgress> {
+    let core = cell.core();
+    let (started, ready, rare) = core.life(|life| {
+        if life.live != incarnation || incarnation == Incarnation::NONE {
+            return None;
+        }
+        life.live = Incarnation::NONE;
+        life.last_exit = Some(reason.clone());
+        Some((life.started, life.ready, life.rare.take()))
+    })?;
+    core.set_lifecycle(Lifecycle::Stopped);
+    core.arbiter.store(NOWHERE, Ordering::Release);
+    // Whoever waits for a reply to control nobody read is not left to its deadline.
+    drop(core.take_control());
+    // An arbiter's loss is no fault of the actor: its mail moves with it.
+    let keep = core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost);
+    let retired = cell.retire(reason, keep);
+    let uptime = core.node.now().since(started);
+    Some(EndInProgress { incarnation, ready, rare, retired, uptime })
+}
+
+/// An end that is recorded but not told yet.
+pub(crate) struct EndInProgress {
+    incarnation: Incarnation,
+    ready: bool,
+    rare: Option<Box<Rare>>,
+    retired: Retired,
+    uptime: std::time::Duration,
+}
+
+impl EndInProgress {
+    fn waiting_on(&self) -> Vec<ActorPath> {
+        let cells = self.rare.iter().flat_map(|rare| &rare.waiting_on);
+        cells.map(|cell| cell.core().path.clone()).collect()
+    }
+}
+
+/// Tells links, monitors and the supervisor, in this order.
+pub(crate) fn finish_end(
+    cell: &dyn AnyCell,
+    end: EndInProgress,
+    reason: ExitReason,
+    injected: bool,
+) {
+    let core = cell.core();
+    let waiting_on = end.waiting_on();
+    tell_watchers(core, end.rare, end.incarnation, &reason);
+    let has_parent = core.life(|life| {
+        life.last_exit = Some(reason.clone());
+        life.parent.is_some()
+    });
+    core.node.publish_exit(core, end.incarnation, &reason);
+    if has_parent {
+        let facts = EndFacts {
+            reason,
+            uptime: end.uptime,
+            mailbox_depth: end.retired.depth,
+            dropped: end.retired.dropped,
+            waiting_on,
+            injected,
+        };
+        core.tell_parent(end.incarnation, ChildNews::Exited(facts));
+    } else {
+        cell.shut(&reason, true);
+    }
+}
+
+/// Ends an incarnation from outside its run loop: a thread that does not come
+/// back cannot be made to do it. The run loop, should it wake, finds itself fenced
+/// off and drops what it holds in silence.
+pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitReason) -> bool {
+    match begin_end(cell, incarnation, &reason) {
+        Some(end) => {
+            cell.core().waker.wake();
+            if end.ready {
+                finish_end(cell, end, reason, false);
+            } else {
+                finish_failed_start(cell, end, reason);
+            }
+            true
+        }
+        None => false,
+    }
+}
+
+/// As [`finish_end`], for a life that ended before its init was done.
+pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
+    let core = cell.core();
+    tell_watchers(core, end.rare, end.incarnation, &reason);
+    let has_parent = core.life(|life| {
+        life.last_exit = Some(reason.clone());
+        life.parent.is_some()
+    });
+    core.node.publish_exit(core, end.incarnation, &reason);
+    if has_parent {
+        core.tell_parent(end.incarnation, ChildNews::StartFailed(reason));
+    } else {
+        cell.shut(&reason, true);
+    }
+}
+
+/// Tells followers, then links, then monitors.
+fn tell_watchers(
+    core: &Core,
+    rare: Option<Box<Rare>>,
+    incarnation: Incarnation,
+    reason: &ExitReason,
+) {
+    core.tell_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
+    let Some(rare) = rare else { return };
+    for other in rare.links {
+        other.core().remove_link(core.uid);
+        let from = Some(core.path.clone());
+        other.core().control(Control::Exit { from, reason: reason.clone() });
+    }
+    for watcher in rare.watchers {
+        watcher.fire(core.path.clone(), incarnation, reason.clone());
+    }
+}
