@@ -70,7 +70,11 @@ pub(crate) fn run(options: Options) -> Outcome {
     let ended = ended?;
     match (outbox.take(), ended.how) {
         (Some(finished), _) => conclude(finished, &options, look),
-        (None, How::GaveUp) => Err(Failure::GaveUp(board.last_crash())),
+        (None, How::GaveUp) => {
+            let crash = board.last_crash();
+            let why = if crash.is_empty() { format!("it was {}", ended.reason) } else { crash };
+            Err(Failure::GaveUp(why))
+        }
         (None, _) => Err(Failure::Interrupted(board.settled())),
     }
 }
@@ -97,7 +101,9 @@ fn scope(input: &Input) -> Result<Scope, Failure> {
 fn check_out(out: &Path) -> Result<(), Failure> {
     let parent =
         out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match parent.is_dir() && !out.is_dir() {
+    // A device or a pipe would be replaced by a file.
+    let usable = fs::metadata(out).map_or(true, |there| there.is_file());
+    match parent.is_dir() && usable {
         true => Ok(()),
         false => Err(Failure::Out(out.display().to_string())),
     }
@@ -137,6 +143,9 @@ fn conclude(finished: Finished, options: &Options, look: Look) -> Outcome {
         Some(_) => String::new(),
     };
     out::print(&format!("{table}\n{report}{tally}\n"))?;
+    if tally.input == 0 {
+        return Err(Failure::NoSources(json.audit.scope));
+    }
     tally.check().map_err(|unbalanced| Failure::SelfCheck(unbalanced.to_string()))?;
     unwritten.map_or(Ok(()), |error| Err(error.into()))
 }

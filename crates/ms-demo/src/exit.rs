@@ -21,12 +21,16 @@ pub(crate) enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Report(#[from] ReportError),
-    #[error("cannot write {0}; name a file in a directory that exists, with --out FILE")]
+    #[error("cannot write {0}; name a regular file in a directory that exists, with --out FILE")]
     Out(String),
     #[error("the state directory {path} cannot be made; choose another one with --state DIR")]
     State { path: String, source: std::io::Error },
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error(
+        "there is not one Rust source in {0}; name a tree with --path DIR, or build first so that cargo unpacks its crates"
+    )]
+    NoSources(String),
     #[error("{0}")]
     SelfCheck(String),
     #[error("the root supervisor gave up: {0}; what is finished is kept, run again to resume")]
@@ -48,6 +52,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Source(SourceError::NotFound { .. }) => 4,
             Self::Store(StoreError::Locked { .. }) => 5,
+            Self::NoSources(_) => 8,
             Self::Source(_)
             | Self::Store(StoreError::Damaged { .. } | StoreError::IsDirectory { .. }) => 8,
             Self::Store(StoreError::NotWritable { .. }) | Self::State { .. } | Self::Out(_) => 8,

@@ -27,7 +27,10 @@ const BEAT: Heartbeat = Heartbeat { every: Duration::from_millis(250), missed: 4
 /// An arbiter that stands still for so long is given up.
 pub(crate) const WEDGED_AFTER: Duration = Duration::from_secs(1);
 /// Restart budget of everything but the auditors.
-const BUDGET: (u32, Duration) = (20, Duration::from_secs(10));
+const BUDGET: (u32, Duration) = (10, Duration::from_secs(10));
+/// Restarts of whole branches granted in the same period: what ten restarts of a part do
+/// not cure, such as a full disk, is to be told soon.
+const ROOT_RESTARTS: u32 = 6;
 /// Restarts of auditors granted in [`BUDGET`]'s period: a tree may well have some bad files.
 const AUDITOR_RESTARTS: u32 = 500;
 
@@ -49,7 +52,7 @@ pub(crate) struct Plan {
 pub(crate) fn tree(plan: &Plan) -> Supervisor {
     let metrics = MetricsArgs { board: Arc::clone(&plan.board), roster: plan.roster.clone() };
     Supervisor::one_for_one("root")
-        .intensity(BUDGET.0, BUDGET.1)
+        .intensity(ROOT_RESTARTS, BUDGET.1)
         .observer(Arc::<Board>::clone(&plan.board))
         .child(
             ChildSpec::agent::<Metrics>("metrics", metrics)

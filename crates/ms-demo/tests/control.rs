@@ -64,11 +64,12 @@ fn any_part_may_be_killed_and_the_result_is_the_same() {
             "/root/pipeline",
         ] {
             tokio::time::sleep(Duration::from_millis(120)).await;
-            let radius = client.dry_run(path(at), Verb::Kill).await.unwrap();
+            let radius = client.dry_run(path(at), Verb::Kill).await;
             let killed = client.steer(path(at), Verb::Kill, Some("test".into())).await;
             // The walker may have come to its end.
             assert!(killed.is_ok() || at.ends_with("walker"), "{at}: {killed:?}");
-            if killed.is_ok() {
+            // It may end between the two.
+            if let (Ok(_), Ok(radius)) = (killed, radius) {
                 assert!(
                     radius.stopped.contains(&path(at)) && !radius.ends_node,
                     "{at}: {radius:?}"
@@ -203,6 +204,8 @@ fn a_root_that_gives_up_is_told_and_nothing_is_lost() {
     let (child, socket) = start(&bench, "given-up", "60");
     block_on(async {
         let mut client = client(&socket).await;
+        // There should be something finished to resume from.
+        tokio::time::sleep(Duration::from_millis(400)).await;
         for _ in 0..60 {
             if client.steer(path("/root/metrics"), Verb::Kill, None).await.is_err()
                 && !socket.exists()

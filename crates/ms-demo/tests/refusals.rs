@@ -58,7 +58,7 @@ fn a_store_of_a_newer_version_is_left_alone() {
 }
 
 #[test]
-fn without_sources_the_default_scope_still_answers() {
+fn an_audit_of_nothing_is_no_success() {
     let bench = Bench::new();
     let run = |args: &[&str], home: &str| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ms-demo"));
@@ -74,7 +74,8 @@ fn without_sources_the_default_scope_still_answers() {
     assert_eq!(all.code, Some(8), "{}", all.stderr);
     assert!(all.stderr.contains("cargo build"), "{}", all.stderr);
     let own = run(&[], "empty");
-    assert_eq!((own.code, own.tally("in")), (Some(0), 0), "{}", own.stderr);
+    assert_eq!((own.code, own.tally("in")), (Some(8), 0), "{}", own.stderr);
+    assert!(own.stderr.contains("not one Rust source"), "{}", own.stderr);
     fs::write(bench.dir.path().join("Cargo.lock"), "[[package]]\nversion = 3\nname\n").unwrap();
     let broken = run(&[], "empty");
     assert_eq!(broken.code, Some(8), "{}", broken.stderr);

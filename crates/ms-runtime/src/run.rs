@@ -26,7 +26,7 @@ const HURRY_GRACE: Duration = Duration::from_secs(3);
 
 /// Runs a node until its tree ends or a signal ends it. Blocks; call it from `main`.
 ///
-/// The first SIGINT or SIGTERM stops the tree in order, within
+/// The first SIGINT, SIGTERM, SIGHUP or SIGQUIT stops the tree in order, within
 /// [`RunConfig::stop_within`]; what is left then, or at a second signal, is killed.
 /// The signals stay taken for the rest of the process. Both are served on the calling
 /// thread, which does nothing else: this returns even when an actor blocks the
@@ -77,6 +77,8 @@ pub fn run_with(
         let handler = |kind| signal(kind).map_err(setup("a signal handler"));
         let (mut interrupts, mut terminations) =
             (handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?);
+        let (mut hangups, mut quits) =
+            (handler(SignalKind::hangup())?, handler(SignalKind::quit())?);
         let node = move || {
             let system = actix_rt::System::new();
             let outcome = system.block_on(node_side(config, tree, main, orders));
@@ -94,6 +96,8 @@ pub fn run_with(
                 outcome = &mut reported => return outcome.unwrap_or(Err(RunError::Panicked)),
                 _ = interrupts.recv() => {}
                 _ = terminations.recv() => {}
+                _ = hangups.recv() => {}
+                _ = quits.recv() => {}
                 () = sleep_until(give_up), if told > 0 => return Ok(abandoned()),
             }
             told += 1;

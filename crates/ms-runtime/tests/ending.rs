@@ -135,7 +135,7 @@ fn what_does_not_stop_in_time_is_killed() {
         let stubborn = runtime.root().get::<Counter>("stubborn").await.expect("there");
         stubborn.try_tell(Block(4 * SECOND)).expect("sent");
         // Once it is at it: a stop overtakes what waits.
-        common::until(|| async { stubborn.any().busy_for().is_some() }).await;
+        common::until(|| async { stubborn.any().status().handled == 1 }).await;
         let began = Instant::now();
         let ended = runtime.stop(SECOND / 2).await;
         assert_eq!((ended.how, ended.code(), ended.stuck_threads), (How::Forced, 1, 1));

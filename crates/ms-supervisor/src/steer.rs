@@ -172,7 +172,7 @@ impl SupervisorRef {
                 Ok(())
             }
             (Verb::Stop, Some(parent)) => parent.terminate(&actor, &id).await,
-            (Verb::Restart, None) => Err(refused("nobody would start the root again")),
+            (Verb::Restart, None) => Err(refused(NOBODY)),
             (Verb::Restart, Some(parent)) => parent.renew(&actor, &id).await,
         }
     }
@@ -211,10 +211,19 @@ impl SupervisorRef {
         verb: Verb,
     ) -> Result<BlastRadius, SupervisorError> {
         let Located { parent, actor, id } = self.locate(path).await?;
-        let Some(parent) = parent else { return Ok(self.whole_tree(verb).await) };
+        let refused =
+            |why| SupervisorError::Refused { verb: verb.as_str(), path: path.clone(), why };
+        let Some(parent) = parent else {
+            return match verb {
+                Verb::Restart => Err(refused(NOBODY)),
+                _ => Ok(self.whole_tree(verb).await),
+            };
+        };
         match verb {
+            Verb::Kill | Verb::Suspend | Verb::Resume if !actor.is_alive() => {
+                Err(refused("it does not run"))
+            }
             Verb::Suspend | Verb::Resume => Ok(BlastRadius::default()),
-            Verb::Kill if !actor.is_alive() => Ok(BlastRadius::default()),
             Verb::Kill => self.foresee(parent, id, What::Exit(ExitReason::Killed)).await,
             Verb::Stop => self.foresee(parent, id, What::Stop).await,
             Verb::Restart => self.foresee(parent, id, What::Renewal).await,
@@ -264,6 +273,9 @@ impl SupervisorRef {
         }
     }
 }
+
+/// Why the root is not restarted.
+const NOBODY: &str = "nobody would start the root again";
 
 fn running(actor: &AnyRef) -> Option<()> {
     actor.is_alive().then_some(())

@@ -66,7 +66,14 @@ impl AuditJson {
     }
 }
 
+/// Puts a new file in the place of an old one; never in that of a device or a pipe. A
+/// symbolic link keeps pointing where it points.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = target.as_path();
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is there and no regular file"));
+    }
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(".tmp");
     let temporary: PathBuf = path.with_file_name(name);
@@ -96,6 +103,19 @@ mod tests {
         assert!(text.starts_with("{\n  \"schema_version\": 1,\n  \"audit\""), "{text}");
         assert_eq!(serde_json::from_str::<AuditJson>(&text).unwrap(), json);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn devices_are_left_alone_and_links_are_followed() {
+        let json = AuditJson::new(Reducer::new("s", Vec::new()).report(), RunFacts::default());
+        assert!(json.write(Path::new("/dev/null")).is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link) = (dir.path().join("target.json"), dir.path().join("link.json"));
+        fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        json.write(&link).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(fs::read_to_string(&target).unwrap().starts_with('{'));
     }
 
     #[test]

@@ -24,7 +24,15 @@ pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Styl
     lines.push(("budget", budget(record)));
     lines.push(("next start", next_start(record)));
     lines.push(("injected", if record.injected { "yes, on purpose" } else { "no" }.to_owned()));
-    format!("{head}\n{}{}", facts(&lines), backtrace(&record.reason, whole))
+    let trace = record.reason.panic().and_then(|panic| panic.backtrace.as_deref());
+    if trace.is_some() && !whole {
+        lines.push(("backtrace", "recorded; --backtrace prints it".to_owned()));
+    }
+    format!(
+        "{head}\n{}{}",
+        facts(&lines),
+        trace.filter(|_| whole).map_or_else(String::new, indented)
+    )
 }
 
 fn headline(reason: &ExitReason) -> String {
@@ -114,13 +122,6 @@ fn next_start(record: &WhyRecord) -> String {
     }
 }
 
-/// The backtrace, where the node's RUST_BACKTRACE asked for one: whole, or that it is there.
-fn backtrace(reason: &ExitReason, whole: bool) -> String {
-    let Some(trace) = reason.panic().and_then(|panic| panic.backtrace.as_deref()) else {
-        return String::new();
-    };
-    if !whole {
-        return facts(&[("backtrace", "recorded; --backtrace prints it".to_owned())]);
-    }
+fn indented(trace: &str) -> String {
     trace.lines().map(|line| format!("    {}\n", clean(line))).collect()
 }

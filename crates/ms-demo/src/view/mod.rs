@@ -168,11 +168,13 @@ impl View {
 
     async fn show(&mut self, runtime: &Runtime) {
         self.tell_resume();
+        let tree = runtime.root().tree(None).await;
         if !self.look.live {
-            self.printer.say(format!("progress: {}\n", text::progress(&self.board)));
+            let waits = tree.as_ref().map(text::waits_for).unwrap_or_default();
+            self.printer.say(format!("progress: {}{waits}\n", text::progress(&self.board)));
             return;
         }
-        let Ok(tree) = runtime.root().tree(None).await else { return };
+        let Ok(tree) = tree else { return };
         let lines = live::frame(&tree, &self.board, self.why.make_contiguous(), self.look);
         self.printer.say(live::draw(&lines, self.drawn));
         self.drawn = lines.len();

@@ -1,7 +1,7 @@
 //! Words for people.
 
 use ms_core::ExitReason;
-use ms_core::view::{Decision, WhyRecord};
+use ms_core::view::{Decision, Lifecycle, TreeNode, WhyRecord};
 
 use crate::board::Board;
 
@@ -17,6 +17,16 @@ pub(crate) fn progress(board: &Board) -> String {
         board.quarantined.get(),
         time_left(board, input.saturating_sub(settled), rate),
     )
+}
+
+/// What was stopped by hand and is waited for.
+pub(crate) fn waits_for(tree: &TreeNode) -> String {
+    // The walker ends by itself.
+    let stopped = |node: &&TreeNode| {
+        node.status.lifecycle == Lifecycle::Stopped && node.id.as_str() != "walker"
+    };
+    let told = |node: &TreeNode| format!("; {0} is stopped: msctl restart {0}", node.status.path);
+    tree.walk().filter(stopped).map(told).collect()
 }
 
 fn time_left(board: &Board, left: u64, rate_milli: u64) -> String {
