@@ -57,15 +57,34 @@ impl EndInProgress {
     }
 }
 
-/// Tells links, monitors and the supervisor, in this order.
+/// Tells the end of a life that had started: to followers, links, monitors and the
+/// supervisor, in this order.
 pub(crate) fn finish_end(
     cell: &dyn AnyCell,
     end: EndInProgress,
     reason: ExitReason,
     injected: bool,
 ) {
+    let facts = EndFacts {
+        reason: reason.clone(),
+        uptime: end.uptime,
+        mailbox_depth: end.retired.depth,
+        dropped: end.retired.dropped,
+        waiting_on: end.waiting_on(),
+        injected,
+    };
+    tell(cell, end, reason, ChildNews::Exited(facts));
+}
+
+/// As [`finish_end`], for a life that ended before its init was done.
+pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
+    let news = ChildNews::StartFailed(reason.clone());
+    tell(cell, end, reason, news);
+}
+
+/// Whoever has no supervisor will have no further life.
+fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
     let core = cell.core();
-    let waiting_on = end.waiting_on();
     tell_watchers(core, end.rare, end.incarnation, &reason);
     let has_parent = core.life(|life| {
         life.last_exit = Some(reason.clone());
@@ -73,15 +92,7 @@ pub(crate) fn finish_end(
     });
     core.node.publish_exit(core, end.incarnation, &reason);
     if has_parent {
-        let facts = EndFacts {
-            reason,
-            uptime: end.uptime,
-            mailbox_depth: end.retired.depth,
-            dropped: end.retired.dropped,
-            waiting_on,
-            injected,
-        };
-        core.tell_parent(end.incarnation, ChildNews::Exited(facts));
+        core.tell_parent(end.incarnation, news);
     } else {
         cell.shut(&reason, true);
     }
@@ -102,22 +113,6 @@ pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitRe
             true
         }
         None => false,
-    }
-}
-
-/// As [`finish_end`], for a life that ended before its init was done.
-pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
-    let core = cell.core();
-    tell_watchers(core, end.rare, end.incarnation, &reason);
-    let has_parent = core.life(|life| {
-        life.last_exit = Some(reason.clone());
-        life.parent.is_some()
-    });
-    core.node.publish_exit(core, end.incarnation, &reason);
-    if has_parent {
-        core.tell_parent(end.incarnation, ChildNews::StartFailed(reason));
-    } else {
-        cell.shut(&reason, true);
     }
 }
 

@@ -9,7 +9,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Actor;
 use ms_core::view::Tier;
 use ms_core::{ActorPath, ChildType, ExitReason, Incarnation};
 
@@ -238,7 +237,3 @@ pub fn spawn<A: Hosted + Send>(
     // The blueprint made a cell of this very type.
     reference.ok_or(ms_core::IdError::Empty)
 }
-
-/// Bound for anything that can be an actor of ours; named here for documentation.
-pub trait AnyActor: Actor {}
-impl<A: Actor> AnyActor for A {}

@@ -130,7 +130,6 @@ const SAMPLE_EVERY: u64 = 64;
 /// The queue and the accounts of one actor with our context.
 ///
 /// Public only in name: it is the lane of a sealed trait.
-#[allow(missing_debug_implementations)]
 pub struct Inbox<A: Actor> {
     queue: VecDeque<Envelope<A>>,
     gate: Gate,

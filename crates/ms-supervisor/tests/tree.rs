@@ -2,12 +2,15 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod common;
+
 use std::time::Duration;
 
 use actix::prelude::*;
-use ms_actor::{Fault, Node, NodeConfig, SendError};
+use common::{path, paused};
+use ms_actor::{Fault, SendError};
 use ms_core::view::{Decision, Lifecycle};
-use ms_core::{ActorPath, ChildId, ExitReason, Restart};
+use ms_core::{ChildId, ExitReason, Restart};
 use ms_supervisor::{ChildSpec, DynamicChild, Heartbeat, Supervisor, Verb, start_root};
 
 struct Counter(u64);
@@ -41,25 +44,9 @@ macro_rules! adds {
 adds!(Counter);
 adds!(Legacy);
 
-fn run<F: Future>(test: impl FnOnce(Node) -> F) -> F::Output {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .expect("runtime")
-    };
-    let system = System::with_tokio_rt(runtime);
-    system.block_on(async { test(Node::boot(NodeConfig::single_arbiter()).expect("boots")).await })
-}
-
-fn path(text: &str) -> ActorPath {
-    ActorPath::new(text).expect("valid")
-}
-
 #[test]
 fn a_crash_costs_one_incarnation_and_nothing_else() {
-    run(|node| async move {
+    paused(|node| async move {
         let tree = Supervisor::one_for_one("root")
             .intensity(5, Duration::from_secs(60))
             .child(ChildSpec::actor("counter", || Counter(0)))
@@ -99,7 +86,7 @@ fn a_crash_costs_one_incarnation_and_nothing_else() {
 
 #[test]
 fn giving_up_reaches_the_root_and_references_survive_it_below() {
-    run(|node| async move {
+    paused(|node| async move {
         let inner = Supervisor::one_for_all("inner")
             .intensity(1, Duration::from_secs(60))
             .child(ChildSpec::actor("a", || Counter(0)))
@@ -130,7 +117,7 @@ fn giving_up_reaches_the_root_and_references_survive_it_below() {
 
 #[test]
 fn dynamic_children_are_started_named_and_stopped() {
-    run(|node| async move {
+    paused(|node| async move {
         let template = ChildSpec::actor("worker", || Counter(0)).restart(Restart::Transient);
         let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(
             Supervisor::dynamic("pool", template).intensity(5, Duration::from_secs(5)),
@@ -160,7 +147,7 @@ fn dynamic_children_are_started_named_and_stopped() {
 
 #[test]
 fn tasks_are_children() {
-    run(|node| async move {
+    paused(|node| async move {
         use std::sync::atomic::{AtomicU32, Ordering};
         static RUNS: AtomicU32 = AtomicU32::new(0);
         let flaky = || async {
@@ -183,7 +170,7 @@ fn tasks_are_children() {
 
 #[test]
 fn steering_suspends_resumes_restarts_and_stops() {
-    run(|node| async move {
+    paused(|node| async move {
         let tree =
             Supervisor::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
         let root = start_root(&node, tree).await.expect("starts");
@@ -209,7 +196,7 @@ fn steering_suspends_resumes_restarts_and_stops() {
 
 #[test]
 fn x12_a_child_that_stays_down_refuses_mail_until_it_is_started_again() {
-    run(|node| async move {
+    paused(|node| async move {
         let inner = Supervisor::one_for_one("inner").child(ChildSpec::actor("leaf", || Counter(0)));
         let tree = Supervisor::one_for_one("root")
             .child(ChildSpec::actor("done", || Counter(0)).restart(Restart::Transient))
@@ -241,7 +228,7 @@ fn x12_a_child_that_stays_down_refuses_mail_until_it_is_started_again() {
 
 #[test]
 fn x13_why_is_known_after_the_supervisor_gave_up_and_came_back() {
-    run(|node| async move {
+    paused(|node| async move {
         let inner = Supervisor::one_for_one("inner")
             .intensity(0, Duration::from_secs(5))
             .child(ChildSpec::actor("leaf", || Counter(0)));
@@ -265,7 +252,7 @@ fn x13_why_is_known_after_the_supervisor_gave_up_and_came_back() {
 
 #[test]
 fn x14_a_suspended_child_is_not_taken_for_hung() {
-    run(|node| async move {
+    paused(|node| async move {
         let beat = Heartbeat { every: Duration::from_millis(100), missed: 3 };
         let tree = Supervisor::one_for_one("root")
             .child(ChildSpec::actor("counter", || Counter(0)).heartbeat(beat));
