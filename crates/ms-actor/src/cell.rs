@@ -9,11 +9,10 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use futures_util::task::AtomicWaker;
 use ms_core::view::{ActorStatus, Lifecycle, MailboxView, Mark, Tier};
 use ms_core::{ActorPath, ChildType, ExitReason, Incarnation, Tick};
 
@@ -25,6 +24,7 @@ use crate::mailbox::{MailboxSpec, lock};
 use crate::monitor::Watcher;
 use crate::node::Node;
 use crate::state::StateValue;
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, AtomicWaker, Mutex};
 
 /// The part of a cell that does not depend on the actor's type.
 pub(crate) struct Core {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use ms_core::ActorPath;
 
 use crate::cell::AnyCell;
+use crate::sync::thread_local;
 
 struct Current {
     cell: Arc<dyn AnyCell>,

@@ -6,7 +6,7 @@
 //! such as the depth of its mailbox, is shown as unknown.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::Instant as StdInstant;
 
@@ -27,6 +27,7 @@ use crate::host::ChildNews;
 use crate::hosted::{Accepts, Cell, KernelContext, Offered};
 use crate::mailbox::{Refusal, lock, nanos, push_waker};
 use crate::panics;
+use crate::sync::Mutex;
 
 type Actix<A> = actix::Context<A>;
 

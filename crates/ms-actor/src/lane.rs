@@ -1,7 +1,7 @@
 //! How the kernel serves an actor with our context.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Waker;
 
 use actix::{Actor, Handler, Message};
@@ -18,6 +18,7 @@ use crate::envelope::{Envelope, Letter, Typed};
 use crate::hosted::{Accepts, Cell, KernelContext, Offered};
 use crate::mailbox::{Gate, Inbox, Overflow, Refusal, WhileDown, lock};
 use crate::panics;
+use crate::sync::Mutex;
 
 /// A handler that runs this long without giving its thread back is marked.
 const UNRESPONSIVE_AFTER_NS: u64 = 500_000_000;
@@ -34,8 +35,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
     }
 
     fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation {
-        let incarnation = cell.core.begin_life(slot.id);
-        let epoch = lock(&cell.lane).begin_life();
+        let (incarnation, epoch) = Self::claim(&cell, slot.id);
         let launch = Launch::new(cell, slot, incarnation);
         // If the arbiter is gone, the launch is dropped there and says so.
         slot.run(move || launch.land(|cell, slot| Driver::begin(cell, incarnation, epoch, slot)));
@@ -159,6 +159,13 @@ impl<A> Context<A>
 where
     A: Actor<Context = Self>,
 {
+    /// Claims the next life: its number, and the ends counted before it.
+    pub(crate) fn claim(cell: &Cell<A>, arbiter: u32) -> (Incarnation, u32) {
+        let incarnation = cell.core.begin_life(arbiter);
+        let epoch = lock(&cell.lane).begin_life();
+        (incarnation, epoch)
+    }
+
     /// Puts a letter into the mailbox as its policy says. The number of ends comes back.
     #[inline]
     pub(crate) fn enqueue<M>(cell: &Cell<A>, typed: Box<Typed<M>>) -> Result<u32, (M, Refusal)>

@@ -38,6 +38,7 @@ mod node;
 mod panics;
 mod refs;
 mod state;
+mod sync;
 mod watchdog;
 
 pub use ask::Ask;

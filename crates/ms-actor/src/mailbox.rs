@@ -7,7 +7,6 @@
 //! and cost nothing beside.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use ms_core::ExitReason;
 
 use crate::envelope::Envelope;
 use crate::histogram::WaitHistogram;
+pub(crate) use crate::sync::lock;
 
 /// What happens to a message that finds the mailbox at its bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -312,11 +312,6 @@ pub(crate) fn push_waker(list: &mut Vec<Waker>, waker: &Waker) {
     if !list.iter().any(|known| known.will_wake(waker)) {
         list.push(waker.clone());
     }
-}
-
-/// Locks without poisoning: nothing that can panic runs under these locks.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Nanoseconds of a duration, saturating.

@@ -143,7 +143,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         });
     }
 
-    fn new(
+    pub(crate) fn new(
         cell: Arc<Cell<A>>,
         me: Arc<dyn AnyCell>,
         slot: Arc<ArbiterSlot>,
