@@ -18,7 +18,8 @@ use ms_core::{ActorPath, ChildType, ExitReason, Incarnation, Tick};
 
 use crate::arbiter::ArbiterSlot;
 use crate::control::Control;
-use crate::follow::{Follower, LifeChange};
+use crate::end_of_life::UntoldEnd;
+use crate::follow::Follower;
 use crate::host::{ChildEvent, ChildNews, Parent};
 use crate::mailbox::{MailboxSpec, lock};
 use crate::monitor::Watcher;
@@ -59,6 +60,8 @@ pub(crate) struct Life {
     pub(crate) last: Incarnation,
     /// The live incarnation's init is done.
     pub(crate) ready: bool,
+    /// That is being told right now: its end has to wait, see `end_of_life.rs`.
+    pub(crate) announcing: bool,
     pub(crate) started: Tick,
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<ExitReason>,
@@ -77,6 +80,8 @@ pub(crate) struct Rare {
     pub(crate) waiting_on: Vec<Arc<dyn AnyCell>>,
     /// What the init handed to whoever started the actor: OTP's `{ok, Pid, Info}`.
     start_info: Option<StateValue>,
+    /// An end to be told once the start is.
+    pub(crate) held_end: Option<Box<UntoldEnd>>,
 }
 
 impl Life {
@@ -186,6 +191,11 @@ impl Core {
         std::mem::take(&mut lock(&self.control))
     }
 
+    /// What is meant for `incarnation`; `None` once that has ended: the rest is its successor's.
+    pub(crate) fn take_control_of(&self, incarnation: Incarnation) -> Option<VecDeque<Control>> {
+        self.life(|life| (life.live == incarnation).then(|| self.take_control()))
+    }
+
     pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
@@ -210,17 +220,6 @@ impl Core {
 
     /// Tells the supervisor something about `incarnation`.
     pub(crate) fn tell_parent(&self, incarnation: Incarnation, news: ChildNews) {
-        if matches!(news, ChildNews::Started) {
-            let late = self.life(|life| {
-                life.ready |= life.live == incarnation;
-                life.live != incarnation
-            });
-            if late {
-                // It was fenced off meanwhile, and its failed start is told already.
-                return;
-            }
-            self.tell_followers(&LifeChange::Started(incarnation));
-        }
         if let Some(parent) = self.life(|life| life.parent.clone()) {
             parent.sink.child_event(ChildEvent { key: parent.key, incarnation, news });
         }

@@ -1,5 +1,6 @@
 //! The end of an incarnation, whoever ends it: first it is claimed and recorded in
-//! the cell, then, when the instance is gone, the others are told.
+//! the cell, then, when the instance is gone, the others are told. That it has started
+//! is told here too, for nobody may hear of an end before its start.
 
 use std::sync::atomic::Ordering;
 
@@ -10,6 +11,37 @@ use crate::cell::{AnyCell, Core, NOWHERE, Rare, Retired};
 use crate::control::Control;
 use crate::follow::LifeChange;
 use crate::host::{ChildNews, EndFacts};
+
+/// Tells followers and the supervisor that the init of `incarnation` is done.
+///
+/// Whoever ends it meanwhile from another thread leaves the end here to be told after.
+pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
+    let core = cell.core();
+    let live = core.life(|life| {
+        let live = life.live == incarnation;
+        if live {
+            life.ready = true;
+            life.announcing = true;
+            core.set_lifecycle(Lifecycle::Running);
+        }
+        live
+    });
+    if !live {
+        // It was fenced off meanwhile, and its failed start is told already.
+        return;
+    }
+    core.node.publish_start(core, incarnation);
+    core.tell_followers(&LifeChange::Started(incarnation));
+    core.tell_parent(incarnation, ChildNews::Started);
+    let held = core.life(|life| {
+        life.announcing = false;
+        let held = life.rare.as_mut()?.held_end.take();
+        held.map(|held| (held, life.parent.is_some()))
+    });
+    if let Some((held, has_parent)) = held {
+        tell_now(cell, *held, has_parent);
+    }
+}
 
 /// Claims the end of `incarnation` for the caller, records the reason and closes
 /// the mailbox to the dead. False when it had ended already.
@@ -82,14 +114,33 @@ pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason
     tell(cell, end, reason, news);
 }
 
-/// Whoever has no supervisor will have no further life.
+/// An end with all that is to be said of it.
+pub(crate) struct UntoldEnd {
+    end: EndInProgress,
+    reason: ExitReason,
+    news: ChildNews,
+}
+
 fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
+    let untold = UntoldEnd { end, reason, news };
+    let due = cell.core().life(|life| {
+        life.last_exit = Some(untold.reason.clone());
+        if life.announcing {
+            life.rare.get_or_insert_default().held_end = Some(Box::new(untold));
+            return None;
+        }
+        Some((untold, life.parent.is_some()))
+    });
+    if let Some((untold, has_parent)) = due {
+        tell_now(cell, untold, has_parent);
+    }
+}
+
+/// Whoever has no supervisor will have no further life.
+fn tell_now(cell: &dyn AnyCell, untold: UntoldEnd, has_parent: bool) {
+    let UntoldEnd { end, reason, news } = untold;
     let core = cell.core();
     tell_watchers(core, end.rare, end.incarnation, &reason);
-    let has_parent = core.life(|life| {
-        life.last_exit = Some(reason.clone());
-        life.parent.is_some()
-    });
     core.node.publish_exit(core, end.incarnation, &reason);
     if has_parent {
         core.tell_parent(end.incarnation, news);

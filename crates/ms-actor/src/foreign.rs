@@ -22,8 +22,7 @@ use crate::cell::{AnyCell, Fate, Retired};
 use crate::control::{Control, Fault};
 use crate::current;
 use crate::driver::{Launch, init_failure, make};
-use crate::end_of_life::{begin_end, finish_end, finish_failed_start};
-use crate::host::ChildNews;
+use crate::end_of_life::{announce_start, begin_end, finish_end, finish_failed_start};
 use crate::hosted::{Accepts, Cell, KernelContext, Offered};
 use crate::mailbox::{Refusal, lock, nanos, push_waker};
 use crate::panics;
@@ -77,7 +76,6 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
     }
 
     fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation {
-        let incarnation = cell.core.begin_life(slot.id);
         // To actix zero is no bound.
         let capacity = cell.core.mailbox.capacity.unwrap_or(0);
         let (sender, receiver) = channel(capacity);
@@ -88,6 +86,8 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
             lane.busy_ns = 0;
             lane.exits
         };
+        // After the count of ends, as in `Context::claim`.
+        let incarnation = cell.core.begin_life(slot.id);
         let launch = Launch::new(cell, slot, incarnation);
         // If the arbiter is gone, the launch is dropped there and says so.
         slot.run(move || {
@@ -285,9 +285,14 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
     }
 
     fn turn(&mut self, task: &mut Task<'_>) -> Step {
-        for message in self.cell.core.take_control() {
-            if let Some(end) = self.serve(message) {
-                return end;
+        if self.cell.core.flag.load(std::sync::atomic::Ordering::Acquire) {
+            let Some(messages) = self.cell.core.take_control_of(self.incarnation) else {
+                return Step::Fenced;
+            };
+            for message in messages {
+                if let Some(end) = self.serve(message) {
+                    return end;
+                }
             }
         }
         if self.suspended || self.hung {
@@ -297,10 +302,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         let polled = Pin::new(inner).poll(task);
         if !self.started {
             self.started = true;
-            let core = &self.cell.core;
-            core.set_lifecycle(Lifecycle::Running);
-            core.node.publish_start(core, self.incarnation);
-            core.tell_parent(self.incarnation, ChildNews::Started);
+            announce_start(&*self.cell, self.incarnation);
         }
         match polled {
             Poll::Pending => Step::Pending,

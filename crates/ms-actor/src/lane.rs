@@ -161,9 +161,10 @@ where
 {
     /// Claims the next life: its number, and the ends counted before it.
     pub(crate) fn claim(cell: &Cell<A>, arbiter: u32) -> (Incarnation, u32) {
-        let incarnation = cell.core.begin_life(arbiter);
+        // The ends first: a life that is fenced off as soon as it has a number must find
+        // another count than its own.
         let epoch = lock(&cell.lane).begin_life();
-        (incarnation, epoch)
+        (cell.core.begin_life(arbiter), epoch)
     }
 
     /// Puts a letter into the mailbox as its policy says. The number of ends comes back.

@@ -33,6 +33,8 @@ pub mod host;
 mod hosted;
 mod lane;
 mod mailbox;
+#[cfg(all(test, feature = "model"))]
+mod model;
 mod monitor;
 mod node;
 mod panics;

@@ -18,7 +18,9 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         if !self.cell.core.flag.load(Ordering::Acquire) {
             return None;
         }
-        let mut messages = self.cell.core.take_control();
+        let Some(mut messages) = self.cell.core.take_control_of(self.incarnation) else {
+            return Some(Turn::Fenced);
+        };
         while let Some(message) = messages.pop_front() {
             if let Some(end) = self.serve_one(actor, message) {
                 return Some(end);

@@ -1,0 +1,125 @@
+//! Mail and wake-ups: nothing waits in the mailbox of a run loop that sleeps.
+
+use crate::ask::Ask;
+use crate::cell::AnyCell;
+use crate::control::Control;
+use crate::error::AskError;
+use crate::mailbox::MailboxSpec;
+use crate::refs::Ref;
+
+use super::{Probe, Put, STOP, explore, lost, thread};
+use ms_core::ExitReason;
+
+#[test]
+fn two_senders_wake_a_sleeping_run_loop_and_nothing_is_lost() {
+    explore("two senders", |world| {
+        let (cell, _) = world.supervised(MailboxSpec::default());
+        let life = world.claim(&cell);
+        let actor = Ref::<Probe>::new(cell);
+        let other = actor.clone();
+        let runs = thread(move || life.live());
+        let sends = thread(move || other.try_tell(Put(1)).expect("room"));
+        actor.try_tell(Put(2)).expect("room");
+        sends.join().expect("sent");
+        actor.try_tell(Put(STOP)).expect("room");
+        let mut handled = runs.join().expect("ended");
+        assert_eq!(handled.pop(), Some(STOP), "one sender's messages keep their order");
+        handled.sort_unstable();
+        assert_eq!(handled, [1, 2]);
+    });
+}
+
+#[test]
+fn control_reaches_a_run_loop_that_falls_asleep() {
+    explore("control wakes", |world| {
+        let (cell, heard) = world.supervised(MailboxSpec::default());
+        let life = world.claim(&cell);
+        let runs = thread(move || life.live());
+        cell.core.control(Control::Stop(ExitReason::Shutdown));
+        runs.join().expect("ended");
+        let told = heard.by_supervisor();
+        assert!(told == ["failed #1"] || told == ["started #1", "exited #1"], "{told:?}");
+    });
+}
+
+#[test]
+fn who_waits_for_room_is_woken() {
+    explore("room", |world| {
+        let (cell, _) = world.supervised(MailboxSpec::bounded(1));
+        let life = world.claim(&cell);
+        let actor = Ref::<Probe>::new(cell);
+        actor.try_tell(Put(1)).expect("room");
+        let runs = thread(move || life.live());
+        let sends = thread(move || {
+            loom::future::block_on(async {
+                actor.tell(Put(2)).await.expect("room in time");
+                actor.tell(Put(STOP)).await.expect("room in time");
+            });
+        });
+        sends.join().expect("sent");
+        assert_eq!(runs.join().expect("ended"), [1, 2, STOP]);
+    });
+}
+
+#[test]
+fn the_last_reference_ends_an_actor_nobody_supervises() {
+    explore("references", |world| {
+        let cell = world.cell(MailboxSpec::default(), None);
+        let actor = Ref::<Probe>::new(std::sync::Arc::clone(&cell));
+        let other = actor.clone();
+        let life = world.claim(&cell);
+        let runs = thread(move || life.live());
+        let drops = thread(move || drop(other));
+        let sends = thread(move || {
+            actor.try_tell(Put(1)).expect("open while a reference is held");
+        });
+        drops.join().expect("dropped");
+        sends.join().expect("sent");
+        assert_eq!(runs.join().expect("ended"), [1], "what was accepted is handled first");
+        assert!(cell.core.is_closed());
+    });
+}
+
+#[test]
+fn an_ask_resolves_with_the_reason_when_its_actor_is_killed() {
+    explore("ask and kill", |world| {
+        let (cell, _) = world.supervised(MailboxSpec {
+            while_down: crate::WhileDown::Refuse,
+            ..MailboxSpec::default()
+        });
+        let life = world.claim(&cell);
+        let runs = thread(move || life.live());
+        let asked = std::sync::Arc::clone(&cell);
+        let asks = thread(move || {
+            loom::future::block_on(Ask::new(asked, Put(1), std::time::Duration::from_secs(5)))
+        });
+        cell.core.control(Control::Kill(ExitReason::Killed));
+        match asks.join().expect("answered") {
+            Ok(number) => assert_eq!(number, 1),
+            Err(AskError::Exited { reason, .. }) => assert_eq!(reason, ExitReason::Killed),
+            Err(AskError::NotSent(crate::SendError::Closed { reason, .. })) => {
+                assert_eq!(reason, ExitReason::Killed);
+            }
+            Err(other) => panic!("{other}"),
+        }
+        runs.join().expect("ended");
+    });
+}
+
+#[test]
+fn control_of_an_ended_life_is_dropped_and_not_left_waiting() {
+    explore("status and end", |world| {
+        let (cell, _) = world.supervised(MailboxSpec::default());
+        let life = world.claim(&cell);
+        let runs = thread(move || life.live());
+        let (reply, mut answer) = tokio::sync::oneshot::channel();
+        let asked = std::sync::Arc::clone(&cell);
+        let asks = thread(move || asked.core.control(Control::Status(reply)));
+        crate::end_of_life::fence(&*cell, ms_core::Incarnation::NONE.next(), lost());
+        asks.join().expect("asked");
+        runs.join().expect("ended");
+        let waits =
+            matches!(answer.try_recv(), Err(tokio::sync::oneshot::error::TryRecvError::Empty));
+        assert!(!waits, "nobody will ever read this: {:?}", cell.depth());
+    });
+}

@@ -1,0 +1,205 @@
+//! The kernel's concurrent code under loom: the real cell, mailbox, control queue,
+//! references and run loop, driven by a few threads in every order loom finds.
+//!
+//! Only what one cell shares between threads is modelled (`sync.rs`); the node, its
+//! log and the oneshot channels of tokio work as one step each. `cargo xtask model`
+//! runs these tests, with `--long` over more preemptions. A lost wake-up shows as a
+//! deadlock, which loom reports.
+
+mod fencing;
+mod mail;
+mod news;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::{Actor, ActorContext, Handler, Message};
+use ms_core::view::Tier;
+use ms_core::{ActorPath, ChildType, ExitReason, Incarnation};
+
+use crate::arbiter::ArbiterSlot;
+use crate::cell::{AnyCell, Core};
+use crate::context::Context;
+use crate::driver::Driver;
+use crate::follow::{Follower, LifeChange};
+use crate::host::{ChildEvent, ChildNews, ChildSink, Parent, Placement};
+use crate::hosted::{Cell, KernelContext};
+use crate::mailbox::MailboxSpec;
+use crate::node::{Node, NodeConfig};
+
+/// Preemptions a schedule may have unless `MS_MODEL_PREEMPTIONS` says otherwise; loom's authors
+/// found two or three to show nearly all faults.
+const PREEMPTIONS: usize = 2;
+/// Scheduling points of one schedule, far above what any test here needs.
+const MAX_BRANCHES: usize = 20_000;
+/// Words of a modelled thread's stack: a run loop needs more than loom's 32 KiB.
+const STACK: usize = 64 * 1024;
+
+/// Runs `test` under every schedule within the bound, and says how many those were.
+fn explore(name: &str, test: impl Fn(&World) + Send + Sync + 'static) {
+    let bound = std::env::var("MS_MODEL_PREEMPTIONS").ok().and_then(|bound| bound.parse().ok());
+    let system = actix_rt::System::new();
+    let (node, slot, runtime) = system.block_on(async {
+        let node = Node::boot(NodeConfig { quiet_panics: false, ..NodeConfig::single_arbiter() })
+            .expect("a node");
+        let slot = node.place(Placement::Control).expect("its arbiter");
+        (node, slot, tokio::runtime::Handle::current())
+    });
+    let schedules = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&schedules);
+    // On a thread that is no arbiter: deadlines then are timers, which never ring here.
+    let run = std::thread::spawn(move || {
+        let _inside = runtime.enter();
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(bound.unwrap_or(PREEMPTIONS));
+        builder.max_branches = MAX_BRANCHES;
+        builder.check(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            test(&World { node: node.clone(), slot: Arc::clone(&slot) });
+        });
+    });
+    let outcome = run.join();
+    println!("model {name}: {} schedules", schedules.load(Ordering::Relaxed));
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// What all schedules share: a node whose threads do not run.
+struct World {
+    node: Node,
+    slot: Arc<ArbiterSlot>,
+}
+
+impl World {
+    /// A supervised actor, not started yet, and what its supervisor and a follower hear.
+    fn supervised(&self, mailbox: MailboxSpec) -> (Arc<Cell<Probe>>, Heard) {
+        let heard = Heard::default();
+        let parent = Parent { sink: Arc::new(heard.clone()), key: 7 };
+        let cell = self.cell(mailbox, Some(parent));
+        let told = heard.clone();
+        let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
+        cell.core.follow(Follower {
+            by: 1,
+            of,
+            notify: Box::new(move |news| told.follow(news.change)),
+        });
+        (cell, heard)
+    }
+
+    fn cell(&self, mailbox: MailboxSpec, parent: Option<Parent>) -> Arc<Cell<Probe>> {
+        let path = ActorPath::new("/root/probe").expect("a path");
+        let node = self.node.clone();
+        Arc::new(Cell {
+            core: Core::new(node, path, "Probe", Tier::Kernel, ChildType::Worker, mailbox, parent),
+            lane: <Context<Probe> as KernelContext<Probe>>::lane(),
+            factory: Arc::new(|_| Ok(Probe::default())),
+            view: None,
+        })
+    }
+
+    /// The next life of an actor, claimed but not begun.
+    fn claim(&self, cell: &Arc<Cell<Probe>>) -> Life {
+        let (incarnation, epoch) = Context::claim(cell, self.slot.id);
+        Life { cell: Arc::clone(cell), slot: Arc::clone(&self.slot), incarnation, epoch }
+    }
+}
+
+/// A life that can be lived on any thread.
+struct Life {
+    cell: Arc<Cell<Probe>>,
+    slot: Arc<ArbiterSlot>,
+    incarnation: Incarnation,
+    epoch: u32,
+}
+
+impl Life {
+    /// Lives it to its end, on this thread. Gives what it handled.
+    fn live(self) -> Vec<u32> {
+        let seen: Seen = Seen::default();
+        let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
+        let actor = Probe { seen: seen.clone() };
+        let (cell, slot) = (self.cell, self.slot);
+        loom::future::block_on(Driver::new(cell, me, slot, self.incarnation, self.epoch, actor));
+        let handled = seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        handled
+    }
+}
+
+/// A modelled thread with a stack large enough for a run loop.
+fn thread<R: Send + 'static>(
+    code: impl FnOnce() -> R + Send + 'static,
+) -> loom::thread::JoinHandle<R> {
+    loom::thread::Builder::new().stack_size(STACK).spawn(code).expect("a modelled thread")
+}
+
+#[derive(Default, Clone)]
+struct Seen(Arc<Mutex<Vec<u32>>>);
+
+/// Remembers what it handled; [`STOP`] ends it.
+#[derive(Default)]
+struct Probe {
+    seen: Seen,
+}
+
+impl Actor for Probe {
+    type Context = Context<Self>;
+}
+
+#[derive(Message, Debug)]
+#[rtype(result = "u32")]
+struct Put(u32);
+
+/// The number that ends a [`Probe`].
+const STOP: u32 = 99;
+
+impl Handler<Put> for Probe {
+    type Result = u32;
+
+    fn handle(&mut self, Put(number): Put, ctx: &mut Self::Context) -> u32 {
+        self.seen.0.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+        if number == STOP {
+            ctx.stop();
+        }
+        number
+    }
+}
+
+/// What was told, in the order it was told: to the supervisor and to a follower.
+#[derive(Default, Clone)]
+struct Heard(Arc<Mutex<(Vec<String>, Vec<String>)>>);
+
+impl Heard {
+    fn follow(&self, change: LifeChange) {
+        let line = match change {
+            LifeChange::Started(incarnation) => format!("started {incarnation}"),
+            LifeChange::Ended { incarnation, .. } => format!("ended {incarnation}"),
+            LifeChange::Gone(_) => "gone".to_owned(),
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.push(line);
+    }
+
+    fn by_supervisor(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    fn by_follower(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+}
+
+impl ChildSink for Heard {
+    fn child_event(&self, event: ChildEvent) {
+        let line = match event.news {
+            ChildNews::Started => format!("started {}", event.incarnation),
+            ChildNews::Ignored => format!("ignored {}", event.incarnation),
+            ChildNews::StartFailed(_) => format!("failed {}", event.incarnation),
+            ChildNews::Exited(_) => format!("exited {}", event.incarnation),
+        };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.push(line);
+    }
+}
+
+fn lost() -> ExitReason {
+    ExitReason::ArbiterLost
+}

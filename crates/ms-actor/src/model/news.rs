@@ -1,0 +1,50 @@
+//! What supervisors and followers are told, and in which order.
+
+use std::sync::Arc;
+
+use ms_core::ExitReason;
+
+use crate::cell::AnyCell;
+use crate::end_of_life::fence;
+use crate::follow::Follower;
+use crate::mailbox::MailboxSpec;
+
+use super::{explore, lost, thread};
+
+/// `Exited` before its own `Started` would make the supervisor take a dead child for a live one.
+#[test]
+fn started_is_told_before_exited() {
+    explore("order of news", |world| {
+        let (cell, heard) = world.supervised(MailboxSpec::default());
+        let life = world.claim(&cell);
+        let first = life.incarnation;
+        let runs = thread(move || life.live());
+        assert!(fence(&*cell, first, lost()));
+        runs.join().expect("the fenced life went");
+        let (started, exited) = (format!("started {first}"), format!("exited {first}"));
+        let told = heard.by_supervisor();
+        assert!(
+            told == [format!("failed {first}")] || told == [started.clone(), exited],
+            "{told:?}"
+        );
+        let followed = heard.by_follower();
+        let ended = format!("ended {first}");
+        assert!(followed == [ended.clone()] || followed == [started, ended], "{followed:?}");
+        assert_eq!(told.len(), followed.len(), "both were told the same");
+    });
+}
+
+#[test]
+fn a_follower_is_told_once_that_an_actor_is_gone() {
+    explore("follow and close", |world| {
+        let (cell, heard) = world.supervised(MailboxSpec::default());
+        let (closed, told) = (Arc::clone(&cell), heard.clone());
+        let closes = thread(move || closed.shut(&ExitReason::Normal, true));
+        let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
+        let notify = Box::new(move |news: crate::LifeNews| told.follow(news.change));
+        cell.core.follow(Follower { by: 2, of, notify });
+        cell.shut(&ExitReason::Normal, true);
+        closes.join().expect("closed");
+        assert_eq!(heard.by_follower(), ["gone", "gone"], "each of two followers once");
+    });
+}
