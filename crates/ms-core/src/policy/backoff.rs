@@ -30,7 +30,7 @@ impl Backoff {
 /// A source of jitter: splitmix64 from a seed, so that the policy stays a function
 /// of what it was fed.
 #[derive(Debug, Clone)]
-pub(super) struct Jitter(u64);
+pub(super) struct Jitter(pub(super) u64);
 
 impl Jitter {
     pub(super) const fn new(seed: u64) -> Self {

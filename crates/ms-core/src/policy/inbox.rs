@@ -130,6 +130,11 @@ impl Inbox {
         *self = Self::default();
     }
 
+    /// All that waits, oldest first.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.places.iter().flatten()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -1,6 +1,7 @@
 //! The restart window (D1, D2).
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 
 use crate::spec::Intensity;
 use crate::time::Tick;
@@ -53,6 +54,17 @@ impl Window {
     pub(super) fn used(&self, now: Tick) -> u64 {
         let oldest = now.as_secs().saturating_sub(self.period);
         self.entries.iter().filter(|(at, _)| *at >= oldest).map(|(_, count)| count).sum()
+    }
+
+    /// The restarts that still count, by their age, for [`Policy::fingerprint`](super::Policy::fingerprint).
+    pub(super) fn fingerprint(&self, now: Tick, hasher: &mut impl Hasher) {
+        // Limit and period never change; the total is that of the entries.
+        let Self { limit: _, period, entries, total: _ } = self;
+        let now = now.as_secs();
+        let oldest = now.saturating_sub(*period);
+        for (at, count) in entries.iter().filter(|(at, _)| *at >= oldest) {
+            (now - at, count).hash(hasher);
+        }
     }
 
     /// Whether one more restart at `now` is granted.

@@ -16,6 +16,7 @@
 //! | `admin` | `start_child` and its kin |
 //! | `table`, `inbox`, `intensity`, `backoff` | the data |
 //! | `view`, `preview` | reading, and "what if" |
+//! | `fingerprint` | telling states apart, for model checkers |
 //! | `validate` | what is refused before anything starts |
 //!
 //! # Rules
@@ -53,6 +54,7 @@ mod command;
 mod effect;
 mod ending;
 mod event;
+mod fingerprint;
 mod inbox;
 mod intensity;
 mod lifecycle;
