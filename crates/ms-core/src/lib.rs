@@ -2,8 +2,9 @@
 //!
 //! This crate owns what every other crate must agree on: identifiers and paths
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
-//! ([`spec`]), what an inspector is shown ([`view`]) and, in [`policy`], the
-//! supervisor's decisions as a state machine.
+//! ([`spec`]), what an inspector is shown ([`view`]) and the decisions as state machines:
+//! a supervisor's in [`policy`], boot and shutdown of a node in [`lifecycle`], its
+//! [`health`], and when to give up on it ([`emergency`]).
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
 //! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
@@ -11,8 +12,11 @@
 //!
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`policy`].
 
+pub mod emergency;
 pub mod exit;
+pub mod health;
 pub mod id;
+pub mod lifecycle;
 pub mod policy;
 pub mod spec;
 pub mod time;

@@ -1,0 +1,168 @@
+//! The phases of a boot, and which components start in which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::component::ComponentId;
+use super::graph::{DependencyGraph, GraphError, OrderHint};
+
+/// A phase of a boot, in order. The dependency graph orders what is within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// 0: checks of the surroundings, before anything else.
+    Preflight,
+    /// 1: the threads, the node and the root supervisor.
+    Runtime,
+    /// 2: configuration.
+    Configuration,
+    /// 3: logs, metrics and traces.
+    Observability,
+    /// 4: stores and pools.
+    Data,
+    /// 5: keys, authentication.
+    Security,
+    /// 6: bus, registry, router.
+    Core,
+    /// 7: listeners. They bind, and refuse work until the boot is done.
+    Transport,
+    /// 8: the health of what has started is watched from here on.
+    Supervision,
+    /// 9: agents and what else the application brings.
+    Applications,
+    /// 10: the health of the whole is good enough to take work.
+    Verification,
+}
+
+impl Phase {
+    /// All, in order.
+    pub const ALL: [Self; 11] = [
+        Self::Preflight,
+        Self::Runtime,
+        Self::Configuration,
+        Self::Observability,
+        Self::Data,
+        Self::Security,
+        Self::Core,
+        Self::Transport,
+        Self::Supervision,
+        Self::Applications,
+        Self::Verification,
+    ];
+
+    /// Its number, 0 to 10.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Its name, as configuration and reports have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Runtime => "runtime",
+            Self::Configuration => "configuration",
+            Self::Observability => "observability",
+            Self::Data => "data",
+            Self::Security => "security",
+            Self::Core => "core",
+            Self::Transport => "transport",
+            Self::Supervision => "supervision",
+            Self::Applications => "applications",
+            Self::Verification => "verification",
+        }
+    }
+
+    /// Whether components may be put into it.
+    #[must_use]
+    pub const fn starts_components(self) -> bool {
+        !matches!(self, Self::Preflight | Self::Runtime | Self::Verification)
+    }
+}
+
+/// What a plan must know of a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedComponent {
+    /// Its id.
+    pub id: ComponentId,
+    /// What must run before it starts.
+    pub needs: Vec<ComponentId>,
+    /// In which phase it starts.
+    pub phase: Phase,
+    /// How long its start may take.
+    pub start_within: Duration,
+    /// How long its stop may take.
+    pub stop_within: Duration,
+}
+
+/// A checked boot: which components start in which phase and level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BootPlan {
+    levels: BTreeMap<Phase, Vec<Vec<ComponentId>>>,
+    components: BTreeMap<ComponentId, PlannedComponent>,
+    order: Vec<ComponentId>,
+}
+
+impl BootPlan {
+    /// Sorts components into phases and levels.
+    ///
+    /// # Errors
+    /// [`GraphError`], which names the components at fault.
+    pub fn new(components: Vec<PlannedComponent>, hint: &OrderHint) -> Result<Self, GraphError> {
+        let declared = components.iter().map(|one| (one.id.clone(), one.needs.clone()));
+        let graph = DependencyGraph::new(declared)?;
+        graph.check_hint(hint)?;
+        let components: BTreeMap<_, _> =
+            components.into_iter().map(|one| (one.id.clone(), one)).collect();
+        components.values().try_for_each(|one| check_phase(one, &components))?;
+        let levels: BTreeMap<_, _> = Phase::ALL
+            .into_iter()
+            .map(|phase| {
+                let here = components.values().filter(|one| one.phase == phase);
+                let here: BTreeSet<_> = here.map(|one| one.id.clone()).collect();
+                (phase, graph.levels_of(&here, hint))
+            })
+            .collect();
+        let order = levels.values().flatten().flatten().cloned().collect();
+        Ok(Self { levels, components, order })
+    }
+
+    /// The levels of a phase.
+    #[must_use]
+    pub fn levels(&self, phase: Phase) -> &[Vec<ComponentId>] {
+        self.levels.get(&phase).map_or(&[], Vec::as_slice)
+    }
+
+    /// All components, first to start first; the reverse is the order of stopping.
+    #[must_use]
+    pub fn start_order(&self) -> &[ComponentId] {
+        &self.order
+    }
+
+    /// What is planned for one component.
+    #[must_use]
+    pub fn component(&self, id: &ComponentId) -> Option<&PlannedComponent> {
+        self.components.get(id)
+    }
+}
+
+fn check_phase(
+    one: &PlannedComponent,
+    all: &BTreeMap<ComponentId, PlannedComponent>,
+) -> Result<(), GraphError> {
+    let (component, phase) = (one.id.clone(), one.phase);
+    if !phase.starts_components() {
+        return Err(GraphError::NoComponentsIn { component, phase });
+    }
+    let later = one.needs.iter().filter_map(|need| all.get(need)).find(|need| need.phase > phase);
+    match later {
+        Some(need) => {
+            let (dependency, later) = (need.id.clone(), need.phase);
+            Err(GraphError::LaterPhase { component, phase, dependency, later })
+        }
+        None => Ok(()),
+    }
+}
