@@ -1,6 +1,7 @@
 //! How the kernel serves an actor with our context.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
@@ -205,6 +206,10 @@ where
         }
         let exits = inbox.exits;
         let wake = inbox.push(Envelope { letter: typed, stamp: 0 }, || core.node.now().as_nanos());
+        if wake {
+            let arbiter = core.arbiter.load(Ordering::Relaxed);
+            inbox.from_elsewhere = ArbiterSlot::is_elsewhere(arbiter);
+        }
         drop(inbox);
         if wake {
             core.waker.wake();

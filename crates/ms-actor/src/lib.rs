@@ -37,6 +37,7 @@ mod monitor;
 mod node;
 mod panics;
 mod refs;
+mod spin;
 mod state;
 mod watchdog;
 
