@@ -1,6 +1,6 @@
 //! Arbiters: threads with one event loop each, watched from outside.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,9 +10,10 @@ use std::time::Duration;
 use actix_rt::{Arbiter, ArbiterHandle};
 use ms_core::Incarnation;
 
-use crate::cell::AnyCell;
+use crate::cell::{AnyCell, NOWHERE};
 use crate::mailbox::lock;
 use crate::node::Node;
+use crate::spin;
 
 /// How often an arbiter shows that its loop turns.
 pub(crate) const BEAT_EVERY: Duration = Duration::from_millis(50);
@@ -33,6 +34,7 @@ pub(crate) struct ArbiterSlot {
 
 thread_local! {
     static HERE: RefCell<Option<Arc<ArbiterSlot>>> = const { RefCell::new(None) };
+    static HERE_ID: Cell<u32> = const { Cell::new(NOWHERE) };
 }
 
 impl ArbiterSlot {
@@ -74,9 +76,11 @@ impl ArbiterSlot {
     /// Runs on the arbiter itself: makes it known to its thread and starts its beat.
     fn begin(self: &Arc<Self>, node: &Node) {
         HERE.with(|here| *here.borrow_mut() = Some(Arc::clone(self)));
+        HERE_ID.set(self.id);
         if node.is_virtual() {
             return;
         }
+        spin::allow(node.spin_window());
         let (slot, node) = (Arc::downgrade(self), node.downgrade());
         actix_rt::spawn(async move {
             while let (Some(slot), Some(node)) = (slot.upgrade(), node.upgrade()) {
@@ -93,7 +97,18 @@ impl ArbiterSlot {
             code();
             return true;
         }
-        !self.abandoned.load(Ordering::Acquire) && self.handle.spawn_fn(code)
+        let arrives = move || {
+            spin::exchanged();
+            code();
+        };
+        spin::exchanged();
+        !self.abandoned.load(Ordering::Acquire) && self.handle.spawn_fn(arrives)
+    }
+
+    /// Whether an actor of that arbiter lives on another thread than this one.
+    #[inline]
+    pub(crate) fn is_elsewhere(arbiter: u32) -> bool {
+        HERE_ID.get() != arbiter
     }
 
     /// The arbiter of this thread.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
@@ -12,12 +13,14 @@ use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::arbiter::ArbiterSlot;
 use crate::cell::{AnyCell, Fate};
 use crate::current::{self, Waiting};
 use crate::deadlines::{self, Place};
 use crate::error::{AskError, SendError};
 use crate::hosted::{Accepts, Cell, Hosted};
 use crate::refs::{refused, waits};
+use crate::spin;
 
 pin_project! {
     /// A question on its way; see [`crate::Ref::ask`].
@@ -109,6 +112,9 @@ where
                         Some(deadline),
                     ) {
                         Ok((answer, exits)) => {
+                            if ArbiterSlot::is_elsewhere(this.cell.core.arbiter.load(Relaxed)) {
+                                spin::exchanged();
+                            }
                             *this.stage = Stage::Sent { answer, exits };
                             continue;
                         }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use actix::{Actor, Handler, Message};
@@ -213,6 +214,10 @@ where
         }
         let exits = inbox.exits;
         let wake = inbox.push(Envelope { letter: typed, stamp: 0 }, || core.node.now().as_nanos());
+        if wake {
+            let arbiter = core.arbiter.load(Ordering::Relaxed);
+            inbox.from_elsewhere = ArbiterSlot::is_elsewhere(arbiter);
+        }
         drop(inbox);
         if wake {
             core.waker.wake();

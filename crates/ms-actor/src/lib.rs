@@ -39,6 +39,7 @@ mod monitor;
 mod node;
 mod panics;
 mod refs;
+mod spin;
 mod state;
 mod sync;
 mod watchdog;

@@ -151,6 +151,8 @@ pub struct Inbox<A: Actor> {
     pub(crate) waits: Option<Box<WaitHistogram>>,
     sleepers: Option<Box<Sleepers>>,
     parked: bool,
+    /// The sleeping run loop was woken from another thread.
+    pub(crate) from_elsewhere: bool,
 }
 
 impl<A: Actor> Inbox<A> {
@@ -170,6 +172,7 @@ impl<A: Actor> Inbox<A> {
             waits: None,
             sleepers: None,
             parked: false,
+            from_elsewhere: false,
         }
     }
 

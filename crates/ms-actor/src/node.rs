@@ -23,6 +23,8 @@ use crate::{panics, watchdog};
 pub const MAX_ARBITERS: usize = 1024;
 /// Deadlines this far away may be told by the coarse clock.
 const COARSE_FROM: Duration = Duration::from_secs(1);
+/// Longest time an arbiter may spin: more would be no spinning but polling.
+const MAX_SPIN: Duration = Duration::from_millis(10);
 /// A loop that stands still this long is shown as not responding.
 const STALLED_NS: u64 = 500_000_000;
 /// Events kept for readers that come later.
@@ -45,7 +47,14 @@ pub struct NodeConfig {
     /// How long an arbiter's loop may stand still before it is abandoned and its
     /// actors are moved; `None` never does.
     pub wedged_after: Option<Duration>,
+    /// How long an arbiter's loop goes on turning after it exchanged something with
+    /// another thread, before it sleeps; zero never does. Saves waking it, at the price
+    /// of a core that is busy meanwhile. Without effect on a single core.
+    pub spin: Duration,
 }
+
+/// Long enough for a thread to be woken and to answer, twice.
+const DEFAULT_SPIN: Duration = Duration::from_micros(100);
 
 impl Default for NodeConfig {
     /// One arbiter a core, supervisors apart, abandoned after 15 s (three beats of 5 s).
@@ -57,6 +66,7 @@ impl Default for NodeConfig {
             virtual_time: false,
             quiet_panics: false,
             wedged_after: Some(Duration::from_secs(15)),
+            spin: DEFAULT_SPIN,
         }
     }
 }
@@ -213,6 +223,12 @@ impl Node {
 
     pub(crate) fn refresh_coarse(&self) {
         self.0.coarse.store(self.now().as_nanos().max(1), Ordering::Relaxed);
+    }
+
+    /// How long its arbiters may spin: not at all where that would keep others from the core.
+    pub(crate) fn spin_window(&self) -> Duration {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        if cores > 1 { self.0.config.spin.min(MAX_SPIN) } else { Duration::ZERO }
     }
 
     pub(crate) fn is_virtual(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The supervisor actor: feeds the policy and carries out its effects.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -189,19 +190,21 @@ impl SupervisorActor {
 
     fn exit(&mut self, ctx: &mut Ctx, reason: ExitReason) {
         self.finished = true;
-        for kid in self.kids.iter().filter(|kid| !self.comes_back(kid)) {
+        let lasting = self.lasting_names();
+        for kid in self.kids.iter().filter(|kid| !lasting.contains(kid.path.name())) {
             self.bury(kid, &reason);
         }
         ctx.exit_with(reason);
     }
 
-    /// Whether the next life of this supervisor goes on with the child's cell. Children
-    /// added at run time vanish with the life they were added to (G6).
-    fn comes_back(&self, kid: &Kid) -> bool {
-        let spec = |child: &ChildSpec| child.id().is_ok_and(|id| id.as_str() == kid.path.name());
-        self.supervisor.lasting_refs
-            && !self.is_dynamic()
-            && self.supervisor.children.iter().any(spec)
+    /// Names of the children with whose cells the next life of this supervisor goes on.
+    /// Children added at run time vanish with the life they were added to (G6).
+    fn lasting_names(&self) -> HashSet<&str> {
+        let children = match self.supervisor.lasting_refs && !self.is_dynamic() {
+            true => self.supervisor.children.as_slice(),
+            false => &[],
+        };
+        children.iter().filter_map(|child| Some(child.id().ok()?.as_str())).collect()
     }
 
     /// Says that no further incarnation of the child will come.
@@ -267,9 +270,10 @@ impl Drop for SupervisorActor {
         if self.finished {
             return;
         }
+        let lasting = self.lasting_names();
         for kid in self.kids.iter() {
             let Some(cell) = &kid.cell else { continue };
-            if !self.comes_back(kid) {
+            if !lasting.contains(kid.path.name()) {
                 // Nobody waits for its end any more; somebody must say that it was the last.
                 Undertaker::adopt(cell);
             }

@@ -11,6 +11,7 @@ use super::{Run, Turn};
 use crate::context::Context;
 use crate::mailbox::{lock, nanos};
 use crate::node::Node;
+use crate::spin;
 
 /// Every how manieth turn is timed precisely.
 const TIME_EVERY: u32 = 16;
@@ -43,7 +44,11 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         // Under the lock: a late life must not put its waker over its successor's.
         self.cell.core.register(task.waker());
         inbox.turn_since = coarse;
+        let from_elsewhere = std::mem::take(&mut inbox.from_elsewhere);
         drop(inbox);
+        if from_elsewhere {
+            spin::exchanged();
+        }
         self.turns = self.turns.wrapping_add(1);
         let precise = self.turns.is_multiple_of(TIME_EVERY).then(Instant::now);
         self.clock = TurnClock { coarse, precise };
