@@ -13,6 +13,7 @@
 mod api;
 mod build;
 mod golden;
+mod ids;
 mod json;
 mod play;
 mod scenario;

@@ -19,7 +19,16 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             return None;
         }
         let mut messages = self.cell.core.take_control();
+        let mut told = None;
         while let Some(message) = messages.pop_front() {
+            match (&message, told.take()) {
+                // OTP: the first signal is the one that ends whoever does not trap exits.
+                (Control::Kill(ExitReason::Killed), Some(first)) if self.ctx.trap.is_none() => {
+                    return Some(Turn::End(first));
+                }
+                (Control::Stop(reason), None) => told = Some(reason.clone()),
+                (_, earlier) => told = earlier,
+            }
             if let Some(end) = self.serve_one(actor, message) {
                 return Some(end);
             }
