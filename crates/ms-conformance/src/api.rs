@@ -11,6 +11,7 @@ use ms_supervisor::{ChildInfo, DynamicChild, StartedChild, SupervisorError, Supe
 use serde_json::{Value, json};
 
 use crate::build;
+use crate::ids::{child_id, nth_child_id, original};
 use crate::scenario::text;
 use crate::terms;
 use crate::world::{Pid, World};
@@ -44,7 +45,11 @@ pub(crate) async fn perform(world: &World, sup: Pid, call: &Value) -> Value {
         // The oracle's workers say `ok` to any call.
         return json!("ok");
     };
-    let caller = Caller { world, sup, base: world.state().procs[sup].path.clone(), call };
+    let (base, at) = {
+        let proc = &world.state().procs[sup];
+        (proc.path.clone(), proc.cell.path().clone())
+    };
+    let caller = Caller { world, sup, base, at, call };
     match text(call, "op", "?") {
         "start_child" if call.get("args").is_some() => caller.start_dynamic(&supervisor).await,
         "start_child" => caller.start(&supervisor).await,
@@ -54,7 +59,7 @@ pub(crate) async fn perform(world: &World, sup: Pid, call: &Value) -> Value {
         "terminate_child" => caller.done(supervisor.terminate_child(&caller.id()).await),
         "restart_child" => caller.started(
             supervisor.restart_child(&caller.id()).await,
-            &caller.child_path("id"),
+            &caller.at.child(&caller.id()),
             None,
         ),
         "delete_child" => caller.done(supervisor.delete_child(&caller.id()).await),
@@ -74,7 +79,7 @@ pub(crate) async fn perform(world: &World, sup: Pid, call: &Value) -> Value {
         "get_childspec" => match supervisor.get_childspec(&caller.id()).await {
             Ok(entry) => json!(format!(
                 "{{ok,[{{id,{}}},{{restart,{}}},{{shutdown,{}}},{{significant,{}}},{{type,{}}}]}}",
-                entry.id,
+                original(entry.id.as_str()),
                 terms::restart_text(entry.policy.restart),
                 terms::shutdown_text(entry.policy.shutdown),
                 entry.policy.significant,
@@ -90,7 +95,9 @@ pub(crate) async fn perform(world: &World, sup: Pid, call: &Value) -> Value {
 struct Caller<'a> {
     world: &'a World,
     sup: Pid,
+    /// The supervisor, as scenarios write it and as its cell has it.
     base: String,
+    at: ActorPath,
     call: &'a Value,
 }
 
@@ -100,13 +107,9 @@ impl Caller<'_> {
         reason = "ids are checked before a scenario is played; others are names that nobody has"
     )]
     fn id(&self) -> ChildId {
-        ChildId::new(text(self.call, "id", "none"))
+        child_id(text(self.call, "id", "none"))
             .or_else(|_| ChildId::new("none"))
             .expect("a valid id")
-    }
-
-    fn child_path(&self, field: &str) -> String {
-        format!("{}/{}", self.base, text(self.call, field, ""))
     }
 
     async fn start(&self, supervisor: &SupervisorRef) -> Value {
@@ -114,15 +117,16 @@ impl Caller<'_> {
         match build::child(self.world, &self.base, spec) {
             Ok(child) => {
                 let id = text(spec, "id", "");
-                let started = supervisor.start_child(child).await;
-                self.started(started, &format!("{}/{id}", self.base), Some(id))
+                let at = child.id().map_or_else(|_| self.at.clone(), |id| self.at.child(id));
+                self.started(supervisor.start_child(child).await, &at, Some(id))
             }
             Err(term) => json!(format!("{{error,{term}}}")),
         }
     }
 
     async fn start_dynamic(&self, supervisor: &SupervisorRef) -> Value {
-        let path = self.child_path("args");
+        let args = text(self.call, "args", "");
+        let path = format!("{}/{args}", self.base);
         let Some(template) = self.world.template(self.sup) else {
             return json!("{error,not_dynamic}");
         };
@@ -131,16 +135,25 @@ impl Caller<'_> {
         } else {
             DynamicChild::blueprint(build::worker_blueprint(self.world, &path, &template))
         };
-        let started = supervisor.start_dynamic(child.name(text(self.call, "args", ""))).await;
-        self.started(started, &path, None)
+        let name = nth_child_id(args, self.world.namesake(self.sup, args));
+        let name = name.map_or_else(|_| args.to_owned(), |id| id.as_str().to_owned());
+        let started = supervisor.start_dynamic(child.name(&name)).await;
+        let at = match &started {
+            Ok(StartedChild { actor: Some(actor), .. }) => actor.path().clone(),
+            _ => self.at.clone(),
+        };
+        self.started(started, &at, None)
     }
 
     async fn terminate_dynamic(&self, supervisor: &SupervisorRef) -> Value {
         let path = text(self.call, "pid", "");
-        let found = self.world.state().resolve(path).is_some();
-        match ActorPath::new(format!("/{path}")) {
-            Ok(path) if found => self.done(supervisor.terminate_dynamic(&path).await),
-            _ => json!("noproc"),
+        let found = {
+            let state = self.world.state();
+            state.resolve(path).map(|pid| state.procs[pid].cell.path().clone())
+        };
+        match found {
+            Some(at) => self.done(supervisor.terminate_dynamic(&at).await),
+            None => json!("noproc"),
         }
     }
 
@@ -158,11 +171,11 @@ impl Caller<'_> {
     fn started(
         &self,
         result: Result<StartedChild, SupervisorError>,
-        path: &str,
+        at: &ActorPath,
         record: Option<&str>,
     ) -> Value {
         let state = self.world.state();
-        let name = |incarnation| state.pid_text(self.sup, path, PidRef::Incarnation(incarnation));
+        let name = |incarnation| state.pid_text(self.sup, at, PidRef::Incarnation(incarnation));
         json!(match result {
             Ok(StartedChild { actor: None, .. }) => "{ok,undefined}".to_owned(),
             Ok(StartedChild { incarnation, info: None, .. }) =>
@@ -175,12 +188,11 @@ impl Caller<'_> {
     fn rows(&self, rows: &[ChildInfo]) -> Value {
         let state = self.world.state();
         let row = |row: &ChildInfo| {
-            let path = row.path.as_str().trim_start_matches('/');
             let child = match row.child {
                 PidRef::Restarting(_) => "restarting".to_owned(),
-                pid => state.pid_text(self.sup, path, pid),
+                pid => state.pid_text(self.sup, &row.path, pid),
             };
-            let id = row.id.as_ref().map_or("undefined", |id| id.as_str());
+            let id = id_text(row);
             (child.clone(), json!({"id": id, "child": child, "type": kind_text(row.kind)}))
         };
         let mut rows: Vec<(String, Value)> = rows.iter().map(row).collect();
@@ -189,6 +201,10 @@ impl Caller<'_> {
         }
         Value::Array(rows.into_iter().map(|(_, row)| row).collect())
     }
+}
+
+fn id_text(row: &ChildInfo) -> String {
+    row.id.as_ref().map_or_else(|| "undefined".to_owned(), |id| original(id.as_str()))
 }
 
 fn kind_text(kind: ChildType) -> &'static str {
@@ -212,8 +228,7 @@ pub(crate) fn dump(world: &World, sup: Pid) -> Pin<Box<dyn Future<Output = Value
         };
         let mut children = Vec::new();
         for row in rows {
-            let at = row.path.as_str().trim_start_matches('/');
-            let id = row.id.as_ref().map_or("undefined", |id| id.as_str());
+            let (at, id) = (&row.path, id_text(&row));
             let child = match row.child {
                 PidRef::Incarnation(incarnation) => world.state().child(sup, at, incarnation),
                 _ => None,

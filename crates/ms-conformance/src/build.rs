@@ -9,6 +9,7 @@ use ms_core::{AutoShutdown, ExitReason, Restart};
 use ms_supervisor::{ChildSpec, Observer, Supervisor};
 use serde_json::Value;
 
+use crate::ids;
 use crate::scenario::text;
 use crate::terms;
 use crate::worker::{self, Outcome, Worker};
@@ -21,7 +22,7 @@ pub(crate) fn supervisor(
     tree: &Value,
     script: &Value,
 ) -> Result<Supervisor, String> {
-    let id = path.rsplit('/').next().unwrap_or(path);
+    let id = id_at(path);
     let mut children = tree["children"].as_array().map_or(&[][..], Vec::as_slice).iter();
     let strategy = text(tree, "strategy", "one_for_one");
     let dynamic = strategy == "simple_one_for_one";
@@ -29,13 +30,13 @@ pub(crate) fn supervisor(
         |spec: &Value| child(world, path, spec).map_err(|term| format!("{{start_spec,{term}}}"));
     let flags = flags(tree)?;
     let mut built = match strategy {
-        "one_for_one" => Supervisor::one_for_one(id),
-        "one_for_all" => Supervisor::one_for_all(id),
-        "rest_for_one" => Supervisor::rest_for_one(id),
+        "one_for_one" => Supervisor::one_for_one(&id),
+        "one_for_all" => Supervisor::one_for_all(&id),
+        "rest_for_one" => Supervisor::rest_for_one(&id),
         "simple_one_for_one" => {
             let template = children.next().ok_or("{bad_start_spec,[]}")?;
             world.set_template(path, template);
-            Supervisor::dynamic(id, spec(template)?)
+            Supervisor::dynamic(&id, spec(template)?)
         }
         other => return Err(format!("{{supervisor_data,{{invalid_strategy,{other}}}}}")),
     };
@@ -51,10 +52,17 @@ pub(crate) fn supervisor(
         .observer(observer)
         .lasting_refs(false)
         .init(move |me| {
-            let outcome = worker::attempt(&here, &at, &script)?;
+            let outcome = worker::attempt(&here, &at, &me.any(), &script)?;
             here.started(&at, me.any(), true, dynamic);
             Ok((outcome == Outcome::Info).then(|| "info".into()))
         }))
+}
+
+/// The child id of whoever is at this path.
+fn id_at(path: &str) -> String {
+    let id = path.rsplit('/').next().unwrap_or(path);
+    // Ids are checked before a scenario is played.
+    ids::child_id(id).map_or_else(|_| id.to_owned(), |id| id.as_str().to_owned())
 }
 
 struct Flags {
@@ -97,8 +105,7 @@ pub(crate) fn supervisor_below(world: &World, path: &str, spec: &Value) -> Super
         Ok(built) => built,
         Err(term) => {
             let (world, at) = (world.clone(), path.to_owned());
-            let id = path.rsplit('/').next().unwrap_or(path);
-            Supervisor::one_for_one(id).init(move |me| {
+            Supervisor::one_for_one(id_at(path)).init(move |me| {
                 let reason = ExitReason::failed(term.clone());
                 let pid = world.started(&at, me.any(), true, false);
                 world.stopped(pid, &reason);
@@ -119,7 +126,7 @@ pub(crate) fn child(world: &World, parent: &str, spec: &Value) -> Result<ChildSp
         other => return Err(format!("{{invalid_restart_type,{other}}}")),
     };
     let child = match text(spec, "type", "worker") {
-        "worker" => ChildSpec::blueprint(id, worker_blueprint(world, &path, spec)),
+        "worker" => ChildSpec::blueprint(id_at(&path), worker_blueprint(world, &path, spec)),
         "supervisor" => ChildSpec::supervisor(supervisor_below(world, &path, spec)),
         other => return Err(format!("{{invalid_child_type,{other}}}")),
     };

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::json::encode;
 use crate::play::play;
 use crate::scenario::{self, text};
 
@@ -15,14 +14,25 @@ pub enum Verdict {
     /// The trace is OTP's, but for documented departures.
     Passed,
     /// The first line that differs.
-    Differs {
-        /// What OTP did; `None` when its trace is shorter.
-        expected: Option<String>,
-        /// What we did; `None` when ours is shorter.
-        got: Option<String>,
-    },
+    Differs(Box<Difference>),
     /// There is nothing to compare.
     Unusable(String),
+}
+
+/// The first line on which two traces differ; `None` where one has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What OTP did.
+    pub expected: Option<Value>,
+    /// What we did.
+    pub got: Option<Value>,
+}
+
+/// Where two traces first differ, if they do.
+#[must_use]
+pub fn first_difference(expected: &[Value], got: &[Value]) -> Option<Difference> {
+    let at = (0..expected.len().max(got.len())).find(|&at| expected.get(at) != got.get(at))?;
+    Some(Difference { expected: expected.get(at).cloned(), got: got.get(at).cloned() })
 }
 
 /// Our departures from OTP that show in traces, by scenario: says which rule it is and
@@ -56,13 +66,9 @@ pub fn check(text_of_file: &str) -> Verdict {
         Ok(got) => got,
         Err(error) => return Verdict::Unusable(error.to_string()),
     };
-    let (expected, got): (Vec<_>, Vec<_>) =
-        (expected.iter().map(encode).collect(), got.iter().map(encode).collect());
-    match (0..expected.len().max(got.len())).find(|&at| expected.get(at) != got.get(at)) {
+    match first_difference(&expected, &got) {
         None => Verdict::Passed,
-        Some(at) => {
-            Verdict::Differs { expected: expected.get(at).cloned(), got: got.get(at).cloned() }
-        }
+        Some(difference) => Verdict::Differs(Box::new(difference)),
     }
 }
 

@@ -6,6 +6,8 @@
 //! compares. The pure policy passes the same traces in `ms-core`'s tests: what is
 //! shown here is that the actors around it add nothing and lose nothing.
 //!
+//! [`live`] makes up scenarios of its own and plays them on the Erlang of this machine, too.
+//!
 //! This crate owns the player, and the list of our departures from OTP that show in
 //! traces ([`departure`]). It does not own the format: `docs/semantics.md` says where
 //! the rules are.
@@ -13,14 +15,18 @@
 mod api;
 mod build;
 mod golden;
+mod ids;
 mod json;
+pub mod live;
 mod play;
 mod scenario;
+mod show;
 mod terms;
 mod trace;
 mod worker;
 mod world;
 
-pub use golden::{Verdict, check, departure, files_below};
+pub use golden::{Difference, Verdict, check, departure, files_below, first_difference};
 pub use json::encode;
 pub use play::{PlayError, play};
+pub use show::side_by_side;

@@ -6,28 +6,47 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use ms_conformance::{Verdict, check, encode, files_below, play};
+use ms_conformance::live::{self, Disagreement, ErlangError};
+use ms_conformance::{Verdict, check, encode, files_below, first_difference, play, side_by_side};
+use serde_json::Value;
 
 const USAGE: &str = "\
 usage: ms-conformance run FILE...   play scenarios (`-` is stdin), print their traces, one JSON object a line
        ms-conformance check DIR...  play all golden files below DIR and compare with their `expected`
+       ms-conformance live N [SEED] make up N scenarios from a seed (default 1), play them on this
+                                    machine's Erlang/OTP and here, and compare; the first that
+                                    differs is made small and printed with both traces
 
-exit status: 0 all is well, 1 a scenario differs or is unusable, 2 this usage is wrong";
+exit status: 0 all is well, 1 a scenario differs or is unusable, 2 this usage is wrong,
+             3 there is no Erlang to compare with";
+
+/// A live run needs an Erlang, and there is none.
+const NO_ERLANG: u8 = 3;
+/// Of a thousand scenarios, so many may be left undecided by Erlang; more is a broken driver.
+const UNDECIDED_IN_A_THOUSAND: usize = 20;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.split_first() {
         Some((verb, paths)) if verb == "run" && !paths.is_empty() => run(paths),
         Some((verb, paths)) if verb == "check" && !paths.is_empty() => check_all(paths),
+        Some((verb, [count, seed @ ..])) if verb == "live" && seed.len() < 2 => {
+            match (count.parse(), seed.first().map_or(Ok(1), |seed| seed.parse())) {
+                (Ok(count), Ok(seed)) => run_live(count, seed),
+                _ => usage_is_wrong(),
+            }
+        }
         Some((verb, _)) if ["help", "--help", "-h"].contains(&verb.as_str()) => {
             println!("{USAGE}");
             ExitCode::SUCCESS
         }
-        _ => {
-            eprintln!("{USAGE}");
-            ExitCode::from(2)
-        }
+        _ => usage_is_wrong(),
     }
+}
+
+fn usage_is_wrong() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
 }
 
 fn read(path: &str) -> std::io::Result<String> {
@@ -82,17 +101,9 @@ fn check_all(paths: &[String]) -> ExitCode {
             };
             match verdict {
                 Verdict::Passed => passed += 1,
-                Verdict::Differs { expected, got } => {
+                Verdict::Differs(difference) => {
                     failed += 1;
-                    let show = |line: &Option<String>| {
-                        line.clone().unwrap_or_else(|| "nothing more".to_owned())
-                    };
-                    println!(
-                        "{}\n  OTP  {}\n  ours {}",
-                        file.display(),
-                        show(&expected),
-                        show(&got)
-                    );
+                    print!("{}\n{}", file.display(), side_by_side(&difference));
                 }
                 Verdict::Unusable(why) => {
                     failed += 1;
@@ -103,4 +114,52 @@ fn check_all(paths: &[String]) -> ExitCode {
     }
     println!("{passed} passed, {failed} failed");
     if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_live(count: u64, seed: u64) -> ExitCode {
+    let report = match live::run(count, seed) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("ms-conformance: {error}");
+            let missing = matches!(error, ErlangError::Missing);
+            return if missing { ExitCode::from(NO_ERLANG) } else { ExitCode::FAILURE };
+        }
+    };
+    if let Some(found) = &report.disagreement {
+        print_disagreement(found);
+    }
+    let last = seed.saturating_add(count.saturating_sub(1));
+    println!(
+        "seeds {seed} to {last}: {} scenarios ({} lines of trace) agree with Erlang/OTP, {} differ, {} undecided",
+        report.agreed,
+        report.lines,
+        usize::from(report.disagreement.is_some()),
+        report.undecided
+    );
+    let broken = report.undecided * 1000 > (report.agreed + 1000) * UNDECIDED_IN_A_THOUSAND;
+    if broken {
+        eprintln!("ms-conformance: too many scenarios never came to rest in Erlang");
+    }
+    if report.disagreement.is_some() || broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The scenario as a golden file with Erlang's trace, and ours beside it.
+fn print_disagreement(found: &Disagreement) {
+    let steps = found.scenario["steps"].as_array().map_or(0, Vec::len);
+    println!(
+        "seed {}: Erlang/OTP and we differ (made smaller, {} steps to {steps})",
+        found.seed, found.steps_before
+    );
+    let lines = |trace: &[Value]| trace.iter().map(encode).collect::<Vec<_>>().join(",\n");
+    println!("{{\"scenario\":{},", encode(&found.scenario));
+    println!("\"expected\":[\n{}\n]}}", lines(&found.erlang));
+    match &found.ours {
+        Ok(ours) => {
+            println!("ours:\n{}", lines(ours));
+            if let Some(difference) = first_difference(&found.erlang, ours) {
+                print!("{}", side_by_side(&difference));
+            }
+        }
+        Err(error) => println!("ours: {error}"),
+    }
 }

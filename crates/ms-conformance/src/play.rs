@@ -139,13 +139,16 @@ impl Player {
         match text(step, "op", "?") {
             "crash" => self.crash(self.pid(text(step, "path", ""))?, why),
             "crash_burst" => self.burst(step, why).await?,
-            "exit_signal" => self.cell(self.pid(text(step, "path", ""))?).exit(terms::reason(why)),
+            "exit_signal" => match (self.cell(self.pid(text(step, "path", ""))?), why) {
+                (stranger, "kill") => stranger.kill(),
+                (stranger, why) => stranger.exit(terms::signal(why)),
+            },
             op @ ("stop_tree" | "parent_exit") => {
                 let root = self.cell(self.pid("root")?);
                 match (op, why) {
-                    (_, "kill") => root.kill(),
+                    ("stop_tree", "kill") => root.kill(),
                     ("stop_tree", why) => root.stop(terms::reason(why)),
-                    (_, why) => root.parent_exit(terms::reason(why)),
+                    (_, why) => root.parent_exit(terms::signal(why)),
                 }
             }
             "sleep" => {

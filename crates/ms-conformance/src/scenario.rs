@@ -1,7 +1,8 @@
 //! Scenario files: their shape, checked before anything is played.
 
-use ms_core::ChildId;
 use serde_json::Value;
+
+use crate::ids::child_id;
 
 /// Where a scenario is not one, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +79,7 @@ fn check_supervisor(tree: &Value, at: &str) -> Checked {
 fn check_child(child: &Value, below: &str) -> Checked {
     let id = string(child, "id", below)?;
     let at = format!("{below}/{id}");
-    if let Err(error) = ChildId::new(id) {
+    if let Err(error) = child_id(id) {
         return bad(&at, format!("`id`: {error}"));
     }
     for field in ["type", "restart", "stop"] {
@@ -128,7 +129,7 @@ fn check_step(step: &Value, at: &str, call: bool) -> Checked {
             Some(child) => api(&[]).and_then(|()| check_child(child, at)),
             None => {
                 let args = string(step, "args", at)?;
-                ChildId::new(args)
+                child_id(args)
                     .map_or_else(|error| bad(at, format!("`args`: {error}")), |_| api(&[]))
             }
         },

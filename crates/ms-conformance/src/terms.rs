@@ -7,6 +7,8 @@ use ms_core::{ExitReason, Restart, Shutdown};
 use ms_supervisor::{StartRootError, SupervisorError};
 use serde_json::Value;
 
+use crate::ids::original;
+
 pub(crate) fn reason(text: &str) -> ExitReason {
     let orderly = text.strip_prefix("{shutdown,").and_then(|rest| rest.strip_suffix('}'));
     match (text, orderly) {
@@ -18,10 +20,20 @@ pub(crate) fn reason(text: &str) -> ExitReason {
     }
 }
 
+/// A reason on its way as an exit signal: whoever says `kill` or `killed` of himself says a
+/// word like any other, which can be trapped.
+pub(crate) fn signal(text: &str) -> ExitReason {
+    match text {
+        "kill" | "killed" => ExitReason::failed(text),
+        other => reason(other),
+    }
+}
+
 pub(crate) fn reason_text(reason: &ExitReason) -> String {
     match reason {
         ExitReason::ShutdownWith(why) => format!("{{shutdown,{why}}}"),
         ExitReason::ChildStartFailed { child, reason } => {
+            let child = original(child.as_str());
             format!("{{shutdown,{{failed_to_start_child,{child},{}}}}}", reason_text(reason))
         }
         ExitReason::Failed(chain) => chain.to_string(),
@@ -48,7 +60,8 @@ fn spec_error(error: &SpecError) -> String {
         SpecError::SupervisorData(other) => format!("{{supervisor_data,{other}}}"),
         SpecError::StartSpec(error) => format!("{{start_spec,{}}}", child_spec_error(error)),
         SpecError::BadStartSpec(ids) => {
-            let ids: Vec<String> = ids.iter().map(|id| format!("{{child,{id}}}")).collect();
+            let ids: Vec<String> =
+                ids.iter().map(|id| format!("{{child,{}}}", original(id.as_str()))).collect();
             format!("{{bad_start_spec,[{}]}}", ids.join(","))
         }
     }
@@ -56,7 +69,9 @@ fn spec_error(error: &SpecError) -> String {
 
 fn child_spec_error(error: &ChildSpecError) -> String {
     match error {
-        ChildSpecError::DuplicateChildName(id) => format!("{{duplicate_child_name,{id}}}"),
+        ChildSpecError::DuplicateChildName(id) => {
+            format!("{{duplicate_child_name,{}}}", original(id.as_str()))
+        }
         ChildSpecError::SignificantNeedsAutoShutdown(_) => {
             "{bad_combination,[{auto_shutdown,never},{significant,true}]}".to_owned()
         }

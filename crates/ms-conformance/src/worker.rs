@@ -1,7 +1,7 @@
 //! The stand-in worker: does what the scenario says, and tells the world.
 
 use actix::{Actor, Handler, Message, Running};
-use ms_actor::{Context, Ref, StartError};
+use ms_actor::{AnyRef, Context, Ref, StartError};
 use ms_core::ExitReason;
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ impl Worker {
         me: &Ref<Self>,
     ) -> Result<Self, StartError> {
         let script = spec["start"].as_array().map_or(&[][..], Vec::as_slice);
-        let outcome = attempt(world, path, script)?;
+        let outcome = attempt(world, path, &me.any(), script)?;
         let stop = match text(spec, "stop", "shutdown") {
             "normal" => OnStop::EndNormally,
             "error" => OnStop::Fail,
@@ -71,9 +71,14 @@ pub(crate) enum Outcome {
 }
 
 /// Plays one start attempt of a worker or supervisor, the calls made meanwhile included.
-pub(crate) fn attempt(world: &World, path: &str, script: &[Value]) -> Result<Outcome, StartError> {
+pub(crate) fn attempt(
+    world: &World,
+    path: &str,
+    me: &AnyRef,
+    script: &[Value],
+) -> Result<Outcome, StartError> {
     let attempt = world.attempt(path, script);
-    let parent = path.rsplit_once('/').and_then(|(parent, _)| world.state().resolve(parent));
+    let parent = world.state().parent_of(me);
     if let Some(parent) = parent {
         attempt.calls.into_iter().for_each(|call| api::issue(world, parent, call));
     }

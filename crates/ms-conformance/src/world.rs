@@ -9,6 +9,7 @@ use ms_core::{ActorPath, ExitReason, Incarnation};
 use ms_supervisor::{Observation, Observer};
 use serde_json::{Value, json};
 
+use crate::ids::original;
 use crate::terms::reason_text;
 use crate::trace::Trace;
 
@@ -36,6 +37,8 @@ pub(crate) struct State {
     attempts: HashMap<String, usize>,
     lives: HashMap<String, u32>,
     templates: HashMap<String, Value>,
+    /// How often dynamic children were asked for, by supervisor and arguments.
+    namesakes: HashMap<(Pid, String), usize>,
     pub(crate) trace: Trace,
 }
 
@@ -62,6 +65,14 @@ impl World {
 
     pub(crate) fn set_template(&self, path: &str, template: &Value) {
         self.state().templates.insert(path.to_owned(), template.clone());
+    }
+
+    /// The number of one more dynamic child with these arguments, from 1.
+    pub(crate) fn namesake(&self, sup: Pid, args: &str) -> usize {
+        let mut state = self.state();
+        let count = state.namesakes.entry((sup, args.to_owned())).or_default();
+        *count += 1;
+        *count
     }
 
     /// Counts one start attempt at `path` and says how it goes. Failures are noted here.
@@ -94,7 +105,7 @@ impl World {
         let life = state.lives.entry(path.to_owned()).or_default();
         *life += 1;
         let life = *life;
-        let parent = path.rsplit_once('/').and_then(|(parent, _)| state.resolve(parent));
+        let parent = state.parent_of(&cell);
         state.trace.push(json!({"event": "start", "child": format!("{path}#{life}")}));
         let (path, incarnation) = (path.to_owned(), cell.incarnation());
         state.procs.push(Proc {
@@ -147,6 +158,13 @@ impl State {
         self.procs.iter().rposition(|proc| proc.alive && !proc.orphan && proc.path == path)
     }
 
+    /// The supervisor that starts the actor of this cell now.
+    pub(crate) fn parent_of(&self, cell: &AnyRef) -> Option<Pid> {
+        let above = cell.path().parent()?;
+        let it = |proc: &Proc| proc.alive && !proc.orphan && *proc.cell.path() == above;
+        self.procs.iter().rposition(it)
+    }
+
     fn orphan_below(&mut self, pid: Pid) {
         let below: Vec<Pid> = (0..self.procs.len())
             .filter(|&at| self.procs[at].alive && self.procs[at].parent == Some(pid))
@@ -162,18 +180,18 @@ impl State {
     }
 
     /// The process that is this start of a child.
-    pub(crate) fn child(&self, sup: Pid, path: &str, incarnation: Incarnation) -> Option<Pid> {
+    pub(crate) fn child(&self, sup: Pid, at: &ActorPath, incarnation: Incarnation) -> Option<Pid> {
         let it = |proc: &Proc| {
-            proc.parent == Some(sup) && proc.incarnation == incarnation && proc.path == path
+            proc.parent == Some(sup) && proc.incarnation == incarnation && proc.cell.path() == at
         };
         self.procs.iter().rposition(it)
     }
 
     /// What stands for a child's pid.
-    pub(crate) fn pid_text(&self, sup: Pid, path: &str, pid: PidRef) -> String {
-        let name = |incarnation| match self.child(sup, path, incarnation) {
+    pub(crate) fn pid_text(&self, sup: Pid, at: &ActorPath, pid: PidRef) -> String {
+        let name = |incarnation| match self.child(sup, at, incarnation) {
             Some(child) => self.procs[child].name(),
-            None => format!("{path}#?{}", incarnation.0),
+            None => format!("{at}#?{}", incarnation.0),
         };
         match pid {
             PidRef::Undefined => "undefined".to_owned(),
@@ -192,13 +210,13 @@ impl State {
             "event": "report",
             "supervisor": self.procs[sup].name(),
             "context": report.context.to_string(),
-            "id": report.id.as_str(),
+            "id": original(report.id.as_str()),
             "reason": reason,
         });
         match report.offender {
             Offender::Child { pid, .. } => {
-                let path = child.map_or("?", |path| path.as_str().trim_start_matches('/'));
-                value["child"] = json!(self.pid_text(sup, path, pid));
+                let name = child.map(|at| self.pid_text(sup, at, pid));
+                value["child"] = json!(name.unwrap_or_else(|| "?".to_owned()));
             }
             Offender::Many { count } => value["nb_children"] = json!(count),
         }

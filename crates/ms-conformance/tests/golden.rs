@@ -69,11 +69,11 @@ fn a_difference_is_shown_side_by_side_and_fails() {
     std::fs::remove_dir_all(&dir).expect("there");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text.contains("\n  OTP  {\"step\":0,\"op\":\"boot\",\"events\":[],"), "{text}");
-    assert!(
-        text.contains("\n  ours {\"step\":0,\"op\":\"boot\",\"events\":[{\"event\":\"start\","),
-        "{text}"
-    );
+    assert!(text.contains("x.json\n  first difference: step 0 (boot)\n  OTP "), "{text}");
+    let row = text.lines().find(|row| row.starts_with("! ")).expect("a marked row");
+    let (otp, ours) = row.split_once('|').expect("two sides");
+    assert_eq!(otp.trim(), "!");
+    assert_eq!(ours.trim(), r#"events {"event":"start","child":"root#1"}"#);
     assert!(text.ends_with("0 passed, 1 failed\n"), "{text}");
 }
 

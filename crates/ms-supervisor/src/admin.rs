@@ -4,14 +4,16 @@
 //! caller's words at the very moment the policy replies: a moment later the
 //! child may be another.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Handler, ResponseFuture};
+use actix::dev::{MessageResponse, OneshotSender};
+use actix::{Handler, Message};
 use ms_actor::AnyRef;
 use ms_core::policy::{ChildEntry, Command, CommandError, Counts, Reply, Target, Ticket};
 use ms_core::{ChildId, Incarnation};
-use tokio::sync::oneshot;
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::error::SupervisorError;
@@ -25,7 +27,55 @@ use crate::supervisor::DynamicChild;
 
 /// Puts the policy's reply into words and hands it to the caller.
 type Finish = Box<dyn FnOnce(&SupervisorActor, Result<Reply, CommandError>)>;
-type Answer<T> = ResponseFuture<Result<T, SupervisorError>>;
+
+/// The answer to a call. It goes to the caller the moment it is known: a future of the
+/// supervisor's own would be lost when the supervisor ends in the same turn.
+pub(crate) struct Answer<T>(Rc<RefCell<Slot<T>>>);
+
+enum Slot<T> {
+    /// Neither the answer is known nor where it is to go.
+    Empty,
+    Known(Result<T, SupervisorError>),
+    /// `None`: the call was a tell, nobody wants to know.
+    Wanted(Option<OneshotSender<Result<T, SupervisorError>>>),
+}
+
+impl<T> Answer<T> {
+    fn new(slot: Slot<T>) -> Self {
+        Self(Rc::new(RefCell::new(slot)))
+    }
+
+    fn give(&self, result: Result<T, SupervisorError>) {
+        let slot = self.0.replace(Slot::Empty);
+        match slot {
+            Slot::Wanted(caller) => send(caller, result),
+            Slot::Empty | Slot::Known(_) => drop(self.0.replace(Slot::Known(result))),
+        }
+    }
+}
+
+fn send<T>(
+    caller: Option<OneshotSender<Result<T, SupervisorError>>>,
+    result: Result<T, SupervisorError>,
+) {
+    if let Some(caller) = caller {
+        // The caller may have given up; its loss.
+        drop(caller.send(result));
+    }
+}
+
+impl<T: 'static, M> MessageResponse<SupervisorActor, M> for Answer<T>
+where
+    M: Message<Result = Result<T, SupervisorError>>,
+{
+    fn handle(self, _: &mut Ctx, caller: Option<OneshotSender<M::Result>>) {
+        let slot = self.0.replace(Slot::Empty);
+        match slot {
+            Slot::Known(result) => send(caller, result),
+            Slot::Empty | Slot::Wanted(_) => drop(self.0.replace(Slot::Wanted(caller))),
+        }
+    }
+}
 
 /// Calls that are not answered yet.
 #[derive(Default)]
@@ -50,7 +100,7 @@ impl Calls {
 }
 
 fn refused<T: 'static>(error: impl Into<SupervisorError>) -> Answer<T> {
-    Box::pin(std::future::ready(Err(error.into())))
+    Answer::new(Slot::Known(Err(error.into())))
 }
 
 impl SupervisorActor {
@@ -62,21 +112,20 @@ impl SupervisorActor {
         finish: impl FnOnce(&Self, Reply) -> Result<T, SupervisorError> + 'static,
     ) -> Answer<T> {
         let ticket = self.calls.ticket();
-        let (reply, answer) = oneshot::channel();
+        let answer = Answer::new(Slot::Empty);
+        let given = Answer(Rc::clone(&answer.0));
         let finish = move |this: &Self, result: Result<Reply, CommandError>| {
-            let result = match result {
-                Ok(answer) => finish(this, answer),
+            given.give(match result {
+                Ok(reply) => finish(this, reply),
                 Err(error) => Err(this.in_lives(error).into()),
-            };
-            // The caller may have given up; its loss.
-            drop(reply.send(result));
+            });
         };
         self.calls.waiting.insert(ticket, Box::new(finish));
         if let Some(arriving) = arriving {
             self.calls.arriving.insert(ticket, arriving);
         }
         self.feed(ctx, ms_core::policy::Event::Command { ticket, command });
-        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(CommandError::Stopping.into())) })
+        answer
     }
 
     pub(crate) fn reply(&mut self, ticket: Ticket, result: Result<Reply, CommandError>) {

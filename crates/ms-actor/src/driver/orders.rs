@@ -21,7 +21,16 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         let Some(mut messages) = self.cell.core.take_control_of(self.incarnation) else {
             return Some(Turn::Fenced);
         };
+        let mut told = None;
         while let Some(message) = messages.pop_front() {
+            match (&message, told.take()) {
+                // OTP: the first signal is the one that ends whoever does not trap exits.
+                (Control::Kill(ExitReason::Killed), Some(first)) if self.ctx.trap.is_none() => {
+                    return Some(Turn::End(first));
+                }
+                (Control::Stop(reason), None) => told = Some(reason.clone()),
+                (_, earlier) => told = earlier,
+            }
             if let Some(end) = self.serve_one(actor, message) {
                 return Some(end);
             }

@@ -1,0 +1,76 @@
+//! Ids of scenarios are any text; ours have a narrow alphabet. Those that do not fit are
+//! spelled so that they do, and read back wherever one shows in a trace.
+
+use ms_core::{ChildId, IdError};
+
+/// Begins every id that is spelled. One that begins so by itself is spelled too.
+const SPELLED: &str = "q-";
+/// Begins a number that tells children of one name apart; never part of a spelled letter.
+const NUMBERED: &str = "_x";
+
+/// The child id that stands for a scenario's.
+///
+/// # Errors
+/// The text is too long, or has a `/`, which separates ids in paths.
+pub(crate) fn child_id(text: &str) -> Result<ChildId, IdError> {
+    if text.contains('/') || (!text.starts_with(SPELLED) && fits(text)) {
+        return ChildId::new(text);
+    }
+    ChildId::new(spelled(text))
+}
+
+/// The `n`-th child of one name, from 1: OTP's dynamic children may share their arguments.
+pub(crate) fn nth_child_id(text: &str, n: usize) -> Result<ChildId, IdError> {
+    if n == 1 { child_id(text) } else { ChildId::new(format!("{}{NUMBERED}{n}", spelled(text))) }
+}
+
+/// The scenario's own id, from the child id that stands for it.
+pub(crate) fn original(id: &str) -> String {
+    let Some(spelled) = id.strip_prefix(SPELLED) else { return id.to_owned() };
+    let spelled = spelled.split_once(NUMBERED).map_or(spelled, |(name, _)| name);
+    let mut bytes = Vec::new();
+    let mut rest = spelled.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'_' => {
+                let digits = [rest.next(), rest.next()].map(|digit| hex_value(digit.unwrap_or(0)));
+                bytes.push(digits[0] * 16 + digits[1]);
+            }
+            plain => bytes.push(plain),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn fits(text: &str) -> bool {
+    ChildId::new(text).is_ok()
+}
+
+fn spelled(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let letter = |byte: u8| match byte {
+        byte if plain(byte) => char::from(byte).to_string(),
+        byte => format!("_{byte:02x}"),
+    };
+    SPELLED.chars().map(String::from).chain(text.bytes().map(letter)).collect()
+}
+
+fn hex_value(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_id_is_read_back_as_it_was() {
+        for text in ["a", "a_b", "my child", "ä-ö", "UPPER_case", "q-x", "_x2", ""] {
+            let id = child_id(text).expect("an id");
+            assert_eq!(original(id.as_str()), text);
+            assert_eq!(original(nth_child_id(text, 2).expect("an id").as_str()), text);
+        }
+        assert_eq!(child_id("plain-1").expect("an id").as_str(), "plain-1");
+        assert!(child_id("a/b").is_err() && child_id(&"B".repeat(40)).is_err());
+    }
+}
