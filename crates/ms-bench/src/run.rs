@@ -99,6 +99,9 @@ enum Problem {
 fn sample(workload: &Workload, contender: &Contender, scale: f64) -> Result<Sample, Problem> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["sample", workload.name, contender.name, "--scale", &scale.to_string()])
+        // With either, each crash resolves a backtrace, which is what would be measured.
+        .env_remove("RUST_BACKTRACE")
+        .env_remove("RUST_LIB_BACKTRACE")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;

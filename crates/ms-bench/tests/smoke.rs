@@ -1,5 +1,7 @@
 //! Every workload of ours runs at a tiny size, so that the benchmarks do not rot.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 use std::process::Command;
 
 fn ms_bench(args: &[&str]) -> (bool, String) {
