@@ -3,8 +3,8 @@
 //! This crate owns what every other crate must agree on: identifiers and paths
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
 //! ([`spec`]), what an inspector is shown ([`view`]) and the decisions as state machines:
-//! a supervisor's in [`policy`], boot and shutdown of a node in [`lifecycle`], its
-//! [`health`], and when to give up on it ([`emergency`]).
+//! a supervisor's in [`policy`], durable tasks with theirs in [`task`], boot and shutdown of a
+//! node in [`lifecycle`], its [`health`], and when to give up on it ([`emergency`]).
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
 //! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
@@ -19,6 +19,7 @@ pub mod id;
 pub mod lifecycle;
 pub mod policy;
 pub mod spec;
+pub mod task;
 pub mod time;
 pub mod view;
 

@@ -1,0 +1,242 @@
+//! One batch: the records concerned, fed with what was asked for, and what came out.
+//!
+//! No I/O in here: `write.rs` loads before and writes after.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use ms_core::task::{
+    Applied, IdempotencyKey, JournalEntry, MAX_BATCH, MAX_PAYLOAD, MAX_RESULT, MAX_STEP_NAME,
+    MAX_STEPS, QueueName, Submission, Submitted, TaskCommand, TaskError, TaskEvent, TaskId,
+    TaskOutcome, TaskRecord, TaskState, TaskTime, TaskView,
+};
+use serde_json::Value;
+
+/// Unfinished tasks by queue: what the limit of a queue is checked against.
+pub(crate) type Counts = HashMap<QueueName, u64>;
+
+/// The state of one batch between loading and writing.
+pub(crate) struct Batch {
+    pub(crate) now: TaskTime,
+    pub(crate) max_queue: u64,
+    pub(crate) records: HashMap<TaskId, TaskRecord>,
+    pub(crate) unreadable: HashMap<TaskId, String>,
+    /// The first task of each known key, with its request as text.
+    pub(crate) keys: HashMap<IdempotencyKey, (TaskId, String)>,
+    /// Steps journaled so far, by name, of the tasks that journal in this batch.
+    pub(crate) step_names: HashMap<TaskId, BTreeSet<String>>,
+    pub(crate) counts: Counts,
+    pub(crate) dirty: BTreeSet<TaskId>,
+    pub(crate) requests: Vec<(TaskId, String)>,
+    pub(crate) results: Vec<(TaskId, String)>,
+    pub(crate) steps: BTreeMap<(TaskId, String), String>,
+    pub(crate) checkpoints: BTreeMap<TaskId, String>,
+    /// Tasks whose journal nobody will read any more.
+    pub(crate) forget: BTreeSet<TaskId>,
+}
+
+impl Batch {
+    pub(crate) fn new(now: TaskTime, max_queue: u64, counts: Counts) -> Self {
+        Self {
+            now,
+            max_queue,
+            records: HashMap::new(),
+            unreadable: HashMap::new(),
+            keys: HashMap::new(),
+            step_names: HashMap::new(),
+            counts,
+            dirty: BTreeSet::new(),
+            requests: Vec::new(),
+            results: Vec::new(),
+            steps: BTreeMap::new(),
+            checkpoints: BTreeMap::new(),
+            forget: BTreeSet::new(),
+        }
+    }
+
+    /// Takes a loaded record; one that cannot be read is the trouble of its task only.
+    pub(crate) fn load(&mut self, id: TaskId, record: &str) {
+        match serde_json::from_str(record) {
+            Ok(record) => drop(self.records.insert(id, record)),
+            Err(error) => {
+                tracing::error!(task = %id, %error, "a stored task cannot be read");
+                drop(self.unreadable.insert(id, error.to_string()));
+            }
+        }
+    }
+
+    pub(crate) fn submit(&mut self, tasks: &[Submission]) -> Vec<Result<Submitted, TaskError>> {
+        if tasks.len() > MAX_BATCH {
+            let error = TaskError::BatchTooLarge { found: tasks.len(), limit: MAX_BATCH };
+            return tasks.iter().map(|_| Err(error.clone())).collect();
+        }
+        tasks.iter().map(|submission| self.submit_one(submission)).collect()
+    }
+
+    fn submit_one(&mut self, Submission { id, task }: &Submission) -> Result<Submitted, TaskError> {
+        let request = encode("the request", task, MAX_PAYLOAD)?;
+        if let Some((first, known)) =
+            task.idempotency_key.as_ref().and_then(|key| self.keys.get(key))
+        {
+            if *known != request {
+                return Err(TaskError::KeyConflict { first: *first });
+            }
+            let first = *first;
+            return Ok(Submitted { view: self.record(first)?.view(), repeated: true });
+        }
+        if self.records.contains_key(id) || self.unreadable.contains_key(id) {
+            return Err(TaskError::Duplicate(*id));
+        }
+        let record = TaskRecord::submit(*id, task, self.now)?;
+        let count = self.counts.entry(task.queue.clone()).or_default();
+        if *count >= self.max_queue {
+            return Err(TaskError::QueueFull { queue: task.queue.clone(), limit: self.max_queue });
+        }
+        *count += 1;
+        if let Some(key) = &task.idempotency_key {
+            self.keys.insert(key.clone(), (*id, request.clone()));
+        }
+        let view = record.view();
+        self.records.insert(*id, record);
+        self.dirty.insert(*id);
+        self.requests.push((*id, request));
+        Ok(Submitted { view, repeated: false })
+    }
+
+    pub(crate) fn execute(&mut self, commands: &[TaskCommand]) -> Vec<Result<TaskView, TaskError>> {
+        commands.iter().map(|command| self.execute_one(command)).collect()
+    }
+
+    fn execute_one(&mut self, command: &TaskCommand) -> Result<TaskView, TaskError> {
+        let id = command.id();
+        match command {
+            TaskCommand::Start(_, token) => self.apply(id, TaskEvent::Start(*token)),
+            TaskCommand::Renew(_, token, lease) => {
+                self.apply(id, TaskEvent::Renew { token: *token, lease: *lease })
+            }
+            TaskCommand::Release(_, token) => self.apply(id, TaskEvent::Release(*token)),
+            TaskCommand::Interrupt(_, token, why) => {
+                self.apply(id, TaskEvent::Interrupt { token: Some(*token), why: why.clone() })
+            }
+            TaskCommand::Cancel(_) => self.apply(id, TaskEvent::Cancel),
+            TaskCommand::Replay(_) => self.apply(id, TaskEvent::Replay),
+            TaskCommand::Finish(_, token, TaskOutcome::Failed(failure)) => {
+                let attempts = self.record(id)?.attempts;
+                let unit_random = jitter(id, attempts);
+                self.apply(
+                    id,
+                    TaskEvent::Fail { token: *token, failure: failure.clone(), unit_random },
+                )
+            }
+            TaskCommand::Finish(_, token, TaskOutcome::Completed(result)) => {
+                let result = encode("the result", result, MAX_RESULT)?;
+                let before = self.record(id)?.state;
+                let view = self.apply(id, TaskEvent::Complete(*token))?;
+                if before != TaskState::Completed {
+                    self.results.push((id, result));
+                }
+                Ok(view)
+            }
+            TaskCommand::Journal(_, token, entry) => {
+                self.record(id)?.held(*token)?;
+                self.journal(id, entry)?;
+                Ok(self.record(id)?.view())
+            }
+        }?;
+        Ok(self.record(id)?.view())
+    }
+
+    fn journal(&mut self, id: TaskId, entry: &JournalEntry) -> Result<(), TaskError> {
+        match entry {
+            JournalEntry::Checkpoint(value) => {
+                let value = encode("the checkpoint", value, MAX_RESULT)?;
+                self.checkpoints.insert(id, value);
+            }
+            JournalEntry::Step { name, value } => {
+                if name.is_empty() || name.len() > MAX_STEP_NAME {
+                    let bounds = "1 to 128 bytes";
+                    return Err(TaskError::OutOfBounds { what: "the name of a step", bounds });
+                }
+                let value = encode("the step's result", value, MAX_RESULT)?;
+                let names = self.step_names.entry(id).or_default();
+                if names.len() >= MAX_STEPS && !names.contains(name) {
+                    return Err(TaskError::TooManySteps { id, limit: MAX_STEPS });
+                }
+                names.insert(name.clone());
+                self.steps.insert((id, name.clone()), value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Every task somebody has is taken back; how many there were.
+    pub(crate) fn take_back(&mut self, leased: &[TaskId], why: &str) -> usize {
+        let interrupt = |id: &&TaskId| {
+            let event = TaskEvent::Interrupt { token: None, why: why.to_owned() };
+            self.apply(**id, event).is_ok()
+        };
+        leased.iter().filter(interrupt).count()
+    }
+
+    /// Has overdue tasks their consequences; how many there were.
+    pub(crate) fn expire(&mut self, overdue: &[TaskId]) -> usize {
+        overdue.iter().filter(|&&id| self.expire_one(id)).count()
+    }
+
+    pub(crate) fn expire_one(&mut self, id: TaskId) -> bool {
+        let attempts = self.records.get(&id).map_or(0, |record| record.attempts);
+        let before = self.dirty.contains(&id);
+        let event = TaskEvent::Expire { unit_random: jitter(id, attempts) };
+        self.apply(id, event).is_ok() && (before || self.dirty.contains(&id))
+    }
+
+    /// Feeds one event to one task and keeps the books.
+    pub(crate) fn apply(&mut self, id: TaskId, event: TaskEvent) -> Result<TaskView, TaskError> {
+        let now = self.now;
+        let record = self.record(id)?;
+        let was_ended = record.state.is_ended();
+        if record.apply(event, now)? == Applied::Already {
+            return Ok(record.view());
+        }
+        let (view, queue) = (record.view(), record.queue.clone());
+        let is_ended = view.state.is_ended();
+        if was_ended != is_ended {
+            let count = self.counts.entry(queue).or_default();
+            *count = if is_ended { count.saturating_sub(1) } else { *count + 1 };
+        }
+        // What failed or is dead may be replayed, and goes on from its journal.
+        if matches!(view.state, TaskState::Completed | TaskState::Cancelled) {
+            self.forget.insert(id);
+        }
+        self.dirty.insert(id);
+        Ok(view)
+    }
+
+    pub(crate) fn record(&mut self, id: TaskId) -> Result<&mut TaskRecord, TaskError> {
+        if let Some(what) = self.unreadable.get(&id) {
+            return Err(TaskError::Unreadable { id, what: what.clone() });
+        }
+        self.records.get_mut(&id).ok_or(TaskError::NotFound(id))
+    }
+}
+
+fn encode<T: serde::Serialize>(
+    what: &'static str,
+    value: &T,
+    limit: usize,
+) -> Result<String, TaskError> {
+    // JSON values and requests have no maps with odd keys: encoding them cannot fail.
+    let text = serde_json::to_string(value).unwrap_or_else(|_| Value::Null.to_string());
+    if text.len() > limit {
+        return Err(TaskError::TooLarge { what, bytes: text.len(), limit });
+    }
+    Ok(text)
+}
+
+/// A number in `0.0..1.0` out of the random bits of an id and the attempt: tasks that
+/// failed together do not come back together.
+fn jitter(id: TaskId, attempts: u32) -> f64 {
+    let mut bits = id.uuid().as_u64_pair().1.wrapping_add(u64::from(attempts) << 32);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}

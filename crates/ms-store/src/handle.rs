@@ -1,0 +1,125 @@
+//! The handle: what others have of a store.
+
+use std::future::Future;
+use std::time::Duration;
+
+use ms_actor::host::Blueprint;
+use ms_actor::{Accepts, Context, Ref};
+use ms_core::task::{
+    ClaimSpec, Claimed, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted, Swept,
+    TaskCommand, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+};
+use ms_core::view::Tier;
+use ms_supervisor::ChildSpec;
+use serde_json::Value;
+use std::sync::Arc;
+use tokio::sync::{oneshot, watch};
+
+use crate::actor::{StoreActor, Whereabouts};
+use crate::config::StoreConfig;
+use crate::messages::{Read, Reply, Write};
+
+/// A store in a file: the child that owns it, and the handle to reach it by.
+///
+/// The handle is good before the child has started (calls wait, within their deadline)
+/// and over its restarts.
+///
+/// ```
+/// use ms_store::{StoreConfig, sqlite};
+/// let (store, child) = sqlite("store", StoreConfig::new("/var/lib/app/tasks.db"));
+/// assert_eq!(child.id().expect("valid").as_str(), "store");
+/// # let _ = store;
+/// ```
+pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSpec) {
+    let within = config.answer_within;
+    let (sender, receiver) = watch::channel(None);
+    let sender: Whereabouts = Arc::new(sender);
+    let factory = move |me: &Ref<StoreActor>| {
+        sender.send_replace(Some(me.clone()));
+        Ok(StoreActor::new(config.clone()))
+    };
+    let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(StoreActor::view));
+    (SqliteTasks { actor: receiver, within }, ChildSpec::blueprint(id, blueprint))
+}
+
+/// A handle to a store; cheap to clone. See [`TaskStore`] for what it can do.
+#[derive(Debug, Clone)]
+pub struct SqliteTasks {
+    actor: watch::Receiver<Option<Ref<StoreActor>>>,
+    within: Duration,
+}
+
+impl SqliteTasks {
+    /// Sends a request and waits for its answer, all within the deadline.
+    fn call<M, T>(&self, message: impl FnOnce(Reply<T>) -> M) -> StoreFuture<T>
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        T: Send + 'static,
+        Context<StoreActor>: Accepts<StoreActor, M>,
+    {
+        let (reply, answer) = oneshot::channel();
+        let message = message(reply);
+        let (mut actor, within) = (self.actor.clone(), self.within);
+        let call = async move {
+            let unknown = |what: &str| StoreError::Unknown(what.to_owned());
+            let actor = actor.wait_for(Option::is_some).await.map(|actor| actor.clone());
+            let Ok(Some(actor)) = actor else { return Err(unknown("it was never started")) };
+            if let Err(error) = actor.tell(message).await {
+                return Err(StoreError::Unknown(error.to_string()));
+            }
+            answer.await.unwrap_or_else(|_| Err(unknown("it ended meanwhile")))
+        };
+        Box::pin(deadline(within, call))
+    }
+}
+
+async fn deadline<T>(
+    within: Duration,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(within, call)
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Unknown(format!("none within {within:?}"))))
+}
+
+impl TaskStore for SqliteTasks {
+    fn submit(&self, tasks: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>> {
+        self.call(|reply| Write::Submit(tasks, reply))
+    }
+
+    fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>> {
+        self.call(|reply| Write::Execute(commands, reply))
+    }
+
+    fn claim(&self, wishes: Vec<ClaimSpec>) -> StoreFuture<Claimed> {
+        self.call(|reply| Write::Claim(wishes, reply))
+    }
+
+    fn take_back(&self, why: String) -> StoreFuture<usize> {
+        self.call(|reply| Write::TakeBack(why, reply))
+    }
+
+    fn sweep(&self) -> StoreFuture<Swept> {
+        self.call(Write::Sweep)
+    }
+
+    fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>> {
+        self.call(|reply| Read::Get(id, reply))
+    }
+
+    fn request(&self, id: TaskId) -> StoreFuture<Option<NewTask>> {
+        self.call(|reply| Read::Request(id, reply))
+    }
+
+    fn result(&self, id: TaskId) -> StoreFuture<Option<Value>> {
+        self.call(|reply| Read::Result(id, reply))
+    }
+
+    fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage> {
+        self.call(|reply| Read::List(filter, reply))
+    }
+
+    fn stats(&self) -> StoreFuture<StoreStats> {
+        self.call(Read::Stats)
+    }
+}

@@ -1,0 +1,35 @@
+//! The task store of the MS Framework: embedded SQLite behind an actor.
+//!
+//! [`sqlite`] gives a child spec for a supervision tree and a [`SqliteTasks`] handle, which is
+//! a [`TaskStore`](ms_core::task::TaskStore). What this crate owns: the file and who may have
+//! it (`open.rs`, `guard.rs`), its schema (`schema.rs`), writing with *group commit*
+//! (`actor.rs`: requests that wait while a commit runs are written in one transaction
+//! and answered after it, so that durability is not one fsync a task), reading (`read.rs`).
+//!
+//! What it does not do: it decides nothing about tasks. Every change is
+//! [`TaskRecord::apply`](ms_core::task::TaskRecord::apply); a batch loads the records
+//! concerned, feeds them the events and writes what came out (`batch.rs`).
+//!
+//! SQLite runs on threads of its own, one for each connection: an arbiter never waits for the disk.
+//!
+//! Start reading at `actor.rs`, then `batch.rs`, then `write.rs`.
+
+mod actor;
+mod batch;
+mod clock;
+mod config;
+mod error;
+mod guard;
+mod handle;
+mod messages;
+mod open;
+mod read;
+mod rows;
+mod schema;
+mod write;
+
+pub use actor::StoreActor;
+pub use config::{
+    DEFAULT_KEEP_ENDED, DEFAULT_MAX_BYTES, DEFAULT_MAX_QUEUE, MAX_WAITING, StoreConfig,
+};
+pub use handle::{SqliteTasks, sqlite};

@@ -1,0 +1,90 @@
+//! What the handle asks of the actor. A reply's channel travels with the question: the
+//! answer is given when the commit is done, not when the message was handled.
+
+use actix::Message;
+use ms_core::task::{
+    ClaimSpec, Claimed, NewTask, StoreError, StoreStats, Submission, Submitted, Swept, TaskCommand,
+    TaskError, TaskFilter, TaskId, TaskPage, TaskView,
+};
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Something to be written.
+pub(crate) enum Write {
+    Submit(Vec<Submission>, Reply<Vec<Result<Submitted, TaskError>>>),
+    Execute(Vec<TaskCommand>, Reply<Vec<Result<TaskView, TaskError>>>),
+    Claim(Vec<ClaimSpec>, Reply<Claimed>),
+    TakeBack(String, Reply<usize>),
+    Sweep(Reply<Swept>),
+}
+
+impl Message for Write {
+    type Result = ();
+}
+
+impl Write {
+    /// How much work it is, in tasks.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Submit(tasks, _) => tasks.len(),
+            Self::Execute(commands, _) => commands.len(),
+            Self::Claim(wishes, _) => wishes.iter().map(|wish| wish.limit).sum(),
+            Self::TakeBack(..) | Self::Sweep(_) => 1,
+        }
+    }
+
+    /// Whether it must be on disk before it is answered. What else is lost with the power
+    /// is void after it anyway: leases, and signs of life.
+    pub(crate) fn is_promise(&self) -> bool {
+        match self {
+            Self::Submit(..) => true,
+            Self::Execute(commands, _) => commands
+                .iter()
+                .any(|command| !matches!(command, TaskCommand::Start(..) | TaskCommand::Renew(..))),
+            Self::Claim(..) | Self::TakeBack(..) | Self::Sweep(_) => false,
+        }
+    }
+
+    /// Whether it gives tasks to somebody who does not wait any more.
+    pub(crate) fn is_pointless(&self) -> bool {
+        matches!(self, Self::Claim(_, reply) if reply.is_closed())
+    }
+
+    /// Answers with an error. Who has gone meanwhile is not told.
+    pub(crate) fn refuse(self, error: StoreError) {
+        match self {
+            Self::Submit(_, reply) => drop(reply.send(Err(error))),
+            Self::Execute(_, reply) => drop(reply.send(Err(error))),
+            Self::Claim(_, reply) => drop(reply.send(Err(error))),
+            Self::TakeBack(_, reply) => drop(reply.send(Err(error))),
+            Self::Sweep(reply) => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+/// Something to be read.
+pub(crate) enum Read {
+    Get(TaskId, Reply<Option<TaskView>>),
+    Request(TaskId, Reply<Option<NewTask>>),
+    Result(TaskId, Reply<Option<Value>>),
+    List(TaskFilter, Reply<TaskPage>),
+    Stats(Reply<StoreStats>),
+}
+
+impl Message for Read {
+    type Result = ();
+}
+
+impl Read {
+    pub(crate) fn refuse(self, error: StoreError) {
+        match self {
+            Self::Get(_, reply) => drop(reply.send(Err(error))),
+            Self::Request(_, reply) => drop(reply.send(Err(error))),
+            Self::Result(_, reply) => drop(reply.send(Err(error))),
+            Self::List(_, reply) => drop(reply.send(Err(error))),
+            Self::Stats(reply) => drop(reply.send(Err(error))),
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! One commit: load what the requests are about, decide, write, commit, answer.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ms_core::task::{
+    AgentKind, Assignment, Candidate, ClaimSpec, Claimed, IdempotencyKey, Journal, JournalEntry,
+    Priority, StoreError, Swept, TaskCommand, TaskEvent, TaskId, TaskTime, choose,
+};
+use sqlx::{Connection, Executor, Row, SqliteConnection};
+
+use crate::batch::{Batch, Counts};
+use crate::clock::StoreClock;
+use crate::config::StoreConfig;
+use crate::error::classify;
+use crate::messages::Write;
+use crate::open::connect;
+use crate::rows::{TaskRow, hex, id_at, ids, json};
+
+/// Tasks that one sweep deals with, of each kind; the rest waits for the next.
+const SWEEP: i64 = 1_000;
+
+pub(crate) const UPSERT_TASKS: &str = "INSERT INTO tasks (id, queue, kind, state, priority, \
+    submitted, ready, not_before, expires, ended, key, record) \
+    SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+    value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value -> 11 \
+    FROM json_each(?1) WHERE true \
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, ready = excluded.ready, \
+    not_before = excluded.not_before, expires = excluded.expires, ended = excluded.ended, \
+    record = excluded.record";
+const INSERT_REQUESTS: &str = "INSERT INTO requests (id, request) \
+    SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1)";
+const INSERT_RESULTS: &str = "INSERT INTO results (id, result) \
+    SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1)";
+const UPSERT_STEPS: &str = "INSERT INTO steps (id, name, value) \
+    SELECT unhex(value ->> 0), value ->> 1, value ->> 2 FROM json_each(?1) WHERE true \
+    ON CONFLICT (id, name) DO UPDATE SET value = excluded.value";
+const UPSERT_CHECKPOINTS: &str = "INSERT INTO checkpoints (id, value) \
+    SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1) WHERE true \
+    ON CONFLICT (id) DO UPDATE SET value = excluded.value";
+const LOAD: &str = "SELECT id, record FROM tasks \
+    WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+const LOAD_KEYS: &str = "SELECT t.id, t.record, t.key, q.request FROM tasks t \
+    JOIN requests q ON q.id = t.id WHERE t.key IN (SELECT value FROM json_each(?1))";
+const LOAD_STEP_NAMES: &str = "SELECT id, name FROM steps \
+    WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
+const LOAD_LEASED: &str = "SELECT id FROM tasks WHERE state IN (1, 2)";
+const LOAD_OVERDUE: &str = "SELECT id FROM tasks WHERE expires <= ?1 ORDER BY expires LIMIT ?2";
+const LOAD_READY: &str = "SELECT id, priority, submitted FROM tasks \
+    WHERE ready = 1 AND queue = ?1 AND kind = ?2 ORDER BY priority DESC, submitted, id LIMIT ?3";
+const PROMOTE: &str = "UPDATE tasks SET ready = 1 WHERE ready = 0 AND not_before <= ?1";
+const NEXT_DUE: &str = "SELECT min(not_before) FROM tasks WHERE ready = 0";
+const SET_CLOCK: &str = "INSERT INTO meta (name, value) VALUES ('clock', ?1) \
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+
+/// The one connection that writes, and what belongs to it.
+pub(crate) struct Writer {
+    config: StoreConfig,
+    clock: StoreClock,
+    /// `None` after an error: the next commit begins with a fresh one.
+    conn: Option<SqliteConnection>,
+    counts: Counts,
+    /// Whether commits wait for the disk at present.
+    synchronous: bool,
+    commits: u64,
+    requests: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        config: StoreConfig,
+        clock: StoreClock,
+        conn: SqliteConnection,
+        counts: Counts,
+    ) -> Self {
+        let conn = Some(conn);
+        Self { config, clock, conn, counts, synchronous: true, commits: 0, requests: 0 }
+    }
+
+    /// Commits and requests so far.
+    pub(crate) const fn totals(&self) -> (u64, u64) {
+        (self.commits, self.requests)
+    }
+
+    /// Closes the connection: the write-ahead log goes into the main file.
+    pub(crate) async fn close(self) {
+        if let Some(conn) = self.conn
+            && let Err(error) = conn.close().await
+        {
+            tracing::warn!(%error, "the task store was not closed in an orderly way");
+        }
+    }
+
+    /// Carries out all requests in one transaction, or none, and answers them.
+    pub(crate) async fn commit(&mut self, requests: Vec<Write>) {
+        let requests: Vec<_> = requests.into_iter().filter(|one| !one.is_pointless()).collect();
+        if requests.is_empty() {
+            return;
+        }
+        match self.attempt(&requests).await {
+            Ok((made, counts)) => {
+                self.counts = counts;
+                self.commits += 1;
+                self.requests += requests.len() as u64;
+                for (request, answer) in requests.into_iter().zip(made) {
+                    answer.send(request);
+                }
+            }
+            Err(error) => {
+                // Its state is not known: closed, it rolls back. Made anew at the next commit.
+                if let Some(conn) = self.conn.take() {
+                    drop(conn.close_hard().await);
+                }
+                tracing::warn!(%error, requests = requests.len(), "a commit failed");
+                requests.into_iter().for_each(|request| request.refuse(error.clone()));
+            }
+        }
+    }
+
+    async fn attempt(&mut self, requests: &[Write]) -> Result<(Vec<Answer>, Counts), StoreError> {
+        let path = self.config.path.clone();
+        let wrong = |error| classify(error, &path);
+        if self.conn.is_none() {
+            self.conn = Some(connect(&self.config, false).await.map_err(wrong)?);
+            self.synchronous = true;
+        }
+        let Some(conn) = self.conn.as_mut() else {
+            return Err(StoreError::Unknown("no connection".to_owned()));
+        };
+        let promise = requests.iter().any(Write::is_promise);
+        if promise != self.synchronous {
+            let pragma =
+                if promise { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+            conn.execute(pragma).await.map_err(wrong)?;
+            self.synchronous = promise;
+        }
+        let mut batch = Batch::new(self.clock.now(), self.config.max_queue, self.counts.clone());
+        let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await.map_err(wrong)?;
+        let keep = self.config.keep_ended;
+        let answers =
+            carry_out(&mut transaction, &mut batch, requests, keep).await.map_err(wrong)?;
+        transaction.commit().await.map_err(|error| match wrong(error) {
+            error @ (StoreError::Full(_) | StoreError::Busy(_)) => error,
+            // The disk may or may not have it.
+            error => StoreError::Unknown(error.to_string()),
+        })?;
+        Ok((answers, batch.counts))
+    }
+}
+
+/// What a request is answered with, once the commit is done.
+enum Answer {
+    Submit(Vec<Result<ms_core::task::Submitted, ms_core::task::TaskError>>),
+    Execute(Vec<Result<ms_core::task::TaskView, ms_core::task::TaskError>>),
+    Claim(Claimed),
+    TakeBack(usize),
+    Sweep(Swept),
+}
+
+impl Answer {
+    /// Sends it. Whoever has gone meanwhile looks the task up.
+    fn send(self, request: Write) {
+        match (self, request) {
+            (Self::Submit(answer), Write::Submit(_, reply)) => drop(reply.send(Ok(answer))),
+            (Self::Execute(answer), Write::Execute(_, reply)) => drop(reply.send(Ok(answer))),
+            (Self::Claim(answer), Write::Claim(_, reply)) => drop(reply.send(Ok(answer))),
+            (Self::TakeBack(answer), Write::TakeBack(_, reply)) => drop(reply.send(Ok(answer))),
+            (Self::Sweep(answer), Write::Sweep(reply)) => drop(reply.send(Ok(answer))),
+            _ => debug_assert!(false, "answers are in the order of the requests"),
+        }
+    }
+}
+
+type Conn = SqliteConnection;
+
+/// Loads, decides and writes, within a transaction.
+async fn carry_out(
+    conn: &mut Conn,
+    batch: &mut Batch,
+    requests: &[Write],
+    keep: Duration,
+) -> Result<Vec<Answer>, sqlx::Error> {
+    let sweeps = requests.iter().any(|request| matches!(request, Write::Sweep(_)));
+    let takes_back = requests.iter().any(|request| matches!(request, Write::TakeBack(..)));
+    let leased = if takes_back { found(conn, LOAD_LEASED).await? } else { Vec::new() };
+    let overdue = if sweeps { overdue(conn, batch.now).await? } else { Vec::new() };
+    load(conn, batch, requests, leased.iter().chain(&overdue)).await?;
+    let removed = if sweeps { remove_ended(conn, batch.now, keep).await? } else { 0 };
+
+    let mut answers = Vec::with_capacity(requests.len());
+    for request in requests {
+        answers.push(match request {
+            Write::Submit(tasks, _) => Answer::Submit(batch.submit(tasks)),
+            Write::Execute(commands, _) => Answer::Execute(batch.execute(commands)),
+            Write::TakeBack(why, _) => Answer::TakeBack(batch.take_back(&leased, why)),
+            Write::Sweep(_) => {
+                let expired = batch.expire(&overdue);
+                Answer::Sweep(Swept { expired, removed, now: batch.now })
+            }
+            // Chosen below, when what the others bring is written.
+            Write::Claim(..) => Answer::Claim(Claimed::default()),
+        });
+    }
+    flush(conn, batch).await?;
+    claim(conn, batch, requests, &mut answers).await?;
+    sqlx::query(SET_CLOCK).bind(batch.now.as_millis().to_string()).execute(&mut *conn).await?;
+    Ok(answers)
+}
+
+/// Loads every record that a request names.
+async fn load(
+    conn: &mut Conn,
+    batch: &mut Batch,
+    requests: &[Write],
+    more: impl Iterator<Item = &TaskId>,
+) -> Result<(), sqlx::Error> {
+    let mut wanted: BTreeSet<TaskId> = more.copied().collect();
+    let mut journals = BTreeSet::new();
+    let mut keys: Vec<&IdempotencyKey> = Vec::new();
+    for request in requests {
+        match request {
+            Write::Submit(tasks, _) => {
+                wanted.extend(tasks.iter().map(|task| task.id));
+                keys.extend(tasks.iter().filter_map(|task| task.task.idempotency_key.as_ref()));
+            }
+            Write::Execute(commands, _) => {
+                wanted.extend(commands.iter().map(TaskCommand::id));
+                let steps = commands.iter().filter(|command| {
+                    matches!(command, TaskCommand::Journal(_, _, JournalEntry::Step { .. }))
+                });
+                journals.extend(steps.map(TaskCommand::id));
+            }
+            Write::Claim(..) | Write::TakeBack(..) | Write::Sweep(_) => {}
+        }
+    }
+    if !wanted.is_empty() {
+        for row in sqlx::query(LOAD).bind(ids(wanted)?).fetch_all(&mut *conn).await? {
+            batch.load(id_at(&row, 0)?, row.try_get(1)?);
+        }
+    }
+    if !keys.is_empty() {
+        let keys: Vec<&str> = keys.into_iter().map(IdempotencyKey::as_str).collect();
+        for row in sqlx::query(LOAD_KEYS).bind(json(&keys)?).fetch_all(&mut *conn).await? {
+            let id = id_at(&row, 0)?;
+            batch.load(id, row.try_get(1)?);
+            // What is stored as a key was one when it was written.
+            if let Ok(key) = IdempotencyKey::new(row.try_get::<&str, _>(2)?) {
+                batch.keys.insert(key, (id, row.try_get(3)?));
+            }
+        }
+    }
+    if !journals.is_empty() {
+        for row in sqlx::query(LOAD_STEP_NAMES).bind(ids(journals)?).fetch_all(&mut *conn).await? {
+            batch.step_names.entry(id_at(&row, 0)?).or_default().insert(row.try_get(1)?);
+        }
+    }
+    Ok(())
+}
+
+/// Writes what the batch has changed so far.
+async fn flush(conn: &mut Conn, batch: &mut Batch) -> Result<(), sqlx::Error> {
+    let dirty = std::mem::take(&mut batch.dirty);
+    let records = dirty.iter().filter_map(|id| batch.records.get(id));
+    let rows: Vec<_> = records.map(|record| TaskRow::new(record, batch.now)).collect();
+    write(conn, UPSERT_TASKS, &rows).await?;
+    let hexed = |(id, text): (TaskId, String)| (hex(id), text);
+    let requests: Vec<_> = batch.requests.drain(..).map(hexed).collect();
+    write(conn, INSERT_REQUESTS, &requests).await?;
+    let results: Vec<_> = batch.results.drain(..).map(hexed).collect();
+    write(conn, INSERT_RESULTS, &results).await?;
+    let steps = std::mem::take(&mut batch.steps).into_iter();
+    let steps: Vec<_> = steps.map(|((id, name), value)| (hex(id), name, value)).collect();
+    write(conn, UPSERT_STEPS, &steps).await?;
+    let checkpoints = std::mem::take(&mut batch.checkpoints).into_iter();
+    write(conn, UPSERT_CHECKPOINTS, &checkpoints.map(hexed).collect::<Vec<_>>()).await?;
+    let forget = std::mem::take(&mut batch.forget);
+    if !forget.is_empty() {
+        let forget = ids(forget)?;
+        for sql in [
+            "DELETE FROM steps WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+            "DELETE FROM checkpoints WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+        ] {
+            sqlx::query(sql).bind(&forget).execute(&mut *conn).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write<T: serde::Serialize>(
+    conn: &mut Conn,
+    sql: &'static str,
+    rows: &[T],
+) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(sql).bind(json(&rows)?).execute(conn).await.map(drop)
+}
+
+/// Fills the answers of all claims, in their order.
+async fn claim(
+    conn: &mut Conn,
+    batch: &mut Batch,
+    requests: &[Write],
+    answers: &mut [Answer],
+) -> Result<(), sqlx::Error> {
+    if !requests.iter().any(|request| matches!(request, Write::Claim(..))) {
+        return Ok(());
+    }
+    let now = batch.now.as_millis().cast_signed();
+    sqlx::query(PROMOTE).bind(now).execute(&mut *conn).await?;
+    for (request, answer) in requests.iter().zip(answers) {
+        let (Write::Claim(wishes, _), Answer::Claim(claimed)) = (request, answer) else { continue };
+        for wish in wishes {
+            claimed.assignments.extend(claim_one(conn, batch, wish).await?);
+        }
+        let next: Option<i64> = sqlx::query_scalar(NEXT_DUE).fetch_one(&mut *conn).await?;
+        claimed.next_due =
+            next.map(|at| Duration::from_millis(at.saturating_sub(now).max(0).cast_unsigned()));
+    }
+    Ok(())
+}
+
+async fn claim_one(
+    conn: &mut Conn,
+    batch: &mut Batch,
+    wish: &ClaimSpec,
+) -> Result<Vec<Assignment>, sqlx::Error> {
+    let mut candidates = Vec::new();
+    for (kind, agents) in &wish.free {
+        candidates.extend(ready(conn, wish, kind, agents.len()).await?);
+    }
+    let free = wish.free.iter().map(|(kind, agents)| (kind.clone(), agents.len())).collect();
+    let chosen = choose(candidates, &free, wish.limit);
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut agents = wish.free.clone();
+    let wanted = ids(chosen.iter().map(|task| task.id))?;
+    for row in sqlx::query(LOAD).bind(&wanted).fetch_all(&mut *conn).await? {
+        batch.load(id_at(&row, 0)?, row.try_get(1)?);
+    }
+    let mut assigned = Vec::new();
+    for Candidate { id, kind, .. } in chosen {
+        let Some(agent) = agents.get(&kind).and_then(|agents| agents.last().cloned()) else {
+            continue;
+        };
+        let event = TaskEvent::Assign { agent, lease: wish.lease };
+        match batch.apply(id, event) {
+            Ok(view) => {
+                agents.entry(kind).and_modify(|agents| drop(agents.pop()));
+                assigned.push(view);
+            }
+            // Its deadline has passed, or it cannot be read: the sweep tells.
+            Err(_) => drop(batch.expire_one(id)),
+        }
+    }
+    flush(conn, batch).await?;
+    hand_over(conn, batch, assigned).await
+}
+
+/// Adds to assigned tasks what their agents need.
+async fn hand_over(
+    conn: &mut Conn,
+    batch: &mut Batch,
+    assigned: Vec<ms_core::task::TaskView>,
+) -> Result<Vec<Assignment>, sqlx::Error> {
+    let all = ids(assigned.iter().map(|view| view.id))?;
+    let mut requests = bodies(
+        conn,
+        "SELECT id, request FROM requests WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+        &all,
+    )
+    .await?;
+    // A first assignment has no past.
+    let later: Vec<TaskId> = assigned
+        .iter()
+        .filter(|view| view.lease.is_some_and(|lease| lease.token.0 > 1))
+        .map(|view| view.id)
+        .collect();
+    let mut journals = if later.is_empty() {
+        std::collections::HashMap::new()
+    } else {
+        journals(conn, &ids(later)?).await?
+    };
+    let assignment = |view: ms_core::task::TaskView| {
+        let id = view.id;
+        let request = requests.remove(&id).unwrap_or_default();
+        // What was accepted as a request is one.
+        let request: Option<ms_core::task::NewTask> = serde_json::from_str(&request).ok();
+        Assignment {
+            token: view.lease.map(|lease| lease.token).unwrap_or_default(),
+            payload: request.map(|request| request.payload).unwrap_or_default(),
+            attempt_ms: batch.records.get(&id).and_then(|record| record.attempt_ms),
+            journal: journals.remove(&id).unwrap_or_default(),
+            view,
+        }
+    };
+    Ok(assigned.into_iter().map(assignment).collect())
+}
+
+async fn journals(
+    conn: &mut Conn,
+    wanted: &str,
+) -> Result<std::collections::HashMap<TaskId, Journal>, sqlx::Error> {
+    let mut journals = std::collections::HashMap::<TaskId, Journal>::new();
+    let steps = sqlx::query(
+        "SELECT id, name, value FROM steps WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+    );
+    for row in steps.bind(wanted).fetch_all(&mut *conn).await? {
+        let value = serde_json::from_str(row.try_get(2)?);
+        let value = value.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        journals.entry(id_at(&row, 0)?).or_default().steps.insert(row.try_get(1)?, value);
+    }
+    let checkpoints = bodies(
+        conn,
+        "SELECT id, value FROM checkpoints WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+        wanted,
+    );
+    for (id, value) in checkpoints.await? {
+        let value = serde_json::from_str(&value);
+        let value = value.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        journals.entry(id).or_default().checkpoint = Some(value);
+    }
+    Ok(journals)
+}
+
+async fn bodies(
+    conn: &mut Conn,
+    sql: &'static str,
+    wanted: &str,
+) -> Result<std::collections::HashMap<TaskId, String>, sqlx::Error> {
+    let rows = sqlx::query(sql).bind(wanted).fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((id_at(row, 0)?, row.try_get(1)?))).collect()
+}
+
+/// The next tasks of one queue for one kind of agent.
+async fn ready(
+    conn: &mut Conn,
+    wish: &ClaimSpec,
+    kind: &AgentKind,
+    free: usize,
+) -> Result<Vec<Candidate>, sqlx::Error> {
+    let most = i64::try_from(free.min(wish.limit)).unwrap_or(i64::MAX);
+    let query = sqlx::query(LOAD_READY).bind(wish.queue.as_str()).bind(kind.as_str()).bind(most);
+    let rows = query.fetch_all(conn).await?;
+    let candidate = |row: &sqlx::sqlite::SqliteRow| {
+        Ok(Candidate {
+            id: id_at(row, 0)?,
+            kind: kind.clone(),
+            priority: Priority::new(row.try_get(1)?).unwrap_or_default(),
+            submitted: TaskTime::from_millis(row.try_get::<i64, _>(2)?.cast_unsigned()),
+        })
+    };
+    rows.iter().map(candidate).collect()
+}
+
+async fn found(conn: &mut Conn, sql: &'static str) -> Result<Vec<TaskId>, sqlx::Error> {
+    sqlx::query(sql).fetch_all(conn).await?.iter().map(|row| id_at(row, 0)).collect()
+}
+
+async fn overdue(conn: &mut Conn, now: TaskTime) -> Result<Vec<TaskId>, sqlx::Error> {
+    let query = sqlx::query(LOAD_OVERDUE).bind(now.as_millis().cast_signed()).bind(SWEEP);
+    query.fetch_all(conn).await?.iter().map(|row| id_at(row, 0)).collect()
+}
+
+/// Removes what ended long ago, with all that belongs to it.
+async fn remove_ended(
+    conn: &mut Conn,
+    now: TaskTime,
+    keep: Duration,
+) -> Result<usize, sqlx::Error> {
+    let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+    let before = now.as_millis().saturating_sub(keep).cast_signed();
+    let rows = sqlx::query("SELECT id FROM tasks WHERE ended < ?1 ORDER BY ended LIMIT ?2");
+    let rows = rows.bind(before).bind(SWEEP).fetch_all(&mut *conn).await?;
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let old: Vec<TaskId> = rows.iter().map(|row| id_at(row, 0)).collect::<Result<_, _>>()?;
+    let (count, old) = (old.len(), ids(old)?);
+    for sql in [
+        "DELETE FROM steps WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+        "DELETE FROM checkpoints WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+        "DELETE FROM results WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+        "DELETE FROM requests WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+        "DELETE FROM tasks WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
+    ] {
+        sqlx::query(sql).bind(&old).execute(&mut *conn).await?;
+    }
+    Ok(count)
+}
