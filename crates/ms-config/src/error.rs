@@ -72,7 +72,7 @@ pub enum ConfigError {
         nearest: Option<String>,
     },
     /// A value of the wrong type or outside its bound.
-    #[error("{place}: `{key}` {problem}{}", over(.overrides.as_ref()))]
+    #[error("{place}: `{key}` {problem}{}", over(.overrides.as_deref()))]
     WrongValue {
         /// Where it is written.
         place: Place,
@@ -81,7 +81,7 @@ pub enum ConfigError {
         /// What is wrong with it; never the value.
         problem: String,
         /// Where the value is written that it would have replaced.
-        overrides: Option<Place>,
+        overrides: Option<Box<Place>>,
     },
     /// A variable or an option that cannot be read as a setting.
     #[error("{name}: {problem}")]

@@ -276,7 +276,7 @@ impl<C: Settings> Merge<C> {
             place: place.clone(),
             key: path.to_owned(),
             problem,
-            overrides: self.origins.get(path).cloned(),
+            overrides: self.origins.get(path).cloned().map(Box::new),
         });
     }
 
