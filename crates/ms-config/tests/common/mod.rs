@@ -1,6 +1,11 @@
 //! A directory of configuration files, and what loading it says.
 
-#![allow(dead_code, reason = "each test program uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each test program uses its part; a broken fixture fails the test"
+)]
 
 use std::ffi::OsString;
 use std::fs;
