@@ -10,7 +10,8 @@ use ms_control::discover::Places;
 use crate::exit::{Failure, Outcome};
 use crate::output::Out;
 use crate::verbs::{
-    completions, events, explain, info, inject, inspect, ps, state, stats, steer, trace, tree, why,
+    completions, config, events, explain, info, inject, inspect, ps, state, stats, steer, trace,
+    tree, why,
 };
 
 /// Ends each `--help`: the verb's examples and the exit codes.
@@ -22,8 +23,8 @@ macro_rules! after_help {
             "  0  ok                 5  refused, or not confirmed\n",
             "  1  failed             6  timed out\n",
             "  2  usage              9  version mismatch\n",
-            "  3  unreachable      130  interrupted\n",
-            "  4  not found",
+            "  3  unreachable        8  configuration invalid\n",
+            "  4  not found        130  interrupted",
         )
     };
 }
@@ -82,6 +83,7 @@ enum Verb {
     Info(info::Info),
     Inject(inject::Inject),
     Explain(explain::Explain),
+    Config(config::Config),
     Completions(completions::Completions),
 }
 
@@ -122,6 +124,7 @@ impl Cli {
             Verb::Info(verb) => verb.run(&cx).await,
             Verb::Inject(verb) => verb.run(&cx).await,
             Verb::Explain(verb) => verb.run(&cx),
+            Verb::Config(verb) => verb.run(&cx),
             Verb::Completions(verb) => verb.run(&cx),
         }
     }

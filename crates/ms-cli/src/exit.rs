@@ -3,12 +3,16 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use ms_config::ConfigErrors;
 use ms_control::{ControlError, Kind};
 
 use crate::render::clean;
 
 /// Exit code after Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Exit code when a configuration is wrong.
+const CONFIG_INVALID: u8 = 8;
 
 /// Why a verb failed.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub(crate) enum Failure {
     Control(Box<ControlError>),
     /// Standard output or input failed.
     Io(io::Error),
+    /// A configuration is wrong.
+    Config(ConfigErrors),
 }
 
 /// What a verb comes to.
@@ -43,6 +49,13 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
         Err(Failure::Io(error)) => {
             say(&format!("error: {error}\n"));
             ExitCode::FAILURE
+        }
+        Err(Failure::Config(errors)) => {
+            errors
+                .0
+                .iter()
+                .for_each(|error| say(&format!("error: {}\n", clean(&error.to_string()))));
+            CONFIG_INVALID.into()
         }
         Err(Failure::Control(error)) => {
             say(&told(&error));

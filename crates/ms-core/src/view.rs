@@ -339,6 +339,16 @@ pub enum EventKind {
         /// Actors moved away from it.
         evacuated: usize,
     },
+    /// A component has news for operators: a reload that was refused, a snapshot that
+    /// was tampered with, a circuit breaker that opened.
+    Noted {
+        /// Which actor says so.
+        path: ActorPath,
+        /// A short name of a closed set, for filters: `config_reload_failed`.
+        topic: String,
+        /// What happened and what to do; no secrets.
+        text: String,
+    },
     /// Events were left out because a reader or a buffer was too slow.
     Gap {
         /// How many.

@@ -6,6 +6,9 @@
 //! system. [`NodeControl`] is the node's side of the control endpoint: what
 //! `msctl` asks is answered here, out of the tree and the node's events.
 //!
+//! With the feature `config`, `settings` keeps the configuration of the process: one
+//! actor that watches the files, and snapshots for everybody else.
+//!
 //! It does *not* decide about restarts (`ms-core`), keep actors (`ms-actor`,
 //! `ms-supervisor`) or speak the wire protocol (`ms-control`). It prints nothing
 //! and ends no process: that is for the binary, see [`Ended::exit_code`].
@@ -22,6 +25,8 @@ mod endpoint;
 mod outcome;
 mod run;
 mod runtime;
+#[cfg(feature = "config")]
+pub mod settings;
 
 pub use config::{ControlAt, RunConfig};
 pub use control::NodeControl;

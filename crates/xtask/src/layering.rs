@@ -22,6 +22,9 @@ const LAYERS: &[&[&str]] = &[
         "ms-cluster",
         "ms-control",
         "ms-audit",
+        "ms-config",
+        "ms-snapshot",
+        "ms-resilience",
     ],
     &["ms-runtime"],
     &[

@@ -39,6 +39,9 @@ fn tell(kind: &EventKind) -> (Tone, String) {
             let moved = many(*evacuated as u64, "actor");
             (Tone::Bad, format!("! wedged   arbiter {arbiter}, {moved} moved"))
         }
+        EventKind::Noted { path, topic, text } => {
+            (Tone::Warn, format!("! noted    {path}: {}: {}", clean(topic), clean(text)))
+        }
         EventKind::Gap { missed } => {
             (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
         }

@@ -1,0 +1,34 @@
+//! From the configuration in force to the one just read: what may change, what must wait.
+
+use crate::declare::{Apply, Settings, keys};
+
+/// What a reload comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change<C> {
+    /// The configuration to put in force: the old one with the live changes.
+    pub config: C,
+    /// Keys that change now.
+    pub live: Vec<String>,
+    /// Keys whose new value needs a restart and is not applied.
+    pub restart: Vec<String>,
+}
+
+/// Compares key by key.
+#[must_use]
+pub fn change<C: Settings>(in_force: &C, read: &C) -> Change<C> {
+    let mut config = in_force.clone();
+    let (mut live, mut restart) = (Vec::new(), Vec::new());
+    for key in keys::<C>() {
+        if in_force.same(read, &key.path) {
+            continue;
+        }
+        match key.apply {
+            Apply::Live => {
+                config.copy(read, &key.path);
+                live.push(key.path);
+            }
+            Apply::Restart => restart.push(key.path),
+        }
+    }
+    Change { config, live, restart }
+}

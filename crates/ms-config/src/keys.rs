@@ -1,0 +1,358 @@
+//! The keys of the framework: each declared once, here.
+//!
+//! The names below `core` and `components` are those of the deployment's ConfigMap;
+//! the other sections belong to the parts they are named after. Applications declare
+//! sections of their own around [`FrameworkConfig`] with [`settings!`](crate::settings).
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ms_core::ChildId;
+use ms_core::spec::{Intensity, Strategy, SupervisorFlags};
+
+use crate::declare::Rules;
+use crate::error::Problems;
+use crate::kind::Bytes;
+use crate::secret::Secret;
+use crate::{choices, settings};
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const DAY: Duration = secs(86_400);
+const HOUR: Duration = secs(3_600);
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+choices! {
+    /// Which children one failure takes along.
+    pub enum StrategyName {
+        OneForOne = "one_for_one", OneForAll = "one_for_all", RestForOne = "rest_for_one",
+    }
+}
+
+choices! {
+    /// What carries the events.
+    pub enum BusType { Memory = "memory", Nats = "nats" }
+}
+
+choices! {
+    /// Where services are announced.
+    pub enum RegistryType { Local = "local", Consul = "consul" }
+}
+
+choices! {
+    /// How log lines look.
+    pub enum LogFormat { Text = "text", Json = "json" }
+}
+
+settings! {
+    /// How the root supervisor treats its children.
+    pub struct Supervision rules none {
+        /// Which children one failure takes along.
+        strategy: StrategyName = StrategyName::OneForOne => restart;
+        /// Restarts granted within the window; one more and the supervisor gives up.
+        max_restarts: u32 = 5, in 0..=10_000, unit "restarts" => restart;
+        /// Length of the sliding window of restarts; whole seconds.
+        restart_window: Duration = secs(60), in secs(1)..=DAY => restart;
+        /// How often a supervisor asks whether a child is fit for work.
+        health_check_interval: Duration = secs(10), in millis(100)..=HOUR => live;
+        /// How often a child says that it is alive.
+        heartbeat_interval: Duration = secs(5), in millis(100)..=HOUR => restart;
+        /// Heartbeats missed in a row until a child counts as hung.
+        heartbeat_missed: u32 = 3, in 1..=100, unit "heartbeats" => restart;
+    } sections {}
+}
+
+impl Supervision {
+    /// What a supervisor of `ms-supervisor` is told.
+    #[must_use]
+    pub fn flags(&self) -> SupervisorFlags {
+        let strategy = match self.strategy {
+            StrategyName::OneForOne => Strategy::OneForOne,
+            StrategyName::OneForAll => Strategy::OneForAll,
+            StrategyName::RestForOne => Strategy::RestForOne,
+        };
+        let intensity = Intensity { max_restarts: self.max_restarts, period: self.restart_window };
+        SupervisorFlags { strategy, intensity, ..SupervisorFlags::default() }
+    }
+}
+
+settings! {
+    /// The event bus.
+    pub struct EventBus rules own {
+        /// What carries the events.
+        type_: BusType = BusType::Memory => restart;
+        /// Addresses of the NATS servers.
+        servers: Vec<String> = vec!["nats://127.0.0.1:4222".to_owned()] => restart;
+        /// The user at the NATS servers; empty for none.
+        user: String = String::new() => restart;
+        /// The password at the NATS servers.
+        password: Secret = Secret::default() => restart;
+        /// Copies JetStream keeps of each event; at most the number of servers.
+        cluster_size: u32 = 1, in 1..=5, unit "replicas" => restart;
+        /// Tries to connect again until the connection's supervisor takes over.
+        max_reconnects: u32 = 10, in 1..=1_000, unit "tries" => live;
+        /// Wait between two tries.
+        reconnect_delay: Duration = secs(5), in millis(100)..=secs(300) => live;
+        /// Events kept for a subscriber that is behind; older ones are counted and dropped.
+        subscriber_backlog: u32 = 1_024, in 1..=1_000_000, unit "events" => restart;
+    } sections {}
+}
+
+impl Rules for EventBus {
+    fn rules(&self, at: &str, problems: &mut Problems) {
+        if self.type_ == BusType::Nats && self.servers.is_empty() {
+            problems.add(format!("{at}servers"), "must not be empty with type nats");
+        }
+        if !self.password.is_empty() && self.user.is_empty() {
+            problems.add(format!("{at}user"), format!("must be set together with `{at}password`"));
+        }
+    }
+}
+
+settings! {
+    /// Announcing services outside the process.
+    pub struct ServiceRegistry rules own {
+        /// Where services are announced.
+        type_: RegistryType = RegistryType::Local => restart;
+        /// Address of the Consul agent.
+        url: String = "https://127.0.0.1:8501".to_owned() => restart;
+        /// The datacenter to announce in.
+        datacenter: String = "dc1".to_owned() => restart;
+        /// Whether the way to the agent must be TLS.
+        encryption: bool = true => restart;
+        /// The ACL token.
+        token: Secret = Secret::default() => restart;
+    } sections {}
+}
+
+impl Rules for ServiceRegistry {
+    fn rules(&self, at: &str, problems: &mut Problems) {
+        if self.encryption && !self.url.starts_with("https://") {
+            let problem = format!("must start with https:// while `{at}encryption` is true");
+            problems.add(format!("{at}url"), problem);
+        }
+    }
+}
+
+settings! {
+    /// The parts every node has.
+    pub struct Core rules none {} sections {
+        supervision: Supervision = Supervision::default(),
+        event_bus: EventBus = EventBus::default(),
+        service_registry: ServiceRegistry = ServiceRegistry::default(),
+    }
+}
+
+settings! {
+    /// One of the three probes.
+    pub struct Probe rules own {
+        /// Wait before the first check.
+        initial_delay: Duration = secs(0), in secs(0)..=HOUR => live;
+        /// Time between two checks.
+        period: Duration = secs(10), in millis(100)..=HOUR => live;
+        /// Longest wait for a check; it has failed then.
+        timeout: Duration = secs(5), in millis(10)..=HOUR => live;
+        /// Successes in a row after which a failed probe is good again.
+        success_threshold: u32 = 1, in 1..=100, unit "checks" => live;
+        /// Failures in a row after which the probe has failed.
+        failure_threshold: u32 = 3, in 1..=100, unit "checks" => live;
+    } sections {}
+}
+
+impl Probe {
+    fn new(initial_delay: u64, period: u64, timeout: u64) -> Self {
+        Self {
+            initial_delay: secs(initial_delay),
+            period: secs(period),
+            timeout: secs(timeout),
+            ..Self::default()
+        }
+    }
+}
+
+impl Rules for Probe {
+    fn rules(&self, at: &str, problems: &mut Problems) {
+        if self.timeout > self.period {
+            let problem = format!("must not be longer than `{at}period`: checks would overlap");
+            problems.add(format!("{at}timeout"), problem);
+        }
+    }
+}
+
+settings! {
+    /// Health checks of the components.
+    pub struct HealthChecks rules own {
+        /// Whether components are checked; without, only the process itself is looked at.
+        enabled: bool = true => live;
+    } sections {
+        startup_probe: Probe = Probe::new(10, 5, 3),
+        liveness_probe: Probe = Probe::new(0, 10, 5),
+        readiness_probe: Probe = Probe::new(0, 5, 3),
+    }
+}
+
+impl Rules for HealthChecks {
+    fn rules(&self, at: &str, problems: &mut Problems) {
+        if self.liveness_probe.success_threshold != 1 {
+            let key = format!("{at}liveness_probe.success_threshold");
+            problems.add(key, "must be 1: Kubernetes has no other for liveness");
+        }
+    }
+}
+
+settings! {
+    /// The components of the application.
+    pub struct Components rules own {
+        /// Which of two components that are both free to start goes first; dependencies win.
+        initialization_order: Vec<String> = [
+            "logging", "metrics", "configuration", "database",
+            "cache", "security", "transport", "application",
+        ].map(str::to_owned).to_vec() => restart;
+        /// Longest start of the whole process.
+        startup_deadline: Duration = secs(30), in secs(1)..=HOUR => restart;
+    } sections {
+        health_checks: HealthChecks = HealthChecks::default(),
+    }
+}
+
+impl Rules for Components {
+    fn rules(&self, at: &str, problems: &mut Problems) {
+        for (index, name) in self.initialization_order.iter().enumerate() {
+            let key = || format!("{at}initialization_order");
+            if let Err(error) = ChildId::new(name) {
+                problems.add(key(), format!("has an entry that is no id: {error}"));
+            }
+            if self.initialization_order[..index].contains(name) {
+                problems.add(key(), format!("has {name:?} twice; keep one"));
+            }
+        }
+    }
+}
+
+settings! {
+    /// The HTTP endpoint.
+    pub struct Http rules none {
+        /// Where it listens.
+        bind: SocketAddr = loopback(8080) => restart;
+        /// Largest request body; more is answered with 413.
+        max_body: Bytes = Bytes(1 << 20), in Bytes(1 << 10)..=Bytes(1 << 30) => live;
+        /// Longest wait for the header of a request.
+        header_timeout: Duration = secs(5), in millis(100)..=secs(60) => restart;
+        /// Longest time for a request with its body.
+        request_timeout: Duration = secs(30), in millis(100)..=HOUR => live;
+        /// Connections at one time; more wait.
+        max_connections: u32 = 1_024, in 1..=1_000_000, unit "connections" => restart;
+        /// Connections at one time from one address.
+        max_connections_per_ip: u32 = 64, in 1..=1_000_000, unit "connections" => restart;
+    } sections {}
+}
+
+settings! {
+    /// Durable tasks.
+    pub struct Tasks rules none {
+        /// Tasks that may wait; more are refused with 503.
+        queue_limit: u32 = 100_000, in 1..=10_000_000, unit "tasks" => live;
+        /// Deliveries of a task before it is a dead letter.
+        max_attempts: u32 = 3, in 1..=100, unit "deliveries" => live;
+        /// Longest run of one delivery when the task does not say.
+        timeout: Duration = secs(60), in millis(100)..=DAY => live;
+        /// How long results are kept.
+        retention: Duration = DAY, in secs(60)..=secs(31_536_000) => live;
+    } sections {}
+}
+
+settings! {
+    /// Snapshots of state.
+    pub struct Persistence rules own {
+        /// Whether state is saved and restored.
+        enabled: bool = false => restart;
+        /// Directory of the snapshots; must belong to the process's user, mode 0700.
+        dir: PathBuf = PathBuf::new() => restart;
+        /// File with the keys, mode 0600; the first key encrypts, the others still decrypt.
+        key_file: PathBuf = PathBuf::new() => restart;
+        /// Saves kept; older ones are removed.
+        keep: u32 = 5, in 2..=1_000, unit "saves" => live;
+        /// Time between two saves while running; at an orderly stop there is one more.
+        interval: Duration = secs(60), in secs(1)..=DAY => live;
+    } sections {}
+}
+
+impl Rules for Persistence {
+    fn rules(&self, at: &str, problems: &mut Problems) {
+        for (name, path) in [("dir", &self.dir), ("key_file", &self.key_file)] {
+            if self.enabled && !path.is_absolute() {
+                let problem = format!("must be an absolute path while `{at}enabled` is true");
+                problems.add(format!("{at}{name}"), problem);
+            }
+        }
+    }
+}
+
+settings! {
+    /// The orderly stop.
+    pub struct Shutdown rules own {
+        /// Longest orderly stop; what is left then is killed.
+        within: Duration = secs(25), in millis(100)..=HOUR => live;
+        /// What Kubernetes grants (terminationGracePeriodSeconds).
+        kubernetes_grace: Duration = secs(30), in secs(1)..=HOUR => live;
+    } sections {}
+}
+
+impl Rules for Shutdown {
+    fn rules(&self, at: &str, problems: &mut Problems) {
+        if self.within >= self.kubernetes_grace {
+            let problem = format!("must be less than `{at}kubernetes_grace`, which kills the rest");
+            problems.add(format!("{at}within"), problem);
+        }
+    }
+}
+
+settings! {
+    /// The stop when order is lost.
+    pub struct Emergency rules none {
+        /// Critical errors after which the process ends.
+        critical_errors: u32 = 3, in 1..=1_000, unit "errors" => live;
+        /// Longest last effort before the process ends.
+        within: Duration = secs(2), in millis(10)..=secs(60) => live;
+        /// Directory of crash reports; empty for none.
+        crash_dir: PathBuf = PathBuf::new() => restart;
+    } sections {}
+}
+
+settings! {
+    /// Logs, metrics and traces.
+    pub struct Telemetry rules none {
+        /// Which log lines are written, as in RUST_LOG.
+        log_filter: String = "info".to_owned() => live;
+        /// How log lines look.
+        log_format: LogFormat = LogFormat::Text => restart;
+        /// Where metrics are served.
+        metrics_bind: SocketAddr = loopback(9090) => restart;
+        /// Where traces are sent by OTLP; empty for nowhere.
+        otlp_endpoint: String = String::new() => restart;
+    } sections {}
+}
+
+settings! {
+    /// All keys of the framework.
+    pub struct FrameworkConfig rules none {} sections {
+        core: Core = Core::default(),
+        components: Components = Components::default(),
+        http: Http = Http::default(),
+        tasks: Tasks = Tasks::default(),
+        persistence: Persistence = Persistence::default(),
+        shutdown: Shutdown = Shutdown::default(),
+        emergency: Emergency = Emergency::default(),
+        telemetry: Telemetry = Telemetry::default(),
+    }
+}

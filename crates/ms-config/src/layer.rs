@@ -1,0 +1,131 @@
+//! The layers: which files, which variables, which options; lowest precedence first.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::error::ConfigError;
+use crate::file;
+use crate::format;
+use crate::value::{Place, Raw, Spot};
+
+/// Variables that begin so are settings; what follows is the path, `__` between names.
+pub const ENV_PREFIX: &str = "MS_FRAMEWORK__";
+/// The variable that names the environment.
+pub const ENVIRONMENT: &str = "ENVIRONMENT";
+/// The environment when nothing names one.
+pub const DEFAULT_ENVIRONMENT: &str = "development";
+/// Names of base files without their endings.
+const BASES: [&str; 2] = ["base", "integration"];
+const ENDINGS: [&str; 2] = ["toml", "yaml"];
+/// Longest name of an environment.
+const MAX_ENVIRONMENT: usize = 32;
+
+/// A file of the directory, read and parsed.
+#[derive(Debug)]
+pub(crate) struct FileLayer {
+    pub(crate) root: Spot,
+    /// Whether only its owner may read it.
+    pub(crate) private: bool,
+}
+
+/// One setting of the environment or the command line.
+#[derive(Debug)]
+pub(crate) struct Single {
+    pub(crate) key: String,
+    pub(crate) spot: Spot,
+}
+
+/// Checks the name of an environment: it becomes a file name.
+///
+/// # Errors
+/// [`ConfigError::BadEnvironment`].
+pub(crate) fn check_environment(name: &str) -> Result<(), ConfigError> {
+    let fine = (1..=MAX_ENVIRONMENT).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
+        && !BASES.contains(&name);
+    if fine { Ok(()) } else { Err(ConfigError::BadEnvironment { name: name.to_owned() }) }
+}
+
+/// Finds the base file: exactly one.
+pub(crate) fn base_file(dir: &Path) -> Result<PathBuf, ConfigError> {
+    one_of(dir, &BASES)?.ok_or_else(|| ConfigError::NoBase { dir: dir.to_owned() })
+}
+
+/// Finds the file of the environment, if there is one.
+pub(crate) fn environment_file(dir: &Path, name: &str) -> Result<Option<PathBuf>, ConfigError> {
+    one_of(dir, &[name])
+}
+
+fn one_of(dir: &Path, stems: &[&str]) -> Result<Option<PathBuf>, ConfigError> {
+    let names = stems.iter().flat_map(|stem| ENDINGS.map(|ending| format!("{stem}.{ending}")));
+    let mut there = Vec::new();
+    for path in names.map(|name| dir.join(name)) {
+        match path.symlink_metadata() {
+            Ok(_) => there.push(path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(ConfigError::Io { file: path, source }),
+        }
+    }
+    let mut there = there.into_iter();
+    match (there.next(), there.next()) {
+        (Some(first), Some(second)) => Err(ConfigError::TwoFiles { first, second }),
+        (first, _) => Ok(first),
+    }
+}
+
+/// Reads one file.
+pub(crate) fn read_file(path: &Path) -> Result<FileLayer, Vec<ConfigError>> {
+    let text = file::read(path).map_err(|error| vec![error])?;
+    let root = format::parse(path, &text.text)?;
+    Ok(FileLayer { root, private: text.is_private() })
+}
+
+/// The settings among the environment's variables, by name.
+pub(crate) fn of_env(vars: &[(OsString, OsString)], errors: &mut Vec<ConfigError>) -> Vec<Single> {
+    let mut found = Vec::new();
+    for (name, value) in vars {
+        let shown = name.to_string_lossy();
+        if !shown.starts_with(ENV_PREFIX) {
+            continue;
+        }
+        match variable(name, value) {
+            Ok(single) => found.push(single),
+            Err(problem) => {
+                errors.push(ConfigError::BadSetting { name: shown.into_owned(), problem });
+            }
+        }
+    }
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    found
+}
+
+fn variable(name: &OsStr, value: &OsStr) -> Result<Single, String> {
+    let name = name.to_str().ok_or("the name is no UTF-8; unset it")?;
+    let value = value.to_str().ok_or("the value is no UTF-8; set it anew or unset it")?;
+    if value.is_empty() {
+        return Err("the value is empty; unset it to keep the value of the files".to_owned());
+    }
+    let key = name.trim_start_matches(ENV_PREFIX).to_ascii_lowercase().replace("__", ".");
+    let spot = Spot { raw: Raw::Word(value.to_owned()), place: Place::Env(name.to_owned()) };
+    Ok(Single { key, spot })
+}
+
+/// The settings of the command line: the texts after each `--set`.
+pub(crate) fn of_command(options: &[String], errors: &mut Vec<ConfigError>) -> Vec<Single> {
+    let mut found = Vec::new();
+    for option in options {
+        match option.split_once('=') {
+            Some((key, value)) if !key.is_empty() && !value.is_empty() => {
+                let place = Place::Command(key.to_owned());
+                let spot = Spot { raw: Raw::Word(value.to_owned()), place };
+                found.push(Single { key: key.to_owned(), spot });
+            }
+            // The text itself may be a secret: only what stands before the first `=`.
+            _ => errors.push(ConfigError::BadSetting {
+                name: format!("--set {}", option.split('=').next().unwrap_or_default()),
+                problem: "write it as key=value, as in core.supervision.max_restarts=7".to_owned(),
+            }),
+        }
+    }
+    found
+}

@@ -1,0 +1,68 @@
+//! The configuration: declared once, layered, checked, shown, watched.
+//!
+//! One [`settings!`] block declares a section: its keys with type, unit, default,
+//! bound and whether a change needs a restart. Out of it come the typed struct, the
+//! reading and checking of every layer, the reference page, the JSON schema and what
+//! `msctl config show` prints. [`FrameworkConfig`] holds the framework's own keys.
+//!
+//! A [`Loader`] puts the layers together, lowest precedence first: defaults, the base
+//! file, the file of the environment, `MS_FRAMEWORK__…` variables, `--set` options.
+//! All that is wrong is told at once, each with its place.
+//!
+//! ```
+//! use ms_config::{FrameworkConfig, Loader};
+//! # let dir = tempfile::tempdir()?;
+//! std::fs::write(dir.path().join("base.toml"), "[core.supervision]\nmax_restart = 9\n")?;
+//! let errors = Loader::<FrameworkConfig>::new(dir.path()).env([]).load().unwrap_err();
+//! assert!(errors.to_string().ends_with(
+//!     "base.toml:2:1: there is no key `core.supervision.max_restart`; \
+//!      did you mean `core.supervision.max_restarts`?"
+//! ));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! It does *not* keep the configuration of a running process or tell anybody of a
+//! change: that is the config actor of `ms-runtime`. No actors here, no clock; the
+//! feature `watch` adds [`DirWatch`], which says when to look again.
+//!
+//! Start reading at `keys.rs`, then `declare.rs`, then `load.rs`.
+
+mod change;
+mod declare;
+mod error;
+mod file;
+mod format;
+mod keys;
+mod kind;
+mod layer;
+mod load;
+mod secret;
+mod show;
+mod value;
+#[cfg(feature = "watch")]
+mod watch;
+
+pub use change::{Change, change};
+pub use declare::{Apply, Key, Rules, SetError, Settings, keys};
+#[doc(hidden)]
+pub use declare::{below, name};
+pub use error::{ConfigError, ConfigErrors, Problems};
+pub use file::MAX_FILE;
+pub use format::{MAX_DEPTH, MAX_VALUES};
+pub use keys::{
+    BusType, Components, Core, Emergency, EventBus, FrameworkConfig, HealthChecks, Http, LogFormat,
+    Persistence, Probe, RegistryType, ServiceRegistry, Shutdown, StrategyName, Supervision, Tasks,
+    Telemetry,
+};
+pub use kind::{Bytes, Kind, MAX_LIST, MAX_TEXT, plain};
+#[doc(hidden)]
+pub use kind::{shown_bound, within};
+pub use layer::{DEFAULT_ENVIRONMENT, ENV_PREFIX, ENVIRONMENT};
+pub use load::{Loaded, Loader, Validator};
+pub use secret::{REDACTED, Secret};
+/// JSON values, as keys are shown in.
+pub use serde_json::Value;
+pub use show::{Line, lines, reference, schema, variable};
+pub use value::{Place, Raw, Spot};
+#[cfg(feature = "watch")]
+pub use watch::{DEBOUNCE, DirWatch};

@@ -1,0 +1,247 @@
+//! The actor: it alone changes what is in force.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Handler, Message, WrapFuture};
+use ms_actor::{Context, LifeChange, LifeNews, Port, StateValue};
+use ms_config::{DirWatch, Loaded, Settings, change};
+use ms_core::view::EventKind;
+use tokio::time::timeout;
+
+use super::handle::{ConfigHandle, Published};
+use super::messages::{ConfigChanged, Reload, Reloaded, Subscribe, Unsubscribe};
+
+/// Longest reading of all files; a file system that takes longer is a failure.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+/// Longest wait for a subscriber's answer to a change.
+const ACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// Owns the configuration in force; see [`ConfigHandle::child`].
+#[derive(Debug)]
+pub struct ConfigActor<C: Settings> {
+    handle: ConfigHandle<C>,
+    watch: Option<DirWatch>,
+}
+
+/// The directory may have changed, or can no longer be watched.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct LookAgain(Result<(), String>);
+
+impl<C: Settings> ConfigActor<C> {
+    pub(super) fn new(handle: ConfigHandle<C>) -> Self {
+        Self { handle, watch: None }
+    }
+
+    pub(super) fn view(&self) -> StateValue {
+        let published = self.handle.published();
+        published.status.view(published.subscribers.len())
+    }
+
+    fn update(&self, how: impl FnOnce(&mut Published<C>)) {
+        let mut published = Published::clone(&self.handle.published());
+        how(&mut published);
+        self.handle.publish(published);
+    }
+
+    /// Without a watch the node runs on: [`Reload`] still works.
+    fn start_watching(&mut self, ctx: &Context<Self>) {
+        let me = ctx.me().downgrade();
+        let dir = self.handle.loader().dir();
+        let started = DirWatch::start(dir, move |news| {
+            // Full or gone: a reload is waiting already, or nobody needs one.
+            if let Some(me) = me.upgrade() {
+                drop(me.try_tell(LookAgain(news)));
+            }
+        });
+        match started {
+            Ok(watch) => {
+                self.watch = Some(watch);
+                self.update(|published| published.status.watching = true);
+            }
+            Err(error) => self.cannot_watch(&error.to_string(), ctx),
+        }
+    }
+
+    fn cannot_watch(&self, why: &str, ctx: &Context<Self>) {
+        self.update(|published| published.status.watching = false);
+        let dir = self.handle.loader().dir().display();
+        note(ctx, "config_not_watched", format!("changes in {dir} go unnoticed: {why}"));
+    }
+
+    /// Reads off the arbiter.
+    fn read(&self) -> impl Future<Output = Result<Loaded<C>, Vec<String>>> + use<C> {
+        let loader = self.handle.loader().clone();
+        async move {
+            let env = loader.environment_name().escape_debug().to_string();
+            tracing::info!("Loading configuration for environment: {env}");
+            let read = tokio::task::spawn_blocking(move || loader.load());
+            match timeout(READ_WITHIN, read).await {
+                Ok(Ok(loaded)) => loaded
+                    .map_err(|errors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>()),
+                Ok(Err(error)) => Err(vec![format!("reading failed: {error}")]),
+                Err(_) => Err(vec![format!("the files could not be read within {READ_WITHIN:?}")]),
+            }
+        }
+    }
+
+    /// Takes over what was read, as far as it may change now.
+    fn take_over(
+        &mut self,
+        read: Result<Loaded<C>, Vec<String>>,
+        ctx: &mut Context<Self>,
+    ) -> Reloaded {
+        let read = match read {
+            Ok(read) => read,
+            Err(problems) => return self.refuse(problems, ctx),
+        };
+        read.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let change = change(&*self.handle.current(), &read.config);
+        // The old values that stay until a restart must go with the new ones.
+        let problems = self.handle.loader().validate(&change.config, &read.origins);
+        if !problems.is_empty() {
+            return self.refuse(problems.iter().map(ToString::to_string).collect(), ctx);
+        }
+        self.say_what_waits(&change.restart, ctx);
+        let live = change.live.clone();
+        self.update(|published| {
+            published.status.last_failure.clear();
+            published.status.needs_restart.clone_from(&change.restart);
+            if !live.is_empty() {
+                published.config = Arc::new(change.config);
+                published.status.version += 1;
+            }
+            for key in &live {
+                match read.origins.get(key) {
+                    Some(place) => published.origins.insert(key.clone(), place.clone()),
+                    None => published.origins.remove(key),
+                };
+            }
+        });
+        if !live.is_empty() {
+            tracing::info!(keys = ?live, "the configuration has changed");
+            self.tell_all(&live, ctx);
+        }
+        match live.is_empty() && change.restart.is_empty() {
+            true => Reloaded::Unchanged,
+            false => Reloaded::Changed { live, restart: change.restart },
+        }
+    }
+
+    fn refuse(&self, problems: Vec<String>, ctx: &Context<Self>) -> Reloaded {
+        self.update(|published| {
+            published.status.reload_failed += 1;
+            published.status.last_failure.clone_from(&problems);
+        });
+        let text = format!("the last good configuration stays; {}", problems.join("; "));
+        note(ctx, "config_reload_failed", text);
+        Reloaded::Failed(problems)
+    }
+
+    fn say_what_waits(&self, restart: &[String], ctx: &Context<Self>) {
+        if !restart.is_empty() && *restart != *self.handle.status().needs_restart {
+            let text = format!("not applied before a restart: {}", restart.join(", "));
+            note(ctx, "config_needs_restart", text);
+        }
+    }
+
+    fn tell_all(&self, keys: &[String], ctx: &mut Context<Self>) {
+        let published = self.handle.published();
+        let news = ConfigChanged { version: published.status.version, keys: keys.into() };
+        for port in published.subscribers.iter().cloned() {
+            let asked = port.ask(news.clone(), ACK_WITHIN);
+            ctx.spawn(asked.into_actor(self).map(move |answer, actor, ctx| {
+                let why = match answer {
+                    Ok(Ok(())) => return,
+                    Ok(Err(refused)) => refused.to_string(),
+                    Err(error) => error.to_string(),
+                };
+                actor.refused(&port, &why, ctx);
+            }));
+        }
+    }
+
+    fn refused(&self, port: &Port<ConfigChanged>, why: &str, ctx: &Context<Self>) {
+        self.update(|published| published.status.refused += 1);
+        note(ctx, "config_change_refused", format!("by {}: {why}", port.path()));
+    }
+
+    fn forget(&self, gone: &ms_actor::AnyRef) {
+        self.update(|published| published.subscribers.retain(|port| port.any() != *gone));
+    }
+}
+
+/// To the log and to the node's events.
+fn note<C: Settings>(ctx: &Context<ConfigActor<C>>, topic: &str, text: String) {
+    tracing::warn!(topic, "{text}");
+    let (path, topic) = (ctx.path().clone(), topic.to_owned());
+    ctx.node().publish(EventKind::Noted { path, topic, text });
+}
+
+impl<C: Settings> Actor for ConfigActor<C> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        for port in &self.handle.published().subscribers {
+            ctx.follow(&port.any());
+        }
+        self.start_watching(ctx);
+        // What changed before the watch was there, or while this actor was down.
+        let _ = ctx.me().try_tell(LookAgain(Ok(())));
+    }
+}
+
+impl<C: Settings> Handler<Subscribe> for ConfigActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, Subscribe(port): Subscribe, ctx: &mut Self::Context) {
+        ctx.follow(&port.any());
+        self.forget(&port.any());
+        self.update(|published| published.subscribers.push(port));
+    }
+}
+
+impl<C: Settings> Handler<Unsubscribe> for ConfigActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, Unsubscribe(who): Unsubscribe, ctx: &mut Self::Context) {
+        ctx.unfollow(&who);
+        self.forget(&who);
+    }
+}
+
+impl<C: Settings> Handler<LifeNews> for ConfigActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+        if matches!(news.change, LifeChange::Gone(_)) {
+            self.forget(&news.of);
+        }
+    }
+}
+
+// One read at a time: no message is taken while one runs, so none is overtaken.
+impl<C: Settings> Handler<Reload> for ConfigActor<C> {
+    type Result = AtomicResponse<Self, Reloaded>;
+
+    fn handle(&mut self, _: Reload, _: &mut Self::Context) -> Self::Result {
+        let read = self.read().into_actor(self);
+        AtomicResponse::new(Box::pin(read.map(|read, actor, ctx| actor.take_over(read, ctx))))
+    }
+}
+
+impl<C: Settings> Handler<LookAgain> for ConfigActor<C> {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, LookAgain(news): LookAgain, ctx: &mut Self::Context) -> Self::Result {
+        if let Err(why) = news {
+            self.cannot_watch(&why, ctx);
+        }
+        let read = self.read().into_actor(self);
+        AtomicResponse::new(Box::pin(read.map(|read, actor, ctx| {
+            actor.take_over(read, ctx);
+        })))
+    }
+}

@@ -1,0 +1,141 @@
+//! The readers' side: a snapshot without a lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use ms_actor::host::Blueprint;
+use ms_actor::{Port, StateValue};
+use ms_config::{ConfigErrors, Loader, Place, Settings};
+use ms_supervisor::ChildSpec;
+
+use super::actor::ConfigActor;
+use super::messages::ConfigChanged;
+
+/// The configuration in force. Cheap to clone, read from any thread.
+#[derive(Debug)]
+pub struct ConfigHandle<C: Settings>(Arc<Shared<C>>);
+
+impl<C: Settings> Clone for ConfigHandle<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[derive(Debug)]
+struct Shared<C: Settings> {
+    loader: Loader<C>,
+    published: ArcSwap<Published<C>>,
+}
+
+/// What the actor publishes; it alone writes.
+#[derive(Debug, Clone)]
+pub(super) struct Published<C> {
+    pub(super) config: Arc<C>,
+    pub(super) origins: HashMap<String, Place>,
+    pub(super) subscribers: Vec<Port<ConfigChanged>>,
+    pub(super) status: ConfigStatus,
+}
+
+/// How the configuration is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfigStatus {
+    /// Changes put in force since the start.
+    pub version: u64,
+    /// Reloads that were refused since the start: `config_reload_failed`.
+    pub reload_failed: u64,
+    /// What was wrong with the last reload; empty when it was good.
+    pub last_failure: Vec<String>,
+    /// Keys whose new value waits for a restart.
+    pub needs_restart: Vec<String>,
+    /// Subscribers that refused a change or did not answer, since the start.
+    pub refused: u64,
+    /// Whether the directory is watched.
+    pub watching: bool,
+}
+
+impl<C: Settings> ConfigHandle<C> {
+    /// Reads and checks everything, logs the warnings. Blocks: call it before the tree starts.
+    ///
+    /// # Errors
+    /// All that is wrong.
+    pub fn load(loader: Loader<C>) -> Result<Self, ConfigErrors> {
+        tracing::info!(
+            "Loading configuration for environment: {}",
+            loader.environment_name().escape_debug()
+        );
+        let loaded = loader.load()?;
+        loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let published = Published {
+            config: Arc::new(loaded.config),
+            origins: loaded.origins,
+            subscribers: Vec::new(),
+            status: ConfigStatus::default(),
+        };
+        Ok(Self(Arc::new(Shared { loader, published: ArcSwap::from_pointee(published) })))
+    }
+
+    /// The values in force.
+    #[must_use]
+    pub fn current(&self) -> Arc<C> {
+        Arc::clone(&self.0.published.load().config)
+    }
+
+    /// How the configuration is doing.
+    #[must_use]
+    pub fn status(&self) -> ConfigStatus {
+        self.0.published.load().status.clone()
+    }
+
+    /// Where the value of a key in force was written; `None` for its default.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> Option<Place> {
+        self.0.published.load().origins.get(key).cloned()
+    }
+
+    /// The actor as a child for a supervisor; one a handle.
+    #[must_use]
+    pub fn child(&self, id: impl AsRef<str>) -> ChildSpec {
+        ChildSpec::blueprint(id, self.blueprint())
+    }
+
+    /// How the actor is made.
+    #[must_use]
+    pub fn blueprint(&self) -> Blueprint {
+        let handle = self.clone();
+        let factory = move |_: &_| Ok(ConfigActor::new(handle.clone()));
+        Blueprint::with_view(
+            factory,
+            <ConfigActor<C> as ms_actor::Hosted>::TIER,
+            Some(ConfigActor::view),
+        )
+    }
+
+    pub(super) fn loader(&self) -> &Loader<C> {
+        &self.0.loader
+    }
+
+    pub(super) fn published(&self) -> Arc<Published<C>> {
+        self.0.published.load_full()
+    }
+
+    pub(super) fn publish(&self, published: Published<C>) {
+        self.0.published.store(Arc::new(published));
+    }
+}
+
+impl ConfigStatus {
+    pub(super) fn view(&self, subscribers: usize) -> StateValue {
+        let list =
+            |lines: &[String]| StateValue::list(lines.iter().map(|line| line.as_str().into()));
+        StateValue::map([
+            ("version", self.version.into()),
+            ("config_reload_failed", self.reload_failed.into()),
+            ("last_failure", list(&self.last_failure)),
+            ("needs_restart", list(&self.needs_restart)),
+            ("refused", self.refused.into()),
+            ("watching", self.watching.into()),
+            ("subscribers", (subscribers as u64).into()),
+        ])
+    }
+}

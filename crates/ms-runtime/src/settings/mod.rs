@@ -1,0 +1,17 @@
+//! The configuration of a running process: one actor owns it, everybody reads a snapshot.
+//!
+//! [`ConfigHandle::load`] reads it before anything is started; its
+//! [`child`](ConfigHandle::child) goes under the root supervisor and watches the
+//! directory. A change is read and checked off the arbiters, put in force by one
+//! atomic swap, and told to those who sent [`Subscribe`]. A crash of the actor loses
+//! nothing: values, subscribers and counters are in the published snapshot.
+//!
+//! What a file may say and how it is checked is `ms-config`'s.
+
+mod actor;
+mod handle;
+mod messages;
+
+pub use actor::ConfigActor;
+pub use handle::{ConfigHandle, ConfigStatus};
+pub use messages::{ConfigChanged, Refused, Reload, Reloaded, Subscribe, Unsubscribe};

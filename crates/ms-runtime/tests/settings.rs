@@ -1,0 +1,251 @@
+//! The config actor: reload by itself, last good kept, subscribers told, restarts survived.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::Duration;
+
+use actix::prelude::*;
+use ms_actor::{Node, NodeConfig, Ref};
+use ms_config::{FrameworkConfig, Loader};
+use ms_core::view::EventKind;
+use ms_runtime::settings::{
+    ConfigActor, ConfigChanged, ConfigHandle, Refused, Reload, Reloaded, Subscribe,
+};
+use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use tokio::sync::mpsc;
+
+/// Longest wait for what must come: only ever reached by a failure.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Listener {
+    heard: mpsc::UnboundedSender<ConfigChanged>,
+    refuse: bool,
+}
+
+impl Actor for Listener {
+    type Context = ms_actor::Context<Self>;
+}
+
+impl Handler<ConfigChanged> for Listener {
+    type Result = Result<(), Refused>;
+
+    fn handle(&mut self, news: ConfigChanged, _: &mut Self::Context) -> Self::Result {
+        self.heard.send(news).unwrap();
+        if self.refuse { Err(Refused("not today".to_owned())) } else { Ok(()) }
+    }
+}
+
+struct World {
+    node: Node,
+    root: Root,
+    handle: ConfigHandle<FrameworkConfig>,
+    config: Ref<ConfigActor<FrameworkConfig>>,
+    heard: mpsc::UnboundedReceiver<ConfigChanged>,
+}
+
+impl World {
+    async fn start(dir: &Path, refuse: bool) -> Self {
+        let loader = Loader::new(dir).environment("test").env([]);
+        let handle = ConfigHandle::load(loader).unwrap();
+        let node = Node::boot(NodeConfig::single_arbiter()).unwrap();
+        let (tell, heard) = mpsc::unbounded_channel();
+        let listener = move || Listener { heard: tell.clone(), refuse };
+        let tree = Supervisor::one_for_one("root")
+            .child(handle.child("config"))
+            .child(ChildSpec::actor("listener", listener));
+        let root = start_root(&node, tree).await.unwrap();
+        let config = root.get::<ConfigActor<FrameworkConfig>>("config").await.unwrap();
+        let listener = root.get::<Listener>("listener").await.unwrap();
+        config.ask(Subscribe(listener.port())).await.unwrap();
+        Self { node, root, handle, config, heard }
+    }
+
+    async fn hears(&mut self) -> ConfigChanged {
+        tokio::time::timeout(PATIENCE, self.heard.recv()).await.expect("news").expect("open")
+    }
+
+    /// Waits for an event of this topic; counts from the node's start.
+    async fn noted(&self, topic: &str) -> String {
+        let (past, mut live) = self.node.events_since(0);
+        let mut past = past.into_iter();
+        let find = async {
+            loop {
+                let event = match past.next() {
+                    Some(event) => event,
+                    None => live.recv().await.expect("the node lives"),
+                };
+                match event.kind {
+                    EventKind::Noted { topic: found, text, .. } if found == topic => break text,
+                    _ => {}
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, find).await.expect("an event")
+    }
+
+    async fn end(self) {
+        self.root.any().stop(ms_core::ExitReason::Shutdown);
+        self.root.ended().await;
+        self.node.halt(Duration::from_secs(1));
+    }
+}
+
+fn within(seconds: u32) -> String {
+    format!("[shutdown]\nwithin = \"{seconds}s\"\n")
+}
+
+/// S4.3-10, S1.1-06: an edited file is in force by itself and told with its keys.
+#[test]
+fn an_edited_file_is_read_and_told_without_being_asked() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("base.toml"), within(9)).unwrap();
+        let mut world = World::start(dir.path(), false).await;
+        assert!(world.handle.status().watching);
+        fs::write(dir.path().join("base.toml"), within(11)).unwrap();
+        let news = world.hears().await;
+        assert_eq!((news.version, &news.keys[..]), (1, &["shutdown.within".to_owned()][..]));
+        assert!(news.touches("shutdown") && !news.touches("shut"));
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(11));
+        let origin = world.handle.origin("shutdown.within").unwrap().to_string();
+        assert!(origin.ends_with("base.toml:2:10"), "{origin}");
+        world.end().await;
+    });
+}
+
+/// S4.3-10: a Kubernetes ConfigMap changes by one rename of the symlink `..data`.
+#[test]
+fn a_swapped_config_map_symlink_is_noticed() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for (version, seconds) in [("..v1", 9), ("..v2", 11)] {
+            fs::create_dir(at(version)).unwrap();
+            fs::write(at(version).join("integration.toml"), within(seconds)).unwrap();
+        }
+        symlink("..v1", at("..data")).unwrap();
+        symlink("..data/integration.toml", at("integration.toml")).unwrap();
+        let mut world = World::start(dir.path(), false).await;
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(9));
+        symlink("..v2", at("..data_tmp")).unwrap();
+        fs::rename(at("..data_tmp"), at("..data")).unwrap();
+        assert_eq!(world.hears().await.keys[..], ["shutdown.within"]);
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(11));
+        world.end().await;
+    });
+}
+
+/// Fault 43: broken files keep the last good values; what needs a restart is said.
+#[test]
+fn fault_43_a_broken_file_keeps_the_last_good_values_and_the_failure_shows() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("base.toml");
+        fs::write(&base, within(9)).unwrap();
+        let mut world = World::start(dir.path(), false).await;
+        fs::write(&base, "[shutdown]\nwithin = 9\n").unwrap();
+        let text = world.noted("config_reload_failed").await;
+        assert!(text.contains("base.toml:2:10: `shutdown.within` needs a unit"), "{text}");
+        let status = world.handle.status();
+        assert!(status.reload_failed >= 1 && status.last_failure.len() == 1 && status.version == 0);
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(9));
+
+        let mended = format!("{}[http]\nbind = \"127.0.0.1:9\"\n", within(12));
+        fs::write(&base, mended).unwrap();
+        assert_eq!(world.hears().await.keys[..], ["shutdown.within"]);
+        assert_eq!(
+            world.noted("config_needs_restart").await,
+            "not applied before a restart: http.bind"
+        );
+        let (status, config) = (world.handle.status(), world.handle.current());
+        assert_eq!(
+            (status.needs_restart, status.last_failure),
+            (vec!["http.bind".to_owned()], vec![])
+        );
+        assert_eq!(config.http.bind.port(), 8080, "not applied");
+        world.end().await;
+    });
+}
+
+/// Fault 44: what is half written does not parse, and what parses is swapped whole.
+#[test]
+fn fault_44_a_file_written_in_pieces_is_never_in_force_by_halves() {
+    use std::io::Write;
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("base.toml");
+        fs::write(&base, within(9)).unwrap();
+        let mut world = World::start(dir.path(), false).await;
+        let text = format!("{}[tasks]\nqueue_limit = 77\n", within(11));
+        let mut file = fs::File::create(&base).unwrap();
+        for byte in text.as_bytes() {
+            file.write_all(&[*byte]).unwrap();
+            file.flush().unwrap();
+            tokio::task::yield_now().await;
+        }
+        drop(file);
+        // However often it was read on the way: in the end both are there.
+        let both = |config: &FrameworkConfig| {
+            (config.shutdown.within, config.tasks.queue_limit) == (Duration::from_secs(11), 77)
+        };
+        while !both(&world.handle.current()) {
+            world.hears().await;
+        }
+        world.end().await;
+    });
+}
+
+#[test]
+fn a_mix_of_new_live_and_old_restart_values_must_meet_the_rules_too() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("base.toml");
+        fs::write(&base, "[http]\nbind = \"127.0.0.1:1\"\n").unwrap();
+        struct Rule;
+        impl ms_config::Validator<FrameworkConfig> for Rule {
+            fn name(&self) -> &str {
+                "port-and-limit"
+            }
+            fn validate(&self, config: &FrameworkConfig, problems: &mut ms_config::Problems) {
+                if config.tasks.queue_limit == 2 && config.http.bind.port() != 2 {
+                    problems.add("tasks.queue_limit", "goes with port 2");
+                }
+            }
+        }
+        let loader = Loader::new(dir.path()).environment("test").env([]).validator(Rule);
+        let handle = ConfigHandle::load(loader).unwrap();
+        let node = Node::boot(NodeConfig::single_arbiter()).unwrap();
+        let tree = Supervisor::one_for_one("root").child(handle.child("config"));
+        let root = start_root(&node, tree).await.unwrap();
+        let config = root.get::<ConfigActor<FrameworkConfig>>("config").await.unwrap();
+        fs::write(&base, "[http]\nbind = \"127.0.0.1:2\"\n[tasks]\nqueue_limit = 2\n").unwrap();
+        let Reloaded::Failed(why) = config.ask(Reload).await.unwrap() else {
+            panic!("the port waits for a restart, so the limit does not fit")
+        };
+        assert!(why[0].contains("goes with port 2"), "{why:?}");
+        assert_eq!(handle.current().tasks.queue_limit, 100_000);
+        root.any().stop(ms_core::ExitReason::Shutdown);
+        root.ended().await;
+        node.halt(Duration::from_secs(1));
+    });
+}
+
+/// S4.3-10: each subscriber takes over or refuses; both survive the actor's crash.
+#[test]
+fn refusals_are_counted_and_subscribers_survive_a_restart_of_the_actor() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("base.toml");
+        fs::write(&base, within(9)).unwrap();
+        let mut world = World::start(dir.path(), true).await;
+        world.config.any().kill();
+        fs::write(&base, within(11)).unwrap();
+        // Its next incarnation looks by itself: the change may have come while it was down.
+        assert_eq!(world.hears().await.keys[..], ["shutdown.within"]);
+        let text = world.noted("config_change_refused").await;
+        assert_eq!(text, "by /root/listener: not today");
+        assert_eq!(world.handle.status().refused, 1);
+        world.end().await;
+    });
+}
