@@ -73,7 +73,7 @@ impl ChildId {
     }
 }
 
-fn check_segment(text: &str) -> Result<(), IdError> {
+pub(crate) fn check_segment(text: &str) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty);
     }

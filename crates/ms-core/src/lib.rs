@@ -2,8 +2,8 @@
 //!
 //! This crate owns what every other crate must agree on: identifiers and paths
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
-//! ([`spec`]), what an inspector is shown ([`view`]) and, in [`policy`], the
-//! supervisor's decisions as a state machine.
+//! ([`spec`]), what an inspector is shown ([`view`]), the supervisor's decisions as a
+//! state machine ([`policy`]) and durable tasks with theirs ([`task`]).
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
 //! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
@@ -15,6 +15,7 @@ pub mod exit;
 pub mod id;
 pub mod policy;
 pub mod spec;
+pub mod task;
 pub mod time;
 pub mod view;
 

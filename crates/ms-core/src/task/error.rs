@@ -1,0 +1,179 @@
+//! What can go wrong with one task, and with a store as a whole.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use super::id::{AgentKind, QueueName, TaskId};
+use super::view::{FencingToken, TaskState};
+
+/// Why something about one task was refused. The others of a batch are not concerned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TaskError {
+    /// A value outside its bounds.
+    #[error("{what} must be {bounds}")]
+    OutOfBounds {
+        /// Which field.
+        what: &'static str,
+        /// What is permitted.
+        bounds: &'static str,
+    },
+    /// More bytes than a request, result, step or checkpoint may have.
+    #[error(
+        "{what} has {bytes} bytes of JSON and may have {limit}; keep large data elsewhere and pass its address"
+    )]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// More tasks than one call may carry.
+    #[error("{found} tasks in one call; send at most {limit}")]
+    BatchTooLarge {
+        /// How many there were.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The queue holds as many unfinished tasks as it may.
+    #[error(
+        "the queue {queue} holds {limit} unfinished tasks, which is its limit; try again later"
+    )]
+    QueueFull {
+        /// Which queue.
+        queue: QueueName,
+        /// Its limit.
+        limit: u64,
+    },
+    /// No such queue was declared.
+    #[error("there is no queue {0}; declare it, or use another")]
+    UnknownQueue(QueueName),
+    /// No agents of that kind were declared.
+    #[error("there are no agents of the kind {0}; declare a pool of them, or name another kind")]
+    UnknownKind(AgentKind),
+    /// No task has that id.
+    #[error("there is no task {0}; it may have been cleaned up some time after its end")]
+    NotFound(TaskId),
+    /// A task with that id is there already.
+    #[error("there is a task {0} already; make a fresh id for each task")]
+    Duplicate(TaskId),
+    /// The same idempotency key came with another request.
+    #[error(
+        "the idempotency key of this request belongs to the other request of task {first}; use a new key"
+    )]
+    KeyConflict {
+        /// The task that was made with the key.
+        first: TaskId,
+    },
+    /// The task is not in a state that permits this.
+    #[error("task {id} is {state}, so it cannot be {verb}")]
+    WrongState {
+        /// Which task.
+        id: TaskId,
+        /// Where it is in its life.
+        state: TaskState,
+        /// What was asked for: `completed`, `cancelled`, `replayed` and so on.
+        verb: &'static str,
+    },
+    /// A late word: the task was given to another agent, or has been taken back.
+    #[error("task {id} is no longer held under lease {given:?}; the result is refused, drop it")]
+    StaleToken {
+        /// Which task.
+        id: TaskId,
+        /// The token of the assignment that is over.
+        given: FencingToken,
+    },
+    /// Its deadline has passed.
+    #[error("the deadline of task {0} has passed")]
+    DeadlinePassed(TaskId),
+    /// More steps than one task may journal.
+    #[error("task {id} has journaled {limit} steps, which is the limit; use a checkpoint")]
+    TooManySteps {
+        /// Which task.
+        id: TaskId,
+        /// The limit.
+        limit: usize,
+    },
+    /// What was stored of the task cannot be read.
+    #[error(
+        "what is stored of task {id} cannot be read: {what}; see the log, and restore a copy of the store"
+    )]
+    Unreadable {
+        /// Which task.
+        id: TaskId,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// Why a store did not do what it was asked, for no task of the call.
+///
+/// Nothing of the call was done, except after [`StoreError::Unknown`].
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The file system or the permitted size of the store is full.
+    #[error(
+        "the task store is full: nothing was written; free space or raise its limit, it goes on by itself"
+    )]
+    Full(#[source] ErrorSource),
+    /// Another process has it.
+    #[error(
+        "the task store {0} is in use by another process; stop that one, or give this one a directory of its own"
+    )]
+    Locked(String),
+    /// It was busy for too long.
+    #[error("the task store was busy for too long; try again")]
+    Busy(#[source] ErrorSource),
+    /// More requests wait than may.
+    #[error("the task store has {0} requests waiting, which is its limit; try again later")]
+    Overloaded(usize),
+    /// The file is damaged.
+    #[error(
+        "the task store {path} is damaged: {what}; restore a copy or move the file away, it is never recreated by itself"
+    )]
+    Corrupt {
+        /// Which file.
+        path: String,
+        /// What was found.
+        what: String,
+    },
+    /// It cannot be written.
+    #[error(
+        "the task store {0} cannot be written; check the owner and the mode of file and directory"
+    )]
+    ReadOnly(String),
+    /// It was written by a newer version of this program.
+    #[error(
+        "the task store has schema {found} and this program knows {known}; run the newer program"
+    )]
+    NewerSchema {
+        /// The version of the file.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// No answer came, so it is not known whether the request was carried out.
+    #[error(
+        "the task store gave no answer ({0}); the request may have been carried out: send it again with its idempotency key, or look the task up"
+    )]
+    Unknown(String),
+    /// Anything else.
+    #[error("the task store failed")]
+    Other(#[source] ErrorSource),
+}
+
+/// A cause from outside, shared so that all who waited can be told.
+pub type ErrorSource = Arc<dyn Error + Send + Sync>;
+
+impl StoreError {
+    /// Whether the same request may well succeed in a while.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Full(_) | Self::Busy(_) | Self::Overloaded(_) | Self::Unknown(_) | Self::Other(_)
+        )
+    }
+}

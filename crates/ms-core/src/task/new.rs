@@ -1,0 +1,228 @@
+//! What a caller submits.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::error::TaskError;
+use super::id::{AgentKind, IdempotencyKey, QueueName};
+use crate::spec::Backoff;
+
+/// Largest request, in bytes of its JSON; payload and all settings together.
+pub const MAX_PAYLOAD: usize = 256 * 1024;
+/// Most tasks of one submission.
+pub const MAX_BATCH: usize = 1_000;
+/// Most attempts a task may be given.
+pub const MAX_ATTEMPTS: u32 = 100;
+/// Highest priority; the lowest is its negative.
+pub const MAX_PRIORITY: i16 = 100;
+/// Longest deadline, delay, attempt and backoff, in milliseconds: 366 days.
+pub const MAX_TASK_TIME: u64 = 366 * 86_400_000;
+
+/// How urgent a task is, -100 to 100; higher goes first, 0 is usual.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(try_from = "i16", into = "i16")]
+pub struct Priority(i16);
+
+impl Priority {
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// [`TaskError::OutOfBounds`].
+    pub const fn new(priority: i16) -> Result<Self, TaskError> {
+        if priority > MAX_PRIORITY || priority < -MAX_PRIORITY {
+            return Err(TaskError::OutOfBounds { what: "priority", bounds: "-100 to 100" });
+        }
+        Ok(Self(priority))
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> i16 {
+        self.0
+    }
+}
+
+impl TryFrom<i16> for Priority {
+    type Error = TaskError;
+
+    fn try_from(priority: i16) -> Result<Self, TaskError> {
+        Self::new(priority)
+    }
+}
+
+impl From<Priority> for i16 {
+    fn from(priority: Priority) -> Self {
+        priority.0
+    }
+}
+
+/// How often a task is tried, and how long it waits in between.
+///
+/// The n-th failure waits `backoff_min_ms * 2^(n-1)`, at most `backoff_max_ms`, give or
+/// take the share `jitter`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// Attempts in all, the first included; 1 to 100.
+    pub max_attempts: u32,
+    /// Wait after the first failure, in milliseconds.
+    pub backoff_min_ms: u64,
+    /// Longest wait, in milliseconds.
+    pub backoff_max_ms: u64,
+    /// Share of the wait that is random, 0.0 to 1.0.
+    pub jitter: f64,
+}
+
+impl Default for Retry {
+    /// Three attempts; 1 s, then 2 s in between, give or take a fifth; at most 60 s.
+    fn default() -> Self {
+        Self { max_attempts: 3, backoff_min_ms: 1_000, backoff_max_ms: 60_000, jitter: 0.2 }
+    }
+}
+
+impl Retry {
+    /// The wait after `failures` failed attempts, for a random number in `0.0..1.0`.
+    #[must_use]
+    pub fn delay(&self, failures: u32, unit_random: f64) -> Duration {
+        let backoff = Backoff {
+            min: Duration::from_millis(self.backoff_min_ms),
+            max: Duration::from_millis(self.backoff_max_ms),
+            jitter: self.jitter,
+            reset_after: Duration::ZERO,
+        };
+        backoff.delay(failures, unit_random)
+    }
+}
+
+/// A task as it is submitted.
+///
+/// ```
+/// use ms_core::task::NewTask;
+/// let task: NewTask = serde_json::from_str(
+///     r#"{ "kind": "crawler", "payload": { "url": "https://example.org" }, "priority": 5 }"#,
+/// )
+/// .expect("valid");
+/// assert_eq!(task.queue.as_str(), "default");
+/// assert!(task.check().is_ok());
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTask {
+    /// The queue it waits in (default `default`).
+    #[serde(default)]
+    pub queue: QueueName,
+    /// The kind of agent that is to do it.
+    pub kind: AgentKind,
+    /// What the agent is given.
+    #[serde(default)]
+    pub payload: Value,
+    /// How urgent it is (default 0).
+    #[serde(default)]
+    pub priority: Priority,
+    /// It must end within this many milliseconds of its submission, or it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
+    /// It does not start earlier than this many milliseconds after its submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// Longest time of one attempt, in milliseconds (default: what the dispatcher says).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_ms: Option<u64>,
+    /// How often it is tried.
+    #[serde(default)]
+    pub retry: Retry,
+    /// Names this request: sending it again gives the first task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+impl NewTask {
+    /// A task of the default queue with everything as usual.
+    #[must_use]
+    pub fn new(kind: AgentKind, payload: Value) -> Self {
+        Self {
+            queue: QueueName::default(),
+            kind,
+            payload,
+            priority: Priority::default(),
+            deadline_ms: None,
+            delay_ms: None,
+            attempt_ms: None,
+            retry: Retry::default(),
+            idempotency_key: None,
+        }
+    }
+
+    /// Checks every bound that needs no store; the size is checked where it is encoded.
+    ///
+    /// # Errors
+    /// [`TaskError::OutOfBounds`] names the field.
+    pub fn check(&self) -> Result<(), TaskError> {
+        let out = |what, bounds| Err(TaskError::OutOfBounds { what, bounds });
+        let is_time = |time: Option<u64>| time.is_none_or(|ms| (1..=MAX_TASK_TIME).contains(&ms));
+        let retry = self.retry;
+        if !(1..=MAX_ATTEMPTS).contains(&retry.max_attempts) {
+            return out("retry.max_attempts", "1 to 100");
+        }
+        if retry.backoff_max_ms > MAX_TASK_TIME || retry.backoff_min_ms > retry.backoff_max_ms {
+            return out("retry.backoff_min_ms and backoff_max_ms", "0 <= min <= max <= 366 days");
+        }
+        if !(0.0..=1.0).contains(&retry.jitter) {
+            return out("retry.jitter", "0.0 to 1.0");
+        }
+        for (what, time) in [
+            ("deadline_ms", self.deadline_ms),
+            ("delay_ms", self.delay_ms),
+            ("attempt_ms", self.attempt_ms),
+        ] {
+            if !is_time(time) {
+                return out(what, "1 ms to 366 days");
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task() -> NewTask {
+        NewTask::new(AgentKind::new("crawler").expect("valid"), Value::Null)
+    }
+
+    #[test]
+    fn every_bound_is_checked_and_the_field_named() {
+        type Spoil = fn(&mut NewTask);
+        let cases: [(&str, Spoil); 5] = [
+            ("retry.max_attempts", |t| t.retry.max_attempts = 0),
+            ("retry.max_attempts", |t| t.retry.max_attempts = 101),
+            ("retry.jitter", |t| t.retry.jitter = f64::NAN),
+            ("deadline_ms", |t| t.deadline_ms = Some(0)),
+            ("attempt_ms", |t| t.attempt_ms = Some(MAX_TASK_TIME + 1)),
+        ];
+        assert!(task().check().is_ok());
+        for (field, spoil) in cases {
+            let mut bad = task();
+            spoil(&mut bad);
+            let error = bad.check().expect_err("out of bounds").to_string();
+            assert!(error.starts_with(field), "{error}");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_and_wild_priorities_are_refused() {
+        for bad in [
+            r#"{"kind":"a","prioritty":1}"#,
+            r#"{"kind":"a","priority":101}"#,
+            r#"{"kind":"../a"}"#,
+            r#"{"payload":1}"#,
+        ] {
+            assert!(serde_json::from_str::<NewTask>(bad).is_err(), "{bad}");
+        }
+    }
+}

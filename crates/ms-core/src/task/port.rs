@@ -1,0 +1,245 @@
+//! The port between those who decide about tasks and those who keep them.
+//!
+//! The dispatcher and the store are of one layer and do not know each other; both know
+//! this. Everything here is plain data and one trait.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::error::{StoreError, TaskError};
+use super::failure::TaskFailure;
+use super::id::{AgentKind, QueueName, TaskId};
+use super::new::NewTask;
+use super::time::TaskTime;
+use super::view::{FencingToken, TaskState, TaskView};
+use crate::id::ActorPath;
+
+/// Largest result, step or checkpoint, in bytes of its JSON.
+pub const MAX_RESULT: usize = 1024 * 1024;
+/// Most steps that one task may journal.
+pub const MAX_STEPS: usize = 1_000;
+/// Longest name of a step, in bytes.
+pub const MAX_STEP_NAME: usize = 128;
+/// Most tasks of one page of a list.
+pub const MAX_PAGE: usize = 1_000;
+
+/// What a store's calls give.
+pub type StoreFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+/// A task and the id it is to have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Submission {
+    /// A fresh id.
+    pub id: TaskId,
+    /// The task.
+    pub task: NewTask,
+}
+
+/// A submission that is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// The task as it is now.
+    pub view: TaskView,
+    /// True when its idempotency key was known: this is the first task, none was made.
+    pub repeated: bool,
+}
+
+/// A wish for tasks of one queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimSpec {
+    /// Which queue.
+    pub queue: QueueName,
+    /// The agents that are free, by kind; each gets at most one task.
+    pub free: BTreeMap<AgentKind, Vec<ActorPath>>,
+    /// Most tasks wanted.
+    pub limit: usize,
+    /// How long each lease is, unless renewed.
+    pub lease: Duration,
+}
+
+/// What a claim brought.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Claimed {
+    /// The tasks, each with its agent.
+    pub assignments: Vec<Assignment>,
+    /// How long until a task that waits for a delay may start, if there is one.
+    pub next_due: Option<Duration>,
+}
+
+/// A task in an agent's hands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    /// The task; its agent and its lease are set.
+    pub view: TaskView,
+    /// The token of this assignment.
+    pub token: FencingToken,
+    /// What the agent is given.
+    pub payload: Value,
+    /// Longest time of this attempt, in milliseconds, where the task says so.
+    pub attempt_ms: Option<u64>,
+    /// What earlier attempts have left.
+    pub journal: Journal,
+}
+
+/// What earlier attempts of a task have left for the present one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Journal {
+    /// The results of finished steps, by name.
+    pub steps: BTreeMap<String, Value>,
+    /// The last checkpoint.
+    pub checkpoint: Option<Value>,
+}
+
+/// One entry of a journal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JournalEntry {
+    /// A step has finished with this result.
+    Step {
+        /// Its name, unique within the task.
+        name: String,
+        /// Its result.
+        value: Value,
+    },
+    /// This replaces the last checkpoint.
+    Checkpoint(Value),
+}
+
+/// How an attempt ended, as its agent says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskOutcome {
+    /// Done, with this result.
+    Completed(Value),
+    /// Not done.
+    Failed(TaskFailure),
+}
+
+/// Something to be done with one task. Those with a token are refused when it is stale.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskCommand {
+    /// Its agent has begun. Not waited for: it may be lost in a power failure.
+    Start(TaskId, FencingToken),
+    /// Its agent is alive; the lease ends that long after now.
+    Renew(TaskId, FencingToken, Duration),
+    /// The agent could not be given the task.
+    Release(TaskId, FencingToken),
+    /// The attempt has ended.
+    Finish(TaskId, FencingToken, TaskOutcome),
+    /// The attempt was cut short through no fault of the task.
+    Interrupt(TaskId, FencingToken, String),
+    /// The agent leaves something for later attempts.
+    Journal(TaskId, FencingToken, JournalEntry),
+    /// Nobody wants it any more.
+    Cancel(TaskId),
+    /// It is to be tried again though it failed or is dead.
+    Replay(TaskId),
+}
+
+impl TaskCommand {
+    /// Which task it is about.
+    #[must_use]
+    pub const fn id(&self) -> TaskId {
+        match self {
+            Self::Start(id, _)
+            | Self::Renew(id, ..)
+            | Self::Release(id, _)
+            | Self::Finish(id, ..)
+            | Self::Interrupt(id, ..)
+            | Self::Journal(id, ..)
+            | Self::Cancel(id)
+            | Self::Replay(id) => *id,
+        }
+    }
+}
+
+/// Which tasks a list is to show; an empty filter shows all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TaskFilter {
+    /// Only of this queue.
+    pub queue: Option<QueueName>,
+    /// Only for this kind of agent.
+    pub kind: Option<AgentKind>,
+    /// Only in this state.
+    pub state: Option<TaskState>,
+    /// Only those after this one: the cursor of the page before.
+    pub after: Option<TaskId>,
+    /// Tasks of one page, 1 to 1,000; 0 is 100.
+    pub limit: usize,
+}
+
+/// One page of a list, by id (which is by age).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskPage {
+    /// The tasks.
+    pub tasks: Vec<TaskView>,
+    /// The cursor of the next page; `None` at the end.
+    pub next: Option<TaskId>,
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Leases and deadlines that had passed.
+    pub expired: usize,
+    /// Tasks that ended long ago and were removed.
+    pub removed: usize,
+    /// The store's clock.
+    pub now: TaskTime,
+}
+
+/// How many tasks there are.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoreStats {
+    /// By queue and state; states without tasks are left out.
+    pub tasks: BTreeMap<QueueName, BTreeMap<TaskState, u64>>,
+    /// Commits since the store was opened.
+    pub commits: u64,
+    /// Requests carried out in them.
+    pub requests: u64,
+}
+
+/// Whoever keeps tasks.
+///
+/// A future that gives `Ok` was durably written (what is read was): it survives the end of
+/// the process and of the machine. The inner results are those of the single tasks, in
+/// the order they were given; one that is refused does not concern the others.
+///
+/// # Cancel safety
+/// A call whose future is dropped may have been carried out.
+pub trait TaskStore: Send + Sync + fmt::Debug + 'static {
+    /// Takes new tasks, at most [`MAX_BATCH`](super::MAX_BATCH).
+    fn submit(&self, tasks: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>>;
+
+    /// Carries out commands; each gives the task as it is afterwards.
+    fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>>;
+
+    /// Assigns what is next to the agents that are free.
+    fn claim(&self, wishes: Vec<ClaimSpec>) -> StoreFuture<Claimed>;
+
+    /// Takes every assigned task from its agent, as interrupted: for a dispatcher that
+    /// starts and does not know who has what. Gives how many there were.
+    fn take_back(&self, why: String) -> StoreFuture<usize>;
+
+    /// Has overdue leases and deadlines their consequences, and removes what ended long ago.
+    fn sweep(&self) -> StoreFuture<Swept>;
+
+    /// One task; `None` if there is none.
+    fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>>;
+
+    /// The request of a task as it was submitted.
+    fn request(&self, id: TaskId) -> StoreFuture<Option<NewTask>>;
+
+    /// The result of a completed task.
+    fn result(&self, id: TaskId) -> StoreFuture<Option<Value>>;
+
+    /// A page of tasks.
+    fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage>;
+
+    /// Counts.
+    fn stats(&self) -> StoreFuture<StoreStats>;
+}
