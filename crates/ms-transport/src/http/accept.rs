@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::bind::is_loopback;
+use super::framing::Watched;
 use super::limits::HttpLimits;
 
 /// First pause after the system had no descriptor (or the like) for a connection.
@@ -105,11 +106,15 @@ fn of_the_connection(error: &io::Error) -> bool {
 async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, limits: &HttpLimits, stop: Stop) {
     // Small answers must not wait for more to say.
     let _ = stream.set_nodelay(true);
+    let (stream, smuggled) = Watched::new(stream, limits.head_bytes);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(smuggled.clone());
         let mut app = app.clone();
-        async move { Ok::<_, Infallible>(app.call(request).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            Ok::<_, Infallible>(app.call(request).await.unwrap_or_else(|never| match never {}))
+        }
     });
     let mut builder = http1::Builder::new();
     builder

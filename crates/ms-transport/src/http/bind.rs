@@ -127,7 +127,8 @@ impl Token {
     /// A token of at least 16 visible ASCII characters.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        let good = text.len() >= TOKEN_BYTES_MIN && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let good =
+            text.len() >= TOKEN_BYTES_MIN && text.bytes().all(|byte| byte.is_ascii_graphic());
         good.then(|| Self(Zeroizing::new(text.to_owned())))
     }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
@@ -16,17 +16,21 @@ use super::json;
 use super::limits::HttpLimits;
 use super::problem::{MALFORMED, MEDIA_TYPE, Problem, SLOW_BODY, TOO_LARGE};
 
-/// A JSON body of type `T`, and its bytes as they were meant, for comparing requests.
+/// A JSON body of type `T`.
 pub(super) struct Json<T>(pub(super) T);
 
-impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Json<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T>
+where
+    Arc<Shared>: FromRef<S>,
+{
     type Rejection = Problem;
 
-    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let shared = Arc::<Shared>::from_ref(state);
         let limits = &shared.limits;
         let (head, body) = request.into_parts();
         if !is_json(&head.headers) {
-            return Err(Problem::new(MEDIA_TYPE, "the Content-Type is not application/json"));
+            return Err(Problem::new(&MEDIA_TYPE, "the Content-Type is not application/json"));
         }
         let packed = packed(&head.headers)?;
         let body = arrive(body, limits).await?;
@@ -45,7 +49,9 @@ fn packed(headers: &HeaderMap) -> Result<bool, Problem> {
     match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
         None | Some(b"identity") => Ok(false),
         Some(b"gzip") => Ok(true),
-        Some(_) => Err(Problem::new(MEDIA_TYPE, "the Content-Encoding is neither gzip nor identity")),
+        Some(_) => {
+            Err(Problem::new(&MEDIA_TYPE, "the Content-Encoding is neither gzip nor identity"))
+        }
     }
 }
 
@@ -55,11 +61,11 @@ async fn arrive(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limits)),
         Ok(Err(error)) => {
-            Err(Problem::new(MALFORMED, format!("the body ended early: {error}")).closing())
+            Err(Problem::new(&MALFORMED, format!("the body ended early: {error}")).closing())
         }
         Err(_) => {
             let told = format!("the body was not there within {:?}", limits.body_within);
-            Err(Problem::new(SLOW_BODY, told).closing())
+            Err(Problem::new(&SLOW_BODY, told).closing())
         }
     }
 }
@@ -72,12 +78,12 @@ fn unpack(packed: &[u8], limits: &HttpLimits) -> Result<Bytes, Problem> {
     match read {
         Ok(_) if plain.len() > limits.body_bytes => Err(too_large(limits)),
         Ok(_) => Ok(plain.into()),
-        Err(error) => Err(Problem::new(MALFORMED, format!("the body is no gzip: {error}"))),
+        Err(error) => Err(Problem::new(&MALFORMED, format!("the body is no gzip: {error}"))),
     }
 }
 
 fn too_large(limits: &HttpLimits) -> Problem {
-    Problem::new(TOO_LARGE, format!("a body may have {} bytes, unpacked too", limits.body_bytes))
+    Problem::new(&TOO_LARGE, format!("a body may have {} bytes, unpacked too", limits.body_bytes))
         .closing()
 }
 
@@ -102,8 +108,8 @@ mod tests {
         let limits = HttpLimits { body_bytes: 1_000, ..HttpLimits::default() };
         let bomb = gzip(&vec![b' '; 4 * 1024 * 1024]);
         assert!(bomb.len() < 8_192);
-        assert_eq!(unpack(&bomb, &limits).expect_err("refused").status, 413);
+        assert_eq!(unpack(&bomb, &limits).expect_err("refused").status(), 413);
         assert_eq!(unpack(&gzip(&[b' '; 1_000]), &limits).expect("fits").len(), 1_000);
-        assert_eq!(unpack(b"no gzip", &limits).expect_err("refused").status, 400);
+        assert_eq!(unpack(b"no gzip", &limits).expect_err("refused").status(), 400);
     }
 }

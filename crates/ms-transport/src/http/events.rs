@@ -15,7 +15,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::gateway::Shared;
-use super::problem::{BAD_PARAMETER, Problem, TOO_MANY};
+use super::problem::{BAD_PARAMETER, Problem, ProblemDetails, TOO_MANY};
 
 /// How often a silent stream says that it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -34,7 +34,7 @@ pub(super) struct Events {
 #[utoipa::path(get, path = "/api/v1/events", tag = "node",
     params(("Last-Event-ID" = Option<u64>, Header, description = "the last event that was seen")),
     responses((status = 200, description = "events as JSON", content_type = "text/event-stream", body = String),
-        (status = 429, description = "too many streams", body = Problem, content_type = "application/problem+json")))]
+        (status = 429, description = "too many streams", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn events(
     State(events): State<Events>,
     headers: HeaderMap,
@@ -42,13 +42,13 @@ pub(super) async fn events(
     let seen = match headers.get("last-event-id").map(|value| value.to_str()) {
         None => None,
         Some(Ok(text)) => Some(text.trim().parse::<u64>().map_err(|_| {
-            Problem::new(BAD_PARAMETER, "Last-Event-ID is not the number of an event")
+            Problem::new(&BAD_PARAMETER, "Last-Event-ID is not the number of an event")
         })?),
-        Some(Err(_)) => return Err(Problem::new(BAD_PARAMETER, "Last-Event-ID is no text")),
+        Some(Err(_)) => return Err(Problem::new(&BAD_PARAMETER, "Last-Event-ID is no text")),
     };
     let Ok(place) = Arc::clone(&events.shared.streams).try_acquire_owned() else {
         let told = format!("{} event streams are open", events.shared.limits.streams);
-        return Err(Problem::new(TOO_MANY, told).retry_after(COME_BACK));
+        return Err(Problem::new(&TOO_MANY, told).retry_after(COME_BACK));
     };
     let told = follow(&events.node, seen);
     let until = events.shared.stop.drain.clone().cancelled_owned();

@@ -76,6 +76,9 @@ impl Shared {
     }
 }
 
+/// Makes the routes of an incarnation, around what its requests share.
+type Routes = Arc<dyn Fn(&Arc<Shared>) -> Router + Send + Sync>;
+
 /// What a gateway is made of. Cheap to clone: each incarnation gets its own, and all of them
 /// the same gate and port.
 #[derive(Clone)]
@@ -83,12 +86,15 @@ pub struct GatewaySpec {
     bind: Bind,
     limits: HttpLimits,
     kept: Arc<Kept>,
-    routes: Arc<dyn Fn(&Arc<Shared>) -> Router + Send + Sync>,
+    routes: Routes,
 }
 
 impl fmt::Debug for GatewaySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GatewaySpec").field("bind", &self.bind).field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("GatewaySpec")
+            .field("bind", &self.bind)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

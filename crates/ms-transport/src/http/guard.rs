@@ -5,17 +5,18 @@
 //! are answered while the node starts and drains.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::time::Duration;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::accept::Peer;
 use super::bind::Access;
+use super::framing::Smuggled;
 use super::gateway::{Gate, Shared};
 use super::problem::{
     FOREIGN, MALFORMED, NOT_SERVING, OVERLOADED, Problem, TIMED_OUT, UNAUTHENTICATED,
@@ -29,14 +30,19 @@ const REQUEST_ID_MAX: usize = 64;
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
 /// Middleware for the whole of a listener.
-pub(super) async fn pass(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+pub(super) async fn pass(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let began = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
     // The pattern, never the path: labels come from a closed set.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "none".to_owned());
-    let span = tracing::info_span!("http", %id, %method, route);
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let span = tracing::info_span!("http", %id, %method, route, ?peer);
     let close = request.headers().contains_key(header::TRANSFER_ENCODING);
 
     let mut response = admit(&shared, request, next, &route).instrument(span).await;
@@ -55,7 +61,7 @@ pub(super) async fn pass(State(shared): State<Arc<Shared>>, request: Request, ne
 }
 
 async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Response {
-    if let Err(problem) = framing(request.headers()) {
+    if let Err(problem) = framing(&request) {
         return problem.into_response();
     }
     // Asked for by probes that have no credentials and must see a node that does not serve.
@@ -66,23 +72,25 @@ async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Re
         return problem.into_response();
     }
     let Ok(_room) = shared.room.try_acquire() else {
-        return Problem::new(OVERLOADED, "as many requests as this node takes are in progress")
+        return Problem::new(&OVERLOADED, "as many requests as this node takes are in progress")
             .retry_after(COME_AGAIN)
             .into_response();
     };
     let within = shared.limits.body_within + shared.limits.answer_within;
     match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::new(TIMED_OUT, format!("not answered within {within:?}")).into_response(),
+        Err(_) => {
+            Problem::new(&TIMED_OUT, format!("not answered within {within:?}")).into_response()
+        }
     }
 }
 
-/// A length and chunks at once are how requests are smuggled past a proxy.
-fn framing(headers: &HeaderMap) -> Result<(), Problem> {
-    let both = headers.contains_key(header::TRANSFER_ENCODING)
-        && headers.contains_key(header::CONTENT_LENGTH);
-    match both {
-        true => Err(Problem::new(MALFORMED, "both Content-Length and Transfer-Encoding").closing()),
+/// See `framing.rs`.
+fn framing(request: &Request) -> Result<(), Problem> {
+    match request.extensions().get::<Smuggled>().is_some_and(Smuggled::is_set) {
+        true => {
+            Err(Problem::new(&MALFORMED, "both Content-Length and Transfer-Encoding").closing())
+        }
         false => Ok(()),
     }
 }
@@ -94,16 +102,20 @@ fn known(access: &Access, headers: &HeaderMap) -> Result<(), Problem> {
             let shown = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
             match shown.is_some_and(|shown| token.admits(shown)) {
                 true => Ok(()),
-                false => Err(Problem::new(UNAUTHENTICATED, "no or a wrong token was shown")),
+                false => Err(Problem::new(&UNAUTHENTICATED, "no or a wrong token was shown")),
             }
         }
         // Without a token a web page that is open on this machine must not be let in: neither by
         // its own origin, nor by a name of its own that resolves to loopback.
         Access::Loopback => {
-            let foreign = |what| Err(Problem::new(FOREIGN, what));
+            let foreign = |what| Err(Problem::new(&FOREIGN, what));
             match (text(header::HOST), text(header::ORIGIN)) {
-                (Some(host), _) if !local(host) => foreign("the Host header does not name this machine"),
-                (_, Some(origin)) if !origin.split_once("://").is_some_and(|(_, host)| local(host)) => {
+                (Some(host), _) if !local(host) => {
+                    foreign("the Host header does not name this machine")
+                }
+                (_, Some(origin))
+                    if !origin.split_once("://").is_some_and(|(_, host)| local(host)) =>
+                {
                     foreign("the Origin header names another machine")
                 }
                 _ => Ok(()),
@@ -132,7 +144,7 @@ fn open(shared: &Shared) -> Result<(), Problem> {
         Gate::Starting => "the node has not finished its start",
         Gate::Draining => "the node is stopping",
     };
-    Err(Problem::new(NOT_SERVING, told).retry_after(COME_AGAIN).closing())
+    Err(Problem::new(&NOT_SERVING, told).retry_after(COME_AGAIN).closing())
 }
 
 fn request_id(headers: &HeaderMap) -> String {
@@ -164,7 +176,8 @@ mod tests {
 
     #[test]
     fn names_of_this_machine_are_known() {
-        for ours in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:9", "[::1]", "127.9.9.9"] {
+        for ours in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:9", "[::1]", "127.9.9.9"]
+        {
             assert!(local(ours), "{ours}");
         }
         for foreign in ["evil.example", "localhost.evil.example:80", "192.0.2.1", "", "[::2]:80"] {

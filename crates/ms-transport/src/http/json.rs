@@ -17,12 +17,12 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8], depth: usize) -> Result<T, 
     serde_path_to_error::deserialize(value).map_err(|error| {
         let at = error.path().to_string();
         let cause = error.into_inner().to_string();
-        Problem::new(MALFORMED, format!("{cause} at {at}")).at(at, cause)
+        Problem::new(&MALFORMED, format!("{cause} at {at}")).at(at, cause)
     })
 }
 
 fn parse(body: &[u8], depth: usize) -> Result<Value, Problem> {
-    let malformed = |error: serde_json::Error| Problem::new(MALFORMED, error.to_string());
+    let malformed = |error: serde_json::Error| Problem::new(&MALFORMED, error.to_string());
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = Strict { left: depth }.deserialize(&mut reader).map_err(malformed)?;
     reader.end().map_err(malformed)?;
@@ -132,23 +132,32 @@ mod tests {
     fn odd_json_is_refused_and_named() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         let bodies: &[&[u8]] = &[
-            b"", b"{", b"nul", b"{} {}", b"{\"name\":\"a\",}", deep.as_bytes(),
-            br#"{"name":"a","name":"b"}"#, br#"{"name":NaN}"#, br#"{"name":1e400}"#,
-            br#"{"name":"\ud800"}"#, b"{\"name\":\"\xff\"}", br#"{"name":Infinity}"#,
+            b"",
+            b"{",
+            b"nul",
+            b"{} {}",
+            b"{\"name\":\"a\",}",
+            deep.as_bytes(),
+            br#"{"name":"a","name":"b"}"#,
+            br#"{"name":NaN}"#,
+            br#"{"name":1e400}"#,
+            br#"{"name":"\ud800"}"#,
+            b"{\"name\":\"\xff\"}",
+            br#"{"name":Infinity}"#,
         ];
         for body in bodies {
             let problem = problem(body);
-            assert_eq!((problem.status, &*problem.code), (400, "malformed-body"), "{body:?}");
+            assert_eq!((problem.status(), problem.code()), (400, "malformed-body"), "{body:?}");
         }
-        assert!(problem(br#"{"x":{"y":1,"y":2}}"#).detail.contains("\"y\" stands twice"));
+        assert!(problem(br#"{"x":{"y":1,"y":2}}"#).detail().contains("\"y\" stands twice"));
     }
 
     #[test]
     fn a_wrong_type_and_an_unknown_field_are_named_with_their_place() {
         let wrong = problem(br#"{"name":"a","n":300}"#);
-        assert_eq!(wrong.errors[0].at, "n");
-        assert!(problem(br#"{"name":"a","m":1}"#).detail.contains("unknown field `m`"));
-        assert!(problem(br#"{"n":1}"#).detail.contains("missing field `name`"));
+        assert_eq!(wrong.errors()[0].at, "n");
+        assert!(problem(br#"{"name":"a","m":1}"#).detail().contains("unknown field `m`"));
+        assert!(problem(br#"{"n":1}"#).detail().contains("missing field `name`"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use ms_supervisor::{SupervisorError, SupervisorRef};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::problem::{BAD_PARAMETER, INTERNAL, NOT_FOUND, Problem, TIMED_OUT};
+use super::problem::{BAD_PARAMETER, INTERNAL, NOT_FOUND, Problem, ProblemDetails, TIMED_OUT};
 
 /// Deepest tree that is answered at once.
 const DEPTH_MAX: usize = 64;
@@ -36,14 +36,14 @@ pub(super) struct TreeQuery {
 /// The supervision tree as it stands. An actor that hangs is shown as unresponsive.
 #[utoipa::path(get, path = "/api/v1/tree", tag = "node", params(TreeQuery),
     responses((status = 200, description = "schema_version and tree, as `msctl tree --json` has them", body = serde_json::Value),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn tree(
     State(looking): State<Looking>,
     query: Result<Query<TreeQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|error| Problem::new(BAD_PARAMETER, error.body_text()))?;
+    let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
     if query.depth.is_some_and(|depth| depth > DEPTH_MAX) {
-        return Err(Problem::new(BAD_PARAMETER, format!("depth may be at most {DEPTH_MAX}")));
+        return Err(Problem::new(&BAD_PARAMETER, format!("depth may be at most {DEPTH_MAX}")));
     }
     let tree = match query.path.filter(|path| path != looking.root.path()) {
         None => looking.root.tree(query.depth).await,
@@ -57,9 +57,9 @@ pub(super) async fn tree(
 fn of_supervisor(error: &SupervisorError) -> Problem {
     let told = error.to_string();
     match error {
-        SupervisorError::NotFound { .. } => Problem::new(NOT_FOUND, told),
-        SupervisorError::NoAnswer { .. } => Problem::new(TIMED_OUT, told),
-        _ => Problem::new(INTERNAL, told),
+        SupervisorError::NotFound { .. } => Problem::new(&NOT_FOUND, told),
+        SupervisorError::NoAnswer { .. } => Problem::new(&TIMED_OUT, told),
+        _ => Problem::new(&INTERNAL, told),
     }
 }
 
@@ -91,14 +91,14 @@ pub(super) async fn services(
     State(looking): State<Looking>,
     query: Result<Query<ServiceQuery>, QueryRejection>,
 ) -> Result<axum::Json<Vec<Service>>, Problem> {
-    let Query(query) = query.map_err(|error| Problem::new(BAD_PARAMETER, error.body_text()))?;
+    let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
     let names = looking.registry.map(|registry| registry.names(&query.prefix)).unwrap_or_default();
     let services = names.into_iter().map(|(name, actor)| {
         let live = actor.incarnation();
         Service {
             name: name.to_string(),
             path: actor.path().to_string(),
-            incarnation: (live != ms_core::Incarnation::NONE).then(|| live.get()),
+            incarnation: (live != ms_core::Incarnation::NONE).then_some(live.0),
         }
     });
     Ok(axum::Json(services.collect()))

@@ -4,6 +4,7 @@ mod accept;
 mod bind;
 mod body;
 mod events;
+mod framing;
 mod gateway;
 mod guard;
 mod health;
@@ -19,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::OriginalUri;
+use axum::extract::{FromRef, OriginalUri};
 use axum::http::{Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -36,10 +37,9 @@ pub use bind::{AUTH_KEY, Access, Bind, BindError, TLS_KEY, Token};
 pub use gateway::{Drain, Drained, Gate, GatewaySpec, HttpGateway, LocalAddr, Serve};
 pub use limits::HttpLimits;
 pub use ports::{HealthAnswer, HealthPort, PortFuture, Probe, TaskAnswer, TasksPort};
-pub use problem::{FieldError, PROBLEM_JSON, Problem};
 
 use gateway::Shared;
-use problem::{INTERNAL, METHOD, NO_SUCH_PATH};
+use problem::{INTERNAL, METHOD, NO_SUCH_PATH, Problem};
 
 /// Port of the API unless configured otherwise.
 pub const API_PORT: u16 = 8080;
@@ -63,7 +63,10 @@ pub struct Api {
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api").field("node", &self.node).field("root", &self.root).finish_non_exhaustive()
+        f.debug_struct("Api")
+            .field("node", &self.node)
+            .field("root", &self.root)
+            .finish_non_exhaustive()
     }
 }
 
@@ -111,10 +114,22 @@ impl Api {
 }
 
 /// What the routes of tasks need; each takes its part.
-#[derive(Clone, axum::extract::FromRef)]
+#[derive(Clone)]
 struct TaskRoutes {
     shared: Arc<Shared>,
     tasks: Arc<dyn TasksPort>,
+}
+
+impl FromRef<TaskRoutes> for Arc<Shared> {
+    fn from_ref(routes: &TaskRoutes) -> Self {
+        Self::clone(&routes.shared)
+    }
+}
+
+impl FromRef<TaskRoutes> for Arc<dyn TasksPort> {
+    fn from_ref(routes: &TaskRoutes) -> Self {
+        Self::clone(&routes.tasks)
+    }
 }
 
 /// A gateway for metrics and health alone, on a port of its own: it answers while the API has
@@ -151,10 +166,10 @@ fn health_routes(shared: &Arc<Shared>, health: &Arc<dyn HealthPort>) -> OpenApiR
 fn finish(router: Router, shared: &Arc<Shared>) -> Router {
     router
         .fallback(async |OriginalUri(uri): OriginalUri| {
-            Problem::new(NO_SUCH_PATH, format!("nothing is at {}", uri.path()))
+            Problem::new(&NO_SUCH_PATH, format!("nothing is at {}", uri.path()))
         })
         .method_not_allowed_fallback(async |method: Method| {
-            Problem::new(METHOD, format!("{method} is not taken here"))
+            Problem::new(&METHOD, format!("{method} is not taken here"))
         })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(shared), guard::pass))
@@ -163,7 +178,7 @@ fn finish(router: Router, shared: &Arc<Shared>) -> Router {
 /// A handler of ours panicked: the request is lost, the connection and the gateway go on.
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler of the API panicked");
-    Problem::new(INTERNAL, "the handler of this request failed").into_response()
+    Problem::new(&INTERNAL, "the handler of this request failed").into_response()
 }
 
 #[derive(OpenApi)]

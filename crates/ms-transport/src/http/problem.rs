@@ -1,6 +1,5 @@
 //! What a caller is told when a request is not carried out: problem details (RFC 9457).
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -9,41 +8,48 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The media type of a [`Problem`].
-pub const PROBLEM_JSON: &str = "application/problem+json";
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Why a request was not carried out, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    sort: &'static Sort,
+    detail: String,
+    errors: Vec<FieldError>,
+    after: Answering,
+}
+
+/// A [`Problem`] as it is sent: problem details (RFC 9457).
 ///
 /// `type` is `urn:ms-framework:problem:` and the code; codes are never given another meaning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Problem {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemDetails<'a> {
     /// A URI for the sort of problem.
     #[serde(rename = "type")]
-    pub kind: String,
+    kind: String,
     /// One line for the sort of problem.
-    pub title: Cow<'static, str>,
+    title: &'a str,
     /// The HTTP status, again.
-    pub status: u16,
+    status: u16,
     /// The sort of problem, for programs.
-    pub code: Cow<'static, str>,
+    code: &'a str,
     /// What happened this time.
-    pub detail: String,
+    detail: &'a str,
     /// What the caller can do.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub next: Cow<'static, str>,
+    next: &'a str,
     /// Where in the body it went wrong, where it did.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<FieldError>,
-    #[serde(skip)]
-    after: Answering,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
 }
 
 /// One mistake in a body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
+pub(super) struct FieldError {
     /// Where, as a path from the top: `payload.url`, `[3].queue`.
-    pub at: String,
+    pub(super) at: String,
     /// What is wrong there.
-    pub detail: String,
+    pub(super) detail: String,
 }
 
 /// What the answer says beside the problem itself.
@@ -51,12 +57,11 @@ pub struct FieldError {
 struct Answering {
     retry_after: Option<Duration>,
     close: bool,
-    allow: Option<&'static str>,
 }
 
 /// A sort of problem: one line of the table below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sort {
+pub(super) struct Sort {
     code: &'static str,
     status: StatusCode,
     title: &'static str,
@@ -65,10 +70,11 @@ pub struct Sort {
 
 macro_rules! sorts {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $title:literal, $next:literal;)*) => {
-        $($(#[$doc])* pub const $name: Sort =
+        $($(#[$doc])* pub(super) static $name: Sort =
             Sort { code: $code, status: StatusCode::$status, title: $title, next: $next };)*
         /// Every sort of problem.
-        pub const SORTS: &[Sort] = &[$($name),*];
+        #[cfg(test)]
+        static SORTS: &[&Sort] = &[$(&$name),*];
     };
 }
 
@@ -135,53 +141,56 @@ sorts! {
 impl Problem {
     /// A problem of this sort; `detail` says what happened this time.
     #[must_use]
-    pub fn new(sort: Sort, detail: impl Into<String>) -> Self {
-        Self {
-            kind: format!("urn:ms-framework:problem:{}", sort.code),
-            title: sort.title.into(),
-            status: sort.status.as_u16(),
-            code: sort.code.into(),
-            detail: detail.into(),
-            next: sort.next.into(),
-            errors: Vec::new(),
-            after: Answering::default(),
+    pub(super) fn new(sort: &'static Sort, detail: impl Into<String>) -> Self {
+        Self { sort, detail: detail.into(), errors: Vec::new(), after: Answering::default() }
+    }
+
+    fn details(&self) -> ProblemDetails<'_> {
+        ProblemDetails {
+            kind: format!("urn:ms-framework:problem:{}", self.sort.code),
+            title: self.sort.title,
+            status: self.sort.status.as_u16(),
+            code: self.sort.code,
+            detail: &self.detail,
+            next: self.sort.next,
+            errors: &self.errors,
         }
     }
 
     /// The same with a mistake at a place of the body.
     #[must_use]
-    pub fn at(mut self, at: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn at(mut self, at: impl Into<String>, detail: impl Into<String>) -> Self {
         self.errors.push(FieldError { at: at.into(), detail: detail.into() });
         self
     }
 
     /// The same, saying when to try again (in whole seconds, at least one).
     #[must_use]
-    pub const fn retry_after(mut self, delay: Duration) -> Self {
+    pub(super) const fn retry_after(mut self, delay: Duration) -> Self {
         self.after.retry_after = Some(delay);
         self
     }
 
     /// The same, closing the connection: what else is on it cannot be trusted or is too long.
     #[must_use]
-    pub const fn closing(mut self) -> Self {
+    pub(super) const fn closing(mut self) -> Self {
         self.after.close = true;
         self
     }
+}
 
-    /// The same, naming the methods that are taken.
-    #[must_use]
-    pub const fn allowing(mut self, methods: &'static str) -> Self {
-        self.after.allow = Some(methods);
-        self
+/// As it is sent, for the answers of a batch.
+impl Serialize for Problem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.details().serialize(serializer)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.sort.status;
         // Plain strings and numbers: this cannot fail.
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let body = serde_json::to_vec(&self.details()).unwrap_or_default();
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
@@ -192,13 +201,29 @@ impl IntoResponse for Problem {
         if self.after.close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Some(methods) = self.after.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
-        }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+impl Problem {
+    pub(super) fn status(&self) -> u16 {
+        self.sort.status.as_u16()
+    }
+
+    pub(super) fn code(&self) -> &'static str {
+        self.sort.code
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    pub(super) fn errors(&self) -> &[FieldError] {
+        &self.errors
     }
 }
 
@@ -216,7 +241,8 @@ mod tests {
 
     #[test]
     fn a_problem_is_problem_json_with_its_headers() {
-        let problem = Problem::new(QUEUE_FULL, "1000 tasks wait").retry_after(Duration::from_millis(20));
+        let problem =
+            Problem::new(&QUEUE_FULL, "1000 tasks wait").retry_after(Duration::from_millis(20));
         let response = problem.closing().into_response();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["content-type"], PROBLEM_JSON);

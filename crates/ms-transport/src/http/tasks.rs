@@ -19,7 +19,7 @@ use super::body::Json;
 use super::ports::TasksPort;
 use super::problem::{
     BAD_PARAMETER, CONFLICT, INTERNAL, MALFORMED, NOT_FINISHED, NOT_FOUND, OVERLOADED, Problem,
-    QUEUE_FULL, TIMED_OUT, TOO_LARGE, UNAVAILABLE,
+    ProblemDetails, QUEUE_FULL, TIMED_OUT, TOO_LARGE, UNAVAILABLE,
 };
 use super::schema::{NewTaskSchema, TaskPageSchema, TaskViewSchema};
 
@@ -39,10 +39,10 @@ pub(super) type Tasks = State<Arc<dyn TasksPort>>;
     responses(
         (status = 201, description = "the id of the task", body = String,
          headers(("Location" = String, description = "where the task is"))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "the key belongs to another request", body = Problem, content_type = "application/problem+json"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "queue or store full, node not serving", body = Problem, content_type = "application/problem+json")))]
+        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 409, description = "the key belongs to another request", body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 413, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 503, description = "queue or store full, node not serving", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit(
     State(tasks): Tasks,
     headers: HeaderMap,
@@ -51,7 +51,10 @@ pub(super) async fn submit(
     if let Some(key) = key_of(&headers)? {
         match &task.idempotency_key {
             Some(other) if *other != key => {
-                return Err(Problem::new(MALFORMED, "header and body name different idempotency keys"));
+                return Err(Problem::new(
+                    &MALFORMED,
+                    "header and body name different idempotency keys",
+                ));
             }
             _ => task.idempotency_key = Some(key),
         }
@@ -59,7 +62,7 @@ pub(super) async fn submit(
     task.check().map_err(refused)?;
     let answers = tasks.submit(vec![task]).await.map_err(failed)?;
     let answer = answers.into_iter().next();
-    let answer = answer.ok_or_else(|| Problem::new(INTERNAL, "the store lost an answer"))?;
+    let answer = answer.ok_or_else(|| Problem::new(&INTERNAL, "the store lost an answer"))?;
     let Submitted { view, repeated } = answer.map_err(refused)?;
     let location = [(header::LOCATION, format!("/api/v1/tasks/{}", view.id))];
     let mut response = (StatusCode::CREATED, location, axum::Json(view.id)).into_response();
@@ -77,6 +80,7 @@ pub(super) enum Submittal {
     #[schema(value_type = String)]
     Id(TaskId),
     /// It was not taken.
+    #[schema(value_type = ProblemDetails<'_>)]
     Problem(Problem),
 }
 
@@ -86,16 +90,16 @@ pub(super) enum Submittal {
     responses(
         (status = 201, description = "all were taken", body = Vec<Submittal>),
         (status = 207, description = "some were refused", body = Vec<Submittal>),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json")))]
+        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 413, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit_batch(
     State(tasks): Tasks,
     Json(batch): Json<Vec<NewTask>>,
 ) -> Result<Response, Problem> {
     if batch.is_empty() || batch.len() > MAX_BATCH {
         let told = format!("a batch has 1 to {MAX_BATCH} tasks, this one has {}", batch.len());
-        return Err(Problem::new(MALFORMED, told));
+        return Err(Problem::new(&MALFORMED, told));
     }
     // A value out of bounds is a mistake of the caller's program: nothing of it is taken.
     for (at, task) in batch.iter().enumerate() {
@@ -117,7 +121,7 @@ pub(super) async fn submit_batch(
 /// A task: where it is in its life, who has it, attempts, timings.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path)),
     responses((status = 200, body = TaskViewSchema),
-        (status = 404, body = Problem, content_type = "application/problem+json")))]
+        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(tasks): Tasks,
     id: Result<Path<String>, PathRejection>,
@@ -142,8 +146,8 @@ pub(super) struct TaskResult {
 /// The result of a task that has ended; 409 while it has not.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}/result", tag = "tasks", params(("id" = String, Path)),
     responses((status = 200, body = TaskResult),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "not ended yet", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 409, description = "not ended yet", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn result(
     State(tasks): Tasks,
     id: Result<Path<String>, PathRejection>,
@@ -151,7 +155,7 @@ pub(super) async fn result(
     let id = task_id(id)?;
     let view = find(&tasks, id).await?;
     if !view.state.is_ended() {
-        return Err(Problem::new(NOT_FINISHED, format!("task {id} is {}", view.state)));
+        return Err(Problem::new(&NOT_FINISHED, format!("task {id} is {}", view.state)));
     }
     let success = view.state == TaskState::Completed;
     let output = if success { tasks.result(id).await.map_err(failed)? } else { None };
@@ -183,15 +187,15 @@ pub(super) struct ListQuery {
 /// Tasks by age, filtered, a page at a time.
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(ListQuery),
     responses((status = 200, body = TaskPageSchema),
-        (status = 400, body = Problem, content_type = "application/problem+json")))]
+        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(tasks): Tasks,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|error| Problem::new(BAD_PARAMETER, error.body_text()))?;
+    let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
     let limit = query.limit.unwrap_or(0);
     if query.limit == Some(0) || limit > MAX_PAGE {
-        return Err(Problem::new(BAD_PARAMETER, format!("limit must be 1 to {MAX_PAGE}")));
+        return Err(Problem::new(&BAD_PARAMETER, format!("limit must be 1 to {MAX_PAGE}")));
     }
     let filter = TaskFilter {
         queue: query.queue,
@@ -207,8 +211,8 @@ pub(super) async fn list(
 /// Gives a task up. An agent that has it is told; its late result is refused.
 #[utoipa::path(post, path = "/api/v1/tasks/{id}/cancel", tag = "tasks", params(("id" = String, Path)),
     responses((status = 200, body = TaskViewSchema),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "it has ended", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 409, description = "it has ended", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn cancel(
     State(tasks): Tasks,
     id: Result<Path<String>, PathRejection>,
@@ -220,8 +224,8 @@ pub(super) async fn cancel(
 /// Tries a task again that failed or is among the dead letters, with all its attempts.
 #[utoipa::path(post, path = "/api/v1/tasks/{id}/retry", tag = "tasks", params(("id" = String, Path)),
     responses((status = 200, body = TaskViewSchema),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "it has not failed", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 409, description = "it has not failed", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn retry(
     State(tasks): Tasks,
     id: Result<Path<String>, PathRejection>,
@@ -237,14 +241,14 @@ async fn find(tasks: &Arc<dyn TasksPort>, id: TaskId) -> Result<TaskView, Proble
 
 /// An id that is none is as little there as one that is not known.
 fn task_id(path: Result<Path<String>, PathRejection>) -> Result<TaskId, Problem> {
-    let none = |what: String| Problem::new(NOT_FOUND, what);
+    let none = |what: String| Problem::new(&NOT_FOUND, what);
     let Path(text) = path.map_err(|error| none(error.body_text()))?;
     text.parse().map_err(|error: ms_core::task::TaskIdError| none(error.to_string()))
 }
 
 fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(value) = headers.get(&KEY) else { return Ok(None) };
-    let bad = |what: &str| Problem::new(BAD_PARAMETER, format!("Idempotency-Key: {what}"));
+    let bad = |what: &str| Problem::new(&BAD_PARAMETER, format!("Idempotency-Key: {what}"));
     let text = value.to_str().map_err(|_| bad("not printable ASCII"))?;
     // The draft of the header has it as a quoted string; most send it bare.
     let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
@@ -255,20 +259,22 @@ fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
 fn refused(error: TaskError) -> Problem {
     let told = error.to_string();
     match error {
-        TaskError::OutOfBounds { what, .. } => Problem::new(MALFORMED, told.clone()).at(what, told),
-        TaskError::UnknownQueue(_) => Problem::new(MALFORMED, told.clone()).at("queue", told),
-        TaskError::UnknownKind(_) => Problem::new(MALFORMED, told.clone()).at("kind", told),
-        TaskError::BatchTooLarge { .. } => Problem::new(MALFORMED, told),
-        TaskError::TooLarge { .. } => Problem::new(TOO_LARGE, told),
-        TaskError::QueueFull { .. } => Problem::new(QUEUE_FULL, told).retry_after(COME_AGAIN),
-        TaskError::NotFound(_) => Problem::new(NOT_FOUND, told),
+        TaskError::OutOfBounds { what, .. } => {
+            Problem::new(&MALFORMED, told.clone()).at(what, told)
+        }
+        TaskError::UnknownQueue(_) => Problem::new(&MALFORMED, told.clone()).at("queue", told),
+        TaskError::UnknownKind(_) => Problem::new(&MALFORMED, told.clone()).at("kind", told),
+        TaskError::BatchTooLarge { .. } => Problem::new(&MALFORMED, told),
+        TaskError::TooLarge { .. } => Problem::new(&TOO_LARGE, told),
+        TaskError::QueueFull { .. } => Problem::new(&QUEUE_FULL, told).retry_after(COME_AGAIN),
+        TaskError::NotFound(_) => Problem::new(&NOT_FOUND, told),
         TaskError::Duplicate(_)
         | TaskError::KeyConflict { .. }
         | TaskError::WrongState { .. }
         | TaskError::StaleToken { .. }
         | TaskError::DeadlinePassed(_)
-        | TaskError::TooManySteps { .. } => Problem::new(CONFLICT, told),
-        TaskError::Unreadable { .. } => Problem::new(INTERNAL, told),
+        | TaskError::TooManySteps { .. } => Problem::new(&CONFLICT, told),
+        TaskError::Unreadable { .. } => Problem::new(&INTERNAL, told),
     }
 }
 
@@ -278,15 +284,15 @@ fn failed(error: StoreError) -> Problem {
     let told = error.to_string();
     match error {
         StoreError::Overloaded(_) | StoreError::Busy(_) => {
-            Problem::new(OVERLOADED, told).retry_after(COME_AGAIN)
+            Problem::new(&OVERLOADED, told).retry_after(COME_AGAIN)
         }
-        StoreError::Unknown(_) => Problem::new(TIMED_OUT, told),
+        StoreError::Unknown(_) => Problem::new(&TIMED_OUT, told),
         // Paths of this machine are nobody's business.
         StoreError::Corrupt { .. } | StoreError::Locked(_) | StoreError::ReadOnly(_) => {
-            Problem::new(UNAVAILABLE, "the task store cannot be used").retry_after(COME_AGAIN)
+            Problem::new(&UNAVAILABLE, "the task store cannot be used").retry_after(COME_AGAIN)
         }
         StoreError::Full(_) | StoreError::NewerSchema { .. } | StoreError::Other(_) => {
-            Problem::new(UNAVAILABLE, told).retry_after(COME_AGAIN)
+            Problem::new(&UNAVAILABLE, told).retry_after(COME_AGAIN)
         }
     }
 }
