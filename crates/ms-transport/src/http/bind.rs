@@ -1,0 +1,239 @@
+//! Where a listener may listen, and as whom it knows its callers.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// The shortest token that is taken: less can be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
+/// The longest token file that is read.
+const TOKEN_FILE_MAX: u64 = 4_096;
+
+/// Why a listener does not listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Open to others, and nobody is asked who they are.
+    #[error(
+        "{addr} can be reached from other machines: set `{AUTH_KEY}` and, if a proxy in front ends TLS, `{TLS_KEY}`; or bind to a loopback address"
+    )]
+    Open {
+        /// The address.
+        addr: SocketAddr,
+    },
+    /// Taken, forbidden, not ours.
+    #[error("cannot listen on {addr}; choose another port, or stop what listens there")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The token file cannot be used.
+    #[error("the token file {path} cannot be used: {why}")]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// Why it could not be read, where that is it.
+        #[source]
+        source: Option<std::io::Error>,
+    },
+}
+
+/// The configuration key that names the token file.
+pub const AUTH_KEY: &str = "http.auth_token_file";
+/// The configuration key that says that TLS ends in front of the node.
+pub const TLS_KEY: &str = "http.tls_terminated_upstream";
+
+impl BindError {
+    /// The exit code for it: 78 (`EX_CONFIG`) when the settings are unsafe or unusable,
+    /// 69 (`EX_UNAVAILABLE`) when the address is not to be had.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Open { .. } | Self::Token { .. } => 78,
+            Self::Listen { .. } => 69,
+        }
+    }
+}
+
+/// Who is let in.
+#[derive(Clone, Default)]
+pub enum Access {
+    /// Whoever reaches it: for loopback only.
+    #[default]
+    Loopback,
+    /// Who shows the token.
+    Token(Token),
+}
+
+/// A bearer token. Never printed, wiped when dropped.
+#[derive(Clone)]
+pub struct Token(Zeroizing<String>);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Loopback => "loopback",
+            Self::Token(_) => "token [redacted]",
+        })
+    }
+}
+
+impl Token {
+    /// Reads a token out of a file that is its owner's alone (mode 0600).
+    ///
+    /// # Errors
+    /// [`BindError::Token`] when the file cannot be read, is open to others, or holds a token
+    /// that is too short or has odd characters.
+    pub fn from_file(path: &Path) -> Result<Self, BindError> {
+        use std::os::unix::fs::PermissionsExt;
+        let refuse = |why: &str, source| {
+            Err(BindError::Token { path: path.to_owned(), why: why.to_owned(), source })
+        };
+        let about = match std::fs::metadata(path) {
+            Ok(about) => about,
+            Err(error) => return refuse("it cannot be read", Some(error)),
+        };
+        if !about.is_file() {
+            return refuse("it is no regular file", None);
+        }
+        if about.permissions().mode() & 0o077 != 0 {
+            return refuse("others may read it; run `chmod 600` on it", None);
+        }
+        if about.len() > TOKEN_FILE_MAX {
+            return refuse("it is longer than 4 KiB", None);
+        }
+        match std::fs::read_to_string(path).map(Zeroizing::new) {
+            Ok(text) => match Self::new(text.trim()) {
+                Some(token) => Ok(token),
+                None => refuse("a token has at least 16 visible ASCII characters", None),
+            },
+            Err(error) => refuse("it cannot be read", Some(error)),
+        }
+    }
+
+    /// A token of at least 16 visible ASCII characters.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let good =
+            text.len() >= TOKEN_BYTES_MIN && text.bytes().all(|byte| byte.is_ascii_graphic());
+        good.then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// Whether `shown` is this token, in a time that tells nothing but its length.
+    #[must_use]
+    pub fn admits(&self, shown: &str) -> bool {
+        self.0.as_bytes().ct_eq(shown.as_bytes()).into()
+    }
+}
+
+/// Where to listen and whom to let in.
+#[derive(Debug, Clone)]
+pub struct Bind {
+    /// The address; port 0 takes a free one.
+    pub addr: SocketAddr,
+    /// Who is let in.
+    pub access: Access,
+    /// A proxy in front of the node ends TLS, so that tokens do not travel in the clear.
+    pub tls_terminated_upstream: bool,
+}
+
+impl Bind {
+    /// On a loopback address, for whoever reaches it.
+    #[must_use]
+    pub fn loopback(port: u16) -> Self {
+        Self {
+            addr: SocketAddr::from(([127, 0, 0, 1], port)),
+            access: Access::Loopback,
+            tls_terminated_upstream: false,
+        }
+    }
+
+    /// Whether this may be opened at all.
+    ///
+    /// # Errors
+    /// [`BindError::Open`] for an address that others can reach, without a token or without
+    /// TLS in front.
+    pub fn check(&self) -> Result<(), BindError> {
+        let guarded = matches!(self.access, Access::Token(_)) && self.tls_terminated_upstream;
+        match is_loopback(self.addr.ip()) || guarded {
+            true => Ok(()),
+            false => Err(BindError::Open { addr: self.addr }),
+        }
+    }
+}
+
+/// Whether only this machine can reach `ip`, IPv4 in IPv6 included.
+pub(super) fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn token() -> Token {
+        Token::new("0123456789abcdef").expect("long enough")
+    }
+
+    /// RELIABILITY 10.
+    #[test]
+    fn what_others_can_reach_needs_a_token_and_tls() {
+        let open = |addr: &str, access: Access, tls_terminated_upstream| {
+            let addr = addr.parse().expect("an address");
+            Bind { addr, access, tls_terminated_upstream }.check()
+        };
+        assert!(open("127.0.0.1:0", Access::Loopback, false).is_ok());
+        assert!(open("[::1]:0", Access::Loopback, false).is_ok());
+        assert!(open("[::ffff:127.0.0.1]:0", Access::Loopback, false).is_ok());
+        for addr in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
+            let error = open(addr, Access::Loopback, true).expect_err("refused");
+            assert_eq!(error.code(), 78);
+            let told = error.to_string();
+            assert!(told.contains(AUTH_KEY) && told.contains(TLS_KEY), "{told}");
+            assert!(open(addr, Access::Token(token()), false).is_err());
+            assert!(open(addr, Access::Token(token()), true).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_token_is_matched_whole_and_never_printed() {
+        let token = token();
+        assert!(token.admits("0123456789abcdef"));
+        for wrong in ["", "0123456789abcde", "0123456789abcdeg", "0123456789abcdef0"] {
+            assert!(!token.admits(wrong), "{wrong}");
+        }
+        assert!(!format!("{token:?} {:?}", Access::Token(token.clone())).contains("0123"));
+        assert!(Token::new("short").is_none());
+        assert!(Token::new("has a space in it....").is_none());
+    }
+
+    #[test]
+    fn a_token_file_is_its_owners_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("token");
+        std::fs::write(&path, "0123456789abcdef\n").expect("written");
+        let mode = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode));
+        mode(0o644).expect("changed");
+        let error = Token::from_file(&path).expect_err("open to others");
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+        mode(0o600).expect("changed");
+        assert!(Token::from_file(&path).expect("read").admits("0123456789abcdef"));
+        assert!(Token::from_file(dir.path()).is_err());
+        assert!(Token::from_file(&dir.path().join("none")).is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! Bodies: bounded in bytes and time, plain or gzip, JSON as [`super::json`] reads it.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRef, FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::gateway::Shared;
+use super::json;
+use super::limits::HttpLimits;
+use super::problem::{MALFORMED, MEDIA_TYPE, Problem, SLOW_BODY, TOO_LARGE};
+
+/// A JSON body of type `T`.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T>
+where
+    Arc<Shared>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let shared = Arc::<Shared>::from_ref(state);
+        let limits = &shared.limits;
+        let (head, body) = request.into_parts();
+        if !is_json(&head.headers) {
+            return Err(Problem::new(&MEDIA_TYPE, "the Content-Type is not application/json"));
+        }
+        let packed = packed(&head.headers)?;
+        let body = arrive(body, limits).await?;
+        let body = if packed { unpack(&body, limits)? } else { body };
+        json::read(&body, limits.json_depth).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    text.and_then(|text| text.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn packed(headers: &HeaderMap) -> Result<bool, Problem> {
+    match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes()) {
+        None | Some(b"identity") => Ok(false),
+        Some(b"gzip") => Ok(true),
+        Some(_) => {
+            Err(Problem::new(&MEDIA_TYPE, "the Content-Encoding is neither gzip nor identity"))
+        }
+    }
+}
+
+async fn arrive(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
+    let collected = Limited::new(body, limits.body_bytes).collect();
+    match tokio::time::timeout(limits.body_within, collected).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limits)),
+        Ok(Err(error)) => {
+            Err(Problem::new(&MALFORMED, format!("the body ended early: {error}")).closing())
+        }
+        Err(_) => {
+            let told = format!("the body was not there within {:?}", limits.body_within);
+            Err(Problem::new(&SLOW_BODY, told).closing())
+        }
+    }
+}
+
+/// Unpacks at most as much as may be sent plain, so that a bomb costs what a body costs.
+fn unpack(packed: &[u8], limits: &HttpLimits) -> Result<Bytes, Problem> {
+    let most = limits.body_bytes as u64;
+    let mut plain = Vec::new();
+    let read = GzDecoder::new(packed).take(most + 1).read_to_end(&mut plain);
+    match read {
+        Ok(_) if plain.len() > limits.body_bytes => Err(too_large(limits)),
+        Ok(_) => Ok(plain.into()),
+        Err(error) => Err(Problem::new(&MALFORMED, format!("the body is no gzip: {error}"))),
+    }
+}
+
+fn too_large(limits: &HttpLimits) -> Problem {
+    Problem::new(&TOO_LARGE, format!("a body may have {} bytes, unpacked too", limits.body_bytes))
+        .closing()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(plain: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(plain).expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
+    /// RELIABILITY 4.
+    #[test]
+    fn a_bomb_is_refused_after_what_a_body_may_have() {
+        let limits = HttpLimits { body_bytes: 1_000, ..HttpLimits::default() };
+        let bomb = gzip(&vec![b' '; 4 * 1024 * 1024]);
+        assert!(bomb.len() < 8_192);
+        assert_eq!(unpack(&bomb, &limits).expect_err("refused").status(), 413);
+        assert_eq!(unpack(&gzip(&[b' '; 1_000]), &limits).expect("fits").len(), 1_000);
+        assert_eq!(unpack(b"no gzip", &limits).expect_err("refused").status(), 400);
+    }
+}

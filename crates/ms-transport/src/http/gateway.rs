@@ -1,0 +1,263 @@
+//! The listener as an actor.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
+use std::time::Duration;
+
+use actix::fut::{ActorFutureExt, wrap_future};
+use actix::{Actor, ActorContext, AsyncContext, Handler, Message, ResponseFuture, Running};
+use axum::Router;
+use ms_actor::Context;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::accept::{Stop, accept};
+use super::bind::{Access, Bind, BindError};
+use super::limits::HttpLimits;
+
+/// How long requests in progress may take when the gateway is stopped without a [`Drain`].
+const STOP_WITHIN: Duration = Duration::from_secs(4);
+
+/// Whether requests that do work are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Bound, and answering health only: the node is starting.
+    Starting,
+    /// Taking work.
+    Serving,
+    /// Finishing what is in hand, taking nothing new.
+    Draining,
+}
+
+/// What the gateway and its requests share: limits, and who may come in.
+pub(super) struct Shared {
+    pub(super) access: Access,
+    pub(super) limits: HttpLimits,
+    pub(super) room: Semaphore,
+    pub(super) streams: Arc<Semaphore>,
+    /// Streams end when this is told to drain; others finish.
+    pub(super) stop: Stop,
+    kept: Arc<Kept>,
+}
+
+/// What outlives an incarnation of the gateway.
+#[derive(Debug, Default)]
+struct Kept {
+    gate: AtomicU8,
+    /// The port that was given for port 0; zero before.
+    port: AtomicU16,
+}
+
+impl Shared {
+    fn new(spec: &GatewaySpec) -> Self {
+        Self {
+            access: spec.bind.access.clone(),
+            room: Semaphore::new(spec.limits.requests),
+            streams: Arc::new(Semaphore::new(spec.limits.streams)),
+            limits: spec.limits.clone(),
+            stop: Stop::default(),
+            kept: Arc::clone(&spec.kept),
+        }
+    }
+
+    pub(super) fn gate(&self) -> Gate {
+        match self.kept.gate.load(Ordering::Acquire) {
+            0 => Gate::Starting,
+            1 => Gate::Serving,
+            _ => Gate::Draining,
+        }
+    }
+
+    fn set(&self, gate: Gate) {
+        self.kept.gate.store(gate as u8, Ordering::Release);
+    }
+}
+
+/// Makes the routes of an incarnation, around what its requests share.
+type Routes = Arc<dyn Fn(&Arc<Shared>) -> Router + Send + Sync>;
+
+/// What a gateway is made of. Cheap to clone: each incarnation gets its own, and all of them
+/// the same gate and port.
+#[derive(Clone)]
+pub struct GatewaySpec {
+    bind: Bind,
+    limits: HttpLimits,
+    kept: Arc<Kept>,
+    routes: Routes,
+}
+
+impl fmt::Debug for GatewaySpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewaySpec")
+            .field("bind", &self.bind)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GatewaySpec {
+    /// # Errors
+    /// [`BindError::Open`] when the address may not be opened like that.
+    pub(super) fn new(
+        bind: Bind,
+        limits: HttpLimits,
+        routes: impl Fn(&Arc<Shared>) -> Router + Send + Sync + 'static,
+    ) -> Result<Self, BindError> {
+        bind.check()?;
+        Ok(Self { bind, limits, kept: Arc::default(), routes: Arc::new(routes) })
+    }
+
+    /// The same, taking work as soon as it listens, without waiting for [`Serve`].
+    #[must_use]
+    pub fn serving(self) -> Self {
+        self.kept.gate.store(Gate::Serving as u8, Ordering::Release);
+        self
+    }
+
+    fn addr(&self) -> SocketAddr {
+        let mut addr = self.bind.addr;
+        let given = self.kept.port.load(Ordering::Acquire);
+        if given != 0 {
+            addr.set_port(given);
+        }
+        addr
+    }
+}
+
+/// An HTTP listener under supervision.
+///
+/// Its start is done when the address is bound; it answers 503 (but for health) until
+/// [`Serve`]. When it is restarted it binds the same port again (that which a port of 0
+/// came to, too) and goes on with the gate it had.
+pub struct HttpGateway {
+    spec: GatewaySpec,
+    shared: Arc<Shared>,
+    open: TaskTracker,
+    at: Option<SocketAddr>,
+    stopping: bool,
+}
+
+impl HttpGateway {
+    /// A gateway that will listen as `spec` says.
+    #[must_use]
+    pub fn new(spec: GatewaySpec) -> Self {
+        let shared = Arc::new(Shared::new(&spec));
+        Self { spec, shared, open: TaskTracker::new(), at: None, stopping: false }
+    }
+
+    fn listen(&mut self, listener: TcpListener, ctx: &mut Context<Self>) -> std::io::Result<()> {
+        let at = listener.local_addr()?;
+        self.at = Some(at);
+        self.spec.kept.port.store(at.port(), Ordering::Release);
+        let app = (self.spec.routes)(&self.shared);
+        let taking = accept(
+            listener,
+            app,
+            self.spec.limits.clone(),
+            self.shared.stop.clone(),
+            self.open.clone(),
+        );
+        // As a future of the actor: a panic in it is the actor's, and its supervisor's to mend.
+        ctx.spawn(wrap_future::<_, Self>(taking));
+        tracing::info!(%at, "listening");
+        Ok(())
+    }
+
+    /// Takes no more, ends streams, and resolves when every request in hand is answered or the
+    /// time is over; what is left then is cut.
+    fn drain(&mut self, within: Duration) -> impl Future<Output = Drained> + 'static {
+        self.shared.set(Gate::Draining);
+        self.shared.stop.drain.cancel();
+        self.open.close();
+        let (open, now) = (self.open.clone(), self.shared.stop.now.clone());
+        async move {
+            let in_time = tokio::time::timeout(within, open.wait()).await.is_ok();
+            let cut = if in_time { 0 } else { open.len() };
+            now.cancel();
+            Drained { cut }
+        }
+    }
+}
+
+impl Actor for HttpGateway {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let addr = self.spec.addr();
+        let binding = wrap_future::<_, Self>(TcpListener::bind(addr));
+        ctx.wait(binding.map(move |bound, gateway, ctx| {
+            if let Err(source) = bound.and_then(|listener| gateway.listen(listener, ctx)) {
+                ctx.fail(BindError::Listen { addr, source });
+            }
+        }));
+    }
+
+    fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
+        if self.stopping || self.open.is_empty() {
+            return Running::Stop;
+        }
+        self.stopping = true;
+        let drained = wrap_future::<_, Self>(self.drain(STOP_WITHIN));
+        ctx.spawn(drained.map(|_, _, ctx| ctx.stop()));
+        Running::Continue
+    }
+}
+
+impl Drop for HttpGateway {
+    /// However it ended, its connections do not outlive it.
+    fn drop(&mut self) {
+        self.shared.stop.drain.cancel();
+        self.shared.stop.now.cancel();
+    }
+}
+
+/// Begin to take work: the node is up.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Serve;
+
+/// Take no more work and finish what is in hand within this time.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Drained")]
+pub struct Drain {
+    /// How long requests in progress may take.
+    pub within: Duration,
+}
+
+/// What came of a [`Drain`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were cut, their requests not answered.
+    pub cut: usize,
+}
+
+/// Where it listens; `None` before its start is done.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Option<SocketAddr>")]
+pub struct LocalAddr;
+
+impl Handler<Serve> for HttpGateway {
+    type Result = ();
+    fn handle(&mut self, _: Serve, _: &mut Self::Context) {
+        if self.shared.gate() == Gate::Starting {
+            self.shared.set(Gate::Serving);
+        }
+    }
+}
+
+impl Handler<Drain> for HttpGateway {
+    type Result = ResponseFuture<Drained>;
+    fn handle(&mut self, Drain { within }: Drain, _: &mut Self::Context) -> Self::Result {
+        Box::pin(self.drain(within))
+    }
+}
+
+impl Handler<LocalAddr> for HttpGateway {
+    type Result = Option<SocketAddr>;
+    fn handle(&mut self, _: LocalAddr, _: &mut Self::Context) -> Self::Result {
+        self.at
+    }
+}

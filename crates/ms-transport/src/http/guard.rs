@@ -1,0 +1,204 @@
+//! What every request passes before it reaches its handler.
+//!
+//! From the outside in: framing that two readers could read differently, who asks and from
+//! where, whether the node takes work, room, time. Health and metrics need no credentials and
+//! are answered while the node starts and drains.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::accept::Peer;
+use super::bind::Access;
+use super::framing::Smuggled;
+use super::gateway::{Gate, Shared};
+use super::problem::{
+    FOREIGN, MALFORMED, NOT_SERVING, OVERLOADED, Problem, TIMED_OUT, UNAUTHENTICATED,
+};
+
+/// Joins a request, its answer and the log.
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id of a caller's that is taken over.
+const REQUEST_ID_MAX: usize = 64;
+/// When a caller that was turned away for lack of room may come again.
+const COME_AGAIN: Duration = Duration::from_secs(1);
+
+/// Middleware for the whole of a listener.
+pub(super) async fn pass(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let began = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    // The pattern, never the path: labels come from a closed set.
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = route.unwrap_or_else(|| "none".to_owned());
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let span = tracing::info_span!("http", %id, %method, route, ?peer);
+    let close = request.headers().contains_key(header::TRANSFER_ENCODING);
+
+    let mut response = admit(&shared, request, next, &route).instrument(span).await;
+
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(&REQUEST_ID, id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if close {
+        // RFC 9112, 6.1: what follows a chunked body of unknown making is not trusted.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    count(&method, route, response.status().as_u16(), began.elapsed());
+    response
+}
+
+async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Response {
+    if let Err(problem) = framing(&request) {
+        return problem.into_response();
+    }
+    // Asked for by probes that have no credentials and must see a node that does not serve.
+    if route.starts_with("/health/") || route == "/metrics" {
+        return next.run(request).await;
+    }
+    if let Err(problem) = known(&shared.access, request.headers()).and_then(|()| open(shared)) {
+        return problem.into_response();
+    }
+    let Ok(_room) = shared.room.try_acquire() else {
+        return Problem::new(&OVERLOADED, "as many requests as this node takes are in progress")
+            .retry_after(COME_AGAIN)
+            .into_response();
+    };
+    let within = shared.limits.body_within + shared.limits.answer_within;
+    match tokio::time::timeout(within, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            Problem::new(&TIMED_OUT, format!("not answered within {within:?}")).into_response()
+        }
+    }
+}
+
+/// See `framing.rs`.
+fn framing(request: &Request) -> Result<(), Problem> {
+    match request.extensions().get::<Smuggled>().is_some_and(Smuggled::is_set) {
+        true => {
+            Err(Problem::new(&MALFORMED, "both Content-Length and Transfer-Encoding").closing())
+        }
+        false => Ok(()),
+    }
+}
+
+fn known(access: &Access, headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    match access {
+        Access::Token(token) => {
+            let shown = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+            match shown.is_some_and(|shown| token.admits(shown)) {
+                true => Ok(()),
+                false => Err(Problem::new(&UNAUTHENTICATED, "no or a wrong token was shown")),
+            }
+        }
+        // Without a token a web page that is open on this machine must not be let in: neither by
+        // its own origin, nor by a name of its own that resolves to loopback.
+        Access::Loopback => {
+            let foreign = |what| Err(Problem::new(&FOREIGN, what));
+            match (text(header::HOST), text(header::ORIGIN)) {
+                (Some(host), _) if !local(host) => {
+                    foreign("the Host header does not name this machine")
+                }
+                (_, Some(origin))
+                    if !origin.split_once("://").is_some_and(|(_, host)| local(host)) =>
+                {
+                    foreign("the Origin header names another machine")
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+/// Whether `HOST[:PORT]` names this machine.
+fn local(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse()
+            .is_ok_and(super::bind::is_loopback)
+}
+
+fn open(shared: &Shared) -> Result<(), Problem> {
+    let told = match shared.gate() {
+        Gate::Serving => return Ok(()),
+        Gate::Starting => "the node has not finished its start",
+        Gate::Draining => "the node is stopping",
+    };
+    Err(Problem::new(&NOT_SERVING, told).retry_after(COME_AGAIN).closing())
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let theirs = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    let plain = |id: &&str| {
+        !id.is_empty()
+            && id.len() <= REQUEST_ID_MAX
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    theirs.filter(plain).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+fn count(method: &Method, route: String, status: u16, took: Duration) {
+    let method = match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        _ => "other",
+    };
+    metrics::counter!("ms_framework_http_requests_total",
+        "method" => method, "route" => route.clone(), "status" => status.to_string())
+    .increment(1);
+    metrics::histogram!("ms_framework_http_request_duration_seconds", "route" => route)
+        .record(took.as_secs_f64());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_this_machine_are_known() {
+        for ours in ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:9", "[::1]", "127.9.9.9"]
+        {
+            assert!(local(ours), "{ours}");
+        }
+        for foreign in ["evil.example", "localhost.evil.example:80", "192.0.2.1", "", "[::2]:80"] {
+            assert!(!local(foreign), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn an_id_of_the_callers_is_taken_over_if_it_is_plain() {
+        let id = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(&REQUEST_ID, HeaderValue::from_str(value).expect("a value"));
+            request_id(&headers)
+        };
+        assert_eq!(id("a-1_b.2"), "a-1_b.2");
+        for odd in ["a b", "a\u{1b}[0m", &"x".repeat(65)] {
+            if let Ok(value) = HeaderValue::from_str(odd) {
+                let mut headers = HeaderMap::new();
+                headers.insert(&REQUEST_ID, value);
+                assert_ne!(request_id(&headers), odd);
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What the API asks of the rest of the system, which it does not know.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use ms_core::task::{
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
+};
+use serde_json::Value;
+
+/// A future of a port.
+pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A call about tasks: the store as a whole may fail, or the one task be refused.
+pub type TaskAnswer<T> = Result<Result<T, TaskError>, StoreError>;
+
+/// Tasks, as the dispatcher and its store have them.
+pub trait TasksPort: Send + Sync + 'static {
+    /// Takes new tasks, durably, and says of each what came of it, in their order.
+    fn submit(
+        &self,
+        tasks: Vec<NewTask>,
+    ) -> PortFuture<'_, Result<Vec<Result<Submitted, TaskError>>, StoreError>>;
+
+    /// One task.
+    fn get(&self, id: TaskId) -> PortFuture<'_, Result<Option<TaskView>, StoreError>>;
+
+    /// The result of a completed task.
+    fn result(&self, id: TaskId) -> PortFuture<'_, Result<Option<Value>, StoreError>>;
+
+    /// A page of tasks.
+    fn list(&self, filter: TaskFilter) -> PortFuture<'_, Result<TaskPage, StoreError>>;
+
+    /// Gives a task up.
+    fn cancel(&self, id: TaskId) -> PortFuture<'_, TaskAnswer<TaskView>>;
+
+    /// Tries a task again that failed or is among the dead letters.
+    fn retry(&self, id: TaskId) -> PortFuture<'_, TaskAnswer<TaskView>>;
+}
+
+/// Which question a probe asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Probe {
+    /// Has the start finished?
+    Startup,
+    /// Does the node turn? No dependency is looked at.
+    Liveness,
+    /// May it be sent work?
+    Readiness,
+}
+
+/// What a probe is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HealthAnswer {
+    /// 200 or 503.
+    pub ok: bool,
+    /// The report.
+    pub report: Value,
+}
+
+/// The health of the node.
+pub trait HealthPort: Send + Sync + 'static {
+    /// Answers a probe, within the time limits of its checks.
+    fn probe(&self, probe: Probe) -> PortFuture<'_, HealthAnswer>;
+}

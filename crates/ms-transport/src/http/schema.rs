@@ -1,0 +1,213 @@
+//! The shapes of tasks for the OpenAPI document. `ms-core` owns the types themselves and knows
+//! nothing of HTTP; a test keeps these beside them from drifting.
+
+#![allow(dead_code, reason = "described, never made: the values are ms-core's")]
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A task as it is submitted.
+#[derive(ToSchema)]
+#[schema(as = NewTask)]
+pub(super) struct NewTaskSchema {
+    /// The queue it waits in; `default` otherwise.
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
+    queue: Option<String>,
+    /// The kind of agent that is to do it.
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
+    kind: String,
+    /// What the agent is given.
+    payload: Option<Value>,
+    /// How urgent it is; higher goes first.
+    #[schema(minimum = -100, maximum = 100, default = 0)]
+    priority: Option<i16>,
+    /// It must end within this many milliseconds of its submission.
+    deadline_ms: Option<u64>,
+    /// It does not start earlier than this many milliseconds after its submission.
+    delay_ms: Option<u64>,
+    /// Longest time of one attempt, in milliseconds.
+    attempt_ms: Option<u64>,
+    /// How often it is tried.
+    retry: Option<RetrySchema>,
+    /// Names this request; the header `Idempotency-Key` does the same.
+    idempotency_key: Option<String>,
+}
+
+/// How often a task is tried, and how long it waits in between.
+#[derive(ToSchema)]
+#[schema(as = Retry)]
+pub(super) struct RetrySchema {
+    /// Attempts in all.
+    #[schema(minimum = 1, maximum = 100, default = 3)]
+    max_attempts: Option<u32>,
+    /// Wait after the first failure, in milliseconds.
+    backoff_min_ms: Option<u64>,
+    /// Longest wait, in milliseconds.
+    backoff_max_ms: Option<u64>,
+    /// Share of the wait that is random.
+    #[schema(minimum = 0, maximum = 1)]
+    jitter: Option<f64>,
+}
+
+/// A task.
+#[derive(ToSchema)]
+#[schema(as = Task)]
+pub(super) struct TaskViewSchema {
+    /// Its id.
+    id: String,
+    /// The queue it is in.
+    queue: String,
+    /// The kind of agent it needs.
+    kind: String,
+    /// Where it is in its life.
+    state: StateSchema,
+    /// How urgent it is.
+    priority: i16,
+    /// The agent that has it, or had it last.
+    assigned_agent: Option<String>,
+    /// Attempts so far.
+    attempts: u32,
+    /// Attempts it is given.
+    max_attempts: u32,
+    /// Attempts that were cut short through no fault of the task.
+    interruptions: u32,
+    /// How often it was taken out of the dead letters.
+    replays: u32,
+    /// When what happened, in milliseconds since 1970.
+    timings: TimingsSchema,
+    /// The present lease, while an agent has it.
+    lease: Option<LeaseSchema>,
+    /// Why the last attempt failed, if one did.
+    failure: Option<FailureSchema>,
+    /// The key it was submitted with.
+    idempotency_key: Option<String>,
+}
+
+/// Where a task is in its life.
+#[derive(ToSchema)]
+#[schema(as = TaskState, rename_all = "snake_case")]
+pub(super) enum StateSchema {
+    Pending,
+    Assigned,
+    Running,
+    Completed,
+    Failed,
+    Cancelled,
+    Dead,
+}
+
+/// When things happened to a task, in milliseconds since 1970.
+#[derive(ToSchema)]
+#[schema(as = Timings)]
+pub(super) struct TimingsSchema {
+    submitted: u64,
+    not_before: u64,
+    deadline: Option<u64>,
+    assigned: Option<u64>,
+    started: Option<u64>,
+    ended: Option<u64>,
+}
+
+/// An agent's right to a task, for a time.
+#[derive(ToSchema)]
+#[schema(as = Lease)]
+pub(super) struct LeaseSchema {
+    /// Which assignment this is.
+    token: u64,
+    /// When it ends, unless renewed.
+    until: u64,
+}
+
+/// Why an attempt failed.
+#[derive(ToSchema)]
+#[schema(as = TaskFailure)]
+pub(super) struct FailureSchema {
+    /// error, crashed, timed_out, lease_expired, deadline_passed, interrupted, over_budget.
+    kind: String,
+    /// One line.
+    message: String,
+    /// What caused it, outermost first.
+    causes: Option<Vec<String>>,
+    /// True when another attempt would fail as well.
+    permanent: bool,
+}
+
+/// A page of tasks.
+#[derive(ToSchema)]
+#[schema(as = TaskPage)]
+pub(super) struct TaskPageSchema {
+    /// The tasks.
+    tasks: Vec<TaskViewSchema>,
+    /// The cursor of the next page; null at the end.
+    next: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use ms_core::task::{
+        AgentKind, FailureKind, FencingToken, IdempotencyKey, Lease, NewTask, Priority, QueueName,
+        TaskFailure, TaskId, TaskPage, TaskState, TaskTime, TaskView, Timings,
+    };
+    use utoipa::PartialSchema;
+    use utoipa::openapi::{RefOr, Schema};
+
+    use super::*;
+
+    fn documented<T: PartialSchema>() -> BTreeSet<String> {
+        match T::schema() {
+            RefOr::T(Schema::Object(object)) => object.properties.keys().cloned().collect(),
+            _ => panic!("no object"),
+        }
+    }
+
+    fn real(value: impl serde::Serialize) -> BTreeSet<String> {
+        match serde_json::to_value(value).expect("json") {
+            Value::Object(fields) => fields.keys().cloned().collect(),
+            other => panic!("no object: {other}"),
+        }
+    }
+
+    fn view() -> TaskView {
+        let failure = TaskFailure {
+            causes: vec!["cause".to_owned()],
+            ..TaskFailure::new(FailureKind::Error, "message")
+        };
+        TaskView {
+            id: TaskId::new(uuid::Uuid::nil()),
+            queue: QueueName::default(),
+            kind: AgentKind::new("a").expect("valid"),
+            state: TaskState::Running,
+            priority: Priority::default(),
+            assigned_agent: None,
+            attempts: 0,
+            max_attempts: 1,
+            interruptions: 0,
+            replays: 0,
+            timings: Timings::default(),
+            lease: Some(Lease { token: FencingToken(1), until: TaskTime::from_millis(1) }),
+            failure: Some(failure),
+            idempotency_key: None,
+        }
+    }
+
+    #[test]
+    fn the_document_has_the_fields_that_are_sent() {
+        let task = view();
+        assert_eq!(documented::<TimingsSchema>(), real(task.timings));
+        assert_eq!(documented::<LeaseSchema>(), real(task.lease));
+        assert_eq!(documented::<FailureSchema>(), real(&task.failure));
+        assert_eq!(documented::<TaskPageSchema>(), real(TaskPage { tasks: vec![], next: None }));
+        assert_eq!(documented::<TaskViewSchema>(), real(task));
+        let task = NewTask {
+            deadline_ms: Some(1),
+            delay_ms: Some(1),
+            attempt_ms: Some(1),
+            idempotency_key: Some(IdempotencyKey::new("k").expect("valid")),
+            ..NewTask::new(AgentKind::new("a").expect("valid"), Value::Null)
+        };
+        assert_eq!(documented::<RetrySchema>(), real(task.retry));
+        assert_eq!(documented::<NewTaskSchema>(), real(task));
+    }
+}

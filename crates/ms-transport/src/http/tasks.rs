@@ -1,0 +1,298 @@
+//! `/api/v1/tasks`: submit, look, list, cancel, try again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ms_core::task::{
+    AgentKind, IdempotencyKey, MAX_BATCH, MAX_PAGE, NewTask, QueueName, StoreError, Submitted,
+    TaskError, TaskFilter, TaskId, TaskState, TaskView,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::body::Json;
+use super::ports::TasksPort;
+use super::problem::{
+    BAD_PARAMETER, CONFLICT, INTERNAL, MALFORMED, NOT_FINISHED, NOT_FOUND, OVERLOADED, Problem,
+    ProblemDetails, QUEUE_FULL, TIMED_OUT, TOO_LARGE, UNAVAILABLE,
+};
+use super::schema::{NewTaskSchema, TaskPageSchema, TaskViewSchema};
+
+/// Says that an idempotency key was known: the answer is that of the first request.
+static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The header that names a request.
+static KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// When a caller that met a full queue or a full disk may come again.
+const COME_AGAIN: Duration = Duration::from_secs(1);
+
+pub(super) type Tasks = State<Arc<dyn TasksPort>>;
+
+/// Takes a task. The answer is 201 only when the task is on disk: it then survives the end of
+/// the process. With an `Idempotency-Key` the same request can be sent again without harm.
+#[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks", request_body = NewTaskSchema,
+    params(("Idempotency-Key" = Option<String>, Header, description = "names this request")),
+    responses(
+        (status = 201, description = "the id of the task", body = String,
+         headers(("Location" = String, description = "where the task is"))),
+        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 409, description = "the key belongs to another request", body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 413, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 503, description = "queue or store full, node not serving", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+pub(super) async fn submit(
+    State(tasks): Tasks,
+    headers: HeaderMap,
+    Json(mut task): Json<NewTask>,
+) -> Result<Response, Problem> {
+    if let Some(key) = key_of(&headers)? {
+        match &task.idempotency_key {
+            Some(other) if *other != key => {
+                return Err(Problem::new(
+                    &MALFORMED,
+                    "header and body name different idempotency keys",
+                ));
+            }
+            _ => task.idempotency_key = Some(key),
+        }
+    }
+    task.check().map_err(refused)?;
+    let answers = tasks.submit(vec![task]).await.map_err(failed)?;
+    let answer = answers.into_iter().next();
+    let answer = answer.ok_or_else(|| Problem::new(&INTERNAL, "the store lost an answer"))?;
+    let Submitted { view, repeated } = answer.map_err(refused)?;
+    let location = [(header::LOCATION, format!("/api/v1/tasks/{}", view.id))];
+    let mut response = (StatusCode::CREATED, location, axum::Json(view.id)).into_response();
+    if repeated {
+        response.headers_mut().insert(&REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// What came of one task of a batch: its id, or why it was refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Submittal {
+    /// It is on disk.
+    #[schema(value_type = String)]
+    Id(TaskId),
+    /// It was not taken.
+    #[schema(value_type = ProblemDetails<'_>)]
+    Problem(Problem),
+}
+
+/// Takes up to 1,000 tasks with one durable write. 201 when all were taken; 207 when some were
+/// refused: the others are on disk. The answers are in the order of the tasks.
+#[utoipa::path(post, path = "/api/v1/tasks/batch", tag = "tasks", request_body = Vec<NewTaskSchema>,
+    responses(
+        (status = 201, description = "all were taken", body = Vec<Submittal>),
+        (status = 207, description = "some were refused", body = Vec<Submittal>),
+        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 413, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 503, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+pub(super) async fn submit_batch(
+    State(tasks): Tasks,
+    Json(batch): Json<Vec<NewTask>>,
+) -> Result<Response, Problem> {
+    if batch.is_empty() || batch.len() > MAX_BATCH {
+        let told = format!("a batch has 1 to {MAX_BATCH} tasks, this one has {}", batch.len());
+        return Err(Problem::new(&MALFORMED, told));
+    }
+    // A value out of bounds is a mistake of the caller's program: nothing of it is taken.
+    for (at, task) in batch.iter().enumerate() {
+        task.check().map_err(|error| {
+            let told = error.to_string();
+            refused(error).at(format!("[{at}]"), told)
+        })?;
+    }
+    let answers = tasks.submit(batch).await.map_err(failed)?;
+    let all = answers.iter().all(Result::is_ok);
+    let answers = answers.into_iter().map(|answer| match answer {
+        Ok(submitted) => Submittal::Id(submitted.view.id),
+        Err(error) => Submittal::Problem(refused(error)),
+    });
+    let status = if all { StatusCode::CREATED } else { StatusCode::MULTI_STATUS };
+    Ok((status, axum::Json(answers.collect::<Vec<_>>())).into_response())
+}
+
+/// A task: where it is in its life, who has it, attempts, timings.
+#[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path)),
+    responses((status = 200, body = TaskViewSchema),
+        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+pub(super) async fn get(
+    State(tasks): Tasks,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<axum::Json<TaskView>, Problem> {
+    find(&tasks, task_id(id)?).await.map(axum::Json)
+}
+
+/// How a task ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TaskResult {
+    /// Whether it was completed.
+    success: bool,
+    /// How it ended.
+    #[schema(value_type = String)]
+    state: TaskState,
+    /// What the agent made, when it was completed.
+    output: Option<Value>,
+    /// Why not, otherwise.
+    error: Option<String>,
+}
+
+/// The result of a task that has ended; 409 while it has not.
+#[utoipa::path(get, path = "/api/v1/tasks/{id}/result", tag = "tasks", params(("id" = String, Path)),
+    responses((status = 200, body = TaskResult),
+        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 409, description = "not ended yet", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+pub(super) async fn result(
+    State(tasks): Tasks,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<axum::Json<TaskResult>, Problem> {
+    let id = task_id(id)?;
+    let view = find(&tasks, id).await?;
+    if !view.state.is_ended() {
+        return Err(Problem::new(&NOT_FINISHED, format!("task {id} is {}", view.state)));
+    }
+    let success = view.state == TaskState::Completed;
+    let output = if success { tasks.result(id).await.map_err(failed)? } else { None };
+    let error = if success { None } else { view.failure.map(|failure| failure.to_string()) };
+    Ok(axum::Json(TaskResult { success, state: view.state, output, error }))
+}
+
+/// What a list may be asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Only of this queue.
+    #[param(value_type = Option<String>)]
+    queue: Option<QueueName>,
+    /// Only for this kind of agent.
+    #[param(value_type = Option<String>)]
+    kind: Option<AgentKind>,
+    /// Only in this state: pending, assigned, running, completed, failed, cancelled, dead.
+    #[param(value_type = Option<String>)]
+    state: Option<TaskState>,
+    /// `next` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<TaskId>,
+    /// Tasks of a page, 1 to 1,000; 100 otherwise.
+    limit: Option<usize>,
+}
+
+/// Tasks by age, filtered, a page at a time.
+#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(ListQuery),
+    responses((status = 200, body = TaskPageSchema),
+        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+pub(super) async fn list(
+    State(tasks): Tasks,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
+    let limit = query.limit.unwrap_or(0);
+    if query.limit == Some(0) || limit > MAX_PAGE {
+        return Err(Problem::new(&BAD_PARAMETER, format!("limit must be 1 to {MAX_PAGE}")));
+    }
+    let filter = TaskFilter {
+        queue: query.queue,
+        kind: query.kind,
+        state: query.state,
+        after: query.cursor,
+        limit,
+    };
+    let page = tasks.list(filter).await.map_err(failed)?;
+    Ok(axum::Json(page).into_response())
+}
+
+/// Gives a task up. An agent that has it is told; its late result is refused.
+#[utoipa::path(post, path = "/api/v1/tasks/{id}/cancel", tag = "tasks", params(("id" = String, Path)),
+    responses((status = 200, body = TaskViewSchema),
+        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 409, description = "it has ended", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+pub(super) async fn cancel(
+    State(tasks): Tasks,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<axum::Json<TaskView>, Problem> {
+    let answer = tasks.cancel(task_id(id)?).await.map_err(failed)?;
+    answer.map(axum::Json).map_err(refused)
+}
+
+/// Tries a task again that failed or is among the dead letters, with all its attempts.
+#[utoipa::path(post, path = "/api/v1/tasks/{id}/retry", tag = "tasks", params(("id" = String, Path)),
+    responses((status = 200, body = TaskViewSchema),
+        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 409, description = "it has not failed", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+pub(super) async fn retry(
+    State(tasks): Tasks,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<axum::Json<TaskView>, Problem> {
+    let answer = tasks.retry(task_id(id)?).await.map_err(failed)?;
+    answer.map(axum::Json).map_err(refused)
+}
+
+async fn find(tasks: &Arc<dyn TasksPort>, id: TaskId) -> Result<TaskView, Problem> {
+    let found = tasks.get(id).await.map_err(failed)?;
+    found.ok_or_else(|| refused(TaskError::NotFound(id)))
+}
+
+/// An id that is none is as little there as one that is not known.
+fn task_id(path: Result<Path<String>, PathRejection>) -> Result<TaskId, Problem> {
+    let none = |what: String| Problem::new(&NOT_FOUND, what);
+    let Path(text) = path.map_err(|error| none(error.body_text()))?;
+    text.parse().map_err(|error: ms_core::task::TaskIdError| none(error.to_string()))
+}
+
+fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(value) = headers.get(&KEY) else { return Ok(None) };
+    let bad = |what: &str| Problem::new(&BAD_PARAMETER, format!("Idempotency-Key: {what}"));
+    let text = value.to_str().map_err(|_| bad("not printable ASCII"))?;
+    // The draft of the header has it as a quoted string; most send it bare.
+    let text = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+    IdempotencyKey::new(text).map(Some).map_err(|error| bad(&error.to_string()))
+}
+
+/// A refusal that is about one task.
+fn refused(error: TaskError) -> Problem {
+    let told = error.to_string();
+    match error {
+        TaskError::OutOfBounds { what, .. } => {
+            Problem::new(&MALFORMED, told.clone()).at(what, told)
+        }
+        TaskError::UnknownQueue(_) => Problem::new(&MALFORMED, told.clone()).at("queue", told),
+        TaskError::UnknownKind(_) => Problem::new(&MALFORMED, told.clone()).at("kind", told),
+        TaskError::BatchTooLarge { .. } => Problem::new(&MALFORMED, told),
+        TaskError::TooLarge { .. } => Problem::new(&TOO_LARGE, told),
+        TaskError::QueueFull { .. } => Problem::new(&QUEUE_FULL, told).retry_after(COME_AGAIN),
+        TaskError::NotFound(_) => Problem::new(&NOT_FOUND, told),
+        TaskError::Duplicate(_)
+        | TaskError::KeyConflict { .. }
+        | TaskError::WrongState { .. }
+        | TaskError::StaleToken { .. }
+        | TaskError::DeadlinePassed(_)
+        | TaskError::TooManySteps { .. } => Problem::new(&CONFLICT, told),
+        TaskError::Unreadable { .. } => Problem::new(&INTERNAL, told),
+    }
+}
+
+/// A failure of the store. Its causes are for the log, not for the caller.
+fn failed(error: StoreError) -> Problem {
+    tracing::warn!(error = &error as &dyn std::error::Error, "the task store failed a request");
+    let told = error.to_string();
+    match error {
+        StoreError::Overloaded(_) | StoreError::Busy(_) => {
+            Problem::new(&OVERLOADED, told).retry_after(COME_AGAIN)
+        }
+        StoreError::Unknown(_) => Problem::new(&TIMED_OUT, told),
+        // Paths of this machine are nobody's business.
+        StoreError::Corrupt { .. } | StoreError::Locked(_) | StoreError::ReadOnly(_) => {
+            Problem::new(&UNAVAILABLE, "the task store cannot be used").retry_after(COME_AGAIN)
+        }
+        StoreError::Full(_) | StoreError::NewerSchema { .. } | StoreError::Other(_) => {
+            Problem::new(&UNAVAILABLE, told).retry_after(COME_AGAIN)
+        }
+    }
+}

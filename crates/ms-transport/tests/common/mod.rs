@@ -1,0 +1,318 @@
+//! A node with a gateway, tasks in memory, and a client that can misbehave.
+#![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_rt::System;
+use ms_actor::{Node, NodeConfig, Ref};
+use ms_core::task::{
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskTime,
+    TaskView, Timings,
+};
+use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_transport::{
+    Api, Bind, HealthAnswer, HealthPort, HttpGateway, HttpLimits, LocalAddr, PortFuture, Probe,
+    Serve, TaskAnswer, TasksPort,
+};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs a test on an actix system of its own, with a limit.
+pub fn on_system<T>(test: impl Future<Output = T>) -> T {
+    System::new().block_on(async { tokio::time::timeout(PATIENCE, test).await.expect("in time") })
+}
+
+/// What a test can do to the tasks behind the API.
+#[derive(Default)]
+pub struct Memory {
+    tasks: Mutex<BTreeMap<TaskId, (TaskView, NewTask)>>,
+    /// Submissions wait here while `hold` is set.
+    pub hold: std::sync::atomic::AtomicBool,
+    pub entered: Notify,
+    pub go: Notify,
+    /// Futures of `submit` that were dropped or done.
+    pub left: std::sync::atomic::AtomicUsize,
+    pub error: Mutex<Option<StoreError>>,
+}
+
+struct Leaves<'a>(&'a Memory);
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.0.left.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+impl Memory {
+    pub fn end(&self, id: TaskId, state: TaskState) {
+        self.tasks.lock().unwrap().get_mut(&id).unwrap().0.state = state;
+    }
+
+    pub fn count(&self) -> usize {
+        self.tasks.lock().unwrap().len()
+    }
+
+    fn add(&self, task: NewTask) -> Result<Submitted, TaskError> {
+        let mut tasks = self.tasks.lock().unwrap();
+        if let Some(key) = &task.idempotency_key {
+            let known = tasks.values().find(|(view, _)| view.idempotency_key.as_ref() == Some(key));
+            match known {
+                Some((view, first)) if *first == task => {
+                    return Ok(Submitted { view: view.clone(), repeated: true });
+                }
+                Some((view, _)) => return Err(TaskError::KeyConflict { first: view.id }),
+                None => {}
+            }
+        }
+        let id = TaskId::new(uuid::Uuid::now_v7());
+        let view = TaskView {
+            id,
+            queue: task.queue.clone(),
+            kind: task.kind.clone(),
+            state: TaskState::Pending,
+            priority: task.priority,
+            assigned_agent: None,
+            attempts: 0,
+            max_attempts: task.retry.max_attempts,
+            interruptions: 0,
+            replays: 0,
+            timings: Timings { submitted: TaskTime::from_millis(1), ..Timings::default() },
+            lease: None,
+            failure: None,
+            idempotency_key: task.idempotency_key.clone(),
+        };
+        tasks.insert(id, (view.clone(), task));
+        Ok(Submitted { view, repeated: false })
+    }
+}
+
+impl TasksPort for Memory {
+    fn submit(
+        &self,
+        tasks: Vec<NewTask>,
+    ) -> PortFuture<'_, Result<Vec<Result<Submitted, TaskError>>, StoreError>> {
+        Box::pin(async move {
+            let _leaves = Leaves(self);
+            if let Some(error) = self.error.lock().unwrap().clone() {
+                return Err(error);
+            }
+            if tasks.iter().any(|task| task.payload == json!("panic")) {
+                panic!("asked to");
+            }
+            if self.hold.load(std::sync::atomic::Ordering::SeqCst) {
+                self.entered.notify_one();
+                self.go.notified().await;
+            }
+            Ok(tasks.into_iter().map(|task| self.add(task)).collect())
+        })
+    }
+
+    fn get(&self, id: TaskId) -> PortFuture<'_, Result<Option<TaskView>, StoreError>> {
+        let found = self.tasks.lock().unwrap().get(&id).map(|(view, _)| view.clone());
+        Box::pin(async { Ok(found) })
+    }
+
+    fn result(&self, _: TaskId) -> PortFuture<'_, Result<Option<Value>, StoreError>> {
+        Box::pin(async { Ok(Some(json!({ "answer": 42 }))) })
+    }
+
+    fn list(&self, filter: TaskFilter) -> PortFuture<'_, Result<TaskPage, StoreError>> {
+        let tasks = self.tasks.lock().unwrap();
+        let limit = if filter.limit == 0 { 100 } else { filter.limit };
+        let fits = |view: &&TaskView| {
+            filter.state.is_none_or(|state| state == view.state)
+                && filter.queue.as_ref().is_none_or(|queue| *queue == view.queue)
+                && filter.kind.as_ref().is_none_or(|kind| *kind == view.kind)
+                && filter.after.is_none_or(|after| view.id > after)
+        };
+        let mut found: Vec<_> =
+            tasks.values().map(|(view, _)| view).filter(fits).take(limit + 1).cloned().collect();
+        let next = (found.len() > limit).then(|| {
+            found.pop();
+            found.last().unwrap().id
+        });
+        Box::pin(async move { Ok(TaskPage { tasks: found, next }) })
+    }
+
+    fn cancel(&self, id: TaskId) -> PortFuture<'_, TaskAnswer<TaskView>> {
+        let mut tasks = self.tasks.lock().unwrap();
+        let answer = match tasks.get_mut(&id).map(|(view, _)| view) {
+            None => Err(TaskError::NotFound(id)),
+            Some(view) if view.state.is_ended() => {
+                Err(TaskError::WrongState { id, state: view.state, verb: "cancelled" })
+            }
+            Some(view) => {
+                view.state = TaskState::Cancelled;
+                Ok(view.clone())
+            }
+        };
+        Box::pin(async move { Ok(answer) })
+    }
+
+    fn retry(&self, id: TaskId) -> PortFuture<'_, TaskAnswer<TaskView>> {
+        let mut tasks = self.tasks.lock().unwrap();
+        let answer = match tasks.get_mut(&id).map(|(view, _)| view) {
+            None => Err(TaskError::NotFound(id)),
+            Some(view) if view.state != TaskState::Dead => {
+                Err(TaskError::WrongState { id, state: view.state, verb: "replayed" })
+            }
+            Some(view) => {
+                view.state = TaskState::Pending;
+                Ok(view.clone())
+            }
+        };
+        Box::pin(async move { Ok(answer) })
+    }
+}
+
+pub struct Fit(pub bool);
+impl HealthPort for Fit {
+    fn probe(&self, probe: Probe) -> PortFuture<'_, HealthAnswer> {
+        let ok = self.0 || probe == Probe::Liveness;
+        Box::pin(
+            async move { HealthAnswer { ok, report: json!({ "probe": format!("{probe:?}") }) } },
+        )
+    }
+}
+
+pub struct Rig {
+    pub node: Node,
+    pub root: Root,
+    pub tasks: Arc<Memory>,
+    pub gateway: Ref<HttpGateway>,
+    pub addr: SocketAddr,
+}
+
+pub async fn rig(limits: HttpLimits) -> Rig {
+    rig_at(Bind::loopback(0), limits).await
+}
+
+/// A node whose gateway serves.
+pub async fn rig_at(bind: Bind, limits: HttpLimits) -> Rig {
+    let rig = closed_rig(bind, limits).await;
+    rig.gateway.ask(Serve).within(PATIENCE).await.expect("serves");
+    rig
+}
+
+/// A node whose gateway is bound and takes no work yet.
+pub async fn closed_rig(bind: Bind, limits: HttpLimits) -> Rig {
+    let node = Node::boot(NodeConfig { quiet_panics: true, ..NodeConfig::single_arbiter() })
+        .expect("boots");
+    let root =
+        start_root(&node, Supervisor::one_for_one("root").intensity(10, Duration::from_secs(60)))
+            .await
+            .expect("starts");
+    let tasks = Arc::<Memory>::default();
+    let port: Arc<dyn TasksPort> = tasks.clone();
+    let api = Api {
+        node: node.clone(),
+        root: root.as_supervisor().clone(),
+        registry: None,
+        tasks: port,
+        health: Arc::new(Fit(true)),
+    };
+    let spec = api.gateway(bind, limits).expect("may be opened");
+    let child = ChildSpec::actor("http", move || HttpGateway::new(spec.clone()));
+    root.as_supervisor().start_child(child).await.expect("listens");
+    let gateway = root.as_supervisor().get::<HttpGateway>("http").await.expect("there");
+    let addr = gateway.ask(LocalAddr).within(PATIENCE).await.expect("answers").expect("bound");
+    Rig { node, root, tasks, gateway, addr }
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    pub fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        self.json()["code"].as_str().expect("a code").to_owned()
+    }
+}
+
+pub struct Client(pub TcpStream);
+
+impl Client {
+    pub async fn to(addr: SocketAddr) -> Self {
+        Self(TcpStream::connect(addr).await.expect("connects"))
+    }
+
+    pub async fn send(&mut self, raw: impl AsRef<[u8]>) {
+        // The server may have closed already: what it said is then still to be read.
+        let _ = self.0.write_all(raw.as_ref()).await;
+    }
+
+    /// Reads one answer with a length.
+    pub async fn reply(&mut self) -> Reply {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            match self.0.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(error) => panic!("{error} after {:?}", String::from_utf8_lossy(&head)),
+            }
+        }
+        let head = String::from_utf8(head).expect("text");
+        let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
+        let mut reply = Reply { status, head, body: String::new() };
+        let length =
+            reply.header("content-length").map_or(0, |text| text.parse().expect("a number"));
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).await.expect("the body");
+        reply.body = String::from_utf8(body).expect("text");
+        reply
+    }
+
+    /// Reads until the server closes.
+    pub async fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        let _ = self.0.read_to_end(&mut rest).await;
+        String::from_utf8_lossy(&rest).into_owned()
+    }
+}
+
+pub fn request(method: &str, path: &str, headers: &str, body: &str) -> String {
+    let length =
+        if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{length}{headers}\r\n{body}")
+}
+
+pub async fn call(addr: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Reply {
+    let mut client = Client::to(addr).await;
+    client.send(request(method, path, headers, body)).await;
+    client.reply().await
+}
+
+pub async fn get(addr: SocketAddr, path: &str) -> Reply {
+    call(addr, "GET", path, "", "").await
+}
+
+pub async fn post(addr: SocketAddr, path: &str, body: &str) -> Reply {
+    call(addr, "POST", path, "Content-Type: application/json\r\n", body).await
+}
+
+pub fn task() -> &'static str {
+    r#"{"kind":"echo","payload":{"n":1}}"#
+}
