@@ -109,6 +109,7 @@ const fn name(kind: &EventKind) -> &'static str {
         EventKind::Escalated { .. } => "escalated",
         EventKind::Steered { .. } => "steered",
         EventKind::ArbiterWedged { .. } => "arbiter_wedged",
+        EventKind::Noted { .. } => "noted",
         EventKind::Gap { .. } => "gap",
     }
 }
