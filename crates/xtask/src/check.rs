@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
-use crate::{End, duplicates, layering, members, sentences, top_level};
+use crate::{End, duplicates, layering, members, requirements, sentences, top_level};
 
 struct Step {
     name: &'static str,
@@ -21,6 +21,7 @@ const STEPS: &[Step] = &[
         about: "each rule of docs/semantics.md has a test",
         run: sentences::check,
     },
+    Step { name: "requirements", about: "docs/requirements.md is true", run: requirements::check },
     Step {
         name: "duplicates",
         about: "the demo's packages, and those in it twice",

@@ -19,7 +19,9 @@ mod duplicates;
 mod layering;
 mod members;
 mod outcome;
+mod requirements;
 mod sentences;
+mod sources;
 mod test;
 mod top_level;
 mod workspace;
@@ -34,6 +36,7 @@ Usage: cargo xtask COMMAND
   test [-- ARGS]            check, then doctests, then all tests; ARGS go to the test runner
   check [STEP]...           every rule, or only the named ones (see below)
   bench [TARGET] [ARGS]     benchmarks beside the peers, or of one crate; ARGS go to the program
+  requirements              writes docs/requirements.md
   help                      this text
 
 Exit codes: 0 ok, 1 something failed, 2 the command line was wrong";
@@ -70,6 +73,7 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
         "test" => test::run(&Workspace::load()?, rest),
         "check" => check::run(&Workspace::load()?, rest),
         "bench" => bench::run(&Workspace::load()?, rest),
+        "requirements" => requirements::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {
             println!("{}", usage());
             Ok(End::Ok)

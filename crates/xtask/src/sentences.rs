@@ -4,24 +4,18 @@
 //! An ignored test cites nothing.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use crate::outcome::Outcome;
+use crate::sources;
 use crate::workspace::Workspace;
 
 const DOCUMENT: &str = "docs/semantics.md";
-
-/// Where tests are.
-const SOURCES: &[&str] = &["crates", "examples", "tests"];
 
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
     let Some(document) = workspace.read(DOCUMENT) else {
         return Outcome::note(format!("skipped: there is no {DOCUMENT} yet"));
     };
-    let mut tests = Vec::new();
-    for folder in SOURCES {
-        collect(&workspace.root.join(folder), &mut tests);
-    }
+    let tests: Vec<String> = sources::tests(workspace).into_iter().map(|test| test.name).collect();
     judge(&document, &tests)
 }
 
@@ -81,52 +75,9 @@ fn cited(test: &str) -> Option<String> {
     is_tag(&tag).then_some(tag)
 }
 
-/// Adds the names of all tests in the `*.rs` below a folder. What cannot be read is not there.
-fn collect(folder: &Path, tests: &mut Vec<String>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            if entry.file_name() != "target" {
-                collect(&path, tests);
-            }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            tests.extend(tests_in(&std::fs::read_to_string(&path).unwrap_or_default()));
-        }
-    }
-}
-
-/// The functions under an attribute that makes a test (`#[test]`, `#[actix_rt::test]`), unless ignored.
-fn tests_in(source: &str) -> Vec<String> {
-    let mut tests = Vec::new();
-    let (mut is_test, mut is_ignored) = (false, false);
-    for line in source.lines().map(str::trim) {
-        if line.starts_with("#[") && !line.starts_with("#[cfg") {
-            is_test |= line.contains("test");
-            is_ignored |= line.starts_with("#[ignore");
-        } else if let Some(name) = function(line) {
-            if is_test && !is_ignored {
-                tests.push(name.to_owned());
-            }
-            (is_test, is_ignored) = (false, false);
-        }
-    }
-    tests
-}
-
-/// The name of the function that begins on a line.
-fn function(line: &str) -> Option<&str> {
-    let line = line.strip_prefix("pub ").unwrap_or(line);
-    let line = line.strip_prefix("async ").unwrap_or(line);
-    let rest = line.strip_prefix("fn ")?;
-    let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-    Some(&rest[..end])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    // No line of a made-up source may look like a test by itself: this file, too, is searched.
 
     #[test]
     fn a_sentence_is_a_list_item_with_a_bold_tag() {
@@ -135,18 +86,6 @@ mod tests {
         assert_eq!(tag_of_line("see **K7** above"), None);
         assert_eq!(tag_of_line("- **Note** none"), None);
         assert_eq!(tag_of_line("- **K1234** too long"), None);
-    }
-
-    #[test]
-    fn a_test_is_a_function_under_a_test_attribute() {
-        let source = [
-            "#[test]\nfn k1_a() {}\nfn k2_helper() {}",
-            "  #[actix_rt::test]\n  // why\n  async fn k3_b() {}",
-            "#[test]\n#[ignore = \"slow\"]\nfn k4_c() {}",
-            "#[cfg(test)]\nfn k5_d() {}",
-        ];
-        let source = source.join("\n");
-        assert_eq!(tests_in(&source), ["k1_a", "k3_b"]);
     }
 
     #[test]

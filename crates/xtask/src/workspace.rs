@@ -37,7 +37,7 @@ impl Dependency {
     }
 }
 
-/// Why the workspace could not be read.
+/// Why the workspace could not be read or written.
 #[derive(Debug)]
 pub(crate) struct Error(String);
 
@@ -74,6 +74,12 @@ impl Workspace {
     /// The text of a file below the root; `None` if there is no such file.
     pub(crate) fn read(&self, path: impl AsRef<Path>) -> Option<String> {
         std::fs::read_to_string(self.root.join(path)).ok()
+    }
+
+    /// Replaces a file below the root.
+    pub(crate) fn write(&self, path: &str, text: &str) -> Result<(), Error> {
+        let write = std::fs::write(self.root.join(path), text);
+        write.map_err(|error| Error(format!("{path} cannot be written: {error}")))
     }
 
     /// The same cargo that runs us, in the workspace root.
