@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
-use crate::{End, duplicates, layering, members, sentences, top_level};
+use crate::{End, conformance, duplicates, layering, members, sentences, top_level};
 
 struct Step {
     name: &'static str,
@@ -20,6 +20,11 @@ const STEPS: &[Step] = &[
         name: "sentences",
         about: "each rule of docs/semantics.md has a test",
         run: sentences::check,
+    },
+    Step {
+        name: "conformance",
+        about: "each of OTP's own test cases has a test of ours, or a reason",
+        run: conformance::check,
     },
     Step {
         name: "duplicates",

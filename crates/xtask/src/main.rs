@@ -15,6 +15,7 @@
 
 mod bench;
 mod check;
+mod conformance;
 mod duplicates;
 mod layering;
 mod members;
@@ -34,9 +35,11 @@ Usage: cargo xtask COMMAND
   test [-- ARGS]            check, then doctests, then all tests; ARGS go to the test runner
   check [STEP]...           every rule, or only the named ones (see below)
   bench [TARGET] [ARGS]     benchmarks; ARGS (a workload first) go to the benchmark itself
+  conformance --live N [--seed S]  N random scenarios on Erlang/OTP and on us, compared
+  conformance --table       writes docs/otp-conformance.md
   help                      this text
 
-Exit codes: 0 ok, 1 something failed, 2 the command line was wrong";
+Exit codes: 0 ok, 1 something failed, 2 the command line was wrong, 3 a program is not installed";
 
 /// How a command ended; becomes the exit code.
 pub(crate) enum End {
@@ -44,6 +47,8 @@ pub(crate) enum End {
     Failed,
     /// The command line was wrong; says how.
     Usage(String),
+    /// A program that is no part of the workspace is not there; it was said which.
+    Unavailable,
 }
 
 fn main() -> ExitCode {
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
     match end {
         End::Ok => ExitCode::SUCCESS,
         End::Failed => ExitCode::from(1),
+        End::Unavailable => ExitCode::from(3),
         End::Usage(problem) => {
             eprintln!("xtask: {problem}\n\n{}", usage());
             ExitCode::from(2)
@@ -69,6 +75,7 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
     match command.as_str() {
         "test" => test::run(&Workspace::load()?, rest),
         "check" => check::run(&Workspace::load()?, rest),
+        "conformance" => conformance::run(&Workspace::load()?, rest),
         "bench" => bench::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {
             println!("{}", usage());

@@ -90,24 +90,38 @@ fn collect(folder: &Path, tests: &mut Vec<String>) {
                 collect(&path, tests);
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            tests.extend(tests_in(&std::fs::read_to_string(&path).unwrap_or_default()));
+            let source = std::fs::read_to_string(&path).unwrap_or_default();
+            tests.extend(tests_in(&source).into_iter().map(|found| found.name));
         }
     }
 }
 
+/// A test, and the cases of OTP's that its doc comment names: `OTP: sys_SUITE:suspend, ...`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) name: String,
+    pub(crate) markers: Vec<String>,
+}
+
 /// The functions under an attribute that makes a test (`#[test]`, `#[actix_rt::test]`), unless ignored.
-fn tests_in(source: &str) -> Vec<String> {
+pub(crate) fn tests_in(source: &str) -> Vec<Found> {
     let mut tests = Vec::new();
+    let mut markers = Vec::new();
     let (mut is_test, mut is_ignored) = (false, false);
     for line in source.lines().map(str::trim) {
         if line.starts_with("#[") && !line.starts_with("#[cfg") {
             is_test |= line.contains("test");
             is_ignored |= line.starts_with("#[ignore");
+        } else if let Some(list) = line.strip_prefix("/// OTP: ") {
+            markers.extend(list.trim_end_matches('.').split(',').map(|one| one.trim().to_owned()));
         } else if let Some(name) = function(line) {
+            let markers = std::mem::take(&mut markers);
             if is_test && !is_ignored {
-                tests.push(name.to_owned());
+                tests.push(Found { name: name.to_owned(), markers });
             }
             (is_test, is_ignored) = (false, false);
+        } else if !line.starts_with("//") && !line.starts_with(')') {
+            markers.clear();
         }
     }
     tests
@@ -146,7 +160,16 @@ mod tests {
             "#[cfg(test)]\nfn k5_d() {}",
         ];
         let source = source.join("\n");
-        assert_eq!(tests_in(&source), ["k1_a", "k3_b"]);
+        let names: Vec<String> = tests_in(&source).into_iter().map(|found| found.name).collect();
+        assert_eq!(names, ["k1_a", "k3_b"]);
+    }
+
+    #[test]
+    fn a_test_may_name_cases_of_otps() {
+        let source = ["/// Why.\n/// OTP: s:a, s:b.\n#[test]\nfn k1_a() {}\n#[test]\nfn k2_b() {}"];
+        let found = tests_in(&source.join("\n"));
+        assert_eq!(found[0].markers, ["s:a", "s:b"]);
+        assert!(found[1].markers.is_empty());
     }
 
     #[test]
