@@ -27,6 +27,6 @@ pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};
 pub use id::{ActorPath, ChildId, IdError, Incarnation};
 pub use spec::{
     AutoShutdown, Backoff, ChildPolicy, ChildType, Intensity, Restart, Shutdown, Strategy,
-    SupervisorFlags,
+    SupervisorFlags, WhenExhausted,
 };
 pub use time::Tick;

@@ -106,6 +106,18 @@ pub struct Backoff {
     pub reset_after: Duration,
 }
 
+/// What a supervisor does when its restart budget is used up. OTP's only gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenExhausted {
+    /// It stops its children and ends: its own supervisor decides what is next.
+    #[default]
+    GiveUp,
+    /// It goes on, but waits this long before the restart that was one too many, and before
+    /// each further one until the window has room again. Not zero.
+    Pause(Duration),
+}
+
 /// The flags of a supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SupervisorFlags {
@@ -113,6 +125,9 @@ pub struct SupervisorFlags {
     pub strategy: Strategy,
     /// Restarts granted within a window.
     pub intensity: Intensity,
+    /// What it does when that is used up.
+    #[serde(default)]
+    pub when_exhausted: WhenExhausted,
     /// Whether significant children end the supervisor.
     pub auto_shutdown: AutoShutdown,
     /// Most children of a dynamic supervisor; `None` is no limit but memory.

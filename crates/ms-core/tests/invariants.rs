@@ -12,7 +12,7 @@ use ms_core::policy::{
 };
 use ms_core::{
     AutoShutdown, ChildPolicy, ExitReason, Incarnation, Intensity, Restart, Strategy,
-    SupervisorFlags, Tick,
+    SupervisorFlags, Tick, WhenExhausted,
 };
 use proptest::prelude::*;
 use rig::{Rig, boom, id, slow};
@@ -76,7 +76,18 @@ fn supervisor() -> impl Strategy_<Value = (SupervisorFlags, Vec<ChildEntry>)> {
         |(strategy, auto_shutdown, max_restarts, period, children)| {
             let intensity = Intensity { max_restarts, period: Duration::from_secs(period) };
             let max_children = (strategy == Strategy::SimpleOneForOne).then_some(4);
-            let flags = SupervisorFlags { strategy, intensity, auto_shutdown, max_children };
+            // Each second supervisor of those that would give up pauses instead.
+            let when_exhausted = match period % 2 {
+                0 => WhenExhausted::Pause(Duration::from_secs(2)),
+                _ => WhenExhausted::GiveUp,
+            };
+            let flags = SupervisorFlags {
+                strategy,
+                intensity,
+                auto_shutdown,
+                max_children,
+                when_exhausted,
+            };
             let mut specs: Vec<ChildEntry> = children
                 .into_iter()
                 .zip(NAMES)

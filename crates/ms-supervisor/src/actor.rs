@@ -1,6 +1,6 @@
 //! The supervisor actor: feeds the policy and carries out its effects.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -46,6 +46,8 @@ pub struct SupervisorActor {
     finished: bool,
     /// Children whose end was taken in and that may stay down.
     pub(crate) ended_lately: Vec<ChildKey>,
+    /// Starts that are taken for done as soon as they are begun.
+    pub(crate) begun: VecDeque<Event>,
 }
 
 impl SupervisorActor {
@@ -79,6 +81,7 @@ impl SupervisorActor {
             start_info,
             finished: false,
             ended_lately: Vec::new(),
+            begun: VecDeque::new(),
         })
     }
 
@@ -115,9 +118,13 @@ impl SupervisorActor {
     // ---- the policy ------------------------------------------------------------
 
     pub(crate) fn feed(&mut self, ctx: &mut Ctx, event: Event) {
-        self.policy.handle(ctx.node().now(), event);
-        while let Some(effect) = self.policy.poll_effect() {
-            self.carry_out(ctx, effect);
+        let mut next = Some(event);
+        while let Some(event) = next {
+            self.policy.handle(ctx.node().now(), event);
+            while let Some(effect) = self.policy.poll_effect() {
+                self.carry_out(ctx, effect);
+            }
+            next = self.begun.pop_front();
         }
         if !self.ended_lately.is_empty() && self.policy.phase() == Phase::Idle {
             self.refuse_mail_of_the_down();

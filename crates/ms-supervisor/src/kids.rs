@@ -50,6 +50,8 @@ pub(crate) struct Care {
     pub(crate) placement: Placement,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    /// Nobody waits for its init.
+    pub(crate) in_background: bool,
 }
 
 /// What few children have at any moment.

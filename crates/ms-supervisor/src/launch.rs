@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ms_actor::AnyRef;
 use ms_actor::host::Parent;
-use ms_core::policy::{ChildKey, StartCause, Ticket};
+use ms_core::policy::{ChildKey, Event, StartCause, Ticket};
 use ms_core::{ChildId, ExitReason, Incarnation};
 
 use crate::actor::{Ctx, SupervisorActor};
@@ -43,6 +43,9 @@ impl SupervisorActor {
         self.launch(key, &cell);
         if let Some(after) = care.start_timeout {
             self.set_timer(ctx, key, after, Due::StartOverdue { key, attempt, after });
+        }
+        if care.in_background {
+            self.begun.push_back(Event::Started { key, incarnation: attempt, info: false });
         }
     }
 
@@ -127,6 +130,7 @@ impl SupervisorActor {
             placement: child.placement,
             start_timeout: child.start_timeout,
             heartbeat: child.heartbeat,
+            in_background: child.in_background,
         };
         Making { blueprint, below, care: Arc::new(care) }
     }

@@ -56,9 +56,15 @@ impl SupervisorActor {
                     rare.last_end = None;
                     rare.lost_starts = 0;
                 }
+                let in_background = kid.care.in_background;
                 self.clear_timer(key);
                 self.observe(&Observation::StartFailed { path, reason: reason.clone() });
-                self.feed(ctx, Event::StartFailed { key, incarnation, reason });
+                if in_background {
+                    self.ended_lately.push(key);
+                    self.feed(ctx, Event::Exited { key, incarnation, reason });
+                } else {
+                    self.feed(ctx, Event::StartFailed { key, incarnation, reason });
+                }
             }
             ChildNews::Exited(facts) => {
                 kid.rare().hung = false;

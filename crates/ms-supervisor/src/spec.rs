@@ -41,6 +41,7 @@ pub struct ChildSpec {
     pub(crate) placement: Placement,
     pub(crate) start_timeout: Option<Duration>,
     pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) in_background: bool,
 }
 
 /// What a spec starts.
@@ -90,6 +91,7 @@ impl ChildSpec {
             placement: Placement::Pool,
             start_timeout: Some(DEFAULT_START_TIMEOUT),
             heartbeat: None,
+            in_background: false,
         }
     }
 
@@ -104,6 +106,7 @@ impl ChildSpec {
             placement: Placement::Control,
             start_timeout: None,
             heartbeat: None,
+            in_background: false,
         }
     }
 
@@ -178,7 +181,9 @@ impl ChildSpec {
         self.mailbox(MailboxSpec { while_down, ..mailbox })
     }
 
-    /// Handles what waits before an orderly stop (off by default).
+    /// Drains it at an orderly stop (off by default): it takes no new mail from then on,
+    /// handles what waits, and then stops. Its [`Self::shutdown`] is the deadline for all of
+    /// that; what is left then goes to the dead letters.
     #[must_use]
     pub fn drain(self) -> Self {
         let mailbox = self.mailbox.unwrap_or_default();
@@ -198,6 +203,19 @@ impl ChildSpec {
     #[must_use]
     pub fn start_timeout(mut self, limit: Option<Duration>) -> Self {
         self.start_timeout = limit;
+        self
+    }
+
+    /// Starts it in the background (off by default: OTP waits for each init).
+    ///
+    /// It counts as running from its launch: neither its siblings' starts nor calls to the
+    /// supervisor wait for its init, and `start_child` returns at once. Its mail waits until it
+    /// is ready. An init that fails or takes longer than [`Self::start_timeout`] is then an end
+    /// like any other, restarted and counted as the spec says; one that asks not to be started
+    /// leaves the child down.
+    #[must_use]
+    pub fn start_in_background(mut self) -> Self {
+        self.in_background = true;
         self
     }
 

@@ -10,6 +10,7 @@ use ms_core::policy::Policy;
 use ms_core::view::Tier;
 use ms_core::{
     ActorPath, AutoShutdown, ChildId, ChildType, IdError, Intensity, Strategy, SupervisorFlags,
+    WhenExhausted,
 };
 
 use crate::actor::SupervisorActor;
@@ -136,6 +137,13 @@ impl Supervisor {
     #[must_use]
     pub fn intensity(mut self, max_restarts: u32, period: Duration) -> Self {
         self.flags.intensity = Intensity { max_restarts, period };
+        self
+    }
+
+    /// What it does when its restart budget is used up (default: it gives up, as OTP's does).
+    #[must_use]
+    pub fn when_exhausted(mut self, when_exhausted: WhenExhausted) -> Self {
+        self.flags.when_exhausted = when_exhausted;
         self
     }
 

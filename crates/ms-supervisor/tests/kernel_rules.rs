@@ -381,6 +381,7 @@ fn k16_a_suspended_actor_serves_control_only() {
     });
 }
 
+/// OTP: supervisor_SUITE:simple_global_supervisor
 #[test]
 fn a8_a_resource_that_the_old_life_still_holds_is_an_ordinary_failed_start() {
     struct Holder(Arc<AtomicBool>);

@@ -48,6 +48,7 @@ impl actix::Actor for Legacy {
     type Context = actix::Context<Self>;
 }
 
+/// OTP: supervisor_SUITE:one_for_one
 #[test]
 fn c1_one_for_one_leaves_siblings_alone() {
     paused(|node| async move {
@@ -59,6 +60,7 @@ fn c1_one_for_one_leaves_siblings_alone() {
     });
 }
 
+/// OTP: supervisor_SUITE:one_for_all
 #[test]
 fn c2_one_for_all_restarts_all_in_order_after_stopping_them_in_reverse() {
     paused(|node| async move {
@@ -70,6 +72,7 @@ fn c2_one_for_all_restarts_all_in_order_after_stopping_them_in_reverse() {
     });
 }
 
+/// OTP: supervisor_SUITE:rest_for_one
 #[test]
 fn c3_rest_for_one_restarts_those_after_it() {
     paused(|node| async move {
@@ -262,6 +265,7 @@ fn e5_ignore_at_an_automatic_restart_is_no_failure() {
     });
 }
 
+/// OTP: supervisor_SUITE:sup_start_restart_child_returns_error
 #[test]
 fn e6_a_failed_restart_child_is_the_callers_and_counts_nothing() {
     paused(|node| async move {
@@ -327,6 +331,7 @@ fn a5_what_a_start_hands_over_reaches_the_caller_of_start_child() {
     });
 }
 
+/// OTP: supervisor_SUITE:sup_start_map
 #[test]
 fn a6_defaults_are_otps() {
     paused(|node| async move {
@@ -351,6 +356,7 @@ fn a6_defaults_are_otps() {
     });
 }
 
+/// OTP: supervisor_SUITE:sup_start_ignore_init, supervisor_SUITE:sup_start_error_return
 #[test]
 fn a7_a_supervisors_init_may_refuse_or_ignore() {
     paused(|node| async move {

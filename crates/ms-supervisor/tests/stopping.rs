@@ -54,6 +54,7 @@ fn f1_each_child_is_stopped_as_its_spec_says() {
     });
 }
 
+/// OTP: supervisor_SUITE:sup_stop_race
 #[test]
 fn f3_a_child_that_ends_while_it_is_stopped_cannot_hang_its_supervisor() {
     paused(|node| async move {
@@ -139,6 +140,7 @@ fn f5_as_in_otp_orphans_may_be_left_alone() {
     });
 }
 
+/// OTP: supervisor_SUITE:sup_stop_infinity
 #[test]
 fn f7_an_infinite_shutdown_holds_the_whole_stop_up() {
     paused(|node| async move {
@@ -444,6 +446,7 @@ fn x7_max_children_is_kept_over_restarts() {
     });
 }
 
+/// OTP: supervisor_SUITE:simple_one_for_one_scale_many_temporary_children
 #[test]
 fn ten_thousand_dynamic_children_start_and_stop_in_linear_time() {
     fn run(count: usize) -> Duration {

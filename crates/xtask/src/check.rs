@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
-use crate::{End, duplicates, layering, members, requirements, sentences, top_level};
+use crate::{End, conformance, duplicates, layering, members, requirements, sentences, top_level};
 
 struct Step {
     name: &'static str,
@@ -22,6 +22,11 @@ const STEPS: &[Step] = &[
         run: sentences::check,
     },
     Step { name: "requirements", about: "docs/requirements.md is true", run: requirements::check },
+    Step {
+        name: "conformance",
+        about: "each of OTP's own test cases has a test of ours, or a reason",
+        run: conformance::check,
+    },
     Step {
         name: "duplicates",
         about: "the demo's packages, and those in it twice",

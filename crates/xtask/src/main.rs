@@ -15,6 +15,7 @@
 
 mod bench;
 mod check;
+mod conformance;
 mod duplicates;
 mod layering;
 mod members;
@@ -37,9 +38,11 @@ Usage: cargo xtask COMMAND
   check [STEP]...           every rule, or only the named ones (see below)
   bench [TARGET] [ARGS]     benchmarks beside the peers, or of one crate; ARGS go to the program
   requirements              writes docs/requirements.md
+  conformance --live N [--seed S]  N random scenarios on Erlang/OTP and on us, compared
+  conformance --table       writes docs/otp-conformance.md
   help                      this text
 
-Exit codes: 0 ok, 1 something failed, 2 the command line was wrong";
+Exit codes: 0 ok, 1 something failed, 2 the command line was wrong, 3 a program is not installed";
 
 /// How a command ended; becomes the exit code.
 pub(crate) enum End {
@@ -47,6 +50,8 @@ pub(crate) enum End {
     Failed,
     /// The command line was wrong; says how.
     Usage(String),
+    /// A program that is no part of the workspace is not there; it was said which.
+    Unavailable,
 }
 
 fn main() -> ExitCode {
@@ -58,6 +63,7 @@ fn main() -> ExitCode {
     match end {
         End::Ok => ExitCode::SUCCESS,
         End::Failed => ExitCode::from(1),
+        End::Unavailable => ExitCode::from(3),
         End::Usage(problem) => {
             eprintln!("xtask: {problem}\n\n{}", usage());
             ExitCode::from(2)
@@ -72,6 +78,7 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
     match command.as_str() {
         "test" => test::run(&Workspace::load()?, rest),
         "check" => check::run(&Workspace::load()?, rest),
+        "conformance" => conformance::run(&Workspace::load()?, rest),
         "bench" => bench::run(&Workspace::load()?, rest),
         "requirements" => requirements::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {

@@ -186,7 +186,7 @@ fn named(tests: &[&Test]) -> String {
     let mut names: Vec<String> = tests
         .iter()
         .take(NAMED)
-        .map(|test| format!("`{}`: `{}`", test.package, test.name))
+        .map(|test| format!("`{}`: `{}`", test.package(), test.name))
         .collect();
     if tests.len() > NAMED {
         names.push(format!("{} more", tests.len() - NAMED));
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     fn test(name: &str, doc: &str) -> Test {
-        Test { package: "ms-a".to_owned(), name: name.to_owned(), doc: doc.to_owned() }
+        Test { file: "crates/ms-a/src/lib.rs".into(), name: name.to_owned(), doc: doc.to_owned() }
     }
 
     #[test]

@@ -1,50 +1,61 @@
 //! The tests of the workspace, as their sources have them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::workspace::Workspace;
 
-/// Where tests are: each with the depth at which a package's name stands in the path.
+/// Where tests are.
 const SOURCES: &[&str] = &["crates", "examples"];
 
 /// A test that is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Test {
-    /// The folder of its package.
-    pub(crate) package: String,
+    /// The file it stands in, from the root.
+    pub(crate) file: PathBuf,
     pub(crate) name: String,
-    /// Its doc comment, its lines joined.
+    /// Its doc comment.
     pub(crate) doc: String,
+}
+
+impl Test {
+    /// The package it belongs to: the folder below `crates`, or the top folder.
+    pub(crate) fn package(&self) -> String {
+        let mut parts = self.file.iter().map(|part| part.to_string_lossy());
+        let top = parts.next().unwrap_or_default();
+        let package = if top == "crates" { parts.next() } else { None };
+        package.unwrap_or(top).into_owned()
+    }
 }
 
 /// All tests but the ignored ones, in the order of their files' names.
 pub(crate) fn tests(workspace: &Workspace) -> Vec<Test> {
     let mut tests = Vec::new();
     for folder in SOURCES {
-        collect(&workspace.root.join(folder), folder, &mut tests);
+        collect(&workspace.root, Path::new(folder), &mut tests);
     }
     tests
 }
 
 /// Adds the tests in the `*.rs` below a folder. What cannot be read is not there.
-fn collect(folder: &Path, package: &str, tests: &mut Vec<Test>) {
-    let mut entries: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let name = entry.file_name();
-        if path.is_dir() && name != "target" {
-            // Below `crates`, every folder is a package.
-            let package = if package == "crates" { name.to_string_lossy() } else { package.into() };
-            collect(&path, &package, tests);
+fn collect(root: &Path, folder: &Path, tests: &mut Vec<Test>) {
+    let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+    names.sort();
+    for name in names {
+        let path = folder.join(&name);
+        if root.join(&path).is_dir() {
+            if name != "target" {
+                collect(root, &path, tests);
+            }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            tests.extend(tests_in(&std::fs::read_to_string(&path).unwrap_or_default(), package));
+            let source = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
+            tests.extend(tests_in(&source, &path));
         }
     }
 }
 
 /// The functions under an attribute that makes a test (`#[test]`, `#[actix_rt::test]`), unless ignored.
-pub(crate) fn tests_in(source: &str, package: &str) -> Vec<Test> {
+fn tests_in(source: &str, file: &Path) -> Vec<Test> {
     let mut tests = Vec::new();
     let (mut is_test, mut is_ignored, mut doc) = (false, false, Vec::new());
     for line in source.lines().map(str::trim) {
@@ -55,12 +66,12 @@ pub(crate) fn tests_in(source: &str, package: &str) -> Vec<Test> {
             is_ignored |= line.starts_with("#[ignore");
         } else if let Some(name) = function(line) {
             if is_test && !is_ignored {
-                let (package, name) = (package.to_owned(), name.to_owned());
-                tests.push(Test { package, name, doc: doc.join(" ") });
+                let (file, name) = (file.to_owned(), name.to_owned());
+                tests.push(Test { file, name, doc: doc.join("\n") });
             }
             (is_test, is_ignored) = (false, false);
             doc.clear();
-        } else if !line.starts_with("//") && !line.is_empty() {
+        } else if !line.starts_with("//") && !line.starts_with(')') && !line.is_empty() {
             doc.clear();
         }
     }
@@ -90,15 +101,17 @@ mod tests {
             "#[test]\n#[ignore = \"slow\"]\nfn k4_c() {}",
             "#[cfg(test)]\nfn k5_d() {}",
         ];
-        let tests = tests_in(&source.join("\n"), "ms-a");
+        let tests = tests_in(&source.join("\n"), Path::new("crates/ms-a/src/lib.rs"));
         let names: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
         assert_eq!(names, ["k1_a", "k3_b"]);
+        assert_eq!(tests[0].package(), "ms-a");
     }
 
     #[test]
     fn a_doc_comment_is_that_of_the_next_function_alone() {
         let source = "/// One\n/// two.\n#[test]\nfn a() {}\n#[test]\nfn b() {}\n/// Of a field\nx: u8,\n#[test]\nfn c() {}";
-        let docs: Vec<String> = tests_in(source, "p").into_iter().map(|test| test.doc).collect();
-        assert_eq!(docs, ["One two.", "", ""]);
+        let docs: Vec<String> =
+            tests_in(source, Path::new("examples/a.rs")).into_iter().map(|test| test.doc).collect();
+        assert_eq!(docs, ["One\ntwo.", "", ""]);
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::End;
 use crate::check;
+use crate::conformance;
 use crate::outcome::Progress;
 use crate::workspace::{Error, Workspace, capture, show};
 
@@ -23,6 +24,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     if nextest && progress.failed().is_empty() {
         // nextest does not run doctests; cargo's own runner, below, does.
         progress.step("doctests", || show(workspace.cargo(&["test", "--workspace", "--doc"])));
+    }
+    if progress.failed().is_empty() {
+        progress.step("live conformance", || conformance::quick_live(workspace));
     }
     if !progress.failed().is_empty() {
         println!("tests not run, failed before them: {}", progress.failed().join(", "));

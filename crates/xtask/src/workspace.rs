@@ -41,6 +41,13 @@ impl Dependency {
 #[derive(Debug)]
 pub(crate) struct Error(String);
 
+impl Error {
+    /// An error that says what went wrong.
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

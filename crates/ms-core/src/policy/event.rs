@@ -24,7 +24,8 @@ pub enum Event {
         /// Whether the start handed back something for the caller of `start_child`.
         info: bool,
     },
-    /// The child's init said `ignore`.
+    /// The child's init said `ignore`. Of a child that was taken for started already, this is
+    /// an end that nothing follows from: it has no life, and no restart is due (ours).
     Ignored {
         /// The child.
         key: ChildKey,

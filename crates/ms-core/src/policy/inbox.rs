@@ -24,7 +24,18 @@ pub(super) struct Ended {
     pub(super) key: ChildKey,
     pub(super) incarnation: Incarnation,
     pub(super) reason: ExitReason,
-    pub(super) evacuated: bool,
+    pub(super) cause: Cause,
+}
+
+/// What an end was for the child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// It ended.
+    Own,
+    /// It lost its thread through no fault of its own.
+    LostThread,
+    /// Its init, which nobody waited for, chose not to run.
+    Ignored,
 }
 
 /// A first-in-first-out queue out of which an exit can be taken by its child (C6).

@@ -12,7 +12,7 @@ use super::backoff::Jitter;
 use super::command::{CommandError, Reply, Ticket};
 use super::effect::Effect;
 use super::event::Event;
-use super::inbox::{Ended, Inbox, Waiting};
+use super::inbox::{Cause, Ended, Inbox, Waiting};
 use super::intensity::Window;
 use super::report::{PidRef, Tally};
 use super::table::{ChildEntry, ChildKey, ChildState, Slot, Table};
@@ -142,18 +142,22 @@ impl Policy {
             Event::Started { key, incarnation, info } => {
                 self.answer_start(now, key, incarnation, Outcome::Started { info });
             }
-            Event::Ignored { key, incarnation } => {
+            Event::Ignored { key, incarnation } if self.is_awaited(key, incarnation) => {
                 self.answer_start(now, key, incarnation, Outcome::Ignored);
+            }
+            Event::Ignored { key, incarnation } => {
+                let reason = ExitReason::Shutdown;
+                self.on_ended(now, Ended { key, incarnation, reason, cause: Cause::Ignored });
             }
             Event::StartFailed { key, incarnation, reason } => {
                 self.answer_start(now, key, incarnation, Outcome::Failed(reason));
             }
             Event::Exited { key, incarnation, reason } => {
-                self.on_ended(now, Ended { key, incarnation, reason, evacuated: false });
+                self.on_ended(now, Ended { key, incarnation, reason, cause: Cause::Own });
             }
             Event::Evacuated { key, incarnation } => {
                 let reason = ExitReason::ArbiterLost;
-                self.on_ended(now, Ended { key, incarnation, reason, evacuated: true });
+                self.on_ended(now, Ended { key, incarnation, reason, cause: Cause::LostThread });
             }
             Event::TryAgain { key } => self.enqueue(Waiting::TryAgain(key)),
             Event::BackoffElapsed { key, incarnation } => {
@@ -213,6 +217,15 @@ impl Policy {
         if !matches!(self.op, Op::Ended) {
             self.inbox.push(Waiting::Exit(ended));
         }
+    }
+
+    /// Whether this start has not been answered yet.
+    fn is_awaited(&self, key: ChildKey, life: Incarnation) -> bool {
+        let is_it = |&slot: &Slot| {
+            self.table.get(slot).incarnation == life
+                && self.table.state(slot) == ChildState::Starting
+        };
+        self.table.find(key).filter(is_it).is_some()
     }
 
     fn answer_start(&mut self, now: Tick, key: ChildKey, life: Incarnation, outcome: Outcome) {

@@ -42,8 +42,8 @@
 //! * Q3 to Q7 are kept: they are visible in traces, or (Q6) cured by a backoff.
 //!
 //! # What OTP does not have
-//! Per-child backoff ([`crate::Backoff`]), `max_children`, [`Event::Evacuated`],
-//! [`Decision`] records and [`Policy::preview_exit`]. With a backoff the failed child
+//! Per-child backoff ([`crate::Backoff`]), a pause instead of giving up
+//! ([`crate::WhenExhausted`]), `max_children`, [`Event::Evacuated`], [`Decision`] records and [`Policy::preview_exit`]. With a backoff the failed child
 //! shows as restarting until the delay is over. Under a group strategy the siblings are
 //! stopped at once and the group is started after the longest delay due in it.
 //! `terminate_child` cancels the delay.

@@ -6,6 +6,7 @@ use crate::exit::ExitReason;
 use crate::spec::Strategy;
 use crate::time::Tick;
 
+use super::inbox::Cause;
 use super::machine::{Op, Policy};
 use super::report::Verdict;
 use super::table::{ChildKey, ChildState, NIL, Slot};
@@ -52,7 +53,7 @@ impl Policy {
             settled: matches!(self.op, Op::Idle) && self.inbox.len() == 0,
         };
         let Some(slot) = self.table.find(key).filter(running) else { return preview };
-        let verdict = self.judge(now, slot, reason, false);
+        let verdict = self.judge(now, slot, reason, Cause::Own);
         preview.verdict = Some(verdict);
         preview.escalates = verdict == Verdict::GiveUp;
         match verdict {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::exit::ExitReason;
 use crate::id::{ChildId, Incarnation};
-use crate::spec::{AutoShutdown, Restart, Strategy};
+use crate::spec::{AutoShutdown, Restart, Strategy, WhenExhausted};
 use crate::time::Tick;
 
 use super::effect::{Effect, StartCause};
-use super::inbox::Ended;
+use super::inbox::{Cause, Ended};
 use super::machine::{Group, Op, Outcome, Policy, Why, restarts};
 use super::report::{Decision, PidRef, ReportContext, ReportReason, Verdict};
 use super::table::{ChildKey, ChildState, NIL, Slot};
@@ -20,16 +20,16 @@ impl Policy {
         now: Tick,
         slot: Slot,
         reason: &ExitReason,
-        evacuated: bool,
+        cause: Cause,
     ) -> Verdict {
         let restart = self.table.policy(slot).restart;
-        if evacuated && restart != Restart::Temporary {
+        if cause == Cause::LostThread && restart != Restart::Temporary {
             return Verdict::Evacuate;
         }
         match restarts(restart, reason) {
             false if self.ends_with(slot) => Verdict::AutoShutdown,
             false => Verdict::LetGo,
-            true if self.window.grants(now) => Verdict::Restart,
+            true if self.window.grants(now) || self.pause() > Duration::ZERO => Verdict::Restart,
             true => Verdict::GiveUp,
         }
     }
@@ -54,8 +54,12 @@ impl Policy {
         if child.incarnation != ended.incarnation || self.table.state(slot) != ChildState::Running {
             return;
         }
-        let Ended { reason, evacuated, .. } = ended;
-        let verdict = self.judge(now, slot, &reason, evacuated);
+        let Ended { reason, cause, .. } = ended;
+        if cause == Cause::Ignored {
+            // As an ignored start that was waited for (A4, E5).
+            return self.clear(slot);
+        }
+        let verdict = self.judge(now, slot, &reason, cause);
         self.table.get_mut(slot).old = ended.incarnation;
         let pid = PidRef::Incarnation(ended.incarnation);
         if self.table.policy(slot).restart == Restart::Permanent || !reason.is_clean() {
@@ -109,8 +113,12 @@ impl Policy {
     /// One restart-counted event: checked first, then tried (D2).
     fn restart(&mut self, now: Tick, slot: Slot, reason: Option<ExitReason>, pid: PidRef) {
         // A retry has waited already; the end of a child has not.
-        let delay = if reason.is_some() { self.next_delay(slot) } else { Duration::ZERO };
-        if self.window.add(now) {
+        let mut delay = if reason.is_some() { self.next_delay(slot) } else { Duration::ZERO };
+        let granted = self.window.add(now);
+        if !granted {
+            delay = delay.max(self.pause());
+        }
+        if granted || self.pause() > Duration::ZERO {
             let not_before = now + delay;
             self.decide(now, slot, reason, Verdict::Restart, Some(not_before));
             self.carry_out(now, slot, pid, not_before);
@@ -121,6 +129,14 @@ impl Policy {
         self.report(slot, ReportContext::Shutdown, pid, why);
         self.clear(slot);
         self.end(ExitReason::Shutdown);
+    }
+
+    /// How long a restart over the budget waits; zero is giving up.
+    fn pause(&self) -> Duration {
+        match self.flags.when_exhausted {
+            WhenExhausted::GiveUp => Duration::ZERO,
+            WhenExhausted::Pause(pause) => pause,
+        }
     }
 
     /// Restarts a child and its group, not before the given time.
@@ -269,8 +285,9 @@ impl Policy {
 
     /// The delay the running child would have if it ended now.
     pub(super) fn delay_if_failed(&self, now: Tick, slot: Slot) -> Duration {
-        let Some(backoff) = self.table.policy(slot).backoff else { return Duration::ZERO };
-        backoff.delay(self.failures_after(now, slot), self.jitter.clone().next_unit())
+        let pause = if self.window.grants(now) { Duration::ZERO } else { self.pause() };
+        let Some(backoff) = self.table.policy(slot).backoff else { return pause };
+        pause.max(backoff.delay(self.failures_after(now, slot), self.jitter.clone().next_unit()))
     }
 
     /// What OTP's record of a restarting child holds.

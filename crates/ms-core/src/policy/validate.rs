@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::id::ChildId;
-use crate::spec::{AutoShutdown, Backoff, Restart, Strategy, SupervisorFlags};
+use crate::spec::{AutoShutdown, Backoff, Restart, Strategy, SupervisorFlags, WhenExhausted};
 
 use super::table::ChildEntry;
 
@@ -31,6 +31,9 @@ pub enum FlagError {
     /// OTP's `{invalid_period, _}`: whole seconds, at least one.
     #[error("the intensity's period is {0:?}; it must be whole seconds, at least 1 s")]
     InvalidPeriod(Duration),
+    /// Ours: a pause that is none would restart without end.
+    #[error("the pause when the budget is used up is 0; give it a length, or let it give up")]
+    InvalidPause,
     /// Ours: a limit of nought admits nobody.
     #[error("max_children is 0; leave it out or grant at least one child")]
     InvalidMaxChildren,
@@ -76,6 +79,9 @@ fn check_flags(flags: &SupervisorFlags) -> Result<(), FlagError> {
     let period = flags.intensity.period;
     if period.as_secs() == 0 || period.subsec_nanos() != 0 {
         return Err(FlagError::InvalidPeriod(period));
+    }
+    if flags.when_exhausted == WhenExhausted::Pause(Duration::ZERO) {
+        return Err(FlagError::InvalidPause);
     }
     match flags.max_children {
         Some(0) => Err(FlagError::InvalidMaxChildren),

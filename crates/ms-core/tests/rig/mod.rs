@@ -23,7 +23,13 @@ pub fn boom() -> ExitReason {
 
 pub fn flags(strategy: Strategy, max_restarts: u32) -> SupervisorFlags {
     let intensity = Intensity { max_restarts, period: Duration::from_secs(5) };
-    SupervisorFlags { strategy, intensity, auto_shutdown: AutoShutdown::Never, max_children: None }
+    SupervisorFlags {
+        strategy,
+        intensity,
+        auto_shutdown: AutoShutdown::Never,
+        max_children: None,
+        ..SupervisorFlags::default()
+    }
 }
 
 pub fn entry(name: &str, restart: Restart) -> ChildEntry {

@@ -38,7 +38,13 @@ pub fn flags(tree: &Value) -> Result<SupervisorFlags, String> {
         _ => AutoShutdown::Never,
     };
     let intensity = Intensity { max_restarts, period };
-    Ok(SupervisorFlags { strategy, intensity, auto_shutdown, max_children: None })
+    Ok(SupervisorFlags {
+        strategy,
+        intensity,
+        auto_shutdown,
+        max_children: None,
+        ..SupervisorFlags::default()
+    })
 }
 
 /// One child spec, or OTP's error term.

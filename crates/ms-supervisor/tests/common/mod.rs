@@ -10,14 +10,18 @@
     reason = "tests"
 )]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
-use ms_actor::{Context, Node, NodeConfig, Ref};
+use ms_actor::{Context, Node, NodeConfig, Ref, StartError};
+use ms_core::policy::{CommandError, PidRef};
 use ms_core::view::TreeNode;
 use ms_core::{ActorPath, ChildId, ExitReason};
-use ms_supervisor::{ChildSpec, Root, Supervisor, SupervisorRef, start_root};
+use ms_supervisor::{
+    ChildSpec, Root, StartRootError, Supervisor, SupervisorError, SupervisorRef, start_root,
+};
 
 /// Runs a test on one thread in virtual time, which passes when nothing else can.
 pub fn paused<F: Future>(test: impl FnOnce(Node) -> F) -> F::Output {
@@ -107,6 +111,7 @@ pub struct Probe {
     count: u64,
     hangs: bool,
     init: Duration,
+    info: bool,
     _counted: Weak<()>,
 }
 
@@ -118,9 +123,14 @@ impl Probe {
             count: 0,
             hangs,
             init,
+            info: false,
             _counted: Arc::downgrade(&log.1),
         }
     }
+}
+
+pub fn another_probe(name: &str, log: &Log) -> Probe {
+    Probe::new(name, log, false, Duration::ZERO)
 }
 
 pub fn probe(log: &Log, name: &str) -> ChildSpec {
@@ -139,11 +149,36 @@ pub fn stubborn_probe(log: &Log, name: &str) -> ChildSpec {
     ChildSpec::actor(name, move || Probe::new(&text, &log, true, Duration::ZERO))
 }
 
+/// A probe whose starts go as the words say, the last one for ever: `ok`, `info`, `error`
+/// (which is logged as `!name`), `ignore` or `panic`.
+pub fn scripted(log: &Log, name: &str, outcomes: &'static [&'static str]) -> ChildSpec {
+    let (log, text, count) = (log.clone(), name.to_owned(), AtomicUsize::new(0));
+    ChildSpec::try_actor(name, move |_| {
+        let at = count.fetch_add(1, Ordering::SeqCst).min(outcomes.len() - 1);
+        match outcomes[at] {
+            "error" => {
+                log.add(format!("!{text}"));
+                Err(StartError::Failed(ExitReason::failed("boom")))
+            }
+            "ignore" => Err(StartError::Ignore),
+            "panic" => panic!("init of {text}"),
+            what => {
+                let mut probe = Probe::new(&text, &log, false, Duration::ZERO);
+                probe.info = what == "info";
+                Ok(probe)
+            }
+        }
+    })
+}
+
 impl Actor for Probe {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.log.add(format!("+{}", self.name));
+        if self.info {
+            ctx.set_start_info("info");
+        }
         if !self.init.is_zero() {
             ctx.wait(actix::fut::wrap_future(tokio::time::sleep(self.init)));
         }
@@ -225,6 +260,40 @@ impl Handler<Hang> for Probe {
 
 pub async fn get(root: &SupervisorRef, name: &str) -> Ref<Probe> {
     root.get::<Probe>(name).await.expect("there")
+}
+
+/// Ends the probe with a reason, as it ends itself, and waits for what follows.
+pub async fn end(probe: &Ref<Probe>, reason: ExitReason) {
+    probe.try_tell(End(reason)).expect("it lives");
+    settle().await;
+}
+
+/// The children in start order: `a:up b:down c:restarting`.
+pub async fn rows(supervisor: &SupervisorRef) -> String {
+    let mut rows = supervisor.which_children().await.expect("answers");
+    rows.reverse();
+    let word = |row: &ms_supervisor::ChildInfo| {
+        let state = match row.child {
+            PidRef::Incarnation(_) => "up",
+            PidRef::Undefined => "down",
+            PidRef::Restarting(_) => "restarting",
+        };
+        format!("{}:{state}", row.path.name())
+    };
+    rows.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// The error of a call that the supervisor refused.
+pub fn refused<T: std::fmt::Debug>(result: Result<T, SupervisorError>) -> CommandError {
+    match result {
+        Err(SupervisorError::Command(error)) => error,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// Why `start_root` failed.
+pub async fn not_started(node: &Node, tree: Supervisor) -> StartRootError {
+    start_root(node, tree).await.expect_err("does not start")
 }
 
 /// Has the probe crash and waits for what follows, in virtual time.
