@@ -1,7 +1,8 @@
 //! Developer commands of the MS Framework, reached as `cargo xtask COMMAND`.
 //!
 //! One file a command, one file a rule: [`check`] runs the rules in order, [`mod@test`] runs `check` and
-//! then every test, [`mod@bench`] the benchmarks. A rule is a function from the [`workspace::Workspace`]
+//! then every test, [`mod@bench`] the benchmarks, [`mod@model`] the model checkers, [`mutants`] what
+//! breaks the code on purpose. A rule is a function from the [`workspace::Workspace`]
 //! to an [`outcome::Outcome`]; what it decides is kept apart from what it reads, so the decisions have
 //! unit tests.
 //!
@@ -18,6 +19,8 @@ mod check;
 mod duplicates;
 mod layering;
 mod members;
+mod model;
+mod mutants;
 mod outcome;
 mod sentences;
 mod test;
@@ -34,6 +37,9 @@ Usage: cargo xtask COMMAND
   test [-- ARGS]            check, then doctests, then all tests; ARGS go to the test runner
   check [STEP]...           every rule, or only the named ones (see below)
   bench [TARGET] [ARGS]     benchmarks; ARGS (a workload first) go to the benchmark itself
+  model [--long]            the model checkers: every state of small supervisors, every order
+                            of the kernel's threads
+  mutants [NAME]...         break the policy on purpose; each mutant must be caught
   help                      this text
 
 Exit codes: 0 ok, 1 something failed, 2 the command line was wrong";
@@ -69,6 +75,8 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
     match command.as_str() {
         "test" => test::run(&Workspace::load()?, rest),
         "check" => check::run(&Workspace::load()?, rest),
+        "model" => model::run(&Workspace::load()?, rest),
+        "mutants" => mutants::run(&Workspace::load()?, rest),
         "bench" => bench::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {
             println!("{}", usage());

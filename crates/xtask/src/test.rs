@@ -5,6 +5,7 @@
 
 use crate::End;
 use crate::check;
+use crate::model;
 use crate::outcome::Progress;
 use crate::workspace::{Error, Workspace, capture, show};
 
@@ -23,6 +24,10 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     if nextest && progress.failed().is_empty() {
         // nextest does not run doctests; cargo's own runner, below, does.
         progress.step("doctests", || show(workspace.cargo(&["test", "--workspace", "--doc"])));
+    }
+    if progress.failed().is_empty() {
+        // The kernel on loom's locks is another build of it; the policy's states are a test like others.
+        progress.step("kernel model", || model::kernel(workspace, false));
     }
     if !progress.failed().is_empty() {
         println!("tests not run, failed before them: {}", progress.failed().join(", "));

@@ -10,9 +10,12 @@ use serde::Deserialize;
 use crate::outcome::Outcome;
 
 /// What `cargo metadata --no-deps` says, as far as the rules need it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
+    /// Where cargo builds.
+    #[serde(default)]
+    pub(crate) target_directory: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,6 +43,17 @@ impl Dependency {
 /// Why the workspace could not be read.
 #[derive(Debug)]
 pub(crate) struct Error(String);
+
+impl Error {
+    pub(crate) fn new(problem: String) -> Self {
+        Self(problem)
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+    pub(crate) fn from_io(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,6 +94,11 @@ impl Workspace {
     pub(crate) fn cargo<S: AsRef<str>>(&self, args: &[S]) -> Command {
         cargo(&self.root, args)
     }
+}
+
+/// The same cargo that runs us, in some other root.
+pub(crate) fn cargo_in(root: &Path, args: &[&str]) -> Command {
+    cargo(root, args)
 }
 
 fn cargo<S: AsRef<str>>(root: &Path, args: &[S]) -> Command {
