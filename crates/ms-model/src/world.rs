@@ -355,7 +355,7 @@ impl World {
             });
         self.books.demand(!lost, Law::NeverStuck);
         let unknown = self.alive.iter().any(|(key, life)| {
-            !self.policy.child(*key).is_some_and(|child| child.incarnation == *life)
+            self.policy.child(*key).is_none_or(|child| child.incarnation != *life)
         });
         self.books.demand(!unknown, Law::NoOrphan);
     }

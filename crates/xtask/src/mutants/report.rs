@@ -17,11 +17,11 @@ const HEAD: &str = "\
 # Mutants
 
 Written by `cargo xtask mutants`; do not edit. Each row breaks the supervision policy, or
-the supervisor that carries it out, on purpose (`crates/xtask/mutants`), in a copy of the
+the supervisor and the kernel that carry it out, on purpose (`crates/xtask/mutants`), in a copy of the
 tree. Its suites must notice: a mutant that survives is a hole in the tests.
-`model` is the exhaustive search of `ms-model`, `core` and `supervisor` are those crates'
-tests (`core` replays the golden traces of OTP on the policy alone), `conformance` replays
-them on real supervisors.
+`model` is the exhaustive search of `ms-model`, `kernel` that of `ms-actor` under loom;
+`core` and `supervisor` are those crates' tests (`core` replays the golden traces of OTP on
+the policy alone), `conformance` replays them on real supervisors.
 ";
 
 /// The rows, for the terminal and the document.

@@ -15,12 +15,13 @@ use super::file::Mutant;
 /// A mutant may wait for ever; a suite that takes this long has noticed it.
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// The suites a mutant can name, and their packages.
-const SUITES: &[(&str, &str)] = &[
-    ("core", "ms-core"),
-    ("model", "ms-model"),
-    ("supervisor", "ms-supervisor"),
-    ("conformance", "ms-conformance"),
+/// The suites a mutant can name, and what cargo is to test for each.
+const SUITES: &[(&str, &[&str])] = &[
+    ("core", &["-p", "ms-core", "--tests"]),
+    ("model", &["-p", "ms-model", "--tests"]),
+    ("supervisor", &["-p", "ms-supervisor", "--tests"]),
+    ("conformance", &["-p", "ms-conformance", "--tests"]),
+    ("kernel", &["-p", "ms-actor", "--lib", "--features", "model"]),
 ];
 
 /// What became of a mutant.
@@ -101,17 +102,17 @@ enum Suite {
 }
 
 fn run(copy: &Copy, suite: &str) -> Result<Suite, Error> {
-    let Some((_, package)) = SUITES.iter().find(|(name, _)| *name == suite) else {
+    let Some((_, what)) = SUITES.iter().find(|(name, _)| *name == suite) else {
         return Err(Error::new(format!("there is no suite named {suite}")));
     };
-    let build = copy.cargo(&["test", "--quiet", "-p", package, "--tests", "--no-run"]).output();
+    let build = copy.cargo(&[&["test", "--quiet", "--no-run"], *what].concat()).output();
     let build = build.map_err(Error::from_io)?;
     if !build.status.success() {
         let said = String::from_utf8_lossy(&build.stderr);
         let first = said.lines().find(|line| line.starts_with("error")).unwrap_or("?");
         return Ok(Suite::NotBuilt(first.to_owned()));
     }
-    let tests = copy.cargo(&["test", "-p", package, "--tests", "--no-fail-fast"]);
+    let tests = copy.cargo(&[&["test", "--no-fail-fast"], *what].concat());
     let Some((passed, said)) = within(tests, LIMIT).map_err(Error::from_io)? else {
         return Ok(Suite::Hung);
     };
