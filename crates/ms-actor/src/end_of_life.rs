@@ -2,6 +2,7 @@
 //! the cell, then, when the instance is gone, the others are told. That it has started
 //! is told here too, for nobody may hear of an end before its start.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 
 use ms_core::view::Lifecycle;
@@ -30,9 +31,12 @@ pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
         // It was fenced off meanwhile, and its failed start is told already.
         return;
     }
-    core.node.publish_start(core, incarnation);
-    core.tell_followers(&LifeChange::Started(incarnation));
-    core.tell_parent(incarnation, ChildNews::Started);
+    // A sink that panics is the actor's crash, and that has to be told as any other.
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        core.node.publish_start(core, incarnation);
+        core.tell_followers(&LifeChange::Started(incarnation));
+        core.tell_parent(incarnation, ChildNews::Started);
+    }));
     let held = core.life(|life| {
         life.announcing = false;
         let held = life.rare.as_mut()?.held_end.take();
@@ -40,6 +44,9 @@ pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
     });
     if let Some((held, has_parent)) = held {
         tell_now(cell, *held, has_parent);
+    }
+    if let Err(panic) = told {
+        resume_unwind(panic);
     }
 }
 

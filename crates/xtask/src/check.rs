@@ -4,7 +4,9 @@ use std::process::Command;
 
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
-use crate::{End, conformance, duplicates, layering, members, requirements, sentences, top_level};
+use crate::{
+    End, conformance, duplicates, layering, members, mutants, requirements, sentences, top_level,
+};
 
 struct Step {
     name: &'static str,
@@ -32,6 +34,7 @@ const STEPS: &[Step] = &[
         about: "the demo's packages, and those in it twice",
         run: duplicates::check,
     },
+    Step { name: "mutants", about: "each mutant applies and has its row", run: mutants::check },
     Step { name: "fmt", about: "cargo fmt --check", run: fmt },
     Step { name: "clippy", about: "cargo clippy, warnings denied", run: clippy },
     Step { name: "doc", about: "cargo doc, warnings denied", run: doc },

@@ -35,6 +35,7 @@ const LAYERS: &[&[&str]] = &[
         "ms-testkit",
         "ms-conformance",
         "ms-bench",
+        "ms-model",
         "xtask",
         "ms-examples",
         "ms-tests",
@@ -166,7 +167,7 @@ mod tests {
     }
 
     fn found(packages: Vec<Package>) -> Vec<String> {
-        violations(&Metadata { packages })
+        violations(&Metadata { packages, ..Metadata::default() })
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Developer commands of the MS Framework, reached as `cargo xtask COMMAND`.
 //!
 //! One file a command, one file a rule: [`check`] runs the rules in order, [`mod@test`] runs `check` and
-//! then every test, [`mod@bench`] the benchmarks. A rule is a function from the [`workspace::Workspace`]
+//! then every test, [`mod@bench`] the benchmarks, [`mod@model`] the model checkers, [`mutants`] what
+//! breaks the code on purpose. A rule is a function from the [`workspace::Workspace`]
 //! to an [`outcome::Outcome`]; what it decides is kept apart from what it reads, so the decisions have
 //! unit tests.
 //!
@@ -19,6 +20,8 @@ mod conformance;
 mod duplicates;
 mod layering;
 mod members;
+mod model;
+mod mutants;
 mod outcome;
 mod requirements;
 mod sentences;
@@ -40,6 +43,9 @@ Usage: cargo xtask COMMAND
   requirements              writes docs/requirements.md
   conformance --live N [--seed S]  N random scenarios on Erlang/OTP and on us, compared
   conformance --table       writes docs/otp-conformance.md
+  model [--long]            the model checkers: every state of small supervisors, every order
+                            of the kernel's threads
+  mutants [NAME]...         break the policy on purpose; each mutant must be caught
   help                      this text
 
 Exit codes: 0 ok, 1 something failed, 2 the command line was wrong, 3 a program is not installed";
@@ -79,6 +85,8 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
         "test" => test::run(&Workspace::load()?, rest),
         "check" => check::run(&Workspace::load()?, rest),
         "conformance" => conformance::run(&Workspace::load()?, rest),
+        "model" => model::run(&Workspace::load()?, rest),
+        "mutants" => mutants::run(&Workspace::load()?, rest),
         "bench" => bench::run(&Workspace::load()?, rest),
         "requirements" => requirements::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {

@@ -10,9 +10,12 @@ use serde::Deserialize;
 use crate::outcome::Outcome;
 
 /// What `cargo metadata --no-deps` says, as far as the rules need it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
+    /// Where cargo builds.
+    #[serde(default)]
+    pub(crate) target_directory: PathBuf,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,6 +48,11 @@ impl Error {
     /// An error that says what went wrong.
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+    pub(crate) fn from_io(error: std::io::Error) -> Self {
+        Self(error.to_string())
     }
 }
 
@@ -86,13 +94,18 @@ impl Workspace {
     /// Replaces a file below the root.
     pub(crate) fn write(&self, path: &str, text: &str) -> Result<(), Error> {
         let write = std::fs::write(self.root.join(path), text);
-        write.map_err(|error| Error(format!("{path} cannot be written: {error}")))
+        write.map_err(|error| Error::new(format!("{path} cannot be written: {error}")))
     }
 
     /// The same cargo that runs us, in the workspace root.
     pub(crate) fn cargo<S: AsRef<str>>(&self, args: &[S]) -> Command {
         cargo(&self.root, args)
     }
+}
+
+/// The same cargo that runs us, in some other root.
+pub(crate) fn cargo_in(root: &Path, args: &[&str]) -> Command {
+    cargo(root, args)
 }
 
 fn cargo<S: AsRef<str>>(root: &Path, args: &[S]) -> Command {

@@ -30,6 +30,19 @@ fn two_senders_wake_a_sleeping_run_loop_and_nothing_is_lost() {
 }
 
 #[test]
+fn mail_reaches_a_run_loop_that_has_futures_of_its_own() {
+    explore("mail beside futures", |world| {
+        let (cell, _) = world.supervised(MailboxSpec::default());
+        let life = world.claim(&cell);
+        let actor = Ref::<Probe>::new(cell);
+        let runs = thread(move || life.live_occupied());
+        actor.try_tell(Put(1)).expect("room");
+        actor.try_tell(Put(STOP)).expect("room");
+        assert_eq!(runs.join().expect("ended"), [1, STOP]);
+    });
+}
+
+#[test]
 fn control_reaches_a_run_loop_that_falls_asleep() {
     explore("control wakes", |world| {
         let (cell, heard) = world.supervised(MailboxSpec::default());

@@ -13,7 +13,7 @@ mod news;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix::{Actor, ActorContext, Handler, Message};
+use actix::{Actor, ActorContext, AsyncContext, Handler, Message};
 use ms_core::view::Tier;
 use ms_core::{ActorPath, ChildType, ExitReason, Incarnation};
 
@@ -116,9 +116,17 @@ struct Life {
 impl Life {
     /// Lives it to its end, on this thread. Gives what it handled.
     fn live(self) -> Vec<u32> {
-        let seen: Seen = Seen::default();
+        self.live_as(Probe::default())
+    }
+
+    /// The same as an actor with a future of its own: its turns end another way.
+    fn live_occupied(self) -> Vec<u32> {
+        self.live_as(Probe { occupied: true, ..Probe::default() })
+    }
+
+    fn live_as(self, actor: Probe) -> Vec<u32> {
+        let seen = actor.seen.clone();
         let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
-        let actor = Probe { seen: seen.clone() };
         let (cell, slot) = (self.cell, self.slot);
         loom::future::block_on(Driver::new(cell, me, slot, self.incarnation, self.epoch, actor));
         let handled = seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -140,10 +148,17 @@ struct Seen(Arc<Mutex<Vec<u32>>>);
 #[derive(Default)]
 struct Probe {
     seen: Seen,
+    occupied: bool,
 }
 
 impl Actor for Probe {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if self.occupied {
+            ctx.spawn(actix::fut::wrap_future(std::future::pending()));
+        }
+    }
 }
 
 #[derive(Message, Debug)]

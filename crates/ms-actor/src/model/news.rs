@@ -7,9 +7,10 @@ use ms_core::ExitReason;
 use crate::cell::AnyCell;
 use crate::end_of_life::fence;
 use crate::follow::Follower;
+use crate::host::{ChildEvent, ChildNews, ChildSink, Parent};
 use crate::mailbox::MailboxSpec;
 
-use super::{explore, lost, thread};
+use super::{Heard, explore, lost, thread};
 
 /// `Exited` before its own `Started` would make the supervisor take a dead child for a live one.
 #[test]
@@ -31,6 +32,31 @@ fn started_is_told_before_exited() {
         let ended = format!("ended {first}");
         assert!(followed == [ended.clone()] || followed == [started, ended], "{followed:?}");
         assert_eq!(told.len(), followed.len(), "both were told the same");
+    });
+}
+
+/// A supervisor's sink that panics at `Started` must still be told of the end.
+#[test]
+fn a_start_that_cannot_be_told_is_a_crash_that_is_told() {
+    struct Fragile(Heard);
+    impl ChildSink for Fragile {
+        fn child_event(&self, event: ChildEvent) {
+            assert!(!matches!(event.news, ChildNews::Started), "no start can be told here");
+            self.0.child_event(event);
+        }
+    }
+    explore("a sink that panics", |world| {
+        let heard = Heard::default();
+        let parent = Parent { sink: Arc::new(Fragile(heard.clone())), key: 7 };
+        let cell = world.cell(MailboxSpec::default(), Some(parent));
+        let life = world.claim(&cell);
+        let first = life.incarnation;
+        let runs = thread(move || life.live());
+        fence(&*cell, first, lost());
+        runs.join().expect("it went");
+        let told = heard.by_supervisor();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0] == format!("exited {first}") || told[0] == format!("failed {first}"));
     });
 }
 

@@ -1,0 +1,58 @@
+//! One setup as a stateright model.
+
+use stateright::{Model, Property};
+
+use crate::laws::{COMES_TO_REST, Law};
+use crate::setup::Setup;
+use crate::world::{Action, World};
+
+/// One supervisor, and the world that does things to it.
+#[derive(Debug, Clone)]
+pub struct Tree(pub Setup);
+
+impl Model for Tree {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        World::new(&self.0).into_iter().collect()
+    }
+
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        world.possible(actions);
+    }
+
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        let mut next = world.clone();
+        next.step(action);
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let mut all: Vec<Property<Self>> = vec![
+            law::<0>(),
+            law::<1>(),
+            law::<2>(),
+            law::<3>(),
+            law::<4>(),
+            law::<5>(),
+            law::<6>(),
+            law::<7>(),
+            law::<8>(),
+            law::<10>(),
+            law::<11>(),
+        ];
+        all.push(Property::always(Law::LateNews.name(), |_, world: &World| {
+            world.ignores_late_news()
+        }));
+        all.push(Property::eventually(COMES_TO_REST, |_, world: &World| {
+            world.broken().is_some() || world.rests()
+        }));
+        all
+    }
+}
+
+/// stateright wants function pointers, so the law is a number.
+fn law<const AT: usize>() -> Property<Tree> {
+    Property::always(Law::ALL[AT].name(), |_, world: &World| world.broken() != Some(Law::ALL[AT]))
+}

@@ -1,0 +1,92 @@
+//! `cargo xtask mutants`: does the suite notice when the policy is wrong?
+//!
+//! Each file in `crates/xtask/mutants` breaks one thing on purpose: text that is found
+//! exactly once in a file, and what to put in its place. A mutant is made in a copy of the
+//! tree below the target directory, built, and given to the suites it names; one of their
+//! tests must fail. What came out is written to `docs/mutants.md`.
+
+mod copy;
+mod file;
+mod report;
+mod trial;
+
+use std::path::{Path, PathBuf};
+
+use crate::End;
+use crate::outcome::Outcome;
+use crate::workspace::{Error, Workspace};
+
+use self::copy::Copy;
+use self::file::Mutant;
+use self::trial::Verdict;
+
+const FOLDER: &str = "crates/xtask/mutants";
+
+pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<End, Error> {
+    let all = match read_all(&workspace.root) {
+        Ok(all) => all,
+        Err(problems) => {
+            problems.iter().for_each(|problem| println!("  ! {problem}"));
+            return Ok(End::Failed);
+        }
+    };
+    if let Some(unknown) = names.iter().find(|name| all.iter().all(|mutant| mutant.name != **name))
+    {
+        return Ok(End::Usage(format!("no mutant named `{unknown}` in {FOLDER}")));
+    }
+    let wanted = |mutant: &&Mutant| names.is_empty() || names.contains(&mutant.name);
+    let copy = Copy::make(&workspace.root, &target(workspace))?;
+    if let Some(problem) = trial::baseline(&copy, all.iter().filter(wanted)) {
+        println!("  ! {problem}");
+        return Ok(End::Failed);
+    }
+    let mut results = Vec::new();
+    for mutant in all.iter().filter(wanted) {
+        let verdict = trial::try_out(&copy, mutant)?;
+        println!("{:<34} {}", mutant.name, verdict.in_short());
+        results.push((mutant, verdict));
+    }
+    println!("\n{}", report::table(&results));
+    let survivors = results.iter().filter(|(_, verdict)| !verdict.is_caught()).count();
+    println!("{} mutants, {survivors} not caught", results.len());
+    if names.is_empty() {
+        report::write(&workspace.root, &results)?;
+    }
+    Ok(if survivors == 0 { End::Ok } else { End::Failed })
+}
+
+/// A step of `check`: every mutant still applies, and the document has a row for each.
+pub(crate) fn check(workspace: &Workspace) -> Outcome {
+    let all = match read_all(&workspace.root) {
+        Ok(all) => all,
+        Err(problems) => return Outcome { notes: Vec::new(), problems },
+    };
+    let mut problems: Vec<String> =
+        all.iter().filter_map(|mutant| mutant.apply(&workspace.root).err()).collect();
+    let document = workspace.read(report::DOCUMENT).unwrap_or_default();
+    problems.extend(report::differences(&document, &all));
+    Outcome { notes: vec![format!("{} mutants apply", all.len())], problems }
+}
+
+fn read_all(root: &Path) -> Result<Vec<Mutant>, Vec<String>> {
+    let folder = root.join(FOLDER);
+    let files = std::fs::read_dir(&folder).map_err(|error| vec![format!("{FOLDER}: {error}")])?;
+    let mut paths: Vec<PathBuf> = files.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    let (mut mutants, mut problems) = (Vec::new(), Vec::new());
+    for path in paths {
+        match Mutant::read(&path) {
+            Ok(mutant) => mutants.push(mutant),
+            Err(problem) => problems.push(format!("{}: {problem}", path.display())),
+        }
+    }
+    if problems.is_empty() { Ok(mutants) } else { Err(problems) }
+}
+
+/// Where cargo builds: what the copy needs of the registry is built there already.
+fn target(workspace: &Workspace) -> PathBuf {
+    workspace.metadata.target_directory.clone()
+}
+
+/// How a trial's verdict is told from here on.
+pub(crate) type Results<'a> = [(&'a Mutant, Verdict)];
