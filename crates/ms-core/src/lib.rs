@@ -11,6 +11,7 @@
 //!
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`policy`].
 
+pub mod budget;
 pub mod exit;
 pub mod id;
 pub mod policy;

@@ -6,6 +6,7 @@
 //! default; `MS_KILL_POINTS=1000` is the long mode.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::print_stdout, reason = "the seed, and the words of the child process")]
 
 mod common;
 

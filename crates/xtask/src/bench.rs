@@ -15,6 +15,7 @@ struct Target {
 const TARGETS: &[Target] = &[
     Target { name: "peers", package: "ms-bench", about: "tell and ask beside plain actix" },
     Target { name: "million", package: "ms-bench", about: "idle supervised actors: time, bytes" },
+    Target { name: "submit", package: "ms-store", about: "durable tasks beside a plain sqlx loop" },
     Target { name: "lookup", package: "ms-registry", about: "name lookups beside a DashMap" },
 ];
 

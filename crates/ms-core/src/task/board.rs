@@ -153,6 +153,15 @@ impl Board {
         self.free_slot(kind, agent, Slot::Resting(now + REST));
     }
 
+    /// A free agent is not to be given anything for [`REST`]; one with a task keeps it.
+    pub fn rest(&mut self, kind: &AgentKind, agent: &ActorPath, now: Tick) {
+        if let Some(slot) = self.slot(kind, agent)
+            && !matches!(slot, Slot::Busy(_))
+        {
+            *slot = Slot::Resting(now + REST);
+        }
+    }
+
     /// How long until a limit that holds something back may give way by time alone.
     #[must_use]
     pub fn wait(&self, now: Tick) -> Option<Duration> {

@@ -8,18 +8,19 @@ use std::time::Duration;
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ms_actor::{AskError, Context, Port, StateValue};
-use ms_core::ExitReason;
-use ms_core::Intensity;
 use ms_core::task::{
     AgentKind, Assignment, Board, Claimed, FailureKind, FencingToken, QueueSpec, StoreError,
     TaskCommand, TaskError, TaskFailure, TaskId, TaskOutcome, TaskStore,
 };
+use ms_core::view::Lifecycle;
+use ms_core::{ActorPath, ExitReason, Intensity};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::perform::{Perform, Performed};
 use super::run::too_long;
 use super::system::SWEEP_EVERY;
+use crate::budgets::Meter;
 
 /// How long the dispatcher waits after the store refused it.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -40,10 +41,20 @@ pub(crate) struct DispatcherSpec {
 pub(crate) struct Join {
     pub(crate) kind: AgentKind,
     pub(crate) agent: Port<Perform>,
+    /// Its budgets, if it has any.
+    pub(crate) meter: Option<Meter>,
 }
 
 impl Message for Join {
     type Result = ();
+}
+
+/// An agent as the dispatcher knows it.
+#[derive(Clone)]
+struct Member {
+    kind: AgentKind,
+    agent: Port<Perform>,
+    meter: Option<Meter>,
 }
 
 /// There may be something to do.
@@ -64,7 +75,7 @@ impl Message for StopWork {
 pub struct Dispatcher {
     spec: DispatcherSpec,
     board: Board,
-    agents: HashMap<ms_core::ActorPath, (AgentKind, Port<Perform>)>,
+    agents: HashMap<ActorPath, Member>,
     running: HashMap<TaskId, (FencingToken, watch::Sender<bool>)>,
     /// A claim is on its way.
     claiming: bool,
@@ -107,6 +118,12 @@ impl Dispatcher {
             return;
         }
         let now = ctx.node().now();
+        // What a suspended agent is given would only wait, and its lease with it.
+        for (path, member) in &self.agents {
+            if member.agent.any().lifecycle() == Lifecycle::Suspended {
+                self.board.rest(&member.kind, path, now);
+            }
+        }
         let Some(wish) = self.board.wish(now, self.spec.lease) else {
             return self.set_alarm(self.board.wait(now), ctx);
         };
@@ -149,7 +166,7 @@ impl Dispatcher {
     fn give(&mut self, assignment: Assignment, asked: Instant, ctx: &mut Context<Self>) {
         let (id, token) = (assignment.view.id, assignment.token);
         let agent = assignment.view.assigned_agent.as_ref().and_then(|path| self.agents.get(path));
-        let Some((kind, agent)) = agent.cloned() else {
+        let Some(Member { kind, agent, meter }) = agent.cloned() else {
             // It left meanwhile.
             return self.report(vec![TaskCommand::Release(id, token)], ctx);
         };
@@ -163,7 +180,16 @@ impl Dispatcher {
         let store = Arc::clone(&self.spec.store);
         let held_until = asked + lease;
         let perform = Perform { assignment, store, cancelled, lease, held_until, limit };
-        let answer = agent.ask(perform, limit.saturating_add(GRACE));
+        let within = limit.saturating_add(GRACE);
+        let port = agent.clone();
+        let answer = async move {
+            if let Some(meter) = meter
+                && meter.try_draw().await.is_err()
+            {
+                return Ok(Performed::NotBegun);
+            }
+            port.ask(perform, within).await
+        };
         ctx.spawn(answer.into_actor(self).map(move |answer, this, ctx| {
             this.ended(Attempt { id, token, kind, agent, limit }, answer, ctx);
         }));
@@ -187,7 +213,11 @@ impl Dispatcher {
                 Some(TaskCommand::Finish(id, token, TaskOutcome::Completed(result)))
             }
             Ok(Performed::Done(Err(failure))) => Some(failed(failure)),
-            Ok(Performed::NotBegun) => Some(TaskCommand::Release(id, token)),
+            Ok(Performed::NotBegun) => {
+                self.board.unreachable(&kind, &path, now);
+                self.report(vec![TaskCommand::Release(id, token)], ctx);
+                return self.claim(ctx);
+            }
             Ok(Performed::Dropped) => None,
             Err(AskError::Exited { reason, .. }) => {
                 crashed = !reason.is_clean() && reason != ExitReason::ArbiterLost;
@@ -360,9 +390,9 @@ impl Actor for Dispatcher {
 impl Handler<Join> for Dispatcher {
     type Result = ();
 
-    fn handle(&mut self, Join { kind, agent }: Join, ctx: &mut Self::Context) {
+    fn handle(&mut self, Join { kind, agent, meter }: Join, ctx: &mut Self::Context) {
         self.board.join(&kind, agent.path());
-        self.agents.insert(agent.path(), (kind, agent));
+        self.agents.insert(agent.path(), Member { kind, agent, meter });
         self.claim(ctx);
     }
 }

@@ -23,6 +23,8 @@ mod run;
 mod system;
 
 pub use client::{TaskClient, TaskRefusal};
+pub(crate) use perform::Perform;
+
 pub use cx::TaskCx;
 pub use dispatcher::Dispatcher;
 pub use perform::{Performs, Task};

@@ -17,6 +17,7 @@ use super::client::TaskClient;
 use super::dispatcher::{Dispatcher, DispatcherSpec, Join};
 use super::perform::Performs;
 use crate::actor::{AgentActor, AgentRef};
+use crate::budgets::Budgets;
 
 /// How long a lease is unless renewed; it is renewed at every third of it.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
@@ -64,6 +65,7 @@ pub struct Tasks {
     intensity: Intensity,
     lease: Duration,
     attempt: Duration,
+    budgets: Option<Budgets>,
     whereabouts: Arc<watch::Sender<Option<Ref<Dispatcher>>>>,
 }
 
@@ -84,6 +86,7 @@ impl Tasks {
             intensity: POOL_INTENSITY,
             lease: DEFAULT_LEASE,
             attempt: DEFAULT_ATTEMPT,
+            budgets: None,
             whereabouts: Arc::new(watch::Sender::new(None)),
         }
     }
@@ -161,6 +164,15 @@ impl Tasks {
         self
     }
 
+    /// Has the agents of the pools declared after this draw on those budgets whose paths they
+    /// are at or below, such as `/root/TASKS/KIND`. Tasks are not given to agents of a budget that is
+    /// used up: they wait.
+    #[must_use]
+    pub fn budgets(mut self, budgets: &Budgets) -> Self {
+        self.budgets = Some(budgets.clone());
+        self
+    }
+
     /// The way to submit tasks and to look at them; good before the start, too. Take it when
     /// all queues and pools are declared.
     #[must_use]
@@ -208,13 +220,14 @@ impl Tasks {
     /// An agent that says to the dispatcher that it is there, at each of its starts.
     fn agent<G: Performs>(&self, kind: &AgentKind, args: &G::Args) -> Blueprint {
         let (kind, args) = (kind.clone(), args.clone());
-        let dispatcher = self.whereabouts.subscribe();
+        let (dispatcher, budgets) = (self.whereabouts.subscribe(), self.budgets.clone());
         let factory = move |me: &AgentRef<G>| {
+            let meter = budgets.as_ref().map(|budgets| budgets.meter(me.any()));
             let dispatcher = dispatcher.borrow().clone();
             let none = || StartError::Failed(ExitReason::failed("the dispatcher is not there yet"));
-            let join = Join { kind: kind.clone(), agent: me.port() };
+            let join = Join { kind: kind.clone(), agent: me.port(), meter: meter.clone() };
             dispatcher.ok_or_else(none)?.try_tell(join)?;
-            Ok(AgentActor::<G>::new(args.clone()))
+            Ok(AgentActor::<G>::new(args.clone()).metered(meter))
         };
         Blueprint::with_view(factory, Tier::Agent, Some(AgentActor::view))
     }
