@@ -12,6 +12,7 @@
 //!
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`policy`].
 
+pub mod budget;
 pub mod emergency;
 pub mod exit;
 pub mod health;

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ms_core::task::{
-    AgentKind, Applied, Candidate, CrashGuard, FailureKind, FencingToken, MAX_INTERRUPTIONS,
-    NewTask, Priority, Retry, TaskError, TaskEvent, TaskFailure, TaskId, TaskRecord, TaskState,
-    TaskTime, TokenBucket, choose,
+    AgentKind, Applied, Board, Candidate, CrashGuard, FailureKind, FencingToken, MAX_INTERRUPTIONS,
+    NewTask, Priority, QueueName, QueueSpec, Retry, TaskError, TaskEvent, TaskFailure, TaskId,
+    TaskRecord, TaskState, TaskTime, TokenBucket, choose,
 };
 use ms_core::{ActorPath, Intensity, Tick};
 use proptest::prelude::*;
@@ -171,7 +171,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     /// S6.3-04, S6.3-06: never two live leases, completed at most once between replays,
     /// attempts bounded, an end is left only by a replay.
@@ -323,35 +323,96 @@ proptest! {
     /// The urgent before the others, the old before the young, within every limit.
     #[test]
     fn what_is_chosen_is_next_and_within_the_limits(
-        tasks in prop::collection::vec((0..3_u8, -3..4_i16, 0..5_u64), 0..40),
+        tasks in prop::collection::vec((0..3_usize, 0..3_usize, -3..4_i16, 0..5_u64), 0..40),
         free in prop::collection::vec(0..5_usize, 3),
-        limit in 0..10_usize,
+        room in prop::collection::vec(0..5_usize, 3),
     ) {
-        let kinds: Vec<_> = ["a", "b", "c"].map(|k| AgentKind::new(k).unwrap()).into();
-        let tasks: Vec<_> = tasks.iter().enumerate().map(|(n, &(k, p, t))| Candidate {
+        let names = ["a", "b", "c"];
+        let kinds = names.map(|k| AgentKind::new(k).unwrap());
+        let queues = names.map(|q| QueueName::new(q).unwrap());
+        let tasks: Vec<_> = tasks.iter().enumerate().map(|(n, &(q, k, p, t))| Candidate {
             id: id(n as u128),
-            kind: kinds[k as usize].clone(),
+            queue: queues[q].clone(),
+            kind: kinds[k].clone(),
             priority: Priority::new(p).unwrap(),
             submitted: at(t),
         }).collect();
-        let free: BTreeMap<_, _> = kinds.iter().cloned().zip(free).collect();
-        let chosen = choose(tasks.clone(), &free, limit);
-        prop_assert!(chosen.len() <= limit);
-        for (kind, &free) in &free {
-            prop_assert!(chosen.iter().filter(|t| t.kind == *kind).count() <= free);
-        }
+        let free: BTreeMap<_, _> = kinds.into_iter().zip(free).collect();
+        let room: BTreeMap<_, _> = queues.into_iter().zip(room).collect();
+        let chosen = choose(tasks.clone(), &room, &free);
+        let of_kind = |kind| chosen.iter().filter(move |t: &&Candidate| t.kind == kind);
+        let of_queue = |queue| chosen.iter().filter(move |t: &&Candidate| t.queue == queue);
+        prop_assert!(free.iter().all(|(kind, &free)| of_kind(kind.clone()).count() <= free));
+        prop_assert!(room.iter().all(|(queue, &room)| of_queue(queue.clone()).count() <= room));
         let ids: BTreeSet<_> = chosen.iter().map(|t| t.id).collect();
         prop_assert_eq!(ids.len(), chosen.len(), "one task was chosen twice");
         let rank = |t: &Candidate| (std::cmp::Reverse(t.priority), t.submitted, t.id);
         for left in tasks.iter().filter(|t| !ids.contains(&t.id)) {
-            let same_kind = chosen.iter().filter(|t| t.kind == left.kind);
-            let full = same_kind.clone().count() == free[&left.kind];
-            // Passed over for those of its kind, or for the limit, that come before it.
-            let ahead = |t: &Candidate| rank(t) < rank(left);
-            if full {
-                prop_assert!(same_kind.clone().all(ahead));
-            } else {
-                prop_assert!(chosen.len() == limit && chosen.iter().all(ahead));
+            // Passed over because those of its kind or of its queue that come before it took all.
+            let ahead = |t: &&Candidate| rank(t) < rank(left);
+            let kinds = of_kind(left.kind.clone()).filter(ahead).count() == free[&left.kind];
+            let queues = of_queue(left.queue.clone()).filter(ahead).count() == room[&left.queue];
+            prop_assert!(kinds || queues);
+        }
+    }
+
+    /// Whatever comes and goes: no queue has more in hand than it may, no agent two tasks,
+    /// and no pool more than its supervisor's intensity can bear.
+    #[test]
+    fn the_board_keeps_every_limit(
+        concurrency in prop::collection::vec(1..4_usize, 2),
+        agents in prop::collection::vec(0..5_usize, 2),
+        intensity in 1..8_u32,
+        steps in prop::collection::vec((0..4_u8, 0..10_usize, 0..2_000_u64), 1..200),
+    ) {
+        let kinds = ["a", "b"].map(|k| AgentKind::new(k).unwrap());
+        let queues = ["q", "r"].map(|q| QueueName::new(q).unwrap());
+        let period = Duration::from_secs(5);
+        let mut board = Board::new(Tick::ZERO);
+        for (queue, &concurrency) in queues.iter().zip(&concurrency) {
+            board.declare_queue(QueueSpec { concurrency, ..QueueSpec::new(queue.clone()) });
+        }
+        let path = |kind: &AgentKind, n| ActorPath::new(format!("/w/{kind}-{n}")).unwrap();
+        for (kind, &count) in kinds.iter().zip(&agents) {
+            board.declare_pool(kind.clone(), Intensity { max_restarts: intensity, period });
+            (0..count).for_each(|n| board.join(kind, path(kind, n)));
+        }
+        let mut now = 0;
+        let mut in_hand: Vec<(ActorPath, QueueName, AgentKind)> = Vec::new();
+        let mut crashes: Vec<(AgentKind, u64)> = Vec::new();
+        for (what, pick, wait) in steps {
+            now += wait;
+            let tick = Tick::from_millis(now);
+            if what < 2 {
+                let Some(wish) = board.wish(tick, LEASE) else { continue };
+                for (kind, free) in wish.free {
+                    // A store gives as much as it is asked for, from wherever there is room.
+                    for agent in free.into_iter().take(pick) {
+                        let count = |q: &QueueName| in_hand.iter().filter(|t| t.1 == *q).count();
+                        let at = queues.iter().position(|q| count(q) < concurrency[usize::from(*q == queues[1])]);
+                        let Some(at) = at else { continue };
+                        let granted = wish.room.get(&queues[at]).copied().unwrap_or(0);
+                        prop_assert!(granted >= 1);
+                        prop_assert!(!in_hand.iter().any(|t| t.0 == agent), "an agent has two tasks");
+                        board.assigned(&kind, &agent, &queues[at], tick);
+                        in_hand.push((agent, queues[at].clone(), kind.clone()));
+                    }
+                }
+            } else if !in_hand.is_empty() {
+                let (agent, _, kind) = in_hand.remove(pick % in_hand.len());
+                let crashed = what == 3;
+                board.finished(&kind, &agent, crashed, tick);
+                if crashed {
+                    crashes.push((kind, now));
+                }
+            }
+            for (queue, &most) in queues.iter().zip(&concurrency) {
+                prop_assert!(in_hand.iter().filter(|t| t.1 == *queue).count() <= most);
+            }
+            for kind in &kinds {
+                let window = |c: &&(AgentKind, u64)| c.0 == *kind && now / 1000 - c.1 / 1000 <= 5;
+                let counted = crashes.iter().filter(window).count();
+                prop_assert!(counted <= intensity as usize, "{counted} crashes");
             }
         }
     }

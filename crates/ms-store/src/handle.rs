@@ -91,8 +91,8 @@ impl TaskStore for SqliteTasks {
         self.call(|reply| Write::Execute(commands, reply))
     }
 
-    fn claim(&self, wishes: Vec<ClaimSpec>) -> StoreFuture<Claimed> {
-        self.call(|reply| Write::Claim(wishes, reply))
+    fn claim(&self, wish: ClaimSpec) -> StoreFuture<Claimed> {
+        self.call(|reply| Write::Claim(wish, reply))
     }
 
     fn take_back(&self, why: String) -> StoreFuture<usize> {

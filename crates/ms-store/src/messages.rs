@@ -15,7 +15,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(crate) enum Write {
     Submit(Vec<Submission>, Reply<Vec<Result<Submitted, TaskError>>>),
     Execute(Vec<TaskCommand>, Reply<Vec<Result<TaskView, TaskError>>>),
-    Claim(Vec<ClaimSpec>, Reply<Claimed>),
+    Claim(ClaimSpec, Reply<Claimed>),
     TakeBack(String, Reply<usize>),
     Sweep(Reply<Swept>),
 }
@@ -30,7 +30,7 @@ impl Write {
         match self {
             Self::Submit(tasks, _) => tasks.len(),
             Self::Execute(commands, _) => commands.len(),
-            Self::Claim(wishes, _) => wishes.iter().map(|wish| wish.limit).sum(),
+            Self::Claim(wish, _) => wish.room.values().sum(),
             Self::TakeBack(..) | Self::Sweep(_) => 1,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ms_core::task::{
     AgentKind, Assignment, Candidate, ClaimSpec, Claimed, IdempotencyKey, Journal, JournalEntry,
-    Priority, StoreError, Swept, TaskCommand, TaskEvent, TaskId, TaskTime, choose,
+    Priority, QueueName, StoreError, Swept, TaskCommand, TaskEvent, TaskId, TaskTime, choose,
 };
 use sqlx::{Connection, Executor, Row, SqliteConnection};
 
@@ -310,10 +310,8 @@ async fn claim(
     let now = batch.now.as_millis().cast_signed();
     sqlx::query(PROMOTE).bind(now).execute(&mut *conn).await?;
     for (request, answer) in requests.iter().zip(answers) {
-        let (Write::Claim(wishes, _), Answer::Claim(claimed)) = (request, answer) else { continue };
-        for wish in wishes {
-            claimed.assignments.extend(claim_one(conn, batch, wish).await?);
-        }
+        let (Write::Claim(wish, _), Answer::Claim(claimed)) = (request, answer) else { continue };
+        claimed.assignments = claim_one(conn, batch, wish).await?;
         let next: Option<i64> = sqlx::query_scalar(NEXT_DUE).fetch_one(&mut *conn).await?;
         claimed.next_due =
             next.map(|at| Duration::from_millis(at.saturating_sub(now).max(0).cast_unsigned()));
@@ -327,11 +325,13 @@ async fn claim_one(
     wish: &ClaimSpec,
 ) -> Result<Vec<Assignment>, sqlx::Error> {
     let mut candidates = Vec::new();
-    for (kind, agents) in &wish.free {
-        candidates.extend(ready(conn, wish, kind, agents.len()).await?);
+    for (queue, &room) in wish.room.iter().filter(|&(_, &room)| room > 0) {
+        for (kind, agents) in wish.free.iter().filter(|(_, agents)| !agents.is_empty()) {
+            candidates.extend(ready(conn, queue, kind, room.min(agents.len())).await?);
+        }
     }
     let free = wish.free.iter().map(|(kind, agents)| (kind.clone(), agents.len())).collect();
-    let chosen = choose(candidates, &free, wish.limit);
+    let chosen = choose(candidates, &wish.room, &free);
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
@@ -437,16 +437,17 @@ async fn bodies(
 /// The next tasks of one queue for one kind of agent.
 async fn ready(
     conn: &mut Conn,
-    wish: &ClaimSpec,
+    queue: &QueueName,
     kind: &AgentKind,
-    free: usize,
+    most: usize,
 ) -> Result<Vec<Candidate>, sqlx::Error> {
-    let most = i64::try_from(free.min(wish.limit)).unwrap_or(i64::MAX);
-    let query = sqlx::query(LOAD_READY).bind(wish.queue.as_str()).bind(kind.as_str()).bind(most);
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let query = sqlx::query(LOAD_READY).bind(queue.as_str()).bind(kind.as_str()).bind(most);
     let rows = query.fetch_all(conn).await?;
     let candidate = |row: &sqlx::sqlite::SqliteRow| {
         Ok(Candidate {
             id: id_at(row, 0)?,
+            queue: queue.clone(),
             kind: kind.clone(),
             priority: Priority::new(row.try_get(1)?).unwrap_or_default(),
             submitted: TaskTime::from_millis(row.try_get::<i64, _>(2)?.cast_unsigned()),

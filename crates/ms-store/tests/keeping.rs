@@ -79,7 +79,7 @@ fn urgent_tasks_go_first_then_old_ones_and_delayed_ones_wait() {
             let priority = Priority::new(priority).unwrap();
             submit(&store, NewTask { priority, delay_ms: delay, ..task(name) }).await.unwrap();
         }
-        let claimed = store.claim(vec![wish(9, 2, LEASE)]).await.unwrap();
+        let claimed = store.claim(wish(9, 2, LEASE)).await.unwrap();
         let names: Vec<_> = claimed.assignments.iter().map(|a| a.payload.clone()).collect();
         assert_eq!(names, [json!("urgent"), json!("old")]);
         assert!(claimed.next_due.unwrap() > Duration::from_secs(3_000));
@@ -237,7 +237,7 @@ fn a_sweep_expires_leases_and_removes_what_ended_long_ago() {
         let (store, root) = open(&node, config).await;
         let retry = Retry { max_attempts: 1, ..Retry::default() };
         let id = submit(&store, NewTask { retry, ..task(1) }).await.unwrap().id;
-        store.claim(vec![wish(1, 1, Duration::from_millis(1))]).await.unwrap();
+        store.claim(wish(1, 1, Duration::from_millis(1))).await.unwrap();
         let (mut expired, mut removed) = (0, 0);
         while removed == 0 {
             let swept = store.sweep().await.unwrap();

@@ -1,5 +1,6 @@
 //! The actor that hosts an agent.
 
+use std::any::TypeId;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
@@ -13,7 +14,9 @@ use ms_core::ExitReason;
 use tokio::sync::watch;
 
 use crate::agent::{Agent, Handles, InitError};
+use crate::budgets::Meter;
 use crate::cx::Cx;
+use crate::tasks::Perform;
 
 /// A reference to an agent.
 pub type AgentRef<G> = Ref<AgentActor<G>>;
@@ -28,6 +31,7 @@ pub struct AgentActor<G: Agent> {
     held: Rc<RefCell<Option<G>>>,
     cancel: watch::Sender<bool>,
     ending: Ending,
+    meter: Option<Meter>,
 }
 
 /// How far an orderly stop has come.
@@ -51,7 +55,13 @@ impl<G: Agent> AgentActor<G> {
             held: Rc::default(),
             cancel: watch::Sender::new(false),
             ending: Ending::No,
+            meter: None,
         }
+    }
+
+    /// The same, under the budgets of this meter.
+    pub(crate) fn metered(self, meter: Option<Meter>) -> Self {
+        Self { meter, ..self }
     }
 
     pub(crate) fn view(&self) -> StateValue {
@@ -64,7 +74,7 @@ impl<G: Agent> AgentActor<G> {
     }
 
     fn cx(&self, ctx: &Context<Self>) -> Cx<G> {
-        Cx::new(ctx, self.cancel.subscribe())
+        Cx::new(ctx, self.cancel.subscribe(), self.meter.clone())
     }
 
     /// After a handler: what it asked for, and the stop that waited for it.
@@ -147,7 +157,14 @@ where
     #[allow(clippy::expect_used, reason = "no message is served before the init is done")]
     fn handle(&mut self, message: M, ctx: &mut Self::Context) -> Self::Result {
         let (held, mut cx) = (Rc::clone(&self.held), self.cx(ctx));
+        let meter = self.meter.clone();
+        // A task is drawn for before it is given to an agent.
+        let is_drawn = TypeId::of::<M>() == TypeId::of::<Perform>();
         let work = async move {
+            if let Some(meter) = meter.as_ref().filter(|_| !is_drawn) {
+                meter.draw().await;
+            }
+            let _stopwatch = meter.as_ref().map(Meter::stopwatch);
             let mut held = held.borrow_mut();
             let agent = held.as_mut().expect("an agent's init is done before its first message");
             let answer = agent.on(message, &mut cx).await;

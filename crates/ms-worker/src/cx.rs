@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use actix::{AsyncContext, Message};
 use ms_actor::{Context, Node};
+use ms_core::budget::OverBudget;
 use ms_core::{ActorPath, ExitReason, Incarnation};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::actor::{AgentActor, AgentRef};
 use crate::agent::{Agent, Handles};
+use crate::budgets::Meter;
 
 /// Something to be done with the actor once the handler has returned.
 type Later<G> = Box<dyn FnOnce(&mut Context<AgentActor<G>>)>;
@@ -26,10 +28,15 @@ pub struct Cx<G: Agent> {
     deadline: Option<Instant>,
     cancelled: watch::Receiver<bool>,
     later: Rc<RefCell<Vec<Later<G>>>>,
+    meter: Option<Meter>,
 }
 
 impl<G: Agent> Cx<G> {
-    pub(crate) fn new(ctx: &Context<AgentActor<G>>, cancelled: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(
+        ctx: &Context<AgentActor<G>>,
+        cancelled: watch::Receiver<bool>,
+        meter: Option<Meter>,
+    ) -> Self {
         Self {
             me: ctx.me(),
             node: ctx.node().clone(),
@@ -37,6 +44,7 @@ impl<G: Agent> Cx<G> {
             deadline: ctx.deadline(),
             cancelled,
             later: Rc::default(),
+            meter,
         }
     }
 
@@ -97,6 +105,18 @@ impl<G: Agent> Cx<G> {
         let mut cancelled = self.cancelled.clone();
         // The sender lives in the actor: its end is the end of this future as well.
         drop(cancelled.wait_for(|&cancelled| cancelled).await);
+    }
+
+    /// Counts what this agent has used of a unit of its budgets: tokens, money. Nothing for
+    /// an agent without budgets, and for units that none of them limits.
+    ///
+    /// # Errors
+    /// A budget is used up: this handler may go on, the next message will be held.
+    pub async fn spend(&self, unit: &str, amount: u64) -> Result<(), OverBudget> {
+        match &self.meter {
+            Some(meter) => meter.charge(unit, amount).await,
+            None => Ok(()),
+        }
     }
 
     /// Says that a handler which takes long is not hung; see heartbeats.

@@ -8,15 +8,18 @@
 //! One message at a time: the next one is taken when the handler's future is
 //! done. Control messages (inspect, suspend, stop, kill) are served meanwhile.
 //!
-//! This crate owns the agent API. Durable tasks, steps, budgets and dispatch are to
-//! come on top of it. Start reading at `agent.rs`, then `actor.rs`.
+//! This crate owns the agent API and, on top of it, durable [`tasks`]: their dispatch to
+//! agents, leases, steps and checkpoints; and [`budgets`] of agents and subtrees. It keeps no task; that is a store's.
+//! Start reading at `agent.rs`, then `actor.rs`, then `tasks/mod.rs`.
 
 mod actor;
 mod agent;
+pub mod budgets;
 mod cx;
 mod spec;
+pub mod tasks;
 
 pub use actor::{AgentActor, AgentRef};
 pub use agent::{Agent, Handles, InitError};
 pub use cx::Cx;
-pub use spec::{AgentSpec, GetAgent, agent_blueprint};
+pub use spec::{AgentSpec, GetAgent, agent_blueprint, budgeted_blueprint};

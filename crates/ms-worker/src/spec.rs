@@ -8,6 +8,7 @@ use ms_supervisor::{ChildSpec, DynamicChild, SupervisorError, SupervisorRef};
 
 use crate::actor::{AgentActor, AgentRef};
 use crate::agent::Agent;
+use crate::budgets::Budgets;
 
 /// How an agent is made, again and again.
 #[must_use]
@@ -16,21 +17,42 @@ pub fn agent_blueprint<G: Agent>(args: G::Args) -> Blueprint {
     Blueprint::with_view(factory, Tier::Agent, Some(AgentActor::view))
 }
 
+/// As [`agent_blueprint`], for an agent under budgets.
+#[must_use]
+pub fn budgeted_blueprint<G: Agent>(args: G::Args, budgets: &Budgets) -> Blueprint {
+    let budgets = budgets.clone();
+    let factory = move |me: &AgentRef<G>| {
+        Ok(AgentActor::<G>::new(args.clone()).metered(Some(budgets.meter(me.any()))))
+    };
+    Blueprint::with_view(factory, Tier::Agent, Some(AgentActor::view))
+}
+
 /// Child specs of agents: in scope, `ChildSpec::agent::<Crawler>("crawler", args)` works.
 pub trait AgentSpec: Sized {
     /// A permanent worker that is an agent.
     fn agent<G: Agent>(id: impl AsRef<str>, args: G::Args) -> Self;
+
+    /// The same, under those budgets whose paths it is at or below.
+    fn budgeted<G: Agent>(id: impl AsRef<str>, args: G::Args, budgets: &Budgets) -> Self;
 }
 
 impl AgentSpec for ChildSpec {
     fn agent<G: Agent>(id: impl AsRef<str>, args: G::Args) -> Self {
         Self::blueprint(id, agent_blueprint::<G>(args))
     }
+
+    fn budgeted<G: Agent>(id: impl AsRef<str>, args: G::Args, budgets: &Budgets) -> Self {
+        Self::blueprint(id, budgeted_blueprint::<G>(args, budgets))
+    }
 }
 
 impl AgentSpec for DynamicChild {
     fn agent<G: Agent>(id: impl AsRef<str>, args: G::Args) -> Self {
         Self::blueprint(agent_blueprint::<G>(args)).name(id)
+    }
+
+    fn budgeted<G: Agent>(id: impl AsRef<str>, args: G::Args, budgets: &Budgets) -> Self {
+        Self::blueprint(budgeted_blueprint::<G>(args, budgets)).name(id)
     }
 }
 

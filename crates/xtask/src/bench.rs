@@ -19,11 +19,18 @@ const PEERS: Target = Target {
 };
 
 /// To add a bench of a single crate, add a line.
-const TARGETS: &[Target] = &[Target {
-    name: "lookup",
-    about: "name lookups and registrations in detail (ms-registry)",
-    cargo: &["bench", "-p", "ms-registry", "--bench", "lookup", "--"],
-}];
+const TARGETS: &[Target] = &[
+    Target {
+        name: "lookup",
+        about: "name lookups and registrations in detail (ms-registry)",
+        cargo: &["bench", "-p", "ms-registry", "--bench", "lookup", "--"],
+    },
+    Target {
+        name: "submit",
+        about: "durable tasks beside a plain sqlx loop (ms-store)",
+        cargo: &["bench", "-p", "ms-store", "--bench", "submit", "--"],
+    },
+];
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     let named = args.first().and_then(|first| TARGETS.iter().find(|target| target.name == first));

@@ -1,8 +1,9 @@
 //! Which tasks are next.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::id::{AgentKind, TaskId};
+use super::id::{AgentKind, QueueName, TaskId};
 use super::new::Priority;
 use super::time::TaskTime;
 
@@ -11,6 +12,8 @@ use super::time::TaskTime;
 pub struct Candidate {
     /// Which task.
     pub id: TaskId,
+    /// The queue it waits in.
+    pub queue: QueueName,
     /// The kind of agent it needs.
     pub kind: AgentKind,
     /// How urgent it is.
@@ -19,23 +22,24 @@ pub struct Candidate {
     pub submitted: TaskTime,
 }
 
-/// Chooses at most `limit` of the candidates of one queue: the urgent before the others,
-/// the old before the young, and no more of a kind than agents of it are free.
+/// Chooses among the candidates of all queues: the urgent before the others, the old before
+/// the young, no more of a queue than it has `room` for, and no more of a kind than agents
+/// of it are free.
 #[must_use]
 pub fn choose(
     mut candidates: Vec<Candidate>,
+    room: &BTreeMap<QueueName, usize>,
     free: &BTreeMap<AgentKind, usize>,
-    limit: usize,
 ) -> Vec<Candidate> {
-    candidates.sort_by_key(|task| (std::cmp::Reverse(task.priority), task.submitted, task.id));
-    let mut free = free.clone();
-    candidates.retain(|task| match free.get_mut(&task.kind) {
-        Some(left) if *left > 0 => {
-            *left -= 1;
+    candidates.sort_by_key(|task| (Reverse(task.priority), task.submitted, task.id));
+    let (mut room, mut free) = (room.clone(), free.clone());
+    candidates.retain(|task| match (room.get_mut(&task.queue), free.get_mut(&task.kind)) {
+        (Some(room), Some(free)) if *room > 0 && *free > 0 => {
+            *room -= 1;
+            *free -= 1;
             true
         }
         _ => false,
     });
-    candidates.truncate(limit);
     candidates
 }

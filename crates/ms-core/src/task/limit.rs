@@ -50,15 +50,10 @@ impl TokenBucket {
         self.credit / self.interval
     }
 
-    /// Gives back tokens that were taken and not used.
-    pub fn give_back(&mut self, tokens: u64) {
-        self.credit =
-            self.credit.saturating_add(tokens.saturating_mul(self.interval)).min(self.full);
-    }
-
-    /// How long until a token is there; zero if one is.
+    /// How long after `now` a token is there; zero if one is.
     #[must_use]
-    pub const fn wait(&self) -> Duration {
-        Duration::from_nanos(self.interval.saturating_sub(self.credit))
+    pub fn wait(&self, now: Tick) -> Duration {
+        let needed = Duration::from_nanos(self.interval.saturating_sub(self.credit));
+        needed.saturating_sub(now.since(self.at))
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! [`NewTask`] is what a caller submits, [`TaskView`] what a reader is shown, and
 //! [`TaskRecord`] what a store keeps; [`TaskRecord::apply`] is the whole life of a task as
-//! one state machine. [`choose`] says which task is next, [`TokenBucket`] and
-//! [`CrashGuard`] when it may start, and [`TaskStore`] is the port between whoever decides
+//! one state machine. [`choose`] says which task is next, [`Board`] who is free and what may
+//! start (with [`TokenBucket`] and [`CrashGuard`]), and [`TaskStore`] is the port between whoever decides
 //! and whoever writes: a store applies [`TaskRecord::apply`] and keeps what comes out.
 //!
 //! Time is a [`TaskTime`] given by the store: wall clock in looks, but it never goes back
@@ -16,6 +16,7 @@
 //! What this module does not do: no I/O, no clock, no randomness; ids and jitter are
 //! arguments. Start reading at `machine.rs`.
 
+mod board;
 mod choose;
 mod crash;
 mod error;
@@ -28,6 +29,7 @@ mod port;
 mod time;
 mod view;
 
+pub use board::{Board, DEFAULT_CONCURRENCY, QueueSpec, REST, Rate};
 pub use choose::{Candidate, choose};
 pub use crash::CrashGuard;
 pub use error::{ErrorSource, StoreError, TaskError};

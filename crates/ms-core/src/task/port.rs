@@ -50,15 +50,13 @@ pub struct Submitted {
     pub repeated: bool,
 }
 
-/// A wish for tasks of one queue.
+/// A wish for tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimSpec {
-    /// Which queue.
-    pub queue: QueueName,
+    /// Most tasks wanted of each queue; others are left alone.
+    pub room: BTreeMap<QueueName, usize>,
     /// The agents that are free, by kind; each gets at most one task.
     pub free: BTreeMap<AgentKind, Vec<ActorPath>>,
-    /// Most tasks wanted.
-    pub limit: usize,
     /// How long each lease is, unless renewed.
     pub lease: Duration,
 }
@@ -205,8 +203,9 @@ pub struct StoreStats {
 
 /// Whoever keeps tasks.
 ///
-/// A future that gives `Ok` was durably written (what is read was): it survives the end of
-/// the process and of the machine. The inner results are those of the single tasks, in
+/// What a future that gives `Ok` has written survives the end of the process, and that of
+/// the machine too; only assignments, starts and renewals may be lost with the power, after
+/// which they are void anyway. The inner results are those of the single tasks, in
 /// the order they were given; one that is refused does not concern the others.
 ///
 /// # Cancel safety
@@ -219,7 +218,7 @@ pub trait TaskStore: Send + Sync + fmt::Debug + 'static {
     fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>>;
 
     /// Assigns what is next to the agents that are free.
-    fn claim(&self, wishes: Vec<ClaimSpec>) -> StoreFuture<Claimed>;
+    fn claim(&self, wish: ClaimSpec) -> StoreFuture<Claimed>;
 
     /// Takes every assigned task from its agent, as interrupted: for a dispatcher that
     /// starts and does not know who has what. Gives how many there were.

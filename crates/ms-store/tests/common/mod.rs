@@ -83,9 +83,9 @@ pub fn agents(count: usize) -> Vec<ActorPath> {
 
 pub fn wish(free: usize, limit: usize, lease: Duration) -> ClaimSpec {
     let free = BTreeMap::from([(kind("worker"), agents(free))]);
-    ClaimSpec { queue: QueueName::default(), free, limit, lease }
+    ClaimSpec { room: BTreeMap::from([(QueueName::default(), limit)]), free, lease }
 }
 
 pub async fn claim(store: &SqliteTasks, count: usize) -> Vec<Assignment> {
-    store.claim(vec![wish(count, count, LEASE)]).await.expect("claims").assignments
+    store.claim(wish(count, count, LEASE)).await.expect("claims").assignments
 }

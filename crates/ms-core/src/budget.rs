@@ -1,0 +1,184 @@
+//! Budgets: how much an agent, or a subtree of agents, may use.
+//!
+//! An *account* belongs to a path and counts what all agents at and below it use: messages,
+//! wall time in handlers, and whatever units the user names (tokens, money). An agent may
+//! handle its next message only while no account it belongs to is used up. What is
+//! looked at is the past: a handler that is let in may pass a limit, by what one message
+//! costs, and is the last one.
+//!
+//! Pure: whoever runs agents asks [`Ledger::draw`] before each handler.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::ActorPath;
+
+/// The unit of messages handled.
+pub const MESSAGES: &str = "messages";
+/// The unit of time spent in handlers, in microseconds.
+pub const WALL_US: &str = "wall_us";
+
+/// Limits by unit.
+///
+/// ```
+/// use std::time::Duration;
+/// use ms_core::budget::Budget;
+/// let budget = Budget::new().messages(1_000).wall(Duration::from_secs(600)).unit("tokens", 50_000);
+/// assert_eq!(budget.limits()["tokens"], 50_000);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Budget(BTreeMap<String, u64>);
+
+impl Budget {
+    /// No limit yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// At most so many messages.
+    #[must_use]
+    pub fn messages(self, limit: u64) -> Self {
+        self.unit(MESSAGES, limit)
+    }
+
+    /// At most so much time in handlers, awaits included.
+    #[must_use]
+    pub fn wall(self, limit: Duration) -> Self {
+        self.unit(WALL_US, micros(limit))
+    }
+
+    /// At most so much of a unit of the user's own.
+    #[must_use]
+    pub fn unit(mut self, unit: impl Into<String>, limit: u64) -> Self {
+        self.0.insert(unit.into(), limit);
+        self
+    }
+
+    /// The limits by unit.
+    #[must_use]
+    pub const fn limits(&self) -> &BTreeMap<String, u64> {
+        &self.0
+    }
+}
+
+/// An account is used up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("the budget of {account} is used up: {used} of {limit} {unit}; raise it to go on")]
+pub struct OverBudget {
+    /// The path of the account.
+    pub account: ActorPath,
+    /// Which limit.
+    pub unit: String,
+    /// How much is used.
+    pub used: u64,
+    /// How much is permitted.
+    pub limit: u64,
+}
+
+/// What an account has used of its budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// The path of the account.
+    pub account: ActorPath,
+    /// Used and permitted, by unit.
+    pub units: BTreeMap<String, Usage>,
+}
+
+/// How much of a unit is used and permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// How much is used.
+    pub used: u64,
+    /// How much is permitted.
+    pub limit: u64,
+}
+
+/// All accounts.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    accounts: BTreeMap<ActorPath, BTreeMap<String, Usage>>,
+}
+
+impl Ledger {
+    /// Opens an account for the agents at and below `path`, or sets new limits for one that is
+    /// open; what is used stays used.
+    pub fn open(&mut self, path: ActorPath, budget: &Budget) {
+        let account = self.accounts.entry(path).or_default();
+        account.retain(|unit, _| budget.0.contains_key(unit));
+        for (unit, &limit) in &budget.0 {
+            account.entry(unit.clone()).or_insert(Usage { used: 0, limit }).limit = limit;
+        }
+    }
+
+    /// Lets an agent handle one more message, and counts it, unless an account it belongs to is
+    /// used up.
+    ///
+    /// # Errors
+    /// The outermost such account; nothing is counted.
+    pub fn draw(&mut self, agent: &ActorPath) -> Result<(), OverBudget> {
+        match self.over(agent) {
+            Some(over) => Err(over),
+            None => {
+                self.charge(agent, MESSAGES, 1);
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts what an agent has used, in every account it belongs to that limits this unit.
+    pub fn charge(&mut self, agent: &ActorPath, unit: &str, amount: u64) {
+        let within = self.accounts.iter_mut().filter(|(path, _)| agent.is_within(path));
+        for usage in within.filter_map(|(_, units)| units.get_mut(unit)) {
+            usage.used = usage.used.saturating_add(amount);
+        }
+    }
+
+    /// Counts time spent in a handler.
+    pub fn took(&mut self, agent: &ActorPath, time: Duration) {
+        self.charge(agent, WALL_US, micros(time));
+    }
+
+    /// The outermost account of an agent that is used up.
+    #[must_use]
+    pub fn over(&self, agent: &ActorPath) -> Option<OverBudget> {
+        let within = self.accounts.iter().filter(|(path, _)| agent.is_within(path));
+        within.flat_map(|(path, units)| units.iter().map(move |unit| (path, unit))).find_map(
+            |(path, (unit, usage))| {
+                (usage.used >= usage.limit).then(|| OverBudget {
+                    account: path.clone(),
+                    unit: unit.clone(),
+                    used: usage.used,
+                    limit: usage.limit,
+                })
+            },
+        )
+    }
+
+    /// Permits more, of units that are limited already. False when there is no such account.
+    pub fn raise(&mut self, account: &ActorPath, more: &Budget) -> bool {
+        let Some(units) = self.accounts.get_mut(account) else { return false };
+        for (unit, more) in &more.0 {
+            if let Some(usage) = units.get_mut(unit) {
+                usage.limit = usage.limit.saturating_add(*more);
+            }
+        }
+        true
+    }
+
+    /// All accounts, by path.
+    #[must_use]
+    pub fn view(&self) -> Vec<AccountView> {
+        let view = |(account, units): (&ActorPath, &BTreeMap<String, Usage>)| AccountView {
+            account: account.clone(),
+            units: units.clone(),
+        };
+        self.accounts.iter().map(view).collect()
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,208 @@
+//! The way in: submitting, looking, cancelling, replaying.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_actor::Ref;
+use ms_core::task::{
+    AgentKind, NewTask, QueueName, StoreError, StoreStats, Submission, Submitted, TaskCommand,
+    TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+};
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::dispatcher::{Dispatcher, StopWork, Wake};
+
+/// Longest pause between two looks at a task that is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Why a call about a task did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TaskRefusal {
+    /// The task, or what was asked of it, is at fault.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// The store did nothing at all.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The task has not ended in time; it goes on.
+    #[error("task {id} has not ended within {within:?}; it goes on, look again later")]
+    NotYet {
+        /// Which task.
+        id: TaskId,
+        /// The deadline.
+        within: Duration,
+    },
+}
+
+/// Where the dispatcher is, once it has started.
+pub(crate) type Whereabouts = watch::Receiver<Option<Ref<Dispatcher>>>;
+
+/// A handle to durable tasks; cheap to clone, and good over restarts of all behind it.
+#[derive(Debug, Clone)]
+pub struct TaskClient {
+    pub(crate) store: Arc<dyn TaskStore>,
+    pub(crate) dispatcher: Whereabouts,
+    pub(crate) queues: Arc<BTreeSet<QueueName>>,
+    pub(crate) kinds: Arc<BTreeSet<AgentKind>>,
+}
+
+impl TaskClient {
+    /// Submits a task. It is on disk when this returns `Ok`: from then on it ends in one of
+    /// the four ways, whatever crashes.
+    ///
+    /// # Errors
+    /// [`TaskRefusal::Task`] says what is wrong with it, [`TaskRefusal::Store`] why nothing can be
+    /// taken. After [`StoreError::Unknown`] it may have been taken: an idempotency key makes
+    /// sending it again safe.
+    pub async fn submit(&self, task: NewTask) -> Result<Submitted, TaskRefusal> {
+        let mut answers = self.submit_all(vec![task]).await?;
+        let none = || StoreError::Unknown("no answer for this task".to_owned());
+        Ok(answers.pop().ok_or_else(none)??)
+    }
+
+    /// Submits many tasks at once, at most 1,000; each is accepted or refused by itself.
+    ///
+    /// # Errors
+    /// As [`TaskClient::submit`], for all of them together.
+    pub async fn submit_all(
+        &self,
+        tasks: Vec<NewTask>,
+    ) -> Result<Vec<Result<Submitted, TaskError>>, TaskRefusal> {
+        let checked: Vec<_> = tasks.into_iter().map(|task| self.check(task)).collect();
+        let good = checked.iter().filter_map(|task| task.as_ref().ok());
+        let submission = |task: &NewTask| Submission { id: fresh_id(), task: task.clone() };
+        let good: Vec<_> = good.map(submission).collect();
+        let mut stored = if good.is_empty() { Vec::new() } else { self.store.submit(good).await? };
+        self.wake();
+        stored.reverse();
+        let none =
+            || Err(TaskError::OutOfBounds { what: "the answer", bounds: "one for each task" });
+        let answer =
+            |task: Result<NewTask, TaskError>| task.and_then(|_| stored.pop().unwrap_or_else(none));
+        Ok(checked.into_iter().map(answer).collect())
+    }
+
+    /// A task; `None` if there is none, or no more.
+    ///
+    /// # Errors
+    /// Only when the store does not answer.
+    pub async fn get(&self, id: TaskId) -> Result<Option<TaskView>, StoreError> {
+        self.store.get(id).await
+    }
+
+    /// The result of a completed task.
+    ///
+    /// # Errors
+    /// Only when the store does not answer.
+    pub async fn result(&self, id: TaskId) -> Result<Option<Value>, StoreError> {
+        self.store.result(id).await
+    }
+
+    /// A task as it was submitted.
+    ///
+    /// # Errors
+    /// Only when the store does not answer.
+    pub async fn request(&self, id: TaskId) -> Result<Option<NewTask>, StoreError> {
+        self.store.request(id).await
+    }
+
+    /// A page of tasks; the dead letters are those in the state
+    /// [`TaskState::Dead`](ms_core::task::TaskState::Dead).
+    ///
+    /// # Errors
+    /// Only when the store does not answer.
+    pub async fn list(&self, filter: TaskFilter) -> Result<TaskPage, StoreError> {
+        self.store.list(filter).await
+    }
+
+    /// Counts by queue and state.
+    ///
+    /// # Errors
+    /// Only when the store does not answer.
+    pub async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.store.stats().await
+    }
+
+    /// Cancels a task that has not ended. An agent that works on it is stopped at its next
+    /// `await`; what it has done to the outside stays done.
+    ///
+    /// # Errors
+    /// Not found, or ended otherwise.
+    pub async fn cancel(&self, id: TaskId) -> Result<TaskView, TaskRefusal> {
+        let view = self.one(TaskCommand::Cancel(id)).await?;
+        if let Some(dispatcher) = self.dispatcher() {
+            // With a full mailbox the agent learns it when its lease is not renewed.
+            drop(dispatcher.try_tell(StopWork(id)));
+        }
+        Ok(view)
+    }
+
+    /// Takes a task out of the dead letters, or one that failed: it has all its attempts again,
+    /// and goes on from its journal.
+    ///
+    /// # Errors
+    /// Not found, or in another state.
+    pub async fn replay(&self, id: TaskId) -> Result<TaskView, TaskRefusal> {
+        let view = self.one(TaskCommand::Replay(id)).await?;
+        self.wake();
+        Ok(view)
+    }
+
+    /// Waits until a task has ended.
+    ///
+    /// # Errors
+    /// Not found; [`TaskRefusal::NotYet`] after `within`.
+    pub async fn ended(&self, id: TaskId, within: Duration) -> Result<TaskView, TaskRefusal> {
+        let until = Instant::now() + within;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match self.store.get(id).await {
+                Ok(None) => return Err(TaskError::NotFound(id).into()),
+                Ok(Some(view)) if view.state.is_ended() => return Ok(view),
+                Ok(Some(_)) if Instant::now() >= until => {
+                    return Err(TaskRefusal::NotYet { id, within });
+                }
+                Err(error) if !error.is_transient() || Instant::now() >= until => {
+                    return Err(error.into());
+                }
+                Ok(Some(_)) | Err(_) => sleep(pause).await,
+            }
+            pause = (pause * 2).min(LOOK_EVERY);
+        }
+    }
+
+    async fn one(&self, command: TaskCommand) -> Result<TaskView, TaskRefusal> {
+        let mut answers = self.store.execute(vec![command]).await?;
+        let none = || StoreError::Unknown("no answer for this task".to_owned());
+        Ok(answers.pop().ok_or_else(none)??)
+    }
+
+    fn check(&self, task: NewTask) -> Result<NewTask, TaskError> {
+        if !self.queues.contains(&task.queue) {
+            return Err(TaskError::UnknownQueue(task.queue));
+        }
+        if !self.kinds.contains(&task.kind) {
+            return Err(TaskError::UnknownKind(task.kind));
+        }
+        Ok(task)
+    }
+
+    fn wake(&self) {
+        if let Some(dispatcher) = self.dispatcher() {
+            // A full mailbox: it is awake already.
+            drop(dispatcher.try_tell(Wake));
+        }
+    }
+
+    fn dispatcher(&self) -> Option<Ref<Dispatcher>> {
+        self.dispatcher.borrow().clone()
+    }
+}
+
+fn fresh_id() -> TaskId {
+    TaskId::new(Uuid::now_v7())
+}

@@ -1,0 +1,132 @@
+//! What an agent has while it does a task.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use ms_core::task::{
+    FailureKind, FencingToken, Journal, JournalEntry, TaskCommand, TaskFailure, TaskId, TaskStore,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::agent::Agent;
+use crate::cx::Cx;
+
+/// An agent's surroundings while it does a task: its [`Cx`], and the task's journal.
+pub struct TaskCx<'a, G: Agent> {
+    cx: &'a mut Cx<G>,
+    store: Arc<dyn TaskStore>,
+    id: TaskId,
+    token: FencingToken,
+    journal: Journal,
+}
+
+impl<'a, G: Agent> TaskCx<'a, G> {
+    pub(crate) fn new(
+        cx: &'a mut Cx<G>,
+        store: Arc<dyn TaskStore>,
+        id: TaskId,
+        token: FencingToken,
+        journal: Journal,
+    ) -> Self {
+        Self { cx, store, id, token, journal }
+    }
+
+    /// The task's id: the natural idempotency key for what it does to the outside.
+    #[must_use]
+    pub const fn task_id(&self) -> TaskId {
+        self.id
+    }
+
+    /// Does a step of the task, once: its result is on disk when this returns, and a later
+    /// attempt is given that result instead of doing the step again.
+    ///
+    /// A crash inside a step, or between its end and the write, has it done again: make what
+    /// it does to the outside idempotent. Names are unique within a task, of 1 to 128 bytes.
+    ///
+    /// # Errors
+    /// The step's own failure, which is not journaled; a result that is not what an earlier
+    /// attempt journaled under this name; a task that is no longer this agent's.
+    pub async fn step<T, F, W>(&mut self, name: &str, work: F) -> Result<T, TaskFailure>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> W,
+        W: Future<Output = Result<T, TaskFailure>>,
+    {
+        if let Some(known) = self.journal.steps.get(name) {
+            return decode(&format!("the step {name:?}"), known);
+        }
+        let result = work().await?;
+        let value = encode(&result)?;
+        let entry = JournalEntry::Step { name: name.to_owned(), value: value.clone() };
+        self.write(entry).await?;
+        self.journal.steps.insert(name.to_owned(), value);
+        Ok(result)
+    }
+
+    /// Leaves something for a later attempt, in place of the last checkpoint; it is on disk
+    /// when this returns.
+    ///
+    /// # Errors
+    /// More than 1 MiB of JSON, or a task that is no longer this agent's.
+    pub async fn checkpoint<T: Serialize>(&mut self, state: &T) -> Result<(), TaskFailure> {
+        let value = encode(state)?;
+        self.write(JournalEntry::Checkpoint(value.clone())).await?;
+        self.journal.checkpoint = Some(value);
+        Ok(())
+    }
+
+    /// The last checkpoint, if an attempt left one.
+    ///
+    /// # Errors
+    /// The checkpoint is no `T`; the failure is permanent.
+    pub fn restore<T: DeserializeOwned>(&self) -> Result<Option<T>, TaskFailure> {
+        self.journal.checkpoint.as_ref().map(|value| decode("the checkpoint", value)).transpose()
+    }
+
+    async fn write(&self, entry: JournalEntry) -> Result<(), TaskFailure> {
+        let command = TaskCommand::Journal(self.id, self.token, entry);
+        let mut answers = self.store.execute(vec![command]).await?;
+        match answers.pop() {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(TaskFailure::from_error(FailureKind::Error, &error)),
+            None => Err(TaskFailure::retry("the store did not answer for the journal")),
+        }
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Value, TaskFailure> {
+    serde_json::to_value(value).map_err(|error| TaskFailure {
+        permanent: true,
+        ..TaskFailure::from_error(FailureKind::Error, &error)
+    })
+}
+
+fn decode<T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, TaskFailure> {
+    T::deserialize(value).map_err(|error| {
+        TaskFailure::permanent(format!("{what} of an earlier attempt is not what is read: {error}"))
+    })
+}
+
+impl<G: Agent> Deref for TaskCx<'_, G> {
+    type Target = Cx<G>;
+
+    fn deref(&self) -> &Cx<G> {
+        self.cx
+    }
+}
+
+impl<G: Agent> DerefMut for TaskCx<'_, G> {
+    fn deref_mut(&mut self) -> &mut Cx<G> {
+        self.cx
+    }
+}
+
+impl<G: Agent> fmt::Debug for TaskCx<'_, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskCx({} for {})", self.cx.path(), self.id)
+    }
+}

@@ -1,0 +1,92 @@
+//! One attempt, on the agent's arbiter: the work, and beside it the lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_core::task::{
+    FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskStore,
+};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::cx::TaskCx;
+use super::perform::{Perform, Performed, Performs, Task};
+use crate::cx::Cx;
+
+/// A lease is renewed so many times before it would end.
+const RENEWALS: u32 = 3;
+
+/// Does a task, for as long as it is this agent's to do.
+pub(crate) async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
+    let Perform { assignment, store, mut cancelled, lease, held_until, limit } = perform;
+    // It may have waited, behind other messages or with a suspended agent.
+    if Instant::now() >= held_until || *cancelled.borrow() {
+        return Performed::NotBegun;
+    }
+    let (id, token) = (assignment.view.id, assignment.token);
+    let payload = match G::Payload::deserialize(assignment.payload) {
+        Ok(payload) => payload,
+        Err(error) => {
+            let failure =
+                TaskFailure::permanent(format!("the payload is not what it takes: {error}"));
+            return Performed::Done(Err(failure));
+        }
+    };
+    let task = Task { payload, view: assignment.view };
+    let keep = keep_lease(Arc::clone(&store), id, token, lease, held_until);
+    let mut cx = TaskCx::new(cx, store, id, token, assignment.journal);
+    let until = Instant::now() + limit;
+    tokio::select! {
+        // The lease first: what is not this agent's any more is not worked on.
+        biased;
+        () = keep => Performed::Dropped,
+        () = taken_back(&mut cancelled) => Performed::Dropped,
+        done = agent.perform(task, &mut cx) => Performed::Done(done.and_then(|output| {
+            serde_json::to_value(output).map_err(|error| TaskFailure {
+                permanent: true,
+                ..TaskFailure::from_error(FailureKind::Error, &error)
+            })
+        })),
+        () = sleep_until(until) => Performed::Done(Err(too_long(limit))),
+    }
+}
+
+pub(crate) fn too_long(limit: Duration) -> TaskFailure {
+    TaskFailure::new(FailureKind::TimedOut, format!("the attempt took longer than {limit:?}"))
+}
+
+/// Says that the agent has begun and keeps its lease; returns when the lease is lost.
+async fn keep_lease(
+    store: Arc<dyn TaskStore>,
+    id: TaskId,
+    token: FencingToken,
+    lease: Duration,
+    mut held_until: Instant,
+) {
+    let mut command = TaskCommand::Start(id, token);
+    loop {
+        let asked = Instant::now();
+        let is_renewal = matches!(command, TaskCommand::Renew(..));
+        // Without an answer nothing is known: the lease that is known ends when it ends.
+        match timeout_at(held_until, store.execute(vec![command])).await {
+            Ok(Ok(answers)) => match answers.first() {
+                Some(Err(TaskError::StaleToken { .. } | TaskError::NotFound(_))) => return,
+                Some(Ok(_)) if is_renewal => held_until = asked + lease,
+                _ => {}
+            },
+            Ok(Err(error)) => tracing::debug!(task = %id, %error, "a lease was not renewed"),
+            Err(_) => return,
+        }
+        if Instant::now() >= held_until {
+            return;
+        }
+        sleep(lease / RENEWALS).await;
+        command = TaskCommand::Renew(id, token, lease);
+    }
+}
+
+/// Waits until the task is cancelled, or its dispatcher is gone.
+async fn taken_back(cancelled: &mut watch::Receiver<bool>) {
+    drop(cancelled.wait_for(|&cancelled| cancelled).await);
+}

@@ -1,0 +1,248 @@
+//! The whole as one child: a dispatcher and its pools of agents.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_actor::host::Blueprint;
+use ms_actor::{Ref, StartError};
+use ms_core::task::{AgentKind, QueueName, QueueSpec, TaskStore};
+use ms_core::view::Tier;
+use ms_core::{ExitReason, IdError, Intensity};
+use ms_supervisor::{ChildSpec, Supervisor};
+use tokio::sync::watch;
+
+use super::client::TaskClient;
+use super::dispatcher::{Dispatcher, DispatcherSpec, Join};
+use super::perform::Performs;
+use crate::actor::{AgentActor, AgentRef};
+use crate::budgets::Budgets;
+
+/// How long a lease is unless renewed; it is renewed at every third of it.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+/// Longest attempt of a task that says nothing itself.
+pub const DEFAULT_ATTEMPT: Duration = Duration::from_secs(15 * 60);
+/// How often overdue leases and deadlines are looked for.
+pub const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// Agents of one pool.
+const MAX_POOL: usize = 4_096;
+/// Restarts that a pool's supervisor grants, unless told otherwise: poison tasks cost restarts.
+const POOL_INTENSITY: Intensity = Intensity { max_restarts: 100, period: Duration::from_secs(10) };
+
+/// Why tasks cannot be set up so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TasksError {
+    /// A bad name of a queue or a kind of agent.
+    #[error(transparent)]
+    Id(#[from] IdError),
+    /// The same kind twice.
+    #[error("the kind of agent {0} is declared twice; give one pool the number of agents of both")]
+    KindTwice(AgentKind),
+    /// The same queue twice.
+    #[error("the queue {0} is declared twice; keep one of them")]
+    QueueTwice(QueueName),
+    /// A number outside its bounds.
+    #[error("{what} must be {bounds}")]
+    OutOfBounds {
+        /// Which.
+        what: &'static str,
+        /// What is permitted.
+        bounds: &'static str,
+    },
+}
+
+/// Durable tasks: queues, pools of agents, and the store behind them.
+///
+/// It makes one supervisor, `rest_for_one`: the dispatcher first, then a supervisor for each
+/// pool. A new dispatcher takes all tasks back and starts all agents anew. The store is a
+/// child of its own, to be started before.
+pub struct Tasks {
+    id: String,
+    store: Arc<dyn TaskStore>,
+    queues: Vec<QueueSpec>,
+    pools: Vec<Pool>,
+    intensity: Intensity,
+    lease: Duration,
+    attempt: Duration,
+    budgets: Option<Budgets>,
+    whereabouts: Arc<watch::Sender<Option<Ref<Dispatcher>>>>,
+}
+
+struct Pool {
+    kind: AgentKind,
+    agents: Vec<ChildSpec>,
+}
+
+impl Tasks {
+    /// Tasks kept in `store`, as the child `id`; with no queue declared there is `default`.
+    #[must_use]
+    pub fn new(id: impl AsRef<str>, store: impl TaskStore) -> Self {
+        Self {
+            id: id.as_ref().to_owned(),
+            store: Arc::new(store),
+            queues: Vec::new(),
+            pools: Vec::new(),
+            intensity: POOL_INTENSITY,
+            lease: DEFAULT_LEASE,
+            attempt: DEFAULT_ATTEMPT,
+            budgets: None,
+            whereabouts: Arc::new(watch::Sender::new(None)),
+        }
+    }
+
+    /// Declares a queue.
+    ///
+    /// # Errors
+    /// It is there already, or permits nothing.
+    pub fn queue(mut self, queue: QueueSpec) -> Result<Self, TasksError> {
+        if queue.concurrency == 0 {
+            return Err(TasksError::OutOfBounds { what: "the concurrency", bounds: "1 or more" });
+        }
+        if queue.rate.is_some_and(|rate| !rate.per_second.is_finite() || rate.per_second <= 0.0) {
+            return Err(TasksError::OutOfBounds {
+                what: "the rate",
+                bounds: "more than 0 a second",
+            });
+        }
+        if self.queues.iter().any(|known| known.name == queue.name) {
+            return Err(TasksError::QueueTwice(queue.name));
+        }
+        self.queues.push(queue);
+        Ok(self)
+    }
+
+    /// Declares `count` agents of a kind; they are the children `KIND-1` and so on.
+    ///
+    /// # Errors
+    /// A bad name, a kind that is there already, none or more than 4,096 agents.
+    pub fn pool<G: Performs>(
+        mut self,
+        kind: &str,
+        count: usize,
+        args: G::Args,
+    ) -> Result<Self, TasksError> {
+        let name = AgentKind::new(kind)?;
+        if !(1..=MAX_POOL).contains(&count) {
+            return Err(TasksError::OutOfBounds {
+                what: "the agents of a pool",
+                bounds: "1 to 4096",
+            });
+        }
+        if self.pools.iter().any(|pool| pool.kind == name) {
+            return Err(TasksError::KindTwice(name));
+        }
+        let agents = (1..=count)
+            .map(|n| ChildSpec::blueprint(format!("{kind}-{n}"), self.agent::<G>(&name, &args)))
+            .collect();
+        self.pools.push(Pool { kind: name, agents });
+        Ok(self)
+    }
+
+    /// Restarts that each pool's supervisor grants (default 100 in 10 s).
+    ///
+    /// Poison tasks cost restarts. The dispatcher counts with the supervisor and holds tasks
+    /// back before the intensity could be passed, so tasks alone never end a pool.
+    #[must_use]
+    pub const fn pool_intensity(mut self, max_restarts: u32, period: Duration) -> Self {
+        self.intensity = Intensity { max_restarts, period };
+        self
+    }
+
+    /// How long a lease is unless renewed (default 30 s): how long a task of an agent that hangs
+    /// is not given to another.
+    #[must_use]
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Longest attempt of a task that says nothing itself (default 15 min).
+    #[must_use]
+    pub const fn attempt(mut self, limit: Duration) -> Self {
+        self.attempt = limit;
+        self
+    }
+
+    /// Has the agents of the pools declared after this draw on those budgets whose paths they
+    /// are at or below, such as `/root/TASKS/KIND`. Tasks are not given to agents of a budget that is
+    /// used up: they wait.
+    #[must_use]
+    pub fn budgets(mut self, budgets: &Budgets) -> Self {
+        self.budgets = Some(budgets.clone());
+        self
+    }
+
+    /// The way to submit tasks and to look at them; good before the start, too. Take it when
+    /// all queues and pools are declared.
+    #[must_use]
+    pub fn client(&self) -> TaskClient {
+        let queues = self.queue_specs().into_iter().map(|queue| queue.name);
+        TaskClient {
+            store: Arc::clone(&self.store),
+            dispatcher: self.whereabouts.subscribe(),
+            queues: Arc::new(queues.collect()),
+            kinds: Arc::new(
+                self.pools.iter().map(|pool| pool.kind.clone()).collect::<BTreeSet<_>>(),
+            ),
+        }
+    }
+
+    /// The supervisor with the dispatcher and all agents.
+    #[must_use]
+    pub fn child(&self) -> ChildSpec {
+        let spec = DispatcherSpec {
+            store: Arc::clone(&self.store),
+            queues: self.queue_specs(),
+            pools: self.pools.iter().map(|pool| (pool.kind.clone(), self.intensity)).collect(),
+            lease: self.lease,
+            attempt: self.attempt,
+        };
+        let whereabouts = Arc::clone(&self.whereabouts);
+        let factory = move |me: &Ref<Dispatcher>| {
+            whereabouts.send_replace(Some(me.clone()));
+            Ok(Dispatcher::new(spec.clone()))
+        };
+        let dispatcher = Blueprint::with_view(factory, Tier::Kernel, Some(Dispatcher::view));
+        let dispatcher = ChildSpec::blueprint("dispatcher", dispatcher);
+        let supervisor = Supervisor::rest_for_one(&self.id).intensity(5, Duration::from_secs(60));
+        let pools = self.pools.iter().map(|pool| self.pool_supervisor(pool));
+        ChildSpec::supervisor(pools.fold(supervisor.child(dispatcher), Supervisor::child))
+    }
+
+    fn pool_supervisor(&self, pool: &Pool) -> ChildSpec {
+        let Intensity { max_restarts, period } = self.intensity;
+        let supervisor =
+            Supervisor::one_for_one(pool.kind.as_str()).intensity(max_restarts, period);
+        ChildSpec::supervisor(pool.agents.iter().cloned().fold(supervisor, Supervisor::child))
+    }
+
+    /// An agent that says to the dispatcher that it is there, at each of its starts.
+    fn agent<G: Performs>(&self, kind: &AgentKind, args: &G::Args) -> Blueprint {
+        let (kind, args) = (kind.clone(), args.clone());
+        let (dispatcher, budgets) = (self.whereabouts.subscribe(), self.budgets.clone());
+        let factory = move |me: &AgentRef<G>| {
+            let meter = budgets.as_ref().map(|budgets| budgets.meter(me.any()));
+            let dispatcher = dispatcher.borrow().clone();
+            let none = || StartError::Failed(ExitReason::failed("the dispatcher is not there yet"));
+            let join = Join { kind: kind.clone(), agent: me.port(), meter: meter.clone() };
+            dispatcher.ok_or_else(none)?.try_tell(join)?;
+            Ok(AgentActor::<G>::new(args.clone()).metered(meter))
+        };
+        Blueprint::with_view(factory, Tier::Agent, Some(AgentActor::view))
+    }
+
+    fn queue_specs(&self) -> Vec<QueueSpec> {
+        if self.queues.is_empty() {
+            return vec![QueueSpec::new(QueueName::default())];
+        }
+        self.queues.clone()
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<_> = self.pools.iter().map(|pool| &pool.kind).collect();
+        f.debug_struct("Tasks").field("id", &self.id).field("kinds", &kinds).finish_non_exhaustive()
+    }
+}
