@@ -6,8 +6,13 @@ use std::process::{ExitCode, Termination};
 
 use ms_actor::BootError;
 use ms_control::{BindError, ControlError};
-use ms_core::ExitReason;
+use ms_core::lifecycle::GraphError;
+use ms_core::{ExitReason, IdError};
 use ms_supervisor::StartRootError;
+
+use crate::lifecycle::BootstrapError;
+use crate::preflight::PreFlightCheckFailed;
+use crate::settings::SettingsError;
 
 /// The exit codes of a node. Stable: scripts rely on them.
 pub mod exit {
@@ -18,10 +23,14 @@ pub mod exit {
     pub const FORCED: u8 = 1;
     /// The node did not boot: no threads, no signals.
     pub const BOOT: u8 = 3;
-    /// A child did not start; those before it were stopped in reverse order.
+    /// A child or component did not start; those before it were stopped in reverse order.
     pub const TREE: u8 = 4;
     /// The control endpoint could not be opened.
     pub const CONTROL: u8 = 5;
+    /// A pre-flight check failed: nothing was started.
+    pub const PREFLIGHT: u8 = 6;
+    /// All components had started, but the service was not healthy: they were stopped again.
+    pub const UNHEALTHY: u8 = 7;
     /// A configuration value or a child spec is invalid: nothing was started.
     pub const CONFIG: u8 = 8;
     /// Built with `panic = "abort"`: supervision is impossible (`EX_CONFIG`).
@@ -29,8 +38,12 @@ pub mod exit {
     /// The node's own thread panicked outside any actor: a bug of the program.
     pub const PANIC: u8 = 101;
     /// The root supervisor gave up or was killed; its children were stopped in
-    /// reverse order where it could.
+    /// reverse order where it could. Of a service also: too many critical errors.
     pub const GAVE_UP: u8 = 102;
+    /// Of a service: memory, threads, file descriptors or disk were used up.
+    pub const RESOURCES: u8 = 103;
+    /// Of a service: running on would have done harm.
+    pub const SECURITY: u8 = 104;
 }
 
 /// In which way a tree ended.
@@ -102,6 +115,7 @@ impl Termination for Ended {
 /// Its `Debug` is the message with all its sources, for a `main` that returns it:
 /// the process then ends with 1. [`RunError::code`] knows better.
 #[derive(thiserror::Error)]
+#[doc(alias = "IntegrationError")]
 pub enum RunError {
     /// The node did not boot.
     #[error(transparent)]
@@ -127,6 +141,21 @@ pub enum RunError {
     /// The future the program runs beside its tree failed; the tree was stopped in order.
     #[error("the program's main future failed")]
     Main(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Settings of a service contradict each other.
+    #[error("the settings are wrong")]
+    Settings(#[from] SettingsError),
+    /// An id of a component, or one it needs, cannot be used.
+    #[error("a component's id is wrong")]
+    Id(#[from] IdError),
+    /// Components cannot be put in order.
+    #[error("the components cannot be put in order")]
+    Plan(#[from] GraphError),
+    /// A pre-flight check failed.
+    #[error(transparent)]
+    Preflight(#[from] PreFlightCheckFailed),
+    /// A service did not boot.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
     /// The node's own thread panicked, outside any actor.
     #[error(
         "the node's own thread panicked outside any actor; the panic itself is on standard error"
@@ -137,7 +166,7 @@ pub enum RunError {
 impl RunError {
     /// The number of its exit code; see [`exit`].
     #[must_use]
-    pub const fn code(&self) -> u8 {
+    pub fn code(&self) -> u8 {
         match self {
             Self::Boot(BootError::PanicAbort) => exit::PANIC_ABORT,
             Self::Boot(BootError::Config { .. }) => exit::CONFIG,
@@ -147,6 +176,10 @@ impl RunError {
             Self::Tree(StartRootError::Spec(_) | StartRootError::Id(_)) => exit::CONFIG,
             Self::Tree(StartRootError::Failed(_)) => exit::TREE,
             Self::Place(_) | Self::Control(_) => exit::CONTROL,
+            Self::Settings(_) | Self::Id(_) | Self::Plan(_) => exit::CONFIG,
+            Self::Preflight(_) => exit::PREFLIGHT,
+            Self::Bootstrap(error) if error.is_unhealthy() => exit::UNHEALTHY,
+            Self::Bootstrap(_) => exit::TREE,
             Self::Main(_) => exit::FORCED,
             Self::Panicked => exit::PANIC,
         }

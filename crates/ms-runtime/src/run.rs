@@ -8,13 +8,13 @@ use futures_util::FutureExt;
 use ms_actor::Node;
 use ms_core::ExitReason;
 use ms_supervisor::{StartRootError, Supervisor};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::RunConfig;
 use crate::outcome::{Ended, How, RunError};
 use crate::runtime::Runtime;
+use crate::signals::Signals;
 
 /// What the future a program runs beside its tree comes to.
 pub type MainResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -74,11 +74,7 @@ pub fn run_with(
     let (tell, orders) = mpsc::unbounded_channel();
     let (report, reported) = oneshot::channel();
     here.block_on(async move {
-        let handler = |kind| signal(kind).map_err(setup("a signal handler"));
-        let (mut interrupts, mut terminations) =
-            (handler(SignalKind::interrupt())?, handler(SignalKind::terminate())?);
-        let (mut hangups, mut quits) =
-            (handler(SignalKind::hangup())?, handler(SignalKind::quit())?);
+        let mut signals = Signals::take().map_err(setup("a signal handler"))?;
         let node = move || {
             let system = actix_rt::System::new();
             let outcome = system.block_on(node_side(config, tree, main, orders));
@@ -94,10 +90,7 @@ pub fn run_with(
         loop {
             tokio::select! {
                 outcome = &mut reported => return outcome.unwrap_or(Err(RunError::Panicked)),
-                _ = interrupts.recv() => {}
-                _ = terminations.recv() => {}
-                _ = hangups.recv() => {}
-                _ = quits.recv() => {}
+                _ = signals.next() => {}
                 () = sleep_until(give_up), if told > 0 => return Ok(abandoned()),
             }
             told += 1;

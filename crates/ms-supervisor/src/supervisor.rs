@@ -188,6 +188,29 @@ impl Supervisor {
         self
     }
 
+    /// Asks not to be started (OTP's `ignore`) while `wanted` says no; looked at before each
+    /// start, and before what [`Supervisor::init`] was given.
+    ///
+    /// Its spec is kept then: [`crate::SupervisorRef::restart_child`] starts it later. That
+    /// lets a tree hold a place in the start order for what is not to run yet.
+    #[must_use]
+    pub fn only_if(self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let init = self.init.clone();
+        self.init(move |me| match (wanted(), &init) {
+            (false, _) => Err(StartError::Ignore),
+            (true, Some(init)) => init(me),
+            (true, None) => Ok(None),
+        })
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    /// What is wrong with the text it was given.
+    pub fn id(&self) -> Result<&ChildId, &IdError> {
+        self.id.as_ref()
+    }
+
     /// Checks flags and children as the start will, without starting anything.
     ///
     /// # Errors

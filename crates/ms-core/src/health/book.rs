@@ -1,6 +1,6 @@
 //! The latest outcomes, and the report made of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -192,10 +192,12 @@ impl HealthBook {
         self.time = time;
     }
 
-    /// The names of all checks.
+    /// Whether a critical component is known not to run.
     #[must_use]
-    pub fn names(&self) -> BTreeSet<String> {
-        self.checks.keys().cloned().collect()
+    pub fn critical_down(&self) -> bool {
+        let down =
+            |check: &Check| check.criticality == Criticality::Critical && check.down.is_some();
+        self.checks.values().any(down)
     }
 
     /// The report as of now.

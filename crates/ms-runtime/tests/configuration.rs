@@ -9,7 +9,7 @@ use actix::prelude::*;
 use ms_actor::{Node, NodeConfig, Ref};
 use ms_config::{FrameworkConfig, Loader};
 use ms_core::view::EventKind;
-use ms_runtime::settings::{
+use ms_runtime::configuration::{
     ConfigActor, ConfigChanged, ConfigHandle, Refused, Reload, Reloaded, Subscribe,
 };
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};

@@ -1,0 +1,165 @@
+//! The actor that keeps a component.
+//!
+//! Its first life comes up idle, with the rest of the tree, and waits for its turn in the
+//! boot ([`Initialize`], [`StartComponent`]). A life after a crash initialises and starts
+//! the component by itself, as part of its supervisor's start of it: whether it is to run
+//! is read from the lifecycle's published snapshot.
+
+use std::fmt;
+use std::sync::Arc;
+
+use actix::Message;
+use ms_actor::StateValue;
+use ms_core::ExitReason;
+use ms_core::health::HealthResult;
+use ms_core::lifecycle::ComponentId;
+use ms_worker::{Agent, Cx, Handles, InitError};
+
+use super::spec::Kept;
+use super::{ComponentContext, ComponentFailure, StateSnapshot};
+use crate::service::Wiring;
+
+/// What a host is made of.
+#[derive(Clone)]
+pub(crate) struct HostArgs {
+    pub(crate) id: ComponentId,
+    pub(crate) make: Arc<dyn Fn() -> Box<dyn Kept> + Send + Sync>,
+    pub(crate) wiring: Wiring,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Idle,
+    Initialized,
+    Up,
+    Stopped,
+}
+
+/// Keeps one component.
+pub(crate) struct ComponentHost {
+    component: Box<dyn Kept>,
+    context: ComponentContext,
+    stage: Stage,
+}
+
+impl ComponentHost {
+    async fn initialize(&mut self) -> Result<(), ComponentFailure> {
+        if self.stage == Stage::Idle {
+            self.component.init(&self.context).await?;
+            self.stage = Stage::Initialized;
+        }
+        Ok(())
+    }
+
+    async fn start(&mut self) -> Result<(), ComponentFailure> {
+        if self.stage == Stage::Initialized {
+            self.component.start(&self.context).await?;
+            self.stage = Stage::Up;
+        }
+        Ok(())
+    }
+
+    async fn stop(&mut self) -> Result<Option<StateSnapshot>, ComponentFailure> {
+        if !matches!(self.stage, Stage::Up | Stage::Initialized) {
+            return Ok(None);
+        }
+        self.stage = Stage::Stopped;
+        let snapshot = self.component.stop(&self.context).await?;
+        // Under its own name, whatever it wrote there.
+        let component = self.context.id.clone();
+        Ok(snapshot.map(|snapshot| StateSnapshot { component, ..snapshot }))
+    }
+}
+
+impl Agent for ComponentHost {
+    type Args = HostArgs;
+
+    async fn init(args: HostArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
+        let HostArgs { id, make, wiring } = args;
+        let wanted = wiring.wants(&id);
+        let (me, node) = (cx.me().any(), cx.node().clone());
+        let context = ComponentContext { id, me, node, wiring };
+        let mut host = Self { component: make(), context, stage: Stage::Idle };
+        if wanted {
+            host.initialize().await.map_err(InitError::Failed)?;
+            host.start().await.map_err(InitError::Failed)?;
+        }
+        Ok(host)
+    }
+
+    /// Stopped by its supervisor, not by the shutdown: the tree is going down, or somebody
+    /// stopped it by hand. There is nobody to take its snapshot then.
+    async fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
+        if let Err(error) = self.stop().await {
+            tracing::error!(component = %self.context.id, %error, "a component did not stop in order");
+        }
+    }
+
+    fn state(&self) -> StateValue {
+        StateValue::map([("stage", StateValue::from(format!("{:?}", self.stage)))])
+    }
+}
+
+impl fmt::Debug for ComponentHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ComponentHost")
+            .field("id", &self.context.id)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}
+
+macro_rules! host_message {
+    ($(#[$doc:meta])* $name:ident => $result:ty, $host:ident => $answer:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $name;
+
+        impl Message for $name {
+            type Result = $result;
+        }
+
+        impl Handles<$name> for ComponentHost {
+            async fn on(&mut self, _: $name, _: &mut Cx<Self>) -> $result {
+                let $host = self;
+                $answer
+            }
+        }
+    };
+}
+
+host_message! {
+    /// Prepare the component; once.
+    Initialize => Result<(), ComponentFailure>, host => host.initialize().await
+}
+host_message! {
+    /// Start the component; once.
+    StartComponent => Result<(), ComponentFailure>, host => host.start().await
+}
+host_message! {
+    /// Take no new work.
+    QuiesceWork => (), host => {
+        if host.stage == Stage::Up {
+            host.component.stop_accepting(&host.context).await;
+        }
+    }
+}
+host_message! {
+    /// Stop the component, and hand over its state; once.
+    StopComponent => Result<Option<StateSnapshot>, ComponentFailure>, host => host.stop().await
+}
+host_message! {
+    /// Say how the component is.
+    CheckHealth => HealthResult, host => match host.stage {
+        Stage::Up => host.component.health(&host.context).await,
+        stage => HealthResult::Unhealthy(format!("not up: {stage:?}").to_lowercase()),
+    }
+}
+host_message! {
+    /// Take over what may have changed outside.
+    ReloadComponent => (), host => {
+        if host.stage == Stage::Up {
+            host.component.reload(&host.context).await;
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! How a component is made, and what it needs.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_core::IdError;
+use ms_core::health::{Criticality, HealthResult};
+use ms_core::lifecycle::{ComponentId, Phase};
+use ms_supervisor::Supervisor;
+
+use super::{Component, ComponentContext, ComponentFailure, StateSnapshot};
+
+/// How a component is made and treated.
+///
+/// ```
+/// use std::time::Duration;
+/// use ms_core::health::Criticality;
+/// use ms_core::lifecycle::Phase;
+/// use ms_runtime::{Component, ComponentSpec};
+///
+/// struct Cache;
+/// impl Component for Cache {}
+/// let spec = ComponentSpec::new("cache", || Cache)
+///     .needs(["store"])
+///     .phase(Phase::Data)
+///     .criticality(Criticality::Degradable)
+///     .start_within(Duration::from_secs(3));
+/// ```
+#[derive(Clone)]
+pub struct ComponentSpec {
+    pub(crate) id: Result<ComponentId, IdError>,
+    pub(crate) needs: Vec<Result<ComponentId, IdError>>,
+    pub(crate) phase: Phase,
+    pub(crate) criticality: Criticality,
+    pub(crate) start_within: Option<Duration>,
+    pub(crate) stop_within: Option<Duration>,
+    pub(crate) kind: Kind,
+}
+
+/// What a component is.
+#[derive(Clone)]
+pub(crate) enum Kind {
+    /// Kept by a host.
+    Hosted(Arc<dyn Fn() -> Box<dyn Kept> + Send + Sync>),
+    /// A tree of its own.
+    Tree(Box<Supervisor>),
+}
+
+impl ComponentSpec {
+    fn of(id: Result<ComponentId, IdError>, kind: Kind) -> Self {
+        Self {
+            id,
+            needs: Vec::new(),
+            phase: Phase::Applications,
+            criticality: Criticality::Critical,
+            start_within: None,
+            stop_within: None,
+            kind,
+        }
+    }
+
+    /// A component made by `make`: critical, in phase 9, and in need of nothing unless
+    /// told otherwise. The factory runs for every life.
+    pub fn new<C: Component>(
+        id: impl AsRef<str>,
+        make: impl Fn() -> C + Send + Sync + 'static,
+    ) -> Self {
+        let make = Arc::new(move || Box::new(make()) as Box<dyn Kept>);
+        Self::of(ComponentId::new(id), Kind::Hosted(make))
+    }
+
+    /// A whole supervision tree as a component, named as its supervisor is. It starts when
+    /// its turn comes, children one after another; it is healthy while all its actors run.
+    #[must_use]
+    pub fn tree(supervisor: Supervisor) -> Self {
+        let id = supervisor.id().cloned().map(ComponentId::from).map_err(Clone::clone);
+        Self::of(id, Kind::Tree(Box::new(supervisor)))
+    }
+
+    /// What must run before it starts, and until it has stopped.
+    #[must_use]
+    pub fn needs<I: AsRef<str>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
+        self.needs.extend(ids.into_iter().map(ComponentId::new));
+        self
+    }
+
+    /// In which phase it starts: 2 to 9; 9 unless told otherwise.
+    #[must_use]
+    pub fn phase(mut self, phase: Phase) -> Self {
+        self.phase = phase;
+        self
+    }
+
+    /// What its failure means for the whole.
+    #[must_use]
+    pub fn criticality(mut self, criticality: Criticality) -> Self {
+        self.criticality = criticality;
+        self
+    }
+
+    /// How long its start may take.
+    #[must_use]
+    pub fn start_within(mut self, limit: Duration) -> Self {
+        self.start_within = Some(limit);
+        self
+    }
+
+    /// How long its stop may take; then it is killed.
+    #[must_use]
+    pub fn stop_within(mut self, limit: Duration) -> Self {
+        self.stop_within = Some(limit);
+        self
+    }
+}
+
+impl std::fmt::Debug for ComponentSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ComponentSpec")
+            .field("id", &self.id)
+            .field("needs", &self.needs)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// [`Component`] as a trait object.
+pub(crate) trait Kept {
+    fn init<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, Result<(), ComponentFailure>>;
+    fn start<'a>(&'a mut self, cx: &'a ComponentContext)
+    -> Boxed<'a, Result<(), ComponentFailure>>;
+    fn stop_accepting<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, ()>;
+    fn stop<'a>(
+        &'a mut self,
+        cx: &'a ComponentContext,
+    ) -> Boxed<'a, Result<Option<StateSnapshot>, ComponentFailure>>;
+    fn health<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, HealthResult>;
+    fn reload<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, ()>;
+}
+
+impl<C: Component> Kept for C {
+    fn init<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, Result<(), ComponentFailure>> {
+        Box::pin(Component::init(self, cx))
+    }
+
+    fn start<'a>(
+        &'a mut self,
+        cx: &'a ComponentContext,
+    ) -> Boxed<'a, Result<(), ComponentFailure>> {
+        Box::pin(Component::start(self, cx))
+    }
+
+    fn stop_accepting<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, ()> {
+        Box::pin(Component::stop_accepting(self, cx))
+    }
+
+    fn stop<'a>(
+        &'a mut self,
+        cx: &'a ComponentContext,
+    ) -> Boxed<'a, Result<Option<StateSnapshot>, ComponentFailure>> {
+        Box::pin(Component::stop(self, cx))
+    }
+
+    fn health<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, HealthResult> {
+        Box::pin(Component::health(self, cx))
+    }
+
+    fn reload<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, ()> {
+        Box::pin(Component::reload(self, cx))
+    }
+}

@@ -1,0 +1,185 @@
+//! What is done in an emergency, on plain threads, within a limit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ms_core::emergency::EmergencyReason;
+use ms_core::view::TreeNode;
+use ms_supervisor::SupervisorRef;
+use serde::Serialize;
+
+use super::report::{CrashReport, EmergencyError};
+use crate::service::Wiring;
+use crate::settings::EmergencySettings;
+
+/// Something to be done before the process ends in an emergency.
+pub trait EmergencyProcedure: Send + Sync + 'static {
+    /// Its name, for reports.
+    fn name(&self) -> &str;
+
+    /// Does it. Runs on a plain thread of its own, beside the others, and may block; when
+    /// the time is over the process ends all the same.
+    ///
+    /// # Errors
+    /// Anything; it is put into the report.
+    fn execute(&self, reason: &EmergencyReason) -> Result<(), String>;
+}
+
+/// How a procedure went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "why")]
+pub enum ProcedureOutcome {
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed(String),
+    /// It panicked.
+    Panicked,
+    /// It was not done when the time was over.
+    TimedOut,
+}
+
+/// What was done in an emergency.
+#[derive(Debug)]
+pub struct EmergencySummary {
+    /// Why there was one.
+    pub reason: EmergencyReason,
+    /// How each procedure went.
+    pub procedures: Vec<(String, ProcedureOutcome)>,
+    /// The tree at the end, if it could be had.
+    pub tree: Option<String>,
+    /// Where the crash report is, if one was to be written.
+    pub report: Option<Result<std::path::PathBuf, EmergencyError>>,
+}
+
+/// What an emergency is carried out with.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) settings: EmergencySettings,
+    pub(crate) procedures: Vec<Arc<dyn EmergencyProcedure>>,
+    pub(crate) wiring: Wiring,
+    pub(crate) node: String,
+}
+
+/// The part of the limit kept for writing the report.
+const FOR_THE_REPORT: u32 = 5;
+/// Lines of the tree that are kept; a larger tree is cut.
+const MAX_TREE_LINES: usize = 2000;
+
+/// Carries it out; returns within `limit`, whatever hangs. Blocks.
+pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) -> EmergencySummary {
+    tracing::error!(%reason, code = reason.exit_code(), "EMERGENCY SHUTDOWN INITIATED");
+    let until = Instant::now() + limit;
+    let (tell, told) = mpsc::channel();
+    let kept = reason.clone();
+    let names: Vec<_> = plan.procedures.iter().map(|one| one.name().to_owned()).collect();
+    // On a thread of its own: writing to a disk may hang as well.
+    let work = move || drop(tell.send(work(&plan, &kept, until, limit)));
+    let started = thread::Builder::new().name("ms-emergency".to_owned()).spawn(work);
+    let nothing = |why: &str| EmergencySummary {
+        reason: reason.clone(),
+        procedures: names.iter().map(|name| (name.clone(), ProcedureOutcome::TimedOut)).collect(),
+        tree: None,
+        report: Some(Err(EmergencyError::NotDone { why: why.to_owned() })),
+    };
+    if let Err(error) = started {
+        return nothing(&format!("no thread for it: {error}"));
+    }
+    let done = told.recv_timeout(until.saturating_duration_since(Instant::now()));
+    done.unwrap_or_else(|_| nothing("the time was over"))
+}
+
+/// What the procedures' threads say.
+enum Said {
+    Procedure(usize, ProcedureOutcome),
+    Tree(Option<String>),
+}
+
+fn work(
+    plan: &Plan,
+    reason: &EmergencyReason,
+    until: Instant,
+    limit: Duration,
+) -> EmergencySummary {
+    let by = until - limit / FOR_THE_REPORT;
+    let (tell, told) = mpsc::channel();
+    for (at, procedure) in plan.procedures.iter().enumerate() {
+        let (procedure, reason) = (Arc::clone(procedure), reason.clone());
+        on_a_thread(&tell, move || {
+            let done = catch_unwind(AssertUnwindSafe(|| procedure.execute(&reason)));
+            Said::Procedure(
+                at,
+                match done {
+                    Ok(Ok(())) => ProcedureOutcome::Done,
+                    Ok(Err(why)) => ProcedureOutcome::Failed(why),
+                    Err(_) => ProcedureOutcome::Panicked,
+                },
+            )
+        });
+    }
+    let root = plan.wiring.handles().map(|handles| handles.root.clone());
+    on_a_thread(&tell, move || Said::Tree(root.and_then(|root| dump(root, limit))));
+    drop(tell);
+    let (outcomes, tree) = collect(&told, plan.procedures.len(), by);
+    let named = plan.procedures.iter().zip(outcomes);
+    let procedures: Vec<_> = named.map(|(one, how)| (one.name().to_owned(), how)).collect();
+    for (name, outcome) in &procedures {
+        tracing::error!(name, ?outcome, "emergency procedure");
+    }
+    if let Some(tree) = &tree {
+        tracing::error!("final state of the tree:\n{tree}");
+    }
+    let report = plan.settings.reports.as_deref().map(|directory| {
+        CrashReport::new(&plan.node, reason, &procedures, tree.as_deref())
+            .write(directory, plan.settings.keep)
+    });
+    EmergencySummary { reason: reason.clone(), procedures, tree, report }
+}
+
+fn on_a_thread(tell: &Sender<Said>, code: impl FnOnce() -> Said + Send + 'static) {
+    let tell = tell.clone();
+    let run = move || drop(tell.send(code()));
+    if let Err(error) = thread::Builder::new().name("ms-emergency".to_owned()).spawn(run) {
+        tracing::error!(%error, "no thread for an emergency procedure");
+    }
+}
+
+fn collect(
+    told: &Receiver<Said>,
+    procedures: usize,
+    by: Instant,
+) -> (Vec<ProcedureOutcome>, Option<String>) {
+    let mut outcomes = vec![ProcedureOutcome::TimedOut; procedures];
+    let mut tree = None;
+    while let Ok(said) = told.recv_timeout(by.saturating_duration_since(Instant::now())) {
+        match said {
+            Said::Procedure(at, outcome) => outcomes[at] = outcome,
+            Said::Tree(dumped) => tree = dumped,
+        }
+    }
+    (outcomes, tree)
+}
+
+/// The tree as text, asked from outside of it: a plain thread with a runtime of its own.
+fn dump(root: SupervisorRef, limit: Duration) -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
+    let tree = runtime.block_on(async { root.within(limit / 2).tree(None).await }).ok()?;
+    let lines: Vec<_> = tree.walk().take(MAX_TREE_LINES).map(line).collect();
+    Some(lines.join("\n"))
+}
+
+fn line(node: &TreeNode) -> String {
+    let status = &node.status;
+    let last = status.last_exit.as_ref().map(|why| format!(" last end: {why}"));
+    format!(
+        "{} {} {} restarts {}{}",
+        status.path,
+        status.incarnation,
+        status.lifecycle,
+        status.restarts,
+        last.unwrap_or_default()
+    )
+}

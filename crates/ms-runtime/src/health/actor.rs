@@ -1,0 +1,329 @@
+//! The actor `health`.
+
+use std::fmt;
+use std::time::Duration;
+
+use actix::fut::ActorFutureExt;
+use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, StreamHandler, WrapFuture};
+use ms_actor::{Context, StateValue, unix_ms};
+use ms_core::ActorPath;
+use ms_core::health::{
+    Criticality, HealthBook, HealthResult, HealthStatus, Probe, ProbeChange, RoundTime,
+    SystemHealthReport,
+};
+use ms_core::lifecycle::ComponentId;
+use ms_core::view::{EventKind, NodeEvent};
+use tokio::sync::oneshot;
+
+use super::handle::Readiness;
+use super::round::{Look, ask_all};
+use crate::events::events_of;
+use crate::service::{ServiceStage, Wiring};
+use crate::settings::HealthSettings;
+
+/// A component to be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckSpec {
+    pub(crate) id: ComponentId,
+    pub(crate) criticality: Criticality,
+    pub(crate) is_tree: bool,
+}
+
+/// What the actor is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct HealthArgs {
+    pub(crate) settings: HealthSettings,
+    pub(crate) wiring: Wiring,
+    pub(crate) checks: Vec<CheckSpec>,
+}
+
+/// Keeps the health of the service.
+pub(crate) struct HealthActor {
+    settings: HealthSettings,
+    wiring: Wiring,
+    checks: Vec<CheckSpec>,
+    book: HealthBook,
+    startup: Probe,
+    liveness: Probe,
+    readiness: Probe,
+    armed: bool,
+    /// Who waits for the round under way, if one is.
+    round: Option<Vec<oneshot::Sender<SystemHealthReport>>>,
+    /// What was last logged, by component.
+    told: Vec<(String, HealthStatus)>,
+}
+
+impl HealthActor {
+    pub(crate) fn new(args: HealthArgs) -> Self {
+        let HealthArgs { settings, wiring, checks } = args;
+        let mut book = HealthBook::new(settings.readiness.failure_threshold);
+        for check in &checks {
+            if let Err(error) = book.add(check.id.as_str(), check.criticality) {
+                // The plan of the boot has no duplicates, and no more than the book holds.
+                tracing::error!(%error, "a component is not in the book of health");
+            }
+        }
+        Self {
+            settings,
+            wiring,
+            checks,
+            book,
+            startup: Probe::new(settings.startup, true),
+            liveness: Probe::new(settings.liveness, true),
+            readiness: Probe::new(settings.readiness, true),
+            armed: false,
+            round: None,
+            told: Vec::new(),
+        }
+    }
+
+    pub(crate) fn view(&self) -> StateValue {
+        let report = self.book.report();
+        let components = report.components.iter();
+        StateValue::map([
+            ("overall", StateValue::from(report.overall_status.name())),
+            ("armed", self.armed.into()),
+            ("ready", self.is_ready().into()),
+            ("live", self.liveness.passes().into()),
+            (
+                "components",
+                StateValue::map(
+                    components.map(|one| (one.name.clone(), StateValue::from(one.status.name()))),
+                ),
+            ),
+        ])
+    }
+
+    fn is_ready(&self) -> bool {
+        self.wiring.stage() == ServiceStage::Running
+            && !self.book.critical_down()
+            && self.readiness.passes()
+    }
+
+    fn arm(&mut self, ctx: &mut Context<Self>) {
+        if self.armed || !self.settings.enabled {
+            return;
+        }
+        self.armed = true;
+        ctx.run_interval(self.settings.interval, |this, ctx| this.begin_round(ctx, None));
+        ctx.run_interval(self.settings.readiness.period, |this, _| this.look_ready());
+    }
+
+    /// Begins a round, unless one is under way: then whoever waits joins it.
+    fn begin_round(
+        &mut self,
+        ctx: &mut Context<Self>,
+        waits: Option<oneshot::Sender<SystemHealthReport>>,
+    ) {
+        if let Some(waiting) = &mut self.round {
+            return waiting.extend(waits);
+        }
+        self.round = Some(waits.into_iter().collect());
+        let began = ctx.node().now();
+        let limit = self.settings.readiness.timeout;
+        let ask = ask_all(self.wiring.clone(), self.checks.clone(), limit).into_actor(self);
+        ctx.spawn(ask.map(move |looks, this, ctx| {
+            let took = ctx.node().now().since(began);
+            this.end_round(looks, took);
+        }));
+    }
+
+    fn end_round(&mut self, looks: Vec<(String, Look)>, took: Duration) {
+        for (name, look) in looks {
+            match look {
+                Look::NotUp => {}
+                Look::Down(why) => self.book.down(&name, &why),
+                Look::Said(result) => {
+                    self.book.up(&name);
+                    self.book.record(&name, result);
+                }
+                Look::Tree(lost) => {
+                    self.book.up(&name);
+                    self.book.record(&name, HealthResult::Healthy);
+                    self.book.lost_are(&name, lost);
+                }
+            }
+        }
+        self.book.round_done(RoundTime { took, unix_ms: unix_ms() });
+        self.tell_changes();
+        let report = self.book.report();
+        for waits in self.round.take().into_iter().flatten() {
+            // Whoever waited may have given up.
+            drop(waits.send(report.clone()));
+        }
+    }
+
+    fn tell_changes(&mut self) {
+        let report = self.book.report();
+        let now: Vec<_> =
+            report.components.iter().map(|one| (one.name.clone(), one.status)).collect();
+        for one in &report.components {
+            let before = self.told.iter().find(|(name, _)| *name == one.name);
+            let before = before.map_or(HealthStatus::Unknown, |(_, status)| *status);
+            if before != one.status {
+                let (component, now, why) = (&one.name, one.status, one.message.as_deref());
+                tracing::info!(component, %before, %now, why, "component health changed");
+            }
+        }
+        self.told = now;
+    }
+
+    fn look_ready(&mut self) {
+        if self.wiring.stage() != ServiceStage::Running {
+            return;
+        }
+        let report = self.book.report();
+        let good = report.overall_status != HealthStatus::Unhealthy;
+        match self.readiness.look(good) {
+            Some(ProbeChange::Passes) => tracing::info!("ready again"),
+            Some(ProbeChange::Fails) => {
+                tracing::error!(failures = ?report.critical_failures, "not ready any more");
+            }
+            None => {}
+        }
+    }
+
+    fn look_started(&mut self) {
+        let published = self.wiring.published();
+        if published.stage > ServiceStage::Starting {
+            return;
+        }
+        if self.startup.look(published.booted) == Some(ProbeChange::Fails) {
+            tracing::warn!("the start takes longer than the startup probe grants");
+        }
+    }
+
+    fn look_live(&mut self, ctx: &mut Context<Self>) {
+        let Some(handles) = self.wiring.handles() else { return };
+        let root = handles.root.clone().within(self.settings.liveness.timeout);
+        let ping = async move { root.count_children().await.is_ok() }.into_actor(self);
+        ctx.spawn(ping.map(|good, this, _| match this.liveness.look(good) {
+            Some(ProbeChange::Fails) => tracing::error!("the root supervisor does not answer"),
+            Some(ProbeChange::Passes) => tracing::info!("the root supervisor answers again"),
+            None => {}
+        }));
+    }
+
+    /// The component an actor belongs to, and whether it is the component's own actor.
+    fn owner(&self, path: &ActorPath) -> Option<(String, bool)> {
+        let handles = self.wiring.handles()?;
+        let components = handles.components.path();
+        let below = path.is_within(components).then(|| path.segments());
+        let mut below = below?.skip(components.segments().count());
+        let id = below.next()?;
+        let published = self.wiring.published();
+        let serving = published.stage < ServiceStage::Stopping;
+        let up = published.up.iter().any(|up| up.as_str() == id);
+        (serving && up).then(|| (id.to_owned(), below.next().is_none()))
+    }
+}
+
+impl Actor for HealthActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.add_stream(events_of(ctx.node()));
+        let startup = self.settings.startup;
+        ctx.run_later(startup.initial_delay, move |_, ctx| {
+            ctx.run_interval(startup.period, |this, _| this.look_started());
+        });
+        ctx.run_interval(self.settings.liveness.period, |this, ctx| this.look_live(ctx));
+        // After a crash of its own there is no other order to come.
+        if self.wiring.published().booted {
+            self.arm(ctx);
+            self.begin_round(ctx, None);
+        }
+    }
+}
+
+impl StreamHandler<NodeEvent> for HealthActor {
+    fn handle(&mut self, event: NodeEvent, _: &mut Self::Context) {
+        match event.kind {
+            EventKind::Exited { path, reason, .. } if !reason.is_clean() => {
+                let Some((name, own)) = self.owner(&path) else { return };
+                let why = reason.to_string();
+                match own {
+                    true => self.book.down(&name, &why),
+                    false => self.book.lost(&name, path.as_str(), &why),
+                }
+                self.tell_changes();
+            }
+            EventKind::Started { path, .. } => {
+                let Some((name, own)) = self.owner(&path) else { return };
+                match own {
+                    true => self.book.up(&name),
+                    false => self.book.found(&name, path.as_str()),
+                }
+                self.tell_changes();
+            }
+            _ => {}
+        }
+    }
+
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+/// Begin to ask the components at a steady interval.
+#[derive(Debug)]
+pub(crate) struct Arm;
+
+/// Ask the components now.
+#[derive(Debug)]
+pub(crate) struct RunChecks;
+
+/// Say what is known.
+#[derive(Debug)]
+pub(super) struct GetHealth;
+
+impl Message for Arm {
+    type Result = ();
+}
+
+impl Message for RunChecks {
+    type Result = SystemHealthReport;
+}
+
+impl Message for GetHealth {
+    type Result = Readiness;
+}
+
+impl Handler<Arm> for HealthActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Arm, ctx: &mut Self::Context) {
+        self.arm(ctx);
+    }
+}
+
+impl Handler<RunChecks> for HealthActor {
+    type Result = ResponseFuture<SystemHealthReport>;
+
+    fn handle(&mut self, _: RunChecks, ctx: &mut Self::Context) -> Self::Result {
+        let known = self.book.report();
+        if !self.settings.enabled {
+            return Box::pin(async { known });
+        }
+        let (tell, told) = oneshot::channel();
+        self.begin_round(ctx, Some(tell));
+        // The actor ends without an answer only with its node.
+        Box::pin(async { told.await.unwrap_or(known) })
+    }
+}
+
+impl Handler<GetHealth> for HealthActor {
+    type Result = actix::MessageResult<GetHealth>;
+
+    fn handle(&mut self, _: GetHealth, _: &mut Self::Context) -> Self::Result {
+        actix::MessageResult(Readiness {
+            ready: self.is_ready(),
+            stage: self.wiring.stage(),
+            report: self.book.report(),
+        })
+    }
+}
+
+impl fmt::Debug for HealthActor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HealthActor").field("armed", &self.armed).finish_non_exhaustive()
+    }
+}

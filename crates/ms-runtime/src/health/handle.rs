@@ -1,0 +1,84 @@
+//! The three questions.
+
+use std::time::Duration;
+
+use ms_core::health::{ProbeSettings, SystemHealthReport};
+
+use super::actor::{GetHealth, RunChecks};
+use crate::service::{ServiceStage, Wiring};
+
+/// How long the actor `health` may take to say what it knows; it does not look for that.
+const TELL_WITHIN: Duration = Duration::from_secs(1);
+
+/// Whether a service may take work, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// 200 or 503.
+    pub ready: bool,
+    /// How far the service has come.
+    pub stage: ServiceStage,
+    /// What its components say.
+    pub report: SystemHealthReport,
+}
+
+/// Nobody answers for the health of the service: to be answered with 503.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the health of the service is not known: {why}")]
+pub struct HealthUnavailable {
+    /// Why.
+    pub why: String,
+}
+
+/// Answers for the health of a service. Cheap to clone; usable from any thread.
+#[derive(Debug, Clone)]
+pub struct HealthRef(Wiring);
+
+impl HealthRef {
+    pub(crate) fn new(wiring: Wiring) -> Self {
+        Self(wiring)
+    }
+
+    /// Startup: whether the boot was ever done. Asks nobody.
+    #[must_use]
+    pub fn startup(&self) -> bool {
+        self.0.published().booted
+    }
+
+    /// Liveness: whether the root supervisor answers, within the liveness probe's timeout.
+    /// No component and no dependency is looked at: no restart of this process would mend
+    /// them.
+    pub async fn live(&self) -> bool {
+        self.live_within(ProbeSettings::LIVENESS.timeout).await
+    }
+
+    /// As [`HealthRef::live`], with another timeout.
+    pub async fn live_within(&self, limit: Duration) -> bool {
+        let Some(handles) = self.0.handles() else { return false };
+        handles.root.clone().within(limit).count_children().await.is_ok()
+    }
+
+    /// Readiness: whether it may take work. No while it starts or shuts down, when a
+    /// critical component does not run, or when the readiness probe failed.
+    ///
+    /// # Errors
+    /// Nobody knows: not ready.
+    pub async fn ready(&self) -> Result<Readiness, HealthUnavailable> {
+        let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up"))?;
+        let answer = handles.health.ask(GetHealth).within(TELL_WITHIN).await;
+        answer.map_err(|error| unavailable(&error.to_string()))
+    }
+
+    /// Has all components asked now, and waits for the report.
+    ///
+    /// # Errors
+    /// Nobody knows.
+    pub async fn check(&self, within: Duration) -> Result<SystemHealthReport, HealthUnavailable> {
+        let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up"))?;
+        let answer = handles.health.ask(RunChecks).within(within).await;
+        answer.map_err(|error| unavailable(&error.to_string()))
+    }
+}
+
+fn unavailable(why: &str) -> HealthUnavailable {
+    HealthUnavailable { why: why.to_owned() }
+}

@@ -1,0 +1,13 @@
+//! The health of a service: asked of its components, judged by `ms_core::health`.
+//!
+//! The actor `health` asks every component how it is, in parallel and each with a time
+//! limit, at a steady interval from phase 8 of the boot on; one round at a time. What the
+//! tree does is told to it besides, by the node's events: a component that crashed is
+//! named at once. [`HealthRef`] answers the three questions of a probe.
+
+mod actor;
+mod handle;
+mod round;
+
+pub(crate) use actor::{Arm, CheckSpec, HealthActor, HealthArgs};
+pub use handle::{HealthRef, HealthUnavailable, Readiness};

@@ -1,0 +1,119 @@
+//! The actor `lifecycle`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, AsyncContext, SpawnHandle, WrapFuture};
+use ms_actor::{Context, StateValue};
+use ms_core::lifecycle::boot::BootReport;
+use ms_core::lifecycle::{BootPlan, ComponentId};
+
+use super::boot::Booting;
+use super::shutdown::{GoingDown, SnapshotStore};
+use crate::service::Wiring;
+use crate::settings::{BootSettings, ShutdownSettings};
+
+/// A component, as the lifecycle needs to know it.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) id: ComponentId,
+    pub(crate) is_tree: bool,
+    pub(crate) start_within: Duration,
+    pub(crate) stop_within: Duration,
+}
+
+/// What the actor is made of.
+#[derive(Clone)]
+pub(crate) struct LifecycleArgs {
+    pub(crate) wiring: Wiring,
+    pub(crate) plan: BootPlan,
+    /// In start order.
+    pub(crate) members: Vec<Member>,
+    pub(crate) boot: BootSettings,
+    pub(crate) shutdown: ShutdownSettings,
+    pub(crate) store: Option<Arc<dyn SnapshotStore>>,
+}
+
+pub(super) type Ctx = Context<LifecycleActor>;
+
+/// Boots the service and shuts it down.
+pub(crate) struct LifecycleActor {
+    pub(super) args: Arc<LifecycleArgs>,
+    pub(super) boot: Option<Booting>,
+    pub(super) report: BootReport,
+    pub(super) down: Option<GoingDown>,
+    pub(super) alarm: Option<SpawnHandle>,
+}
+
+impl LifecycleActor {
+    pub(crate) fn new(args: Arc<LifecycleArgs>) -> Self {
+        Self { args, boot: None, report: BootReport::default(), down: None, alarm: None }
+    }
+
+    pub(crate) fn view(&self) -> StateValue {
+        let published = self.args.wiring.published();
+        let phases = self.report.phases.iter().map(|one| {
+            let took = u64::try_from(one.took.as_millis()).unwrap_or(u64::MAX);
+            (one.phase.name(), StateValue::from(took))
+        });
+        let up = published.up.iter().map(|id| StateValue::from(id.as_str()));
+        StateValue::map([
+            ("stage", StateValue::from(format!("{:?}", published.stage).to_lowercase())),
+            ("up", StateValue::list(up)),
+            ("phases_ms", StateValue::map(phases)),
+        ])
+    }
+
+    pub(super) fn member(&self, id: &ComponentId) -> Option<&Member> {
+        self.args.members.iter().find(|member| member.id == *id)
+    }
+
+    /// Notes for all to read whether a component is to run.
+    pub(super) fn want(&self, id: &ComponentId, wanted: bool) {
+        self.args.wiring.publish(|published| {
+            let up = Arc::make_mut(&mut published.up);
+            match wanted {
+                true => up.insert(id.clone()),
+                false => up.remove(id),
+            };
+        });
+    }
+
+    /// Runs a future of the service's own, and takes what came of it.
+    pub(super) fn run<T: 'static>(
+        &self,
+        ctx: &mut Ctx,
+        work: impl Future<Output = T> + 'static,
+        then: impl FnOnce(&mut Self, &mut Ctx, T) + 'static,
+    ) {
+        ctx.spawn(work.into_actor(self).map(move |out, this, ctx| then(this, ctx, out)));
+    }
+
+    /// Sets the one alarm to the next deadline of the machine that runs.
+    pub(super) fn set_alarm(&mut self, ctx: &mut Ctx) {
+        if let Some(alarm) = self.alarm.take() {
+            ctx.cancel_future(alarm);
+        }
+        let down = self.down.as_ref().and_then(|down| down.machine.next_deadline());
+        let boot = self.boot.as_ref().and_then(|boot| boot.machine.next_deadline());
+        let Some(due) = down.or(boot) else { return };
+        let wait = due.since(ctx.node().now());
+        self.alarm = Some(ctx.run_later(wait, |this, ctx| {
+            this.alarm = None;
+            this.boot_elapsed(ctx);
+            this.shutdown_elapsed(ctx);
+            this.set_alarm(ctx);
+        }));
+    }
+}
+
+impl Actor for LifecycleActor {
+    type Context = Context<Self>;
+}
+
+impl fmt::Debug for LifecycleActor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LifecycleActor").field("boot", &self.boot.is_some()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,20 @@
+//! The lifecycle of a service: its boot, its shutdown, and what is published of both.
+//!
+//! The actor `lifecycle` drives the two machines of `ms_core::lifecycle`: it feeds them
+//! what happens and carries out what they want (`boot.rs`, `shutdown.rs`). It alone says
+//! which components are to run; everybody reads that from a snapshot it publishes, itself
+//! after a restart included. `stopping.rs` knows how a component is stopped and dropped.
+
+mod actor;
+mod boot;
+mod error;
+mod shutdown;
+mod stopping;
+
+pub(crate) use actor::{LifecycleActor, LifecycleArgs, Member};
+pub(crate) use boot::Boot;
+pub use error::{
+    BootstrapError, InitializationCause, InitializationError, RollbackReport, ShutdownError,
+};
+pub(crate) use shutdown::{Hurry, Reload, Shutdown};
+pub use shutdown::{PersistFuture, ShutdownReason, ShutdownSummary, SnapshotStore};

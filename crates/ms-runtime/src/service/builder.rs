@@ -1,0 +1,186 @@
+//! What a service is made of.
+
+use std::sync::Arc;
+
+use ms_actor::Node;
+use ms_core::lifecycle::BootPlan;
+
+use super::main;
+use super::tree::{self, Planned};
+use super::wiring::Wiring;
+use super::{Raised, Service, ServiceEnd};
+use crate::cleanup::CleanupHandler;
+use crate::component::ComponentSpec;
+use crate::emergency::EmergencyProcedure;
+use crate::lifecycle::SnapshotStore;
+use crate::outcome::RunError;
+use crate::preflight::{
+    self, ClockSane, FileDescriptors, PanicUnwind, PreFlightCheck, PreFlightCheckFailed,
+    PreFlightReport,
+};
+use crate::runtime::Runtime;
+use crate::settings::Settings;
+
+/// Collects what a service is made of, then runs it.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use ms_runtime::{Builder, Component, ComponentSpec, Settings};
+///
+/// struct Store;
+/// impl Component for Store {}
+/// struct Api;
+/// impl Component for Api {}
+///
+/// fn main() -> ExitCode {
+///     let end = Builder::new(Settings::new("shop"))
+///         .component(ComponentSpec::new("store", || Store))
+///         .component(ComponentSpec::new("api", || Api).needs(["store"]))
+///         .run();
+///     match end {
+///         Ok(end) => end.exit_code(),
+///         Err(error) => {
+///             eprintln!("{error:?}");
+///             error.exit_code()
+///         }
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+#[doc(alias = "SystemBootstrapper")]
+#[doc(alias = "IntegrationOrchestrator")]
+pub struct Builder {
+    pub(super) settings: Settings,
+    pub(super) components: Vec<ComponentSpec>,
+    pub(super) checks: Vec<Arc<dyn PreFlightCheck>>,
+    pub(super) cleanup: Vec<Arc<dyn CleanupHandler>>,
+    pub(super) procedures: Vec<Arc<dyn EmergencyProcedure>>,
+    pub(super) store: Option<Arc<dyn SnapshotStore>>,
+}
+
+impl Builder {
+    /// A service without components. Three checks are always made: panics unwind, there
+    /// are file descriptors, the clock is sane.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let checks: Vec<Arc<dyn PreFlightCheck>> =
+            vec![Arc::new(PanicUnwind), Arc::new(FileDescriptors::default()), Arc::new(ClockSane)];
+        Self {
+            settings,
+            components: Vec::new(),
+            checks,
+            cleanup: Vec::new(),
+            procedures: Vec::new(),
+            store: None,
+        }
+    }
+
+    /// Adds a component. The order of adding does not matter.
+    #[must_use]
+    pub fn component(mut self, component: ComponentSpec) -> Self {
+        self.components.push(component);
+        self
+    }
+
+    /// Adds a pre-flight check.
+    #[must_use]
+    pub fn preflight(mut self, check: impl PreFlightCheck) -> Self {
+        self.checks.push(Arc::new(check));
+        self
+    }
+
+    /// Adds a cleanup handler, run at the end of a shutdown.
+    #[must_use]
+    pub fn cleanup(mut self, handler: impl CleanupHandler) -> Self {
+        self.cleanup.push(Arc::new(handler));
+        self
+    }
+
+    /// Adds a procedure for emergencies.
+    #[must_use]
+    pub fn emergency(mut self, procedure: impl EmergencyProcedure) -> Self {
+        self.procedures.push(Arc::new(procedure));
+        self
+    }
+
+    /// Sets where the state of components goes at shutdown.
+    #[must_use]
+    pub fn snapshots(mut self, store: impl SnapshotStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Puts the components in order, without starting anything.
+    ///
+    /// # Errors
+    /// Ids, dependencies, phases, the wished order or settings at fault, named.
+    pub fn plan(&self) -> Result<BootPlan, RunError> {
+        self.settings.check()?;
+        Ok(Planned::new(&self.components, &self.settings)?.plan)
+    }
+
+    /// Runs the pre-flight checks, and nothing else. Blocks.
+    ///
+    /// # Errors
+    /// All checks that failed.
+    pub fn check(&self) -> Result<PreFlightReport, PreFlightCheckFailed> {
+        preflight::run(&self.checks, self.settings.boot.preflight_within)
+    }
+
+    /// Runs the service until a signal, its own end or an emergency ends it. Blocks; call
+    /// it from `main`, and return its exit code from there.
+    ///
+    /// SIGTERM, SIGINT and SIGQUIT shut it down in order, a boot under way included; a
+    /// second one kills what is left. SIGHUP has components reload.
+    ///
+    /// # Errors
+    /// [`RunError`], each with its exit code; what had started was stopped again.
+    pub fn run(self) -> Result<ServiceEnd, RunError> {
+        main::run(self)
+    }
+
+    /// Starts the service on the actix system of this thread: for tests, and for programs
+    /// with a main loop of their own. No signal is looked at.
+    ///
+    /// # Errors
+    /// As [`Builder::run`].
+    pub async fn start(self) -> Result<Service, RunError> {
+        let checked = self.clone();
+        let preflight = tokio::task::spawn_blocking(move || checked.check()).await;
+        let preflight = preflight.map_err(|_| RunError::Panicked)??;
+        let node = Node::boot(self.settings.run.node.clone())?;
+        let (wiring, emergencies) = Wiring::new();
+        let raised = self.raise(node, preflight, wiring, emergencies).await?;
+        Service::boot(raised).await
+    }
+
+    /// Brings the tree up; its components wait for the boot.
+    pub(super) async fn raise(
+        self,
+        node: Node,
+        preflight: PreFlightReport,
+        wiring: Wiring,
+        emergencies: tokio::sync::mpsc::Receiver<ms_core::emergency::EmergencyReason>,
+    ) -> Result<Raised, RunError> {
+        self.settings.check()?;
+        let plan = Planned::new(&self.components, &self.settings)?;
+        let tree = tree::tree(&self, &plan, &wiring);
+        let runtime = Runtime::start_on(node, self.settings.run.clone(), |_| tree).await?;
+        if let Err(error) = tree::connect(runtime.root(), &wiring).await {
+            let _ = runtime.stop(super::TREE_WITHIN).await;
+            return Err(tree::lost(&error).into());
+        }
+        let boot_within = plan.longest_boot();
+        let shutdown = self.settings.shutdown;
+        Ok(Raised { runtime, wiring, emergencies, preflight, plan, shutdown, boot_within })
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .field("components", &self.components)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,267 @@
+//! A service as the main thing of a process.
+//!
+//! The calling thread waits for signals, for the node's report and for emergencies, and
+//! does nothing else, so that it can always end the run. The node lives on a thread of
+//! its own.
+
+use std::future::Future;
+use std::pin::pin;
+use std::process::{ExitCode, Termination};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use ms_actor::Node;
+use ms_core::ExitReason;
+use ms_core::emergency::EmergencyReason;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::Raised;
+use super::builder::Builder;
+use super::wiring::Wiring;
+use crate::emergency::{EmergencySummary, Plan, carry_out};
+use crate::lifecycle::{ShutdownReason, ShutdownSummary};
+use crate::outcome::{Ended, How, RunError};
+use crate::preflight::PreFlightReport;
+use crate::signals::{Asked, Signals};
+
+/// The end of a service.
+#[derive(Debug)]
+#[must_use = "the end of the service decides the exit code"]
+pub struct ServiceEnd {
+    /// How its tree ended.
+    pub ended: Ended,
+    /// How its shutdown went, if it came to one that could report.
+    pub shutdown: Option<Arc<ShutdownSummary>>,
+    /// The emergency it ended in, if it did.
+    pub emergency: Option<EmergencySummary>,
+}
+
+impl ServiceEnd {
+    /// The number of its exit code: 101 to 104 for an emergency, else that of its tree.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match &self.emergency {
+            Some(emergency) => emergency.reason.exit_code(),
+            None => self.ended.code(),
+        }
+    }
+
+    /// Its exit code, for `main` to return.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        self.code().into()
+    }
+}
+
+impl Termination for ServiceEnd {
+    fn report(self) -> ExitCode {
+        self.exit_code()
+    }
+}
+
+/// What the signals' thread tells the node's.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Stop(&'static str),
+    Hurry,
+    Reload,
+}
+
+/// Orders that may wait: more signals than that say nothing new.
+const ORDERS: usize = 16;
+
+type Outcome = Result<(Ended, Option<Arc<ShutdownSummary>>), RunError>;
+
+pub(super) fn run(builder: Builder) -> Result<ServiceEnd, RunError> {
+    let setup = |what| move |source| RunError::Setup { what, source };
+    // Wrong plans and settings first, then the surroundings, then everything else.
+    builder.plan()?;
+    let preflight = builder.check()?;
+    let here = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let here = here.map_err(setup("the signal loop"))?;
+    let (wiring, emergencies) = Wiring::new();
+    let plan = Plan {
+        settings: builder.settings.emergency.clone(),
+        procedures: builder.procedures.clone(),
+        wiring: wiring.clone(),
+        node: builder.settings.run.node.name.clone(),
+    };
+    here.block_on(async {
+        let signals = Signals::take().map_err(setup("a signal handler"))?;
+        let (tell, orders) = mpsc::channel(ORDERS);
+        let (report, reported) = oneshot::channel();
+        let shutdown = builder.settings.shutdown.clone();
+        let node = move || {
+            let system = actix_rt::System::new();
+            let outcome = system.block_on(node_side(builder, preflight, wiring, orders));
+            // Before the system is dropped: that may wait for blocking tasks without end.
+            drop(report.send(outcome));
+        };
+        // Not joined: it ends with the process, should anything block it.
+        let thread = thread::Builder::new().name("ms-node".to_owned()).spawn(node);
+        drop(thread.map_err(setup("the node's thread"))?);
+        let stops_within = shutdown.grace;
+        let hurried_within = shutdown.forced_within;
+        watch(plan, signals, tell, reported, emergencies, stops_within, hurried_within).await
+    })
+}
+
+/// Waits for whatever ends the run.
+async fn watch(
+    plan: Plan,
+    mut signals: Signals,
+    tell: mpsc::Sender<Order>,
+    reported: oneshot::Receiver<Outcome>,
+    mut emergencies: mpsc::Receiver<EmergencyReason>,
+    stops_within: Duration,
+    hurried_within: Duration,
+) -> Result<ServiceEnd, RunError> {
+    let mut reported = pin!(reported);
+    let mut stops = 0_u32;
+    let mut give_up = Instant::now();
+    loop {
+        let order = tokio::select! {
+            outcome = &mut reported => return settle(plan, outcome),
+            Some(reason) = emergencies.recv() => return Ok(emergency(plan, reason)),
+            asked = signals.next() => match asked {
+                Asked::Stop(name) if stops == 0 => Order::Stop(name),
+                Asked::Stop(_) => Order::Hurry,
+                Asked::Hangup => Order::Reload,
+            },
+            () = sleep_until(give_up), if stops > 0 => {
+                tracing::error!("the node's own thread is blocked: leaving it behind");
+                return Ok(ServiceEnd { ended: abandoned(), shutdown: None, emergency: None });
+            }
+        };
+        tracing::info!(?order, "a signal");
+        if !matches!(order, Order::Reload) {
+            stops += 1;
+            give_up = Instant::now() + if stops == 1 { stops_within } else { hurried_within };
+        }
+        // A node that has reported meanwhile, or has orders enough, needs no more.
+        let _ = tell.try_send(order);
+    }
+}
+
+fn abandoned() -> Ended {
+    Ended { how: How::Forced, reason: ExitReason::Killed, stuck_threads: 1 }
+}
+
+/// What the node's thread came to; no answer is a panic of it.
+fn settle(
+    plan: Plan,
+    outcome: Result<Outcome, oneshot::error::RecvError>,
+) -> Result<ServiceEnd, RunError> {
+    let (ended, shutdown) = match outcome {
+        Ok(outcome) => outcome?,
+        Err(_) => {
+            let reason = "the node's own thread panicked outside any actor".to_owned();
+            return Ok(emergency(plan, EmergencyReason::Panic(reason)));
+        }
+    };
+    if ended.how != How::GaveUp {
+        return Ok(ServiceEnd { ended, shutdown, emergency: None });
+    }
+    let reason = EmergencyReason::CriticalError(ended.to_string());
+    let limit = plan.settings.limit;
+    let emergency = Some(carry_out(plan, reason, limit));
+    Ok(ServiceEnd { ended, shutdown, emergency })
+}
+
+fn emergency(plan: Plan, reason: EmergencyReason) -> ServiceEnd {
+    let limit = plan.settings.limit;
+    let emergency = Some(carry_out(plan, reason, limit));
+    ServiceEnd { ended: abandoned(), shutdown: None, emergency }
+}
+
+/// What runs on the node's own thread.
+async fn node_side(
+    builder: Builder,
+    preflight: PreFlightReport,
+    wiring: Wiring,
+    mut orders: mpsc::Receiver<Order>,
+) -> Outcome {
+    let node = Node::boot(builder.settings.run.node.clone())?;
+    // Emergencies are heard by the thread that waits for signals.
+    let (_, none) = mpsc::channel(1);
+    let raised = builder.raise(node, preflight, wiring, none).await?;
+    let told = {
+        let mut booting = pin!(raised.boot());
+        loop {
+            tokio::select! {
+                booted = &mut booting => break booted.map(|_| None),
+                order = orders.recv() => match order {
+                    Some(Order::Stop(name)) => break Ok(Some(name)),
+                    Some(Order::Reload) => tracing::warn!("told to reload during the boot"),
+                    Some(Order::Hurry) | None => {}
+                },
+            }
+        }
+    };
+    match told {
+        Ok(Some(name)) => Ok(stop(raised, ShutdownReason::Signal(name), &mut orders).await),
+        Ok(None) => Ok(serve(raised, &mut orders).await),
+        Err(error) => {
+            stop(raised, ShutdownReason::BootFailed, &mut orders).await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Runs until told to stop, or until the tree ends by itself.
+async fn serve(
+    raised: Raised,
+    orders: &mut mpsc::Receiver<Order>,
+) -> (Ended, Option<Arc<ShutdownSummary>>) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = raised.runtime.tree_ended() => {
+                // Nobody asked for that, whatever its reason: a service has no end of its own.
+                let ended = raised.runtime.wait().await;
+                return (Ended { how: How::GaveUp, ..ended }, None);
+            }
+            order = orders.recv() => match order {
+                Some(Order::Stop(name)) => {
+                    return stop(raised, ShutdownReason::Signal(name), orders).await;
+                }
+                Some(Order::Reload) => raised.reload(),
+                Some(Order::Hurry) => {}
+                None => {
+                    let gone = ShutdownReason::Requested("its signal loop is gone".to_owned());
+                    return stop(raised, gone, orders).await;
+                }
+            },
+        }
+    }
+}
+
+/// Shuts down in order; a second signal on the way kills what is left.
+async fn stop(
+    raised: Raised,
+    reason: ShutdownReason,
+    orders: &mut mpsc::Receiver<Order>,
+) -> (Ended, Option<Arc<ShutdownSummary>>) {
+    let (shutdown, hurried) = raised.shut_down_or(reason, told_again(orders)).await;
+    let now: std::pin::Pin<Box<dyn Future<Output = ()> + '_>> = match hurried {
+        true => Box::pin(std::future::ready(())),
+        false => Box::pin(told_again(orders)),
+    };
+    let alive = raised.runtime.root().any().is_alive();
+    let ended = raised.finish(now).await;
+    // The tree ended by itself in the middle of it: it gave up.
+    let how = if !alive && shutdown.is_none() { How::GaveUp } else { ended.how };
+    (Ended { how, ..ended }, shutdown)
+}
+
+async fn told_again(orders: &mut mpsc::Receiver<Order>) {
+    loop {
+        match orders.recv().await {
+            Some(Order::Hurry | Order::Stop(_)) => return,
+            Some(Order::Reload) => {}
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The composition of a service's tree.
+//!
+//! ```text
+//! /root
+//! ├─ lifecycle   boots and shuts down
+//! ├─ health      asks the components how they are
+//! ├─ emergency   counts critical errors
+//! ├─ cleanup     handlers and open resources
+//! └─ components
+//!    ├─ store    in start order
+//!    └─ api
+//! ```
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_actor::{MailboxSpec, Placement};
+use ms_core::lifecycle::{BootPlan, ComponentId, OrderHint, Phase, PlannedComponent};
+use ms_core::{ActorPath, ChildId, Shutdown};
+use ms_supervisor::{ChildSpec, Supervisor, SupervisorError, SupervisorRef};
+use ms_worker::AgentSpec;
+
+use super::builder::Builder;
+use super::wiring::{Handles, Wiring};
+use crate::cleanup::{CleanupActor, CleanupArgs};
+use crate::component::{ComponentHost, ComponentSpec, HostArgs, Kind};
+use crate::emergency::{EmergencyActor, EmergencyArgs};
+use crate::health::{CheckSpec, HealthActor, HealthArgs};
+use crate::lifecycle::{LifecycleActor, LifecycleArgs, Member};
+use crate::outcome::RunError;
+use crate::settings::Settings;
+
+const ROOT: &str = "root";
+const COMPONENTS: &str = "components";
+
+/// A checked plan, with what the tree is made of.
+pub(crate) struct Planned {
+    pub(crate) plan: BootPlan,
+    pub(crate) components: ActorPath,
+    /// The service's own actors, with the phase each belongs to.
+    pub(crate) own: Vec<(Phase, (ComponentId, ActorPath))>,
+    members: Vec<Member>,
+    checks: Vec<CheckSpec>,
+}
+
+impl Planned {
+    /// Puts the components of a builder in order.
+    pub(crate) fn new(specs: &[ComponentSpec], settings: &Settings) -> Result<Self, RunError> {
+        let planned = specs.iter().map(|spec| plan_one(spec, settings));
+        let planned = planned.collect::<Result<Vec<_>, RunError>>()?;
+        let order = settings.boot.initialization_order.iter().map(ComponentId::new);
+        let hint = OrderHint::new(order.collect::<Result<_, _>>()?);
+        let plan = BootPlan::new(planned, &hint)?;
+        let root = ActorPath::root(&ChildId::new(ROOT)?);
+        let components = root.child(&ChildId::new(COMPONENTS)?);
+        let of = |id: &ComponentId| specs.iter().find(|spec| spec.id.as_ref() == Ok(id));
+        let ids = plan.start_order().iter();
+        let in_order: Vec<_> = ids.filter_map(|id| Some((id, of(id)?))).collect();
+        let is_tree = |spec: &ComponentSpec| matches!(spec.kind, Kind::Tree(_));
+        let members = in_order.iter().filter_map(|(id, spec)| {
+            let planned = plan.component(id)?;
+            Some(Member {
+                id: (*id).clone(),
+                is_tree: is_tree(spec),
+                start_within: planned.start_within,
+                stop_within: planned.stop_within,
+            })
+        });
+        let members = members.collect();
+        let checks = in_order.iter().map(|(id, spec)| CheckSpec {
+            id: (*id).clone(),
+            criticality: spec.criticality,
+            is_tree: is_tree(spec),
+        });
+        let checks = checks.collect();
+        let own = [
+            ("lifecycle", Phase::Runtime),
+            ("emergency", Phase::Runtime),
+            ("cleanup", Phase::Runtime),
+            ("health", Phase::Supervision),
+        ];
+        let own = own.into_iter().map(|(name, phase)| {
+            let id = ComponentId::new(name)?;
+            let path = root.child(id.as_child());
+            Ok((phase, (id, path)))
+        });
+        let own = own.collect::<Result<_, RunError>>()?;
+        Ok(Self { plan, components, own, members, checks })
+    }
+
+    /// Longest a boot and its rollback may take by their deadlines.
+    pub(crate) fn longest_boot(&self) -> Duration {
+        let each = self.members.iter().map(|member| member.start_within + 2 * member.stop_within);
+        Duration::from_secs(120) + each.sum::<Duration>()
+    }
+}
+
+fn plan_one(spec: &ComponentSpec, settings: &Settings) -> Result<PlannedComponent, RunError> {
+    Ok(PlannedComponent {
+        id: spec.id.clone()?,
+        needs: spec.needs.iter().cloned().collect::<Result<_, _>>()?,
+        phase: spec.phase,
+        start_within: spec.start_within.unwrap_or(settings.boot.start_within),
+        stop_within: spec.stop_within.unwrap_or(settings.shutdown.stop_within),
+    })
+}
+
+/// The tree of a service; nothing of it runs yet.
+pub(crate) fn tree(builder: &Builder, planned: &Planned, wiring: &Wiring) -> Supervisor {
+    let Builder { settings, .. } = builder;
+    let intensity = settings.supervision.intensity;
+    let root = Supervisor::one_for_one(ROOT).intensity(intensity.max_restarts, intensity.period);
+    root.child(lifecycle(builder, planned, wiring))
+        .child(health(settings, planned, wiring))
+        .child(emergency(settings, wiring))
+        .child(cleanup(builder))
+        .child(ChildSpec::supervisor(components(builder, planned, wiring)))
+}
+
+fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
+    let args = Arc::new(LifecycleArgs {
+        wiring: wiring.clone(),
+        plan: planned.plan.clone(),
+        members: planned.members.clone(),
+        boot: builder.settings.boot.clone(),
+        shutdown: builder.settings.shutdown.clone(),
+        store: builder.store.clone(),
+    });
+    let make = move || LifecycleActor::new(Arc::clone(&args));
+    ChildSpec::inspectable("lifecycle", make, LifecycleActor::view).placement(Placement::Control)
+}
+
+fn health(settings: &Settings, planned: &Planned, wiring: &Wiring) -> ChildSpec {
+    let args = HealthArgs {
+        settings: settings.health,
+        wiring: wiring.clone(),
+        checks: planned.checks.clone(),
+    };
+    let make = move || HealthActor::new(args.clone());
+    // On a thread of its own: it has to answer whatever the components do to theirs.
+    ChildSpec::inspectable("health", make, HealthActor::view).placement(Placement::Dedicated)
+}
+
+fn emergency(settings: &Settings, wiring: &Wiring) -> ChildSpec {
+    let args = EmergencyArgs { settings: settings.emergency.clone(), wiring: wiring.clone() };
+    let make = move || EmergencyActor::new(args.clone());
+    ChildSpec::inspectable("emergency", make, EmergencyActor::view).placement(Placement::Control)
+}
+
+fn cleanup(builder: &Builder) -> ChildSpec {
+    let args = CleanupArgs {
+        handlers: builder.cleanup.clone(),
+        each: builder.settings.shutdown.cleanup_within,
+    };
+    let make = move || CleanupActor::new(args.clone());
+    // Handlers of databases and the like: kept off the supervisors' thread.
+    ChildSpec::inspectable("cleanup", make, CleanupActor::view)
+        .mailbox(MailboxSpec::bounded(TRACKED))
+}
+
+/// Each resource that is opened or closed is a message.
+const TRACKED: usize = 10_000;
+
+fn components(builder: &Builder, planned: &Planned, wiring: &Wiring) -> Supervisor {
+    let intensity = builder.settings.supervision.intensity;
+    let supervisor =
+        Supervisor::one_for_one(COMPONENTS).intensity(intensity.max_restarts, intensity.period);
+    planned.members.iter().fold(supervisor, |supervisor, member| {
+        let spec = builder.components.iter().find(|spec| spec.id.as_ref() == Ok(&member.id));
+        match spec {
+            Some(spec) => supervisor.child(component(spec, member, wiring)),
+            None => supervisor,
+        }
+    })
+}
+
+fn component(spec: &ComponentSpec, member: &Member, wiring: &Wiring) -> ChildSpec {
+    let child = match &spec.kind {
+        Kind::Hosted(make) => {
+            let (make, wiring) = (Arc::clone(make), wiring.clone());
+            let args = HostArgs { id: member.id.clone(), make, wiring };
+            ChildSpec::agent::<ComponentHost>(member.id.as_str(), args)
+        }
+        Kind::Tree(supervisor) => {
+            let (id, wiring) = (member.id.clone(), wiring.clone());
+            let supervisor = (**supervisor).clone().only_if(move || wiring.wants(&id));
+            ChildSpec::supervisor(supervisor)
+        }
+    };
+    child.start_timeout(Some(member.start_within)).shutdown(Shutdown::Timeout(member.stop_within))
+}
+
+/// Finds the service's own actors in a tree that is up.
+pub(crate) async fn connect(root: &SupervisorRef, wiring: &Wiring) -> Result<(), SupervisorError> {
+    let handles = Handles {
+        root: root.clone(),
+        components: root.supervisor(COMPONENTS).await?,
+        lifecycle: root.get("lifecycle").await?,
+        health: root.get("health").await?,
+        cleanup: root.get("cleanup").await?,
+        emergency: root.get("emergency").await?,
+    };
+    wiring.connect(handles);
+    Ok(())
+}
+
+/// What a boot fails with when its own tree is not as it should be.
+pub(crate) fn lost(error: &SupervisorError) -> crate::lifecycle::BootstrapError {
+    crate::lifecycle::BootstrapError::Lost(error.to_string())
+}

@@ -1,0 +1,138 @@
+//! What the parts of a service know of each other.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use ms_actor::Ref;
+use ms_core::emergency::EmergencyReason;
+use ms_core::lifecycle::ComponentId;
+use ms_supervisor::SupervisorRef;
+use tokio::sync::{mpsc, watch};
+
+use crate::cleanup::CleanupActor;
+use crate::emergency::EmergencyActor;
+use crate::gate::WorkGate;
+use crate::health::HealthActor;
+use crate::lifecycle::LifecycleActor;
+
+/// How far a service has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum ServiceStage {
+    /// The boot is under way.
+    #[default]
+    Starting,
+    /// It takes work.
+    Running,
+    /// It shuts down.
+    Stopping,
+    /// All its components have stopped.
+    Stopped,
+}
+
+/// What the lifecycle publishes for all to read. It alone writes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Published {
+    pub(crate) stage: ServiceStage,
+    /// Whether the boot was ever done.
+    pub(crate) booted: bool,
+    /// Components that are to run: started, and not told to stop.
+    pub(crate) up: Arc<BTreeSet<ComponentId>>,
+}
+
+/// References to the service's own actors.
+#[derive(Debug)]
+pub(crate) struct Handles {
+    pub(crate) root: SupervisorRef,
+    pub(crate) components: SupervisorRef,
+    pub(crate) lifecycle: Ref<LifecycleActor>,
+    pub(crate) health: Ref<HealthActor>,
+    pub(crate) cleanup: Ref<CleanupActor>,
+    pub(crate) emergency: Ref<EmergencyActor>,
+}
+
+/// Emergencies that may wait to be heard; the first ends the process.
+const EMERGENCIES: usize = 8;
+
+/// The wiring of one service. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Wiring(Arc<Inner>);
+
+struct Inner {
+    gate: WorkGate,
+    published: watch::Sender<Published>,
+    emergencies: mpsc::Sender<EmergencyReason>,
+    /// Set once when the tree has started, emptied when it is gone: the actors hold this
+    /// very wiring, and would keep each other in memory.
+    handles: ArcSwapOption<Handles>,
+}
+
+impl Wiring {
+    /// A wiring, and where emergencies are heard.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<EmergencyReason>) {
+        let (emergencies, heard) = mpsc::channel(EMERGENCIES);
+        let inner = Inner {
+            gate: WorkGate::new(),
+            published: watch::Sender::new(Published::default()),
+            emergencies,
+            handles: ArcSwapOption::empty(),
+        };
+        (Self(Arc::new(inner)), heard)
+    }
+
+    pub(crate) fn gate(&self) -> &WorkGate {
+        &self.0.gate
+    }
+
+    pub(crate) fn connect(&self, handles: Handles) {
+        self.0.handles.store(Some(Arc::new(handles)));
+    }
+
+    pub(crate) fn disconnect(&self) {
+        self.0.handles.store(None);
+    }
+
+    /// The service's actors, while its tree is up.
+    pub(crate) fn handles(&self) -> Option<Arc<Handles>> {
+        self.0.handles.load_full()
+    }
+
+    pub(crate) fn published(&self) -> Published {
+        self.0.published.borrow().clone()
+    }
+
+    pub(crate) fn stage(&self) -> ServiceStage {
+        self.0.published.borrow().stage
+    }
+
+    /// For the lifecycle only.
+    pub(crate) fn publish(&self, change: impl FnOnce(&mut Published)) {
+        self.0.published.send_modify(change);
+    }
+
+    /// Whether a component is to run.
+    pub(crate) fn wants(&self, id: &ComponentId) -> bool {
+        self.0.published.borrow().up.contains(id)
+    }
+
+    pub(crate) async fn shutting_down(&self) {
+        let mut published = self.0.published.subscribe();
+        // The sender is held by this very wiring, so it cannot be gone.
+        drop(published.wait_for(|now| now.stage >= ServiceStage::Stopping).await);
+    }
+
+    /// Tells whoever runs the service to stop at once. One more while eight wait changes
+    /// nothing, so it may get lost.
+    pub(crate) fn emergency(&self, reason: EmergencyReason) {
+        if let Err(error) = self.0.emergencies.try_send(reason) {
+            tracing::error!(%error, "an emergency finds nobody to hear it, or others before it");
+        }
+    }
+}
+
+impl fmt::Debug for Wiring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wiring").field("stage", &self.stage()).finish_non_exhaustive()
+    }
+}
