@@ -9,7 +9,7 @@ use actix::{
     WrapFuture,
 };
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, ready};
 use ms_actor::host::Blueprint;
 use ms_actor::{
     AskError, Context, Hosted, LifeChange, LifeNews, Node, Port, Ref, StateValue, unix_ms,
@@ -131,7 +131,14 @@ impl SnapshotActor {
         let store = Arc::clone(&self.store);
         let asked = self.components.iter().map(|(id, port)| {
             let id = id.clone();
-            port.ask(Extract, EXTRACT_WITHIN).map(|answer| (id, flat(answer)))
+            // A mailbox that is kept while its actor is down would only let us wait.
+            match port.down() {
+                Some(reason) => ready((id, Err(format!("it is down: {reason}")))).left_future(),
+                None => port
+                    .ask(Extract, EXTRACT_WITHIN)
+                    .map(|answer| (id, flat(answer)))
+                    .right_future(),
+            }
         });
         let asked = join_all(asked);
         let mut put = self.put.clone();
