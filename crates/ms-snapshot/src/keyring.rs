@@ -1,0 +1,149 @@
+//! The keys: one that seals, and older ones that still open.
+
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, fstat};
+use zeroize::Zeroizing;
+
+use crate::error::KeyError;
+
+/// Most keys of a ring.
+pub const MAX_KEYS: usize = 16;
+/// Largest key file, in bytes.
+const MAX_FILE: u64 = 16 * 1024;
+/// Longest key id, in bytes.
+const MAX_ID: usize = 32;
+
+/// The name of a key; stored in clear in every file it seals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyId(pub(crate) String);
+
+impl KeyId {
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        let fine = (1..=MAX_ID).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        fine.then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A key's 32 bytes, overwritten when dropped.
+pub(crate) type KeyBytes = Zeroizing<[u8; 32]>;
+
+/// The keys of a store. To rotate: put a new line first, and leave the old ones until
+/// every save that needs them is gone (each save seals anew with the first key).
+pub struct Keyring {
+    /// The first one seals.
+    keys: Vec<(KeyId, KeyBytes)>,
+}
+
+impl Keyring {
+    /// Reads a key file: one key a line, an id and 64 hex digits; `#` begins a comment.
+    /// It must be a regular file of this user that nobody else may read.
+    ///
+    /// # Errors
+    /// [`KeyError`]; no message holds any of the file's text.
+    pub fn from_file(path: &Path) -> Result<Self, KeyError> {
+        let io = |source: std::io::Error| KeyError::Io { file: path.to_owned(), source };
+        let exposed = |reason: String| KeyError::Exposed { file: path.to_owned(), reason };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io(error.into()))?;
+        let stat = fstat(&fd).map_err(|error| io(error.into()))?;
+        if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
+            return Err(exposed("it is no regular file".to_owned()));
+        }
+        if stat.st_mode & 0o077 != 0 {
+            return Err(exposed(format!("its mode is {:04o}", stat.st_mode & 0o7777)));
+        }
+        if stat.st_uid != rustix::process::geteuid().as_raw() {
+            return Err(exposed("it belongs to somebody else".to_owned()));
+        }
+        let mut text = Zeroizing::new(String::new());
+        let read = std::fs::File::from(fd).take(MAX_FILE + 1).read_to_string(&mut text);
+        read.map_err(io)?;
+        if text.len() as u64 > MAX_FILE {
+            return Err(exposed(format!("it is larger than {MAX_FILE} bytes")));
+        }
+        Self::parse(&text)
+    }
+
+    /// As [`Keyring::from_file`], from text that is already there: for tests, and for keys
+    /// out of a file descriptor.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let mut keys: Vec<(KeyId, KeyBytes)> = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let bad = |reason| KeyError::BadLine { line: index + 1, reason };
+            let (id, key) = line.split_once(char::is_whitespace).ok_or_else(|| bad("no key"))?;
+            let id = KeyId::new(id).ok_or_else(|| bad("the id is not [A-Za-z0-9_-]{1,32}"))?;
+            if keys.iter().any(|(other, _)| *other == id) {
+                return Err(bad("the id is there already"));
+            }
+            let key = unhex(key.trim()).ok_or_else(|| bad("not 64 hex digits"))?;
+            keys.push((id, key));
+        }
+        if !(1..=MAX_KEYS).contains(&keys.len()) {
+            return Err(KeyError::Count(keys.len()));
+        }
+        Ok(Self { keys })
+    }
+
+    /// A line for a key file: a new random key under `id`.
+    ///
+    /// # Errors
+    /// The operating system gives no randomness, or the id is none.
+    pub fn generate(id: &str) -> Result<Zeroizing<String>, KeyError> {
+        let bad = KeyError::BadLine { line: 1, reason: "the id is not [A-Za-z0-9_-]{1,32}" };
+        let id = KeyId::new(id).ok_or(bad)?;
+        let mut key = KeyBytes::default();
+        getrandom::fill(&mut *key).map_err(|error| KeyError::Random(error.to_string()))?;
+        let mut line = Zeroizing::new(format!("{id} "));
+        line.push_str(&Zeroizing::new(hex(&*key)));
+        line.push('\n');
+        Ok(line)
+    }
+
+    pub(crate) fn sealing(&self) -> (&KeyId, &KeyBytes) {
+        // Both constructors refuse an empty ring.
+        let (id, key) = &self.keys[0];
+        (id, key)
+    }
+
+    pub(crate) fn find(&self, id: &KeyId) -> Option<&KeyBytes> {
+        self.keys.iter().find(|(other, _)| other == id).map(|(_, key)| key)
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(|(id, _)| (id, "[redacted]"))).finish()
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<KeyBytes> {
+    let mut key = KeyBytes::default();
+    if text.len() != 2 * key.len() || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(key)
+}

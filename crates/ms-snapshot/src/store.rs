@@ -1,0 +1,371 @@
+//! The directory of all saves: writing one, finding the newest good one.
+//!
+//! ```text
+//! dir/HEAD                                          sealed: the highest sequence ever
+//! dir/20261124T134952Z-00000000000000000042/
+//!     5f2c…e1.state                                 sealed: one component's state
+//!     MANIFEST                                      sealed, last: what belongs to it
+//! ```
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use ms_core::ActorPath;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::audit::Audit;
+use crate::error::{SaveError, StoreError};
+use crate::fs::{Folder, Hook, Step};
+use crate::keyring::Keyring;
+use crate::layout::{HEAD, MANIFEST, checksum, folder, sequence_of, state_file};
+use crate::seal::{self, Kind, MAX_STATE, Stamp};
+
+/// Largest sealed file: a state, its header and its tag.
+const MAX_FILE: usize = MAX_STATE + 1024;
+/// Names of the owners of what belongs to no component; a path begins with `/`.
+const MANIFEST_OWNER: &str = "manifest";
+const HEAD_OWNER: &str = "head";
+
+/// One component's state, to be saved.
+#[derive(Clone)]
+pub struct Item {
+    /// Whose it is.
+    pub id: ActorPath,
+    /// Of which of its starts.
+    pub incarnation: u64,
+    /// The schema of `state`.
+    pub schema: u32,
+    /// The state, in clear; overwritten when dropped.
+    pub state: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Item {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Item({} #{}, schema {}, [redacted])", self.id, self.incarnation, self.schema)
+    }
+}
+
+/// One line of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    /// Whose state it is.
+    pub id: ActorPath,
+    /// Its file within the folder.
+    pub file: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// SHA-256 of the file in hex; for tools, the seal is what protects.
+    pub checksum: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    unix_ms: u64,
+    files: Vec<Saved>,
+}
+
+/// What a save came to.
+#[derive(Debug)]
+pub struct SaveReport {
+    /// Its sequence: one more than the highest before.
+    pub sequence: u64,
+    /// Its folder.
+    pub folder: String,
+    /// What was saved.
+    pub saved: Vec<Saved>,
+    /// What was not, and why; the rest was saved all the same.
+    pub failed: Vec<(ActorPath, SaveError)>,
+}
+
+/// A state that was found.
+pub struct Found {
+    /// The state, in clear; overwritten when dropped.
+    pub state: Zeroizing<Vec<u8>>,
+    /// Its schema.
+    pub schema: u32,
+    /// Which start of the component it is of.
+    pub incarnation: u64,
+    /// Of which save.
+    pub sequence: u64,
+}
+
+impl std::fmt::Debug for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Found(save {}, schema {}, [redacted])", self.sequence, self.schema)
+    }
+}
+
+/// The saves of one directory. All of it blocks: off the arbiters.
+///
+/// One store a directory: two that save at one time would take the same sequence.
+#[derive(Debug)]
+pub struct Store {
+    root: Folder,
+    ring: Keyring,
+    keep: usize,
+}
+
+impl Store {
+    /// Opens a directory, which must exist, belong to this user, and be writable for
+    /// nobody else. `keep` saves are kept, at least 2.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(dir: &Path, ring: Keyring, keep: usize) -> Result<Self, StoreError> {
+        Ok(Self { root: Folder::root(dir, None)?, ring, keep: keep.max(2) })
+    }
+
+    /// The same, with `hook` called before every system call that changes the disk: for
+    /// tests that let one fail, or end the process there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    #[doc(hidden)]
+    pub fn open_with(
+        dir: &Path,
+        ring: Keyring,
+        keep: usize,
+        hook: impl Fn(Step) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Result<Self, StoreError> {
+        let hook: Hook = std::sync::Arc::new(hook);
+        Ok(Self { root: Folder::root(dir, Some(hook))?, ring, keep: keep.max(2) })
+    }
+
+    /// Saves states in a new folder. One that fails does not keep the others from being
+    /// saved; the save counts from the moment its manifest has its name.
+    ///
+    /// # Errors
+    /// [`SaveError`] when nothing counts; the saves before are untouched then.
+    pub fn save(&self, items: &[Item], unix_ms: u64) -> Result<SaveReport, SaveError> {
+        if items.is_empty() {
+            return Err(SaveError::Nothing);
+        }
+        let last = self.last_sequence().map_err(|error| SaveError::io("the directory", error))?;
+        let sequence =
+            last.checked_add(1).ok_or_else(|| SaveError::Broken("out of sequences".to_owned()))?;
+        let name = folder(unix_ms, sequence);
+        let made = self.root.make(&name).map_err(|error| SaveError::io(&name, error))?;
+        match self.fill(&made, items, sequence, unix_ms) {
+            Ok((saved, failed)) => {
+                self.root.sync().map_err(|error| SaveError::io(&name, error))?;
+                self.write_head(sequence)?;
+                self.prune(sequence);
+                Ok(SaveReport { sequence, folder: name, saved, failed })
+            }
+            Err(error) => {
+                drop(self.root.remove(&name));
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the states, then the manifest.
+    #[allow(clippy::type_complexity, reason = "both halves of the report")]
+    fn fill(
+        &self,
+        made: &Folder,
+        items: &[Item],
+        sequence: u64,
+        unix_ms: u64,
+    ) -> Result<(Vec<Saved>, Vec<(ActorPath, SaveError)>), SaveError> {
+        let (mut saved, mut failed) = (Vec::new(), Vec::new());
+        for item in items {
+            match self.write_state(made, item, sequence) {
+                Ok(line) => saved.push(line),
+                Err(error) => failed.push((item.id.clone(), error)),
+            }
+        }
+        if saved.is_empty() {
+            // There is one: no items is refused before.
+            return Err(failed.pop().map_or(SaveError::Nothing, |(_, error)| error));
+        }
+        let manifest = Manifest { unix_ms, files: saved };
+        let text = serde_json::to_vec(&manifest)
+            .map_err(|error| SaveError::Broken(format!("the manifest: {error}")))?;
+        let stamp = Stamp { kind: Kind::Manifest, incarnation: 0, sequence, schema: 0 };
+        let sealed = seal::seal(&self.ring, MANIFEST_OWNER, stamp, &text)?;
+        made.write(MANIFEST, &sealed).map_err(|error| SaveError::io("the manifest", error))?;
+        Ok((manifest.files, failed))
+    }
+
+    fn write_state(&self, made: &Folder, item: &Item, sequence: u64) -> Result<Saved, SaveError> {
+        let Item { id, incarnation, schema, state } = item;
+        let stamp =
+            Stamp { kind: Kind::State, incarnation: *incarnation, sequence, schema: *schema };
+        let sealed = seal::seal(&self.ring, id.as_str(), stamp, state)?;
+        let file = state_file(id);
+        made.write(&file, &sealed).map_err(|error| SaveError::io(id.as_str(), error))?;
+        let (size, checksum) = (sealed.len() as u64, checksum(&sealed));
+        Ok(Saved { id: id.clone(), file, size, checksum })
+    }
+
+    fn write_head(&self, sequence: u64) -> Result<(), SaveError> {
+        let stamp = Stamp { kind: Kind::Head, incarnation: 0, sequence, schema: 0 };
+        let sealed = seal::seal(&self.ring, HEAD_OWNER, stamp, b"")?;
+        self.root.write(HEAD, &sealed).map_err(|error| SaveError::io(HEAD, error))
+    }
+
+    /// The newest good state of a component, and all that was found wrong on the way.
+    ///
+    /// # Errors
+    /// The directory itself cannot be read.
+    pub fn restore(&self, id: &ActorPath) -> io::Result<(Option<Found>, Vec<Audit>)> {
+        let mut audit = Vec::new();
+        let folders = self.folders()?;
+        let newest = folders.first().map_or(0, |(sequence, _)| *sequence);
+        self.check_head(newest, &mut audit);
+        for (sequence, name) in folders {
+            if let Some(found) = self.in_folder(&name, sequence, id, &mut audit) {
+                if sequence != newest {
+                    audit.push(Audit::Older { sequence, newest });
+                }
+                return Ok((Some(found), audit));
+            }
+        }
+        Ok((None, audit))
+    }
+
+    fn check_head(&self, newest: u64, audit: &mut Vec<Audit>) {
+        let file = || HEAD.to_owned();
+        match self.root.read(HEAD, MAX_FILE) {
+            Ok(bytes) => match seal::open(&self.ring, HEAD_OWNER, Kind::Head, &bytes) {
+                Ok((stamp, _)) if stamp.sequence > newest => {
+                    audit.push(Audit::RolledBack { expected: stamp.sequence, found: newest });
+                }
+                Ok(_) => {}
+                Err(why) => audit.push(Audit::Damaged { file: file(), why }),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if newest > 0 {
+                    audit.push(Audit::HeadMissing);
+                }
+            }
+            Err(error) => audit.push(Audit::Unreadable { file: file(), why: error.to_string() }),
+        }
+    }
+
+    fn in_folder(
+        &self,
+        name: &str,
+        sequence: u64,
+        id: &ActorPath,
+        audit: &mut Vec<Audit>,
+    ) -> Option<Found> {
+        let opened = self.root.open(name);
+        let folder = opened
+            .map_err(|error| {
+                audit.push(Audit::Unreadable { file: name.to_owned(), why: error.to_string() });
+            })
+            .ok()?;
+        let manifest = self.manifest(&folder, name, sequence).map_err(|found| audit.push(found));
+        let line = manifest.ok()?.files.into_iter().find(|line| line.id == *id)?;
+        self.state(&folder, name, sequence, &line).map_err(|found| audit.push(found)).ok()
+    }
+
+    fn manifest(&self, folder: &Folder, name: &str, sequence: u64) -> Result<Manifest, Audit> {
+        let file = || format!("{name}/{MANIFEST}");
+        let bytes = folder.read(MANIFEST, MAX_FILE).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Audit::Incomplete { folder: name.to_owned() },
+            _ => Audit::Unreadable { file: file(), why: error.to_string() },
+        })?;
+        let (stamp, text) = seal::open(&self.ring, MANIFEST_OWNER, Kind::Manifest, &bytes)
+            .map_err(|why| Audit::Damaged { file: file(), why })?;
+        let misplaced = |why: String| Audit::Misplaced { file: file(), why };
+        if stamp.sequence != sequence {
+            return Err(misplaced(format!("it is the manifest of save {}", stamp.sequence)));
+        }
+        serde_json::from_slice(&text).map_err(|error| misplaced(error.to_string()))
+    }
+
+    fn state(
+        &self,
+        folder: &Folder,
+        name: &str,
+        sequence: u64,
+        line: &Saved,
+    ) -> Result<Found, Audit> {
+        // The manifest is authentic, and still a name is not taken from a file.
+        let file = state_file(&line.id);
+        let at = || format!("{name}/{file}");
+        let bytes = folder
+            .read(&file, MAX_FILE)
+            .map_err(|error| Audit::Unreadable { file: at(), why: error.to_string() })?;
+        let (stamp, state) = seal::open(&self.ring, line.id.as_str(), Kind::State, &bytes)
+            .map_err(|why| Audit::Damaged { file: at(), why })?;
+        if stamp.sequence != sequence || checksum(&bytes) != line.checksum {
+            let why = format!("it is of save {}, not what the manifest lists", stamp.sequence);
+            return Err(Audit::Misplaced { file: at(), why });
+        }
+        let Stamp { incarnation, schema, .. } = stamp;
+        Ok(Found { state, schema, incarnation, sequence })
+    }
+
+    /// Folders of saves, highest sequence first.
+    fn folders(&self) -> io::Result<Vec<(u64, String)>> {
+        let names = self.root.names()?;
+        let mut folders: Vec<(u64, String)> =
+            names.into_iter().filter_map(|name| Some((sequence_of(&name)?, name))).collect();
+        folders.sort_by(|a, b| b.cmp(a));
+        Ok(folders)
+    }
+
+    /// Folders whose manifest is theirs, newest first: a forged name does not move the
+    /// sequence.
+    fn good_folders(&self) -> io::Result<Vec<(u64, String, Manifest)>> {
+        let good = |(sequence, name): (u64, String)| {
+            let manifest = self.manifest(&self.root.open(&name).ok()?, &name, sequence).ok()?;
+            Some((sequence, name, manifest))
+        };
+        Ok(self.folders()?.into_iter().filter_map(good).collect())
+    }
+
+    fn last_sequence(&self) -> io::Result<u64> {
+        let head = self.root.read(HEAD, MAX_FILE).ok();
+        let head = head
+            .and_then(|bytes| seal::open(&self.ring, HEAD_OWNER, Kind::Head, &bytes).ok())
+            .map_or(0, |(stamp, _)| stamp.sequence);
+        let newest = self.good_folders()?.first().map_or(0, |(sequence, ..)| *sequence);
+        Ok(head.max(newest))
+    }
+
+    /// Removes what is older than the saves to keep, and what was begun and not finished.
+    /// A save that is the last one to have some component stays, however old: that
+    /// component may only be down for long. A failure is not the save's: what is left is
+    /// removed next time.
+    fn prune(&self, newest: u64) {
+        let (Ok(all), Ok(good)) = (self.folders(), self.good_folders()) else { return };
+        let kept = kept(&good, self.keep);
+        let oldest = good.get(self.keep - 1).map_or(0, |(sequence, ..)| *sequence);
+        for (sequence, name) in all {
+            let is_good = good.iter().any(|(_, other, _)| *other == name);
+            let unfinished = sequence <= newest && !is_good && self.is_unfinished(&name);
+            let old = sequence < oldest && !kept.contains(name.as_str());
+            if (old || unfinished)
+                && let Err(error) = self.root.remove(&name)
+            {
+                tracing::warn!(%error, folder = name, "an old save could not be removed");
+            }
+        }
+    }
+
+    fn is_unfinished(&self, name: &str) -> bool {
+        let Ok(folder) = self.root.open(name) else { return false };
+        folder.read(MANIFEST, MAX_FILE).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// The newest `keep` saves, and each one that alone has some component.
+fn kept(good: &[(u64, String, Manifest)], keep: usize) -> HashSet<&str> {
+    let mut seen = HashSet::new();
+    let mut names = HashSet::new();
+    for (index, (_, name, manifest)) in good.iter().enumerate() {
+        let before = seen.len();
+        seen.extend(manifest.files.iter().map(|line| &line.id));
+        if index < keep || seen.len() > before {
+            names.insert(name.as_str());
+        }
+    }
+    names
+}
