@@ -53,7 +53,7 @@ impl Setup {
     pub fn flags(&self) -> SupervisorFlags {
         let intensity = Intensity { max_restarts: self.max_restarts, period: PERIOD };
         let (strategy, auto_shutdown) = (self.strategy, self.auto_shutdown);
-        SupervisorFlags { strategy, intensity, auto_shutdown, max_children: None }
+        SupervisorFlags { strategy, intensity, auto_shutdown, ..SupervisorFlags::default() }
     }
 
     /// The children, each told to stop in another of the three ways.

@@ -36,8 +36,8 @@ impl Policy {
     fn hash_waiting(&self, waiting: &Waiting, hasher: &mut impl Hasher) {
         std::mem::discriminant(waiting).hash(hasher);
         match waiting {
-            Waiting::Exit(Ended { key, incarnation, reason, evacuated }) => {
-                (self.distance(*key, *incarnation), key, evacuated).hash(hasher);
+            Waiting::Exit(Ended { key, incarnation, reason, cause }) => {
+                (self.distance(*key, *incarnation), key, std::mem::discriminant(cause)).hash(hasher);
                 reason.to_string().hash(hasher);
             }
             Waiting::TryAgain(key) => key.hash(hasher),
