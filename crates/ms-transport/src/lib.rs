@@ -21,7 +21,7 @@
 mod http;
 
 pub use http::{
-    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Api, Bind, BindError, Drain, Drained, Gate,
+    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, Drain, Drained, Gate,
     GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, LocalAddr, PortFuture, Probe,
-    Serve, TLS_KEY, TaskAnswer, TasksPort, Token, admin_gateway,
+    RootRef, Serve, TLS_KEY, TaskAnswer, TasksPort, Token, admin_gateway,
 };

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Client, call, closed_rig, get, on_system, post, request, rig, rig_at, task};
-use ms_transport::{Access, Bind, Drain, HttpLimits, Serve, Token};
+use ms_transport::{Access, Admission, Bind, Drain, Gate, HttpLimits, Serve, Token};
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
@@ -252,6 +252,54 @@ fn s5_1_05_work_is_refused_before_the_start_is_done_and_while_it_drains() {
         assert_eq!(reply.status, 201);
         assert_eq!(draining.await.unwrap().unwrap().cut, 0);
         assert!(tokio::net::TcpStream::connect(rig.addr).await.is_err(), "the port is closed");
+    });
+}
+
+/// A door of the node's: closed, then open, then closed, and who is inside.
+#[derive(Clone, Default)]
+struct Door(std::sync::Arc<(std::sync::atomic::AtomicU8, std::sync::atomic::AtomicUsize)>);
+
+struct Inside(Door);
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.0.1.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Admission for Door {
+    fn enter(&self) -> Result<Box<dyn std::any::Any + Send>, Gate> {
+        match self.0.0.load(Ordering::SeqCst) {
+            0 => Err(Gate::Starting),
+            1 => {
+                self.0.1.fetch_add(1, Ordering::SeqCst);
+                Ok(Box::new(Inside(self.clone())))
+            }
+            _ => Err(Gate::Draining),
+        }
+    }
+}
+
+#[test]
+fn a_node_with_a_door_of_its_own_lets_requests_in_and_counts_them() {
+    on_system(async {
+        let door = Door::default();
+        let admitted = door.clone();
+        let rig = common::rig_with(Bind::loopback(0), HttpLimits::default(), move |spec| {
+            spec.admitted_by(admitted.clone())
+        })
+        .await;
+        assert_eq!(post(rig.addr, "/api/v1/tasks", task()).await.code(), "not-serving");
+        door.0.0.store(1, Ordering::SeqCst);
+        rig.tasks.hold.store(true, Ordering::SeqCst);
+        let mut busy = Client::to(rig.addr).await;
+        busy.send(request("POST", "/api/v1/tasks", JSON, task())).await;
+        rig.tasks.entered.notified().await;
+        assert_eq!(door.0.1.load(Ordering::SeqCst), 1);
+        door.0.0.store(2, Ordering::SeqCst);
+        assert_eq!(get(rig.addr, "/api/v1/tree").await.code(), "not-serving");
+        rig.tasks.go.notify_one();
+        assert_eq!(busy.reply().await.status, 201);
+        assert_eq!(door.0.1.load(Ordering::SeqCst), 0);
     });
 }
 

@@ -1,5 +1,6 @@
 //! The listener as an actor.
 
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::accept::{Stop, accept};
 use super::bind::{Access, Bind, BindError};
 use super::limits::HttpLimits;
+use super::ports::Admission;
 
 /// How long requests in progress may take when the gateway is stopped without a [`Drain`].
 const STOP_WITHIN: Duration = Duration::from_secs(4);
@@ -40,6 +42,7 @@ pub(super) struct Shared {
     pub(super) streams: Arc<Semaphore>,
     /// Streams end when this is told to drain; others finish.
     pub(super) stop: Stop,
+    admission: Option<Arc<dyn Admission>>,
     kept: Arc<Kept>,
 }
 
@@ -59,6 +62,7 @@ impl Shared {
             streams: Arc::new(Semaphore::new(spec.limits.streams)),
             limits: spec.limits.clone(),
             stop: Stop::default(),
+            admission: spec.admission.clone(),
             kept: Arc::clone(&spec.kept),
         }
     }
@@ -68,6 +72,14 @@ impl Shared {
             0 => Gate::Starting,
             1 => Gate::Serving,
             _ => Gate::Draining,
+        }
+    }
+
+    /// Lets a request in that does work; it is inside until what this returns is dropped.
+    pub(super) fn enter(&self) -> Result<Option<Box<dyn Any + Send>>, Gate> {
+        match self.gate() {
+            Gate::Serving => self.admission.as_ref().map(|admission| admission.enter()).transpose(),
+            closed => Err(closed),
         }
     }
 
@@ -85,6 +97,7 @@ type Routes = Arc<dyn Fn(&Arc<Shared>) -> Router + Send + Sync>;
 pub struct GatewaySpec {
     bind: Bind,
     limits: HttpLimits,
+    admission: Option<Arc<dyn Admission>>,
     kept: Arc<Kept>,
     routes: Routes,
 }
@@ -107,7 +120,8 @@ impl GatewaySpec {
         routes: impl Fn(&Arc<Shared>) -> Router + Send + Sync + 'static,
     ) -> Result<Self, BindError> {
         bind.check()?;
-        Ok(Self { bind, limits, kept: Arc::default(), routes: Arc::new(routes) })
+        let (kept, routes) = (Arc::default(), Arc::new(routes));
+        Ok(Self { bind, limits, admission: None, kept, routes })
     }
 
     /// The same, taking work as soon as it listens, without waiting for [`Serve`].
@@ -115,6 +129,13 @@ impl GatewaySpec {
     pub fn serving(self) -> Self {
         self.kept.gate.store(Gate::Serving as u8, Ordering::Release);
         self
+    }
+
+    /// The same, taking work as `admission` says, without waiting for [`Serve`].
+    #[must_use]
+    pub fn admitted_by(mut self, admission: impl Admission) -> Self {
+        self.admission = Some(Arc::new(admission));
+        self.serving()
     }
 
     fn addr(&self) -> SocketAddr {

@@ -68,9 +68,13 @@ async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Re
     if route.starts_with("/health/") || route == "/metrics" {
         return next.run(request).await;
     }
-    if let Err(problem) = known(&shared.access, request.headers()).and_then(|()| open(shared)) {
+    if let Err(problem) = known(&shared.access, request.headers()) {
         return problem.into_response();
     }
+    let _inside = match shared.enter() {
+        Ok(inside) => inside,
+        Err(gate) => return closed(gate).into_response(),
+    };
     let Ok(_room) = shared.room.try_acquire() else {
         return Problem::new(&OVERLOADED, "as many requests as this node takes are in progress")
             .retry_after(COME_AGAIN)
@@ -138,13 +142,12 @@ fn local(authority: &str) -> bool {
             .is_ok_and(super::bind::is_loopback)
 }
 
-fn open(shared: &Shared) -> Result<(), Problem> {
-    let told = match shared.gate() {
-        Gate::Serving => return Ok(()),
+fn closed(gate: Gate) -> Problem {
+    let told = match gate {
         Gate::Starting => "the node has not finished its start",
-        Gate::Draining => "the node is stopping",
+        Gate::Serving | Gate::Draining => "the node is stopping",
     };
-    Err(Problem::new(&NOT_SERVING, told).retry_after(COME_AGAIN).closing())
+    Problem::new(&NOT_SERVING, told).retry_after(COME_AGAIN).closing()
 }
 
 fn request_id(headers: &HeaderMap) -> String {

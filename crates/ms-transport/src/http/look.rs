@@ -6,18 +6,21 @@ use axum::response::{IntoResponse, Response};
 use ms_core::ActorPath;
 use ms_core::view::SCHEMA_VERSION;
 use ms_registry::Registry;
-use ms_supervisor::{SupervisorError, SupervisorRef};
+use ms_supervisor::SupervisorError;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::problem::{BAD_PARAMETER, INTERNAL, NOT_FOUND, Problem, ProblemDetails, TIMED_OUT};
+use super::RootRef;
+use super::problem::{
+    BAD_PARAMETER, INTERNAL, NOT_FOUND, NOT_SERVING, Problem, ProblemDetails, TIMED_OUT,
+};
 
 /// Deepest tree that is answered at once.
 const DEPTH_MAX: usize = 64;
 
 #[derive(Clone)]
 pub(super) struct Looking {
-    pub(super) root: SupervisorRef,
+    pub(super) root: RootRef,
     pub(super) registry: Option<Registry>,
 }
 
@@ -45,9 +48,10 @@ pub(super) async fn tree(
     if query.depth.is_some_and(|depth| depth > DEPTH_MAX) {
         return Err(Problem::new(&BAD_PARAMETER, format!("depth may be at most {DEPTH_MAX}")));
     }
-    let tree = match query.path.filter(|path| path != looking.root.path()) {
-        None => looking.root.tree(query.depth).await,
-        Some(path) => looking.root.tree_at(&path, query.depth).await,
+    let root = (looking.root)().ok_or_else(|| Problem::new(&NOT_SERVING, "the tree is not up"))?;
+    let tree = match query.path.filter(|path| path != root.path()) {
+        None => root.tree(query.depth).await,
+        Some(path) => root.tree_at(&path, query.depth).await,
     };
     let tree = tree.map_err(|error| of_supervisor(&error))?;
     let answer = serde_json::json!({ "schema_version": SCHEMA_VERSION, "tree": tree });

@@ -36,7 +36,7 @@ use utoipa_axum::routes;
 pub use bind::{AUTH_KEY, Access, Bind, BindError, TLS_KEY, Token};
 pub use gateway::{Drain, Drained, Gate, GatewaySpec, HttpGateway, LocalAddr, Serve};
 pub use limits::HttpLimits;
-pub use ports::{HealthAnswer, HealthPort, PortFuture, Probe, TaskAnswer, TasksPort};
+pub use ports::{Admission, HealthAnswer, HealthPort, PortFuture, Probe, TaskAnswer, TasksPort};
 
 use gateway::Shared;
 use problem::{INTERNAL, METHOD, NO_SUCH_PATH, Problem};
@@ -46,13 +46,16 @@ pub const API_PORT: u16 = 8080;
 /// Port of metrics and of health for probes that must not queue behind the API.
 pub const ADMIN_PORT: u16 = 9090;
 
+/// The root supervisor, once it is up. A gateway is started by the tree that it shows.
+pub type RootRef = Arc<dyn Fn() -> Option<SupervisorRef> + Send + Sync>;
+
 /// What the API is an API of.
 #[derive(Clone)]
 pub struct Api {
     /// The node, for its events.
     pub node: Node,
-    /// The tree.
-    pub root: SupervisorRef,
+    /// The tree, once it is up.
+    pub root: RootRef,
     /// Names, where there is a registry.
     pub registry: Option<Registry>,
     /// Tasks.
@@ -63,10 +66,7 @@ pub struct Api {
 
 impl fmt::Debug for Api {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api")
-            .field("node", &self.node)
-            .field("root", &self.root)
-            .finish_non_exhaustive()
+        f.debug_struct("Api").field("node", &self.node).finish_non_exhaustive()
     }
 }
 
@@ -91,7 +91,8 @@ impl Api {
     }
 
     fn documented(&self, shared: &Arc<Shared>) -> OpenApiRouter {
-        let looking = look::Looking { root: self.root.clone(), registry: self.registry.clone() };
+        let looking =
+            look::Looking { root: Arc::clone(&self.root), registry: self.registry.clone() };
         let events = events::Events { shared: Arc::clone(shared), node: self.node.clone() };
         let tasks = OpenApiRouter::new()
             .routes(routes!(tasks::submit, tasks::list))

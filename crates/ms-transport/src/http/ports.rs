@@ -1,5 +1,6 @@
 //! What the API asks of the rest of the system, which it does not know.
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -7,6 +8,8 @@ use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
 };
 use serde_json::Value;
+
+use super::gateway::Gate;
 
 /// A future of a port.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -62,4 +65,13 @@ pub struct HealthAnswer {
 pub trait HealthPort: Send + Sync + 'static {
     /// Answers a probe, within the time limits of its checks.
     fn probe(&self, probe: Probe) -> PortFuture<'_, HealthAnswer>;
+}
+
+/// Lets work in, for gateways of a node that counts what is inside before it stops.
+pub trait Admission: Send + Sync + 'static {
+    /// Lets one request in; it is inside until what this returns is dropped.
+    ///
+    /// # Errors
+    /// [`Gate::Starting`] or [`Gate::Draining`]: the request is answered 503.
+    fn enter(&self) -> Result<Box<dyn Any + Send>, Gate>;
 }

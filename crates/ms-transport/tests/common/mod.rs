@@ -15,8 +15,8 @@ use ms_core::task::{
 };
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
 use ms_transport::{
-    Api, Bind, HealthAnswer, HealthPort, HttpGateway, HttpLimits, LocalAddr, PortFuture, Probe,
-    Serve, TaskAnswer, TasksPort,
+    Api, Bind, GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, LocalAddr,
+    PortFuture, Probe, Serve, TaskAnswer, TasksPort,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -203,6 +203,14 @@ pub async fn rig_at(bind: Bind, limits: HttpLimits) -> Rig {
 
 /// A node whose gateway is bound and takes no work yet.
 pub async fn closed_rig(bind: Bind, limits: HttpLimits) -> Rig {
+    rig_with(bind, limits, |spec| spec).await
+}
+
+pub async fn rig_with(
+    bind: Bind,
+    limits: HttpLimits,
+    change: impl FnOnce(GatewaySpec) -> GatewaySpec,
+) -> Rig {
     let node = Node::boot(NodeConfig { quiet_panics: true, ..NodeConfig::single_arbiter() })
         .expect("boots");
     let root =
@@ -213,12 +221,15 @@ pub async fn closed_rig(bind: Bind, limits: HttpLimits) -> Rig {
     let port: Arc<dyn TasksPort> = tasks.clone();
     let api = Api {
         node: node.clone(),
-        root: root.as_supervisor().clone(),
+        root: {
+            let root = root.as_supervisor().clone();
+            Arc::new(move || Some(root.clone()))
+        },
         registry: None,
         tasks: port,
         health: Arc::new(Fit(true)),
     };
-    let spec = api.gateway(bind, limits).expect("may be opened");
+    let spec = change(api.gateway(bind, limits).expect("may be opened"));
     let child = ChildSpec::actor("http", move || HttpGateway::new(spec.clone()));
     root.as_supervisor().start_child(child).await.expect("listens");
     let gateway = root.as_supervisor().get::<HttpGateway>("http").await.expect("there");
