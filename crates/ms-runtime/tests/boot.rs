@@ -239,6 +239,9 @@ fn a_component_that_fails_or_panics_is_named_with_its_reason() {
 fn a_failure_at_each_component_of_six_leaves_no_task_no_port_and_no_file() {
     real(async {
         let files = || fs::read_dir("/proc/self/fd").expect("linux").count();
+        // What the first service of a process opens for all that follow.
+        let first = builder(real_settings(), []).start().await.expect("boots");
+        let _ = first.shut_down(over()).await;
         for k in 0..6 {
             let parts = Parts::default();
             let name = |n: usize| format!("c{n}");
@@ -259,7 +262,12 @@ fn a_failure_at_each_component_of_six_leaves_no_task_no_port_and_no_file() {
                 reversed
             );
             assert_eq!(parts.log.of("drop").len(), 6, "every instance is gone");
-            assert_eq!(files(), before, "component {k}: no file is left");
+            // A thread that was told to end has them for a moment longer.
+            let began = std::time::Instant::now();
+            while files() > before && began.elapsed() < 5 * SECOND {
+                tokio::time::sleep(5 * MS).await;
+            }
+            assert!(files() <= before, "component {k}: no file is left");
         }
     });
 }
