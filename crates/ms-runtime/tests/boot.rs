@@ -26,7 +26,7 @@ use ms_runtime::{
     BootstrapError, Builder, InitializationError, RunError, ServiceStage, ShutdownReason,
 };
 use ms_supervisor::{ChildSpec, Supervisor};
-use parts::{MS, Parts, Quirk, SECOND, builder, paused, real, real_settings, virtual_settings};
+use parts::{MS, Parts, Quirk, SECOND, builder, paused, real_settings, virtual_settings};
 use tokio::time::Instant;
 
 fn over() -> ShutdownReason {
@@ -230,36 +230,6 @@ fn a_component_that_fails_or_panics_is_named_with_its_reason() {
                 panic!("{error}")
             };
             assert!(source.source().is_some(), "its cause is its source");
-        }
-    });
-}
-
-/// F14, S4.2-06, S4.1-14: component k of 6 fails; nothing is left, on real threads.
-#[test]
-fn a_failure_at_each_component_of_six_leaves_no_task_no_port_and_no_file() {
-    real(async {
-        let files = || fs::read_dir("/proc/self/fd").expect("linux").count();
-        for k in 0..6 {
-            let parts = Parts::default();
-            let name = |n: usize| format!("c{n}");
-            let all = (0..6).map(|n| {
-                let quirk = if n == k { Quirk::FailsStart } else { Quirk::None };
-                let spec = parts.odd(&name(n), quirk).phase(Phase::ALL[2 + n]);
-                if n == 0 { spec } else { spec.needs([name(n - 1)]) }
-            });
-            let before = files();
-            let error = builder(real_settings(), all).start().await.expect_err("fails");
-            assert!(error.to_string().contains(&format!("component c{k}")), "{error}");
-            let started: Vec<_> = (0..k).map(name).collect();
-            assert_eq!(parts.log.of("start"), started);
-            let reversed: Vec<_> = started.iter().rev().cloned().collect();
-            // The failed one was initialised: it is asked to stop too, or just dropped.
-            assert_eq!(
-                parts.log.of("stop").into_iter().filter(|one| *one != name(k)).collect::<Vec<_>>(),
-                reversed
-            );
-            assert_eq!(parts.log.of("drop").len(), 6, "every instance is gone");
-            assert_eq!(files(), before, "component {k}: no file is left");
         }
     });
 }

@@ -1,8 +1,8 @@
 //! A component's way to its surroundings.
 
 use ms_actor::{AnyRef, Node};
-use ms_core::ExitReason;
 use ms_core::lifecycle::ComponentId;
+use ms_core::{ExitReason, Incarnation};
 
 use super::{ComponentFailure, StateSnapshot};
 use crate::cleanup::TrackedResource;
@@ -16,6 +16,7 @@ use crate::service::Wiring;
 pub struct ComponentContext {
     pub(crate) id: ComponentId,
     pub(crate) me: AnyRef,
+    pub(crate) life: Incarnation,
     pub(crate) node: Node,
     pub(crate) wiring: Wiring,
 }
@@ -64,9 +65,11 @@ impl ComponentContext {
     }
 
     /// Ends this life of the component with an error, from a task of it: its supervisor
-    /// decides what comes next.
+    /// decides what comes next. A task that outlived its life's end changes nothing.
     pub fn fail(&self, error: impl Into<ComponentFailure>) {
-        self.me.exit(ExitReason::from_error(&*error.into()));
+        if self.me.incarnation() == self.life {
+            self.me.exit(ExitReason::from_error(&*error.into()));
+        }
     }
 
     /// A snapshot of this component's state.

@@ -77,8 +77,8 @@ impl Agent for ComponentHost {
     async fn init(args: HostArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
         let HostArgs { id, make, wiring } = args;
         let wanted = wiring.wants(&id);
-        let (me, node) = (cx.me().any(), cx.node().clone());
-        let context = ComponentContext { id, me, node, wiring };
+        let (me, life, node) = (cx.me().any(), cx.incarnation(), cx.node().clone());
+        let context = ComponentContext { id, me, life, node, wiring };
         let mut host = Self { component: make(), context, stage: Stage::Idle };
         if wanted {
             host.initialize().await.map_err(InitError::Failed)?;
@@ -137,29 +137,68 @@ host_message! {
     StartComponent => Result<(), ComponentFailure>, host => host.start().await
 }
 host_message! {
-    /// Take no new work.
-    QuiesceWork => (), host => {
-        if host.stage == Stage::Up {
-            host.component.stop_accepting(&host.context).await;
-        }
-    }
-}
-host_message! {
     /// Stop the component, and hand over its state; once.
     StopComponent => Result<Option<StateSnapshot>, ComponentFailure>, host => host.stop().await
 }
-host_message! {
-    /// Say how the component is.
-    CheckHealth => HealthResult, host => match host.stage {
-        Stage::Up => host.component.health(&host.context).await,
-        stage => HealthResult::Unhealthy(format!("not up: {stage:?}").to_lowercase()),
+/// Say how the component is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CheckHealth;
+
+/// Take no new work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QuiesceWork;
+
+/// Take over what may have changed outside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReloadComponent;
+
+impl Message for CheckHealth {
+    type Result = HealthResult;
+}
+
+impl Message for QuiesceWork {
+    type Result = ();
+}
+
+impl Message for ReloadComponent {
+    type Result = ();
+}
+
+impl Handles<CheckHealth> for ComponentHost {
+    async fn on(&mut self, _: CheckHealth, cx: &mut Cx<Self>) -> HealthResult {
+        match self.stage {
+            Stage::Up => {
+                let look = self.component.health(&self.context);
+                in_time(cx, look).await.unwrap_or(HealthResult::Timeout)
+            }
+            stage => HealthResult::Unhealthy(format!("not up: {stage:?}").to_lowercase()),
+        }
     }
 }
-host_message! {
-    /// Take over what may have changed outside.
-    ReloadComponent => (), host => {
-        if host.stage == Stage::Up {
-            host.component.reload(&host.context).await;
+
+impl Handles<QuiesceWork> for ComponentHost {
+    async fn on(&mut self, _: QuiesceWork, cx: &mut Cx<Self>) {
+        if self.stage == Stage::Up {
+            let quiesce = self.component.stop_accepting(&self.context);
+            drop(in_time(cx, quiesce).await);
         }
+    }
+}
+
+impl Handles<ReloadComponent> for ComponentHost {
+    async fn on(&mut self, _: ReloadComponent, cx: &mut Cx<Self>) {
+        if self.stage == Stage::Up {
+            let reload = self.component.reload(&self.context);
+            drop(in_time(cx, reload).await);
+        }
+    }
+}
+
+/// Runs it until the asker stops waiting: one that hangs must not keep the component from
+/// being stopped. `None` when it was cut.
+async fn in_time<T>(cx: &Cx<ComponentHost>, work: impl Future<Output = T>) -> Option<T> {
+    match cx.deadline() {
+        Some(deadline) => tokio::time::timeout_at(deadline, work).await.ok(),
+        None => Some(work.await),
     }
 }

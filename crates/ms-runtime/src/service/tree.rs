@@ -127,7 +127,8 @@ fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec
         store: builder.store.clone(),
     });
     let make = move || LifecycleActor::new(Arc::clone(&args));
-    ChildSpec::inspectable("lifecycle", make, LifecycleActor::view).placement(Placement::Control)
+    // On a thread of its own: no component that blocks its own may hold up the shutdown.
+    ChildSpec::inspectable("lifecycle", make, LifecycleActor::view).placement(Placement::Dedicated)
 }
 
 fn health(settings: &Settings, planned: &Planned, wiring: &Wiring) -> ChildSpec {
