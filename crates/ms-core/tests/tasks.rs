@@ -70,7 +70,7 @@ fn a_task_goes_from_pending_to_completed_with_agent_and_timings() {
 
 /// S2.2-04
 #[test]
-fn failures_wait_longer_each_time_and_end_among_the_dead() {
+fn t5_failures_wait_longer_each_time_and_end_among_the_dead() {
     let mut task = task(3);
     let (mut now, mut waits) = (at(0), Vec::new());
     for _ in 0..3 {
@@ -90,7 +90,7 @@ fn failures_wait_longer_each_time_and_end_among_the_dead() {
 
 /// S6.3-06
 #[test]
-fn a_late_result_of_a_superseded_agent_is_refused() {
+fn t2_a_late_result_of_a_superseded_agent_is_refused() {
     let mut task = task(3);
     let first = assign(&mut task, at(0));
     task.apply(TaskEvent::Expire { unit_random: 0.5 }, at(29_999)).unwrap();
@@ -124,7 +124,7 @@ fn a_permanent_failure_is_final_and_a_deadline_too() {
 }
 
 #[test]
-fn interruptions_do_not_count_but_are_bounded() {
+fn t6_interruptions_do_not_count_but_are_bounded() {
     let mut task = task(1);
     for n in 1..=MAX_INTERRUPTIONS {
         assign(&mut task, at(u64::from(n)));

@@ -12,10 +12,11 @@
 //!
 //! SQLite runs on threads of its own, one for each connection: an arbiter never waits for the disk.
 //!
-//! Start reading at `actor.rs`, then `batch.rs`, then `write.rs`.
+//! Start reading at `actor.rs`, then `batch.rs`, then `write.rs` and `claim.rs`.
 
 mod actor;
 mod batch;
+mod claim;
 mod clock;
 mod config;
 mod error;

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-/// A row of `tasks`, in the order of [`crate::write::UPSERT_TASKS`].
+/// A row of `tasks`, in the order of the statement in `write.rs`.
 #[derive(Serialize)]
 pub(crate) struct TaskRow<'a>(
     String,

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ms_core::task::{
-    AgentKind, Assignment, Candidate, ClaimSpec, Claimed, IdempotencyKey, Journal, JournalEntry,
-    Priority, QueueName, StoreError, Swept, TaskCommand, TaskEvent, TaskId, TaskTime, choose,
+    Claimed, IdempotencyKey, JournalEntry, StoreError, Submitted, Swept, TaskCommand, TaskError,
+    TaskId, TaskTime, TaskView,
 };
 use sqlx::{Connection, Executor, Row, SqliteConnection};
 
 use crate::batch::{Batch, Counts};
+use crate::claim::claim;
 use crate::clock::StoreClock;
 use crate::config::StoreConfig;
 use crate::error::classify;
@@ -20,7 +21,7 @@ use crate::rows::{TaskRow, hex, id_at, ids, json};
 /// Tasks that one sweep deals with, of each kind; the rest waits for the next.
 const SWEEP: i64 = 1_000;
 
-pub(crate) const UPSERT_TASKS: &str = "INSERT INTO tasks (id, queue, kind, state, priority, \
+const UPSERT_TASKS: &str = "INSERT INTO tasks (id, queue, kind, state, priority, \
     submitted, ready, not_before, expires, ended, key, record) \
     SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
     value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value -> 11 \
@@ -38,7 +39,7 @@ const UPSERT_STEPS: &str = "INSERT INTO steps (id, name, value) \
 const UPSERT_CHECKPOINTS: &str = "INSERT INTO checkpoints (id, value) \
     SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?1) WHERE true \
     ON CONFLICT (id) DO UPDATE SET value = excluded.value";
-const LOAD: &str = "SELECT id, record FROM tasks \
+pub(crate) const LOAD: &str = "SELECT id, record FROM tasks \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 const LOAD_KEYS: &str = "SELECT t.id, t.record, t.key, q.request FROM tasks t \
     JOIN requests q ON q.id = t.id WHERE t.key IN (SELECT value FROM json_each(?1))";
@@ -46,10 +47,8 @@ const LOAD_STEP_NAMES: &str = "SELECT id, name FROM steps \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 const LOAD_LEASED: &str = "SELECT id FROM tasks WHERE state IN (1, 2)";
 const LOAD_OVERDUE: &str = "SELECT id FROM tasks WHERE expires <= ?1 ORDER BY expires LIMIT ?2";
-const LOAD_READY: &str = "SELECT id, priority, submitted FROM tasks \
-    WHERE ready = 1 AND queue = ?1 AND kind = ?2 ORDER BY priority DESC, submitted, id LIMIT ?3";
-const PROMOTE: &str = "UPDATE tasks SET ready = 1 WHERE ready = 0 AND not_before <= ?1";
-const NEXT_DUE: &str = "SELECT min(not_before) FROM tasks WHERE ready = 0";
+const SET_ASIDE: &str = "UPDATE tasks SET ready = NULL, expires = NULL \
+    WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 const SET_CLOCK: &str = "INSERT INTO meta (name, value) VALUES ('clock', ?1) \
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
@@ -149,9 +148,9 @@ impl Writer {
 }
 
 /// What a request is answered with, once the commit is done.
-enum Answer {
-    Submit(Vec<Result<ms_core::task::Submitted, ms_core::task::TaskError>>),
-    Execute(Vec<Result<ms_core::task::TaskView, ms_core::task::TaskError>>),
+pub(crate) enum Answer {
+    Submit(Vec<Result<Submitted, TaskError>>),
+    Execute(Vec<Result<TaskView, TaskError>>),
     Claim(Claimed),
     TakeBack(usize),
     Sweep(Swept),
@@ -203,6 +202,11 @@ async fn carry_out(
     }
     flush(conn, batch).await?;
     claim(conn, batch, requests, &mut answers).await?;
+    if !batch.unreadable.is_empty() {
+        // Out of the way of the others; what is left of it stays for whoever mends it.
+        let wanted = ids(batch.unreadable.keys().copied())?;
+        sqlx::query(SET_ASIDE).bind(wanted).execute(&mut *conn).await?;
+    }
     sqlx::query(SET_CLOCK).bind(batch.now.as_millis().to_string()).execute(&mut *conn).await?;
     Ok(answers)
 }
@@ -258,7 +262,7 @@ async fn load(
 }
 
 /// Writes what the batch has changed so far.
-async fn flush(conn: &mut Conn, batch: &mut Batch) -> Result<(), sqlx::Error> {
+pub(crate) async fn flush(conn: &mut Conn, batch: &mut Batch) -> Result<(), sqlx::Error> {
     let dirty = std::mem::take(&mut batch.dirty);
     let records = dirty.iter().filter_map(|id| batch.records.get(id));
     let rows: Vec<_> = records.map(|record| TaskRow::new(record, batch.now)).collect();
@@ -295,165 +299,6 @@ async fn write<T: serde::Serialize>(
         return Ok(());
     }
     sqlx::query(sql).bind(json(&rows)?).execute(conn).await.map(drop)
-}
-
-/// Fills the answers of all claims, in their order.
-async fn claim(
-    conn: &mut Conn,
-    batch: &mut Batch,
-    requests: &[Write],
-    answers: &mut [Answer],
-) -> Result<(), sqlx::Error> {
-    if !requests.iter().any(|request| matches!(request, Write::Claim(..))) {
-        return Ok(());
-    }
-    let now = batch.now.as_millis().cast_signed();
-    sqlx::query(PROMOTE).bind(now).execute(&mut *conn).await?;
-    for (request, answer) in requests.iter().zip(answers) {
-        let (Write::Claim(wish, _), Answer::Claim(claimed)) = (request, answer) else { continue };
-        claimed.assignments = claim_one(conn, batch, wish).await?;
-        let next: Option<i64> = sqlx::query_scalar(NEXT_DUE).fetch_one(&mut *conn).await?;
-        claimed.next_due =
-            next.map(|at| Duration::from_millis(at.saturating_sub(now).max(0).cast_unsigned()));
-    }
-    Ok(())
-}
-
-async fn claim_one(
-    conn: &mut Conn,
-    batch: &mut Batch,
-    wish: &ClaimSpec,
-) -> Result<Vec<Assignment>, sqlx::Error> {
-    let mut candidates = Vec::new();
-    for (queue, &room) in wish.room.iter().filter(|&(_, &room)| room > 0) {
-        for (kind, agents) in wish.free.iter().filter(|(_, agents)| !agents.is_empty()) {
-            candidates.extend(ready(conn, queue, kind, room.min(agents.len())).await?);
-        }
-    }
-    let free = wish.free.iter().map(|(kind, agents)| (kind.clone(), agents.len())).collect();
-    let chosen = choose(candidates, &wish.room, &free);
-    if chosen.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut agents = wish.free.clone();
-    let wanted = ids(chosen.iter().map(|task| task.id))?;
-    for row in sqlx::query(LOAD).bind(&wanted).fetch_all(&mut *conn).await? {
-        batch.load(id_at(&row, 0)?, row.try_get(1)?);
-    }
-    let mut assigned = Vec::new();
-    for Candidate { id, kind, .. } in chosen {
-        let Some(agent) = agents.get(&kind).and_then(|agents| agents.last().cloned()) else {
-            continue;
-        };
-        let event = TaskEvent::Assign { agent, lease: wish.lease };
-        match batch.apply(id, event) {
-            Ok(view) => {
-                agents.entry(kind).and_modify(|agents| drop(agents.pop()));
-                assigned.push(view);
-            }
-            // Its deadline has passed, or it cannot be read: the sweep tells.
-            Err(_) => drop(batch.expire_one(id)),
-        }
-    }
-    flush(conn, batch).await?;
-    hand_over(conn, batch, assigned).await
-}
-
-/// Adds to assigned tasks what their agents need.
-async fn hand_over(
-    conn: &mut Conn,
-    batch: &mut Batch,
-    assigned: Vec<ms_core::task::TaskView>,
-) -> Result<Vec<Assignment>, sqlx::Error> {
-    let all = ids(assigned.iter().map(|view| view.id))?;
-    let mut requests = bodies(
-        conn,
-        "SELECT id, request FROM requests WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-        &all,
-    )
-    .await?;
-    // A first assignment has no past.
-    let later: Vec<TaskId> = assigned
-        .iter()
-        .filter(|view| view.lease.is_some_and(|lease| lease.token.0 > 1))
-        .map(|view| view.id)
-        .collect();
-    let mut journals = if later.is_empty() {
-        std::collections::HashMap::new()
-    } else {
-        journals(conn, &ids(later)?).await?
-    };
-    let assignment = |view: ms_core::task::TaskView| {
-        let id = view.id;
-        let request = requests.remove(&id).unwrap_or_default();
-        // What was accepted as a request is one.
-        let request: Option<ms_core::task::NewTask> = serde_json::from_str(&request).ok();
-        Assignment {
-            token: view.lease.map(|lease| lease.token).unwrap_or_default(),
-            payload: request.map(|request| request.payload).unwrap_or_default(),
-            attempt_ms: batch.records.get(&id).and_then(|record| record.attempt_ms),
-            journal: journals.remove(&id).unwrap_or_default(),
-            view,
-        }
-    };
-    Ok(assigned.into_iter().map(assignment).collect())
-}
-
-async fn journals(
-    conn: &mut Conn,
-    wanted: &str,
-) -> Result<std::collections::HashMap<TaskId, Journal>, sqlx::Error> {
-    let mut journals = std::collections::HashMap::<TaskId, Journal>::new();
-    let steps = sqlx::query(
-        "SELECT id, name, value FROM steps WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-    );
-    for row in steps.bind(wanted).fetch_all(&mut *conn).await? {
-        let value = serde_json::from_str(row.try_get(2)?);
-        let value = value.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        journals.entry(id_at(&row, 0)?).or_default().steps.insert(row.try_get(1)?, value);
-    }
-    let checkpoints = bodies(
-        conn,
-        "SELECT id, value FROM checkpoints WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-        wanted,
-    );
-    for (id, value) in checkpoints.await? {
-        let value = serde_json::from_str(&value);
-        let value = value.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        journals.entry(id).or_default().checkpoint = Some(value);
-    }
-    Ok(journals)
-}
-
-async fn bodies(
-    conn: &mut Conn,
-    sql: &'static str,
-    wanted: &str,
-) -> Result<std::collections::HashMap<TaskId, String>, sqlx::Error> {
-    let rows = sqlx::query(sql).bind(wanted).fetch_all(conn).await?;
-    rows.iter().map(|row| Ok((id_at(row, 0)?, row.try_get(1)?))).collect()
-}
-
-/// The next tasks of one queue for one kind of agent.
-async fn ready(
-    conn: &mut Conn,
-    queue: &QueueName,
-    kind: &AgentKind,
-    most: usize,
-) -> Result<Vec<Candidate>, sqlx::Error> {
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let query = sqlx::query(LOAD_READY).bind(queue.as_str()).bind(kind.as_str()).bind(most);
-    let rows = query.fetch_all(conn).await?;
-    let candidate = |row: &sqlx::sqlite::SqliteRow| {
-        Ok(Candidate {
-            id: id_at(row, 0)?,
-            queue: queue.clone(),
-            kind: kind.clone(),
-            priority: Priority::new(row.try_get(1)?).unwrap_or_default(),
-            submitted: TaskTime::from_millis(row.try_get::<i64, _>(2)?.cast_unsigned()),
-        })
-    };
-    rows.iter().map(candidate).collect()
 }
 
 async fn found(conn: &mut Conn, sql: &'static str) -> Result<Vec<TaskId>, sqlx::Error> {

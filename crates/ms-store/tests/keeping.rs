@@ -66,7 +66,7 @@ fn a_task_is_kept_with_agent_state_and_result_over_a_restart() {
 }
 
 #[test]
-fn urgent_tasks_go_first_then_old_ones_and_delayed_ones_wait() {
+fn t4_urgent_tasks_go_first_then_old_ones_and_delayed_ones_wait() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let (store, root) = open(&node, at(dir.path())).await;
@@ -96,7 +96,7 @@ fn urgent_tasks_go_first_then_old_ones_and_delayed_ones_wait() {
 /// The lines about idempotency keys: same key and body gives the first task, another body
 /// is a conflict, within one call and over calls.
 #[test]
-fn the_same_request_twice_is_one_task() {
+fn t3_the_same_request_twice_is_one_task() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let (store, root) = open(&node, at(dir.path())).await;

@@ -56,7 +56,7 @@ async fn spender(root: &Root, id: &str) -> AgentRef<Spender> {
 }
 
 #[test]
-fn over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
+fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
     run(|node| async move {
         let budget = Budget::new().messages(3).unit("tokens", 100);
         let budgets = Budgets::new("budgets").limit("/root/pair", budget).unwrap();
@@ -131,7 +131,7 @@ fn time_in_handlers_is_counted_even_when_they_panic() {
 
 /// Tasks of a pool over its budget wait; none of their attempts is used up.
 #[test]
-fn tasks_wait_while_the_budget_of_their_pool_is_used_up() {
+fn t16_tasks_wait_while_the_budget_of_their_pool_is_used_up() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));

@@ -140,7 +140,7 @@ impl Promises {
 
 /// S6.3-02 to S6.3-06, and S6.3-09: no loss.
 #[test]
-fn after_any_number_of_kills_every_acknowledged_task_is_completed_once() {
+fn t1_after_any_number_of_kills_every_acknowledged_task_is_completed_once() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let points = number("MS_KILL_POINTS").unwrap_or(50);
     let mut seed = number("MS_SEED").unwrap_or_else(|| u64::from(std::process::id()));

@@ -79,7 +79,7 @@ fn failures_are_tried_again_and_final_ones_are_not() {
 /// task that panics every time ends among the dead letters with its cause, and the
 /// supervisor survives.
 #[test]
-fn poison_tasks_end_among_the_dead_letters_within_the_intensity() {
+fn t8_poison_tasks_end_among_the_dead_letters_within_the_intensity() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         // Four poison tasks are twelve panics; six restarts in a second are granted.
@@ -117,7 +117,7 @@ async fn incarnation(supervisor: &SupervisorRef, child: &str) -> u64 {
 }
 
 #[test]
-fn a_finished_step_is_not_done_again_after_a_crash() {
+fn t9_a_finished_step_is_not_done_again_after_a_crash() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let system = start(&node, dir.path(), 1, vec![], |tasks| tasks).await;
@@ -145,7 +145,7 @@ fn a_long_task_goes_on_from_its_checkpoint() {
 
 /// S2.2-13
 #[test]
-fn a_cancelled_task_is_stopped_at_its_next_await_and_stays_cancelled() {
+fn t10_a_cancelled_task_is_stopped_at_its_next_await_and_stays_cancelled() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let system = start(&node, dir.path(), 1, vec![], |tasks| tasks).await;
@@ -166,7 +166,7 @@ fn a_cancelled_task_is_stopped_at_its_next_await_and_stays_cancelled() {
 /// The agent blocks its thread for longer than its lease: the task is another's, and what the
 /// first says at last is refused.
 #[test]
-fn a_late_result_of_a_hung_agent_is_refused() {
+fn t11_a_late_result_of_a_hung_agent_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let adjust = |tasks: ms_worker::tasks::Tasks| tasks.lease(Duration::from_millis(150));
@@ -248,7 +248,7 @@ async fn find(root: &SupervisorRef, path: &ActorPath) -> ms_actor::AnyRef {
 }
 
 #[test]
-fn a_queue_keeps_its_concurrency_and_its_rate() {
+fn t7_a_queue_keeps_its_concurrency_and_its_rate() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let name = QueueName::new("narrow").unwrap();

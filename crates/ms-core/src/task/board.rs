@@ -14,7 +14,7 @@ use crate::time::Tick;
 /// Tasks of one queue in agents' hands, unless its spec says otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 1_024;
 /// How long an agent that could not be reached is left alone.
-pub const REST: Duration = Duration::from_millis(100);
+pub const REST: Duration = Duration::from_millis(20);
 
 /// A rate limit of a queue.
 #[derive(Debug, Clone, Copy, PartialEq)]

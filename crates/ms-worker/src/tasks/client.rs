@@ -60,8 +60,7 @@ impl TaskClient {
     /// sending it again safe.
     pub async fn submit(&self, task: NewTask) -> Result<Submitted, TaskRefusal> {
         let mut answers = self.submit_all(vec![task]).await?;
-        let none = || StoreError::Unknown("no answer for this task".to_owned());
-        Ok(answers.pop().ok_or_else(none)??)
+        Ok(answers.pop().ok_or_else(no_answer)??)
     }
 
     /// Submits many tasks at once, at most 1,000; each is accepted or refused by itself.
@@ -72,18 +71,27 @@ impl TaskClient {
         &self,
         tasks: Vec<NewTask>,
     ) -> Result<Vec<Result<Submitted, TaskError>>, TaskRefusal> {
-        let checked: Vec<_> = tasks.into_iter().map(|task| self.check(task)).collect();
-        let good = checked.iter().filter_map(|task| task.as_ref().ok());
-        let submission = |task: &NewTask| Submission { id: fresh_id(), task: task.clone() };
-        let good: Vec<_> = good.map(submission).collect();
-        let mut stored = if good.is_empty() { Vec::new() } else { self.store.submit(good).await? };
-        self.wake();
-        stored.reverse();
-        let none =
-            || Err(TaskError::OutOfBounds { what: "the answer", bounds: "one for each task" });
-        let answer =
-            |task: Result<NewTask, TaskError>| task.and_then(|_| stored.pop().unwrap_or_else(none));
-        Ok(checked.into_iter().map(answer).collect())
+        let (mut good, mut refused) = (Vec::new(), Vec::new());
+        for task in tasks {
+            match self.check(&task) {
+                Ok(()) => {
+                    good.push(Submission { id: fresh_id(), task });
+                    refused.push(None);
+                }
+                Err(error) => refused.push(Some(error)),
+            }
+        }
+        let mut stored = Vec::new();
+        if !good.is_empty() {
+            stored = self.store.submit(good).await?;
+            self.wake();
+        }
+        let mut stored = stored.into_iter();
+        let answer = |refused: Option<TaskError>| match refused {
+            Some(error) => Ok(Err(error)),
+            None => stored.next().ok_or_else(no_answer),
+        };
+        Ok(refused.into_iter().map(answer).collect::<Result<_, _>>()?)
     }
 
     /// A task; `None` if there is none, or no more.
@@ -177,18 +185,17 @@ impl TaskClient {
 
     async fn one(&self, command: TaskCommand) -> Result<TaskView, TaskRefusal> {
         let mut answers = self.store.execute(vec![command]).await?;
-        let none = || StoreError::Unknown("no answer for this task".to_owned());
-        Ok(answers.pop().ok_or_else(none)??)
+        Ok(answers.pop().ok_or_else(no_answer)??)
     }
 
-    fn check(&self, task: NewTask) -> Result<NewTask, TaskError> {
+    fn check(&self, task: &NewTask) -> Result<(), TaskError> {
         if !self.queues.contains(&task.queue) {
-            return Err(TaskError::UnknownQueue(task.queue));
+            return Err(TaskError::UnknownQueue(task.queue.clone()));
         }
         if !self.kinds.contains(&task.kind) {
-            return Err(TaskError::UnknownKind(task.kind));
+            return Err(TaskError::UnknownKind(task.kind.clone()));
         }
-        Ok(task)
+        Ok(())
     }
 
     fn wake(&self) {
@@ -201,6 +208,10 @@ impl TaskClient {
     fn dispatcher(&self) -> Option<Ref<Dispatcher>> {
         self.dispatcher.borrow().clone()
     }
+}
+
+fn no_answer() -> StoreError {
+    StoreError::Unknown("none for this task".to_owned())
 }
 
 fn fresh_id() -> TaskId {

@@ -9,21 +9,20 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ms_actor::{AskError, Context, Port, StateValue};
 use ms_core::task::{
-    AgentKind, Assignment, Board, Claimed, FailureKind, FencingToken, QueueSpec, StoreError,
-    TaskCommand, TaskError, TaskFailure, TaskId, TaskOutcome, TaskStore,
+    AgentKind, Assignment, Board, Claimed, FencingToken, QueueSpec, StoreError, TaskCommand,
+    TaskId, TaskOutcome, TaskStore,
 };
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ExitReason, Intensity};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::outcome::{PAUSE, blame, write};
 use super::perform::{Perform, Performed};
 use super::run::too_long;
 use super::system::SWEEP_EVERY;
 use crate::budgets::Meter;
 
-/// How long the dispatcher waits after the store refused it.
-const PAUSE: Duration = Duration::from_millis(200);
 /// How much longer than its attempt may take an agent is waited for.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -118,9 +117,9 @@ impl Dispatcher {
             return;
         }
         let now = ctx.node().now();
-        // What a suspended agent is given would only wait, and its lease with it.
+        // What an agent that is starting or suspended is given would only wait, and its lease with it.
         for (path, member) in &self.agents {
-            if member.agent.any().lifecycle() == Lifecycle::Suspended {
+            if member.agent.any().lifecycle() != Lifecycle::Running {
                 self.board.rest(&member.kind, path, now);
             }
         }
@@ -298,68 +297,6 @@ struct Attempt {
     kind: AgentKind,
     agent: Port<Perform>,
     limit: Duration,
-}
-
-/// Whether an end of the agent is the task's fault.
-fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> TaskCommand {
-    let is_own = match reason {
-        ExitReason::Panicked(_)
-        | ExitReason::Failed(_)
-        | ExitReason::InitFailed(_)
-        | ExitReason::InitTimeout { .. }
-        | ExitReason::HeartbeatLost { .. } => true,
-        ExitReason::Normal
-        | ExitReason::Shutdown
-        | ExitReason::ShutdownWith(_)
-        | ExitReason::Killed
-        | ExitReason::ChildStartFailed { .. }
-        | ExitReason::ArbiterLost
-        | ExitReason::NoProc => false,
-    };
-    let why = format!("the agent ended: {reason}");
-    if is_own {
-        let failure = TaskFailure::new(FailureKind::Crashed, why);
-        TaskCommand::Finish(id, token, TaskOutcome::Failed(failure))
-    } else {
-        TaskCommand::Interrupt(id, token, why)
-    }
-}
-
-async fn write(store: Arc<dyn TaskStore>, mut commands: Vec<TaskCommand>, until: Instant) {
-    while !commands.is_empty() {
-        match store.execute(commands.clone()).await {
-            Ok(answers) => {
-                let refused = commands.into_iter().zip(answers);
-                commands = refused
-                    .filter_map(|(command, answer)| second_try(command, answer.err()?))
-                    .collect();
-            }
-            Err(error) if error.is_transient() && Instant::now() < until => {
-                tracing::debug!(%error, "an outcome waits for the store");
-                tokio::time::sleep(PAUSE).await;
-            }
-            Err(error) => {
-                // The lease ends, and with it the attempt.
-                tracing::error!(%error, "the outcome of a task could not be written");
-                return;
-            }
-        }
-    }
-}
-
-/// What to say of a task whose outcome was refused.
-fn second_try(command: TaskCommand, error: TaskError) -> Option<TaskCommand> {
-    match (&error, command) {
-        (TaskError::TooLarge { .. }, TaskCommand::Finish(id, token, TaskOutcome::Completed(_))) => {
-            let failure = TaskFailure::permanent(error.to_string());
-            Some(TaskCommand::Finish(id, token, TaskOutcome::Failed(failure)))
-        }
-        // The late word of a superseded agent: refused, as it should be.
-        (error, command) => {
-            tracing::debug!(task = %command.id(), %error, "an outcome was refused");
-            None
-        }
-    }
 }
 
 impl Actor for Dispatcher {

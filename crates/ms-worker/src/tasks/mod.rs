@@ -18,6 +18,7 @@
 mod client;
 mod cx;
 mod dispatcher;
+mod outcome;
 mod perform;
 mod run;
 mod system;

@@ -1,0 +1,80 @@
+//! What became of an attempt, in the store's words, and getting it written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_core::ExitReason;
+use ms_core::task::{
+    FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskOutcome, TaskStore,
+};
+use tokio::time::Instant;
+
+/// How long is waited after the store refused something.
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
+
+/// Whether an end of the agent is the task's fault.
+pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> TaskCommand {
+    let is_own = match reason {
+        ExitReason::Panicked(_)
+        | ExitReason::Failed(_)
+        | ExitReason::InitFailed(_)
+        | ExitReason::InitTimeout { .. }
+        | ExitReason::HeartbeatLost { .. } => true,
+        ExitReason::Normal
+        | ExitReason::Shutdown
+        | ExitReason::ShutdownWith(_)
+        | ExitReason::Killed
+        | ExitReason::ChildStartFailed { .. }
+        | ExitReason::ArbiterLost
+        | ExitReason::NoProc => false,
+    };
+    let why = format!("the agent ended: {reason}");
+    if is_own {
+        let failure = TaskFailure::new(FailureKind::Crashed, why);
+        TaskCommand::Finish(id, token, TaskOutcome::Failed(failure))
+    } else {
+        TaskCommand::Interrupt(id, token, why)
+    }
+}
+
+/// Writes outcomes; tried again until `until`.
+pub(crate) async fn write(
+    store: Arc<dyn TaskStore>,
+    mut commands: Vec<TaskCommand>,
+    until: Instant,
+) {
+    while !commands.is_empty() {
+        match store.execute(commands.clone()).await {
+            Ok(answers) => {
+                let refused = commands.into_iter().zip(answers);
+                commands = refused
+                    .filter_map(|(command, answer)| second_try(command, answer.err()?))
+                    .collect();
+            }
+            Err(error) if error.is_transient() && Instant::now() < until => {
+                tracing::debug!(%error, "an outcome waits for the store");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => {
+                // The lease ends, and with it the attempt.
+                tracing::error!(%error, "the outcome of a task could not be written");
+                return;
+            }
+        }
+    }
+}
+
+/// What to say of a task whose outcome was refused.
+fn second_try(command: TaskCommand, error: TaskError) -> Option<TaskCommand> {
+    match (&error, command) {
+        (TaskError::TooLarge { .. }, TaskCommand::Finish(id, token, TaskOutcome::Completed(_))) => {
+            let failure = TaskFailure::permanent(error.to_string());
+            Some(TaskCommand::Finish(id, token, TaskOutcome::Failed(failure)))
+        }
+        // The late word of a superseded agent: refused, as it should be.
+        (error, command) => {
+            tracing::debug!(task = %command.id(), %error, "an outcome was refused");
+            None
+        }
+    }
+}
