@@ -273,7 +273,7 @@ fn a_normal_end_is_told_to_a_link_that_traps() {
 /// The first signal is the one that ends whoever does not trap exits: a stop that a kill
 /// follows at once ends with the stop's reason, but without hooks.
 #[test]
-fn a_kill_right_behind_a_stop_ends_with_the_stops_reason_unless_it_is_trapped() {
+fn k17_a_kill_right_behind_a_stop_ends_with_the_stops_reason_unless_it_is_trapped() {
     paused(async |node| {
         for traps in [false, true] {
             let log = Log::default();

@@ -66,7 +66,7 @@ step(#{<<"op">> := Op} = Step, N) ->
     rest(),
     Heard = heard(),
     #{<<"step">> => N, <<"op">> => Op, <<"result">> => text(Result),
-      <<"heard">> => lists:sort(fun({A, _}, {B, _}) -> A =< B end, Heard),
+      <<"heard">> => lists:sort([{Id, iolist_to_binary(Words)} || {Id, Words} <- Heard]),
       <<"ended">> => lists:sort(ended())}.
 
 act(<<"link">>, #{<<"of">> := Of, <<"to">> := To}) -> P = pid(To), by(Of, fun() -> linked(P) end);
@@ -96,7 +96,7 @@ act(<<"unregister">>, #{<<"name">> := Name}) -> try unregister(name(Name)), ok c
 act(<<"whereis">>, #{<<"name">> := Name}) -> case whereis(name(Name)) of undefined -> undefined; P -> id(P) end.
 
 %% Where it is cheap to see that nobody is there, `link` raises what would else be the signal.
-linked(Pid) -> try link(Pid), ok catch error:noproc -> exit(noproc) end.
+linked(Pid) -> try link(Pid), ok catch error:noproc -> self() ! {die, noproc}, ok end.
 
 alive(Id, What) -> case is_process_alive(pid(Id)) of true -> What(pid(Id)); false -> noproc end.
 

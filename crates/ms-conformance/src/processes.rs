@@ -14,7 +14,9 @@
 //! | `register`, `unregister`, `whereis` | of and name, name, name | registered names |
 //!
 //! A line of the trace has the step's `result` (`noproc` when `of` is dead), what was `heard`
-//! (`exit FROM REASON` by those that trap, `down FROM REASON`) and who `ended` with which reason.
+//! (`exit FROM REASON` by those that trap, `down FROM REASON`) and who `ended` with which reason,
+//! sorted: Erlang promises no order between signals of different senders, nor between a link's
+//! and a monitor's.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -178,7 +180,7 @@ impl Player {
         settle().await;
         let mut heard =
             std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
-        heard.sort_by(|(a, _), (b, _)| a.cmp(b));
+        heard.sort_unstable();
         let ended = before.into_iter().filter(|process| !process.is_alive()).map(|process| {
             let reason = process.any().last_exit().unwrap_or(ExitReason::NoProc);
             json!([process.path().name(), terms::reason_text(&reason)])
