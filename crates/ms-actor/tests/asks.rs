@@ -97,6 +97,7 @@ fn a_handler_sees_the_deadline_of_its_asker() {
     });
 }
 
+/// OTP: gen_server_SUITE:call
 #[test]
 fn a_late_answer_is_dropped() {
     paused(async |node| {

@@ -27,6 +27,7 @@ fn crash() -> common::ours::Do {
     act(|_, _| panic!("told to"))
 }
 
+/// OTP: monitor_SUITE:mon_1
 #[test]
 fn a_monitor_tells_exactly_once() {
     paused(async |node| {
@@ -66,6 +67,7 @@ fn monitors_stack_and_reach_handlers_once_each() {
     });
 }
 
+/// OTP: monitor_SUITE:mon_1
 #[test]
 fn a_dead_actor_is_noproc_to_a_monitor() {
     paused(async |node| {
@@ -75,6 +77,7 @@ fn a_dead_actor_is_noproc_to_a_monitor() {
     });
 }
 
+/// OTP: monitor_SUITE:demonitor_flush
 #[test]
 fn demonitor_ends_one_monitor_of_several() {
     paused(async |node| {
@@ -95,6 +98,7 @@ fn demonitor_ends_one_monitor_of_several() {
     });
 }
 
+/// OTP: monitor_SUITE:list_cleanup
 #[test]
 fn a_monitor_dies_with_the_life_that_set_it() {
     paused(async |node| {
@@ -131,6 +135,7 @@ async fn linked(node: &ms_actor::Node, trap: bool) -> (Child<Probe>, Child<Probe
     (a, b, log)
 }
 
+/// OTP: link_behaviour:link_is_symmetric
 #[test]
 fn links_are_symmetric() {
     paused(async |node| {
@@ -146,6 +151,7 @@ fn links_are_symmetric() {
     });
 }
 
+/// OTP: link_behaviour:link_is_single, link_behaviour:trapped_exit_is_a_message, link_behaviour:kill_arrives_as_killed
 #[test]
 fn a_link_is_single_and_trapped_as_a_message() {
     paused(async |node| {
@@ -165,6 +171,7 @@ fn a_link_is_single_and_trapped_as_a_message() {
     });
 }
 
+/// OTP: link_behaviour:normal_is_silent
 #[test]
 fn a_normal_end_passes_a_link_in_silence() {
     paused(async |node| {
@@ -177,6 +184,7 @@ fn a_normal_end_passes_a_link_in_silence() {
     });
 }
 
+/// OTP: link_behaviour:unlink, link_behaviour:link_to_the_dead
 #[test]
 fn unlink_and_links_to_the_dead() {
     paused(async |node| {
@@ -193,6 +201,7 @@ fn unlink_and_links_to_the_dead() {
     });
 }
 
+/// OTP: link_behaviour:exit_signal_normal, link_behaviour:exit_signal_other
 #[test]
 fn signals_of_strangers() {
     paused(async |node| {
@@ -257,6 +266,7 @@ fn a_kill_before_the_first_turn_runs_nothing_at_all() {
     });
 }
 
+/// OTP: link_behaviour:parent_exit_runs_terminate
 #[test]
 fn a_stop_runs_the_hooks_and_ends_with_its_reason() {
     paused(async |node| {
@@ -584,6 +594,7 @@ fn a_status_says_what_is_being_handled_since_when() {
     });
 }
 
+/// OTP: gen_server_SUITE:get_state, gen_server_SUITE:call_format_status, gen_server_SUITE:replace_state, sys_SUITE:special_process
 #[test]
 fn a_state_view_is_asked_of_the_actor() {
     paused(async |node| {

@@ -19,6 +19,7 @@ mod ids;
 mod json;
 pub mod live;
 mod play;
+mod processes;
 mod scenario;
 mod show;
 mod terms;

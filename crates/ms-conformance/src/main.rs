@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use ms_conformance::live::{self, Disagreement, ErlangError};
+use ms_conformance::live::{self, Disagreement, ErlangError, Family, Report};
 use ms_conformance::{Verdict, check, encode, files_below, first_difference, play, side_by_side};
 use serde_json::Value;
 
@@ -16,6 +16,8 @@ usage: ms-conformance run FILE...   play scenarios (`-` is stdin), print their t
        ms-conformance live N [SEED] make up N scenarios from a seed (default 1), play them on this
                                     machine's Erlang/OTP and here, and compare; the first that
                                     differs is made small and printed with both traces
+       ms-conformance record DIR FILE...  play scenarios on Erlang/OTP and write them to DIR with
+                                    its traces: golden files
 
 exit status: 0 all is well, 1 a scenario differs or is unusable, 2 this usage is wrong,
              3 there is no Erlang to compare with";
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
                 (Ok(count), Ok(seed)) => run_live(count, seed),
                 _ => usage_is_wrong(),
             }
+        }
+        Some((verb, [folder, files @ ..])) if verb == "record" && !files.is_empty() => {
+            record(folder, files)
         }
         Some((verb, _)) if ["help", "--help", "-h"].contains(&verb.as_str()) => {
             println!("{USAGE}");
@@ -117,20 +122,32 @@ fn check_all(paths: &[String]) -> ExitCode {
 }
 
 fn run_live(count: u64, seed: u64) -> ExitCode {
-    let report = match live::run(count, seed) {
-        Ok(report) => report,
-        Err(error) => {
-            eprintln!("ms-conformance: {error}");
-            let missing = matches!(error, ErlangError::Missing);
-            return if missing { ExitCode::from(NO_ERLANG) } else { ExitCode::FAILURE };
+    let mut code = ExitCode::SUCCESS;
+    for family in Family::ALL {
+        match live::run(family, count, seed) {
+            Ok(report) => {
+                if !print_report(family, seed, count, &report) {
+                    code = ExitCode::FAILURE;
+                }
+            }
+            Err(error) => {
+                eprintln!("ms-conformance: {error}");
+                let missing = matches!(error, ErlangError::Missing);
+                return if missing { ExitCode::from(NO_ERLANG) } else { ExitCode::FAILURE };
+            }
         }
-    };
+    }
+    code
+}
+
+/// Says whether all is well, too.
+fn print_report(family: Family, seed: u64, count: u64, report: &Report) -> bool {
     if let Some(found) = &report.disagreement {
         print_disagreement(found);
     }
     let last = seed.saturating_add(count.saturating_sub(1));
     println!(
-        "seeds {seed} to {last}: {} scenarios ({} lines of trace) agree with Erlang/OTP, {} differ, {} undecided",
+        "{family:?}, seeds {seed} to {last}: {} scenarios ({} lines of trace) agree with Erlang/OTP, {} differ, {} undecided",
         report.agreed,
         report.lines,
         usize::from(report.disagreement.is_some()),
@@ -140,7 +157,34 @@ fn run_live(count: u64, seed: u64) -> ExitCode {
     if broken {
         eprintln!("ms-conformance: too many scenarios never came to rest in Erlang");
     }
-    if report.disagreement.is_some() || broken { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    report.disagreement.is_none() && !broken
+}
+
+/// Plays scenarios on Erlang and writes them with its traces: golden files.
+fn record(folder: &str, paths: &[String]) -> ExitCode {
+    match paths.iter().try_for_each(|path| record_one(Path::new(folder), path)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ms-conformance: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn record_one(folder: &Path, path: &str) -> Result<(), String> {
+    let say = |error: &dyn std::fmt::Display| format!("{path}: {error}");
+    let text = read(path).map_err(|error| say(&error))?;
+    let file: Value = serde_json::from_str(&text).map_err(|error| say(&error))?;
+    let scenario = file.get("scenario").unwrap_or(&file);
+    let mut erlang = Family::of(scenario).erlang().map_err(|error| say(&error))?;
+    let trace = erlang.play(scenario).map_err(|error| say(&error))?;
+    let name = Path::new(path).file_name().ok_or_else(|| say(&"has no file name"))?;
+    std::fs::write(folder.join(name), golden(scenario, &trace)).map_err(|error| say(&error))
+}
+
+fn golden(scenario: &Value, trace: &[Value]) -> String {
+    let lines: Vec<String> = trace.iter().map(encode).collect();
+    format!("{{\"scenario\":{},\n\"expected\":[\n{}\n]}}\n", encode(scenario), lines.join(",\n"))
 }
 
 /// The scenario as a golden file with Erlang's trace, and ours beside it.
@@ -151,8 +195,7 @@ fn print_disagreement(found: &Disagreement) {
         found.seed, found.steps_before
     );
     let lines = |trace: &[Value]| trace.iter().map(encode).collect::<Vec<_>>().join(",\n");
-    println!("{{\"scenario\":{},", encode(&found.scenario));
-    println!("\"expected\":[\n{}\n]}}", lines(&found.erlang));
+    print!("{}", golden(&found.scenario, &found.erlang));
     match &found.ours {
         Ok(ours) => {
             println!("ours:\n{}", lines(ours));

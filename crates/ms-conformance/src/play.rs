@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::{self, EVER};
 use crate::build;
+use crate::processes;
 use crate::scenario::{self, text};
 use crate::terms;
 use crate::worker::{Crash, Worker};
@@ -54,6 +55,9 @@ pub fn play(file: &Value) -> Result<Vec<Value>, PlayError> {
     system.block_on(async {
         let node = Node::boot(NodeConfig::single_arbiter());
         let node = node.map_err(|error| PlayError::Setup(error.to_string()))?;
+        if processes::is_one(scenario) {
+            return processes::play(&node, scenario).await;
+        }
         let world = World::default();
         let lines = Player { node, world: world.clone(), root: None }.play(scenario).await;
         world.clear();

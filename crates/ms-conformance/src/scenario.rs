@@ -57,6 +57,9 @@ pub(crate) fn check(scenario: &Value) -> Checked {
     if !scenario.is_object() {
         return bad("scenario", format!("is {scenario}, want an object"));
     }
+    if crate::processes::is_one(scenario) {
+        return crate::processes::check(scenario);
+    }
     let Some(tree) = scenario.get("tree") else { return bad("scenario", "`tree` is missing") };
     check_supervisor(tree, "tree")?;
     for (at, step) in list(scenario, "steps", "scenario")?.iter().enumerate() {

@@ -25,28 +25,73 @@ fn conformance(args: &[&str], stdin: &str) -> Output {
     child.wait_with_output().expect("ends")
 }
 
-fn goldens() -> String {
+fn goldens(folder: &str) -> String {
     let dir = std::env::var_os("GOLDEN_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden-otp"),
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests").join(folder),
         PathBuf::from,
     );
     dir.to_str().expect("a path in UTF-8").to_owned()
 }
 
-#[test]
-fn traces_of_real_supervisors_equal_those_of_otp() {
-    let output = conformance(&["check", &goldens()], "");
+/// All traces in a folder, of which there are at least so many.
+fn all_pass(folder: &str, at_least: usize) {
+    let output = conformance(&["check", &goldens(folder)], "");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(output.status.success(), "{text}");
     let last = text.lines().last().expect("a closing line");
     let passed: usize =
         last.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
-    assert!(passed >= 400 || std::env::var_os("GOLDEN_DIR").is_some(), "only {last}");
+    assert!(passed >= at_least || std::env::var_os("GOLDEN_DIR").is_some(), "only {last}");
+}
+
+#[test]
+fn traces_of_real_supervisors_equal_those_of_otp() {
+    all_pass("golden-otp", 400);
+}
+
+#[test]
+fn traces_of_unusual_scenarios_equal_those_of_otp() {
+    all_pass("golden-otp-edge", 50);
+}
+
+#[test]
+fn links_monitors_groups_and_names_answer_as_erlangs() {
+    all_pass("golden-otp-processes", 40);
+}
+
+#[test]
+fn a_live_run_without_erlang_says_what_to_install() {
+    let output = Command::new(env!("CARGO_BIN_EXE_ms-conformance"))
+        .args(["live", "1"])
+        .env("PATH", "")
+        .output()
+        .expect("runs");
+    assert_eq!(output.status.code(), Some(3));
+    let error = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(error.contains("Debian package erlang-base"), "{error}");
+}
+
+#[test]
+fn several_files_bare_or_golden_are_played_in_order() {
+    let dir = std::env::temp_dir().join(format!("ms-conformance-files-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("writable");
+    let (bare, golden) = (dir.join("bare.json"), dir.join("golden.json"));
+    std::fs::write(&bare, r#"{"tree":{"children":[{"id":"A b"}]}}"#).expect("writable");
+    std::fs::write(&golden, r#"{"scenario":{"tree":{}},"expected":[]}"#).expect("writable");
+    let path = |path: &PathBuf| path.to_str().expect("UTF-8").to_owned();
+    let output = conformance(&["run", &path(&bare), "-", &path(&golden)], r#"{"tree":{}}"#);
+    std::fs::remove_dir_all(&dir).expect("there");
+    assert!(output.status.success());
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    let starts: Vec<usize> =
+        printed.lines().map(|line| line.matches("\"start\"").count()).collect();
+    assert_eq!(starts, [2, 0, 1, 0, 1, 0], "{printed}");
+    assert!(printed.contains("\"root/A b#1\""), "{printed}");
 }
 
 #[test]
 fn a_trace_is_printed_exactly_as_the_oracle_prints_it() {
-    let file = PathBuf::from(goldens()).join("strategy-one_for_all.json");
+    let file = PathBuf::from(goldens("golden-otp")).join("strategy-one_for_all.json");
     if let Ok(text) = std::fs::read_to_string(file) {
         let output = conformance(&["run", "-"], &text);
         let printed = String::from_utf8(output.stdout).expect("UTF-8");

@@ -196,7 +196,8 @@ impl World {
         let kept = |&at: &u64| at + intensity.period.as_secs() >= now;
         let older: Vec<u64> = self.window.iter().copied().take_while(kept).collect();
         self.window = std::iter::once(now).chain(older).collect();
-        let granted = self.window.len() <= intensity.max_restarts as usize;
+        let pauses = self.policy.flags().when_exhausted != WhenExhausted::GiveUp;
+        let granted = pauses || self.window.len() <= intensity.max_restarts as usize;
         assert_eq!(verdict == Verdict::Restart, granted, "D1");
     }
 

@@ -9,7 +9,9 @@ use ms_core::policy::{
     ChildEntry, ChildKey, ChildSpecError, ChildState, Command, CommandError, Counts, Event,
     FlagError, Phase, PidRef, Policy, RECORD_SIZE, Reply, SpecError, Target, Verdict,
 };
-use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown, Strategy, SupervisorFlags};
+use ms_core::{
+    AutoShutdown, ExitReason, Restart, Shutdown, Strategy, SupervisorFlags, WhenExhausted,
+};
 use rig::{Answer, Rig, boom, entry, flags, id, slow};
 
 use Restart::{Permanent, Temporary, Transient};
@@ -432,6 +434,34 @@ fn backoff_of_a_group_is_the_longest() {
     rig.timers.remove(0);
     rig.ring();
     assert_eq!(rig.log(), ["start a", "start b", "start c"]);
+}
+
+#[test]
+fn x17_over_the_budget_a_restart_waits_and_is_counted_but_nobody_gives_up() {
+    let pausing = SupervisorFlags {
+        when_exhausted: WhenExhausted::Pause(Duration::from_secs(30)),
+        ..flags(OneForOne, 1)
+    };
+    let mut rig = Rig::new(pausing, vec![entry("a", Permanent), entry("b", Permanent)]);
+    rig.exit("a", boom());
+    assert_eq!(rig.log(), ["report child_terminated a", "start a"]);
+    rig.exit("a", boom());
+    assert_eq!(rig.log(), ["report child_terminated a", "delay a 30"]);
+    rig.exit("b", boom());
+    assert_eq!(rig.log(), ["report child_terminated b", "delay b 30"]);
+    assert_eq!(rig.policy.restarts_in_window(rig.now).0, 3);
+    rig.ring();
+    rig.ring();
+    assert_eq!(rig.log(), ["start a", "start b"]);
+}
+
+#[test]
+fn x16_an_ignore_of_a_child_that_was_taken_for_started_leaves_it_down() {
+    let mut rig = Rig::three(OneForAll, 0);
+    let (key, incarnation) = rig.life("b");
+    rig.feed(Event::Ignored { key, incarnation });
+    assert_eq!(rig.log(), Vec::<String>::new(), "no report, no restart, no siblings");
+    assert_eq!(rig.policy.child(key).map(|child| child.state), Some(ChildState::Stopped));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use ms_actor::spawn;
 use ms_registry::{Change, GroupError, Name, Registry, RegistryConfig};
 use proptest::prelude::*;
 
+/// OTP: pg_SUITE:pg, pg_SUITE:single
 #[test]
 fn a_member_leaves_as_often_as_it_joined() {
     virtually(|node| async move {
@@ -55,6 +56,7 @@ fn membership_survives_a_restart_and_ends_with_the_member() {
     });
 }
 
+/// OTP: pg_SUITE:monitor
 #[test]
 fn a_group_watcher_gets_the_members_and_then_each_join_and_leave_once() {
     virtually(|node| async move {

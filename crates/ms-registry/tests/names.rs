@@ -12,6 +12,7 @@ use ms_registry::{
     LookupError, NameError, RegisterError, Registry, RegistryActor, RegistryConfig, Unavailable,
 };
 
+/// OTP: registered_names:unique, gen_server_SUITE:start
 #[test]
 fn a_name_is_unique_and_the_refusal_names_its_holder() {
     virtually(|node| async move {
@@ -38,6 +39,7 @@ fn a_name_is_unique_and_the_refusal_names_its_holder() {
     });
 }
 
+/// OTP: registered_names:one_name_each
 #[test]
 fn one_actor_may_have_many_names_and_a_path_is_a_name() {
     virtually(|node| async move {
@@ -73,6 +75,7 @@ fn a_failed_lookup_says_what_was_meant_or_what_was_found() {
     });
 }
 
+/// OTP: monitor_SUITE:named_down
 #[test]
 fn an_entry_follows_restarts_and_vanishes_when_its_owner_is_gone_for_good() {
     virtually(|node| async move {
@@ -102,6 +105,7 @@ fn an_entry_follows_restarts_and_vanishes_when_its_owner_is_gone_for_good() {
     });
 }
 
+/// OTP: registered_names:freed_on_exit
 #[test]
 fn an_unsupervised_owner_takes_its_names_along() {
     virtually(|node| async move {
@@ -120,6 +124,7 @@ fn an_unsupervised_owner_takes_its_names_along() {
     });
 }
 
+/// OTP: registered_names:dead_cannot_register
 #[test]
 fn a_dead_holder_does_not_block_its_name_and_the_dead_cannot_register() {
     virtually(|node| async move {
@@ -161,6 +166,7 @@ fn everything_has_a_limit() {
     });
 }
 
+/// OTP: pg_SUITE:scope_restart
 #[test]
 fn a_registry_that_crashes_forgets_nothing_and_hears_of_ends_it_missed() {
     virtually(|node| async move {

@@ -127,8 +127,7 @@ fn x15_a_draining_child_finishes_its_queue_and_refuses_more() {
             })
             .collect();
         tokio::task::yield_now().await;
-        let stop = root.terminate_child(&id("a"));
-        stop.await.expect("there");
+        root.terminate_child(&id("a")).await.expect("there");
         for (n, answer) in (1..).zip(answers) {
             assert_eq!(answer.await.expect("polled to its end").expect("handled"), n);
         }

@@ -13,7 +13,7 @@ const REASONS: [&str; 8] =
 
 /// The scenario of a seed.
 #[must_use]
-pub fn scenario(seed: u64) -> Value {
+pub(super) fn scenario(seed: u64) -> Value {
     let mut maker = Maker { random: Random::new(seed), ids: 0, args: 0 };
     let depth = 1 + maker.random.below(4);
     let tree = match maker.random.below(10) {

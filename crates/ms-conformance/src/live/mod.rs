@@ -5,13 +5,14 @@
 
 mod erlang;
 mod generate;
+mod processes;
 mod random;
 mod shrink;
 
 use serde_json::Value;
 
 pub use erlang::{Erlang, ErlangError, is_there};
-pub use generate::{departs, scenario};
+pub use generate::departs;
 pub use shrink::shrink;
 
 use crate::golden::first_difference;
@@ -19,6 +20,49 @@ use crate::play::play;
 
 /// The driver for scenarios of supervisors.
 pub const SUPERVISOR_DRIVER: &str = include_str!("../../erlang/supervisor.escript");
+
+/// The driver for scenarios of plain processes.
+pub const PROCESSES_DRIVER: &str = include_str!("../../erlang/processes.escript");
+
+/// What is made up and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Trees of supervisors.
+    Supervisors,
+    /// Links, monitors, exit signals, groups and names.
+    Processes,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Supervisors, Self::Processes];
+
+    /// The scenario of a seed.
+    #[must_use]
+    pub fn scenario(self, seed: u64) -> Value {
+        match self {
+            Self::Supervisors => generate::scenario(seed),
+            Self::Processes => processes::scenario(seed),
+        }
+    }
+
+    /// A driver that plays such scenarios on Erlang.
+    ///
+    /// # Errors
+    /// As [`Erlang::start`].
+    pub fn erlang(self) -> Result<Erlang, ErlangError> {
+        match self {
+            Self::Supervisors => Erlang::start("supervisor", SUPERVISOR_DRIVER),
+            Self::Processes => Erlang::start("processes", PROCESSES_DRIVER),
+        }
+    }
+
+    /// The family of a scenario.
+    #[must_use]
+    pub fn of(scenario: &Value) -> Self {
+        if crate::processes::is_one(scenario) { Self::Processes } else { Self::Supervisors }
+    }
+}
 
 /// A scenario on which Erlang and we differ, and what either did.
 #[derive(Debug, Clone)]
@@ -52,12 +96,12 @@ pub struct Report {
 ///
 /// # Errors
 /// [`ErlangError`].
-pub fn run(count: u64, seed: u64) -> Result<Report, ErlangError> {
-    let mut erlang = Erlang::start("supervisor", SUPERVISOR_DRIVER)?;
+pub fn run(family: Family, count: u64, seed: u64) -> Result<Report, ErlangError> {
+    let mut erlang = family.erlang()?;
     let mut report = Report::default();
     for number in 0..count {
         let seed = seed.wrapping_add(number);
-        let scenario = scenario(seed);
+        let scenario = family.scenario(seed);
         let theirs = erlang.play(&scenario)?;
         if is_undecided(&theirs) {
             report.undecided += 1;

@@ -37,6 +37,7 @@ fn smaller(scenario: &Value) -> Vec<Value> {
         }
     }
     cut_items(scenario, "/steps", &mut cuts);
+    cut_items(scenario, "/processes", &mut cuts);
     cut_tree(scenario, "/tree", &mut cuts);
     for at in 0..steps {
         cut_items(scenario, &format!("/steps/{at}/children"), &mut cuts);
