@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
-use futures_util::task::AtomicWaker;
 use ms_core::view::{ActorStatus, Lifecycle, MailboxView, Mark, Tier};
 use ms_core::{ActorPath, ChildType, ExitReason, Incarnation, Tick};
 
 use crate::arbiter::ArbiterSlot;
+use crate::bell::Bell;
 use crate::control::Control;
 use crate::follow::{Follower, LifeChange};
 use crate::host::{ChildEvent, ChildNews, Parent};
@@ -35,13 +35,15 @@ pub(crate) struct Core {
     pub(crate) tier: Tier,
     pub(crate) kind: ChildType,
     pub(crate) mailbox: MailboxSpec,
-    pub(crate) waker: AtomicWaker,
+    pub(crate) bell: Bell,
     /// Control is waiting: looked at between any two messages.
     pub(crate) flag: AtomicBool,
     pub(crate) suspended: AtomicBool,
     pub(crate) traced: AtomicBool,
     /// No further incarnation will come.
     closed: AtomicBool,
+    /// Somebody keeps it whether or not anybody holds a reference.
+    supervised: AtomicBool,
     lifecycle: AtomicU8,
     /// References that keep the actor alive.
     pub(crate) handles: AtomicUsize,
@@ -111,11 +113,12 @@ impl Core {
             tier,
             kind,
             mailbox,
-            waker: AtomicWaker::new(),
+            bell: Bell::default(),
             flag: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
             traced: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            supervised: AtomicBool::new(parent.is_some()),
             lifecycle: AtomicU8::new(lifecycle_code(Lifecycle::Stopped)),
             handles: AtomicUsize::new(0),
             arbiter: AtomicU32::new(NOWHERE),
@@ -144,6 +147,15 @@ impl Core {
         self.lifecycle.store(lifecycle_code(state), Ordering::Release);
     }
 
+    pub(crate) fn is_supervised(&self) -> bool {
+        self.supervised.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn adopt(&self, parent: Parent) {
+        self.life(|life| life.parent = Some(parent));
+        self.supervised.store(true, Ordering::Release);
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -166,7 +178,7 @@ impl Core {
         });
         if unread.is_none() {
             self.flag.store(true, Ordering::Release);
-            self.waker.wake();
+            self.bell.ring();
         }
     }
 
@@ -184,10 +196,6 @@ impl Core {
     pub(crate) fn take_control(&self) -> VecDeque<Control> {
         self.flag.store(false, Ordering::Release);
         std::mem::take(&mut lock(&self.control))
-    }
-
-    pub(crate) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
     }
 
     /// Claims the next incarnation number.
@@ -394,10 +402,12 @@ pub(crate) trait AnyCell: Send + Sync + 'static {
 }
 
 /// What a mailbox held when its actor ended.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Retired {
     pub(crate) depth: Option<u64>,
     pub(crate) dropped: u64,
+    /// What woke the run loop, where the mailbox knew it.
+    pub(crate) waker: Option<Waker>,
 }
 
 /// What became of an ask whose reply sender is gone.

@@ -80,7 +80,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         if self.cell.core.mailbox.drain_on_stop {
             lock(&self.cell.lane).set_gate(Gate::Refusing(reason.clone()));
             self.draining = true;
-            self.ctx.stop_reason.get_or_insert(reason);
+            self.ctx.rare().stop_reason.get_or_insert(reason);
         } else {
             self.ctx.stop_with(reason);
         }
@@ -102,10 +102,10 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         from: Option<ms_core::ActorPath>,
         reason: ExitReason,
     ) -> Option<Turn> {
-        if let Some(mut trap) = self.ctx.trap.take() {
+        if let Some(mut trap) = self.ctx.rare_if_any().and_then(|rare| rare.trap.take()) {
             self.during = During::Trap;
             trap(actor, &mut self.ctx, ExitSignal { from, reason });
-            self.ctx.trap.get_or_insert(trap);
+            self.ctx.rare().trap.get_or_insert(trap);
             return None;
         }
         // OTP: `normal` from another process is dropped by one that does not trap exits.
