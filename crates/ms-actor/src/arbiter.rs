@@ -1,7 +1,6 @@
 //! Arbiters: threads with one event loop each, watched from outside.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -27,8 +26,7 @@ pub(crate) struct ArbiterSlot {
     pub(crate) abandoned: AtomicBool,
     pub(crate) dedicated: bool,
     pub(crate) load: AtomicUsize,
-    /// Who lives here, each by its number and that of its life.
-    residents: Mutex<HashMap<(u64, Incarnation), Weak<dyn AnyCell>>>,
+    residents: Mutex<Residents>,
     thread: Mutex<Option<Arbiter>>,
 }
 
@@ -68,7 +66,7 @@ impl ArbiterSlot {
             abandoned: AtomicBool::new(false),
             dedicated,
             load: AtomicUsize::new(0),
-            residents: Mutex::new(HashMap::new()),
+            residents: Mutex::default(),
             thread: Mutex::new(thread),
         }
     }
@@ -116,20 +114,40 @@ impl ArbiterSlot {
         HERE.with(|here| here.try_borrow().ok().and_then(|here| here.clone()))
     }
 
-    pub(crate) fn settle(&self, uid: u64, incarnation: Incarnation, cell: Weak<dyn AnyCell>) {
+    /// Notes that a life begins here.
+    pub(crate) fn settle(
+        self: &Arc<Self>,
+        cell: &Arc<dyn AnyCell>,
+        incarnation: Incarnation,
+    ) -> Stay {
         self.load.fetch_add(1, Ordering::Relaxed);
-        lock(&self.residents).insert((uid, incarnation), cell);
-    }
-
-    pub(crate) fn leave(&self, uid: u64, incarnation: Incarnation) {
-        if lock(&self.residents).remove(&(uid, incarnation)).is_some() {
-            self.load.fetch_sub(1, Ordering::Relaxed);
-        }
+        let mut residents = lock(&self.residents);
+        let entry = Some((Arc::downgrade(cell), incarnation));
+        let room = match residents.free.pop() {
+            Some(room) => {
+                residents.rooms[room] = entry;
+                room
+            }
+            None => {
+                residents.rooms.push(entry);
+                residents.rooms.len() - 1
+            }
+        };
+        Stay { slot: Arc::clone(self), room }
     }
 
     pub(crate) fn residents(&self) -> Vec<(Arc<dyn AnyCell>, Incarnation)> {
         let here = lock(&self.residents);
-        here.iter().filter_map(|(key, cell)| Some((cell.upgrade()?, key.1))).collect()
+        let live = here.rooms.iter().flatten();
+        live.filter_map(|(cell, incarnation)| Some((cell.upgrade()?, *incarnation))).collect()
+    }
+
+    /// Forgets all who live here.
+    pub(crate) fn clear_residents(&self) {
+        let mut here = lock(&self.residents);
+        // Those who leave late find their room empty, and nobody moves in: it is no room any more.
+        here.rooms.iter_mut().for_each(|room| *room = None);
+        self.load.store(0, Ordering::Relaxed);
     }
 
     /// Ends its loop; a blocked thread obeys when it comes back.
@@ -145,5 +163,37 @@ impl ArbiterSlot {
     /// The thread, to be joined; once.
     pub(crate) fn take_thread(&self) -> Option<Arbiter> {
         lock(&self.thread).take()
+    }
+}
+
+/// Who lives on an arbiter: each life in a room of its own, by number.
+#[derive(Default)]
+struct Residents {
+    rooms: Vec<Option<(Weak<dyn AnyCell>, Incarnation)>>,
+    free: Vec<usize>,
+}
+
+/// The stay of one life on an arbiter.
+#[derive(Clone)]
+pub(crate) struct Stay {
+    slot: Arc<ArbiterSlot>,
+    room: usize,
+}
+
+impl Stay {
+    /// Ends it; a second time changes nothing. A dedicated arbiter ends with it.
+    pub(crate) fn end(&self, cell: &dyn AnyCell, incarnation: Incarnation) {
+        let mut residents = lock(&self.slot.residents);
+        let mine = |(resident, life): &(Weak<dyn AnyCell>, Incarnation)| {
+            *life == incarnation && std::ptr::addr_eq(resident.as_ptr(), cell)
+        };
+        let left =
+            residents.rooms.get_mut(self.room).and_then(|room| room.take_if(|who| mine(who)));
+        if left.is_some() {
+            residents.free.push(self.room);
+            self.slot.load.fetch_sub(1, Ordering::Relaxed);
+        }
+        drop((residents, left));
+        cell.core().node.vacate(&self.slot);
     }
 }

@@ -17,6 +17,7 @@ use ms_core::view::{ActorStatus, Lifecycle, MailboxView, Mark, Tier};
 use ms_core::{ActorPath, ChildType, ExitReason, Incarnation, Tick};
 
 use crate::arbiter::ArbiterSlot;
+use crate::bell::Bell;
 use crate::control::Control;
 use crate::end_of_life::UntoldEnd;
 use crate::follow::Follower;
@@ -25,7 +26,7 @@ use crate::mailbox::{MailboxSpec, lock};
 use crate::monitor::Watcher;
 use crate::node::Node;
 use crate::state::StateValue;
-use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, AtomicWaker, Mutex};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Mutex};
 
 /// The part of a cell that does not depend on the actor's type.
 pub(crate) struct Core {
@@ -36,13 +37,15 @@ pub(crate) struct Core {
     pub(crate) tier: Tier,
     pub(crate) kind: ChildType,
     pub(crate) mailbox: MailboxSpec,
-    pub(crate) waker: AtomicWaker,
+    pub(crate) bell: Bell,
     /// Control is waiting: looked at between any two messages.
     pub(crate) flag: AtomicBool,
     pub(crate) suspended: AtomicBool,
     pub(crate) traced: AtomicBool,
     /// No further incarnation will come.
     closed: AtomicBool,
+    /// Somebody keeps it whether or not anybody holds a reference.
+    supervised: AtomicBool,
     lifecycle: AtomicU8,
     /// References that keep the actor alive.
     pub(crate) handles: AtomicUsize,
@@ -116,11 +119,12 @@ impl Core {
             tier,
             kind,
             mailbox,
-            waker: AtomicWaker::new(),
+            bell: Bell::default(),
             flag: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
             traced: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            supervised: AtomicBool::new(parent.is_some()),
             lifecycle: AtomicU8::new(lifecycle_code(Lifecycle::Stopped)),
             handles: AtomicUsize::new(0),
             arbiter: AtomicU32::new(NOWHERE),
@@ -149,6 +153,15 @@ impl Core {
         self.lifecycle.store(lifecycle_code(state), Ordering::Release);
     }
 
+    pub(crate) fn is_supervised(&self) -> bool {
+        self.supervised.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn adopt(&self, parent: Parent) {
+        self.life(|life| life.parent = Some(parent));
+        self.supervised.store(true, Ordering::Release);
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }
@@ -171,7 +184,7 @@ impl Core {
         });
         if unread.is_none() {
             self.flag.store(true, Ordering::Release);
-            self.waker.wake();
+            self.bell.ring();
         }
     }
 
@@ -194,10 +207,6 @@ impl Core {
     /// What is meant for `incarnation`; `None` once that has ended: the rest is its successor's.
     pub(crate) fn take_control_of(&self, incarnation: Incarnation) -> Option<VecDeque<Control>> {
         self.life(|life| (life.live == incarnation).then(|| self.take_control()))
-    }
-
-    pub(crate) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
     }
 
     /// Claims the next incarnation number.
@@ -393,10 +402,12 @@ pub(crate) trait AnyCell: Send + Sync + 'static {
 }
 
 /// What a mailbox held when its actor ended.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Retired {
     pub(crate) depth: Option<u64>,
     pub(crate) dropped: u64,
+    /// What woke the run loop, where the mailbox knew it.
+    pub(crate) waker: Option<Waker>,
 }
 
 /// What became of an ask whose reply sender is gone.

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::cell::AnyCell;
 use crate::debug::AnyRef;
+use crate::few::Few;
 use crate::follow::{Follower, LifeNews};
 use crate::hosted::Cell;
 use crate::monitor::{Down, MonitorId, Watcher};
@@ -43,6 +44,21 @@ pub struct ExitSignal {
 }
 
 type Trap<A> = Box<dyn FnMut(&mut A, &mut Context<A>, ExitSignal)>;
+
+/// What a context holds of what few actors have, or only at their end.
+pub(crate) struct Rare<A: Actor<Context = Context<A>>> {
+    /// The reason to end with, where the actor gave one.
+    pub(crate) exit: Option<ExitReason>,
+    pub(crate) stop_reason: Option<ExitReason>,
+    pub(crate) crashed: Option<RawPanic>,
+    pub(crate) trap: Option<Trap<A>>,
+}
+
+impl<A: Actor<Context = Context<A>>> Default for Rare<A> {
+    fn default() -> Self {
+        Self { exit: None, stop_reason: None, crashed: None, trap: None }
+    }
+}
 
 /// How the end of the init is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,18 +88,14 @@ pub struct Context<A: Actor<Context = Self>> {
     pub(crate) cell: Arc<Cell<A>>,
     pub(crate) incarnation: Incarnation,
     pub(crate) state: ActorState,
-    pub(crate) new_waits: Vec<Item<A>>,
-    pub(crate) new_items: Vec<Item<A>>,
-    pub(crate) cancelled: Vec<SpawnHandle>,
+    pub(crate) new_waits: Few<Item<A>>,
+    pub(crate) new_items: Few<Item<A>>,
+    pub(crate) cancelled: Few<SpawnHandle>,
     pub(crate) running: SpawnHandle,
     last_handle: SpawnHandle,
     pub(crate) lane: OnceCell<Box<AddrLane<A>>>,
     pub(crate) init: Init,
-    /// The reason to end with, where the actor gave one.
-    pub(crate) exit: Option<ExitReason>,
-    pub(crate) stop_reason: Option<ExitReason>,
-    pub(crate) crashed: Option<RawPanic>,
-    pub(crate) trap: Option<Trap<A>>,
+    rare: Option<Box<Rare<A>>>,
     pub(crate) handling: Option<&'static str>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) injected: bool,
@@ -98,17 +110,14 @@ impl<A: Actor<Context = Self>> Context<A> {
             cell,
             incarnation,
             state: ActorState::Running,
-            new_waits: Vec::new(),
-            new_items: Vec::new(),
-            cancelled: Vec::new(),
+            new_waits: Few::default(),
+            new_items: Few::default(),
+            cancelled: Few::default(),
             running: SpawnHandle::default(),
             last_handle: SpawnHandle::default(),
             lane: OnceCell::new(),
             init: Init::Automatic,
-            exit: None,
-            stop_reason: None,
-            crashed: None,
-            trap: None,
+            rare: None,
             handling: None,
             deadline: None,
             injected: false,
@@ -160,7 +169,21 @@ impl<A: Actor<Context = Self>> Context<A> {
     /// Why it was told to stop, once it was.
     #[must_use]
     pub fn stop_reason(&self) -> Option<&ExitReason> {
-        self.stop_reason.as_ref()
+        self.rare.as_ref()?.stop_reason.as_ref()
+    }
+
+    pub(crate) fn rare(&mut self) -> &mut Rare<A> {
+        self.rare.get_or_insert_default()
+    }
+
+    /// What is there of it, without making it.
+    pub(crate) fn rare_if_any(&mut self) -> Option<&mut Rare<A>> {
+        self.rare.as_deref_mut()
+    }
+
+    /// Whether the actor gave a reason to end with, or a response of its panicked.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.exit.is_some() || rare.crashed.is_some())
     }
 
     /// Handle of the future that runs now, as in actix.
@@ -178,13 +201,13 @@ impl<A: Actor<Context = Self>> Context<A> {
 
     /// Ends the actor with `reason`, without its stopping hooks.
     pub fn exit_with(&mut self, reason: ExitReason) {
-        self.exit.get_or_insert(reason);
+        self.rare().exit.get_or_insert(reason);
         self.state = ActorState::Stopped;
     }
 
     /// Stops in an orderly way, hooks included, and says why: OTP's `{stop, Reason, State}`.
     pub fn stop_with(&mut self, reason: ExitReason) {
-        self.stop_reason.get_or_insert(reason);
+        self.rare().stop_reason.get_or_insert(reason);
         self.stop();
     }
 
@@ -223,7 +246,12 @@ impl<A: Actor<Context = Self>> Context<A> {
 
     /// Has `handler` called for exit signals instead of dying from them (OTP's `trap_exit`).
     pub fn trap_exit(&mut self, handler: impl FnMut(&mut A, &mut Self, ExitSignal) + 'static) {
-        self.trap = Some(Box::new(handler));
+        self.rare().trap = Some(Box::new(handler));
+    }
+
+    /// Whether exit signals go to a handler.
+    pub(crate) fn traps(&mut self) -> bool {
+        self.rare_if_any().is_some_and(|rare| rare.trap.is_some())
     }
 
     /// Links this actor with another: if one ends, the other gets an exit signal.
@@ -292,6 +320,7 @@ impl<A: Actor<Context = Self>> Context<A> {
         other.cell().core().unfollow(self.cell.core.uid);
     }
 
+    #[inline]
     pub(crate) fn begin_message(&mut self, message: &'static str, deadline: Option<Instant>) {
         self.handling = Some(message);
         self.deadline = deadline;
@@ -299,7 +328,7 @@ impl<A: Actor<Context = Self>> Context<A> {
 
     /// A panic that happened outside the run loop, in a detached response of ours.
     pub(crate) fn crash(&mut self, raw: RawPanic) {
-        self.crashed = Some(raw);
+        self.rare().crashed = Some(raw);
         self.state = ActorState::Stopped;
     }
 
@@ -308,7 +337,7 @@ impl<A: Actor<Context = Self>> Context<A> {
             let (_, messages) = channel(ADDR_LANE_CAPACITY);
             // The run loop may be asleep: it must poll the new receiver once, to be woken by it.
             self.cell.core.flag.store(true, std::sync::atomic::Ordering::Release);
-            self.cell.core.waker.wake();
+            self.cell.core.bell.ring();
             Box::new(AddrLane { parts: ContextParts::new(messages.sender_producer()), messages })
         })
     }

@@ -222,7 +222,7 @@ impl AnyRef {
 
     /// Gives the cell another supervisor, for the incarnations to come.
     pub fn adopt(&self, parent: Parent) {
-        self.0.core().life(|life| life.parent = Some(parent));
+        self.0.core().adopt(parent);
     }
 
     /// What the live incarnation handed to whoever started it; see

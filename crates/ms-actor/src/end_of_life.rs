@@ -75,7 +75,12 @@ pub(crate) fn begin_end(
     drop(core.take_control());
     // An arbiter's loss is no fault of the actor: its mail moves with it.
     let keep = core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost);
-    let retired = cell.retire(reason, keep);
+    let mut retired = cell.retire(reason, keep);
+    if let Some(waker) = retired.waker.take() {
+        core.bell.forget(&waker);
+        // Ended from outside it learns of it now; otherwise it is at work, or done.
+        waker.wake();
+    }
     let uptime = core.node.now().since(started);
     Some(EndInProgress { incarnation, ready, rare, retired, uptime })
 }
@@ -162,7 +167,7 @@ fn tell_now(cell: &dyn AnyCell, untold: UntoldEnd, has_parent: bool) {
 pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitReason) -> bool {
     match begin_end(cell, incarnation, &reason) {
         Some(end) => {
-            cell.core().waker.wake();
+            cell.core().bell.ring();
             if end.ready {
                 finish_end(cell, end, reason, false);
             } else {

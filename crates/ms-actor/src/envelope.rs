@@ -27,9 +27,9 @@ pub(crate) struct Envelope<A: Actor> {
 /// A message whose type only its handler knows.
 pub(crate) trait Letter<A: Actor>: Send {
     fn message_type(&self) -> &'static str;
-    /// Nobody waits for the answer any more.
-    fn is_stale(&self) -> bool;
-    fn deadline(&self) -> Option<Instant>;
+    /// Its type, or `None` when nobody waits for the answer any more.
+    fn wanted(&self) -> Option<&'static str>;
+    /// Hands it to its handler, and notes in the context what is handled and until when.
     fn deliver(self: Box<Self>, actor: &mut A, ctx: &mut A::Context);
 }
 
@@ -49,17 +49,16 @@ where
         type_name::<M>()
     }
 
-    fn is_stale(&self) -> bool {
-        self.reply.as_ref().is_some_and(OneshotSender::is_closed)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    #[inline]
+    fn wanted(&self) -> Option<&'static str> {
+        let stale = self.reply.as_ref().is_some_and(OneshotSender::is_closed);
+        (!stale).then_some(type_name::<M>())
     }
 
     #[inline]
     fn deliver(self: Box<Self>, actor: &mut A, ctx: &mut Context<A>) {
-        let Self { message, reply, .. } = *self;
+        let Self { message, reply, deadline } = *self;
+        ctx.begin_message(type_name::<M>(), deadline);
         let response = <A as Handler<M>>::handle(actor, message, ctx);
         respond::<A, M>(response, ctx, reply);
     }
@@ -76,9 +75,8 @@ where
 {
     fn handle(&mut self, actor: &mut A, ctx: &mut Context<A>) {
         if let Some(typed) = self.0.take()
-            && !Letter::<A>::is_stale(&typed)
+            && Letter::<A>::wanted(&typed).is_some()
         {
-            ctx.begin_message(type_name::<M>(), None);
             Box::new(typed).deliver(actor, ctx);
         }
     }
@@ -104,12 +102,8 @@ impl<A: Actor<Context = Context<A>>> Letter<A> for AddrLetter<A> {
         "message through Addr"
     }
 
-    fn is_stale(&self) -> bool {
-        false
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        None
+    fn wanted(&self) -> Option<&'static str> {
+        Some(Letter::<A>::message_type(self))
     }
 
     fn deliver(mut self: Box<Self>, actor: &mut A, ctx: &mut Context<A>) {

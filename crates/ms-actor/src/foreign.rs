@@ -17,7 +17,7 @@ use ms_core::view::{ActorStatus, Lifecycle, Mark, Tier};
 use ms_core::{ExitReason, Incarnation};
 use tokio::time::Instant;
 
-use crate::arbiter::ArbiterSlot;
+use crate::arbiter::{ArbiterSlot, Stay};
 use crate::cell::{AnyCell, Fate, Retired};
 use crate::control::{Control, Fault};
 use crate::current;
@@ -91,8 +91,8 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         let launch = Launch::new(cell, slot, incarnation);
         // If the arbiter is gone, the launch is dropped there and says so.
         slot.run(move || {
-            launch.land(|cell, slot| {
-                ForeignDriver::begin(cell, incarnation, epoch, slot, Self::with_receiver(receiver));
+            launch.land(|cell, stay| {
+                ForeignDriver::begin(cell, incarnation, epoch, stay, Self::with_receiver(receiver));
             });
         });
         incarnation
@@ -205,7 +205,7 @@ fn down<A: Actor<Context = Actix<A>>>(cell: &Cell<A>, lane: &ForeignLane<A>) -> 
 struct ForeignDriver<A: Actor<Context = Actix<A>>> {
     cell: Arc<Cell<A>>,
     me: Option<Arc<dyn AnyCell>>,
-    slot: Arc<ArbiterSlot>,
+    stay: Stay,
     incarnation: Incarnation,
     epoch: u32,
     inner: Option<ContextFut<A, Actix<A>>>,
@@ -224,19 +224,13 @@ enum Step {
 }
 
 impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
-    fn begin(
-        cell: Arc<Cell<A>>,
-        incarnation: Incarnation,
-        epoch: u32,
-        slot: Arc<ArbiterSlot>,
-        ctx: Actix<A>,
-    ) {
-        make(cell, incarnation, slot, |cell, me, slot, actor| {
+    fn begin(cell: Arc<Cell<A>>, incarnation: Incarnation, epoch: u32, stay: Stay, ctx: Actix<A>) {
+        make(cell, incarnation, stay, |cell, me, stay, actor| {
             let inner = Some(ctx.into_future(actor));
             actix_rt::spawn(Self {
                 cell,
                 me: Some(me),
-                slot,
+                stay,
                 incarnation,
                 epoch,
                 inner,
@@ -257,7 +251,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
                 return Step::Fenced;
             }
             // Under the lock: a late life must not put its waker over its successor's.
-            self.cell.core.register(task.waker());
+            self.cell.core.bell.set(task.waker());
             if self.forsaken() {
                 // Nobody holds it and nobody supervises it: to actix, its address is gone.
                 lane.sender = None;
@@ -349,8 +343,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
 
     fn forsaken(&self) -> bool {
         let core = &self.cell.core;
-        core.handles.load(std::sync::atomic::Ordering::Acquire) == 0
-            && core.life(|life| life.parent.is_none())
+        core.handles.load(std::sync::atomic::Ordering::Acquire) == 0 && !core.is_supervised()
     }
 
     fn suspend(&mut self, suspended: bool) {
@@ -393,8 +386,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
                 finish_failed_start(&*cell, end, reason);
             }
         }
-        self.slot.leave(cell.core.uid, self.incarnation);
-        cell.core.node.vacate(&self.slot);
+        self.stay.end(&*cell, self.incarnation);
     }
 }
 
@@ -416,8 +408,7 @@ impl<A: Actor<Context = Actix<A>>> Future for ForeignDriver<A> {
             Step::Fenced => {
                 this.done = true;
                 panics::with_quiet(quiet, || this.drop_instance());
-                this.slot.leave(this.cell.core.uid, this.incarnation);
-                this.cell.core.node.vacate(&this.slot);
+                this.stay.end(&*this.cell, this.incarnation);
                 Poll::Ready(())
             }
         }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use actix::{Actor, Handler, Message};
@@ -39,7 +38,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         let (incarnation, epoch) = Self::claim(&cell, slot.id);
         let launch = Launch::new(cell, slot, incarnation);
         // If the arbiter is gone, the launch is dropped there and says so.
-        slot.run(move || launch.land(|cell, slot| Driver::begin(cell, incarnation, epoch, slot)));
+        slot.run(move || launch.land(|cell, stay| Driver::begin(cell, incarnation, epoch, stay)));
         incarnation
     }
 
@@ -85,11 +84,11 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
             WhileDown::Hold => Gate::Open,
             WhileDown::Refuse => Gate::Refusing(reason.clone()),
         });
-        inbox.end_life();
+        let waker = inbox.end_life();
         drop(inbox);
         let count = dropped.len() as u64;
         bury(cell, dropped, "its actor ended");
-        Retired { depth: Some(depth as u64), dropped: count }
+        Retired { depth: Some(depth as u64), dropped: count, waker }
     }
 
     fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool) {
@@ -97,10 +96,9 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         let gate = if for_good { Gate::Closed } else { Gate::Refusing };
         inbox.set_gate(gate(reason.clone()));
         let dropped = inbox.take_queue();
-        if for_good {
-            inbox.end_life();
-        }
+        let waker = if for_good { inbox.end_life() } else { None };
         drop(inbox);
+        drop(waker);
         bury(cell, dropped, "its actor stays down");
     }
 
@@ -213,14 +211,11 @@ where
             }
         }
         let exits = inbox.exits;
-        let wake = inbox.push(Envelope { letter: typed, stamp: 0 }, || core.node.now().as_nanos());
-        if wake {
-            let arbiter = core.arbiter.load(Ordering::Relaxed);
-            inbox.from_elsewhere = ArbiterSlot::is_elsewhere(arbiter);
-        }
+        let envelope = Envelope { letter: typed, stamp: 0 };
+        let wake = inbox.push(envelope, &core.arbiter, || core.node.now().as_nanos());
         drop(inbox);
-        if wake {
-            core.waker.wake();
+        if let Some(elsewhere) = wake {
+            elsewhere.wake();
         }
         if let Some(evicted) = evicted {
             bury(cell, [evicted], "mailbox full");

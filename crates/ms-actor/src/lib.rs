@@ -15,6 +15,7 @@
 
 mod arbiter;
 mod ask;
+mod bell;
 mod cell;
 mod context;
 mod control;
@@ -26,6 +27,7 @@ mod driver;
 mod end_of_life;
 mod envelope;
 mod error;
+mod few;
 mod follow;
 mod foreign;
 mod histogram;

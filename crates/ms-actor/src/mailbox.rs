@@ -7,14 +7,17 @@
 //! and cost nothing beside.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
 use actix::Actor;
 use ms_core::ExitReason;
 
+use crate::arbiter::ArbiterSlot;
 use crate::envelope::Envelope;
 use crate::histogram::WaitHistogram;
+use crate::sync::AtomicU32;
 pub(crate) use crate::sync::lock;
 
 /// What happens to a message that finds the mailbox at its bound.
@@ -151,6 +154,8 @@ pub struct Inbox<A: Actor> {
     pub(crate) waits: Option<Box<WaitHistogram>>,
     sleepers: Option<Box<Sleepers>>,
     parked: bool,
+    /// Wakes the run loop of the present life.
+    waker: Option<Waker>,
     /// The sleeping run loop was woken from another thread.
     pub(crate) from_elsewhere: bool,
 }
@@ -172,6 +177,7 @@ impl<A: Actor> Inbox<A> {
             waits: None,
             sleepers: None,
             parked: false,
+            waker: None,
             from_elsewhere: false,
         }
     }
@@ -195,15 +201,39 @@ impl<A: Actor> Inbox<A> {
         }
     }
 
-    /// Appends a message that was admitted.
+    /// Appends a message that was admitted, and wakes the run loop if it sleeps. One on
+    /// another thread comes back, to be woken when the mailbox is free for it.
     #[inline]
-    pub(crate) fn push(&mut self, mut envelope: Envelope<A>, now: impl FnOnce() -> u64) -> bool {
+    #[must_use]
+    pub(crate) fn push(
+        &mut self,
+        mut envelope: Envelope<A>,
+        arbiter: &AtomicU32,
+        now: impl FnOnce() -> u64,
+    ) -> Option<Waker> {
         self.accepted += 1;
         if self.accepted.is_multiple_of(SAMPLE_EVERY) {
             envelope.stamp = now();
         }
         self.queue.push_back(envelope);
-        std::mem::take(&mut self.parked)
+        if !std::mem::take(&mut self.parked) {
+            return None;
+        }
+        let waker = self.waker.as_ref()?;
+        self.from_elsewhere = ArbiterSlot::is_elsewhere(arbiter.load(Ordering::Relaxed));
+        if self.from_elsewhere {
+            return Some(waker.clone());
+        }
+        waker.wake_by_ref();
+        None
+    }
+
+    /// Notes who is to be woken for mail. `None` when that is known already; otherwise an
+    /// earlier waker comes back, to be dropped where nothing is locked.
+    #[inline]
+    pub(crate) fn keep_waker(&mut self, waker: &Waker) -> Option<Option<Waker>> {
+        let known = self.waker.as_ref().is_some_and(|known| known.will_wake(waker));
+        (!known).then(|| self.waker.replace(waker.clone()))
     }
 
     /// Takes the oldest message; room gained wakes senders when half the bound is free.
@@ -281,10 +311,13 @@ impl<A: Actor> Inbox<A> {
     }
 
     /// Ends a life: what comes later belongs to the next.
-    pub(crate) fn end_life(&mut self) {
+    /// Whom to wake for mail comes back, to be dropped where nothing is locked.
+    #[must_use]
+    pub(crate) fn end_life(&mut self) -> Option<Waker> {
         self.exits = self.exits.wrapping_add(1);
         self.parked = false;
         self.end_turn(false);
+        self.waker.take()
     }
 
     /// Clears the accounts for a new life. Returns the number of ends it starts from.

@@ -155,9 +155,10 @@ impl<A: Hosted> Clone for Ref<A> {
 
 impl<A: Hosted> Drop for Ref<A> {
     fn drop(&mut self) {
-        if self.0.core.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let core = &self.0.core;
+        if core.handles.fetch_sub(1, Ordering::AcqRel) == 1 && !core.is_supervised() {
             // Perhaps nobody wants it any more: the run loop looks.
-            self.0.core.waker.wake();
+            core.bell.ring();
         }
     }
 }
@@ -213,10 +214,10 @@ impl<A: Actor<Context = Context<A>>> WeakRef<A> {
         if inbox.is_closed() {
             return;
         }
-        let wake = inbox.push(Envelope { letter: typed, stamp: 0 }, || 0);
+        let wake = inbox.push(Envelope { letter: typed, stamp: 0 }, &cell.core.arbiter, || 0);
         drop(inbox);
-        if wake {
-            cell.core.waker.wake();
+        if let Some(elsewhere) = wake {
+            elsewhere.wake();
         }
     }
 }

@@ -70,7 +70,9 @@ async fn turn_until_quiet() {
     let mut shared = false;
     loop {
         let spin = SPIN.get();
-        let (now, Some(last), Some(until)) = (Instant::now(), spin.last, spin.until) else { return };
+        let (now, Some(last), Some(until)) = (Instant::now(), spin.last, spin.until) else {
+            return;
+        };
         if now >= until {
             return;
         }

@@ -1,6 +1,6 @@
 //! Where the shared state of a cell takes its locks and atomics from.
 //!
-//! They are std's and futures'. With the feature `model` they are loom's, so that the
+//! They are std's. With the feature `model` they are loom's, so that the
 //! tests in `model/` run this very code under every interleaving of its threads;
 //! nothing works outside of a loom model then, which is why the feature is off
 //! everywhere else. What a node shares between its models (its registers of
@@ -11,8 +11,6 @@ mod real {
     pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize};
     pub(crate) use std::thread_local;
-
-    pub(crate) use futures_util::task::AtomicWaker;
 
     use std::sync::{MutexGuard, PoisonError};
 
@@ -28,7 +26,6 @@ mod modelled {
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize};
 
     use std::sync::PoisonError;
-    use std::task::Waker;
 
     /// loom's, in std's spelling.
     macro_rules! modelled_local {
@@ -37,23 +34,6 @@ mod modelled {
         };
     }
     pub(crate) use modelled_local as thread_local;
-
-    /// loom's, with the signature of futures'.
-    pub(crate) struct AtomicWaker(loom::future::AtomicWaker);
-
-    impl AtomicWaker {
-        pub(crate) fn new() -> Self {
-            Self(loom::future::AtomicWaker::new())
-        }
-
-        pub(crate) fn register(&self, waker: &Waker) {
-            self.0.register_by_ref(waker);
-        }
-
-        pub(crate) fn wake(&self) {
-            self.0.wake();
-        }
-    }
 
     /// A lock of a cell, which the model schedules, or one of the node, which it does not.
     pub(crate) trait Lock {

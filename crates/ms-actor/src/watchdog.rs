@@ -80,7 +80,7 @@ pub(crate) fn evacuate(node: &Node, slot: &Arc<ArbiterSlot>) {
             ExitReason::ArbiterLost
         };
         end_of_life::fence(&*resident, incarnation, reason);
-        slot.leave(resident.core().uid, incarnation);
     }
+    slot.clear_residents();
     node.publish(EventKind::ArbiterWedged { arbiter: slot.id, evacuated });
 }

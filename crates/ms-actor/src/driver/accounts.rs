@@ -7,8 +7,10 @@ use std::time::Instant;
 use actix::Actor;
 use ms_core::view::{TraceLine, TypeCount};
 
+use super::turn::{First, take_next};
 use super::{Run, Turn};
 use crate::context::Context;
+use crate::few::Few;
 use crate::mailbox::{lock, nanos};
 use crate::node::Node;
 use crate::spin;
@@ -33,19 +35,39 @@ impl TurnClock {
     }
 }
 
+/// Messages handled, by type: most actors know one type or a few.
+#[derive(Default)]
+pub(super) struct Types {
+    first: (&'static str, u64),
+    others: Few<(&'static str, u64)>,
+}
+
 impl<A: Actor<Context = Context<A>>> Run<A> {
-    /// Notes that a turn is on. False when this life was ended from outside.
-    pub(super) fn begin_turn(&mut self, task: &Task<'_>) -> bool {
-        let coarse = self.cell.core.node.coarse();
+    /// Notes that a turn is on. `None` when this life was ended from outside.
+    ///
+    /// A turn that begins with mail takes the first message along: it was woken for it,
+    /// and the lock is held.
+    pub(super) fn begin_turn(&mut self, task: &Task<'_>) -> Option<First<A>> {
+        let core = &self.cell.core;
+        let coarse = core.node.coarse();
         let mut inbox = lock(&self.cell.lane);
         if inbox.exits != self.epoch {
-            return false;
+            return None;
         }
-        // Under the lock: a late life must not put its waker over its successor's.
-        self.cell.core.register(task.waker());
+        let earlier = inbox.keep_waker(task.waker());
+        if earlier.is_some() {
+            // Under the lock: a late life must not put its waker over its successor's.
+            core.bell.set(task.waker());
+        }
         inbox.turn_since = coarse;
         let from_elsewhere = std::mem::take(&mut inbox.from_elsewhere);
+        let begins_with_mail = self.has_nothing_but_mail()
+            && !self.suspended
+            && self.ctx.lane.get().is_none()
+            && !core.flag.load(Ordering::Acquire);
+        let first = if begins_with_mail { take_next(&mut inbox, &core.mailbox) } else { None };
         drop(inbox);
+        drop(earlier);
         if from_elsewhere {
             spin::exchanged();
         }
@@ -53,7 +75,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         let precise = self.turns.is_multiple_of(TIME_EVERY).then(Instant::now);
         self.clock = TurnClock { coarse, precise };
         self.settled = false;
-        true
+        Some(first)
     }
 
     /// Ends the turn for those who look at it. On an end, askers wait for its record.
@@ -84,19 +106,29 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         let same = |known: &str| {
             std::ptr::eq(known.as_ptr(), message.as_ptr()) && known.len() == message.len()
         };
-        for (name, count) in &mut self.types {
+        let (first, count) = &mut self.types.first;
+        if same(first) {
+            *count += 1;
+            return;
+        }
+        if *count == 0 {
+            self.types.first = (message, 1);
+            return;
+        }
+        let known = std::iter::once(&mut self.types.first).chain(&mut *self.types.others);
+        for (name, count) in known {
             if same(name) || *name == message {
                 *count += 1;
                 return;
             }
         }
-        self.types.push((message, 1));
+        self.types.others.push((message, 1));
     }
 
     pub(super) fn type_counts(&self) -> Vec<TypeCount> {
-        let mut counts: Vec<_> = self
-            .types
-            .iter()
+        let types = std::iter::once(&self.types.first).chain(&*self.types.others);
+        let mut counts: Vec<_> = types
+            .filter(|&&(_, count)| count > 0)
             .map(|&(name, count)| TypeCount { message: name.to_owned(), count })
             .collect();
         counts.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.message.cmp(&b.message)));

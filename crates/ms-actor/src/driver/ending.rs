@@ -6,7 +6,7 @@ use actix::{Actor, ActorState};
 use ms_core::{ExitReason, Incarnation};
 
 use super::{Driver, During, Run, Turn};
-use crate::arbiter::ArbiterSlot;
+use crate::arbiter::{ArbiterSlot, Stay};
 use crate::cell::AnyCell;
 use crate::context::{Context, Init};
 use crate::end_of_life::{begin_end, finish_end, finish_failed_start};
@@ -38,8 +38,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
                 finish_failed_start(&*cell, end, reason);
             }
         }
-        self.run.slot.leave(cell.core.uid, self.run.incarnation);
-        cell.core.node.vacate(&self.run.slot);
+        self.run.stay.end(&*cell, self.run.incarnation);
     }
 
     /// Drops all that is the user's, one by one. The first panic comes back.
@@ -57,9 +56,10 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
             &mut self.run.ctx.new_waits,
         ];
         for list in lists {
-            list.drain(..).for_each(|item| keep(panics::drop_caught(item)));
+            list.drain().for_each(|item| keep(panics::drop_caught(item)));
         }
-        keep(panics::drop_caught(self.run.ctx.trap.take()));
+        let trap = self.run.ctx.rare_if_any().and_then(|rare| rare.trap.take());
+        keep(panics::drop_caught(trap));
         keep(panics::drop_caught(self.run.ctx.lane.take()));
         keep(panics::drop_caught(self.actor.take()));
         first
@@ -70,11 +70,11 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     /// `ctx.terminate()`, `fail`, `exit_with`: no `stopping()`; `stopped()` as in actix,
     /// unless the actor failed.
     pub(super) fn terminated(&mut self, actor: &mut A) -> Turn {
-        if let Some(raw) = self.ctx.crashed.take() {
+        if let Some(raw) = self.ctx.rare_if_any().and_then(|rare| rare.crashed.take()) {
             let record = raw.into_record("detached response", self.ctx.handling);
             return Turn::End(ExitReason::Panicked(Arc::new(record)));
         }
-        match self.ctx.exit.take() {
+        match self.ctx.rare_if_any().and_then(|rare| rare.exit.take()) {
             Some(reason) => Turn::End(reason),
             None => self.stopped(actor),
         }
@@ -84,7 +84,8 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         self.during = During::Stopped;
         self.ctx.state = ActorState::Stopped;
         actor.stopped(&mut self.ctx);
-        let given = self.ctx.exit.take().or_else(|| self.ctx.stop_reason.take());
+        let given =
+            self.ctx.rare_if_any().and_then(|rare| rare.exit.take().or(rare.stop_reason.take()));
         Turn::End(given.unwrap_or(ExitReason::Normal))
     }
 
@@ -109,7 +110,7 @@ pub(crate) fn init_failure(reason: ExitReason) -> ExitReason {
 /// A start on its way to its arbiter. One that never lands is a failed start.
 pub(crate) struct Launch<A: Hosted> {
     cell: Option<Arc<Cell<A>>>,
-    slot: Arc<ArbiterSlot>,
+    stay: Stay,
     incarnation: Incarnation,
 }
 
@@ -121,13 +122,13 @@ impl<A: Hosted> Launch<A> {
         incarnation: Incarnation,
     ) -> Self {
         let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
-        slot.settle(cell.core.uid, incarnation, Arc::downgrade(&me));
-        Self { cell: Some(cell), slot: Arc::clone(slot), incarnation }
+        let stay = slot.settle(&me, incarnation);
+        Self { cell: Some(cell), stay, incarnation }
     }
 
-    pub(crate) fn land(mut self, begin: impl FnOnce(Arc<Cell<A>>, Arc<ArbiterSlot>)) {
+    pub(crate) fn land(mut self, begin: impl FnOnce(Arc<Cell<A>>, Stay)) {
         if let Some(cell) = self.cell.take() {
-            begin(cell, Arc::clone(&self.slot));
+            begin(cell, self.stay.clone());
         }
     }
 }
@@ -136,8 +137,7 @@ impl<A: Hosted> Drop for Launch<A> {
     fn drop(&mut self) {
         if let Some(cell) = self.cell.take() {
             refuse_start(&*cell, self.incarnation, Some(ExitReason::ArbiterLost));
-            self.slot.leave(cell.core.uid, self.incarnation);
-            cell.core.node.vacate(&self.slot);
+            self.stay.end(&*cell, self.incarnation);
         }
     }
 }

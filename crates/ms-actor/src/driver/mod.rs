@@ -23,13 +23,14 @@ use std::task::{Context as Task, Poll};
 use actix::Actor;
 use ms_core::{ExitReason, Incarnation};
 
-use self::accounts::TurnClock;
+use self::accounts::{TurnClock, Types};
 pub(crate) use self::ending::{Launch, init_failure, refuse_start};
-use crate::arbiter::ArbiterSlot;
+use crate::arbiter::Stay;
 use crate::cell::AnyCell;
 use crate::context::{Context, Item};
 use crate::control::TraceOrder;
 use crate::current;
+use crate::few::Few;
 use crate::host::StartError;
 use crate::hosted::{Cell, Hosted};
 use crate::panics;
@@ -86,13 +87,13 @@ struct Run<A: Actor<Context = Context<A>>> {
     cell: Arc<Cell<A>>,
     /// The cell once more, lent to the thread while a turn runs.
     me: Option<Arc<dyn AnyCell>>,
-    slot: Arc<ArbiterSlot>,
+    stay: Stay,
     incarnation: Incarnation,
     /// Ends counted when this life began: another number means it was fenced off.
     epoch: u32,
     ctx: Context<A>,
-    waits: Vec<Item<A>>,
-    items: Vec<Item<A>>,
+    waits: Few<Item<A>>,
+    items: Few<Item<A>>,
     during: During,
     supervised: bool,
     started: bool,
@@ -104,7 +105,7 @@ struct Run<A: Actor<Context = Context<A>>> {
     clock: TurnClock,
     /// The turn has been ended already, when its mail ran out.
     settled: bool,
-    types: Vec<(&'static str, u64)>,
+    types: Types,
     trace: Option<Box<TraceOrder>>,
 }
 
@@ -112,55 +113,49 @@ struct Run<A: Actor<Context = Context<A>>> {
 pub(crate) fn make<A: Hosted>(
     cell: Arc<Cell<A>>,
     incarnation: Incarnation,
-    slot: Arc<ArbiterSlot>,
-    serve: impl FnOnce(Arc<Cell<A>>, Arc<dyn AnyCell>, Arc<ArbiterSlot>, A),
+    stay: Stay,
+    serve: impl FnOnce(Arc<Cell<A>>, Arc<dyn AnyCell>, Stay, A),
 ) {
     let quiet = cell.core.node.config().quiet_panics;
     let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
     let reference = Ref::new(Arc::clone(&cell));
     let made = panics::with_quiet(quiet, || panics::catch(|| (cell.factory)(&reference)));
     let outcome = match made {
-        Ok(Ok(actor)) => return serve(cell, me, slot, actor),
+        Ok(Ok(actor)) => return serve(cell, me, stay, actor),
         Ok(Err(StartError::Ignore)) => None,
         Ok(Err(StartError::Failed(reason))) => Some(reason),
         Err(raw) => Some(ExitReason::Panicked(Arc::new(raw.into_record("factory", None)))),
     };
     refuse_start(&*me, incarnation, outcome);
-    slot.leave(me.core().uid, incarnation);
-    me.core().node.vacate(&slot);
+    stay.end(&*me, incarnation);
 }
 
 impl<A: Actor<Context = Context<A>>> Driver<A> {
     /// Makes the actor on this very thread and starts serving it.
-    pub(crate) fn begin(
-        cell: Arc<Cell<A>>,
-        incarnation: Incarnation,
-        epoch: u32,
-        slot: Arc<ArbiterSlot>,
-    ) {
-        make(cell, incarnation, slot, |cell, me, slot, actor| {
-            actix_rt::spawn(Self::new(cell, me, slot, incarnation, epoch, actor));
+    pub(crate) fn begin(cell: Arc<Cell<A>>, incarnation: Incarnation, epoch: u32, stay: Stay) {
+        make(cell, incarnation, stay, |cell, me, stay, actor| {
+            actix_rt::spawn(Self::new(cell, me, stay, incarnation, epoch, actor));
         });
     }
 
     pub(crate) fn new(
         cell: Arc<Cell<A>>,
         me: Arc<dyn AnyCell>,
-        slot: Arc<ArbiterSlot>,
+        stay: Stay,
         incarnation: Incarnation,
         epoch: u32,
         actor: A,
     ) -> Self {
-        let supervised = cell.core.life(|life| life.parent.is_some());
+        let supervised = cell.core.is_supervised();
         let run = Run {
             ctx: Context::new(Arc::clone(&cell), incarnation),
             cell,
             me: Some(me),
-            slot,
+            stay,
             incarnation,
             epoch,
-            waits: Vec::new(),
-            items: Vec::new(),
+            waits: Few::default(),
+            items: Few::default(),
             during: During::Started,
             supervised,
             started: false,
@@ -171,7 +166,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
             turns: 0,
             clock: TurnClock::default(),
             settled: false,
-            types: Vec::new(),
+            types: Types::default(),
             trace: None,
         };
         Self { actor: Some(actor), run }
@@ -181,13 +176,11 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
 impl<A: Actor<Context = Context<A>>> Driver<A> {
     fn poll_turn(&mut self, task: &mut Task<'_>) -> Turn {
         let Self { actor: Some(actor), run } = self else { return Turn::Fenced };
-        if !run.begin_turn(task) {
-            return Turn::Fenced;
-        }
+        let Some(first) = run.begin_turn(task) else { return Turn::Fenced };
         if let Some(me) = run.me.take() {
             current::enter(me);
         }
-        let turn = panics::catch(|| run.turn(actor, task));
+        let turn = panics::catch(|| run.turn(actor, task, first));
         run.me = current::leave();
         let turn = turn.unwrap_or_else(|raw| Turn::End(run.panicked(raw)));
         run.end_turn(turn)
@@ -217,8 +210,7 @@ impl<A: Actor<Context = Context<A>>> Future for Driver<A> {
                 // Its successor may be at work already: go without a word.
                 this.run.done = true;
                 panics::with_quiet(quiet, || this.drop_instance());
-                this.run.slot.leave(this.run.cell.core.uid, this.run.incarnation);
-                this.run.cell.core.node.vacate(&this.run.slot);
+                this.run.stay.end(&*this.run.cell, this.run.incarnation);
                 Poll::Ready(())
             }
         }

@@ -25,7 +25,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         while let Some(message) = messages.pop_front() {
             match (&message, told.take()) {
                 // OTP: the first signal is the one that ends whoever does not trap exits.
-                (Control::Kill(ExitReason::Killed), Some(first)) if self.ctx.trap.is_none() => {
+                (Control::Kill(ExitReason::Killed), Some(first)) if !self.ctx.traps() => {
                     return Some(Turn::End(first));
                 }
                 (Control::Stop(reason), None) => told = Some(reason.clone()),
@@ -91,7 +91,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         if self.cell.core.mailbox.drain_on_stop {
             lock(&self.cell.lane).set_gate(Gate::Refusing(reason.clone()));
             self.draining = true;
-            self.ctx.stop_reason.get_or_insert(reason);
+            self.ctx.rare().stop_reason.get_or_insert(reason);
         } else {
             self.ctx.stop_with(reason);
         }
@@ -113,10 +113,10 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         from: Option<ms_core::ActorPath>,
         reason: ExitReason,
     ) -> Option<Turn> {
-        if let Some(mut trap) = self.ctx.trap.take() {
+        if let Some(mut trap) = self.ctx.rare_if_any().and_then(|rare| rare.trap.take()) {
             self.during = During::Trap;
             trap(actor, &mut self.ctx, ExitSignal { from, reason });
-            self.ctx.trap.get_or_insert(trap);
+            self.ctx.rare().trap.get_or_insert(trap);
             return None;
         }
         // OTP: `normal` from another process is dropped by one that does not trap exits.

@@ -15,10 +15,31 @@ use crate::context::{Context, Init, Item};
 use crate::current;
 use crate::end_of_life::announce_start;
 use crate::envelope::{AddrLetter, Envelope};
-use crate::mailbox::{lock, nanos};
+use crate::mailbox::{Inbox, MailboxSpec, lock, nanos};
 
 /// Messages of one actor in one turn, and future steps.
 pub(super) const BUDGET: u32 = 256;
+
+/// A message taken from the mailbox, with its type unless nobody wants it handled any more.
+pub(super) type Taken<A> = (Envelope<A>, Option<&'static str>);
+
+/// What a turn begins with.
+pub(super) type First<A> = Option<Taken<A>>;
+
+/// Takes the oldest message and notes it as the one being handled.
+#[inline(always)]
+pub(super) fn take_next<A: Actor<Context = Context<A>>>(
+    inbox: &mut Inbox<A>,
+    spec: &MailboxSpec,
+) -> First<A> {
+    let envelope = inbox.pop(spec)?;
+    let wanted = envelope.letter.wanted();
+    if wanted.is_some() {
+        inbox.handled += 1;
+        inbox.current = wanted;
+    }
+    Some((envelope, wanted))
+}
 
 /// How the mail was served.
 enum Served {
@@ -28,7 +49,7 @@ enum Served {
 }
 
 impl<A: Actor<Context = Context<A>>> Run<A> {
-    pub(super) fn turn(&mut self, actor: &mut A, task: &mut Task<'_>) -> Turn {
+    pub(super) fn turn(&mut self, actor: &mut A, task: &mut Task<'_>, first: First<A>) -> Turn {
         if !self.started {
             if let Some(reason) = self.cell.core.killed_early() {
                 return Turn::End(reason);
@@ -41,6 +62,10 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             }
         }
         let (mut budget, mut steps) = (BUDGET, BUDGET);
+        if let Some(taken) = first {
+            budget -= 1;
+            self.handle(actor, taken);
+        }
         loop {
             if let Some(end) = self.serve_control(actor) {
                 return end;
@@ -55,6 +80,8 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 return end;
             }
             match self.serve_mail(actor, task, &mut budget) {
+                // Its mail ran out and there is nothing else: most turns end here.
+                Served::Rest if self.settled && self.is_wanted() => return Turn::Sleep,
                 Served::Rest => {}
                 Served::Control => continue,
                 Served::Fenced => return Turn::Fenced,
@@ -115,14 +142,14 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             return None;
         }
         match self.ctx.init {
-            Init::Deferred if self.ctx.exit.is_none() => None,
+            Init::Deferred if !self.ctx.has_failed() => None,
             // Told to stop while its init still waits: then the init was never done.
             Init::Automatic if !self.waits.is_empty() => None,
             Init::Ignored => {
                 self.ctx.init = Init::Done;
                 Some(Turn::End(ExitReason::Normal))
             }
-            _ if self.ctx.exit.is_some() || self.ctx.crashed.is_some() => None,
+            _ if self.ctx.has_failed() => None,
             _ => {
                 self.ctx.init = Init::Done;
                 self.acknowledged = true;
@@ -138,12 +165,12 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             if self.cell.core.flag.load(Ordering::Acquire) {
                 return Served::Control;
             }
-            let envelope = {
+            let taken = {
                 let mut inbox = lock(&self.cell.lane);
                 if inbox.exits != self.epoch {
                     return Served::Fenced;
                 }
-                let Some(envelope) = inbox.pop(&self.cell.core.mailbox) else {
+                let Some(taken) = take_next(&mut inbox, &self.cell.core.mailbox) else {
                     if self.has_nothing_but_mail() {
                         // The turn is over: say so now, and save the lock at its end.
                         self.settled = true;
@@ -153,19 +180,10 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                     }
                     break;
                 };
-                if envelope.letter.is_stale() {
-                    // The asker is gone: nobody wants the work done.
-                    drop(inbox);
-                    drop(envelope);
-                    continue;
-                }
-                inbox.handled += 1;
-                inbox.current = Some(envelope.letter.message_type());
-                envelope
+                taken
             };
-            *budget -= 1;
-            self.during = During::Handle;
-            self.deliver(actor, envelope);
+            *budget -= u32::from(taken.1.is_some());
+            self.handle(actor, taken);
         }
         if self.draining && !self.ctx.waiting() && *budget > 0 {
             // All that waited is handled: now the stop proper.
@@ -176,7 +194,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     }
 
     /// Whether the turn ends with the mail: nothing of the user's runs after it.
-    fn has_nothing_but_mail(&self) -> bool {
+    pub(super) fn has_nothing_but_mail(&self) -> bool {
         self.acknowledged
             && !self.draining
             && self.ctx.state == ActorState::Running
@@ -188,15 +206,18 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     }
 
     #[inline]
-    fn deliver(&mut self, actor: &mut A, envelope: Envelope<A>) {
-        let message = envelope.letter.message_type();
+    fn handle(&mut self, actor: &mut A, (envelope, wanted): Taken<A>) {
+        let Some(message) = wanted else {
+            // The asker is gone: nobody wants the work done.
+            return drop(envelope);
+        };
+        self.during = During::Handle;
         let waited = (envelope.stamp != 0).then(|| {
             let waited = self.cell.core.node.now().as_nanos().saturating_sub(envelope.stamp);
             lock(&self.cell.lane).record_wait(waited);
             waited
         });
         self.count(message);
-        self.ctx.begin_message(message, envelope.letter.deadline());
         if self.trace.is_none() {
             envelope.letter.deliver(actor, &mut self.ctx);
             return;
@@ -221,7 +242,10 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             };
             let letter = Box::new(AddrLetter(envelope));
             let node = &self.cell.core.node;
-            lock(&self.cell.lane).push(Envelope { letter, stamp: 0 }, || node.now().as_nanos());
+            let arbiter = &self.cell.core.arbiter;
+            let wake = lock(&self.cell.lane)
+                .push(Envelope { letter, stamp: 0 }, arbiter, || node.now().as_nanos());
+            debug_assert!(wake.is_none(), "the run loop is awake");
         }
     }
 
@@ -300,12 +324,16 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
 
     /// Whether anybody could still want something of it.
     fn alive(&self) -> bool {
-        self.supervised
-            || self.cell.core.handles.load(Ordering::Acquire) > 0
+        self.is_wanted()
             || self.ctx.lane.get().is_some_and(|lane| lane.messages.connected())
             || !self.items.is_empty()
             || !self.waits.is_empty()
             || lock(&self.cell.lane).depth() > 0
+    }
+
+    /// Whether somebody keeps it or holds a reference.
+    fn is_wanted(&self) -> bool {
+        self.supervised || self.cell.core.handles.load(Ordering::Acquire) > 0
     }
 
     pub(super) fn merge(&mut self) -> bool {
