@@ -61,7 +61,7 @@ fn erl(schedulers: u64, words: &[String]) -> Sample {
     };
     let output = Command::new("erl")
         .args(["+S", &schedulers.to_string(), "+P", "4000000", "+t", "4000000"])
-        .args(["+sbwt", "none", "-noshell", "-pa"])
+        .args(["-noshell", "-pa"])
         .arg(code)
         .args(["-kernel", "logger_level", "none", "-run", "bench", "main"])
         .args(words)
