@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::workloads::{ask, fan_out, heartbeats, idle, mass_restart, names, publish};
-use crate::workloads::{restart, ring, skynet, spawn, tell};
+use crate::workloads::{restart, ring, skynet, spawn, tell, tree};
 
 /// One workload at one size: what a contender runs once.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,7 @@ pub(crate) enum Job {
     Names(names::Size),
     Publish(publish::Size),
     Heartbeats(heartbeats::Size),
+    Tree(tree::Size),
 }
 
 /// Where a workload's actors live; its senders are on the main thread.

@@ -30,7 +30,7 @@ fn each_workload_of_ours_runs_once_at_a_tiny_scale_and_reports() {
         serde_json::from_slice(&std::fs::read(&json).expect("written")).expect("JSON");
     let (_, listed) = ms_bench(&["--list"]);
     let workloads = report["workloads"].as_array().expect("a list");
-    assert!(workloads.len() >= 19, "{}", workloads.len());
+    assert!(workloads.len() >= 20, "{}", workloads.len());
     for workload in workloads {
         let name = workload["name"].as_str().expect("a name");
         assert!(listed.contains(name), "{name} is listed");

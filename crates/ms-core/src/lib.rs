@@ -2,7 +2,7 @@
 //!
 //! This crate owns what every other crate must agree on: identifiers and paths
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
-//! ([`spec`]), what an inspector is shown ([`view`]) and the decisions as state machines:
+//! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]) and the decisions as state machines:
 //! a supervisor's in [`policy`], durable tasks with theirs in [`task`], boot and shutdown of a
 //! node in [`lifecycle`], its [`health`], and when to give up on it ([`emergency`]).
 //!
@@ -22,6 +22,7 @@ pub mod policy;
 pub mod spec;
 pub mod task;
 pub mod time;
+pub mod tree;
 pub mod view;
 
 pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};

@@ -30,6 +30,7 @@ pub(crate) fn run(job: Job) -> Sample {
         }
         Job::Names(_) => Err(NoFigure::lacks("has no names (its registry is by type)")),
         Job::Heartbeats(_) => Err(NoFigure::lacks("has no heartbeats")),
+        Job::Tree(_) => Err(NoFigure::lacks("has no view of its tree for other processes")),
     }
 }
 

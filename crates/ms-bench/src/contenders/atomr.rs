@@ -36,6 +36,7 @@ pub(crate) fn run(job: Job) -> Sample {
             .map(|sample| sample.note("by the text of its full path; without a type")),
         Job::Publish(size) => publish::measure::<Atomr>(size),
         Job::Heartbeats(_) => Err(NoFigure::lacks("has no heartbeats")),
+        Job::Tree(_) => Err(NoFigure::lacks("has no view of its tree for other processes")),
     }
 }
 

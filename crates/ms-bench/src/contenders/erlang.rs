@@ -30,6 +30,7 @@ pub(crate) fn run(job: Job) -> Sample {
             return erl(2, &words).map(|sample| sample.note("registered names: `whereis`, atoms"));
         }
         Job::Publish(size) => (Threads::One, words("publish", &[size.actors, size.rounds])),
+        Job::Tree(_) => return Err(NoFigure::lacks("has its observer, not measured")),
         Job::Heartbeats(_) => return Err(NoFigure::lacks("has no heartbeats of processes")),
     };
     let sample = erl(if schedulers == Threads::One { 1 } else { 2 }, &words)?;
@@ -60,7 +61,7 @@ fn erl(schedulers: u64, words: &[String]) -> Sample {
     };
     let output = Command::new("erl")
         .args(["+S", &schedulers.to_string(), "+P", "4000000", "+t", "4000000"])
-        .args(["+sbwt", "none", "-noshell", "-pa"])
+        .args(["-noshell", "-pa"])
         .arg(code)
         .args(["-kernel", "logger_level", "none", "-run", "bench", "main"])
         .args(words)

@@ -29,6 +29,7 @@ pub(crate) fn run(job: Job) -> Sample {
         Job::Names(size) => names::measure::<Kameo>(size),
         Job::Publish(_) => Err(NoFigure::lacks("has none: the crate kameo_actors does")),
         Job::Heartbeats(_) => Err(NoFigure::lacks("has no heartbeats")),
+        Job::Tree(_) => Err(NoFigure::lacks("has a console of its own, not measured")),
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn run(job: Job) -> Sample {
         | Job::Restart(_)
         | Job::MassRestart(_)
         | Job::Names(_)
+        | Job::Tree(_)
         | Job::Heartbeats(_) => Err(NoFigure::Apart),
     }
 }

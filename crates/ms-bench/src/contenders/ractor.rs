@@ -29,6 +29,7 @@ pub(crate) fn run(job: Job) -> Sample {
         Job::Publish(size) => publish::measure::<Ractor>(size)
             .map(|sample| sample.note("members of a group: its `OutputPort` loses messages")),
         Job::Heartbeats(_) => Err(NoFigure::lacks("has no heartbeats")),
+        Job::Tree(_) => Err(NoFigure::lacks("has no view of its tree for other processes")),
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod ring;
 pub(crate) mod skynet;
 pub(crate) mod spawn;
 pub(crate) mod tell;
+pub(crate) mod tree;
 
 /// One line of what is measured.
 pub(crate) struct Workload {
@@ -83,6 +84,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     names::TWO_READERS,
     publish::WORKLOAD,
     heartbeats::WORKLOAD,
+    tree::WORKLOAD,
 ];
 
 /// So many in this time, a second.

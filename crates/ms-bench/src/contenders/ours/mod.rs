@@ -21,6 +21,7 @@ mod heartbeats;
 mod naming;
 mod population;
 mod supervision;
+mod tree;
 
 pub(crate) fn run(job: Job) -> Sample {
     match job {
@@ -36,6 +37,7 @@ pub(crate) fn run(job: Job) -> Sample {
         Job::Names(size) => names::measure::<Ours>(size),
         Job::Publish(size) => publish::measure::<Ours>(size),
         Job::Heartbeats(size) => heartbeats::measure(size),
+        Job::Tree(size) => tree::measure(size),
     }
 }
 
