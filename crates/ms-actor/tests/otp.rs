@@ -109,7 +109,11 @@ fn a_call_is_answered_at_once_or_later_or_times_out_for_the_caller_alone() {
     paused(async |node| {
         let child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
         let later = || {
-            beside(|act| Box::pin(tokio::time::sleep(Duration::from_millis(30)).into_actor(act).map(|(), _, _| 0)))
+            beside(|act| {
+                Box::pin(
+                    tokio::time::sleep(Duration::from_millis(30)).into_actor(act).map(|(), _, _| 0),
+                )
+            })
         };
         child.actor.ask(later()).within(Duration::from_millis(60)).await.expect("delayed");
         let error = child.actor.ask(later()).within(Duration::from_millis(10)).await.unwrap_err();

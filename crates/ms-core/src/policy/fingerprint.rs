@@ -37,7 +37,8 @@ impl Policy {
         std::mem::discriminant(waiting).hash(hasher);
         match waiting {
             Waiting::Exit(Ended { key, incarnation, reason, cause }) => {
-                (self.distance(*key, *incarnation), key, std::mem::discriminant(cause)).hash(hasher);
+                (self.distance(*key, *incarnation), key, std::mem::discriminant(cause))
+                    .hash(hasher);
                 reason.to_string().hash(hasher);
             }
             Waiting::TryAgain(key) => key.hash(hasher),
