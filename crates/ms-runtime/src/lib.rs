@@ -62,7 +62,9 @@ pub use lifecycle::{
 pub use outcome::{Ended, How, RunError, exit};
 pub use run::{MainResult, run, run_with};
 pub use runtime::Runtime;
-pub use service::{Builder, PhaseContext, Service, ServiceEnd, ServiceStage, SystemContext};
+pub use service::{
+    Builder, PhaseContext, Service, ServiceEnd, ServiceHandle, ServiceStage, SystemContext,
+};
 pub use settings::{
     BootSettings, EmergencySettings, HealthSettings, Settings, SettingsError, ShutdownSettings,
     SupervisionSettings,

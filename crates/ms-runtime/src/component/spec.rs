@@ -11,6 +11,7 @@ use ms_core::lifecycle::{ComponentId, Phase};
 use ms_supervisor::Supervisor;
 
 use super::{Component, ComponentContext, ComponentFailure, StateSnapshot};
+use crate::service::ServiceHandle;
 
 /// How a component is made and treated.
 ///
@@ -44,8 +45,8 @@ pub struct ComponentSpec {
 pub(crate) enum Kind {
     /// Kept by a host.
     Hosted(Arc<dyn Fn() -> Box<dyn Kept> + Send + Sync>),
-    /// A tree of its own.
-    Tree(Box<Supervisor>),
+    /// A tree of its own, made when the node is there.
+    Tree(Arc<dyn Fn(&ServiceHandle) -> Supervisor + Send + Sync>),
 }
 
 impl ComponentSpec {
@@ -76,7 +77,16 @@ impl ComponentSpec {
     #[must_use]
     pub fn tree(supervisor: Supervisor) -> Self {
         let id = supervisor.id().cloned().map(ComponentId::from).map_err(Clone::clone);
-        Self::of(id, Kind::Tree(Box::new(supervisor)))
+        Self::of(id, Kind::Tree(Arc::new(move |_| supervisor.clone())))
+    }
+
+    /// As [`ComponentSpec::tree`], for a tree that has to reach the service it is part of. It
+    /// must be named `id`.
+    pub fn tree_of(
+        id: impl AsRef<str>,
+        make: impl Fn(&ServiceHandle) -> Supervisor + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(ComponentId::new(id), Kind::Tree(Arc::new(make)))
     }
 
     /// What must run before it starts, and until it has stopped.

@@ -164,7 +164,7 @@ impl Builder {
     ) -> Result<Raised, RunError> {
         self.settings.check()?;
         let plan = Planned::new(&self.components, &self.settings)?;
-        let tree = tree::tree(&self, &plan, &wiring);
+        let tree = tree::tree(&self, &plan, &wiring, &node);
         let runtime = Runtime::start_on(node, self.settings.run.clone(), |_| tree).await?;
         if let Err(error) = tree::connect(runtime.root(), &wiring).await {
             let _ = runtime.stop(super::TREE_WITHIN).await;

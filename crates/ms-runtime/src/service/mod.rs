@@ -7,12 +7,14 @@
 
 mod builder;
 mod context;
+mod handle;
 mod main;
 mod tree;
 mod wiring;
 
 pub use builder::Builder;
 pub use context::{PhaseContext, SystemContext};
+pub use handle::ServiceHandle;
 pub use main::ServiceEnd;
 pub use wiring::ServiceStage;
 pub(crate) use wiring::Wiring;

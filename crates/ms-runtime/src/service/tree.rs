@@ -14,13 +14,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::{MailboxSpec, Placement};
+use ms_actor::{MailboxSpec, Node, Placement};
 use ms_core::lifecycle::{BootPlan, ComponentId, OrderHint, Phase, PlannedComponent};
 use ms_core::{ActorPath, ChildId, Shutdown};
 use ms_supervisor::{ChildSpec, Supervisor, SupervisorError, SupervisorRef};
 use ms_worker::AgentSpec;
 
 use super::builder::Builder;
+use super::handle::ServiceHandle;
 use super::wiring::{Handles, Wiring};
 use crate::cleanup::{CleanupActor, CleanupArgs};
 use crate::component::{ComponentHost, ComponentSpec, HostArgs, Kind};
@@ -106,15 +107,21 @@ fn plan_one(spec: &ComponentSpec, settings: &Settings) -> Result<PlannedComponen
 }
 
 /// The tree of a service; nothing of it runs yet.
-pub(crate) fn tree(builder: &Builder, planned: &Planned, wiring: &Wiring) -> Supervisor {
+pub(crate) fn tree(
+    builder: &Builder,
+    planned: &Planned,
+    wiring: &Wiring,
+    node: &Node,
+) -> Supervisor {
     let Builder { settings, .. } = builder;
+    let service = ServiceHandle::new(node.clone(), wiring.clone());
     let intensity = settings.supervision.intensity;
     let root = Supervisor::one_for_one(ROOT).intensity(intensity.max_restarts, intensity.period);
     root.child(lifecycle(builder, planned, wiring))
         .child(health(settings, planned, wiring))
         .child(emergency(settings, wiring))
         .child(cleanup(builder))
-        .child(ChildSpec::supervisor(components(builder, planned, wiring)))
+        .child(ChildSpec::supervisor(components(builder, planned, wiring, &service)))
 }
 
 fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
@@ -162,29 +169,39 @@ fn cleanup(builder: &Builder) -> ChildSpec {
 /// Each resource that is opened or closed is a message.
 const TRACKED: usize = 10_000;
 
-fn components(builder: &Builder, planned: &Planned, wiring: &Wiring) -> Supervisor {
+fn components(
+    builder: &Builder,
+    planned: &Planned,
+    wiring: &Wiring,
+    service: &ServiceHandle,
+) -> Supervisor {
     let intensity = builder.settings.supervision.intensity;
     let supervisor =
         Supervisor::one_for_one(COMPONENTS).intensity(intensity.max_restarts, intensity.period);
     planned.members.iter().fold(supervisor, |supervisor, member| {
         let spec = builder.components.iter().find(|spec| spec.id.as_ref() == Ok(&member.id));
         match spec {
-            Some(spec) => supervisor.child(component(spec, member, wiring)),
+            Some(spec) => supervisor.child(component(spec, member, wiring, service)),
             None => supervisor,
         }
     })
 }
 
-fn component(spec: &ComponentSpec, member: &Member, wiring: &Wiring) -> ChildSpec {
+fn component(
+    spec: &ComponentSpec,
+    member: &Member,
+    wiring: &Wiring,
+    service: &ServiceHandle,
+) -> ChildSpec {
     let child = match &spec.kind {
         Kind::Hosted(make) => {
             let (make, wiring) = (Arc::clone(make), wiring.clone());
             let args = HostArgs { id: member.id.clone(), make, wiring };
             ChildSpec::agent::<ComponentHost>(member.id.as_str(), args)
         }
-        Kind::Tree(supervisor) => {
+        Kind::Tree(make) => {
             let (id, wiring) = (member.id.clone(), wiring.clone());
-            let supervisor = (**supervisor).clone().only_if(move || wiring.wants(&id));
+            let supervisor = make(service).only_if(move || wiring.wants(&id));
             ChildSpec::supervisor(supervisor)
         }
     };

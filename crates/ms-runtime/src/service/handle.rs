@@ -1,0 +1,61 @@
+//! A service as its endpoints see it.
+
+use ms_actor::Node;
+use ms_supervisor::SupervisorRef;
+
+use super::wiring::{ServiceStage, Wiring};
+use crate::emergency::EmergencyRef;
+use crate::gate::WorkGate;
+use crate::health::HealthRef;
+
+/// A way to a service from within, for trees that are components of it: endpoints show the
+/// tree they are part of, ask for its health, and let work in through its gate.
+///
+/// Cheap to clone; usable from any thread, before the tree is up too.
+#[derive(Debug, Clone)]
+pub struct ServiceHandle {
+    node: Node,
+    wiring: Wiring,
+}
+
+impl ServiceHandle {
+    pub(crate) fn new(node: Node, wiring: Wiring) -> Self {
+        Self { node, wiring }
+    }
+
+    /// The node.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The root supervisor, while the tree is up.
+    #[must_use]
+    pub fn root(&self) -> Option<SupervisorRef> {
+        self.wiring.handles().map(|handles| handles.root.clone())
+    }
+
+    /// The gate that work has to pass.
+    #[must_use]
+    pub fn gate(&self) -> &WorkGate {
+        self.wiring.gate()
+    }
+
+    /// Answers for the health of the service.
+    #[must_use]
+    pub fn health(&self) -> HealthRef {
+        HealthRef::new(self.wiring.clone())
+    }
+
+    /// The way to report what the service cannot live with.
+    #[must_use]
+    pub fn emergency(&self) -> EmergencyRef {
+        EmergencyRef::new(self.wiring.clone())
+    }
+
+    /// How far the service has come.
+    #[must_use]
+    pub fn stage(&self) -> ServiceStage {
+        self.wiring.stage()
+    }
+}
