@@ -9,9 +9,10 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::{Rc, Weak};
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -35,7 +36,7 @@ struct Queue {
     places: VecDeque<(Instant, Option<Waker>)>,
     /// When the task will look next.
     armed: Option<Instant>,
-    idle: Rc<Notify>,
+    idle: Arc<Notify>,
 }
 
 thread_local! {
@@ -69,14 +70,16 @@ impl Queue {
     /// Starts the task that serves this thread's queue, if the thread is an arbiter.
     fn begin(&mut self) -> Option<()> {
         let here = ArbiterSlot::here().filter(|here| here.alive())?;
-        let alive = Rc::new(());
+        let runtime = Handle::try_current().ok()?;
+        let alive = Arc::new(());
         *self = Self {
             served_by: Some(here.id),
-            task: Rc::downgrade(&alive),
+            task: Arc::downgrade(&alive),
             first: self.first + self.places.len() as u64,
             ..Self::default()
         };
-        actix_rt::spawn(serve(Rc::clone(&self.idle), alive));
+        // Not as a local task: whoever asks first need not run inside of the arbiter's set of them.
+        drop(runtime.spawn(serve(Arc::clone(&self.idle), alive)));
         Some(())
     }
 
@@ -100,7 +103,7 @@ impl Queue {
     }
 }
 
-async fn serve(idle: Rc<Notify>, _alive: Rc<()>) {
+async fn serve(idle: Arc<Notify>, _alive: Arc<()>) {
     loop {
         let next = QUEUE.with_borrow_mut(|queue| queue.look(Instant::now()));
         match next {

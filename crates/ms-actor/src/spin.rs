@@ -6,7 +6,7 @@
 //! with another one, for the second time within [`NodeConfig::spin`], therefore keeps
 //! its event loop turning for as long, and finds what comes at once.
 //!
-//! It is one local task that yields until the time is up. Every turn of it goes through
+//! It is one task that yields until the time is up. Every turn of it goes through
 //! the whole event loop, so timers, I/O and neighbours are served as ever; after the
 //! first two microseconds it also gives the core to any other thread that wants it.
 //! Threads that exchange things seldom, or not at all, sleep as they always did.
@@ -60,7 +60,11 @@ pub(crate) fn exchanged() {
     }
     SPIN.set(spin);
     if begins {
-        actix_rt::spawn(turn_until_quiet());
+        // Not as a local task: whoever exchanges need not run inside of the arbiter's set of them.
+        match tokio::runtime::Handle::try_current() {
+            Ok(here) => drop(here.spawn(turn_until_quiet())),
+            Err(_) => SPIN.set(Spin { on: false, ..SPIN.get() }),
+        }
     }
 }
 

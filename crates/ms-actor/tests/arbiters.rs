@@ -353,3 +353,20 @@ fn what_boot_refuses() {
         }
     });
 }
+
+/// A thread that exchanges much keeps its event loop turning; who does the exchanging may be
+/// any task of the arbiter, such as a connection of a server that must be `Send`.
+#[test]
+fn a_task_that_is_not_local_may_ask_other_threads_again_and_again() {
+    threads(2, async |node| {
+        let child = Child::<Probe>::new(&node, "far", &probes(&Log::default()));
+        child.cell.launch(Placement::Dedicated);
+        let far = child.actor.clone();
+        let asking = async move {
+            for n in 1..=100 {
+                assert_eq!(far.ask(Count).within(SOON).await.unwrap(), n);
+            }
+        };
+        soon(tokio::spawn(asking)).await.unwrap();
+    });
+}

@@ -252,6 +252,10 @@ settings! {
         request_timeout: Duration = secs(30), in millis(100)..=HOUR => live;
         /// Connections at one time; more wait.
         max_connections: u32 = 1_024, in 1..=1_000_000, unit "connections" => restart;
+        /// File with the bearer token that callers must show, mode 0600; empty for none.
+        auth_token_file: PathBuf = PathBuf::new() => restart;
+        /// Whether a proxy in front ends TLS; with a token, an address that others can reach may then be bound.
+        tls_terminated_upstream: bool = false => restart;
         /// Connections at one time from one address.
         max_connections_per_ip: u32 = 64, in 1..=1_000_000, unit "connections" => restart;
     } sections {}
@@ -260,6 +264,10 @@ settings! {
 settings! {
     /// Durable tasks.
     pub struct Tasks rules none {
+        /// The database file; its directory must belong to the process's user.
+        database: PathBuf = PathBuf::from("ms-tasks.db") => restart;
+        /// Agents of each kind.
+        agents: u32 = 4, in 1..=4_096, unit "agents" => restart;
         /// Tasks that may wait; more are refused with 503.
         queue_limit: u32 = 100_000, in 1..=10_000_000, unit "tasks" => live;
         /// Deliveries of a task before it is a dead letter.

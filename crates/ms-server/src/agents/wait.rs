@@ -1,0 +1,63 @@
+//! Takes its time, step by step: work that is long enough to be killed in the middle.
+
+use std::time::Duration;
+
+use ms_core::task::TaskFailure;
+use ms_worker::tasks::{Performs, Task, TaskCx};
+use ms_worker::{Agent, Cx, InitError};
+use serde::Deserialize;
+
+/// Longest step, in milliseconds.
+const STEP_MAX: u64 = 60_000;
+/// Most steps.
+const STEPS_MAX: u32 = 1_000;
+
+/// Sleeps in steps, each journaled: a later attempt sleeps only those that are left.
+#[derive(Debug)]
+pub struct Wait;
+
+/// What it is given.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitSteps {
+    /// How many steps; 1 otherwise.
+    #[serde(default = "one")]
+    steps: u32,
+    /// Length of each, in milliseconds.
+    ms: u64,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+impl Agent for Wait {
+    type Args = ();
+    async fn init((): (), _: &mut Cx<Self>) -> Result<Self, InitError> {
+        Ok(Self)
+    }
+}
+
+impl Performs for Wait {
+    type Payload = WaitSteps;
+    type Output = u32;
+    async fn perform(
+        &mut self,
+        task: Task<WaitSteps>,
+        cx: &mut TaskCx<'_, Self>,
+    ) -> Result<u32, TaskFailure> {
+        let WaitSteps { steps, ms } = task.payload;
+        if ms > STEP_MAX || !(1..=STEPS_MAX).contains(&steps) {
+            let told = format!("ms may be at most {STEP_MAX}, steps 1 to {STEPS_MAX}");
+            return Err(TaskFailure::permanent(told));
+        }
+        for step in 0..steps {
+            cx.step(&format!("step-{step}"), || async {
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(steps)
+    }
+}

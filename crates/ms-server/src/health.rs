@@ -1,0 +1,60 @@
+//! The API's health and its door: what the service says of itself.
+
+use std::any::Any;
+
+use ms_runtime::{GateError, HealthRef, WorkGate};
+use ms_transport::{Admission, Gate, HealthAnswer, HealthPort, PortFuture, Probe};
+use serde_json::{Value, json};
+
+/// [`HealthRef`] as probes ask it.
+pub(crate) struct ApiHealth(pub(crate) HealthRef);
+
+impl HealthPort for ApiHealth {
+    fn probe(&self, probe: Probe) -> PortFuture<'_, HealthAnswer> {
+        Box::pin(async move {
+            match probe {
+                Probe::Startup => plain(self.0.startup(), "started", "starting"),
+                Probe::Liveness => plain(self.0.live().await, "alive", "unresponsive"),
+                Probe::Readiness => self.ready().await,
+            }
+        })
+    }
+}
+
+impl ApiHealth {
+    async fn ready(&self) -> HealthAnswer {
+        match self.0.ready().await {
+            Ok(now) => {
+                // Plain data: it has a form as JSON.
+                let mut report = serde_json::to_value(&now.report).unwrap_or_default();
+                if let Value::Object(fields) = &mut report {
+                    fields.insert("ready".to_owned(), json!(now.ready));
+                    let stage = format!("{:?}", now.stage).to_lowercase();
+                    fields.insert("stage".to_owned(), json!(stage));
+                }
+                HealthAnswer { ok: now.ready, report }
+            }
+            Err(unknown) => {
+                let report = json!({ "ready": false, "why": unknown.to_string() });
+                HealthAnswer { ok: false, report }
+            }
+        }
+    }
+}
+
+fn plain(ok: bool, yes: &str, no: &str) -> HealthAnswer {
+    HealthAnswer { ok, report: json!({ "status": if ok { yes } else { no } }) }
+}
+
+/// [`WorkGate`] as a gateway asks it.
+pub(crate) struct Door(pub(crate) WorkGate);
+
+impl Admission for Door {
+    fn enter(&self) -> Result<Box<dyn Any + Send>, Gate> {
+        match self.0.enter() {
+            Ok(permit) => Ok(Box::new(permit)),
+            Err(GateError::Starting) => Err(Gate::Starting),
+            Err(GateError::Closed) => Err(Gate::Draining),
+        }
+    }
+}

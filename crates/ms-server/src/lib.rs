@@ -1,0 +1,49 @@
+//! The whole system as one service.
+//!
+//! [`Server`] puts the parts together: configuration, the task store, agents, the HTTP API,
+//! metrics and health are components of one [`ms_runtime::Builder`], which boots them in
+//! phases, keeps them alive and stops them in order. The binary `ms-server` is a `Server`
+//! with the agents of [`agents`]; a program with agents of its own is written the same way:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use ms_server::{Options, Server, agents::Echo};
+//!
+//! fn main() -> ExitCode {
+//!     let server = Server::new("my-service").agents::<Echo>("echo", ());
+//!     match server.run(&Options::from_dir("/etc/my-service")) {
+//!         Ok(end) => end.exit_code(),
+//!         Err(error) => {
+//!             eprintln!("{}", error.told());
+//!             error.exit_code()
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! The tree, as `msctl tree` shows it:
+//!
+//! ```text
+//! /root
+//! ├─ lifecycle, health, emergency, cleanup
+//! └─ components
+//!    ├─ configuration   watches the directory
+//!    ├─ database        the task store
+//!    ├─ application     the dispatcher and its pools of agents
+//!    └─ transport       the API and the admin port
+//! ```
+//!
+//! It does *not* decide or keep anything itself: it is wiring. Start reading at `server.rs`.
+
+pub mod agents;
+mod error;
+mod health;
+mod options;
+mod server;
+mod settings;
+mod tasks;
+mod telemetry;
+
+pub use error::ServerError;
+pub use options::Options;
+pub use server::Server;

@@ -1,0 +1,91 @@
+//! `ms-server`: the whole system out of a configuration directory.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use ms_runtime::preflight::{CheckOutcome, PreFlightResult};
+use ms_server::agents::{Audit, Echo, Wait};
+use ms_server::{Options, Server};
+
+/// Runs durable tasks for agents, over HTTP.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER)]
+struct Args {
+    /// Directory of the configuration: base.toml (or .yaml), ENVIRONMENT.toml
+    #[arg(long, value_name = "DIR")]
+    config: PathBuf,
+    /// The environment, in place of $ENVIRONMENT
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// Overrides one key, whatever files and variables say
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Where msctl finds the node
+    #[arg(long, value_name = "PATH")]
+    control: Option<PathBuf>,
+    /// Lets faults be injected over the control endpoint: for tests
+    #[arg(long)]
+    allow_faults: bool,
+    /// Checks configuration and surroundings, and starts nothing
+    #[arg(long)]
+    check: bool,
+}
+
+const AFTER: &str = "\
+EXAMPLES
+  ms-server --config /etc/ms
+  ms-server --config /etc/ms --set http.bind=127.0.0.1:9000
+  ms-server --config /etc/ms --check
+
+Agents: `echo` gives back its payload; `audit` takes {\"source\": RUST TEXT}; `wait` takes
+{\"ms\": N, \"steps\": N}.
+
+EXIT STATUS
+  0 stopped in order   1 by force   2 usage   4 a component did not start
+  8 configuration      69 address not to be had   78 unsafe listener, panic=abort
+  101 to 104 emergency: panic, critical error or root gave up, resources, security";
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let options = Options {
+        config: args.config,
+        environment: args.environment,
+        set: args.set,
+        control: args.control,
+        allow_faults: args.allow_faults,
+    };
+    let server = Server::new("ms-server")
+        .agents::<Echo>("echo", ())
+        .agents::<Audit>("audit", ())
+        .agents::<Wait>("wait", ());
+    let end = match args.check {
+        true => server.check(&options).map(|report| {
+            report.checks.iter().for_each(|check| print(&line(check)));
+            ExitCode::SUCCESS
+        }),
+        false => server.run(&options).map(|end| end.exit_code()),
+    };
+    end.unwrap_or_else(|error| {
+        complain(&error.told());
+        error.exit_code()
+    })
+}
+
+fn line(CheckOutcome { name, result, .. }: &CheckOutcome) -> String {
+    match result {
+        PreFlightResult::Pass => format!("pass     {name}"),
+        PreFlightResult::Warning(why) => format!("warning  {name}: {why}"),
+        PreFlightResult::Fail(why) => format!("FAIL     {name}: {why}"),
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the binary's own output")]
+fn print(text: &str) {
+    println!("{text}");
+}
+
+#[allow(clippy::print_stderr, reason = "the binary's own output")]
+fn complain(text: &str) {
+    eprintln!("ms-server: {text}");
+}

@@ -1,0 +1,182 @@
+//! The composition.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ms_config::FrameworkConfig;
+use ms_core::lifecycle::Phase;
+use ms_registry::{Registry, RegistryConfig};
+use ms_runtime::configuration::ConfigHandle;
+use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
+use ms_runtime::{Builder, ComponentSpec, ServiceEnd, ServiceHandle};
+use ms_supervisor::{ChildSpec, Supervisor};
+use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
+use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
+
+use crate::error::ServerError;
+use crate::health::{ApiHealth, Door};
+use crate::options::Options;
+use crate::tasks::ApiTasks;
+use crate::telemetry::Metrics;
+use crate::{settings, telemetry};
+
+type Pool = Box<dyn Fn(Tasks, usize) -> Result<Tasks, TasksError>>;
+
+/// A service: durable tasks for the agents it is given, over HTTP.
+pub struct Server {
+    name: String,
+    pools: Vec<Pool>,
+}
+
+impl Server {
+    /// A server without agents; the name is that of its node.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), pools: Vec::new() }
+    }
+
+    /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
+    #[must_use]
+    pub fn agents<G: Performs>(mut self, kind: &'static str, args: G::Args) -> Self
+    where
+        G::Args: Clone,
+    {
+        self.pools.push(Box::new(move |tasks, count| tasks.pool::<G>(kind, count, args.clone())));
+        self
+    }
+
+    /// Runs it until a signal, its own end or an emergency ends it. Blocks; call it from
+    /// `main`, and return its exit code from there.
+    ///
+    /// # Errors
+    /// [`ServerError`], each with its exit code; what had started was stopped again.
+    pub fn run(self, options: &Options) -> Result<ServiceEnd, ServerError> {
+        let config = ConfigHandle::load(options.loader()).map_err(ServerError::Config)?;
+        telemetry::logs(&config.current().telemetry)?;
+        let metrics = telemetry::metrics()?;
+        Ok(self.compose(options, &config, &metrics)?.run()?)
+    }
+
+    /// Checks the configuration and the surroundings, and starts nothing. Blocks.
+    ///
+    /// # Errors
+    /// What a run would fail with before its boot.
+    pub fn check(self, options: &Options) -> Result<PreFlightReport, ServerError> {
+        let config = ConfigHandle::load(options.loader()).map_err(ServerError::Config)?;
+        let nothing: Metrics = Arc::new(String::new);
+        let builder = self.compose(options, &config, &nothing)?;
+        builder.plan()?;
+        Ok(builder.check().map_err(ms_runtime::RunError::from)?)
+    }
+
+    fn compose(
+        &self,
+        options: &Options,
+        handle: &ConfigHandle<FrameworkConfig>,
+        metrics: &Metrics,
+    ) -> Result<Builder, ServerError> {
+        let config = handle.current();
+        let (store, database) = ms_store::sqlite("store", settings::store(&config));
+        let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
+        let agents = config.tasks.agents as usize;
+        let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
+        let listeners = Listeners::of(&config, &tasks.client(), metrics)?;
+
+        let builder = Builder::new(settings::runtime(&self.name, options, &config))
+            .preflight(StateDirectory(settings::state_directory(&config)))
+            .preflight(FreeDisk::of(settings::state_directory(&config)))
+            .preflight(PortFree(listeners.api.addr))
+            .preflight(PortFree(listeners.admin.addr));
+        Ok(builder
+            .component(tree("configuration", Phase::Configuration, handle.child("watcher")))
+            .component(tree("database", Phase::Data, database))
+            .component(tree("application", Phase::Applications, tasks.child()).needs(["database"]))
+            .component(
+                ComponentSpec::tree_of("transport", move |service| listeners.tree(service))
+                    // Bound before the agents are there: it answers 503 until the boot is done.
+                    .phase(Phase::Transport)
+                    .needs(["database"]),
+            ))
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A component that is a supervisor with one child.
+fn tree(id: &str, phase: Phase, child: ChildSpec) -> ComponentSpec {
+    ComponentSpec::tree(Supervisor::one_for_one(id).child(child)).phase(phase)
+}
+
+/// What the two listeners are made of.
+struct Listeners {
+    api: Bind,
+    admin: Bind,
+    limits: HttpLimits,
+    tasks: TaskClient,
+    metrics: Metrics,
+    registry: Registry,
+}
+
+impl Listeners {
+    fn of(
+        config: &FrameworkConfig,
+        tasks: &TaskClient,
+        metrics: &Metrics,
+    ) -> Result<Self, BindError> {
+        let api = settings::api_bind(config)?;
+        let admin = settings::admin_bind(config, &api);
+        api.check()?;
+        admin.check()?;
+        Ok(Self {
+            api,
+            admin,
+            limits: settings::http(config),
+            tasks: tasks.clone(),
+            metrics: Arc::clone(metrics),
+            registry: Registry::new(RegistryConfig::default()),
+        })
+    }
+
+    fn tree(&self, service: &ServiceHandle) -> Supervisor {
+        let tree = Supervisor::one_for_one("transport");
+        // Both addresses were checked when the listeners were made.
+        let gateways = [("api", self.api_gateway(service)), ("admin", self.admin_gateway(service))];
+        gateways.into_iter().fold(
+            tree.child(ChildSpec::blueprint("registry", self.registry.blueprint())),
+            |tree, (id, spec)| match spec {
+                Ok(spec) => {
+                    tree.child(ChildSpec::actor(id, move || HttpGateway::new(spec.clone())))
+                }
+                Err(error) => {
+                    tracing::error!(%error, id, "this listener is left out");
+                    tree
+                }
+            },
+        )
+    }
+
+    fn api_gateway(&self, service: &ServiceHandle) -> Result<GatewaySpec, BindError> {
+        let root = service.clone();
+        let api = Api {
+            node: service.node().clone(),
+            root: Arc::new(move || root.root()),
+            registry: Some(self.registry.clone()),
+            tasks: Arc::new(ApiTasks(self.tasks.clone())),
+            health: Arc::new(ApiHealth(service.health())),
+        };
+        let spec = api.gateway(self.api.clone(), self.limits.clone())?;
+        Ok(spec.admitted_by(Door(service.gate().clone())))
+    }
+
+    fn admin_gateway(&self, service: &ServiceHandle) -> Result<GatewaySpec, BindError> {
+        let health = Arc::new(ApiHealth(service.health()));
+        let metrics = Arc::clone(&self.metrics);
+        let spec = admin_gateway(self.admin.clone(), self.limits.clone(), health, metrics)?;
+        // Probes are answered whatever the door says; so is what is asked of metrics.
+        Ok(spec.serving())
+    }
+}

@@ -1,0 +1,132 @@
+//! From the configuration to what the parts are told.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ms_config::{Components, FrameworkConfig, Probe};
+use ms_core::Intensity;
+use ms_core::health::ProbeSettings;
+use ms_runtime::{
+    BootSettings, ControlAt, EmergencySettings, HealthSettings, RunConfig, Settings,
+    ShutdownSettings, SupervisionSettings,
+};
+use ms_store::StoreConfig;
+use ms_transport::{Access, Bind, BindError, HttpLimits, Token};
+
+use crate::options::Options;
+
+/// What the runtime is told.
+pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -> Settings {
+    let mut run = RunConfig::new(name);
+    if let Some(path) = &options.control {
+        run = run.control(ControlAt::Path(path.clone()));
+    }
+    run.allow_faults = options.allow_faults;
+    let supervision = &config.core.supervision;
+    let intensity =
+        Intensity { max_restarts: supervision.max_restarts, period: supervision.restart_window };
+    Settings {
+        boot: boot(&config.components),
+        supervision: SupervisionSettings { intensity },
+        health: health(config),
+        shutdown: ShutdownSettings {
+            grace: config.shutdown.kubernetes_grace,
+            deadline: config.shutdown.within,
+            ..ShutdownSettings::default()
+        },
+        emergency: EmergencySettings {
+            critical_errors: config.emergency.critical_errors as usize,
+            limit: config.emergency.within,
+            reports: named(&config.emergency.crash_dir),
+            ..EmergencySettings::default()
+        },
+        ..Settings::of(run)
+    }
+}
+
+fn boot(components: &Components) -> BootSettings {
+    BootSettings {
+        warn_after: components.startup_deadline,
+        initialization_order: components.initialization_order.clone(),
+        ..BootSettings::default()
+    }
+}
+
+fn health(config: &FrameworkConfig) -> HealthSettings {
+    let checks = &config.components.health_checks;
+    HealthSettings {
+        enabled: checks.enabled,
+        startup: probe(&checks.startup_probe),
+        liveness: probe(&checks.liveness_probe),
+        readiness: probe(&checks.readiness_probe),
+        interval: config.core.supervision.health_check_interval,
+    }
+}
+
+fn probe(probe: &Probe) -> ProbeSettings {
+    ProbeSettings {
+        initial_delay: probe.initial_delay,
+        period: probe.period,
+        timeout: probe.timeout,
+        success_threshold: probe.success_threshold,
+        failure_threshold: probe.failure_threshold,
+    }
+}
+
+/// What the task store is told.
+pub(crate) fn store(config: &FrameworkConfig) -> StoreConfig {
+    StoreConfig {
+        max_queue: u64::from(config.tasks.queue_limit),
+        keep_ended: config.tasks.retention,
+        ..StoreConfig::new(&config.tasks.database)
+    }
+}
+
+/// The directory of the task store: what has to be writable.
+pub(crate) fn state_directory(config: &FrameworkConfig) -> PathBuf {
+    match config.tasks.database.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The limits of both listeners.
+pub(crate) fn http(config: &FrameworkConfig) -> HttpLimits {
+    let http = &config.http;
+    HttpLimits {
+        connections: http.max_connections as usize,
+        connections_per_ip: http.max_connections_per_ip as usize,
+        requests: http.max_connections as usize,
+        head_within: http.header_timeout,
+        body_bytes: usize::try_from(http.max_body.0).unwrap_or(usize::MAX),
+        body_within: http.request_timeout,
+        answer_within: http.request_timeout,
+        ..HttpLimits::default()
+    }
+}
+
+/// Where the API listens, and for whom.
+pub(crate) fn api_bind(config: &FrameworkConfig) -> Result<Bind, BindError> {
+    let http = &config.http;
+    let access = match named(&http.auth_token_file) {
+        Some(file) => Access::Token(Token::from_file(&file)?),
+        None => Access::Loopback,
+    };
+    let tls_terminated_upstream = http.tls_terminated_upstream;
+    Ok(Bind { addr: http.bind, access, tls_terminated_upstream })
+}
+
+/// Where metrics and probes are served: by the same rule.
+pub(crate) fn admin_bind(config: &FrameworkConfig, api: &Bind) -> Bind {
+    Bind { addr: config.telemetry.metrics_bind, ..api.clone() }
+}
+
+/// How long an attempt of a task may take that says nothing itself.
+pub(crate) fn attempt(config: &FrameworkConfig) -> Duration {
+    config.tasks.timeout
+}
+
+/// An empty path is none.
+fn named(path: &Path) -> Option<PathBuf> {
+    (path != Path::new("")).then(|| path.to_owned())
+}
