@@ -3,7 +3,7 @@
 //! This crate owns what every other crate must agree on: identifiers and paths
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
 //! ([`spec`]), what an inspector is shown ([`view`]) and, in [`policy`], the
-//! supervisor's decisions as a state machine.
+//! supervisor's decisions as a state machine. [`breaker`] is a circuit breaker's.
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
 //! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
@@ -11,6 +11,7 @@
 //!
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`policy`].
 
+pub mod breaker;
 pub mod exit;
 pub mod id;
 pub mod policy;
