@@ -2,9 +2,10 @@
 //!
 //! This crate owns what every other crate must agree on: identifiers and paths
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
-//! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]) and the decisions as state machines:
-//! a supervisor's in [`policy`], durable tasks with theirs in [`task`], boot and shutdown of a
-//! node in [`lifecycle`], its [`health`], and when to give up on it ([`emergency`]).
+//! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]) and the
+//! decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
+//! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], when
+//! to give up on it ([`emergency`]), and a circuit breaker's in [`breaker`].
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
 //! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
@@ -12,6 +13,7 @@
 //!
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`policy`].
 
+pub mod breaker;
 pub mod budget;
 pub mod emergency;
 pub mod exit;

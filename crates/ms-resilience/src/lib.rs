@@ -1,1 +1,28 @@
-//! To come.
+//! Calls to what may fail: circuit breakers and fallbacks.
+//!
+//! A [`CircuitBreaker`] is an actor in the tree, one an integration point, seen and
+//! steered like every other; [`CircuitBreaker::call`] gives a call both a breaker and a
+//! deadline. A [`Fallback`] is an actor that answers when a call could not: out of a
+//! cache (marked stale), with a default, from an alternative service (with a limit of
+//! hops), or by switching features off. Both are tower layers as well
+//! ([`BreakerLayer`], [`FallbackLayer`]).
+//!
+//! The decisions are pure: the breaker's in `ms_core::breaker`, the fallback's in
+//! `plan.rs`. This crate does *not* retry and balances nothing.
+//!
+//! Start reading at `breaker.rs`, then `plan.rs`, then `fallback.rs`.
+
+mod breaker;
+mod fallback;
+mod layer;
+mod plan;
+
+pub use breaker::{
+    BreakerActor, BreakerStatus, CallError, CircuitBreaker, GetBreaker, breaker_blueprint,
+};
+pub use fallback::{
+    Alternative, DegradedChanged, Fallback, FallbackActor, FallbackError, GetDegraded, Payload,
+    WatchDegraded, fallback_blueprint,
+};
+pub use layer::{BreakerLayer, BreakerService, FallbackLayer, FallbackService};
+pub use plan::{Answer, FallbackStrategy, Hops, MAX_CACHED, Source};

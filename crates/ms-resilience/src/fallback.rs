@@ -1,0 +1,314 @@
+//! The fallback's actor and the handle that calls go through.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorFutureExt, Handler, Message, MessageResult, ResponseActFuture, WrapFuture,
+};
+use ms_actor::host::Blueprint;
+use ms_actor::{Context, Hosted, LifeChange, LifeNews, Port, Ref, StateValue};
+use ms_core::view::EventKind;
+
+use crate::plan::{Answer, FallbackStrategy, Hops, Plan, Source, Step};
+
+/// Longest wait for an alternative service.
+const ALTERNATIVE_WITHIN: Duration = Duration::from_secs(5);
+/// Longest wait for the fallback: all its alternatives, each in its own time.
+const RESCUE_WITHIN: Duration = Duration::from_secs(30);
+/// Most watchers of one fallback.
+const MAX_WATCHERS: usize = 1_024;
+
+/// Why there is no answer at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FallbackError {
+    /// No strategy has one.
+    #[error("no fallback has an answer")]
+    Nothing,
+    /// Features were switched off in place of an answer.
+    #[error("degraded: {} off until a call goes well again", .features.join(", "))]
+    Degraded {
+        /// All that are off.
+        features: Vec<String>,
+    },
+    /// Alternatives led to alternatives, perhaps in a circle.
+    #[error("too many services asked one another; look for a circle of alternatives")]
+    HopLimit,
+    /// The fallback's actor does not answer.
+    #[error("the fallback is not there: {0}")]
+    NotThere(String),
+}
+
+/// Asks a service in another one's stead.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<T, FallbackError>")]
+pub struct Alternative<Q: Send + 'static, T: Send + 'static> {
+    /// What is asked.
+    pub query: Q,
+    /// How many more services may be asked.
+    pub hops: Hops,
+    answer: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<Q: Send + 'static, T: Send + 'static> Alternative<Q, T> {
+    /// A question with this many hops left.
+    #[must_use]
+    pub fn new(query: Q, hops: Hops) -> Self {
+        Self { query, hops, answer: std::marker::PhantomData }
+    }
+}
+
+/// Features went off, or all came back.
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub struct DegradedChanged {
+    /// What is off now; empty: nothing.
+    pub features: Vec<String>,
+}
+
+/// From now on tells this actor of [`DegradedChanged`], the present state first.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct WatchDegraded(pub Port<DegradedChanged>);
+
+/// Asks which features are off.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Vec<String>")]
+pub struct GetDegraded;
+
+/// A call went well.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct WentWell<Q, T>(Q, T);
+
+/// A call has no answer.
+#[derive(Message)]
+#[rtype(result = "Result<Answer<T>, FallbackError>")]
+struct Rescue<Q: Send + 'static, T: Send + 'static> {
+    query: Q,
+    hops: Hops,
+    from: usize,
+    answer: std::marker::PhantomData<fn() -> T>,
+}
+
+/// What queries and answers must be; every type that can is one.
+pub trait Payload: Clone + Send + Sync + Unpin + 'static {}
+impl<V: Clone + Send + Sync + Unpin + 'static> Payload for V {}
+
+/// Answers when a call could not.
+#[derive(Debug)]
+pub struct FallbackActor<Q: Send + 'static, T: Send + 'static> {
+    plan: Plan<Q, T>,
+    watchers: Vec<Port<DegradedChanged>>,
+    rescued: u64,
+}
+
+/// How a fallback's actor is made; give it to a supervisor. Its cache starts empty.
+#[must_use]
+pub fn fallback_blueprint<Q, T>(strategies: Vec<FallbackStrategy<Q, T>>) -> Blueprint
+where
+    Q: Payload + Eq + Hash,
+    T: Payload,
+{
+    let factory = move |_: &_| {
+        let plan = Plan::new(strategies.clone());
+        Ok(FallbackActor { plan, watchers: Vec::new(), rescued: 0 })
+    };
+    let tier = <FallbackActor<Q, T> as Hosted>::TIER;
+    Blueprint::with_view(factory, tier, Some(FallbackActor::<Q, T>::view))
+}
+
+impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
+    fn view(&self) -> StateValue {
+        StateValue::map([
+            ("cached", (self.plan.cached() as u64).into()),
+            ("rescued", self.rescued.into()),
+            ("off", StateValue::list(self.plan.off().iter().map(|name| name.as_str().into()))),
+        ])
+    }
+
+    fn tell_watchers(&self, ctx: &Context<Self>) {
+        let features = self.plan.off();
+        let topic = if features.is_empty() { "recovered" } else { "degraded" };
+        tracing::warn!(topic, fallback = %ctx.path(), ?features, "features have changed");
+        let (path, text) = (ctx.path().clone(), features.join(", "));
+        ctx.node().publish(EventKind::Noted { path, topic: topic.to_owned(), text });
+        for watcher in &self.watchers {
+            if watcher.try_tell(DegradedChanged { features: features.clone() }).is_err() {
+                tracing::warn!(watcher = %watcher.path(), "did not hear that features changed");
+            }
+        }
+    }
+
+    fn rescue(
+        &mut self,
+        query: Q,
+        hops: Hops,
+        from: usize,
+        ctx: &mut Context<Self>,
+    ) -> ResponseActFuture<Self, Result<Answer<T>, FallbackError>> {
+        let before = self.plan.off();
+        let step = self.plan.next(&query, from, ctx.node().now());
+        let done = match step {
+            Step::Ask(service, next) => return self.ask(service, query, hops, next, ctx),
+            Step::Give(answer) => {
+                self.rescued += 1;
+                Ok(answer)
+            }
+            Step::Degrade => {
+                let features = self.plan.off();
+                if features != before {
+                    self.tell_watchers(ctx);
+                }
+                Err(FallbackError::Degraded { features })
+            }
+            Step::Nothing => Err(FallbackError::Nothing),
+        };
+        Box::pin(std::future::ready(done).into_actor(self))
+    }
+
+    /// Asks an alternative; should it fail, the strategies after it have their turn.
+    fn ask(
+        &self,
+        service: Port<Alternative<Q, T>>,
+        query: Q,
+        hops: Hops,
+        next: usize,
+        ctx: &Context<Self>,
+    ) -> ResponseActFuture<Self, Result<Answer<T>, FallbackError>> {
+        let (me, left) = (ctx.me(), hops.next());
+        let asked = async move {
+            let failed = match left {
+                None => FallbackError::HopLimit,
+                Some(left) => {
+                    let question = Alternative::new(query.clone(), left);
+                    match service.ask(question, ALTERNATIVE_WITHIN).await {
+                        Ok(Ok(value)) => return Ok(Answer { value, source: Source::Alternative }),
+                        Ok(Err(error)) => error,
+                        Err(error) => FallbackError::NotThere(error.to_string()),
+                    }
+                }
+            };
+            // Back through the mailbox: what comes after may have changed meanwhile.
+            let rest = Rescue { query, hops, from: next, answer: std::marker::PhantomData };
+            match me.ask(rest).within(ALTERNATIVE_WITHIN).await {
+                Ok(Err(FallbackError::Nothing)) => Err(failed),
+                Ok(answer) => answer,
+                Err(error) => Err(FallbackError::NotThere(error.to_string())),
+            }
+        };
+        Box::pin(asked.into_actor(self).map(|answer, actor, _| {
+            actor.rescued += u64::from(answer.is_ok());
+            answer
+        }))
+    }
+}
+
+impl<Q: Payload, T: Payload> Actor for FallbackActor<Q, T> {
+    type Context = Context<Self>;
+}
+
+impl<Q: Payload + Eq + Hash, T: Payload> Handler<WentWell<Q, T>> for FallbackActor<Q, T> {
+    type Result = ();
+
+    fn handle(&mut self, WentWell(query, value): WentWell<Q, T>, ctx: &mut Self::Context) {
+        if self.plan.went_well(query, value, ctx.node().now()) {
+            self.tell_watchers(ctx);
+        }
+    }
+}
+
+impl<Q: Payload + Eq + Hash, T: Payload> Handler<Rescue<Q, T>> for FallbackActor<Q, T> {
+    type Result = ResponseActFuture<Self, Result<Answer<T>, FallbackError>>;
+
+    fn handle(&mut self, rescue: Rescue<Q, T>, ctx: &mut Self::Context) -> Self::Result {
+        self.rescue(rescue.query, rescue.hops, rescue.from, ctx)
+    }
+}
+
+/// A fallback is a service itself: so alternatives can be chained.
+impl<Q: Payload + Eq + Hash, T: Payload> Handler<Alternative<Q, T>> for FallbackActor<Q, T> {
+    type Result = ResponseActFuture<Self, Result<T, FallbackError>>;
+
+    fn handle(&mut self, asked: Alternative<Q, T>, ctx: &mut Self::Context) -> Self::Result {
+        let rescue = self.rescue(asked.query, asked.hops, 0, ctx);
+        Box::pin(rescue.map(|answer, _, _| answer.map(|answer| answer.value)))
+    }
+}
+
+impl<Q: Payload + Eq + Hash, T: Payload> Handler<WatchDegraded> for FallbackActor<Q, T> {
+    type Result = ();
+
+    fn handle(&mut self, WatchDegraded(watcher): WatchDegraded, ctx: &mut Self::Context) {
+        ctx.follow(&watcher.any());
+        self.watchers.retain(|other| other.any() != watcher.any());
+        let present = DegradedChanged { features: self.plan.off() };
+        if watcher.try_tell(present).is_ok() && self.watchers.len() < MAX_WATCHERS {
+            self.watchers.push(watcher);
+        }
+    }
+}
+
+impl<Q: Payload + Eq + Hash, T: Payload> Handler<LifeNews> for FallbackActor<Q, T> {
+    type Result = ();
+
+    fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+        if matches!(news.change, LifeChange::Gone(_)) {
+            self.watchers.retain(|watcher| watcher.any() != news.of);
+        }
+    }
+}
+
+impl<Q: Payload + Eq + Hash, T: Payload> Handler<GetDegraded> for FallbackActor<Q, T> {
+    type Result = MessageResult<GetDegraded>;
+
+    fn handle(&mut self, _: GetDegraded, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.plan.off())
+    }
+}
+
+/// The way to an answer, one way or another. Cheap to clone.
+#[derive(Debug)]
+pub struct Fallback<Q: Payload, T: Payload>(Ref<FallbackActor<Q, T>>);
+
+impl<Q: Payload, T: Payload> Clone for Fallback<Q, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Q: Payload + Eq + Hash, T: Payload> Fallback<Q, T> {
+    /// With this fallback.
+    #[must_use]
+    pub fn new(fallback: Ref<FallbackActor<Q, T>>) -> Self {
+        Self(fallback)
+    }
+
+    /// Makes a call; should it fail, its strategies are tried in order.
+    ///
+    /// # Errors
+    /// The call's own error, and why no strategy helped.
+    pub async fn call<E>(
+        &self,
+        query: Q,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<Answer<T>, (E, FallbackError)> {
+        match work.await {
+            Ok(value) => {
+                // Full or down: one answer less to fall back on.
+                drop(self.0.try_tell(WentWell(query, value.clone())));
+                Ok(Answer { value, source: Source::Primary })
+            }
+            Err(error) => {
+                let answer = std::marker::PhantomData;
+                let rescue = Rescue { query, hops: Hops::START, from: 0, answer };
+                match self.0.ask(rescue).within(RESCUE_WITHIN).await {
+                    Ok(Ok(answer)) => Ok(answer),
+                    Ok(Err(why)) => Err((error, why)),
+                    Err(down) => Err((error, FallbackError::NotThere(down.to_string()))),
+                }
+            }
+        }
+    }
+}
