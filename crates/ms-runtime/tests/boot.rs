@@ -18,7 +18,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use ms_core::lifecycle::boot::ComponentState;
-use ms_core::lifecycle::{GraphError, Phase};
+use ms_core::lifecycle::{ComponentId, GraphError, Phase};
 use ms_runtime::preflight::{
     FileDescriptors, FreeDisk, PortFree, PreFlightCheck, PreFlightResult, StateDirectory,
 };
@@ -259,9 +259,8 @@ fn a_component_that_crashes_is_initialised_and_started_again() {
         let service = builder(virtual_settings(), all).start().await.expect("boots");
         parts.log.take();
         let components = service.root().supervisor("components").await.expect("there");
-        let actor =
-            components.child(ms_core::lifecycle::ComponentId::new("a").expect("valid").as_child());
-        actor.await.expect("answers").expect("there").kill();
+        let a = ComponentId::new("a").expect("valid");
+        components.child(a.as_child()).await.expect("answers").expect("there").kill();
         tokio::time::sleep(SECOND).await;
         assert_eq!(parts.log.of("init"), ["a"]);
         assert_eq!(parts.log.of("start"), ["a"]);

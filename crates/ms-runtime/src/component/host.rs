@@ -180,7 +180,7 @@ impl Handles<QuiesceWork> for ComponentHost {
     async fn on(&mut self, _: QuiesceWork, cx: &mut Cx<Self>) {
         if self.stage == Stage::Up {
             let quiesce = self.component.stop_accepting(&self.context);
-            drop(in_time(cx, quiesce).await);
+            in_time(cx, quiesce).await.unwrap_or_default();
         }
     }
 }
@@ -189,7 +189,7 @@ impl Handles<ReloadComponent> for ComponentHost {
     async fn on(&mut self, _: ReloadComponent, cx: &mut Cx<Self>) {
         if self.stage == Stage::Up {
             let reload = self.component.reload(&self.context);
-            drop(in_time(cx, reload).await);
+            in_time(cx, reload).await.unwrap_or_default();
         }
     }
 }
