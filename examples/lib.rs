@@ -11,5 +11,6 @@
 //! | `supervised_task` | an `async fn` as a child, retried until it is done |
 //! | `router_fan_out` | one message to many, one answer out of many |
 //! | `registry_groups` | names and groups that follow restarts |
+//! | `components` | a service: components that boot in order, are healed, and shut down |
 //!
 //! Run one with `cargo run -p ms-examples --example hello_agent`.

@@ -383,7 +383,7 @@ fn databases_are_closed_late_and_verified_and_never_emptied() {
         let (good, bad) = (Arc::new(Pool::default()), Arc::new(Pool(AtomicBool::new(false), true)));
         let handler = DatabaseCleanupHandler::new(vec![good.clone()]);
         assert_eq!((handler.name(), handler.priority()), ("database_connections", 100));
-        assert_eq!(DatabaseCleanupHandler::new(vec![]).priority(7).priority(), 7);
+        assert_eq!(DatabaseCleanupHandler::new(vec![]).with_priority(7).priority(), 7);
         let both = DatabaseCleanupHandler::new(vec![bad, good.clone()]);
         let service = builder(virtual_settings(), []).cleanup(both).start().await.expect("boots");
         let end = service.shut_down(term()).await;

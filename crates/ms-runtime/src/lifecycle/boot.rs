@@ -190,10 +190,10 @@ impl LifecycleActor {
         self.report = machine.report(ctx.node().now());
         let phase = machine.phase();
         let error = match machine.into_failure() {
-            Some((failure, errors)) => BootstrapError::InitializationFailed {
+            Some(failure) => BootstrapError::InitializationFailed {
                 phase,
                 source: source_of(failure.culprit, failure.cause),
-                rollback: RollbackReport { errors },
+                rollback: RollbackReport { errors: failure.rollback },
             },
             None => BootstrapError::Lost("it failed without an error".to_owned()),
         };
