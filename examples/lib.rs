@@ -12,5 +12,6 @@
 //! | `router_fan_out` | one message to many, one answer out of many |
 //! | `durable_tasks` | promised work that survives crashes, steps, dead letters |
 //! | `registry_groups` | names and groups that follow restarts |
+//! | `components` | a service: components that boot in order, are healed, and shut down |
 //!
 //! Run one with `cargo run -p ms-examples --example hello_agent`.

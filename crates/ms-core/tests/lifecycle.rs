@@ -276,10 +276,10 @@ fn a_failure_stops_all_that_was_launched_in_reverse() {
     assert!(!boot.machine.is_over(), "c is awaited");
     boot.started("c");
     assert_eq!(boot.undo(), ["stop d", "stop c", "abort b", "stop a", "rolled back"]);
-    let (failure, errors) = boot.machine.into_failure().expect("failed");
+    let failure = boot.machine.into_failure().expect("failed");
     assert_eq!(failure.culprit, Some(id("b")));
     assert_eq!(failure.cause, BootCause::Failed("b is broken".to_owned()));
-    assert!(errors.is_empty());
+    assert!(failure.rollback.is_empty());
 }
 
 /// S4.2-06: an error on the way back does not hide the first, nor stop the way back.
@@ -291,9 +291,9 @@ fn errors_of_the_rollback_are_collected_beside_the_first() {
     boot.feed(BootEvent::Stopped(id("b"), None));
     boot.feed(BootEvent::Stopped(id("a"), Some("a will not stop".to_owned())));
     assert!(boot.machine.is_over());
-    let (failure, errors) = boot.machine.into_failure().expect("failed");
+    let failure = boot.machine.into_failure().expect("failed");
     assert_eq!(failure.culprit, Some(id("b")));
-    assert_eq!(errors, [(id("a"), "a will not stop".to_owned())]);
+    assert_eq!(failure.rollback, [(id("a"), "a will not stop".to_owned())]);
 }
 
 /// S4.2-05

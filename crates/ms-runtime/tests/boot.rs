@@ -18,12 +18,13 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use ms_core::lifecycle::boot::ComponentState;
-use ms_core::lifecycle::{GraphError, Phase};
+use ms_core::lifecycle::{ComponentId, GraphError, Phase};
 use ms_runtime::preflight::{
     FileDescriptors, FreeDisk, PortFree, PreFlightCheck, PreFlightResult, StateDirectory,
 };
 use ms_runtime::{
-    BootstrapError, Builder, InitializationError, RunError, ServiceStage, ShutdownReason,
+    BootstrapError, Builder, Component, ComponentContext, ComponentFailure, ComponentSpec,
+    InitializationError, RunError, ServiceStage, ShutdownReason,
 };
 use ms_supervisor::{ChildSpec, Supervisor};
 use parts::{MS, Parts, Quirk, SECOND, builder, paused, real_settings, virtual_settings};
@@ -168,14 +169,27 @@ fn the_report_has_eleven_phases_and_the_context_nine() {
     });
 }
 
-/// C29, S4.1-09: bound in phase 7, open for work after phase 10.
+/// Tries to take work while it starts.
+struct Eager(parts::Log);
+
+impl Component for Eager {
+    async fn start(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        let refused = cx.gate().enter().map(drop);
+        self.0.add(format!("start {refused:?} {}", cx.health().startup()));
+        Ok(())
+    }
+}
+
+/// C29, S4.1-09, S7.2-03: bound in phase 7, open for work after phase 10.
 #[test]
 fn the_gate_opens_when_the_boot_is_done_and_not_before() {
     paused(async {
-        let parts = Parts::default();
-        let slow = parts.odd("agents", Quirk::SlowInit(SECOND));
-        let starting = builder(virtual_settings(), [slow]).start();
-        let service = starting.await.expect("boots");
+        let log = parts::Log::default();
+        let shared = log.clone();
+        let eager = ComponentSpec::new("http", move || Eager(shared.clone()));
+        let builder = builder(virtual_settings(), [eager.phase(Phase::Transport)]);
+        let service = builder.start().await.expect("boots");
+        assert_eq!(log.of("start"), ["Err(Starting) false"]);
         assert!(service.gate().enter().is_ok());
         assert_eq!(service.stage(), ServiceStage::Running);
         assert!(service.health().startup());
@@ -259,9 +273,8 @@ fn a_component_that_crashes_is_initialised_and_started_again() {
         let service = builder(virtual_settings(), all).start().await.expect("boots");
         parts.log.take();
         let components = service.root().supervisor("components").await.expect("there");
-        let actor =
-            components.child(ms_core::lifecycle::ComponentId::new("a").expect("valid").as_child());
-        actor.await.expect("answers").expect("there").kill();
+        let a = ComponentId::new("a").expect("valid");
+        components.child(a.as_child()).await.expect("answers").expect("there").kill();
         tokio::time::sleep(SECOND).await;
         assert_eq!(parts.log.of("init"), ["a"]);
         assert_eq!(parts.log.of("start"), ["a"]);
@@ -301,7 +314,7 @@ fn a_tree_starts_in_its_turn_and_stops_in_reverse() {
             Leaf
         }));
         let all = [
-            ms_runtime::ComponentSpec::tree(agents).needs(["store"]),
+            ComponentSpec::tree(agents).needs(["store"]),
             parts.part("store"),
             parts.part("api").needs(["agents"]),
         ];

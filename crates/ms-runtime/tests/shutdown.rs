@@ -261,19 +261,13 @@ fn a_second_order_joins_the_first() {
     paused(async {
         let parts = Parts::default();
         let service = builder(virtual_settings(), [parts.part("a")]).start().await.expect("boots");
-        let permit = service.gate().enter().expect("open");
-        let root = service.root().clone();
-        let end = {
-            let hold = async {
-                sleep(SECOND).await;
-                drop(permit);
-                std::future::pending::<()>().await
-            };
-            service.shut_down_or(term(), hold).await
-        };
-        assert_eq!(parts.log.of("stop"), ["a"]);
-        assert!(!root.any().is_alive());
-        assert_eq!(end.code(), 0);
+        let (one, other) = tokio::join!(service.wind_down(term()), service.wind_down(term()));
+        let (one, other) = (one.expect("reported"), other.expect("reported"));
+        assert!(Arc::ptr_eq(&one, &other));
+        assert_eq!(service.stage(), ServiceStage::Stopped);
+        let end = service.shut_down(term()).await;
+        assert!(end.shutdown.as_ref().is_some_and(|third| Arc::ptr_eq(&one, third)));
+        assert_eq!((end.code(), parts.log.of("stop")), (0, vec!["a".to_owned()]));
     });
 }
 
@@ -358,7 +352,6 @@ fn cleanup_handlers_run_by_priority_and_each_has_its_outcome() {
             CleanupOutcome::VerificationFailure(why) => format!("{name} unverified: {why}"),
         };
         let told: Vec<_> = outcomes.iter().map(told).collect();
-        // 8 % of 25 s are 2 s, which the first uses up but for a little.
         assert_eq!(told[0], "first: it was not done within 2s");
         assert_eq!(told[1], "a unverified: it is not clean: dust");
         assert_eq!(told[2], "b: it failed");
@@ -390,7 +383,7 @@ fn databases_are_closed_late_and_verified_and_never_emptied() {
         let (good, bad) = (Arc::new(Pool::default()), Arc::new(Pool(AtomicBool::new(false), true)));
         let handler = DatabaseCleanupHandler::new(vec![good.clone()]);
         assert_eq!((handler.name(), handler.priority()), ("database_connections", 100));
-        assert_eq!(DatabaseCleanupHandler::new(vec![]).priority(7).priority(), 7);
+        assert_eq!(DatabaseCleanupHandler::new(vec![]).with_priority(7).priority(), 7);
         let both = DatabaseCleanupHandler::new(vec![bad, good.clone()]);
         let service = builder(virtual_settings(), []).cleanup(both).start().await.expect("boots");
         let end = service.shut_down(term()).await;
@@ -434,8 +427,8 @@ async fn leaky(closes: bool) -> (Service, Arc<Mutex<Vec<ms_runtime::TrackedResou
 fn open_resources_are_listed_and_a_leak_is_named() {
     paused(async {
         let (service, held) = leaky(false).await;
-        let cleanup = service.root().child(ComponentId::new("cleanup").expect("valid").as_child());
-        let cleanup = cleanup.await.expect("answers").expect("there");
+        let id = ComponentId::new("cleanup").expect("valid");
+        let cleanup = service.root().child(id.as_child()).await.expect("answers").expect("there");
         let state = cleanup.state(SECOND).await.expect("answers").expect("has a view");
         assert!(state.to_string().contains("locks: lease 7"), "{state}");
         let end = service.shut_down(term()).await;

@@ -87,6 +87,8 @@ pub struct BootFailure<E> {
     pub culprit: Option<ComponentId>,
     /// Why.
     pub cause: BootCause<E>,
+    /// What went wrong on the way back, by component.
+    pub rollback: Vec<(ComponentId, E)>,
 }
 
 /// How far a component has come.
@@ -176,7 +178,6 @@ pub struct BootMachine<E> {
     /// In the order of launching.
     launched: Vec<ComponentId>,
     failure: Option<BootFailure<E>>,
-    rollback_errors: Vec<(ComponentId, E)>,
     began: Tick,
     ended: Tick,
     phase_began: Tick,
@@ -211,7 +212,6 @@ impl<E> BootMachine<E> {
             rows,
             launched: Vec::new(),
             failure: None,
-            rollback_errors: Vec::new(),
             began: Tick::ZERO,
             ended: Tick::ZERO,
             phase_began: Tick::ZERO,
@@ -281,10 +281,10 @@ impl<E> BootMachine<E> {
         self.failure.as_ref()
     }
 
-    /// The first error and those of the way back, by value.
+    /// The first error, by value.
     #[must_use]
-    pub fn into_failure(self) -> Option<(BootFailure<E>, Vec<(ComponentId, E)>)> {
-        self.failure.map(|failure| (failure, self.rollback_errors))
+    pub fn into_failure(self) -> Option<BootFailure<E>> {
+        self.failure
     }
 
     /// Components that run, in the order they were launched.
@@ -392,7 +392,8 @@ impl<E> BootMachine<E> {
 
     fn fail(&mut self, now: Tick, culprit: Option<ComponentId>, cause: BootCause<E>) {
         if self.failure.is_none() {
-            self.failure = Some(BootFailure { phase: self.phase, culprit, cause });
+            let (phase, rollback) = (self.phase, Vec::new());
+            self.failure = Some(BootFailure { phase, culprit, cause, rollback });
             self.leave(now);
         }
         self.stage = Stage::Settling;
@@ -444,7 +445,9 @@ impl<E> BootMachine<E> {
             return;
         }
         row.state = ComponentState::Stopped;
-        self.rollback_errors.extend(error.map(|error| (id, error)));
+        if let (Some(failure), Some(error)) = (&mut self.failure, error) {
+            failure.rollback.push((id, error));
+        }
         self.roll_back(now);
     }
 

@@ -37,7 +37,7 @@ impl DatabaseCleanupHandler {
 
     /// The same with another priority.
     #[must_use]
-    pub fn priority(mut self, priority: u32) -> Self {
+    pub fn with_priority(mut self, priority: u32) -> Self {
         self.priority = priority;
         self
     }

@@ -10,6 +10,7 @@ mod tracker;
 
 pub(crate) use actor::{CleanupActor, CleanupArgs, RunCleanup};
 pub use database::{ConnectionPool, DatabaseCleanupHandler};
+pub(crate) use tracker::MAX_TRACKED;
 pub use tracker::TrackedResource;
 
 use std::error::Error;

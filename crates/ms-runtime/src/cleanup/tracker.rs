@@ -19,7 +19,7 @@ impl Message for Track {
 }
 
 /// Most resources listed at a time; more are not listed, and a warning says so.
-const MAX_TRACKED: usize = 10_000;
+pub(crate) const MAX_TRACKED: usize = 10_000;
 
 /// What is open.
 #[derive(Debug, Default)]

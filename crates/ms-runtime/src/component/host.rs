@@ -90,8 +90,11 @@ impl Agent for ComponentHost {
     /// Stopped by its supervisor, not by the shutdown: the tree is going down, or somebody
     /// stopped it by hand. There is nobody to take its snapshot then.
     async fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
-        if let Err(error) = self.stop().await {
-            tracing::error!(component = %self.context.id, %error, "a component did not stop in order");
+        let component = self.context.id.clone();
+        match self.stop().await {
+            Ok(None) => {}
+            Ok(Some(_)) => tracing::warn!(%component, "stopped outside a shutdown: state not kept"),
+            Err(error) => tracing::error!(%component, %error, "did not stop in order"),
         }
     }
 
@@ -180,7 +183,7 @@ impl Handles<QuiesceWork> for ComponentHost {
     async fn on(&mut self, _: QuiesceWork, cx: &mut Cx<Self>) {
         if self.stage == Stage::Up {
             let quiesce = self.component.stop_accepting(&self.context);
-            drop(in_time(cx, quiesce).await);
+            in_time(cx, quiesce).await.unwrap_or_default();
         }
     }
 }
@@ -189,7 +192,7 @@ impl Handles<ReloadComponent> for ComponentHost {
     async fn on(&mut self, _: ReloadComponent, cx: &mut Cx<Self>) {
         if self.stage == Stage::Up {
             let reload = self.component.reload(&self.context);
-            drop(in_time(cx, reload).await);
+            in_time(cx, reload).await.unwrap_or_default();
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ms_core::health::{ProbeSettings, SystemHealthReport};
+use ms_core::health::SystemHealthReport;
 
 use super::actor::{GetHealth, RunChecks};
 use crate::service::{ServiceStage, Wiring};
@@ -48,13 +48,8 @@ impl HealthRef {
     /// No component and no dependency is looked at: no restart of this process would mend
     /// them.
     pub async fn live(&self) -> bool {
-        self.live_within(ProbeSettings::LIVENESS.timeout).await
-    }
-
-    /// As [`HealthRef::live`], with another timeout.
-    pub async fn live_within(&self, limit: Duration) -> bool {
         let Some(handles) = self.0.handles() else { return false };
-        handles.root.clone().within(limit).count_children().await.is_ok()
+        handles.root.clone().within(handles.live_within).count_children().await.is_ok()
     }
 
     /// Readiness: whether it may take work. No while it starts or shuts down, when a

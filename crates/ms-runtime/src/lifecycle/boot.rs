@@ -190,10 +190,10 @@ impl LifecycleActor {
         self.report = machine.report(ctx.node().now());
         let phase = machine.phase();
         let error = match machine.into_failure() {
-            Some((failure, errors)) => BootstrapError::InitializationFailed {
+            Some(failure) => BootstrapError::InitializationFailed {
                 phase,
                 source: source_of(failure.culprit, failure.cause),
-                rollback: RollbackReport { errors },
+                rollback: RollbackReport { errors: failure.rollback },
             },
             None => BootstrapError::Lost("it failed without an error".to_owned()),
         };
@@ -251,10 +251,10 @@ async fn start(components: SupervisorRef, member: Member) -> Result<(), Cause> {
     let components = components.within(left());
     if member.is_tree {
         let started = components.restart_child(member.id.as_child()).await;
-        return started.map(drop).map_err(Cause::Supervisor);
+        return Ok(started.map(drop)?);
     }
     let host = components.get_agent::<ComponentHost>(member.id.as_str()).await;
-    let host = host.map_err(Cause::Supervisor)?;
+    let host = host?;
     let answer = host.ask(Initialize).within(left()).await;
     answer.map_err(|error| no_answer(&error))?.map_err(Cause::Failed)?;
     let answer = host.ask(StartComponent).within(left()).await;

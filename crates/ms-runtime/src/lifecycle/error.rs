@@ -23,10 +23,16 @@ pub enum InitializationCause {
     NoAnswer(String),
     /// Its supervisor did not start it.
     #[error("{0}")]
-    Supervisor(#[source] SupervisorError),
+    Supervisor(#[source] Box<SupervisorError>),
     /// The health of the whole is not good enough.
     #[error("the service is not healthy: {0}")]
     Unhealthy(String),
+}
+
+impl From<SupervisorError> for InitializationCause {
+    fn from(error: SupervisorError) -> Self {
+        Self::Supervisor(Box::new(error))
+    }
 }
 
 /// Which component did not start, and why.

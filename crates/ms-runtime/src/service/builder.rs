@@ -166,7 +166,8 @@ impl Builder {
         let plan = Planned::new(&self.components, &self.settings)?;
         let tree = tree::tree(&self, &plan, &wiring, &node);
         let runtime = Runtime::start_on(node, self.settings.run.clone(), |_| tree).await?;
-        if let Err(error) = tree::connect(runtime.root(), &wiring).await {
+        let live_within = self.settings.health.liveness.timeout;
+        if let Err(error) = tree::connect(runtime.root(), &wiring, live_within).await {
             let _ = runtime.stop(super::TREE_WITHIN).await;
             return Err(tree::lost(&error).into());
         }

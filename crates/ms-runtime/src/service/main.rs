@@ -204,7 +204,8 @@ async fn node_side(
         Ok(Some(name)) => Ok(stop(raised, ShutdownReason::Signal(name), &mut orders).await),
         Ok(None) => Ok(serve(raised, &mut orders).await),
         Err(error) => {
-            stop(raised, ShutdownReason::BootFailed, &mut orders).await;
+            // How it was undone is in the log; why it had to be, decides.
+            let _ = stop(raised, ShutdownReason::BootFailed, &mut orders).await;
             Err(error.into())
         }
     }

@@ -226,6 +226,12 @@ impl Service {
         self.raised.runtime.tree_ended().await
     }
 
+    /// The seven steps of a shutdown, and no more: the tree stays up. Told twice, both are
+    /// given the one summary. `None` if the lifecycle is not there to carry them out.
+    pub async fn wind_down(&self, reason: ShutdownReason) -> Option<Arc<ShutdownSummary>> {
+        self.raised.shut_down(reason).await
+    }
+
     /// Shuts it down in seven steps, then stops the tree and the node.
     pub async fn shut_down(self, reason: ShutdownReason) -> ServiceEnd {
         self.shut_down_or(reason, std::future::pending()).await

@@ -23,7 +23,7 @@ use ms_worker::AgentSpec;
 use super::builder::Builder;
 use super::handle::ServiceHandle;
 use super::wiring::{Handles, Wiring};
-use crate::cleanup::{CleanupActor, CleanupArgs};
+use crate::cleanup::{CleanupActor, CleanupArgs, MAX_TRACKED};
 use crate::component::{ComponentHost, ComponentSpec, HostArgs, Kind};
 use crate::emergency::{EmergencyActor, EmergencyArgs};
 use crate::health::{CheckSpec, HealthActor, HealthArgs};
@@ -163,11 +163,8 @@ fn cleanup(builder: &Builder) -> ChildSpec {
     let make = move || CleanupActor::new(args.clone());
     // Handlers of databases and the like: kept off the supervisors' thread.
     ChildSpec::inspectable("cleanup", make, CleanupActor::view)
-        .mailbox(MailboxSpec::bounded(TRACKED))
+        .mailbox(MailboxSpec::bounded(MAX_TRACKED))
 }
-
-/// Each resource that is opened or closed is a message.
-const TRACKED: usize = 10_000;
 
 fn components(
     builder: &Builder,
@@ -209,9 +206,14 @@ fn component(
 }
 
 /// Finds the service's own actors in a tree that is up.
-pub(crate) async fn connect(root: &SupervisorRef, wiring: &Wiring) -> Result<(), SupervisorError> {
+pub(crate) async fn connect(
+    root: &SupervisorRef,
+    wiring: &Wiring,
+    live_within: Duration,
+) -> Result<(), SupervisorError> {
     let handles = Handles {
         root: root.clone(),
+        live_within,
         components: root.supervisor(COMPONENTS).await?,
         lifecycle: root.get("lifecycle").await?,
         health: root.get("health").await?,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use ms_actor::Ref;
@@ -45,6 +46,8 @@ pub(crate) struct Published {
 #[derive(Debug)]
 pub(crate) struct Handles {
     pub(crate) root: SupervisorRef,
+    /// How long the root may take to answer before it counts as not alive.
+    pub(crate) live_within: Duration,
     pub(crate) components: SupervisorRef,
     pub(crate) lifecycle: Ref<LifecycleActor>,
     pub(crate) health: Ref<HealthActor>,
