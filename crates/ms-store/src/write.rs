@@ -207,7 +207,10 @@ async fn carry_out(
         let wanted = ids(batch.unreadable.keys().copied())?;
         sqlx::query(SET_ASIDE).bind(wanted).execute(&mut *conn).await?;
     }
-    sqlx::query(SET_CLOCK).bind(batch.now.as_millis().to_string()).execute(&mut *conn).await?;
+    // What was not promised does not bind the clock, and an idle store writes nothing.
+    if requests.iter().any(Write::is_promise) {
+        sqlx::query(SET_CLOCK).bind(batch.now.as_millis().to_string()).execute(&mut *conn).await?;
+    }
     Ok(answers)
 }
 
