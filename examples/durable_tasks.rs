@@ -4,17 +4,14 @@
 //! ```text
 //! accepted: pending
 //! the same request again: the same task
-//! fetching the page
-//! charging the card
-//! (the agent panics)
-//! charging the card
-//! task 1 is completed after 2 attempts: {"page":"<html>","receipt":2}
-//! task 2 is dead after 2 attempts: the agent ended: panic "no such order" at examples/durable_tasks.rs:48:9
+//! its agents: fetch the page, charge the card, panic, charge the card
+//! task 1 is completed after 2 attempts: {"page":"<html>"}
+//! task 2 is dead after 2 attempts: the agent ended: panic "no such order" at examples/durable_tasks.rs:47:9 while handling ms_worker::tasks::perform::Perform
 //! replayed: pending, and dead again
 //! ```
 #![allow(clippy::print_stdout, reason = "an example")]
 use std::error::Error;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_framework::core::task::{AgentKind, IdempotencyKey, NewTask, Retry, TaskFailure};
@@ -23,8 +20,12 @@ use ms_framework::worker::tasks::{Performs, Task, TaskCx, Tasks};
 use ms_store::{StoreConfig, sqlite};
 use serde_json::{Value, json};
 
-/// How often the card was charged: the outside world, which takes no keys here.
-static CHARGED: AtomicU32 = AtomicU32::new(0);
+/// What the agents did to the outside world, which takes no keys here.
+static DEEDS: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+
+fn note(deed: &'static str) {
+    DEEDS.lock().unwrap_or_else(PoisonError::into_inner).push(deed);
+}
 
 struct Shop;
 
@@ -48,18 +49,17 @@ impl Performs for Shop {
         // Done once: a later attempt is given the result of this step.
         let page: String = cx
             .step("fetch", async || {
-                println!("fetching the page");
+                note("fetch the page");
                 Ok("<html>".to_owned())
             })
             .await?;
-        println!("charging the card");
         // The outside should take the task's id as an idempotency key: this may run twice.
-        let receipt = CHARGED.fetch_add(1, Ordering::Relaxed) + 1;
+        note("charge the card");
         if task.view.attempts == 1 {
-            println!("(the agent panics)");
+            note("panic");
             panic!("out of ink");
         }
-        Ok(json!({ "page": page, "receipt": receipt }))
+        Ok(json!({ "page": page }))
     }
 }
 
@@ -89,6 +89,8 @@ fn main() -> Result<Ended, Box<dyn Error + Send + Sync>> {
             assert!(again.repeated && again.view.id == first.view.id);
             println!("the same request again: the same task");
             let view = client.ended(first.view.id, soon).await?;
+            let deeds = DEEDS.lock().unwrap_or_else(PoisonError::into_inner).join(", ");
+            println!("its agents: {deeds}");
             let result = client.result(view.id).await?.unwrap_or_default();
             println!("task 1 is {} after {} attempts: {result}", view.state, view.attempts);
 

@@ -21,7 +21,7 @@ use crate::read::Reader;
 use crate::write::Writer;
 
 /// Most tasks that one commit deals with: what bounds its length, and with it everybody's wait.
-const MAX_GROUP: usize = 4_096;
+const MAX_GROUP: usize = 1_024;
 
 /// Owns the database: one connection that writes, a few that read.
 pub struct StoreActor {

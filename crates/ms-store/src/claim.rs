@@ -1,6 +1,6 @@
 //! Claims: the part of a commit that hands tasks to agents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use ms_core::task::{
@@ -104,9 +104,13 @@ async fn hand_over(
         .map(|view| view.id)
         .collect();
     let mut journals =
-        if later.is_empty() { HashMap::new() } else { journals(conn, &ids(later)?).await? };
+        if later.is_empty() { Journals::default() } else { journals(conn, &ids(later)?).await? };
     let assignment = |view: TaskView| {
         let id = view.id;
+        if journals.unreadable.contains(&id) {
+            // As with a request: it may not be done over as if it had no past.
+            return None;
+        }
         let request: NewTask =
             match serde_json::from_str(requests.get(&id).map_or("", String::as_str)) {
                 Ok(request) => request,
@@ -120,32 +124,50 @@ async fn hand_over(
             token: view.lease.map(|lease| lease.token).unwrap_or_default(),
             payload: request.payload,
             attempt_ms: batch.records.get(&id).and_then(|record| record.attempt_ms),
-            journal: journals.remove(&id).unwrap_or_default(),
+            journal: journals.of.remove(&id).unwrap_or_default(),
             view,
         })
     };
     Ok(assigned.into_iter().filter_map(assignment).collect())
 }
 
-async fn journals(conn: &mut Conn, wanted: &str) -> Result<HashMap<TaskId, Journal>, sqlx::Error> {
-    let mut journals = HashMap::<TaskId, Journal>::new();
+/// What earlier attempts have left, and whose cannot be read.
+#[derive(Default)]
+struct Journals {
+    of: HashMap<TaskId, Journal>,
+    unreadable: HashSet<TaskId>,
+}
+
+impl Journals {
+    fn decode(&mut self, id: TaskId, text: &str) -> Option<serde_json::Value> {
+        let decoded = serde_json::from_str(text).inspect_err(|error| {
+            tracing::error!(task = %id, %error, "a stored journal cannot be read");
+            self.unreadable.insert(id);
+        });
+        decoded.ok()
+    }
+}
+
+async fn journals(conn: &mut Conn, wanted: &str) -> Result<Journals, sqlx::Error> {
+    let mut journals = Journals::default();
     let steps = sqlx::query(
         "SELECT id, name, value FROM steps WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
     );
     for row in steps.bind(wanted).fetch_all(&mut *conn).await? {
-        let value = serde_json::from_str(row.try_get(2)?);
-        let value = value.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        journals.entry(id_at(&row, 0)?).or_default().steps.insert(row.try_get(1)?, value);
+        let id = id_at(&row, 0)?;
+        if let Some(value) = journals.decode(id, row.try_get(2)?) {
+            journals.of.entry(id).or_default().steps.insert(row.try_get(1)?, value);
+        }
     }
     let checkpoints = bodies(
         conn,
         "SELECT id, value FROM checkpoints WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
         wanted,
     );
-    for (id, value) in checkpoints.await? {
-        let value = serde_json::from_str(&value);
-        let value = value.map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-        journals.entry(id).or_default().checkpoint = Some(value);
+    for (id, text) in checkpoints.await? {
+        if let Some(value) = journals.decode(id, &text) {
+            journals.of.entry(id).or_default().checkpoint = Some(value);
+        }
     }
     Ok(journals)
 }

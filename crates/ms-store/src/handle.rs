@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{Accepts, Context, Ref};
+use ms_actor::{Accepts, Context, Placement, Ref};
 use ms_core::task::{
     ClaimSpec, Claimed, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted, Swept,
     TaskCommand, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
@@ -39,7 +39,9 @@ pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSp
         Ok(StoreActor::new(config.clone()))
     };
     let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(StoreActor::view));
-    (SqliteTasks { actor: receiver, within }, ChildSpec::blueprint(id, blueprint))
+    // On a thread of its own: an agent that blocks its arbiter must not hold up everybody's commits.
+    let child = ChildSpec::blueprint(id, blueprint).placement(Placement::Dedicated);
+    (SqliteTasks { actor: receiver, within }, child)
 }
 
 /// A handle to a store; cheap to clone. See [`TaskStore`] for what it can do.

@@ -20,6 +20,8 @@ use crate::rows::{TaskRow, hex, id_at, ids, json};
 
 /// Tasks that one sweep deals with, of each kind; the rest waits for the next.
 const SWEEP: i64 = 1_000;
+/// Rows of one statement: with the largest bodies they stay below SQLite's gigabyte for one value.
+const CHUNK: usize = 256;
 
 const UPSERT_TASKS: &str = "INSERT INTO tasks (id, queue, kind, state, priority, \
     submitted, ready, not_before, expires, ended, key, record) \
@@ -183,8 +185,9 @@ async fn carry_out(
     let takes_back = requests.iter().any(|request| matches!(request, Write::TakeBack(..)));
     let leased = if takes_back { found(conn, LOAD_LEASED).await? } else { Vec::new() };
     let overdue = if sweeps { overdue(conn, batch.now).await? } else { Vec::new() };
-    load(conn, batch, requests, leased.iter().chain(&overdue)).await?;
+    // Before anything is loaded: what is removed is not there for the others of the batch.
     let removed = if sweeps { remove_ended(conn, batch.now, keep).await? } else { 0 };
+    load(conn, batch, requests, leased.iter().chain(&overdue)).await?;
 
     let mut answers = Vec::with_capacity(requests.len());
     for request in requests {
@@ -207,7 +210,10 @@ async fn carry_out(
         let wanted = ids(batch.unreadable.keys().copied())?;
         sqlx::query(SET_ASIDE).bind(wanted).execute(&mut *conn).await?;
     }
-    sqlx::query(SET_CLOCK).bind(batch.now.as_millis().to_string()).execute(&mut *conn).await?;
+    // What was not promised does not bind the clock, and an idle store writes nothing.
+    if requests.iter().any(Write::is_promise) {
+        sqlx::query(SET_CLOCK).bind(batch.now.as_millis().to_string()).execute(&mut *conn).await?;
+    }
     Ok(answers)
 }
 
@@ -295,10 +301,10 @@ async fn write<T: serde::Serialize>(
     sql: &'static str,
     rows: &[T],
 ) -> Result<(), sqlx::Error> {
-    if rows.is_empty() {
-        return Ok(());
+    for rows in rows.chunks(CHUNK) {
+        sqlx::query(sql).bind(json(&rows)?).execute(&mut *conn).await?;
     }
-    sqlx::query(sql).bind(json(&rows)?).execute(conn).await.map(drop)
+    Ok(())
 }
 
 async fn found(conn: &mut Conn, sql: &'static str) -> Result<Vec<TaskId>, sqlx::Error> {

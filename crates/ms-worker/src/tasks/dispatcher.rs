@@ -280,11 +280,11 @@ impl Dispatcher {
     fn sweep(&mut self, ctx: &mut Context<Self>) {
         let sweep = self.spec.store.sweep();
         ctx.spawn(sweep.into_actor(self).map(|swept, this, ctx| {
-            match swept {
-                Ok(swept) if swept.expired > 0 => this.claim(ctx),
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "overdue tasks could not be swept"),
+            if let Err(error) = swept {
+                tracing::warn!(%error, "overdue tasks could not be swept");
             }
+            // In any case: a wake may have been lost, or the first in line were not to be had.
+            this.claim(ctx);
             ctx.run_later(SWEEP_EVERY, Self::sweep);
         }));
     }

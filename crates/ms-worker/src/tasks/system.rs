@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{Ref, StartError};
+use ms_actor::{Placement, Ref, StartError};
 use ms_core::task::{AgentKind, QueueName, QueueSpec, TaskStore};
 use ms_core::view::Tier;
 use ms_core::{ExitReason, IdError, Intensity};
@@ -204,7 +204,9 @@ impl Tasks {
             Ok(Dispatcher::new(spec.clone()))
         };
         let dispatcher = Blueprint::with_view(factory, Tier::Kernel, Some(Dispatcher::view));
-        let dispatcher = ChildSpec::blueprint("dispatcher", dispatcher);
+        // Beside the supervisors: an agent that blocks its arbiter must not hold up the others.
+        let dispatcher =
+            ChildSpec::blueprint("dispatcher", dispatcher).placement(Placement::Control);
         let supervisor = Supervisor::rest_for_one(&self.id).intensity(5, Duration::from_secs(60));
         let pools = self.pools.iter().map(|pool| self.pool_supervisor(pool));
         ChildSpec::supervisor(pools.fold(supervisor.child(dispatcher), Supervisor::child))
