@@ -109,7 +109,10 @@ fn a_call_is_answered_at_once_or_later_or_times_out_for_the_caller_alone() {
     paused(async |node| {
         let child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
         let later = || {
-            beside(|act| Box::pin(tokio::time::sleep(Duration::from_millis(30)).into_actor(act)))
+            beside(|act| {
+                let sleep = tokio::time::sleep(Duration::from_millis(30)).into_actor(act);
+                Box::pin(sleep.map(|(), _, _| 7))
+            })
         };
         child.actor.ask(later()).within(Duration::from_millis(60)).await.expect("delayed");
         let error = child.actor.ask(later()).within(Duration::from_millis(10)).await.unwrap_err();
