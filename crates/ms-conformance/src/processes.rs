@@ -121,7 +121,9 @@ impl Handler<Down> for Process {
 }
 
 /// Has a process do something itself.
-struct Do(Box<dyn FnOnce(&mut Process, &mut Ctx) + Send>);
+struct Do(Box<Act>);
+
+type Act = dyn FnOnce(&mut Process, &mut Ctx) + Send;
 
 impl Message for Do {
     type Result = ();
