@@ -110,9 +110,8 @@ fn a_call_is_answered_at_once_or_later_or_times_out_for_the_caller_alone() {
         let child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
         let later = || {
             beside(|act| {
-                Box::pin(
-                    tokio::time::sleep(Duration::from_millis(30)).into_actor(act).map(|(), _, _| 0),
-                )
+                let sleep = tokio::time::sleep(Duration::from_millis(30)).into_actor(act);
+                Box::pin(sleep.map(|(), _, _| 7))
             })
         };
         child.actor.ask(later()).within(Duration::from_millis(60)).await.expect("delayed");
@@ -177,13 +176,7 @@ fn the_watched_may_end_its_watcher() {
         let mut watcher = Child::<Probe>::start(&node, "w", &probes(&log)).await;
         let mut watched = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
         let other = watched.cell.clone();
-        watcher
-            .actor
-            .ask(act(move |_, ctx| {
-                ctx.monitor(&other);
-            }))
-            .await
-            .unwrap();
+        watcher.actor.ask(act(move |_, ctx| drop(ctx.monitor(&other)))).await.unwrap();
         let victim = watcher.cell.clone();
         let kills = act(move |_, ctx| {
             victim.exit(ExitReason::failed("foo"));

@@ -64,10 +64,11 @@ by(Id, What) ->
 step(#{<<"op">> := Op} = Step, N) ->
     Result = act(Op, Step),
     rest(),
-    Heard = heard(),
+    Ended = lists:sort(ended()),
+    Heard = [H || {Id, _} = H <- heard(), not lists:keymember(Id, 1, Ended)],
     #{<<"step">> => N, <<"op">> => Op, <<"result">> => text(Result),
       <<"heard">> => lists:sort([{Id, iolist_to_binary(Words)} || {Id, Words} <- Heard]),
-      <<"ended">> => lists:sort(ended())}.
+      <<"ended">> => Ended}.
 
 act(<<"link">>, #{<<"of">> := Of, <<"to">> := To}) -> P = pid(To), by(Of, fun() -> linked(P) end);
 act(<<"unlink">>, #{<<"of">> := Of, <<"to">> := To}) -> P = pid(To), by(Of, fun() -> unlink(P), ok end);

@@ -6,6 +6,8 @@
 //! compares. The pure policy passes the same traces in `ms-core`'s tests: what is
 //! shown here is that the actors around it add nothing and lose nothing.
 //!
+//! A second family of scenarios ([`processes`]) is about plain actors: links, monitors, exit
+//! signals, groups and names, beside Erlang's processes, `pg` and registered names.
 //! [`live`] makes up scenarios of its own and plays them on the Erlang of this machine, too.
 //!
 //! This crate owns the player, and the list of our departures from OTP that show in
@@ -19,7 +21,7 @@ mod ids;
 mod json;
 pub mod live;
 mod play;
-mod processes;
+pub mod processes;
 mod scenario;
 mod show;
 mod terms;

@@ -16,7 +16,8 @@
 //! A line of the trace has the step's `result` (`noproc` when `of` is dead), what was `heard`
 //! (`exit FROM REASON` by those that trap, `down FROM REASON`) and who `ended` with which reason,
 //! sorted: Erlang promises no order between signals of different senders, nor between a link's
-//! and a monitor's.
+//! and a monitor's. For the same reason it is open what somebody hears who ends in that step,
+//! and it is left out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -120,7 +121,9 @@ impl Handler<Down> for Process {
 }
 
 /// Has a process do something itself.
-struct Do(Box<dyn FnOnce(&mut Process, &mut Ctx) + Send>);
+struct Do(Box<Act>);
+
+type Act = dyn FnOnce(&mut Process, &mut Ctx) + Send;
 
 impl Message for Do {
     type Result = ();
@@ -180,12 +183,16 @@ impl Player {
         settle().await;
         let mut heard =
             std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        let ended: Vec<(String, String)> = before
+            .into_iter()
+            .filter(|process| !process.is_alive())
+            .map(|process| {
+                let reason = process.any().last_exit().unwrap_or(ExitReason::NoProc);
+                (process.path().name().to_owned(), terms::reason_text(&reason))
+            })
+            .collect();
+        heard.retain(|(id, _)| !ended.iter().any(|(gone, _)| gone == id));
         heard.sort_unstable();
-        let ended = before.into_iter().filter(|process| !process.is_alive()).map(|process| {
-            let reason = process.any().last_exit().unwrap_or(ExitReason::NoProc);
-            json!([process.path().name(), terms::reason_text(&reason)])
-        });
-        let ended: Vec<Value> = ended.collect();
         let op = text(step, "op", "?");
         json!({"step": at, "op": op, "result": result, "heard": heard, "ended": ended})
     }

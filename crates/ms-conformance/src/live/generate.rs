@@ -231,11 +231,9 @@ impl Maker {
         let mut known = Vec::new();
         supervisors(tree, "root", &mut |path, tree| known.push(Known::of(path, tree)));
         let mut steps = Vec::new();
-        for at in 0..known.len() {
-            if known[at].dynamic {
-                for _ in 0..1 + self.random.below(3) {
-                    steps.push(self.start_dynamic(&mut known[at]));
-                }
+        for sup in known.iter_mut().filter(|sup| sup.dynamic) {
+            for _ in 0..1 + self.random.below(3) {
+                steps.push(self.start_dynamic(sup));
             }
         }
         for _ in 0..count {
