@@ -37,7 +37,7 @@ impl Mutant {
         Self::parse(&name, &text)
     }
 
-    fn parse(name: &str, text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(name: &str, text: &str) -> Result<Self, String> {
         let field = |key: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(key));
             line.map(str::trim).ok_or_else(|| format!("has no line `{key}`"))

@@ -49,9 +49,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<End, Error>
     println!("\n{}", report::table(&results));
     let survivors = results.iter().filter(|(_, verdict)| !verdict.is_caught()).count();
     println!("{} mutants, {survivors} not caught", results.len());
-    if names.is_empty() {
-        report::write(&workspace.root, &results)?;
-    }
+    report::write(&workspace.root, &all, &results)?;
     Ok(if survivors == 0 { End::Ok } else { End::Failed })
 }
 

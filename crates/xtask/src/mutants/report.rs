@@ -24,9 +24,12 @@ tree. Its suites must notice: a mutant that survives is a hole in the tests.
 the policy alone), `conformance` replays them on real supervisors.
 ";
 
+/// The head of the table.
+const TABLE: &str = "| mutant | what it breaks | caught by |\n|---|---|---|\n";
+
 /// The rows, for the terminal and the document.
 pub(crate) fn table(results: &Results<'_>) -> String {
-    let head = "| mutant | what it breaks | caught by |\n|---|---|---|\n".to_owned();
+    let head = TABLE.to_owned();
     let rows =
         results.iter().map(|(mutant, verdict)| format!("{}{} |\n", row(mutant), caught(verdict)));
     std::iter::once(head).chain(rows).collect()
@@ -58,11 +61,26 @@ fn caught(verdict: &Verdict) -> String {
     list
 }
 
-pub(crate) fn write(root: &Path, results: &Results<'_>) -> Result<(), Error> {
-    let caught = results.iter().filter(|(_, verdict)| verdict.is_caught()).count();
-    let foot = format!("{caught} of {} mutants are caught.\n", results.len());
-    let text = format!("{HEAD}\n{}\n{foot}", table(results));
-    std::fs::write(root.join(DOCUMENT), text).map_err(Error::from_io)
+/// Writes the document: the rows of these trials, and for other mutants those it has.
+pub(crate) fn write(root: &Path, all: &[Mutant], results: &Results<'_>) -> Result<(), Error> {
+    let path = root.join(DOCUMENT);
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = document(&before, all, results);
+    std::fs::write(path, text).map_err(Error::from_io)
+}
+
+fn document(before: &str, all: &[Mutant], results: &Results<'_>) -> String {
+    let fresh = table(results);
+    let rows: Vec<&str> = all
+        .iter()
+        .filter_map(|mutant| {
+            let known = fresh.lines().chain(before.lines());
+            known.into_iter().find(|line| line.starts_with(&row(mutant)))
+        })
+        .collect();
+    let caught = rows.iter().filter(|row| !row.contains("**")).count();
+    let (head, rows, all) = (TABLE, rows.join("\n"), rows.len());
+    format!("{HEAD}\n{head}{rows}\n\n{caught} of {all} mutants are caught.\n")
 }
 
 /// Mutants without a row, rows without a mutant, and mutants that survived.
@@ -85,4 +103,28 @@ pub(crate) fn differences(document: &str, all: &[Mutant]) -> Vec<String> {
         problems.push(format!("{DOCUMENT} has a mutant that is not caught: {line}"));
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mutant(name: &str) -> Mutant {
+        let text = "what: wrong\nsuites: core\nfile: a\n<<<<\n1\n====\n2\n>>>>\n";
+        Mutant::parse(name, text).unwrap()
+    }
+
+    #[test]
+    fn a_trial_of_some_mutants_keeps_the_rows_of_the_others() {
+        let all = [mutant("a"), mutant("b")];
+        let both =
+            [(&all[0], Verdict::Survived), (&all[1], Verdict::Caught(vec!["core: t".into()]))];
+        let before = document("", &all, &both);
+        assert!(before.ends_with("1 of 2 mutants are caught.\n"));
+        assert_eq!(differences(&before, &all).len(), 1, "one survived");
+        let after = document(&before, &all, &[(&all[0], Verdict::Caught(vec!["core: u".into()]))]);
+        assert!(after.contains("| b | wrong | `core: t` |"));
+        assert!(differences(&after, &all).is_empty());
+        assert_eq!(differences(&after, &all[..1]).len(), 1, "a row of no mutant");
+    }
 }
