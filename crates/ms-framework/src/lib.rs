@@ -60,7 +60,7 @@ pub mod prelude {
     pub use ms_actor::{
         Context, MailboxSpec, Node, NodeConfig, Overflow, Placement, Ref, StateValue,
     };
-    pub use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown, Strategy};
+    pub use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown, Strategy, WhenExhausted};
     pub use ms_registry::{Registry, RegistryConfig};
     pub use ms_router::{Router, RouterConfig};
     pub use ms_runtime::{ControlAt, Ended, RunConfig, RunError, Runtime, run, run_with};

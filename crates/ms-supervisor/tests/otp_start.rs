@@ -164,7 +164,8 @@ fn h4_bad_child_specs_are_refused_at_the_start_and_by_start_child() {
         let root =
             start(&node, Supervisor::one_for_one("root").intensity(1, Duration::from_secs(1)))
                 .await;
-        let bad: [(ChildSpec, fn(&ChildSpecError) -> bool); 2] = [
+        type Case = (ChildSpec, fn(&ChildSpecError) -> bool);
+        let bad: [Case; 2] = [
             (probe(&log, "a").restart(Restart::Transient).significant(true), |error| {
                 matches!(error, ChildSpecError::SignificantNeedsAutoShutdown(_))
             }),
