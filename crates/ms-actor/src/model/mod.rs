@@ -6,6 +6,8 @@
 //! runs these tests, with `--long` over more preemptions. A lost wake-up shows as a
 //! deadlock, which loom reports.
 
+#![allow(clippy::expect_used, reason = "helpers of tests")]
+
 mod fencing;
 mod mail;
 mod news;
@@ -129,8 +131,7 @@ impl Life {
         let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
         let (cell, slot) = (self.cell, self.slot);
         loom::future::block_on(Driver::new(cell, me, slot, self.incarnation, self.epoch, actor));
-        let handled = seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        handled
+        seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
