@@ -45,6 +45,9 @@ pub struct NodeConfig {
     /// How long an arbiter's loop may stand still before it is abandoned and its
     /// actors are moved; `None` never does.
     pub wedged_after: Option<Duration>,
+    /// Seeds what is random on the node (the jitter of delays). `None` takes the process
+    /// and the time, or nothing but the actor's path where the node's time is virtual.
+    pub seed: Option<u64>,
 }
 
 impl Default for NodeConfig {
@@ -57,6 +60,7 @@ impl Default for NodeConfig {
             virtual_time: false,
             quiet_panics: false,
             wedged_after: Some(Duration::from_secs(15)),
+            seed: None,
         }
     }
 }

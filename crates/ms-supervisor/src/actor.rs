@@ -105,8 +105,10 @@ impl SupervisorActor {
     fn jitter_seed(&self) -> u64 {
         let mut seed = DefaultHasher::new();
         (&self.path, self.incarnation).hash(&mut seed);
-        if self.node.as_ref().is_some_and(|node| !node.config().virtual_time) {
-            (std::process::id(), ms_actor::unix_ms()).hash(&mut seed);
+        match self.node.as_ref().map(Node::config) {
+            Some(config) if config.seed.is_some() => config.seed.hash(&mut seed),
+            Some(config) if config.virtual_time => {}
+            _ => (std::process::id(), ms_actor::unix_ms()).hash(&mut seed),
         }
         seed.finish()
     }
