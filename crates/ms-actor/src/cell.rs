@@ -59,6 +59,8 @@ pub(crate) struct Life {
     pub(crate) last: Incarnation,
     /// The live incarnation's init is done.
     pub(crate) ready: bool,
+    /// No other comes after the live one: the cell closes when it ends.
+    pub(crate) final_life: bool,
     pub(crate) started: Tick,
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<ExitReason>,

@@ -82,18 +82,22 @@ pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason
     tell(cell, end, reason, news);
 }
 
+/// Tells of a life that ended because its init chose not to run.
+pub(crate) fn finish_ignored(cell: &dyn AnyCell, incarnation: Incarnation) {
+    cell.core().tell_parent(incarnation, ChildNews::Ignored);
+    if cell.core().life(|life| life.final_life) {
+        cell.shut(&ExitReason::Normal, true);
+    }
+}
+
 /// Whoever has no supervisor will have no further life.
 fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
     let core = cell.core();
     tell_watchers(core, end.rare, end.incarnation, &reason);
-    let has_parent = core.life(|life| {
-        life.last_exit = Some(reason.clone());
-        life.parent.is_some()
-    });
+    core.life(|life| life.last_exit = Some(reason.clone()));
     core.node.publish_exit(core, end.incarnation, &reason);
-    if has_parent {
-        core.tell_parent(end.incarnation, news);
-    } else {
+    core.tell_parent(end.incarnation, news);
+    if core.life(|life| life.parent.is_none() || life.final_life) {
         cell.shut(&reason, true);
     }
 }
