@@ -19,7 +19,8 @@ use ms_core::{ActorPath, ChildType, ExitReason, Incarnation, Tick};
 
 use crate::arbiter::ArbiterSlot;
 use crate::control::Control;
-use crate::follow::{Follower, LifeChange};
+use crate::end_of_life::EndInProgress;
+use crate::follow::Follower;
 use crate::host::{ChildEvent, ChildNews, Parent};
 use crate::mailbox::{MailboxSpec, lock};
 use crate::monitor::Watcher;
@@ -59,6 +60,10 @@ pub(crate) struct Life {
     pub(crate) last: Incarnation,
     /// The live incarnation's init is done.
     pub(crate) ready: bool,
+    /// Its thread is telling the others so right now.
+    pub(crate) announcing: bool,
+    /// An end that came meanwhile, from another thread: told after that.
+    pub(crate) untold: Option<Box<(EndInProgress, ExitReason)>>,
     /// No other comes after the live one: the cell closes when it ends.
     pub(crate) final_life: bool,
     pub(crate) started: Tick,
@@ -212,17 +217,6 @@ impl Core {
 
     /// Tells the supervisor something about `incarnation`.
     pub(crate) fn tell_parent(&self, incarnation: Incarnation, news: ChildNews) {
-        if matches!(news, ChildNews::Started) {
-            let late = self.life(|life| {
-                life.ready |= life.live == incarnation;
-                life.live != incarnation
-            });
-            if late {
-                // It was fenced off meanwhile, and its failed start is told already.
-                return;
-            }
-            self.tell_followers(&LifeChange::Started(incarnation));
-        }
         if let Some(parent) = self.life(|life| life.parent.clone()) {
             parent.sink.child_event(ChildEvent { key: parent.key, incarnation, news });
         }

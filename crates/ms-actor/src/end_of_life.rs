@@ -1,5 +1,6 @@
 //! The end of an incarnation, whoever ends it: first it is claimed and recorded in
-//! the cell, then, when the instance is gone, the others are told.
+//! the cell, then, when the instance is gone, the others are told. What is told of the
+//! start is here too: the two must not overtake each other.
 
 use std::sync::atomic::Ordering;
 
@@ -10,6 +11,31 @@ use crate::cell::{AnyCell, Core, NOWHERE, Rare, Retired};
 use crate::control::Control;
 use crate::follow::LifeChange;
 use crate::host::{ChildNews, EndFacts};
+
+/// Tells followers and the supervisor that the init of `incarnation` is done.
+pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
+    let core = cell.core();
+    let live = core.life(|life| {
+        let live = life.live == incarnation;
+        life.ready |= live;
+        life.announcing |= live;
+        live
+    });
+    if !live {
+        // It was fenced off meanwhile, and its failed start is told already.
+        return;
+    }
+    core.tell_followers(&LifeChange::Started(incarnation));
+    core.tell_parent(incarnation, ChildNews::Started);
+    let untold = core.life(|life| {
+        life.announcing = false;
+        life.untold.take()
+    });
+    if let Some(untold) = untold {
+        let (end, reason) = *untold;
+        finish_end(cell, end, reason, false);
+    }
+}
 
 /// Claims the end of `incarnation` for the caller, records the reason and closes
 /// the mailbox to the dead. False when it had ended already.
@@ -106,18 +132,24 @@ fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildN
 /// back cannot be made to do it. The run loop, should it wake, finds itself fenced
 /// off and drops what it holds in silence.
 pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitReason) -> bool {
-    match begin_end(cell, incarnation, &reason) {
-        Some(end) => {
-            cell.core().waker.wake();
-            if end.ready {
-                finish_end(cell, end, reason, false);
-            } else {
-                finish_failed_start(cell, end, reason);
-            }
-            true
-        }
-        None => false,
+    let Some(end) = begin_end(cell, incarnation, &reason) else { return false };
+    cell.core().waker.wake();
+    if !end.ready {
+        finish_failed_start(cell, end, reason);
+        return true;
     }
+    let told_here = cell.core().life(|life| {
+        if life.announcing {
+            // Its own thread is just telling its start: the end must come after that.
+            life.untold = Some(Box::new((end, reason)));
+            return None;
+        }
+        Some((end, reason))
+    });
+    if let Some((end, reason)) = told_here {
+        finish_end(cell, end, reason, false);
+    }
+    true
 }
 
 /// Tells followers, then links, then monitors.

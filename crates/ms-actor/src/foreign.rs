@@ -22,8 +22,7 @@ use crate::cell::{AnyCell, Fate, Retired};
 use crate::control::{Control, Fault};
 use crate::current;
 use crate::driver::{Launch, init_failure, make};
-use crate::end_of_life::{begin_end, finish_end, finish_failed_start};
-use crate::host::ChildNews;
+use crate::end_of_life::{announce_start, begin_end, finish_end, finish_failed_start};
 use crate::hosted::{Accepts, Cell, KernelContext, Offered};
 use crate::mailbox::{Refusal, lock, nanos, push_waker};
 use crate::panics;
@@ -299,7 +298,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
             let core = &self.cell.core;
             core.set_lifecycle(Lifecycle::Running);
             core.node.publish_start(core, self.incarnation);
-            core.tell_parent(self.incarnation, ChildNews::Started);
+            announce_start(&*self.cell, self.incarnation);
         }
         match polled {
             Poll::Pending => Step::Pending,

@@ -13,8 +13,8 @@ use ms_core::view::Lifecycle;
 use super::{During, Run, Turn};
 use crate::context::{Context, Init, Item};
 use crate::current;
+use crate::end_of_life::announce_start;
 use crate::envelope::{AddrLetter, Envelope};
-use crate::host::ChildNews;
 use crate::mailbox::{lock, nanos};
 
 /// Messages of one actor in one turn, and future steps.
@@ -129,7 +129,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 let core = &self.cell.core;
                 core.set_lifecycle(Lifecycle::Running);
                 core.node.publish_start(core, self.incarnation);
-                core.tell_parent(self.incarnation, ChildNews::Started);
+                announce_start(&*self.cell, self.incarnation);
                 None
             }
         }
