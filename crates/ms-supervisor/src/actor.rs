@@ -18,6 +18,7 @@ use crate::heartbeat::Beats;
 use crate::kids::{Care, Kid, Kids};
 use crate::news::{Sink, Undertaker};
 use crate::observe::{Observation, log_report};
+use crate::stopping::bring_to_an_end;
 use crate::spec::ChildSpec;
 use crate::supervisor::Supervisor;
 use crate::timers::{Due, Timers};
@@ -263,9 +264,10 @@ impl Actor for SupervisorActor {
 impl Drop for SupervisorActor {
     /// Killed: its children get its exit signal, in no order (F5).
     fn drop(&mut self) {
-        let reason =
-            self.me.upgrade().and_then(|me| me.any().last_exit()).unwrap_or(ExitReason::Killed);
-        self.observe(&Observation::Ended { reason });
+        let last = self.me.upgrade().and_then(|me| me.any().last_exit());
+        // One that was fenced off may find the end of its successor there.
+        let reason = last.filter(|reason| self.finished || !reason.is_clean());
+        self.observe(&Observation::Ended { reason: reason.unwrap_or(ExitReason::Killed) });
         if self.finished {
             return;
         }
@@ -277,6 +279,10 @@ impl Drop for SupervisorActor {
             }
             if cell.is_alive() {
                 cell.parent_exit(ExitReason::Killed);
+                let shutdown = self.policy.child(kid.key).map(|child| child.policy.shutdown);
+                if self.supervisor.lasting_refs {
+                    shutdown.into_iter().for_each(|how| bring_to_an_end(cell, how));
+                }
             }
         }
     }

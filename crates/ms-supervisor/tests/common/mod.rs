@@ -111,6 +111,10 @@ pub struct Probe {
 }
 
 impl Probe {
+    pub fn named(name: &str, log: &Log) -> Self {
+        Self::new(name, log, false, Duration::ZERO)
+    }
+
     fn new(name: &str, log: &Log, hangs: bool, init: Duration) -> Self {
         Self {
             name: name.to_owned(),
