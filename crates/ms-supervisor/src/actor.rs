@@ -18,8 +18,8 @@ use crate::heartbeat::Beats;
 use crate::kids::{Care, Kid, Kids};
 use crate::news::{Sink, Undertaker};
 use crate::observe::{Observation, log_report};
-use crate::stopping::bring_to_an_end;
 use crate::spec::ChildSpec;
+use crate::stopping::bring_to_an_end;
 use crate::supervisor::Supervisor;
 use crate::timers::{Due, Timers};
 
@@ -216,7 +216,7 @@ impl SupervisorActor {
             cell.close(reason);
         }
         if let Some(below) = &kid.below {
-            below.bank.close(reason);
+            below.bank.close_after(kid.cell.as_ref(), reason);
         }
     }
 }
@@ -262,27 +262,34 @@ impl Actor for SupervisorActor {
 }
 
 impl Drop for SupervisorActor {
-    /// Killed: its children get its exit signal, in no order (F5).
     fn drop(&mut self) {
         let last = self.me.upgrade().and_then(|me| me.any().last_exit());
         // One that was fenced off may find the end of its successor there.
         let reason = last.filter(|reason| self.finished || !reason.is_clean());
         self.observe(&Observation::Ended { reason: reason.unwrap_or(ExitReason::Killed) });
-        if self.finished {
-            return;
+        if !self.finished {
+            self.leave_children();
         }
+        self.bank.owner_ended();
+    }
+}
+
+impl SupervisorActor {
+    /// It is gone without having stopped its children: they are told (F5).
+    fn leave_children(&self) {
         for kid in self.kids.iter() {
             let Some(cell) = &kid.cell else { continue };
             if !self.comes_back(kid) {
                 // Nobody waits for its end any more; somebody must say that it was the last.
                 Undertaker::adopt(cell);
             }
-            if cell.is_alive() {
-                cell.parent_exit(ExitReason::Killed);
-                let shutdown = self.policy.child(kid.key).map(|child| child.policy.shutdown);
-                if self.supervisor.lasting_refs {
-                    shutdown.into_iter().for_each(|how| bring_to_an_end(cell, how));
-                }
+            if !cell.is_alive() {
+                continue;
+            }
+            cell.parent_exit(ExitReason::Killed);
+            let child = self.policy.child(kid.key);
+            if let Some(child) = child.filter(|_| self.supervisor.lasting_refs) {
+                bring_to_an_end(cell, child.policy.shutdown);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! caller's words at the very moment the policy replies: a moment later the
 //! child may be another.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use actix::{Handler, ResponseFuture};
@@ -31,7 +31,8 @@ type Answer<T> = ResponseFuture<Result<T, SupervisorError>>;
 #[derive(Default)]
 pub(crate) struct Calls {
     tickets: u64,
-    waiting: HashMap<Ticket, Finish>,
+    /// In order: callers of a supervisor that ends are told in the order they asked.
+    waiting: BTreeMap<Ticket, Finish>,
     /// What the children being added are made of, until the policy names them.
     arriving: HashMap<Ticket, (ChildId, Making)>,
     /// Dynamic children that got a number for a name.
