@@ -1,7 +1,7 @@
 //! Developer commands of the MS Framework, reached as `cargo xtask COMMAND`.
 //!
 //! One file a command, one file a rule: [`check`] runs the rules in order, [`mod@test`] runs `check` and
-//! then every test, [`mod@bench`] the benchmarks. A rule is a function from the [`workspace::Workspace`]
+//! then every test, [`mod@simulate`] the simulator, [`mod@bench`] the benchmarks. A rule is a function from the [`workspace::Workspace`]
 //! to an [`outcome::Outcome`]; what it decides is kept apart from what it reads, so the decisions have
 //! unit tests.
 //!
@@ -20,6 +20,7 @@ mod layering;
 mod members;
 mod outcome;
 mod sentences;
+mod simulate;
 mod test;
 mod top_level;
 mod workspace;
@@ -34,6 +35,7 @@ Usage: cargo xtask COMMAND
   test [-- ARGS]            check, then doctests, then all tests; ARGS go to the test runner
   check [STEP]...           every rule, or only the named ones (see below)
   bench [TARGET] [ARGS]     benchmarks; ARGS (a workload first) go to the benchmark itself
+  simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; see docs/testing.md
   help                      this text
 
 Exit codes: 0 ok, 1 something failed, 2 the command line was wrong";
@@ -69,6 +71,7 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
     match command.as_str() {
         "test" => test::run(&Workspace::load()?, rest),
         "check" => check::run(&Workspace::load()?, rest),
+        "simulate" => simulate::run(&Workspace::load()?, rest),
         "bench" => bench::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {
             println!("{}", usage());
