@@ -473,6 +473,6 @@ impl Inner {
         }
         let children = self.places.keys().chain(self.sups.keys());
         let below = |path: &&Path| path.rsplit_once('/').is_some_and(|(parent, _)| parent == sup);
-        Some(children.filter(below).filter(|path| self.is_alive(path)).count())
+        Some(children.filter(below).filter(|path| self.is_up(path)).count())
     }
 }

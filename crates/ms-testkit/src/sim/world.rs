@@ -448,6 +448,7 @@ impl World {
                 .iter()
                 .filter(|instance| instance.gone.is_none() && instance.parent_life == at)
                 .filter(|instance| inner.is_below(&instance.path, &path))
+                .filter(|instance| !inner.is_unclear(&instance.path))
                 .map(|instance| instance.path.to_string())
                 .collect();
             if !left.is_empty() {
@@ -570,7 +571,7 @@ impl Inner {
     }
 
     /// Whether a child runs, and was made by the present life of its supervisor.
-    fn is_up(&self, path: &str) -> bool {
+    pub(crate) fn is_up(&self, path: &str) -> bool {
         self.is_alive(path) && !self.is_left_behind(path)
     }
 
@@ -625,10 +626,6 @@ impl Inner {
     fn begin_child(&mut self, parent: &Path, child: &Path, backoff: bool) {
         let commanded = self.is_commanded(child);
         let now = self.second();
-        let Some(life) = self.life(parent) else {
-            self.violate("orphan", format!("{child} is started, and {parent} does not run"));
-            return;
-        };
         // An earlier life that was told to stop may still be at work on children of its own,
         // of the same paths: then who starts this one cannot be told.
         if self.sups.get(parent).is_some_and(SupPlace::lingers) {
@@ -640,6 +637,10 @@ impl Inner {
             });
             return;
         }
+        let Some(life) = self.life(parent) else {
+            self.violate("orphan", format!("{child} is started, and {parent} does not run"));
+            return;
+        };
         let again = life.made.contains(child);
         let order = life.order.clone();
         let mut wrong = Vec::new();
