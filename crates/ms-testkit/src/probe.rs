@@ -55,8 +55,10 @@ pub struct Probe<M: Message + 'static> {
 /// The actor behind a [`Probe`].
 pub struct ProbeActor<M: Message> {
     inbox: Arc<Inbox<M>>,
-    answer: Box<dyn FnMut(&M) -> M::Result + Send>,
+    answer: Answer<M>,
 }
+
+type Answer<M> = Box<dyn FnMut(&M) -> <M as Message>::Result + Send>;
 
 impl<M> Probe<M>
 where

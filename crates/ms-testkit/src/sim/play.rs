@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::{AnyRef, Fault, Node, NodeConfig};
+use ms_core::policy::CommandError;
 use ms_core::{ActorPath, ChildId, ExitReason};
 use ms_registry::{Registry, RegistryConfig};
 use ms_router::{Delivery, RouteError, Router, RouterConfig};
@@ -132,11 +133,10 @@ impl Player {
             What::StartChild(sup, plan) => self.start_child(sup, plan),
             What::StartDynamic(sup, plan) => self.start_dynamic(sup, plan),
             What::Terminate(at) => self.command(at, |sup, path, id| async move {
-                match sup.terminate_child(&id).await {
-                    Err(SupervisorError::Command(
-                        ms_core::policy::CommandError::SimpleOneForOne,
-                    )) => drop(sup.terminate_dynamic(&path).await),
-                    _ => {}
+                let refused = sup.terminate_child(&id).await;
+                let dynamic = CommandError::SimpleOneForOne;
+                if matches!(&refused, Err(SupervisorError::Command(why)) if *why == dynamic) {
+                    drop(sup.terminate_dynamic(&path).await);
                 }
             }),
             What::Restart(at) => self.command(at, |sup, _, id| async move {
