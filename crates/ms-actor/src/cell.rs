@@ -65,6 +65,8 @@ pub(crate) struct Life {
     pub(crate) ready: bool,
     /// That is being told right now: its end has to wait, see `end_of_life.rs`.
     pub(crate) announcing: bool,
+    /// No other comes after the live one: the cell closes when it ends.
+    pub(crate) final_life: bool,
     pub(crate) started: Tick,
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<ExitReason>,

@@ -277,9 +277,16 @@ impl AnyRef {
     }
 
     /// Says that no further incarnation will come: held messages go to the dead
-    /// letters and later ones are refused.
+    /// letters and later ones are refused. A live incarnation is not ended by this: what
+    /// is said holds when it has ended.
     pub fn close(&self, reason: &ExitReason) {
-        self.0.shut(reason, true);
+        let live = self.0.core().life(|life| {
+            life.final_life = true;
+            life.live != Incarnation::NONE
+        });
+        if !live {
+            self.0.shut(reason, true);
+        }
     }
 
     /// Says that it stays down for now: held messages go to the dead letters, and later

@@ -39,11 +39,10 @@ pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
     }));
     let held = core.life(|life| {
         life.announcing = false;
-        let held = life.rare.as_mut()?.held_end.take();
-        held.map(|held| (held, life.parent.is_some()))
+        life.rare.as_mut()?.held_end.take()
     });
-    if let Some((held, has_parent)) = held {
-        tell_now(cell, *held, has_parent);
+    if let Some(held) = held {
+        tell_now(cell, *held);
     }
     if let Err(panic) = told {
         resume_unwind(panic);
@@ -133,6 +132,14 @@ pub(crate) struct UntoldEnd {
     news: ChildNews,
 }
 
+/// Tells of a life that ended because its init chose not to run.
+pub(crate) fn finish_ignored(cell: &dyn AnyCell, incarnation: Incarnation) {
+    cell.core().tell_parent(incarnation, ChildNews::Ignored);
+    if cell.core().life(|life| life.final_life) {
+        cell.shut(&ExitReason::Normal, true);
+    }
+}
+
 fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
     let untold = UntoldEnd { end, reason, news };
     let due = cell.core().life(|life| {
@@ -141,22 +148,21 @@ fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildN
             life.rare.get_or_insert_default().held_end = Some(Box::new(untold));
             return None;
         }
-        Some((untold, life.parent.is_some()))
+        Some(untold)
     });
-    if let Some((untold, has_parent)) = due {
-        tell_now(cell, untold, has_parent);
+    if let Some(untold) = due {
+        tell_now(cell, untold);
     }
 }
 
 /// Whoever has no supervisor will have no further life.
-fn tell_now(cell: &dyn AnyCell, untold: UntoldEnd, has_parent: bool) {
+fn tell_now(cell: &dyn AnyCell, untold: UntoldEnd) {
     let UntoldEnd { end, reason, news } = untold;
     let core = cell.core();
     tell_watchers(core, end.rare, end.incarnation, &reason);
     core.node.publish_exit(core, end.incarnation, &reason);
-    if has_parent {
-        core.tell_parent(end.incarnation, news);
-    } else {
+    core.tell_parent(end.incarnation, news);
+    if core.life(|life| life.parent.is_none() || life.final_life) {
         cell.shut(&reason, true);
     }
 }

@@ -51,6 +51,9 @@ pub struct NodeConfig {
     /// another thread, before it sleeps; zero never does. Saves waking it, at the price
     /// of a core that is busy meanwhile. Without effect on a single core.
     pub spin: Duration,
+    /// Seeds what is random on the node (the jitter of delays). `None` takes the process
+    /// and the time, or nothing but the actor's path where the node's time is virtual.
+    pub seed: Option<u64>,
 }
 
 /// Long enough for a thread to be woken and to answer, twice.
@@ -67,6 +70,7 @@ impl Default for NodeConfig {
             quiet_panics: false,
             wedged_after: Some(Duration::from_secs(15)),
             spin: DEFAULT_SPIN,
+            seed: None,
         }
     }
 }

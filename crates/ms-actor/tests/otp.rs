@@ -176,7 +176,13 @@ fn the_watched_may_end_its_watcher() {
         let mut watcher = Child::<Probe>::start(&node, "w", &probes(&log)).await;
         let mut watched = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
         let other = watched.cell.clone();
-        watcher.actor.ask(act(move |_, ctx| drop(ctx.monitor(&other)))).await.unwrap();
+        watcher
+            .actor
+            .ask(act(move |_, ctx| {
+                ctx.monitor(&other);
+            }))
+            .await
+            .unwrap();
         let victim = watcher.cell.clone();
         let kills = act(move |_, ctx| {
             victim.exit(ExitReason::failed("foo"));

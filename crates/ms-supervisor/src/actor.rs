@@ -20,6 +20,7 @@ use crate::kids::{Care, Kid, Kids};
 use crate::news::{Sink, Undertaker};
 use crate::observe::{Observation, log_report};
 use crate::spec::ChildSpec;
+use crate::stopping::bring_to_an_end;
 use crate::supervisor::Supervisor;
 use crate::timers::{Due, Timers};
 
@@ -109,8 +110,10 @@ impl SupervisorActor {
     fn jitter_seed(&self) -> u64 {
         let mut seed = DefaultHasher::new();
         (&self.path, self.incarnation).hash(&mut seed);
-        if self.node.as_ref().is_some_and(|node| !node.config().virtual_time) {
-            (std::process::id(), ms_actor::unix_ms()).hash(&mut seed);
+        match self.node.as_ref().map(Node::config) {
+            Some(config) if config.seed.is_some() => config.seed.hash(&mut seed),
+            Some(config) if config.virtual_time => {}
+            _ => (std::process::id(), ms_actor::unix_ms()).hash(&mut seed),
         }
         seed.finish()
     }
@@ -223,7 +226,7 @@ impl SupervisorActor {
             cell.close(reason);
         }
         if let Some(below) = &kid.below {
-            below.bank.close(reason);
+            below.bank.close_after(kid.cell.as_ref(), reason);
         }
     }
 }
@@ -269,14 +272,21 @@ impl Actor for SupervisorActor {
 }
 
 impl Drop for SupervisorActor {
-    /// Killed: its children get its exit signal, in no order (F5).
     fn drop(&mut self) {
-        let reason =
-            self.me.upgrade().and_then(|me| me.any().last_exit()).unwrap_or(ExitReason::Killed);
-        self.observe(&Observation::Ended { reason });
-        if self.finished {
-            return;
+        let last = self.me.upgrade().and_then(|me| me.any().last_exit());
+        // One that was fenced off may find the end of its successor there.
+        let reason = last.filter(|reason| self.finished || !reason.is_clean());
+        self.observe(&Observation::Ended { reason: reason.unwrap_or(ExitReason::Killed) });
+        if !self.finished {
+            self.leave_children();
         }
+        self.bank.owner_ended();
+    }
+}
+
+impl SupervisorActor {
+    /// It is gone without having stopped its children: they are told (F5).
+    fn leave_children(&self) {
         let lasting = self.lasting_names();
         for kid in self.kids.iter() {
             let Some(cell) = &kid.cell else { continue };
@@ -284,8 +294,13 @@ impl Drop for SupervisorActor {
                 // Nobody waits for its end any more; somebody must say that it was the last.
                 Undertaker::adopt(cell);
             }
-            if cell.is_alive() {
-                cell.parent_exit(ExitReason::Killed);
+            if !cell.is_alive() {
+                continue;
+            }
+            cell.parent_exit(ExitReason::Killed);
+            let child = self.policy.child(kid.key);
+            if let Some(child) = child.filter(|_| self.supervisor.lasting_refs) {
+                bring_to_an_end(cell, child.policy.shutdown);
             }
         }
     }

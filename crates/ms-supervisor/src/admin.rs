@@ -5,7 +5,7 @@
 //! child may be another.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -81,7 +81,8 @@ where
 #[derive(Default)]
 pub(crate) struct Calls {
     tickets: u64,
-    waiting: HashMap<Ticket, Finish>,
+    /// In order: callers of a supervisor that ends are told in the order they asked.
+    waiting: BTreeMap<Ticket, Finish>,
     /// What the children being added are made of, until the policy names them.
     arriving: HashMap<Ticket, (ChildId, Making)>,
     /// Dynamic children that got a number for a name.

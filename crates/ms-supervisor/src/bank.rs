@@ -6,7 +6,7 @@
 //! starts the child of the same id in the same cell. The bank belongs to the
 //! supervisor's blueprint; only its live incarnation touches it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ms_actor::AnyRef;
@@ -19,12 +19,15 @@ pub(crate) struct Bank(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
-    cells: HashMap<ChildId, AnyRef>,
+    /// In order, so that what is done to all is done in the same order in every run.
+    cells: BTreeMap<ChildId, AnyRef>,
     /// Banks of children that are supervisors themselves.
-    below: HashMap<ChildId, Bank>,
+    below: BTreeMap<ChildId, Bank>,
     /// Why children ended: whoever asks after an escalation finds it here.
     why: WhyLog,
     gave_up: bool,
+    /// Nobody will start the supervisor again, but it runs still.
+    close_at_end: Option<ExitReason>,
 }
 
 impl Bank {
@@ -57,11 +60,31 @@ impl Bank {
     /// Closes the cell of a child whose spec is gone, and all below it.
     pub(crate) fn forget(&self, id: &ChildId, reason: &ExitReason) {
         let (cell, below) = self.with(|inner| (inner.cells.remove(id), inner.below.remove(id)));
-        if let Some(cell) = cell {
+        if let Some(cell) = &cell {
             cell.close(reason);
         }
         if let Some(below) = below {
-            below.close(reason);
+            below.close_after(cell.as_ref(), reason);
+        }
+    }
+
+    /// Closes all cells when the supervisor they belong to has ended. One that still runs
+    /// may start its children again before it hears that it is to stop.
+    pub(crate) fn close_after(&self, owner: Option<&AnyRef>, reason: &ExitReason) {
+        let runs = || owner.is_some_and(AnyRef::is_alive);
+        if runs() {
+            self.with(|inner| inner.close_at_end = Some(reason.clone()));
+        }
+        // It may have ended meanwhile, without having seen this.
+        if !runs() {
+            self.close(reason);
+        }
+    }
+
+    /// The supervisor ends: does what was put off until then.
+    pub(crate) fn owner_ended(&self) {
+        if let Some(reason) = self.with(|inner| inner.close_at_end.take()) {
+            self.close(&reason);
         }
     }
 

@@ -40,10 +40,16 @@ pub async fn start_root(node: &Node, supervisor: Supervisor) -> Result<Root, Sta
     let bank = Bank::default();
     let (started, boot) = oneshot::channel();
     let (end, ended) = watch::channel(None);
-    let sink = RootSink { started: Mutex::new(Some(started)), end, bank: bank.clone() };
-    let parent = Parent { sink: Arc::new(sink), key: 0 };
+    let sink = Arc::new(RootSink {
+        started: Mutex::new(Some(started)),
+        end,
+        bank: bank.clone(),
+        cell: Mutex::new(None),
+    });
+    let parent = Parent { sink: Arc::clone(&sink) as Arc<dyn ChildSink>, key: 0 };
     let actor =
         supervisor_blueprint(&supervisor, &bank).cell(node, ActorPath::root(&id), Some(parent));
+    *sink.cell.lock().unwrap_or_else(PoisonError::into_inner) = Some(actor.clone());
     actor.launch(Placement::Control);
     match boot.await {
         Ok(Ok(())) => {}
@@ -108,6 +114,8 @@ struct RootSink {
     started: Mutex<Option<oneshot::Sender<Result<(), ExitReason>>>>,
     end: watch::Sender<Option<ExitReason>>,
     bank: Bank,
+    /// The root's own cell, to be closed; taken out then, for it holds this sink.
+    cell: Mutex<Option<AnyRef>>,
 }
 
 impl RootSink {
@@ -121,6 +129,9 @@ impl RootSink {
 
     fn over(&self, reason: ExitReason) {
         self.bank.close(&reason);
+        // Nobody starts the root again: who asks it something is told so.
+        let cell = self.cell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        cell.iter().for_each(|cell| cell.close(&reason));
         self.end.send_replace(Some(reason));
     }
 }

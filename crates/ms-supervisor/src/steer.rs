@@ -181,7 +181,7 @@ impl SupervisorRef {
             }
             (Verb::Stop, Some(parent)) => parent.terminate(&actor, &id).await,
             (Verb::Restart, None) => Err(refused(NOBODY)),
-            (Verb::Restart, Some(parent)) => parent.renew(&actor, &id).await,
+            (Verb::Restart, Some(parent)) => parent.renew(&id).await,
         }
     }
 
@@ -200,13 +200,13 @@ impl SupervisorRef {
 
     /// Stops a child and starts it again. A dynamic child cannot be started again
     /// once its supervisor stopped it: it is killed, and its supervisor decides.
-    async fn renew(&self, child: &AnyRef, id: &ChildId) -> Result<(), SupervisorError> {
+    async fn renew(&self, id: &ChildId) -> Result<(), SupervisorError> {
         if self.is_dynamic().await? {
             return self.call(KillChild(id.clone())).await.map(drop);
         }
         self.terminate_child(id).await?;
         // Terminating a temporary child forgets it: then there is nothing to start, as in OTP.
-        self.restart_child(id).await.map(drop).inspect_err(|_| child.close(&ExitReason::Shutdown))
+        self.restart_child(id).await.map(drop)
     }
 
     /// What a verb would do to the tree, without doing it. Exact while nothing else happens.

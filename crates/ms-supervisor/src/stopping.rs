@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ms_actor::AnyRef;
 use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Shutdown};
 
@@ -11,6 +12,26 @@ use crate::timers::Due;
 
 /// How long a killed child's thread may take to let go of it before it is given up.
 const KILL_GRACE: Duration = Duration::from_secs(2);
+
+/// Kills a child that a killed supervisor left behind, when it has not ended in the time its
+/// spec gives it (X15): nobody else is there to do it.
+pub(crate) fn bring_to_an_end(cell: &AnyRef, how: Shutdown) {
+    let limit = match how {
+        Shutdown::Infinity => return,
+        Shutdown::BrutalKill => Duration::ZERO,
+        Shutdown::Timeout(limit) => limit,
+    };
+    let (cell, life) = (cell.clone(), cell.incarnation());
+    // Where the runtime is gone, so are the actors on it.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(async move {
+            tokio::time::sleep(limit).await;
+            if cell.incarnation() == life {
+                cell.kill();
+            }
+        });
+    }
+}
 
 impl SupervisorActor {
     /// A deadline has passed.

@@ -5,22 +5,15 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use actix::{Message, System};
-use ms_actor::{AskError, Node, NodeConfig, StateValue};
+use actix::Message;
+use ms_actor::{AskError, Node, StateValue};
 use ms_core::{ActorPath, ExitReason, Restart};
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_testkit::TestSystem;
 use ms_worker::{Agent, AgentActor, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
 
 fn run<F: Future>(test: impl FnOnce(Node) -> F) -> F::Output {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .expect("runtime")
-    };
-    System::with_tokio_rt(runtime)
-        .block_on(async { test(Node::boot(NodeConfig::single_arbiter()).expect("boots")).await })
+    TestSystem::run(async |t| test(t.node().clone()).await)
 }
 
 struct Worker {

@@ -1,7 +1,8 @@
 //! Developer commands of the MS Framework, reached as `cargo xtask COMMAND`.
 //!
 //! One file a command, one file a rule: [`check`] runs the rules in order, [`mod@test`] runs `check` and
-//! then every test, [`mod@bench`] the benchmarks, [`mod@model`] the model checkers, [`mutants`] what
+//! then every test, [`mod@bench`] the benchmarks, [`mod@simulate`] the
+//! simulator, [`mod@model`] the model checkers, [`mutants`] what
 //! breaks the code on purpose. A rule is a function from the [`workspace::Workspace`]
 //! to an [`outcome::Outcome`]; what it decides is kept apart from what it reads, so the decisions have
 //! unit tests.
@@ -25,6 +26,7 @@ mod mutants;
 mod outcome;
 mod requirements;
 mod sentences;
+mod simulate;
 mod sources;
 mod test;
 mod top_level;
@@ -46,6 +48,7 @@ Usage: cargo xtask COMMAND
   model [--long]            the model checkers: every state of small supervisors, every order
                             of the kernel's threads
   mutants [NAME]...         break the policy on purpose; each mutant must be caught
+  simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; see docs/testing.md
   help                      this text
 
 Exit codes: 0 ok, 1 something failed, 2 the command line was wrong, 3 a program is not installed";
@@ -87,6 +90,7 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
         "conformance" => conformance::run(&Workspace::load()?, rest),
         "model" => model::run(&Workspace::load()?, rest),
         "mutants" => mutants::run(&Workspace::load()?, rest),
+        "simulate" => simulate::run(&Workspace::load()?, rest),
         "bench" => bench::run(&Workspace::load()?, rest),
         "requirements" => requirements::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: the rules, then every test.
+//! `cargo xtask test`: the rules, then thousands of seeds of the simulator, then every test.
 //!
 //! On success nothing is printed after the runner's own closing lines: they are what a reader of a log
 //! looks for.
@@ -8,6 +8,7 @@ use crate::check;
 use crate::conformance;
 use crate::model;
 use crate::outcome::Progress;
+use crate::simulate;
 use crate::workspace::{Error, Workspace, capture, show};
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
@@ -36,13 +37,16 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
         return Ok(End::Failed);
     }
 
-    println!("==> tests ({})", progress.spent());
     let runner: &[&str] =
         if nextest { &["nextest", "run", "--workspace"] } else { &["test", "--workspace"] };
     let words: Vec<&str> =
         runner.iter().copied().chain(passed_on.iter().map(String::as_str)).collect();
+    if workspace.has_member("ms-testkit") {
+        progress.step("simulate", || simulate::play(workspace, simulate::IN_TESTS));
+    }
+    println!("==> tests ({})", progress.spent());
     let tests = show(workspace.cargo(&words));
-    Ok(if tests.is_ok() { End::Ok } else { End::Failed })
+    Ok(if tests.is_ok() && progress.failed().is_empty() { End::Ok } else { End::Failed })
 }
 
 fn has_nextest(workspace: &Workspace) -> bool {

@@ -9,8 +9,7 @@ use super::{Driver, During, Run, Turn};
 use crate::arbiter::{ArbiterSlot, Stay};
 use crate::cell::AnyCell;
 use crate::context::{Context, Init};
-use crate::end_of_life::{begin_end, finish_end, finish_failed_start};
-use crate::host::ChildNews;
+use crate::end_of_life::{begin_end, finish_end, finish_failed_start, finish_ignored};
 use crate::hosted::{Cell, Hosted};
 use crate::panics::{self, RawPanic};
 
@@ -31,7 +30,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         }
         if let Some(end) = end {
             if ignored {
-                cell.core.tell_parent(self.run.incarnation, ChildNews::Ignored);
+                finish_ignored(&*cell, self.run.incarnation);
             } else if self.run.acknowledged {
                 finish_end(&*cell, end, reason, self.run.ctx.injected);
             } else {
@@ -151,7 +150,7 @@ pub(crate) fn refuse_start(
     let reason = failed.clone().map_or(ExitReason::Normal, init_failure);
     let Some(end) = begin_end(cell, incarnation, &reason) else { return };
     match failed {
-        None => cell.core().tell_parent(incarnation, ChildNews::Ignored),
+        None => finish_ignored(cell, incarnation),
         Some(_) => finish_failed_start(cell, end, reason),
     }
 }

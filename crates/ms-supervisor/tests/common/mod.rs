@@ -22,18 +22,12 @@ use ms_core::{ActorPath, ChildId, ExitReason};
 use ms_supervisor::{
     ChildSpec, Root, StartRootError, Supervisor, SupervisorError, SupervisorRef, start_root,
 };
+use ms_testkit::TestSystem;
+pub use ms_testkit::clock::settle;
 
 /// Runs a test on one thread in virtual time, which passes when nothing else can.
 pub fn paused<F: Future>(test: impl FnOnce(Node) -> F) -> F::Output {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .expect("runtime")
-    };
-    let system = System::with_tokio_rt(runtime);
-    system.block_on(async { test(Node::boot(NodeConfig::single_arbiter()).expect("boots")).await })
+    TestSystem::run(async |t| test(t.node().clone()).await)
 }
 
 /// Runs a test on real threads in real time; an arbiter is given up after 400 ms.
@@ -65,11 +59,6 @@ pub fn id(text: &str) -> ChildId {
 
 pub async fn start(node: &Node, tree: Supervisor) -> Root {
     start_root(node, tree).await.expect("starts")
-}
-
-/// Virtual: lets everything happen that can happen now.
-pub async fn settle() {
-    tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
 pub async fn sleep_ms(ms: u64) {
@@ -116,6 +105,10 @@ pub struct Probe {
 }
 
 impl Probe {
+    pub fn named(name: &str, log: &Log) -> Self {
+        Self::new(name, log, false, Duration::ZERO)
+    }
+
     fn new(name: &str, log: &Log, hangs: bool, init: Duration) -> Self {
         Self {
             name: name.to_owned(),

@@ -1,0 +1,52 @@
+//! The virtual clock: one thread, and time that passes only when nothing else can happen.
+
+use std::time::Duration;
+
+use actix::System;
+use tokio::time::Instant;
+
+/// Runs a future on an actix system of its own, on this thread, with a paused clock.
+///
+/// A sleep costs nothing: when no task can run, the clock jumps to the next deadline.
+///
+/// # Panics
+/// When a runtime runs on this thread already, or cannot be built.
+#[allow(
+    clippy::expect_used,
+    reason = "a current-thread runtime without I/O needs nothing that can fail"
+)]
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime for one thread")
+    };
+    System::with_tokio_rt(runtime).block_on(future)
+}
+
+/// Lets virtual time pass: everything due meanwhile happens, in order.
+pub async fn advance(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Waits until nothing can happen without time passing. Costs one virtual millisecond.
+pub async fn settle() {
+    advance(Duration::from_millis(1)).await;
+}
+
+/// Waits until `holds`, looking after each virtual millisecond. False when it does not
+/// `within` that time.
+pub async fn until(within: Duration, mut holds: impl AsyncFnMut() -> bool) -> bool {
+    let deadline = Instant::now() + within;
+    loop {
+        if holds().await {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        settle().await;
+    }
+}

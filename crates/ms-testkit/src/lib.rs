@@ -1,0 +1,46 @@
+//! Tests of actors and trees in virtual time, and a simulator that runs whole trees of them.
+//!
+//! - [`TestSystem`]: a node on one thread with a paused clock; components by name, and
+//!   clean-up that runs whatever happens. [`clock`] lets time pass.
+//! - [`Probe`]: an actor that writes down what it is sent: expect a message, expect silence.
+//! - [`ends`]: expect that an actor ends, with which reason, and that it comes back.
+//! - [`faults`]: crash it, hang it, kill it.
+//! - [`Hand`]: a supervised actor without a supervisor: the test says when it comes back.
+//! - [`Journal`]: children that write down their lives, to build trees of.
+//! - [`sim`]: random trees, random faults, invariants after every step, all from one seed.
+//!
+//! This crate owns no rule of the system: it looks at it from outside, through the same
+//! API as everybody else. It is for `[dev-dependencies]`.
+//!
+//! ```
+//! use ms_core::ExitReason;
+//! use ms_supervisor::Supervisor;
+//! use ms_testkit::{Journal, TestSystem, ends, faults};
+//!
+//! TestSystem::run(async |t| {
+//!     let journal = Journal::new();
+//!     let tree = Supervisor::one_for_one("root").child(journal.child("a"));
+//!     let root = t.start(tree).await;
+//!     let a = root.child(&"a".parse().unwrap()).await.unwrap().unwrap();
+//!     faults::crash(&a);
+//!     let restarted = ends::expect_restart(&a, t.soon()).await;
+//!     assert_eq!(restarted.restarts, 1);
+//!     assert_eq!(journal.take(), ["+a", "-a", "+a"]);
+//! });
+//! ```
+//!
+//! `docs/testing.md` is the manual.
+
+pub mod clock;
+pub mod ends;
+pub mod faults;
+mod hand;
+mod journal;
+mod probe;
+pub mod sim;
+mod system;
+
+pub use hand::Hand;
+pub use journal::{Journal, JournalActor};
+pub use probe::{Envelope, Probe};
+pub use system::{Component, SOON, TestSystem};

@@ -1,0 +1,151 @@
+//! From a plan to specs of the real supervisors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_actor::{AnyRef, MailboxSpec, StartError};
+use ms_core::policy::{ReportContext, ReportReason};
+use ms_core::{Backoff, ExitReason, Incarnation, Strategy};
+use ms_registry::Registry;
+use ms_router::Router;
+use ms_supervisor::{ChildSpec, Heartbeat, Observation, Observer, Supervisor};
+
+use super::cast;
+use super::script::{Care, Kind, LeafPlan, Plan, SupPlan, Trick};
+use super::world::{Path, World};
+
+/// What a tree is built with.
+#[derive(Clone)]
+pub(crate) struct Builder {
+    pub(crate) world: World,
+    pub(crate) registry: Registry,
+    pub(crate) router: Router,
+}
+
+impl Builder {
+    /// The whole tree.
+    pub(crate) fn root(&self, plan: &SupPlan) -> Supervisor {
+        let path: Path = Arc::from(format!("/{}", plan.name));
+        let observer = Arc::new(Watcher(self.world.clone()));
+        self.sup(plan, &path, None).observer(observer)
+    }
+
+    fn sup(&self, plan: &SupPlan, path: &Path, parent: Option<&Path>) -> Supervisor {
+        let id = &plan.name;
+        let at = |kid: &Plan| -> Path { Arc::from(format!("{path}/{}", kid.name())) };
+        let mut supervisor = match (plan.strategy, plan.kids.first()) {
+            (Strategy::SimpleOneForOne, Some(Plan::Leaf(leaf))) => {
+                // Its children get plans of their own; the template says how they are kept.
+                Supervisor::dynamic(id, self.spec(leaf, self.blueprint(leaf, &at(&plan.kids[0]))))
+            }
+            (Strategy::OneForAll, _) => Supervisor::one_for_all(id),
+            (Strategy::RestForOne, _) => Supervisor::rest_for_one(id),
+            _ => Supervisor::one_for_one(id),
+        };
+        supervisor = supervisor
+            .intensity(plan.max_restarts, Duration::from_secs(plan.period))
+            .auto_shutdown(plan.auto);
+        let mut spec = Vec::new();
+        if plan.strategy != Strategy::SimpleOneForOne {
+            for kid in &plan.kids {
+                let kid_path = at(kid);
+                let tracked = !matches!(kid, Plan::Leaf(leaf) if !leaf.is_tracked());
+                supervisor = supervisor.child(match kid {
+                    Plan::Leaf(leaf) => self.leaf(leaf, &kid_path, path),
+                    Plan::Sup(below) => {
+                        let child = ChildSpec::supervisor(self.sup(below, &kid_path, Some(path)));
+                        care(child, &below.care)
+                    }
+                });
+                spec.push((kid_path, tracked));
+            }
+        }
+        self.world.plan_sup(path, parent, plan, spec);
+        let (world, path) = (self.world.clone(), Arc::clone(path));
+        supervisor.init(move |me| match world.sup_factory(&path, me) {
+            Some(Trick::FactoryIgnores) => Err(StartError::Ignore),
+            Some(_) => Err(StartError::Failed(ExitReason::failed("the init callback fails"))),
+            None => Ok(None),
+        })
+    }
+
+    /// A leaf at `path`, below `parent`.
+    pub(crate) fn leaf(&self, plan: &LeafPlan, path: &Path, parent: &Path) -> ChildSpec {
+        if plan.is_tracked() {
+            self.world.plan_leaf(path, parent, plan);
+        }
+        care(self.spec(plan, self.blueprint(plan, path)), &plan.care)
+    }
+
+    /// How the actor of a leaf is made.
+    pub(crate) fn blueprint(&self, plan: &LeafPlan, path: &Path) -> ms_actor::Blueprint {
+        let blueprint = match plan.kind {
+            Kind::Registry => self.registry.blueprint(),
+            Kind::Router => self.router.blueprint(),
+            _ => cast::blueprint(&self.world, path, plan),
+        };
+        blueprint.mailbox(mailbox(plan))
+    }
+
+    fn spec(&self, plan: &LeafPlan, blueprint: ms_actor::Blueprint) -> ChildSpec {
+        let mut spec = ChildSpec::blueprint(&plan.name, blueprint)
+            .start_timeout(Some(Duration::from_millis(plan.start_timeout)));
+        if plan.heartbeat {
+            spec = spec.heartbeat(Heartbeat { every: Duration::from_millis(250), missed: 4 });
+        }
+        spec
+    }
+}
+
+/// The mailbox of a leaf.
+fn mailbox(plan: &LeafPlan) -> MailboxSpec {
+    MailboxSpec {
+        while_down: plan.while_down(),
+        keep_on_restart: plan.keep,
+        drain_on_stop: plan.drain,
+        ..MailboxSpec::bounded(plan.capacity).overflow(plan.overflow.into())
+    }
+}
+
+fn care(spec: ChildSpec, care: &Care) -> ChildSpec {
+    let spec = spec.restart(care.restart).shutdown(care.shutdown).significant(care.significant);
+    match care.backoff {
+        Some((min, max)) => spec.backoff(Backoff {
+            min: Duration::from_millis(min),
+            max: Duration::from_millis(max),
+            jitter: 0.2,
+            reset_after: Duration::from_secs(2),
+        }),
+        None => spec,
+    }
+}
+
+/// Writes down what supervisors do.
+struct Watcher(World);
+
+impl Observer for Watcher {
+    fn observe(&self, supervisor: &AnyRef, life: Incarnation, observation: &Observation) {
+        let (world, sup) = (&self.0, supervisor);
+        match observation {
+            Observation::Booting => world.sup_booting(sup, life),
+            Observation::Starting { .. } => {}
+            Observation::Started { path, .. } => {
+                world.sup_news(sup, life, path.as_str(), "has started");
+            }
+            Observation::Ignored { path } => world.sup_news(sup, life, path.as_str(), "ignored"),
+            Observation::StartFailed { path, .. } => {
+                world.sup_news(sup, life, path.as_str(), "did not start");
+            }
+            Observation::Exited { path, .. } => {
+                world.sup_news(sup, life, path.as_str(), "has ended");
+            }
+            Observation::Report { report, .. } => {
+                let over = report.reason == ReportReason::ReachedMaxRestartIntensity;
+                if over && report.context == ReportContext::Shutdown {
+                    world.sup_gives_up(sup, life);
+                }
+            }
+            Observation::Ended { reason } => world.sup_ended(sup, life, reason),
+        }
+    }
+}

@@ -1,0 +1,503 @@
+//! The actors of a run: one of each tier, all with the same manners.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorContext, AsyncContext, AtomicResponse, Handler, Message, Running, WrapFuture,
+};
+use ms_actor::{Accepts, Blueprint, Context, Hosted, Ref, StartError};
+use ms_core::ExitReason;
+use ms_worker::{Agent, AgentRef, Cx, Handles, InitError, agent_blueprint};
+
+use super::letters::Token;
+use super::script::{Act, Kind, LeafPlan, Trick};
+use super::world::{Path, Ports, World};
+
+/// A message to one actor.
+#[derive(Message)]
+#[rtype(result = "u64")]
+pub(crate) struct Work {
+    pub(crate) token: Token,
+    pub(crate) act: Act,
+}
+
+/// A message to whom a router chooses.
+#[derive(Message, Clone)]
+#[rtype(result = "u64")]
+pub(crate) struct Bulletin(pub(crate) Token);
+
+/// Something to be done later, in the actor.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Later(Trick);
+
+/// How the actor of a plan is made.
+pub(crate) fn blueprint(world: &World, path: &Path, plan: &LeafPlan) -> Blueprint {
+    let (world, path) = (world.clone(), Arc::clone(path));
+    match plan.kind {
+        Kind::Actix => Blueprint::fallible(move |me: &Ref<Plain>| {
+            Life::begin(&world, &path, me).map(|life| Plain { life, stop: Ending::No })
+        }),
+        Kind::Agent => agent_blueprint::<Clerk>(Errand { world, path, life: None }),
+        _ => Blueprint::fallible(move |me: &Ref<Native>| {
+            Life::begin(&world, &path, me).map(|life| Native { life, stop: Ending::No })
+        }),
+    }
+}
+
+/// One life: begins in the factory and tells the world when it is dropped.
+pub(crate) struct Life {
+    world: World,
+    id: usize,
+    tricks: Vec<Trick>,
+}
+
+impl Life {
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn begin<A>(world: &World, path: &Path, me: &Ref<A>) -> Result<Self, StartError>
+    where
+        A: Hosted,
+        A::Context: Accepts<A, Work> + Accepts<A, Bulletin>,
+    {
+        reach(world, path, me);
+        let tricks = world.factory(path);
+        for trick in &tricks {
+            let of_factory =
+                matches!(trick, Trick::FactoryPanics | Trick::FactoryFails | Trick::FactoryIgnores);
+            if of_factory {
+                world.lock().fault(trick.label());
+            }
+            match trick {
+                Trick::FactoryPanics => panic!("the factory panics"),
+                Trick::FactoryFails => {
+                    return Err(StartError::Failed(ExitReason::failed("the factory fails")));
+                }
+                Trick::FactoryIgnores => return Err(StartError::Ignore),
+                _ => {}
+            }
+        }
+        let id = world.made(path, me.any().incarnation().0, &tricks);
+        Ok(Self { world: world.clone(), id, tricks })
+    }
+
+    fn hook(&self, what: &'static str, incarnation: u64) {
+        self.world.hook(self.id, what, incarnation);
+    }
+
+    /// The tricks of this life's beginning that `which` picks.
+    fn tricks(&self, which: impl Fn(Trick) -> bool) -> Vec<Trick> {
+        let tricks: Vec<Trick> = self.tricks.iter().copied().filter(|t| which(*t)).collect();
+        tricks.iter().for_each(|trick| self.world.lock().fault(trick.label()));
+        tricks
+    }
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn panic_if(&self, armed: Trick) {
+        if self.world.armed(self.id, |trick| trick == armed).is_some() {
+            panic!("{}", armed.label());
+        }
+    }
+
+    /// How it is to stop: `Some(None)` never, `Some(Some(ms))` later.
+    fn reluctance(&self) -> Option<Option<u64>> {
+        let reluctant = |trick| matches!(trick, Trick::StopSlow(_) | Trick::StopNever);
+        match self.world.armed(self.id, reluctant)? {
+            Trick::StopSlow(ms) => Some(Some(ms)),
+            _ => Some(None),
+        }
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.world.gone(self.id);
+        // A second panic while one unwinds would end the process, here as everywhere.
+        if !std::thread::panicking() {
+            self.panic_if(Trick::DropPanics);
+        }
+    }
+}
+
+fn reach<A>(world: &World, path: &Path, me: &Ref<A>)
+where
+    A: Hosted,
+    A::Context: Accepts<A, Work> + Accepts<A, Bulletin>,
+{
+    world.reach(path, Ports { work: me.port(), bulletin: me.port(), any: me.any() });
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// What an async handler of any tier does.
+#[allow(clippy::panic, reason = "faults on demand are what this is for")]
+async fn perform(world: World, id: usize, act: Act) -> u64 {
+    match act {
+        Act::Slow(time) => tokio::time::sleep(ms(time)).await,
+        Act::Hang => std::future::pending().await,
+        Act::PanicAfterAwait(time) => {
+            tokio::time::sleep(ms(time)).await;
+            world.hook(id, "panics", 0);
+            panic!("panic after an await");
+        }
+        Act::Ask(other, within) => {
+            let ports = world.ports(&other);
+            if let Some((to, ports)) = ports {
+                let (asking, token) = world.asking(&to, &ports.any, within);
+                let work = Work { token, act: Act::Nothing };
+                // Dropped with its asker, the ask is given up first, and its message after.
+                let mut answer = ports.work.ask(work, ms(within));
+                let asking = asking.by_actor();
+                let answered = answer.as_mut().await;
+                asking.answered(answered);
+            }
+        }
+        _ => {}
+    }
+    world.hook(id, "answers", 0);
+    id as u64
+}
+
+/// How far a reluctant stop has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    Waits,
+    Over,
+}
+
+// ---- tier 1 ------------------------------------------------------------------------
+
+/// An actor with the kernel's context.
+struct Native {
+    life: Life,
+    stop: Ending,
+}
+
+impl Actor for Native {
+    type Context = Context<Self>;
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.life.hook("started", ctx.incarnation().0);
+        for trick in self.life.tricks(|trick| trick.is_of_start()) {
+            match trick {
+                Trick::InitPanics => panic!("the init panics"),
+                Trick::InitFails => ctx.exit_with(ExitReason::failed("the init fails")),
+                Trick::InitIgnores => ctx.ignore(),
+                Trick::InitSlow(time) => ctx.wait(tokio::time::sleep(ms(time)).into_actor(self)),
+                Trick::InitHangs => ctx.wait(std::future::pending::<()>().into_actor(self)),
+                Trick::InitDeferred(time) => {
+                    ctx.defer_init();
+                    ctx.run_later(ms(time), |_, ctx| ctx.init_done());
+                }
+                other => self.later(other, ctx),
+            }
+        }
+    }
+
+    fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
+        self.life.world.stopping(self.life.id, ctx.stop_reason());
+        self.life.panic_if(Trick::StopPanics);
+        match (self.stop, self.life.reluctance()) {
+            (Ending::Over, _) | (_, None) => return Running::Stop,
+            (Ending::No, Some(Some(time))) => {
+                ctx.run_later(ms(time), |this, ctx| {
+                    this.stop = Ending::Over;
+                    ctx.stop();
+                });
+            }
+            _ => {}
+        }
+        self.stop = Ending::Waits;
+        Running::Continue
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.life.hook("stopped", 0);
+        self.life.panic_if(Trick::StoppedPanics);
+    }
+}
+
+impl Native {
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn later(&mut self, trick: Trick, ctx: &mut Context<Self>) {
+        match trick {
+            Trick::TimerPanics(time) => {
+                ctx.run_later(ms(time), |this, _| {
+                    this.life.hook("timer", 0);
+                    panic!("a timer panics");
+                });
+            }
+            Trick::TimerStops(time) => {
+                ctx.run_later(ms(time), |this, ctx| {
+                    this.life.hook("timer", 0);
+                    ctx.stop();
+                });
+            }
+            Trick::FuturePanics(time) => {
+                let (world, id) = (self.life.world.clone(), self.life.id);
+                let future = async move {
+                    tokio::time::sleep(ms(time)).await;
+                    world.hook(id, "future", 0);
+                    panic!("a future panics");
+                };
+                ctx.spawn(future.into_actor(self));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Handler<Work> for Native {
+    type Result = AtomicResponse<Self, u64>;
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn handle(&mut self, Work { token, act }: Work, ctx: &mut Self::Context) -> Self::Result {
+        self.life.hook("handle", ctx.incarnation().0);
+        token.handled(self.life.id);
+        match &act {
+            Act::Panic => panic!("a handler panics"),
+            Act::Fail => ctx.exit_with(ExitReason::failed("a handler fails")),
+            Act::Stop => ctx.stop(),
+            Act::PanicLater(time) => self.later(Trick::FuturePanics(*time), ctx),
+            Act::Arm(trick) => self.life.world.arm(self.life.id, *trick),
+            _ => {}
+        }
+        let (world, id) = (self.life.world.clone(), self.life.id);
+        AtomicResponse::new(Box::pin(perform(world, id, act).into_actor(self)))
+    }
+}
+
+impl Handler<Bulletin> for Native {
+    type Result = u64;
+
+    fn handle(&mut self, Bulletin(token): Bulletin, ctx: &mut Self::Context) -> u64 {
+        self.life.hook("bulletin", ctx.incarnation().0);
+        token.handled(self.life.id);
+        self.life.id as u64
+    }
+}
+
+// ---- tier 2 ------------------------------------------------------------------------
+
+/// An unchanged actix actor.
+struct Plain {
+    life: Life,
+    stop: Ending,
+}
+
+impl Actor for Plain {
+    type Context = actix::Context<Self>;
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.life.hook("started", 0);
+        for trick in self.life.tricks(|trick| trick.is_of_start()) {
+            match trick {
+                Trick::InitPanics | Trick::InitFails => panic!("the init panics"),
+                Trick::InitSlow(time) => ctx.wait(tokio::time::sleep(ms(time)).into_actor(self)),
+                Trick::TimerPanics(time) | Trick::FuturePanics(time) => {
+                    ctx.run_later(ms(time), |this, _| {
+                        this.life.hook("timer", 0);
+                        panic!("a timer panics");
+                    });
+                }
+                Trick::TimerStops(time) => {
+                    ctx.run_later(ms(time), |this, ctx| {
+                        this.life.hook("timer", 0);
+                        ctx.stop();
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
+        self.life.world.stopping(self.life.id, None);
+        self.life.panic_if(Trick::StopPanics);
+        match (self.stop, self.life.reluctance()) {
+            (Ending::Over, _) | (_, None) => return Running::Stop,
+            (Ending::No, Some(Some(time))) => {
+                ctx.run_later(ms(time), |this, ctx| {
+                    this.stop = Ending::Over;
+                    ctx.stop();
+                });
+            }
+            _ => {}
+        }
+        self.stop = Ending::Waits;
+        Running::Continue
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.life.hook("stopped", 0);
+        self.life.panic_if(Trick::StoppedPanics);
+    }
+}
+
+impl Handler<Work> for Plain {
+    type Result = AtomicResponse<Self, u64>;
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn handle(&mut self, Work { token, act }: Work, ctx: &mut Self::Context) -> Self::Result {
+        self.life.hook("handle", 0);
+        token.handled(self.life.id);
+        match &act {
+            Act::Panic | Act::Fail => panic!("a handler panics"),
+            Act::Stop => ctx.stop(),
+            Act::PanicLater(time) => {
+                ctx.run_later(ms(*time), |this, _| {
+                    this.life.hook("timer", 0);
+                    panic!("a timer panics");
+                });
+            }
+            Act::Arm(trick) => self.life.world.arm(self.life.id, *trick),
+            _ => {}
+        }
+        let (world, id) = (self.life.world.clone(), self.life.id);
+        AtomicResponse::new(Box::pin(perform(world, id, act).into_actor(self)))
+    }
+}
+
+impl Handler<Bulletin> for Plain {
+    type Result = u64;
+
+    fn handle(&mut self, Bulletin(token): Bulletin, _: &mut Self::Context) -> u64 {
+        self.life.hook("bulletin", 0);
+        token.handled(self.life.id);
+        self.life.id as u64
+    }
+}
+
+// ---- tier 3 ------------------------------------------------------------------------
+
+/// What an agent is made of. Cloned once a start, in the factory: there its life begins.
+pub(crate) struct Errand {
+    world: World,
+    path: Path,
+    life: Option<Life>,
+}
+
+impl Clone for Errand {
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn clone(&self) -> Self {
+        let tricks = self.world.factory(&self.path);
+        if tricks.contains(&Trick::FactoryPanics) {
+            self.world.lock().fault(Trick::FactoryPanics.label());
+            panic!("the factory panics");
+        }
+        let id = self.world.made(&self.path, 0, &tricks);
+        let life = Life { world: self.world.clone(), id, tricks };
+        Self { world: self.world.clone(), path: Arc::clone(&self.path), life: Some(life) }
+    }
+}
+
+/// An agent.
+struct Clerk {
+    life: Life,
+}
+
+impl Agent for Clerk {
+    type Args = Errand;
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    async fn init(args: Errand, cx: &mut Cx<Self>) -> Result<Self, InitError> {
+        let Errand { world, path, life } = args;
+        let Some(life) = life else { return Err(InitError::failed("made without a life")) };
+        let me: &AgentRef<Self> = cx.me();
+        reach(&world, &path, me);
+        life.hook("started", cx.incarnation().0);
+        let of_init = |trick: Trick| {
+            trick.is_of_start() || matches!(trick, Trick::FactoryFails | Trick::FactoryIgnores)
+        };
+        for trick in life.tricks(of_init) {
+            match trick {
+                Trick::InitPanics => panic!("the init panics"),
+                Trick::InitFails | Trick::FactoryFails => {
+                    return Err(InitError::failed("the init fails"));
+                }
+                Trick::InitIgnores | Trick::FactoryIgnores => return Err(InitError::Ignore),
+                Trick::InitSlow(time) | Trick::InitDeferred(time) => {
+                    tokio::time::sleep(ms(time)).await;
+                    life.hook("init", 0);
+                }
+                Trick::InitHangs => std::future::pending().await,
+                Trick::TimerPanics(time) | Trick::FuturePanics(time) | Trick::TimerStops(time) => {
+                    cx.schedule(ms(time), Later(trick));
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { life })
+    }
+
+    async fn terminate(&mut self, reason: &ExitReason, _: &mut Cx<Self>) {
+        self.life.world.stopping(self.life.id, Some(reason));
+        self.life.panic_if(Trick::StopPanics);
+        match self.life.reluctance() {
+            Some(Some(time)) => tokio::time::sleep(ms(time)).await,
+            Some(None) => std::future::pending().await,
+            None => {}
+        }
+        self.life.hook("terminated", 0);
+        self.life.panic_if(Trick::StoppedPanics);
+    }
+}
+
+impl Handles<Work> for Clerk {
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    async fn on(&mut self, Work { token, act }: Work, cx: &mut Cx<Self>) -> u64 {
+        self.life.hook("handle", cx.incarnation().0);
+        token.handled(self.life.id);
+        drop(token);
+        match &act {
+            Act::Panic => panic!("a handler panics"),
+            Act::Fail => cx.fail("a handler fails"),
+            Act::Stop => cx.stop(),
+            Act::PanicLater(time) => cx.schedule(ms(*time), Later(Trick::TimerPanics(*time))),
+            Act::Arm(trick) => self.life.world.arm(self.life.id, *trick),
+            _ => {}
+        }
+        perform(self.life.world.clone(), self.life.id, act).await
+    }
+}
+
+impl Handles<Bulletin> for Clerk {
+    async fn on(&mut self, Bulletin(token): Bulletin, cx: &mut Cx<Self>) -> u64 {
+        self.life.hook("bulletin", cx.incarnation().0);
+        token.handled(self.life.id);
+        self.life.id as u64
+    }
+}
+
+impl Handles<Later> for Clerk {
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    async fn on(&mut self, Later(trick): Later, cx: &mut Cx<Self>) {
+        self.life.hook("timer", 0);
+        match trick {
+            Trick::TimerStops(_) => cx.stop(),
+            _ => panic!("a timer panics"),
+        }
+    }
+}
+
+impl Trick {
+    /// Whether it shows when the actor starts, or is set going there.
+    fn is_of_start(self) -> bool {
+        !matches!(
+            self,
+            Self::FactoryPanics
+                | Self::FactoryFails
+                | Self::FactoryIgnores
+                | Self::StopPanics
+                | Self::StopSlow(_)
+                | Self::StopNever
+                | Self::StoppedPanics
+                | Self::DropPanics
+        )
+    }
+}
