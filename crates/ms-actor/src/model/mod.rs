@@ -129,17 +129,10 @@ impl Life {
     fn live_as(self, actor: Probe) -> Vec<u32> {
         let seen = actor.seen.clone();
         let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
-<<<<<<< HEAD
         let (cell, incarnation) = (self.cell, self.incarnation);
         let stay = self.slot.settle(&me, incarnation);
         loom::future::block_on(Driver::new(cell, me, stay, incarnation, self.epoch, actor));
-        let handled = seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        handled
-=======
-        let (cell, slot) = (self.cell, self.slot);
-        loom::future::block_on(Driver::new(cell, me, slot, self.incarnation, self.epoch, actor));
         seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
->>>>>>> model
     }
 }
 
