@@ -277,15 +277,21 @@ impl AnyRef {
     }
 
     /// Says that no further incarnation will come: held messages go to the dead
-    /// letters and later ones are refused. A live incarnation is not ended by this: what
-    /// is said holds when it has ended.
+    /// letters and later ones are refused. For actors that have ended: one that lives is
+    /// cut off by this; see [`AnyRef::close_at_end`].
     pub fn close(&self, reason: &ExitReason) {
+        self.0.shut(reason, true);
+    }
+
+    /// As [`AnyRef::close`], when the live incarnation has ended in its own way, or now
+    /// when there is none.
+    pub fn close_at_end(&self, reason: &ExitReason) {
         let live = self.0.core().life(|life| {
             life.final_life = true;
             life.live != Incarnation::NONE
         });
         if !live {
-            self.0.shut(reason, true);
+            self.close(reason);
         }
     }
 

@@ -64,7 +64,7 @@ fn k11_a_cell_that_is_closed_while_its_actor_lives_closes_when_that_has_ended() 
         let log = Log::default();
         let mut child = Child::<common::ours::Probe>::start(&node, "last", &probes(&log)).await;
         let monitor = child.cell.monitor();
-        child.cell.close(&ExitReason::Shutdown);
+        child.cell.close_at_end(&ExitReason::Shutdown);
         settle().await;
         assert!(child.cell.is_alive(), "it goes on");
         assert!(!child.cell.is_closed());

@@ -223,7 +223,7 @@ impl SupervisorActor {
             self.bank.forget(&name, reason);
         }
         if let Some(cell) = &kid.cell {
-            cell.close(reason);
+            cell.close_at_end(reason);
         }
         if let Some(below) = &kid.below {
             below.bank.close_after(kid.cell.as_ref(), reason);

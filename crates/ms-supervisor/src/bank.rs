@@ -61,7 +61,7 @@ impl Bank {
     pub(crate) fn forget(&self, id: &ChildId, reason: &ExitReason) {
         let (cell, below) = self.with(|inner| (inner.cells.remove(id), inner.below.remove(id)));
         if let Some(cell) = &cell {
-            cell.close(reason);
+            cell.close_at_end(reason);
         }
         if let Some(below) = below {
             below.close_after(cell.as_ref(), reason);

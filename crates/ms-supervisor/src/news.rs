@@ -130,7 +130,7 @@ impl Undertaker {
         // Taken out: the cell holds the undertaker.
         let cell = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(cell) = cell {
-            cell.close(&cell.last_exit().unwrap_or(ExitReason::Killed));
+            cell.close_at_end(&cell.last_exit().unwrap_or(ExitReason::Killed));
         }
     }
 }

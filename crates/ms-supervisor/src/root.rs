@@ -131,7 +131,7 @@ impl RootSink {
         self.bank.close(&reason);
         // Nobody starts the root again: who asks it something is told so.
         let cell = self.cell.lock().unwrap_or_else(PoisonError::into_inner).take();
-        cell.iter().for_each(|cell| cell.close(&reason));
+        cell.iter().for_each(|cell| cell.close_at_end(&reason));
         self.end.send_replace(Some(reason));
     }
 }

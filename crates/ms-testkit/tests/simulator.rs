@@ -80,7 +80,16 @@ fn a_failing_script_is_cut_down() {
     leaf.name = "immortal".to_owned();
     leaf.care.shutdown = Shutdown::Infinity;
     leaf.tricks = (1..20).map(|life| (life, Trick::StopNever)).collect();
+    // Others beside it, none of which keeps the tree from starting.
+    script.root.kids.retain_mut(|kid| match kid {
+        Plan::Leaf(leaf) => {
+            leaf.tricks.clear();
+            true
+        }
+        Plan::Sup(_) => false,
+    });
     script.root.kids.push(Plan::Leaf(leaf));
+    assert!(script.root.kids.len() > 1 && script.steps.len() > 5, "there is something to cut");
     let outcome = sim::run(&script);
     assert_eq!(outcome.violations.first().map(|broken| broken.rule), Some("orphan"));
     let small = sim::shrink(&script, 2_000).expect("it fails");
