@@ -35,6 +35,8 @@ pub(crate) struct Observer {
     pub(crate) tasks: TaskClient,
     pub(crate) config: ConfigHandle<FrameworkConfig>,
     pub(crate) filter: LogFilter,
+    /// The filter of the log as this life of the actor knows it.
+    pub(crate) in_force: String,
 }
 
 impl Observer {
@@ -47,6 +49,7 @@ impl Observer {
         ctx.spawn(look.map(|ready, _, _| {
             // Nobody knows: the last word stands, and the readiness probe says so.
             if let Ok(ready) = ready {
+                tracing::debug!(ready = ready.ready, "health was looked at");
                 metrics::gauge!("ms_framework_ready").set(f64::from(u8::from(ready.ready)));
                 tell_health(&ready.report);
             }
@@ -81,8 +84,14 @@ impl Observer {
         }));
     }
 
-    fn take_filter_over(&self) -> Result<(), String> {
-        self.filter.set(&self.config.current().telemetry.log_filter)
+    fn take_filter_over(&mut self) -> Result<(), String> {
+        let config = self.config.current();
+        let wanted = &config.telemetry.log_filter;
+        if *wanted != self.in_force {
+            self.filter.set(wanted)?;
+            self.in_force.clone_from(wanted);
+        }
+        Ok(())
     }
 }
 

@@ -131,9 +131,15 @@ fn observability(
     filter: &LogFilter,
 ) -> ComponentSpec {
     let (tasks, config, filter) = (tasks.clone(), config.clone(), filter.clone());
+    let in_force = config.current().telemetry.log_filter.clone();
     let make = move |service: &ServiceHandle| {
-        let (service, tasks) = (service.clone(), tasks.clone());
-        let observer = Observer { service, tasks, config: config.clone(), filter: filter.clone() };
+        let observer = Observer {
+            service: service.clone(),
+            tasks: tasks.clone(),
+            config: config.clone(),
+            filter: filter.clone(),
+            in_force: in_force.clone(),
+        };
         Supervisor::one_for_one("observability")
             .child(ChildSpec::actor("observer", move || observer.clone()))
     };

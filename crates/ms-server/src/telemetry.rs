@@ -62,7 +62,11 @@ pub(crate) fn logs(telemetry: &Telemetry) -> Result<LogFilter, ServerError> {
     let failed = |source| ServerError::Telemetry { what: "the log", source };
     let filter = std::env::var(VARIABLE).unwrap_or_else(|_| telemetry.log_filter.clone());
     let filter = EnvFilter::try_new(filter).map_err(|error| failed(error.into()))?;
-    let lines = SubscriberBuilder::default().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = SubscriberBuilder::default()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // A line that nobody takes is lost; telling that to the same nobody would be a panic.
+        .log_internal_errors(false);
     // The handle's type names the format, so each has its own.
     let (filter, started) = match telemetry.log_format {
         LogFormat::Text => {

@@ -40,7 +40,7 @@ fn a_wrong_configuration_is_refused_with_its_place() {
     told(&place, 8, &["base.toml"]);
     let full = vec![b'#'; 2 << 20];
     fs::write(place.config().join("base.toml"), full).unwrap();
-    told(&place, 8, &["base.toml", "1 MiB"]);
+    told(&place, 8, &["base.toml", "at most 1048576"]);
 }
 
 /// S7.1-09: an order that contradicts what components need.
@@ -74,7 +74,28 @@ fn bad_variables_and_arguments_are_refused() {
         deaf.arg("--check").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop((deaf.stdout.take(), deaf.stderr.take()));
     let code = deaf.wait().unwrap().code();
-    assert!(matches!(code, Some(0)), "{code:?}");
+    assert_eq!(code, Some(0));
+}
+
+/// RELIABILITY 47: a log that nobody reads any more costs the log, and nothing else.
+#[test]
+fn a_log_that_nobody_reads_does_not_end_the_server() {
+    let place = Place::new();
+    // Known beforehand, for it cannot say it.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = place.command();
+    command.arg("--set").arg(format!("http.bind={free}")).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stderr.take());
+    let id = until("a task to be taken", || {
+        let mut http = Http::try_to(free).ok()?;
+        let reply = http.call("POST", "/api/v1/tasks", "", TASK).ok()?;
+        (reply.status == 201).then(|| id_of(&reply))
+    });
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(place.start().get(&format!("/api/v1/tasks/{id}")).status, 200);
 }
 
 /// RELIABILITY 10: open to others without an authenticator; code 78 and the two settings.
@@ -205,7 +226,7 @@ fn large_bodies_and_slow_clients_cost_only_themselves() {
         Content-Type: application/json\r\nContent-Length: 10485760\r\n\r\n",
     );
     let reply = large.reply().expect("an answer");
-    assert_eq!((reply.status, reply.code().as_str()), (413, "too-large"));
+    assert_eq!((reply.status, reply.code().as_str()), (413, "body-too-large"));
     assert!(large.closed());
     id_of(&server.http().post("/api/v1/tasks", TASK));
     assert_eq!(slow_body.reply().expect("an answer").status, 408);

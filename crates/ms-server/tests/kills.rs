@@ -85,7 +85,6 @@ impl Campaign {
             _ => Point::Acknowledged(count, Duration::from_micros(dice.u64(..5_000))),
         };
         let points = counts.into_iter().map(point).collect();
-        // More of them than attempts: an attempt that is cut off by a kill must not count.
         let place = Place::new().set("telemetry.log_filter=warn,ms_transport=info");
         Self { place, tasks, points, book: Book::default() }
     }
@@ -119,8 +118,8 @@ impl Campaign {
             Point::Boot(after) => pause(after),
             Point::Acknowledged(count, after) => {
                 server.started();
+                let addr = server.api();
                 std::thread::scope(|scope| {
-                    let addr = server.api();
                     scope.spawn(|| self.book.submit(addr, self.tasks, count + CLIENTS * BATCH));
                     until("enough answers", || {
                         (self.book.known().acknowledged.len() >= count).then_some(())

@@ -141,7 +141,7 @@ fn a_signal_during_the_boot_rolls_it_back() {
     server.log.line("boot phase phase=4");
     server.signal(Signal::TERM);
     assert_eq!(server.exit(), 0, "{}", server.log.text());
-    assert!(server.log.has("stopped component=configuration"), "{}", server.log.text());
+    assert!(server.log.has("rolling back component=configuration"), "{}", server.log.text());
     assert!(!server.log.has("listening at="), "{}", server.log.text());
     drop(file);
     assert_eq!(place.start().stop(), 0);

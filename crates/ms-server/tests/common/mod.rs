@@ -316,8 +316,10 @@ impl Server {
     pub fn control<T>(&self, ask: impl AsyncFnOnce(&mut Client) -> T) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut client = Client::connect(&self.control, PATIENCE).await.expect("connects");
-            ask(&mut client).await
+            match Client::connect(&self.control, PATIENCE).await {
+                Ok(mut client) => ask(&mut client).await,
+                Err(error) => panic!("{error:?} in:\n{}", self.log.text()),
+            }
         })
     }
 
