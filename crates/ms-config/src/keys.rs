@@ -56,7 +56,7 @@ choices! {
 
 settings! {
     /// How the root supervisor treats its children.
-    pub struct Supervision rules none {
+    pub struct Supervision rules own {
         /// Which children one failure takes along.
         strategy: StrategyName = StrategyName::OneForOne => restart;
         /// Restarts granted within the window; one more and the supervisor gives up.
@@ -64,12 +64,20 @@ settings! {
         /// Length of the sliding window of restarts; whole seconds.
         restart_window: Duration = secs(60), in secs(1)..=DAY => restart;
         /// How often a supervisor asks whether a child is fit for work.
-        health_check_interval: Duration = secs(10), in millis(100)..=HOUR => live;
+        health_check_interval: Duration = secs(10), in millis(100)..=HOUR => restart;
         /// How often a child says that it is alive.
         heartbeat_interval: Duration = secs(5), in millis(100)..=HOUR => restart;
         /// Heartbeats missed in a row until a child counts as hung.
         heartbeat_missed: u32 = 3, in 1..=100, unit "heartbeats" => restart;
     } sections {}
+}
+
+impl Rules for Supervision {
+    fn rules(&self, at: &str, problems: &mut Problems) {
+        if self.restart_window.subsec_nanos() != 0 {
+            problems.add(format!("{at}restart_window"), "must be whole seconds");
+        }
+    }
 }
 
 impl Supervision {
@@ -100,9 +108,9 @@ settings! {
         /// Copies JetStream keeps of each event; at most the number of servers.
         cluster_size: u32 = 1, in 1..=5, unit "replicas" => restart;
         /// Tries to connect again until the connection's supervisor takes over.
-        max_reconnects: u32 = 10, in 1..=1_000, unit "tries" => live;
+        max_reconnects: u32 = 10, in 1..=1_000, unit "tries" => restart;
         /// Wait between two tries.
-        reconnect_delay: Duration = secs(5), in millis(100)..=secs(300) => live;
+        reconnect_delay: Duration = secs(5), in millis(100)..=secs(300) => restart;
         /// Events kept for a subscriber that is behind; older ones are counted and dropped.
         subscriber_backlog: u32 = 1_024, in 1..=1_000_000, unit "events" => restart;
     } sections {}
@@ -157,15 +165,15 @@ settings! {
     /// One of the three probes.
     pub struct Probe rules own {
         /// Wait before the first check.
-        initial_delay: Duration = secs(0), in secs(0)..=HOUR => live;
+        initial_delay: Duration = secs(0), in secs(0)..=HOUR => restart;
         /// Time between two checks.
-        period: Duration = secs(10), in millis(100)..=HOUR => live;
+        period: Duration = secs(10), in millis(100)..=HOUR => restart;
         /// Longest wait for a check; it has failed then.
-        timeout: Duration = secs(5), in millis(10)..=HOUR => live;
+        timeout: Duration = secs(5), in millis(10)..=HOUR => restart;
         /// Successes in a row after which a failed probe is good again.
-        success_threshold: u32 = 1, in 1..=100, unit "checks" => live;
+        success_threshold: u32 = 1, in 1..=100, unit "checks" => restart;
         /// Failures in a row after which the probe has failed.
-        failure_threshold: u32 = 3, in 1..=100, unit "checks" => live;
+        failure_threshold: u32 = 3, in 1..=100, unit "checks" => restart;
     } sections {}
 }
 
@@ -193,7 +201,7 @@ settings! {
     /// Health checks of the components.
     pub struct HealthChecks rules own {
         /// Whether components are checked; without, only the process itself is looked at.
-        enabled: bool = true => live;
+        enabled: bool = true => restart;
     } sections {
         startup_probe: Probe = Probe::new(10, 5, 3),
         liveness_probe: Probe = Probe::new(0, 10, 5),
@@ -245,11 +253,11 @@ settings! {
         /// Where it listens.
         bind: SocketAddr = loopback(8080) => restart;
         /// Largest request body; more is answered with 413.
-        max_body: Bytes = Bytes(1 << 20), in Bytes(1 << 10)..=Bytes(1 << 30) => live;
+        max_body: Bytes = Bytes(1 << 20), in Bytes(1 << 10)..=Bytes(1 << 30) => restart;
         /// Longest wait for the header of a request.
         header_timeout: Duration = secs(5), in millis(100)..=secs(60) => restart;
         /// Longest time for a request with its body.
-        request_timeout: Duration = secs(30), in millis(100)..=HOUR => live;
+        request_timeout: Duration = secs(30), in millis(100)..=HOUR => restart;
         /// Connections at one time; more wait.
         max_connections: u32 = 1_024, in 1..=1_000_000, unit "connections" => restart;
         /// File with the bearer token that callers must show, mode 0600; empty for none.
@@ -269,13 +277,11 @@ settings! {
         /// Agents of each kind.
         agents: u32 = 4, in 1..=4_096, unit "agents" => restart;
         /// Tasks that may wait; more are refused with 503.
-        queue_limit: u32 = 100_000, in 1..=10_000_000, unit "tasks" => live;
-        /// Deliveries of a task before it is a dead letter.
-        max_attempts: u32 = 3, in 1..=100, unit "deliveries" => live;
+        queue_limit: u32 = 100_000, in 1..=10_000_000, unit "tasks" => restart;
         /// Longest run of one delivery when the task does not say.
-        timeout: Duration = secs(60), in millis(100)..=DAY => live;
+        timeout: Duration = secs(60), in millis(100)..=DAY => restart;
         /// How long results are kept.
-        retention: Duration = DAY, in secs(60)..=secs(31_536_000) => live;
+        retention: Duration = DAY, in secs(60)..=secs(31_536_000) => restart;
     } sections {}
 }
 
@@ -289,9 +295,9 @@ settings! {
         /// File with the keys, mode 0600; the first key encrypts, the others still decrypt.
         key_file: PathBuf = PathBuf::new() => restart;
         /// Saves kept; older ones are removed.
-        keep: u32 = 5, in 2..=1_000, unit "saves" => live;
+        keep: u32 = 5, in 2..=1_000, unit "saves" => restart;
         /// Time between two saves while running; at an orderly stop there is one more.
-        interval: Duration = secs(60), in secs(1)..=DAY => live;
+        interval: Duration = secs(60), in secs(1)..=DAY => restart;
     } sections {}
 }
 
@@ -310,9 +316,9 @@ settings! {
     /// The orderly stop.
     pub struct Shutdown rules own {
         /// Longest orderly stop; what is left then is killed.
-        within: Duration = secs(25), in millis(100)..=HOUR => live;
+        within: Duration = secs(25), in millis(100)..=HOUR => restart;
         /// What Kubernetes grants (terminationGracePeriodSeconds).
-        kubernetes_grace: Duration = secs(30), in secs(1)..=HOUR => live;
+        kubernetes_grace: Duration = secs(30), in secs(1)..=HOUR => restart;
     } sections {}
 }
 
@@ -329,9 +335,9 @@ settings! {
     /// The stop when order is lost.
     pub struct Emergency rules none {
         /// Critical errors after which the process ends.
-        critical_errors: u32 = 3, in 1..=1_000, unit "errors" => live;
+        critical_errors: u32 = 3, in 1..=1_000, unit "errors" => restart;
         /// Longest last effort before the process ends.
-        within: Duration = secs(2), in millis(10)..=secs(60) => live;
+        within: Duration = secs(2), in millis(10)..=secs(60) => restart;
         /// Directory of crash reports; empty for none.
         crash_dir: PathBuf = PathBuf::new() => restart;
     } sections {}

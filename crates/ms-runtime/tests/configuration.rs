@@ -1,13 +1,14 @@
 //! The config actor: reload by itself, last good kept, subscribers told, restarts survived.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
 use actix::prelude::*;
 use ms_actor::{Node, NodeConfig, Ref};
-use ms_config::{FrameworkConfig, Loader};
+use ms_config::{Loader, settings};
 use ms_core::view::EventKind;
 use ms_runtime::configuration::{
     ConfigActor, ConfigChanged, ConfigHandle, Refused, Reload, Reloaded, Subscribe,
@@ -17,6 +18,39 @@ use tokio::sync::mpsc;
 
 /// Longest wait for what must come: only ever reached by a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+settings! {
+    /// The part of a configuration that is changed here.
+    pub struct Shutdown rules none {
+        /// A key that is live.
+        within: Duration = Duration::from_secs(25) => live;
+    } sections {}
+}
+
+settings! {
+    /// Another part.
+    pub struct Tasks rules none {
+        /// Another one.
+        queue_limit: u32 = 100_000, in 1..=10_000_000, unit "tasks" => live;
+    } sections {}
+}
+
+settings! {
+    /// A part that waits for a restart.
+    pub struct Http rules none {
+        /// A key that is not.
+        bind: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)) => restart;
+    } sections {}
+}
+
+settings! {
+    /// All of them.
+    pub struct Conf rules none {} sections {
+        shutdown: Shutdown = Shutdown::default(),
+        tasks: Tasks = Tasks::default(),
+        http: Http = Http::default(),
+    }
+}
 
 struct Listener {
     heard: mpsc::UnboundedSender<ConfigChanged>,
@@ -39,8 +73,8 @@ impl Handler<ConfigChanged> for Listener {
 struct World {
     node: Node,
     root: Root,
-    handle: ConfigHandle<FrameworkConfig>,
-    config: Ref<ConfigActor<FrameworkConfig>>,
+    handle: ConfigHandle<Conf>,
+    config: Ref<ConfigActor<Conf>>,
     heard: mpsc::UnboundedReceiver<ConfigChanged>,
 }
 
@@ -55,7 +89,7 @@ impl World {
             .child(handle.child("config"))
             .child(ChildSpec::actor("listener", listener));
         let root = start_root(&node, tree).await.unwrap();
-        let config = root.get::<ConfigActor<FrameworkConfig>>("config").await.unwrap();
+        let config = root.get::<ConfigActor<Conf>>("config").await.unwrap();
         let listener = root.get::<Listener>("listener").await.unwrap();
         config.ask(Subscribe(listener.port())).await.unwrap();
         Self { node, root, handle, config, heard }
@@ -186,7 +220,7 @@ fn fault_44_a_file_written_in_pieces_is_never_in_force_by_halves() {
         }
         drop(file);
         // However often it was read on the way: in the end both are there.
-        let both = |config: &FrameworkConfig| {
+        let both = |config: &Conf| {
             (config.shutdown.within, config.tasks.queue_limit) == (Duration::from_secs(11), 77)
         };
         while !both(&world.handle.current()) {
@@ -203,11 +237,11 @@ fn a_mix_of_new_live_and_old_restart_values_must_meet_the_rules_too() {
         let base = dir.path().join("base.toml");
         fs::write(&base, "[http]\nbind = \"127.0.0.1:1\"\n").unwrap();
         struct Rule;
-        impl ms_config::Validator<FrameworkConfig> for Rule {
+        impl ms_config::Validator<Conf> for Rule {
             fn name(&self) -> &str {
                 "port-and-limit"
             }
-            fn validate(&self, config: &FrameworkConfig, problems: &mut ms_config::Problems) {
+            fn validate(&self, config: &Conf, problems: &mut ms_config::Problems) {
                 if config.tasks.queue_limit == 2 && config.http.bind.port() != 2 {
                     problems.add("tasks.queue_limit", "goes with port 2");
                 }
@@ -218,7 +252,7 @@ fn a_mix_of_new_live_and_old_restart_values_must_meet_the_rules_too() {
         let node = Node::boot(NodeConfig::single_arbiter()).unwrap();
         let tree = Supervisor::one_for_one("root").child(handle.child("config"));
         let root = start_root(&node, tree).await.unwrap();
-        let config = root.get::<ConfigActor<FrameworkConfig>>("config").await.unwrap();
+        let config = root.get::<ConfigActor<Conf>>("config").await.unwrap();
         fs::write(&base, "[http]\nbind = \"127.0.0.1:2\"\n[tasks]\nqueue_limit = 2\n").unwrap();
         let Reloaded::Failed(why) = config.ask(Reload).await.unwrap() else {
             panic!("the port waits for a restart, so the limit does not fit")

@@ -21,6 +21,13 @@ pub enum ServerError {
     /// The agents cannot be set up so.
     #[error("the agents cannot be set up")]
     Agents(#[from] TasksError),
+    /// State is to be kept, and cannot be.
+    #[error("the snapshots of `persistence` cannot be kept")]
+    Persistence {
+        /// Why not.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// Logs or metrics cannot be set up.
     #[error("telemetry cannot be set up: {what}")]
     Telemetry {
@@ -36,12 +43,12 @@ pub enum ServerError {
 }
 
 impl ServerError {
-    /// The number of its exit code: 8 for the configuration, 78 for an unsafe listener, the
+    /// The number of its exit code: 8 for the configuration (the directory and the keys of snapshots included), 78 for an unsafe listener, the
     /// runtime's own for the rest.
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Agents(_) => exit::CONFIG,
+            Self::Config(_) | Self::Agents(_) | Self::Persistence { .. } => exit::CONFIG,
             Self::Bind(error) => error.code(),
             Self::Telemetry { .. } => exit::BOOT,
             Self::Run(error) => error.code(),

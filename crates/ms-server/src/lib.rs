@@ -28,9 +28,11 @@
 //! ├─ lifecycle, health, emergency, cleanup
 //! └─ components
 //!    ├─ configuration   watches the directory
+//!    ├─ observability   health, tasks and restarts as metrics; the log filter
 //!    ├─ database        the task store
-//!    ├─ application     the dispatcher and its pools of agents
-//!    └─ transport       the API and the admin port
+//!    ├─ ledger          how often it was started; only with `persistence.enabled`
+//!    ├─ transport       the API and the admin port
+//!    └─ application     the dispatcher and its pools of agents
 //! ```
 //!
 //! It does *not* decide or keep anything itself: it is wiring. Start reading at `server.rs`.
@@ -38,7 +40,9 @@
 pub mod agents;
 mod error;
 mod health;
+mod observer;
 mod options;
+mod persistence;
 mod server;
 mod settings;
 mod tasks;

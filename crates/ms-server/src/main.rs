@@ -1,5 +1,6 @@
 //! `ms-server`: the whole system out of a configuration directory.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -61,13 +62,13 @@ fn main() -> ExitCode {
         .agents::<Wait>("wait", ());
     let end = match args.check {
         true => server.check(&options).map(|report| {
-            report.checks.iter().for_each(|check| print(&line(check)));
+            report.checks.iter().for_each(|check| say(&mut io::stdout(), &line(check)));
             ExitCode::SUCCESS
         }),
         false => server.run(&options).map(|end| end.exit_code()),
     };
     end.unwrap_or_else(|error| {
-        complain(&error.told());
+        say(&mut io::stderr(), &format!("ms-server: {}", error.told()));
         error.exit_code()
     })
 }
@@ -80,12 +81,7 @@ fn line(CheckOutcome { name, result, .. }: &CheckOutcome) -> String {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "the binary's own output")]
-fn print(text: &str) {
-    println!("{text}");
-}
-
-#[allow(clippy::print_stderr, reason = "the binary's own output")]
-fn complain(text: &str) {
-    eprintln!("ms-server: {text}");
+/// Whoever listened may be gone: that is no reason to end otherwise.
+fn say(to: &mut impl Write, text: &str) {
+    drop(writeln!(to, "{text}"));
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ms_config::FrameworkConfig;
+use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
 use ms_registry::{Registry, RegistryConfig};
 use ms_runtime::configuration::ConfigHandle;
@@ -15,9 +16,11 @@ use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
 
 use crate::error::ServerError;
 use crate::health::{ApiHealth, Door};
+use crate::observer::Observer;
 use crate::options::Options;
+use crate::persistence::{Ledger, Shelf};
 use crate::tasks::ApiTasks;
-use crate::telemetry::Metrics;
+use crate::telemetry::{LogFilter, Metrics, Telling};
 use crate::{settings, telemetry};
 
 type Pool = Box<dyn Fn(Tasks, usize) -> Result<Tasks, TasksError>>;
@@ -52,9 +55,11 @@ impl Server {
     /// [`ServerError`], each with its exit code; what had started was stopped again.
     pub fn run(self, options: &Options) -> Result<ServiceEnd, ServerError> {
         let config = ConfigHandle::load(options.loader()).map_err(ServerError::Config)?;
-        telemetry::logs(&config.current().telemetry)?;
-        let metrics = telemetry::metrics()?;
-        Ok(self.compose(options, &config, &metrics)?.run()?)
+        let telling = Telling {
+            filter: telemetry::logs(&config.current().telemetry)?,
+            metrics: telemetry::metrics()?,
+        };
+        Ok(self.compose(options, &config, &telling)?.run()?)
     }
 
     /// Checks the configuration and the surroundings, and starts nothing. Blocks.
@@ -63,8 +68,7 @@ impl Server {
     /// What a run would fail with before its boot.
     pub fn check(self, options: &Options) -> Result<PreFlightReport, ServerError> {
         let config = ConfigHandle::load(options.loader()).map_err(ServerError::Config)?;
-        let nothing: Metrics = Arc::new(String::new);
-        let builder = self.compose(options, &config, &nothing)?;
+        let builder = self.compose(options, &config, &Telling::nothing())?;
         builder.plan()?;
         Ok(builder.check().map_err(ms_runtime::RunError::from)?)
     }
@@ -73,22 +77,31 @@ impl Server {
         &self,
         options: &Options,
         handle: &ConfigHandle<FrameworkConfig>,
-        metrics: &Metrics,
+        telling: &Telling,
     ) -> Result<Builder, ServerError> {
         let config = handle.current();
         let (store, database) = ms_store::sqlite("store", settings::store(&config));
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
-        let listeners = Listeners::of(&config, &tasks.client(), metrics)?;
+        let listeners = Listeners::of(&config, &tasks.client(), &telling.metrics)?;
+        let observability = observability(&tasks.client(), handle, &telling.filter);
 
         let builder = Builder::new(settings::runtime(&self.name, options, &config))
             .preflight(StateDirectory(settings::state_directory(&config)))
             .preflight(FreeDisk::of(settings::state_directory(&config)))
             .preflight(PortFree(listeners.api.addr))
             .preflight(PortFree(listeners.admin.addr));
+        let builder = match Shelf::open(&config)? {
+            Some(shelf) => {
+                let ledger = Ledger::component(shelf.clone(), config.persistence.interval);
+                builder.component(ledger).snapshots(shelf)
+            }
+            None => builder,
+        };
         Ok(builder
             .component(tree("configuration", Phase::Configuration, handle.child("watcher")))
+            .component(observability)
             .component(tree("database", Phase::Data, database))
             .component(tree("application", Phase::Applications, tasks.child()).needs(["database"]))
             .component(
@@ -109,6 +122,31 @@ impl fmt::Debug for Server {
 /// A component that is a supervisor with one child.
 fn tree(id: &str, phase: Phase, child: ChildSpec) -> ComponentSpec {
     ComponentSpec::tree(Supervisor::one_for_one(id).child(child)).phase(phase)
+}
+
+/// The component that tells how the others are.
+fn observability(
+    tasks: &TaskClient,
+    config: &ConfigHandle<FrameworkConfig>,
+    filter: &LogFilter,
+) -> ComponentSpec {
+    let (tasks, config, filter) = (tasks.clone(), config.clone(), filter.clone());
+    let in_force = config.current().telemetry.log_filter.clone();
+    let make = move |service: &ServiceHandle| {
+        let observer = Observer {
+            service: service.clone(),
+            tasks: tasks.clone(),
+            config: config.clone(),
+            filter: filter.clone(),
+            in_force: in_force.clone(),
+        };
+        Supervisor::one_for_one("observability")
+            .child(ChildSpec::actor("observer", move || observer.clone()))
+    };
+    ComponentSpec::tree_of("observability", make)
+        .phase(Phase::Observability)
+        .needs(["configuration"])
+        .criticality(Criticality::Degradable)
 }
 
 /// What the two listeners are made of.

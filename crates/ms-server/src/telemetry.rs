@@ -1,31 +1,89 @@
 //! Logs to standard error, metrics for whoever scrapes them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use ms_config::{LogFormat, Telemetry};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::ServerError;
 
 /// Buckets of durations, in seconds: 100 ms is the target, 1 s the alert.
 const SECONDS: [f64; 12] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// The variable that wins over the file.
+const VARIABLE: &str = "RUST_LOG";
 
 /// Renders the metrics of the process.
 pub(crate) type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Sends log lines to standard error, as configured; `RUST_LOG` wins over the file.
-pub(crate) fn logs(telemetry: &Telemetry) -> Result<(), ServerError> {
-    let failed = |source| ServerError::Telemetry { what: "the log", source };
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| telemetry.log_filter.clone());
-    let filter = EnvFilter::try_new(filter).map_err(|error| failed(error.into()))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match telemetry.log_format {
-        LogFormat::Text => lines.with_ansi(false).try_init(),
-        LogFormat::Json => lines.json().try_init(),
+/// Changes which log lines are written. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct LogFilter(Arc<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>);
+
+impl fmt::Debug for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LogFilter")
     }
-    .map_err(failed)
+}
+
+impl LogFilter {
+    /// Writes the lines that `filter` names from now on.
+    pub(crate) fn set(&self, filter: &str) -> Result<(), String> {
+        if std::env::var_os(VARIABLE).is_some() {
+            return Err(format!("{VARIABLE} is set and wins over telemetry.log_filter"));
+        }
+        let parsed = EnvFilter::try_new(filter);
+        let parsed = parsed.map_err(|error| format!("telemetry.log_filter: {error}"))?;
+        (self.0)(parsed)?;
+        tracing::info!(filter, "the log filter is now");
+        Ok(())
+    }
+}
+
+/// What a server says of itself.
+pub(crate) struct Telling {
+    pub(crate) metrics: Metrics,
+    pub(crate) filter: LogFilter,
+}
+
+impl Telling {
+    /// For a server that is looked at and not run.
+    pub(crate) fn nothing() -> Self {
+        Self { metrics: Arc::new(String::new), filter: LogFilter(Arc::new(|_| Ok(()))) }
+    }
+}
+
+/// Sends log lines to standard error, as configured; `RUST_LOG` wins over the file.
+pub(crate) fn logs(telemetry: &Telemetry) -> Result<LogFilter, ServerError> {
+    let failed = |source| ServerError::Telemetry { what: "the log", source };
+    let filter = std::env::var(VARIABLE).unwrap_or_else(|_| telemetry.log_filter.clone());
+    let filter = EnvFilter::try_new(filter).map_err(|error| failed(error.into()))?;
+    let lines = SubscriberBuilder::default()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // A line that nobody takes is lost; telling that to the same nobody would be a panic.
+        .log_internal_errors(false);
+    // The handle's type names the format, so each has its own.
+    let (filter, started) = match telemetry.log_format {
+        LogFormat::Text => {
+            let lines = lines.with_ansi(false).with_filter_reloading();
+            let handle = lines.reload_handle();
+            let set = move |filter| handle.reload(filter).map_err(|error| error.to_string());
+            (LogFilter(Arc::new(set)), lines.finish().try_init())
+        }
+        LogFormat::Json => {
+            let lines = lines.json().with_filter_reloading();
+            let handle = lines.reload_handle();
+            let set = move |filter| handle.reload(filter).map_err(|error| error.to_string());
+            (LogFilter(Arc::new(set)), lines.finish().try_init())
+        }
+    };
+    started.map_err(|error| failed(error.into()))?;
+    Ok(filter)
 }
 
 /// Starts to keep metrics; gives what renders them.

@@ -1,8 +1,8 @@
 //! Developer commands of the MS Framework, reached as `cargo xtask COMMAND`.
 //!
 //! One file a command, one file a rule: [`check`] runs the rules in order, [`mod@test`] runs `check` and
-//! then every test, [`mod@bench`] the benchmarks, [`mod@simulate`] the
-//! simulator, [`mod@model`] the model checkers, [`mutants`] what
+//! then every test, [`mod@bench`] the benchmarks, [`mod@simulate`] the simulator, [`server`] the
+//! server under load and kills, [`mod@model`] the model checkers, [`mutants`] what
 //! breaks the code on purpose. A rule is a function from the [`workspace::Workspace`]
 //! to an [`outcome::Outcome`]; what it decides is kept apart from what it reads, so the decisions have
 //! unit tests.
@@ -26,6 +26,7 @@ mod mutants;
 mod outcome;
 mod requirements;
 mod sentences;
+mod server;
 mod simulate;
 mod sources;
 mod test;
@@ -47,6 +48,8 @@ Usage: cargo xtask COMMAND
   conformance --table       writes docs/otp-conformance.md
   model [--long]            the model checkers: every state of small supervisors, every order
                             of the kernel's threads
+  load [ARGS]               ms-server over HTTP beside a plain axum + sqlx server; --json, --dir, --seconds
+  soak [--kills N]          kill -9 at 1,000 random points: nothing acknowledged is lost
   mutants [NAME]...         break the policy on purpose; each mutant must be caught
   simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; see docs/testing.md
   help                      this text
@@ -92,6 +95,8 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
         "mutants" => mutants::run(&Workspace::load()?, rest),
         "simulate" => simulate::run(&Workspace::load()?, rest),
         "bench" => bench::run(&Workspace::load()?, rest),
+        "load" => server::load(&Workspace::load()?, rest),
+        "soak" => server::soak(&Workspace::load()?, rest),
         "requirements" => requirements::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {
             println!("{}", usage());

@@ -188,7 +188,7 @@ impl HealthActor {
         if published.stage > ServiceStage::Starting {
             return;
         }
-        if self.startup.look(published.booted) == Some(ProbeChange::Fails) {
+        if self.startup.look(published.booted.is_some()) == Some(ProbeChange::Fails) {
             tracing::warn!("the start takes longer than the startup probe grants");
         }
     }
@@ -229,7 +229,7 @@ impl Actor for HealthActor {
         });
         ctx.run_interval(self.settings.liveness.period, |this, ctx| this.look_live(ctx));
         // After a crash of its own there is no other order to come.
-        if self.wiring.published().booted {
+        if self.wiring.published().booted.is_some() {
             self.arm(ctx);
             self.begin_round(ctx, None);
         }

@@ -41,7 +41,7 @@ impl HealthRef {
     /// Startup: whether the boot was ever done. Asks nobody.
     #[must_use]
     pub fn startup(&self) -> bool {
-        self.0.published().booted
+        self.0.published().booted.is_some()
     }
 
     /// Liveness: whether the root supervisor answers, within the liveness probe's timeout.

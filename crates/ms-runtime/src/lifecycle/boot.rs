@@ -171,12 +171,12 @@ impl LifecycleActor {
     fn booted(&mut self, ctx: &mut Ctx) {
         let Some(Booting { machine, waits, .. }) = self.boot.take() else { return };
         self.report = machine.report(ctx.node().now());
+        let took = self.report.total;
         self.args.wiring.publish(|published| {
             published.stage = ServiceStage::Running;
-            published.booted = true;
+            published.booted = Some(took);
         });
         self.args.wiring.gate().open();
-        let took = self.report.total;
         if took > self.args.boot.warn_after {
             tracing::warn!(?took, wanted = ?self.args.boot.warn_after, "the boot took long");
         }

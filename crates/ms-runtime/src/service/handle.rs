@@ -1,5 +1,7 @@
 //! A service as its endpoints see it.
 
+use std::time::Duration;
+
 use ms_actor::Node;
 use ms_supervisor::SupervisorRef;
 
@@ -51,6 +53,12 @@ impl ServiceHandle {
     #[must_use]
     pub fn emergency(&self) -> EmergencyRef {
         EmergencyRef::new(self.wiring.clone())
+    }
+
+    /// How long the boot took; `None` until it is done.
+    #[must_use]
+    pub fn boot_took(&self) -> Option<Duration> {
+        self.wiring.published().booted
     }
 
     /// How far the service has come.

@@ -36,8 +36,8 @@ pub enum ServiceStage {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Published {
     pub(crate) stage: ServiceStage,
-    /// Whether the boot was ever done.
-    pub(crate) booted: bool,
+    /// How long the boot took, once it is done.
+    pub(crate) booted: Option<Duration>,
     /// Components that are to run: started, and not told to stop.
     pub(crate) up: Arc<BTreeSet<ComponentId>>,
 }

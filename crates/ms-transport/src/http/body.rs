@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
@@ -56,6 +56,10 @@ fn packed(headers: &HeaderMap) -> Result<bool, Problem> {
 }
 
 async fn arrive(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {
+    // Said to be too long already: not waited for.
+    if body.size_hint().lower() > limits.body_bytes as u64 {
+        return Err(too_large(limits));
+    }
     let collected = Limited::new(body, limits.body_bytes).collect();
     match tokio::time::timeout(limits.body_within, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

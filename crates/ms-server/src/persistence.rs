@@ -1,0 +1,193 @@
+//! State that outlives the process: sealed snapshots, and the component `ledger` that has some.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ms_config::FrameworkConfig;
+use ms_core::lifecycle::{ComponentId, Phase};
+use ms_core::{ActorPath, ChildId, IdError};
+use ms_runtime::{
+    Component, ComponentContext, ComponentFailure, ComponentSpec, PersistFuture, SnapshotStore,
+    StateSnapshot,
+};
+use ms_snapshot::{Item, Keyring, SaveError, Store};
+use tokio::time::{sleep, timeout};
+use zeroize::Zeroizing;
+
+use crate::error::ServerError;
+
+/// Longest reading of a snapshot at the start.
+const RESTORE_WITHIN: Duration = Duration::from_secs(5);
+/// Longest write of one between start and stop.
+const SAVE_WITHIN: Duration = Duration::from_secs(10);
+/// The layout of what the ledger keeps: a number, as JSON.
+const SCHEMA: u32 = 1;
+
+/// The snapshots of a server. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Shelf {
+    /// Two saves at one time would take the same sequence. Locked on blocking threads only.
+    store: Arc<Mutex<Store>>,
+}
+
+impl Shelf {
+    /// The snapshots that the configuration wants kept, if it does. Blocks.
+    pub(crate) fn open(config: &FrameworkConfig) -> Result<Option<Self>, ServerError> {
+        let persistence = &config.persistence;
+        if !persistence.enabled {
+            return Ok(None);
+        }
+        let failed = |source| ServerError::Persistence { source };
+        let ring = Keyring::from_file(&persistence.key_file).map_err(|e| failed(e.into()))?;
+        let store = Store::open(&persistence.dir, ring, persistence.keep as usize);
+        let store = store.map_err(|error| failed(error.into()))?;
+        Ok(Some(Self { store: Arc::new(Mutex::new(store)) }))
+    }
+
+    /// Runs on the store on a blocking thread, within a time.
+    fn on_store<T: Send + 'static>(
+        &self,
+        within: Duration,
+        run: impl FnOnce(&Store) -> T + Send + 'static,
+    ) -> impl Future<Output = Result<T, ComponentFailure>> + Send + 'static {
+        let store = Arc::clone(&self.store);
+        let run = tokio::task::spawn_blocking(move || {
+            // A store keeps nothing in memory that a panic could leave half done.
+            run(&store.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        async move { Ok(timeout(within, run).await??) }
+    }
+
+    async fn restore(&self, id: &ComponentId) -> Result<Option<Vec<u8>>, ComponentFailure> {
+        let path = path_of(id)?;
+        let found = self.on_store(RESTORE_WITHIN, move |store| store.restore(&path)).await?;
+        let (found, audit) = found?;
+        for line in audit {
+            tracing::warn!(target: "ms_snapshot::audit", component = %id, "{line}");
+        }
+        match found {
+            Some(found) if found.schema > SCHEMA => {
+                Err(format!("its state has schema {}, this program knows {SCHEMA}", found.schema)
+                    .into())
+            }
+            found => Ok(found.map(|found| found.state.to_vec())),
+        }
+    }
+
+    async fn put(
+        &self,
+        snapshots: Vec<StateSnapshot>,
+        within: Duration,
+    ) -> Vec<(ComponentId, ComponentFailure)> {
+        if snapshots.is_empty() {
+            return Vec::new();
+        }
+        let ids: Vec<ComponentId> = snapshots.iter().map(|one| one.component.clone()).collect();
+        let all_failed = |why: &str| ids.iter().map(|id| (id.clone(), why.into())).collect();
+        let items = match snapshots.into_iter().map(item).collect::<Result<Vec<_>, _>>() {
+            Ok(items) => items,
+            Err(error) => return all_failed(&error.to_string()),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        match self.on_store(within, move |store| store.save(&items, now)).await {
+            Ok(Ok(report)) => failures(&ids, report.failed),
+            Ok(Err(error)) => all_failed(&error.to_string()),
+            Err(error) => all_failed(&error.to_string()),
+        }
+    }
+}
+
+impl SnapshotStore for Shelf {
+    fn save(&self, snapshots: Vec<StateSnapshot>, within: Duration) -> PersistFuture<'_> {
+        Box::pin(self.put(snapshots, within))
+    }
+}
+
+/// The path of a component's actor, under which its state is sealed.
+fn path_of(id: &ComponentId) -> Result<ActorPath, IdError> {
+    let components = ActorPath::root(&ChildId::new("root")?).child(&ChildId::new("components")?);
+    Ok(components.child(id.as_child()))
+}
+
+fn item(StateSnapshot { component, schema, bytes }: StateSnapshot) -> Result<Item, IdError> {
+    let id = path_of(&component)?;
+    // A component's keeper does not count its lives; the sequence tells them apart.
+    Ok(Item { id, incarnation: 0, schema, state: Zeroizing::new(bytes) })
+}
+
+fn failures(
+    ids: &[ComponentId],
+    failed: Vec<(ActorPath, SaveError)>,
+) -> Vec<(ComponentId, ComponentFailure)> {
+    let failed = failed.into_iter().filter_map(|(path, error)| {
+        let id = ids.iter().find(|id| path_of(id).is_ok_and(|own| own == path))?;
+        Some((id.clone(), error.into()))
+    });
+    failed.collect()
+}
+
+/// Counts the starts of this server over its lives: `ms_framework_starts`.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    shelf: Shelf,
+    every: Duration,
+    starts: u64,
+}
+
+impl Ledger {
+    /// As a component of phase 4.
+    pub(crate) fn component(shelf: Shelf, every: Duration) -> ComponentSpec {
+        let make = move || Self { shelf: shelf.clone(), every, starts: 0 };
+        ComponentSpec::new("ledger", make).phase(Phase::Data)
+    }
+
+    fn snapshot(starts: u64, cx: &ComponentContext) -> StateSnapshot {
+        cx.snapshot(SCHEMA, starts.to_string().into_bytes())
+    }
+}
+
+impl Component for Ledger {
+    async fn init(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        let found = self.shelf.restore(cx.id()).await?;
+        let before: u64 = match found {
+            Some(state) => String::from_utf8(state)?.parse()?,
+            None => 0,
+        };
+        self.starts = before + 1;
+        Ok(())
+    }
+
+    async fn start(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        tracing::info!(starts = self.starts, "this state directory is served");
+        // Exact up to 2^53 starts.
+        #[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
+        metrics::gauge!("ms_framework_starts").set(self.starts as f64);
+        let (shelf, cx, starts, every) = (self.shelf.clone(), cx.clone(), self.starts, self.every);
+        // Saved now and then as well: an end without an orderly stop must not lose it.
+        actix::spawn(async move {
+            let saving = async {
+                loop {
+                    let saved = shelf.put(vec![Self::snapshot(starts, &cx)], SAVE_WITHIN).await;
+                    for (component, error) in saved {
+                        tracing::error!(%component, %error, "state was not saved");
+                    }
+                    sleep(every).await;
+                }
+            };
+            tokio::select! {
+                () = saving => {}
+                () = cx.shutting_down() => {}
+            }
+        });
+        Ok(())
+    }
+
+    async fn stop(
+        &mut self,
+        cx: &ComponentContext,
+    ) -> Result<Option<StateSnapshot>, ComponentFailure> {
+        Ok(Some(Self::snapshot(self.starts, cx)))
+    }
+}

@@ -1,0 +1,101 @@
+//! A client that says exactly what it is told to.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::Value;
+
+use super::PATIENCE;
+
+/// An answer as it came.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The code of a problem.
+    pub fn code(&self) -> String {
+        assert!(self.head.contains("application/problem+json"), "{self:?}");
+        self.json()["code"].as_str().expect("a code").to_owned()
+    }
+}
+
+/// One connection.
+pub struct Http(BufReader<TcpStream>);
+
+impl Http {
+    pub fn to(addr: SocketAddr) -> Self {
+        Self::try_to(addr).expect("connects")
+    }
+
+    pub fn try_to(addr: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    pub fn try_get(addr: SocketAddr, path: &str) -> io::Result<Reply> {
+        Self::try_to(addr)?.call("GET", path, "", "")
+    }
+
+    /// Says `raw`; what cannot be said is found out by the answer.
+    pub fn say(&mut self, raw: &[u8]) {
+        drop(self.0.get_mut().write_all(raw));
+    }
+
+    pub fn call(&mut self, method: &str, path: &str, head: &str, body: &str) -> io::Result<Reply> {
+        let length = match body {
+            "" => String::new(),
+            body => format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()),
+        };
+        let raw =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{length}{head}\r\n{body}");
+        self.0.get_mut().write_all(raw.as_bytes())?;
+        self.reply()
+    }
+
+    pub fn get(&mut self, path: &str) -> Reply {
+        self.call("GET", path, "", "").unwrap_or_else(|error| panic!("GET {path}: {error}"))
+    }
+
+    pub fn post(&mut self, path: &str, body: &str) -> Reply {
+        self.call("POST", path, "", body).unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
+    pub fn reply(&mut self) -> io::Result<Reply> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.0.read_line(&mut head)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let odd = |what: &str| io::Error::other(format!("{what} in {head:?}"));
+        let status = head.split(' ').nth(1).and_then(|text| text.parse().ok());
+        let status = status.ok_or_else(|| odd("no status"))?;
+        let length = head.lines().filter_map(|line| line.split_once(": "));
+        let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let length = length.last().map_or(Ok(0), |(_, value)| value.trim().parse());
+        let mut body = vec![0; length.map_err(|_| odd("no length"))?];
+        self.0.read_exact(&mut body)?;
+        let body = String::from_utf8(body).map_err(|_| odd("no text"))?;
+        Ok(Reply { status, head, body })
+    }
+
+    /// Whether the server has closed it, once all is read.
+    pub fn closed(&mut self) -> bool {
+        let mut rest = Vec::new();
+        match self.0.read_to_end(&mut rest) {
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Bad input at each door of the binary: the documented code, a sentence that says what to do,
+//! nothing lost. What a door does in detail is tested with its crate: bodies and headers in
+//! `ms-transport/tests/doors.rs`, files in `ms-config/tests`, a clock that jumps in
+//! `ms-store/tests/keeping.rs`.
+mod common;
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{Http, Place, id_of, until};
+
+const TASK: &str = r#"{"kind":"echo","payload":1}"#;
+
+fn told(place: &Place, code: i32, words: &[&str]) -> String {
+    let (found, text) = place.refused();
+    assert_eq!(found, code, "{text}");
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in: {text}");
+    }
+    assert!(!text.contains("panicked"), "{text}");
+    text
+}
+
+/// S4.1-04, S4.3-02, RELIABILITY 41 and 42: exit code 8, file, line and the nearest key.
+#[test]
+fn a_wrong_configuration_is_refused_with_its_place() {
+    let place = Place::new();
+    place.write_base("[http]\nbimd = \"127.0.0.1:0\"\n");
+    told(&place, 8, &["base.toml:2:1", "`http.bimd`", "did you mean `http.bind`?"]);
+    place.write_base("[tasks]\nagents = \"many\"\nqueue_limit = 0\n");
+    told(&place, 8, &["base.toml:2:", "tasks.agents", "base.toml:3:", "tasks.queue_limit"]);
+    place.write_base("[tasks\n");
+    told(&place, 8, &["base.toml:1:"]);
+    place.write_base("[core.supervision]\nrestart_window = \"1500ms\"\n");
+    told(&place, 8, &["base.toml:2:", "restart_window", "whole seconds"]);
+    fs::remove_file(place.config().join("base.toml")).unwrap();
+    told(&place, 8, &["base.toml"]);
+    let full = vec![b'#'; 2 << 20];
+    fs::write(place.config().join("base.toml"), full).unwrap();
+    told(&place, 8, &["base.toml", "at most 1048576"]);
+}
+
+/// S7.1-09: an order that contradicts what components need.
+#[test]
+fn an_impossible_order_is_refused() {
+    let place = Place::new();
+    place.write_config("components.initialization_order = [\"transport\", \"database\"]\n");
+    told(&place, 8, &["transport", "database"]);
+}
+
+/// RELIABILITY 45, 47 and 48: variables and the command line; values are not repeated.
+#[test]
+fn bad_variables_and_arguments_are_refused() {
+    let place = Place::new();
+    let run = |name: &str, value: &str| {
+        let mut command = place.command();
+        let output = command.env(name, value).stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, text) = run("MS_FRAMEWORK__HTTP__BIMD", "s3cret");
+    assert_eq!(code, Some(8), "{text}");
+    assert!(text.contains("MS_FRAMEWORK__HTTP__BIMD") && !text.contains("s3cret"), "{text}");
+
+    told(&Place::new().set("tasks.agents=0"), 8, &["tasks.agents"]);
+    told(&Place::new().set("core.service_registry.token=s3cret"), 8, &["file"]);
+    let bare = Command::new(env!("CARGO_BIN_EXE_ms-server")).output().unwrap();
+    assert_eq!(bare.status.code(), Some(2));
+    // Nobody reads what it says: no panic.
+    let mut deaf = place.command();
+    let mut deaf =
+        deaf.arg("--check").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((deaf.stdout.take(), deaf.stderr.take()));
+    let code = deaf.wait().unwrap().code();
+    assert_eq!(code, Some(0));
+}
+
+/// RELIABILITY 47: a log that nobody reads any more costs the log, and nothing else.
+#[test]
+fn a_log_that_nobody_reads_does_not_end_the_server() {
+    let place = Place::new();
+    // Known beforehand, for it cannot say it.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = place.command();
+    command.arg("--set").arg(format!("http.bind={free}")).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stderr.take());
+    let id = until("a task to be taken", || {
+        let mut http = Http::try_to(free).ok()?;
+        let reply = http.call("POST", "/api/v1/tasks", "", TASK).ok()?;
+        (reply.status == 201).then(|| id_of(&reply))
+    });
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(place.start().get(&format!("/api/v1/tasks/{id}")).status, 200);
+}
+
+/// RELIABILITY 10: open to others without an authenticator; code 78 and the two settings.
+#[test]
+fn an_address_that_others_reach_needs_a_token_and_tls() {
+    let open = || Place::new().set("http.bind=0.0.0.0:0");
+    told(&open(), 78, &["http.auth_token_file", "http.tls_terminated_upstream"]);
+    told(&Place::new().set("telemetry.metrics_bind=0.0.0.0:0"), 78, &["http.auth_token_file"]);
+
+    let place = open();
+    let token = place.file("token");
+    fs::write(&token, "0123456789abcdef\n").unwrap();
+    let with = |mode, tls| {
+        fs::set_permissions(&token, PermissionsExt::from_mode(mode)).unwrap();
+        open()
+            .set(&format!("http.auth_token_file={}", token.display()))
+            .set(&format!("http.tls_terminated_upstream={tls}"))
+    };
+    told(&with(0o644, true), 78, &["chmod 600"]);
+    told(&with(0o600, false), 78, &["http.tls_terminated_upstream"]);
+    let place = with(0o600, true);
+    let mut server = place.start();
+    let api = std::net::SocketAddr::from(([127, 0, 0, 1], server.api().port()));
+    let mut http = Http::to(api);
+    assert_eq!(http.post("/api/v1/tasks", TASK).status, 401);
+    let shown = "Authorization: Bearer 0123456789abcdef\r\n";
+    id_of(&http.call("POST", "/api/v1/tasks", shown, TASK).unwrap());
+    assert_eq!(server.stop(), 0);
+    assert!(!server.log.has("0123456789abcdef"), "the token is in the log");
+}
+
+/// S4.1-02: a port in use.
+#[test]
+fn a_port_in_use_is_found_before_anything_starts() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap();
+    let place = Place::new().set(&format!("http.bind={addr}"));
+    let text = told(&place, 6, &[&addr.to_string(), "ss -ltnp"]);
+    assert!(!text.contains("boot phase"), "{text}");
+    assert!(!place.database().exists());
+}
+
+/// RELIABILITY 52: a state directory that is missing, a link, a file, somebody else's, or
+/// not to be written.
+#[test]
+fn a_state_directory_that_cannot_be_used_is_refused() {
+    let place = Place::new();
+    let state =
+        |path: &Path| Place::new().set(&format!("tasks.database={}/tasks.db", path.display()));
+    told(&state(&place.file("none")), 6, &["state-directory", "create it"]);
+    let link = place.file("link");
+    symlink(place.state(), &link).unwrap();
+    told(&state(&link), 6, &["symbolic link"]);
+    let file = place.file("file");
+    fs::write(&file, "").unwrap();
+    told(&state(&file), 6, &["no directory"]);
+
+    if rustix::process::geteuid().is_root() {
+        let foreign = place.file("foreign");
+        fs::create_dir(&foreign).unwrap();
+        std::os::unix::fs::chown(&foreign, Some(12_345), None).unwrap();
+        told(&state(&foreign), 6, &["belongs to user 12345"]);
+        // Modes do not bind root; a file system that is read-only does.
+        if let Some(disk) = Disk::mount("ro,size=1m") {
+            told(&state(&disk.0), 6, &["cannot be written"]);
+        }
+    } else {
+        let closed = place.file("closed");
+        fs::create_dir(&closed).unwrap();
+        fs::set_permissions(&closed, PermissionsExt::from_mode(0o500)).unwrap();
+        told(&state(&closed), 6, &["cannot be written"]);
+    }
+}
+
+/// RELIABILITY 49: a database that is damaged, of something else, or gone is refused with advice,
+/// and left as it is.
+#[test]
+fn a_damaged_database_is_refused_and_never_made_anew() {
+    let place = Place::new();
+    let mut server = place.start();
+    id_of(&server.http().post("/api/v1/tasks", TASK));
+    assert_eq!(server.stop(), 0);
+    let good = fs::read(place.database()).unwrap();
+
+    let mut holes = good.clone();
+    holes[4096..].chunks_mut(4096).for_each(|page| page[..64].fill(0xA5));
+    for bad in
+        [b"no database at all, but long enough to be one".to_vec(), holes, good[..1000].to_vec()]
+    {
+        fs::write(place.database(), &bad).unwrap();
+        let text = told(&place, 4, &["tasks.db", "restore a copy"]);
+        assert!(!text.contains("bootstrap completed"), "{text}");
+        assert!(fs::read(place.database()).unwrap() == bad, "it was touched: {text}");
+    }
+    fs::remove_file(place.database()).unwrap();
+    told(&place, 4, &["a store was here"]);
+    assert!(!place.database().exists());
+    fs::write(place.database(), good).unwrap();
+    assert_eq!(place.start().stop(), 0);
+}
+
+/// Two servers of one state directory: the second is refused, the first does not notice.
+#[test]
+fn a_state_directory_in_use_is_refused() {
+    let place = Place::new();
+    let first = place.start();
+    let second = Place::new().state_at(place.state());
+    told(&second, 4, &["tasks.db"]);
+    id_of(&first.http().post("/api/v1/tasks", TASK));
+}
+
+/// RELIABILITY 1 and 2: 10 MiB, a body that does not come, a head that does not come; the
+/// others are served meanwhile.
+#[test]
+fn large_bodies_and_slow_clients_cost_only_themselves() {
+    let place = Place::new().set("http.header_timeout=200ms").set("http.request_timeout=300ms");
+    let server = place.start();
+    let mut slow_head = server.http();
+    slow_head.say(b"POST /api/v1/tasks HTTP/1.1\r\nHost: local");
+    let mut slow_body = server.http();
+    slow_body.say(
+        b"POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\n\
+        Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+    );
+    let mut large = server.http();
+    large.say(
+        b"POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\n\
+        Content-Type: application/json\r\nContent-Length: 10485760\r\n\r\n",
+    );
+    let reply = large.reply().expect("an answer");
+    assert_eq!((reply.status, reply.code().as_str()), (413, "body-too-large"));
+    assert!(large.closed());
+    id_of(&server.http().post("/api/v1/tasks", TASK));
+    assert_eq!(slow_body.reply().expect("an answer").status, 408);
+    assert!(slow_body.closed());
+    assert!(slow_head.closed());
+    for (method, path, status) in [
+        ("GET", "/api/v1/tasks/..%2f..%2fetc%2fpasswd", 404),
+        ("GET", "/api/v1/tasks/no-id", 404),
+        ("DELETE", "/api/v1/tasks", 405),
+        ("GET", "/api/v2/tasks", 404),
+    ] {
+        let reply = server.http().call(method, path, "", "").unwrap();
+        assert_eq!(reply.status, status, "{method} {path}: {reply:?}");
+    }
+    for body in ["{", r#"{"kind":1,"payload":1}"#, r#"{"kind":"echo","payload":1,"x":1}"#] {
+        assert_eq!(server.http().post("/api/v1/tasks", body).status, 400, "{body}");
+    }
+    assert_eq!(server.get("/health/ready").status, 200);
+}
+
+/// RELIABILITY 58: with too few file descriptors it does not start; with hardly enough, accepting
+/// pauses, connections that are there live on, and new ones come in later.
+#[test]
+fn running_out_of_file_descriptors_pauses_accepting() {
+    told(&Place::new().ulimit("-n 40"), 6, &["file descriptors", "ulimit -n"]);
+
+    let place = Place::new().ulimit("-n 80");
+    let server = place.start();
+    assert!(server.log.has("file-descriptors") || server.log.has("file descriptors"), "a warning");
+    let mut first = server.http();
+    assert_eq!(first.get("/health/ready").status, 200);
+    // The kernel completes them; the server runs out.
+    let many: Vec<Http> = (0..80).map(|_| server.http()).collect();
+    server.log.line("no connection can be taken; pausing");
+    id_of(&first.post("/api/v1/tasks", TASK));
+    drop(many);
+    id_of(&server.http().post("/api/v1/tasks", TASK));
+}
+
+/// A small file system of its own, where this process may have one.
+struct Disk(PathBuf, #[allow(dead_code, reason = "removed after the mount")] tempfile::TempDir);
+
+impl Disk {
+    fn mount(options: &str) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("disk");
+        fs::create_dir(&at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &format!("{options},mode=0700"), "none"]).arg(&at);
+        match mount.stderr(Stdio::null()).status() {
+            Ok(status) if status.success() => Some(Self(at, dir)),
+            _ => {
+                println!("not tested: this process may not mount a file system");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
+/// RELIABILITY 51: the disk fills up under it: 503 with `Retry-After`, what was taken stays, and
+/// it recovers by itself.
+#[test]
+fn a_full_disk_is_503_and_passes() {
+    let Some(disk) = Disk::mount("size=20m") else { return };
+    let place = Place::new().state_at(&disk.0);
+    let server = place.start();
+    let mut http = server.http();
+    let id = id_of(&http.post("/api/v1/tasks", TASK));
+    // `cp` stops when nothing is left.
+    let ballast = disk.0.join("ballast");
+    drop(
+        Command::new("dd")
+            .args(["if=/dev/zero", "bs=4096"])
+            .arg(format!("of={}", ballast.display()))
+            .stderr(Stdio::null())
+            .status(),
+    );
+    let big = format!(r#"{{"kind":"echo","payload":"{}"}}"#, "x".repeat(200_000));
+    let refused = until("503", || {
+        let reply = http.post("/api/v1/tasks", &big);
+        (reply.status != 201).then_some(reply)
+    });
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.head.to_lowercase().contains("retry-after"), "{refused:?}");
+    assert_eq!(server.get(&format!("/api/v1/tasks/{id}")).status, 200);
+    assert_eq!(server.get("/health/live").status, 200);
+    fs::remove_file(&ballast).unwrap();
+    let id = until("room again", || {
+        let reply = server.http().post("/api/v1/tasks", TASK);
+        (reply.status == 201).then(|| id_of(&reply))
+    });
+    until("the task to end", || {
+        let view = server.get(&format!("/api/v1/tasks/{id}")).json();
+        (view["state"] == "completed").then_some(())
+    });
+}

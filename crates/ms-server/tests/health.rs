@@ -1,0 +1,124 @@
+//! The three questions through a start, a component that is down, and its way back; metrics.
+mod common;
+
+use common::{Http, Place, until};
+use ms_control::proto::Verb;
+
+/// S7.2-03, S7.2-05, S4.4-10: until the boot is done nobody says that it is started or ready,
+/// and whoever answers says that it lives.
+#[test]
+fn startup_and_readiness_are_503_until_the_boot_is_done() {
+    let place = Place::new();
+    let server = place.launch();
+    let admin = server.admin();
+    let mut asked = 0;
+    until("started", || {
+        let ready = Http::try_get(admin, "/health/ready").ok()?.status;
+        let started = Http::try_get(admin, "/health/startup").ok()?.status;
+        asked += 1;
+        assert!([200, 503].contains(&ready) && [200, 503].contains(&started));
+        // Asked before, so it cannot be ahead.
+        assert!(started == 200 || ready == 503, "ready before it was started");
+        (started == 200).then_some(())
+    });
+    let log = server.log.text();
+    assert!(log.contains("bootstrap completed successfully"), "after {asked} questions: {log}");
+    for path in ["/health/startup", "/health/live", "/health/ready"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+        assert_eq!(Http::try_get(admin, path).unwrap().status, 200, "{path}");
+    }
+    let report = server.get("/health/ready").json();
+    for field in
+        ["overall_status", "components", "critical_failures", "check_duration", "timestamp"]
+    {
+        assert!(!report[field].is_null(), "S4.4-08: no {field} in {report}");
+    }
+}
+
+/// S1.2-01, S7.2-04, S7.2-05: a component that is down is named at once; the process lives.
+#[test]
+fn a_component_that_is_down_is_named_and_only_readiness_suffers() {
+    let place = Place::new();
+    let server = place.start();
+    server.steer("/root/components/application", Verb::Stop);
+    let report = until("not ready", || {
+        let reply = server.get("/health/ready");
+        (reply.status == 503).then(|| reply.json())
+    });
+    assert_eq!(report["critical_failures"][0], "application", "{report}");
+    let components = report["components"].as_array().unwrap();
+    let own = components.iter().find(|one| one["name"] == "application").expect("listed");
+    assert_eq!(own["status"], "unhealthy", "{report}");
+    assert_eq!(server.get("/health/live").status, 200);
+    assert_eq!(server.get("/health/startup").status, 200);
+    // What was promised while it was down is kept when it is back.
+    let id = common::id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    server.steer("/root/components/application", Verb::Restart);
+    until("ready again", || (server.get("/health/ready").status == 200).then_some(()));
+    until("the task to end", || {
+        let view = server.get(&format!("/api/v1/tasks/{id}")).json();
+        (view["state"] == "completed").then_some(())
+    });
+}
+
+/// The value of a series.
+fn value(metrics: &str, series: &str) -> Option<f64> {
+    let line = metrics.lines().find(|line| line.starts_with(series))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// S7.2-08, S10.1-01, S7.4-03, S2.2-12, S4.1-05: metrics are Prometheus' text: how long the
+/// boot took, each component's status, tasks by state, restarts.
+#[test]
+fn metrics_tell_of_the_boot_components_tasks_and_restarts() {
+    let place = Place::new();
+    let server = place.start();
+    let id = common::id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    let metric = |series: &str| {
+        until(series, || {
+            let reply = Http::try_get(server.admin(), "/metrics").ok()?;
+            assert!(reply.head.contains("content-type: text/plain; version=0.0.4"), "{reply:?}");
+            value(&reply.body, series)
+        })
+    };
+    let boot = metric("ms_framework_bootstrap_duration_seconds ");
+    assert!(boot > 0.0 && boot < 30.0, "{boot}");
+    let status = |component: &str, status: &str| {
+        let name = "ms_framework_component_health_status";
+        format!("{name}{{component=\"{component}\",status=\"{status}\"}} ")
+    };
+    until("healthy", || (metric(&status("application", "healthy")) == 1.0).then_some(()));
+    assert_eq!(metric(&status("application", "unhealthy")), 0.0);
+    let completed = r#"ms_framework_tasks{queue="default",state="completed"} "#;
+    until("the task to be counted", || (metric(completed) == 1.0).then_some(()));
+
+    let restarts = "ms_framework_task_restarts_total ";
+    let view = server.get(&format!("/api/v1/tasks/{id}")).json();
+    server.steer(view["assigned_agent"].as_str().unwrap(), Verb::Kill);
+    until("the restart to be counted", || (metric(restarts) >= 1.0).then_some(()));
+    server.steer("/root/components/application", Verb::Stop);
+    until("unhealthy", || (metric(&status("application", "unhealthy")) == 1.0).then_some(()));
+    assert_eq!(metric(&status("application", "healthy")), 0.0, "the old status goes to 0");
+}
+
+/// S7.2-02, S4.3-10: the log filter changes while it runs; a file that is wrong changes nothing,
+/// and a key that waits for a restart is named.
+#[test]
+fn the_log_filter_changes_while_it_runs() {
+    let place = Place::new();
+    place.write_config("telemetry.log_filter = \"info\"\n");
+    let server = place.start();
+    assert!(!server.log.has("DEBUG"), "{}", server.log.text());
+    place.write_config("telemetry.log_filter = \"info,ms_server=debug\"\n");
+    server.log.line("the log filter is now");
+    server.log.line("DEBUG ms_server");
+    place.write_config("telemetry.log_filter = \"no=such=filter\"\n");
+    server.log.line("config_change_refused");
+    place.write_config("telemetry.log_filtr = \"info\"\n");
+    let line = server.log.line("config_reload_failed");
+    assert!(line.contains("telemetry.log_filter"), "the nearest key: {line}");
+    place.write_config("telemetry.log_filter = \"info\"\nhttp.max_connections = 7\n");
+    let line = server.log.line("config_needs_restart");
+    assert!(line.contains("http.max_connections"), "{line}");
+    assert_eq!(server.get("/health/ready").status, 200);
+}

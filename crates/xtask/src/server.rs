@@ -1,0 +1,34 @@
+//! `cargo xtask load` and `cargo xtask soak`: the server under load, and under many kills.
+
+use crate::End;
+use crate::workspace::{Error, Workspace, show};
+
+/// Kills of the long mode.
+const KILLS: &str = "1000";
+
+/// The load generator beside a plain server; arguments go to it.
+pub(crate) fn load(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
+    let fixed = ["bench", "-p", "ms-server", "--bench", "load", "--"];
+    let args = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);
+    let words: Vec<&str> = fixed.iter().copied().chain(args.iter().map(String::as_str)).collect();
+    Ok(end(&show(workspace.cargo(&words))))
+}
+
+/// `kill -9` at a thousand random points, or as many as are named; prints its seed.
+pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
+    let kills = match args {
+        [] => KILLS,
+        [flag, count] if flag == "--kills" && count.parse::<u32>().is_ok() => count,
+        _ => return Ok(End::Usage("soak takes --kills N".to_owned())),
+    };
+    let test = "no_acknowledged_task_is_lost_or_ends_twice_over_many_kills";
+    let words = ["test", "-p", "ms-server", "--test", "kills", "--", "--nocapture", test];
+    let mut command = workspace.cargo(&words);
+    command.env("MS_SERVER_KILLS", kills);
+    Ok(end(&show(command)))
+}
+
+fn end(outcome: &crate::outcome::Outcome) -> End {
+    outcome.problems.iter().for_each(|problem| println!("  ! {problem}"));
+    if outcome.is_ok() { End::Ok } else { End::Failed }
+}
