@@ -158,7 +158,7 @@ fn task(name: &str, ends: &'static str, failing: u32, runs: &Arc<AtomicU32>) -> 
     })
 }
 
-/// Three policies and three ends.
+/// S2.2-09: three policies and three ends.
 #[test]
 fn s2_2_03_the_policy_and_the_end_decide_whether_a_child_is_restarted() {
     virtually(|node| async move {

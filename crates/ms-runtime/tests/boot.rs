@@ -201,7 +201,7 @@ fn the_gate_opens_when_the_boot_is_done_and_not_before() {
 // ---- failures ----
 
 /// S4.2-05
-/// S4.2-01
+/// S4.2-01, S4.2-07
 #[test]
 fn a_component_that_is_not_ready_in_time_is_named_and_all_is_undone() {
     paused(async {
