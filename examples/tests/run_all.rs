@@ -70,6 +70,7 @@ fn every_example_prints_what_its_comment_promises() {
     }
 }
 
+/// S2.4-03
 #[test]
 fn every_example_is_listed_and_the_first_one_is_short() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -398,6 +398,7 @@ fn fact13_an_address_is_three_words_and_ours_is_one() {
 
 /// Builds a program with `panic = "abort"` and runs it. This compiles the kernel's
 /// dependencies once more: up to a minute on two cores the first time.
+/// S2.4-02
 #[test]
 fn fact14_a_node_refuses_to_boot_where_panics_abort() {
     let crate_dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));

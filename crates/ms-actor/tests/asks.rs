@@ -32,6 +32,7 @@ fn never() -> Beside {
     beside(|act| Box::pin(std::future::pending().into_actor(act)))
 }
 
+/// S2.4-09
 #[test]
 fn a_deadline_is_kept_to_the_millisecond() {
     paused(async |node| {

@@ -306,6 +306,7 @@ fn a_stop_is_served_while_the_actor_waits() {
     });
 }
 
+/// S2.4-10
 #[test]
 fn incarnations_are_numbered_and_references_last() {
     paused(async |node| {

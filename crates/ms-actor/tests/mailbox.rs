@@ -49,6 +49,7 @@ async fn one_turn_later<T: 'static>(what: impl FnOnce() -> T + 'static) -> T {
 
 const WORDS: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
 
+/// S2.4-08, S7.1-19
 #[test]
 fn the_bound_is_exact_whatever_the_policy_and_the_way_in() {
     paused(async |node| {

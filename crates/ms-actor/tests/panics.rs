@@ -645,6 +645,7 @@ mod only_ours {
     }
 
     /// On another thread than the test: the arbiter goes on.
+    /// S2.4-02
     #[test]
     fn the_arbiter_lives_on() {
         common::threads(1, async |node| {

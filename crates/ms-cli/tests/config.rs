@@ -22,6 +22,7 @@ fn msctl(files: &[(&str, &str)], args: &[&str]) -> common::Run {
 }
 
 /// S9.1-02, S4.3-02
+/// S4.1-04, S4.3-07, S7.2-12
 #[test]
 fn validate_ends_with_0_or_with_8_and_every_problem() {
     let good = [("base.toml", "[core.supervision]\nmax_restarts = 9\n")];
@@ -59,6 +60,30 @@ fn show_has_every_value_its_origin_and_no_secret() {
     let run = msctl(&files, &secret);
     run.fails(8, "write it into a file of mode 0600");
     assert!(!run.err.contains("s3cret"), "{}", run.err);
+}
+
+/// S4.3-04, S7.2-01: real variables of the environment, as a container sets them.
+#[test]
+fn variables_override_files_and_pick_the_environment() {
+    let home = tempfile::tempdir().expect("a directory");
+    for (name, text) in [
+        ("base.toml", "[core.supervision]\nmax_restarts = 6\n"),
+        ("production.toml", "[shutdown]\nwithin = \"9s\"\n"),
+    ] {
+        fs::write(home.path().join(name), text).expect("written");
+    }
+    let mut command = common::command(home.path(), &["config", "show", "--origin"]);
+    command.current_dir(home.path()).env("ENVIRONMENT", "production");
+    let variable = "MS_FRAMEWORK__CORE__SUPERVISION__MAX_RESTARTS";
+    command.env(variable, "9");
+    let shown = run(command).ok();
+    for (line, origin) in [
+        ("core.supervision.max_restarts = 9", variable),
+        ("shutdown.within = 9s", "./production.toml:2:10"),
+    ] {
+        let found = shown.lines().find(|shown| shown.starts_with(line)).expect(line);
+        assert!(found.trim_end().ends_with(origin), "{found}");
+    }
 }
 
 /// Fault 47: missing values, numbers out of range, a closed stdout.

@@ -18,6 +18,7 @@ fn tree_finds_the_node_by_itself_and_marks_what_needs_a_look() {
     assert_eq!(node.msctl(&["tree", "--dot"]).ok(), include_str!("golden/tree.dot"));
 }
 
+/// S2.2-01
 #[test]
 fn every_reading_verb_has_a_versioned_json_form() {
     let node = Node::start();

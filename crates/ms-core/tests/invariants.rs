@@ -364,6 +364,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
     /// The assertions are in `World::take` and `World::check`.
+    /// S9.1-01
     #[test]
     fn invariants_hold_and_every_ticket_is_answered_once((flags, specs) in supervisor(), steps in steps()) {
         let mut world = World::new(flags, specs);

@@ -240,6 +240,7 @@ fn a_level_starts_at_once_and_the_next_one_when_all_of_it_has_started() {
 }
 
 /// S4.1-01: all eleven, in order, and the watch is armed in phase 8.
+/// S4.1-10
 #[test]
 fn all_eleven_phases_are_entered_in_order() {
     let mut boot = Boot::new(plan(&[]));

@@ -97,6 +97,7 @@ fn b1_restart_types_decide_which_ends_restart() {
     }
 }
 
+/// S2.4-07
 #[test]
 fn b4_an_end_of_an_older_life_is_dropped() {
     let mut rig = Rig::three(OneForOne, 5);

@@ -146,6 +146,48 @@ fn the_tree_is_shown_within_100_ms_whatever_its_actors_do() {
     end(&bench, "watched", child).assert_same_as(&baseline);
 }
 
+/// S1.3-01, S2.2-01, S2.2-02, S6.2-01: the running program, from outside.
+#[test]
+fn every_part_is_in_the_tree_and_a_crash_injected_into_one_shows_there() {
+    let bench = Bench::new();
+    let (mut child, socket) = start(&bench, "whole", "60");
+    block_on(async {
+        let mut client = client(&socket).await;
+        let tree = client.tree(None, None).await.unwrap();
+        let parts: Vec<_> = tree.walk().map(|node| node.status.path.to_string()).collect();
+        let mut expected = vec!["/root".to_owned()];
+        let below = |above: &str, names: &[&str]| {
+            names.iter().map(|name| format!("/root{above}/{name}")).collect::<Vec<_>>()
+        };
+        expected.extend(below("", &["metrics", "auditors"]));
+        expected.extend((1..=4).map(|n| format!("/root/auditors/auditor-{n}")));
+        expected.push("/root/pipeline".to_owned());
+        let pipeline = ["store", "reducer", "reporter", "dispatcher", "walker"];
+        expected.extend(below("/pipeline", &pipeline));
+        assert_eq!(parts, expected);
+
+        let victim = "/root/auditors/auditor-1";
+        client.inject(path(victim), Fault::Crash).await.unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let tree = serde_json::to_value(client.tree(None, None).await.unwrap()).unwrap();
+            let auditor = &tree["children"][1]["children"][0];
+            assert_eq!(
+                (&auditor["id"], &auditor["status"]["path"]),
+                (&"auditor-1".into(), &victim.into())
+            );
+            if auditor["status"]["restarts"] == 1 && auditor["status"]["lifecycle"] == "running" {
+                assert_eq!(auditor["status"]["incarnation"], 2);
+                break;
+            }
+            assert!(Instant::now() < until, "it was not restarted: {auditor}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_crash_is_explained_with_place_and_message() {
     let bench = Bench::new();
@@ -197,6 +239,7 @@ fn a_suspended_auditor_holds_nothing_up() {
     end(&bench, "suspended", child).assert_same_as(&baseline);
 }
 
+/// S7.1-05
 #[test]
 fn a_root_that_gives_up_is_told_and_nothing_is_lost() {
     let bench = Bench::new();

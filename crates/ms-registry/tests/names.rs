@@ -13,6 +13,7 @@ use ms_registry::{
 };
 
 /// OTP: registered_names:unique, gen_server_SUITE:start
+/// S1.1-02, S2.1-01
 #[test]
 fn a_name_is_unique_and_the_refusal_names_its_holder() {
     virtually(|node| async move {
@@ -76,6 +77,7 @@ fn a_failed_lookup_says_what_was_meant_or_what_was_found() {
 }
 
 /// OTP: monitor_SUITE:named_down
+/// S2.4-18
 #[test]
 fn an_entry_follows_restarts_and_vanishes_when_its_owner_is_gone_for_good() {
     virtually(|node| async move {

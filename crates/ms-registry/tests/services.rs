@@ -11,6 +11,7 @@ const ECHO: ServiceKey<Ref<Echo>> = ServiceKey::new("echo");
 /// The same name with another type: a mistake.
 const ECHO_AS_PORT: ServiceKey<Port<Which>> = ServiceKey::new("echo");
 
+/// S1.3-02, S2.4-18
 #[test]
 fn what_is_provided_can_be_required_and_follows_restarts() {
     virtually(|node| async move {
@@ -29,6 +30,7 @@ fn what_is_provided_can_be_required_and_follows_restarts() {
     });
 }
 
+/// S8.2-02
 #[test]
 fn a_missing_dependency_names_both_sides() {
     virtually(|node| async move {
@@ -52,6 +54,7 @@ fn a_missing_dependency_names_both_sides() {
     });
 }
 
+/// S2.1-01
 #[test]
 fn a_second_provider_is_refused_until_the_first_is_gone() {
     virtually(|node| async move {
@@ -74,6 +77,7 @@ fn a_second_provider_is_refused_until_the_first_is_gone() {
     });
 }
 
+/// S8.2-02
 #[test]
 fn a_wiring_shows_all_its_faults_at_once() {
     virtually(|node| async move {

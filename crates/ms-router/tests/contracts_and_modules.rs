@@ -52,6 +52,7 @@ impl Contract for Shop {
     }
 }
 
+/// S2.3-07, S2.3-08
 #[test]
 fn an_invalid_input_is_refused_and_nothing_is_carried_out() {
     virtually(|node| async move {
@@ -95,6 +96,7 @@ fn a_contract_that_takes_too_long_ends_with_its_askers_deadline() {
     });
 }
 
+/// S2.3-06
 #[test]
 fn inputs_survive_json_and_a_contract_can_stand_behind_a_route() {
     virtually(|node| async move {
@@ -164,6 +166,7 @@ impl ModuleHandler<Describe, Region> for Counter {
     }
 }
 
+/// S2.3-02, S2.3-04, S2.3-05
 #[test]
 fn a_module_answers_typed_messages_and_its_errors_keep_their_source() {
     virtually(|node| async move {
@@ -177,6 +180,7 @@ fn a_module_answers_typed_messages_and_its_errors_keep_their_source() {
     });
 }
 
+/// S2.3-03
 #[test]
 fn a_bad_configuration_is_refused_before_the_module_starts() {
     virtually(|node| async move {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 const ASK: Number = Number { refused_by: 99 };
 
+/// S2.4-12, S2.4-16, S2.4-17
 #[test]
 fn a_published_message_reaches_each_handler_once() {
     virtually(|node| async move {
@@ -43,6 +44,7 @@ fn a_published_message_reaches_each_handler_once() {
     });
 }
 
+/// S2.4-12, S2.4-16, S7.1-19
 #[test]
 fn a_full_or_dead_recipient_is_told_apart_from_the_others() {
     virtually(|node| async move {
@@ -69,6 +71,7 @@ fn a_full_or_dead_recipient_is_told_apart_from_the_others() {
     });
 }
 
+/// S2.4-13, S2.4-14, S2.4-15, S2.4-16
 #[test]
 fn all_are_asked_at_once_and_a_hung_one_costs_its_deadline_only() {
     virtually(|node| async move {
@@ -105,6 +108,7 @@ fn all_are_asked_at_once_and_a_hung_one_costs_its_deadline_only() {
     });
 }
 
+/// S2.4-13, S2.4-15, S2.4-16
 #[test]
 fn the_first_answer_ends_the_route_and_lets_the_others_go() {
     virtually(|node| async move {
@@ -139,6 +143,7 @@ fn the_first_answer_wins_over_failures_and_all_failures_are_shown() {
     });
 }
 
+/// S2.4-15
 #[test]
 fn any_ok_waits_for_a_success_and_otherwise_shows_every_refusal() {
     virtually(|node| async move {
@@ -156,6 +161,7 @@ fn any_ok_waits_for_a_success_and_otherwise_shows_every_refusal() {
     });
 }
 
+/// S2.4-15
 #[test]
 fn a_quorum_is_equal_answers_and_ends_early_either_way() {
     virtually(|node| async move {
@@ -183,6 +189,7 @@ fn a_quorum_is_equal_answers_and_ends_early_either_way() {
     });
 }
 
+/// S2.4-15
 #[test]
 fn a_fold_takes_every_answer_as_it_comes() {
     virtually(|node| async move {

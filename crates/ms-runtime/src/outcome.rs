@@ -213,6 +213,7 @@ fn told(error: &ControlError) -> String {
 mod tests {
     use super::*;
 
+    /// S1.1-05
     #[test]
     fn every_end_has_its_code() {
         let code = |how| Ended { how, reason: ExitReason::Shutdown, stuck_threads: 0 }.code();

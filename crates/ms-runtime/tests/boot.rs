@@ -52,7 +52,7 @@ impl PreFlightCheck for Check {
 
 // ---- components and their order ----
 
-/// S2.1-02, S2.1-03, S2.1-04, S2.1-05, S2.1-10, S1.1-01: the composition shows in the tree.
+/// S2.1-02, S2.1-03, S2.1-04, S2.1-05, S2.1-10, S1.1-01, S1.3-01: the composition shows in the tree.
 #[test]
 fn components_start_after_what_they_need_and_show_in_the_tree() {
     paused(async {
@@ -138,7 +138,8 @@ fn components_of_a_level_start_at_the_same_time() {
     });
 }
 
-/// S4.1-01, S4.1-03 to S4.1-11, S4.1-13: eleven phases with times, nine contexts.
+/// S4.1-01, S4.1-03, S4.1-11, S4.1-13: eleven phases with times, nine contexts.
+/// S4.1-04, S4.1-05, S4.1-06, S4.1-07, S4.1-08, S4.1-09, S4.1-10
 #[test]
 fn the_report_has_eleven_phases_and_the_context_nine() {
     paused(async {
@@ -200,6 +201,7 @@ fn the_gate_opens_when_the_boot_is_done_and_not_before() {
 // ---- failures ----
 
 /// S4.2-05
+/// S4.2-01, S4.2-07
 #[test]
 fn a_component_that_is_not_ready_in_time_is_named_and_all_is_undone() {
     paused(async {
@@ -226,6 +228,7 @@ fn a_component_that_is_not_ready_in_time_is_named_and_all_is_undone() {
 }
 
 /// S2.1-11, S4.2-07: the error keeps its source.
+/// S1.1-05
 #[test]
 fn a_component_that_fails_or_panics_is_named_with_its_reason() {
     paused(async {
@@ -304,6 +307,7 @@ impl actix::Actor for Leaf {
 }
 
 /// A tree is a component: it starts in its turn, not with the rest of the tree.
+/// S4.1-11
 #[test]
 fn a_tree_starts_in_its_turn_and_stops_in_reverse() {
     paused(async {

@@ -37,6 +37,7 @@ impl Actor for Farewell {
     }
 }
 
+/// S7.1-05
 #[test]
 fn a_root_that_gives_up_stops_its_children_in_reverse_and_exits_with_102() {
     let (tell, told) = mpsc::channel();

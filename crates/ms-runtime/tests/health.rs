@@ -20,6 +20,7 @@ async fn end(service: Service) {
 }
 
 /// S4.4-01, S4.4-02, S4.4-06: one that hangs holds up nobody.
+/// S2.1-06, S2.1-12
 #[test]
 fn components_are_asked_in_parallel_each_with_a_limit() {
     paused(async {
@@ -143,6 +144,7 @@ impl actix::Actor for Leaf {
 }
 
 /// The tree's own news: a killed child is named, and forgotten once it is back.
+/// S1.2-01
 #[test]
 fn a_killed_actor_is_named_in_the_report_until_it_is_back() {
     paused(async {

@@ -12,6 +12,7 @@ use ms_control::proto::{PsSort, Request, Verb};
 use ms_core::view::{Decision, Lifecycle, Mark};
 use ms_supervisor::{ChildSpec, Supervisor};
 
+/// S2.1-13, S5.1-01
 #[test]
 fn the_tree_answers_at_once_and_marks_who_is_in_trouble() {
     with_node(
@@ -119,6 +120,7 @@ fn who_shares_a_thread_with_a_blocker_is_marked_too() {
     );
 }
 
+/// S2.1-13, S2.2-02
 #[test]
 fn one_actor_is_shown_with_its_types_its_state_and_its_children() {
     with_node(
@@ -181,6 +183,7 @@ fn statistics_count_from_when_they_are_switched_on() {
     );
 }
 
+/// S2.1-13, S2.2-05
 #[test]
 fn why_tells_message_place_and_decision() {
     with_node(

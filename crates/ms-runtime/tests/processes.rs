@@ -250,6 +250,7 @@ fn of<'a>(out: &'a str, verb: &str) -> Vec<&'a str> {
 // ---- signals ----
 
 /// S5.1-03, S4.1-18, S4.2-08, F13: in order, and told in the log.
+/// S4.1-01, S5.1-02, S5.1-04
 #[test]
 fn sigterm_and_sigint_shut_down_in_order_with_exit_code_0() {
     for name in ["TERM", "INT", "QUIT"] {
@@ -272,6 +273,7 @@ fn sigterm_and_sigint_shut_down_in_order_with_exit_code_0() {
 }
 
 /// RELIABILITY 57, F13: the second one is an emergency stop, within 2 s.
+/// S5.1-03, S5.1-14
 #[test]
 fn a_second_sigterm_forces_within_two_seconds() {
     let mut process = Process::start("stubborn");
@@ -405,6 +407,7 @@ fn a_supervised_panic_is_logged_and_healed() {
 // ---- file descriptors ----
 
 /// RELIABILITY 58: pre-flight says so.
+/// S4.1-02
 #[test]
 fn too_few_file_descriptors_are_found_before_the_start() {
     let out = Process::start_with("idle", Some(40), None).ends_with(6);

@@ -184,6 +184,7 @@ fn work_in_flight_is_waited_for_and_no_longer_than_its_time() {
 }
 
 /// S5.1-08, S5.1-09, S5.1-13: hung, broken and panicking components; the rest still stops.
+/// S5.1-14
 #[test]
 fn a_component_that_hangs_fails_or_panics_in_its_stop_keeps_no_other_from_its_own() {
     paused(async {

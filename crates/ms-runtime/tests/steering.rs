@@ -123,6 +123,7 @@ fn every_verb_works_and_is_on_record_with_its_reason() {
     );
 }
 
+/// S6.2-01
 #[test]
 fn faults_are_refused_unless_allowed() {
     with_node(
@@ -141,6 +142,7 @@ fn faults_are_refused_unless_allowed() {
     );
 }
 
+/// S6.2-01
 #[test]
 fn an_injected_crash_is_explained_and_marked_as_injected() {
     with_node(RunConfig::allow_faults, |node| async move {

@@ -169,6 +169,7 @@ mod tests {
     }
 
     /// Fault 49: one bit at each of 1,000 offsets, and a cut at each offset.
+    /// S3.2-07
     #[test]
     fn fault_49_no_flipped_bit_and_no_cut_opens() {
         let ring = ring(&["a"]);

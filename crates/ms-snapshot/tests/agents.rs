@@ -108,6 +108,7 @@ impl World {
 }
 
 /// S5.3-02, S5.3-08, contradiction C5: the stop's last words are in the last save.
+/// S5.1-10
 #[test]
 fn the_counter_survives_a_restart_of_the_whole_node_without_a_save_in_between() {
     System::new().block_on(async {

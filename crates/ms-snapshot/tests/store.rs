@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{KEEP, dir, folders, id, item, ring, state_file, store, text};
 use ms_snapshot::{Audit, Keyring, SaveError, SealError, Step, Store, StoreError};
+use sha2::{Digest, Sha256};
 
 /// S5.3-01, S5.3-03, S5.3-04, S5.3-05, S5.3-08
 #[test]
@@ -53,6 +54,7 @@ fn old_saves_go_unless_they_are_a_components_last() {
 }
 
 /// Fault 49: each kind of damage is found, and the save before it is used.
+/// S5.3-08
 #[test]
 fn fault_49_damage_is_found_and_the_previous_good_save_is_used() {
     type Harm = fn(&std::path::Path, &std::path::Path);
@@ -165,6 +167,7 @@ fn a_folder_with_a_forged_name_is_refused_and_does_not_move_the_sequence() {
     assert_eq!(store.save(&[item("a", "next")], 1).unwrap().sequence, 2);
 }
 
+/// S1.2-06
 #[test]
 fn keys_rotate_old_ones_read_and_each_save_seals_anew() {
     let dir = dir();
@@ -257,6 +260,7 @@ fn fault_52_directories_that_others_can_reach_symlinks_and_read_only_ones_are_re
     assert!(matches!(store.save(&[item("a", "a")], 0), Err(SaveError::ReadOnly { .. })));
 }
 
+/// S1.2-06
 #[test]
 fn key_files_must_be_ours_alone_and_no_message_shows_a_key() {
     let dir = dir();
@@ -275,4 +279,20 @@ fn key_files_must_be_ours_alone_and_no_message_shows_a_key() {
         let error = Keyring::parse(bad).unwrap_err().to_string();
         assert!(!error.contains("zz") && !error.contains(&line[3..10]), "{error}");
     }
+}
+
+/// S5.3-05: whose, which file, how large, its checksum; the time is in the folder's name.
+#[test]
+fn a_save_tells_the_facts_of_each_file() {
+    let dir = dir();
+    let store = store(dir.path());
+    let report = store.save(&[item("a", "one")], 1_795_528_192_000).unwrap();
+    let folder = folders(dir.path()).remove(0);
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    assert!(name.starts_with("20261124T134952Z-"), "{name}");
+    let saved = &report.saved[0];
+    let bytes = fs::read(folder.join(&saved.file)).unwrap();
+    assert_eq!((&saved.id, saved.size), (&id("a"), bytes.len() as u64));
+    let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(saved.checksum, sum);
 }

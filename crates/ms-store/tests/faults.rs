@@ -100,6 +100,7 @@ fn a_record_that_cannot_be_read_is_the_trouble_of_its_task_only() {
     });
 }
 
+/// S6.1-01
 #[test]
 fn a_second_process_a_newer_schema_and_another_store_are_refused() {
     let dir = tempfile::tempdir().unwrap();

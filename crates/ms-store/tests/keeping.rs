@@ -20,6 +20,7 @@ fn finish(id: ms_core::task::TaskId, token: FencingToken, result: Value) -> Task
 }
 
 /// S6.3-03, S6.3-04, S6.3-05
+/// S6.1-01
 #[test]
 fn a_task_is_kept_with_agent_state_and_result_over_a_restart() {
     let dir = tempfile::tempdir().unwrap();

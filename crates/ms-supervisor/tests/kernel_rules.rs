@@ -53,6 +53,7 @@ fn k1_messages_of_one_sender_arrive_in_order() {
     });
 }
 
+/// S2.4-03, S2.4-08
 #[test]
 fn k2_a_mailbox_is_bounded_and_a_refused_message_comes_back() {
     paused(|node| async move {
@@ -90,6 +91,7 @@ fn k3_a_blocking_mailbox_makes_senders_wait_until_their_deadline() {
     });
 }
 
+/// S2.4-03, S2.4-09
 #[test]
 fn k4_an_ask_ends_with_the_answer_the_reason_or_its_deadline() {
     paused(|node| async move {
@@ -153,6 +155,7 @@ fn k5_two_actors_that_wait_for_each_other_are_told_of_the_deadlock() {
     });
 }
 
+/// S2.4-02
 #[test]
 fn k6_a_panic_ends_the_actor_alone() {
     paused(|node| async move {

@@ -35,6 +35,7 @@ async fn fate(node: &ms_actor::Node, restart: Restart, reason: ExitReason) -> St
 }
 
 /// OTP: supervisor_SUITE:permanent_normal, supervisor_SUITE:transient_normal, supervisor_SUITE:temporary_normal
+/// S2.2-03, S2.4-07
 #[test]
 fn b1_a_normal_end_restarts_permanent_children_only() {
     paused(|node| async move {
@@ -68,6 +69,7 @@ fn b1_any_other_end_restarts_all_but_temporary_children() {
 }
 
 /// OTP: supervisor_SUITE:multiple_restarts
+/// S7.1-03
 #[test]
 fn d1_restarts_further_apart_than_the_window_never_use_it_up() {
     paused(|node| async move {

@@ -49,6 +49,7 @@ impl actix::Actor for Legacy {
 }
 
 /// OTP: supervisor_SUITE:one_for_one
+/// S7.1-01
 #[test]
 fn c1_one_for_one_leaves_siblings_alone() {
     paused(|node| async move {
@@ -61,6 +62,7 @@ fn c1_one_for_one_leaves_siblings_alone() {
 }
 
 /// OTP: supervisor_SUITE:one_for_all
+/// S7.1-01
 #[test]
 fn c2_one_for_all_restarts_all_in_order_after_stopping_them_in_reverse() {
     paused(|node| async move {
@@ -73,6 +75,7 @@ fn c2_one_for_all_restarts_all_in_order_after_stopping_them_in_reverse() {
 }
 
 /// OTP: supervisor_SUITE:rest_for_one
+/// S7.1-01
 #[test]
 fn c3_rest_for_one_restarts_those_after_it() {
     paused(|node| async move {
@@ -182,6 +185,7 @@ fn d2_the_window_is_shared_by_all_children_and_empty_in_a_new_life() {
     });
 }
 
+/// S7.1-02
 #[test]
 fn d4_giving_up_stops_the_rest_in_reverse_and_ends_with_shutdown() {
     paused(|node| async move {
@@ -195,6 +199,7 @@ fn d4_giving_up_stops_the_rest_in_reverse_and_ends_with_shutdown() {
     });
 }
 
+/// S7.1-02
 #[test]
 fn d5_escalation_takes_intensity_plus_one_to_the_power_of_the_levels() {
     paused(|node| async move {
@@ -540,6 +545,7 @@ fn h4_a_significant_child_needs_a_supervisor_that_minds() {
     });
 }
 
+/// S2.2-04, S5.1-01
 #[test]
 fn x1_backoff_delays_grow_to_their_cap_and_are_reset_by_a_calm_time() {
     paused(|node| async move {
@@ -570,6 +576,7 @@ fn x1_backoff_delays_grow_to_their_cap_and_are_reset_by_a_calm_time() {
     });
 }
 
+/// S2.2-04
 #[test]
 fn x1_jitter_spreads_the_delays_of_equal_supervisors() {
     paused(|node| async move {
@@ -686,6 +693,7 @@ fn x8_messages_wait_while_an_actor_is_down_or_are_refused_if_so_asked() {
     });
 }
 
+/// S2.2-05
 #[test]
 fn x10_why_records_say_everything_that_is_known() {
     paused(|node| async move {

@@ -314,6 +314,7 @@ fn x4_a_start_lost_with_its_arbiter_is_begun_anew() {
     });
 }
 
+/// S2.4-06
 #[test]
 fn x2_a_handler_that_blocks_its_thread_misses_its_heartbeats() {
     threads(2, |node| async move {
@@ -340,6 +341,7 @@ fn x2_a_handler_that_blocks_its_thread_misses_its_heartbeats() {
     });
 }
 
+/// S2.4-05, S2.4-06
 #[test]
 fn x2_an_async_handler_that_hangs_is_found_and_one_added_at_run_time_too() {
     paused(|node| async move {
@@ -367,6 +369,7 @@ fn x2_an_async_handler_that_hangs_is_found_and_one_added_at_run_time_too() {
     });
 }
 
+/// S2.2-09, S2.2-10, S2.2-13
 #[test]
 fn tasks_are_cancelled_with_their_supervisor_and_restarted_over_panics() {
     struct Cancelled(Arc<AtomicBool>);
@@ -500,6 +503,7 @@ fn dynamic_supervisors_of_supervisors() {
     });
 }
 
+/// S9.1-01
 #[test]
 fn a_storm_of_kills_on_many_threads_loses_nobody() {
     let seed: u64 = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(4242);

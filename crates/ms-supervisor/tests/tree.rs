@@ -44,6 +44,7 @@ macro_rules! adds {
 adds!(Counter);
 adds!(Legacy);
 
+/// S2.4-01, S2.4-11, S6.2-06
 #[test]
 fn a_crash_costs_one_incarnation_and_nothing_else() {
     paused(|node| async move {
@@ -115,6 +116,7 @@ fn giving_up_reaches_the_root_and_references_survive_it_below() {
     });
 }
 
+/// S2.4-01, S2.4-04, S2.4-10
 #[test]
 fn dynamic_children_are_started_named_and_stopped() {
     paused(|node| async move {
@@ -145,6 +147,7 @@ fn dynamic_children_are_started_named_and_stopped() {
     });
 }
 
+/// S2.2-06, S2.2-08, S2.2-09, S2.2-10, S5.1-01
 #[test]
 fn tasks_are_children() {
     paused(|node| async move {

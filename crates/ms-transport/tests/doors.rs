@@ -58,6 +58,7 @@ fn a_wrong_method_and_a_wrong_path_are_told() {
 }
 
 /// RELIABILITY 1: one byte too many, and ten mebibytes that never have to arrive.
+/// S3.3-10
 #[test]
 fn a_body_over_the_limit_is_413_and_the_connection_is_closed() {
     on_system(async {
@@ -122,6 +123,7 @@ fn a_body_that_does_not_arrive_is_408_and_its_place_is_free_again() {
 }
 
 /// RELIABILITY 3.
+/// S3.3-10
 #[test]
 fn connections_that_dawdle_over_their_head_are_closed_and_others_are_served() {
     on_system(async {
@@ -224,6 +226,7 @@ fn a_handler_that_panics_costs_its_request_and_nothing_else() {
 }
 
 /// The gate: S5.1-05, C29.
+/// S4.1-09, S4.4-10, S5.1-11
 #[test]
 fn s5_1_05_work_is_refused_before_the_start_is_done_and_while_it_drains() {
     on_system(async {
@@ -279,6 +282,7 @@ impl Admission for Door {
     }
 }
 
+/// S5.1-05, S5.1-06
 #[test]
 fn a_node_with_a_door_of_its_own_lets_requests_in_and_counts_them() {
     on_system(async {
@@ -353,6 +357,7 @@ fn a_taken_port_is_a_failed_start_that_names_it() {
     });
 }
 
+/// S1.3-06
 #[test]
 fn a_token_is_asked_for_where_there_is_one_and_probes_need_none() {
     on_system(async {
@@ -381,6 +386,7 @@ fn a_token_is_asked_for_where_there_is_one_and_probes_need_none() {
     });
 }
 
+/// S8.4-01
 #[test]
 fn a_page_in_a_browser_of_this_machine_gets_nowhere() {
     on_system(async {

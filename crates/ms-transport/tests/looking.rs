@@ -11,6 +11,7 @@ use ms_transport::{Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
+/// S2.2-01, S1.3-02, S3.3-01
 #[test]
 fn the_tree_is_answered_whole_or_in_part() {
     on_system(async {
@@ -123,6 +124,7 @@ fn streams_are_bounded_and_end_with_the_drain() {
 }
 
 /// S7.2-03, S7.2-04, S7.2-05 at the door; what stands behind the probes is the runtime's.
+/// S7.2-08, S4.1-05
 #[test]
 fn probes_and_metrics_have_a_port_of_their_own() {
     on_system(async {
@@ -151,6 +153,7 @@ fn probes_and_metrics_have_a_port_of_their_own() {
     });
 }
 
+/// S7.2-07
 #[test]
 fn the_document_names_every_path_and_no_dangling_shape() {
     on_system(async {

@@ -9,6 +9,7 @@ use ms_transport::HttpLimits;
 use serde_json::json;
 
 /// S6.3-02
+/// S6.3-05, S7.2-07
 #[test]
 fn s6_3_02_a_task_is_created_with_201_its_id_and_its_location() {
     on_system(async {
@@ -39,6 +40,7 @@ fn s6_3_02_a_task_is_created_with_201_its_id_and_its_location() {
 }
 
 /// RELIABILITY 9.
+/// S6.3-02
 #[test]
 fn an_idempotency_key_gives_the_first_task_and_refuses_another() {
     on_system(async {
@@ -143,6 +145,7 @@ fn a_task_is_cancelled_once_and_retried_when_it_is_dead() {
 }
 
 /// RELIABILITY 53 for ids in paths: what is no id names nothing.
+/// S8.4-01
 #[test]
 fn path_tricks_name_nothing() {
     on_system(async {

@@ -138,7 +138,7 @@ impl Promises {
     }
 }
 
-/// S6.3-02 to S6.3-06, and S6.3-09: no loss.
+/// S6.3-04, S6.3-05, S6.3-06, and S6.3-09: no loss.
 #[test]
 fn t1_after_any_number_of_kills_every_acknowledged_task_is_completed_once() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());

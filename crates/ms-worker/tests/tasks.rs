@@ -204,6 +204,7 @@ fn a_lease_is_renewed_while_the_agent_works() {
     });
 }
 
+/// S6.3-06, S6.3-09
 #[test]
 fn a_killed_agent_a_killed_dispatcher_and_a_killed_store_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();

@@ -220,6 +220,7 @@ mod tests {
         problems
     }
 
+    /// SExec-03
     #[test]
     fn a_claim_without_a_test_fails_and_so_does_a_citation_without_a_row() {
         let rows = ["S1.1-01\tdone\ta\t", "S1.1-02\topen\tb\t"];
