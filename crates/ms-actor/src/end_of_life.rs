@@ -27,7 +27,7 @@ pub(crate) fn begin_end(
             return None;
         }
         life.live = Incarnation::NONE;
-        life.last_exit = Some(reason.clone());
+        life.last_exit = Some(Box::new(reason.clone()));
         Some((life.started, life.ready, life.rare.take()))
     })?;
     core.set_lifecycle(Lifecycle::Stopped);
@@ -92,7 +92,7 @@ fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildN
     let core = cell.core();
     tell_watchers(core, end.rare, end.incarnation, &reason);
     let has_parent = core.life(|life| {
-        life.last_exit = Some(reason.clone());
+        life.last_exit = Some(Box::new(reason.clone()));
         life.parent.is_some()
     });
     core.node.publish_exit(core, end.incarnation, &reason);

@@ -23,7 +23,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         let ignored = !self.run.acknowledged && self.run.ctx.init == Init::Done;
         let mut reason =
             if self.run.acknowledged || ignored { reason } else { init_failure(reason) };
-        let end = begin_end(&*cell, self.run.incarnation, &reason);
+        let end = begin_end(&*cell, self.run.ctx.incarnation, &reason);
         if let Some(raw) = self.drop_instance()
             && reason.is_clean()
         {
@@ -31,14 +31,14 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         }
         if let Some(end) = end {
             if ignored {
-                cell.core.tell_parent(self.run.incarnation, ChildNews::Ignored);
+                cell.core.tell_parent(self.run.ctx.incarnation, ChildNews::Ignored);
             } else if self.run.acknowledged {
                 finish_end(&*cell, end, reason, self.run.ctx.injected);
             } else {
                 finish_failed_start(&*cell, end, reason);
             }
         }
-        self.run.stay.end(&*cell, self.run.incarnation);
+        self.run.stay.end(&*cell, self.run.ctx.incarnation);
     }
 
     /// Drops all that is the user's, one by one. The first panic comes back.
@@ -91,8 +91,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
 
     pub(super) fn panicked(&self, raw: RawPanic) -> ExitReason {
         let handling = match self.during {
-            During::Future(origin) => origin,
-            During::Handle | During::Injected => self.ctx.handling,
+            During::Future | During::Handle | During::Injected => self.ctx.handling,
             _ => None,
         };
         ExitReason::Panicked(Arc::new(raw.into_record(self.during.name(), handling)))

@@ -18,8 +18,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         if !self.cell.core.flag.load(Ordering::Acquire) {
             return None;
         }
-        let mut messages = self.cell.core.take_control();
-        while let Some(message) = messages.pop_front() {
+        for message in self.cell.core.take_control() {
             if let Some(end) = self.serve_one(actor, message) {
                 return Some(end);
             }
@@ -78,7 +77,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         self.suspend(false);
         self.cell.core.set_lifecycle(Lifecycle::Stopping);
         if self.cell.core.mailbox.drain_on_stop {
-            lock(&self.cell.lane).set_gate(Gate::Refusing(reason.clone()));
+            lock(&self.cell.lane).set_gate(Gate::Refusing(Box::new(reason.clone())));
             self.draining = true;
             self.ctx.rare().stop_reason.get_or_insert(reason);
         } else {

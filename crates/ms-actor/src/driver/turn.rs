@@ -120,7 +120,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             }
             let at = self.waits.len() - 1;
             let item = &mut self.waits[at];
-            self.during = During::Future(item.origin);
+            self.during = During::Future;
             self.ctx.handling = item.origin;
             current::set_blocking(true);
             let polled = item.future.as_mut().poll(actor, &mut self.ctx, task);
@@ -155,8 +155,8 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 self.acknowledged = true;
                 let core = &self.cell.core;
                 core.set_lifecycle(Lifecycle::Running);
-                core.node.publish_start(core, self.incarnation);
-                core.tell_parent(self.incarnation, ChildNews::Started);
+                core.node.publish_start(core, self.ctx.incarnation);
+                core.tell_parent(self.ctx.incarnation, ChildNews::Started);
                 None
             }
         }
@@ -263,7 +263,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 return false;
             }
             self.ctx.running = self.items[at].handle;
-            self.during = During::Future(self.items[at].origin);
+            self.during = During::Future;
             self.ctx.handling = self.items[at].origin;
             let polled = self.items[at].future.as_mut().poll(actor, &mut self.ctx, task);
             if polled.is_ready() {
