@@ -72,8 +72,8 @@ fn impostor(reply: &'static str) -> (tempfile::TempDir, thread::JoinHandle<()>) 
 #[test]
 fn another_version_is_9_and_names_both() {
     for (reply, said) in [
-        (r#"{"proto":999,"hello":"from the future"}"#, "protocol 1, the node speaks 999"),
-        (r#"{"proto":1,"schema":999}"#, "schema 1, the node speaks 999"),
+        (r#"{"proto":999,"hello":"from the future"}"#, "protocol 2, the node speaks 999"),
+        (r#"{"proto":2,"schema":999}"#, "schema 1, the node speaks 999"),
     ] {
         let (home, answering) = impostor(reply);
         let socket = home.path().join("n.sock");

@@ -71,6 +71,16 @@ async fn a_failed_stream_says_why() {
 }
 
 #[tokio::test]
+async fn rows_that_make_no_tree_are_a_fault_of_the_node() {
+    let (server, _dir) = node(limits()).await;
+    for depth in [Some(1), Some(2)] {
+        let mut client = Client::connect(server.path(), SECOND).await.expect("connects");
+        let error = client.tree(None, depth).await.expect_err("no tree");
+        assert_eq!(error.kind, Kind::Internal, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_followed_stream_goes_on_until_the_node_stops() {
     let (server, _dir) = node(limits()).await;
     let client = Client::connect(server.path(), SECOND).await.expect("connects");

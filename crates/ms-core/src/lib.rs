@@ -2,7 +2,7 @@
 //!
 //! This crate owns what every other crate must agree on: identifiers and paths
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
-//! ([`spec`]), what an inspector is shown ([`view`]) and, in [`policy`], the
+//! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]) and, in [`policy`], the
 //! supervisor's decisions as a state machine.
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
@@ -16,6 +16,7 @@ pub mod id;
 pub mod policy;
 pub mod spec;
 pub mod time;
+pub mod tree;
 pub mod view;
 
 pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};

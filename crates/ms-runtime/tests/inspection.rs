@@ -6,10 +6,11 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Add, Block, Linger, SECOND, at, path, until, with_node};
+use common::{Add, Block, Legacy, Linger, SECOND, at, path, until, with_node};
 use ms_control::Kind;
 use ms_control::proto::{PsSort, Request, Verb};
 use ms_core::view::{Decision, Lifecycle, Mark};
+use ms_supervisor::{ChildSpec, Supervisor};
 
 #[test]
 fn the_tree_answers_at_once_and_marks_who_is_in_trouble() {
@@ -61,6 +62,42 @@ fn the_tree_answers_at_once_and_marks_who_is_in_trouble() {
             let info = client.info().await.expect("answers");
             assert_eq!((info.node.as_str(), info.actors, info.faults_allowed), ("test", 10, false));
             assert!(info.inspections > 20 && info.inspection_us > 0, "{info:?}");
+            node.stop().await;
+        },
+    );
+}
+
+#[test]
+fn a_tree_larger_than_an_answer_may_be_arrives_whole() {
+    const SMALL: usize = 64 * 1024;
+    with_node(
+        |mut config| {
+            config.limits.max_response = SMALL;
+            config
+        },
+        |node| async move {
+            let pool = Supervisor::dynamic("pool", ChildSpec::actor("legacy", || Legacy));
+            let root = node.runtime.root();
+            root.start_child(ChildSpec::supervisor(pool)).await.expect("starts");
+            let pool = root.supervisor("pool").await.expect("there");
+            for _ in 0..500 {
+                pool.start_another().await.expect("starts");
+            }
+            let mut client = node.client().await;
+            let tree = client.tree(None, None).await.expect("answers");
+            assert_eq!(tree.walk().count(), 10 + 501);
+            let rows: Vec<_> = ms_core::tree::rows(&tree).collect();
+            assert!(serde_json::to_vec(&rows).expect("JSON").len() > 3 * SMALL);
+            // Asked for in one piece it is refused, not cut.
+            let error = client.ps(0, PsSort::Busy, None).await.expect_err("too large");
+            assert_eq!(error.kind, Kind::TooLarge, "{error:?}");
+            let part = client.tree(Some(path("/root/pool")), Some(0)).await.expect("answers");
+            assert_eq!((part.children.len(), part.omitted), (0, 500));
+            let leaf = client.tree(Some(path("/root/pool/7")), None).await.expect("answers");
+            assert_eq!(leaf.status.path, path("/root/pool/7"));
+            let error = client.tree(Some(path("/root/none")), None).await.expect_err("not there");
+            assert_eq!(error.kind, Kind::NotFound);
+            assert_eq!(client.info().await.expect("answers").actors, 511, "the same connection");
             node.stop().await;
         },
     );
@@ -182,8 +219,9 @@ fn a_node_that_has_no_tree_yet_says_so_and_tells_of_itself() {
         let node = ms_actor::Node::boot(ms_actor::NodeConfig::single_arbiter()).expect("boots");
         let control = ms_runtime::NodeControl::new(node, false);
         let peer = Peer { uid: 0, pid: None, within: SECOND };
+        let (sink, _items) = tokio::sync::mpsc::channel(1);
         let error = control
-            .call(peer, Request::Tree { root: None, depth: None })
+            .stream(peer, Request::Tree { root: None, depth: None }, sink)
             .await
             .expect_err("no tree");
         assert!(error.what.contains("still starting"), "{error:?}");

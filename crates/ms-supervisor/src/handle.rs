@@ -5,13 +5,13 @@ use std::time::Duration;
 use actix::Message;
 use ms_actor::{Accepts, AnyRef, Context, Hosted, Ref, StateValue};
 use ms_core::policy::{ChildEntry, Counts};
-use ms_core::view::{TreeNode, WhyRecord};
+use ms_core::view::WhyRecord;
 use ms_core::{ActorPath, ChildId, Incarnation};
 
 use crate::actor::SupervisorActor;
 use crate::error::SupervisorError;
 use crate::messages::{
-    ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, GetTree, GetWhy, RestartChild,
+    ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, GetWhy, RestartChild,
     StartChild, StartDynamic, Suspend, TerminateChild, Which, WhichChildren,
 };
 use crate::spec::ChildSpec;
@@ -19,8 +19,6 @@ use crate::supervisor::DynamicChild;
 
 /// Longest wait for a supervisor's answer, unless [`SupervisorRef::within`] says otherwise.
 const DEFAULT_WITHIN: Duration = Duration::from_secs(30);
-/// Deepest tree shown when no depth is asked for.
-pub(crate) const ALL_LEVELS: usize = 64;
 
 /// A child that was started: OTP's `{ok, Pid}` or `{ok, Pid, Info}`.
 #[derive(Debug, Clone)]
@@ -202,17 +200,6 @@ impl SupervisorRef {
     /// As [`SupervisorRef::get`].
     pub async fn supervisor(&self, id: &str) -> Result<Self, SupervisorError> {
         self.get::<SupervisorActor>(id).await.map(Self::new)
-    }
-
-    /// The tree from here on down, at most `depth` levels below it.
-    ///
-    /// A supervisor that does not answer in time is shown as unresponsive, and delays nobody.
-    ///
-    /// # Errors
-    /// Only when this supervisor itself does not answer.
-    pub async fn tree(&self, depth: Option<usize>) -> Result<TreeNode, SupervisorError> {
-        let within = self.within.min(Duration::from_millis(80));
-        self.call(GetTree { depth: depth.unwrap_or(ALL_LEVELS), within }).await
     }
 
     /// Why children of this very supervisor ended, newest first; of one child or of all.

@@ -1,23 +1,17 @@
 //! Answering for the tree: what is below a supervisor, why it ended, what if.
 
-use std::time::Duration;
-
 use actix::{Handler, ResponseFuture};
-use futures_util::future::join_all;
-use ms_actor::Ref;
 use ms_core::policy::{ChildKey, ChildState, ChildView};
 use ms_core::view::{BlastRadius, Lifecycle, Mark, SupervisorView, TreeNode, WhyRecord};
 use ms_core::{ActorPath, ChildId, ExitReason, Restart, Tick};
 
 use crate::actor::{Ctx, SupervisorActor};
+use crate::handle::SupervisorRef;
 use crate::kids::Kid;
-use crate::messages::{Foresee, Foreseen, GetTree, GetWhy, What};
-
-/// Levels must answer sooner than the level above gives up.
-const SHARE_BELOW: f64 = 0.8;
+use crate::messages::{Foresee, Foreseen, GetWhy, What};
 
 impl SupervisorActor {
-    fn own_node(&self) -> Option<TreeNode> {
+    pub(crate) fn own_node(&self) -> Option<TreeNode> {
         let status = self.me.upgrade()?.any().status();
         let mut node = TreeNode {
             id: ChildId::new(self.path.name()).ok()?,
@@ -45,7 +39,7 @@ impl SupervisorActor {
     }
 
     /// A child as it can be shown without asking it.
-    fn child_node(&self, kid: &Kid, child: &ChildView<'_>) -> Option<TreeNode> {
+    pub(crate) fn child_node(&self, kid: &Kid, child: &ChildView<'_>) -> Option<TreeNode> {
         let mut status = match &kid.cell {
             Some(cell) => cell.status(),
             None => return None,
@@ -68,61 +62,6 @@ impl SupervisorActor {
         }
         let id = ChildId::new(kid.path.name()).ok()?;
         Some(TreeNode { id, status, supervisor: None, children: Vec::new(), omitted: 0 })
-    }
-}
-
-impl Handler<GetTree> for SupervisorActor {
-    type Result = ResponseFuture<TreeNode>;
-
-    fn handle(&mut self, ask: GetTree, _: &mut Ctx) -> Self::Result {
-        let Some(mut own) = self.own_node() else {
-            // Its own cell is gone while it runs: not possible, and if it were, nobody would get the answer.
-            return Box::pin(std::future::pending());
-        };
-        if ask.depth == 0 {
-            own.omitted = self.policy.len();
-            return Box::pin(std::future::ready(own));
-        }
-        let rows = self.policy.children().filter_map(|child| {
-            let kid = self.kids.get(child.key)?;
-            let below = kid.cell.as_ref().filter(|cell| cell.is_alive());
-            let below = below.and_then(ms_actor::AnyRef::typed::<Self>);
-            Some((self.child_node(kid, &child)?, below))
-        });
-        let rows: Vec<_> = rows.collect();
-        let (depth, within) = (ask.depth - 1, ask.within.mul_f64(SHARE_BELOW));
-        Box::pin(async move {
-            own.children =
-                join_all(rows.into_iter().map(|(row, below)| fill(row, below, depth, within)))
-                    .await;
-            own
-        })
-    }
-}
-
-/// Completes the row of a child that is a supervisor with what it says of itself.
-async fn fill(
-    mut row: TreeNode,
-    below: Option<Ref<SupervisorActor>>,
-    depth: usize,
-    within: Duration,
-) -> TreeNode {
-    let Some(below) = below else { return row };
-    match below.ask(GetTree { depth, within }).within(within).await {
-        Ok(mut node) => {
-            node.status.restart = row.status.restart;
-            let marks = row.status.marks.into_iter();
-            let new: Vec<Mark> = marks.filter(|mark| !node.status.marks.contains(mark)).collect();
-            node.status.marks.extend(new);
-            if row.status.lifecycle != Lifecycle::Running {
-                node.status.lifecycle = row.status.lifecycle;
-            }
-            node
-        }
-        Err(_) => {
-            row.status.marks.push(Mark::Unresponsive);
-            row
-        }
     }
 }
 
@@ -164,10 +103,7 @@ impl Handler<Foresee> for SupervisorActor {
         let me = self.me.upgrade();
         Box::pin(async move {
             let tree = match me {
-                Some(me) => {
-                    let whole = GetTree { depth: crate::handle::ALL_LEVELS, within: ask.within };
-                    me.ask(whole).within(ask.within).await.ok()
-                }
+                Some(me) => SupervisorRef::new(me).within(ask.within).tree(None).await.ok(),
                 None => None,
             };
             Some(Foreseen { radius: with_subtrees(direct, tree.as_ref()), supervisor_exits })

@@ -32,6 +32,7 @@ mod stopping;
 mod supervisor;
 mod task;
 mod timers;
+mod walk;
 mod why;
 
 pub use actor::SupervisorActor;
@@ -44,3 +45,4 @@ pub use root::{Root, start_root};
 pub use spec::ChildSpec;
 pub use steer::Verb;
 pub use supervisor::{DynamicChild, Supervisor};
+pub use walk::{PAGE, TreeWalk};

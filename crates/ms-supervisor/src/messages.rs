@@ -6,7 +6,7 @@ use actix::Message;
 use ms_actor::AnyRef;
 use ms_actor::host::ChildEvent;
 use ms_core::policy::{ChildEntry, ChildKey, Counts, PidRef};
-use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
+use ms_core::view::{BlastRadius, WhyRecord};
 use ms_core::{ActorPath, ChildId, ChildType, ExitReason, Incarnation};
 
 use crate::error::SupervisorError;
@@ -74,13 +74,6 @@ pub(crate) struct FindChild(pub(crate) ChildId);
 #[derive(Debug)]
 pub(crate) struct Suspend(pub(crate) bool);
 
-/// The tree from here on down.
-#[derive(Debug)]
-pub(crate) struct GetTree {
-    pub(crate) depth: usize,
-    pub(crate) within: Duration,
-}
-
 /// The causal records of one child, or of all, newest first.
 #[derive(Debug)]
 pub(crate) struct GetWhy {
@@ -141,6 +134,5 @@ message!(CountChildren => Result<Counts, SupervisorError>);
 message!(GetChildSpec => Result<ChildEntry, SupervisorError>);
 message!(FindChild => Option<AnyRef>);
 message!(Suspend => ());
-message!(GetTree => TreeNode);
 message!(GetWhy => Vec<WhyRecord>);
 message!(Foresee => Option<Foreseen>);

@@ -120,6 +120,15 @@ impl SupervisorRef {
         Ok(records)
     }
 
+    /// The supervisor at `path`, at or below this one; `None` where a leaf is, or nobody runs.
+    ///
+    /// # Errors
+    /// As [`SupervisorRef::find`].
+    pub async fn supervisor_at(&self, path: &ActorPath) -> Result<Option<Self>, SupervisorError> {
+        let actor = self.find(path).await?;
+        Ok(Self::of(&actor).filter(|_| actor.is_alive()))
+    }
+
     /// The tree at or below `path`.
     ///
     /// # Errors
@@ -134,8 +143,7 @@ impl SupervisorRef {
             return supervisor.tree(depth).await;
         }
         let parent = located.parent.ok_or(SupervisorError::NotFound { path: path.clone() })?;
-        let siblings = parent.tree(Some(1)).await?.children;
-        let found = siblings.into_iter().find(|node| node.id == located.id);
+        let found = parent.row(&located.id).await?;
         found.ok_or(SupervisorError::NotFound { path: path.clone() })
     }
 

@@ -1,49 +1,48 @@
-//! `cargo xtask bench`: the benchmark targets by short names.
+//! `cargo xtask bench`: the benchmark program with every peer built in, and the benches of single crates.
 
 use crate::End;
-use crate::outcome::Outcome;
 use crate::workspace::{Error, Workspace, show};
 
 struct Target {
-    /// Name on our command line, and of the `[[bench]]`.
+    /// Name on our command line.
     name: &'static str,
-    package: &'static str,
     about: &'static str,
+    /// The words for cargo; what follows on our command line goes to the program.
+    cargo: &'static [&'static str],
 }
 
-/// To add a benchmark, add a line.
-const TARGETS: &[Target] = &[
-    Target { name: "peers", package: "ms-bench", about: "tell and ask beside plain actix" },
-    Target { name: "million", package: "ms-bench", about: "idle supervised actors: time, bytes" },
-    Target { name: "lookup", package: "ms-registry", about: "name lookups beside a DashMap" },
-];
+/// All workloads on all contenders, where no target is named.
+const PEERS: Target = Target {
+    name: "[WORKLOAD]...",
+    about: "this framework beside its peers; --list names the workloads, --help the rest",
+    cargo: &["run", "--release", "-p", "ms-bench", "--features", "peers", "--"],
+};
 
-/// Without a target's name in front, every target runs with the same arguments.
+/// To add a bench of a single crate, add a line.
+const TARGETS: &[Target] = &[Target {
+    name: "lookup",
+    about: "name lookups and registrations in detail (ms-registry)",
+    cargo: &["bench", "-p", "ms-registry", "--bench", "lookup", "--"],
+}];
+
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     let named = args.first().and_then(|first| TARGETS.iter().find(|target| target.name == first));
-    let failed: Vec<String> = match named {
-        Some(target) => bench(workspace, target, &args[1..]).problems,
-        None => TARGETS.iter().flat_map(|target| bench(workspace, target, args).problems).collect(),
+    let (target, args) = match named {
+        Some(target) => (target, &args[1..]),
+        None => (&PEERS, args),
     };
-    for problem in &failed {
+    let args = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);
+    let words: Vec<&str> =
+        target.cargo.iter().copied().chain(args.iter().map(String::as_str)).collect();
+    let outcome = show(workspace.cargo(&words));
+    for problem in &outcome.problems {
         println!("  ! {problem}");
     }
-    Ok(if failed.is_empty() { End::Ok } else { End::Failed })
-}
-
-fn bench(workspace: &Workspace, target: &Target, args: &[String]) -> Outcome {
-    if !workspace.has_member(target.package) {
-        return Outcome::problem(format!("{} needs the crate {}", target.name, target.package));
-    }
-    let args = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);
-    let own = ["bench", "-p", target.package, "--bench", target.name, "--"];
-    let words: Vec<&str> = own.into_iter().chain(args.iter().map(String::as_str)).collect();
-    show(workspace.cargo(&words))
+    Ok(if outcome.is_ok() { End::Ok } else { End::Failed })
 }
 
 pub(crate) fn targets_help() -> String {
-    let lines = TARGETS
-        .iter()
-        .map(|target| format!("\n  {:<12} {} ({})", target.name, target.about, target.package));
+    let targets = std::iter::once(&PEERS).chain(TARGETS);
+    let lines = targets.map(|target| format!("\n  {:<14} {}", target.name, target.about));
     std::iter::once("Targets of bench:".to_owned()).chain(lines).collect()
 }

@@ -33,7 +33,7 @@ Usage: cargo xtask COMMAND
 
   test [-- ARGS]            check, then doctests, then all tests; ARGS go to the test runner
   check [STEP]...           every rule, or only the named ones (see below)
-  bench [TARGET] [ARGS]     benchmarks; ARGS (a workload first) go to the benchmark itself
+  bench [TARGET] [ARGS]     benchmarks beside the peers, or of one crate; ARGS go to the program
   help                      this text
 
 Exit codes: 0 ok, 1 something failed, 2 the command line was wrong";

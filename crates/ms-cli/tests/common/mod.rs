@@ -30,7 +30,6 @@ pub struct Fake {
 impl Fake {
     fn answer(&self, request: Request) -> Answer {
         Ok(match request {
-            Request::Tree { .. } => Reply::Tree(Box::new(sample::tree())),
             Request::Ps { window_ms, .. } => Reply::Ps(table(window_ms)),
             Request::Inspect { path } => {
                 let found = sample::tree().walk().find(|node| node.status.path == path).cloned();
@@ -88,6 +87,10 @@ impl ControlHandler for Fake {
     ) -> BoxFuture<'_, Result<(), ControlError>> {
         Box::pin(async move {
             let items: Vec<StreamItem> = match request {
+                Request::Tree { .. } => {
+                    let rows: Vec<_> = ms_core::tree::rows(&sample::tree()).collect();
+                    rows.chunks(3).map(|rows| StreamItem::Rows(rows.to_vec())).collect()
+                }
                 Request::Trace { .. } => {
                     sample::traces().into_iter().map(StreamItem::Trace).collect()
                 }

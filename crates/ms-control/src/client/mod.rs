@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ms_core::view::SCHEMA_VERSION;
+use ms_core::ActorPath;
+use ms_core::tree::{NoTree, TreeBuilder};
+use ms_core::view::{SCHEMA_VERSION, TreeNode};
 use serde::Deserialize;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -81,6 +83,46 @@ impl Client {
                     .why(format!("{other:?}")))
             }
         }
+    }
+
+    /// The supervision tree, or a part of it, put together from its rows.
+    ///
+    /// `deadline` holds for each part of it that arrives.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn tree(
+        &mut self,
+        root: Option<ActorPath>,
+        depth: Option<usize>,
+    ) -> Result<TreeNode, ControlError> {
+        self.usable()?;
+        // As in a call: a tree not read to its end leaves the connection lost.
+        self.lost = true;
+        let within = self.deadline + MARGIN;
+        let mut tree = TreeBuilder::default();
+        let mut next = timeout(within, self.exchange(Request::Tree { root, depth })).await;
+        loop {
+            match next {
+                Ok(Ok(Body::Item(StreamItem::Rows(rows)))) => {
+                    rows.into_iter().try_for_each(|row| tree.push(row)).map_err(no_tree)?;
+                }
+                Ok(Ok(Body::Alive)) => {}
+                Ok(Ok(Body::End { .. })) => break,
+                Ok(Ok(Body::Err(error))) => {
+                    self.lost = false;
+                    return Err(error);
+                }
+                Ok(Ok(Body::Ok(_) | Body::Item(_))) => {
+                    return Err(ControlError::internal("the node answered out of turn"));
+                }
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(late(&self.path, within)),
+            }
+            next = timeout(within, self.receive()).await;
+        }
+        self.lost = false;
+        tree.finish().map_err(no_tree)
     }
 
     /// Asks for a stream. The connection serves nothing else afterwards.
@@ -222,6 +264,10 @@ fn judge(frame: &[u8]) -> Result<(), ControlError> {
         }
         _ => Ok(()),
     }
+}
+
+fn no_tree(error: NoTree) -> ControlError {
+    ControlError::internal("the node's rows make no tree").why(error.to_string())
 }
 
 fn unreachable(path: &Path, error: &io::Error) -> ControlError {

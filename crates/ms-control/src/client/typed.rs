@@ -30,9 +30,6 @@ macro_rules! typed {
 }
 
 typed! {
-    /// The supervision tree, or a part of it.
-    tree(root: Option<ActorPath>, depth: Option<usize>) -> Box<TreeNode>,
-        Request::Tree { root, depth } => Reply::Tree;
     /// All actors with their work within a window.
     ps(window_ms: u64, sort: PsSort, top: Option<usize>) -> PsTable,
         Request::Ps { window_ms, sort, top } => Reply::Ps;

@@ -4,69 +4,21 @@
 //! limit of JSON readers; a flat list never nests, and its reader cannot be made
 //! to recurse.
 
-use ms_core::ChildId;
-use ms_core::id::MAX_PATH_DEPTH;
-use ms_core::view::{ActorStatus, SupervisorView, TreeNode};
+use ms_core::tree::{TreeBuilder, TreeRow, rows};
+use ms_core::view::TreeNode;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-#[derive(Serialize)]
-struct RowRef<'a> {
-    level: usize,
-    id: &'a ChildId,
-    status: &'a ActorStatus,
-    supervisor: &'a Option<SupervisorView>,
-    omitted: usize,
-}
-
-#[derive(Deserialize)]
-struct Row {
-    level: usize,
-    id: ChildId,
-    status: ActorStatus,
-    supervisor: Option<SupervisorView>,
-    omitted: usize,
-}
+use serde::{Deserialize, Deserializer, Serializer};
 
 pub(super) fn serialize<S: Serializer>(root: &TreeNode, to: S) -> Result<S::Ok, S::Error> {
-    let mut stack = vec![(0, root)];
-    to.collect_seq(std::iter::from_fn(|| {
-        let (level, node) = stack.pop()?;
-        stack.extend(node.children.iter().rev().map(|child| (level + 1, child)));
-        let TreeNode { id, status, supervisor, omitted, .. } = node;
-        Some(RowRef { level, id, status, supervisor, omitted: *omitted })
-    }))
+    to.collect_seq(rows(root))
 }
 
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Box<TreeNode>, D::Error> {
-    build(Vec::deserialize(from)?).map(Box::new).map_err(D::Error::custom)
-}
-
-fn build(rows: Vec<Row>) -> Result<TreeNode, &'static str> {
-    // The open nodes from the root to the last one read; a node closes into its parent.
-    let mut open: Vec<TreeNode> = Vec::new();
-    for row in rows {
-        if row.level > open.len() || (row.level == 0 && !open.is_empty()) {
-            return Err("a tree row has no parent");
-        }
-        if row.level > MAX_PATH_DEPTH {
-            return Err("the tree is deeper than a path may be");
-        }
-        close(&mut open, row.level.max(1));
-        let Row { id, status, supervisor, omitted, .. } = row;
-        open.push(TreeNode { id, status, supervisor, children: Vec::new(), omitted });
+    let mut tree = TreeBuilder::default();
+    for row in Vec::<TreeRow>::deserialize(from)? {
+        tree.push(row).map_err(D::Error::custom)?;
     }
-    close(&mut open, 1);
-    open.pop().ok_or("the tree is empty")
-}
-
-fn close(open: &mut Vec<TreeNode>, down_to: usize) {
-    while open.len() > down_to {
-        let done = open.pop();
-        if let (Some(done), Some(parent)) = (done, open.last_mut()) {
-            parent.children.push(done);
-        }
-    }
+    tree.finish().map(Box::new).map_err(D::Error::custom)
 }
 
 #[cfg(test)]
@@ -98,7 +50,7 @@ mod tests {
     }
 
     fn survives(tree: TreeNode) {
-        let reply = Reply::Tree(Box::new(tree));
+        let reply = Reply::Inspect(Box::new(tree));
         let text = serde_json::to_string(&reply).expect("serialises");
         assert_eq!(serde_json::from_str::<Reply>(&text).expect("parses"), reply);
     }
@@ -125,7 +77,7 @@ mod tests {
         for levels in [vec![], vec![1], vec![0, 0], vec![0, 2], (0..70).collect()] {
             let rows: Vec<Value> = levels.iter().map(|&level| row(level)).collect();
             assert!(
-                serde_json::from_value::<Reply>(json!({ "tree": rows })).is_err(),
+                serde_json::from_value::<Reply>(json!({ "inspect": rows })).is_err(),
                 "{levels:?}"
             );
         }

@@ -1,9 +1,10 @@
-//! The wire protocol, version 1.
+//! The wire protocol, version 2.
 //!
 //! A frame is a `u32` length in network byte order and that many bytes of JSON.
 //! A connection starts with one [`Hello`] and its [`HelloReply`]; then it carries
 //! one [`Call`] at a time, each answered by one [`Response`] or, for streams, by
-//! many with the same id, the last of which is [`Body::End`] or [`Body::Err`].
+//! many with the same id, the last of which is [`Body::End`] or [`Body::Err`];
+//! after either, the next call may follow.
 //! A client ends a stream early by closing the connection.
 //!
 //! Requests are read strictly: an unknown request or field is an error.
@@ -18,14 +19,18 @@ use serde::{Deserialize, Serialize};
 
 pub use reply::{Injected, NodeInfo, PsRow, PsTable, Reply, StateView, StatisticsView, Steered};
 pub use request::{
-    Fault, MAX_REASON, MAX_TRACE, MAX_TRACE_FOR, MAX_WHY, MAX_WINDOW, PsSort, Request, Verb,
+    Fault, MAX_REASON, MAX_TRACE, MAX_TRACE_FOR, MAX_TREE_FOR, MAX_WHY, MAX_WINDOW, PsSort,
+    Request, Verb,
 };
 
 use crate::error::ControlError;
+use ms_core::tree::TreeRow;
 use ms_core::view::{NodeEvent, TraceLine};
 
 /// Version of this protocol; raised when an old reader would misunderstand.
-pub const PROTO_VERSION: u32 = 1;
+///
+/// 2: [`Request::Tree`] is answered by a stream of rows.
+pub const PROTO_VERSION: u32 = 2;
 /// Largest frame a client may send.
 pub const MAX_REQUEST: usize = 64 * 1024;
 /// Largest frame a node may send.
@@ -106,6 +111,8 @@ pub enum Body {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamItem {
+    /// Of [`Request::Tree`]: the next rows, depth first.
+    Rows(Vec<TreeRow>),
     /// Of [`Request::Trace`].
     Trace(TraceLine),
     /// Of [`Request::Events`].

@@ -14,11 +14,10 @@ use super::request::{Fault, PsSort, Verb};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
-    /// To [`super::Request::Tree`]; travels as a flat list.
-    Tree(#[serde(with = "flat")] Box<TreeNode>),
     /// To [`super::Request::Ps`].
     Ps(PsTable),
-    /// To [`super::Request::Inspect`]: the actor, its types counted, and its direct children.
+    /// To [`super::Request::Inspect`]: the actor, its types counted, and its direct
+    /// children; travels as a flat list.
     Inspect(#[serde(with = "flat")] Box<TreeNode>),
     /// To [`super::Request::State`].
     State(StateView),

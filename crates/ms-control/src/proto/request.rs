@@ -11,6 +11,8 @@ use crate::error::ControlError;
 
 /// Longest window of [`Request::Ps`].
 pub const MAX_WINDOW: Duration = Duration::from_secs(60);
+/// Longest a [`Request::Tree`] may go on sending rows.
+pub const MAX_TREE_FOR: Duration = Duration::from_secs(60);
 /// Most records of [`Request::Why`].
 pub const MAX_WHY: usize = 100;
 /// Most lines of [`Request::Trace`].
@@ -24,7 +26,7 @@ pub const MAX_REASON: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
-    /// The supervision tree, or a part of it.
+    /// The supervision tree, or a part of it: a stream of its rows, for a tree may be large.
     Tree {
         /// Where to start; absent is the root.
         root: Option<ActorPath>,
@@ -113,7 +115,7 @@ impl Request {
     /// Whether the answer is a stream.
     #[must_use]
     pub const fn is_stream(&self) -> bool {
-        matches!(self, Self::Trace { .. } | Self::Events { .. })
+        matches!(self, Self::Tree { .. } | Self::Trace { .. } | Self::Events { .. })
     }
 
     /// Whether it changes the running system.
@@ -129,6 +131,7 @@ impl Request {
     #[must_use]
     pub const fn takes(&self) -> Option<Duration> {
         match self {
+            Self::Tree { .. } => Some(MAX_TREE_FOR),
             Self::Ps { window_ms, .. } => Some(Duration::from_millis(*window_ms)),
             Self::Trace { for_ms, .. } => Some(Duration::from_millis(*for_ms)),
             Self::Events { follow: true, .. } => None,

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_control::proto::{NodeInfo, Reply, Request, StreamItem};
-use ms_control::{BoxFuture, ControlError, ControlHandler, ControlServer, Limits, Peer, frame};
+use ms_control::{
+    BoxFuture, ControlError, ControlHandler, ControlServer, Limits, PROTO_VERSION, Peer, frame,
+};
+use ms_core::tree::TreeRow;
 use ms_core::view::{EventKind, NodeEvent};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,7 +21,7 @@ use tokio::time::sleep;
 pub const SECOND: Duration = Duration::from_secs(1);
 
 /// Answers `info` at once, hangs on `/root/hung`, panics on `/root/bug`,
-/// answers far too much on `/root/huge`; streams `since_seq` events.
+/// answers far too much on `/root/huge`; streams `since_seq` events, and trees that are none.
 #[derive(Default)]
 pub struct Fake {
     /// Told when `/root/slow` was asked.
@@ -57,6 +60,12 @@ impl ControlHandler for Fake {
         sink: mpsc::Sender<StreamItem>,
     ) -> BoxFuture<'_, Result<(), ControlError>> {
         Box::pin(async move {
+            if let Request::Tree { depth, .. } = request {
+                // Rows that make no tree, and none at all.
+                let rows = if depth == Some(1) { vec![orphan()] } else { Vec::new() };
+                let _ = sink.send(StreamItem::Rows(rows)).await;
+                return Ok(());
+            }
             let Request::Events { since_seq, follow } = request else {
                 return Err(ControlError::refused("no traces here"));
             };
@@ -73,6 +82,21 @@ impl ControlHandler for Fake {
             Ok(())
         })
     }
+}
+
+fn orphan() -> TreeRow {
+    let row = json!({
+        "level": 1, "id": "a", "supervisor": null, "omitted": 0,
+        "status": {
+            "path": "/a", "incarnation": 1, "kind": "worker", "tier": "kernel", "actor_type": "T",
+            "lifecycle": "running", "restart": null, "restarts": 0,
+            "mailbox": {"depth": null, "capacity": null, "overflow": "block", "overflowed": 0,
+                "wait_p50_us": null, "wait_p99_us": null, "wait_max_us": null},
+            "handling": null, "handled": 0, "busy_us": 0, "arbiter": null, "uptime_ms": null,
+            "last_exit": null, "types": [], "marks": [],
+        },
+    });
+    serde_json::from_value(row).expect("a row")
 }
 
 fn info(peer: Peer) -> NodeInfo {
@@ -110,7 +134,7 @@ impl Raw {
 
     pub async fn greeted(path: &Path) -> Self {
         let mut raw = Self::connect(path).await;
-        raw.say(&json!({ "proto": 1 })).await;
+        raw.say(&json!({ "proto": PROTO_VERSION })).await;
         assert_eq!(raw.hear().await["error"], Value::Null);
         raw
     }

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use ms_actor::{AnyRef, DebugError, Node};
 use ms_control::ControlError;
-use ms_control::proto::{NodeInfo, PsRow, PsSort, PsTable, Reply, StateView, Verb};
+use ms_control::proto::{NodeInfo, PsRow, PsSort, PsTable, Reply, StateView, StreamItem, Verb};
+use ms_core::tree::rows;
 use ms_core::view::{ActorStatus, EventKind, Mark, Tier, TreeNode};
 use ms_core::{ActorPath, Incarnation};
+use tokio::sync::mpsc;
 
-use super::NodeControl;
 use super::error::{of_actor, of_supervisor};
 use super::steer::verb_of;
+use super::{NodeControl, in_time};
 
 /// How long one actor is given to say more of itself than can be seen from outside.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -42,12 +44,35 @@ impl NodeControl {
         tree.map_err(|error| of_supervisor(path, &error))
     }
 
+    /// Sends the tree as it is walked, so that neither its size nor that of an answer bounds it.
     pub(super) async fn tree(
         &self,
-        root: Option<ActorPath>,
+        at: Option<ActorPath>,
         depth: Option<usize>,
-    ) -> Result<Reply, ControlError> {
-        Ok(Reply::Tree(Box::new(self.subtree(root.as_ref(), depth).await?)))
+        within: Duration,
+        sink: mpsc::Sender<StreamItem>,
+    ) -> Result<(), ControlError> {
+        let root = self.root()?;
+        let path = at.as_ref().unwrap_or_else(|| root.path());
+        let failed = |error| of_supervisor(path, &error);
+        let begin = async {
+            match root.supervisor_at(path).await.map_err(failed)? {
+                Some(supervisor) => Ok(Some(supervisor.walk(depth).await.map_err(failed)?)),
+                None => Ok(None),
+            }
+        };
+        let Some(mut walk) = in_time(within, begin).await? else {
+            let leaf = in_time(within, self.subtree(Some(path), depth)).await?;
+            // A reader that left wants nothing more.
+            let _ = sink.send(StreamItem::Rows(rows(&leaf).collect())).await;
+            return Ok(());
+        };
+        while let Some(rows) = walk.next().await.map_err(failed)? {
+            if sink.send(StreamItem::Rows(rows)).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn ps(

@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use ms_actor::Node;
-use ms_control::proto::{Reply, Request, StreamItem};
+use ms_control::proto::{MAX_TREE_FOR, Reply, Request, StreamItem};
 use ms_control::{BoxFuture, ControlError, ControlHandler, Peer, codes};
 use ms_supervisor::SupervisorRef;
 use tokio::sync::mpsc;
@@ -95,11 +95,8 @@ impl NodeControl {
     }
 
     async fn answer(&self, peer: Peer, request: Request) -> Result<Reply, ControlError> {
-        let within = time_for(&peer);
+        let within = time_for(peer.within);
         match request {
-            Request::Tree { root, depth } => {
-                self.look(within, Duration::ZERO, self.tree(root, depth)).await
-            }
             Request::Ps { window_ms, sort, top } => {
                 let window = Duration::from_millis(window_ms);
                 self.look(within, window, self.ps(window, sort, top)).await
@@ -127,7 +124,7 @@ impl NodeControl {
                 self.steer(peer, path, verb, reason, within).await
             }
             Request::Inject { path, fault } => self.inject(peer, path, fault, within).await,
-            Request::Trace { .. } | Request::Events { .. } => {
+            Request::Tree { .. } | Request::Trace { .. } | Request::Events { .. } => {
                 Err(ControlError::bad_request("this request is answered by a stream"))
             }
         }
@@ -141,8 +138,12 @@ impl NodeControl {
         idle: Duration,
         inspection: impl Future<Output = Result<Reply, ControlError>>,
     ) -> Result<Reply, ControlError> {
+        self.account(idle, in_time(within, inspection)).await
+    }
+
+    async fn account<T>(&self, idle: Duration, inspection: impl Future<Output = T>) -> T {
         let began = Instant::now();
-        let answer = in_time(within, inspection).await;
+        let answer = inspection.await;
         let took = began.elapsed().saturating_sub(idle);
         self.0.inspections.fetch_add(1, Ordering::Relaxed);
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -163,6 +164,10 @@ impl ControlHandler for NodeControl {
         sink: mpsc::Sender<StreamItem>,
     ) -> BoxFuture<'_, Result<(), ControlError>> {
         Box::pin(async move {
+            if let Request::Tree { root, depth } = request {
+                let within = time_for(peer.within.saturating_sub(MAX_TREE_FOR));
+                return self.account(Duration::ZERO, self.tree(root, depth, within, sink)).await;
+            }
             self.0.streams.fetch_add(1, Ordering::Relaxed);
             match request {
                 Request::Trace { path, max, for_ms } => {
@@ -179,8 +184,8 @@ impl ControlHandler for NodeControl {
 }
 
 /// What a handler may take itself, so that its own error arrives and not the server's.
-fn time_for(peer: &Peer) -> Duration {
-    peer.within.saturating_sub(MARGIN.min(peer.within / 10))
+fn time_for(granted: Duration) -> Duration {
+    granted.saturating_sub(MARGIN.min(granted / 10))
 }
 
 async fn in_time<T>(

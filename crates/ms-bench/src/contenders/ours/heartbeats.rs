@@ -1,0 +1,40 @@
+//! The CPU time of a million idle actors, and what heartbeats add to it.
+
+use std::time::Duration;
+
+use actix::System;
+use ms_actor::{Node, NodeConfig, Placement};
+use ms_supervisor::{Heartbeat, Supervisor, start_root};
+
+use super::population::idle_spec;
+use crate::job::{Measured, Sample};
+use crate::peer::{PATIENCE, until_alive};
+use crate::proc::cpu_seconds;
+use crate::workloads::heartbeats::Size;
+
+pub(super) fn measure(size: Size) -> Sample {
+    let values = System::new().block_on(async {
+        let node = Node::boot(NodeConfig { arbiters: 1, ..NodeConfig::default() }).expect("boots");
+        let mut values = Vec::new();
+        for heartbeat in [None, Some(Heartbeat::default())] {
+            let spec = idle_spec().placement(Placement::WithParent);
+            let spec = heartbeat.into_iter().fold(spec, |spec, beat| spec.heartbeat(beat));
+            let root = start_root(&node, Supervisor::dynamic("root", spec)).await.expect("starts");
+            for _ in 0..size.actors {
+                root.start_another().await.expect("starts");
+            }
+            values.push(cpu_per_second(Duration::from_secs(size.seconds)).await);
+            root.stop(PATIENCE).await;
+            until_alive(0).await;
+        }
+        node.halt(Duration::from_secs(5));
+        values
+    });
+    Ok(Measured { values, note: None })
+}
+
+async fn cpu_per_second(window: Duration) -> f64 {
+    let before = cpu_seconds();
+    tokio::time::sleep(window).await;
+    (cpu_seconds() - before) / window.as_secs_f64()
+}

@@ -1,0 +1,56 @@
+//! The runtime of those that live on tokio: one thread with a `current_thread` loop, and
+//! a second one where a workload wants two, as actix's arbiters are.
+
+use std::future::Future;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::oneshot;
+
+use crate::job::Threads;
+
+/// The loop of the second thread, if there is one.
+pub(super) struct Side {
+    handle: Option<Handle>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+fn current_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+/// Runs `work` on this thread.
+pub(super) fn run<T>(threads: Threads, work: impl AsyncFnOnce(Side) -> T) -> T {
+    let side = match threads {
+        Threads::One => Side { handle: None, stop: None },
+        Threads::Two => {
+            let (stop, stopped) = oneshot::channel::<()>();
+            let runtime = current_thread();
+            let handle = runtime.handle().clone();
+            std::thread::spawn(move || runtime.block_on(stopped));
+            Side { handle: Some(handle), stop: Some(stop) }
+        }
+    };
+    current_thread().block_on(work(side))
+}
+
+impl Side {
+    /// Does it on the second thread, if there is one.
+    pub(super) async fn there<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        match &self.handle {
+            Some(handle) => handle.spawn(work).await.expect("does not panic"),
+            None => work.await,
+        }
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        // Gone already if its thread is.
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What one sample is asked for, and what comes back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::workloads::{ask, fan_out, heartbeats, idle, mass_restart, names, publish};
+use crate::workloads::{restart, ring, skynet, spawn, tell, tree};
+
+/// One workload at one size: what a contender runs once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Job {
+    Tell(tell::Size),
+    Ask(ask::Size),
+    Ring(ring::Size),
+    Skynet(skynet::Size),
+    Spawn(spawn::Size),
+    Idle(idle::Size),
+    FanOut(fan_out::Size),
+    Restart(restart::Size),
+    MassRestart(mass_restart::Size),
+    Names(names::Size),
+    Publish(publish::Size),
+    Heartbeats(heartbeats::Size),
+    Tree(tree::Size),
+}
+
+/// Where a workload's actors live; its senders are on the main thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// Everything on one thread: one actix system, one `current_thread` runtime, one scheduler.
+    One,
+    /// Actors on a second thread with a loop of its own: an arbiter, or a second
+    /// `current_thread` runtime. Erlang gets two schedulers.
+    Two,
+}
+
+/// What a contender measured: a value for each of the workload's figures, in their base
+/// unit (1/s, s, bytes), and what a reader must know of how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    pub(crate) values: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+}
+
+impl Measured {
+    pub(crate) fn one(value: f64) -> Self {
+        Self { values: vec![value], note: None }
+    }
+
+    pub(crate) fn note(mut self, note: &str) -> Self {
+        self.note = Some(note.to_owned());
+        self
+    }
+}
+
+/// Why there is no figure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
+pub(crate) enum NoFigure {
+    /// The contender has no such thing: shown as `-` with the reason.
+    #[error("{0}")]
+    Lacks(String),
+    /// It is not meant to take part: not shown.
+    #[error("not part of this workload")]
+    Apart,
+}
+
+impl NoFigure {
+    pub(crate) fn lacks(reason: &str) -> Self {
+        Self::Lacks(reason.to_owned())
+    }
+}
+
+pub(crate) type Sample = Result<Measured, NoFigure>;
+
+/// `full` at this scale, at least `least`.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "sizes are far below 2^52 and scales positive"
+)]
+pub(crate) fn scaled(full: u64, scale: f64, least: u64) -> u64 {
+    ((full as f64 * scale) as u64).max(least)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scaled;
+
+    #[test]
+    fn a_scale_shrinks_a_size_but_not_below_what_it_needs() {
+        assert_eq!(scaled(1_000_000, 1.0, 1), 1_000_000);
+        assert_eq!(scaled(1_000_000, 0.01, 1), 10_000);
+        assert_eq!(scaled(1_000, 0.000_1, 8), 8);
+    }
+}

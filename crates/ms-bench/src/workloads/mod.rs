@@ -1,0 +1,123 @@
+//! The workloads: what is measured, at which size, and what we want to reach.
+//!
+//! A workload is a file here: its size, its [`Workload`] for the table below, and the loop
+//! that measures it on any [`Peer`](crate::peer::Peer) that can.
+
+use std::time::Duration;
+
+use crate::job::Job;
+
+pub(crate) mod ask;
+pub(crate) mod fan_out;
+pub(crate) mod heartbeats;
+pub(crate) mod idle;
+pub(crate) mod mass_restart;
+pub(crate) mod names;
+pub(crate) mod publish;
+pub(crate) mod restart;
+pub(crate) mod ring;
+pub(crate) mod skynet;
+pub(crate) mod spawn;
+pub(crate) mod tell;
+pub(crate) mod tree;
+
+/// One line of what is measured.
+pub(crate) struct Workload {
+    /// Its name on the command line.
+    pub(crate) name: &'static str,
+    /// What is done, for the head of its table.
+    pub(crate) about: &'static str,
+    pub(crate) figures: &'static [Figure],
+    /// What a contender is to do at this scale; 1.0 is the size the goals are meant for.
+    pub(crate) job: fn(f64) -> Job,
+    /// Most rounds worth their time.
+    pub(crate) rounds: usize,
+}
+
+/// One value of a sample.
+pub(crate) struct Figure {
+    pub(crate) name: &'static str,
+    pub(crate) unit: Unit,
+    pub(crate) goals: &'static [Goal],
+}
+
+/// How a value is shown, and whether more of it is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// So many a second.
+    Rate,
+    /// Seconds.
+    Time,
+    /// Bytes.
+    Bytes,
+    /// CPU seconds used in a second.
+    Cpu,
+}
+
+/// What we want to reach.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Goal {
+    /// At least this many times as good as that contender.
+    Times(&'static str, f64),
+    /// No more than this, in the figure's unit.
+    AtMost(f64),
+}
+
+/// Every workload, in the order of the issue that asks for them.
+pub(crate) const WORKLOADS: &[Workload] = &[
+    tell::ONE_TO_ONE,
+    tell::EIGHT_TO_ONE,
+    tell::EIGHT_TO_ONE_ACROSS,
+    ask::SEQUENTIAL,
+    ask::CONCURRENT,
+    ask::SEQUENTIAL_ACROSS,
+    ask::CONCURRENT_ACROSS,
+    ring::WORKLOAD,
+    skynet::WORKLOAD,
+    spawn::SUPERVISED,
+    spawn::PLAIN,
+    idle::WORKLOAD,
+    fan_out::WORKLOAD,
+    restart::WORKLOAD,
+    mass_restart::WORKLOAD,
+    names::ONE_READER,
+    names::TWO_READERS,
+    publish::WORKLOAD,
+    heartbeats::WORKLOAD,
+    tree::WORKLOAD,
+];
+
+/// So many in this time, a second.
+#[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+pub(crate) fn rate(count: u64, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64()
+}
+
+pub(crate) fn named(name: &str) -> Option<&'static Workload> {
+    WORKLOADS.iter().find(|workload| workload.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contenders::CONTENDERS;
+
+    #[test]
+    fn goals_are_set_against_contenders_that_exist() {
+        for figure in WORKLOADS.iter().flat_map(|workload| workload.figures) {
+            for goal in figure.goals {
+                let Goal::Times(than, factor) = goal else { continue };
+                assert!(CONTENDERS.iter().any(|contender| contender.name == *than), "{than}");
+                assert!(*factor > 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = WORKLOADS.iter().map(|workload| workload.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), WORKLOADS.len());
+    }
+}
