@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use actix::{Handler, ResponseFuture};
+use actix::Handler;
 use ms_actor::AnyRef;
 use ms_core::policy::{ChildEntry, Command, CommandError, Counts, Reply, Target, Ticket};
 use ms_core::{ChildId, Incarnation};
-use tokio::sync::oneshot;
 
 use crate::actor::{Ctx, SupervisorActor};
+use crate::answer::Answer;
 use crate::error::SupervisorError;
 use crate::handle::StartedChild;
 use crate::kids::{Kid, Making};
@@ -25,7 +25,6 @@ use crate::supervisor::DynamicChild;
 
 /// Puts the policy's reply into words and hands it to the caller.
 type Finish = Box<dyn FnOnce(&SupervisorActor, Result<Reply, CommandError>)>;
-type Answer<T> = ResponseFuture<Result<T, SupervisorError>>;
 
 /// Calls that are not answered yet.
 #[derive(Default)]
@@ -50,7 +49,9 @@ impl Calls {
 }
 
 fn refused<T: 'static>(error: impl Into<SupervisorError>) -> Answer<T> {
-    Box::pin(std::future::ready(Err(error.into())))
+    let answer = Answer::default();
+    answer.give(Err(error.into()));
+    answer
 }
 
 impl SupervisorActor {
@@ -62,21 +63,21 @@ impl SupervisorActor {
         finish: impl FnOnce(&Self, Reply) -> Result<T, SupervisorError> + 'static,
     ) -> Answer<T> {
         let ticket = self.calls.ticket();
-        let (reply, answer) = oneshot::channel();
+        let answer = Answer::default();
+        let reply = answer.clone();
         let finish = move |this: &Self, result: Result<Reply, CommandError>| {
             let result = match result {
                 Ok(answer) => finish(this, answer),
                 Err(error) => Err(this.in_lives(error).into()),
             };
-            // The caller may have given up; its loss.
-            drop(reply.send(result));
+            reply.give(result);
         };
         self.calls.waiting.insert(ticket, Box::new(finish));
         if let Some(arriving) = arriving {
             self.calls.arriving.insert(ticket, arriving);
         }
         self.feed(ctx, ms_core::policy::Event::Command { ticket, command });
-        Box::pin(async move { answer.await.unwrap_or_else(|_| Err(CommandError::Stopping.into())) })
+        answer
     }
 
     pub(crate) fn reply(&mut self, ticket: Ticket, result: Result<Reply, CommandError>) {
