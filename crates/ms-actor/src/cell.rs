@@ -8,7 +8,6 @@
 //! words of an incarnation that lost are dropped.
 
 use std::any::Any;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -20,6 +19,7 @@ use crate::arbiter::ArbiterSlot;
 use crate::bell::Bell;
 use crate::control::Control;
 use crate::end_of_life::UntoldEnd;
+use crate::few::Few;
 use crate::follow::Follower;
 use crate::host::{ChildEvent, ChildNews, Parent};
 use crate::mailbox::{MailboxSpec, lock};
@@ -29,28 +29,31 @@ use crate::state::StateValue;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Mutex};
 
 /// The part of a cell that does not depend on the actor's type.
+///
+/// In this order in memory: what every turn looks at comes first, next to the mailbox.
+#[repr(C)]
 pub(crate) struct Core {
-    pub(crate) uid: u64,
     pub(crate) node: Node,
-    pub(crate) path: ActorPath,
-    pub(crate) actor_type: &'static str,
-    pub(crate) tier: Tier,
-    pub(crate) kind: ChildType,
     pub(crate) mailbox: MailboxSpec,
-    pub(crate) bell: Bell,
+    /// References that keep the actor alive.
+    pub(crate) handles: AtomicUsize,
+    pub(crate) arbiter: AtomicU32,
     /// Control is waiting: looked at between any two messages.
     pub(crate) flag: AtomicBool,
+    /// Somebody keeps it whether or not anybody holds a reference.
+    supervised: AtomicBool,
+    lifecycle: AtomicU8,
     pub(crate) suspended: AtomicBool,
     pub(crate) traced: AtomicBool,
     /// No further incarnation will come.
     closed: AtomicBool,
-    /// Somebody keeps it whether or not anybody holds a reference.
-    supervised: AtomicBool,
-    lifecycle: AtomicU8,
-    /// References that keep the actor alive.
-    pub(crate) handles: AtomicUsize,
-    pub(crate) arbiter: AtomicU32,
-    control: Mutex<VecDeque<Control>>,
+    pub(crate) tier: Tier,
+    pub(crate) kind: ChildType,
+    pub(crate) uid: u64,
+    pub(crate) path: ActorPath,
+    pub(crate) actor_type: &'static str,
+    pub(crate) bell: Bell,
+    control: Mutex<Few<Control>>,
     life: Mutex<Life>,
 }
 
@@ -69,7 +72,7 @@ pub(crate) struct Life {
     pub(crate) final_life: bool,
     pub(crate) started: Tick,
     pub(crate) restarts: u64,
-    pub(crate) last_exit: Option<ExitReason>,
+    pub(crate) last_exit: Option<Box<ExitReason>>,
     pub(crate) parent: Option<Parent>,
     /// Who is told over all incarnations; see `follow.rs`.
     pub(crate) followers: Option<Arc<[Arc<Follower>]>>,
@@ -130,7 +133,7 @@ impl Core {
             lifecycle: AtomicU8::new(lifecycle_code(Lifecycle::Stopped)),
             handles: AtomicUsize::new(0),
             arbiter: AtomicU32::new(NOWHERE),
-            control: Mutex::new(VecDeque::new()),
+            control: Mutex::default(),
             life: Mutex::new(Life { parent, ..Life::default() }),
         }
     }
@@ -144,7 +147,7 @@ impl Core {
     }
 
     pub(crate) fn last_exit(&self) -> ExitReason {
-        self.life(|life| life.last_exit.clone()).unwrap_or(ExitReason::NoProc)
+        self.life(|life| life.last_exit.as_deref().cloned()).unwrap_or(ExitReason::NoProc)
     }
 
     pub(crate) fn lifecycle(&self) -> Lifecycle {
@@ -181,7 +184,7 @@ impl Core {
             if life.live == Incarnation::NONE {
                 return Some(message);
             }
-            lock(&self.control).push_back(message);
+            lock(&self.control).push(message);
             None
         });
         if unread.is_none() {
@@ -201,13 +204,13 @@ impl Core {
         })
     }
 
-    pub(crate) fn take_control(&self) -> VecDeque<Control> {
+    pub(crate) fn take_control(&self) -> Few<Control> {
         self.flag.store(false, Ordering::Release);
         std::mem::take(&mut lock(&self.control))
     }
 
     /// What is meant for `incarnation`; `None` once that has ended: the rest is its successor's.
-    pub(crate) fn take_control_of(&self, incarnation: Incarnation) -> Option<VecDeque<Control>> {
+    pub(crate) fn take_control_of(&self, incarnation: Incarnation) -> Option<Few<Control>> {
         self.life(|life| (life.live == incarnation).then(|| self.take_control()))
     }
 
@@ -324,7 +327,7 @@ impl Core {
         let now = self.node.now();
         let arbiter = self.arbiter.load(Ordering::Acquire);
         let (live, last, started, restarts, last_exit) = self.life(|life| {
-            (life.live, life.last, life.started, life.restarts, life.last_exit.clone())
+            (life.live, life.last, life.started, life.restarts, life.last_exit.as_deref().cloned())
         });
         let alive = live != Incarnation::NONE;
         ActorStatus {

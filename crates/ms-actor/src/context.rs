@@ -84,21 +84,23 @@ pub(crate) struct AddrLane<A: Actor<Context = Context<A>>> {
 /// (`docs/from-actix.md` lists every departure). What it adds: exit reasons,
 /// monitors and links, a lasting reference ([`Context::me`]), a bounded mailbox
 /// and a control channel that is served before it.
+#[repr(C)]
 pub struct Context<A: Actor<Context = Self>> {
-    pub(crate) cell: Arc<Cell<A>>,
-    pub(crate) incarnation: Incarnation,
+    // In this order in memory: what every turn looks at comes first.
     pub(crate) state: ActorState,
+    pub(crate) init: Init,
+    pub(crate) injected: bool,
     pub(crate) new_waits: Few<Item<A>>,
     pub(crate) new_items: Few<Item<A>>,
     pub(crate) cancelled: Few<SpawnHandle>,
-    pub(crate) running: SpawnHandle,
-    last_handle: SpawnHandle,
     pub(crate) lane: OnceCell<Box<AddrLane<A>>>,
-    pub(crate) init: Init,
-    rare: Option<Box<Rare<A>>>,
     pub(crate) handling: Option<&'static str>,
     pub(crate) deadline: Option<Instant>,
-    pub(crate) injected: bool,
+    pub(crate) running: SpawnHandle,
+    rare: Option<Box<Rare<A>>>,
+    pub(crate) cell: Arc<Cell<A>>,
+    pub(crate) incarnation: Incarnation,
+    last_handle: SpawnHandle,
 }
 
 /// What actix gives a mailbox; only `Addr::send` waits at it.

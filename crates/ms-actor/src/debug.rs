@@ -95,7 +95,7 @@ impl AnyRef {
     /// Why its last incarnation ended.
     #[must_use]
     pub fn last_exit(&self) -> Option<ExitReason> {
-        self.0.core().life(|life| life.last_exit.clone())
+        self.0.core().life(|life| life.last_exit.as_deref().cloned())
     }
 
     /// What can be said of it without asking it: exact, and never waits for it.

@@ -65,7 +65,7 @@ pub(crate) fn begin_end(
             return None;
         }
         life.live = Incarnation::NONE;
-        life.last_exit = Some(reason.clone());
+        life.last_exit = Some(Box::new(reason.clone()));
         Some((life.started, life.ready, life.rare.take()))
     })?;
     core.set_lifecycle(Lifecycle::Stopped);
@@ -143,7 +143,7 @@ pub(crate) fn finish_ignored(cell: &dyn AnyCell, incarnation: Incarnation) {
 fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
     let untold = UntoldEnd { end, reason, news };
     let due = cell.core().life(|life| {
-        life.last_exit = Some(untold.reason.clone());
+        life.last_exit = Some(Box::new(untold.reason.clone()));
         if life.announcing {
             life.rare.get_or_insert_default().held_end = Some(Box::new(untold));
             return None;

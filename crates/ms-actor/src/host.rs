@@ -224,16 +224,19 @@ pub fn spawn<A: Hosted + Send>(
 ) -> Result<Ref<A>, ms_core::IdError> {
     let path = ActorPath::new(format!("/local/{name}"))?;
     let slot = std::sync::Mutex::new(Some(actor));
-    let factory = move |_: &Ref<A>| {
+    let factory: Factory<A> = Arc::new(move |_: &Ref<A>| {
         crate::mailbox::lock(&slot).take().ok_or_else(|| {
             StartError::Failed(ExitReason::failed(
                 "an actor that was moved in cannot be made again",
             ))
         })
-    };
-    let cell = Blueprint::fallible(factory).cell(node, path, None);
+    });
+    // No blueprint: nobody will make another cell of it.
+    let (mailbox, kind) = (MailboxSpec::default(), ChildType::Worker);
+    let seed = CellSeed { node: node.clone(), path, parent: None, mailbox, kind };
+    let cell = AnyRef::new(A::cell(seed.into_core(type_name::<A>(), A::TIER), factory, None));
     let reference = cell.typed::<A>();
     cell.launch_here();
-    // The blueprint made a cell of this very type.
+    // A cell of this very type was made above.
     reference.ok_or(ms_core::IdError::Empty)
 }

@@ -15,11 +15,12 @@ use crate::host::Factory;
 use crate::mailbox::Refusal;
 use crate::state::StateValue;
 
-/// The lasting cell of an actor of type `A`.
+/// The lasting cell of an actor of type `A`; in this order in memory.
 #[doc(hidden)]
+#[repr(C)]
 pub struct Cell<A: Hosted> {
-    pub(crate) core: Core,
     pub(crate) lane: A::Lane,
+    pub(crate) core: Core,
     pub(crate) factory: Factory<A>,
     pub(crate) view: Option<fn(&A) -> StateValue>,
 }

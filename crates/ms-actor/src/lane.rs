@@ -82,7 +82,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         // Holding begins anew where a drain had refused.
         inbox.set_gate(match cell.core.mailbox.while_down {
             WhileDown::Hold => Gate::Open,
-            WhileDown::Refuse => Gate::Refusing(reason.clone()),
+            WhileDown::Refuse => Gate::Refusing(Box::new(reason.clone())),
         });
         let waker = inbox.end_life();
         drop(inbox);
@@ -94,7 +94,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
     fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool) {
         let mut inbox = lock(&cell.lane);
         let gate = if for_good { Gate::Closed } else { Gate::Refusing };
-        inbox.set_gate(gate(reason.clone()));
+        inbox.set_gate(gate(Box::new(reason.clone())));
         let dropped = inbox.take_queue();
         let waker = if for_good { inbox.end_life() } else { None };
         drop(inbox);

@@ -61,3 +61,21 @@ pub use monitor::{Down, Monitor, MonitorId};
 pub use node::{MAX_ARBITERS, Node, NodeConfig, unix_ms};
 pub use refs::{Port, PortFuture, Ref, Tell, WeakRef};
 pub use state::StateValue;
+
+#[cfg(test)]
+mod sizes {
+    use super::*;
+
+    struct Idle;
+
+    impl actix::Actor for Idle {
+        type Context = Context<Self>;
+    }
+
+    /// What an idle actor costs in memory is decided here.
+    #[test]
+    fn cell_and_run_loop_of_an_actor_stay_small() {
+        assert!(size_of::<hosted::Cell<Idle>>() <= 448, "{}", size_of::<hosted::Cell<Idle>>());
+        assert!(size_of::<driver::Driver<Idle>>() <= 256, "{}", size_of::<driver::Driver<Idle>>());
+    }
+}

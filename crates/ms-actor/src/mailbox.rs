@@ -113,9 +113,9 @@ impl Default for MailboxSpec {
 pub(crate) enum Gate {
     Open,
     /// Between two incarnations, or on the way to a stop.
-    Refusing(ExitReason),
+    Refusing(Box<ExitReason>),
     /// The actor has ended for good.
-    Closed(ExitReason),
+    Closed(Box<ExitReason>),
 }
 
 /// Wakers that are seldom there: boxed, so that an idle actor stays small.
@@ -132,16 +132,21 @@ const SAMPLE_EVERY: u64 = 64;
 
 /// The queue and the accounts of one actor with our context.
 ///
-/// Public only in name: it is the lane of a sealed trait.
+/// Public only in name: it is the lane of a sealed trait. In this order in memory: what
+/// every message touches comes first, so that it lies in as few cache lines as can be.
+#[repr(C)]
 pub struct Inbox<A: Actor> {
-    queue: VecDeque<Envelope<A>>,
-    gate: Gate,
     /// Ends so far: an asker whose number differs knows that its actor ended.
     pub(crate) exits: u32,
+    parked: bool,
+    /// The sleeping run loop was woken from another thread.
+    pub(crate) from_elsewhere: bool,
+    queue: VecDeque<Envelope<A>>,
     accepted: u64,
+    /// Wakes the run loop of the present life.
+    waker: Option<Waker>,
     /// Messages handled by the running incarnation.
     pub(crate) handled: u64,
-    pub(crate) overflowed: u64,
     /// Type of the message handled last, or now.
     pub(crate) current: Option<&'static str>,
     /// Coarse time the running turn began, zero outside a turn.
@@ -151,13 +156,10 @@ pub struct Inbox<A: Actor> {
     /// Coarse time since when an async handler keeps the actor from its mail, or zero.
     pub(crate) waiting_since: u64,
     pub(crate) busy_ns: u64,
-    pub(crate) waits: Option<Box<WaitHistogram>>,
     sleepers: Option<Box<Sleepers>>,
-    parked: bool,
-    /// Wakes the run loop of the present life.
-    waker: Option<Waker>,
-    /// The sleeping run loop was woken from another thread.
-    pub(crate) from_elsewhere: bool,
+    gate: Gate,
+    pub(crate) overflowed: u64,
+    pub(crate) waits: Option<Box<WaitHistogram>>,
 }
 
 impl<A: Actor> Inbox<A> {
@@ -192,7 +194,7 @@ impl<A: Actor> Inbox<A> {
         match &self.gate {
             Gate::Open => {}
             Gate::Refusing(reason) | Gate::Closed(reason) => {
-                return Err(Refusal::Closed(reason.clone()));
+                return Err(Refusal::Closed((**reason).clone()));
             }
         }
         match spec.capacity {

@@ -4,18 +4,16 @@
 //! caller's words at the very moment the policy replies: a moment later the
 //! child may be another.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::dev::{MessageResponse, OneshotSender};
-use actix::{Handler, Message};
+use actix::Handler;
 use ms_actor::AnyRef;
 use ms_core::policy::{ChildEntry, Command, CommandError, Counts, Reply, Target, Ticket};
 use ms_core::{ChildId, Incarnation};
 
 use crate::actor::{Ctx, SupervisorActor};
+use crate::answer::Answer;
 use crate::error::SupervisorError;
 use crate::handle::StartedChild;
 use crate::kids::{Kid, Making};
@@ -27,55 +25,6 @@ use crate::supervisor::DynamicChild;
 
 /// Puts the policy's reply into words and hands it to the caller.
 type Finish = Box<dyn FnOnce(&SupervisorActor, Result<Reply, CommandError>)>;
-
-/// The answer to a call. It goes to the caller the moment it is known: a future of the
-/// supervisor's own would be lost when the supervisor ends in the same turn.
-pub(crate) struct Answer<T>(Rc<RefCell<Slot<T>>>);
-
-enum Slot<T> {
-    /// Neither the answer is known nor where it is to go.
-    Empty,
-    Known(Result<T, SupervisorError>),
-    /// `None`: the call was a tell, nobody wants to know.
-    Wanted(Option<OneshotSender<Result<T, SupervisorError>>>),
-}
-
-impl<T> Answer<T> {
-    fn new(slot: Slot<T>) -> Self {
-        Self(Rc::new(RefCell::new(slot)))
-    }
-
-    fn give(&self, result: Result<T, SupervisorError>) {
-        let slot = self.0.replace(Slot::Empty);
-        match slot {
-            Slot::Wanted(caller) => send(caller, result),
-            Slot::Empty | Slot::Known(_) => drop(self.0.replace(Slot::Known(result))),
-        }
-    }
-}
-
-fn send<T>(
-    caller: Option<OneshotSender<Result<T, SupervisorError>>>,
-    result: Result<T, SupervisorError>,
-) {
-    if let Some(caller) = caller {
-        // The caller may have given up; its loss.
-        drop(caller.send(result));
-    }
-}
-
-impl<T: 'static, M> MessageResponse<SupervisorActor, M> for Answer<T>
-where
-    M: Message<Result = Result<T, SupervisorError>>,
-{
-    fn handle(self, _: &mut Ctx, caller: Option<OneshotSender<M::Result>>) {
-        let slot = self.0.replace(Slot::Empty);
-        match slot {
-            Slot::Known(result) => send(caller, result),
-            Slot::Empty | Slot::Wanted(_) => drop(self.0.replace(Slot::Wanted(caller))),
-        }
-    }
-}
 
 /// Calls that are not answered yet.
 #[derive(Default)]
@@ -101,7 +50,9 @@ impl Calls {
 }
 
 fn refused<T: 'static>(error: impl Into<SupervisorError>) -> Answer<T> {
-    Answer::new(Slot::Known(Err(error.into())))
+    let answer = Answer::default();
+    answer.give(Err(error.into()));
+    answer
 }
 
 impl SupervisorActor {
@@ -113,11 +64,11 @@ impl SupervisorActor {
         finish: impl FnOnce(&Self, Reply) -> Result<T, SupervisorError> + 'static,
     ) -> Answer<T> {
         let ticket = self.calls.ticket();
-        let answer = Answer::new(Slot::Empty);
-        let given = Answer(Rc::clone(&answer.0));
+        let answer = Answer::default();
+        let reply = answer.clone();
         let finish = move |this: &Self, result: Result<Reply, CommandError>| {
-            given.give(match result {
-                Ok(reply) => finish(this, reply),
+            reply.give(match result {
+                Ok(answer) => finish(this, answer),
                 Err(error) => Err(this.in_lives(error).into()),
             });
         };

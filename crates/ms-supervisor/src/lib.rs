@@ -15,6 +15,7 @@
 
 mod actor;
 mod admin;
+mod answer;
 mod bank;
 mod error;
 mod handle;

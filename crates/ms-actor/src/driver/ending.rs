@@ -22,7 +22,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         let ignored = !self.run.acknowledged && self.run.ctx.init == Init::Done;
         let mut reason =
             if self.run.acknowledged || ignored { reason } else { init_failure(reason) };
-        let end = begin_end(&*cell, self.run.incarnation, &reason);
+        let end = begin_end(&*cell, self.run.ctx.incarnation, &reason);
         if let Some(raw) = self.drop_instance()
             && reason.is_clean()
         {
@@ -30,14 +30,14 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         }
         if let Some(end) = end {
             if ignored {
-                finish_ignored(&*cell, self.run.incarnation);
+                finish_ignored(&*cell, self.run.ctx.incarnation);
             } else if self.run.acknowledged {
                 finish_end(&*cell, end, reason, self.run.ctx.injected);
             } else {
                 finish_failed_start(&*cell, end, reason);
             }
         }
-        self.run.stay.end(&*cell, self.run.incarnation);
+        self.run.stay.end(&*cell, self.run.ctx.incarnation);
     }
 
     /// Drops all that is the user's, one by one. The first panic comes back.
@@ -90,8 +90,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
 
     pub(super) fn panicked(&self, raw: RawPanic) -> ExitReason {
         let handling = match self.during {
-            During::Future(origin) => origin,
-            During::Handle | During::Injected => self.ctx.handling,
+            During::Future | During::Handle | During::Injected => self.ctx.handling,
             _ => None,
         };
         ExitReason::Panicked(Arc::new(raw.into_record(self.during.name(), handling)))

@@ -53,7 +53,7 @@ enum Turn {
 enum During {
     Started,
     Handle,
-    Future(Option<&'static str>),
+    Future,
     Stopping,
     Stopped,
     Injected,
@@ -66,7 +66,7 @@ impl During {
         match self {
             Self::Started => "started",
             Self::Handle => "handle",
-            Self::Future(_) => "future",
+            Self::Future => "future",
             Self::Stopping => "stopping",
             Self::Stopped => "stopped",
             Self::Injected => "injected fault",
@@ -77,23 +77,24 @@ impl During {
 }
 
 /// The future: the instance, and what serves it.
+#[repr(C)]
 pub(crate) struct Driver<A: Actor<Context = Context<A>>> {
-    actor: Option<A>,
     run: Run<A>,
+    actor: Option<A>,
 }
 
 /// Everything of an incarnation but the instance.
+///
+/// In this order in memory: what every turn touches lies together.
+#[repr(C)]
 struct Run<A: Actor<Context = Context<A>>> {
+    stay: Stay,
     cell: Arc<Cell<A>>,
     /// The cell once more, lent to the thread while a turn runs.
     me: Option<Arc<dyn AnyCell>>,
-    stay: Stay,
-    incarnation: Incarnation,
     /// Ends counted when this life began: another number means it was fenced off.
     epoch: u32,
-    ctx: Context<A>,
-    waits: Few<Item<A>>,
-    items: Few<Item<A>>,
+    turns: u32,
     during: During,
     supervised: bool,
     started: bool,
@@ -101,12 +102,14 @@ struct Run<A: Actor<Context = Context<A>>> {
     suspended: bool,
     draining: bool,
     done: bool,
-    turns: u32,
-    clock: TurnClock,
     /// The turn has been ended already, when its mail ran out.
     settled: bool,
-    types: Types,
+    waits: Few<Item<A>>,
+    items: Few<Item<A>>,
     trace: Option<Box<TraceOrder>>,
+    types: Types,
+    clock: TurnClock,
+    ctx: Context<A>,
 }
 
 /// Makes the actor on this very thread and has it served; where there is none, says so.
@@ -152,7 +155,6 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
             cell,
             me: Some(me),
             stay,
-            incarnation,
             epoch,
             waits: Few::default(),
             items: Few::default(),
@@ -210,7 +212,7 @@ impl<A: Actor<Context = Context<A>>> Future for Driver<A> {
                 // Its successor may be at work already: go without a word.
                 this.run.done = true;
                 panics::with_quiet(quiet, || this.drop_instance());
-                this.run.stay.end(&*this.run.cell, this.run.incarnation);
+                this.run.stay.end(&*this.run.cell, this.run.ctx.incarnation);
                 Poll::Ready(())
             }
         }

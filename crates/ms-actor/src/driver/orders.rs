@@ -18,11 +18,11 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         if !self.cell.core.flag.load(Ordering::Acquire) {
             return None;
         }
-        let Some(mut messages) = self.cell.core.take_control_of(self.incarnation) else {
+        let Some(messages) = self.cell.core.take_control_of(self.ctx.incarnation) else {
             return Some(Turn::Fenced);
         };
         let mut told = None;
-        while let Some(message) = messages.pop_front() {
+        for message in messages {
             match (&message, told.take()) {
                 // OTP: the first signal is the one that ends whoever does not trap exits.
                 (Control::Kill(ExitReason::Killed), Some(first)) if !self.ctx.traps() => {
@@ -89,7 +89,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         self.suspend(false);
         self.cell.core.set_lifecycle(Lifecycle::Stopping);
         if self.cell.core.mailbox.drain_on_stop {
-            lock(&self.cell.lane).set_gate(Gate::Refusing(reason.clone()));
+            lock(&self.cell.lane).set_gate(Gate::Refusing(Box::new(reason.clone())));
             self.draining = true;
             self.ctx.rare().stop_reason.get_or_insert(reason);
         } else {

@@ -120,7 +120,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             }
             let at = self.waits.len() - 1;
             let item = &mut self.waits[at];
-            self.during = During::Future(item.origin);
+            self.during = During::Future;
             self.ctx.handling = item.origin;
             current::set_blocking(true);
             let polled = item.future.as_mut().poll(actor, &mut self.ctx, task);
@@ -153,7 +153,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             _ => {
                 self.ctx.init = Init::Done;
                 self.acknowledged = true;
-                announce_start(&*self.cell, self.incarnation);
+                announce_start(&*self.cell, self.ctx.incarnation);
                 None
             }
         }
@@ -260,7 +260,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 return false;
             }
             self.ctx.running = self.items[at].handle;
-            self.during = During::Future(self.items[at].origin);
+            self.during = During::Future;
             self.ctx.handling = self.items[at].origin;
             let polled = self.items[at].future.as_mut().poll(actor, &mut self.ctx, task);
             if polled.is_ready() {

@@ -1,0 +1,68 @@
+//! Answers that are given when the policy replies: at once, or many messages later.
+
+use std::cell::RefCell;
+use std::mem;
+use std::rc::Rc;
+
+use actix::dev::{MessageResponse, OneshotSender};
+use actix::{Actor, Message};
+
+use crate::error::SupervisorError;
+
+type Outcome<T> = Result<T, SupervisorError>;
+
+/// The answer to an administrative call, on its way.
+///
+/// A future would do as well, at the price of a task and a watch over it for every call.
+pub(crate) struct Answer<T>(Rc<RefCell<Line<T>>>);
+
+enum Line<T> {
+    /// Neither the answer nor the caller is known yet.
+    Idle,
+    Given(Outcome<T>),
+    /// A caller that wants no answer is none.
+    Waiting(Option<OneshotSender<Outcome<T>>>),
+}
+
+impl<T> Default for Answer<T> {
+    fn default() -> Self {
+        Self(Rc::new(RefCell::new(Line::Idle)))
+    }
+}
+
+impl<T> Clone for Answer<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> Answer<T> {
+    /// Answers; only the first time counts.
+    pub(crate) fn give(&self, outcome: Outcome<T>) {
+        let line = &mut *self.0.borrow_mut();
+        match line {
+            Line::Idle => *line = Line::Given(outcome),
+            Line::Given(_) => {}
+            Line::Waiting(caller) => answer(caller.take(), outcome),
+        }
+    }
+}
+
+/// The caller may have given up; its loss.
+fn answer<T>(caller: Option<OneshotSender<T>>, outcome: T) {
+    drop(caller.map(|caller| caller.send(outcome)));
+}
+
+impl<A, M, T> MessageResponse<A, M> for Answer<T>
+where
+    A: Actor,
+    M: Message<Result = Outcome<T>>,
+{
+    fn handle(self, _: &mut A::Context, caller: Option<OneshotSender<Outcome<T>>>) {
+        let line = &mut *self.0.borrow_mut();
+        match mem::replace(line, Line::Waiting(None)) {
+            Line::Given(outcome) => answer(caller, outcome),
+            _ => *line = Line::Waiting(caller),
+        }
+    }
+}
