@@ -1,4 +1,5 @@
 //! Circuit breakers in the tree and as a layer, in virtual time.
+#![allow(clippy::unwrap_used, reason = "tests say what is wrong by failing")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The four strategies, in virtual time.
+#![allow(clippy::unwrap_used, reason = "tests say what is wrong by failing")]
 
 mod common;
 

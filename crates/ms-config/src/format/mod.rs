@@ -1,7 +1,7 @@
 //! From the text of a file to values with places.
 //!
 //! Both parsers give spans for every value, which figment and serde-based readers
-//! lose; see docs/adr/0005-configuration-with-spans.md.
+//! lose; see docs/adr/0006-configuration-with-spans.md.
 
 mod toml;
 mod yaml;
