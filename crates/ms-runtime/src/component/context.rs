@@ -59,7 +59,6 @@ impl ComponentContext {
 
     /// Lists a resource as open until what this returns is dropped; what is still open at
     /// the end of a shutdown is named in its report.
-    #[must_use]
     pub fn track(&self, resource: impl Into<String>) -> TrackedResource {
         TrackedResource::open(&self.wiring, format!("{}: {}", self.id, resource.into()))
     }

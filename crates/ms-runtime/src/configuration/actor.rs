@@ -150,7 +150,7 @@ impl<C: Settings> ConfigActor<C> {
     fn tell_all(&self, keys: &[String], ctx: &mut Context<Self>) {
         let published = self.handle.published();
         let news = ConfigChanged { version: published.status.version, keys: keys.into() };
-        for port in published.subscribers.iter().cloned() {
+        for port in published.subscribers.clone() {
             let asked = port.ask(news.clone(), ACK_WITHIN);
             ctx.spawn(asked.into_actor(self).map(move |answer, actor, ctx| {
                 let why = match answer {
