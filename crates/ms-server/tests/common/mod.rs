@@ -20,8 +20,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use ms_control::{Client, ControlError};
 use ms_control::proto::Verb;
+use ms_control::{Client, ControlError};
 use ms_core::view::TreeNode;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -318,10 +318,7 @@ impl Server {
         answer.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()))
     }
 
-    fn try_control<T>(
-        &self,
-        ask: impl AsyncFnOnce(&mut Client) -> T,
-    ) -> Result<T, ControlError> {
+    fn try_control<T>(&self, ask: impl AsyncFnOnce(&mut Client) -> T) -> Result<T, ControlError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut client = Client::connect(&self.control, PATIENCE).await?;
