@@ -1,4 +1,6 @@
 //! A task's way, end to end, over HTTP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod common;
 
 use common::{Http, Place, id_of, until};

@@ -11,6 +11,7 @@
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
+    clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
     reason = "a benchmark"
