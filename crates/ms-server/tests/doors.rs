@@ -2,6 +2,8 @@
 //! nothing lost. What a door does in detail is tested with its crate: bodies and headers in
 //! `ms-transport/tests/doors.rs`, files in `ms-config/tests`, a clock that jumps in
 //! `ms-store/tests/keeping.rs`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod common;
 
 use std::fs;

@@ -1,4 +1,6 @@
 //! The three questions through a start, a component that is down, and its way back; metrics.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod common;
 
 use common::{Http, Place, until};

@@ -2,6 +2,8 @@
 //!
 //! `MS_SERVER_SEED` replays a run; `MS_SERVER_KILLS` is for the long mode
 //! (`cargo xtask soak`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

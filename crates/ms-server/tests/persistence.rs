@@ -1,4 +1,6 @@
 //! State that is kept over an orderly stop and over `kill -9`, sealed; a key that is not there.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod common;
 
 use std::fs;

@@ -1,4 +1,6 @@
 //! SIGTERM, SIGINT, SIGHUP: idle, under load, twice, during the boot. RELIABILITY 57.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod common;
 
 use std::collections::BTreeSet;

@@ -109,6 +109,19 @@ fn one() -> Vec<u8> {
     request("POST", "/api/v1/tasks", TASK)
 }
 
+fn batch_of(size: usize) -> Vec<u8> {
+    let body = format!("[{}]", vec![TASK; size].join(","));
+    request("POST", "/api/v1/tasks/batch", &body)
+}
+
+/// So many batches, one after another.
+pub async fn batches(addr: SocketAddr, count: usize, size: usize) {
+    let (mut connection, batch) = (Connection::to(addr).await.expect("connects"), batch_of(size));
+    for _ in 0..count {
+        assert_eq!(connection.call(&batch).await.expect("answers").0, 201);
+    }
+}
+
 pub async fn started(addr: SocketAddr) {
     let ask = request("GET", "/health/startup", "");
     loop {
@@ -135,8 +148,7 @@ impl Load {
     }
 
     pub fn batch(addr: SocketAddr, clients: usize, size: usize, time: Duration) -> Self {
-        let body = format!("[{}]", vec![TASK; size].join(","));
-        Self { addr, clients, request: request("POST", "/api/v1/tasks/batch", &body), time }
+        Self { addr, clients, request: batch_of(size), time }
     }
 
     pub async fn run(self) -> Tally {

@@ -31,7 +31,7 @@ impl Running {
             "http.bind = \"127.0.0.1:0\"\nhttp.max_connections = 2000\n\
              telemetry.metrics_bind = \"127.0.0.1:0\"\n\
              telemetry.log_filter = \"warn,ms_transport=info\"\n\
-             tasks.queue_limit = 10000000\ntasks.database = {:?}\n",
+             tasks.agents = 64\ntasks.queue_limit = 10000000\ntasks.database = {:?}\n",
             state.join("tasks.db")
         );
         std::fs::write(config.join("base.toml"), text).expect("written");

@@ -81,9 +81,9 @@ impl Http {
         let odd = |what: &str| io::Error::other(format!("{what} in {head:?}"));
         let status = head.split(' ').nth(1).and_then(|text| text.parse().ok());
         let status = status.ok_or_else(|| odd("no status"))?;
-        let length = head.lines().filter_map(|line| line.split_once(": "));
-        let length = length.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let length = length.last().map_or(Ok(0), |(_, value)| value.trim().parse());
+        let fields = head.lines().filter_map(|line| line.split_once(": "));
+        let mut lengths = fields.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let length = lengths.next().map_or(Ok(0), |(_, value)| value.trim().parse());
         let mut body = vec![0; length.map_err(|_| odd("no length"))?];
         self.0.read_exact(&mut body)?;
         let body = String::from_utf8(body).map_err(|_| odd("no text"))?;

@@ -20,8 +20,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use ms_control::Client;
 use ms_control::proto::Verb;
+use ms_control::{Client, ControlError};
 use ms_core::view::TreeNode;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -314,24 +314,33 @@ impl Server {
 
     /// What `msctl` does, over the same socket.
     pub fn control<T>(&self, ask: impl AsyncFnOnce(&mut Client) -> T) -> T {
+        let answer = self.try_control(ask);
+        answer.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()))
+    }
+
+    fn try_control<T>(&self, ask: impl AsyncFnOnce(&mut Client) -> T) -> Result<T, ControlError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            match Client::connect(&self.control, PATIENCE).await {
-                Ok(mut client) => ask(&mut client).await,
-                Err(error) => panic!("{error:?} in:\n{}", self.log.text()),
-            }
+            let mut client = Client::connect(&self.control, PATIENCE).await?;
+            Ok(ask(&mut client).await)
         })
     }
 
     pub fn tree(&self) -> TreeNode {
-        self.control(async |client| client.tree(None, None).await.expect("a tree"))
+        let tree = self.control(async |client| client.tree(None, None).await);
+        tree.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()))
     }
 
     pub fn steer(&self, path: &str, verb: Verb) {
+        let done = self.try_steer(path, verb);
+        done.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()));
+    }
+
+    pub fn try_steer(&self, path: &str, verb: Verb) -> Result<(), ControlError> {
         let path = path.parse().expect("a path");
-        self.control(async |client| {
-            client.steer(path, verb, Some("the test".to_owned())).await.expect("carried out")
-        });
+        let reason = Some("the test".to_owned());
+        let steer = async |client: &mut Client| client.steer(path, verb, reason).await.map(drop);
+        self.try_control(steer).and_then(|done| done)
     }
 }
 
