@@ -180,8 +180,13 @@ impl Core {
     ///
     /// With nobody alive to read it, it is dropped, and with it the sender of its reply.
     pub(crate) fn control(&self, message: Control) {
+        self.control_if(|live| live != Incarnation::NONE, message);
+    }
+
+    /// The same, if the live incarnation is the one that is meant: a successor may be there.
+    pub(crate) fn control_if(&self, meant: impl FnOnce(Incarnation) -> bool, message: Control) {
         let unread = self.life(|life| {
-            if life.live == Incarnation::NONE {
+            if !meant(life.live) {
                 return Some(message);
             }
             lock(&self.control).push(message);

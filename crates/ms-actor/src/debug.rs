@@ -195,6 +195,13 @@ impl AnyRef {
         self.0.core().control(Control::ParentExit(reason));
     }
 
+    /// The same for one incarnation: nothing, if another lives by now. What a supervisor left
+    /// behind may have a successor in the same cell.
+    pub fn parent_exit_of(&self, incarnation: Incarnation, reason: ExitReason) {
+        let meant = |live| live == incarnation && live != Incarnation::NONE;
+        self.0.core().control_if(meant, Control::ParentExit(reason));
+    }
+
     /// Injects a fault on purpose.
     pub fn inject(&self, fault: Fault) {
         self.0.core().control(Control::Inject(fault));

@@ -15,6 +15,7 @@ const RESTARTS_VAR: &str = "MS_FRAMEWORK__CORE__SUPERVISION__MAX_RESTARTS";
 
 /// S4.3-01, S4.3-04, S4.3-05, S4.3-06: defaults < base < environment file < variables < options.
 #[test]
+#[allow(clippy::type_complexity, reason = "a table of cases")]
 fn the_last_layer_that_has_a_value_wins_and_is_named_as_its_origin() {
     let base = "[core.supervision]\nmax_restarts = 6\n";
     let named = "core: {supervision: {max_restarts: 7}}\n";

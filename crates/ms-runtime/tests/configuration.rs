@@ -1,4 +1,5 @@
 //! The config actor: reload by itself, last good kept, subscribers told, restarts survived.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what is wrong by failing")]
 
 use std::fs;
 use std::net::SocketAddr;

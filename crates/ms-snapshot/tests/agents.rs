@@ -1,4 +1,5 @@
 //! Agents that keep their state: over a crash of theirs, over a restart of everything.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what is wrong by failing")]
 
 mod common;
 

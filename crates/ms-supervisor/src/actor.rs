@@ -294,10 +294,11 @@ impl SupervisorActor {
                 // Nobody waits for its end any more; somebody must say that it was the last.
                 Undertaker::adopt(cell);
             }
-            if !cell.is_alive() {
+            // A successor's start of the same child is none of ours.
+            if kid.life == Incarnation::NONE || cell.incarnation() != kid.life {
                 continue;
             }
-            cell.parent_exit(ExitReason::Killed);
+            cell.parent_exit_of(kid.life, ExitReason::Killed);
             let child = self.policy.child(kid.key);
             if let Some(child) = child.filter(|_| self.supervisor.lasting_refs) {
                 bring_to_an_end(cell, child.policy.shutdown);

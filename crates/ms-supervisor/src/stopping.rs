@@ -14,7 +14,7 @@ use crate::timers::Due;
 const KILL_GRACE: Duration = Duration::from_secs(2);
 
 /// Kills a child that a killed supervisor left behind, when it has not ended in the time its
-/// spec gives it (X15): nobody else is there to do it.
+/// spec gives it (X18): nobody else is there to do it.
 pub(crate) fn bring_to_an_end(cell: &AnyRef, how: Shutdown) {
     let limit = match how {
         Shutdown::Infinity => return,

@@ -85,8 +85,7 @@ fn parse(args: &[String]) -> Args {
 }
 
 async fn run(args: &Args) -> Report {
-    let mut report = Report::default();
-    report.starts = starts(args).await;
+    let mut report = Report { starts: starts(args).await, ..Report::default() };
     for clients in LADDER {
         let mut ours = Running::ours(&args.dir).await;
         let tally = Load::single(ours.api, clients, args.each).run().await;
