@@ -275,7 +275,7 @@ settings! {
         /// The database file; its directory must belong to the process's user.
         database: PathBuf = PathBuf::from("ms-tasks.db") => restart;
         /// Agents of each kind.
-        agents: u32 = 4, in 1..=4_096, unit "agents" => restart;
+        agents: u32 = 64, in 1..=4_096, unit "agents" => restart;
         /// Tasks that may wait; more are refused with 503.
         queue_limit: u32 = 100_000, in 1..=10_000_000, unit "tasks" => restart;
         /// Longest run of one delivery when the task does not say.
