@@ -18,6 +18,9 @@ use super::script::{Act, LeafPlan, Pause, Plan, Script, SupPlan, What};
 use super::truth::Truth;
 use super::world::{Path, Ports, World};
 
+/// Turns after which whatever a timer woke has come to rest.
+const SETTLING_TURNS: usize = 64;
+
 /// Longest wait for anything a supervisor is asked: virtual, so it costs nothing.
 const WITHIN: Duration = Duration::from_secs(3_600);
 /// Longest time the tree is given to stop in the end.
@@ -93,6 +96,10 @@ impl Player {
         }
         self.truth.at_any_time();
         if matches!(pause, Pause::Quiet | Pause::Ms(_)) {
+            // Other timers may have fired with ours: who they woke has a turn before it is quiet.
+            for _ in 0..SETTLING_TURNS {
+                tokio::task::yield_now().await;
+            }
             self.truth.when_quiet().await;
         }
     }

@@ -286,7 +286,9 @@ impl World {
         let number = instance.incarnation;
         inner.event(what, &path, number);
         // The child of a dropped spec lives on for a while beside that of another by its name.
-        let late = gone || (fenced && inner.is_same_cell(&path, cell));
+        // So does one whose successor was begun and never made.
+        let replaced = inner.places.get(&path).is_some_and(|place| place.current != Some(id));
+        let late = gone || (fenced && replaced && inner.is_same_cell(&path, cell));
         if late && !inner.is_unclear(&path) {
             inner.violate("late word", format!("{what} of {path} #{number}, which was replaced"));
         }
