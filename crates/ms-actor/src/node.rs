@@ -118,7 +118,6 @@ struct Inner {
     stopping: AtomicBool,
 }
 
-#[derive(Default)]
 struct EventLog {
     seq: u64,
     kept: VecDeque<NodeEvent>,
@@ -165,7 +164,9 @@ impl Node {
             others: Mutex::new(Vec::new()),
             dead: DeadLetters::default(),
             events: broadcast::Sender::new(EVENT_LAG),
-            log: Mutex::new(EventLog::default()),
+            // All the room at once: it is not touched before it is used, and no crash pays for
+            // moving thousands of events to a larger place.
+            log: Mutex::new(EventLog { seq: 0, kept: VecDeque::with_capacity(KEPT_EVENTS) }),
             stopping: AtomicBool::new(false),
         }))
     }
@@ -356,9 +357,11 @@ impl Node {
         if log.kept.len() == KEPT_EVENTS {
             log.kept.pop_front();
         }
-        log.kept.push_back(event.clone());
-        // Nobody listening is no error. Sent under the lock, so that readers see the order of `seq`.
-        drop(self.0.events.send(event));
+        // Sent under the lock, so that readers see the order of `seq` and none subscribes between.
+        if self.0.events.receiver_count() > 0 {
+            drop(self.0.events.send(event.clone()));
+        }
+        log.kept.push_back(event);
     }
 
     /// Events of the past after `seq` that are still kept, and a receiver of those to come.

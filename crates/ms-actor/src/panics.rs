@@ -4,19 +4,18 @@
 //! was installed before it. It takes no lock, waits for nothing and ends nothing.
 
 use std::any::Any;
-use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
-use ms_core::{Location, PanicRecord};
+use ms_core::{Location, PanicRecord, Trace};
 
 /// A panic as the hook saw it, before it is known whose it was.
 #[derive(Debug, Clone)]
 pub(crate) struct RawPanic {
     pub(crate) message: String,
     location: Option<Location>,
-    backtrace: Option<String>,
+    backtrace: Option<Trace>,
 }
 
 impl RawPanic {
@@ -57,29 +56,14 @@ fn record(info: &PanicHookInfo<'_>) {
         line: at.line(),
         column: at.column(),
     });
-    let trace = Backtrace::capture();
-    let backtrace =
-        (trace.status() == BacktraceStatus::Captured).then(|| head_of(&trace.to_string()));
-    let raw = RawPanic { message: text_of(info.payload()), location, backtrace };
+    let message = text_of(info.payload());
+    let raw = RawPanic { message, location, backtrace: Trace::capture() };
     // A panic raised while this very cell is borrowed loses its record, not the process.
     LAST.with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {
             *last = Some(raw);
         }
     });
-}
-
-/// Longest backtrace kept, in bytes: records and events are kept by the thousand.
-const MAX_BACKTRACE: usize = 8 * 1024;
-
-/// The first frames of a backtrace, which are those of the panic.
-fn head_of(trace: &str) -> String {
-    let cut = |line: &str, used: &mut usize| {
-        *used += line.len() + 1;
-        (*used <= MAX_BACKTRACE).then(|| format!("{line}\n"))
-    };
-    let lines = trace.lines().scan(0, |used, line| cut(line, used));
-    lines.collect()
 }
 
 fn text_of(payload: &(dyn Any + Send)) -> String {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::id::ChildId;
+use crate::trace::Trace;
 
 /// Why one incarnation of an actor ended.
 ///
@@ -147,7 +148,7 @@ pub struct PanicRecord {
     /// The hook or callback that was running: `handle`, `started`, `future`, `drop` and so on.
     pub during: String,
     /// The backtrace, when `RUST_BACKTRACE` asks for one.
-    pub backtrace: Option<String>,
+    pub backtrace: Option<Trace>,
 }
 
 impl fmt::Display for PanicRecord {

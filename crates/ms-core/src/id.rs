@@ -80,10 +80,12 @@ pub(crate) fn check_segment(text: &str) -> Result<(), IdError> {
     if text.len() > MAX_CHILD_ID {
         return Err(IdError::TooLong(text.to_owned()));
     }
-    let permitted = |at: usize, c: char| {
-        c.is_ascii_lowercase() || c.is_ascii_digit() || (at > 0 && (c == '-' || c == '_'))
+    let permitted = |at: usize, byte: u8| {
+        matches!(byte, b'a'..=b'z' | b'0'..=b'9') || (at > 0 && matches!(byte, b'-' | b'_'))
     };
-    match text.char_indices().find(|&(at, c)| !permitted(at, c)) {
+    let bad = text.bytes().enumerate().position(|(at, byte)| !permitted(at, byte));
+    // All before it is ASCII: it begins a character.
+    match bad.and_then(|bad| text[bad..].chars().next().map(|found| (bad, found))) {
         Some((at, found)) => Err(IdError::BadChar { id: text.to_owned(), found, at }),
         None => Ok(()),
     }
@@ -171,7 +173,7 @@ impl ActorPath {
     /// The path of the child `id` below this one.
     #[must_use]
     pub fn child(&self, id: &ChildId) -> Self {
-        Self(format!("{self}/{id}").into())
+        Self([self.as_str(), "/", id.as_str()].concat().into())
     }
 
     /// The path as text.
@@ -183,7 +185,9 @@ impl ActorPath {
     /// The last segment.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.0.rsplit('/').next().unwrap_or("")
+        // A byte of another character is never a slash.
+        let start = self.0.bytes().rposition(|byte| byte == b'/').map_or(0, |slash| slash + 1);
+        &self.0[start..]
     }
 
     /// The path above, `None` at a root.

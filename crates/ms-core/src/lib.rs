@@ -24,6 +24,7 @@ pub mod policy;
 pub mod spec;
 pub mod task;
 pub mod time;
+pub mod trace;
 pub mod tree;
 pub mod view;
 
@@ -34,3 +35,4 @@ pub use spec::{
     SupervisorFlags, WhenExhausted,
 };
 pub use time::Tick;
+pub use trace::Trace;

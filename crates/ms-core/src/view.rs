@@ -6,6 +6,7 @@
 //! milliseconds (`_ms`) as the field says.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -310,7 +311,7 @@ pub enum EventKind {
     /// A supervisor decided about an end.
     Decided {
         /// The causal record.
-        why: Box<WhyRecord>,
+        why: Arc<WhyRecord>,
     },
     /// A supervisor gave up.
     Escalated {

@@ -10,7 +10,7 @@ use ms_actor::{AnyRef, Context, Node, Ref, StartError, StateValue, WeakRef};
 use ms_core::policy::{
     ChildKey, ChildState, Effect, Event, Offender, Phase, Policy, SupervisorReport,
 };
-use ms_core::{ActorPath, ChildId, ExitReason, Incarnation, Strategy};
+use ms_core::{ActorPath, ExitReason, Incarnation, Strategy};
 
 use crate::admin::Calls;
 use crate::bank::Bank;
@@ -219,9 +219,7 @@ impl SupervisorActor {
 
     /// Says that no further incarnation of the child will come.
     fn bury(&self, kid: &Kid, reason: &ExitReason) {
-        if let Ok(name) = ChildId::new(kid.path.name()) {
-            self.bank.forget(&name, reason);
-        }
+        self.bank.forget(kid.path.name(), reason);
         if let Some(cell) = &kid.cell {
             cell.close_at_end(reason);
         }

@@ -16,11 +16,12 @@ use crate::actor::{Ctx, SupervisorActor};
 use crate::answer::Answer;
 use crate::error::SupervisorError;
 use crate::handle::StartedChild;
-use crate::kids::{Kid, Making};
+use crate::kids::{Care, Kid, Making};
 use crate::messages::{
     ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, RestartChild, StartChild,
     StartDynamic, TerminateChild, Which, WhichChildren,
 };
+use crate::spec::ChildSpec;
 use crate::supervisor::DynamicChild;
 
 /// Puts the policy's reply into words and hands it to the caller.
@@ -105,15 +106,16 @@ impl SupervisorActor {
         &mut self,
         child: Option<DynamicChild>,
     ) -> Result<(ChildId, Making), SupervisorError> {
-        let mut template =
-            self.supervisor.children.first().cloned().ok_or(CommandError::NotSimpleOneForOne)?;
-        let mut name = None;
-        if let Some(child) = child {
-            name = child.name.transpose()?;
-            template.make = child.make;
-        }
-        let mut making = self.making(&template);
-        making.care = Arc::clone(self.template_care.get_or_insert(making.care));
+        let template = self.supervisor.children.first().ok_or(CommandError::NotSimpleOneForOne)?;
+        let care = self.template_care.get_or_insert_with(|| Arc::new(Care::of(template)));
+        let care = Arc::clone(care);
+        let (name, making) = match child {
+            None => (None, self.making_in(template, care)),
+            Some(DynamicChild { name, make }) => {
+                let spec = ChildSpec { make, ..template.clone() };
+                (name.transpose()?, self.making_in(&spec, care))
+            }
+        };
         let name = match name {
             Some(name) => name,
             None => self.free_number()?,

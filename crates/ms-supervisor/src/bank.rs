@@ -58,7 +58,7 @@ impl Bank {
     }
 
     /// Closes the cell of a child whose spec is gone, and all below it.
-    pub(crate) fn forget(&self, id: &ChildId, reason: &ExitReason) {
+    pub(crate) fn forget(&self, id: &str, reason: &ExitReason) {
         let (cell, below) = self.with(|inner| (inner.cells.remove(id), inner.below.remove(id)));
         if let Some(cell) = &cell {
             cell.close_at_end(reason);
@@ -100,7 +100,7 @@ impl Bank {
     /// Closes all cells: the supervisor will not be started again.
     pub(crate) fn close(&self, reason: &ExitReason) {
         let ids: Vec<ChildId> = self.with(|inner| inner.cells.keys().cloned().collect());
-        ids.iter().for_each(|id| self.forget(id, reason));
+        ids.iter().for_each(|id| self.forget(id.as_str(), reason));
     }
 
     fn with<R>(&self, code: impl FnOnce(&mut Inner) -> R) -> R {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use ms_actor::host::{Blueprint, EndFacts};
 use ms_actor::{AnyRef, Placement};
 use ms_core::policy::{ChildKey, PidRef};
@@ -11,6 +12,7 @@ use ms_core::{ActorPath, ChildId, Incarnation};
 
 use crate::bank::Bank;
 use crate::heartbeat::Heartbeat;
+use crate::spec::ChildSpec;
 use crate::supervisor::Supervisor;
 use crate::timers::TimerId;
 
@@ -54,6 +56,17 @@ pub(crate) struct Care {
     pub(crate) in_background: bool,
 }
 
+impl Care {
+    pub(crate) fn of(child: &ChildSpec) -> Self {
+        Self {
+            placement: child.placement,
+            start_timeout: child.start_timeout,
+            heartbeat: child.heartbeat,
+            in_background: child.in_background,
+        }
+    }
+}
+
 /// What few children have at any moment.
 #[derive(Default)]
 pub(crate) struct Rare {
@@ -93,7 +106,7 @@ impl Kid {
 #[derive(Default)]
 pub(crate) struct Kids {
     slots: Vec<Option<Kid>>,
-    names: HashMap<ChildId, ChildKey>,
+    names: HashMap<ChildId, ChildKey, RandomState>,
 }
 
 impl Kids {
@@ -117,10 +130,8 @@ impl Kids {
     pub(crate) fn remove(&mut self, key: ChildKey) -> Option<Kid> {
         self.get(key)?;
         let kid = self.slots.get_mut(key.index())?.take()?;
-        if let Ok(name) = ChildId::new(kid.path.name())
-            && self.names.get(&name) == Some(&key)
-        {
-            self.names.remove(&name);
+        if self.names.get(kid.path.name()) == Some(&key) {
+            self.names.remove(kid.path.name());
         }
         Some(kid)
     }

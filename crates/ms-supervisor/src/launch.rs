@@ -120,18 +120,19 @@ impl SupervisorActor {
 
     /// What a child of this spec is made of; supervisors inherit what is not theirs to say.
     pub(crate) fn making(&self, child: &ChildSpec) -> Making {
-        let mut child = child.clone();
-        if let Make::Supervisor(below) = &mut child.make {
-            below.observer = below.observer.take().or_else(|| self.supervisor.observer.clone());
-            below.lasting_refs &= self.supervisor.lasting_refs;
-        }
-        let (blueprint, below) = child.resolve();
-        let care = Care {
-            placement: child.placement,
-            start_timeout: child.start_timeout,
-            heartbeat: child.heartbeat,
-            in_background: child.in_background,
+        self.making_in(child, Arc::new(Care::of(child)))
+    }
+
+    pub(crate) fn making_in(&self, child: &ChildSpec, care: Arc<Care>) -> Making {
+        let (blueprint, below) = match &child.make {
+            Make::Actor(_) => child.resolve(),
+            Make::Supervisor(below) => {
+                let mut below = below.clone();
+                below.observer = below.observer.take().or_else(|| self.supervisor.observer.clone());
+                below.lasting_refs &= self.supervisor.lasting_refs;
+                ChildSpec { make: Make::Supervisor(below), ..child.clone() }.resolve()
+            }
         };
-        Making { blueprint, below, care: Arc::new(care) }
+        Making { blueprint, below, care }
     }
 }

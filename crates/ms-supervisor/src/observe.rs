@@ -1,5 +1,7 @@
 //! Watching what supervisors do, in the order they do it.
 
+use std::fmt;
+
 use ms_actor::AnyRef;
 use ms_core::policy::{ReportContext, ReportReason, SupervisorReport};
 use ms_core::{ActorPath, ExitReason, Incarnation};
@@ -65,9 +67,10 @@ pub trait Observer: Send + Sync + 'static {
 
 /// The default observer: OTP's reports go to the log.
 pub(crate) fn log_report(path: &ActorPath, child: Option<&ActorPath>, report: &SupervisorReport) {
-    let reason = match &report.reason {
-        ReportReason::Exit(reason) => reason.to_string(),
-        ReportReason::ReachedMaxRestartIntensity => "reached_max_restart_intensity".to_owned(),
+    // Put into words only where somebody reads them.
+    let reason: &dyn fmt::Display = match &report.reason {
+        ReportReason::Exit(reason) => reason,
+        ReportReason::ReachedMaxRestartIntensity => &"reached_max_restart_intensity",
     };
     let child = child.map_or(report.id.as_str(), ActorPath::as_str);
     match report.context {

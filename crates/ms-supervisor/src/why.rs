@@ -1,6 +1,7 @@
 //! The causal records a supervisor keeps: why its children ended, and what it did.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use ms_actor::unix_ms;
 use ms_core::policy::{Decision as PolicyDecision, Verdict};
@@ -14,10 +15,10 @@ const KEPT: usize = 512;
 
 /// The last records, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct WhyLog(VecDeque<WhyRecord>);
+pub(crate) struct WhyLog(VecDeque<Arc<WhyRecord>>);
 
 impl WhyLog {
-    pub(crate) fn push(&mut self, record: WhyRecord) {
+    pub(crate) fn push(&mut self, record: Arc<WhyRecord>) {
         if self.0.len() == KEPT {
             self.0.pop_front();
         }
@@ -26,8 +27,9 @@ impl WhyLog {
 
     /// Records of one child, or of all, newest first.
     pub(crate) fn newest(&self, path: Option<&ActorPath>, limit: usize) -> Vec<WhyRecord> {
+        let records = self.0.iter().rev().map(AsRef::as_ref);
         let of_it = |record: &&WhyRecord| path.is_none_or(|path| record.path == *path);
-        self.0.iter().rev().filter(of_it).take(limit).cloned().collect()
+        records.filter(of_it).take(limit).cloned().collect()
     }
 }
 
@@ -36,9 +38,10 @@ impl SupervisorActor {
     pub(crate) fn record(&mut self, decision: PolicyDecision) {
         let Some(record) = self.why_record(&decision) else { return };
         let Some(node) = &self.node else { return };
+        let record = Arc::new(record);
         let noteworthy = !record.reason.is_clean() || decision.verdict != Verdict::LetGo;
         if noteworthy {
-            node.publish(EventKind::Decided { why: Box::new(record.clone()) });
+            node.publish(EventKind::Decided { why: Arc::clone(&record) });
         }
         if decision.verdict == Verdict::GiveUp {
             let (path, reason) = (self.path.clone(), record.reason.clone());

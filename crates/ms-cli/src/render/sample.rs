@@ -196,7 +196,7 @@ pub fn events() -> Vec<NodeEvent> {
     let kinds = [
         EventKind::Started { path: auditor(), incarnation: Incarnation(3) },
         EventKind::Exited { path: auditor(), incarnation: Incarnation(3), reason: panic() },
-        EventKind::Decided { why: Box::new(why()) },
+        EventKind::Decided { why: why().into() },
         EventKind::Escalated { path: path("/root/auditors"), reason: ExitReason::Shutdown },
         EventKind::Steered {
             path: auditor(),

@@ -24,7 +24,11 @@ pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Styl
     lines.push(("budget", budget(record)));
     lines.push(("next start", next_start(record)));
     lines.push(("injected", if record.injected { "yes, on purpose" } else { "no" }.to_owned()));
-    let trace = record.reason.panic().and_then(|panic| panic.backtrace.as_deref());
+    let trace = record
+        .reason
+        .panic()
+        .and_then(|panic| panic.backtrace.as_ref())
+        .map(|trace| trace.as_str());
     if trace.is_some() && !whole {
         lines.push(("backtrace", "recorded; --backtrace prints it".to_owned()));
     }

@@ -1,0 +1,99 @@
+//! Backtraces that are put into words only when somebody reads them.
+//!
+//! Finding names and lines for the addresses of one backtrace takes a hundred times as long
+//! as noting the addresses, and most crashes are never asked about.
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+/// The backtrace of a panic: its first frames, at most 8 KiB of text.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Trace(Arc<Inner>);
+
+struct Inner {
+    captured: Option<Backtrace>,
+    text: OnceLock<String>,
+}
+
+/// Longest text kept, in bytes: records and events are kept by the thousand.
+const MAX_TEXT: usize = 8 * 1024;
+
+impl Trace {
+    /// Notes where the calling thread is, when `RUST_BACKTRACE` asks for backtraces.
+    #[must_use]
+    pub fn capture() -> Option<Self> {
+        let captured = Backtrace::capture();
+        let wanted = captured.status() == BacktraceStatus::Captured;
+        wanted.then(|| Self(Arc::new(Inner { captured: Some(captured), text: OnceLock::new() })))
+    }
+
+    /// The backtrace in words. The first reader pays for finding the names, which may read
+    /// the program's debug information from disk.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let words = || self.0.captured.as_ref().map(|it| head_of(&it.to_string()));
+        self.0.text.get_or_init(|| words().unwrap_or_default())
+    }
+}
+
+/// The first lines of a backtrace, which are those of the panic.
+fn head_of(trace: &str) -> String {
+    let cut = |line: &str, used: &mut usize| {
+        *used += line.len() + 1;
+        (*used <= MAX_TEXT).then(|| format!("{line}\n"))
+    };
+    let lines = trace.lines().scan(0, |used, line| cut(line, used));
+    lines.collect()
+}
+
+impl From<String> for Trace {
+    fn from(text: String) -> Self {
+        Self(Arc::new(Inner { captured: None, text: OnceLock::from(text) }))
+    }
+}
+
+impl From<Trace> for String {
+    fn from(trace: Trace) -> Self {
+        trace.as_str().to_owned()
+    }
+}
+
+impl PartialEq for Trace {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Trace {}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_its_text_on_the_wire() {
+        let trace = Trace::from("0: here\n1: there\n".to_owned());
+        let json = serde_json::to_string(&trace).unwrap();
+        assert_eq!(json, r#""0: here\n1: there\n""#);
+        assert_eq!(serde_json::from_str::<Trace>(&json).unwrap(), trace);
+    }
+
+    #[test]
+    fn what_is_captured_is_read_later_and_has_a_bound() {
+        let captured = Some(Backtrace::force_capture());
+        let trace = Trace(Arc::new(Inner { captured, text: OnceLock::new() }));
+        assert!(trace.as_str().contains("what_is_captured_is_read_later"), "{trace:?}");
+        assert!(head_of(&"a line of a frame\n".repeat(10_000)).len() <= MAX_TEXT);
+        assert_eq!(trace.clone(), trace);
+    }
+}
