@@ -194,8 +194,12 @@ impl Core {
         self.control_if(|live| live != Incarnation::NONE, message);
     }
 
-    /// The same, if the live incarnation is the one that is meant: a successor may be there.
-    pub(crate) fn control_if(&self, meant: impl FnOnce(Incarnation) -> bool, message: Control) {
+    /// The same for one incarnation. False if that has ended: a successor may be there.
+    pub(crate) fn control_of(&self, incarnation: Incarnation, message: Control) -> bool {
+        self.control_if(|live| live == incarnation && live != Incarnation::NONE, message)
+    }
+
+    fn control_if(&self, meant: impl FnOnce(Incarnation) -> bool, message: Control) -> bool {
         let unread = self.life(|life| {
             if !meant(life.live) {
                 return Some(message);
@@ -203,10 +207,12 @@ impl Core {
             lock(&self.control).push(message);
             None
         });
-        if unread.is_none() {
+        let sent = unread.is_none();
+        if sent {
             self.flag.store(true, Ordering::Release);
             self.bell.ring();
         }
+        sent
     }
 
     /// The reason of a kill that arrived before anything ran: then not even `started` does.
