@@ -125,6 +125,20 @@ fn every(make: impl Fn(Strategy, [Restart; 3]) -> Setup) -> Vec<Setup> {
     all
 }
 
+/// One restart granted, one command anywhere, and no more reasons of an end than the policy
+/// decides differently by.
+fn plain(strategy: Strategy, restarts: [Restart; 3]) -> Setup {
+    Setup {
+        strategy,
+        restarts,
+        max_restarts: 1,
+        backoff: false,
+        auto_shutdown: AutoShutdown::Never,
+        every_reason: false,
+        budget: Budget { commands: 1, evacuations: 0, periods: 0 },
+    }
+}
+
 /// What `cargo xtask test` explores: all 81 combinations with one command anywhere; and
 /// mixed supervisors, in which each restart type stands in each place, with a backoff,
 /// with automatic shutdown, and with a clock that moves.
