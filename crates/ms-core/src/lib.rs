@@ -17,6 +17,7 @@
 pub mod accept;
 pub mod breaker;
 pub mod budget;
+pub mod civil;
 pub mod emergency;
 pub mod exit;
 pub mod health;
