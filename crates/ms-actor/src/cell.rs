@@ -66,8 +66,9 @@ pub(crate) struct Life {
     pub(crate) last: Incarnation,
     /// The live incarnation's init is done.
     pub(crate) ready: bool,
-    /// That is being told right now: its end has to wait, see `end_of_life.rs`.
-    pub(crate) announcing: bool,
+    /// Starts that are being told right now: ends have to wait, see `end_of_life.rs`. More
+    /// than one where a successor was begun before the life before it had told its own.
+    pub(crate) announcing: u16,
     /// No other comes after the live one: the cell closes when it ends.
     pub(crate) final_life: bool,
     pub(crate) started: Tick,
@@ -88,8 +89,8 @@ pub(crate) struct Rare {
     pub(crate) waiting_on: Vec<Arc<dyn AnyCell>>,
     /// What the init handed to whoever started the actor: OTP's `{ok, Pid, Info}`.
     start_info: Option<StateValue>,
-    /// An end to be told once the start is.
-    pub(crate) held_end: Option<Box<UntoldEnd>>,
+    /// Ends to be told once the starts are: not of one life, as the rest is, but of all.
+    pub(crate) held_ends: Vec<UntoldEnd>,
 }
 
 impl Life {
@@ -99,6 +100,16 @@ impl Life {
 
     pub(crate) fn set_start_info(&mut self, info: StateValue) {
         self.rare.get_or_insert_default().start_info = Some(info);
+    }
+
+    /// Takes what belonged to the life that ends.
+    pub(crate) fn take_rare(&mut self) -> Option<Box<Rare>> {
+        let mut rare = self.rare.take()?;
+        if !rare.held_ends.is_empty() {
+            let held_ends = std::mem::take(&mut rare.held_ends);
+            self.rare = Some(Box::new(Rare { held_ends, ..Rare::default() }));
+        }
+        Some(rare)
     }
 }
 
@@ -183,8 +194,12 @@ impl Core {
         self.control_if(|live| live != Incarnation::NONE, message);
     }
 
-    /// The same, if the live incarnation is the one that is meant: a successor may be there.
-    pub(crate) fn control_if(&self, meant: impl FnOnce(Incarnation) -> bool, message: Control) {
+    /// The same for one incarnation. False if that has ended: a successor may be there.
+    pub(crate) fn control_of(&self, incarnation: Incarnation, message: Control) -> bool {
+        self.control_if(|live| live == incarnation && live != Incarnation::NONE, message)
+    }
+
+    fn control_if(&self, meant: impl FnOnce(Incarnation) -> bool, message: Control) -> bool {
         let unread = self.life(|life| {
             if !meant(life.live) {
                 return Some(message);
@@ -192,10 +207,12 @@ impl Core {
             lock(&self.control).push(message);
             None
         });
-        if unread.is_none() {
+        let sent = unread.is_none();
+        if sent {
             self.flag.store(true, Ordering::Release);
             self.bell.ring();
         }
+        sent
     }
 
     /// The reason of a kill that arrived before anything ran: then not even `started` does.
@@ -219,11 +236,9 @@ impl Core {
         self.life(|life| (life.live == incarnation).then(|| self.take_control()))
     }
 
-    /// Claims the next incarnation number.
+    /// Claims the next incarnation number. No control waits: an end takes what is left of it.
     pub(crate) fn begin_life(&self, arbiter: u32) -> Incarnation {
         let now = self.node.now();
-        // Control meant for an earlier life does not reach this one.
-        drop(self.take_control());
         self.suspended.store(false, Ordering::Release);
         self.traced.store(false, Ordering::Release);
         self.arbiter.store(arbiter, Ordering::Release);
@@ -386,8 +401,9 @@ pub(crate) trait AnyCell: Send + Sync + 'static {
     /// What can be said without asking the actor.
     fn snapshot(&self) -> ActorStatus;
 
-    /// Ends the mailbox's part of a life. Returns messages that waited and messages dropped.
-    fn retire(&self, reason: &ExitReason, keep_queue: bool) -> Retired;
+    /// Ends the mailbox's part of a life, once, and never that of a later one. Returns
+    /// messages that waited and messages dropped.
+    fn retire(&self, ended: Incarnation, reason: &ExitReason, keep_queue: bool) -> Retired;
 
     /// Refuses mail from now on, and drops what waits unless it is to be drained.
     fn shut(&self, reason: &ExitReason, for_good: bool);

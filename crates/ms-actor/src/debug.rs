@@ -195,11 +195,15 @@ impl AnyRef {
         self.0.core().control(Control::ParentExit(reason));
     }
 
-    /// The same for one incarnation: nothing, if another lives by now. What a supervisor left
-    /// behind may have a successor in the same cell.
-    pub fn parent_exit_of(&self, incarnation: Incarnation, reason: ExitReason) {
-        let meant = |live| live == incarnation && live != Incarnation::NONE;
-        self.0.core().control_if(meant, Control::ParentExit(reason));
+    /// The same for one incarnation: nothing, and false, if that has ended. What a supervisor
+    /// left behind may have a successor in the same cell.
+    pub fn parent_exit_of(&self, incarnation: Incarnation, reason: ExitReason) -> bool {
+        self.0.core().control_of(incarnation, Control::ParentExit(reason))
+    }
+
+    /// As [`AnyRef::kill`], for one incarnation: nothing, and false, if that has ended.
+    pub fn kill_of(&self, incarnation: Incarnation) -> bool {
+        self.0.core().control_of(incarnation, Control::Kill(ExitReason::Killed))
     }
 
     /// Injects a fault on purpose.

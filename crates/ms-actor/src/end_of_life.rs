@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ExitReason, Incarnation};
 
-use crate::cell::{AnyCell, Core, NOWHERE, Rare, Retired};
+use crate::cell::{AnyCell, Core, Life, NOWHERE, Rare, Retired};
 use crate::control::Control;
 use crate::follow::LifeChange;
 use crate::host::{ChildNews, EndFacts};
@@ -22,7 +22,7 @@ pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
         let live = life.live == incarnation;
         if live {
             life.ready = true;
-            life.announcing = true;
+            life.announcing += 1;
             core.set_lifecycle(Lifecycle::Running);
         }
         live
@@ -38,12 +38,11 @@ pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
         core.tell_parent(incarnation, ChildNews::Started);
     }));
     let held = core.life(|life| {
-        life.announcing = false;
-        life.rare.as_mut()?.held_end.take()
+        life.announcing -= 1;
+        let rare = life.rare.as_mut().filter(|_| life.announcing == 0)?;
+        Some(std::mem::take(&mut rare.held_ends))
     });
-    if let Some(held) = held {
-        tell_now(cell, *held);
-    }
+    held.into_iter().flatten().for_each(|held| tell_now(cell, held));
     if let Err(panic) = told {
         resume_unwind(panic);
     }
@@ -54,34 +53,46 @@ pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
 ///
 /// After this the reason is visible to askers; the instance may be dropped, and
 /// then [`finish_end`] tells the others.
+///
+/// Once the lock of `life` is free, a successor may begin: a supervisor that follows a
+/// killed one waits for nobody's news. All that belongs to the present life of the cell
+/// is done under that lock, therefore, and what comes after names the life it is about.
 pub(crate) fn begin_end(
     cell: &dyn AnyCell,
     incarnation: Incarnation,
     reason: &ExitReason,
 ) -> Option<EndInProgress> {
     let core = cell.core();
-    let (started, ready, rare) = core.life(|life| {
+    let (started, ready, rare, unread) = core.life(|life| {
         if life.live != incarnation || incarnation == Incarnation::NONE {
             return None;
         }
         life.live = Incarnation::NONE;
         life.last_exit = Some(Box::new(reason.clone()));
-        Some((life.started, life.ready, life.rare.take()))
+        core.set_lifecycle(Lifecycle::Stopped);
+        core.arbiter.store(NOWHERE, Ordering::Release);
+        Some((life.started, life.ready, life.take_rare(), core.take_control()))
     })?;
-    core.set_lifecycle(Lifecycle::Stopped);
-    core.arbiter.store(NOWHERE, Ordering::Release);
     // Whoever waits for a reply to control nobody read is not left to its deadline.
-    drop(core.take_control());
+    drop(unread);
+    let retired = retire(cell, incarnation, reason);
+    let uptime = core.node.now().since(started);
+    Some(EndInProgress { incarnation, ready, rare, retired, uptime })
+}
+
+/// Closes the mailbox to the dead: by whoever ended it, or by its successor's start if that
+/// comes first, and then the one who is late finds it done.
+pub(crate) fn retire(cell: &dyn AnyCell, ended: Incarnation, reason: &ExitReason) -> Retired {
+    let core = cell.core();
     // An arbiter's loss is no fault of the actor: its mail moves with it.
     let keep = core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost);
-    let mut retired = cell.retire(reason, keep);
+    let mut retired = cell.retire(ended, reason, keep);
     if let Some(waker) = retired.waker.take() {
         core.bell.forget(&waker);
         // Ended from outside it learns of it now; otherwise it is at work, or done.
         waker.wake();
     }
-    let uptime = core.node.now().since(started);
-    Some(EndInProgress { incarnation, ready, rare, retired, uptime })
+    retired
 }
 
 /// An end that is recorded but not told yet.
@@ -135,7 +146,7 @@ pub(crate) struct UntoldEnd {
 /// Tells of a life that ended because its init chose not to run.
 pub(crate) fn finish_ignored(cell: &dyn AnyCell, incarnation: Incarnation) {
     cell.core().tell_parent(incarnation, ChildNews::Ignored);
-    if cell.core().life(|life| life.final_life) {
+    if cell.core().life(|life| life.last == incarnation && life.final_life) {
         cell.shut(&ExitReason::Normal, true);
     }
 }
@@ -143,9 +154,11 @@ pub(crate) fn finish_ignored(cell: &dyn AnyCell, incarnation: Incarnation) {
 fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
     let untold = UntoldEnd { end, reason, news };
     let due = cell.core().life(|life| {
-        life.last_exit = Some(Box::new(untold.reason.clone()));
-        if life.announcing {
-            life.rare.get_or_insert_default().held_end = Some(Box::new(untold));
+        if life.last == untold.end.incarnation {
+            life.last_exit = Some(Box::new(untold.reason.clone()));
+        }
+        if life.announcing > 0 {
+            life.rare.get_or_insert_default().held_ends.push(untold);
             return None;
         }
         Some(untold)
@@ -155,14 +168,16 @@ fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildN
     }
 }
 
-/// Whoever has no supervisor will have no further life.
+/// Whoever has no supervisor will have no further life. Where one has begun nevertheless,
+/// the cell is closed by its end and not by this one.
 fn tell_now(cell: &dyn AnyCell, untold: UntoldEnd) {
     let UntoldEnd { end, reason, news } = untold;
     let core = cell.core();
     tell_watchers(core, end.rare, end.incarnation, &reason);
     core.node.publish_exit(core, end.incarnation, &reason);
     core.tell_parent(end.incarnation, news);
-    if core.life(|life| life.parent.is_none() || life.final_life) {
+    let is_last = |life: &Life| life.parent.is_none() || life.final_life;
+    if core.life(|life| life.last == end.incarnation && is_last(life)) {
         cell.shut(&reason, true);
     }
 }

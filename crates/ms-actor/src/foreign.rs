@@ -22,9 +22,9 @@ use crate::cell::{AnyCell, Fate, Retired};
 use crate::control::{Control, Fault};
 use crate::current;
 use crate::driver::{Launch, init_failure, make};
-use crate::end_of_life::{announce_start, begin_end, finish_end, finish_failed_start};
+use crate::end_of_life::{self, announce_start, begin_end, finish_end, finish_failed_start};
 use crate::hosted::{Accepts, Cell, KernelContext, Offered};
-use crate::mailbox::{Refusal, lock, nanos, push_waker};
+use crate::mailbox::{Refusal, count_end, ends_until, is_due, lock, nanos, push_waker};
 use crate::panics;
 use crate::sync::Mutex;
 
@@ -79,14 +79,20 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         // To actix zero is no bound.
         let capacity = cell.core.mailbox.capacity.unwrap_or(0);
         let (sender, receiver) = channel(capacity);
-        let epoch = {
-            let mut lane = lock(&cell.lane);
-            lane.sender = Some(sender);
-            lane.refusing = None;
-            lane.busy_ns = 0;
-            lane.exits
-        };
-        // After the count of ends, as in `Context::claim`.
+        // As in `Context::claim`.
+        let last = cell.core.life(|life| life.last);
+        let mut lane = lock(&cell.lane);
+        if is_due(lane.exits, last) {
+            drop(lane);
+            end_of_life::retire(&*cell, last, &cell.core.last_exit());
+            lane = lock(&cell.lane);
+        }
+        let epoch = ends_until(last);
+        lane.exits = epoch;
+        lane.sender = Some(sender);
+        lane.refusing = None;
+        lane.busy_ns = 0;
+        drop(lane);
         let incarnation = cell.core.begin_life(slot.id);
         let launch = Launch::new(cell, slot, incarnation);
         // If the arbiter is gone, the launch is dropped there and says so.
@@ -108,10 +114,12 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         }
     }
 
-    fn retire(cell: &Cell<A>, _: &ExitReason, _: bool) -> Retired {
+    fn retire(cell: &Cell<A>, ended: Incarnation, _: &ExitReason, _: bool) -> Retired {
         let mut lane = lock(&cell.lane);
+        if !count_end(&mut lane.exits, ended) {
+            return Retired::default();
+        }
         let sender = lane.sender.take();
-        lane.exits = lane.exits.wrapping_add(1);
         lane.end_turn();
         drop(lane);
         drop(sender);

@@ -38,7 +38,8 @@ pub trait KernelContext<A: Actor<Context = Self>>: actix::ActorContext + 'static
     fn lane() -> Self::Lane;
     fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation;
     fn describe(cell: &Cell<A>, status: &mut ActorStatus);
-    fn retire(cell: &Cell<A>, reason: &ExitReason, keep_queue: bool) -> Retired;
+    fn retire(cell: &Cell<A>, ended: Incarnation, reason: &ExitReason, keep_queue: bool)
+    -> Retired;
     fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool);
     fn depth(_: &Cell<A>) -> Option<u64> {
         None
@@ -106,8 +107,8 @@ impl<A: Hosted> AnyCell for Cell<A> {
         status
     }
 
-    fn retire(&self, reason: &ExitReason, keep_queue: bool) -> Retired {
-        <A::Context as KernelContext<A>>::retire(self, reason, keep_queue)
+    fn retire(&self, ended: Incarnation, reason: &ExitReason, keep_queue: bool) -> Retired {
+        <A::Context as KernelContext<A>>::retire(self, ended, reason, keep_queue)
     }
 
     fn shut(&self, reason: &ExitReason, for_good: bool) {

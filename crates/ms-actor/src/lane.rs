@@ -14,9 +14,12 @@ use crate::arbiter::ArbiterSlot;
 use crate::cell::{Fate, Retired};
 use crate::context::Context;
 use crate::driver::{Driver, Launch};
+use crate::end_of_life;
 use crate::envelope::{Envelope, Letter, Typed};
 use crate::hosted::{Accepts, Cell, KernelContext, Offered};
-use crate::mailbox::{Gate, Inbox, Overflow, Refusal, WhileDown, lock};
+use crate::mailbox::{
+    Gate, Inbox, Overflow, Refusal, WhileDown, count_end, ends_until, is_due, lock,
+};
 use crate::panics;
 use crate::sync::Mutex;
 
@@ -75,8 +78,16 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         }
     }
 
-    fn retire(cell: &Cell<A>, reason: &ExitReason, keep_queue: bool) -> Retired {
+    fn retire(
+        cell: &Cell<A>,
+        ended: Incarnation,
+        reason: &ExitReason,
+        keep_queue: bool,
+    ) -> Retired {
         let mut inbox = lock(&cell.lane);
+        if !count_end(&mut inbox.exits, ended) {
+            return Retired::default();
+        }
         let depth = inbox.depth();
         let dropped = if keep_queue { VecDeque::new() } else { inbox.take_queue() };
         // Holding begins anew where a drain had refused.
@@ -96,7 +107,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         let gate = if for_good { Gate::Closed } else { Gate::Refusing };
         inbox.set_gate(gate(Box::new(reason.clone())));
         let dropped = inbox.take_queue();
-        let waker = if for_good { inbox.end_life() } else { None };
+        let waker = if for_good { inbox.end_lives() } else { None };
         drop(inbox);
         drop(waker);
         bury(cell, dropped, "its actor stays down");
@@ -160,10 +171,17 @@ where
 {
     /// Claims the next life: its number, and the ends counted before it.
     pub(crate) fn claim(cell: &Cell<A>, arbiter: u32) -> (Incarnation, u32) {
-        // The ends first: a life that is fenced off as soon as it has a number must find
-        // another count than its own.
-        let epoch = lock(&cell.lane).begin_life();
-        (cell.core.begin_life(arbiter), epoch)
+        let last = cell.core.life(|life| life.last);
+        let mut inbox = lock(&cell.lane);
+        if is_due(inbox.exits, last) {
+            // Whoever ended it has not come to this yet, and would fence off this life with it.
+            drop(inbox);
+            end_of_life::retire(cell, last, &cell.core.last_exit());
+            inbox = lock(&cell.lane);
+        }
+        inbox.begin_life(last);
+        drop(inbox);
+        (cell.core.begin_life(arbiter), ends_until(last))
     }
 
     /// Puts a letter into the mailbox as its policy says. The number of ends comes back.

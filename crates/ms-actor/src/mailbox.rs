@@ -12,7 +12,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use actix::Actor;
-use ms_core::ExitReason;
+use ms_core::{ExitReason, Incarnation};
 
 use crate::arbiter::ArbiterSlot;
 use crate::envelope::Envelope;
@@ -136,7 +136,7 @@ const SAMPLE_EVERY: u64 = 64;
 /// every message touches comes first, so that it lies in as few cache lines as can be.
 #[repr(C)]
 pub struct Inbox<A: Actor> {
-    /// Ends so far: an asker whose number differs knows that its actor ended.
+    /// Ends so far, see [`count_end`]: an asker whose number differs knows that its actor ended.
     pub(crate) exits: u32,
     parked: bool,
     /// The sleeping run loop was woken from another thread.
@@ -312,24 +312,30 @@ impl<A: Actor> Inbox<A> {
         }
     }
 
-    /// Ends a life: what comes later belongs to the next.
+    /// No life will come any more: cuts off the present one, if there is any.
+    #[must_use]
+    pub(crate) fn end_lives(&mut self) -> Option<Waker> {
+        self.exits = self.exits.wrapping_add(1);
+        self.end_life()
+    }
+
+    /// Ends a life whose end is counted: what comes later belongs to the next.
     /// Whom to wake for mail comes back, to be dropped where nothing is locked.
     #[must_use]
     pub(crate) fn end_life(&mut self) -> Option<Waker> {
-        self.exits = self.exits.wrapping_add(1);
         self.parked = false;
         self.end_turn(false);
         self.waker.take()
     }
 
-    /// Clears the accounts for a new life. Returns the number of ends it starts from.
-    pub(crate) fn begin_life(&mut self) -> u32 {
+    /// Clears the accounts for a new life. `last` is the one before it, which has ended.
+    pub(crate) fn begin_life(&mut self, last: Incarnation) {
+        self.exits = ends_until(last);
         self.handled = 0;
         self.busy_ns = 0;
         self.current = None;
         self.waits = None;
         self.set_gate(Gate::Open);
-        self.exits
     }
 
     fn wake_room(&mut self) {
@@ -337,6 +343,28 @@ impl<A: Actor> Inbox<A> {
             sleepers.room.drain(..).for_each(Waker::wake);
         }
     }
+}
+
+/// How many ends have been when `last` has ended: as many as its number says, for each life
+/// is counted before the next one begins. The lower half of the number tells them apart.
+#[allow(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+pub(crate) const fn ends_until(last: Incarnation) -> u32 {
+    last.0 as u32
+}
+
+/// Counts the end of `ended`. False when it is counted already, which is what a late word of
+/// an earlier life finds: it must not fence off its successor.
+pub(crate) fn count_end(exits: &mut u32, ended: Incarnation) -> bool {
+    let due = is_due(*exits, ended);
+    if due {
+        *exits = ends_until(ended);
+    }
+    due
+}
+
+/// Whether the end of `ended` is not counted yet.
+pub(crate) fn is_due(exits: u32, ended: Incarnation) -> bool {
+    ends_until(ended).wrapping_sub(exits).cast_signed() > 0
 }
 
 /// Why a message does not get in.

@@ -286,9 +286,15 @@ fn a_stop_runs_the_hooks_and_ends_with_its_reason() {
         assert_eq!(log.all().last().unwrap(), "started", "fail runs no hook");
 
         child.launch().await;
-        child.cell.parent_exit(ExitReason::Shutdown);
+        let life = child.cell.incarnation();
+        child.cell.parent_exit_of(life, ExitReason::Shutdown);
         assert_eq!(child.end().await.reason, ExitReason::Shutdown);
         assert_eq!(log.all().last().unwrap(), "stopped");
+
+        child.launch().await;
+        child.cell.parent_exit_of(life, ExitReason::Shutdown);
+        settle().await;
+        assert_eq!(child.cell.incarnation(), life.next(), "it was meant for the life before");
     });
 }
 

@@ -41,34 +41,101 @@ pub enum IdError {
     TooDeep(String),
 }
 
-/// The name of a child, unique within its supervisor.
-///
-/// Ids become path segments, metric names and file names, so the alphabet is
-/// narrow: `^[a-z0-9][a-z0-9_-]{0,63}$`. Cloning is a reference count.
-///
-/// ```
-/// use ms_core::ChildId;
-/// assert!(ChildId::new("crawler-3").is_ok());
-/// assert!(ChildId::new("../../etc").is_err());
-/// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ChildId(Arc<str>);
+/// The ways a checked text comes in and goes out; its type has `new` and `as_str`.
+macro_rules! checked_text {
+    ($name:ident, $error:ty) => {
+        impl TryFrom<String> for $name {
+            type Error = $error;
 
-impl ChildId {
-    /// Checks `text` and makes an id of it.
+            fn try_from(text: String) -> Result<Self, $error> {
+                Self::new(text)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = $error;
+
+            fn from_str(text: &str) -> Result<Self, $error> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> Self {
+                text.as_str().to_owned()
+            }
+        }
+    };
+}
+pub(crate) use checked_text;
+
+/// A checked name of the narrow alphabet: `^[a-z0-9][a-z0-9_-]{0,63}$`.
+macro_rules! segment {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks `text` and makes a name of it.
+            ///
+            /// # Errors
+            /// [`IdError`](crate::IdError) says which character or length is at fault.
+            pub fn new(text: impl AsRef<str>) -> Result<Self, crate::IdError> {
+                let text = text.as_ref();
+                crate::id::check_segment(text)?;
+                Ok(Self(text.into()))
+            }
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        crate::id::checked_text!($name, crate::IdError);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+    };
+}
+pub(crate) use segment;
+
+segment! {
+    /// The name of a child, unique within its supervisor.
     ///
-    /// # Errors
-    /// [`IdError`] says which character or length is at fault.
-    pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
-        let text = text.as_ref();
-        check_segment(text)?;
-        Ok(Self(text.into()))
-    }
+    /// Ids become path segments, metric names and file names, so the alphabet is
+    /// narrow: `^[a-z0-9][a-z0-9_-]{0,63}$`. Cloning is a reference count.
+    ///
+    /// ```
+    /// use ms_core::ChildId;
+    /// assert!(ChildId::new("crawler-3").is_ok());
+    /// assert!(ChildId::new("../../etc").is_err());
+    /// ```
+    ChildId
+}
 
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+impl TryFrom<&str> for ChildId {
+    type Error = IdError;
+
+    fn try_from(text: &str) -> Result<Self, IdError> {
+        Self::new(text)
+    }
+}
+
+impl Borrow<str> for ChildId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -88,54 +155,6 @@ pub(crate) fn check_segment(text: &str) -> Result<(), IdError> {
     match bad.and_then(|bad| text[bad..].chars().next().map(|found| (bad, found))) {
         Some((at, found)) => Err(IdError::BadChar { id: text.to_owned(), found, at }),
         None => Ok(()),
-    }
-}
-
-impl TryFrom<String> for ChildId {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        Self::new(text)
-    }
-}
-
-impl TryFrom<&str> for ChildId {
-    type Error = IdError;
-
-    fn try_from(text: &str) -> Result<Self, IdError> {
-        Self::new(text)
-    }
-}
-
-impl From<ChildId> for String {
-    fn from(id: ChildId) -> Self {
-        id.as_str().to_owned()
-    }
-}
-
-impl FromStr for ChildId {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        Self::new(text)
-    }
-}
-
-impl Borrow<str> for ChildId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ChildId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for ChildId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
     }
 }
 
@@ -211,27 +230,7 @@ impl ActorPath {
     }
 }
 
-impl TryFrom<String> for ActorPath {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        Self::new(text)
-    }
-}
-
-impl From<ActorPath> for String {
-    fn from(path: ActorPath) -> Self {
-        path.as_str().to_owned()
-    }
-}
-
-impl FromStr for ActorPath {
-    type Err = IdError;
-
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        Self::new(text)
-    }
-}
+checked_text!(ActorPath, IdError);
 
 impl fmt::Display for ActorPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

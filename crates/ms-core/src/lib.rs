@@ -5,7 +5,8 @@
 //! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]) and the
 //! decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
 //! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], when
-//! to give up on it ([`emergency`]), and a circuit breaker's in [`breaker`].
+//! to give up on it ([`emergency`]), a circuit breaker's in [`breaker`], and a listener's pauses
+//! in [`accept`].
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
 //! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
@@ -13,8 +14,10 @@
 //!
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`policy`].
 
+pub mod accept;
 pub mod breaker;
 pub mod budget;
+pub mod civil;
 pub mod emergency;
 pub mod exit;
 pub mod health;

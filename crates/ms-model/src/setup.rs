@@ -125,12 +125,10 @@ fn every(make: impl Fn(Strategy, [Restart; 3]) -> Setup) -> Vec<Setup> {
     all
 }
 
-/// What `cargo xtask test` explores: all 81 combinations with one command anywhere; and
-/// mixed supervisors, in which each restart type stands in each place, with a backoff,
-/// with automatic shutdown, and with a clock that moves.
-#[must_use]
-pub fn bounded() -> Vec<Setup> {
-    let plain = |strategy, restarts| Setup {
+/// One restart granted, one command anywhere, and no more reasons of an end than the policy
+/// decides differently by.
+fn plain(strategy: Strategy, restarts: [Restart; 3]) -> Setup {
+    Setup {
         strategy,
         restarts,
         max_restarts: 1,
@@ -138,7 +136,14 @@ pub fn bounded() -> Vec<Setup> {
         auto_shutdown: AutoShutdown::Never,
         every_reason: false,
         budget: Budget { commands: 1, evacuations: 0, periods: 0 },
-    };
+    }
+}
+
+/// What `cargo xtask test` explores: all 81 combinations with one command anywhere; and
+/// mixed supervisors, in which each restart type stands in each place, with a backoff,
+/// with automatic shutdown, and with a clock that moves.
+#[must_use]
+pub fn bounded() -> Vec<Setup> {
     let mut all = every(plain);
     for strategy in STRATEGIES {
         for restarts in MIXES {
@@ -158,15 +163,7 @@ pub fn bounded() -> Vec<Setup> {
 /// mixed ones with two commands, with two restarts granted, and with a backoff.
 #[must_use]
 pub fn exhaustive() -> Vec<Setup> {
-    let one = |strategy, restarts| Setup {
-        strategy,
-        restarts,
-        max_restarts: 1,
-        backoff: false,
-        auto_shutdown: AutoShutdown::Never,
-        every_reason: true,
-        budget: Budget { commands: 1, evacuations: 0, periods: 0 },
-    };
+    let one = |strategy, restarts| Setup { every_reason: true, ..plain(strategy, restarts) };
     let mut all = every(one);
     let budget = Budget { commands: 0, evacuations: 1, periods: 2 };
     all.extend(every(|strategy, restarts| Setup {

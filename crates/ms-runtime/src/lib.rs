@@ -21,7 +21,6 @@
 //! Start reading at `runtime.rs`, then `run.rs`, then `control/mod.rs`; for services at
 //! `component/mod.rs`, then `service/mod.rs` and `lifecycle/mod.rs`.
 
-pub mod accept;
 mod cleanup;
 mod component;
 mod config;

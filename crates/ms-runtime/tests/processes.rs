@@ -9,19 +9,16 @@
     reason = "tests"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use ms_core::emergency::EmergencyReason;
-use ms_runtime::accept::{AcceptBackoff, accept};
 use ms_runtime::{
     Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt,
     EmergencyProcedure, RunConfig, Settings, StateSnapshot,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
@@ -92,37 +89,6 @@ impl Component for Herald {
     }
 }
 
-/// Answers each byte with itself.
-struct Echo;
-
-impl Component for Echo {
-    async fn start(&mut self, _: &ComponentContext) -> Result<(), ComponentFailure> {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        println!("\nport {}", listener.local_addr()?.port());
-        actix_rt::spawn(async move {
-            let mut backoff = AcceptBackoff::new();
-            let mut told = 0;
-            loop {
-                let next = tokio::time::timeout(100 * MS, accept(&listener, &mut backoff)).await;
-                if backoff.failures() > told {
-                    told = backoff.failures();
-                    println!("\nfailures {told}");
-                }
-                let Ok(mut stream) = next else { continue };
-                actix_rt::spawn(async move {
-                    let mut byte = [0];
-                    while matches!(stream.read(&mut byte).await, Ok(1)) {
-                        if stream.write_all(&byte).await.is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-        });
-        Ok(())
-    }
-}
-
 struct Procedure(&'static str);
 
 impl EmergencyProcedure for Procedure {
@@ -157,7 +123,6 @@ fn service(mode: &str) -> Builder {
         "stubborn" => builder.component(part("stubborn").stop_within(20 * SECOND)),
         "restless" => builder.component(part("restless")),
         "panics" => builder.component(part("panics")),
-        "echo" => builder.component(ComponentSpec::new("echo", || Echo)),
         "hung" => builder
             .emergency(Procedure("hangs"))
             .emergency(Procedure("panics"))
@@ -413,31 +378,4 @@ fn too_few_file_descriptors_are_found_before_the_start() {
     let out = Process::start_with("idle", Some(40), None).ends_with(6);
     assert!(out.contains("file-descriptors") && out.contains("ulimit -n"), "{out}");
     assert!(of(&out, "start ").is_empty(), "{out}");
-}
-
-/// RELIABILITY 58: accepting pauses, connections live, and it goes on when some are free.
-#[test]
-fn out_of_file_descriptors_connections_live_and_accepting_goes_on_later() {
-    let mut process = Process::start_with("echo", Some(64), None);
-    let port: u16 = process.until("port ").parse().expect("a number");
-    let connect = || {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("the backlog takes it");
-        stream.set_read_timeout(Some(10 * SECOND)).expect("set");
-        stream
-    };
-    let echo = |stream: &mut TcpStream| {
-        stream.write_all(b"x").expect("written");
-        let mut byte = [0];
-        stream.read_exact(&mut byte).expect("answered");
-    };
-    let mut first = connect();
-    echo(&mut first);
-    let crowd: Vec<_> = (0..80).map(|_| connect()).collect();
-    let failures: u64 = process.until("failures ").parse().expect("a number");
-    assert!(failures < 20, "it pauses between attempts: {failures}");
-    echo(&mut first);
-    drop(crowd);
-    echo(&mut connect());
-    process.signal("TERM");
-    process.ends_with(0);
 }

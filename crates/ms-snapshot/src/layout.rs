@@ -1,6 +1,7 @@
 //! Names on disk. None is made of an id's text.
 
 use ms_core::ActorPath;
+use ms_core::civil::Civil;
 use sha2::{Digest, Sha256};
 
 use crate::keyring::hex;
@@ -39,20 +40,8 @@ pub(crate) fn sequence_of(folder: &str) -> Option<u64> {
 }
 
 /// `20261124T134952Z`: RFC 3339 time without what file names dislike.
-///
-/// Days to date after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
 fn utc_basic(unix: u64) -> String {
-    let (days, second) = (unix / 86_400, unix % 86_400);
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let of_era = shifted % 146_097;
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let Civil { year, month, day, hour, minute, second } = Civil::of_unix(unix);
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 

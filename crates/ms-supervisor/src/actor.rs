@@ -293,13 +293,10 @@ impl SupervisorActor {
                 Undertaker::adopt(cell);
             }
             // A successor's start of the same child is none of ours.
-            if kid.life == Incarnation::NONE || cell.incarnation() != kid.life {
-                continue;
-            }
-            cell.parent_exit_of(kid.life, ExitReason::Killed);
+            let told = cell.parent_exit_of(kid.life, ExitReason::Killed);
             let child = self.policy.child(kid.key);
-            if let Some(child) = child.filter(|_| self.supervisor.lasting_refs) {
-                bring_to_an_end(cell, child.policy.shutdown);
+            if let Some(child) = child.filter(|_| told && self.supervisor.lasting_refs) {
+                bring_to_an_end(cell, kid.life, child.policy.shutdown);
             }
         }
     }

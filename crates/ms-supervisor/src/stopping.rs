@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ms_actor::AnyRef;
 use ms_core::policy::{ChildKey, Event};
-use ms_core::{ExitReason, Shutdown};
+use ms_core::{ExitReason, Incarnation, Shutdown};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::kids::Kid;
@@ -15,20 +15,18 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 
 /// Kills a child that a killed supervisor left behind, when it has not ended in the time its
 /// spec gives it (X18): nobody else is there to do it.
-pub(crate) fn bring_to_an_end(cell: &AnyRef, how: Shutdown) {
+pub(crate) fn bring_to_an_end(cell: &AnyRef, life: Incarnation, how: Shutdown) {
     let limit = match how {
         Shutdown::Infinity => return,
         Shutdown::BrutalKill => Duration::ZERO,
         Shutdown::Timeout(limit) => limit,
     };
-    let (cell, life) = (cell.clone(), cell.incarnation());
+    let cell = cell.clone();
     // Where the runtime is gone, so are the actors on it.
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(async move {
             tokio::time::sleep(limit).await;
-            if cell.incarnation() == life {
-                cell.kill();
-            }
+            cell.kill_of(life);
         });
     }
 }

@@ -4,15 +4,18 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Add, Log, Probe, get, path, paused, probe, settle, sleep_ms, start, stubborn_probe};
-use ms_actor::Blueprint;
-use ms_actor::{AskError, SendError, StartError};
-use ms_core::{ExitReason, Restart, Shutdown};
+use common::{
+    Add, Log, Probe, get, path, paused, probe, settle, sleep_ms, start, stubborn_probe,
+    threads_given_up, until,
+};
+use ms_actor::{AskError, Blueprint, Placement, SendError, StartError};
+use ms_core::{ExitReason, Incarnation, Restart, Shutdown};
 use ms_supervisor::{ChildSpec, Supervisor, Verb};
+use tokio::sync::mpsc;
 
 /// A killed supervisor that nobody starts again leaves a child that does not want to stop.
 #[test]
@@ -53,6 +56,54 @@ fn x18_a_child_of_a_dropped_supervisor_stops_in_an_orderly_way() {
         assert_eq!(down.await.reason, ExitReason::Killed, "the reason its supervisor ended with");
         assert_eq!(log.take(), ["+a", "-a"]);
         assert!(child.any().is_closed());
+    });
+}
+
+/// A supervisor that was fenced off while its thread was busy comes to its end when its
+/// successor has long been at work: what it leaves is its own child and not the child of the
+/// successor in the same cell.
+#[test]
+fn x6_a_late_end_of_a_killed_supervisor_spares_the_child_of_its_successor() {
+    threads_given_up(1, None, async |node| {
+        let log = Log::default();
+        let below = Supervisor::one_for_one("below").child(probe(&log, "a"));
+        let below = ChildSpec::supervisor(below).placement(Placement::Dedicated);
+        let middle = Supervisor::one_for_one("middle").child(below);
+        let root =
+            start(&node, Supervisor::one_for_one("root").child(ChildSpec::supervisor(middle)))
+                .await;
+        let below = root.supervisor("middle").await.unwrap().supervisor("below").await.unwrap();
+        let child = get(&below, "a").await;
+
+        // Its thread stands in the factory of another child, which it will leave behind too.
+        let (entered, mut inside) = mpsc::unbounded_channel();
+        let (leave, gate) = std::sync::mpsc::channel();
+        let (gate, log) = (Mutex::new(gate), log.clone());
+        let held = Blueprint::fallible(move |me: &ms_actor::Ref<Probe>| {
+            entered.send(me.any()).expect("the test waits");
+            let gate = gate.lock().expect("unpoisoned");
+            gate.recv_timeout(Duration::from_secs(20)).expect("the test goes on");
+            Ok(Probe::named("held", &log))
+        });
+        let held = ChildSpec::blueprint("held", held).placement(Placement::WithParent);
+        let stands = below.clone();
+        let stands = tokio::task::spawn_local(async move { stands.start_child(held).await });
+        let held = inside.recv().await.expect("it stands");
+
+        root.steer(&path("/root/middle"), Verb::Kill).await.unwrap();
+        until("the successor's child", async || {
+            child.any().incarnation() == Incarnation(2)
+                && child.any().lifecycle() == ms_core::view::Lifecycle::Running
+        })
+        .await;
+        assert_eq!(below.any().incarnation(), Incarnation(2), "its supervisor's successor");
+
+        leave.send(()).expect("it stands");
+        stands.await.expect("no panic").expect_err("it was fenced off");
+        // It leaves its children in the order of their starts: this one is the last.
+        until("the fenced supervisor to be gone", async || held.is_closed()).await;
+        assert_eq!(child.ask(Add(1)).await.expect("nothing was said to it"), 1);
+        assert_eq!(child.any().incarnation(), Incarnation(2));
     });
 }
 

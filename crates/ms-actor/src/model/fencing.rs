@@ -6,10 +6,11 @@ use ms_core::{ExitReason, Incarnation};
 
 use crate::control::Control;
 use crate::end_of_life::fence;
+use crate::hosted::Cell;
 use crate::mailbox::MailboxSpec;
 use crate::refs::Ref;
 
-use super::{Probe, Put, STOP, explore, lost, thread};
+use super::{Heard, Probe, Put, STOP, World, explore, lost, thread};
 
 #[test]
 fn of_two_enders_exactly_one_wins() {
@@ -89,4 +90,57 @@ fn a_life_fenced_while_it_is_claimed_does_not_run() {
             assert!(life.live().is_empty(), "it serves mail although it is dead");
         }
     });
+}
+
+/// The supervisor that follows a killed one starts its children anew without having waited
+/// for the ends of those that were left behind.
+#[test]
+fn a_life_begun_while_the_one_before_ends_itself_is_not_fenced() {
+    explore("successor in haste", |world| {
+        let (cell, heard) = world.supervised(MailboxSpec::default());
+        let life = world.claim(&cell);
+        Ref::<Probe>::new(Arc::clone(&cell)).try_tell(Put(1)).expect("room");
+        cell.core.control(Control::Kill(ExitReason::Killed));
+        let runs = thread(move || life.live());
+        let handled = succeed(world, &cell);
+        assert!(handled.is_empty(), "mail of the life before is dropped with it");
+        runs.join().expect("the life before went");
+        ends_are_told_once(&heard, 2);
+    });
+}
+
+/// The same where it is the last thing the life before does that is told: its start.
+#[test]
+fn a_successor_does_not_take_away_what_is_told_of_the_life_before() {
+    explore("successor of a start", |world| {
+        let (cell, heard) = world.supervised(MailboxSpec::default());
+        let life = world.claim(&cell);
+        let runs = thread(move || life.live());
+        succeed(world, &cell);
+        runs.join().expect("the life before went");
+        ends_are_told_once(&heard, 2);
+    });
+}
+
+/// What a supervisor does that finds a child of its predecessor; its own is told to stop.
+/// Gives what that one handled.
+fn succeed(world: &World, cell: &Arc<Cell<Probe>>) -> Vec<u32> {
+    fence(&**cell, cell.core.live(), ExitReason::Killed);
+    let successor = world.claim(cell);
+    cell.core.control(Control::Stop(ExitReason::Shutdown));
+    let handled = successor.live();
+    assert_eq!(cell.core.live(), Incarnation::NONE);
+    handled
+}
+
+/// Each of the first `lives` has one end that is told, to both, and after its start.
+fn ends_are_told_once(heard: &Heard, lives: u64) {
+    for (who, told) in [("supervisor", heard.by_supervisor()), ("follower", heard.by_follower())] {
+        for life in (1..=lives).map(|number| format!("#{number}")) {
+            let of_it: Vec<_> = told.iter().filter(|line| line.ends_with(&life)).collect();
+            let ends = of_it.iter().filter(|line| !line.starts_with("started")).count();
+            assert_eq!(ends, 1, "{who}: {told:?}");
+            assert!(!of_it[of_it.len() - 1].starts_with("started"), "{who}: {told:?}");
+        }
+    }
 }

@@ -1,12 +1,13 @@
 //! What supervisors and followers are told, and in which order.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use ms_core::ExitReason;
+use ms_core::{ExitReason, Incarnation};
 
 use crate::cell::AnyCell;
 use crate::end_of_life::fence;
-use crate::follow::Follower;
+use crate::follow::{Follower, LifeChange};
 use crate::host::{ChildEvent, ChildNews, ChildSink, Parent};
 use crate::mailbox::MailboxSpec;
 
@@ -72,5 +73,36 @@ fn a_follower_is_told_once_that_an_actor_is_gone() {
         cell.shut(&ExitReason::Normal, true);
         closes.join().expect("closed");
         assert_eq!(heard.by_follower(), ["gone", "gone"], "each of two followers once");
+    });
+}
+
+/// What the registry and the router build on: they take a name or a route out of their snapshot
+/// when they hear that its actor is gone, and who looks into an older snapshot leaves out what
+/// is closed. So nobody finds the dead once that was told, whatever snapshot he holds.
+#[test]
+fn who_knows_that_an_actor_is_gone_finds_it_closed() {
+    explore("gone and lookup", |world| {
+        let (cell, _) = world.supervised(MailboxSpec::default());
+        let published = Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
+        let publish = Arc::clone(&published);
+        let notify = Box::new(move |news: crate::LifeNews| {
+            if matches!(news.change, LifeChange::Gone(_)) {
+                publish.store(true, Ordering::Release);
+            }
+        });
+        cell.core.follow(Follower { by: 2, of, notify });
+        let life = world.claim(&cell);
+        let first = life.incarnation;
+        cell.core.life(|life| life.final_life = true);
+        let runs = thread(move || life.live());
+        let ended = Arc::clone(&cell);
+        let ends = thread(move || fence(&*ended, first, ExitReason::Killed));
+        if published.load(Ordering::Acquire) {
+            assert!(cell.core.is_closed() && cell.core.live() == Incarnation::NONE);
+        }
+        ends.join().expect("ended");
+        runs.join().expect("went");
+        assert!(published.load(Ordering::Acquire), "it was told");
     });
 }

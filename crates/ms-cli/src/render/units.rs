@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ms_core::civil::Civil;
 use ms_core::spec::{Intensity, Strategy};
 
 /// Foreign text with everything escaped that could forge a line, drive a
@@ -92,16 +93,7 @@ pub(crate) fn period_of(period: Duration) -> String {
 
 /// A wall-clock time in UTC: `2026-11-23 14:23:35 UTC`.
 pub(crate) fn utc(unix_ms: u64) -> String {
-    let (days, rest) = (unix_ms / 86_400_000, unix_ms / 1_000 % 86_400);
-    // Days to a civil date: eras of 400 years that begin on 1 March.
-    let z = days + 719_468;
-    let (era, doe) = (z / 146_097, z % 146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let (day, month) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
-    let year = yoe + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    let Civil { year, month, day, hour, minute, second } = Civil::of_unix(unix_ms / 1_000);
     format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
@@ -129,15 +121,8 @@ mod tests {
     }
 
     #[test]
-    fn dates_agree_with_the_calendar() {
-        for (unix, text) in [
-            (0, "1970-01-01 00:00:00 UTC"),
-            (951_782_400, "2000-02-29 00:00:00 UTC"),
-            (1_795_443_815, "2026-11-23 14:23:35 UTC"),
-            (4_107_542_399, "2100-02-28 23:59:59 UTC"),
-        ] {
-            assert_eq!(utc(unix * 1_000), text);
-        }
+    fn wall_clock_times_are_read_as_dates() {
+        assert_eq!(utc(1_795_443_815_999), "2026-11-23 14:23:35 UTC");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ms_core::accept::AcceptBackoff;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -173,21 +174,26 @@ async fn stop_of(stopped: &mut watch::Receiver<bool>) {
     drop(stopped.wait_for(|stop| *stop).await);
 }
 
-/// A pause after a failed accept, such as when the process is out of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// Admits connections until told to stop, then waits for those it has.
 async fn accept(listener: UnixListener, mut shared: Shared) {
     let mut connections = JoinSet::new();
+    let mut backoff = AcceptBackoff::new();
     loop {
         tokio::select! {
             () = stop_of(&mut shared.stopped) => break,
             Some(ended) = connections.join_next() => report(ended),
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => admit(stream, &shared, &mut connections),
+                Ok((stream, _)) => {
+                    backoff.succeeded();
+                    admit(stream, &shared, &mut connections);
+                }
                 Err(error) => {
-                    tracing::warn!(%error, "control endpoint cannot accept");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    let Some(pause) = backoff.failed(&error) else { continue };
+                    tracing::warn!(%error, ?pause, "control endpoint cannot accept");
+                    tokio::select! {
+                        () = stop_of(&mut shared.stopped) => break,
+                        () = tokio::time::sleep(pause) => {}
+                    }
                 }
             },
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::id::{IdError, check_segment};
+use crate::id::{checked_text, segment};
 
 /// Longest queue name or agent kind, in bytes.
 pub const MAX_TASK_NAME: usize = crate::id::MAX_CHILD_ID;
@@ -68,74 +68,12 @@ impl fmt::Debug for TaskId {
     }
 }
 
-/// A validated name of the alphabet of child ids: `^[a-z0-9][a-z0-9_-]{0,63}$`.
-macro_rules! name {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(Arc<str>);
-
-        impl $name {
-            /// Checks `text` and makes a name of it.
-            ///
-            /// # Errors
-            /// [`IdError`] says which character or length is at fault.
-            pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
-                let text = text.as_ref();
-                check_segment(text)?;
-                Ok(Self(text.into()))
-            }
-
-            /// The name as text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = IdError;
-
-            fn try_from(text: String) -> Result<Self, IdError> {
-                Self::new(text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.as_str().to_owned()
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = IdError;
-
-            fn from_str(text: &str) -> Result<Self, IdError> {
-                Self::new(text)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&*self.0, f)
-            }
-        }
-    };
-}
-
-name! {
+segment! {
     /// The name of a queue: what limits of concurrency and rate belong to.
     QueueName
 }
 
-name! {
+segment! {
     /// The kind of agent that can do a task.
     AgentKind
 }
@@ -178,19 +116,7 @@ impl IdempotencyKey {
     }
 }
 
-impl TryFrom<String> for IdempotencyKey {
-    type Error = TaskIdError;
-
-    fn try_from(text: String) -> Result<Self, TaskIdError> {
-        Self::new(text)
-    }
-}
-
-impl From<IdempotencyKey> for String {
-    fn from(key: IdempotencyKey) -> Self {
-        key.as_str().to_owned()
-    }
-}
+checked_text!(IdempotencyKey, TaskIdError);
 
 impl fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

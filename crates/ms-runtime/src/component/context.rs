@@ -1,15 +1,14 @@
 //! A component's way to its surroundings.
 
-use ms_actor::{AnyRef, Node};
+use std::ops::Deref;
+
+use ms_actor::AnyRef;
 use ms_core::lifecycle::ComponentId;
 use ms_core::{ExitReason, Incarnation};
 
 use super::{ComponentFailure, StateSnapshot};
 use crate::cleanup::TrackedResource;
-use crate::emergency::EmergencyRef;
-use crate::gate::WorkGate;
-use crate::health::HealthRef;
-use crate::service::Wiring;
+use crate::service::ServiceHandle;
 
 /// What a component is given with every call. Cheap to clone, for tasks it spawns.
 #[derive(Debug, Clone)]
@@ -17,8 +16,16 @@ pub struct ComponentContext {
     pub(crate) id: ComponentId,
     pub(crate) me: AnyRef,
     pub(crate) life: Incarnation,
-    pub(crate) node: Node,
-    pub(crate) wiring: Wiring,
+    pub(crate) service: ServiceHandle,
+}
+
+/// The service it is part of: its node, its gate, its health.
+impl Deref for ComponentContext {
+    type Target = ServiceHandle;
+
+    fn deref(&self) -> &ServiceHandle {
+        &self.service
+    }
 }
 
 impl ComponentContext {
@@ -28,39 +35,10 @@ impl ComponentContext {
         &self.id
     }
 
-    /// The node it lives on.
-    #[must_use]
-    pub fn node(&self) -> &Node {
-        &self.node
-    }
-
-    /// The gate that work has to pass.
-    #[must_use]
-    pub fn gate(&self) -> &WorkGate {
-        self.wiring.gate()
-    }
-
-    /// Answers for the health of the service.
-    #[must_use]
-    pub fn health(&self) -> HealthRef {
-        HealthRef::new(self.wiring.clone())
-    }
-
-    /// The way to report what the service cannot live with.
-    #[must_use]
-    pub fn emergency(&self) -> EmergencyRef {
-        EmergencyRef::new(self.wiring.clone())
-    }
-
-    /// Resolves when the service begins to shut down; for tasks of the component.
-    pub async fn shutting_down(&self) {
-        self.wiring.shutting_down().await;
-    }
-
     /// Lists a resource as open until what this returns is dropped; what is still open at
     /// the end of a shutdown is named in its report.
     pub fn track(&self, resource: impl Into<String>) -> TrackedResource {
-        TrackedResource::open(&self.wiring, format!("{}: {}", self.id, resource.into()))
+        TrackedResource::open(self.service.wiring(), format!("{}: {}", self.id, resource.into()))
     }
 
     /// Ends this life of the component with an error, from a task of it: its supervisor

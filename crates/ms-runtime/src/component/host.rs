@@ -17,7 +17,7 @@ use ms_worker::{Agent, Cx, Handles, InitError};
 
 use super::spec::Kept;
 use super::{ComponentContext, ComponentFailure, StateSnapshot};
-use crate::service::Wiring;
+use crate::service::{ServiceHandle, Wiring};
 
 /// What a host is made of.
 #[derive(Clone)]
@@ -77,8 +77,8 @@ impl Agent for ComponentHost {
     async fn init(args: HostArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
         let HostArgs { id, make, wiring } = args;
         let wanted = wiring.wants(&id);
-        let (me, life, node) = (cx.me().any(), cx.incarnation(), cx.node().clone());
-        let context = ComponentContext { id, me, life, node, wiring };
+        let service = ServiceHandle::new(cx.node().clone(), wiring);
+        let context = ComponentContext { id, me: cx.me().any(), life: cx.incarnation(), service };
         let mut host = Self { component: make(), context, stage: Stage::Idle };
         if wanted {
             host.initialize().await.map_err(InitError::Failed)?;

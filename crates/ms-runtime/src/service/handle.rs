@@ -25,6 +25,10 @@ impl ServiceHandle {
         Self { node, wiring }
     }
 
+    pub(crate) fn wiring(&self) -> &Wiring {
+        &self.wiring
+    }
+
     /// The node.
     #[must_use]
     pub fn node(&self) -> &Node {
@@ -53,6 +57,11 @@ impl ServiceHandle {
     #[must_use]
     pub fn emergency(&self) -> EmergencyRef {
         EmergencyRef::new(self.wiring.clone())
+    }
+
+    /// Resolves when the service begins to shut down.
+    pub async fn shutting_down(&self) {
+        self.wiring.shutting_down().await;
     }
 
     /// How long the boot took; `None` until it is done.

@@ -168,6 +168,49 @@ enum Ending {
     Over,
 }
 
+/// An actor that may be reluctant to stop.
+trait Reluctant: Actor<Context: AsyncContext<Self>> {
+    fn life(&self) -> &Life;
+    fn stop(&mut self) -> &mut Ending;
+
+    /// Told to stop: it does, later, or not at all.
+    fn stop_in_its_time(&mut self, ctx: &mut Self::Context) -> Running {
+        let reluctance = self.life().reluctance();
+        match (*self.stop(), reluctance) {
+            (Ending::Over, _) | (_, None) => return Running::Stop,
+            (Ending::No, Some(Some(time))) => {
+                ctx.run_later(ms(time), |this, ctx| {
+                    *this.stop() = Ending::Over;
+                    ctx.stop();
+                });
+            }
+            _ => {}
+        }
+        *self.stop() = Ending::Waits;
+        Running::Continue
+    }
+}
+
+impl Reluctant for Native {
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn stop(&mut self) -> &mut Ending {
+        &mut self.stop
+    }
+}
+
+impl Reluctant for Plain {
+    fn life(&self) -> &Life {
+        &self.life
+    }
+
+    fn stop(&mut self) -> &mut Ending {
+        &mut self.stop
+    }
+}
+
 // ---- tier 1 ------------------------------------------------------------------------
 
 /// An actor with the kernel's context.
@@ -201,18 +244,7 @@ impl Actor for Native {
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
         self.life.world.stopping(self.life.id, ctx.stop_reason());
         self.life.panic_if(Trick::StopPanics);
-        match (self.stop, self.life.reluctance()) {
-            (Ending::Over, _) | (_, None) => return Running::Stop,
-            (Ending::No, Some(Some(time))) => {
-                ctx.run_later(ms(time), |this, ctx| {
-                    this.stop = Ending::Over;
-                    ctx.stop();
-                });
-            }
-            _ => {}
-        }
-        self.stop = Ending::Waits;
-        Running::Continue
+        self.stop_in_its_time(ctx)
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -319,18 +351,7 @@ impl Actor for Plain {
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
         self.life.world.stopping(self.life.id, None);
         self.life.panic_if(Trick::StopPanics);
-        match (self.stop, self.life.reluctance()) {
-            (Ending::Over, _) | (_, None) => return Running::Stop,
-            (Ending::No, Some(Some(time))) => {
-                ctx.run_later(ms(time), |this, ctx| {
-                    this.stop = Ending::Over;
-                    ctx.stop();
-                });
-            }
-            _ => {}
-        }
-        self.stop = Ending::Waits;
-        Running::Continue
+        self.stop_in_its_time(ctx)
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {

@@ -6,7 +6,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ms_core::accept::AcceptBackoff;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -24,11 +24,6 @@ use tower::Service;
 use super::bind::is_loopback;
 use super::framing::Watched;
 use super::limits::HttpLimits;
-
-/// First pause after the system had no descriptor (or the like) for a connection.
-const PAUSE_MIN: Duration = Duration::from_millis(10);
-/// Longest such pause.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +48,7 @@ pub(super) async fn accept(
 ) {
     let room = Arc::new(Semaphore::new(limits.connections));
     let per_ip = PerIp::new(limits.connections_per_ip);
-    let mut pause = PAUSE_MIN;
+    let mut backoff = AcceptBackoff::new();
     loop {
         // The permit first: what has no room waits in the kernel's queue, not in ours.
         let accepted = tokio::select! {
@@ -63,7 +58,7 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                pause = PAUSE_MIN;
+                backoff.succeeded();
                 let Some(place) = per_ip.enter(peer.ip()) else {
                     metrics::counter!("ms_framework_http_connections_refused_total").increment(1);
                     continue;
@@ -74,14 +69,14 @@ pub(super) async fn accept(
                     drop((permit, place));
                 });
             }
-            Err(error) if of_the_connection(&error) => {}
             Err(error) => {
+                let Some(pause) = backoff.failed(&error) else { continue };
                 // Out of descriptors or memory: trying again at once would spin.
                 tracing::warn!(%error, ?pause, "no connection can be taken; pausing");
                 metrics::counter!("ms_framework_http_accept_errors_total").increment(1);
                 tokio::select! {
                     () = stop.drain.cancelled() => return,
-                    () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
+                    () = tokio::time::sleep(pause) => {}
                 }
             }
         }
@@ -95,12 +90,6 @@ async fn take(
     let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     Ok((stream, peer, permit))
-}
-
-/// Whether the error is that of one connection that went away while it was taken.
-fn of_the_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionRefused | ConnectionAborted | ConnectionReset)
 }
 
 async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, limits: &HttpLimits, stop: Stop) {

@@ -31,6 +31,8 @@ static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
 pub(super) type Tasks = State<Arc<dyn TasksPort>>;
+/// An id out of the path, not looked at yet: see [`task_id`].
+pub(super) type Id = Result<Path<String>, PathRejection>;
 
 /// Takes a task. The answer is 201 only when the task is on disk: it then survives the end of
 /// the process. With an `Idempotency-Key` the same request can be sent again without harm.
@@ -122,10 +124,7 @@ pub(super) async fn submit_batch(
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path)),
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn get(
-    State(tasks): Tasks,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<axum::Json<TaskView>, Problem> {
+pub(super) async fn get(State(tasks): Tasks, id: Id) -> Result<axum::Json<TaskView>, Problem> {
     find(&tasks, task_id(id)?).await.map(axum::Json)
 }
 
@@ -148,10 +147,7 @@ pub(super) struct TaskResult {
     responses((status = 200, body = TaskResult),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "not ended yet", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn result(
-    State(tasks): Tasks,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<axum::Json<TaskResult>, Problem> {
+pub(super) async fn result(State(tasks): Tasks, id: Id) -> Result<axum::Json<TaskResult>, Problem> {
     let id = task_id(id)?;
     let view = find(&tasks, id).await?;
     if !view.state.is_ended() {
@@ -213,12 +209,8 @@ pub(super) async fn list(
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "it has ended", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn cancel(
-    State(tasks): Tasks,
-    id: Result<Path<String>, PathRejection>,
-) -> Result<axum::Json<TaskView>, Problem> {
-    let answer = tasks.cancel(task_id(id)?).await.map_err(failed)?;
-    answer.map(axum::Json).map_err(refused)
+pub(super) async fn cancel(State(tasks): Tasks, id: Id) -> Result<axum::Json<TaskView>, Problem> {
+    told(tasks.cancel(task_id(id)?).await)
 }
 
 /// Tries a task again that failed or is among the dead letters, with all its attempts.
@@ -226,12 +218,15 @@ pub(super) async fn cancel(
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "it has not failed", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn retry(
-    State(tasks): Tasks,
-    id: Result<Path<String>, PathRejection>,
+pub(super) async fn retry(State(tasks): Tasks, id: Id) -> Result<axum::Json<TaskView>, Problem> {
+    told(tasks.retry(task_id(id)?).await)
+}
+
+/// What came of an order that is about one task.
+fn told(
+    answer: Result<Result<TaskView, TaskError>, StoreError>,
 ) -> Result<axum::Json<TaskView>, Problem> {
-    let answer = tasks.retry(task_id(id)?).await.map_err(failed)?;
-    answer.map(axum::Json).map_err(refused)
+    answer.map_err(failed)?.map(axum::Json).map_err(refused)
 }
 
 async fn find(tasks: &Arc<dyn TasksPort>, id: TaskId) -> Result<TaskView, Problem> {
@@ -240,7 +235,7 @@ async fn find(tasks: &Arc<dyn TasksPort>, id: TaskId) -> Result<TaskView, Proble
 }
 
 /// An id that is none is as little there as one that is not known.
-fn task_id(path: Result<Path<String>, PathRejection>) -> Result<TaskId, Problem> {
+fn task_id(path: Id) -> Result<TaskId, Problem> {
     let none = |what: String| Problem::new(&NOT_FOUND, what);
     let Path(text) = path.map_err(|error| none(error.body_text()))?;
     text.parse().map_err(|error: ms_core::task::TaskIdError| none(error.to_string()))

@@ -1,16 +1,13 @@
-//! Accepting connections when the process is out of file descriptors.
+//! How long to pause when connections cannot be accepted.
 
 use std::io;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-
 /// The pause after an accept that failed, and after each further one in a row: what holds
-/// descriptors has to let go of some first.
+/// descriptors has to let go of some first. Never a busy loop, and never an end.
 #[derive(Debug, Clone)]
 pub struct AcceptBackoff {
     next: Duration,
-    failures: u64,
 }
 
 impl AcceptBackoff {
@@ -22,7 +19,7 @@ impl AcceptBackoff {
     /// No failure yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { next: Self::FIRST, failures: 0 }
+        Self { next: Self::FIRST }
     }
 
     /// An accept failed: how long to pause. `None` for an error of that one connection,
@@ -34,7 +31,6 @@ impl AcceptBackoff {
             return None;
         }
         let pause = self.next;
-        self.failures += 1;
         self.next = (pause * 2).min(Self::LONGEST);
         Some(pause)
     }
@@ -43,38 +39,11 @@ impl AcceptBackoff {
     pub fn succeeded(&mut self) {
         self.next = Self::FIRST;
     }
-
-    /// Accepts that failed for want of something, at all.
-    #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.failures
-    }
 }
 
 impl Default for AcceptBackoff {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// Accepts the next connection, pausing after failures: never a busy loop, and never an
-/// end. Connections that are there live on meanwhile.
-///
-/// # Cancel safety
-/// Dropped before it is done, no connection is lost.
-pub async fn accept(listener: &TcpListener, backoff: &mut AcceptBackoff) -> TcpStream {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                backoff.succeeded();
-                return stream;
-            }
-            Err(error) => {
-                let Some(pause) = backoff.failed(&error) else { continue };
-                tracing::warn!(%error, ?pause, "cannot accept connections for now");
-                tokio::time::sleep(pause).await;
-            }
-        }
     }
 }
 
@@ -91,7 +60,6 @@ mod tests {
         let mut pause = || backoff.failed(&none_left).expect("pauses").as_millis();
         let pauses: Vec<_> = (0..9).map(|_| pause()).collect();
         assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-        assert_eq!(backoff.failures(), 9);
         assert_eq!(backoff.failed(&io::ErrorKind::ConnectionAborted.into()), None);
         backoff.succeeded();
         assert_eq!(backoff.failed(&none_left), Some(AcceptBackoff::FIRST));

@@ -1,0 +1,99 @@
+//! Who is alive, whose child it is, and of which life.
+
+use ms_actor::AnyRef;
+use ms_core::Incarnation;
+
+use super::{Inner, Path, SupLife, SupPlace};
+
+impl Inner {
+    pub(super) fn is_below(&self, path: &str, sup: &str) -> bool {
+        path.rsplit_once('/').is_some_and(|(parent, _)| parent == sup)
+    }
+
+    /// The present life of a supervisor.
+    pub(crate) fn life(&self, sup: &str) -> Option<&SupLife> {
+        self.sups.get(sup)?.lives.last().filter(|life| life.alive)
+    }
+
+    /// Which life this is, counted from 0.
+    pub(super) fn life_at(&self, cell: &AnyRef, incarnation: Incarnation) -> Option<usize> {
+        let lives = &self.sups.get(cell.path().as_str())?.lives;
+        lives.iter().rposition(|life| life.incarnation == incarnation && life.cell == *cell)
+    }
+
+    /// Whether two supervisors of one path were at work above: the remainder of a spec that
+    /// was dropped, on its way out, and its namesake. Then it cannot be told whose child is
+    /// meant by a path.
+    pub(crate) fn is_unclear(&self, path: &str) -> bool {
+        let mut at = path;
+        while let Some((above, _)) = at.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
+            let unclear =
+                |sup: &SupPlace| sup.lingers() || sup.lives.last().is_some_and(|life| life.unclear);
+            if self.sups.get(above).is_some_and(unclear) {
+                return true;
+            }
+            at = above;
+        }
+        false
+    }
+
+    /// Whether the present life at a path is in this cell, as far as is known yet.
+    pub(super) fn is_same_cell(&self, path: &Path, cell: usize) -> bool {
+        self.places.get(path).is_some_and(|place| {
+            let now = place.current.map(|now| &self.instances[now]);
+            place.replaced.len() == cell && now.is_some_and(|now| now.incarnation != 0)
+        })
+    }
+
+    /// Whether a child runs, and was made by the present life of its supervisor.
+    pub(crate) fn is_up(&self, path: &str) -> bool {
+        self.is_alive(path) && !self.is_left_behind(path)
+    }
+
+    /// Whether a child runs, as far as it tells of itself.
+    pub(crate) fn is_alive(&self, path: &str) -> bool {
+        if let Some(place) = self.places.get(path) {
+            return place.current.is_some_and(|at| {
+                let instance = &self.instances[at];
+                instance.gone.is_none() && !instance.fenced
+            });
+        }
+        self.life(path).is_some()
+    }
+
+    /// Whether it, or something above it, was made by an earlier life of its supervisor, which
+    /// was killed: its successor has not come to it yet.
+    pub(crate) fn is_left_behind(&self, path: &str) -> bool {
+        let mut at = path;
+        while let Some((above, _)) = at.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
+            let by = match self.places.get(at) {
+                Some(place) => place.current.map(|now| self.instances[now].parent_life),
+                None => self.sups.get(at).map(|sup| sup.parent_life),
+            };
+            let lives = self.sups.get(above).map_or(0, |sup| sup.lives.len());
+            if by.is_some_and(|by| by + 1 < lives) {
+                return true;
+            }
+            at = above;
+        }
+        false
+    }
+
+    pub(super) fn made_at(&self, path: &str) -> Option<u64> {
+        match self.places.get(path) {
+            Some(place) => Some(self.instances[place.current?].made),
+            None => Some(self.sups.get(path)?.made),
+        }
+    }
+
+    pub(super) fn gone_at(&self, path: &str) -> Option<u64> {
+        match self.places.get(path) {
+            Some(place) => self.instances[place.current?].gone,
+            None => self.sups.get(path)?.gone,
+        }
+    }
+
+    pub(super) fn is_commanded(&self, path: &str) -> bool {
+        self.commanded.iter().any(|about| &**about == path)
+    }
+}
