@@ -49,6 +49,7 @@ pub(crate) fn run(options: Options) -> Outcome {
         faults,
         outbox: outbox.clone(),
         pace,
+        workers: options.workers(look.live),
     })?;
     let (waits_for, presses) = (outbox.clone(), keyboard.as_ref().map(Keyboard::presses));
     let ended = service.run_with(async move |runtime| {

@@ -63,6 +63,7 @@ pub(crate) struct Plan {
     pub(crate) faults: Faults,
     pub(crate) outbox: Outbox,
     pub(crate) pace: Duration,
+    pub(crate) workers: usize,
 }
 
 /// The whole service; see the crate's documentation for a picture of its tree.
@@ -134,7 +135,7 @@ fn fleet(plan: &Plan, store: &SqliteTasks) -> Result<Tasks, TasksError> {
         .lease(LEASE)
         .attempt(ATTEMPT)
         .pool_intensity(restarts, BUDGET.1)
-        .pool_as::<Auditor>(AUDITORS, plan.options.workers, args, |auditor| {
+        .pool_as::<Auditor>(AUDITORS, plan.workers, args, |auditor| {
             auditor.heartbeat(BEAT).shutdown(Shutdown::Timeout(Duration::from_millis(500)))
         })
 }

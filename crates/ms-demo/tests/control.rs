@@ -33,12 +33,17 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// Connects, as soon as the demo listens.
+/// Whether the boot has come to its last component.
+fn is_up(tree: &TreeNode) -> bool {
+    tree.walk().any(|node| node.id.as_str() == "walker")
+}
+
+/// Connects, as soon as the demo is up.
 async fn client(socket: &Path) -> Client {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
         if let Ok(mut client) = Client::connect(socket, Duration::from_secs(2)).await
-            && client.tree(None, None).await.is_ok()
+            && client.tree(None, None).await.is_ok_and(|tree| is_up(&tree))
         {
             return client;
         }
@@ -119,8 +124,7 @@ fn the_tree_is_shown_within_100_ms_whatever_its_actors_do() {
     let (child, socket) = start(&bench, "watched", "15");
     block_on(async {
         let mut client = client(&socket).await;
-        let (suspended, hung, blocked) =
-            (METRICS, auditor(2), auditor(3));
+        let (suspended, hung, blocked) = (METRICS, auditor(2), auditor(3));
         client.steer(path(suspended), Verb::Suspend, None).await.unwrap();
         client.inject(path(hung), Fault::Hang).await.unwrap();
         client.inject(path(blocked), Fault::Block).await.unwrap();
@@ -228,12 +232,7 @@ fn a_crash_is_explained_with_place_and_message() {
         let panic = loop {
             let mut all = Vec::new();
             for n in 1..=4 {
-                all.extend(
-                    client
-                        .why(path(auditor(n)), Some(10))
-                        .await
-                        .unwrap(),
-                );
+                all.extend(client.why(path(auditor(n)), Some(10)).await.unwrap());
             }
             if let Some(panic) = all.iter().find_map(|why| why.reason.panic().cloned()) {
                 break panic;
@@ -257,10 +256,7 @@ fn a_suspended_auditor_holds_nothing_up() {
     block_on(async {
         let mut client = client(&socket).await;
         for n in 1..=3 {
-            client
-                .steer(path(auditor(n)), Verb::Suspend, None)
-                .await
-                .unwrap();
+            client.steer(path(auditor(n)), Verb::Suspend, None).await.unwrap();
         }
     });
     end(&bench, "suspended", child).assert_same_as(&baseline);
