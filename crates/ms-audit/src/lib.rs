@@ -3,7 +3,8 @@
 //! The order of the work is the order of the modules: [`source`] says which
 //! trees are meant, [`walk`] lists their files in batches, [`mod@scan`] audits the
 //! bytes of one file, [`mod@unit`] gathers the facts of one crate, [`report`]
-//! ranks, renders and writes, and [`store`] remembers what is finished.
+//! ranks, renders and writes. [`key`] names inputs and files, for whoever remembers
+//! what is finished.
 //!
 //! Architecture invariants: nothing in here names an actor, a thread, a future
 //! or a log; functions either compute or block, and say which. Nothing prints.
@@ -17,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod error;
+pub mod key;
 pub mod lockfile;
 mod manifest;
 pub mod outcome;
@@ -24,18 +26,17 @@ pub mod path_text;
 pub mod report;
 pub mod scan;
 pub mod source;
-pub mod store;
 pub mod tally;
 pub mod unit;
 pub mod walk;
 
-pub use error::{ReportError, SourceError, StoreError};
+pub use error::{ReportError, SourceError};
+pub use key::RunKey;
 pub use lockfile::LockedPackage;
 pub use outcome::{FileOutcome, Outcome, Reason, audit_file};
 pub use report::{AuditJson, Reducer, Report, RunFacts};
 pub use scan::{FileReport, scan};
 pub use source::{CargoHome, LockSource, Scope, Sources};
-pub use store::{RunKey, Store};
 pub use tally::{Tally, Unbalanced};
 pub use unit::UnitFacts;
 pub use walk::{Batch, SourceFile, Unit, Walker};

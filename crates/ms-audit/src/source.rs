@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SourceError;
+use crate::key::RunKey;
 use crate::lockfile::{self, LockedPackage};
 use crate::path_text::escape;
-use crate::store::RunKey;
 
 /// Which trees the user wants audited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use ms_audit::report::{Charset, TextStyle, render};
 use ms_audit::{
-    AuditJson, CargoHome, Outcome, Reducer, RunFacts, Scope, Sources, Store, Tally, UnitFacts,
-    Walker, audit_file, source,
+    AuditJson, CargoHome, Outcome, Reducer, RunFacts, Scope, Sources, Tally, UnitFacts, Walker,
+    audit_file, source,
 };
 
 fn tree(dir: &Path) {
@@ -36,69 +36,39 @@ fn sources(dir: &Path) -> Sources {
     source::resolve(&Scope::Path(dir.to_owned()), &CargoHome::at("/")).unwrap()
 }
 
-/// Audits until `stop_after` files are audited anew; gives what a run knows.
-fn run(sources: &Sources, store: &Store, stop_after: usize) -> Option<(AuditJson, Tally)> {
+/// What a run knows in the end.
+fn run(sources: &Sources) -> (AuditJson, Tally) {
     let mut reducer = Reducer::new(&sources.description, sources.missing.clone());
     let mut walker = Walker::new(sources);
-    let (mut tally, mut run, mut audited) = (Tally::default(), RunFacts::default(), 0);
+    let mut tally = Tally::default();
     while let Some(batch) = walker.next_batch(2) {
         tally.input += batch.input();
         batch.units.iter().for_each(|unit| reducer.add_unit(UnitFacts::gather(unit)));
-        for outcome in batch.unreadable {
-            reducer.add(outcome);
-        }
-        let resume = store.resume(batch.files).unwrap();
-        run.resumed += resume.finished.len() as u64;
-        for outcome in resume.finished {
-            reducer.add(outcome);
-        }
-        for file in resume.pending {
-            if audited == stop_after {
-                return None;
-            }
-            audited += 1;
-            let outcome = audit_file(&file);
-            store.put_batch(std::slice::from_ref(&outcome)).unwrap();
+        for outcome in batch.unreadable.into_iter().chain(batch.files.iter().map(audit_file)) {
             reducer.add(outcome);
         }
     }
     let totals = reducer.totals();
     (tally.done, tally.quarantined, tally.unsafe_lines) =
         (totals.done, totals.quarantined, totals.unsafe_lines);
-    run.input = tally.input;
-    Some((AuditJson::new(reducer.report(), run), tally))
-}
-
-fn open(dir: &Path, sources: &Sources) -> Store {
-    Store::open(&dir.join("s.redb"), &sources.run_key()).unwrap().0
+    let run = RunFacts { input: tally.input, ..RunFacts::default() };
+    (AuditJson::new(reducer.report(), run), tally)
 }
 
 #[test]
-fn an_interrupted_audit_ends_like_an_uninterrupted_one() {
-    let (dir, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+fn the_account_of_a_whole_audit_balances() {
+    let dir = tempfile::tempdir().unwrap();
     tree(dir.path());
-    let sources = sources(dir.path());
-    let (whole, tally) = run(&sources, &open(state.path(), &sources), usize::MAX).unwrap();
+    let (_, tally) = run(&sources(dir.path()));
     tally.check().unwrap();
     assert_eq!(tally.to_string(), "audit: in=7 done=7 quarantined=0 restarts=0 unsafe_lines=4");
-
-    for stop_after in 0..7 {
-        Store::discard(&state.path().join("s.redb")).unwrap();
-        assert!(run(&sources, &open(state.path(), &sources), stop_after).is_none());
-        let (resumed, tally) = run(&sources, &open(state.path(), &sources), usize::MAX).unwrap();
-        tally.check().unwrap();
-        assert_eq!(resumed.run.resumed, stop_after as u64);
-        let text = |json: &AuditJson| serde_json::to_string(&json.audit).unwrap();
-        assert_eq!(text(&resumed), text(&whole));
-    }
 }
 
 #[test]
 fn the_report_says_what_a_reviewer_asks() {
-    let (dir, state) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dir = tempfile::tempdir().unwrap();
     tree(dir.path());
-    let sources = sources(dir.path());
-    let (json, _) = run(&sources, &open(state.path(), &sources), usize::MAX).unwrap();
+    let (json, _) = run(&sources(dir.path()));
     let rows: Vec<_> = json
         .audit
         .crates
@@ -124,9 +94,7 @@ fn what_cannot_be_read_is_quarantined_and_the_account_balances() {
     use std::os::unix::process::CommandExt;
     const TREE: &str = "MS_AUDIT_TEST_TREE";
     if let Some(dir) = std::env::var_os(TREE) {
-        let state = tempfile::tempdir().unwrap();
-        let sources = sources(Path::new(&dir));
-        let (json, tally) = run(&sources, &open(state.path(), &sources), usize::MAX).unwrap();
+        let (json, tally) = run(&sources(Path::new(&dir)));
         tally.check().unwrap();
         let aside: Vec<_> =
             json.audit.quarantined.iter().map(|q| (&*q.file, q.reason.to_string())).collect();

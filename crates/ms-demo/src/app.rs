@@ -5,27 +5,26 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::NodeConfig;
 use ms_audit::report::{TextStyle, render};
 use ms_audit::source::{self, LockSource};
-use ms_audit::store::Opened;
-use ms_audit::{CargoHome, Scope, Store, Tally};
-use ms_runtime::{How, RunConfig, run_with};
+use ms_audit::{CargoHome, Scope, Tally};
+use ms_runtime::{How, ServiceEnd};
 
 use crate::args::{Input, Options};
 use crate::board::Board;
+use crate::chaos::Faults;
 use crate::exit::{Failure, Outcome};
 use crate::keys::Keyboard;
 use crate::out::{self, Printer, Stream};
 use crate::reporter::{Finished, Outbox};
 use crate::roster::Roster;
+use crate::shutdown;
+use crate::state::State;
 use crate::tree::{self, Plan};
 use crate::view::{Look, View};
 
 /// The lock file this binary was built from.
 const OWN_LOCK: &str = include_str!("../../../Cargo.lock");
-/// How long an orderly stop may take.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// Pause per file in the live view: there should be something to see.
 const LIVE_PACE: Duration = Duration::from_millis(20);
 
@@ -34,56 +33,59 @@ pub(crate) fn run(options: Options) -> Outcome {
     let look = Look::of(&options);
     let sources = Arc::new(source::resolve(&scope(&options.input)?, &CargoHome::from_env())?);
     check_out(&options.out)?;
-    let (store, opened) = open_store(&options, &sources.run_key())?;
-    let (board, roster, outbox) = (Arc::<Board>::default(), Roster::default(), Outbox::default());
+    let state = State::prepare(&options.state, &sources.run_key(), options.fresh)?;
+    let (board, outbox) = (Arc::<Board>::default(), Outbox::default());
+    let faults = Faults::new(options.chaos);
     let pace = options.pace.unwrap_or(if look.live { LIVE_PACE } else { Duration::ZERO });
     let keyboard = look.live.then(Keyboard::open).flatten();
     let printer = Arc::new(Printer::start(if look.live { Stream::Stdout } else { Stream::Stderr }));
-    let mut view = View::new(look, Arc::clone(&board), Arc::clone(&printer), opened, pace);
-    let plan = Plan {
+    let mut view = View::new(look, Arc::clone(&board), Arc::clone(&printer), faults.clone(), pace);
+    let service = tree::service(&Plan {
         options: options.clone(),
         sources,
-        store: Arc::new(store),
+        state,
         board: Arc::clone(&board),
-        roster: roster.clone(),
+        roster: Roster::default(),
+        faults,
         outbox: outbox.clone(),
         pace,
-    };
+        workers: options.workers(look.live),
+    })?;
     let (waits_for, presses) = (outbox.clone(), keyboard.as_ref().map(Keyboard::presses));
-    let ended = run_with(
-        config(&options),
-        move |_| tree::tree(&plan),
-        async move |runtime| {
-            let watching = view.watch(runtime, &roster, presses);
-            tokio::select! {
-                () = waits_for.filled() => {}
-                () = watching => {}
-            }
-            view.close();
-            Ok(())
-        },
-    );
+    let ended = service.run_with(async move |runtime| {
+        let watching = view.watch(runtime, presses);
+        tokio::select! {
+            () = waits_for.filled() => {}
+            () = watching => {}
+        }
+        view.close();
+        Ok(())
+    });
     drop(keyboard);
     if let Some(printer) = Arc::into_inner(printer) {
         printer.finish();
     }
-    let ended = ended?;
-    match (outbox.take(), ended.how) {
+    match (outbox.take(), ended?) {
         (Some(finished), _) => conclude(finished, &options, look),
-        (None, How::GaveUp) => {
-            let crash = board.last_crash();
-            let why = if crash.is_empty() { format!("it was {}", ended.reason) } else { crash };
-            Err(Failure::GaveUp(why))
-        }
-        (None, _) => Err(Failure::Interrupted(board.settled())),
+        (None, end) => Err(unfinished(&end, &board)),
     }
 }
 
-fn config(options: &Options) -> RunConfig {
-    let config = RunConfig::new("demo").control(options.control.clone());
-    let node =
-        NodeConfig { quiet_panics: true, wedged_after: Some(tree::WEDGED_AFTER), ..config.node };
-    RunConfig { node, allow_faults: true, stop_within: STOP_WITHIN, ..config }
+/// Why there is no result.
+fn unfinished(end: &ServiceEnd, board: &Board) -> Failure {
+    if end.ended.how == How::GaveUp {
+        let crash = board.last_crash();
+        let why = if crash.is_empty() { format!("it was {}", end.ended.reason) } else { crash };
+        return Failure::GaveUp(why);
+    }
+    if let Some(emergency) = &end.emergency {
+        let (code, why) = (end.code(), emergency.reason.to_string());
+        return Failure::Emergency { code, why };
+    }
+    if let Some(summary) = &end.shutdown {
+        out::complain(&shutdown::told(summary));
+    }
+    Failure::Interrupted(board.settled())
 }
 
 fn scope(input: &Input) -> Result<Scope, Failure> {
@@ -107,21 +109,6 @@ fn check_out(out: &Path) -> Result<(), Failure> {
         true => Ok(()),
         false => Err(Failure::Out(out.display().to_string())),
     }
-}
-
-fn open_store(options: &Options, key: &ms_audit::RunKey) -> Result<(Store, Opened), Failure> {
-    let state = |source| Failure::State { path: options.state.display().to_string(), source };
-    fs::create_dir_all(&options.state).map_err(state)?;
-    let ignore = options.state.join(".gitignore");
-    if !ignore.exists() {
-        // Only a courtesy: a state directory does not belong into a repository.
-        let _ = fs::write(ignore, "*\n");
-    }
-    let path = options.state.join("store.redb");
-    if options.fresh {
-        Store::discard(&path)?;
-    }
-    Ok(Store::open(&path, key)?)
 }
 
 /// The table, the self-check and the last line.

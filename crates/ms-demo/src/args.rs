@@ -14,6 +14,11 @@ pub(crate) const HELP: &str = include_str!("help.txt");
 
 /// Most auditors.
 const MAX_WORKERS: usize = 256;
+/// Auditors for each core when it is to be fast: what they finish at the same time shares a
+/// commit of the store, so there are more of them than a core could keep busy.
+const WORKERS: usize = 32;
+/// Auditors for each core when there is to be something to see.
+const WORKERS_TO_SEE: usize = 2;
 /// Longest pause per file.
 const MAX_PACE_MS: u64 = 60_000;
 
@@ -41,7 +46,7 @@ pub(crate) struct Options {
     pub(crate) fresh: bool,
     pub(crate) out: PathBuf,
     pub(crate) top: usize,
-    pub(crate) workers: usize,
+    pub(crate) workers: Option<usize>,
     pub(crate) headless: bool,
     pub(crate) ascii: bool,
     pub(crate) plain: bool,
@@ -53,14 +58,13 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             input: Input::Lock,
             state: PathBuf::from(".ms-demo"),
             fresh: false,
             out: PathBuf::from("audit.json"),
             top: 20,
-            workers: (cores * 2).min(MAX_WORKERS),
+            workers: None,
             headless: false,
             ascii: false,
             plain: false,
@@ -69,6 +73,15 @@ impl Default for Options {
             pace: None,
             poison: None,
         }
+    }
+}
+
+impl Options {
+    /// How many auditors there are; fewer in the live view.
+    pub(crate) fn workers(&self, live: bool) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let each = if live { WORKERS_TO_SEE } else { WORKERS };
+        self.workers.unwrap_or((cores * each).min(MAX_WORKERS))
     }
 }
 
@@ -103,7 +116,7 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
             Arg::Long("fresh") => options.fresh = true,
             Arg::Long("out") => options.out = parser.value()?.into(),
             Arg::Long("top") => options.top = parser.value()?.parse()?,
-            Arg::Long("workers") => options.workers = parser.value()?.parse()?,
+            Arg::Long("workers") => options.workers = Some(workers(parser.value()?.parse()?)?),
             Arg::Long("headless") => options.headless = true,
             Arg::Long("plain") => options.plain = true,
             Arg::Long("ascii") => options.ascii = true,
@@ -130,11 +143,6 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
         (_, true) => options.control = ControlAt::Off,
         _ => {}
     }
-    if !(1..=MAX_WORKERS).contains(&options.workers) {
-        return Err(
-            format!("--workers is {}, and must be 1 to {MAX_WORKERS}", options.workers).into()
-        );
-    }
     options.chaos = chaos(seed, rate)?;
     Ok(Parsed::Run(Box::new(options)))
 }
@@ -147,6 +155,13 @@ fn chaos(seed: Option<u64>, rate: Option<f64>) -> Result<Option<ChaosOptions>, l
             Err(format!("--rate is {rate}, and must be 0 to 1").into())
         }
         (Some(seed), rate) => Ok(Some(ChaosOptions { seed, rate: rate.unwrap_or(0.02) })),
+    }
+}
+
+fn workers(count: usize) -> Result<usize, lexopt::Error> {
+    match count {
+        1..=MAX_WORKERS => Ok(count),
+        _ => Err(format!("--workers is {count}, and must be 1 to {MAX_WORKERS}").into()),
     }
 }
 

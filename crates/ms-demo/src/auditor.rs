@@ -1,26 +1,32 @@
-//! An auditor: audits one file at a time. It may die of it.
+//! An auditor: does one task, which is one file, at a time. It may die of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use actix::Message;
 use ms_actor::StateValue;
-use ms_audit::{FileOutcome, SourceFile, audit_file};
-use ms_worker::{Agent, Cx, Handles, InitError};
+use ms_audit::{FileOutcome, FileReport, Outcome, SourceFile, audit_file};
+use ms_core::task::{TaskCommand, TaskFailure, TaskStore, TaskView};
+use ms_store::SqliteTasks;
+use ms_worker::tasks::{Performs, Task, TaskCx};
+use ms_worker::{Agent, Cx, InitError};
 
-use crate::chaos::{BLOCK_FOR, Fault};
+use crate::board::Board;
+use crate::chaos::{BLOCK_FOR, Fault, Faults};
 use crate::metrics::Measured;
 use crate::roster::Roster;
+use crate::work;
 
 /// A larger file is audited beside the arbiter, which must not stand still for long.
 const LARGE: u64 = 1 << 20;
-/// How often an auditor that waits for a large file says that it is not hung.
+/// How often an auditor that waits says that it is not hung.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
 pub(crate) struct AuditorArgs {
+    pub(crate) store: SqliteTasks,
+    pub(crate) board: Arc<Board>,
     pub(crate) roster: Roster,
+    pub(crate) faults: Faults,
     pub(crate) pace: Duration,
     /// Panics in earnest on files whose label ends so: for tests.
     pub(crate) poison: Option<Arc<str>>,
@@ -34,10 +40,7 @@ pub(crate) struct Auditor {
 impl Agent for Auditor {
     type Args = AuditorArgs;
 
-    async fn init(args: AuditorArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
-        args.roster.enter(|parts| {
-            parts.auditors.insert(cx.name().to_owned(), cx.me().clone());
-        });
+    async fn init(args: AuditorArgs, _: &mut Cx<Self>) -> Result<Self, InitError> {
         Ok(Self { args, audited: 0 })
     }
 
@@ -46,43 +49,59 @@ impl Agent for Auditor {
     }
 }
 
-/// Audit this file.
-#[derive(Debug, Clone)]
-pub(crate) struct Audit {
-    pub(crate) file: Arc<SourceFile>,
-    /// The fault injected into this attempt.
-    pub(crate) fault: Option<Fault>,
-    /// Set while the audit itself is at work: who dies then, dies of the file.
-    pub(crate) scanning: Arc<AtomicBool>,
-}
+impl Performs for Auditor {
+    type Payload = SourceFile;
+    type Output = FileReport;
 
-impl Message for Audit {
-    type Result = FileOutcome;
-}
-
-impl Handles<Audit> for Auditor {
-    async fn on(&mut self, audit: Audit, cx: &mut Cx<Self>) -> FileOutcome {
-        if !self.args.pace.is_zero() {
-            tokio::time::sleep(self.args.pace).await;
-        }
-        if let Some(fault) = audit.fault {
-            suffer(fault, &audit.file.label).await;
+    async fn perform(
+        &mut self,
+        task: Task<SourceFile>,
+        cx: &mut TaskCx<'_, Self>,
+    ) -> Result<FileReport, TaskFailure> {
+        let (file, view) = (task.payload, task.view);
+        let _at_work = self.args.board.at_work(cx.name(), &file.label);
+        self.take_time(cx).await;
+        if let Some(fault) = self.args.faults.next(&file.label, attempt(&view))
+            && self.hand_back(&view, fault).await
+        {
+            suffer(fault, &file.label).await;
         }
         let began = Instant::now();
-        let outcome = if audit.file.fingerprint.len > LARGE {
-            self.audit_beside(&audit, cx).await
-        } else {
-            audit.scanning.store(true, Ordering::Release);
-            self.audit_poisonable(&audit.file)
+        let FileOutcome { outcome, label, .. } = match file.fingerprint.len > LARGE {
+            true => audit_beside(file.clone(), cx).await,
+            false => self.audit_poisonable(&file),
         };
-        audit.scanning.store(false, Ordering::Release);
         self.audited += 1;
-        self.measure(&audit.file, began.elapsed());
-        outcome
+        self.measure(label, file.fingerprint.len, began.elapsed());
+        match outcome {
+            Outcome::Done(report) => Ok(report),
+            Outcome::Quarantined(reason) => Err(work::set_aside(&reason)),
+        }
     }
 }
 
 impl Auditor {
+    /// The pause that was asked for, so that there is something to see.
+    async fn take_time(&self, cx: &Cx<Self>) {
+        let mut left = self.args.pace;
+        while !left.is_zero() {
+            let now = left.min(SIGN_OF_LIFE);
+            tokio::time::sleep(now).await;
+            cx.heartbeat();
+            left -= now;
+        }
+    }
+
+    /// A fault on demand is nothing that the file has done: its task goes back first, as
+    /// interrupted, and the word of whoever dies of the fault comes too late to count.
+    /// Whether that was written; if not, there is no fault.
+    async fn hand_back(&self, view: &TaskView, fault: Fault) -> bool {
+        let Some(lease) = view.lease else { return false };
+        let why = format!("a fault was injected: {fault}");
+        let command = TaskCommand::Interrupt(view.id, lease.token, why);
+        matches!(self.args.store.execute(vec![command]).await.as_deref(), Ok([Ok(_)]))
+    }
+
     #[allow(clippy::panic, reason = "what the tests ask for")]
     fn audit_poisonable(&self, file: &SourceFile) -> FileOutcome {
         if self.args.poison.as_ref().is_some_and(|poison| file.label.ends_with(&**poison)) {
@@ -91,28 +110,27 @@ impl Auditor {
         audit_file(file)
     }
 
-    fn measure(&self, file: &SourceFile, took: Duration) {
+    fn measure(&self, file: Arc<str>, bytes: u64, took: Duration) {
         let metrics = self.args.roster.parts().metrics.clone();
-        let measured =
-            Measured { file: Arc::clone(&file.label), bytes: file.fingerprint.len, took };
         // A measurement that gets lost is no loss.
-        let _ = metrics.map(|metrics| metrics.try_tell(measured));
+        let _ = metrics.map(|metrics| metrics.try_tell(Measured { file, bytes, took }));
     }
+}
 
-    /// On a thread for blocking work. Faults of others do not count against the
-    /// file meanwhile, only its own panic does, or that it never ends.
-    async fn audit_beside(&self, audit: &Audit, cx: &Cx<Self>) -> FileOutcome {
-        let file = Arc::clone(&audit.file);
-        let mut work = tokio::task::spawn_blocking(move || audit_file(&file));
-        loop {
-            match tokio::time::timeout(SIGN_OF_LIFE, &mut work).await {
-                Err(_) => cx.heartbeat(),
-                Ok(Ok(outcome)) => return outcome,
-                Ok(Err(died)) => {
-                    audit.scanning.store(true, Ordering::Release);
-                    std::panic::resume_unwind(died.into_panic());
-                }
-            }
+/// How often the file was given out before.
+fn attempt(view: &TaskView) -> u32 {
+    let given = view.lease.map_or(1, |lease| lease.token.0);
+    u32::try_from(given.saturating_sub(1)).unwrap_or(u32::MAX)
+}
+
+/// On a thread for blocking work. Its panic is the auditor's.
+async fn audit_beside(file: SourceFile, cx: &Cx<Auditor>) -> FileOutcome {
+    let mut work = tokio::task::spawn_blocking(move || audit_file(&file));
+    loop {
+        match tokio::time::timeout(SIGN_OF_LIFE, &mut work).await {
+            Err(_) => cx.heartbeat(),
+            Ok(Ok(outcome)) => return outcome,
+            Ok(Err(died)) => std::panic::resume_unwind(died.into_panic()),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What the parts of the demo tell each other beside messages: counters and who
 //! works on what, for views. Nothing here decides anything.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ms_actor::AnyRef;
-use ms_core::Incarnation;
+use ms_core::task::{TaskState, TaskTime, TaskView};
+use ms_core::{ActorPath, Incarnation};
 use ms_supervisor::{Observation, Observer};
 
 /// A counter that is read while it is written.
@@ -47,15 +48,40 @@ pub(crate) struct Board {
     pub(crate) rate_milli: Counter,
     work: Mutex<BTreeMap<String, Arc<str>>>,
     last_crash: Mutex<String>,
-    origins: Mutex<Origins>,
+    started: Mutex<HashSet<ActorPath>>,
+    found: OnceLock<Found>,
+    /// Files an earlier run has finished, and whether as audited. Kept by name: they are
+    /// listed again when the walker dies.
+    resumed: Mutex<HashMap<Arc<str>, bool>>,
 }
 
-/// Where finished files come from. A set each: files are divided anew, and may be
-/// saved twice, when a part of the pipeline dies.
-#[derive(Debug, Default)]
-struct Origins {
-    this_run: HashSet<Arc<str>>,
-    earlier_run: HashSet<Arc<str>>,
+/// What an earlier run has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Whether there were tasks of the same input.
+    pub(crate) is_resumed: bool,
+    /// Files that were being worked on when it ended.
+    pub(crate) in_doubt: u64,
+    /// When this run began, by the store's clock, which never goes back.
+    pub(crate) began: TaskTime,
+}
+
+/// A file in the hands of an auditor, for as long as this is kept.
+#[derive(Debug)]
+pub(crate) struct AtWork {
+    board: Arc<Board>,
+    auditor: String,
+    label: Arc<str>,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        let mut work = self.board.work();
+        // Its next life may have begun before the last one was dropped.
+        if work.get(&self.auditor) == Some(&self.label) {
+            work.remove(&self.auditor);
+        }
+    }
 }
 
 impl Board {
@@ -68,12 +94,21 @@ impl Board {
         self.done.get() + self.quarantined.get()
     }
 
-    pub(crate) fn begin_work(&self, auditor: &str, label: &Arc<str>) {
-        self.work().insert(auditor.to_owned(), Arc::clone(label));
+    /// Shows that an auditor has a file.
+    pub(crate) fn at_work(self: &Arc<Self>, auditor: &str, label: &Arc<str>) -> AtWork {
+        let (auditor, label) = (auditor.to_owned(), Arc::clone(label));
+        self.work().insert(auditor.clone(), Arc::clone(&label));
+        AtWork { board: Arc::clone(self), auditor, label }
     }
 
-    pub(crate) fn end_work(&self, auditor: &str) {
-        self.work().remove(auditor);
+    /// What an earlier run has left; `None` until that is known.
+    pub(crate) fn found(&self) -> Option<Found> {
+        self.found.get().copied()
+    }
+
+    /// Tells what an earlier run has left; the first word stands.
+    pub(crate) fn set_found(&self, found: Found) {
+        let _ = self.found.set(found);
     }
 
     /// The file an auditor has.
@@ -86,24 +121,29 @@ impl Board {
         self.last_crash.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Files were saved.
-    pub(crate) fn saved<'a>(&self, labels: impl Iterator<Item = &'a Arc<str>>) {
-        self.origins().this_run.extend(labels.cloned());
+    /// Whether an earlier run has ended this task.
+    pub(crate) fn is_of_earlier_run(&self, view: &TaskView) -> bool {
+        let began = self.found().map(|found| found.began);
+        view.timings.ended.zip(began).is_some_and(|(ended, began)| ended < began)
     }
 
-    /// Files were found to be finished.
-    pub(crate) fn found_finished<'a>(&self, labels: impl Iterator<Item = &'a Arc<str>>) {
-        let Origins { this_run, earlier_run } = &mut *self.origins();
-        earlier_run.extend(labels.filter(|label| !this_run.contains(*label)).cloned());
+    /// A file was listed, and its task is this one.
+    pub(crate) fn listed(&self, label: &Arc<str>, view: &TaskView) {
+        if self.is_of_earlier_run(view) {
+            let is_done = view.state == TaskState::Completed;
+            self.earlier().insert(Arc::clone(label), is_done);
+        }
     }
 
-    /// Files taken over from an earlier run.
-    pub(crate) fn resumed(&self) -> u64 {
-        self.origins().earlier_run.len() as u64
+    /// Files taken over from an earlier run: how many were audited, how many set aside.
+    pub(crate) fn resumed(&self) -> (u64, u64) {
+        let earlier = self.earlier();
+        let done = earlier.values().filter(|&&is_done| is_done).count() as u64;
+        (done, earlier.len() as u64 - done)
     }
 
-    fn origins(&self) -> MutexGuard<'_, Origins> {
-        self.origins.lock().unwrap_or_else(PoisonError::into_inner)
+    fn earlier(&self) -> MutexGuard<'_, HashMap<Arc<str>, bool>> {
+        self.resumed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn work(&self) -> MutexGuard<'_, BTreeMap<String, Arc<str>>> {
@@ -114,7 +154,13 @@ impl Board {
 impl Observer for Board {
     fn observe(&self, _: &AnyRef, _: Incarnation, observation: &Observation) {
         match observation {
-            Observation::Started { incarnation, .. } if incarnation.0 > 1 => self.restarts.add(1),
+            // Seen by name: a branch that is started anew numbers its actors from one again.
+            Observation::Started { path, .. } => {
+                let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+                if !started.insert(path.clone()) {
+                    self.restarts.add(1);
+                }
+            }
             Observation::Exited { path, reason, .. }
             | Observation::StartFailed { path, reason }
                 if !reason.is_clean() =>
@@ -132,13 +178,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_files_of_an_earlier_run_count_as_resumed() {
-        let board = Board::default();
+    fn what_is_shown_of_an_auditor_is_its_present_file() {
+        let board = Arc::new(Board::default());
         let [old, new]: [Arc<str>; 2] = ["old".into(), "new".into()];
-        board.found_finished([&old].into_iter());
-        board.saved([&new].into_iter());
-        // The pipeline was built anew: both are finished now.
-        board.found_finished([&old, &new].into_iter());
-        assert_eq!(board.resumed(), 1);
+        let before = board.at_work("auditor-1", &old);
+        let now = board.at_work("auditor-1", &new);
+        drop(before);
+        assert_eq!(board.work_of("auditor-1"), Some(new));
+        drop(now);
+        assert_eq!(board.work_of("auditor-1"), None);
     }
 }

@@ -1,11 +1,13 @@
 //! Faults on demand, and which file gets which: the same for the same seed.
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::args::ChaosOptions;
 
-/// A fault that the dispatcher sends along with a file.
+/// A fault that strikes an auditor when it is given a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Panic in the handler.
@@ -23,6 +25,8 @@ pub(crate) const BLOCK_FOR: Duration = Duration::from_secs(3);
 
 /// A file is not given more injected faults than this: the audit ends at any rate.
 const MAX_FAULTS_PER_FILE: u32 = 4;
+/// Faults asked for by keys that may wait.
+const MAX_ORDERED: usize = 64;
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,8 +39,35 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The fault for this attempt at this file, if it gets one.
-pub(crate) fn fault(options: ChaosOptions, label: &str, attempt: u32) -> Option<Fault> {
+/// Which faults are to strike: those asked for by keys first, then those of chance.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    chaos: Option<ChaosOptions>,
+    ordered: Arc<Mutex<VecDeque<Fault>>>,
+}
+
+impl Faults {
+    pub(crate) fn new(chaos: Option<ChaosOptions>) -> Self {
+        Self { chaos, ordered: Arc::default() }
+    }
+
+    /// The next file that is given out comes with this fault.
+    pub(crate) fn order(&self, fault: Fault) {
+        let mut ordered = self.ordered.lock().unwrap_or_else(PoisonError::into_inner);
+        if ordered.len() < MAX_ORDERED {
+            ordered.push_back(fault);
+        }
+    }
+
+    /// The fault for this attempt, from 0, at this file, if it gets one.
+    pub(crate) fn next(&self, label: &str, attempt: u32) -> Option<Fault> {
+        let ordered = self.ordered.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        ordered.or_else(|| fault(self.chaos?, label, attempt))
+    }
+}
+
+/// The fault for this attempt at this file, if chance gives it one.
+fn fault(options: ChaosOptions, label: &str, attempt: u32) -> Option<Fault> {
     if attempt >= MAX_FAULTS_PER_FILE {
         return None;
     }

@@ -4,11 +4,13 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use ms_actor::BootError;
-use ms_audit::{ReportError, SourceError, StoreError};
+use ms_audit::{ReportError, SourceError};
 use ms_control::BindError;
-use ms_runtime::RunError;
+use ms_runtime::{BootstrapError, RunError};
+use ms_worker::tasks::TasksError;
 
 use crate::out;
+use crate::state::StateError;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,13 +20,13 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    State(#[from] StateError),
     #[error(transparent)]
     Report(#[from] ReportError),
     #[error("cannot write {0}; name a regular file in a directory that exists, with --out FILE")]
     Out(String),
-    #[error("the state directory {path} cannot be made; choose another one with --state DIR")]
-    State { path: String, source: std::io::Error },
+    #[error("the fleet cannot be set up")]
+    Fleet(#[from] TasksError),
     #[error(transparent)]
     Run(#[from] RunError),
     #[error(
@@ -35,6 +37,8 @@ pub(crate) enum Failure {
     SelfCheck(String),
     #[error("the root supervisor gave up: {0}; what is finished is kept, run again to resume")]
     GaveUp(String),
+    #[error("emergency: {why}; what is finished is kept, run again to resume")]
+    Emergency { code: u8, why: String },
     #[error("interrupted; {0} finished files are kept, run again to resume")]
     Interrupted(u64),
     #[error("standard output failed")]
@@ -51,21 +55,25 @@ impl Failure {
             Self::SelfCheck(_) | Self::Output(_) | Self::Report(_) => 1,
             Self::Usage(_) => 2,
             Self::Source(SourceError::NotFound { .. }) => 4,
-            Self::Store(StoreError::Locked { .. }) => 5,
-            Self::NoSources(_) => 8,
-            Self::Source(_)
-            | Self::Store(StoreError::Damaged { .. } | StoreError::IsDirectory { .. }) => 8,
-            Self::Store(StoreError::NotWritable { .. }) | Self::State { .. } | Self::Out(_) => 8,
-            Self::Store(StoreError::NewerFormat { .. }) => 9,
-            Self::Store(_) => 1,
-            Self::Run(RunError::Boot(BootError::PanicAbort)) => 8,
+            Self::State(StateError::Locked { .. }) => 5,
+            Self::State(StateError::NewerFormat { .. }) => 9,
+            Self::NoSources(_) | Self::Source(_) | Self::State(_) | Self::Out(_) => 8,
+            Self::Fleet(_) => 8,
+            Self::Run(RunError::Boot(BootError::PanicAbort) | RunError::Preflight(_)) => 8,
+            // The file of the tasks is opened by their store, as it boots.
+            Self::Run(RunError::Bootstrap(error)) if is_of_store(error) => 8,
             Self::Run(RunError::Control(BindError::InUse { .. })) => 5,
             Self::Run(RunError::Control(_) | RunError::Place(_)) => 8,
             Self::Run(error) => error.code(),
             Self::GaveUp(_) => 102,
+            Self::Emergency { code, .. } => *code,
             Self::Interrupted(_) => 130,
         }
     }
+}
+
+fn is_of_store(error: &BootstrapError) -> bool {
+    error.culprit().is_some_and(|component| component.as_str() == "database")
 }
 
 /// Says what went wrong and chooses the exit code.

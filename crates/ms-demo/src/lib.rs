@@ -1,47 +1,61 @@
 //! The demo: a dependency audit of Rust source trees, done by supervised actors.
 //!
-//! The tree, in start order (`tree.rs`):
+//! It is a service of `ms-runtime` whose work items are durable tasks of `ms-worker`, kept
+//! in an embedded store. Its tree, in start order (`tree.rs`):
 //!
 //! ```text
-//! /root               one_for_one
-//!   metrics           rates and the time left
-//!   auditors          one_for_one: each reads and scans one file at a time
-//!     auditor-1 ..
-//!   pipeline          rest_for_one: who fails takes those along that build upon it
-//!     store           what is finished, on disk
-//!     reducer         what is finished, in memory
-//!     reporter        audit.json, at the end
-//!     dispatcher      who works on what; gives work of the dead to others
-//!     walker          lists the files
+//! /root
+//! ├─ lifecycle, health, emergency, cleanup     of the runtime
+//! └─ components
+//!    ├─ observability
+//!    │  └─ metrics        rates and the time left
+//!    ├─ database
+//!    │  └─ store          the durable tasks, one for each file
+//!    ├─ inventory         what an earlier run has left
+//!    ├─ fleet
+//!    │  └─ tasks          rest_for_one
+//!    │     ├─ dispatcher  which task is with which auditor; of ms-worker
+//!    │     └─ auditor     one_for_one: each reads and scans one file at a time
+//!    │        └─ auditor-1 ..
+//!    └─ pipeline          rest_for_one: who fails takes those along that build upon it
+//!       ├─ reducer        results of ended tasks, in memory
+//!       ├─ reporter       audit.json, at the end
+//!       └─ walker         lists the files, and submits them
 //! ```
 //!
-//! Nothing is lost when any of them crashes: a file counts as done only when its
-//! outcome is in the store, and every part of the pipeline can be built anew from
-//! the store and a second walk, because adding an outcome twice changes nothing.
+//! Nothing is lost when any of them crashes, or the process: a file is a task that is on disk
+//! before it is counted, done when its result is on disk, and the same task when it is
+//! submitted again. The pipeline can be built anew from the store and a second walk, because
+//! adding an outcome twice changes nothing. A file that kills its auditor three times is a
+//! dead letter, and counts as quarantined.
 //!
-//! Architecture invariants: only `out.rs` writes to the terminal; only
-//! `ms-audit` knows what an audit is; a fault that was injected is decided by the
-//! dispatcher, which therefore knows it, and never counts against a file.
+//! Architecture invariants: only `out.rs` writes to the terminal; only `ms-audit` knows what
+//! an audit is; who may have a task, and how often, is decided by the framework alone. A
+//! fault that is injected on purpose never counts against a file: its auditor hands the task
+//! back before it suffers it.
 //!
-//! Start reading at `tree.rs`, then `dispatcher.rs`.
+//! Start reading at `tree.rs`, then `work.rs`, `walker.rs`, `auditor.rs` and `reducer.rs`.
 
 mod app;
 mod args;
 mod auditor;
 mod board;
 mod chaos;
-mod dispatcher;
 mod exit;
+mod inventory;
 mod keys;
 mod metrics;
 mod out;
+mod patience;
 mod reducer;
 mod reporter;
 mod roster;
-mod store;
+mod shutdown;
+mod state;
 mod tree;
 mod view;
 mod walker;
+mod work;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,27 +1,55 @@
-//! The reducer: from outcomes to the report. Built anew from the store when it dies.
+//! The reducer: from the results of ended tasks to the report.
+//!
+//! It knows which tasks were listed and looks in the store for those that have ended; what it
+//! has is built anew from the store when it dies. A result counts once, however often it comes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Message;
 use ms_actor::StateValue;
 use ms_audit::source::MissingPackage;
-use ms_audit::{FileOutcome, Reducer, Report, UnitFacts};
+use ms_audit::{FileOutcome, Reducer, SourceFile, UnitFacts};
+use ms_core::task::{TaskEnd, TaskId};
+use ms_worker::tasks::TaskClient;
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use crate::board::Board;
-use crate::roster::{Failing, Roster};
+use crate::patience::{PAUSE, Patience};
+use crate::reporter::Finish;
+use crate::roster::Roster;
+use crate::work;
+
+/// The walker pauses while more files than this wait to be audited.
+const ENOUGH: usize = 8192;
+/// Tasks that are looked at in one question, the oldest first.
+const LOOK_AT: usize = 512;
+/// Pause between two looks, unless the last one brought much.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// That much.
+const MUCH: usize = LOOK_AT / 2;
 
 #[derive(Clone)]
 pub(crate) struct ReducerArgs {
     pub(crate) scope: String,
     pub(crate) missing: Vec<MissingPackage>,
+    pub(crate) tasks: TaskClient,
     pub(crate) board: Arc<Board>,
     pub(crate) roster: Roster,
 }
 
 pub(crate) struct ReducerAgent {
     reducer: Reducer,
+    tasks: TaskClient,
     board: Arc<Board>,
+    roster: Roster,
+    /// Listed, and not known to have ended.
+    open: BTreeMap<TaskId, SourceFile>,
+    /// How much was listed, once the walk is over.
+    input: Option<u64>,
+    finished: bool,
+    patience: Patience,
 }
 
 impl ReducerAgent {
@@ -30,6 +58,30 @@ impl ReducerAgent {
         self.board.done.set(totals.done);
         self.board.quarantined.set(totals.quarantined);
         self.board.unsafe_lines.set(totals.unsafe_lines);
+        self.board.queue.set(self.open.len() as u64);
+    }
+
+    /// Takes the results of what has ended.
+    fn settle(&mut self, ends: &[TaskEnd]) {
+        for end in ends {
+            let Some(file) = self.open.remove(&end.view.id) else { continue };
+            self.reducer.add(file.outcome(work::outcome(end)));
+            let given = end.view.attempts + end.view.interruptions;
+            if !self.board.is_of_earlier_run(&end.view) && given > 1 {
+                self.board.redelivered.add(u64::from(given - 1));
+            }
+        }
+        self.show();
+    }
+
+    /// When nothing is on its way any more, the report may be written.
+    async fn finish(&mut self) {
+        let Some(input) = self.input.filter(|_| self.open.is_empty() && !self.finished) else {
+            return;
+        };
+        let Some(reporter) = self.roster.parts().reporter.clone() else { return };
+        let report = Arc::new(self.reducer.report());
+        self.finished = reporter.tell(Finish { input, report }).await.is_ok();
     }
 }
 
@@ -38,7 +90,19 @@ impl Agent for ReducerAgent {
 
     async fn init(args: ReducerArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
         args.roster.enter(|parts| parts.reducer = Some(cx.me().clone()));
-        let this = Self { reducer: Reducer::new(args.scope, args.missing), board: args.board };
+        cx.schedule(LOOK_EVERY, Look);
+        // Begun anew with it; the files are listed again.
+        args.board.redelivered.set(0);
+        let this = Self {
+            reducer: Reducer::new(args.scope, args.missing),
+            tasks: args.tasks,
+            board: args.board,
+            roster: args.roster,
+            open: BTreeMap::new(),
+            input: None,
+            finished: false,
+            patience: Patience::default(),
+        };
         this.show();
         Ok(this)
     }
@@ -47,6 +111,7 @@ impl Agent for ReducerAgent {
         let totals = self.reducer.totals();
         StateValue::map(
             [
+                ("open", self.open.len() as u64),
                 ("units", totals.units),
                 ("done", totals.done),
                 ("quarantined", totals.quarantined),
@@ -57,38 +122,73 @@ impl Agent for ReducerAgent {
     }
 }
 
-/// Facts and outcomes to add. Adding them twice changes nothing.
+/// A batch of the walk, submitted. Adding it twice changes nothing.
 #[derive(Clone)]
-pub(crate) struct Add {
+pub(crate) struct Listed {
     pub(crate) units: Arc<[UnitFacts]>,
-    pub(crate) outcomes: Arc<[FileOutcome]>,
+    pub(crate) files: Arc<[(TaskId, SourceFile)]>,
+    /// Places that could not be looked at: they have an outcome and no task.
+    pub(crate) unreadable: Arc<[FileOutcome]>,
 }
 
-impl Message for Add {
-    type Result = Result<(), Failing>;
+impl Message for Listed {
+    /// Whether that is enough for the moment.
+    type Result = bool;
 }
 
-impl Handles<Add> for ReducerAgent {
-    async fn on(&mut self, add: Add, _: &mut Cx<Self>) -> Result<(), Failing> {
-        add.units.iter().cloned().for_each(|facts| self.reducer.add_unit(facts));
-        for outcome in add.outcomes.iter().cloned() {
+impl Handles<Listed> for ReducerAgent {
+    async fn on(&mut self, listed: Listed, _: &mut Cx<Self>) -> bool {
+        self.finished = false;
+        listed.units.iter().cloned().for_each(|facts| self.reducer.add_unit(facts));
+        for outcome in listed.unreadable.iter().cloned() {
             self.reducer.add(outcome);
         }
+        self.open.extend(listed.files.iter().cloned());
         self.show();
-        Ok(())
+        self.open.len() > ENOUGH
     }
 }
 
-/// Asks for the ranked report of everything added so far.
-#[derive(Clone)]
-pub(crate) struct GetReport;
-
-impl Message for GetReport {
-    type Result = Result<Box<Report>, Failing>;
+/// The walk is over.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct WalkOver {
+    /// How much was listed.
+    pub(crate) input: u64,
 }
 
-impl Handles<GetReport> for ReducerAgent {
-    async fn on(&mut self, _: GetReport, _: &mut Cx<Self>) -> Result<Box<Report>, Failing> {
-        Ok(Box::new(self.reducer.report()))
+impl Handles<WalkOver> for ReducerAgent {
+    async fn on(&mut self, over: WalkOver, _: &mut Cx<Self>) {
+        self.input = Some(over.input);
+        self.finish().await;
+    }
+}
+
+/// Look for tasks that have ended.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Look;
+
+impl Handles<Look> for ReducerAgent {
+    async fn on(&mut self, _: Look, cx: &mut Cx<Self>) {
+        let oldest: Vec<TaskId> = self.open.keys().take(LOOK_AT).copied().collect();
+        let mut pause = LOOK_EVERY;
+        if !oldest.is_empty() {
+            match self.tasks.ends(oldest).await {
+                Ok(ends) => {
+                    self.patience.renew();
+                    self.settle(&ends);
+                    if ends.len() >= MUCH {
+                        pause = Duration::ZERO;
+                    }
+                }
+                Err(error) => match self.patience.bear(error) {
+                    Ok(()) => pause = PAUSE,
+                    Err(error) => return cx.fail(error),
+                },
+            }
+        }
+        self.finish().await;
+        cx.schedule(pause, Look);
     }
 }

@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use actix::Message;
-use ms_audit::{AuditJson, ReportError, RunFacts};
+use ms_audit::{AuditJson, Report, ReportError, RunFacts};
 use ms_worker::{Agent, Cx, Handles, InitError};
 use tokio::sync::Notify;
 
 use crate::board::Board;
-use crate::reducer::GetReport;
-use crate::roster::{Roster, persistently};
+use crate::roster::Roster;
 
 /// The result, and why it could not be written if so.
 #[derive(Debug)]
@@ -61,26 +60,26 @@ impl Agent for Reporter {
 }
 
 /// Everything is settled: write the report.
-#[derive(Debug, Clone, Copy, Message)]
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Finish {
     /// How much was listed.
     pub(crate) input: u64,
+    pub(crate) report: Arc<Report>,
 }
 
 impl Handles<Finish> for Reporter {
     async fn on(&mut self, finish: Finish, _: &mut Cx<Self>) {
-        let Some(reducer) = self.0.roster.parts().reducer.clone() else { return };
-        let report = persistently(&reducer, GetReport).await;
         let board = &self.0.board;
+        let (done, aside) = board.resumed();
         let run = RunFacts {
             input: finish.input,
-            resumed: board.resumed(),
+            resumed: done + aside,
             redelivered: board.redelivered.get(),
             restarts: board.restarts.get(),
             elapsed_ms: u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        let json = AuditJson::new(*report, run);
+        let json = AuditJson::new(Arc::unwrap_or_clone(finish.report), run);
         let unwritten = json.write(&self.0.out).err();
         self.0.outbox.put(Finished { json, unwritten });
     }

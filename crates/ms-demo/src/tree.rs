@@ -1,92 +1,153 @@
-//! The supervision tree of the demo.
+//! The components of the demo, and the settings of the service they make.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ms_actor::host::Blueprint;
-use ms_actor::{MailboxSpec, Overflow, Placement};
-use ms_audit::{Sources, Store};
-use ms_core::view::Tier;
-use ms_core::{Restart, Shutdown};
+use ms_actor::{NodeConfig, Overflow, Placement};
+use ms_audit::Sources;
+use ms_core::health::Criticality;
+use ms_core::lifecycle::Phase;
+use ms_core::{Intensity, Restart, Shutdown};
+use ms_runtime::preflight::{FreeDisk, StateDirectory};
+use ms_runtime::{
+    Builder, ComponentSpec, EmergencySettings, RunConfig, Settings, ShutdownSettings,
+    SupervisionSettings,
+};
+use ms_store::{SqliteTasks, StoreConfig};
 use ms_supervisor::{ChildSpec, Heartbeat, Supervisor};
 use ms_worker::AgentSpec;
+use ms_worker::tasks::{TaskClient, Tasks, TasksError};
 
 use crate::args::Options;
 use crate::auditor::{Auditor, AuditorArgs};
 use crate::board::Board;
-use crate::dispatcher::{Dispatcher, DispatcherArgs};
+use crate::chaos::Faults;
+use crate::inventory::Inventory;
 use crate::metrics::{Metrics, MetricsArgs};
 use crate::reducer::{ReducerAgent, ReducerArgs};
 use crate::reporter::{Outbox, Reporter, ReporterArgs};
 use crate::roster::Roster;
-use crate::store::{StoreAgent, StoreArgs};
+use crate::state::State;
 use crate::walker::{WalkerAgent, WalkerArgs};
+use crate::work::AUDITORS;
 
 /// A hung auditor is found within a second.
 const BEAT: Heartbeat = Heartbeat { every: Duration::from_millis(250), missed: 4 };
 /// An arbiter that stands still for so long is given up.
-pub(crate) const WEDGED_AFTER: Duration = Duration::from_secs(1);
-/// Restart budget of everything but the auditors.
+const WEDGED_AFTER: Duration = Duration::from_secs(1);
+/// A file of an auditor that is suspended is another's after so long.
+const LEASE: Duration = Duration::from_secs(3);
+/// Longest attempt at a file, its pause included. Heartbeats find what hangs long before.
+const ATTEMPT: Duration = Duration::from_secs(180);
+/// Restart budget of the pipeline's parts.
 const BUDGET: (u32, Duration) = (10, Duration::from_secs(10));
 /// Restarts of whole branches granted in the same period: what ten restarts of a part do
 /// not cure, such as a full disk, is to be told soon.
 const ROOT_RESTARTS: u32 = 6;
 /// Restarts of auditors granted in [`BUDGET`]'s period: a tree may well have some bad files.
 const AUDITOR_RESTARTS: u32 = 500;
-
+/// How long an orderly stop may take: the seven steps, and with what comes after them.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// What is finished is kept for a rerun, a year.
+const KEEP_FINISHED: Duration = Duration::from_secs(366 * 86_400);
 /// Measurements that may wait.
 const MEASUREMENTS: usize = 256;
 
-/// What the tree is made of.
+/// What the service is made of.
 pub(crate) struct Plan {
     pub(crate) options: Options,
     pub(crate) sources: Arc<Sources>,
-    pub(crate) store: Arc<Store>,
+    pub(crate) state: State,
     pub(crate) board: Arc<Board>,
     pub(crate) roster: Roster,
+    pub(crate) faults: Faults,
     pub(crate) outbox: Outbox,
     pub(crate) pace: Duration,
+    pub(crate) workers: usize,
 }
 
-/// The whole tree; see the crate's documentation for its picture.
-pub(crate) fn tree(plan: &Plan) -> Supervisor {
-    let metrics = MetricsArgs { board: Arc::clone(&plan.board), roster: plan.roster.clone() };
-    Supervisor::one_for_one("root")
-        .intensity(ROOT_RESTARTS, BUDGET.1)
+/// The whole service; see the crate's documentation for a picture of its tree.
+pub(crate) fn service(plan: &Plan) -> Result<Builder, TasksError> {
+    let config = StoreConfig { keep_ended: KEEP_FINISHED, ..StoreConfig::new(plan.state.tasks()) };
+    let (store, child) = ms_store::sqlite("store", config);
+    let tasks = fleet(plan, &store)?;
+    let inventory = Inventory { store, board: Arc::clone(&plan.board) };
+    Ok(Builder::new(settings(plan))
+        .preflight(StateDirectory(plan.state.dir.clone()))
+        .preflight(FreeDisk::of(&plan.state.dir))
         .observer(Arc::<Board>::clone(&plan.board))
-        .child(
-            ChildSpec::agent::<Metrics>("metrics", metrics)
-                .bounded(MEASUREMENTS, Overflow::DropOldest),
+        .component(observability(plan))
+        .component(ComponentSpec::tree(branch("database").child(child)).phase(Phase::Data))
+        .component(
+            ComponentSpec::new("inventory", move || inventory.clone())
+                .phase(Phase::Core)
+                .needs(["database"]),
         )
-        .child(ChildSpec::supervisor(auditors(plan)))
-        .child(ChildSpec::supervisor(pipeline(plan)))
+        .component(ComponentSpec::tree(branch("fleet").child(tasks.child())).needs(["inventory"]))
+        .component(ComponentSpec::tree(pipeline(plan, &tasks.client())).needs(["fleet"])))
 }
 
-fn auditors(plan: &Plan) -> Supervisor {
+fn settings(plan: &Plan) -> Settings {
+    let config = RunConfig::new("demo").control(plan.options.control.clone());
+    let node = NodeConfig { quiet_panics: true, wedged_after: Some(WEDGED_AFTER), ..config.node };
+    let intensity = Intensity { max_restarts: ROOT_RESTARTS, period: BUDGET.1 };
+    Settings {
+        supervision: SupervisionSettings { intensity },
+        shutdown: ShutdownSettings {
+            grace: STOP_WITHIN + ShutdownSettings::RESERVE,
+            deadline: STOP_WITHIN,
+            ..ShutdownSettings::default()
+        },
+        emergency: EmergencySettings {
+            reports: Some(plan.state.crash()),
+            ..EmergencySettings::default()
+        },
+        ..Settings::of(RunConfig { node, allow_faults: true, ..config })
+    }
+}
+
+fn branch(id: &str) -> Supervisor {
+    Supervisor::one_for_one(id).intensity(BUDGET.0, BUDGET.1)
+}
+
+fn observability(plan: &Plan) -> ComponentSpec {
+    let metrics = MetricsArgs { board: Arc::clone(&plan.board), roster: plan.roster.clone() };
+    let metrics =
+        ChildSpec::agent::<Metrics>("metrics", metrics).bounded(MEASUREMENTS, Overflow::DropOldest);
+    ComponentSpec::tree(branch("observability").child(metrics))
+        .phase(Phase::Observability)
+        .criticality(Criticality::Degradable)
+}
+
+/// The durable tasks and the auditors who do them.
+fn fleet(plan: &Plan, store: &SqliteTasks) -> Result<Tasks, TasksError> {
     let args = AuditorArgs {
+        store: store.clone(),
+        board: Arc::clone(&plan.board),
         roster: plan.roster.clone(),
+        faults: plan.faults.clone(),
         pace: plan.pace,
         poison: plan.options.poison.as_deref().map(Arc::from),
     };
     // Faults on demand come as fast as files do.
     let restarts = plan.options.chaos.map_or(AUDITOR_RESTARTS, |_| 1_000_000);
-    let auditors = Supervisor::one_for_one("auditors").intensity(restarts, BUDGET.1);
-    (1..=plan.options.workers).fold(auditors, |auditors, n| {
-        let auditor = ChildSpec::agent::<Auditor>(format!("auditor-{n}"), args.clone())
-            .heartbeat(BEAT)
-            .shutdown(Shutdown::Timeout(Duration::from_millis(500)));
-        auditors.child(auditor)
-    })
+    Tasks::new("tasks", store.clone())
+        .lease(LEASE)
+        .attempt(ATTEMPT)
+        .pool_intensity(restarts, BUDGET.1)
+        .pool_as::<Auditor>(AUDITORS, plan.workers, args, |auditor| {
+            auditor.heartbeat(BEAT).shutdown(Shutdown::Timeout(Duration::from_millis(500)))
+        })
 }
 
 /// Who fails takes those after it along. Each has a thread of its own, so that none
 /// of them is a neighbour of an auditor that blocks.
-fn pipeline(plan: &Plan) -> Supervisor {
+fn pipeline(plan: &Plan, tasks: &TaskClient) -> Supervisor {
     let (board, roster) = (|| Arc::clone(&plan.board), || plan.roster.clone());
-    let store = StoreArgs { store: Arc::clone(&plan.store), board: board(), roster: roster() };
     let reducer = ReducerArgs {
         scope: plan.sources.description.clone(),
         missing: plan.sources.missing.clone(),
+        tasks: tasks.clone(),
         board: board(),
         roster: roster(),
     };
@@ -97,20 +158,15 @@ fn pipeline(plan: &Plan) -> Supervisor {
         roster: roster(),
         outbox: plan.outbox.clone(),
     };
-    let dispatcher = DispatcherArgs { roster: roster(), board: board(), chaos: plan.options.chaos };
-    let dispatcher = Blueprint::with_view(
-        move |_| Ok(Dispatcher::new(dispatcher.clone())),
-        Tier::Kernel,
-        Some(Dispatcher::view),
-    );
-    let walker =
-        WalkerArgs { sources: Arc::clone(&plan.sources), board: board(), roster: roster() };
+    let walker = WalkerArgs {
+        sources: Arc::clone(&plan.sources),
+        tasks: tasks.clone(),
+        board: board(),
+        roster: roster(),
+    };
     let children = [
-        ChildSpec::agent::<StoreAgent>("store", store),
         ChildSpec::agent::<ReducerAgent>("reducer", reducer),
         ChildSpec::agent::<Reporter>("reporter", reporter),
-        // News of auditors are bounded by their number, batches by the walker's patience.
-        ChildSpec::blueprint("dispatcher", dispatcher).mailbox(MailboxSpec::bounded(4096)),
         ChildSpec::agent::<WalkerAgent>("walker", walker).restart(Restart::Transient),
     ];
     let pipeline = Supervisor::rest_for_one("pipeline").intensity(BUDGET.0, BUDGET.1);

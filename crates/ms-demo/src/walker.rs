@@ -1,55 +1,87 @@
-//! The walker: lists the files and hands them to the dispatcher, batch by batch.
+//! The walker: lists the files and submits each as a durable task, batch by batch.
 //!
-//! It may be killed at any moment: its successor walks again from the beginning,
-//! and the dispatcher passes over what it knows.
+//! It may be killed at any moment: its successor walks again from the beginning, and a file
+//! that is submitted again is the same task.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::Message;
-use ms_audit::{Sources, UnitFacts};
+use ms_audit::{Batch, SourceFile, Sources, UnitFacts};
+use ms_core::task::{NewTask, StoreError, Submitted, TaskError, TaskId};
+use ms_worker::tasks::{TaskClient, TaskRefusal};
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use crate::board::Board;
-use crate::dispatcher::{WalkOver, Walked};
+use crate::patience::{PAUSE, Patience};
+use crate::reducer::{Listed, WalkOver};
 use crate::roster::Roster;
+use crate::work::{self, WorkError};
 
-/// Files in one batch.
-const BATCH: usize = 128;
-/// Pause while the dispatcher has enough.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Files in one batch, which is one submission.
+const BATCH: usize = 256;
+/// Pause while there is enough to do.
+const ENOUGH_FOR: Duration = Duration::from_millis(20);
 
 #[derive(Clone)]
 pub(crate) struct WalkerArgs {
     pub(crate) sources: Arc<Sources>,
+    pub(crate) tasks: TaskClient,
     pub(crate) board: Arc<Board>,
     pub(crate) roster: Roster,
 }
 
 pub(crate) struct WalkerAgent {
     walker: ms_audit::Walker,
+    tasks: TaskClient,
     board: Arc<Board>,
     roster: Roster,
     /// Listed, counted here and nowhere else.
     input: u64,
-    /// What the dispatcher did not take yet.
-    held: Option<Walked>,
+    /// What was not submitted, or not told to the reducer yet.
+    held: Option<Batch>,
     over: bool,
+    patience: Patience,
+}
+
+/// Why a batch is not on disk.
+#[derive(Debug, thiserror::Error)]
+enum Unlisted {
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    #[error("a file was not accepted as a task")]
+    Task(#[from] TaskError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<TaskRefusal> for Unlisted {
+    fn from(refusal: TaskRefusal) -> Self {
+        match refusal {
+            TaskRefusal::Task(error) => Self::Task(error),
+            TaskRefusal::Store(error) => Self::Store(error),
+            late @ TaskRefusal::NotYet { .. } => Self::Store(StoreError::Unknown(late.to_string())),
+        }
+    }
 }
 
 impl Agent for WalkerAgent {
     type Args = WalkerArgs;
 
     async fn init(args: WalkerArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
+        args.board.walked.store(false, Ordering::Release);
         cx.schedule(Duration::ZERO, Step);
         let walker = ms_audit::Walker::new(&args.sources);
         Ok(Self {
             walker,
+            tasks: args.tasks,
             board: args.board,
             roster: args.roster,
             input: 0,
             held: None,
             over: false,
+            patience: Patience::default(),
         })
     }
 }
@@ -62,51 +94,82 @@ pub(crate) struct Step;
 impl Handles<Step> for WalkerAgent {
     async fn on(&mut self, _: Step, cx: &mut Cx<Self>) {
         match self.step().await {
-            Next::Now => cx.schedule(Duration::ZERO, Step),
-            Next::Later => cx.schedule(PAUSE, Step),
-            Next::Over => cx.stop(),
+            Ok(Next::After(pause)) => cx.schedule(pause, Step),
+            Ok(Next::Over) => cx.stop(),
+            Err(Unlisted::Store(error)) => match self.patience.bear(error) {
+                Ok(()) => cx.schedule(PAUSE, Step),
+                Err(error) => cx.fail(error),
+            },
+            Err(other) => cx.fail(other),
         }
     }
 }
 
 enum Next {
-    Now,
-    Later,
+    After(Duration),
     Over,
 }
 
 impl WalkerAgent {
-    async fn step(&mut self) -> Next {
-        let Some(dispatcher) = self.roster.parts().dispatcher.clone() else { return Next::Later };
+    async fn step(&mut self) -> Result<Next, Unlisted> {
+        let Some(reducer) = self.roster.parts().reducer.clone() else {
+            return Ok(Next::After(PAUSE));
+        };
         if self.held.is_none() && !self.over {
             self.held = self.next_batch();
             self.over = self.held.is_none();
         }
-        if self.over {
-            return match dispatcher.ask(WalkOver { input: self.input }).await {
+        let Some(batch) = &self.held else {
+            self.board.walked.store(true, Ordering::Release);
+            return Ok(match reducer.ask(WalkOver { input: self.input }).await {
                 Ok(()) => Next::Over,
-                Err(_) => Next::Later,
-            };
-        }
-        let Some(walked) = self.held.clone() else { return Next::Now };
-        match dispatcher.ask(walked).await {
+                Err(_) => Next::After(PAUSE),
+            });
+        };
+        let files = self.submit(&batch.files).await?;
+        self.patience.renew();
+        let listed = Listed {
+            units: batch.units.iter().map(UnitFacts::gather).collect(),
+            files: files.into(),
+            unreadable: batch.unreadable.clone().into(),
+        };
+        Ok(match reducer.ask(listed).await {
             Ok(has_enough) => {
                 self.held = None;
-                if has_enough { Next::Later } else { Next::Now }
+                Next::After(if has_enough { ENOUGH_FOR } else { Duration::ZERO })
             }
-            Err(_) => Next::Later,
+            Err(_) => Next::After(PAUSE),
+        })
+    }
+
+    /// Has the files on disk as tasks; those that were there are the same tasks as before.
+    async fn submit(&self, files: &[SourceFile]) -> Result<Vec<(TaskId, SourceFile)>, Unlisted> {
+        if files.is_empty() {
+            return Ok(Vec::new());
         }
+        let tasks: Vec<NewTask> = files.iter().map(work::task).collect::<Result<_, _>>()?;
+        let answers = self.tasks.submit_all(tasks).await?;
+        let mut listed = Vec::with_capacity(files.len());
+        for (file, answer) in files.iter().zip(answers) {
+            let Submitted { view, repeated } = answer?;
+            let again = repeated
+                && self.board.is_of_earlier_run(&view)
+                && work::is_worth_another_try(&view);
+            if again {
+                self.tasks.replay(view.id).await?;
+            } else {
+                self.board.listed(&file.label, &view);
+            }
+            listed.push((view.id, file.clone()));
+        }
+        Ok(listed)
     }
 
     /// Blocks for some directories; the walker has a thread of its own.
-    fn next_batch(&mut self) -> Option<Walked> {
+    fn next_batch(&mut self) -> Option<Batch> {
         let batch = self.walker.next_batch(BATCH)?;
         self.input += batch.input();
         self.board.input.set(self.input);
-        Some(Walked {
-            units: batch.units.iter().map(UnitFacts::gather).collect(),
-            files: batch.files.into(),
-            unreadable: batch.unreadable.into(),
-        })
+        Some(batch)
     }
 }

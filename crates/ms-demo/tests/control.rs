@@ -13,6 +13,18 @@ use ms_control::proto::{Fault, Verb};
 use ms_core::ActorPath;
 use ms_core::view::{Mark, TreeNode};
 
+const METRICS: &str = "/root/components/observability/metrics";
+
+/// The path of an auditor.
+const fn auditor(n: usize) -> &'static str {
+    [
+        "/root/components/fleet/tasks/auditor/auditor-1",
+        "/root/components/fleet/tasks/auditor/auditor-2",
+        "/root/components/fleet/tasks/auditor/auditor-3",
+        "/root/components/fleet/tasks/auditor/auditor-4",
+    ][n - 1]
+}
+
 fn path(text: &str) -> ActorPath {
     ActorPath::new(text).unwrap()
 }
@@ -21,12 +33,17 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// Connects, as soon as the demo listens.
+/// Whether the boot has come to its last component.
+fn is_up(tree: &TreeNode) -> bool {
+    tree.walk().any(|node| node.id.as_str() == "walker")
+}
+
+/// Connects, as soon as the demo is up.
 async fn client(socket: &Path) -> Client {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
         if let Ok(mut client) = Client::connect(socket, Duration::from_secs(2)).await
-            && client.tree(None, None).await.is_ok()
+            && client.tree(None, None).await.is_ok_and(|tree| is_up(&tree))
         {
             return client;
         }
@@ -53,15 +70,18 @@ fn any_part_may_be_killed_and_the_result_is_the_same() {
     block_on(async {
         let mut client = client(&socket).await;
         for at in [
-            "/root/pipeline/walker",
-            "/root/auditors/auditor-1",
-            "/root/pipeline/dispatcher",
-            "/root/pipeline/reducer",
-            "/root/metrics",
-            "/root/pipeline/store",
-            "/root/auditors",
-            "/root/pipeline/reporter",
-            "/root/pipeline",
+            "/root/components/pipeline/walker",
+            "/root/components/fleet/tasks/auditor/auditor-1",
+            "/root/components/fleet/tasks/dispatcher",
+            "/root/components/pipeline/reducer",
+            "/root/components/observability/metrics",
+            "/root/components/database/store",
+            "/root/components/fleet/tasks/auditor",
+            "/root/components/pipeline/reporter",
+            "/root/components/inventory",
+            "/root/components/pipeline",
+            "/root/components/fleet",
+            "/root/components/database",
         ] {
             tokio::time::sleep(Duration::from_millis(120)).await;
             let radius = client.dry_run(path(at), Verb::Kill).await;
@@ -76,19 +96,19 @@ fn any_part_may_be_killed_and_the_result_is_the_same() {
                 );
             }
         }
-        // The blast radius of the store is the whole pipeline.
+        // The blast radius of the reducer is the whole pipeline, and nothing else.
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let radius = client.dry_run(path("/root/pipeline/store"), Verb::Kill).await.unwrap();
-        for part in ["store", "reducer", "reporter", "dispatcher"] {
-            assert!(
-                radius.restarted.contains(&path(&format!("/root/pipeline/{part}"))),
-                "{radius:?}"
-            );
+        let pipeline = |part: &str| path(&format!("/root/components/pipeline/{part}"));
+        let radius = client.dry_run(pipeline("reducer"), Verb::Kill).await.unwrap();
+        for part in ["reducer", "reporter"] {
+            assert!(radius.restarted.contains(&pipeline(part)), "{radius:?}");
         }
+        let of_pipeline = |at: &ActorPath| at.as_str().starts_with("/root/components/pipeline/");
+        assert!(radius.restarted.iter().all(of_pipeline), "{radius:?}");
     });
     let run = end(&bench, "killed-parts", child);
     run.assert_same_as(&baseline);
-    assert!(run.tally("restarts") >= 9, "{}", run.stdout);
+    assert!(run.tally("restarts") >= 12, "{}", run.stdout);
     // Finished files were found in the store again and again, but never of an earlier run.
     assert_eq!(run.fact("resumed"), 0);
 }
@@ -104,8 +124,7 @@ fn the_tree_is_shown_within_100_ms_whatever_its_actors_do() {
     let (child, socket) = start(&bench, "watched", "15");
     block_on(async {
         let mut client = client(&socket).await;
-        let (suspended, hung, blocked) =
-            ("/root/metrics", "/root/auditors/auditor-2", "/root/auditors/auditor-3");
+        let (suspended, hung, blocked) = (METRICS, auditor(2), auditor(3));
         client.steer(path(suspended), Verb::Suspend, None).await.unwrap();
         client.inject(path(hung), Fault::Hang).await.unwrap();
         client.inject(path(blocked), Fault::Block).await.unwrap();
@@ -159,19 +178,31 @@ fn every_part_is_in_the_tree_and_a_crash_injected_into_one_shows_there() {
         let below = |above: &str, names: &[&str]| {
             names.iter().map(|name| format!("/root{above}/{name}")).collect::<Vec<_>>()
         };
-        expected.extend(below("", &["metrics", "auditors"]));
-        expected.extend((1..=4).map(|n| format!("/root/auditors/auditor-{n}")));
-        expected.push("/root/pipeline".to_owned());
-        let pipeline = ["store", "reducer", "reporter", "dispatcher", "walker"];
-        expected.extend(below("/pipeline", &pipeline));
+        expected.extend(below("", &["lifecycle", "health", "emergency", "cleanup", "components"]));
+        let components = [
+            "observability",
+            "observability/metrics",
+            "database",
+            "database/store",
+            "inventory",
+            "fleet",
+            "fleet/tasks",
+            "fleet/tasks/dispatcher",
+            "fleet/tasks/auditor",
+        ];
+        expected.extend(below("/components", &components));
+        expected.extend((1..=4).map(|n| auditor(n).to_owned()));
+        let pipeline = ["pipeline", "pipeline/reducer", "pipeline/reporter", "pipeline/walker"];
+        expected.extend(below("/components", &pipeline));
         assert_eq!(parts, expected);
 
-        let victim = "/root/auditors/auditor-1";
+        let victim = auditor(1);
         client.inject(path(victim), Fault::Crash).await.unwrap();
         let until = Instant::now() + Duration::from_secs(10);
         loop {
-            let tree = serde_json::to_value(client.tree(None, None).await.unwrap()).unwrap();
-            let auditor = &tree["children"][1]["children"][0];
+            let tree = client.tree(None, None).await.unwrap();
+            let node = tree.walk().find(|node| node.status.path == path(victim)).unwrap();
+            let auditor = serde_json::to_value(node).unwrap();
             assert_eq!(
                 (&auditor["id"], &auditor["status"]["path"]),
                 (&"auditor-1".into(), &victim.into())
@@ -201,12 +232,7 @@ fn a_crash_is_explained_with_place_and_message() {
         let panic = loop {
             let mut all = Vec::new();
             for n in 1..=4 {
-                all.extend(
-                    client
-                        .why(path(&format!("/root/auditors/auditor-{n}")), Some(10))
-                        .await
-                        .unwrap(),
-                );
+                all.extend(client.why(path(auditor(n)), Some(10)).await.unwrap());
             }
             if let Some(panic) = all.iter().find_map(|why| why.reason.panic().cloned()) {
                 break panic;
@@ -216,7 +242,7 @@ fn a_crash_is_explained_with_place_and_message() {
         };
         assert!(panic.message.contains("while Audit("), "{panic:?}");
         assert!(panic.location.clone().unwrap().file.ends_with("auditor.rs"), "{panic:?}");
-        assert!(panic.handling.clone().unwrap().ends_with("Audit"), "{panic:?}");
+        assert!(panic.handling.clone().unwrap().ends_with("Perform"), "{panic:?}");
     });
     child.kill().unwrap();
     child.wait().unwrap();
@@ -230,10 +256,7 @@ fn a_suspended_auditor_holds_nothing_up() {
     block_on(async {
         let mut client = client(&socket).await;
         for n in 1..=3 {
-            client
-                .steer(path(&format!("/root/auditors/auditor-{n}")), Verb::Suspend, None)
-                .await
-                .unwrap();
+            client.steer(path(auditor(n)), Verb::Suspend, None).await.unwrap();
         }
     });
     end(&bench, "suspended", child).assert_same_as(&baseline);
@@ -250,7 +273,7 @@ fn a_root_that_gives_up_is_told_and_nothing_is_lost() {
         // There should be something finished to resume from.
         tokio::time::sleep(Duration::from_millis(400)).await;
         for _ in 0..60 {
-            if client.steer(path("/root/metrics"), Verb::Kill, None).await.is_err()
+            if client.steer(path("/root/components"), Verb::Kill, None).await.is_err()
                 && !socket.exists()
             {
                 break;
@@ -261,7 +284,7 @@ fn a_root_that_gives_up_is_told_and_nothing_is_lost() {
     let run = end(&bench, "given-up", child);
     assert_eq!(run.code, Some(102), "{}", run.stderr);
     assert!(
-        run.stderr.contains("the root supervisor gave up: /root/metrics: killed"),
+        run.stderr.contains("the root supervisor gave up: /root/components: killed"),
         "{}",
         run.stderr
     );

@@ -95,19 +95,32 @@ fn a_file_that_kills_its_auditor_three_times_is_set_aside_and_told() {
     assert_eq!(again.tally("restarts"), 0);
 }
 
-#[test]
-fn an_interrupted_run_says_so_and_keeps_what_is_done() {
+fn interrupted_by(signal: &str) {
     let bench = Bench::new();
     let baseline = bench.baseline();
     let child = bench.demo("interrupted", &["--pace", "20"]).spawn().unwrap();
     pause(700);
     let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &id]).status();
+    assert!(sent.unwrap().success());
     let json = bench.dir.path().join("interrupted.json");
     let run = Run::of(finish(child), &json);
     assert_eq!(run.code, Some(130), "{}", run.stderr);
     assert!(run.stderr.contains("interrupted; ") && run.stdout.is_empty(), "{}", run.stderr);
+    let report = format!("shutdown: SIG{signal}; 7 of 7 steps, 5 of 5 components in order, ");
+    assert!(run.stderr.contains(&report), "{}", run.stderr);
     let rest = bench.run("interrupted", &[]);
     rest.assert_same_as(&baseline);
-    assert!(rest.fact("resumed") > 0);
+    assert!(rest.fact("resumed") > 0 && rest.fact("resumed") < rest.tally("in"));
+}
+
+#[test]
+fn an_interrupted_run_says_so_and_keeps_what_is_done() {
+    interrupted_by("INT");
+}
+
+/// The order of a container's end, with the report of the seven steps.
+#[test]
+fn a_terminated_run_shuts_down_in_seven_steps_and_is_taken_up_again() {
+    interrupted_by("TERM");
 }

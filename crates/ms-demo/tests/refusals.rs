@@ -33,7 +33,7 @@ fn bad_input_is_refused_with_its_code() {
     refused(&bench, &["--control", &at(&"x".repeat(200))], 8, &["--control"]);
     refused(&bench, &["--control", &at("text.txt")], 8, &["because: ", "is no socket"]);
     fs::create_dir(at("damaged")).unwrap();
-    fs::write(at("damaged/store.redb"), "no database".repeat(1000)).unwrap();
+    fs::write(at("damaged/tasks.db"), "no database".repeat(1000)).unwrap();
     refused(&bench, &["--state", &at("damaged")], 8, &["--fresh"]);
     assert_eq!(bench.run("refused", &["--state", &at("damaged"), "--fresh"]).code, Some(0));
 }
@@ -42,19 +42,27 @@ fn bad_input_is_refused_with_its_code() {
 fn a_store_of_a_newer_version_is_left_alone() {
     let bench = Bench::new();
     bench.baseline();
-    let path = bench.dir.path().join("baseline.state/store.redb");
-    let meta = redb::TableDefinition::<&str, &str>::new("meta");
-    let database = redb::Database::create(&path).unwrap();
-    let tx = database.begin_write().unwrap();
-    tx.open_table(meta).unwrap().insert("format", "99").unwrap();
-    tx.commit().unwrap();
-    drop(database);
-    refused(
-        &bench,
-        &["--state", path.parent().unwrap().to_str().unwrap()],
-        9,
-        &["format 99", "newer"],
-    );
+    let state = bench.dir.path().join("baseline.state");
+    let tasks = fs::read(state.join("tasks.db")).unwrap();
+    fs::write(state.join("input"), "format 99\nwho knows\n").unwrap();
+    refused(&bench, &["--state", state.to_str().unwrap()], 9, &["format 99", "newer"]);
+    assert!(fs::read(state.join("tasks.db")).unwrap() == tasks);
+}
+
+#[test]
+fn damage_inside_the_store_is_found_as_it_boots_and_nothing_is_recreated() {
+    let bench = Bench::new();
+    let baseline = bench.baseline();
+    let tasks = bench.dir.path().join("baseline.state/tasks.db");
+    let mut bytes = fs::read(&tasks).unwrap();
+    // The magic and the first page stay.
+    let damage = 8192..bytes.len().min(400_000);
+    bytes[damage].fill(0xa5);
+    fs::write(&tasks, &bytes).unwrap();
+    let state = tasks.parent().unwrap().to_str().unwrap().to_owned();
+    refused(&bench, &["--state", &state], 8, &["database", "damaged"]);
+    assert!(fs::read(&tasks).unwrap() == bytes);
+    bench.run("baseline", &["--fresh"]).assert_same_as(&baseline);
 }
 
 #[test]

@@ -21,22 +21,55 @@ pub(crate) struct Guard {
     pub(crate) known: Option<String>,
 }
 
+/// Whether a store in this file could be had now: nobody else has it, and what is there
+/// looks like one. Blocks; for programs that want to say so before they start anything.
+///
+/// # Errors
+/// [`StoreError::Locked`], [`StoreError::Corrupt`], [`StoreError::ReadOnly`], or what the
+/// system says. Damage inside the file is found when it is opened.
+pub fn probe(path: &Path) -> Result<(), StoreError> {
+    Guard::take(path).map(drop)
+}
+
+/// Removes the store in this file, if there is one and nobody has it: all its tasks are
+/// gone. Blocks.
+///
+/// # Errors
+/// [`StoreError::Locked`] when somebody has it; what the system says otherwise.
+pub fn discard(path: &Path) -> Result<(), StoreError> {
+    let (_, lock) = lock_file(path)?;
+    for suffix in ["", "-wal", "-shm"] {
+        let part = beside(path, suffix);
+        match std::fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(unusable(&part, error));
+            }
+            _ => {}
+        }
+    }
+    // The lock file stays, or two could hold it; only what it remembers goes.
+    lock.set_len(0).and_then(|()| lock.sync_all()).map_err(|error| unusable(path, error))
+}
+
+/// The lock file beside a database, locked.
+fn lock_file(path: &Path) -> Result<(PathBuf, File), StoreError> {
+    let lock = beside(path, ".lock");
+    refuse_links(path)?;
+    refuse_links(&lock)?;
+    let file =
+        private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(&lock);
+    let file = file.map_err(|error| unusable(&lock, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok((lock, file)),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(path.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(unusable(&lock, error)),
+    }
+}
+
 impl Guard {
     /// Takes the lock and looks at what is there. Blocks for file operations only.
     pub(crate) fn take(path: &Path) -> Result<Self, StoreError> {
-        let lock = lock_path(path);
-        refuse_links(path)?;
-        refuse_links(&lock)?;
-        let file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
-            .open(&lock);
-        let mut file = file.map_err(|error| unusable(&lock, error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Locked(path.display().to_string()));
-            }
-            Err(TryLockError::Error(error)) => return Err(unusable(&lock, error)),
-        }
+        let (lock, mut file) = lock_file(path)?;
         let mut known = String::new();
         let read = Read::by_ref(&mut file).take(MAX_IDENTITY).read_to_string(&mut known);
         read.map_err(|error| unusable(&lock, error))?;
@@ -78,9 +111,9 @@ fn has_magic(path: &Path) -> io::Result<bool> {
     Ok(start == MAGIC)
 }
 
-fn lock_path(path: &Path) -> PathBuf {
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(suffix);
     PathBuf::from(name)
 }
 

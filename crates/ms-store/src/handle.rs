@@ -7,7 +7,7 @@ use ms_actor::host::Blueprint;
 use ms_actor::{Accepts, Context, Placement, Ref};
 use ms_core::task::{
     ClaimSpec, Claimed, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted, Swept,
-    TaskCommand, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
 };
 use ms_core::view::Tier;
 use ms_supervisor::ChildSpec;
@@ -115,6 +115,10 @@ impl TaskStore for SqliteTasks {
 
     fn result(&self, id: TaskId) -> StoreFuture<Option<Value>> {
         self.call(|reply| Read::Result(id, reply))
+    }
+
+    fn ends(&self, ids: Vec<TaskId>) -> StoreFuture<Vec<TaskEnd>> {
+        self.call(|reply| Read::Ends(ids, reply))
     }
 
     fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage> {

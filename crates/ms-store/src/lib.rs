@@ -33,4 +33,5 @@ pub use actor::StoreActor;
 pub use config::{
     DEFAULT_KEEP_ENDED, DEFAULT_MAX_BYTES, DEFAULT_MAX_QUEUE, MAX_WAITING, StoreConfig,
 };
+pub use guard::{discard, probe};
 pub use handle::{SqliteTasks, sqlite};

@@ -4,7 +4,7 @@
 use actix::Message;
 use ms_core::task::{
     ClaimSpec, Claimed, NewTask, StoreError, StoreStats, Submission, Submitted, Swept, TaskCommand,
-    TaskError, TaskFilter, TaskId, TaskPage, TaskView,
+    TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
 };
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -69,6 +69,7 @@ pub(crate) enum Read {
     Get(TaskId, Reply<Option<TaskView>>),
     Request(TaskId, Reply<Option<NewTask>>),
     Result(TaskId, Reply<Option<Value>>),
+    Ends(Vec<TaskId>, Reply<Vec<TaskEnd>>),
     List(TaskFilter, Reply<TaskPage>),
     Stats(Reply<StoreStats>),
 }
@@ -83,6 +84,7 @@ impl Read {
             Self::Get(_, reply) => drop(reply.send(Err(error))),
             Self::Request(_, reply) => drop(reply.send(Err(error))),
             Self::Result(_, reply) => drop(reply.send(Err(error))),
+            Self::Ends(_, reply) => drop(reply.send(Err(error))),
             Self::List(_, reply) => drop(reply.send(Err(error))),
             Self::Stats(reply) => drop(reply.send(Err(error))),
         }

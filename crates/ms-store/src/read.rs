@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ms_core::task::{
-    MAX_PAGE, QueueName, StoreError, StoreStats, TaskFilter, TaskId, TaskPage, TaskRecord,
+    MAX_PAGE, QueueName, StoreError, StoreStats, TaskEnd, TaskFilter, TaskId, TaskPage, TaskRecord,
 };
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
@@ -13,7 +13,7 @@ use crate::config::StoreConfig;
 use crate::error::classify;
 use crate::messages::Read;
 use crate::open::connect;
-use crate::rows::{state_code, state_of};
+use crate::rows::{ids, state_code, state_of};
 
 /// Tasks of a page when no number is asked for.
 const DEFAULT_PAGE: usize = 100;
@@ -59,6 +59,9 @@ impl Reader {
             Read::Result(id, reply) => {
                 let sql = "SELECT result FROM results WHERE id = ?1";
                 answer(body(conn, sql, id).await, |a| drop(reply.send(a)), &self.config)
+            }
+            Read::Ends(wanted, reply) => {
+                answer(ends(conn, wanted).await, |a| drop(reply.send(a)), &self.config)
             }
             Read::List(filter, reply) => {
                 answer(list(conn, &filter).await, |a| drop(reply.send(a)), &self.config)
@@ -116,6 +119,23 @@ async fn body<T: DeserializeOwned>(
 
 fn decode<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+async fn ends(
+    conn: &mut SqliteConnection,
+    mut wanted: Vec<TaskId>,
+) -> Result<Vec<TaskEnd>, sqlx::Error> {
+    wanted.truncate(MAX_PAGE);
+    let sql = "SELECT t.record, r.result FROM tasks t LEFT JOIN results r ON r.id = t.id \
+               WHERE t.ended IS NOT NULL AND t.id IN (SELECT unhex(value) FROM json_each(?1)) \
+               ORDER BY t.id";
+    let rows = sqlx::query(sql).bind(ids(wanted)?).fetch_all(conn).await?;
+    let end = |row: &SqliteRow| {
+        let result: Option<&str> = row.try_get(1)?;
+        let view = decode::<TaskRecord>(row.try_get(0)?)?.view();
+        Ok(TaskEnd { view, result: result.map(decode).transpose()? })
+    };
+    rows.iter().map(end).collect()
 }
 
 async fn list(conn: &mut SqliteConnection, filter: &TaskFilter) -> Result<TaskPage, sqlx::Error> {

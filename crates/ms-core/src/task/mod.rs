@@ -42,8 +42,8 @@ pub use new::{
 };
 pub use port::{
     Assignment, ClaimSpec, Claimed, Journal, JournalEntry, MAX_PAGE, MAX_RESULT, MAX_STEP_NAME,
-    MAX_STEPS, StoreFuture, StoreStats, Submission, Submitted, Swept, TaskCommand, TaskFilter,
-    TaskOutcome, TaskPage, TaskStore,
+    MAX_STEPS, StoreFuture, StoreStats, Submission, Submitted, Swept, TaskCommand, TaskEnd,
+    TaskFilter, TaskOutcome, TaskPage, TaskStore,
 };
 pub use time::TaskTime;
 pub use view::{FencingToken, Lease, TaskState, TaskView, Timings};

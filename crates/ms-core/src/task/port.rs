@@ -155,6 +155,15 @@ impl TaskCommand {
     }
 }
 
+/// A task that has ended, and what came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskEnd {
+    /// The task; it is in one of the four last states.
+    pub view: TaskView,
+    /// Its result, if it was completed.
+    pub result: Option<Value>,
+}
+
 /// Which tasks a list is to show; an empty filter shows all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TaskFilter {
@@ -235,6 +244,10 @@ pub trait TaskStore: Send + Sync + fmt::Debug + 'static {
 
     /// The result of a completed task.
     fn result(&self, id: TaskId) -> StoreFuture<Option<Value>>;
+
+    /// Those of these tasks that have ended, by id, each with its result; at most
+    /// [`MAX_PAGE`] are looked at.
+    fn ends(&self, ids: Vec<TaskId>) -> StoreFuture<Vec<TaskEnd>>;
 
     /// A page of tasks.
     fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage>;

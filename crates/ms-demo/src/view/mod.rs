@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_audit::report::Charset;
-use ms_audit::store::Opened;
 use ms_core::view::{EventKind, Lifecycle, TreeNode, WhyRecord};
 use ms_runtime::Runtime;
 use ms_supervisor::Verb;
@@ -17,11 +16,10 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::args::Options;
 use crate::board::Board;
-use crate::chaos::Fault;
-use crate::dispatcher::Sabotage;
+use crate::chaos::{Fault, Faults};
 use crate::keys::{self, Key, Presses};
 use crate::out::Printer;
-use crate::roster::Roster;
+use crate::work::AUDITORS;
 
 /// Time between two frames of the live view.
 const FRAME: Duration = Duration::from_millis(250);
@@ -68,7 +66,7 @@ pub(crate) struct View {
     look: Look,
     board: Arc<Board>,
     printer: Arc<Printer>,
-    opened: Opened,
+    faults: Faults,
     told_resume: bool,
     pace: Duration,
     why: VecDeque<String>,
@@ -83,20 +81,15 @@ impl View {
         look: Look,
         board: Arc<Board>,
         printer: Arc<Printer>,
-        opened: Opened,
+        faults: Faults,
         pace: Duration,
     ) -> Self {
         let why = VecDeque::new();
-        Self { look, board, printer, opened, told_resume: false, pace, why, drawn: 0, turn: 0 }
+        Self { look, board, printer, faults, told_resume: false, pace, why, drawn: 0, turn: 0 }
     }
 
     /// Shows the tree until somebody wants to quit.
-    pub(crate) async fn watch(
-        &mut self,
-        runtime: &Runtime,
-        roster: &Roster,
-        presses: Option<Presses>,
-    ) {
+    pub(crate) async fn watch(&mut self, runtime: &Runtime, presses: Option<Presses>) {
         self.greet(runtime).await;
         let mut presses = keys::take(presses);
         let (past, mut events) = runtime.node().events_since(0);
@@ -116,7 +109,7 @@ impl View {
                     if key == Key::Quit {
                         return;
                     }
-                    self.act(key, runtime, roster).await;
+                    self.act(key, runtime).await;
                 }
             }
         }
@@ -149,15 +142,17 @@ impl View {
 
     /// Once it is known how much there is: what an earlier run left.
     fn tell_resume(&mut self) {
-        let Opened::Resumed { done, quarantined, in_doubt } = self.opened else { return };
+        let Some(found) = self.board.found().filter(|found| found.is_resumed) else { return };
         if self.told_resume || !self.board.is_walked() {
             return;
         }
         self.told_resume = true;
+        let (done, quarantined) = self.board.resumed();
         let pending = self.board.input.get().saturating_sub(done + quarantined);
         let aside =
             if quarantined > 0 { format!(", {quarantined} quarantined") } else { String::new() };
-        let words = format!("resumed {done} done{aside}, {pending} pending, {in_doubt} in doubt\n");
+        let words =
+            format!("resumed {done} done{aside}, {pending} pending, {} in doubt\n", found.in_doubt);
         let over = if self.look.live {
             live::over(std::mem::take(&mut self.drawn))
         } else {
@@ -193,8 +188,8 @@ impl View {
         self.why.push_back(text::why(why));
     }
 
-    /// Does what a key asks for: faults go to the dispatcher, verbs to the tree.
-    async fn act(&mut self, key: Key, runtime: &Runtime, roster: &Roster) {
+    /// Does what a key asks for: faults go to the next file, verbs to the tree.
+    async fn act(&mut self, key: Key, runtime: &Runtime) {
         let fault = match key {
             Key::Crash => Fault::PanicAfterAwait,
             Key::Hang => Fault::Hang,
@@ -203,9 +198,7 @@ impl View {
                 return self.steer(key, runtime).await;
             }
         };
-        let dispatcher = roster.parts().dispatcher.clone();
-        // A dispatcher that is busy dying needs no further fault.
-        let _ = dispatcher.map(|dispatcher| dispatcher.try_tell(Sabotage(fault)));
+        self.faults.order(fault);
     }
 
     async fn steer(&mut self, key: Key, runtime: &Runtime) {
@@ -220,7 +213,7 @@ impl View {
             let dispatcher = tree.walk().find(|node| node.id.as_str() == "dispatcher")?;
             return Some((dispatcher, Verb::Kill));
         }
-        let auditors = &tree.children.iter().find(|node| node.id.as_str() == "auditors")?.children;
+        let auditors = &tree.walk().find(|node| node.id.as_str() == AUDITORS)?.children;
         if key == Key::Suspend
             && let Some(suspended) =
                 auditors.iter().find(|node| node.status.lifecycle == Lifecycle::Suspended)

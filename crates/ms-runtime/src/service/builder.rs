@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ms_actor::Node;
 use ms_core::lifecycle::BootPlan;
+use ms_supervisor::Observer;
 
 use super::main;
 use super::tree::{self, Planned};
@@ -18,6 +19,7 @@ use crate::preflight::{
     self, ClockSane, FileDescriptors, PanicUnwind, PreFlightCheck, PreFlightCheckFailed,
     PreFlightReport,
 };
+use crate::run::MainResult;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 
@@ -56,6 +58,7 @@ pub struct Builder {
     pub(super) cleanup: Vec<Arc<dyn CleanupHandler>>,
     pub(super) procedures: Vec<Arc<dyn EmergencyProcedure>>,
     pub(super) store: Option<Arc<dyn SnapshotStore>>,
+    pub(super) observer: Option<Arc<dyn Observer>>,
 }
 
 impl Builder {
@@ -72,6 +75,7 @@ impl Builder {
             cleanup: Vec::new(),
             procedures: Vec::new(),
             store: None,
+            observer: None,
         }
     }
 
@@ -110,6 +114,13 @@ impl Builder {
         self
     }
 
+    /// Tells `observer` what every supervisor of the service does.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
     /// Puts the components in order, without starting anything.
     ///
     /// # Errors
@@ -136,7 +147,20 @@ impl Builder {
     /// # Errors
     /// [`RunError`], each with its exit code; what had started was stopped again.
     pub fn run(self) -> Result<ServiceEnd, RunError> {
-        main::run(self)
+        main::run(self, async |_| std::future::pending().await)
+    }
+
+    /// As [`Builder::run`], with a future beside the service, on the node's own thread, once
+    /// it is ready: for a job, which has an end of its own. The end of the future shuts the
+    /// service down in order. It is dropped when something else ends the service first.
+    ///
+    /// # Errors
+    /// As [`Builder::run`], and [`RunError::Main`] when the future fails.
+    pub fn run_with(
+        self,
+        main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
+    ) -> Result<ServiceEnd, RunError> {
+        main::run(self, main)
     }
 
     /// Starts the service on the actix system of this thread: for tests, and for programs

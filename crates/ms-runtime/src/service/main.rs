@@ -24,6 +24,8 @@ use crate::emergency::{EmergencySummary, Plan, carry_out};
 use crate::lifecycle::{ShutdownReason, ShutdownSummary};
 use crate::outcome::{Ended, How, RunError};
 use crate::preflight::PreFlightReport;
+use crate::run::MainResult;
+use crate::runtime::Runtime;
 use crate::signals::{Asked, Signals};
 
 /// The end of a service.
@@ -74,7 +76,10 @@ const ORDERS: usize = 16;
 
 type Outcome = Result<(Ended, Option<Arc<ShutdownSummary>>), RunError>;
 
-pub(super) fn run(builder: Builder) -> Result<ServiceEnd, RunError> {
+pub(super) fn run(
+    builder: Builder,
+    main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
+) -> Result<ServiceEnd, RunError> {
     let setup = |what| move |source| RunError::Setup { what, source };
     // Wrong plans and settings first, then the surroundings, then everything else.
     builder.plan()?;
@@ -95,7 +100,7 @@ pub(super) fn run(builder: Builder) -> Result<ServiceEnd, RunError> {
         let shutdown = builder.settings.shutdown.clone();
         let node = move || {
             let system = actix_rt::System::new();
-            let outcome = system.block_on(node_side(builder, preflight, wiring, orders));
+            let outcome = system.block_on(node_side(builder, preflight, wiring, orders, main));
             // Before the system is dropped: that may wait for blocking tasks without end.
             drop(report.send(outcome));
         };
@@ -182,6 +187,7 @@ async fn node_side(
     preflight: PreFlightReport,
     wiring: Wiring,
     mut orders: mpsc::Receiver<Order>,
+    main: impl AsyncFnOnce(&Runtime) -> MainResult,
 ) -> Outcome {
     let node = Node::boot(builder.settings.run.node.clone())?;
     // Emergencies are heard by the thread that waits for signals.
@@ -202,7 +208,7 @@ async fn node_side(
     };
     match told {
         Ok(Some(name)) => Ok(stop(raised, ShutdownReason::Signal(name), &mut orders).await),
-        Ok(None) => Ok(serve(raised, &mut orders).await),
+        Ok(None) => serve(raised, &mut orders, main).await,
         Err(error) => {
             // How it was undone is in the log; why it had to be, decides.
             let _ = stop(raised, ShutdownReason::BootFailed, &mut orders).await;
@@ -211,30 +217,49 @@ async fn node_side(
     }
 }
 
-/// Runs until told to stop, or until the tree ends by itself.
+/// What ended the time in which the service was up.
+enum Over {
+    Tree,
+    Told(ShutdownReason),
+    Main(MainResult),
+}
+
+/// Runs until told to stop, until the tree ends by itself, or until the job is done.
 async fn serve(
     raised: Raised,
     orders: &mut mpsc::Receiver<Order>,
-) -> (Ended, Option<Arc<ShutdownSummary>>) {
-    loop {
-        tokio::select! {
-            biased;
-            _ = raised.runtime.tree_ended() => {
-                // Nobody asked for that, whatever its reason: a service has no end of its own.
-                let ended = raised.runtime.wait().await;
-                return (Ended { how: How::GaveUp, ..ended }, None);
+    main: impl AsyncFnOnce(&Runtime) -> MainResult,
+) -> Outcome {
+    let over = {
+        let mut main = pin!(main(&raised.runtime));
+        loop {
+            tokio::select! {
+                biased;
+                _ = raised.runtime.tree_ended() => break Over::Tree,
+                order = orders.recv() => match order {
+                    Some(Order::Stop(name)) => break Over::Told(ShutdownReason::Signal(name)),
+                    Some(Order::Reload) => raised.reload(),
+                    Some(Order::Hurry) => {}
+                    None => {
+                        let gone = "its signal loop is gone".to_owned();
+                        break Over::Told(ShutdownReason::Requested(gone));
+                    }
+                },
+                result = &mut main => break Over::Main(result),
             }
-            order = orders.recv() => match order {
-                Some(Order::Stop(name)) => {
-                    return stop(raised, ShutdownReason::Signal(name), orders).await;
-                }
-                Some(Order::Reload) => raised.reload(),
-                Some(Order::Hurry) => {}
-                None => {
-                    let gone = ShutdownReason::Requested("its signal loop is gone".to_owned());
-                    return stop(raised, gone, orders).await;
-                }
-            },
+        }
+    };
+    match over {
+        Over::Tree => {
+            // Nobody asked for that, whatever its reason: the tree has no end of its own.
+            let ended = raised.runtime.wait().await;
+            Ok((Ended { how: How::GaveUp, ..ended }, None))
+        }
+        Over::Told(reason) => Ok(stop(raised, reason, orders).await),
+        Over::Main(result) => {
+            let reason = ShutdownReason::Requested("its main future has ended".to_owned());
+            let stopped = stop(raised, reason, orders).await;
+            result.map(|()| stopped).map_err(RunError::Main)
         }
     }
 }

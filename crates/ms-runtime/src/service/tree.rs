@@ -117,6 +117,10 @@ pub(crate) fn tree(
     let service = ServiceHandle::new(node.clone(), wiring.clone());
     let intensity = settings.supervision.intensity;
     let root = Supervisor::one_for_one(ROOT).intensity(intensity.max_restarts, intensity.period);
+    let root = match &builder.observer {
+        Some(observer) => root.observer(Arc::clone(observer)),
+        None => root,
+    };
     root.child(lifecycle(builder, planned, wiring))
         .child(health(settings, planned, wiring))
         .child(emergency(settings, wiring))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ms_actor::Ref;
 use ms_core::task::{
     AgentKind, NewTask, QueueName, StoreError, StoreStats, Submission, Submitted, TaskCommand,
-    TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -108,6 +108,15 @@ impl TaskClient {
     /// Only when the store does not answer.
     pub async fn result(&self, id: TaskId) -> Result<Option<Value>, StoreError> {
         self.store.result(id).await
+    }
+
+    /// Those of these tasks that have ended, each with its result: for whoever waits for many.
+    /// At most 1,000 are looked at.
+    ///
+    /// # Errors
+    /// Only when the store does not answer.
+    pub async fn ends(&self, ids: Vec<TaskId>) -> Result<Vec<TaskEnd>, StoreError> {
+        self.store.ends(ids).await
     }
 
     /// A task as it was submitted.

@@ -117,10 +117,25 @@ impl Tasks {
     /// # Errors
     /// A bad name, a kind that is there already, none or more than 4,096 agents.
     pub fn pool<G: Performs>(
+        self,
+        kind: &str,
+        count: usize,
+        args: G::Args,
+    ) -> Result<Self, TasksError> {
+        self.pool_as::<G>(kind, count, args, |agent| agent)
+    }
+
+    /// As [`Tasks::pool`], with each agent's child spec as `shape` makes it: with a
+    /// heartbeat, a time for its stop, a thread of its own.
+    ///
+    /// # Errors
+    /// As [`Tasks::pool`].
+    pub fn pool_as<G: Performs>(
         mut self,
         kind: &str,
         count: usize,
         args: G::Args,
+        shape: impl Fn(ChildSpec) -> ChildSpec,
     ) -> Result<Self, TasksError> {
         let name = AgentKind::new(kind)?;
         if !(1..=MAX_POOL).contains(&count) {
@@ -134,6 +149,7 @@ impl Tasks {
         }
         let agents = (1..=count)
             .map(|n| ChildSpec::blueprint(format!("{kind}-{n}"), self.agent::<G>(&name, &args)))
+            .map(shape)
             .collect();
         self.pools.push(Pool { kind: name, agents });
         Ok(self)
