@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ms_actor::Placement;
 use ms_config::FrameworkConfig;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
@@ -197,7 +198,10 @@ impl Listeners {
             tree.child(ChildSpec::blueprint("registry", self.registry.blueprint())),
             |tree, (id, spec)| match spec {
                 Ok(spec) => {
-                    tree.child(ChildSpec::actor(id, move || HttpGateway::new(spec.clone())))
+                    let gateway = ChildSpec::actor(id, move || HttpGateway::new(spec.clone()));
+                    // On threads of their own: an agent that blocks its arbiter until that is
+                    // given up must not take connections with it.
+                    tree.child(gateway.placement(Placement::Dedicated))
                 }
                 Err(error) => {
                     tracing::error!(%error, id, "this listener is left out");

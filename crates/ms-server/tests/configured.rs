@@ -36,10 +36,10 @@ fn the_log_says_which_environment_is_loaded() {
 fn the_configuration_in_force_is_shown_by_the_running_node() {
     const WATCHER: &str = "/root/components/configuration/watcher";
     let place = Place::new().set("core.supervision.max_restarts=7");
-    let secret = place.file("token");
-    fs::write(&secret, "s3cret-of-consul\n").unwrap();
+    // A file with a secret must be its owner's alone.
+    let secret = place.config().join("development.toml");
+    fs::write(&secret, "core.service_registry.token = \"s3cret\"\n").unwrap();
     fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    place.write_config(&format!("core.service_registry.token.file = {secret:?}\n"));
     let server = place.start();
     let values = state(&server, WATCHER)["values"].clone();
     let restarts = &values["core.supervision.max_restarts"];
@@ -51,8 +51,7 @@ fn the_configuration_in_force_is_shown_by_the_running_node() {
     assert!(!values.to_string().contains("s3cret"), "{values}");
     assert!(values["core.service_registry.token"].to_string().contains("redacted"), "{values}");
 
-    let token = format!("core.service_registry.token.file = {secret:?}\n");
-    place.write_config(&format!("{token}telemetry.log_filter = \"warn\"\n"));
+    place.write_config("telemetry.log_filter = \"warn\"\n");
     common::until("the new value", || {
         let filter = state(&server, WATCHER)["values"]["telemetry.log_filter"]["value"].clone();
         (filter == "warn").then_some(())

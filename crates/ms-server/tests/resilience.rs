@@ -227,3 +227,24 @@ fn no_request_fails_while_the_store_is_lost() {
         });
     });
 }
+
+/// S6.3-09: an agent blocks its thread until the node gives the arbiter up and moves its other
+/// actors away: whoever asks is answered.
+#[test]
+fn no_request_fails_while_an_arbiter_is_lost() {
+    let mut dice = dice();
+    under_load(&place(), |server, between| {
+        let wedged = || server.control(async |client| client.info().await).expect("answers").wedged;
+        let before = wedged();
+        until("a block", || {
+            let (agents, _) = victims(server);
+            let path = agents[dice.usize(..agents.len())].parse().expect("a path");
+            server.control(async |client| client.inject(path, Fault::Block).await).ok()
+        });
+        until("the arbiter to be given up", || {
+            between();
+            (wedged() > before).then_some(())
+        });
+        between();
+    });
+}
