@@ -9,6 +9,7 @@ use actix::{
 };
 use ms_actor::host::Blueprint;
 use ms_actor::{Context, Hosted, LifeChange, LifeNews, Port, Ref, StateValue};
+use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
 
 use crate::plan::{Answer, FallbackStrategy, Hops, Plan, Source, Step};
@@ -130,7 +131,8 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
 
     fn tell_watchers(&self, ctx: &Context<Self>) {
         let features = self.plan.off();
-        let topic = if features.is_empty() { "recovered" } else { "degraded" };
+        // The health of the service listens for these two.
+        let topic = if features.is_empty() { FEATURES_ON } else { FEATURES_OFF };
         tracing::warn!(topic, fallback = %ctx.path(), ?features, "features have changed");
         let (path, text) = (ctx.path().clone(), features.join(", "));
         ctx.node().publish(EventKind::Noted { path, topic: topic.to_owned(), text });

@@ -255,3 +255,51 @@ fn a_check_that_blocks_its_thread_is_a_timeout_and_no_more() {
         end(service).await;
     });
 }
+
+/// S9.2-05: features that a fallback switched off degrade the report, also for a health actor
+/// that was not there when it happened; a new life of the fallback has all of them on.
+#[test]
+fn features_that_are_off_degrade_the_report_until_they_are_on_again() {
+    use ms_resilience::{Fallback, FallbackActor, FallbackStrategy, fallback_blueprint};
+    paused(async {
+        let strategies =
+            vec![FallbackStrategy::<u8, u8>::Degrade { features: vec!["export".to_owned()] }];
+        let fallback = ChildSpec::blueprint("fallback", fallback_blueprint(strategies));
+        let tree = Supervisor::one_for_one("search").child(fallback);
+        let all = [ComponentSpec::tree(tree)];
+        let service = builder(virtual_settings(), all).start().await.expect("boots");
+        let components = service.root().supervisor("components").await.expect("there");
+        let search = components.supervisor("search").await.expect("there");
+        let actor = search.get::<FallbackActor<u8, u8>>("fallback").await.expect("there");
+        let fallback = Fallback::new(actor.clone());
+        let call = async |good: bool| {
+            let outcome = if good { Ok(1) } else { Err("away") };
+            drop(fallback.call(1, async { outcome }).await);
+            sleep(100 * MS).await;
+        };
+        let expect = async |status: HealthStatus| {
+            let now = service.health().ready().await.expect("answers");
+            assert!(now.ready, "degraded, and still of use: {now:?}");
+            assert_eq!(now.report.overall_status, status, "{now:?}");
+            now.report.components[0].message.clone()
+        };
+        expect(HealthStatus::Healthy).await;
+        call(false).await;
+        let message = expect(HealthStatus::Degraded).await.expect("says what");
+        assert_eq!(message, "/root/components/search/fallback has switched off: export");
+        sleep(30 * SECOND).await;
+        expect(HealthStatus::Degraded).await;
+        call(true).await;
+        expect(HealthStatus::Healthy).await;
+
+        call(false).await;
+        let health = service.root().find(&"/root/health".parse().expect("a path")).await;
+        health.expect("there").kill();
+        sleep(SECOND).await;
+        expect(HealthStatus::Degraded).await;
+        actor.any().kill();
+        sleep(SECOND).await;
+        expect(HealthStatus::Healthy).await;
+        end(service).await;
+    });
+}

@@ -15,6 +15,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use ms_core::emergency::EmergencyReason;
+use ms_core::health::HealthResult;
 use ms_runtime::{
     Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt,
     EmergencyProcedure, RunConfig, Settings, StateSnapshot,
@@ -45,6 +46,13 @@ impl Component for Part {
         }
         println!("\nstart {}", self.0);
         Ok(())
+    }
+
+    async fn health(&mut self, _: &ComponentContext) -> HealthResult {
+        match self.0 {
+            "broken" => HealthResult::Unhealthy("it does not work".to_owned()),
+            _ => HealthResult::Healthy,
+        }
     }
 
     async fn stop(
@@ -123,6 +131,7 @@ fn service(mode: &str) -> Builder {
         "stubborn" => builder.component(part("stubborn").stop_within(20 * SECOND)),
         "restless" => builder.component(part("restless")),
         "panics" => builder.component(part("panics")),
+        "broken" => builder.component(part("broken")),
         "hung" => builder
             .emergency(Procedure("hangs"))
             .emergency(Procedure("panics"))
@@ -298,6 +307,15 @@ fn a_boot_that_fails_names_the_component_and_exits_with_4() {
         "{out}"
     );
     assert_eq!(of(&out, "stop "), ["base"], "{out}");
+}
+
+/// S4.1-12: a critical check that fails at the end of the boot: named, undone, exit code 7.
+#[test]
+fn a_boot_that_is_not_healthy_names_the_check_and_exits_with_7() {
+    let out = Process::start("broken").ends_with(7);
+    assert!(of(&out, "error:")[0].contains("broken: it does not work"), "{out}");
+    assert_eq!(of(&out, "stop "), ["broken", "base"], "{out}");
+    assert!(!out.contains("bootstrap completed successfully"), "{out}");
 }
 
 /// S7.1-05: the root gives up; what ran was stopped, exit code 102, a report on disk.

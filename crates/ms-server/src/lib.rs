@@ -40,6 +40,7 @@
 pub mod agents;
 mod error;
 mod health;
+mod log_filter;
 mod observer;
 mod options;
 mod persistence;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ms_actor::Placement;
 use ms_config::FrameworkConfig;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
@@ -29,13 +30,14 @@ type Pool = Box<dyn Fn(Tasks, usize) -> Result<Tasks, TasksError>>;
 pub struct Server {
     name: String,
     pools: Vec<Pool>,
+    components: Vec<ComponentSpec>,
 }
 
 impl Server {
     /// A server without agents; the name is that of its node.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), pools: Vec::new() }
+        Self { name: name.into(), pools: Vec::new(), components: Vec::new() }
     }
 
     /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
@@ -45,6 +47,14 @@ impl Server {
         G::Args: Clone,
     {
         self.pools.push(Box::new(move |tasks, count| tasks.pool::<G>(kind, count, args.clone())));
+        self
+    }
+
+    /// Adds a component of its own: booted, watched and stopped with the others. The ids in the
+    /// tree above are taken, and may be needed.
+    #[must_use]
+    pub fn component(mut self, component: ComponentSpec) -> Self {
+        self.components.push(component);
         self
     }
 
@@ -99,6 +109,7 @@ impl Server {
             }
             None => builder,
         };
+        let builder = self.components.iter().cloned().fold(builder, Builder::component);
         Ok(builder
             .component(tree("configuration", Phase::Configuration, handle.child("watcher")))
             .component(observability)
@@ -187,7 +198,10 @@ impl Listeners {
             tree.child(ChildSpec::blueprint("registry", self.registry.blueprint())),
             |tree, (id, spec)| match spec {
                 Ok(spec) => {
-                    tree.child(ChildSpec::actor(id, move || HttpGateway::new(spec.clone())))
+                    let gateway = ChildSpec::actor(id, move || HttpGateway::new(spec.clone()));
+                    // On threads of their own: an agent that blocks its arbiter until that is
+                    // given up must not take connections with it.
+                    tree.child(gateway.placement(Placement::Dedicated))
                 }
                 Err(error) => {
                     tracing::error!(%error, id, "this listener is left out");

@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::ServerError;
+use crate::log_filter::expanded;
 
 /// Buckets of durations, in seconds: 100 ms is the target, 1 s the alert.
 const SECONDS: [f64; 12] =
@@ -36,7 +37,7 @@ impl LogFilter {
         if std::env::var_os(VARIABLE).is_some() {
             return Err(format!("{VARIABLE} is set and wins over telemetry.log_filter"));
         }
-        let parsed = EnvFilter::try_new(filter);
+        let parsed = EnvFilter::try_new(expanded(filter));
         let parsed = parsed.map_err(|error| format!("telemetry.log_filter: {error}"))?;
         (self.0)(parsed)?;
         tracing::info!(filter, "the log filter is now");
@@ -61,7 +62,7 @@ impl Telling {
 pub(crate) fn logs(telemetry: &Telemetry) -> Result<LogFilter, ServerError> {
     let failed = |source| ServerError::Telemetry { what: "the log", source };
     let filter = std::env::var(VARIABLE).unwrap_or_else(|_| telemetry.log_filter.clone());
-    let filter = EnvFilter::try_new(filter).map_err(|error| failed(error.into()))?;
+    let filter = EnvFilter::try_new(expanded(&filter)).map_err(|error| failed(error.into()))?;
     let lines = SubscriberBuilder::default()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

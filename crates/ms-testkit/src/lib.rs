@@ -1,7 +1,8 @@
 //! Tests of actors and trees in virtual time, and a simulator that runs whole trees of them.
 //!
 //! - [`TestSystem`]: a node on one thread with a paused clock; components by name, and
-//!   clean-up that runs whatever happens. [`clock`] lets time pass.
+//!   clean-up that runs whatever happens. [`clock`] lets time pass. [`TestBuilder`] makes one
+//!   with its surroundings in one expression.
 //! - [`Probe`]: an actor that writes down what it is sent: expect a message, expect silence.
 //! - [`ends`]: expect that an actor ends, with which reason, and that it comes back.
 //! - [`faults`]: crash it, hang it, kill it.
@@ -31,6 +32,7 @@
 //!
 //! `docs/testing.md` is the manual.
 
+mod builder;
 pub mod clock;
 pub mod ends;
 pub mod faults;
@@ -40,6 +42,7 @@ mod probe;
 pub mod sim;
 mod system;
 
+pub use builder::TestBuilder;
 pub use hand::Hand;
 pub use journal::{Journal, JournalActor};
 pub use probe::{Envelope, Probe};

@@ -47,6 +47,7 @@ struct Inbox<M> {
 ///     probe.expect_silence(t.soon()).await;
 /// });
 /// ```
+#[doc(alias = "TestEventConsumer")]
 pub struct Probe<M: Message + 'static> {
     actor: Ref<ProbeActor<M>>,
     inbox: Arc<Inbox<M>>,

@@ -13,6 +13,7 @@ use ms_core::IdError;
 use ms_registry::{Registry, RegistryConfig};
 use ms_supervisor::{Root, Supervisor, start_root};
 
+use crate::builder::TestBuilder;
 use crate::clock;
 
 /// How long a test waits for what is to come soon, and how long a tree may take to stop:
@@ -44,6 +45,8 @@ pub trait Component: Any {
 /// }); // the tree is stopped here, whatever happened
 /// assert_eq!(answer, 42);
 /// ```
+#[doc(alias = "IntegrationTestHarness")]
+#[doc(alias = "IntegrationTestContext")]
 #[derive(Debug)]
 pub struct TestSystem {
     node: Node,
@@ -54,6 +57,7 @@ pub struct TestSystem {
 #[derive(Default)]
 struct Kept {
     components: Vec<(String, Rc<dyn Any>)>,
+    data: Vec<(String, Rc<dyn Any>)>,
     clean_ups: Vec<CleanUp>,
 }
 
@@ -65,6 +69,12 @@ impl std::fmt::Debug for Kept {
 }
 
 impl TestSystem {
+    /// Surroundings first, then the test.
+    #[must_use]
+    pub fn builder() -> TestBuilder {
+        TestBuilder::default()
+    }
+
     /// Runs a test with a system of its own: clean-up runs when the test is over, and then
     /// its result is given back, or its panic goes on.
     ///
@@ -199,6 +209,31 @@ impl TestSystem {
         Rc::clone(found)
             .downcast()
             .unwrap_or_else(|_| panic!("the component {name:?} is of another type"))
+    }
+
+    /// The value that [`TestBuilder::with_test_data`] kept under this name.
+    ///
+    /// # Panics
+    /// When there is none, or it is of another type.
+    #[must_use]
+    #[allow(clippy::panic, reason = "missing data fails the test")]
+    pub fn data<T: Any>(&self, name: &str) -> Rc<T> {
+        let kept = self.kept.borrow();
+        let Some((_, found)) = kept.data.iter().find(|(known, _)| known == name) else {
+            let names: Vec<_> = kept.data.iter().map(|(name, _)| name).collect();
+            panic!("there is no test data named {name:?}; there are {names:?}")
+        };
+        let found = Rc::clone(found).downcast();
+        found.unwrap_or_else(|_| panic!("the test data {name:?} are of another type"))
+    }
+
+    #[allow(clippy::panic, reason = "a name given twice is the test's mistake")]
+    pub(crate) fn keep_data(&self, name: String, data: Rc<dyn Any>) {
+        let mut kept = self.kept.borrow_mut();
+        if kept.data.iter().any(|(known, _)| *known == name) {
+            panic!("there are test data named {name:?} already");
+        }
+        kept.data.push((name, data));
     }
 
     /// Has something done after the test, before what was started or deferred earlier.

@@ -60,6 +60,8 @@ struct Check {
     down: Option<String>,
     /// Actors below it that do not run.
     lost: BTreeMap<String, String>,
+    /// Actors below it that have switched features off, and which.
+    off: BTreeMap<String, String>,
 }
 
 impl Check {
@@ -70,7 +72,7 @@ impl Check {
             return (HealthStatus::Unhealthy, whole, Some(format!("does not run: {why}")));
         }
         let Some(last) = &self.last else {
-            return match self.lost_text() {
+            return match self.trouble() {
                 Some(text) => (HealthStatus::Degraded, HealthStatus::Degraded, Some(text)),
                 None => (HealthStatus::Unknown, HealthStatus::Unknown, None),
             };
@@ -86,7 +88,7 @@ impl Check {
                 (own, Some(format!("did not answer in time, {} in a row", self.timeouts)))
             }
         };
-        match self.lost_text() {
+        match self.trouble() {
             Some(text) if own <= HealthStatus::Degraded => {
                 (HealthStatus::Degraded, whole.max(HealthStatus::Degraded), Some(text))
             }
@@ -94,10 +96,12 @@ impl Check {
         }
     }
 
-    fn lost_text(&self) -> Option<String> {
-        let named = self.lost.iter().take(MAX_NAMED);
-        let named: Vec<_> = named.map(|(actor, why)| format!("{actor} is down: {why}")).collect();
-        match self.lost.len() {
+    /// What is wrong below it, though it runs itself.
+    fn trouble(&self) -> Option<String> {
+        let lost = self.lost.iter().map(|(actor, why)| format!("{actor} is down: {why}"));
+        let off = self.off.iter().map(|(actor, what)| format!("{actor} has switched off: {what}"));
+        let named: Vec<_> = lost.chain(off).take(MAX_NAMED).collect();
+        match self.lost.len() + self.off.len() {
             0 => None,
             all if all > MAX_NAMED => {
                 Some(format!("{} and {} more", named.join(", "), all - MAX_NAMED))
@@ -133,8 +137,14 @@ impl HealthBook {
         if self.checks.len() == MAX_CHECKS {
             return Err(HealthError::TooMany);
         }
-        let check =
-            Check { criticality, last: None, timeouts: 0, down: None, lost: BTreeMap::new() };
+        let check = Check {
+            criticality,
+            last: None,
+            timeouts: 0,
+            down: None,
+            lost: BTreeMap::new(),
+            off: BTreeMap::new(),
+        };
         self.checks.insert(name.to_owned(), check);
         Ok(())
     }
@@ -184,6 +194,21 @@ impl HealthBook {
     pub fn lost_are(&mut self, name: &str, lost: BTreeMap<String, String>) {
         if let Some(check) = self.checks.get_mut(name) {
             check.lost = lost;
+        }
+    }
+
+    /// Notes that an actor below a component has switched features off: the component works,
+    /// but not as it should.
+    pub fn features_off(&mut self, name: &str, actor: &str, features: &str) {
+        if let Some(check) = self.checks.get_mut(name) {
+            check.off.insert(actor.to_owned(), features.to_owned());
+        }
+    }
+
+    /// Notes that all features of an actor below a component are on: again, or in a new life.
+    pub fn features_on(&mut self, name: &str, actor: &str) {
+        if let Some(check) = self.checks.get_mut(name) {
+            check.off.remove(actor);
         }
     }
 

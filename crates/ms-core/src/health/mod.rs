@@ -21,6 +21,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Topic of the event by which an actor says that features of it are off; its text names them.
+pub const FEATURES_OFF: &str = "degraded";
+/// Topic of the event by which it says that all are on again.
+pub const FEATURES_ON: &str = "recovered";
+
 /// What one check came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "result", content = "message")]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Handler, Message, WrapFuture};
 use ms_actor::{Context, LifeChange, LifeNews, Port, StateValue};
-use ms_config::{DirWatch, Loaded, Settings, change};
+use ms_config::{DirWatch, Loaded, Place, Settings, change, keys, plain};
 use ms_core::view::EventKind;
 use tokio::time::timeout;
 
@@ -37,7 +37,11 @@ impl<C: Settings> ConfigActor<C> {
 
     pub(super) fn view(&self) -> StateValue {
         let published = self.handle.published();
-        published.status.view(published.subscribers.len())
+        let StateValue::Map(mut view) = published.status.view(published.subscribers.len()) else {
+            return StateValue::Null;
+        };
+        view.insert("values".to_owned(), values(&published));
+        StateValue::Map(view)
     }
 
     fn update(&self, how: impl FnOnce(&mut Published<C>)) {
@@ -171,6 +175,17 @@ impl<C: Settings> ConfigActor<C> {
     fn forget(&self, gone: &ms_actor::AnyRef) {
         self.update(|published| published.subscribers.retain(|port| port.any() != *gone));
     }
+}
+
+/// Every value in force with its origin; secrets are redacted.
+fn values<C: Settings>(published: &Published<C>) -> StateValue {
+    let lines = keys::<C>().into_iter().map(|key| {
+        let value = published.config.get(&key.path);
+        let value = value.map_or(StateValue::Null, |value| plain(&value).into());
+        let origin = published.origins.get(&key.path).unwrap_or(&Place::Default).to_string();
+        (key.path, StateValue::map([("value", value), ("origin", origin.into())]))
+    });
+    StateValue::map(lines)
 }
 
 /// To the log and to the node's events.

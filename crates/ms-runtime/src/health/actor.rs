@@ -8,8 +8,8 @@ use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, StreamHandler
 use ms_actor::{Context, StateValue, unix_ms};
 use ms_core::ActorPath;
 use ms_core::health::{
-    Criticality, HealthBook, HealthResult, HealthStatus, Probe, ProbeChange, RoundTime,
-    SystemHealthReport,
+    Criticality, FEATURES_OFF, FEATURES_ON, HealthBook, HealthResult, HealthStatus, Probe,
+    ProbeChange, RoundTime, SystemHealthReport,
 };
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::{EventKind, NodeEvent};
@@ -204,6 +204,30 @@ impl HealthActor {
         }));
     }
 
+    /// Features that a fallback switched off, or all of which came back.
+    fn noted(&mut self, path: &ActorPath, topic: &str, text: &str) {
+        let Some((name, _)) = self.owner(path) else { return };
+        match topic {
+            FEATURES_OFF => self.book.features_off(&name, path.as_str(), text),
+            FEATURES_ON => self.book.features_on(&name, path.as_str()),
+            _ => {}
+        }
+    }
+
+    /// What a life of this actor before this one knew of features, out of the events kept.
+    fn recall(&mut self, ctx: &Context<Self>) {
+        let (past, _) = ctx.node().events_since(0);
+        for event in past {
+            match event.kind {
+                EventKind::Noted { path, topic, text } => self.noted(&path, &topic, &text),
+                EventKind::Started { path, .. } | EventKind::Exited { path, .. } => {
+                    self.noted(&path, FEATURES_ON, "");
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// The component an actor belongs to, and whether it is the component's own actor.
     fn owner(&self, path: &ActorPath) -> Option<(String, bool)> {
         let handles = self.wiring.handles()?;
@@ -230,6 +254,7 @@ impl Actor for HealthActor {
         ctx.run_interval(self.settings.liveness.period, |this, ctx| this.look_live(ctx));
         // After a crash of its own there is no other order to come.
         if self.wiring.published().booted.is_some() {
+            self.recall(ctx);
             self.arm(ctx);
             self.begin_round(ctx, None);
         }
@@ -239,25 +264,28 @@ impl Actor for HealthActor {
 impl StreamHandler<NodeEvent> for HealthActor {
     fn handle(&mut self, event: NodeEvent, _: &mut Self::Context) {
         match event.kind {
-            EventKind::Exited { path, reason, .. } if !reason.is_clean() => {
+            EventKind::Exited { path, reason, .. } => {
                 let Some((name, own)) = self.owner(&path) else { return };
+                self.book.features_on(&name, path.as_str());
                 let why = reason.to_string();
-                match own {
-                    true => self.book.down(&name, &why),
-                    false => self.book.lost(&name, path.as_str(), &why),
+                match (reason.is_clean(), own) {
+                    (true, _) => {}
+                    (false, true) => self.book.down(&name, &why),
+                    (false, false) => self.book.lost(&name, path.as_str(), &why),
                 }
-                self.tell_changes();
             }
             EventKind::Started { path, .. } => {
                 let Some((name, own)) = self.owner(&path) else { return };
+                self.book.features_on(&name, path.as_str());
                 match own {
                     true => self.book.up(&name),
                     false => self.book.found(&name, path.as_str()),
                 }
-                self.tell_changes();
             }
-            _ => {}
+            EventKind::Noted { path, topic, text } => self.noted(&path, &topic, &text),
+            _ => return,
         }
+        self.tell_changes();
     }
 
     fn finished(&mut self, _: &mut Self::Context) {}

@@ -62,7 +62,27 @@ impl LifecycleActor {
             ("stage", StateValue::from(format!("{:?}", published.stage).to_lowercase())),
             ("up", StateValue::list(up)),
             ("phases_ms", StateValue::map(phases)),
+            ("components", self.graph()),
         ])
+    }
+
+    /// Every component with what it needs, and when it starts: by phase, and within the phase
+    /// by level.
+    fn graph(&self) -> StateValue {
+        let plan = &self.args.plan;
+        let nodes = plan.start_order().iter().filter_map(|id| {
+            let component = plan.component(id)?;
+            let levels = plan.levels(component.phase);
+            let level = levels.iter().position(|level| level.contains(id));
+            let needs = component.needs.iter().map(|need| need.as_str().into());
+            let node = StateValue::map([
+                ("phase", StateValue::from(component.phase.name())),
+                ("level", level.into()),
+                ("needs", StateValue::list(needs)),
+            ]);
+            Some((id.as_str(), node))
+        });
+        StateValue::map(nodes)
     }
 
     pub(super) fn member(&self, id: &ComponentId) -> Option<&Member> {

@@ -145,8 +145,12 @@ impl Place {
 
     /// Starts it; it may not be up yet.
     pub fn launch(&self) -> Server {
-        let mut child = self
-            .command()
+        self.launch_as(self.command())
+    }
+
+    /// As [`Place::launch`], with a command made of [`Place::command`].
+    pub fn launch_as(&self, mut command: Command) -> Server {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

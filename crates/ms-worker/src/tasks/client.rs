@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ms_actor::Ref;
 use ms_core::task::{
-    AgentKind, NewTask, QueueName, StoreError, StoreStats, Submission, Submitted, TaskCommand,
-    TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    AgentKind, NewTask, QueueName, StoreError, StoreFuture, StoreStats, Submission, Submitted,
+    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
 };
 use serde_json::Value;
 use tokio::sync::watch;
@@ -18,6 +18,12 @@ use super::dispatcher::{Dispatcher, StopWork, Wake};
 
 /// Longest pause between two looks at a task that is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How long a request is sent again to a store that ended with it in hand: a restart of the
+/// store takes less, and whoever asked does not notice.
+const SEND_AGAIN_FOR: Duration = Duration::from_secs(2);
+/// Pause before it is sent again.
+const SEND_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// Why a call about a task did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -83,7 +89,7 @@ impl TaskClient {
         }
         let mut stored = Vec::new();
         if !good.is_empty() {
-            stored = self.store.submit(good).await?;
+            stored = self.store_all(good).await?;
             self.wake();
         }
         let mut stored = stored.into_iter();
@@ -99,7 +105,7 @@ impl TaskClient {
     /// # Errors
     /// Only when the store does not answer.
     pub async fn get(&self, id: TaskId) -> Result<Option<TaskView>, StoreError> {
-        self.store.get(id).await
+        again(|| self.store.get(id)).await
     }
 
     /// The result of a completed task.
@@ -107,7 +113,7 @@ impl TaskClient {
     /// # Errors
     /// Only when the store does not answer.
     pub async fn result(&self, id: TaskId) -> Result<Option<Value>, StoreError> {
-        self.store.result(id).await
+        again(|| self.store.result(id)).await
     }
 
     /// Those of these tasks that have ended, each with its result: for whoever waits for many.
@@ -116,7 +122,7 @@ impl TaskClient {
     /// # Errors
     /// Only when the store does not answer.
     pub async fn ends(&self, ids: Vec<TaskId>) -> Result<Vec<TaskEnd>, StoreError> {
-        self.store.ends(ids).await
+        again(|| self.store.ends(ids.clone())).await
     }
 
     /// A task as it was submitted.
@@ -133,7 +139,7 @@ impl TaskClient {
     /// # Errors
     /// Only when the store does not answer.
     pub async fn list(&self, filter: TaskFilter) -> Result<TaskPage, StoreError> {
-        self.store.list(filter).await
+        again(|| self.store.list(filter.clone())).await
     }
 
     /// Counts by queue and state.
@@ -192,6 +198,29 @@ impl TaskClient {
         }
     }
 
+    /// Stores new tasks, again under the same ids when the store ended before it answered: it
+    /// knows those it has, so none is taken twice.
+    async fn store_all(
+        &self,
+        tasks: Vec<Submission>,
+    ) -> Result<Vec<Result<Submitted, TaskError>>, StoreError> {
+        let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
+        let mut answers = again(|| self.store.submit(tasks.clone())).await?;
+        for (id, answer) in ids.into_iter().zip(&mut answers) {
+            match answer {
+                // Nobody else has this id: it was written before the store ended.
+                Err(TaskError::Duplicate(_)) => {
+                    if let Some(view) = again(|| self.store.get(id)).await? {
+                        *answer = Ok(Submitted { view, repeated: false });
+                    }
+                }
+                Ok(submitted) if submitted.view.id == id => submitted.repeated = false,
+                _ => {}
+            }
+        }
+        Ok(answers)
+    }
+
     async fn one(&self, command: TaskCommand) -> Result<TaskView, TaskRefusal> {
         let mut answers = self.store.execute(vec![command]).await?;
         Ok(answers.pop().ok_or_else(no_answer)??)
@@ -216,6 +245,17 @@ impl TaskClient {
 
     fn dispatcher(&self) -> Option<Ref<Dispatcher>> {
         self.dispatcher.borrow().clone()
+    }
+}
+
+/// Asks, and asks again while the store says that it ended meanwhile.
+async fn again<T>(ask: impl Fn() -> StoreFuture<T>) -> Result<T, StoreError> {
+    let until = Instant::now() + SEND_AGAIN_FOR;
+    loop {
+        match ask().await {
+            Err(StoreError::Unknown(_)) if Instant::now() < until => sleep(SEND_AGAIN_AFTER).await,
+            answer => return answer,
+        }
     }
 }
 

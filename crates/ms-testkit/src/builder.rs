@@ -1,0 +1,96 @@
+//! A test in one expression: surroundings first, then what is tried in them.
+
+use std::any::Any;
+use std::fmt;
+use std::rc::Rc;
+
+use ms_supervisor::Supervisor;
+
+use crate::system::{Component, TestSystem};
+
+/// Builds the surroundings of a test, in the order they are named, and runs it in them.
+///
+/// ```
+/// use ms_supervisor::Supervisor;
+/// use ms_testkit::{Journal, TestSystem};
+///
+/// let journal = Journal::new();
+/// let answer = TestSystem::builder()
+///     .with_tree(Supervisor::one_for_one("root").child(journal.child("a")))
+///     .with_test_data("numbers", vec![20, 22])
+///     .test(async |t| t.data::<Vec<i32>>("numbers").iter().sum::<i32>());
+/// assert_eq!(answer, 42);
+/// assert_eq!(journal.alive(), 0); // cleaned up, whatever happened
+/// ```
+#[doc(alias = "IntegrationTestBuilder")]
+#[derive(Default)]
+pub struct TestBuilder {
+    seed: u64,
+    steps: Vec<Step>,
+}
+
+enum Step {
+    Tree(Supervisor),
+    Put(Box<dyn FnOnce(&TestSystem)>),
+}
+
+impl TestBuilder {
+    /// Another seed for what is random.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Starts a tree; see [`TestSystem::start`].
+    #[must_use]
+    pub fn with_tree(mut self, tree: Supervisor) -> Self {
+        self.steps.push(Step::Tree(tree));
+        self
+    }
+
+    /// Adds a component; see [`TestSystem::with_component`].
+    #[must_use]
+    pub fn with_component<C: Component>(self, name: &str, component: C) -> Self {
+        let name = name.to_owned();
+        self.put(move |t| drop(t.with_component(&name, component)))
+    }
+
+    /// Keeps a value for the test to find by its name; see [`TestSystem::data`].
+    #[doc(alias = "TestDataBuilder")]
+    #[must_use]
+    pub fn with_test_data<T: Any>(self, name: &str, data: T) -> Self {
+        let name = name.to_owned();
+        self.put(move |t| t.keep_data(name, Rc::new(data)))
+    }
+
+    fn put(mut self, put: impl FnOnce(&TestSystem) + 'static) -> Self {
+        self.steps.push(Step::Put(Box::new(put)));
+        self
+    }
+
+    /// Runs the test; clean-up runs when it is over, and then its result is given back, or
+    /// its panic goes on.
+    ///
+    /// # Panics
+    /// When the test does, or its surroundings cannot be made; when all is in order and a
+    /// clean-up panics.
+    pub fn test<T>(self, test: impl AsyncFnOnce(&TestSystem) -> T) -> T {
+        let Self { seed, steps } = self;
+        TestSystem::seeded(seed, async move |t| {
+            for step in steps {
+                match step {
+                    Step::Tree(tree) => drop(t.start(tree).await),
+                    Step::Put(put) => put(t),
+                }
+            }
+            test(t).await
+        })
+    }
+}
+
+impl fmt::Debug for TestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestBuilder").field("seed", &self.seed).finish_non_exhaustive()
+    }
+}
