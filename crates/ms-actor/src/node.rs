@@ -404,6 +404,7 @@ impl Node {
 
 /// Milliseconds since 1970 by the wall clock, for people only.
 #[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place; what it gives is for people")]
 pub fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
