@@ -252,6 +252,18 @@ impl AnyRef {
         })
     }
 
+    /// As [`AnyRef::busy_for`], without the time in which the whole process stood still: how
+    /// long it may be said to hang.
+    #[must_use]
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.0.busy_since().map(|since| {
+            let node = &self.0.core().node;
+            let now = node.now();
+            let since = since.max(node.awake_since(now.as_nanos()));
+            now.since(ms_core::Tick::from_nanos(since))
+        })
+    }
+
     /// Starts the next incarnation; what becomes of it goes to the cell's parent.
     pub fn launch(&self, placement: Placement) -> Incarnation {
         match self.0.core().node.place(placement) {

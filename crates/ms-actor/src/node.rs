@@ -27,6 +27,8 @@ const COARSE_FROM: Duration = Duration::from_secs(1);
 const MAX_SPIN: Duration = Duration::from_millis(10);
 /// A loop that stands still this long is shown as not responding.
 const STALLED_NS: u64 = 500_000_000;
+/// The watchdog looks every 20 ms; when it comes so late, it is the process that stood still.
+const STANDSTILL_NS: u64 = 1_000_000_000;
 /// Events kept for readers that come later.
 const KEPT_EVENTS: usize = 4096;
 /// Events a live reader may lag behind before it gets a gap.
@@ -107,6 +109,8 @@ struct Inner {
     booted: Instant,
     booted_virtual: tokio::time::Instant,
     coarse: AtomicU64,
+    /// When the process last began to run again after a standstill; 0 if it had none.
+    resumed: AtomicU64,
     next_uid: AtomicU64,
     next_arbiter: AtomicU32,
     control: Mutex<Option<Arc<ArbiterSlot>>>,
@@ -157,6 +161,7 @@ impl Node {
             booted: Instant::now(),
             booted_virtual: tokio::time::Instant::now(),
             coarse: AtomicU64::new(1),
+            resumed: AtomicU64::new(0),
             next_uid: AtomicU64::new(1),
             next_arbiter: AtomicU32::new(0),
             control: Mutex::new(None),
@@ -227,7 +232,25 @@ impl Node {
     }
 
     pub(crate) fn refresh_coarse(&self) {
-        self.0.coarse.store(self.now().as_nanos().max(1), Ordering::Relaxed);
+        let now = self.now().as_nanos().max(1);
+        let still = now.saturating_sub(self.0.coarse.load(Ordering::Relaxed));
+        if still > STANDSTILL_NS {
+            self.0.resumed.store(now, Ordering::Relaxed);
+            let still = Duration::from_nanos(still);
+            tracing::warn!(?still, "the process stood still: nobody is taken for hung for that");
+        }
+        self.0.coarse.store(now, Ordering::Relaxed);
+    }
+
+    /// From when on silence counts. The whole process may have been stopped (SIGSTOP, a machine
+    /// that was suspended or starved): monotonic time passed, and nothing ran, so nobody in it was
+    /// silent for that time. The watchdog finds out; who comes before it finds its clock late.
+    pub(crate) fn awake_since(&self, now: u64) -> u64 {
+        let late = now.saturating_sub(self.0.coarse.load(Ordering::Relaxed));
+        match !self.is_virtual() && late > STANDSTILL_NS {
+            true => now,
+            false => self.0.resumed.load(Ordering::Relaxed),
+        }
     }
 
     /// How long its arbiters may spin: not at all where that would keep others from the core.
@@ -316,7 +339,8 @@ impl Node {
     pub(crate) fn is_stalled(&self, arbiter: u32) -> bool {
         let now = self.now().as_nanos();
         let late = |slot: &Arc<ArbiterSlot>| {
-            now.saturating_sub(slot.beat.load(Ordering::Acquire)) > STALLED_NS
+            let beat = slot.beat.load(Ordering::Acquire).max(self.awake_since(now));
+            now.saturating_sub(beat) > STALLED_NS
         };
         let of_it = |list: &Mutex<Vec<Arc<ArbiterSlot>>>| {
             lock(list).iter().find(|slot| slot.id == arbiter).is_some_and(late)
@@ -407,6 +431,7 @@ impl Node {
 
 /// Milliseconds since 1970 by the wall clock, for people only.
 #[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place; what it gives is for people")]
 pub fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

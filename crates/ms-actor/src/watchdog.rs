@@ -47,8 +47,9 @@ pub(crate) fn start(node: &Node) -> std::io::Result<()> {
 
 fn look(node: &Node, limit: u64) {
     let now = node.now().as_nanos();
+    let awake = node.awake_since(now);
     for slot in node.watched() {
-        let beat = slot.beat.load(Ordering::Acquire);
+        let beat = slot.beat.load(Ordering::Acquire).max(awake);
         if now.saturating_sub(beat) > limit && !slot.abandoned.load(Ordering::Acquire) {
             evacuate(node, &slot);
         }

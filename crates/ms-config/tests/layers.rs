@@ -181,6 +181,15 @@ fn every_built_in_rule_can_be_broken() {
     assert!(dir.load().unwrap_err().to_string().contains("`core.event_bus.user` must be set"));
 }
 
+/// Nobody else reaches a listener that nobody configured.
+#[test]
+fn listeners_are_for_this_machine_by_default() {
+    let config = Dir::with(&[("base.toml", "")]).load().unwrap().config;
+    assert!(config.http.bind.ip().is_loopback());
+    assert!(config.telemetry.metrics_bind.ip().is_loopback());
+    assert!(!config.http.tls_terminated_upstream);
+}
+
 #[test]
 fn defaults_meet_their_own_bounds_and_rules() {
     let loaded = Dir::with(&[("base.toml", "")]).load().unwrap();

@@ -21,10 +21,12 @@ pub enum EmergencyReason {
     ResourceExhaustion(String),
     /// Running on would do harm.
     SecurityBreach(String),
+    /// It was told to stop a second time while it stopped in order.
+    ToldTwice(String),
 }
 
 impl EmergencyReason {
-    /// The exit code of the process: 101 to 104.
+    /// The exit code of the process: 101 to 104, and 1 for a stop that somebody wanted forced.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -32,6 +34,7 @@ impl EmergencyReason {
             Self::CriticalError(_) => 102,
             Self::ResourceExhaustion(_) => 103,
             Self::SecurityBreach(_) => 104,
+            Self::ToldTwice(_) => 1,
         }
     }
 
@@ -42,7 +45,8 @@ impl EmergencyReason {
             Self::Panic(detail)
             | Self::CriticalError(detail)
             | Self::ResourceExhaustion(detail)
-            | Self::SecurityBreach(detail) => detail,
+            | Self::SecurityBreach(detail)
+            | Self::ToldTwice(detail) => detail,
         }
     }
 }
@@ -54,6 +58,7 @@ impl fmt::Display for EmergencyReason {
             Self::CriticalError(_) => "critical error",
             Self::ResourceExhaustion(_) => "resource exhaustion",
             Self::SecurityBreach(_) => "security breach",
+            Self::ToldTwice(_) => "told to stop twice",
         };
         write!(f, "{kind}: {}", self.detail())
     }
@@ -107,8 +112,9 @@ mod tests {
             EmergencyReason::CriticalError(text()),
             EmergencyReason::ResourceExhaustion(text()),
             EmergencyReason::SecurityBreach(text()),
+            EmergencyReason::ToldTwice(text()),
         ];
-        assert_eq!(all.each_ref().map(EmergencyReason::exit_code), [101, 102, 103, 104]);
+        assert_eq!(all.each_ref().map(EmergencyReason::exit_code), [101, 102, 103, 104, 1]);
         assert_eq!(all[3].to_string(), "security breach: x");
     }
 

@@ -1,10 +1,14 @@
 //! State that outlives the process: sealed snapshots, and the component `ledger` that has some.
 
+use std::cell::RefCell;
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use ms_actor::unix_ms;
 use ms_config::FrameworkConfig;
+use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::{ComponentId, Phase};
 use ms_core::{ActorPath, ChildId, IdError};
 use ms_runtime::{
@@ -89,8 +93,7 @@ impl Shelf {
             Ok(items) => items,
             Err(error) => return all_failed(&error.to_string()),
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let now = unix_ms();
         match self.on_store(within, move |store| store.save(&items, now)).await {
             Ok(Ok(report)) => failures(&ids, report.failed),
             Ok(Err(error)) => all_failed(&error.to_string()),
@@ -134,13 +137,16 @@ pub(crate) struct Ledger {
     shelf: Shelf,
     every: Duration,
     starts: u64,
+    /// Why the last save failed, if it did; shared with the task that saves.
+    trouble: Rc<RefCell<Option<String>>>,
 }
 
 impl Ledger {
-    /// As a component of phase 4.
+    /// As a component of phase 4. Work goes on without it.
     pub(crate) fn component(shelf: Shelf, every: Duration) -> ComponentSpec {
-        let make = move || Self { shelf: shelf.clone(), every, starts: 0 };
-        ComponentSpec::new("ledger", make).phase(Phase::Data)
+        let make = move || Self { shelf: shelf.clone(), every, starts: 0, trouble: Rc::default() };
+        let spec = ComponentSpec::new("ledger", make).phase(Phase::Data);
+        spec.criticality(Criticality::Degradable)
     }
 
     fn snapshot(starts: u64, cx: &ComponentContext) -> StateSnapshot {
@@ -165,14 +171,16 @@ impl Component for Ledger {
         #[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
         metrics::gauge!("ms_framework_starts").set(self.starts as f64);
         let (shelf, cx, starts, every) = (self.shelf.clone(), cx.clone(), self.starts, self.every);
+        let trouble = Rc::clone(&self.trouble);
         // Saved now and then as well: an end without an orderly stop must not lose it.
         actix::spawn(async move {
             let saving = async {
                 loop {
                     let saved = shelf.put(vec![Self::snapshot(starts, &cx)], SAVE_WITHIN).await;
-                    for (component, error) in saved {
+                    for (component, error) in &saved {
                         tracing::error!(%component, %error, "state was not saved");
                     }
+                    *trouble.borrow_mut() = saved.first().map(|(_, error)| error.to_string());
                     sleep(every).await;
                 }
             };
@@ -189,5 +197,13 @@ impl Component for Ledger {
         cx: &ComponentContext,
     ) -> Result<Option<StateSnapshot>, ComponentFailure> {
         Ok(Some(Self::snapshot(self.starts, cx)))
+    }
+
+    /// It works on while its state cannot be saved, and says so until it can.
+    async fn health(&mut self, _: &ComponentContext) -> HealthResult {
+        match &*self.trouble.borrow() {
+            Some(why) => HealthResult::Degraded(format!("its state was not saved: {why}")),
+            None => HealthResult::Healthy,
+        }
     }
 }

@@ -15,10 +15,10 @@ mod common;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Http, Place, id_of, until};
+use common::{Disk, Http, Place, id_of, until};
 
 const TASK: &str = r#"{"kind":"echo","payload":1}"#;
 
@@ -49,6 +49,27 @@ fn a_wrong_configuration_is_refused_with_its_place() {
     let full = vec![b'#'; 2 << 20];
     fs::write(place.config().join("base.toml"), full).unwrap();
     told(&place, 8, &["base.toml", "at most 1048576"]);
+    fs::remove_file(place.config().join("base.toml")).unwrap();
+    fs::create_dir(place.config().join("base.toml")).unwrap();
+    told(&place, 8, &["base.toml", "is a directory"]);
+    fs::remove_dir(place.config().join("base.toml")).unwrap();
+    // Nobody writes into it: whoever opened it would wait without end.
+    let fifo = Command::new("mkfifo").arg(place.config().join("base.toml")).status();
+    assert!(fifo.unwrap().success());
+    told(&place, 8, &["base.toml", "is a FIFO"]);
+}
+
+/// What cycles a configuration can have: an alias within its own anchor, and a component that is to
+/// start both before and after another. Keys refer to nothing else, and what components need is
+/// declared in code.
+#[test]
+fn a_cycle_in_the_configuration_is_named() {
+    let place = Place::new();
+    place.write_config("components.initialization_order = [\"database\", \"x\", \"database\"]\n");
+    told(&place, 8, &["initialization_order", "database"]);
+    fs::remove_file(place.config().join("base.toml")).unwrap();
+    fs::write(place.config().join("base.yaml"), "core: &a\n  supervision: *a\n").unwrap();
+    told(&place, 8, &["base.yaml:2:", "an alias within its own anchor"]);
 }
 
 /// S7.1-09: an order that contradicts what components need.
@@ -73,9 +94,17 @@ fn bad_variables_and_arguments_are_refused() {
     assert!(text.contains("MS_FRAMEWORK__HTTP__BIMD") && !text.contains("s3cret"), "{text}");
 
     told(&Place::new().set("tasks.agents=0"), 8, &["tasks.agents"]);
-    told(&Place::new().set("core.service_registry.token=s3cret"), 8, &["file"]);
+    let text = told(&Place::new().set("core.service_registry.token=s3cret"), 8, &["file"]);
+    assert!(!text.contains("s3cret"), "{text}");
+    told(&Place::new().set("http.bind=127.0.0.1:70000"), 8, &["http.bind"]);
     let bare = Command::new(env!("CARGO_BIN_EXE_ms-server")).output().unwrap();
     assert_eq!(bare.status.code(), Some(2));
+    let no_value = place.command().arg("--environment").output().unwrap();
+    assert_eq!(no_value.status.code(), Some(2));
+    for closed in ["exec 0<&-", "exec 1>&-", "exec 2>&-", "exec 0<&- 1>&- 2>&-"] {
+        let status = Place::new().prelude(closed).command().arg("--check").status().unwrap();
+        assert_eq!(status.code(), Some(0), "{closed}");
+    }
     // Nobody reads what it says: no panic.
     let mut deaf = place.command();
     let mut deaf =
@@ -106,7 +135,8 @@ fn a_log_that_nobody_reads_does_not_end_the_server() {
     assert_eq!(place.start().get(&format!("/api/v1/tasks/{id}")).status, 200);
 }
 
-/// RELIABILITY 10: open to others without an authenticator; code 78 and the two settings.
+/// RELIABILITY 10: open to others without an authenticator; code 78 and the two settings. The
+/// token, and what tasks carry, is in no line of the log, however much is logged.
 #[test]
 fn an_address_that_others_reach_needs_a_token_and_tls() {
     let open = || Place::new().set("http.bind=0.0.0.0:0");
@@ -124,15 +154,28 @@ fn an_address_that_others_reach_needs_a_token_and_tls() {
     };
     told(&with(0o644, true), 78, &["chmod 600"]);
     told(&with(0o600, false), 78, &["http.tls_terminated_upstream"]);
-    let place = with(0o600, true);
+    let place = with(0o600, true).set("telemetry.log_filter=trace");
     let mut server = place.start();
     let api = std::net::SocketAddr::from(([127, 0, 0, 1], server.api().port()));
     let mut http = Http::to(api);
     assert_eq!(http.post("/api/v1/tasks", TASK).status, 401);
     let shown = "Authorization: Bearer 0123456789abcdef\r\n";
-    id_of(&http.call("POST", "/api/v1/tasks", shown, TASK).unwrap());
+    let carries = r#"{"kind":"echo","payload":"s3cret-of-a-task"}"#;
+    let id = id_of(&http.call("POST", "/api/v1/tasks", shown, carries).unwrap());
+    until("the task to end", || {
+        let path = format!("/api/v1/tasks/{id}");
+        let view = http.call("GET", &path, shown, "").unwrap().json();
+        (view["state"] == "completed").then_some(())
+    });
     assert_eq!(server.stop(), 0);
-    assert!(!server.log.has("0123456789abcdef"), "the token is in the log");
+    let text = server.log.text();
+    assert!(text.contains("TRACE") || text.contains("DEBUG"), "much is logged");
+    for secret in ["0123456789abcdef", "s3cret-of-a-task"] {
+        let line = text.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "a secret is in the log");
+    }
+    let arguments = format!("{:?}", place.command());
+    assert!(!arguments.contains("0123456789abcdef"), "{arguments}");
 }
 
 /// S4.1-02: a port in use.
@@ -168,14 +211,54 @@ fn a_state_directory_that_cannot_be_used_is_refused() {
         told(&state(&foreign), 6, &["belongs to user 12345"]);
         // Modes do not bind root; a file system that is read-only does.
         if let Some(disk) = Disk::mount("ro,size=1m") {
-            told(&state(&disk.0), 6, &["cannot be written"]);
+            told(&state(disk.path()), 6, &["cannot be written"]);
         }
-    } else {
-        let closed = place.file("closed");
-        fs::create_dir(&closed).unwrap();
-        fs::set_permissions(&closed, PermissionsExt::from_mode(0o500)).unwrap();
-        told(&state(&closed), 6, &["cannot be written"]);
     }
+    closed_by_their_modes();
+}
+
+/// A state directory that its owner may not write, or not even look into, and a database that
+/// may not be read: as a user whom modes bind.
+fn closed_by_their_modes() {
+    const NOBODY: u32 = 65_534;
+    let root = rustix::process::geteuid().is_root();
+    let own = |path: &Path| match root {
+        true => std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap(),
+        false => {}
+    };
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    let place = Place::new();
+    // Others get to what is in it, the program too.
+    mode(place.file(".").as_path(), 0o755);
+    let program = place.file("ms-server");
+    fs::copy(env!("CARGO_BIN_EXE_ms-server"), &program).unwrap();
+    own(place.state());
+    let run = || {
+        let mut command = Command::new(&program);
+        command.arg("--config").arg(place.config()).env_remove("ENVIRONMENT");
+        command.arg("--control").arg(place.state().join("control.sock"));
+        if root {
+            std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
+            std::os::unix::process::CommandExt::gid(&mut command, NOBODY);
+        }
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for closed in [0o500, 0o000] {
+        mode(place.state(), closed);
+        let (code, text) = run();
+        assert_eq!(code, Some(6), "{closed:o}: {text}");
+        assert!(text.contains("cannot be written"), "{closed:o}: {text}");
+    }
+    mode(place.state(), 0o700);
+    fs::write(place.database(), "").unwrap();
+    own(&place.database());
+    mode(&place.database(), 0o000);
+    let (code, text) = run();
+    assert_eq!(code, Some(4), "{text}");
+    assert!(text.contains("tasks.db") && !text.contains("panicked"), "{text}");
 }
 
 /// RELIABILITY 49: a database that is damaged, of something else, or gone is refused with advice,
@@ -259,9 +342,9 @@ fn large_bodies_and_slow_clients_cost_only_themselves() {
 /// pauses, connections that are there live on, and new ones come in later.
 #[test]
 fn running_out_of_file_descriptors_pauses_accepting() {
-    told(&Place::new().ulimit("-n 40"), 6, &["file descriptors", "ulimit -n"]);
+    told(&Place::new().prelude("ulimit -n 40"), 6, &["file descriptors", "ulimit -n"]);
 
-    let place = Place::new().ulimit("-n 80");
+    let place = Place::new().prelude("ulimit -n 80");
     let server = place.start();
     assert!(server.log.has("file-descriptors") || server.log.has("file descriptors"), "a warning");
     let mut first = server.http();
@@ -274,66 +357,37 @@ fn running_out_of_file_descriptors_pauses_accepting() {
     id_of(&server.http().post("/api/v1/tasks", TASK));
 }
 
-/// A small file system of its own, where this process may have one.
-struct Disk(PathBuf, #[allow(dead_code, reason = "removed after the mount")] tempfile::TempDir);
-
-impl Disk {
-    fn mount(options: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let at = dir.path().join("disk");
-        fs::create_dir(&at).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &format!("{options},mode=0700"), "none"]).arg(&at);
-        match mount.stderr(Stdio::null()).status() {
-            Ok(status) if status.success() => Some(Self(at, dir)),
-            _ => {
-                println!("not tested: this process may not mount a file system");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg("-l").arg(&self.0).status());
-    }
-}
-
-/// RELIABILITY 51: the disk fills up under it: 503 with `Retry-After`, what was taken stays, and
-/// it recovers by itself.
+/// RELIABILITY 3: a thousand heads, a byte now and then, and none ever whole: all are closed, and
+/// the probes are answered as long as one of them is there.
 #[test]
-fn a_full_disk_is_503_and_passes() {
-    let Some(disk) = Disk::mount("size=20m") else { return };
-    let place = Place::new().state_at(&disk.0);
+fn a_thousand_slow_heads_hold_up_nobody() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const MANY: usize = 1_000;
+    // Both ends of each: what this process may have, its child may have.
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    let place = Place::new()
+        .set("http.header_timeout=1s")
+        .set("http.max_connections_per_ip=1100")
+        .set("http.max_connections=1100");
     let server = place.start();
-    let mut http = server.http();
-    let id = id_of(&http.post("/api/v1/tasks", TASK));
-    // `cp` stops when nothing is left.
-    let ballast = disk.0.join("ballast");
-    drop(
-        Command::new("dd")
-            .args(["if=/dev/zero", "bs=4096"])
-            .arg(format!("of={}", ballast.display()))
-            .stderr(Stdio::null())
-            .status(),
-    );
-    let big = format!(r#"{{"kind":"echo","payload":"{}"}}"#, "x".repeat(200_000));
-    let refused = until("503", || {
-        let reply = http.post("/api/v1/tasks", &big);
-        (reply.status != 201).then_some(reply)
+    let admin = server.admin();
+    let mut slow: Vec<Http> = (0..MANY).map(|_| server.http()).collect();
+    for http in &mut slow {
+        http.say(b"GET /health");
+    }
+    let mut probes = 0;
+    until("all to be closed", || {
+        for path in ["/health/live", "/health/ready"] {
+            assert_eq!(Http::try_get(admin, path).expect("answered").status, 200, "{path}");
+            probes += 1;
+        }
+        for http in &mut slow {
+            http.say(b"x");
+        }
+        slow.retain_mut(Http::is_open);
+        slow.is_empty().then_some(())
     });
-    assert_eq!(refused.status, 503, "{refused:?}");
-    assert!(refused.head.to_lowercase().contains("retry-after"), "{refused:?}");
-    assert_eq!(server.get(&format!("/api/v1/tasks/{id}")).status, 200);
-    assert_eq!(server.get("/health/live").status, 200);
-    fs::remove_file(&ballast).unwrap();
-    let id = until("room again", || {
-        let reply = server.http().post("/api/v1/tasks", TASK);
-        (reply.status == 201).then(|| id_of(&reply))
-    });
-    until("the task to end", || {
-        let view = server.get(&format!("/api/v1/tasks/{id}")).json();
-        (view["state"] == "completed").then_some(())
-    });
+    assert!(probes >= 4, "{probes} probes while {MANY} were there");
+    id_of(&server.http().post("/api/v1/tasks", TASK));
 }

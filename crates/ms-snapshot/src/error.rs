@@ -139,7 +139,9 @@ impl SaveError {
     pub(crate) fn io(what: impl Into<String>, source: io::Error) -> Self {
         let what = what.into();
         match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { what },
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::Full { what },
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { what },
             _ => Self::Io { what, source },
         }

@@ -167,6 +167,18 @@ fn a_folder_with_a_forged_name_is_refused_and_does_not_move_the_sequence() {
     assert_eq!(store.save(&[item("a", "next")], 1).unwrap().sequence, 2);
 }
 
+/// RELIABILITY 59: the newest save is the one that was made last, whatever the wall clock said.
+#[test]
+fn a_wall_clock_that_is_set_does_not_decide_which_save_is_the_newest() {
+    let dir = dir();
+    let store = store(dir.path());
+    for (n, unix_ms) in [7_200_000, 3_600_000, 0, 10_800_000, 1].into_iter().enumerate() {
+        store.save(&[item("a", &n.to_string())], unix_ms).unwrap();
+        let (found, audit) = store.restore(&id("a")).unwrap();
+        assert_eq!((text(&found.unwrap()), audit), (n.to_string(), vec![]));
+    }
+}
+
 /// S1.2-06
 #[test]
 fn keys_rotate_old_ones_read_and_each_save_seals_anew() {

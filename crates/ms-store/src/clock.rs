@@ -1,10 +1,38 @@
-//! The store's clock.
+//! The store's clock, and the wall clock it begins at.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::{Node, unix_ms};
 use ms_core::Tick;
 use ms_core::task::TaskTime;
+
+/// Where a store gets the time of day from: the machine's clock, unless told otherwise.
+///
+/// It is looked at once, when the store is opened.
+#[derive(Clone)]
+pub struct WallClock(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl WallClock {
+    /// A clock that gives milliseconds since 1970.
+    #[must_use]
+    pub fn new(unix_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(unix_ms))
+    }
+}
+
+impl Default for WallClock {
+    fn default() -> Self {
+        Self::new(unix_ms)
+    }
+}
+
+impl fmt::Debug for WallClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WallClock")
+    }
+}
 
 /// Wall clock at the opening (or where the clock had come to, if that is later) plus what
 /// the node's monotonic clock has run since: it never goes back, and setting the wall
@@ -18,8 +46,8 @@ pub(crate) struct StoreClock {
 
 impl StoreClock {
     /// A clock that goes on from `recorded`, if that is later than the wall clock.
-    pub(crate) fn new(node: &Node, recorded: TaskTime) -> Self {
-        let base = TaskTime::from_millis(unix_ms()).max(recorded);
+    pub(crate) fn new(node: &Node, wall: &WallClock, recorded: TaskTime) -> Self {
+        let base = TaskTime::from_millis((wall.0)()).max(recorded);
         Self { node: node.clone(), base, opened: node.now() }
     }
 

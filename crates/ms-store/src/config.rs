@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::clock::WallClock;
+
 /// Unfinished tasks that one queue may hold unless configured.
 pub const DEFAULT_MAX_QUEUE: u64 = 1_000_000;
 /// Largest database file unless configured: 8 GiB.
@@ -29,6 +31,8 @@ pub struct StoreConfig {
     pub busy: Duration,
     /// How long a caller waits for an answer.
     pub answer_within: Duration,
+    /// What the store's clock begins at.
+    pub wall: WallClock,
 }
 
 impl StoreConfig {
@@ -43,6 +47,7 @@ impl StoreConfig {
             readers: 2,
             busy: Duration::from_secs(5),
             answer_within: Duration::from_secs(30),
+            wall: WallClock::default(),
         }
     }
 }

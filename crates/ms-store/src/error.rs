@@ -13,20 +13,25 @@ const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
 const NOTADB: i32 = 26;
+/// Extended: a write that the system refused. A quota and a limit of file sizes say it so; as with a
+/// full disk nothing of the transaction counts, for the frame that commits it is written last.
+const IOERR_WRITE: i32 = 10 | (3 << 8);
 
 /// What an error of SQLite means for whoever asked.
 pub(crate) fn classify(error: sqlx::Error, path: &Path) -> StoreError {
     let file = || path.display().to_string();
-    match primary_code(&error) {
+    let code = code(&error);
+    match code.map(|code| code & 0xff) {
         Some(FULL) => StoreError::Full(Arc::new(error)),
         Some(BUSY | LOCKED) => StoreError::Busy(Arc::new(error)),
         Some(CORRUPT | NOTADB) => StoreError::Corrupt { path: file(), what: error.to_string() },
         Some(READONLY | CANTOPEN) => StoreError::ReadOnly(file()),
+        _ if code == Some(IOERR_WRITE) => StoreError::Full(Arc::new(error)),
         _ => StoreError::Other(Arc::new(error)),
     }
 }
 
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let code = error.as_database_error()?.code()?;
-    code.parse::<i32>().ok().map(|code| code & 0xff)
+/// The extended result code.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
 }

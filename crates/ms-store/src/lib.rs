@@ -30,6 +30,7 @@ mod schema;
 mod write;
 
 pub use actor::StoreActor;
+pub use clock::WallClock;
 pub use config::{
     DEFAULT_KEEP_ENDED, DEFAULT_MAX_BYTES, DEFAULT_MAX_QUEUE, MAX_WAITING, StoreConfig,
 };

@@ -33,7 +33,8 @@ pub(crate) async fn open(config: StoreConfig, node: Node) -> Result<(Guard, Writ
     migrate(&mut conn, &config.path).await?;
     let identity = identity(&mut conn).await.map_err(wrong)?;
     guard = remember(guard, identity, &config.path).await?;
-    let clock = StoreClock::new(&node, recorded(&mut conn).await.map_err(wrong)?);
+    let come_to = recorded(&mut conn).await.map_err(wrong)?;
+    let clock = StoreClock::new(&node, &config.wall, come_to);
     let counts = counts(&mut conn).await.map_err(wrong)?;
     Ok((guard, Writer::new(config, clock, conn, counts)))
 }

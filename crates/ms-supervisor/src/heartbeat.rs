@@ -6,7 +6,8 @@
 //! reads this of the children that opted in. A child that has been at one
 //! message for longer than the beats it may miss, and whose handler said nothing
 //! meanwhile, is hung: it is killed, or abandoned where its thread is blocked,
-//! and restarted on another arbiter.
+//! and restarted on another arbiter. Time in which the whole process stood still (SIGSTOP, a
+//! suspended machine) is nobody's silence.
 
 use std::time::Duration;
 
@@ -70,7 +71,7 @@ impl SupervisorActor {
                 let beat = kid.care.heartbeat?;
                 // Suspended on purpose, perhaps in the middle of a message, is not hung.
                 let cell = kid.cell.as_ref().filter(|c| c.lifecycle() != Lifecycle::Suspended)?;
-                let handling = cell.busy_for()?;
+                let handling = cell.silent_for()?;
                 let lost = kid.acknowledged && handling > beat.limit();
                 (lost && kid.rare.as_ref().is_none_or(|rare| !rare.hung))
                     .then_some((kid.key, beat.missed))

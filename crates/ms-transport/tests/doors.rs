@@ -12,6 +12,7 @@ use ms_transport::{Access, Admission, Bind, Drain, Gate, HttpLimits, Serve, Toke
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
+/// RELIABILITY 5 and 6.
 #[test]
 fn bodies_of_a_wrong_shape_are_named() {
     on_system(async {
@@ -30,10 +31,23 @@ fn bodies_of_a_wrong_shape_are_named() {
             (r#"{"kind":"a","payload":1e400}"#, "number out of range"),
             (&deep, "nested too deeply"),
             (r#"{"kind":"a","kind":"b"}"#, "stands twice"),
+            (r#"{"kind":"a","payload":{"x":1,"x":2}}"#, "stands twice"),
+            (r#"{"kind":"a","payload":NaN}"#, "expected value"),
+            (r#"{"kind":"a","payload":"\ud800"}"#, "hex escape"),
+            (r#"{"kind":"a","payload":"\udc00\ud800"}"#, "hex escape"),
+            (r#"{"kind":"a"} {"kind":"b"}"#, "trailing characters"),
+            (r#"{"kind":"a","payload":01}"#, "invalid number"),
         ] {
             let reply = post(rig.addr, "/api/v1/tasks", body).await;
             assert_eq!((reply.status, reply.code().as_str()), (400, "malformed-body"), "{hint}");
             assert!(reply.body.contains(hint), "{hint}: {}", reply.body);
+        }
+        for bytes in [&b"\xff"[..], b"{\"kind\":\"\xc3\x28\"}", b"{\"kind\":\"\xed\xa0\x80\"}"] {
+            let mut client = Client::to(rig.addr).await;
+            client.send(format!("POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\n{JSON}Content-Length: {}\r\n\r\n", bytes.len())).await;
+            client.send(bytes).await;
+            let reply = client.reply().await;
+            assert_eq!((reply.status, reply.code().as_str()), (400, "malformed-body"), "{bytes:?}");
         }
         let typed =
             call(rig.addr, "POST", "/api/v1/tasks", "Content-Type: text/plain\r\n", task()).await;

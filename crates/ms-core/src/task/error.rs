@@ -113,7 +113,7 @@ pub enum TaskError {
 /// Nothing of the call was done, except after [`StoreError::Unknown`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The file system or the permitted size of the store is full.
+    /// The file system, a quota or the permitted size of the store is full.
     #[error(
         "the task store is full: nothing was written; free space or raise its limit, it goes on by itself"
     )]

@@ -41,7 +41,8 @@ pub struct ServiceEnd {
 }
 
 impl ServiceEnd {
-    /// The number of its exit code: 101 to 104 for an emergency, else that of its tree.
+    /// The number of its exit code: that of its emergency (101 to 104, or 1 for a second
+    /// signal), else that of its tree.
     #[must_use]
     pub fn code(&self) -> u8 {
         match &self.emergency {
@@ -67,7 +68,7 @@ impl Termination for ServiceEnd {
 #[derive(Debug, Clone, Copy)]
 enum Order {
     Stop(&'static str),
-    Hurry,
+    Hurry(&'static str),
     Reload,
 }
 
@@ -124,26 +125,41 @@ async fn watch(
     hurried_within: Duration,
 ) -> Result<ServiceEnd, RunError> {
     let mut reported = pin!(reported);
-    let mut stops = 0_u32;
+    let mut stopping = false;
+    let mut forced = None;
     let mut give_up = Instant::now();
     loop {
         let order = tokio::select! {
-            outcome = &mut reported => return settle(plan, outcome),
-            Some(reason) = emergencies.recv() => return Ok(emergency(plan, reason)),
+            outcome = &mut reported => return settle(plan, outcome, forced),
+            Some(reason) = emergencies.recv(), if forced.is_none() => {
+                return Ok(emergency(plan, reason));
+            }
             asked = signals.next() => match asked {
-                Asked::Stop(name) if stops == 0 => Order::Stop(name),
-                Asked::Stop(_) => Order::Hurry,
+                Asked::Stop(name) if !stopping => Order::Stop(name),
+                Asked::Stop(name) if forced.is_none() => Order::Hurry(name),
+                // It cannot be hurried more.
+                Asked::Stop(_) => continue,
                 Asked::Hangup => Order::Reload,
             },
-            () = sleep_until(give_up), if stops > 0 => {
+            () = sleep_until(give_up), if stopping => {
                 tracing::error!("the node's own thread is blocked: leaving it behind");
-                return Ok(ServiceEnd { ended: abandoned(), shutdown: None, emergency: None });
+                return Ok(ServiceEnd { ended: abandoned(), shutdown: None, emergency: forced });
             }
         };
         tracing::info!(?order, "a signal");
-        if !matches!(order, Order::Reload) {
-            stops += 1;
-            give_up = Instant::now() + if stops == 1 { stops_within } else { hurried_within };
+        match order {
+            Order::Stop(_) => {
+                stopping = true;
+                give_up = Instant::now() + stops_within;
+            }
+            Order::Hurry(name) => {
+                give_up = Instant::now() + hurried_within;
+                // While what did not stop is still there to be seen in the report.
+                let reason = EmergencyReason::ToldTwice(format!("{name} during the shutdown"));
+                let limit = plan.settings.limit.min(hurried_within / 2);
+                forced = Some(carry_out(plan.clone(), reason, limit));
+            }
+            Order::Reload => {}
         }
         // A node that has reported meanwhile, or has orders enough, needs no more.
         let _ = tell.try_send(order);
@@ -158,6 +174,7 @@ fn abandoned() -> Ended {
 fn settle(
     plan: Plan,
     outcome: Result<Outcome, oneshot::error::RecvError>,
+    forced: Option<EmergencySummary>,
 ) -> Result<ServiceEnd, RunError> {
     let (ended, shutdown) = match outcome {
         Ok(outcome) => outcome?,
@@ -166,8 +183,8 @@ fn settle(
             return Ok(emergency(plan, EmergencyReason::Panic(reason)));
         }
     };
-    if ended.how != How::GaveUp {
-        return Ok(ServiceEnd { ended, shutdown, emergency: None });
+    if ended.how != How::GaveUp || forced.is_some() {
+        return Ok(ServiceEnd { ended, shutdown, emergency: forced });
     }
     let reason = EmergencyReason::CriticalError(ended.to_string());
     let limit = plan.settings.limit;
@@ -201,7 +218,7 @@ async fn node_side(
                 order = orders.recv() => match order {
                     Some(Order::Stop(name)) => break Ok(Some(name)),
                     Some(Order::Reload) => tracing::warn!("told to reload during the boot"),
-                    Some(Order::Hurry) | None => {}
+                    Some(Order::Hurry(_)) | None => {}
                 },
             }
         }
@@ -239,7 +256,7 @@ async fn serve(
                 order = orders.recv() => match order {
                     Some(Order::Stop(name)) => break Over::Told(ShutdownReason::Signal(name)),
                     Some(Order::Reload) => raised.reload(),
-                    Some(Order::Hurry) => {}
+                    Some(Order::Hurry(_)) => {}
                     None => {
                         let gone = "its signal loop is gone".to_owned();
                         break Over::Told(ShutdownReason::Requested(gone));
@@ -285,7 +302,7 @@ async fn stop(
 async fn told_again(orders: &mut mpsc::Receiver<Order>) {
     loop {
         match orders.recv().await {
-            Some(Order::Hurry | Order::Stop(_)) => return,
+            Some(Order::Hurry(_) | Order::Stop(_)) => return,
             Some(Order::Reload) => {}
             None => std::future::pending().await,
         }

@@ -90,6 +90,23 @@ impl Http {
         Ok(Reply { status, head, body })
     }
 
+    /// Whether the server has it open still, as far as is known without a wait.
+    pub fn is_open(&mut self) -> bool {
+        let stream = self.0.get_mut();
+        stream.set_nonblocking(true).unwrap();
+        let mut some = [0; 512];
+        let open = loop {
+            match stream.read(&mut some) {
+                Ok(0) => break false,
+                // A word of farewell.
+                Ok(_) => {}
+                Err(error) => break error.kind() == io::ErrorKind::WouldBlock,
+            }
+        };
+        stream.set_nonblocking(false).unwrap();
+        open
+    }
+
     /// Whether the server has closed it, once all is read.
     pub fn closed(&mut self) -> bool {
         let mut rest = Vec::new();

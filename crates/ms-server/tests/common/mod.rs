@@ -9,6 +9,7 @@
     reason = "tests; each test program uses a part of it"
 )]
 
+mod disk;
 mod http;
 
 use std::fs;
@@ -25,6 +26,8 @@ use ms_control::{Client, ControlError};
 use ms_core::view::TreeNode;
 use rustix::process::{Pid, Signal, kill_process};
 
+#[allow(unused_imports, reason = "each test program uses a part")]
+pub use disk::{Disk, Room};
 pub use http::{Http, Reply};
 
 /// Longest wait for anything; a machine under load is slow, a test that hangs is not.
@@ -52,7 +55,7 @@ pub struct Place {
     dir: tempfile::TempDir,
     state: PathBuf,
     args: Vec<String>,
-    limits: Option<String>,
+    prelude: Option<String>,
 }
 
 impl Place {
@@ -60,7 +63,7 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
-        let place = Self { dir, state, args: Vec::new(), limits: None };
+        let place = Self { dir, state, args: Vec::new(), prelude: None };
         fs::create_dir(place.config()).unwrap();
         place.write_config("");
         place
@@ -79,9 +82,9 @@ impl Place {
         self
     }
 
-    /// Limits of the shell: `-n 64`.
-    pub fn ulimit(mut self, limits: &str) -> Self {
-        self.limits = Some(limits.to_owned());
+    /// What a shell does before it becomes the server: `ulimit -n 64`.
+    pub fn prelude(mut self, commands: &str) -> Self {
+        self.prelude = Some(commands.to_owned());
         self
     }
 
@@ -124,11 +127,11 @@ impl Place {
 
     pub fn command(&self) -> Command {
         let binary = env!("CARGO_BIN_EXE_ms-server");
-        let mut command = match &self.limits {
+        let mut command = match &self.prelude {
             None => Command::new(binary),
-            Some(limits) => {
+            Some(prelude) => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit {limits} && exec \"$0\" \"$@\""), binary]);
+                shell.args(["-c", &format!("{prelude} && exec \"$0\" \"$@\""), binary]);
                 shell
             }
         };
@@ -282,6 +285,10 @@ impl Server {
         });
     }
 
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     pub fn http(&self) -> Http {
         Http::to(self.api())
     }
@@ -291,8 +298,7 @@ impl Server {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("it is there");
+        kill_process(self.pid(), signal).expect("it is there");
     }
 
     /// `kill -9`, and gone.
