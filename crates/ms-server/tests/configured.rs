@@ -26,7 +26,8 @@ fn the_log_says_which_environment_is_loaded() {
     let server = place.launch_as(command);
     server.started();
     server.log.line("Loading configuration for environment: production");
-    let agents = &state(&server, "/root/components/configuration/watcher")["values"]["tasks.agents"];
+    let agents =
+        &state(&server, "/root/components/configuration/watcher")["values"]["tasks.agents"];
     assert_eq!(agents["value"], "2");
 }
 

@@ -105,8 +105,7 @@ fn s6_2_08_producer_and_consumer_are_test_actors() {
         router.add_route(consumer.port()).await.unwrap();
         router.add_route(other.port()).await.unwrap();
         let publishes = router.clone();
-        let producer =
-            ChildSpec::actor("producer", move || TestEventProducer(publishes.clone()));
+        let producer = ChildSpec::actor("producer", move || TestEventProducer(publishes.clone()));
         let root = t.start(Supervisor::one_for_one("root").child(producer)).await;
         let producer = root.get::<TestEventProducer>("producer").await.unwrap();
         let order: Port<Produce> = producer.port();
@@ -153,9 +152,8 @@ fn s5_1_01_starting_and_stopping_show_in_the_tree() {
         root.start_child(stubborn).await.expect("it starts");
         assert!(root.get::<JournalActor>("stubborn").await.is_ok());
         let stops = root.as_supervisor().clone().within(2 * long);
-        let stopped = actix::spawn(async move {
-            stops.terminate_child(&"stubborn".parse().unwrap()).await
-        });
+        let stopped =
+            actix::spawn(async move { stops.terminate_child(&"stubborn".parse().unwrap()).await });
         t.settle().await;
         assert_eq!(shown("stubborn").await, Some(Lifecycle::Stopping));
         stopped.await.unwrap().expect("it is killed in the end");

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ms_actor::Ref;
 use ms_core::task::{
-    AgentKind, NewTask, QueueName, StoreError, StoreFuture, StoreStats, Submission, Submitted, TaskCommand,
-    TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    AgentKind, NewTask, QueueName, StoreError, StoreFuture, StoreStats, Submission, Submitted,
+    TaskCommand, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
 };
 use serde_json::Value;
 use tokio::sync::watch;
