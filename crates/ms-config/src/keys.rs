@@ -346,7 +346,7 @@ settings! {
 settings! {
     /// Logs, metrics and traces.
     pub struct Telemetry rules none {
-        /// Which log lines are written, as in RUST_LOG.
+        /// Which log lines are written, as in RUST_LOG; `ms_framework` stands for all crates of the framework.
         log_filter: String = "info".to_owned() => live;
         /// How log lines look.
         log_format: LogFormat = LogFormat::Text => restart;

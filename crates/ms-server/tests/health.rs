@@ -6,7 +6,7 @@ mod common;
 use common::{Http, Place, until};
 use ms_control::proto::Verb;
 
-/// S7.2-03, S7.2-05, S4.4-10: until the boot is done nobody says that it is started or ready,
+/// S7.2-03, S7.2-05, S4.4-01, S4.4-08, S4.4-10: until the boot is done nobody says that it is started or ready,
 /// and whoever answers says that it lives.
 #[test]
 fn startup_and_readiness_are_503_until_the_boot_is_done() {
@@ -37,7 +37,7 @@ fn startup_and_readiness_are_503_until_the_boot_is_done() {
     }
 }
 
-/// S1.2-01, S7.2-04, S7.2-05: a component that is down is named at once; the process lives.
+/// S1.2-01, S4.4-09, S7.2-04, S7.2-05: a component that is down is named at once; the process lives.
 #[test]
 fn a_component_that_is_down_is_named_and_only_readiness_suffers() {
     let place = Place::new();
@@ -69,7 +69,7 @@ fn value(metrics: &str, series: &str) -> Option<f64> {
     line.rsplit(' ').next()?.parse().ok()
 }
 
-/// S7.2-08, S10.1-01, S7.4-03, S2.2-12, S4.1-05: metrics are Prometheus' text: how long the
+/// S7.2-08, S10.1-01, S1.1-07, S7.4-03, S3.4-07, S2.2-12, S4.1-05: metrics are Prometheus' text: how long the
 /// boot took, each component's status, tasks by state, restarts.
 #[test]
 fn metrics_tell_of_the_boot_components_tasks_and_restarts() {

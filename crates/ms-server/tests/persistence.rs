@@ -9,13 +9,17 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use common::{Http, Place, Server, until};
 
 fn place() -> Place {
+    place_with("1s")
+}
+
+fn place_with(interval: &str) -> Place {
     let place = Place::new();
     let (dir, key) = (place.file("snapshots"), place.file("keys"));
     fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
     fs::write(&key, format!("first {}\n", "5a".repeat(32))).unwrap();
     fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
     place.write_config(&format!(
-        "[persistence]\nenabled = true\ndir = {dir:?}\nkey_file = {key:?}\ninterval = \"1s\"\n"
+        "[persistence]\nenabled = true\ndir = {dir:?}\nkey_file = {key:?}\ninterval = \"{interval}\"\n"
     ));
     place
 }
@@ -46,6 +50,18 @@ fn state_is_kept_over_a_stop_and_over_a_kill() {
     server.kill_9();
     let server = place.start();
     assert_eq!(starts(&server), 3.0);
+}
+
+/// S5.1-10: the orderly stop itself saves: one more than while it ran, nothing of it readable.
+#[test]
+fn an_orderly_stop_saves_once_more() {
+    let place = place_with("1h");
+    let mut server = place.start();
+    let saves = || fs::read_dir(place.file("snapshots")).unwrap().flatten().count();
+    // The interval is as long as the test; what is saved at the start is there already.
+    let server_saves = until("the save at the start", || (saves() > 0).then(saves));
+    assert_eq!(server.stop(), 0);
+    assert!(saves() > server_saves, "{}", server.log.text());
 }
 
 /// RELIABILITY 42 and 52: keys that others may read, and a directory that is not there.

@@ -1,0 +1,122 @@
+//! A store that ends with a request in hand: the request is sent again, and done once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{Deeds, Order, Worker, order, run};
+use ms_core::task::{
+    ClaimSpec, Claimed, IdempotencyKey, NewTask, StoreError, StoreFuture, StoreStats, Submission,
+    Submitted, Swept, TaskCommand, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+};
+use ms_store::{SqliteTasks, StoreConfig, sqlite};
+use ms_supervisor::{Supervisor, start_root};
+use ms_worker::tasks::{TaskRefusal, Tasks};
+use serde_json::Value;
+
+/// Carries out what it is asked, and the first so many times does not say so.
+#[derive(Debug)]
+struct Mute {
+    store: SqliteTasks,
+    silent: Arc<AtomicUsize>,
+}
+
+impl Mute {
+    fn maybe<T: Send + 'static>(&self, done: StoreFuture<T>) -> StoreFuture<T> {
+        let less = |left: usize| left.checked_sub(1);
+        let is_silent =
+            self.silent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        Box::pin(async move {
+            let answer = done.await;
+            if is_silent {
+                Err(StoreError::Unknown("it ended meanwhile".to_owned()))
+            } else {
+                answer
+            }
+        })
+    }
+}
+
+impl TaskStore for Mute {
+    fn submit(&self, tasks: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>> {
+        self.maybe(self.store.submit(tasks))
+    }
+
+    fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>> {
+        self.maybe(self.store.get(id))
+    }
+
+    fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>> {
+        self.store.execute(commands)
+    }
+
+    fn claim(&self, wish: ClaimSpec) -> StoreFuture<Claimed> {
+        self.store.claim(wish)
+    }
+
+    fn take_back(&self, why: String) -> StoreFuture<usize> {
+        self.store.take_back(why)
+    }
+
+    fn sweep(&self) -> StoreFuture<Swept> {
+        self.store.sweep()
+    }
+
+    fn request(&self, id: TaskId) -> StoreFuture<Option<NewTask>> {
+        self.store.request(id)
+    }
+
+    fn result(&self, id: TaskId) -> StoreFuture<Option<Value>> {
+        self.store.result(id)
+    }
+
+    fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage> {
+        self.store.list(filter)
+    }
+
+    fn stats(&self) -> StoreFuture<StoreStats> {
+        self.store.stats()
+    }
+}
+
+/// S6.3-09: the answer to a submission is lost, once or several times: the task is taken once and
+/// said to be new; a key that was used before is still said to be known. Without an end of it the
+/// caller is told that nobody knows.
+#[test]
+fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
+    run(async |node| {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
+        let silent = Arc::new(AtomicUsize::new(0));
+        let mute = Mute { store: store.clone(), silent: Arc::clone(&silent) };
+        let tasks = Tasks::new("tasks", mute);
+        let tasks = tasks.pool::<Worker>("worker", 1, Arc::new(Deeds::default())).unwrap();
+        let client = tasks.client();
+        // No dispatcher: what is stored is all there is to see.
+        let root = start_root(&node, Supervisor::one_for_one("root").child(child)).await.unwrap();
+        for (round, lost) in [0, 1, 3].into_iter().enumerate() {
+            silent.store(lost, Ordering::Relaxed);
+            let batch = vec![order(&Order::Echo(1)), order(&Order::Echo(2))];
+            let answers = client.submit_all(batch).await.unwrap();
+            assert_eq!(silent.load(Ordering::Relaxed), 0);
+            let fresh = answers.iter().flatten().filter(|one| !one.repeated).count();
+            assert_eq!(fresh, 2, "{answers:?}");
+            let all = store.list(TaskFilter::default()).await.unwrap().tasks;
+            assert_eq!(all.len(), 2 * (round + 1), "none is taken twice");
+        }
+        let key = IdempotencyKey::new("key").unwrap();
+        let keyed = NewTask { idempotency_key: Some(key), ..order(&Order::Echo(3)) };
+        silent.store(1, Ordering::Relaxed);
+        let first = client.submit(keyed.clone()).await.unwrap();
+        assert!(!first.repeated, "its own first try is no earlier request");
+        let second = client.submit(keyed).await.unwrap();
+        assert!(second.repeated && second.view.id == first.view.id);
+
+        silent.store(usize::MAX, Ordering::Relaxed);
+        let unknown = client.submit(order(&Order::Echo(4))).await.unwrap_err();
+        assert!(matches!(unknown, TaskRefusal::Store(StoreError::Unknown(_))), "{unknown}");
+        root.stop(common::SOON).await;
+    });
+}
