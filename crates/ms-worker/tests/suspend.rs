@@ -77,7 +77,8 @@ async fn live(node: &Node, dir: &Path) {
     let waits = patient.ask(WaitFor(LONG + SHORT)).within(SOON);
     let waits = tokio::task::spawn_local(waits);
     // Longer than its lease: it is kept while the process runs.
-    let id = fleet.submit(order(&Order::Sleep(2 * u64::try_from(SHORT.as_millis()).unwrap()))).await;
+    let id =
+        fleet.submit(order(&Order::Sleep(2 * u64::try_from(SHORT.as_millis()).unwrap()))).await;
     fleet.reaches(id, TaskState::Running).await;
     say("ready");
     let view = fleet.ended(id).await;
@@ -118,7 +119,8 @@ impl Running {
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.0.id().to_string()]).status();
+        let sent =
+            Command::new("kill").args([format!("-{name}"), self.0.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 }
