@@ -5,7 +5,8 @@ use std::process::Command;
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
 use crate::{
-    End, conformance, duplicates, layering, members, mutants, requirements, sentences, top_level,
+    End, conformance, duplicates, faults, layering, members, mutants, requirements, sentences,
+    top_level,
 };
 
 struct Step {
@@ -24,6 +25,11 @@ const STEPS: &[Step] = &[
         run: sentences::check,
     },
     Step { name: "requirements", about: "docs/requirements.md is true", run: requirements::check },
+    Step {
+        name: "faults",
+        about: "each row of docs/faults.md names its tests",
+        run: faults::check,
+    },
     Step {
         name: "conformance",
         about: "each of OTP's own test cases has a test of ours, or a reason",

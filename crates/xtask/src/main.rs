@@ -19,6 +19,7 @@ mod bench;
 mod check;
 mod conformance;
 mod duplicates;
+mod faults;
 mod layering;
 mod members;
 mod model;
