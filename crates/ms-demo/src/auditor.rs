@@ -84,7 +84,8 @@ impl Auditor {
     /// The pause that was asked for, so that there is something to see.
     async fn take_time(&self, cx: &Cx<Self>) {
         let mut left = self.args.pace;
-        while !left.is_zero() {
+        // Whoever is to stop takes no more of it.
+        while !left.is_zero() && !cx.is_cancelled() {
             let now = left.min(SIGN_OF_LIFE);
             tokio::time::sleep(now).await;
             cx.heartbeat();

@@ -18,6 +18,15 @@ pub(crate) fn told(summary: &ShutdownSummary) -> String {
         report.components.len(),
         report.total.as_millis(),
     );
+    for stop in &report.components {
+        let how = match &stop.outcome {
+            StopOutcome::Stopped => continue,
+            StopOutcome::Failed(error) => format!("it failed: {error}"),
+            StopOutcome::Forced => "it was killed, not being done in time".to_owned(),
+            StopOutcome::Abandoned => "it is left behind".to_owned(),
+        };
+        text.push_str(&format!("  {}: {how}\n", stop.id));
+    }
     for step in &report.steps {
         if step.late {
             text.push_str(&format!("  {}: its time was over\n", step.phase.name()));

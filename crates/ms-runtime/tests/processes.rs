@@ -145,7 +145,16 @@ fn service(mode: &str) -> Builder {
 fn child_process() {
     let Ok(mode) = std::env::var("MS_SERVICE_CHILD") else { return };
     tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stdout).init();
-    let code = match service(&mode).run() {
+    let ended = match mode.as_str() {
+        "job" => service(&mode).run_with(async |runtime| {
+            let up = runtime.root().tree(None).await?.walk().count();
+            println!("\njob among {up}");
+            Ok(())
+        }),
+        "botched" => service(&mode).run_with(async |_| Err("the job failed".into())),
+        _ => service(&mode).run(),
+    };
+    let code = match ended {
         Ok(end) => end.code(),
         Err(error) => {
             println!("\nerror: {error:?}");
@@ -249,6 +258,18 @@ fn sigterm_and_sigint_shut_down_in_order_with_exit_code_0() {
             assert!(out.contains(text), "no {text:?} in\n{out}");
         }
     }
+}
+
+/// A service with an end of its own: it is up when the job begins, and goes down in order.
+#[test]
+fn the_end_of_a_job_shuts_its_service_down_in_order() {
+    let out = Process::start("job").ends_with(0);
+    // The root, the runtime's four, `components` and the two components.
+    assert_eq!(of(&out, "job"), ["among 8"], "{out}");
+    assert_eq!(of(&out, "stop"), ["base"], "{out}");
+    let out = Process::start("botched").ends_with(1);
+    assert_eq!(of(&out, "stop"), ["base"], "{out}");
+    assert!(out.contains("the program's main future failed: the job failed"), "{out}");
 }
 
 /// RELIABILITY 57, F13: a second signal, whichever, is an emergency stop: bounded, told, with a

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use common::{LEASE, at, claim, close, fresh, open, run, submit, task, wish};
 use ms_core::task::{
-    FencingToken, IdempotencyKey, JournalEntry, MAX_PAYLOAD, NewTask, Priority, Retry, Submission,
-    TaskCommand, TaskError, TaskFailure, TaskFilter, TaskOutcome, TaskState, TaskStore,
+    FencingToken, IdempotencyKey, JournalEntry, MAX_PAYLOAD, NewTask, Priority, Retry, StoreError,
+    Submission, TaskCommand, TaskError, TaskFailure, TaskFilter, TaskOutcome, TaskState, TaskStore,
 };
-use ms_store::StoreConfig;
+use ms_store::{StoreConfig, discard, probe};
 use serde_json::{Value, json};
 
 fn finish(id: ms_core::task::TaskId, token: FencingToken, result: Value) -> TaskCommand {
@@ -275,5 +275,64 @@ fn concurrent_requests_share_commits_and_all_are_answered() {
         assert_eq!(stats.requests, 640);
         assert!(stats.commits < 320, "{} commits for 640 requests", stats.commits);
         close(root).await;
+    });
+}
+
+/// What is waited for is asked for by the page: ended tasks with their results, the others not.
+#[test]
+fn of_many_tasks_those_that_have_ended_are_told_with_their_results() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let (store, root) = open(&node, at(dir.path())).await;
+        let mut ids = Vec::new();
+        for n in 0..4 {
+            ids.push(submit(&store, task(n)).await.unwrap().id);
+        }
+        let given = claim(&store, 3).await;
+        let of = |n: usize| given.iter().find(|one| one.view.id == ids[n]).unwrap().token;
+        let failed = TaskOutcome::Failed(TaskFailure::permanent("no"));
+        let ends = vec![
+            finish(ids[0], of(0), json!({ "n": 0 })),
+            TaskCommand::Finish(ids[1], of(1), failed),
+        ];
+        assert!(store.execute(ends).await.unwrap().iter().all(Result::is_ok));
+        let unknown = common::fresh();
+        let asked = ids.iter().rev().copied().chain([unknown]).collect();
+        let told = store.ends(asked).await.unwrap();
+        let told: Vec<_> =
+            told.iter().map(|end| (end.view.id, end.view.state, &end.result)).collect();
+        let expected = [
+            (ids[0], TaskState::Completed, &Some(json!({ "n": 0 }))),
+            (ids[1], TaskState::Failed, &None),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(store.ends(Vec::new()).await.unwrap(), []);
+        close(root).await;
+    });
+}
+
+/// A store that somebody has is neither to be had nor to be removed; one that is removed is
+/// empty afterwards, and may be made anew.
+#[test]
+fn a_store_is_removed_only_while_nobody_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tasks.db");
+    run(|node| async move {
+        assert!(probe(&path).is_ok());
+        let (store, root) = open(&node, at(dir.path())).await;
+        let id = submit(&store, task(1)).await.unwrap().id;
+        for refused in [probe(&path), discard(&path)] {
+            assert!(matches!(refused, Err(StoreError::Locked(_))), "{refused:?}");
+        }
+        close(root).await;
+        assert!(probe(&path).is_ok());
+        discard(&path).unwrap();
+        discard(&path).unwrap();
+        assert!(!path.exists());
+        let (store, root) = open(&node, at(dir.path())).await;
+        assert_eq!(store.get(id).await.unwrap(), None);
+        close(root).await;
+        std::fs::write(&path, "a letter").unwrap();
+        assert!(matches!(probe(&path), Err(StoreError::Corrupt { .. })));
     });
 }

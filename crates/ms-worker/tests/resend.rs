@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::{Deeds, Order, Worker, order, run};
 use ms_core::task::{
     ClaimSpec, Claimed, IdempotencyKey, NewTask, StoreError, StoreFuture, StoreStats, Submission,
-    Submitted, Swept, TaskCommand, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    Submitted, Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
 };
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Supervisor, start_root};
@@ -70,6 +70,10 @@ impl TaskStore for Mute {
 
     fn result(&self, id: TaskId) -> StoreFuture<Option<Value>> {
         self.store.result(id)
+    }
+
+    fn ends(&self, ids: Vec<TaskId>) -> StoreFuture<Vec<TaskEnd>> {
+        self.store.ends(ids)
     }
 
     fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage> {
