@@ -62,7 +62,8 @@ pub use node::{MAX_ARBITERS, Node, NodeConfig, unix_ms};
 pub use refs::{Port, PortFuture, Ref, Tell, WeakRef};
 pub use state::StateValue;
 
-#[cfg(test)]
+/// loom's locks, which the models take, have sizes of their own.
+#[cfg(all(test, not(feature = "model")))]
 mod sizes {
     use super::*;
 
