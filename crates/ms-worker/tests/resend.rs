@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use common::{Deeds, Order, Worker, order, run};
 use ms_core::task::{
     ClaimSpec, Claimed, IdempotencyKey, NewTask, StoreError, StoreFuture, StoreStats, Submission,
-    Submitted, Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    Submitted, Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore,
+    TaskView,
 };
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Supervisor, start_root};
