@@ -62,11 +62,7 @@ pub use node::{MAX_ARBITERS, Node, NodeConfig, unix_ms};
 pub use refs::{Port, PortFuture, Ref, Tell, WeakRef};
 pub use state::StateValue;
 
-<<<<<<< HEAD
-// loom's locks have other sizes than the real ones.
-=======
 /// loom's locks, which the models take, have sizes of their own.
->>>>>>> tidy
 #[cfg(all(test, not(feature = "model")))]
 mod sizes {
     use super::*;
