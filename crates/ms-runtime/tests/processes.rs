@@ -281,8 +281,6 @@ fn sigterm_and_sigint_shut_down_in_order_with_exit_code_0() {
     }
 }
 
-/// RELIABILITY 57, F13: the second one is an emergency stop, within 2 s.
-/// S5.1-03, S5.1-14
 /// A service with an end of its own: it is up when the job begins, and goes down in order.
 #[test]
 fn the_end_of_a_job_shuts_its_service_down_in_order() {
@@ -295,6 +293,8 @@ fn the_end_of_a_job_shuts_its_service_down_in_order() {
     assert!(out.contains("the program's main future failed: the job failed"), "{out}");
 }
 
+/// RELIABILITY 57, F13: the second one is an emergency stop, within 2 s.
+/// S5.1-03, S5.1-14
 #[test]
 fn a_second_sigterm_forces_within_two_seconds() {
     let mut process = Process::start("stubborn");
