@@ -101,10 +101,10 @@ fn a_life_begun_while_the_one_before_ends_itself_is_not_fenced() {
         let life = world.claim(&cell);
         Ref::<Probe>::new(Arc::clone(&cell)).try_tell(Put(1)).expect("room");
         cell.core.control(Control::Kill(ExitReason::Killed));
-        let runs = thread(move || life.live());
-        let handled = succeed(world, &cell);
+        let successor = succeed(world, &cell);
+        life.live();
+        let handled = successor.join().expect("the successor was told to stop");
         assert!(handled.is_empty(), "mail of the life before is dropped with it");
-        runs.join().expect("the life before went");
         ends_are_told_once(&heard, 2);
     });
 }
@@ -115,22 +115,25 @@ fn a_successor_does_not_take_away_what_is_told_of_the_life_before() {
     explore("successor of a start", |world| {
         let (cell, heard) = world.supervised(MailboxSpec::default());
         let life = world.claim(&cell);
-        let runs = thread(move || life.live());
-        succeed(world, &cell);
-        runs.join().expect("the life before went");
+        let successor = succeed(world, &cell);
+        life.live();
+        successor.join().expect("the successor was told to stop");
         ends_are_told_once(&heard, 2);
     });
 }
 
-/// What a supervisor does that finds a child of its predecessor; its own is told to stop.
-/// Gives what that one handled.
-fn succeed(world: &World, cell: &Arc<Cell<Probe>>) -> Vec<u32> {
-    fence(&**cell, cell.core.live(), ExitReason::Killed);
-    let successor = world.claim(cell);
-    cell.core.control(Control::Stop(ExitReason::Shutdown));
-    let handled = successor.live();
-    assert_eq!(cell.core.live(), Incarnation::NONE);
-    handled
+/// What a supervisor does, on a thread of its own, that finds a child of its predecessor; its
+/// own is told to stop. Gives what that one handled.
+fn succeed(world: &World, cell: &Arc<Cell<Probe>>) -> loom::thread::JoinHandle<Vec<u32>> {
+    let (world, cell) = (world.clone(), Arc::clone(cell));
+    thread(move || {
+        fence(&*cell, cell.core.live(), ExitReason::Killed);
+        let successor = world.claim(&cell);
+        cell.core.control(Control::Stop(ExitReason::Shutdown));
+        let handled = successor.live();
+        assert_eq!(cell.core.live(), Incarnation::NONE);
+        handled
+    })
 }
 
 /// Each of the first `lives` has one end that is told, to both, and after its start.

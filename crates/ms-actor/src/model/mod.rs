@@ -68,6 +68,7 @@ fn explore(name: &str, test: impl Fn(&World) + Send + Sync + 'static) {
 }
 
 /// What all schedules share: a node whose threads do not run.
+#[derive(Clone)]
 struct World {
     node: Node,
     slot: Arc<ArbiterSlot>,
