@@ -222,9 +222,10 @@ fn a_state_directory_that_cannot_be_used_is_refused() {
 fn closed_by_their_modes() {
     const NOBODY: u32 = 65_534;
     let root = rustix::process::geteuid().is_root();
-    let own = |path: &Path| match root {
-        true => std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap(),
-        false => {}
+    let own = |path: &Path| {
+        if root {
+            std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
     };
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();

@@ -106,18 +106,17 @@ impl<'a> Row<'a> {
 
 /// `` `ms-a`: `x`, `ms-b`: `y` `` as pairs; `None` for what cannot be read so.
 fn named(cell: &str) -> Option<Vec<(&str, &str)>> {
-    let quoted = |text: &'_ str| -> Option<(usize, usize)> {
+    let inner = |text: &'_ str| -> Option<std::ops::Range<usize>> {
         let rest = text.strip_prefix('`')?.strip_suffix('`')?;
-        (!rest.is_empty() && !rest.contains('`')).then_some((1, text.len() - 1))
+        (!rest.is_empty() && !rest.contains('`')).then(|| 1..text.len() - 1)
     };
-    let inner = |text| quoted(text).map(|(from, to)| &text[from..to]);
     if cell.is_empty() {
         return Some(Vec::new());
     }
     cell.split(", ")
         .map(|one| {
             let (package, name) = one.split_once(": ")?;
-            Some((inner(package)?, inner(name)?))
+            Some((&package[inner(package)?], &name[inner(name)?]))
         })
         .collect()
 }
