@@ -2,11 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::task::{QueueName, StoreError, TaskTime};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::batch::Counts;
@@ -19,14 +21,16 @@ use crate::write::Writer;
 
 /// Databases up to this size, in bytes, are looked through at every opening.
 const CHECKED_UP_TO: u64 = 64 << 20;
+/// How long whoever has the lock may take to leave before the store is in use by another.
+const LEAVES_WITHIN: Duration = Duration::from_secs(1);
+/// How often that is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// SQLite's page size.
 const PAGE: u64 = 4_096;
 
 /// Opens the store, or says why not. A damaged one is never replaced.
 pub(crate) async fn open(config: StoreConfig, node: Node) -> Result<(Guard, Writer), StoreError> {
-    let path = config.path.clone();
-    let take = tokio::task::spawn_blocking(move || Guard::take(&path)).await;
-    let mut guard = take.map_err(|error| StoreError::Other(Arc::new(error)))??;
+    let mut guard = take(&config.path).await?;
     let wrong = |error| classify(error, &config.path);
     let mut conn = connect(&config, false).await.map_err(wrong)?;
     check(&mut conn, &config.path).await?;
@@ -37,6 +41,22 @@ pub(crate) async fn open(config: StoreConfig, node: Node) -> Result<(Guard, Writ
     let clock = StoreClock::new(&node, &config.wall, come_to);
     let counts = counts(&mut conn).await.map_err(wrong)?;
     Ok((guard, Writer::new(config, clock, conn, counts)))
+}
+
+/// Takes the lock. A life of this very store that was killed may be there still: its successor
+/// is started before its thread has let go of it.
+async fn take(path: &Path) -> Result<Guard, StoreError> {
+    let until = Instant::now() + LEAVES_WITHIN;
+    loop {
+        let path = path.to_owned();
+        let taken = tokio::task::spawn_blocking(move || Guard::take(&path)).await;
+        match taken.map_err(|error| StoreError::Other(Arc::new(error)))? {
+            Err(StoreError::Locked(_)) if Instant::now() < until => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            taken => return taken,
+        }
+    }
 }
 
 /// One connection, on a thread of its own.

@@ -6,7 +6,7 @@
 //! runs these tests, with `--long` over more preemptions. A lost wake-up shows as a
 //! deadlock, which loom reports.
 
-#![allow(clippy::expect_used, reason = "helpers of tests")]
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "helpers of tests")]
 
 mod fencing;
 mod mail;
