@@ -78,7 +78,7 @@ pub trait Component: 'static {
     }
 
     /// Starts it, after [`Component::init`]. A listener binds here; what it takes has to
-    /// pass [`ComponentContext::gate`], which opens when the boot is done.
+    /// pass [`gate`](crate::ServiceHandle::gate), which opens when the boot is done.
     ///
     /// # Errors
     /// Anything: the start of the component fails with it.
