@@ -47,12 +47,20 @@ pub(crate) struct Board {
     /// Outcomes per second, in thousandths.
     pub(crate) rate_milli: Counter,
     work: Mutex<BTreeMap<String, Arc<str>>>,
-    last_crash: Mutex<String>,
+    last_crash: Mutex<Crash>,
     started: Mutex<HashSet<ActorPath>>,
     found: OnceLock<Found>,
     /// Files an earlier run has finished, and whether as audited. Kept by name: they are
     /// listed again when the walker dies.
     resumed: Mutex<HashMap<Arc<str>, bool>>,
+}
+
+/// Who crashed last.
+#[derive(Debug, Default)]
+struct Crash {
+    /// It was a child of the root, which has not started it again.
+    of_root: bool,
+    told: String,
 }
 
 /// What an earlier run has left.
@@ -116,9 +124,13 @@ impl Board {
         self.work().get(auditor).cloned()
     }
 
-    /// Who crashed last, and why.
+    /// Who crashed last, and why; what broke below a child that the root lost is no cause.
     pub(crate) fn last_crash(&self) -> String {
-        self.last_crash.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.crash().told.clone()
+    }
+
+    fn crash(&self) -> MutexGuard<'_, Crash> {
+        self.last_crash.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether an earlier run has ended this task.
@@ -152,7 +164,8 @@ impl Board {
 }
 
 impl Observer for Board {
-    fn observe(&self, _: &AnyRef, _: Incarnation, observation: &Observation) {
+    fn observe(&self, supervisor: &AnyRef, _: Incarnation, observation: &Observation) {
+        let by_root = supervisor.path().parent().is_none();
         match observation {
             // Seen by name: a branch that is started anew numbers its actors from one again.
             Observation::Started { path, .. } => {
@@ -160,13 +173,18 @@ impl Observer for Board {
                 if !started.insert(path.clone()) {
                     self.restarts.add(1);
                 }
+                if by_root {
+                    self.crash().of_root = false;
+                }
             }
             Observation::Exited { path, reason, .. }
             | Observation::StartFailed { path, reason }
                 if !reason.is_clean() =>
             {
-                *self.last_crash.lock().unwrap_or_else(PoisonError::into_inner) =
-                    format!("{path}: {reason}");
+                let mut last = self.crash();
+                if by_root || !last.of_root {
+                    *last = Crash { of_root: by_root, told: format!("{path}: {reason}") };
+                }
             }
             _ => {}
         }
