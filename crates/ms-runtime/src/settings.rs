@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ms_core::Intensity;
 use ms_core::health::ProbeSettings;
+use ms_core::{Intensity, Strategy};
+use ms_supervisor::Heartbeat;
 
 use crate::config::RunConfig;
 
@@ -55,15 +56,26 @@ impl Default for BootSettings {
 /// How components are kept alive (`core.supervision`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SupervisionSettings {
+    /// Which components one failure takes along (`core.supervision.strategy`): that one alone.
+    /// Components stand in start order, so `RestForOne` takes along what was started after it.
+    pub strategy: Strategy,
     /// Restarts granted within a window, to the components and to the root each:
     /// 5 in 60 s.
     pub intensity: Intensity,
+    /// When a component is found hung and started again (`core.supervision.heartbeat_interval`
+    /// and `heartbeat_missed`): at one message for 3 beats of 5 s. Starting and stopping have
+    /// deadlines of their own and count only where they block their thread.
+    pub heartbeat: Heartbeat,
 }
 
 impl Default for SupervisionSettings {
     fn default() -> Self {
         let period = Duration::from_secs(60);
-        Self { intensity: Intensity { max_restarts: 5, period } }
+        Self {
+            strategy: Strategy::OneForOne,
+            intensity: Intensity { max_restarts: 5, period },
+            heartbeat: Heartbeat::default(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use ms_config::ConfigErrors;
+use ms_core::IdError;
 use ms_runtime::{RunError, exit};
 use ms_transport::BindError;
 use ms_worker::tasks::TasksError;
@@ -21,6 +22,17 @@ pub enum ServerError {
     /// The agents cannot be set up so.
     #[error("the agents cannot be set up")]
     Agents(#[from] TasksError),
+    /// A budget is set for what is no path.
+    #[error(
+        "the budget for `{path}` cannot be set; write a path such as /root/components/application/tasks/KIND"
+    )]
+    Budget {
+        /// What was given as the path.
+        path: String,
+        /// Why it is none.
+        #[source]
+        source: IdError,
+    },
     /// State is to be kept, and cannot be.
     #[error("the snapshots of `persistence` cannot be kept")]
     Persistence {
@@ -48,7 +60,9 @@ impl ServerError {
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Agents(_) | Self::Persistence { .. } => exit::CONFIG,
+            Self::Config(_) | Self::Agents(_) | Self::Budget { .. } | Self::Persistence { .. } => {
+                exit::CONFIG
+            }
             Self::Bind(error) => error.code(),
             Self::Telemetry { .. } => exit::BOOT,
             Self::Run(error) => error.code(),

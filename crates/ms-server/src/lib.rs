@@ -30,6 +30,7 @@
 //!    ├─ configuration   watches the directory
 //!    ├─ observability   health, tasks and restarts as metrics; the log filter
 //!    ├─ database        the task store
+//!    ├─ budgets         what agents may use; only where a budget is set
 //!    ├─ ledger          how often it was started; only with `persistence.enabled`
 //!    ├─ transport       the API and the admin port
 //!    └─ application     the dispatcher and its pools of agents
@@ -48,6 +49,7 @@ mod server;
 mod settings;
 mod tasks;
 mod telemetry;
+mod unbuilt;
 
 pub use error::ServerError;
 pub use options::Options;

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use ms_actor::Placement;
 use ms_config::FrameworkConfig;
+use ms_core::budget::Budget;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
+use ms_core::task::{QueueName, QueueSpec};
 use ms_registry::{Registry, RegistryConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
 use ms_runtime::{Builder, ComponentSpec, ServiceEnd, ServiceHandle};
 use ms_supervisor::{ChildSpec, Supervisor};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
+use ms_worker::budgets::Budgets;
 use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
 
 use crate::error::ServerError;
@@ -22,13 +25,19 @@ use crate::options::Options;
 use crate::persistence::{Ledger, Shelf};
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
+use crate::unbuilt::Unbuilt;
 use crate::{settings, telemetry};
+
+/// The component that keeps the accounts of what agents use.
+const BUDGETS: &str = "budgets";
 
 type Pool = Box<dyn Fn(Tasks, usize) -> Result<Tasks, TasksError>>;
 
 /// A service: durable tasks for the agents it is given, over HTTP.
 pub struct Server {
     name: String,
+    queues: Vec<QueueSpec>,
+    budgets: Vec<(String, Budget)>,
     pools: Vec<Pool>,
     components: Vec<ComponentSpec>,
 }
@@ -37,7 +46,30 @@ impl Server {
     /// A server without agents; the name is that of its node.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), pools: Vec::new(), components: Vec::new() }
+        Self {
+            name: name.into(),
+            queues: Vec::new(),
+            budgets: Vec::new(),
+            pools: Vec::new(),
+            components: Vec::new(),
+        }
+    }
+
+    /// Adds a queue: how many of its tasks are in agents' hands at a time, how many may start
+    /// in a time. Tasks that name none go to `default`, which is there in any case.
+    #[must_use]
+    pub fn queue(mut self, queue: QueueSpec) -> Self {
+        self.queues.push(queue);
+        self
+    }
+
+    /// Limits what the agents at and below a path may use together, such as
+    /// `/root/components/application/tasks/KIND`: messages, time in handlers, units of their own
+    /// (tokens, money). Over it they are suspended, and their tasks wait.
+    #[must_use]
+    pub fn budget(mut self, path: impl Into<String>, budget: Budget) -> Self {
+        self.budgets.push((path.into(), budget));
+        self
     }
 
     /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
@@ -92,6 +124,13 @@ impl Server {
         let config = handle.current();
         let (store, database) = ms_store::sqlite("store", settings::store(&config));
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
+        let tasks = self.queues().try_fold(tasks, Tasks::queue)?;
+        let budgets = self.budgets()?;
+        let tasks = match &budgets {
+            Some(budgets) => tasks.budgets(budgets),
+            None => tasks,
+        };
+        let needs: &[&str] = if budgets.is_some() { &["database", BUDGETS] } else { &["database"] };
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
         let listeners = Listeners::of(&config, &tasks.client(), &telling.metrics)?;
@@ -100,6 +139,7 @@ impl Server {
         let builder = Builder::new(settings::runtime(&self.name, options, &config))
             .preflight(StateDirectory(settings::state_directory(&config)))
             .preflight(FreeDisk::of(settings::state_directory(&config)))
+            .preflight(Unbuilt::of(&config))
             .preflight(PortFree(listeners.api.addr))
             .preflight(PortFree(listeners.admin.addr));
         let builder = match Shelf::open(&config)? {
@@ -109,18 +149,46 @@ impl Server {
             }
             None => builder,
         };
+        let builder = match &budgets {
+            Some(budgets) => builder.component(tree(BUDGETS, Phase::Core, budgets.child())),
+            None => builder,
+        };
         let builder = self.components.iter().cloned().fold(builder, Builder::component);
         Ok(builder
             .component(tree("configuration", Phase::Configuration, handle.child("watcher")))
             .component(observability)
             .component(tree("database", Phase::Data, database))
-            .component(tree("application", Phase::Applications, tasks.child()).needs(["database"]))
+            .component(
+                tree("application", Phase::Applications, tasks.child())
+                    .needs(needs.iter().copied()),
+            )
             .component(
                 ComponentSpec::tree_of("transport", move |service| listeners.tree(service))
                     // Bound before the agents are there: it answers 503 until the boot is done.
                     .phase(Phase::Transport)
                     .needs(["database"]),
             ))
+    }
+}
+
+impl Server {
+    /// Those that were declared, and `default`.
+    fn queues(&self) -> impl Iterator<Item = QueueSpec> {
+        let default = QueueSpec::new(QueueName::default());
+        let declared = self.queues.iter().any(|queue| queue.name == default.name);
+        self.queues.iter().cloned().chain((!declared).then_some(default))
+    }
+
+    /// The accounts, where there are limits.
+    fn budgets(&self) -> Result<Option<Budgets>, ServerError> {
+        if self.budgets.is_empty() {
+            return Ok(None);
+        }
+        let open = |budgets: Budgets, (path, budget): &(String, Budget)| {
+            let wrong = |source| ServerError::Budget { path: path.clone(), source };
+            budgets.limit(path, budget.clone()).map_err(wrong)
+        };
+        self.budgets.iter().try_fold(Budgets::new("accounts"), open).map(Some)
     }
 }
 

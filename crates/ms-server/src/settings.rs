@@ -4,16 +4,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ms_config::{Components, FrameworkConfig, Probe};
-use ms_core::Intensity;
+use ms_core::SupervisorFlags;
 use ms_core::health::ProbeSettings;
 use ms_runtime::{
     BootSettings, ControlAt, EmergencySettings, HealthSettings, RunConfig, Settings,
     ShutdownSettings, SupervisionSettings,
 };
 use ms_store::StoreConfig;
+use ms_supervisor::Heartbeat;
 use ms_transport::{Access, Bind, BindError, HttpLimits, Token};
 
 use crate::options::Options;
+
+/// The shortest time a node takes for the end of a thread that says nothing.
+const SHORTEST_WEDGED: Duration = Duration::from_millis(200);
 
 /// What the runtime is told.
 pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -> Settings {
@@ -22,12 +26,12 @@ pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -
         run = run.control(ControlAt::Path(path.clone()));
     }
     run.allow_faults = options.allow_faults;
-    let supervision = &config.core.supervision;
-    let intensity =
-        Intensity { max_restarts: supervision.max_restarts, period: supervision.restart_window };
+    let supervision = supervision(config);
+    // A thread is given up after what makes an actor hung.
+    run.node.wedged_after = Some(supervision.heartbeat.limit().max(SHORTEST_WEDGED));
     Settings {
         boot: boot(&config.components),
-        supervision: SupervisionSettings { intensity },
+        supervision,
         health: health(config),
         shutdown: ShutdownSettings {
             grace: config.shutdown.kubernetes_grace,
@@ -42,6 +46,14 @@ pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -
         },
         ..Settings::of(run)
     }
+}
+
+fn supervision(config: &FrameworkConfig) -> SupervisionSettings {
+    let supervision = &config.core.supervision;
+    let SupervisorFlags { strategy, intensity, .. } = supervision.flags();
+    let every = supervision.heartbeat_interval;
+    let heartbeat = Heartbeat { every, missed: supervision.heartbeat_missed };
+    SupervisionSettings { strategy, intensity, heartbeat }
 }
 
 fn boot(components: &Components) -> BootSettings {

@@ -59,6 +59,42 @@ fn the_configuration_in_force_is_shown_by_the_running_node() {
     });
 }
 
+/// S7.1-01, S7.1-02: the components are kept alive as the configuration says.
+#[test]
+fn the_strategy_and_the_intensity_of_the_configuration_are_those_of_the_components() {
+    let place = Place::new();
+    let set = ["strategy=rest_for_one", "max_restarts=7", "restart_window=2m"];
+    let place = set.iter().fold(place, |p, set| p.set(&format!("core.supervision.{set}")));
+    let server = place.start();
+    let supervisor = state(&server, "/root/components");
+    assert_eq!(supervisor["strategy"], "RestForOne", "{supervisor}");
+    assert_eq!(supervisor["max_restarts"], 7, "{supervisor}");
+    assert_eq!(supervisor["restart_window"], "120s", "{supervisor}");
+}
+
+/// S7.1-06, S7.1-10: what the configuration asks for and this build has not is said at the start,
+/// and the server runs without.
+#[test]
+fn a_setting_without_a_part_for_it_is_warned_about() {
+    let place = Place::new()
+        .set("core.event_bus.type=nats")
+        .set("core.service_registry.type=consul")
+        .set("telemetry.otlp_endpoint=http://127.0.0.1:4317");
+    let mut command = place.command();
+    let out = command.arg("--check").output().expect("runs");
+    let report = String::from_utf8(out.stdout).expect("text");
+    let warning = report.lines().find(|line| line.starts_with("warning  features:"));
+    let warning = warning.unwrap_or_else(|| panic!("no warning in:\n{report}"));
+    for key in ["core.event_bus.type", "core.service_registry.type", "telemetry.otlp_endpoint"] {
+        assert!(warning.contains(key), "{warning}");
+    }
+    let server = place.start();
+    server.log.line("features");
+    let quiet = Place::new().command().arg("--check").output().expect("runs");
+    let report = String::from_utf8(quiet.stdout).expect("text");
+    assert!(report.lines().any(|line| line == "pass     features"), "{report}");
+}
+
 /// S2.1-02: the dump of the hub: every component with its phase, its level and what it needs.
 #[test]
 fn the_dump_shows_the_graph_of_components() {

@@ -92,8 +92,11 @@ impl SupervisorActor {
 
     pub(crate) fn state_view(&self) -> StateValue {
         let counts = self.policy.counts();
+        let flags = self.policy.flags();
         StateValue::map([
-            ("strategy", StateValue::from(format!("{:?}", self.policy.flags().strategy))),
+            ("strategy", StateValue::from(format!("{:?}", flags.strategy))),
+            ("max_restarts", u64::from(flags.intensity.max_restarts).into()),
+            ("restart_window", StateValue::from(format!("{:?}", flags.intensity.period))),
             ("phase", StateValue::from(format!("{:?}", self.policy.phase()))),
             ("specs", counts.specs.into()),
             ("active", counts.active.into()),

@@ -99,7 +99,10 @@ pub struct Supervisor {
 type InitFn = dyn Fn(&SupervisorRef) -> Result<Option<StateValue>, StartError> + Send + Sync;
 
 impl Supervisor {
-    fn new(id: impl AsRef<str>, strategy: Strategy) -> Self {
+    /// With a strategy that is only known at run time, such as a configured one.
+    ///
+    /// [`Strategy::SimpleOneForOne`] wants exactly one child, the template: see [`Supervisor::dynamic`].
+    pub fn new(id: impl AsRef<str>, strategy: Strategy) -> Self {
         Self {
             id: ChildId::new(id),
             flags: SupervisorFlags { strategy, ..SupervisorFlags::default() },

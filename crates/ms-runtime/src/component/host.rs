@@ -6,7 +6,9 @@
 //! is read from the lifecycle's published snapshot.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Message;
 use ms_actor::StateValue;
@@ -25,6 +27,8 @@ pub(crate) struct HostArgs {
     pub(crate) id: ComponentId,
     pub(crate) make: Arc<dyn Fn() -> Box<dyn Kept> + Send + Sync>,
     pub(crate) wiring: Wiring,
+    /// How often it beats while it does what has a deadline of its own.
+    pub(crate) beat: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,7 @@ pub(crate) struct ComponentHost {
     component: Box<dyn Kept>,
     context: ComponentContext,
     stage: Stage,
+    beat: Duration,
 }
 
 impl ComponentHost {
@@ -75,11 +80,11 @@ impl Agent for ComponentHost {
     type Args = HostArgs;
 
     async fn init(args: HostArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
-        let HostArgs { id, make, wiring } = args;
+        let HostArgs { id, make, wiring, beat } = args;
         let wanted = wiring.wants(&id);
         let service = ServiceHandle::new(cx.node().clone(), wiring);
         let context = ComponentContext { id, me: cx.me().any(), life: cx.incarnation(), service };
-        let mut host = Self { component: make(), context, stage: Stage::Idle };
+        let mut host = Self { component: make(), context, stage: Stage::Idle, beat };
         if wanted {
             host.initialize().await.map_err(InitError::Failed)?;
             host.start().await.map_err(InitError::Failed)?;
@@ -123,9 +128,10 @@ macro_rules! host_message {
         }
 
         impl Handles<$name> for ComponentHost {
-            async fn on(&mut self, _: $name, _: &mut Cx<Self>) -> $result {
+            async fn on(&mut self, _: $name, cx: &mut Cx<Self>) -> $result {
+                let beat = self.beat;
                 let $host = self;
-                $answer
+                beating(cx, beat, $answer).await
             }
         }
     };
@@ -133,15 +139,15 @@ macro_rules! host_message {
 
 host_message! {
     /// Prepare the component; once.
-    Initialize => Result<(), ComponentFailure>, host => host.initialize().await
+    Initialize => Result<(), ComponentFailure>, host => host.initialize()
 }
 host_message! {
     /// Start the component; once.
-    StartComponent => Result<(), ComponentFailure>, host => host.start().await
+    StartComponent => Result<(), ComponentFailure>, host => host.start()
 }
 host_message! {
     /// Stop the component, and hand over its state; once.
-    StopComponent => Result<Option<StateSnapshot>, ComponentFailure>, host => host.stop().await
+    StopComponent => Result<Option<StateSnapshot>, ComponentFailure>, host => host.stop()
 }
 /// Say how the component is.
 #[derive(Debug, Clone, Copy)]
@@ -183,7 +189,7 @@ impl Handles<QuiesceWork> for ComponentHost {
     async fn on(&mut self, _: QuiesceWork, cx: &mut Cx<Self>) {
         if self.stage == Stage::Up {
             let quiesce = self.component.stop_accepting(&self.context);
-            in_time(cx, quiesce).await.unwrap_or_default();
+            in_time(cx, beating(cx, self.beat, quiesce)).await.unwrap_or_default();
         }
     }
 }
@@ -203,5 +209,17 @@ async fn in_time<T>(cx: &Cx<ComponentHost>, work: impl Future<Output = T>) -> Op
     match cx.deadline() {
         Some(deadline) => tokio::time::timeout_at(deadline, work).await.ok(),
         None => Some(work.await),
+    }
+}
+
+/// Beats while it works: the work has a deadline of its own, and is not hung as long as its
+/// thread is not blocked.
+async fn beating<T>(cx: &Cx<ComponentHost>, every: Duration, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        match tokio::time::timeout(every, &mut work).await {
+            Ok(done) => return done,
+            Err(_) => cx.heartbeat(),
+        }
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use ms_actor::{MailboxSpec, Node, Placement};
 use ms_core::lifecycle::{BootPlan, ComponentId, OrderHint, Phase, PlannedComponent};
 use ms_core::{ActorPath, ChildId, Shutdown};
-use ms_supervisor::{ChildSpec, Supervisor, SupervisorError, SupervisorRef};
+use ms_supervisor::{ChildSpec, Heartbeat, Supervisor, SupervisorError, SupervisorRef};
 use ms_worker::AgentSpec;
 
 use super::builder::Builder;
@@ -29,7 +29,7 @@ use crate::emergency::{EmergencyActor, EmergencyArgs};
 use crate::health::{CheckSpec, HealthActor, HealthArgs};
 use crate::lifecycle::{LifecycleActor, LifecycleArgs, Member};
 use crate::outcome::RunError;
-use crate::settings::Settings;
+use crate::settings::{Settings, SupervisionSettings};
 
 const ROOT: &str = "root";
 const COMPONENTS: &str = "components";
@@ -176,13 +176,13 @@ fn components(
     wiring: &Wiring,
     service: &ServiceHandle,
 ) -> Supervisor {
-    let intensity = builder.settings.supervision.intensity;
+    let SupervisionSettings { strategy, intensity, heartbeat } = builder.settings.supervision;
     let supervisor =
-        Supervisor::one_for_one(COMPONENTS).intensity(intensity.max_restarts, intensity.period);
+        Supervisor::new(COMPONENTS, strategy).intensity(intensity.max_restarts, intensity.period);
     planned.members.iter().fold(supervisor, |supervisor, member| {
         let spec = builder.components.iter().find(|spec| spec.id.as_ref() == Ok(&member.id));
         match spec {
-            Some(spec) => supervisor.child(component(spec, member, wiring, service)),
+            Some(spec) => supervisor.child(component(spec, member, wiring, service, heartbeat)),
             None => supervisor,
         }
     })
@@ -193,12 +193,13 @@ fn component(
     member: &Member,
     wiring: &Wiring,
     service: &ServiceHandle,
+    heartbeat: Heartbeat,
 ) -> ChildSpec {
     let child = match &spec.kind {
         Kind::Hosted(make) => {
             let (make, wiring) = (Arc::clone(make), wiring.clone());
-            let args = HostArgs { id: member.id.clone(), make, wiring };
-            ChildSpec::agent::<ComponentHost>(member.id.as_str(), args)
+            let args = HostArgs { id: member.id.clone(), make, wiring, beat: heartbeat.every };
+            ChildSpec::agent::<ComponentHost>(member.id.as_str(), args).heartbeat(heartbeat)
         }
         Kind::Tree(make) => {
             let (id, wiring) = (member.id.clone(), wiring.clone());

@@ -138,12 +138,15 @@ impl Place {
         };
         command.arg("--config").arg(self.config()).arg("--control").arg(self.control());
         command.arg("--allow-faults").args(&self.args);
-        let own = std::env::vars_os()
-            .filter(|(name, _)| name.to_string_lossy().starts_with("MS_FRAMEWORK"));
-        own.for_each(|(name, _)| {
-            command.env_remove(name);
-        });
-        command.env_remove("RUST_LOG").env_remove("ENVIRONMENT").env_remove("RUST_BACKTRACE");
+        unsettled(command)
+    }
+
+    /// A service of the test program's own: its test `name`, run as a process. It finds the
+    /// configuration and the place of the control endpoint in its environment.
+    pub fn own_service(&self, name: &str) -> Command {
+        let mut command = unsettled(Command::new(std::env::current_exe().expect("known")));
+        command.args(["--exact", name, "--nocapture"]);
+        command.env(OWN_CONFIG, self.config()).env(OWN_CONTROL, self.control());
         command
     }
 
@@ -177,6 +180,22 @@ impl Place {
         let code = server.exit();
         (code, server.log.text())
     }
+}
+
+/// Where a service of a test program's own has its configuration.
+pub const OWN_CONFIG: &str = "MS_OWN_SERVICE_CONFIG";
+/// And its control endpoint.
+pub const OWN_CONTROL: &str = "MS_OWN_SERVICE_CONTROL";
+
+/// Without the settings of whoever runs the tests.
+fn unsettled(mut command: Command) -> Command {
+    let own =
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MS_FRAMEWORK"));
+    own.for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    command.env_remove("RUST_LOG").env_remove("ENVIRONMENT").env_remove("RUST_BACKTRACE");
+    command
 }
 
 /// Lines of standard error, as they come.
