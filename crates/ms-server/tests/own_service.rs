@@ -18,6 +18,7 @@ const ECHO: &str = "/root/components/application/tasks/echo";
 
 /// The process that the tests here start; nothing when it is run as a test.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "this process is the service")]
 fn service() {
     let Some(config) = std::env::var_os(OWN_CONFIG) else { return };
     let slow = QueueName::new("slow").unwrap();
