@@ -92,7 +92,7 @@ fn settings(plan: &Plan) -> Settings {
     let node = NodeConfig { quiet_panics: true, wedged_after: Some(WEDGED_AFTER), ..config.node };
     let intensity = Intensity { max_restarts: ROOT_RESTARTS, period: BUDGET.1 };
     Settings {
-        supervision: SupervisionSettings { intensity },
+        supervision: SupervisionSettings { intensity, ..SupervisionSettings::default() },
         shutdown: ShutdownSettings {
             grace: STOP_WITHIN + ShutdownSettings::RESERVE,
             deadline: STOP_WITHIN,

@@ -50,7 +50,7 @@ fn killed_at_any_moment_every_file_is_audited_and_none_is_done_over() {
         let name = format!("seed-{seed}");
         let mut before = BTreeMap::new();
         for kill in 0..4 {
-            let mut child = bench.demo(&name, &["--pace", "15"]).spawn().unwrap();
+            let mut child = bench.demo(&name, &["--pace", "40"]).spawn().unwrap();
             pause(random.u64(100..500));
             child.kill().unwrap();
             child.wait().unwrap();

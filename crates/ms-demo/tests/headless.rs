@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Bench, CRATES, FILES, Run, finish, pause};
+use common::{Bench, CRATES, FILES, Run, finish, until_done};
 
 #[test]
 fn the_account_balances_and_grep_agrees() {
@@ -48,9 +48,10 @@ fn kill_minus_nine_loses_nothing() {
     let bench = Bench::new();
     let baseline = bench.baseline();
     let mut resumed = 0;
-    for after in [250, 400, 550] {
-        let mut child = bench.demo("killed", &["--pace", "15"]).spawn().unwrap();
-        pause(after);
+    let mut done = 0;
+    for _ in 0..3 {
+        let mut child = bench.demo("killed", &["--pace", "60"]).spawn().unwrap();
+        done = until_done(&mut child, done);
         child.kill().unwrap();
         child.wait().unwrap();
         let known = bench.dir.path().join("killed.json").exists();
@@ -98,8 +99,8 @@ fn a_file_that_kills_its_auditor_three_times_is_set_aside_and_told() {
 fn interrupted_by(signal: &str) {
     let bench = Bench::new();
     let baseline = bench.baseline();
-    let child = bench.demo("interrupted", &["--pace", "20"]).spawn().unwrap();
-    pause(700);
+    let mut child = bench.demo("interrupted", &["--pace", "60"]).spawn().unwrap();
+    until_done(&mut child, 0);
     let id = child.id().to_string();
     let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &id]).status();
     assert!(sent.unwrap().success());

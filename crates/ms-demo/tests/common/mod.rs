@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -127,6 +128,27 @@ fn source(krate: usize, file: usize) -> String {
     text
 }
 
+/// Waits until more than `than` files are done, by the lines of progress; gives how many are.
+/// What comes behind that line is left for [`finish`].
+pub(crate) fn until_done(child: &mut Child, than: u64) -> u64 {
+    let err = child.stderr.as_mut().unwrap();
+    let mut said = String::new();
+    loop {
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            let mut byte = [0];
+            assert!(err.read(&mut byte).unwrap() == 1, "it ended before {than} were done: {said}");
+            line.push(byte[0]);
+        }
+        let line = String::from_utf8_lossy(&line);
+        let done = line.strip_prefix("progress: ").and_then(|rest| rest.split('/').next());
+        match done.map(|done| done.parse::<u64>().unwrap()) {
+            Some(done) if done > than => return done,
+            _ => said.push_str(&line),
+        }
+    }
+}
+
 /// Waits for the end, at most a minute.
 pub(crate) fn finish(mut child: Child) -> Output {
     let until = Instant::now() + Duration::from_secs(60);
@@ -151,7 +173,7 @@ pub(crate) fn pause(ms: u64) {
     std::thread::sleep(Duration::from_millis(ms));
 }
 
-fn drain(from: &mut impl std::io::Read) -> Vec<u8> {
+fn drain(from: &mut impl Read) -> Vec<u8> {
     let mut all = Vec::new();
     from.read_to_end(&mut all).unwrap();
     all
