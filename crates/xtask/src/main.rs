@@ -18,6 +18,7 @@
 mod bench;
 mod check;
 mod conformance;
+mod coverage;
 mod duplicates;
 mod faults;
 mod layering;
@@ -51,6 +52,7 @@ Usage: cargo xtask COMMAND
                             of the kernel's threads
   load [ARGS]               ms-server over HTTP beside a plain axum + sqlx server; --json, --dir, --seconds
   soak [--kills N]          kill -9 at 1,000 random points: nothing acknowledged is lost
+  coverage [ARGS]           the share of lines the tests run, by cargo-tarpaulin; ARGS go to it
   mutants [NAME]...         break the policy on purpose; each mutant must be caught
   simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; see docs/testing.md
   help                      this text
@@ -91,6 +93,7 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
     match command.as_str() {
         "test" => test::run(&Workspace::load()?, rest),
         "check" => check::run(&Workspace::load()?, rest),
+        "coverage" => coverage::run(&Workspace::load()?, rest),
         "conformance" => conformance::run(&Workspace::load()?, rest),
         "model" => model::run(&Workspace::load()?, rest),
         "mutants" => mutants::run(&Workspace::load()?, rest),

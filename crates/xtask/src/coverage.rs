@@ -1,0 +1,43 @@
+//! `cargo xtask coverage`: the share of the workspace's lines that the tests run.
+//!
+//! It is done by cargo-tarpaulin with the compiler's own counters, those of the programs that tests start
+//! included. A process that is killed with `SIGKILL` leaves no counts behind, so what is shown is a
+//! lower bound. The tests of the examples are left out: they want the examples built elsewhere.
+
+use std::process::{Command, Stdio};
+
+use crate::End;
+use crate::workspace::{Error, Workspace, show};
+
+/// Below this share, in percent, the command fails.
+const LEAST: &str = "85";
+
+/// The longest a single test may take, in seconds: counting makes them slow.
+const PATIENCE: &str = "900";
+
+/// Beside the others' artefacts: everything is compiled with counters.
+const TARGET: &str = "target/coverage";
+
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
+    if !is_installed() {
+        eprintln!(
+            "xtask: cargo-tarpaulin is not installed; `cargo install cargo-tarpaulin --locked` does it"
+        );
+        return Ok(End::Unavailable);
+    }
+    let mut words = vec!["tarpaulin", "--workspace", "--engine", "llvm", "--follow-exec"];
+    words.extend(["--exclude", "ms-examples", "--skip-clean", "--no-fail-fast"]);
+    words.extend(["--timeout", PATIENCE, "--fail-under", LEAST, "--target-dir", TARGET]);
+    words.extend(args.iter().map(String::as_str));
+    let outcome = show(workspace.cargo(&words));
+    for problem in &outcome.problems {
+        println!("  ! {problem}");
+    }
+    Ok(if outcome.is_ok() { End::Ok } else { End::Failed })
+}
+
+fn is_installed() -> bool {
+    let mut version = Command::new("cargo");
+    version.args(["tarpaulin", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    version.status().is_ok_and(|status| status.success())
+}
