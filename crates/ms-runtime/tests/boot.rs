@@ -324,6 +324,9 @@ fn a_tree_starts_in_its_turn_and_stops_in_reverse() {
         ];
         let service = builder(virtual_settings(), all).start().await.expect("boots");
         assert_eq!(parts.log.of("start"), ["store", "w1", "api"]);
+        let tree = service.root().tree(None).await.expect("answers");
+        let agents = tree.walk().find(|node| node.status.path.name() == "agents").expect("there");
+        assert_eq!(agents.status.incarnation, Incarnation(1), "before its turn it had no start");
         let end = service.shut_down(over()).await;
         assert_eq!(end.code(), 0);
         let order = &end.shutdown.as_ref().expect("reported").report.components;
