@@ -17,6 +17,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use ms_core::Incarnation;
 use ms_core::lifecycle::boot::ComponentState;
 use ms_core::lifecycle::{ComponentId, GraphError, Phase};
 use ms_runtime::preflight::{
