@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ms_config::{Components, FrameworkConfig, Probe};
+use ms_config::{Components, FrameworkConfig, Probe, Supervision};
 use ms_core::Intensity;
 use ms_core::health::ProbeSettings;
 use ms_runtime::{
@@ -23,6 +23,7 @@ pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -
     }
     run.allow_faults = options.allow_faults;
     let supervision = &config.core.supervision;
+    run.node.wedged_after = Some(hung_after(supervision));
     let intensity =
         Intensity { max_restarts: supervision.max_restarts, period: supervision.restart_window };
     Settings {
@@ -42,6 +43,14 @@ pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -
         },
         ..Settings::of(run)
     }
+}
+
+/// The least time after which a node gives a thread up.
+const LEAST_HUNG: Duration = Duration::from_millis(200);
+
+/// How long a thread may stand still until it counts as hung.
+fn hung_after(supervision: &Supervision) -> Duration {
+    supervision.heartbeat_interval.saturating_mul(supervision.heartbeat_missed).max(LEAST_HUNG)
 }
 
 fn boot(components: &Components) -> BootSettings {

@@ -39,6 +39,11 @@ fn place() -> Place {
     Place::new()
         .set("core.supervision.max_restarts=1000")
         .set("tasks.agents=8")
+        // A thread that stands still for two seconds is given up.
+        .set("core.supervision.heartbeat_interval=500ms")
+        .set("core.supervision.heartbeat_missed=4")
+        // The end of a test waits for a look at all components.
+        .set("core.supervision.health_check_interval=500ms")
         .set("telemetry.log_filter=warn,ms_transport=info")
 }
 
