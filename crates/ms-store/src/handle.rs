@@ -6,8 +6,8 @@ use std::time::Duration;
 use ms_actor::host::Blueprint;
 use ms_actor::{Accepts, Context, Placement, Ref};
 use ms_core::task::{
-    ClaimSpec, Claimed, Held, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted, Swept,
-    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    ClaimSpec, Claimed, Held, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted,
+    Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
 };
 use ms_core::view::Tier;
 use ms_supervisor::ChildSpec;

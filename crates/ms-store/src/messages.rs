@@ -3,8 +3,8 @@
 
 use actix::Message;
 use ms_core::task::{
-    ClaimSpec, Claimed, Held, NewTask, StoreError, StoreStats, Submission, Submitted, Swept, TaskCommand,
-    TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
+    ClaimSpec, Claimed, Held, NewTask, StoreError, StoreStats, Submission, Submitted, Swept,
+    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
 };
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -59,9 +59,7 @@ impl Write {
             Self::Submit(_, reply) => drop(reply.send(Err(error))),
             Self::Execute(_, reply) => drop(reply.send(Err(error))),
             Self::Claim(_, reply) => drop(reply.send(Err(error))),
-            Self::TakeBack(_, reply) | Self::ReleaseBut(_, reply) => {
-                drop(reply.send(Err(error)))
-            }
+            Self::TakeBack(_, reply) | Self::ReleaseBut(_, reply) => drop(reply.send(Err(error))),
             Self::Sweep(reply) => drop(reply.send(Err(error))),
         }
     }

@@ -245,10 +245,7 @@ async fn load(
                 });
                 journals.extend(steps.map(TaskCommand::id));
             }
-            Write::Claim(..)
-            | Write::TakeBack(..)
-            | Write::ReleaseBut(..)
-            | Write::Sweep(_) => {}
+            Write::Claim(..) | Write::TakeBack(..) | Write::ReleaseBut(..) | Write::Sweep(_) => {}
         }
     }
     if !wanted.is_empty() {

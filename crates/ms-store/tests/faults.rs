@@ -100,24 +100,6 @@ fn a_record_that_cannot_be_read_is_the_trouble_of_its_task_only() {
     });
 }
 
-/// The successor of a killed store may start before the killed one has let go of the file.
-#[test]
-fn a_store_waits_for_who_is_about_to_leave() {
-    let dir = tempfile::tempdir().unwrap();
-    run(|node| async move {
-        filled(&node, dir.path(), 1).await;
-        let lock = std::fs::File::open(dir.path().join("tasks.db.lock")).unwrap();
-        lock.lock().unwrap();
-        let leaves = async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            lock.unlock().unwrap();
-        };
-        let ((store, root), ()) = tokio::join!(open(&node, at(dir.path())), leaves);
-        assert_eq!(claim(&store, 1).await.len(), 1);
-        close(root).await;
-    });
-}
-
 /// S6.1-01
 #[test]
 fn a_second_process_a_newer_schema_and_another_store_are_refused() {
