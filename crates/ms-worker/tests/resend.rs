@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use common::{Deeds, Order, Worker, order, run};
 use ms_core::task::{
-    ClaimSpec, Claimed, Held, IdempotencyKey, NewTask, StoreError, StoreFuture, StoreStats, Submission,
-    Submitted, Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskState,
-    TaskStore, TaskView,
+    ClaimSpec, Claimed, Held, IdempotencyKey, NewTask, StoreError, StoreFuture, StoreStats,
+    Submission, Submitted, Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage,
+    TaskState, TaskStore, TaskView,
 };
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Supervisor, start_root};
@@ -44,11 +44,7 @@ impl Mute {
         let is_silent = one_less(&self.silent);
         Box::pin(async move {
             let answer = done.await;
-            if is_silent {
-                Err(unknown())
-            } else {
-                answer
-            }
+            if is_silent { Err(unknown()) } else { answer }
         })
     }
 }

@@ -279,8 +279,7 @@ impl Dispatcher {
         command: TaskCommand,
         ctx: &mut Context<Self>,
     ) {
-        let waits_again =
-            !matches!(command, TaskCommand::Finish(_, _, TaskOutcome::Completed(_)));
+        let waits_again = !matches!(command, TaskCommand::Finish(_, _, TaskOutcome::Completed(_)));
         let (store, until) = (Arc::clone(&self.spec.store), Instant::now() + self.spec.lease);
         ctx.spawn(write(store, command, until).into_actor(self).map(move |(), this, ctx| {
             this.claims.settled(id, token);
