@@ -1,5 +1,12 @@
 //! A node with a gateway, tasks in memory, and a client that can misbehave.
-#![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used, missing_docs)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests; each file uses its part"
+)]
 
 use std::collections::BTreeMap;
 use std::future::Future;
