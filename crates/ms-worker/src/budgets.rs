@@ -330,7 +330,7 @@ impl LedgerActor {
             Ok(()) if draw.granted.is_closed() => {}
             Ok(()) => {
                 self.in_hand.insert(draw.agent.path().clone());
-                drop(draw.granted.send(()));
+                let _ = draw.granted.send(());
             }
             Err(over) => {
                 self.suspend(&over, ctx);
@@ -360,6 +360,8 @@ impl Handler<TryDraw> for LedgerActor {
 
     fn handle(&mut self, TryDraw(agent): TryDraw, ctx: &mut Self::Context) -> Self::Result {
         self.know(&agent);
+        // Whoever is given another task has none, whatever became of the one before.
+        self.in_hand.remove(agent.path());
         let drawn = self.ledger.draw(agent.path());
         match &drawn {
             Ok(()) => drop(self.in_hand.insert(agent.path().clone())),
