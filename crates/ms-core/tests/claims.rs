@@ -1,6 +1,6 @@
 //! Claims whose answers are lost: what the store holds and the dispatcher does not know of is
 //! released, and nothing else.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 
@@ -148,7 +148,7 @@ proptest! {
     /// Nothing in an agent's hands is ever released, and at rest the store holds nothing that
     /// the dispatcher does not know of.
     #[test]
-    fn what_a_lost_claim_took_is_released_and_nothing_else(
+    fn t17_what_a_lost_claim_took_is_released_and_nothing_else(
         ops in prop::collection::vec(op(), 0..80)
     ) {
         let mut world = World::default();

@@ -1,5 +1,5 @@
 //! A store that ends with a request in hand: the request is sent again, and done once.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
@@ -163,7 +163,7 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
 /// once, not when the lease ends, and what agents have in hand meanwhile is left with them.
 /// Every task is begun once.
 #[test]
-fn what_a_claim_without_an_answer_took_is_given_out_anew() {
+fn t17_what_a_claim_without_an_answer_took_is_given_out_anew() {
     run(async |node| {
         let dir = tempfile::tempdir().unwrap();
         let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
