@@ -1,13 +1,6 @@
 //! How services boot, and how a boot that fails is undone.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 #[path = "common/parts.rs"]
 mod parts;

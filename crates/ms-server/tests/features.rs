@@ -1,5 +1,5 @@
 //! A service of its own on [`Server`]: a component whose fallback switches features off.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! The three questions through a start, a component that is down, and its way back; metrics.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -2,13 +2,7 @@
 //!
 //! `MS_SERVER_SEED` replays a run; `MS_SERVER_KILLS` is for the long mode
 //! (`cargo xtask soak`).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 mod common;
 

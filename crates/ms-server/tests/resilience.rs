@@ -1,12 +1,6 @@
 //! Faults under load: agents, supervisors, the store and whole threads are lost, and no request
 //! of any client fails. `MS_SERVER_SEED` replays a run.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Damaged files, full disks, other processes: a typed refusal, and nothing lost.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Budgets of subtrees: held before the handler, shown, told, raised.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

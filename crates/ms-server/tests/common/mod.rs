@@ -5,7 +5,6 @@
     missing_docs,
     clippy::expect_used,
     clippy::unwrap_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "tests; each test program uses a part of it"
 )]
