@@ -2,7 +2,7 @@
 //! design rests on (`docs/`, "What actix does, and why plain actix is not enough"). When
 //! one of these fails after an upgrade, actix changed: look at what the kernel does about it.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(
     dropping_copy_types,
     clippy::type_complexity,

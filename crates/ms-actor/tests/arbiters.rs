@@ -1,6 +1,6 @@
 //! Threads: who lives where, and what becomes of them when a thread hangs or ends.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(
     dropping_copy_types,
     clippy::type_complexity,

@@ -1,6 +1,6 @@
 //! Asks: deadlines, the reason of an end, answers that never come, and deadlocks.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(
     dropping_copy_types,
     clippy::type_complexity,

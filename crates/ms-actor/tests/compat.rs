@@ -4,7 +4,7 @@
 //! and on the kernel, and the order of all that happened is compared. Departures on
 //! purpose are at the end, each with a test of its own.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(
     dropping_copy_types,
     clippy::type_complexity,

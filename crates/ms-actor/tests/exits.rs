@@ -1,6 +1,6 @@
 //! Ends, and who is told: monitors, links, signals, stops, kills, inits, suspension, status.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(
     dropping_copy_types,
     clippy::type_complexity,

@@ -1,7 +1,7 @@
 //! The mailbox: exact bounds under each policy, no lost wake-up, order, fairness,
 //! and control before all of it.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(
     dropping_copy_types,
     clippy::type_complexity,

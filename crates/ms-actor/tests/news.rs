@@ -1,6 +1,6 @@
 //! What is told of a life: each thing once, in the order it happened, whoever ends it.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -2,7 +2,7 @@
 //! What monitors, links and signals answer is also compared with recorded traces of the real
 //! thing: `tests/golden-otp-processes`.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(clippy::type_complexity, reason = "tests")]
 
 mod common;

@@ -1,7 +1,7 @@
 //! Every way user code can panic: the process, the arbiter and the neighbours live
 //! on, and everybody who should know is told why, where and during what, once.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(
     dropping_copy_types,
     clippy::type_complexity,

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p ms-audit --example audit -- [DIR]`; without a
 //! directory, everything cargo has unpacked.
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, reason = "a program for people")]
 
 use std::error::Error;
 use std::fs;

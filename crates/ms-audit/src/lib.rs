@@ -15,7 +15,7 @@
 //! Where to start reading: [`walk::Walker`], then [`outcome::audit_file`], then
 //! [`report::Reducer`].
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
 pub mod error;
 pub mod key;

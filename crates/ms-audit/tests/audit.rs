@@ -1,5 +1,5 @@
 //! A whole audit of a small tree, as the demo does it, without actors.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::fs;
 use std::path::Path;

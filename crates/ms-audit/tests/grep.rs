@@ -1,7 +1,7 @@
 //! `unsafe_lines` against the oracle: the grep of this machine.
 //!
 //! The tests pass without looking if there is no GNU grep.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! `msctl config`: works without a node, tells everything that is wrong, ends with 8.
 
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Exit codes: each failure has its own, and says what to do.
 
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! The verbs that only read.
 
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! The verbs that change something: shown first, confirmed, carried out once.
 
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -65,4 +65,4 @@ pub use serde_json::Value;
 pub use show::{Line, lines, reference, schema, variable};
 pub use value::{Place, Raw, Spot};
 #[cfg(feature = "watch")]
-pub use watch::{DEBOUNCE, DirWatch};
+pub use watch::{DEBOUNCE, DirId, DirWatch};

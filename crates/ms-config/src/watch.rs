@@ -1,7 +1,10 @@
 //! Noticing that the files may have changed.
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify_debouncer_full::notify::{
     Error, EventKind, RecommendedWatcher, RecursiveMode,
@@ -41,6 +44,32 @@ impl DirWatch {
         let mut debouncer = new_debouncer(DEBOUNCE, None, told)?;
         debouncer.watch(dir, RecursiveMode::NonRecursive)?;
         Ok(Self(debouncer))
+    }
+}
+
+/// Which directory a path leads to at a moment, symlinks followed.
+///
+/// The operating system watches a directory, not a path: when another directory takes the
+/// path over, nothing is told. Whoever watches compares what the path leads to from time to time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirId {
+    device: u64,
+    inode: u64,
+    /// Numbers of inodes are used again; `None` where the file system does not tell.
+    born: Option<SystemTime>,
+}
+
+impl DirId {
+    /// What `dir` leads to now. Blocks on the file system.
+    ///
+    /// # Errors
+    /// There is nothing, it is no directory, or it may not be looked at.
+    pub fn of(dir: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(dir)?;
+        if !meta.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self { device: meta.dev(), inode: meta.ino(), born: meta.created().ok() })
     }
 }
 

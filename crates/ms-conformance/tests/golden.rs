@@ -1,12 +1,6 @@
 //! All traces of the real OTP, played on real supervisors.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 use std::io::Write;
 use std::path::PathBuf;

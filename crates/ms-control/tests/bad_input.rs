@@ -1,5 +1,5 @@
 //! Whatever arrives on the socket: a clear, typed error, and the node goes on.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod common;
 

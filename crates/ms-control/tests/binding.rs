@@ -1,5 +1,5 @@
 //! Where a socket may be bound, and what is left behind.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Calls and streams between the real client and the real server.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Finding the socket.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod common;
 

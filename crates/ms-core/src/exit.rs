@@ -96,6 +96,12 @@ impl ExitReason {
         }
     }
 
+    /// The backtrace of the panic behind this reason, if nobody has read it yet.
+    #[must_use]
+    pub fn unread_trace(&self) -> Option<Trace> {
+        self.panic()?.backtrace.as_ref()?.unread()
+    }
+
     /// One word for tables and metrics; never carries user text.
     #[must_use]
     pub const fn label(&self) -> &'static str {

@@ -31,8 +31,15 @@ impl Trace {
         wanted.then(|| Self(Arc::new(Inner { captured: Some(captured), text: OnceLock::new() })))
     }
 
+    /// This backtrace, while nobody has read it: whoever is about to can have [`Trace::as_str`]
+    /// called beforehand, where tens of milliseconds hold nobody up.
+    #[must_use]
+    pub fn unread(&self) -> Option<Self> {
+        self.0.text.get().is_none().then(|| self.clone())
+    }
+
     /// The backtrace in words. The first reader pays for finding the names, which may read
-    /// the program's debug information from disk.
+    /// the program's debug information from disk. On an arbiter see [`Trace::unread`].
     #[must_use]
     pub fn as_str(&self) -> &str {
         let words = || self.0.captured.as_ref().map(|it| head_of(&it.to_string()));
@@ -70,9 +77,10 @@ impl PartialEq for Trace {
 
 impl Eq for Trace {}
 
+/// Finds no names: a log line is written wherever something happens.
 impl fmt::Debug for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.0.text.get().map_or("a backtrace that nobody has read", String::as_str))
     }
 }
 
@@ -92,8 +100,12 @@ mod tests {
     fn what_is_captured_is_read_later_and_has_a_bound() {
         let captured = Some(Backtrace::force_capture());
         let trace = Trace(Arc::new(Inner { captured, text: OnceLock::new() }));
+        let debug = format!("{trace:?}");
+        assert!(!debug.contains("what_is_captured"), "{debug}");
+        assert!(trace.unread().is_some(), "a log line does not read it");
         assert!(trace.as_str().contains("what_is_captured_is_read_later"), "{trace:?}");
         assert!(head_of(&"a line of a frame\n".repeat(10_000)).len() <= MAX_TEXT);
         assert_eq!(trace.clone(), trace);
+        assert!(trace.unread().is_none());
     }
 }

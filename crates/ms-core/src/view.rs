@@ -288,6 +288,18 @@ pub struct NodeEvent {
     pub kind: EventKind,
 }
 
+impl NodeEvent {
+    /// Why somebody ended, if it tells of an end.
+    #[must_use]
+    pub fn reason(&self) -> Option<&ExitReason> {
+        match &self.kind {
+            EventKind::Exited { reason, .. } | EventKind::Escalated { reason, .. } => Some(reason),
+            EventKind::Decided { why } => Some(&why.reason),
+            _ => None,
+        }
+    }
+}
+
 /// The kinds of [`NodeEvent`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]

@@ -1,6 +1,6 @@
 //! Budgets, as properties.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use ms_core::ActorPath;
 use ms_core::budget::{Budget, Ledger, MESSAGES};

@@ -2,7 +2,7 @@
 //!
 //! `GOLDEN_DIR=dir cargo test -p ms-core --test golden` plays other traces, such as
 //! fresh random ones of the oracle.
-#![allow(clippy::expect_used, clippy::print_stderr, missing_docs, unreachable_pub)]
+#![allow(clippy::expect_used, clippy::print_stderr, unreachable_pub, reason = "tests")]
 
 mod sim;
 

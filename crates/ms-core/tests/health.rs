@@ -1,5 +1,5 @@
 //! What checks say, and what is made of it.
-#![allow(clippy::expect_used, missing_docs)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! What holds for every supervisor, whatever happens to it.
-#![allow(clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
+#![allow(clippy::expect_used, unreachable_pub, dead_code, reason = "tests")]
 
 mod rig;
 

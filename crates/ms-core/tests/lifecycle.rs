@@ -1,5 +1,5 @@
 //! Order, boot and shutdown of components, whatever the components do.
-#![allow(clippy::expect_used, missing_docs)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! One test a rule of `docs/semantics.md`, named after it.
-#![allow(clippy::expect_used, missing_docs, unreachable_pub, dead_code)]
+#![allow(clippy::expect_used, unreachable_pub, dead_code, reason = "tests")]
 
 mod rig;
 

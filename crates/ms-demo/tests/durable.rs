@@ -1,5 +1,5 @@
 //! Units as durable tasks: what the store holds after kills, and after a poisonous file.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

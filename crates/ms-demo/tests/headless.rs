@@ -1,5 +1,5 @@
 //! Runs without anybody to watch: the result, the oracle, resuming, poison.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

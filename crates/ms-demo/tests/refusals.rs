@@ -1,5 +1,5 @@
 //! Input that cannot be used: a clear error, the documented exit code, nothing lost.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Rows of the requirement table as a program that uses the framework sees them, in virtual time.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::fmt;
 use std::future::pending;

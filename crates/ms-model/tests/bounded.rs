@@ -1,5 +1,4 @@
 //! Every state of the bounded setups; `cargo xtask model --long` explores the larger ones.
-#![allow(missing_docs)]
 
 #[test]
 fn no_law_is_broken_in_any_state_of_the_bounded_setups() {

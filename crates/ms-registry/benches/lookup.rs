@@ -3,7 +3,7 @@
 //! `cargo bench -p ms-registry --bench lookup`. Prints the median of several rounds,
 //! in nanoseconds a lookup, with one reader and with two, and what a registration costs.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
 use std::hint::black_box;
 use std::sync::Arc;

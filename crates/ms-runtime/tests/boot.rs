@@ -1,13 +1,6 @@
 //! How services boot, and how a boot that fails is undone.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 #[path = "common/parts.rs"]
 mod parts;
@@ -17,6 +10,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use ms_core::Incarnation;
 use ms_core::lifecycle::boot::ComponentState;
 use ms_core::lifecycle::{ComponentId, GraphError, Phase};
 use ms_runtime::preflight::{
@@ -324,6 +318,9 @@ fn a_tree_starts_in_its_turn_and_stops_in_reverse() {
         ];
         let service = builder(virtual_settings(), all).start().await.expect("boots");
         assert_eq!(parts.log.of("start"), ["store", "w1", "api"]);
+        let tree = service.root().tree(None).await.expect("answers");
+        let agents = tree.walk().find(|node| node.status.path.name() == "agents").expect("there");
+        assert_eq!(agents.status.incarnation, Incarnation(1), "before its turn it had no start");
         let end = service.shut_down(over()).await;
         assert_eq!(end.code(), 0);
         let order = &end.shutdown.as_ref().expect("reported").report.components;

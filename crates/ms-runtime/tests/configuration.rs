@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_actor::{Node, NodeConfig, Ref};
 use ms_config::{Loader, settings};
+use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
 use ms_runtime::configuration::{
     ConfigActor, ConfigChanged, ConfigHandle, Refused, Reload, Reloaded, Subscribe,
@@ -167,6 +168,51 @@ fn a_swapped_config_map_symlink_is_noticed() {
         fs::rename(at("..data_tmp"), at("..data")).unwrap();
         assert_eq!(world.hears().await.keys[..], ["shutdown.within"]);
         assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(11));
+        world.end().await;
+    });
+}
+
+/// The directory is renamed away: that is said and shown, and what was read stays. Another that takes
+/// its place is followed, and so is a link that leads elsewhere.
+#[test]
+fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_told() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for (name, seconds) in [("one", 9), ("two", 11)] {
+            fs::create_dir(at(name)).unwrap();
+            fs::write(at(name).join("base.toml"), within(seconds)).unwrap();
+        }
+        symlink("one", at("config")).unwrap();
+        let mut world = World::start(&at("config"), false).await;
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(9));
+
+        fs::rename(at("one"), at("away")).unwrap();
+        let text = world.noted("config_not_watched").await;
+        assert!(text.contains("go unnoticed"), "{text}");
+        world.noted(FEATURES_OFF).await;
+        assert!(!world.handle.status().watching);
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(9));
+
+        // A link that leads elsewhere: nobody is told by the system.
+        symlink("two", at("new")).unwrap();
+        fs::rename(at("new"), at("config")).unwrap();
+        assert_eq!(world.hears().await.keys[..], ["shutdown.within"]);
+        world.noted("config_watched").await;
+        world.noted(FEATURES_ON).await;
+        assert!(world.handle.status().watching);
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(11));
+        fs::write(at("two").join("base.toml"), within(13)).unwrap();
+        assert_eq!(world.hears().await.version, 2);
+
+        // Replaced by a single step, without a moment in which there was none.
+        symlink("away", at("new")).unwrap();
+        fs::rename(at("new"), at("config")).unwrap();
+        assert_eq!(world.hears().await.version, 3);
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(9));
+        fs::write(at("away").join("base.toml"), within(15)).unwrap();
+        assert_eq!(world.hears().await.version, 4);
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(15));
         world.end().await;
     });
 }

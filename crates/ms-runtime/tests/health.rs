@@ -1,6 +1,6 @@
 //! What a service says of its health.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 #[path = "common/parts.rs"]
 mod parts;

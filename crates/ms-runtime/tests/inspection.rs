@@ -1,6 +1,6 @@
 //! What msctl sees of a node, over a real control socket, whatever its actors do.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

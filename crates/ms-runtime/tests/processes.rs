@@ -1,13 +1,6 @@
 //! Services as processes: signals, exit codes, emergencies, too few file descriptors.
 
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;

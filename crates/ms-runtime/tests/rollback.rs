@@ -1,6 +1,6 @@
 //! A boot that fails leaves nothing behind. Alone in its file: it counts the process's files.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 #[path = "common/parts.rs"]
 mod parts;

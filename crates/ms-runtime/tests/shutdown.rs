@@ -1,6 +1,6 @@
 //! How services shut down: in seven steps, within one deadline, whatever hangs.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 #[path = "common/parts.rs"]
 mod parts;

@@ -1,6 +1,6 @@
 //! Steering over the control socket: previewed, carried out, refused, on record.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! What the configuration makes of a running server, and what it shows of itself.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

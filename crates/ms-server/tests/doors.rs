@@ -2,13 +2,7 @@
 //! nothing lost. What a door does in detail is tested with its crate: bodies and headers in
 //! `ms-transport/tests/doors.rs`, files in `ms-config/tests`, a clock that jumps in
 //! `ms-store/tests/keeping.rs`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 mod common;
 

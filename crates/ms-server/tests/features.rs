@@ -1,12 +1,10 @@
 //! A service of its own on [`Server`]: a component whose fallback switches features off.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use common::{Http, Place, until};
 use ms_resilience::{Fallback, FallbackActor, FallbackStrategy, fallback_blueprint};
@@ -15,13 +13,14 @@ use ms_server::agents::Echo;
 use ms_server::{Options, Server};
 use ms_supervisor::{ChildSpec, Supervisor};
 use rustix::process::{Signal, getpid, kill_process};
+use tokio::sync::watch;
 
 type Search = FallbackActor<u32, String>;
 
-/// Calls a service again and again; the test says whether that works.
+/// Calls a service each time the test says whether that works.
 struct Caller {
     service: Arc<OnceLock<ServiceHandle>>,
-    works: Arc<AtomicBool>,
+    works: watch::Receiver<bool>,
 }
 
 impl Component for Caller {
@@ -29,15 +28,14 @@ impl Component for Caller {
         let root = self.service.get().and_then(ServiceHandle::root).ok_or("no tree")?;
         let search = root.supervisor("components").await?.supervisor("search").await?;
         let fallback = Fallback::new(search.get::<Search>("fallback").await?);
-        let works = Arc::clone(&self.works);
+        let mut works = self.works.clone();
         actix::spawn(async move {
-            loop {
-                let outcome = match works.load(Ordering::Relaxed) {
+            while works.changed().await.is_ok() {
+                let outcome = match *works.borrow_and_update() {
                     true => Ok("found".to_owned()),
                     false => Err("the index is away"),
                 };
                 drop(fallback.call(1, async { outcome }).await);
-                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });
         Ok(())
@@ -68,10 +66,10 @@ fn features_that_are_off_show_as_degraded_in_the_readiness_report() {
     let mut options = Options::from_dir(place.config());
     options.set = vec![format!("http.bind={api}")];
     options.control = Some(place.control());
-    let (service, works) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(true)));
+    let (service, (say, works)) = (Arc::new(OnceLock::new()), watch::channel(true));
     let caller = {
-        let (service, works) = (Arc::clone(&service), Arc::clone(&works));
-        let make = move || Caller { service: Arc::clone(&service), works: Arc::clone(&works) };
+        let service = Arc::clone(&service);
+        let make = move || Caller { service: Arc::clone(&service), works: works.clone() };
         ComponentSpec::new("caller", make).needs(["search"])
     };
     let search = search(&service);
@@ -90,7 +88,7 @@ fn features_that_are_off_show_as_degraded_in_the_readiness_report() {
             })
         };
         report("healthy");
-        works.store(false, Ordering::Relaxed);
+        say.send_replace(false);
         let degraded = report("degraded");
         let components = degraded["components"].as_array().unwrap();
         let own = components.iter().find(|one| one["name"] == "search").expect("listed");
@@ -98,7 +96,7 @@ fn features_that_are_off_show_as_degraded_in_the_readiness_report() {
         let message = own["message"].as_str().unwrap();
         assert!(message.contains("/root/components/search/fallback"), "{message}");
         assert!(message.contains("suggestions") && message.contains("ranking"), "{message}");
-        works.store(true, Ordering::Relaxed);
+        say.send_replace(true);
         report("healthy");
         kill_process(getpid(), Signal::TERM).unwrap();
         assert_eq!(run.join().unwrap().unwrap(), 0);

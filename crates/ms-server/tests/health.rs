@@ -1,5 +1,5 @@
 //! The three questions through a start, a component that is down, and its way back; metrics.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
@@ -123,4 +123,30 @@ fn the_log_filter_changes_while_it_runs() {
     let line = server.log.line("config_needs_restart");
     assert!(line.contains("http.max_connections"), "{line}");
     assert_eq!(server.get("/health/ready").status, 200);
+}
+
+/// A configuration directory that is renamed away degrades the service, which goes on with what it
+/// read; it is healthy again when the directory is back, and follows it.
+#[test]
+fn a_configuration_directory_that_is_away_degrades_the_service_until_it_is_back() {
+    let place = Place::new();
+    let server = place.start();
+    let overall = |wanted: &str| {
+        until(wanted, || {
+            let reply = server.get("/health/ready");
+            assert_eq!(reply.status, 200, "{reply:?}");
+            let report = reply.json();
+            (report["overall_status"] == wanted).then_some(report)
+        })
+    };
+    overall("healthy");
+    std::fs::rename(place.config(), place.file("away")).unwrap();
+    let report = overall("degraded");
+    let text = report.to_string();
+    assert!(text.contains("reload of the configuration"), "{text}");
+    server.log.line("config_not_watched");
+    std::fs::rename(place.file("away"), place.config()).unwrap();
+    overall("healthy");
+    place.write_config("telemetry.log_filter = \"info,ms_server=debug\"\n");
+    server.log.line("the log filter is now");
 }

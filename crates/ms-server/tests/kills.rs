@@ -2,13 +2,7 @@
 //!
 //! `MS_SERVER_SEED` replays a run; `MS_SERVER_KILLS` is for the long mode
 //! (`cargo xtask soak`).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 mod common;
 
@@ -18,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use common::{Http, Place, id_of, pause, until};
+use common::{Http, Place, clients, id_of, pause, until};
 use serde_json::{Value, json};
 
 /// Kills of the suite's own run.
@@ -184,22 +178,15 @@ impl Book {
 
     /// Submits until all `tasks` are taken, `enough` are acknowledged, or the server is gone.
     fn submit(&self, addr: SocketAddr, tasks: usize, enough: usize) {
-        std::thread::scope(|scope| {
-            for _ in 0..CLIENTS {
-                scope.spawn(|| {
-                    let Ok(mut http) = Http::try_to(addr) else { return };
-                    for turn in 1.. {
-                        let want = if turn % BATCH_EVERY == 0 { BATCH } else { 1 };
-                        let taken = self.take(want, tasks);
-                        if taken.is_empty() || self.known().acknowledged.len() >= enough {
-                            self.known().doubtful.extend(taken);
-                            return;
-                        }
-                        if !self.send(&mut http, taken) {
-                            return;
-                        }
-                    }
-                });
+        clients(addr, CLIENTS, |_| {
+            |http: &mut Http, turn: usize| {
+                let want = if (turn + 1).is_multiple_of(BATCH_EVERY) { BATCH } else { 1 };
+                let taken = self.take(want, tasks);
+                if taken.is_empty() || self.known().acknowledged.len() >= enough {
+                    self.known().doubtful.extend(taken);
+                    return false;
+                }
+                self.send(http, taken)
             }
         });
     }

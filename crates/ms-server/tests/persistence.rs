@@ -1,5 +1,5 @@
 //! State that is kept over an orderly stop and over `kill -9`, sealed; a key that is not there.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

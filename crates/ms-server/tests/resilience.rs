@@ -1,12 +1,6 @@
 //! Faults under load: agents, supervisors, the store and whole threads are lost, and no request
 //! of any client fails. `MS_SERVER_SEED` replays a run.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 mod common;
 
@@ -15,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::{Http, Place, Server, id_of, until};
+use common::{Http, Place, Server, clients, id_of, until};
 use ms_control::proto::{Fault, Verb};
 use ms_core::view::TreeNode;
 use serde_json::{Value, json};
@@ -39,6 +33,11 @@ fn place() -> Place {
     Place::new()
         .set("core.supervision.max_restarts=1000")
         .set("tasks.agents=8")
+        // A thread that stands still for two seconds is given up.
+        .set("core.supervision.heartbeat_interval=500ms")
+        .set("core.supervision.heartbeat_missed=4")
+        // The end of a test waits for a look at all components.
+        .set("core.supervision.health_check_interval=500ms")
         .set("telemetry.log_filter=warn,ms_transport=info")
 }
 
@@ -61,13 +60,12 @@ impl Drop for Over<'_> {
 }
 
 impl Seen {
-    /// Submits, looks at what it submitted, lists; all on one connection, until it is over.
-    fn client(&self, addr: SocketAddr, client: usize) {
-        let mut http = Http::to(addr);
+    /// The turns of one client: submits, looks at what it submitted, lists, until it is over.
+    fn client(&self, addr: SocketAddr, client: usize) -> impl FnMut(&mut Http, usize) -> bool {
         let mut last = None;
-        for turn in 0.. {
+        move |http, turn| {
             if self.over.load(Ordering::Relaxed) {
-                return;
+                return false;
             }
             let (what, wanted, reply) = match (turn % 4, &last) {
                 (1, Some(id)) => {
@@ -100,9 +98,10 @@ impl Seen {
                 Ok(reply) => self.failed.lock().unwrap().push(format!("{what}: {reply:?}")),
                 Err(error) => {
                     self.failed.lock().unwrap().push(format!("{what}: {error}"));
-                    http = Http::to(addr);
+                    *http = Http::to(addr);
                 }
             }
+            true
         }
     }
 
@@ -125,14 +124,13 @@ fn under_load(place: &Place, faults: impl FnOnce(&Server, &dyn Fn())) {
     let mut server = place.start();
     let (addr, seen) = (server.api(), Seen::default());
     std::thread::scope(|scope| {
-        for client in 0..CLIENTS {
-            let seen = &seen;
-            scope.spawn(move || seen.client(addr, client));
-        }
-        let _over = Over(&seen);
+        let found = scope.spawn(|| clients(addr, CLIENTS, |client| seen.client(addr, client)));
+        let over = Over(&seen);
         seen.wait_for_load(&server);
         faults(&server, &|| seen.wait_for_load(&server));
         seen.wait_for_load(&server);
+        drop(over);
+        assert_eq!(found.join().expect("the clients end"), CLIENTS);
     });
     seen.judge(&server);
     let tasks = seen.tasks.into_inner().unwrap();

@@ -1,5 +1,5 @@
 //! SIGTERM, SIGINT, SIGHUP: idle, under load, twice, during the boot. RELIABILITY 57.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

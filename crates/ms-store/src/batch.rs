@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ms_core::task::{
-    Applied, IdempotencyKey, JournalEntry, MAX_BATCH, MAX_PAYLOAD, MAX_RESULT, MAX_STEP_NAME,
+    Applied, Held, IdempotencyKey, JournalEntry, MAX_BATCH, MAX_PAYLOAD, MAX_RESULT, MAX_STEP_NAME,
     MAX_STEPS, QueueName, Submission, Submitted, TaskCommand, TaskError, TaskEvent, TaskId,
     TaskOutcome, TaskRecord, TaskState, TaskTime, TaskView,
 };
@@ -175,6 +175,18 @@ impl Batch {
             self.apply(**id, event).is_ok()
         };
         leased.iter().filter(interrupt).count()
+    }
+
+    /// Every task somebody has is released, but for those held; how many there were.
+    pub(crate) fn release_but(&mut self, leased: &[TaskId], held: &Held) -> usize {
+        let release = |&&id: &&TaskId| {
+            let lease = self.records.get(&id).and_then(|record| record.lease());
+            lease.is_some_and(|lease| {
+                !held.contains(&(id, lease.token))
+                    && self.apply(id, TaskEvent::Release(lease.token)).is_ok()
+            })
+        };
+        leased.iter().filter(release).count()
     }
 
     /// Has overdue tasks their consequences; how many there were.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use ms_actor::host::Blueprint;
 use ms_actor::{Accepts, Context, Placement, Ref};
 use ms_core::task::{
-    ClaimSpec, Claimed, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted, Swept,
-    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    ClaimSpec, Claimed, Held, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted,
+    Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
 };
 use ms_core::view::Tier;
 use ms_supervisor::ChildSpec;
@@ -99,6 +99,10 @@ impl TaskStore for SqliteTasks {
 
     fn take_back(&self, why: String) -> StoreFuture<usize> {
         self.call(|reply| Write::TakeBack(why, reply))
+    }
+
+    fn release_but(&self, held: Held) -> StoreFuture<usize> {
+        self.call(|reply| Write::ReleaseBut(held, reply))
     }
 
     fn sweep(&self) -> StoreFuture<Swept> {

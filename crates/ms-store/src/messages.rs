@@ -3,8 +3,8 @@
 
 use actix::Message;
 use ms_core::task::{
-    ClaimSpec, Claimed, NewTask, StoreError, StoreStats, Submission, Submitted, Swept, TaskCommand,
-    TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
+    ClaimSpec, Claimed, Held, NewTask, StoreError, StoreStats, Submission, Submitted, Swept,
+    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
 };
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -17,6 +17,7 @@ pub(crate) enum Write {
     Execute(Vec<TaskCommand>, Reply<Vec<Result<TaskView, TaskError>>>),
     Claim(ClaimSpec, Reply<Claimed>),
     TakeBack(String, Reply<usize>),
+    ReleaseBut(Held, Reply<usize>),
     Sweep(Reply<Swept>),
 }
 
@@ -31,7 +32,7 @@ impl Write {
             Self::Submit(tasks, _) => tasks.len(),
             Self::Execute(commands, _) => commands.len(),
             Self::Claim(wish, _) => wish.room.values().sum(),
-            Self::TakeBack(..) | Self::Sweep(_) => 1,
+            Self::TakeBack(..) | Self::ReleaseBut(..) | Self::Sweep(_) => 1,
         }
     }
 
@@ -43,7 +44,7 @@ impl Write {
             Self::Execute(commands, _) => commands
                 .iter()
                 .any(|command| !matches!(command, TaskCommand::Start(..) | TaskCommand::Renew(..))),
-            Self::Claim(..) | Self::TakeBack(..) | Self::Sweep(_) => false,
+            Self::Claim(..) | Self::TakeBack(..) | Self::ReleaseBut(..) | Self::Sweep(_) => false,
         }
     }
 
@@ -58,7 +59,7 @@ impl Write {
             Self::Submit(_, reply) => drop(reply.send(Err(error))),
             Self::Execute(_, reply) => drop(reply.send(Err(error))),
             Self::Claim(_, reply) => drop(reply.send(Err(error))),
-            Self::TakeBack(_, reply) => drop(reply.send(Err(error))),
+            Self::TakeBack(_, reply) | Self::ReleaseBut(_, reply) => drop(reply.send(Err(error))),
             Self::Sweep(reply) => drop(reply.send(Err(error))),
         }
     }

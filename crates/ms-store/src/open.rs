@@ -141,3 +141,28 @@ async fn counts(conn: &mut SqliteConnection) -> Result<Counts, sqlx::Error> {
     }
     Ok(counts)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    /// In time that passes when nothing else can: a look at the file is something else.
+    #[tokio::test(start_paused = true)]
+    async fn a_store_waits_for_who_is_about_to_leave_and_not_for_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tasks.db");
+        let lock = File::create(dir.path().join("tasks.db.lock")).unwrap();
+        lock.lock().unwrap();
+        let leaves = async {
+            tokio::time::sleep(LEAVES_WITHIN / 2).await;
+            lock.unlock().unwrap();
+        };
+        let (taken, ()) = tokio::join!(take(&path), leaves);
+        drop(taken.unwrap());
+        lock.lock().unwrap();
+        let refused = take(&path).await.expect_err("it stays");
+        assert!(matches!(refused, StoreError::Locked(_)), "{refused}");
+    }
+}

@@ -154,7 +154,8 @@ pub(crate) enum Answer {
     Submit(Vec<Result<Submitted, TaskError>>),
     Execute(Vec<Result<TaskView, TaskError>>),
     Claim(Claimed),
-    TakeBack(usize),
+    /// Of a taking back or a release: how many there were.
+    Taken(usize),
     Sweep(Swept),
 }
 
@@ -165,7 +166,9 @@ impl Answer {
             (Self::Submit(answer), Write::Submit(_, reply)) => drop(reply.send(Ok(answer))),
             (Self::Execute(answer), Write::Execute(_, reply)) => drop(reply.send(Ok(answer))),
             (Self::Claim(answer), Write::Claim(_, reply)) => drop(reply.send(Ok(answer))),
-            (Self::TakeBack(answer), Write::TakeBack(_, reply)) => drop(reply.send(Ok(answer))),
+            (Self::Taken(answer), Write::TakeBack(_, reply) | Write::ReleaseBut(_, reply)) => {
+                drop(reply.send(Ok(answer)))
+            }
             (Self::Sweep(answer), Write::Sweep(reply)) => drop(reply.send(Ok(answer))),
             _ => debug_assert!(false, "answers are in the order of the requests"),
         }
@@ -182,7 +185,8 @@ async fn carry_out(
     keep: Duration,
 ) -> Result<Vec<Answer>, sqlx::Error> {
     let sweeps = requests.iter().any(|request| matches!(request, Write::Sweep(_)));
-    let takes_back = requests.iter().any(|request| matches!(request, Write::TakeBack(..)));
+    let takes_back = |one: &Write| matches!(one, Write::TakeBack(..) | Write::ReleaseBut(..));
+    let takes_back = requests.iter().any(takes_back);
     let leased = if takes_back { found(conn, LOAD_LEASED).await? } else { Vec::new() };
     let overdue = if sweeps { overdue(conn, batch.now).await? } else { Vec::new() };
     // Before anything is loaded: what is removed is not there for the others of the batch.
@@ -194,7 +198,8 @@ async fn carry_out(
         answers.push(match request {
             Write::Submit(tasks, _) => Answer::Submit(batch.submit(tasks)),
             Write::Execute(commands, _) => Answer::Execute(batch.execute(commands)),
-            Write::TakeBack(why, _) => Answer::TakeBack(batch.take_back(&leased, why)),
+            Write::TakeBack(why, _) => Answer::Taken(batch.take_back(&leased, why)),
+            Write::ReleaseBut(held, _) => Answer::Taken(batch.release_but(&leased, held)),
             Write::Sweep(_) => {
                 let expired = batch.expire(&overdue);
                 Answer::Sweep(Swept { expired, removed, now: batch.now })
@@ -240,7 +245,7 @@ async fn load(
                 });
                 journals.extend(steps.map(TaskCommand::id));
             }
-            Write::Claim(..) | Write::TakeBack(..) | Write::Sweep(_) => {}
+            Write::Claim(..) | Write::TakeBack(..) | Write::ReleaseBut(..) | Write::Sweep(_) => {}
         }
     }
     if !wanted.is_empty() {

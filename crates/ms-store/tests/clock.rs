@@ -1,6 +1,6 @@
 //! RELIABILITY 59: a wall clock that is set while a store is open, and between two openings.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Damaged files, full disks, other processes: a typed refusal, and nothing lost.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
@@ -96,24 +96,6 @@ fn a_record_that_cannot_be_read_is_the_trouble_of_its_task_only() {
         assert!(claim(&store, 1).await.is_empty());
         assert_eq!(claim(&store, 1).await.len() + claim(&store, 1).await.len(), 2);
         submit(&store, task(4)).await.unwrap();
-        close(root).await;
-    });
-}
-
-/// The successor of a killed store may start before the killed one has let go of the file.
-#[test]
-fn a_store_waits_for_who_is_about_to_leave() {
-    let dir = tempfile::tempdir().unwrap();
-    run(|node| async move {
-        filled(&node, dir.path(), 1).await;
-        let lock = std::fs::File::open(dir.path().join("tasks.db.lock")).unwrap();
-        lock.lock().unwrap();
-        let leaves = async {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            lock.unlock().unwrap();
-        };
-        let ((store, root), ()) = tokio::join!(open(&node, at(dir.path())), leaves);
-        assert_eq!(claim(&store, 1).await.len(), 1);
         close(root).await;
     });
 }

@@ -47,7 +47,7 @@ pub struct SupervisorActor {
     finished: bool,
     /// Children whose end was taken in and that may stay down.
     pub(crate) ended_lately: Vec<ChildKey>,
-    /// Starts that are taken for done as soon as they are begun.
+    /// Answers to starts that are known as soon as they are begun.
     pub(crate) begun: VecDeque<Event>,
 }
 
@@ -60,6 +60,9 @@ impl SupervisorActor {
         let supervisor = supervisor.clone();
         let entries = supervisor.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
         let policy = Policy::new(supervisor.flags, entries)?;
+        if !supervisor.is_wanted() {
+            return Err(StartError::Ignore);
+        }
         let start_info = match &supervisor.init {
             Some(init) => init(&SupervisorRef::new(me.clone()))?,
             None => None,

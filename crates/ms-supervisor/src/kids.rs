@@ -84,7 +84,8 @@ impl Kid {
     }
 
     /// The cell's number of the start that the policy gave the number `attempt`: every
-    /// attempt is one launch of the cell, which may have seen others before.
+    /// attempt is one launch of the cell, which may have seen others before. (One that was
+    /// not wanted is none; the policy names no attempt before such a one.)
     pub(crate) fn life_of(&self, attempt: Incarnation) -> Incarnation {
         Incarnation(self.life.0.saturating_sub(self.attempt.0.saturating_sub(attempt.0)))
     }
@@ -95,6 +96,11 @@ impl Kid {
             PidRef::Restarting(old) => PidRef::Restarting(old.map(|attempt| self.life_of(attempt))),
             PidRef::Undefined => PidRef::Undefined,
         }
+    }
+
+    /// Whether it is to run at all now; see [`Supervisor::only_if`].
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.below.as_ref().is_none_or(|below| below.spec.is_wanted())
     }
 
     pub(crate) fn is_alive(&self) -> bool {

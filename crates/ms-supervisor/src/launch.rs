@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ms_actor::AnyRef;
 use ms_actor::host::Parent;
 use ms_core::policy::{ChildKey, Event, StartCause, Ticket};
-use ms_core::{ChildId, ExitReason, Incarnation};
+use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::kids::{Care, Kid, Making};
@@ -36,7 +36,11 @@ impl SupervisorActor {
         kid.attempt = attempt;
         kid.acknowledged = false;
         let (path, care) = (kid.path.clone(), Arc::clone(&kid.care));
-        self.observe(&Observation::Starting { path });
+        let wanted = kid.is_wanted();
+        self.observe(&Observation::Starting { path: path.clone() });
+        if !wanted {
+            return self.leave_out(key, attempt, path, &cell);
+        }
         if let Some(heartbeat) = care.heartbeat {
             self.watch_beats(ctx, heartbeat);
         }
@@ -49,12 +53,24 @@ impl SupervisorActor {
         }
     }
 
+    /// Answers a start that is not wanted. The cell is not launched: its first life, when it
+    /// comes, is number 1.
+    fn leave_out(
+        &mut self,
+        key: ChildKey,
+        incarnation: Incarnation,
+        path: ActorPath,
+        cell: &AnyRef,
+    ) {
+        fence_leftover(cell);
+        self.ended_lately.push(key);
+        self.observe(&Observation::Ignored { path });
+        self.begun.push_back(Event::Ignored { key, incarnation });
+    }
+
     /// Starts the child in its cell: once an attempt, unless its thread is lost meanwhile.
     pub(crate) fn launch(&mut self, key: ChildKey, cell: &AnyRef) {
-        if cell.is_alive() {
-            // Left behind by a supervisor that was killed: its successor takes its place.
-            cell.fence(cell.incarnation(), ExitReason::Killed);
-        }
+        fence_leftover(cell);
         if let Some(kid) = self.kids.get_mut(key) {
             kid.life = cell.launch(kid.care.placement);
         }
@@ -134,5 +150,12 @@ impl SupervisorActor {
             }
         };
         Making { blueprint, below, care }
+    }
+}
+
+/// Ends what a supervisor that was killed left behind: its successor decides about it now.
+fn fence_leftover(cell: &AnyRef) {
+    if cell.is_alive() {
+        cell.fence(cell.incarnation(), ExitReason::Killed);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Handler;
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
+use ms_actor::host::{ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
 use ms_actor::{AnyRef, WeakRef};
 use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Incarnation};
@@ -23,7 +23,6 @@ impl SupervisorActor {
             return;
         }
         let (incarnation, path) = (kid.attempt, kid.path.clone());
-        let seen = event.incarnation;
         match event.news {
             ChildNews::Started => {
                 kid.acknowledged = true;
@@ -32,7 +31,7 @@ impl SupervisorActor {
                 }
                 let info = kid.cell.as_ref().is_some_and(|cell| cell.start_info().is_some());
                 self.clear_timer(key);
-                self.observe(&Observation::Started { path, incarnation: seen });
+                self.observe(&Observation::Started { path, incarnation: event.incarnation });
                 self.feed(ctx, Event::Started { key, incarnation, info });
             }
             ChildNews::Ignored => {
@@ -50,40 +49,45 @@ impl SupervisorActor {
                     self.launch(key, &cell);
                 }
             }
-            ChildNews::StartFailed(reason) => {
-                if let Some(rare) = &mut kid.rare {
-                    // Facts of an earlier end are not those of this start.
-                    rare.last_end = None;
-                    rare.lost_starts = 0;
-                }
-                let in_background = kid.care.in_background;
-                self.clear_timer(key);
-                self.observe(&Observation::StartFailed { path, reason: reason.clone() });
-                if in_background {
-                    self.ended_lately.push(key);
-                    self.feed(ctx, Event::Exited { key, incarnation, reason });
-                } else {
-                    self.feed(ctx, Event::StartFailed { key, incarnation, reason });
-                }
-            }
-            ChildNews::Exited(facts) => {
-                kid.rare().hung = false;
-                let reason = facts.reason.clone();
-                kid.rare().last_end = Some(facts);
-                self.clear_timer(key);
-                self.observe(&Observation::Exited {
-                    path,
-                    incarnation: seen,
-                    reason: reason.clone(),
-                });
-                self.ended_lately.push(key);
-                let event = match reason {
-                    ExitReason::ArbiterLost => Event::Evacuated { key, incarnation },
-                    reason => Event::Exited { key, incarnation, reason },
-                };
-                self.feed(ctx, event);
-            }
+            ChildNews::StartFailed(reason) => self.start_failed(ctx, key, reason),
+            ChildNews::Exited(facts) => self.exited(ctx, key, facts),
         }
+    }
+
+    fn start_failed(&mut self, ctx: &mut Ctx, key: ChildKey, reason: ExitReason) {
+        let Some(kid) = self.kids.get_mut(key) else { return };
+        if let Some(rare) = &mut kid.rare {
+            // Facts of an earlier end are not those of this start.
+            rare.last_end = None;
+            rare.lost_starts = 0;
+        }
+        let (incarnation, path) = (kid.attempt, kid.path.clone());
+        let in_background = kid.care.in_background;
+        self.clear_timer(key);
+        self.observe(&Observation::StartFailed { path, reason: reason.clone() });
+        if in_background {
+            self.ended_lately.push(key);
+            self.feed(ctx, Event::Exited { key, incarnation, reason });
+        } else {
+            self.feed(ctx, Event::StartFailed { key, incarnation, reason });
+        }
+    }
+
+    fn exited(&mut self, ctx: &mut Ctx, key: ChildKey, facts: EndFacts) {
+        let Some(kid) = self.kids.get_mut(key) else { return };
+        let (incarnation, path) = (kid.attempt, kid.path.clone());
+        let reason = facts.reason.clone();
+        let exited = Observation::Exited { path, incarnation: kid.life, reason: reason.clone() };
+        kid.rare().hung = false;
+        kid.rare().last_end = Some(facts);
+        self.clear_timer(key);
+        self.observe(&exited);
+        self.ended_lately.push(key);
+        let event = match reason {
+            ExitReason::ArbiterLost => Event::Evacuated { key, incarnation },
+            reason => Event::Exited { key, incarnation, reason },
+        };
+        self.feed(ctx, event);
     }
 
     pub(crate) fn retry_later(&mut self, key: ChildKey) {

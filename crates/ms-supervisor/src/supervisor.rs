@@ -94,9 +94,11 @@ pub struct Supervisor {
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) lasting_refs: bool,
     pub(crate) init: Option<Arc<InitFn>>,
+    wanted: Option<Arc<WantedFn>>,
 }
 
 type InitFn = dyn Fn(&SupervisorRef) -> Result<Option<StateValue>, StartError> + Send + Sync;
+type WantedFn = dyn Fn() -> bool + Send + Sync;
 
 impl Supervisor {
     /// With a strategy that is only known at run time, such as a configured one.
@@ -110,6 +112,7 @@ impl Supervisor {
             observer: None,
             lasting_refs: true,
             init: None,
+            wanted: None,
         }
     }
 
@@ -191,19 +194,23 @@ impl Supervisor {
         self
     }
 
-    /// Asks not to be started (OTP's `ignore`) while `wanted` says no; looked at before each
-    /// start, and before what [`Supervisor::init`] was given.
+    /// Is not started (OTP's `ignore`) while `wanted` says no; looked at before each start, and
+    /// before what [`Supervisor::init`] was given.
     ///
     /// Its spec is kept then: [`crate::SupervisorRef::restart_child`] starts it later. That
-    /// lets a tree hold a place in the start order for what is not to run yet.
+    /// lets a tree hold a place in the start order for what is not to run yet: what was not
+    /// wanted takes no number, so the first start is incarnation 1 whenever it comes.
     #[must_use]
-    pub fn only_if(self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        let init = self.init.clone();
-        self.init(move |me| match (wanted(), &init) {
-            (false, _) => Err(StartError::Ignore),
-            (true, Some(init)) => init(me),
-            (true, None) => Ok(None),
-        })
+    pub fn only_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let before = self.wanted.take();
+        let both = move || wanted() && before.as_ref().is_none_or(|before| before());
+        self.wanted = Some(Arc::new(both));
+        self
+    }
+
+    /// Whether it is to be started now.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted())
     }
 
     /// Its id.

@@ -1,12 +1,13 @@
 //! Supervisors that are not started until they are wanted.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::{id, paused, start};
+use common::{id, paused, settle, start};
+use ms_core::{ExitReason, Incarnation};
 use ms_supervisor::{ChildSpec, Supervisor};
 
 #[test]
@@ -33,5 +34,13 @@ fn a_supervisor_with_a_gate_keeps_its_place_and_starts_when_it_is_wanted() {
         root.restart_child(&id("later")).await.expect("starts");
         assert!(alive().await);
         assert_eq!(inits.load(Ordering::Relaxed), 1);
+        let child = root.child(&id("later")).await.expect("answers").expect("there");
+        assert_eq!(child.incarnation(), Incarnation(1), "two starts that were not wanted are none");
+        child.kill();
+        settle().await;
+        assert_eq!(child.incarnation(), Incarnation(2));
+        let why = root.why_children(None, 8).await.expect("answers");
+        let why: Vec<_> = why.iter().map(|record| (record.incarnation, &record.reason)).collect();
+        assert_eq!(why, [(Incarnation(1), &ExitReason::Killed)]);
     });
 }

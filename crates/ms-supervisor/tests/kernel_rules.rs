@@ -1,13 +1,6 @@
 //! One small test a sentence of the kernel's part of `docs/semantics.md`, under supervisors.
 //! The kernel's own tests go deeper.
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::disallowed_methods,
-    reason = "tests"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! What is left behind when a supervisor is killed or a tree ends, and who sees to it.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! What supervisors do beyond OTP's when they are asked to: starts in the background, and a
 //! pause instead of giving up.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! OTP's supervisor_SUITE: automatic shutdown.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

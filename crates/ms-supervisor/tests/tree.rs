@@ -1,6 +1,6 @@
 //! A tree with all tiers: crash, restart, escalate, inspect, steer.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 

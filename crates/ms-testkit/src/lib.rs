@@ -8,6 +8,7 @@
 //! - [`faults`]: crash it, hang it, kill it.
 //! - [`Hand`]: a supervised actor without a supervisor: the test says when it comes back.
 //! - [`Journal`]: children that write down their lives, to build trees of.
+//! - [`http`]: answers over HTTP as they came, for clients that misbehave on purpose.
 //! - [`sim`]: random trees, random faults, invariants after every step, all from one seed.
 //!
 //! This crate owns no rule of the system: it looks at it from outside, through the same
@@ -37,6 +38,7 @@ pub mod clock;
 pub mod ends;
 pub mod faults;
 mod hand;
+pub mod http;
 mod journal;
 mod probe;
 pub mod sim;

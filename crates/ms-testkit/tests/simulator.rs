@@ -1,6 +1,6 @@
 //! The simulator: some seeds, twice; scripts that once failed; and that it can fail at all.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use ms_core::Shutdown;
 use ms_testkit::sim::{self, Plan, Script, Trick};

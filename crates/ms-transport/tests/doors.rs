@@ -1,5 +1,5 @@
 //! What comes in at the door and is turned away, and what that costs.
-#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

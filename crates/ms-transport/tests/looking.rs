@@ -1,5 +1,5 @@
 //! Tree, services, events, health, metrics and the document.
-#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

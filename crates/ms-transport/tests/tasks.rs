@@ -1,5 +1,5 @@
 //! Tasks over HTTP: submit, look, list, cancel, try again.
-#![allow(clippy::expect_used, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 

@@ -267,6 +267,9 @@ pub struct LedgerActor {
     agents: Vec<AnyRef>,
     /// Agents that wait with a message; each has one at most.
     held: Vec<Draw>,
+    /// Agents that were let in with a message and have not said yet that they are done with it.
+    /// What they look like from outside lags behind the answer they have given.
+    in_hand: BTreeSet<ActorPath>,
     /// Accounts whose end was told.
     told: BTreeSet<ActorPath>,
 }
@@ -287,14 +290,16 @@ impl LedgerActor {
         if !self.agents.contains(agent) {
             self.agents.retain(|known| !known.is_closed());
             self.agents.push(agent.clone());
+            let agents = &self.agents;
+            self.in_hand.retain(|path| agents.iter().any(|known| known.path() == path));
         }
     }
 
     /// Suspends the subtree of an account that is used up, and says so, once.
     fn suspend(&mut self, over: &OverBudget, ctx: &Context<Self>) {
         let within = self.agents.iter().filter(|agent| agent.path().is_within(&over.account));
-        // One in the middle of a message finishes it, and is held at its next.
-        within.filter(|agent| agent.busy_for().is_none()).for_each(AnyRef::suspend);
+        // One in the middle of a message finishes it first.
+        within.filter(|agent| !self.in_hand.contains(agent.path())).for_each(AnyRef::suspend);
         if self.told.insert(over.account.clone()) {
             tracing::warn!(account = %over.account, %over, "suspended over budget");
             ctx.node().publish(EventKind::Steered {
@@ -322,7 +327,11 @@ impl LedgerActor {
     fn draw(&mut self, draw: Draw, ctx: &Context<Self>) {
         match self.ledger.draw(draw.agent.path()) {
             // Whoever has died meanwhile has lost the message as well.
-            Ok(()) => drop(draw.granted.send(())),
+            Ok(()) if draw.granted.is_closed() => {}
+            Ok(()) => {
+                self.in_hand.insert(draw.agent.path().clone());
+                let _ = draw.granted.send(());
+            }
             Err(over) => {
                 self.suspend(&over, ctx);
                 draw.agent.suspend();
@@ -351,7 +360,14 @@ impl Handler<TryDraw> for LedgerActor {
 
     fn handle(&mut self, TryDraw(agent): TryDraw, ctx: &mut Self::Context) -> Self::Result {
         self.know(&agent);
-        self.ledger.draw(agent.path()).inspect_err(|over| self.suspend(over, ctx))
+        // Whoever is given another task has none, whatever became of the one before.
+        self.in_hand.remove(agent.path());
+        let drawn = self.ledger.draw(agent.path());
+        match &drawn {
+            Ok(()) => drop(self.in_hand.insert(agent.path().clone())),
+            Err(over) => self.suspend(over, ctx),
+        }
+        drawn
     }
 }
 
@@ -369,6 +385,13 @@ impl Handler<Took> for LedgerActor {
 
     fn handle(&mut self, Took(agent, time): Took, _: &mut Self::Context) {
         self.ledger.took(&agent, time);
+        self.in_hand.remove(&agent);
+        // Its subtree was suspended while it was at work.
+        let is_told = |over: &OverBudget| self.told.contains(&over.account);
+        if self.ledger.over(&agent).as_ref().is_some_and(is_told) {
+            let is_it = |known: &&AnyRef| *known.path() == agent;
+            self.agents.iter().filter(is_it).for_each(AnyRef::suspend);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Agents in a tree.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

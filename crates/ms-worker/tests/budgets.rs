@@ -1,23 +1,24 @@
 //! Budgets of subtrees: held before the handler, shown, told, raised.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
 use std::time::Duration;
 
 use actix::Message;
-use common::{Deeds, Order, Worker, order, run};
+use common::{Deeds, Order, SOON, Worker, order, run};
 use ms_actor::AskError;
 use ms_core::budget::{Budget, MESSAGES, WALL_US};
 use ms_core::task::TaskState;
-use ms_core::view::{EventKind, Lifecycle, Mark};
+use ms_core::view::{EventKind, Lifecycle, Mark, NodeEvent};
 use ms_core::{ActorPath, ExitReason};
 use ms_store::{StoreConfig, sqlite};
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
 use ms_worker::budgets::{BudgetError, Budgets};
 use ms_worker::tasks::Tasks;
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
+use tokio::sync::broadcast::Receiver;
 
 struct Spender(u64);
 
@@ -55,46 +56,64 @@ async fn spender(root: &Root, id: &str) -> AgentRef<Spender> {
     root.supervisor("pair").await.unwrap().get_agent::<Spender>(id).await.unwrap()
 }
 
+/// The next suspension for a budget: whose account it was, and why.
+async fn suspended(events: &mut Receiver<NodeEvent>) -> (ActorPath, String) {
+    loop {
+        if let EventKind::Steered { path, by, reason, .. } = events.recv().await.unwrap().kind
+            && by == "budget"
+        {
+            return (path, reason.unwrap());
+        }
+    }
+}
+
 #[test]
 fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
     run(|node| async move {
         let budget = Budget::new().messages(3).unit("tokens", 100);
         let budgets = Budgets::new("budgets").limit("/root/pair", budget).unwrap();
         let root = tree(&node, &budgets).await;
+        let (_, mut events) = node.events_since(node.last_event());
+        let client = budgets.client();
         let (a, b) = (spender(&root, "a").await, spender(&root, "b").await);
+        let spend = |to: &AgentRef<Spender>, tokens| {
+            let to = to.clone();
+            actix::spawn(async move { to.ask(Spend(tokens)).within(SOON).await })
+        };
         assert_eq!(a.ask(Spend(10)).await.unwrap(), (1, false));
         assert_eq!(b.ask(Spend(10)).await.unwrap(), (1, false));
         // The third message of the subtree is the last, and knows it.
         assert_eq!(a.ask(Spend(10)).await.unwrap(), (2, true));
-        let held = b.ask(Spend(10)).within(Duration::from_millis(200)).await;
-        assert!(matches!(held, Err(AskError::TimedOut { .. })), "{held:?}");
+        let held = spend(&b, 10);
+        let (account, reason) = suspended(&mut events).await;
+        assert_eq!(account, path("/root/pair"));
+        assert!(reason.contains("3 of 3 messages"), "{reason}");
+        let usage = client.usage().await.unwrap();
+        assert_eq!(usage[0].units[MESSAGES].used, 3, "what is held is not counted");
+        assert_eq!(usage[0].units["tokens"].used, 30);
 
+        // The budgets have answered, so both were told; what they are told they do in order.
+        for agent in [&a, &b] {
+            let status = agent.any().ask_status(SOON).await.unwrap();
+            assert_eq!(status.lifecycle, Lifecycle::Suspended, "{}", status.path);
+        }
         let pair = &root.tree(None).await.unwrap().children[1];
         for agent in &pair.children {
             assert_eq!(agent.status.lifecycle, Lifecycle::Suspended, "{}", agent.id);
             assert!(agent.status.marks.contains(&Mark::Suspended));
         }
-        let told = node.events_since(0).0.into_iter().find_map(|event| match event.kind {
-            EventKind::Steered { path, by, reason, .. } if by == "budget" => Some((path, reason)),
-            _ => None,
-        });
-        let (account, reason) = told.expect("an event");
-        assert_eq!(account, path("/root/pair"));
-        assert!(reason.unwrap().contains("3 of 3 messages"));
-
-        let client = budgets.client();
-        let usage = client.usage().await.unwrap();
-        assert_eq!(usage[0].units[MESSAGES].used, 3, "what is held is not counted");
-        assert_eq!(usage[0].units["tokens"].used, 30);
         let nobody = client.raise(&path("/root/nobody"), Budget::new()).await;
         assert!(matches!(nobody, Err(BudgetError::NoAccount(_))));
         client.raise(&path("/root/pair"), Budget::new().messages(10)).await.unwrap();
-        // The held message was handled first.
+        assert_eq!(held.await.unwrap().unwrap(), (2, false));
         assert_eq!(b.ask(Spend(200)).await.unwrap(), (3, true));
-        let held = a.ask(Spend(0)).within(Duration::from_millis(200)).await;
-        assert!(held.is_err(), "tokens are used up");
+        let held = spend(&a, 0);
+        let (_, reason) = suspended(&mut events).await;
+        assert!(reason.contains("tokens"), "{reason}");
         // A held agent can be stopped in an orderly way.
-        assert_eq!(root.stop(Duration::from_secs(10)).await, ExitReason::Shutdown);
+        assert_eq!(root.stop(SOON).await, ExitReason::Shutdown);
+        let held = held.await.unwrap();
+        assert!(matches!(held, Err(AskError::Exited { .. })), "it was held to the end: {held:?}");
     });
 }
 

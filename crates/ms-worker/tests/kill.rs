@@ -5,7 +5,7 @@
 //! points (seeded and printed; `MS_SEED` replays them), and looks at what is left. 50 points by
 //! default; `MS_KILL_POINTS=1000` is the long mode.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(clippy::print_stdout, reason = "the seed, and the words of the child process")]
 
 mod common;

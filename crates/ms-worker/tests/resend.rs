@@ -1,16 +1,17 @@
 //! A store that ends with a request in hand: the request is sent again, and done once.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use common::{Deeds, Order, Worker, order, run};
 use ms_core::task::{
-    ClaimSpec, Claimed, IdempotencyKey, NewTask, StoreError, StoreFuture, StoreStats, Submission,
-    Submitted, Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore,
-    TaskView,
+    ClaimSpec, Claimed, Held, IdempotencyKey, NewTask, StoreError, StoreFuture, StoreStats,
+    Submission, Submitted, Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage,
+    TaskState, TaskStore, TaskView,
 };
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Supervisor, start_root};
@@ -22,22 +23,40 @@ use serde_json::Value;
 struct Mute {
     store: SqliteTasks,
     silent: Arc<AtomicUsize>,
+    /// The same of a dispatcher's questions; of claims only those that brought something count.
+    silent_claims: Arc<AtomicUsize>,
+    silent_releases: Arc<AtomicUsize>,
+    released: Arc<AtomicUsize>,
 }
 
 impl Mute {
+    fn new(store: SqliteTasks, silent: Arc<AtomicUsize>) -> Self {
+        Self {
+            store,
+            silent,
+            silent_claims: Arc::default(),
+            silent_releases: Arc::default(),
+            released: Arc::default(),
+        }
+    }
+
     fn maybe<T: Send + 'static>(&self, done: StoreFuture<T>) -> StoreFuture<T> {
-        let less = |left: usize| left.checked_sub(1);
-        let is_silent =
-            self.silent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok();
+        let is_silent = one_less(&self.silent);
         Box::pin(async move {
             let answer = done.await;
-            if is_silent {
-                Err(StoreError::Unknown("it ended meanwhile".to_owned()))
-            } else {
-                answer
-            }
+            if is_silent { Err(unknown()) } else { answer }
         })
     }
+}
+
+/// Whether there was one left, which is taken.
+fn one_less(left: &AtomicUsize) -> bool {
+    let less = |left: usize| left.checked_sub(1);
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+}
+
+fn unknown() -> StoreError {
+    StoreError::Unknown("it ended meanwhile".to_owned())
 }
 
 impl TaskStore for Mute {
@@ -54,11 +73,25 @@ impl TaskStore for Mute {
     }
 
     fn claim(&self, wish: ClaimSpec) -> StoreFuture<Claimed> {
-        self.store.claim(wish)
+        let (store, mute) = (self.store.clone(), Arc::clone(&self.silent_claims));
+        Box::pin(async move {
+            let claimed = store.claim(wish).await?;
+            let is_silent = !claimed.assignments.is_empty() && one_less(&mute);
+            if is_silent { Err(unknown()) } else { Ok(claimed) }
+        })
     }
 
     fn take_back(&self, why: String) -> StoreFuture<usize> {
         self.store.take_back(why)
+    }
+
+    fn release_but(&self, held: Held) -> StoreFuture<usize> {
+        let (store, mute) = (self.store.clone(), Arc::clone(&self.silent_releases));
+        let released = Arc::clone(&self.released);
+        Box::pin(async move {
+            released.fetch_add(store.release_but(held).await?, Ordering::Relaxed);
+            if one_less(&mute) { Err(unknown()) } else { Ok(released.load(Ordering::Relaxed)) }
+        })
     }
 
     fn sweep(&self) -> StoreFuture<Swept> {
@@ -95,7 +128,7 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
         let dir = tempfile::tempdir().unwrap();
         let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
         let silent = Arc::new(AtomicUsize::new(0));
-        let mute = Mute { store: store.clone(), silent: Arc::clone(&silent) };
+        let mute = Mute::new(store.clone(), Arc::clone(&silent));
         let tasks = Tasks::new("tasks", mute);
         let tasks = tasks.pool::<Worker>("worker", 1, Arc::new(Deeds::default())).unwrap();
         let client = tasks.client();
@@ -122,6 +155,48 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
         silent.store(usize::MAX, Ordering::Relaxed);
         let unknown = client.submit(order(&Order::Echo(4))).await.unwrap_err();
         assert!(matches!(unknown, TaskRefusal::Store(StoreError::Unknown(_))), "{unknown}");
+        root.stop(common::SOON).await;
+    });
+}
+
+/// The answers to claims are lost, and then those to releases: the tasks are given out anew at
+/// once, not when the lease ends, and what agents have in hand meanwhile is left with them.
+/// Every task is begun once.
+#[test]
+fn t17_what_a_claim_without_an_answer_took_is_given_out_anew() {
+    run(async |node| {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
+        let mute = Mute::new(store, Arc::default());
+        let (claims, releases) = (mute.silent_claims.clone(), mute.silent_releases.clone());
+        let released = mute.released.clone();
+        let deeds = Arc::new(Deeds::default());
+        let tasks = Tasks::new("tasks", mute).lease(Duration::from_secs(3_600));
+        let tasks = tasks.pool::<Worker>("worker", 3, Arc::clone(&deeds)).unwrap();
+        let client = tasks.client();
+        let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+        let root = start_root(&node, tree).await.unwrap();
+
+        // One agent is at work all the while.
+        let long = client.submit(order(&Order::Sleep(600))).await.unwrap().view.id;
+        while deeds.begun.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        claims.store(2, Ordering::Relaxed);
+        releases.store(2, Ordering::Relaxed);
+        let batch: Vec<_> = (0..6).map(|n| order(&Order::Echo(n))).collect();
+        let taken = client.submit_all(batch).await.unwrap();
+        for one in taken {
+            let id = one.unwrap().view.id;
+            let ended = client.ended(id, common::SOON).await.unwrap();
+            assert_eq!((ended.state, ended.attempts), (TaskState::Completed, 1), "{ended:?}");
+            assert_eq!(ended.interruptions, 0);
+        }
+        assert_eq!(claims.load(Ordering::Relaxed), 0, "the answers were lost");
+        assert!(released.load(Ordering::Relaxed) >= 2);
+        let ended = client.ended(long, common::SOON).await.unwrap();
+        assert_eq!((ended.state, ended.attempts), (TaskState::Completed, 1), "{ended:?}");
+        assert_eq!(deeds.begun.load(Ordering::SeqCst), 7, "none is done twice");
         root.stop(common::SOON).await;
     });
 }

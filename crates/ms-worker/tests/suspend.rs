@@ -3,7 +3,7 @@
 //!
 //! The test runs itself as a child process, sends it SIGSTOP and SIGCONT, and reads what it says.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(clippy::print_stdout, reason = "the words of the child process")]
 
 mod common;

@@ -1,7 +1,14 @@
 //! What the tests of the kernel share: a node on paused time, a sink that records
 //! what a supervisor would be told, and an actor that does what a test tells it.
 
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests; each file uses its part"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,5 +1,10 @@
 //! The node that the tests show: one actor in each state that matters.
-#![allow(dead_code, unreachable_pub, clippy::expect_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "samples for tests, of which each takes its part"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

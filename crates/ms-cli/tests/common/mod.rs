@@ -1,5 +1,10 @@
 //! A node in memory on a real socket, and the real `msctl`.
-#![allow(dead_code, unreachable_pub, clippy::expect_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "tests; each file uses its part"
+)]
 
 #[path = "../../src/render/sample.rs"]
 pub mod sample;

@@ -8,6 +8,7 @@ mod conn;
 mod stream;
 
 use std::future::Future;
+use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -179,22 +180,17 @@ async fn accept(listener: UnixListener, mut shared: Shared) {
     let mut connections = JoinSet::new();
     let mut backoff = AcceptBackoff::new();
     loop {
+        let pause = |error: io::Error, pause| {
+            tracing::warn!(%error, ?pause, "control endpoint cannot accept");
+            tokio::time::sleep(pause)
+        };
+        let next = backoff.next(stop_of(&mut shared.stopped), || listener.accept(), pause);
+        // An end during a pause cuts it short: it gave a descriptor back.
         tokio::select! {
-            () = stop_of(&mut shared.stopped) => break,
             Some(ended) = connections.join_next() => report(ended),
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    backoff.succeeded();
-                    admit(stream, &shared, &mut connections);
-                }
-                Err(error) => {
-                    let Some(pause) = backoff.failed(&error) else { continue };
-                    tracing::warn!(%error, ?pause, "control endpoint cannot accept");
-                    tokio::select! {
-                        () = stop_of(&mut shared.stopped) => break,
-                        () = tokio::time::sleep(pause) => {}
-                    }
-                }
+            accepted = next => match accepted {
+                Some((stream, _)) => admit(stream, &shared, &mut connections),
+                None => break,
             },
         }
     }

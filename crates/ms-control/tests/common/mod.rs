@@ -1,5 +1,10 @@
 //! A node in memory, and a raw connection to it.
-#![allow(dead_code, unreachable_pub, clippy::expect_used)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "tests; each file uses its part"
+)]
 
 use std::path::Path;
 use std::sync::Arc;

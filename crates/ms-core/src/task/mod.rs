@@ -7,7 +7,7 @@
 //! [`NewTask`] is what a caller submits, [`TaskView`] what a reader is shown, and
 //! [`TaskRecord`] what a store keeps; [`TaskRecord::apply`] is the whole life of a task as
 //! one state machine. [`choose`] says which task is next, [`Board`] who is free and what may
-//! start (with [`TokenBucket`] and [`CrashGuard`]), and [`TaskStore`] is the port between whoever decides
+//! start (with [`TokenBucket`] and [`CrashGuard`]), [`Claims`] what is in agents' hands, and [`TaskStore`] is the port between whoever decides
 //! and whoever writes: a store applies [`TaskRecord::apply`] and keeps what comes out.
 //!
 //! Time is a [`TaskTime`] given by the store: wall clock in looks, but it never goes back
@@ -18,6 +18,7 @@
 
 mod board;
 mod choose;
+mod claims;
 mod crash;
 mod error;
 mod failure;
@@ -31,6 +32,7 @@ mod view;
 
 pub use board::{Board, DEFAULT_CONCURRENCY, QueueSpec, REST, Rate};
 pub use choose::{Candidate, choose};
+pub use claims::{Claims, Held, NextAsk};
 pub use crash::CrashGuard;
 pub use error::{ErrorSource, StoreError, TaskError};
 pub use failure::{FailureKind, MAX_CAUSES, MAX_FAILURE_TEXT, TaskFailure};

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::claims::Held;
 use super::error::{StoreError, TaskError};
 use super::failure::TaskFailure;
 use super::id::{AgentKind, QueueName, TaskId};
@@ -232,6 +233,10 @@ pub trait TaskStore: Send + Sync + fmt::Debug + 'static {
     /// Takes every assigned task from its agent, as interrupted: for a dispatcher that
     /// starts and does not know who has what. Gives how many there were.
     fn take_back(&self, why: String) -> StoreFuture<usize>;
+
+    /// Releases every assigned task but these: for a dispatcher that may have lost the answer
+    /// to a claim, and knows of all others. Gives how many there were.
+    fn release_but(&self, held: Held) -> StoreFuture<usize>;
 
     /// Has overdue leases and deadlines their consequences, and removes what ended long ago.
     fn sweep(&self) -> StoreFuture<Swept>;

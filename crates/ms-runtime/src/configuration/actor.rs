@@ -6,15 +6,21 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Handler, Message, WrapFuture};
 use ms_actor::{Context, LifeChange, LifeNews, Port, StateValue};
-use ms_config::{DirWatch, Loaded, Place, Settings, change, keys, plain};
+use ms_config::{DirId, DirWatch, Loaded, Place, Settings, change, keys, plain};
+use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
 use tokio::time::timeout;
 
 use super::handle::{ConfigHandle, Published};
 use super::messages::{ConfigChanged, Reload, Reloaded, Subscribe, Unsubscribe};
+use super::standing::{Step, step};
 
 /// Longest reading of all files; a file system that takes longer is a failure.
 const READ_WITHIN: Duration = Duration::from_secs(10);
+/// How often is looked whether the path leads to the directory that is watched.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// What the health of the service is without while nothing is watched.
+const FEATURE: &str = "reload of the configuration by itself";
 /// Longest wait for a subscriber's answer to a change.
 const ACK_WITHIN: Duration = Duration::from_secs(5);
 
@@ -22,7 +28,17 @@ const ACK_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct ConfigActor<C: Settings> {
     handle: ConfigHandle<C>,
-    watch: Option<DirWatch>,
+    watch: Option<Watched>,
+    /// It was said that nothing is watched.
+    unwatched: bool,
+}
+
+/// A directory under watch.
+#[derive(Debug)]
+struct Watched {
+    dir: DirId,
+    #[expect(dead_code, reason = "held for its drop")]
+    watch: DirWatch,
 }
 
 /// The directory may have changed, or can no longer be watched.
@@ -32,7 +48,7 @@ struct LookAgain(Result<(), String>);
 
 impl<C: Settings> ConfigActor<C> {
     pub(super) fn new(handle: ConfigHandle<C>) -> Self {
-        Self { handle, watch: None }
+        Self { handle, watch: None, unwatched: false }
     }
 
     pub(super) fn view(&self) -> StateValue {
@@ -50,8 +66,43 @@ impl<C: Settings> ConfigActor<C> {
         self.handle.publish(published);
     }
 
+    /// What the directory's path leads to now. Looks off the arbiters.
+    fn look(&self) -> impl Future<Output = Result<DirId, String>> + use<C> {
+        let dir = self.handle.loader().dir().to_owned();
+        let look = tokio::task::spawn_blocking(move || DirId::of(&dir));
+        async move {
+            let found = look.await.map_err(|error| error.to_string())?;
+            found.map_err(|error| error.to_string())
+        }
+    }
+
+    /// Looks at the directory itself at steady intervals: nobody tells when a path leads elsewhere.
+    fn look_always(&mut self, ctx: &mut Context<Self>) {
+        let look = self.look().into_actor(self);
+        ctx.spawn(look.map(|found, this, ctx| {
+            this.stand_by(found, ctx);
+            ctx.run_later(LOOK_EVERY, Self::look_always);
+        }));
+    }
+
+    /// Has the watch go where the path leads.
+    fn stand_by(&mut self, found: Result<DirId, String>, ctx: &Context<Self>) {
+        let watched = self.watch.as_ref().map(|watched| &watched.dir);
+        match (step(watched, found.as_ref().map_err(Clone::clone)), found) {
+            (Step::Watch, Ok(dir)) => {
+                self.start_watching(dir, ctx);
+                if self.watch.is_some() {
+                    // What is in it, and what was changed before it was watched.
+                    let _ = ctx.me().try_tell(LookAgain(Ok(())));
+                }
+            }
+            (Step::Lose(why), _) => self.cannot_watch(&why, ctx),
+            _ => {}
+        }
+    }
+
     /// Without a watch the node runs on: [`Reload`] still works.
-    fn start_watching(&mut self, ctx: &Context<Self>) {
+    fn start_watching(&mut self, id: DirId, ctx: &Context<Self>) {
         let me = ctx.me().downgrade();
         let dir = self.handle.loader().dir();
         let started = DirWatch::start(dir, move |news| {
@@ -62,17 +113,33 @@ impl<C: Settings> ConfigActor<C> {
         });
         match started {
             Ok(watch) => {
-                self.watch = Some(watch);
+                self.watch = Some(Watched { dir: id, watch });
                 self.update(|published| published.status.watching = true);
+                if self.unwatched {
+                    self.unwatched = false;
+                    let dir = self.handle.loader().dir().display();
+                    note(ctx, "config_watched", format!("changes in {dir} are noticed again"));
+                    publish(ctx, FEATURES_ON, String::new());
+                }
             }
             Err(error) => self.cannot_watch(&error.to_string(), ctx),
         }
     }
 
-    fn cannot_watch(&self, why: &str, ctx: &Context<Self>) {
+    /// Said once; what is tried again meanwhile, and fails again, is nothing new.
+    fn cannot_watch(&mut self, why: &str, ctx: &Context<Self>) {
+        self.watch = None;
         self.update(|published| published.status.watching = false);
+        if self.unwatched {
+            return;
+        }
+        self.unwatched = true;
         let dir = self.handle.loader().dir().display();
-        note(ctx, "config_not_watched", format!("changes in {dir} go unnoticed: {why}"));
+        let text = format!(
+            "changes in {dir} go unnoticed: {why}; put the directory back, it is looked for by itself"
+        );
+        note(ctx, "config_not_watched", text);
+        publish(ctx, FEATURES_OFF, FEATURE.to_owned());
     }
 
     /// Reads off the arbiter.
@@ -191,6 +258,10 @@ fn values<C: Settings>(published: &Published<C>) -> StateValue {
 /// To the log and to the node's events.
 fn note<C: Settings>(ctx: &Context<ConfigActor<C>>, topic: &str, text: String) {
     tracing::warn!(topic, "{text}");
+    publish(ctx, topic, text);
+}
+
+fn publish<C: Settings>(ctx: &Context<ConfigActor<C>>, topic: &str, text: String) {
     let (path, topic) = (ctx.path().clone(), topic.to_owned());
     ctx.node().publish(EventKind::Noted { path, topic, text });
 }
@@ -202,9 +273,16 @@ impl<C: Settings> Actor for ConfigActor<C> {
         for port in &self.handle.published().subscribers {
             ctx.follow(&port.any());
         }
-        self.start_watching(ctx);
-        // What changed before the watch was there, or while this actor was down.
-        let _ = ctx.me().try_tell(LookAgain(Ok(())));
+        let look = self.look().into_actor(self);
+        ctx.wait(look.map(|found, this, ctx| {
+            match found {
+                Ok(dir) => this.start_watching(dir, ctx),
+                Err(why) => this.cannot_watch(&why, ctx),
+            }
+            // What changed before the watch was there, or while this actor was down.
+            let _ = ctx.me().try_tell(LookAgain(Ok(())));
+            ctx.run_later(LOOK_EVERY, Self::look_always);
+        }));
     }
 }
 
@@ -254,8 +332,11 @@ impl<C: Settings> Handler<LookAgain> for ConfigActor<C> {
         if let Err(why) = news {
             self.cannot_watch(&why, ctx);
         }
-        let read = self.read().into_actor(self);
-        AtomicResponse::new(Box::pin(read.map(|read, actor, ctx| {
+        // It may be news of the directory itself.
+        let (look, read) = (self.look(), self.read());
+        let both = async move { (look.await, read.await) };
+        AtomicResponse::new(Box::pin(both.into_actor(self).map(|(found, read), actor, ctx| {
+            actor.stand_by(found, ctx);
             actor.take_over(read, ctx);
         })))
     }

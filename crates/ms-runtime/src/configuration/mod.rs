@@ -2,7 +2,7 @@
 //!
 //! [`ConfigHandle::load`] reads it before anything is started; its
 //! [`child`](ConfigHandle::child) goes under the root supervisor and watches the
-//! directory. A change is read and checked off the arbiters, put in force by one
+//! directory, also when another takes its place. A change is read and checked off the arbiters, put in force by one
 //! atomic swap, and told to those who sent [`Subscribe`]. A crash of the actor loses
 //! nothing: values, subscribers and counters are in the published snapshot.
 //!
@@ -11,6 +11,7 @@
 mod actor;
 mod handle;
 mod messages;
+mod standing;
 
 pub use actor::ConfigActor;
 pub use handle::{ConfigHandle, ConfigStatus};

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::{AnyRef, DebugError, Node};
+use ms_actor::{AnyRef, DebugError, Node, read_traces};
 use ms_control::ControlError;
 use ms_control::proto::{NodeInfo, PsRow, PsSort, PsTable, Reply, StateView, StreamItem, Verb};
 use ms_core::tree::rows;
@@ -63,11 +63,13 @@ impl NodeControl {
         };
         let Some(mut walk) = in_time(within, begin).await? else {
             let leaf = in_time(within, self.subtree(Some(path), depth)).await?;
+            read_traces(leaf.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
             // A reader that left wants nothing more.
             let _ = sink.send(StreamItem::Rows(rows(&leaf).collect())).await;
             return Ok(());
         };
         while let Some(rows) = walk.next().await.map_err(failed)? {
+            read_traces(rows.iter().filter_map(|row| row.status.last_exit.as_ref())).await;
             if sink.send(StreamItem::Rows(rows)).await.is_err() {
                 break;
             }
@@ -97,6 +99,7 @@ impl NodeControl {
         let mut table = PsTable { window_ms: window_us / 1_000, total: 0, rows: rows.collect() };
         table.total = table.rows.len();
         table.arrange(sort, top);
+        read_traces(table.rows.iter().filter_map(|row| row.status.last_exit.as_ref())).await;
         Ok(Reply::Ps(table))
     }
 
@@ -108,6 +111,7 @@ impl NodeControl {
             // What is seen from outside is all there is of one that does not run.
             Err(DebugError::NotRunning { .. }) => {}
         }
+        read_traces(node.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
         Ok(Reply::Inspect(Box::new(node)))
     }
 
@@ -137,7 +141,9 @@ impl NodeControl {
             return Ok(Reply::Why(Vec::new()));
         }
         let records = root.why(&path, limit.unwrap_or(1)).await;
-        records.map(Reply::Why).map_err(|error| of_supervisor(&path, &error))
+        let records = records.map_err(|error| of_supervisor(&path, &error))?;
+        read_traces(records.iter().map(|record| &record.reason)).await;
+        Ok(Reply::Why(records))
     }
 
     pub(super) async fn dry_run(&self, path: ActorPath, verb: Verb) -> Result<Reply, ControlError> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::AnyRef;
+use ms_actor::{AnyRef, read_traces};
 use ms_control::ControlError;
 use ms_control::proto::StreamItem;
 use ms_core::ActorPath;
@@ -127,6 +127,7 @@ impl Reader {
     }
 
     async fn send(&self, event: NodeEvent) -> Result<(), Left> {
+        read_traces(event.reason()).await;
         self.sink.send(StreamItem::Event(Box::new(event))).await.map_err(|_| Left)
     }
 }

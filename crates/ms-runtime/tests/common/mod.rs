@@ -6,7 +6,6 @@
     missing_docs,
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     reason = "tests"
 )]
 

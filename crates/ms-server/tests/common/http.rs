@@ -3,29 +3,9 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use serde_json::Value;
+pub use ms_testkit::http::Reply;
 
 use super::PATIENCE;
-
-/// An answer as it came.
-#[derive(Debug, Clone)]
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
-}
-
-impl Reply {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// The code of a problem.
-    pub fn code(&self) -> String {
-        assert!(self.head.contains("application/problem+json"), "{self:?}");
-        self.json()["code"].as_str().expect("a code").to_owned()
-    }
-}
 
 /// One connection.
 pub struct Http(BufReader<TcpStream>);
@@ -78,16 +58,11 @@ impl Http {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        let odd = |what: &str| io::Error::other(format!("{what} in {head:?}"));
-        let status = head.split(' ').nth(1).and_then(|text| text.parse().ok());
-        let status = status.ok_or_else(|| odd("no status"))?;
-        let fields = head.lines().filter_map(|line| line.split_once(": "));
-        let mut lengths = fields.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let length = lengths.next().map_or(Ok(0), |(_, value)| value.trim().parse());
-        let mut body = vec![0; length.map_err(|_| odd("no length"))?];
+        let mut reply = Reply::with_head(head)?;
+        let mut body = vec![0; reply.length()?];
         self.0.read_exact(&mut body)?;
-        let body = String::from_utf8(body).map_err(|_| odd("no text"))?;
-        Ok(Reply { status, head, body })
+        reply.body = String::from_utf8(body).map_err(io::Error::other)?;
+        Ok(reply)
     }
 
     /// Whether the server has it open still, as far as is known without a wait.
@@ -115,4 +90,24 @@ impl Http {
             Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
         }
     }
+}
+
+/// So many clients, each a thread with a connection of its own, each taking its turns (they are
+/// counted from 0) until it says that there is no further one. `client` makes the turns of a
+/// client out of its number. Returns when all have ended: how many could connect.
+pub fn clients<T: FnMut(&mut Http, usize) -> bool>(
+    addr: SocketAddr,
+    count: usize,
+    client: impl Fn(usize) -> T + Sync,
+) -> usize {
+    let run = &|number| {
+        let Ok(mut http) = Http::try_to(addr) else { return false };
+        let mut turn = client(number);
+        (0..).take_while(|&count| turn(&mut http, count)).for_each(drop);
+        true
+    };
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..count).map(|number| scope.spawn(move || run(number))).collect();
+        all.into_iter().map(|one| one.join().expect("a client ends")).filter(|found| *found).count()
+    })
 }

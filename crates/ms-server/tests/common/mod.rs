@@ -5,7 +5,6 @@
     missing_docs,
     clippy::expect_used,
     clippy::unwrap_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "tests; each test program uses a part of it"
 )]
@@ -29,7 +28,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 #[allow(unused_imports, reason = "each test program uses a part")]
 pub use disk::{Disk, Room};
-pub use http::{Http, Reply};
+#[allow(unused_imports, reason = "each test program uses a part")]
+pub use http::{Http, Reply, clients};
 
 /// Longest wait for anything; a machine under load is slow, a test that hangs is not.
 pub const PATIENCE: Duration = Duration::from_secs(60);

@@ -168,13 +168,70 @@ enum Ending {
     Over,
 }
 
-/// An actor that may be reluctant to stop.
-trait Reluctant: Actor<Context: AsyncContext<Self>> {
+/// An actor of the first or the second tier: the manners that both have, over the calls of a
+/// context that differ.
+trait Player: Actor<Context: AsyncContext<Self>> {
     fn life(&self) -> &Life;
     fn stop(&mut self) -> &mut Ending;
+    /// The incarnation, where the context knows it; 0 elsewhere.
+    fn number(ctx: &Self::Context) -> u64;
+    /// Ends in failure, as far as the context can say that.
+    fn fail(ctx: &mut Self::Context);
+    /// Has a future of the actor panic after so many milliseconds.
+    fn future_panics(&mut self, time: u64, ctx: &mut Self::Context);
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn work(
+        &mut self,
+        Work { token, act }: Work,
+        ctx: &mut Self::Context,
+    ) -> AtomicResponse<Self, u64> {
+        self.life().hook("handle", Self::number(ctx));
+        let (world, id) = (self.life().world.clone(), self.life().id);
+        token.handled(id);
+        match &act {
+            Act::Panic => panic!("a handler panics"),
+            Act::Fail => Self::fail(ctx),
+            Act::Stop => ctx.stop(),
+            Act::PanicLater(time) => self.future_panics(*time, ctx),
+            Act::Arm(trick) => world.arm(id, *trick),
+            _ => {}
+        }
+        AtomicResponse::new(Box::pin(perform(world, id, act).into_actor(self)))
+    }
+
+    fn bulletin(&mut self, Bulletin(token): Bulletin, ctx: &Self::Context) -> u64 {
+        self.life().hook("bulletin", Self::number(ctx));
+        token.handled(self.life().id);
+        self.life().id as u64
+    }
+
+    /// Sets going what comes after the start.
+    fn later(&mut self, trick: Trick, ctx: &mut Self::Context) {
+        match trick {
+            Trick::TimerPanics(time) => Self::timer_panics(time, ctx),
+            Trick::TimerStops(time) => {
+                ctx.run_later(ms(time), |this, ctx| {
+                    this.life().hook("timer", 0);
+                    ctx.stop();
+                });
+            }
+            Trick::FuturePanics(time) => self.future_panics(time, ctx),
+            _ => {}
+        }
+    }
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn timer_panics(time: u64, ctx: &mut Self::Context) {
+        ctx.run_later(ms(time), |this, _| {
+            this.life().hook("timer", 0);
+            panic!("a timer panics");
+        });
+    }
 
     /// Told to stop: it does, later, or not at all.
     fn stop_in_its_time(&mut self, ctx: &mut Self::Context) -> Running {
+        self.life().panic_if(Trick::StopPanics);
         let reluctance = self.life().reluctance();
         match (*self.stop(), reluctance) {
             (Ending::Over, _) | (_, None) => return Running::Stop,
@@ -189,9 +246,14 @@ trait Reluctant: Actor<Context: AsyncContext<Self>> {
         *self.stop() = Ending::Waits;
         Running::Continue
     }
+
+    fn has_stopped(&self) {
+        self.life().hook("stopped", 0);
+        self.life().panic_if(Trick::StoppedPanics);
+    }
 }
 
-impl Reluctant for Native {
+impl Player for Native {
     fn life(&self) -> &Life {
         &self.life
     }
@@ -199,15 +261,48 @@ impl Reluctant for Native {
     fn stop(&mut self) -> &mut Ending {
         &mut self.stop
     }
+
+    fn number(ctx: &Self::Context) -> u64 {
+        ctx.incarnation().0
+    }
+
+    fn fail(ctx: &mut Self::Context) {
+        ctx.exit_with(ExitReason::failed("a handler fails"));
+    }
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn future_panics(&mut self, time: u64, ctx: &mut Self::Context) {
+        let (world, id) = (self.life.world.clone(), self.life.id);
+        let future = async move {
+            tokio::time::sleep(ms(time)).await;
+            world.hook(id, "future", 0);
+            panic!("a future panics");
+        };
+        ctx.spawn(future.into_actor(self));
+    }
 }
 
-impl Reluctant for Plain {
+impl Player for Plain {
     fn life(&self) -> &Life {
         &self.life
     }
 
     fn stop(&mut self) -> &mut Ending {
         &mut self.stop
+    }
+
+    fn number(_: &Self::Context) -> u64 {
+        0
+    }
+
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
+    fn fail(_: &mut Self::Context) {
+        panic!("a handler panics");
+    }
+
+    fn future_panics(&mut self, time: u64, ctx: &mut Self::Context) {
+        // For an unchanged actor a timer stands for its futures, too.
+        Self::timer_panics(time, ctx);
     }
 }
 
@@ -243,73 +338,27 @@ impl Actor for Native {
 
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
         self.life.world.stopping(self.life.id, ctx.stop_reason());
-        self.life.panic_if(Trick::StopPanics);
         self.stop_in_its_time(ctx)
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.life.hook("stopped", 0);
-        self.life.panic_if(Trick::StoppedPanics);
-    }
-}
-
-impl Native {
-    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
-    fn later(&mut self, trick: Trick, ctx: &mut Context<Self>) {
-        match trick {
-            Trick::TimerPanics(time) => {
-                ctx.run_later(ms(time), |this, _| {
-                    this.life.hook("timer", 0);
-                    panic!("a timer panics");
-                });
-            }
-            Trick::TimerStops(time) => {
-                ctx.run_later(ms(time), |this, ctx| {
-                    this.life.hook("timer", 0);
-                    ctx.stop();
-                });
-            }
-            Trick::FuturePanics(time) => {
-                let (world, id) = (self.life.world.clone(), self.life.id);
-                let future = async move {
-                    tokio::time::sleep(ms(time)).await;
-                    world.hook(id, "future", 0);
-                    panic!("a future panics");
-                };
-                ctx.spawn(future.into_actor(self));
-            }
-            _ => {}
-        }
+        self.has_stopped();
     }
 }
 
 impl Handler<Work> for Native {
     type Result = AtomicResponse<Self, u64>;
 
-    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
-    fn handle(&mut self, Work { token, act }: Work, ctx: &mut Self::Context) -> Self::Result {
-        self.life.hook("handle", ctx.incarnation().0);
-        token.handled(self.life.id);
-        match &act {
-            Act::Panic => panic!("a handler panics"),
-            Act::Fail => ctx.exit_with(ExitReason::failed("a handler fails")),
-            Act::Stop => ctx.stop(),
-            Act::PanicLater(time) => self.later(Trick::FuturePanics(*time), ctx),
-            Act::Arm(trick) => self.life.world.arm(self.life.id, *trick),
-            _ => {}
-        }
-        let (world, id) = (self.life.world.clone(), self.life.id);
-        AtomicResponse::new(Box::pin(perform(world, id, act).into_actor(self)))
+    fn handle(&mut self, work: Work, ctx: &mut Self::Context) -> Self::Result {
+        self.work(work, ctx)
     }
 }
 
 impl Handler<Bulletin> for Native {
     type Result = u64;
 
-    fn handle(&mut self, Bulletin(token): Bulletin, ctx: &mut Self::Context) -> u64 {
-        self.life.hook("bulletin", ctx.incarnation().0);
-        token.handled(self.life.id);
-        self.life.id as u64
+    fn handle(&mut self, bulletin: Bulletin, ctx: &mut Self::Context) -> u64 {
+        self.bulletin(bulletin, ctx)
     }
 }
 
@@ -331,66 +380,34 @@ impl Actor for Plain {
             match trick {
                 Trick::InitPanics | Trick::InitFails => panic!("the init panics"),
                 Trick::InitSlow(time) => ctx.wait(tokio::time::sleep(ms(time)).into_actor(self)),
-                Trick::TimerPanics(time) | Trick::FuturePanics(time) => {
-                    ctx.run_later(ms(time), |this, _| {
-                        this.life.hook("timer", 0);
-                        panic!("a timer panics");
-                    });
-                }
-                Trick::TimerStops(time) => {
-                    ctx.run_later(ms(time), |this, ctx| {
-                        this.life.hook("timer", 0);
-                        ctx.stop();
-                    });
-                }
-                _ => {}
+                other => self.later(other, ctx),
             }
         }
     }
 
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
         self.life.world.stopping(self.life.id, None);
-        self.life.panic_if(Trick::StopPanics);
         self.stop_in_its_time(ctx)
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.life.hook("stopped", 0);
-        self.life.panic_if(Trick::StoppedPanics);
+        self.has_stopped();
     }
 }
 
 impl Handler<Work> for Plain {
     type Result = AtomicResponse<Self, u64>;
 
-    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
-    fn handle(&mut self, Work { token, act }: Work, ctx: &mut Self::Context) -> Self::Result {
-        self.life.hook("handle", 0);
-        token.handled(self.life.id);
-        match &act {
-            Act::Panic | Act::Fail => panic!("a handler panics"),
-            Act::Stop => ctx.stop(),
-            Act::PanicLater(time) => {
-                ctx.run_later(ms(*time), |this, _| {
-                    this.life.hook("timer", 0);
-                    panic!("a timer panics");
-                });
-            }
-            Act::Arm(trick) => self.life.world.arm(self.life.id, *trick),
-            _ => {}
-        }
-        let (world, id) = (self.life.world.clone(), self.life.id);
-        AtomicResponse::new(Box::pin(perform(world, id, act).into_actor(self)))
+    fn handle(&mut self, work: Work, ctx: &mut Self::Context) -> Self::Result {
+        self.work(work, ctx)
     }
 }
 
 impl Handler<Bulletin> for Plain {
     type Result = u64;
 
-    fn handle(&mut self, Bulletin(token): Bulletin, _: &mut Self::Context) -> u64 {
-        self.life.hook("bulletin", 0);
-        token.handled(self.life.id);
-        self.life.id as u64
+    fn handle(&mut self, bulletin: Bulletin, ctx: &mut Self::Context) -> u64 {
+        self.bulletin(bulletin, ctx)
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -17,6 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use ms_core::accept::AcceptBackoff;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
@@ -51,36 +53,25 @@ pub(super) async fn accept(
     let mut backoff = AcceptBackoff::new();
     loop {
         // The permit first: what has no room waits in the kernel's queue, not in ours.
-        let accepted = tokio::select! {
-            biased;
-            () = stop.drain.cancelled() => return,
-            accepted = take(&listener, &room) => accepted,
+        let next = backoff.next(stop.drain.cancelled(), || take(&listener, &room), pause);
+        let Some((stream, peer, permit)) = next.await else { return };
+        let Some(place) = per_ip.enter(peer.ip()) else {
+            metrics::counter!("ms_framework_http_connections_refused_total").increment(1);
+            continue;
         };
-        match accepted {
-            Ok((stream, peer, permit)) => {
-                backoff.succeeded();
-                let Some(place) = per_ip.enter(peer.ip()) else {
-                    metrics::counter!("ms_framework_http_connections_refused_total").increment(1);
-                    continue;
-                };
-                let (app, limits, stop) = (app.clone(), limits.clone(), stop.clone());
-                open.spawn(async move {
-                    serve(stream, peer, app, &limits, stop).await;
-                    drop((permit, place));
-                });
-            }
-            Err(error) => {
-                let Some(pause) = backoff.failed(&error) else { continue };
-                // Out of descriptors or memory: trying again at once would spin.
-                tracing::warn!(%error, ?pause, "no connection can be taken; pausing");
-                metrics::counter!("ms_framework_http_accept_errors_total").increment(1);
-                tokio::select! {
-                    () = stop.drain.cancelled() => return,
-                    () = tokio::time::sleep(pause) => {}
-                }
-            }
-        }
+        let (app, limits, stop) = (app.clone(), limits.clone(), stop.clone());
+        open.spawn(async move {
+            serve(stream, peer, app, &limits, stop).await;
+            drop((permit, place));
+        });
     }
+}
+
+/// Out of descriptors or memory: trying again at once would spin.
+fn pause(error: io::Error, pause: Duration) -> Sleep {
+    tracing::warn!(%error, ?pause, "no connection can be taken; pausing");
+    metrics::counter!("ms_framework_http_accept_errors_total").increment(1);
+    tokio::time::sleep(pause)
 }
 
 async fn take(

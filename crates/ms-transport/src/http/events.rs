@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt};
-use ms_actor::Node;
+use ms_actor::{Node, read_traces};
 use ms_core::view::{EventKind, NodeEvent};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -52,7 +52,11 @@ pub(super) async fn events(
     };
     let told = follow(&events.node, seen);
     let until = events.shared.stop.drain.clone().cancelled_owned();
-    let told = told.take_until(until).map(move |event| {
+    let read = |event: NodeEvent| async move {
+        read_traces(event.reason()).await;
+        event
+    };
+    let told = told.then(read).take_until(until).map(move |event| {
         // The place is the stream's: given back when the client goes.
         let _ = &place;
         Ok::<_, Infallible>(line(&event))

@@ -3,6 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use ms_actor::read_traces;
 use ms_core::ActorPath;
 use ms_core::view::SCHEMA_VERSION;
 use ms_registry::Registry;
@@ -54,6 +55,7 @@ pub(super) async fn tree(
         Some(path) => root.tree_at(&path, query.depth).await,
     };
     let tree = tree.map_err(|error| of_supervisor(&error))?;
+    read_traces(tree.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
     let answer = serde_json::json!({ "schema_version": SCHEMA_VERSION, "tree": tree });
     Ok(axum::Json(answer).into_response())
 }

@@ -1,5 +1,12 @@
 //! A node with a gateway, tasks in memory, and a client that can misbehave.
-#![allow(dead_code, unreachable_pub, clippy::expect_used, clippy::unwrap_used, missing_docs)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "tests; each file uses its part"
+)]
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -14,6 +21,7 @@ use ms_core::task::{
     TaskView, Timings,
 };
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+pub use ms_testkit::http::Reply;
 use ms_transport::{
     Api, Bind, GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, LocalAddr,
     PortFuture, Probe, Serve, TaskAnswer, TasksPort,
@@ -237,33 +245,6 @@ pub async fn rig_with(
     Rig { node, root, tasks, gateway, addr }
 }
 
-/// An answer as it came.
-#[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
-}
-
-impl Reply {
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.head
-            .lines()
-            .filter_map(|line| line.split_once(": "))
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
-    }
-
-    pub fn code(&self) -> String {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
-        self.json()["code"].as_str().expect("a code").to_owned()
-    }
-}
-
 pub struct Client(pub TcpStream);
 
 impl Client {
@@ -286,11 +267,8 @@ impl Client {
             }
         }
         let head = String::from_utf8(head).expect("text");
-        let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
-        let mut reply = Reply { status, head, body: String::new() };
-        let length =
-            reply.header("content-length").map_or(0, |text| text.parse().expect("a number"));
-        let mut body = vec![0; length];
+        let mut reply = Reply::with_head(head).expect("a status");
+        let mut body = vec![0; reply.length().expect("a number")];
         self.0.read_exact(&mut body).await.expect("the body");
         reply.body = String::from_utf8(body).expect("text");
         reply

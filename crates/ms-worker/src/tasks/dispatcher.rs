@@ -9,8 +9,8 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ms_actor::{AskError, Context, Port, StateValue};
 use ms_core::task::{
-    AgentKind, Assignment, Board, Claimed, FencingToken, QueueSpec, StoreError, TaskCommand,
-    TaskId, TaskOutcome, TaskStore,
+    AgentKind, Assignment, Board, Claimed, Claims, FencingToken, Held, NextAsk, QueueSpec,
+    StoreError, TaskCommand, TaskId, TaskOutcome, TaskStore,
 };
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ExitReason, Intensity};
@@ -76,10 +76,7 @@ pub struct Dispatcher {
     board: Board,
     agents: HashMap<ActorPath, Member>,
     running: HashMap<TaskId, (FencingToken, watch::Sender<bool>)>,
-    /// A claim is on its way.
-    claiming: bool,
-    /// Something came up meanwhile.
-    again: bool,
+    claims: Claims,
     alarm: Option<SpawnHandle>,
     given: u64,
     crashes: u64,
@@ -92,8 +89,7 @@ impl Dispatcher {
             spec,
             agents: HashMap::new(),
             running: HashMap::new(),
-            claiming: false,
-            again: false,
+            claims: Claims::default(),
             alarm: None,
             given: 0,
             crashes: 0,
@@ -110,11 +106,13 @@ impl Dispatcher {
         ])
     }
 
-    /// Claims what may start, unless a claim is on its way.
+    /// Claims what may start, unless a question is on its way, once nothing of an earlier
+    /// claim is in doubt.
     fn claim(&mut self, ctx: &mut Context<Self>) {
-        if self.claiming {
-            self.again = true;
-            return;
+        match self.claims.next_ask() {
+            NextAsk::Wait => return,
+            NextAsk::Release(but) => return self.release(but, ctx),
+            NextAsk::Claim => {}
         }
         let now = ctx.node().now();
         // What an agent that is starting or suspended is given would only wait, and its lease with it.
@@ -126,13 +124,30 @@ impl Dispatcher {
         let Some(wish) = self.board.wish(now, self.spec.lease) else {
             return self.set_alarm(self.board.wait(now), ctx);
         };
-        self.claiming = true;
-        self.again = false;
+        self.claims.asked();
         let asked = Instant::now();
         let claim = self.spec.store.claim(wish);
         ctx.spawn(claim.into_actor(self).map(move |claimed, this, ctx| {
-            this.claiming = false;
             this.claimed(claimed, asked, ctx);
+        }));
+    }
+
+    /// Has the store release what it holds for an agent that was never told.
+    fn release(&mut self, but: Held, ctx: &mut Context<Self>) {
+        self.claims.asked();
+        let release = self.spec.store.release_but(but);
+        ctx.spawn(release.into_actor(self).map(|released, this, ctx| {
+            this.claims.release_answered(released.is_ok());
+            match released {
+                Ok(released) => {
+                    tracing::info!(released, "tasks of a claim without an answer were released");
+                    this.claim(ctx);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "tasks of a claim without an answer wait for the store");
+                    this.set_alarm(Some(PAUSE), ctx);
+                }
+            }
         }));
     }
 
@@ -142,10 +157,15 @@ impl Dispatcher {
         asked: Instant,
         ctx: &mut Context<Self>,
     ) {
+        let lost = matches!(claimed, Err(StoreError::Unknown(_)));
+        let again = self.claims.claim_answered(lost);
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(%error, "no tasks could be claimed");
+                if lost {
+                    return self.claim(ctx);
+                }
                 return self.set_alarm(Some(PAUSE), ctx);
             }
         };
@@ -153,7 +173,7 @@ impl Dispatcher {
         for assignment in claimed.assignments {
             self.give(assignment, asked, ctx);
         }
-        if some || self.again {
+        if some || again {
             return self.claim(ctx);
         }
         let now = ctx.node().now();
@@ -164,10 +184,11 @@ impl Dispatcher {
     /// Gives a task to its agent and waits for what becomes of it.
     fn give(&mut self, assignment: Assignment, asked: Instant, ctx: &mut Context<Self>) {
         let (id, token) = (assignment.view.id, assignment.token);
+        self.claims.given(id, token);
         let agent = assignment.view.assigned_agent.as_ref().and_then(|path| self.agents.get(path));
         let Some(Member { kind, agent, meter }) = agent.cloned() else {
             // It left meanwhile.
-            return self.report(vec![TaskCommand::Release(id, token)], ctx);
+            return self.report(id, token, TaskCommand::Release(id, token), ctx);
         };
         let limit = assignment.attempt_ms.map_or(self.spec.attempt, Duration::from_millis);
         let now = ctx.node().now();
@@ -214,7 +235,7 @@ impl Dispatcher {
             Ok(Performed::Done(Err(failure))) => Some(failed(failure)),
             Ok(Performed::NotBegun) => {
                 self.board.unreachable(&kind, &path, now);
-                self.report(vec![TaskCommand::Release(id, token)], ctx);
+                self.report(id, token, TaskCommand::Release(id, token), ctx);
                 return self.claim(ctx);
             }
             Ok(Performed::Dropped) => None,
@@ -237,27 +258,31 @@ impl Dispatcher {
                     self.board.leave(&kind, &path);
                     self.agents.remove(&path);
                 }
-                self.report(vec![TaskCommand::Release(id, token)], ctx);
+                self.report(id, token, TaskCommand::Release(id, token), ctx);
                 return self.claim(ctx);
             }
         };
         self.crashes += u64::from(crashed);
         self.board.finished(&kind, &path, crashed, now);
-        self.report(command.into_iter().collect(), ctx);
+        match command {
+            Some(command) => self.report(id, token, command, ctx),
+            None => self.claims.settled(id, token),
+        }
         self.claim(ctx);
     }
 
-    /// Has outcomes written; tried again for as long as the lease may last.
-    fn report(&mut self, commands: Vec<TaskCommand>, ctx: &mut Context<Self>) {
-        if commands.is_empty() {
-            return;
-        }
-        let is_end = |command: &TaskCommand| {
-            matches!(command, TaskCommand::Finish(_, _, TaskOutcome::Completed(_)))
-        };
-        let waits_again = !commands.iter().all(is_end);
+    /// Has the outcome of an assignment written; tried again for as long as the lease may last.
+    fn report(
+        &mut self,
+        id: TaskId,
+        token: FencingToken,
+        command: TaskCommand,
+        ctx: &mut Context<Self>,
+    ) {
+        let waits_again = !matches!(command, TaskCommand::Finish(_, _, TaskOutcome::Completed(_)));
         let (store, until) = (Arc::clone(&self.spec.store), Instant::now() + self.spec.lease);
-        ctx.spawn(write(store, commands, until).into_actor(self).map(move |(), this, ctx| {
+        ctx.spawn(write(store, command, until).into_actor(self).map(move |(), this, ctx| {
+            this.claims.settled(id, token);
             if waits_again {
                 this.claim(ctx);
             }

@@ -37,28 +37,23 @@ pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> Tas
     }
 }
 
-/// Writes outcomes; tried again until `until`.
-pub(crate) async fn write(
-    store: Arc<dyn TaskStore>,
-    mut commands: Vec<TaskCommand>,
-    until: Instant,
-) {
-    while !commands.is_empty() {
-        match store.execute(commands.clone()).await {
+/// Writes an outcome; tried again until `until`.
+pub(crate) async fn write(store: Arc<dyn TaskStore>, command: TaskCommand, until: Instant) {
+    let mut next = Some(command);
+    while let Some(command) = next.take() {
+        match store.execute(vec![command.clone()]).await {
             Ok(answers) => {
-                let refused = commands.into_iter().zip(answers);
-                commands = refused
-                    .filter_map(|(command, answer)| second_try(command, answer.err()?))
-                    .collect();
+                let refusal = answers.into_iter().find_map(Result::err);
+                next = refusal.and_then(|error| second_try(command, error));
             }
             Err(error) if error.is_transient() && Instant::now() < until => {
                 tracing::debug!(%error, "an outcome waits for the store");
                 tokio::time::sleep(PAUSE).await;
+                next = Some(command);
             }
             Err(error) => {
                 // The lease ends, and with it the attempt.
                 tracing::error!(%error, "the outcome of a task could not be written");
-                return;
             }
         }
     }

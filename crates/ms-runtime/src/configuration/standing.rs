@@ -1,0 +1,37 @@
+//! Whether the directory that is watched is still the one its path leads to. No I/O.
+
+/// What is to be done about the watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It stands, or there is still nothing to watch.
+    Stay,
+    /// Watch this directory, and read what is in it.
+    Watch,
+    /// What is watched is not there any more, for this reason.
+    Lose(String),
+}
+
+/// `watched` is the directory under watch, if one is; `found` what its path leads to now.
+pub(super) fn step<D: PartialEq>(watched: Option<&D>, found: Result<&D, String>) -> Step {
+    match (watched, found) {
+        (Some(watched), Ok(found)) if watched == found => Step::Stay,
+        (_, Ok(_)) => Step::Watch,
+        (Some(_), Err(why)) => Step::Lose(why),
+        (None, Err(_)) => Step::Stay,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_watch_goes_where_the_path_leads() {
+        let gone = || Err("gone".to_owned());
+        assert_eq!(step(Some(&1), Ok(&1)), Step::Stay);
+        assert_eq!(step(Some(&1), Ok(&2)), Step::Watch, "another took its place");
+        assert_eq!(step(Some(&1), gone()), Step::Lose("gone".to_owned()));
+        assert_eq!(step(None, Ok(&1)), Step::Watch, "it is back");
+        assert_eq!(step::<i32>(None, gone()), Step::Stay, "told once");
+    }
+}
