@@ -63,7 +63,7 @@ async fn an_oversized_frame_is_refused_without_being_read() {
         raw.bytes(&len.to_be_bytes()).await;
         let error = raw.last_error().await;
         assert_eq!((&error["kind"], &error["code"]), (&json!("too_large"), &json!("MS0015")));
-        assert!(error["what"].as_str().expect("text").contains("65536"), "{error}");
+        assert!(error["what"].as_str().expect("text").contains("327680"), "{error}");
     }
     still_answers(server.path()).await;
 }

@@ -31,7 +31,7 @@
 //!    ├─ observability   health, tasks and restarts as metrics; the log filter
 //!    ├─ database        the task store
 //!    ├─ ledger          how often it was started; only with `persistence.enabled`
-//!    ├─ transport       the API and the admin port
+//!    ├─ transport       the API and the admin port; the registry of services
 //!    └─ application     the dispatcher and its pools of agents
 //! ```
 //!
@@ -45,6 +45,7 @@ mod observer;
 mod options;
 mod persistence;
 mod server;
+pub mod services;
 mod settings;
 mod tasks;
 mod telemetry;

@@ -20,6 +20,7 @@ use crate::health::{ApiHealth, Door};
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::persistence::{Ledger, Shelf};
+use crate::services::Registrar;
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
 use crate::{settings, telemetry};
@@ -31,13 +32,23 @@ pub struct Server {
     name: String,
     pools: Vec<Pool>,
     components: Vec<ComponentSpec>,
+    registry: Registry,
 }
 
 impl Server {
     /// A server without agents; the name is that of its node.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), pools: Vec::new(), components: Vec::new() }
+        let registry = Registry::new(RegistryConfig::default());
+        Self { name: name.into(), pools: Vec::new(), components: Vec::new(), registry }
+    }
+
+    /// Its registry, for agents and components of its own: to be found in it, and to find the
+    /// server's parts by the keys of [`services`](crate::services). It takes changes once the
+    /// component `transport` has started.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        self.registry.clone()
     }
 
     /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
@@ -94,10 +105,13 @@ impl Server {
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
-        let listeners = Listeners::of(&config, &tasks.client(), &telling.metrics)?;
+        let listeners =
+            Listeners::of(&config, &tasks.client(), &telling.metrics, &self.registry)?;
         let observability = observability(&tasks.client(), handle, &telling.filter);
 
-        let builder = Builder::new(settings::runtime(&self.name, options, &config))
+        let mut settings = crate::settings::runtime(&self.name, options, &config);
+        settings.run = settings.run.tasks(tasks.client()).registry(self.registry());
+        let builder = Builder::new(settings)
             .preflight(StateDirectory(settings::state_directory(&config)))
             .preflight(FreeDisk::of(settings::state_directory(&config)))
             .preflight(PortFree(listeners.api.addr))
@@ -175,6 +189,7 @@ impl Listeners {
         config: &FrameworkConfig,
         tasks: &TaskClient,
         metrics: &Metrics,
+        registry: &Registry,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
         let admin = settings::admin_bind(config, &api);
@@ -186,7 +201,7 @@ impl Listeners {
             limits: settings::http(config),
             tasks: tasks.clone(),
             metrics: Arc::clone(metrics),
-            registry: Registry::new(RegistryConfig::default()),
+            registry: registry.clone(),
         })
     }
 
@@ -194,8 +209,10 @@ impl Listeners {
         let tree = Supervisor::one_for_one("transport");
         // Both addresses were checked when the listeners were made.
         let gateways = [("api", self.api_gateway(service)), ("admin", self.admin_gateway(service))];
+        let registrar = Registrar { service: service.clone(), registry: self.registry.clone() };
         gateways.into_iter().fold(
-            tree.child(ChildSpec::blueprint("registry", self.registry.blueprint())),
+            tree.child(ChildSpec::blueprint("registry", self.registry.blueprint()))
+                .child(ChildSpec::actor("registrar", move || registrar.clone())),
             |tree, (id, spec)| match spec {
                 Ok(spec) => {
                     let gateway = ChildSpec::actor(id, move || HttpGateway::new(spec.clone()));
