@@ -168,7 +168,8 @@ mod tests {
         command.clone().debug_assert();
         let verbs: Vec<_> = command.get_subcommands().cloned().collect();
         let below = verbs.iter().flat_map(clap::Command::get_subcommands).cloned();
-        for mut verb in verbs.iter().cloned().chain(below.filter(|verb| verb.get_name() != "help")) {
+        for mut verb in verbs.iter().cloned().chain(below.filter(|verb| verb.get_name() != "help"))
+        {
             let help = verb.render_long_help().to_string();
             assert!(help.contains("EXAMPLES\n  msctl "), "{}", verb.get_name());
             assert!(help.contains("EXIT STATUS\n  0  ok"), "{}", verb.get_name());

@@ -15,7 +15,8 @@ use crate::error::{GroupError, LookupError, NotFound, RegisterError, Unavailable
 use crate::name::{IntoName, MAX_NAME, Name};
 use crate::nearest::nearest;
 use crate::service::{
-    KeyId, MissingDependency, Provided, ServiceError, ServiceHandle, ServiceKey, Wiring, WiringError,
+    KeyId, MissingDependency, Provided, ServiceError, ServiceHandle, ServiceKey, Wiring,
+    WiringError,
 };
 use crate::watch::{RegistryEvent, Subscription, Watched};
 

@@ -105,8 +105,7 @@ impl Server {
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
-        let listeners =
-            Listeners::of(&config, &tasks.client(), &telling.metrics, &self.registry)?;
+        let listeners = Listeners::of(&config, &tasks.client(), &telling.metrics, &self.registry)?;
         let observability = observability(&tasks.client(), handle, &telling.filter);
 
         let mut settings = crate::settings::runtime(&self.name, options, &config);

@@ -93,8 +93,12 @@ impl Registrar {
         let Some(root) = self.service.root() else { return false };
         let registry = &self.registry;
         let found = [
-            provide(registry, CONFIGURATION, actor(&root, "components/configuration/watcher").await)
-                .await,
+            provide(
+                registry,
+                CONFIGURATION,
+                actor(&root, "components/configuration/watcher").await,
+            )
+            .await,
             provide(registry, TASK_STORE, actor(&root, "components/database/store").await).await,
             provide(registry, TASKS, actor(&root, "components/application/tasks/dispatcher").await)
                 .await,

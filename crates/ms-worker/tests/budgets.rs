@@ -83,12 +83,22 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
         assert!(reason.unwrap().contains("3 of 3 messages"));
 
         let client = budgets.client();
+        for place in ["/root/pair/b", "/root/pair", "/root"] {
+            let stops = client.stops(&path(place)).await.unwrap();
+            assert_eq!(stops.len(), 1, "{place}");
+            let over = &stops[0].over;
+            assert_eq!((&over.account, &*over.unit), (&path("/root/pair"), MESSAGES));
+            assert_eq!((over.used, over.limit, stops[0].units["tokens"].used), (3, 3, 30));
+            assert!(stops[0].unix_ms > 0);
+        }
+        assert_eq!(client.stops(&path("/root/other")).await.unwrap(), []);
         let usage = client.usage().await.unwrap();
         assert_eq!(usage[0].units[MESSAGES].used, 3, "what is held is not counted");
         assert_eq!(usage[0].units["tokens"].used, 30);
         let nobody = client.raise(&path("/root/nobody"), Budget::new()).await;
         assert!(matches!(nobody, Err(BudgetError::NoAccount(_))));
         client.raise(&path("/root/pair"), Budget::new().messages(10)).await.unwrap();
+        assert_eq!(client.stops(&path("/root/pair")).await.unwrap(), [], "it goes on");
         // The held message was handled first.
         assert_eq!(b.ask(Spend(200)).await.unwrap(), (3, true));
         let held = a.ask(Spend(0)).within(Duration::from_millis(200)).await;

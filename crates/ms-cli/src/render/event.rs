@@ -70,7 +70,7 @@ fn task(news: &TaskNews) -> (Tone, String) {
         told.push_str(&format!(", {agent}"));
     }
     if let Some(failure) = news.failure {
-        told.push_str(&format!(", {}", format!("{failure:?}").to_lowercase()));
+        told.push_str(&format!(", {}", failure.label()));
     }
     if let Some(wait) = news.retry_in_ms {
         told.push_str(&format!(", again in {}", us(wait.saturating_mul(1_000))));

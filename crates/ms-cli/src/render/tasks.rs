@@ -74,7 +74,8 @@ pub(crate) fn task(shown: &TaskShown, style: Style) -> String {
         lines.push(("deadline", at(deadline)));
     }
     if let Some(agent) = &task.assigned_agent {
-        lines.push((if task.state.is_leased() { "agent" } else { "last agent" }, agent.to_string()));
+        lines
+            .push((if task.state.is_leased() { "agent" } else { "last agent" }, agent.to_string()));
     }
     let moments = [("assigned", timings.assigned), ("started", timings.started)];
     lines.extend(moments.into_iter().filter_map(|(label, time)| Some((label, at(time?)))));

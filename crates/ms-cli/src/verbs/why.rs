@@ -58,8 +58,10 @@ impl Why {
         }
         let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, millis);
         let style = cx.out.style;
-        let mut told: Vec<_> =
-            over_budget.iter().map(|stop| render::over_budget(stop, &self.path, now, style)).collect();
+        let mut told: Vec<_> = over_budget
+            .iter()
+            .map(|stop| render::over_budget(stop, &self.path, now, style))
+            .collect();
         told.extend(data.iter().map(|record| render::why(record, now, self.backtrace, style)));
         if data.is_empty() {
             told.push(format!("{} has not ended since the node booted\n", self.path));

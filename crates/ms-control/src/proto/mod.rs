@@ -18,12 +18,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use reply::{
-    Found, Injected, NodeInfo, PsRow, PsTable, Reply, StateView, StatisticsView, Steered, TaskShown,
-    TaskTaken,
+    Found, Injected, NodeInfo, PsRow, PsTable, Reply, StateView, StatisticsView, Steered,
+    TaskShown, TaskTaken,
 };
 pub use request::{
-    Fault, MAX_LOOKUP, MAX_REASON, MAX_TRACE, MAX_TRACE_FOR, MAX_TREE_FOR, MAX_WHY, MAX_WINDOW, PsSort,
-    Request, TaskVerb, Verb,
+    Fault, MAX_LOOKUP, MAX_REASON, MAX_TRACE, MAX_TRACE_FOR, MAX_TREE_FOR, MAX_WHY, MAX_WINDOW,
+    PsSort, Request, TaskVerb, Verb,
 };
 
 use crate::error::ControlError;

@@ -273,7 +273,10 @@ mod tests {
         life.given();
         let why = "the process ended".to_owned();
         let news = life.feed(TaskEvent::Interrupt { token: None, why }).expect("news");
-        assert_eq!((news.change, news.attempt, news.state), (TaskChange::TakenBack, 1, TaskState::Pending));
+        assert_eq!(
+            (news.change, news.attempt, news.state),
+            (TaskChange::TakenBack, 1, TaskState::Pending)
+        );
         assert_eq!((news.failure, news.retry_in_ms), (Some(FailureKind::Interrupted), Some(0)));
         let token = life.given();
         let news = life.feed(TaskEvent::Release(token)).expect("news");
@@ -286,10 +289,16 @@ mod tests {
         life.given();
         life.now = life.now + LEASE;
         let news = life.feed(TaskEvent::Expire { unit_random: 0.5 }).expect("news");
-        assert_eq!((news.change, news.failure), (TaskChange::LeaseLost, Some(FailureKind::LeaseExpired)));
+        assert_eq!(
+            (news.change, news.failure),
+            (TaskChange::LeaseLost, Some(FailureKind::LeaseExpired))
+        );
         life.record.timings.deadline = Some(life.now);
         let news = life.feed(TaskEvent::Expire { unit_random: 0.5 }).expect("news");
-        assert_eq!((news.change, news.failure), (TaskChange::Failed, Some(FailureKind::DeadlinePassed)));
+        assert_eq!(
+            (news.change, news.failure),
+            (TaskChange::Failed, Some(FailureKind::DeadlinePassed))
+        );
         assert_eq!((news.agent, news.retry_in_ms), (None, None));
     }
 

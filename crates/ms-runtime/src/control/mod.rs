@@ -130,9 +130,7 @@ impl NodeControl {
                 self.steer(peer, path, verb, reason, within).await
             }
             Request::Inject { path, fault } => self.inject(peer, path, fault, within).await,
-            Request::Budget { path } => {
-                self.look(within, Duration::ZERO, self.budget(path)).await
-            }
+            Request::Budget { path } => self.look(within, Duration::ZERO, self.budget(path)).await,
             Request::Lookup { name } => {
                 self.look(within, Duration::ZERO, async { self.lookup(&name) }).await
             }

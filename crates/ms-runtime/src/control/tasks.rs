@@ -38,7 +38,8 @@ impl NodeControl {
         within: Duration,
     ) -> Result<Reply, ControlError> {
         let client = self.task_client()?;
-        let order = Order::new(peer, self.tasks_path()?, format!("task submit {}", task.kind), None);
+        let order =
+            Order::new(peer, self.tasks_path()?, format!("task submit {}", task.kind), None);
         self.carry_out(order, within, async move {
             task.check().map_err(|error| of_task(&error))?;
             let submitted = client.submit(task).await.map_err(|error| of_refusal(&error))?;

@@ -119,11 +119,7 @@ impl Seen {
 }
 
 /// The events after `seen` and all to come, as lines with their place.
-fn told(
-    node: &Node,
-    seen: Option<Seen>,
-    filter: EventFilter,
-) -> impl Stream<Item = Event> + use<> {
+fn told(node: &Node, seen: Option<Seen>, filter: EventFilter) -> impl Stream<Item = Event> + use<> {
     let of_tasks = seen.and_then(|seen| seen.tasks);
     let mut place = (
         begin(seen.map(|seen| seen.node), node.last_event()),
@@ -134,7 +130,8 @@ fn told(
     let tasks = tasks.flat_map(stream::iter);
     let of_node = follow(node, place.0);
     // A part that nobody wants is not read, and costs nothing.
-    let of_node = if filter.node() { of_node.left_stream() } else { stream::empty().right_stream() };
+    let of_node =
+        if filter.node() { of_node.left_stream() } else { stream::empty().right_stream() };
     let tasks = if filter.tasks() { tasks.left_stream() } else { stream::empty().right_stream() };
     stream::select(of_node, tasks).filter_map(move |event| {
         match event.kind {

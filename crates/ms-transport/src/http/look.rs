@@ -111,7 +111,9 @@ impl Service {
 fn life(actor: &AnyRef) -> HealthStatus {
     match actor.lifecycle() {
         Lifecycle::Running => HealthStatus::Healthy,
-        Lifecycle::Starting | Lifecycle::Suspended | Lifecycle::Restarting => HealthStatus::Degraded,
+        Lifecycle::Starting | Lifecycle::Suspended | Lifecycle::Restarting => {
+            HealthStatus::Degraded
+        }
         Lifecycle::Stopping | Lifecycle::Stopped => HealthStatus::Unhealthy,
     }
 }
