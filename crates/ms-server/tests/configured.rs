@@ -59,7 +59,8 @@ fn the_configuration_in_force_is_shown_by_the_running_node() {
     });
 }
 
-/// S2.1-02: the dump of the hub: every component with its phase, its level and what it needs.
+/// S2.1-02: the dump of the hub: every component with its phase, its level and what it needs; how
+/// they are, and which agents tasks are routed to.
 #[test]
 fn the_dump_shows_the_graph_of_components() {
     let place = Place::new();
@@ -76,6 +77,10 @@ fn the_dump_shows_the_graph_of_components() {
     }
     let health = state(&server, "/root/health");
     assert_eq!(health["components"]["transport"], "healthy", "{health}");
+    let dispatcher = state(&server, "/root/components/application/tasks/dispatcher");
+    for kind in ["audit", "echo", "wait"] {
+        assert!(dispatcher["routes"][kind].as_u64().unwrap() > 0, "{dispatcher}");
+    }
 }
 
 /// S7.1-15: with checks off no component is looked at, and the three questions are answered.
