@@ -44,6 +44,7 @@ mod refs;
 mod spin;
 mod state;
 mod sync;
+mod task_log;
 mod traces;
 mod watchdog;
 
@@ -63,6 +64,7 @@ pub use node::{MAX_ARBITERS, Node, NodeConfig, unix_ms};
 pub use refs::{Port, PortFuture, Ref, Tell, WeakRef};
 pub use state::StateValue;
 pub use traces::read_traces;
+pub use task_log::{KEPT_TASK_EVENTS, TaskEvents};
 
 /// loom's locks, which the models take, have sizes of their own.
 #[cfg(all(test, not(feature = "model")))]

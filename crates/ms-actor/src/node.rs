@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_rt::System;
+use ms_core::task::TaskNews;
 use ms_core::view::{EventKind, NodeEvent};
 use ms_core::{ActorPath, ExitReason, Incarnation, Tick};
 use tokio::sync::broadcast;
@@ -17,6 +18,7 @@ use crate::dead::{DeadLetter, DeadLetters};
 use crate::error::BootError;
 use crate::host::Placement;
 use crate::mailbox::{lock, nanos};
+use crate::task_log::{TaskEvents, TaskLog};
 use crate::{panics, watchdog};
 
 /// Most arbiters a node may be given.
@@ -119,6 +121,7 @@ struct Inner {
     dead: DeadLetters,
     events: broadcast::Sender<NodeEvent>,
     log: Mutex<EventLog>,
+    tasks: Arc<TaskLog>,
     stopping: AtomicBool,
 }
 
@@ -172,6 +175,7 @@ impl Node {
             // All the room at once: it is not touched before it is used, and no crash pays for
             // moving thousands of events to a larger place.
             log: Mutex::new(EventLog { seq: 0, kept: VecDeque::with_capacity(KEPT_EVENTS) }),
+            tasks: Arc::default(),
             stopping: AtomicBool::new(false),
         }))
     }
@@ -400,6 +404,25 @@ impl Node {
     #[must_use]
     pub fn last_event(&self) -> u64 {
         lock(&self.0.log).seq
+    }
+
+    /// Appends what happened to durable tasks to the node's log of tasks, which has numbers of
+    /// its own, and hands it to readers: a batch at once, for its order is that of a commit.
+    pub fn publish_tasks(&self, news: Vec<TaskNews>) {
+        self.0.tasks.publish(news, self.now().as_millis());
+    }
+
+    /// Reads the events about tasks after the one with this number, those that are still kept
+    /// and those to come. Others than the last 8,192 are told as missed.
+    #[must_use]
+    pub fn task_events(&self, after: u64) -> TaskEvents {
+        self.0.tasks.reader(after)
+    }
+
+    /// Number of the newest event about a task.
+    #[must_use]
+    pub fn last_task_event(&self) -> u64 {
+        self.0.tasks.newest()
     }
 
     pub(crate) fn publish_start(&self, core: &Core, incarnation: Incarnation) {

@@ -10,8 +10,8 @@ use ms_control::discover::Places;
 use crate::exit::{Failure, Outcome};
 use crate::output::Out;
 use crate::verbs::{
-    completions, config, events, explain, info, inject, inspect, ps, state, stats, steer, trace,
-    tree, why,
+    completions, config, events, explain, info, inject, inspect, lookup, ps, state, stats, steer,
+    tasks, trace, tree, why,
 };
 
 /// Ends each `--help`: the verb's examples and the exit codes.
@@ -76,6 +76,8 @@ enum Verb {
     State(state::State),
     Why(why::Why),
     Stats(stats::Stats),
+    Lookup(lookup::Lookup),
+    Tasks(tasks::Tasks),
     #[command(flatten)]
     Steer(steer::Steer),
     Trace(trace::Trace),
@@ -118,6 +120,8 @@ impl Cli {
             Verb::State(verb) => verb.run(&cx).await,
             Verb::Why(verb) => verb.run(&cx).await,
             Verb::Stats(verb) => verb.run(&cx).await,
+            Verb::Lookup(verb) => verb.run(&cx).await,
+            Verb::Tasks(verb) => verb.run(&cx).await,
             Verb::Steer(verb) => verb.run(&cx).await,
             Verb::Trace(verb) => verb.run(&cx).await,
             Verb::Events(verb) => verb.run(&cx).await,
@@ -160,9 +164,12 @@ mod tests {
 
     #[test]
     fn the_grammar_is_sound_and_every_verb_has_examples_and_exit_codes() {
-        let mut command = Cli::command();
+        let command = Cli::command();
         command.clone().debug_assert();
-        for verb in command.get_subcommands_mut() {
+        let verbs: Vec<_> = command.get_subcommands().cloned().collect();
+        let below = verbs.iter().flat_map(clap::Command::get_subcommands).cloned();
+        for mut verb in verbs.iter().cloned().chain(below.filter(|verb| verb.get_name() != "help"))
+        {
             let help = verb.render_long_help().to_string();
             assert!(help.contains("EXAMPLES\n  msctl "), "{}", verb.get_name());
             assert!(help.contains("EXIT STATUS\n  0  ok"), "{}", verb.get_name());

@@ -50,8 +50,12 @@ impl Out {
 
     /// Writes one versioned document for people and tools.
     pub(crate) fn json<T: Serialize>(&self, kind: &str, data: &T) -> Outcome {
-        let document = Envelope { schema: SCHEMA_VERSION, kind, data };
-        let text = serde_json::to_string_pretty(&document).map_err(io::Error::from)?;
+        self.document(&Envelope { schema: SCHEMA_VERSION, kind, data })
+    }
+
+    /// As [`Out::json`], of a document that has more than one part.
+    pub(crate) fn document<T: Serialize>(&self, document: &T) -> Outcome {
+        let text = serde_json::to_string_pretty(document).map_err(io::Error::from)?;
         self.text(&format!("{text}\n"))
     }
 

@@ -65,7 +65,7 @@ fn streams_end_and_are_lines() {
     let node = Node::start();
     assert_eq!(node.msctl(&["events"]).ok(), include_str!("golden/events.txt"));
     let out = node.msctl(&["events", "--json"]).ok();
-    assert_eq!(out.lines().count(), 7);
+    assert_eq!(out.lines().count(), 11);
     for line in out.lines() {
         let document: Value = serde_json::from_str(line).expect("JSON");
         assert_eq!(document["kind"], "event");

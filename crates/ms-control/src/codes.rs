@@ -78,8 +78,8 @@ What to do: use the msctl that belongs to the node. Whoever writes a client find
 protocol in the documentation of ms_control::proto.";
     /// Over a limit.
     TOO_LARGE = "MS0015", TooLarge, "frame or answer over its limit",
-"A request frame may have 64 KiB, an answer 64 MiB. Nothing was carried out and nothing
-was cut silently.
+"A request frame may have 320 KiB, an answer 64 MiB; a task, its payload and settings
+together, 256 KiB of JSON. Nothing was carried out and nothing was cut silently.
 
 What to do: ask for less. `msctl tree PATH --depth 2`, `msctl ps --top 50`.";
     /// Different versions.
@@ -116,8 +116,8 @@ directory. There are several.
 What to do: choose one of the listed sockets with --control PATH.";
     /// Nobody confirmed.
     UNCONFIRMED = "MS0021", Refused, "not confirmed",
-"kill, restart, suspend, resume, stop and inject change a running system. They ask on a
-terminal; without a terminal they need --yes. Nothing was carried out.
+"kill, restart, suspend, resume, stop and inject change a running system, and so do tasks
+cancel, retry and replay. They ask on a terminal; without a terminal they need --yes. Nothing was carried out.
 
 What to do: look at `--dry-run`, then repeat with --yes.";
     /// Too many connections.
@@ -131,6 +131,42 @@ What to do: end a `--watch` or `--follow` that nobody looks at, and try again.";
 connects; no password is involved.
 
 What to do: run msctl as the node's user.";
+    /// No task of an id.
+    NO_TASK = "MS0024", NotFound, "no such task",
+"The node keeps no durable task of that id. It never did, or the task ended longer ago than
+ended tasks are kept (7 days unless configured).
+
+What to do: `msctl tasks ls` shows the ids there are, `--state dead` the dead letters.";
+    /// A task, or what is asked of it, is refused.
+    TASK_REFUSED = "MS0025", Refused, "the task was refused",
+"The task store works and did not do what was asked of this task: the task is in a state
+that does not allow it (what has ended cannot be cancelled; only what failed or is dead can
+be tried again), its queue is full, its idempotency key belongs to another request, or no
+agent of this node takes its kind. Nothing was changed.
+
+What to do: read the message; `msctl tasks show ID` shows the state a task is in.";
+    /// The node keeps no tasks.
+    NO_TASK_STORE = "MS0026", Refused, "this node has no task store",
+"The program that runs this node keeps no durable tasks, or does not show them: its
+RunConfig has not been given the client of its tasks. Nothing was carried out.
+
+What to do: ask a node that has a task store, such as ms-server; `msctl info` tells which node
+answers, --control chooses another.";
+    /// Nobody has a name.
+    NO_NAME = "MS0027", NotFound, "nobody has that name",
+"Neither a registered name nor the key of a service is spelt like that, or whoever had it
+has ended for good. Names are compared exactly.
+
+What to do: the message names what comes next to it; GET /api/v1/services lists all names of
+an ms-server.";
+    /// The store does not work.
+    STORE_FAILED = "MS0028", Internal, "the task store failed",
+"The node has a task store and that could not carry the request out: its disk is full or
+read-only, its file is damaged, or it is being restarted. Where the message says that the
+outcome is not known, a task may have been taken.
+
+What to do: look at the disk and into the node's log, then try again; a submission with the
+same --key is never taken twice.";
 }
 
 #[cfg(test)]

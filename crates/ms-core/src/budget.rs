@@ -87,6 +87,17 @@ pub struct AccountView {
     pub units: BTreeMap<String, Usage>,
 }
 
+/// An account that is used up and has suspended agents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetStop {
+    /// Which limit of which account.
+    pub over: OverBudget,
+    /// When an agent was first refused, in milliseconds since 1970.
+    pub unix_ms: u64,
+    /// Used and permitted of the whole account, by unit.
+    pub units: BTreeMap<String, Usage>,
+}
+
 /// How much of a unit is used and permitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
@@ -144,17 +155,21 @@ impl Ledger {
     /// The outermost account of an agent that is used up.
     #[must_use]
     pub fn over(&self, agent: &ActorPath) -> Option<OverBudget> {
-        let within = self.accounts.iter().filter(|(path, _)| agent.is_within(path));
-        within.flat_map(|(path, units)| units.iter().map(move |unit| (path, unit))).find_map(
-            |(path, (unit, usage))| {
-                (usage.used >= usage.limit).then(|| OverBudget {
-                    account: path.clone(),
-                    unit: unit.clone(),
-                    used: usage.used,
-                    limit: usage.limit,
-                })
-            },
-        )
+        let mut within = self.accounts.iter().filter(|(path, _)| agent.is_within(path));
+        within.find_map(|(path, units)| used_up(path, units))
+    }
+
+    /// The limit of this very account that is used up.
+    #[must_use]
+    pub fn over_of(&self, account: &ActorPath) -> Option<OverBudget> {
+        let units = self.accounts.get(account)?;
+        used_up(account, units)
+    }
+
+    /// Used and permitted of one account, by unit.
+    #[must_use]
+    pub fn units(&self, account: &ActorPath) -> Option<&BTreeMap<String, Usage>> {
+        self.accounts.get(account)
     }
 
     /// Permits more, of units that are limited already. False when there is no such account.
@@ -177,6 +192,16 @@ impl Ledger {
         };
         self.accounts.iter().map(view).collect()
     }
+}
+
+fn used_up(account: &ActorPath, units: &BTreeMap<String, Usage>) -> Option<OverBudget> {
+    let (unit, usage) = units.iter().find(|(_, usage)| usage.used >= usage.limit)?;
+    Some(OverBudget {
+        account: account.clone(),
+        unit: unit.clone(),
+        used: usage.used,
+        limit: usage.limit,
+    })
 }
 
 fn micros(time: Duration) -> u64 {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::exit::ExitReason;
 use crate::id::{ActorPath, ChildId, Incarnation};
 use crate::spec::{ChildType, Intensity, Restart, Strategy};
+use crate::task::{TaskChange, TaskId, TaskNews};
 
 /// Version of the shapes in this module; raised when a reader must change.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -279,7 +280,8 @@ pub struct BlastRadius {
 /// Something that happened in a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeEvent {
-    /// Position in the node's event stream, from 1 without gaps.
+    /// Position among the node's events, from 1 without gaps. Those about tasks are counted
+    /// apart.
     pub seq: u64,
     /// Milliseconds since the node booted.
     pub at_ms: u64,
@@ -367,6 +369,66 @@ pub enum EventKind {
         /// How many.
         missed: u64,
     },
+    /// A durable task has moved on.
+    Task(TaskNews),
+    /// Events about tasks were left out because a reader was too slow or came too late.
+    TaskGap {
+        /// How many.
+        missed: u64,
+    },
+}
+
+/// What a reader of events is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// Actors, supervisors, arbiters and components.
+    #[default]
+    Node,
+    /// Durable tasks.
+    Tasks,
+    /// Both.
+    All,
+}
+
+/// Which events a reader is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventFilter {
+    /// Of what.
+    pub about: About,
+    /// Of tasks, only those of this one.
+    pub task: Option<TaskId>,
+    /// Of tasks, only those that moved on in this way.
+    pub change: Option<TaskChange>,
+}
+
+impl EventFilter {
+    /// Whether the events of the node are wanted.
+    #[must_use]
+    pub const fn node(&self) -> bool {
+        matches!(self.about, About::Node | About::All)
+    }
+
+    /// Whether events about tasks are wanted.
+    #[must_use]
+    pub const fn tasks(&self) -> bool {
+        matches!(self.about, About::Tasks | About::All)
+    }
+
+    /// Whether this event is wanted. What was missed is told in any case.
+    #[must_use]
+    pub fn takes(&self, kind: &EventKind) -> bool {
+        match kind {
+            EventKind::Task(news) => {
+                self.tasks()
+                    && self.task.is_none_or(|id| news.id == id)
+                    && self.change.is_none_or(|change| news.change == change)
+            }
+            EventKind::TaskGap { .. } => self.tasks(),
+            _ => self.node(),
+        }
+    }
 }
 
 /// One line of a message trace.

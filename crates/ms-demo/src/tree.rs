@@ -72,7 +72,7 @@ pub(crate) fn service(plan: &Plan) -> Result<Builder, TasksError> {
     let (store, child) = ms_store::sqlite("store", config);
     let tasks = fleet(plan, &store)?;
     let inventory = Inventory { store, board: Arc::clone(&plan.board) };
-    Ok(Builder::new(settings(plan))
+    Ok(Builder::new(settings(plan, tasks.client()))
         .preflight(StateDirectory(plan.state.dir.clone()))
         .preflight(FreeDisk::of(&plan.state.dir))
         .observer(Arc::<Board>::clone(&plan.board))
@@ -87,8 +87,8 @@ pub(crate) fn service(plan: &Plan) -> Result<Builder, TasksError> {
         .component(ComponentSpec::tree(pipeline(plan, &tasks.client())).needs(["fleet"])))
 }
 
-fn settings(plan: &Plan) -> Settings {
-    let config = RunConfig::new("demo").control(plan.options.control.clone());
+fn settings(plan: &Plan, tasks: TaskClient) -> Settings {
+    let config = RunConfig::new("demo").control(plan.options.control.clone()).tasks(tasks);
     let node = NodeConfig { quiet_panics: true, wedged_after: Some(WEDGED_AFTER), ..config.node };
     let intensity = Intensity { max_restarts: ROOT_RESTARTS, period: BUDGET.1 };
     Settings {

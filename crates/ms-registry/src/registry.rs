@@ -13,8 +13,10 @@ use crate::actor::{Do, RegistryActor, Write};
 use crate::book::{Book, State};
 use crate::error::{GroupError, LookupError, NotFound, RegisterError, Unavailable, WatchError};
 use crate::name::{IntoName, MAX_NAME, Name};
+use crate::nearest::nearest;
 use crate::service::{
-    MissingDependency, Provided, ServiceError, ServiceHandle, ServiceKey, Wiring, WiringError,
+    KeyId, MissingDependency, Provided, ServiceError, ServiceHandle, ServiceKey, Wiring,
+    WiringError,
 };
 use crate::watch::{RegistryEvent, Subscription, Watched};
 
@@ -78,6 +80,21 @@ pub struct Found {
     pub actor: AnyRef,
     /// Its live incarnation; `None` between two: mail waits, as its mailbox says.
     pub incarnation: Option<Incarnation>,
+}
+
+/// A provided service, as [`Registry::services`] shows it.
+#[derive(Debug, Clone)]
+pub struct FoundService {
+    /// Its key: name and type.
+    pub key: KeyId,
+    /// Who provides it.
+    pub actor: AnyRef,
+}
+
+impl FoundService {
+    fn of(provided: &Provided) -> Self {
+        Self { key: provided.key, actor: provided.owner.clone() }
+    }
 }
 
 /// A registry: names, groups and services of actors.
@@ -384,6 +401,45 @@ impl Registry {
             key: key.id(),
             provided_as: provided.map(|other| (other.key, other.owner.path().to_string())),
         })
+    }
+
+    /// The services there are, by the names of their keys; each with the actor that provides it.
+    #[must_use]
+    pub fn services(&self) -> Vec<FoundService> {
+        let state = self.shared.state.load();
+        let alive = state.services.values().filter(|provided| !provided.owner.is_closed());
+        alive.map(FoundService::of).collect()
+    }
+
+    /// The service whose key has this name, whatever its type.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<FoundService> {
+        let state = self.shared.state.load();
+        let provided = state.services.get(name).filter(|provided| !provided.owner.is_closed());
+        provided.map(FoundService::of)
+    }
+
+    /// The registered name or key that is spelt most like `name`, if any is near.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Option<String> {
+        let state = self.shared.state.load();
+        let names = state.names.iter().filter(|(_, owner)| !owner.is_closed());
+        let keys = state.services.values().filter(|provided| !provided.owner.is_closed());
+        // A key that is no name is found by its exact spelling only.
+        let keys = keys.filter_map(|provided| Name::new(provided.key.name()).ok());
+        let known: Vec<Name> = names.map(|(name, _)| name.clone()).chain(keys).collect();
+        nearest(name, known.iter()).map(|name| name.to_string())
+    }
+
+    /// The groups an actor is in, sorted. Looks at all groups: for people, not for each message.
+    #[must_use]
+    pub fn groups_of(&self, actor: &AnyRef) -> Vec<Name> {
+        let state = self.shared.state.load();
+        let has = |group: &Name| members_of(&state, group.as_str()).contains(actor);
+        let groups = state.groups.iter().map(|(group, _)| group);
+        let mut groups: Vec<_> = groups.filter(|group| has(group)).cloned().collect();
+        groups.sort();
+        groups
     }
 
     /// Checks a wiring of components that are about to start, beside the services

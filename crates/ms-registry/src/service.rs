@@ -34,6 +34,13 @@ where
     }
 }
 
+/// Who provides it, for those who look, steer or watch, and have nothing to say to it.
+impl ServiceHandle for AnyRef {
+    fn actor(&self) -> AnyRef {
+        self.clone()
+    }
+}
+
 /// The typed name of a service; a constant both sides share.
 ///
 /// ```

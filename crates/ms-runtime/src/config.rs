@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use ms_actor::NodeConfig;
 use ms_control::Limits;
+use ms_registry::Registry;
+use ms_worker::budgets::BudgetClient;
+use ms_worker::tasks::TaskClient;
 
 /// Where the control endpoint listens.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +22,17 @@ pub enum ControlAt {
     Off,
 }
 
+/// What the control endpoint tells of beside the tree; what is not given here is refused.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    /// Durable tasks, for `msctl tasks`.
+    pub tasks: Option<TaskClient>,
+    /// Budgets, for `msctl why`.
+    pub budgets: Option<BudgetClient>,
+    /// Names and services, for `msctl lookup`.
+    pub registry: Option<Registry>,
+}
+
 /// How a node is run.
 #[derive(Debug, Clone)]
 pub struct RunConfig {
@@ -30,6 +44,8 @@ pub struct RunConfig {
     pub limits: Limits,
     /// Whether faults may be injected over the control endpoint; never in production.
     pub allow_faults: bool,
+    /// What the control endpoint tells of beside the tree.
+    pub shown: Shown,
     /// How long an orderly stop may take before what is left is killed.
     pub stop_within: Duration,
 }
@@ -47,6 +63,7 @@ impl RunConfig {
             control: ControlAt::Default,
             limits: Limits::default(),
             allow_faults: false,
+            shown: Shown::default(),
             stop_within: Self::STOP_WITHIN,
         }
     }
@@ -76,6 +93,27 @@ impl RunConfig {
     #[must_use]
     pub fn allow_faults(mut self) -> Self {
         self.allow_faults = true;
+        self
+    }
+
+    /// The same, with durable tasks that `msctl tasks` shows and steers.
+    #[must_use]
+    pub fn tasks(mut self, client: TaskClient) -> Self {
+        self.shown.tasks = Some(client);
+        self
+    }
+
+    /// The same, with budgets that `msctl why` tells of.
+    #[must_use]
+    pub fn budgets(mut self, client: BudgetClient) -> Self {
+        self.shown.budgets = Some(client);
+        self
+    }
+
+    /// The same, with names and services that `msctl lookup` finds.
+    #[must_use]
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.shown.registry = Some(registry);
         self
     }
 

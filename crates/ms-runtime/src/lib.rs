@@ -46,7 +46,7 @@ pub use cleanup::{
     DatabaseCleanupHandler, TrackedResource,
 };
 pub use component::{Component, ComponentContext, ComponentFailure, ComponentSpec, StateSnapshot};
-pub use config::{ControlAt, RunConfig};
+pub use config::{ControlAt, RunConfig, Shown};
 pub use control::NodeControl;
 pub use emergency::{
     CrashReport, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySummary,

@@ -76,7 +76,7 @@ impl Runtime {
         config: RunConfig,
         tree: impl FnOnce(&Node) -> Supervisor,
     ) -> Result<Self, RunError> {
-        let control = NodeControl::new(node.clone(), config.allow_faults);
+        let control = NodeControl::new(node.clone(), config.allow_faults, config.shown.clone());
         let endpoint = match open(&config, &control).await {
             Ok(endpoint) => endpoint,
             Err(error) => {

@@ -84,7 +84,12 @@ fn events_come_from_any_point_and_go_on() {
         |config| config,
         |node| async move {
             let calm = node.actor("work", "calm").await;
-            let follow = Request::Events { follow: true, since_seq: Some(0) };
+            let follow = Request::Events {
+                follow: true,
+                since_seq: Some(0),
+                since_task: None,
+                filter: Default::default(),
+            };
             let mut events = node.client().await.stream(follow).await.expect("streams");
             calm.ask(Add(13)).await.expect_err("crashes");
             let (mut last, mut exits, mut decisions) = (0, 0, 0);
@@ -98,7 +103,12 @@ fn events_come_from_any_point_and_go_on() {
                 exits += usize::from(matches!(event.kind, EventKind::Exited { .. }));
                 decisions += usize::from(matches!(event.kind, EventKind::Decided { .. }));
             }
-            let rest = Request::Events { follow: false, since_seq: Some(last) };
+            let rest = Request::Events {
+                follow: false,
+                since_seq: Some(last),
+                since_task: None,
+                filter: Default::default(),
+            };
             let mut events = node.client().await.stream(rest).await.expect("streams");
             while let Some(item) = events.next().await {
                 let StreamItem::Event(event) = item.expect("goes on") else { panic!("an event") };
@@ -118,7 +128,12 @@ fn events_that_are_not_kept_any_more_are_a_gap() {
                 node.runtime.node().publish(EventKind::Gap { missed: 0 });
             }
             let first = async |since_seq| {
-                let request = Request::Events { follow: false, since_seq };
+                let request = Request::Events {
+                    follow: false,
+                    since_seq,
+                    since_task: None,
+                    filter: Default::default(),
+                };
                 let mut events = node.client().await.stream(request).await.expect("streams");
                 let item = events.next().await.expect("some").expect("no error");
                 let StreamItem::Event(event) = item else { panic!("an event") };

@@ -220,7 +220,7 @@ fn a_node_that_has_no_tree_yet_says_so_and_tells_of_itself() {
     actix::System::new().block_on(async {
         use ms_control::{ControlHandler, Peer};
         let node = ms_actor::Node::boot(ms_actor::NodeConfig::single_arbiter()).expect("boots");
-        let control = ms_runtime::NodeControl::new(node, false);
+        let control = ms_runtime::NodeControl::new(node, false, ms_runtime::Shown::default());
         let peer = Peer { uid: 0, pid: None, within: SECOND };
         let (sink, _items) = tokio::sync::mpsc::channel(1);
         let error = control

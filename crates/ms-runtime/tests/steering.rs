@@ -14,8 +14,16 @@ use ms_runtime::RunConfig;
 
 /// All events kept, oldest first.
 async fn events(node: &Node) -> Vec<NodeEvent> {
-    let stream =
-        node.client().await.stream(Request::Events { follow: false, since_seq: None }).await;
+    let stream = node
+        .client()
+        .await
+        .stream(Request::Events {
+            follow: false,
+            since_seq: None,
+            since_task: None,
+            filter: Default::default(),
+        })
+        .await;
     let mut items = stream.expect("streams");
     let mut events = Vec::new();
     while let Some(item) = items.next().await {

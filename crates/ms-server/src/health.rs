@@ -2,6 +2,8 @@
 
 use std::any::Any;
 
+use ms_core::ActorPath;
+use ms_core::health::HealthStatus;
 use ms_runtime::{GateError, HealthRef, WorkGate};
 use ms_transport::{Admission, Gate, HealthAnswer, HealthPort, PortFuture, Probe};
 use serde_json::{Value, json};
@@ -19,6 +21,24 @@ impl HealthPort for ApiHealth {
             }
         })
     }
+
+    fn of(&self, actors: Vec<ActorPath>) -> PortFuture<'_, Vec<Option<HealthStatus>>> {
+        Box::pin(async move {
+            let Ok(now) = self.0.ready().await else { return vec![None; actors.len()] };
+            let of = |actor: &ActorPath| {
+                let component = component(actor)?;
+                let mut known = now.report.components.iter();
+                known.find(|known| known.name == component).map(|known| known.status)
+            };
+            actors.iter().map(of).collect()
+        })
+    }
+}
+
+/// The component an actor is part of: `database` of `/root/components/database/store`.
+fn component(actor: &ActorPath) -> Option<&str> {
+    let mut segments = actor.as_str().split('/').skip(2);
+    (segments.next()? == "components").then(|| segments.next())?
 }
 
 impl ApiHealth {

@@ -32,7 +32,7 @@
 //!    ├─ database        the task store
 //!    ├─ budgets         what agents may use; only where a budget is set
 //!    ├─ ledger          how often it was started; only with `persistence.enabled`
-//!    ├─ transport       the API and the admin port
+//!    ├─ transport       the API and the admin port; the registry of services
 //!    └─ application     the dispatcher and its pools of agents
 //! ```
 //!
@@ -46,6 +46,7 @@ mod observer;
 mod options;
 mod persistence;
 mod server;
+pub mod services;
 mod settings;
 mod tasks;
 mod telemetry;

@@ -23,6 +23,7 @@ use crate::health::{ApiHealth, Door};
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::persistence::{Ledger, Shelf};
+use crate::services::Registrar;
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
 use crate::unbuilt::Unbuilt;
@@ -40,6 +41,7 @@ pub struct Server {
     budgets: Vec<(String, Budget)>,
     pools: Vec<Pool>,
     components: Vec<ComponentSpec>,
+    registry: Registry,
 }
 
 impl Server {
@@ -52,6 +54,7 @@ impl Server {
             budgets: Vec::new(),
             pools: Vec::new(),
             components: Vec::new(),
+            registry: Registry::new(RegistryConfig::default()),
         }
     }
 
@@ -70,6 +73,14 @@ impl Server {
     pub fn budget(mut self, path: impl Into<String>, budget: Budget) -> Self {
         self.budgets.push((path.into(), budget));
         self
+    }
+
+    /// Its registry, for agents and components of its own: to be found in it, and to find the
+    /// server's parts by the keys of [`services`](crate::services). It takes changes once the
+    /// component `transport` has started.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        self.registry.clone()
     }
 
     /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
@@ -133,10 +144,12 @@ impl Server {
         let needs: &[&str] = if budgets.is_some() { &["database", BUDGETS] } else { &["database"] };
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
-        let listeners = Listeners::of(&config, &tasks.client(), &telling.metrics)?;
+        let listeners = Listeners::of(&config, &tasks.client(), &telling.metrics, &self.registry)?;
         let observability = observability(&tasks.client(), handle, &telling.filter);
 
-        let builder = Builder::new(settings::runtime(&self.name, options, &config))
+        let mut settings = crate::settings::runtime(&self.name, options, &config);
+        settings.run = settings.run.tasks(tasks.client()).registry(self.registry());
+        let builder = Builder::new(settings)
             .preflight(StateDirectory(settings::state_directory(&config)))
             .preflight(FreeDisk::of(settings::state_directory(&config)))
             .preflight(Unbuilt::of(&config))
@@ -243,6 +256,7 @@ impl Listeners {
         config: &FrameworkConfig,
         tasks: &TaskClient,
         metrics: &Metrics,
+        registry: &Registry,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
         let admin = settings::admin_bind(config, &api);
@@ -254,7 +268,7 @@ impl Listeners {
             limits: settings::http(config),
             tasks: tasks.clone(),
             metrics: Arc::clone(metrics),
-            registry: Registry::new(RegistryConfig::default()),
+            registry: registry.clone(),
         })
     }
 
@@ -262,8 +276,10 @@ impl Listeners {
         let tree = Supervisor::one_for_one("transport");
         // Both addresses were checked when the listeners were made.
         let gateways = [("api", self.api_gateway(service)), ("admin", self.admin_gateway(service))];
+        let registrar = Registrar { service: service.clone(), registry: self.registry.clone() };
         gateways.into_iter().fold(
-            tree.child(ChildSpec::blueprint("registry", self.registry.blueprint())),
+            tree.child(ChildSpec::blueprint("registry", self.registry.blueprint()))
+                .child(ChildSpec::actor("registrar", move || registrar.clone())),
             |tree, (id, spec)| match spec {
                 Ok(spec) => {
                     let gateway = ChildSpec::actor(id, move || HttpGateway::new(spec.clone()));

@@ -95,7 +95,8 @@ fn a_setting_without_a_part_for_it_is_warned_about() {
     assert!(report.lines().any(|line| line == "pass     features"), "{report}");
 }
 
-/// S2.1-02: the dump of the hub: every component with its phase, its level and what it needs.
+/// S2.1-02: the dump of the hub: every component with its phase, its level and what it needs; how
+/// they are, and which agents tasks are routed to.
 #[test]
 fn the_dump_shows_the_graph_of_components() {
     let place = Place::new();
@@ -112,6 +113,10 @@ fn the_dump_shows_the_graph_of_components() {
     }
     let health = state(&server, "/root/health");
     assert_eq!(health["components"]["transport"], "healthy", "{health}");
+    let dispatcher = state(&server, "/root/components/application/tasks/dispatcher");
+    for kind in ["audit", "echo", "wait"] {
+        assert!(dispatcher["routes"][kind].as_u64().unwrap() > 0, "{dispatcher}");
+    }
 }
 
 /// S7.1-15: with checks off no component is looked at, and the three questions are answered.

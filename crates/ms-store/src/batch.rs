@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ms_core::task::{
     Applied, Held, IdempotencyKey, JournalEntry, MAX_BATCH, MAX_PAYLOAD, MAX_RESULT, MAX_STEP_NAME,
     MAX_STEPS, QueueName, Submission, Submitted, TaskCommand, TaskError, TaskEvent, TaskId,
-    TaskOutcome, TaskRecord, TaskState, TaskTime, TaskView,
+    TaskNews, TaskOutcome, TaskRecord, TaskState, TaskTime, TaskView, Telling,
 };
 use serde_json::Value;
 
@@ -32,6 +32,8 @@ pub(crate) struct Batch {
     pub(crate) checkpoints: BTreeMap<TaskId, String>,
     /// Tasks whose journal nobody will read any more.
     pub(crate) forget: BTreeSet<TaskId>,
+    /// What the node's events are told once it is on disk.
+    pub(crate) news: Vec<TaskNews>,
 }
 
 impl Batch {
@@ -50,6 +52,7 @@ impl Batch {
             steps: BTreeMap::new(),
             checkpoints: BTreeMap::new(),
             forget: BTreeSet::new(),
+            news: Vec::new(),
         }
     }
 
@@ -96,6 +99,7 @@ impl Batch {
             self.keys.insert(key.clone(), (*id, request.clone()));
         }
         let view = record.view();
+        self.news.push(TaskNews::submitted(&record));
         self.records.insert(*id, record);
         self.dirty.insert(*id);
         self.requests.push((*id, request));
@@ -206,10 +210,13 @@ impl Batch {
         let now = self.now;
         let record = self.record(id)?;
         let was_ended = record.state.is_ended();
+        let telling = Telling::before(record, &event);
         if record.apply(event, now)? == Applied::Already {
             return Ok(record.view());
         }
         let (view, queue) = (record.view(), record.queue.clone());
+        let news = telling.after(record, now);
+        self.news.extend(news);
         let is_ended = view.state.is_ended();
         if was_ended != is_ended {
             let count = self.counts.entry(queue).or_default();

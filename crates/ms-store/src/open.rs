@@ -40,7 +40,7 @@ pub(crate) async fn open(config: StoreConfig, node: Node) -> Result<(Guard, Writ
     let come_to = recorded(&mut conn).await.map_err(wrong)?;
     let clock = StoreClock::new(&node, &config.wall, come_to);
     let counts = counts(&mut conn).await.map_err(wrong)?;
-    Ok((guard, Writer::new(config, clock, conn, counts)))
+    Ok((guard, Writer::new(config, node, clock, conn, counts)))
 }
 
 /// Takes the lock. A life of this very store that was killed may be there still: its successor

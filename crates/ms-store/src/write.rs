@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ms_actor::Node;
 use ms_core::task::{
     Claimed, IdempotencyKey, JournalEntry, StoreError, Submitted, Swept, TaskCommand, TaskError,
-    TaskId, TaskTime, TaskView,
+    TaskId, TaskNews, TaskTime, TaskView,
 };
 use sqlx::{Connection, Executor, Row, SqliteConnection};
 
@@ -57,6 +58,8 @@ const SET_CLOCK: &str = "INSERT INTO meta (name, value) VALUES ('clock', ?1) \
 /// The one connection that writes, and what belongs to it.
 pub(crate) struct Writer {
     config: StoreConfig,
+    /// Whose event stream is told what was written.
+    node: Node,
     clock: StoreClock,
     /// `None` after an error: the next commit begins with a fresh one.
     conn: Option<SqliteConnection>,
@@ -70,12 +73,13 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(
         config: StoreConfig,
+        node: Node,
         clock: StoreClock,
         conn: SqliteConnection,
         counts: Counts,
     ) -> Self {
         let conn = Some(conn);
-        Self { config, clock, conn, counts, synchronous: true, commits: 0, requests: 0 }
+        Self { config, node, clock, conn, counts, synchronous: true, commits: 0, requests: 0 }
     }
 
     /// Commits and requests so far.
@@ -99,13 +103,15 @@ impl Writer {
             return;
         }
         match self.attempt(&requests).await {
-            Ok((made, counts)) => {
+            Ok(Written { answers, counts, news }) => {
                 self.counts = counts;
                 self.commits += 1;
                 self.requests += requests.len() as u64;
-                for (request, answer) in requests.into_iter().zip(made) {
+                for (request, answer) in requests.into_iter().zip(answers) {
                     answer.send(request);
                 }
+                // Last: whoever waits for an answer does not wait for those who only look.
+                self.node.publish_tasks(news);
             }
             Err(error) => {
                 // Its state is not known: closed, it rolls back. Made anew at the next commit.
@@ -118,7 +124,7 @@ impl Writer {
         }
     }
 
-    async fn attempt(&mut self, requests: &[Write]) -> Result<(Vec<Answer>, Counts), StoreError> {
+    async fn attempt(&mut self, requests: &[Write]) -> Result<Written, StoreError> {
         let path = self.config.path.clone();
         let wrong = |error| classify(error, &path);
         if self.conn.is_none() {
@@ -145,8 +151,15 @@ impl Writer {
             // The disk may or may not have it.
             error => StoreError::Unknown(error.to_string()),
         })?;
-        Ok((answers, batch.counts))
+        Ok(Written { answers, counts: batch.counts, news: batch.news })
     }
+}
+
+/// What a commit came to.
+struct Written {
+    answers: Vec<Answer>,
+    counts: Counts,
+    news: Vec<TaskNews>,
 }
 
 /// What a request is answered with, once the commit is done.

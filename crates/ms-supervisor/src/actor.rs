@@ -105,6 +105,7 @@ impl SupervisorActor {
             ("active", counts.active.into()),
             ("restarts_in_window", self.restarts_in_window().into()),
             ("suspended", self.suspended.into()),
+            ("looks_at_heartbeats", self.beats.looks.into()),
         ])
     }
 

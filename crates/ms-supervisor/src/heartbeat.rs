@@ -46,6 +46,8 @@ impl Heartbeat {
 #[derive(Debug, Default)]
 pub(crate) struct Beats {
     armed: Option<(Duration, SpawnHandle)>,
+    /// How often it looked.
+    pub(crate) looks: u64,
 }
 
 /// The shortest time between two looks.
@@ -64,6 +66,7 @@ impl SupervisorActor {
     }
 
     fn beat(&mut self, ctx: &mut Ctx) {
+        self.beats.looks += 1;
         let hung: Vec<(ChildKey, u32)> = self
             .kids
             .iter()

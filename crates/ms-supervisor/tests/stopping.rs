@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use common::*;
-use ms_actor::Placement;
+use ms_actor::{Placement, StateValue};
 use ms_core::policy::CommandError;
 use ms_core::view::{Decision, Lifecycle, Mark};
 use ms_core::{ExitReason, Restart, Shutdown};
@@ -334,7 +334,38 @@ fn x2_a_handler_that_blocks_its_thread_misses_its_heartbeats() {
     });
 }
 
-/// S2.4-05, S2.4-06
+/// S2.4-05: by default the supervisor looks at the beats of its children at 5, 10 and 15 s.
+#[test]
+fn x2_heartbeats_are_looked_at_every_five_seconds() {
+    paused(|node| async move {
+        let log = Log::default();
+        let root = start(&node, Supervisor::one_for_one("root").intensity(5, HOUR)).await;
+        root.start_child(probe(&log, "a").heartbeat(Heartbeat::default())).await.expect("starts");
+        let looks = async || match root.any().state(Duration::from_secs(1)).await.expect("answers")
+        {
+            Some(StateValue::Map(state)) => state.get("looks_at_heartbeats").cloned(),
+            other => panic!("{other:?}"),
+        };
+        let count = |looks: u64| Some(StateValue::from(looks));
+        let began = node.now();
+        let mut seen = Vec::new();
+        let mut last = looks().await;
+        assert_eq!(last, count(0));
+        // Between two tenths of a second, so that no timer is met in its own moment.
+        sleep_ms(50).await;
+        while seen.len() < 3 {
+            sleep_ms(100).await;
+            let now = looks().await;
+            if now != last {
+                last = now.clone();
+                seen.push((node.now().since(began).as_millis() / 100 * 100, now));
+            }
+        }
+        assert_eq!(seen, [(5_000, count(1)), (10_000, count(2)), (15_000, count(3))]);
+    });
+}
+
+/// S2.4-06
 #[test]
 fn x2_an_async_handler_that_hangs_is_found_and_one_added_at_run_time_too() {
     paused(|node| async move {

@@ -6,6 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Client, Fit, get, on_system, request, rig};
+use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskNews, TaskState};
 use ms_supervisor::ChildSpec;
 use ms_transport::{Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
 use serde_json::Value;
@@ -39,13 +40,35 @@ struct Stream(Client, String);
 
 impl Stream {
     async fn open(addr: std::net::SocketAddr, headers: &str) -> Self {
+        Self::open_at(addr, "/api/v1/events", headers).await
+    }
+
+    async fn open_at(addr: std::net::SocketAddr, path: &str, headers: &str) -> Self {
         let mut client = Client::to(addr).await;
-        client.send(request("GET", "/api/v1/events", headers, "")).await;
+        client.send(request("GET", path, headers, "")).await;
         Self(client, String::new())
     }
 
-    /// The next event: its number and its data.
+    /// As [`Stream::open_at`], once the stream is there.
+    async fn opened(addr: std::net::SocketAddr, path: &str, headers: &str) -> Self {
+        let mut stream = Self::open_at(addr, path, headers).await;
+        // The stream is there when its head is.
+        while !stream.1.contains("\r\n\r\n") {
+            let mut buffer = [0; 1024];
+            let read = stream.0.0.read(&mut buffer).await.unwrap();
+            stream.1.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        stream
+    }
+
+    /// The next event: the node's number in its id, and its data.
     async fn next(&mut self) -> (u64, Value) {
+        let (id, data) = self.event().await;
+        (id.split('.').next().unwrap().parse().unwrap(), data)
+    }
+
+    /// The next event: its id and its data.
+    async fn event(&mut self) -> (String, Value) {
         loop {
             if let Some((event, rest)) = self.1.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());
@@ -54,7 +77,7 @@ impl Stream {
                     event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned)
                 };
                 if let (Some(id), Some(data)) = (field("id: "), field("data: ")) {
-                    return (id.parse().unwrap(), serde_json::from_str(&data).unwrap());
+                    return (id, serde_json::from_str(&data).unwrap());
                 }
                 continue;
             }
@@ -70,13 +93,7 @@ impl Stream {
 fn events_are_streamed_and_resumed_where_they_were_cut() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
-        let mut stream = Stream::open(rig.addr, "").await;
-        // The stream is there when its head is.
-        while !stream.1.contains("\r\n\r\n") {
-            let mut buffer = [0; 1024];
-            let read = stream.0.0.read(&mut buffer).await.unwrap();
-            stream.1.push_str(&String::from_utf8_lossy(&buffer[..read]));
-        }
+        let mut stream = Stream::opened(rig.addr, "/api/v1/events", "").await;
         for _ in 0..3 {
             rig.node.publish(ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 });
         }
@@ -105,6 +122,89 @@ fn what_is_lost_of_the_past_is_told_as_a_gap() {
         assert_eq!(event["event"], "gap");
         assert_eq!(event["missed"].as_u64().unwrap(), at - 1);
         assert_eq!(stream.next().await.0, at + 1);
+    });
+}
+
+fn news(change: TaskChange, id: u128, count: usize) -> Vec<TaskNews> {
+    let one = TaskNews {
+        change,
+        id: TaskId::new(uuid::Uuid::from_u128(id)),
+        queue: QueueName::default(),
+        kind: AgentKind::new("mailer").unwrap(),
+        state: TaskState::Pending,
+        attempt: 0,
+        max_attempts: 3,
+        agent: None,
+        failure: None,
+        retry_in_ms: None,
+    };
+    vec![one; count]
+}
+
+#[test]
+fn events_about_tasks_have_places_of_their_own_and_are_resumed_by_them() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let wedged = ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 };
+        let mut stream = Stream::opened(rig.addr, "/api/v1/events?about=tasks", "").await;
+        rig.node.publish_tasks(news(TaskChange::Submitted, 1, 2));
+        rig.node.publish(wedged.clone());
+        rig.node.publish_tasks(news(TaskChange::Cancelled, 1, 1));
+        let (first, event) = stream.event().await;
+        assert_eq!((&event["event"], &event["change"]), (&"task".into(), &"submitted".into()));
+        assert_eq!((&event["seq"], &event["state"]), (&1.into(), &"pending".into()));
+        let (node, tasks) = first.split_once('.').unwrap();
+        assert_eq!(tasks, "1");
+        let node: u64 = node.parse().unwrap();
+        assert_eq!(stream.event().await.0, format!("{node}.2"));
+        assert_eq!(stream.event().await.1["change"], "cancelled", "the node's are left out");
+        drop(stream);
+        // Both, from where the first was cut.
+        let seen = format!("Last-Event-ID: {first}\r\n");
+        let mut both = Stream::open(rig.addr, &seen).await;
+        let mut read = Vec::new();
+        for _ in 0..3 {
+            let (_, event) = both.event().await;
+            read.push(event["change"].as_str().unwrap_or("node").to_owned());
+        }
+        read.sort();
+        assert_eq!(read, ["cancelled", "node", "submitted"]);
+        // The node's alone, with an id as it was before there were tasks.
+        let seen = format!("Last-Event-ID: {node}\r\n");
+        let mut alone = Stream::open_at(rig.addr, "/api/v1/events?about=node", &seen).await;
+        assert_eq!(alone.event().await.1["event"], "arbiter_wedged");
+    });
+}
+
+#[test]
+fn events_about_tasks_are_filtered_and_what_is_lost_of_them_is_told() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        rig.node.publish_tasks(news(TaskChange::Submitted, 1, ms_actor::KEPT_TASK_EVENTS));
+        rig.node.publish_tasks(news(TaskChange::Dead, 2, 3));
+        let task = TaskId::new(uuid::Uuid::from_u128(2));
+        for filter in [format!("task={task}"), "change=dead".to_owned()] {
+            let path = format!("/api/v1/events?{filter}");
+            let mut stream = Stream::open_at(rig.addr, &path, "Last-Event-ID: 0.1\r\n").await;
+            let (_, gap) = stream.event().await;
+            assert_eq!(
+                (&gap["event"], &gap["missed"]),
+                (&"task_gap".into(), &2.into()),
+                "{filter}"
+            );
+            for _ in 0..3 {
+                assert_eq!(stream.event().await.1["change"], "dead", "{filter}");
+            }
+        }
+        for bad in ["about=x", "change=x", "task=x", "abuot=node", "about=node&change=dead"] {
+            let reply = get(rig.addr, &format!("/api/v1/events?{bad}")).await;
+            assert_eq!(reply.code(), "bad-parameter", "{bad}");
+        }
+        for bad in ["1.x", "1.", ".1", "1.2.3", "-1"] {
+            let seen = format!("Last-Event-ID: {bad}\r\n");
+            let reply = common::call(rig.addr, "GET", "/api/v1/events", &seen, "").await;
+            assert_eq!(reply.code(), "bad-parameter", "{bad}");
+        }
     });
 }
 

@@ -8,15 +8,15 @@
 //!
 //! What is used is counted for as long as the actor lives; its restart begins anew.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Handler, Message};
 use ms_actor::host::Blueprint;
-use ms_actor::{AnyRef, AskError, Context, Ref, StateValue};
-use ms_core::budget::{AccountView, Budget, Ledger, OverBudget};
+use ms_actor::{AnyRef, AskError, Context, Ref, StateValue, unix_ms};
+use ms_core::budget::{AccountView, Budget, BudgetStop, Ledger, OverBudget};
 use ms_core::view::{EventKind, Tier};
 use ms_core::{ActorPath, IdError};
 use ms_supervisor::ChildSpec;
@@ -117,6 +117,14 @@ impl BudgetClient {
     /// [`BudgetError::NoAnswer`].
     pub async fn usage(&self) -> Result<Vec<AccountView>, BudgetError> {
         self.ledger()?.ask(GetUsage).await.map_err(no_answer)
+    }
+
+    /// The accounts that hold agents at, below or above `path`: what `msctl why` tells of it.
+    ///
+    /// # Errors
+    /// [`BudgetError::NoAnswer`].
+    pub async fn stops(&self, path: &ActorPath) -> Result<Vec<BudgetStop>, BudgetError> {
+        self.ledger()?.ask(GetStops(path.clone())).await.map_err(no_answer)
     }
 
     /// Permits more to the account of `path`, and lets its agents go on.
@@ -259,6 +267,12 @@ impl Message for GetUsage {
     type Result = Vec<AccountView>;
 }
 
+struct GetStops(ActorPath);
+
+impl Message for GetStops {
+    type Result = Vec<BudgetStop>;
+}
+
 /// Owns the accounts; see [`Budgets`].
 #[derive(Default)]
 pub struct LedgerActor {
@@ -270,8 +284,8 @@ pub struct LedgerActor {
     /// Agents that were let in with a message and have not said yet that they are done with it.
     /// What they look like from outside lags behind the answer they have given.
     in_hand: BTreeSet<ActorPath>,
-    /// Accounts whose end was told.
-    told: BTreeSet<ActorPath>,
+    /// Accounts whose end was told, and when that was, in milliseconds since 1970.
+    told: BTreeMap<ActorPath, u64>,
 }
 
 impl LedgerActor {
@@ -300,7 +314,8 @@ impl LedgerActor {
         let within = self.agents.iter().filter(|agent| agent.path().is_within(&over.account));
         // One in the middle of a message finishes it first.
         within.filter(|agent| !self.in_hand.contains(agent.path())).for_each(AnyRef::suspend);
-        if self.told.insert(over.account.clone()) {
+        if !self.told.contains_key(&over.account) {
+            self.told.insert(over.account.clone(), unix_ms());
             tracing::warn!(account = %over.account, %over, "suspended over budget");
             ctx.node().publish(EventKind::Steered {
                 path: over.account.clone(),
@@ -387,7 +402,7 @@ impl Handler<Took> for LedgerActor {
         self.ledger.took(&agent, time);
         self.in_hand.remove(&agent);
         // Its subtree was suspended while it was at work.
-        let is_told = |over: &OverBudget| self.told.contains(&over.account);
+        let is_told = |over: &OverBudget| self.told.contains_key(&over.account);
         if self.ledger.over(&agent).as_ref().is_some_and(is_told) {
             let is_it = |known: &&AnyRef| *known.path() == agent;
             self.agents.iter().filter(is_it).for_each(AnyRef::suspend);
@@ -411,6 +426,21 @@ impl Handler<GetUsage> for LedgerActor {
 
     fn handle(&mut self, GetUsage: GetUsage, _: &mut Self::Context) -> Self::Result {
         actix::MessageResult(self.ledger.view())
+    }
+}
+
+impl Handler<GetStops> for LedgerActor {
+    type Result = actix::MessageResult<GetStops>;
+
+    fn handle(&mut self, GetStops(path): GetStops, _: &mut Self::Context) -> Self::Result {
+        let concerns = |account: &ActorPath| path.is_within(account) || account.is_within(&path);
+        let stop = |(account, &unix_ms): (&ActorPath, &u64)| {
+            let over = self.ledger.over_of(account)?;
+            let units = self.ledger.units(account).cloned().unwrap_or_default();
+            Some(BudgetStop { over, unix_ms, units })
+        };
+        let told = self.told.iter().filter(|(account, _)| concerns(account));
+        actix::MessageResult(told.filter_map(stop).collect())
     }
 }
 

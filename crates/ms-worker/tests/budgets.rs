@@ -102,9 +102,19 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
             assert_eq!(agent.status.lifecycle, Lifecycle::Suspended, "{}", agent.id);
             assert!(agent.status.marks.contains(&Mark::Suspended));
         }
+        for place in ["/root/pair/b", "/root/pair", "/root"] {
+            let stops = client.stops(&path(place)).await.unwrap();
+            assert_eq!(stops.len(), 1, "{place}");
+            let over = &stops[0].over;
+            assert_eq!((&over.account, &*over.unit), (&path("/root/pair"), MESSAGES));
+            assert_eq!((over.used, over.limit, stops[0].units["tokens"].used), (3, 3, 30));
+            assert!(stops[0].unix_ms > 0);
+        }
+        assert_eq!(client.stops(&path("/root/other")).await.unwrap(), []);
         let nobody = client.raise(&path("/root/nobody"), Budget::new()).await;
         assert!(matches!(nobody, Err(BudgetError::NoAccount(_))));
         client.raise(&path("/root/pair"), Budget::new().messages(10)).await.unwrap();
+        assert_eq!(client.stops(&path("/root/pair")).await.unwrap(), [], "it goes on");
         assert_eq!(held.await.unwrap().unwrap(), (2, false));
         assert_eq!(b.ask(Spend(200)).await.unwrap(), (3, true));
         let held = spend(&a, 0);

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use common::{Order, SOON, order, run, start};
 use ms_core::task::{
-    AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, QueueSpec, Rate, TaskError,
-    TaskFilter, TaskState,
+    AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, QueueSpec, Rate, TaskChange,
+    TaskError, TaskFilter, TaskNews, TaskState,
 };
+use ms_core::view::EventKind;
 use ms_core::{ActorPath, ChildId};
 use ms_supervisor::SupervisorRef;
 use ms_worker::tasks::TaskRefusal;
@@ -107,6 +108,107 @@ fn t8_poison_tasks_end_among_the_dead_letters_within_the_intensity() {
         let replayed = system.client.replay(poison[0]).await.unwrap();
         assert_eq!((replayed.state, replayed.replays), (TaskState::Pending, 1));
         assert_eq!(system.ended(poison[0]).await.state, TaskState::Dead);
+        system.stop().await;
+    });
+}
+
+/// What happens to a task is told by the node's events, in order, without what it carries.
+#[test]
+fn the_life_of_a_task_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let system = start(&node, dir.path(), 1, vec![], |tasks| tasks).await;
+        let mut events = node.task_events(0);
+        let mut all = Vec::new();
+        // The news of `id` up to the end of its life, as change, attempt, and whether it is tried again.
+        let mut life = async |id, last: TaskChange| {
+            loop {
+                let told: Vec<_> = all
+                    .iter()
+                    .filter(|news: &&TaskNews| news.id == id)
+                    .map(|news| (news.change, news.attempt, news.retry_in_ms.is_some()))
+                    .collect();
+                if told.last().is_some_and(|news| news.0 == last) {
+                    return told;
+                }
+                let more = tokio::time::timeout(SOON, events.next()).await.expect("is told");
+                all.extend(more.into_iter().map(|event| match event.kind {
+                    EventKind::Task(news) => news,
+                    other => panic!("{other:?}"),
+                }));
+            }
+        };
+        use TaskChange::{
+            Assigned, Cancelled, Completed, Dead, Failed, Replayed, Started, Submitted,
+        };
+        // Whether a start is told before an end is up to the two groups they come in.
+        let but_starts = |told: Vec<(TaskChange, u32, bool)>| {
+            told.into_iter().filter(|news| news.0 != Started).collect::<Vec<_>>()
+        };
+        let id = system.submit(order(&Order::FailTimes(1))).await;
+        let told = life(id, Completed).await;
+        assert_eq!(
+            but_starts(told),
+            [
+                (Submitted, 0, false),
+                (Assigned, 1, false),
+                (Failed, 1, true),
+                (Assigned, 2, false),
+                (Completed, 2, false)
+            ]
+        );
+        let id = system.submit(order(&Order::Panic)).await;
+        let told = but_starts(life(id, Dead).await);
+        assert_eq!(told.iter().filter(|news| news.0 == Failed).count(), 2, "{told:?}");
+        assert_eq!(told.last(), Some(&(Dead, 3, false)));
+        system.client.replay(id).await.unwrap();
+        assert!(life(id, Replayed).await.contains(&(Replayed, 0, false)));
+        system.ended(id).await;
+
+        let id = system.submit(order(&Order::Sleep(60_000))).await;
+        system.reaches(id, TaskState::Running).await;
+        system.client.cancel(id).await.unwrap();
+        let told = life(id, Cancelled).await;
+        assert_eq!(told[2..], [(Started, 1, false), (Cancelled, 1, false)]);
+        system.stop().await;
+    });
+}
+
+/// A lease that nobody renews is lost, and the dispatcher's restart takes tasks back: both are told.
+#[test]
+fn what_is_taken_from_an_agent_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let lease = Duration::from_millis(300);
+        let adjust = |tasks: ms_worker::tasks::Tasks| tasks.lease(lease);
+        let system = start(&node, dir.path(), 1, vec![], adjust).await;
+        let mut events = node.task_events(0);
+        let mut told = async |change| {
+            let find = async {
+                loop {
+                    for event in events.next().await {
+                        match event.kind {
+                            EventKind::Task(news) if news.change == change => return news,
+                            _ => {}
+                        }
+                    }
+                }
+            };
+            tokio::time::timeout(SOON, find).await.expect("is told")
+        };
+        let blocked = system.submit(order(&Order::Block(1_500))).await;
+        let news = told(TaskChange::LeaseLost).await;
+        assert_eq!((news.id, news.attempt), (blocked, 1));
+        assert_eq!(news.failure, Some(FailureKind::LeaseExpired));
+        assert!(news.retry_in_ms.is_some() && news.agent.is_some());
+        system.ended(blocked).await;
+
+        let slow = system.submit(order(&Order::Sleep(60_000))).await;
+        system.reaches(slow, TaskState::Running).await;
+        system.client.dispatcher().unwrap().any().kill();
+        let news = told(TaskChange::TakenBack).await;
+        assert_eq!((news.id, news.failure), (slow, Some(FailureKind::Interrupted)));
+        system.client.cancel(slow).await.unwrap();
         system.stop().await;
     });
 }

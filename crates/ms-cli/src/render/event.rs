@@ -1,5 +1,6 @@
 //! Lines of the two streams.
 
+use ms_core::task::{TaskChange, TaskNews};
 use ms_core::view::{EventKind, NodeEvent, TraceLine};
 
 use super::style::{Style, Tone};
@@ -45,7 +46,36 @@ fn tell(kind: &EventKind) -> (Tone, String) {
         EventKind::Gap { missed } => {
             (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
         }
+        EventKind::Task(news) => task(news),
+        EventKind::TaskGap { missed } => {
+            (Tone::Warn, format!("! gap      {} about tasks missed", many(*missed, "event")))
+        }
     }
+}
+
+fn task(news: &TaskNews) -> (Tone, String) {
+    let (tone, mark) = match news.change {
+        TaskChange::Dead => (Tone::Bad, "! "),
+        TaskChange::Failed if news.retry_in_ms.is_none() => (Tone::Bad, "! "),
+        TaskChange::Failed | TaskChange::LeaseLost => (Tone::Warn, ""),
+        TaskChange::Cancelled | TaskChange::TakenBack | TaskChange::Replayed => (Tone::Calm, ""),
+        _ => (Tone::Dim, ""),
+    };
+    let change = format!("{mark}{}", news.change.label());
+    let mut told = format!("task       {} {change} ({})", news.id, news.kind);
+    if news.attempt > 0 {
+        told.push_str(&format!(", attempt {} of {}", news.attempt, news.max_attempts));
+    }
+    if let Some(agent) = &news.agent {
+        told.push_str(&format!(", {agent}"));
+    }
+    if let Some(failure) = news.failure {
+        told.push_str(&format!(", {}", failure.label()));
+    }
+    if let Some(wait) = news.retry_in_ms {
+        told.push_str(&format!(", again in {}", us(wait.saturating_mul(1_000))));
+    }
+    (tone, told)
 }
 
 /// One traced message on one line.

@@ -6,9 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use ms_control::proto::{
-    NodeInfo, PsRow, PsSort, PsTable, StateView, StatisticsView, Steered, Verb,
+    NodeInfo, PsRow, PsSort, PsTable, StateView, StatisticsView, Steered, TaskShown, Verb,
 };
 use ms_core::Incarnation;
+use ms_core::task::{TaskPage, TaskState};
 use serde_json::json;
 
 use super::sample::{self, NOON, path};
@@ -74,6 +75,26 @@ fn one_actor() {
 fn reasons() {
     golden("why.txt", &why(&sample::why(), NOON + 12_000, false, UNICODE));
     golden("why_gave_up.txt", &why(&sample::gave_up(), NOON + 90_000, false, UNICODE));
+}
+
+#[test]
+fn durable_tasks() {
+    let dead = TaskShown { task: sample::task(), result: None };
+    golden("task.txt", &task(&dead, UNICODE));
+    let mut done = TaskShown { result: Some(json!({"seen": 3})), ..dead.clone() };
+    (done.task.state, done.task.failure) = (TaskState::Completed, None);
+    golden("task_completed.txt", &task(&done, UNICODE));
+    let next = Some(done.task.id);
+    let page = TaskPage { tasks: vec![dead.task, done.task], next };
+    golden("tasks.txt", &tasks(&page, UNICODE));
+}
+
+#[test]
+fn names_and_budgets() {
+    golden("found.txt", &found(&sample::found("task-store"), UNICODE));
+    let asked = path("/root/auditors/auditor-3");
+    let told = over_budget(&sample::over_budget(), &asked, NOON + 90_000, UNICODE);
+    golden("over_budget.txt", &told);
 }
 
 #[test]

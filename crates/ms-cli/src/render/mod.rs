@@ -7,9 +7,11 @@ mod blast;
 mod dot;
 mod event;
 mod facts;
+mod found;
 mod inspect;
 mod ps;
 mod style;
+mod tasks;
 mod tree;
 mod units;
 mod why;
@@ -17,12 +19,14 @@ mod why;
 pub(crate) use blast::{blast, steered};
 pub(crate) use dot::dot;
 pub(crate) use event::{event, trace};
+pub(crate) use found::found;
 pub(crate) use inspect::{info, inspect, state, statistics};
 pub(crate) use ps::ps;
 pub(crate) use style::Style;
+pub(crate) use tasks::{taken, task, task_table, tasks, tasks_steered};
 pub(crate) use tree::tree;
-pub(crate) use units::clean;
-pub(crate) use why::why;
+pub(crate) use units::{clean, many};
+pub(crate) use why::{over_budget, why};
 
 #[cfg(test)]
 mod golden;

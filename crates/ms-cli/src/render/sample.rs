@@ -9,6 +9,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ms_control::proto::Found;
+use ms_core::budget::{BudgetStop, OverBudget, Usage, WALL_US};
+use ms_core::task::{
+    AgentKind, FailureKind, IdempotencyKey, Priority, QueueName, TaskChange, TaskFailure, TaskNews,
+    TaskState, TaskTime, TaskView, Timings,
+};
 use ms_core::view::{
     ActorStatus, BlastRadius, Decision, EventKind, HandlingView, Lifecycle, MailboxView, Mark,
     NodeEvent, SupervisorView, Tier, TraceLine, TreeNode, TypeCount, WhyRecord,
@@ -212,9 +218,96 @@ pub fn events() -> Vec<NodeEvent> {
         },
         EventKind::ArbiterWedged { arbiter: 2, evacuated: 17 },
         EventKind::Gap { missed: 1 },
+        EventKind::Task(news(TaskChange::Submitted, 0, None)),
+        EventKind::Task(TaskNews {
+            agent: Some(auditor()),
+            failure: Some(FailureKind::LeaseExpired),
+            ..news(TaskChange::LeaseLost, 1, Some(1_200))
+        }),
+        EventKind::Task(TaskNews {
+            failure: Some(FailureKind::Error),
+            ..news(TaskChange::Dead, 3, None)
+        }),
+        EventKind::TaskGap { missed: 2 },
     ];
     let event = |(kind, seq)| NodeEvent { seq, at_ms: 60_000 + seq, kind };
     kinds.into_iter().zip(1..).map(event).collect()
+}
+
+fn news(change: TaskChange, attempt: u32, retry_in_ms: Option<u64>) -> TaskNews {
+    let TaskView { id, queue, kind, state, max_attempts, .. } = task();
+    let agent = None;
+    TaskNews {
+        change,
+        id,
+        queue,
+        kind,
+        state,
+        attempt,
+        max_attempts,
+        agent,
+        failure: None,
+        retry_in_ms,
+    }
+}
+
+pub const TASK: &str = "01a20de1-fe43-7694-b430-621455741178";
+
+/// A dead letter.
+pub fn task() -> TaskView {
+    let at = |ms: u64| TaskTime::from_millis(NOON + ms);
+    let failure =
+        TaskFailure { causes: vec!["disk\nis full".into()], ..TaskFailure::retry("it said\nno") };
+    TaskView {
+        id: TASK.parse().expect("a UUID"),
+        queue: QueueName::default(),
+        kind: AgentKind::new("auditor").expect("valid"),
+        state: TaskState::Dead,
+        priority: Priority::default(),
+        assigned_agent: Some(path("/root/auditors/auditor-3")),
+        attempts: 3,
+        max_attempts: 3,
+        interruptions: 1,
+        replays: 0,
+        timings: Timings {
+            submitted: at(0),
+            not_before: at(3_000),
+            deadline: Some(at(60_000)),
+            assigned: Some(at(3_000)),
+            started: Some(at(3_001)),
+            ended: Some(at(4_500)),
+        },
+        lease: None,
+        failure: Some(failure),
+        idempotency_key: Some(IdempotencyKey::new("order-4711").expect("valid")),
+    }
+}
+
+pub fn over_budget() -> BudgetStop {
+    let usage = |used, limit| Usage { used, limit };
+    let units =
+        [("messages", usage(3, 3)), ("tokens", usage(30, 100)), (WALL_US, usage(1_500, 9_000_000))];
+    BudgetStop {
+        over: OverBudget {
+            account: path("/root/auditors"),
+            unit: "messages".into(),
+            used: 3,
+            limit: 3,
+        },
+        unix_ms: NOON,
+        units: units.map(|(unit, usage)| (unit.to_owned(), usage)).into(),
+    }
+}
+
+pub fn found(name: &str) -> Found {
+    Found {
+        name: name.to_owned(),
+        provides: Some("ms_actor::refs::Ref<ms_store::actor::StoreActor>".into()),
+        path: path("/root/auditors"),
+        incarnation: Some(Incarnation(2)),
+        lifecycle: Lifecycle::Running,
+        groups: vec!["stores".into()],
+    }
 }
 
 pub fn traces() -> Vec<TraceLine> {

@@ -1,11 +1,12 @@
 //! The causal record of one end, for a person.
 
-use ms_core::ExitReason;
+use ms_core::budget::{BudgetStop, OverBudget, WALL_US};
 use ms_core::view::{Decision, WhyRecord};
+use ms_core::{ActorPath, ExitReason};
 
 use super::facts::facts;
 use super::style::{Style, Tone};
-use super::units::{clean, many, ms, period_of, strategy, utc};
+use super::units::{clean, many, ms, period_of, strategy, us, utc};
 
 /// What happened, where, what it took along, and what is left.
 pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Style) -> String {
@@ -37,6 +38,42 @@ pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Styl
         facts(&lines),
         trace.filter(|_| whole).map_or_else(String::new, indented)
     )
+}
+
+/// Which budget holds an actor or a part of its subtree, since when, and what to do.
+pub(crate) fn over_budget(
+    stop: &BudgetStop,
+    asked: &ActorPath,
+    now_unix_ms: u64,
+    style: Style,
+) -> String {
+    let OverBudget { account, unit, used, limit } = &stop.over;
+    let who = match asked.is_within(account) {
+        true => asked,
+        false => account,
+    };
+    let head = format!(
+        "{} {}",
+        style.paint(Tone::Strong, who.as_str()),
+        style.paint(Tone::Bad, "is suspended over its budget")
+    );
+    let share = |unit: &str, used: u64, limit: u64| match unit {
+        WALL_US => format!("{} of {} in handlers", us(used), us(limit)),
+        unit => format!("{used} of {limit} {}", clean(unit)),
+    };
+    let since = now_unix_ms.saturating_sub(stop.unix_ms);
+    let mut lines = vec![
+        ("budget", format!("of {account} and all below it")),
+        ("used up", share(unit, *used, *limit)),
+    ];
+    for (other, usage) in stop.units.iter().filter(|(other, _)| *other != unit) {
+        lines.push(("also", share(other, usage.used, usage.limit)));
+    }
+    lines.push(("since", format!("{} ago, {}", ms(since), utc(stop.unix_ms))));
+    let next = "raise it (BudgetClient::raise): it goes on by itself, with the message it holds";
+    lines.push(("next", next.to_owned()));
+    lines.push(("not enough", "msctl resume: it would be suspended again at once".to_owned()));
+    format!("{head}\n{}", facts(&lines))
 }
 
 fn headline(reason: &ExitReason) -> String {

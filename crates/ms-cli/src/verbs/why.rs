@@ -4,12 +4,18 @@ use std::time::SystemTime;
 
 use clap::Args;
 use ms_core::ActorPath;
+use ms_core::budget::BudgetStop;
+use ms_core::view::{SCHEMA_VERSION, WhyRecord};
+use serde::Serialize;
 
 use crate::cli::{Cx, after_help, millis};
 use crate::exit::Outcome;
 use crate::render;
 
-/// Explain why an actor died, and what its supervisor did about it
+/// Explain why an actor died, or waits, and what its supervisor did about it
+///
+/// An actor that a used-up budget holds is told first: which budget, what is used of it,
+/// since when, and how to let it go on.
 ///
 /// The record names the reason, the panic site, the message being handled, the
 /// strategy, the siblings taken along, the restart budget that is left and the
@@ -19,6 +25,7 @@ use crate::render;
     "msctl why /root/agents/crawler-3",
     "msctl why /root/agents/crawler-3 --last 5",
     "msctl why /root/agents/crawler-3 --json | jq '.data[0].reason'",
+    "msctl why /root/agents --json | jq .over_budget",
 ))]
 pub(crate) struct Why {
     /// Which actor
@@ -31,20 +38,34 @@ pub(crate) struct Why {
     backtrace: bool,
 }
 
+/// The ends of an actor, and the budgets that hold it.
+#[derive(Debug, Serialize)]
+struct Told {
+    schema: u32,
+    kind: &'static str,
+    data: Vec<WhyRecord>,
+    over_budget: Vec<BudgetStop>,
+}
+
 impl Why {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
-        let records = cx.connect().await?.why(self.path.clone(), Some(self.last)).await?;
+        let mut client = cx.connect().await?;
+        let data = client.why(self.path.clone(), Some(self.last)).await?;
+        let over_budget = client.budget(self.path.clone()).await?;
         if cx.json {
-            return cx.out.json("why", &records);
-        }
-        if records.is_empty() {
-            return cx.out.text(&format!("{} has not ended since the node booted\n", self.path));
+            let told = Told { schema: SCHEMA_VERSION, kind: "why", data, over_budget };
+            return cx.out.document(&told);
         }
         let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, millis);
-        let told: Vec<_> = records
+        let style = cx.out.style;
+        let mut told: Vec<_> = over_budget
             .iter()
-            .map(|record| render::why(record, now, self.backtrace, cx.out.style))
+            .map(|stop| render::over_budget(stop, &self.path, now, style))
             .collect();
+        told.extend(data.iter().map(|record| render::why(record, now, self.backtrace, style)));
+        if data.is_empty() {
+            told.push(format!("{} has not ended since the node booted\n", self.path));
+        }
         cx.out.text(&told.join("\n"))
     }
 }

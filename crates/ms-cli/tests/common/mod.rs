@@ -17,9 +17,11 @@ use std::time::Duration;
 
 use ms_control::proto::{
     NodeInfo, PsRow, PsTable, Reply, Request, StateView, StatisticsView, Steered, StreamItem,
+    TaskShown, TaskTaken, TaskVerb,
 };
-use ms_control::{BoxFuture, ControlError, ControlHandler, ControlServer, Limits, Peer};
+use ms_control::{BoxFuture, ControlError, ControlHandler, ControlServer, Limits, Peer, codes};
 use ms_core::Incarnation;
+use ms_core::task::{NewTask, TaskFilter, TaskPage, TaskState, TaskView};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -30,6 +32,10 @@ type Answer = Result<Reply, ControlError>;
 #[derive(Default)]
 pub struct Fake {
     pub steered: Mutex<Vec<String>>,
+    /// Tasks that were submitted.
+    pub submitted: Mutex<Vec<NewTask>>,
+    /// Lists that were asked for.
+    pub asked: Mutex<Vec<TaskFilter>>,
 }
 
 impl Fake {
@@ -62,6 +68,48 @@ impl Fake {
                 let mut steered = self.steered.lock().expect("not poisoned");
                 steered.push(format!("{verb} {path} {reason:?}"));
                 Reply::Steered(Steered { path, verb, outcome: "done".into() })
+            }
+            Request::Budget { path } => Reply::Budget(match path.name() {
+                "auditors" => vec![sample::over_budget()],
+                _ => Vec::new(),
+            }),
+            Request::Lookup { name } if name == "store" => Reply::Found(sample::found(&name)),
+            Request::Lookup { name } => {
+                let error = ControlError::new(&codes::NO_NAME, format!("nobody is {name}"));
+                return Err(error.next("did you mean \"store\"?"));
+            }
+            Request::Tasks { filter } => {
+                self.asked.lock().expect("not poisoned").push(filter.clone());
+                let wanted = filter.state.is_none_or(|state| state == TaskState::Dead);
+                let first = filter.after.is_none();
+                // Two pages of one dead letter each.
+                let other = "01a20de1-fe43-7694-b430-621455741179".parse().expect("a UUID");
+                let id = if first { sample::task().id } else { other };
+                let tasks = wanted.then(|| TaskView { id, ..sample::task() }).into_iter().collect();
+                Reply::Tasks(TaskPage { tasks, next: (wanted && first).then_some(id) })
+            }
+            Request::Task { id } if id == sample::task().id => {
+                Reply::Task(Box::new(TaskShown { task: sample::task(), result: None }))
+            }
+            Request::Task { id } => {
+                return Err(ControlError::new(&codes::NO_TASK, format!("there is no task {id}")));
+            }
+            Request::SubmitTask { task } => {
+                let repeated = task.idempotency_key.is_some();
+                self.submitted.lock().expect("not poisoned").push(*task);
+                Reply::TaskTaken(Box::new(TaskTaken { task: sample::task(), repeated }))
+            }
+            Request::SteerTask { id, verb, reason } => {
+                let mut steered = self.steered.lock().expect("not poisoned");
+                steered.push(format!("{verb} {id} {reason:?}"));
+                if reason.as_deref() == Some("refuse") {
+                    return Err(ControlError::new(&codes::TASK_REFUSED, "it has ended"));
+                }
+                let state = match verb {
+                    TaskVerb::Cancel => TaskState::Cancelled,
+                    TaskVerb::Retry => TaskState::Pending,
+                };
+                Reply::TaskSteered(Box::new(TaskView { id, state, ..sample::task() }))
             }
             Request::Info => Reply::Info(NodeInfo { node: "fake".into(), ..NodeInfo::default() }),
             _ => return Err(ControlError::refused("this node allows no faults")),
@@ -98,6 +146,11 @@ impl ControlHandler for Fake {
                 }
                 Request::Trace { .. } => {
                     sample::traces().into_iter().map(StreamItem::Trace).collect()
+                }
+                Request::Events { filter, .. } => {
+                    let events = sample::events().into_iter();
+                    let wanted = events.filter(|event| filter.takes(&event.kind));
+                    wanted.map(Box::new).map(StreamItem::Event).collect()
                 }
                 _ => sample::events().into_iter().map(Box::new).map(StreamItem::Event).collect(),
             };

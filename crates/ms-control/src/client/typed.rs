@@ -1,13 +1,15 @@
 //! One method per request, each with its own answer type.
 
 use ms_core::ActorPath;
+use ms_core::budget::BudgetStop;
+use ms_core::task::{NewTask, TaskFilter, TaskId, TaskPage, TaskView};
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
 
 use super::Client;
 use crate::error::ControlError;
 use crate::proto::{
-    Fault, Injected, NodeInfo, PsSort, PsTable, Reply, Request, StateView, StatisticsView, Steered,
-    Verb,
+    Fault, Found, Injected, NodeInfo, PsSort, PsTable, Reply, Request, StateView, StatisticsView,
+    Steered, TaskShown, TaskTaken, TaskVerb, Verb,
 };
 
 macro_rules! typed {
@@ -54,4 +56,18 @@ typed! {
     /// Injects a fault, where the node allows it.
     inject(path: ActorPath, fault: Fault) -> Injected,
         Request::Inject { path, fault } => Reply::Injected;
+    /// The budgets that hold an actor, or a part of its subtree.
+    budget(path: ActorPath) -> Vec<BudgetStop>, Request::Budget { path } => Reply::Budget;
+    /// Who has a name, or provides a service.
+    lookup(name: String) -> Found, Request::Lookup { name } => Reply::Found;
+    /// A page of durable tasks.
+    tasks(filter: TaskFilter) -> TaskPage, Request::Tasks { filter } => Reply::Tasks;
+    /// One durable task.
+    task(id: TaskId) -> Box<TaskShown>, Request::Task { id } => Reply::Task;
+    /// Submits a durable task; it is on disk when this returns.
+    submit_task(task: Box<NewTask>) -> Box<TaskTaken>,
+        Request::SubmitTask { task } => Reply::TaskTaken;
+    /// Does something to a durable task.
+    steer_task(id: TaskId, verb: TaskVerb, reason: Option<String>) -> Box<TaskView>,
+        Request::SteerTask { id, verb, reason } => Reply::TaskSteered;
 }

@@ -17,13 +17,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use reply::{Injected, NodeInfo, PsRow, PsTable, Reply, StateView, StatisticsView, Steered};
+pub use reply::{
+    Found, Injected, NodeInfo, PsRow, PsTable, Reply, StateView, StatisticsView, Steered,
+    TaskShown, TaskTaken,
+};
 pub use request::{
-    Fault, MAX_REASON, MAX_TRACE, MAX_TRACE_FOR, MAX_TREE_FOR, MAX_WHY, MAX_WINDOW, PsSort,
-    Request, Verb,
+    Fault, MAX_LOOKUP, MAX_REASON, MAX_TRACE, MAX_TRACE_FOR, MAX_TREE_FOR, MAX_WHY, MAX_WINDOW,
+    PsSort, Request, TaskVerb, Verb,
 };
 
 use crate::error::ControlError;
+use ms_core::task::MAX_PAYLOAD;
 use ms_core::tree::TreeRow;
 use ms_core::view::{NodeEvent, TraceLine};
 
@@ -31,8 +35,8 @@ use ms_core::view::{NodeEvent, TraceLine};
 ///
 /// 2: [`Request::Tree`] is answered by a stream of rows.
 pub const PROTO_VERSION: u32 = 2;
-/// Largest frame a client may send.
-pub const MAX_REQUEST: usize = 64 * 1024;
+/// Largest frame a client may send: the largest task, and room for what is around it.
+pub const MAX_REQUEST: usize = 64 * 1024 + MAX_PAYLOAD;
 /// Largest frame a node may send.
 pub const MAX_RESPONSE: usize = 64 * 1024 * 1024;
 /// An idle stream carries a [`Body::Alive`] this often.
@@ -67,7 +71,7 @@ pub struct HelloReply {
 }
 
 /// One request, with its number and its deadline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// Number of the request on this connection; the answer repeats it.

@@ -3,7 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ms_core::view::{ActorStatus, BlastRadius, TreeNode, TypeCount, WhyRecord};
+use ms_core::budget::BudgetStop;
+use ms_core::task::{TaskPage, TaskView};
+use ms_core::view::{ActorStatus, BlastRadius, Lifecycle, TreeNode, TypeCount, WhyRecord};
 use ms_core::{ActorPath, Incarnation};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +35,53 @@ pub enum Reply {
     Info(NodeInfo),
     /// To [`super::Request::Inject`].
     Injected(Injected),
+    /// To [`super::Request::Budget`]: the budgets that hold it or a part of it.
+    Budget(Vec<BudgetStop>),
+    /// To [`super::Request::Lookup`].
+    Found(Found),
+    /// To [`super::Request::Tasks`].
+    Tasks(TaskPage),
+    /// To [`super::Request::Task`].
+    Task(Box<TaskShown>),
+    /// To [`super::Request::SubmitTask`].
+    TaskTaken(Box<TaskTaken>),
+    /// To [`super::Request::SteerTask`]: the task as it is afterwards.
+    TaskSteered(Box<TaskView>),
+}
+
+/// Who has a name, or provides a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The name.
+    pub name: String,
+    /// The type it is handed out as, where it is the key of a service.
+    pub provides: Option<String>,
+    /// The actor.
+    pub path: ActorPath,
+    /// Its live incarnation; null while it restarts.
+    pub incarnation: Option<Incarnation>,
+    /// Where it is in its life.
+    pub lifecycle: Lifecycle,
+    /// The groups it is in, sorted.
+    pub groups: Vec<String>,
+}
+
+/// A durable task, and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskShown {
+    /// The task.
+    pub task: TaskView,
+    /// Its result, if it was completed.
+    pub result: Option<serde_json::Value>,
+}
+
+/// A durable task that is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskTaken {
+    /// The task.
+    pub task: TaskView,
+    /// True when its idempotency key was known: this is the first task, none was made.
+    pub repeated: bool,
 }
 
 /// All actors with their work within a window.

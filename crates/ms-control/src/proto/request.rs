@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ms_core::ActorPath;
 use ms_core::id::MAX_PATH_DEPTH;
+use ms_core::task::{IdempotencyKey, MAX_PAGE, NewTask, TaskFilter, TaskId};
+use ms_core::view::EventFilter;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ControlError;
@@ -21,9 +23,11 @@ pub const MAX_TRACE: u32 = 10_000;
 pub const MAX_TRACE_FOR: Duration = Duration::from_secs(600);
 /// Longest reason given for a steering verb, in bytes.
 pub const MAX_REASON: usize = 500;
+/// Longest name of a [`Request::Lookup`], in bytes.
+pub const MAX_LOOKUP: usize = 1_024;
 
 /// A request to a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// The supervision tree, or a part of it: a stream of its rows, for a tree may be large.
@@ -97,8 +101,49 @@ pub enum Request {
         /// Goes on with new events until the client leaves.
         #[serde(default)]
         follow: bool,
-        /// Starts after this event; absent starts with the oldest kept.
+        /// Starts after this event of the node; absent starts with the oldest kept.
         since_seq: Option<u64>,
+        /// Starts after this event about a task; absent starts with the oldest kept.
+        #[serde(default)]
+        since_task: Option<u64>,
+        /// Which events; unless it is said, those of the node.
+        #[serde(default)]
+        filter: EventFilter,
+    },
+    /// Whether what an actor waits for is a budget that is used up.
+    Budget {
+        /// Which actor, or whose subtree.
+        path: ActorPath,
+    },
+    /// Who has a name, or provides a service.
+    Lookup {
+        /// The name.
+        name: String,
+    },
+    /// A page of durable tasks.
+    Tasks {
+        /// Which.
+        #[serde(default)]
+        filter: TaskFilter,
+    },
+    /// One durable task, with its result once it is completed.
+    Task {
+        /// Which.
+        id: TaskId,
+    },
+    /// Takes a durable task; the answer means that it is on disk.
+    SubmitTask {
+        /// The task.
+        task: Box<NewTask>,
+    },
+    /// Does something to a durable task.
+    SteerTask {
+        /// Which.
+        id: TaskId,
+        /// What.
+        verb: TaskVerb,
+        /// Why, for the record.
+        reason: Option<String>,
     },
     /// The node itself.
     Info,
@@ -123,8 +168,25 @@ impl Request {
     pub const fn is_steering(&self) -> bool {
         matches!(
             self,
-            Self::Steer { .. } | Self::Inject { .. } | Self::Statistics { on: Some(_), .. }
+            Self::Steer { .. }
+                | Self::Inject { .. }
+                | Self::Statistics { on: Some(_), .. }
+                | Self::SubmitTask { .. }
+                | Self::SteerTask { .. }
         )
+    }
+
+    /// The request for a log: without what a task carries, which may be secret.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::SubmitTask { task } => {
+                let NewTask { queue, kind, idempotency_key, .. } = &**task;
+                let key = idempotency_key.as_ref().map(IdempotencyKey::as_str);
+                format!("SubmitTask {{ queue: {queue}, kind: {kind}, idempotency_key: {key:?} }}")
+            }
+            other => format!("{other:?}"),
+        }
     }
 
     /// Time the answer needs by its nature, on top of the deadline; `None` is without end.
@@ -154,7 +216,12 @@ impl Request {
                 at_most("max", u64::from(*max), u64::from(MAX_TRACE))?;
                 millis("for", *for_ms, MAX_TRACE_FOR)
             }
-            Self::Steer { reason: Some(reason), .. } => {
+            Self::Lookup { name } => {
+                at_most("length of the name", name.len() as u64, MAX_LOOKUP as u64)
+            }
+            Self::Tasks { filter } => at_most("limit", filter.limit as u64, MAX_PAGE as u64),
+            Self::Steer { reason: Some(reason), .. }
+            | Self::SteerTask { reason: Some(reason), .. } => {
                 at_most("length of the reason", reason.len() as u64, MAX_REASON as u64)
             }
             _ => Ok(()),
@@ -171,6 +238,25 @@ fn at_most(name: &str, value: u64, max: u64) -> Result<(), ControlError> {
         return Ok(());
     }
     Err(ControlError::bad_request(format!("the {name} is {value}, and at most {max} is allowed")))
+}
+
+/// What can be done to a durable task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskVerb {
+    /// Gives it up, if it has not ended.
+    Cancel,
+    /// Tries it again with all its attempts, if it failed or is among the dead letters.
+    Retry,
+}
+
+impl fmt::Display for TaskVerb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
+        })
+    }
 }
 
 /// A steering verb.

@@ -97,7 +97,7 @@ impl Conn {
         if call.request.is_stream() {
             return self.serve_stream(call.id, call.request).await;
         }
-        let steering = call.request.is_steering().then(|| format!("{:?}", call.request));
+        let steering = call.request.is_steering().then(|| call.request.told());
         let outcome = self.handle(call.request).await;
         if let Some(request) = steering {
             let Peer { uid, pid, .. } = self.peer;

@@ -71,7 +71,7 @@ impl ControlHandler for Fake {
                 let _ = sink.send(StreamItem::Rows(rows)).await;
                 return Ok(());
             }
-            let Request::Events { since_seq, follow } = request else {
+            let Request::Events { since_seq, follow, .. } = request else {
                 return Err(ControlError::refused("no traces here"));
             };
             for seq in 1..=since_seq.unwrap_or(3) {

@@ -31,6 +31,22 @@ pub enum FailureKind {
     OverBudget,
 }
 
+impl FailureKind {
+    /// The word for tables and JSON.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Crashed => "crashed",
+            Self::TimedOut => "timed_out",
+            Self::LeaseExpired => "lease_expired",
+            Self::DeadlinePassed => "deadline_passed",
+            Self::Interrupted => "interrupted",
+            Self::OverBudget => "over_budget",
+        }
+    }
+}
+
 /// Why an attempt failed, with its chain of causes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskFailure {

@@ -26,6 +26,7 @@ mod id;
 mod limit;
 mod machine;
 mod new;
+mod news;
 mod port;
 mod time;
 mod view;
@@ -42,6 +43,7 @@ pub use machine::{Applied, MAX_INTERRUPTIONS, TaskEvent, TaskRecord};
 pub use new::{
     MAX_ATTEMPTS, MAX_BATCH, MAX_PAYLOAD, MAX_PRIORITY, MAX_TASK_TIME, NewTask, Priority, Retry,
 };
+pub use news::{TaskChange, TaskNews, Telling};
 pub use port::{
     Assignment, ClaimSpec, Claimed, Journal, JournalEntry, MAX_PAGE, MAX_RESULT, MAX_STEP_NAME,
     MAX_STEPS, StoreFuture, StoreStats, Submission, Submitted, Swept, TaskCommand, TaskEnd,

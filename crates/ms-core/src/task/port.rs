@@ -166,7 +166,8 @@ pub struct TaskEnd {
 }
 
 /// Which tasks a list is to show; an empty filter shows all.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TaskFilter {
     /// Only of this queue.
     pub queue: Option<QueueName>,

@@ -6,13 +6,15 @@
 //! or is buried in mail delays nobody.
 //!
 //! `look.rs` reads, `steer.rs` changes and puts on record who did, `stream.rs`
-//! follows, `statistics.rs` counts from a moment on.
+//! follows, `statistics.rs` counts from a moment on, `tasks.rs` shows and steers durable tasks.
 
 mod error;
 mod look;
+mod services;
 mod statistics;
 mod steer;
 mod stream;
+mod tasks;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +29,9 @@ use tokio::sync::mpsc;
 
 use look::Wedged;
 use statistics::Baselines;
-use stream::Traces;
+use stream::{Since, Traces};
+
+use crate::config::Shown;
 
 /// The part of a request's time kept for telling that it was too short.
 const MARGIN: Duration = Duration::from_millis(100);
@@ -42,6 +46,7 @@ struct Inner {
     /// Known once the tree has started.
     root: OnceLock<SupervisorRef>,
     allow_faults: bool,
+    shown: Shown,
     inspections: AtomicU64,
     inspection_us: AtomicU64,
     streams: AtomicU64,
@@ -53,14 +58,15 @@ struct Inner {
 }
 
 impl NodeControl {
-    /// Answers for a node; for its tree, once there is one ([`NodeControl::attach`]).
-    /// Faults may be injected only if allowed here.
+    /// Answers for a node; for its tree, once there is one ([`NodeControl::attach`]), and for
+    /// what else it is shown. Faults may be injected only if allowed here.
     #[must_use]
-    pub fn new(node: Node, allow_faults: bool) -> Self {
+    pub fn new(node: Node, allow_faults: bool, shown: Shown) -> Self {
         Self(Arc::new(Inner {
             node,
             root: OnceLock::new(),
             allow_faults,
+            shown,
             inspections: AtomicU64::new(0),
             inspection_us: AtomicU64::new(0),
             streams: AtomicU64::new(0),
@@ -124,6 +130,18 @@ impl NodeControl {
                 self.steer(peer, path, verb, reason, within).await
             }
             Request::Inject { path, fault } => self.inject(peer, path, fault, within).await,
+            Request::Budget { path } => self.look(within, Duration::ZERO, self.budget(path)).await,
+            Request::Lookup { name } => {
+                self.look(within, Duration::ZERO, async { self.lookup(&name) }).await
+            }
+            Request::Tasks { filter } => {
+                self.look(within, Duration::ZERO, self.tasks(filter)).await
+            }
+            Request::Task { id } => self.look(within, Duration::ZERO, self.task(id)).await,
+            Request::SubmitTask { task } => self.submit_task(peer, *task, within).await,
+            Request::SteerTask { id, verb, reason } => {
+                self.steer_task(peer, id, verb, reason, within).await
+            }
             Request::Tree { .. } | Request::Trace { .. } | Request::Events { .. } => {
                 Err(ControlError::bad_request("this request is answered by a stream"))
             }
@@ -173,7 +191,10 @@ impl ControlHandler for NodeControl {
                 Request::Trace { path, max, for_ms } => {
                     self.trace(path, max, Duration::from_millis(for_ms), sink).await
                 }
-                Request::Events { follow, since_seq } => self.events(follow, since_seq, sink).await,
+                Request::Events { follow, since_seq, since_task, filter } => {
+                    self.events(follow, Since { node: since_seq, task: since_task }, filter, sink)
+                        .await
+                }
                 other => {
                     tracing::debug!(?peer, ?other, "asked for a stream of what is none");
                     Err(ControlError::bad_request("this request has no stream"))

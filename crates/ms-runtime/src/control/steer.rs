@@ -17,7 +17,7 @@ use super::error::{not_running, of_supervisor};
 const BLOCK_FOR: Duration = Duration::from_secs(30);
 
 /// What is asked of whom, and by whom: what goes on record.
-struct Order {
+pub(super) struct Order {
     path: ActorPath,
     verb: String,
     by: String,
@@ -25,7 +25,7 @@ struct Order {
 }
 
 impl Order {
-    fn new(peer: Peer, path: ActorPath, verb: String, reason: Option<String>) -> Self {
+    pub(super) fn new(peer: Peer, path: ActorPath, verb: String, reason: Option<String>) -> Self {
         let by = match peer.pid {
             Some(pid) => format!("uid {} pid {pid}", peer.uid),
             None => format!("uid {}", peer.uid),
@@ -135,7 +135,7 @@ impl NodeControl {
 
     /// Does what was ordered in a task of its own, which puts the outcome on record even
     /// when it comes too late for whoever asked.
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         order: Order,
         within: Duration,
@@ -164,6 +164,10 @@ impl NodeControl {
             Ok(Reply::Steered(done)) if done.verb == Verb::Restart => {
                 format!("ok: {}", done.outcome)
             }
+            Ok(Reply::TaskTaken(taken)) => match taken.repeated {
+                true => format!("ok: it was task {} before", taken.task.id),
+                false => format!("ok: task {}", taken.task.id),
+            },
             Ok(_) => "ok".to_owned(),
             Err(error) if error.why.is_empty() => error.to_string(),
             Err(error) => format!("{error}: {}", error.why),

@@ -8,7 +8,7 @@ use ms_actor::{AnyRef, read_traces};
 use ms_control::ControlError;
 use ms_control::proto::StreamItem;
 use ms_core::ActorPath;
-use ms_core::view::{EventKind, NodeEvent, Tier};
+use ms_core::view::{EventFilter, EventKind, NodeEvent, Tier};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
@@ -73,31 +73,93 @@ impl NodeControl {
     pub(super) async fn events(
         &self,
         follow: bool,
-        since: Option<u64>,
+        since: Since,
+        filter: EventFilter,
         sink: mpsc::Sender<StreamItem>,
     ) -> Result<(), ControlError> {
+        let node = self.node_events(follow, since.node, filter, sink.clone());
+        let tasks = self.task_events(follow, since.task, filter, sink);
+        tokio::join!(node, tasks);
+        Ok(())
+    }
+
+    /// The events of the node itself, until there are none or nobody wants more.
+    async fn node_events(
+        &self,
+        follow: bool,
+        since: Option<u64>,
+        filter: EventFilter,
+        sink: mpsc::Sender<StreamItem>,
+    ) {
+        if !filter.node() {
+            return;
+        }
         let (past, live) = self.0.node.events_since(since.unwrap_or(0));
         // A receiver makes the node publish more: only one who follows holds it.
         let live = follow.then_some(live);
         let mut reader = Reader { sink, last: since };
         for event in past {
             if reader.pass(event).await.is_err() {
-                return Ok(());
+                return;
             }
         }
-        let Some(mut live) = live else { return Ok(()) };
+        let Some(mut live) = live else { return };
         loop {
-            let passed = match live.recv().await {
+            let event = tokio::select! {
+                event = live.recv() => event,
+                () = reader.sink.closed() => return,
+            };
+            let passed = match event {
                 Ok(event) => reader.pass(event).await,
                 // How many were missed shows the number of the next.
                 Err(RecvError::Lagged(_)) => Ok(()),
-                Err(RecvError::Closed) => return Ok(()),
+                Err(RecvError::Closed) => return,
             };
             if passed.is_err() {
-                return Ok(());
+                return;
             }
         }
     }
+
+    /// The events about tasks, likewise.
+    async fn task_events(
+        &self,
+        follow: bool,
+        since: Option<u64>,
+        filter: EventFilter,
+        sink: mpsc::Sender<StreamItem>,
+    ) {
+        if !filter.tasks() {
+            return;
+        }
+        let mut events = self.0.node.task_events(since.unwrap_or(0));
+        let mut read = events.kept();
+        if since.is_none() {
+            // Who asks for the oldest kept has missed nothing.
+            read.retain(|event| !matches!(event.kind, EventKind::TaskGap { .. }));
+        }
+        loop {
+            for event in read.into_iter().filter(|event| filter.takes(&event.kind)) {
+                if sink.send(StreamItem::Event(Box::new(event))).await.is_err() {
+                    return;
+                }
+            }
+            if !follow {
+                return;
+            }
+            read = tokio::select! {
+                read = events.next() => read,
+                () = sink.closed() => return,
+            };
+        }
+    }
+}
+
+/// After which events to begin: of the node, and about tasks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Since {
+    pub(super) node: Option<u64>,
+    pub(super) task: Option<u64>,
 }
 
 /// The reader left.

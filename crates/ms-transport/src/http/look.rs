@@ -1,17 +1,21 @@
 //! `/api/v1/tree` and `/api/v1/services`: the running node, read-only.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use ms_actor::read_traces;
+use ms_actor::{AnyRef, read_traces};
 use ms_core::ActorPath;
-use ms_core::view::SCHEMA_VERSION;
+use ms_core::health::HealthStatus;
+use ms_core::view::{Lifecycle, SCHEMA_VERSION};
 use ms_registry::Registry;
 use ms_supervisor::SupervisorError;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::RootRef;
+use super::ports::HealthPort;
 use super::problem::{
     BAD_PARAMETER, INTERNAL, NOT_FOUND, NOT_SERVING, Problem, ProblemDetails, TIMED_OUT,
 };
@@ -23,6 +27,7 @@ const DEPTH_MAX: usize = 64;
 pub(super) struct Looking {
     pub(super) root: RootRef,
     pub(super) registry: Option<Registry>,
+    pub(super) health: Arc<dyn HealthPort>,
 }
 
 /// Which part of the tree.
@@ -69,15 +74,78 @@ fn of_supervisor(error: &SupervisorError) -> Problem {
     }
 }
 
-/// A registered name.
+/// A registered name, or a service under its key.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Service {
     /// The name.
     name: String,
+    /// The type it is handed out as, where it is the key of a service; null for a bare name.
+    provides: Option<&'static str>,
     /// The actor behind it.
     path: String,
     /// Its live incarnation; null while it restarts.
     incarnation: Option<u64>,
+    /// healthy, unknown, degraded or unhealthy: what its component says of itself, and no better
+    /// than its own life.
+    health: &'static str,
+    /// The groups it is in.
+    groups: Vec<String>,
+}
+
+impl Service {
+    fn new(found: Listed, known: Option<HealthStatus>, registry: &Registry) -> Self {
+        let Listed { name, provides, actor } = found;
+        let live = actor.incarnation();
+        let health = known.map_or(life(&actor), |known| known.max(life(&actor)));
+        Self {
+            name,
+            provides,
+            path: actor.path().to_string(),
+            incarnation: (live != ms_core::Incarnation::NONE).then_some(live.0),
+            health: health.name(),
+            groups: registry.groups_of(&actor).iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// How an actor is, seen from outside.
+fn life(actor: &AnyRef) -> HealthStatus {
+    match actor.lifecycle() {
+        Lifecycle::Running => HealthStatus::Healthy,
+        Lifecycle::Starting | Lifecycle::Suspended | Lifecycle::Restarting => {
+            HealthStatus::Degraded
+        }
+        Lifecycle::Stopping | Lifecycle::Stopped => HealthStatus::Unhealthy,
+    }
+}
+
+/// An entry of the registry.
+struct Listed {
+    name: String,
+    provides: Option<&'static str>,
+    actor: AnyRef,
+}
+
+/// Names and services below a prefix, sorted.
+fn list(registry: &Registry, prefix: &str) -> Vec<Listed> {
+    let names = registry.names(prefix).into_iter().map(|(name, actor)| Listed {
+        name: name.to_string(),
+        provides: None,
+        actor,
+    });
+    let within = |name: &str| {
+        let rest = name.strip_prefix(prefix);
+        rest.is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('/'))
+    };
+    let services = registry.services().into_iter().filter(|found| within(found.key.name()));
+    let services = services.map(|found| Listed {
+        name: found.key.name().to_owned(),
+        provides: Some(found.key.handle()),
+        actor: found.actor,
+    });
+    let mut all: Vec<_> = names.chain(services).collect();
+    all.sort_by(|a, b| (&a.name, a.provides).cmp(&(&b.name, b.provides)));
+    all
 }
 
 /// What can be asked for.
@@ -90,7 +158,7 @@ pub(super) struct ServiceQuery {
     prefix: String,
 }
 
-/// The names of the registry and who has them, sorted.
+/// The names and services of the registry and who has them, sorted.
 #[utoipa::path(get, path = "/api/v1/services", tag = "node", params(ServiceQuery),
     responses((status = 200, body = Vec<Service>)))]
 pub(super) async fn services(
@@ -98,14 +166,11 @@ pub(super) async fn services(
     query: Result<Query<ServiceQuery>, QueryRejection>,
 ) -> Result<axum::Json<Vec<Service>>, Problem> {
     let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
-    let names = looking.registry.map(|registry| registry.names(&query.prefix)).unwrap_or_default();
-    let services = names.into_iter().map(|(name, actor)| {
-        let live = actor.incarnation();
-        Service {
-            name: name.to_string(),
-            path: actor.path().to_string(),
-            incarnation: (live != ms_core::Incarnation::NONE).then_some(live.0),
-        }
-    });
+    let Some(registry) = &looking.registry else { return Ok(axum::Json(Vec::new())) };
+    let listed = list(registry, &query.prefix);
+    let paths = listed.iter().map(|one| one.actor.path().clone()).collect();
+    let health = looking.health.of(paths).await.into_iter().chain(std::iter::repeat(None));
+    let services = listed.into_iter().zip(health);
+    let services = services.map(|(listed, health)| Service::new(listed, health, registry));
     Ok(axum::Json(services.collect()))
 }

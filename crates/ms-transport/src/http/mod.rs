@@ -91,8 +91,11 @@ impl Api {
     }
 
     fn documented(&self, shared: &Arc<Shared>) -> OpenApiRouter {
-        let looking =
-            look::Looking { root: Arc::clone(&self.root), registry: self.registry.clone() };
+        let looking = look::Looking {
+            root: Arc::clone(&self.root),
+            registry: self.registry.clone(),
+            health: Arc::clone(&self.health),
+        };
         let events = events::Events { shared: Arc::clone(shared), node: self.node.clone() };
         let tasks = OpenApiRouter::new()
             .routes(routes!(tasks::submit, tasks::list))

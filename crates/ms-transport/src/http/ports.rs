@@ -4,6 +4,8 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
+use ms_core::ActorPath;
+use ms_core::health::HealthStatus;
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
 };
@@ -65,6 +67,12 @@ pub struct HealthAnswer {
 pub trait HealthPort: Send + Sync + 'static {
     /// Answers a probe, within the time limits of its checks.
     fn probe(&self, probe: Probe) -> PortFuture<'_, HealthAnswer>;
+
+    /// What is known of the health of these actors beside their life, in their order: that of the
+    /// components they are part of. Unless it says otherwise, nothing.
+    fn of(&self, actors: Vec<ActorPath>) -> PortFuture<'_, Vec<Option<HealthStatus>>> {
+        Box::pin(std::future::ready(vec![None; actors.len()]))
+    }
 }
 
 /// Lets work in, for gateways of a node that counts what is inside before it stops.

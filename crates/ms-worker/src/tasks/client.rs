@@ -243,7 +243,10 @@ impl TaskClient {
         }
     }
 
-    fn dispatcher(&self) -> Option<Ref<Dispatcher>> {
+    /// The actor that hands tasks out, once it has been started: what is done to tasks by hand
+    /// is on record under its path, and it is what a registry knows them by.
+    #[must_use]
+    pub fn dispatcher(&self) -> Option<Ref<Dispatcher>> {
         self.dispatcher.borrow().clone()
     }
 }

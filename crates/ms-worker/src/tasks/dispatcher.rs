@@ -1,6 +1,6 @@
 //! The dispatcher: takes tasks from the store to agents, and their outcomes back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,11 +98,18 @@ impl Dispatcher {
 
     pub(crate) fn view(&self) -> StateValue {
         let (agents, busy) = self.board.agents();
+        let mut routes = BTreeMap::<_, u64>::new();
+        for member in self.agents.values() {
+            *routes.entry(member.kind.to_string()).or_default() += 1;
+        }
+        let routes = routes.into_iter().map(|(kind, agents)| (kind, StateValue::from(agents)));
         StateValue::map([
             ("agents", StateValue::from(agents as u64)),
             ("busy", StateValue::from(busy as u64)),
             ("given", StateValue::from(self.given)),
             ("crashes", StateValue::from(self.crashes)),
+            // Which kind of task goes to how many agents.
+            ("routes", StateValue::map(routes)),
         ])
     }
 

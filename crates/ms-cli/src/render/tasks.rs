@@ -1,0 +1,142 @@
+//! Durable tasks: a table, one in full, what became of a request.
+
+use ms_control::proto::{TaskShown, TaskTaken, TaskVerb};
+use ms_core::task::{TaskPage, TaskState, TaskTime, TaskView};
+
+use super::facts::{Column, facts, table};
+use super::style::{Style, Tone};
+use super::units::{clean, many, ms, utc};
+
+/// One row a task, and where to go on.
+pub(crate) fn tasks(page: &TaskPage, style: Style) -> String {
+    let mut shown = task_table(&page.tasks, style);
+    if let Some(next) = page.next {
+        shown.push_str(&format!("there are more: --cursor {next}\n"));
+    }
+    shown
+}
+
+/// One row a task.
+pub(crate) fn task_table(tasks: &[TaskView], style: Style) -> String {
+    let columns = [
+        ("ID", false),
+        ("STATE", false),
+        ("KIND", false),
+        ("QUEUE", false),
+        ("ATTEMPT", true),
+        ("SUBMITTED", false),
+        ("FAILURE", false),
+    ];
+    let columns = columns.map(|(title, right)| Column { title, right });
+    let rows: Vec<_> = tasks.iter().map(|task| row(task, style)).collect();
+    format!("{}{}\n", table(&columns, &rows), many(tasks.len() as u64, "task"))
+}
+
+fn row(task: &TaskView, style: Style) -> Vec<String> {
+    let failure = task.failure.as_ref().map(|failure| {
+        let first = clean(failure.message.lines().next().unwrap_or_default());
+        let dots = if style.ascii { "..." } else { "…" };
+        match first.char_indices().nth(60) {
+            Some((end, _)) => format!("{}{dots}", &first[..end]),
+            None => first,
+        }
+    });
+    vec![
+        task.id.to_string(),
+        task.state.to_string(),
+        task.kind.to_string(),
+        task.queue.to_string(),
+        format!("{}/{}", task.attempts, task.max_attempts),
+        utc(task.timings.submitted.as_millis()),
+        failure.unwrap_or_default(),
+    ]
+}
+
+/// Everything that is known of one task.
+pub(crate) fn task(shown: &TaskShown, style: Style) -> String {
+    let TaskShown { task, result } = shown;
+    let timings = &task.timings;
+    let tone = match task.state {
+        TaskState::Failed | TaskState::Dead => Tone::Bad,
+        TaskState::Cancelled => Tone::Warn,
+        _ => Tone::Calm,
+    };
+    let mut lines = vec![
+        ("kind", task.kind.to_string()),
+        ("queue", format!("{}, priority {}", task.queue, task.priority.get())),
+        ("attempts", attempts(task)),
+        ("submitted", at(timings.submitted)),
+    ];
+    if timings.not_before > timings.submitted && task.state == TaskState::Pending {
+        lines.push(("not before", at(timings.not_before)));
+    }
+    if let Some(deadline) = timings.deadline {
+        lines.push(("deadline", at(deadline)));
+    }
+    if let Some(agent) = &task.assigned_agent {
+        lines
+            .push((if task.state.is_leased() { "agent" } else { "last agent" }, agent.to_string()));
+    }
+    let moments = [("assigned", timings.assigned), ("started", timings.started)];
+    lines.extend(moments.into_iter().filter_map(|(label, time)| Some((label, at(time?)))));
+    if let Some(lease) = task.lease {
+        lines.push(("lease until", at(lease.until)));
+    }
+    if let Some(ended) = timings.ended {
+        let took = ms(ended.since(timings.submitted).as_millis().try_into().unwrap_or(u64::MAX));
+        lines.push(("ended", format!("{}, {took} after its submission", at(ended))));
+    }
+    if let Some(failure) = &task.failure {
+        lines.push(("failure", clean(&failure.message)));
+        lines.extend(failure.causes.iter().map(|cause| ("caused by", clean(cause))));
+    }
+    if let Some(key) = &task.idempotency_key {
+        lines.push(("key", clean(key.as_str())));
+    }
+    if let Some(result) = result {
+        lines.push(("result", clean(&result.to_string())));
+    }
+    let next = match task.state {
+        TaskState::Dead | TaskState::Failed => Some(format!("msctl tasks retry {}", task.id)),
+        _ => None,
+    };
+    lines.extend(next.map(|next| ("try again", next)));
+    let id = style.paint(Tone::Strong, &task.id.to_string());
+    format!("{id} {}\n{}", style.paint(tone, task.state.label()), facts(&lines))
+}
+
+fn attempts(task: &TaskView) -> String {
+    let mut told = format!("{} of {}", task.attempts, task.max_attempts);
+    for (count, noun) in [(task.interruptions, "interruption"), (task.replays, "replay")] {
+        if count > 0 {
+            told.push_str(&format!(", {}", many(u64::from(count), noun)));
+        }
+    }
+    told
+}
+
+fn at(time: TaskTime) -> String {
+    utc(time.as_millis())
+}
+
+/// What became of a submission.
+pub(crate) fn taken(taken: &TaskTaken) -> String {
+    let TaskTaken { task, repeated } = taken;
+    match repeated {
+        false => format!("{}\n", task.id),
+        true => format!("{}\nthe key was known: this is the first task, {}\n", task.id, task.state),
+    }
+}
+
+/// What became of tasks that were steered.
+pub(crate) fn tasks_steered(verb: TaskVerb, done: &[TaskView]) -> String {
+    if done.is_empty() {
+        return "no task matches; nothing was done\n".to_owned();
+    }
+    let did = match verb {
+        TaskVerb::Cancel => "cancelled",
+        TaskVerb::Retry => "will be tried again",
+    };
+    let line = |task: &TaskView| format!("{} {did}: it is {}\n", task.id, task.state);
+    done.iter().map(line).collect()
+}

@@ -1,0 +1,131 @@
+//! `msctl tasks submit`
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::Duration;
+
+use clap::Args;
+use ms_control::ControlError;
+use ms_core::task::{AgentKind, IdempotencyKey, MAX_PAYLOAD, NewTask, Priority, QueueName};
+use serde_json::Value;
+
+use crate::cli::{Cx, after_help, millis, span};
+use crate::exit::{Failure, Outcome};
+use crate::render;
+
+/// Submit a task; it is on disk when this says so
+///
+/// The payload is JSON: given as it is, as @FILE, or as - for standard input. The task as
+/// a whole may have 256 KiB of JSON. With --key the same task can be submitted again
+/// without harm, whatever became of the first answer.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = after_help!(
+    "msctl tasks submit mailer '{\"to\":\"ada@example.org\"}' --key order-4711",
+    "msctl tasks submit mailer @letter.json --queue slow --delay 1h",
+    "generate | msctl tasks submit mailer - --json | jq -r .data.task.id",
+))]
+pub(super) struct Submit {
+    /// The kind of agent that is to do it
+    kind: AgentKind,
+    /// What the agent is given: JSON, @FILE or -
+    #[arg(default_value = "null", hide_default_value = true, value_name = "PAYLOAD")]
+    payload: String,
+    /// Names this request: sent again, it gives the first task
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    key: Option<IdempotencyKey>,
+    /// The queue it waits in
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    queue: QueueName,
+    /// How urgent it is, -100 to 100; higher goes first
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    priority: i16,
+    /// It does not start earlier than this, at most 24h
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    delay: Option<Duration>,
+    /// It must end within this, or it fails; at most 24h
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    deadline: Option<Duration>,
+    /// Longest time of one attempt, at most 24h
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    attempt: Option<Duration>,
+    /// Attempts in all, 1 to 100
+    #[arg(long, value_name = "N")]
+    attempts: Option<u32>,
+}
+
+fn key(text: &str) -> Result<IdempotencyKey, String> {
+    IdempotencyKey::new(text).map_err(|error| error.to_string())
+}
+
+impl Submit {
+    pub(super) async fn run(self, cx: &Cx) -> Outcome {
+        let task = self.task()?;
+        let taken = cx.connect().await?.submit_task(Box::new(task)).await?;
+        match cx.json {
+            true => cx.out.json("task_taken", &taken),
+            false => cx.out.text(&render::taken(&taken)),
+        }
+    }
+
+    fn task(self) -> Result<NewTask, Failure> {
+        let payload = json(&read(&self.payload)?)?;
+        let mut task = NewTask::new(self.kind, payload);
+        task.queue = self.queue;
+        task.priority = Priority::new(self.priority).map_err(|error| wrong(&error))?;
+        task.idempotency_key = self.key;
+        task.delay_ms = self.delay.map(millis);
+        task.deadline_ms = self.deadline.map(millis);
+        task.attempt_ms = self.attempt.map(millis);
+        if let Some(attempts) = self.attempts {
+            task.retry.max_attempts = attempts;
+        }
+        task.check().map_err(|error| wrong(&error))?;
+        Ok(task)
+    }
+}
+
+/// The payload as text: as it is, out of a file, or from standard input.
+fn read(payload: &str) -> Result<Vec<u8>, Failure> {
+    let from = |name: &str, source: &mut dyn Read| {
+        let mut text = Vec::new();
+        source.take(MAX_PAYLOAD as u64 + 1).read_to_end(&mut text).map_err(|error| {
+            let told = format!("the payload cannot be read from {name}");
+            Failure::from(ControlError::bad_request(told).why(error.to_string()))
+        })?;
+        match text.len() > MAX_PAYLOAD {
+            true => Err(too_large(name)),
+            false => Ok(text),
+        }
+    };
+    match payload.strip_prefix('@') {
+        _ if payload == "-" => from("standard input", &mut io::stdin().lock()),
+        None => from("the command line", &mut payload.as_bytes()),
+        Some(name) => match File::open(name) {
+            Ok(mut file) => from(name, &mut file),
+            Err(error) => {
+                let told = format!("the payload's file {name} cannot be opened");
+                Err(ControlError::bad_request(told).why(error.to_string()).into())
+            }
+        },
+    }
+}
+
+fn too_large(name: &str) -> Failure {
+    let told = format!("the payload from {name} is larger than {MAX_PAYLOAD} bytes");
+    ControlError::too_large(told)
+        .next("put what is large where the agent can fetch it, and its place into the payload")
+        .into()
+}
+
+fn json(text: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(text).map_err(|error| {
+        ControlError::bad_request("the payload is no JSON")
+            .why(error.to_string())
+            .next("a text is JSON in its own quotes: '\"text\"'; files are given as @FILE")
+            .into()
+    })
+}
+
+fn wrong(error: &ms_core::task::TaskError) -> Failure {
+    ControlError::bad_request(error.to_string()).into()
+}

@@ -1,0 +1,54 @@
+//! Names, services and budgets.
+
+use ms_actor::AnyRef;
+use ms_control::proto::{Found, Reply};
+use ms_control::{ControlError, codes};
+use ms_core::{ActorPath, Incarnation};
+
+use super::NodeControl;
+
+impl NodeControl {
+    /// Who has a name or provides a service: a name comes first, where they are two.
+    pub(super) fn lookup(&self, name: &str) -> Result<Reply, ControlError> {
+        let Some(registry) = &self.0.shown.registry else {
+            return Err(ControlError::refused("this node shows no registry")
+                .why("its program has none, or did not give it to RunConfig")
+                .next("`msctl tree` finds actors by their place in the tree"));
+        };
+        let service = registry.service(name);
+        let named = registry.whereis(name);
+        let provides = service.as_ref().map(|service| service.key.handle().to_owned());
+        let Some(actor) = named.or_else(|| service.map(|service| service.actor)) else {
+            let error = ControlError::new(&codes::NO_NAME, format!("nobody has the name {name:?}"));
+            return Err(match registry.nearest(name) {
+                Some(nearest) => error.next(format!("did you mean {nearest:?}?")),
+                None => error.next("the registry of this node is empty"),
+            });
+        };
+        let live = actor.incarnation();
+        let groups = registry.groups_of(&actor).iter().map(ToString::to_string).collect();
+        Ok(Reply::Found(Found {
+            name: name.to_owned(),
+            provides,
+            path: actor.path().clone(),
+            incarnation: (live != Incarnation::NONE).then_some(live),
+            lifecycle: AnyRef::lifecycle(&actor),
+            groups,
+        }))
+    }
+
+    /// The budgets that hold an actor or a part of its subtree. None, where none are shown.
+    pub(super) async fn budget(&self, path: ActorPath) -> Result<Reply, ControlError> {
+        // Who is not there is told so, whatever the budgets say.
+        let root = self.root()?;
+        if path != *root.path() {
+            self.find(&path).await?;
+        }
+        let Some(budgets) = &self.0.shown.budgets else { return Ok(Reply::Budget(Vec::new())) };
+        let stops = budgets.stops(&path).await;
+        stops.map(Reply::Budget).map_err(|error| {
+            ControlError::timed_out(format!("the budgets of {path} are not known"))
+                .why(error.to_string())
+        })
+    }
+}
