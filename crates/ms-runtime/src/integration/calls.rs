@@ -132,7 +132,6 @@ impl CallReporter {
     }
 
     /// Begins a call; its end is reported, and also that it was given up, as failed.
-    #[must_use]
     pub fn begin(&self) -> CallTimer {
         CallTimer { reporter: self.clone(), began: Instant::now(), over: false }
     }
