@@ -63,8 +63,8 @@ pub use monitor::{Down, Monitor, MonitorId};
 pub use node::{MAX_ARBITERS, Node, NodeConfig, unix_ms};
 pub use refs::{Port, PortFuture, Ref, Tell, WeakRef};
 pub use state::StateValue;
-pub use traces::read_traces;
 pub use task_log::{KEPT_TASK_EVENTS, TaskEvents};
+pub use traces::read_traces;
 
 /// loom's locks, which the models take, have sizes of their own.
 #[cfg(all(test, not(feature = "model")))]

@@ -4,8 +4,8 @@
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
 //! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]) and the
 //! decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
-//! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], when
-//! to give up on it ([`emergency`]), a circuit breaker's in [`breaker`], and a listener's pauses
+//! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], how
+//! its parts get along ([`integration`]), when to give up on it ([`emergency`]), a circuit breaker's in [`breaker`], and a listener's pauses
 //! in [`accept`].
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
@@ -22,6 +22,7 @@ pub mod emergency;
 pub mod exit;
 pub mod health;
 pub mod id;
+pub mod integration;
 pub mod lifecycle;
 pub mod policy;
 pub mod spec;

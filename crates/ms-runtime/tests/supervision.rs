@@ -88,7 +88,7 @@ impl Component for Blocks {
     async fn reload(&mut self, _: &ComponentContext) {
         let gate = self.gate.lock().expect("unpoisoned").take();
         if let Some(gate) = gate {
-            drop(gate.recv());
+            let _released = gate.recv();
         }
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! What is used is counted for as long as the actor lives; its restart begins anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use ms_core::budget::BudgetStop;
+use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{TaskPage, TaskView};
 use ms_core::view::{ActorStatus, BlastRadius, Lifecycle, TreeNode, TypeCount, WhyRecord};
 use ms_core::{ActorPath, Incarnation};
@@ -31,6 +32,8 @@ pub enum Reply {
     DryRun(BlastRadius),
     /// To [`super::Request::Steer`].
     Steered(Steered),
+    /// To [`super::Request::Integration`].
+    Integration(Box<IntegrationMetrics>),
     /// To [`super::Request::Info`].
     Info(NodeInfo),
     /// To [`super::Request::Inject`].

@@ -145,6 +145,8 @@ pub enum Request {
         /// Why, for the record.
         reason: Option<String>,
     },
+    /// How the components of a service get along.
+    Integration,
     /// The node itself.
     Info,
     /// Injects a fault, where the node allows it.

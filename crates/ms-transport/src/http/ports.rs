@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use ms_core::ActorPath;
 use ms_core::health::HealthStatus;
+use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
 };
@@ -73,6 +74,12 @@ pub trait HealthPort: Send + Sync + 'static {
     fn of(&self, actors: Vec<ActorPath>) -> PortFuture<'_, Vec<Option<HealthStatus>>> {
         Box::pin(std::future::ready(vec![None; actors.len()]))
     }
+}
+
+/// How the components of the node get along.
+pub trait IntegrationPort: Send + Sync + 'static {
+    /// What is known now; `None` if nobody knows.
+    fn metrics(&self) -> PortFuture<'_, Option<IntegrationMetrics>>;
 }
 
 /// Lets work in, for gateways of a node that counts what is inside before it stops.
