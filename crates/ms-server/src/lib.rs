@@ -30,6 +30,7 @@
 //!    ├─ configuration   watches the directory
 //!    ├─ observability   health, tasks and restarts as metrics; the log filter
 //!    ├─ database        the task store
+//!    ├─ storage         says whether it can write
 //!    ├─ ledger          how often it was started; only with `persistence.enabled`
 //!    ├─ transport       the API and the admin port
 //!    └─ application     the dispatcher and its pools of agents
@@ -46,6 +47,7 @@ mod options;
 mod persistence;
 mod server;
 mod settings;
+mod storage;
 mod tasks;
 mod telemetry;
 

@@ -20,6 +20,7 @@ use crate::health::{ApiHealth, Door};
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::persistence::{Ledger, Shelf};
+use crate::storage::Storage;
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
 use crate::{settings, telemetry};
@@ -114,6 +115,7 @@ impl Server {
             .component(tree("configuration", Phase::Configuration, handle.child("watcher")))
             .component(observability)
             .component(tree("database", Phase::Data, database))
+            .component(Storage::component(tasks.client()))
             .component(tree("application", Phase::Applications, tasks.child()).needs(["database"]))
             .component(
                 ComponentSpec::tree_of("transport", move |service| listeners.tree(service))

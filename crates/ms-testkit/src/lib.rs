@@ -8,6 +8,8 @@
 //! - [`faults`]: crash it, hang it, kill it.
 //! - [`Hand`]: a supervised actor without a supervisor: the test says when it comes back.
 //! - [`Journal`]: children that write down their lives, to build trees of.
+//! - [`network`]: a network that can be cut, slowed and half lost, before a real service.
+//! - `servers` (a feature): Postgres, Redis and NATS, started for the test.
 //! - [`sim`]: random trees, random faults, invariants after every step, all from one seed.
 //!
 //! This crate owns no rule of the system: it looks at it from outside, through the same
@@ -38,7 +40,10 @@ pub mod ends;
 pub mod faults;
 mod hand;
 mod journal;
+pub mod network;
 mod probe;
+#[cfg(feature = "servers")]
+pub mod servers;
 pub mod sim;
 mod system;
 
