@@ -31,6 +31,8 @@
 //!    ├─ observability   health, tasks and restarts as metrics; the log filter
 //!    ├─ database        the task store
 //!    ├─ storage         says whether it can write
+//!    ├─ credentials     the token that callers show, if one is asked for
+//!    ├─ keyring         the keys of snapshots; only with `persistence.enabled`
 //!    ├─ ledger          how often it was started; only with `persistence.enabled`
 //!    ├─ transport       the API and the admin port
 //!    └─ application     the dispatcher and its pools of agents
@@ -45,6 +47,7 @@ mod log_filter;
 mod observer;
 mod options;
 mod persistence;
+mod security;
 mod server;
 mod settings;
 mod storage;

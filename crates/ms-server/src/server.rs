@@ -20,6 +20,7 @@ use crate::health::{ApiHealth, Door};
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::persistence::{Ledger, Shelf};
+use crate::security::{Credentials, Keys};
 use crate::storage::Storage;
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
@@ -106,7 +107,7 @@ impl Server {
         let builder = match Shelf::open(&config)? {
             Some(shelf) => {
                 let ledger = Ledger::component(shelf.clone(), config.persistence.interval);
-                builder.component(ledger).snapshots(shelf)
+                builder.component(Keys::component(shelf.clone())).component(ledger).snapshots(shelf)
             }
             None => builder,
         };
@@ -116,12 +117,13 @@ impl Server {
             .component(observability)
             .component(tree("database", Phase::Data, database))
             .component(Storage::component(tasks.client()))
+            .component(Credentials::component(&config, &listeners.api.access))
             .component(tree("application", Phase::Applications, tasks.child()).needs(["database"]))
             .component(
                 ComponentSpec::tree_of("transport", move |service| listeners.tree(service))
                     // Bound before the agents are there: it answers 503 until the boot is done.
                     .phase(Phase::Transport)
-                    .needs(["database"]),
+                    .needs(["database", "credentials"]),
             ))
     }
 }
