@@ -17,7 +17,7 @@ use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::{Instant, sleep, timeout};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -158,27 +158,50 @@ fn a_shutdown_closes_every_connection_and_empties_nothing() {
     System::new().block_on(async { timeout(PATIENCE, test).await.expect("in time") });
 }
 
-/// S6.1-03: the harness starts Postgres, Redis and NATS at once, each serves, and all are gone when
-/// it is dropped.
+/// S6.1-02, S6.1-03: the harness starts Postgres, Redis and NATS at once, with a schema and a service of
+/// somebody else's; each serves, and all are gone when it is dropped.
 #[test]
-fn the_harness_starts_three_servers_and_ends_them() {
-    let servers = Servers::start().unwrap();
-    let addresses = [servers.postgres.addr(), servers.redis.addr(), servers.nats.addr()];
+fn the_harness_starts_all_servers_and_ends_them() {
+    let migrations = ["CREATE TABLE first (n INT)", "INSERT INTO first VALUES (1), (2)"];
+    let servers = Servers::start(&migrations).unwrap();
+    servers.outside.answer("/rates", 200, "[7]");
+    let addresses = [
+        servers.postgres.addr(),
+        servers.redis.addr(),
+        servers.nats.addr(),
+        servers.outside.addr(),
+    ];
+    // What is wrong with a migration is told, and nothing of it stays.
+    let wrong = servers.postgres.run("INSERT INTO first VALUES (3); SELECT none FROM first");
+    let told = wrong.expect_err("no such column").to_string();
+    assert!(told.contains("\"none\" does not exist"), "{told}");
     let test = async {
         let mut database = PgConnection::connect(&servers.postgres.url()).await.unwrap();
-        let two: i32 = sqlx::query_scalar("SELECT 1 + 1").fetch_one(&mut database).await.unwrap();
-        assert_eq!(two, 2);
+        let sum: i64 =
+            sqlx::query_scalar("SELECT sum(n) FROM first").fetch_one(&mut database).await.unwrap();
+        assert_eq!(sum, 3);
         database.close().await.unwrap();
         let client = redis::Client::open(servers.redis.url()).unwrap();
         let mut cache = client.get_multiplexed_async_connection().await.unwrap();
         assert_eq!(cache.incr::<_, _, u32>("count", 2).await.unwrap(), 2);
         assert_eq!(published(&servers.nats).await, "MSG a.b 1 5");
+        assert!(asked(servers.outside.addr()).await.ends_with("[7]"));
+        assert_eq!(servers.outside.asked(1, PATIENCE)[0].path, "/rates");
     };
     System::new().block_on(async { timeout(PATIENCE, test).await.expect("in time") });
     drop(servers);
     for addr in addresses {
         assert!(std::net::TcpStream::connect(addr).is_err(), "{addr} is served still");
     }
+}
+
+/// The answer of a service over HTTP.
+async fn asked(addr: std::net::SocketAddr) -> String {
+    let mut stream = tokio::net::TcpStream::connect(addr).await.unwrap();
+    stream.write_all(b"GET /rates HTTP/1.1\r\nHost: outside\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 /// What NATS tells a subscriber when something is published, in its own protocol.

@@ -26,6 +26,8 @@ use std::thread;
 
 use process::{Account, Process, Program};
 
+use crate::outside::OutsideService;
+
 /// Why a server is not there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -71,6 +73,7 @@ pub enum ServerError {
 
 const INITDB: Program = Program { name: "initdb", package: "postgresql" };
 const POSTGRES: Program = Program { name: "postgres", package: "postgresql" };
+const PSQL: Program = Program { name: "psql", package: "postgresql-client" };
 const REDIS: Program = Program { name: "redis-server", package: "redis-server" };
 const NATS: Program = Program { name: "nats-server", package: "nats-server" };
 
@@ -112,6 +115,24 @@ impl PostgresServer {
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.0.addr()
+    }
+
+    /// Carries out SQL, all of it or nothing: a schema, or data that a test begins with.
+    ///
+    /// # Errors
+    /// [`ServerError::Ended`] with what the server has against it.
+    #[doc(alias = "run_migrations")]
+    pub fn run(&self, sql: &str) -> Result<(), ServerError> {
+        let dir = process::directory(None).map_err(|source| PSQL.failed(source))?;
+        let mut psql = Command::new(PSQL.find()?);
+        psql.args([
+            "--no-psqlrc",
+            "--no-password",
+            "--set=ON_ERROR_STOP=1",
+            "--single-transaction",
+        ])
+        .args(["--dbname", &self.url(), "--command", sql]);
+        process::run(PSQL, psql, None, dir.path())
     }
 
     /// What a client connects with.
@@ -195,7 +216,7 @@ impl NatsServer {
     }
 }
 
-/// All three at once.
+/// What a service of this kind has around it: the three servers, and one of somebody else's.
 #[doc(alias = "IntegrationTestHarness")]
 #[derive(Debug)]
 pub struct Servers {
@@ -205,25 +226,35 @@ pub struct Servers {
     pub redis: RedisServer,
     /// The bus.
     pub nats: NatsServer,
+    /// A service that is called over HTTP.
+    pub outside: OutsideService,
 }
 
 impl Servers {
-    /// Starts all, at the same time.
+    /// Starts all, at the same time, and carries out these migrations in order.
     ///
     /// # Errors
     /// That of the first that is not there; the others are ended again.
     ///
     /// # Panics
     /// When the start of one panics.
-    pub fn start() -> Result<Self, ServerError> {
+    pub fn start(migrations: &[&str]) -> Result<Self, ServerError> {
+        let outside = OutsideService::start()
+            .map_err(|source| ServerError::System { program: "the service outside", source })?;
         thread::scope(|scope| {
-            let postgres = scope.spawn(PostgresServer::start);
+            let postgres = scope.spawn(|| migrated(migrations));
             let redis = scope.spawn(RedisServer::start);
             let nats = NatsServer::start();
             let (postgres, redis) = (joined(postgres), joined(redis));
-            Ok(Self { postgres: postgres?, redis: redis?, nats: nats? })
+            Ok(Self { postgres: postgres?, redis: redis?, nats: nats?, outside })
         })
     }
+}
+
+fn migrated(migrations: &[&str]) -> Result<PostgresServer, ServerError> {
+    let postgres = PostgresServer::start()?;
+    migrations.iter().try_for_each(|sql| postgres.run(sql))?;
+    Ok(postgres)
 }
 
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {

@@ -293,6 +293,9 @@ fn failed(error: StoreError) -> Problem {
         StoreError::Corrupt { .. } | StoreError::Locked(_) | StoreError::ReadOnly(_) => {
             Problem::new(&UNAVAILABLE, "the task store cannot be used").retry_after(COME_AGAIN)
         }
+        StoreError::Away(_) => {
+            Problem::new(&UNAVAILABLE, "the task store is down").retry_after(COME_AGAIN)
+        }
         StoreError::Full(_) | StoreError::NewerSchema { .. } | StoreError::Other(_) => {
             Problem::new(&UNAVAILABLE, told).retry_after(COME_AGAIN)
         }
