@@ -31,6 +31,9 @@
 //!    ├─ observability   health, tasks and restarts as metrics; the log filter
 //!    ├─ database        the task store
 //!    ├─ budgets         what agents may use; only where a budget is set
+//!    ├─ storage         says whether it can write
+//!    ├─ credentials     the token that callers show, if one is asked for
+//!    ├─ keyring         the keys of snapshots; only with `persistence.enabled`
 //!    ├─ ledger          how often it was started; only with `persistence.enabled`
 //!    ├─ transport       the API and the admin port; the registry of services
 //!    └─ application     the dispatcher and its pools of agents
@@ -48,9 +51,11 @@ mod log_filter;
 mod observer;
 mod options;
 mod persistence;
+mod security;
 mod server;
 pub mod services;
 mod settings;
+mod storage;
 mod tasks;
 mod telemetry;
 mod unbuilt;

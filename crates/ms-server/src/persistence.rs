@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,6 +34,8 @@ const SCHEMA: u32 = 1;
 pub(crate) struct Shelf {
     /// Two saves at one time would take the same sequence. Locked on blocking threads only.
     store: Arc<Mutex<Store>>,
+    /// The file of its keys.
+    key_file: PathBuf,
 }
 
 impl Shelf {
@@ -46,19 +49,24 @@ impl Shelf {
         let ring = Keyring::from_file(&persistence.key_file).map_err(|e| failed(e.into()))?;
         let store = Store::open(&persistence.dir, ring, persistence.keep as usize);
         let store = store.map_err(|error| failed(error.into()))?;
-        Ok(Some(Self { store: Arc::new(Mutex::new(store)) }))
+        let key_file = persistence.key_file.clone();
+        Ok(Some(Self { store: Arc::new(Mutex::new(store)), key_file }))
+    }
+
+    pub(crate) fn key_file(&self) -> &Path {
+        &self.key_file
     }
 
     /// Runs on the store on a blocking thread, within a time.
-    fn on_store<T: Send + 'static>(
+    pub(crate) fn on_store<T: Send + 'static>(
         &self,
         within: Duration,
-        run: impl FnOnce(&Store) -> T + Send + 'static,
+        run: impl FnOnce(&mut Store) -> T + Send + 'static,
     ) -> impl Future<Output = Result<T, ComponentFailure>> + Send + 'static {
         let store = Arc::clone(&self.store);
         let run = tokio::task::spawn_blocking(move || {
             // A store keeps nothing in memory that a panic could leave half done.
-            run(&store.lock().unwrap_or_else(PoisonError::into_inner))
+            run(&mut store.lock().unwrap_or_else(PoisonError::into_inner))
         });
         async move { Ok(timeout(within, run).await??) }
     }
@@ -142,10 +150,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// As a component of phase 4. Work goes on without it.
+    /// As a component of phase 6, after the keys. Work goes on without it.
     pub(crate) fn component(shelf: Shelf, every: Duration) -> ComponentSpec {
         let make = move || Self { shelf: shelf.clone(), every, starts: 0, trouble: Rc::default() };
-        let spec = ComponentSpec::new("ledger", make).phase(Phase::Data);
+        let spec = ComponentSpec::new("ledger", make).phase(Phase::Core).needs(["keyring"]);
         spec.criticality(Criticality::Degradable)
     }
 

@@ -26,6 +26,8 @@ use crate::observer::Observer;
 use crate::options::Options;
 use crate::persistence::{Ledger, Shelf};
 use crate::services::Registrar;
+use crate::security::{Credentials, Keys};
+use crate::storage::Storage;
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
 use crate::unbuilt::Unbuilt;
@@ -168,7 +170,7 @@ impl Server {
         let builder = match Shelf::open(&config)? {
             Some(shelf) => {
                 let ledger = Ledger::component(shelf.clone(), config.persistence.interval);
-                builder.component(ledger).snapshots(shelf)
+                builder.component(Keys::component(shelf.clone())).component(ledger).snapshots(shelf)
             }
             None => builder,
         };
@@ -185,11 +187,13 @@ impl Server {
                 tree("application", Phase::Applications, tasks.child())
                     .needs(needs.iter().copied()),
             )
+            .component(Storage::component(tasks.client()))
+            .component(Credentials::component(&config, &listeners.api.access))
             .component(
                 ComponentSpec::tree_of("transport", move |service| listeners.tree(service))
                     // Bound before the agents are there: it answers 503 until the boot is done.
                     .phase(Phase::Transport)
-                    .needs(["database"]),
+                    .needs(["database", "credentials"]),
             ))
     }
 }

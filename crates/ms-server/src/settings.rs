@@ -139,6 +139,6 @@ pub(crate) fn attempt(config: &FrameworkConfig) -> Duration {
 }
 
 /// An empty path is none.
-fn named(path: &Path) -> Option<PathBuf> {
+pub(crate) fn named(path: &Path) -> Option<PathBuf> {
     (path != Path::new("")).then(|| path.to_owned())
 }

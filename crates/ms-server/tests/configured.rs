@@ -103,7 +103,7 @@ fn the_dump_shows_the_graph_of_components() {
     let server = place.start();
     let dump = state(&server, "/root/lifecycle");
     let graph = &dump["components"];
-    assert_eq!(graph["transport"]["needs"], json!(["database"]), "{dump}");
+    assert_eq!(graph["transport"]["needs"], json!(["database", "credentials"]), "{dump}");
     assert_eq!(graph["application"]["needs"], json!(["database"]), "{dump}");
     assert_eq!(graph["configuration"]["needs"], json!([]), "{dump}");
     for (id, node) in graph.as_object().unwrap() {

@@ -67,7 +67,7 @@ fn a_task_whose_agent_is_killed_is_completed_by_another_attempt() {
     assert_eq!(http.get(&format!("/api/v1/tasks/{id}/result")).json()["output"], 10);
 }
 
-/// S1.3-01, S7.1-05: every component is in the tree; its root gives up with code 102, after
+/// S1.3-01, S4.1-10, S4.1-11, S7.1-05: every component is in the tree; its root gives up with code 102, after
 /// its children have stopped in reverse order.
 #[test]
 fn the_tree_has_every_component_and_a_root_that_gives_up_ends_with_102() {

@@ -17,6 +17,11 @@ fn startup_and_readiness_are_503_until_the_boot_is_done() {
     until("started", || {
         let ready = Http::try_get(admin, "/health/ready").ok()?.status;
         let started = Http::try_get(admin, "/health/startup").ok()?.status;
+        assert_eq!(
+            Http::try_get(admin, "/health/live").ok()?.status,
+            200,
+            "it lives all the while"
+        );
         asked += 1;
         assert!([200, 503].contains(&ready) && [200, 503].contains(&started));
         // Asked before, so it cannot be ahead.
@@ -61,6 +66,52 @@ fn a_component_that_is_down_is_named_and_only_readiness_suffers() {
         let view = server.get(&format!("/api/v1/tasks/{id}")).json();
         (view["state"] == "completed").then_some(())
     });
+}
+
+/// S4.4-10, S7.2-04: without its database the server is not ready, says when to come again, and lives: no
+/// restart of the process would bring a database back.
+#[test]
+fn without_its_database_it_lives_and_is_not_ready() {
+    let place = Place::new();
+    let server = place.start();
+    server.steer("/root/components/database", Verb::Stop);
+    until("not ready", || (server.get("/health/ready").status == 503).then_some(()));
+    let report = server.get("/health/ready").json();
+    assert_eq!(report["critical_failures"][0], "database", "{report}");
+    assert_eq!(server.get("/health/live").status, 200);
+    let refused = server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#);
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.head.to_lowercase().contains("retry-after"), "{refused:?}");
+    assert_eq!(server.get("/health/live").status, 200);
+    server.steer("/root/components/database", Verb::Restart);
+    until("ready again", || (server.get("/health/ready").status == 200).then_some(()));
+    let taken = server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#);
+    common::id_of(&taken);
+}
+
+/// S5.4-02, S5.4-03, S5.4-04: a panic of an agent is written down and ends nothing but that agent's
+/// life: its supervisor gives it another, and the server goes on.
+#[test]
+fn a_panic_of_an_agent_is_logged_and_healed() {
+    const AGENT: &str = "/root/components/application/tasks/echo/echo-1";
+    let place = Place::new();
+    let mut server = place.start();
+    let incarnation = || {
+        let tree = server.tree();
+        let agent = tree.walk().find(|node| node.status.path.to_string() == AGENT)?;
+        Some(agent.status.incarnation.0)
+    };
+    assert_eq!(incarnation(), Some(1));
+    let path = AGENT.parse().expect("a path");
+    server
+        .control(async |client| client.inject(path, ms_control::proto::Fault::Crash).await)
+        .expect("it may be");
+    let line = server.log.line("PANIC DETECTED");
+    assert!(line.contains("injected"), "{line}");
+    until("another life", || (incarnation() == Some(2)).then_some(()));
+    common::id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    assert!(!server.log.has("EMERGENCY"), "{}", server.log.text());
+    assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
 /// The value of a series.

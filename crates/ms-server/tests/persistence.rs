@@ -32,7 +32,7 @@ fn starts(server: &Server) -> f64 {
     })
 }
 
-/// S5.1-10: the state handed over at the stop is saved, and given back at the next start; so is
+/// S5.1-10, S5.3-08: the state handed over at the stop is saved, and given back at the next start; so is
 /// what was saved while running, after `kill -9`.
 #[test]
 fn state_is_kept_over_a_stop_and_over_a_kill() {

@@ -116,6 +116,25 @@ impl Keyring {
         Ok(line)
     }
 
+    /// The id of the key that seals.
+    #[must_use]
+    pub fn seals_with(&self) -> &KeyId {
+        self.sealing().0
+    }
+
+    /// Whether both have the same keys in the same order.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.keys == other.keys
+    }
+
+    /// Whether this ring opens what `before` has sealed last: it may take its place.
+    #[must_use]
+    pub fn may_follow(&self, before: &Self) -> bool {
+        let (id, key) = before.sealing();
+        self.find(id) == Some(key)
+    }
+
     pub(crate) fn sealing(&self) -> (&KeyId, &KeyBytes) {
         // Both constructors refuse an empty ring.
         let (id, key) = &self.keys[0];
@@ -146,4 +165,27 @@ fn unhex(text: &str) -> Option<KeyBytes> {
         *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
     }
     Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(ids: &[(&str, &str)]) -> Keyring {
+        let lines: Vec<String> =
+            ids.iter().map(|(id, digit)| format!("{id} {}", digit.repeat(64))).collect();
+        Keyring::parse(&lines.join("\n")).unwrap()
+    }
+
+    #[test]
+    fn a_ring_follows_another_if_it_opens_what_that_one_sealed() {
+        let old = ring(&[("a", "1")]);
+        let both = ring(&[("b", "2"), ("a", "1")]);
+        assert!(both.may_follow(&old) && old.may_follow(&old));
+        assert!(!old.may_follow(&both), "b sealed, and is not there");
+        assert!(!ring(&[("b", "2")]).may_follow(&old));
+        assert!(!ring(&[("a", "3")]).may_follow(&old), "another key of the same name");
+        assert!(ring(&[("a", "1")]).is_like(&old) && !both.is_like(&old));
+        assert_eq!(both.seals_with().to_string(), "b");
+    }
 }

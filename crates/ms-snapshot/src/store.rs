@@ -133,6 +133,22 @@ impl Store {
         Ok(Self { root: Folder::root(dir, Some(hook))?, ring, keep: keep.max(2) })
     }
 
+    /// The keys in force.
+    #[must_use]
+    pub const fn ring(&self) -> &Keyring {
+        &self.ring
+    }
+
+    /// Seals with these keys from now on, if they open what was sealed last; says whether.
+    #[must_use]
+    pub fn rotate(&mut self, ring: Keyring) -> bool {
+        let may = ring.may_follow(&self.ring);
+        if may {
+            self.ring = ring;
+        }
+        may
+    }
+
     /// Saves states in a new folder. One that fails does not keep the others from being
     /// saved; the save counts from the moment its manifest has its name.
     ///

@@ -6,10 +6,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
 use actix::{Actor, ActorContext, AsyncContext, Handler, Running, WrapFuture};
 use ms_actor::{Context, Ref, StateValue};
+use ms_core::Tick;
 use ms_core::task::StoreError;
 use tokio::sync::watch;
 
@@ -18,10 +20,12 @@ use crate::guard::Guard;
 use crate::messages::{Read, Write};
 use crate::open::open;
 use crate::read::Reader;
-use crate::write::Writer;
+use crate::write::{Totals, Writer};
 
 /// Most tasks that one commit deals with: what bounds its length, and with it everybody's wait.
 const MAX_GROUP: usize = 1_024;
+/// A commit under way for longer is told by [`Totals::trouble`].
+const LONG_COMMIT: Duration = Duration::from_secs(1);
 
 /// Owns the database: one connection that writes, a few that read.
 pub struct StoreActor {
@@ -33,7 +37,9 @@ pub struct StoreActor {
     writes: VecDeque<Write>,
     readers: Vec<Reader>,
     reads: VecDeque<Read>,
-    totals: (u64, u64),
+    totals: Totals,
+    /// When the commit under way began.
+    began: Option<Tick>,
     largest_group: usize,
     closing: Closing,
 }
@@ -60,7 +66,8 @@ impl StoreActor {
             writes: VecDeque::new(),
             readers,
             reads: VecDeque::new(),
-            totals: (0, 0),
+            totals: Totals::default(),
+            began: None,
             largest_group: 0,
             closing: Closing::No,
         }
@@ -68,8 +75,8 @@ impl StoreActor {
 
     pub(crate) fn view(&self) -> StateValue {
         StateValue::map([
-            ("commits", StateValue::from(self.totals.0)),
-            ("requests", StateValue::from(self.totals.1)),
+            ("commits", StateValue::from(self.totals.commits)),
+            ("requests", StateValue::from(self.totals.requests)),
             ("largest_group", StateValue::from(self.largest_group as u64)),
             ("waiting_writes", StateValue::from(self.writes.len() as u64)),
             ("waiting_reads", StateValue::from(self.reads.len() as u64)),
@@ -84,12 +91,14 @@ impl StoreActor {
         let Some(mut writer) = self.writer.take() else { return };
         let group = self.next_group();
         self.largest_group = self.largest_group.max(group.len());
+        self.began = Some(ctx.node().now());
         let work = async move {
             writer.commit(group).await;
             writer
         };
         ctx.spawn(work.into_actor(self).map(|writer, this, ctx| {
             this.totals = writer.totals();
+            this.began = None;
             this.writer = Some(writer);
             this.commit(ctx);
         }));
@@ -126,12 +135,22 @@ impl StoreActor {
         self.writes.drain(..count).collect()
     }
 
+    /// The totals, with a commit that takes long as their trouble.
+    fn totals_at(&self, now: Tick) -> Totals {
+        let mut totals = self.totals.clone();
+        let long = self.began.map(|began| now.since(began)).filter(|took| *took > LONG_COMMIT);
+        if let Some(took) = long {
+            totals.trouble = Some(format!("a commit has been under way for {} s", took.as_secs()));
+        }
+        totals
+    }
+
     /// Begins reads for as long as readers are free.
     fn read(&mut self, ctx: &mut Context<Self>) {
         while !self.reads.is_empty() {
             let Some(mut reader) = self.readers.pop() else { return };
             let Some(read) = self.reads.pop_front() else { return };
-            let totals = self.totals;
+            let totals = self.totals_at(ctx.node().now());
             let work = async move {
                 reader.serve(read, totals).await;
                 reader

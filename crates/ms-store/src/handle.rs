@@ -65,9 +65,11 @@ impl SqliteTasks {
         let call = async move {
             let unknown = |what: &str| StoreError::Unknown(what.to_owned());
             let actor = actor.wait_for(Option::is_some).await.map(|actor| actor.clone());
-            let Ok(Some(actor)) = actor else { return Err(unknown("it was never started")) };
+            let Ok(Some(actor)) = actor else {
+                return Err(StoreError::Away("it was never started".to_owned()));
+            };
             if let Err(error) = actor.tell(message).await {
-                return Err(StoreError::Unknown(error.to_string()));
+                return Err(StoreError::Away(error.to_string()));
             }
             answer.await.unwrap_or_else(|_| Err(unknown("it ended meanwhile")))
         };

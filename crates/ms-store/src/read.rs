@@ -14,6 +14,7 @@ use crate::error::classify;
 use crate::messages::Read;
 use crate::open::connect;
 use crate::rows::{ids, state_code, state_of};
+use crate::write::Totals;
 
 /// Tasks of a page when no number is asked for.
 const DEFAULT_PAGE: usize = 100;
@@ -36,8 +37,8 @@ impl Reader {
         }
     }
 
-    /// Reads and answers; `totals` are the writer's commits and requests.
-    pub(crate) async fn serve(&mut self, read: Read, totals: (u64, u64)) {
+    /// Reads and answers; `totals` are the writer's.
+    pub(crate) async fn serve(&mut self, read: Read, totals: Totals) {
         let conn = match self.connection().await {
             Ok(conn) => conn,
             Err(error) => return read.refuse(error),
@@ -168,10 +169,7 @@ async fn list(conn: &mut SqliteConnection, filter: &TaskFilter) -> Result<TaskPa
     Ok(TaskPage { tasks, next })
 }
 
-async fn stats(
-    conn: &mut SqliteConnection,
-    (commits, requests): (u64, u64),
-) -> Result<StoreStats, sqlx::Error> {
+async fn stats(conn: &mut SqliteConnection, totals: Totals) -> Result<StoreStats, sqlx::Error> {
     let sql = "SELECT queue, state, count(*) FROM tasks GROUP BY queue, state";
     let mut tasks: BTreeMap<QueueName, BTreeMap<_, u64>> = BTreeMap::new();
     for row in sqlx::query(sql).fetch_all(conn).await? {
@@ -181,5 +179,6 @@ async fn stats(
             tasks.entry(queue).or_default().insert(state, count);
         }
     }
-    Ok(StoreStats { tasks, commits, requests })
+    let Totals { commits, requests, trouble } = totals;
+    Ok(StoreStats { tasks, commits, requests, trouble })
 }

@@ -66,8 +66,17 @@ pub(crate) struct Writer {
     counts: Counts,
     /// Whether commits wait for the disk at present.
     synchronous: bool,
-    commits: u64,
-    requests: u64,
+    totals: Totals,
+}
+
+/// What was written so far, and whether writing goes well.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Totals {
+    pub(crate) commits: u64,
+    /// Requests carried out in them.
+    pub(crate) requests: u64,
+    /// Why the last commit failed, if it did.
+    pub(crate) trouble: Option<String>,
 }
 
 impl Writer {
@@ -79,12 +88,11 @@ impl Writer {
         counts: Counts,
     ) -> Self {
         let conn = Some(conn);
-        Self { config, node, clock, conn, counts, synchronous: true, commits: 0, requests: 0 }
+        Self { config, node, clock, conn, counts, synchronous: true, totals: Totals::default() }
     }
 
-    /// Commits and requests so far.
-    pub(crate) const fn totals(&self) -> (u64, u64) {
-        (self.commits, self.requests)
+    pub(crate) fn totals(&self) -> Totals {
+        self.totals.clone()
     }
 
     /// Closes the connection: the write-ahead log goes into the main file.
@@ -105,8 +113,9 @@ impl Writer {
         match self.attempt(&requests).await {
             Ok(Written { answers, counts, news }) => {
                 self.counts = counts;
-                self.commits += 1;
-                self.requests += requests.len() as u64;
+                self.totals.commits += 1;
+                self.totals.requests += requests.len() as u64;
+                self.totals.trouble = None;
                 for (request, answer) in requests.into_iter().zip(answers) {
                     answer.send(request);
                 }
@@ -119,6 +128,7 @@ impl Writer {
                     drop(conn.close_hard().await);
                 }
                 tracing::warn!(%error, requests = requests.len(), "a commit failed");
+                self.totals.trouble = Some(format!("the last commit failed: {error}"));
                 requests.into_iter().for_each(|request| request.refuse(error.clone()));
             }
         }

@@ -12,8 +12,10 @@ use ms_core::task::{
     FencingToken, IdempotencyKey, JournalEntry, MAX_PAYLOAD, NewTask, Priority, Retry, StoreError,
     Submission, TaskCommand, TaskError, TaskFailure, TaskFilter, TaskOutcome, TaskState, TaskStore,
 };
+use ms_core::traceparent::TraceContext;
 use ms_store::{StoreConfig, discard, probe};
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 fn finish(id: ms_core::task::TaskId, token: FencingToken, result: Value) -> TaskCommand {
     TaskCommand::Finish(id, token, TaskOutcome::Completed(result))
@@ -334,5 +336,49 @@ fn a_store_is_removed_only_while_nobody_has_it() {
         close(root).await;
         std::fs::write(&path, "a letter").unwrap();
         assert!(matches!(probe(&path), Err(StoreError::Corrupt { .. })));
+    });
+}
+
+/// S3.4-08: the trace of a submission is kept with its task and is no part of the request: sent again
+/// in another trace it is the first task. Records of before there were traces are read as they are.
+#[test]
+fn the_trace_of_a_submission_is_kept_and_old_records_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = |span: &str| {
+        let text = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{span}-01");
+        Some(text.parse::<TraceContext>().unwrap())
+    };
+    let (first, second) = (trace("00f067aa0ba902b7"), trace("00f067aa0ba902b8"));
+    run(|node| async move {
+        let (store, root) = open(&node, at(dir.path())).await;
+        let key = Some(IdempotencyKey::new("order-17").unwrap());
+        let traced = |trace| NewTask { trace, idempotency_key: key.clone(), ..task(1) };
+        let view = submit(&store, traced(first)).await.unwrap();
+        assert_eq!(view.traceparent, first);
+        let again = submit(&store, traced(second)).await.unwrap();
+        assert_eq!((again.id, again.traceparent), (view.id, first));
+        let old = submit(&store, NewTask { trace: first, ..task(2) }).await.unwrap();
+        close(root).await;
+
+        // As the program before wrote it.
+        let url = format!("sqlite://{}", at(dir.path()).path.display());
+        let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let sql = "UPDATE tasks SET record = json_remove(record, '$.trace') WHERE id = ?1";
+        let done = sqlx::query(sql).bind(old.id.uuid().as_bytes().as_slice());
+        assert_eq!(done.execute(&mut conn).await.unwrap().rows_affected(), 1);
+        conn.close().await.unwrap();
+
+        let (store, root) = open(&node, at(dir.path())).await;
+        let [one, two] = [view.id, old.id].map(|id| store.get(id));
+        assert_eq!(one.await.unwrap().expect("there").traceparent, first);
+        assert_eq!(two.await.unwrap().expect("there").traceparent, None);
+        let given = claim(&store, 9).await;
+        assert_eq!(given.len(), 2, "both are done as ever");
+        let attempts: Vec<_> = given
+            .iter()
+            .map(|one| one.view.attempt_trace(one.token).map(|is| is.trace_id()))
+            .collect();
+        assert!(attempts.contains(&first.map(TraceContext::trace_id)) && attempts.contains(&None));
+        close(root).await;
     });
 }

@@ -9,6 +9,9 @@
 //! - [`Hand`]: a supervised actor without a supervisor: the test says when it comes back.
 //! - [`Journal`]: children that write down their lives, to build trees of.
 //! - [`http`]: answers over HTTP as they came, for clients that misbehave on purpose.
+//! - [`network`]: a network that can be cut, slowed and half lost, before a real service.
+//! - [`OutsideService`]: a service of somebody else's, which answers as it is told.
+//! - `servers` (a feature): Postgres, Redis and NATS, started for the test.
 //! - [`sim`]: random trees, random faults, invariants after every step, all from one seed.
 //!
 //! This crate owns no rule of the system: it looks at it from outside, through the same
@@ -40,12 +43,17 @@ pub mod faults;
 mod hand;
 pub mod http;
 mod journal;
+pub mod network;
+pub mod outside;
 mod probe;
+#[cfg(feature = "servers")]
+pub mod servers;
 pub mod sim;
 mod system;
 
 pub use builder::TestBuilder;
 pub use hand::Hand;
 pub use journal::{Journal, JournalActor};
+pub use outside::OutsideService;
 pub use probe::{Envelope, Probe};
 pub use system::{Component, SOON, TestSystem};

@@ -173,6 +173,7 @@ fn a_store_that_fails_is_told_without_its_paths() {
             (StoreError::Full(disk), 503, "storage-unavailable"),
             (StoreError::Overloaded(9), 503, "overloaded"),
             (StoreError::ReadOnly("/secret/place".to_owned()), 503, "storage-unavailable"),
+            (StoreError::Away("down".to_owned()), 503, "storage-unavailable"),
             (StoreError::Unknown("cut".to_owned()), 504, "timed-out"),
         ];
         for (error, status, code) in cases {

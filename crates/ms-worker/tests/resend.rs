@@ -121,7 +121,7 @@ impl TaskStore for Mute {
 
 /// S6.3-09: the answer to a submission is lost, once or several times: the task is taken once and
 /// said to be new; a key that was used before is still said to be known. Without an end of it the
-/// caller is told that nobody knows.
+/// caller is told that nobody knows; a store that is down took nothing, and that is told as well.
 #[test]
 fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
     run(async |node| {
@@ -155,7 +155,15 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
         silent.store(usize::MAX, Ordering::Relaxed);
         let unknown = client.submit(order(&Order::Echo(4))).await.unwrap_err();
         assert!(matches!(unknown, TaskRefusal::Store(StoreError::Unknown(_))), "{unknown}");
+        silent.store(0, Ordering::Relaxed);
         root.stop(common::SOON).await;
+        // It takes nothing, and that is known.
+        let away = client.submit(order(&Order::Echo(5))).await.unwrap_err();
+        assert!(matches!(away, TaskRefusal::Store(StoreError::Away(_))), "{away}");
+        // Unless one of the attempts was cut off: then nobody knows.
+        silent.store(1, Ordering::Relaxed);
+        let unknown = client.submit(order(&Order::Echo(6))).await.unwrap_err();
+        assert!(matches!(unknown, TaskRefusal::Store(StoreError::Unknown(_))), "{unknown}");
     });
 }
 

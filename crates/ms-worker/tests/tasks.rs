@@ -403,3 +403,27 @@ fn what_was_not_declared_is_refused_by_name() {
         system.stop().await;
     });
 }
+
+/// S3.4-08: each attempt is an operation of its own in the trace of the submission, and the agent is
+/// told which.
+#[test]
+fn an_agent_has_the_trace_of_the_submission() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let system = start(&node, dir.path(), 2, vec![], |tasks| tasks).await;
+        let trace = format!("00-{TRACE}-00f067aa0ba902b7-01").parse().ok();
+        let traced = NewTask { trace, ..order(&Order::Trace) };
+        let (with, without) =
+            (system.submit(traced).await, system.submit(order(&Order::Trace)).await);
+        let view = system.ended(with).await;
+        assert_eq!((view.state, view.traceparent), (TaskState::Completed, trace));
+        let both = system.client.result(with).await.unwrap().expect("a result");
+        let [first, second] = [&both[0], &both[1]].map(|one| one.as_str().expect("a trace"));
+        assert!(first.contains(TRACE) && second.contains(TRACE), "{both}");
+        assert!(first != second && !both.to_string().contains("00f067aa0ba902b7"), "{both}");
+        assert_eq!(system.ended(without).await.state, TaskState::Completed);
+        assert_eq!(system.client.result(without).await.unwrap(), Some(json!([null, null])));
+        system.stop().await;
+    });
+}

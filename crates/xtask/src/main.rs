@@ -29,6 +29,7 @@ mod outcome;
 mod requirements;
 mod sentences;
 mod server;
+mod servers;
 mod simulate;
 mod sources;
 mod test;

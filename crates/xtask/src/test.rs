@@ -8,6 +8,7 @@ use crate::check;
 use crate::conformance;
 use crate::model;
 use crate::outcome::Progress;
+use crate::servers;
 use crate::simulate;
 use crate::workspace::{Error, Workspace, capture, show};
 
@@ -26,6 +27,9 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     if nextest && progress.failed().is_empty() {
         // nextest does not run doctests; cargo's own runner, below, does.
         progress.step("doctests", || show(workspace.cargo(&["test", "--workspace", "--doc"])));
+    }
+    if progress.failed().is_empty() {
+        progress.step("servers for tests", servers::provide);
     }
     if progress.failed().is_empty() {
         progress.step("live conformance", || conformance::quick_live(workspace));

@@ -154,6 +154,9 @@ pub enum StoreError {
         /// The newest version known here.
         known: i64,
     },
+    /// It is down, or not up yet: it took nothing.
+    #[error("the task store is down and took nothing ({0}); try again when it is back")]
+    Away(String),
     /// No answer came, so it is not known whether the request was carried out.
     #[error(
         "the task store gave no answer ({0}); the request may have been carried out: send it again with its idempotency key, or look the task up"
@@ -173,7 +176,12 @@ impl StoreError {
     pub const fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Full(_) | Self::Busy(_) | Self::Overloaded(_) | Self::Unknown(_) | Self::Other(_)
+            Self::Full(_)
+                | Self::Busy(_)
+                | Self::Overloaded(_)
+                | Self::Away(_)
+                | Self::Unknown(_)
+                | Self::Other(_)
         )
     }
 }

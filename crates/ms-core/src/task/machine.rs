@@ -25,6 +25,7 @@ use super::new::{NewTask, Priority, Retry};
 use super::time::TaskTime;
 use super::view::{FencingToken, Lease, TaskState, TaskView, Timings};
 use crate::id::ActorPath;
+use crate::traceparent::TraceContext;
 
 /// Attempts that may be cut short through no fault of the task before it counts as dead:
 /// it may be what kills the process.
@@ -106,6 +107,9 @@ pub struct TaskRecord {
     pub attempt_ms: Option<u64>,
     /// The key it was submitted with.
     pub key: Option<IdempotencyKey>,
+    /// Where in which trace it was submitted. Records of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
     /// Where it is in its life.
     pub state: TaskState,
     /// Attempts that count, the present one included.
@@ -142,6 +146,7 @@ impl TaskRecord {
             retry: task.retry,
             attempt_ms: task.attempt_ms,
             key: task.idempotency_key.clone(),
+            trace: task.trace,
             state: TaskState::Pending,
             attempts: 0,
             interruptions: 0,
@@ -223,6 +228,7 @@ impl TaskRecord {
             lease: self.lease(),
             failure: self.failure.clone(),
             idempotency_key: self.key.clone(),
+            traceparent: self.trace,
         }
     }
 

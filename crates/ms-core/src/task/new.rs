@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::error::TaskError;
 use super::id::{AgentKind, IdempotencyKey, QueueName};
 use crate::spec::Backoff;
+use crate::traceparent::TraceContext;
 
 /// Largest request, in bytes of its JSON; payload and all settings together.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
@@ -138,6 +139,10 @@ pub struct NewTask {
     /// Names this request: sending it again gives the first task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<IdempotencyKey>,
+    /// Where in which trace it was submitted. It comes with the request and is no part of it:
+    /// the same request may be sent again in another trace.
+    #[serde(skip)]
+    pub trace: Option<TraceContext>,
 }
 
 impl NewTask {
@@ -154,6 +159,7 @@ impl NewTask {
             attempt_ms: None,
             retry: Retry::default(),
             idempotency_key: None,
+            trace: None,
         }
     }
 

@@ -210,6 +210,9 @@ pub struct StoreStats {
     pub commits: u64,
     /// Requests carried out in them.
     pub requests: u64,
+    /// Why nothing can be written at present: the last commit failed, or the one under way
+    /// takes long.
+    pub trouble: Option<String>,
 }
 
 /// Whoever keeps tasks.

@@ -1,6 +1,7 @@
 //! What a reader is shown of a task.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ use super::id::{AgentKind, IdempotencyKey, QueueName, TaskId};
 use super::new::Priority;
 use super::time::TaskTime;
 use crate::id::ActorPath;
+use crate::traceparent::{SpanId, TraceContext};
 
 /// Where a task is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -148,4 +150,20 @@ pub struct TaskView {
     pub failure: Option<TaskFailure>,
     /// The key it was submitted with.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// Where in which trace it was submitted, if that is known.
+    #[serde(default)]
+    pub traceparent: Option<TraceContext>,
+}
+
+impl TaskView {
+    /// Where in that trace the present attempt is: an operation of its own, below the
+    /// submission. The same for all who ask about this attempt, and another for each.
+    #[must_use]
+    pub fn attempt_trace(&self, token: FencingToken) -> Option<TraceContext> {
+        let (_, low) = self.id.uuid().as_u64_pair();
+        // The low half of a fresh id is random; the token tells the attempts apart.
+        let span = low ^ token.0.rotate_right(8);
+        let span = NonZeroU64::new(span).unwrap_or(NonZeroU64::MIN);
+        self.traceparent.map(|trace| trace.child(SpanId::new(span)))
+    }
 }

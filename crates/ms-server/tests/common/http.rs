@@ -23,6 +23,12 @@ impl Http {
         Ok(Self(BufReader::new(stream)))
     }
 
+    /// With an end to waiting that is sooner.
+    pub fn within(self, patience: std::time::Duration) -> io::Result<Self> {
+        self.0.get_ref().set_read_timeout(Some(patience))?;
+        Ok(self)
+    }
+
     pub fn try_get(addr: SocketAddr, path: &str) -> io::Result<Reply> {
         Self::try_to(addr)?.call("GET", path, "", "")
     }

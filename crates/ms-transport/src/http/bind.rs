@@ -3,7 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -72,9 +74,10 @@ pub enum Access {
     Token(Token),
 }
 
-/// A bearer token. Never printed, wiped when dropped.
+/// A bearer token. Never printed, wiped when dropped. Clones are one token: what
+/// [`Token::become_like`] does to one holds for all, the open listeners' included.
 #[derive(Clone)]
-pub struct Token(Zeroizing<String>);
+pub struct Token(Arc<ArcSwap<Zeroizing<String>>>);
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,13 +132,24 @@ impl Token {
     pub fn new(text: &str) -> Option<Self> {
         let good =
             text.len() >= TOKEN_BYTES_MIN && text.bytes().all(|byte| byte.is_ascii_graphic());
-        good.then(|| Self(Zeroizing::new(text.to_owned())))
+        good.then(|| Self(Arc::new(ArcSwap::from_pointee(Zeroizing::new(text.to_owned())))))
     }
 
     /// Whether `shown` is this token, in a time that tells nothing but its length.
     #[must_use]
     pub fn admits(&self, shown: &str) -> bool {
-        self.0.as_bytes().ct_eq(shown.as_bytes()).into()
+        self.0.load().as_bytes().ct_eq(shown.as_bytes()).into()
+    }
+
+    /// Takes the other's text over, for all clones: from now on the old one is refused.
+    pub fn become_like(&self, other: &Self) {
+        self.0.store(other.0.load_full());
+    }
+
+    /// Whether both admit the same, in a time that tells nothing but their lengths.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.admits(&other.0.load())
     }
 }
 
@@ -218,6 +232,11 @@ mod tests {
             assert!(!token.admits(wrong), "{wrong}");
         }
         assert!(!format!("{token:?} {:?}", Access::Token(token.clone())).contains("0123"));
+        let (held, other) = (token.clone(), Token::new("another-token-0123").expect("long enough"));
+        assert!(!held.is_like(&other));
+        token.become_like(&other);
+        assert!(held.admits("another-token-0123") && !held.admits("0123456789abcdef"));
+        assert!(held.is_like(&other));
         assert!(Token::new("short").is_none());
         assert!(Token::new("has a space in it....").is_none());
     }

@@ -21,6 +21,7 @@ use super::gateway::{Gate, Shared};
 use super::problem::{
     FOREIGN, MALFORMED, NOT_SERVING, OVERLOADED, Problem, TIMED_OUT, UNAUTHENTICATED,
 };
+use super::trace::Traced;
 
 /// Joins a request, its answer and the log.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,7 +33,7 @@ const COME_AGAIN: Duration = Duration::from_secs(1);
 /// Middleware for the whole of a listener.
 pub(super) async fn pass(
     State(shared): State<Arc<Shared>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let began = Instant::now();
@@ -42,15 +43,26 @@ pub(super) async fn pass(
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "none".to_owned());
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let span = tracing::info_span!("http", %id, %method, route, ?peer);
+    let trace = Traced::of(request.headers());
+    request.extensions_mut().insert(trace);
+    let (trace_id, span_id) = (trace.own.trace_id(), trace.own.span_id());
+    let parent_id = trace.caller.map(|caller| tracing::field::display(caller.span_id()));
+    let span =
+        tracing::info_span!("http", %id, %method, route, ?peer, %trace_id, %span_id, parent_id);
     let close = request.headers().contains_key(header::TRANSFER_ENCODING);
 
-    let mut response = admit(&shared, request, next, &route).instrument(span).await;
+    let answer = async {
+        let response = admit(&shared, request, next, &route).await;
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        response
+    };
+    let mut response = answer.instrument(span).await;
 
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(&REQUEST_ID, id);
     }
+    trace.tell(headers);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if close {
         // RFC 9112, 6.1: what follows a chunked body of unknown making is not trusted.

@@ -16,6 +16,7 @@ mod ports;
 mod problem;
 mod schema;
 mod tasks;
+mod trace;
 
 use std::fmt;
 use std::sync::Arc;

@@ -81,6 +81,8 @@ pub(super) struct TaskViewSchema {
     failure: Option<FailureSchema>,
     /// The key it was submitted with.
     idempotency_key: Option<String>,
+    /// Where in which trace it was submitted (W3C Trace Context).
+    traceparent: Option<String>,
 }
 
 /// Where a task is in its life.
@@ -189,6 +191,7 @@ mod tests {
             lease: Some(Lease { token: FencingToken(1), until: TaskTime::from_millis(1) }),
             failure: Some(failure),
             idempotency_key: None,
+            traceparent: None,
         }
     }
 

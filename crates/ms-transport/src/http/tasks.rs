@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -22,6 +23,7 @@ use super::problem::{
     ProblemDetails, QUEUE_FULL, TIMED_OUT, TOO_LARGE, UNAVAILABLE,
 };
 use super::schema::{NewTaskSchema, TaskPageSchema, TaskViewSchema};
+use super::trace::Traced;
 
 /// Says that an idempotency key was known: the answer is that of the first request.
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -37,7 +39,8 @@ pub(super) type Id = Result<Path<String>, PathRejection>;
 /// Takes a task. The answer is 201 only when the task is on disk: it then survives the end of
 /// the process. With an `Idempotency-Key` the same request can be sent again without harm.
 #[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks", request_body = NewTaskSchema,
-    params(("Idempotency-Key" = Option<String>, Header, description = "names this request")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "names this request"),
+        ("traceparent" = Option<String>, Header, description = "the trace that the task belongs to (W3C Trace Context)")),
     responses(
         (status = 201, description = "the id of the task", body = String,
          headers(("Location" = String, description = "where the task is"))),
@@ -47,9 +50,11 @@ pub(super) type Id = Result<Path<String>, PathRejection>;
         (status = 503, description = "queue or store full, node not serving", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit(
     State(tasks): Tasks,
+    Extension(trace): Extension<Traced>,
     headers: HeaderMap,
     Json(mut task): Json<NewTask>,
 ) -> Result<Response, Problem> {
+    task.trace = Some(trace.own);
     if let Some(key) = key_of(&headers)? {
         match &task.idempotency_key {
             Some(other) if *other != key => {
@@ -97,8 +102,10 @@ pub(super) enum Submittal {
         (status = 503, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit_batch(
     State(tasks): Tasks,
-    Json(batch): Json<Vec<NewTask>>,
+    Extension(trace): Extension<Traced>,
+    Json(mut batch): Json<Vec<NewTask>>,
 ) -> Result<Response, Problem> {
+    batch.iter_mut().for_each(|task| task.trace = Some(trace.own));
     if batch.is_empty() || batch.len() > MAX_BATCH {
         let told = format!("a batch has 1 to {MAX_BATCH} tasks, this one has {}", batch.len());
         return Err(Problem::new(&MALFORMED, told));
@@ -285,6 +292,9 @@ fn failed(error: StoreError) -> Problem {
         // Paths of this machine are nobody's business.
         StoreError::Corrupt { .. } | StoreError::Locked(_) | StoreError::ReadOnly(_) => {
             Problem::new(&UNAVAILABLE, "the task store cannot be used").retry_after(COME_AGAIN)
+        }
+        StoreError::Away(_) => {
+            Problem::new(&UNAVAILABLE, "the task store is down").retry_after(COME_AGAIN)
         }
         StoreError::Full(_) | StoreError::NewerSchema { .. } | StoreError::Other(_) => {
             Problem::new(&UNAVAILABLE, told).retry_after(COME_AGAIN)

@@ -69,7 +69,8 @@ impl Memory {
         self.tasks.lock().unwrap().len()
     }
 
-    fn add(&self, task: NewTask) -> Result<Submitted, TaskError> {
+    fn add(&self, mut task: NewTask) -> Result<Submitted, TaskError> {
+        let trace = task.trace.take();
         let mut tasks = self.tasks.lock().unwrap();
         if let Some(key) = &task.idempotency_key {
             let known = tasks.values().find(|(view, _)| view.idempotency_key.as_ref() == Some(key));
@@ -97,6 +98,7 @@ impl Memory {
             lease: None,
             failure: None,
             idempotency_key: task.idempotency_key.clone(),
+            traceparent: trace,
         };
         tasks.insert(id, (view.clone(), task));
         Ok(Submitted { view, repeated: false })

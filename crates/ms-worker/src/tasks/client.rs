@@ -210,7 +210,10 @@ impl TaskClient {
             match answer {
                 // Nobody else has this id: it was written before the store ended.
                 Err(TaskError::Duplicate(_)) => {
-                    if let Some(view) = again(|| self.store.get(id)).await? {
+                    let view = again(|| self.store.get(id)).await;
+                    if let Some(view) =
+                        view.map_err(|error| StoreError::Unknown(error.to_string()))?
+                    {
                         *answer = Ok(Submitted { view, repeated: false });
                     }
                 }
@@ -251,14 +254,21 @@ impl TaskClient {
     }
 }
 
-/// Asks, and asks again while the store says that it ended meanwhile.
+/// Asks, and asks again while the store is away or says that it ended meanwhile. What may have
+/// been carried out by one attempt stays so, whatever the last one says.
 async fn again<T>(ask: impl Fn() -> StoreFuture<T>) -> Result<T, StoreError> {
     let until = Instant::now() + SEND_AGAIN_FOR;
+    let mut unknown = None;
     loop {
-        match ask().await {
-            Err(StoreError::Unknown(_)) if Instant::now() < until => sleep(SEND_AGAIN_AFTER).await,
-            answer => return answer,
+        let error = match ask().await {
+            Err(error @ StoreError::Unknown(_)) => unknown.insert(error).clone(),
+            Err(error @ StoreError::Away(_)) => error,
+            answer => return answer.map_err(|error| unknown.unwrap_or(error)),
+        };
+        if Instant::now() >= until {
+            return Err(unknown.unwrap_or(error));
         }
+        sleep(SEND_AGAIN_AFTER).await;
     }
 }
 

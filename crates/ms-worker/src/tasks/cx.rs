@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ms_core::task::{
     FailureKind, FencingToken, Journal, JournalEntry, TaskCommand, TaskFailure, TaskId, TaskStore,
 };
+use ms_core::traceparent::TraceContext;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -21,6 +22,7 @@ pub struct TaskCx<'a, G: Agent> {
     store: Arc<dyn TaskStore>,
     id: TaskId,
     token: FencingToken,
+    trace: Option<TraceContext>,
     journal: Journal,
 }
 
@@ -28,17 +30,24 @@ impl<'a, G: Agent> TaskCx<'a, G> {
     pub(crate) fn new(
         cx: &'a mut Cx<G>,
         store: Arc<dyn TaskStore>,
-        id: TaskId,
-        token: FencingToken,
+        (id, token): (TaskId, FencingToken),
+        trace: Option<TraceContext>,
         journal: Journal,
     ) -> Self {
-        Self { cx, store, id, token, journal }
+        Self { cx, store, id, token, trace, journal }
     }
 
     /// The task's id: the natural idempotency key for what it does to the outside.
     #[must_use]
     pub const fn task_id(&self) -> TaskId {
         self.id
+    }
+
+    /// Where in the trace of its submission this attempt is, if it has one: what a call to
+    /// another service gives on as `traceparent`. Log lines of the attempt have its ids.
+    #[must_use]
+    pub const fn trace(&self) -> Option<TraceContext> {
+        self.trace
     }
 
     /// Does a step of the task, once: its result is on disk when this returns, and a later

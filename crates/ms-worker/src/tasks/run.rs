@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_core::task::{
-    FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskStore,
+    Assignment, FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskStore,
 };
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tracing::Instrument;
 
 use super::cx::TaskCx;
 use super::perform::{Perform, Performed, Performs, Task};
@@ -17,8 +18,32 @@ use crate::cx::Cx;
 /// A lease is renewed so many times before it would end.
 const RENEWALS: u32 = 3;
 
-/// Does a task, for as long as it is this agent's to do.
+/// Does a task, for as long as it is this agent's to do, within a span of its trace.
 pub(crate) async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
+    let Assignment { view, token, .. } = &perform.assignment;
+    let trace = view.attempt_trace(*token);
+    let span = tracing::info_span!(
+        "attempt",
+        task = %view.id,
+        kind = %view.kind,
+        attempt = view.attempts,
+        trace_id = trace.map(|trace| tracing::field::display(trace.trace_id())),
+        span_id = trace.map(|trace| tracing::field::display(trace.span_id())),
+        parent_id = view.traceparent.map(|trace| tracing::field::display(trace.span_id())),
+    );
+    let kind = view.kind.clone();
+    let work = async {
+        tracing::debug!(agent = %cx.path(), "begins");
+        let performed = attempt(agent, perform, cx).await;
+        if let Performed::Done(Err(error)) = &performed {
+            tracing::warn!(component = %cx.path(), operation = %kind, %error, "Operation failed");
+        }
+        performed
+    };
+    work.instrument(span).await
+}
+
+async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
     let Perform { assignment, store, mut cancelled, lease, held_until, limit } = perform;
     // It may have waited, behind other messages or with a suspended agent.
     if Instant::now() >= held_until || *cancelled.borrow() {
@@ -33,9 +58,10 @@ pub(crate) async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut C
             return Performed::Done(Err(failure));
         }
     };
+    let trace = assignment.view.attempt_trace(token);
     let task = Task { payload, view: assignment.view };
     let keep = keep_lease(Arc::clone(&store), id, token, lease, held_until);
-    let mut cx = TaskCx::new(cx, store, id, token, assignment.journal);
+    let mut cx = TaskCx::new(cx, store, (id, token), trace, assignment.journal);
     let until = Instant::now() + limit;
     tokio::select! {
         // The lease first: what is not this agent's any more is not worked on.

@@ -52,6 +52,8 @@ pub enum Order {
     /// Counts up to this, with a checkpoint at each; panics once in the middle.
     Count(u64),
     Large,
+    /// Fails once; gives the traces of both attempts.
+    Trace,
 }
 
 /// What the agents of one test have done.
@@ -108,6 +110,14 @@ impl Performs for Worker {
         match task.payload {
             Order::Echo(n) => Ok(n.into()),
             Order::Panic => panic!("poison"),
+            Order::Trace => {
+                let own = cx.trace().map(|trace| trace.to_string());
+                if let Some(first) = cx.restore::<Option<String>>()? {
+                    return Ok(serde_json::json!([first, own]));
+                }
+                cx.checkpoint(&own).await?;
+                Err(TaskFailure::retry("once more"))
+            }
             Order::FailTimes(times) if task.view.attempts <= times => {
                 Err(std::io::Error::other("not yet"))?
             }

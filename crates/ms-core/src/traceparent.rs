@@ -1,0 +1,297 @@
+//! Which trace something belongs to: the header `traceparent` of W3C Trace Context.
+//!
+//! The specification is <https://www.w3.org/TR/trace-context/>; what this module takes and writes
+//! is its version `00`, and of later versions the part that they must share with it. The header
+//! `tracestate` is not carried: nothing here adds to it, and no request is sent on.
+//!
+//! Ids are random, and randomness is the caller's: here they are arguments.
+
+use std::fmt;
+use std::num::{NonZeroU64, NonZeroU128};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Length of a version `00`: 2 + 32 + 16 + 2 hex digits and three dashes.
+const LENGTH: usize = 55;
+/// The one version that is never valid.
+const FORBIDDEN: u64 = 0xff;
+/// Flags that are known: sampled, and random (Level 2).
+const KNOWN_FLAGS: u8 = 0b11;
+const SAMPLED: u8 = 0b01;
+
+/// The id of a trace: all that came of one cause.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceId(NonZeroU128);
+
+/// The id of one operation within a trace.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpanId(NonZeroU64);
+
+impl TraceId {
+    /// An id out of a random number.
+    #[must_use]
+    pub const fn new(random: NonZeroU128) -> Self {
+        Self(random)
+    }
+}
+
+impl SpanId {
+    /// An id out of a random number.
+    #[must_use]
+    pub const fn new(random: NonZeroU64) -> Self {
+        Self(random)
+    }
+}
+
+/// Where in which trace something is done.
+///
+/// ```
+/// use ms_core::traceparent::TraceContext;
+///
+/// let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// let caller: TraceContext = text.parse().expect("valid");
+/// assert_eq!(caller.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+/// assert!(caller.is_sampled());
+/// assert_eq!(caller.to_string(), text);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TraceContext {
+    trace: TraceId,
+    span: SpanId,
+    flags: u8,
+}
+
+impl TraceContext {
+    /// A trace that begins here. It says of itself that it is not sampled: whether it is kept
+    /// is for a collector to decide.
+    #[must_use]
+    pub const fn begin(trace: TraceId, span: SpanId) -> Self {
+        Self { trace, span, flags: 0 }
+    }
+
+    /// Another operation of the same trace, below this one.
+    #[must_use]
+    pub const fn child(self, span: SpanId) -> Self {
+        Self { span, ..self }
+    }
+
+    /// The trace.
+    #[must_use]
+    pub const fn trace_id(self) -> TraceId {
+        self.trace
+    }
+
+    /// The operation: `parent-id` for whoever is called by it.
+    #[must_use]
+    pub const fn span_id(self) -> SpanId {
+        self.span
+    }
+
+    /// Whether the caller may have recorded it.
+    #[must_use]
+    pub const fn is_sampled(self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+}
+
+/// Why a text is no `traceparent`. Whoever gets one as a header begins a trace of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TraceparentError {
+    /// Not of the form.
+    #[error("a traceparent has the form 00-TRACE-SPAN-FLAGS in lower-case hex, 55 characters")]
+    Form,
+    /// Version `ff`.
+    #[error("ff is no version of traceparent")]
+    Version,
+    /// An id of zeros.
+    #[error("an id of zeros only is none")]
+    Zero,
+}
+
+impl FromStr for TraceContext {
+    type Err = TraceparentError;
+
+    fn from_str(text: &str) -> Result<Self, TraceparentError> {
+        let bytes = text.as_bytes();
+        let version = hex(bytes, 0, 2)?;
+        if version == u128::from(FORBIDDEN) {
+            return Err(TraceparentError::Version);
+        }
+        // A later version may say more, behind another dash.
+        let ends = match bytes.get(LENGTH) {
+            None => bytes.len() == LENGTH,
+            Some(next) => version > 0 && *next == b'-',
+        };
+        let dashes = [2, 35, 52].iter().all(|&at| bytes.get(at) == Some(&b'-'));
+        if !ends || !dashes {
+            return Err(TraceparentError::Form);
+        }
+        let (trace, span, flags) = (hex(bytes, 3, 35)?, hex(bytes, 36, 52)?, hex(bytes, 53, 55)?);
+        let trace = NonZeroU128::new(trace).ok_or(TraceparentError::Zero)?;
+        let span = u64::try_from(span).ok().and_then(NonZeroU64::new);
+        let span = span.ok_or(TraceparentError::Zero)?;
+        let flags = u8::try_from(flags).map_err(|_| TraceparentError::Form)? & KNOWN_FLAGS;
+        Ok(Self { trace: TraceId(trace), span: SpanId(span), flags })
+    }
+}
+
+/// The number of these digits, which must be lower-case.
+fn hex(bytes: &[u8], from: usize, to: usize) -> Result<u128, TraceparentError> {
+    let digits = bytes.get(from..to).ok_or(TraceparentError::Form)?;
+    digits.iter().try_fold(0, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return Err(TraceparentError::Form),
+        };
+        Ok(number << 4 | u128::from(value))
+    })
+}
+
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{}-{}-{:02x}", self.trace, self.span, self.flags)
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<String> for TraceContext {
+    type Error = TraceparentError;
+
+    fn try_from(text: String) -> Result<Self, TraceparentError> {
+        text.parse()
+    }
+}
+
+impl From<TraceContext> for String {
+    fn from(context: TraceContext) -> Self {
+        context.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn parse(text: &str) -> Result<String, TraceparentError> {
+        text.parse::<TraceContext>().map(|context| context.to_string())
+    }
+
+    /// S3.4-08: the cases of the specification's sections 2.2 and 2.2.4.
+    #[test]
+    fn what_the_specification_takes_and_refuses() {
+        assert_eq!(parse(GOOD), Ok(GOOD.to_owned()));
+        let unsampled = GOOD.replace("-01", "-00");
+        assert_eq!(parse(&unsampled), Ok(unsampled.clone()));
+        assert_eq!(parse(&GOOD.replace("-01", "-ff")), Ok(GOOD.replace("-01", "-03")));
+        // Of a later version the known part, told in ours.
+        for later in ["cc", "01", "fe"] {
+            let same = format!("{later}{}", &GOOD[2..]);
+            assert_eq!(parse(&same), Ok(GOOD.to_owned()));
+            assert_eq!(parse(&format!("{same}-what-comes")), Ok(GOOD.to_owned()));
+            assert_eq!(parse(&format!("{same}.what-comes")), Err(TraceparentError::Form));
+        }
+        assert_eq!(parse(&format!("ff{}", &GOOD[2..])), Err(TraceparentError::Version));
+        let zero = [
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        ];
+        for text in zero {
+            assert_eq!(parse(text), Err(TraceparentError::Zero), "{text}");
+        }
+        let bad = [
+            "",
+            "00",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            &GOOD.to_uppercase(),
+            &format!("{GOOD}-more"),
+            &format!("{GOOD}0"),
+            &GOOD.replace('-', "_"),
+            &GOOD.replace("00f0", "00g0"),
+            &format!(" {GOOD}"),
+            "00-4bf92f3577b34da6a3ce929d0e0e473600f067aa0ba902b7-01------------",
+        ];
+        for text in bad {
+            assert_eq!(parse(text), Err(TraceparentError::Form), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_child_is_of_the_same_trace() {
+        let parent: TraceContext = GOOD.parse().unwrap();
+        let child = parent.child(SpanId::new(NonZeroU64::MAX));
+        assert_eq!(child.trace_id(), parent.trace_id());
+        assert_eq!(child.to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-ffffffffffffffff-01");
+        let json = serde_json::to_string(&child).unwrap();
+        assert_eq!(serde_json::from_str::<TraceContext>(&json).unwrap(), child);
+        assert!(serde_json::from_str::<TraceContext>("\"00-\"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(trace in 1_u128.., span in 1_u64.., sampled: bool) {
+            let begun = TraceContext::begin(
+                TraceId::new(NonZeroU128::new(trace).unwrap()),
+                SpanId::new(NonZeroU64::new(span).unwrap()),
+            );
+            let context = TraceContext { flags: u8::from(sampled), ..begun };
+            let text = context.to_string();
+            prop_assert_eq!(text.len(), LENGTH);
+            prop_assert_eq!(text.parse::<TraceContext>(), Ok(context));
+            prop_assert_eq!(context.is_sampled(), sampled);
+        }
+
+        /// Whatever comes, it is taken as it is or refused: no panic, and nothing is made up.
+        #[test]
+        fn any_text_is_refused_or_read_back(text in ".{0,80}") {
+            if let Ok(context) = text.parse::<TraceContext>() {
+                prop_assert_eq!(&context.to_string()[2..53], &text[2..53]);
+            }
+        }
+
+        /// One character changed: another valid context, or a refusal.
+        #[test]
+        fn a_changed_character_is_seen(at in 0..LENGTH, to in "[ -~]") {
+            let mut text = GOOD.to_owned();
+            text.replace_range(at..=at, &to);
+            if let Ok(context) = text.parse::<TraceContext>() {
+                prop_assert_eq!(&context.to_string()[3..52], &text[3..52]);
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The components of the phase Security: `credentials`, the token that callers have to show, and
+//! `keyring`, the keys that snapshots are sealed with.
+//!
+//! Both hold what a file has, look at that file when they are asked for their health, and take a
+//! changed one over at SIGHUP. A file that is wrong changes nothing: what was in force stays, and the
+//! health report says what is the matter. No message has a secret in it, or a path.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ms_actor::unix_ms;
+use ms_config::FrameworkConfig;
+use ms_core::health::{Criticality, HealthResult};
+use ms_core::lifecycle::Phase;
+use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
+use ms_snapshot::{KeyError, Keyring};
+use ms_transport::{Access, BindError, Token};
+use tokio::time::timeout;
+
+use crate::persistence::Shelf;
+use crate::settings::named;
+
+/// Longest look at a file, or at the keys in force.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
+/// A key file that is older should have a new key.
+const KEYS_AGE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// What is to be done about a file with another content than what is in force.
+const TAKE_OVER: &str = "send SIGHUP to take it over";
+
+/// Holds the token of both listeners.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    /// The file and the token in force; `None` where only loopback is let in.
+    token: Option<(PathBuf, Token)>,
+}
+
+impl Credentials {
+    /// As a component of phase 5. Without its file the token in force stays good.
+    pub(crate) fn component(config: &FrameworkConfig, access: &Access) -> ComponentSpec {
+        let token = match (named(&config.http.auth_token_file), access) {
+            (Some(file), Access::Token(token)) => Some((file, token.clone())),
+            _ => None,
+        };
+        let spec = ComponentSpec::new("credentials", move || Self { token: token.clone() });
+        spec.phase(Phase::Security).criticality(Criticality::Degradable)
+    }
+}
+
+impl Component for Credentials {
+    async fn start(&mut self, _: &ComponentContext) -> Result<(), ComponentFailure> {
+        match self.token {
+            Some(_) => tracing::info!("callers have to show a token"),
+            None => tracing::info!("no token: whoever reaches a loopback address is let in"),
+        }
+        Ok(())
+    }
+
+    async fn health(&mut self, _: &ComponentContext) -> HealthResult {
+        let Some((file, token)) = &self.token else { return HealthResult::Healthy };
+        match read_token(file).await {
+            Ok(found) if found.is_like(token) => HealthResult::Healthy,
+            Ok(_) => HealthResult::Degraded(format!("the token file has changed: {TAKE_OVER}")),
+            Err(why) => HealthResult::Degraded(format!("the token file cannot be used: {why}")),
+        }
+    }
+
+    async fn reload(&mut self, _: &ComponentContext) {
+        let Some((file, token)) = &self.token else { return };
+        match read_token(file).await {
+            Ok(found) if found.is_like(token) => {}
+            Ok(found) => {
+                token.become_like(&found);
+                tracing::info!("the token was replaced; the one before is refused");
+            }
+            Err(why) => tracing::error!(why, "the token file cannot be used; the token stays"),
+        }
+    }
+}
+
+/// The token in the file, or why there is none, without the file's name.
+async fn read_token(file: &Path) -> Result<Token, String> {
+    let file = file.to_owned();
+    let read = move || {
+        Token::from_file(&file).map_err(|error| match error {
+            BindError::Token { why, .. } => why,
+            other => other.to_string(),
+        })
+    };
+    on_a_thread(read).await?
+}
+
+/// Looks after the keys of snapshots.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    shelf: Shelf,
+}
+
+impl Keys {
+    /// As a component of phase 5. Without its file the keys in force stay good.
+    pub(crate) fn component(shelf: Shelf) -> ComponentSpec {
+        let spec = ComponentSpec::new("keyring", move || Self { shelf: shelf.clone() });
+        spec.phase(Phase::Security).criticality(Criticality::Degradable)
+    }
+
+    /// What the file has, and whether it is what is in force.
+    async fn look(&self) -> Result<(Ring, bool), String> {
+        let file = self.shelf.key_file().to_owned();
+        let found = on_a_thread(move || read_keys(&file)).await??;
+        let ring = self.shelf.on_store(LOOK_WITHIN, move |store| {
+            let same = found.ring.is_like(store.ring());
+            (found, same)
+        });
+        ring.await.map_err(|_| "a save under way takes long".to_owned())
+    }
+}
+
+/// A keyring and the age of its file.
+struct Ring {
+    ring: Keyring,
+    age: Duration,
+}
+
+fn read_keys(file: &Path) -> Result<Ring, String> {
+    let ring = Keyring::from_file(file).map_err(|error| match error {
+        KeyError::Io { source, .. } => source.to_string(),
+        KeyError::Exposed { reason, .. } => reason,
+        other => other.to_string(),
+    })?;
+    let written = fs::metadata(file).and_then(|about| about.modified());
+    let written = written.map_err(|error| error.to_string())?;
+    let written = written.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok(Ring { ring, age: Duration::from_millis(unix_ms()).saturating_sub(written) })
+}
+
+impl Component for Keys {
+    async fn start(&mut self, _: &ComponentContext) -> Result<(), ComponentFailure> {
+        let key = self.shelf.on_store(LOOK_WITHIN, |store| store.ring().seals_with().to_string());
+        tracing::info!(key = key.await?, "snapshots are sealed");
+        Ok(())
+    }
+
+    async fn health(&mut self, _: &ComponentContext) -> HealthResult {
+        match self.look().await {
+            Ok((_, false)) => {
+                HealthResult::Degraded(format!("the key file has changed: {TAKE_OVER}"))
+            }
+            Ok((Ring { age, .. }, true)) if age > KEYS_AGE_MAX => {
+                let days = age.as_secs() / (24 * 60 * 60);
+                HealthResult::Degraded(format!(
+                    "the key file is {days} days old: put a new key first and send SIGHUP"
+                ))
+            }
+            Ok((_, true)) => HealthResult::Healthy,
+            Err(why) => HealthResult::Degraded(format!("the key file cannot be used: {why}")),
+        }
+    }
+
+    async fn reload(&mut self, _: &ComponentContext) {
+        let ring = match self.look().await {
+            Ok((_, true)) => return,
+            Ok((Ring { ring, .. }, false)) => ring,
+            Err(why) => return tracing::error!(why, "the key file cannot be used; the keys stay"),
+        };
+        let key = ring.seals_with().to_string();
+        match self.shelf.on_store(LOOK_WITHIN, move |store| store.rotate(ring)).await {
+            Ok(true) => tracing::info!(key, "the keys were replaced; snapshots are sealed anew"),
+            Ok(false) => tracing::error!(
+                "the key that sealed last is not in the key file any more; the keys stay: put it back \
+                 behind the new one"
+            ),
+            Err(error) => tracing::error!(%error, "the keys could not be replaced"),
+        }
+    }
+}
+
+/// Reads a file off the arbiter, within a time.
+async fn on_a_thread<T: Send + 'static>(
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let read = timeout(LOOK_WITHIN, tokio::task::spawn_blocking(read)).await;
+    let read = read.map_err(|_| format!("it was not read within {LOOK_WITHIN:?}"))?;
+    read.map_err(|_| "reading it panicked".to_owned())
+}

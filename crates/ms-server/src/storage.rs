@@ -1,0 +1,43 @@
+//! The component `storage`: says in the health report whether the task store can write.
+//!
+//! The store's own tree is healthy for as long as its actors run; a file that is locked by
+//! another program, or a disk without room, is no crash of theirs.
+
+use std::time::Duration;
+
+use ms_core::health::{Criticality, HealthResult};
+use ms_core::lifecycle::Phase;
+use ms_runtime::{Component, ComponentContext, ComponentSpec};
+use ms_worker::tasks::TaskClient;
+use tokio::time::timeout;
+
+/// Longest wait for the store's word: shorter than the 3 s a component is granted.
+const LOOK_WITHIN: Duration = Duration::from_secs(2);
+
+/// Asks the store how its last commit went.
+#[derive(Debug)]
+pub(crate) struct Storage {
+    tasks: TaskClient,
+}
+
+impl Storage {
+    /// As a component of phase 4. Degradable: what is on disk can be read all the while, and
+    /// who wants something written waits or is told to come again.
+    pub(crate) fn component(tasks: TaskClient) -> ComponentSpec {
+        let spec = ComponentSpec::new("storage", move || Self { tasks: tasks.clone() });
+        spec.phase(Phase::Data).needs(["database"]).criticality(Criticality::Degradable)
+    }
+}
+
+impl Component for Storage {
+    async fn health(&mut self, _: &ComponentContext) -> HealthResult {
+        match timeout(LOOK_WITHIN, self.tasks.stats()).await {
+            Ok(Ok(stats)) => match stats.trouble {
+                Some(why) => HealthResult::Degraded(why),
+                None => HealthResult::Healthy,
+            },
+            Ok(Err(error)) => HealthResult::Degraded(error.to_string()),
+            Err(_) => HealthResult::Degraded("the store does not answer".to_owned()),
+        }
+    }
+}

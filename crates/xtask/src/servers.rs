@@ -1,0 +1,91 @@
+//! The programs of others that tests start: Postgres, Redis and NATS.
+//!
+//! A test that needs one fails without it. So they are installed where that is permitted, and
+//! asked for where it is not.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::outcome::Outcome;
+use crate::workspace::{capture, show};
+
+/// Programs, and the Debian packages they are in.
+const PROGRAMS: &[(&str, &str)] =
+    &[("postgres", "postgresql"), ("redis-server", "redis-server"), ("nats-server", "nats-server")];
+
+/// What is to be done about programs that are missing.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    Nothing,
+    Install(Vec<&'static str>),
+    Ask(String),
+}
+
+/// Sees to it that all are there.
+pub(crate) fn provide() -> Outcome {
+    let found = |program: &str| places().iter().any(|place| place.join(program).is_file());
+    let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !found(program)).copied().collect();
+    let root = capture(command("id", &["-u"])).is_ok_and(|id| id.trim() == "0");
+    match plan(&missing, root && found("apt-get")) {
+        Plan::Nothing => Outcome::note(format!("all {} are there", PROGRAMS.len())),
+        Plan::Ask(what) => Outcome::problem(what),
+        Plan::Install(packages) => install(&packages),
+    }
+}
+
+fn plan(missing: &[(&'static str, &'static str)], may_install: bool) -> Plan {
+    let packages: Vec<&str> = missing.iter().map(|&(_, package)| package).collect();
+    match (missing, may_install) {
+        ([], _) => Plan::Nothing,
+        (_, true) => Plan::Install(packages),
+        (_, false) => {
+            let programs: Vec<&str> = missing.iter().map(|&(program, _)| program).collect();
+            Plan::Ask(format!(
+                "tests start servers that are not installed: {}; as root: apt-get install {}",
+                programs.join(", "),
+                packages.join(" ")
+            ))
+        }
+    }
+}
+
+fn install(packages: &[&str]) -> Outcome {
+    let words = [&["install", "-y", "--no-install-recommends"], packages].concat();
+    let mut outcome = Outcome::default();
+    for words in [&["update"][..], &words] {
+        outcome = show(command("apt-get", words));
+        if !outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+fn command(program: &str, words: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// The PATH, and where Debian has servers besides.
+fn places() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let versions = versions.map(|version| version.path().join("bin"));
+    let path = std::env::split_paths(&path).chain(versions);
+    path.chain([Path::new("/usr/sbin").to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_installed_or_asked_for() {
+        let missing = &PROGRAMS[1..];
+        assert_eq!(plan(&[], false), Plan::Nothing);
+        assert_eq!(plan(missing, true), Plan::Install(vec!["redis-server", "nats-server"]));
+        let Plan::Ask(what) = plan(missing, false) else { panic!("it may not install") };
+        assert!(what.ends_with("as root: apt-get install redis-server nats-server"), "{what}");
+    }
+}
