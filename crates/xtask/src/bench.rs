@@ -30,6 +30,11 @@ const TARGETS: &[Target] = &[
         about: "durable tasks beside a plain sqlx loop (ms-store)",
         cargo: &["bench", "-p", "ms-store", "--bench", "submit", "--"],
     },
+    Target {
+        name: "bus",
+        about: "events a second through the bus, beside the router's publish (ms-bus)",
+        cargo: &["bench", "-p", "ms-bus", "--bench", "publish", "--"],
+    },
 ];
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
