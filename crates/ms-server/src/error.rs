@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use ms_bus::SubjectError;
 use ms_config::ConfigErrors;
 use ms_runtime::{RunError, exit};
 use ms_transport::BindError;
@@ -21,6 +22,9 @@ pub enum ServerError {
     /// The agents cannot be set up so.
     #[error("the agents cannot be set up")]
     Agents(#[from] TasksError),
+    /// What is to be logged of the event bus is no filter.
+    #[error("`core.event_bus.log_subjects` cannot be used")]
+    EventBus(#[source] SubjectError),
     /// State is to be kept, and cannot be.
     #[error("the snapshots of `persistence` cannot be kept")]
     Persistence {
@@ -48,7 +52,9 @@ impl ServerError {
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Agents(_) | Self::Persistence { .. } => exit::CONFIG,
+            Self::Config(_) | Self::Agents(_) | Self::EventBus(_) | Self::Persistence { .. } => {
+                exit::CONFIG
+            }
             Self::Bind(error) => error.code(),
             Self::Telemetry { .. } => exit::BOOT,
             Self::Run(error) => error.code(),

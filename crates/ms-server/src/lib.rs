@@ -31,6 +31,7 @@
 //!    ├─ observability   health, tasks and restarts as metrics; the log filter
 //!    ├─ database        the task store
 //!    ├─ ledger          how often it was started; only with `persistence.enabled`
+//!    ├─ event-bus       events by subject; those of the node among them
 //!    ├─ transport       the API and the admin port
 //!    └─ application     the dispatcher and its pools of agents
 //! ```
@@ -39,6 +40,7 @@
 
 pub mod agents;
 mod error;
+mod event_bus;
 mod health;
 mod log_filter;
 mod observer;
@@ -50,5 +52,6 @@ mod tasks;
 mod telemetry;
 
 pub use error::ServerError;
+pub use event_bus::NodeNews;
 pub use options::Options;
 pub use server::Server;

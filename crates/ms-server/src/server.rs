@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ms_actor::Placement;
+use ms_bus::{BusClient, BusConfig, EventBus};
 use ms_config::FrameworkConfig;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
@@ -22,7 +23,7 @@ use crate::options::Options;
 use crate::persistence::{Ledger, Shelf};
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
-use crate::{settings, telemetry};
+use crate::{event_bus, settings, telemetry};
 
 type Pool = Box<dyn Fn(Tasks, usize) -> Result<Tasks, TasksError>>;
 
@@ -31,13 +32,22 @@ pub struct Server {
     name: String,
     pools: Vec<Pool>,
     components: Vec<ComponentSpec>,
+    bus: EventBus,
 }
 
 impl Server {
     /// A server without agents; the name is that of its node.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), pools: Vec::new(), components: Vec::new() }
+        let bus = EventBus::new(BusConfig::default());
+        Self { name: name.into(), pools: Vec::new(), components: Vec::new(), bus }
+    }
+
+    /// The way to its event bus, for components and agents that publish or subscribe. A component
+    /// that subscribes when it starts needs `event-bus`.
+    #[must_use]
+    pub fn event_bus(&self) -> BusClient {
+        self.bus.client()
     }
 
     /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
@@ -95,13 +105,15 @@ impl Server {
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
         let listeners = Listeners::of(&config, &tasks.client(), &telling.metrics)?;
+        let event_bus = event_bus::component(&self.bus, &config)?;
         let observability = observability(&tasks.client(), handle, &telling.filter);
 
         let builder = Builder::new(settings::runtime(&self.name, options, &config))
             .preflight(StateDirectory(settings::state_directory(&config)))
             .preflight(FreeDisk::of(settings::state_directory(&config)))
             .preflight(PortFree(listeners.api.addr))
-            .preflight(PortFree(listeners.admin.addr));
+            .preflight(PortFree(listeners.admin.addr))
+            .preflight(event_bus::BuiltIn(config.core.event_bus.type_));
         let builder = match Shelf::open(&config)? {
             Some(shelf) => {
                 let ledger = Ledger::component(shelf.clone(), config.persistence.interval);
@@ -113,6 +125,7 @@ impl Server {
         Ok(builder
             .component(tree("configuration", Phase::Configuration, handle.child("watcher")))
             .component(observability)
+            .component(event_bus)
             .component(tree("database", Phase::Data, database))
             .component(tree("application", Phase::Applications, tasks.child()).needs(["database"]))
             .component(

@@ -8,8 +8,8 @@ use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, StreamHandler
 use ms_actor::{Context, StateValue, unix_ms};
 use ms_core::ActorPath;
 use ms_core::health::{
-    Criticality, FEATURES_OFF, FEATURES_ON, HealthBook, HealthResult, HealthStatus, Probe,
-    ProbeChange, RoundTime, SystemHealthReport,
+    Criticality, FEATURES_OFF, FEATURES_ON, HEALTH_CHANGED, HealthBook, HealthResult, HealthStatus,
+    Probe, ProbeChange, RoundTime, SystemHealthReport,
 };
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::{EventKind, NodeEvent};
@@ -124,11 +124,11 @@ impl HealthActor {
         let ask = ask_all(self.wiring.clone(), self.checks.clone(), limit).into_actor(self);
         ctx.spawn(ask.map(move |looks, this, ctx| {
             let took = ctx.node().now().since(began);
-            this.end_round(looks, took);
+            this.end_round(looks, took, ctx);
         }));
     }
 
-    fn end_round(&mut self, looks: Vec<(String, Look)>, took: Duration) {
+    fn end_round(&mut self, looks: Vec<(String, Look)>, took: Duration, ctx: &Context<Self>) {
         for (name, look) in looks {
             match look {
                 Look::NotUp => {}
@@ -145,7 +145,7 @@ impl HealthActor {
             }
         }
         self.book.round_done(RoundTime { took, unix_ms: unix_ms() });
-        self.tell_changes();
+        self.tell_changes(ctx);
         let report = self.book.report();
         for waits in self.round.take().into_iter().flatten() {
             // Whoever waited may have given up.
@@ -153,7 +153,7 @@ impl HealthActor {
         }
     }
 
-    fn tell_changes(&mut self) {
+    fn tell_changes(&mut self, ctx: &Context<Self>) {
         let report = self.book.report();
         let now: Vec<_> =
             report.components.iter().map(|one| (one.name.clone(), one.status)).collect();
@@ -163,6 +163,15 @@ impl HealthActor {
             if before != one.status {
                 let (component, now, why) = (&one.name, one.status, one.message.as_deref());
                 tracing::info!(component, %before, %now, why, "component health changed");
+                // That one which starts is well is no news.
+                if before != HealthStatus::Unknown || now != HealthStatus::Healthy {
+                    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+                    ctx.node().publish(EventKind::Noted {
+                        path: ctx.path().clone(),
+                        topic: HEALTH_CHANGED.to_owned(),
+                        text: format!("{component} was {before} and is {now}{why}"),
+                    });
+                }
             }
         }
         self.told = now;
@@ -262,7 +271,7 @@ impl Actor for HealthActor {
 }
 
 impl StreamHandler<NodeEvent> for HealthActor {
-    fn handle(&mut self, event: NodeEvent, _: &mut Self::Context) {
+    fn handle(&mut self, event: NodeEvent, ctx: &mut Self::Context) {
         match event.kind {
             EventKind::Exited { path, reason, .. } => {
                 let Some((name, own)) = self.owner(&path) else { return };
@@ -285,7 +294,7 @@ impl StreamHandler<NodeEvent> for HealthActor {
             EventKind::Noted { path, topic, text } => self.noted(&path, &topic, &text),
             _ => return,
         }
-        self.tell_changes();
+        self.tell_changes(ctx);
     }
 
     fn finished(&mut self, _: &mut Self::Context) {}
