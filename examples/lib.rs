@@ -10,6 +10,7 @@
 //! | `dynamic_supervisor` | children started and stopped at run time |
 //! | `supervised_task` | an `async fn` as a child, retried until it is done |
 //! | `router_fan_out` | one message to many, one answer out of many |
+//! | `event_bus` | events by subject, a request, who got what |
 //! | `durable_tasks` | promised work that survives crashes, steps, dead letters |
 //! | `registry_groups` | names and groups that follow restarts |
 //! | `components` | a service: components that boot in order, are healed, and shut down |

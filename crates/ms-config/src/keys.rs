@@ -113,6 +113,8 @@ settings! {
         reconnect_delay: Duration = secs(5), in millis(100)..=secs(300) => restart;
         /// Events kept for a subscriber that is behind; older ones are counted and dropped.
         subscriber_backlog: u32 = 1_024, in 1..=1_000_000, unit "events" => restart;
+        /// Subjects whose events have their ids written to the log, wildcards permitted; empty for none.
+        log_subjects: String = String::new() => restart;
     } sections {}
 }
 

@@ -10,6 +10,7 @@
 //! | [`worker`] | agents: `async fn` handlers over `&mut self` |
 //! | [`registry`] | names, groups, typed services |
 //! | [`router`] | messages to those who take them, by type |
+//! | [`bus`] | events by subject, for whoever subscribes |
 //! | [`actor`] | references, mailboxes, monitors, the node |
 //! | [`control`] | what `msctl` and a node say to each other |
 //! | [`core`] | ids, exit reasons, the supervision policy, views |
@@ -47,6 +48,7 @@
 //! ```
 
 pub use ms_actor as actor;
+pub use ms_bus as bus;
 pub use ms_control as control;
 pub use ms_core as core;
 pub use ms_registry as registry;
@@ -60,6 +62,7 @@ pub mod prelude {
     pub use ms_actor::{
         Context, MailboxSpec, Node, NodeConfig, Overflow, Placement, Ref, StateValue,
     };
+    pub use ms_bus::{BusClient, BusConfig, Delivery, Event, EventBus};
     pub use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown, Strategy, WhenExhausted};
     pub use ms_registry::{Registry, RegistryConfig};
     pub use ms_router::{Router, RouterConfig};

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use ms_bus::SubjectError;
 use ms_config::ConfigErrors;
 use ms_core::IdError;
 use ms_runtime::{RunError, exit};
@@ -33,6 +34,9 @@ pub enum ServerError {
         #[source]
         source: IdError,
     },
+    /// What is to be logged of the event bus is no filter.
+    #[error("`core.event_bus.log_subjects` cannot be used")]
+    EventBus(#[source] SubjectError),
     /// State is to be kept, and cannot be.
     #[error("the snapshots of `persistence` cannot be kept")]
     Persistence {
@@ -60,9 +64,11 @@ impl ServerError {
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::Agents(_) | Self::Budget { .. } | Self::Persistence { .. } => {
-                exit::CONFIG
-            }
+            Self::Config(_)
+            | Self::Agents(_)
+            | Self::Budget { .. }
+            | Self::EventBus(_)
+            | Self::Persistence { .. } => exit::CONFIG,
             Self::Bind(error) => error.code(),
             Self::Telemetry { .. } => exit::BOOT,
             Self::Run(error) => error.code(),

@@ -35,6 +35,7 @@
 //!    ├─ credentials     the token that callers show, if one is asked for
 //!    ├─ keyring         the keys of snapshots; only with `persistence.enabled`
 //!    ├─ ledger          how often it was started; only with `persistence.enabled`
+//!    ├─ event-bus       events by subject; those of the node among them
 //!    ├─ transport       the API and the admin port; the registry of services
 //!    └─ application     the dispatcher and its pools of agents
 //! ```
@@ -44,6 +45,7 @@
 pub mod agents;
 mod calls;
 mod error;
+mod event_bus;
 mod health;
 mod integration;
 mod lives;
@@ -61,5 +63,6 @@ mod telemetry;
 mod unbuilt;
 
 pub use error::ServerError;
+pub use event_bus::NodeNews;
 pub use options::Options;
 pub use server::Server;

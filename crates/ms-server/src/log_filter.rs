@@ -4,9 +4,10 @@
 const FRAMEWORK: &str = "ms_framework";
 
 /// Log targets of the framework: its crates that run in a service.
-const TARGETS: [&str; 19] = [
+const TARGETS: [&str; 20] = [
     "ms_actor",
     "ms_audit",
+    "ms_bus",
     "ms_cli",
     "ms_config",
     "ms_control",

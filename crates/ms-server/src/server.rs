@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ms_actor::Placement;
+use ms_bus::{BusClient, BusConfig, EventBus};
 use ms_config::FrameworkConfig;
 use ms_core::budget::Budget;
 use ms_core::health::Criticality;
@@ -31,7 +32,7 @@ use crate::storage::Storage;
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
 use crate::unbuilt::Unbuilt;
-use crate::{settings, telemetry};
+use crate::{event_bus, settings, telemetry};
 
 /// The component that keeps the accounts of what agents use.
 const BUDGETS: &str = "budgets";
@@ -46,6 +47,7 @@ pub struct Server {
     pools: Vec<Pool>,
     components: Vec<ComponentSpec>,
     registry: Registry,
+    bus: EventBus,
 }
 
 impl Server {
@@ -59,6 +61,7 @@ impl Server {
             pools: Vec::new(),
             components: Vec::new(),
             registry: Registry::new(RegistryConfig::default()),
+            bus: EventBus::new(BusConfig::default()),
         }
     }
 
@@ -85,6 +88,13 @@ impl Server {
     #[must_use]
     pub fn registry(&self) -> Registry {
         self.registry.clone()
+    }
+
+    /// The way to its event bus, for components and agents that publish or subscribe. A component
+    /// that subscribes when it starts needs `event-bus`.
+    #[must_use]
+    pub fn event_bus(&self) -> BusClient {
+        self.bus.client()
     }
 
     /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
@@ -152,6 +162,7 @@ impl Server {
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
         let listeners =
             Listeners::of(&config, &tasks.client(), &telling.metrics, &self.registry, &calls)?;
+        let event_bus = event_bus::component(&self.bus, &config)?;
         let observability = observability(&tasks.client(), handle, &telling.filter);
 
         let mut settings = crate::settings::runtime(&self.name, options, &config);
@@ -166,7 +177,8 @@ impl Server {
             .preflight(FreeDisk::of(settings::state_directory(&config)))
             .preflight(Unbuilt::of(&config))
             .preflight(PortFree(listeners.api.addr))
-            .preflight(PortFree(listeners.admin.addr));
+            .preflight(PortFree(listeners.admin.addr))
+            .preflight(event_bus::BuiltIn(config.core.event_bus.type_));
         let builder = match Shelf::open(&config)? {
             Some(shelf) => {
                 let ledger = Ledger::component(shelf.clone(), config.persistence.interval);
@@ -182,6 +194,7 @@ impl Server {
         Ok(builder
             .component(tree("configuration", Phase::Configuration, handle.child("watcher")))
             .component(observability)
+            .component(event_bus)
             .component(tree("database", Phase::Data, database))
             .component(
                 tree("application", Phase::Applications, tasks.child())

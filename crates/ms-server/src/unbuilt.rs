@@ -3,7 +3,7 @@
 //! The keys are read and checked, so that one file serves builds with and without. But whoever
 //! sets one of them is told at every start that nothing follows from it.
 
-use ms_config::{BusType, FrameworkConfig, RegistryType};
+use ms_config::{FrameworkConfig, RegistryType};
 use ms_runtime::preflight::{PreFlightCheck, PreFlightResult};
 
 /// Warns of each setting that has no effect.
@@ -15,10 +15,8 @@ pub(crate) struct Unbuilt {
 impl Unbuilt {
     pub(crate) fn of(config: &FrameworkConfig) -> Self {
         let registry = config.core.service_registry.type_ == RegistryType::Consul;
-        let bus = config.core.event_bus.type_ == BusType::Nats;
         let traces = !config.telemetry.otlp_endpoint.is_empty();
         let found = [
-            (bus, "core.event_bus.type = nats: events stay in this process"),
             (
                 registry,
                 "core.service_registry.type = consul: services are known in this process only",

@@ -72,12 +72,11 @@ fn the_strategy_and_the_intensity_of_the_configuration_are_those_of_the_componen
     assert_eq!(supervisor["restart_window"], "120s", "{supervisor}");
 }
 
-/// S7.1-06, S7.1-10: what the configuration asks for and this build has not is said at the start,
+/// S7.1-06: what the configuration asks for and this build has not is said at the start,
 /// and the server runs without.
 #[test]
 fn a_setting_without_a_part_for_it_is_warned_about() {
     let place = Place::new()
-        .set("core.event_bus.type=nats")
         .set("core.service_registry.type=consul")
         .set("telemetry.otlp_endpoint=http://127.0.0.1:4317");
     let mut command = place.command();
@@ -85,7 +84,7 @@ fn a_setting_without_a_part_for_it_is_warned_about() {
     let report = String::from_utf8(out.stdout).expect("text");
     let warning = report.lines().find(|line| line.starts_with("warning  features:"));
     let warning = warning.unwrap_or_else(|| panic!("no warning in:\n{report}"));
-    for key in ["core.event_bus.type", "core.service_registry.type", "telemetry.otlp_endpoint"] {
+    for key in ["core.service_registry.type", "telemetry.otlp_endpoint"] {
         assert!(warning.contains(key), "{warning}");
     }
     let server = place.start();

@@ -25,6 +25,8 @@ use serde::{Deserialize, Serialize};
 pub const FEATURES_OFF: &str = "degraded";
 /// Topic of the event by which it says that all are on again.
 pub const FEATURES_ON: &str = "recovered";
+/// Topic of the news that the health of a component changed.
+pub const HEALTH_CHANGED: &str = "health_changed";
 
 /// What one check came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, StreamHandler, WrapFuture};
 use ms_actor::{Context, StateValue, unix_ms};
 use ms_core::health::{
-    Criticality, FEATURES_OFF, FEATURES_ON, HealthBook, HealthResult, HealthStatus, Probe,
-    ProbeChange, RoundTime, SystemHealthReport,
+    Criticality, FEATURES_OFF, FEATURES_ON, HEALTH_CHANGED, HealthBook, HealthResult, HealthStatus,
+    Probe, ProbeChange, RoundTime, SystemHealthReport,
 };
 use ms_core::integration::CallOutcome;
 use ms_core::lifecycle::ComponentId;
@@ -130,11 +130,17 @@ impl HealthActor {
         let ask = ask_all(self.wiring.clone(), self.checks.clone(), limit).into_actor(self);
         ctx.spawn(ask.map(move |looks, this, ctx| {
             let now = ctx.node().now();
-            this.end_round(looks, now, now.since(began));
+            this.end_round(looks, now, now.since(began), ctx);
         }));
     }
 
-    fn end_round(&mut self, looks: Vec<Looked>, now: Tick, took: Duration) {
+    fn end_round(
+        &mut self,
+        looks: Vec<Looked>,
+        now: Tick,
+        took: Duration,
+        ctx: &Context<Self>,
+    ) {
         let (mut asked, mut facts) = (Vec::new(), Vec::new());
         for Looked { name, look, took } in looks {
             if let Some(outcome) = answered(&look) {
@@ -156,7 +162,7 @@ impl HealthActor {
             }
         }
         self.book.round_done(RoundTime { took, unix_ms: unix_ms() });
-        self.tell_changes();
+        self.tell_changes(ctx);
         let report = self.book.report();
         facts.extend(report.components.iter().map(|one| match asked.contains(&one.name) {
             true => Fact::Looked(one.name.clone(), one.status),
@@ -170,7 +176,7 @@ impl HealthActor {
     }
 
     /// Logs which components are not what they were, and says so as facts.
-    fn tell_changes(&mut self) -> Vec<Fact> {
+    fn tell_changes(&mut self, ctx: &Context<Self>) -> Vec<Fact> {
         let mut changes = Vec::new();
         let report = self.book.report();
         let now: Vec<_> =
@@ -182,6 +188,15 @@ impl HealthActor {
                 let (component, now, why) = (&one.name, one.status, one.message.as_deref());
                 tracing::info!(component, %before, %now, why, "component health changed");
                 changes.push(Fact::Looked(component.clone(), one.status));
+                // That one which starts is well is no news.
+                if before != HealthStatus::Unknown || now != HealthStatus::Healthy {
+                    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+                    ctx.node().publish(EventKind::Noted {
+                        path: ctx.path().clone(),
+                        topic: HEALTH_CHANGED.to_owned(),
+                        text: format!("{component} was {before} and is {now}{why}"),
+                    });
+                }
             }
         }
         self.told = now;
@@ -336,7 +351,7 @@ impl StreamHandler<NodeEvent> for HealthActor {
             EventKind::Noted { path, topic, text } => self.noted(&path, &topic, &text),
             _ => return,
         }
-        facts.extend(self.tell_changes());
+        facts.extend(self.tell_changes(ctx));
         self.pass_on(ctx.node().now(), facts);
     }
 

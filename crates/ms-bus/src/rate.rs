@@ -1,0 +1,66 @@
+//! So many a second, and how many more there were. Pure.
+
+use std::time::Duration;
+
+use ms_core::Tick;
+
+/// A bound on how much is done in a second.
+#[derive(Debug, Clone)]
+pub(crate) struct RateBound {
+    per_second: u32,
+    since: Option<Tick>,
+    used: u32,
+    left_out: u64,
+}
+
+impl RateBound {
+    pub(crate) const fn new(per_second: u32) -> Self {
+        Self { per_second, since: None, used: 0, left_out: 0 }
+    }
+
+    /// Whether one more may be done now; then, how many were left out since the last one.
+    pub(crate) fn admit(&mut self, now: Tick) -> Option<u64> {
+        let over = self.since.is_none_or(|since| now.since(since) >= Duration::from_secs(1));
+        if over {
+            (self.since, self.used) = (Some(now), 0);
+        }
+        if self.used >= self.per_second {
+            self.left_out += 1;
+            return None;
+        }
+        self.used += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever comes when: never more than permitted in a window, and none is forgotten.
+        #[test]
+        fn it_bounds_and_counts(
+            per_second in 0_u32..5,
+            waits in proptest::collection::vec(0_u64..400, 0..80),
+        ) {
+            let mut bound = RateBound::new(per_second);
+            let (mut now, mut done, mut told, mut refused) = (0, Vec::new(), 0, 0);
+            for wait in waits {
+                now += wait;
+                match bound.admit(Tick::from_millis(now)) {
+                    Some(left_out) => { told += left_out; done.push(now); }
+                    None => refused += 1,
+                }
+            }
+            prop_assert_eq!(told + bound.left_out, refused);
+            // Two windows touch at most.
+            for start in &done {
+                let within = done.iter().filter(|at| (*start..*start + 1000).contains(*at));
+                prop_assert!(within.count() <= 2 * per_second as usize);
+            }
+        }
+    }
+}

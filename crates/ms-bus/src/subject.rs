@@ -1,0 +1,286 @@
+//! Subjects and filters: what an event is about, and which events somebody wants. Pure.
+//!
+//! Both are tokens between dots. A subject has none but plain ones; in a filter `*` stands for
+//! exactly one token, and `>` at the end for one or more, as in NATS.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest subject or filter, in bytes.
+pub const MAX_BYTES: usize = 255;
+/// Most tokens of a subject or filter.
+pub const MAX_TOKENS: usize = 16;
+/// Stands for exactly one token.
+pub(crate) const ONE: &str = "*";
+/// Stands for one or more tokens, at the end.
+pub(crate) const REST: &str = ">";
+
+/// Why a text is no subject, or no filter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubjectError {
+    /// There is nothing.
+    #[error("a subject must not be empty; write tokens between dots, such as orders.eu.created")]
+    Empty,
+    /// There is too much.
+    #[error("a subject of {bytes} bytes is longer than the {MAX_BYTES} permitted; shorten it")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// There are too many tokens.
+    #[error("a subject of {tokens} tokens has more than the {MAX_TOKENS} permitted; join some")]
+    TooManyTokens {
+        /// How many.
+        tokens: usize,
+    },
+    /// There is nothing between two dots, or before the first or behind the last.
+    #[error("token {at} of {text:?} is empty; remove the dot, or write a token")]
+    EmptyToken {
+        /// The text.
+        text: String,
+        /// Which token, from 1.
+        at: usize,
+    },
+    /// A token has a character that is not permitted.
+    #[error(
+        "token {at} of {text:?} has {found:?}; letters, digits, '-' and '_' are permitted (all ASCII)"
+    )]
+    BadCharacter {
+        /// The text.
+        text: String,
+        /// Which token, from 1.
+        at: usize,
+        /// The character.
+        found: char,
+    },
+    /// An event is about one subject; only filters have wildcards.
+    #[error("{text:?} has a wildcard; an event is published on one subject without any")]
+    Wildcard {
+        /// The text.
+        text: String,
+    },
+    /// `>` stands for what follows, so nothing can follow it.
+    #[error(
+        "{text:?} goes on behind '>', which stands for all that follows; use '*' for one token"
+    )]
+    RestNotLast {
+        /// The text.
+        text: String,
+    },
+}
+
+/// What an event is about: `orders.eu.created`.
+///
+/// ```
+/// use ms_bus::{Filter, Subject};
+///
+/// let subject: Subject = "orders.eu.created".parse()?;
+/// assert!("orders.*.created".parse::<Filter>()?.matches(&subject));
+/// assert!("orders.>".parse::<Filter>()?.matches(&subject));
+/// assert!(!"orders.*".parse::<Filter>()?.matches(&subject));
+/// let error = "orders..created".parse::<Subject>().unwrap_err();
+/// assert!(error.to_string().contains("token 2"));
+/// # Ok::<(), ms_bus::SubjectError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Subject(Arc<str>);
+
+/// Which subjects somebody wants: `orders.*.created`, `orders.>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Filter(Arc<str>);
+
+impl Subject {
+    /// A subject.
+    ///
+    /// # Errors
+    /// [`SubjectError`] says what is wrong, and where.
+    pub fn new(text: &str) -> Result<Self, SubjectError> {
+        check(text, false)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl Filter {
+    /// A filter.
+    ///
+    /// # Errors
+    /// [`SubjectError`] says what is wrong, and where.
+    pub fn new(text: &str) -> Result<Self, SubjectError> {
+        check(text, true)?;
+        Ok(Self(text.into()))
+    }
+
+    /// Whether events on this subject are wanted.
+    #[must_use]
+    pub fn matches(&self, subject: &Subject) -> bool {
+        let mut tokens = subject.tokens();
+        for wanted in self.tokens() {
+            match (wanted, tokens.next()) {
+                (REST, Some(_)) => return true,
+                (ONE, Some(_)) => {}
+                (wanted, Some(found)) if wanted == found => {}
+                _ => return false,
+            }
+        }
+        tokens.next().is_none()
+    }
+}
+
+fn check(text: &str, wildcards: bool) -> Result<(), SubjectError> {
+    if text.is_empty() {
+        return Err(SubjectError::Empty);
+    }
+    if text.len() > MAX_BYTES {
+        return Err(SubjectError::TooLong { bytes: text.len() });
+    }
+    let tokens = text.split('.').count();
+    if tokens > MAX_TOKENS {
+        return Err(SubjectError::TooManyTokens { tokens });
+    }
+    text.split('.').zip(1..).try_for_each(|(token, at)| match token {
+        "" => Err(SubjectError::EmptyToken { text: text.to_owned(), at }),
+        ONE | REST if !wildcards => Err(SubjectError::Wildcard { text: text.to_owned() }),
+        REST if at < tokens => Err(SubjectError::RestNotLast { text: text.to_owned() }),
+        ONE | REST => Ok(()),
+        _ => match token.chars().find(|one| !is_permitted(*one)) {
+            Some(found) => Err(SubjectError::BadCharacter { text: text.to_owned(), at, found }),
+            None => Ok(()),
+        },
+    })
+}
+
+const fn is_permitted(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '_')
+}
+
+macro_rules! text {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// As text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Its tokens, in order.
+            pub fn tokens(&self) -> impl Iterator<Item = &str> {
+                self.0.split('.')
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = SubjectError;
+
+            fn from_str(text: &str) -> Result<Self, SubjectError> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = SubjectError;
+
+            fn try_from(text: String) -> Result<Self, SubjectError> {
+                Self::new(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.as_ref().to_owned()
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )*};
+}
+
+text!(Subject, Filter);
+
+impl From<&Subject> for Filter {
+    /// The filter that wants this subject alone.
+    fn from(subject: &Subject) -> Self {
+        Self(Arc::clone(&subject.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let subject = |text: &str| Subject::new(text).unwrap_err();
+        assert_eq!(subject(""), SubjectError::Empty);
+        assert_eq!(subject(&"a".repeat(256)), SubjectError::TooLong { bytes: 256 });
+        assert_eq!(subject(&vec!["a"; 17].join(".")), SubjectError::TooManyTokens { tokens: 17 });
+        for (text, at) in [(".a", 1), ("a..b", 2), ("a.", 2)] {
+            assert_eq!(subject(text), SubjectError::EmptyToken { text: text.to_owned(), at });
+        }
+        for (text, at, found) in [("a b", 1, ' '), ("a.ü", 2, 'ü'), ("a.b*", 2, '*')] {
+            let text = text.to_owned();
+            assert_eq!(
+                subject(&text),
+                SubjectError::BadCharacter { text: text.clone(), at, found }
+            );
+        }
+        for text in ["*", "a.*", "a.>"] {
+            assert_eq!(subject(text), SubjectError::Wildcard { text: text.to_owned() });
+            assert!(Filter::new(text).is_ok());
+        }
+        assert!(matches!(Filter::new("a.>.b"), Err(SubjectError::RestNotLast { .. })));
+        assert!(Subject::new(&"a".repeat(255)).is_ok());
+        assert!(Subject::new(&vec!["a"; 16].join(".")).is_ok());
+    }
+
+    /// What the rules say, one token after the other, from the end of both.
+    fn matches_naively(filter: &[&str], subject: &[&str]) -> bool {
+        match (filter, subject) {
+            ([], []) => true,
+            ([">"], [_, ..]) => true,
+            ([wanted, filter @ ..], [found, subject @ ..]) => {
+                (*wanted == "*" || wanted == found) && matches_naively(filter, subject)
+            }
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn matching_follows_the_rules(
+            filter in "[ab*]([.][ab*]){0,4}([.]>)?",
+            subject in "[ab]([.][ab]){0,5}",
+        ) {
+            let (f, s) = (Filter::new(&filter).unwrap(), Subject::new(&subject).unwrap());
+            let (ft, st): (Vec<_>, Vec<_>) = (f.tokens().collect(), s.tokens().collect());
+            prop_assert_eq!(f.matches(&s), matches_naively(&ft, &st));
+            prop_assert!(Filter::from(&s).matches(&s));
+        }
+
+        /// Any text is either refused with a reason or stays what it was.
+        #[test]
+        fn any_text_is_refused_or_kept(text in ".{0,40}") {
+            if let Ok(subject) = Subject::new(&text) {
+                prop_assert_eq!(subject.as_str(), text.as_str());
+                prop_assert!(Filter::new(&text).is_ok());
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The component `event-bus`: the bus of the process, and what the server has to tell over it.
+
+mod meter;
+mod relay;
+
+use ms_bus::{EventBus, Filter};
+use ms_config::{BusType, FrameworkConfig};
+use ms_core::lifecycle::Phase;
+use ms_runtime::ComponentSpec;
+use ms_runtime::preflight::{PreFlightCheck, PreFlightResult};
+use ms_supervisor::ChildSpec;
+
+use crate::error::ServerError;
+use meter::Meter;
+pub use relay::NodeNews;
+use relay::Relay;
+
+/// Lines a second that events may write to the log.
+const LOG_RATE: u32 = 100;
+
+/// The component, as configured. In phase 6: listeners and agents find it running.
+pub(crate) fn component(
+    bus: &EventBus,
+    config: &FrameworkConfig,
+) -> Result<ComponentSpec, ServerError> {
+    let settings = &config.core.event_bus;
+    bus.default_buffer(settings.subscriber_backlog as usize);
+    let (relay, meter) = (Relay::new(bus.client()), Meter::new(bus.client()));
+    let bus = match settings.log_subjects.as_str() {
+        "" => bus.clone(),
+        filter => {
+            let filter = Filter::new(filter).map_err(ServerError::EventBus)?;
+            bus.clone().log(filter, LOG_RATE)
+        }
+    };
+    let bus = bus
+        .beside(ChildSpec::actor("relay", move || relay.begin()))
+        .beside(ChildSpec::actor("meter", move || meter.clone()));
+    Ok(ComponentSpec::tree(bus.supervisor("event-bus")).phase(Phase::Core))
+}
+
+/// Says before the boot when the configuration wants a carrier that is not built in.
+#[derive(Debug)]
+pub(crate) struct BuiltIn(pub(crate) BusType);
+
+impl PreFlightCheck for BuiltIn {
+    fn name(&self) -> String {
+        "event-bus".to_owned()
+    }
+
+    fn execute(&self) -> PreFlightResult {
+        match self.0 {
+            BusType::Memory => PreFlightResult::Pass,
+            BusType::Nats => PreFlightResult::Warning(
+                "core.event_bus.type is nats, and this build has no NATS: the in-process bus is \
+                 used, so no event leaves this process and none comes from others; set it to \
+                 memory where that is meant"
+                    .to_owned(),
+            ),
+        }
+    }
+}
