@@ -210,6 +210,8 @@ async fn node_side(
     // Emergencies are heard by the thread that waits for signals.
     let (_, none) = mpsc::channel(1);
     let raised = builder.raise(node, preflight, wiring, none).await?;
+    // What changed on the way up was perhaps read before: it is not forgotten.
+    let mut reloads = false;
     let told = {
         let mut booting = pin!(raised.boot());
         loop {
@@ -217,7 +219,7 @@ async fn node_side(
                 booted = &mut booting => break booted.map(|_| None),
                 order = orders.recv() => match order {
                     Some(Order::Stop(name)) => break Ok(Some(name)),
-                    Some(Order::Reload) => tracing::warn!("told to reload during the boot"),
+                    Some(Order::Reload) => reloads = true,
                     Some(Order::Hurry(_)) | None => {}
                 },
             }
@@ -225,7 +227,12 @@ async fn node_side(
     };
     match told {
         Ok(Some(name)) => Ok(stop(raised, ShutdownReason::Signal(name), &mut orders).await),
-        Ok(None) => serve(raised, &mut orders, main).await,
+        Ok(None) => {
+            if reloads {
+                raised.reload();
+            }
+            serve(raised, &mut orders, main).await
+        }
         Err(error) => {
             // How it was undone is in the log; why it had to be, decides.
             let _ = stop(raised, ShutdownReason::BootFailed, &mut orders).await;
