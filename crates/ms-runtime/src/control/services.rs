@@ -22,7 +22,7 @@ impl NodeControl {
             let error = ControlError::new(&codes::NO_NAME, format!("nobody has the name {name:?}"));
             return Err(match registry.nearest(name) {
                 Some(nearest) => error.next(format!("did you mean {nearest:?}?")),
-                None => error.next("the registry of this node is empty"),
+                None => error.next("GET /api/v1/services lists the names of an ms-server"),
             });
         };
         let live = actor.incarnation();
