@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! /root
-//! ├─ lifecycle, health, emergency, cleanup     of the runtime
+//! ├─ lifecycle, health, integration, emergency, cleanup     of the runtime
 //! └─ components
 //!    ├─ observability
 //!    │  └─ metrics        rates and the time left

@@ -178,7 +178,8 @@ fn every_part_is_in_the_tree_and_a_crash_injected_into_one_shows_there() {
         let below = |above: &str, names: &[&str]| {
             names.iter().map(|name| format!("/root{above}/{name}")).collect::<Vec<_>>()
         };
-        expected.extend(below("", &["lifecycle", "health", "emergency", "cleanup", "components"]));
+        let own = ["lifecycle", "health", "integration", "emergency", "cleanup", "components"];
+        expected.extend(below("", &own));
         let components = [
             "observability",
             "observability/metrics",

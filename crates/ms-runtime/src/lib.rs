@@ -32,6 +32,7 @@ mod endpoint;
 mod events;
 mod gate;
 mod health;
+mod integration;
 mod lifecycle;
 mod outcome;
 pub mod preflight;
@@ -54,6 +55,10 @@ pub use emergency::{
 };
 pub use gate::{GateError, Permit, WorkGate};
 pub use health::{HealthRef, HealthUnavailable, Readiness};
+pub use integration::{
+    Call, CallReporter, CallTimer, Calls, IntegrationObserver, IntegrationRef,
+    IntegrationUnavailable,
+};
 pub use lifecycle::{
     BootstrapError, InitializationCause, InitializationError, PersistFuture, RollbackReport,
     ShutdownError, ShutdownReason, ShutdownSummary, SnapshotStore,

@@ -71,6 +71,7 @@ fn components_start_after_what_they_need_and_show_in_the_tree() {
             "",
             "/lifecycle",
             "/health",
+            "/integration",
             "/emergency",
             "/cleanup",
             "/components",

@@ -265,7 +265,7 @@ fn sigterm_and_sigint_shut_down_in_order_with_exit_code_0() {
 fn the_end_of_a_job_shuts_its_service_down_in_order() {
     let out = Process::start("job").ends_with(0);
     // The root, the runtime's four, `components` and the two components.
-    assert_eq!(of(&out, "job"), ["among 8"], "{out}");
+    assert_eq!(of(&out, "job"), ["among 9"], "{out}");
     assert_eq!(of(&out, "stop"), ["base"], "{out}");
     let out = Process::start("botched").ends_with(1);
     assert_eq!(of(&out, "stop"), ["base"], "{out}");

@@ -25,7 +25,7 @@
 //!
 //! ```text
 //! /root
-//! ├─ lifecycle, health, emergency, cleanup
+//! ├─ lifecycle, health, integration, emergency, cleanup
 //! └─ components
 //!    ├─ configuration   watches the directory
 //!    ├─ observability   health, tasks and restarts as metrics; the log filter
@@ -38,8 +38,11 @@
 //! It does *not* decide or keep anything itself: it is wiring. Start reading at `server.rs`.
 
 pub mod agents;
+mod calls;
 mod error;
 mod health;
+mod integration;
+mod lives;
 mod log_filter;
 mod observer;
 mod options;

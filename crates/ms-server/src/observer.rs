@@ -1,20 +1,22 @@
 //! The actor `observer`: tells the metrics how the service is, and takes a new log filter over.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, WrapFuture};
 use ms_actor::Context;
 use ms_config::FrameworkConfig;
-use ms_core::Incarnation;
 use ms_core::health::{HealthStatus, SystemHealthReport};
 use ms_core::task::{StoreStats, TaskState};
-use ms_core::view::{EventKind, NodeEvent};
+use ms_core::view::NodeEvent;
 use ms_runtime::ServiceHandle;
 use ms_runtime::configuration::{ConfigActor, ConfigChanged, ConfigHandle, Refused, Subscribe};
 use ms_worker::tasks::TaskClient;
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::integration;
+use crate::lives::{Lives, Seen};
 use crate::telemetry::LogFilter;
 
 /// How often health is told to the metrics: sooner than any scrape.
@@ -23,8 +25,11 @@ const HEALTH_EVERY: Duration = Duration::from_secs(1);
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// Pause before another try to find the config actor.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
-/// An actor's first start.
-const FIRST: Incarnation = Incarnation(1);
+/// Actors that were started first, and again; lives that ended by a fault, and how long any ran.
+const SPAWNED: &str = "ms_framework_task_spawned_total";
+const RESTARTED: &str = "ms_framework_task_restarts_total";
+const FAILED: &str = "ms_framework_task_failures_total";
+const RAN: &str = "ms_framework_task_duration_seconds";
 /// The key that is taken over while running.
 const LOG_FILTER: &str = "telemetry.log_filter";
 
@@ -37,6 +42,8 @@ pub(crate) struct Observer {
     pub(crate) filter: LogFilter,
     /// The filter of the log as this life of the actor knows it.
     pub(crate) in_force: String,
+    /// The last event that is in the metrics: a new life goes on behind it.
+    pub(crate) events_told: Arc<AtomicU64>,
 }
 
 impl Observer {
@@ -53,6 +60,15 @@ impl Observer {
                 metrics::gauge!("ms_framework_ready").set(f64::from(u8::from(ready.ready)));
                 tell_health(&ready.report);
             }
+        }));
+    }
+
+    fn look_at_integration(&self, ctx: &mut Context<Self>) {
+        let known = self.service.integration();
+        let look = async move { known.metrics().await }.into_actor(self);
+        ctx.spawn(look.map(|now, _, _| match now {
+            Ok(now) => integration::tell(&now),
+            Err(error) => tracing::debug!(%error, "the last word stands"),
         }));
     }
 
@@ -99,15 +115,19 @@ impl Actor for Observer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let node = ctx.node().clone();
-        let (_, events) = node.events_since(node.last_event());
         // There from the first scrape on.
-        metrics::counter!("ms_framework_task_restarts_total").absolute(0);
-        ctx.spawn(count_restarts(events).into_actor(self));
+        for name in [SPAWNED, RESTARTED, FAILED] {
+            metrics::counter!(name).absolute(0);
+        }
+        let count = count_lives(self.service.clone(), Arc::clone(&self.events_told));
+        ctx.spawn(count.into_actor(self));
         self.subscribe(ctx);
         self.look_at_health(ctx);
         self.count_tasks(ctx);
-        ctx.run_interval(HEALTH_EVERY, |this, ctx| this.look_at_health(ctx));
+        ctx.run_interval(HEALTH_EVERY, |this, ctx| {
+            this.look_at_health(ctx);
+            this.look_at_integration(ctx);
+        });
         ctx.run_interval(COUNT_EVERY, |this, ctx| this.count_tasks(ctx));
     }
 }
@@ -156,17 +176,53 @@ fn tell_tasks(stats: &StoreStats) {
     metrics::counter!("ms_framework_store_commits_total").absolute(stats.commits);
 }
 
-/// Counts starts that are not the first.
-async fn count_restarts(mut events: Receiver<NodeEvent>) {
+/// Counts lives of actors, those that began before this was called included.
+async fn count_lives(service: ServiceHandle, told: Arc<AtomicU64>) {
+    let (past, mut events) = service.node().events_since(told.load(Ordering::Relaxed));
+    let mut lives = Lives::default();
+    let tell = |lives: &mut Lives, event: &NodeEvent| {
+        tell_life(lives, event);
+        told.store(event.seq, Ordering::Relaxed);
+    };
+    past.iter().for_each(|event| tell(&mut lives, event));
+    // Not all of them are told of by an event.
+    look_again(&mut lives, &service).await;
     loop {
         match events.recv().await {
-            Ok(NodeEvent { kind: EventKind::Started { incarnation, .. }, .. }) => {
-                if incarnation > FIRST {
-                    metrics::counter!("ms_framework_task_restarts_total").increment(1);
-                }
-            }
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Ok(event) => tell(&mut lives, &event),
+            Err(RecvError::Lagged(_)) => look_again(&mut lives, &service).await,
             Err(RecvError::Closed) => return,
         }
     }
+}
+
+fn tell_life(lives: &mut Lives, event: &NodeEvent) {
+    match lives.event(event) {
+        Some(Seen::Started { again: false }) => metrics::counter!(SPAWNED).increment(1),
+        Some(Seen::Started { again: true }) => metrics::counter!(RESTARTED).increment(1),
+        Some(Seen::Ended { failed, ran_ms }) => {
+            metrics::counter!(FAILED).increment(u64::from(failed));
+            if let Some(ran) = ran_ms.map(Duration::from_millis) {
+                metrics::histogram!(RAN).record(ran.as_secs_f64());
+            }
+        }
+        None => return,
+    }
+    tell_running(lives);
+}
+
+fn tell_running(lives: &Lives) {
+    // Exact up to 2^32 actors.
+    let running = u32::try_from(lives.running()).unwrap_or(u32::MAX);
+    metrics::gauge!("ms_framework_task_running").set(f64::from(running));
+}
+
+/// Learns from the tree who runs.
+async fn look_again(lives: &mut Lives, service: &ServiceHandle) {
+    let Some(root) = service.root() else { return };
+    match root.tree(None).await {
+        Ok(tree) => lives.are(&tree, service.node().now().as_millis()),
+        Err(error) => tracing::debug!(%error, "who runs is not known exactly"),
+    }
+    tell_running(lives);
 }

@@ -10,13 +10,15 @@ use ms_core::lifecycle::Phase;
 use ms_registry::{Registry, RegistryConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
-use ms_runtime::{Builder, ComponentSpec, ServiceEnd, ServiceHandle};
+use ms_runtime::{Builder, Calls, ComponentSpec, ServiceEnd, ServiceHandle};
 use ms_supervisor::{ChildSpec, Supervisor};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
 use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
 
+use crate::calls::{FromTransport, WatchedStore};
 use crate::error::ServerError;
 use crate::health::{ApiHealth, Door};
+use crate::integration::{ApiIntegration, Recorder};
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::persistence::{Ledger, Shelf};
@@ -91,13 +93,17 @@ impl Server {
     ) -> Result<Builder, ServerError> {
         let config = handle.current();
         let (store, database) = ms_store::sqlite("store", settings::store(&config));
+        let calls = Calls::new();
+        let store = WatchedStore::new(store, &calls);
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
-        let listeners = Listeners::of(&config, &tasks.client(), &telling.metrics)?;
+        let listeners = Listeners::of(&config, &tasks.client(), &telling.metrics, &calls)?;
         let observability = observability(&tasks.client(), handle, &telling.filter);
 
         let builder = Builder::new(settings::runtime(&self.name, options, &config))
+            .calls(&calls)
+            .integration_observer(Recorder)
             .preflight(StateDirectory(settings::state_directory(&config)))
             .preflight(FreeDisk::of(settings::state_directory(&config)))
             .preflight(PortFree(listeners.api.addr))
@@ -143,6 +149,7 @@ fn observability(
 ) -> ComponentSpec {
     let (tasks, config, filter) = (tasks.clone(), config.clone(), filter.clone());
     let in_force = config.current().telemetry.log_filter.clone();
+    let events_told = Arc::default();
     let make = move |service: &ServiceHandle| {
         let observer = Observer {
             service: service.clone(),
@@ -150,6 +157,7 @@ fn observability(
             config: config.clone(),
             filter: filter.clone(),
             in_force: in_force.clone(),
+            events_told: Arc::clone(&events_told),
         };
         Supervisor::one_for_one("observability")
             .child(ChildSpec::actor("observer", move || observer.clone()))
@@ -166,6 +174,7 @@ struct Listeners {
     admin: Bind,
     limits: HttpLimits,
     tasks: TaskClient,
+    calls: FromTransport,
     metrics: Metrics,
     registry: Registry,
 }
@@ -175,6 +184,7 @@ impl Listeners {
         config: &FrameworkConfig,
         tasks: &TaskClient,
         metrics: &Metrics,
+        calls: &Calls,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
         let admin = settings::admin_bind(config, &api);
@@ -185,6 +195,7 @@ impl Listeners {
             admin,
             limits: settings::http(config),
             tasks: tasks.clone(),
+            calls: FromTransport::new(calls),
             metrics: Arc::clone(metrics),
             registry: Registry::new(RegistryConfig::default()),
         })
@@ -217,8 +228,9 @@ impl Listeners {
             node: service.node().clone(),
             root: Arc::new(move || root.root()),
             registry: Some(self.registry.clone()),
-            tasks: Arc::new(ApiTasks(self.tasks.clone())),
+            tasks: Arc::new(ApiTasks(self.tasks.clone(), self.calls.clone())),
             health: Arc::new(ApiHealth(service.health())),
+            integration: Arc::new(ApiIntegration(service.integration())),
         };
         let spec = api.gateway(self.api.clone(), self.limits.clone())?;
         Ok(spec.admitted_by(Door(service.gate().clone())))

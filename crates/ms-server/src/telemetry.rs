@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use ms_config::{LogFormat, Telemetry};
+use ms_core::integration::BUCKETS_US;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -12,9 +13,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::error::ServerError;
 use crate::log_filter::expanded;
 
-/// Buckets of durations, in seconds: 100 ms is the target, 1 s the alert.
-const SECONDS: [f64; 12] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+/// Buckets of how long lives of actors are, in seconds: a moment to a day.
+const LIVES: [f64; 8] = [0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0];
 /// The variable that wins over the file.
 const VARIABLE: &str = "RUST_LOG";
 
@@ -90,8 +90,15 @@ pub(crate) fn logs(telemetry: &Telemetry) -> Result<LogFilter, ServerError> {
 /// Starts to keep metrics; gives what renders them.
 pub(crate) fn metrics() -> Result<Metrics, ServerError> {
     let failed = |source| ServerError::Telemetry { what: "the metrics", source };
+    // In seconds: 100 ms is the target, 1 s the alert.
+    #[allow(clippy::cast_precision_loss, reason = "up to 10 s in microseconds: exact")]
+    let seconds = BUCKETS_US.map(|us| us as f64 / 1e6);
     let builder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
+        .and_then(|builder| {
+            let lives = Matcher::Full("ms_framework_task_duration_seconds".to_owned());
+            builder.set_buckets_for_metric(lives, &LIVES)
+        })
         .map_err(|error| failed(error.into()))?;
     let handle = builder.install_recorder().map_err(|error| failed(error.into()))?;
     Ok(Arc::new(move || {

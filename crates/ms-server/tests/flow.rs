@@ -74,7 +74,7 @@ fn the_tree_has_every_component_and_a_root_that_gives_up_ends_with_102() {
     let place = Place::new().set("core.supervision.max_restarts=1");
     let mut server = place.start();
     let paths = common::paths(&server.tree());
-    for child in ["lifecycle", "health", "emergency", "cleanup", "components"] {
+    for child in ["lifecycle", "health", "integration", "emergency", "cleanup", "components"] {
         assert!(paths.contains(&format!("/root/{child}")), "{child} not in {paths:?}");
     }
     for component in ["configuration", "database", "application", "transport"] {

@@ -11,8 +11,8 @@
 //! or it refuses to start ([`BindError::Open`]).
 //!
 //! This crate does *not* keep tasks or decide about them (`ms-core`, `ms-worker`,
-//! `ms-store`), nor judge health (`ms-runtime`): it asks [`TasksPort`] and [`HealthPort`],
-//! which whoever puts a system together provides.
+//! `ms-store`), nor judge health (`ms-runtime`): it asks [`TasksPort`], [`HealthPort`] and
+//! [`IntegrationPort`], which whoever puts a system together provides.
 //!
 //! The way of a request: `accept.rs` takes the connection, `guard.rs` asks who it is and
 //! whether there is room, `body.rs` reads it, `tasks.rs` and its like answer,
@@ -22,6 +22,6 @@ mod http;
 
 pub use http::{
     ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, Drain, Drained, Gate,
-    GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, LocalAddr, PortFuture, Probe,
-    RootRef, Serve, TLS_KEY, TaskAnswer, TasksPort, Token, admin_gateway,
+    GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, IntegrationPort, LocalAddr,
+    PortFuture, Probe, RootRef, Serve, TLS_KEY, TaskAnswer, TasksPort, Token, admin_gateway,
 };

@@ -35,6 +35,23 @@ fn the_tree_is_answered_whole_or_in_part() {
     });
 }
 
+/// S10.2-02: pairs are a list, for JSON has no pairs as keys; the document has the shape.
+#[test]
+fn integration_metrics_are_answered_and_documented() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let metrics = get(rig.addr, "/api/v1/metrics/integration").await.json();
+        let pair = &metrics["latencies"][0];
+        assert_eq!((&pair["from"], &pair["to"]), (&"api".into(), &"db".into()));
+        assert_eq!(pair["p99_us"], 3_000);
+        let document = get(rig.addr, "/api/v1/openapi.json").await.json();
+        let path = &document["paths"]["/api/v1/metrics/integration"]["get"];
+        let body = &path["responses"]["200"]["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(body, "#/components/schemas/IntegrationMetrics");
+        assert!(document["components"]["schemas"]["PairLatency"].is_object(), "{document}");
+    });
+}
+
 struct Stream(Client, String);
 
 impl Stream {

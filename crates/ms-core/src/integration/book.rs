@@ -105,7 +105,7 @@ impl IntegrationBook {
             recovered: incidents.closed(),
             mean_time_to_recovery_ms: incidents.mean_ms(),
             left_out: self.left_out,
-            calls_lost: 0,
+            lost: 0,
         }
     }
 

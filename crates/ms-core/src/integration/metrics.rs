@@ -29,8 +29,8 @@ pub struct IntegrationMetrics {
     pub mean_time_to_recovery_ms: Option<u64>,
     /// Facts that were left out: of a component or a pair over the limit.
     pub left_out: u64,
-    /// Calls that nobody had room to count.
-    pub calls_lost: u64,
+    /// Calls and news that there was no room for on their way.
+    pub lost: u64,
 }
 
 /// How healthy a component was of late.

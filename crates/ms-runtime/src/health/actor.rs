@@ -6,18 +6,19 @@ use std::time::Duration;
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, StreamHandler, WrapFuture};
 use ms_actor::{Context, StateValue, unix_ms};
-use ms_core::ActorPath;
 use ms_core::health::{
     Criticality, FEATURES_OFF, FEATURES_ON, HealthBook, HealthResult, HealthStatus, Probe,
     ProbeChange, RoundTime, SystemHealthReport,
 };
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::{EventKind, NodeEvent};
+use ms_core::{ActorPath, Tick};
 use tokio::sync::oneshot;
 
 use super::handle::Readiness;
-use super::round::{Look, ask_all};
+use super::round::{Look, Looked, ask_all};
 use crate::events::events_of;
+use crate::integration::{Calls, Fact, HealthNews};
 use crate::service::{ServiceStage, Wiring};
 use crate::settings::HealthSettings;
 
@@ -35,6 +36,8 @@ pub(crate) struct HealthArgs {
     pub(crate) settings: HealthSettings,
     pub(crate) wiring: Wiring,
     pub(crate) checks: Vec<CheckSpec>,
+    /// Counts the news that the actor `integration` had no room for.
+    pub(crate) calls: Calls,
 }
 
 /// Keeps the health of the service.
@@ -42,6 +45,7 @@ pub(crate) struct HealthActor {
     settings: HealthSettings,
     wiring: Wiring,
     checks: Vec<CheckSpec>,
+    calls: Calls,
     book: HealthBook,
     startup: Probe,
     liveness: Probe,
@@ -55,7 +59,7 @@ pub(crate) struct HealthActor {
 
 impl HealthActor {
     pub(crate) fn new(args: HealthArgs) -> Self {
-        let HealthArgs { settings, wiring, checks } = args;
+        let HealthArgs { settings, wiring, checks, calls } = args;
         let mut book = HealthBook::new(settings.readiness.failure_threshold);
         for check in &checks {
             if let Err(error) = book.add(check.id.as_str(), check.criticality) {
@@ -67,6 +71,7 @@ impl HealthActor {
             settings,
             wiring,
             checks,
+            calls,
             book,
             startup: Probe::new(settings.startup, true),
             liveness: Probe::new(settings.liveness, true),
@@ -123,13 +128,18 @@ impl HealthActor {
         let limit = self.settings.readiness.timeout;
         let ask = ask_all(self.wiring.clone(), self.checks.clone(), limit).into_actor(self);
         ctx.spawn(ask.map(move |looks, this, ctx| {
-            let took = ctx.node().now().since(began);
-            this.end_round(looks, took);
+            let now = ctx.node().now();
+            this.end_round(looks, now, now.since(began));
         }));
     }
 
-    fn end_round(&mut self, looks: Vec<(String, Look)>, took: Duration) {
-        for (name, look) in looks {
+    fn end_round(&mut self, looks: Vec<Looked>, now: Tick, took: Duration) {
+        let (mut asked, mut facts) = (Vec::new(), Vec::new());
+        for Looked { name, look, took } in looks {
+            if let Some(ok) = answered(&look) {
+                facts.push(Fact::Checked { component: name.clone(), took, ok });
+                asked.push(name.clone());
+            }
             match look {
                 Look::NotUp => {}
                 Look::Down(why) => self.book.down(&name, &why),
@@ -147,13 +157,20 @@ impl HealthActor {
         self.book.round_done(RoundTime { took, unix_ms: unix_ms() });
         self.tell_changes();
         let report = self.book.report();
+        facts.extend(report.components.iter().map(|one| match asked.contains(&one.name) {
+            true => Fact::Looked(one.name.clone(), one.status),
+            false => Fact::Is(one.name.clone(), one.status),
+        }));
+        self.pass_on(now, facts);
         for waits in self.round.take().into_iter().flatten() {
             // Whoever waited may have given up.
             drop(waits.send(report.clone()));
         }
     }
 
-    fn tell_changes(&mut self) {
+    /// Logs which components are not what they were, and says so as facts.
+    fn tell_changes(&mut self) -> Vec<Fact> {
+        let mut changes = Vec::new();
         let report = self.book.report();
         let now: Vec<_> =
             report.components.iter().map(|one| (one.name.clone(), one.status)).collect();
@@ -163,9 +180,24 @@ impl HealthActor {
             if before != one.status {
                 let (component, now, why) = (&one.name, one.status, one.message.as_deref());
                 tracing::info!(component, %before, %now, why, "component health changed");
+                changes.push(Fact::Looked(component.clone(), one.status));
             }
         }
         self.told = now;
+        changes
+    }
+
+    /// Has the actor `integration` know what was learnt.
+    fn pass_on(&self, at: Tick, facts: Vec<Fact>) {
+        if facts.is_empty() {
+            return;
+        }
+        let news = HealthNews { at, facts };
+        let told = self.wiring.handles().map(|handles| handles.integration.try_tell(news));
+        if !matches!(told, Some(Ok(()))) {
+            // The next round says again how all components are.
+            self.calls.lose();
+        }
     }
 
     fn look_ready(&mut self) {
@@ -242,6 +274,18 @@ impl HealthActor {
     }
 }
 
+/// Whether a component that was asked answered, and did not say that it does not work; `None`
+/// for one that was not asked.
+fn answered(look: &Look) -> Option<bool> {
+    match look {
+        Look::NotUp => None,
+        Look::Down(_) | Look::Said(HealthResult::Unhealthy(_) | HealthResult::Timeout) => {
+            Some(false)
+        }
+        Look::Said(HealthResult::Healthy | HealthResult::Degraded(_)) | Look::Tree(_) => Some(true),
+    }
+}
+
 impl Actor for HealthActor {
     type Context = Context<Self>;
 
@@ -262,12 +306,16 @@ impl Actor for HealthActor {
 }
 
 impl StreamHandler<NodeEvent> for HealthActor {
-    fn handle(&mut self, event: NodeEvent, _: &mut Self::Context) {
+    fn handle(&mut self, event: NodeEvent, ctx: &mut Self::Context) {
+        let mut facts = Vec::new();
         match event.kind {
             EventKind::Exited { path, reason, .. } => {
                 let Some((name, own)) = self.owner(&path) else { return };
                 self.book.features_on(&name, path.as_str());
                 let why = reason.to_string();
+                if !reason.is_clean() {
+                    facts.push(Fact::Failed(name.clone()));
+                }
                 match (reason.is_clean(), own) {
                     (true, _) => {}
                     (false, true) => self.book.down(&name, &why),
@@ -285,7 +333,8 @@ impl StreamHandler<NodeEvent> for HealthActor {
             EventKind::Noted { path, topic, text } => self.noted(&path, &topic, &text),
             _ => return,
         }
-        self.tell_changes();
+        facts.extend(self.tell_changes());
+        self.pass_on(ctx.node().now(), facts);
     }
 
     fn finished(&mut self, _: &mut Self::Context) {}

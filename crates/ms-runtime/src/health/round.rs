@@ -9,7 +9,7 @@ use ms_core::health::HealthResult;
 use ms_core::view::{Lifecycle, Mark, TreeNode};
 use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::actor::CheckSpec;
 use crate::component::{CheckHealth, ComponentHost};
@@ -28,17 +28,30 @@ pub(super) enum Look {
     Tree(BTreeMap<String, String>),
 }
 
+/// What was learnt of one component, and how long it was asked.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) name: String,
+    pub(super) look: Look,
+    pub(super) took: Duration,
+}
+
 /// Asks all components, each with this limit.
 pub(super) async fn ask_all(
     wiring: Wiring,
     checks: Vec<CheckSpec>,
     limit: Duration,
-) -> Vec<(String, Look)> {
+) -> Vec<Looked> {
     let looks = checks.into_iter().map(|check| {
         let wiring = wiring.clone();
         async move {
+            let began = Instant::now();
             let look = timeout(limit, ask_one(&wiring, &check, limit)).await;
-            (check.id.as_str().to_owned(), look.unwrap_or(Look::Said(HealthResult::Timeout)))
+            Looked {
+                name: check.id.as_str().to_owned(),
+                look: look.unwrap_or(Look::Said(HealthResult::Timeout)),
+                took: began.elapsed(),
+            }
         }
     });
     join_all(looks).await

@@ -13,6 +13,7 @@ use super::{Raised, Service, ServiceEnd};
 use crate::cleanup::CleanupHandler;
 use crate::component::ComponentSpec;
 use crate::emergency::EmergencyProcedure;
+use crate::integration::{Calls, IntegrationObserver};
 use crate::lifecycle::SnapshotStore;
 use crate::outcome::RunError;
 use crate::preflight::{
@@ -59,6 +60,8 @@ pub struct Builder {
     pub(super) procedures: Vec<Arc<dyn EmergencyProcedure>>,
     pub(super) store: Option<Arc<dyn SnapshotStore>>,
     pub(super) observer: Option<Arc<dyn Observer>>,
+    pub(super) calls: Calls,
+    pub(super) integration: Option<Arc<dyn IntegrationObserver>>,
 }
 
 impl Builder {
@@ -76,6 +79,8 @@ impl Builder {
             procedures: Vec::new(),
             store: None,
             observer: None,
+            calls: Calls::new(),
+            integration: None,
         }
     }
 
@@ -118,6 +123,20 @@ impl Builder {
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// Counts the calls that are reported on this line.
+    #[must_use]
+    pub fn calls(mut self, calls: &Calls) -> Self {
+        self.calls = calls.clone();
+        self
+    }
+
+    /// Tells `observer` of each call that is counted, and of each incident.
+    #[must_use]
+    pub fn integration_observer(mut self, observer: impl IntegrationObserver) -> Self {
+        self.integration = Some(Arc::new(observer));
         self
     }
 

@@ -9,6 +9,7 @@ use super::wiring::{ServiceStage, Wiring};
 use crate::emergency::EmergencyRef;
 use crate::gate::WorkGate;
 use crate::health::HealthRef;
+use crate::integration::IntegrationRef;
 
 /// A way to a service from within, for trees that are components of it: endpoints show the
 /// tree they are part of, ask for its health, and let work in through its gate.
@@ -51,6 +52,12 @@ impl ServiceHandle {
     #[must_use]
     pub fn health(&self) -> HealthRef {
         HealthRef::new(self.wiring.clone())
+    }
+
+    /// Tells how its components get along.
+    #[must_use]
+    pub fn integration(&self) -> IntegrationRef {
+        IntegrationRef::new(self.wiring.clone())
     }
 
     /// The way to report what the service cannot live with.

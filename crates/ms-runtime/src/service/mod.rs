@@ -32,6 +32,7 @@ use tokio::sync::mpsc;
 use crate::emergency::EmergencyRef;
 use crate::gate::WorkGate;
 use crate::health::HealthRef;
+use crate::integration::IntegrationRef;
 use crate::lifecycle::{
     Boot, BootstrapError, Hurry, Reload, Shutdown, ShutdownReason, ShutdownSummary,
 };
@@ -181,6 +182,12 @@ impl Service {
     #[must_use]
     pub fn health(&self) -> HealthRef {
         HealthRef::new(self.raised.wiring.clone())
+    }
+
+    /// Tells how its components get along.
+    #[must_use]
+    pub fn integration(&self) -> IntegrationRef {
+        IntegrationRef::new(self.raised.wiring.clone())
     }
 
     /// The gate that work has to pass.

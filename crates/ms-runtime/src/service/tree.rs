@@ -4,6 +4,7 @@
 //! /root
 //! ├─ lifecycle   boots and shuts down
 //! ├─ health      asks the components how they are
+//! ├─ integration how they get along: scores, errors, latencies, incidents
 //! ├─ emergency   counts critical errors
 //! ├─ cleanup     handlers and open resources
 //! └─ components
@@ -27,6 +28,7 @@ use crate::cleanup::{CleanupActor, CleanupArgs, MAX_TRACKED};
 use crate::component::{ComponentHost, ComponentSpec, HostArgs, Kind};
 use crate::emergency::{EmergencyActor, EmergencyArgs};
 use crate::health::{CheckSpec, HealthActor, HealthArgs};
+use crate::integration::{IntegrationActor, IntegrationArgs, MAILBOX};
 use crate::lifecycle::{LifecycleActor, LifecycleArgs, Member};
 use crate::outcome::RunError;
 use crate::settings::Settings;
@@ -79,6 +81,7 @@ impl Planned {
             ("emergency", Phase::Runtime),
             ("cleanup", Phase::Runtime),
             ("health", Phase::Supervision),
+            ("integration", Phase::Supervision),
         ];
         let own = own.into_iter().map(|(name, phase)| {
             let id = ComponentId::new(name)?;
@@ -122,7 +125,8 @@ pub(crate) fn tree(
         None => root,
     };
     root.child(lifecycle(builder, planned, wiring))
-        .child(health(settings, planned, wiring))
+        .child(health(builder, planned, wiring))
+        .child(integration(builder))
         .child(emergency(settings, wiring))
         .child(cleanup(builder))
         .child(ChildSpec::supervisor(components(builder, planned, wiring, &service)))
@@ -142,15 +146,26 @@ fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec
     ChildSpec::inspectable("lifecycle", make, LifecycleActor::view).placement(Placement::Dedicated)
 }
 
-fn health(settings: &Settings, planned: &Planned, wiring: &Wiring) -> ChildSpec {
+fn health(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
     let args = HealthArgs {
-        settings: settings.health,
+        settings: builder.settings.health,
+        calls: builder.calls.clone(),
         wiring: wiring.clone(),
         checks: planned.checks.clone(),
     };
     let make = move || HealthActor::new(args.clone());
     // On a thread of its own: it has to answer whatever the components do to theirs.
     ChildSpec::inspectable("health", make, HealthActor::view).placement(Placement::Dedicated)
+}
+
+fn integration(builder: &Builder) -> ChildSpec {
+    let args =
+        IntegrationArgs { calls: builder.calls.clone(), observer: builder.integration.clone() };
+    let make = move || IntegrationActor::new(args.clone());
+    // Beside the supervisors: it has to answer whatever the components do to their threads.
+    ChildSpec::inspectable("integration", make, IntegrationActor::view)
+        .mailbox(MailboxSpec::bounded(MAILBOX))
+        .placement(Placement::Control)
 }
 
 fn emergency(settings: &Settings, wiring: &Wiring) -> ChildSpec {
@@ -221,6 +236,7 @@ pub(crate) async fn connect(
         components: root.supervisor(COMPONENTS).await?,
         lifecycle: root.get("lifecycle").await?,
         health: root.get("health").await?,
+        integration: root.get("integration").await?,
         cleanup: root.get("cleanup").await?,
         emergency: root.get("emergency").await?,
     };

@@ -16,6 +16,7 @@ use crate::cleanup::CleanupActor;
 use crate::emergency::EmergencyActor;
 use crate::gate::WorkGate;
 use crate::health::HealthActor;
+use crate::integration::IntegrationActor;
 use crate::lifecycle::LifecycleActor;
 
 /// How far a service has come.
@@ -51,6 +52,7 @@ pub(crate) struct Handles {
     pub(crate) components: SupervisorRef,
     pub(crate) lifecycle: Ref<LifecycleActor>,
     pub(crate) health: Ref<HealthActor>,
+    pub(crate) integration: Ref<IntegrationActor>,
     pub(crate) cleanup: Ref<CleanupActor>,
     pub(crate) emergency: Ref<EmergencyActor>,
 }

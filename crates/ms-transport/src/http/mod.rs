@@ -8,6 +8,7 @@ mod framing;
 mod gateway;
 mod guard;
 mod health;
+mod integration;
 mod json;
 mod limits;
 mod look;
@@ -36,7 +37,9 @@ use utoipa_axum::routes;
 pub use bind::{AUTH_KEY, Access, Bind, BindError, TLS_KEY, Token};
 pub use gateway::{Drain, Drained, Gate, GatewaySpec, HttpGateway, LocalAddr, Serve};
 pub use limits::HttpLimits;
-pub use ports::{Admission, HealthAnswer, HealthPort, PortFuture, Probe, TaskAnswer, TasksPort};
+pub use ports::{
+    Admission, HealthAnswer, HealthPort, IntegrationPort, PortFuture, Probe, TaskAnswer, TasksPort,
+};
 
 use gateway::Shared;
 use problem::{INTERNAL, METHOD, NO_SUCH_PATH, Problem};
@@ -62,6 +65,8 @@ pub struct Api {
     pub tasks: Arc<dyn TasksPort>,
     /// Health.
     pub health: Arc<dyn HealthPort>,
+    /// How the components get along.
+    pub integration: Arc<dyn IntegrationPort>,
 }
 
 impl fmt::Debug for Api {
@@ -107,9 +112,13 @@ impl Api {
             .routes(routes!(look::services))
             .with_state(looking)
             .merge(OpenApiRouter::new().routes(routes!(events::events)).with_state(events));
+        let integration = OpenApiRouter::new()
+            .routes(routes!(integration::integration))
+            .with_state(Arc::clone(&self.integration));
         OpenApiRouter::with_openapi(Document::openapi())
             .merge(tasks)
             .merge(node)
+            .merge(integration)
             .merge(health_routes(shared, &self.health))
     }
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 
+use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
 };
@@ -65,6 +66,12 @@ pub struct HealthAnswer {
 pub trait HealthPort: Send + Sync + 'static {
     /// Answers a probe, within the time limits of its checks.
     fn probe(&self, probe: Probe) -> PortFuture<'_, HealthAnswer>;
+}
+
+/// How the components of the node get along.
+pub trait IntegrationPort: Send + Sync + 'static {
+    /// What is known now; `None` if nobody knows.
+    fn metrics(&self) -> PortFuture<'_, Option<IntegrationMetrics>>;
 }
 
 /// Lets work in, for gateways of a node that counts what is inside before it stops.

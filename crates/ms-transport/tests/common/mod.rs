@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use actix_rt::System;
 use ms_actor::{Node, NodeConfig, Ref};
+use ms_core::Tick;
+use ms_core::integration::{IntegrationBook, IntegrationMetrics};
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskTime,
     TaskView, Timings,
 };
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
 use ms_transport::{
-    Api, Bind, GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, LocalAddr,
-    PortFuture, Probe, Serve, TaskAnswer, TasksPort,
+    Api, Bind, GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, IntegrationPort,
+    LocalAddr, PortFuture, Probe, Serve, TaskAnswer, TasksPort,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -182,6 +184,16 @@ impl HealthPort for Fit {
     }
 }
 
+/// Two components, of which one called the other.
+pub struct Known;
+impl IntegrationPort for Known {
+    fn metrics(&self) -> PortFuture<'_, Option<IntegrationMetrics>> {
+        let mut book = IntegrationBook::default();
+        book.called(Tick::ZERO, "api", "db", Duration::from_millis(3), true);
+        Box::pin(async move { Some(book.metrics(Tick::ZERO)) })
+    }
+}
+
 pub struct Rig {
     pub node: Node,
     pub root: Root,
@@ -228,6 +240,7 @@ pub async fn rig_with(
         registry: None,
         tasks: port,
         health: Arc::new(Fit(true)),
+        integration: Arc::new(Known),
     };
     let spec = change(api.gateway(bind, limits).expect("may be opened"));
     let child = ChildSpec::actor("http", move || HttpGateway::new(spec.clone()));

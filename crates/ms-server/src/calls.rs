@@ -1,0 +1,92 @@
+//! Calls between the components of the server, reported where they are made.
+
+use ms_core::task::{
+    ClaimSpec, Claimed, NewTask, StoreFuture, StoreStats, Submission, Submitted, Swept,
+    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+};
+use ms_runtime::{CallReporter, Calls};
+use ms_store::SqliteTasks;
+use serde_json::Value;
+
+/// What the component `transport` reports.
+#[derive(Debug, Clone)]
+pub(crate) struct FromTransport {
+    /// Tasks that are kept and looked up.
+    pub(crate) to_database: CallReporter,
+    /// What the dispatcher is told of.
+    pub(crate) to_application: CallReporter,
+}
+
+impl FromTransport {
+    pub(crate) fn new(calls: &Calls) -> Self {
+        Self {
+            to_database: calls.between("transport", "database"),
+            to_application: calls.between("transport", "application"),
+        }
+    }
+}
+
+/// The store as the component `application` has it: what its dispatcher and its agents ask is
+/// reported. What clients ask goes through here too, and is theirs to report.
+#[derive(Debug, Clone)]
+pub(crate) struct WatchedStore {
+    store: SqliteTasks,
+    calls: CallReporter,
+}
+
+impl WatchedStore {
+    pub(crate) fn new(store: SqliteTasks, calls: &Calls) -> Self {
+        Self { store, calls: calls.between("application", "database") }
+    }
+
+    fn watched<T: Send + 'static>(&self, call: StoreFuture<T>) -> StoreFuture<T> {
+        let calls = self.calls.clone();
+        Box::pin(async move { calls.time(call).await })
+    }
+}
+
+impl TaskStore for WatchedStore {
+    fn submit(&self, tasks: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>> {
+        self.store.submit(tasks)
+    }
+
+    fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>> {
+        self.watched(self.store.execute(commands))
+    }
+
+    fn claim(&self, wish: ClaimSpec) -> StoreFuture<Claimed> {
+        self.watched(self.store.claim(wish))
+    }
+
+    fn take_back(&self, why: String) -> StoreFuture<usize> {
+        self.watched(self.store.take_back(why))
+    }
+
+    fn sweep(&self) -> StoreFuture<Swept> {
+        self.watched(self.store.sweep())
+    }
+
+    fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>> {
+        self.store.get(id)
+    }
+
+    fn request(&self, id: TaskId) -> StoreFuture<Option<NewTask>> {
+        self.store.request(id)
+    }
+
+    fn result(&self, id: TaskId) -> StoreFuture<Option<Value>> {
+        self.store.result(id)
+    }
+
+    fn ends(&self, ids: Vec<TaskId>) -> StoreFuture<Vec<TaskEnd>> {
+        self.store.ends(ids)
+    }
+
+    fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage> {
+        self.store.list(filter)
+    }
+
+    fn stats(&self) -> StoreFuture<StoreStats> {
+        self.store.stats()
+    }
+}

@@ -1,0 +1,164 @@
+//! `/api/v1/metrics/integration`: how the components get along.
+
+#![allow(dead_code, reason = "the shapes are described, never made: the values are ms-core's")]
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use ms_core::integration::IntegrationMetrics;
+use utoipa::ToSchema;
+
+use super::ports::IntegrationPort;
+use super::problem::{NOT_SERVING, Problem, ProblemDetails};
+
+/// Health scores, error rates, latencies between components, incidents and the time to recovery.
+/// Times are milliseconds since the node booted.
+#[utoipa::path(get, path = "/api/v1/metrics/integration", tag = "node",
+    responses((status = 200, body = MetricsSchema),
+        (status = 503, description = "nobody knows", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+pub(super) async fn integration(
+    State(port): State<Arc<dyn IntegrationPort>>,
+) -> Result<axum::Json<IntegrationMetrics>, Problem> {
+    let metrics = port.metrics().await;
+    metrics.map(axum::Json).ok_or_else(|| {
+        Problem::new(&NOT_SERVING, "nobody knows just now how the components get along")
+    })
+}
+
+/// How the components get along.
+#[derive(ToSchema)]
+#[schema(as = IntegrationMetrics)]
+struct MetricsSchema {
+    /// The moment.
+    at_ms: u64,
+    health_scores: Vec<ScoreSchema>,
+    latencies: Vec<LatencySchema>,
+    error_rates: Vec<RateSchema>,
+    /// The last incidents that are over, oldest first.
+    recovery_times: Vec<RecoverySchema>,
+    open_incidents: Vec<IncidentSchema>,
+    /// All incidents so far.
+    incidents: u64,
+    /// Those that are over.
+    recovered: u64,
+    /// Null while no incident is over.
+    mean_time_to_recovery_ms: Option<u64>,
+    /// Facts of a component or a pair over the limit.
+    left_out: u64,
+    /// Calls and news that there was no room for.
+    lost: u64,
+}
+
+/// How healthy a component was of late.
+#[derive(ToSchema)]
+#[schema(as = HealthScore)]
+struct ScoreSchema {
+    component: String,
+    /// The mean of the last looks: healthy is 1, degraded 0.5, all else 0.
+    #[schema(minimum = 0, maximum = 1)]
+    score: Option<f64>,
+    /// Looks it is the mean of, at most 20.
+    looks: usize,
+}
+
+/// Calls of one component to another.
+#[derive(ToSchema)]
+#[schema(as = PairLatency)]
+struct LatencySchema {
+    from: String,
+    to: String,
+    count: u64,
+    failed: u64,
+    mean_us: u64,
+    p50_us: u64,
+    p99_us: u64,
+    max_us: u64,
+    buckets: Vec<BucketSchema>,
+}
+
+/// Calls by how long they took.
+#[derive(ToSchema)]
+#[schema(as = LatencyBucket)]
+struct BucketSchema {
+    /// Upper end, itself included; null for none.
+    up_to_us: Option<u64>,
+    count: u64,
+}
+
+/// How many operations of a component failed of late.
+#[derive(ToSchema)]
+#[schema(as = ErrorRate)]
+struct RateSchema {
+    component: String,
+    /// Null when there was no operation within the window.
+    #[schema(minimum = 0, maximum = 1)]
+    rate: Option<f64>,
+    operations: u64,
+    failed: u64,
+    /// Length of the window, in seconds.
+    window_s: u64,
+}
+
+/// An incident that is over.
+#[derive(ToSchema)]
+#[schema(as = Recovery)]
+struct RecoverySchema {
+    incident: u64,
+    component: String,
+    opened_ms: u64,
+    recovered_ms: u64,
+    took_ms: u64,
+}
+
+/// An incident that is not over.
+#[derive(ToSchema)]
+#[schema(as = OpenIncident)]
+struct IncidentSchema {
+    incident: u64,
+    component: String,
+    opened_ms: u64,
+    for_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use ms_core::Tick;
+    use ms_core::health::HealthStatus;
+    use ms_core::integration::IntegrationBook;
+    use serde_json::Value;
+    use utoipa::PartialSchema;
+    use utoipa::openapi::{RefOr, Schema};
+
+    use super::*;
+
+    fn documented<T: PartialSchema>() -> BTreeSet<String> {
+        match T::schema() {
+            RefOr::T(Schema::Object(object)) => object.properties.keys().cloned().collect(),
+            _ => panic!("no object"),
+        }
+    }
+
+    fn real(value: &Value) -> BTreeSet<String> {
+        value.as_object().expect("an object").keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_document_has_the_fields_of_the_metrics() {
+        let mut book = IntegrationBook::default();
+        book.called(Tick::ZERO, "api", "db", Duration::ZERO, true);
+        for status in [HealthStatus::Unhealthy, HealthStatus::Healthy, HealthStatus::Unhealthy] {
+            book.looked(Tick::ZERO, "db", status);
+        }
+        let json = serde_json::to_value(book.metrics(Tick::ZERO)).expect("json");
+        assert_eq!(documented::<MetricsSchema>(), real(&json));
+        assert_eq!(documented::<ScoreSchema>(), real(&json["health_scores"][0]));
+        assert_eq!(documented::<LatencySchema>(), real(&json["latencies"][0]));
+        assert_eq!(documented::<BucketSchema>(), real(&json["latencies"][0]["buckets"][0]));
+        assert_eq!(documented::<RateSchema>(), real(&json["error_rates"][0]));
+        assert_eq!(documented::<RecoverySchema>(), real(&json["recovery_times"][0]));
+        assert_eq!(documented::<IncidentSchema>(), real(&json["open_incidents"][0]));
+    }
+}
