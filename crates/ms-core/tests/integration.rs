@@ -7,8 +7,8 @@ use std::time::Duration;
 use ms_core::Tick;
 use ms_core::health::HealthStatus;
 use ms_core::integration::{
-    BUCKETS_US, ERROR_WINDOW, IncidentChange, IncidentId, IntegrationBook, IntegrationMetrics,
-    MAX_COMPONENTS, MAX_PAIRS, MAX_RECOVERIES, SCORE_LOOKS,
+    BUCKETS_US, CallOutcome, ERROR_WINDOW, IncidentChange, IncidentId, IntegrationBook,
+    IntegrationMetrics, MAX_COMPONENTS, MAX_PAIRS, MAX_RECOVERIES, SCORE_LOOKS,
 };
 use proptest::prelude::*;
 
@@ -50,14 +50,17 @@ fn a_score_is_the_mean_of_the_last_looks() {
 #[test]
 fn an_error_rate_looks_back_one_window() {
     let mut book = IntegrationBook::default();
-    book.called(at(1), "api", "db", Duration::from_millis(1), true);
-    book.called(at(1), "api", "db", Duration::from_millis(1), true);
-    book.called(at(2), "api", "db", Duration::from_millis(1), false);
+    book.called(at(1), "api", "db", Duration::from_millis(1), CallOutcome::Done);
+    book.called(at(1), "api", "db", Duration::from_millis(1), CallOutcome::Done);
+    book.called(at(2), "api", "db", Duration::from_millis(1), CallOutcome::Failed);
     book.failed(at(3), "db");
+    book.called(at(3), "api", "db", Duration::from_secs(9), CallOutcome::GivenUp);
     assert_eq!(rate(&book.metrics(at(3)), "db"), Some(0.5), "an end by a fault is a failure");
+    let pair = &book.metrics(at(3)).latencies[0];
+    assert_eq!((pair.count, pair.failed, pair.given_up, pair.max_us), (4, 1, 1, 9_000_000));
     let over = at(ERROR_WINDOW.as_secs() + 5);
     assert_eq!(rate(&book.metrics(over), "db"), None, "nothing within the window");
-    book.called(over, "api", "db", Duration::from_millis(1), true);
+    book.called(over, "api", "db", Duration::from_millis(1), CallOutcome::Done);
     assert_eq!(rate(&book.metrics(over), "db"), Some(0.0));
     assert!(book.metrics(over).error_rates.iter().all(|one| one.component != "api"));
 }
@@ -70,7 +73,7 @@ fn s10_1_03_latencies_have_buckets_at_a_tenth_of_a_second_and_a_second() {
     assert!(BUCKETS_US.is_sorted());
     let mut book = IntegrationBook::default();
     for ms in [100, 101, 1_000, 1_001, 20_000] {
-        book.called(at(0), "api", "db", Duration::from_millis(ms), true);
+        book.called(at(0), "api", "db", Duration::from_millis(ms), CallOutcome::Done);
     }
     let pair = &book.metrics(at(0)).latencies[0];
     let up_to = |us: u64| {
@@ -110,7 +113,7 @@ fn an_incident_goes_from_unhealthy_to_healthy() {
 #[test]
 fn metrics_have_a_form_as_json_and_back() {
     let mut book = IntegrationBook::default();
-    book.called(at(1), "api", "db", Duration::from_millis(2), false);
+    book.called(at(1), "api", "db", Duration::from_millis(2), CallOutcome::Failed);
     book.looked(at(1), "db", HealthStatus::Unhealthy);
     book.looked(at(2), "db", HealthStatus::Healthy);
     let metrics = book.metrics(at(2));
@@ -128,7 +131,7 @@ fn metrics_have_a_form_as_json_and_back() {
 fn the_book_is_bounded() {
     let mut book = IntegrationBook::default();
     for n in 0..2 * MAX_PAIRS {
-        book.called(at(0), &format!("from-{n}"), "db", Duration::ZERO, true);
+        book.called(at(0), &format!("from-{n}"), "db", Duration::ZERO, CallOutcome::Done);
     }
     let now = book.metrics(at(0));
     assert_eq!((now.latencies.len(), now.left_out), (MAX_PAIRS, MAX_PAIRS as u64));
@@ -176,7 +179,7 @@ proptest! {
         let (mut now, mut all) = (0, Vec::new());
         for &(pause, ok) in &steps {
             now += pause;
-            book.called(at(now), "api", "db", Duration::ZERO, ok);
+            book.called(at(now), "api", "db", Duration::ZERO, if ok { CallOutcome::Done } else { CallOutcome::Failed });
             all.push((now, ok));
         }
         now += later;
@@ -194,7 +197,7 @@ proptest! {
     fn percentiles_bound_the_true_ones(times in prop::collection::vec(0_u64..20_000_000, 1..200)) {
         let mut book = IntegrationBook::default();
         for &us in &times {
-            book.called(at(0), "api", "db", Duration::from_micros(us), true);
+            book.called(at(0), "api", "db", Duration::from_micros(us), CallOutcome::Done);
         }
         let pair = &book.metrics(at(0)).latencies[0];
         let mut sorted = times.clone();

@@ -1,6 +1,6 @@
 //! How the components get along, for the API and for Prometheus.
 
-use ms_core::integration::{IncidentChange, IntegrationMetrics};
+use ms_core::integration::{CallOutcome, IncidentChange, IntegrationMetrics};
 use ms_runtime::{Call, IntegrationObserver, IntegrationRef};
 use ms_transport::{IntegrationPort, PortFuture};
 
@@ -24,7 +24,7 @@ impl IntegrationObserver for Recorder {
         let (from, to) = (call.from().to_owned(), call.to().to_owned());
         metrics::counter!("ms_framework_integration_failures_total",
             "from" => from.clone(), "to" => to.clone())
-        .increment(u64::from(!call.ok));
+        .increment(u64::from(call.outcome == CallOutcome::Failed));
         metrics::histogram!("ms_framework_integration_duration_seconds", "from" => from, "to" => to)
             .record(call.took.as_secs_f64());
     }

@@ -154,8 +154,9 @@ fn s2_2_12_lives_of_actors_are_counted_with_how_long_they_ran() {
     wait_for(&server, "ms_framework_task_running ", |running| running == count as f64);
     assert!(running > 0.0 && metric("ms_framework_task_spawned_total ") > 0.0);
     let before = |name: &str| metric(&format!("ms_framework_task_{name} "));
-    let (restarts, failures, ended) =
-        (before("restarts_total"), before("failures_total"), before("duration_seconds_count"));
+    // There from the first end on.
+    let ended = value(&server, "ms_framework_task_duration_seconds_count ").unwrap_or(0.0);
+    let (restarts, failures, ended) = (before("restarts_total"), before("failures_total"), ended);
     server.steer("/root/components/application/tasks/echo/echo-1", Verb::Kill);
     wait_for(&server, "ms_framework_task_restarts_total ", |now| now == restarts + 1.0);
     wait_for(&server, "ms_framework_task_failures_total ", |now| now == failures + 1.0);

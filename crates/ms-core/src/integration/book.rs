@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::errors::{ERROR_WINDOW, Errors};
 use super::incidents::{IncidentChange, Incidents};
-use super::latency::Latency;
+use super::latency::{CallOutcome, Latency};
 use super::metrics::{Bucket, ErrorRate, HealthScore, IntegrationMetrics, PairLatency};
 use super::score::Score;
 use crate::health::HealthStatus;
@@ -21,10 +21,10 @@ pub const MAX_PAIRS: usize = 256;
 ///
 /// ```
 /// use std::time::Duration;
-/// use ms_core::{Tick, health::HealthStatus, integration::IntegrationBook};
+/// use ms_core::{Tick, health::HealthStatus, integration::{CallOutcome, IntegrationBook}};
 ///
 /// let mut book = IntegrationBook::default();
-/// book.called(Tick::ZERO, "api", "store", Duration::from_millis(3), true);
+/// book.called(Tick::ZERO, "api", "store", Duration::from_millis(3), CallOutcome::Done);
 /// book.looked(Tick::ZERO, "store", HealthStatus::Unhealthy);
 /// book.looked(Tick::from_millis(7_000), "store", HealthStatus::Healthy);
 /// let now = book.metrics(Tick::from_millis(7_000));
@@ -73,12 +73,21 @@ impl IntegrationBook {
     }
 
     /// A call of one component to another.
-    pub fn called(&mut self, now: Tick, from: &str, to: &str, took: Duration, ok: bool) {
-        if let Some(component) = self.component(to) {
-            component.errors.note(now, ok);
+    pub fn called(
+        &mut self,
+        now: Tick,
+        from: &str,
+        to: &str,
+        took: Duration,
+        outcome: CallOutcome,
+    ) {
+        if let Some(component) = self.component(to)
+            && outcome != CallOutcome::GivenUp
+        {
+            component.errors.note(now, outcome == CallOutcome::Done);
         }
         match self.pair(from, to) {
-            Some(latency) => latency.note(took, ok),
+            Some(latency) => latency.note(took, outcome),
             None => self.left_out += 1,
         }
     }
@@ -143,6 +152,7 @@ impl IntegrationBook {
             to: to.clone(),
             count: one.count(),
             failed: one.failed(),
+            given_up: one.given_up(),
             mean_us: one.mean_us(),
             p50_us: one.percentile_us(50),
             p99_us: one.percentile_us(99),

@@ -9,21 +9,34 @@ pub const BUCKETS_US: [u64; 12] = [
     10_000_000,
 ];
 
+/// What became of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallOutcome {
+    /// Who was called did its part; to refuse a wrong request is that, too.
+    Done,
+    /// Who was called did not do its part.
+    Failed,
+    /// The caller did not wait for the answer; the time is how long it did.
+    GivenUp,
+}
+
 /// Calls of one pair.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Latency {
     buckets: [u64; BUCKETS_US.len() + 1],
     failed: u64,
+    given_up: u64,
     sum_us: u64,
     max_us: u64,
 }
 
 impl Latency {
-    pub(super) fn note(&mut self, took: Duration, ok: bool) {
+    pub(super) fn note(&mut self, took: Duration, outcome: CallOutcome) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let at = BUCKETS_US.partition_point(|&end| end < us);
         self.buckets[at] += 1;
-        self.failed += u64::from(!ok);
+        self.failed += u64::from(outcome == CallOutcome::Failed);
+        self.given_up += u64::from(outcome == CallOutcome::GivenUp);
         self.sum_us = self.sum_us.saturating_add(us);
         self.max_us = self.max_us.max(us);
     }
@@ -34,6 +47,10 @@ impl Latency {
 
     pub(super) fn failed(&self) -> u64 {
         self.failed
+    }
+
+    pub(super) fn given_up(&self) -> u64 {
+        self.given_up
     }
 
     pub(super) fn max_us(&self) -> u64 {

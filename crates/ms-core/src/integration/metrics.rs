@@ -70,6 +70,8 @@ pub struct PairLatency {
     pub count: u64,
     /// Those that failed; their times count as well.
     pub failed: u64,
+    /// Those that the caller gave up; the time until then counts as well.
+    pub given_up: u64,
     /// Mean, in microseconds.
     pub mean_us: u64,
     /// Half of the calls took no longer, to the end of a bucket.

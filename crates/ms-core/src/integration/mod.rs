@@ -9,9 +9,10 @@
 //!   did not answer). A look is one round of checks, or news that changed the component's status.
 //! - **Error rate**, 0 to 1: failed operations of all within [`ERROR_WINDOW`], which slides in
 //!   steps of five seconds. Operations are calls to the component, health checks among
-//!   them, and ends of its actors by a fault, each of which failed.
-//! - **Latency** of a pair `(from, to)`: all calls since the book was begun, in buckets of
-//!   [`BUCKETS_US`]; a percentile is the upper end of the bucket it lies in, and never more
+//!   them, and ends of its actors by a fault, each of which failed. A call that the caller gave up
+//!   says nothing of who was called: it is no operation here.
+//! - **Latency** of a pair `(from, to)`: all calls since the book was begun, also those that failed or
+//!   were given up, in buckets of [`BUCKETS_US`]; a percentile is the upper end of the bucket it lies in, and never more
 //!   than the longest call.
 //! - **Incident**: from the moment a component becomes unhealthy until it is healthy again;
 //!   degraded in between does not end it. How long that took is its time to recovery.
@@ -26,7 +27,7 @@ mod score;
 pub use book::{IntegrationBook, MAX_COMPONENTS, MAX_PAIRS};
 pub use errors::ERROR_WINDOW;
 pub use incidents::{IncidentChange, IncidentId, MAX_RECOVERIES};
-pub use latency::BUCKETS_US;
+pub use latency::{BUCKETS_US, CallOutcome};
 pub use metrics::{
     Bucket, ErrorRate, HealthScore, IntegrationMetrics, OpenIncident, PairLatency, Recovery,
 };

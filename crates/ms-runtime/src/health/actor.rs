@@ -10,6 +10,7 @@ use ms_core::health::{
     Criticality, FEATURES_OFF, FEATURES_ON, HealthBook, HealthResult, HealthStatus, Probe,
     ProbeChange, RoundTime, SystemHealthReport,
 };
+use ms_core::integration::CallOutcome;
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::{EventKind, NodeEvent};
 use ms_core::{ActorPath, Tick};
@@ -136,8 +137,8 @@ impl HealthActor {
     fn end_round(&mut self, looks: Vec<Looked>, now: Tick, took: Duration) {
         let (mut asked, mut facts) = (Vec::new(), Vec::new());
         for Looked { name, look, took } in looks {
-            if let Some(ok) = answered(&look) {
-                facts.push(Fact::Checked { component: name.clone(), took, ok });
+            if let Some(outcome) = answered(&look) {
+                facts.push(Fact::Checked { component: name.clone(), took, outcome });
                 asked.push(name.clone());
             }
             match look {
@@ -276,13 +277,15 @@ impl HealthActor {
 
 /// Whether a component that was asked answered, and did not say that it does not work; `None`
 /// for one that was not asked.
-fn answered(look: &Look) -> Option<bool> {
+fn answered(look: &Look) -> Option<CallOutcome> {
     match look {
         Look::NotUp => None,
         Look::Down(_) | Look::Said(HealthResult::Unhealthy(_) | HealthResult::Timeout) => {
-            Some(false)
+            Some(CallOutcome::Failed)
         }
-        Look::Said(HealthResult::Healthy | HealthResult::Degraded(_)) | Look::Tree(_) => Some(true),
+        Look::Said(HealthResult::Healthy | HealthResult::Degraded(_)) | Look::Tree(_) => {
+            Some(CallOutcome::Done)
+        }
     }
 }
 

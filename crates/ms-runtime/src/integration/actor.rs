@@ -8,7 +8,7 @@ use actix::{Actor, AsyncContext, Handler, Message, MessageResult};
 use ms_actor::{Context, StateValue};
 use ms_core::Tick;
 use ms_core::health::HealthStatus;
-use ms_core::integration::{IncidentChange, IntegrationBook, IntegrationMetrics};
+use ms_core::integration::{CallOutcome, IncidentChange, IntegrationBook, IntegrationMetrics};
 use tokio::sync::mpsc;
 
 use super::calls::{Call, Calls};
@@ -65,8 +65,8 @@ impl IntegrationActor {
         let change = match &fact {
             Fact::Looked(component, status) => self.book.looked(at, component, *status),
             Fact::Is(component, status) => self.book.status(at, component, *status),
-            Fact::Checked { component, took, ok } => {
-                let call = Call::check(component, *took, *ok);
+            Fact::Checked { component, took, outcome } => {
+                let call = Call::check(component, *took, *outcome);
                 note(&mut self.book, &self.args, at, &call);
                 None
             }
@@ -96,7 +96,7 @@ impl IntegrationActor {
 }
 
 fn note(book: &mut IntegrationBook, args: &IntegrationArgs, now: Tick, call: &Call) {
-    book.called(now, call.from(), call.to(), call.took, call.ok);
+    book.called(now, call.from(), call.to(), call.took, call.outcome);
     if let Some(observer) = &args.observer {
         observer.called(call);
     }
@@ -122,8 +122,8 @@ pub(crate) enum Fact {
     Checked {
         component: String,
         took: Duration,
-        /// It answered, and did not say that it does not work.
-        ok: bool,
+        /// Done if it answered, and did not say that it does not work.
+        outcome: CallOutcome,
     },
     /// An actor of it ended by a fault.
     Failed(String),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use ms_core::integration::CallOutcome;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -82,8 +83,8 @@ pub struct Call {
     pair: Arc<Pair>,
     /// How long it took.
     pub took: Duration,
-    /// Whether the component that was called did its part. To refuse a wrong request is that, too.
-    pub ok: bool,
+    /// What became of it.
+    pub outcome: CallOutcome,
 }
 
 impl Call {
@@ -100,9 +101,9 @@ impl Call {
     }
 
     /// A health check, which is a call like any other.
-    pub(super) fn check(component: &str, took: Duration, ok: bool) -> Self {
+    pub(super) fn check(component: &str, took: Duration, outcome: CallOutcome) -> Self {
         let pair = Pair { from: "health".to_owned(), to: component.to_owned() };
-        Self { pair: Arc::new(pair), took, ok }
+        Self { pair: Arc::new(pair), took, outcome }
     }
 }
 
@@ -127,11 +128,11 @@ pub struct CallReporter {
 
 impl CallReporter {
     /// Reports a call that is over.
-    pub fn report(&self, took: Duration, ok: bool) {
-        self.line.put(Call { pair: Arc::clone(&self.pair), took, ok });
+    pub fn report(&self, took: Duration, outcome: CallOutcome) {
+        self.line.put(Call { pair: Arc::clone(&self.pair), took, outcome });
     }
 
-    /// Begins a call; its end is reported, and also that it was given up, as failed.
+    /// Begins a call; its end is reported, and also that it was given up.
     pub fn begin(&self) -> CallTimer {
         CallTimer { reporter: self.clone(), began: Instant::now(), over: false }
     }
@@ -143,7 +144,7 @@ impl CallReporter {
     pub async fn time<T, E>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let timer = self.begin();
         let answer = call.await;
-        timer.end(answer.is_ok());
+        timer.end(if answer.is_ok() { CallOutcome::Done } else { CallOutcome::Failed });
         answer
     }
 }
@@ -158,17 +159,17 @@ pub struct CallTimer {
 }
 
 impl CallTimer {
-    /// The call is over; `ok` as in [`Call::ok`].
-    pub fn end(mut self, ok: bool) {
+    /// The call is over.
+    pub fn end(mut self, outcome: CallOutcome) {
         self.over = true;
-        self.reporter.report(self.began.elapsed(), ok);
+        self.reporter.report(self.began.elapsed(), outcome);
     }
 }
 
 impl Drop for CallTimer {
     fn drop(&mut self) {
         if !self.over {
-            self.reporter.report(self.began.elapsed(), false);
+            self.reporter.report(self.began.elapsed(), CallOutcome::GivenUp);
         }
     }
 }
@@ -182,19 +183,19 @@ mod tests {
     fn reports_beyond_the_room_are_counted_as_lost() {
         let calls = Calls::new();
         let reporter = calls.between("a", "b");
-        reporter.report(Duration::ZERO, true);
+        reporter.report(Duration::ZERO, CallOutcome::Done);
         assert_eq!(calls.lost(), 1, "nobody listens yet");
         let mut heard = calls.listen();
-        (0..ROOM + 3).for_each(|_| reporter.report(Duration::ZERO, true));
+        (0..ROOM + 3).for_each(|_| reporter.report(Duration::ZERO, CallOutcome::Done));
         assert_eq!(calls.lost(), 4);
         assert_eq!(std::iter::from_fn(|| heard.try_recv().ok()).count(), ROOM);
         drop(heard);
-        reporter.report(Duration::ZERO, true);
+        reporter.report(Duration::ZERO, CallOutcome::Done);
         assert_eq!(calls.lost(), 5, "who listened is gone");
     }
 
     #[test]
-    fn a_call_that_is_given_up_is_a_failure() {
+    fn a_call_that_is_given_up_is_no_failure() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         runtime.expect("a runtime").block_on(async {
             let calls = Calls::new();
@@ -206,10 +207,9 @@ mod tests {
             assert_eq!(reporter.time(async { Ok::<_, ()>(1) }).await, Ok(1));
             assert_eq!(reporter.time(async { Err::<(), _>(2) }).await, Err(2));
             let outcomes: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
-            assert_eq!(
-                outcomes.iter().map(|call| call.ok).collect::<Vec<_>>(),
-                [false, true, false]
-            );
+            use CallOutcome::{Done, Failed, GivenUp};
+            let became: Vec<_> = outcomes.iter().map(|call| call.outcome).collect();
+            assert_eq!(became, [GivenUp, Done, Failed]);
             assert_eq!((outcomes[0].from(), outcomes[0].to()), ("a", "b"));
         });
     }

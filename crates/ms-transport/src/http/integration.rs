@@ -69,6 +69,8 @@ struct LatencySchema {
     to: String,
     count: u64,
     failed: u64,
+    /// The caller did not wait for the answer.
+    given_up: u64,
     mean_us: u64,
     p50_us: u64,
     p99_us: u64,
@@ -127,7 +129,7 @@ mod tests {
 
     use ms_core::Tick;
     use ms_core::health::HealthStatus;
-    use ms_core::integration::IntegrationBook;
+    use ms_core::integration::{CallOutcome, IntegrationBook};
     use serde_json::Value;
     use utoipa::PartialSchema;
     use utoipa::openapi::{RefOr, Schema};
@@ -148,7 +150,7 @@ mod tests {
     #[test]
     fn the_document_has_the_fields_of_the_metrics() {
         let mut book = IntegrationBook::default();
-        book.called(Tick::ZERO, "api", "db", Duration::ZERO, true);
+        book.called(Tick::ZERO, "api", "db", Duration::ZERO, CallOutcome::Done);
         for status in [HealthStatus::Unhealthy, HealthStatus::Healthy, HealthStatus::Unhealthy] {
             book.looked(Tick::ZERO, "db", status);
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_rt::System;
 use ms_actor::{Node, NodeConfig, Ref};
 use ms_core::Tick;
-use ms_core::integration::{IntegrationBook, IntegrationMetrics};
+use ms_core::integration::{CallOutcome, IntegrationBook, IntegrationMetrics};
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskTime,
     TaskView, Timings,
@@ -189,7 +189,7 @@ pub struct Known;
 impl IntegrationPort for Known {
     fn metrics(&self) -> PortFuture<'_, Option<IntegrationMetrics>> {
         let mut book = IntegrationBook::default();
-        book.called(Tick::ZERO, "api", "db", Duration::from_millis(3), true);
+        book.called(Tick::ZERO, "api", "db", Duration::from_millis(3), CallOutcome::Done);
         Box::pin(async move { Some(book.metrics(Tick::ZERO)) })
     }
 }
