@@ -30,6 +30,11 @@ const TARGETS: &[Target] = &[
         about: "durable tasks beside a plain sqlx loop (ms-store)",
         cargo: &["bench", "-p", "ms-store", "--bench", "submit", "--"],
     },
+    Target {
+        name: "agent_processing",
+        about: "groups of 10 to 10,000 durable tasks done by agents (ms-worker)",
+        cargo: &["bench", "-p", "ms-worker", "--bench", "agent_processing", "--"],
+    },
 ];
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
@@ -50,6 +55,6 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
 
 pub(crate) fn targets_help() -> String {
     let targets = std::iter::once(&PEERS).chain(TARGETS);
-    let lines = targets.map(|target| format!("\n  {:<14} {}", target.name, target.about));
+    let lines = targets.map(|target| format!("\n  {:<16} {}", target.name, target.about));
     std::iter::once("Targets of bench:".to_owned()).chain(lines).collect()
 }

@@ -49,7 +49,9 @@ Usage: cargo xtask COMMAND
   conformance --table       writes docs/otp-conformance.md
   model [--long]            the model checkers: every state of small supervisors, every order
                             of the kernel's threads
-  load [ARGS]               ms-server over HTTP beside a plain axum + sqlx server; --json, --dir, --seconds
+  load [ARGS]               ms-server over HTTP beside a plain axum + sqlx server: 10 to 1,000 clients,
+                            10 s to come in and 60 s each (--ramp, --seconds, --clients N,N; --short is
+                            2 s each), stopped at more than 1 % errors; --json, --dir
   soak [--kills N]          kill -9 at 1,000 random points: nothing acknowledged is lost
   mutants [NAME]...         break the policy on purpose; each mutant must be caught
   simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; see docs/testing.md

@@ -7,10 +7,13 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::plan::{LoadScenario, MetricsCollector, ScenarioType, StopRule};
 
 /// One in so many tasks of a paced run is followed to its result by its client.
 const FOLLOWED: usize = 10;
@@ -20,32 +23,6 @@ pub fn raise_descriptors() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).expect("up to the maximum");
-}
-
-/// Times, and what failed.
-#[derive(Debug, Default, Clone)]
-pub struct Tally {
-    times: Vec<Duration>,
-    pub errors: usize,
-    pub took: Duration,
-}
-
-impl Tally {
-    pub fn note(&mut self, time: Duration) {
-        self.times.push(time);
-    }
-
-    pub fn answered(&self) -> usize {
-        self.times.len()
-    }
-
-    /// A share of all times is not longer than this, in milliseconds.
-    pub fn percentile(&self, share: f64) -> f64 {
-        let mut times = self.times.clone();
-        times.sort_unstable();
-        let at = ((times.len() as f64 * share).ceil() as usize).clamp(1, times.len().max(1)) - 1;
-        times.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0)
-    }
 }
 
 /// A connection that is kept.
@@ -134,39 +111,36 @@ pub async fn started(addr: SocketAddr) {
     }
 }
 
-/// Clients that send again as soon as they are answered.
-pub struct Load {
-    addr: SocketAddr,
-    clients: usize,
-    request: Vec<u8>,
-    time: Duration,
+/// Clients that come in one after another, and send again as soon as they are answered.
+pub struct LoadGenerator {
+    pub addr: SocketAddr,
+    pub scenario: LoadScenario,
+    pub rule: StopRule,
 }
 
-impl Load {
-    pub fn single(addr: SocketAddr, clients: usize, time: Duration) -> Self {
-        Self { addr, clients, request: one(), time }
-    }
-
-    pub fn batch(addr: SocketAddr, clients: usize, size: usize, time: Duration) -> Self {
-        Self { addr, clients, request: batch_of(size), time }
-    }
-
-    pub async fn run(self) -> Tally {
-        let tally = Rc::new(RefCell::new(Tally::default()));
+impl LoadGenerator {
+    /// Runs the scenario to its end, or until the rule stops it.
+    pub async fn run(self) -> MetricsCollector {
+        let Self { addr, scenario, rule } = self;
+        let met = Rc::new(RefCell::new(MetricsCollector::default()));
+        let request: Rc<[u8]> = match scenario.kind {
+            ScenarioType::ConstantLoad => one().into(),
+            ScenarioType::Batches(size) => batch_of(size).into(),
+        };
         let began = Instant::now();
         let clients = LocalSet::new();
-        let request: Rc<[u8]> = self.request.into();
-        for _ in 0..self.clients {
-            let (tally, request) = (Rc::clone(&tally), Rc::clone(&request));
+        for client in 0..scenario.clients {
+            let (met, request) = (Rc::clone(&met), Rc::clone(&request));
             clients.spawn_local(async move {
+                sleep(scenario.begins(client)).await;
                 let mut connection = None;
-                while began.elapsed() < self.time {
+                while began.elapsed() < scenario.length() && !met.borrow().stopped {
                     let sent = Instant::now();
                     let answer = match &mut connection {
                         Some(open) => {
                             Connection::call(open, &request).await.map(|(status, _)| status)
                         }
-                        None => match Connection::to(self.addr).await {
+                        None => match Connection::to(addr).await {
                             Ok(open) => {
                                 connection = Some(open);
                                 continue;
@@ -174,22 +148,36 @@ impl Load {
                             Err(error) => Err(error),
                         },
                     };
+                    let mut met = met.borrow_mut();
                     match answer {
-                        Ok(201) => tally.borrow_mut().note(sent.elapsed()),
-                        Ok(_) => tally.borrow_mut().errors += 1,
+                        Ok(201) if scenario.measures(sent - began) => met.note(sent.elapsed()),
+                        Ok(201) => met.note_ramping(),
+                        Ok(_) => met.errors += 1,
                         Err(_) => {
-                            tally.borrow_mut().errors += 1;
+                            met.errors += 1;
                             connection = None;
                         }
                     }
+                    met.stopped |= rule.stops(met.requests(), met.errors);
                 }
             });
         }
         clients.await;
-        let mut tally = tally.borrow().clone();
-        tally.took = began.elapsed();
-        tally
+        let mut met = met.borrow().clone();
+        met.took = began.elapsed().saturating_sub(scenario.ramp);
+        met
     }
+}
+
+/// p99 of the calls of the API to the database, in milliseconds, as the server tells it.
+pub async fn database_p99(addr: SocketAddr) -> Option<f64> {
+    let mut connection = Connection::to(addr).await.ok()?;
+    let ask = request("GET", "/api/v1/metrics/integration", "");
+    let (_, body) = connection.call(&ask).await.ok()?;
+    let metrics: Value = serde_json::from_slice(&connection.buffer[body..]).ok()?;
+    let mut pairs = metrics["latencies"].as_array()?.iter();
+    let pair = pairs.find(|pair| pair["from"] == "transport" && pair["to"] == "database")?;
+    Some(pair["p99_us"].as_f64()? / 1_000.0)
 }
 
 /// Waits until nothing is pending or running.
@@ -212,16 +200,16 @@ pub async fn all_done(addr: SocketAddr) {
 #[derive(Debug)]
 pub struct Latency {
     /// From the request to its 201.
-    pub accepted: Tally,
+    pub accepted: MetricsCollector,
     /// From the 201 to the result, as the client sees it: one task in ten.
-    pub result: Tally,
+    pub result: MetricsCollector,
 }
 
 /// `rate` tasks a second from `clients` connections, each on its own beat; a late answer
 /// delays only its own connection, and counts in full.
 pub async fn paced(addr: SocketAddr, clients: usize, rate: usize, time: Duration) -> Latency {
-    let accepted = Rc::new(RefCell::new(Tally::default()));
-    let result = Rc::new(RefCell::new(Tally::default()));
+    let accepted = Rc::new(RefCell::new(MetricsCollector::default()));
+    let result = Rc::new(RefCell::new(MetricsCollector::default()));
     let count = Rc::new(Cell::new(0));
     let began = Instant::now();
     let beat = Duration::from_secs_f64(clients as f64 / rate as f64);

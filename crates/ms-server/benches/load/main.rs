@@ -1,5 +1,6 @@
 //! The server under load over HTTP, beside a plain axum + sqlx insert server, in one run on one
-//! machine. `cargo xtask load [--json] [--dir DIR] [--seconds N]`. Nothing here asserts a time.
+//! machine: `cargo xtask load`. Nothing here asserts a time; a load with more than 1 % errors is
+//! stopped, and the program fails.
 //!
 //! Both servers are processes of their own with their database in one directory, both wait for
 //! the disk before they answer (`synchronous = FULL`, write-ahead log), and both are given the
@@ -19,23 +20,26 @@
 
 mod client;
 mod plain;
+mod plan;
 mod report;
 mod server;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use client::{Load, Tally};
-use report::{Report, Row};
+use client::LoadGenerator;
+use plan::{Args, LoadScenario, LoadTestReport, MetricsCollector, ScenarioType, StopRule};
+use report::Report;
 use server::Running;
 
-/// Clients of the ladder; one connection each.
-const LADDER: [usize; 5] = [10, 50, 100, 500, 1_000];
 /// Connections that submit one task at a time.
 const SINGLE: usize = 64;
 /// Connections that submit batches, and tasks of one batch.
 const BATCHERS: usize = 8;
 const BATCH: usize = 500;
+/// Longest of a load beside the other server, which has no ramp.
+const BESIDE: Duration = Duration::from_secs(10);
 /// Tasks of the run from the first request to the last result.
 const WHOLE: usize = 20_000;
 /// Tasks a second of the run that looks at latency, and connections it comes from.
@@ -44,86 +48,114 @@ const PACED: usize = 20;
 /// Starts and stops that are timed.
 const STARTS: usize = 10;
 
-struct Args {
-    json: bool,
-    dir: PathBuf,
-    each: Duration,
-}
-
-fn main() {
+fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if let [first, database, ..] = args.as_slice()
         && first == plain::FLAG
     {
-        return plain::serve(database);
+        plain::serve(database);
+        return ExitCode::SUCCESS;
     }
-    // Built and run by `cargo test --benches` too, which wants nothing of it.
-    if !args.iter().any(|arg| arg == "--bench") {
-        return;
+    // Built and run by `cargo test --benches` too, which wants nothing of it; and by
+    // `cargo bench NAME`, which wants another.
+    let other = args.first().is_some_and(|first| !first.starts_with("--"));
+    if other || !args.iter().any(|arg| arg == "--bench") {
+        return ExitCode::SUCCESS;
     }
+    let args = match Args::parse(&args) {
+        Ok(args) => args,
+        Err(problem) => {
+            say(&problem);
+            return ExitCode::from(2);
+        }
+    };
     client::raise_descriptors();
-    let args = parse(&args);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let report = runtime.expect("a runtime").block_on(run(&args));
     match args.json {
         true => println!("{}", report.json()),
         false => print!("{}", report.table()),
     }
+    if report.broken() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn parse(args: &[String]) -> Args {
-    let value = |name: &str| {
-        let at = args.iter().position(|arg| arg == name)?;
-        args.get(at + 1).cloned()
-    };
-    let seconds = value("--seconds").map_or(2, |text| text.parse().expect("--seconds N"));
-    Args {
-        json: args.iter().any(|arg| arg == "--json"),
-        dir: value("--dir").map_or_else(std::env::temp_dir, PathBuf::from),
-        each: Duration::from_secs(seconds),
-    }
+#[allow(clippy::print_stderr, reason = "a benchmark")]
+fn say(text: &str) {
+    eprintln!("{text}");
 }
 
 async fn run(args: &Args) -> Report {
-    let mut report = Report { starts: starts(args).await, ..Report::default() };
-    for clients in LADDER {
-        let mut ours = Running::ours(&args.dir).await;
-        let tally = Load::single(ours.api, clients, args.each).run().await;
-        report.rows.push(Row::of("ms-server", "one task a request", clients, 1, &tally));
+    let dir = args.dir.as_ref().map_or_else(std::env::temp_dir, PathBuf::from);
+    let suite = args.suite();
+    let mut report = Report { rule: suite.rule, ..Report::default() };
+    if !args.only_ladder {
+        report.starts = starts(&dir).await;
+    }
+    for scenario in &suite.scenarios {
+        let mut ours = Running::ours(&dir).await;
+        let mut row = load("ms-server", &ours, scenario, suite.rule).await;
+        row.database_p99_ms = client::database_p99(ours.api).await;
+        report.rows.push(row);
         ours.stop().await;
+        if report.broken() {
+            return report;
+        }
     }
-    for plain in [false, true] {
-        let name = if plain { "axum + sqlx" } else { "ms-server" };
-        let start = async || match plain {
-            true => Running::plain(&args.dir).await,
-            false => Running::ours(&args.dir).await,
-        };
-        let mut server = start().await;
-        let tally = Load::single(server.api, SINGLE, args.each).run().await;
-        report.rows.push(Row::of(name, "one task a request", SINGLE, 1, &tally));
-        server.stop().await;
-        let mut server = start().await;
-        let tally = Load::batch(server.api, BATCHERS, BATCH, args.each).run().await;
-        report.rows.push(Row::of(name, "batches of 500", BATCHERS, BATCH, &tally));
-        server.stop().await;
+    if !args.only_ladder {
+        beside(args, &dir, &mut report).await;
     }
-    let mut server = Running::ours(&args.dir).await;
+    report
+}
+
+async fn load(
+    name: &'static str,
+    server: &Running,
+    scenario: &LoadScenario,
+    rule: StopRule,
+) -> LoadTestReport {
+    let generator = LoadGenerator { addr: server.api, scenario: *scenario, rule };
+    let report = LoadTestReport::of(name, scenario, rule, &generator.run().await);
+    report.warning(rule).iter().for_each(|warning| say(&format!("warning: {warning}")));
+    report
+}
+
+/// The same loads on both servers, then what only ours can do.
+async fn beside(args: &Args, dir: &Path, report: &mut Report) {
+    let hold = args.hold.min(BESIDE);
+    let scenario = |kind, clients| LoadScenario { kind, clients, ramp: Duration::ZERO, hold };
+    let loads = [
+        scenario(ScenarioType::ConstantLoad, SINGLE),
+        scenario(ScenarioType::Batches(BATCH), BATCHERS),
+    ];
+    for name in ["ms-server", "axum + sqlx"] {
+        for scenario in &loads {
+            let mut server = match name {
+                "ms-server" => Running::ours(dir).await,
+                _ => Running::plain(dir).await,
+            };
+            report.rows.push(load(name, &server, scenario, report.rule).await);
+            server.stop().await;
+            if report.broken() {
+                return;
+            }
+        }
+    }
+    let mut server = Running::ours(dir).await;
     let began = Instant::now();
     client::batches(server.api, WHOLE / BATCH, BATCH).await;
     client::all_done(server.api).await;
     report.end_to_end = Some(WHOLE as f64 / began.elapsed().as_secs_f64());
     server.stop().await;
-    let mut server = Running::ours(&args.dir).await;
-    report.latency = Some(client::paced(server.api, PACED, RATE, args.each * 2).await);
+    let mut server = Running::ours(dir).await;
+    report.latency = Some(client::paced(server.api, PACED, RATE, hold * 2).await);
     server.stop().await;
-    report
 }
 
 /// From the start of the process to `/health/startup` 200, and from SIGTERM to its end, idle.
-async fn starts(args: &Args) -> (Tally, Tally) {
-    let (mut up, mut down) = (Tally::default(), Tally::default());
+async fn starts(dir: &Path) -> (MetricsCollector, MetricsCollector) {
+    let (mut up, mut down) = (MetricsCollector::default(), MetricsCollector::default());
     for _ in 0..STARTS {
-        let mut server = Running::ours(&args.dir).await;
+        let mut server = Running::ours(dir).await;
         up.note(server.up);
         down.note(server.stop().await);
     }

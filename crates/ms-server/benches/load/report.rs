@@ -4,64 +4,47 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::client::{Latency, Tally};
-
-/// One load on one server.
-#[derive(Debug)]
-pub struct Row {
-    server: &'static str,
-    load: &'static str,
-    clients: usize,
-    tasks: f64,
-    errors: f64,
-    p50: f64,
-    p99: f64,
-}
-
-impl Row {
-    pub fn of(
-        server: &'static str,
-        load: &'static str,
-        clients: usize,
-        tasks_each: usize,
-        tally: &Tally,
-    ) -> Self {
-        let requests = tally.answered() + tally.errors;
-        Self {
-            server,
-            load,
-            clients,
-            tasks: (tally.answered() * tasks_each) as f64 / tally.took.as_secs_f64(),
-            errors: tally.errors as f64 / requests.max(1) as f64,
-            p50: tally.percentile(0.5),
-            p99: tally.percentile(0.99),
-        }
-    }
-}
+use crate::client::Latency;
+use crate::plan::{LoadTestReport, MetricsCollector, StopRule};
 
 #[derive(Debug, Default)]
 pub struct Report {
     /// Start to startup 200; SIGTERM to the end.
-    pub starts: (Tally, Tally),
-    pub rows: Vec<Row>,
+    pub starts: (MetricsCollector, MetricsCollector),
+    pub rows: Vec<LoadTestReport>,
+    pub rule: StopRule,
     /// Tasks a second, from the first batch to the last result.
     pub end_to_end: Option<f64>,
     pub latency: Option<Latency>,
 }
 
 impl Report {
+    /// Whether a load was given up.
+    pub fn broken(&self) -> bool {
+        self.rows.iter().any(|row| row.broken)
+    }
+
     pub fn table(&self) -> String {
         let mut text = String::from(
-            "server       load                clients   tasks/s   errors   p50 ms   p99 ms\n",
+            "server       load                clients   tasks/s   errors   p50 ms   p99 ms  100 ms  to database, p99 ms\n",
         );
         for row in &self.rows {
-            let Row { server, load, clients, tasks, errors, p50, p99 } = row;
+            let LoadTestReport { server, load, clients, tasks, p50_ms, p99_ms, .. } = row;
+            let errors = row.error_rate * 100.0;
+            let target = if row.within_target { "kept" } else { "missed" };
+            let database = row.database_p99_ms.map_or("-".to_owned(), |ms| format!("{ms:.2}"));
             // Writing into a string cannot fail; so below.
             let _ = writeln!(
                 text,
-                "{server:<12} {load:<19} {clients:>7} {tasks:>9.0} {:>7.2}% {p50:>8.2} {p99:>8.2}",
-                errors * 100.0
+                "{server:<12} {load:<19} {clients:>7} {tasks:>9.0} {errors:>7.2}% {p50_ms:>8.2} \
+                 {p99_ms:>8.2}  {target:<6}  {database:>19}"
             );
+        }
+        for warning in self.rows.iter().filter_map(|row| row.warning(self.rule)) {
+            let _ = writeln!(text, "warning: {warning}");
+        }
+        if self.broken() {
+            return text;
         }
         if let Some(tasks) = self.end_to_end {
             let _ = writeln!(text, "batches, first request to last result: {tasks:.0} tasks/s");
@@ -93,11 +76,12 @@ impl Report {
         let rows = self.rows.iter().map(|row| {
             json!({
                 "server": row.server, "load": row.load, "clients": row.clients,
-                "tasks_per_second": row.tasks, "error_rate": row.errors,
-                "p50_ms": row.p50, "p99_ms": row.p99,
+                "tasks_per_second": row.tasks, "error_rate": row.error_rate, "stopped": row.broken,
+                "p50_ms": row.p50_ms, "p99_ms": row.p99_ms, "p99_within_100_ms": row.within_target,
+                "to_database_p99_ms": row.database_p99_ms,
             })
         });
-        let times = |tally: &Tally| {
+        let times = |tally: &MetricsCollector| {
             json!({
                 "count": tally.answered(), "errors": tally.errors,
                 "p50_ms": tally.percentile(0.5), "p99_ms": tally.percentile(0.99),
