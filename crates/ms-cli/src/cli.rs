@@ -10,8 +10,8 @@ use ms_control::discover::Places;
 use crate::exit::{Failure, Outcome};
 use crate::output::Out;
 use crate::verbs::{
-    completions, config, events, explain, info, inject, inspect, ps, state, stats, steer, trace,
-    tree, why,
+    completions, config, events, explain, info, inject, inspect, metrics, ps, state, stats, steer,
+    trace, tree, why,
 };
 
 /// Ends each `--help`: the verb's examples and the exit codes.
@@ -81,6 +81,7 @@ enum Verb {
     Trace(trace::Trace),
     Events(events::Events),
     Info(info::Info),
+    Metrics(metrics::Metrics),
     Inject(inject::Inject),
     Explain(explain::Explain),
     Config(config::Config),
@@ -122,6 +123,7 @@ impl Cli {
             Verb::Trace(verb) => verb.run(&cx).await,
             Verb::Events(verb) => verb.run(&cx).await,
             Verb::Info(verb) => verb.run(&cx).await,
+            Verb::Metrics(verb) => verb.run(&cx).await,
             Verb::Inject(verb) => verb.run(&cx).await,
             Verb::Explain(verb) => verb.run(&cx),
             Verb::Config(verb) => verb.run(&cx),

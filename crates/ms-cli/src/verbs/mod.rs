@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod info;
 pub(crate) mod inject;
 pub(crate) mod inspect;
+pub(crate) mod metrics;
 pub(crate) mod ps;
 pub(crate) mod state;
 pub(crate) mod stats;

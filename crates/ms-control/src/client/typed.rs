@@ -1,6 +1,7 @@
 //! One method per request, each with its own answer type.
 
 use ms_core::ActorPath;
+use ms_core::integration::IntegrationMetrics;
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
 
 use super::Client;
@@ -49,6 +50,8 @@ typed! {
     /// Carries a steering verb out.
     steer(path: ActorPath, verb: Verb, reason: Option<String>) -> Steered,
         Request::Steer { path, verb, reason } => Reply::Steered;
+    /// How the components of a service get along.
+    integration() -> Box<IntegrationMetrics>, Request::Integration => Reply::Integration;
     /// The node itself.
     info() -> NodeInfo, Request::Info => Reply::Info;
     /// Injects a fault, where the node allows it.

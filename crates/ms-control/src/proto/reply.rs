@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use ms_core::integration::IntegrationMetrics;
 use ms_core::view::{ActorStatus, BlastRadius, TreeNode, TypeCount, WhyRecord};
 use ms_core::{ActorPath, Incarnation};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub enum Reply {
     DryRun(BlastRadius),
     /// To [`super::Request::Steer`].
     Steered(Steered),
+    /// To [`super::Request::Integration`].
+    Integration(Box<IntegrationMetrics>),
     /// To [`super::Request::Info`].
     Info(NodeInfo),
     /// To [`super::Request::Inject`].

@@ -100,6 +100,8 @@ pub enum Request {
         /// Starts after this event; absent starts with the oldest kept.
         since_seq: Option<u64>,
     },
+    /// How the components of a service get along.
+    Integration,
     /// The node itself.
     Info,
     /// Injects a fault, where the node allows it.

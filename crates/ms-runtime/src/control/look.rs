@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use super::error::{of_actor, of_supervisor};
 use super::steer::verb_of;
 use super::{NodeControl, in_time};
+use crate::integration::{GetIntegrationMetrics, IntegrationActor};
 
 /// How long one actor is given to say more of itself than can be seen from outside.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -138,6 +139,21 @@ impl NodeControl {
         }
         let records = root.why(&path, limit.unwrap_or(1)).await;
         records.map(Reply::Why).map_err(|error| of_supervisor(&path, &error))
+    }
+
+    pub(super) async fn integration(&self, within: Duration) -> Result<Reply, ControlError> {
+        let actor = self.root()?.get::<IntegrationActor>("integration").await;
+        let actor = actor.map_err(|error| {
+            ControlError::refused("this node is no service: nobody watches its components")
+                .why(error.to_string())
+                .next("`msctl ps` shows its actors")
+        })?;
+        let metrics = actor.ask(GetIntegrationMetrics).within(within.mul_f64(0.9)).await;
+        let metrics = metrics.map_err(|error| {
+            ControlError::timed_out("the actor /root/integration did not answer")
+                .why(error.to_string())
+        })?;
+        Ok(Reply::Integration(Box::new(metrics)))
     }
 
     pub(super) async fn dry_run(&self, path: ActorPath, verb: Verb) -> Result<Reply, ControlError> {

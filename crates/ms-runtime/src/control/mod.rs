@@ -113,6 +113,9 @@ impl NodeControl {
             Request::DryRun { path, verb } => {
                 self.look(within, Duration::ZERO, self.dry_run(path, verb)).await
             }
+            Request::Integration => {
+                self.look(within, Duration::ZERO, self.integration(within)).await
+            }
             Request::Info => self.look(within, Duration::ZERO, self.info()).await,
             Request::Statistics { path, on: None } => {
                 self.look(within, Duration::ZERO, self.statistics(path, None, within)).await

@@ -16,6 +16,8 @@ mod actor;
 mod calls;
 mod handle;
 
-pub(crate) use actor::{Fact, HealthNews, IntegrationActor, IntegrationArgs, MAILBOX};
+pub(crate) use actor::{
+    Fact, GetIntegrationMetrics, HealthNews, IntegrationActor, IntegrationArgs, MAILBOX,
+};
 pub use calls::{Call, CallReporter, CallTimer, Calls};
 pub use handle::{IntegrationObserver, IntegrationRef, IntegrationUnavailable};
