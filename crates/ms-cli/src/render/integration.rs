@@ -89,9 +89,9 @@ mod tests {
         book.called(at(5), "api", "db", Duration::from_millis(40), CallOutcome::Failed);
         book.called(at(5), "health", "od\u{1b}d", Duration::from_micros(90), CallOutcome::Done);
         let expected = "\
-COMPONENT   SCORE  LOOKS  ERRORS  OPERATIONS
-db           0.33      3   50.0%           2
-od\\u{1b}d      -      0    0.0%           1
+COMPONENT  SCORE  LOOKS  ERRORS  OPERATIONS
+db          0.33      3   50.0%           2
+od\\u{1b}d      ?      0    0.0%           1
 
 FROM    TO         CALLS  FAILED    MEAN   P50   P99   MAX
 api     db             2       1  21.5ms   5ms  40ms  40ms

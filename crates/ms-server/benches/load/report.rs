@@ -60,8 +60,8 @@ impl Report {
                 );
             }
         }
-        for (what, tally) in [("start", &self.starts.0), ("SIGTERM to exit, idle", &self.starts.1)]
-        {
+        let starts = [("start", &self.starts.0), ("SIGTERM to exit, idle", &self.starts.1)];
+        for (what, tally) in starts.into_iter().filter(|(_, tally)| tally.answered() > 0) {
             let (p50, worst) = (tally.percentile(0.5), tally.percentile(1.0));
             let _ = writeln!(
                 text,
