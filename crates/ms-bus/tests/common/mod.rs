@@ -1,6 +1,12 @@
 //! What the tests share: a bus in a tree in virtual time, events, subscribers.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses its part")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test uses its part"
+)]
 
 use std::borrow::Cow;
 use std::sync::Arc;
