@@ -5,7 +5,7 @@
 //! of them. Prints the median and the best of several rounds. The two take turns, round by
 //! round, so that a noisy neighbour hits each alike.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a bench")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! Durable tasks, names and budgets on the command line.
 
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "tests")]
 
 mod common;
 

@@ -34,6 +34,8 @@ const TARGETS: &[Target] = &[
         name: "agent_processing",
         about: "groups of 10 to 10,000 durable tasks done by agents (ms-worker)",
         cargo: &["bench", "-p", "ms-worker", "--bench", "agent_processing", "--"],
+    },
+    Target {
         name: "bus",
         about: "events a second through the bus, beside the router's publish (ms-bus)",
         cargo: &["bench", "-p", "ms-bus", "--bench", "publish", "--"],

@@ -280,6 +280,7 @@ pub fn task() -> TaskView {
         lease: None,
         failure: Some(failure),
         idempotency_key: Some(IdempotencyKey::new("order-4711").expect("valid")),
+        traceparent: None,
     }
 }
 

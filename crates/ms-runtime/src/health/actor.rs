@@ -134,13 +134,7 @@ impl HealthActor {
         }));
     }
 
-    fn end_round(
-        &mut self,
-        looks: Vec<Looked>,
-        now: Tick,
-        took: Duration,
-        ctx: &Context<Self>,
-    ) {
+    fn end_round(&mut self, looks: Vec<Looked>, now: Tick, took: Duration, ctx: &Context<Self>) {
         let (mut asked, mut facts) = (Vec::new(), Vec::new());
         for Looked { name, look, took } in looks {
             if let Some(outcome) = answered(&look) {
