@@ -69,6 +69,15 @@ impl TaskFailure {
         Self { kind, message: cut(message.into()), causes: Vec::new(), permanent: false }
     }
 
+    /// With one more cause, behind those it has; beyond the most that are kept it is left out.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
+        if self.causes.len() < MAX_CAUSES {
+            self.causes.push(cut(cause.into()));
+        }
+        self
+    }
+
     /// An error that another attempt may not have.
     #[must_use]
     pub fn retry(message: impl Into<String>) -> Self {

@@ -36,7 +36,9 @@ pub(crate) async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut C
         tracing::debug!(agent = %cx.path(), "begins");
         let performed = attempt(agent, perform, cx).await;
         if let Performed::Done(Err(error)) = &performed {
-            tracing::warn!(component = %cx.path(), operation = %kind, %error, "Operation failed");
+            // Without its causes: those of a payload that cannot be read quote it.
+            let error = &error.message;
+            tracing::warn!(component = %cx.path(), operation = %kind, error, "Operation failed");
         }
         performed
     };
@@ -53,9 +55,8 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
     let payload = match G::Payload::deserialize(assignment.payload) {
         Ok(payload) => payload,
         Err(error) => {
-            let failure =
-                TaskFailure::permanent(format!("the payload is not what it takes: {error}"));
-            return Performed::Done(Err(failure));
+            let failure = TaskFailure::permanent("the payload is not what it takes");
+            return Performed::Done(Err(failure.caused_by(error.to_string())));
         }
     };
     let trace = assignment.view.attempt_trace(token);
