@@ -117,8 +117,9 @@ fn an_interrupt_is_130_while_watching_and_while_following() {
     let node = Node::start();
     for (args, lines) in [(&["tree", "--watch"][..], 26), (&["events", "-f"], 7)] {
         let mut child = node.command(args).spawn().expect("starts");
-        let out = BufReader::new(child.stdout.take().expect("piped"));
-        let seen = out.lines().take(lines).map_while(Result::ok).count();
+        // Held to the end: a reader that leaves is another end than an interrupt.
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let seen = out.by_ref().lines().take(lines).map_while(Result::ok).count();
         assert_eq!(seen, lines, "{args:?} goes on");
         let pid = child.id().to_string();
         let sent = Command::new("kill").args(["-INT", &pid]).status().expect("runs");

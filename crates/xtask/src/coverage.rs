@@ -25,19 +25,40 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
         );
         return Ok(End::Unavailable);
     }
-    let mut words = vec!["tarpaulin", "--workspace", "--engine", "llvm", "--follow-exec"];
-    words.extend(["--exclude", "ms-examples", "--skip-clean", "--no-fail-fast"]);
-    words.extend(["--timeout", PATIENCE, "--fail-under", LEAST, "--target-dir", TARGET]);
-    words.extend(args.iter().map(String::as_str));
-    let outcome = show(workspace.cargo(&words));
+    let outcome = show(workspace.cargo(&words(args)));
     for problem in &outcome.problems {
         println!("  ! {problem}");
     }
     Ok(if outcome.is_ok() { End::Ok } else { End::Failed })
 }
 
+/// What cargo is told; `args` behind it.
+fn words(args: &[String]) -> Vec<&str> {
+    let mut words = vec!["tarpaulin", "--workspace", "--engine", "llvm", "--follow-exec"];
+    words.extend(["--exclude", "ms-examples", "--skip-clean", "--no-fail-fast"]);
+    words.extend(["--timeout", PATIENCE, "--fail-under", LEAST, "--target-dir", TARGET]);
+    words.extend(args.iter().map(String::as_str));
+    words
+}
+
 fn is_installed() -> bool {
     let mut version = Command::new("cargo");
     version.args(["tarpaulin", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
     version.status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SExec-01: the whole workspace is counted, and a share below 85 % is a failure.
+    #[test]
+    fn sexec_01_the_whole_workspace_is_counted_and_has_a_floor_of_85() {
+        let args = ["--out".to_owned(), "Json".to_owned()];
+        let words = words(&args);
+        assert!(words.contains(&"--workspace"));
+        let floor = words.iter().position(|word| *word == "--fail-under").expect("a floor");
+        assert_eq!(words[floor + 1], "85");
+        assert!(words.ends_with(&["--out", "Json"]));
+    }
 }
