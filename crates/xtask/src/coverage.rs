@@ -4,10 +4,8 @@
 //! included. A process that is killed with `SIGKILL` leaves no counts behind, so what is shown is a
 //! lower bound. The tests of the examples are left out: they want the examples built elsewhere.
 
-use std::process::{Command, Stdio};
-
 use crate::End;
-use crate::workspace::{Error, Workspace, show};
+use crate::workspace::{Error, Workspace, has_subcommand, show};
 
 /// Below this share, in percent, the command fails.
 const LEAST: &str = "85";
@@ -19,7 +17,7 @@ const PATIENCE: &str = "900";
 const TARGET: &str = "target/coverage";
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
-    if !is_installed() {
+    if !has_subcommand(workspace, "tarpaulin") {
         eprintln!(
             "xtask: cargo-tarpaulin is not installed; `cargo install cargo-tarpaulin --locked` does it"
         );
@@ -39,12 +37,6 @@ fn words(args: &[String]) -> Vec<&str> {
     words.extend(["--timeout", PATIENCE, "--fail-under", LEAST, "--target-dir", TARGET]);
     words.extend(args.iter().map(String::as_str));
     words
-}
-
-fn is_installed() -> bool {
-    let mut version = Command::new("cargo");
-    version.args(["tarpaulin", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
-    version.status().is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::model;
 use crate::outcome::Progress;
 use crate::servers;
 use crate::simulate;
-use crate::workspace::{Error, Workspace, capture, show};
+use crate::workspace::{Error, Workspace, has_subcommand, show};
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     let passed_on = match args.split_first() {
@@ -21,7 +21,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
         }
     };
 
-    let nextest = has_nextest(workspace);
+    let nextest = has_subcommand(workspace, "nextest");
     let mut progress = Progress::start();
     check::steps(workspace, &mut progress, |_| true);
     if nextest && progress.failed().is_empty() {
@@ -51,8 +51,4 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     println!("==> tests ({})", progress.spent());
     let tests = show(workspace.cargo(&words));
     Ok(if tests.is_ok() && progress.failed().is_empty() { End::Ok } else { End::Failed })
-}
-
-fn has_nextest(workspace: &Workspace) -> bool {
-    capture(workspace.cargo(&["nextest", "--version"])).is_ok()
 }

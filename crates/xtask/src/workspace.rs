@@ -133,6 +133,11 @@ pub(crate) fn show(mut command: Command) -> Outcome {
     }
 }
 
+/// Whether cargo has this subcommand, such as one that was installed beside it.
+pub(crate) fn has_subcommand(workspace: &Workspace, name: &str) -> bool {
+    capture(workspace.cargo(&[name, "--version"])).is_ok()
+}
+
 /// Runs a command and returns what it wrote to standard output; the error carries standard error.
 pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
     let output = command
