@@ -5,8 +5,8 @@ use std::process::Command;
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
 use crate::{
-    End, conformance, duplicates, faults, layering, members, mutants, requirements, sentences,
-    top_level,
+    End, binaries, conformance, duplicates, faults, layering, members, mutants, requirements,
+    sentences, top_level,
 };
 
 struct Step {
@@ -17,6 +17,7 @@ struct Step {
 
 const STEPS: &[Step] = &[
     Step { name: "top-level", about: "only the agreed entries at the top", run: top_level::check },
+    Step { name: "binaries", about: "no binary file under version control", run: binaries::check },
     Step { name: "members", about: "MSRV, edition, licence, lints inherited", run: members::check },
     Step { name: "layering", about: "crates depend only downwards", run: layering::check },
     Step {

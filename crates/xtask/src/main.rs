@@ -16,10 +16,12 @@
 )]
 
 mod bench;
+mod binaries;
 mod check;
 mod conformance;
 mod coverage;
 mod duplicates;
+mod failures;
 mod faults;
 mod layering;
 mod members;

@@ -152,7 +152,7 @@ pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
 }
 
 /// A command as one would type it.
-fn line(command: &Command) -> String {
+pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
     let environment = command
         .get_envs()
