@@ -1,6 +1,6 @@
 //! The supervisor actor: feeds the policy and carries out its effects.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -198,35 +198,32 @@ impl SupervisorActor {
         }
     }
 
-    /// The spec is gone: nobody will start the child again.
+    /// The spec is gone: nobody will start the child again, as long as this life lasts. The
+    /// next one begins with all specs; what a supervisor drops on its way out comes back in
+    /// the same cell, therefore.
     fn forget(&mut self, key: ChildKey) {
         let Some(kid) = self.kids.remove(key) else { return };
+        let ends = matches!(self.policy.phase(), Phase::Stopping | Phase::Ended);
+        if kid.lasting && ends {
+            return;
+        }
         let reason = kid.cell.as_ref().and_then(AnyRef::last_exit).unwrap_or(ExitReason::Shutdown);
         self.bury(&kid, &reason);
     }
 
     fn exit(&mut self, ctx: &mut Ctx, reason: ExitReason) {
         self.finished = true;
-        let lasting = self.lasting_names();
-        for kid in self.kids.iter().filter(|kid| !lasting.contains(kid.path.name())) {
+        for kid in self.kids.iter().filter(|kid| !kid.lasting) {
             self.bury(kid, &reason);
         }
         ctx.exit_with(reason);
     }
 
-    /// Names of the children with whose cells the next life of this supervisor goes on.
-    /// Children added at run time vanish with the life they were added to (G6).
-    fn lasting_names(&self) -> HashSet<&str> {
-        let children = match self.supervisor.lasting_refs && !self.is_dynamic() {
-            true => self.supervisor.children.as_slice(),
-            false => &[],
-        };
-        children.iter().filter_map(|child| Some(child.id().ok()?.as_str())).collect()
-    }
-
     /// Says that no further incarnation of the child will come.
     fn bury(&self, kid: &Kid, reason: &ExitReason) {
-        self.bank.forget(kid.path.name(), reason);
+        if kid.lasting {
+            self.bank.forget(kid.path.name(), reason);
+        }
         if let Some(cell) = &kid.cell {
             cell.close_at_end(reason);
         }
@@ -252,7 +249,8 @@ impl Actor for SupervisorActor {
             let specs: Vec<ChildSpec> = self.supervisor.children.clone();
             for (key, spec) in keys.into_iter().zip(&specs) {
                 if let Ok(name) = spec.id() {
-                    self.insert_kid(key, name.clone(), self.making(spec));
+                    let lasting = self.supervisor.lasting_refs;
+                    self.insert_kid(key, name.clone(), self.making(spec), lasting);
                 }
             }
         }
@@ -292,12 +290,11 @@ impl Drop for SupervisorActor {
 impl SupervisorActor {
     /// It is gone without having stopped its children: they are told (F5).
     fn leave_children(&self) {
-        let lasting = self.lasting_names();
         for kid in self.kids.iter() {
             let Some(cell) = &kid.cell else { continue };
-            if !lasting.contains(kid.path.name()) {
+            if !kid.lasting {
                 // Nobody waits for its end any more; somebody must say that it was the last.
-                Undertaker::adopt(cell);
+                Undertaker::adopt(cell, kid.below.as_ref().map(|below| below.bank.clone()));
             }
             // A successor's start of the same child is none of ours.
             let told = cell.parent_exit_of(kid.life, ExitReason::Killed);

@@ -31,8 +31,9 @@ struct Inner {
 }
 
 impl Bank {
-    pub(crate) fn get(&self, id: &ChildId) -> Option<AnyRef> {
-        self.with(|inner| inner.cells.get(id).cloned())
+    /// The cell of a child, and its own bank where it is a supervisor.
+    pub(crate) fn get(&self, id: &ChildId) -> Option<(AnyRef, Option<Self>)> {
+        self.with(|inner| Some((inner.cells.get(id)?.clone(), inner.below.get(id).cloned())))
     }
 
     pub(crate) fn keep(&self, id: ChildId, cell: AnyRef, below: Option<Bank>) {

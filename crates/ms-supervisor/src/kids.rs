@@ -29,6 +29,9 @@ pub(crate) struct Kid {
     pub(crate) attempt: Incarnation,
     pub(crate) life: Incarnation,
     pub(crate) acknowledged: bool,
+    /// Each life of the supervisor goes on in its cell (X6). One that was added at run time
+    /// vanishes with the life it was added to (G6).
+    pub(crate) lasting: bool,
     /// The deadline of its start or stop.
     pub(crate) timer: Option<TimerId>,
     pub(crate) rare: Option<Box<Rare>>,

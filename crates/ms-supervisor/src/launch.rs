@@ -80,28 +80,27 @@ impl SupervisorActor {
     fn cell_of(&mut self, key: ChildKey) -> Option<AnyRef> {
         let sink = self.sink.clone()?;
         let parent = Parent { sink, key: key.raw() };
-        let dynamic = self.is_dynamic();
         let kid = self.kids.get_mut(key)?;
         if let Some(cell) = &kid.cell {
             return Some(cell.clone());
         }
         let name = ChildId::new(kid.path.name()).ok()?;
-        let lasting = self.supervisor.lasting_refs && !dynamic;
-        let kept = if lasting { self.bank.get(&name) } else { None };
+        let kept = if kid.lasting { self.bank.get(&name) } else { None };
         let cell = match kept {
-            Some(cell) => {
+            Some((cell, bank)) => {
                 cell.adopt(parent);
+                // What was made for this life has a bank nobody knows: its cells are in the old one.
+                if let (Some(below), Some(bank)) = (&mut kid.below, bank) {
+                    below.bank = bank;
+                }
                 cell
             }
             None => {
                 let blueprint = kid.blueprint.as_ref()?;
                 let cell = blueprint.cell(self.node.as_ref()?, kid.path.clone(), Some(parent));
-                if lasting {
-                    self.bank.keep(
-                        name,
-                        cell.clone(),
-                        kid.below.as_ref().map(|below| below.bank.clone()),
-                    );
+                if kid.lasting {
+                    let below = kid.below.as_ref().map(|below| below.bank.clone());
+                    self.bank.keep(name, cell.clone(), below);
                 }
                 cell
             }
@@ -113,11 +112,17 @@ impl SupervisorActor {
 
     fn add_kid(&mut self, key: ChildKey, ticket: Ticket) {
         if let Some((name, making)) = self.calls.take_arriving(ticket) {
-            self.insert_kid(key, name, making);
+            self.insert_kid(key, name, making, false);
         }
     }
 
-    pub(crate) fn insert_kid(&mut self, key: ChildKey, name: ChildId, making: Making) {
+    pub(crate) fn insert_kid(
+        &mut self,
+        key: ChildKey,
+        name: ChildId,
+        making: Making,
+        lasting: bool,
+    ) {
         let kid = Kid {
             key,
             path: self.path.child(&name),
@@ -128,6 +133,7 @@ impl SupervisorActor {
             attempt: Incarnation::NONE,
             life: Incarnation::NONE,
             acknowledged: false,
+            lasting,
             timer: None,
             rare: None,
         };

@@ -9,6 +9,7 @@ use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Incarnation};
 
 use crate::actor::{Ctx, SupervisorActor};
+use crate::bank::Bank;
 use crate::messages::{News, Suspend, TryAgain};
 use crate::observe::Observation;
 
@@ -118,12 +119,13 @@ impl ChildSink for Sink {
     }
 }
 
-/// Waits for the end of a child whose supervisor was killed, to say that no other life comes.
-pub(crate) struct Undertaker(Mutex<Option<AnyRef>>);
+/// Waits for the end of a child whose supervisor was killed, to say that no other life comes:
+/// neither of it, nor of what is below it.
+pub(crate) struct Undertaker(Mutex<Option<(AnyRef, Option<Bank>)>>);
 
 impl Undertaker {
-    pub(crate) fn adopt(cell: &AnyRef) {
-        let undertaker = Arc::new(Self(Mutex::new(Some(cell.clone()))));
+    pub(crate) fn adopt(cell: &AnyRef, below: Option<Bank>) {
+        let undertaker = Arc::new(Self(Mutex::new(Some((cell.clone(), below)))));
         cell.adopt(Parent { sink: Arc::clone(&undertaker) as Arc<dyn ChildSink>, key: 0 });
         if !cell.is_alive() {
             undertaker.bury();
@@ -132,9 +134,11 @@ impl Undertaker {
 
     fn bury(&self) {
         // Taken out: the cell holds the undertaker.
-        let cell = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(cell) = cell {
-            cell.close_at_end(&cell.last_exit().unwrap_or(ExitReason::Killed));
+        let buried = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((cell, below)) = buried {
+            let reason = cell.last_exit().unwrap_or(ExitReason::Killed);
+            cell.close_at_end(&reason);
+            below.iter().for_each(|below| below.close_after(Some(&cell), &reason));
         }
     }
 }

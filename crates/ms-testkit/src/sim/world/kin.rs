@@ -45,9 +45,10 @@ impl Inner {
         })
     }
 
-    /// Whether a child runs, and was made by the present life of its supervisor.
+    /// Whether a child runs, and was made by the present life of its supervisor. That one may
+    /// have been left behind itself: it knows its own all the same.
     pub(crate) fn is_up(&self, path: &str) -> bool {
-        self.is_alive(path) && !self.is_left_behind(path)
+        self.is_alive(path) && !self.is_of_earlier_life(path)
     }
 
     /// Whether a child runs, as far as it tells of itself.
@@ -66,17 +67,22 @@ impl Inner {
     pub(crate) fn is_left_behind(&self, path: &str) -> bool {
         let mut at = path;
         while let Some((above, _)) = at.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
-            let by = match self.places.get(at) {
-                Some(place) => place.current.map(|now| self.instances[now].parent_life),
-                None => self.sups.get(at).map(|sup| sup.parent_life),
-            };
-            let lives = self.sups.get(above).map_or(0, |sup| sup.lives.len());
-            if by.is_some_and(|by| by + 1 < lives) {
+            if self.is_of_earlier_life(at) {
                 return true;
             }
             at = above;
         }
         false
+    }
+
+    /// Whether it was made by an earlier life of its supervisor than the present one.
+    fn is_of_earlier_life(&self, path: &str) -> bool {
+        let by = match self.places.get(path) {
+            Some(place) => place.current.map(|now| self.instances[now].parent_life),
+            None => self.sups.get(path).map(|sup| sup.parent_life),
+        };
+        let above = path.rsplit_once('/').and_then(|(above, _)| self.sups.get(above));
+        by.is_some_and(|by| by + 1 < above.map_or(0, |sup| sup.lives.len()))
     }
 
     pub(super) fn made_at(&self, path: &str) -> Option<u64> {
