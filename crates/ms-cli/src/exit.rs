@@ -11,9 +11,6 @@ use crate::render::clean;
 /// Exit code after Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Exit code when a configuration is wrong.
-const CONFIG_INVALID: u8 = 8;
-
 /// Why a verb failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -55,7 +52,7 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
                 .0
                 .iter()
                 .for_each(|error| say(&format!("error: {}\n", clean(&error.to_string()))));
-            CONFIG_INVALID.into()
+            errors.exit_code().into()
         }
         Err(Failure::Control(error)) => {
             say(&told(&error));

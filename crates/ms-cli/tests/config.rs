@@ -38,6 +38,18 @@ fn validate_ends_with_0_or_with_8_and_every_problem() {
     msctl(&good, &["config", "validate", "--environment", "../x"]).fails(8, "environment");
 }
 
+/// What leaves the node open to others ends with the code the server ends with.
+#[test]
+fn validate_ends_with_78_for_what_is_unsafe_and_warns_of_what_has_no_effect() {
+    let unsafe_one = [("base.toml", "[http]\nbind = \"0.0.0.0:80\"\n")];
+    msctl(&unsafe_one, &["config", "validate"]).fails(78, "`http.auth_token_file`");
+    let idle = [("base.toml", "[core.event_bus]\ntype = \"nats\"\n")];
+    let run = msctl(&idle, &["config", "validate"]);
+    assert!(run.err.contains("warning: ./base.toml:2:8: `core.event_bus.type` has no effect"));
+    assert_eq!(run.code, Some(0));
+    assert_eq!(run.out, "ok: 1 keys set, the others at their defaults\n");
+}
+
 /// S4.3-01, S4.3-05
 #[test]
 fn show_has_every_value_its_origin_and_no_secret() {

@@ -34,6 +34,19 @@ pub struct Key {
     pub apply: Apply,
     /// Whether it must not be shown.
     pub secret: bool,
+    /// What it is about, where this build has none of it: the key has no effect then.
+    pub part: Option<Part>,
+}
+
+/// Something the configuration can ask for and this build does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// What it is called.
+    pub name: &'static str,
+    /// What happens without it.
+    pub instead: &'static str,
+    /// Whether the key promises protection. Such a promise is refused, not warned about.
+    pub protects: bool,
 }
 
 /// Why a value was not taken over.
@@ -77,8 +90,11 @@ pub trait Rules {
 
 /// Declares a section: keys first, then the sections within it.
 ///
-/// A key has a type ([`Kind`](crate::Kind)), a default, perhaps a bound and a unit,
-/// and says whether a change needs a restart. `rules own` asks for an implementation
+/// A key has a type ([`Kind`](crate::Kind)), a default, perhaps a bound, a unit and a check
+/// (`valid`, a function from the value to what is wrong with it),
+/// and says whether a change needs a restart. A key whose part this build lacks names it
+/// (`part "NAME" else "what happens without"`, and `protects` where security rests on it): whoever
+/// sets it is told. `rules own` asks for an implementation
 /// of [`Rules`](crate::Rules) for what one key alone cannot tell. A field whose name ends
 /// in `_` is the key without it: `type_` for `type`.
 ///
@@ -108,7 +124,9 @@ macro_rules! settings {
             $(
                 $(#[doc = $about:expr])*
                 $key:ident : $kind:ty = $default:expr
-                    $(, in $bound:expr)? $(, unit $unit:literal)? => $apply:ident;
+                    $(, in $bound:expr)? $(, unit $unit:literal)? $(, valid $valid:path)?
+                    $(, part $part:literal else $instead:literal $($protects:ident)?)?
+                    => $apply:ident;
             )*
         } sections {
             $($section:ident : $sub:ty = $made:expr),* $(,)?
@@ -139,6 +157,7 @@ macro_rules! settings {
                     bound: $crate::settings!(@bound $kind $(, $bound)?),
                     apply: $crate::settings!(@apply $apply),
                     secret: <$kind as $crate::Kind>::SECRET,
+                    part: $crate::settings!(@part $($part $instead $($protects)?)?),
                 });)*
                 $(<$sub as $crate::Settings>::declare(
                     &format!("{prefix}{}.", stringify!($section)), keys,
@@ -150,6 +169,7 @@ macro_rules! settings {
                 $(if key == $crate::name(stringify!($key)) {
                     let value = <$kind as $crate::Kind>::read(raw).map_err($crate::SetError::Wrong)?;
                     $($crate::within(&value, &$bound).map_err($crate::SetError::Wrong)?;)?
+                    $($valid(&value).map_err($crate::SetError::Wrong)?;)?
                     self.$key = value;
                     return Ok(());
                 })*
@@ -201,6 +221,13 @@ macro_rules! settings {
     (@unit $unit:literal) => { Some($unit) };
     (@bound $kind:ty) => { None };
     (@bound $kind:ty, $bound:expr) => { Some($crate::shown_bound::<$kind>(&$bound)) };
+    (@part) => { None };
+    (@part $name:literal $instead:literal) => {
+        Some($crate::Part { name: $name, instead: $instead, protects: false })
+    };
+    (@part $name:literal $instead:literal protects) => {
+        Some($crate::Part { name: $name, instead: $instead, protects: true })
+    };
     (@apply live) => { $crate::Apply::Live };
     (@apply restart) => { $crate::Apply::Restart };
     (@rules none $this:ident $prefix:ident $problems:ident) => {};

@@ -101,6 +101,16 @@ pub enum ConfigError {
         /// What to do.
         advice: &'static str,
     },
+    /// A value that would leave the process less protected than it says.
+    #[error("{}`{key}` {problem} (unsafe)", at(.place.as_ref()))]
+    Unsafe {
+        /// Where the value comes from.
+        place: Option<Place>,
+        /// The key at fault.
+        key: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A rule between keys, or a validator of the application, is not met.
     #[error("{}`{key}` {problem} (rule of {by})", at(.place.as_ref()))]
     ValidationFailed {
@@ -134,6 +144,23 @@ fn at(place: Option<&Place>) -> String {
 #[derive(Debug)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
+/// Exit code of a program whose configuration is wrong.
+const INVALID: u8 = 8;
+/// Exit code of a program whose configuration is unsafe: `EX_CONFIG` of sysexits.
+const UNSAFE: u8 = 78;
+
+impl ConfigErrors {
+    /// The exit code of a program that cannot use the configuration: 78 when something in it is
+    /// unsafe, else 8.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.0.iter().any(|error| matches!(error, ConfigError::Unsafe { .. })) {
+            true => UNSAFE,
+            false => INVALID,
+        }
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
@@ -155,12 +182,26 @@ impl From<ConfigError> for ConfigErrors {
 
 /// Where rules and validators put what they find.
 #[derive(Debug, Default)]
-pub struct Problems(pub(crate) Vec<(String, String)>);
+pub struct Problems(pub(crate) Vec<Problem>);
+
+/// What is wrong with the value of one key.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) key: String,
+    pub(crate) what: String,
+    pub(crate) is_unsafe: bool,
+}
 
 impl Problems {
     /// The value of `key` (its full path) is wrong; `problem` is a clause such as
     /// "must not be less than `core.a.b`".
     pub fn add(&mut self, key: impl Into<String>, problem: impl Into<String>) {
-        self.0.push((key.into(), problem.into()));
+        self.0.push(Problem { key: key.into(), what: problem.into(), is_unsafe: false });
+    }
+
+    /// As [`Problems::add`], for a value that would leave the process less protected than the
+    /// configuration says. A program ends with 78 for it.
+    pub fn add_unsafe(&mut self, key: impl Into<String>, problem: impl Into<String>) {
+        self.0.push(Problem { key: key.into(), what: problem.into(), is_unsafe: true });
     }
 }

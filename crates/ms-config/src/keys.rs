@@ -8,14 +8,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ms_core::ChildId;
+use ms_core::lifecycle::shutdown::MIN_DEADLINE;
 use ms_core::spec::{Intensity, Strategy, SupervisorFlags};
 
-use crate::declare::Rules;
-use crate::error::Problems;
 use crate::kind::Bytes;
 use crate::secret::Secret;
-use crate::{choices, settings};
+use crate::{choices, settings, valid};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -72,14 +70,6 @@ settings! {
     } sections {}
 }
 
-impl Rules for Supervision {
-    fn rules(&self, at: &str, problems: &mut Problems) {
-        if self.restart_window.subsec_nanos() != 0 {
-            problems.add(format!("{at}restart_window"), "must be whole seconds");
-        }
-    }
-}
-
 impl Supervision {
     /// What a supervisor of `ms-supervisor` is told.
     #[must_use]
@@ -98,60 +88,52 @@ settings! {
     /// The event bus.
     pub struct EventBus rules own {
         /// What carries the events.
-        type_: BusType = BusType::Memory => restart;
+        type_: BusType = BusType::Memory,
+            part "NATS" else "the bus of the process is used and no event leaves it" => restart;
         /// Addresses of the NATS servers.
-        servers: Vec<String> = vec!["nats://127.0.0.1:4222".to_owned()] => restart;
+        servers: Vec<String> = vec!["nats://127.0.0.1:4222".to_owned()], valid valid::nats,
+            part "NATS" else "the bus of the process is used and no event leaves it" => restart;
         /// The user at the NATS servers; empty for none.
-        user: String = String::new() => restart;
+        user: String = String::new(),
+            part "NATS" else "the bus of the process is used and no event leaves it" protects => restart;
         /// The password at the NATS servers.
-        password: Secret = Secret::default() => restart;
+        password: Secret = Secret::default(),
+            part "NATS" else "the bus of the process is used and no event leaves it" protects => restart;
         /// Copies JetStream keeps of each event; at most the number of servers.
-        cluster_size: u32 = 1, in 1..=5, unit "replicas" => restart;
+        cluster_size: u32 = 1, in 1..=5, unit "replicas",
+            part "NATS" else "the bus of the process is used and no event leaves it" => restart;
         /// Tries to connect again until the connection's supervisor takes over.
-        max_reconnects: u32 = 10, in 1..=1_000, unit "tries" => restart;
+        max_reconnects: u32 = 10, in 1..=1_000, unit "tries",
+            part "NATS" else "the bus of the process is used and no event leaves it" => restart;
         /// Wait between two tries.
-        reconnect_delay: Duration = secs(5), in millis(100)..=secs(300) => restart;
+        reconnect_delay: Duration = secs(5), in millis(100)..=secs(300),
+            part "NATS" else "the bus of the process is used and no event leaves it" => restart;
         /// Events kept for a subscriber that is behind; older ones are counted and dropped.
         subscriber_backlog: u32 = 1_024, in 1..=1_000_000, unit "events" => restart;
         /// Subjects whose events have their ids written to the log, wildcards permitted; empty for none.
-        log_subjects: String = String::new() => restart;
+        log_subjects: String = String::new(), valid valid::subjects => restart;
     } sections {}
-}
-
-impl Rules for EventBus {
-    fn rules(&self, at: &str, problems: &mut Problems) {
-        if self.type_ == BusType::Nats && self.servers.is_empty() {
-            problems.add(format!("{at}servers"), "must not be empty with type nats");
-        }
-        if !self.password.is_empty() && self.user.is_empty() {
-            problems.add(format!("{at}user"), format!("must be set together with `{at}password`"));
-        }
-    }
 }
 
 settings! {
     /// Announcing services outside the process.
     pub struct ServiceRegistry rules own {
         /// Where services are announced.
-        type_: RegistryType = RegistryType::Local => restart;
+        type_: RegistryType = RegistryType::Local,
+            part "Consul" else "services are known in this process only" => restart;
         /// Address of the Consul agent.
-        url: String = "https://127.0.0.1:8501".to_owned() => restart;
+        url: String = "https://127.0.0.1:8501".to_owned(), valid valid::http,
+            part "Consul" else "services are known in this process only" => restart;
         /// The datacenter to announce in.
-        datacenter: String = "dc1".to_owned() => restart;
+        datacenter: String = "dc1".to_owned(), valid valid::datacenter,
+            part "Consul" else "services are known in this process only" => restart;
         /// Whether the way to the agent must be TLS.
-        encryption: bool = true => restart;
+        encryption: bool = true,
+            part "Consul" else "services are known in this process only" protects => restart;
         /// The ACL token.
-        token: Secret = Secret::default() => restart;
+        token: Secret = Secret::default(),
+            part "Consul" else "services are known in this process only" protects => restart;
     } sections {}
-}
-
-impl Rules for ServiceRegistry {
-    fn rules(&self, at: &str, problems: &mut Problems) {
-        if self.encryption && !self.url.starts_with("https://") {
-            let problem = format!("must start with https:// while `{at}encryption` is true");
-            problems.add(format!("{at}url"), problem);
-        }
-    }
 }
 
 settings! {
@@ -190,15 +172,6 @@ impl Probe {
     }
 }
 
-impl Rules for Probe {
-    fn rules(&self, at: &str, problems: &mut Problems) {
-        if self.timeout > self.period {
-            let problem = format!("must not be longer than `{at}period`: checks would overlap");
-            problems.add(format!("{at}timeout"), problem);
-        }
-    }
-}
-
 settings! {
     /// Health checks of the components.
     pub struct HealthChecks rules own {
@@ -211,15 +184,6 @@ settings! {
     }
 }
 
-impl Rules for HealthChecks {
-    fn rules(&self, at: &str, problems: &mut Problems) {
-        if self.liveness_probe.success_threshold != 1 {
-            let key = format!("{at}liveness_probe.success_threshold");
-            problems.add(key, "must be 1: Kubernetes has no other for liveness");
-        }
-    }
-}
-
 settings! {
     /// The components of the application.
     pub struct Components rules own {
@@ -228,30 +192,16 @@ settings! {
             "logging", "metrics", "configuration", "database",
             "cache", "security", "transport", "application",
         ].map(str::to_owned).to_vec() => restart;
-        /// Longest start of the whole process.
+        /// Longest start of the whole process; one that takes longer is undone and ends it.
         startup_deadline: Duration = secs(30), in secs(1)..=HOUR => restart;
     } sections {
         health_checks: HealthChecks = HealthChecks::default(),
     }
 }
 
-impl Rules for Components {
-    fn rules(&self, at: &str, problems: &mut Problems) {
-        for (index, name) in self.initialization_order.iter().enumerate() {
-            let key = || format!("{at}initialization_order");
-            if let Err(error) = ChildId::new(name) {
-                problems.add(key(), format!("has an entry that is no id: {error}"));
-            }
-            if self.initialization_order[..index].contains(name) {
-                problems.add(key(), format!("has {name:?} twice; keep one"));
-            }
-        }
-    }
-}
-
 settings! {
     /// The HTTP endpoint.
-    pub struct Http rules none {
+    pub struct Http rules own {
         /// Where it listens.
         bind: SocketAddr = loopback(8080) => restart;
         /// Largest request body; more is answered with 413.
@@ -263,7 +213,7 @@ settings! {
         /// Connections at one time; more wait.
         max_connections: u32 = 1_024, in 1..=1_000_000, unit "connections" => restart;
         /// File with the bearer token that callers must show, mode 0600; empty for none.
-        auth_token_file: PathBuf = PathBuf::new() => restart;
+        auth_token_file: PathBuf = PathBuf::new(), valid valid::file_or_none => restart;
         /// Whether a proxy in front ends TLS; with a token, an address that others can reach may then be bound.
         tls_terminated_upstream: bool = false => restart;
         /// Connections at one time from one address.
@@ -275,7 +225,7 @@ settings! {
     /// Durable tasks.
     pub struct Tasks rules none {
         /// The database file; its directory must belong to the process's user.
-        database: PathBuf = PathBuf::from("ms-tasks.db") => restart;
+        database: PathBuf = PathBuf::from("ms-tasks.db"), valid valid::database => restart;
         /// Agents of each kind.
         agents: u32 = 64, in 1..=4_096, unit "agents" => restart;
         /// Tasks that may wait; more are refused with 503.
@@ -295,7 +245,7 @@ settings! {
         /// Directory of the snapshots; must belong to the process's user, mode 0700.
         dir: PathBuf = PathBuf::new() => restart;
         /// File with the keys, mode 0600; the first key encrypts, the others still decrypt.
-        key_file: PathBuf = PathBuf::new() => restart;
+        key_file: PathBuf = PathBuf::new(), valid valid::file_or_none => restart;
         /// Saves kept; older ones are removed.
         keep: u32 = 5, in 2..=1_000, unit "saves" => restart;
         /// Time between two saves while running; at an orderly stop there is one more.
@@ -303,34 +253,14 @@ settings! {
     } sections {}
 }
 
-impl Rules for Persistence {
-    fn rules(&self, at: &str, problems: &mut Problems) {
-        for (name, path) in [("dir", &self.dir), ("key_file", &self.key_file)] {
-            if self.enabled && !path.is_absolute() {
-                let problem = format!("must be an absolute path while `{at}enabled` is true");
-                problems.add(format!("{at}{name}"), problem);
-            }
-        }
-    }
-}
-
 settings! {
     /// The orderly stop.
     pub struct Shutdown rules own {
         /// Longest orderly stop; what is left then is killed.
-        within: Duration = secs(25), in millis(100)..=HOUR => restart;
+        within: Duration = secs(25), in MIN_DEADLINE..=HOUR => restart;
         /// What Kubernetes grants (terminationGracePeriodSeconds).
         kubernetes_grace: Duration = secs(30), in secs(1)..=HOUR => restart;
     } sections {}
-}
-
-impl Rules for Shutdown {
-    fn rules(&self, at: &str, problems: &mut Problems) {
-        if self.within >= self.kubernetes_grace {
-            let problem = format!("must be less than `{at}kubernetes_grace`, which kills the rest");
-            problems.add(format!("{at}within"), problem);
-        }
-    }
 }
 
 settings! {
@@ -349,19 +279,20 @@ settings! {
     /// Logs, metrics and traces.
     pub struct Telemetry rules none {
         /// Which log lines are written, as in RUST_LOG; `ms_framework` stands for all crates of the framework.
-        log_filter: String = "info".to_owned() => live;
+        log_filter: String = "info".to_owned(), valid valid::log_filter => live;
         /// How log lines look.
         log_format: LogFormat = LogFormat::Text => restart;
         /// Where metrics are served.
         metrics_bind: SocketAddr = loopback(9090) => restart;
         /// Where traces are sent by OTLP; empty for nowhere.
-        otlp_endpoint: String = String::new() => restart;
+        otlp_endpoint: String = String::new(), valid valid::http_or_none,
+            part "OTLP" else "no traces are sent" => restart;
     } sections {}
 }
 
 settings! {
     /// All keys of the framework.
-    pub struct FrameworkConfig rules none {} sections {
+    pub struct FrameworkConfig rules own {} sections {
         core: Core = Core::default(),
         components: Components = Components::default(),
         http: Http = Http::default(),

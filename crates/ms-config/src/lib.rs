@@ -28,6 +28,7 @@
 //! Start reading at `keys.rs`, then `declare.rs`, then `load.rs`.
 
 mod change;
+pub mod components;
 mod declare;
 mod error;
 mod file;
@@ -36,14 +37,20 @@ mod keys;
 mod kind;
 mod layer;
 mod load;
+mod log_filter;
+#[cfg(feature = "watch")]
+mod places;
+mod rules;
 mod secret;
 mod show;
+mod unbuilt;
+mod valid;
 mod value;
 #[cfg(feature = "watch")]
 mod watch;
 
 pub use change::{Change, change};
-pub use declare::{Apply, Key, Rules, SetError, Settings, keys};
+pub use declare::{Apply, Key, Part, Rules, SetError, Settings, keys};
 #[doc(hidden)]
 pub use declare::{below, name};
 pub use error::{ConfigError, ConfigErrors, Problems};
@@ -59,10 +66,14 @@ pub use kind::{Bytes, Kind, MAX_LIST, MAX_TEXT, plain};
 pub use kind::{shown_bound, within};
 pub use layer::{DEFAULT_ENVIRONMENT, ENV_PREFIX, ENVIRONMENT};
 pub use load::{Loaded, Loader, Validator};
+pub use log_filter::log_filter;
+#[cfg(feature = "watch")]
+pub use places::Places;
 pub use secret::{REDACTED, Secret};
 /// JSON values, as keys are shown in.
 pub use serde_json::Value;
 pub use show::{Line, lines, reference, schema, variable};
+pub use unbuilt::warnings as unbuilt_warnings;
 pub use value::{Place, Raw, Spot};
 #[cfg(feature = "watch")]
-pub use watch::{DEBOUNCE, DirId, DirWatch};
+pub use watch::{DEBOUNCE, DirWatch};

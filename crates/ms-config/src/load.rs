@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::declare::{Key, SetError, Settings, keys};
-use crate::error::{ConfigError, ConfigErrors, Problems};
+use crate::error::{ConfigError, ConfigErrors, Problem, Problems};
 use crate::layer;
+use crate::unbuilt;
 use crate::value::{Place, Raw, Spot};
 
 /// A rule of the application, on the typed configuration. It runs after the built-in ones.
@@ -139,6 +140,7 @@ impl<C: Settings> Loader<C> {
         if !merge.errors.is_empty() {
             return Err(ConfigErrors(merge.errors));
         }
+        merge.warnings.extend(unbuilt::warnings(&merge.config, &merge.origins));
         Ok(Loaded { config: merge.config, origins: merge.origins, warnings: merge.warnings })
     }
 
@@ -163,6 +165,7 @@ impl<C: Settings> Loader<C> {
     pub fn validate(&self, config: &C, origins: &HashMap<String, Place>) -> Vec<ConfigError> {
         let mut built_in = Problems::default();
         config.check("", &mut built_in);
+        unbuilt::refuse(config, &mut built_in);
         let mut errors = told(built_in, "built-in", origins);
         for validator in &self.validators {
             let mut problems = Problems::default();
@@ -174,11 +177,12 @@ impl<C: Settings> Loader<C> {
 }
 
 fn told(problems: Problems, by: &str, origins: &HashMap<String, Place>) -> Vec<ConfigError> {
-    let failed = |(key, problem): (String, String)| ConfigError::ValidationFailed {
-        place: origins.get(&key).cloned(),
-        key,
-        problem,
-        by: by.to_owned(),
+    let failed = |Problem { key, what: problem, is_unsafe }| {
+        let place = origins.get(&key).cloned();
+        match is_unsafe {
+            true => ConfigError::Unsafe { place, key, problem },
+            false => ConfigError::ValidationFailed { place, key, problem, by: by.to_owned() },
+        }
     };
     problems.0.into_iter().map(failed).collect()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use crate::declare::{Apply, Key, Settings, keys};
+use crate::declare::{Apply, Key, Part, Settings, keys};
 use crate::kind::plain;
 use crate::layer::ENV_PREFIX;
 use crate::load::Loaded;
@@ -67,10 +67,22 @@ pub fn reference<C: Settings>() -> String {
                 Apply::Live => "live",
                 Apply::Restart => "restart",
             },
-            key.about,
+            about(&key),
         );
     }
     text
+}
+
+/// What a key does, and whether it does it in this build.
+fn about(key: &Key) -> String {
+    let about = key.about;
+    match key.part {
+        None => about.to_owned(),
+        Some(Part { name, protects: true, .. }) => {
+            format!("{about} Refused: this build has no {name}.")
+        }
+        Some(Part { name, .. }) => format!("{about} Without effect: this build has no {name}."),
+    }
 }
 
 fn bounds(key: &Key) -> String {
@@ -139,5 +151,5 @@ fn describe(key: &Key) -> String {
         Apply::Live => "A change is live.",
         Apply::Restart => "A change needs a restart.",
     };
-    format!("{}{bound} {apply} Variable: {}", key.about, variable(&key.path))
+    format!("{}{bound} {apply} Variable: {}", about(key), variable(&key.path))
 }

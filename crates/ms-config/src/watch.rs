@@ -1,23 +1,21 @@
 //! Noticing that the files may have changed.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use notify_debouncer_full::notify::{
-    Error, EventKind, RecommendedWatcher, RecursiveMode,
+    Error, Event, EventKind, RecommendedWatcher, RecursiveMode,
     event::{AccessKind, AccessMode},
 };
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 
-/// How long the directory must be quiet before it is read: half-written files settle.
+use crate::places::Places;
+
+/// How long a file must be quiet before it is read: half-written files settle.
 pub const DEBOUNCE: Duration = Duration::from_millis(200);
 
-/// Watches a directory until it is dropped.
+/// Watches the places of a configuration until it is dropped.
 ///
-/// The directory and not the files in it: editors replace files by renaming, and
+/// Directories and not the files in them: editors replace files by renaming, and
 /// Kubernetes swaps the symlink `..data` beside them. The news is only "look again".
 pub struct DirWatch(#[expect(dead_code, reason = "held for its drop")] Inner);
 
@@ -28,51 +26,33 @@ impl DirWatch {
     /// error's text when the operating system stops telling.
     ///
     /// # Errors
-    /// The directory cannot be watched.
+    /// One of the directories cannot be watched.
     pub fn start(
-        dir: &Path,
+        places: &Places,
         mut changed: impl FnMut(Result<(), String>) + Send + 'static,
     ) -> Result<Self, Error> {
+        let of = places.clone();
         let told = move |result: DebounceEventResult| match result {
-            // Our own reading is an access, too.
-            Ok(events) if events.iter().all(|event| is_read(&event.kind)) => {}
+            Ok(events) if !events.iter().any(|event| concerns(&of, &event.event)) => {}
             Ok(_) => changed(Ok(())),
             Err(errors) => {
                 changed(Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")));
             }
         };
         let mut debouncer = new_debouncer(DEBOUNCE, None, told)?;
-        debouncer.watch(dir, RecursiveMode::NonRecursive)?;
+        places.dirs().try_for_each(|dir| debouncer.watch(dir, RecursiveMode::NonRecursive))?;
         Ok(Self(debouncer))
     }
 }
 
-/// Which directory a path leads to at a moment, symlinks followed.
-///
-/// The operating system watches a directory, not a path: when another directory takes the
-/// path over, nothing is told. Whoever watches compares what the path leads to from time to time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DirId {
-    device: u64,
-    inode: u64,
-    /// Numbers of inodes are used again; `None` where the file system does not tell.
-    born: Option<SystemTime>,
+/// Whether an event may be a change of the configuration. One without a path stands for events
+/// that were lost.
+fn concerns(places: &Places, event: &Event) -> bool {
+    let paths = &event.paths;
+    !is_read(&event.kind) && (paths.is_empty() || paths.iter().any(|path| places.concern(path)))
 }
 
-impl DirId {
-    /// What `dir` leads to now. Blocks on the file system.
-    ///
-    /// # Errors
-    /// There is nothing, it is no directory, or it may not be looked at.
-    pub fn of(dir: &Path) -> io::Result<Self> {
-        let meta = fs::metadata(dir)?;
-        if !meta.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        Ok(Self { device: meta.dev(), inode: meta.ino(), born: meta.created().ok() })
-    }
-}
-
+/// Our own reading is an access, too.
 fn is_read(kind: &EventKind) -> bool {
     let written = AccessKind::Close(AccessMode::Write);
     matches!(kind, EventKind::Access(access) if *access != written)

@@ -142,8 +142,9 @@ fn rules_and_validators_both_run_and_name_the_place_of_the_value() {
     assert_eq!(
         dir.errors(&dir.loader().validator(FewRestarts)),
         [
-            "base.toml:2:10: `shutdown.within` must be less than `shutdown.kubernetes_grace`, \
-             which kills the rest (rule of built-in)",
+            "base.toml:2:10: `shutdown.within` must be at least 5s less than \
+             `shutdown.kubernetes_grace`, when the rest is killed: raise that one, or lower this \
+             one to 25s (rule of built-in)",
             "base.toml:4:16: `core.supervision.max_restarts` must not be more than 100 here \
              (rule of few-restarts)",
         ]
@@ -167,6 +168,12 @@ fn every_built_in_rule_can_be_broken() {
         ("[components]\ninitialization_order = ['a', 'a']", "components.initialization_order"),
         ("[components]\ninitialization_order = ['../a']", "components.initialization_order"),
         ("[persistence]\nenabled = true\nkey_file = '/k'", "persistence.dir"),
+        ("[shutdown]\nwithin = '26s'", "shutdown.within"),
+        (
+            "[components]\ninitialization_order = ['transport', 'database']",
+            "components.initialization_order",
+        ),
+        ("[telemetry]\nmetrics_bind = '127.0.0.1:8080'", "telemetry.metrics_bind"),
     ] {
         let dir = Dir::with(&[("base.toml", text)]);
         let errors = dir.load().unwrap_err().0;
@@ -179,6 +186,28 @@ fn every_built_in_rule_can_be_broken() {
     let dir = Dir::with(&[("base.toml", "[core.event_bus]\npassword = 'x'")]);
     dir.mode("base.toml", 0o600);
     assert!(dir.load().unwrap_err().to_string().contains("`core.event_bus.user` must be set"));
+}
+
+/// A listener that others reach wants a token and TLS: both of them, whichever key says so.
+#[test]
+fn a_listener_that_others_reach_is_unsafe_without_a_token_and_tls() {
+    let guarded = "[http]\nauth_token_file = '/t'\ntls_terminated_upstream = true\n";
+    for (text, key) in [
+        ("[http]\nbind = '0.0.0.0:8080'\n", "`http.bind`"),
+        ("[telemetry]\nmetrics_bind = '[::]:9090'\n", "`telemetry.metrics_bind`"),
+        ("[http]\nbind = '192.0.2.1:80'\nauth_token_file = '/t'\n", "`http.bind`"),
+        ("[http]\nbind = '192.0.2.1:80'\ntls_terminated_upstream = true\n", "`http.bind`"),
+    ] {
+        let errors = Dir::with(&[("base.toml", text)]).load().unwrap_err();
+        let text = errors.to_string();
+        assert_eq!(errors.exit_code(), 78, "{text}");
+        assert!(text.contains(key) && text.contains("http.auth_token_file"), "{text}");
+        assert!(text.contains("http.tls_terminated_upstream"), "{text}");
+    }
+    let text = format!("{guarded}bind = '0.0.0.0:8080'\n");
+    assert!(Dir::with(&[("base.toml", &text)]).load().is_ok());
+    let text = format!("{guarded}[telemetry]\nmetrics_bind = '0.0.0.0:9090'\n");
+    assert!(Dir::with(&[("base.toml", &text)]).load().is_ok());
 }
 
 /// Nobody else reaches a listener that nobody configured.

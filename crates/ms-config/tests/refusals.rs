@@ -7,8 +7,16 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use common::{Dir, var};
-use ms_config::{ConfigError, MAX_FILE};
+use ms_config::{ConfigError, Loader, MAX_FILE, Secret, settings};
 use proptest::prelude::*;
+
+settings! {
+    /// A program with a secret that it has a use for.
+    pub struct Guarded rules none {
+        /// The token.
+        token: Secret = Secret::default() => restart;
+    } sections {}
+}
 
 /// Fault 41, S4.3-07, S7.1-01: file and line, the nearest key, both layers, and all at once.
 #[test]
@@ -43,6 +51,40 @@ fn fault_41_unknown_keys_and_wrong_types_are_all_told_with_file_line_and_layers(
             "test.yaml:5:14: `core.event_bus` is a section, not a whole number",
         ]
     );
+}
+
+/// A password, a token or TLS that nobody in this build asks for is a promise of protection that
+/// is not kept: refused as unsafe. What protects nothing is warned about, with its place.
+#[test]
+fn what_this_build_has_not_is_warned_about_and_refused_where_it_should_protect() {
+    for line in [
+        "event_bus = { user = 'me', password = 's3cret' }",
+        "service_registry.token = 's3cret'",
+        "service_registry.encryption = false",
+    ] {
+        let dir = Dir::with(&[("base.toml", &format!("[core]\n{line}\n"))]);
+        dir.mode("base.toml", 0o600);
+        let errors = dir.load().unwrap_err();
+        assert_eq!(errors.exit_code(), 78, "{errors}");
+        let text = errors.to_string();
+        assert!(text.contains("protects nothing: this build has no") && text.contains("(unsafe)"));
+        assert!(text.contains("base.toml:2:") && !text.contains("s3cret"), "{text}");
+    }
+    let dir = Dir::with(&[(
+        "base.toml",
+        "[core.event_bus]\ntype = 'nats'\nreconnect_delay = '7s'\n[telemetry]\n\
+         otlp_endpoint = 'http://127.0.0.1:4317'\n[core.service_registry]\ndatacenter = 'dc1'\n",
+    )]);
+    let warnings = dir.load().unwrap().warnings;
+    assert_eq!(warnings.len(), 3, "what is set to its default changes nothing: {warnings:?}");
+    let told = |place: &str, key: &str, part: &str| {
+        warnings
+            .iter()
+            .any(|line| line.contains(place) && line.contains(key) && line.contains(part))
+    };
+    assert!(told("base.toml:2:8: ", "`core.event_bus.type` has no effect", "no NATS"));
+    assert!(told("base.toml:3:19: ", "core.event_bus.reconnect_delay", "no NATS"));
+    assert!(told("base.toml:5:17: ", "telemetry.otlp_endpoint", "no OTLP"));
 }
 
 #[test]
@@ -95,9 +137,10 @@ fn fault_42_a_secret_is_taken_from_mode_0600_and_refused_from_0644() {
         ["base.toml:2:9: `core.service_registry.token` is a secret; \
           others may read this file: chmod 0600 it"]
     );
+    let dir = Dir::with(&[("base.toml", "token = \"s3cret\"\n")]);
     dir.mode("base.toml", 0o600);
-    let loaded = dir.load().unwrap();
-    assert_eq!(loaded.config.core.service_registry.token.expose(), "s3cret");
+    let loaded = Loader::<Guarded>::new(dir.path()).env([]).load().unwrap();
+    assert_eq!(loaded.config.token.expose(), "s3cret");
     let everything = format!("{:?} {:?}", loaded, ms_config::lines(&loaded));
     assert!(!everything.contains("s3cret") && everything.contains("[redacted]"));
 }
@@ -105,9 +148,10 @@ fn fault_42_a_secret_is_taken_from_mode_0600_and_refused_from_0644() {
 #[test]
 fn a_secret_in_a_variable_is_taken_with_a_warning_that_does_not_show_it() {
     let dir = Dir::with(&[("base.toml", "")]);
-    let name = "MS_FRAMEWORK__CORE__SERVICE_REGISTRY__TOKEN";
-    let loaded = dir.loader().env([var(name, "s3cret")]).load().unwrap();
-    assert_eq!(loaded.config.core.service_registry.token.expose(), "s3cret");
+    let name = "MS_FRAMEWORK__TOKEN";
+    let loader = Loader::<Guarded>::new(dir.path()).env([var(name, "s3cret")]);
+    let loaded = loader.load().unwrap();
+    assert_eq!(loaded.config.token.expose(), "s3cret");
     assert!(loaded.warnings[0].starts_with(name) && !loaded.warnings[0].contains("s3cret"));
 }
 

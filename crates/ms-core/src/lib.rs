@@ -6,7 +6,8 @@
 //! decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
 //! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], how
 //! its parts get along ([`integration`]), when to give up on it ([`emergency`]), a circuit breaker's in [`breaker`], and a listener's pauses
-//! in [`accept`]. [`traceparent`] says which trace something belongs to.
+//! in [`accept`]. [`traceparent`] says which trace something belongs to,
+//! [`subject`] what an event is about.
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
 //! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
@@ -26,6 +27,7 @@ pub mod integration;
 pub mod lifecycle;
 pub mod policy;
 pub mod spec;
+pub mod subject;
 pub mod task;
 pub mod time;
 pub mod trace;

@@ -19,6 +19,8 @@ use ms_core::lifecycle::{
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How long a boot may take here, where it is about other things.
+const WHOLE: Duration = Duration::from_secs(3_600);
 
 fn id(text: &str) -> ComponentId {
     ComponentId::new(text).expect("valid")
@@ -167,7 +169,12 @@ struct Boot {
 
 impl Boot {
     fn new(plan: BootPlan) -> Self {
-        let mut boot = Self { machine: BootMachine::new(plan), now: Tick::ZERO, log: Vec::new() };
+        Self::within(plan, WHOLE)
+    }
+
+    fn within(plan: BootPlan, within: Duration) -> Self {
+        let machine = BootMachine::new(plan, within);
+        let mut boot = Self { machine, now: Tick::ZERO, log: Vec::new() };
         boot.feed(BootEvent::Begin);
         boot.feed(BootEvent::PreflightDone(Ok(())));
         boot
@@ -259,7 +266,7 @@ fn all_eleven_phases_are_entered_in_order() {
 /// S4.1-02
 #[test]
 fn a_failed_check_ends_the_boot_before_anything_is_started() {
-    let mut machine = BootMachine::new(plan(&["a"]));
+    let mut machine = BootMachine::new(plan(&["a"]), WHOLE);
     machine.handle(Tick::ZERO, BootEvent::Begin);
     let effects = machine.handle(Tick::ZERO, BootEvent::PreflightDone(Err("no disk".to_owned())));
     assert_eq!(effects, [BootEffect::RolledBack]);
@@ -324,6 +331,32 @@ fn a_boot_that_is_not_healthy_in_the_end_is_undone() {
     boot.feed(BootEvent::Verified(Err((Some(id("a")), "unhealthy".to_owned()))));
     assert_eq!(boot.undo(), ["stop a", "rolled back"]);
     assert_eq!(boot.machine.phase(), Phase::Verification);
+}
+
+/// The whole has a deadline, whatever its parts are granted, the look at health included.
+#[test]
+fn a_boot_that_takes_too_long_as_a_whole_fails_and_is_undone() {
+    let mut boot = Boot::within(plan(&["a", "b:a", "c:a"]), 2 * SECOND);
+    boot.started("a");
+    boot.orders();
+    assert_eq!(boot.machine.next_deadline(), Some(Tick::from_millis(2000)));
+    boot.wait(SECOND);
+    assert!(boot.machine.failure().is_none(), "there is time left");
+    boot.started("b");
+    boot.wait(SECOND);
+    assert_eq!(boot.undo(), ["abort c", "stop b", "stop a", "rolled back"]);
+    let failure = boot.machine.failure().expect("too long");
+    let too_long = BootCause::TooLong { within: 2 * SECOND, waiting: ids("c") };
+    assert_eq!((&failure.culprit, &failure.cause), (&None, &too_long));
+
+    let mut boot = Boot::within(plan(&["a"]), SECOND);
+    boot.started("a");
+    boot.orders();
+    assert_eq!(boot.machine.phase(), Phase::Verification);
+    boot.wait(SECOND);
+    assert_eq!(boot.undo(), ["stop a", "rolled back"]);
+    boot.feed(BootEvent::Verified(Ok(())));
+    assert!(!boot.machine.is_ready(), "a late look changes nothing");
 }
 
 /// RELIABILITY 57: SIGTERM during boot.

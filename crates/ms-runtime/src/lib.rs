@@ -46,7 +46,9 @@ pub use cleanup::{
     CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, CleanupReport, ConnectionPool,
     DatabaseCleanupHandler, TrackedResource,
 };
-pub use component::{Component, ComponentContext, ComponentFailure, ComponentSpec, StateSnapshot};
+pub use component::{
+    Component, ComponentContext, ComponentFailure, ComponentSpec, ReloadOutcome, StateSnapshot,
+};
 pub use config::{ControlAt, RunConfig, Shown};
 pub use control::NodeControl;
 pub use emergency::{

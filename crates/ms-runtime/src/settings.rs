@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ms_core::health::ProbeSettings;
+use ms_core::lifecycle::shutdown::{MIN_DEADLINE, RESERVE};
 use ms_core::{Intensity, Strategy};
 use ms_supervisor::Heartbeat;
 
@@ -15,8 +16,9 @@ use crate::config::RunConfig;
 pub struct BootSettings {
     /// How long a component's start may take unless its spec says otherwise.
     pub start_within: Duration,
-    /// A boot that takes longer than this is warned about; 30 s.
-    pub warn_after: Duration,
+    /// How long the boot may take as a whole (`components.startup_deadline`); 30 s. One that
+    /// takes longer is undone and fails.
+    pub within: Duration,
     /// How long the pre-flight checks may take together.
     pub preflight_within: Duration,
     /// When a boot is called off: how long what is under way may take to finish.
@@ -45,7 +47,7 @@ impl Default for BootSettings {
     fn default() -> Self {
         Self {
             start_within: Duration::from_secs(10),
-            warn_after: Duration::from_secs(30),
+            within: Duration::from_secs(30),
             preflight_within: Duration::from_secs(5),
             cancel_grace: Duration::from_secs(2),
             initialization_order: Self::INITIALIZATION_ORDER.map(str::to_owned).into(),
@@ -126,7 +128,7 @@ pub struct ShutdownSettings {
 
 impl ShutdownSettings {
     /// What is kept of the grace for what comes after the seven steps.
-    pub const RESERVE: Duration = Duration::from_secs(5);
+    pub const RESERVE: Duration = RESERVE;
 }
 
 impl Default for ShutdownSettings {
@@ -215,7 +217,7 @@ impl Settings {
         if deadline < MIN_DEADLINE {
             return Err(SettingsError::DeadlineTooShort { deadline });
         }
-        if deadline + ShutdownSettings::RESERVE > grace {
+        if deadline.saturating_add(ShutdownSettings::RESERVE) > grace {
             let reserve = ShutdownSettings::RESERVE;
             return Err(SettingsError::GraceTooShort { grace, deadline, reserve });
         }
@@ -223,15 +225,12 @@ impl Settings {
     }
 }
 
-/// Shortest time the seven steps of a shutdown can be split into.
-const MIN_DEADLINE: Duration = Duration::from_secs(1);
-
 /// Settings that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// The shutdown would be cut off from outside.
     #[error(
-        "shutdown.deadline {deadline:?} and {reserve:?} for the rest do not fit into shutdown.grace {grace:?}; raise the grace (terminationGracePeriodSeconds), or lower the deadline"
+        "a shutdown of {deadline:?} (ShutdownSettings::deadline, shutdown.within) and {reserve:?} for the rest do not fit into {grace:?} (ShutdownSettings::grace, shutdown.kubernetes_grace); raise that one, or lower the other"
     )]
     GraceTooShort {
         /// What the process is given.
@@ -242,7 +241,9 @@ pub enum SettingsError {
         reserve: Duration,
     },
     /// Too short to be split.
-    #[error("shutdown.deadline {deadline:?} is shorter than 1 s; raise it")]
+    #[error(
+        "a shutdown of {deadline:?} (ShutdownSettings::deadline, shutdown.within) is shorter than {MIN_DEADLINE:?}; raise it"
+    )]
     DeadlineTooShort {
         /// What was given.
         deadline: Duration,

@@ -195,6 +195,25 @@ fn the_gate_opens_when_the_boot_is_done_and_not_before() {
 
 // ---- failures ----
 
+/// `components.startup_deadline`: the boot as a whole has a deadline, whatever each component is
+/// granted. Who is waited for is named.
+#[test]
+fn a_boot_that_is_not_done_by_its_deadline_is_undone_and_says_who_was_waited_for() {
+    paused(async {
+        let parts = Parts::default();
+        let slow = parts.odd("slow", Quirk::HangsInStart).needs(["base"]).start_within(60 * SECOND);
+        let mut settings = virtual_settings();
+        settings.boot.within = 4 * SECOND;
+        let error = builder(settings, [parts.part("base"), slow]).start().await;
+        let error = error.expect_err("fails");
+        let text = error.to_string();
+        assert!(text.contains("not done within 4s, waiting for slow"), "{text}");
+        assert!(text.contains("components.startup_deadline"), "{text}");
+        assert_eq!(error.code(), 4);
+        assert_eq!(parts.log.of("stop"), ["base"]);
+    });
+}
+
 /// S4.2-05
 /// S4.2-01, S4.2-07
 #[test]

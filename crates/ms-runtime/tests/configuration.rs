@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use ms_actor::{Node, NodeConfig, Ref};
-use ms_config::{Loader, settings};
+use ms_config::{Loader, Secret, settings};
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
 use ms_runtime::configuration::{
-    ConfigActor, ConfigChanged, ConfigHandle, Refused, Reload, Reloaded, Subscribe,
+    ConfigActor, ConfigChanged, ConfigHandle, Refused, Reload, ReloadError, Reloaded, Subscribe,
 };
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
 use tokio::sync::mpsc;
@@ -46,11 +46,20 @@ settings! {
 }
 
 settings! {
+    /// A part with a secret.
+    pub struct Registry rules none {
+        /// What must not be seen.
+        token: Secret = Secret::default() => restart;
+    } sections {}
+}
+
+settings! {
     /// All of them.
     pub struct Conf rules none {} sections {
         shutdown: Shutdown = Shutdown::default(),
         tasks: Tasks = Tasks::default(),
         http: Http = Http::default(),
+        registry: Registry = Registry::default(),
     }
 }
 
@@ -168,6 +177,79 @@ fn a_swapped_config_map_symlink_is_noticed() {
         fs::rename(at("..data_tmp"), at("..data")).unwrap();
         assert_eq!(world.hears().await.keys[..], ["shutdown.within"]);
         assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(11));
+        world.end().await;
+    });
+}
+
+/// `base.toml` is a link to a file elsewhere, through a directory that is a link itself. What is
+/// done to that file, and to the links on the way, is noticed.
+#[test]
+fn a_file_that_is_linked_to_is_watched_where_it_is() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for (name, seconds) in [("real/one", 9), ("real/two", 13)] {
+            fs::create_dir_all(at(name)).unwrap();
+            fs::write(at(name).join("base.toml"), within(seconds)).unwrap();
+        }
+        fs::create_dir(at("config")).unwrap();
+        symlink("one", at("real/current")).unwrap();
+        symlink("../real/current/base.toml", at("config/base.toml")).unwrap();
+        let mut world = World::start(&at("config"), false).await;
+        assert!(world.handle.status().watching);
+        let in_force = |world: &World| world.handle.current().shutdown.within.as_secs();
+
+        fs::write(at("real/one/base.toml"), within(10)).unwrap();
+        assert_eq!(world.hears().await.keys[..], ["shutdown.within"], "written in place");
+        assert_eq!(in_force(&world), 10);
+        fs::write(at("real/one/base.new"), within(11)).unwrap();
+        fs::rename(at("real/one/base.new"), at("real/one/base.toml")).unwrap();
+        world.hears().await;
+        assert_eq!(in_force(&world), 11, "replaced, as sed -i does it");
+        symlink("two", at("real/new")).unwrap();
+        fs::rename(at("real/new"), at("real/current")).unwrap();
+        world.hears().await;
+        assert_eq!(in_force(&world), 13, "a link on the way leads elsewhere");
+        fs::write(at("real/two/base.toml"), within(14)).unwrap();
+        world.hears().await;
+        assert_eq!(in_force(&world), 14, "the watch has followed");
+        world.end().await;
+    });
+}
+
+/// Who orders a reload learns what it came to, and reads the files whatever was noticed.
+#[test]
+fn a_reload_that_is_ordered_reads_and_says_what_it_came_to() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("base.toml");
+        fs::write(&base, within(9)).unwrap();
+        let unstarted = ConfigHandle::<Conf>::load(Loader::new(dir.path()).env([])).unwrap();
+        assert_eq!(unstarted.reload(PATIENCE).await, Err(ReloadError::NotRunning));
+        let world = World::start(dir.path(), false).await;
+        assert_eq!(world.handle.reload(PATIENCE).await, Ok(Reloaded::Unchanged));
+        fs::write(&base, "[http]\nbind = \"127.0.0.1:9\"\n[tasks]\nqueue_limit = 0\n").unwrap();
+        let failed = world.handle.reload(PATIENCE).await.unwrap();
+        let Reloaded::Failed(problems) = failed else { panic!("{failed:?}") };
+        assert!(problems[0].contains("base.toml:4:15") && problems.len() == 1, "{problems:?}");
+        assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(9));
+        world.end().await;
+    });
+}
+
+/// S1.1-06: the state of the actor has every value in force, and of a secret only that it is set.
+#[test]
+fn a_secret_in_force_is_not_shown() {
+    System::new().block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("base.toml");
+        fs::write(&base, "[registry]\ntoken = \"s3cret\"\n").unwrap();
+        fs::set_permissions(&base, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let world = World::start(dir.path(), false).await;
+        assert_eq!(world.handle.current().registry.token.expose(), "s3cret");
+        let shown = format!("{:?}", world.config.any().state(PATIENCE).await);
+        assert!(shown.contains("registry.token") && shown.contains("redacted"), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
         world.end().await;
     });
 }

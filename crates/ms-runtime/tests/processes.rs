@@ -11,7 +11,7 @@ use ms_core::emergency::EmergencyReason;
 use ms_core::health::HealthResult;
 use ms_runtime::{
     Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt,
-    EmergencyProcedure, RunConfig, Settings, StateSnapshot,
+    EmergencyProcedure, ReloadOutcome, RunConfig, Settings, StateSnapshot,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -59,8 +59,9 @@ impl Component for Part {
         Ok(None)
     }
 
-    async fn reload(&mut self, _: &ComponentContext) {
+    async fn reload(&mut self, _: &ComponentContext) -> Result<ReloadOutcome, ComponentFailure> {
         println!("\nreload {}", self.0);
+        Ok(ReloadOutcome::Unchanged)
     }
 }
 

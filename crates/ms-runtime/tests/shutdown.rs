@@ -310,7 +310,7 @@ fn a_deadline_that_does_not_fit_into_the_grace_is_refused() {
     settings.shutdown.deadline = 26 * SECOND;
     let error = settings.check().expect_err("does not fit");
     assert!(matches!(error, SettingsError::GraceTooShort { .. }));
-    assert!(error.to_string().contains("terminationGracePeriodSeconds"), "{error}");
+    assert!(error.to_string().contains("shutdown.kubernetes_grace"), "{error}");
     settings.shutdown.grace = 31 * SECOND;
     settings.check().expect("fits again");
     settings.shutdown.deadline = 10 * MS;

@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex};
 use ms_core::Strategy;
 use ms_core::lifecycle::ComponentId;
 use ms_runtime::{
-    Component, ComponentContext, ComponentFailure, ComponentSpec, Service, Settings, ShutdownReason,
+    Component, ComponentContext, ComponentFailure, ComponentSpec, ReloadOutcome, Service, Settings,
+    ShutdownReason,
 };
 use ms_supervisor::Heartbeat;
 use parts::{MS, Parts, Quirk, SECOND, builder, paused, real, real_settings, virtual_settings};
@@ -68,6 +69,7 @@ fn a_slow_start_misses_no_heartbeat() {
         let slow = parts.odd("slow", Quirk::SlowInit(40 * SECOND)).start_within(60 * SECOND);
         let mut settings = virtual_settings();
         settings.supervision.heartbeat = Heartbeat { every: SECOND, missed: 2 };
+        settings.boot.within = 60 * SECOND;
         let service = builder(settings, [slow]).start().await.expect("boots");
         assert_eq!(parts.log.lines(), ["init slow", "start slow", "health slow"]);
         assert_eq!(service.shut_down(over()).await.code(), 0);
@@ -85,11 +87,12 @@ impl Component for Blocks {
         self.starts.send(()).map_err(|error| error.to_string().into())
     }
 
-    async fn reload(&mut self, _: &ComponentContext) {
+    async fn reload(&mut self, _: &ComponentContext) -> Result<ReloadOutcome, ComponentFailure> {
         let gate = self.gate.lock().expect("unpoisoned").take();
         if let Some(gate) = gate {
             let _released = gate.recv();
         }
+        Ok(ReloadOutcome::Unchanged)
     }
 }
 

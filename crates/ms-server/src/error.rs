@@ -64,8 +64,8 @@ impl ServerError {
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
-            Self::Config(_)
-            | Self::Agents(_)
+            Self::Config(errors) => errors.exit_code(),
+            Self::Agents(_)
             | Self::Budget { .. }
             | Self::EventBus(_)
             | Self::Persistence { .. } => exit::CONFIG,

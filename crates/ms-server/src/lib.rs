@@ -49,7 +49,6 @@ mod event_bus;
 mod health;
 mod integration;
 mod lives;
-mod log_filter;
 mod observer;
 mod options;
 mod persistence;

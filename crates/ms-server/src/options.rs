@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ms_config::{FrameworkConfig, Loader};
+use ms_config::{FrameworkConfig, Loader, Problems, Validator, components};
 
 /// Where the configuration is, and what overrides it.
 #[derive(Debug, Clone)]
@@ -32,12 +32,31 @@ impl Options {
         }
     }
 
-    pub(crate) fn loader(&self) -> Loader<FrameworkConfig> {
-        let loader = Loader::new(&self.config);
+    /// With the rules of a program that has components of its own, given with what each needs.
+    pub(crate) fn loader(&self, own: Vec<(String, Vec<String>)>) -> Loader<FrameworkConfig> {
+        let loader = Loader::new(&self.config).validator(Order(own));
         let loader = match &self.environment {
             Some(name) => loader.environment(name),
             None => loader,
         };
         loader.set(self.set.iter().cloned())
+    }
+}
+
+/// The wished order, held against what the program's own components need.
+struct Order(Vec<(String, Vec<String>)>);
+
+impl Validator<FrameworkConfig> for Order {
+    fn name(&self) -> &str {
+        "own-components"
+    }
+
+    fn validate(&self, config: &FrameworkConfig, problems: &mut Problems) {
+        let order = &config.components.initialization_order;
+        // What is wrong without them is told by the rule of the key.
+        let fine = components::order(order, &[]).is_ok();
+        if let (true, Err(problem)) = (fine, components::order(order, &self.0)) {
+            problems.add("components.initialization_order", problem);
+        }
     }
 }

@@ -13,7 +13,7 @@ use ms_actor::unix_ms;
 use ms_config::FrameworkConfig;
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::Phase;
-use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
+use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec, ReloadOutcome};
 use ms_snapshot::{KeyError, Keyring};
 use ms_transport::{Access, BindError, Token};
 use tokio::time::timeout;
@@ -65,15 +65,18 @@ impl Component for Credentials {
         }
     }
 
-    async fn reload(&mut self, _: &ComponentContext) {
-        let Some((file, token)) = &self.token else { return };
+    async fn reload(&mut self, _: &ComponentContext) -> Result<ReloadOutcome, ComponentFailure> {
+        let Some((file, token)) = &self.token else { return Ok(ReloadOutcome::Unchanged) };
         match read_token(file).await {
-            Ok(found) if found.is_like(token) => {}
+            Ok(found) if found.is_like(token) => Ok(ReloadOutcome::Unchanged),
             Ok(found) => {
                 token.become_like(&found);
-                tracing::info!("the token was replaced; the one before is refused");
+                let told = "the token was replaced; the one before is refused";
+                Ok(ReloadOutcome::Changed(told.to_owned()))
             }
-            Err(why) => tracing::error!(why, "the token file cannot be used; the token stays"),
+            Err(why) => {
+                Err(format!("the token file cannot be used; the token stays: {why}").into())
+            }
         }
     }
 }
@@ -156,20 +159,24 @@ impl Component for Keys {
         }
     }
 
-    async fn reload(&mut self, _: &ComponentContext) {
+    async fn reload(&mut self, _: &ComponentContext) -> Result<ReloadOutcome, ComponentFailure> {
         let ring = match self.look().await {
-            Ok((_, true)) => return,
+            Ok((_, true)) => return Ok(ReloadOutcome::Unchanged),
             Ok((Ring { ring, .. }, false)) => ring,
-            Err(why) => return tracing::error!(why, "the key file cannot be used; the keys stay"),
+            Err(why) => {
+                return Err(format!("the key file cannot be used; the keys stay: {why}").into());
+            }
         };
         let key = ring.seals_with().to_string();
         match self.shelf.on_store(LOOK_WITHIN, move |store| store.rotate(ring)).await {
-            Ok(true) => tracing::info!(key, "the keys were replaced; snapshots are sealed anew"),
-            Ok(false) => tracing::error!(
-                "the key that sealed last is not in the key file any more; the keys stay: put it back \
-                 behind the new one"
-            ),
-            Err(error) => tracing::error!(%error, "the keys could not be replaced"),
+            Ok(true) => {
+                let told = format!("the keys were replaced; snapshots are sealed anew, with {key}");
+                Ok(ReloadOutcome::Changed(told))
+            }
+            Ok(false) => Err("the key that sealed last is not in the key file any more; the keys \
+                              stay: put it back behind the new one"
+                .into()),
+            Err(error) => Err(format!("the keys could not be replaced: {error}").into()),
         }
     }
 }

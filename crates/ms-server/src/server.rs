@@ -28,7 +28,7 @@ use crate::options::Options;
 use crate::persistence::{Ledger, Shelf};
 use crate::security::{Credentials, Keys};
 use crate::services::Registrar;
-use crate::storage::Storage;
+use crate::storage::{DatabaseFile, Storage};
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
 use crate::unbuilt::Unbuilt;
@@ -121,7 +121,7 @@ impl Server {
     /// # Errors
     /// [`ServerError`], each with its exit code; what had started was stopped again.
     pub fn run(self, options: &Options) -> Result<ServiceEnd, ServerError> {
-        let config = ConfigHandle::load(options.loader()).map_err(ServerError::Config)?;
+        let config = self.load(options)?;
         let telling = Telling {
             filter: telemetry::logs(&config.current().telemetry)?,
             metrics: telemetry::metrics()?,
@@ -134,10 +134,20 @@ impl Server {
     /// # Errors
     /// What a run would fail with before its boot.
     pub fn check(self, options: &Options) -> Result<PreFlightReport, ServerError> {
-        let config = ConfigHandle::load(options.loader()).map_err(ServerError::Config)?;
+        let config = self.load(options)?;
+        // The variable is checked too: a start would end with it.
+        telemetry::check(&config.current().telemetry)?;
         let builder = self.compose(options, &config, &Telling::nothing())?;
         builder.plan()?;
         Ok(builder.check().map_err(ms_runtime::RunError::from)?)
+    }
+
+    fn load(&self, options: &Options) -> Result<ConfigHandle<FrameworkConfig>, ServerError> {
+        let own = self.components.iter().filter_map(|spec| {
+            let needs = spec.needed().map(|need| need.as_str().to_owned());
+            Some((spec.id()?.as_str().to_owned(), needs.collect()))
+        });
+        ConfigHandle::load(options.loader(own.collect())).map_err(ServerError::Config)
     }
 
     fn compose(
@@ -175,10 +185,10 @@ impl Server {
             .integration_observer(Recorder)
             .preflight(StateDirectory(settings::state_directory(&config)))
             .preflight(FreeDisk::of(settings::state_directory(&config)))
-            .preflight(Unbuilt::of(&config))
+            .preflight(DatabaseFile(config.tasks.database.clone()))
+            .preflight(Unbuilt::of(handle))
             .preflight(PortFree(listeners.api.addr))
-            .preflight(PortFree(listeners.admin.addr))
-            .preflight(event_bus::BuiltIn(config.core.event_bus.type_));
+            .preflight(PortFree(listeners.admin.addr));
         let builder = match Shelf::open(&config)? {
             Some(shelf) => {
                 let ledger = Ledger::component(shelf.clone(), config.persistence.interval);
@@ -192,7 +202,7 @@ impl Server {
         };
         let builder = self.components.iter().cloned().fold(builder, Builder::component);
         Ok(builder
-            .component(tree("configuration", Phase::Configuration, handle.child("watcher")))
+            .component(handle.component("configuration"))
             .component(observability)
             .component(event_bus)
             .component(tree("database", Phase::Data, database))

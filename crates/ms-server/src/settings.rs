@@ -58,7 +58,7 @@ fn supervision(config: &FrameworkConfig) -> SupervisionSettings {
 
 fn boot(components: &Components) -> BootSettings {
     BootSettings {
-        warn_after: components.startup_deadline,
+        within: components.startup_deadline,
         initialization_order: components.initialization_order.clone(),
         ..BootSettings::default()
     }

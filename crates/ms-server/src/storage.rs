@@ -3,10 +3,14 @@
 //! The store's own tree is healthy for as long as its actors run; a file that is locked by
 //! another program, or a disk without room, is no crash of theirs.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::Phase;
+use ms_runtime::preflight::{PreFlightCheck, PreFlightResult};
 use ms_runtime::{Component, ComponentContext, ComponentSpec};
 use ms_worker::tasks::TaskClient;
 use tokio::time::timeout;
@@ -38,6 +42,28 @@ impl Component for Storage {
             },
             Ok(Err(error)) => HealthResult::Degraded(error.to_string()),
             Err(_) => HealthResult::Degraded("the store does not answer".to_owned()),
+        }
+    }
+}
+
+/// Looks before the boot whether the place of the database has a file, or nothing yet.
+#[derive(Debug)]
+pub(crate) struct DatabaseFile(pub(crate) PathBuf);
+
+impl PreFlightCheck for DatabaseFile {
+    fn name(&self) -> String {
+        "database-file".to_owned()
+    }
+
+    fn execute(&self) -> PreFlightResult {
+        let path = self.0.display();
+        match fs::symlink_metadata(&self.0) {
+            Ok(facts) if facts.is_file() => PreFlightResult::Pass,
+            Ok(_) => PreFlightResult::Fail(format!(
+                "{path} is no regular file; set `tasks.database` to another path"
+            )),
+            Err(error) if error.kind() == ErrorKind::NotFound => PreFlightResult::Pass,
+            Err(error) => PreFlightResult::Fail(format!("{path}: {error}; see its directory")),
         }
     }
 }

@@ -4,14 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
-use ms_config::{LogFormat, Telemetry};
+use ms_config::{LogFormat, Telemetry, log_filter};
 use ms_core::integration::BUCKETS_US;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::ServerError;
-use crate::log_filter::expanded;
 
 /// Buckets of how long lives of actors are, in seconds: a moment to a day.
 const LIVES: [f64; 8] = [0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0];
@@ -37,9 +36,8 @@ impl LogFilter {
         if std::env::var_os(VARIABLE).is_some() {
             return Err(format!("{VARIABLE} is set and wins over telemetry.log_filter"));
         }
-        let parsed = EnvFilter::try_new(expanded(filter));
-        let parsed = parsed.map_err(|error| format!("telemetry.log_filter: {error}"))?;
-        (self.0)(parsed)?;
+        let parsed = log_filter(filter);
+        (self.0)(parsed.map_err(|why| format!("telemetry.log_filter {why}"))?)?;
         tracing::info!(filter, "the log filter is now");
         Ok(())
     }
@@ -58,11 +56,27 @@ impl Telling {
     }
 }
 
+/// Looks whether logs can be set up, and sets up nothing.
+pub(crate) fn check(telemetry: &Telemetry) -> Result<(), ServerError> {
+    filter_of(telemetry).map(drop)
+}
+
+/// The filter that is in force at the start.
+fn filter_of(telemetry: &Telemetry) -> Result<EnvFilter, ServerError> {
+    let (name, filter) = match std::env::var(VARIABLE) {
+        Ok(filter) => (VARIABLE, filter),
+        Err(_) => ("telemetry.log_filter", telemetry.log_filter.clone()),
+    };
+    log_filter(&filter).map_err(|why| ServerError::Telemetry {
+        what: "the log",
+        source: format!("{name} {why}").into(),
+    })
+}
+
 /// Sends log lines to standard error, as configured; `RUST_LOG` wins over the file.
 pub(crate) fn logs(telemetry: &Telemetry) -> Result<LogFilter, ServerError> {
     let failed = |source| ServerError::Telemetry { what: "the log", source };
-    let filter = std::env::var(VARIABLE).unwrap_or_else(|_| telemetry.log_filter.clone());
-    let filter = EnvFilter::try_new(expanded(&filter)).map_err(|error| failed(error.into()))?;
+    let filter = filter_of(telemetry)?;
     let lines = SubscriberBuilder::default()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -77,15 +77,15 @@ fn s7_1_10_nats_is_warned_about_and_memory_is_used() {
     let check = place.command().arg("--check").output().unwrap();
     assert!(check.status.success());
     let text = String::from_utf8(check.stdout).unwrap();
-    let line = text.lines().find(|line| line.contains("event-bus")).expect("the check is listed");
+    let line = text.lines().find(|line| line.contains("features")).expect("the check is listed");
     assert!(line.starts_with("warning") && line.contains("no NATS"), "{line}");
     let server = place.start();
-    let line = server.log.line("core.event_bus.type is nats");
-    assert!(line.contains("WARN") && line.contains("in-process bus"), "{line}");
+    let line = server.log.line("`core.event_bus.type` has no effect");
+    assert!(line.contains("WARN") && line.contains("the bus of the process"), "{line}");
     assert_eq!(bus_state(&server)["carrier"], "memory");
     let memory = Place::new().command().arg("--check").output().unwrap();
     let text = String::from_utf8(memory.stdout).unwrap();
-    assert!(text.contains("pass     event-bus"), "{text}");
+    assert!(text.contains("pass     features"), "{text}");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 //!
 //! Phases come one after the other. Within a phase, the components of a level start at
 //! the same time, each with a deadline of its own; the next level waits for all of them.
-//! The first failure ends the forward run: no further component is launched, those under
-//! way are awaited up to their deadlines, and then everything that was launched is stopped
-//! one by one in reverse order. The first error is kept; errors of the way back are
-//! collected beside it.
+//! The whole has a deadline too. The first failure ends the forward run: no further
+//! component is launched, those under way are awaited up to their deadlines, and then
+//! everything that was launched is stopped one by one in reverse order. The first error is
+//! kept; errors of the way back are collected beside it.
 //!
 //! The driver feeds [`BootEvent`]s with the time and carries out [`BootEffect`]s. It must
 //! answer each `Start` with `Started` or `Failed` (a late answer is ignored), and each
@@ -74,6 +74,13 @@ pub enum BootCause<E> {
     Failed(E),
     /// A component was not ready in its time.
     TimedOut(Duration),
+    /// The whole was not ready in its time; these were being started.
+    TooLong {
+        /// Its time.
+        within: Duration,
+        /// Who was waited for: components, or nobody where the health of the whole was looked at.
+        waiting: Vec<ComponentId>,
+    },
     /// The boot was called off.
     Cancelled,
 }
@@ -172,6 +179,8 @@ struct Row {
 #[derive(Debug, Clone)]
 pub struct BootMachine<E> {
     plan: BootPlan,
+    /// How long the way forward may take as a whole.
+    within: Duration,
     stage: Stage,
     phase: Phase,
     rows: BTreeMap<ComponentId, Row>,
@@ -186,9 +195,9 @@ pub struct BootMachine<E> {
 }
 
 impl<E> BootMachine<E> {
-    /// A boot to be run.
+    /// A boot to be run; it fails when it is not done after `within`.
     #[must_use]
-    pub fn new(plan: BootPlan) -> Self {
+    pub fn new(plan: BootPlan, within: Duration) -> Self {
         let mut rows = BTreeMap::new();
         for phase in Phase::ALL {
             for (at, level) in plan.levels(phase).iter().enumerate() {
@@ -207,6 +216,7 @@ impl<E> BootMachine<E> {
         }
         Self {
             plan,
+            within,
             stage: Stage::New,
             phase: Phase::Preflight,
             rows,
@@ -254,7 +264,18 @@ impl<E> BootMachine<E> {
     /// When [`BootEvent::Elapsed`] is due next, if at all.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Tick> {
-        self.under_way().map(|(_, row)| row.deadline).min()
+        let whole = self.goes_forward().then(|| self.over_by());
+        self.under_way().map(|(_, row)| row.deadline).chain(whole).min()
+    }
+
+    /// When the whole has taken too long.
+    fn over_by(&self) -> Tick {
+        self.began + self.within
+    }
+
+    /// Whether it has begun, and has neither failed nor come to its end.
+    fn goes_forward(&self) -> bool {
+        matches!(self.stage, Stage::Preflight | Stage::Level(_) | Stage::Verifying)
     }
 
     /// Whether it has come to an end, good or bad.
@@ -414,6 +435,14 @@ impl<E> BootMachine<E> {
     }
 
     fn elapsed(&mut self, now: Tick) {
+        if self.goes_forward() && self.over_by() <= now {
+            let waiting = self.under_way().map(|(id, _)| id.clone()).collect();
+            // Nobody under way is awaited: there is no time left for them.
+            for row in self.rows.values_mut().filter(|row| row.state == ComponentState::Starting) {
+                row.deadline = now;
+            }
+            self.fail(now, None, BootCause::TooLong { within: self.within, waiting });
+        }
         let overdue: Vec<_> = self
             .under_way()
             .filter(|(_, row)| row.deadline <= now)

@@ -89,6 +89,11 @@ pub fn over_by(began: Tick, deadline: Duration, phase: ShutdownPhase) -> Tick {
     began + deadline * phase.over_by_percent() / 100
 }
 
+/// Shortest time the seven steps can be split into.
+pub const MIN_DEADLINE: Duration = Duration::from_secs(1);
+/// What is kept of the time a process is granted for what comes after the seven steps: the tree,
+/// the control endpoint and the threads.
+pub const RESERVE: Duration = Duration::from_secs(5);
 /// How long a forced component may take to let go before it is left behind, out of its
 /// own share of the time: a quarter of that at most.
 pub const FORCE_GRACE: Duration = Duration::from_millis(500);

@@ -18,7 +18,7 @@ use ms_core::lifecycle::ComponentId;
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use super::spec::Kept;
-use super::{ComponentContext, ComponentFailure, StateSnapshot};
+use super::{ComponentContext, ComponentFailure, ReloadOutcome, StateSnapshot};
 use crate::service::{ServiceHandle, Wiring};
 
 /// What a host is made of.
@@ -170,7 +170,7 @@ impl Message for QuiesceWork {
 }
 
 impl Message for ReloadComponent {
-    type Result = ();
+    type Result = Result<ReloadOutcome, ComponentFailure>;
 }
 
 impl Handles<CheckHealth> for ComponentHost {
@@ -195,11 +195,16 @@ impl Handles<QuiesceWork> for ComponentHost {
 }
 
 impl Handles<ReloadComponent> for ComponentHost {
-    async fn on(&mut self, _: ReloadComponent, cx: &mut Cx<Self>) {
-        if self.stage == Stage::Up {
-            let reload = self.component.reload(&self.context);
-            in_time(cx, reload).await.unwrap_or_default();
+    async fn on(
+        &mut self,
+        _: ReloadComponent,
+        cx: &mut Cx<Self>,
+    ) -> Result<ReloadOutcome, ComponentFailure> {
+        if self.stage != Stage::Up {
+            return Err("it is not up".into());
         }
+        let reload = self.component.reload(&self.context);
+        in_time(cx, reload).await.unwrap_or_else(|| Err("it took too long".into()))
     }
 }
 

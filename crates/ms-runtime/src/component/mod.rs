@@ -16,7 +16,7 @@ pub(crate) use host::{
     StopComponent,
 };
 pub use spec::ComponentSpec;
-pub(crate) use spec::Kind;
+pub(crate) use spec::{Kind, ReloadHook};
 
 use std::error::Error;
 use std::future::{Future, ready};
@@ -26,6 +26,15 @@ use ms_core::lifecycle::ComponentId;
 
 /// What a component fails with: any error; its sources are kept.
 pub type ComponentFailure = Box<dyn Error + Send + Sync>;
+
+/// What a component did when it was told to reload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReloadOutcome {
+    /// There was nothing to take over.
+    Unchanged,
+    /// It took this over. Shown in the log: no secrets.
+    Changed(String),
+}
 
 /// The state a component hands over when it stops, to be saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,9 +125,15 @@ pub trait Component: 'static {
         ready(HealthResult::Healthy)
     }
 
-    /// SIGHUP: takes over what may have changed outside.
-    fn reload(&mut self, cx: &ComponentContext) -> impl Future<Output = ()> {
+    /// SIGHUP: takes over what may have changed outside, and says what it took over.
+    ///
+    /// # Errors
+    /// Anything: what was in force stays, and the reload is reported as incomplete.
+    fn reload(
+        &mut self,
+        cx: &ComponentContext,
+    ) -> impl Future<Output = Result<ReloadOutcome, ComponentFailure>> {
         let _ = cx;
-        ready(())
+        ready(Ok(ReloadOutcome::Unchanged))
     }
 }

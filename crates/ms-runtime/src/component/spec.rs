@@ -10,7 +10,7 @@ use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::{ComponentId, Phase};
 use ms_supervisor::Supervisor;
 
-use super::{Component, ComponentContext, ComponentFailure, StateSnapshot};
+use super::{Component, ComponentContext, ComponentFailure, ReloadOutcome, StateSnapshot};
 use crate::service::ServiceHandle;
 
 /// How a component is made and treated.
@@ -38,7 +38,17 @@ pub struct ComponentSpec {
     pub(crate) start_within: Option<Duration>,
     pub(crate) stop_within: Option<Duration>,
     pub(crate) kind: Kind,
+    pub(crate) reload: Option<ReloadHook>,
 }
+
+/// What is run for a tree at SIGHUP; the argument is how long it may take.
+pub(crate) type ReloadHook = Arc<
+    dyn Fn(
+            Duration,
+        ) -> Pin<Box<dyn Future<Output = Result<ReloadOutcome, ComponentFailure>> + Send>>
+        + Send
+        + Sync,
+>;
 
 /// What a component is.
 #[derive(Clone)]
@@ -59,6 +69,7 @@ impl ComponentSpec {
             start_within: None,
             stop_within: None,
             kind,
+            reload: None,
         }
     }
 
@@ -89,6 +100,17 @@ impl ComponentSpec {
         Self::of(ComponentId::new(id), Kind::Tree(Arc::new(make)))
     }
 
+    /// Its id; `None` for one that is no id, which the boot refuses.
+    #[must_use]
+    pub fn id(&self) -> Option<&ComponentId> {
+        self.id.as_ref().ok()
+    }
+
+    /// What it needs, as far as it was given as ids.
+    pub fn needed(&self) -> impl Iterator<Item = &ComponentId> {
+        self.needs.iter().filter_map(|need| need.as_ref().ok())
+    }
+
     /// What must run before it starts, and until it has stopped.
     #[must_use]
     pub fn needs<I: AsRef<str>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
@@ -107,6 +129,17 @@ impl ComponentSpec {
     #[must_use]
     pub fn criticality(mut self, criticality: Criticality) -> Self {
         self.criticality = criticality;
+        self
+    }
+
+    /// What is done at SIGHUP for a component that is a tree; one made by [`ComponentSpec::new`]
+    /// has [`Component::reload`] for it. The argument is how long it may take.
+    #[must_use]
+    pub fn on_reload<F>(mut self, reload: impl Fn(Duration) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<ReloadOutcome, ComponentFailure>> + Send + 'static,
+    {
+        self.reload = Some(Arc::new(move |within| Box::pin(reload(within))));
         self
     }
 
@@ -148,7 +181,10 @@ pub(crate) trait Kept {
         cx: &'a ComponentContext,
     ) -> Boxed<'a, Result<Option<StateSnapshot>, ComponentFailure>>;
     fn health<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, HealthResult>;
-    fn reload<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, ()>;
+    fn reload<'a>(
+        &'a mut self,
+        cx: &'a ComponentContext,
+    ) -> Boxed<'a, Result<ReloadOutcome, ComponentFailure>>;
 }
 
 impl<C: Component> Kept for C {
@@ -178,7 +214,10 @@ impl<C: Component> Kept for C {
         Box::pin(Component::health(self, cx))
     }
 
-    fn reload<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, ()> {
+    fn reload<'a>(
+        &'a mut self,
+        cx: &'a ComponentContext,
+    ) -> Boxed<'a, Result<ReloadOutcome, ComponentFailure>> {
         Box::pin(Component::reload(self, cx))
     }
 }

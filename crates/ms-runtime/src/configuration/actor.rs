@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Handler, Message, WrapFuture};
 use ms_actor::{Context, LifeChange, LifeNews, Port, StateValue};
-use ms_config::{DirId, DirWatch, Loaded, Place, Settings, change, keys, plain};
+use ms_config::{DirWatch, Loaded, Place, Places, Settings, change, keys, plain};
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
 use tokio::time::timeout;
@@ -17,7 +17,7 @@ use super::standing::{Step, step};
 
 /// Longest reading of all files; a file system that takes longer is a failure.
 const READ_WITHIN: Duration = Duration::from_secs(10);
-/// How often is looked whether the path leads to the directory that is watched.
+/// How often is looked whether paths and links lead to the directories that are watched.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What the health of the service is without while nothing is watched.
 const FEATURE: &str = "reload of the configuration by itself";
@@ -33,10 +33,10 @@ pub struct ConfigActor<C: Settings> {
     unwatched: bool,
 }
 
-/// A directory under watch.
+/// Directories under watch.
 #[derive(Debug)]
 struct Watched {
-    dir: DirId,
+    places: Places,
     #[expect(dead_code, reason = "held for its drop")]
     watch: DirWatch,
 }
@@ -66,10 +66,10 @@ impl<C: Settings> ConfigActor<C> {
         self.handle.publish(published);
     }
 
-    /// What the directory's path leads to now. Looks off the arbiters.
-    fn look(&self) -> impl Future<Output = Result<DirId, String>> + use<C> {
+    /// What the directory's path and the links in it lead to now. Looks off the arbiters.
+    fn look(&self) -> impl Future<Output = Result<Places, String>> + use<C> {
         let dir = self.handle.loader().dir().to_owned();
-        let look = tokio::task::spawn_blocking(move || DirId::of(&dir));
+        let look = tokio::task::spawn_blocking(move || Places::of(&dir));
         async move {
             let found = look.await.map_err(|error| error.to_string())?;
             found.map_err(|error| error.to_string())
@@ -86,11 +86,11 @@ impl<C: Settings> ConfigActor<C> {
     }
 
     /// Has the watch go where the path leads.
-    fn stand_by(&mut self, found: Result<DirId, String>, ctx: &Context<Self>) {
-        let watched = self.watch.as_ref().map(|watched| &watched.dir);
+    fn stand_by(&mut self, found: Result<Places, String>, ctx: &Context<Self>) {
+        let watched = self.watch.as_ref().map(|watched| &watched.places);
         match (step(watched, found.as_ref().map_err(Clone::clone)), found) {
-            (Step::Watch, Ok(dir)) => {
-                self.start_watching(dir, ctx);
+            (Step::Watch, Ok(places)) => {
+                self.start_watching(places, ctx);
                 if self.watch.is_some() {
                     // What is in it, and what was changed before it was watched.
                     let _ = ctx.me().try_tell(LookAgain(Ok(())));
@@ -102,10 +102,9 @@ impl<C: Settings> ConfigActor<C> {
     }
 
     /// Without a watch the node runs on: [`Reload`] still works.
-    fn start_watching(&mut self, id: DirId, ctx: &Context<Self>) {
+    fn start_watching(&mut self, places: Places, ctx: &Context<Self>) {
         let me = ctx.me().downgrade();
-        let dir = self.handle.loader().dir();
-        let started = DirWatch::start(dir, move |news| {
+        let started = DirWatch::start(&places, move |news| {
             // Full or gone: a reload is waiting already, or nobody needs one.
             if let Some(me) = me.upgrade() {
                 drop(me.try_tell(LookAgain(news)));
@@ -113,7 +112,7 @@ impl<C: Settings> ConfigActor<C> {
         });
         match started {
             Ok(watch) => {
-                self.watch = Some(Watched { dir: id, watch });
+                self.watch = Some(Watched { places, watch });
                 self.update(|published| published.status.watching = true);
                 if self.unwatched {
                     self.unwatched = false;
@@ -270,13 +269,15 @@ impl<C: Settings> Actor for ConfigActor<C> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        let me = ctx.me().port();
+        self.update(|published| published.reader = Some(me));
         for port in &self.handle.published().subscribers {
             ctx.follow(&port.any());
         }
         let look = self.look().into_actor(self);
         ctx.wait(look.map(|found, this, ctx| {
             match found {
-                Ok(dir) => this.start_watching(dir, ctx),
+                Ok(places) => this.start_watching(places, ctx),
                 Err(why) => this.cannot_watch(&why, ctx),
             }
             // What changed before the watch was there, or while this actor was down.

@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ms_actor::host::Blueprint;
 use ms_actor::{Port, StateValue};
 use ms_config::{ConfigErrors, Loader, Place, Settings};
-use ms_supervisor::ChildSpec;
+use ms_core::lifecycle::Phase;
+use ms_supervisor::{ChildSpec, Supervisor};
 
 use super::actor::ConfigActor;
-use super::messages::ConfigChanged;
+use super::messages::{ConfigChanged, Reload, Reloaded};
+use crate::component::{ComponentFailure, ComponentSpec, ReloadOutcome};
 
 /// The configuration in force. Cheap to clone, read from any thread.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub(super) struct Published<C> {
     pub(super) origins: HashMap<String, Place>,
     pub(super) subscribers: Vec<Port<ConfigChanged>>,
     pub(super) status: ConfigStatus,
+    /// The actor that reads, once it has started.
+    pub(super) reader: Option<Port<Reload>>,
 }
 
 /// How the configuration is doing.
@@ -71,6 +76,7 @@ impl<C: Settings> ConfigHandle<C> {
             origins: loaded.origins,
             subscribers: Vec::new(),
             status: ConfigStatus::default(),
+            reader: None,
         };
         Ok(Self(Arc::new(Shared { loader, published: ArcSwap::from_pointee(published) })))
     }
@@ -93,10 +99,39 @@ impl<C: Settings> ConfigHandle<C> {
         self.0.published.load().origins.get(key).cloned()
     }
 
+    /// Where the values in force were written, by key; those at their default are left out.
+    #[must_use]
+    pub fn origins(&self) -> HashMap<String, Place> {
+        self.0.published.load().origins.clone()
+    }
+
     /// The actor as a child for a supervisor; one a handle.
     #[must_use]
     pub fn child(&self, id: impl AsRef<str>) -> ChildSpec {
         ChildSpec::blueprint(id, self.blueprint())
+    }
+
+    /// The actor as a component of a service, in phase 2: SIGHUP has it read everything again,
+    /// whatever was noticed of the files. It is the child `watcher` of the supervisor `id`.
+    #[must_use]
+    pub fn component(&self, id: impl AsRef<str>) -> ComponentSpec {
+        let handle = self.clone();
+        ComponentSpec::tree(Supervisor::one_for_one(id).child(self.child("watcher")))
+            .phase(Phase::Configuration)
+            .on_reload(move |within| {
+                let handle = handle.clone();
+                async move { outcome(handle.reload(within).await?) }
+            })
+    }
+
+    /// Has the actor read everything again now, and says what came of it.
+    ///
+    /// # Errors
+    /// The actor does not run, or did not answer in time.
+    pub async fn reload(&self, within: Duration) -> Result<Reloaded, ReloadError> {
+        let reader = self.published().reader.clone().ok_or(ReloadError::NotRunning)?;
+        let read = reader.ask(Reload, within).await;
+        read.map_err(|error| ReloadError::NoAnswer(error.to_string()))
     }
 
     /// How the actor is made.
@@ -121,6 +156,34 @@ impl<C: Settings> ConfigHandle<C> {
 
     pub(super) fn publish(&self, published: Published<C>) {
         self.0.published.store(Arc::new(published));
+    }
+}
+
+/// Why nothing was read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// The actor has not started yet.
+    #[error("the configuration is not watched yet; try again when the boot is done")]
+    NotRunning,
+    /// The actor did not answer: it is being restarted, or the files cannot be read in time.
+    #[error("the configuration was not read: {0}; see the log of its actor, and try again")]
+    NoAnswer(String),
+}
+
+/// What a reload of the files means for the component.
+fn outcome(read: Reloaded) -> Result<ReloadOutcome, ComponentFailure> {
+    match read {
+        Reloaded::Unchanged => Ok(ReloadOutcome::Unchanged),
+        Reloaded::Changed { live, restart } => {
+            let lists = [("in force", live), ("waiting for a restart", restart)];
+            let lists = lists.iter().filter(|(_, keys)| !keys.is_empty());
+            let texts: Vec<_> =
+                lists.map(|(what, keys)| format!("{what}: {}", keys.join(", "))).collect();
+            Ok(ReloadOutcome::Changed(texts.join("; ")))
+        }
+        Reloaded::Failed(problems) => {
+            Err(format!("the last good configuration stays; {}", problems.join("; ")).into())
+        }
     }
 }
 

@@ -14,5 +14,5 @@ mod messages;
 mod standing;
 
 pub use actor::ConfigActor;
-pub use handle::{ConfigHandle, ConfigStatus};
+pub use handle::{ConfigHandle, ConfigStatus, ReloadError};
 pub use messages::{ConfigChanged, Refused, Reload, Reloaded, Subscribe, Unsubscribe};

@@ -1,4 +1,4 @@
-//! Whether the directory that is watched is still the one its path leads to. No I/O.
+//! Whether the directories that are watched are still those that the path leads to. No I/O.
 
 /// What is to be done about the watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(super) enum Step {
     Lose(String),
 }
 
-/// `watched` is the directory under watch, if one is; `found` what its path leads to now.
+/// `watched` is what is under watch, if anything is; `found` what the path leads to now.
 pub(super) fn step<D: PartialEq>(watched: Option<&D>, found: Result<&D, String>) -> Step {
     match (watched, found) {
         (Some(watched), Ok(found)) if watched == found => Step::Stay,

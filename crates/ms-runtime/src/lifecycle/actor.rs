@@ -1,5 +1,6 @@
 //! The actor `lifecycle`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use ms_core::lifecycle::{BootPlan, ComponentId};
 
 use super::boot::Booting;
 use super::shutdown::{GoingDown, SnapshotStore};
+use crate::component::ReloadHook;
 use crate::service::Wiring;
 use crate::settings::{BootSettings, ShutdownSettings};
 
@@ -33,6 +35,8 @@ pub(crate) struct LifecycleArgs {
     pub(crate) boot: BootSettings,
     pub(crate) shutdown: ShutdownSettings,
     pub(crate) store: Option<Arc<dyn SnapshotStore>>,
+    /// What trees do at SIGHUP.
+    pub(crate) reloads: BTreeMap<ComponentId, ReloadHook>,
 }
 
 pub(super) type Ctx = Context<LifecycleActor>;

@@ -45,7 +45,7 @@ impl Handler<Boot> for LifecycleActor {
             return Box::pin(async { Err(BootstrapError::Lost("it was booted before".into())) });
         }
         let (tell, told) = oneshot::channel();
-        let machine = BootMachine::new(self.args.plan.clone());
+        let machine = BootMachine::new(self.args.plan.clone(), self.args.boot.within);
         let total = self.args.members.len();
         tracing::info!("Starting MS Framework bootstrap sequence");
         tracing::info!("Initializing {total} components");
@@ -177,9 +177,6 @@ impl LifecycleActor {
             published.booted = Some(took);
         });
         self.args.wiring.gate().open();
-        if took > self.args.boot.warn_after {
-            tracing::warn!(?took, wanted = ?self.args.boot.warn_after, "the boot took long");
-        }
         tracing::info!(?took, "MS Framework bootstrap completed successfully");
         // Whoever waited may have given up; the shutdown will come all the same.
         drop(waits.map(|waits| waits.send(Ok(self.report.clone()))));
@@ -236,6 +233,9 @@ fn source_of(culprit: Option<ComponentId>, cause: BootCause<Cause>) -> Initializ
             InitializationError::ComponentFailed { component, source }
         }
         (None, BootCause::Failed(source)) => InitializationError::Other(source),
+        (_, BootCause::TooLong { within, waiting }) => {
+            InitializationError::TooLong { within, waiting }
+        }
         (_, BootCause::Cancelled) | (None, BootCause::TimedOut(_)) => {
             InitializationError::Cancelled
         }

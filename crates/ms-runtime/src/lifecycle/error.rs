@@ -48,6 +48,17 @@ pub enum InitializationError {
         /// Its time.
         within: Duration,
     },
+    /// The whole was not ready in its time.
+    #[error(
+        "the boot was not done within {within:?}{}; give it more time (BootSettings::within, components.startup_deadline), or see what it waits for",
+        waiting_text(.waiting)
+    )]
+    TooLong {
+        /// Its time.
+        within: Duration,
+        /// Who was being started.
+        waiting: Vec<ComponentId>,
+    },
     /// It failed.
     #[error("the component {component} did not start: {source}")]
     ComponentFailed {
@@ -63,6 +74,11 @@ pub enum InitializationError {
     /// The start was called off.
     #[error("it was called off")]
     Cancelled,
+}
+
+fn waiting_text(waiting: &[ComponentId]) -> String {
+    let names: Vec<_> = waiting.iter().map(ComponentId::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(", waiting for {}", names.join(", ")) }
 }
 
 /// What went wrong when what had started was stopped again.
@@ -110,8 +126,14 @@ impl BootstrapError {
     /// Whether all components had started, but the whole was not healthy.
     #[must_use]
     pub fn is_unhealthy(&self) -> bool {
-        matches!(self, Self::InitializationFailed { phase: Phase::Verification, .. })
-            && !self.is_cancelled()
+        matches!(
+            self,
+            Self::InitializationFailed {
+                phase: Phase::Verification,
+                source: InitializationError::ComponentFailed { .. } | InitializationError::Other(_),
+                ..
+            }
+        )
     }
 
     /// Whether it was called off, rather than failed.

@@ -8,6 +8,7 @@
 mod actor;
 mod boot;
 mod error;
+mod reload;
 mod shutdown;
 mod stopping;
 
@@ -16,5 +17,6 @@ pub(crate) use boot::Boot;
 pub use error::{
     BootstrapError, InitializationCause, InitializationError, RollbackReport, ShutdownError,
 };
-pub(crate) use shutdown::{Hurry, Reload, Shutdown};
+pub(crate) use reload::Reload;
+pub(crate) use shutdown::{Hurry, Shutdown};
 pub use shutdown::{PersistFuture, ShutdownReason, ShutdownSummary, SnapshotStore};

@@ -22,9 +22,7 @@ use super::boot::DROP_WITHIN;
 use super::error::ShutdownError;
 use super::stopping;
 use crate::cleanup::{CleanupOutcome, CleanupReport, RunCleanup};
-use crate::component::{
-    ComponentFailure, ComponentHost, QuiesceWork, ReloadComponent, StateSnapshot,
-};
+use crate::component::{ComponentFailure, ComponentHost, QuiesceWork, StateSnapshot};
 use crate::service::{ServiceStage, Wiring};
 
 /// Why a service shuts down.
@@ -112,14 +110,6 @@ impl Message for Hurry {
     type Result = ();
 }
 
-/// SIGHUP: have all components take over what may have changed outside.
-#[derive(Debug)]
-pub(crate) struct Reload;
-
-impl Message for Reload {
-    type Result = ();
-}
-
 impl Handler<Shutdown> for LifecycleActor {
     type Result = ResponseFuture<Option<Summary>>;
 
@@ -148,30 +138,6 @@ impl Handler<Hurry> for LifecycleActor {
 
     fn handle(&mut self, _: Hurry, ctx: &mut Self::Context) {
         self.feed_shutdown(ctx, ShutdownEvent::Hurry);
-    }
-}
-
-impl Handler<Reload> for LifecycleActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Reload, ctx: &mut Self::Context) {
-        if self.args.wiring.stage() != ServiceStage::Running {
-            tracing::warn!("told to reload, but the service does not run");
-            return;
-        }
-        tracing::info!("reloading");
-        let args = Arc::clone(&self.args);
-        let reload = async move {
-            let Some(handles) = args.wiring.handles() else { return };
-            for member in args.members.iter().filter(|member| !member.is_tree) {
-                let host = handles.components.get_agent::<ComponentHost>(member.id.as_str()).await;
-                let Ok(host) = host else { continue };
-                if let Err(error) = host.ask(ReloadComponent).within(member.start_within).await {
-                    tracing::error!(component = %member.id, %error, "reload failed");
-                }
-            }
-        };
-        self.run(ctx, reload, |_, _, ()| tracing::info!("reloaded"));
     }
 }
 

@@ -17,7 +17,7 @@ pub use context::{PhaseContext, SystemContext};
 pub use handle::ServiceHandle;
 pub use main::ServiceEnd;
 pub use wiring::ServiceStage;
-pub(crate) use wiring::Wiring;
+pub(crate) use wiring::{Handles, Wiring};
 
 use std::future::Future;
 use std::sync::Arc;

@@ -25,7 +25,7 @@ use super::builder::Builder;
 use super::handle::ServiceHandle;
 use super::wiring::{Handles, Wiring};
 use crate::cleanup::{CleanupActor, CleanupArgs, MAX_TRACKED};
-use crate::component::{ComponentHost, ComponentSpec, HostArgs, Kind};
+use crate::component::{ComponentHost, ComponentSpec, HostArgs, Kind, ReloadHook};
 use crate::emergency::{EmergencyActor, EmergencyArgs};
 use crate::health::{CheckSpec, HealthActor, HealthArgs};
 use crate::integration::{IntegrationActor, IntegrationArgs, MAILBOX};
@@ -140,10 +140,15 @@ fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec
         boot: builder.settings.boot.clone(),
         shutdown: builder.settings.shutdown.clone(),
         store: builder.store.clone(),
+        reloads: builder.components.iter().filter_map(reload_of).collect(),
     });
     let make = move || LifecycleActor::new(Arc::clone(&args));
     // On a thread of its own: no component that blocks its own may hold up the shutdown.
     ChildSpec::inspectable("lifecycle", make, LifecycleActor::view).placement(Placement::Dedicated)
+}
+
+fn reload_of(spec: &ComponentSpec) -> Option<(ComponentId, ReloadHook)> {
+    Some((spec.id.clone().ok()?, spec.reload.clone()?))
 }
 
 fn health(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {

@@ -16,8 +16,8 @@ use actix::System;
 use ms_actor::NodeConfig;
 use ms_core::health::HealthResult;
 use ms_runtime::{
-    Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt, RunConfig,
-    Settings, StateSnapshot,
+    Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt,
+    ReloadOutcome, RunConfig, Settings, StateSnapshot,
 };
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -133,8 +133,9 @@ impl Component for Part {
         }
     }
 
-    async fn reload(&mut self, _: &ComponentContext) {
+    async fn reload(&mut self, _: &ComponentContext) -> Result<ReloadOutcome, ComponentFailure> {
         self.log.add(format!("reload {}", self.name));
+        Ok(ReloadOutcome::Unchanged)
     }
 }
 

@@ -4,10 +4,9 @@ mod meter;
 mod relay;
 
 use ms_bus::{EventBus, Filter};
-use ms_config::{BusType, FrameworkConfig};
+use ms_config::FrameworkConfig;
 use ms_core::lifecycle::Phase;
 use ms_runtime::ComponentSpec;
-use ms_runtime::preflight::{PreFlightCheck, PreFlightResult};
 use ms_supervisor::ChildSpec;
 
 use crate::error::ServerError;
@@ -37,26 +36,4 @@ pub(crate) fn component(
         .beside(ChildSpec::actor("relay", move || relay.begin()))
         .beside(ChildSpec::actor("meter", move || meter.clone()));
     Ok(ComponentSpec::tree(bus.supervisor("event-bus")).phase(Phase::Core))
-}
-
-/// Says before the boot when the configuration wants a carrier that is not built in.
-#[derive(Debug)]
-pub(crate) struct BuiltIn(pub(crate) BusType);
-
-impl PreFlightCheck for BuiltIn {
-    fn name(&self) -> String {
-        "event-bus".to_owned()
-    }
-
-    fn execute(&self) -> PreFlightResult {
-        match self.0 {
-            BusType::Memory => PreFlightResult::Pass,
-            BusType::Nats => PreFlightResult::Warning(
-                "core.event_bus.type is nats, and this build has no NATS: the in-process bus is \
-                 used, so no event leaves this process and none comes from others; set it to \
-                 memory where that is meant"
-                    .to_owned(),
-            ),
-        }
-    }
 }

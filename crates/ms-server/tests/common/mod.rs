@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use ms_control::proto::Verb;
@@ -186,6 +186,27 @@ impl Place {
 pub const OWN_CONFIG: &str = "MS_OWN_SERVICE_CONFIG";
 /// And its control endpoint.
 pub const OWN_CONTROL: &str = "MS_OWN_SERVICE_CONTROL";
+
+/// `msctl`, without the settings of whoever runs the tests. Cargo gives tests the programs of
+/// their own package only, so the first call builds this one.
+pub fn msctl() -> Command {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    unsettled(Command::new(BUILT.get_or_init(build_msctl)))
+}
+
+fn build_msctl() -> PathBuf {
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    build.args(["build", "--quiet", "-p", "ms-cli", "--message-format=json-render-diagnostics"]);
+    let out = build.stderr(Stdio::inherit()).output().expect("cargo runs");
+    assert!(out.status.success(), "msctl does not build");
+    let lines = String::from_utf8(out.stdout).expect("JSON");
+    let mut built = lines.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message["executable"].as_str()?))
+    });
+    built.find(|path| path.ends_with("msctl")).expect("cargo names what it built")
+}
 
 /// Without the settings of whoever runs the tests.
 fn unsettled(mut command: Command) -> Command {

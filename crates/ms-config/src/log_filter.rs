@@ -1,5 +1,7 @@
 //! The log filter as people write it: `ms_framework` stands for all crates of the framework.
 
+use tracing_subscriber::EnvFilter;
+
 /// What stands for all of them.
 const FRAMEWORK: &str = "ms_framework";
 
@@ -27,9 +29,20 @@ const TARGETS: [&str; 20] = [
     "msctl",
 ];
 
+/// Reads a filter as `RUST_LOG` and `telemetry.log_filter` have it. The key's check, the start
+/// and a change while running all come here, so that none takes what another refuses.
+///
+/// # Errors
+/// What is wrong, as a clause: "must be a log filter ...".
+pub fn log_filter(filter: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(expanded(filter)).map_err(|error| {
+        format!("must be a log filter such as info or warn,ms_framework=debug: {error}")
+    })
+}
+
 /// A filter with `ms_framework` and `ms_framework=LEVEL` put in terms of the crates. What the
 /// filter says of one crate by name holds for that crate.
-pub(crate) fn expanded(filter: &str) -> String {
+fn expanded(filter: &str) -> String {
     let directives: Vec<&str> = split(filter);
     let named: Vec<&str> = directives.iter().map(|directive| target(directive)).collect();
     let expand = |directive: &&str| match target(directive) {

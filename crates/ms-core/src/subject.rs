@@ -15,9 +15,9 @@ pub const MAX_BYTES: usize = 255;
 /// Most tokens of a subject or filter.
 pub const MAX_TOKENS: usize = 16;
 /// Stands for exactly one token.
-pub(crate) const ONE: &str = "*";
+pub const ONE: &str = "*";
 /// Stands for one or more tokens, at the end.
-pub(crate) const REST: &str = ">";
+pub const REST: &str = ">";
 
 /// Why a text is no subject, or no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +76,7 @@ pub enum SubjectError {
 /// What an event is about: `orders.eu.created`.
 ///
 /// ```
-/// use ms_bus::{Filter, Subject};
+/// use ms_core::subject::{Filter, Subject};
 ///
 /// let subject: Subject = "orders.eu.created".parse()?;
 /// assert!("orders.*.created".parse::<Filter>()?.matches(&subject));
@@ -84,7 +84,7 @@ pub enum SubjectError {
 /// assert!(!"orders.*".parse::<Filter>()?.matches(&subject));
 /// let error = "orders..created".parse::<Subject>().unwrap_err();
 /// assert!(error.to_string().contains("token 2"));
-/// # Ok::<(), ms_bus::SubjectError>(())
+/// # Ok::<(), ms_core::subject::SubjectError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

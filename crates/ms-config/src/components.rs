@@ -1,0 +1,75 @@
+//! What the components of `ms-server` need of each other: the order a file wishes for is held
+//! against it, with no server at hand.
+
+use ms_core::lifecycle::{ComponentId, DependencyGraph, OrderHint};
+
+/// The components of `ms-server`, each with what it needs. A test of the server compares this
+/// with what it is really made of.
+pub const COMPONENTS: [(&str, &[&str]); 11] = [
+    ("configuration", &[]),
+    ("observability", &["configuration"]),
+    ("database", &[]),
+    ("storage", &["database"]),
+    ("credentials", &[]),
+    ("keyring", &[]),
+    ("ledger", &["keyring"]),
+    ("event-bus", &[]),
+    ("budgets", &[]),
+    ("transport", &["database", "credentials"]),
+    ("application", &["database", "budgets"]),
+];
+
+/// Checks a wished order against what the server's own components need, and `more`: those that
+/// a program adds. What a component needs and is not among them is passed over.
+///
+/// # Errors
+/// What is wrong, as a clause: "has an entry that is no id", "puts a before b, but ...".
+pub fn order(wish: &[String], more: &[(String, Vec<String>)]) -> Result<(), String> {
+    let mut ids = Vec::with_capacity(wish.len());
+    for name in wish {
+        let id = ComponentId::new(name);
+        let id = id.map_err(|error| format!("has an entry that is no id: {error}"))?;
+        if ids.contains(&id) {
+            return Err(format!("has {name:?} twice; keep one"));
+        }
+        ids.push(id);
+    }
+    let graph = graph(more).map_err(|error| format!("cannot be looked at: {error}"))?;
+    graph.check_hint(&OrderHint::new(ids)).map_err(|error| format!("cannot be kept: {error}"))
+}
+
+fn graph(
+    more: &[(String, Vec<String>)],
+) -> Result<DependencyGraph, ms_core::lifecycle::GraphError> {
+    let own = COMPONENTS.iter().map(|(id, needs)| (*id, needs.to_vec()));
+    let more = more.iter().map(|(id, needs)| (&**id, needs.iter().map(String::as_str).collect()));
+    let own = own.filter(|(id, _)| !more.clone().any(|(other, _): (&str, Vec<&str>)| other == *id));
+    let all: Vec<(&str, Vec<&str>)> = own.chain(more.clone()).collect();
+    let known = |name: &&str| all.iter().any(|(id, _)| id == name);
+    let nodes = all.iter().filter_map(|(id, needs)| {
+        let needs = needs.iter().filter(|need| known(need));
+        let needs = needs.filter_map(|need| ComponentId::new(need).ok()).collect();
+        Some((ComponentId::new(id).ok()?, needs))
+    });
+    DependencyGraph::new(nodes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(names: &str) -> Vec<String> {
+        names.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_order_that_what_components_need_forbids_is_refused() {
+        assert_eq!(order(&wish("logging database transport application"), &[]), Ok(()));
+        assert!(order(&wish("transport database"), &[]).is_err_and(|why| why.contains("swap")));
+        assert!(order(&wish("a a"), &[]).is_err_and(|why| why.contains("twice")));
+        assert!(order(&wish("../a"), &[]).is_err_and(|why| why.contains("no id")));
+        let own = [("api".to_owned(), wish("database cache"))];
+        assert!(order(&wish("api database"), &own).is_err());
+        assert_eq!(order(&wish("database api"), &own), Ok(()));
+    }
+}

@@ -1,0 +1,136 @@
+//! What the value of one key must be, beyond its type and bound.
+//!
+//! These are the rules of the parts that use the values. They stand here so that `msctl config
+//! validate`, the start and a reload give one answer.
+
+use std::path::Path;
+
+use ms_core::subject::Filter;
+
+/// A filter of log lines.
+pub(crate) fn log_filter(filter: &str) -> Result<(), String> {
+    crate::log_filter::log_filter(filter).map(drop)
+}
+
+/// Empty, or a filter of subjects.
+pub(crate) fn subjects(filter: &str) -> Result<(), String> {
+    match filter {
+        "" => Ok(()),
+        filter => Filter::new(filter).map(drop).map_err(|error| {
+            format!("must be a filter of subjects such as node.> or orders.*.created: {error}")
+        }),
+    }
+}
+
+/// The file of a database. SQLite gives `:memory:` and `file:...` meanings of their own, and
+/// what is accepted under them would be gone with the process.
+pub(crate) fn database(path: &Path) -> Result<(), String> {
+    let text = path.to_string_lossy();
+    if text.starts_with(':') || text.starts_with("file:") {
+        return Err("must be the plain path of a file: to SQLite this is no file".to_owned());
+    }
+    if !names_a_file(path) {
+        return Err("must name a file, such as /var/lib/ms/tasks.db".to_owned());
+    }
+    if ["/dev", "/proc", "/sys"].iter().any(|system| path.starts_with(system)) {
+        return Err(
+            "must not be in /dev, /proc or /sys: nothing that is written there stays".into()
+        );
+    }
+    Ok(())
+}
+
+/// Empty, or a path that can be a file's.
+pub(crate) fn file_or_none(path: &Path) -> Result<(), String> {
+    match path == Path::new("") || names_a_file(path) {
+        true => Ok(()),
+        false => Err("must name a file, not a directory".to_owned()),
+    }
+}
+
+/// Whether a path can be that of a file, by its looks.
+fn names_a_file(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    path.file_name().is_some() && !text.ends_with('/') && !text.ends_with("/.")
+}
+
+/// Addresses of NATS servers.
+pub(crate) fn nats(servers: &[String]) -> Result<(), String> {
+    servers.iter().try_for_each(|one| url(one, &["nats", "tls"]))
+}
+
+/// An address of HTTP.
+pub(crate) fn http(text: &str) -> Result<(), String> {
+    url(text, &["http", "https"])
+}
+
+/// Empty, or an address of HTTP.
+pub(crate) fn http_or_none(text: &str) -> Result<(), String> {
+    if text.is_empty() { Ok(()) } else { http(text) }
+}
+
+/// `SCHEME://HOST`, perhaps with a port and a path. A user part is refused: addresses are
+/// logged, and passwords must not be.
+fn url(text: &str, schemes: &[&str]) -> Result<(), String> {
+    let expected = || {
+        let forms: Vec<_> = schemes.iter().map(|scheme| format!("{scheme}://HOST:PORT")).collect();
+        format!("must be an address such as {}", forms.join(" or "))
+    };
+    let (scheme, rest) = text.split_once("://").ok_or_else(expected)?;
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.contains('@') {
+        return Err("must not have a user or a password in it: it is shown in logs".to_owned());
+    }
+    // A colon within brackets belongs to an IPv6 address.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let good_port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    let good_host = !host.is_empty() && !text.contains(char::is_whitespace);
+    match schemes.contains(&scheme) && good_host && good_port {
+        true => Ok(()),
+        false => Err(expected()),
+    }
+}
+
+/// The name of a datacenter, as Consul takes it.
+pub(crate) fn datacenter(name: &str) -> Result<(), String> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match !name.is_empty() && name.chars().all(fine) {
+        true => Ok(()),
+        false => Err("must consist of letters, digits, '-' and '_' (all ASCII)".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_a_file_and_nothing_else() {
+        for good in ["ms-tasks.db", "/var/lib/ms/tasks.db", "../state/t.db", "a:b"] {
+            assert_eq!(database(Path::new(good)), Ok(()), "{good}");
+        }
+        for bad in ["", ".", "..", "/", "state/", "state/.", ":memory:", "file:x?mode=memory"] {
+            assert!(database(Path::new(bad)).is_err(), "{bad:?}");
+        }
+        for bad in ["/dev/null", "/proc/self/mem", "/sys/x"] {
+            assert!(database(Path::new(bad)).is_err_and(|why| why.contains("/dev")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_scheme_a_host_and_no_user() {
+        for good in ["http://localhost", "https://consul:8501/v1", "http://[::1]:4317"] {
+            assert_eq!(http(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["localhost:4317", "ftp://x", "http://", "http://:80", "http://a b", "http://x:0"]
+        {
+            assert!(http(bad).is_err(), "{bad}");
+        }
+        assert!(http("https://me:s3cret@consul").is_err_and(|why| !why.contains("s3cret")));
+        assert!(nats(&["nats://a:4222".to_owned(), "b".to_owned()]).is_err());
+    }
+}
