@@ -60,9 +60,10 @@ fn status(server: &Server, token: &str) -> u16 {
     server.http().call("GET", "/api/v1/tasks", &head, "").unwrap().status
 }
 
-fn hang_up(server: &Server, nth: usize) {
+/// Has everything reload; gives the line that says how it went.
+fn hang_up(server: &Server, told: &str) -> String {
     server.signal(Signal::HUP);
-    server.log.nth(nth, "reloaded");
+    server.log.line(told)
 }
 
 fn shows_no_secret(server: &Server) {
@@ -105,7 +106,8 @@ fn a_token_is_replaced_while_the_server_runs() {
     let entry = component(&server, "credentials", "degraded");
     assert!(entry.to_string().contains("SIGHUP"), "{entry}");
     assert_eq!(TOKENS.map(|token| status(&server, token)), [200, 401], "not by itself");
-    hang_up(&server, 0);
+    let told = hang_up(&server, "reloaded;");
+    assert!(told.contains("changed: credentials (the token was replaced"), "{told}");
     until("the new token", || (status(&server, TOKENS[1]) == 200).then_some(()));
     assert_eq!(TOKENS.map(|token| status(&server, token)), [401, 200]);
     component(&server, "credentials", "healthy");
@@ -113,8 +115,8 @@ fn a_token_is_replaced_while_the_server_runs() {
     fs::set_permissions(place.file("token"), PermissionsExt::from_mode(0o644)).unwrap();
     let entry = component(&server, "credentials", "degraded");
     assert!(entry.to_string().contains("chmod 600"), "{entry}");
-    hang_up(&server, 1);
-    server.log.line("the token stays");
+    let told = hang_up(&server, "the reload is incomplete;");
+    assert!(told.contains("failed: credentials") && told.contains("the token stays"), "{told}");
     assert_eq!(TOKENS.map(|token| status(&server, token)), [401, 200]);
     shows_no_secret(&server);
 }
@@ -128,12 +130,12 @@ fn keys_are_replaced_while_the_server_runs() {
     secret(&place, "keys", &key(1));
     let entry = component(&server, "keyring", "degraded");
     assert!(entry.to_string().contains("SIGHUP"), "{entry}");
-    hang_up(&server, 0);
-    server.log.line("the keys stay");
+    let told = hang_up(&server, "the reload is incomplete;");
+    assert!(told.contains("failed: keyring") && told.contains("the keys stay"), "{told}");
 
     secret(&place, "keys", &(key(1) + &key(0)));
-    hang_up(&server, 1);
-    server.log.line("the keys were replaced");
+    let told = hang_up(&server, "reloaded;");
+    assert!(told.contains("changed: keyring (the keys were replaced"), "{told}");
     component(&server, "keyring", "healthy");
     let old = fs::File::options().append(true).open(place.file("keys")).unwrap();
     old.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1)).unwrap();
