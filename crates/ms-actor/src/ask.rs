@@ -11,16 +11,19 @@ use std::time::Duration;
 use actix::Message;
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::task::coop;
+use tokio::time::{Instant, Sleep};
 
 use crate::arbiter::ArbiterSlot;
 use crate::cell::{AnyCell, Fate};
-use crate::current::{self, Waiting};
+use crate::current;
 use crate::deadlines::{self, Place};
 use crate::error::{AskError, SendError};
-use crate::hosted::{Accepts, Cell, Hosted};
-use crate::refs::{refused, waits};
+use crate::hosted::{Accepts, AskTerms, Cell, Hosted};
+use crate::line::{Spot, Ticket, WaitFor, Waiter};
+use crate::refs::{has_to_wait, refused};
 use crate::spin;
+use crate::waits::{self, Waiting};
 
 pin_project! {
     /// A question on its way; see [`crate::Ref::ask`].
@@ -31,6 +34,8 @@ pin_project! {
         deadline: Option<Instant>,
         stage: Stage<M>,
         edge: Option<Waiting>,
+        // In the line for room, and later in that for the end of a turn.
+        spot: Option<Spot>,
         // Set only when the answer does not come at once.
         #[pin]
         timer: Timer,
@@ -69,6 +74,7 @@ impl<A: Hosted, M: Message> Ask<A, M> {
             deadline: None,
             stage: Stage::Unsent(message),
             edge: None,
+            spot: None,
             timer: Timer::None,
         }
     }
@@ -101,28 +107,31 @@ where
                         .get_or_insert_with(|| this.cell.core.node.deadline(*this.within));
                     if this.edge.is_none() && current::is_blocking() {
                         let target = Arc::clone(this.cell) as Arc<dyn AnyCell>;
-                        match current::wait_for(&target) {
+                        match waits::wait_for(target, deadline) {
                             Ok(edge) => *this.edge = edge,
                             Err(cycle) => break Err(AskError::Deadlock { message, cycle }),
                         }
                     }
-                    match <A::Context as Accepts<A, M>>::offer_ask(
-                        this.cell,
-                        message,
-                        Some(deadline),
-                    ) {
+                    let watch = this.edge.as_ref().map(|edge| edge.watch(task.waker()));
+                    let ticket = this.spot.as_ref().and_then(Spot::ticket);
+                    let terms = AskTerms { deadline, ticket, watch: watch.as_ref() };
+                    match <A::Context as Accepts<A, M>>::offer_ask(this.cell, message, terms) {
                         Ok((answer, exits)) => {
                             if ArbiterSlot::is_elsewhere(this.cell.core.arbiter.load(Relaxed)) {
                                 spin::exchanged();
                             }
+                            if let Some(edge) = this.edge {
+                                edge.sent(exits);
+                            }
+                            this.spot.take().into_iter().for_each(Spot::used);
                             *this.stage = Stage::Sent { answer, exits };
                             continue;
                         }
-                        Err((message, refusal)) if !waits(this.cell, &refusal) => {
+                        Err((message, refusal)) if !has_to_wait(this.cell, &refusal) => {
                             break Err(AskError::NotSent(refused(this.cell, message, refusal)));
                         }
                         Err((message, _)) => {
-                            if !this.cell.wait_for_room(task.waker()) {
+                            if wait_for_room(this.cell, this.spot, deadline, task) {
                                 *this.stage = Stage::Unsent(message);
                                 continue;
                             }
@@ -141,9 +150,12 @@ where
                     }
                 }
                 Stage::Sent { mut answer, exits } => {
-                    *this.stage = match Pin::new(&mut answer).poll(task) {
+                    *this.stage = match poll_answer(&mut answer, this.edge.as_ref(), task) {
                         Poll::Ready(Ok(answer)) => break Ok(answer),
                         Poll::Ready(Err(_)) => {
+                            if let Some(edge) = this.edge {
+                                edge.end();
+                            }
                             *this.stage = Stage::Lost { exits, turn: None };
                             continue;
                         }
@@ -152,12 +164,18 @@ where
                 }
                 Stage::Lost { exits, mut turn } => {
                     let path = || this.cell.core.path.clone();
-                    *this.stage = match this.cell.fate(exits, &mut turn, task.waker()) {
+                    let until = this.deadline.unwrap_or_else(Instant::now);
+                    let ticket = this.spot.as_ref().and_then(Spot::ticket);
+                    let waiter = Waiter { ticket, until, waker: task.waker() };
+                    *this.stage = match this.cell.fate(exits, &mut turn, &waiter) {
                         Fate::Exited(reason) => {
                             break Err(AskError::Exited { path: path(), reason });
                         }
                         Fate::NoReply => break Err(AskError::NoReply { path: path() }),
-                        Fate::NotYet => Stage::Lost { exits, turn },
+                        Fate::NotYet(ticket) => {
+                            keep_spot(this.spot, this.cell, WaitFor::TurnEnd, ticket);
+                            Stage::Lost { exits, turn }
+                        }
                     };
                 }
                 Stage::Done => panic!("Ask polled after it was done"),
@@ -171,7 +189,51 @@ where
             return Poll::Pending;
         };
         *this.edge = None;
+        *this.spot = None;
         Poll::Ready(outcome)
+    }
+}
+
+/// Polls for the answer. What an actor waits for is watched by its edge, which nothing but the
+/// answer may wake: a budget that is used up must not wake it.
+fn poll_answer<T>(
+    answer: &mut oneshot::Receiver<T>,
+    edge: Option<&Waiting>,
+    task: &mut Task<'_>,
+) -> Poll<Result<T, oneshot::error::RecvError>> {
+    match edge {
+        Some(edge) if coop::has_budget_remaining() => {
+            let watch = edge.watch(task.waker());
+            Pin::new(answer).poll(&mut Task::from_waker(&watch))
+        }
+        _ => Pin::new(answer).poll(task),
+    }
+}
+
+/// Stands in line for room in the mailbox of `cell`. True when it is to be tried again now.
+pub(crate) fn wait_for_room<A: Hosted>(
+    cell: &Arc<Cell<A>>,
+    spot: &mut Option<Spot>,
+    until: Instant,
+    task: &Task<'_>,
+) -> bool {
+    let ticket = spot.as_ref().and_then(Spot::ticket);
+    let wait = cell.wait_for_room(&Waiter { ticket, until, waker: task.waker() });
+    if let Some(ticket) = wait.ticket {
+        keep_spot(spot, cell, WaitFor::Room, ticket);
+    }
+    wait.again
+}
+
+/// Keeps a ticket, in place of an earlier one.
+fn keep_spot<A: Hosted>(
+    spot: &mut Option<Spot>,
+    cell: &Arc<Cell<A>>,
+    line: WaitFor,
+    ticket: Ticket,
+) {
+    if spot.as_ref().and_then(Spot::ticket) != Some(ticket) {
+        *spot = Some(Spot::new(Arc::clone(cell) as Arc<dyn AnyCell>, line, ticket));
     }
 }
 
@@ -197,7 +259,7 @@ fn expired(mut timer: Pin<&mut Timer>, deadline: Instant, task: &mut Task<'_>) -
             false
         }
         None => {
-            timer.set(Timer::Own { sleep: sleep_until(deadline) });
+            timer.set(Timer::Own { sleep: deadlines::timer(deadline) });
             expired(timer, deadline, task)
         }
     }

@@ -8,8 +8,9 @@
 //! words of an incarnation that lost are dropped.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use ms_core::view::{ActorStatus, Lifecycle, MailboxView, Mark, Tier};
@@ -17,16 +18,18 @@ use ms_core::{ActorPath, ChildType, ExitReason, Incarnation, Tick};
 
 use crate::arbiter::ArbiterSlot;
 use crate::bell::Bell;
-use crate::control::Control;
+use crate::control::{self, Control};
 use crate::end_of_life::UntoldEnd;
 use crate::few::Few;
-use crate::follow::Follower;
+use crate::follow::Follows;
 use crate::host::{ChildEvent, ChildNews, Parent};
+use crate::line::{Ticket, WaitFor, Waiter};
 use crate::mailbox::{MailboxSpec, lock};
 use crate::monitor::Watcher;
 use crate::node::Node;
 use crate::state::StateValue;
 use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Mutex};
+use crate::waits::Edge;
 
 /// The part of a cell that does not depend on the actor's type.
 ///
@@ -75,18 +78,22 @@ pub(crate) struct Life {
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<Box<ExitReason>>,
     pub(crate) parent: Option<Parent>,
-    /// Who is told over all incarnations; see `follow.rs`.
-    pub(crate) followers: Option<Arc<[Arc<Follower>]>>,
+    /// Who is told over all incarnations, and whom this actor follows; see `follow.rs`.
+    pub(crate) follows: Option<Box<Follows>>,
     pub(crate) rare: Option<Box<Rare>>,
 }
 
 /// What few actors have.
 #[derive(Default)]
 pub(crate) struct Rare {
-    pub(crate) watchers: Vec<Watcher>,
-    pub(crate) links: Vec<Arc<dyn AnyCell>>,
-    /// Whom the actor waits for while it serves nothing else: an edge each of the wait-for graph.
-    pub(crate) waiting_on: Vec<Arc<dyn AnyCell>>,
+    /// Who monitors this life, by the monitors' numbers.
+    pub(crate) watchers: BTreeMap<u64, Watcher>,
+    /// Whom this life monitors, by the same: its monitors end with it.
+    pub(crate) watching: BTreeMap<u64, Weak<dyn AnyCell>>,
+    /// By the others' numbers.
+    pub(crate) links: BTreeMap<u64, Arc<dyn AnyCell>>,
+    /// Whom the actor waits for while it serves nothing else; see `waits.rs`.
+    pub(crate) waiting_on: BTreeMap<usize, Arc<Edge>>,
     /// What the init handed to whoever started the actor: OTP's `{ok, Pid, Info}`.
     start_info: Option<StateValue>,
     /// Ends to be told once the starts are: not of one life, as the rest is, but of all.
@@ -204,7 +211,7 @@ impl Core {
             if !meant(life.live) {
                 return Some(message);
             }
-            lock(&self.control).push(message);
+            control::append(&mut lock(&self.control), message);
             None
         });
         let sent = unread.is_none();
@@ -265,18 +272,36 @@ impl Core {
             if life.live == Incarnation::NONE {
                 Err((watcher, ExitReason::NoProc))
             } else {
-                life.rare.get_or_insert_default().watchers.push(watcher);
+                life.rare.get_or_insert_default().watchers.insert(watcher.id(), watcher);
                 Ok(())
             }
         })
     }
 
     pub(crate) fn unwatch(&self, id: u64) {
+        let watcher = self.life(|life| life.rare.as_mut()?.watchers.remove(&id));
+        // What it tells is dropped where nothing is locked.
+        drop(watcher);
+    }
+
+    /// Notes that `incarnation` monitors another actor. False if that life has ended.
+    pub(crate) fn add_watching(
+        &self,
+        incarnation: Incarnation,
+        id: u64,
+        other: Weak<dyn AnyCell>,
+    ) -> bool {
         self.life(|life| {
-            if let Some(rare) = &mut life.rare {
-                rare.watchers.retain(|watcher| watcher.id() != id);
+            let lives = life.live == incarnation;
+            if lives {
+                life.rare.get_or_insert_default().watching.insert(id, other);
             }
-        });
+            lives
+        })
+    }
+
+    pub(crate) fn remove_watching(&self, id: u64) {
+        self.life(|life| life.rare.as_mut()?.watching.remove(&id));
     }
 
     pub(crate) fn add_link(&self, other: Arc<dyn AnyCell>) -> bool {
@@ -284,38 +309,50 @@ impl Core {
             if life.live == Incarnation::NONE {
                 return false;
             }
-            let links = &mut life.rare.get_or_insert_default().links;
-            if !links.iter().any(|known| known.core().uid == other.core().uid) {
-                links.push(other);
-            }
+            let uid = other.core().uid;
+            life.rare.get_or_insert_default().links.entry(uid).or_insert(other);
             true
         })
     }
 
     pub(crate) fn remove_link(&self, other: u64) {
+        let link = self.life(|life| life.rare.as_mut()?.links.remove(&other));
+        drop(link);
+    }
+
+    /// False when that life has ended: what its thread still does concerns nobody.
+    pub(crate) fn add_wait(&self, incarnation: Incarnation, edge: &Arc<Edge>) -> bool {
         self.life(|life| {
-            if let Some(rare) = &mut life.rare {
-                rare.links.retain(|known| known.core().uid != other);
+            let lives = life.live == incarnation;
+            if lives {
+                let waits = &mut life.rare.get_or_insert_default().waiting_on;
+                waits.insert(edge.key(), Arc::clone(edge));
             }
+            lives
+        })
+    }
+
+    pub(crate) fn remove_wait(&self, edge: &Arc<Edge>) {
+        let edge = self.life(|life| life.rare.as_mut()?.waiting_on.remove(&edge.key()));
+        drop(edge);
+    }
+
+    /// The actor serves others again, whatever asks of its are still on their way.
+    pub(crate) fn end_waits(&self, incarnation: Incarnation) {
+        let edges = self.life(|life| {
+            let rare = life.rare.as_mut().filter(|_| life.live == incarnation)?;
+            let left = !rare.waiting_on.is_empty();
+            left.then(|| std::mem::take(&mut rare.waiting_on))
         });
+        drop(edges);
     }
 
-    pub(crate) fn add_wait(&self, on: Arc<dyn AnyCell>) {
-        self.life(|life| life.rare.get_or_insert_default().waiting_on.push(on));
-    }
-
-    pub(crate) fn remove_wait(&self, on: u64) {
+    /// Whom the actor has asked and may wait for: see [`Edge::is_on`].
+    pub(crate) fn waits(&self) -> Vec<Arc<Edge>> {
         self.life(|life| {
-            if let Some(rare) = &mut life.rare
-                && let Some(at) = rare.waiting_on.iter().position(|cell| cell.core().uid == on)
-            {
-                rare.waiting_on.swap_remove(at);
-            }
-        });
-    }
-
-    pub(crate) fn waits(&self) -> Vec<Arc<dyn AnyCell>> {
-        self.life(|life| life.rare.as_ref().map(|rare| rare.waiting_on.clone()).unwrap_or_default())
+            let rare = life.rare.as_ref();
+            rare.map(|rare| rare.waiting_on.values().cloned().collect()).unwrap_or_default()
+        })
     }
 }
 
@@ -419,10 +456,16 @@ pub(crate) trait AnyCell: Send + Sync + 'static {
 
     /// Looks up what became of an ask made when `exits` ends had been counted. `turn` keeps
     /// the turn that was on when it was looked up first: one answer per turn is enough.
-    fn fate(&self, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate;
+    fn fate(&self, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate;
 
-    /// Waits for room in the mailbox; false when there is some already.
-    fn wait_for_room(&self, waker: &Waker) -> bool;
+    /// Whether an ask has anything to wait for here.
+    fn owes(&self, asked: Asked) -> bool;
+
+    /// Waits in the line for room in the mailbox, unless there is some already.
+    fn wait_for_room(&self, waiter: &Waiter<'_>) -> RoomWait;
+
+    /// Takes a ticket back; one that is not known any more is no matter.
+    fn leave_line(&self, line: WaitFor, ticket: Ticket);
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -440,6 +483,23 @@ pub(crate) struct Retired {
 pub(crate) enum Fate {
     Exited(ExitReason),
     NoReply,
-    /// The turn is not over: the waker is kept and woken when it is.
+    /// The turn is not over: the waiter stands in line for its end.
+    NotYet(Ticket),
+}
+
+/// How far an ask is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asked {
+    /// It waits for room.
     NotYet,
+    /// It was taken when so many ends had been counted.
+    When { exits: u32 },
+}
+
+/// What became of the wish to wait for room.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoomWait {
+    pub(crate) ticket: Option<Ticket>,
+    /// Whether there may be room now: then the message is to be offered again.
+    pub(crate) again: bool,
 }

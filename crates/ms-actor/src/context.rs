@@ -17,12 +17,12 @@ use tokio::time::Instant;
 use crate::cell::AnyCell;
 use crate::debug::AnyRef;
 use crate::few::Few;
-use crate::follow::{Follower, LifeNews};
+use crate::follow::LifeNews;
 use crate::hosted::Cell;
 use crate::monitor::{Down, MonitorId, Watcher};
 use crate::node::Node;
 use crate::panics::RawPanic;
-use crate::refs::Ref;
+use crate::refs::{Ref, notify_unbounded};
 use crate::state::StateValue;
 
 pub(crate) type BoxActorFuture<A> = Pin<Box<dyn ActorFuture<A, Output = ()>>>;
@@ -284,21 +284,32 @@ impl<A: Actor<Context = Self>> Context<A> {
         A: actix::Handler<Down>,
     {
         let monitor = MonitorId::next();
-        let (me, incarnation) = (Ref::new(Arc::clone(&self.cell)).downgrade(), self.incarnation);
+        let (me, incarnation) = (Arc::downgrade(&self.cell), self.incarnation);
+        // This side first: should this life be ended meanwhile, its end takes the monitor back.
+        let core = &self.cell.core;
+        if !core.add_watching(incarnation, monitor.number(), Arc::downgrade(other.cell())) {
+            return monitor;
+        }
         // One notice a monitor: its number is bounded by the monitors this actor set.
         let notify = Box::new(move |down: Down| {
+            let Some(cell) = me.upgrade() else { return };
+            cell.core.remove_watching(down.monitor.number());
             // A successor did not ask for it.
-            if me.is_at(incarnation) {
-                me.notify_unbounded(down);
+            if cell.core.live() == incarnation {
+                notify_unbounded(&cell, down);
             }
         });
         other.watch(Watcher { monitor, notify });
+        if core.live() != incarnation {
+            other.cell().core().unwatch(monitor.number());
+        }
         monitor
     }
 
     /// Ends a monitor; a notice that is already on its way still arrives.
     pub fn demonitor(&mut self, other: &AnyRef, monitor: MonitorId) {
         other.cell().core().unwatch(monitor.number());
+        self.cell.core.remove_watching(monitor.number());
     }
 
     /// Has [`LifeNews`] of the other delivered to this actor over all its incarnations,
@@ -310,16 +321,20 @@ impl<A: Actor<Context = Self>> Context<A> {
     where
         A: actix::Handler<LifeNews>,
     {
-        let me = Ref::new(Arc::clone(&self.cell)).downgrade();
+        let me = Arc::downgrade(&self.cell);
         // Bounded by the restarts of those it follows.
-        let notify = Box::new(move |news: LifeNews| me.notify_unbounded(news));
-        let of = Arc::downgrade(other.cell());
-        other.cell().core().follow(Follower { by: self.cell.core.uid, of, notify });
+        let notify = Box::new(move |news: LifeNews| {
+            if let Some(cell) = me.upgrade() {
+                notify_unbounded(&cell, news);
+            }
+        });
+        let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
+        crate::follow::follow(&me, other.cell(), notify);
     }
 
     /// Undoes [`Context::follow`]; news that are already on their way still arrive.
     pub fn unfollow(&mut self, other: &AnyRef) {
-        other.cell().core().unfollow(self.cell.core.uid);
+        crate::follow::unfollow(&self.cell.core, other.cell().core());
     }
 
     #[inline]

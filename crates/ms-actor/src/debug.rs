@@ -152,7 +152,7 @@ impl AnyRef {
         let (lines, receiver) = mpsc::channel(256);
         let until = crate::ask::after(time);
         let left = max.clamp(1, MAX_TRACE_LINES);
-        self.0.core().control(Control::Trace(TraceOrder { left, until, lines }));
+        self.0.core().control(Control::Trace(TraceOrder { left, until, lines, timer: None }));
         receiver
     }
 
@@ -220,7 +220,7 @@ impl AnyRef {
             monitor: id,
             notify: Box::new(move |notice| drop(tell.send(notice))),
         });
-        Monitor { id, down }
+        Monitor { id, down, of: Some(Arc::downgrade(&self.0)) }
     }
 
     pub(crate) fn watch(&self, watcher: Watcher) {
@@ -264,12 +264,15 @@ impl AnyRef {
         })
     }
 
-    /// Starts the next incarnation; what becomes of it goes to the cell's parent.
+    /// Starts the next incarnation; what becomes of it goes to the cell's parent. One whose
+    /// [mailbox](crate::MailboxSpec::check) nobody could reach does not start.
     pub fn launch(&self, placement: Placement) -> Incarnation {
-        match self.0.core().node.place(placement) {
+        let core = self.0.core();
+        let checked = core.mailbox.check().map_err(|error| ExitReason::from_error(&error));
+        match checked.and_then(|()| core.node.place(placement)) {
             Ok(slot) => Arc::clone(&self.0).launch(&slot),
             Err(reason) => {
-                let incarnation = self.0.core().begin_life(cell::NOWHERE);
+                let incarnation = core.begin_life(cell::NOWHERE);
                 crate::driver::refuse_start(&*self.0, incarnation, Some(reason));
                 incarnation
             }
@@ -347,7 +350,8 @@ impl AnyRef {
     /// Actors it waits for while it serves nothing else.
     #[must_use]
     pub fn waiting_on(&self) -> Vec<ActorPath> {
-        self.0.core().waits().iter().map(|cell| cell.core().path.clone()).collect()
+        let waits = self.0.core().waits();
+        waits.iter().filter(|edge| edge.is_on()).map(|edge| edge.target().clone()).collect()
     }
 }
 

@@ -75,18 +75,23 @@ pub(crate) fn begin_end(
     })?;
     // Whoever waits for a reply to control nobody read is not left to its deadline.
     drop(unread);
+    let waiting_on = waiting_on(rare.as_deref());
     let retired = retire(cell, incarnation, reason);
     let uptime = core.node.now().since(started);
-    Some(EndInProgress { incarnation, ready, rare, retired, uptime })
+    Some(EndInProgress { incarnation, ready, rare, waiting_on, retired, uptime })
+}
+
+/// Whom it waits for now: its asks are dropped with the instance.
+fn waiting_on(rare: Option<&Rare>) -> Vec<ActorPath> {
+    let edges = rare.into_iter().flat_map(|rare| rare.waiting_on.values());
+    edges.filter(|edge| edge.is_on()).map(|edge| edge.target().clone()).collect()
 }
 
 /// Closes the mailbox to the dead: by whoever ended it, or by its successor's start if that
 /// comes first, and then the one who is late finds it done.
 pub(crate) fn retire(cell: &dyn AnyCell, ended: Incarnation, reason: &ExitReason) -> Retired {
     let core = cell.core();
-    // An arbiter's loss is no fault of the actor: its mail moves with it.
-    let keep = core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost);
-    let mut retired = cell.retire(ended, reason, keep);
+    let mut retired = cell.retire(ended, reason, keeps_mail(core, reason));
     if let Some(waker) = retired.waker.take() {
         core.bell.forget(&waker);
         // Ended from outside it learns of it now; otherwise it is at work, or done.
@@ -95,27 +100,27 @@ pub(crate) fn retire(cell: &dyn AnyCell, ended: Incarnation, reason: &ExitReason
     retired
 }
 
+/// Whether mail that waits outlives an end with this reason. An arbiter's loss is no fault of
+/// the actor: its mail moves with it.
+pub(crate) fn keeps_mail(core: &Core, reason: &ExitReason) -> bool {
+    core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost)
+}
+
 /// An end that is recorded but not told yet.
 pub(crate) struct EndInProgress {
     incarnation: Incarnation,
     ready: bool,
     rare: Option<Box<Rare>>,
+    waiting_on: Vec<ActorPath>,
     retired: Retired,
     uptime: std::time::Duration,
-}
-
-impl EndInProgress {
-    fn waiting_on(&self) -> Vec<ActorPath> {
-        let cells = self.rare.iter().flat_map(|rare| &rare.waiting_on);
-        cells.map(|cell| cell.core().path.clone()).collect()
-    }
 }
 
 /// Tells the end of a life that had started: to followers, links, monitors and the
 /// supervisor, in this order.
 pub(crate) fn finish_end(
     cell: &dyn AnyCell,
-    end: EndInProgress,
+    mut end: EndInProgress,
     reason: ExitReason,
     injected: bool,
 ) {
@@ -124,7 +129,7 @@ pub(crate) fn finish_end(
         uptime: end.uptime,
         mailbox_depth: end.retired.depth,
         dropped: end.retired.dropped,
-        waiting_on: end.waiting_on(),
+        waiting_on: std::mem::take(&mut end.waiting_on),
         injected,
     };
     tell(cell, end, reason, ChildNews::Exited(facts));
@@ -200,7 +205,7 @@ pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitRe
     }
 }
 
-/// Tells followers, then links, then monitors.
+/// Tells followers, then links, then monitors; and takes back the monitors of the ended life.
 fn tell_watchers(
     core: &Core,
     rare: Option<Box<Rare>>,
@@ -209,12 +214,17 @@ fn tell_watchers(
 ) {
     core.tell_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
     let Some(rare) = rare else { return };
-    for other in rare.links {
+    for (id, other) in rare.watching {
+        if let Some(other) = other.upgrade() {
+            other.core().unwatch(id);
+        }
+    }
+    for other in rare.links.into_values() {
         other.core().remove_link(core.uid);
         let from = Some(core.path.clone());
         other.core().control(Control::Exit { from, reason: reason.clone() });
     }
-    for watcher in rare.watchers {
+    for watcher in rare.watchers.into_values() {
         watcher.fire(core.path.clone(), incarnation, reason.clone());
     }
 }

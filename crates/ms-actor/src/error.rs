@@ -219,3 +219,8 @@ pub enum BootError {
         bounds: &'static str,
     },
 }
+
+/// A mailbox that no message could ever get into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a mailbox with room for 0 messages reaches nobody; give it 1 or more, or no bound at all")]
+pub struct MailboxSpecError;

@@ -39,6 +39,12 @@ impl<T> Few<T> {
         }
     }
 
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&T) -> bool) {
+        if let Some(list) = &mut self.0 {
+            list.retain(keep);
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         if let Some(list) = &mut self.0 {
             list.clear();

@@ -7,7 +7,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as Task, Poll, Waker};
+use std::task::{Context as Task, Poll};
 use std::time::Instant as StdInstant;
 
 use actix::dev::channel::{AddressSender, channel};
@@ -18,15 +18,16 @@ use ms_core::{ExitReason, Incarnation};
 use tokio::time::Instant;
 
 use crate::arbiter::{ArbiterSlot, Stay};
-use crate::cell::{AnyCell, Fate, Retired};
+use crate::cell::{AnyCell, Asked, Fate, Retired, RoomWait};
 use crate::control::{Control, Fault};
 use crate::current;
 use crate::driver::{Launch, init_failure, make};
 use crate::end_of_life::{self, announce_start, begin_end, finish_end, finish_failed_start};
-use crate::hosted::{Accepts, Cell, KernelContext, Offered};
-use crate::mailbox::{Refusal, count_end, ends_until, is_due, lock, nanos, push_waker};
+use crate::hosted::{Accepts, AskTerms, Cell, KernelContext, Offered};
+use crate::line::{Line, Ticket, WaitFor, Waiter};
+use crate::mailbox::{Refusal, count_end, ends_until, is_due, lock, nanos};
 use crate::panics;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 type Actix<A> = actix::Context<A>;
 
@@ -40,7 +41,10 @@ pub struct ForeignLane<A: Actor<Context = Actix<A>>> {
     turn_since: u64,
     turns: u64,
     busy_ns: u64,
-    settle: Vec<Waker>,
+    /// Senders that wait for room, or for the next life.
+    room: Line,
+    /// Askers that wait for a turn to end, to learn what became of their ask.
+    turn_end: Line,
 }
 
 impl<A: Actor<Context = Actix<A>>> std::fmt::Debug for ForeignLane<A> {
@@ -53,7 +57,21 @@ impl<A: Actor<Context = Actix<A>>> ForeignLane<A> {
     fn end_turn(&mut self) {
         self.turn_since = 0;
         self.turns = self.turns.wrapping_add(1);
-        self.settle.drain(..).for_each(Waker::wake);
+        self.turn_end.dismiss();
+        // How many places are free actix does not say: whoever wakes first is first.
+        self.room.wake_all();
+    }
+
+    fn line(&mut self, line: WaitFor) -> &mut Line {
+        match line {
+            WaitFor::Room => &mut self.room,
+            WaitFor::TurnEnd => &mut self.turn_end,
+        }
+    }
+
+    /// Whether a sender may try: one that does not wait must not pass over one that does.
+    fn may_try(&mut self, ticket: Option<Ticket>) -> bool {
+        ticket.is_some() || self.room.is_empty() || self.room.entitles(None, 1, Instant::now)
     }
 }
 
@@ -71,7 +89,8 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
             turn_since: 0,
             turns: 0,
             busy_ns: 0,
-            settle: Vec::new(),
+            room: Line::default(),
+            turn_end: Line::default(),
         })
     }
 
@@ -134,7 +153,8 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
             lane.refusing = Some(reason.clone());
         }
         // Senders that wait for room, or for the next life, wait no longer.
-        lane.settle.drain(..).for_each(Waker::wake);
+        lane.room.wake_all();
+        lane.turn_end.dismiss();
     }
 
     fn in_turn(cell: &Cell<A>) -> bool {
@@ -145,7 +165,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         Some(lock(&cell.lane).turn_since).filter(|&since| since != 0)
     }
 
-    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate {
+    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate {
         let mut lane = lock(&cell.lane);
         if lane.exits != exits {
             drop(lane);
@@ -154,18 +174,37 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         if lane.turn_since == 0 || *turn.get_or_insert(lane.turns) != lane.turns {
             return Fate::NoReply;
         }
-        push_waker(&mut lane.settle, waker);
-        Fate::NotYet
+        let (ticket, earlier) = lane.turn_end.wait(waiter);
+        drop(lane);
+        drop(earlier);
+        Fate::NotYet(ticket)
     }
 
-    fn wait_for_room(cell: &Cell<A>, waker: &Waker) -> bool {
+    fn owes(cell: &Cell<A>, asked: Asked) -> bool {
+        let lane = lock(&cell.lane);
+        match asked {
+            Asked::NotYet => lane.sender.is_some() || matches!(down(cell, &lane), Refusal::Full),
+            // Its mailbox goes with each of its lives.
+            Asked::When { exits } => exits == lane.exits,
+        }
+    }
+
+    fn wait_for_room(cell: &Cell<A>, waiter: &Waiter<'_>) -> RoomWait {
         // actix registers no waker for a full mailbox (fact 7), but each of its turns
         // empties it, and so does the first turn of a new incarnation. The turn may end
         // between the refusal and this: whoever is new here tries once more.
-        let settle = &mut lock(&cell.lane).settle;
-        let known = settle.len();
-        push_waker(settle, waker);
-        settle.len() == known
+        let mut lane = lock(&cell.lane);
+        let (ticket, earlier) = lane.room.wait(waiter);
+        drop(lane);
+        drop(earlier);
+        RoomWait { ticket: Some(ticket), again: waiter.ticket != Some(ticket) }
+    }
+
+    fn leave_line(cell: &Cell<A>, line: WaitFor, ticket: Ticket) {
+        let mut lane = lock(&cell.lane);
+        let unused = lane.line(line).leave(ticket);
+        drop(lane);
+        drop(unused);
     }
 }
 
@@ -177,18 +216,40 @@ where
     M::Result: Send,
     Self: ToEnvelope<A, M>,
 {
-    fn offer(cell: &Cell<A>, message: M) -> Result<(), (M, Refusal)> {
-        let lane = lock(&cell.lane);
+    fn offer(cell: &Cell<A>, message: M, ticket: Option<Ticket>) -> Result<(), (M, Refusal)> {
+        let mut lane = lock(&cell.lane);
+        if lane.sender.is_some() && !lane.may_try(ticket) {
+            return Err((message, Refusal::Full));
+        }
         let Some(sender) = &lane.sender else { return Err((message, down(cell, &lane))) };
-        sender.try_send(message, true).map_err(|refused| refusal(cell, refused))
+        sender.try_send(message, true).map_err(|refused| refusal(cell, refused))?;
+        leave(lane, ticket);
+        Ok(())
     }
 
-    fn offer_ask(cell: &Cell<A>, message: M, _: Option<Instant>) -> Offered<M> {
-        let lane = lock(&cell.lane);
+    // An actor with actix's own context awaits nothing that would make a circle of it: there is
+    // no need to watch for its answer.
+    fn offer_ask(cell: &Cell<A>, message: M, terms: AskTerms<'_>) -> Offered<M> {
+        let mut lane = lock(&cell.lane);
+        if lane.sender.is_some() && !lane.may_try(terms.ticket) {
+            return Err((message, Refusal::Full));
+        }
         let Some(sender) = &lane.sender else { return Err((message, down(cell, &lane))) };
         let answer = sender.send(message).map_err(|refused| refusal(cell, refused))?;
-        Ok((answer, lane.exits))
+        let exits = lane.exits;
+        leave(lane, terms.ticket);
+        Ok((answer, exits))
     }
+}
+
+/// Takes a ticket that was used out of the line.
+fn leave<A: Actor<Context = Actix<A>>>(
+    mut lane: MutexGuard<'_, ForeignLane<A>>,
+    ticket: Option<Ticket>,
+) {
+    let unused = ticket.and_then(|ticket| lane.room.leave(ticket));
+    drop(lane);
+    drop(unused);
 }
 
 fn refusal<A, M>(cell: &Cell<A>, refused: ActixSendError<M>) -> (M, Refusal)
@@ -268,7 +329,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         }
         let began = StdInstant::now();
         if let Some(me) = self.me.take() {
-            current::enter(me);
+            current::enter(me, self.incarnation);
         }
         let turn = panics::catch(|| self.turn(task));
         self.me = current::leave();

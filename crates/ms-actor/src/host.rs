@@ -181,6 +181,12 @@ impl Blueprint {
         self
     }
 
+    /// The mailbox its actors will have.
+    #[must_use]
+    pub fn mailbox_spec(&self) -> &MailboxSpec {
+        &self.mailbox
+    }
+
     /// The same, shown as a supervisor.
     #[must_use]
     pub fn kind(mut self, kind: ChildType) -> Self {

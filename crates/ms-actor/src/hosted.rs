@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::arbiter::ArbiterSlot;
-use crate::cell::{AnyCell, Core, Fate, Retired};
+use crate::cell::{AnyCell, Asked, Core, Fate, Retired, RoomWait};
 use crate::host::Factory;
+use crate::line::{Ticket, WaitFor, Waiter};
 use crate::mailbox::Refusal;
 use crate::state::StateValue;
 
@@ -46,8 +47,10 @@ pub trait KernelContext<A: Actor<Context = Self>>: actix::ActorContext + 'static
     }
     fn in_turn(cell: &Cell<A>) -> bool;
     fn busy_since(cell: &Cell<A>) -> Option<u64>;
-    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate;
-    fn wait_for_room(cell: &Cell<A>, waker: &Waker) -> bool;
+    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate;
+    fn owes(cell: &Cell<A>, asked: Asked) -> bool;
+    fn wait_for_room(cell: &Cell<A>, waiter: &Waiter<'_>) -> RoomWait;
+    fn leave_line(cell: &Cell<A>, line: WaitFor, ticket: Ticket);
 }
 
 /// An actor the kernel can host: every actor whose context is [`crate::Context`]
@@ -130,12 +133,20 @@ impl<A: Hosted> AnyCell for Cell<A> {
         <A::Context as KernelContext<A>>::busy_since(self)
     }
 
-    fn fate(&self, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate {
-        <A::Context as KernelContext<A>>::fate(self, exits, turn, waker)
+    fn fate(&self, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate {
+        <A::Context as KernelContext<A>>::fate(self, exits, turn, waiter)
     }
 
-    fn wait_for_room(&self, waker: &Waker) -> bool {
-        <A::Context as KernelContext<A>>::wait_for_room(self, waker)
+    fn owes(&self, asked: Asked) -> bool {
+        <A::Context as KernelContext<A>>::owes(self, asked)
+    }
+
+    fn wait_for_room(&self, waiter: &Waiter<'_>) -> RoomWait {
+        <A::Context as KernelContext<A>>::wait_for_room(self, waiter)
+    }
+
+    fn leave_line(&self, line: WaitFor, ticket: Ticket) {
+        <A::Context as KernelContext<A>>::leave_line(self, line, ticket);
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn std::any::Any + Send + Sync> {
@@ -151,7 +162,17 @@ pub(crate) type Offered<M> = Result<(oneshot::Receiver<<M as Message>::Result>, 
 #[doc(hidden)]
 #[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
 pub trait Accepts<A: Actor<Context = Self>, M: Message>: KernelContext<A> {
-    fn offer(cell: &Cell<A>, message: M) -> Result<(), (M, Refusal)>;
+    fn offer(cell: &Cell<A>, message: M, ticket: Option<Ticket>) -> Result<(), (M, Refusal)>;
 
-    fn offer_ask(cell: &Cell<A>, message: M, deadline: Option<Instant>) -> Offered<M>;
+    fn offer_ask(cell: &Cell<A>, message: M, terms: AskTerms<'_>) -> Offered<M>;
+}
+
+/// What an ask is sent with beside its message.
+pub(crate) struct AskTerms<'a> {
+    pub(crate) deadline: Instant,
+    /// Where it has waited for room.
+    pub(crate) ticket: Option<Ticket>,
+    /// Woken when the answer is given or cannot come any more; from before the message can be
+    /// seen by the actor on. Nothing else wakes it.
+    pub(crate) watch: Option<&'a Waker>,
 }

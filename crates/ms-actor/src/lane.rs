@@ -1,22 +1,24 @@
 //! How the kernel serves an actor with our context.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::Context as Task;
 
 use actix::{Actor, Handler, Message};
 use ms_core::view::{ActorStatus, HandlingView, Mark, Tier};
 use ms_core::{ExitReason, Incarnation};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::task::unconstrained;
 
 use crate::arbiter::ArbiterSlot;
-use crate::cell::{Fate, Retired};
+use crate::cell::{Asked, Fate, Retired, RoomWait};
 use crate::context::Context;
 use crate::driver::{Driver, Launch};
 use crate::end_of_life;
 use crate::envelope::{Envelope, Letter, Typed};
-use crate::hosted::{Accepts, Cell, KernelContext, Offered};
+use crate::hosted::{Accepts, AskTerms, Cell, KernelContext, Offered};
+use crate::line::{Ticket, WaitFor, Waiter};
 use crate::mailbox::{
     Gate, Inbox, Overflow, Refusal, WhileDown, count_end, ends_until, is_due, lock,
 };
@@ -126,7 +128,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         [inbox.turn_since, inbox.waiting_since].into_iter().filter(|&since| since != 0).min()
     }
 
-    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waker: &Waker) -> Fate {
+    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate {
         let mut inbox = lock(&cell.lane);
         if inbox.exits != exits {
             drop(inbox);
@@ -135,19 +137,41 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         if inbox.turn_since == 0 || *turn.get_or_insert(inbox.turns) != inbox.turns {
             return Fate::NoReply;
         }
-        inbox.wait_for_turn_end(waker);
-        Fate::NotYet
+        let (ticket, earlier) = inbox.wait_in(WaitFor::TurnEnd, waiter);
+        drop(inbox);
+        drop(earlier);
+        Fate::NotYet(ticket)
     }
 
-    fn wait_for_room(cell: &Cell<A>, waker: &Waker) -> bool {
-        let mut inbox = lock(&cell.lane);
-        match inbox.admits(&cell.core.mailbox) {
-            Err(Refusal::Full) => {
-                inbox.wait_for_room(waker);
-                true
+    fn owes(cell: &Cell<A>, asked: Asked) -> bool {
+        let inbox = lock(&cell.lane);
+        match asked {
+            Asked::NotYet => inbox.is_open(),
+            Asked::When { exits } if exits == inbox.exits => true,
+            // Of what an ended life was asked, the next one answers what was kept for it.
+            Asked::When { .. } => {
+                drop(inbox);
+                end_of_life::keeps_mail(&cell.core, &cell.core.last_exit())
             }
-            _ => false,
         }
+    }
+
+    fn wait_for_room(cell: &Cell<A>, waiter: &Waiter<'_>) -> RoomWait {
+        let mut inbox = lock(&cell.lane);
+        if !matches!(inbox.admits(&cell.core.mailbox, waiter.ticket), Err(Refusal::Full)) {
+            return RoomWait { ticket: waiter.ticket, again: true };
+        }
+        let (ticket, earlier) = inbox.wait_in(WaitFor::Room, waiter);
+        drop(inbox);
+        drop(earlier);
+        RoomWait { ticket: Some(ticket), again: false }
+    }
+
+    fn leave_line(cell: &Cell<A>, line: WaitFor, ticket: Ticket) {
+        let mut inbox = lock(&cell.lane);
+        let unused = inbox.leave_line(&cell.core.mailbox, line, ticket);
+        drop(inbox);
+        drop(unused);
     }
 }
 
@@ -184,9 +208,16 @@ where
         (cell.core.begin_life(arbiter), ends_until(last))
     }
 
-    /// Puts a letter into the mailbox as its policy says. The number of ends comes back.
+    /// Puts a letter into the mailbox as its policy says, of a newcomer or of whoever has waited
+    /// with `ticket`. `admitted` is called before the actor can see it. The number of ends comes
+    /// back.
     #[inline]
-    pub(crate) fn enqueue<M>(cell: &Cell<A>, typed: Box<Typed<M>>) -> Result<u32, (M, Refusal)>
+    pub(crate) fn enqueue<M>(
+        cell: &Cell<A>,
+        typed: Box<Typed<M>>,
+        ticket: Option<Ticket>,
+        admitted: impl FnOnce(),
+    ) -> Result<u32, (M, Refusal)>
     where
         A: Handler<M>,
         M: Message + Send + 'static,
@@ -195,7 +226,7 @@ where
         let core = &cell.core;
         let mut inbox = lock(&cell.lane);
         let mut evicted = None;
-        match inbox.admits(&core.mailbox) {
+        match inbox.admits(&core.mailbox, ticket) {
             Ok(()) => {}
             Err(Refusal::Full) => match core.mailbox.overflow {
                 Overflow::Block | Overflow::Reject => {
@@ -229,9 +260,12 @@ where
             }
         }
         let exits = inbox.exits;
+        let unused = ticket.and_then(|ticket| inbox.use_ticket(ticket));
+        admitted();
         let envelope = Envelope { letter: typed, stamp: 0 };
         let wake = inbox.push(envelope, &core.arbiter, || core.node.now().as_nanos());
         drop(inbox);
+        drop(unused);
         if let Some(elsewhere) = wake {
             elsewhere.wake();
         }
@@ -250,14 +284,23 @@ where
     M::Result: Send,
 {
     #[inline]
-    fn offer(cell: &Cell<A>, message: M) -> Result<(), (M, Refusal)> {
-        Self::enqueue(cell, Box::new(Typed { message, reply: None, deadline: None })).map(drop)
+    fn offer(cell: &Cell<A>, message: M, ticket: Option<Ticket>) -> Result<(), (M, Refusal)> {
+        let typed = Box::new(Typed { message, reply: None, deadline: None });
+        Self::enqueue(cell, typed, ticket, || ()).map(drop)
     }
 
     #[inline]
-    fn offer_ask(cell: &Cell<A>, message: M, deadline: Option<Instant>) -> Offered<M> {
-        let (reply, answer) = oneshot::channel();
-        let typed = Box::new(Typed { message, reply: Some(reply), deadline });
-        Self::enqueue(cell, typed).map(|exits| (answer, exits))
+    fn offer_ask(cell: &Cell<A>, message: M, terms: AskTerms<'_>) -> Offered<M> {
+        let (reply, mut answer) = oneshot::channel();
+        let typed = Box::new(Typed { message, reply: Some(reply), deadline: Some(terms.deadline) });
+        let watch = || {
+            if let Some(watch) = terms.watch {
+                // There is no answer yet; a budget that is used up must not keep the waker out.
+                let first =
+                    Pin::new(&mut unconstrained(&mut answer)).poll(&mut Task::from_waker(watch));
+                debug_assert!(first.is_pending(), "the reply's sender is in our hands");
+            }
+        };
+        Self::enqueue(cell, typed, terms.ticket, watch).map(|exits| (answer, exits))
     }
 }

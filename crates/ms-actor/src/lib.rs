@@ -6,10 +6,11 @@
 //! `ms-supervisor`.
 //!
 //! The way of a message: [`Ref::try_tell`] puts an envelope into the mailbox of
-//! the actor's cell (`mailbox.rs`), wakes its run loop (`driver/`), which
-//! delivers it to the handler under `catch_unwind`. The way of a crash: the run
-//! loop records the reason in the cell (`end_of_life.rs`), drops the instance, tells
-//! links, monitors and at last the supervisor ([`host::ChildSink`]).
+//! the actor's cell (`mailbox.rs`; senders that wait for room stand in a line,
+//! `line.rs`), wakes its run loop (`driver/`), which delivers it to the handler under
+//! `catch_unwind`. The way of a crash: the run loop records the reason in the cell
+//! (`end_of_life.rs`), drops the instance, tells links, monitors and at last the
+//! supervisor ([`host::ChildSink`]).
 //!
 //! Start reading at `cell.rs`, then `mailbox.rs` and `driver/mod.rs`.
 
@@ -33,8 +34,12 @@ mod foreign;
 mod histogram;
 pub mod host;
 mod hosted;
+#[cfg(all(test, not(feature = "model")))]
+mod kept;
 mod lane;
+mod line;
 mod mailbox;
+mod mailbox_spec;
 #[cfg(all(test, feature = "model"))]
 mod model;
 mod monitor;
@@ -46,6 +51,7 @@ mod state;
 mod sync;
 mod task_log;
 mod traces;
+mod waits;
 mod watchdog;
 
 pub use ask::Ask;
@@ -54,11 +60,11 @@ pub use control::Fault;
 pub use current::path as current_path;
 pub use dead::{DeadLetter, DeadLetters};
 pub use debug::{AnyRef, MAX_TRACE_LINES};
-pub use error::{AskError, BootError, DebugError, SendError};
+pub use error::{AskError, BootError, DebugError, MailboxSpecError, SendError};
 pub use follow::{LifeChange, LifeNews};
 pub use host::{Blueprint, Placement, StartError, spawn};
 pub use hosted::{Accepts, Hosted};
-pub use mailbox::{MailboxSpec, Overflow, WhileDown};
+pub use mailbox_spec::{MailboxSpec, Overflow, WhileDown};
 pub use monitor::{Down, Monitor, MonitorId};
 pub use node::{MAX_ARBITERS, Node, NodeConfig, unix_ms};
 pub use refs::{Port, PortFuture, Ref, Tell, WeakRef};

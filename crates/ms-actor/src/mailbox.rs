@@ -13,100 +13,15 @@ use std::time::Duration;
 
 use actix::Actor;
 use ms_core::{ExitReason, Incarnation};
+use tokio::time::Instant;
 
 use crate::arbiter::ArbiterSlot;
 use crate::envelope::Envelope;
 use crate::histogram::WaitHistogram;
+use crate::line::{Line, Ticket, WaitFor, Waiter};
+pub(crate) use crate::mailbox_spec::{MailboxSpec, Overflow, WhileDown};
 use crate::sync::AtomicU32;
 pub(crate) use crate::sync::lock;
-
-/// What happens to a message that finds the mailbox at its bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Overflow {
-    /// `tell` and `ask` wait for room until their deadline; `try_tell` is refused.
-    #[default]
-    Block,
-    /// Every send is refused with the message handed back.
-    Reject,
-    /// The new message goes to the dead letters; the sender is not told.
-    DropNewest,
-    /// The oldest waiting message goes to the dead letters.
-    DropOldest,
-}
-
-impl Overflow {
-    /// The name used in configuration and views.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Block => "block",
-            Self::Reject => "reject",
-            Self::DropNewest => "drop_newest",
-            Self::DropOldest => "drop_oldest",
-        }
-    }
-}
-
-/// What happens to a message for an actor that is between two incarnations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum WhileDown {
-    /// It waits in the mailbox, within the bound, for the next incarnation.
-    #[default]
-    Hold,
-    /// It is refused with the reason of the last end: OTP's `noproc`.
-    Refuse,
-}
-
-/// How an actor's mailbox behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MailboxSpec {
-    /// Messages that may wait; `None` is no bound and wants a reason.
-    pub capacity: Option<usize>,
-    /// What happens over the bound.
-    pub overflow: Overflow,
-    /// What happens to messages sent between two incarnations.
-    pub while_down: WhileDown,
-    /// Keep waiting messages over a crash (opt-in; OTP drops them).
-    pub keep_on_restart: bool,
-    /// On an orderly stop, handle what waits before the hooks run.
-    pub drain_on_stop: bool,
-}
-
-impl MailboxSpec {
-    /// Default bound, in messages.
-    pub const DEFAULT_CAPACITY: usize = 1024;
-
-    /// The default but for its bound.
-    #[must_use]
-    pub fn bounded(capacity: usize) -> Self {
-        Self { capacity: Some(capacity.max(1)), ..Self::default() }
-    }
-
-    /// No bound: for actors whose senders are bounded by something else.
-    #[must_use]
-    pub fn unbounded() -> Self {
-        Self { capacity: None, ..Self::default() }
-    }
-
-    /// The same with another overflow policy.
-    #[must_use]
-    pub fn overflow(mut self, overflow: Overflow) -> Self {
-        self.overflow = overflow;
-        self
-    }
-}
-
-impl Default for MailboxSpec {
-    fn default() -> Self {
-        Self {
-            capacity: Some(Self::DEFAULT_CAPACITY),
-            overflow: Overflow::Block,
-            while_down: WhileDown::Hold,
-            keep_on_restart: false,
-            drain_on_stop: false,
-        }
-    }
-}
 
 /// Whether the mailbox takes messages.
 #[derive(Debug, Clone)]
@@ -118,13 +33,13 @@ pub(crate) enum Gate {
     Closed(Box<ExitReason>),
 }
 
-/// Wakers that are seldom there: boxed, so that an idle actor stays small.
+/// Lines that are seldom there: boxed, so that an idle actor stays small.
 #[derive(Default)]
-struct Sleepers {
+struct Lines {
     /// Senders that wait for room.
-    room: Vec<Waker>,
+    room: Line,
     /// Askers that wait for a turn to end, to learn what became of their ask.
-    settle: Vec<Waker>,
+    turn_end: Line,
 }
 
 /// Every how manieth message is timed on its way through the mailbox.
@@ -142,6 +57,7 @@ pub struct Inbox<A: Actor> {
     /// The sleeping run loop was woken from another thread.
     pub(crate) from_elsewhere: bool,
     queue: VecDeque<Envelope<A>>,
+    lines: Option<Box<Lines>>,
     accepted: u64,
     /// Wakes the run loop of the present life.
     waker: Option<Waker>,
@@ -156,7 +72,6 @@ pub struct Inbox<A: Actor> {
     /// Coarse time since when an async handler keeps the actor from its mail, or zero.
     pub(crate) waiting_since: u64,
     pub(crate) busy_ns: u64,
-    sleepers: Option<Box<Sleepers>>,
     gate: Gate,
     pub(crate) overflowed: u64,
     pub(crate) waits: Option<Box<WaitHistogram>>,
@@ -177,7 +92,7 @@ impl<A: Actor> Inbox<A> {
             waiting_since: 0,
             busy_ns: 0,
             waits: None,
-            sleepers: None,
+            lines: None,
             parked: false,
             waker: None,
             from_elsewhere: false,
@@ -188,19 +103,40 @@ impl<A: Actor> Inbox<A> {
         self.queue.len()
     }
 
-    /// Says, without taking it, whether a message would get in.
+    /// Says, without taking it, whether a message would get in: of a newcomer, or of whoever
+    /// has waited for room with `ticket`.
     #[inline]
-    pub(crate) fn admits(&self, spec: &MailboxSpec) -> Result<(), Refusal> {
+    pub(crate) fn admits(
+        &mut self,
+        spec: &MailboxSpec,
+        ticket: Option<Ticket>,
+    ) -> Result<(), Refusal> {
         match &self.gate {
             Gate::Open => {}
             Gate::Refusing(reason) | Gate::Closed(reason) => {
                 return Err(Refusal::Closed((**reason).clone()));
             }
         }
-        match spec.capacity {
-            Some(capacity) if self.queue.len() >= capacity => Err(Refusal::Full),
-            _ => Ok(()),
-        }
+        let Some(capacity) = spec.capacity else { return Ok(()) };
+        let free = capacity.saturating_sub(self.queue.len());
+        let has_room = match &mut self.lines {
+            Some(lines) if free > 0 && !lines.room.is_empty() => {
+                lines.room.entitles(ticket, free, Instant::now)
+            }
+            _ => free > 0,
+        };
+        if has_room { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// Whether one more message of those sent through an `Addr` gets in. They do not stand in
+    /// line; one goes in whenever nothing waits, lest claims that nobody makes good keep them out.
+    pub(crate) fn admits_from_addr(&mut self, spec: &MailboxSpec) -> bool {
+        self.admits(spec, None).is_ok() || (self.is_open() && self.queue.is_empty())
+    }
+
+    /// Whether it takes mail at all, room or not.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.gate, Gate::Open)
     }
 
     /// Appends a message that was admitted, and wakes the run loop if it sleeps. One on
@@ -242,10 +178,22 @@ impl<A: Actor> Inbox<A> {
     #[inline]
     pub(crate) fn pop(&mut self, spec: &MailboxSpec) -> Option<Envelope<A>> {
         let envelope = self.queue.pop_front()?;
-        if self.sleepers.is_some() && self.queue.len() <= spec.capacity.unwrap_or(0) / 2 {
-            self.wake_room();
+        if self.lines.is_some() {
+            let bound = spec.capacity.unwrap_or(0);
+            if self.queue.len() <= bound / 2 {
+                self.room_is_free(bound);
+            }
         }
         Some(envelope)
+    }
+
+    /// Wakes, of those who wait for room, as many as there is room for.
+    #[cold]
+    fn room_is_free(&mut self, bound: usize) {
+        let free = bound.saturating_sub(self.queue.len());
+        if let Some(lines) = &mut self.lines {
+            lines.room.wake_first(free);
+        }
     }
 
     pub(crate) fn evict_oldest(&mut self) -> Option<Envelope<A>> {
@@ -280,12 +228,48 @@ impl<A: Actor> Inbox<A> {
         std::mem::take(&mut self.queue)
     }
 
-    pub(crate) fn wait_for_room(&mut self, waker: &Waker) {
-        push_waker(&mut self.sleepers.get_or_insert_default().room, waker);
+    fn line(&mut self, line: WaitFor) -> &mut Line {
+        let lines = self.lines.get_or_insert_default();
+        match line {
+            WaitFor::Room => &mut lines.room,
+            WaitFor::TurnEnd => &mut lines.turn_end,
+        }
     }
 
-    pub(crate) fn wait_for_turn_end(&mut self, waker: &Waker) {
-        push_waker(&mut self.sleepers.get_or_insert_default().settle, waker);
+    #[cfg(all(test, not(feature = "model")))]
+    pub(crate) fn in_line(&self, line: WaitFor) -> usize {
+        self.lines.as_ref().map_or(0, |lines| match line {
+            WaitFor::Room => lines.room.len(),
+            WaitFor::TurnEnd => lines.turn_end.len(),
+        })
+    }
+
+    /// As [`Line::wait`].
+    pub(crate) fn wait_in(
+        &mut self,
+        line: WaitFor,
+        waiter: &Waiter<'_>,
+    ) -> (Ticket, Option<Waker>) {
+        self.line(line).wait(waiter)
+    }
+
+    /// As [`Line::leave`]. What was claimed in vain is for those behind.
+    pub(crate) fn leave_line(
+        &mut self,
+        spec: &MailboxSpec,
+        line: WaitFor,
+        ticket: Ticket,
+    ) -> Option<Waker> {
+        let waker = self.line(line).leave(ticket);
+        if line == WaitFor::Room {
+            self.room_is_free(spec.capacity.unwrap_or(0));
+        }
+        waker
+    }
+
+    /// Takes a ticket that was used out of the line; see [`Line::leave`].
+    pub(crate) fn use_ticket(&mut self, ticket: Ticket) -> Option<Waker> {
+        self.lines.as_mut()?.room.leave(ticket)
     }
 
     /// Ends a turn: whoever waits to learn the fate of an ask is told.
@@ -298,8 +282,8 @@ impl<A: Actor> Inbox<A> {
         };
         self.turn_since = 0;
         self.turns = self.turns.wrapping_add(1);
-        if let Some(sleepers) = &mut self.sleepers {
-            sleepers.settle.drain(..).for_each(Waker::wake);
+        if let Some(lines) = &mut self.lines {
+            lines.turn_end.dismiss();
         }
     }
 
@@ -339,8 +323,8 @@ impl<A: Actor> Inbox<A> {
     }
 
     fn wake_room(&mut self) {
-        if let Some(sleepers) = &mut self.sleepers {
-            sleepers.room.drain(..).for_each(Waker::wake);
+        if let Some(lines) = &mut self.lines {
+            lines.room.wake_all();
         }
     }
 }
@@ -371,13 +355,6 @@ pub(crate) fn is_due(exits: u32, ended: Incarnation) -> bool {
 pub(crate) enum Refusal {
     Full,
     Closed(ExitReason),
-}
-
-/// A task may poll its send many times while it sleeps: one waker is enough.
-pub(crate) fn push_waker(list: &mut Vec<Waker>, waker: &Waker) {
-    if !list.iter().any(|known| known.will_wake(waker)) {
-        list.push(waker.clone());
-    }
 }
 
 /// Nanoseconds of a duration, saturating.

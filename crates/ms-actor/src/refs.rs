@@ -11,16 +11,17 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use actix::{Actor, Handler, Message};
-use ms_core::{ActorPath, ExitReason, Incarnation};
+use ms_core::{ActorPath, ExitReason};
 use tokio::time::Sleep;
 
-use crate::ask::Ask;
+use crate::ask::{Ask, wait_for_room};
 use crate::cell::AnyCell;
 use crate::context::{Context, DEFAULT_WITHIN};
 use crate::debug::AnyRef;
 use crate::envelope::{Envelope, Typed};
 use crate::error::{AskError, SendError};
 use crate::hosted::{Accepts, Cell, Hosted};
+use crate::line::Spot;
 use crate::mailbox::{Overflow, Refusal, lock};
 
 /// A reference to an actor: cheap to clone, typed, and valid over its restarts.
@@ -66,14 +67,15 @@ impl<A: Hosted> Ref<A> {
     /// Sends without waiting.
     ///
     /// # Errors
-    /// [`SendError::Full`] at the bound when the mailbox blocks or rejects,
+    /// [`SendError::Full`] at the bound when the mailbox blocks or rejects, and while the places
+    /// that are free belong to senders that wait for them;
     /// [`SendError::Closed`] when the actor takes no messages. Both hand the message back.
     #[inline]
     pub fn try_tell<M: Message>(&self, message: M) -> Result<(), SendError<M>>
     where
         A::Context: Accepts<A, M>,
     {
-        <A::Context as Accepts<A, M>>::offer(&self.0, message)
+        <A::Context as Accepts<A, M>>::offer(&self.0, message, None)
             .map_err(|(message, refusal)| self.refused(message, refusal))
     }
 
@@ -84,7 +86,9 @@ impl<A: Hosted> Ref<A> {
     /// As [`Ref::try_tell`], and [`SendError::TimedOut`].
     ///
     /// # Cancel safety
-    /// Dropped before it is done, the message was not sent.
+    /// Dropped before it is done, the message was not sent. A future that waits for room has a
+    /// place in line: kept without being polled or dropped, it holds that place up to its
+    /// deadline.
     pub fn tell<M: Message>(&self, message: M) -> Tell<A, M>
     where
         A::Context: Accepts<A, M>,
@@ -94,6 +98,7 @@ impl<A: Hosted> Ref<A> {
             message: Some(message),
             within: DEFAULT_WITHIN,
             sleep: None,
+            spot: None,
         }
     }
 
@@ -194,31 +199,23 @@ impl<A: Hosted> WeakRef<A> {
     }
 }
 
-impl<A: Actor<Context = Context<A>>> WeakRef<A> {
-    /// Whether that very life is on.
-    pub(crate) fn is_at(&self, incarnation: Incarnation) -> bool {
-        self.0.upgrade().is_some_and(|cell| cell.core.live() == incarnation)
+/// Delivers a notice of the kernel past the mailbox's bound: such notices are
+/// bounded by what asked for them.
+pub(crate) fn notify_unbounded<A, M>(cell: &Cell<A>, message: M)
+where
+    A: Actor<Context = Context<A>> + Handler<M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    let typed = Box::new(Typed { message, reply: None, deadline: None });
+    let mut inbox = lock(&cell.lane);
+    if inbox.is_closed() {
+        return;
     }
-
-    /// Delivers a notice of the kernel past the mailbox's bound: such notices are
-    /// bounded by what asked for them.
-    pub(crate) fn notify_unbounded<M>(&self, message: M)
-    where
-        A: Handler<M>,
-        M: Message + Send + 'static,
-        M::Result: Send,
-    {
-        let Some(cell) = self.0.upgrade() else { return };
-        let typed = Box::new(Typed { message, reply: None, deadline: None });
-        let mut inbox = lock(&cell.lane);
-        if inbox.is_closed() {
-            return;
-        }
-        let wake = inbox.push(Envelope { letter: typed, stamp: 0 }, &cell.core.arbiter, || 0);
-        drop(inbox);
-        if let Some(elsewhere) = wake {
-            elsewhere.wake();
-        }
+    let wake = inbox.push(Envelope { letter: typed, stamp: 0 }, &cell.core.arbiter, || 0);
+    drop(inbox);
+    if let Some(elsewhere) = wake {
+        elsewhere.wake();
     }
 }
 
@@ -241,6 +238,7 @@ pub struct Tell<A: Hosted, M> {
     message: Option<M>,
     within: Duration,
     sleep: Option<Pin<Box<Sleep>>>,
+    spot: Option<Spot>,
 }
 
 // The message is moved in and out, never pinned.
@@ -270,24 +268,27 @@ where
                 reason = "polling a finished future is the caller's bug, as everywhere"
             )]
             let message = this.message.take().expect("Tell polled after it was done");
-            let (message, refusal) = match <A::Context as Accepts<A, M>>::offer(&this.cell, message)
-            {
-                Ok(()) => return Poll::Ready(Ok(())),
-                Err(back) => back,
+            let ticket = this.spot.as_ref().and_then(Spot::ticket);
+            let offered = <A::Context as Accepts<A, M>>::offer(&this.cell, message, ticket);
+            let Err((message, refusal)) = offered else {
+                this.spot.take().into_iter().for_each(Spot::used);
+                return Poll::Ready(Ok(()));
             };
-            if !waits(&this.cell, &refusal) {
+            if !has_to_wait(&this.cell, &refusal) {
+                this.spot = None;
                 return Poll::Ready(Err(refused(&this.cell, message, refusal)));
             }
             this.message = Some(message);
-            if !this.cell.wait_for_room(task.waker()) {
-                continue;
-            }
             let within = this.within;
             let sleep = this.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(within)));
+            if wait_for_room(&this.cell, &mut this.spot, sleep.deadline(), task) {
+                continue;
+            }
             if sleep.as_mut().poll(task).is_pending() {
                 return Poll::Pending;
             }
             let Some(message) = this.message.take() else { continue };
+            this.spot = None;
             let path = this.cell.core.path.clone();
             return Poll::Ready(Err(SendError::TimedOut { message, path, within }));
         }
@@ -295,7 +296,7 @@ where
 }
 
 /// Whether a refused send is worth waiting.
-pub(crate) fn waits<A: Hosted>(cell: &Cell<A>, refusal: &Refusal) -> bool {
+pub(crate) fn has_to_wait<A: Hosted>(cell: &Cell<A>, refusal: &Refusal) -> bool {
     matches!(refusal, Refusal::Full) && cell.core.mailbox.overflow == Overflow::Block
 }
 

@@ -8,11 +8,11 @@
 
 #[cfg(not(feature = "model"))]
 mod real {
-    pub(crate) use std::sync::Mutex;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize};
+    pub(crate) use std::sync::{Mutex, MutexGuard};
     pub(crate) use std::thread_local;
 
-    use std::sync::{MutexGuard, PoisonError};
+    use std::sync::PoisonError;
 
     /// Locks without poisoning: nothing that can panic runs under these locks.
     pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -22,8 +22,8 @@ mod real {
 
 #[cfg(feature = "model")]
 mod modelled {
-    pub(crate) use loom::sync::Mutex;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize};
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
 
     use std::sync::PoisonError;
 

@@ -11,12 +11,12 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
 use common::ours::{Count, Probe, Say, act};
-use common::{Child, Log, SOON, made, paused, probes, settle, soon, threads};
+use common::{Child, Log, SOON, made, paused, probes, settle, soon, threads, until};
 use ms_actor::host::ChildNews;
 use ms_actor::{
     AskError, Blueprint, MailboxSpec, Node, Overflow, Placement, Ref, SendError, WhileDown,
@@ -713,5 +713,195 @@ fn a_launch_serves_what_was_sent_before_it() {
         assert!(matches!(child.event().await.news, ChildNews::Started));
         settle().await;
         assert_eq!(log.all(), ["started", "early"]);
+    });
+}
+
+/// A free place belongs to who waits: to others it is not free.
+#[test]
+fn k19_who_only_tries_does_not_pass_over_who_waits() {
+    paused(async |node| {
+        for capacity in [1_usize, 2, 8] {
+            let (child, log) = held(&node, MailboxSpec::bounded(capacity)).await;
+            let greedy = child.actor.clone();
+            // The first message of the mailbox makes room, and tries to have it.
+            let grabs = act(move |probe, _| {
+                let took = (0..4).filter(|_| greedy.try_tell(Say("greedy")).is_ok()).count();
+                probe.log.add(format!("took {took}"));
+            });
+            child.actor.try_tell(grabs).unwrap();
+            (1..capacity).for_each(|_| child.actor.try_tell(Say("before")).unwrap());
+            let waits = child.actor.clone();
+            let waiting = spawn_local(async move { waits.tell(Say("waited")).await });
+            settle().await;
+            child.cell.resume();
+            soon(waiting).await.unwrap().unwrap();
+            settle().await;
+            assert!(log.has("took 0"), "{:?}", log.all());
+            assert_eq!((log.count("greedy"), log.count("waited")), (0, 1));
+            child.actor.try_tell(Say("greedy")).expect("nobody waits any more");
+        }
+    });
+}
+
+#[test]
+fn k19_those_who_wait_are_let_in_in_their_order() {
+    paused(async |node| {
+        let (child, log) = held(&node, MailboxSpec::bounded(1)).await;
+        child.actor.try_tell(Say("first")).unwrap();
+        for word in WORDS {
+            let actor = child.actor.clone();
+            // Tells and asks stand in one line.
+            spawn_local(async move {
+                match word {
+                    "1" | "4" => actor.ask(Say(word)).await.unwrap(),
+                    _ => actor.tell(Say(word)).await.unwrap(),
+                }
+            });
+            settle().await;
+        }
+        child.cell.resume();
+        settle().await;
+        assert_eq!(log.all()[1..], ["first", "0", "1", "2", "3", "4", "5"]);
+    });
+}
+
+/// One place, one sender that takes it whenever it can, and one that waits for it.
+#[test]
+fn k19_a_stream_of_tries_from_another_thread_starves_nobody() {
+    threads(1, async |node| {
+        let log = Log::default();
+        let spec = MailboxSpec::bounded(2);
+        let child = Child::<Probe>::start(&node, "a", &probes(&log).mailbox(spec)).await;
+        let (greedy, stop) = (child.actor.clone(), Arc::new(AtomicBool::new(false)));
+        let stopped = Arc::clone(&stop);
+        let grabs = std::thread::spawn(move || {
+            let work = || act(|_, _| std::thread::sleep(Duration::from_micros(100)));
+            while !stopped.load(Ordering::SeqCst) {
+                drop(greedy.try_tell(work()));
+            }
+        });
+        for _ in 0..20 {
+            child.actor.tell(Say("waited")).within(SOON).await.expect("room comes often");
+        }
+        stop.store(true, Ordering::SeqCst);
+        grabs.join().unwrap();
+        until(|| log.count("waited") == 20).await;
+    });
+}
+
+#[test]
+fn k19_the_place_of_who_gives_up_is_for_the_next() {
+    paused(async |node| {
+        let (child, log) = held(&node, MailboxSpec::bounded(1)).await;
+        child.actor.try_tell(Say("first")).unwrap();
+        let tell = |word| {
+            let actor = child.actor.clone();
+            spawn_local(async move { actor.tell(Say(word)).await })
+        };
+        let gives_up = tell("gives up");
+        settle().await;
+        let second = tell("second");
+        settle().await;
+        // It is woken for the place that comes free, and does not come to take it.
+        child.actor.any().resume();
+        one_turn_later(move || gives_up.abort()).await;
+        soon(second).await.unwrap().unwrap();
+        settle().await;
+        assert_eq!(log.all()[1..], ["first", "second"]);
+    });
+}
+
+/// A future that is polled once and then kept without being polled holds one place, and that
+/// until its deadline only.
+#[test]
+fn k19_a_claim_that_is_not_made_good_ends_at_its_deadline() {
+    paused(async |node| {
+        let (child, log) = held(&node, MailboxSpec::bounded(1)).await;
+        child.actor.try_tell(Say("first")).unwrap();
+        let mut kept = Box::pin(child.actor.tell(Say("kept")).within(Duration::from_secs(3)));
+        let first = std::future::poll_fn(|task| std::task::Poll::Ready(kept.as_mut().poll(task)));
+        assert!(first.await.is_pending());
+        child.cell.resume();
+        settle().await;
+        assert!(child.actor.try_tell(Say("too early")).is_err());
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        child.actor.try_tell(Say("in its place")).unwrap();
+        settle().await;
+        assert_eq!(log.all()[1..], ["first", "in its place"]);
+    });
+}
+
+/// Closing, a crash and a restart hand the message back or let it in, as ever.
+#[test]
+fn k19_who_waits_is_told_when_the_mailbox_closes() {
+    paused(async |node| {
+        let (mut child, log) = held(&node, MailboxSpec::bounded(1)).await;
+        child.actor.try_tell(Say("first")).unwrap();
+        let tell = |word| {
+            let actor = child.actor.clone();
+            spawn_local(async move { actor.tell(Say(word)).await })
+        };
+        let (one, two) = (tell("one"), tell("two"));
+        settle().await;
+        child.cell.kill();
+        child.end().await;
+        soon(one).await.unwrap().expect("the crash left room for one");
+        child.cell.close(&ExitReason::Killed);
+        let error = soon(two).await.unwrap().unwrap_err();
+        assert!(matches!(error, SendError::Closed { .. }), "{error:?}");
+        assert_eq!(error.into_message().0, "two");
+        assert_eq!(log.all(), ["started"]);
+    });
+}
+
+#[test]
+fn k19_in_tier_two_too_who_only_tries_does_not_pass_over_who_waits() {
+    use common::plain;
+    paused(async |node| {
+        let log = Log::default();
+        let probe = log.clone();
+        let blueprint = Blueprint::actor(move || plain::Probe::new(&probe));
+        let spec = MailboxSpec::bounded(1);
+        let child = Child::<plain::Probe>::start(&node, "a", &blueprint.mailbox(spec)).await;
+        child.cell.suspend();
+        settle().await;
+        while child.actor.try_tell(plain::Say("first")).is_ok() {}
+        let actor = child.actor.clone();
+        let waiting = spawn_local(async move { actor.tell(plain::Say("waited")).await });
+        settle().await;
+        child.cell.resume();
+        // Room comes with the turn; whoever tries before the one that waits has had its turn
+        // finds none.
+        let greedy = child.actor.clone();
+        until(|| log.has("first")).await;
+        let tried = one_turn_later(move || greedy.try_tell(plain::Say("greedy")).is_ok());
+        let (tried, waited) = (tried.await, soon(waiting).await.unwrap());
+        waited.unwrap();
+        settle().await;
+        let (waited, greedy) = (
+            log.all().iter().position(|line| line == "waited"),
+            log.all().iter().position(|line| line == "greedy"),
+        );
+        assert!(waited.is_some() && (!tried || greedy > waited), "{:?}", log.all());
+    });
+}
+
+/// A literal may say what no constructor does. To actix a bound of 0 would be none.
+#[test]
+fn k2_a_mailbox_that_reaches_nobody_is_a_failed_start() {
+    use common::plain;
+    let spec = MailboxSpec { capacity: Some(0), ..MailboxSpec::default() };
+    assert!(spec.check().is_err() && MailboxSpec::bounded(0).check().is_ok());
+    paused(async |node| {
+        let log = Log::default();
+        let mut ours = Child::<Probe>::new(&node, "a", &probes(&log).mailbox(spec));
+        ours.cell.launch(Placement::Pool);
+        let reason = ours.failed().await.to_string();
+        assert!(reason.contains("room for 0 messages"), "{reason}");
+        let blueprint = Blueprint::actor(plain::Probe::default).mailbox(spec);
+        let mut plain = Child::<plain::Probe>::new(&node, "b", &blueprint);
+        plain.cell.launch(Placement::Pool);
+        assert!(plain.failed().await.to_string().contains("room for 0 messages"));
+        assert_eq!(log.all(), Vec::<String>::new());
     });
 }

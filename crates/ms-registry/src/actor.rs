@@ -119,7 +119,7 @@ impl RegistryActor {
             Ok(()) => {}
             Err(SendError::Closed { .. }) => {
                 // Gone for good, or down and refusing mail: then it hears so when it is back.
-                self.missed.insert(id);
+                self.note_missed(id);
             }
             Err(full) => {
                 self.lagging
@@ -165,7 +165,7 @@ impl RegistryActor {
             Ok(()) => {}
             Err(SendError::Closed { .. }) => {
                 self.lagging.remove(&id);
-                self.missed.insert(id);
+                self.note_missed(id);
                 return;
             }
             Err(late) => {
@@ -175,6 +175,19 @@ impl RegistryActor {
             }
         }
         self.pump(id, port, ctx);
+    }
+
+    /// Subscriptions that were given up meanwhile do not pile up here.
+    fn note_missed(&mut self, id: Subscription) {
+        if self.missed.len() >= self.book.state.watches.len() {
+            self.forget_missed();
+        }
+        self.missed.insert(id);
+    }
+
+    fn forget_missed(&mut self) {
+        let watches = &self.book.state.watches;
+        self.missed.retain(|id| watches.iter().any(|watch| watch.id == *id));
     }
 
     /// A watcher that had refused events is back.
@@ -213,8 +226,7 @@ impl Handler<LifeNews> for RegistryActor {
         self.make_up(&news, ctx);
         self.book.life(&news.of, &news.change);
         if matches!(news.change, LifeChange::Gone(_)) {
-            let watches = &self.book.state.watches;
-            self.missed.retain(|id| watches.iter().any(|watch| watch.id == *id));
+            self.forget_missed();
         }
     }
 }

@@ -60,6 +60,7 @@ impl SupervisorActor {
         let supervisor = supervisor.clone();
         let entries = supervisor.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
         let policy = Policy::new(supervisor.flags, entries)?;
+        supervisor.check_settings()?;
         if !supervisor.is_wanted() {
             return Err(StartError::Ignore);
         }

@@ -113,6 +113,7 @@ impl SupervisorActor {
             None => (None, self.making_in(template, care)),
             Some(DynamicChild { name, make }) => {
                 let spec = ChildSpec { make, ..template.clone() };
+                spec.check_settings().map_err(CommandError::from)?;
                 (name.transpose()?, self.making_in(&spec, care))
             }
         };
@@ -197,6 +198,9 @@ impl Handler<StartChild> for SupervisorActor {
             Ok(entry) => entry,
             Err(error) => return refused(error),
         };
+        if let Err(error) = spec.check_settings() {
+            return refused(CommandError::from(error));
+        }
         let arriving = Some((entry.id.clone(), self.making(&spec)));
         self.command(ctx, Command::StartChild(entry), arriving, |this, reply| {
             this.child_started(&reply)

@@ -37,6 +37,7 @@ pub async fn start_root(node: &Node, supervisor: Supervisor) -> Result<Root, Sta
     let id: ChildId = supervisor.id.clone()?;
     let entries = supervisor.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
     Policy::new(supervisor.flags, entries)?;
+    supervisor.check_settings()?;
     let bank = Bank::default();
     let (started, boot) = oneshot::channel();
     let (end, ended) = watch::channel(None);

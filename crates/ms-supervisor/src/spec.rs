@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ms_actor::host::Blueprint;
 use ms_actor::{Hosted, MailboxSpec, Overflow, Placement, Ref, StartError, StateValue, WhileDown};
-use ms_core::policy::ChildEntry;
+use ms_core::policy::{ChildEntry, ChildSpecError};
 use ms_core::{Backoff, ChildId, ChildPolicy, IdError, Restart, Shutdown};
 
 use crate::bank::Bank;
@@ -222,6 +222,19 @@ impl ChildSpec {
     /// The pure part, for the policy.
     pub(crate) fn entry(&self) -> Result<ChildEntry, IdError> {
         Ok(ChildEntry { id: self.id.clone()?, policy: self.policy })
+    }
+
+    /// What of it the policy does not know: a literal may say what no constructor does.
+    pub(crate) fn check_settings(&self) -> Result<(), ChildSpecError> {
+        let mailbox = match (&self.mailbox, &self.make) {
+            (Some(mailbox), _) => mailbox,
+            (None, Make::Actor(blueprint)) => blueprint.mailbox_spec(),
+            (None, Make::Supervisor(_)) => return Ok(()),
+        };
+        match (mailbox.check(), &self.id) {
+            (Err(_), Ok(id)) => Err(ChildSpecError::InvalidMailbox(id.clone())),
+            _ => Ok(()),
+        }
     }
 
     /// The blueprint to make its cell from, and what is kept of a supervisor.

@@ -21,12 +21,17 @@ pub(crate) fn bring_to_an_end(cell: &AnyRef, life: Incarnation, how: Shutdown) {
         Shutdown::BrutalKill => Duration::ZERO,
         Shutdown::Timeout(limit) => limit,
     };
-    let cell = cell.clone();
+    // No longer than it lives itself: its time may be hours.
+    let (ended, cell) = (cell.monitor(), cell.clone());
+    if cell.incarnation() != life {
+        return;
+    }
     // Where the runtime is gone, so are the actors on it.
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
         runtime.spawn(async move {
-            tokio::time::sleep(limit).await;
-            cell.kill_of(life);
+            if tokio::time::timeout(limit, ended).await.is_err() {
+                cell.kill_of(life);
+            }
         });
     }
 }

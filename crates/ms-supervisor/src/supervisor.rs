@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ms_actor::host::Blueprint;
 use ms_actor::{Hosted, MailboxSpec, Ref, StartError, StateValue};
-use ms_core::policy::Policy;
+use ms_core::policy::{Policy, SpecError};
 use ms_core::view::Tier;
 use ms_core::{
     ActorPath, AutoShutdown, ChildId, ChildType, IdError, Intensity, Strategy, SupervisorFlags,
@@ -229,11 +229,17 @@ impl Supervisor {
         self.id.clone()?;
         let entries = self.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
         Policy::new(self.flags, entries)?;
+        self.check_settings()?;
         let mut below = self.children.iter().filter_map(|child| match &child.make {
             Make::Supervisor(below) => Some(below),
             Make::Actor(_) => None,
         });
         below.try_for_each(|below| below.check())
+    }
+
+    /// What of its children the policy does not check; after that.
+    pub(crate) fn check_settings(&self) -> Result<(), SpecError> {
+        self.children.iter().try_for_each(|child| Ok(child.check_settings()?))
     }
 
     /// Paths of all that starts when it does, at `path`.

@@ -6,9 +6,10 @@ mod common;
 use std::time::Duration;
 
 use common::*;
+use ms_actor::MailboxSpec;
 use ms_core::policy::{ChildSpecError, CommandError, FlagError, SpecError};
 use ms_core::{AutoShutdown, Backoff, ExitReason, Restart};
-use ms_supervisor::{ChildSpec, StartRootError, Supervisor};
+use ms_supervisor::{ChildSpec, StartRootError, Supervisor, start_root};
 
 /// OTP: supervisor_SUITE:sup_start_normal
 #[test]
@@ -165,7 +166,11 @@ fn h4_bad_child_specs_are_refused_at_the_start_and_by_start_child() {
             start(&node, Supervisor::one_for_one("root").intensity(1, Duration::from_secs(1)))
                 .await;
         type Case = (ChildSpec, fn(&ChildSpecError) -> bool);
-        let bad: [Case; 2] = [
+        let roomless = MailboxSpec { capacity: Some(0), ..MailboxSpec::default() };
+        let bad: [Case; 3] = [
+            (probe(&log, "a").mailbox(roomless), |error| {
+                matches!(error, ChildSpecError::InvalidMailbox(_))
+            }),
             (probe(&log, "a").restart(Restart::Transient).significant(true), |error| {
                 matches!(error, ChildSpecError::SignificantNeedsAutoShutdown(_))
             }),
@@ -179,7 +184,10 @@ fn h4_bad_child_specs_are_refused_at_the_start_and_by_start_child() {
                 panic!("a bad spec");
             };
             assert!(is(&error), "{error}");
-            assert!(Supervisor::one_for_one("x").child(spec).check().is_err());
+            let tree = Supervisor::one_for_one("x").child(spec);
+            assert!(tree.check().is_err());
+            let started = start_root(&node, tree).await;
+            assert!(matches!(started, Err(StartRootError::Spec(_))), "{started:?}");
         }
         let minds = Supervisor::one_for_one("x").auto_shutdown(AutoShutdown::AnySignificant);
         let transient = probe(&log, "a").restart(Restart::Transient).significant(true);

@@ -16,7 +16,7 @@ use crate::node::Node;
 use crate::spin;
 
 /// Every how manieth turn is timed precisely.
-const TIME_EVERY: u32 = 16;
+const TIME_EVERY: u8 = 16;
 
 /// When a turn began: coarsely, and precisely for one in [`TIME_EVERY`].
 #[derive(Default)]

@@ -94,7 +94,7 @@ struct Run<A: Actor<Context = Context<A>>> {
     me: Option<Arc<dyn AnyCell>>,
     /// Ends counted when this life began: another number means it was fenced off.
     epoch: u32,
-    turns: u32,
+    turns: u8,
     during: During,
     supervised: bool,
     started: bool,
@@ -102,6 +102,8 @@ struct Run<A: Actor<Context = Context<A>>> {
     suspended: bool,
     draining: bool,
     done: bool,
+    /// What it waits for has asked other actors: they may be entered as waited for.
+    asks: bool,
     /// The turn has been ended already, when its mail ran out.
     settled: bool,
     waits: Few<Item<A>>,
@@ -165,6 +167,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
             suspended: false,
             draining: false,
             done: false,
+            asks: false,
             turns: 0,
             clock: TurnClock::default(),
             settled: false,
@@ -180,7 +183,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         let Self { actor: Some(actor), run } = self else { return Turn::Fenced };
         let Some(first) = run.begin_turn(task) else { return Turn::Fenced };
         if let Some(me) = run.me.take() {
-            current::enter(me);
+            current::enter(me, run.ctx.incarnation);
         }
         let turn = panics::catch(|| run.turn(actor, task, first));
         run.me = current::leave();

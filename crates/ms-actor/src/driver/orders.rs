@@ -10,7 +10,7 @@ use ms_core::view::Lifecycle;
 use super::{During, Run, Turn};
 use crate::cell::AnyCell;
 use crate::context::{Context, ExitSignal};
-use crate::control::{Control, Fault};
+use crate::control::{Control, Fault, Timer};
 use crate::mailbox::{Gate, lock};
 
 impl<A: Actor<Context = Context<A>>> Run<A> {
@@ -58,16 +58,16 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
                 self.during = During::State;
                 drop(reply.send(self.cell.view.map(|view| view(actor))));
             }
-            Control::Trace(order) => {
+            Control::Trace(mut order) => {
                 self.cell.core.traced.store(true, Ordering::Release);
                 // Its time runs out even when not a message comes.
                 let (until, cell) = (order.until, Arc::downgrade(&self.cell));
-                actix_rt::spawn(async move {
+                order.timer = Some(Timer(actix_rt::spawn(async move {
                     tokio::time::sleep_until(until).await;
                     if let Some(cell) = cell.upgrade() {
                         cell.core.control(Control::TraceTimeout);
                     }
-                });
+                })));
                 self.trace = Some(Box::new(order));
             }
             Control::TraceTimeout => {

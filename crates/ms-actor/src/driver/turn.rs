@@ -122,9 +122,9 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             let item = &mut self.waits[at];
             self.during = During::Future;
             self.ctx.handling = item.origin;
-            current::set_blocking(true);
-            let polled = item.future.as_mut().poll(actor, &mut self.ctx, task);
-            current::set_blocking(false);
+            let ctx = &mut self.ctx;
+            let (polled, asks) = current::blocking(|| item.future.as_mut().poll(actor, ctx, task));
+            self.asks |= asks;
             if polled.is_pending() && self.ctx.state.alive() {
                 return false;
             }
@@ -132,6 +132,11 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             let done = self.waits.remove(at);
             drop(done);
             self.merge();
+        }
+        if self.asks {
+            // It serves again: an ask that was kept for later keeps nobody waiting.
+            self.asks = false;
+            self.cell.core.end_waits(self.ctx.incarnation);
         }
         true
     }
@@ -232,7 +237,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     fn pump_addr_lane(&mut self, task: &mut Task<'_>) {
         let Some(lane) = self.ctx.lane.get_mut() else { return };
         loop {
-            if lock(&self.cell.lane).admits(&self.cell.core.mailbox).is_err() {
+            if !lock(&self.cell.lane).admits_from_addr(&self.cell.core.mailbox) {
                 // No room now: look again when this turn's messages are handled.
                 task.waker().wake_by_ref();
                 return;

@@ -1,14 +1,20 @@
 //! Mail and wake-ups: nothing waits in the mailbox of a run loop that sleeps.
 
+use std::sync::Arc;
+use std::task::{Context as Task, Poll, Waker};
+use std::time::Duration;
+
 use crate::ask::Ask;
 use crate::cell::AnyCell;
 use crate::control::Control;
+use crate::current;
 use crate::error::AskError;
+use crate::hosted::Cell;
 use crate::mailbox::MailboxSpec;
 use crate::refs::Ref;
 
 use super::{Probe, Put, STOP, explore, lost, thread};
-use ms_core::ExitReason;
+use ms_core::{ExitReason, Incarnation};
 
 #[test]
 fn two_senders_wake_a_sleeping_run_loop_and_nothing_is_lost() {
@@ -71,6 +77,82 @@ fn who_waits_for_room_is_woken() {
         });
         sends.join().expect("sent");
         assert_eq!(runs.join().expect("ended"), [1, 2, STOP]);
+    });
+}
+
+#[test]
+fn who_only_tries_does_not_keep_out_who_waits() {
+    explore("tries and waits", |world| {
+        let (cell, _) = world.supervised(MailboxSpec::bounded(1));
+        let life = world.claim(&cell);
+        let actor = Ref::<Probe>::new(cell);
+        let waiting = actor.clone();
+        actor.try_tell(Put(1)).expect("room");
+        let runs = thread(move || life.live());
+        let waits = thread(move || loom::future::block_on(waiting.tell(Put(STOP))));
+        let took = actor.try_tell(Put(2)).is_ok();
+        waits.join().expect("woken").expect("room in time");
+        let handled = runs.join().expect("ended");
+        assert!(handled == [1, STOP] || took && handled == [1, 2, STOP], "{handled:?}");
+    });
+}
+
+/// It is woken for the place that came free, and has gone: the wake-up is the next one's.
+#[test]
+fn a_claim_that_is_given_up_is_for_the_next_in_line() {
+    explore("gives up and waits", |world| {
+        let (cell, _) = world.supervised(MailboxSpec::bounded(1));
+        let life = world.claim(&cell);
+        let actor = Ref::<Probe>::new(cell);
+        let waiting = actor.clone();
+        actor.try_tell(Put(1)).expect("room");
+        let mut gives_up = Box::pin(actor.tell(Put(2)));
+        let polled = gives_up.as_mut().poll(&mut Task::from_waker(Waker::noop()));
+        assert!(polled.is_pending(), "the mailbox is full");
+        let runs = thread(move || life.live());
+        let waits = thread(move || loom::future::block_on(waiting.tell(Put(STOP))));
+        drop(gives_up);
+        waits.join().expect("woken").expect("room in time");
+        assert_eq!(runs.join().expect("ended"), [1, STOP]);
+    });
+}
+
+/// Runs what an actor does that serves nobody else meanwhile.
+fn waiting<R>(cell: &Arc<Cell<Probe>>, life: Incarnation, code: impl FnOnce() -> R) -> R {
+    current::enter(Arc::clone(cell) as Arc<dyn AnyCell>, life);
+    let (outcome, _) = current::blocking(code);
+    current::leave();
+    outcome
+}
+
+/// `b` answers, and its next life asks the asker, who may or may not have looked meanwhile.
+#[test]
+fn who_has_answered_may_ask_back() {
+    explore("answers and asks back", |world| {
+        const LONG: Duration = Duration::from_secs(5);
+        let ((a, _), (b, _)) =
+            (world.supervised(MailboxSpec::default()), world.supervised(MailboxSpec::default()));
+        let (asks, answers) = (world.claim(&a), world.claim(&b));
+        let mut question = Box::pin(Ask::new(Arc::clone(&b), Put(STOP), LONG));
+        let look = |question: &mut std::pin::Pin<Box<Ask<Probe, Put>>>| {
+            waiting(&a, asks.incarnation, || {
+                question.as_mut().poll(&mut Task::from_waker(Waker::noop()))
+            })
+        };
+        assert!(look(&mut question).is_pending());
+        let (world, asked) = (world.clone(), Arc::clone(&a));
+        let back = thread(move || {
+            answers.live();
+            let life = world.claim(&b);
+            let mut back = Box::pin(Ask::new(asked, Put(1), LONG));
+            let polled = waiting(&b, life.incarnation, || {
+                back.as_mut().poll(&mut Task::from_waker(Waker::noop()))
+            });
+            !matches!(polled, Poll::Ready(Err(AskError::Deadlock { .. })))
+        });
+        let looked = look(&mut question);
+        assert!(back.join().expect("asked"), "taken for a circle");
+        assert!(matches!(looked, Poll::Pending | Poll::Ready(Ok(STOP))));
     });
 }
 

@@ -82,11 +82,9 @@ impl World {
         let cell = self.cell(mailbox, Some(parent));
         let told = heard.clone();
         let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
-        cell.core.follow(Follower {
-            by: 1,
-            of,
-            notify: Box::new(move |news| told.follow(news.change)),
-        });
+        let by = std::sync::Weak::<Cell<Probe>>::new();
+        let notify = Box::new(move |news: crate::LifeNews| told.follow(news.change));
+        cell.core.add_follower(1, Follower { by, of, notify });
         (cell, heard)
     }
 

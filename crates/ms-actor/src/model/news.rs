@@ -9,9 +9,10 @@ use crate::cell::AnyCell;
 use crate::end_of_life::fence;
 use crate::follow::{Follower, LifeChange};
 use crate::host::{ChildEvent, ChildNews, ChildSink, Parent};
+use crate::hosted::Cell;
 use crate::mailbox::MailboxSpec;
 
-use super::{Heard, explore, lost, thread};
+use super::{Heard, Probe, explore, lost, thread};
 
 /// `Exited` before its own `Started` would make the supervisor take a dead child for a live one.
 #[test]
@@ -69,7 +70,8 @@ fn a_follower_is_told_once_that_an_actor_is_gone() {
         let closes = thread(move || closed.shut(&ExitReason::Normal, true));
         let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
         let notify = Box::new(move |news: crate::LifeNews| told.follow(news.change));
-        cell.core.follow(Follower { by: 2, of, notify });
+        let by = std::sync::Weak::<Cell<Probe>>::new();
+        cell.core.add_follower(2, Follower { by, of, notify });
         cell.shut(&ExitReason::Normal, true);
         closes.join().expect("closed");
         assert_eq!(heard.by_follower(), ["gone", "gone"], "each of two followers once");
@@ -91,7 +93,8 @@ fn who_knows_that_an_actor_is_gone_finds_it_closed() {
                 publish.store(true, Ordering::Release);
             }
         });
-        cell.core.follow(Follower { by: 2, of, notify });
+        let by = std::sync::Weak::<Cell<Probe>>::new();
+        cell.core.add_follower(2, Follower { by, of, notify });
         let life = world.claim(&cell);
         let first = life.incarnation;
         cell.core.life(|life| life.final_life = true);

@@ -57,6 +57,9 @@ pub enum ChildSpecError {
     /// Ours: a backoff whose numbers make no sense.
     #[error("{0} has a bad backoff: it needs 0 < min <= max and 0.0 <= jitter <= 1.0")]
     InvalidBackoff(ChildId),
+    /// Ours: a mailbox that nothing can get into. Found by whoever makes the child's mailbox.
+    #[error("{0} has a mailbox with room for 0 messages; give it 1 or more, or no bound at all")]
+    InvalidMailbox(ChildId),
 }
 
 /// Flags first, then the specs in order, then their number (A2).

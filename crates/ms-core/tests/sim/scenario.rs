@@ -88,6 +88,7 @@ pub fn child_spec_error(error: &ChildSpecError) -> String {
             "{bad_combination,[{restart,permanent},{significant,true}]}".into()
         }
         ChildSpecError::InvalidBackoff(_) => unreachable!("scenarios have no backoff"),
+        ChildSpecError::InvalidMailbox(_) => unreachable!("scenarios have no mailboxes"),
     }
 }
 
