@@ -1,6 +1,7 @@
 //! Who waits for whom: what is a circle of waiting actors, and what is one no more.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "a thread that stands still is what is tested")]
 
 mod common;
 

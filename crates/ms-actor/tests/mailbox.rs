@@ -7,6 +7,7 @@
     clippy::type_complexity,
     reason = "drop says that an answer is not looked at"
 )]
+#![allow(clippy::disallowed_methods, reason = "a handler that takes its time")]
 
 mod common;
 
