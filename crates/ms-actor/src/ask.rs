@@ -9,6 +9,7 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use actix::Message;
+use ms_core::time::later;
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 use tokio::task::coop;
@@ -239,8 +240,7 @@ fn keep_spot<A: Hosted>(
 
 /// A deadline; one past the end of time is as good as thirty years.
 pub(crate) fn after(within: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(within).unwrap_or_else(|| now + Duration::from_secs(30 * 365 * 86_400))
+    later(Instant::now(), within)
 }
 
 /// Whether the time is up; sees to it that the task is woken then.

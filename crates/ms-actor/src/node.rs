@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_rt::System;
 use ms_core::task::TaskNews;
+use ms_core::time::later;
 use ms_core::view::{EventKind, NodeEvent};
 use ms_core::{ActorPath, ExitReason, Incarnation, Tick};
 use tokio::sync::broadcast;
@@ -231,8 +232,7 @@ impl Node {
             return crate::ask::after(within);
         }
         let since_boot = Duration::from_nanos(self.coarse()) + watchdog::TICK;
-        let deadline = (self.0.booted_virtual + since_boot).checked_add(within);
-        deadline.unwrap_or_else(|| crate::ask::after(within))
+        later(later(self.0.booted_virtual, since_boot), within)
     }
 
     pub(crate) fn refresh_coarse(&self) {
@@ -366,7 +366,7 @@ impl Node {
     #[allow(clippy::disallowed_methods, reason = "runs after the loops have ended")]
     pub fn halt(&self, within: Duration) -> usize {
         self.0.stopping.store(true, Ordering::Release);
-        let until = Instant::now() + within;
+        let until = later(Instant::now(), within);
         let slots = self.watched();
         slots.iter().for_each(|slot| slot.stop());
         let mut threads: Vec<_> = slots.iter().filter_map(|slot| slot.take_thread()).collect();

@@ -1,7 +1,7 @@
 //! The bus actor: it owns the table of subscriptions, and who is told what. Events do not pass
 //! through it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,33 +14,40 @@ use ms_supervisor::{DynamicChild, SupervisorRef};
 
 use crate::client::Shared;
 use crate::error::SubscribeError;
-use crate::outlet::{Buffer, Outlet, OutletSpec};
+use crate::outlet::{Outlet, blueprint};
 use crate::partition::member_hash;
+use crate::queue::{Buffer, Queue, Seat};
+use crate::rate::RateBound;
 use crate::sink::Sink;
 use crate::subject::Filter;
-use crate::subscribe::Held;
+use crate::subscribe::Offer;
 use crate::table::{Group, Sub, Table};
 
-/// Longest start or stop of a buffer.
+/// Longest start or stop of an outlet.
 const OUTLET_WITHIN: Duration = Duration::from_secs(5);
-/// Pause before a buffer that did not start, or did not stop, is tried again.
+/// Pause before an outlet that did not start, or did not stop, is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
+/// Crashes of its outlet, in [`CRASH_PERIOD`], that a subscription may cause; one more ends it.
+const CRASHES: u32 = 10;
+const CRASH_PERIOD: Duration = Duration::from_secs(10);
 
 /// The actor behind a [`BusClient`](crate::BusClient).
 ///
-/// When it crashes nothing is lost: subscriptions stay in the published table, which its next
-/// life goes on from, and their buffers are actors of their own. Meanwhile events are
-/// delivered, and who subscribes waits.
+/// When it crashes nothing is lost: subscriptions and their queues stay in the published table,
+/// which its next life goes on from, and what empties the queues are actors of their own.
+/// Meanwhile events are delivered, and who subscribes waits.
 pub struct EventBusActor {
     shared: Arc<Shared>,
     table: Table,
     followed: HashSet<AnyRef>,
+    /// Of the subscriptions whose events crashed an outlet.
+    crashes: HashMap<u64, RateBound>,
 }
 
 impl EventBusActor {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let table = Table::clone(&shared.table());
-        Self { shared, table, followed: HashSet::new() }
+        Self { shared, table, followed: HashSet::new(), crashes: HashMap::new() }
     }
 
     pub(crate) fn view(&self) -> StateValue {
@@ -61,7 +68,7 @@ impl EventBusActor {
     }
 
     /// Publishes the table, and follows exactly those it leads to.
-    fn publish(&mut self, ctx: &mut Context<Self>) {
+    fn publish(&mut self, ctx: &mut Ctx) {
         self.shared.publish(self.table.clone());
         self.shared.carrier.interest(&self.table.interest());
         let mut wanted = HashSet::new();
@@ -81,22 +88,19 @@ impl EventBusActor {
     // ---- subscribing -----------------------------------------------------------
 
     /// The subscription that the same actor has already.
-    fn known(&self, wanted: &Wanted) -> Option<&Arc<Sub>> {
+    fn known(&self, wanted: &Wanted) -> Option<Offer> {
         let subscriber = wanted.sink.actor()?;
-        self.table.subs().find(|sub| {
-            !sub.spec.tenure.is_ended()
-                && sub.subscriber.as_ref() == Some(&subscriber)
-                && sub.spec.filter == wanted.filter
+        let mut known = self.table.subs().filter(|sub| {
+            sub.subscriber.as_ref() == Some(&subscriber)
+                && sub.seat.filter == wanted.filter
                 && sub.group.as_ref().map(|group| &group.name) == wanted.group.as_ref()
-                && sub.spec.sink.takes() == wanted.sink.takes()
-        })
+                && sub.seat.sink.takes() == wanted.sink.takes()
+        });
+        known.find_map(|sub| Offer::of(&self.shared, &sub.seat))
     }
 
-    /// What a new subscription is made of; `Ok(Err(..))` is one there is.
-    fn plan(&self, wanted: Wanted) -> Result<Result<Plan, Held>, SubscribeError> {
-        if let Some(known) = self.known(&wanted) {
-            return Ok(Err(held(known)));
-        }
+    /// What a new subscription is made of.
+    fn plan(&self, wanted: Wanted) -> Result<Plan, SubscribeError> {
         let max = self.shared.config.max_subscriptions;
         if self.table.len() >= max {
             return Err(SubscribeError::TooMany { max });
@@ -118,21 +122,40 @@ impl EventBusActor {
                 member: member_hash(&format!("{of} {filter}")),
             }
         });
-        let spec =
-            OutletSpec { filter, sink, buffer, meters: Arc::default(), tenure: Arc::default() };
-        Ok(Ok(Plan { id, group, subscriber, spec }))
+        Ok(Plan { group, subscriber, seat: Arc::new(Seat::new(id, filter, sink, buffer)) })
     }
 
-    // ---- buffers ---------------------------------------------------------------
+    /// The queue that a subscriber has for another subscription, and what empties it.
+    fn queue_of(&self, subscriber: Option<&AnyRef>) -> Option<(Arc<Queue>, Ref<Outlet>)> {
+        let subscriber = subscriber?;
+        let mut subs = self.table.subs();
+        let other = subs.find(|sub| sub.subscriber.as_ref() == Some(subscriber))?;
+        Some((Arc::clone(&other.queue), other.outlet.clone()))
+    }
 
-    /// Starts the buffer of a subscription.
+    /// Notes a new subscription.
+    fn add(&mut self, plan: Plan, queue: Arc<Queue>, outlet: Ref<Outlet>, ctx: &mut Ctx) -> Answer {
+        let Plan { group, subscriber, seat } = plan;
+        // Offered first: who has given up by now has none from the beginning.
+        let offer = Offer::of(&self.shared, &seat).ok_or(SubscribeError::NotStarted)?;
+        self.table.put(Sub { seat, group, subscriber, queue, outlet });
+        self.publish(ctx);
+        Ok(offer)
+    }
+
+    // ---- outlets ---------------------------------------------------------------
+
+    /// Starts what empties a queue.
     fn start_outlet(
         &self,
-        id: u64,
-        spec: &OutletSpec,
+        queue: &Arc<Queue>,
+        subscriber: Option<&AnyRef>,
     ) -> impl Future<Output = Result<Ref<Outlet>, SubscribeError>> + use<> {
         let outlets = self.shared.outlets();
-        let child = DynamicChild::blueprint(spec.blueprint()).name(outlet_name(id));
+        let subscriber = subscriber.map(|actor| actor.path().to_string());
+        let name = format!("s{}", queue.id);
+        let blueprint = blueprint(Arc::clone(queue), subscriber, Arc::clone(&self.shared));
+        let child = DynamicChild::blueprint(blueprint).name(name);
         async move {
             let outlets = outlets.ok_or(SubscribeError::NotStarted)?.within(OUTLET_WITHIN);
             let started = outlets.start_dynamic(child).await.map_err(SubscribeError::Buffer)?;
@@ -140,18 +163,40 @@ impl EventBusActor {
         }
     }
 
-    /// Takes subscriptions out, and stops their buffers.
-    fn remove(&mut self, ids: &[u64], ctx: &mut Context<Self>) {
+    /// Takes subscriptions out, and stops what emptied queues that nobody needs any more.
+    fn remove(&mut self, ids: &[u64], ctx: &mut Ctx) {
         let taken: Vec<_> = ids.iter().filter_map(|id| self.table.take(*id)).collect();
-        if taken.is_empty() {
-            return;
+        if !taken.is_empty() {
+            self.publish(ctx);
         }
-        self.publish(ctx);
-        taken.iter().for_each(|sub| self.stop(sub, ctx));
+        let mut stopped = HashSet::new();
+        for sub in taken {
+            sub.queue.leave(&sub.seat);
+            self.crashes.remove(&sub.id());
+            if !self.is_needed(&sub.queue) && stopped.insert(sub.queue.id) {
+                self.stop(&sub, ctx);
+            }
+        }
+        self.close_accounts();
     }
 
-    /// Stops the buffer of a subscription that left, until it is gone.
-    fn stop(&self, sub: &Arc<Sub>, ctx: &mut Context<Self>) {
+    fn is_needed(&self, queue: &Arc<Queue>) -> bool {
+        self.table.subs().any(|sub| sub.shares_queue(queue))
+    }
+
+    /// Forgets those that left and of whose events none is with their subscriber any more.
+    fn close_accounts(&mut self) {
+        let settled = self.table.leaving().filter(|sub| !sub.queue.is_in_hand(&sub.seat));
+        let settled: Vec<_> = settled.map(|sub| sub.id()).collect();
+        if settled.is_empty() {
+            return;
+        }
+        settled.into_iter().for_each(|id| self.table.forget(id));
+        self.shared.publish(self.table.clone());
+    }
+
+    /// Stops the outlet of a queue that nobody needs, until it is gone.
+    fn stop(&self, sub: &Arc<Sub>, ctx: &mut Ctx) {
         let (outlets, sub) = (self.shared.outlets(), Arc::clone(sub));
         let path = sub.outlet.path().clone();
         let stop = async move {
@@ -162,39 +207,64 @@ impl EventBusActor {
         };
         ctx.spawn(stop.into_actor(self).map(move |(), this, ctx| {
             if sub.outlet.any().is_closed() {
-                this.table.forget(sub.id);
-                this.shared.publish(this.table.clone());
+                this.close_accounts();
             } else {
                 ctx.run_later(TRY_AGAIN, move |this, ctx| this.stop(&sub, ctx));
             }
         }));
     }
 
-    /// Gives a subscription whose buffer is gone another one.
-    fn revive(&self, id: u64, ctx: &mut Context<Self>) {
-        let Some(sub) = self.table.get(id) else { return };
-        let started = self.start_outlet(id, &sub.spec).into_actor(self);
-        ctx.spawn(started.map(move |started, this, ctx| {
-            match (started, this.table.get(id)) {
-                (Ok(outlet), Some(sub)) => {
-                    let sub = Sub { outlet, ..Sub::clone(sub) };
-                    this.table.put(sub);
-                    this.publish(ctx);
-                }
-                // Ended meanwhile.
-                (Ok(_), None) => this.clear_orphans(ctx),
-                (Err(error), Some(_)) => {
-                    tracing::warn!(%error, subscription = id, "a subscription has no buffer yet");
-                    ctx.run_later(TRY_AGAIN, move |this, ctx| this.revive(id, ctx));
-                }
-                (Err(_), None) => {}
+    /// Gives a queue whose outlet is gone another one.
+    fn revive(&self, queue: &Arc<Queue>, ctx: &mut Ctx) {
+        let Some(sub) = self.table.subs().find(|sub| sub.shares_queue(queue)) else { return };
+        let started = self.start_outlet(queue, sub.subscriber.as_ref()).into_actor(self);
+        let queue = Arc::clone(queue);
+        ctx.spawn(started.map(move |started, this, ctx| match started {
+            Ok(outlet) if this.is_needed(&queue) => this.revived(&queue, &outlet, ctx),
+            // Ended meanwhile.
+            Ok(_) => this.clear_orphans(ctx),
+            Err(error) if this.is_needed(&queue) => {
+                tracing::warn!(%error, queue = queue.id, "a queue has no outlet yet");
+                ctx.run_later(TRY_AGAIN, move |this, ctx| this.revive(&queue, ctx));
             }
+            Err(_) => {}
         }));
     }
 
-    /// Stops buffers that no subscription leads to: those of a life of this actor that ended
+    fn revived(&mut self, queue: &Arc<Queue>, outlet: &Ref<Outlet>, ctx: &mut Ctx) {
+        let subs: Vec<_> = self.table.subs().filter(|sub| sub.shares_queue(queue)).collect();
+        let subs: Vec<_> =
+            subs.into_iter().map(|sub| Sub { outlet: outlet.clone(), ..Sub::clone(sub) }).collect();
+        subs.into_iter().for_each(|sub| self.table.put(sub));
+        self.publish(ctx);
+    }
+
+    /// An outlet is gone for good: subscriptions whose events crash it again and again are
+    /// ended, the others get another one.
+    fn outlet_gone(&mut self, queue: &Arc<Queue>, ctx: &mut Ctx) {
+        let now = ctx.node().now();
+        let bad = |id: &u64| {
+            let bound = self.crashes.entry(*id);
+            let bound = bound.or_insert_with(|| RateBound::new(CRASHES, CRASH_PERIOD));
+            bound.admit(now).is_none()
+        };
+        let bad: Vec<u64> = queue.take_crashed().into_iter().filter(bad).collect();
+        for sub in bad.iter().filter_map(|id| self.table.get(*id)) {
+            sub.seat.tenure.end();
+            tracing::error!(
+                subscription = sub.id(),
+                subscriber = %sub.path(),
+                filter = %sub.seat.filter,
+                "a subscription is ended: delivering its events crashed {CRASHES} times in {CRASH_PERIOD:?}"
+            );
+        }
+        self.remove(&bad, ctx);
+        self.revive(queue, ctx);
+    }
+
+    /// Stops outlets that no subscription leads to: those of a life of this actor that ended
     /// between starting one and noting it.
-    fn clear_orphans(&self, ctx: &mut Context<Self>) {
+    fn clear_orphans(&self, ctx: &mut Ctx) {
         let Some(outlets) = self.shared.outlets() else { return };
         let outlets = outlets.within(OUTLET_WITHIN);
         let subs = self.table.subs().chain(self.table.leaving());
@@ -207,26 +277,19 @@ async fn clear(outlets: SupervisorRef, known: HashSet<ms_core::ActorPath>) {
     let Ok(children) = outlets.which_children().await else { return };
     for child in children.into_iter().filter(|child| !known.contains(&child.path)) {
         if let Err(error) = outlets.terminate_dynamic(&child.path).await {
-            tracing::debug!(%error, path = %child.path, "a buffer without subscription stays");
+            tracing::debug!(%error, path = %child.path, "an outlet without subscription stays");
         }
     }
 }
 
-fn outlet_name(id: u64) -> String {
-    format!("s{id}")
-}
+type Ctx = Context<EventBusActor>;
+type Answer = Result<Offer, SubscribeError>;
 
-/// A subscription without its buffer.
+/// A subscription without its queue.
 struct Plan {
-    id: u64,
     group: Option<Group>,
     subscriber: Option<AnyRef>,
-    spec: OutletSpec,
-}
-
-fn held(sub: &Sub) -> Held {
-    let tenure = Arc::clone(&sub.spec.tenure);
-    Held { id: sub.id, holder: tenure.take_over(), filter: sub.spec.filter.clone(), tenure }
+    seat: Arc<Seat>,
 }
 
 impl Actor for EventBusActor {
@@ -235,8 +298,10 @@ impl Actor for EventBusActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         // Who went meanwhile is told of as soon as it is followed.
         self.publish(ctx);
-        let leaving: Vec<_> = self.table.leaving().cloned().collect();
-        leaving.iter().for_each(|sub| self.stop(sub, ctx));
+        let unneeded: Vec<_> =
+            self.table.leaving().filter(|sub| !self.is_needed(&sub.queue)).cloned().collect();
+        unneeded.iter().for_each(|sub| self.stop(sub, ctx));
+        self.close_accounts();
         self.clear_orphans(ctx);
     }
 }
@@ -250,37 +315,36 @@ pub(crate) struct Wanted {
 }
 
 impl Message for Wanted {
-    type Result = Result<Held, SubscribeError>;
+    type Result = Answer;
 }
 
 impl Handler<Wanted> for EventBusActor {
-    /// One after the other: no two start a buffer for the same subscription.
-    type Result = AtomicResponse<Self, Result<Held, SubscribeError>>;
+    /// One after the other: no two start an outlet for the same subscriber.
+    type Result = AtomicResponse<Self, Answer>;
 
     fn handle(&mut self, wanted: Wanted, ctx: &mut Self::Context) -> Self::Result {
-        let ended = self.table.subs().filter(|sub| sub.spec.tenure.is_ended());
-        let ended: Vec<_> = ended.map(|sub| sub.id).collect();
+        let ended = self.table.subs().filter(|sub| sub.seat.tenure.is_ended());
+        let ended: Vec<_> = ended.map(|sub| sub.id()).collect();
         self.remove(&ended, ctx);
+        if let Some(known) = self.known(&wanted) {
+            return answer(Ok(known));
+        }
         let plan = match self.plan(wanted) {
-            Ok(Ok(plan)) => plan,
-            Ok(Err(known)) => return answer(Ok(known)),
+            Ok(plan) => plan,
             Err(error) => return answer(Err(error)),
         };
-        let started = self.start_outlet(plan.id, &plan.spec).into_actor(self);
-        AtomicResponse::new(Box::pin(started.map(move |started, this, ctx| {
-            let Plan { id, group, subscriber, spec } = plan;
-            let sub = Sub { id, spec, group, subscriber, outlet: started? };
-            let held = held(&sub);
-            this.table.put(sub);
-            this.publish(ctx);
-            Ok(held)
-        })))
+        if let Some((queue, outlet)) = self.queue_of(plan.subscriber.as_ref()) {
+            return answer(self.add(plan, queue, outlet, ctx));
+        }
+        let queue = Arc::new(Queue::new(plan.seat.id));
+        let started = self.start_outlet(&queue, plan.subscriber.as_ref()).into_actor(self);
+        AtomicResponse::new(Box::pin(
+            started.map(move |started, this, ctx| this.add(plan, queue, started?, ctx)),
+        ))
     }
 }
 
-fn answer(
-    answer: Result<Held, SubscribeError>,
-) -> AtomicResponse<EventBusActor, Result<Held, SubscribeError>> {
+fn answer(answer: Answer) -> AtomicResponse<EventBusActor, Answer> {
     AtomicResponse::new(Box::pin(actix::fut::ready(answer)))
 }
 
@@ -306,18 +370,13 @@ impl Handler<LifeNews> for EventBusActor {
         if !matches!(news.change, LifeChange::Gone(_)) {
             return;
         }
-        let of = |wanted: &dyn Fn(&Sub) -> bool| -> Vec<u64> {
-            self.table.subs().filter(|sub| wanted(sub)).map(|sub| sub.id).collect()
-        };
-        let subscriptions = of(&|sub| sub.subscriber.as_ref() == Some(&news.of));
-        let buffers = of(&|sub| sub.outlet.any() == news.of);
         self.followed.remove(&news.of);
-        self.remove(&subscriptions, ctx);
-        for id in buffers {
-            if let Some(sub) = self.table.get(id) {
-                sub.write_off();
-                self.revive(id, ctx);
-            }
+        let of = self.table.subs().filter(|sub| sub.subscriber.as_ref() == Some(&news.of));
+        let of: Vec<u64> = of.map(|sub| sub.id()).collect();
+        self.remove(&of, ctx);
+        let queue = self.table.subs().find(|sub| sub.outlet.any() == news.of);
+        if let Some(queue) = queue.map(|sub| Arc::clone(&sub.queue)) {
+            self.outlet_gone(&queue, ctx);
         }
     }
 }

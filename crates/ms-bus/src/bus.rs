@@ -18,10 +18,7 @@ use crate::local::Local;
 use crate::log::LogActor;
 use crate::subject::Filter;
 
-/// Restarts of buffers granted in ten seconds. One crashes only when a payload panics while it
-/// is read.
-const OUTLET_RESTARTS: u32 = 100;
-/// How long a buffer may go on giving what waits in it when the bus is stopped.
+/// How long what waits is still given when the bus is stopped.
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// How a bus is set up.
@@ -56,7 +53,7 @@ impl Default for BusConfig {
 ///
 /// ```text
 /// event-bus
-/// ├─ outlets     one actor for each subscription: its mailbox is the buffer
+/// ├─ outlets     one actor for each subscriber: it empties its queue
 /// │  └─ s1, s2 …
 /// ├─ bus         who subscribes to what
 /// └─ log         ids of events, where [`EventBus::log`] was called
@@ -149,17 +146,17 @@ impl EventBus {
     }
 
     fn outlets(&self) -> Supervisor {
-        // Each outlet has its own blueprint; the template says how they are treated.
+        // Each outlet has its own blueprint; the template says how they are treated. The bus
+        // starts another one itself: a subscriber whose events crash it must not use up the
+        // restarts of all others, and with them the tree.
         let template = ChildSpec::actor("outlet", || Nobody)
-            .restart(Restart::Permanent)
+            .restart(Restart::Temporary)
             .shutdown(Shutdown::Timeout(DRAIN));
         let shared = Arc::clone(&self.shared);
-        Supervisor::dynamic("outlets", template)
-            .intensity(OUTLET_RESTARTS, Duration::from_secs(10))
-            .init(move |me| {
-                shared.outlets_are(me);
-                Ok(None)
-            })
+        Supervisor::dynamic("outlets", template).init(move |me| {
+            shared.outlets_are(me);
+            Ok(None)
+        })
     }
 }
 

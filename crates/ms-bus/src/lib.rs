@@ -13,8 +13,10 @@
 //! The way of an event: [`Producer::publish`] gives it a header and hands it to the carrier
 //! (`carrier.rs`); in one process that is [`Local::deliver`] (`local.rs`), which looks at the
 //! published table (`table.rs`, `trie.rs`, `partition.rs`), chooses, and puts the event into
-//! the buffers, all in the publisher. A buffer is the mailbox of the subscription's own actor
-//! (`outlet.rs`), which asks the subscriber (`sink.rs`) to handle one event after the other.
+//! the queue of each subscriber (`queue.rs`, `order.rs`), all in the publisher. There is one
+//! queue for each subscriber, whatever the number of its subscriptions, so that events reach it
+//! in the order they were published. An actor (`outlet.rs`) empties it: it asks the subscriber
+//! (`sink.rs`) to handle one event after the other.
 //! The [`EventBusActor`] (`actor.rs`) is no hop on that way: it changes the table.
 //!
 //! ```
@@ -72,14 +74,17 @@ mod feed;
 mod local;
 mod log;
 mod meters;
+mod order;
 mod outlet;
 mod partition;
 mod payload;
 mod producer;
+mod queue;
 mod rate;
 mod sink;
 mod subscribe;
 mod table;
+mod tenure;
 mod trie;
 
 pub use actor::EventBusActor;

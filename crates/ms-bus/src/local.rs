@@ -55,7 +55,7 @@ impl Published {
         match offered {
             Ok(()) => self.accepted += 1,
             Err(refusal) => {
-                sub.spec.meters.refused.fetch_add(1, Ordering::Relaxed);
+                sub.seat.meters.refused.fetch_add(1, Ordering::Relaxed);
                 self.refused.push((sub.path().clone(), refusal));
             }
         }
@@ -73,10 +73,10 @@ impl Local {
         let targets = table.targets(&event.header.subject);
         let mut published = Published::default();
         for sub in targets.each {
-            published.note(sub, sub.offer(event));
+            published.note(sub, sub.offer(event, &self.0));
         }
         for members in &targets.groups {
-            if let Some((sub, offered)) = offer_one(members, event) {
+            if let Some((sub, offered)) = offer_one(members, event, &self.0) {
                 published.note(sub, offered);
             }
         }
@@ -87,8 +87,8 @@ impl Local {
     /// The others have the event before anybody is waited for.
     pub async fn deliver_waiting(&self, event: &AnyEvent, within: Duration) -> Published {
         let table: Arc<Table> = arc_swap::Guard::into_inner(self.0.table());
-        let (mut published, full) = first_try(&table, event);
-        let waits = full.iter().map(|sub| sub.offer_waiting(event, within));
+        let (mut published, full) = first_try(&table, event, &self.0);
+        let waits = full.iter().map(|sub| sub.offer_waiting(event, within, &self.0));
         for (sub, offered) in full.iter().zip(join_all(waits).await) {
             published.note(sub, offered);
         }
@@ -97,11 +97,11 @@ impl Local {
 }
 
 /// Offers an event to all; those whose room is worth waiting for come back.
-fn first_try(table: &Table, event: &AnyEvent) -> (Published, Vec<Arc<Sub>>) {
+fn first_try(table: &Table, event: &AnyEvent, bus: &Shared) -> (Published, Vec<Arc<Sub>>) {
     let targets = table.targets(&event.header.subject);
     let (mut published, mut full) = (Published::default(), Vec::new());
-    let each = targets.each.into_iter().map(|sub| Some((sub, sub.offer(event))));
-    let groups = targets.groups.iter().map(|members| offer_one(members, event));
+    let each = targets.each.into_iter().map(|sub| Some((sub, sub.offer(event, bus))));
+    let groups = targets.groups.iter().map(|members| offer_one(members, event, bus));
     for (sub, offered) in each.chain(groups).flatten() {
         match offered {
             Err(Refusal::Full { .. }) if sub.blocks() => full.push(Arc::clone(sub)),
@@ -115,10 +115,11 @@ fn first_try(table: &Table, event: &AnyEvent) -> (Published, Vec<Arc<Sub>>) {
 fn offer_one<'a>(
     members: &Members<'a>,
     event: &AnyEvent,
+    bus: &Shared,
 ) -> Option<(&'a Arc<Sub>, Result<(), Refusal>)> {
     let mut refused = None;
     for sub in members.order(event) {
-        match sub.offer(event) {
+        match sub.offer(event, bus) {
             Ok(()) => return Some((sub, Ok(()))),
             Err(refusal) => drop(refused.get_or_insert((sub, Err(refusal)))),
         }

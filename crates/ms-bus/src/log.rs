@@ -1,6 +1,7 @@
 //! Events in the log: their ids, not what they say.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, WrapFuture};
 use ms_actor::{Context, Overflow, StateValue};
@@ -28,7 +29,8 @@ pub struct LogActor {
 
 impl LogActor {
     pub(crate) fn new(bus: BusClient, filter: Filter, per_second: u32) -> Self {
-        Self { bus, filter, bound: RateBound::new(per_second), written: 0, subscription: None }
+        let bound = RateBound::new(per_second, Duration::from_secs(1));
+        Self { bus, filter, bound, written: 0, subscription: None }
     }
 
     pub(crate) fn view(&self) -> StateValue {

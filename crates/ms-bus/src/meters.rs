@@ -19,72 +19,48 @@ pub(crate) enum Outcome {
     Unreadable,
     /// The subscription had ended before its turn.
     Discarded,
+    /// Its buffer was full, and newer events pushed it out or older ones kept it out.
+    Dropped,
 }
 
-/// The accounts of one subscription; they outlive its buffer.
+/// The accounts of one subscription.
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
-    /// Put into the buffer.
+    /// Taken by its buffer.
     pub(crate) accepted: AtomicU64,
-    /// Not put into it, because it was full or gone.
+    /// Not taken, because the buffer was full or gone.
     pub(crate) refused: AtomicU64,
     handled: AtomicU64,
     lost: AtomicU64,
     unreadable: AtomicU64,
     discarded: AtomicU64,
-    /// Pushed out by newer ones, in buffers that are gone.
-    dropped_before: AtomicU64,
-    /// 1 while an event is with the subscriber.
-    pub(crate) in_hand: AtomicU64,
+    dropped: AtomicU64,
 }
 
 impl Meters {
-    pub(crate) fn settle(&self, outcome: Outcome) {
-        self.in_hand.store(0, Relaxed);
-        self.count(outcome).fetch_add(1, Relaxed);
-    }
-
-    /// The life of a buffer ended with an event in hand: its fate is not known.
-    pub(crate) fn life_ended(&self) {
-        if self.in_hand.swap(0, Relaxed) > 0 {
-            self.lost.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// A buffer is gone with all that waited in it, which counts as `left`; `dropped` is what
-    /// it had pushed out before.
-    pub(crate) fn buffer_gone(&self, dropped: u64, left: Outcome) {
-        self.dropped_before.fetch_add(dropped, Relaxed);
-        let settled = self.handled.load(Relaxed)
-            + self.lost.load(Relaxed)
-            + self.unreadable.load(Relaxed)
-            + self.discarded.load(Relaxed)
-            + self.dropped_before.load(Relaxed);
-        let waited = self.accepted.load(Relaxed).saturating_sub(settled);
-        self.in_hand.store(0, Relaxed);
-        self.count(left).fetch_add(waited, Relaxed);
-    }
-
-    const fn count(&self, outcome: Outcome) -> &AtomicU64 {
-        match outcome {
+    /// Counts events that came to the same end.
+    pub(crate) fn count(&self, outcome: Outcome, events: u64) {
+        let counter = match outcome {
             Outcome::Handled => &self.handled,
             Outcome::Lost => &self.lost,
             Outcome::Unreadable => &self.unreadable,
             Outcome::Discarded => &self.discarded,
-        }
+            Outcome::Dropped => &self.dropped,
+        };
+        counter.fetch_add(events, Relaxed);
     }
 
-    /// The counts, with what its present buffer says of itself.
-    pub(crate) fn counts(&self, waiting: u64, dropped: u64) -> Counts {
+    /// The counts, with what its queue says still waits or is with the subscriber.
+    pub(crate) fn counts(&self, pending: u64) -> Counts {
         Counts {
             accepted: self.accepted.load(Relaxed),
             refused: self.refused.load(Relaxed),
             handled: self.handled.load(Relaxed),
-            dropped: dropped + self.dropped_before.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
             lost: self.lost.load(Relaxed),
             unreadable: self.unreadable.load(Relaxed),
             discarded: self.discarded.load(Relaxed),
-            pending: waiting + self.in_hand.load(Relaxed),
+            pending,
         }
     }
 }

@@ -1,122 +1,124 @@
-//! The actor of one subscription: its mailbox is the buffer, and it gives one event at a time.
+//! The actor that empties the queue of one subscriber, one event at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use ms_actor::{Blueprint, Context, MailboxSpec, Overflow, StateValue, WhileDown};
 use ms_core::view::Tier;
 
-use crate::meters::{Meters, Outcome};
-use crate::payload::AnyEvent;
-use crate::sink::Sink;
-use crate::subject::Filter;
+use crate::actor::Unsubscribe;
+use crate::client::Shared;
+use crate::meters::Outcome;
+use crate::queue::{Queue, Turn};
 
-/// How a subscription's buffer behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Buffer {
-    pub(crate) capacity: usize,
-    pub(crate) overflow: Overflow,
-    pub(crate) within: Duration,
+/// Wake-ups that may wait. One is enough; each life of the actor may leave one behind.
+const WAKE_UPS: usize = 16;
+
+/// How the actor of a queue is made.
+pub(crate) fn blueprint(
+    queue: Arc<Queue>,
+    subscriber: Option<String>,
+    bus: Arc<Shared>,
+) -> Blueprint {
+    let view = Some(Outlet::view as fn(&Outlet) -> StateValue);
+    let factory = move |_: &_| {
+        let (queue, subscriber) = (Arc::clone(&queue), subscriber.clone());
+        Ok(Outlet { queue, subscriber, bus: Arc::clone(&bus), life: 0, busy: false, last: None })
+    };
+    Blueprint::with_view(factory, Tier::Kernel, view).mailbox(MailboxSpec {
+        capacity: Some(WAKE_UPS),
+        overflow: Overflow::Reject,
+        while_down: WhileDown::Hold,
+        keep_on_restart: true,
+        // On an orderly stop what waits is given first, as long as there is time.
+        drain_on_stop: true,
+    })
 }
 
-/// Whether a subscription is still wanted, and which handle may end it.
-#[derive(Debug, Default)]
-pub(crate) struct Tenure {
-    ended: AtomicBool,
-    holder: AtomicU64,
+/// The actor of one subscriber's queue.
+pub(crate) struct Outlet {
+    queue: Arc<Queue>,
+    subscriber: Option<String>,
+    bus: Arc<Shared>,
+    life: u64,
+    /// Whether an event is with the subscriber.
+    busy: bool,
+    /// On the way to a stop: the place of the last event that is still given.
+    last: Option<u64>,
 }
-
-impl Tenure {
-    pub(crate) fn is_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
-    }
-
-    /// The number of a new handle, which takes over from those before it.
-    pub(crate) fn take_over(&self) -> u64 {
-        self.holder.fetch_add(1, Ordering::AcqRel) + 1
-    }
-
-    pub(crate) fn is_held_by(&self, holder: u64) -> bool {
-        self.holder.load(Ordering::Acquire) == holder
-    }
-}
-
-/// What an outlet is made of, life after life.
-#[derive(Clone)]
-pub(crate) struct OutletSpec {
-    pub(crate) filter: Filter,
-    pub(crate) sink: Arc<dyn Sink>,
-    pub(crate) buffer: Buffer,
-    pub(crate) meters: Arc<Meters>,
-    pub(crate) tenure: Arc<Tenure>,
-}
-
-impl OutletSpec {
-    pub(crate) fn blueprint(&self) -> Blueprint {
-        let spec = self.clone();
-        let view = Some(Outlet::view as fn(&Outlet) -> StateValue);
-        Blueprint::with_view(move |_| Ok(Outlet(spec.clone())), Tier::Kernel, view).mailbox(
-            MailboxSpec {
-                capacity: Some(self.buffer.capacity.max(1)),
-                overflow: self.buffer.overflow,
-                while_down: WhileDown::Hold,
-                keep_on_restart: true,
-                drain_on_stop: true,
-            },
-        )
-    }
-}
-
-/// The actor of one subscription.
-pub(crate) struct Outlet(OutletSpec);
 
 impl Outlet {
     fn view(&self) -> StateValue {
-        let subscriber = self.0.sink.actor().map(|actor| actor.path().to_string());
         StateValue::map([
-            ("filter", StateValue::from(self.0.filter.as_str())),
-            ("subscriber", subscriber.into()),
-            ("takes", self.0.sink.takes().into()),
-            ("capacity", self.0.buffer.capacity.into()),
-            ("overflow", self.0.buffer.overflow.as_str().into()),
+            ("subscriber", StateValue::from(self.subscriber.as_deref())),
+            ("waiting", self.queue.len().into()),
+            ("busy", self.busy.into()),
         ])
+    }
+
+    /// Gives the next event, and the one after it when that is done, until nothing waits.
+    fn give(&mut self, ctx: &mut Context<Self>) {
+        if ctx.stop_reason().is_some() && self.last.is_none() {
+            // A publisher that goes on must not hold up the stop.
+            self.last = Some(self.queue.newest());
+        }
+        while let Some(Turn { seat, event }) = self.queue.take(self.life, self.last) {
+            if seat.tenure.is_ended() {
+                self.queue.settle(self.life, Outcome::Discarded);
+                continue;
+            }
+            self.busy = true;
+            let deliver = seat.sink.deliver(event, seat.buffer.within).into_actor(self);
+            // No other event meanwhile: that is the order, and the pressure on who publishes.
+            ctx.wait(deliver.map(move |outcome, this, ctx| {
+                this.queue.settle(this.life, outcome);
+                this.busy = false;
+                if seat.tenure.is_ended() {
+                    this.tell_bus(seat.id);
+                }
+                this.give(ctx);
+            }));
+            return;
+        }
+    }
+
+    /// A subscription has ended while its event was with the subscriber: now the bus can close
+    /// its accounts. A bus that is too busy to hear of it looks with its next change.
+    fn tell_bus(&self, id: u64) {
+        if let Some(bus) = self.bus.actor() {
+            drop(bus.try_tell(Unsubscribe(id)));
+        }
     }
 }
 
 impl Actor for Outlet {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.life = self.queue.begin();
+        self.give(ctx);
+    }
 }
 
-/// An event for a subscription.
-pub(crate) struct Offer(pub(crate) AnyEvent);
+/// Something waits in the queue.
+pub(crate) struct Wake;
 
-impl Message for Offer {
+impl Message for Wake {
     type Result = ();
 }
 
-impl Handler<Offer> for Outlet {
+impl Handler<Wake> for Outlet {
     type Result = ();
 
-    fn handle(&mut self, Offer(event): Offer, ctx: &mut Self::Context) {
-        let OutletSpec { sink, buffer, meters, tenure, .. } = &self.0;
-        if tenure.is_ended() {
-            return meters.settle(Outcome::Discarded);
+    fn handle(&mut self, Wake: Wake, ctx: &mut Self::Context) {
+        if !self.busy {
+            self.give(ctx);
         }
-        meters.in_hand.store(1, Ordering::Relaxed);
-        let deliver = sink.deliver(event, buffer.within).into_actor(self);
-        // No other event meanwhile: that is the order, and the pressure on who publishes.
-        ctx.wait(deliver.map(|outcome, this, _| this.0.meters.settle(outcome)));
     }
 }
 
 impl Drop for Outlet {
     fn drop(&mut self) {
-        self.0.meters.life_ended();
+        self.queue.life_ended(self.life);
     }
 }

@@ -21,8 +21,8 @@ use crate::subject::{Filter, Subject};
 
 /// Publishes events under a name, numbered.
 ///
-/// Events of one producer reach each subscription in the order they were published, which is
-/// why publishing takes `&mut self`: there is one order. An actor that restarts makes a new
+/// Events of one producer reach a subscriber in the order they were published, over all its
+/// subscriptions, which is why publishing takes `&mut self`: there is one order. An actor that restarts makes a new
 /// one; [`Header::life`] tells them apart.
 pub struct Producer {
     bus: BusClient,

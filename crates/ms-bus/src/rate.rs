@@ -1,30 +1,31 @@
-//! So many a second, and how many more there were. Pure.
+//! So many in a time, and how many more there were. Pure.
 
 use std::time::Duration;
 
 use ms_core::Tick;
 
-/// A bound on how much is done in a second.
+/// A bound on how much is done in a period.
 #[derive(Debug, Clone)]
 pub(crate) struct RateBound {
-    per_second: u32,
+    most: u32,
+    period: Duration,
     since: Option<Tick>,
     used: u32,
     left_out: u64,
 }
 
 impl RateBound {
-    pub(crate) const fn new(per_second: u32) -> Self {
-        Self { per_second, since: None, used: 0, left_out: 0 }
+    pub(crate) const fn new(most: u32, period: Duration) -> Self {
+        Self { most, period, since: None, used: 0, left_out: 0 }
     }
 
     /// Whether one more may be done now; then, how many were left out since the last one.
     pub(crate) fn admit(&mut self, now: Tick) -> Option<u64> {
-        let over = self.since.is_none_or(|since| now.since(since) >= Duration::from_secs(1));
+        let over = self.since.is_none_or(|since| now.since(since) >= self.period);
         if over {
             (self.since, self.used) = (Some(now), 0);
         }
-        if self.used >= self.per_second {
+        if self.used >= self.most {
             self.left_out += 1;
             return None;
         }
@@ -46,7 +47,7 @@ mod tests {
             per_second in 0_u32..5,
             waits in proptest::collection::vec(0_u64..400, 0..80),
         ) {
-            let mut bound = RateBound::new(per_second);
+            let mut bound = RateBound::new(per_second, Duration::from_secs(1));
             let (mut now, mut done, mut told, mut refused) = (0, Vec::new(), 0, 0);
             for wait in waits {
                 now += wait;

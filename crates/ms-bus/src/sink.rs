@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix::Message;
 use ms_actor::{AnyRef, AskError, Port, SendError};
+use ms_core::time::later;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -74,7 +75,7 @@ impl<M: Given> Sink for PortSink<M> {
 }
 
 async fn handled<M: Given>(port: Port<M>, mut message: M, within: Duration) -> Outcome {
-    let until = Instant::now() + within;
+    let until = later(Instant::now(), within);
     let mut pause = PAUSE;
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -87,7 +88,7 @@ async fn handled<M: Given>(port: Port<M>, mut message: M, within: Duration) -> O
             Err(_) => return Outcome::Lost,
         }
         sleep(pause.min(left)).await;
-        pause = (2 * pause).min(LONGEST_PAUSE);
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
     }
 }
 

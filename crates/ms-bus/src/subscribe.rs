@@ -12,7 +12,7 @@ use ms_actor::Overflow;
 use crate::actor::{Unsubscribe, Wanted};
 use crate::client::{BusClient, Shared};
 use crate::error::SubscribeError;
-use crate::outlet::{Buffer, Tenure};
+use crate::queue::{Buffer, Seat};
 use crate::sink::Sink;
 use crate::subject::{Filter, Subject};
 
@@ -20,6 +20,10 @@ use crate::subject::{Filter, Subject};
 const HANDLED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A subscription to be; await it. See [`BusClient::subscribe`].
+///
+/// # Cancel safety
+/// Given up while it waits, no subscription is left behind; one that the same actor held
+/// before stays.
 #[must_use = "a subscription is made when it is awaited"]
 pub struct Subscribe {
     bus: BusClient,
@@ -52,7 +56,7 @@ impl Subscribe {
         self
     }
 
-    /// How many events may wait, and what happens to one more.
+    /// How many events may wait, at least one, and what happens to one more.
     pub const fn buffer(mut self, events: usize, overflow: Overflow) -> Self {
         (self.buffer.capacity, self.buffer.overflow) = (events, overflow);
         self
@@ -65,6 +69,7 @@ impl Subscribe {
         self
     }
 
+    // Dropped while it waits, the answer is dropped with it, and ends what it offers.
     async fn make(self) -> Result<Subscription, SubscribeError> {
         let Self { bus, filter, group, sink, buffer } = self;
         let group = group.map(|name| match Subject::new(&name) {
@@ -75,8 +80,8 @@ impl Subscribe {
             Wanted { filter: Filter::new(&filter)?, group: group.transpose()?, sink, buffer };
         let actor = bus.shared.actor().ok_or(SubscribeError::NotStarted)?;
         let asked = actor.ask(wanted).within(bus.within).await;
-        let held = asked.map_err(|error| SubscribeError::from_ask(bus.within, &error))??;
-        Ok(Subscription { shared: Arc::clone(&bus.shared), held, kept: false })
+        let offer = asked.map_err(|error| SubscribeError::from_ask(bus.within, &error))??;
+        Ok(offer.take())
     }
 }
 
@@ -98,13 +103,44 @@ impl fmt::Debug for Subscribe {
     }
 }
 
-/// What a subscriber holds of its subscription.
-#[derive(Debug, Clone)]
-pub(crate) struct Held {
-    pub(crate) id: u64,
-    pub(crate) holder: u64,
-    pub(crate) filter: Filter,
-    pub(crate) tenure: Arc<Tenure>,
+/// The answer to who subscribes. Dropped before it is taken, because who asked has given up,
+/// it ends the subscription, unless a handle holds that already.
+pub(crate) struct Offer {
+    shared: Arc<Shared>,
+    seat: Arc<Seat>,
+    taken: bool,
+}
+
+impl Offer {
+    /// `None` when the subscription has ended.
+    pub(crate) fn of(shared: &Arc<Shared>, seat: &Arc<Seat>) -> Option<Self> {
+        let offered = seat.tenure.offer();
+        let (shared, seat) = (Arc::clone(shared), Arc::clone(seat));
+        offered.then(|| Self { shared, seat, taken: false })
+    }
+
+    fn take(mut self) -> Subscription {
+        self.taken = true;
+        let handle = self.seat.tenure.take();
+        let (shared, seat) = (Arc::clone(&self.shared), Arc::clone(&self.seat));
+        Subscription { shared, seat, handle, kept: false }
+    }
+}
+
+impl Drop for Offer {
+    fn drop(&mut self) {
+        if !self.taken && self.seat.tenure.give_up() {
+            ended(&self.shared, &self.seat);
+        }
+    }
+}
+
+/// Has the bus clear up what is left of a subscription that has ended. Publishers see the end
+/// at once; a bus that is too busy to hear of it clears up with its next change.
+fn ended(shared: &Shared, seat: &Seat) {
+    if let Some(actor) = shared.actor() {
+        drop(actor.try_tell(Unsubscribe(seat.id)));
+    }
 }
 
 /// A subscription. It ends when this is dropped, when its subscriber is gone for good, and by
@@ -114,33 +150,34 @@ pub(crate) struct Held {
 /// filter, group and type, it gets the subscription there is, and the newest handle holds it.
 pub struct Subscription {
     shared: Arc<Shared>,
-    held: Held,
+    seat: Arc<Seat>,
+    handle: u64,
     kept: bool,
 }
 
 impl Subscription {
     /// Its number.
     #[must_use]
-    pub const fn id(&self) -> u64 {
-        self.held.id
+    pub fn id(&self) -> u64 {
+        self.seat.id
     }
 
     /// What it wants.
     #[must_use]
-    pub const fn filter(&self) -> &Filter {
-        &self.held.filter
+    pub fn filter(&self) -> &Filter {
+        &self.seat.filter
     }
 
     /// Whether events may still come.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.held.tenure.is_ended()
+        !self.seat.tenure.is_ended()
     }
 
     /// Lets it live as long as its subscriber. Its number comes back.
     pub fn keep(mut self) -> u64 {
         self.kept = true;
-        self.held.id
+        self.seat.id
     }
 
     /// Ends it: no event is given from now on; those that wait are discarded and counted.
@@ -149,15 +186,8 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let Held { id, holder, tenure, .. } = &self.held;
-        if self.kept || !tenure.is_held_by(*holder) {
-            return;
-        }
-        // Publishers see this at once; the bus clears up when it comes to it.
-        tenure.end();
-        if let Some(actor) = self.shared.actor() {
-            // A bus that is too busy to hear of it clears up with the next change.
-            drop(actor.try_tell(Unsubscribe(*id)));
+        if !self.kept && self.seat.tenure.let_go(self.handle) {
+            ended(&self.shared, &self.seat);
         }
     }
 }
@@ -165,8 +195,8 @@ impl Drop for Subscription {
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
-            .field("id", &self.held.id)
-            .field("filter", &self.held.filter)
+            .field("id", &self.seat.id)
+            .field("filter", &self.seat.filter)
             .field("open", &self.is_open())
             .finish_non_exhaustive()
     }

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ms_actor::{AnyRef, Overflow, Ref, SendError};
-use ms_core::ActorPath;
+use ms_actor::{AnyRef, Ref};
+use ms_core::{ActorPath, ExitReason};
 
 use crate::carrier::Interest;
+use crate::client::Shared;
 use crate::local::Refusal;
-use crate::meters::{Counts, Outcome, SubscriptionStats};
-use crate::outlet::{Offer, Outlet, OutletSpec};
+use crate::meters::{Counts, SubscriptionStats};
+use crate::outlet::{Outlet, Wake};
 use crate::partition::{owner, turns};
 use crate::payload::AnyEvent;
+use crate::queue::{NotTaken, Queue, Seat};
 use crate::subject::Subject;
 use crate::trie::Trie;
 
@@ -29,30 +31,35 @@ pub(crate) struct Group {
 /// One subscription.
 #[derive(Clone)]
 pub(crate) struct Sub {
-    pub(crate) id: u64,
-    pub(crate) spec: OutletSpec,
+    pub(crate) seat: Arc<Seat>,
     pub(crate) group: Option<Group>,
     /// `None` where the subscriber is no actor.
     pub(crate) subscriber: Option<AnyRef>,
+    /// The queue of the subscriber, shared by all its subscriptions.
+    pub(crate) queue: Arc<Queue>,
+    /// The actor that empties the queue.
     pub(crate) outlet: Ref<Outlet>,
 }
 
 impl Sub {
+    pub(crate) fn id(&self) -> u64 {
+        self.seat.id
+    }
+
     /// Whether events may still be given to it.
     fn is_open(&self) -> bool {
-        !self.spec.tenure.is_ended() && !self.subscriber.as_ref().is_some_and(AnyRef::is_closed)
+        !self.seat.tenure.is_ended() && !self.subscriber.as_ref().is_some_and(AnyRef::is_closed)
     }
 
     pub(crate) fn path(&self) -> &ActorPath {
         self.subscriber.as_ref().map_or_else(|| self.outlet.path(), AnyRef::path)
     }
 
-    /// Puts an event into the buffer, without waiting.
-    pub(crate) fn offer(&self, event: &AnyEvent) -> Result<(), Refusal> {
-        let offered = self.outlet.try_tell(Offer(event.clone()));
-        offered.map_err(refusal)?;
-        self.spec.meters.accepted.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+    /// Puts an event into the queue, without waiting.
+    pub(crate) fn offer(&self, event: &AnyEvent, bus: &Shared) -> Result<(), Refusal> {
+        self.check(bus)?;
+        let taken = self.queue.push(&self.seat, event);
+        self.wake(taken)
     }
 
     /// As [`Sub::offer`], waiting for room.
@@ -60,47 +67,47 @@ impl Sub {
         &self,
         event: &AnyEvent,
         within: std::time::Duration,
+        bus: &Shared,
     ) -> Result<(), Refusal> {
-        let offered = self.outlet.tell(Offer(event.clone())).within(within).await;
-        offered.map_err(refusal)?;
-        self.spec.meters.accepted.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.check(bus)?;
+        let pushed = self.queue.push_waiting(&self.seat, event);
+        let taken = tokio::time::timeout(within, pushed).await;
+        self.wake(taken.map_err(|_| Refusal::TimedOut { within })?)
+    }
+
+    /// A queue without its actor gets another one, as long as there is a bus to start it.
+    fn check(&self, bus: &Shared) -> Result<(), Refusal> {
+        let outlet = self.outlet.any();
+        if !outlet.is_closed() || bus.outlets().is_some_and(|outlets| !outlets.any().is_closed()) {
+            return Ok(());
+        }
+        Err(Refusal::Gone { reason: outlet.last_exit().unwrap_or(ExitReason::NoProc) })
+    }
+
+    fn wake(&self, taken: Result<bool, NotTaken>) -> Result<(), Refusal> {
+        match taken {
+            Ok(true) => {
+                // Full: it is woken anyway. Closed: its successor looks into the queue first.
+                drop(self.outlet.try_tell(Wake));
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(NotTaken::Full) => Err(Refusal::Full { capacity: self.seat.buffer.capacity }),
+            Err(NotTaken::Left) => Err(Refusal::Gone { reason: ExitReason::Shutdown }),
+        }
     }
 
     /// Whether who publishes may wait for room in it.
     pub(crate) fn blocks(&self) -> bool {
-        self.spec.buffer.overflow == Overflow::Block
-    }
-
-    /// Events its buffer pushed out, or did not let in.
-    fn dropped(&self) -> u64 {
-        match self.spec.buffer.overflow {
-            Overflow::DropNewest | Overflow::DropOldest => {
-                self.outlet.any().status().mailbox.overflowed
-            }
-            Overflow::Block | Overflow::Reject => 0,
-        }
+        self.seat.blocks()
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.spec.meters.counts(self.outlet.any().depth().unwrap_or(0), self.dropped())
+        self.queue.counts(&self.seat)
     }
 
-    /// Its buffer is gone: what waited in it is lost, or was not wanted any more.
-    pub(crate) fn write_off(&self) {
-        let left = match self.spec.tenure.is_ended() {
-            true => Outcome::Discarded,
-            false => Outcome::Lost,
-        };
-        self.spec.meters.buffer_gone(self.dropped(), left);
-    }
-}
-
-fn refusal(error: SendError<Offer>) -> Refusal {
-    match error {
-        SendError::Full { capacity, .. } => Refusal::Full { capacity },
-        SendError::Closed { reason, .. } => Refusal::Gone { reason },
-        SendError::TimedOut { within, .. } => Refusal::TimedOut { within },
+    pub(crate) fn shares_queue(&self, queue: &Arc<Queue>) -> bool {
+        Arc::ptr_eq(&self.queue, queue)
     }
 }
 
@@ -136,7 +143,7 @@ impl<'a> Members<'a> {
 pub(crate) struct Table {
     trie: Trie<Arc<Sub>>,
     list: BTreeMap<u64, Arc<Sub>>,
-    /// Ended, their buffers on the way out.
+    /// Ended; an event of theirs may still be with their subscriber.
     leaving: BTreeMap<u64, Arc<Sub>>,
     /// What became of events at those that are gone.
     gone: Counts,
@@ -161,25 +168,24 @@ impl Table {
 
     /// Puts a subscription in, in place of one with the same number.
     pub(crate) fn put(&mut self, sub: Sub) {
-        let (id, sub) = (sub.id, Arc::new(sub));
-        self.trie.remove(&sub.spec.filter, |known| known.id == id);
-        self.trie.insert(&sub.spec.filter, Arc::clone(&sub));
+        let (id, sub) = (sub.id(), Arc::new(sub));
+        self.trie.remove(&sub.seat.filter, |known| known.id() == id);
+        self.trie.insert(&sub.seat.filter, Arc::clone(&sub));
         self.list.insert(id, sub);
     }
 
     /// Takes a subscription out; it stays among those that leave until [`Table::forget`].
     pub(crate) fn take(&mut self, id: u64) -> Option<Arc<Sub>> {
         let sub = self.list.remove(&id)?;
-        self.trie.remove(&sub.spec.filter, |known| known.id == id);
+        self.trie.remove(&sub.seat.filter, |known| known.id() == id);
         self.leaving.insert(id, Arc::clone(&sub));
         Some(sub)
     }
 
-    /// The buffer of one that left is gone.
+    /// Closes the accounts of one that left.
     pub(crate) fn forget(&mut self, id: u64) {
         if let Some(sub) = self.leaving.remove(&id) {
-            sub.write_off();
-            self.gone += sub.spec.meters.counts(0, 0);
+            self.gone += sub.counts();
         }
     }
 
@@ -208,7 +214,7 @@ impl Table {
 
     pub(crate) fn interest(&self) -> Vec<Interest> {
         let of = |sub: &Arc<Sub>| Interest {
-            filter: sub.spec.filter.clone(),
+            filter: sub.seat.filter.clone(),
             group: sub.group.as_ref().map(|group| Arc::clone(&group.name)),
         };
         self.list.values().map(of).collect()
@@ -216,9 +222,9 @@ impl Table {
 
     pub(crate) fn stats(&self) -> (Counts, Vec<SubscriptionStats>) {
         let each = self.list.values().map(|sub| SubscriptionStats {
-            id: sub.id,
+            id: sub.id(),
             subscriber: sub.path().clone(),
-            filter: sub.spec.filter.clone(),
+            filter: sub.seat.filter.clone(),
             group: sub.group.as_ref().map(|group| Arc::clone(&group.name)),
             counts: sub.counts(),
         });

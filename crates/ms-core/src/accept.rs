@@ -34,7 +34,7 @@ impl AcceptBackoff {
             return None;
         }
         let pause = self.next;
-        self.next = (pause * 2).min(Self::LONGEST);
+        self.next = pause.saturating_mul(2).min(Self::LONGEST);
         Some(pause)
     }
 

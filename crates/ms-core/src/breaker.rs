@@ -16,7 +16,7 @@ pub struct BreakerSpec {
     pub failure_threshold: u32,
     /// Successes while half-open that close it; at least 1.
     pub success_threshold: u32,
-    /// How long it stays open; also how long a try while half-open keeps its slot.
+    /// How long it stays open.
     pub timeout: Duration,
     /// Tries at one time while half-open; at least 1.
     pub half_open_max: u32,
@@ -79,11 +79,12 @@ pub struct CircuitOpen {
 /// use ms_core::breaker::{Breaker, BreakerSpec, BreakerState, CallOutcome};
 /// use ms_core::Tick;
 /// let mut breaker = Breaker::new(BreakerSpec { failure_threshold: 1, ..Default::default() });
-/// let permit = breaker.acquire(Tick::ZERO).unwrap();
+/// let within = std::time::Duration::from_secs(1);
+/// let permit = breaker.acquire(within, Tick::ZERO).unwrap();
 /// breaker.settle(permit, CallOutcome::Failure, Tick::ZERO);
 /// assert_eq!(breaker.state(), BreakerState::Open);
-/// assert!(breaker.acquire(Tick::from_millis(29_999)).is_err());
-/// assert!(breaker.acquire(Tick::from_millis(30_000)).is_ok());
+/// assert!(breaker.acquire(within, Tick::from_millis(29_999)).is_err());
+/// assert!(breaker.acquire(within, Tick::from_millis(30_000)).is_ok());
 /// ```
 #[derive(Debug, Clone)]
 pub struct Breaker {
@@ -95,7 +96,7 @@ pub struct Breaker {
     /// Failures in a row while closed, successes while half-open.
     count: u32,
     opened_at: Tick,
-    /// Tries under way while half-open, and since when.
+    /// Tries under way while half-open, and how long each keeps its slot.
     slots: Vec<(u64, Tick)>,
 }
 
@@ -133,27 +134,31 @@ impl Breaker {
         self.count
     }
 
-    /// Asks for a call. An open breaker whose time is over becomes half-open here.
+    /// Asks for a call that takes at most `within`. An open breaker whose time is over becomes
+    /// half-open here; a try then keeps its slot until it is settled, or its time is over.
     ///
     /// # Errors
     /// [`CircuitOpen`].
-    pub fn acquire(&mut self, now: Tick) -> Result<Permit, CircuitOpen> {
+    pub fn acquire(&mut self, within: Duration, now: Tick) -> Result<Permit, CircuitOpen> {
         let open_for = now.since(self.opened_at);
         if self.state == BreakerState::Open {
             if open_for < self.spec.timeout {
-                return Err(CircuitOpen { retry_after: self.spec.timeout - open_for });
+                return Err(CircuitOpen {
+                    retry_after: self.spec.timeout.saturating_sub(open_for),
+                });
             }
             self.become_(BreakerState::HalfOpen);
         }
         let id = self.next_id;
         if self.state == BreakerState::HalfOpen {
-            // A permit that was lost with its holder does not block for ever.
-            let timeout = self.spec.timeout;
-            self.slots.retain(|(_, since)| now.since(*since) < timeout);
+            // A permit that was lost with its holder does not block for longer than its call
+            // could have taken. Any shorter time would let further calls in beside a slow one,
+            // and count the success of none of them.
+            self.slots.retain(|(_, until)| now < *until);
             if self.slots.len() >= self.spec.half_open_max as usize {
                 return Err(CircuitOpen { retry_after: Duration::ZERO });
             }
-            self.slots.push((id, now));
+            self.slots.push((id, now + within));
         }
         self.next_id += 1;
         Ok(Permit { generation: self.generation, id })
@@ -220,12 +225,14 @@ mod tests {
         half_open_max: 2,
     };
 
+    const WITHIN: Duration = Duration::from_millis(100);
+
     fn at(millis: u64) -> Tick {
         Tick::from_millis(millis)
     }
 
     fn call(breaker: &mut Breaker, outcome: CallOutcome, now: u64) {
-        let permit = breaker.acquire(at(now)).expect("granted");
+        let permit = breaker.acquire(WITHIN, at(now)).expect("granted");
         breaker.settle(permit, outcome, at(now));
     }
 
@@ -246,7 +253,7 @@ mod tests {
         assert_eq!((breaker.state(), breaker.count()), (Closed, 2), "a success starts anew");
         call(&mut breaker, Failure, 10);
         assert_eq!(
-            breaker.acquire(at(60)),
+            breaker.acquire(WITHIN, at(60)),
             Err(CircuitOpen { retry_after: Duration::from_millis(50) })
         );
         call(&mut breaker, Success, 110);
@@ -261,20 +268,25 @@ mod tests {
         call(&mut breaker, Success, 100);
         call(&mut breaker, Failure, 150);
         assert_eq!(breaker.state(), Open);
-        assert!(breaker.acquire(at(249)).is_err() && breaker.acquire(at(250)).is_ok());
+        assert!(
+            breaker.acquire(WITHIN, at(249)).is_err() && breaker.acquire(WITHIN, at(250)).is_ok()
+        );
     }
 
     /// S9.2-01: cancelled tries free their slot, lost ones after the timeout.
     #[test]
     fn half_open_tries_are_limited_and_no_slot_is_lost() {
         let mut breaker = opened();
-        let first = breaker.acquire(at(100)).expect("a try");
-        let lost = breaker.acquire(at(110)).expect("another");
-        assert_eq!(breaker.acquire(at(120)), Err(CircuitOpen { retry_after: Duration::ZERO }));
+        let first = breaker.acquire(WITHIN, at(100)).expect("a try");
+        let lost = breaker.acquire(WITHIN, at(110)).expect("another");
+        assert_eq!(
+            breaker.acquire(WITHIN, at(120)),
+            Err(CircuitOpen { retry_after: Duration::ZERO })
+        );
         breaker.settle(first, Cancelled, at(130));
-        let second = breaker.acquire(at(140)).expect("the cancelled one's slot");
-        assert!(breaker.acquire(at(209)).is_err());
-        let third = breaker.acquire(at(210)).expect("the lost one's slot");
+        let second = breaker.acquire(WITHIN, at(140)).expect("the cancelled one's slot");
+        assert!(breaker.acquire(WITHIN, at(209)).is_err());
+        let third = breaker.acquire(WITHIN, at(210)).expect("the lost one's slot");
         breaker.settle(lost, Failure, at(211));
         assert_eq!(breaker.state(), HalfOpen, "too late to count");
         breaker.settle(second, Success, at(212));
@@ -282,10 +294,32 @@ mod tests {
         assert_eq!(breaker.state(), Closed);
     }
 
+    /// A service that is well but slower than the breaker's own timeout.
+    #[test]
+    fn a_slow_try_keeps_its_slot_as_long_as_its_call_may_take_and_closes() {
+        let mut breaker = opened();
+        let slow = Duration::from_secs(5);
+        let first = breaker.acquire(slow, at(100)).expect("a try");
+        let second = breaker.acquire(slow, at(100)).expect("another");
+        assert!(breaker.acquire(slow, at(5_099)).is_err(), "both are under way");
+        breaker.settle(first, Success, at(5_099));
+        breaker.settle(second, Success, at(5_099));
+        assert_eq!(breaker.state(), Closed);
+    }
+
+    #[test]
+    fn a_try_without_a_limit_keeps_its_slot_until_it_is_settled() {
+        let mut breaker = opened();
+        let tries = [0, 1].map(|_| breaker.acquire(Duration::MAX, at(100)).expect("a try"));
+        assert!(breaker.acquire(WITHIN, at(u64::MAX / 2_000_000)).is_err());
+        tries.into_iter().for_each(|permit| breaker.settle(permit, Cancelled, at(200)));
+        assert!(breaker.acquire(WITHIN, at(201)).is_ok());
+    }
+
     #[test]
     fn calls_of_an_earlier_state_count_for_nothing() {
         let mut breaker = Breaker::new(SPEC);
-        let slow = breaker.acquire(at(0)).expect("granted");
+        let slow = breaker.acquire(WITHIN, at(0)).expect("granted");
         (0..3).for_each(|_| call(&mut breaker, Failure, 0));
         breaker.settle(slow, Success, at(1));
         assert_eq!(breaker.state(), Open);
@@ -306,7 +340,7 @@ mod tests {
                     2 => Cancelled,
                     _ => {
                         let opened = (breaker.state() == Open).then_some(breaker.opened_at);
-                        if let Ok(permit) = breaker.acquire(at(now)) {
+                        if let Ok(permit) = breaker.acquire(WITHIN, at(now)) {
                             proptest::prop_assert!(opened.is_none_or(|o| at(now).since(o) >= SPEC.timeout));
                             held.push(permit);
                         }

@@ -28,7 +28,7 @@ impl Tick {
     /// A tick `millis` milliseconds after the clock started.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis * 1_000_000)
+        Self(millis.saturating_mul(1_000_000))
     }
 
     /// Nanoseconds since the clock started.
@@ -54,6 +54,38 @@ impl Tick {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// A time as good as for ever that no clock overflows with: thirty years.
+pub const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// Returns the time `by` after `from`, at most [`FAR`] after it.
+///
+/// A caller's `Duration::MAX` means "no limit", and plain `Instant + Duration` panics with it.
+/// Works with the `Instant`s of std and tokio; a [`Tick`] saturates by itself.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use ms_core::time::{FAR, later};
+/// let now = Instant::now();
+/// assert_eq!(later(now, Duration::from_secs(1)) - now, Duration::from_secs(1));
+/// assert_eq!(later(now, Duration::MAX) - now, FAR);
+/// ```
+#[allow(clippy::arithmetic_side_effects, reason = "this is the place that makes it safe")]
+pub fn later<T: Add<Duration, Output = T>>(from: T, by: Duration) -> T {
+    from + by.min(FAR)
+}
+
+/// Returns the sum of durations, `Duration::MAX` where it would be more. Plain `sum` panics.
+///
+/// ```
+/// use std::time::Duration;
+/// use ms_core::time::total;
+/// assert_eq!(total([Duration::from_secs(1), Duration::from_secs(2)]), Duration::from_secs(3));
+/// assert_eq!(total([Duration::MAX, Duration::from_secs(2)]), Duration::MAX);
+/// ```
+pub fn total(parts: impl IntoIterator<Item = Duration>) -> Duration {
+    parts.into_iter().fold(Duration::ZERO, Duration::saturating_add)
 }
 
 impl Add<Duration> for Tick {

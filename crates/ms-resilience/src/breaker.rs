@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use actix::{Actor, Handler, Message, MessageResult};
 use ms_actor::host::Blueprint;
-use ms_actor::{Context, Hosted, Ref, StateValue};
+use ms_actor::{Context, Hosted, Ref, SendError, StateValue};
 use ms_core::breaker::{Breaker, BreakerSpec, BreakerState, CallOutcome, CircuitOpen, Permit};
 use ms_core::view::EventKind;
 use tokio::time::timeout;
 
 /// Longest wait for the breaker's own answer.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(1);
+/// What a try keeps its slot for beyond its own deadline: the ways of the answer and of the outcome.
+const MARGIN: Duration = ACQUIRE_WITHIN;
+/// Longest wait for room in the mailbox of a busy breaker, to tell an outcome.
+const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a call through a breaker has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -58,8 +62,10 @@ pub struct BreakerStatus {
 pub struct GetBreaker;
 
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Permit, CircuitOpen>")]
-struct Acquire;
+#[rtype(result = "Result<Granted, CircuitOpen>")]
+struct Acquire {
+    within: Duration,
+}
 
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -115,12 +121,14 @@ impl Actor for BreakerActor {
 impl Handler<Acquire> for BreakerActor {
     type Result = MessageResult<Acquire>;
 
-    fn handle(&mut self, _: Acquire, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, asked: Acquire, ctx: &mut Self::Context) -> Self::Result {
         let before = self.breaker.state();
-        let permit = self.breaker.acquire(ctx.node().now());
+        let within = asked.within.saturating_add(MARGIN);
+        let permit = self.breaker.acquire(within, ctx.node().now());
         self.refused += u64::from(permit.is_err());
         self.moved(before, ctx);
-        MessageResult(permit)
+        let breaker = ctx.me();
+        MessageResult(permit.map(|permit| Granted { breaker, permit: Some(permit) }))
     }
 }
 
@@ -154,59 +162,78 @@ impl CircuitBreaker {
     }
 
     /// Makes a call if the circuit lets it, and waits at most `within` for it. An error
-    /// and a missed deadline count as failures; a call whose future is dropped frees
-    /// its slot and counts for nothing.
+    /// and a missed deadline count as failures. While half-open a try keeps its slot as long
+    /// as it may take.
     ///
     /// # Errors
     /// [`CallError`].
+    ///
+    /// # Cancel safety
+    /// Dropped at any time, also while it waits to be let through, a call frees its slot and
+    /// counts for nothing.
     pub async fn call<T, E>(
         &self,
         within: Duration,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CallError<E>> {
-        let permit = self.0.ask(Acquire).within(ACQUIRE_WITHIN).await;
-        let permit = permit
+        // Dropped while it waits, the answer is dropped with it, and gives its permit back.
+        let granted = self.0.ask(Acquire { within }).within(ACQUIRE_WITHIN).await;
+        let granted = granted
             .map_err(|error| CallError::NoBreaker(error.to_string()))?
             .map_err(CallError::Open)?;
-        let guard = Guard { breaker: &self.0, permit: Some(permit) };
         match timeout(within, work).await {
             Ok(Ok(value)) => {
-                guard.settle(CallOutcome::Success);
+                granted.settle(CallOutcome::Success);
                 Ok(value)
             }
             Ok(Err(error)) => {
-                guard.settle(CallOutcome::Failure);
+                granted.settle(CallOutcome::Failure);
                 Err(CallError::Failed(error))
             }
             Err(_) => {
-                guard.settle(CallOutcome::Failure);
+                granted.settle(CallOutcome::Failure);
                 Err(CallError::TimedOut { within })
             }
         }
     }
 }
 
-/// Settles its permit whatever becomes of the call.
-struct Guard<'a> {
-    breaker: &'a Ref<BreakerActor>,
+/// A call that may be made. It settles its permit whatever becomes of the call, also when
+/// nobody takes the answer it comes in.
+#[derive(Debug)]
+struct Granted {
+    breaker: Ref<BreakerActor>,
     permit: Option<Permit>,
 }
 
-impl Guard<'_> {
+impl Granted {
     fn settle(mut self, outcome: CallOutcome) {
         self.tell(outcome);
     }
 
     fn tell(&mut self, outcome: CallOutcome) {
         let Some(permit) = self.permit.take() else { return };
-        // A breaker that is down or full: it forgets the permit, or frees its slot by time.
-        if self.breaker.try_tell(Settle(permit, outcome)).is_err() {
-            tracing::debug!(breaker = %self.breaker.path(), "an outcome was not taken");
+        match self.breaker.try_tell(Settle(permit, outcome)) {
+            Ok(()) => {}
+            Err(SendError::Full { message, .. }) => tell_later(self.breaker.clone(), message),
+            // A breaker that is down forgets its permits.
+            Err(_) => tracing::debug!(breaker = %self.breaker.path(), "an outcome was not taken"),
         }
     }
 }
 
-impl Drop for Guard<'_> {
+/// Waits for room in the mailbox of a busy breaker; where nobody can wait, the slot is free
+/// again when the time of its call is over.
+fn tell_later(breaker: Ref<BreakerActor>, outcome: Settle) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    runtime.spawn(async move {
+        if let Err(error) = breaker.tell(outcome).within(SETTLE_WITHIN).await {
+            tracing::debug!(breaker = %breaker.path(), %error, "an outcome was not taken");
+        }
+    });
+}
+
+impl Drop for Granted {
     fn drop(&mut self) {
         self.tell(CallOutcome::Cancelled);
     }

@@ -5,7 +5,8 @@ use std::hash::Hash;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, Handler, Message, MessageResult, ResponseActFuture, WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Handler, Message, MessageResult, ResponseActFuture,
+    SpawnHandle, WrapFuture,
 };
 use ms_actor::host::Blueprint;
 use ms_actor::{Context, Hosted, LifeChange, LifeNews, Port, Ref, StateValue};
@@ -20,6 +21,8 @@ const ALTERNATIVE_WITHIN: Duration = Duration::from_secs(5);
 const RESCUE_WITHIN: Duration = Duration::from_secs(30);
 /// Most watchers of one fallback.
 const MAX_WATCHERS: usize = 1_024;
+/// Pause before a watcher that had no room is told again.
+const TELL_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why there is no answer at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,10 +71,27 @@ pub struct DegradedChanged {
     pub features: Vec<String>,
 }
 
-/// From now on tells this actor of [`DegradedChanged`], the present state first.
+/// From now on tells this actor of [`DegradedChanged`], the present state first. One whose
+/// mailbox is full is told when it has room. A fallback that restarts has no watchers.
 #[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Result<(), TooManyWatchers>")]
 pub struct WatchDegraded(pub Port<DegradedChanged>);
+
+/// A fallback has as many watchers as it can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the fallback has its maximum of {max} watchers; have one of them pass the news on")]
+pub struct TooManyWatchers {
+    /// The bound.
+    pub max: usize,
+}
+
+/// One that is told.
+#[derive(Debug)]
+struct Watcher {
+    port: Port<DegradedChanged>,
+    /// It had no room for the latest state.
+    behind: bool,
+}
 
 /// Asks which features are off.
 #[derive(Debug, Clone, Copy, Message)]
@@ -101,7 +121,9 @@ impl<V: Clone + Send + Sync + Unpin + 'static> Payload for V {}
 #[derive(Debug)]
 pub struct FallbackActor<Q: Send + 'static, T: Send + 'static> {
     plan: Plan<Q, T>,
-    watchers: Vec<Port<DegradedChanged>>,
+    watchers: Vec<Watcher>,
+    /// The timer that tells those who had no room.
+    telling: Option<SpawnHandle>,
     rescued: u64,
 }
 
@@ -114,7 +136,7 @@ where
 {
     let factory = move |_: &_| {
         let plan = Plan::new(strategies.clone());
-        Ok(FallbackActor { plan, watchers: Vec::new(), rescued: 0 })
+        Ok(FallbackActor { plan, watchers: Vec::new(), telling: None, rescued: 0 })
     };
     let tier = <FallbackActor<Q, T> as Hosted>::TIER;
     Blueprint::with_view(factory, tier, Some(FallbackActor::<Q, T>::view))
@@ -129,17 +151,34 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
         ])
     }
 
-    fn tell_watchers(&self, ctx: &Context<Self>) {
+    fn features_changed(&mut self, ctx: &mut Context<Self>) {
         let features = self.plan.off();
         // The health of the service listens for these two.
         let topic = if features.is_empty() { FEATURES_ON } else { FEATURES_OFF };
         tracing::warn!(topic, fallback = %ctx.path(), ?features, "features have changed");
         let (path, text) = (ctx.path().clone(), features.join(", "));
         ctx.node().publish(EventKind::Noted { path, topic: topic.to_owned(), text });
-        for watcher in &self.watchers {
-            if watcher.try_tell(DegradedChanged { features: features.clone() }).is_err() {
-                tracing::warn!(watcher = %watcher.path(), "did not hear that features changed");
+        self.watchers.iter_mut().for_each(|watcher| watcher.behind = true);
+        self.tell_watchers(ctx);
+    }
+
+    /// Tells the present state to those who do not know it. Who has no room is told later: of
+    /// several changes the last one counts.
+    fn tell_watchers(&mut self, ctx: &mut Context<Self>) {
+        let features = self.plan.off();
+        for watcher in self.watchers.iter_mut().filter(|watcher| watcher.behind) {
+            let changed = DegradedChanged { features: features.clone() };
+            watcher.behind = watcher.port.try_tell(changed).is_err();
+        }
+        if self.watchers.iter().any(|watcher| watcher.behind) {
+            // One timer at a time: a further change starts the pause anew.
+            if let Some(timer) = self.telling.take() {
+                ctx.cancel_future(timer);
             }
+            self.telling = Some(ctx.run_later(TELL_AGAIN, |this, ctx| {
+                this.telling = None;
+                this.tell_watchers(ctx);
+            }));
         }
     }
 
@@ -161,7 +200,7 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
             Step::Degrade => {
                 let features = self.plan.off();
                 if features != before {
-                    self.tell_watchers(ctx);
+                    self.features_changed(ctx);
                 }
                 Err(FallbackError::Degraded { features })
             }
@@ -216,7 +255,7 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<WentWell<Q, T>> for FallbackAct
 
     fn handle(&mut self, WentWell(query, value): WentWell<Q, T>, ctx: &mut Self::Context) {
         if self.plan.went_well(query, value, ctx.node().now()) {
-            self.tell_watchers(ctx);
+            self.features_changed(ctx);
         }
     }
 }
@@ -240,15 +279,21 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<Alternative<Q, T>> for Fallback
 }
 
 impl<Q: Payload + Eq + Hash, T: Payload> Handler<WatchDegraded> for FallbackActor<Q, T> {
-    type Result = ();
+    type Result = Result<(), TooManyWatchers>;
 
-    fn handle(&mut self, WatchDegraded(watcher): WatchDegraded, ctx: &mut Self::Context) {
-        ctx.follow(&watcher.any());
-        self.watchers.retain(|other| other.any() != watcher.any());
-        let present = DegradedChanged { features: self.plan.off() };
-        if watcher.try_tell(present).is_ok() && self.watchers.len() < MAX_WATCHERS {
-            self.watchers.push(watcher);
+    fn handle(
+        &mut self,
+        WatchDegraded(port): WatchDegraded,
+        ctx: &mut Self::Context,
+    ) -> Self::Result {
+        self.watchers.retain(|other| other.port.any() != port.any());
+        if self.watchers.len() >= MAX_WATCHERS {
+            return Err(TooManyWatchers { max: MAX_WATCHERS });
         }
+        ctx.follow(&port.any());
+        self.watchers.push(Watcher { port, behind: true });
+        self.tell_watchers(ctx);
+        Ok(())
     }
 }
 
@@ -257,7 +302,7 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<LifeNews> for FallbackActor<Q, 
 
     fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
         if matches!(news.change, LifeChange::Gone(_)) {
-            self.watchers.retain(|watcher| watcher.any() != news.of);
+            self.watchers.retain(|watcher| watcher.port.any() != news.of);
         }
     }
 }

@@ -22,7 +22,7 @@ pub use breaker::{
 };
 pub use fallback::{
     Alternative, DegradedChanged, Fallback, FallbackActor, FallbackError, GetDegraded, Payload,
-    WatchDegraded, fallback_blueprint,
+    TooManyWatchers, WatchDegraded, fallback_blueprint,
 };
 pub use layer::{BreakerLayer, BreakerService, FallbackLayer, FallbackService};
 pub use plan::{Answer, FallbackStrategy, Hops, MAX_CACHED, Source};

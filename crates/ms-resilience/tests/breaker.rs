@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::future::pending;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -137,5 +137,77 @@ fn the_layer_keeps_calls_from_a_service_that_is_down() {
         let error = service.ready().await.unwrap().call(3).await.unwrap_err();
         assert!(matches!(error, CallError::Open(_)));
         assert_eq!(reached.load(Ordering::Relaxed), 3);
+    });
+}
+
+/// A service that is well but slower than the breaker's own timeout: never more tries at one
+/// time than permitted, and the first that goes well closes the circuit.
+#[test]
+fn rs1_a_slow_service_that_is_well_closes_the_circuit() {
+    virtually(async |world| {
+        let spec = BreakerSpec { timeout: Duration::from_millis(50), ..SPEC };
+        let actor = world.add::<BreakerActor>("breaker", breaker_blueprint(spec)).await;
+        let breaker = CircuitBreaker::new(actor.clone());
+        fail(&breaker).await;
+        fail(&breaker).await;
+        pass(60).await;
+        let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let mut calls = Vec::new();
+        for _ in 0..40 {
+            let (breaker, now, most) = (breaker.clone(), Arc::clone(&now), Arc::clone(&most));
+            calls.push(actix::spawn(async move {
+                let work = async {
+                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    pass(200).await;
+                    now.fetch_sub(1, Ordering::SeqCst);
+                    Ok::<_, ()>(())
+                };
+                breaker.call(Duration::from_secs(5), work).await.is_ok()
+            }));
+            pass(10).await;
+            if status(&actor).await.state == BreakerState::Closed {
+                break;
+            }
+        }
+        assert_eq!(status(&actor).await.state, BreakerState::Closed);
+        assert_eq!(most.load(Ordering::SeqCst), 1, "half_open_max is 1");
+        assert!(calls.remove(0).await.unwrap(), "the first was let through");
+    });
+}
+
+/// A caller that gives up at any moment of its way, also while the answer is on its way to it.
+#[test]
+fn rs2_a_call_given_up_while_it_is_let_through_frees_its_slot() {
+    virtually(async |world| {
+        let (actor, breaker) = breaker(&world).await;
+        for steps in 0..20 {
+            while status(&actor).await.state != BreakerState::Open {
+                fail(&breaker).await;
+            }
+            pass(10_001).await;
+            let mut call =
+                Box::pin(breaker.call(Duration::from_secs(9), pending::<Result<(), ()>>()));
+            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(call.as_mut().poll(cx)));
+            assert!(polled.await.is_pending());
+            for _ in 0..steps {
+                tokio::task::yield_now().await;
+            }
+            drop(call);
+            let next = breaker.call(SOON, async { Ok::<_, ()>(()) }).await;
+            assert!(next.is_ok(), "given up after {steps} steps: {next:?}");
+        }
+    });
+}
+
+/// "No limit" is one: a call within `Duration::MAX`.
+#[test]
+fn x33_no_limit_is_no_fault_for_a_breaker() {
+    virtually(async |world| {
+        let (actor, breaker) = breaker(&world).await;
+        fail(&breaker).await;
+        fail(&breaker).await;
+        pass(10_001).await;
+        assert!(breaker.call(Duration::MAX, async { Ok::<_, ()>(()) }).await.is_ok());
+        assert_eq!(status(&actor).await.state, BreakerState::Closed);
     });
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use actix::{Actor, Handler};
 use common::{World, pass, virtually};
 use ms_actor::host::Blueprint;
-use ms_actor::{Context, Ref};
+use ms_actor::{Context, MailboxSpec, Overflow, Ref};
 use ms_resilience::{
     Alternative, Answer, DegradedChanged, Fallback, FallbackActor, FallbackError, FallbackLayer,
-    FallbackStrategy, GetDegraded, Source, WatchDegraded, fallback_blueprint,
+    FallbackStrategy, GetDegraded, Source, TooManyWatchers, WatchDegraded, fallback_blueprint,
 };
 use tokio::sync::mpsc;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -147,7 +147,7 @@ fn features_go_off_are_told_once_and_come_back_with_the_first_good_call() {
         let (tell, mut heard) = mpsc::unbounded_channel();
         let watcher = Blueprint::actor(move || Watcher(tell.clone()));
         let watcher = world.add::<Watcher>("watcher", watcher).await;
-        actor.ask(WatchDegraded(watcher.port())).await.unwrap();
+        actor.ask(WatchDegraded(watcher.port())).await.unwrap().unwrap();
         let fallback = Fallback::new(actor.clone());
         let off = vec!["history".to_owned(), "search".to_owned()];
         for _ in 0..2 {
@@ -162,6 +162,53 @@ fn features_go_off_are_told_once_and_come_back_with_the_first_good_call() {
             told.push(heard.recv().await.unwrap().features.len());
         }
         assert_eq!((told, heard.try_recv().is_err()), (vec![0, 2, 0], true));
+    });
+}
+
+/// A watcher without room, when it starts to watch and at each change, is told the present
+/// state when it has room.
+#[test]
+fn rs3_a_watcher_that_has_no_room_is_told_later() {
+    virtually(async |world| {
+        let features = vec!["search".to_owned()];
+        let actor = add(&world, "degrade", vec![FallbackStrategy::Degrade { features }]).await;
+        let (tell, mut heard) = mpsc::unbounded_channel();
+        let watcher = Blueprint::actor(move || Watcher(tell.clone()));
+        let watcher = watcher.mailbox(MailboxSpec::bounded(1).overflow(Overflow::Reject));
+        let watcher = world.add::<Watcher>("watcher", watcher).await;
+        watcher.any().suspend();
+        watcher.try_tell(DegradedChanged { features: vec!["full".to_owned()] }).unwrap();
+        actor.ask(WatchDegraded(watcher.port())).await.unwrap().unwrap();
+        let fallback = Fallback::new(actor.clone());
+        assert!(bad(&fallback, 1).await.is_err());
+        pass(1_000).await;
+        watcher.any().resume();
+        pass(1_000).await;
+        let told: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+        let told: Vec<_> = told.iter().map(|news| news.features.join(",")).collect();
+        assert_eq!(told, ["full", "search"], "the present state, once");
+        good(&fallback, 1, "one").await;
+        pass(1_000).await;
+        assert_eq!(heard.try_recv().unwrap().features, Vec::<String>::new());
+    });
+}
+
+/// More watchers than there may be are refused by name, not left out in silence.
+#[test]
+fn rs3_too_many_watchers_are_refused() {
+    virtually(async |world| {
+        let features = vec!["search".to_owned()];
+        let actor = add(&world, "degrade", vec![FallbackStrategy::Degrade { features }]).await;
+        let (tell, _heard) = mpsc::unbounded_channel();
+        let mut last = Ok(());
+        for n in 0..=1_024 {
+            let tell = tell.clone();
+            let watcher = Blueprint::actor(move || Watcher(tell.clone()));
+            let watcher = world.add::<Watcher>(&format!("w{n}"), watcher).await;
+            last = actor.ask(WatchDegraded(watcher.port())).await.unwrap();
+            assert_eq!(last.is_ok(), n < 1_024, "watcher {n}");
+        }
+        assert_eq!(last, Err(TooManyWatchers { max: 1_024 }));
     });
 }
 

@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use ms_actor::{Blueprint, Node, Placement, Port, Ref, WeakRef};
+use ms_core::time::later;
 use ms_core::{ActorPath, IdError};
 use tokio::time::Instant;
 
@@ -331,7 +332,7 @@ impl Router {
     where
         M::Result: Send,
     {
-        let until = Instant::now() + self.within;
+        let until = later(Instant::now(), self.within);
         let mut unsent = no_handler(message);
         let mut candidates = self.candidates(&unsent);
         // An ask waits for room: so first those that have some. Where none has, the chosen one.

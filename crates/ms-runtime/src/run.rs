@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use ms_actor::Node;
 use ms_core::ExitReason;
+use ms_core::time::later;
 use ms_supervisor::{StartRootError, Supervisor};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -95,7 +96,9 @@ pub fn run_with(
             }
             told += 1;
             tracing::info!(told, "told to stop by a signal");
-            give_up = Instant::now() + if told == 1 { within + REPORT_GRACE } else { HURRY_GRACE };
+            let patience =
+                if told == 1 { within.saturating_add(REPORT_GRACE) } else { HURRY_GRACE };
+            give_up = later(Instant::now(), patience);
             // A node that has reported meanwhile needs no orders.
             let _ = tell.send(());
         }

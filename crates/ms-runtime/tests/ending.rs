@@ -144,14 +144,15 @@ fn child_process() {
     let placement = if mode == "wedged" { Placement::Control } else { Placement::Dedicated };
     let busy =
         ChildSpec::actor("busy", || Counter(0)).placement(placement).shutdown(Shutdown::Infinity);
-    let config = config().stop_within(20 * SECOND);
+    let within = if mode == "endless" { Duration::MAX } else { 20 * SECOND };
+    let config = config().stop_within(within);
     let ended = run_with(
         config,
         |_| Supervisor::one_for_one("root").child(busy),
         async move |runtime| {
             let busy = runtime.root().get::<Counter>("busy").await?;
             println!("\nready");
-            if mode != "idle" {
+            if !["idle", "endless"].contains(&mode.as_str()) {
                 busy.try_tell(Block(60 * SECOND))?;
             }
             std::future::pending().await
@@ -192,6 +193,14 @@ fn a_first_signal_stops_in_order() {
         signal(&child, name);
         assert_eq!(child.wait().expect("ends").code(), Some(0), "{name}");
     }
+}
+
+/// A stop that may take for ever is one without a limit, not the end of the process.
+#[test]
+fn x33_a_stop_without_a_limit_is_an_orderly_one() {
+    let mut child = child("endless");
+    signal(&child, "TERM");
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
 }
 
 #[test]

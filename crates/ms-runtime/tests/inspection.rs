@@ -68,6 +68,31 @@ fn the_tree_answers_at_once_and_marks_who_is_in_trouble() {
     );
 }
 
+/// The deepest tree there may be: what starts can be looked at.
+#[test]
+fn x31_a_tree_of_as_many_levels_as_a_path_has_is_shown() {
+    with_node(
+        |config| config,
+        |node| async move {
+            // Below /root: 62 supervisors and an actor.
+            let leaf = Supervisor::one_for_one("s62").child(ChildSpec::actor("x", || Legacy));
+            let deep = (1..62).rev().fold(leaf, |below, n| {
+                Supervisor::one_for_one(format!("s{n}")).child(ChildSpec::supervisor(below))
+            });
+            node.root().start_child(ChildSpec::supervisor(deep)).await.expect("starts");
+            let mut client = node.client().await;
+            let tree = client.tree(None, None).await.expect("answers");
+            let deepest = tree.walk().map(|node| node.status.path.segments().count()).max();
+            assert_eq!(deepest, Some(64));
+            let x = tree.walk().find(|node| node.id.as_str() == "x").expect("is shown");
+            let path = x.status.path.clone();
+            assert_eq!(client.inspect(path.clone()).await.expect("answers").status.path, path);
+            assert!(client.why(path).await.expect("answers").is_empty());
+            node.stop().await;
+        },
+    );
+}
+
 #[test]
 fn a_tree_larger_than_an_answer_may_be_arrives_whole() {
     const SMALL: usize = 64 * 1024;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::task::{QueueName, StoreError, TaskTime};
+use ms_core::time::later;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 use tokio::time::Instant;
@@ -46,7 +47,7 @@ pub(crate) async fn open(config: StoreConfig, node: Node) -> Result<(Guard, Writ
 /// Takes the lock. A life of this very store that was killed may be there still: its successor
 /// is started before its thread has let go of it.
 async fn take(path: &Path) -> Result<Guard, StoreError> {
-    let until = Instant::now() + LEAVES_WITHIN;
+    let until = later(Instant::now(), LEAVES_WITHIN);
     loop {
         let path = path.to_owned();
         let taken = tokio::task::spawn_blocking(move || Guard::take(&path)).await;

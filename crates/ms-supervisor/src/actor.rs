@@ -58,6 +58,7 @@ impl SupervisorActor {
         me: &Ref<Self>,
     ) -> Result<Self, StartError> {
         let supervisor = supervisor.clone();
+        supervisor.check_depth(me.path().segments().count().saturating_sub(1))?;
         let entries = supervisor.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
         let policy = Policy::new(supervisor.flags, entries)?;
         supervisor.check_settings()?;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use actix::Handler;
 use ms_actor::AnyRef;
+use ms_core::id::MAX_PATH_DEPTH;
 use ms_core::policy::{ChildEntry, Command, CommandError, Counts, Reply, Target, Ticket};
-use ms_core::{ChildId, Incarnation};
+use ms_core::{ChildId, IdError, Incarnation};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::answer::Answer;
@@ -21,7 +22,7 @@ use crate::messages::{
     ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, RestartChild, StartChild,
     StartDynamic, TerminateChild, Which, WhichChildren,
 };
-use crate::spec::ChildSpec;
+use crate::spec::{ChildSpec, Make};
 use crate::supervisor::DynamicChild;
 
 /// Puts the policy's reply into words and hands it to the caller.
@@ -114,6 +115,7 @@ impl SupervisorActor {
             Some(DynamicChild { name, make }) => {
                 let spec = ChildSpec { make, ..template.clone() };
                 spec.check_settings().map_err(CommandError::from)?;
+                self.check_depth(&spec)?;
                 (name.transpose()?, self.making_in(&spec, care))
             }
         };
@@ -129,6 +131,16 @@ impl SupervisorActor {
             return Err(CommandError::AlreadyPresent.into());
         }
         Ok((name, making))
+    }
+
+    /// Refuses a child that would be deeper in the tree than a path may be, or have one below.
+    fn check_depth(&self, spec: &ChildSpec) -> Result<(), SupervisorError> {
+        let above = self.path.segments().count();
+        match &spec.make {
+            Make::Supervisor(below) => Ok(below.check_depth(above)?),
+            Make::Actor(_) if above < MAX_PATH_DEPTH => Ok(()),
+            Make::Actor(_) => Err(IdError::TooDeep(self.path.to_string()).into()),
+        }
     }
 
     fn arrives(&self, name: &str) -> bool {
@@ -194,7 +206,8 @@ impl Handler<StartChild> for SupervisorActor {
     type Result = Answer<StartedChild>;
 
     fn handle(&mut self, StartChild(spec): StartChild, ctx: &mut Ctx) -> Self::Result {
-        let entry = match spec.entry() {
+        let checked = self.check_depth(&spec);
+        let entry = match checked.and_then(|()| Ok(spec.entry()?)) {
             Ok(entry) => entry,
             Err(error) => return refused(error),
         };

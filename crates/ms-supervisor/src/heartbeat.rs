@@ -21,7 +21,7 @@ use crate::actor::{Ctx, SupervisorActor};
 /// How a child shows that it is not hung. Off unless asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// Time between two beats.
+    /// Time between two beats: 1 ms to [`Heartbeat::MAX_EVERY`].
     pub every: Duration,
     /// Beats missed in a row that make it hung.
     pub missed: u32,
@@ -35,10 +35,18 @@ impl Default for Heartbeat {
 }
 
 impl Heartbeat {
+    /// Longest time between two beats.
+    pub const MAX_EVERY: Duration = Duration::from_secs(24 * 3_600);
+
     /// The longest a child may be at one message.
     #[must_use]
     pub fn limit(&self) -> Duration {
-        self.every * self.missed.max(1)
+        self.every.saturating_mul(self.missed.max(1))
+    }
+
+    /// Whether it can tell a hung child from one at work.
+    pub(crate) fn is_sane(&self) -> bool {
+        (Duration::from_millis(1)..=Self::MAX_EVERY).contains(&self.every)
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Root {
 /// start, in which case those before it were stopped in reverse order.
 pub async fn start_root(node: &Node, supervisor: Supervisor) -> Result<Root, StartRootError> {
     let id: ChildId = supervisor.id.clone()?;
+    supervisor.check_depth(0)?;
     let entries = supervisor.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
     Policy::new(supervisor.flags, entries)?;
     supervisor.check_settings()?;

@@ -96,10 +96,18 @@ impl ChildSpec {
     }
 
     /// A permanent supervisor, with its own children below it.
+    ///
+    /// A tree that would be deeper than [`MAX_PATH_DEPTH`](ms_core::id::MAX_PATH_DEPTH) levels is refused here: the spec
+    /// then has no id but [`IdError::TooDeep`], and what it is given to does not start.
     #[must_use]
     pub fn supervisor(supervisor: Supervisor) -> Self {
+        let (id, supervisor) = match supervisor.check_depth(1) {
+            Ok(()) => (supervisor.id.clone(), supervisor),
+            // What is too deep is not kept: deeper and deeper, it could not even be dropped.
+            Err(error) => (Err(error), Supervisor::one_for_one("too-deep")),
+        };
         Self {
-            id: supervisor.id.clone(),
+            id,
             policy: ChildPolicy::supervisor(),
             make: Make::Supervisor(Box::new(supervisor)),
             mailbox: None,
@@ -224,8 +232,21 @@ impl ChildSpec {
         Ok(ChildEntry { id: self.id.clone()?, policy: self.policy })
     }
 
+    /// How many levels of the tree it is.
+    pub(crate) fn depth(&self) -> usize {
+        match &self.make {
+            Make::Actor(_) => 1,
+            Make::Supervisor(supervisor) => supervisor.depth,
+        }
+    }
+
     /// What of it the policy does not know: a literal may say what no constructor does.
     pub(crate) fn check_settings(&self) -> Result<(), ChildSpecError> {
+        if let (Some(heartbeat), Ok(id)) = (self.heartbeat, &self.id)
+            && !heartbeat.is_sane()
+        {
+            return Err(ChildSpecError::InvalidHeartbeat(id.clone()));
+        }
         let mailbox = match (&self.mailbox, &self.make) {
             (Some(mailbox), _) => mailbox,
             (None, Make::Actor(blueprint)) => blueprint.mailbox_spec(),

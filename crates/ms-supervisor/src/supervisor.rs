@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ms_actor::host::Blueprint;
 use ms_actor::{Hosted, MailboxSpec, Ref, StartError, StateValue};
+use ms_core::id::MAX_PATH_DEPTH;
 use ms_core::policy::{Policy, SpecError};
 use ms_core::view::Tier;
 use ms_core::{
@@ -93,6 +94,10 @@ pub struct Supervisor {
     pub(crate) children: Vec<ChildSpec>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) lasting_refs: bool,
+    /// Levels of the tree it is the top of, itself included.
+    pub(crate) depth: usize,
+    /// What was left out below it because it was too deep.
+    too_deep: Option<IdError>,
     pub(crate) init: Option<Arc<InitFn>>,
     wanted: Option<Arc<WantedFn>>,
 }
@@ -111,6 +116,8 @@ impl Supervisor {
             children: Vec::new(),
             observer: None,
             lasting_refs: true,
+            depth: 1,
+            too_deep: None,
             init: None,
             wanted: None,
         }
@@ -136,7 +143,7 @@ impl Supervisor {
     ///
     /// The template's own factory is used by [`crate::SupervisorRef::start_another`].
     pub fn dynamic(id: impl AsRef<str>, template: ChildSpec) -> Self {
-        Self { children: vec![template], ..Self::new(id, Strategy::SimpleOneForOne) }
+        Self::new(id, Strategy::SimpleOneForOne).child(template)
     }
 
     /// Restarts granted within a period, in whole seconds (default 1 in 5 s).
@@ -170,6 +177,10 @@ impl Supervisor {
     /// Adds a child at the end of the start order.
     #[must_use]
     pub fn child(mut self, child: ChildSpec) -> Self {
+        self.depth = self.depth.max(child.depth().saturating_add(1));
+        if let Err(error @ IdError::TooDeep(_)) = &child.id {
+            self.too_deep.get_or_insert_with(|| error.clone());
+        }
         self.children.push(child);
         self
     }
@@ -227,6 +238,7 @@ impl Supervisor {
     /// [`StartRootError::Spec`] or [`StartRootError::Id`], for it or a supervisor below it.
     pub fn check(&self) -> Result<(), StartRootError> {
         self.id.clone()?;
+        self.check_depth(0)?;
         let entries = self.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
         Policy::new(self.flags, entries)?;
         self.check_settings()?;
@@ -240,6 +252,32 @@ impl Supervisor {
     /// What of its children the policy does not check; after that.
     pub(crate) fn check_settings(&self) -> Result<(), SpecError> {
         self.children.iter().try_for_each(|child| Ok(child.check_settings()?))
+    }
+
+    /// Checks that nothing of it is deeper than a path may be, below so many levels.
+    pub(crate) fn check_depth(&self, above: usize) -> Result<(), IdError> {
+        match &self.too_deep {
+            Some(error) => Err(error.clone()),
+            None if above.saturating_add(self.depth) > MAX_PATH_DEPTH => {
+                Err(IdError::TooDeep(self.deepest_path()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The path of what is deepest in it, from itself on.
+    pub(crate) fn deepest_path(&self) -> String {
+        let name = |id: &Result<ChildId, IdError>| match id {
+            Ok(id) => format!("/{id}"),
+            Err(_) => "/?".to_owned(),
+        };
+        let (mut path, mut at) = (name(&self.id), self);
+        while let Some(child) = at.children.iter().max_by_key(|child| child.depth()) {
+            path += &name(&child.id);
+            let Make::Supervisor(below) = &child.make else { break };
+            at = below;
+        }
+        path
     }
 
     /// Paths of all that starts when it does, at `path`.

@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use common::*;
 use ms_actor::MailboxSpec;
+use ms_actor::host::Blueprint;
 use ms_core::policy::{ChildSpecError, CommandError, FlagError, SpecError};
-use ms_core::{AutoShutdown, Backoff, ExitReason, Restart};
-use ms_supervisor::{ChildSpec, StartRootError, Supervisor, start_root};
+use ms_core::{AutoShutdown, Backoff, ExitReason, IdError, Restart};
+use ms_supervisor::{
+    ChildSpec, DynamicChild, Heartbeat, StartRootError, Supervisor, SupervisorError, SupervisorRef,
+    start_root,
+};
 
 /// OTP: supervisor_SUITE:sup_start_normal
 #[test]
@@ -151,6 +155,69 @@ fn a2_bad_flags_and_bad_specs_are_refused_before_anything_starts() {
     });
 }
 
+fn nothing() -> MailboxSpec {
+    MailboxSpec::default()
+}
+
+/// An actor whose blueprint gives it a mailbox that holds nothing.
+fn unreachable_actor() -> Blueprint {
+    let blueprint = Blueprint::actor(|| Idle);
+    blueprint.mailbox(MailboxSpec { capacity: Some(0), ..nothing() })
+}
+
+struct Idle;
+
+impl actix::Actor for Idle {
+    type Context = ms_actor::Context<Self>;
+}
+
+fn nested(levels: usize) -> Supervisor {
+    let leaf = Supervisor::one_for_one("leaf").child(ChildSpec::actor("x", || Idle));
+    (3..levels).fold(leaf, |below, n| {
+        Supervisor::one_for_one(format!("s{n}")).child(ChildSpec::supervisor(below))
+    })
+}
+
+/// A path has 64 levels at most: a tree of more is refused as a whole, however deep it is, and
+/// one of exactly as many starts.
+#[test]
+fn x31_a_tree_deeper_than_a_path_may_be_is_refused_where_it_is_made() {
+    paused(|node| async move {
+        for levels in [65, 66, 70, 3_000] {
+            let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(nested(levels)));
+            assert!(matches!(tree.check(), Err(StartRootError::Id(IdError::TooDeep(_)))));
+            let error = not_started(&node, tree).await;
+            let StartRootError::Id(error @ IdError::TooDeep(_)) = error else { panic!("{error}") };
+            assert!(error.to_string().contains("leaf/x"), "{error}");
+        }
+        let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(nested(64)));
+        let root = start(&node, tree).await;
+        let mut at = root.as_supervisor().clone();
+        for n in (3..64).rev() {
+            at = at.supervisor(&format!("s{n}")).await.expect("is there");
+        }
+        let leaf = at.supervisor("leaf").await.expect("is there");
+        assert_eq!(leaf.path().segments().count(), 63);
+        let x = leaf.get::<Idle>("x").await.expect("is there");
+        assert_eq!(x.path().as_str().parse(), Ok(x.path().clone()), "its path is one");
+
+        // What is added at run time is held to the same.
+        leaf.start_child(ChildSpec::actor("y", || Idle)).await.expect("level 64");
+        let below = Supervisor::one_for_one("z").child(ChildSpec::actor("deep", || Idle));
+        let error = leaf.start_child(ChildSpec::supervisor(below.clone())).await.expect_err("65");
+        assert!(matches!(error, SupervisorError::Id(IdError::TooDeep(_))), "{error}");
+        let dynamic = Supervisor::dynamic("pool", ChildSpec::actor("x", || Idle));
+        let above = leaf.path().parent().expect("not the root");
+        let above = SupervisorRef::of(&root.find(&above).await.expect("is there")).expect("one");
+        let pool =
+            above.start_child(ChildSpec::supervisor(dynamic)).await.expect("64 with its own");
+        let pool = SupervisorRef::of(&pool.actor.expect("runs")).expect("a supervisor");
+        pool.start_another().await.expect("level 64");
+        let error = pool.start_dynamic(DynamicChild::supervisor(below)).await.expect_err("65");
+        assert!(matches!(error, SupervisorError::Id(IdError::TooDeep(_))), "{error}");
+    });
+}
+
 /// OTP: supervisor_SUITE:child_specs, supervisor_SUITE:child_specs_map
 #[test]
 fn h4_bad_child_specs_are_refused_at_the_start_and_by_start_child() {
@@ -166,9 +233,18 @@ fn h4_bad_child_specs_are_refused_at_the_start_and_by_start_child() {
             start(&node, Supervisor::one_for_one("root").intensity(1, Duration::from_secs(1)))
                 .await;
         type Case = (ChildSpec, fn(&ChildSpecError) -> bool);
-        let roomless = MailboxSpec { capacity: Some(0), ..MailboxSpec::default() };
-        let bad: [Case; 3] = [
-            (probe(&log, "a").mailbox(roomless), |error| {
+        let every = |every| Heartbeat { every, missed: 3 };
+        let bad: [Case; 6] = [
+            (probe(&log, "a").heartbeat(every(Duration::MAX)), |error| {
+                matches!(error, ChildSpecError::InvalidHeartbeat(_))
+            }),
+            (probe(&log, "a").heartbeat(every(Duration::ZERO)), |error| {
+                matches!(error, ChildSpecError::InvalidHeartbeat(_))
+            }),
+            (probe(&log, "a").mailbox(MailboxSpec { capacity: Some(0), ..nothing() }), |error| {
+                matches!(error, ChildSpecError::InvalidMailbox(_))
+            }),
+            (ChildSpec::blueprint("a", unreachable_actor()), |error| {
                 matches!(error, ChildSpecError::InvalidMailbox(_))
             }),
             (probe(&log, "a").restart(Restart::Transient).significant(true), |error| {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix::System;
+use ms_core::time::later;
 use tokio::time::Instant;
 
 /// Runs a future on an actix system of its own, on this thread, with a paused clock.
@@ -39,7 +40,7 @@ pub async fn settle() {
 /// Waits until `holds`, looking after each virtual millisecond. False when it does not
 /// `within` that time.
 pub async fn until(within: Duration, mut holds: impl AsyncFnMut() -> bool) -> bool {
-    let deadline = Instant::now() + within;
+    let deadline = later(Instant::now(), within);
     loop {
         if holds().await {
             return true;

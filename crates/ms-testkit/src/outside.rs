@@ -1,6 +1,7 @@
 //! A service of somebody else's, played by the test: it answers as it is told and writes down what it
 //! was asked.
 
+use ms_core::time::later;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -96,7 +97,7 @@ impl OutsideService {
     /// no longer than `within`.
     #[must_use]
     pub fn asked(&self, count: usize, within: Duration) -> Vec<Request> {
-        let end = Instant::now() + within;
+        let end = later(Instant::now(), within);
         let mut state = self.shared.lock();
         loop {
             let left = end.saturating_duration_since(Instant::now());

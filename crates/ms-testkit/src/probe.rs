@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix::{Actor, Handler, Message};
 use ms_actor::{AnyRef, Context, Node, Port, Ref, spawn};
+use ms_core::time::later;
 use ms_core::{IdError, Tick};
 use tokio::sync::Notify;
 
@@ -134,7 +135,7 @@ where
     ) -> impl Future<Output = Vec<M>> + use<'_, M> {
         let place = Location::caller();
         async move {
-            let until = tokio::time::Instant::now() + within;
+            let until = later(tokio::time::Instant::now(), within);
             let mut got = Vec::with_capacity(count);
             while got.len() < count {
                 let left = until.saturating_duration_since(tokio::time::Instant::now());
@@ -170,7 +171,7 @@ where
 
     /// The next message with its time, if there is one within that virtual time.
     pub async fn next(&self, within: Duration) -> Option<Envelope<M>> {
-        let until = tokio::time::Instant::now() + within;
+        let until = later(tokio::time::Instant::now(), within);
         loop {
             let arrived = self.inbox.arrived.notified();
             if let Some(first) = self.inbox.pop() {

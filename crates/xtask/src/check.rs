@@ -6,7 +6,7 @@ use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
 use crate::{
     End, binaries, conformance, duplicates, faults, layering, members, mutants, requirements,
-    sentences, top_level,
+    sentences, time, top_level,
 };
 
 struct Step {
@@ -44,6 +44,11 @@ const STEPS: &[Step] = &[
     Step { name: "mutants", about: "each mutant applies and has its row", run: mutants::check },
     Step { name: "fmt", about: "cargo fmt --check", run: fmt },
     Step { name: "clippy", about: "cargo clippy, warnings denied", run: clippy },
+    Step {
+        name: "time",
+        about: "no time arithmetic that panics with Duration::MAX",
+        run: time::check,
+    },
     Step { name: "doc", about: "cargo doc, warnings denied", run: doc },
 ];
 

@@ -35,6 +35,7 @@ mod servers;
 mod simulate;
 mod sources;
 mod test;
+mod time;
 mod top_level;
 mod workspace;
 

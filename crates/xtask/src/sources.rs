@@ -29,29 +29,29 @@ impl Test {
 
 /// All tests but the ignored ones, in the order of their files' names.
 pub(crate) fn tests(workspace: &Workspace) -> Vec<Test> {
-    let mut tests = Vec::new();
-    for folder in SOURCES {
-        collect(&workspace.root, Path::new(folder), &mut tests);
-    }
-    tests
+    let files = SOURCES.iter().flat_map(|folder| files(&workspace.root, Path::new(folder)));
+    let read = |path: PathBuf| tests_in(&workspace.read(&path).unwrap_or_default(), &path);
+    files.flat_map(read).collect()
 }
 
-/// Adds the tests in the `*.rs` below a folder. What cannot be read is not there.
-fn collect(root: &Path, folder: &Path, tests: &mut Vec<Test>) {
+/// The `*.rs` below a folder, in the order of their names; paths from the root. What cannot be
+/// read is not there.
+pub(crate) fn files(root: &Path, folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
     names.sort();
+    let mut found = Vec::new();
     for name in names {
         let path = folder.join(&name);
         if root.join(&path).is_dir() {
             if name != "target" {
-                collect(root, &path, tests);
+                found.extend(files(root, &path));
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let source = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
-            tests.extend(tests_in(&source, &path));
+            found.push(path);
         }
     }
+    found
 }
 
 /// The functions under an attribute that makes a test (`#[test]`, `#[actix_rt::test]`), unless ignored.

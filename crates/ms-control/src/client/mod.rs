@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ms_core::ActorPath;
+use ms_core::time::total;
 use ms_core::tree::{NoTree, TreeBuilder};
 use ms_core::view::{SCHEMA_VERSION, TreeNode};
 use serde::Deserialize;
@@ -66,7 +67,7 @@ impl Client {
     /// # Errors
     /// The node's own error, or one of the connection.
     pub async fn call(&mut self, request: Request) -> Result<Reply, ControlError> {
-        let within = self.deadline + request.takes().unwrap_or(Duration::ZERO) + MARGIN;
+        let within = total([self.deadline, request.takes().unwrap_or(Duration::ZERO), MARGIN]);
         self.usable()?;
         // Unset only by an answer in time: a cancelled call leaves the connection lost.
         self.lost = true;
@@ -99,7 +100,7 @@ impl Client {
         self.usable()?;
         // As in a call: a tree not read to its end leaves the connection lost.
         self.lost = true;
-        let within = self.deadline + MARGIN;
+        let within = self.deadline.saturating_add(MARGIN);
         let mut tree = TreeBuilder::default();
         let mut next = timeout(within, self.exchange(Request::Tree { root, depth })).await;
         loop {

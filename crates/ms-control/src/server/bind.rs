@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ms_core::time::later;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -130,7 +131,7 @@ pub(super) async fn bind(path: &Path) -> Result<(UnixListener, Socket), BindErro
 async fn lock_directory(path: &Path) -> io::Result<File> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = File::open(parent.unwrap_or(Path::new(".")))?;
-    let until = Instant::now() + LOCK_WITHIN;
+    let until = later(Instant::now(), LOCK_WITHIN);
     loop {
         match directory.try_lock() {
             Ok(()) => return Ok(directory),

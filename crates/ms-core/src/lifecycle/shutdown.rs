@@ -86,7 +86,7 @@ impl ShutdownPhase {
 /// The moment by which a step must be over.
 #[must_use]
 pub fn over_by(began: Tick, deadline: Duration, phase: ShutdownPhase) -> Tick {
-    began + deadline * phase.over_by_percent() / 100
+    began + deadline.saturating_mul(phase.over_by_percent()) / 100
 }
 
 /// Shortest time the seven steps can be split into.
@@ -328,7 +328,7 @@ impl<E> ShutdownMachine<E> {
         };
         let share = self.over_by(phase).since(now) / waiting.max(1);
         let grace = FORCE_GRACE.min(share / 4);
-        let until = now + within.min(share - grace);
+        let until = now + within.min(share.saturating_sub(grace));
         self.stopping = Some(Stopping { id: id.clone(), since: now, until, grace, forced: false });
         self.effects.push(ShutdownEffect::Stop(id, until));
     }

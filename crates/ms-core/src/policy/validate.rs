@@ -57,6 +57,9 @@ pub enum ChildSpecError {
     /// Ours: a backoff whose numbers make no sense.
     #[error("{0} has a bad backoff: it needs 0 < min <= max and 0.0 <= jitter <= 1.0")]
     InvalidBackoff(ChildId),
+    /// Ours: a heartbeat that finds everybody hung, or nobody. Found as the next one.
+    #[error("{0} has a bad heartbeat: every needs 1 ms to 24 h; leave it out to watch nobody")]
+    InvalidHeartbeat(ChildId),
     /// Ours: a mailbox that nothing can get into. Found by whoever makes the child's mailbox.
     #[error("{0} has a mailbox with room for 0 messages; give it 1 or more, or no bound at all")]
     InvalidMailbox(ChildId),

@@ -40,11 +40,15 @@ impl CrashGuard {
     /// When there is more room than now; `None` when nothing is counted.
     #[must_use]
     pub fn more_room_at(&self) -> Option<Tick> {
-        self.crashes.front().map(|&at| at + self.intensity.period + SLACK)
+        self.crashes.front().map(|&at| at + self.window())
+    }
+
+    const fn window(&self) -> Duration {
+        self.intensity.period.saturating_add(SLACK)
     }
 
     fn forget(&mut self, now: Tick) {
-        let window = self.intensity.period + SLACK;
+        let window = self.window();
         while self.crashes.front().is_some_and(|&at| now.since(at) >= window) {
             self.crashes.pop_front();
         }

@@ -87,8 +87,9 @@ pub fn child_spec_error(error: &ChildSpecError) -> String {
         ChildSpecError::SignificantPermanent(_) => {
             "{bad_combination,[{restart,permanent},{significant,true}]}".into()
         }
-        ChildSpecError::InvalidBackoff(_) => unreachable!("scenarios have no backoff"),
-        ChildSpecError::InvalidMailbox(_) => unreachable!("scenarios have no mailboxes"),
+        ChildSpecError::InvalidBackoff(_)
+        | ChildSpecError::InvalidHeartbeat(_)
+        | ChildSpecError::InvalidMailbox(_) => unreachable!("scenarios have none of these"),
     }
 }
 

@@ -9,6 +9,7 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, Handler, Message, ResponseActFuture, WrapFuture};
 use futures_util::FutureExt;
 use ms_actor::{Context, StateValue};
+use ms_core::time::later;
 use tokio::time::{Instant, timeout};
 
 use super::tracker::{Track, Tracker};
@@ -74,7 +75,7 @@ impl Handler<RunCleanup> for CleanupActor {
     fn handle(&mut self, order: RunCleanup, _: &mut Self::Context) -> Self::Result {
         let (handlers, each) = (self.handlers.clone(), self.each);
         let run = async move {
-            let until = Instant::now() + order.within;
+            let until = later(Instant::now(), order.within);
             let mut outcomes = Vec::with_capacity(handlers.len());
             for handler in &handlers {
                 let within = each.min(until.saturating_duration_since(Instant::now()));

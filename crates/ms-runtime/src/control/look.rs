@@ -124,7 +124,10 @@ impl NodeControl {
         let actor = self.find(&path).await?;
         let incarnation = actor.incarnation();
         // A little less than the whole: the actor's silence is told as such.
-        let state = actor.state(within.mul_f64(0.9)).await.map_err(|error| of_actor(&error))?;
+        let state = actor
+            .state(within.saturating_sub(within / 10))
+            .await
+            .map_err(|error| of_actor(&error))?;
         let state = serde_json::to_value(state).map_err(|error| {
             ControlError::internal("the state is no JSON").why(error.to_string())
         })?;
@@ -154,7 +157,8 @@ impl NodeControl {
                 .why(error.to_string())
                 .next("`msctl ps` shows its actors")
         })?;
-        let metrics = actor.ask(GetIntegrationMetrics).within(within.mul_f64(0.9)).await;
+        let metrics =
+            actor.ask(GetIntegrationMetrics).within(within.saturating_sub(within / 10)).await;
         let metrics = metrics.map_err(|error| {
             ControlError::timed_out("the actor /root/integration did not answer")
                 .why(error.to_string())

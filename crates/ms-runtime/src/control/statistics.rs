@@ -54,8 +54,10 @@ impl NodeControl {
         within: Duration,
     ) -> Result<Reply, ControlError> {
         let actor = self.find(&path).await?;
-        let status =
-            actor.ask_status(within.mul_f64(0.9)).await.map_err(|error| of_actor(&error))?;
+        let status = actor
+            .ask_status(within.saturating_sub(within / 10))
+            .await
+            .map_err(|error| of_actor(&error))?;
         let now = self.0.node.now();
         let baselines = &self.0.baselines;
         let base = match on {

@@ -128,7 +128,11 @@ impl NodeControl {
             Fault::Hang => Injection::Hang,
             // Long enough for the watchdog to see it, and an end in any case.
             Fault::Block => Injection::Block(
-                self.0.node.config().wedged_after.map_or(BLOCK_FOR, |limit| limit * 2),
+                self.0
+                    .node
+                    .config()
+                    .wedged_after
+                    .map_or(BLOCK_FOR, |limit| limit.saturating_mul(2)),
             ),
         }
     }

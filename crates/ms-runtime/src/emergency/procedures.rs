@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ms_core::emergency::EmergencyReason;
+use ms_core::time::later;
 use ms_core::view::TreeNode;
 use ms_supervisor::SupervisorRef;
 use serde::Serialize;
@@ -72,7 +73,7 @@ const MAX_TREE_LINES: usize = 2000;
 /// Carries it out; returns within `limit`, whatever hangs. Blocks.
 pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) -> EmergencySummary {
     tracing::error!(%reason, code = reason.exit_code(), "EMERGENCY SHUTDOWN INITIATED");
-    let until = Instant::now() + limit;
+    let until = later(Instant::now(), limit);
     let (tell, told) = mpsc::channel();
     let kept = reason.clone();
     let names: Vec<_> = plan.procedures.iter().map(|one| one.name().to_owned()).collect();
@@ -104,7 +105,7 @@ fn work(
     until: Instant,
     limit: Duration,
 ) -> EmergencySummary {
-    let by = until - limit / FOR_THE_REPORT;
+    let by = until.checked_sub(limit / FOR_THE_REPORT).unwrap_or(until);
     let (tell, told) = mpsc::channel();
     for (at, procedure) in plan.procedures.iter().enumerate() {
         let (procedure, reason) = (Arc::clone(procedure), reason.clone());

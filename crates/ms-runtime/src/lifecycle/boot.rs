@@ -6,6 +6,7 @@ use actix::{Handler, Message, ResponseFuture};
 use ms_core::health::{HealthStatus, SystemHealthReport};
 use ms_core::lifecycle::boot::{BootCause, BootEffect, BootEvent, BootMachine, BootReport};
 use ms_core::lifecycle::{ComponentId, Phase};
+use ms_core::time::later;
 use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
 use tokio::sync::oneshot;
@@ -246,7 +247,7 @@ fn source_of(culprit: Option<ComponentId>, cause: BootCause<Cause>) -> Initializ
 const SLACK: Duration = Duration::from_millis(500);
 
 async fn start(components: SupervisorRef, member: Member) -> Result<(), Cause> {
-    let until = Instant::now() + member.start_within + SLACK;
+    let until = later(Instant::now(), member.start_within.saturating_add(SLACK));
     let left = || until.saturating_duration_since(Instant::now());
     let components = components.within(left());
     if member.is_tree {

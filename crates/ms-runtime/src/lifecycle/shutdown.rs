@@ -231,7 +231,7 @@ impl LifecycleActor {
             ShutdownPhase::Cleanup => {
                 let clean = async move {
                     let handles = wiring.handles()?;
-                    let patience = within + Duration::from_millis(50);
+                    let patience = within.saturating_add(Duration::from_millis(50));
                     handles.cleanup.ask(RunCleanup { within }).within(patience).await.ok()
                 };
                 self.run(ctx, clean, move |this, ctx, report| this.cleaned(ctx, report));
@@ -267,7 +267,7 @@ impl LifecycleActor {
         };
         let components = handles.components.clone();
         // Listened for beyond its time: the machine has the word.
-        let patience = within + Duration::from_secs(1);
+        let patience = within.saturating_add(Duration::from_secs(1));
         let stop = async move { stopping::stop(components, &member, patience).await };
         self.run(ctx, stop, |this, ctx, outcome| {
             let outcome = outcome.map(|snapshot| {

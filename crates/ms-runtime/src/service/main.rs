@@ -14,6 +14,7 @@ use std::time::Duration;
 use ms_actor::Node;
 use ms_core::ExitReason;
 use ms_core::emergency::EmergencyReason;
+use ms_core::time::later;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -150,10 +151,10 @@ async fn watch(
         match order {
             Order::Stop(_) => {
                 stopping = true;
-                give_up = Instant::now() + stops_within;
+                give_up = later(Instant::now(), stops_within);
             }
             Order::Hurry(name) => {
-                give_up = Instant::now() + hurried_within;
+                give_up = later(Instant::now(), hurried_within);
                 // While what did not stop is still there to be seen in the report.
                 let reason = EmergencyReason::ToldTwice(format!("{name} during the shutdown"));
                 let limit = plan.settings.limit.min(hurried_within / 2);

@@ -71,7 +71,7 @@ impl Raised {
     /// The seven steps; `None` if the lifecycle is not there to do them.
     pub(crate) async fn shut_down(&self, reason: ShutdownReason) -> Option<Arc<ShutdownSummary>> {
         let handles = self.wiring.handles()?;
-        let patience = self.shutdown.deadline + self.boot_within;
+        let patience = self.shutdown.deadline.saturating_add(self.boot_within);
         handles.lifecycle.ask(Shutdown(reason)).within(patience).await.ok().flatten()
     }
 

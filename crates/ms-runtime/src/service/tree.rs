@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use ms_actor::{MailboxSpec, Node, Placement};
 use ms_core::lifecycle::{BootPlan, ComponentId, OrderHint, Phase, PlannedComponent};
+use ms_core::time::total;
 use ms_core::{ActorPath, ChildId, Shutdown};
 use ms_supervisor::{ChildSpec, Heartbeat, Supervisor, SupervisorError, SupervisorRef};
 use ms_worker::AgentSpec;
@@ -94,8 +95,9 @@ impl Planned {
 
     /// Longest a boot and its rollback may take by their deadlines.
     pub(crate) fn longest_boot(&self) -> Duration {
-        let each = self.members.iter().map(|member| member.start_within + 2 * member.stop_within);
-        Duration::from_secs(120) + each.sum::<Duration>()
+        let each = self.members.iter();
+        let each = each.flat_map(|one| [one.start_within, one.stop_within, one.stop_within]);
+        total(each.chain([Duration::from_secs(120)]))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A program that serves: found, started as whom it may run as, waited for, ended.
 
+use ms_core::time::later;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -185,7 +186,7 @@ fn wait(
         stream.set_write_timeout(Some(ANSWERS_WITHIN))?;
         ready(&stream)
     };
-    let end = Instant::now() + PATIENCE;
+    let end = later(Instant::now(), PATIENCE);
     while Instant::now() < end {
         let is_ready = asked().unwrap_or(false);
         // Looked at afterwards: whoever answered may have been another, on the same port.
@@ -217,7 +218,7 @@ impl Drop for Running {
 
 /// How it ended, if it did in this time.
 fn ends(child: &mut Child, within: Duration) -> io::Result<Option<ExitStatus>> {
-    let end = Instant::now() + within;
+    let end = later(Instant::now(), within);
     loop {
         let ended = child.try_wait()?;
         if ended.is_some() || Instant::now() >= end {

@@ -92,7 +92,7 @@ async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Re
             .retry_after(COME_AGAIN)
             .into_response();
     };
-    let within = shared.limits.body_within + shared.limits.answer_within;
+    let within = shared.limits.body_within.saturating_add(shared.limits.answer_within);
     match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {

@@ -9,6 +9,7 @@ use ms_core::task::{
     AgentKind, NewTask, QueueName, StoreError, StoreFuture, StoreStats, Submission, Submitted,
     TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
 };
+use ms_core::time::later;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -180,7 +181,7 @@ impl TaskClient {
     /// # Errors
     /// Not found; [`TaskRefusal::NotYet`] after `within`.
     pub async fn ended(&self, id: TaskId, within: Duration) -> Result<TaskView, TaskRefusal> {
-        let until = Instant::now() + within;
+        let until = later(Instant::now(), within);
         let mut pause = Duration::from_millis(1);
         loop {
             match self.store.get(id).await {
@@ -194,7 +195,7 @@ impl TaskClient {
                 }
                 Ok(Some(_)) | Err(_) => sleep(pause).await,
             }
-            pause = (pause * 2).min(LOOK_EVERY);
+            pause = pause.saturating_mul(2).min(LOOK_EVERY);
         }
     }
 
@@ -257,7 +258,7 @@ impl TaskClient {
 /// Asks, and asks again while the store is away or says that it ended meanwhile. What may have
 /// been carried out by one attempt stays so, whatever the last one says.
 async fn again<T>(ask: impl Fn() -> StoreFuture<T>) -> Result<T, StoreError> {
-    let until = Instant::now() + SEND_AGAIN_FOR;
+    let until = later(Instant::now(), SEND_AGAIN_FOR);
     let mut unknown = None;
     loop {
         let error = match ask().await {

@@ -12,6 +12,7 @@ use ms_core::task::{
     AgentKind, Assignment, Board, Claimed, Claims, FencingToken, Held, NextAsk, QueueSpec,
     StoreError, TaskCommand, TaskId, TaskOutcome, TaskStore,
 };
+use ms_core::time::later;
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ExitReason, Intensity};
 use tokio::sync::watch;
@@ -205,7 +206,7 @@ impl Dispatcher {
         self.running.insert(id, (token, cancel));
         let lease = self.spec.lease;
         let store = Arc::clone(&self.spec.store);
-        let held_until = asked + lease;
+        let held_until = later(asked, lease);
         let perform = Perform { assignment, store, cancelled, lease, held_until, limit };
         let within = limit.saturating_add(GRACE);
         let port = agent.clone();
@@ -287,7 +288,7 @@ impl Dispatcher {
         ctx: &mut Context<Self>,
     ) {
         let waits_again = !matches!(command, TaskCommand::Finish(_, _, TaskOutcome::Completed(_)));
-        let (store, until) = (Arc::clone(&self.spec.store), Instant::now() + self.spec.lease);
+        let (store, until) = (Arc::clone(&self.spec.store), later(Instant::now(), self.spec.lease));
         ctx.spawn(write(store, command, until).into_actor(self).map(move |(), this, ctx| {
             this.claims.settled(id, token);
             if waits_again {

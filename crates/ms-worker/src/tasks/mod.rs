@@ -29,4 +29,4 @@ pub(crate) use perform::Perform;
 pub use cx::TaskCx;
 pub use dispatcher::Dispatcher;
 pub use perform::{Performs, Task};
-pub use system::{DEFAULT_ATTEMPT, DEFAULT_LEASE, SWEEP_EVERY, Tasks, TasksError};
+pub use system::{DEFAULT_ATTEMPT, DEFAULT_LEASE, MIN_LEASE, SWEEP_EVERY, Tasks, TasksError};

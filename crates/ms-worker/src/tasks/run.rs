@@ -6,6 +6,7 @@ use std::time::Duration;
 use ms_core::task::{
     Assignment, FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskStore,
 };
+use ms_core::time::later;
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -63,7 +64,7 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
     let task = Task { payload, view: assignment.view };
     let keep = keep_lease(Arc::clone(&store), id, token, lease, held_until);
     let mut cx = TaskCx::new(cx, store, (id, token), trace, assignment.journal);
-    let until = Instant::now() + limit;
+    let until = later(Instant::now(), limit);
     tokio::select! {
         // The lease first: what is not this agent's any more is not worked on.
         biased;
@@ -99,7 +100,7 @@ async fn keep_lease(
         match timeout_at(held_until, store.execute(vec![command])).await {
             Ok(Ok(answers)) => match answers.first() {
                 Some(Err(TaskError::StaleToken { .. } | TaskError::NotFound(_))) => return,
-                Some(Ok(_)) if is_renewal => held_until = asked + lease,
+                Some(Ok(_)) if is_renewal => held_until = later(asked, lease),
                 _ => {}
             },
             Ok(Err(error)) => tracing::debug!(task = %id, %error, "a lease was not renewed"),

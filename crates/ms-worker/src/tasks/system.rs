@@ -8,6 +8,7 @@ use std::time::Duration;
 use ms_actor::host::Blueprint;
 use ms_actor::{Placement, Ref, StartError};
 use ms_core::task::{AgentKind, QueueName, QueueSpec, TaskStore};
+use ms_core::time::FAR;
 use ms_core::view::Tier;
 use ms_core::{ExitReason, IdError, Intensity};
 use ms_supervisor::{ChildSpec, Supervisor};
@@ -21,6 +22,8 @@ use crate::budgets::Budgets;
 
 /// How long a lease is unless renewed; it is renewed at every third of it.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+/// Shortest lease: in it an agent has to begin and to renew it.
+pub const MIN_LEASE: Duration = Duration::from_millis(10);
 /// Longest attempt of a task that says nothing itself.
 pub const DEFAULT_ATTEMPT: Duration = Duration::from_secs(15 * 60);
 /// How often overdue leases and deadlines are looked for.
@@ -166,7 +169,7 @@ impl Tasks {
     }
 
     /// How long a lease is unless renewed (default 30 s): how long a task of an agent that hangs
-    /// is not given to another.
+    /// is not given to another. At least [`MIN_LEASE`], or the tasks do not start.
     #[must_use]
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
@@ -211,11 +214,17 @@ impl Tasks {
             store: Arc::clone(&self.store),
             queues: self.queue_specs(),
             pools: self.pools.iter().map(|pool| (pool.kind.clone(), self.intensity)).collect(),
-            lease: self.lease,
-            attempt: self.attempt,
+            // The store writes down when a lease ends: "for ever" is a time it can count to.
+            lease: self.lease.min(FAR),
+            attempt: self.attempt.min(FAR),
         };
         let whereabouts = Arc::clone(&self.whereabouts);
         let factory = move |me: &Ref<Dispatcher>| {
+            if spec.lease < MIN_LEASE {
+                // Over before the agent begins: each task would be given and taken back for ever.
+                let bounds = "at least 10 ms";
+                return Err(TasksError::OutOfBounds { what: "the lease", bounds }.into());
+            }
             whereabouts.send_replace(Some(me.clone()));
             Ok(Dispatcher::new(spec.clone()))
         };
