@@ -79,7 +79,7 @@ fn x31_a_tree_of_as_many_levels_as_a_path_has_is_shown() {
             let deep = (1..62).rev().fold(leaf, |below, n| {
                 Supervisor::one_for_one(format!("s{n}")).child(ChildSpec::supervisor(below))
             });
-            node.root().start_child(ChildSpec::supervisor(deep)).await.expect("starts");
+            node.runtime.root().start_child(ChildSpec::supervisor(deep)).await.expect("starts");
             let mut client = node.client().await;
             let tree = client.tree(None, None).await.expect("answers");
             let deepest = tree.walk().map(|node| node.status.path.segments().count()).max();
@@ -87,7 +87,7 @@ fn x31_a_tree_of_as_many_levels_as_a_path_has_is_shown() {
             let x = tree.walk().find(|node| node.id.as_str() == "x").expect("is shown");
             let path = x.status.path.clone();
             assert_eq!(client.inspect(path.clone()).await.expect("answers").status.path, path);
-            assert!(client.why(path).await.expect("answers").is_empty());
+            assert!(client.why(path, None).await.expect("answers").is_empty());
             node.stop().await;
         },
     );
