@@ -231,7 +231,7 @@ impl Node {
         if within < COARSE_FROM || self.is_virtual() || self.is_stopping() {
             return crate::ask::after(within);
         }
-        let since_boot = Duration::from_nanos(self.coarse()) + watchdog::TICK;
+        let since_boot = Duration::from_nanos(self.coarse()).saturating_add(watchdog::TICK);
         later(later(self.0.booted_virtual, since_boot), within)
     }
 

@@ -13,6 +13,7 @@
 //!
 //! [`NodeConfig::spin`]: crate::NodeConfig::spin
 
+use ms_core::time::later;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ pub(crate) fn exchanged() {
     spin.last = Some(now);
     let mut begins = false;
     if lively {
-        spin.until = Some(now + spin.window);
+        spin.until = Some(later(now, spin.window));
         // A thread may see one system after another; a task needs one that lives.
         begins = !spin.on && ArbiterSlot::here().is_some_and(|here| here.alive());
         spin.on |= begins;

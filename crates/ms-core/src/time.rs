@@ -88,6 +88,20 @@ pub fn total(parts: impl IntoIterator<Item = Duration>) -> Duration {
     parts.into_iter().fold(Duration::ZERO, Duration::saturating_add)
 }
 
+/// Returns one of `parts` equal parts of a duration; all of it where `parts` is 0. Plain
+/// division panics then.
+///
+/// ```
+/// use std::time::Duration;
+/// use ms_core::time::part;
+/// assert_eq!(part(Duration::from_secs(10), 4), Duration::from_millis(2_500));
+/// assert_eq!(part(Duration::from_secs(10), 0), Duration::from_secs(10));
+/// ```
+#[must_use]
+pub fn part(whole: Duration, parts: u32) -> Duration {
+    whole.checked_div(parts).unwrap_or(whole)
+}
+
 impl Add<Duration> for Tick {
     type Output = Self;
 

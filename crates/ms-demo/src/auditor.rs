@@ -89,7 +89,7 @@ impl Auditor {
             let now = left.min(SIGN_OF_LIFE);
             tokio::time::sleep(now).await;
             cx.heartbeat();
-            left -= now;
+            left = left.saturating_sub(now);
         }
     }
 

@@ -94,7 +94,7 @@ fn settings(plan: &Plan, tasks: TaskClient) -> Settings {
     Settings {
         supervision: SupervisionSettings { intensity, ..SupervisionSettings::default() },
         shutdown: ShutdownSettings {
-            grace: STOP_WITHIN + ShutdownSettings::RESERVE,
+            grace: STOP_WITHIN.saturating_add(ShutdownSettings::RESERVE),
             deadline: STOP_WITHIN,
             ..ShutdownSettings::default()
         },

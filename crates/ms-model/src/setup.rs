@@ -68,7 +68,7 @@ impl Setup {
         let may = restart != Restart::Permanent && self.auto_shutdown != AutoShutdown::Never;
         let backoff = (self.backoff && name == "b").then_some(Backoff {
             min: DELAY,
-            max: DELAY * 4,
+            max: DELAY.saturating_mul(4),
             jitter: 0.0,
             reset_after: PERIOD,
         });

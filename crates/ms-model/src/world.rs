@@ -301,7 +301,8 @@ impl World {
             }
             Effect::RetryLater { key } => self.retries.push(key),
             Effect::ArmBackoff { key, incarnation, delay, .. } => {
-                self.books.demand(delay >= DELAY && delay <= DELAY * 4, Law::Intensity);
+                self.books
+                    .demand(delay >= DELAY && delay <= DELAY.saturating_mul(4), Law::Intensity);
                 self.books.interrupted();
                 self.timers.push((key, incarnation));
             }

@@ -263,9 +263,9 @@ impl Shared {
             let waited = came.elapsed();
             let rest = match state.link.passes(way) {
                 Some(delay) if waited >= delay => return Ok(()),
-                Some(delay) => delay - waited,
+                Some(delay) => delay.saturating_sub(waited),
                 None if waited >= PATIENCE => return Err(io::ErrorKind::TimedOut.into()),
-                None => PATIENCE - waited,
+                None => PATIENCE.saturating_sub(waited),
             };
             let woken = self.changed.wait_timeout(state, rest);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;

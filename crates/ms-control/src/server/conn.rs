@@ -113,7 +113,7 @@ impl Conn {
         let granted = self.shared.limits.request_deadline;
         let asked = call.deadline_ms.map_or(granted, |ms| Duration::from_millis(ms.into()));
         match call.request.takes() {
-            Some(takes) => takes + asked.min(granted),
+            Some(takes) => takes.saturating_add(asked.min(granted)),
             None => Duration::MAX,
         }
     }

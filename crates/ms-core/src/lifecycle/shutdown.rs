@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::component::ComponentId;
-use crate::time::Tick;
+use crate::time::{Tick, part};
 
 /// A step of a shutdown, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -86,7 +86,7 @@ impl ShutdownPhase {
 /// The moment by which a step must be over.
 #[must_use]
 pub fn over_by(began: Tick, deadline: Duration, phase: ShutdownPhase) -> Tick {
-    began + deadline.saturating_mul(phase.over_by_percent()) / 100
+    began + part(deadline.saturating_mul(phase.over_by_percent()), 100)
 }
 
 /// Shortest time the seven steps can be split into.
@@ -326,8 +326,8 @@ impl<E> ShutdownMachine<E> {
         let Some((id, within)) = self.to_stop.pop() else {
             return self.leave(now, phase, false, Vec::new());
         };
-        let share = self.over_by(phase).since(now) / waiting.max(1);
-        let grace = FORCE_GRACE.min(share / 4);
+        let share = part(self.over_by(phase).since(now), waiting);
+        let grace = FORCE_GRACE.min(part(share, 4));
         let until = now + within.min(share.saturating_sub(grace));
         self.stopping = Some(Stopping { id: id.clone(), since: now, until, grace, forced: false });
         self.effects.push(ShutdownEffect::Stop(id, until));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ms_actor::{AnyRef, DebugError, Node, read_traces};
 use ms_control::ControlError;
 use ms_control::proto::{NodeInfo, PsRow, PsSort, PsTable, Reply, StateView, StreamItem, Verb};
+use ms_core::time::part;
 use ms_core::tree::rows;
 use ms_core::view::{ActorStatus, EventKind, Mark, Tier, TreeNode};
 use ms_core::{ActorPath, Incarnation};
@@ -125,7 +126,7 @@ impl NodeControl {
         let incarnation = actor.incarnation();
         // A little less than the whole: the actor's silence is told as such.
         let state = actor
-            .state(within.saturating_sub(within / 10))
+            .state(within.saturating_sub(part(within, 10)))
             .await
             .map_err(|error| of_actor(&error))?;
         let state = serde_json::to_value(state).map_err(|error| {
@@ -158,7 +159,7 @@ impl NodeControl {
                 .next("`msctl ps` shows its actors")
         })?;
         let metrics =
-            actor.ask(GetIntegrationMetrics).within(within.saturating_sub(within / 10)).await;
+            actor.ask(GetIntegrationMetrics).within(within.saturating_sub(part(within, 10))).await;
         let metrics = metrics.map_err(|error| {
             ControlError::timed_out("the actor /root/integration did not answer")
                 .why(error.to_string())

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use ms_actor::Node;
 use ms_control::proto::{MAX_TREE_FOR, Reply, Request, StreamItem};
 use ms_control::{BoxFuture, ControlError, ControlHandler, Peer, codes};
+use ms_core::time::part;
 use ms_supervisor::SupervisorRef;
 use tokio::sync::mpsc;
 
@@ -209,7 +210,7 @@ impl ControlHandler for NodeControl {
 
 /// What a handler may take itself, so that its own error arrives and not the server's.
 fn time_for(granted: Duration) -> Duration {
-    granted.saturating_sub(MARGIN.min(granted / 10))
+    granted.saturating_sub(MARGIN.min(part(granted, 10)))
 }
 
 async fn in_time<T>(

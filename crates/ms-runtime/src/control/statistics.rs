@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ms_control::ControlError;
 use ms_control::proto::{Reply, StatisticsView};
+use ms_core::time::part;
 use ms_core::view::{ActorStatus, TypeCount};
 use ms_core::{ActorPath, Tick};
 
@@ -55,7 +56,7 @@ impl NodeControl {
     ) -> Result<Reply, ControlError> {
         let actor = self.find(&path).await?;
         let status = actor
-            .ask_status(within.saturating_sub(within / 10))
+            .ask_status(within.saturating_sub(part(within, 10)))
             .await
             .map_err(|error| of_actor(&error))?;
         let now = self.0.node.now();

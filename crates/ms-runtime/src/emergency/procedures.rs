@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ms_core::emergency::EmergencyReason;
-use ms_core::time::later;
+use ms_core::time::{later, part};
 use ms_core::view::TreeNode;
 use ms_supervisor::SupervisorRef;
 use serde::Serialize;
@@ -105,7 +105,7 @@ fn work(
     until: Instant,
     limit: Duration,
 ) -> EmergencySummary {
-    let by = until.checked_sub(limit / FOR_THE_REPORT).unwrap_or(until);
+    let by = until.checked_sub(part(limit, FOR_THE_REPORT)).unwrap_or(until);
     let (tell, told) = mpsc::channel();
     for (at, procedure) in plan.procedures.iter().enumerate() {
         let (procedure, reason) = (Arc::clone(procedure), reason.clone());
@@ -167,7 +167,7 @@ fn collect(
 /// The tree as text, asked from outside of it: a plain thread with a runtime of its own.
 fn dump(root: SupervisorRef, limit: Duration) -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
-    let tree = runtime.block_on(async { root.within(limit / 2).tree(None).await }).ok()?;
+    let tree = runtime.block_on(async { root.within(part(limit, 2)).tree(None).await }).ok()?;
     let lines: Vec<_> = tree.walk().take(MAX_TREE_LINES).map(line).collect();
     Some(lines.join("\n"))
 }

@@ -12,6 +12,7 @@ use ms_core::lifecycle::ComponentId;
 use ms_core::lifecycle::shutdown::{
     ShutdownEffect, ShutdownEvent, ShutdownMachine, ShutdownPhase, ShutdownReport,
 };
+use ms_core::time::part;
 use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
 use tokio::sync::oneshot;
@@ -204,7 +205,7 @@ impl LifecycleActor {
 
     fn step(&mut self, ctx: &mut Ctx, phase: ShutdownPhase, within: Duration) {
         // A little before the machine's own patience ends, to be heard.
-        let within = within.saturating_sub((within / 10).min(Duration::from_millis(100)));
+        let within = within.saturating_sub(part(within, 10).min(Duration::from_millis(100)));
         let Some(down) = &mut self.down else { return };
         let (wiring, members) = (self.args.wiring.clone(), down.members.clone());
         let done = move |this: &mut Self, ctx: &mut Ctx, errors| {

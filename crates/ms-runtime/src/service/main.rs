@@ -14,7 +14,7 @@ use std::time::Duration;
 use ms_actor::Node;
 use ms_core::ExitReason;
 use ms_core::emergency::EmergencyReason;
-use ms_core::time::later;
+use ms_core::time::{later, part};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -157,7 +157,7 @@ async fn watch(
                 give_up = later(Instant::now(), hurried_within);
                 // While what did not stop is still there to be seen in the report.
                 let reason = EmergencyReason::ToldTwice(format!("{name} during the shutdown"));
-                let limit = plan.settings.limit.min(hurried_within / 2);
+                let limit = plan.settings.limit.min(part(hurried_within, 2));
                 forced = Some(carry_out(plan.clone(), reason, limit));
             }
             Order::Reload => {}

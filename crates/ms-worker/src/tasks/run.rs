@@ -6,7 +6,7 @@ use std::time::Duration;
 use ms_core::task::{
     Assignment, FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskStore,
 };
-use ms_core::time::later;
+use ms_core::time::{later, part};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -109,7 +109,7 @@ async fn keep_lease(
         if Instant::now() >= held_until {
             return;
         }
-        sleep(lease / RENEWALS).await;
+        sleep(part(lease, RENEWALS)).await;
         command = TaskCommand::Renew(id, token, lease);
     }
 }
