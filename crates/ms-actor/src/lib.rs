@@ -38,6 +38,7 @@ mod hosted;
 mod kept;
 mod lane;
 mod line;
+mod log_limit;
 mod mailbox;
 mod mailbox_spec;
 #[cfg(all(test, feature = "model"))]
@@ -64,6 +65,7 @@ pub use error::{AskError, BootError, DebugError, MailboxSpecError, SendError};
 pub use follow::{LifeChange, LifeNews};
 pub use host::{Blueprint, Placement, StartError, spawn};
 pub use hosted::{Accepts, Hosted};
+pub use log_limit::LogLimit;
 pub use mailbox_spec::{MailboxSpec, Overflow, WhileDown};
 pub use monitor::{Down, Monitor, MonitorId};
 pub use node::{MAX_ARBITERS, Node, NodeConfig, unix_ms};

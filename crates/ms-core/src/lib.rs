@@ -26,6 +26,7 @@ pub mod id;
 pub mod integration;
 pub mod lifecycle;
 pub mod policy;
+mod repeat;
 pub mod spec;
 pub mod subject;
 pub mod task;
@@ -37,6 +38,7 @@ pub mod view;
 
 pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};
 pub use id::{ActorPath, ChildId, IdError, Incarnation};
+pub use repeat::Repeats;
 pub use spec::{
     AutoShutdown, Backoff, ChildPolicy, ChildType, Intensity, Restart, Shutdown, Strategy,
     SupervisorFlags, WhenExhausted,

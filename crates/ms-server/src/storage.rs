@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::Phase;
+use ms_core::task::StoreError;
 use ms_runtime::preflight::{PreFlightCheck, PreFlightResult};
 use ms_runtime::{Component, ComponentContext, ComponentSpec};
 use ms_worker::tasks::TaskClient;
@@ -25,11 +26,12 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// As a component of phase 4. Degradable: what is on disk can be read all the while, and
-    /// who wants something written waits or is told to come again.
+    /// As a component of phase 4. Trouble that passes only degrades it: what is on disk can be
+    /// read all the while, and who wants something written waits or is told to come again. A
+    /// store that is lost takes nothing any more, and the server with it.
     pub(crate) fn component(tasks: TaskClient) -> ComponentSpec {
         let spec = ComponentSpec::new("storage", move || Self { tasks: tasks.clone() });
-        spec.phase(Phase::Data).needs(["database"]).criticality(Criticality::Degradable)
+        spec.phase(Phase::Data).needs(["database"]).criticality(Criticality::Critical)
     }
 }
 
@@ -40,6 +42,9 @@ impl Component for Storage {
                 Some(why) => HealthResult::Degraded(why),
                 None => HealthResult::Healthy,
             },
+            Ok(Err(error @ (StoreError::Lost { .. } | StoreError::Corrupt { .. }))) => {
+                HealthResult::Unhealthy(error.to_string())
+            }
             Ok(Err(error)) => HealthResult::Degraded(error.to_string()),
             Err(_) => HealthResult::Degraded("the store does not answer".to_owned()),
         }

@@ -64,6 +64,17 @@ impl Folder {
         Ok(Self { fd, hook })
     }
 
+    /// Whether this directory is still what the path leads to: what is written by handle into one
+    /// that was moved is not found again.
+    pub(crate) fn is_at(&self, path: &Path) -> io::Result<bool> {
+        let (mine, there) = (fstat(&self.fd)?, rustix::fs::lstat(path));
+        match there {
+            Ok(there) => Ok((mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)),
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn step(&self, step: Step) -> io::Result<()> {
         self.hook.as_ref().map_or(Ok(()), |hook| hook(step))
     }

@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ms_core::ActorPath;
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,7 @@ impl std::fmt::Debug for Found {
 /// One store a directory: two that save at one time would take the same sequence.
 #[derive(Debug)]
 pub struct Store {
+    path: PathBuf,
     root: Folder,
     ring: Keyring,
     keep: usize,
@@ -114,7 +115,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn open(dir: &Path, ring: Keyring, keep: usize) -> Result<Self, StoreError> {
-        Ok(Self { root: Folder::root(dir, None)?, ring, keep: keep.max(2) })
+        let root = Folder::root(dir, None)?;
+        Ok(Self { path: dir.to_owned(), root, ring, keep: keep.max(2) })
     }
 
     /// The same, with `hook` called before every system call that changes the disk: for
@@ -130,7 +132,8 @@ impl Store {
         hook: impl Fn(Step) -> io::Result<()> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
         let hook: Hook = std::sync::Arc::new(hook);
-        Ok(Self { root: Folder::root(dir, Some(hook))?, ring, keep: keep.max(2) })
+        let root = Folder::root(dir, Some(hook))?;
+        Ok(Self { path: dir.to_owned(), root, ring, keep: keep.max(2) })
     }
 
     /// The keys in force.
@@ -157,6 +160,11 @@ impl Store {
     pub fn save(&self, items: &[Item], unix_ms: u64) -> Result<SaveReport, SaveError> {
         if items.is_empty() {
             return Err(SaveError::Nothing);
+        }
+        let there = self.root.is_at(&self.path);
+        if !there.map_err(|error| SaveError::io("the directory", error))? {
+            let moved = "it was removed, renamed or replaced; put it back, or restart";
+            return Err(SaveError::io("the directory", io::Error::other(moved)));
         }
         let last = self.last_sequence().map_err(|error| SaveError::io("the directory", error))?;
         let sequence =

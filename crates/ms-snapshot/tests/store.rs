@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::error::Error;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -237,6 +238,32 @@ fn one_failure_does_not_stop_the_others() {
     assert_eq!(report.saved.iter().map(|line| line.id.name()).collect::<Vec<_>>(), ["a", "c"]);
     assert!(matches!(&report.failed[..], [(failed, SaveError::Full { .. })] if *failed == id("b")));
     assert!(store.restore(&id("c")).unwrap().0.is_some());
+}
+
+/// Saves by handle would go on into a directory that nobody looks into any more.
+#[test]
+fn a_directory_that_was_moved_or_replaced_takes_no_more_saves_until_it_is_back() {
+    let around = dir();
+    let (place, away) = (around.path().join("saves"), around.path().join("away"));
+    let make = || {
+        fs::create_dir(&place).unwrap();
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o700)).unwrap();
+    };
+    make();
+    let store = Store::open(&place, ring(), KEEP).unwrap();
+    store.save(&[item("a", "1")], 0).unwrap();
+    fs::rename(&place, &away).unwrap();
+    let told = || match store.save(&[item("a", "2")], 0) {
+        Err(error @ SaveError::Io { .. }) => format!("{error}: {:?}", error.source()),
+        other => panic!("{other:?}"),
+    };
+    assert!(told().contains("removed, renamed or replaced"), "{}", told());
+    make();
+    assert!(told().contains("removed, renamed or replaced"), "{}", told());
+    assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+    fs::remove_dir(&place).unwrap();
+    fs::rename(&away, &place).unwrap();
+    assert_eq!(store.save(&[item("a", "3")], 0).unwrap().sequence, 2, "none was lost elsewhere");
 }
 
 /// Fault 52

@@ -12,36 +12,66 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, ActorContext, AsyncContext, Handler, Running, WrapFuture};
 use ms_actor::{Context, Ref, StateValue};
 use ms_core::Tick;
+use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::task::StoreError;
+use ms_core::view::EventKind;
 use tokio::sync::watch;
 
 use crate::config::{MAX_WAITING, StoreConfig};
 use crate::guard::Guard;
+use crate::marks::Loss;
 use crate::messages::{Read, Write};
-use crate::open::open;
+use crate::open::{Store, open};
 use crate::read::Reader;
-use crate::write::{Totals, Writer};
+use crate::write::{Totals, Writer, lost_error, malformed};
 
 /// Most tasks that one commit deals with: what bounds its length, and with it everybody's wait.
 const MAX_GROUP: usize = 1_024;
 /// A commit under way for longer is told by [`Totals::trouble`].
 const LONG_COMMIT: Duration = Duration::from_secs(1);
+/// How often the files are looked at when nothing is written.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The feature that is off while nothing can be written.
+const WRITING: &str = "writing";
 
 /// Owns the database: one connection that writes, a few that read.
 pub struct StoreActor {
     config: StoreConfig,
     /// The lock is held for as long as this is.
-    guard: Option<Guard>,
-    /// `None` while a commit runs.
+    guard: Option<Arc<Guard>>,
+    /// `None` while it works.
     writer: Option<Box<Writer>>,
     writes: VecDeque<Write>,
-    readers: Vec<Reader>,
-    reads: VecDeque<Read>,
+    by_id: Lane,
+    lists: Lane,
     totals: Totals,
+    /// What a reader has found out while the writer worked.
+    found: Option<Loss>,
+    /// What was told of a loss.
+    told: Option<Loss>,
+    /// Whether it is time to look at the files.
+    look: bool,
+    /// Whether the last thing done was a commit: what ended is removed in turn with them.
+    committed: bool,
     /// When the commit under way began.
     began: Option<Tick>,
     largest_group: usize,
     closing: Closing,
+}
+
+/// Readers that are free, and who waits for one.
+#[derive(Default)]
+struct Lane {
+    free: Vec<Reader>,
+    waiting: VecDeque<Read>,
+}
+
+/// What the writer can be at.
+enum Job {
+    Commit(Vec<Write>),
+    Prune,
+    Look,
+    TryAgain,
 }
 
 /// How far an orderly stop has come.
@@ -57,16 +87,18 @@ enum Closing {
 
 impl StoreActor {
     pub(crate) fn new(config: StoreConfig) -> Self {
-        let readers = config.readers.clamp(1, 16);
-        let readers = (0..readers).map(|_| Reader::new(config.clone())).collect();
         Self {
             config,
             guard: None,
             writer: None,
             writes: VecDeque::new(),
-            readers,
-            reads: VecDeque::new(),
+            by_id: Lane::default(),
+            lists: Lane::default(),
             totals: Totals::default(),
+            found: None,
+            told: None,
+            look: false,
+            committed: false,
             began: None,
             largest_group: 0,
             closing: Closing::No,
@@ -74,47 +106,125 @@ impl StoreActor {
     }
 
     pub(crate) fn view(&self) -> StateValue {
+        let reads = self.by_id.waiting.len() + self.lists.waiting.len();
         StateValue::map([
             ("commits", StateValue::from(self.totals.commits)),
             ("requests", StateValue::from(self.totals.requests)),
             ("largest_group", StateValue::from(self.largest_group as u64)),
             ("waiting_writes", StateValue::from(self.writes.len() as u64)),
-            ("waiting_reads", StateValue::from(self.reads.len() as u64)),
+            ("waiting_reads", StateValue::from(reads as u64)),
+            ("lost", StateValue::from(self.totals.lost.is_some())),
         ])
     }
 
-    /// Begins the next commit, unless one runs or nothing waits.
-    fn commit(&mut self, ctx: &mut Context<Self>) {
-        if self.writes.is_empty() {
-            return self.close(ctx);
+    /// Has the writer do what comes next, unless it works or there is nothing.
+    fn work(&mut self, ctx: &mut Context<Self>) {
+        if self.writer.is_none() {
+            return;
         }
+        self.refuse_if_lost();
+        let Some(job) = self.next_job() else { return self.close(ctx) };
         let Some(mut writer) = self.writer.take() else { return };
-        let group = self.next_group();
-        self.largest_group = self.largest_group.max(group.len());
+        if let Job::Commit(group) = &job {
+            self.largest_group = self.largest_group.max(group.len());
+        }
+        self.committed = matches!(job, Job::Commit(_));
         self.began = Some(ctx.node().now());
         let work = async move {
-            writer.commit(group).await;
+            match job {
+                Job::Commit(group) => writer.commit(group).await,
+                Job::Prune => writer.prune().await,
+                Job::Look => writer.look().await,
+                Job::TryAgain => writer.try_again().await,
+            }
             writer
         };
         ctx.spawn(work.into_actor(self).map(|writer, this, ctx| {
-            this.totals = writer.totals();
             this.began = None;
-            this.writer = Some(writer);
-            this.commit(ctx);
+            this.came_back(writer, ctx);
+            this.work(ctx);
         }));
     }
 
-    /// Closes the file, once it is to be closed and no commit runs.
+    fn came_back(&mut self, mut writer: Box<Writer>, ctx: &Context<Self>) {
+        if let Some(found) = self.found.take() {
+            drop(writer.lose(found));
+        }
+        self.totals = writer.totals();
+        self.writer = Some(writer);
+        self.tell(ctx);
+    }
+
+    /// What a reader has found out about the file binds the writer.
+    fn found(&mut self, error: Option<StoreError>, ctx: &Context<Self>) {
+        let Some(StoreError::Corrupt { what, .. }) = error else { return };
+        self.found.get_or_insert_with(|| Loss::Altered(malformed(&what)));
+        if let Some(writer) = self.writer.take() {
+            self.came_back(writer, ctx);
+        }
+    }
+
+    /// Says on the node's event stream that nothing can be written, or that it can again.
+    fn tell(&mut self, ctx: &Context<Self>) {
+        if self.told == self.totals.lost {
+            return;
+        }
+        self.told.clone_from(&self.totals.lost);
+        let (topic, text) = match &self.totals.lost {
+            Some(loss) => {
+                let error = lost_error(&self.config, loss, &self.totals.counts);
+                (FEATURES_OFF, format!("{WRITING}: {error}"))
+            }
+            None => (FEATURES_ON, WRITING.to_owned()),
+        };
+        let (path, topic) = (ctx.path().clone(), topic.to_owned());
+        ctx.node().publish(EventKind::Noted { path, topic, text });
+    }
+
+    fn lost(&self) -> Option<StoreError> {
+        let lost = self.found.as_ref().or(self.totals.lost.as_ref())?;
+        Some(lost_error(&self.config, lost, &self.totals.counts))
+    }
+
+    fn refuse_if_lost(&mut self) {
+        if let Some(error) = self.lost() {
+            self.writes.drain(..).for_each(|write| write.refuse(error.clone()));
+        }
+    }
+
+    fn next_job(&mut self) -> Option<Job> {
+        let lost = self.totals.lost.is_some();
+        let stopping = self.closing != Closing::No;
+        let prune = self.totals.prune && !lost && !stopping;
+        if prune && (self.committed || self.writes.is_empty()) {
+            return Some(Job::Prune);
+        }
+        if !self.writes.is_empty() {
+            return Some(Job::Commit(self.next_group()));
+        }
+        if stopping || !std::mem::take(&mut self.look) {
+            return None;
+        }
+        let trouble = self.totals.trouble.is_some() && !lost;
+        Some(if trouble { Job::TryAgain } else { Job::Look })
+    }
+
+    /// Closes the file, once it is to be closed and the writer does nothing.
     fn close(&mut self, ctx: &mut Context<Self>) {
         if self.closing != Closing::Draining {
             return;
         }
         let Some(writer) = self.writer.take() else { return };
         self.closing = Closing::Now;
-        let readers = std::mem::take(&mut self.readers);
+        let mut readers = std::mem::take(&mut self.by_id.free);
+        readers.append(&mut self.lists.free);
+        let altered = matches!(self.totals.lost, Some(Loss::Altered(_)));
         let work = async move {
             for reader in readers {
-                reader.close().await;
+                match altered {
+                    true => reader.abandon(),
+                    false => reader.close().await,
+                }
             }
             writer.close().await;
         };
@@ -145,21 +255,44 @@ impl StoreActor {
         totals
     }
 
-    /// Begins reads for as long as readers are free.
-    fn read(&mut self, ctx: &mut Context<Self>) {
-        while !self.reads.is_empty() {
-            let Some(mut reader) = self.readers.pop() else { return };
-            let Some(read) = self.reads.pop_front() else { return };
+    fn lane(&mut self, by_id: bool) -> &mut Lane {
+        if by_id { &mut self.by_id } else { &mut self.lists }
+    }
+
+    /// Begins reads for as long as readers are free. Those by id wait for no list.
+    fn read(&mut self, by_id: bool, ctx: &mut Context<Self>) {
+        loop {
+            let lane = self.lane(by_id);
+            if lane.waiting.is_empty() {
+                return;
+            }
+            let Some(mut reader) = lane.free.pop() else { return };
+            let Some(read) = lane.waiting.pop_front() else { return lane.free.push(reader) };
             let totals = self.totals_at(ctx.node().now());
             let work = async move {
-                reader.serve(read, totals).await;
-                reader
+                let error = reader.serve(read, totals).await;
+                (reader, error)
             };
-            ctx.spawn(work.into_actor(self).map(|reader, this, ctx| {
-                this.readers.push(reader);
-                this.read(ctx);
+            ctx.spawn(work.into_actor(self).map(move |(reader, error), this, ctx| {
+                this.lane(by_id).free.push(reader);
+                this.found(error, ctx);
+                this.read(by_id, ctx);
             }));
         }
+    }
+
+    fn opened(&mut self, store: Store, ctx: &mut Context<Self>) {
+        let Store { guard, writer, readers } = store;
+        self.config = writer.config().clone();
+        self.by_id.free = readers.by_id;
+        self.lists.free = readers.lists;
+        self.guard = Some(guard);
+        self.totals = writer.totals();
+        self.writer = Some(Box::new(writer));
+        ctx.run_interval(LOOK_EVERY, |this, ctx| {
+            this.look = true;
+            this.work(ctx);
+        });
     }
 }
 
@@ -169,10 +302,7 @@ impl Actor for StoreActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let open = open(self.config.clone(), ctx.node().clone());
         ctx.wait(open.into_actor(self).map(|opened, this, ctx| match opened {
-            Ok((guard, writer)) => {
-                this.guard = Some(guard);
-                this.writer = Some(Box::new(writer));
-            }
+            Ok(store) => this.opened(store, ctx),
             Err(error) => ctx.fail(error),
         }));
     }
@@ -186,7 +316,7 @@ impl Actor for StoreActor {
             Closing::No => {}
         }
         self.closing = Closing::Draining;
-        self.commit(ctx);
+        self.work(ctx);
         Running::Continue
     }
 }
@@ -195,11 +325,14 @@ impl Handler<Write> for StoreActor {
     type Result = ();
 
     fn handle(&mut self, write: Write, ctx: &mut Self::Context) {
+        if let Some(error) = self.lost() {
+            return write.refuse(error);
+        }
         if self.writes.len() >= MAX_WAITING {
             return write.refuse(StoreError::Overloaded(MAX_WAITING));
         }
         self.writes.push_back(write);
-        self.commit(ctx);
+        self.work(ctx);
     }
 }
 
@@ -207,11 +340,20 @@ impl Handler<Read> for StoreActor {
     type Result = ();
 
     fn handle(&mut self, read: Read, ctx: &mut Self::Context) {
-        if self.reads.len() >= MAX_WAITING {
+        // What only moved can be read on; but how the store is, is told at once.
+        let altered = self.found.is_some() || matches!(self.totals.lost, Some(Loss::Altered(_)));
+        if (altered || matches!(read, Read::Stats(_)))
+            && let Some(error) = self.lost()
+        {
+            return read.refuse(error);
+        }
+        let by_id = read.is_by_id();
+        let lane = self.lane(by_id);
+        if lane.waiting.len() >= MAX_WAITING {
             return read.refuse(StoreError::Overloaded(MAX_WAITING));
         }
-        self.reads.push_back(read);
-        self.read(ctx);
+        lane.waiting.push_back(read);
+        self.read(by_id, ctx);
     }
 }
 

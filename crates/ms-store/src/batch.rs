@@ -11,8 +11,53 @@ use ms_core::task::{
 };
 use serde_json::Value;
 
-/// Unfinished tasks by queue: what the limit of a queue is checked against.
-pub(crate) type Counts = HashMap<QueueName, u64>;
+use crate::rows::{UNREADABLE, fault};
+
+/// Tasks by queue and state: what the limit of a queue is checked against, and what is told
+/// of the store without counting its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Counts(HashMap<QueueName, BTreeMap<TaskState, u64>>);
+
+impl Counts {
+    pub(crate) fn add(&mut self, queue: &QueueName, state: TaskState, tasks: u64) {
+        let states = match self.0.get_mut(queue) {
+            Some(states) => states,
+            None => self.0.entry(queue.clone()).or_default(),
+        };
+        *states.entry(state).or_default() += tasks;
+    }
+
+    pub(crate) fn remove(&mut self, queue: &QueueName, state: TaskState, tasks: u64) {
+        let count = self.0.get_mut(queue).and_then(|states| states.get_mut(&state));
+        if let Some(count) = count {
+            *count = count.saturating_sub(tasks);
+        }
+    }
+
+    /// Tasks of a queue that have not ended.
+    pub(crate) fn unfinished(&self, queue: &QueueName) -> u64 {
+        self.0.get(queue).map_or(0, unfinished)
+    }
+
+    /// All tasks that have not ended, and all that there are.
+    pub(crate) fn all(&self) -> (u64, u64) {
+        let every = self.0.values().flat_map(BTreeMap::values).sum();
+        (self.0.values().map(unfinished).sum(), every)
+    }
+
+    /// Those that are not zero.
+    pub(crate) fn by_queue(&self) -> BTreeMap<QueueName, BTreeMap<TaskState, u64>> {
+        let some = |states: &BTreeMap<TaskState, u64>| {
+            states.iter().filter(|&(_, &count)| count > 0).map(|(&is, &n)| (is, n)).collect()
+        };
+        let queues = self.0.iter().map(|(queue, states)| (queue.clone(), some(states)));
+        queues.filter(|(_, states): &(_, BTreeMap<_, _>)| !states.is_empty()).collect()
+    }
+}
+
+fn unfinished(states: &BTreeMap<TaskState, u64>) -> u64 {
+    states.iter().filter(|(state, _)| !state.is_ended()).map(|(_, count)| count).sum()
+}
 
 /// The state of one batch between loading and writing.
 pub(crate) struct Batch {
@@ -25,6 +70,14 @@ pub(crate) struct Batch {
     /// Steps journaled so far, by name, of the tasks that journal in this batch.
     pub(crate) step_names: HashMap<TaskId, BTreeSet<String>>,
     pub(crate) counts: Counts,
+    /// The place in the order that the next new task gets.
+    pub(crate) next_seq: i64,
+    /// The places of those that are new in this batch.
+    pub(crate) seqs: HashMap<TaskId, i64>,
+    /// Whether anything was written: a commit of nothing says nothing about the disk.
+    pub(crate) wrote: bool,
+    /// How much, in bytes of JSON.
+    pub(crate) bytes: usize,
     pub(crate) dirty: BTreeSet<TaskId>,
     pub(crate) requests: Vec<(TaskId, String)>,
     pub(crate) results: Vec<(TaskId, String)>,
@@ -37,7 +90,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn new(now: TaskTime, max_queue: u64, counts: Counts) -> Self {
+    pub(crate) fn new(now: TaskTime, max_queue: u64, counts: Counts, next_seq: i64) -> Self {
         Self {
             now,
             max_queue,
@@ -46,6 +99,10 @@ impl Batch {
             keys: HashMap::new(),
             step_names: HashMap::new(),
             counts,
+            next_seq,
+            seqs: HashMap::new(),
+            wrote: false,
+            bytes: 0,
             dirty: BTreeSet::new(),
             requests: Vec::new(),
             results: Vec::new(),
@@ -61,8 +118,11 @@ impl Batch {
         match serde_json::from_str(record) {
             Ok(record) => drop(self.records.insert(id, record)),
             Err(error) => {
-                tracing::error!(task = %id, %error, "a stored task cannot be read");
-                drop(self.unreadable.insert(id, error.to_string()));
+                let error = fault(&error);
+                if let Some(left_out) = UNREADABLE.admit() {
+                    tracing::error!(task = %id, error, left_out, "a stored task cannot be read");
+                }
+                drop(self.unreadable.insert(id, error));
             }
         }
     }
@@ -90,11 +150,12 @@ impl Batch {
             return Err(TaskError::Duplicate(*id));
         }
         let record = TaskRecord::submit(*id, task, self.now)?;
-        let count = self.counts.entry(task.queue.clone()).or_default();
-        if *count >= self.max_queue {
+        if self.counts.unfinished(&task.queue) >= self.max_queue {
             return Err(TaskError::QueueFull { queue: task.queue.clone(), limit: self.max_queue });
         }
-        *count += 1;
+        self.counts.add(&task.queue, record.state, 1);
+        self.seqs.insert(*id, self.next_seq);
+        self.next_seq += 1;
         if let Some(key) = &task.idempotency_key {
             self.keys.insert(key.clone(), (*id, request.clone()));
         }
@@ -209,7 +270,7 @@ impl Batch {
     pub(crate) fn apply(&mut self, id: TaskId, event: TaskEvent) -> Result<TaskView, TaskError> {
         let now = self.now;
         let record = self.record(id)?;
-        let was_ended = record.state.is_ended();
+        let was = record.state;
         let telling = Telling::before(record, &event);
         if record.apply(event, now)? == Applied::Already {
             return Ok(record.view());
@@ -217,10 +278,9 @@ impl Batch {
         let (view, queue) = (record.view(), record.queue.clone());
         let news = telling.after(record, now);
         self.news.extend(news);
-        let is_ended = view.state.is_ended();
-        if was_ended != is_ended {
-            let count = self.counts.entry(queue).or_default();
-            *count = if is_ended { count.saturating_sub(1) } else { *count + 1 };
+        if was != view.state {
+            self.counts.remove(&queue, was, 1);
+            self.counts.add(&queue, view.state, 1);
         }
         // What failed or is dead may be replayed, and goes on from its journal.
         if matches!(view.state, TaskState::Completed | TaskState::Cancelled) {

@@ -12,13 +12,17 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::batch::Batch;
 use crate::messages::Write;
-use crate::rows::{id_at, ids};
+use crate::rows::{fault, id_at, ids};
 use crate::write::{Answer, LOAD, flush};
 
 const LOAD_READY: &str = "SELECT id, priority, submitted FROM tasks \
     WHERE ready = 1 AND queue = ?1 AND kind = ?2 ORDER BY priority DESC, submitted, id LIMIT ?3";
 const PROMOTE: &str = "UPDATE tasks SET ready = 1 WHERE ready = 0 AND not_before <= ?1";
 const NEXT_DUE: &str = "SELECT min(not_before) FROM tasks WHERE ready = 0";
+
+/// Out of the way of the others: no task can have them.
+const SET_ASIDE_NAMELESS: &str = "UPDATE tasks SET ready = NULL, expires = NULL \
+    WHERE length(id) <> 16 AND (ready IS NOT NULL OR expires IS NOT NULL)";
 
 type Conn = SqliteConnection;
 
@@ -33,7 +37,8 @@ pub(crate) async fn claim(
         return Ok(());
     }
     let now = batch.now.as_millis().cast_signed();
-    sqlx::query(PROMOTE).bind(now).execute(&mut *conn).await?;
+    let promoted = sqlx::query(PROMOTE).bind(now).execute(&mut *conn).await?;
+    batch.wrote |= promoted.rows_affected() > 0;
     for (request, answer) in requests.iter().zip(answers) {
         let (Write::Claim(wish, _), Answer::Claim(claimed)) = (request, answer) else { continue };
         claimed.assignments = claim_one(conn, batch, wish).await?;
@@ -116,7 +121,8 @@ async fn hand_over(
                 Ok(request) => request,
                 Err(error) => {
                     // Nobody is given it: its lease ends, and in the end it is among the dead.
-                    tracing::error!(task = %id, %error, "a stored request cannot be read");
+                    let error = fault(&error);
+                    tracing::error!(task = %id, error, "a stored request cannot be read");
                     return None;
                 }
             };
@@ -141,7 +147,8 @@ struct Journals {
 impl Journals {
     fn decode(&mut self, id: TaskId, text: &str) -> Option<serde_json::Value> {
         let decoded = serde_json::from_str(text).inspect_err(|error| {
-            tracing::error!(task = %id, %error, "a stored journal cannot be read");
+            let error = fault(error);
+            tracing::error!(task = %id, error, "a stored journal cannot be read");
             self.unreadable.insert(id);
         });
         decoded.ok()
@@ -190,9 +197,9 @@ async fn ready(
 ) -> Result<Vec<Candidate>, sqlx::Error> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let query = sqlx::query(LOAD_READY).bind(queue.as_str()).bind(kind.as_str()).bind(most);
-    let rows = query.fetch_all(conn).await?;
+    let rows = query.fetch_all(&mut *conn).await?;
     let candidate = |row: &SqliteRow| {
-        Ok(Candidate {
+        Ok::<_, sqlx::Error>(Candidate {
             id: id_at(row, 0)?,
             queue: queue.clone(),
             kind: kind.clone(),
@@ -200,5 +207,10 @@ async fn ready(
             submitted: TaskTime::from_millis(row.try_get::<i64, _>(2)?.cast_unsigned()),
         })
     };
-    rows.iter().map(candidate).collect()
+    let candidates: Vec<_> = rows.iter().filter_map(|row| candidate(row).ok()).collect();
+    if candidates.len() < rows.len() {
+        tracing::error!(%queue, %kind, "stored tasks without a readable id are set aside");
+        sqlx::query(SET_ASIDE_NAMELESS).execute(conn).await?;
+    }
+    Ok(candidates)
 }

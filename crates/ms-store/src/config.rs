@@ -25,7 +25,7 @@ pub struct StoreConfig {
     pub max_bytes: u64,
     /// How long a task is kept after its end.
     pub keep_ended: Duration,
-    /// Connections that read, 1 to 16.
+    /// Connections that read lists, 1 to 16; tasks are read by id on others.
     pub readers: usize,
     /// How long SQLite waits for a lock that somebody else has.
     pub busy: Duration,

@@ -1,24 +1,58 @@
 //! Who may have the file, and whether it is the one that was here before.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ms_core::task::StoreError;
 
-/// Longest identity read from a lock file, in bytes.
-const MAX_IDENTITY: u64 = 64;
-/// How every SQLite database begins.
-const MAGIC: &[u8] = b"SQLite format 3\0";
+use crate::held::{self, Hold, NotHeld, id_of};
+use crate::marks::{FileId, HEADER, Header, LOG_HEADER, Log, Main, Marks};
 
-/// The lock file beside a database: held for as long as the store is open, and
-/// carrying the identity of the database, so that one that vanished is not recreated.
+/// Longest text read from a lock file, in bytes.
+const MAX_LOCK: u64 = 64;
+/// Modes by which others than the owner get at a file.
+const OTHERS: u32 = 0o077;
+/// Modes by which everybody may replace the files of a directory.
+const ANYBODY_WRITES: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
+/// The files of a store, for as long as it is open: its lock file, which remembers what the
+/// database was, so that one that vanished is not made anew; and the database itself.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    file: File,
-    /// The identity that was written here, if the store existed before.
-    pub(crate) known: Option<String>,
+    path: PathBuf,
+    lock: File,
+    hold: Hold,
+    /// SQLite's log, once it was looked at.
+    log: Mutex<Option<(FileId, File)>>,
+    /// What was written into the lock file, if the store existed before.
+    pub(crate) known: Option<Known>,
+}
+
+/// What a lock file remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) identity: String,
+    /// The highest generation that was seen in the database.
+    pub(crate) generation: u32,
+}
+
+impl Known {
+    /// Always of the same length: it is written over what was there.
+    fn text(&self) -> String {
+        format!("{}\n{:010}\n", self.identity, self.generation)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let identity = lines.next().filter(|identity| !identity.is_empty())?.to_owned();
+        // Stores of before have written no generation.
+        let generation = lines.next().and_then(|line| line.parse().ok()).unwrap_or(0);
+        Some(Self { identity, generation })
+    }
 }
 
 /// Whether a store in this file could be had now: nobody else has it, and what is there
@@ -28,7 +62,9 @@ pub(crate) struct Guard {
 /// [`StoreError::Locked`], [`StoreError::Corrupt`], [`StoreError::ReadOnly`], or what the
 /// system says. Damage inside the file is found when it is opened.
 pub fn probe(path: &Path) -> Result<(), StoreError> {
-    Guard::take(path).map(drop)
+    let guard = Guard::take(&file_path(path)?)?;
+    guard.close();
+    Ok(())
 }
 
 /// Removes the store in this file, if there is one and nobody has it: all its tasks are
@@ -37,7 +73,13 @@ pub fn probe(path: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Locked`] when somebody has it; what the system says otherwise.
 pub fn discard(path: &Path) -> Result<(), StoreError> {
+    let path = &file_path(path)?;
     let (_, lock) = lock_file(path)?;
+    let hold = match held::hold(path) {
+        Ok(hold) => Some(hold),
+        Err(NotHeld::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(not_held(path, error)),
+    };
     for suffix in ["", "-wal", "-shm"] {
         let part = beside(path, suffix);
         match std::fs::remove_file(&part) {
@@ -47,8 +89,27 @@ pub fn discard(path: &Path) -> Result<(), StoreError> {
             _ => {}
         }
     }
+    if let Some(hold) = hold {
+        hold.close();
+    }
     // The lock file stays, or two could hold it; only what it remembers goes.
     lock.set_len(0).and_then(|()| lock.sync_all()).map_err(|error| unusable(path, error))
+}
+
+/// The path of a store's file, absolute: SQLite takes no name that begins with `/` for a
+/// database in memory or for a URI.
+pub(crate) fn file_path(path: &Path) -> Result<PathBuf, StoreError> {
+    let text = path.as_os_str().to_string_lossy();
+    let what = if text.starts_with(':') {
+        "SQLite keeps what begins with a colon in memory, where it ends with the process"
+    } else if text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:")) {
+        "it is a URI, whose parameters could keep it in memory"
+    } else if path.file_name().is_none() {
+        "it names no file"
+    } else {
+        return std::path::absolute(path).map_err(|error| unusable(path, error));
+    };
+    Err(unsuitable(path, format!("{what}; give the path of a file")))
 }
 
 /// The lock file beside a database, locked.
@@ -56,8 +117,8 @@ fn lock_file(path: &Path) -> Result<(PathBuf, File), StoreError> {
     let lock = beside(path, ".lock");
     refuse_links(path)?;
     refuse_links(&lock)?;
-    let file =
-        private(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(&lock);
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&lock);
     let file = file.map_err(|error| unusable(&lock, error))?;
     match file.try_lock() {
         Ok(()) => Ok((lock, file)),
@@ -67,48 +128,152 @@ fn lock_file(path: &Path) -> Result<(PathBuf, File), StoreError> {
 }
 
 impl Guard {
-    /// Takes the lock and looks at what is there. Blocks for file operations only.
+    /// Takes the locks and looks at what is there. Blocks for file operations only.
     pub(crate) fn take(path: &Path) -> Result<Self, StoreError> {
-        let (lock, mut file) = lock_file(path)?;
+        refuse_open_directory(path)?;
+        let (lock_path, lock) = lock_file(path)?;
         let mut known = String::new();
-        let read = Read::by_ref(&mut file).take(MAX_IDENTITY).read_to_string(&mut known);
-        read.map_err(|error| unusable(&lock, error))?;
-        let known = (!known.is_empty()).then_some(known);
+        let read = (&lock).take(MAX_LOCK).read_to_string(&mut known);
+        read.map_err(|error| unusable(&lock_path, error))?;
+        let known = Known::parse(&known);
         let size = std::fs::metadata(path).map_or(0, |found| found.len());
+        let corrupt = |what: String| {
+            Err(StoreError::Corrupt { path: path.display().to_string(), what })
+        };
         if known.is_some() && size == 0 {
-            let what = "it is gone or empty, but a store was here".to_owned();
-            return Err(StoreError::Corrupt { path: path.display().to_string(), what });
-        }
-        if size > 0 && !has_magic(path).map_err(|error| unusable(path, error))? {
-            // SQLite would take a very short file for an empty database.
-            let what = "it is no SQLite database".to_owned();
-            return Err(StoreError::Corrupt { path: path.display().to_string(), what });
+            return corrupt("it is gone or empty, but a store was here".to_owned());
         }
         if known.is_none() && size == 0 {
             // Made here, for its mode; SQLite takes an empty file for a new database.
-            private(OpenOptions::new().write(true).create(true).truncate(false))
-                .open(path)
-                .map_err(|error| unusable(path, error))?;
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(0o600);
+            options.open(path).map_err(|error| unusable(path, error))?;
         }
-        Ok(Self { file, known })
+        let hold = held::hold(path).map_err(|error| not_held(path, error))?;
+        let guard = Self { path: path.to_owned(), lock, hold, log: Mutex::new(None), known };
+        match guard.check() {
+            Ok(()) => Ok(guard),
+            Err(error) => {
+                // No connection has it yet.
+                guard.close();
+                Err(error)
+            }
+        }
     }
 
-    /// Remembers the identity of the database, durably.
-    pub(crate) fn remember(&mut self, identity: &str) -> io::Result<()> {
-        self.file.rewind()?;
-        self.file.set_len(0)?;
-        self.file.write_all(identity.as_bytes())?;
-        self.file.sync_all()?;
-        self.known = Some(identity.to_owned());
+    /// Whether what the file begins with is a store's, the one that was here, and no older copy.
+    fn check(&self) -> Result<(), StoreError> {
+        let path = &self.path;
+        let found = self.hold.file.metadata().map_err(|error| unusable(path, error))?;
+        close_to_others(path, &self.hold.file, &found)?;
+        if found.len() == 0 {
+            return Ok(());
+        }
+        let header = self.header().map_err(|error| unusable(path, error))?;
+        let corrupt = |what: String| {
+            Err(StoreError::Corrupt { path: path.display().to_string(), what })
+        };
+        let Some(header) = header else {
+            // SQLite would take a very short file for an empty database.
+            return corrupt("it is no SQLite database".to_owned());
+        };
+        if let Some(known) = &self.known
+            && header.generation < known.generation
+        {
+            return corrupt(format!(
+                "it is an older copy of the store that was here (generation {}, it had come to {}), and \
+                 what was written since is not in it; if that is meant, remove the .lock file beside it",
+                header.generation, known.generation
+            ));
+        }
         Ok(())
+    }
+
+    /// What the database begins with; `None` when that is nothing of SQLite's.
+    pub(crate) fn header(&self) -> io::Result<Option<Header>> {
+        let mut bytes = [0; HEADER];
+        let read = read_start(&self.hold.file, &mut bytes)?;
+        Ok(Header::parse(&bytes[..read]))
+    }
+
+    /// Looks at all files of the store by their names. Blocks for file operations only.
+    pub(crate) fn look(&self) -> io::Result<Marks> {
+        let found = |suffix| match std::fs::symlink_metadata(beside(&self.path, suffix)) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        let main = match found("")? {
+            None => None,
+            Some(found) => {
+                let id = id_of(&found);
+                // Of another file nothing more has to be known.
+                let header = if id == self.hold.id { self.header()? } else { None };
+                let written = (found.mtime(), found.mtime_nsec());
+                Some(Main { id, bytes: found.len(), written, header })
+            }
+        };
+        Ok(Marks {
+            main,
+            log: found("-wal")?.map(|found| self.log(&found)).transpose()?,
+            index: found("-shm")?.as_ref().map(id_of),
+            lock: found(".lock")?.as_ref().map(id_of),
+        })
+    }
+
+    /// The log, which is opened once and not at every look: descriptors may be short. SQLite has
+    /// no POSIX locks on it that closing it would drop.
+    fn log(&self, found: &Metadata) -> io::Result<Log> {
+        let (id, size) = (id_of(found), found.len());
+        if !found.is_file() || size == 0 {
+            return Ok(Log { id, bytes: size, sequence: None });
+        }
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.as_ref().is_none_or(|(open, _)| *open != id) {
+            *log = Some((id, File::open(beside(&self.path, "-wal"))?));
+        }
+        let mut bytes = [0; LOG_HEADER];
+        let read = match &*log {
+            Some((_, file)) => read_start(file, &mut bytes)?,
+            None => 0,
+        };
+        Ok(Log { id, bytes: size, sequence: Log::sequence_of(&bytes[..read]) })
+    }
+
+    /// Whether the file that is open lies in its place. Blocks for file operations only.
+    pub(crate) fn is_in_place(&self) -> bool {
+        std::fs::symlink_metadata(&self.path).is_ok_and(|found| id_of(&found) == self.hold.id)
+    }
+
+    /// Which file the lock is.
+    pub(crate) fn lock_id(&self) -> io::Result<FileId> {
+        self.lock.metadata().map(|found| id_of(&found))
+    }
+
+    /// Remembers what the database is.
+    pub(crate) fn remember(&self, known: &Known) -> io::Result<()> {
+        let text = known.text();
+        self.lock.write_all_at(text.as_bytes(), 0)?;
+        self.lock.set_len(text.len() as u64)?;
+        self.lock.sync_data()
+    }
+
+    /// Lets go of the file: all connections to it are closed.
+    pub(crate) fn close(&self) {
+        self.hold.close();
     }
 }
 
-/// Whether a file begins as SQLite's do (<https://www.sqlite.org/fileformat.html>).
-fn has_magic(path: &Path) -> io::Result<bool> {
-    let mut start = Vec::with_capacity(MAGIC.len());
-    File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut start)?;
-    Ok(start == MAGIC)
+/// As much of the beginning of a file as there is.
+fn read_start(file: &File, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut read = 0;
+    while read < bytes.len() {
+        match file.read_at(&mut bytes[read..], read as u64)? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    Ok(read)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -128,7 +293,57 @@ fn refuse_links(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn unusable(path: &Path, error: io::Error) -> StoreError {
+/// In a directory where everybody may rename files, a store is whoever's that wants it.
+fn refuse_open_directory(path: &Path) -> Result<(), StoreError> {
+    let Some(directory) = path.parent() else { return Ok(()) };
+    // One that is not there is told by who opens the file.
+    let Ok(found) = std::fs::metadata(directory) else { return Ok(()) };
+    if found.mode() & ANYBODY_WRITES != 0 && found.mode() & STICKY == 0 {
+        let directory = directory.display();
+        let what = format!("everybody may replace files in {directory}; chmod o-w it");
+        return Err(unsuitable(path, what));
+    }
+    Ok(())
+}
+
+/// Payloads may be private: a database that others may read or write is closed to them where
+/// it is ours, and refused where it is not.
+fn close_to_others(path: &Path, file: &File, found: &Metadata) -> Result<(), StoreError> {
+    let open = found.mode() & OTHERS;
+    if open == 0 {
+        return Ok(());
+    }
+    let mode = found.mode() & 0o700;
+    match file.set_permissions(Permissions::from_mode(mode)) {
+        Ok(()) => {
+            let (path, was) = (path.display(), format!("{:04o}", found.mode() & 0o7777));
+            tracing::warn!(%path, was, now = format!("{mode:04o}"), "the task store was open to others");
+            Ok(())
+        }
+        Err(_) if open & 0o007 == 0 => Ok(()),
+        Err(error) => {
+            let what = format!(
+                "everybody gets at it (mode {:04o}), and that cannot be changed: {error}; \
+                 chown it to the process's user, or chmod 0600 it",
+                found.mode() & 0o7777
+            );
+            Err(unsuitable(path, what))
+        }
+    }
+}
+
+pub(crate) fn unsuitable(path: &Path, what: String) -> StoreError {
+    StoreError::Unsuitable { path: path.display().to_string(), what }
+}
+
+fn not_held(path: &Path, error: NotHeld) -> StoreError {
+    match error {
+        NotHeld::Locked => StoreError::Locked(path.display().to_string()),
+        NotHeld::Io(error) => unusable(path, error),
+    }
+}
+
+pub(crate) fn unusable(path: &Path, error: io::Error) -> StoreError {
     match error.kind() {
         io::ErrorKind::PermissionDenied
         | io::ErrorKind::ReadOnlyFilesystem
@@ -139,9 +354,28 @@ fn unusable(path: &Path, error: io::Error) -> StoreError {
     }
 }
 
-/// Readable by its owner only: payloads may be private.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_sqlite_would_keep_in_memory_are_refused() {
+        for bad in [":memory:", ":anything", "file:x?mode=memory", "FILE:tasks.db", "", "/", ".."] {
+            let refused = file_path(Path::new(bad));
+            assert!(matches!(refused, Err(StoreError::Unsuitable { .. })), "{bad}: {refused:?}");
+        }
+        for good in ["tasks.db", "a/:memory:", "/x/file:y", "a?mode=memory"] {
+            let path = file_path(Path::new(good)).expect("a file");
+            assert!(path.is_absolute(), "{good}: {path:?}");
+        }
+    }
+
+    #[test]
+    fn lock_files_of_before_are_read() {
+        let identity = "0190".repeat(8);
+        let known = Known { identity: identity.clone(), generation: 12 };
+        assert_eq!(Known::parse(&known.text()), Some(known));
+        assert_eq!(Known::parse(&identity), Some(Known { identity, generation: 0 }));
+        assert_eq!(Known::parse(""), None);
+    }
 }

@@ -2,9 +2,11 @@
 //!
 //! [`sqlite`] gives a child spec for a supervision tree and a [`SqliteTasks`] handle, which is
 //! a [`TaskStore`](ms_core::task::TaskStore). What this crate owns: the file and who may have
-//! it (`open.rs`, `guard.rs`), its schema (`schema.rs`), writing with *group commit*
+//! it (`open.rs`, `guard.rs`, `held.rs`), looking after it while it is open (`watch.rs`,
+//! `marks.rs`), its schema (`schema.rs`), writing with *group commit*
 //! (`actor.rs`: requests that wait while a commit runs are written in one transaction
-//! and answered after it, so that durability is not one fsync a task), reading (`read.rs`).
+//! and answered after it, so that durability is not one fsync a task), reading (`read.rs`,
+//! `list.rs`), removing what ended long ago (`prune.rs`).
 //!
 //! What it does not do: it decides nothing about tasks. Every change is
 //! [`TaskRecord::apply`](ms_core::task::TaskRecord::apply); a batch loads the records
@@ -20,13 +22,19 @@ mod claim;
 mod clock;
 mod config;
 mod error;
+mod folding;
 mod guard;
 mod handle;
+mod held;
+mod list;
+mod marks;
 mod messages;
 mod open;
+mod prune;
 mod read;
 mod rows;
 mod schema;
+mod watch;
 mod write;
 
 pub use actor::StoreActor;

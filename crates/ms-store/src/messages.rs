@@ -80,6 +80,11 @@ impl Message for Read {
 }
 
 impl Read {
+    /// Whether it looks at tasks by their ids, and does not wait behind those that look for some.
+    pub(crate) const fn is_by_id(&self) -> bool {
+        !matches!(self, Self::List(..))
+    }
+
     pub(crate) fn refuse(self, error: StoreError) {
         match self {
             Self::Get(_, reply) => drop(reply.send(Err(error))),

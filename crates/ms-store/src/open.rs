@@ -8,7 +8,7 @@ use ms_actor::Node;
 use ms_core::task::{QueueName, StoreError, TaskTime};
 use ms_core::time::later;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, SqliteConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -16,32 +16,76 @@ use crate::batch::Counts;
 use crate::clock::StoreClock;
 use crate::config::StoreConfig;
 use crate::error::classify;
-use crate::guard::Guard;
+use crate::guard::{Guard, file_path, unsuitable, unusable};
+use crate::marks::{APPLICATION, LOG_LIMIT, PAGE};
+use crate::read::Reader;
+use crate::rows::state_of;
 use crate::schema::migrate;
-use crate::write::Writer;
+use crate::watch::{Watch, stamp};
+use crate::write::{Opened, Writer};
 
+/// Connections that read tasks by their ids.
+const READERS_BY_ID: usize = 2;
 /// Databases up to this size, in bytes, are looked through at every opening.
 const CHECKED_UP_TO: u64 = 64 << 20;
 /// How long whoever has the lock may take to leave before the store is in use by another.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
 /// How often that is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
-/// SQLite's page size.
-const PAGE: u64 = 4_096;
+/// A store that is open.
+pub(crate) struct Store {
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) writer: Writer,
+    pub(crate) readers: Readers,
+}
 
-/// Opens the store, or says why not. A damaged one is never replaced.
-pub(crate) async fn open(config: StoreConfig, node: Node) -> Result<(Guard, Writer), StoreError> {
-    let mut guard = take(&config.path).await?;
-    let wrong = |error| classify(error, &config.path);
+/// Who reads tasks by their ids, and who reads lists of them.
+#[derive(Default)]
+pub(crate) struct Readers {
+    pub(crate) by_id: Vec<Reader>,
+    pub(crate) lists: Vec<Reader>,
+}
+
+/// All readers, connected: what is open can be read on when the file has moved.
+async fn readers(config: &StoreConfig, guard: &Arc<Guard>) -> Result<Readers, StoreError> {
+    let mut readers = Readers::default();
+    for _ in 0..READERS_BY_ID {
+        readers.by_id.push(Reader::open(config, guard).await?);
+    }
+    for _ in 0..config.readers.clamp(1, 16) {
+        readers.lists.push(Reader::open(config, guard).await?);
+    }
+    Ok(readers)
+}
+
+/// Opens the store, or says why not. A damaged one is never replaced, and that of another
+/// program is not touched.
+pub(crate) async fn open(mut config: StoreConfig, node: Node) -> Result<Store, StoreError> {
+    config.path = file_path(&config.path)?;
+    let guard = Arc::new(take(&config.path).await?);
+    if let Err(error) = recognise(&config, &guard).await {
+        // The one connection that looked is closed.
+        guard.close();
+        return Err(error);
+    }
+    let path = config.path.clone();
+    let wrong = |error| classify(error, &path);
     let mut conn = connect(&config, false).await.map_err(wrong)?;
-    check(&mut conn, &config.path).await?;
-    migrate(&mut conn, &config.path).await?;
+    check_journal(&mut conn, &path).await?;
+    check(&mut conn, &path).await?;
+    migrate(&mut conn, &path).await?;
     let identity = identity(&mut conn).await.map_err(wrong)?;
-    guard = remember(guard, identity, &config.path).await?;
+    refuse_another(&guard, &identity, &path)?;
+    let generation = begin_generation(&mut conn).await.map_err(wrong)?;
     let come_to = recorded(&mut conn).await.map_err(wrong)?;
     let clock = StoreClock::new(&node, &config.wall, come_to);
     let counts = counts(&mut conn).await.map_err(wrong)?;
-    Ok((guard, Writer::new(config, node, clock, conn, counts)))
+    let next_seq = next_seq(&mut conn).await.map_err(wrong)?;
+    let watch = Watch::begin(Arc::clone(&guard), identity, generation).await;
+    let watch = watch.map_err(|error| unusable(&path, error))?;
+    let readers = readers(&config, &guard).await?;
+    let opened = Opened { clock, watch, conn, counts, next_seq };
+    Ok(Store { guard, writer: Writer::new(config, node, opened), readers })
 }
 
 /// Takes the lock. A life of this very store that was killed may be there still: its successor
@@ -76,7 +120,9 @@ pub(crate) async fn connect(
         options = options
             .journal_mode(SqliteJournalMode::Wal)
             .pragma("max_page_count", (config.max_bytes / PAGE).max(16).to_string())
-            .pragma("journal_size_limit", (64_u64 << 20).to_string());
+            .pragma("journal_size_limit", LOG_LIMIT.to_string())
+            // The writer does it itself, after it has answered.
+            .pragma("wal_autocheckpoint", "0");
     }
     options.connect().await
 }
@@ -90,7 +136,7 @@ async fn check(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreErro
         return Ok(());
     }
     let found: String =
-        sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(conn).await.map_err(wrong)?;
+        sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_one(conn).await.map_err(wrong)?;
     if found == "ok" {
         return Ok(());
     }
@@ -105,20 +151,80 @@ async fn identity(conn: &mut SqliteConnection) -> Result<String, sqlx::Error> {
     sqlx::query_scalar("SELECT value FROM meta WHERE name = 'identity'").fetch_one(conn).await
 }
 
-async fn remember(mut guard: Guard, identity: String, path: &Path) -> Result<Guard, StoreError> {
-    match &guard.known {
-        Some(known) if *known == identity => return Ok(guard),
-        Some(_) => {
-            let what = "it is not the store that was here before; if that is meant, remove the \
-                        .lock file beside it";
-            let path = path.display().to_string();
-            return Err(StoreError::Corrupt { path, what: what.to_owned() });
-        }
-        None => {}
+/// Whether the lock file remembers another store than this.
+fn refuse_another(guard: &Guard, identity: &str, path: &Path) -> Result<(), StoreError> {
+    if guard.known.as_ref().is_none_or(|known| known.identity == identity) {
+        return Ok(());
     }
-    let write = tokio::task::spawn_blocking(move || guard.remember(&identity).map(|()| guard));
-    let written = write.await.map_err(|error| StoreError::Other(Arc::new(error)))?;
-    written.map_err(|error| StoreError::Other(Arc::new(error)))
+    let what = "it is not the store that was here before; if that is meant, remove the .lock \
+                file beside it";
+    Err(StoreError::Corrupt { path: path.display().to_string(), what: what.to_owned() })
+}
+
+/// Each opening is a generation of its own: a copy from before it is an older one.
+async fn begin_generation(conn: &mut SqliteConnection) -> Result<u32, sqlx::Error> {
+    let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *conn).await?;
+    let generation = u32::try_from(found).unwrap_or(0).saturating_add(1);
+    conn.execute(AssertSqlSafe(stamp(generation))).await?;
+    // Whose it is and how far it has come is told by the file itself, however this ends.
+    conn.execute("PRAGMA wal_checkpoint(PASSIVE)").await?;
+    Ok(generation)
+}
+
+/// Whether the database is a store's, or nobody's yet. Nothing is written to find that out.
+async fn recognise(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), StoreError> {
+    let path = &config.path;
+    let header = {
+        let guard = Arc::clone(guard);
+        let read = tokio::task::spawn_blocking(move || guard.header()).await;
+        let read = read.map_err(|error| StoreError::Other(Arc::new(error)))?;
+        read.map_err(|error| unusable(path, error))?
+    };
+    let Some(header) = header else { return Ok(()) };
+    let mut application = header.application;
+    let mut ours = true;
+    // What was said last may be in the log still; and the stores of before said nothing.
+    if application == 0 {
+        let wrong = |error| classify(error, path);
+        let mut conn = connect(config, true).await.map_err(wrong)?;
+        let looked = look_inside(&mut conn).await;
+        conn.close().await.map_err(wrong)?;
+        (application, ours) = looked.map_err(wrong)?;
+    }
+    if application == APPLICATION || (application == 0 && ours) {
+        return Ok(());
+    }
+    let what = format!(
+        "it is the database of another program (application id {application}), and was left as \
+         it is; give the task store a file of its own"
+    );
+    Err(unsuitable(path, what))
+}
+
+/// Whose a database says it is, and whether it is empty or has the tables of a store.
+async fn look_inside(conn: &mut SqliteConnection) -> Result<(u32, bool), sqlx::Error> {
+    let application: i64 =
+        sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *conn).await?;
+    let sql = "SELECT count(*), count(*) FILTER (WHERE type = 'table' \
+               AND name IN ('meta', 'tasks', 'requests', '_sqlx_migrations')) FROM sqlite_schema";
+    let row = sqlx::query(sql).fetch_one(conn).await?;
+    let (all, known) = (row.try_get::<i64, _>(0)?, row.try_get::<i64, _>(1)?);
+    Ok((u32::try_from(application).unwrap_or(u32::MAX), all == 0 || known == 4))
+}
+
+/// Without a log of its own beside it nothing here holds.
+async fn check_journal(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(conn)
+        .await
+        .map_err(|error| classify(error, path))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    let what = format!(
+        "SQLite keeps its journal there as `{mode}` and not as `wal`; give it a local file system"
+    );
+    Err(unsuitable(path, what))
 }
 
 /// How far the clock had come.
@@ -130,17 +236,23 @@ async fn recorded(conn: &mut SqliteConnection) -> Result<TaskTime, sqlx::Error> 
     Ok(TaskTime::from_millis(millis))
 }
 
-async fn counts(conn: &mut SqliteConnection) -> Result<Counts, sqlx::Error> {
-    let sql = "SELECT queue, count(*) FROM tasks WHERE state IN (0, 1, 2) GROUP BY queue";
-    let rows = sqlx::query(sql).fetch_all(conn).await?;
-    let mut counts = Counts::new();
-    for row in rows {
+pub(crate) async fn counts(conn: &mut SqliteConnection) -> Result<Counts, sqlx::Error> {
+    let sql = "SELECT queue, state, count(*) FROM tasks GROUP BY queue, state";
+    let mut counts = Counts::default();
+    for row in sqlx::query(sql).fetch_all(conn).await? {
         // What is stored as a queue was one when it was written.
-        if let Ok(queue) = QueueName::new(row.try_get::<&str, _>(0)?) {
-            counts.insert(queue, row.try_get::<i64, _>(1)?.cast_unsigned());
+        let queue = QueueName::new(row.try_get::<&str, _>(0)?);
+        if let (Ok(queue), Some(state)) = (queue, state_of(row.try_get(1)?)) {
+            counts.add(&queue, state, row.try_get::<i64, _>(2)?.cast_unsigned());
         }
     }
     Ok(counts)
+}
+
+/// The place in the order that the next new task gets.
+pub(crate) async fn next_seq(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    let last: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM tasks").fetch_one(conn).await?;
+    Ok(last.unwrap_or(0).saturating_add(1))
 }
 
 #[cfg(test)]

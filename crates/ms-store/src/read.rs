@@ -1,9 +1,9 @@
 //! Reading, on connections that cannot write.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ms_core::task::{
-    MAX_PAGE, QueueName, StoreError, StoreStats, TaskEnd, TaskFilter, TaskId, TaskPage, TaskRecord,
+    MAX_PAGE, StoreError, StoreStats, TaskEnd, TaskId, TaskRecord,
 };
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
@@ -11,23 +11,39 @@ use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::config::StoreConfig;
 use crate::error::classify;
+use crate::guard::Guard;
+use crate::list::list;
+use crate::marks::Loss;
 use crate::messages::Read;
 use crate::open::connect;
-use crate::rows::{ids, state_code, state_of};
-use crate::write::Totals;
-
-/// Tasks of a page when no number is asked for.
-const DEFAULT_PAGE: usize = 100;
+use crate::rows::{UNREADABLE, fault, id_at, ids};
+use crate::write::{Totals, lost_error};
 
 /// One connection that reads.
 pub(crate) struct Reader {
     config: StoreConfig,
+    guard: Arc<Guard>,
     conn: Option<SqliteConnection>,
 }
 
+/// Why something could not be read.
+enum Unread {
+    /// The database could not be asked.
+    Database(sqlx::Error),
+    /// What it has of a task is none of ours.
+    Task(TaskId, String),
+}
+
+impl From<sqlx::Error> for Unread {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
 impl Reader {
-    pub(crate) const fn new(config: StoreConfig) -> Self {
-        Self { config, conn: None }
+    pub(crate) async fn open(config: &StoreConfig, guard: &Arc<Guard>) -> Result<Self, StoreError> {
+        let conn = connect(config, true).await.map_err(|error| classify(error, &config.path))?;
+        Ok(Self { config: config.clone(), guard: Arc::clone(guard), conn: Some(conn) })
     }
 
     /// Closes the connection, if there is one.
@@ -37,21 +53,27 @@ impl Reader {
         }
     }
 
-    /// Reads and answers; `totals` are the writer's.
-    pub(crate) async fn serve(&mut self, read: Read, totals: Totals) {
-        let conn = match self.connection().await {
+    /// Leaves the connection as it is: closed, it might write into a file that is not ours.
+    pub(crate) fn abandon(self) {
+        std::mem::forget(self.conn);
+    }
+
+    /// Reads and answers; `totals` are the writer's. Gives what is wrong with the file, if that
+    /// was found out.
+    pub(crate) async fn serve(&mut self, read: Read, totals: Totals) -> Option<StoreError> {
+        let conn = match self.connection(&totals).await {
             Ok(conn) => conn,
-            Err(error) => return read.refuse(error),
+            Err(error) => {
+                read.refuse(error.clone());
+                return Some(error);
+            }
         };
         // Whoever has gone meanwhile did not want to know.
         let outcome = match read {
             Read::Get(id, reply) => {
                 let found = record(conn, id).await;
-                answer(
-                    found.map(|found| found.map(|record| record.view())),
-                    |a| drop(reply.send(a)),
-                    &self.config,
-                )
+                let found = found.map(|found| found.map(|record| record.view()));
+                answer(found, |a| drop(reply.send(a)), &self.config)
             }
             Read::Request(id, reply) => {
                 let sql = "SELECT request FROM requests WHERE id = ?1";
@@ -65,45 +87,67 @@ impl Reader {
                 answer(ends(conn, wanted).await, |a| drop(reply.send(a)), &self.config)
             }
             Read::List(filter, reply) => {
-                answer(list(conn, &filter).await, |a| drop(reply.send(a)), &self.config)
+                let page = list(conn, &filter).await.map_err(Unread::from);
+                answer(page, |a| drop(reply.send(a)), &self.config)
             }
             Read::Stats(reply) => {
                 answer(stats(conn, totals).await, |a| drop(reply.send(a)), &self.config)
             }
         };
-        if outcome.is_err()
-            && let Some(conn) = self.conn.take()
-        {
-            drop(conn.close_hard().await);
+        let error = outcome.err()?;
+        // One that found damage is left alone: see `abandon`.
+        match self.conn.take() {
+            Some(conn) if matches!(error, StoreError::Corrupt { .. }) => std::mem::forget(conn),
+            Some(conn) => drop(conn.close_hard().await),
+            None => {}
         }
+        Some(error)
     }
 
-    async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+    async fn connection(&mut self, totals: &Totals) -> Result<&mut SqliteConnection, StoreError> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => connect(&self.config, true)
-                .await
-                .map_err(|error| classify(error, &self.config.path))?,
+            None => self.connect(totals).await?,
         };
         Ok(self.conn.insert(conn))
     }
+
+    /// A connection to what the store has open, and not to what lies in its place since.
+    async fn connect(&self, totals: &Totals) -> Result<SqliteConnection, StoreError> {
+        let guard = Arc::clone(&self.guard);
+        let looked = tokio::task::spawn_blocking(move || guard.is_in_place()).await;
+        if !looked.is_ok_and(|in_place| in_place) {
+            let loss = Loss::Moved("its file was removed, renamed or replaced".to_owned());
+            return Err(lost_error(&self.config, &loss, &totals.counts));
+        }
+        connect(&self.config, true).await.map_err(|error| classify(error, &self.config.path))
+    }
 }
 
-/// Answers, and says whether the connection is still good.
+/// Answers, and gives the error after which the connection is no good.
 fn answer<T>(
-    found: Result<T, sqlx::Error>,
+    found: Result<T, Unread>,
     send: impl FnOnce(Result<T, StoreError>),
     config: &StoreConfig,
-) -> Result<(), ()> {
-    let outcome = found.as_ref().map(|_| ()).map_err(|_| ());
-    send(found.map_err(|error| classify(error, &config.path)));
+) -> Result<(), StoreError> {
+    let (answer, outcome) = match found {
+        Ok(found) => (Ok(found), Ok(())),
+        Err(Unread::Task(id, what)) => {
+            if let Some(left_out) = UNREADABLE.admit() {
+                tracing::error!(task = %id, error = what, left_out, "a stored task cannot be read");
+            }
+            (Err(StoreError::Unreadable { id, what }), Ok(()))
+        }
+        Err(Unread::Database(error)) => {
+            let error = classify(error, &config.path);
+            (Err(error.clone()), Err(error))
+        }
+    };
+    send(answer);
     outcome
 }
 
-async fn record(
-    conn: &mut SqliteConnection,
-    id: TaskId,
-) -> Result<Option<TaskRecord>, sqlx::Error> {
+async fn record(conn: &mut SqliteConnection, id: TaskId) -> Result<Option<TaskRecord>, Unread> {
     body(conn, "SELECT record FROM tasks WHERE id = ?1", id).await
 }
 
@@ -111,74 +155,51 @@ async fn body<T: DeserializeOwned>(
     conn: &mut SqliteConnection,
     sql: &'static str,
     id: TaskId,
-) -> Result<Option<T>, sqlx::Error> {
-    let id = id.uuid();
-    let query = sqlx::query_scalar(sql).bind(id.as_bytes().as_slice());
+) -> Result<Option<T>, Unread> {
+    let query = sqlx::query_scalar(sql).bind(id.uuid().as_bytes().to_vec());
     let text: Option<String> = query.fetch_optional(conn).await?;
-    text.as_deref().map(decode).transpose()
+    let decoded = text.as_deref().map(decode).transpose();
+    decoded.map_err(|error| Unread::Task(id, fault(&error)))
 }
 
-fn decode<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
-    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 async fn ends(
     conn: &mut SqliteConnection,
     mut wanted: Vec<TaskId>,
-) -> Result<Vec<TaskEnd>, sqlx::Error> {
+) -> Result<Vec<TaskEnd>, Unread> {
     wanted.truncate(MAX_PAGE);
-    let sql = "SELECT t.record, r.result FROM tasks t LEFT JOIN results r ON r.id = t.id \
+    let sql = "SELECT t.id, t.record, r.result FROM tasks t LEFT JOIN results r ON r.id = t.id \
                WHERE t.ended IS NOT NULL AND t.id IN (SELECT unhex(value) FROM json_each(?1)) \
                ORDER BY t.id";
     let rows = sqlx::query(sql).bind(ids(wanted)?).fetch_all(conn).await?;
     let end = |row: &SqliteRow| {
-        let result: Option<&str> = row.try_get(1)?;
-        let view = decode::<TaskRecord>(row.try_get(0)?)?.view();
-        Ok(TaskEnd { view, result: result.map(decode).transpose()? })
+        let id = id_at(row, 0)?;
+        let unread = |error: serde_json::Error| Unread::Task(id, fault(&error));
+        let view = decode::<TaskRecord>(row.try_get(1)?).map_err(unread)?.view();
+        let result: Option<&str> = row.try_get(2)?;
+        Ok(TaskEnd { view, result: result.map(decode).transpose().map_err(unread)? })
     };
-    rows.iter().map(end).collect()
-}
-
-async fn list(conn: &mut SqliteConnection, filter: &TaskFilter) -> Result<TaskPage, sqlx::Error> {
-    // With a state its index is used, without one the primary key; both are in order of id.
-    let sql = match filter.state {
-        Some(_) => {
-            "SELECT record FROM tasks WHERE state = ?1 AND id > ?2 \
-                    AND (?3 IS NULL OR queue = ?3) AND (?4 IS NULL OR kind = ?4) ORDER BY id LIMIT ?5"
-        }
-        None => {
-            "SELECT record FROM tasks WHERE ?1 IS NULL AND id > ?2 \
-                 AND (?3 IS NULL OR queue = ?3) AND (?4 IS NULL OR kind = ?4) ORDER BY id LIMIT ?5"
-        }
-    };
-    let limit = if filter.limit == 0 { DEFAULT_PAGE } else { filter.limit.min(MAX_PAGE) };
-    let after = filter.after.map(|id| id.uuid().as_bytes().to_vec()).unwrap_or_default();
-    let query = sqlx::query(sql)
-        .bind(filter.state.map(|state| i64::from(state_code(state))))
-        .bind(after)
-        .bind(filter.queue.as_ref().map(|queue| queue.as_str()))
-        .bind(filter.kind.as_ref().map(|kind| kind.as_str()))
-        // One more, to know whether there is a next page.
-        .bind(i64::try_from(limit + 1).unwrap_or(i64::MAX));
-    let rows = query.fetch_all(conn).await?;
-    let view = |row: &SqliteRow| Ok(decode::<TaskRecord>(row.try_get(0)?)?.view());
-    let mut tasks = rows.iter().map(view).collect::<Result<Vec<_>, sqlx::Error>>()?;
-    let more = tasks.len() > limit;
-    tasks.truncate(limit);
-    let next = if more { tasks.last().map(|task| task.id) } else { None };
-    Ok(TaskPage { tasks, next })
-}
-
-async fn stats(conn: &mut SqliteConnection, totals: Totals) -> Result<StoreStats, sqlx::Error> {
-    let sql = "SELECT queue, state, count(*) FROM tasks GROUP BY queue, state";
-    let mut tasks: BTreeMap<QueueName, BTreeMap<_, u64>> = BTreeMap::new();
-    for row in sqlx::query(sql).fetch_all(conn).await? {
-        let queue = QueueName::new(row.try_get::<&str, _>(0)?);
-        if let (Ok(queue), Some(state)) = (queue, state_of(row.try_get(1)?)) {
-            let count = row.try_get::<i64, _>(2)?.cast_unsigned();
-            tasks.entry(queue).or_default().insert(state, count);
+    let mut unread = None;
+    let mut ends = Vec::with_capacity(rows.len());
+    for row in &rows {
+        match end(row) {
+            Ok(end) => ends.push(end),
+            Err(error) => unread = Some(error),
         }
     }
-    let Totals { commits, requests, trouble } = totals;
-    Ok(StoreStats { tasks, commits, requests, trouble })
+    // One that cannot be read does not hide the others; alone it is told.
+    match unread {
+        Some(error) if ends.is_empty() => Err(error),
+        _ => Ok(ends),
+    }
+}
+
+/// What is known of the store, when a connection can read at all.
+async fn stats(conn: &mut SqliteConnection, totals: Totals) -> Result<StoreStats, Unread> {
+    sqlx::query("SELECT value FROM meta WHERE name = 'identity'").fetch_one(conn).await?;
+    let Totals { commits, requests, counts, trouble, .. } = totals;
+    Ok(StoreStats { tasks: counts.by_queue(), commits, requests, trouble })
 }

@@ -1,7 +1,10 @@
 //! Rows out and in. A batch of rows is one JSON parameter, whatever its length: one
 //! statement, prepared once, instead of one for each row.
 
-use ms_core::task::{TaskId, TaskRecord, TaskState};
+use std::time::Duration;
+
+use ms_actor::LogLimit;
+use ms_core::task::{TaskId, TaskRecord, TaskState, TaskTime};
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
@@ -22,10 +25,12 @@ pub(crate) struct TaskRow<'a>(
     Option<u64>,
     Option<&'a str>,
     &'a TaskRecord,
+    i64,
 );
 
 impl<'a> TaskRow<'a> {
-    pub(crate) fn new(record: &'a TaskRecord, now: ms_core::task::TaskTime) -> Self {
+    /// `seq` is its place in the order; one that has a row keeps the place it has.
+    pub(crate) fn new(record: &'a TaskRecord, seq: i64, now: TaskTime) -> Self {
         let timings = &record.timings;
         let is_pending = record.state == TaskState::Pending;
         Self(
@@ -41,6 +46,7 @@ impl<'a> TaskRow<'a> {
             timings.ended.map(|at| at.as_millis()),
             record.key.as_ref().map(|key| key.as_str()),
             record,
+            seq,
         )
     }
 }
@@ -73,6 +79,32 @@ pub(crate) fn id_at(row: &SqliteRow, column: usize) -> Result<TaskId, sqlx::Erro
     let bytes: &[u8] = row.try_get(column)?;
     Uuid::from_slice(bytes).map(TaskId::new).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
+
+/// The ids of rows. One that cannot be read is left out: it is damaged, and the others are not.
+pub(crate) fn ids_at(rows: &[SqliteRow], column: usize) -> Vec<TaskId> {
+    let id = |row| {
+        let unreadable = |error: &sqlx::Error| {
+            if let Some(left_out) = UNREADABLE.admit() {
+                tracing::error!(%error, left_out, "a stored id cannot be read");
+            }
+        };
+        id_at(row, column).inspect_err(unreadable).ok()
+    };
+    rows.iter().filter_map(id).collect()
+}
+
+/// What is wrong with stored JSON, without quoting it: payloads may be private.
+pub(crate) fn fault(error: &serde_json::Error) -> String {
+    let sort = match error.classify() {
+        serde_json::error::Category::Data => "it has not the form it should have",
+        serde_json::error::Category::Eof => "it ends too soon",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is no JSON",
+    };
+    format!("{sort} (line {}, column {})", error.line(), error.column())
+}
+
+/// One line in a time for all that cannot be read: whoever lists it again finds it again.
+pub(crate) static UNREADABLE: LogLimit = LogLimit::new(Duration::from_secs(10));
 
 /// A list of ids as a parameter.
 pub(crate) fn ids(ids: impl IntoIterator<Item = TaskId>) -> Result<String, sqlx::Error> {

@@ -11,8 +11,10 @@ use sqlx::{SqlSafeStr, SqliteConnection};
 use crate::error::classify;
 
 /// All versions, oldest first. A released one is never changed: add another.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "tasks", include_str!("../migrations/0001_tasks.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "tasks", include_str!("../migrations/0001_tasks.sql")),
+    (2, "order", include_str!("../migrations/0002_order.sql")),
+];
 
 /// Brings the database to the newest version known here.
 pub(crate) async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {

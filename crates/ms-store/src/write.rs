@@ -1,33 +1,45 @@
 //! One commit: load what the requests are about, decide, write, commit, answer.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::task::{
     Claimed, IdempotencyKey, JournalEntry, StoreError, Submitted, Swept, TaskCommand, TaskError,
-    TaskId, TaskNews, TaskTime, TaskView,
+    TaskId, TaskNews, TaskRecord, TaskTime, TaskView,
 };
-use sqlx::{Connection, Executor, Row, SqliteConnection};
+use ms_core::{Repeats, Tick};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 
 use crate::batch::{Batch, Counts};
 use crate::claim::claim;
 use crate::clock::StoreClock;
 use crate::config::StoreConfig;
 use crate::error::classify;
+use crate::folding::Folding;
+use crate::marks::{Loss, Ours};
 use crate::messages::Write;
-use crate::open::connect;
-use crate::rows::{TaskRow, hex, id_at, ids, json};
+use crate::open::{connect, counts, next_seq};
+use crate::prune::{AT_ONCE, remove_ended};
+use crate::rows::{TaskRow, hex, id_at, ids, ids_at, json};
+use crate::watch::Watch;
 
-/// Tasks that one sweep deals with, of each kind; the rest waits for the next.
+/// How long after a failed commit writing is in trouble still, whatever else was written.
+const TROUBLE_LASTS: Duration = Duration::from_secs(5);
+/// How often the log says that commits fail.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(10);
+/// Leases and deadlines that one sweep deals with; the rest waits for the next.
 const SWEEP: i64 = 1_000;
+/// A page, for counting what bodies take.
+const PAGE_BYTES: usize = 4_096;
 /// Rows of one statement: with the largest bodies they stay below SQLite's gigabyte for one value.
 const CHUNK: usize = 256;
 
 const UPSERT_TASKS: &str = "INSERT INTO tasks (id, queue, kind, state, priority, \
-    submitted, ready, not_before, expires, ended, key, record) \
+    submitted, ready, not_before, expires, ended, key, record, seq) \
     SELECT unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-    value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value -> 11 \
+    value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value -> 11, value ->> 12 \
     FROM json_each(?1) WHERE true \
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, ready = excluded.ready, \
     not_before = excluded.not_before, expires = excluded.expires, ended = excluded.ended, \
@@ -48,7 +60,7 @@ const LOAD_KEYS: &str = "SELECT t.id, t.record, t.key, q.request FROM tasks t \
     JOIN requests q ON q.id = t.id WHERE t.key IN (SELECT value FROM json_each(?1))";
 const LOAD_STEP_NAMES: &str = "SELECT id, name FROM steps \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
-const LOAD_LEASED: &str = "SELECT id FROM tasks WHERE state IN (1, 2)";
+const LOAD_LEASED: &str = "SELECT id FROM tasks INDEXED BY tasks_leased WHERE state IN (1, 2)";
 const LOAD_OVERDUE: &str = "SELECT id FROM tasks WHERE expires <= ?1 ORDER BY expires LIMIT ?2";
 const SET_ASIDE: &str = "UPDATE tasks SET ready = NULL, expires = NULL \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
@@ -61,11 +73,17 @@ pub(crate) struct Writer {
     /// Whose event stream is told what was written.
     node: Node,
     clock: StoreClock,
+    watch: Watch,
     /// `None` after an error: the next commit begins with a fresh one.
     conn: Option<SqliteConnection>,
     counts: Counts,
+    next_seq: i64,
+    /// Whether a commit may have been written without being counted.
+    recount: bool,
     /// Whether commits wait for the disk at present.
     synchronous: bool,
+    folding: Folding,
+    failures: Repeats,
     totals: Totals,
 }
 
@@ -75,32 +93,70 @@ pub(crate) struct Totals {
     pub(crate) commits: u64,
     /// Requests carried out in them.
     pub(crate) requests: u64,
-    /// Why the last commit failed, if it did.
+    pub(crate) counts: Arc<Counts>,
+    /// Why commits fail, if they do.
     pub(crate) trouble: Option<String>,
+    /// When the last one failed.
+    failed: Option<Tick>,
+    /// More has ended long ago than was removed.
+    pub(crate) prune: bool,
+    /// Why nothing may be written any more.
+    pub(crate) lost: Option<Loss>,
+}
+
+/// What a store is opened with.
+pub(crate) struct Opened {
+    pub(crate) clock: StoreClock,
+    pub(crate) watch: Watch,
+    pub(crate) conn: SqliteConnection,
+    pub(crate) counts: Counts,
+    pub(crate) next_seq: i64,
 }
 
 impl Writer {
-    pub(crate) fn new(
-        config: StoreConfig,
-        node: Node,
-        clock: StoreClock,
-        conn: SqliteConnection,
-        counts: Counts,
-    ) -> Self {
-        let conn = Some(conn);
-        Self { config, node, clock, conn, counts, synchronous: true, totals: Totals::default() }
+    pub(crate) fn new(config: StoreConfig, node: Node, opened: Opened) -> Self {
+        let Opened { clock, watch, conn, counts, next_seq } = opened;
+        let totals = Totals { counts: Arc::new(counts.clone()), ..Totals::default() };
+        Self {
+            config,
+            node,
+            clock,
+            watch,
+            conn: Some(conn),
+            counts,
+            next_seq,
+            recount: false,
+            synchronous: true,
+            folding: Folding::default(),
+            failures: Repeats::new(TELL_AGAIN_AFTER),
+            totals,
+        }
+    }
+
+    pub(crate) const fn config(&self) -> &StoreConfig {
+        &self.config
     }
 
     pub(crate) fn totals(&self) -> Totals {
         self.totals.clone()
     }
 
-    /// Closes the connection: the write-ahead log goes into the main file.
-    pub(crate) async fn close(self) {
-        if let Some(conn) = self.conn
-            && let Err(error) = conn.close().await
-        {
-            tracing::warn!(%error, "the task store was not closed in an orderly way");
+    /// Closes the connection: the write-ahead log goes into the main file. Not into one that is
+    /// not what was opened: there everything stays as it is found.
+    pub(crate) async fn close(mut self) {
+        self.look().await;
+        if matches!(self.totals.lost, Some(Loss::Altered(_))) {
+            return std::mem::forget(self.conn);
+        }
+        let closed = match self.conn {
+            Some(conn) => conn.close().await,
+            None => Ok(()),
+        };
+        match closed {
+            Ok(()) => self.watch.closed(self.totals.lost.is_some()).await,
+            Err(error) => {
+                tracing::warn!(%error, "the task store was not closed in an orderly way");
+            }
         }
     }
 
@@ -111,65 +167,288 @@ impl Writer {
             return;
         }
         match self.attempt(&requests).await {
-            Ok(Written { answers, counts, news }) => {
+            Ok(Written { answers, counts, next_seq, news, wrote, prune }) => {
                 self.counts = counts;
-                self.totals.commits += 1;
+                self.next_seq = next_seq;
+                self.totals.commits += u64::from(wrote);
                 self.totals.requests += requests.len() as u64;
-                self.totals.trouble = None;
+                self.totals.prune |= prune;
+                self.went_well(wrote);
                 for (request, answer) in requests.into_iter().zip(answers) {
                     answer.send(request);
                 }
                 // Last: whoever waits for an answer does not wait for those who only look.
                 self.node.publish_tasks(news);
+                self.fold().await;
             }
             Err(error) => {
-                // Its state is not known: closed, it rolls back. Made anew at the next commit.
-                if let Some(conn) = self.conn.take() {
-                    drop(conn.close_hard().await);
-                }
-                tracing::warn!(%error, requests = requests.len(), "a commit failed");
-                self.totals.trouble = Some(format!("the last commit failed: {error}"));
+                self.failed(&error, requests.len()).await;
                 requests.into_iter().for_each(|request| request.refuse(error.clone()));
             }
         }
     }
 
-    async fn attempt(&mut self, requests: &[Write]) -> Result<Written, StoreError> {
+    /// Notes a commit that succeeded. What wrote nothing does not show that writing goes well,
+    /// nor does one that fits beside many that do not.
+    fn went_well(&mut self, wrote: bool) {
+        self.totals.counts = Arc::new(self.counts.clone());
+        let calm = |failed| self.node.now().since(failed) >= TROUBLE_LASTS;
+        if wrote && self.totals.failed.is_none_or(calm) {
+            self.totals.trouble = None;
+            self.totals.failed = None;
+        }
+    }
+
+    async fn failed(&mut self, error: &StoreError, requests: usize) {
+        let now = self.node.now();
+        if let StoreError::Corrupt { what, .. } = error {
+            drop(self.lose(Loss::Altered(malformed(what))));
+        }
+        // Its state is not known: closed, it rolls back. Made anew at the next commit.
+        match self.conn.take() {
+            // Its last words would go into a file that is not ours.
+            conn if matches!(self.totals.lost, Some(Loss::Altered(_))) => std::mem::forget(conn),
+            Some(conn) if self.totals.lost.is_none() => drop(conn.close_hard().await),
+            // What moved is held open, and may come back.
+            conn => self.conn = conn,
+        }
+        if let Some(left_out) = self.failures.admit(now) {
+            tracing::warn!(%error, requests, left_out, "a commit failed");
+        }
+        self.totals.failed = Some(now);
+        self.totals.trouble = Some(format!("the last commit failed: {error}"));
+    }
+
+    /// Removes some of what ended long ago, and says whether there is more.
+    pub(crate) async fn prune(&mut self) {
+        match self.attempt_prune().await {
+            Ok(more) => self.totals.prune = more,
+            Err(error) => {
+                // The next sweep asks again.
+                self.totals.prune = false;
+                self.failed(&error, 0).await;
+            }
+        }
+    }
+
+    async fn attempt_prune(&mut self) -> Result<bool, StoreError> {
+        self.look_before().await?;
         let path = self.config.path.clone();
         let wrong = |error| classify(error, &path);
-        if self.conn.is_none() {
-            self.conn = Some(connect(&self.config, false).await.map_err(wrong)?);
-            self.synchronous = true;
+        let (now, keep) = (self.clock.now(), self.config.keep_ended);
+        self.connection(false).await?;
+        let mut counts = self.counts.clone();
+        let conn = self.connected()?;
+        let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await.map_err(wrong)?;
+        let removed =
+            remove_ended(&mut transaction, &mut counts, now, keep).await.map_err(wrong)?;
+        transaction.commit().await.map_err(wrong)?;
+        self.look_after().await?;
+        self.counts = counts;
+        self.totals.commits += u64::from(removed > 0);
+        self.folding.add(removed);
+        self.went_well(removed > 0);
+        self.fold().await;
+        Ok(removed == AT_ONCE)
+    }
+
+    /// Whether the disk takes something again, after it did not.
+    pub(crate) async fn try_again(&mut self) {
+        if let Err(error) = self.attempt_clock().await {
+            self.failed(&error, 0).await;
         }
-        let Some(conn) = self.conn.as_mut() else {
-            return Err(StoreError::Unknown("no connection".to_owned()));
-        };
-        let promise = requests.iter().any(Write::is_promise);
+    }
+
+    async fn attempt_clock(&mut self) -> Result<(), StoreError> {
+        self.look_before().await?;
+        let path = self.config.path.clone();
+        let wrong = |error| classify(error, &path);
+        let now = self.clock.now();
+        self.connection(true).await?;
+        set_clock(self.connected()?, now).await.map_err(wrong)?;
+        self.look_after().await?;
+        self.totals.commits += 1;
+        self.went_well(true);
+        Ok(())
+    }
+
+    /// Looks whether the files are still those that were opened.
+    pub(crate) async fn look(&mut self) {
+        // Of what was altered nothing is known until it is opened anew.
+        if matches!(self.totals.lost, Some(Loss::Altered(_))) {
+            return;
+        }
+        match self.watch.look(self.ours()).await {
+            Err(loss) => drop(self.lose(loss)),
+            Ok(()) if self.totals.lost.is_some() => {
+                tracing::info!("the files of the task store are back; it goes on");
+                self.totals.lost = None;
+                self.recount = true;
+                if let Some(conn) = self.conn.take() {
+                    drop(conn.close_hard().await);
+                }
+            }
+            Ok(()) => {}
+        }
+    }
+
+    /// A connection that was closed may fold the log in on its way.
+    const fn ours(&self) -> Ours {
+        if self.conn.is_some() { Ours::Commits } else { Ours::Reopened }
+    }
+
+    /// Before a commit, unless the one before was just looked after.
+    async fn look_before(&mut self) -> Result<(), StoreError> {
+        if self.conn.is_some() && self.watch.is_fresh() {
+            return Ok(());
+        }
+        let ours = self.ours();
+        self.watch.look(ours).await.map_err(|loss| self.lose(loss))
+    }
+
+    /// Before a commit is answered: one that went into a file that nobody will find is none.
+    async fn look_after(&mut self) -> Result<(), StoreError> {
+        self.watch.look(Ours::Commits).await.map_err(|loss| {
+            let why = StoreError::Unknown(format!("the store was lost meanwhile: {loss}"));
+            self.lose(loss);
+            // The file may be put back, and what was written with it.
+            self.recount = true;
+            why
+        })
+    }
+
+    /// From now on nothing is written.
+    pub(crate) fn lose(&mut self, loss: Loss) -> StoreError {
+        let error = lost_error(&self.config, &loss, &self.counts);
+        if self.totals.lost.as_ref() != Some(&loss) {
+            tracing::error!(%error, "the task store takes nothing any more");
+        }
+        self.totals.lost = Some(loss);
+        error
+    }
+
+    /// Sees to a connection, with commits that wait for the disk or do not.
+    async fn connection(&mut self, promise: bool) -> Result<(), StoreError> {
+        if self.conn.is_none() {
+            self.reconnect().await?;
+        }
         if promise != self.synchronous {
             let pragma =
                 if promise { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
-            conn.execute(pragma).await.map_err(wrong)?;
+            let done = self.connected()?.execute(pragma).await;
+            done.map_err(|error| classify(error, &self.config.path))?;
             self.synchronous = promise;
         }
-        let mut batch = Batch::new(self.clock.now(), self.config.max_queue, self.counts.clone());
+        Ok(())
+    }
+
+    fn connected(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        self.conn.as_mut().ok_or_else(|| StoreError::Unknown("no connection".to_owned()))
+    }
+
+    async fn reconnect(&mut self) -> Result<(), StoreError> {
+        let path = self.config.path.clone();
+        let wrong = |error| classify(error, &path);
+        let mut conn = connect(&self.config, false).await.map_err(wrong)?;
+        // Reading opens the log; and a commit that failed may have been one.
+        self.next_seq = next_seq(&mut conn).await.map_err(wrong)?;
+        if self.recount {
+            self.counts = counts(&mut conn).await.map_err(wrong)?;
+            self.recount = false;
+        }
+        self.synchronous = true;
+        self.watch.look(Ours::Reopened).await.map_err(|loss| self.lose(loss))?;
+        self.conn = Some(conn);
+        Ok(())
+    }
+
+    async fn attempt(&mut self, requests: &[Write]) -> Result<Written, StoreError> {
+        self.look_before().await?;
+        let path = self.config.path.clone();
+        let wrong = |error| classify(error, &path);
+        // First: a connection made anew counts anew.
+        self.connection(requests.iter().any(Write::is_promise)).await?;
+        let now = self.clock.now();
+        let mut batch = Batch::new(now, self.config.max_queue, self.counts.clone(), self.next_seq);
+        let (keep, stamp) = (self.config.keep_ended, self.watch.stamp());
+        let conn = self.connected()?;
         let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await.map_err(wrong)?;
-        let keep = self.config.keep_ended;
         let answers =
             carry_out(&mut transaction, &mut batch, requests, keep).await.map_err(wrong)?;
-        transaction.commit().await.map_err(|error| match wrong(error) {
-            error @ (StoreError::Full(_) | StoreError::Busy(_)) => error,
-            // The disk may or may not have it.
-            error => StoreError::Unknown(error.to_string()),
-        })?;
-        Ok(Written { answers, counts: batch.counts, news: batch.news })
+        if batch.wrote
+            && let Some(stamp) = &stamp
+        {
+            transaction.execute(AssertSqlSafe(stamp.as_str())).await.map_err(wrong)?;
+        }
+        if let Err(error) = transaction.commit().await {
+            return Err(match wrong(error) {
+                error @ (StoreError::Full(_) | StoreError::Busy(_)) => error,
+                // The disk may or may not have it.
+                error => {
+                    self.recount = true;
+                    StoreError::Unknown(error.to_string())
+                }
+            });
+        }
+        if batch.wrote {
+            self.watch.stamped();
+        }
+        self.look_after().await?;
+        self.folding.add(batch.records.len() + batch.bytes / PAGE_BYTES + 1);
+        let full = |answer: &Answer| matches!(answer, Answer::Sweep(swept) if swept.removed == AT_ONCE);
+        Ok(Written {
+            prune: answers.iter().any(full),
+            answers,
+            counts: batch.counts,
+            next_seq: batch.next_seq,
+            news: batch.news,
+            wrote: batch.wrote,
+        })
     }
+
+    /// Folds the log into the main file, when enough is in it. After the answers: nobody waits
+    /// for it but the next commit. Done here, and not by SQLite within a commit, so that any
+    /// other change of the main file is somebody else's.
+    async fn fold(&mut self) {
+        if !self.folding.is_due() {
+            return;
+        }
+        let Some(conn) = self.conn.as_mut() else { return };
+        let folded = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await;
+        let pages = folded.and_then(|row| row.try_get::<i64, _>(1));
+        self.folding.done(pages.as_ref().map_or(0, |&pages| pages.max(0).cast_unsigned()));
+        if let Err(error) = pages
+            && let Some(left_out) = self.failures.admit(self.node.now())
+        {
+            // What is promised is in the log: this is tried again.
+            tracing::warn!(%error, left_out, "the log of the task store could not be folded in");
+        }
+        if let Err(loss) = self.watch.look(Ours::Checkpoint).await {
+            drop(self.lose(loss));
+        }
+    }
+}
+
+/// What a connection has found out about its file.
+pub(crate) fn malformed(what: &str) -> String {
+    format!("what is in it is damaged ({what})")
+}
+
+/// What whoever asks is told about a loss, with how much it concerns.
+pub(crate) fn lost_error(config: &StoreConfig, loss: &Loss, counts: &Counts) -> StoreError {
+    let (unfinished, all) = counts.all();
+    let what = format!("{loss}; it held {all} tasks, {unfinished} of them not finished");
+    StoreError::Lost { path: config.path.display().to_string(), what }
 }
 
 /// What a commit came to.
 struct Written {
     answers: Vec<Answer>,
     counts: Counts,
+    next_seq: i64,
     news: Vec<TaskNews>,
+    wrote: bool,
+    prune: bool,
 }
 
 /// What a request is answered with, once the commit is done.
@@ -213,7 +492,9 @@ async fn carry_out(
     let leased = if takes_back { found(conn, LOAD_LEASED).await? } else { Vec::new() };
     let overdue = if sweeps { overdue(conn, batch.now).await? } else { Vec::new() };
     // Before anything is loaded: what is removed is not there for the others of the batch.
-    let removed = if sweeps { remove_ended(conn, batch.now, keep).await? } else { 0 };
+    let removed =
+        if sweeps { remove_ended(conn, &mut batch.counts, batch.now, keep).await? } else { 0 };
+    batch.wrote |= removed > 0;
     load(conn, batch, requests, leased.iter().chain(&overdue)).await?;
 
     let mut answers = Vec::with_capacity(requests.len());
@@ -236,13 +517,19 @@ async fn carry_out(
     if !batch.unreadable.is_empty() {
         // Out of the way of the others; what is left of it stays for whoever mends it.
         let wanted = ids(batch.unreadable.keys().copied())?;
-        sqlx::query(SET_ASIDE).bind(wanted).execute(&mut *conn).await?;
+        let aside = sqlx::query(SET_ASIDE).bind(wanted).execute(&mut *conn).await?;
+        batch.wrote |= aside.rows_affected() > 0;
     }
     // What was not promised does not bind the clock, and an idle store writes nothing.
     if requests.iter().any(Write::is_promise) {
-        sqlx::query(SET_CLOCK).bind(batch.now.as_millis().to_string()).execute(&mut *conn).await?;
+        set_clock(conn, batch.now).await?;
+        batch.wrote = true;
     }
     Ok(answers)
+}
+
+async fn set_clock(conn: &mut Conn, now: TaskTime) -> Result<(), sqlx::Error> {
+    sqlx::query(SET_CLOCK).bind(now.as_millis().to_string()).execute(conn).await.map(drop)
 }
 
 /// Loads every record that a request names.
@@ -298,19 +585,23 @@ async fn load(
 /// Writes what the batch has changed so far.
 pub(crate) async fn flush(conn: &mut Conn, batch: &mut Batch) -> Result<(), sqlx::Error> {
     let dirty = std::mem::take(&mut batch.dirty);
+    batch.wrote |= !dirty.is_empty() || !batch.steps.is_empty() || !batch.checkpoints.is_empty();
     let records = dirty.iter().filter_map(|id| batch.records.get(id));
-    let rows: Vec<_> = records.map(|record| TaskRow::new(record, batch.now)).collect();
-    write(conn, UPSERT_TASKS, &rows).await?;
+    let seq = |record: &TaskRecord| batch.seqs.get(&record.id).copied().unwrap_or_default();
+    let rows: Vec<_> =
+        records.map(|record| TaskRow::new(record, seq(record), batch.now)).collect();
+    let mut bytes = write(conn, UPSERT_TASKS, &rows).await?;
     let hexed = |(id, text): (TaskId, String)| (hex(id), text);
     let requests: Vec<_> = batch.requests.drain(..).map(hexed).collect();
-    write(conn, INSERT_REQUESTS, &requests).await?;
+    bytes += write(conn, INSERT_REQUESTS, &requests).await?;
     let results: Vec<_> = batch.results.drain(..).map(hexed).collect();
-    write(conn, INSERT_RESULTS, &results).await?;
+    bytes += write(conn, INSERT_RESULTS, &results).await?;
     let steps = std::mem::take(&mut batch.steps).into_iter();
     let steps: Vec<_> = steps.map(|((id, name), value)| (hex(id), name, value)).collect();
-    write(conn, UPSERT_STEPS, &steps).await?;
+    bytes += write(conn, UPSERT_STEPS, &steps).await?;
     let checkpoints = std::mem::take(&mut batch.checkpoints).into_iter();
-    write(conn, UPSERT_CHECKPOINTS, &checkpoints.map(hexed).collect::<Vec<_>>()).await?;
+    let checkpoints = checkpoints.map(hexed).collect::<Vec<_>>();
+    batch.bytes += bytes + write(conn, UPSERT_CHECKPOINTS, &checkpoints).await?;
     let forget = std::mem::take(&mut batch.forget);
     if !forget.is_empty() {
         let forget = ids(forget)?;
@@ -324,49 +615,26 @@ pub(crate) async fn flush(conn: &mut Conn, batch: &mut Batch) -> Result<(), sqlx
     Ok(())
 }
 
+/// Writes rows; gives how many bytes they are as text.
 async fn write<T: serde::Serialize>(
     conn: &mut Conn,
     sql: &'static str,
     rows: &[T],
-) -> Result<(), sqlx::Error> {
+) -> Result<usize, sqlx::Error> {
+    let mut bytes = 0;
     for rows in rows.chunks(CHUNK) {
-        sqlx::query(sql).bind(json(&rows)?).execute(&mut *conn).await?;
+        let rows = json(&rows)?;
+        bytes += rows.len();
+        sqlx::query(sql).bind(rows).execute(&mut *conn).await?;
     }
-    Ok(())
+    Ok(bytes)
 }
 
 async fn found(conn: &mut Conn, sql: &'static str) -> Result<Vec<TaskId>, sqlx::Error> {
-    sqlx::query(sql).fetch_all(conn).await?.iter().map(|row| id_at(row, 0)).collect()
+    Ok(ids_at(&sqlx::query(sql).fetch_all(conn).await?, 0))
 }
 
 async fn overdue(conn: &mut Conn, now: TaskTime) -> Result<Vec<TaskId>, sqlx::Error> {
     let query = sqlx::query(LOAD_OVERDUE).bind(now.as_millis().cast_signed()).bind(SWEEP);
-    query.fetch_all(conn).await?.iter().map(|row| id_at(row, 0)).collect()
-}
-
-/// Removes what ended long ago, with all that belongs to it.
-async fn remove_ended(
-    conn: &mut Conn,
-    now: TaskTime,
-    keep: Duration,
-) -> Result<usize, sqlx::Error> {
-    let keep = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
-    let before = now.as_millis().saturating_sub(keep).cast_signed();
-    let rows = sqlx::query("SELECT id FROM tasks WHERE ended < ?1 ORDER BY ended LIMIT ?2");
-    let rows = rows.bind(before).bind(SWEEP).fetch_all(&mut *conn).await?;
-    if rows.is_empty() {
-        return Ok(0);
-    }
-    let old: Vec<TaskId> = rows.iter().map(|row| id_at(row, 0)).collect::<Result<_, _>>()?;
-    let (count, old) = (old.len(), ids(old)?);
-    for sql in [
-        "DELETE FROM steps WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-        "DELETE FROM checkpoints WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-        "DELETE FROM results WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-        "DELETE FROM requests WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-        "DELETE FROM tasks WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
-    ] {
-        sqlx::query(sql).bind(&old).execute(&mut *conn).await?;
-    }
-    Ok(count)
+    Ok(ids_at(&query.fetch_all(conn).await?, 0))
 }

@@ -37,7 +37,11 @@ fn t13_a_damaged_file_is_refused_and_left_as_it_is() {
         filled(&node, dir.path(), 200).await;
         let file = dir.path().join("tasks.db");
         let whole = std::fs::read(&file).unwrap();
+        let lock = dir.path().join("tasks.db.lock");
+        let remembered = std::fs::read(&lock).unwrap();
         let spoil = |bytes: &[u8]| {
+            // What is put here is no older than what was.
+            std::fs::write(&lock, &remembered).unwrap();
             for side in ["tasks.db-wal", "tasks.db-shm"] {
                 drop(std::fs::remove_file(dir.path().join(side)));
             }
@@ -61,7 +65,8 @@ fn t13_a_damaged_file_is_refused_and_left_as_it_is() {
             // Refused, or open: then every task is there, or reading says what is wrong.
             if let Ok((store, root)) = common::try_open(&node, common::at(dir.path())).await {
                 let all = TaskFilter { limit: 1_000, ..TaskFilter::default() };
-                let listed = store.list(all).await.map(|page| page.tasks.len());
+                let page = store.list(all).await;
+                let listed = page.map(|page| page.tasks.len() + page.unreadable.len());
                 assert!(matches!(listed, Ok(200) | Err(_)), "flip at {at}: {listed:?}");
                 close(root).await;
             }
@@ -187,6 +192,45 @@ fn t14_a_full_store_refuses_whole_requests_and_recovers_by_itself() {
         let done = TaskOutcome::Completed(serde_json::json!("ok"));
         let done = store.execute(vec![TaskCommand::Finish(last.view.id, last.token, done)]).await;
         assert!(done.unwrap()[0].is_ok());
+        close(root).await;
+    });
+}
+
+/// A commit that wrote nothing says nothing about the disk: what claims and looks for work all
+/// the while does not hide that nothing can be taken.
+#[test]
+fn t14_a_commit_that_wrote_nothing_does_not_end_the_trouble() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let config =
+            StoreConfig { max_bytes: 1 << 20, keep_ended: Duration::ZERO, ..at(dir.path()) };
+        let (store, root) = open(&node, config).await;
+        let big = || Submission { id: fresh(), task: task("x".repeat(100_000)) };
+        let mut taken = Vec::new();
+        let full = loop {
+            match store.submit(vec![big()]).await {
+                Ok(mut stored) => taken.push(stored.remove(0).unwrap().view.id),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(full, StoreError::Full(_)), "{full}");
+        let trouble = async || store.stats().await.unwrap().trouble;
+        assert!(trouble().await.unwrap().contains("full"));
+        for _ in 0..5 {
+            let nothing = store.claim(common::wish(0, 0, common::LEASE)).await.unwrap();
+            assert!(nothing.assignments.is_empty());
+        }
+        assert!(trouble().await.is_some(), "a commit of nothing has ended it");
+
+        // Room is made, nobody asks for anything, and it is over by itself.
+        let cancel = taken.iter().map(|&id| TaskCommand::Cancel(id)).collect();
+        store.execute(cancel).await.unwrap();
+        store.sweep().await.unwrap();
+        common::until("the end of the trouble", async || match trouble().await {
+            None => Some(()),
+            Some(_) => None,
+        })
+        .await;
         close(root).await;
     });
 }

@@ -313,6 +313,41 @@ fn of_many_tasks_those_that_have_ended_are_told_with_their_results() {
     });
 }
 
+/// What ended long ago goes, however much of it there is: one sweep begins, and the store goes on
+/// by itself for as long as there is some, between what it is asked for.
+#[test]
+fn one_sweep_is_enough_for_any_number_of_tasks_that_ended_long_ago() {
+    const TASKS: usize = 4_000;
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let config = StoreConfig { keep_ended: Duration::ZERO, ..at(dir.path()) };
+        let (store, root) = open(&node, config).await;
+        let mut made = Vec::new();
+        for _ in 0..TASKS / 1_000 {
+            let batch = (0..1_000).map(|n| Submission { id: fresh(), task: task(n) });
+            let taken = store.submit(batch.collect()).await.unwrap();
+            made.extend(taken.into_iter().map(|one| one.unwrap().view.id));
+        }
+        let kept = made.split_off(TASKS - 10);
+        for some in made.chunks(1_000) {
+            let cancel = some.iter().map(|&id| TaskCommand::Cancel(id)).collect();
+            store.execute(cancel).await.unwrap();
+        }
+        let swept = store.sweep().await.unwrap();
+        assert!(swept.removed > 0 && swept.removed < made.len(), "{swept:?}");
+        common::until("all of them to be gone", async || {
+            let counts = store.stats().await.unwrap().tasks;
+            let cancelled = counts.values().filter_map(|of| of.get(&TaskState::Cancelled));
+            (cancelled.sum::<u64>() == 0).then_some(())
+        })
+        .await;
+        let left = store.list(TaskFilter::default()).await.unwrap().tasks;
+        assert_eq!(left.iter().map(|task| task.id).collect::<Vec<_>>(), kept);
+        assert_eq!(store.request(made[0]).await.unwrap(), None, "its request stayed");
+        close(root).await;
+    });
+}
+
 /// A store that somebody has is neither to be had nor to be removed; one that is removed is
 /// empty afterwards, and may be made anew.
 #[test]

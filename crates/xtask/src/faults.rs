@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 
 const PAGE: &str = "docs/faults.md";
 /// Doors and rules: none may get lost.
-const DOORS: u32 = 16;
+const DOORS: u32 = 18;
 const RULES: u32 = 5;
 /// The numbered faults that bear on what is built.
 const FAULTS: [std::ops::RangeInclusive<u32>; 3] = [1..=12, 41..=53, 57..=60];

@@ -85,7 +85,7 @@ fn durable_tasks() {
     (done.task.state, done.task.failure) = (TaskState::Completed, None);
     golden("task_completed.txt", &task(&done, UNICODE));
     let next = Some(done.task.id);
-    let page = TaskPage { tasks: vec![dead.task, done.task], next };
+    let page = TaskPage { tasks: vec![dead.task, done.task], next, unreadable: Vec::new() };
     golden("tasks.txt", &tasks(&page, UNICODE));
 }
 

@@ -10,6 +10,9 @@ use super::units::{clean, many, ms, utc};
 /// One row a task, and where to go on.
 pub(crate) fn tasks(page: &TaskPage, style: Style) -> String {
     let mut shown = task_table(&page.tasks, style);
+    for id in &page.unreadable {
+        shown.push_str(&format!("{id} cannot be read; the node's log says why\n"));
+    }
     if let Some(next) = page.next {
         shown.push_str(&format!("there are more: --cursor {next}\n"));
     }

@@ -86,7 +86,8 @@ impl Fake {
                 let other = "01a20de1-fe43-7694-b430-621455741179".parse().expect("a UUID");
                 let id = if first { sample::task().id } else { other };
                 let tasks = wanted.then(|| TaskView { id, ..sample::task() }).into_iter().collect();
-                Reply::Tasks(TaskPage { tasks, next: (wanted && first).then_some(id) })
+                let next = (wanted && first).then_some(id);
+                Reply::Tasks(TaskPage { tasks, next, ..TaskPage::default() })
             }
             Request::Task { id } if id == sample::task().id => {
                 Reply::Task(Box::new(TaskShown { task: sample::task(), result: None }))

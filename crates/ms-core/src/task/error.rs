@@ -139,6 +139,34 @@ pub enum StoreError {
         /// What was found.
         what: String,
     },
+    /// What is open is no longer what lies in its place, so nothing is written any more.
+    #[error(
+        "the task store {path} was lost while it was open: {what}; put back what was there, or restore a copy and start again"
+    )]
+    Lost {
+        /// Which file.
+        path: String,
+        /// What happened to it, and how many tasks that concerns.
+        what: String,
+    },
+    /// Nothing durable can be kept there.
+    #[error("the task store {path} cannot be kept there: {what}")]
+    Unsuitable {
+        /// The path that was given.
+        path: String,
+        /// Why not, and what to do.
+        what: String,
+    },
+    /// What is stored of this task cannot be read; the others are not concerned.
+    #[error(
+        "what is stored of task {id} cannot be read: {what}; see the log, and restore a copy of the store"
+    )]
+    Unreadable {
+        /// Which task.
+        id: TaskId,
+        /// What is wrong with it.
+        what: String,
+    },
     /// It cannot be written.
     #[error(
         "the task store {0} cannot be written; check the owner and the mode of file and directory"

@@ -175,17 +175,21 @@ pub struct TaskFilter {
     pub kind: Option<AgentKind>,
     /// Only in this state.
     pub state: Option<TaskState>,
-    /// Only those after this one: the cursor of the page before.
+    /// Only those taken after this one: the cursor of the page before.
     pub after: Option<TaskId>,
     /// Tasks of one page, 1 to 1,000; 0 is 100.
     pub limit: usize,
 }
 
-/// One page of a list, by id (which is by age).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One page of a list, in the order in which the tasks were taken: whoever goes on behind the
+/// last one it has seen misses none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TaskPage {
     /// The tasks.
     pub tasks: Vec<TaskView>,
+    /// Tasks of this page of which nothing can be read; the log says why.
+    #[serde(default)]
+    pub unreadable: Vec<TaskId>,
     /// The cursor of the next page; `None` at the end.
     pub next: Option<TaskId>,
 }

@@ -89,3 +89,15 @@ pub fn wish(free: usize, limit: usize, lease: Duration) -> ClaimSpec {
 pub async fn claim(store: &SqliteTasks, count: usize) -> Vec<Assignment> {
     store.claim(wish(count, count, LEASE)).await.expect("claims").assignments
 }
+
+/// What cannot be waited for by an event is asked again and again.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = ask().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < end, "not within a minute: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -138,8 +138,10 @@ pub(super) struct FailureSchema {
 #[derive(ToSchema)]
 #[schema(as = TaskPage)]
 pub(super) struct TaskPageSchema {
-    /// The tasks.
+    /// The tasks, in the order in which they were taken.
     tasks: Vec<TaskViewSchema>,
+    /// Ids of tasks of this page of which nothing can be read.
+    unreadable: Vec<String>,
     /// The cursor of the next page; null at the end.
     next: Option<String>,
 }
@@ -201,7 +203,7 @@ mod tests {
         assert_eq!(documented::<TimingsSchema>(), real(task.timings));
         assert_eq!(documented::<LeaseSchema>(), real(task.lease));
         assert_eq!(documented::<FailureSchema>(), real(&task.failure));
-        assert_eq!(documented::<TaskPageSchema>(), real(TaskPage { tasks: vec![], next: None }));
+        assert_eq!(documented::<TaskPageSchema>(), real(TaskPage::default()));
         assert_eq!(documented::<TaskViewSchema>(), real(task));
         let task = NewTask {
             deadline_ms: Some(1),

@@ -8,6 +8,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use ms_actor::LogLimit;
 use ms_core::task::{
     AgentKind, IdempotencyKey, MAX_BATCH, MAX_PAGE, NewTask, QueueName, StoreError, Submitted,
     TaskError, TaskFilter, TaskId, TaskState, TaskView,
@@ -280,9 +281,15 @@ fn refused(error: TaskError) -> Problem {
     }
 }
 
+/// Each caller is told; the log would say the same for all of them.
+static FAILED: LogLimit = LogLimit::new(Duration::from_secs(10));
+
 /// A failure of the store. Its causes are for the log, not for the caller.
 fn failed(error: StoreError) -> Problem {
-    tracing::warn!(error = &error as &dyn std::error::Error, "the task store failed a request");
+    if let Some(left_out) = FAILED.admit() {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, left_out, "the task store failed a request");
+    }
     let told = error.to_string();
     match error {
         StoreError::Overloaded(_) | StoreError::Busy(_) => {
@@ -290,9 +297,15 @@ fn failed(error: StoreError) -> Problem {
         }
         StoreError::Unknown(_) => Problem::new(&TIMED_OUT, told),
         // Paths of this machine are nobody's business.
-        StoreError::Corrupt { .. } | StoreError::Locked(_) | StoreError::ReadOnly(_) => {
+        StoreError::Corrupt { .. }
+        | StoreError::Lost { .. }
+        | StoreError::Unsuitable { .. }
+        | StoreError::Locked(_)
+        | StoreError::ReadOnly(_) => {
             Problem::new(&UNAVAILABLE, "the task store cannot be used").retry_after(COME_AGAIN)
         }
+        // No later attempt would read it, and the others can be read.
+        StoreError::Unreadable { .. } => Problem::new(&INTERNAL, told),
         StoreError::Away(_) => {
             Problem::new(&UNAVAILABLE, "the task store is down").retry_after(COME_AGAIN)
         }

@@ -150,7 +150,7 @@ impl TasksPort for Memory {
             found.pop();
             found.last().unwrap().id
         });
-        Box::pin(async move { Ok(TaskPage { tasks: found, next }) })
+        Box::pin(async move { Ok(TaskPage { tasks: found, next, ..TaskPage::default() }) })
     }
 
     fn cancel(&self, id: TaskId) -> PortFuture<'_, TaskAnswer<TaskView>> {

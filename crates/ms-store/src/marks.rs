@@ -1,0 +1,296 @@
+//! What the files of an open store look like from outside, and what a change of it means.
+//!
+//! No I/O in here: `guard.rs` looks, this judges. The rule is strict because it can be: while a
+//! store is open nobody but its writer changes the main file, and the writer does so in its
+//! checkpoints only.
+
+use std::fmt;
+
+/// SQLite's page size.
+pub(crate) const PAGE: u64 = 4_096;
+/// The application id of a task store: `MSTS`.
+pub(crate) const APPLICATION: u32 = 0x4d53_5453;
+/// What SQLite cuts a write-ahead log down to that has grown longer, in bytes.
+pub(crate) const LOG_LIMIT: u64 = 64 << 20;
+/// How every SQLite database begins (<https://www.sqlite.org/fileformat.html>).
+const MAGIC: &[u8] = b"SQLite format 3\0";
+/// How many bytes of a database are looked at.
+pub(crate) const HEADER: usize = 100;
+/// How many bytes of a write-ahead log are looked at.
+pub(crate) const LOG_HEADER: usize = 32;
+
+/// Which file it is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FileId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+/// What the beginning of a database says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// Whose format it is; 0 when nobody has said.
+    pub(crate) application: u32,
+    /// How often the store was opened or has folded its log in: an older copy has a lower one.
+    pub(crate) generation: u32,
+}
+
+impl Header {
+    /// `None` for what is no SQLite database.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let number = |at: usize| {
+            let four = bytes.get(at..at + 4)?;
+            four.try_into().ok().map(u32::from_be_bytes)
+        };
+        if !bytes.starts_with(MAGIC) {
+            return None;
+        }
+        Some(Self { generation: number(60)?, application: number(68)? })
+    }
+}
+
+/// The main file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Main {
+    pub(crate) id: FileId,
+    pub(crate) bytes: u64,
+    /// When it was last written to: seconds and nanoseconds.
+    pub(crate) written: (i64, i64),
+    pub(crate) header: Option<Header>,
+}
+
+/// The write-ahead log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) id: FileId,
+    pub(crate) bytes: u64,
+    /// How often it was begun anew; `None` for what is no log.
+    pub(crate) sequence: Option<u32>,
+}
+
+impl Log {
+    /// The sequence out of the beginning of a log.
+    pub(crate) fn sequence_of(bytes: &[u8]) -> Option<u32> {
+        let number = |at: usize| {
+            let four = bytes.get(at..at + 4)?;
+            four.try_into().ok().map(u32::from_be_bytes)
+        };
+        (number(0)? & !1 == 0x377f_0682).then_some(number(12)?)
+    }
+}
+
+/// All that one look sees; `None` for what is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) main: Option<Main>,
+    pub(crate) log: Option<Log>,
+    /// SQLite's shared memory.
+    pub(crate) index: Option<FileId>,
+    pub(crate) lock: Option<FileId>,
+}
+
+impl Marks {
+    /// The generation of the main file.
+    pub(crate) fn generation(&self) -> u32 {
+        self.main.as_ref().and_then(|main| main.header).map_or(0, |header| header.generation)
+    }
+}
+
+/// What the writer itself has done since the look before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ours {
+    /// At most commits, which go into the log.
+    Commits,
+    /// It has folded its log into the main file.
+    Checkpoint,
+    /// Its connection was closed and made anew: log and shared memory may be others.
+    Reopened,
+}
+
+/// Why nothing may be written any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Names lead elsewhere. What is open is whole, and may be put back.
+    Moved(String),
+    /// What is in the files is not what was written. Only opening the store anew tells more.
+    Altered(String),
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Moved(what) | Self::Altered(what)) = self;
+        f.write_str(what)
+    }
+}
+
+/// Whether what is there is still what was there before.
+pub(crate) fn judge(before: &Marks, now: &Marks, ours: Ours) -> Result<(), Loss> {
+    let moved = |what: &str| Err(Loss::Moved(what.to_owned()));
+    let (Some(was), Some(is)) = (&before.main, &now.main) else {
+        return moved("its file was removed or renamed");
+    };
+    if was.id != is.id {
+        return moved("another file was put in the place of its file");
+    }
+    judge_main(was, is, ours)?;
+    if before.lock != now.lock {
+        return moved("its .lock file was removed, renamed or replaced");
+    }
+    if ours == Ours::Reopened {
+        return Ok(());
+    }
+    if before.index != now.index {
+        return moved("its -shm file was removed, renamed or replaced");
+    }
+    match (&before.log, &now.log) {
+        (Some(was), Some(is)) if was.id == is.id => judge_log(was, is),
+        _ => moved("its -wal file was removed, renamed or replaced"),
+    }
+}
+
+fn judge_main(was: &Main, is: &Main, ours: Ours) -> Result<(), Loss> {
+    let altered = |what: String| Err(Loss::Altered(what));
+    if is.bytes < was.bytes {
+        return altered(format!("its file was cut from {} to {} bytes", was.bytes, is.bytes));
+    }
+    let Some(header) = is.header else {
+        return altered("its file was written over with something else".to_owned());
+    };
+    let application = was.header.map_or(0, |header| header.application);
+    // That of a new store is in the log only, until that is folded in.
+    if header.application != application && header.application != APPLICATION {
+        return altered("the database of another program was written over its file".to_owned());
+    }
+    let generation = was.header.map_or(0, |header| header.generation);
+    if header.generation < generation {
+        let found = header.generation;
+        return altered(format!(
+            "an older copy was written over its file (generation {found}, it was {generation})"
+        ));
+    }
+    if ours == Ours::Commits && (was.bytes, was.written) != (is.bytes, is.written) {
+        return altered("another program wrote into its file".to_owned());
+    }
+    Ok(())
+}
+
+fn judge_log(was: &Log, is: &Log) -> Result<(), Loss> {
+    let altered = |what: String| Err(Loss::Altered(what));
+    if is.bytes < was.bytes.min(LOG_LIMIT) {
+        return altered(format!("its -wal file was cut from {} to {} bytes", was.bytes, is.bytes));
+    }
+    match (was.sequence, is.sequence) {
+        // Nothing was written into it yet.
+        (None, None) if is.bytes == 0 => Ok(()),
+        (Some(was), Some(is)) if is < was => {
+            altered("an older copy was written over its -wal file".to_owned())
+        }
+        (_, Some(_)) => Ok(()),
+        (_, None) => altered("its -wal file was written over with something else".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: FileId = FileId { device: 1, inode: 2 };
+    const OTHER: FileId = FileId { device: 1, inode: 3 };
+
+    fn sound() -> Marks {
+        let header = Some(Header { application: APPLICATION, generation: 7 });
+        Marks {
+            main: Some(Main { id: ID, bytes: 40_960, written: (5, 6), header }),
+            log: Some(Log { id: ID, bytes: 8_192, sequence: Some(3) }),
+            index: Some(ID),
+            lock: Some(ID),
+        }
+    }
+
+    fn changed(change: impl FnOnce(&mut Marks)) -> Marks {
+        let mut marks = sound();
+        change(&mut marks);
+        marks
+    }
+
+    fn main(change: impl FnOnce(&mut Main)) -> Marks {
+        changed(|marks| change(marks.main.as_mut().expect("there")))
+    }
+
+    fn log(change: impl FnOnce(&mut Log)) -> Marks {
+        changed(|marks| change(marks.log.as_mut().expect("there")))
+    }
+
+    /// What a process does with its own files is no loss.
+    #[test]
+    fn what_the_store_does_itself_is_no_loss() {
+        for (now, ours) in [
+            (sound(), Ours::Commits),
+            (log(|log| log.bytes = 65_536), Ours::Commits),
+            (log(|log| log.sequence = Some(4)), Ours::Commits),
+            (main(|main| (main.bytes, main.written) = (81_920, (9, 9))), Ours::Checkpoint),
+            (changed(|marks| (marks.log, marks.index) = (None, Some(OTHER))), Ours::Reopened),
+        ] {
+            assert_eq!(judge(&sound(), &now, ours), Ok(()), "{now:?}");
+        }
+        let long = log(|log| log.bytes = LOG_LIMIT * 2);
+        let cut = log(|log| log.bytes = LOG_LIMIT);
+        assert_eq!(judge(&long, &cut, Ours::Commits), Ok(()), "SQLite cuts it down itself");
+    }
+
+    #[test]
+    fn what_moved_may_come_back() {
+        for now in [
+            changed(|marks| marks.main = None),
+            main(|main| main.id = OTHER),
+            changed(|marks| marks.lock = None),
+            changed(|marks| marks.lock = Some(OTHER)),
+            changed(|marks| marks.index = None),
+            changed(|marks| marks.log = None),
+            log(|log| log.id = OTHER),
+        ] {
+            let lost = judge(&sound(), &now, Ours::Commits);
+            assert!(matches!(lost, Err(Loss::Moved(_))), "{now:?}: {lost:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_written_over_or_cut_is_altered() {
+        let older = Some(Header { application: APPLICATION, generation: 6 });
+        let foreign = Some(Header { application: 5, generation: 9 });
+        for (now, words) in [
+            (main(|main| main.bytes = 4_096), "cut"),
+            (main(|main| main.header = None), "something else"),
+            (main(|main| main.header = foreign), "another program"),
+            (main(|main| main.header = older), "older copy"),
+            (main(|main| main.written = (5, 7)), "another program"),
+            (log(|log| log.bytes = 0), "cut"),
+            (log(|log| log.sequence = Some(2)), "older copy"),
+            (log(|log| log.sequence = None), "something else"),
+        ] {
+            match judge(&sound(), &now, Ours::Commits) {
+                Err(Loss::Altered(what)) => assert!(what.contains(words), "{what}"),
+                other => panic!("{now:?}: {other:?}"),
+            }
+        }
+        let touched = main(|main| main.header = older);
+        assert!(judge(&sound(), &touched, Ours::Checkpoint).is_err(), "in a checkpoint too");
+    }
+
+    #[test]
+    fn headers_are_read_as_sqlite_writes_them() {
+        let mut bytes = [0; HEADER];
+        bytes[..16].copy_from_slice(MAGIC);
+        bytes[60..64].copy_from_slice(&9_u32.to_be_bytes());
+        bytes[68..72].copy_from_slice(&APPLICATION.to_be_bytes());
+        let header = Header { application: APPLICATION, generation: 9 };
+        assert_eq!(Header::parse(&bytes), Some(header));
+        assert_eq!(Header::parse(&bytes[..40]), None);
+        assert_eq!(Header::parse(&[b'x'; HEADER]), None);
+        let mut log = [0; LOG_HEADER];
+        log[..4].copy_from_slice(&0x377f_0683_u32.to_be_bytes());
+        log[12..16].copy_from_slice(&5_u32.to_be_bytes());
+        assert_eq!(Log::sequence_of(&log), Some(5));
+        assert_eq!(Log::sequence_of(&[0; LOG_HEADER]), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! Looking after the files of an open store: `guard.rs` looks, `marks.rs` judges, this remembers.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::guard::{Guard, Known};
+use crate::marks::{Loss, Marks, Ours, judge};
+
+/// A look is as good as a new one for this long.
+const FRESH: Duration = Duration::from_millis(5);
+
+/// What was seen of the files last.
+pub(crate) struct Watch {
+    guard: Arc<Guard>,
+    identity: String,
+    marks: Marks,
+    looked: Instant,
+    /// The generation that was written last; it is in the main file once the log is folded in.
+    generation: u32,
+    /// Whether the log was folded in since.
+    folded: bool,
+}
+
+impl Watch {
+    /// Begins with what is there now, `generation` being what was written last.
+    pub(crate) async fn begin(
+        guard: Arc<Guard>,
+        identity: String,
+        generation: u32,
+    ) -> io::Result<Self> {
+        let known = identity.clone();
+        let marks = blocking(&guard, |guard| {
+            let marks = guard.look()?;
+            if marks.lock != Some(guard.lock_id()?) || marks.main.is_none() {
+                return Err(io::Error::other("its files were replaced while it was opened"));
+            }
+            guard.remember(&Known { identity: known, generation: marks.generation() })?;
+            Ok(marks)
+        });
+        let marks = marks.await?;
+        let looked = Instant::now();
+        Ok(Self { guard, identity, marks, looked, generation, folded: false })
+    }
+
+    /// Whether the last look was a moment ago.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.looked.elapsed() < FRESH
+    }
+
+    /// Looks whether the files are still those of before.
+    pub(crate) async fn look(&mut self, ours: Ours) -> Result<(), Loss> {
+        let looked = blocking(&self.guard, Guard::look).await;
+        let now = looked.map_err(|error| {
+            Loss::Moved(format!("its files cannot be looked at: {error}"))
+        })?;
+        judge(&self.marks, &now, ours)?;
+        self.folded |= ours == Ours::Checkpoint;
+        let higher = now.generation() > self.marks.generation();
+        self.marks = now;
+        self.looked = Instant::now();
+        if higher {
+            self.remember().await;
+        }
+        Ok(())
+    }
+
+    /// What marks the next generation, if it is time for one.
+    pub(crate) fn stamp(&self) -> Option<String> {
+        self.folded.then(|| stamp(self.generation.saturating_add(1)))
+    }
+
+    /// The stamp was written.
+    pub(crate) fn stamped(&mut self) {
+        if std::mem::take(&mut self.folded) {
+            self.generation = self.generation.saturating_add(1);
+        }
+    }
+
+    /// All connections are closed: what was in the log is in the main file.
+    pub(crate) async fn closed(mut self, lost: bool) {
+        if !lost
+            && let Err(loss) = self.look(Ours::Reopened).await
+        {
+            tracing::error!(%loss, "the task store was lost before it was closed");
+        }
+        self.guard.close();
+    }
+
+    /// Writes down how far the database has come. Only a hint: without it an older copy is
+    /// taken for what was here.
+    async fn remember(&self) {
+        let known =
+            Known { identity: self.identity.clone(), generation: self.marks.generation() };
+        if let Err(error) = blocking(&self.guard, move |guard| guard.remember(&known)).await {
+            tracing::warn!(%error, "the lock file of the task store cannot be written");
+        }
+    }
+}
+
+/// The statement that gives the database this generation.
+pub(crate) fn stamp(generation: u32) -> String {
+    format!("PRAGMA user_version = {}", generation.min(i32::MAX.unsigned_abs()))
+}
+
+/// A disk that hangs does not hang the arbiter.
+async fn blocking<T: Send + 'static>(
+    guard: &Arc<Guard>,
+    work: impl FnOnce(&Guard) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let guard = Arc::clone(guard);
+    let done = tokio::task::spawn_blocking(move || work(&guard)).await;
+    done.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
