@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
 use common::{Fake, SECOND, limits, node};
@@ -92,10 +92,38 @@ async fn a_path_too_long_or_without_a_directory_says_so() {
 async fn a_socket_that_is_no_longer_ours_is_left_alone() {
     let (server, _dir) = node(limits()).await;
     let path = server.path().to_owned();
-    fs::remove_file(&path).expect("somebody removes it");
-    let _other = bind(&path).await.expect("another node binds");
+    let elsewhere = path.with_extension("other");
+    let _other = UnixListener::bind(&elsewhere).expect("another program binds");
+    fs::rename(&elsewhere, &path).expect("somebody puts it in its place");
     drop(server);
-    Client::connect(&path, SECOND).await.expect("the other node still answers");
+    UnixStream::connect(&path).expect("the other program still listens");
+}
+
+/// A node that nobody can reach any more would be one that only its end can steer.
+#[tokio::test]
+async fn a_socket_that_was_removed_is_made_anew_with_its_mode() {
+    let (server, dir) = node(limits()).await;
+    let path = server.path().to_owned();
+    let mut before = Client::connect(&path, SECOND).await.expect("connects");
+    fs::remove_file(&path).expect("somebody removes it");
+    let until = tokio::time::Instant::now() + 60 * SECOND;
+    let mut after = loop {
+        match Client::connect(&path, SECOND).await {
+            Ok(client) => break client,
+            Err(error) => assert!(tokio::time::Instant::now() < until, "{error}"),
+        }
+        tokio::time::sleep(SECOND / 50).await;
+    };
+    let known = ms_core::ActorPath::new("/root/unknown").expect("valid");
+    for client in [&mut before, &mut after] {
+        let error = client.inspect(known.clone()).await.expect_err("the handler's answer");
+        assert_eq!(error.kind, Kind::NotFound, "{error}");
+    }
+    let mode = fs::metadata(&path).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop((before, after));
+    server.stop().await;
+    assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 0, "nothing is left");
 }
 
 #[tokio::test]

@@ -94,6 +94,7 @@ fn quick() -> Place {
     Place::new()
         .set("core.supervision.health_check_interval=200ms")
         .set("components.health_checks.readiness_probe.period=1s")
+        .set("components.health_checks.readiness_probe.timeout=1s")
 }
 
 /// What makes a database useless: its name, what is said of it, and how.

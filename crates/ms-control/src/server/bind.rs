@@ -98,13 +98,23 @@ impl Socket {
         self.made.uid()
     }
 
+    /// Whether the file lies in its place still, whatever its mode and owner are by now.
+    pub(super) fn is_in_place(&self) -> bool {
+        let identity = |file: &Metadata| (file.dev(), file.ino());
+        fs::symlink_metadata(&self.path).is_ok_and(|found| {
+            found.file_type().is_socket() && identity(&found) == identity(&self.made)
+        })
+    }
+
     /// Removes the file, if it is still the one we made.
     pub(super) fn remove(&self) {
         // Inode numbers are used again at once; the time of change tells two of them apart.
         let identity = |file: &Metadata| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec());
         let ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|found| identity(&found) == identity(&self.made));
-        if ours && let Err(error) = fs::remove_file(&self.path) {
+        if ours
+            && let Err(error) = fs::remove_file(&self.path)
+        {
             tracing::warn!(path = %self.path.display(), %error, "control socket not removed");
         }
     }

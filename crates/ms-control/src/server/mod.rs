@@ -9,15 +9,16 @@ mod stream;
 
 use std::future::Future;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ms_core::accept::AcceptBackoff;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior};
 
 pub use bind::{BindError, MAX_SOCKET_PATH};
 
@@ -64,6 +65,9 @@ pub trait ControlHandler: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<(), ControlError>>;
 }
 
+/// How often the socket is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// The limits of a server.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -106,7 +110,8 @@ impl Default for Limits {
 /// still ours; [`stop`](Self::stop) lets requests in progress finish.
 #[derive(Debug)]
 pub struct ControlServer {
-    socket: Socket,
+    path: PathBuf,
+    socket: Arc<Mutex<Socket>>,
     stop: watch::Sender<bool>,
     accept: JoinHandle<()>,
     grace: Duration,
@@ -133,30 +138,35 @@ impl ControlServer {
         let grace = limits.stop_deadline;
         let shared = Shared { handler, limits: Arc::new(limits), owner: socket.uid(), stopped };
         tracing::info!(path = %socket.path().display(), "control endpoint is open");
-        Ok(Self { socket, stop, accept: tokio::spawn(accept(listener, shared)), grace })
+        let path = socket.path().to_owned();
+        let socket = Arc::new(Mutex::new(socket));
+        let accept = tokio::spawn(accept(listener, Arc::clone(&socket), shared));
+        Ok(Self { path, socket, stop, accept, grace })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.socket.path()
+        &self.path
     }
 
     /// Takes no more connections, lets requests in progress finish within the
     /// stop deadline, ends streams, and removes the socket.
     pub async fn stop(mut self) {
-        self.socket.remove();
         self.stop.send_replace(true);
+        present(&self.socket).remove();
         if tokio::time::timeout(self.grace, &mut self.accept).await.is_err() {
             tracing::warn!("control connections did not end in time and were cut");
         }
+        // One that was made anew at that very moment.
+        present(&self.socket).remove();
     }
 }
 
 impl Drop for ControlServer {
     fn drop(&mut self) {
         self.accept.abort();
-        self.socket.remove();
+        present(&self.socket).remove();
     }
 }
 
@@ -175,9 +185,45 @@ async fn stop_of(stopped: &mut watch::Receiver<bool>) {
     drop(stopped.wait_for(|stop| *stop).await);
 }
 
+/// The socket as it is; it is whole whoever panicked beside it.
+fn present(socket: &Mutex<Socket>) -> MutexGuard<'_, Socket> {
+    socket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a socket anew that was removed or renamed, so that the node can be reached. `told` is
+/// why that failed last.
+async fn made_anew(socket: &Mutex<Socket>, told: &mut Option<String>) -> Option<UnixListener> {
+    let path = {
+        let socket = present(socket);
+        if socket.is_in_place() {
+            *told = None;
+            return None;
+        }
+        socket.path().to_owned()
+    };
+    match bind::bind(&path).await {
+        Ok((listener, made)) => {
+            tracing::warn!(path = %path.display(), "the control socket was gone and is made anew");
+            *present(socket) = made;
+            Some(listener)
+        }
+        Err(error) => {
+            let error = error.to_string();
+            if told.as_ref() != Some(&error) {
+                tracing::error!(error, "the control socket is gone and cannot be made anew");
+            }
+            *told = Some(error);
+            None
+        }
+    }
+}
+
 /// Admits connections until told to stop, then waits for those it has.
-async fn accept(listener: UnixListener, mut shared: Shared) {
+async fn accept(mut listener: UnixListener, socket: Arc<Mutex<Socket>>, mut shared: Shared) {
     let mut connections = JoinSet::new();
+    let mut looks = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = None;
     let mut backoff = AcceptBackoff::new();
     loop {
         let pause = |error: io::Error, pause| {
@@ -188,6 +234,11 @@ async fn accept(listener: UnixListener, mut shared: Shared) {
         // An end during a pause cuts it short: it gave a descriptor back.
         tokio::select! {
             Some(ended) = connections.join_next() => report(ended),
+            _ = looks.tick() => {
+                if let Some(anew) = made_anew(&socket, &mut told).await {
+                    listener = anew;
+                }
+            }
             accepted = next => match accepted {
                 Some((stream, _)) => admit(stream, &shared, &mut connections),
                 None => break,
