@@ -223,7 +223,7 @@ settings! {
 
 settings! {
     /// Durable tasks.
-    pub struct Tasks rules own {
+    pub struct Tasks rules none {
         /// The database file; its directory must belong to the process's user.
         database: PathBuf = PathBuf::from("ms-tasks.db"), valid valid::database => restart;
         /// Agents of each kind.
@@ -235,18 +235,6 @@ settings! {
         /// How long results are kept.
         retention: Duration = DAY, in secs(60)..=secs(31_536_000) => restart;
     } sections {}
-}
-
-impl Rules for Tasks {
-    fn rules(&self, at: &str, problems: &mut Problems) {
-        // The store refuses the same: what SQLite takes for these ends with the process.
-        let name = self.database.to_string_lossy();
-        let is_uri = name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:"));
-        if name.starts_with(':') || is_uri || self.database.file_name().is_none() {
-            let problem = "must be the path of a file, and neither `:memory:` nor a URI";
-            problems.add(format!("{at}database"), problem.to_owned());
-        }
-    }
 }
 
 settings! {
