@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,7 +11,7 @@ use actix_rt::System;
 use ms_core::task::TaskNews;
 use ms_core::time::later;
 use ms_core::view::{EventKind, NodeEvent};
-use ms_core::{ActorPath, ExitReason, Incarnation, Tick};
+use ms_core::{ActorPath, ExitReason, Incarnation, NodeLife, Tick};
 use tokio::sync::broadcast;
 
 use crate::arbiter::ArbiterSlot;
@@ -108,6 +109,7 @@ impl WeakNode {
 
 struct Inner {
     config: NodeConfig,
+    life: NodeLife,
     system: System,
     booted: Instant,
     booted_virtual: tokio::time::Instant,
@@ -124,6 +126,15 @@ struct Inner {
     log: Mutex<EventLog>,
     tasks: Arc<TaskLog>,
     stopping: AtomicBool,
+}
+
+/// Another for each boot. Keys of the standard hasher come from the operating system; time and
+/// process are mixed in for a machine whose randomness comes again after a restart.
+fn a_new_life() -> NodeLife {
+    let mut hasher = RandomState::new().build_hasher();
+    unix_ms().hash(&mut hasher);
+    std::process::id().hash(&mut hasher);
+    NodeLife::new(hasher.finish())
 }
 
 struct EventLog {
@@ -161,6 +172,7 @@ impl Node {
     fn new(config: NodeConfig, system: System) -> Self {
         Self(Arc::new(Inner {
             config,
+            life: a_new_life(),
             system,
             booted: Instant::now(),
             booted_virtual: tokio::time::Instant::now(),
@@ -197,6 +209,12 @@ impl Node {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.config.name
+    }
+
+    /// Which life of the node this is: numbers it counts from its boot are of this life.
+    #[must_use]
+    pub fn life(&self) -> NodeLife {
+        self.0.life
     }
 
     /// Its configuration.

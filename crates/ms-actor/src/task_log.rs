@@ -65,7 +65,7 @@ impl TaskLog {
     }
 
     pub(crate) fn reader(self: &Arc<Self>, after: u64) -> TaskEvents {
-        // A number from before a restart of the node is beyond its newest: all there is is new.
+        // A number that was never given is no place: all there is is new.
         let after = if after > self.newest() { 0 } else { after };
         TaskEvents { log: Arc::clone(self), newest: self.newest.subscribe(), last: after }
     }
@@ -94,7 +94,7 @@ impl TaskEvents {
         if let Some(next) = ring.kept.get(first) {
             let missed = next.seq - self.last - 1;
             if missed > 0 {
-                let kind = EventKind::TaskGap { missed };
+                let kind = EventKind::TaskGap { missed, restarted: false };
                 read.push(NodeEvent { seq: next.seq - 1, at_ms: next.at_ms, kind });
             }
             read.extend(ring.kept.range(first..).cloned());
@@ -161,7 +161,7 @@ mod tests {
         assert!(late.kept().is_empty());
         let (read, ()) = tokio::join!(late.next(), async { log.publish(news(2), 6) });
         assert_eq!((numbers(&read), read.len(), late.last()), ((4, 5), 2, 5));
-        assert_eq!(numbers(&log.reader(77).kept()), (1, 5), "from before a restart of the node");
+        assert_eq!(numbers(&log.reader(77).kept()), (1, 5), "a number that was never given");
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
         log.publish(news(10), 5);
         log.publish(news(KEPT_TASK_EVENTS), 5);
         let read = slow.kept();
-        assert_eq!(read[0].kind, EventKind::TaskGap { missed: 10 });
+        assert_eq!(read[0].kind, EventKind::TaskGap { missed: 10, restarted: false });
         assert_eq!((read[0].seq, read[1].seq, read.len()), (10, 11, KEPT_TASK_EVENTS + 1));
         log.publish(news(1), 5);
         assert_eq!(slow.kept().len(), 1);

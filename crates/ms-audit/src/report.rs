@@ -33,7 +33,7 @@ use crate::scan::ContentHash;
 use crate::source::MissingPackage;
 use crate::unit::{Licence, UnitFacts};
 
-pub use json::{AuditJson, REPORT_SCHEMA, RunFacts};
+pub use json::{AuditJson, REPORT_SCHEMA, RunFacts, may_hold_a_report};
 pub use reduce::{Added, Reducer};
 pub use score::Points;
 pub use text::{Charset, TextStyle, render};

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use ms_core::NodeLife;
 use ms_core::view::SCHEMA_VERSION;
 use serde::Serialize;
 
@@ -23,6 +24,9 @@ pub(crate) struct Out {
 struct Envelope<'a, T> {
     schema: u32,
     kind: &'a str,
+    /// Of what only means something within one life of the node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    life: Option<NodeLife>,
     data: &'a T,
 }
 
@@ -50,7 +54,7 @@ impl Out {
 
     /// Writes one versioned document for people and tools.
     pub(crate) fn json<T: Serialize>(&self, kind: &str, data: &T) -> Outcome {
-        self.document(&Envelope { schema: SCHEMA_VERSION, kind, data })
+        self.document(&Envelope { schema: SCHEMA_VERSION, kind, life: None, data })
     }
 
     /// As [`Out::json`], of a document that has more than one part.
@@ -60,8 +64,13 @@ impl Out {
     }
 
     /// Writes one versioned document on one line, for streams.
-    pub(crate) fn json_line<T: Serialize>(&self, kind: &str, data: &T) -> Outcome {
-        let document = Envelope { schema: SCHEMA_VERSION, kind, data };
+    pub(crate) fn json_line<T: Serialize>(
+        &self,
+        kind: &str,
+        life: Option<NodeLife>,
+        data: &T,
+    ) -> Outcome {
+        let document = Envelope { schema: SCHEMA_VERSION, kind, life, data };
         let text = serde_json::to_string(&document).map_err(io::Error::from)?;
         self.text(&format!("{text}\n"))
     }

@@ -99,7 +99,7 @@ pub enum ConfigError {
         /// Its key.
         key: String,
         /// What to do.
-        advice: &'static str,
+        advice: String,
     },
     /// A value that would leave the process less protected than it says.
     #[error("{}`{key}` {problem} (unsafe)", at(.place.as_ref()))]

@@ -1,30 +1,33 @@
 //! Reading a file that may be anything: only small regular files, never a wait.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+
+use ms_core::private::{Exposed, FileFacts, Reader};
+use rustix::process::{Gid, getegid, geteuid, getgroups};
 
 use crate::error::ConfigError;
 
 /// Largest file, in bytes: ConfigMaps end there too.
 pub const MAX_FILE: u64 = 1 << 20;
-/// Permissions that let others than the owner read or write.
-const OTHERS: u32 = 0o077;
 
 /// The text of a file and who may read it.
 #[derive(Debug)]
 pub(crate) struct Text {
     pub(crate) text: String,
-    /// Permission bits.
-    pub(crate) mode: u32,
+    /// Why no secret may stand in it, if so.
+    pub(crate) exposed: Option<Exposed>,
 }
 
-impl Text {
-    /// Whether only the owner may read it.
-    pub(crate) fn is_private(&self) -> bool {
-        self.mode & OTHERS == 0
-    }
+/// Whether a secret may stand in a file.
+fn exposed(meta: &Metadata) -> Option<Exposed> {
+    let mut groups = vec![getegid().as_raw()];
+    // A process whose groups cannot be told is in its own one alone.
+    groups.extend(getgroups().unwrap_or_default().into_iter().map(Gid::as_raw));
+    let reader = Reader { uid: geteuid().as_raw(), groups };
+    FileFacts { mode: meta.mode(), uid: meta.uid(), gid: meta.gid() }.check(&reader).err()
 }
 
 /// Reads a configuration file. A symlink is followed: ConfigMaps consist of them.
@@ -57,7 +60,7 @@ pub(crate) fn read(path: &Path) -> Result<Text, ConfigError> {
     let text = String::from_utf8(bytes).map_err(|error| {
         odd(format!("is no UTF-8 at byte {}", error.utf8_error().valid_up_to()))
     })?;
-    Ok(Text { text, mode: meta.mode() & 0o7777 })
+    Ok(Text { text, exposed: exposed(&meta) })
 }
 
 fn up_to_limit(file: File) -> io::Result<Vec<u8>> {

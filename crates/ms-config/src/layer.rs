@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use ms_core::private::Exposed;
+
 use crate::error::ConfigError;
 use crate::file;
 use crate::format;
@@ -24,8 +26,8 @@ const MAX_ENVIRONMENT: usize = 32;
 #[derive(Debug)]
 pub(crate) struct FileLayer {
     pub(crate) root: Spot,
-    /// Whether only its owner may read it.
-    pub(crate) private: bool,
+    /// Why no secret may stand in it, if so.
+    pub(crate) exposed: Option<Exposed>,
 }
 
 /// One setting of the environment or the command line.
@@ -77,7 +79,7 @@ fn one_of(dir: &Path, stems: &[&str]) -> Result<Option<PathBuf>, ConfigError> {
 pub(crate) fn read_file(path: &Path) -> Result<FileLayer, Vec<ConfigError>> {
     let text = file::read(path).map_err(|error| vec![error])?;
     let root = format::parse(path, &text.text)?;
-    Ok(FileLayer { root, private: text.is_private() })
+    Ok(FileLayer { root, exposed: text.exposed })
 }
 
 /// The settings among the environment's variables, by name.

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ms_core::private::Exposed;
+
 use crate::declare::{Key, SetError, Settings, keys};
 use crate::error::{ConfigError, ConfigErrors, Problem, Problems};
 use crate::layer;
@@ -152,7 +154,7 @@ impl<C: Settings> Loader<C> {
             match found {
                 Ok(None) => {}
                 Ok(Some(path)) => match layer::read_file(&path) {
-                    Ok(file) => merge.file(&file.root, file.private),
+                    Ok(file) => merge.file(&file.root, file.exposed),
                     Err(errors) => merge.errors.extend(errors),
                 },
                 Err(error) => merge.errors.push(error),
@@ -203,6 +205,8 @@ struct Merge<C> {
     errors: Vec<ConfigError>,
     keys: HashMap<String, Key>,
     sections: HashSet<String>,
+    /// Why the file that is being read may hold no secret.
+    exposed: Option<Exposed>,
 }
 
 impl<C: Settings> Merge<C> {
@@ -217,11 +221,13 @@ impl<C: Settings> Merge<C> {
             errors: Vec::new(),
             keys,
             sections,
+            exposed: None,
         }
     }
 
-    fn file(&mut self, root: &Spot, private: bool) {
-        let layer = if private { Layer::PrivateFile } else { Layer::OpenFile };
+    fn file(&mut self, root: &Spot, exposed: Option<Exposed>) {
+        let layer = if exposed.is_none() { Layer::PrivateFile } else { Layer::OpenFile };
+        self.exposed = exposed;
         match &root.raw {
             Raw::Null => {}
             Raw::Table(entries) => self.table("", entries, layer),
@@ -295,9 +301,12 @@ impl<C: Settings> Merge<C> {
                 ));
                 return true;
             }
-            Layer::OpenFile => "others may read this file: chmod 0600 it",
+            Layer::OpenFile => match &self.exposed {
+                Some(exposed) => format!("it may not stand in this file: {exposed}"),
+                None => "it may not stand in this file".to_owned(),
+            },
             Layer::Command => {
-                "every process sees the command line: write it into a file of mode 0600"
+                "every process sees the command line: write it into a file of mode 0600".to_owned()
             }
         };
         self.errors.push(ConfigError::SecretInTheOpen {

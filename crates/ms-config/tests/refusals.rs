@@ -135,7 +135,8 @@ fn fault_42_a_secret_is_taken_from_mode_0600_and_refused_from_0644() {
     assert_eq!(
         errors,
         ["base.toml:2:9: `core.service_registry.token` is a secret; \
-          others may read this file: chmod 0600 it"]
+          it may not stand in this file: its mode is 0644, so that others than its owner may read \
+          or write it; run `chmod 600` on it"]
     );
     let dir = Dir::with(&[("base.toml", "token = \"s3cret\"\n")]);
     dir.mode("base.toml", 0o600);

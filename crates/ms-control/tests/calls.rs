@@ -51,6 +51,7 @@ async fn a_stream_ends_with_its_last_item() {
             follow: false,
             since_seq: Some(count),
             since_task: None,
+            life: None,
             filter: Default::default(),
         };
         let mut items = client.stream(request).await.expect("starts");
@@ -93,6 +94,7 @@ async fn a_followed_stream_goes_on_until_the_node_stops() {
         follow: true,
         since_seq: Some(1),
         since_task: None,
+        life: None,
         filter: Default::default(),
     };
     let mut items = client.stream(request).await.expect("starts");

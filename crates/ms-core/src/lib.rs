@@ -6,8 +6,9 @@
 //! decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
 //! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], how
 //! its parts get along ([`integration`]), when to give up on it ([`emergency`]), a circuit breaker's in [`breaker`], and a listener's pauses
-//! in [`accept`]. [`traceparent`] says which trace something belongs to,
-//! [`subject`] what an event is about.
+//! in [`accept`]. [`json`] is how JSON of strangers is read, [`private`] which files may hold secrets,
+//! [`life`] which boot of a node a number belongs to; [`traceparent`] says which trace something belongs
+//! to, [`subject`] what an event is about.
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a
 //! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
@@ -24,9 +25,12 @@ pub mod exit;
 pub mod health;
 pub mod id;
 pub mod integration;
+pub mod json;
+pub mod life;
 pub mod lifecycle;
 pub mod policy;
 mod repeat;
+pub mod private;
 pub mod spec;
 pub mod subject;
 pub mod task;
@@ -39,6 +43,7 @@ pub mod view;
 pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};
 pub use id::{ActorPath, ChildId, IdError, Incarnation};
 pub use repeat::Repeats;
+pub use life::NodeLife;
 pub use spec::{
     AutoShutdown, Backoff, ChildPolicy, ChildType, Intensity, Restart, Shutdown, Strategy,
     SupervisorFlags, WhenExhausted,

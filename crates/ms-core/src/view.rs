@@ -364,17 +364,24 @@ pub enum EventKind {
         /// What happened and what to do; no secrets.
         text: String,
     },
-    /// Events were left out because a reader or a buffer was too slow.
+    /// Events were left out because a reader or a buffer was too slow, or came too late.
     Gap {
-        /// How many.
+        /// How many, as far as it is known.
         missed: u64,
+        /// The reader's place is of another life of the node: what it had not seen of that
+        /// life is lost, and is not counted.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        restarted: bool,
     },
     /// A durable task has moved on.
     Task(TaskNews),
     /// Events about tasks were left out because a reader was too slow or came too late.
     TaskGap {
-        /// How many.
+        /// How many, as far as it is known.
         missed: u64,
+        /// As for [`EventKind::Gap`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        restarted: bool,
     },
 }
 

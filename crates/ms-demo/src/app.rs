@@ -1,11 +1,10 @@
 //! One run of the demo, from the options to the last line.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_audit::report::{TextStyle, render};
+use ms_audit::report::{TextStyle, may_hold_a_report, render};
 use ms_audit::source::{self, LockSource};
 use ms_audit::{CargoHome, Scope, Tally};
 use ms_runtime::{How, ServiceEnd};
@@ -103,9 +102,8 @@ fn scope(input: &Input) -> Result<Scope, Failure> {
 fn check_out(out: &Path) -> Result<(), Failure> {
     let parent =
         out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A device or a pipe would be replaced by a file.
-    let usable = fs::metadata(out).map_or(true, |there| there.is_file());
-    match parent.is_dir() && usable {
+    // A device or a pipe would be replaced by a file, and a source of the audited tree by a report.
+    match parent.is_dir() && may_hold_a_report(out) {
         true => Ok(()),
         false => Err(Failure::Out(out.display().to_string())),
     }

@@ -23,7 +23,9 @@ pub(crate) enum Failure {
     State(#[from] StateError),
     #[error(transparent)]
     Report(#[from] ReportError),
-    #[error("cannot write {0}; name a regular file in a directory that exists, with --out FILE")]
+    #[error(
+        "cannot write {0}: with --out FILE name a new file in a directory that exists, or an earlier report; nothing else is replaced"
+    )]
     Out(String),
     #[error("the fleet cannot be set up")]
     Fleet(#[from] TasksError),

@@ -29,6 +29,8 @@ fn bad_input_is_refused_with_its_code() {
     refused(&bench, &["--path", &at("nowhere")], 4, &["nowhere does not exist"]);
     refused(&bench, &["--path", &at("text.txt")], 8, &["neither a directory nor a .rs file"]);
     refused(&bench, &["--out", &at("no/such/dir.json")], 8, &["--out"]);
+    refused(&bench, &["--out", &at("file")], 8, &["nothing else is replaced"]);
+    assert_eq!(fs::read(at("file")).unwrap(), b"x");
     refused(&bench, &["--state", &at("file")], 8, &["--state"]);
     refused(&bench, &["--control", &at(&"x".repeat(200))], 8, &["--control"]);
     refused(&bench, &["--control", &at("text.txt")], 8, &["because: ", "is no socket"]);
@@ -36,6 +38,32 @@ fn bad_input_is_refused_with_its_code() {
     fs::write(at("damaged/tasks.db"), "no database".repeat(1000)).unwrap();
     refused(&bench, &["--state", &at("damaged")], 8, &["--fresh"]);
     assert_eq!(bench.run("refused", &["--state", &at("damaged"), "--fresh"]).code, Some(0));
+}
+
+/// A report takes the place of a report and of nothing else; not of a source of the audited tree
+/// either, though that be empty.
+#[test]
+fn a_report_is_written_over_no_other_file() {
+    let bench = Bench::new();
+    let at = |name: &str| bench.dir.path().join(name).to_str().unwrap().to_owned();
+    fs::create_dir(at("tree")).unwrap();
+    fs::write(at("tree/lib.rs"), "pub fn f() {}\n").unwrap();
+    fs::write(at("tree/empty.rs"), "").unwrap();
+    for source in ["tree/lib.rs", "tree/empty.rs"] {
+        let before = fs::read(at(source)).unwrap();
+        refused(&bench, &["--path", &at("tree"), "--out", &at(source)], 8, &["--out FILE"]);
+        assert_eq!(fs::read(at(source)).unwrap(), before, "{source}");
+    }
+    // Nor over what happens to lie beside the report.
+    fs::write(at("report.json.tmp"), "mine").unwrap();
+    for _ in 0..2 {
+        let run = bench.run("over", &["--path", &at("tree"), "--out", &at("report.json")]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+    }
+    assert_eq!(fs::read(at("report.json.tmp")).unwrap(), b"mine");
+    let left = fs::read_dir(bench.dir.path()).unwrap();
+    let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name.to_string_lossy().starts_with(".report")), "{names:?}");
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn events_come_from_any_point_and_go_on() {
                 follow: true,
                 since_seq: Some(0),
                 since_task: None,
+                life: None,
                 filter: Default::default(),
             };
             let mut events = node.client().await.stream(follow).await.expect("streams");
@@ -107,6 +108,7 @@ fn events_come_from_any_point_and_go_on() {
                 follow: false,
                 since_seq: Some(last),
                 since_task: None,
+                life: None,
                 filter: Default::default(),
             };
             let mut events = node.client().await.stream(rest).await.expect("streams");
@@ -125,13 +127,14 @@ fn events_that_are_not_kept_any_more_are_a_gap() {
         |config| config,
         |node| async move {
             for _ in 0..5_000 {
-                node.runtime.node().publish(EventKind::Gap { missed: 0 });
+                node.runtime.node().publish(EventKind::Gap { missed: 0, restarted: false });
             }
             let first = async |since_seq| {
                 let request = Request::Events {
                     follow: false,
                     since_seq,
                     since_task: None,
+                    life: None,
                     filter: Default::default(),
                 };
                 let mut events = node.client().await.stream(request).await.expect("streams");
@@ -141,7 +144,7 @@ fn events_that_are_not_kept_any_more_are_a_gap() {
             };
             let (seq, kind) = first(Some(1)).await;
             assert!(
-                matches!(kind, EventKind::Gap { missed } if missed == seq - 1),
+                matches!(kind, EventKind::Gap { missed, .. } if missed == seq - 1),
                 "{kind:?} {seq}"
             );
             node.stop().await;

@@ -21,6 +21,7 @@ async fn events(node: &Node) -> Vec<NodeEvent> {
             follow: false,
             since_seq: None,
             since_task: None,
+            life: None,
             filter: Default::default(),
         })
         .await;

@@ -43,9 +43,21 @@ Agents: `echo` gives back its payload; `audit` takes {\"source\": RUST TEXT}; `w
 {\"ms\": N, \"steps\": N}.
 
 EXIT STATUS
-  0 stopped in order   1 by force   2 usage   4 a component did not start
-  8 configuration      69 address not to be had   78 unsafe listener, panic=abort
-  101 to 104 emergency: panic, critical error or root gave up, resources, security";
+    0  stopped in order
+    1  stopped by force: something did not stop in time
+    2  usage
+    3  the node could not boot: threads, logs or metrics
+    4  a component did not start
+    5  the control socket cannot be used
+    6  a check of the surroundings failed: a directory, a port, descriptors
+    7  started, and not healthy in time
+    8  configuration
+   69  an address is not to be had
+   78  unsafe: a listener or a token file, or built with panic=abort
+  101  emergency: a panic outside any actor
+  102  emergency: a critical error, or the root supervisor gave up
+  103  emergency: out of a resource
+  104  emergency: a breach of security";
 
 fn main() -> ExitCode {
     let args = Args::parse();

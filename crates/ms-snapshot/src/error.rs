@@ -20,8 +20,8 @@ pub enum KeyError {
         #[source]
         source: io::Error,
     },
-    /// Others may read it, or it belongs to somebody else.
-    #[error("the key file {} must be a file of this user, mode 0600: {reason}", .file.display())]
+    /// It is none in which secrets may stand.
+    #[error("the key file {} cannot hold keys: {reason}", .file.display())]
     Exposed {
         /// Which file.
         file: PathBuf,

@@ -4,7 +4,9 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
+use ms_core::private::{FileFacts, Reader};
 use rustix::fs::{Mode, OFlags, fstat};
+use rustix::process::{Gid, getegid, geteuid, getgroups};
 use zeroize::Zeroizing;
 
 use crate::error::KeyError;
@@ -34,6 +36,14 @@ impl fmt::Display for KeyId {
     }
 }
 
+/// Who reads files here.
+fn this_process() -> Reader {
+    let mut groups = vec![getegid().as_raw()];
+    // A process whose groups cannot be told is in its own one alone.
+    groups.extend(getgroups().unwrap_or_default().into_iter().map(Gid::as_raw));
+    Reader { uid: geteuid().as_raw(), groups }
+}
+
 /// A key's 32 bytes, overwritten when dropped.
 pub(crate) type KeyBytes = Zeroizing<[u8; 32]>;
 
@@ -46,25 +56,23 @@ pub struct Keyring {
 
 impl Keyring {
     /// Reads a key file: one key a line, an id and 64 hex digits; `#` begins a comment.
-    /// It must be a regular file of this user that nobody else may read.
+    /// It must be a regular file in which a secret may stand ([`ms_core::private`]): one of mode
+    /// 0600, or one of root's that a group of this process may read.
     ///
     /// # Errors
     /// [`KeyError`]; no message holds any of the file's text.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
         let io = |source: std::io::Error| KeyError::Io { file: path.to_owned(), source };
         let exposed = |reason: String| KeyError::Exposed { file: path.to_owned(), reason };
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        // Links are followed: Kubernetes mounts a Secret as links into the version in force.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io(error.into()))?;
         let stat = fstat(&fd).map_err(|error| io(error.into()))?;
         if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
             return Err(exposed("it is no regular file".to_owned()));
         }
-        if stat.st_mode & 0o077 != 0 {
-            return Err(exposed(format!("its mode is {:04o}", stat.st_mode & 0o7777)));
-        }
-        if stat.st_uid != rustix::process::geteuid().as_raw() {
-            return Err(exposed("it belongs to somebody else".to_owned()));
-        }
+        let facts = FileFacts { mode: stat.st_mode, uid: stat.st_uid, gid: stat.st_gid };
+        facts.check(&this_process()).map_err(|open| exposed(open.to_string()))?;
         let mut text = Zeroizing::new(String::new());
         let read = std::fs::File::from(fd).take(MAX_FILE + 1).read_to_string(&mut text);
         read.map_err(io)?;

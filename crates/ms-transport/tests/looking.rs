@@ -6,6 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Client, Fit, get, on_system, request, rig};
+use ms_core::life::Place;
 use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskNews, TaskState};
 use ms_supervisor::ChildSpec;
 use ms_transport::{Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
@@ -81,7 +82,18 @@ impl Stream {
     /// The next event: the node's number in its id, and its data.
     async fn next(&mut self) -> (u64, Value) {
         let (id, data) = self.event().await;
-        (id.split('.').next().unwrap().parse().unwrap(), data)
+        (id.parse::<Place>().unwrap().node, data)
+    }
+
+    /// What is left, until the server ends it.
+    async fn all(mut self) -> Vec<(Place, Value)> {
+        self.1.push_str(&self.0.rest().await);
+        let events = self.1.split("\n\n").filter_map(|event| {
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+            let (id, data) = (field("id: ")?, field("data: ")?);
+            Some((id.parse().unwrap(), serde_json::from_str(data).unwrap()))
+        });
+        events.collect()
     }
 
     /// The next event: its id and its data.
@@ -119,7 +131,8 @@ fn events_are_streamed_and_resumed_where_they_were_cut() {
         let (second, _) = stream.next().await;
         assert_eq!(second, first + 1);
         drop(stream);
-        let mut resumed = Stream::open(rig.addr, &format!("Last-Event-ID: {first}\r\n")).await;
+        let seen = format!("Last-Event-ID: {}.{first}.0\r\n", rig.node.life());
+        let mut resumed = Stream::open(rig.addr, &seen).await;
         assert_eq!(resumed.next().await.0, second);
         assert_eq!(resumed.next().await.0, second + 1);
         let bad = common::call(rig.addr, "GET", "/api/v1/events", "Last-Event-ID: x\r\n", "").await;
@@ -134,7 +147,8 @@ fn what_is_lost_of_the_past_is_told_as_a_gap() {
         for _ in 0..20_000 {
             rig.node.publish(ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 });
         }
-        let mut stream = Stream::open(rig.addr, "Last-Event-ID: 1\r\n").await;
+        let seen = format!("Last-Event-ID: {}.1.0\r\n", rig.node.life());
+        let mut stream = Stream::open(rig.addr, &seen).await;
         let (at, event) = stream.next().await;
         assert_eq!(event["event"], "gap");
         assert_eq!(event["missed"].as_u64().unwrap(), at - 1);
@@ -170,10 +184,10 @@ fn events_about_tasks_have_places_of_their_own_and_are_resumed_by_them() {
         let (first, event) = stream.event().await;
         assert_eq!((&event["event"], &event["change"]), (&"task".into(), &"submitted".into()));
         assert_eq!((&event["seq"], &event["state"]), (&1.into(), &"pending".into()));
-        let (node, tasks) = first.split_once('.').unwrap();
-        assert_eq!(tasks, "1");
-        let node: u64 = node.parse().unwrap();
-        assert_eq!(stream.event().await.0, format!("{node}.2"));
+        let at: Place = first.parse().unwrap();
+        assert_eq!((at.life, at.tasks), (Some(rig.node.life()), Some(1)));
+        let node = at.node;
+        assert_eq!(stream.event().await.0, Place { tasks: Some(2), ..at }.to_string());
         assert_eq!(stream.event().await.1["change"], "cancelled", "the node's are left out");
         drop(stream);
         // Both, from where the first was cut.
@@ -186,8 +200,8 @@ fn events_about_tasks_have_places_of_their_own_and_are_resumed_by_them() {
         }
         read.sort();
         assert_eq!(read, ["cancelled", "node", "submitted"]);
-        // The node's alone, with an id as it was before there were tasks.
-        let seen = format!("Last-Event-ID: {node}\r\n");
+        // The node's alone.
+        let seen = format!("Last-Event-ID: {}.{node}.1\r\n", rig.node.life());
         let mut alone = Stream::open_at(rig.addr, "/api/v1/events?about=node", &seen).await;
         assert_eq!(alone.event().await.1["event"], "arbiter_wedged");
     });
@@ -202,7 +216,8 @@ fn events_about_tasks_are_filtered_and_what_is_lost_of_them_is_told() {
         let task = TaskId::new(uuid::Uuid::from_u128(2));
         for filter in [format!("task={task}"), "change=dead".to_owned()] {
             let path = format!("/api/v1/events?{filter}");
-            let mut stream = Stream::open_at(rig.addr, &path, "Last-Event-ID: 0.1\r\n").await;
+            let seen = format!("Last-Event-ID: {}.0.1\r\n", rig.node.life());
+            let mut stream = Stream::open_at(rig.addr, &path, &seen).await;
             let (_, gap) = stream.event().await;
             assert_eq!(
                 (&gap["event"], &gap["missed"]),
@@ -217,11 +232,48 @@ fn events_about_tasks_are_filtered_and_what_is_lost_of_them_is_told() {
             let reply = get(rig.addr, &format!("/api/v1/events?{bad}")).await;
             assert_eq!(reply.code(), "bad-parameter", "{bad}");
         }
-        for bad in ["1.x", "1.", ".1", "1.2.3", "-1"] {
+        for bad in ["1.x", "1.", ".1", "1.2.3", "-1", "0000000000000001.2"] {
             let seen = format!("Last-Event-ID: {bad}\r\n");
             let reply = common::call(rig.addr, "GET", "/api/v1/events", &seen, "").await;
             assert_eq!(reply.code(), "bad-parameter", "{bad}");
         }
+    });
+}
+
+/// A place of a life before: what was not seen of it is lost, and it is said; whatever the numbers
+/// are, all that is kept of this life follows.
+#[test]
+fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        rig.node.publish_tasks(news(TaskChange::Submitted, 1, 20));
+        let kept = rig.node.last_event();
+        let path = "/api/v1/events?follow=false";
+        for place in ["0123456789abcdef.1.12", "0123456789abcdef.999.999", "1.12", "12"] {
+            let seen = format!("Last-Event-ID: {place}\r\nConnection: close\r\n");
+            let told = Stream::open_at(rig.addr, path, &seen).await.all().await;
+            let gaps: Vec<_> =
+                told.iter().filter(|(_, event)| event["restarted"] == true).collect();
+            let kinds: Vec<_> = gaps.iter().map(|(_, event)| &event["event"]).collect();
+            assert_eq!(kinds, ["gap", "task_gap"], "{place}");
+            assert_eq!(told[0].1["event"], "gap", "{place}: it comes first");
+            let about_tasks = told.iter().filter(|(_, event)| event["event"] == "task").count();
+            assert_eq!(about_tasks, 20, "{place}");
+            let of_node = told
+                .iter()
+                .filter(|(_, event)| event["event"] != "task" && event["restarted"] != true);
+            assert_eq!(of_node.count() as u64, kept, "{place}");
+            let last = told.last().unwrap().0;
+            assert_eq!(last.life, Some(rig.node.life()));
+            // From where this life was left, nothing is told twice.
+            let seen = format!("Last-Event-ID: {last}\r\nConnection: close\r\n");
+            assert_eq!(Stream::open_at(rig.addr, path, &seen).await.all().await, []);
+        }
+        // The place before everything belongs to every life.
+        let seen = "Last-Event-ID: 0.0\r\nConnection: close\r\n";
+        let told = Stream::open_at(rig.addr, path, seen).await.all().await;
+        assert!(told.iter().all(|(_, event)| event["restarted"] != true));
+        assert_eq!(told.len() as u64, kept + 20);
     });
 }
 
@@ -233,6 +285,15 @@ fn streams_are_bounded_and_end_with_the_drain() {
         rig.node.publish(ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 });
         stream.next().await;
         assert_eq!(get(rig.addr, "/api/v1/events").await.status, 429);
+        // Its place is free as soon as its client is gone.
+        drop(stream);
+        let mut stream = loop {
+            let mut next = Stream::open(rig.addr, "Last-Event-ID: 0\r\n").await;
+            if next.0.status().await == 200 {
+                break next;
+            }
+        };
+        stream.next().await;
         let drain = ms_transport::Drain { within: common::PATIENCE };
         let drained = rig.gateway.ask(drain).within(common::PATIENCE).await.unwrap();
         assert_eq!(drained.cut, 0);

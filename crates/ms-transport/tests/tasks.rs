@@ -64,7 +64,7 @@ fn an_idempotency_key_gives_the_first_task_and_refuses_another() {
             r#"{"kind":"echo","idempotency_key":"b"}"#,
         )
         .await;
-        assert_eq!(twice.status, 400);
+        assert_eq!(twice.status, 422);
         assert_eq!(rig.tasks.count(), 1);
         let odd = "Content-Type: application/json\r\nIdempotency-Key: a b\r\n";
         assert_eq!(call(rig.addr, "POST", "/api/v1/tasks", odd, task()).await.status, 400);

@@ -29,6 +29,7 @@ mod model;
 mod mutants;
 mod outcome;
 mod requirements;
+mod schemathesis;
 mod sentences;
 mod server;
 mod servers;
@@ -58,6 +59,8 @@ Usage: cargo xtask COMMAND
                             10 s to come in and 60 s each (--ramp, --seconds, --clients N,N; --short is
                             2 s each), stopped at more than 1 % errors; --json, --dir
   soak [--kills N]          kill -9 at 1,000 random points: nothing acknowledged is lost
+  schemathesis [--cases N] [--seed S]  requests made of the OpenAPI document of a real ms-server:
+                            every answer is what the document says; 20,000 cases unless told
   coverage [ARGS]           the share of lines the tests run, by cargo-tarpaulin; ARGS go to it
   mutants [NAME]...         break the policy on purpose; each mutant must be caught
   simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; see docs/testing.md
@@ -107,6 +110,7 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
         "bench" => bench::run(&Workspace::load()?, rest),
         "load" => server::load(&Workspace::load()?, rest),
         "soak" => server::soak(&Workspace::load()?, rest),
+        "schemathesis" => schemathesis::run(&Workspace::load()?, rest),
         "requirements" => requirements::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {
             println!("{}", usage());

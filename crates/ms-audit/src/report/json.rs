@@ -1,13 +1,18 @@
 //! `audit.json`.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::Report;
 use crate::error::ReportError;
+
+/// Names that are tried for a new file before it takes the place of the old one.
+const TEMPORARY_NAMES: u32 = 8;
+/// How each report begins.
+const BEGINNING: &[u8] = b"{\n  \"schema_version\":";
 
 /// Version of the form of `audit.json`; raised when a reader would break.
 pub const REPORT_SCHEMA: u32 = 1;
@@ -56,14 +61,30 @@ impl AuditJson {
     }
 
     /// Writes it so that `path` holds the old text or the new one, never a part. Blocks.
+    /// [`may_hold_a_report`] tells beforehand whether it would take the place of something else.
     ///
     /// # Errors
-    /// [`ReportError::Write`] if the file or its neighbour `PATH.tmp` cannot be written.
+    /// [`ReportError::Write`] if the file, or a new one beside it, cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), ReportError> {
         let text = self.to_text()?;
         replace(path, text.as_bytes())
             .map_err(|source| ReportError::Write { path: path.to_owned(), source })
     }
+}
+
+/// Whether a report may be written to `path`: nothing is there, or an earlier report, or an empty
+/// file that is no Rust source. Anything else is somebody's work. Blocks.
+#[must_use]
+pub fn may_hold_a_report(path: &Path) -> bool {
+    let Ok(there) = fs::metadata(path) else { return true };
+    if !there.is_file() {
+        return false;
+    }
+    let source = path.extension().is_some_and(|extension| extension == "rs");
+    let mut beginning = Vec::new();
+    let read = File::open(path)
+        .and_then(|file| file.take(BEGINNING.len() as u64).read_to_end(&mut beginning));
+    read.is_ok() && !source && (beginning.is_empty() || beginning == BEGINNING)
 }
 
 /// Puts a new file in the place of an old one; never in that of a device or a pipe. A
@@ -74,14 +95,33 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is there and no regular file"));
     }
-    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-    name.push(".tmp");
-    let temporary: PathBuf = path.with_file_name(name);
-    let mut file = File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let (mut file, temporary) = beside(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
-    fs::rename(&temporary, path)
+    let written = written.and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // A part of a report is of no use to anybody.
+        drop(fs::remove_file(&temporary));
+    }
+    written
+}
+
+/// A new file beside `path`: whatever is there under another name is not ours to write over.
+fn beside(path: &Path) -> io::Result<(File, PathBuf)> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);
+    for attempt in 0..TEMPORARY_NAMES {
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{}.{attempt}.tmp", std::process::id()));
+        let temporary = path.with_file_name(temporary);
+        match File::create_new(&temporary) {
+            Ok(file) => return Ok((file, temporary)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(taken)
 }
 
 #[cfg(test)]

@@ -43,11 +43,21 @@ fn tell(kind: &EventKind) -> (Tone, String) {
         EventKind::Noted { path, topic, text } => {
             (Tone::Warn, format!("! noted    {path}: {}: {}", clean(topic), clean(text)))
         }
-        EventKind::Gap { missed } => {
+        EventKind::Gap { restarted: true, .. } => (
+            Tone::Warn,
+            "! gap      the node was started anew; what was not read of its former life is lost"
+                .to_owned(),
+        ),
+        EventKind::TaskGap { restarted: true, .. } => (
+            Tone::Warn,
+            "! gap      the node was started anew; events about tasks of its former life are lost"
+                .to_owned(),
+        ),
+        EventKind::Gap { missed, .. } => {
             (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
         }
         EventKind::Task(news) => task(news),
-        EventKind::TaskGap { missed } => {
+        EventKind::TaskGap { missed, .. } => {
             (Tone::Warn, format!("! gap      {} about tasks missed", many(*missed, "event")))
         }
     }

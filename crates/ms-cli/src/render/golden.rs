@@ -124,6 +124,7 @@ fn streams_and_the_node() {
         inspection_us: 1_500,
         faults_allowed: true,
         counters: [("timers".to_owned(), 5)].into(),
+        life: Some(ms_core::NodeLife::new(0x5f0c_2d9a_81b3_e47d)),
         ..NodeInfo::default()
     };
     golden("info.txt", &info(&node));

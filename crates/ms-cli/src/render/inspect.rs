@@ -115,6 +115,7 @@ pub(crate) fn info(info: &NodeInfo) -> String {
     let mut lines = vec![
         ("process", info.pid.to_string()),
         ("version", clean(&info.version)),
+        ("life", info.life.map_or_else(|| "not told".to_owned(), |life| life.to_string())),
         ("up", ms(info.uptime_ms)),
         (
             "actors",

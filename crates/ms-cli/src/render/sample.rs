@@ -217,7 +217,7 @@ pub fn events() -> Vec<NodeEvent> {
             outcome: "ok".into(),
         },
         EventKind::ArbiterWedged { arbiter: 2, evacuated: 17 },
-        EventKind::Gap { missed: 1 },
+        EventKind::Gap { missed: 1, restarted: false },
         EventKind::Task(news(TaskChange::Submitted, 0, None)),
         EventKind::Task(TaskNews {
             agent: Some(auditor()),
@@ -228,7 +228,7 @@ pub fn events() -> Vec<NodeEvent> {
             failure: Some(FailureKind::Error),
             ..news(TaskChange::Dead, 3, None)
         }),
-        EventKind::TaskGap { missed: 2 },
+        EventKind::TaskGap { missed: 2, restarted: false },
     ];
     let event = |(kind, seq)| NodeEvent { seq, at_ms: 60_000 + seq, kind };
     kinds.into_iter().zip(1..).map(event).collect()

@@ -74,7 +74,9 @@ impl Config {
                 let loaded = from.load()?;
                 let (set, warnings) = (loaded.origins.len(), loaded.warnings.len());
                 if cx.json {
-                    return cx.out.json("config", &json!({ "set": set, "warnings": warnings }));
+                    return cx
+                        .out
+                        .json("config_valid", &json!({ "set": set, "warnings": warnings }));
                 }
                 cx.out.text(&format!("ok: {set} keys set, the others at their defaults\n"))
             }

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use ms_control::{ControlError, Request, StreamItem};
+use ms_core::NodeLife;
 use ms_core::task::{TaskChange, TaskId};
 use ms_core::view::{self, EventFilter};
 
@@ -19,7 +20,7 @@ use crate::render;
     "msctl events --follow --about node",
     "msctl events --change dead --follow",
     "msctl events --task 01a20de1-fe43-7694-b430-621455741178",
-    "msctl events --since 1200 --json | jq -c .data",
+    "msctl events --since 1200 --life 5f0c2d9a81b3e47d --json | jq -c .data",
 ))]
 pub(crate) struct Events {
     /// Go on with new events until Ctrl-C (exit code 130)
@@ -31,6 +32,10 @@ pub(crate) struct Events {
     /// About tasks, only events after this number
     #[arg(long, value_name = "SEQ")]
     since_task: Option<u64>,
+    /// The life of the node that --since and --since-task are of, as `msctl info` and each line
+    /// of --json have it; of another life, the gap is told and all that is kept
+    #[arg(long, value_name = "LIFE")]
+    life: Option<NodeLife>,
     /// Of what: all unless it is said, tasks where --task or --change is given
     #[arg(long, value_enum, value_name = "WHAT")]
     about: Option<About>,
@@ -60,14 +65,17 @@ fn change(text: &str) -> Result<TaskChange, String> {
 
 impl Events {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
-        let Self { follow, since: since_seq, since_task, .. } = self;
+        let Self { follow, since: since_seq, since_task, life, .. } = self;
         let filter = self.filter()?;
-        let request = Request::Events { follow, since_seq, since_task, filter };
-        let mut items = cx.connect().await?.stream(request).await?;
+        let request = Request::Events { follow, since_seq, since_task, life, filter };
+        let mut client = cx.connect().await?;
+        // Over the same connection, so that it is the life of what is told.
+        let of = if cx.json { client.info().await?.life } else { None };
+        let mut items = client.stream(request).await?;
         while let Some(item) = items.next().await {
             let StreamItem::Event(event) = item? else { continue };
             match cx.json {
-                true => cx.out.json_line("event", &event)?,
+                true => cx.out.json_line("event", of, &event)?,
                 false => cx.out.text(&render::event(&event, cx.out.style))?,
             }
         }

@@ -22,8 +22,8 @@ use crate::render;
 pub(crate) struct Trace {
     /// Which actor
     path: ActorPath,
-    /// Ends after so many messages, at most 10000
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    /// Ends after so many messages, 1 to 10000
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max: u32,
     /// Ends after so long, at most 10m
     #[arg(long = "for", default_value = "10s", value_name = "TIME", value_parser = span)]
@@ -39,7 +39,7 @@ impl Trace {
             let StreamItem::Trace(line) = item? else { continue };
             seen += 1;
             match cx.json {
-                true => cx.out.json_line("trace", &line)?,
+                true => cx.out.json_line("trace", None, &line)?,
                 false => cx.out.text(&render::trace(&line))?,
             }
         }

@@ -3,6 +3,7 @@
 mod typed;
 
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -271,7 +272,25 @@ fn no_tree(error: NoTree) -> ControlError {
     ControlError::internal("the node's rows make no tree").why(error.to_string())
 }
 
+/// What is there instead of a socket, if anything is. A connection to a regular file is refused in
+/// the same words as one to a socket that nobody listens on.
+fn no_socket(path: &Path) -> Option<&'static str> {
+    let kind = std::fs::metadata(path).ok()?.file_type();
+    match () {
+        () if kind.is_socket() => None,
+        () if kind.is_dir() => Some("it is a directory, no socket"),
+        () if kind.is_file() => Some("it is a regular file, no socket"),
+        () => Some("it is no socket"),
+    }
+}
+
 fn unreachable(path: &Path, error: &io::Error) -> ControlError {
+    if let Some(why) = no_socket(path) {
+        let what = format!("no node can be reached at {}", path.display());
+        return ControlError::new(&codes::BAD_PATH, what)
+            .why(why)
+            .next("pass the path of the socket that the node printed with --control PATH");
+    }
     let (info, why, next) = match error.kind() {
         io::ErrorKind::NotFound => (
             &codes::UNREACHABLE,

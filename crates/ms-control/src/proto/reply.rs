@@ -7,7 +7,7 @@ use ms_core::budget::BudgetStop;
 use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{TaskPage, TaskView};
 use ms_core::view::{ActorStatus, BlastRadius, Lifecycle, TreeNode, TypeCount, WhyRecord};
-use ms_core::{ActorPath, Incarnation};
+use ms_core::{ActorPath, Incarnation, NodeLife};
 use serde::{Deserialize, Serialize};
 
 use super::flat;
@@ -185,6 +185,10 @@ pub struct NodeInfo {
     pub pid: u32,
     /// The version of the framework it was built with.
     pub version: String,
+    /// Which life of the node this is: its numbers of events and incarnations begin anew with
+    /// each.
+    #[serde(default)]
+    pub life: Option<NodeLife>,
     /// Since its boot.
     pub uptime_ms: u64,
     /// Actors in the tree.

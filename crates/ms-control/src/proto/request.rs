@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use ms_core::ActorPath;
 use ms_core::id::MAX_PATH_DEPTH;
 use ms_core::task::{IdempotencyKey, MAX_PAGE, NewTask, TaskFilter, TaskId};
 use ms_core::view::EventFilter;
+use ms_core::{ActorPath, NodeLife};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ControlError;
@@ -106,6 +106,10 @@ pub enum Request {
         /// Starts after this event about a task; absent starts with the oldest kept.
         #[serde(default)]
         since_task: Option<u64>,
+        /// The life of the node that both numbers are of; absent for the present one. Of another
+        /// one, a gap is told and all that is kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        life: Option<NodeLife>,
         /// Which events; unless it is said, those of the node.
         #[serde(default)]
         filter: EventFilter,

@@ -11,7 +11,11 @@ use super::{Peer, Shared, stop_of};
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{Body, Call, Hello, HelloReply, PROTO_VERSION, Reply, Request, Response};
+use ms_core::json::{self, JsonError};
 use ms_core::view::SCHEMA_VERSION;
+
+/// Nesting of a request: that of a task's payload, and what is around it.
+const DEPTH: usize = json::MAX_DEPTH + 8;
 
 /// The connection is over: nothing more can be said on it.
 #[derive(Debug)]
@@ -76,7 +80,7 @@ impl Conn {
     async fn one_call(&mut self) -> Result<(), Over> {
         let within = self.shared.limits.idle_deadline;
         let call = match self.next_frame(within).await? {
-            Ok(frame) => serde_json::from_slice::<Call>(&frame).map_err(unreadable),
+            Ok(frame) => json::from_slice::<Call>(&frame, DEPTH).map_err(|error| malformed(&error)),
             Err(error) => Err(error),
         };
         match call {
@@ -183,6 +187,10 @@ impl Conn {
 pub(super) fn out_of_time(within: Duration) -> ControlError {
     ControlError::timed_out(format!("the node was not done within {within:?}"))
         .next("`msctl tree` shows who is unresponsive")
+}
+
+fn malformed(error: &JsonError) -> ControlError {
+    ControlError::bad_request("the request is malformed").why(error.to_string())
 }
 
 fn unreadable(error: serde_json::Error) -> ControlError {

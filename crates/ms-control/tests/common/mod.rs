@@ -75,7 +75,7 @@ impl ControlHandler for Fake {
                 return Err(ControlError::refused("no traces here"));
             };
             for seq in 1..=since_seq.unwrap_or(3) {
-                let kind = EventKind::Gap { missed: seq };
+                let kind = EventKind::Gap { missed: seq, restarted: false };
                 let event = Box::new(NodeEvent { seq, at_ms: seq, kind });
                 if sink.send(StreamItem::Event(event)).await.is_err() {
                     return Ok(());

@@ -17,6 +17,14 @@ pub enum TaskError {
         /// What is permitted.
         bounds: &'static str,
     },
+    /// Values that are each within their bounds, and contradict one another.
+    #[error("{what} must be {bounds}")]
+    Contradiction {
+        /// Which field, or fields.
+        what: &'static str,
+        /// What is permitted.
+        bounds: &'static str,
+    },
     /// More bytes than a request, result, step or checkpoint may have.
     #[error(
         "{what} has {bytes} bytes of JSON and may have {limit}; keep large data elsewhere and pass its address"

@@ -166,7 +166,8 @@ impl NewTask {
     /// Checks every bound that needs no store; the size is checked where it is encoded.
     ///
     /// # Errors
-    /// [`TaskError::OutOfBounds`] names the field.
+    /// [`TaskError::OutOfBounds`] names the field; [`TaskError::Contradiction`] one that does not
+    /// go with another.
     pub fn check(&self) -> Result<(), TaskError> {
         let out = |what, bounds| Err(TaskError::OutOfBounds { what, bounds });
         let is_time = |time: Option<u64>| time.is_none_or(|ms| (1..=MAX_TASK_TIME).contains(&ms));
@@ -174,8 +175,17 @@ impl NewTask {
         if !(1..=MAX_ATTEMPTS).contains(&retry.max_attempts) {
             return out("retry.max_attempts", "1 to 100");
         }
-        if retry.backoff_max_ms > MAX_TASK_TIME || retry.backoff_min_ms > retry.backoff_max_ms {
-            return out("retry.backoff_min_ms and backoff_max_ms", "0 <= min <= max <= 366 days");
+        for (what, wait) in [
+            ("retry.backoff_min_ms", retry.backoff_min_ms),
+            ("retry.backoff_max_ms", retry.backoff_max_ms),
+        ] {
+            if wait > MAX_TASK_TIME {
+                return out(what, "0 to 366 days");
+            }
+        }
+        if retry.backoff_min_ms > retry.backoff_max_ms {
+            let bounds = "no more than retry.backoff_max_ms, which is 60000 unless it is given";
+            return Err(TaskError::Contradiction { what: "retry.backoff_min_ms", bounds });
         }
         if !(0.0..=1.0).contains(&retry.jitter) {
             return out("retry.jitter", "0.0 to 1.0");

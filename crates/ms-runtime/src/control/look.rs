@@ -193,6 +193,7 @@ impl NodeControl {
             node: inner.node.name().to_owned(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            life: Some(inner.node.life()),
             uptime_ms: inner.node.now().as_millis(),
             actors,
             restarts,

@@ -195,9 +195,9 @@ impl ControlHandler for NodeControl {
                 Request::Trace { path, max, for_ms } => {
                     self.trace(path, max, Duration::from_millis(for_ms), sink).await
                 }
-                Request::Events { follow, since_seq, since_task, filter } => {
-                    self.events(follow, Since { node: since_seq, task: since_task }, filter, sink)
-                        .await
+                Request::Events { follow, since_seq, since_task, life, filter } => {
+                    let since = Since { node: since_seq, task: since_task };
+                    self.events(follow, since, life, filter, sink).await
                 }
                 other => {
                     tracing::debug!(?peer, ?other, "asked for a stream of what is none");

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ms_actor::{AnyRef, read_traces};
 use ms_control::ControlError;
 use ms_control::proto::StreamItem;
-use ms_core::ActorPath;
 use ms_core::view::{EventFilter, EventKind, NodeEvent, Tier};
+use ms_core::{ActorPath, NodeLife};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
@@ -73,10 +73,25 @@ impl NodeControl {
     pub(super) async fn events(
         &self,
         follow: bool,
-        since: Since,
+        mut since: Since,
+        life: Option<NodeLife>,
         filter: EventFilter,
         sink: mpsc::Sender<StreamItem>,
     ) -> Result<(), ControlError> {
+        if life.is_some_and(|life| life != self.0.node.life()) {
+            // Told of what is lost; and of all there is, for none of it was seen.
+            since = Since { node: since.node.map(|_| 0), task: since.task.map(|_| 0) };
+            for kind in [
+                EventKind::Gap { missed: 0, restarted: true },
+                EventKind::TaskGap { missed: 0, restarted: true },
+            ] {
+                let at_ms = self.0.node.now().as_millis();
+                let gap = Box::new(NodeEvent { seq: 0, at_ms, kind });
+                if filter.takes(&gap.kind) && sink.send(StreamItem::Event(gap)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
         let node = self.node_events(follow, since.node, filter, sink.clone());
         let tasks = self.task_events(follow, since.task, filter, sink);
         tokio::join!(node, tasks);

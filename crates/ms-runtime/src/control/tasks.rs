@@ -104,9 +104,9 @@ fn of_task(error: &TaskError) -> ControlError {
     match error {
         TaskError::NotFound(id) => no_task(*id),
         TaskError::TooLarge { .. } => ControlError::too_large(told),
-        TaskError::OutOfBounds { .. } | TaskError::BatchTooLarge { .. } => {
-            ControlError::bad_request(told)
-        }
+        TaskError::OutOfBounds { .. }
+        | TaskError::Contradiction { .. }
+        | TaskError::BatchTooLarge { .. } => ControlError::bad_request(told),
         TaskError::Unreadable { .. } => ControlError::new(&codes::STORE_FAILED, told),
         TaskError::UnknownQueue(_)
         | TaskError::UnknownKind(_)

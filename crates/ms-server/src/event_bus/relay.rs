@@ -156,12 +156,12 @@ mod tests {
         assert_eq!(noted("not a token").subject, "node.noted");
         let wedged = EventKind::ArbiterWedged { arbiter: 1, evacuated: 2 };
         assert_eq!(news(wedged).subject, "node.arbiter_wedged");
-        assert_eq!(news(EventKind::Gap { missed: 3 }).subject, "node.gap");
+        assert_eq!(news(EventKind::Gap { missed: 3, restarted: false }).subject, "node.gap");
     }
 
     #[test]
     fn news_survive_a_wire() {
-        let sent = news(EventKind::Gap { missed: 3 });
+        let sent = news(EventKind::Gap { missed: 3, restarted: false });
         let text = serde_json::to_string(&sent).unwrap();
         assert_eq!(serde_json::from_str::<NodeNews>(&text).unwrap(), sent);
     }

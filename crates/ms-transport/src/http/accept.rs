@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use hyper::body::Incoming;
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,8 +26,12 @@ use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::bind::is_loopback;
-use super::framing::Watched;
+use super::framing::{Answering, Exchange, Watched};
+use super::head::HeadLimits;
 use super::limits::HttpLimits;
+
+/// hyper's own bounds lie this far behind ours, so that ours speak first.
+const SLACK: usize = 16 * 1024;
 
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy)]
@@ -86,14 +92,18 @@ async fn take(
 async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, limits: &HttpLimits, stop: Stop) {
     // Small answers must not wait for more to say.
     let _ = stream.set_nodelay(true);
-    let (stream, smuggled) = Watched::new(stream, limits.head_bytes);
+    let heads = HeadLimits { bytes: limits.head_bytes, lines: limits.header_lines };
+    let (stream, exchange) = Watched::new(stream, heads, stop.drain.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(Body::new);
+        let answering = exchange.begin();
+        let arriving = |body| Arriving::new(body, Arc::clone(&exchange));
+        let mut request: Request = request.map(|body| Body::new(arriving(body)));
         request.extensions_mut().insert(Peer(peer));
-        request.extensions_mut().insert(smuggled.clone());
+        request.extensions_mut().insert(Arc::clone(&exchange));
         let mut app = app.clone();
         async move {
-            Ok::<_, Infallible>(app.call(request).await.unwrap_or_else(|never| match never {}))
+            let response = app.call(request).await.unwrap_or_else(|never| match never {});
+            Ok::<_, Infallible>(response.map(|body| Leaving { body, _answering: answering }))
         }
     });
     let mut builder = http1::Builder::new();
@@ -101,7 +111,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, limits: &HttpLi
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_within)
         .max_headers(limits.header_lines)
-        .max_buf_size(limits.head_bytes);
+        .max_buf_size(limits.head_bytes + SLACK);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         biased;
@@ -117,6 +127,78 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, limits: &HttpLi
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+/// The body of a request, which tells when all of it is there.
+struct Arriving {
+    body: Incoming,
+    exchange: Arc<Exchange>,
+}
+
+impl Arriving {
+    fn new(body: Incoming, exchange: Arc<Exchange>) -> Self {
+        let arriving = Self { body, exchange };
+        arriving.tell();
+        arriving
+    }
+
+    fn tell(&self) {
+        if self.body.is_end_stream() {
+            self.exchange.arrived();
+        }
+    }
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        match frame {
+            Poll::Ready(None) => self.exchange.arrived(),
+            Poll::Ready(Some(_)) => self.tell(),
+            Poll::Pending => {}
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of an answer; the request is answered when it is dropped.
+struct Leaving {
+    body: Body,
+    _answering: Answering,
+}
+
+impl HttpBody for Leaving {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -1,11 +1,17 @@
 //! Where a listener may listen, and as whom it knows its callers.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use ms_core::private::{FileFacts, Reader};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Gid, getegid, geteuid, getgroups};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -95,31 +101,39 @@ impl fmt::Debug for Access {
 }
 
 impl Token {
-    /// Reads a token out of a file that is its owner's alone (mode 0600).
+    /// Reads a token out of a file in which a secret may stand ([`ms_core::private`]): one of
+    /// mode 0600, or one of root's that a group of this process may read.
     ///
     /// # Errors
     /// [`BindError::Token`] when the file cannot be read, is open to others, or holds a token
     /// that is too short or has odd characters.
     pub fn from_file(path: &Path) -> Result<Self, BindError> {
-        use std::os::unix::fs::PermissionsExt;
         let refuse = |why: &str, source| {
             Err(BindError::Token { path: path.to_owned(), why: why.to_owned(), source })
         };
-        let about = match std::fs::metadata(path) {
-            Ok(about) => about,
+        // Looked at and read through one handle: the file may be replaced at any moment.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let opened = rustix::fs::open(path, flags, Mode::empty()).map(File::from);
+        let looked = opened
+            .map_err(std::io::Error::from)
+            .and_then(|file| file.metadata().map(|about| (file, about)));
+        let (file, about) = match looked {
+            Ok(found) => found,
             Err(error) => return refuse("it cannot be read", Some(error)),
         };
         if !about.is_file() {
             return refuse("it is no regular file", None);
         }
-        if about.permissions().mode() & 0o077 != 0 {
-            return refuse("others may read it; run `chmod 600` on it", None);
+        let facts = FileFacts { mode: about.mode(), uid: about.uid(), gid: about.gid() };
+        if let Err(exposed) = facts.check(&this_process()) {
+            return refuse(&exposed.to_string(), None);
         }
         if about.len() > TOKEN_FILE_MAX {
             return refuse("it is longer than 4 KiB", None);
         }
-        match std::fs::read_to_string(path).map(Zeroizing::new) {
-            Ok(text) => match Self::new(text.trim()) {
+        let mut text = Zeroizing::new(String::new());
+        match file.take(TOKEN_FILE_MAX).read_to_string(&mut text) {
+            Ok(_) => match Self::new(text.trim()) {
                 Some(token) => Ok(token),
                 None => refuse("a token has at least 16 visible ASCII characters", None),
             },
@@ -151,6 +165,14 @@ impl Token {
     pub fn is_like(&self, other: &Self) -> bool {
         self.admits(&other.0.load())
     }
+}
+
+/// Who reads files here.
+fn this_process() -> Reader {
+    let mut groups = vec![getegid().as_raw()];
+    // A process whose groups cannot be told is in its own one alone.
+    groups.extend(getgroups().unwrap_or_default().into_iter().map(Gid::as_raw));
+    Reader { uid: geteuid().as_raw(), groups }
 }
 
 /// Where to listen and whom to let in.

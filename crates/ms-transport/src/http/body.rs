@@ -1,4 +1,4 @@
-//! Bodies: bounded in bytes and time, plain or gzip, JSON as [`super::json`] reads it.
+//! Bodies: bounded in bytes and time, plain or gzip, JSON as [`ms_core::json`] reads it.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -12,7 +12,6 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::gateway::Shared;
-use super::json;
 use super::limits::HttpLimits;
 use super::problem::{MALFORMED, MEDIA_TYPE, Problem, SLOW_BODY, TOO_LARGE};
 
@@ -29,20 +28,36 @@ where
         let shared = Arc::<Shared>::from_ref(state);
         let limits = &shared.limits;
         let (head, body) = request.into_parts();
-        if !is_json(&head.headers) {
-            return Err(Problem::new(&MEDIA_TYPE, "the Content-Type is not application/json"));
-        }
+        media_type(&head.headers)?;
         let packed = packed(&head.headers)?;
         let body = arrive(body, limits).await?;
         let body = if packed { unpack(&body, limits)? } else { body };
-        json::read(&body, limits.json_depth).map(Self)
+        ms_core::json::from_slice(&body, limits.json_depth).map(Self).map_err(|error| {
+            let problem = Problem::new(&MALFORMED, error.to_string());
+            match error.at() {
+                "" => problem,
+                at => problem.at(at, error.what()),
+            }
+        })
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether the body is JSON, which is UTF-8 by its definition (RFC 8259, 8.1): one that says
+/// that it is in another character set would be read as what it is not.
+fn media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    text.and_then(|text| text.split(';').next())
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    let mut parts = text.unwrap_or_default().split(';').map(str::trim);
+    if !parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+        return Err(Problem::new(&MEDIA_TYPE, "the Content-Type is not application/json"));
+    }
+    let mut sets = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, _)| name.trim_end().eq_ignore_ascii_case("charset"))
+        .map(|(_, set)| set.trim().trim_matches('"'));
+    match sets.all(|set| set.eq_ignore_ascii_case("utf-8")) {
+        true => Ok(()),
+        false => Err(Problem::new(&MEDIA_TYPE, "the charset is not utf-8, and JSON has no other")),
+    }
 }
 
 fn packed(headers: &HeaderMap) -> Result<bool, Problem> {
@@ -104,6 +119,28 @@ mod tests {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(plain).expect("in memory");
         encoder.finish().expect("in memory")
+    }
+
+    #[test]
+    fn json_is_utf_8_and_nothing_else() {
+        let taken = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, value.parse().expect("a value"));
+            media_type(&headers).map_err(|problem| problem.status())
+        };
+        for good in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/json;charset=\"UTF-8\"; x=y",
+        ] {
+            assert_eq!(taken(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["text/json", "application/json; charset=utf-16", "application/json;Charset=latin1"]
+        {
+            assert_eq!(taken(bad), Err(415), "{bad}");
+        }
+        assert!(media_type(&HeaderMap::new()).is_err());
     }
 
     /// RELIABILITY 4.

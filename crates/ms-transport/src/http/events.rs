@@ -4,13 +4,16 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt};
-use ms_actor::{Node, read_traces};
+use ms_actor::{Node, TaskEvents, read_traces};
+use ms_core::NodeLife;
+use ms_core::life::{Place, Resumed};
 use ms_core::task::{TaskChange, TaskId};
 use ms_core::view::{About, EventFilter, EventKind, NodeEvent};
 use serde::Deserialize;
@@ -18,8 +21,10 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
+use super::framing::Exchange;
 use super::gateway::Shared;
 use super::problem::{BAD_PARAMETER, Problem, ProblemDetails, TOO_MANY};
+use super::schema::{AboutSchema, ChangeSchema, TaskIdSchema};
 
 /// How often a silent stream says that it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -38,20 +43,23 @@ pub(super) struct Events {
 #[into_params(parameter_in = Query)]
 pub(super) struct EventQuery {
     /// Of what: `node`, `tasks`, `all`; all otherwise, or tasks where one of the below is given.
-    #[param(value_type = Option<String>)]
+    #[param(inline, required = false, value_type = AboutSchema)]
     about: Option<About>,
     /// Of tasks, only those of this one.
-    #[param(value_type = Option<String>)]
+    #[param(inline, required = false, value_type = TaskIdSchema)]
     task: Option<TaskId>,
     /// Of tasks, only those that moved on so: submitted, assigned, started, completed, failed,
     /// dead, cancelled, lease_lost, taken_back, released, replayed.
-    #[param(value_type = Option<String>)]
+    #[param(inline, required = false, value_type = ChangeSchema)]
     change: Option<TaskChange>,
+    /// Whether to go on with what happens next; it does unless this is false.
+    #[param(value_type = bool, required = false)]
+    follow: Option<bool>,
 }
 
 impl EventQuery {
     fn filter(&self) -> Result<EventFilter, Problem> {
-        let Self { about, task, change } = *self;
+        let Self { about, task, change, .. } = *self;
         let narrowed = task.is_some() || change.is_some();
         if narrowed && about == Some(About::Node) {
             let told = "task and change are about tasks; leave about=node out";
@@ -62,73 +70,87 @@ impl EventQuery {
     }
 }
 
-/// Events of the node and of its tasks. Each has its place as `id`, `N.T`: the numbers of the last
-/// event of the node and of the last about a task that the client has been shown or spared. A
-/// client that was cut off sends it back as `Last-Event-ID` and misses nothing the node still
-/// keeps, which is the last 4,096 and 8,192. What it missed for good is told by an event `gap` or
-/// `task_gap`. `N` alone is the node's number. Without the header, the stream begins with what
-/// happens next.
+/// Events of the node and of its tasks. Each has its place as `id`, `LIFE.N.T`: the life of the
+/// node, and the numbers of the last event of the node and of the last about a task that the
+/// client has been shown or spared. A client that was cut off sends it back as `Last-Event-ID`
+/// and misses nothing the node still keeps, which is the last 4,096 and 8,192. What it missed for
+/// good is told by an event `gap` or `task_gap`; both come first, with `restarted`, when the place
+/// is of another life of the node, and all that is kept follows. `0` is the place before
+/// everything. Without the header, the stream begins with what happens next; with `follow=false`
+/// it has what is kept, and ends.
 #[utoipa::path(get, path = "/api/v1/events", tag = "node",
-    params(EventQuery, ("Last-Event-ID" = Option<String>, Header, description = "the last event that was seen")),
+    params(EventQuery, ("Last-Event-ID" = Option<String>, Header, pattern = "^(([0-9a-f]{15}[1-9a-f]\\.)?[0-9]{1,15}\\.[0-9]{1,15}|[0-9]{1,15})$", description = "the place of the last event that was seen")),
     responses((status = 200, description = "events as JSON", content_type = "text/event-stream", body = String),
-        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json"),
-        (status = 429, description = "too many streams", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+        (status = 429, description = "too many streams", body = ProblemDetails<'_>, content_type = "application/problem+json",
+         headers(("Retry-After" = u32, description = "seconds to wait")))))]
 pub(super) async fn events(
     State(events): State<Events>,
+    Extension(exchange): Extension<Arc<Exchange>>,
     query: Result<Query<EventQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
-    let filter = query.filter()?;
-    let seen = match headers.get("last-event-id").map(|value| value.to_str()) {
-        None => None,
-        Some(Ok(text)) => Some(Seen::read(text.trim()).ok_or_else(|| {
-            Problem::new(&BAD_PARAMETER, "Last-Event-ID is not the number of an event")
-        })?),
-        Some(Err(_)) => return Err(Problem::new(&BAD_PARAMETER, "Last-Event-ID is no text")),
-    };
-    let Ok(place) = Arc::clone(&events.shared.streams).try_acquire_owned() else {
+    let (filter, follow) = (query.filter()?, query.follow.unwrap_or(true));
+    let place = headers.get("last-event-id").map(|value| {
+        let place = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+        place.ok_or_else(|| {
+            Problem::new(&BAD_PARAMETER, "Last-Event-ID is not the id of an event of this API")
+        })
+    });
+    let asked = Asked { filter, place: place.transpose()?, follow };
+    let Ok(room) = Arc::clone(&events.shared.streams).try_acquire_owned() else {
         let told = format!("{} event streams are open", events.shared.limits.streams);
         return Err(Problem::new(&TOO_MANY, told).retry_after(COME_BACK));
     };
-    let told = told(&events.node, seen, filter);
-    let until = events.shared.stop.drain.clone().cancelled_owned();
-    let told = told.take_until(until).map(move |event| {
-        // The place is the stream's: given back when the client goes.
-        let _ = &place;
+    let told = told(&events.node, asked);
+    // Who sends no more has left, as far as a stream without end is concerned.
+    let (left, drained) = (exchange.hung_up(), events.shared.stop.drain.clone().cancelled_owned());
+    let until = async move {
+        tokio::select! {
+            () = left, if follow => {}
+            () = drained => {}
+        }
+    };
+    let told = told.take_until(Box::pin(until)).map(move |event| {
+        // The room is the stream's: given back when the client goes.
+        let _ = &room;
         Ok::<_, Infallible>(event)
     });
     Ok(Sse::new(told).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// What a client has seen: of the node, and of its tasks if it says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
-    node: u64,
-    tasks: Option<u64>,
+/// What a client asked for.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    filter: EventFilter,
+    /// Where it was; `None` when it does not say.
+    place: Option<Place>,
+    /// Whether it waits for what is to come.
+    follow: bool,
 }
 
-impl Seen {
-    fn read(text: &str) -> Option<Self> {
-        let (node, tasks) = match text.split_once('.') {
-            Some((node, tasks)) => (node, Some(tasks.parse().ok()?)),
-            None => (text, None),
-        };
-        Some(Self { node: node.parse().ok()?, tasks })
+impl Asked {
+    /// Where to begin: after which event of the node, after which about a task, and whether
+    /// something of another life is lost.
+    fn begin(&self, life: NodeLife, newest: (u64, u64)) -> ((u64, u64), bool) {
+        match self.place.map(|place| place.resumed(life, newest)) {
+            Some(Resumed::After { node, tasks }) => ((node, tasks.unwrap_or(newest.1)), false),
+            Some(Resumed::Beginning) => ((0, 0), false),
+            Some(Resumed::AnotherLife) => ((0, 0), true),
+            // Who follows wants what happens next; who does not wants what there is.
+            None if self.follow => (newest, false),
+            None => ((0, 0), false),
+        }
     }
 }
 
-/// The events after `seen` and all to come, as lines with their place.
-fn told(node: &Node, seen: Option<Seen>, filter: EventFilter) -> impl Stream<Item = Event> + use<> {
-    let of_tasks = seen.and_then(|seen| seen.tasks);
-    let mut place = (
-        begin(seen.map(|seen| seen.node), node.last_event()),
-        begin(of_tasks, node.last_task_event()),
-    );
-    let tasks = node.task_events(place.1);
-    let tasks = stream::unfold(tasks, async |mut tasks| Some((tasks.next().await, tasks)));
-    let tasks = tasks.flat_map(stream::iter);
-    let of_node = follow(node, place.0).then(|event: NodeEvent| async move {
+/// The events that were asked for, as lines with their place.
+fn told(node: &Node, asked: Asked) -> impl Stream<Item = Event> + use<> {
+    let (life, filter, follow) = (node.life(), asked.filter, asked.follow);
+    let (mut place, restarted) = asked.begin(life, (node.last_event(), node.last_task_event()));
+    let lost = if restarted { gaps(node.now().as_millis()) } else { Vec::new() };
+    let tasks = tasks(node.task_events(place.1), follow);
+    let of_node = of_node(node, place.0, follow).then(|event: NodeEvent| async move {
         read_traces(event.reason()).await;
         event
     });
@@ -136,25 +158,42 @@ fn told(node: &Node, seen: Option<Seen>, filter: EventFilter) -> impl Stream<Ite
     let of_node =
         if filter.node() { of_node.left_stream() } else { stream::empty().right_stream() };
     let tasks = if filter.tasks() { tasks.left_stream() } else { stream::empty().right_stream() };
-    stream::select(of_node, tasks).filter_map(move |event| {
+    stream::iter(lost).chain(stream::select(of_node, tasks)).filter_map(move |event| {
         match event.kind {
             EventKind::Task(_) | EventKind::TaskGap { .. } => place.1 = event.seq,
             _ => place.0 = event.seq,
         }
-        std::future::ready(filter.takes(&event.kind).then(|| line(&event, place)))
+        let at = Place { life: Some(life), node: place.0, tasks: Some(place.1) };
+        std::future::ready(filter.takes(&event.kind).then(|| line(&event, at)))
     })
 }
 
-/// After which event to begin. A number from before a restart of the node is beyond its newest:
-/// all there is is new.
-fn begin(seen: Option<u64>, newest: u64) -> u64 {
-    seen.map_or(newest, |seen| if seen > newest { 0 } else { seen })
+/// What is told to a client whose place is of another life of the node.
+fn gaps(at_ms: u64) -> Vec<NodeEvent> {
+    let node = EventKind::Gap { missed: 0, restarted: true };
+    let tasks = EventKind::TaskGap { missed: 0, restarted: true };
+    [node, tasks].map(|kind| NodeEvent { seq: 0, at_ms, kind }).into()
 }
 
-/// The node's events after `last` and all to come; a gap where some are lost.
-fn follow(node: &Node, mut last: u64) -> impl Stream<Item = NodeEvent> + use<> {
+/// Events about tasks: those kept, and those to come if they are waited for.
+fn tasks(mut events: TaskEvents, follow: bool) -> impl Stream<Item = NodeEvent> {
+    match follow {
+        true => stream::unfold(events, async |mut events| Some((events.next().await, events)))
+            .flat_map(stream::iter)
+            .left_stream(),
+        false => stream::once(async move { events.kept() }).flat_map(stream::iter).right_stream(),
+    }
+}
+
+/// The node's events after `last`, and all to come if they are waited for; a gap where some are
+/// lost.
+fn of_node(node: &Node, mut last: u64, follow: bool) -> impl Stream<Item = NodeEvent> + use<> {
     let (past, coming) = node.events_since(last);
-    let coming = stream::unfold(coming, next);
+    // A receiver makes the node publish more: only one who follows holds it.
+    let coming = match follow {
+        true => stream::unfold(coming, next).left_stream(),
+        false => stream::empty().right_stream(),
+    };
     stream::iter(past).chain(coming).flat_map(move |event| {
         let expected = last + 1;
         let told = match event.seq {
@@ -180,11 +219,11 @@ async fn next(mut coming: Receiver<NodeEvent>) -> Option<(NodeEvent, Receiver<No
 }
 
 fn gap(seq: u64, missed: u64, next: &NodeEvent) -> NodeEvent {
-    NodeEvent { seq, at_ms: next.at_ms, kind: EventKind::Gap { missed } }
+    NodeEvent { seq, at_ms: next.at_ms, kind: EventKind::Gap { missed, restarted: false } }
 }
 
-fn line(event: &NodeEvent, (node, tasks): (u64, u64)) -> Event {
-    let id = format!("{node}.{tasks}");
+fn line(event: &NodeEvent, at: Place) -> Event {
+    let id = at.to_string();
     let line = Event::default().id(&id).event(name(&event.kind)).retry(COME_BACK);
     // Plain data; and should it ever fail, the number still moves on.
     line.json_data(event).unwrap_or_else(|_| Event::default().id(&id))

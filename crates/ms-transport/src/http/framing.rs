@@ -1,134 +1,213 @@
-//! Requests that two readers could cut apart differently.
+//! The bytes of a connection, looked at on their way in, and its end.
 //!
-//! A request with both `Content-Length` and `Transfer-Encoding` is how a second one is
-//! smuggled past a proxy. hyper follows RFC 9112, drops the length and reads chunks, so a handler
-//! cannot see it any more: the bytes are looked at on their way in.
+//! hyper is given a head only once [`super::head`] has found nothing wrong with it. In place of
+//! one that is refused it is given a stand-in, so that the refusal passes the same middleware as
+//! any other answer and is a problem with a request id, and not a bare status line.
+//!
+//! A client that has closed its sending half still waits for its answer; and one that sends on
+//! while it is turned away must not lose the answer to a reset (RFC 9112, 9.6).
 
 use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use axum::http::Method;
+use bytes::{Buf, BytesMut};
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// Set when such a request came in on a connection.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Smuggled(Arc<AtomicBool>);
+use super::head::{BodyLength, HeadLimits, Judged, Refusal, judge};
 
-impl Smuggled {
-    pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
+/// What hyper reads in place of a head that is refused. Nobody outside gains by sending it.
+const STAND_IN: &[u8] = b"REFUSED / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+/// Bytes that are read at a time.
+const CHUNK: usize = 8 * 1024;
+/// How long a client that was turned away may go on sending, in all and without a byte.
+const LINGER: Duration = Duration::from_secs(10);
+const LINGER_SILENT: Duration = Duration::from_secs(2);
 
 /// Follows heads and bodies of a connection as far as their lengths are known.
 #[derive(Debug)]
-struct Scanner {
+struct Inspector {
     state: State,
-    limit: usize,
+    limits: HeadLimits,
 }
 
 #[derive(Debug)]
 enum State {
     Head(Vec<u8>),
     Body(u64),
-    /// What follows cannot be told apart: chunks (the connection ends after them) or no HTTP.
-    Blind,
+    /// The connection ends after them: what follows is not looked at.
+    Chunks,
+    Refused,
 }
 
-impl Scanner {
-    /// Heads are followed up to `limit` bytes; hyper refuses longer ones.
-    const fn new(limit: usize) -> Self {
-        Self { state: State::Head(Vec::new()), limit }
+impl Inspector {
+    const fn new(limits: HeadLimits) -> Self {
+        Self { state: State::Head(Vec::new()), limits }
     }
 
-    /// Takes the next bytes; true when they end a head that has both.
-    fn feed(&mut self, mut bytes: &[u8]) -> bool {
+    /// Takes the next bytes, and puts into `out` what may be passed on.
+    fn take(&mut self, mut bytes: &[u8], out: &mut BytesMut) -> Option<Refusal> {
         while !bytes.is_empty() {
             match &mut self.state {
-                State::Blind => return false,
+                State::Refused => return None,
+                State::Chunks => {
+                    out.extend_from_slice(bytes);
+                    return None;
+                }
                 State::Body(left) => {
                     let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
-                    *left -= here as u64;
+                    out.extend_from_slice(&bytes[..here]);
                     bytes = &bytes[here..];
+                    *left -= here as u64;
                     if *left == 0 {
                         self.state = State::Head(Vec::new());
                     }
                 }
-                State::Head(head) => {
-                    let had = head.len();
-                    head.extend_from_slice(bytes);
-                    match parse(head) {
-                        Parsed::Partial if head.len() > self.limit => self.state = State::Blind,
-                        Parsed::Partial => return false,
-                        Parsed::Both => {
-                            self.state = State::Blind;
-                            return true;
+                State::Head(held) => {
+                    held.extend_from_slice(bytes);
+                    match judge(held, self.limits) {
+                        Judged::Partial => return None,
+                        Judged::Refused(refusal) => {
+                            self.state = State::Refused;
+                            out.extend_from_slice(STAND_IN);
+                            return Some(refusal);
                         }
-                        Parsed::Chunks => self.state = State::Blind,
-                        Parsed::Length { head: whole, body } => {
-                            bytes = &bytes[whole.saturating_sub(had)..];
+                        Judged::Whole { bytes: head, body } => {
+                            out.extend_from_slice(&held[..head]);
+                            bytes = &bytes[bytes.len() - (held.len() - head)..];
                             self.state = match body {
-                                0 => State::Head(Vec::new()),
-                                _ => State::Body(body),
+                                BodyLength::Known(0) => State::Head(Vec::new()),
+                                BodyLength::Known(body) => State::Body(body),
+                                BodyLength::Chunked => State::Chunks,
                             };
                         }
                     }
                 }
             }
         }
-        false
+        None
+    }
+
+    /// Whether whole requests came in so far, and nothing else.
+    fn is_between(&self) -> bool {
+        matches!(&self.state, State::Head(held) if held.is_empty())
     }
 }
 
-enum Parsed {
-    Partial,
-    Both,
-    /// Chunks, or nothing that can be followed.
-    Chunks,
-    Length {
-        head: usize,
-        body: u64,
-    },
+/// What the requests of a connection and its bytes know of each other.
+#[derive(Debug, Default)]
+pub(super) struct Exchange {
+    refusal: OnceLock<Refusal>,
+    /// A request is being answered.
+    answering: AtomicBool,
+    /// Its body is read to its end.
+    arrived: AtomicBool,
+    reader: AtomicWaker,
+    hung_up: CancellationToken,
 }
 
-fn parse(head: &[u8]) -> Parsed {
-    let mut headers = [httparse::EMPTY_HEADER; 128];
-    let mut request = httparse::Request::new(&mut headers);
-    let whole = match request.parse(head) {
-        Ok(httparse::Status::Complete(whole)) => whole,
-        Ok(httparse::Status::Partial) => return Parsed::Partial,
-        // hyper says no to it as well.
-        Err(_) => return Parsed::Chunks,
-    };
-    let value = |name: &str| {
-        let named = |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(name);
-        request.headers.iter().find(named).map(|header| header.value)
-    };
-    match (value("content-length"), value("transfer-encoding")) {
-        (Some(_), Some(_)) => Parsed::Both,
-        (None, Some(_)) => Parsed::Chunks,
-        (None, None) => Parsed::Length { head: whole, body: 0 },
-        (Some(length), None) => {
-            let length = std::str::from_utf8(length).ok().and_then(|text| text.trim().parse().ok());
-            length.map_or(Parsed::Chunks, |body| Parsed::Length { head: whole, body })
-        }
+impl Exchange {
+    /// Why the request that stands in for a refused one was refused.
+    pub(super) fn refusal(&self, method: &Method) -> Option<Refusal> {
+        self.refusal.get().copied().filter(|_| method.as_str() == "REFUSED")
+    }
+
+    /// Resolves when the client sends no more: a stream to it has nobody to wait for.
+    pub(super) fn hung_up(&self) -> WaitForCancellationFutureOwned {
+        self.hung_up.clone().cancelled_owned()
+    }
+
+    pub(super) fn arrived(&self) {
+        self.arrived.store(true, Ordering::Release);
+    }
+
+    /// A request is being answered until what this returns is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> Answering {
+        self.arrived.store(false, Ordering::Release);
+        self.answering.store(true, Ordering::Release);
+        Answering(Arc::clone(self))
+    }
+}
+
+/// An answer that is under way.
+#[derive(Debug)]
+pub(super) struct Answering(Arc<Exchange>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answering.store(false, Ordering::Release);
+        // The end of the input may have been held back for it.
+        self.0.reader.wake();
     }
 }
 
 /// A connection whose incoming bytes are looked at.
 pub(super) struct Watched<T> {
     inner: T,
-    scanner: Scanner,
-    smuggled: Smuggled,
+    inspector: Inspector,
+    exchange: Arc<Exchange>,
+    /// What hyper may read next.
+    passed: BytesMut,
+    ended: bool,
+    drain: CancellationToken,
+    lingering: Option<Pin<Box<Lingering>>>,
 }
 
 impl<T> Watched<T> {
-    pub(super) fn new(inner: T, head_bytes: usize) -> (Self, Smuggled) {
-        let smuggled = Smuggled::default();
-        let scanner = Scanner::new(head_bytes);
-        (Self { inner, scanner, smuggled: smuggled.clone() }, smuggled)
+    /// `drain` ends the patience with clients that go on sending.
+    pub(super) fn new(
+        inner: T,
+        limits: HeadLimits,
+        drain: CancellationToken,
+    ) -> (Self, Arc<Exchange>) {
+        let exchange = Arc::<Exchange>::default();
+        let watched = Self {
+            inner,
+            inspector: Inspector::new(limits),
+            exchange: Arc::clone(&exchange),
+            passed: BytesMut::new(),
+            ended: false,
+            drain,
+            lingering: None,
+        };
+        (watched, exchange)
+    }
+
+    /// Whether everything was read that the client sent so far, as far as we know.
+    fn is_drained(&self) -> bool {
+        self.ended
+            || self.inspector.is_between()
+            || matches!(self.inspector.state, State::Chunks)
+                && self.exchange.arrived.load(Ordering::Acquire)
+    }
+
+    /// Whether the end of the input is to be kept from hyper, which takes it for the end of
+    /// the connection: the request has arrived as a whole, and its answer is under way.
+    fn holds_end(&self) -> bool {
+        self.exchange.answering.load(Ordering::Acquire)
+            && (self.inspector.is_between() || self.exchange.arrived.load(Ordering::Acquire))
+    }
+}
+
+impl<T: AsyncRead + Unpin> Watched<T> {
+    /// Reads once. `Ok(0)` is the end.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut chunk = [0; CHUNK];
+        let mut buffer = ReadBuf::new(&mut chunk);
+        ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buffer))?;
+        let fresh = buffer.filled();
+        if let Some(refusal) = self.inspector.take(fresh, &mut self.passed) {
+            // There is at most one: what follows it is not looked at.
+            let _ = self.exchange.refusal.set(refusal);
+        }
+        Poll::Ready(Ok(fresh.len()))
     }
 }
 
@@ -138,18 +217,27 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        // Before hyper sees the bytes, so that the request they make is known for what it is.
-        let fresh = buffer.filled().get(before..).unwrap_or_default();
-        if self.scanner.feed(fresh) {
-            self.smuggled.0.store(true, Ordering::Release);
+        let this = &mut *self;
+        loop {
+            if !this.passed.is_empty() {
+                let many = this.passed.len().min(buffer.remaining());
+                buffer.put_slice(&this.passed[..many]);
+                this.passed.advance(many);
+                return Poll::Ready(Ok(()));
+            }
+            if this.ended {
+                this.exchange.reader.register(cx.waker());
+                return if this.holds_end() { Poll::Pending } else { Poll::Ready(Ok(())) };
+            }
+            if ready!(this.poll_more(cx))? == 0 {
+                this.ended = true;
+                this.exchange.hung_up.cancel();
+            }
         }
-        read
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -174,8 +262,74 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
+    /// Ends the sending half, then reads on for a while what the client still sends: a
+    /// connection that is closed over unread bytes is reset, and the answer is lost with it.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        let this = &mut *self;
+        if this.lingering.is_none() {
+            ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
+            this.lingering = Some(Box::pin(Lingering::new(this.drain.clone())));
+        }
+        loop {
+            match this.inner_discard(cx) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(Ok(())),
+                Poll::Pending if this.is_drained() => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        match &mut this.lingering {
+            Some(lingering) => lingering.as_mut().poll_over(cx).map(Ok),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> Watched<T> {
+    /// Reads once and forgets it; false at the end, and when there was enough of it.
+    fn inner_discard(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.ended {
+            return Poll::Ready(false);
+        }
+        let read = ready!(self.poll_more(cx));
+        self.passed.clear();
+        let goes_on = matches!(read, Ok(bytes) if bytes > 0);
+        match &mut self.lingering {
+            Some(lingering) if goes_on => Poll::Ready(lingering.as_mut().heard()),
+            _ => Poll::Ready(false),
+        }
+    }
+}
+
+/// The patience with a client that goes on sending.
+struct Lingering {
+    silent: Pin<Box<Sleep>>,
+    until: Instant,
+    drain: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Lingering {
+    fn new(drain: CancellationToken) -> Self {
+        Self {
+            silent: Box::pin(tokio::time::sleep(LINGER_SILENT)),
+            until: Instant::now() + LINGER,
+            drain: Box::pin(drain.cancelled_owned()),
+        }
+    }
+
+    /// More came; whether there may be more.
+    fn heard(mut self: Pin<&mut Self>) -> bool {
+        let now = Instant::now();
+        let until = (now + LINGER_SILENT).min(self.until);
+        self.silent.as_mut().reset(until);
+        now < self.until
+    }
+
+    fn poll_over(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if pin!(&mut self.drain).poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        self.silent.as_mut().poll(cx)
     }
 }
 
@@ -185,40 +339,46 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: &str = "POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+    const LIMITS: HeadLimits = HeadLimits { bytes: 64 * 1024, lines: 100 };
+    const PLAIN: &str = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
     const GET: &str = "GET /b HTTP/1.1\r\nHost: x\r\n\r\n";
-    const BOTH: &str =
-        "POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n";
+    const BOTH: &str = "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n";
     /// A body that looks like a head.
-    const DECOY: &str = "POST /d HTTP/1.1\r\nContent-Length: 60\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n";
+    const DECOY: &str = "POST /d HTTP/1.1\r\nHost: x\r\nContent-Length: 60\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n";
 
     proptest! {
         #[test]
-        fn however_the_bytes_arrive_both_is_seen_and_nothing_else(
+        fn however_the_bytes_arrive_good_ones_pass_and_nothing_behind_a_bad_head(
             parts in proptest::collection::vec(0_usize..3, 0..6),
             ends_with_both: bool,
             cuts in proptest::collection::vec(1_usize..40, 1..100),
         ) {
-            let mut bytes: String = parts.iter().map(|&part| [PLAIN, GET, DECOY][part]).collect();
+            let good: String = parts.iter().map(|&part| [PLAIN, GET, DECOY][part]).collect();
+            let (mut sent, mut expected) = (good.clone(), good.into_bytes());
             if ends_with_both {
-                bytes.push_str(BOTH);
+                sent.push_str(BOTH);
+                sent.push_str(GET);
+                expected.extend_from_slice(STAND_IN);
             }
-            let mut scanner = Scanner::new(64 * 1024);
-            let (mut rest, mut seen) = (bytes.as_bytes(), false);
+            let mut inspector = Inspector::new(LIMITS);
+            let (mut rest, mut seen, mut out) = (sent.as_bytes(), 0, BytesMut::new());
             for cut in cuts.iter().cycle() {
                 if rest.is_empty() {
                     break;
                 }
                 let (now, later) = rest.split_at((*cut).min(rest.len()));
-                seen |= scanner.feed(now);
+                seen += usize::from(inspector.take(now, &mut out).is_some());
                 rest = later;
             }
-            prop_assert_eq!(seen, ends_with_both);
+            prop_assert_eq!(seen, usize::from(ends_with_both));
+            prop_assert_eq!(&out[..], &expected[..]);
+            prop_assert_eq!(inspector.is_between(), !ends_with_both);
         }
 
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            Scanner::new(100).feed(&bytes);
+            let limits = HeadLimits { bytes: 100, lines: 5 };
+            let _ = Inspector::new(limits).take(&bytes, &mut BytesMut::new());
         }
     }
 

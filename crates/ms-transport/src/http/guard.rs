@@ -1,14 +1,14 @@
 //! What every request passes before it reaches its handler.
 //!
-//! From the outside in: framing that two readers could read differently, who asks and from
-//! where, whether the node takes work, room, time. Health and metrics need no credentials and
+//! From the outside in: heads that are refused as they are, header fields that contradict each
+//! other, who asks and from where, whether the node takes work, room, time. Health and metrics need no credentials and
 //! are answered while the node starts and drains.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::Instrument;
@@ -16,10 +16,10 @@ use uuid::Uuid;
 
 use super::accept::Peer;
 use super::bind::Access;
-use super::framing::Smuggled;
+use super::framing::Exchange;
 use super::gateway::{Gate, Shared};
 use super::problem::{
-    FOREIGN, MALFORMED, NOT_SERVING, OVERLOADED, Problem, TIMED_OUT, UNAUTHENTICATED,
+    FOREIGN, MALFORMED_REQUEST, NOT_SERVING, OVERLOADED, Problem, TIMED_OUT, UNAUTHENTICATED,
 };
 use super::trace::Traced;
 
@@ -27,6 +27,17 @@ use super::trace::Traced;
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id of a caller's that is taken over.
 const REQUEST_ID_MAX: usize = 64;
+/// Header fields with one value. A second one is refused: a proxy in front may have looked at
+/// the other.
+static SINGLE: [HeaderName; 7] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::EXPECT,
+    header::ORIGIN,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+];
 /// When a caller that was turned away for lack of room may come again.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
@@ -80,7 +91,7 @@ async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Re
     if route.starts_with("/health/") || route == "/metrics" {
         return next.run(request).await;
     }
-    if let Err(problem) = known(&shared.access, request.headers()) {
+    if let Err(problem) = known(&shared.access, request.uri(), request.headers()) {
         return problem.into_response();
     }
     let _inside = match shared.enter() {
@@ -101,31 +112,35 @@ async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Re
     }
 }
 
-/// See `framing.rs`.
+/// See `head.rs` for what is refused before it comes here.
 fn framing(request: &Request) -> Result<(), Problem> {
-    match request.extensions().get::<Smuggled>().is_some_and(Smuggled::is_set) {
-        true => {
-            Err(Problem::new(&MALFORMED, "both Content-Length and Transfer-Encoding").closing())
+    let exchange = request.extensions().get::<Arc<Exchange>>();
+    if let Some(refusal) = exchange.and_then(|exchange| exchange.refusal(request.method())) {
+        return Err(refusal.problem());
+    }
+    let twice = |name: &&HeaderName| request.headers().get_all(*name).iter().count() > 1;
+    match SINGLE.iter().find(twice) {
+        Some(name) => {
+            Err(Problem::new(&MALFORMED_REQUEST, format!("there is more than one {name} header")))
         }
-        false => Ok(()),
+        None => Ok(()),
     }
 }
 
-fn known(access: &Access, headers: &HeaderMap) -> Result<(), Problem> {
+fn known(access: &Access, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     match access {
-        Access::Token(token) => {
-            let shown = text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-            match shown.is_some_and(|shown| token.admits(shown)) {
-                true => Ok(()),
-                false => Err(Problem::new(&UNAUTHENTICATED, "no or a wrong token was shown")),
-            }
-        }
+        Access::Token(token) => match text(header::AUTHORIZATION).and_then(bearer) {
+            Some(shown) if token.admits(shown) => Ok(()),
+            _ => Err(Problem::new(&UNAUTHENTICATED, "no or a wrong token was shown")),
+        },
         // Without a token a web page that is open on this machine must not be let in: neither by
         // its own origin, nor by a name of its own that resolves to loopback.
         Access::Loopback => {
             let foreign = |what| Err(Problem::new(&FOREIGN, what));
-            match (text(header::HOST), text(header::ORIGIN)) {
+            // An absolute target outranks the Host header (RFC 9112, 3.2.2).
+            let host = uri.authority().map(|named| named.as_str());
+            match (host.or_else(|| text(header::HOST)), text(header::ORIGIN)) {
                 (Some(host), _) if !local(host) => {
                     foreign("the Host header does not name this machine")
                 }
@@ -138,6 +153,13 @@ fn known(access: &Access, headers: &HeaderMap) -> Result<(), Problem> {
             }
         }
     }
+}
+
+/// The token of an `Authorization: Bearer TOKEN`; the name of a scheme has no case (RFC 9110,
+/// 11.1).
+fn bearer(credentials: &str) -> Option<&str> {
+    let (scheme, token) = credentials.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
 /// Whether `HOST[:PORT]` names this machine.

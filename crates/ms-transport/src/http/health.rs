@@ -5,9 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use utoipa::ToSchema;
 
 use super::gateway::{Gate, Shared};
 use super::ports::{HealthAnswer, HealthPort, Probe};
+
+/// What is known of the health of the node and its components.
+#[derive(ToSchema)]
+#[schema(as = HealthReport)]
+#[allow(dead_code, reason = "described, never made")]
+struct ReportSchema(serde_json::Map<String, serde_json::Value>);
 
 #[derive(Clone)]
 pub(super) struct HealthState {
@@ -17,7 +24,7 @@ pub(super) struct HealthState {
 
 /// 200 once the node has finished its start, 503 before.
 #[utoipa::path(get, path = "/health/startup", tag = "health",
-    responses((status = 200, description = "started"), (status = 503, description = "not yet")))]
+    responses((status = 200, description = "started", body = ReportSchema), (status = 503, description = "not yet", body = ReportSchema)))]
 pub(super) async fn startup(State(state): State<HealthState>) -> Response {
     answer(state.port.probe(Probe::Startup).await)
 }
@@ -25,15 +32,15 @@ pub(super) async fn startup(State(state): State<HealthState>) -> Response {
 /// 200 while the node's supervisors answer. No dependency is looked at: a database that is
 /// away must not have the node restarted.
 #[utoipa::path(get, path = "/health/live", tag = "health",
-    responses((status = 200, description = "alive"), (status = 503, description = "wedged")))]
+    responses((status = 200, description = "alive", body = ReportSchema), (status = 503, description = "wedged", body = ReportSchema)))]
 pub(super) async fn live(State(state): State<HealthState>) -> Response {
     answer(state.port.probe(Probe::Liveness).await)
 }
 
 /// 200 while the node may be sent work; the report says what is degraded or unhealthy.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
-    responses((status = 200, description = "ready, perhaps degraded"),
-              (status = 503, description = "starting, unhealthy or stopping")))]
+    responses((status = 200, description = "ready, perhaps degraded", body = ReportSchema),
+              (status = 503, description = "starting, unhealthy or stopping", body = ReportSchema)))]
 pub(super) async fn ready(State(state): State<HealthState>) -> Response {
     let mut found = state.port.probe(Probe::Readiness).await;
     // Whatever the checks say: a node that takes no work is not ready for any.

@@ -9,13 +9,12 @@ use ms_core::integration::IntegrationMetrics;
 use utoipa::ToSchema;
 
 use super::ports::IntegrationPort;
-use super::problem::{NOT_SERVING, Problem, ProblemDetails};
+use super::problem::{NOT_SERVING, Problem};
 
 /// Health scores, error rates, latencies between components, incidents and the time to recovery.
 /// Times are milliseconds since the node booted.
 #[utoipa::path(get, path = "/api/v1/metrics/integration", tag = "node",
-    responses((status = 200, body = MetricsSchema),
-        (status = 503, description = "nobody knows", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+    responses((status = 200, body = MetricsSchema)))]
 pub(super) async fn integration(
     State(port): State<Arc<dyn IntegrationPort>>,
 ) -> Result<axum::Json<IntegrationMetrics>, Problem> {
@@ -42,6 +41,7 @@ struct MetricsSchema {
     /// Those that are over.
     recovered: u64,
     /// Null while no incident is over.
+    #[schema(required = true)]
     mean_time_to_recovery_ms: Option<u64>,
     /// Facts of a component or a pair over the limit.
     left_out: u64,
@@ -56,6 +56,7 @@ struct ScoreSchema {
     component: String,
     /// The mean of the last looks: healthy is 1, degraded 0.5, all else 0.
     #[schema(minimum = 0, maximum = 1)]
+    #[schema(required = true)]
     score: Option<f64>,
     /// Looks it is the mean of, at most 20.
     looks: usize,
@@ -83,6 +84,7 @@ struct LatencySchema {
 #[schema(as = LatencyBucket)]
 struct BucketSchema {
     /// Upper end, itself included; null for none.
+    #[schema(required = true)]
     up_to_us: Option<u64>,
     count: u64,
 }
@@ -94,6 +96,7 @@ struct RateSchema {
     component: String,
     /// Null when there was no operation within the window.
     #[schema(minimum = 0, maximum = 1)]
+    #[schema(required = true)]
     rate: Option<f64>,
     operations: u64,
     failed: u64,

@@ -19,7 +19,7 @@ pub struct HttpLimits {
     pub body_within: Duration,
     /// Time for an answer, once the body is there. Streams are not bound by it.
     pub answer_within: Duration,
-    /// Header lines of a request.
+    /// Header lines of a request; more than 128 are never read.
     pub header_lines: usize,
     /// Bytes of a request's head.
     pub head_bytes: usize,
@@ -41,7 +41,7 @@ impl Default for HttpLimits {
             answer_within: Duration::from_secs(30),
             header_lines: 100,
             head_bytes: 64 * 1024,
-            json_depth: 64,
+            json_depth: ms_core::json::MAX_DEPTH,
             streams: 64,
         }
     }

@@ -12,6 +12,7 @@ use ms_core::view::{Lifecycle, SCHEMA_VERSION};
 use ms_registry::Registry;
 use ms_supervisor::SupervisorError;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::RootRef;
@@ -30,22 +31,34 @@ pub(super) struct Looking {
     pub(super) health: Arc<dyn HealthPort>,
 }
 
+/// The tree. Its nodes are as `data` of `msctl tree --json` has them.
+#[derive(ToSchema)]
+#[schema(as = Tree)]
+#[allow(dead_code, reason = "described, never made")]
+struct TreeSchema {
+    /// Version of the form of the tree.
+    schema_version: u32,
+    /// The node to begin at, with its children below it.
+    tree: Value,
+}
+
 /// Which part of the tree.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct TreeQuery {
     /// The actor to begin at, `/root/agents`; the root otherwise.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^(/[a-z0-9][a-z0-9_-]{0,63}){1,64}$", max_length = 1024)]
     path: Option<ActorPath>,
     /// How many levels below it, at most 64; all otherwise.
+    #[param(minimum = 0, maximum = 64)]
     depth: Option<usize>,
 }
 
 /// The supervision tree as it stands. An actor that hangs is shown as unresponsive.
 #[utoipa::path(get, path = "/api/v1/tree", tag = "node", params(TreeQuery),
-    responses((status = 200, description = "schema_version and tree, as `msctl tree --json` has them", body = serde_json::Value),
-        (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+    responses((status = 200, description = "the tree from there", body = TreeSchema),
+        (status = 404, description = "no such actor", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn tree(
     State(looking): State<Looking>,
     query: Result<Query<TreeQuery>, QueryRejection>,
@@ -80,10 +93,12 @@ pub(super) struct Service {
     /// The name.
     name: String,
     /// The type it is handed out as, where it is the key of a service; null for a bare name.
+    #[schema(required = true)]
     provides: Option<&'static str>,
     /// The actor behind it.
     path: String,
     /// Its live incarnation; null while it restarts.
+    #[schema(required = true)]
     incarnation: Option<u64>,
     /// healthy, unknown, degraded or unhealthy: what its component says of itself, and no better
     /// than its own life.

@@ -3,13 +3,14 @@
 mod accept;
 mod bind;
 mod body;
+mod document;
 mod events;
 mod framing;
 mod gateway;
 mod guard;
+mod head;
 mod health;
 mod integration;
-mod json;
 mod limits;
 mod look;
 mod ports;
@@ -86,7 +87,8 @@ impl Api {
     }
 
     fn routes(&self, shared: &Arc<Shared>) -> Router {
-        let (router, document) = self.documented(shared).split_for_parts();
+        let (router, mut document) = self.documented(shared).split_for_parts();
+        document::complete(&mut document, &shared.access);
         let document = document.to_pretty_json().unwrap_or_default();
         let document = axum::body::Bytes::from(document);
         let serve = move || {

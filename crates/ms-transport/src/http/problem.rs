@@ -82,6 +82,9 @@ sorts! {
     /// The body is no JSON, or not of the right shape.
     MALFORMED = "malformed-body", BAD_REQUEST, "the body is not what this path takes",
         "see /api/v1/openapi.json for the shape";
+    /// The request line or a header field is not what HTTP allows, or could be read in two ways.
+    MALFORMED_REQUEST = "malformed-request", BAD_REQUEST, "the request is not well-formed HTTP",
+        "send one Host, one length, and each of the other header fields once; see RFC 9112";
     /// A value in path or query is out of its bounds.
     BAD_PARAMETER = "bad-parameter", BAD_REQUEST, "a parameter is not valid",
         "see /api/v1/openapi.json for the parameters";
@@ -115,6 +118,18 @@ sorts! {
     /// Not JSON.
     MEDIA_TYPE = "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "the body is not of a type this path takes",
         "send `Content-Type: application/json`, plain or with `Content-Encoding: gzip`";
+    /// More of a head than is read.
+    HEAD_TOO_LARGE = "head-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "the head of the request is too large",
+        "send fewer or shorter header fields and a shorter path";
+    /// A transfer coding that is not chunked.
+    CODING = "unsupported-transfer-coding", NOT_IMPLEMENTED, "the transfer coding is not known here",
+        "send the body with its length, or chunked; gzip goes into Content-Encoding";
+    /// Another major version of HTTP.
+    VERSION = "http-version", HTTP_VERSION_NOT_SUPPORTED, "this version of HTTP is not spoken here",
+        "use HTTP/1.1";
+    /// A task nobody here could do: it is of the right shape, and contradicts itself or this node.
+    UNPROCESSABLE = "unprocessable", UNPROCESSABLE_ENTITY, "the task cannot be carried out here",
+        "see detail; `msctl tree` shows which kinds of agents there are";
     /// Too many requests for a limit of the caller's own.
     TOO_MANY = "too-many", TOO_MANY_REQUESTS, "too many at a time",
         "close what is not needed and try again";

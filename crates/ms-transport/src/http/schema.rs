@@ -6,55 +6,78 @@
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A task as it is submitted.
+/// A task as it is submitted. `delay_ms` is less than `deadline_ms`, and it may have 256 KiB of
+/// JSON in all.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewTask)]
 pub(super) struct NewTaskSchema {
-    /// The queue it waits in; `default` otherwise.
-    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
-    queue: Option<String>,
+    /// The queue it waits in.
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", required = false, default = "default")]
+    queue: String,
     /// The kind of agent that is to do it.
-    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
+    #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$", example = "echo")]
     kind: String,
     /// What the agent is given.
-    payload: Option<Value>,
+    #[schema(required = false)]
+    payload: Value,
     /// How urgent it is; higher goes first.
-    #[schema(minimum = -100, maximum = 100, default = 0)]
-    priority: Option<i16>,
+    #[schema(minimum = -100, maximum = 100, default = 0, required = false)]
+    priority: i16,
     /// It must end within this many milliseconds of its submission.
+    #[schema(minimum = 1, maximum = 31_622_400_000_u64)]
     deadline_ms: Option<u64>,
     /// It does not start earlier than this many milliseconds after its submission.
+    #[schema(minimum = 1, maximum = 31_622_400_000_u64)]
     delay_ms: Option<u64>,
     /// Longest time of one attempt, in milliseconds.
+    #[schema(minimum = 1, maximum = 31_622_400_000_u64)]
     attempt_ms: Option<u64>,
     /// How often it is tried.
-    retry: Option<RetrySchema>,
+    #[schema(required = false)]
+    retry: RetrySchema,
     /// Names this request; the header `Idempotency-Key` does the same.
+    #[schema(pattern = "^[!-~]{1,128}$", max_length = 128, min_length = 1)]
     idempotency_key: Option<String>,
 }
 
-/// How often a task is tried, and how long it waits in between.
+/// Tasks that are submitted together.
 #[derive(ToSchema)]
+#[schema(as = Batch, min_items = 1, max_items = 1_000)]
+pub(super) struct BatchSchema(Vec<NewTaskSchema>);
+
+/// How often a task is tried, and how long it waits in between. `backoff_min_ms` is not more than
+/// `backoff_max_ms`.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Retry)]
 pub(super) struct RetrySchema {
     /// Attempts in all.
-    #[schema(minimum = 1, maximum = 100, default = 3)]
-    max_attempts: Option<u32>,
+    #[schema(minimum = 1, maximum = 100, default = 3, required = false)]
+    max_attempts: u32,
     /// Wait after the first failure, in milliseconds.
-    backoff_min_ms: Option<u64>,
+    #[schema(minimum = 0, maximum = 31_622_400_000_u64, default = 1_000, required = false)]
+    backoff_min_ms: u64,
     /// Longest wait, in milliseconds.
-    backoff_max_ms: Option<u64>,
+    #[schema(minimum = 0, maximum = 31_622_400_000_u64, default = 60_000, required = false)]
+    backoff_max_ms: u64,
     /// Share of the wait that is random.
-    #[schema(minimum = 0, maximum = 1)]
-    jitter: Option<f64>,
+    #[schema(minimum = 0, maximum = 1, default = 0.2, required = false)]
+    jitter: f64,
 }
+
+/// The id of a task.
+#[derive(ToSchema)]
+#[schema(as = TaskId, format = Uuid, examples("01a20de1-fe43-7694-b430-621455741178"))]
+pub(super) struct TaskIdSchema(String);
 
 /// A task.
 #[derive(ToSchema)]
 #[schema(as = Task)]
 pub(super) struct TaskViewSchema {
     /// Its id.
-    id: String,
+    #[schema(inline)]
+    id: TaskIdSchema,
     /// The queue it is in.
     queue: String,
     /// The kind of agent it needs.
@@ -64,6 +87,7 @@ pub(super) struct TaskViewSchema {
     /// How urgent it is.
     priority: i16,
     /// The agent that has it, or had it last.
+    #[schema(required = true)]
     assigned_agent: Option<String>,
     /// Attempts so far.
     attempts: u32,
@@ -76,12 +100,16 @@ pub(super) struct TaskViewSchema {
     /// When what happened, in milliseconds since 1970.
     timings: TimingsSchema,
     /// The present lease, while an agent has it.
+    #[schema(required = true)]
     lease: Option<LeaseSchema>,
     /// Why the last attempt failed, if one did.
+    #[schema(required = true)]
     failure: Option<FailureSchema>,
     /// The key it was submitted with.
+    #[schema(required = true)]
     idempotency_key: Option<String>,
     /// Where in which trace it was submitted (W3C Trace Context).
+    #[schema(required = true)]
     traceparent: Option<String>,
 }
 
@@ -98,15 +126,45 @@ pub(super) enum StateSchema {
     Dead,
 }
 
+/// What happened to a task.
+#[derive(ToSchema)]
+#[schema(as = TaskChange, rename_all = "snake_case")]
+pub(super) enum ChangeSchema {
+    Submitted,
+    Assigned,
+    Started,
+    Completed,
+    Failed,
+    Dead,
+    Cancelled,
+    LeaseLost,
+    TakenBack,
+    Released,
+    Replayed,
+}
+
+/// What events are about.
+#[derive(ToSchema)]
+#[schema(as = About, rename_all = "snake_case")]
+pub(super) enum AboutSchema {
+    Node,
+    Tasks,
+    All,
+}
+
 /// When things happened to a task, in milliseconds since 1970.
 #[derive(ToSchema)]
 #[schema(as = Timings)]
 pub(super) struct TimingsSchema {
     submitted: u64,
     not_before: u64,
+    #[schema(required = true)]
     deadline: Option<u64>,
+    #[schema(required = true)]
     assigned: Option<u64>,
+    #[schema(required = true)]
     started: Option<u64>,
+    #[schema(required = true)]
     ended: Option<u64>,
 }
 
@@ -128,8 +186,9 @@ pub(super) struct FailureSchema {
     kind: String,
     /// One line.
     message: String,
-    /// What caused it, outermost first.
-    causes: Option<Vec<String>>,
+    /// What caused it, outermost first; left out when nothing else did.
+    #[schema(required = false)]
+    causes: Vec<String>,
     /// True when another attempt would fail as well.
     permanent: bool,
 }
@@ -143,6 +202,7 @@ pub(super) struct TaskPageSchema {
     /// Ids of tasks of this page of which nothing can be read.
     unreadable: Vec<String>,
     /// The cursor of the next page; null at the end.
+    #[schema(required = true)]
     next: Option<String>,
 }
 

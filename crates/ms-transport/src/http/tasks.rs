@@ -21,9 +21,11 @@ use super::body::Json;
 use super::ports::TasksPort;
 use super::problem::{
     BAD_PARAMETER, CONFLICT, INTERNAL, MALFORMED, NOT_FINISHED, NOT_FOUND, OVERLOADED, Problem,
-    ProblemDetails, QUEUE_FULL, TIMED_OUT, TOO_LARGE, UNAVAILABLE,
+    ProblemDetails, QUEUE_FULL, TIMED_OUT, TOO_LARGE, UNAVAILABLE, UNPROCESSABLE,
 };
-use super::schema::{NewTaskSchema, TaskPageSchema, TaskViewSchema};
+use super::schema::{
+    BatchSchema, NewTaskSchema, StateSchema, TaskIdSchema, TaskPageSchema, TaskViewSchema,
+};
 use super::trace::Traced;
 
 /// Says that an idempotency key was known: the answer is that of the first request.
@@ -40,15 +42,14 @@ pub(super) type Id = Result<Path<String>, PathRejection>;
 /// Takes a task. The answer is 201 only when the task is on disk: it then survives the end of
 /// the process. With an `Idempotency-Key` the same request can be sent again without harm.
 #[utoipa::path(post, path = "/api/v1/tasks", tag = "tasks", request_body = NewTaskSchema,
-    params(("Idempotency-Key" = Option<String>, Header, description = "names this request"),
-        ("traceparent" = Option<String>, Header, description = "the trace that the task belongs to (W3C Trace Context)")),
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^([!-~]{1,128}|\"[!-~]{1,128}\")$", description = "names this request; bare, or as a quoted string"),
+        ("traceparent" = Option<String>, Header, description = "the trace that the task belongs to (W3C Trace Context); what is none is ignored")),
     responses(
-        (status = 201, description = "the id of the task", body = String,
-         headers(("Location" = String, description = "where the task is"))),
-        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json"),
+        (status = 201, description = "the id of the task", body = TaskIdSchema, content_type = "application/json",
+         headers(("Location" = String, description = "where the task is"),
+            ("Idempotency-Replayed" = Option<String>, description = "`true` when the key was known: this is the first task, none was made"))),
         (status = 409, description = "the key belongs to another request", body = ProblemDetails<'_>, content_type = "application/problem+json"),
-        (status = 413, body = ProblemDetails<'_>, content_type = "application/problem+json"),
-        (status = 503, description = "queue or store full, node not serving", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+        (status = 422, description = "no such queue or kind of agent, or settings that contradict one another", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit(
     State(tasks): Tasks,
     Extension(trace): Extension<Traced>,
@@ -60,7 +61,7 @@ pub(super) async fn submit(
         match &task.idempotency_key {
             Some(other) if *other != key => {
                 return Err(Problem::new(
-                    &MALFORMED,
+                    &UNPROCESSABLE,
                     "header and body name different idempotency keys",
                 ));
             }
@@ -85,7 +86,7 @@ pub(super) async fn submit(
 #[serde(rename_all = "snake_case")]
 pub(super) enum Submittal {
     /// It is on disk.
-    #[schema(value_type = String)]
+    #[schema(value_type = TaskIdSchema)]
     Id(TaskId),
     /// It was not taken.
     #[schema(value_type = ProblemDetails<'_>)]
@@ -94,13 +95,12 @@ pub(super) enum Submittal {
 
 /// Takes up to 1,000 tasks with one durable write. 201 when all were taken; 207 when some were
 /// refused: the others are on disk. The answers are in the order of the tasks.
-#[utoipa::path(post, path = "/api/v1/tasks/batch", tag = "tasks", request_body = Vec<NewTaskSchema>,
+#[utoipa::path(post, path = "/api/v1/tasks/batch", tag = "tasks", request_body = BatchSchema,
+    params(("traceparent" = Option<String>, Header, description = "the trace that the tasks belong to (W3C Trace Context); what is none is ignored")),
     responses(
         (status = 201, description = "all were taken", body = Vec<Submittal>),
         (status = 207, description = "some were refused", body = Vec<Submittal>),
-        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json"),
-        (status = 413, body = ProblemDetails<'_>, content_type = "application/problem+json"),
-        (status = 503, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+        (status = 422, description = "settings of a task contradict one another; nothing was taken", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit_batch(
     State(tasks): Tasks,
     Extension(trace): Extension<Traced>,
@@ -129,7 +129,7 @@ pub(super) async fn submit_batch(
 }
 
 /// A task: where it is in its life, who has it, attempts, timings.
-#[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn get(State(tasks): Tasks, id: Id) -> Result<axum::Json<TaskView>, Problem> {
@@ -142,16 +142,18 @@ pub(super) struct TaskResult {
     /// Whether it was completed.
     success: bool,
     /// How it ended.
-    #[schema(value_type = String)]
+    #[schema(value_type = StateSchema)]
     state: TaskState,
     /// What the agent made, when it was completed.
+    #[schema(required = true)]
     output: Option<Value>,
     /// Why not, otherwise.
+    #[schema(required = true)]
     error: Option<String>,
 }
 
 /// The result of a task that has ended; 409 while it has not.
-#[utoipa::path(get, path = "/api/v1/tasks/{id}/result", tag = "tasks", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/tasks/{id}/result", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
     responses((status = 200, body = TaskResult),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "not ended yet", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
@@ -173,25 +175,25 @@ pub(super) async fn result(State(tasks): Tasks, id: Id) -> Result<axum::Json<Tas
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// Only of this queue.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
     queue: Option<QueueName>,
     /// Only for this kind of agent.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
     kind: Option<AgentKind>,
     /// Only in this state: pending, assigned, running, completed, failed, cancelled, dead.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = StateSchema, required = false)]
     state: Option<TaskState>,
     /// `next` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = TaskIdSchema, required = false)]
     cursor: Option<TaskId>,
     /// Tasks of a page, 1 to 1,000; 100 otherwise.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<usize>,
 }
 
 /// Tasks by age, filtered, a page at a time.
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(ListQuery),
-    responses((status = 200, body = TaskPageSchema),
-        (status = 400, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
+    responses((status = 200, body = TaskPageSchema)))]
 pub(super) async fn list(
     State(tasks): Tasks,
     query: Result<Query<ListQuery>, QueryRejection>,
@@ -213,7 +215,7 @@ pub(super) async fn list(
 }
 
 /// Gives a task up. An agent that has it is told; its late result is refused.
-#[utoipa::path(post, path = "/api/v1/tasks/{id}/cancel", tag = "tasks", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/tasks/{id}/cancel", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "it has ended", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
@@ -222,7 +224,7 @@ pub(super) async fn cancel(State(tasks): Tasks, id: Id) -> Result<axum::Json<Tas
 }
 
 /// Tries a task again that failed or is among the dead letters, with all its attempts.
-#[utoipa::path(post, path = "/api/v1/tasks/{id}/retry", tag = "tasks", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/tasks/{id}/retry", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "it has not failed", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
@@ -265,8 +267,11 @@ fn refused(error: TaskError) -> Problem {
         TaskError::OutOfBounds { what, .. } => {
             Problem::new(&MALFORMED, told.clone()).at(what, told)
         }
-        TaskError::UnknownQueue(_) => Problem::new(&MALFORMED, told.clone()).at("queue", told),
-        TaskError::UnknownKind(_) => Problem::new(&MALFORMED, told.clone()).at("kind", told),
+        TaskError::Contradiction { what, .. } => {
+            Problem::new(&UNPROCESSABLE, told.clone()).at(what, told)
+        }
+        TaskError::UnknownQueue(_) => Problem::new(&UNPROCESSABLE, told.clone()).at("queue", told),
+        TaskError::UnknownKind(_) => Problem::new(&UNPROCESSABLE, told.clone()).at("kind", told),
         TaskError::BatchTooLarge { .. } => Problem::new(&MALFORMED, told),
         TaskError::TooLarge { .. } => Problem::new(&TOO_LARGE, told),
         TaskError::QueueFull { .. } => Problem::new(&QUEUE_FULL, told).retry_after(COME_AGAIN),

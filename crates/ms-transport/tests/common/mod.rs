@@ -272,6 +272,21 @@ impl Client {
         let _ = self.0.write_all(raw.as_ref()).await;
     }
 
+    /// Reads the line of the status, and leaves the rest unread.
+    pub async fn status(&mut self) -> u16 {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            line.push(self.0.read_u8().await.expect("an answer"));
+        }
+        let line = String::from_utf8(line).expect("text");
+        line.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+    }
+
+    /// Ends the sending half; answers still come.
+    pub async fn ends_sending(&mut self) {
+        self.0.shutdown().await.expect("open");
+    }
+
     /// Reads one answer with a length.
     pub async fn reply(&mut self) -> Reply {
         let mut head = Vec::new();

@@ -118,8 +118,9 @@ fn too_large(name: &str) -> Failure {
 }
 
 fn json(text: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(text).map_err(|error| {
-        ControlError::bad_request("the payload is no JSON")
+    // As strictly as the node reads it over HTTP: the same text is the same task at either door.
+    ms_core::json::parse(text, ms_core::json::MAX_DEPTH).map_err(|error| {
+        ControlError::bad_request("the payload is no JSON that a node takes")
             .why(error.to_string())
             .next("a text is JSON in its own quotes: '\"text\"'; files are given as @FILE")
             .into()

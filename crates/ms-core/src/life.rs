@@ -1,0 +1,203 @@
+//! Which life of a node something belongs to, and places among its events.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// One life of a node, from its boot to its end. Numbers that a node counts from its boot (of
+/// events, incarnations, times since the boot) mean nothing in another of its lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NodeLife(NonZeroU64);
+
+/// Why a text names no life of a node, or no place among its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// No life.
+    #[error("a life of a node is 16 digits of 0-9 and a-f, not all zero; this text is none")]
+    Life,
+    /// No place.
+    #[error(
+        "a place is `LIFE.N.T` as an event has it for its id, or 0 for the beginning; this text is none"
+    )]
+    Place,
+}
+
+impl NodeLife {
+    /// A life out of a random number; whoever boots a node makes it. Zero is taken for one.
+    #[must_use]
+    pub const fn new(random: u64) -> Self {
+        match NonZeroU64::new(random) {
+            Some(random) => Self(random),
+            None => Self(NonZeroU64::MIN),
+        }
+    }
+}
+
+impl fmt::Display for NodeLife {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl NodeLife {
+    fn read(text: &str) -> Result<Self, PlaceError> {
+        let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 16 || !text.bytes().all(digits) {
+            return Err(PlaceError::Life);
+        }
+        let life = u64::from_str_radix(text, 16).ok().and_then(NonZeroU64::new);
+        life.map(Self).ok_or(PlaceError::Life)
+    }
+}
+
+impl FromStr for NodeLife {
+    type Err = PlaceError;
+
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        Self::read(text)
+    }
+}
+
+impl TryFrom<String> for NodeLife {
+    type Error = PlaceError;
+
+    fn try_from(text: String) -> Result<Self, PlaceError> {
+        Self::read(&text)
+    }
+}
+
+impl From<NodeLife> for String {
+    fn from(life: NodeLife) -> Self {
+        life.to_string()
+    }
+}
+
+/// A place among the events of a node: the number of the last event of the node and of the last
+/// about a task that a reader has seen, and the life they belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The life; `None` when the reader does not say.
+    pub life: Option<NodeLife>,
+    /// Of the node.
+    pub node: u64,
+    /// About tasks; `None` when the reader does not say.
+    pub tasks: Option<u64>,
+}
+
+impl fmt::Display for Place {
+    /// As [`Place::from_str`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(life) = self.life {
+            write!(f, "{life}.")?;
+        }
+        write!(f, "{}", self.node)?;
+        self.tasks.map_or(Ok(()), |tasks| write!(f, ".{tasks}"))
+    }
+}
+
+impl FromStr for Place {
+    type Err = PlaceError;
+
+    /// Reads `LIFE.N.T`; `N.T` and `N` are places of a life that is not known.
+    fn from_str(text: &str) -> Result<Self, PlaceError> {
+        let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => text.parse().map_err(|_| PlaceError::Place),
+            false => Err(PlaceError::Place),
+        };
+        let parts: Vec<_> = text.splitn(4, '.').collect();
+        let (life, numbers) = match parts.split_first() {
+            Some((life, numbers @ [_, _])) => (Some(NodeLife::read(life)?), numbers),
+            _ => (None, &parts[..]),
+        };
+        match numbers {
+            [node, tasks] => Ok(Self { life, node: number(node)?, tasks: Some(number(tasks)?) }),
+            [node] => Ok(Self { life, node: number(node)?, tasks: None }),
+            _ => Err(PlaceError::Place),
+        }
+    }
+}
+
+/// Where a reader that comes back is to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumed {
+    /// After these numbers: they are of this life.
+    After {
+        /// Of the node.
+        node: u64,
+        /// About tasks; `None` for what happens from now on.
+        tasks: Option<u64>,
+    },
+    /// With all that is kept, because it wants the beginning.
+    Beginning,
+    /// With all that is kept; what the reader had not seen of the life before is lost.
+    AnotherLife,
+}
+
+impl Place {
+    /// Where to go on from this place, in a `life` whose newest events have these numbers.
+    #[must_use]
+    pub fn resumed(self, life: NodeLife, newest: (u64, u64)) -> Resumed {
+        let Self { life: of, node, tasks } = self;
+        if node == 0 && tasks.unwrap_or(0) == 0 {
+            return Resumed::Beginning;
+        }
+        // A number this life has not come to is none of its own, whatever it says.
+        let known = node <= newest.0 && tasks.unwrap_or(0) <= newest.1;
+        match of == Some(life) && known {
+            true => Resumed::After { node, tasks },
+            false => Resumed::AnotherLife,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFE: &str = "00ab34cd56ef7890";
+
+    fn place(text: &str) -> Place {
+        text.parse().expect("a place")
+    }
+
+    #[test]
+    fn places_are_read_as_they_are_written() {
+        for text in [format!("{LIFE}.41.7"), "41.7".to_owned(), "41".to_owned()] {
+            assert_eq!(place(&text).to_string(), text);
+        }
+        for bad in [
+            "",
+            "x",
+            "1.",
+            ".1",
+            "+1",
+            "1.2.3",
+            "1.2.3.4",
+            "0000000000000000.1.2",
+            "00AB34CD56EF7890.1.2",
+        ] {
+            assert!(bad.parse::<Place>().is_err(), "{bad}");
+        }
+        assert!(format!("{LIFE}.1").parse::<Place>().is_err());
+    }
+
+    #[test]
+    fn a_place_counts_in_its_own_life_only() {
+        let life: NodeLife = LIFE.parse().expect("a life");
+        let own = |numbers: &str| place(&format!("{LIFE}.{numbers}")).resumed(life, (10, 20));
+        assert_eq!(own("3.4"), Resumed::After { node: 3, tasks: Some(4) });
+        assert_eq!(own("10.20"), Resumed::After { node: 10, tasks: Some(20) });
+        for beyond in ["11.0", "3.21"] {
+            assert_eq!(own(beyond), Resumed::AnotherLife, "{beyond}");
+        }
+        for other in ["0000000000000001.3.4", "3.4", "3"] {
+            assert_eq!(place(other).resumed(life, (10, 20)), Resumed::AnotherLife, "{other}");
+        }
+        for beginning in ["0", "0.0", "0000000000000001.0.0"] {
+            assert_eq!(place(beginning).resumed(life, (10, 20)), Resumed::Beginning);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Which files may hold secrets: the one rule for tokens, keys and configurations.
+
+use std::fmt;
+
+/// What of a file decides, as `fstat` tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Permission bits; further bits are ignored.
+    pub mode: u32,
+    /// The user it belongs to.
+    pub uid: u32,
+    /// The group it belongs to.
+    pub gid: u32,
+}
+
+/// Who wants to read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    /// The effective user of the process.
+    pub uid: u32,
+    /// Its groups, the effective one included.
+    pub groups: Vec<u32>,
+}
+
+/// Why a file is not private, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Exposed {
+    /// It belongs to another user than the process and root.
+    #[error(
+        "it belongs to user {owner}, not to {reader}, who reads it; run `chown {reader}` on it"
+    )]
+    Owner {
+        /// Whose it is.
+        owner: u32,
+        /// Who reads it.
+        reader: u32,
+    },
+    /// Others than its owner can read or write it.
+    #[error("its mode is {mode}, so that others than its owner may read or write it; {advice}")]
+    Mode {
+        /// The permission bits.
+        mode: Mode,
+        /// What to do.
+        advice: &'static str,
+    },
+}
+
+/// Permission bits as `chmod` takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode(u32);
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+const GROUP_READS: u32 = 0o040;
+const OTHERS: u32 = 0o077;
+/// What to do with a file of one's own.
+const CLOSE: &str = "run `chmod 600` on it";
+/// What to do with a file of root's: a Secret that Kubernetes mounts is one, and a process that
+/// is not root reads it as a member of its group.
+const SHARE: &str = "a file of root may be readable by a group of this process and by nobody \
+     else: `chmod 440`, or in Kubernetes `fsGroup` with `defaultMode: 0440`";
+
+impl FileFacts {
+    /// Whether a secret may stand in it.
+    ///
+    /// A file of the reader's own has no permission for group or others. One of root's may in
+    /// addition be readable, never writable, by a group the reader is in: so Kubernetes mounts
+    /// Secrets for processes that are not root. A file of anybody else is refused.
+    ///
+    /// # Errors
+    /// [`Exposed`] says what to do.
+    pub fn check(self, reader: &Reader) -> Result<(), Exposed> {
+        let Self { mode, uid, gid } = self;
+        let open = mode & OTHERS;
+        if uid != reader.uid && uid != 0 {
+            return Err(Exposed::Owner { owner: uid, reader: reader.uid });
+        }
+        let shared = uid == 0 && open == GROUP_READS && reader.groups.contains(&gid);
+        match open == 0 || shared {
+            true => Ok(()),
+            false => Err(Exposed::Mode {
+                mode: Mode(mode & 0o7777),
+                advice: if uid == reader.uid { CLOSE } else { SHARE },
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_files_are_closed_and_files_of_root_are_open_to_our_groups_at_most() {
+        let reader = Reader { uid: 1_000, groups: vec![1_000, 2_000] };
+        let check = |mode, uid, gid| FileFacts { mode, uid, gid }.check(&reader);
+        for (mode, uid, gid) in [
+            (0o600, 1_000, 1_000),
+            (0o100_400, 1_000, 5),
+            (0o440, 0, 2_000),
+            (0o640, 0, 1_000),
+            (0o400, 0, 0),
+        ] {
+            assert_eq!(check(mode, uid, gid), Ok(()), "{mode:o} {uid} {gid}");
+        }
+        for (mode, uid, gid, advice) in [
+            (0o640, 1_000, 1_000, "chmod 600"),
+            (0o604, 1_000, 1_000, "chmod 600"),
+            (0o622, 1_000, 1_000, "chmod 600"),
+            (0o440, 0, 3_000, "fsGroup"),
+            (0o460, 0, 2_000, "fsGroup"),
+            (0o444, 0, 2_000, "fsGroup"),
+            (0o400, 4_000, 2_000, "chown 1000"),
+            (0o440, 4_000, 2_000, "chown 1000"),
+        ] {
+            let told = check(mode, uid, gid).expect_err("exposed").to_string();
+            assert!(told.contains(advice), "{mode:o} {uid} {gid}: {told}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What the program says of itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use ms_runtime::exit;
+
+/// Exit codes that are not the runtime's: of the command line, and of an address (sysexits).
+const USAGE: u8 = 2;
+const NO_ADDRESS: u8 = 69;
+
+#[test]
+fn the_help_names_every_exit_code_and_no_other() {
+    let run = Command::new(env!("CARGO_BIN_EXE_ms-server")).arg("--help").output().unwrap();
+    assert_eq!(run.status.code(), Some(0));
+    let help = String::from_utf8(run.stdout).unwrap();
+    let (_, codes) = help.split_once("EXIT STATUS\n").expect("a part about exit codes");
+    let told: BTreeSet<u8> = codes
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(|code| code.parse().expect("a code begins the line"))
+        .collect();
+    let known = BTreeSet::from([
+        exit::OK,
+        exit::FORCED,
+        USAGE,
+        exit::BOOT,
+        exit::TREE,
+        exit::CONTROL,
+        exit::PREFLIGHT,
+        exit::UNHEALTHY,
+        exit::CONFIG,
+        NO_ADDRESS,
+        exit::PANIC_ABORT,
+        exit::PANIC,
+        exit::GAVE_UP,
+        exit::RESOURCES,
+        exit::SECURITY,
+    ]);
+    assert_eq!(told, known);
+}

@@ -1,0 +1,116 @@
+//! The OpenAPI document, made to say what every path has in common.
+//!
+//! What a handler answers stands beside it; what `guard.rs`, `head.rs` and `body.rs` answer for
+//! all of them is added here, so that no path can forget it.
+
+use utoipa::openapi::path::{Operation, Parameter};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, ObjectBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder,
+};
+
+use super::bind::Access;
+use super::problem::PROBLEM_JSON;
+
+/// An answer that a path may give whatever its handler is.
+struct Common {
+    status: &'static str,
+    why: &'static str,
+    on: On,
+}
+
+/// Of which paths.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum On {
+    All,
+    /// Those that do work: not the probes, which are answered before anybody is asked who he is.
+    Work,
+    /// Those with a body.
+    Body,
+}
+
+const COMMON: [Common; 12] = [
+    Common { status: "400", why: "not well-formed, or a value out of its bounds", on: On::All },
+    Common { status: "401", why: "no or a wrong token", on: On::Work },
+    Common { status: "403", why: "the request comes from a foreign page", on: On::Work },
+    Common { status: "408", why: "the body did not arrive in time", on: On::Body },
+    Common { status: "413", why: "the body is over its limit", on: On::Body },
+    Common { status: "415", why: "not JSON in UTF-8, plain or gzip", on: On::Body },
+    Common { status: "431", why: "the head of the request is too large", on: On::All },
+    Common { status: "500", why: "a fault inside the node", on: On::All },
+    Common { status: "501", why: "a transfer coding other than chunked", on: On::All },
+    Common { status: "503", why: "no room, no storage, or the node is not serving", on: On::Work },
+    Common { status: "504", why: "not done in time; it may still be carried out", on: On::Work },
+    Common { status: "505", why: "not HTTP/1.0 or HTTP/1.1", on: On::All },
+];
+
+/// The name of the security scheme.
+const BEARER: &str = "bearer";
+
+/// Completes what was made from the handlers, for a listener that lets in whom `access` says.
+pub(super) fn complete(document: &mut OpenApi, access: &Access) {
+    let token = matches!(access, Access::Token(_));
+    for (path, item) in &mut document.paths.paths {
+        let work = !path.starts_with("/health/");
+        let operations = [&mut item.get, &mut item.post].into_iter().flatten();
+        for operation in operations {
+            answers(operation, work, token);
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter {
+                    never_null(parameter);
+                }
+            }
+            if token && !work {
+                // Probes show no token.
+                operation.security = Some(Vec::new());
+            }
+        }
+    }
+    if token {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document.components.get_or_insert_default().add_security_scheme(BEARER, scheme);
+        document.security = Some(vec![SecurityRequirement::new::<_, _, String>(BEARER, [])]);
+    }
+}
+
+fn answers(operation: &mut Operation, work: bool, token: bool) {
+    let body = operation.request_body.is_some();
+    let told = |common: &&Common| match (common.on, common.status) {
+        (_, "401") => work && token,
+        (_, "403") => work && !token,
+        (On::All, _) => true,
+        (On::Work, _) => work,
+        (On::Body, _) => body,
+    };
+    let responses = &mut operation.responses.responses;
+    for Common { status, why, .. } in COMMON.iter().filter(told) {
+        responses.entry((*status).to_owned()).or_insert_with(|| RefOr::T(problem(status, why)));
+    }
+}
+
+fn problem(status: &str, why: &str) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    let answer = ResponseBuilder::new().description(why).content(PROBLEM_JSON, content);
+    let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+    match status {
+        "503" => {
+            let after =
+                HeaderBuilder::new().schema(Some(number)).description(Some("seconds to wait"));
+            answer.header("Retry-After", after.build()).build()
+        }
+        _ => answer.build(),
+    }
+}
+
+/// A parameter that is not given is absent: in a URL or a header there is no null.
+fn never_null(parameter: &mut Parameter) {
+    if let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema
+        && let SchemaType::Array(types) = &mut object.schema_type
+    {
+        types.retain(|one| *one != Type::Null);
+        if let [only] = &types[..] {
+            object.schema_type = SchemaType::Type(only.clone());
+        }
+    }
+}
