@@ -44,7 +44,7 @@ impl Tree {
         loop {
             let tree = client.tree(self.path.clone(), self.depth).await?;
             match (self.watch, cx.json, self.dot) {
-                (true, true, _) => cx.out.json_line("tree", &tree)?,
+                (true, true, _) => cx.out.json_line("tree", None, &tree)?,
                 (true, false, _) => cx.out.screen(&render::tree(&tree, cx.out.style))?,
                 (false, _, true) => return cx.out.text(&render::dot(&tree)),
                 (false, true, false) => return cx.out.json("tree", &tree),

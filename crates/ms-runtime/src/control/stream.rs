@@ -195,7 +195,7 @@ impl Reader {
             let gap = NodeEvent {
                 seq: event.seq - 1,
                 at_ms: event.at_ms,
-                kind: EventKind::Gap { missed },
+                kind: EventKind::Gap { missed, restarted: false },
             };
             self.send(gap).await?;
         }
@@ -227,7 +227,7 @@ mod tests {
         let mut seen = Vec::new();
         while let Some(StreamItem::Event(event)) = items.recv().await {
             let missed = match event.kind {
-                EventKind::Gap { missed } => missed,
+                EventKind::Gap { missed, .. } => missed,
                 _ => 0,
             };
             seen.push((event.seq, missed));

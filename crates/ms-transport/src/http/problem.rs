@@ -229,16 +229,8 @@ impl Problem {
         self.sort.status.as_u16()
     }
 
-    pub(super) fn code(&self) -> &'static str {
-        self.sort.code
-    }
-
     pub(super) fn detail(&self) -> &str {
         &self.detail
-    }
-
-    pub(super) fn errors(&self) -> &[FieldError] {
-        &self.errors
     }
 }
 
