@@ -18,27 +18,6 @@ fn tree_finds_the_node_by_itself_and_marks_what_needs_a_look() {
     assert_eq!(node.msctl(&["tree", "--dot"]).ok(), include_str!("golden/tree.dot"));
 }
 
-/// S2.2-01
-#[test]
-fn every_reading_verb_has_a_versioned_json_form() {
-    let node = Node::start();
-    for (args, kind, at, value) in [
-        (&["tree"][..], "tree", "/data/children/1/id", "auditors"),
-        (&["ps"], "ps", "/data/rows/0/status/path", "/root"),
-        (&["inspect", AUDITOR], "inspect", "/data/status/path", AUDITOR),
-        (&["state", AUDITOR], "state", "/data/path", AUDITOR),
-        (&["why", AUDITOR], "why", "/data/0/path", AUDITOR),
-        (&["stats", AUDITOR], "statistics", "/data/path", AUDITOR),
-        (&["info"], "info", "/data/node", "fake"),
-        (&["kill", AUDITOR, "--dry-run"], "dry_run", "/data/stopped/2", AUDITOR),
-    ] {
-        let out = node.msctl(&[args, &["--json"]].concat()).ok();
-        let document: Value = serde_json::from_str(&out).expect("JSON");
-        assert_eq!((&document["schema"], &document["kind"]), (&1.into(), &kind.into()), "{kind}");
-        assert_eq!(document.pointer(at), Some(&value.into()), "{kind}: {document}");
-    }
-}
-
 #[test]
 fn ps_sorts_and_keeps_the_top() {
     let node = Node::start();

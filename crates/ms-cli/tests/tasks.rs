@@ -151,19 +151,6 @@ fn a_replay_takes_all_pages_of_dead_letters_and_says_how_many() {
     assert!(run.err.contains("(0 of 2 were done before)"), "{}", run.err);
 }
 
-/// S1.1-02
-#[test]
-fn a_name_is_looked_up_and_an_unknown_one_is_not_found() {
-    let node = Node::start();
-    let out = node.msctl(&["lookup", "store"]).ok();
-    assert!(out.contains("/root/auditors") && out.contains("#2, running"), "{out}");
-    let found = document(&node.msctl(&["lookup", "store", "--json"]).ok());
-    assert_eq!((&found["kind"], &found["data"]["incarnation"]), (&json!("found"), &json!(2)));
-    let run = node.msctl(&["lookup", "stor"]);
-    run.fails(4, "error[MS0027]");
-    run.fails(4, "did you mean \"store\"?");
-}
-
 #[test]
 fn why_tells_of_the_budget_that_holds_an_actor() {
     let node = Node::start();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const FIRST: &str = "/root/components/application/tasks/echo/echo-1";
 const SECOND: &str = "/root/components/application/tasks/echo/echo-2";
 
-/// S2.2-01
+/// S2.2-01, S1.1-02
 #[test]
 fn every_reading_verb_answers_in_words_and_in_json_of_the_schema() {
     let node = node();
@@ -173,21 +173,20 @@ fn first_words(text: &str) -> String {
 #[test]
 fn messages_are_counted_and_traced() {
     let node = node();
-    node.msctl(&["stats", POOL, "--on"]).ok();
-    let mut tracing = node.goes_on(&["trace", POOL, "--max", "1", "--for", "1m", "--json"]);
-    // Whatever asks the pool is a message: looking at the tree is none, steering is.
+    node.msctl(&["stats", FIRST, "--on"]).ok();
+    let mut tracing = node.goes_on(&["trace", FIRST, "--max", "1", "--for", "1m", "--json"]);
+    // One of two agents does it.
     node::until("a message was seen", || {
         node.submit(&["echo", "1"]);
-        drop(node.json(&["inspect", POOL]));
         tracing.try_wait().expect("asked").map(|_| ())
     });
     let run = common::Run::of(tracing.wait_with_output().expect("ended"));
     let said = run.err.clone();
     let lines = documents(run, &["trace"]);
-    assert_eq!((lines.len(), &lines[0]["data"]["path"]), (1, &json!(POOL)));
+    assert_eq!((lines.len(), &lines[0]["data"]["path"]), (1, &json!(FIRST)));
     assert!(said.starts_with("1 of at most 1 messages"), "{said}");
-    assert_eq!(node.json(&["stats", POOL, "--off"])[0]["data"]["on"], false);
-    node.msctl(&["trace", POOL, "--max", "0"]).fails(2, "1..=10000");
+    assert_eq!(node.json(&["stats", FIRST, "--off"])[0]["data"]["on"], false);
+    node.msctl(&["trace", FIRST, "--max", "0"]).fails(2, "1..=10000");
 }
 
 /// A verb that is new is run here, too.
