@@ -161,6 +161,38 @@ impl Stream {
     }
 }
 
+/// A client that was away while the server was started anew hears of it, and of all that is kept.
+#[test]
+fn a_reader_of_events_from_before_a_restart_is_told_of_the_gap_and_of_all_that_is_kept() {
+    let place = Place::new();
+    let mut server = place.start();
+    let mut stream = Stream::open(&server, "/api/v1/events?about=tasks", None);
+    for n in 0..3 {
+        let id = id_of(&server.http().post("/api/v1/tasks", &format!(r#"{{"kind":"echo","payload":{n}}}"#)));
+        reaches(&server, id.parse().unwrap(), TaskState::Completed);
+    }
+    let (seen, _) = stream.next();
+    server.kill_9();
+    let server = place.start();
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        let id = id_of(&server.http().post("/api/v1/tasks", &format!(r#"{{"kind":"echo","payload":{n}}}"#)));
+        reaches(&server, id.parse().unwrap(), TaskState::Completed);
+        ids.push(id);
+    }
+    let mut resumed = Stream::open(&server, "/api/v1/events?about=tasks", Some(&seen));
+    let (_, gap) = resumed.next();
+    assert_eq!((&gap["event"], &gap["restarted"]), (&json!("task_gap"), &json!(true)));
+    let mut heard = Vec::new();
+    while heard.last() != ids.last() {
+        let (_, event) = resumed.next();
+        if event["change"] == "completed" {
+            heard.push(event["id"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(heard, ids, "each of them, in their order");
+}
+
 #[test]
 fn the_life_of_a_task_is_followed_over_http_and_resumed_where_it_was_cut() {
     let place = Place::new();
