@@ -10,6 +10,18 @@ use serde_json::{Map, Value, map};
 
 use super::error::{Fault, Step};
 
+/// Whole numbers up to here are exact as doubles.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Reads each of these kinds of whole numbers as [`Node::whole`] does.
+macro_rules! forward_to_whole {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            self.whole(visitor)
+        })*
+    };
+}
+
 /// A value that is read.
 pub(super) struct Node(pub(super) Value);
 
@@ -29,6 +41,25 @@ impl Node {
             Value::Object(_) => Unexpected::Map,
         };
         Fault::invalid_type(found, wanted)
+    }
+
+    /// A whole number may be written with a fraction of nothing: in JSON Schema `1.0` is an
+    /// integer.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and below 2^53")]
+    fn whole<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let written = match &self.0 {
+            Value::Number(number) if number.is_f64() => number.as_f64(),
+            _ => None,
+        };
+        match written {
+            Some(value) if value.fract() == 0.0 && (0.0..=EXACT).contains(&value) => {
+                visitor.visit_u64(value as u64)
+            }
+            Some(value) if value.fract() == 0.0 && (-EXACT..0.0).contains(&value) => {
+                visitor.visit_i64(value as i64)
+            }
+            _ => self.deserialize_any(visitor),
+        }
     }
 
     fn object<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -66,6 +97,11 @@ impl<'de> Deserializer<'de> for Node {
             Value::Array(_) => self.array(visitor),
             Value::Object(_) => self.object(visitor),
         }
+    }
+
+    forward_to_whole! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -111,7 +147,7 @@ impl<'de> Deserializer<'de> for Node {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        bool i128 u128 f32 f64 char str string bytes byte_buf
         unit unit_struct seq tuple tuple_struct map identifier ignored_any
     }
 }

@@ -23,8 +23,8 @@ use utoipa::IntoParams;
 
 use super::framing::Exchange;
 use super::gateway::Shared;
-use super::problem::{BAD_PARAMETER, Problem, ProblemDetails, TOO_MANY};
-use super::schema::{AboutSchema, ChangeSchema, TaskIdSchema};
+use super::problem::{BAD_PARAMETER, Problem, ProblemDetails, TOO_MANY, UNPROCESSABLE};
+use super::schema::{AboutSchema, ChangeSchema, SentEventSchema, TaskIdSchema};
 
 /// How often a silent stream says that it is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -63,7 +63,7 @@ impl EventQuery {
         let narrowed = task.is_some() || change.is_some();
         if narrowed && about == Some(About::Node) {
             let told = "task and change are about tasks; leave about=node out";
-            return Err(Problem::new(&BAD_PARAMETER, told));
+            return Err(Problem::new(&UNPROCESSABLE, told));
         }
         let usual = if narrowed { About::Tasks } else { About::All };
         Ok(EventFilter { about: about.unwrap_or(usual), task, change })
@@ -80,7 +80,8 @@ impl EventQuery {
 /// it has what is kept, and ends.
 #[utoipa::path(get, path = "/api/v1/events", tag = "node",
     params(EventQuery, ("Last-Event-ID" = Option<String>, Header, pattern = "^(([0-9a-f]{15}[1-9a-f]\\.)?[0-9]{1,15}\\.[0-9]{1,15}|[0-9]{1,15})$", description = "the place of the last event that was seen")),
-    responses((status = 200, description = "events as JSON", content_type = "text/event-stream", body = String),
+    responses((status = 200, description = "events as JSON", content_type = "text/event-stream", body = SentEventSchema),
+        (status = 422, description = "a task or a change, and events of the node alone", body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 429, description = "too many streams", body = ProblemDetails<'_>, content_type = "application/problem+json",
          headers(("Retry-After" = u32, description = "seconds to wait")))))]
 pub(super) async fn events(

@@ -127,8 +127,8 @@ sorts! {
     /// Another major version of HTTP.
     VERSION = "http-version", HTTP_VERSION_NOT_SUPPORTED, "this version of HTTP is not spoken here",
         "use HTTP/1.1";
-    /// A task nobody here could do: it is of the right shape, and contradicts itself or this node.
-    UNPROCESSABLE = "unprocessable", UNPROCESSABLE_ENTITY, "the task cannot be carried out here",
+    /// It is of the right shape, and contradicts itself or this node.
+    UNPROCESSABLE = "unprocessable", UNPROCESSABLE_ENTITY, "the request cannot be carried out here",
         "see detail; `msctl tree` shows which kinds of agents there are";
     /// Too many requests for a limit of the caller's own.
     TOO_MANY = "too-many", TOO_MANY_REQUESTS, "too many at a time",

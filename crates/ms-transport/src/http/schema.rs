@@ -76,8 +76,8 @@ pub(super) struct TaskIdSchema(String);
 #[schema(as = Task)]
 pub(super) struct TaskViewSchema {
     /// Its id.
-    #[schema(inline)]
-    id: TaskIdSchema,
+    #[schema(format = Uuid)]
+    id: String,
     /// The queue it is in.
     queue: String,
     /// The kind of agent it needs.
@@ -141,6 +141,18 @@ pub(super) enum ChangeSchema {
     TakenBack,
     Released,
     Replayed,
+}
+
+/// One server-sent event.
+#[derive(ToSchema)]
+#[schema(as = ServerSentEvent)]
+pub(super) struct SentEventSchema {
+    /// Its place, for `Last-Event-ID`.
+    id: String,
+    /// Its kind.
+    event: String,
+    /// What happened, as JSON; as `data` of `msctl events --json` has it.
+    data: String,
 }
 
 /// What events are about.
