@@ -197,6 +197,10 @@ fn a_state_directory_that_cannot_be_used_is_refused() {
     let file = place.file("file");
     fs::write(&file, "").unwrap();
     told(&state(&file), 6, &["no directory"]);
+    let open = place.file("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+    told(&state(&open), 6, &["everybody may replace files", "chmod o-w"]);
 
     if rustix::process::geteuid().is_root() {
         let foreign = place.file("foreign");

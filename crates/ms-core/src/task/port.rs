@@ -210,7 +210,7 @@ pub struct Swept {
 pub struct StoreStats {
     /// By queue and state; states without tasks are left out.
     pub tasks: BTreeMap<QueueName, BTreeMap<TaskState, u64>>,
-    /// Commits since the store was opened.
+    /// Commits that wrote something since the store was opened.
     pub commits: u64,
     /// Requests carried out in them.
     pub requests: u64,

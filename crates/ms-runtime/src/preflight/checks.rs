@@ -83,13 +83,17 @@ impl StateDirectory {
             let owner = facts.uid();
             return Err(format!("{path} belongs to user {owner}, not to {me}; chown it"));
         }
+        // Sticky, files in it stay their owners'.
+        if facts.mode() & 0o002 != 0 && facts.mode() & 0o1000 == 0 {
+            return Err(format!("everybody may replace files in {path}; chmod o-w it"));
+        }
         let probe = self.0.join(format!(".preflight-{}", std::process::id()));
         let written = fs::File::create_new(&probe);
         written.map_err(|error| format!("{path} cannot be written: {error}; see its mode"))?;
         fs::remove_file(&probe)
             .map_err(|error| format!("{} cannot be removed: {error}", probe.display()))?;
-        if facts.mode() & 0o022 != 0 {
-            return Ok(Warning(format!("{path} can be written by others; chmod go-w")));
+        if facts.mode() & 0o020 != 0 {
+            return Ok(Warning(format!("{path} can be written by its group; chmod g-w")));
         }
         Ok(Pass)
     }

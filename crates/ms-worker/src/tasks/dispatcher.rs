@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
-use ms_actor::{AskError, Context, Port, StateValue};
+use ms_actor::{AskError, Context, LogLimit, Port, StateValue};
 use ms_core::task::{
     AgentKind, Assignment, Board, Claimed, Claims, FencingToken, Held, NextAsk, QueueSpec,
     StoreError, TaskCommand, TaskId, TaskOutcome, TaskStore,
@@ -26,6 +26,9 @@ use crate::budgets::Meter;
 
 /// How much longer than its attempt may take an agent is waited for.
 const GRACE: Duration = Duration::from_secs(60);
+
+/// Several times a second for as long as the store is away: its health says it as well.
+static STORE_FAILS: LogLimit = LogLimit::new(Duration::from_secs(10));
 
 /// What a dispatcher is made of; the same at every start.
 #[derive(Debug, Clone)]
@@ -152,7 +155,10 @@ impl Dispatcher {
                     this.claim(ctx);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "tasks of a claim without an answer wait for the store");
+                    if let Some(left_out) = STORE_FAILS.admit() {
+                        let what = "tasks of a claim without an answer wait for the store";
+                        tracing::warn!(%error, left_out, "{what}");
+                    }
                     this.set_alarm(Some(PAUSE), ctx);
                 }
             }
@@ -170,7 +176,9 @@ impl Dispatcher {
         let claimed = match claimed {
             Ok(claimed) => claimed,
             Err(error) => {
-                tracing::warn!(%error, "no tasks could be claimed");
+                if let Some(left_out) = STORE_FAILS.admit() {
+                    tracing::warn!(%error, left_out, "no tasks could be claimed");
+                }
                 if lost {
                     return self.claim(ctx);
                 }
@@ -314,7 +322,9 @@ impl Dispatcher {
         let sweep = self.spec.store.sweep();
         ctx.spawn(sweep.into_actor(self).map(|swept, this, ctx| {
             if let Err(error) = swept {
-                tracing::warn!(%error, "overdue tasks could not be swept");
+                if let Some(left_out) = STORE_FAILS.admit() {
+                    tracing::warn!(%error, left_out, "overdue tasks could not be swept");
+                }
             }
             // In any case: a wake may have been lost, or the first in line were not to be had.
             this.claim(ctx);
