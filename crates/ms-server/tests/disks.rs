@@ -83,7 +83,8 @@ fn snapshots_without_room_degrade_health_and_recover() {
     for room in Room::all("1m") {
         let dir = room.path().join("snapshots");
         fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
-        let mut server = snapshots_in(&dir).start();
+        let place = snapshots_in(&dir);
+    let mut server = place.start();
         let saves = || fs::read_dir(&dir).unwrap().count();
         until("a save", || (saves() > 0).then_some(()));
         ledger(&server, "healthy");
@@ -107,7 +108,8 @@ fn snapshots_on_a_disk_that_becomes_read_only_degrade_health_and_recover() {
     };
     let dir = disk.path().join("snapshots");
     fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
-    let mut server = snapshots_in(&dir).start();
+    let place = snapshots_in(&dir);
+    let mut server = place.start();
     ledger(&server, "healthy");
     until("a moment without a save", || {
         let mut mount = std::process::Command::new("mount");

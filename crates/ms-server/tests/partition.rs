@@ -171,7 +171,8 @@ fn nothing_was_lost_or_done_twice(server: &Server, seen: &Seen) {
 /// send again under the same key, lose nothing that was acknowledged, and nothing is done twice.
 #[test]
 fn clients_behind_a_partition_lose_nothing_acknowledged() {
-    let mut server = Place::new().set("tasks.agents=4").start();
+    let place = Place::new().set("tasks.agents=4");
+    let mut server = place.start();
     let proxy = Proxy::to(server.api()).expect("a port");
     let seen = background_load(proxy.addr(), CLIENT_PATIENCE, |seen| {
         for link in [Link::Cut, Link::HalfOpen, Link::Silent, Link::Cut] {
