@@ -226,7 +226,7 @@ impl Guard {
     fn log(&self, found: &Metadata) -> io::Result<Log> {
         let (id, size) = (id_of(found), found.len());
         if !found.is_file() || size == 0 {
-            return Ok(Log { id, bytes: size, sequence: None });
+            return Ok(Log { id, bytes: size, is_log: false });
         }
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         if log.as_ref().is_none_or(|(open, _)| *open != id) {
@@ -237,7 +237,7 @@ impl Guard {
             Some((_, file)) => read_start(file, &mut bytes)?,
             None => 0,
         };
-        Ok(Log { id, bytes: size, sequence: Log::sequence_of(&bytes[..read]) })
+        Ok(Log { id, bytes: size, is_log: Log::is_log(&bytes[..read]) })
     }
 
     /// Whether the file that is open lies in its place. Blocks for file operations only.

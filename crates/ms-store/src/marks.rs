@@ -64,18 +64,16 @@ pub(crate) struct Main {
 pub(crate) struct Log {
     pub(crate) id: FileId,
     pub(crate) bytes: u64,
-    /// How often it was begun anew; `None` for what is no log.
-    pub(crate) sequence: Option<u32>,
+    /// Whether it begins as a log does. That is all its beginning tells: each connection counts
+    /// from nought how often it has begun it anew.
+    pub(crate) is_log: bool,
 }
 
 impl Log {
-    /// The sequence out of the beginning of a log.
-    pub(crate) fn sequence_of(bytes: &[u8]) -> Option<u32> {
-        let number = |at: usize| {
-            let four = bytes.get(at..at + 4)?;
-            four.try_into().ok().map(u32::from_be_bytes)
-        };
-        (number(0)? & !1 == 0x377f_0682).then_some(number(12)?)
+    /// Whether a file begins as SQLite's logs do.
+    pub(crate) fn is_log(bytes: &[u8]) -> bool {
+        let whole = bytes.len() == LOG_HEADER;
+        whole && matches!(bytes, [0x37, 0x7f, 0x06, 0x82 | 0x83, ..])
     }
 }
 
@@ -179,15 +177,11 @@ fn judge_log(was: &Log, is: &Log) -> Result<(), Loss> {
     if is.bytes < was.bytes.min(LOG_LIMIT) {
         return altered(format!("its -wal file was cut from {} to {} bytes", was.bytes, is.bytes));
     }
-    match (was.sequence, is.sequence) {
-        // Nothing was written into it yet.
-        (None, None) if is.bytes == 0 => Ok(()),
-        (Some(was), Some(is)) if is < was => {
-            altered("an older copy was written over its -wal file".to_owned())
-        }
-        (_, Some(_)) => Ok(()),
-        (_, None) => altered("its -wal file was written over with something else".to_owned()),
+    // An empty one has not been written to yet.
+    if is.bytes > 0 && !is.is_log {
+        return altered("its -wal file was written over with something else".to_owned());
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -201,7 +195,7 @@ mod tests {
         let header = Some(Header { application: APPLICATION, generation: 7 });
         Marks {
             main: Some(Main { id: ID, bytes: 40_960, written: (5, 6), header }),
-            log: Some(Log { id: ID, bytes: 8_192, sequence: Some(3) }),
+            log: Some(Log { id: ID, bytes: 8_192, is_log: true }),
             index: Some(ID),
             lock: Some(ID),
         }
@@ -227,7 +221,6 @@ mod tests {
         for (now, ours) in [
             (sound(), Ours::Commits),
             (log(|log| log.bytes = 65_536), Ours::Commits),
-            (log(|log| log.sequence = Some(4)), Ours::Commits),
             (main(|main| (main.bytes, main.written) = (81_920, (9, 9))), Ours::Checkpoint),
             (changed(|marks| (marks.log, marks.index) = (None, Some(OTHER))), Ours::Reopened),
         ] {
@@ -265,8 +258,7 @@ mod tests {
             (main(|main| main.header = older), "older copy"),
             (main(|main| main.written = (5, 7)), "another program"),
             (log(|log| log.bytes = 0), "cut"),
-            (log(|log| log.sequence = Some(2)), "older copy"),
-            (log(|log| log.sequence = None), "something else"),
+            (log(|log| log.is_log = false), "something else"),
         ] {
             match judge(&sound(), &now, Ours::Commits) {
                 Err(Loss::Altered(what)) => assert!(what.contains(words), "{what}"),
@@ -289,8 +281,7 @@ mod tests {
         assert_eq!(Header::parse(&[b'x'; HEADER]), None);
         let mut log = [0; LOG_HEADER];
         log[..4].copy_from_slice(&0x377f_0683_u32.to_be_bytes());
-        log[12..16].copy_from_slice(&5_u32.to_be_bytes());
-        assert_eq!(Log::sequence_of(&log), Some(5));
-        assert_eq!(Log::sequence_of(&[0; LOG_HEADER]), None);
+        assert!(Log::is_log(&log));
+        assert!(!Log::is_log(&log[..16]) && !Log::is_log(&[0; LOG_HEADER]));
     }
 }

@@ -262,3 +262,33 @@ fn t18_a_store_that_was_lost_can_be_stopped_and_leaves_the_file_as_it_is() {
         assert!(fs::read(&path).unwrap() == garbage, "it was written to");
     });
 }
+
+/// A writer that was busy for too long makes its connection anew, in the middle of a log that
+/// was begun by the one before: its own doing, too.
+#[test]
+fn t18_a_connection_made_anew_is_no_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = at(dir.path()).path;
+    run(|node| async move {
+        let config = ms_store::StoreConfig { busy: Duration::from_millis(20), ..at(dir.path()) };
+        let (store, root) = open(&node, config).await;
+        let batch = || (0..100).map(|_| Submission { id: fresh(), task: task("x".repeat(4_000)) });
+        for _ in 0..4 {
+            // The log is folded in and begun anew a few times by one connection.
+            for _ in 0..30 {
+                store.submit(batch().collect()).await.expect("taken");
+            }
+            let url = format!("sqlite://{}", path.display());
+            let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+            sqlx::Executor::execute(&mut other, "BEGIN IMMEDIATE").await.unwrap();
+            let busy = store.submit(batch().collect()).await;
+            assert!(matches!(busy, Err(StoreError::Busy(_))), "{busy:?}");
+            sqlx::Executor::execute(&mut other, "ROLLBACK").await.unwrap();
+            sqlx::Connection::close(other).await.unwrap();
+        }
+        for _ in 0..30 {
+            store.submit(batch().collect()).await.expect("taken after it was busy");
+        }
+        close(root).await;
+    });
+}
