@@ -84,7 +84,7 @@ fn snapshots_without_room_degrade_health_and_recover() {
         let dir = room.path().join("snapshots");
         fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
         let place = snapshots_in(&dir);
-    let mut server = place.start();
+        let mut server = place.start();
         let saves = || fs::read_dir(&dir).unwrap().count();
         until("a save", || (saves() > 0).then_some(()));
         ledger(&server, "healthy");

@@ -137,9 +137,8 @@ impl Guard {
         read.map_err(|error| unusable(&lock_path, error))?;
         let known = Known::parse(&known);
         let size = std::fs::metadata(path).map_or(0, |found| found.len());
-        let corrupt = |what: String| {
-            Err(StoreError::Corrupt { path: path.display().to_string(), what })
-        };
+        let corrupt =
+            |what: String| Err(StoreError::Corrupt { path: path.display().to_string(), what });
         if known.is_some() && size == 0 {
             return corrupt("it is gone or empty, but a store was here".to_owned());
         }
@@ -170,9 +169,8 @@ impl Guard {
             return Ok(());
         }
         let header = self.header().map_err(|error| unusable(path, error))?;
-        let corrupt = |what: String| {
-            Err(StoreError::Corrupt { path: path.display().to_string(), what })
-        };
+        let corrupt =
+            |what: String| Err(StoreError::Corrupt { path: path.display().to_string(), what });
         let Some(header) = header else {
             // SQLite would take a very short file for an empty database.
             return corrupt("it is no SQLite database".to_owned());

@@ -118,7 +118,8 @@ async fn some(
     let mut found: Vec<(i64, TaskId)> = Vec::new();
     for (queue, kind) in pairs(conn, filter).await? {
         for &state in states {
-            let query = sqlx::query(RANGE).bind(&queue).bind(&kind).bind(i64::from(state_code(state)));
+            let query =
+                sqlx::query(RANGE).bind(&queue).bind(&kind).bind(i64::from(state_code(state)));
             let rows = query.bind(after).bind(number(limit)).fetch_all(&mut *conn).await?;
             for row in rows {
                 // One whose id cannot be read is named by no filter.

@@ -251,7 +251,8 @@ pub(crate) async fn counts(conn: &mut SqliteConnection) -> Result<Counts, sqlx::
 
 /// The place in the order that the next new task gets.
 pub(crate) async fn next_seq(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    let last: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM tasks").fetch_one(conn).await?;
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT max(seq) FROM tasks").fetch_one(conn).await?;
     Ok(last.unwrap_or(0).saturating_add(1))
 }
 

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use ms_core::task::{
-    MAX_PAGE, StoreError, StoreStats, TaskEnd, TaskId, TaskRecord,
-};
+use ms_core::task::{MAX_PAGE, StoreError, StoreStats, TaskEnd, TaskId, TaskRecord};
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection};

@@ -53,9 +53,8 @@ impl Watch {
     /// Looks whether the files are still those of before.
     pub(crate) async fn look(&mut self, ours: Ours) -> Result<(), Loss> {
         let looked = blocking(&self.guard, Guard::look).await;
-        let now = looked.map_err(|error| {
-            Loss::Moved(format!("its files cannot be looked at: {error}"))
-        })?;
+        let now = looked
+            .map_err(|error| Loss::Moved(format!("its files cannot be looked at: {error}")))?;
         judge(&self.marks, &now, ours)?;
         self.folded |= ours == Ours::Checkpoint;
         let higher = now.generation() > self.marks.generation();
@@ -81,9 +80,7 @@ impl Watch {
 
     /// All connections are closed: what was in the log is in the main file.
     pub(crate) async fn closed(mut self, lost: bool) {
-        if !lost
-            && let Err(loss) = self.look(Ours::Reopened).await
-        {
+        if !lost && let Err(loss) = self.look(Ours::Reopened).await {
             tracing::error!(%loss, "the task store was lost before it was closed");
         }
         self.guard.close();
@@ -92,8 +89,7 @@ impl Watch {
     /// Writes down how far the database has come. Only a hint: without it an older copy is
     /// taken for what was here.
     async fn remember(&self) {
-        let known =
-            Known { identity: self.identity.clone(), generation: self.marks.generation() };
+        let known = Known { identity: self.identity.clone(), generation: self.marks.generation() };
         if let Err(error) = blocking(&self.guard, move |guard| guard.remember(&known)).await {
             tracing::warn!(%error, "the lock file of the task store cannot be written");
         }

@@ -395,7 +395,8 @@ impl Writer {
         }
         self.look_after().await?;
         self.folding.add(batch.records.len() + batch.bytes / PAGE_BYTES + 1);
-        let full = |answer: &Answer| matches!(answer, Answer::Sweep(swept) if swept.removed == AT_ONCE);
+        let full =
+            |answer: &Answer| matches!(answer, Answer::Sweep(swept) if swept.removed == AT_ONCE);
         Ok(Written {
             prune: answers.iter().any(full),
             answers,
@@ -588,8 +589,7 @@ pub(crate) async fn flush(conn: &mut Conn, batch: &mut Batch) -> Result<(), sqlx
     batch.wrote |= !dirty.is_empty() || !batch.steps.is_empty() || !batch.checkpoints.is_empty();
     let records = dirty.iter().filter_map(|id| batch.records.get(id));
     let seq = |record: &TaskRecord| batch.seqs.get(&record.id).copied().unwrap_or_default();
-    let rows: Vec<_> =
-        records.map(|record| TaskRow::new(record, seq(record), batch.now)).collect();
+    let rows: Vec<_> = records.map(|record| TaskRow::new(record, seq(record), batch.now)).collect();
     let mut bytes = write(conn, UPSERT_TASKS, &rows).await?;
     let hexed = |(id, text): (TaskId, String)| (hex(id), text);
     let requests: Vec<_> = batch.requests.drain(..).map(hexed).collect();

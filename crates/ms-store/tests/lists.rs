@@ -173,8 +173,12 @@ fn what_cannot_be_read_is_named_and_hides_no_other() {
         }
         close(root).await;
         edit(dir.path(), "UPDATE tasks SET record = '{\"secret\":1}' WHERE seq IN (2, 4)").await;
-        edit(dir.path(), "UPDATE requests SET request = 'no' WHERE id = \
-            (SELECT id FROM tasks WHERE seq = 1)").await;
+        edit(
+            dir.path(),
+            "UPDATE requests SET request = 'no' WHERE id = \
+            (SELECT id FROM tasks WHERE seq = 1)",
+        )
+        .await;
         let (store, root) = open(&node, at(dir.path())).await;
         let (bad, good) = ([made[1], made[3]], [made[0], made[2], made[4], made[5]]);
         for filter in [

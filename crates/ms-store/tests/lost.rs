@@ -279,7 +279,8 @@ fn t18_a_connection_made_anew_is_no_loss() {
                 store.submit(batch().collect()).await.expect("taken");
             }
             let url = format!("sqlite://{}", path.display());
-            let mut other = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+            let mut other =
+                <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
             sqlx::Executor::execute(&mut other, "BEGIN IMMEDIATE").await.unwrap();
             let busy = store.submit(batch().collect()).await;
             assert!(matches!(busy, Err(StoreError::Busy(_))), "{busy:?}");

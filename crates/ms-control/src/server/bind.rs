@@ -112,9 +112,7 @@ impl Socket {
         let identity = |file: &Metadata| (file.dev(), file.ino(), file.ctime(), file.ctime_nsec());
         let ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|found| identity(&found) == identity(&self.made));
-        if ours
-            && let Err(error) = fs::remove_file(&self.path)
-        {
+        if ours && let Err(error) = fs::remove_file(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "control socket not removed");
         }
     }
