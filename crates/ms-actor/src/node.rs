@@ -450,7 +450,11 @@ impl Node {
     }
 
     pub(crate) fn publish_exit(&self, core: &Core, incarnation: Incarnation, reason: &ExitReason) {
-        if !reason.is_clean() {
+        // The end of the node itself is nobody's fault, and no thread hung or died of it.
+        let dropped = self.is_stopping() && matches!(reason, ExitReason::ArbiterLost);
+        if dropped {
+            tracing::debug!(path = %core.path, %incarnation, "actor dropped with its node");
+        } else if !reason.is_clean() {
             tracing::warn!(path = %core.path, %incarnation, %reason, "actor ended");
         }
         if !reason.is_clean() || self.0.events.receiver_count() > 0 {

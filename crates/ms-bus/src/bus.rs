@@ -141,8 +141,9 @@ impl EventBus {
         };
         let view = Some(EventBusActor::view as fn(&EventBusActor) -> StateValue);
         let blueprint = Blueprint::with_view(factory, Tier::Kernel, view);
-        // Beside the supervisors: nobody's work may keep others from subscribing.
-        ChildSpec::blueprint("bus", blueprint).placement(Placement::Control).keep_mailbox()
+        // On a thread of its own: nobody's work may keep others from subscribing, nor its own the
+        // supervisors from their work.
+        ChildSpec::blueprint("bus", blueprint).placement(Placement::Dedicated).keep_mailbox()
     }
 
     fn outlets(&self) -> Supervisor {

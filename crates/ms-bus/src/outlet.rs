@@ -1,16 +1,21 @@
 //! The actor that empties the queue of one subscriber, one event at a time.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
-use ms_actor::{Blueprint, Context, MailboxSpec, Overflow, StateValue, WhileDown};
+use ms_actor::{Blueprint, Context, MailboxSpec, Overflow, Ref, StateValue, WhileDown};
 use ms_core::view::Tier;
+use tokio::time::timeout;
 
 use crate::actor::Unsubscribe;
 use crate::client::Shared;
 use crate::meters::Outcome;
 use crate::queue::{Queue, Turn};
 
+/// How often an outlet that waits for its subscriber says that it is not hung.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// Wake-ups that may wait. One is enough; each life of the actor may leave one behind.
 const WAKE_UPS: usize = 16;
 
@@ -68,7 +73,8 @@ impl Outlet {
                 continue;
             }
             self.busy = true;
-            let deliver = seat.sink.deliver(event, seat.buffer.within).into_actor(self);
+            let deliver = seat.sink.deliver(event, seat.buffer.within);
+            let deliver = beating(ctx.me(), deliver).into_actor(self);
             // No other event meanwhile: that is the order, and the pressure on who publishes.
             ctx.wait(deliver.map(move |outcome, this, ctx| {
                 this.queue.settle(this.life, outcome);
@@ -113,6 +119,18 @@ impl Handler<Wake> for Outlet {
     fn handle(&mut self, Wake: Wake, ctx: &mut Self::Context) {
         if !self.busy {
             self.give(ctx);
+        }
+    }
+}
+
+/// Beats while it delivers: that has a deadline of its own, which a subscription may set longer
+/// than an actor may be silent.
+async fn beating<T>(outlet: Ref<Outlet>, deliver: impl Future<Output = T>) -> T {
+    let mut deliver = pin!(deliver);
+    loop {
+        match timeout(BEAT_EVERY, &mut deliver).await {
+            Ok(outcome) => return outcome,
+            Err(_) => outlet.heartbeat(),
         }
     }
 }

@@ -91,6 +91,13 @@ impl WorkGate {
         self.0.send_modify(|inside| inside.door = Door::Closed);
     }
 
+    /// Waits until it is closed for good.
+    pub async fn closed(&self) {
+        let mut inside = self.0.subscribe();
+        // The sender is held by this very gate, so it cannot be gone.
+        drop(inside.wait_for(|inside| inside.door == Door::Closed).await);
+    }
+
     /// Pieces of work inside.
     #[must_use]
     pub fn in_flight(&self) -> usize {

@@ -56,7 +56,7 @@ pub use emergency::{
     ProcedureOutcome,
 };
 pub use gate::{GateError, Permit, WorkGate};
-pub use health::{HealthRef, HealthUnavailable, Readiness};
+pub use health::{HealthRef, HealthUnavailable, PathFuture, PathHealth, Readiness, ReadinessPath};
 pub use integration::{
     Call, CallReporter, CallTimer, Calls, IntegrationObserver, IntegrationRef,
     IntegrationUnavailable,

@@ -82,6 +82,7 @@ impl Component for Herald {
                 "panic" => emergency.trigger(EmergencyReason::Panic(text())),
                 "resources" => emergency.trigger(EmergencyReason::ResourceExhaustion(text())),
                 "breach" | "hung" => emergency.trigger(EmergencyReason::SecurityBreach(text())),
+                "rootless" => cx.root().expect("it is up").any().inject(ms_actor::Fault::Hang),
                 "critical" => (0..5).for_each(|n| emergency.critical_error(format!("number {n}"))),
                 "four" => (0..4).for_each(|n| emergency.critical_error(format!("number {n}"))),
                 _ => {}
@@ -113,6 +114,9 @@ fn service(mode: &str) -> Builder {
     let run = RunConfig::new("test").arbiters(1).quiet_panics().control(ControlAt::Off);
     let mut settings = Settings::of(run);
     settings.emergency.limit = 2 * SECOND;
+    if mode == "rootless" {
+        settings.supervision.heartbeat = ms_supervisor::Heartbeat { every: 200 * MS, missed: 3 };
+    }
     settings.emergency.reports = std::env::var_os("MS_REPORTS").map(Into::into);
     let part = |name: &'static str| ComponentSpec::new(name, move || Part(name)).needs(["base"]);
     let herald = mode.to_owned();
@@ -252,6 +256,16 @@ fn sigterm_and_sigint_shut_down_in_order_with_exit_code_0() {
             assert!(out.contains(text), "no {text:?} in\n{out}");
         }
     }
+}
+
+/// Nobody is above the root supervisor: when it hangs, the thread that waits for signals ends the
+/// process, in an emergency.
+#[test]
+fn a_root_supervisor_that_hangs_is_an_emergency() {
+    let mut process = Process::start("rootless");
+    process.until("ready");
+    let out = process.ends_with(102);
+    assert!(out.contains("the root supervisor hangs"), "{out}");
 }
 
 /// A service with an end of its own: it is up when the job begins, and goes down in order.

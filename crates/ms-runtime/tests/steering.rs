@@ -170,8 +170,8 @@ fn an_injected_crash_is_explained_and_marked_as_injected() {
         assert!(panic.location.as_ref().expect("known").line > 0);
         assert!(why.iter().all(|why| why.injected && why.supervisor == Some(path("/root/work"))));
         // What would stop supervision itself is refused.
-        for fault in [Fault::Hang, Fault::Block] {
-            let error = client.inject(path("/root/work"), fault).await.expect_err("refused");
+        for (at, fault) in [("/root", Fault::Hang), ("/root/work", Fault::Block)] {
+            let error = client.inject(path(at), fault).await.expect_err("refused");
             assert_eq!(error.kind, Kind::Refused);
         }
         client.inject(at.clone(), Fault::Hang).await.expect("allowed");

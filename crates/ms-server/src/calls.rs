@@ -93,4 +93,8 @@ impl TaskStore for WatchedStore {
     fn stats(&self) -> StoreFuture<StoreStats> {
         self.store.stats()
     }
+
+    fn touch(&self) -> StoreFuture<()> {
+        self.store.touch()
+    }
 }

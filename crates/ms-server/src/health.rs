@@ -15,7 +15,7 @@ impl HealthPort for ApiHealth {
     fn probe(&self, probe: Probe) -> PortFuture<'_, HealthAnswer> {
         Box::pin(async move {
             match probe {
-                Probe::Startup => plain(self.0.startup(), "started", "starting"),
+                Probe::Startup => self.startup(),
                 Probe::Liveness => plain(self.0.live().await, "alive", "unresponsive"),
                 Probe::Readiness => self.ready().await,
             }
@@ -42,6 +42,14 @@ fn component(actor: &ActorPath) -> Option<&str> {
 }
 
 impl ApiHealth {
+    fn startup(&self) -> HealthAnswer {
+        let mut answer = plain(self.0.startup(), "started", "starting");
+        if let Value::Object(fields) = &mut answer.report {
+            fields.insert("overdue".to_owned(), json!(self.0.startup_overdue()));
+        }
+        answer
+    }
+
     async fn ready(&self) -> HealthAnswer {
         match self.0.ready().await {
             Ok(now) => {
@@ -51,6 +59,7 @@ impl ApiHealth {
                     fields.insert("ready".to_owned(), json!(now.ready));
                     let stage = format!("{:?}", now.stage).to_lowercase();
                     fields.insert("stage".to_owned(), json!(stage));
+                    fields.insert("paths".to_owned(), json!(now.paths));
                 }
                 HealthAnswer { ok: now.ready, report }
             }
@@ -76,5 +85,9 @@ impl Admission for Door {
             Err(GateError::Starting) => Err(Gate::Starting),
             Err(GateError::Closed) => Err(Gate::Draining),
         }
+    }
+
+    fn closed(&self) -> PortFuture<'_, ()> {
+        Box::pin(self.0.closed())
     }
 }

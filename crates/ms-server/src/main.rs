@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use ms_runtime::preflight::{CheckOutcome, PreFlightResult};
@@ -32,6 +33,9 @@ struct Args {
     #[arg(long)]
     check: bool,
 }
+
+/// How long the last word on standard error may take.
+const COMPLAIN_WITHIN: Duration = Duration::from_secs(1);
 
 const AFTER: &str = "\
 EXAMPLES
@@ -80,9 +84,23 @@ fn main() -> ExitCode {
         false => server.run(&options).map(|end| end.exit_code()),
     };
     end.unwrap_or_else(|error| {
-        say(&mut io::stderr(), &format!("ms-server: {}", error.told()));
+        complain(format!("ms-server: {}", error.told()));
         error.exit_code()
     })
+}
+
+/// Says it on standard error, unless nobody takes it: then the process ends all the same.
+fn complain(text: String) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().spawn(move || {
+        say(&mut io::stderr(), &text);
+        // The main thread may have given up.
+        let _ = tell.send(());
+    });
+    if thread.is_ok() {
+        // Too late is as good as never: there is nobody else to tell.
+        let _ = told.recv_timeout(COMPLAIN_WITHIN);
+    }
 }
 
 fn line(CheckOutcome { name, result, .. }: &CheckOutcome) -> String {

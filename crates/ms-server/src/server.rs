@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ms_actor::Placement;
 use ms_bus::{BusClient, BusConfig, EventBus};
 use ms_config::FrameworkConfig;
+use ms_core::Backoff;
 use ms_core::budget::Budget;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
@@ -25,6 +27,7 @@ use crate::health::{ApiHealth, Door};
 use crate::integration::{ApiIntegration, Recorder};
 use crate::observer::Observer;
 use crate::options::Options;
+use crate::paths::{ToApi, ToDispatcher, ToStorage};
 use crate::persistence::{Ledger, Shelf};
 use crate::security::{Credentials, Keys};
 use crate::services::Registrar;
@@ -32,8 +35,15 @@ use crate::storage::{DatabaseFile, Storage};
 use crate::tasks::ApiTasks;
 use crate::telemetry::{LogFilter, Metrics, Telling};
 use crate::unbuilt::Unbuilt;
-use crate::{event_bus, settings, telemetry};
+use crate::{event_bus, settings};
 
+/// Between two restarts of an actor that others wait for; longer after each failure in a row.
+const PAUSE: Backoff = Backoff {
+    min: Duration::from_millis(10),
+    max: Duration::from_millis(100),
+    jitter: 0.2,
+    reset_after: Duration::from_secs(1),
+};
 /// The component that keeps the accounts of what agents use.
 const BUDGETS: &str = "budgets";
 
@@ -122,10 +132,7 @@ impl Server {
     /// [`ServerError`], each with its exit code; what had started was stopped again.
     pub fn run(self, options: &Options) -> Result<ServiceEnd, ServerError> {
         let config = self.load(options)?;
-        let telling = Telling {
-            filter: telemetry::logs(&config.current().telemetry)?,
-            metrics: telemetry::metrics()?,
-        };
+        let telling = Telling::start(&config.current().telemetry)?;
         Ok(self.compose(options, &config, &telling)?.run()?)
     }
 
@@ -188,7 +195,10 @@ impl Server {
             .preflight(DatabaseFile(config.tasks.database.clone()))
             .preflight(Unbuilt::of(handle))
             .preflight(PortFree(listeners.api.addr))
-            .preflight(PortFree(listeners.admin.addr));
+            .preflight(PortFree(listeners.admin.addr))
+            .readiness_path(ToStorage(tasks.client()))
+            .readiness_path(ToDispatcher(tasks.client()))
+            .readiness_path(listeners.path.clone());
         let builder = match Shelf::open(&config)? {
             Some(shelf) => {
                 let ledger = Ledger::component(shelf.clone(), config.persistence.interval);
@@ -250,7 +260,7 @@ impl fmt::Debug for Server {
 
 /// A component that is a supervisor with one child.
 fn tree(id: &str, phase: Phase, child: ChildSpec) -> ComponentSpec {
-    ComponentSpec::tree(Supervisor::one_for_one(id).child(child)).phase(phase)
+    ComponentSpec::tree(Supervisor::one_for_one(id).child(child.backoff(PAUSE))).phase(phase)
 }
 
 /// The component that tells how the others are.
@@ -289,6 +299,7 @@ struct Listeners {
     calls: FromTransport,
     metrics: Metrics,
     registry: Registry,
+    path: ToApi,
 }
 
 impl Listeners {
@@ -311,6 +322,7 @@ impl Listeners {
             calls: FromTransport::new(calls),
             metrics: Arc::clone(metrics),
             registry: registry.clone(),
+            path: ToApi::default(),
         })
     }
 
@@ -324,10 +336,11 @@ impl Listeners {
                 .child(ChildSpec::actor("registrar", move || registrar.clone())),
             |tree, (id, spec)| match spec {
                 Ok(spec) => {
-                    let gateway = ChildSpec::actor(id, move || HttpGateway::new(spec.clone()));
+                    let make = move || HttpGateway::new(spec.clone());
+                    let gateway = ChildSpec::inspectable(id, make, HttpGateway::view);
                     // On threads of their own: an agent that blocks its arbiter until that is
                     // given up must not take connections with it.
-                    tree.child(gateway.placement(Placement::Dedicated))
+                    tree.child(gateway.placement(Placement::Dedicated).backoff(PAUSE))
                 }
                 Err(error) => {
                     tracing::error!(%error, id, "this listener is left out");
@@ -348,13 +361,17 @@ impl Listeners {
             integration: Arc::new(ApiIntegration(service.integration())),
         };
         let spec = api.gateway(self.api.clone(), self.limits.clone())?;
-        Ok(spec.admitted_by(Door(service.gate().clone())))
+        let spec = spec.admitted_by(Door(service.gate().clone()));
+        self.path.is(&spec);
+        Ok(spec)
     }
 
     fn admin_gateway(&self, service: &ServiceHandle) -> Result<GatewaySpec, BindError> {
         let health = Arc::new(ApiHealth(service.health()));
         let metrics = Arc::clone(&self.metrics);
-        let spec = admin_gateway(self.admin.clone(), self.limits.clone(), health, metrics)?;
+        // What the API spares is spared for this one.
+        let limits = HttpLimits { spare_descriptors: 0, ..self.limits.clone() };
+        let spec = admin_gateway(self.admin.clone(), limits, health, metrics)?;
         // Probes are answered whatever the door says; so is what is asked of metrics.
         Ok(spec.serving())
     }

@@ -26,6 +26,8 @@ pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -
         run = run.control(ControlAt::Path(path.clone()));
     }
     run.allow_faults = options.allow_faults;
+    // The kernel reports each panic, and so does the log; neither waits for standard error.
+    run.node.quiet_panics = true;
     let supervision = supervision(config);
     // A thread is given up after what makes an actor hung.
     run.node.wedged_after = Some(supervision.heartbeat.limit().max(SHORTEST_WEDGED));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use ms_config::{LogFormat, Telemetry, log_filter};
@@ -11,9 +12,14 @@ use tracing_subscriber::fmt::SubscriberBuilder;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::ServerError;
+use crate::log_sink::LogSink;
 
 /// Buckets of how long lives of actors are, in seconds: a moment to a day.
 const LIVES: [f64; 8] = [0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0];
+/// Log lines that were dropped because their sink took none.
+const LOST_LINES: &str = "ms_framework_log_lines_lost_total";
+/// How long the end of the process waits for the last log lines to be written.
+const FINISH_WITHIN: Duration = Duration::from_secs(1);
 /// The variable that wins over the file.
 const VARIABLE: &str = "RUST_LOG";
 
@@ -47,13 +53,46 @@ impl LogFilter {
 pub(crate) struct Telling {
     pub(crate) metrics: Metrics,
     pub(crate) filter: LogFilter,
+    /// Where its lines go, if they go anywhere.
+    pub(crate) sink: Option<LogSink>,
 }
 
 impl Telling {
     /// For a server that is looked at and not run.
     pub(crate) fn nothing() -> Self {
-        Self { metrics: Arc::new(String::new), filter: LogFilter(Arc::new(|_| Ok(()))) }
+        let filter = LogFilter(Arc::new(|_| Ok(())));
+        Self { metrics: Arc::new(String::new), filter, sink: None }
     }
+
+    /// Starts to say it: the log goes to standard error, metrics to whoever scrapes them.
+    pub(crate) fn start(telemetry: &Telemetry) -> Result<Self, ServerError> {
+        let failed = |source: std::io::Error| ServerError::Telemetry {
+            what: "the log",
+            source: source.into(),
+        };
+        let sink = LogSink::start(std::io::stderr()).map_err(failed)?;
+        let filter = logs(telemetry, &sink)?;
+        log_panics();
+        Ok(Self { metrics: metrics(&sink)?, filter, sink: Some(sink) })
+    }
+}
+
+impl Drop for Telling {
+    /// What was logged until now is written, if anybody takes it.
+    fn drop(&mut self) {
+        if let Some(sink) = &self.sink {
+            sink.finish(FINISH_WITHIN);
+        }
+    }
+}
+
+/// Has panics logged. What they print by default goes to standard error directly, and a
+/// thread that panics must not wait for that.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        tracing::error!(thread = thread.name(), %panic, "a thread panicked");
+    }));
 }
 
 /// Looks whether logs can be set up, and sets up nothing.
@@ -73,13 +112,13 @@ fn filter_of(telemetry: &Telemetry) -> Result<EnvFilter, ServerError> {
     })
 }
 
-/// Sends log lines to standard error, as configured; `RUST_LOG` wins over the file.
-pub(crate) fn logs(telemetry: &Telemetry) -> Result<LogFilter, ServerError> {
+/// Sends log lines to `sink`, as configured; `RUST_LOG` wins over the file.
+fn logs(telemetry: &Telemetry, sink: &LogSink) -> Result<LogFilter, ServerError> {
     let failed = |source| ServerError::Telemetry { what: "the log", source };
     let filter = filter_of(telemetry)?;
     let lines = SubscriberBuilder::default()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(sink.clone())
         // A line that nobody takes is lost; telling that to the same nobody would be a panic.
         .log_internal_errors(false);
     // The handle's type names the format, so each has its own.
@@ -102,7 +141,7 @@ pub(crate) fn logs(telemetry: &Telemetry) -> Result<LogFilter, ServerError> {
 }
 
 /// Starts to keep metrics; gives what renders them.
-pub(crate) fn metrics() -> Result<Metrics, ServerError> {
+fn metrics(sink: &LogSink) -> Result<Metrics, ServerError> {
     let failed = |source| ServerError::Telemetry { what: "the metrics", source };
     // In seconds: 100 ms is the target, 1 s the alert.
     #[allow(clippy::cast_precision_loss, reason = "up to 10 s in microseconds: exact")]
@@ -115,7 +154,9 @@ pub(crate) fn metrics() -> Result<Metrics, ServerError> {
         })
         .map_err(|error| failed(error.into()))?;
     let handle = builder.install_recorder().map_err(|error| failed(error.into()))?;
+    let sink = sink.clone();
     Ok(Arc::new(move || {
+        metrics::counter!(LOST_LINES).absolute(sink.lost());
         handle.run_upkeep();
         handle.render()
     }))

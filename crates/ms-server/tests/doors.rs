@@ -343,17 +343,38 @@ fn large_bodies_and_slow_clients_cost_only_themselves() {
 fn running_out_of_file_descriptors_pauses_accepting() {
     told(&Place::new().prelude("ulimit -n 40"), 6, &["file descriptors", "ulimit -n"]);
 
-    let place = Place::new().prelude("ulimit -n 80");
+    let place = Place::new().prelude("ulimit -n 120");
     let server = place.start();
     assert!(server.log.has("file-descriptors") || server.log.has("file descriptors"), "a warning");
     let mut first = server.http();
     assert_eq!(first.get("/health/ready").status, 200);
     // The kernel completes them; the server runs out.
-    let many: Vec<Http> = (0..80).map(|_| server.http()).collect();
+    let many: Vec<Http> = (0..120).map(|_| server.http()).collect();
     server.log.line("no connection can be taken; pausing");
     // No busy loop: each pause is twice the one before.
     server.log.line("pause=160ms");
     id_of(&first.post("/api/v1/tasks", TASK));
+    drop(many);
+    id_of(&server.http().post("/api/v1/tasks", TASK));
+}
+
+/// Row 21: connections to the API leave descriptors to the rest of the process: the probes are
+/// answered though no further connection can be taken.
+#[test]
+fn probes_have_descriptors_when_connections_have_used_up_theirs() {
+    // Longer than the test waits: no connection gives its descriptor back meanwhile.
+    let place = Place::new().prelude("ulimit -n 160").set("http.header_timeout=60s");
+    let server = place.start();
+    let admin = server.admin();
+    let many: Vec<Http> = (0..160).map(|_| server.http()).collect();
+    server.log.line("no connection can be taken; pausing");
+    for _ in 0..10 {
+        let patience = std::time::Duration::from_secs(30);
+        let mut probe = Http::to(admin).within(patience).expect("a socket");
+        assert_eq!(probe.get("/health/live").status, 200);
+        let mut probe = Http::to(admin).within(patience).expect("a socket");
+        assert!([200, 503].contains(&probe.get("/health/ready").status));
+    }
     drop(many);
     id_of(&server.http().post("/api/v1/tasks", TASK));
 }

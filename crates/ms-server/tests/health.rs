@@ -89,6 +89,71 @@ fn without_its_database_it_lives_and_is_not_ready() {
     common::id_of(&taken);
 }
 
+/// Row 52: nothing can be written, and what is there can be read all the while: it is not ready,
+/// says on which path, and is ready again when writes go through.
+#[test]
+fn a_store_that_takes_no_write_makes_it_unready_though_it_can_be_read() {
+    use sqlx::{Connection, Executor, SqliteConnection};
+    let place = Place::new()
+        .set("components.health_checks.readiness_probe.period=1s")
+        .set("components.health_checks.readiness_probe.timeout=1s");
+    let server = place.start();
+    let id = common::id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut other = runtime.block_on(async {
+        let url = format!("sqlite://{}", place.database().display());
+        let mut other = SqliteConnection::connect(&url).await.expect("it may be read");
+        until_locked(&mut other).await;
+        other
+    });
+    let report = until("not ready", || {
+        let reply = server.get("/health/ready");
+        (reply.status == 503).then(|| reply.json())
+    });
+    let paths = report["paths"].as_array().expect("listed");
+    let storage = paths.iter().find(|one| one["name"] == "storage").expect("named");
+    assert!(!storage["why"].is_null(), "{report}");
+    assert_eq!(server.get(&format!("/api/v1/tasks/{id}")).status, 200, "reads go on");
+    assert_eq!(server.get("/health/live").status, 200);
+    runtime.block_on(async { other.execute("ROLLBACK").await.expect("it is ours") });
+    until("ready again", || (server.get("/health/ready").status == 200).then_some(()));
+}
+
+/// The server writes now and then: until it lets the lock go.
+async fn until_locked(other: &mut sqlx::SqliteConnection) {
+    use sqlx::Executor;
+    let end = std::time::Instant::now() + common::PATIENCE;
+    while let Err(error) = other.execute("BEGIN IMMEDIATE").await {
+        assert!(std::time::Instant::now() < end, "{error}");
+    }
+}
+
+/// Row 19: the keys of the probes have their effect through the server: with a delay it is started
+/// before it is ready, and ready after as many good checks as are asked for.
+#[test]
+fn the_keys_of_the_probes_have_their_effect() {
+    let place = Place::new()
+        .set("components.health_checks.startup_probe.initial_delay=0s")
+        .set("components.health_checks.startup_probe.period=1s")
+        .set("components.health_checks.startup_probe.timeout=1s")
+        .set("components.health_checks.startup_probe.success_threshold=3")
+        .set("components.health_checks.liveness_probe.initial_delay=100ms")
+        .set("components.health_checks.liveness_probe.period=2s")
+        .set("components.health_checks.liveness_probe.timeout=2s")
+        .set("components.health_checks.liveness_probe.failure_threshold=2")
+        .set("components.health_checks.readiness_probe.initial_delay=2s")
+        .set("components.health_checks.readiness_probe.period=1s")
+        .set("components.health_checks.readiness_probe.timeout=1s")
+        .set("components.health_checks.readiness_probe.success_threshold=2");
+    let server = place.start();
+    let log = server.log.text();
+    assert!(!log.contains("a readiness check passes again"), "started first: {log}");
+    until("ready", || (server.get("/health/ready").status == 200).then_some(()));
+    server.log.line("a readiness check passes again");
+    assert_eq!(server.get("/health/live").status, 200);
+    assert_eq!(server.get("/health/startup").json()["overdue"], false);
+}
+
 /// S5.4-02, S5.4-03, S5.4-04: a panic of an agent is written down and ends nothing but that agent's
 /// life: its supervisor gives it another, and the server goes on.
 #[test]

@@ -125,10 +125,14 @@ fn a_second_signal_ends_it_by_force_and_loses_nothing_acknowledged() {
         let mut server = place.start();
         let id = id_of(&server.http().post("/api/v1/tasks", TASK));
         let _half = half_a_request(&server);
+        let long = r#"{"kind":"wait","payload":{"ms":600000,"steps":1}}"#;
+        id_of(&server.http().post("/api/v1/tasks", long));
         server.signal(Signal::TERM);
         server.log.line("shutdown phase phase=3");
         server.signal(second);
         assert_eq!(server.exit(), 1, "{}", server.log.text());
+        // Row 52: actors that go down with the node are no victims of a thread.
+        assert!(!server.log.has("its arbiter hung or died"), "{}", server.log.text());
         let report = std::fs::read_dir(&reports).unwrap().next().expect("a report").unwrap();
         let report = std::fs::read_to_string(report.path()).unwrap();
         assert!(report.contains("told_twice") && report.contains("/root/components"), "{report}");
@@ -184,4 +188,43 @@ fn a_hangup_reloads_and_the_process_lives() {
     server.log.line("reloaded");
     id_of(&server.http().post("/api/v1/tasks", TASK));
     assert_eq!(server.stop(), 0);
+}
+
+/// Row 52: signals that ask nothing of a server do not end it: neither at once nor at all.
+#[test]
+fn a_signal_without_meaning_ends_nothing() {
+    let place = Place::new();
+    let mut server = place.start();
+    let signals = [
+        ("SIGUSR1", Signal::USR1),
+        ("SIGUSR2", Signal::USR2),
+        ("SIGALRM", Signal::ALARM),
+        ("SIGVTALRM", Signal::VTALARM),
+        ("SIGPROF", Signal::PROF),
+        ("SIGIO", Signal::IO),
+        ("SIGXFSZ", Signal::XFSZ),
+    ];
+    for (name, signal) in signals {
+        server.signal(signal);
+        server.log.line(&format!("name=\"{name}\""));
+    }
+    id_of(&server.http().post("/api/v1/tasks", TASK));
+    assert_eq!(server.stop(), 0, "{}", server.log.text());
+    assert!(server.log.has("clean=true"), "{}", server.log.text());
+}
+
+/// Row 52: bodies that do not arrive are told so and do not hold the drain until its end: the
+/// shutdown is a clean one.
+#[test]
+fn half_sent_bodies_do_not_hold_a_stop_to_the_end_of_its_drain() {
+    let place = Place::new();
+    let mut server = place.start();
+    let mut half: Vec<Http> = (0..20).map(|_| half_a_request(&server)).collect();
+    server.signal(Signal::TERM);
+    for http in &mut half {
+        let reply = http.reply().expect("an answer");
+        assert_eq!(reply.status, 503, "{reply:?}");
+    }
+    assert_eq!(server.exit(), 0, "{}", server.log.text());
+    assert!(server.log.has("clean=true"), "{}", server.log.text());
 }

@@ -19,11 +19,12 @@ use tokio::sync::watch;
 
 use crate::config::{MAX_WAITING, StoreConfig};
 use crate::guard::Guard;
+use crate::hold::{Holding, Tenancy};
 use crate::marks::Loss;
-use crate::messages::{Read, Write};
+use crate::messages::{Read, Touch, Write};
 use crate::open::{Store, open};
 use crate::read::Reader;
-use crate::write::{Totals, Writer, lost_error, malformed};
+use crate::write::{SharedTotals, Totals, Writer, lost_error, malformed};
 
 /// Most tasks that one commit deals with: what bounds its length, and with it everybody's wait.
 const MAX_GROUP: usize = 1_024;
@@ -39,12 +40,18 @@ pub struct StoreActor {
     config: StoreConfig,
     /// The lock is held for as long as this is.
     guard: Option<Arc<Guard>>,
+    holding: Holding,
+    /// `None` until the file is open.
+    tenancy: Option<Tenancy>,
     /// `None` while it works.
     writer: Option<Box<Writer>>,
     writes: VecDeque<Write>,
+    touches: Vec<Touch>,
     by_id: Lane,
     lists: Lane,
     totals: Totals,
+    /// The totals as whoever was answered may know them.
+    shared: Option<SharedTotals>,
     /// What a reader has found out while the writer worked.
     found: Option<Loss>,
     /// What was told of a loss.
@@ -67,11 +74,33 @@ struct Lane {
 }
 
 /// What the writer can be at.
-enum Job {
-    Commit(Vec<Write>),
+pub(crate) enum Job {
+    Commit(Vec<Write>, Vec<Touch>),
     Prune,
     Look,
     TryAgain,
+}
+
+impl Job {
+    pub(crate) async fn carry_out(self, writer: &mut Writer) {
+        match self {
+            Self::Commit(group, touches) => {
+                writer.commit(group).await;
+                // After the commit: who asks learns how that went, too.
+                writer.answer(touches).await;
+            }
+            Self::Prune => writer.prune().await,
+            Self::Look => writer.look().await,
+            Self::TryAgain => writer.try_again().await,
+        }
+    }
+
+    pub(crate) fn refuse(self, error: &StoreError) {
+        if let Self::Commit(group, touches) = self {
+            group.into_iter().for_each(|write| write.refuse(error.clone()));
+            touches.into_iter().for_each(|touch| touch.refuse(error.clone()));
+        }
+    }
 }
 
 /// How far an orderly stop has come.
@@ -86,15 +115,19 @@ enum Closing {
 }
 
 impl StoreActor {
-    pub(crate) fn new(config: StoreConfig) -> Self {
+    pub(crate) fn new(config: StoreConfig, holding: Holding) -> Self {
         Self {
             config,
             guard: None,
+            holding,
+            tenancy: None,
             writer: None,
             writes: VecDeque::new(),
+            touches: Vec::new(),
             by_id: Lane::default(),
             lists: Lane::default(),
             totals: Totals::default(),
+            shared: None,
             found: None,
             told: None,
             look: false,
@@ -123,22 +156,15 @@ impl StoreActor {
             return;
         }
         self.refuse_if_lost();
+        let Some(tenancy) = self.tenancy.clone() else { return };
         let Some(job) = self.next_job() else { return self.close(ctx) };
-        let Some(mut writer) = self.writer.take() else { return };
-        if let Job::Commit(group) = &job {
+        let Some(writer) = self.writer.take() else { return };
+        if let Job::Commit(group, _) = &job {
             self.largest_group = self.largest_group.max(group.len());
         }
-        self.committed = matches!(job, Job::Commit(_));
+        self.committed = matches!(job, Job::Commit(..));
         self.began = Some(ctx.node().now());
-        let work = async move {
-            match job {
-                Job::Commit(group) => writer.commit(group).await,
-                Job::Prune => writer.prune().await,
-                Job::Look => writer.look().await,
-                Job::TryAgain => writer.try_again().await,
-            }
-            writer
-        };
+        let work = tenancy.carry_out(writer, job);
         ctx.spawn(work.into_actor(self).map(|writer, this, ctx| {
             this.began = None;
             this.came_back(writer, ctx);
@@ -189,6 +215,7 @@ impl StoreActor {
     fn refuse_if_lost(&mut self) {
         if let Some(error) = self.lost() {
             self.writes.drain(..).for_each(|write| write.refuse(error.clone()));
+            self.touches.drain(..).for_each(|touch| touch.refuse(error.clone()));
         }
     }
 
@@ -199,8 +226,8 @@ impl StoreActor {
         if prune && (self.committed || self.writes.is_empty()) {
             return Some(Job::Prune);
         }
-        if !self.writes.is_empty() {
-            return Some(Job::Commit(self.next_group()));
+        if !self.writes.is_empty() || !self.touches.is_empty() {
+            return Some(Job::Commit(self.next_group(), std::mem::take(&mut self.touches)));
         }
         if stopping || !std::mem::take(&mut self.look) {
             return None;
@@ -219,6 +246,7 @@ impl StoreActor {
         let mut readers = std::mem::take(&mut self.by_id.free);
         readers.append(&mut self.lists.free);
         let altered = matches!(self.totals.lost, Some(Loss::Altered(_)));
+        let holding = self.holding.clone();
         let work = async move {
             for reader in readers {
                 match altered {
@@ -227,6 +255,7 @@ impl StoreActor {
                 }
             }
             writer.close().await;
+            holding.leave();
         };
         ctx.wait(work.into_actor(self).map(|(), this, ctx| {
             this.closing = Closing::Done;
@@ -248,6 +277,12 @@ impl StoreActor {
     /// The totals, with a commit that takes long as their trouble.
     fn totals_at(&self, now: Tick) -> Totals {
         let mut totals = self.totals.clone();
+        if let Some(told) = self.shared.as_ref().filter(|_| self.writer.is_none()) {
+            let told = told.now();
+            (totals.commits, totals.requests) = (told.commits, told.requests);
+            totals.counts = told.counts;
+            totals.trouble = told.trouble;
+        }
         let long = self.began.map(|began| now.since(began)).filter(|took| *took > LONG_COMMIT);
         if let Some(took) = long {
             totals.trouble = Some(format!("a commit has been under way for {} s", took.as_secs()));
@@ -288,6 +323,7 @@ impl StoreActor {
         self.lists.free = readers.lists;
         self.guard = Some(guard);
         self.totals = writer.totals();
+        self.shared = Some(writer.told());
         self.writer = Some(Box::new(writer));
         ctx.run_interval(LOOK_EVERY, |this, ctx| {
             this.look = true;
@@ -300,9 +336,12 @@ impl Actor for StoreActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let open = open(self.config.clone(), ctx.node().clone());
+        let open = open(self.config.clone(), ctx.node().clone(), self.holding.clone());
         ctx.wait(open.into_actor(self).map(|opened, this, ctx| match opened {
-            Ok(store) => this.opened(store, ctx),
+            Ok((tenancy, store)) => {
+                this.tenancy = Some(tenancy);
+                this.opened(store, ctx);
+            }
             Err(error) => ctx.fail(error),
         }));
     }
@@ -332,6 +371,18 @@ impl Handler<Write> for StoreActor {
             return write.refuse(StoreError::Overloaded(MAX_WAITING));
         }
         self.writes.push_back(write);
+        self.work(ctx);
+    }
+}
+
+impl Handler<Touch> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, touch: Touch, ctx: &mut Self::Context) {
+        if self.touches.len() >= MAX_WAITING {
+            return touch.refuse(StoreError::Overloaded(MAX_WAITING));
+        }
+        self.touches.push(touch);
         self.work(ctx);
     }
 }

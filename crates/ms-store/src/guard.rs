@@ -256,6 +256,22 @@ impl Guard {
         self.lock.sync_data()
     }
 
+    /// Writes to the disk what the lock file has already. Blocks for as long as the disk takes.
+    pub(crate) fn touch(&self) -> io::Result<()> {
+        let mut text = [0; MAX_LOCK as usize];
+        let read = read_start(&self.lock, &mut text)?;
+        self.lock.write_all_at(&text[..read], 0)?;
+        self.lock.sync_data()
+    }
+
+    /// Lets a successor have the files, whoever has a share of this still.
+    pub(crate) fn leave(&self) {
+        self.hold.leave();
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the lock file of the task store was not unlocked");
+        }
+    }
+
     /// Lets go of the file: all connections to it are closed.
     pub(crate) fn close(&self) {
         self.hold.close();

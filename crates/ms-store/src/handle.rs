@@ -17,7 +17,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::actor::{StoreActor, Whereabouts};
 use crate::config::StoreConfig;
-use crate::messages::{Read, Reply, Write};
+use crate::hold::Holding;
+use crate::messages::{Read, Reply, Touch, Write};
 
 /// A store in a file: the child that owns it, and the handle to reach it by.
 ///
@@ -34,9 +35,10 @@ pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSp
     let within = config.answer_within;
     let (sender, receiver) = watch::channel(None);
     let sender: Whereabouts = Arc::new(sender);
+    let holding = Holding::new();
     let factory = move |me: &Ref<StoreActor>| {
         sender.send_replace(Some(me.clone()));
-        Ok(StoreActor::new(config.clone()))
+        Ok(StoreActor::new(config.clone(), holding.clone()))
     };
     let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(StoreActor::view));
     // On a thread of its own: an agent that blocks its arbiter must not hold up everybody's commits.
@@ -109,6 +111,10 @@ impl TaskStore for SqliteTasks {
 
     fn sweep(&self) -> StoreFuture<Swept> {
         self.call(Write::Sweep)
+    }
+
+    fn touch(&self) -> StoreFuture<()> {
+        self.call(Touch)
     }
 
     fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>> {

@@ -9,6 +9,7 @@ use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::OFlags;
@@ -29,6 +30,8 @@ struct Entry {
 pub(crate) struct Hold {
     pub(crate) id: FileId,
     pub(crate) file: Arc<File>,
+    /// It is another's to give back.
+    left: AtomicBool,
 }
 
 /// Why a file is not to be had.
@@ -59,7 +62,8 @@ pub(crate) fn hold(path: &Path) -> Result<Hold, NotHeld> {
         if std::mem::replace(&mut entry.used, true) {
             return Err(NotHeld::Locked);
         }
-        return Ok(Hold { id: id_of(&found), file: Arc::clone(&entry.file) });
+        let file = Arc::clone(&entry.file);
+        return Ok(Hold { id: id_of(&found), file, left: AtomicBool::new(false) });
     }
     let mut options = OpenOptions::new();
     options.read(true).write(true).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
@@ -74,7 +78,7 @@ pub(crate) fn hold(path: &Path) -> Result<Hold, NotHeld> {
     }
     let file = Arc::new(file);
     held.insert(id, Entry { file: Arc::clone(&file), used: true });
-    Ok(Hold { id, file })
+    Ok(Hold { id, file, left: AtomicBool::new(false) })
 }
 
 impl Hold {
@@ -84,12 +88,22 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
-    fn drop(&mut self) {
+impl Hold {
+    /// Lets another store of this process have the file; once.
+    pub(crate) fn leave(&self) {
+        if self.left.swap(true, Ordering::AcqRel) {
+            return;
+        }
         if let Some(entry) = held().get_mut(&self.id)
             && Arc::ptr_eq(&entry.file, &self.file)
         {
             entry.used = false;
         }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.leave();
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`sqlite`] gives a child spec for a supervision tree and a [`SqliteTasks`] handle, which is
 //! a [`TaskStore`](ms_core::task::TaskStore). What this crate owns: the file and who may have
-//! it (`open.rs`, `guard.rs`, `held.rs`), looking after it while it is open (`watch.rs`,
+//! it (`open.rs`, `guard.rs`, `held.rs`, `hold.rs`), looking after it while it is open (`watch.rs`,
 //! `marks.rs`), its schema (`schema.rs`), writing with *group commit*
 //! (`actor.rs`: requests that wait while a commit runs are written in one transaction
 //! and answered after it, so that durability is not one fsync a task), reading (`read.rs`,
@@ -26,6 +26,7 @@ mod folding;
 mod guard;
 mod handle;
 mod held;
+mod hold;
 mod list;
 mod marks;
 mod messages;

@@ -65,6 +65,20 @@ impl Write {
     }
 }
 
+/// Write nothing, by the way a [`Write`] takes: whether one could be carried out now.
+pub(crate) struct Touch(pub(crate) Reply<()>);
+
+impl Touch {
+    /// Answers with an error. Who has gone meanwhile is not told.
+    pub(crate) fn refuse(self, error: StoreError) {
+        drop(self.0.send(Err(error)));
+    }
+}
+
+impl Message for Touch {
+    type Result = ();
+}
+
 /// Something to be read.
 pub(crate) enum Read {
     Get(TaskId, Reply<Option<TaskView>>),

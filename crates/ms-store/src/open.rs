@@ -17,6 +17,7 @@ use crate::clock::StoreClock;
 use crate::config::StoreConfig;
 use crate::error::classify;
 use crate::guard::{Guard, file_path, unsuitable, unusable};
+use crate::hold::{Holding, Tenancy};
 use crate::marks::{APPLICATION, LOG_LIMIT, PAGE};
 use crate::read::Reader;
 use crate::rows::state_of;
@@ -60,9 +61,31 @@ async fn readers(config: &StoreConfig, guard: &Arc<Guard>) -> Result<Readers, St
 
 /// Opens the store, or says why not. A damaged one is never replaced, and that of another
 /// program is not touched.
-pub(crate) async fn open(mut config: StoreConfig, node: Node) -> Result<Store, StoreError> {
+pub(crate) async fn open(
+    config: StoreConfig,
+    node: Node,
+    holding: Holding,
+) -> Result<(Tenancy, Store), StoreError> {
+    // Until all is known: what an earlier life is writing still belongs to it.
+    let (tenancy, turn) = holding.take_over(config.busy.saturating_mul(2)).await?;
+    // One whose thread is blocked for good does not give them back itself.
+    holding.leave();
+    let opened = open_in_turn(config, node, &holding).await;
+    if opened.is_err() {
+        holding.leave();
+    }
+    drop(turn);
+    Ok((tenancy, opened?))
+}
+
+async fn open_in_turn(
+    mut config: StoreConfig,
+    node: Node,
+    holding: &Holding,
+) -> Result<Store, StoreError> {
     config.path = file_path(&config.path)?;
     let guard = Arc::new(take(&config.path).await?);
+    holding.has(&guard);
     if let Err(error) = recognise(&config, &guard).await {
         // The one connection that looked is closed.
         guard.close();

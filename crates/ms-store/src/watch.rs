@@ -46,6 +46,11 @@ impl Watch {
     }
 
     /// Whether the last look was a moment ago.
+    /// Has the disk take a write that changes nothing.
+    pub(crate) async fn touch(&self) -> std::io::Result<()> {
+        blocking(&self.guard, Guard::touch).await
+    }
+
     pub(crate) fn is_fresh(&self) -> bool {
         self.looked.elapsed() < FRESH
     }

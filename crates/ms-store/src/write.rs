@@ -1,7 +1,7 @@
 //! One commit: load what the requests are about, decide, write, commit, answer.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::Node;
@@ -19,7 +19,7 @@ use crate::config::StoreConfig;
 use crate::error::classify;
 use crate::folding::Folding;
 use crate::marks::{Loss, Ours};
-use crate::messages::Write;
+use crate::messages::{Touch, Write};
 use crate::open::{connect, counts, next_seq};
 use crate::prune::{AT_ONCE, remove_ended};
 use crate::rows::{TaskRow, hex, id_at, ids, ids_at, json};
@@ -85,6 +85,7 @@ pub(crate) struct Writer {
     folding: Folding,
     failures: Repeats,
     totals: Totals,
+    told: SharedTotals,
 }
 
 /// What was written so far, and whether writing goes well.
@@ -113,6 +114,20 @@ pub(crate) struct Opened {
     pub(crate) next_seq: i64,
 }
 
+/// The totals, told before anybody is answered: who was answered finds their request counted.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedTotals(Arc<Mutex<Totals>>);
+
+impl SharedTotals {
+    pub(crate) fn now(&self) -> Totals {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn are(&self, totals: &Totals) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(totals);
+    }
+}
+
 impl Writer {
     pub(crate) fn new(config: StoreConfig, node: Node, opened: Opened) -> Self {
         let Opened { clock, watch, conn, counts, next_seq } = opened;
@@ -129,12 +144,17 @@ impl Writer {
             synchronous: true,
             folding: Folding::default(),
             failures: Repeats::new(TELL_AGAIN_AFTER),
+            told: SharedTotals(Arc::new(Mutex::new(totals.clone()))),
             totals,
         }
     }
 
     pub(crate) const fn config(&self) -> &StoreConfig {
         &self.config
+    }
+
+    pub(crate) fn told(&self) -> SharedTotals {
+        self.told.clone()
     }
 
     pub(crate) fn totals(&self) -> Totals {
@@ -174,6 +194,7 @@ impl Writer {
                 self.totals.requests += requests.len() as u64;
                 self.totals.prune |= prune;
                 self.went_well(wrote);
+                self.told.are(&self.totals);
                 for (request, answer) in requests.into_iter().zip(answers) {
                     answer.send(request);
                 }
@@ -183,9 +204,35 @@ impl Writer {
             }
             Err(error) => {
                 self.failed(&error, requests.len()).await;
+                self.told.are(&self.totals);
                 requests.into_iter().for_each(|request| request.refuse(error.clone()));
             }
         }
+    }
+
+    /// Answers those who want to know whether something could be written now.
+    pub(crate) async fn answer(&mut self, touches: Vec<Touch>) {
+        if touches.is_empty() {
+            return;
+        }
+        let done = self.touch().await;
+        for Touch(reply) in touches {
+            // Who has gone meanwhile is not told.
+            drop(reply.send(done.clone()));
+        }
+    }
+
+    /// What a commit needs beside room: its own files, the database's lock, and a disk that takes
+    /// a write. It changes nothing in the database and counts as no commit.
+    async fn touch(&mut self) -> Result<(), StoreError> {
+        self.look_before().await?;
+        let path = self.config.path.clone();
+        let wrong = |error| classify(error, &path);
+        if let Some(conn) = self.conn.as_mut() {
+            let transaction = conn.begin_with("BEGIN IMMEDIATE").await.map_err(wrong)?;
+            transaction.rollback().await.map_err(wrong)?;
+        }
+        self.watch.touch().await.map_err(|error| StoreError::Other(Arc::new(error)))
     }
 
     /// Notes a commit that succeeded. What wrote nothing does not show that writing goes well,

@@ -108,7 +108,9 @@ impl SupervisorActor {
         child: Option<DynamicChild>,
     ) -> Result<(ChildId, Making), SupervisorError> {
         let template = self.supervisor.children.first().ok_or(CommandError::NotSimpleOneForOne)?;
-        let care = self.template_care.get_or_insert_with(|| Arc::new(Care::of(template)));
+        let heartbeats = self.supervisor.heartbeats;
+        let care =
+            self.template_care.get_or_insert_with(|| Arc::new(Care::of(template, heartbeats)));
         let care = Arc::clone(care);
         let (name, making) = match child {
             None => (None, self.making_in(template, care)),

@@ -60,11 +60,12 @@ pub(crate) struct Care {
 }
 
 impl Care {
-    pub(crate) fn of(child: &ChildSpec) -> Self {
+    /// Of a child of a supervisor whose children have these heartbeats.
+    pub(crate) fn of(child: &ChildSpec, heartbeats: Option<Heartbeat>) -> Self {
         Self {
             placement: child.placement,
             start_timeout: child.start_timeout,
-            heartbeat: child.heartbeat,
+            heartbeat: child.heartbeat.or(heartbeats),
             in_background: child.in_background,
         }
     }

@@ -142,7 +142,7 @@ impl SupervisorActor {
 
     /// What a child of this spec is made of; supervisors inherit what is not theirs to say.
     pub(crate) fn making(&self, child: &ChildSpec) -> Making {
-        self.making_in(child, Arc::new(Care::of(child)))
+        self.making_in(child, Arc::new(Care::of(child, self.supervisor.heartbeats)))
     }
 
     pub(crate) fn making_in(&self, child: &ChildSpec, care: Arc<Care>) -> Making {
@@ -152,6 +152,7 @@ impl SupervisorActor {
                 let mut below = below.clone();
                 below.observer = below.observer.take().or_else(|| self.supervisor.observer.clone());
                 below.lasting_refs &= self.supervisor.lasting_refs;
+                below.heartbeats = below.heartbeats.or(self.supervisor.heartbeats);
                 ChildSpec { make: Make::Supervisor(below), ..child.clone() }.resolve()
             }
         };

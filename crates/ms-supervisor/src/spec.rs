@@ -8,7 +8,7 @@ use ms_core::policy::{ChildEntry, ChildSpecError};
 use ms_core::{Backoff, ChildId, ChildPolicy, IdError, Restart, Shutdown};
 
 use crate::bank::Bank;
-use crate::heartbeat::Heartbeat;
+use crate::heartbeat::{Beating, Heartbeat};
 use crate::kids::Below;
 use crate::supervisor::{Supervisor, supervisor_blueprint};
 
@@ -40,7 +40,7 @@ pub struct ChildSpec {
     pub(crate) mailbox: Option<MailboxSpec>,
     pub(crate) placement: Placement,
     pub(crate) start_timeout: Option<Duration>,
-    pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) heartbeat: Beating,
     pub(crate) in_background: bool,
 }
 
@@ -90,7 +90,7 @@ impl ChildSpec {
             mailbox: None,
             placement: Placement::Pool,
             start_timeout: Some(DEFAULT_START_TIMEOUT),
-            heartbeat: None,
+            heartbeat: Beating::Inherited,
             in_background: false,
         }
     }
@@ -113,7 +113,7 @@ impl ChildSpec {
             mailbox: None,
             placement: Placement::Control,
             start_timeout: None,
-            heartbeat: None,
+            heartbeat: Beating::Inherited,
             in_background: false,
         }
     }
@@ -154,10 +154,20 @@ impl ChildSpec {
         self
     }
 
-    /// Finds and replaces the child when it hangs (off by default).
+    /// Finds and replaces the child when it hangs (default: as
+    /// [`Supervisor::heartbeats`] of a supervisor above says, and off without one).
     #[must_use]
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.heartbeat = Some(heartbeat);
+        self.heartbeat = Beating::Own(heartbeat);
+        self
+    }
+
+    /// Lets the child be at one message for as long as it likes, whatever
+    /// [`Supervisor::heartbeats`] of a supervisor above says. What is below the child keeps
+    /// the heartbeats it has.
+    #[must_use]
+    pub fn without_heartbeat(mut self) -> Self {
+        self.heartbeat = Beating::Never;
         self
     }
 

@@ -18,6 +18,7 @@ use crate::actor::SupervisorActor;
 use crate::bank::Bank;
 use crate::error::StartRootError;
 use crate::handle::SupervisorRef;
+use crate::heartbeat::Heartbeat;
 use crate::observe::Observer;
 use crate::spec::{ChildSpec, Make};
 
@@ -98,6 +99,7 @@ pub struct Supervisor {
     pub(crate) depth: usize,
     /// What was left out below it because it was too deep.
     too_deep: Option<IdError>,
+    pub(crate) heartbeats: Option<Heartbeat>,
     pub(crate) init: Option<Arc<InitFn>>,
     wanted: Option<Arc<WantedFn>>,
 }
@@ -118,6 +120,7 @@ impl Supervisor {
             lasting_refs: true,
             depth: 1,
             too_deep: None,
+            heartbeats: None,
             init: None,
             wanted: None,
         }
@@ -182,6 +185,18 @@ impl Supervisor {
             self.too_deep.get_or_insert_with(|| error.clone());
         }
         self.children.push(child);
+        self
+    }
+
+    /// Gives every actor below it this heartbeat: its children, supervisors among them, and
+    /// theirs. A child's own [`ChildSpec::heartbeat`] or [`ChildSpec::without_heartbeat`] wins,
+    /// and so do the heartbeats of a supervisor further down.
+    ///
+    /// A handler that is at one message for longer has to say that it lives
+    /// ([`ms_actor::Context::heartbeat`]).
+    #[must_use]
+    pub fn heartbeats(mut self, heartbeat: Heartbeat) -> Self {
+        self.heartbeats = Some(heartbeat);
         self
     }
 

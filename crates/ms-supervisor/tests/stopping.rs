@@ -365,6 +365,65 @@ fn x2_heartbeats_are_looked_at_every_five_seconds() {
     });
 }
 
+/// Heartbeats are handed down: to workers, to supervisors themselves, to what is added at run time,
+/// and not to those that have their own or want none.
+#[test]
+fn x2_heartbeats_of_a_supervisor_are_those_of_all_below_it() {
+    paused(|node| async move {
+        let log = Log::default();
+        let beats = |seconds, missed| Heartbeat { every: Duration::from_secs(seconds), missed };
+        let below = Supervisor::one_for_one("below")
+            .intensity(5, HOUR)
+            .child(probe(&log, "heir"))
+            .child(probe(&log, "patient").heartbeat(beats(60, 3)))
+            .child(probe(&log, "free").without_heartbeat());
+        let tree = Supervisor::one_for_one("root")
+            .intensity(5, HOUR)
+            .heartbeats(beats(1, 3))
+            .child(ChildSpec::supervisor(below));
+        let root = start(&node, tree).await;
+        let below = root.supervisor("below").await.expect("there");
+        below.start_child(probe(&log, "late")).await.expect("starts");
+        for name in ["heir", "patient", "free", "late"] {
+            get(&below, name).await.try_tell(Hang).expect("sent");
+        }
+        sleep_ms(10_000).await;
+        for (name, ends) in [("heir", 1), ("patient", 0), ("free", 0), ("late", 1)] {
+            let at = path(&format!("/root/below/{name}"));
+            let why = root.why(&at, 5).await.expect("there");
+            let lost = |why: &&ms_core::view::WhyRecord| {
+                why.reason == ExitReason::HeartbeatLost { missed: 3 }
+            };
+            assert_eq!(why.iter().filter(lost).count(), ends, "{name}: {why:?}");
+        }
+        below.any().inject(ms_actor::Fault::Hang);
+        sleep_ms(10_000).await;
+        let why = root.why(&path("/root/below"), 1).await.expect("there");
+        assert_eq!(why[0].reason, ExitReason::HeartbeatLost { missed: 3 }, "the supervisor");
+    });
+}
+
+/// A child is found when its own time is up, not when the supervisor looks next: at most 15 s after
+/// it began to hang with beats of 5 s, wherever between two looks that was.
+#[test]
+fn x2_a_child_is_found_when_its_time_is_up_and_not_a_beat_later() {
+    for offset in [100, 2_600, 4_900] {
+        paused(move |node| async move {
+            let log = Log::default();
+            let root = start(&node, Supervisor::one_for_one("root").intensity(5, HOUR)).await;
+            let spec = probe(&log, "a").heartbeat(Heartbeat::default());
+            root.start_child(spec).await.expect("starts");
+            let a = get(&root, "a").await;
+            sleep_ms(offset).await;
+            a.try_tell(Hang).expect("sent");
+            sleep_ms(14_900).await;
+            assert_eq!(a.any().incarnation().0, 1, "it may be silent for that long");
+            sleep_ms(300).await;
+            assert_eq!(a.any().incarnation().0, 2, "{offset} ms after a look");
+        });
+    }
+}
+
 /// S2.4-06
 #[test]
 fn x2_an_async_handler_that_hangs_is_found_and_one_added_at_run_time_too() {

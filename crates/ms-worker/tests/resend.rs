@@ -117,6 +117,10 @@ impl TaskStore for Mute {
     fn stats(&self) -> StoreFuture<StoreStats> {
         self.store.stats()
     }
+
+    fn touch(&self) -> StoreFuture<()> {
+        self.store.touch()
+    }
 }
 
 /// S6.3-09: the answer to a submission is lost, once or several times: the task is taken once and

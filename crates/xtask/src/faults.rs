@@ -13,6 +13,8 @@ const PAGE: &str = "docs/faults.md";
 /// Doors and rules: none may get lost.
 const DOORS: u32 = 18;
 const RULES: u32 = 5;
+/// Things that stand still.
+const STANDSTILLS: u32 = 8;
 /// The numbered faults that bear on what is built.
 const FAULTS: [std::ops::RangeInclusive<u32>; 3] = [1..=12, 41..=53, 57..=60];
 
@@ -72,7 +74,8 @@ fn wanted() -> BTreeSet<String> {
     let doors = (1..=DOORS).map(|n| format!("D{n}"));
     let rules = (1..=RULES).map(|n| format!("R{n}"));
     let faults = FAULTS.into_iter().flatten().map(|n| n.to_string());
-    doors.chain(rules).chain(faults).collect()
+    let standstills = (1..=STANDSTILLS).map(|n| format!("W{n}"));
+    doors.chain(rules).chain(standstills).chain(faults).collect()
 }
 
 #[derive(Clone, Copy)]

@@ -267,4 +267,8 @@ pub trait TaskStore: Send + Sync + fmt::Debug + 'static {
 
     /// Counts.
     fn stats(&self) -> StoreFuture<StoreStats>;
+
+    /// Writes nothing, by the way a write takes: whether one could be carried out now. For
+    /// checks of readiness; it counts as no commit.
+    fn touch(&self) -> StoreFuture<()>;
 }

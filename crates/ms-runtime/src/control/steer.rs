@@ -7,8 +7,8 @@ use std::time::Duration;
 use ms_actor::{AnyRef, Fault as Injection};
 use ms_control::proto::{Fault, Injected, Reply, Steered, Verb};
 use ms_control::{ControlError, Peer};
+use ms_core::ActorPath;
 use ms_core::view::EventKind;
-use ms_core::{ActorPath, ChildType};
 
 use super::NodeControl;
 use super::error::{not_running, of_supervisor};
@@ -108,14 +108,16 @@ impl NodeControl {
         if matches!(fault, Fault::Crash | Fault::CrashAfterAwait) {
             return Ok(());
         }
-        let supervises = status.kind == ChildType::Supervisor;
-        let beside = fault == Fault::Block && status.arbiter == self.root()?.any().status().arbiter;
-        match supervises || beside {
+        let root = self.root()?.any();
+        // One that hangs is found by the supervisor above it; nobody is above the root.
+        let is_root = status.path == *root.path();
+        let beside = fault == Fault::Block && status.arbiter == root.status().arbiter;
+        match is_root || beside {
             true => Err(ControlError::refused(format!(
                 "{fault} into {} would stop supervision itself",
                 status.path
             ))
-            .why("supervisors answer for the tree, and share the control arbiter")
+            .why("the root answers for the tree, and supervisors share the control arbiter")
             .next("inject it into a worker that lives on another arbiter")),
             false => Ok(()),
         }

@@ -1,6 +1,8 @@
 //! The actor `health`.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
@@ -8,15 +10,17 @@ use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, StreamHandler
 use ms_actor::{Context, StateValue, unix_ms};
 use ms_core::health::{
     Criticality, FEATURES_OFF, FEATURES_ON, HEALTH_CHANGED, HealthBook, HealthResult, HealthStatus,
-    Probe, ProbeChange, RoundTime, SystemHealthReport,
+    Probe, RoundTime, SystemHealthReport,
 };
 use ms_core::integration::CallOutcome;
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::{EventKind, NodeEvent};
 use ms_core::{ActorPath, Tick};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::handle::Readiness;
+use super::paths::{PathHealth, ReadinessPath};
 use super::round::{Look, Looked, ask_all};
 use crate::events::events_of;
 use crate::integration::{Calls, Fact, HealthNews};
@@ -32,9 +36,10 @@ pub(crate) struct CheckSpec {
 }
 
 /// What the actor is made of.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct HealthArgs {
-    pub(crate) settings: HealthSettings,
+    /// Paths that the readiness probe walks.
+    pub(crate) paths: Vec<Arc<dyn ReadinessPath>>,
     pub(crate) wiring: Wiring,
     pub(crate) checks: Vec<CheckSpec>,
     /// Counts the news that the actor `integration` had no room for.
@@ -43,14 +48,25 @@ pub(crate) struct HealthArgs {
 
 /// Keeps the health of the service.
 pub(crate) struct HealthActor {
-    settings: HealthSettings,
-    wiring: Wiring,
-    checks: Vec<CheckSpec>,
+    pub(super) settings: HealthSettings,
+    pub(super) wiring: Wiring,
+    pub(super) checks: Vec<CheckSpec>,
+    pub(super) paths: Vec<Arc<dyn ReadinessPath>>,
     calls: Calls,
-    book: HealthBook,
-    startup: Probe,
-    liveness: Probe,
-    readiness: Probe,
+    pub(super) book: HealthBook,
+    pub(super) startup: Probe,
+    /// Bad looks of the startup probe.
+    pub(super) overdue: u32,
+    pub(super) liveness: Probe,
+    /// Readiness by what critical components say.
+    pub(super) readiness: Probe,
+    /// From when on a round counts for readiness.
+    pub(super) counts_from: Option<Instant>,
+    /// Readiness by the paths.
+    pub(super) paths_open: Probe,
+    /// What the last walk came to: why, for those that were not open.
+    pub(super) walked: BTreeMap<String, Option<String>>,
+    pub(super) walking: bool,
     armed: bool,
     /// Who waits for the round under way, if one is.
     round: Option<Vec<oneshot::Sender<SystemHealthReport>>>,
@@ -60,7 +76,10 @@ pub(crate) struct HealthActor {
 
 impl HealthActor {
     pub(crate) fn new(args: HealthArgs) -> Self {
-        let HealthArgs { settings, wiring, checks, calls } = args;
+        let HealthArgs { wiring, checks, paths, calls } = args;
+        let settings = *wiring.health_settings();
+        // A life after a crash goes on with what the one before it had come to.
+        let before = wiring.verdicts();
         let mut book = HealthBook::new(settings.readiness.failure_threshold);
         for check in &checks {
             if let Err(error) = book.add(check.id.as_str(), check.criticality) {
@@ -72,11 +91,17 @@ impl HealthActor {
             settings,
             wiring,
             checks,
+            paths,
             calls,
             book,
-            startup: Probe::new(settings.startup, true),
-            liveness: Probe::new(settings.liveness, true),
-            readiness: Probe::new(settings.readiness, true),
+            startup: Probe::new(settings.startup, before.started),
+            overdue: 0,
+            liveness: Probe::new(settings.liveness, before.live.is_none_or(|(live, _)| live)),
+            readiness: Probe::new(settings.readiness, before.components),
+            counts_from: None,
+            paths_open: Probe::new(settings.readiness, before.paths),
+            walked: BTreeMap::new(),
+            walking: false,
             armed: false,
             round: None,
             told: Vec::new(),
@@ -91,6 +116,8 @@ impl HealthActor {
             ("armed", self.armed.into()),
             ("ready", self.is_ready().into()),
             ("live", self.liveness.passes().into()),
+            ("started", self.startup.passes().into()),
+            ("paths_open", self.paths_open.passes().into()),
             (
                 "components",
                 StateValue::map(
@@ -100,10 +127,16 @@ impl HealthActor {
         ])
     }
 
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         self.wiring.stage() == ServiceStage::Running
             && !self.book.critical_down()
             && self.readiness.passes()
+            && self.paths_open.passes()
+    }
+
+    fn paths_now(&self) -> Vec<PathHealth> {
+        let walked = self.walked.iter();
+        walked.map(|(name, why)| PathHealth { name: name.clone(), why: why.clone() }).collect()
     }
 
     fn arm(&mut self, ctx: &mut Context<Self>) {
@@ -112,11 +145,11 @@ impl HealthActor {
         }
         self.armed = true;
         ctx.run_interval(self.settings.interval, |this, ctx| this.begin_round(ctx, None));
-        ctx.run_interval(self.settings.readiness.period, |this, _| this.look_ready());
+        self.begin_readiness(ctx);
     }
 
     /// Begins a round, unless one is under way: then whoever waits joins it.
-    fn begin_round(
+    pub(super) fn begin_round(
         &mut self,
         ctx: &mut Context<Self>,
         waits: Option<oneshot::Sender<SystemHealthReport>>,
@@ -135,6 +168,7 @@ impl HealthActor {
     }
 
     fn end_round(&mut self, looks: Vec<Looked>, now: Tick, took: Duration, ctx: &Context<Self>) {
+        self.count_round(&looks);
         let (mut asked, mut facts) = (Vec::new(), Vec::new());
         for Looked { name, look, took } in looks {
             if let Some(outcome) = answered(&look) {
@@ -210,42 +244,6 @@ impl HealthActor {
         }
     }
 
-    fn look_ready(&mut self) {
-        if self.wiring.stage() != ServiceStage::Running {
-            return;
-        }
-        let report = self.book.report();
-        let good = report.overall_status != HealthStatus::Unhealthy;
-        match self.readiness.look(good) {
-            Some(ProbeChange::Passes) => tracing::info!("ready again"),
-            Some(ProbeChange::Fails) => {
-                tracing::error!(failures = ?report.critical_failures, "not ready any more");
-            }
-            None => {}
-        }
-    }
-
-    fn look_started(&mut self) {
-        let published = self.wiring.published();
-        if published.stage > ServiceStage::Starting {
-            return;
-        }
-        if self.startup.look(published.booted.is_some()) == Some(ProbeChange::Fails) {
-            tracing::warn!("the start takes longer than the startup probe grants");
-        }
-    }
-
-    fn look_live(&mut self, ctx: &mut Context<Self>) {
-        let Some(handles) = self.wiring.handles() else { return };
-        let root = handles.root.clone().within(self.settings.liveness.timeout);
-        let ping = async move { root.count_children().await.is_ok() }.into_actor(self);
-        ctx.spawn(ping.map(|good, this, _| match this.liveness.look(good) {
-            Some(ProbeChange::Fails) => tracing::error!("the root supervisor does not answer"),
-            Some(ProbeChange::Passes) => tracing::info!("the root supervisor answers again"),
-            None => {}
-        }));
-    }
-
     /// Features that a fallback switched off, or all of which came back.
     fn noted(&mut self, path: &ActorPath, topic: &str, text: &str) {
         let Some((name, _)) = self.owner(path) else { return };
@@ -303,11 +301,7 @@ impl Actor for HealthActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.add_stream(events_of(ctx.node()));
-        let startup = self.settings.startup;
-        ctx.run_later(startup.initial_delay, move |_, ctx| {
-            ctx.run_interval(startup.period, |this, _| this.look_started());
-        });
-        ctx.run_interval(self.settings.liveness.period, |this, ctx| this.look_live(ctx));
+        self.begin_probes(ctx);
         // After a crash of its own there is no other order to come.
         if self.wiring.published().booted.is_some() {
             self.recall(ctx);
@@ -407,6 +401,7 @@ impl Handler<GetHealth> for HealthActor {
             ready: self.is_ready(),
             stage: self.wiring.stage(),
             report: self.book.report(),
+            paths: self.paths_now(),
         })
     }
 }

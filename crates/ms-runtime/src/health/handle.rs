@@ -5,6 +5,7 @@ use std::time::Duration;
 use ms_core::health::SystemHealthReport;
 
 use super::actor::{GetHealth, RunChecks};
+use super::paths::PathHealth;
 use crate::service::{ServiceStage, Wiring};
 
 /// How long the actor `health` may take to say what it knows; it does not look for that.
@@ -19,6 +20,8 @@ pub struct Readiness {
     pub stage: ServiceStage,
     /// What its components say.
     pub report: SystemHealthReport,
+    /// The paths that work takes, as they were walked last.
+    pub paths: Vec<PathHealth>,
 }
 
 /// Nobody answers for the health of the service: to be answered with 503.
@@ -38,22 +41,36 @@ impl HealthRef {
         Self(wiring)
     }
 
-    /// Startup: whether the boot was ever done. Asks nobody.
+    /// Startup: whether the boot was ever done, and the startup probe has passed. Asks nobody.
     #[must_use]
     pub fn startup(&self) -> bool {
-        self.0.published().booted.is_some()
+        // That the boot is done is the first good look; more of them take time.
+        let one_is_enough = self.0.health_settings().startup.success_threshold <= 1;
+        self.0.published().booted.is_some() && (one_is_enough || self.0.verdicts().started)
     }
 
-    /// Liveness: whether the root supervisor answers, within the liveness probe's timeout.
-    /// No component and no dependency is looked at: no restart of this process would mend
-    /// them.
+    /// Whether the boot took, or takes, longer than the startup probe grants. Asks nobody.
+    #[must_use]
+    pub fn startup_overdue(&self) -> bool {
+        self.0.verdicts().overdue
+    }
+
+    /// Liveness: whether the liveness probe passes, which looks whether the root supervisor
+    /// turns. No component and no dependency is looked at: no restart of this process would
+    /// mend them. Where the probe has not looked for a while, or not yet, this looks itself.
     pub async fn live(&self) -> bool {
         let Some(handles) = self.0.handles() else { return false };
-        handles.root.clone().within(handles.live_within).count_children().await.is_ok()
+        let liveness = &self.0.health_settings().liveness;
+        let fresh = liveness.period.saturating_mul(2).saturating_add(liveness.timeout);
+        match self.0.verdicts().live {
+            Some((passes, looked)) if looked.elapsed() <= fresh => passes,
+            _ => handles.is_live(liveness.timeout).await,
+        }
     }
 
     /// Readiness: whether it may take work. No while it starts or shuts down, when a
-    /// critical component does not run, or when the readiness probe failed.
+    /// critical component does not run, or when the readiness probe failed: by what critical
+    /// components say, or on a path that work takes.
     ///
     /// # Errors
     /// Nobody knows: not ready.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, SpawnHandle, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ms_actor::{Context, StateValue};
 use ms_core::lifecycle::boot::BootReport;
 use ms_core::lifecycle::{BootPlan, ComponentId};
@@ -134,6 +134,22 @@ impl LifecycleActor {
 
 impl Actor for LifecycleActor {
     type Context = Context<Self>;
+}
+
+/// Say whether the boot is done.
+#[derive(Debug)]
+pub(crate) struct IsUp;
+
+impl Message for IsUp {
+    type Result = bool;
+}
+
+impl Handler<IsUp> for LifecycleActor {
+    type Result = bool;
+
+    fn handle(&mut self, _: IsUp, _: &mut Self::Context) -> Self::Result {
+        self.args.wiring.published().booted.is_some()
+    }
 }
 
 impl fmt::Debug for LifecycleActor {

@@ -12,7 +12,7 @@ mod reload;
 mod shutdown;
 mod stopping;
 
-pub(crate) use actor::{LifecycleActor, LifecycleArgs, Member};
+pub(crate) use actor::{IsUp, LifecycleActor, LifecycleArgs, Member};
 pub(crate) use boot::Boot;
 pub use error::{
     BootstrapError, InitializationCause, InitializationError, RollbackReport, ShutdownError,

@@ -13,6 +13,7 @@ use super::{Raised, Service, ServiceEnd};
 use crate::cleanup::CleanupHandler;
 use crate::component::ComponentSpec;
 use crate::emergency::EmergencyProcedure;
+use crate::health::ReadinessPath;
 use crate::integration::{Calls, IntegrationObserver};
 use crate::lifecycle::SnapshotStore;
 use crate::outcome::RunError;
@@ -62,6 +63,7 @@ pub struct Builder {
     pub(super) observer: Option<Arc<dyn Observer>>,
     pub(super) calls: Calls,
     pub(super) integration: Option<Arc<dyn IntegrationObserver>>,
+    pub(super) paths: Vec<Arc<dyn ReadinessPath>>,
 }
 
 impl Builder {
@@ -81,6 +83,7 @@ impl Builder {
             observer: None,
             calls: Calls::new(),
             integration: None,
+            paths: Vec::new(),
         }
     }
 
@@ -88,6 +91,14 @@ impl Builder {
     #[must_use]
     pub fn component(mut self, component: ComponentSpec) -> Self {
         self.components.push(component);
+        self
+    }
+
+    /// Adds a path that work takes: it is walked at every look of the readiness probe, and the
+    /// service is not ready while it fails.
+    #[must_use]
+    pub fn readiness_path(mut self, path: impl ReadinessPath) -> Self {
+        self.paths.push(Arc::new(path));
         self
     }
 
@@ -192,7 +203,7 @@ impl Builder {
         let preflight = tokio::task::spawn_blocking(move || checked.check()).await;
         let preflight = preflight.map_err(|_| RunError::Panicked)??;
         let node = Node::boot(self.settings.run.node.clone())?;
-        let (wiring, emergencies) = Wiring::new();
+        let (wiring, emergencies) = Wiring::new(self.settings.health);
         let raised = self.raise(node, preflight, wiring, emergencies).await?;
         Service::boot(raised).await
     }
@@ -209,8 +220,7 @@ impl Builder {
         let plan = Planned::new(&self.components, &self.settings)?;
         let tree = tree::tree(&self, &plan, &wiring, &node);
         let runtime = Runtime::start_on(node, self.settings.run.clone(), |_| tree).await?;
-        let live_within = self.settings.health.liveness.timeout;
-        if let Err(error) = tree::connect(runtime.root(), &wiring, live_within).await {
+        if let Err(error) = tree::connect(runtime.root(), &wiring).await {
             let _ = runtime.stop(super::TREE_WITHIN).await;
             return Err(tree::lost(&error).into());
         }

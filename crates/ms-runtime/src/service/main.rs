@@ -11,10 +11,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ms_actor::Node;
+use ms_actor::{DebugError, Node};
 use ms_core::ExitReason;
 use ms_core::emergency::EmergencyReason;
 use ms_core::time::{later, part};
+use ms_supervisor::Heartbeat;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -88,7 +89,7 @@ pub(super) fn run(
     let preflight = builder.check()?;
     let here = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let here = here.map_err(setup("the signal loop"))?;
-    let (wiring, emergencies) = Wiring::new();
+    let (wiring, emergencies) = Wiring::new(builder.settings.health);
     let plan = Plan {
         settings: builder.settings.emergency.clone(),
         procedures: builder.procedures.clone(),
@@ -100,6 +101,7 @@ pub(super) fn run(
         let (tell, orders) = mpsc::channel(ORDERS);
         let (report, reported) = oneshot::channel();
         let shutdown = builder.settings.shutdown.clone();
+        let heartbeat = builder.settings.supervision.heartbeat;
         let node = move || {
             let system = actix_rt::System::new();
             let outcome = system.block_on(node_side(builder, preflight, wiring, orders, main));
@@ -109,10 +111,36 @@ pub(super) fn run(
         // Not joined: it ends with the process, should anything block it.
         let thread = thread::Builder::new().name("ms-node".to_owned()).spawn(node);
         drop(thread.map_err(setup("the node's thread"))?);
-        let stops_within = shutdown.grace;
-        let hurried_within = shutdown.forced_within;
-        watch(plan, signals, tell, reported, emergencies, stops_within, hurried_within).await
+        let limits = Limits { stop: shutdown.grace, hurry: shutdown.forced_within, heartbeat };
+        watch(plan, signals, tell, reported, emergencies, limits).await
     })
+}
+
+/// How long the watching thread waits for others.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    stop: Duration,
+    hurry: Duration,
+    /// When the root supervisor is found hung: nobody else watches it.
+    heartbeat: Heartbeat,
+}
+
+/// Resolves when the root supervisor hangs or its thread is blocked: then nobody restarts
+/// anything any more, and only another process can help.
+async fn root_hung(wiring: &Wiring, heartbeat: Heartbeat) -> String {
+    let mut missed = 0;
+    // One more than others may miss: this thread may be the first to run after a standstill
+    // of the whole process.
+    while missed <= heartbeat.missed {
+        tokio::time::sleep(heartbeat.every).await;
+        let Some(handles) = wiring.handles() else { continue };
+        let root = handles.root.any();
+        let answer = root.ask_status(heartbeat.every).await;
+        let silent = root.silent_for().unwrap_or_default();
+        let hung = matches!(answer, Err(DebugError::Unresponsive { .. }));
+        missed = if hung || silent > heartbeat.every { missed + 1 } else { 0 };
+    }
+    format!("the root supervisor hangs: it missed {missed} heartbeats of {:?}", heartbeat.every)
 }
 
 /// Waits for whatever ends the run.
@@ -122,9 +150,11 @@ async fn watch(
     tell: mpsc::Sender<Order>,
     reported: oneshot::Receiver<Outcome>,
     mut emergencies: mpsc::Receiver<EmergencyReason>,
-    stops_within: Duration,
-    hurried_within: Duration,
+    limits: Limits,
 ) -> Result<ServiceEnd, RunError> {
+    let Limits { stop: stops_within, hurry: hurried_within, heartbeat } = limits;
+    let wiring = plan.wiring.clone();
+    let mut root_hung = pin!(root_hung(&wiring, heartbeat));
     let mut reported = pin!(reported);
     let mut stopping = false;
     let mut forced = None;
@@ -134,6 +164,9 @@ async fn watch(
             outcome = &mut reported => return settle(plan, outcome, forced),
             Some(reason) = emergencies.recv(), if forced.is_none() => {
                 return Ok(emergency(plan, reason));
+            }
+            why = &mut root_hung, if !stopping => {
+                return Ok(emergency(plan, EmergencyReason::CriticalError(why)));
             }
             asked = signals.next() => match asked {
                 Asked::Stop(name) if !stopping => Order::Stop(name),

@@ -23,11 +23,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ms_actor::AskError;
 use ms_core::ExitReason;
 use ms_core::emergency::EmergencyReason;
 use ms_core::lifecycle::boot::BootReport;
+use ms_core::time::later;
 use ms_supervisor::SupervisorRef;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::emergency::EmergencyRef;
 use crate::gate::WorkGate;
@@ -72,7 +75,19 @@ impl Raised {
     pub(crate) async fn shut_down(&self, reason: ShutdownReason) -> Option<Arc<ShutdownSummary>> {
         let handles = self.wiring.handles()?;
         let patience = self.shutdown.deadline.saturating_add(self.boot_within);
-        handles.lifecycle.ask(Shutdown(reason)).within(patience).await.ok().flatten()
+        let until = later(Instant::now(), patience);
+        loop {
+            let patience = until.saturating_duration_since(Instant::now());
+            match handles.lifecycle.ask(Shutdown(reason.clone())).within(patience).await {
+                Ok(summary) => return summary,
+                // It was found hung, or crashed, with the order in hand: its next life has to
+                // be told, too.
+                Err(AskError::Exited { .. }) if !handles.lifecycle.any().is_closed() => {
+                    tracing::warn!("the lifecycle ended while it shut down: telling it again");
+                }
+                Err(_) => return None,
+            }
+        }
     }
 
     /// The seven steps, or what there was of them when `hurry` came; and whether it came.

@@ -18,7 +18,7 @@ use std::time::Duration;
 use ms_actor::{MailboxSpec, Node, Placement};
 use ms_core::lifecycle::{BootPlan, ComponentId, OrderHint, Phase, PlannedComponent};
 use ms_core::time::total;
-use ms_core::{ActorPath, ChildId, Shutdown};
+use ms_core::{ActorPath, Backoff, ChildId, Shutdown};
 use ms_supervisor::{ChildSpec, Heartbeat, Supervisor, SupervisorError, SupervisorRef};
 use ms_worker::AgentSpec;
 
@@ -34,6 +34,14 @@ use crate::lifecycle::{LifecycleActor, LifecycleArgs, Member};
 use crate::outcome::RunError;
 use crate::settings::{Settings, SupervisionSettings};
 
+/// Between two restarts of a part of the service, longer after each failure in a row: whatever
+/// makes a part fail again at once must not use up the restarts of all above it in a moment.
+const PAUSE: Backoff = Backoff {
+    min: Duration::from_millis(20),
+    max: Duration::from_secs(1),
+    jitter: 0.2,
+    reset_after: Duration::from_secs(10),
+};
 const ROOT: &str = "root";
 const COMPONENTS: &str = "components";
 
@@ -120,18 +128,23 @@ pub(crate) fn tree(
 ) -> Supervisor {
     let Builder { settings, .. } = builder;
     let service = ServiceHandle::new(node.clone(), wiring.clone());
-    let intensity = settings.supervision.intensity;
-    let root = Supervisor::one_for_one(ROOT).intensity(intensity.max_restarts, intensity.period);
+    let SupervisionSettings { intensity, heartbeat, .. } = settings.supervision;
+    let root = Supervisor::one_for_one(ROOT)
+        .intensity(intensity.max_restarts, intensity.period)
+        .heartbeats(heartbeat);
     let root = match &builder.observer {
         Some(observer) => root.observer(Arc::clone(observer)),
         None => root,
     };
-    root.child(lifecycle(builder, planned, wiring))
-        .child(health(builder, planned, wiring))
-        .child(integration(builder))
-        .child(emergency(settings, wiring))
-        .child(cleanup(builder))
-        .child(ChildSpec::supervisor(components(builder, planned, wiring, &service)))
+    let children = [
+        lifecycle(builder, planned, wiring),
+        health(builder, planned, wiring),
+        integration(builder),
+        emergency(settings, wiring),
+        cleanup(builder),
+        ChildSpec::supervisor(components(builder, planned, wiring, &service)),
+    ];
+    children.into_iter().map(|child| child.backoff(PAUSE)).fold(root, Supervisor::child)
 }
 
 fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
@@ -155,7 +168,7 @@ fn reload_of(spec: &ComponentSpec) -> Option<(ComponentId, ReloadHook)> {
 
 fn health(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
     let args = HealthArgs {
-        settings: builder.settings.health,
+        paths: builder.paths.clone(),
         calls: builder.calls.clone(),
         wiring: wiring.clone(),
         checks: planned.checks.clone(),
@@ -169,16 +182,18 @@ fn integration(builder: &Builder) -> ChildSpec {
     let args =
         IntegrationArgs { calls: builder.calls.clone(), observer: builder.integration.clone() };
     let make = move || IntegrationActor::new(args.clone());
-    // Beside the supervisors: it has to answer whatever the components do to their threads.
+    // On a thread of its own: it has to answer whatever the components do to theirs, and an
+    // observer that blocks must not stop the supervisors.
     ChildSpec::inspectable("integration", make, IntegrationActor::view)
         .mailbox(MailboxSpec::bounded(MAILBOX))
-        .placement(Placement::Control)
+        .placement(Placement::Dedicated)
 }
 
 fn emergency(settings: &Settings, wiring: &Wiring) -> ChildSpec {
     let args = EmergencyArgs { settings: settings.emergency.clone(), wiring: wiring.clone() };
     let make = move || EmergencyActor::new(args.clone());
-    ChildSpec::inspectable("emergency", make, EmergencyActor::view).placement(Placement::Control)
+    // On a thread of its own, as the others.
+    ChildSpec::inspectable("emergency", make, EmergencyActor::view).placement(Placement::Dedicated)
 }
 
 fn cleanup(builder: &Builder) -> ChildSpec {
@@ -221,7 +236,7 @@ fn component(
         Kind::Hosted(make) => {
             let (make, wiring) = (Arc::clone(make), wiring.clone());
             let args = HostArgs { id: member.id.clone(), make, wiring, beat: heartbeat.every };
-            ChildSpec::agent::<ComponentHost>(member.id.as_str(), args).heartbeat(heartbeat)
+            ChildSpec::agent::<ComponentHost>(member.id.as_str(), args)
         }
         Kind::Tree(make) => {
             let (id, wiring) = (member.id.clone(), wiring.clone());
@@ -229,18 +244,16 @@ fn component(
             ChildSpec::supervisor(supervisor)
         }
     };
-    child.start_timeout(Some(member.start_within)).shutdown(Shutdown::Timeout(member.stop_within))
+    child
+        .backoff(PAUSE)
+        .start_timeout(Some(member.start_within))
+        .shutdown(Shutdown::Timeout(member.stop_within))
 }
 
 /// Finds the service's own actors in a tree that is up.
-pub(crate) async fn connect(
-    root: &SupervisorRef,
-    wiring: &Wiring,
-    live_within: Duration,
-) -> Result<(), SupervisorError> {
+pub(crate) async fn connect(root: &SupervisorRef, wiring: &Wiring) -> Result<(), SupervisorError> {
     let handles = Handles {
         root: root.clone(),
-        live_within,
         components: root.supervisor(COMPONENTS).await?,
         lifecycle: root.get("lifecycle").await?,
         health: root.get("health").await?,

@@ -9,8 +9,10 @@ use arc_swap::ArcSwapOption;
 use ms_actor::Ref;
 use ms_core::emergency::EmergencyReason;
 use ms_core::lifecycle::ComponentId;
+use ms_core::view::Lifecycle;
 use ms_supervisor::SupervisorRef;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::cleanup::CleanupActor;
 use crate::emergency::EmergencyActor;
@@ -18,6 +20,7 @@ use crate::gate::WorkGate;
 use crate::health::HealthActor;
 use crate::integration::IntegrationActor;
 use crate::lifecycle::LifecycleActor;
+use crate::settings::HealthSettings;
 
 /// How far a service has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -43,18 +46,43 @@ pub(crate) struct Published {
     pub(crate) up: Arc<BTreeSet<ComponentId>>,
 }
 
+/// What the actor `health` has come to, for all to read, and for its next life to go on with.
+/// It alone writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verdicts {
+    /// The startup probe has passed.
+    pub(crate) started: bool,
+    /// It has failed: the boot takes longer than it grants.
+    pub(crate) overdue: bool,
+    /// What the liveness probe says, and when it looked last.
+    pub(crate) live: Option<(bool, Instant)>,
+    /// What the readiness probe makes of the components.
+    pub(crate) components: bool,
+    /// And of the paths.
+    pub(crate) paths: bool,
+}
+
 /// References to the service's own actors.
 #[derive(Debug)]
 pub(crate) struct Handles {
     pub(crate) root: SupervisorRef,
-    /// How long the root may take to answer before it counts as not alive.
-    pub(crate) live_within: Duration,
     pub(crate) components: SupervisorRef,
     pub(crate) lifecycle: Ref<LifecycleActor>,
     pub(crate) health: Ref<HealthActor>,
     pub(crate) integration: Ref<IntegrationActor>,
     pub(crate) cleanup: Ref<CleanupActor>,
     pub(crate) emergency: Ref<EmergencyActor>,
+}
+
+impl Handles {
+    /// Whether the root supervisor turns: it answers an inspector in this time, which it does
+    /// between any two messages, serves others, and has not been at one message for that long.
+    pub(crate) async fn is_live(&self, within: Duration) -> bool {
+        let root = self.root.any();
+        root.ask_status(within).await.is_ok()
+            && root.lifecycle() != Lifecycle::Suspended
+            && root.silent_for().is_none_or(|silent| silent <= within)
+    }
 }
 
 /// Emergencies that may wait to be heard; the first ends the process.
@@ -67,6 +95,8 @@ pub(crate) struct Wiring(Arc<Inner>);
 struct Inner {
     gate: WorkGate,
     published: watch::Sender<Published>,
+    health: HealthSettings,
+    verdicts: watch::Sender<Verdicts>,
     emergencies: mpsc::Sender<EmergencyReason>,
     /// Set once when the tree has started, emptied when it is gone: the actors hold this
     /// very wiring, and would keep each other in memory.
@@ -75,11 +105,22 @@ struct Inner {
 
 impl Wiring {
     /// A wiring, and where emergencies are heard.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<EmergencyReason>) {
+    pub(crate) fn new(health: HealthSettings) -> (Self, mpsc::Receiver<EmergencyReason>) {
         let (emergencies, heard) = mpsc::channel(EMERGENCIES);
+        // With a delay a service is ready when its first checks say so.
+        let ready = !health.enabled || health.readiness.initial_delay.is_zero();
+        let verdicts = Verdicts {
+            started: false,
+            overdue: false,
+            live: None,
+            components: ready,
+            paths: ready,
+        };
         let inner = Inner {
             gate: WorkGate::new(),
             published: watch::Sender::new(Published::default()),
+            health,
+            verdicts: watch::Sender::new(verdicts),
             emergencies,
             handles: ArcSwapOption::empty(),
         };
@@ -114,6 +155,27 @@ impl Wiring {
     /// For the lifecycle only.
     pub(crate) fn publish(&self, change: impl FnOnce(&mut Published)) {
         self.0.published.send_modify(change);
+    }
+
+    /// How the health of the service is looked at.
+    pub(crate) fn health_settings(&self) -> &HealthSettings {
+        &self.0.health
+    }
+
+    pub(crate) fn verdicts(&self) -> Verdicts {
+        *self.0.verdicts.borrow()
+    }
+
+    /// For the actor `health` only.
+    pub(crate) fn judge(&self, change: impl FnOnce(&mut Verdicts)) {
+        self.0.verdicts.send_modify(change);
+    }
+
+    /// Resolves when the boot is done.
+    pub(crate) async fn booted(&self) {
+        let mut published = self.0.published.subscribe();
+        // The sender is held by this very wiring, so it cannot be gone.
+        drop(published.wait_for(|now| now.booted.is_some()).await);
     }
 
     /// Whether a component is to run.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -18,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ms_core::accept::AcceptBackoff;
+use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
@@ -56,10 +58,11 @@ pub(super) async fn accept(
 ) {
     let room = Arc::new(Semaphore::new(limits.connections));
     let per_ip = PerIp::new(limits.connections_per_ip);
+    let spare = Spare::new(limits.spare_descriptors);
     let mut backoff = AcceptBackoff::new();
     loop {
         // The permit first: what has no room waits in the kernel's queue, not in ours.
-        let next = backoff.next(stop.drain.cancelled(), || take(&listener, &room), pause);
+        let next = backoff.next(stop.drain.cancelled(), || take(&listener, &room, spare), pause);
         let Some((stream, peer, permit)) = next.await else { return };
         let Some(place) = per_ip.enter(peer.ip()) else {
             metrics::counter!("ms_framework_http_connections_refused_total").increment(1);
@@ -83,10 +86,40 @@ fn pause(error: io::Error, pause: Duration) -> Sleep {
 async fn take(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
+    spare: Spare,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    spare.is_kept_by(listener)?;
     let (stream, peer) = listener.accept().await?;
     Ok((stream, peer, permit))
+}
+
+/// Descriptors that connections leave to others.
+#[derive(Debug, Clone, Copy)]
+struct Spare {
+    /// The first number that a connection may not have; none without a limit.
+    from: Option<u64>,
+}
+
+impl Spare {
+    fn new(spare: u64) -> Self {
+        let limit = getrlimit(Resource::Nofile).current;
+        Self { from: limit.map(|limit| limit - spare.min(limit / 8)) }
+    }
+
+    /// Fails when the next connection would get one of them. The kernel gives the lowest
+    /// number that is free, so a duplicate tells which one is next.
+    fn is_kept_by(self, listener: &TcpListener) -> io::Result<()> {
+        let Some(from) = self.from else { return Ok(()) };
+        let next = listener.as_fd().try_clone_to_owned()?;
+        let number = u64::try_from(next.as_raw_fd()).unwrap_or(u64::MAX);
+        match number < from {
+            true => Ok(()),
+            false => Err(io::Error::other(
+                "the file descriptors left are spared for probes and storage; raise `ulimit -n`",
+            )),
+        }
+    }
 }
 
 async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, limits: &HttpLimits, stop: Stop) {

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRef, FromRequest, Request};
@@ -13,7 +14,10 @@ use serde::de::DeserializeOwned;
 
 use super::gateway::Shared;
 use super::limits::HttpLimits;
-use super::problem::{MALFORMED, MEDIA_TYPE, Problem, SLOW_BODY, TOO_LARGE};
+use super::problem::{MALFORMED, MEDIA_TYPE, NOT_SERVING, Problem, SLOW_BODY, TOO_LARGE};
+
+/// How long a body that is on its way may take to arrive once the node takes no more work.
+const LAST_CALL: Duration = Duration::from_secs(5);
 
 /// A JSON body of type `T`.
 pub(super) struct Json<T>(pub(super) T);
@@ -30,7 +34,10 @@ where
         let (head, body) = request.into_parts();
         media_type(&head.headers)?;
         let packed = packed(&head.headers)?;
-        let body = arrive(body, limits).await?;
+        let body = tokio::select! {
+            body = arrive(body, limits) => body?,
+            () = last_call(&shared) => return Err(half_sent()),
+        };
         let body = if packed { unpack(&body, limits)? } else { body };
         ms_core::json::from_slice(&body, limits.json_depth).map(Self).map_err(|error| {
             let problem = Problem::new(&MALFORMED, error.to_string());
@@ -68,6 +75,18 @@ fn packed(headers: &HeaderMap) -> Result<bool, Problem> {
             Err(Problem::new(&MEDIA_TYPE, "the Content-Encoding is neither gzip nor identity"))
         }
     }
+}
+
+/// Resolves when a request that is not there yet is too late to be taken.
+async fn last_call(shared: &Shared) {
+    shared.closing().await;
+    tokio::time::sleep(LAST_CALL).await;
+}
+
+fn half_sent() -> Problem {
+    Problem::new(&NOT_SERVING, "the node is stopping, and the body has not arrived")
+        .retry_after(LAST_CALL)
+        .closing()
 }
 
 async fn arrive(body: Body, limits: &HttpLimits) -> Result<Bytes, Problem> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, ActorContext, AsyncContext, Handler, Message, ResponseFuture, Running};
 use axum::Router;
-use ms_actor::Context;
+use ms_actor::{Context, StateValue};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -19,6 +19,7 @@ use super::accept::{Stop, accept};
 use super::bind::{Access, Bind, BindError};
 use super::limits::HttpLimits;
 use super::ports::Admission;
+use super::socket::Socket;
 
 /// How long requests in progress may take when the gateway is stopped without a [`Drain`].
 const STOP_WITHIN: Duration = Duration::from_secs(4);
@@ -52,6 +53,7 @@ struct Kept {
     gate: AtomicU8,
     /// The port that was given for port 0; zero before.
     port: AtomicU16,
+    socket: Socket,
 }
 
 impl Shared {
@@ -80,6 +82,18 @@ impl Shared {
         match self.gate() {
             Gate::Serving => self.admission.as_ref().map(|admission| admission.enter()).transpose(),
             closed => Err(closed),
+        }
+    }
+
+    /// Resolves when no more work is taken, and no more will be.
+    pub(super) async fn closing(&self) {
+        let drained = self.stop.drain.cancelled();
+        match &self.admission {
+            Some(admission) => tokio::select! {
+                () = drained => {}
+                () = admission.closed() => {}
+            },
+            None => drained.await,
         }
     }
 
@@ -138,7 +152,10 @@ impl GatewaySpec {
         self.serving()
     }
 
-    fn addr(&self) -> SocketAddr {
+    /// Where it listens: the address it was given, with the port that a port of 0 came to once
+    /// it is bound.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
         let mut addr = self.bind.addr;
         let given = self.kept.port.load(Ordering::Acquire);
         if given != 0 {
@@ -151,8 +168,10 @@ impl GatewaySpec {
 /// An HTTP listener under supervision.
 ///
 /// Its start is done when the address is bound; it answers 503 (but for health) until
-/// [`Serve`]. When it is restarted it binds the same port again (that which a port of 0
-/// came to, too) and goes on with the gate it had.
+/// [`Serve`]. The socket is the spec's: a life after a crash, or after one whose thread was
+/// abandoned, goes on listening on it, with the gate it had. An orderly stop closes the
+/// socket; a life after that binds the same port again (that which a port of 0 came to,
+/// too).
 pub struct HttpGateway {
     spec: GatewaySpec,
     shared: Arc<Shared>,
@@ -167,6 +186,17 @@ impl HttpGateway {
     pub fn new(spec: GatewaySpec) -> Self {
         let shared = Arc::new(Shared::new(&spec));
         Self { spec, shared, open: TaskTracker::new(), at: None, stopping: false }
+    }
+
+    /// Where it listens, and what it has in hand: for inspectors.
+    #[must_use]
+    pub fn view(&self) -> StateValue {
+        let at = self.at.map(|at| StateValue::from(at.to_string()));
+        StateValue::map([
+            ("listens_at", at.into()),
+            ("gate", StateValue::from(format!("{:?}", self.shared.gate()).to_lowercase())),
+            ("connections", (self.open.len() as u64).into()),
+        ])
     }
 
     fn listen(&mut self, listener: TcpListener, ctx: &mut Context<Self>) -> std::io::Result<()> {
@@ -190,7 +220,7 @@ impl HttpGateway {
     /// Takes no more, ends streams, and resolves when every request in hand is answered or the
     /// time is over; what is left then is cut.
     fn drain(&mut self, within: Duration) -> impl Future<Output = Drained> + 'static {
-        self.shared.set(Gate::Draining);
+        self.spec.kept.socket.close();
         self.shared.stop.drain.cancel();
         self.open.close();
         let (open, now) = (self.open.clone(), self.shared.stop.now.clone());
@@ -207,8 +237,8 @@ impl Actor for HttpGateway {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let addr = self.spec.addr();
-        let binding = wrap_future::<_, Self>(TcpListener::bind(addr));
+        let (addr, kept) = (self.spec.addr(), Arc::clone(&self.spec.kept));
+        let binding = wrap_future::<_, Self>(async move { kept.socket.listen(addr).await });
         ctx.wait(binding.map(move |bound, gateway, ctx| {
             if let Err(source) = bound.and_then(|listener| gateway.listen(listener, ctx)) {
                 ctx.fail(BindError::Listen { addr, source });
@@ -217,6 +247,7 @@ impl Actor for HttpGateway {
     }
 
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
+        self.spec.kept.socket.close();
         if self.stopping || self.open.is_empty() {
             return Running::Stop;
         }
@@ -272,6 +303,8 @@ impl Handler<Serve> for HttpGateway {
 impl Handler<Drain> for HttpGateway {
     type Result = ResponseFuture<Drained>;
     fn handle(&mut self, Drain { within }: Drain, _: &mut Self::Context) -> Self::Result {
+        // For all lives to come: one that is only stopped serves again when it is back.
+        self.shared.set(Gate::Draining);
         Box::pin(self.drain(within))
     }
 }

@@ -27,6 +27,10 @@ pub struct HttpLimits {
     pub json_depth: usize,
     /// Event streams open at a time.
     pub streams: usize,
+    /// File descriptors that its connections leave to the rest of the process: probes, the
+    /// store, the control endpoint. Over it connections wait in the kernel's queue. At most
+    /// an eighth of what the process may have.
+    pub spare_descriptors: u64,
 }
 
 impl Default for HttpLimits {
@@ -43,6 +47,7 @@ impl Default for HttpLimits {
             head_bytes: 64 * 1024,
             json_depth: ms_core::json::MAX_DEPTH,
             streams: 64,
+            spare_descriptors: 32,
         }
     }
 }

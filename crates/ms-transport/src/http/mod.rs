@@ -16,6 +16,7 @@ mod look;
 mod ports;
 mod problem;
 mod schema;
+mod socket;
 mod tasks;
 mod trace;
 

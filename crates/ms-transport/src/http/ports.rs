@@ -89,4 +89,10 @@ pub trait Admission: Send + Sync + 'static {
     /// # Errors
     /// [`Gate::Starting`] or [`Gate::Draining`]: the request is answered 503.
     fn enter(&self) -> Result<Box<dyn Any + Send>, Gate>;
+
+    /// Resolves when it lets nothing in any more, for good: then nobody waits any longer for
+    /// requests that have not arrived. Unless it says otherwise, never.
+    fn closed(&self) -> PortFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::dispatcher::{Dispatcher, StopWork, Wake};
+use super::dispatcher::{Dispatcher, StopWork, TouchStore, Wake};
 
 /// Longest pause between two looks at a task that is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -151,6 +151,30 @@ impl TaskClient {
         self.store.stats().await
     }
 
+    /// Asks by the way a write takes whether one could be carried out now. Nothing is written.
+    ///
+    /// # Errors
+    /// Why not, [`StoreError::Unknown`] where there was no answer.
+    pub async fn touch_store(&self, within: Duration) -> Result<(), StoreError> {
+        answered(within, self.store.touch()).await
+    }
+
+    /// Asks the dispatcher whether it could claim a task now: it turns, and the store answers
+    /// it. Nothing is claimed.
+    ///
+    /// # Errors
+    /// As [`TaskClient::touch_store`].
+    pub async fn touch_dispatcher(&self, within: Duration) -> Result<(), StoreError> {
+        let Some(dispatcher) = self.dispatcher() else {
+            return Err(StoreError::Away("the dispatcher has not started".to_owned()));
+        };
+        let asked = async {
+            let answer = dispatcher.ask(TouchStore).within(within).await;
+            answer.unwrap_or_else(|error| Err(StoreError::Away(error.to_string())))
+        };
+        answered(within, asked).await
+    }
+
     /// Cancels a task that has not ended. An agent that works on it is stopped at its next
     /// `await`; what it has done to the outside stays done.
     ///
@@ -271,6 +295,14 @@ async fn again<T>(ask: impl Fn() -> StoreFuture<T>) -> Result<T, StoreError> {
         }
         sleep(SEND_AGAIN_AFTER).await;
     }
+}
+
+async fn answered<T>(
+    within: Duration,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let late = |_| Err(StoreError::Unknown(format!("no answer within {within:?}")));
+    tokio::time::timeout(within, call).await.unwrap_or_else(late)
 }
 
 fn no_answer() -> StoreError {

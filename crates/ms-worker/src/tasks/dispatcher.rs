@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
-use actix::{Actor, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
+use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, SpawnHandle, WrapFuture};
 use ms_actor::{AskError, Context, LogLimit, Port, StateValue};
 use ms_core::task::{
     AgentKind, Assignment, Board, Claimed, Claims, FencingToken, Held, NextAsk, QueueSpec,
@@ -72,6 +72,13 @@ pub(crate) struct StopWork(pub(crate) TaskId);
 
 impl Message for StopWork {
     type Result = ();
+}
+
+/// Say whether the store answers you.
+pub(crate) struct TouchStore;
+
+impl Message for TouchStore {
+    type Result = Result<(), StoreError>;
 }
 
 /// Takes durable tasks to agents. Part of [`Tasks::child`](super::Tasks::child).
@@ -392,6 +399,14 @@ impl Handler<StopWork> for Dispatcher {
         if let Some((_, cancel)) = self.running.get(&id) {
             cancel.send_replace(true);
         }
+    }
+}
+
+impl Handler<TouchStore> for Dispatcher {
+    type Result = ResponseFuture<Result<(), StoreError>>;
+
+    fn handle(&mut self, TouchStore: TouchStore, _: &mut Self::Context) -> Self::Result {
+        Box::pin(self.spec.store.touch())
     }
 }
 

@@ -1,5 +1,6 @@
 //! One attempt, on the agent's arbiter: the work, and beside it the lease.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,14 @@ use tracing::Instrument;
 
 use super::cx::TaskCx;
 use super::perform::{Perform, Performed, Performs, Task};
+use crate::actor::AgentRef;
 use crate::cx::Cx;
 
 /// A lease is renewed so many times before it would end.
 const RENEWALS: u32 = 3;
+/// How often an agent at a task says that it is not hung; more often than any heartbeat that is
+/// worth having.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
 
 /// Does a task, for as long as it is this agent's to do, within a span of its trace.
 pub(crate) async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
@@ -63,6 +68,7 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
     let trace = assignment.view.attempt_trace(token);
     let task = Task { payload, view: assignment.view };
     let keep = keep_lease(Arc::clone(&store), id, token, lease, held_until);
+    let beats = beat(cx.me().clone());
     let mut cx = TaskCx::new(cx, store, (id, token), trace, assignment.journal);
     let until = later(Instant::now(), limit);
     tokio::select! {
@@ -70,6 +76,7 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
         biased;
         () = keep => Performed::Dropped,
         () = taken_back(&mut cancelled) => Performed::Dropped,
+        never = beats => match never {},
         done = agent.perform(task, &mut cx) => Performed::Done(done.and_then(|output| {
             serde_json::to_value(output).map_err(|error| TaskFailure {
                 permanent: true,
@@ -77,6 +84,16 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
             })
         })),
         () = sleep_until(until) => Performed::Done(Err(too_long(limit))),
+    }
+}
+
+/// Beats for an agent at a task: how long that may take say the attempt and the lease, and an
+/// agent that awaits is not hung. One that blocks its thread, or hangs elsewhere, does not
+/// come to this.
+async fn beat<G: Performs>(agent: AgentRef<G>) -> Infallible {
+    loop {
+        sleep(BEAT_EVERY).await;
+        agent.heartbeat();
     }
 }
 

@@ -229,9 +229,10 @@ impl Tasks {
             Ok(Dispatcher::new(spec.clone()))
         };
         let dispatcher = Blueprint::with_view(factory, Tier::Kernel, Some(Dispatcher::view));
-        // Beside the supervisors: an agent that blocks its arbiter must not hold up the others.
+        // On a thread of its own: neither does an agent that blocks its arbiter hold up the
+        // others, nor does the dispatcher hold up the supervisors.
         let dispatcher =
-            ChildSpec::blueprint("dispatcher", dispatcher).placement(Placement::Control);
+            ChildSpec::blueprint("dispatcher", dispatcher).placement(Placement::Dedicated);
         let supervisor = Supervisor::rest_for_one(&self.id).intensity(5, Duration::from_secs(60));
         let pools = self.pools.iter().map(|pool| self.pool_supervisor(pool));
         ChildSpec::supervisor(pools.fold(supervisor.child(dispatcher), Supervisor::child))

@@ -1,0 +1,161 @@
+//! The way of log lines to their sink: one thread writes, and nobody else ever waits for it.
+//!
+//! A pipe that nobody reads, a terminal that was stopped, a journal that hangs: whoever writes
+//! to it stands still. So lines wait in a bounded queue for the one thread that may. What
+//! does not fit is dropped and counted, and a line says how many were lost as soon as lines
+//! flow again.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that may wait for a slow sink.
+const WAITING: usize = 4_096;
+/// How often it is said at most that lines were lost.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// How often the end of the writing looks for room in a full queue.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+enum Order {
+    Line(Vec<u8>),
+    /// Say when all that came before is written.
+    Told(SyncSender<()>),
+}
+
+/// Takes log lines. Cheap to clone; a line is handed over whole, and never waited for.
+#[derive(Debug, Clone)]
+pub(crate) struct LogSink {
+    orders: SyncSender<Order>,
+    lost: Arc<AtomicU64>,
+}
+
+impl LogSink {
+    /// Starts the thread that writes to `sink`.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub(crate) fn start(sink: impl Write + Send + 'static) -> io::Result<Self> {
+        let (orders, waiting) = sync_channel(WAITING);
+        let lost = Arc::new(AtomicU64::new(0));
+        let there = Arc::clone(&lost);
+        let thread = std::thread::Builder::new().name("ms-log".to_owned());
+        // Not joined: a sink that takes nothing keeps it for ever.
+        drop(thread.spawn(move || write_all(&waiting, sink, &there))?);
+        Ok(Self { orders, lost })
+    }
+
+    /// Lines that were dropped so far.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Waits until what was logged before is written; false if that takes longer.
+    #[allow(clippy::disallowed_methods, reason = "the main thread, when the node has ended")]
+    pub(crate) fn finish(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        let (tell, told) = sync_channel(1);
+        let mut order = Order::Told(tell);
+        loop {
+            match self.orders.try_send(order) {
+                Ok(()) => break,
+                Err(TrySendError::Full(back)) if Instant::now() < until => {
+                    order = back;
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                Err(_) => return false,
+            }
+        }
+        told.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok()
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogSink {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+impl Write for LogSink {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.orders.try_send(Order::Line(line.to_vec())).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_all(orders: &Receiver<Order>, mut sink: impl Write, lost: &AtomicU64) {
+    let (mut told, mut last) = (0, None::<Instant>);
+    for order in orders {
+        match order {
+            Order::Told(tell) => {
+                // Whoever asked may have given up.
+                let _ = tell.send(());
+                continue;
+            }
+            Order::Line(line) => {
+                // A sink that fails may take the next line.
+                let _ = sink.write_all(&line).and_then(|()| sink.flush());
+            }
+        }
+        let now = lost.load(Ordering::Relaxed);
+        if now > told && last.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
+            // By the same way as all lines: it may be lost, is counted then, and is told later.
+            tracing::warn!(lines = now - told, "log lines were lost: their sink took none");
+            (told, last) = (now, Some(Instant::now()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Sender;
+
+    use super::*;
+
+    /// Takes a line only when it is let.
+    struct Stubborn(Receiver<()>, Sender<Vec<u8>>);
+
+    impl Write for Stubborn {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.recv().map_err(io::Error::other)?;
+            self.1.send(line.to_vec()).map_err(io::Error::other)?;
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_sink_that_takes_nothing_and_what_is_lost_is_counted() {
+        let (let_one, may) = std::sync::mpsc::channel();
+        let (write, written) = std::sync::mpsc::channel();
+        let sink = LogSink::start(Stubborn(may, write)).expect("a thread");
+        let mut to = sink.clone();
+        // One may be in the thread's hands, the queue holds the rest.
+        for n in 0..WAITING + 11 {
+            to.write_all(format!("{n}").as_bytes()).expect("it never fails");
+        }
+        assert!((10..=11).contains(&sink.lost()), "{}", sink.lost());
+        assert!(!sink.finish(Duration::from_millis(1)), "nothing is written");
+        for _ in 0..=WAITING {
+            let_one.send(()).expect("the thread is there");
+        }
+        let first = written.recv_timeout(Duration::from_secs(60)).expect("it flows again");
+        assert_eq!(first, b"0");
+        drop(let_one);
+        assert!(sink.finish(Duration::from_secs(60)), "the rest fails, and is over");
+    }
+}
