@@ -158,8 +158,13 @@ mod tests {
     #[test]
     fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
         assert_eq!(read(r#"{"name":"a","n":7.0}"#).expect("whole").n, Some(7));
-        for text in [r#"{"name":"a","n":7.5}"#, r#"{"name":"a","n":-1.0}"#, r#"{"name":"a","n":1e30}"#] {
-            assert!(wrong(text).what().starts_with("expected a whole number from 0 to 255"), "{text}");
+        for text in
+            [r#"{"name":"a","n":7.5}"#, r#"{"name":"a","n":-1.0}"#, r#"{"name":"a","n":1e30}"#]
+        {
+            assert!(
+                wrong(text).what().starts_with("expected a whole number from 0 to 255"),
+                "{text}"
+            );
         }
         assert_eq!(from_slice::<i64>(b"-9007199254740992.0", 8).expect("exact"), -(1 << 53));
     }

@@ -29,8 +29,8 @@ pub mod json;
 pub mod life;
 pub mod lifecycle;
 pub mod policy;
-mod repeat;
 pub mod private;
+mod repeat;
 pub mod spec;
 pub mod subject;
 pub mod task;
@@ -42,8 +42,8 @@ pub mod view;
 
 pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};
 pub use id::{ActorPath, ChildId, IdError, Incarnation};
-pub use repeat::Repeats;
 pub use life::NodeLife;
+pub use repeat::Repeats;
 pub use spec::{
     AutoShutdown, Backoff, ChildPolicy, ChildType, Intensity, Restart, Shutdown, Strategy,
     SupervisorFlags, WhenExhausted,

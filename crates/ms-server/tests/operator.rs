@@ -168,7 +168,9 @@ fn a_reader_of_events_from_before_a_restart_is_told_of_the_gap_and_of_all_that_i
     let mut server = place.start();
     let mut stream = Stream::open(&server, "/api/v1/events?about=tasks", None);
     for n in 0..3 {
-        let id = id_of(&server.http().post("/api/v1/tasks", &format!(r#"{{"kind":"echo","payload":{n}}}"#)));
+        let id = id_of(
+            &server.http().post("/api/v1/tasks", &format!(r#"{{"kind":"echo","payload":{n}}}"#)),
+        );
         reaches(&server, id.parse().unwrap(), TaskState::Completed);
     }
     let (seen, _) = stream.next();
@@ -176,7 +178,9 @@ fn a_reader_of_events_from_before_a_restart_is_told_of_the_gap_and_of_all_that_i
     let server = place.start();
     let mut ids = Vec::new();
     for n in 0..5 {
-        let id = id_of(&server.http().post("/api/v1/tasks", &format!(r#"{{"kind":"echo","payload":{n}}}"#)));
+        let id = id_of(
+            &server.http().post("/api/v1/tasks", &format!(r#"{{"kind":"echo","payload":{n}}}"#)),
+        );
         reaches(&server, id.parse().unwrap(), TaskState::Completed);
         ids.push(id);
     }

@@ -45,7 +45,11 @@ impl Node {
 
     /// A whole number may be written with a fraction of nothing: in JSON Schema `1.0` is an
     /// integer.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and below 2^53")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is whole and below 2^53"
+    )]
     fn whole<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let written = match &self.0 {
             Value::Number(number) if number.is_f64() => number.as_f64(),
