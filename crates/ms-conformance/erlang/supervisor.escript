@@ -248,18 +248,16 @@ result({counts, Counts}) -> maps:from_list([{atom_to_binary(K), N} || {K, N} <- 
 result(Term) -> text(Term).
 
 tree(Path) ->
-    try whose(Path) of
-        Pid ->
-            #{Pid := #{dynamic := Dynamic, life := Life}} = get(procs),
-            Rows = lists:reverse(supervisor:which_children(Pid)),
-            Children = case Dynamic of true -> lists:sort(fun(A, B) -> text(element(2, A)) =< text(element(2, B)) end, Rows); false -> Rows end,
-            #{<<"path">> => Path, <<"incarnation">> => Life, <<"children">> => [leaf(C) || C <- Children]}
-    catch throw:noproc -> null
-    end.
+    try whose(Path) of Pid -> tree_of(Pid) catch throw:noproc -> null end.
 
-leaf({Id, Child, supervisor, _}) when is_pid(Child) ->
-    #{Child := #{path := Path}} = get(procs),
-    (tree(Path))#{<<"id">> => text(Id)};
+%% By process: dynamic children with the same arguments share a path.
+tree_of(Pid) ->
+    #{Pid := #{path := Path, dynamic := Dynamic, life := Life}} = get(procs),
+    Rows = lists:reverse(supervisor:which_children(Pid)),
+    Children = case Dynamic of true -> lists:sort(fun(A, B) -> text(element(2, A)) =< text(element(2, B)) end, Rows); false -> Rows end,
+    #{<<"path">> => Path, <<"incarnation">> => Life, <<"children">> => [leaf(C) || C <- Children]}.
+
+leaf({Id, Child, supervisor, _}) when is_pid(Child) -> (tree_of(Child))#{<<"id">> => text(Id)};
 leaf({Id, Child, _, _}) -> #{<<"id">> => text(Id), <<"child">> => text(Child)}.
 
 %% ---- the stand-ins ----------------------------------------------------------------------

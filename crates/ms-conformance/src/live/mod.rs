@@ -9,6 +9,9 @@ mod processes;
 mod random;
 mod shrink;
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use serde_json::Value;
 
 pub use erlang::{Erlang, ErlangError, is_there};
@@ -24,6 +27,9 @@ pub const SUPERVISOR_DRIVER: &str = include_str!("../../erlang/supervisor.escrip
 /// The driver for scenarios of plain processes.
 pub const PROCESSES_DRIVER: &str = include_str!("../../erlang/processes.escript");
 
+/// Differences after which a run is given up: the two have lost each other.
+const MAX_DIFFERENCES: usize = 20;
+
 /// What is made up and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
@@ -36,6 +42,16 @@ pub enum Family {
 impl Family {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Supervisors, Self::Processes];
+
+    /// Seeds on which the two differed once, played before all others for ever.
+    #[must_use]
+    pub const fn once_differed(self) -> &'static [u64] {
+        match self {
+            // The driver listed one of two supervisors with the same arguments twice.
+            Self::Supervisors => &[20_261_842],
+            Self::Processes => &[],
+        }
+    }
 
     /// The scenario of a seed.
     #[must_use]
@@ -79,51 +95,112 @@ pub struct Disagreement {
     pub ours: Result<Vec<Value>, String>,
 }
 
-/// What a live run came to.
+/// Why a scenario was not compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftOut {
+    /// Erlang did not bring it to rest in the time its driver has.
+    Unsettled,
+    /// So many had differed before that the rest was not played.
+    NotPlayed,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsettled => f.write_str("Erlang did not bring them to rest within 8 s"),
+            Self::NotPlayed => {
+                write!(f, "not played, as {MAX_DIFFERENCES} had differed before them")
+            }
+        }
+    }
+}
+
+/// What became of one scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Agrees,
+    Differs,
+    LeftOut(LeftOut),
+}
+
+/// What a live run came to. Each scenario asked for is counted once: it agrees, it differs, or
+/// it was left out for a reason.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Scenarios on which both agree.
     pub agreed: usize,
     /// Lines of their traces.
     pub lines: usize,
-    /// Scenarios that Erlang did not bring to rest.
-    pub undecided: usize,
-    /// The first scenario on which they differ, made small.
+    /// Scenarios that were not compared, by reason.
+    pub left_out: BTreeMap<LeftOut, usize>,
+    /// Seeds of the scenarios on which they differ.
+    pub differing: Vec<u64>,
+    /// The first of those, made small.
     pub disagreement: Option<Disagreement>,
 }
 
-/// Plays `count` scenarios from `seed` on, until the first on which Erlang and we differ.
+impl Report {
+    fn note(&mut self, seed: u64, fate: Fate, lines: usize) {
+        match fate {
+            Fate::Agrees => {
+                self.agreed += 1;
+                self.lines += lines;
+            }
+            Fate::Differs => self.differing.push(seed),
+            Fate::LeftOut(why) => self.leave_out(why),
+        }
+    }
+
+    fn leave_out(&mut self, why: LeftOut) {
+        *self.left_out.entry(why).or_default() += 1;
+    }
+
+    /// Scenarios that were not compared, for whatever reason.
+    #[must_use]
+    pub fn not_compared(&self) -> usize {
+        self.left_out.values().sum()
+    }
+
+    /// All it is about.
+    #[must_use]
+    pub fn scenarios(&self) -> usize {
+        self.agreed + self.differing.len() + self.not_compared()
+    }
+}
+
+/// Plays the seeds that once differed, and then `count` scenarios from `seed` on. One difference
+/// does not end it: it would hide what comes after it.
 ///
 /// # Errors
 /// [`ErlangError`].
 pub fn run(family: Family, count: u64, seed: u64) -> Result<Report, ErlangError> {
     let mut erlang = family.erlang()?;
     let mut report = Report::default();
-    for number in 0..count {
-        let seed = seed.wrapping_add(number);
+    let fresh = (0..count).map(|number| seed.wrapping_add(number));
+    for seed in family.once_differed().iter().copied().chain(fresh) {
+        if report.differing.len() >= MAX_DIFFERENCES {
+            report.leave_out(LeftOut::NotPlayed);
+            continue;
+        }
         let scenario = family.scenario(seed);
         let theirs = erlang.play(&scenario)?;
-        if is_undecided(&theirs) {
-            report.undecided += 1;
-            continue;
-        }
-        if agrees(&scenario, &theirs) {
-            report.agreed += 1;
-            report.lines += theirs.len();
-            continue;
-        }
-        report.disagreement = Some(smallest(&mut erlang, seed, &scenario)?);
-        break;
+        report.note(seed, fate(&scenario, &theirs), theirs.len());
+    }
+    if let Some(&first) = report.differing.first() {
+        report.disagreement = Some(smallest(&mut erlang, first, &family.scenario(first))?);
     }
     Ok(report)
 }
 
-fn is_undecided(trace: &[Value]) -> bool {
-    trace.iter().any(|line| line.get("unsettled").is_some())
-}
-
-fn agrees(scenario: &Value, theirs: &[Value]) -> bool {
-    play(scenario).is_ok_and(|ours| first_difference(theirs, &ours).is_none())
+fn fate(scenario: &Value, theirs: &[Value]) -> Fate {
+    if theirs.iter().any(|line| line.get("unsettled").is_some()) {
+        return Fate::LeftOut(LeftOut::Unsettled);
+    }
+    match play(scenario) {
+        Ok(ours) if first_difference(theirs, &ours).is_none() => Fate::Agrees,
+        // A scenario that we cannot play is a difference, and no excuse.
+        _ => Fate::Differs,
+    }
 }
 
 fn smallest(erlang: &mut Erlang, seed: u64, scenario: &Value) -> Result<Disagreement, ErlangError> {
@@ -133,7 +210,7 @@ fn smallest(erlang: &mut Erlang, seed: u64, scenario: &Value) -> Result<Disagree
             return false;
         }
         match erlang.play(candidate) {
-            Ok(theirs) => !is_undecided(&theirs) && !agrees(candidate, &theirs),
+            Ok(theirs) => fate(candidate, &theirs) == Fate::Differs,
             Err(error) => {
                 lost = Some(error);
                 false
@@ -147,4 +224,41 @@ fn smallest(erlang: &mut Erlang, seed: u64, scenario: &Value) -> Result<Disagree
     let theirs = erlang.play(&small)?;
     let ours = play(&small).map_err(|error| error.to_string());
     Ok(Disagreement { seed, steps_before, scenario: small, erlang: theirs, ours })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn scenario() -> Value {
+        json!({"tree": {"children": [{"id": "a"}]}, "steps": [{"op": "crash", "path": "root/a", "reason": "boom"}]})
+    }
+
+    #[test]
+    fn a_scenario_agrees_differs_or_is_left_out_for_a_reason() {
+        let ours = play(&scenario()).expect("it is played");
+        assert_eq!(fate(&scenario(), &ours), Fate::Agrees);
+        assert_eq!(fate(&scenario(), &ours[1..]), Fate::Differs);
+        let unsettled = [json!({"unsettled": "root/a"})];
+        assert_eq!(fate(&scenario(), &unsettled), Fate::LeftOut(LeftOut::Unsettled));
+        // What we cannot play is not left out: that would hide our own fault.
+        assert_eq!(fate(&json!({"tree": {"children": [{}]}}), &ours), Fate::Differs);
+    }
+
+    #[test]
+    fn every_scenario_is_counted_once_and_by_its_reason() {
+        let mut report = Report::default();
+        report.note(1, Fate::Agrees, 5);
+        report.note(2, Fate::Differs, 7);
+        report.note(3, Fate::LeftOut(LeftOut::Unsettled), 1);
+        report.note(4, Fate::Agrees, 6);
+        report.leave_out(LeftOut::NotPlayed);
+        assert_eq!((report.agreed, report.lines), (2, 11));
+        assert_eq!(report.differing, [2]);
+        let reasons: Vec<_> = report.left_out.iter().map(|(&why, &count)| (why, count)).collect();
+        assert_eq!(reasons, [(LeftOut::Unsettled, 1), (LeftOut::NotPlayed, 1)]);
+        assert_eq!((report.not_compared(), report.scenarios()), (2, 5));
+    }
 }
