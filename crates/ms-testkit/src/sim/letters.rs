@@ -31,7 +31,7 @@ pub(crate) struct Post {
 /// One message.
 pub(crate) struct Letter {
     pub(crate) to: Option<Path>,
-    cell: Option<AnyRef>,
+    pub(crate) cell: Option<AnyRef>,
     /// The life it was sent to: an actix mailbox goes with it.
     life: Option<usize>,
     pub(crate) fate: Fate,

@@ -135,7 +135,7 @@ impl Truth {
             let (Some(ports), Some(at)) = (&place.ports, place.current) else { continue };
             let instance = &inner.instances[at];
             // An agent's cell is known when its init runs.
-            if instance.incarnation == 0 || inner.is_unclear(path) {
+            if instance.incarnation == 0 {
                 continue;
             }
             // Its successor was begun and never made. Whether that was in the same cell, and so
@@ -157,33 +157,35 @@ impl Truth {
         wrong.into_iter().for_each(|detail| self.violate("lives", detail));
     }
 
-    /// What was accepted and not handled, dropped or handed back is in the mailbox.
+    /// What was accepted and not handled, dropped or handed back is in the mailbox: in that of
+    /// the very cell it was sent to, be it one that was replaced.
     fn mail_adds_up(&self) {
         let inner = self.world.lock();
         // Letters to one of many are somewhere.
         let loose = inner.post.loose;
-        let mut waiting: BTreeMap<&Path, (u64, u64)> = BTreeMap::new();
+        let mut waiting: BTreeMap<&Path, Vec<Mail<'_>>> = BTreeMap::new();
         for letter in &inner.post.letters {
-            if let (Some(to), Fate::Waiting) = (&letter.to, letter.fate) {
-                let count = waiting.entry(to).or_default();
+            if let (Some(to), Some(cell), Fate::Waiting) = (&letter.to, &letter.cell, letter.fate) {
+                let mail = mail_in(waiting.entry(to).or_default(), cell);
                 // A sender that waits for room has it still.
-                *(if letter.accepted { &mut count.0 } else { &mut count.1 }) += 1;
+                *(if letter.accepted { &mut mail.sure } else { &mut mail.maybe }) += 1;
             }
         }
         let mut wrong = Vec::new();
         for (path, place) in &inner.places {
-            let (Some(ports), Some(kind)) = (&place.ports, inner.mail_of(path)) else { continue };
-            if !place.replaced.is_empty() && inner.is_unclear(path) {
-                continue;
-            }
-            let depth = ports.any.depth().unwrap_or(0);
-            let (sure, maybe) = waiting.get(path).copied().unwrap_or_default();
-            // An agent has one in hand that it has not looked at, and its own timers' words.
-            let slack = u64::from(kind == Kind::Agent) * 4;
-            if depth + slack < sure || depth > sure + maybe + loose + slack {
-                let detail =
-                    format!("{path}: {depth} in the mailbox, {sure} to {} sent", sure + maybe);
-                wrong.push(detail);
+            let Some(kind) = inner.mail_of(path) else { continue };
+            let present = place.ports.iter().map(|ports| &ports.any);
+            for cell in present.chain(&place.replaced) {
+                let depth = cell.depth().unwrap_or(0);
+                let cells = waiting.get(path).map_or(&[][..], Vec::as_slice);
+                let mail = cells.iter().find(|mail| mail.cell == cell);
+                let (sure, maybe) = mail.map_or((0, 0), |mail| (mail.sure, mail.maybe));
+                // An agent has one in hand that it has not looked at, and its own timers' words.
+                let slack = u64::from(kind == Kind::Agent) * 4;
+                if depth + slack < sure || depth > sure + maybe + loose + slack {
+                    let sent = sure + maybe;
+                    wrong.push(format!("{path}: {depth} in the mailbox, {sure} to {sent} sent"));
+                }
             }
         }
         drop(inner);
@@ -282,7 +284,7 @@ impl Truth {
     fn replaced_cells_are_closed(&self) {
         let mut inner = self.world.lock();
         // One that was killed with its children half stopped closes them when those have ended.
-        let places = inner.places.iter().filter(|(path, _)| !inner.is_unclear(path));
+        let places = inner.places.iter().filter(|(path, _)| !inner.is_at_work_twice(path));
         let open = places.flat_map(|(_, place)| &place.replaced);
         let wrong: Vec<String> = open
             .filter(|any| !any.is_closed() && !any.is_alive())
@@ -328,9 +330,6 @@ impl Truth {
         for node in tree.walk() {
             let path = node.status.path.as_str();
             let (Some(alive), up) = (inner.known_alive(path), is_up(node)) else { continue };
-            if inner.is_unclear(path) {
-                continue;
-            }
             shown += usize::from(up && !inner.is_left_behind(path));
             if alive != up {
                 wrong.push(format!(
@@ -426,6 +425,21 @@ impl Truth {
     }
 }
 
+/// Letters that wait in one cell: that are in its mailbox, and that may be.
+struct Mail<'a> {
+    cell: &'a AnyRef,
+    sure: u64,
+    maybe: u64,
+}
+
+fn mail_in<'a, 'm>(cells: &'m mut Vec<Mail<'a>>, cell: &'a AnyRef) -> &'m mut Mail<'a> {
+    let at = cells.iter().position(|mail| mail.cell == cell).unwrap_or_else(|| {
+        cells.push(Mail { cell, sure: 0, maybe: 0 });
+        cells.len() - 1
+    });
+    &mut cells[at]
+}
+
 /// Whether a row of the tree says that the actor has a life.
 fn is_up(node: &TreeNode) -> bool {
     node.status.uptime_ms.is_some()
@@ -463,17 +477,14 @@ impl Inner {
     fn alive_under_living(&self) -> usize {
         let leaves = self.places.keys().filter(|path| self.is_alive(path));
         let sups = self.sups.keys().filter(|path| self.life(path).is_some());
-        let here = |path: &&Path| {
-            self.hangs_together(path) && !self.is_left_behind(path) && !self.is_unclear(path)
-        };
+        let here = |path: &&Path| self.hangs_together(path) && !self.is_left_behind(path);
         leaves.chain(sups).filter(here).count()
     }
 
     /// Living children of a supervisor, where all of them tell.
     fn children_alive(&self, sup: &str) -> Option<usize> {
         self.life(sup)?;
-        let child = format!("{sup}/");
-        if self.sups.get(sup)?.has_silent_children() || self.is_unclear(&child) {
+        if self.sups.get(sup)?.has_silent_children() {
             return None;
         }
         let children = self.places.keys().chain(self.sups.keys());

@@ -21,10 +21,9 @@ impl Inner {
         lives.iter().rposition(|life| life.incarnation == incarnation && life.cell == *cell)
     }
 
-    /// Whether two supervisors of one path were at work above: the remainder of a spec that
-    /// was dropped, on its way out, and its namesake. Then it cannot be told whose child is
-    /// meant by a path.
-    pub(crate) fn is_unclear(&self, path: &str) -> bool {
+    /// Whether two supervisors of one path are at work above: the remainder of a spec that was
+    /// dropped or deleted, on its way out, and its namesake.
+    pub(crate) fn is_at_work_twice(&self, path: &str) -> bool {
         let mut at = path;
         while let Some((above, _)) = at.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
             let unclear =

@@ -86,7 +86,7 @@ impl World {
         // So does one whose successor was begun and never made.
         let replaced = inner.places.get(&path).is_some_and(|place| place.current != Some(id));
         let late = gone || (fenced && replaced && inner.is_same_cell(&path, cell));
-        if late && !inner.is_unclear(&path) {
+        if late {
             inner.violate("late word", format!("{what} of {path} #{number}, which was replaced"));
         }
     }

@@ -107,7 +107,7 @@ impl Inner {
         let left_behind = self.was_killed(parent, self.instances[old].parent_life);
         let path = Arc::clone(&self.instances[old].path);
         self.instances[old].fenced = true;
-        if !left_behind && !self.is_unclear(&path) {
+        if !left_behind {
             self.violate("two lives", format!("{path} is made while an older life of it is on"));
         }
     }
@@ -120,7 +120,7 @@ impl Inner {
             life.alive = false;
             life.killed = true;
         }
-        if !killed && !self.is_unclear(path) {
+        if !killed {
             self.violate("two lives", format!("{path} is made while an older life of it is on"));
         }
     }
@@ -138,7 +138,7 @@ impl Inner {
         let parent = Arc::clone(&place.parent);
         let dynamic =
             self.sups.get(&parent).is_some_and(|sup| sup.strategy == Strategy::SimpleOneForOne);
-        if dynamic || self.is_commanded(&path) || self.is_unclear(&path) {
+        if dynamic || self.is_commanded(&path) {
             return;
         }
         let Some(sup) = self.sups.get(&parent) else { return };

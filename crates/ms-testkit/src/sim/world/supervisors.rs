@@ -132,7 +132,6 @@ impl World {
                 .iter()
                 .filter(|instance| instance.gone.is_none() && instance.parent_life == at)
                 .filter(|instance| inner.is_below(&instance.path, &path))
-                .filter(|instance| !inner.is_unclear(&instance.path))
                 .map(|instance| instance.path.to_string())
                 .collect();
             if !left.is_empty() {
