@@ -1,6 +1,6 @@
 //! `kill -9` at random points: nothing that was answered 201 is lost, nothing ends twice.
 //!
-//! `MS_SERVER_SEED` replays a run; `MS_SERVER_KILLS` is for the long mode
+//! `MS_SEED` replays a run; `MS_SERVER_KILLS` is for the long mode
 //! (`cargo xtask soak`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
@@ -77,8 +77,8 @@ struct Known {
 
 impl Campaign {
     fn new(tasks: usize, kills: usize) -> Self {
-        let seed = from_env("MS_SERVER_SEED").unwrap_or_else(|| fastrand::u64(..));
-        println!("MS_SERVER_SEED={seed}: {tasks} tasks, {kills} kills");
+        let seed = ms_testkit::seed();
+        println!("{tasks} tasks, {kills} kills");
         let mut dice = fastrand::Rng::with_seed(seed);
         let mut counts: Vec<usize> = (0..kills).map(|_| dice.usize(..tasks)).collect();
         counts.sort_unstable();

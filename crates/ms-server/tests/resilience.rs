@@ -1,5 +1,5 @@
 //! Faults under load: agents, supervisors, the store and whole threads are lost, and no request
-//! of any client fails. `MS_SERVER_SEED` replays a run.
+//! of any client fails. `MS_SEED` replays a run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 mod common;
@@ -22,10 +22,7 @@ const APPLICATION: &str = "/root/components/application";
 const STORE: &str = "/root/components/database/store";
 
 fn dice() -> fastrand::Rng {
-    let seed = std::env::var("MS_SERVER_SEED").ok().map(|text| text.parse().expect("a number"));
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    println!("MS_SERVER_SEED={seed}");
-    fastrand::Rng::with_seed(seed)
+    fastrand::Rng::with_seed(ms_testkit::seed())
 }
 
 /// Faults may come as fast as the test likes: it is not the budget of restarts that is tried.

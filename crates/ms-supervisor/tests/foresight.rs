@@ -148,9 +148,7 @@ async fn compare(root: &SupervisorRef, at: &ActorPath, verb: Verb, about: &str) 
 
 #[test]
 fn x11_a_dry_run_says_what_then_happens() {
-    let base: u64 =
-        std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_260_101);
-    println!("SEED={base}");
+    let base = ms_testkit::seed();
     for seed in base..base + 150 {
         paused(|node| async move {
             let (log, mut random) = (Log::default(), Random(seed));
@@ -166,7 +164,7 @@ fn x11_a_dry_run_says_what_then_happens() {
                 if at == *root.path() && verb != Verb::Kill {
                     continue;
                 }
-                let about = format!("SEED={seed} step {step}: {verb} {at}");
+                let about = format!("MS_SEED={seed} step {step}: {verb} {at}");
                 if verb == Verb::Suspend {
                     match root.dry_run(&at, verb).await {
                         Ok(radius) => assert_eq!(radius, Default::default(), "{about}"),

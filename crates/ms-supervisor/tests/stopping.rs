@@ -589,8 +589,7 @@ fn dynamic_supervisors_of_supervisors() {
 /// S9.1-01
 #[test]
 fn a_storm_of_kills_on_many_threads_loses_nobody() {
-    let seed: u64 = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(4242);
-    println!("SEED={seed}");
+    let seed = ms_testkit::seed();
     threads(4, |node| async move {
         let log = Log::default();
         let mut tree = Supervisor::one_for_one("root").intensity(100_000, HOUR);

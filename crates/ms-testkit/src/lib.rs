@@ -12,6 +12,7 @@
 //! - [`network`]: a network that can be cut, slowed and half lost, before a real service.
 //! - [`OutsideService`]: a service of somebody else's, which answers as it is told.
 //! - `servers` (a feature): Postgres, Redis and NATS, started for the test.
+//! - [`seed()`]: where a random test begins: elsewhere at every run, and it says where.
 //! - [`sim`]: random trees, random faults, invariants after every step, all from one seed.
 //!
 //! This crate owns no rule of the system: it looks at it from outside, through the same
@@ -46,6 +47,7 @@ mod journal;
 pub mod network;
 pub mod outside;
 mod probe;
+mod seed;
 #[cfg(feature = "servers")]
 pub mod servers;
 pub mod sim;
@@ -56,4 +58,5 @@ pub use hand::Hand;
 pub use journal::{Journal, JournalActor};
 pub use outside::OutsideService;
 pub use probe::{Envelope, Probe};
+pub use seed::{SEED_VARIABLE, seed};
 pub use system::{Component, SOON, TestSystem};

@@ -143,8 +143,8 @@ impl Promises {
 fn t1_after_any_number_of_kills_every_acknowledged_task_is_completed_once() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let points = number("MS_KILL_POINTS").unwrap_or(50);
-    let mut seed = number("MS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
-    println!("MS_SEED={seed} MS_KILL_POINTS={points}");
+    let mut seed = ms_testkit::seed();
+    println!("MS_KILL_POINTS={points}");
     let dir = tempfile::tempdir().unwrap();
     let mut promises = Promises::default();
     for _ in 0..points {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::End;
+use crate::fresh::Fresh;
 use crate::outcome::Outcome;
 use crate::sources::{self, Test};
 use crate::workspace::{Error, Workspace, show};
@@ -27,7 +28,11 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words[..] {
         ["--table"] => write_page(workspace),
-        ["--live", count] => live(workspace, count, "1"),
+        ["--live", count] => {
+            let fresh = Fresh::of(workspace)?;
+            println!("{}", fresh.line());
+            live(workspace, count, &fresh.seed.to_string())
+        }
         ["--live", count, "--seed", seed] | ["--seed", seed, "--live", count] => {
             live(workspace, count, seed)
         }
@@ -55,7 +60,7 @@ fn live_status(workspace: &Workspace, count: &str, seed: &str) -> Result<Option<
 }
 
 /// The live run of `cargo xtask test`.
-pub(crate) fn quick_live(workspace: &Workspace) -> Outcome {
+pub(crate) fn quick_live(workspace: &Workspace, fresh: &Fresh) -> Outcome {
     let there = std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path)
             .any(|folder| folder.join("erl").is_file() && folder.join("escript").is_file())
@@ -66,7 +71,8 @@ pub(crate) fn quick_live(workspace: &Workspace) -> Outcome {
              the recorded traces are compared all the same",
         );
     }
-    let words = ["run", "--quiet", "-p", "ms-conformance", "--", "live", QUICK_LIVE, "1"];
+    let seed = fresh.seed.to_string();
+    let words = ["run", "--quiet", "-p", "ms-conformance", "--", "live", QUICK_LIVE, seed.as_str()];
     show(workspace.cargo(&words))
 }
 

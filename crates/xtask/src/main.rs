@@ -23,6 +23,7 @@ mod coverage;
 mod duplicates;
 mod failures;
 mod faults;
+mod fresh;
 mod layering;
 mod members;
 mod model;
@@ -51,7 +52,9 @@ Usage: cargo xtask COMMAND
   check [STEP]...           every rule, or only the named ones (see below)
   bench [TARGET] [ARGS]     benchmarks beside the peers, or of one crate; ARGS go to the program
   requirements              writes docs/requirements.md
-  conformance --live N [--seed S]  N random scenarios on Erlang/OTP and on us, compared
+  conformance --live N [--seed S]  N random scenarios on Erlang/OTP and on us, compared; without S
+                            other ones at every commit and every day, as for all that is random here
+                            (the first seed is printed, and MS_SEED replays it)
   conformance --table       writes docs/otp-conformance.md
   model [--long]            the model checkers: every state of small supervisors, every order
                             of the kernel's threads
@@ -63,7 +66,8 @@ Usage: cargo xtask COMMAND
                             every answer is what the document says; 20,000 cases unless told
   coverage [ARGS]           the share of lines the tests run, by cargo-tarpaulin; ARGS go to it
   mutants [NAME]...         break the policy on purpose; each mutant must be caught
-  simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; see docs/testing.md
+  simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; without S fresh
+                            seeds, and always those that once failed; see docs/testing.md
   help                      this text
 
 Exit codes: 0 ok, 1 something failed, 2 the command line was wrong, 3 a program is not installed";

@@ -1,6 +1,7 @@
 //! `cargo xtask load` and `cargo xtask soak`: the server under load, and under many kills.
 
 use crate::End;
+use crate::fresh::{self, Fresh};
 use crate::workspace::{Error, Workspace, show};
 
 /// Kills of the long mode.
@@ -24,7 +25,9 @@ pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<End, Error>
     let test = "no_acknowledged_task_is_lost_or_ends_twice_over_many_kills";
     let words = ["test", "-p", "ms-server", "--test", "kills", "--", "--nocapture", test];
     let mut command = workspace.cargo(&words);
-    command.env("MS_SERVER_KILLS", kills);
+    let fresh = Fresh::of(workspace)?;
+    println!("{}", fresh.line());
+    command.env("MS_SERVER_KILLS", kills).env(fresh::VARIABLE, fresh.seed.to_string());
     Ok(end(&show(command)))
 }
 

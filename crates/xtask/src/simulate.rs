@@ -1,6 +1,7 @@
 //! `cargo xtask simulate`: random trees, random faults, invariants after every step.
 
 use crate::End;
+use crate::fresh::{self, Fresh};
 use crate::outcome::Outcome;
 use crate::workspace::{Error, Workspace, show};
 
@@ -10,13 +11,21 @@ pub(crate) const IN_TESTS: &[&str] = &["--seeds", "2000"];
 /// The arguments are the simulator's own; `--help` lists them.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    Ok(if play(workspace, &args).is_ok() { End::Ok } else { End::Failed })
+    let fresh = Fresh::of(workspace)?;
+    // One that was named is no random evidence.
+    if !args.iter().any(|arg| ["--first", "--seed", "--script"].contains(arg)) {
+        println!("{}", fresh.line());
+    }
+    Ok(if play(workspace, &fresh, &args).is_ok() { End::Ok } else { End::Failed })
 }
 
 /// Optimised, with the assertions of a debug build: the profile `simulate` of the workspace.
-pub(crate) fn play(workspace: &Workspace, args: &[&str]) -> Outcome {
+/// The simulator begins at the fresh seed, unless its arguments name another.
+pub(crate) fn play(workspace: &Workspace, fresh: &Fresh, args: &[&str]) -> Outcome {
     let own =
         ["run", "-q", "--profile", "simulate", "-p", "ms-testkit", "--bin", "ms-simulate", "--"];
     let words: Vec<&str> = own.iter().chain(args).copied().collect();
-    show(workspace.cargo(&words))
+    let mut command = workspace.cargo(&words);
+    command.env(fresh::VARIABLE, fresh.seed.to_string());
+    show(command)
 }

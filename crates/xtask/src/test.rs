@@ -8,6 +8,7 @@ use crate::End;
 use crate::check;
 use crate::conformance;
 use crate::failures;
+use crate::fresh::{self, Fresh};
 use crate::model;
 use crate::outcome::Progress;
 use crate::servers;
@@ -24,6 +25,8 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     };
 
     let nextest = has_subcommand(workspace, "nextest");
+    let fresh = Fresh::of(workspace)?;
+    println!("{}", fresh.line());
     let mut progress = Progress::start();
     check::steps(workspace, &mut progress, |_| true);
     if nextest {
@@ -33,16 +36,18 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
         });
     }
     progress.step("servers for tests", servers::provide);
-    progress.step("live conformance", || conformance::quick_live(workspace));
+    progress.step("live conformance", || conformance::quick_live(workspace, &fresh));
     // The kernel on loom's locks is another build of it; the policy's states are a test like others.
     progress.step("kernel model", || model::kernel(workspace, false));
     if workspace.has_member("ms-testkit") {
-        progress.step("simulate", || simulate::play(workspace, simulate::IN_TESTS));
+        progress.step("simulate", || simulate::play(workspace, &fresh, simulate::IN_TESTS));
     }
 
     println!("==> tests ({})", progress.spent());
     let words = runner(nextest).iter().copied().chain(passed_on.iter().map(String::as_str));
-    let run = failures::watch(workspace.cargo(&words.collect::<Vec<_>>()));
+    let mut tests = workspace.cargo(&words.collect::<Vec<_>>());
+    tests.env(fresh::VARIABLE, fresh.seed.to_string());
+    let run = failures::watch(tests);
     if run.outcome.is_ok() && progress.failed().is_empty() {
         return Ok(End::Ok);
     }

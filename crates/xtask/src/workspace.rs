@@ -151,6 +151,13 @@ pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// As [`capture`], of a program that is not cargo.
+pub(crate) fn capture_in(root: &Path, program: &str, args: &[&str]) -> Result<String, Error> {
+    let mut command = Command::new(program);
+    command.current_dir(root).args(args);
+    capture(command)
+}
+
 /// A command as one would type it.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_stem().unwrap_or_default();

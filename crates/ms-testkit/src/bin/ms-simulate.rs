@@ -8,15 +8,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ms_testkit::sim::{Outcome, Script, generate, run, shrink, trace};
+use ms_testkit::sim::{Outcome, Script, generate, once_failed, run, shrink, trace};
 
 const USAGE: &str = "\
-usage: ms-simulate [--seeds N] [--first S] [--threads T] [--long]   play N seeds from S on
+usage: ms-simulate [--seeds N] [--first S] [--threads T] [--long]   play N seeds from S on, and
+                                                             before them those that once failed
        ms-simulate --seed S [--trace]                               play one, in words
        ms-simulate --script FILE [--trace]                          play a script (JSON)
 
   --seeds N     how many seeds (default 2000; 100000 with --long)
-  --first S     the first of them (default 1)
+  --first S     the first of them (default: that of MS_SEED, or others at every run; it is printed)
   --threads T   threads (default: one a core)
   --twice N     every how manieth seed is played twice and its hashes compared (default 20)
   --long        the long run
@@ -39,7 +40,8 @@ const STACK: usize = 16 << 20;
 
 struct Order {
     seeds: u64,
-    first: u64,
+    /// Chosen where it is not given.
+    first: Option<u64>,
     threads: usize,
     twice: u64,
     one: Option<u64>,
@@ -64,8 +66,15 @@ fn main() -> ExitCode {
 
 fn parse(args: &[String]) -> Result<Order, String> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut order =
-        Order { seeds: SHORT, first: 1, threads, twice: 20, one: None, script: None, trace: false };
+    let mut order = Order {
+        seeds: SHORT,
+        first: None,
+        threads,
+        twice: 20,
+        one: None,
+        script: None,
+        trace: false,
+    };
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} wants a value"));
@@ -73,7 +82,7 @@ fn parse(args: &[String]) -> Result<Order, String> {
             |text: &String| text.parse::<u64>().map_err(|_| format!("`{text}` is no number"));
         match arg.as_str() {
             "--seeds" => order.seeds = number(value()?)?,
-            "--first" => order.first = number(value()?)?,
+            "--first" => order.first = Some(number(value()?)?),
             "--threads" => {
                 order.threads = usize::try_from(number(value()?)?.clamp(1, 256)).unwrap_or(1)
             }
@@ -104,7 +113,7 @@ fn obey(order: &Order) -> ExitCode {
     }
     match order.one {
         Some(seed) => one(&generate(seed), order.trace),
-        None => many(order),
+        None => many(order, order.first.unwrap_or_else(ms_testkit::seed)),
     }
 }
 
@@ -189,7 +198,14 @@ impl Total {
     }
 }
 
-fn many(order: &Order) -> ExitCode {
+fn many(order: &Order, first: u64) -> ExitCode {
+    // Said before: who ends a run that hangs must know what it was at.
+    println!(
+        "{} seeds from {first} on; the same again: cargo xtask simulate --first {first} --seeds {0}",
+        order.seeds
+    );
+    let kept: Vec<u64> = once_failed().map(|(seed, _)| seed).collect();
+    let seeds = Seeds { kept, first, count: order.seeds };
     let began = Instant::now();
     let total = Mutex::new(Total::default());
     let next = AtomicU64::new(0);
@@ -201,7 +217,7 @@ fn many(order: &Order) -> ExitCode {
             .iter()
             .map(|at| {
                 let player = std::thread::Builder::new().stack_size(STACK);
-                player.spawn_scoped(scope, || play_on(order, &next, at, &total))
+                player.spawn_scoped(scope, || play_on(&seeds, order.twice, &next, at, &total))
             })
             .collect();
         scope.spawn(|| watch(&at, &done));
@@ -213,20 +229,40 @@ fn many(order: &Order) -> ExitCode {
         done.store(true, Ordering::Release);
     });
     let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report(order, &total, began.elapsed())
+    report(order, &seeds, &total, began.elapsed())
 }
 
-fn play_on(order: &Order, next: &AtomicU64, at: &Mutex<(u64, Instant)>, total: &Mutex<Total>) {
+/// What is played: the seeds that once failed, and then the range.
+struct Seeds {
+    kept: Vec<u64>,
+    first: u64,
+    count: u64,
+}
+
+impl Seeds {
+    fn nth(&self, nth: u64) -> Option<u64> {
+        let kept = self.kept.len() as u64;
+        match nth.checked_sub(kept) {
+            None => self.kept.get(usize::try_from(nth).ok()?).copied(),
+            Some(nth) => (nth < self.count).then(|| self.first.wrapping_add(nth)),
+        }
+    }
+}
+
+fn play_on(
+    seeds: &Seeds,
+    every: u64,
+    next: &AtomicU64,
+    at: &Mutex<(u64, Instant)>,
+    total: &Mutex<Total>,
+) {
     loop {
         let nth = next.fetch_add(1, Ordering::Relaxed);
-        if nth >= order.seeds {
-            return;
-        }
-        let seed = order.first + nth;
+        let Some(seed) = seeds.nth(nth) else { return };
         *at.lock().unwrap_or_else(PoisonError::into_inner) = (seed, Instant::now());
         let script = generate(seed);
         let outcome = run(&script);
-        let twice = nth.is_multiple_of(order.twice);
+        let twice = nth.is_multiple_of(every);
         let same = !twice || run(&script).hash == outcome.hash;
         let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
         total.twice += u64::from(twice);
@@ -252,12 +288,13 @@ fn watch(at: &[Mutex<(u64, Instant)>], done: &AtomicBool) {
     }
 }
 
-fn report(order: &Order, total: &Total, took: Duration) -> ExitCode {
-    let last = order.first + order.seeds.saturating_sub(1);
+fn report(order: &Order, seeds: &Seeds, total: &Total, took: Duration) -> ExitCode {
+    let last = seeds.first.wrapping_add(seeds.count.saturating_sub(1));
     println!(
-        "{} seeds ({} to {last}) in {:.1} s on {} threads; {} of them played twice",
+        "{} seeds ({} that once failed; {} to {last}) in {:.1} s on {} threads; {} of them played twice",
         total.seeds,
-        order.first,
+        seeds.kept.len(),
+        seeds.first,
         took.as_secs_f64(),
         order.threads,
         total.twice
@@ -283,7 +320,7 @@ fn report(order: &Order, total: &Total, took: Duration) -> ExitCode {
     let mut broken = total.broken.clone();
     broken.sort();
     for (seed, what) in broken.iter().take(20) {
-        println!("seed {seed}: {what}");
+        println!("seed {seed}: {what}; replay: cargo xtask simulate --seed {seed}");
     }
     println!("{} seeds failed; the first:", broken.len());
     one(&generate(broken[0].0), false);

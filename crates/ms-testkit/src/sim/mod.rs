@@ -43,6 +43,14 @@ pub use shrink::{Shrunk, shrink};
 pub use world::Violation;
 use world::World;
 
+/// Seeds that broke an invariant once and what it was, from `once_failed.txt`: played for ever.
+pub fn once_failed() -> impl Iterator<Item = (u64, &'static str)> {
+    include_str!("once_failed.txt").lines().filter_map(|line| {
+        let (seed, what) = line.split_once(' ')?;
+        Some((seed.parse().ok()?, what.trim()))
+    })
+}
+
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {

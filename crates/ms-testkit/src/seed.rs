@@ -1,0 +1,51 @@
+//! Where a random test begins.
+
+use std::ops::Range;
+
+/// Names the seed of a run, to play it again.
+pub const SEED_VARIABLE: &str = "MS_SEED";
+
+/// Twelve digits: short enough to be typed, and room above for those who count on from it.
+const FRESH: Range<u64> = 1_000_000_000..1_000_000_000_000;
+
+/// Gives the seed of a random test, and prints it: that of `MS_SEED`, or another at every run.
+/// `cargo xtask test` sets the variable, to a number that follows from the commit and the day.
+///
+/// A test that always plays the same seeds shows that these hold and nothing else. One that
+/// failed is worth keeping: beside the fresh ones, by its number.
+///
+/// # Panics
+/// When `MS_SEED` is set and is no number: a replay of something else would mislead.
+#[must_use]
+#[allow(clippy::print_stdout, clippy::panic, reason = "for tests, whose output the runner keeps")]
+pub fn seed() -> u64 {
+    let given = std::env::var(SEED_VARIABLE).ok();
+    let seed = choose(given.as_deref()).unwrap_or_else(|text| {
+        panic!("{SEED_VARIABLE} is `{text}`: want the number that a run printed")
+    });
+    println!("{SEED_VARIABLE}={seed}");
+    seed
+}
+
+/// The seed that was given, or a fresh one; the text where it is no number.
+fn choose(given: Option<&str>) -> Result<u64, &str> {
+    match given {
+        Some(text) => text.trim().parse().map_err(|_| text),
+        None => Ok(fastrand::u64(FRESH)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_given_seed_is_played_and_another_one_where_there_is_none() {
+        assert_eq!(choose(Some("42")), Ok(42));
+        assert_eq!(choose(Some("forty-two")), Err("forty-two"));
+        let drawn: std::collections::BTreeSet<u64> =
+            (0..16).filter_map(|_| choose(None).ok()).collect();
+        assert!(drawn.len() > 1, "always the same: {drawn:?}");
+        assert!(drawn.iter().all(|seed| FRESH.contains(seed)));
+    }
+}
