@@ -21,6 +21,7 @@ pub(crate) struct Fresh {
 
 impl Fresh {
     /// Of `MS_SEED`, else of the commit and the day.
+    #[allow(clippy::disallowed_methods, reason = "the day a command is run on, not a task's time")]
     pub(crate) fn of(workspace: &Workspace) -> Result<Self, Error> {
         let given = std::env::var(VARIABLE).ok();
         // An unpacked archive has no commit: then the day alone decides.
