@@ -56,6 +56,7 @@ impl EventBusActor {
         StateValue::map([
             ("carrier", StateValue::from(self.shared.carrier.name())),
             ("partitions", self.shared.config.partitions.into()),
+            ("buffer", self.shared.buffer.load(Relaxed).into()),
             ("subscriptions", self.table.len().into()),
             ("published", totals.published.load(Relaxed).into()),
             ("unmatched", totals.unmatched.load(Relaxed).into()),

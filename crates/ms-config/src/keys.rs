@@ -266,10 +266,10 @@ settings! {
 settings! {
     /// The stop when order is lost.
     pub struct Emergency rules none {
-        /// Critical errors after which the process ends.
-        critical_errors: u32 = 3, in 1..=1_000, unit "errors" => restart;
+        /// Critical errors within a minute after which the process ends.
+        critical_errors: u32 = 5, in 1..=1_000, unit "errors" => restart;
         /// Longest last effort before the process ends.
-        within: Duration = secs(2), in millis(10)..=secs(60) => restart;
+        within: Duration = secs(10), in millis(10)..=secs(60) => restart;
         /// Directory of crash reports; empty for none.
         crash_dir: PathBuf = PathBuf::new() => restart;
     } sections {}

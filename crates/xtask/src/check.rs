@@ -5,8 +5,8 @@ use std::process::Command;
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
 use crate::{
-    End, binaries, conformance, duplicates, faults, layering, members, mutants, requirements,
-    sentences, time, top_level,
+    End, binaries, conformance, duplicates, faults, keys, layering, members, mutants, numbers,
+    requirements, sentences, time, top_level,
 };
 
 struct Step {
@@ -31,6 +31,8 @@ const STEPS: &[Step] = &[
         about: "each row of docs/faults.md names its tests",
         run: faults::check,
     },
+    Step { name: "keys", about: "each configuration key has a reader", run: keys::check },
+    Step { name: "numbers", about: "each figure of the docs is shown", run: numbers::check },
     Step {
         name: "conformance",
         about: "each of OTP's own test cases has a test of ours, or a reason",

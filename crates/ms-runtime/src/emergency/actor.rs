@@ -36,6 +36,7 @@ impl EmergencyActor {
     pub(crate) fn view(&self) -> StateValue {
         StateValue::map([
             ("critical_errors", StateValue::from(self.budget.count())),
+            ("gives_up_at", self.settings.critical_errors.into()),
             ("panics", self.panics.into()),
         ])
     }

@@ -72,7 +72,8 @@ const MAX_TREE_LINES: usize = 2000;
 
 /// Carries it out; returns within `limit`, whatever hangs. Blocks.
 pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) -> EmergencySummary {
-    tracing::error!(%reason, code = reason.exit_code(), "EMERGENCY SHUTDOWN INITIATED");
+    let code = reason.exit_code();
+    tracing::error!(%reason, code, within = ?limit, "EMERGENCY SHUTDOWN INITIATED");
     let until = later(Instant::now(), limit);
     let (tell, told) = mpsc::channel();
     let kept = reason.clone();

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use super::handle::Readiness;
 use super::paths::{PathHealth, ReadinessPath};
 use super::round::{Look, Looked, ask_all};
+use super::view;
 use crate::events::events_of;
 use crate::integration::{Calls, Fact, HealthNews};
 use crate::service::{ServiceStage, Wiring};
@@ -118,6 +119,7 @@ impl HealthActor {
             ("live", self.liveness.passes().into()),
             ("started", self.startup.passes().into()),
             ("paths_open", self.paths_open.passes().into()),
+            ("probes", view::probes(&self.settings)),
             (
                 "components",
                 StateValue::map(

@@ -11,6 +11,7 @@ mod handle;
 mod paths;
 mod probes;
 mod round;
+mod view;
 
 pub(crate) use actor::{Arm, CheckSpec, HealthActor, HealthArgs};
 pub use handle::{HealthRef, HealthUnavailable, Readiness};

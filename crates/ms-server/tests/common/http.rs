@@ -88,6 +88,15 @@ impl Http {
         open
     }
 
+    /// Whether no answer has come so far.
+    pub fn has_nothing_to_read(&mut self) -> bool {
+        let stream = self.0.get_mut();
+        stream.set_nonblocking(true).unwrap();
+        let nothing = stream.peek(&mut [0]).is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock);
+        stream.set_nonblocking(false).unwrap();
+        nothing
+    }
+
     /// Whether the server has closed it, once all is read.
     pub fn closed(&mut self) -> bool {
         let mut rest = Vec::new();
