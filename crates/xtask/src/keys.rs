@@ -57,6 +57,10 @@ fn keys(declared: &str) -> Vec<Key<'_>> {
         if let Some(rest) = line.strip_prefix("pub struct ") {
             section = rest.split_once(" rules ").map_or("", |(name, _)| name);
         }
+        // What follows are the sections within it.
+        if line.contains("} sections {") {
+            (section, open) = ("", None);
+        }
         if section.is_empty() || line.starts_with("///") {
             continue;
         }
@@ -74,9 +78,6 @@ fn keys(declared: &str) -> Vec<Key<'_>> {
             if over {
                 keys.push((section, field, part));
             }
-        }
-        if line.starts_with("} sections") {
-            (section, open) = ("", None);
         }
     }
     keys
@@ -124,6 +125,10 @@ mod tests {
 
     #[test]
     fn a_key_without_a_reader_fails_and_one_that_is_not_built_does_not() {
+        let whole = format!(
+            "settings! {{ pub struct All rules none {{}} sections {{\n    http: Http = Http::default(),\n}}\n}}\n{DECLARED}"
+        );
+        assert_eq!(keys(&whole).len(), 2, "a section is no key");
         assert_eq!(keys(DECLARED), [("Http", "bind", false), ("Http", "max_body", true)]);
         assert_eq!(judge(DECLARED, "listen(config.http.bind)").problems, Vec::<String>::new());
         for nobody in ["", "http.binding", "other_http.bind"] {
