@@ -343,8 +343,8 @@ groups! {
         let (code, told) = Place::new().set(longer).refused();
         assert_eq!(code, 8, "{told}");
         assert!(told.contains("`shutdown.kubernetes_grace`"), "{told}");
-        let mut server = place.set(longer).start();
-        assert_eq!(server.stop(), 0);
+        let place = place.set(longer);
+        assert_eq!(place.start().stop(), 0);
     };
 
     /// Who gives up after how many critical errors, and how long its last effort may take.
@@ -352,7 +352,8 @@ groups! {
         "emergency.critical_errors" = "2",
         "emergency.within" = "3s",
     ] |place| {
-        let mut server = place.set("core.supervision.max_restarts=0").start();
+        let place = place.set("core.supervision.max_restarts=0");
+        let mut server = place.start();
         assert_eq!(state(&server, "/root/emergency")["gives_up_at"], 2);
         inject(&server, "/root/components/storage", Fault::Crash);
         let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
@@ -396,7 +397,8 @@ fn a_guarded_server_listens_for_others_and_counts_their_connections() {
     let place = place.set("http.tls_terminated_upstream=true").set("http.max_connections_per_ip=1");
     let token = place.file("token").display().to_string();
     let bind = format!("http.bind={own}:0");
-    let server = place.set(&format!("http.auth_token_file={token}")).set(&bind).start();
+    let place = place.set(&format!("http.auth_token_file={token}")).set(&bind);
+    let server = place.start();
     let mut first = server.http();
     let tasks = |http: &mut Http, head: &str| http.call("GET", "/api/v1/tasks", head, "");
     assert_eq!(tasks(&mut first, "").expect("answered").status, 401);
@@ -448,7 +450,7 @@ fn with_snapshots() -> Place {
 fn snapshots_are_saved_where_and_as_often_as_their_keys_say() {
     let place = with_snapshots();
     let server = place.start();
-    assert!(server.log.line("snapshots are sealed").contains("key=key"));
+    assert!(server.log.line("snapshots are sealed").contains("key=\"key\""));
     let saves = || {
         let entries = fs::read_dir(place.file("snapshots")).unwrap();
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -501,7 +503,8 @@ fn crash_reports_are_where_their_key_says() {
     let place = Place::new();
     let reports = place.file("reports");
     let place = place.set(&format!("emergency.crash_dir={}", reports.display()));
-    let mut server = place.set("core.supervision.max_restarts=0").start();
+    let place = place.set("core.supervision.max_restarts=0");
+    let mut server = place.start();
     inject(&server, "/root/components/storage", Fault::Crash);
     assert_eq!(server.exit(), 102, "{}", server.log.text());
     assert_eq!(fs::read_dir(&reports).expect("made").count(), 1);
