@@ -21,6 +21,13 @@ fn validate(binary: &Path, config: &Path, user: u32) -> Run {
     Run::of(command.output().expect("runs"))
 }
 
+/// Whether the secret was taken from the file. What the secret is for is another question: without
+/// NATS this one protects nothing, and is refused for that.
+fn is_taken(run: &Run) -> bool {
+    assert!(run.err.contains("core.event_bus.password"), "{run:?}");
+    !run.err.contains("may not stand in this file")
+}
+
 /// SERVICES 5.2: a file of one's own is closed to all others; one of root's may be readable by a
 /// group of the reader, as Kubernetes mounts a Secret for a process that is not root.
 #[test]
@@ -45,7 +52,7 @@ fn secrets_are_taken_from_private_files_and_from_those_that_root_shares_with_our
     };
     for (mode, taken) in [(0o600, true), (0o400, true), (0o640, false), (0o604, false)] {
         let run = of(reader, reader, mode);
-        assert_eq!(run.code, Some(if taken { 0 } else { 8 }), "{mode:o}: {run:?}");
+        assert_eq!(is_taken(&run), taken, "{mode:o}: {run:?}");
         assert!(taken || run.err.contains("chmod 600"), "{}", run.err);
     }
     let shared: &[(u32, u32, bool)] = match me {
@@ -60,7 +67,7 @@ fn secrets_are_taken_from_private_files_and_from_those_that_root_shares_with_our
     };
     for &(group, mode, taken) in shared {
         let run = of(0, group, mode);
-        assert_eq!(run.code, Some(if taken { 0 } else { 8 }), "root:{group} {mode:o}: {run:?}");
+        assert_eq!(is_taken(&run), taken, "root:{group} {mode:o}: {run:?}");
         assert!(taken || run.err.contains("fsGroup"), "{}", run.err);
     }
     assert!(!fs::read_to_string(&file).expect("there").is_empty());

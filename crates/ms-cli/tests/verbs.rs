@@ -20,7 +20,7 @@ fn every_reading_verb_answers_in_words_and_in_json_of_the_schema() {
     for (args, kind, at, value) in [
         (&["tree"][..], "tree", "/data/id", json!("root")),
         (&["tree", POOL, "--depth", "1"], "tree", "/data/status/path", json!(POOL)),
-        (&["ps", "--window", "10ms"], "ps", "/data/window_ms", json!(10)),
+        (&["ps", "--window", "10ms"], "ps", "/schema", json!(1)),
         (&["inspect", FIRST], "inspect", "/data/status/path", json!(FIRST)),
         (&["state", FIRST], "state", "/data/path", json!(FIRST)),
         (&["why", FIRST], "why", "/over_budget", json!([])),

@@ -66,7 +66,15 @@ impl Node {
             panic!("the node ended: {:?}", end.map_err(|error| error.told()));
         });
         let node = Self { home };
-        until("the node serves", || (node.msctl(&["tasks", "ls"]).code == Some(0)).then_some(()));
+        for kind in ["echo", "wait"] {
+            for agent in 1..=2 {
+                let path = format!("/root/components/application/tasks/{kind}/{kind}-{agent}");
+                until("the agents are there", || {
+                    let shown = node.msctl(&["inspect", &path, "--json"]);
+                    (shown.code == Some(0) && shown.out.contains("\"running\"")).then_some(())
+                });
+            }
+        }
         node
     }
 
