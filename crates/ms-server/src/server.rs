@@ -143,7 +143,7 @@ impl Server {
     pub fn check(self, options: &Options) -> Result<PreFlightReport, ServerError> {
         let config = self.load(options)?;
         // The variable is checked too: a start would end with it.
-        telemetry::check(&config.current().telemetry)?;
+        crate::telemetry::check(&config.current().telemetry)?;
         let builder = self.compose(options, &config, &Telling::nothing())?;
         builder.plan()?;
         Ok(builder.check().map_err(ms_runtime::RunError::from)?)
