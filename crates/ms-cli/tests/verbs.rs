@@ -7,7 +7,7 @@ mod node;
 
 use std::collections::BTreeSet;
 
-use node::{POOL, documents, golden, node};
+use node::{POOL, documents, node};
 use serde_json::{Value, json};
 
 const FIRST: &str = "/root/components/application/tasks/echo/echo-1";
@@ -42,27 +42,6 @@ fn every_reading_verb_answers_in_words_and_in_json_of_the_schema() {
     }
 }
 
-/// What people are shown, with numbers and ids masked.
-#[test]
-fn what_is_shown_in_words_is_as_it_was() {
-    let node = node();
-    golden("tree", &node.msctl(&["tree", POOL, "--ascii"]).ok());
-    golden("dot", &node.msctl(&["tree", POOL, "--dot"]).ok());
-    golden("inspect", &node.msctl(&["inspect", FIRST]).ok());
-    golden("state", &node.msctl(&["state", FIRST]).ok());
-    golden("stats", &node.msctl(&["stats", FIRST]).ok());
-    golden("why_never", &node.msctl(&["why", FIRST]).ok());
-    golden("lookup", &node.msctl(&["lookup", "task-store"]).ok());
-    golden("info", &node.msctl(&["info"]).ok());
-    golden("dry_run", &node.msctl(&["kill", FIRST, "--dry-run"]).ok());
-    golden("config_validate", &node.msctl(&["config", "validate"]).ok());
-    golden("explain", &node.msctl(&["explain", "MS0012"]).ok());
-    let top = node.msctl(&["ps", "--top", "1", "--window", "10ms"]).ok();
-    golden("ps_heading", top.lines().next().expect("a heading"));
-    let metrics = node.msctl(&["metrics"]).ok();
-    golden("metrics_heading", metrics.lines().next().expect("a heading"));
-}
-
 #[test]
 fn a_task_is_submitted_followed_steered_and_told_of() {
     let node = node();
@@ -73,7 +52,8 @@ fn a_task_is_submitted_followed_steered_and_told_of() {
     let again = node.msctl(&submit).ok();
     assert!(again.contains(&id) && again.contains("the key was known"), "{again}");
     node.reaches(&id, "running");
-    golden("task", &node.msctl(&["tasks", "show", &id]).ok());
+    let shown = node.msctl(&["tasks", "show", &id]).ok();
+    assert!(shown.starts_with(&id) && shown.contains("order-4711"), "{shown}");
     let listed =
         node.json(&["tasks", "ls", "--kind", "wait", "--state", "running", "--limit", "1"]);
     assert_eq!(listed[0]["data"]["tasks"][0]["id"], json!(id));
@@ -94,14 +74,16 @@ fn a_task_is_submitted_followed_steered_and_told_of() {
     node.reaches(&bad, "failed");
     let run = node.msctl(&["tasks", "replay", "--yes"]);
     assert_eq!(run.code, Some(0), "{run:?}");
-    golden("tasks_of_a_kind", &node.msctl(&["tasks", "ls", "--kind", "wait"]).ok());
+    let listed = node.msctl(&["tasks", "ls", "--kind", "wait"]).ok();
+    assert!(listed.contains("cancelled") && listed.contains("failed"), "{listed}");
     // Its events, in order, with the life they belong to.
     let told = node.json(&["events", "--task", &id]);
     let changes: Vec<_> = told.iter().map(|event| &event["data"]["change"]).collect();
     assert_eq!(changes, ["submitted", "assigned", "started", "cancelled"]);
     let life = &node.json(&["info"])[0]["data"]["life"];
     assert!(told.iter().all(|event| event["life"] == *life && life.is_string()), "{life}");
-    golden("events_of_a_task", &node.msctl(&["events", "--task", &id]).ok());
+    let told = node.msctl(&["events", "--task", &id]).ok();
+    assert_eq!(told.lines().count(), 4, "{told}");
 }
 
 /// A number of another life of the node is told as a gap, and nothing is left out.
@@ -157,17 +139,12 @@ fn an_actor_is_steered_and_says_why_it_ended() {
         (why["data"][0]["injected"] == true).then_some(why)
     });
     assert_eq!(why["data"][0]["reason"]["kind"], "panicked");
-    golden("why", &first_words(&node.msctl(&["why", SECOND]).ok()));
+    let told = node.msctl(&["why", SECOND]).ok();
+    assert!(told.starts_with(SECOND) && told.contains("injected"), "{told}");
     // What was done is on record.
     let told = node.json(&["events", "--about", "node"]);
     let steered = told.iter().filter(|event| event["data"]["event"] == "steered").count();
     assert!(steered >= 4, "{told:#?}");
-}
-
-/// The headings of what `why` says: the values are of a moment.
-fn first_words(text: &str) -> String {
-    let first = |line: &str| line.split_whitespace().next().unwrap_or_default().to_owned();
-    text.lines().skip(1).map(|line| first(line) + "\n").collect()
 }
 
 #[test]
