@@ -45,12 +45,12 @@ impl Watch {
         Ok(Self { guard, identity, marks, looked, generation, folded: false })
     }
 
-    /// Whether the last look was a moment ago.
     /// Has the disk take a write that changes nothing.
-    pub(crate) async fn touch(&self) -> std::io::Result<()> {
+    pub(crate) async fn touch(&self) -> io::Result<()> {
         blocking(&self.guard, Guard::touch).await
     }
 
+    /// Whether the last look was a moment ago.
     pub(crate) fn is_fresh(&self) -> bool {
         self.looked.elapsed() < FRESH
     }
