@@ -1,5 +1,6 @@
 //! What can go wrong.
 
+use ms_core::json::EncodeError;
 use std::time::Duration;
 
 use ms_actor::AskError;
@@ -18,7 +19,7 @@ pub enum PayloadError {
         name: &'static str,
         /// Why.
         #[source]
-        source: serde_json::Error,
+        source: EncodeError,
     },
     /// It could not be read.
     #[error(

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Message;
+use ms_core::json::{EncodeError, to_vec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
@@ -21,7 +22,7 @@ pub struct Payload(Form);
 enum Form {
     Value {
         value: Arc<dyn Any + Send + Sync>,
-        encode: fn(&(dyn Any + Send + Sync)) -> Result<Vec<u8>, serde_json::Error>,
+        encode: fn(&(dyn Any + Send + Sync)) -> Result<Vec<u8>, EncodeError>,
         name: &'static str,
     },
     Json(Arc<[u8]>),
@@ -31,7 +32,7 @@ impl Payload {
     /// A value of this process.
     pub fn of<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
         let encode = |value: &(dyn Any + Send + Sync)| match value.downcast_ref::<T>() {
-            Some(value) => serde_json::to_vec(value),
+            Some(value) => to_vec(value),
             // Made of a `T` on this very line.
             None => Ok(Vec::new()),
         };
@@ -69,7 +70,7 @@ impl Payload {
     /// The value as JSON, to leave the process.
     ///
     /// # Errors
-    /// Its `Serialize` fails.
+    /// Its `Serialize` fails, or there is a number in it that JSON cannot say.
     pub fn encode(&self) -> Result<Arc<[u8]>, PayloadError> {
         match &self.0 {
             Form::Json(bytes) => Ok(Arc::clone(bytes)),

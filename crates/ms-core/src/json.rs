@@ -5,12 +5,20 @@
 //! serde's derived readers take more than a document of the API could say: a struct is read from
 //! an array by the order of its fields, the last of two equal keys wins, and what is wrong is
 //! told in Rust's types. Start reading at [`from_slice`].
+//!
+//! What is written for somebody to read back later is written by [`to_value`] and [`to_vec`], which
+//! refuse what JSON cannot say. That doubles come back bit for bit is a feature of `serde_json` that
+//! the workspace has on (`float_roundtrip`).
 
 mod error;
+mod finite;
+mod numbers;
 mod read;
 mod strict;
+mod write;
 
 pub use error::JsonError;
+pub use write::{EncodeError, to_value, to_vec};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,7 +30,8 @@ pub const MAX_DEPTH: usize = 64;
 ///
 /// # Errors
 /// What is no JSON (`NaN`, `1e400`, lone surrogates, bytes that are no UTF-8, anything behind
-/// the value), is nested deeper than `depth`, names a key twice, or is not a `T`.
+/// the value), is nested deeper than `depth`, names a key twice, has a whole number of more than
+/// 64 bits, which would become the nearest float, or is not a `T`.
 pub fn from_slice<T: DeserializeOwned>(text: &[u8], depth: usize) -> Result<T, JsonError> {
     from_value(parse(text, depth)?)
 }
@@ -109,6 +118,14 @@ mod tests {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(nested(8).as_bytes(), 8).is_ok());
         assert!(parse(nested(9).as_bytes(), 8).is_err());
+    }
+
+    #[test]
+    fn a_whole_number_of_more_than_64_bits_is_refused_with_its_place() {
+        let refused = parse(b"{\"n\":\n 18446744073709551616}", 8).expect_err("wide");
+        assert!(refused.to_string().contains("line 2 column 2"), "{refused}");
+        let kept = parse(b"[18446744073709551615,-9223372036854775808]", 8).expect("fits");
+        assert_eq!(kept, serde_json::json!([u64::MAX, i64::MIN]));
     }
 
     #[test]

@@ -2,11 +2,10 @@
 //!
 //! This crate owns what every other crate must agree on: identifiers and paths
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
-//! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]) and the
-//! decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
+//! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]), and the decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
 //! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], how
 //! its parts get along ([`integration`]), when to give up on it ([`emergency`]), a circuit breaker's in [`breaker`], and a listener's pauses
-//! in [`accept`]. [`json`] is how JSON of strangers is read, [`private`] which files may hold secrets,
+//! in [`accept`]. [`json`] is how JSON of strangers is read, and how what is kept is written, [`private`] which files may hold secrets,
 //! [`life`] which boot of a node a number belongs to; [`traceparent`] says which trace something belongs
 //! to, [`subject`] what an event is about.
 //!
@@ -45,8 +44,8 @@ pub use id::{ActorPath, ChildId, IdError, Incarnation};
 pub use life::NodeLife;
 pub use repeat::Repeats;
 pub use spec::{
-    AutoShutdown, Backoff, ChildPolicy, ChildType, Intensity, Restart, Shutdown, Strategy,
-    SupervisorFlags, WhenExhausted,
+    AutoShutdown, Backoff, ChildPolicy, ChildType, Intensity, Restart, Shutdown, StopOrder,
+    Strategy, SupervisorFlags, WhenExhausted,
 };
 pub use time::Tick;
 pub use trace::Trace;

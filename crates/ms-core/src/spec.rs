@@ -118,6 +118,21 @@ pub enum WhenExhausted {
     Pause(Duration),
 }
 
+/// In which order a supervisor that ends stops its children.
+///
+/// Restarts are not concerned: a group is always stopped latest start first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopOrder {
+    /// One after the other, latest start first, as OTP does.
+    #[default]
+    Reverse,
+    /// All at once, each with the time its own spec gives it: for children that do not need one
+    /// another, such as the agents of a pool. OTP does so for `simple_one_for_one` only, and a
+    /// dynamic supervisor here does so in any case.
+    Together,
+}
+
 /// The flags of a supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SupervisorFlags {
@@ -132,6 +147,9 @@ pub struct SupervisorFlags {
     pub auto_shutdown: AutoShutdown,
     /// Most children of a dynamic supervisor; `None` is no limit but memory.
     pub max_children: Option<usize>,
+    /// In which order its children are stopped when it ends.
+    #[serde(default)]
+    pub stop_order: StopOrder,
 }
 
 /// What the policy needs to know of one child.

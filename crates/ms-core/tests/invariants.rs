@@ -11,7 +11,7 @@ use ms_core::policy::{
     Reply, Target, Ticket, Verdict,
 };
 use ms_core::{
-    AutoShutdown, ChildPolicy, ExitReason, Incarnation, Intensity, Restart, Strategy,
+    AutoShutdown, ChildPolicy, ExitReason, Incarnation, Intensity, Restart, StopOrder, Strategy,
     SupervisorFlags, Tick, WhenExhausted,
 };
 use proptest::prelude::*;
@@ -87,6 +87,10 @@ fn supervisor() -> impl Strategy_<Value = (SupervisorFlags, Vec<ChildEntry>)> {
                 auto_shutdown,
                 max_children,
                 when_exhausted,
+                stop_order: match period % 3 {
+                    0 => StopOrder::Together,
+                    _ => StopOrder::Reverse,
+                },
             };
             let mut specs: Vec<ChildEntry> = children
                 .into_iter()
@@ -165,7 +169,9 @@ impl World {
                 self.starting = Some((key, incarnation));
             }
             Effect::Stop { key, incarnation, .. } => {
-                assert!(self.starting.is_none() && self.stopping.is_empty());
+                let together = self.policy.flags().stop_order == StopOrder::Together
+                    && self.policy.phase() == Phase::Stopping;
+                assert!(self.starting.is_none() && (together || self.stopping.is_empty()));
                 self.stopping.insert(key, incarnation);
                 self.stop_order.push(key);
             }

@@ -10,7 +10,8 @@ use ms_core::policy::{
     FlagError, Phase, PidRef, Policy, RECORD_SIZE, Reply, SpecError, Target, Verdict,
 };
 use ms_core::{
-    AutoShutdown, ExitReason, Restart, Shutdown, Strategy, SupervisorFlags, WhenExhausted,
+    AutoShutdown, ExitReason, Restart, Shutdown, StopOrder, Strategy, SupervisorFlags,
+    WhenExhausted,
 };
 use rig::{Answer, Rig, boom, entry, flags, id, slow};
 
@@ -272,6 +273,37 @@ fn f4_the_parents_reason_is_passed_on_verbatim() {
     rig.feed(Event::Shutdown { reason: boom() });
     assert_eq!(rig.log(), ["stop c", "stop b", "stop a", "exit failed: boom"]);
     assert_eq!(rig.ask(Command::WhichChildren), Err(CommandError::Stopping));
+}
+
+#[test]
+fn x19_children_that_are_stopped_together_are_all_told_before_the_first_has_ended() {
+    let together = SupervisorFlags { stop_order: StopOrder::Together, ..flags(OneForOne, 5) };
+    let specs = ["a", "b", "c"].map(|name| entry(name, Permanent));
+    let mut rig = Rig::new(together, specs.into());
+    rig.obliging = false;
+    rig.feed(Event::Shutdown { reason: ExitReason::Shutdown });
+    assert_eq!(rig.log(), ["stop c", "stop b", "stop a"]);
+    for name in ["a", "c"] {
+        let (key, incarnation) = rig.life(name);
+        rig.feed(Event::Exited { key, incarnation, reason: ExitReason::Shutdown });
+        assert!(rig.log().is_empty(), "the rest is waited for");
+    }
+    let (key, incarnation) = rig.life("b");
+    rig.feed(Event::Exited { key, incarnation, reason: boom() });
+    assert_eq!(rig.log(), ["report shutdown_error b", "exit shutdown"]);
+}
+
+/// The order of a restart is another matter: who is started again needs those before it.
+#[test]
+fn x19_a_group_is_stopped_latest_start_first_whatever_the_order_of_the_end() {
+    let together = SupervisorFlags { stop_order: StopOrder::Together, ..flags(OneForAll, 5) };
+    let specs = ["a", "b", "c"].map(|name| entry(name, Permanent));
+    let mut rig = Rig::new(together, specs.into());
+    rig.obliging = false;
+    let (key, incarnation) = rig.life("a");
+    rig.feed(Event::Exited { key, incarnation, reason: boom() });
+    let stops: Vec<_> = rig.log().into_iter().filter(|line| line.starts_with("stop")).collect();
+    assert_eq!(stops, ["stop c"], "one at a time");
 }
 
 #[test]

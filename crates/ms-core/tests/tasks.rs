@@ -124,6 +124,51 @@ fn a_permanent_failure_is_final_and_a_deadline_too() {
 }
 
 #[test]
+fn each_replay_grants_the_time_the_task_was_submitted_with() {
+    let new = NewTask { deadline_ms: Some(1_000), ..NewTask::new(kind(), Value::Null) };
+    let mut task = TaskRecord::submit(id(1), &new, at(0)).unwrap();
+    let mut times = Vec::new();
+    for begun in [0, 3_600_000, 7_200_000, 10_800_000].map(at) {
+        if begun > at(0) {
+            task.apply(TaskEvent::Replay, begun).unwrap();
+        }
+        let deadline = task.timings.deadline.unwrap();
+        times.push(deadline.since(begun));
+        let late = deadline + Duration::from_secs(1);
+        task.apply(TaskEvent::Expire { unit_random: 0.5 }, late).unwrap();
+        assert_eq!(task.state, TaskState::Failed);
+    }
+    assert_eq!(times, [Duration::from_secs(1); 4]);
+    // A record of an earlier version has the point in time only, and is as good at its first replay.
+    let mut text =
+        serde_json::to_value(&TaskRecord::submit(id(1), &new, at(500)).unwrap()).unwrap();
+    text.as_object_mut().unwrap().remove("deadline_ms").expect("kept");
+    let mut old: TaskRecord = serde_json::from_value(text).unwrap();
+    old.apply(TaskEvent::Expire { unit_random: 0.5 }, at(1_500)).unwrap();
+    old.apply(TaskEvent::Replay, at(9_000)).unwrap();
+    assert_eq!(old.timings.deadline, Some(at(10_000)));
+}
+
+/// Handing back is no interruption, and `Interrupted` is no failure: EASE 3.
+#[test]
+fn t6_t22_what_is_no_fault_of_the_task_takes_no_attempt() {
+    let mut task = task(1);
+    for n in 1..=3 * u64::from(MAX_INTERRUPTIONS) {
+        let token = assign(&mut task, at(n * 100));
+        let event = TaskEvent::HandBack { token, after: Duration::from_millis(40) };
+        task.apply(event, at(n * 100)).unwrap();
+        let count = (task.state, task.attempts, task.interruptions);
+        assert_eq!(count, (TaskState::Pending, 0, 0));
+        assert_eq!(task.timings.not_before, at(n * 100 + 40));
+    }
+    let token = assign(&mut task, at(100_000));
+    let interrupted = TaskFailure::new(FailureKind::Interrupted, "Ctrl-C");
+    task.apply(fail(token, interrupted), at(100_001)).unwrap();
+    assert_eq!((task.state, task.attempts, task.interruptions), (TaskState::Pending, 0, 1));
+    assert!(task.apply(TaskEvent::HandBack { token, after: Duration::ZERO }, at(100_002)).is_err());
+}
+
+#[test]
 fn t6_interruptions_do_not_count_but_are_bounded() {
     let mut task = task(1);
     for n in 1..=MAX_INTERRUPTIONS {
@@ -143,6 +188,7 @@ enum Step {
     Start(u8),
     Renew(u8),
     Release(u8),
+    HandBack(u8),
     Complete(u8),
     Fail(u8, bool),
     Interrupt(Option<u8>),
@@ -160,6 +206,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => back.clone().prop_map(Step::Start),
         1 => back.clone().prop_map(Step::Renew),
         1 => back.clone().prop_map(Step::Release),
+        1 => back.clone().prop_map(Step::HandBack),
         2 => back.clone().prop_map(Step::Complete),
         3 => (back.clone(), prop::bool::weighted(0.1)).prop_map(|(b, p)| Step::Fail(b, p)),
         1 => prop::option::of(back).prop_map(Step::Interrupt),
@@ -199,6 +246,9 @@ proptest! {
                 Step::Start(back) => TaskEvent::Start(token(back)),
                 Step::Renew(back) => TaskEvent::Renew { token: token(back), lease: LEASE },
                 Step::Release(back) => TaskEvent::Release(token(back)),
+                Step::HandBack(back) => {
+                    TaskEvent::HandBack { token: token(back), after: Duration::from_secs(1) }
+                }
                 Step::Complete(back) => TaskEvent::Complete(token(back)),
                 Step::Fail(back, permanent) => {
                     let failure = TaskFailure { permanent, ..TaskFailure::retry("no") };
@@ -224,7 +274,8 @@ proptest! {
             }
             if let TaskEvent::Complete(token) | TaskEvent::Start(token)
                 | TaskEvent::Fail { token, .. } | TaskEvent::Renew { token, .. }
-                | TaskEvent::Release(token) = event
+                | TaskEvent::Release(token)
+                | TaskEvent::HandBack { token, .. } = event
             {
                 prop_assert_eq!(Some(&token), given.last(), "a stale token had an effect");
                 prop_assert!(before.state.is_leased());

@@ -16,6 +16,7 @@ use ms_registry::{Registry, RegistryConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
 use ms_runtime::{Builder, Calls, ComponentSpec, ServiceEnd, ServiceHandle};
+use ms_store::SqliteTasks;
 use ms_supervisor::{ChildSpec, Supervisor};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
 use ms_worker::budgets::Budgets;
@@ -85,7 +86,8 @@ impl Server {
 
     /// Limits what the agents at and below a path may use together, such as
     /// `/root/components/application/tasks/KIND`: messages, time in handlers, units of their own
-    /// (tokens, money). Over it they are suspended, and their tasks wait.
+    /// (tokens, money). Over it they are suspended, and their tasks wait. What is used is kept in the
+    /// task store, over restarts.
     #[must_use]
     pub fn budget(mut self, path: impl Into<String>, budget: Budget) -> Self {
         self.budgets.push((path.into(), budget));
@@ -165,11 +167,11 @@ impl Server {
     ) -> Result<Builder, ServerError> {
         let config = handle.current();
         let (store, database) = ms_store::sqlite("store", settings::store(&config));
+        let budgets = self.budgets(&store)?;
         let calls = Calls::new();
         let store = WatchedStore::new(store, &calls);
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
         let tasks = self.queues().try_fold(tasks, Tasks::queue)?;
-        let budgets = self.budgets()?;
         let tasks = match &budgets {
             Some(budgets) => tasks.budgets(budgets),
             None => tasks,
@@ -207,7 +209,9 @@ impl Server {
             None => builder,
         };
         let builder = match &budgets {
-            Some(budgets) => builder.component(tree(BUDGETS, Phase::Core, budgets.child())),
+            Some(budgets) => {
+                builder.component(tree(BUDGETS, Phase::Data, budgets.child()).needs(["database"]))
+            }
             None => builder,
         };
         let builder = self.components.iter().cloned().fold(builder, Builder::component);
@@ -239,8 +243,8 @@ impl Server {
         self.queues.iter().cloned().chain((!declared).then_some(default))
     }
 
-    /// The accounts, where there are limits.
-    fn budgets(&self) -> Result<Option<Budgets>, ServerError> {
+    /// The accounts, where there are limits; kept beside the tasks.
+    fn budgets(&self, store: &SqliteTasks) -> Result<Option<Budgets>, ServerError> {
         if self.budgets.is_empty() {
             return Ok(None);
         }
@@ -248,7 +252,8 @@ impl Server {
             let wrong = |source| ServerError::Budget { path: path.clone(), source };
             budgets.limit(path, budget.clone()).map_err(wrong)
         };
-        self.budgets.iter().try_fold(Budgets::new("accounts"), open).map(Some)
+        let accounts = Budgets::new("accounts").kept_in(store.clone());
+        self.budgets.iter().try_fold(accounts, open).map(Some)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a component writes to have its state kept.
 
+use ms_core::json::{EncodeError, to_vec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -55,9 +56,9 @@ pub trait Persist {
 /// A component's state as bytes.
 ///
 /// # Errors
-/// Its `Serialize` refused.
-pub fn encode<P: Persist>(component: &P) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(&component.extract())
+/// Its `Serialize` refused, or there is a number in it that JSON cannot say.
+pub fn encode<P: Persist>(component: &P) -> Result<Vec<u8>, EncodeError> {
+    to_vec(&component.extract())
 }
 
 /// A state out of bytes of any schema the component knows.

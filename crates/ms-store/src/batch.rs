@@ -179,6 +179,9 @@ impl Batch {
                 self.apply(id, TaskEvent::Renew { token: *token, lease: *lease })
             }
             TaskCommand::Release(_, token) => self.apply(id, TaskEvent::Release(*token)),
+            TaskCommand::HandBack(_, token, after) => {
+                self.apply(id, TaskEvent::HandBack { token: *token, after: *after })
+            }
             TaskCommand::Interrupt(_, token, why) => {
                 self.apply(id, TaskEvent::Interrupt { token: Some(*token), why: why.clone() })
             }

@@ -15,8 +15,11 @@ use crate::messages::Write;
 use crate::rows::{fault, id_at, ids};
 use crate::write::{Answer, LOAD, flush};
 
+/// Without those that are past their deadline: the limit is for tasks that may start, and any
+/// number of others must not stand in front of them.
 const LOAD_READY: &str = "SELECT id, priority, submitted FROM tasks \
-    WHERE ready = 1 AND queue = ?1 AND kind = ?2 ORDER BY priority DESC, submitted, id LIMIT ?3";
+    WHERE ready = 1 AND queue = ?1 AND kind = ?2 AND (expires IS NULL OR expires > ?4) \
+    ORDER BY priority DESC, submitted, id LIMIT ?3";
 const PROMOTE: &str = "UPDATE tasks SET ready = 1 WHERE ready = 0 AND not_before <= ?1";
 const NEXT_DUE: &str = "SELECT min(not_before) FROM tasks WHERE ready = 0";
 
@@ -57,7 +60,8 @@ async fn claim_one(
     let mut candidates = Vec::new();
     for (queue, &room) in wish.room.iter().filter(|&(_, &room)| room > 0) {
         for (kind, agents) in wish.free.iter().filter(|(_, agents)| !agents.is_empty()) {
-            candidates.extend(ready(conn, queue, kind, room.min(agents.len())).await?);
+            let most = room.min(agents.len());
+            candidates.extend(ready(conn, (queue, kind), most, batch.now).await?);
         }
     }
     let free = wish.free.iter().map(|(kind, agents)| (kind.clone(), agents.len())).collect();
@@ -191,12 +195,13 @@ async fn bodies(
 /// The next tasks of one queue for one kind of agent.
 async fn ready(
     conn: &mut Conn,
-    queue: &QueueName,
-    kind: &AgentKind,
+    (queue, kind): (&QueueName, &AgentKind),
     most: usize,
+    now: TaskTime,
 ) -> Result<Vec<Candidate>, sqlx::Error> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let query = sqlx::query(LOAD_READY).bind(queue.as_str()).bind(kind.as_str()).bind(most);
+    let query = query.bind(now.as_millis().cast_signed());
     let rows = query.fetch_all(&mut *conn).await?;
     let candidate = |row: &SqliteRow| {
         Ok::<_, sqlx::Error>(Candidate {

@@ -55,7 +55,7 @@ pub struct SqliteTasks {
 
 impl SqliteTasks {
     /// Sends a request and waits for its answer, all within the deadline.
-    fn call<M, T>(&self, message: impl FnOnce(Reply<T>) -> M) -> StoreFuture<T>
+    pub(crate) fn call<M, T>(&self, message: impl FnOnce(Reply<T>) -> M) -> StoreFuture<T>
     where
         M: actix::Message<Result = ()> + Send + 'static,
         T: Send + 'static,

@@ -6,7 +6,8 @@
 //! `marks.rs`), its schema (`schema.rs`), writing with *group commit*
 //! (`actor.rs`: requests that wait while a commit runs are written in one transaction
 //! and answered after it, so that durability is not one fsync a task), reading (`read.rs`,
-//! `list.rs`), removing what ended long ago (`prune.rs`).
+//! `list.rs`), removing what ended long ago (`prune.rs`), and beside the tasks what is used of
+//! budgets (`budgets.rs`).
 //!
 //! What it does not do: it decides nothing about tasks. Every change is
 //! [`TaskRecord::apply`](ms_core::task::TaskRecord::apply); a batch loads the records
@@ -18,6 +19,7 @@
 
 mod actor;
 mod batch;
+mod budgets;
 mod claim;
 mod clock;
 mod config;

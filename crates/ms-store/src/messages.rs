@@ -2,6 +2,7 @@
 //! answer is given when the commit is done, not when the message was handled.
 
 use actix::Message;
+use ms_core::budget::KeptUsage;
 use ms_core::task::{
     ClaimSpec, Claimed, Held, NewTask, StoreError, StoreStats, Submission, Submitted, Swept,
     TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
@@ -19,6 +20,7 @@ pub(crate) enum Write {
     TakeBack(String, Reply<usize>),
     ReleaseBut(Held, Reply<usize>),
     Sweep(Reply<Swept>),
+    Budgets(Vec<KeptUsage>, Reply<()>),
 }
 
 impl Message for Write {
@@ -32,6 +34,7 @@ impl Write {
             Self::Submit(tasks, _) => tasks.len(),
             Self::Execute(commands, _) => commands.len(),
             Self::Claim(wish, _) => wish.room.values().sum(),
+            Self::Budgets(usage, _) => usage.len(),
             Self::TakeBack(..) | Self::ReleaseBut(..) | Self::Sweep(_) => 1,
         }
     }
@@ -40,7 +43,7 @@ impl Write {
     /// is void after it anyway: leases, and signs of life.
     pub(crate) fn is_promise(&self) -> bool {
         match self {
-            Self::Submit(..) => true,
+            Self::Submit(..) | Self::Budgets(..) => true,
             Self::Execute(commands, _) => commands
                 .iter()
                 .any(|command| !matches!(command, TaskCommand::Start(..) | TaskCommand::Renew(..))),
@@ -61,6 +64,7 @@ impl Write {
             Self::Claim(_, reply) => drop(reply.send(Err(error))),
             Self::TakeBack(_, reply) | Self::ReleaseBut(_, reply) => drop(reply.send(Err(error))),
             Self::Sweep(reply) => drop(reply.send(Err(error))),
+            Self::Budgets(_, reply) => drop(reply.send(Err(error))),
         }
     }
 }
@@ -87,6 +91,7 @@ pub(crate) enum Read {
     Ends(Vec<TaskId>, Reply<Vec<TaskEnd>>),
     List(TaskFilter, Reply<TaskPage>),
     Stats(Reply<StoreStats>),
+    Budgets(Reply<Vec<KeptUsage>>),
 }
 
 impl Message for Read {
@@ -107,6 +112,7 @@ impl Read {
             Self::Ends(_, reply) => drop(reply.send(Err(error))),
             Self::List(_, reply) => drop(reply.send(Err(error))),
             Self::Stats(reply) => drop(reply.send(Err(error))),
+            Self::Budgets(reply) => drop(reply.send(Err(error))),
         }
     }
 }

@@ -88,6 +88,10 @@ impl Reader {
                 let page = list(conn, &filter).await.map_err(Unread::from);
                 answer(page, |a| drop(reply.send(a)), &self.config)
             }
+            Read::Budgets(reply) => {
+                let kept = crate::budgets::kept(conn).await.map_err(Unread::from);
+                answer(kept, |a| drop(reply.send(a)), &self.config)
+            }
             Read::Stats(reply) => {
                 answer(stats(conn, totals).await, |a| drop(reply.send(a)), &self.config)
             }

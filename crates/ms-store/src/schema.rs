@@ -14,6 +14,7 @@ use crate::error::classify;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "tasks", include_str!("../migrations/0001_tasks.sql")),
     (2, "order", include_str!("../migrations/0002_order.sql")),
+    (3, "budgets", include_str!("../migrations/0003_budgets.sql")),
 ];
 
 /// Brings the database to the newest version known here.

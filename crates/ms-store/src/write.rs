@@ -62,6 +62,8 @@ const LOAD_STEP_NAMES: &str = "SELECT id, name FROM steps \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 const LOAD_LEASED: &str = "SELECT id FROM tasks INDEXED BY tasks_leased WHERE state IN (1, 2)";
 const LOAD_OVERDUE: &str = "SELECT id FROM tasks WHERE expires <= ?1 ORDER BY expires LIMIT ?2";
+const NEXT_EXPIRY: &str = "SELECT min(expires) FROM tasks WHERE expires IS NOT NULL";
+const FIRST_ENDED: &str = "SELECT min(ended) FROM tasks WHERE ended IS NOT NULL";
 const SET_ASIDE: &str = "UPDATE tasks SET ready = NULL, expires = NULL \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 const SET_CLOCK: &str = "INSERT INTO meta (name, value) VALUES ('clock', ?1) \
@@ -507,6 +509,7 @@ pub(crate) enum Answer {
     /// Of a taking back or a release: how many there were.
     Taken(usize),
     Sweep(Swept),
+    Kept,
 }
 
 impl Answer {
@@ -520,6 +523,7 @@ impl Answer {
                 drop(reply.send(Ok(answer)))
             }
             (Self::Sweep(answer), Write::Sweep(reply)) => drop(reply.send(Ok(answer))),
+            (Self::Kept, Write::Budgets(_, reply)) => drop(reply.send(Ok(()))),
             _ => debug_assert!(false, "answers are in the order of the requests"),
         }
     }
@@ -554,7 +558,12 @@ async fn carry_out(
             Write::ReleaseBut(held, _) => Answer::Taken(batch.release_but(&leased, held)),
             Write::Sweep(_) => {
                 let expired = batch.expire(&overdue);
-                Answer::Sweep(Swept { expired, removed, now: batch.now })
+                // When to come again is found out below, when all is written.
+                Answer::Sweep(Swept { expired, removed, next: None, now: batch.now })
+            }
+            Write::Budgets(usage, _) => {
+                crate::budgets::keep(conn, usage).await?;
+                Answer::Kept
             }
             // Chosen below, when what the others bring is written.
             Write::Claim(..) => Answer::Claim(Claimed::default()),
@@ -567,6 +576,14 @@ async fn carry_out(
         let wanted = ids(batch.unreadable.keys().copied())?;
         let aside = sqlx::query(SET_ASIDE).bind(wanted).execute(&mut *conn).await?;
         batch.wrote |= aside.rows_affected() > 0;
+    }
+    if sweeps {
+        let next = next_sweep(conn, batch.now, keep).await?;
+        for answer in &mut answers {
+            if let Answer::Sweep(swept) = answer {
+                swept.next = next;
+            }
+        }
     }
     // What was not promised does not bind the clock, and an idle store writes nothing.
     if requests.iter().any(Write::is_promise) {
@@ -603,7 +620,11 @@ async fn load(
                 });
                 journals.extend(steps.map(TaskCommand::id));
             }
-            Write::Claim(..) | Write::TakeBack(..) | Write::ReleaseBut(..) | Write::Sweep(_) => {}
+            Write::Claim(..)
+            | Write::TakeBack(..)
+            | Write::ReleaseBut(..)
+            | Write::Sweep(_)
+            | Write::Budgets(..) => {}
         }
     }
     if !wanted.is_empty() {
@@ -684,4 +705,17 @@ async fn found(conn: &mut Conn, sql: &'static str) -> Result<Vec<TaskId>, sqlx::
 async fn overdue(conn: &mut Conn, now: TaskTime) -> Result<Vec<TaskId>, sqlx::Error> {
     let query = sqlx::query(LOAD_OVERDUE).bind(now.as_millis().cast_signed()).bind(SWEEP);
     Ok(ids_at(&query.fetch_all(conn).await?, 0))
+}
+
+/// How long until a lease or a deadline is over, or something has been kept for long enough.
+async fn next_sweep(
+    conn: &mut Conn,
+    now: TaskTime,
+    keep: Duration,
+) -> Result<Option<Duration>, sqlx::Error> {
+    let expires: Option<i64> = sqlx::query_scalar(NEXT_EXPIRY).fetch_one(&mut *conn).await?;
+    let ended: Option<i64> = sqlx::query_scalar(FIRST_ENDED).fetch_one(&mut *conn).await?;
+    let at = |millis: i64| TaskTime::from_millis(millis.cast_unsigned());
+    let over = ended.map(|ended| at(ended) + keep + Duration::from_millis(1));
+    Ok(expires.map(at).into_iter().chain(over).min().map(|next| next.since(now)))
 }

@@ -10,8 +10,8 @@ use ms_core::id::MAX_PATH_DEPTH;
 use ms_core::policy::{Policy, SpecError};
 use ms_core::view::Tier;
 use ms_core::{
-    ActorPath, AutoShutdown, ChildId, ChildType, IdError, Intensity, Strategy, SupervisorFlags,
-    WhenExhausted,
+    ActorPath, AutoShutdown, ChildId, ChildType, IdError, Intensity, StopOrder, Strategy,
+    SupervisorFlags, WhenExhausted,
 };
 
 use crate::actor::SupervisorActor;
@@ -167,6 +167,15 @@ impl Supervisor {
     #[must_use]
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
         self.flags.auto_shutdown = auto_shutdown;
+        self
+    }
+
+    /// In which order it stops its children when it ends (default: one after the other, latest
+    /// start first, as OTP does). [`StopOrder::Together`] suits a pool: its stop takes as long
+    /// as that of its slowest child, not as long as all of theirs in a row.
+    #[must_use]
+    pub fn stop_order(mut self, order: StopOrder) -> Self {
+        self.flags.stop_order = order;
         self
     }
 

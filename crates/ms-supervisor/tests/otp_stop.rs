@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::*;
 use ms_actor::AnyRef;
-use ms_core::{ExitReason, Restart, Shutdown};
+use ms_core::{ExitReason, Restart, Shutdown, StopOrder};
 use ms_supervisor::{Root, Supervisor};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -57,6 +57,29 @@ fn f6_dynamic_children_that_hang_have_one_time_together() {
         assert_eq!(root.stop(HOUR).await, ExitReason::Shutdown);
         let took = node.now().since(began);
         assert!(took >= LIMIT && took < LIMIT * 2, "{took:?}");
+        assert_eq!(ends(&children), vec![Some(ExitReason::Killed); 3]);
+    });
+}
+
+/// A pool's stop takes as long as that of its slowest child, each with its own time.
+#[test]
+fn x19_children_that_are_stopped_together_do_not_wait_for_one_another() {
+    paused(|node| async move {
+        let log = Log::default();
+        let pool = Supervisor::one_for_one("root").stop_order(StopOrder::Together);
+        let limits = [("a", LIMIT), ("b", LIMIT * 3), ("c", LIMIT * 2)];
+        let pool = limits.iter().fold(pool, |pool, (name, limit)| {
+            pool.child(stubborn_probe(&log, name).shutdown(Shutdown::Timeout(*limit)))
+        });
+        let root = start(&node, pool.child(probe(&log, "obeys"))).await;
+        let mut children = Vec::new();
+        for (name, _) in limits {
+            children.extend(root.child(&id(name)).await.expect("answers"));
+        }
+        let began = node.now();
+        assert_eq!(root.stop(HOUR).await, ExitReason::Shutdown);
+        let took = node.now().since(began);
+        assert!(took >= LIMIT * 3 && took < LIMIT * 4, "{took:?}");
         assert_eq!(ends(&children), vec![Some(ExitReason::Killed); 3]);
     });
 }

@@ -87,10 +87,20 @@ impl<G: Agent> Cx<G> {
         &self.node
     }
 
-    /// When whoever asked stops waiting; `None` for a tell.
+    /// When whoever asked stops waiting, for a task when the attempt has had its time; `None` for
+    /// a tell.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    pub(crate) const fn set_deadline(&mut self, at: Instant) {
+        self.deadline = Some(at);
+    }
+
+    /// Turns true when the agent is told to stop.
+    pub(crate) fn cancellation(&self) -> watch::Receiver<bool> {
+        self.cancelled.clone()
     }
 
     /// Whether the agent was told to stop. A long handler looks now and then, and

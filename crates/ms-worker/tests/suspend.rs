@@ -132,10 +132,9 @@ impl Drop for Running {
     }
 }
 
-/// The lease is looked at before anything is done under it, so the task is done by another attempt,
-/// and once; nobody is taken for hung, no thread for blocked, because of time in which nothing ran.
+/// The lease is renewed before anything is done under it, so the attempt goes on; nobody is taken for hung, no thread for blocked, because of time in which nothing ran.
 #[test]
-fn t11_after_a_suspension_leases_have_ended_and_nobody_is_taken_for_hung() {
+fn t20_after_a_suspension_the_task_goes_on_and_nobody_is_taken_for_hung() {
     let dir = tempfile::tempdir().unwrap();
     let mut child = Running::begin(dir.path());
     assert_eq!(child.says(), "ready");
@@ -143,7 +142,7 @@ fn t11_after_a_suspension_leases_have_ended_and_nobody_is_taken_for_hung() {
     #[allow(clippy::disallowed_methods, reason = "the test is another process than the actors")]
     std::thread::sleep(LONG);
     child.signal("CONT");
-    assert_eq!(child.says(), "task completed attempts 2");
+    assert_eq!(child.says(), "task completed attempts 1");
     assert_eq!(child.says(), "patient true #1");
     assert_eq!(child.says(), "lost 0");
     assert!(child.0.wait().unwrap().success());

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Expected, Unexpected};
 
+use super::numbers::WideNumber;
+
 /// What of a wrong string is shown.
 const SHOWN: usize = 40;
 
@@ -22,6 +24,10 @@ fn place(at: &str) -> String {
 impl JsonError {
     pub(super) fn syntax(error: &serde_json::Error) -> Self {
         Self { at: String::new(), what: error.to_string() }
+    }
+
+    pub(super) fn wide(number: &WideNumber) -> Self {
+        Self { at: String::new(), what: number.to_string() }
     }
 
     /// Where, as a path from the top: `payload.url`, `[3].queue`; `.` for the top, and empty for

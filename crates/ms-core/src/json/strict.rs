@@ -6,12 +6,15 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 
 use super::error::JsonError;
+use super::numbers::check_numbers;
 
 pub(super) fn parse(text: &[u8], depth: usize) -> Result<Value, JsonError> {
     let syntax = |error| JsonError::syntax(&error);
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Strict { left: depth }.deserialize(&mut reader).map_err(syntax)?;
     reader.end().map_err(syntax)?;
+    // Its reader made floats of them.
+    check_numbers(text).map_err(|wide| JsonError::wide(&wide))?;
     Ok(value)
 }
 

@@ -1,6 +1,7 @@
 //! The supervisor's own end (F4, F6, D4, H3).
 
 use crate::exit::ExitReason;
+use crate::spec::StopOrder;
 
 use super::command::CommandError;
 use super::effect::Effect;
@@ -14,10 +15,10 @@ impl Policy {
     /// Stops all children and exits with this reason.
     pub(super) fn end(&mut self, reason: ExitReason) {
         self.give_notice();
-        if self.is_simple() {
-            self.stop_dynamic(reason);
-        } else {
-            self.stop_all(reason, self.table.tail());
+        match self.flags.stop_order {
+            _ if self.is_simple() => self.stop_dynamic(reason),
+            StopOrder::Together => self.stop_together(reason),
+            StopOrder::Reverse => self.stop_all(reason, self.table.tail()),
         }
     }
 
@@ -33,6 +34,28 @@ impl Policy {
         match self.stop_down(at) {
             Some(next) => self.op = Op::StopAll { reason, next },
             None => self.finish(reason),
+        }
+    }
+
+    /// All at once, each with its own time to stop (F7). The latest start is told first, so
+    /// that an order that costs nothing is kept.
+    fn stop_together(&mut self, reason: ExitReason) {
+        let mut left = 0;
+        let mut at = self.table.tail();
+        while at != NIL {
+            let next = self.table.prev(at);
+            left += usize::from(self.begin_stop(at));
+            at = next;
+        }
+        self.stop_rest(reason, left);
+    }
+
+    /// Waits for the children that have not ended yet, or ends.
+    pub(super) fn stop_rest(&mut self, reason: ExitReason, left: usize) {
+        if left > 0 {
+            self.op = Op::StopTogether { reason, left };
+        } else {
+            self.finish(reason);
         }
     }
 

@@ -79,6 +79,10 @@ impl Policy {
                 let Group { trigger, floor, next, not_before } = group;
                 (trigger, floor, next, not_before.since(now)).hash(hasher);
             }
+            Op::StopTogether { reason, left } => {
+                left.hash(hasher);
+                reason.to_string().hash(hasher);
+            }
             Op::StopMany { reason, left, tally } => {
                 left.hash(hasher);
                 format!("{reason} {tally:?}").hash(hasher);

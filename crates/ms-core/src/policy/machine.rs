@@ -58,6 +58,11 @@ pub(super) enum Op {
         reason: ExitReason,
         next: Slot,
     },
+    /// Stopping all children at once, each in its own way (F7).
+    StopTogether {
+        reason: ExitReason,
+        left: usize,
+    },
     /// Stopping all dynamic children at once (F6).
     StopMany {
         reason: ExitReason,
@@ -269,6 +274,10 @@ impl Policy {
                 self.conclude_stop(slot, reason);
                 self.stop_all(why, next);
             }
+            Op::StopTogether { reason: why, left } => {
+                self.conclude_stop(slot, reason);
+                self.stop_rest(why, left - 1);
+            }
             Op::StopMany { reason: why, left, mut tally } => {
                 self.tally_stop(slot, reason, &mut tally);
                 self.stop_many(why, left - 1, tally);
@@ -296,7 +305,11 @@ impl Policy {
     pub(super) fn is_ending(&self) -> bool {
         matches!(
             self.op,
-            Op::Rollback { .. } | Op::StopAll { .. } | Op::StopMany { .. } | Op::Ended
+            Op::Rollback { .. }
+                | Op::StopAll { .. }
+                | Op::StopTogether { .. }
+                | Op::StopMany { .. }
+                | Op::Ended
         )
     }
 
@@ -307,7 +320,9 @@ impl Policy {
         let awaited = match &self.op {
             Op::Fresh | Op::Idle | Op::Ended => starting == 0 && stopping == 0,
             Op::Boot | Op::Start(_) | Op::GroupStart(_) => starting == 1 && stopping == 0,
-            Op::StopMany { left, .. } => starting == 0 && stopping == *left && *left > 0,
+            Op::StopMany { left, .. } | Op::StopTogether { left, .. } => {
+                starting == 0 && stopping == *left && *left > 0
+            }
             _ => starting == 0 && stopping == 1,
         };
         let ended = matches!(self.op, Op::Ended);

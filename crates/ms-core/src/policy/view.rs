@@ -68,7 +68,10 @@ impl Policy {
             Op::Boot => Phase::Booting,
             Op::Idle => Phase::Idle,
             Op::Start(_) | Op::Terminate(_) | Op::GroupStop(_) | Op::GroupStart(_) => Phase::Busy,
-            Op::Rollback { .. } | Op::StopAll { .. } | Op::StopMany { .. } => Phase::Stopping,
+            Op::Rollback { .. }
+            | Op::StopAll { .. }
+            | Op::StopTogether { .. }
+            | Op::StopMany { .. } => Phase::Stopping,
             Op::Ended => Phase::Ended,
         }
     }

@@ -13,8 +13,11 @@ use crate::time::Tick;
 
 /// Tasks of one queue in agents' hands, unless its spec says otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 1_024;
-/// How long an agent that could not be reached is left alone.
+/// How long an agent that could not be reached is left alone the first time.
 pub const REST: Duration = Duration::from_millis(20);
+/// Longest rest of an agent that cannot be reached again and again: one that is suspended for an
+/// hour costs two looks a second, not fifty.
+pub const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// A rate limit of a queue.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,7 +52,8 @@ impl QueueSpec {
 pub struct Board {
     queues: BTreeMap<QueueName, Queue>,
     pools: BTreeMap<AgentKind, Pool>,
-    now: Tick,
+    /// When it was last looked at: what gave way by then was seen.
+    looked: Tick,
 }
 
 #[derive(Debug, Clone)]
@@ -67,23 +71,37 @@ struct Pool {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Slot {
-    Free,
-    /// It could not be reached.
-    Resting(Tick),
+    /// It may be given a task. It is left alone for `rest` if it cannot be reached.
+    Free { rest: Duration },
+    /// It could not be reached; the next rest is longer.
+    Resting { until: Tick, rest: Duration },
     /// It has a task of this queue.
     Busy(QueueName),
+}
+
+impl Slot {
+    const FREE: Self = Self::Free { rest: REST };
+
+    /// The rest that follows when the agent cannot be reached now.
+    fn next_rest(&self, now: Tick) -> Self {
+        let rest = match self {
+            Self::Free { rest } | Self::Resting { rest, .. } => *rest,
+            Self::Busy(_) => REST,
+        };
+        Self::Resting { until: now + rest, rest: rest.saturating_mul(2).min(LONGEST_REST) }
+    }
 }
 
 impl Board {
     /// A board on which nothing is yet. Rate limits begin empty at `now`.
     #[must_use]
     pub const fn new(now: Tick) -> Self {
-        Self { queues: BTreeMap::new(), pools: BTreeMap::new(), now }
+        Self { queues: BTreeMap::new(), pools: BTreeMap::new(), looked: now }
     }
 
     /// Adds a queue.
     pub fn declare_queue(&mut self, spec: QueueSpec) {
-        let bucket = |rate: Rate| TokenBucket::empty(rate.per_second, rate.burst, self.now);
+        let bucket = |rate: Rate| TokenBucket::empty(rate.per_second, rate.burst, self.looked);
         let bucket = spec.rate.map(bucket);
         let queue = Queue { concurrency: spec.concurrency, in_hand: 0, bucket };
         self.queues.insert(spec.name, queue);
@@ -98,20 +116,21 @@ impl Board {
     /// An agent is there; one that is known already stays as it is.
     pub fn join(&mut self, kind: &AgentKind, agent: ActorPath) {
         if let Some(pool) = self.pools.get_mut(kind) {
-            pool.agents.entry(agent).or_insert(Slot::Free);
+            pool.agents.entry(agent).or_insert(Slot::FREE);
         }
     }
 
     /// An agent is gone for good.
     pub fn leave(&mut self, kind: &AgentKind, agent: &ActorPath) {
-        self.free_slot(kind, agent, Slot::Free);
+        self.free_slot(kind, agent, Slot::FREE);
         if let Some(pool) = self.pools.get_mut(kind) {
             pool.agents.remove(agent);
         }
     }
 
-    /// What may be claimed now; `None` when nothing may.
+    /// What may be claimed now; `None` when nothing may. Ends the rests that are over.
     pub fn wish(&mut self, now: Tick, lease: Duration) -> Option<ClaimSpec> {
+        self.looked = self.looked.max(now);
         let room: BTreeMap<QueueName, usize> = self
             .queues
             .iter_mut()
@@ -142,38 +161,46 @@ impl Board {
 
     /// An agent is done with its task; it may have crashed.
     pub fn finished(&mut self, kind: &AgentKind, agent: &ActorPath, crashed: bool, now: Tick) {
-        self.free_slot(kind, agent, Slot::Free);
+        self.free_slot(kind, agent, Slot::FREE);
         if crashed && let Some(pool) = self.pools.get_mut(kind) {
             pool.guard.crashed(now);
         }
     }
 
-    /// An agent could not be given its task; it is left alone for [`REST`].
+    /// An agent could not be given its task; it is left alone for [`REST`], and each time in a row
+    /// for twice as long, at most [`LONGEST_REST`].
     pub fn unreachable(&mut self, kind: &AgentKind, agent: &ActorPath, now: Tick) {
-        self.free_slot(kind, agent, Slot::Resting(now + REST));
+        let Some(slot) = self.slot(kind, agent) else { return };
+        let rest = slot.next_rest(now);
+        self.free_slot(kind, agent, rest);
     }
 
-    /// A free agent is not to be given anything for [`REST`]; one with a task keeps it.
+    /// As [`Board::unreachable`] for an agent without a task. One that rests already goes on
+    /// resting, and one with a task keeps it.
     pub fn rest(&mut self, kind: &AgentKind, agent: &ActorPath, now: Tick) {
-        if let Some(slot) = self.slot(kind, agent)
-            && !matches!(slot, Slot::Busy(_))
-        {
-            *slot = Slot::Resting(now + REST);
+        let Some(slot) = self.slot(kind, agent) else { return };
+        match slot {
+            Slot::Busy(_) => {}
+            Slot::Resting { until, .. } if *until > now => {}
+            Slot::Free { .. } | Slot::Resting { .. } => *slot = slot.next_rest(now),
         }
     }
 
-    /// How long until a limit that holds something back may give way by time alone.
+    /// When a limit that holds something back may next give way by time alone.
+    ///
+    /// Always later than the last [`Board::wish`]: that one has seen what gave way before, and an
+    /// alarm in the past would have an idle board looked at for ever.
     #[must_use]
-    pub fn wait(&self, now: Tick) -> Option<Duration> {
+    pub fn alarm(&self) -> Option<Tick> {
         let buckets = self.queues.values().filter_map(|queue| queue.bucket.as_ref());
-        let buckets = buckets.map(|bucket| bucket.wait(now)).filter(|wait| !wait.is_zero());
+        let buckets = buckets.map(|bucket| self.looked + bucket.wait(self.looked));
         let guards = self.pools.values().filter_map(|pool| pool.guard.more_room_at());
         let rests = self.pools.values().flat_map(|pool| pool.agents.values());
         let rests = rests.filter_map(|slot| match slot {
-            Slot::Resting(until) => Some(*until),
-            Slot::Free | Slot::Busy(_) => None,
+            Slot::Resting { until, .. } => Some(*until),
+            Slot::Free { .. } | Slot::Busy(_) => None,
         });
-        buckets.chain(guards.chain(rests).map(|at| at.since(now))).min()
+        buckets.chain(guards).chain(rests).filter(|at| *at > self.looked).min()
     }
 
     /// Agents that are there and, of these, with a task in hand.
@@ -211,14 +238,18 @@ impl Pool {
     /// Agents that may be given a task: so few that their supervisor survives if each of
     /// them, and each that has one already, crashes.
     fn free(&mut self, now: Tick) -> Vec<ActorPath> {
-        let busy = self.agents.values().filter(|slot| matches!(slot, Slot::Busy(_))).count();
+        let mut busy = 0;
+        for slot in self.agents.values_mut() {
+            match slot {
+                Slot::Busy(_) => busy += 1,
+                Slot::Resting { until, rest } if *until <= now => {
+                    *slot = Slot::Free { rest: *rest }
+                }
+                Slot::Resting { .. } | Slot::Free { .. } => {}
+            }
+        }
         let most = self.guard.room(now).saturating_sub(busy);
-        let is_free = |slot: &Slot| match slot {
-            Slot::Free => true,
-            Slot::Resting(until) => *until <= now,
-            Slot::Busy(_) => false,
-        };
-        let free = self.agents.iter().filter(|(_, slot)| is_free(slot));
+        let free = self.agents.iter().filter(|(_, slot)| matches!(slot, Slot::Free { .. }));
         free.take(most).map(|(agent, _)| agent.clone()).collect()
     }
 }

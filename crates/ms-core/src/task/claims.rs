@@ -44,6 +44,18 @@ impl Claims {
         self.held.remove(&(id, token));
     }
 
+    /// All assignments that are not settled.
+    #[must_use]
+    pub const fn held(&self) -> &Held {
+        &self.held
+    }
+
+    /// Whether a claim or a release is on its way.
+    #[must_use]
+    pub const fn is_asked(&self) -> bool {
+        self.asked
+    }
+
     /// What is to be asked next; say [`Claims::asked`] when it is.
     pub fn next_ask(&mut self) -> NextAsk {
         if self.asked {

@@ -43,14 +43,15 @@ impl CrashGuard {
         self.crashes.front().map(|&at| at + self.window())
     }
 
-    const fn window(&self) -> Duration {
-        self.intensity.period.saturating_add(SLACK)
-    }
-
     fn forget(&mut self, now: Tick) {
         let window = self.window();
         while self.crashes.front().is_some_and(|&at| now.since(at) >= window) {
             self.crashes.pop_front();
         }
+    }
+
+    /// A period without end is permitted: then no crash is ever forgotten.
+    const fn window(&self) -> Duration {
+        self.intensity.period.saturating_add(SLACK)
     }
 }

@@ -25,7 +25,8 @@ pub enum FailureKind {
     /// The task's deadline passed.
     DeadlinePassed,
     /// The process, the thread or the dispatcher went away, or the agent was stopped on
-    /// purpose: no fault of the task.
+    /// purpose: no fault of the task. Such an end costs no attempt, also where the agent's own
+    /// code returns it.
     Interrupted,
     /// A budget of the agent or of a subtree is used up.
     OverBudget,

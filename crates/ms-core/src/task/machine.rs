@@ -6,7 +6,7 @@
 //!              ▲  ▲            │               │       │ complete
 //!              │  └────────────┴───────────────┘       ├─────────▶ Completed
 //!              │    failed with attempts left,         │ for good, or too late
-//!              │    interrupted, released              ├─────────▶ Failed ──┐
+//!              │    interrupted, handed back           ├─────────▶ Failed ──┐
 //!              │                                       │ attempts used up   │
 //!              │                                       ├─────────▶ Dead ────┤
 //!              │                                       │ cancel (any time)  │
@@ -52,6 +52,14 @@ pub enum TaskEvent {
     },
     /// The agent could not be given the task; the attempt does not count.
     Release(FencingToken),
+    /// The agent gives the task back, because it is told to stop or does not want it now. The
+    /// attempt does not count, and is no interruption either: nothing went wrong.
+    HandBack {
+        /// The agent's token.
+        token: FencingToken,
+        /// The task may start again this long after now.
+        after: Duration,
+    },
     /// The agent has the result.
     Complete(FencingToken),
     /// The attempt failed.
@@ -105,6 +113,10 @@ pub struct TaskRecord {
     pub retry: Retry,
     /// Longest time of one attempt, in milliseconds, where the task says so.
     pub attempt_ms: Option<u64>,
+    /// The time it has to end in, in milliseconds, from its submission and from each replay.
+    /// Records of earlier versions do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_ms: Option<u64>,
     /// The key it was submitted with.
     pub key: Option<IdempotencyKey>,
     /// Where in which trace it was submitted. Records of earlier versions have none.
@@ -145,6 +157,7 @@ impl TaskRecord {
             priority: task.priority,
             retry: task.retry,
             attempt_ms: task.attempt_ms,
+            deadline_ms: task.deadline_ms,
             key: task.idempotency_key.clone(),
             trace: task.trace,
             state: TaskState::Pending,
@@ -174,14 +187,20 @@ impl TaskRecord {
             TaskEvent::Assign { agent, lease } => self.assign(agent, lease, now),
             TaskEvent::Start(token) => self.start(token, now),
             TaskEvent::Renew { token, lease } => self.renew(token, lease, now),
-            TaskEvent::Release(token) => self.release(token, now),
+            TaskEvent::Release(token) => self.hand_back(token, now),
+            TaskEvent::HandBack { token, after } => self.hand_back(token, now + after),
             TaskEvent::Complete(token) => self.complete(token, now),
+            TaskEvent::Fail { token, failure, .. } if failure.kind == FailureKind::Interrupted => {
+                self.interrupt(Some(token), failure, now)
+            }
             TaskEvent::Fail { token, failure, unit_random } => {
                 self.held(token)?;
                 self.fail(failure, unit_random, now);
                 Ok(Applied::Changed)
             }
-            TaskEvent::Interrupt { token, why } => self.interrupt(token, why, now),
+            TaskEvent::Interrupt { token, why } => {
+                self.interrupt(token, TaskFailure::new(FailureKind::Interrupted, why), now)
+            }
             TaskEvent::Expire { unit_random } => Ok(self.expire(unit_random, now)),
             TaskEvent::Cancel => self.cancel(now),
             TaskEvent::Replay => self.replay(now),
@@ -294,10 +313,14 @@ impl TaskRecord {
         Ok(Applied::Changed)
     }
 
-    fn release(&mut self, token: FencingToken, now: TaskTime) -> Result<Applied, TaskError> {
+    fn hand_back(
+        &mut self,
+        token: FencingToken,
+        not_before: TaskTime,
+    ) -> Result<Applied, TaskError> {
         self.held(token)?;
         self.attempts -= 1;
-        self.wait_again(now);
+        self.wait_again(not_before);
         Ok(Applied::Changed)
     }
 
@@ -329,13 +352,13 @@ impl TaskRecord {
     fn interrupt(
         &mut self,
         token: Option<FencingToken>,
-        why: String,
+        failure: TaskFailure,
         now: TaskTime,
     ) -> Result<Applied, TaskError> {
         self.held(token.unwrap_or(self.token))?;
         self.attempts -= 1;
         self.interruptions += 1;
-        self.failure = Some(TaskFailure::new(FailureKind::Interrupted, why));
+        self.failure = Some(failure);
         if self.interruptions > MAX_INTERRUPTIONS {
             self.end(TaskState::Dead, now);
         } else {
@@ -374,15 +397,23 @@ impl TaskRecord {
         if !matches!(self.state, TaskState::Dead | TaskState::Failed) {
             return Err(self.wrong_state("replayed"));
         }
-        // It gets the span it had, not what is left of it.
-        let span = self.timings.deadline.map(|deadline| deadline.since(self.timings.submitted));
-        self.timings.deadline = span.map(|span| now + span);
+        // It gets the span it was submitted with. The point that the span led to moves with each
+        // replay, so the span cannot be had from it.
+        self.timings.deadline = self.span().map(|span| now + span);
         self.timings.ended = None;
         self.attempts = 0;
         self.interruptions = 0;
         self.replays += 1;
         self.wait_again(now);
         Ok(Applied::Changed)
+    }
+
+    /// The time it has to end in.
+    fn span(&self) -> Option<Duration> {
+        // What an earlier version wrote has only the point in time, which is right until the first
+        // replay.
+        let kept = self.deadline_ms.map(Duration::from_millis);
+        kept.or_else(|| Some(self.timings.deadline?.since(self.timings.submitted)))
     }
 
     fn wait_again(&mut self, not_before: TaskTime) {

@@ -7,8 +7,9 @@
 //! [`NewTask`] is what a caller submits, [`TaskView`] what a reader is shown, and
 //! [`TaskRecord`] what a store keeps; [`TaskRecord::apply`] is the whole life of a task as
 //! one state machine. [`choose`] says which task is next, [`Board`] who is free and what may
-//! start (with [`TokenBucket`] and [`CrashGuard`]), [`Claims`] what is in agents' hands, and [`TaskStore`] is the port between whoever decides
-//! and whoever writes: a store applies [`TaskRecord::apply`] and keeps what comes out.
+//! start (with [`TokenBucket`] and [`CrashGuard`]), [`Claims`] what is in agents' hands, [`Pulse`]
+//! for how long nothing ran, and [`TaskStore`] is the port between whoever decides and whoever
+//! writes: a store applies [`TaskRecord::apply`] and keeps what comes out.
 //!
 //! Time is a [`TaskTime`] given by the store: wall clock in looks, but it never goes back
 //! and a jump of the wall clock does not move it.
@@ -28,10 +29,11 @@ mod machine;
 mod new;
 mod news;
 mod port;
+mod pulse;
 mod time;
 mod view;
 
-pub use board::{Board, DEFAULT_CONCURRENCY, QueueSpec, REST, Rate};
+pub use board::{Board, DEFAULT_CONCURRENCY, LONGEST_REST, QueueSpec, REST, Rate};
 pub use choose::{Candidate, choose};
 pub use claims::{Claims, Held, NextAsk};
 pub use crash::CrashGuard;
@@ -49,5 +51,6 @@ pub use port::{
     MAX_STEPS, StoreFuture, StoreStats, Submission, Submitted, Swept, TaskCommand, TaskEnd,
     TaskFilter, TaskOutcome, TaskPage, TaskStore,
 };
+pub use pulse::Pulse;
 pub use time::TaskTime;
 pub use view::{FencingToken, Lease, TaskState, TaskView, Timings};

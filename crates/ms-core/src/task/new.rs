@@ -127,7 +127,8 @@ pub struct NewTask {
     /// It must end within this many milliseconds of its submission, or it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_ms: Option<u64>,
-    /// It does not start earlier than this many milliseconds after its submission.
+    /// It does not start earlier than this many milliseconds after its submission; less than
+    /// `deadline_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
     /// Longest time of one attempt, in milliseconds (default: what the dispatcher says).
@@ -199,6 +200,18 @@ impl NewTask {
                 return out(what, "1 ms to 366 days");
             }
         }
+        self.check_together()
+    }
+
+    /// Checks what fields mean for one another: each may be in its bounds, and the task could
+    /// never run.
+    fn check_together(&self) -> Result<(), TaskError> {
+        if let (Some(delay), Some(deadline)) = (self.delay_ms, self.deadline_ms)
+            && delay >= deadline
+        {
+            let bounds = "less than deadline_ms, or the task could never start in time";
+            return Err(TaskError::OutOfBounds { what: "delay_ms", bounds });
+        }
         Ok(())
     }
 }
@@ -214,12 +227,15 @@ mod tests {
     #[test]
     fn every_bound_is_checked_and_the_field_named() {
         type Spoil = fn(&mut NewTask);
-        let cases: [(&str, Spoil); 5] = [
+        let cases: [(&str, Spoil); 7] = [
             ("retry.max_attempts", |t| t.retry.max_attempts = 0),
             ("retry.max_attempts", |t| t.retry.max_attempts = 101),
             ("retry.jitter", |t| t.retry.jitter = f64::NAN),
             ("deadline_ms", |t| t.deadline_ms = Some(0)),
             ("attempt_ms", |t| t.attempt_ms = Some(MAX_TASK_TIME + 1)),
+            // In bounds one by one, and impossible together.
+            ("delay_ms", |t| (t.delay_ms, t.deadline_ms) = (Some(5_000), Some(1_000))),
+            ("delay_ms", |t| (t.delay_ms, t.deadline_ms) = (Some(1_000), Some(1_000))),
         ];
         assert!(task().check().is_ok());
         for (field, spoil) in cases {
@@ -228,6 +244,9 @@ mod tests {
             let error = bad.check().expect_err("out of bounds").to_string();
             assert!(error.starts_with(field), "{error}");
         }
+        let mut tight = task();
+        (tight.delay_ms, tight.deadline_ms) = (Some(999), Some(1_000));
+        assert!(tight.check().is_ok());
     }
 
     #[test]

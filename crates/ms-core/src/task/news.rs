@@ -34,7 +34,7 @@ pub enum TaskChange {
     LeaseLost,
     /// It was taken back from its agent through no fault of its own; it is tried again.
     TakenBack,
-    /// Its agent could not be given it; it is tried again.
+    /// Its agent could not be given it, or gave it back; it is tried again.
     Released,
     /// It is tried again, with all its attempts, though it had failed or was dead.
     Replayed,
@@ -86,8 +86,11 @@ impl TaskChange {
             TaskEvent::Assign { .. } => Self::Assigned,
             TaskEvent::Start(_) => Self::Started,
             TaskEvent::Renew { .. } => return None,
-            TaskEvent::Release(_) => Self::Released,
+            TaskEvent::Release(_) | TaskEvent::HandBack { .. } => Self::Released,
             TaskEvent::Complete(_) => Self::Completed,
+            TaskEvent::Fail { failure, .. } if matches!(failure.kind, FailureKind::Interrupted) => {
+                Self::TakenBack
+            }
             TaskEvent::Fail { .. } => Self::Failed,
             TaskEvent::Interrupt { .. } => Self::TakenBack,
             TaskEvent::Expire { .. } => Self::LeaseLost,

@@ -127,6 +127,8 @@ pub enum TaskCommand {
     Renew(TaskId, FencingToken, Duration),
     /// The agent could not be given the task.
     Release(TaskId, FencingToken),
+    /// The agent gives the task back, uncounted; it may start again that long after now.
+    HandBack(TaskId, FencingToken, Duration),
     /// The attempt has ended.
     Finish(TaskId, FencingToken, TaskOutcome),
     /// The attempt was cut short through no fault of the task.
@@ -147,6 +149,7 @@ impl TaskCommand {
             Self::Start(id, _)
             | Self::Renew(id, ..)
             | Self::Release(id, _)
+            | Self::HandBack(id, ..)
             | Self::Finish(id, ..)
             | Self::Interrupt(id, ..)
             | Self::Journal(id, ..)
@@ -201,6 +204,10 @@ pub struct Swept {
     pub expired: usize,
     /// Tasks that ended long ago and were removed.
     pub removed: usize,
+    /// How long until there is something to sweep again, if there is anything; zero when this
+    /// sweep has left something over. Only what was known at the time: a lease that is given
+    /// or a deadline that is set afterwards may be earlier.
+    pub next: Option<Duration>,
     /// The store's clock.
     pub now: TaskTime,
 }
@@ -246,7 +253,7 @@ pub trait TaskStore: Send + Sync + fmt::Debug + 'static {
     /// to a claim, and knows of all others. Gives how many there were.
     fn release_but(&self, held: Held) -> StoreFuture<usize>;
 
-    /// Has overdue leases and deadlines their consequences, and removes what ended long ago.
+    /// Applies expired leases and deadlines, and removes what ended long ago.
     fn sweep(&self) -> StoreFuture<Swept>;
 
     /// One task; `None` if there is none.

@@ -40,9 +40,10 @@ impl TaskTime {
 impl Add<Duration> for TaskTime {
     type Output = Self;
 
+    /// At most the last point that a store can write: its integers have a sign.
     fn add(self, rhs: Duration) -> Self {
         let millis = u64::try_from(rhs.as_millis()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(millis))
+        Self(self.0.saturating_add(millis).min(i64::MAX.cast_unsigned()).max(self.0))
     }
 }
 

@@ -15,7 +15,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::dispatcher::{Dispatcher, StopWork, TouchStore, Wake};
+use super::dispatcher::Dispatcher;
+use super::messages::{StopWork, TouchStore, Wake};
 
 /// Longest pause between two looks at a task that is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -90,8 +91,8 @@ impl TaskClient {
         }
         let mut stored = Vec::new();
         if !good.is_empty() {
+            let _wake = self.wake_at_the_end();
             stored = self.store_all(good).await?;
-            self.wake();
         }
         let mut stored = stored.into_iter();
         let answer = |refused: Option<TaskError>| match refused {
@@ -195,9 +196,8 @@ impl TaskClient {
     /// # Errors
     /// Not found, or in another state.
     pub async fn replay(&self, id: TaskId) -> Result<TaskView, TaskRefusal> {
-        let view = self.one(TaskCommand::Replay(id)).await?;
-        self.wake();
-        Ok(view)
+        let _wake = self.wake_at_the_end();
+        self.one(TaskCommand::Replay(id)).await
     }
 
     /// Waits until a task has ended.
@@ -264,11 +264,11 @@ impl TaskClient {
         Ok(())
     }
 
-    fn wake(&self) {
-        if let Some(dispatcher) = self.dispatcher() {
-            // A full mailbox: it is awake already.
-            drop(dispatcher.try_tell(Wake));
-        }
+    /// Wakes the dispatcher when it is dropped: also when the answer does not come, or whoever asked
+    /// does not wait for it. The store may have taken the request all the same, and comes to
+    /// the dispatcher's claim after it.
+    const fn wake_at_the_end(&self) -> WakeAtTheEnd<'_> {
+        WakeAtTheEnd(self)
     }
 
     /// The actor that hands tasks out, once it has been started: what is done to tasks by hand
@@ -276,6 +276,18 @@ impl TaskClient {
     #[must_use]
     pub fn dispatcher(&self) -> Option<Ref<Dispatcher>> {
         self.dispatcher.borrow().clone()
+    }
+}
+
+/// See [`TaskClient::wake_at_the_end`].
+struct WakeAtTheEnd<'a>(&'a TaskClient);
+
+impl Drop for WakeAtTheEnd<'_> {
+    fn drop(&mut self) {
+        if let Some(dispatcher) = self.0.dispatcher() {
+            // A full mailbox: it is awake already.
+            drop(dispatcher.try_tell(Wake));
+        }
     }
 }
 

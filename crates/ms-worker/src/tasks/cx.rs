@@ -1,9 +1,12 @@
 //! What an agent has while it does a task.
 
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ms_core::task::{
     FailureKind, FencingToken, Journal, JournalEntry, TaskCommand, TaskFailure, TaskId, TaskStore,
@@ -13,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::json::encode;
 use crate::agent::Agent;
 use crate::cx::Cx;
 
@@ -24,6 +28,27 @@ pub struct TaskCx<'a, G: Agent> {
     token: FencingToken,
     trace: Option<TraceContext>,
     journal: Journal,
+    desk: Rc<Desk>,
+}
+
+/// What an attempt and whoever runs it both look at.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    /// Whether an entry of the journal is on its way to the store.
+    writing: Cell<bool>,
+    /// Set when the agent hands the task back.
+    back: Cell<Option<Duration>>,
+}
+
+impl Desk {
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.get()
+    }
+
+    /// After which time the task may start again, if the agent handed it back.
+    pub(crate) fn handed_back(&self) -> Option<Duration> {
+        self.back.get()
+    }
 }
 
 impl<'a, G: Agent> TaskCx<'a, G> {
@@ -33,8 +58,9 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         (id, token): (TaskId, FencingToken),
         trace: Option<TraceContext>,
         journal: Journal,
+        desk: Rc<Desk>,
     ) -> Self {
-        Self { cx, store, id, token, trace, journal }
+        Self { cx, store, id, token, trace, journal, desk }
     }
 
     /// The task's id: the natural idempotency key for what it does to the outside.
@@ -69,7 +95,7 @@ impl<'a, G: Agent> TaskCx<'a, G> {
             return decode(&format!("the step {name:?}"), known);
         }
         let result = work().await?;
-        let value = encode(&result)?;
+        let value = encode(&format!("the result of the step {name:?}"), &result)?;
         let entry = JournalEntry::Step { name: name.to_owned(), value: value.clone() };
         self.write(entry).await?;
         self.journal.steps.insert(name.to_owned(), value);
@@ -82,7 +108,7 @@ impl<'a, G: Agent> TaskCx<'a, G> {
     /// # Errors
     /// More than 1 MiB of JSON, or a task that is no longer this agent's.
     pub async fn checkpoint<T: Serialize>(&mut self, state: &T) -> Result<(), TaskFailure> {
-        let value = encode(state)?;
+        let value = encode("the checkpoint", state)?;
         self.write(JournalEntry::Checkpoint(value.clone())).await?;
         self.journal.checkpoint = Some(value);
         Ok(())
@@ -96,9 +122,38 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         self.journal.checkpoint.as_ref().map(|value| decode("the checkpoint", value)).transpose()
     }
 
+    /// Gives the task back: return what this gives as the error of `perform`.
+    ///
+    /// The attempt does not count, however often it happens. The task keeps its journal and may
+    /// start again `after` this time, with whichever agent is free then. It is for work that
+    /// cannot be done now through no fault of its own: the agent is told to stop
+    /// ([`Cx::cancelled`]), a person has not answered yet, the other side asks for patience.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ms_core::task::TaskFailure;
+    /// # use ms_worker::Agent;
+    /// # use ms_worker::tasks::TaskCx;
+    /// # async fn is_approved() -> bool { false }
+    /// async fn approved<G: Agent>(cx: &TaskCx<'_, G>) -> Result<(), TaskFailure> {
+    ///     if is_approved().await {
+    ///         return Ok(());
+    ///     }
+    ///     Err(cx.hand_back(Duration::from_secs(60)))
+    /// }
+    /// ```
+    #[must_use = "return it as the error of `perform`"]
+    pub fn hand_back(&self, after: Duration) -> TaskFailure {
+        self.desk.back.set(Some(after));
+        TaskFailure::new(FailureKind::Interrupted, "the agent handed the task back")
+    }
+
     async fn write(&self, entry: JournalEntry) -> Result<(), TaskFailure> {
         let command = TaskCommand::Journal(self.id, self.token, entry);
-        let mut answers = self.store.execute(vec![command]).await?;
+        let writing = Writing::begin(&self.desk);
+        let answers = self.store.execute(vec![command]).await;
+        drop(writing);
+        let mut answers = answers?;
         match answers.pop() {
             Some(Ok(_)) => Ok(()),
             Some(Err(error)) => Err(TaskFailure::from_error(FailureKind::Error, &error)),
@@ -107,11 +162,20 @@ impl<'a, G: Agent> TaskCx<'a, G> {
     }
 }
 
-fn encode<T: Serialize>(value: &T) -> Result<Value, TaskFailure> {
-    serde_json::to_value(value).map_err(|error| TaskFailure {
-        permanent: true,
-        ..TaskFailure::from_error(FailureKind::Error, &error)
-    })
+/// An entry on its way to the store, also when whoever writes it is dropped.
+struct Writing<'a>(&'a Desk);
+
+impl<'a> Writing<'a> {
+    fn begin(desk: &'a Desk) -> Self {
+        desk.writing.set(true);
+        Self(desk)
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.writing.set(false);
+    }
 }
 
 fn decode<T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, TaskFailure> {

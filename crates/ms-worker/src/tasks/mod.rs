@@ -18,10 +18,14 @@
 mod client;
 mod cx;
 mod dispatcher;
+mod json;
+mod messages;
 mod outcome;
 mod perform;
 mod run;
+mod sweeps;
 mod system;
+mod vigil;
 
 pub use client::{TaskClient, TaskRefusal};
 pub(crate) use perform::Perform;
@@ -29,4 +33,6 @@ pub(crate) use perform::Perform;
 pub use cx::TaskCx;
 pub use dispatcher::Dispatcher;
 pub use perform::{Performs, Task};
-pub use system::{DEFAULT_ATTEMPT, DEFAULT_LEASE, MIN_LEASE, SWEEP_EVERY, Tasks, TasksError};
+pub use system::{
+    DEFAULT_ATTEMPT, DEFAULT_LEASE, IDLE_SWEEP, MIN_LEASE, SWEEP_EVERY, Tasks, TasksError,
+};

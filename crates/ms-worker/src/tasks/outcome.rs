@@ -7,10 +7,11 @@ use ms_core::ExitReason;
 use ms_core::task::{
     FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskOutcome, TaskStore,
 };
-use tokio::time::Instant;
 
 /// How long is waited after the store refused something.
 pub(crate) const PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause between two tries to write an outcome.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Whether an end of the agent is the task's fault.
 pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> TaskCommand {
@@ -37,18 +38,21 @@ pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> Tas
     }
 }
 
-/// Writes an outcome; tried again until `until`.
-pub(crate) async fn write(store: Arc<dyn TaskStore>, command: TaskCommand, until: Instant) {
-    let mut next = Some(command);
+/// Writes an outcome; tried again for as long as the store may take it later. `doubt` is called
+/// each time it does not: the dispatcher keeps the leases then, and gives up when it ends.
+pub(crate) async fn write(store: Arc<dyn TaskStore>, command: TaskCommand, doubt: impl Fn()) {
+    let (mut next, mut pause) = (Some(command), PAUSE);
     while let Some(command) = next.take() {
         match store.execute(vec![command.clone()]).await {
             Ok(answers) => {
                 let refusal = answers.into_iter().find_map(Result::err);
                 next = refusal.and_then(|error| second_try(command, error));
             }
-            Err(error) if error.is_transient() && Instant::now() < until => {
+            Err(error) if error.is_transient() => {
+                doubt();
                 tracing::debug!(%error, "an outcome waits for the store");
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(pause).await;
+                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
                 next = Some(command);
             }
             Err(error) => {

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::cx::TaskCx;
 use super::run::run;
+use super::vigil::{SignOfLife, Vigil};
 use crate::agent::{Agent, Handles};
 use crate::cx::Cx;
 
@@ -23,8 +24,9 @@ use crate::cx::Cx;
 /// It is given one at a time. A panic ends the agent, as with every message; the task is
 /// tried again with another life, or another agent, until its attempts are used up.
 ///
-/// The work may be dropped at any `await`: when the task is cancelled, takes too long, or was
-/// given to somebody else meanwhile. It may also be done more than once: what it does to the
+/// The work may be dropped at any `await`: when the task is cancelled, takes too long, was
+/// given to somebody else meanwhile, or when the agent is told to stop. In the last case the task is
+/// handed back, and the attempt does not count. It may also be done more than once: what it does to the
 /// outside should carry the task's id as an idempotency key. What is recorded of it
 /// is recorded once.
 ///
@@ -86,13 +88,25 @@ pub struct Task<P = Value> {
 pub(crate) struct Perform {
     pub(crate) assignment: Assignment,
     pub(crate) store: Arc<dyn TaskStore>,
-    /// Turns true when the task is cancelled; its end means that the dispatcher is gone.
-    pub(crate) cancelled: watch::Receiver<bool>,
+    /// What the dispatcher wants of the attempt; its end means that the dispatcher is gone.
+    pub(crate) orders: watch::Receiver<Orders>,
     /// The lease, and until when the agent may rely on it.
     pub(crate) lease: Duration,
     pub(crate) held_until: Instant,
     /// Longest time of the attempt.
     pub(crate) limit: Duration,
+    pub(crate) vigil: Vigil,
+    pub(crate) sign: SignOfLife,
+}
+
+/// What a dispatcher wants of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Orders {
+    GoOn,
+    /// The task is nobody's any more.
+    Drop,
+    /// All is being stopped: the task is for another time.
+    HandBack,
 }
 
 impl Message for Perform {
@@ -114,6 +128,8 @@ pub(crate) enum Performed {
     NotBegun,
     /// The work was dropped: the task is somebody else's, or nobody's.
     Dropped,
+    /// The agent gave the task back; it may start again after this time.
+    HandedBack(Duration),
 }
 
 impl<G: Performs> Handles<Perform> for G {

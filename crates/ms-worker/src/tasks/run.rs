@@ -1,20 +1,27 @@
 //! One attempt, on the agent's arbiter: the work, and beside it the lease.
 
+use std::cell::Cell;
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ms_core::task::{
     Assignment, FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskStore,
 };
-use ms_core::time::{later, part};
+use ms_core::time::{later, part, total};
 use serde::Deserialize;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
-use super::cx::TaskCx;
-use super::perform::{Perform, Performed, Performs, Task};
+use super::cx::{Desk, TaskCx};
+use super::json;
+use super::perform::{Orders, Perform, Performed, Performs, Task};
+use super::vigil::{SignOfLife, Vigil};
 use crate::actor::AgentRef;
 use crate::cx::Cx;
 
@@ -23,6 +30,11 @@ const RENEWALS: u32 = 3;
 /// How often an agent at a task says that it is not hung; more often than any heartbeat that is
 /// worth having.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
+/// Pause between two attempts to renew a lease that is over: the store cannot write at present.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long an agent that is to stop waits for an entry of its journal to be written.
+const LAST_ENTRY: Duration = Duration::from_secs(1);
 
 /// Does a task, for as long as it is this agent's to do, within a span of its trace.
 pub(crate) async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
@@ -52,9 +64,9 @@ pub(crate) async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut C
 }
 
 async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
-    let Perform { assignment, store, mut cancelled, lease, held_until, limit } = perform;
+    let Perform { assignment, store, orders, lease, held_until, limit, vigil, sign } = perform;
     // It may have waited, behind other messages or with a suspended agent.
-    if Instant::now() >= held_until || *cancelled.borrow() {
+    if Instant::now() >= held_until || *orders.borrow() != Orders::GoOn || cx.is_cancelled() {
         return Performed::NotBegun;
     }
     let (id, token) = (assignment.view.id, assignment.token);
@@ -67,23 +79,28 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
     };
     let trace = assignment.view.attempt_trace(token);
     let task = Task { payload, view: assignment.view };
-    let keep = keep_lease(Arc::clone(&store), id, token, lease, held_until);
+    let hold = Hold::new(held_until, &vigil);
+    cx.set_deadline(later(Instant::now(), limit));
+    let stopped = told_to_stop(cx.cancellation(), orders.clone());
     let beats = beat(cx.me().clone());
-    let mut cx = TaskCx::new(cx, store, (id, token), trace, assignment.journal);
-    let until = later(Instant::now(), limit);
+    let desk = Rc::new(Desk::default());
+    let keep = keep_lease(Arc::clone(&store), id, token, lease, &hold, &sign);
+    let mut cx = TaskCx::new(cx, store, (id, token), trace, assignment.journal, Rc::clone(&desk));
+    let time_is_up = time_is_up(limit, &hold);
+    let perform = while_held(&hold, agent.perform(task, &mut cx));
     tokio::select! {
         // The lease first: what is not this agent's any more is not worked on.
         biased;
         () = keep => Performed::Dropped,
-        () = taken_back(&mut cancelled) => Performed::Dropped,
+        () = taken_back(orders) => Performed::Dropped,
         never = beats => match never {},
-        done = agent.perform(task, &mut cx) => Performed::Done(done.and_then(|output| {
-            serde_json::to_value(output).map_err(|error| TaskFailure {
-                permanent: true,
-                ..TaskFailure::from_error(FailureKind::Error, &error)
-            })
-        })),
-        () = sleep_until(until) => Performed::Done(Err(too_long(limit))),
+        done = perform => match (done, desk.handed_back()) {
+            (Err(_), Some(after)) => Performed::HandedBack(after),
+            (done, _) => Performed::Done(done.and_then(|output| json::encode("the result", &output))),
+        },
+        // Behind the work, which so comes to its next await, and leaves no step half journaled.
+        () = unless(&desk, stopped) => Performed::HandedBack(Duration::ZERO),
+        () = time_is_up => Performed::Done(Err(too_long(limit))),
     }
 }
 
@@ -101,37 +118,125 @@ pub(crate) fn too_long(limit: Duration) -> TaskFailure {
     TaskFailure::new(FailureKind::TimedOut, format!("the attempt took longer than {limit:?}"))
 }
 
-/// Says that the agent has begun and keeps its lease; returns when the lease is lost.
+/// Until when the agent may rely on its lease, and for how long it could not.
+struct Hold<'a> {
+    vigil: &'a Vigil,
+    until: Cell<Instant>,
+    /// Time between the end of a lease and its renewal, without time the process lost.
+    paused: Cell<Duration>,
+    lost: Cell<Duration>,
+}
+
+impl<'a> Hold<'a> {
+    fn new(until: Instant, vigil: &'a Vigil) -> Self {
+        let lost = Cell::new(vigil.lost());
+        Self { vigil, until: Cell::new(until), paused: Cell::default(), lost }
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.until.get()
+    }
+
+    fn renewed(&self, until: Instant) {
+        let gap = Instant::now().saturating_duration_since(self.until.get());
+        let lost = self.vigil.lost();
+        let lost_since = lost.saturating_sub(self.lost.replace(lost));
+        self.paused.set(total([self.paused.get(), gap.saturating_sub(lost_since)]));
+        self.until.set(until);
+    }
+
+    /// Time of the attempt that was not the agent's.
+    fn given(&self, lost_before: Duration) -> Duration {
+        self.vigil.lost().saturating_sub(lost_before).saturating_add(self.paused.get())
+    }
+}
+
+/// Runs `work` only while the lease holds: a process that was stopped, or could not write for the
+/// length of a lease, first asks whether the task is still its own.
+async fn while_held<T>(hold: &Hold<'_>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    poll_fn(|context| match hold.is_over() {
+        // What renews the lease runs in the same task, so whoever waits here is polled again.
+        true => Poll::Pending,
+        false => work.as_mut().poll(context),
+    })
+    .await
+}
+
+/// Says that the agent has begun and keeps its lease; returns when the lease is somebody else's.
 async fn keep_lease(
     store: Arc<dyn TaskStore>,
     id: TaskId,
     token: FencingToken,
     lease: Duration,
-    mut held_until: Instant,
+    hold: &Hold<'_>,
+    sign: &SignOfLife,
 ) {
     let mut command = TaskCommand::Start(id, token);
     loop {
+        sign.give(hold.vigil.now());
         let asked = Instant::now();
         let is_renewal = matches!(command, TaskCommand::Renew(..));
-        // Without an answer nothing is known: the lease that is known ends when it ends.
-        match timeout_at(held_until, store.execute(vec![command])).await {
+        match timeout(lease, store.execute(vec![command])).await {
             Ok(Ok(answers)) => match answers.first() {
                 Some(Err(TaskError::StaleToken { .. } | TaskError::NotFound(_))) => return,
-                Some(Ok(_)) if is_renewal => held_until = later(asked, lease),
+                Some(Ok(_)) if is_renewal => hold.renewed(later(asked, lease)),
                 _ => {}
             },
-            Ok(Err(error)) => tracing::debug!(task = %id, %error, "a lease was not renewed"),
-            Err(_) => return,
+            // A store that will never answer otherwise: the agent is free for what can be done.
+            Ok(Err(error)) if !error.is_transient() && hold.is_over() => return,
+            Ok(Err(error)) => {
+                hold.vigil.doubt();
+                tracing::debug!(task = %id, %error, "a lease was not renewed");
+            }
+            Err(_) => hold.vigil.doubt(),
         }
-        if Instant::now() >= held_until {
-            return;
-        }
-        sleep(part(lease, RENEWALS)).await;
+        let pause = part(lease, RENEWALS);
+        sleep(if hold.is_over() { pause.min(TRY_AGAIN) } else { pause }).await;
         command = TaskCommand::Renew(id, token, lease);
     }
 }
 
+/// Waits until the attempt has had its time. Time in which the process did not run, or the work
+/// was held up because the lease could not be renewed, is no time of the attempt.
+async fn time_is_up(limit: Duration, hold: &Hold<'_>) {
+    let (begun, lost) = (Instant::now(), hold.vigil.lost());
+    loop {
+        let until = later(begun, limit.saturating_add(hold.given(lost)));
+        if Instant::now() >= until && !hold.is_over() {
+            return;
+        }
+        sleep_until(until.max(later(Instant::now(), Duration::from_millis(1)))).await;
+    }
+}
+
 /// Waits until the task is cancelled, or its dispatcher is gone.
-async fn taken_back(cancelled: &mut watch::Receiver<bool>) {
-    drop(cancelled.wait_for(|&cancelled| cancelled).await);
+async fn taken_back(mut orders: watch::Receiver<Orders>) {
+    drop(orders.wait_for(|&orders| orders == Orders::Drop).await);
+}
+
+/// Waits until the agent, or the dispatcher with all its tasks, is told to stop.
+async fn told_to_stop(mut agent: watch::Receiver<bool>, mut orders: watch::Receiver<Orders>) {
+    let agent = async { drop(agent.wait_for(|&stopped| stopped).await) };
+    let dispatcher = async {
+        if orders.wait_for(|&orders| orders == Orders::HandBack).await.is_err() {
+            // It is gone, which is another's business.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = agent => {}
+        () = dispatcher => {}
+    }
+}
+
+/// Waits for `stopped`, and then for the journal: an entry on its way is waited for, a little while.
+async fn unless(desk: &Desk, stopped: impl Future<Output = ()>) {
+    stopped.await;
+    // The work writes and is polled in the same task, so each end of a write is seen.
+    let written = poll_fn(|_| match desk.is_writing() {
+        true => Poll::Pending,
+        false => Poll::Ready(()),
+    });
+    drop(timeout(LAST_ENTRY, written).await);
 }

@@ -10,12 +10,13 @@ use ms_actor::{Placement, Ref, StartError};
 use ms_core::task::{AgentKind, QueueName, QueueSpec, TaskStore};
 use ms_core::time::FAR;
 use ms_core::view::Tier;
-use ms_core::{ExitReason, IdError, Intensity};
+use ms_core::{ExitReason, IdError, Intensity, StopOrder};
 use ms_supervisor::{ChildSpec, Supervisor};
 use tokio::sync::watch;
 
 use super::client::TaskClient;
-use super::dispatcher::{Dispatcher, DispatcherSpec, Join};
+use super::dispatcher::Dispatcher;
+use super::messages::{DispatcherSpec, Join};
 use super::perform::Performs;
 use crate::actor::{AgentActor, AgentRef};
 use crate::budgets::Budgets;
@@ -26,11 +27,14 @@ pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 pub const MIN_LEASE: Duration = Duration::from_millis(10);
 /// Longest attempt of a task that says nothing itself.
 pub const DEFAULT_ATTEMPT: Duration = Duration::from_secs(15 * 60);
-/// How often overdue leases and deadlines are looked for.
+/// How often overdue leases and deadlines are looked for, at most, while there is something to do.
 pub const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// How often they are looked for when nothing happens and none is known.
+pub const IDLE_SWEEP: Duration = Duration::from_secs(60);
 /// Agents of one pool.
 const MAX_POOL: usize = 4_096;
-/// Restarts that a pool's supervisor grants, unless told otherwise: poison tasks cost restarts.
+/// Restarts that a pool's supervisor grants, unless told otherwise: poison tasks cost restarts. A
+/// larger pool is granted one for each agent, or some of them would never be given a task.
 const POOL_INTENSITY: Intensity = Intensity { max_restarts: 100, period: Duration::from_secs(10) };
 
 /// Why tasks cannot be set up so.
@@ -65,7 +69,7 @@ pub struct Tasks {
     store: Arc<dyn TaskStore>,
     queues: Vec<QueueSpec>,
     pools: Vec<Pool>,
-    intensity: Intensity,
+    intensity: Option<Intensity>,
     lease: Duration,
     attempt: Duration,
     budgets: Option<Budgets>,
@@ -86,7 +90,7 @@ impl Tasks {
             store: Arc::new(store),
             queues: Vec::new(),
             pools: Vec::new(),
-            intensity: POOL_INTENSITY,
+            intensity: None,
             lease: DEFAULT_LEASE,
             attempt: DEFAULT_ATTEMPT,
             budgets: None,
@@ -158,13 +162,14 @@ impl Tasks {
         Ok(self)
     }
 
-    /// Restarts that each pool's supervisor grants (default 100 in 10 s).
+    /// Restarts that each pool's supervisor grants (default 100 in 10 s, and one for each agent of a
+    /// pool that has more).
     ///
     /// Poison tasks cost restarts. The dispatcher counts with the supervisor and holds tasks
     /// back before the intensity could be passed, so tasks alone never end a pool.
     #[must_use]
     pub const fn pool_intensity(mut self, max_restarts: u32, period: Duration) -> Self {
-        self.intensity = Intensity { max_restarts, period };
+        self.intensity = Some(Intensity { max_restarts, period });
         self
     }
 
@@ -213,7 +218,11 @@ impl Tasks {
         let spec = DispatcherSpec {
             store: Arc::clone(&self.store),
             queues: self.queue_specs(),
-            pools: self.pools.iter().map(|pool| (pool.kind.clone(), self.intensity)).collect(),
+            pools: self
+                .pools
+                .iter()
+                .map(|pool| (pool.kind.clone(), self.intensity(pool)))
+                .collect(),
             // The store writes down when a lease ends: "for ever" is a time it can count to.
             lease: self.lease.min(FAR),
             attempt: self.attempt.min(FAR),
@@ -233,15 +242,26 @@ impl Tasks {
         // others, nor does the dispatcher hold up the supervisors.
         let dispatcher =
             ChildSpec::blueprint("dispatcher", dispatcher).placement(Placement::Dedicated);
-        let supervisor = Supervisor::rest_for_one(&self.id).intensity(5, Duration::from_secs(60));
+        // Together: the dispatcher claims no more while agents are stopped, writes what they hand
+        // back, and no pool waits for another.
+        let supervisor = Supervisor::rest_for_one(&self.id)
+            .intensity(5, Duration::from_secs(60))
+            .stop_order(StopOrder::Together);
         let pools = self.pools.iter().map(|pool| self.pool_supervisor(pool));
         ChildSpec::supervisor(pools.fold(supervisor.child(dispatcher), Supervisor::child))
     }
 
+    fn intensity(&self, pool: &Pool) -> Intensity {
+        let each = u32::try_from(pool.agents.len()).unwrap_or(u32::MAX);
+        let max_restarts = POOL_INTENSITY.max_restarts.max(each);
+        self.intensity.unwrap_or(Intensity { max_restarts, ..POOL_INTENSITY })
+    }
+
     fn pool_supervisor(&self, pool: &Pool) -> ChildSpec {
-        let Intensity { max_restarts, period } = self.intensity;
-        let supervisor =
-            Supervisor::one_for_one(pool.kind.as_str()).intensity(max_restarts, period);
+        let Intensity { max_restarts, period } = self.intensity(pool);
+        let supervisor = Supervisor::one_for_one(pool.kind.as_str())
+            .intensity(max_restarts, period)
+            .stop_order(StopOrder::Together);
         ChildSpec::supervisor(pool.agents.iter().cloned().fold(supervisor, Supervisor::child))
     }
 

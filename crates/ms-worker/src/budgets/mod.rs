@@ -1,0 +1,178 @@
+//! Budgets: the actor that owns the accounts (`ledger.rs`), and what agents have of it
+//! (`meter.rs`).
+//!
+//! Before each handler an agent of a budgeted subtree draws on its accounts
+//! ([`ms_core::budget::Ledger`]). When one is used up, the message is held, the agents of the
+//! subtree are suspended (which the tree shows) as soon as each is done with its message,
+//! and an event says which budget it was. [`BudgetClient::raise`] lets them go on, with
+//! the held messages first.
+//!
+//! What is used and what was permitted by [`BudgetClient::raise`] is kept in the store that
+//! [`Budgets::kept_in`] names, and goes on from there after a restart, of the process too. An
+//! agent is let in with a message, and has the answer to what it spends, when that is on disk;
+//! time in handlers follows within a second. Without a store it lasts as long as the actor.
+
+mod ledger;
+mod messages;
+mod meter;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_actor::host::Blueprint;
+use ms_actor::{AnyRef, AskError, Ref};
+use ms_core::budget::{AccountView, Budget, BudgetStop, BudgetStore};
+use ms_core::view::Tier;
+use ms_core::{ActorPath, IdError};
+use ms_supervisor::ChildSpec;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+
+pub use ledger::LedgerActor;
+use messages::{GetStops, GetUsage, Raise};
+pub(crate) use meter::Meter;
+
+/// How long the answer of a ledger is waited for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+type Whereabouts = watch::Receiver<Option<Ref<LedgerActor>>>;
+
+/// Budgets of agents and subtrees, as one child that owns the accounts.
+///
+/// ```
+/// use ms_core::budget::Budget;
+/// use ms_worker::budgets::Budgets;
+/// let budgets = Budgets::new("budgets")
+///     .limit("/root/crawlers", Budget::new().messages(10_000).unit("tokens", 50_000))?;
+/// # Ok::<(), ms_core::IdError>(())
+/// ```
+#[derive(Clone)]
+pub struct Budgets {
+    id: String,
+    limits: Vec<(ActorPath, Budget)>,
+    store: Option<Arc<dyn BudgetStore>>,
+    whereabouts: Arc<watch::Sender<Option<Ref<LedgerActor>>>>,
+}
+
+impl Budgets {
+    /// Budgets as the child `id`; start it before the agents.
+    #[must_use]
+    pub fn new(id: impl AsRef<str>) -> Self {
+        let whereabouts = Arc::new(watch::Sender::new(None));
+        Self { id: id.as_ref().to_owned(), limits: Vec::new(), store: None, whereabouts }
+    }
+
+    /// Limits the agents at and below `path` together.
+    ///
+    /// # Errors
+    /// The text is no path.
+    pub fn limit(mut self, path: impl AsRef<str>, budget: Budget) -> Result<Self, IdError> {
+        self.limits.push((ActorPath::new(path)?, budget));
+        Ok(self)
+    }
+
+    /// Has what is used kept in `store`, and goes on from what is kept there. Start the store
+    /// before; one store keeps one ledger.
+    #[must_use]
+    pub fn kept_in(mut self, store: impl BudgetStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// The actor that owns the accounts.
+    #[must_use]
+    pub fn child(&self) -> ChildSpec {
+        let (limits, whereabouts) = (self.limits.clone(), Arc::clone(&self.whereabouts));
+        let store = self.store.clone();
+        let factory = move |me: &Ref<LedgerActor>| {
+            let actor = LedgerActor::new(&limits, store.clone());
+            whereabouts.send_replace(Some(me.clone()));
+            Ok(actor)
+        };
+        let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(LedgerActor::view));
+        ChildSpec::blueprint(&self.id, blueprint)
+    }
+
+    /// The way to look at the accounts and to raise them.
+    #[must_use]
+    pub fn client(&self) -> BudgetClient {
+        BudgetClient { ledger: self.whereabouts.subscribe() }
+    }
+
+    /// What one agent draws with.
+    pub(crate) fn meter(&self, agent: AnyRef) -> Meter {
+        Meter::new(self.whereabouts.subscribe(), agent)
+    }
+}
+
+impl fmt::Debug for Budgets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budgets").field("id", &self.id).field("limits", &self.limits).finish()
+    }
+}
+
+/// Looks at accounts and raises them.
+#[derive(Debug, Clone)]
+pub struct BudgetClient {
+    ledger: Whereabouts,
+}
+
+/// Why a call about budgets did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BudgetError {
+    /// No budget was set for that path.
+    #[error("there is no budget for {0}; set one with `Budgets::limit`")]
+    NoAccount(ActorPath),
+    /// The actor that owns the accounts does not answer.
+    #[error("the budgets do not answer: {0}; look at their actor in the tree")]
+    NoAnswer(String),
+}
+
+impl BudgetClient {
+    /// All accounts with what is used of them.
+    ///
+    /// # Errors
+    /// [`BudgetError::NoAnswer`].
+    pub async fn usage(&self) -> Result<Vec<AccountView>, BudgetError> {
+        self.ledger()?.ask(GetUsage).await.map_err(no_answer)
+    }
+
+    /// The accounts that hold agents at, below or above `path`: what `msctl why` tells of it.
+    ///
+    /// # Errors
+    /// [`BudgetError::NoAnswer`].
+    pub async fn stops(&self, path: &ActorPath) -> Result<Vec<BudgetStop>, BudgetError> {
+        self.ledger()?.ask(GetStops(path.clone())).await.map_err(no_answer)
+    }
+
+    /// Permits more to the account of `path`, and lets its agents go on. Where budgets are kept
+    /// in a store, it is on disk when this returns.
+    ///
+    /// # Errors
+    /// There is no such account, or no answer.
+    pub async fn raise(&self, path: &ActorPath, more: Budget) -> Result<(), BudgetError> {
+        let (reply, answer) = oneshot::channel();
+        let raise = Raise { account: path.clone(), more, reply };
+        let none = |what: &str| BudgetError::NoAnswer(what.to_owned());
+        self.ledger()?.tell(raise).await.map_err(|error| none(&error.to_string()))?;
+        match timeout(ANSWER_WITHIN, answer).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(BudgetError::NoAccount(path.clone())),
+            Ok(Err(_)) => Err(none("their actor ended")),
+            Err(_) => Err(none("not within 5 s")),
+        }
+    }
+
+    fn ledger(&self) -> Result<Ref<LedgerActor>, BudgetError> {
+        let none = || BudgetError::NoAnswer("they were not started".to_owned());
+        self.ledger.borrow().clone().ok_or_else(none)
+    }
+}
+
+fn no_answer<M>(error: AskError<M>) -> BudgetError
+where
+    AskError<M>: fmt::Display,
+{
+    BudgetError::NoAnswer(error.to_string())
+}
