@@ -135,7 +135,8 @@ mod tests {
     fn another_input_begins_afresh_and_the_same_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::prepare(dir.path(), &key("a"), false).unwrap();
-        let text = "SQLite format 3\0 tasks";
+        // Long enough for a database's header: a shorter file is none, and refused.
+        let text: &str = &format!("SQLite format 3\0{:100} tasks", "");
         fs::write(state.tasks(), text).unwrap();
         State::prepare(dir.path(), &key("a"), false).unwrap();
         assert_eq!(fs::read_to_string(state.tasks()).unwrap(), text);

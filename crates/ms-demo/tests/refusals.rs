@@ -46,18 +46,18 @@ fn bad_input_is_refused_with_its_code() {
 fn a_report_is_written_over_no_other_file() {
     let bench = Bench::new();
     let at = |name: &str| bench.dir.path().join(name).to_str().unwrap().to_owned();
-    fs::create_dir(at("tree")).unwrap();
-    fs::write(at("tree/lib.rs"), "pub fn f() {}\n").unwrap();
-    fs::write(at("tree/empty.rs"), "").unwrap();
-    for source in ["tree/lib.rs", "tree/empty.rs"] {
+    fs::create_dir(at("sources")).unwrap();
+    fs::write(at("sources/lib.rs"), "pub fn f() {}\n").unwrap();
+    fs::write(at("sources/empty.rs"), "").unwrap();
+    for source in ["sources/lib.rs", "sources/empty.rs"] {
         let before = fs::read(at(source)).unwrap();
-        refused(&bench, &["--path", &at("tree"), "--out", &at(source)], 8, &["--out FILE"]);
+        refused(&bench, &["--path", &at("sources"), "--out", &at(source)], 8, &["--out FILE"]);
         assert_eq!(fs::read(at(source)).unwrap(), before, "{source}");
     }
     // Nor over what happens to lie beside the report.
     fs::write(at("report.json.tmp"), "mine").unwrap();
     for _ in 0..2 {
-        let run = bench.run("over", &["--path", &at("tree"), "--out", &at("report.json")]);
+        let run = bench.run("over", &["--path", &at("sources"), "--out", &at("report.json")]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
     }
     assert_eq!(fs::read(at("report.json.tmp")).unwrap(), b"mine");

@@ -30,7 +30,7 @@ pub struct TestBuilder {
 }
 
 enum Step {
-    Tree(Supervisor),
+    Tree(Box<Supervisor>),
     Put(Box<dyn FnOnce(&TestSystem)>),
 }
 
@@ -45,7 +45,7 @@ impl TestBuilder {
     /// Starts a tree; see [`TestSystem::start`].
     #[must_use]
     pub fn with_tree(mut self, tree: Supervisor) -> Self {
-        self.steps.push(Step::Tree(tree));
+        self.steps.push(Step::Tree(Box::new(tree)));
         self
     }
 
@@ -80,7 +80,7 @@ impl TestBuilder {
         TestSystem::seeded(seed, async move |t| {
             for step in steps {
                 match step {
-                    Step::Tree(tree) => drop(t.start(tree).await),
+                    Step::Tree(tree) => drop(t.start(*tree).await),
                     Step::Put(put) => put(t),
                 }
             }

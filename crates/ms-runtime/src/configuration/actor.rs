@@ -146,7 +146,9 @@ impl<C: Settings> ConfigActor<C> {
         let loader = self.handle.loader().clone();
         async move {
             let env = loader.environment_name().escape_debug().to_string();
-            tracing::info!("Loading configuration for environment: {env}");
+            // Not at info: where the log lies in the watched directory, each line would be a change
+            // that is read, and logged, again.
+            tracing::debug!("Loading configuration for environment: {env}");
             let read = tokio::task::spawn_blocking(move || loader.load());
             match timeout(READ_WITHIN, read).await {
                 Ok(Ok(loaded)) => loaded

@@ -57,9 +57,11 @@ impl Dispatcher {
         self.sweeps.alarm = Some((at, alarm));
     }
 
-    /// Has overdue leases and deadlines dealt with. Before that, every lease is renewed if it may be
-    /// over through no fault of its agent: the process did not run, or the store did not take the
+    /// Applies expired leases and deadlines. Before that, every lease is renewed if it may be over
+    /// through no fault of its agent: the process did not run, or the store did not take the
     /// agents' signs of life. Whoever is really silent is found out by the next sweep but one.
+    /// Leases of tasks whose outcome waits for the store are renewed in any case: their agents have
+    /// gone on to other work, and the pauses between two tries are longer than a lease may be.
     pub(super) fn sweep(&mut self, ctx: &mut Context<Self>) {
         if self.ending || self.sweeps.under_way {
             return;
@@ -70,10 +72,10 @@ impl Dispatcher {
         let in_doubt = self.vigil().is_some_and(Vigil::take_doubt);
         let lease = self.spec.lease;
         let renew = |&(id, token): &_| TaskCommand::Renew(id, token, lease);
-        let renewals: Vec<_> = match is_gap || in_doubt {
-            true => self.claims.held().iter().map(renew).collect(),
-            false => Vec::new(),
-        };
+        let all = is_gap || in_doubt;
+        let held = self.claims.held().iter();
+        let renewals: Vec<_> =
+            held.filter(|(id, _)| all || !self.running.contains_key(id)).map(renew).collect();
         let store = Arc::clone(&self.spec.store);
         let sweep = async move {
             if !renewals.is_empty() {

@@ -169,6 +169,8 @@ impl Tasks {
     /// back before the intensity could be passed, so tasks alone never end a pool.
     #[must_use]
     pub const fn pool_intensity(mut self, max_restarts: u32, period: Duration) -> Self {
+        // A supervisor counts in whole seconds, and "for ever" need not be exact.
+        let period = if period.as_secs() > FAR.as_secs() { FAR } else { period };
         self.intensity = Some(Intensity { max_restarts, period });
         self
     }
