@@ -64,10 +64,12 @@ fn a_path_that_is_no_socket_is_named_as_what_it_is() {
 #[test]
 fn an_actor_that_does_not_answer_is_6() {
     let node = node();
-    // It awaits for ever, and its supervisor has nothing to do with that before a heartbeat is missed.
+    // An actor that awaits for ever still answers questions of this kind, one that blocks its thread
+    // does not. Its arbiter is given up no earlier than 15 s later.
     let hung = "/root/components/application/tasks/wait/wait-1";
-    node.msctl(&["inject", hung, "hang", "--yes"]);
-    node::until("it hangs", || {
+    let injected = node.msctl(&["inject", hung, "block", "--yes"]);
+    assert_eq!(injected.code, Some(0), "{injected:?}");
+    node::until("it does not answer", || {
         let run = node.msctl(&["state", hung, "--timeout", "100ms"]);
         (run.code == Some(6)).then(|| run.fails(6, "error[MS0013]"))
     });

@@ -49,7 +49,7 @@ impl Node {
         let database = at("state").join("tasks.db");
         let text = format!(
             "http.bind = \"127.0.0.1:0\"\ntelemetry.metrics_bind = \"127.0.0.1:0\"\n\
-             telemetry.log_filter = \"off\"\ntasks.database = {database:?}\ntasks.agents = 2\n"
+             telemetry.log_filter = \"error\"\ntasks.database = {database:?}\ntasks.agents = 2\n"
         );
         fs::write(at("config").join("base.toml"), text).expect("written");
         let options = Options {
