@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
+use ms_core::time::later;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait for a slow sink.
@@ -56,7 +57,7 @@ impl LogSink {
     /// Waits until what was logged before is written; false if that takes longer.
     #[allow(clippy::disallowed_methods, reason = "the main thread, when the node has ended")]
     pub(crate) fn finish(&self, within: Duration) -> bool {
-        let until = Instant::now() + within;
+        let until = later(Instant::now(), within);
         let (tell, told) = sync_channel(1);
         let mut order = Order::Told(tell);
         loop {

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ms_core::accept::AcceptBackoff;
+use ms_core::time::later;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -221,7 +222,7 @@ async fn made_anew(socket: &Mutex<Socket>, told: &mut Option<String>) -> Option<
 /// Admits connections until told to stop, then waits for those it has.
 async fn accept(mut listener: UnixListener, socket: Arc<Mutex<Socket>>, mut shared: Shared) {
     let mut connections = JoinSet::new();
-    let mut looks = tokio::time::interval_at(Instant::now() + LOOK_EVERY, LOOK_EVERY);
+    let mut looks = tokio::time::interval_at(later(Instant::now(), LOOK_EVERY), LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = None;
     let mut backoff = AcceptBackoff::new();

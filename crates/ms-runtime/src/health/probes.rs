@@ -7,6 +7,7 @@ use actix::fut::ActorFutureExt;
 use actix::{AsyncContext, WrapFuture};
 use ms_actor::{Context, unix_ms};
 use ms_core::health::{Criticality, HealthResult, ProbeChange, public_message};
+use ms_core::time::later;
 use ms_core::view::EventKind;
 use tokio::time::Instant;
 
@@ -130,7 +131,7 @@ impl HealthActor {
         if !due || self.wiring.stage() != ServiceStage::Running {
             return;
         }
-        self.counts_from = Some(now + self.settings.readiness.period);
+        self.counts_from = Some(later(now, self.settings.readiness.period));
         let critical = |name: &str| {
             let mut checks = self.checks.iter();
             checks.any(|c| c.id.as_str() == name && c.criticality == Criticality::Critical)

@@ -17,6 +17,7 @@ use std::time::Duration;
 use axum::http::Method;
 use bytes::{Buf, BytesMut};
 use futures_util::task::AtomicWaker;
+use ms_core::time::later;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -312,7 +313,7 @@ impl Lingering {
     fn new(drain: CancellationToken) -> Self {
         Self {
             silent: Box::pin(tokio::time::sleep(LINGER_SILENT)),
-            until: Instant::now() + LINGER,
+            until: later(Instant::now(), LINGER),
             drain: Box::pin(drain.cancelled_owned()),
         }
     }
@@ -320,7 +321,7 @@ impl Lingering {
     /// More came; whether there may be more.
     fn heard(mut self: Pin<&mut Self>) -> bool {
         let now = Instant::now();
-        let until = (now + LINGER_SILENT).min(self.until);
+        let until = later(now, LINGER_SILENT).min(self.until);
         self.silent.as_mut().reset(until);
         now < self.until
     }

@@ -19,7 +19,7 @@ use super::messages::{Charge, Draw, GetStops, GetUsage, Raise, Took, TryDraw};
 /// after it.
 const SAVE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Owns the accounts; see [`Budgets`].
+/// Owns the accounts; see [`Budgets`](super::Budgets).
 pub struct LedgerActor {
     ledger: Ledger,
     keeper: Option<Keeper>,
