@@ -19,7 +19,7 @@ use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
 use tokio::sync::mpsc;
 
 /// Longest wait for what must come: only ever reached by a failure.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 settings! {
     /// The part of a configuration that is changed here.

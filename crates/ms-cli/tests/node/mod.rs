@@ -23,7 +23,7 @@ use tempfile::TempDir;
 use crate::common::{Run, command};
 
 /// Longest wait for anything; a machine under load is slow, a test that hangs is not.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The pool of agents that the tests look at.
 pub const POOL: &str = "/root/components/application/tasks/echo";

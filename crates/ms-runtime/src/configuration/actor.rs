@@ -31,6 +31,8 @@ pub struct ConfigActor<C: Settings> {
     watch: Option<Watched>,
     /// It was said that nothing is watched.
     unwatched: bool,
+    /// It was said which environment is loaded.
+    announced: bool,
 }
 
 /// Directories under watch.
@@ -48,7 +50,7 @@ struct LookAgain(Result<(), String>);
 
 impl<C: Settings> ConfigActor<C> {
     pub(super) fn new(handle: ConfigHandle<C>) -> Self {
-        Self { handle, watch: None, unwatched: false }
+        Self { handle, watch: None, unwatched: false, announced: false }
     }
 
     pub(super) fn view(&self) -> StateValue {
@@ -142,13 +144,15 @@ impl<C: Settings> ConfigActor<C> {
     }
 
     /// Reads off the arbiter.
-    fn read(&self) -> impl Future<Output = Result<Loaded<C>, Vec<String>>> + use<C> {
+    fn read(&mut self) -> impl Future<Output = Result<Loaded<C>, Vec<String>>> + use<C> {
         let loader = self.handle.loader().clone();
+        // Once: where the log lies in the watched directory, each of its lines is a change that is
+        // read, and would be logged, again.
+        if !std::mem::replace(&mut self.announced, true) {
+            let env = loader.environment_name().escape_debug();
+            tracing::info!("Loading configuration for environment: {env}");
+        }
         async move {
-            let env = loader.environment_name().escape_debug().to_string();
-            // Not at info: where the log lies in the watched directory, each line would be a change
-            // that is read, and logged, again.
-            tracing::debug!("Loading configuration for environment: {env}");
             let read = tokio::task::spawn_blocking(move || loader.load());
             match timeout(READ_WITHIN, read).await {
                 Ok(Ok(loaded)) => loaded

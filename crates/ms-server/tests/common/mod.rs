@@ -32,7 +32,7 @@ pub use disk::{Disk, Room};
 pub use http::{Http, Reply, clients};
 
 /// Longest wait for anything; a machine under load is slow, a test that hangs is not.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What cannot be waited for by an event is looked at again and again.
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
