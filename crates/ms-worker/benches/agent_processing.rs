@@ -9,7 +9,7 @@
     clippy::print_stdout,
     missing_docs,
     unreachable_pub,
-    reason = "a benchmark, checked by tests/agent_processing.rs"
+    reason = "a benchmark, checked by tests/it/agent_processing.rs"
 )]
 
 use std::sync::Arc;

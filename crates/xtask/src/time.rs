@@ -107,7 +107,7 @@ mod tests {
             let d: Duration = each.sum();\n\
             ask.within(limit.mul_f64(0.9));\n";
         assert_eq!(calls(text).collect::<Vec<_>>(), [2, 4, 5]);
-        let checked = ["ms-bus/src/sink.rs", "ms-bus/tests/bad.rs", "xtask/src/time.rs"];
+        let checked = ["ms-bus/src/sink.rs", "ms-bus/tests/it/bad.rs", "xtask/src/time.rs"];
         let checked = checked.map(|file| is_checked(&Path::new("crates").join(file)));
         assert_eq!(checked, [true, false, false]);
     }

@@ -1,7 +1,7 @@
 //! Lines with a word, as GNU `grep -wc WORD` counts them in a UTF-8 locale.
 //!
 //! What was found by experiment with grep 3.8 and glibc 2.36, and is checked
-//! against the grep of the machine in `tests/grep.rs`:
+//! against the grep of the machine in `tests/it/grep.rs`:
 //!
 //! - a line ends at `\n`, at a NUL (a file with a NUL is binary to grep, which
 //!   then takes each NUL for a line end, before and after the first one), or at

@@ -1,4 +1,4 @@
-//! What people see, compared with `tests/golden/*.txt`.
+//! What people see, compared with `tests/it/golden/*.txt`.
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p ms-cli` writes the files anew.
 
@@ -19,7 +19,7 @@ const UNICODE: Style = Style { colour: false, ascii: false };
 const COLOUR: Style = Style { colour: true, ascii: false };
 
 fn golden(name: &str, shown: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&file, shown).expect("writes");
     }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::plan::{LoadScenario, MetricsCollector, ScenarioType, StopRule};
+use super::plan::{LoadScenario, MetricsCollector, ScenarioType, StopRule};
 
 /// One in so many tasks of a paced run is followed to its result by its client.
 const FOLLOWED: usize = 10;

@@ -1,4 +1,4 @@
-//! What is run, and what is made of it: pure, so that `tests/load.rs` can check it.
+//! What is run, and what is made of it: pure, so that `tests/it/load.rs` can check it.
 //!
 //! A [`PerformanceTestSuite`] is a list of [`LoadScenario`]s, a limit of errors and a limit of
 //! latency. A load generator (`client.rs`) runs a scenario and feeds a [`MetricsCollector`], of

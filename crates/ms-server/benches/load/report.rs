@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use super::plan::{LoadTestReport, MetricsCollector, StopRule};
 use crate::client::Latency;
-use crate::plan::{LoadTestReport, MetricsCollector, StopRule};
 
 #[derive(Debug, Default)]
 pub struct Report {

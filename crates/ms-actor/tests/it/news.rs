@@ -1,0 +1,79 @@
+//! What is told of a life: each thing once, in the order it happened, whoever ends it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use crate::common;
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use common::{Child, Log, SOON, paused, probes, settle, soon, threads, until};
+use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
+use ms_actor::{Placement, SendError};
+use ms_core::ExitReason;
+
+/// Holds the news of a start up on its way until it is let go on.
+struct Slow {
+    log: Log,
+    arrived: Sender<()>,
+    go_on: Mutex<Receiver<()>>,
+}
+
+impl ChildSink for Slow {
+    fn child_event(&self, event: ChildEvent) {
+        match event.news {
+            ChildNews::Started => {
+                self.arrived.send(()).expect("the test waits");
+                self.go_on.lock().expect("unpoisoned").recv_timeout(SOON).expect("let go on");
+                self.log.add("started");
+            }
+            ChildNews::Exited(facts) => self.log.add(format!("exited: {}", facts.reason)),
+            other => self.log.add(format!("{other:?}")),
+        }
+    }
+}
+
+/// A fence that falls between an init's acknowledgement and its news: the end is told after
+/// the start, and once.
+#[test]
+fn k9_an_end_from_another_thread_does_not_overtake_the_start() {
+    threads(1, async |node| {
+        let log = Log::default();
+        let (arrived, there) = channel();
+        let (go_on, gone_on) = channel();
+        let sink = Slow { log: log.clone(), arrived, go_on: Mutex::new(gone_on) };
+        let parent = Parent { sink: Arc::new(sink), key: 1 };
+        let cell = probes(&Log::default()).cell(&node, common::path("fenced"), Some(parent));
+        let life = cell.launch(Placement::Pool);
+        there.recv_timeout(SOON).expect("its start is being told");
+        let monitor = cell.monitor();
+        assert!(cell.fence(life, ExitReason::Killed), "nobody ended it before");
+        assert!(!cell.is_alive());
+        go_on.send(()).expect("the sink waits");
+        until(|| log.all().len() == 2).await;
+        assert_eq!(log.all(), ["started", "exited: killed"]);
+        assert_eq!(soon(monitor).await.reason, ExitReason::Killed);
+        assert!(!cell.fence(life, ExitReason::Killed), "an end is told once");
+    });
+}
+
+/// Saying that no other life comes does not end the one that is on, in silence least of all.
+#[test]
+fn k11_a_cell_that_is_closed_while_its_actor_lives_closes_when_that_has_ended() {
+    paused(async |node| {
+        let log = Log::default();
+        let mut child = Child::<common::ours::Probe>::start(&node, "last", &probes(&log)).await;
+        let monitor = child.cell.monitor();
+        child.cell.close_at_end(&ExitReason::Shutdown);
+        settle().await;
+        assert!(child.cell.is_alive(), "it goes on");
+        assert!(!child.cell.is_closed());
+        child.cell.stop(ExitReason::Shutdown);
+        assert_eq!(child.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(log.all(), ["started", "stopping", "stopped"]);
+        assert_eq!(soon(monitor).await.reason, ExitReason::Shutdown);
+        assert!(child.cell.is_closed(), "and now it is over for good");
+        let refused = child.actor.try_tell(common::ours::act(|_, _| ()));
+        assert!(matches!(refused, Err(SendError::Closed { .. })));
+    });
+}

@@ -1,0 +1,219 @@
+//! How a node ends: by itself, when told, by force, when its root gives up; and its exit codes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
+use crate::common;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use common::{Add, Block, Counter, SECOND};
+use ms_actor::Placement;
+use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown};
+use ms_runtime::{ControlAt, How, RunConfig, RunError, Runtime, run, run_with};
+use ms_supervisor::{ChildSpec, Supervisor};
+
+fn config() -> RunConfig {
+    RunConfig::new("test").arbiters(1).quiet_panics().control(ControlAt::Off)
+}
+
+/// Says its name when it stops in order.
+struct Farewell(&'static str, mpsc::Sender<&'static str>);
+
+impl Actor for Farewell {
+    type Context = ms_actor::Context<Self>;
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.1.send(self.0).expect("heard");
+    }
+}
+
+/// S7.1-05
+#[test]
+fn a_root_that_gives_up_stops_its_children_in_reverse_and_exits_with_102() {
+    let (tell, told) = mpsc::channel();
+    let farewell = |name: &'static str| {
+        let tell = tell.clone();
+        ChildSpec::actor(name, move || Farewell(name, tell.clone()))
+    };
+    let tree = Supervisor::one_for_one("root")
+        .intensity(1, 5 * SECOND)
+        .child(farewell("first"))
+        .child(ChildSpec::actor("bad", || Counter(0)))
+        .child(farewell("last"));
+    drop(tell);
+    let ended = run_with(
+        config(),
+        move |_| tree,
+        async |runtime| {
+            let bad = runtime.root().get::<Counter>("bad").await?;
+            loop {
+                // Its answer is a crash each time.
+                drop(bad.ask(Add(13)).await);
+            }
+        },
+    );
+    let ended = ended.expect("runs");
+    assert_eq!((ended.how, ended.code(), ended.stuck_threads), (How::GaveUp, 102, 0));
+    assert_eq!(told.iter().collect::<Vec<_>>(), ["last", "first"]);
+}
+
+#[test]
+fn the_end_of_the_main_future_stops_the_tree_in_order() {
+    let tree = || Supervisor::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
+    let ended = run_with(
+        config(),
+        move |_| tree(),
+        async |runtime| {
+            let counter = runtime.root().get::<Counter>("counter").await?;
+            assert_eq!(counter.ask(Add(2)).await?, 2);
+            Ok(())
+        },
+    );
+    let ended = ended.expect("runs");
+    assert_eq!((ended.how, ended.code(), ended.reason), (How::Stopped, 0, ExitReason::Shutdown));
+    let failed = run_with(config(), move |_| tree(), async |_| Err("no luck".into()));
+    let error = failed.expect_err("failed");
+    assert_eq!(
+        (error.code(), format!("{error:?}").as_str()),
+        (1, "the program's main future failed: no luck")
+    );
+    let panicked = run_with(config(), move |_| tree(), async |_| panic!("oops"));
+    assert!(matches!(panicked, Err(RunError::Panicked)));
+}
+
+#[test]
+fn a_tree_whose_work_is_done_ends_with_0() {
+    let done = ChildSpec::task("job", || async { Ok::<(), std::io::Error>(()) });
+    let tree = Supervisor::one_for_one("root")
+        .auto_shutdown(AutoShutdown::AnySignificant)
+        .child(done.restart(Restart::Transient).significant(true));
+    let ended = run(config(), move |_| tree).expect("runs");
+    assert_eq!((ended.how, ended.code()), (How::Completed, 0));
+}
+
+#[test]
+fn what_does_not_start_is_undone_and_has_its_code() {
+    let bad = ChildSpec::task("x", || async { Ok::<(), std::io::Error>(()) }).significant(true);
+    let invalid = run(config(), |_| Supervisor::one_for_one("root").child(bad));
+    assert_eq!(invalid.expect_err("invalid").code(), 8);
+    let refuses =
+        ChildSpec::try_actor::<Counter>("x", |_| Err(std::io::Error::other("no disk").into()));
+    let (tell, told) = mpsc::channel();
+    let first = ChildSpec::actor("first", move || Farewell("first", tell.clone()));
+    let tree = Supervisor::one_for_one("root").child(first).child(refuses);
+    let error = run(config(), |_| tree).expect_err("does not start");
+    assert_eq!(error.code(), 4);
+    assert!(error.to_string().contains("no disk"), "{error}");
+    assert_eq!(told.iter().collect::<Vec<_>>(), ["first"]);
+    let over = run(config().arbiters(100_000), |_| Supervisor::one_for_one("root"));
+    assert_eq!(over.expect_err("too many").code(), 8);
+    let place = ControlAt::Path("/nowhere/at/all.sock".into());
+    let error =
+        run(config().control(place), |_| Supervisor::one_for_one("root")).expect_err("no place");
+    assert_eq!(error.code(), 5);
+    assert!(format!("{error:?}").contains("/nowhere/at/all.sock"), "{error:?}");
+}
+
+#[test]
+fn what_does_not_stop_in_time_is_killed() {
+    System::new().block_on(async {
+        let stubborn = ChildSpec::actor("stubborn", || Counter(0))
+            .placement(Placement::Dedicated)
+            .shutdown(Shutdown::Infinity);
+        let runtime =
+            Runtime::start(config(), |_| Supervisor::one_for_one("root").child(stubborn)).await;
+        let runtime = runtime.expect("starts");
+        let stubborn = runtime.root().get::<Counter>("stubborn").await.expect("there");
+        stubborn.try_tell(Block(4 * SECOND)).expect("sent");
+        // Once it is at it: a stop overtakes what waits.
+        common::until(|| async { stubborn.any().status().handled == 1 }).await;
+        let began = Instant::now();
+        let ended = runtime.stop(SECOND / 2).await;
+        assert_eq!((ended.how, ended.code(), ended.stuck_threads), (How::Forced, 1, 1));
+        assert!(began.elapsed() < 3 * SECOND, "{:?}", began.elapsed());
+    });
+}
+
+/// Not a test by itself: what the tests below run in a process of its own.
+#[test]
+fn child_process() {
+    let Ok(mode) = std::env::var("MS_RUNTIME_CHILD") else { return };
+    let placement = if mode == "wedged" { Placement::Control } else { Placement::Dedicated };
+    let busy =
+        ChildSpec::actor("busy", || Counter(0)).placement(placement).shutdown(Shutdown::Infinity);
+    let within = if mode == "endless" { Duration::MAX } else { 20 * SECOND };
+    let config = config().stop_within(within);
+    let ended = run_with(
+        config,
+        |_| Supervisor::one_for_one("root").child(busy),
+        async move |runtime| {
+            let busy = runtime.root().get::<Counter>("busy").await?;
+            println!("\nready");
+            if !["idle", "endless"].contains(&mode.as_str()) {
+                busy.try_tell(Block(60 * SECOND))?;
+            }
+            std::future::pending().await
+        },
+    );
+    #[allow(clippy::disallowed_methods, reason = "the main of a child process")]
+    std::process::exit(ended.map_or_else(|error| error.code(), |ended| ended.code()).into());
+}
+
+fn child(mode: &str) -> Child {
+    let me = std::env::current_exe().expect("known");
+    let mut child = Command::new(me)
+        .args(["--exact", "ending::child_process", "--nocapture"])
+        .env("MS_RUNTIME_CHILD", mode)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut lines = lines.map(|line| line.expect("text"));
+    assert!(lines.any(|line| line == "ready"));
+    child
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+#[allow(clippy::disallowed_methods, reason = "no arbiter here")]
+fn pause() {
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+#[test]
+fn a_first_signal_stops_in_order() {
+    for name in ["TERM", "INT"] {
+        let mut child = child("idle");
+        signal(&child, name);
+        assert_eq!(child.wait().expect("ends").code(), Some(0), "{name}");
+    }
+}
+
+/// A stop that may take for ever is one without a limit, not the end of the process.
+#[test]
+fn x33_a_stop_without_a_limit_is_an_orderly_one() {
+    let mut child = child("endless");
+    signal(&child, "TERM");
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_kills() {
+    for mode in ["stubborn", "wedged"] {
+        let mut child = child(mode);
+        pause();
+        let began = Instant::now();
+        signal(&child, "TERM");
+        pause();
+        assert!(child.try_wait().expect("known").is_none(), "{mode}: it still tries");
+        signal(&child, "TERM");
+        assert_eq!(child.wait().expect("ends").code(), Some(1), "{mode}");
+        assert!(began.elapsed() < 6 * SECOND, "{mode}: {:?}", began.elapsed());
+    }
+}

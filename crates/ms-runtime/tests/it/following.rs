@@ -1,0 +1,153 @@
+//! Streams over the control socket: traces with limits, events with gaps.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use crate::common;
+
+use common::{Add, SECOND, path, until, with_node};
+use ms_control::Kind;
+use ms_control::proto::{Request, StreamItem};
+use ms_core::view::{EventKind, Mark};
+
+fn trace(text: &str, max: u32, for_ms: u64) -> Request {
+    Request::Trace { path: path(text), max, for_ms }
+}
+
+#[test]
+fn a_trace_shows_messages_and_ends_at_its_limit() {
+    with_node(
+        |config| config,
+        |node| async move {
+            let calm = node.actor("work", "calm").await;
+            let mut lines = node
+                .client()
+                .await
+                .stream(trace("/root/work/calm", 3, 20_000))
+                .await
+                .expect("streams");
+            let client = node.client().await;
+            until(|| async { node.marks("/root/work/calm").await.contains(&Mark::Traced) }).await;
+            let second =
+                client.stream(trace("/root/work/calm", 3, 1_000)).await.expect("asks").next().await;
+            assert_eq!(second.expect("an answer").expect_err("one at a time").kind, Kind::Refused);
+            for n in 0..5 {
+                calm.ask(Add(n)).await.expect("answers");
+            }
+            let mut seen = 0;
+            while let Some(item) = lines.next().await {
+                let StreamItem::Trace(line) = item.expect("goes on") else { panic!("a trace") };
+                assert!(line.message.ends_with("Add") && line.took_us.is_some(), "{line:?}");
+                seen += 1;
+            }
+            assert_eq!(seen, 3);
+            until(|| async { node.marks("/root/work/calm").await.is_empty() }).await;
+            node.stop().await;
+        },
+    );
+}
+
+#[test]
+fn a_trace_ends_when_its_reader_leaves() {
+    with_node(
+        |config| config,
+        |node| async move {
+            let traced = || async { node.marks("/root/work/calm").await.contains(&Mark::Traced) };
+            let lines = node
+                .client()
+                .await
+                .stream(trace("/root/work/calm", 1_000, 60_000))
+                .await
+                .expect("streams");
+            until(traced).await;
+            drop(lines);
+            until(|| async { !traced().await }).await;
+            // It can be traced again.
+            let mut lines = node
+                .client()
+                .await
+                .stream(trace("/root/work/calm", 1, 100))
+                .await
+                .expect("streams");
+            assert!(lines.next().await.is_none());
+            let mut legacy =
+                node.client().await.stream(trace("/root/work/legacy", 1, 100)).await.expect("asks");
+            let error = legacy.next().await.expect("an answer").expect_err("cannot be traced");
+            assert_eq!(error.kind, Kind::Refused);
+            node.stop().await;
+        },
+    );
+}
+
+#[test]
+fn events_come_from_any_point_and_go_on() {
+    with_node(
+        |config| config,
+        |node| async move {
+            let calm = node.actor("work", "calm").await;
+            let follow = Request::Events {
+                follow: true,
+                since_seq: Some(0),
+                since_task: None,
+                life: None,
+                filter: Default::default(),
+            };
+            let mut events = node.client().await.stream(follow).await.expect("streams");
+            calm.ask(Add(13)).await.expect_err("crashes");
+            let (mut last, mut exits, mut decisions) = (0, 0, 0);
+            while exits == 0 || decisions == 0 {
+                let item = tokio::time::timeout(5 * SECOND, events.next()).await.expect("in time");
+                let StreamItem::Event(event) = item.expect("goes on").expect("no error") else {
+                    panic!("an event")
+                };
+                assert_eq!(event.seq, last + 1, "without gaps");
+                last = event.seq;
+                exits += usize::from(matches!(event.kind, EventKind::Exited { .. }));
+                decisions += usize::from(matches!(event.kind, EventKind::Decided { .. }));
+            }
+            let rest = Request::Events {
+                follow: false,
+                since_seq: Some(last),
+                since_task: None,
+                life: None,
+                filter: Default::default(),
+            };
+            let mut events = node.client().await.stream(rest).await.expect("streams");
+            while let Some(item) = events.next().await {
+                let StreamItem::Event(event) = item.expect("goes on") else { panic!("an event") };
+                assert!(event.seq > last);
+            }
+            node.stop().await;
+        },
+    );
+}
+
+#[test]
+fn events_that_are_not_kept_any_more_are_a_gap() {
+    with_node(
+        |config| config,
+        |node| async move {
+            for _ in 0..5_000 {
+                node.runtime.node().publish(EventKind::Gap { missed: 0, restarted: false });
+            }
+            let first = async |since_seq| {
+                let request = Request::Events {
+                    follow: false,
+                    since_seq,
+                    since_task: None,
+                    life: None,
+                    filter: Default::default(),
+                };
+                let mut events = node.client().await.stream(request).await.expect("streams");
+                let item = events.next().await.expect("some").expect("no error");
+                let StreamItem::Event(event) = item else { panic!("an event") };
+                (event.seq, event.kind)
+            };
+            let (seq, kind) = first(Some(1)).await;
+            assert!(
+                matches!(kind, EventKind::Gap { missed, .. } if missed == seq - 1),
+                "{kind:?} {seq}"
+            );
+            node.stop().await;
+        },
+    );
+}

@@ -1,0 +1,277 @@
+//! One answer to a configuration, whoever is asked: `msctl config validate`, `ms-server --check`,
+//! the start, and a running server that is told to reload.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use crate::common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use common::{Place, Server, msctl, until};
+use ms_config::{FrameworkConfig, Key, keys, plain};
+use ms_control::Client;
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// A way to get a configuration wrong: lines of a file, and the keys that must be named.
+struct Bad {
+    lines: String,
+    keys: Vec<String>,
+}
+
+fn bad(key: &str, value: &str) -> Bad {
+    Bad { lines: format!("{key} = {value}"), keys: vec![key.to_owned()] }
+}
+
+/// What a key of this type refuses. A type that is new here has to be added.
+fn of_type(key: &Key) -> Vec<String> {
+    let long = format!("{:?}", "x".repeat(ms_config::MAX_TEXT + 1));
+    let outside = |down: &dyn Fn(&str) -> Option<String>, up: &dyn Fn(&str) -> String| {
+        let [low, high] = key.bound.as_ref().unwrap_or_else(|| panic!("{} has no bound", key.path));
+        down(&plain(low)).into_iter().chain([up(&plain(high))]).collect::<Vec<_>>()
+    };
+    // One of the smallest unit below and above; below zero there is none.
+    let numbers = || {
+        let below = |low: &str| low.parse::<u64>().unwrap().checked_sub(1).map(|n| n.to_string());
+        let above = |high: &str| (high.parse::<u64>().unwrap() + 1).to_string();
+        outside(&below, &above)
+    };
+    let times = || {
+        let below = |low: &str| (low != "0s").then(|| format!("{:?}", shorter(low)));
+        let above = |high: &str| format!("{:?}", format!("{high}1ms"));
+        outside(&below, &above)
+    };
+    let sizes = || {
+        let above = |high: &str| format!("{:?}", format!("{high}1B"));
+        outside(&|_| Some("\"1B\"".to_owned()), &above)
+    };
+    let mut values = match key.what {
+        "true or false" => vec!["\"perhaps\"".to_owned()],
+        "a whole number" => numbers(),
+        "a text" | "a secret text" => vec![long, "\"a\\u0007b\"".to_owned()],
+        "a path" => vec!["\"a\\u0000b\"".to_owned()],
+        "a list of texts" => vec!["\"x\"".to_owned(), "[1]".to_owned()],
+        what if what.starts_with("a time") => [vec!["60".to_owned()], times()].concat(),
+        what if what.starts_with("a size") => [vec!["4096".to_owned()], sizes()].concat(),
+        what if what.starts_with("an address") => vec!["\"localhost\"".to_owned()],
+        what if what.starts_with("one of") => vec!["\"nonsense\"".to_owned()],
+        what => panic!("{}: what does {what:?} refuse?", key.path),
+    };
+    values.push("{ a = 1 }".to_owned());
+    values
+}
+
+/// A time of one unit less one of the next smaller, which is above zero for each bound there is.
+fn shorter(time: &str) -> String {
+    let millis = time.strip_suffix("ms").map(|text| text.parse::<u64>().unwrap());
+    let secs = || time.strip_suffix('s').map(|text| text.parse::<u64>().unwrap() * 1_000);
+    let minutes = || time.strip_suffix('m').map(|text| text.parse::<u64>().unwrap() * 60_000);
+    let millis = millis.or_else(secs).or_else(minutes).expect("a bound in ms, s or m");
+    format!("{}ms", millis - 1)
+}
+
+/// What the parts that use the values refuse.
+fn of_parts() -> Vec<Bad> {
+    let one = [
+        ("telemetry.log_filter", "\"ms_framework=verbose\""),
+        ("telemetry.log_filter", "\"info,!!=\""),
+        ("telemetry.otlp_endpoint", "\"localhost:4317\""),
+        ("telemetry.otlp_endpoint", "\"https://me:secret@collector\""),
+        ("core.event_bus.log_subjects", "\"node..x\""),
+        ("core.event_bus.log_subjects", "\"a.>.b\""),
+        ("core.event_bus.servers", "[\"127.0.0.1\"]"),
+        ("core.service_registry.url", "\"consul\""),
+        ("core.service_registry.url", "\"http://127.0.0.1:8500\""),
+        ("core.service_registry.datacenter", "\"\""),
+        ("core.service_registry.encryption", "false"),
+        ("core.supervision.restart_window", "\"1500ms\""),
+        ("tasks.database", "\"\""),
+        ("tasks.database", "\".\""),
+        ("tasks.database", "\"state/\""),
+        ("tasks.database", "\"/dev/null\""),
+        ("tasks.database", "\":memory:\""),
+        ("tasks.database", "\"file:x?mode=memory\""),
+        ("http.auth_token_file", "\"/etc/\""),
+        ("http.bind", "\"0.0.0.0:8080\""),
+        ("telemetry.metrics_bind", "\"[::]:9090\""),
+        ("shutdown.within", "\"26s\""),
+        ("shutdown.within", "\"29s\""),
+        ("shutdown.within", "\"900ms\""),
+        ("components.initialization_order", "[\"a\", \"a\"]"),
+        ("components.initialization_order", "[\"../a\"]"),
+        ("components.initialization_order", "[\"transport\", \"database\"]"),
+        ("components.initialization_order", "[\"observability\", \"configuration\"]"),
+        ("components.health_checks.liveness_probe.success_threshold", "2"),
+        ("components.health_checks.readiness_probe.timeout", "\"6s\""),
+    ];
+    let pair = |lines: &str, key: &str| Bad { lines: lines.to_owned(), keys: vec![key.to_owned()] };
+    let several = [
+        pair(
+            "http.bind = \"127.0.0.1:8080\"\ntelemetry.metrics_bind = \"127.0.0.1:8080\"",
+            "telemetry.metrics_bind",
+        ),
+        pair(
+            "http.bind = \"127.0.0.1:8080\"\nhttp.auth_token_file = \"/t\"\n\
+             http.tls_terminated_upstream = true\ntelemetry.metrics_bind = \"0.0.0.0:8080\"",
+            "telemetry.metrics_bind",
+        ),
+        pair("persistence.enabled = true", "persistence.dir"),
+        pair(
+            "core.event_bus.type = \"nats\"\ncore.event_bus.servers = []",
+            "core.event_bus.servers",
+        ),
+        pair("shutdown.kubernetes_grace = \"5s\"\nshutdown.within = \"1s\"", "shutdown.within"),
+    ];
+    one.iter().map(|(key, value)| bad(key, value)).chain(several).collect()
+}
+
+/// All cases: for every declared key what its type and bound refuse, then what the parts refuse.
+fn all() -> Vec<Bad> {
+    let declared = keys::<FrameworkConfig>();
+    let by_type = declared.iter().flat_map(|key| {
+        of_type(key).into_iter().map(|value| bad(&key.path, &value)).collect::<Vec<_>>()
+    });
+    let secrets = declared.iter().filter(|key| key.secret);
+    let in_the_open = secrets.map(|key| bad(&key.path, "\"s3cret\""));
+    by_type.chain(in_the_open).chain(of_parts()).collect()
+}
+
+/// What a program says on standard error, and its exit code.
+fn asked(command: &mut Command) -> (i32, String) {
+    let out = command.stdin(Stdio::null()).output().expect("it runs");
+    let text = String::from_utf8(out.stderr).expect("text");
+    (out.status.code().expect("no signal"), text)
+}
+
+/// What was wrong with the last reload of a running server.
+fn failures(server: &Server) -> Vec<String> {
+    let lines = state(server)["last_failure"].as_array().expect("a list").clone();
+    lines.iter().map(|line| line.as_str().expect("a line").to_owned()).collect()
+}
+
+fn state(server: &Server) -> Value {
+    let path = "/root/components/configuration/watcher".parse().unwrap();
+    server.control(async |client: &mut Client| client.state(path).await).unwrap().state
+}
+
+/// Writes the environment's file, whole or not at all. Anybody may read it.
+fn write(place: &Place, text: &str) {
+    let new = place.file("new");
+    fs::write(&new, text).unwrap();
+    fs::set_permissions(&new, PermissionsExt::from_mode(0o644)).unwrap();
+    fs::rename(new, place.config().join("development.toml")).unwrap();
+}
+
+/// Row 41: whatever is wrong with the value of any key, the three ways to find out and the start
+/// itself give the same lines, and the same exit code.
+#[test]
+fn every_bad_value_is_refused_alike_by_validate_check_start_and_reload() {
+    let place = Place::new();
+    let server = place.start();
+    let cases = all();
+    assert!(cases.len() >= 100, "only {} cases", cases.len());
+    let mut before = Vec::new();
+    for (nth, Bad { lines, keys }) in cases.into_iter().enumerate() {
+        // Each case on a line of its own: what was said of it cannot be taken for another's.
+        write(&place, &format!("{}{lines}\n", "\n".repeat(nth)));
+        server.signal(Signal::HUP);
+        let told = until(&format!("a word on {lines}"), || {
+            Some(failures(&server)).filter(|told| !told.is_empty() && *told != before)
+        });
+        for key in &keys {
+            assert!(
+                told.iter().any(|line| line.contains(&format!("`{key}`"))),
+                "{lines}: {told:?}"
+            );
+        }
+        let is_unsafe = told.iter().any(|line| line.ends_with("(unsafe)"));
+        let code = if is_unsafe { 78 } else { 8 };
+
+        let validated = asked(msctl().args(["config", "validate"]).arg(place.config()));
+        let expected: String = told.iter().map(|line| format!("error: {line}\n")).collect();
+        assert_eq!(validated, (code, expected), "{lines}");
+        let whole = told.join("\n");
+        let expected = format!("ms-server: the configuration cannot be used\n  because {whole}\n");
+        assert_eq!(asked(place.command().arg("--check")), (code, expected.clone()), "{lines}");
+        assert_eq!(asked(&mut place.command()), (code, expected), "{lines}");
+        before = told;
+    }
+    // The last good one was in force all the while, and is still there to go on from.
+    let shown = state(&server);
+    assert_eq!((&shown["version"], &shown["needs_restart"]), (&0.into(), &Value::Array(vec![])));
+    write(&place, "telemetry.log_filter = \"warn\"\n");
+    until("the good one", || (state(&server)["version"] == 1).then_some(()));
+    assert_eq!(failures(&server), Vec::<String>::new());
+    assert_eq!(asked(msctl().args(["config", "validate"]).arg(place.config())).0, 0);
+}
+
+/// What `msctl` holds a wished order against, offline, is what the server is made of.
+#[test]
+fn the_components_that_validate_knows_are_those_of_the_server() {
+    let place = Place::new();
+    let dir = place.file("snapshots");
+    std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700).create(&dir).unwrap();
+    fs::write(place.file("keys"), format!("key {}\n", "5a".repeat(32))).unwrap();
+    fs::set_permissions(place.file("keys"), PermissionsExt::from_mode(0o600)).unwrap();
+    place.write_config(&format!(
+        "[persistence]\nenabled = true\ndir = {dir:?}\nkey_file = {:?}\n",
+        place.file("keys")
+    ));
+    let server = place.start();
+    let path = "/root/lifecycle".parse().unwrap();
+    let state = server.control(async |client: &mut Client| client.state(path).await).unwrap().state;
+    let known = |id: &str| ms_config::components::COMPONENTS.iter().find(|one| one.0 == id);
+    for (id, node) in state["components"].as_object().unwrap() {
+        let (_, needs) = known(id).unwrap_or_else(|| panic!("{id} is not in ms-config's table"));
+        let found: Vec<&str> =
+            node["needs"].as_array().unwrap().iter().map(|need| need.as_str().unwrap()).collect();
+        let mut wanted = needs.to_vec();
+        // Only where the program sets budgets.
+        wanted.retain(|need| *need != "budgets");
+        wanted.sort_unstable();
+        let mut found = found;
+        found.sort_unstable();
+        assert_eq!(found, wanted, "{id}");
+    }
+}
+
+/// Row 42, the cases of a linked file and of a hangup: the file that `base.toml` links to is
+/// watched where it is, and SIGHUP reads whatever was noticed, and says what it did.
+#[test]
+fn a_linked_file_is_watched_and_a_hangup_says_what_it_read() {
+    let place = Place::new();
+    fs::create_dir(place.file("elsewhere")).unwrap();
+    let linked = place.file("elsewhere").join("base.toml");
+    let base = place.config().join("base.toml");
+    let good = fs::read_to_string(&base).unwrap();
+    let filter =
+        |level: &str| fs::write(&linked, format!("{good}telemetry.log_filter = {level:?}\n"));
+    filter("info").unwrap();
+    fs::remove_file(&base).unwrap();
+    std::os::unix::fs::symlink("../elsewhere/base.toml", &base).unwrap();
+    let server = place.start();
+    assert_eq!(state(&server)["watching"], true);
+    let in_force = |level: &str| {
+        until(level, || {
+            let shown = &state(&server)["values"]["telemetry.log_filter"]["value"];
+            (*shown == *level).then_some(())
+        });
+    };
+    filter("info,ms_server=debug").unwrap();
+    in_force("info,ms_server=debug");
+    server.signal(Signal::HUP);
+    let line = server.log.line("reloaded;");
+    assert!(line.contains("unchanged:") && !line.contains("changed: configuration"), "{line}");
+
+    // Changed and ordered in one breath: who reads first, it is read, and both say what there was.
+    filter("info,ms_server=trace").unwrap();
+    server.signal(Signal::HUP);
+    in_force("info,ms_server=trace");
+    let broken = format!("{good}tasks.agents = 0\n");
+    fs::write(&linked, broken).unwrap();
+    server.signal(Signal::HUP);
+    let line = server.log.line("the reload is incomplete");
+    assert!(line.contains("failed: configuration") && line.contains("`tasks.agents`"), "{line}");
+    assert!(line.contains("ERROR"), "{line}");
+}

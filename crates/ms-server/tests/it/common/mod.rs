@@ -1,0 +1,416 @@
+//! The binary as a process: its directory, its log, its doors, a client.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests; each test program uses a part of it"
+)]
+
+mod disk;
+mod http;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use ms_control::proto::Verb;
+use ms_control::{Client, ControlError};
+use ms_core::view::TreeNode;
+use rustix::process::{Pid, Signal, kill_process};
+
+#[allow(unused_imports, reason = "each test program uses a part")]
+pub use disk::{Disk, Room};
+#[allow(unused_imports, reason = "each test program uses a part")]
+pub use http::{Http, Reply, clients};
+
+/// Longest wait for anything; a machine under load is slow, a test that hangs is not.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// What cannot be waited for by an event is looked at again and again.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        pause(Duration::from_millis(2));
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the test is another process than the actors")]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// A configuration directory and a state directory.
+pub struct Place {
+    dir: tempfile::TempDir,
+    state: PathBuf,
+    args: Vec<String>,
+    prelude: Option<String>,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
+        let place = Self { dir, state, args: Vec::new(), prelude: None };
+        fs::create_dir(place.config()).unwrap();
+        place.write_config("");
+        place
+    }
+
+    /// State elsewhere: on another file system.
+    pub fn state_at(mut self, state: &Path) -> Self {
+        self.state = state.to_owned();
+        self.write_config("");
+        self
+    }
+
+    /// An override, `key=value`.
+    pub fn set(mut self, assignment: &str) -> Self {
+        self.args.extend(["--set".to_owned(), assignment.to_owned()]);
+        self
+    }
+
+    /// What a shell does before it becomes the server: `ulimit -n 64`.
+    pub fn prelude(mut self, commands: &str) -> Self {
+        self.prelude = Some(commands.to_owned());
+        self
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.dir.path().join("config")
+    }
+
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.state.join("tasks.db")
+    }
+
+    pub fn control(&self) -> PathBuf {
+        self.dir.path().join("control.sock")
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Free ports, state in this place, and `more` behind it.
+    pub fn write_config(&self, more: &str) {
+        let database = self.database();
+        let text = format!(
+            "http.bind = \"127.0.0.1:0\"\ntelemetry.metrics_bind = \"127.0.0.1:0\"\n\
+             tasks.database = {database:?}\n{more}"
+        );
+        self.write_base(&text);
+    }
+
+    pub fn write_base(&self, text: &str) {
+        // As an editor does it: whole or not at all.
+        let new = self.dir.path().join("base.new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.config().join("base.toml")).unwrap();
+    }
+
+    pub fn command(&self) -> Command {
+        let binary = env!("CARGO_BIN_EXE_ms-server");
+        let mut command = match &self.prelude {
+            None => Command::new(binary),
+            Some(prelude) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("{prelude} && exec \"$0\" \"$@\""), binary]);
+                shell
+            }
+        };
+        command.arg("--config").arg(self.config()).arg("--control").arg(self.control());
+        command.arg("--allow-faults").args(&self.args);
+        unsettled(command)
+    }
+
+    /// A service of the test program's own: its test `name`, run as a process. It finds the
+    /// configuration and the place of the control endpoint in its environment.
+    pub fn own_service(&self, name: &str) -> Command {
+        let mut command = unsettled(Command::new(std::env::current_exe().expect("known")));
+        command.args(["--exact", &format!("own_service::{name}"), "--nocapture"]);
+        command.env(OWN_CONFIG, self.config()).env(OWN_CONTROL, self.control());
+        command
+    }
+
+    /// Starts it; it may not be up yet.
+    pub fn launch(&self) -> Server {
+        self.launch_as(self.command())
+    }
+
+    /// As [`Place::launch`], with a command made of [`Place::command`].
+    pub fn launch_as(&self, mut command: Command) -> Server {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary is there");
+        let log = Log::of(child.stderr.take().unwrap());
+        Server { child, log, control: self.control() }
+    }
+
+    /// Starts it and waits until its boot is done.
+    pub fn start(&self) -> Server {
+        let server = self.launch();
+        server.started();
+        server
+    }
+
+    /// Starts it, expects it to end by itself; gives its exit code and what it said.
+    pub fn refused(&self) -> (i32, String) {
+        let mut server = self.launch();
+        let code = server.exit();
+        (code, server.log.text())
+    }
+}
+
+/// Where a service of a test program's own has its configuration.
+pub const OWN_CONFIG: &str = "MS_OWN_SERVICE_CONFIG";
+/// And its control endpoint.
+pub const OWN_CONTROL: &str = "MS_OWN_SERVICE_CONTROL";
+
+/// `msctl`, without the settings of whoever runs the tests. Cargo gives tests the programs of
+/// their own package only, so the first call builds this one.
+pub fn msctl() -> Command {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    unsettled(Command::new(BUILT.get_or_init(build_msctl)))
+}
+
+fn build_msctl() -> PathBuf {
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    build.args(["build", "--quiet", "-p", "ms-cli", "--message-format=json-render-diagnostics"]);
+    let out = build.stderr(Stdio::inherit()).output().expect("cargo runs");
+    assert!(out.status.success(), "msctl does not build");
+    let lines = String::from_utf8(out.stdout).expect("JSON");
+    let mut built = lines.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message["executable"].as_str()?))
+    });
+    built.find(|path| path.ends_with("msctl")).expect("cargo names what it built")
+}
+
+/// Without the settings of whoever runs the tests.
+fn unsettled(mut command: Command) -> Command {
+    let own =
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MS_FRAMEWORK"));
+    own.for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    command.env_remove("RUST_LOG").env_remove("ENVIRONMENT").env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// Lines of standard error, as they come.
+#[derive(Clone)]
+pub struct Log(Arc<(Mutex<Lines>, Condvar)>);
+
+#[derive(Default)]
+struct Lines {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Log {
+    fn of(stderr: impl Read + Send + 'static) -> Self {
+        let log = Self(Arc::default());
+        let writes = log.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                writes.change(|lines| lines.lines.push(line));
+            }
+            writes.change(|lines| lines.ended = true);
+        });
+        log
+    }
+
+    fn change(&self, how: impl FnOnce(&mut Lines)) {
+        how(&mut self.0.0.lock().unwrap());
+        self.0.1.notify_all();
+    }
+
+    fn wait<T>(&self, what: &str, look: impl Fn(&Lines) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        let mut lines = self.0.0.lock().unwrap();
+        loop {
+            if let Some(found) = look(&lines) {
+                return found;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero() && !lines.ended, "no {what} in:\n{}", lines.lines.join("\n"));
+            lines = self.0.1.wait_timeout(lines, left).unwrap().0;
+        }
+    }
+
+    /// The `nth` line that has `text`, counted from 0.
+    pub fn nth(&self, nth: usize, text: &str) -> String {
+        self.wait(text, |lines| {
+            lines.lines.iter().filter(|line| line.contains(text)).nth(nth).cloned()
+        })
+    }
+
+    pub fn line(&self, text: &str) -> String {
+        self.nth(0, text)
+    }
+
+    pub fn has(&self, text: &str) -> bool {
+        self.0.0.lock().unwrap().lines.iter().any(|line| line.contains(text))
+    }
+
+    /// Waits for its end: that of the process.
+    fn end(&self) -> bool {
+        let end = Instant::now() + PATIENCE;
+        let mut lines = self.0.0.lock().unwrap();
+        while !lines.ended {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            lines = self.0.1.wait_timeout(lines, left).unwrap().0;
+        }
+        true
+    }
+
+    pub fn text(&self) -> String {
+        self.0.0.lock().unwrap().lines.join("\n")
+    }
+}
+
+/// A running binary; killed when dropped.
+pub struct Server {
+    child: Child,
+    pub log: Log,
+    control: PathBuf,
+}
+
+impl Server {
+    /// Where the API is; known when it is bound.
+    pub fn api(&self) -> SocketAddr {
+        self.listener(0)
+    }
+
+    pub fn admin(&self) -> SocketAddr {
+        self.listener(1)
+    }
+
+    fn listener(&self, nth: usize) -> SocketAddr {
+        let line = self.log.nth(nth, "listening at=");
+        let at = line.rsplit("at=").next().unwrap().trim();
+        at.parse().unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    pub fn started(&self) {
+        let admin = self.admin();
+        until("started", || {
+            let reply = Http::try_get(admin, "/health/startup").ok()?;
+            (reply.status == 200).then_some(())
+        });
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub fn http(&self) -> Http {
+        Http::to(self.api())
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        self.http().get(path)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("it is there");
+    }
+
+    /// `kill -9`, and gone.
+    pub fn kill_9(&mut self) {
+        self.child.kill().expect("it is there");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Waits for its end; -1 for one by a signal.
+    pub fn exit(&mut self) -> i32 {
+        if !self.log.end() {
+            drop(self.child.kill());
+            panic!("still running:\n{}", self.log.text());
+        }
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// SIGTERM; gives the exit code.
+    pub fn stop(&mut self) -> i32 {
+        self.signal(Signal::TERM);
+        self.exit()
+    }
+
+    /// What `msctl` does, over the same socket.
+    pub fn control<T>(&self, ask: impl AsyncFnOnce(&mut Client) -> T) -> T {
+        let answer = self.try_control(ask);
+        answer.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()))
+    }
+
+    fn try_control<T>(&self, ask: impl AsyncFnOnce(&mut Client) -> T) -> Result<T, ControlError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut client = Client::connect(&self.control, PATIENCE).await?;
+            Ok(ask(&mut client).await)
+        })
+    }
+
+    pub fn tree(&self) -> TreeNode {
+        let tree = self.control(async |client| client.tree(None, None).await);
+        tree.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()))
+    }
+
+    pub fn steer(&self, path: &str, verb: Verb) {
+        let done = self.try_steer(path, verb);
+        done.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()));
+    }
+
+    pub fn try_steer(&self, path: &str, verb: Verb) -> Result<(), ControlError> {
+        let path = path.parse().expect("a path");
+        let reason = Some("the test".to_owned());
+        let steer = async |client: &mut Client| client.steer(path, verb, reason).await.map(drop);
+        self.try_control(steer).and_then(|done| done)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// All paths of a tree.
+pub fn paths(tree: &TreeNode) -> Vec<String> {
+    let mut found = vec![tree.status.path.to_string()];
+    found.extend(tree.children.iter().flat_map(paths));
+    found
+}
+
+/// The id out of the answer to a submission.
+pub fn id_of(reply: &Reply) -> String {
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.json().as_str().expect("a bare id").to_owned()
+}

@@ -1,0 +1,173 @@
+//! What the configuration makes of a running server, and what it shows of itself.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use crate::common;
+
+use std::fs;
+
+use common::{Http, Place, Server};
+use ms_control::Client;
+use serde_json::{Value, json};
+
+/// What `msctl state` shows of an actor.
+fn state(server: &Server, path: &str) -> Value {
+    let path = path.parse().expect("a path");
+    let state = server.control(async |client: &mut Client| client.state(path).await);
+    state.unwrap_or_else(|error| panic!("{error:?}")).state
+}
+
+/// S4.3-11, S7.2-01: the line that says which environment's layer is loaded.
+#[test]
+fn the_log_says_which_environment_is_loaded() {
+    let place = Place::new();
+    fs::write(place.config().join("production.toml"), "tasks.agents = 2\n").unwrap();
+    let mut command = place.command();
+    command.env("ENVIRONMENT", "production");
+    let server = place.launch_as(command);
+    server.started();
+    server.log.line("Loading configuration for environment: production");
+    let agents =
+        &state(&server, "/root/components/configuration/watcher")["values"]["tasks.agents"];
+    assert_eq!(agents["value"], "2");
+}
+
+/// S1.1-06, S4.3-01: the configuration in force is read from the running node, each value with
+/// its origin, after a change too. That no secret is shown is a test of ms-runtime: this build has a
+/// use for none.
+#[test]
+fn the_configuration_in_force_is_shown_by_the_running_node() {
+    const WATCHER: &str = "/root/components/configuration/watcher";
+    let place = Place::new().set("core.supervision.max_restarts=7");
+    let server = place.start();
+    let values = state(&server, WATCHER)["values"].clone();
+    let restarts = &values["core.supervision.max_restarts"];
+    assert_eq!(restarts["value"], "7");
+    assert!(restarts["origin"].as_str().unwrap().contains("--set"), "{restarts}");
+    let bind = &values["http.bind"];
+    assert!(bind["origin"].as_str().unwrap().contains("base.toml:1"), "{bind}");
+    assert_eq!(values["tasks.retention"]["origin"], "default");
+    assert_eq!(values["core.service_registry.token"]["value"], "", "none is set");
+
+    place.write_config("telemetry.log_filter = \"warn\"\n");
+    common::until("the new value", || {
+        let filter = state(&server, WATCHER)["values"]["telemetry.log_filter"]["value"].clone();
+        (filter == "warn").then_some(())
+    });
+}
+
+/// S7.1-01, S7.1-02: the components are kept alive as the configuration says.
+#[test]
+fn the_strategy_and_the_intensity_of_the_configuration_are_those_of_the_components() {
+    let place = Place::new();
+    let set = ["strategy=rest_for_one", "max_restarts=7", "restart_window=2m"];
+    let place = set.iter().fold(place, |p, set| p.set(&format!("core.supervision.{set}")));
+    let server = place.start();
+    let supervisor = state(&server, "/root/components");
+    assert_eq!(supervisor["strategy"], "RestForOne", "{supervisor}");
+    assert_eq!(supervisor["max_restarts"], 7, "{supervisor}");
+    assert_eq!(supervisor["restart_window"], "120s", "{supervisor}");
+}
+
+/// S7.1-06: what the configuration asks for and this build has not is said at the start,
+/// and the server runs without.
+#[test]
+fn a_setting_without_a_part_for_it_is_warned_about() {
+    let place = Place::new()
+        .set("core.service_registry.type=consul")
+        .set("telemetry.otlp_endpoint=http://127.0.0.1:4317");
+    let mut command = place.command();
+    let out = command.arg("--check").output().expect("runs");
+    let report = String::from_utf8(out.stdout).expect("text");
+    let warning = report.lines().find(|line| line.starts_with("warning  features:"));
+    let warning = warning.unwrap_or_else(|| panic!("no warning in:\n{report}"));
+    for key in ["`core.service_registry.type`", "`telemetry.otlp_endpoint`"] {
+        assert!(warning.contains(key), "{warning}");
+    }
+    let server = place.start();
+    server.log.line("features");
+    let quiet = Place::new().command().arg("--check").output().expect("runs");
+    let report = String::from_utf8(quiet.stdout).expect("text");
+    assert!(report.lines().any(|line| line == "pass     features"), "{report}");
+}
+
+/// S2.1-02: the dump of the hub: every component with its phase, its level and what it needs; how
+/// they are, and which agents tasks are routed to.
+#[test]
+fn the_dump_shows_the_graph_of_components() {
+    let place = Place::new();
+    let server = place.start();
+    let dump = state(&server, "/root/lifecycle");
+    let graph = &dump["components"];
+    assert_eq!(graph["transport"]["needs"], json!(["database", "credentials"]), "{dump}");
+    assert_eq!(graph["application"]["needs"], json!(["database"]), "{dump}");
+    assert_eq!(graph["configuration"]["needs"], json!([]), "{dump}");
+    for (id, node) in graph.as_object().unwrap() {
+        assert!(node["phase"].is_string() && node["level"].is_u64(), "{id}: {node}");
+        let up = dump["up"].as_array().unwrap();
+        assert!(up.iter().any(|one| one == id.as_str()), "{id} is not up: {dump}");
+    }
+    let health = state(&server, "/root/health");
+    assert_eq!(health["components"]["transport"], "healthy", "{health}");
+    let dispatcher = state(&server, "/root/components/application/tasks/dispatcher");
+    for kind in ["audit", "echo", "wait"] {
+        assert!(dispatcher["routes"][kind].as_u64().unwrap() > 0, "{dispatcher}");
+    }
+}
+
+/// S7.1-15: with checks off no component is looked at, and the three questions are answered.
+#[test]
+fn without_health_checks_the_three_questions_are_still_answered() {
+    let place = Place::new();
+    place.write_config("components.health_checks.enabled = false\n");
+    let server = place.start();
+    for path in ["/health/startup", "/health/live", "/health/ready"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+        assert_eq!(Http::try_get(server.admin(), path).unwrap().status, 200, "{path}");
+    }
+    assert_eq!(state(&server, "/root/health")["armed"], false, "nobody is asked");
+}
+
+/// Lines of this level and of targets that begin so.
+fn lines(server: &Server, level: &str, target: &str) -> usize {
+    let of = |line: &&str| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next() == Some(level) && words.next().is_some_and(|word| word.starts_with(target))
+    };
+    server.log.text().lines().filter(of).count()
+}
+
+/// S7.2-02: `RUST_LOG=info,ms_framework=debug` gives debug lines of the framework's crates, and
+/// of no other.
+#[test]
+fn rust_log_with_ms_framework_reaches_every_crate_of_it() {
+    let place = Place::new();
+    let mut command = place.command();
+    command.env("RUST_LOG", "info,ms_framework=trace");
+    let server = place.launch_as(command);
+    server.started();
+    server.log.line("DEBUG ms_server");
+    let text = server.log.text();
+    let verbose = text.lines().filter(|line| line.contains("DEBUG") || line.contains("TRACE"));
+    let foreign: Vec<&str> = verbose.filter(|line| !line.contains(" ms_")).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+    assert!(lines(&server, "INFO", "ms_runtime") > 0, "{text}");
+}
+
+/// S7.2-02, S4.3-10: the same in the file, taken over while it runs.
+#[test]
+fn ms_framework_in_the_file_is_taken_over_while_it_runs() {
+    let place = Place::new();
+    place.write_config("telemetry.log_filter = \"info\"\n");
+    let server = place.start();
+    assert_eq!(lines(&server, "DEBUG", "ms_"), 0, "{}", server.log.text());
+    place.write_config("telemetry.log_filter = \"info,ms_framework=debug\"\n");
+    server.log.line("the log filter is now");
+    server.log.line("DEBUG ms_server");
+    place.write_config("telemetry.log_filter = \"info,ms_framework=off\"\n");
+    common::until("silence", || {
+        let filter = state(&server, "/root/components/configuration/watcher")["values"]
+            ["telemetry.log_filter"]["value"]
+            .clone();
+        (filter == "info,ms_framework=off").then_some(())
+    });
+}

@@ -1,0 +1,269 @@
+//! The three questions through a start, a component that is down, and its way back; metrics.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use crate::common;
+
+use common::{Http, Place, until};
+use ms_control::proto::Verb;
+
+/// S7.2-03, S7.2-05, S4.4-01, S4.4-08, S4.4-10: until the boot is done nobody says that it is started or ready,
+/// and whoever answers says that it lives.
+#[test]
+fn startup_and_readiness_are_503_until_the_boot_is_done() {
+    let place = Place::new();
+    let server = place.launch();
+    let admin = server.admin();
+    let mut asked = 0;
+    until("started", || {
+        let ready = Http::try_get(admin, "/health/ready").ok()?.status;
+        let started = Http::try_get(admin, "/health/startup").ok()?.status;
+        assert_eq!(
+            Http::try_get(admin, "/health/live").ok()?.status,
+            200,
+            "it lives all the while"
+        );
+        asked += 1;
+        assert!([200, 503].contains(&ready) && [200, 503].contains(&started));
+        // Asked before, so it cannot be ahead.
+        assert!(started == 200 || ready == 503, "ready before it was started");
+        (started == 200).then_some(())
+    });
+    let log = server.log.text();
+    assert!(log.contains("bootstrap completed successfully"), "after {asked} questions: {log}");
+    for path in ["/health/startup", "/health/live", "/health/ready"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+        assert_eq!(Http::try_get(admin, path).unwrap().status, 200, "{path}");
+    }
+    let report = server.get("/health/ready").json();
+    for field in
+        ["overall_status", "components", "critical_failures", "check_duration", "timestamp"]
+    {
+        assert!(!report[field].is_null(), "S4.4-08: no {field} in {report}");
+    }
+}
+
+/// S1.2-01, S4.4-09, S7.2-04, S7.2-05: a component that is down is named at once; the process lives.
+#[test]
+fn a_component_that_is_down_is_named_and_only_readiness_suffers() {
+    let place = Place::new();
+    let server = place.start();
+    server.steer("/root/components/application", Verb::Stop);
+    let report = until("not ready", || {
+        let reply = server.get("/health/ready");
+        (reply.status == 503).then(|| reply.json())
+    });
+    assert_eq!(report["critical_failures"][0], "application", "{report}");
+    let components = report["components"].as_array().unwrap();
+    let own = components.iter().find(|one| one["name"] == "application").expect("listed");
+    assert_eq!(own["status"], "unhealthy", "{report}");
+    assert_eq!(server.get("/health/live").status, 200);
+    assert_eq!(server.get("/health/startup").status, 200);
+    // What was promised while it was down is kept when it is back.
+    let id = common::id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    server.steer("/root/components/application", Verb::Restart);
+    until("ready again", || (server.get("/health/ready").status == 200).then_some(()));
+    until("the task to end", || {
+        let view = server.get(&format!("/api/v1/tasks/{id}")).json();
+        (view["state"] == "completed").then_some(())
+    });
+}
+
+/// S4.4-10, S7.2-04: without its database the server is not ready, says when to come again, and lives: no
+/// restart of the process would bring a database back.
+#[test]
+fn without_its_database_it_lives_and_is_not_ready() {
+    let place = Place::new();
+    let server = place.start();
+    server.steer("/root/components/database", Verb::Stop);
+    until("not ready", || (server.get("/health/ready").status == 503).then_some(()));
+    let report = server.get("/health/ready").json();
+    assert_eq!(report["critical_failures"][0], "database", "{report}");
+    assert_eq!(server.get("/health/live").status, 200);
+    let refused = server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#);
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.head.to_lowercase().contains("retry-after"), "{refused:?}");
+    assert_eq!(server.get("/health/live").status, 200);
+    server.steer("/root/components/database", Verb::Restart);
+    until("ready again", || (server.get("/health/ready").status == 200).then_some(()));
+    let taken = server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#);
+    common::id_of(&taken);
+}
+
+/// Row 52: nothing can be written, and what is there can be read all the while: it is not ready,
+/// says on which path, and is ready again when writes go through.
+#[test]
+fn a_store_that_takes_no_write_makes_it_unready_though_it_can_be_read() {
+    use sqlx::{Connection, Executor, SqliteConnection};
+    let place = Place::new()
+        .set("components.health_checks.readiness_probe.period=1s")
+        .set("components.health_checks.readiness_probe.timeout=1s");
+    let server = place.start();
+    let id = common::id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut other = runtime.block_on(async {
+        let url = format!("sqlite://{}", place.database().display());
+        let mut other = SqliteConnection::connect(&url).await.expect("it may be read");
+        until_locked(&mut other).await;
+        other
+    });
+    let report = until("not ready", || {
+        let reply = server.get("/health/ready");
+        (reply.status == 503).then(|| reply.json())
+    });
+    let paths = report["paths"].as_array().expect("listed");
+    let storage = paths.iter().find(|one| one["name"] == "storage").expect("named");
+    assert!(!storage["why"].is_null(), "{report}");
+    assert_eq!(server.get(&format!("/api/v1/tasks/{id}")).status, 200, "reads go on");
+    assert_eq!(server.get("/health/live").status, 200);
+    runtime.block_on(async { other.execute("ROLLBACK").await.expect("it is ours") });
+    until("ready again", || (server.get("/health/ready").status == 200).then_some(()));
+}
+
+/// The server writes now and then: until it lets the lock go.
+async fn until_locked(other: &mut sqlx::SqliteConnection) {
+    use sqlx::Executor;
+    let end = std::time::Instant::now() + common::PATIENCE;
+    while let Err(error) = other.execute("BEGIN IMMEDIATE").await {
+        assert!(std::time::Instant::now() < end, "{error}");
+    }
+}
+
+/// Row 19: the keys of the probes have their effect through the server: with a delay it is started
+/// before it is ready, and ready after as many good checks as are asked for.
+#[test]
+fn the_keys_of_the_probes_have_their_effect() {
+    let place = Place::new()
+        .set("components.health_checks.startup_probe.initial_delay=0s")
+        .set("components.health_checks.startup_probe.period=1s")
+        .set("components.health_checks.startup_probe.timeout=1s")
+        .set("components.health_checks.startup_probe.success_threshold=3")
+        .set("components.health_checks.liveness_probe.initial_delay=100ms")
+        .set("components.health_checks.liveness_probe.period=2s")
+        .set("components.health_checks.liveness_probe.timeout=2s")
+        .set("components.health_checks.liveness_probe.failure_threshold=2")
+        .set("components.health_checks.readiness_probe.initial_delay=2s")
+        .set("components.health_checks.readiness_probe.period=1s")
+        .set("components.health_checks.readiness_probe.timeout=1s")
+        .set("components.health_checks.readiness_probe.success_threshold=2");
+    let server = place.start();
+    let log = server.log.text();
+    assert!(!log.contains("a readiness check passes again"), "started first: {log}");
+    until("ready", || (server.get("/health/ready").status == 200).then_some(()));
+    server.log.line("a readiness check passes again");
+    assert_eq!(server.get("/health/live").status, 200);
+    assert_eq!(server.get("/health/startup").json()["overdue"], false);
+}
+
+/// S5.4-02, S5.4-03, S5.4-04: a panic of an agent is written down and ends nothing but that agent's
+/// life: its supervisor gives it another, and the server goes on.
+#[test]
+fn a_panic_of_an_agent_is_logged_and_healed() {
+    const AGENT: &str = "/root/components/application/tasks/echo/echo-1";
+    let place = Place::new();
+    let mut server = place.start();
+    let incarnation = || {
+        let tree = server.tree();
+        let agent = tree.walk().find(|node| node.status.path.to_string() == AGENT)?;
+        Some(agent.status.incarnation.0)
+    };
+    assert_eq!(incarnation(), Some(1));
+    let path = AGENT.parse().expect("a path");
+    server
+        .control(async |client| client.inject(path, ms_control::proto::Fault::Crash).await)
+        .expect("it may be");
+    let line = server.log.line("PANIC DETECTED");
+    assert!(line.contains("injected"), "{line}");
+    until("another life", || (incarnation() == Some(2)).then_some(()));
+    common::id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    assert!(!server.log.has("EMERGENCY"), "{}", server.log.text());
+    assert_eq!(server.stop(), 0, "{}", server.log.text());
+}
+
+/// The value of a series.
+fn value(metrics: &str, series: &str) -> Option<f64> {
+    let line = metrics.lines().find(|line| line.starts_with(series))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// S7.2-08, S10.1-01, S1.1-07, S7.4-03, S3.4-07, S2.2-12, S4.1-05: metrics are Prometheus' text: how long the
+/// boot took, each component's status, tasks by state, restarts.
+#[test]
+fn metrics_tell_of_the_boot_components_tasks_and_restarts() {
+    let place = Place::new();
+    let server = place.start();
+    let id = common::id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    let metric = |series: &str| {
+        until(series, || {
+            let reply = Http::try_get(server.admin(), "/metrics").ok()?;
+            assert!(reply.head.contains("content-type: text/plain; version=0.0.4"), "{reply:?}");
+            value(&reply.body, series)
+        })
+    };
+    let boot = metric("ms_framework_bootstrap_duration_seconds ");
+    assert!(boot > 0.0 && boot < 30.0, "{boot}");
+    let status = |component: &str, status: &str| {
+        let name = "ms_framework_component_health_status";
+        format!("{name}{{component=\"{component}\",status=\"{status}\"}} ")
+    };
+    until("healthy", || (metric(&status("application", "healthy")) == 1.0).then_some(()));
+    assert_eq!(metric(&status("application", "unhealthy")), 0.0);
+    let completed = r#"ms_framework_tasks{queue="default",state="completed"} "#;
+    until("the task to be counted", || (metric(completed) == 1.0).then_some(()));
+
+    let restarts = "ms_framework_task_restarts_total ";
+    let view = server.get(&format!("/api/v1/tasks/{id}")).json();
+    server.steer(view["assigned_agent"].as_str().unwrap(), Verb::Kill);
+    until("the restart to be counted", || (metric(restarts) >= 1.0).then_some(()));
+    server.steer("/root/components/application", Verb::Stop);
+    until("unhealthy", || (metric(&status("application", "unhealthy")) == 1.0).then_some(()));
+    assert_eq!(metric(&status("application", "healthy")), 0.0, "the old status goes to 0");
+}
+
+/// S7.2-02, S4.3-10: the log filter changes while it runs; a file that is wrong changes nothing,
+/// and a key that waits for a restart is named.
+#[test]
+fn the_log_filter_changes_while_it_runs() {
+    let place = Place::new();
+    place.write_config("telemetry.log_filter = \"info\"\n");
+    let server = place.start();
+    assert!(!server.log.has("DEBUG"), "{}", server.log.text());
+    place.write_config("telemetry.log_filter = \"info,ms_server=debug\"\n");
+    server.log.line("the log filter is now");
+    server.log.line("DEBUG ms_server");
+    place.write_config("telemetry.log_filter = \"no=such=filter\"\n");
+    let line = server.log.line("config_reload_failed");
+    assert!(line.contains("`telemetry.log_filter` must be a log filter"), "{line}");
+    place.write_config("telemetry.log_filtr = \"info\"\n");
+    let line = server.log.nth(1, "config_reload_failed");
+    assert!(line.contains("telemetry.log_filter"), "the nearest key: {line}");
+    place.write_config("telemetry.log_filter = \"info\"\nhttp.max_connections = 7\n");
+    let line = server.log.line("config_needs_restart");
+    assert!(line.contains("http.max_connections"), "{line}");
+    assert_eq!(server.get("/health/ready").status, 200);
+}
+
+/// A configuration directory that is renamed away degrades the service, which goes on with what it
+/// read; it is healthy again when the directory is back, and follows it.
+#[test]
+fn a_configuration_directory_that_is_away_degrades_the_service_until_it_is_back() {
+    let place = Place::new();
+    let server = place.start();
+    let overall = |wanted: &str| {
+        until(wanted, || {
+            let reply = server.get("/health/ready");
+            assert_eq!(reply.status, 200, "{reply:?}");
+            let report = reply.json();
+            (report["overall_status"] == wanted).then_some(report)
+        })
+    };
+    overall("healthy");
+    std::fs::rename(place.config(), place.file("away")).unwrap();
+    let report = overall("degraded");
+    let text = report.to_string();
+    assert!(text.contains("reload of the configuration"), "{text}");
+    server.log.line("config_not_watched");
+    std::fs::rename(place.file("away"), place.config()).unwrap();
+    overall("healthy");
+    place.write_config("telemetry.log_filter = \"info,ms_server=debug\"\n");
+    server.log.line("the log filter is now");
+}

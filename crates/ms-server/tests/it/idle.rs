@@ -1,0 +1,90 @@
+//! A server without work costs next to nothing, and one full of waiting agents stops at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use crate::common;
+
+use std::time::Duration;
+
+use common::{Http, Place, Server, pause, until};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// Commits of the store so far, as Prometheus is told.
+fn commits(server: &Server) -> u64 {
+    let told = Http::try_get(server.admin(), "/metrics").expect("answered");
+    let line = told.body.lines().find(|line| line.starts_with("ms_framework_store_commits_total "));
+    let line = line.unwrap_or_else(|| panic!("no commits in {}", told.body));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+/// What is looked at again and again without a reason costs a commit each time, or a wake.
+#[test]
+fn an_idle_server_commits_nothing() {
+    let place = Place::new();
+    let mut server = place.start();
+    let accepted = server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#);
+    let id = common::id_of(&accepted);
+    until("the task to end", || {
+        let view = server.get(&format!("/api/v1/tasks/{id}")).json();
+        (view["state"] == "completed").then_some(())
+    });
+    // The figure lags behind by an interval of the observer, which a busy machine stretches: what
+    // the task cost has arrived when the figure is above nought and has stood still for a while.
+    let (mut before, mut still) = (0, 0);
+    until("calm", || {
+        pause(Duration::from_secs(2));
+        let now = commits(&server);
+        still = if now == before { still + 1 } else { 0 };
+        before = now;
+        (before > 0 && still >= 4).then_some(())
+    });
+    pause(Duration::from_secs(10));
+    assert_eq!(commits(&server) - before, 0, "commits in ten idle seconds");
+    assert_eq!(server.stop(), 0, "{}", server.log.text());
+}
+
+fn page(http: &mut Http, filter: &str) -> Vec<Value> {
+    let page = http.get(&format!("/api/v1/tasks?limit=1000&{filter}")).json();
+    page["tasks"].as_array().unwrap_or_else(|| panic!("{page}")).clone()
+}
+
+/// EASE 3: agents that wait for a person when Ctrl-C comes.
+#[test]
+fn a_thousand_waiting_agents_hold_no_stop_up_and_lose_no_attempt() {
+    const AGENTS: usize = 1_000;
+    let place = Place::new();
+    place.write_config(&format!("tasks.agents = {AGENTS}\n"));
+    let mut server = place.start();
+    let mut http = server.http();
+    let one = r#"{"kind":"wait","payload":{"ms":60000,"steps":60}}"#;
+    for _ in 0..AGENTS / 100 {
+        let batch = format!("[{}]", [one; 100].join(","));
+        let taken = http.post("/api/v1/tasks/batch", &batch);
+        assert!(taken.status < 300, "{taken:?}");
+    }
+    until("all are at work", || (page(&mut http, "state=running").len() == AGENTS).then_some(()));
+    drop(http);
+    server.signal(Signal::INT);
+    assert_eq!(server.exit(), 0, "{}", server.log.text());
+    assert!(server.log.has("clean=true"), "{}", server.log.text());
+    assert!(!server.log.has("by force"), "{}", server.log.text());
+
+    // With one agent a kind the others are as the stop left them.
+    place.write_config("tasks.agents = 1\n");
+    let mut server = place.start();
+    let mut http = server.http();
+    until("the one agent is at work", || {
+        (page(&mut http, "state=running").len() == 1).then_some(())
+    });
+    let waiting = page(&mut http, "state=pending");
+    assert_eq!(waiting.len(), AGENTS - 1);
+    for task in waiting.iter().chain(&page(&mut http, "state=running")) {
+        let own = u64::from(task["state"] == "running");
+        assert_eq!(
+            (task["attempts"].as_u64(), task["interruptions"].as_u64()),
+            (Some(own), Some(0))
+        );
+    }
+    drop(http);
+    assert_eq!(server.stop(), 0, "{}", server.log.text());
+}

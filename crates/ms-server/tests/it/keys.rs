@@ -1,0 +1,511 @@
+//! Every key of the reference has an effect on a real server, or says at the start that it has none.
+//!
+//! A group of keys is set to values that are not their defaults, a server is started with them, and
+//! what they do is seen from outside. A key that is in no group fails the first test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use crate::common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+
+use common::{Http, Place, Server, id_of, paths, until};
+use ms_config::{FrameworkConfig, Raw, Settings, keys};
+use ms_control::Client;
+use ms_control::proto::{Fault, Verb};
+use rustix::fs::{FlockOperation, fcntl_lock};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// Groups of keys: each is a test, which is given a place where they are set.
+macro_rules! groups {
+    ($($(#[doc = $doc:literal])* $name:ident sets [$($key:literal = $value:literal),+ $(,)?] $see:expr;)+) => {
+        /// All of them, for the test that compares them with the reference.
+        const ALL: &[&[(&str, &str)]] = &[$(&[$(($key, $value)),+]),+];
+        $(
+            $(#[doc = $doc])*
+            #[test]
+            fn $name() {
+                let set = [$(($key, $value)),+];
+                let see: fn(Place) = $see;
+                see(set.iter().fold(Place::new(), |place, (key, value)| {
+                    place.set(&format!("{key}={value}"))
+                }));
+            }
+        )+
+    };
+}
+
+/// Keys that may not stand on a command line, or that name files: set by the tests below.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("core.event_bus.user", "me"),
+    ("core.event_bus.password", "s3cret"),
+    ("core.service_registry.token", "s3cret"),
+    ("core.service_registry.encryption", "false"),
+    ("http.auth_token_file", "/token"),
+    ("http.tls_terminated_upstream", "true"),
+    ("http.max_connections_per_ip", "1"),
+    ("tasks.database", "/elsewhere/t.db"),
+    ("persistence.enabled", "true"),
+    ("persistence.dir", "/snapshots"),
+    ("persistence.key_file", "/keys"),
+    ("persistence.keep", "2"),
+    ("persistence.interval", "1s"),
+    ("components.initialization_order", "keyring"),
+    ("components.startup_deadline", "1s"),
+    ("emergency.crash_dir", "/reports"),
+];
+
+/// Row 48: no key is taken in silence and does nothing.
+#[test]
+fn every_key_is_set_by_a_test_to_a_value_that_is_not_its_default() {
+    let set: Vec<_> = ALL.iter().copied().flatten().chain(ELSEWHERE).collect();
+    let tested: BTreeSet<&str> = set.iter().map(|(key, _)| *key).collect();
+    let declared: BTreeSet<String> =
+        keys::<FrameworkConfig>().into_iter().map(|key| key.path).collect();
+    let untested: Vec<_> = declared.iter().filter(|key| !tested.contains(key.as_str())).collect();
+    assert!(untested.is_empty(), "no test sees what these keys do: {untested:?}");
+    assert_eq!(tested.len(), set.len(), "a key is set twice");
+    for (key, value) in set {
+        let mut config = FrameworkConfig::default();
+        config.set(key, &Raw::Word((*value).to_owned())).unwrap_or_else(|e| panic!("{key}: {e:?}"));
+        assert!(!config.same(&FrameworkConfig::default(), key), "{key}: {value} is its default");
+    }
+}
+
+fn state(server: &Server, path: &str) -> Value {
+    let path = path.parse().expect("a path");
+    let state = server.control(async |client: &mut Client| client.state(path).await);
+    state.unwrap_or_else(|error| panic!("{error:?}")).state
+}
+
+fn inject(server: &Server, path: &str, fault: Fault) {
+    let path = path.parse().expect("a path");
+    let done = server.control(async |client: &mut Client| client.inject(path, fault).await);
+    done.unwrap_or_else(|error| panic!("{error:?}"));
+}
+
+/// The sum of a metric over the labels that have this text in them.
+fn metric(server: &Server, name: &str, label: &str) -> f64 {
+    let text = Http::try_get(server.admin(), "/metrics").expect("answered").body;
+    let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+/// Submits a task that takes a minute.
+fn long_task(server: &Server) -> common::Reply {
+    let body = r#"{"kind":"wait","payload":{"ms":60000}}"#;
+    server.http().post("/api/v1/tasks", body)
+}
+
+/// A file that is its owner's alone.
+fn private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
+}
+
+groups! {
+    /// The supervisor of the components is what the keys say.
+    supervision sets [
+        "core.supervision.strategy" = "rest_for_one",
+        "core.supervision.max_restarts" = "7",
+        "core.supervision.restart_window" = "2m",
+    ] |place| {
+        let supervisor = state(&place.start(), "/root/components");
+        assert_eq!(supervisor["strategy"], "RestForOne", "{supervisor}");
+        assert_eq!(supervisor["max_restarts"], 7, "{supervisor}");
+        assert_eq!(supervisor["restart_window"], "120s", "{supervisor}");
+    };
+
+    /// The supervisor looks at heartbeats so often that it has looked many times before the default
+    /// would have come round; who misses as many as the key says is replaced.
+    heartbeats sets [
+        "core.supervision.heartbeat_interval" = "200ms",
+        "core.supervision.heartbeat_missed" = "2",
+    ] |place| {
+        let server = place.start();
+        until("many looks", || {
+            let looks = &state(&server, "/root/components")["looks_at_heartbeats"];
+            (looks.as_u64()? > 20).then_some(())
+        });
+        inject(&server, "/root/components/storage", Fault::Hang);
+        server.log.line("2 heartbeats missed");
+    };
+
+    /// At the default of 10 s a minute has no room for so many rounds.
+    health_checks_interval sets ["core.supervision.health_check_interval" = "200ms"] |place| {
+        let server = place.start();
+        let rounds = || metric(&server, "ms_framework_integration_duration_seconds_count", "storage");
+        let before = rounds();
+        until("ten rounds", || (rounds() > before + 10.0).then_some(()));
+    };
+
+    /// What is not built is named at the start, key by key.
+    features sets [
+        "core.event_bus.type" = "nats",
+        "core.event_bus.servers" = "nats://127.0.0.1:4333",
+        "core.event_bus.cluster_size" = "3",
+        "core.event_bus.max_reconnects" = "11",
+        "core.event_bus.reconnect_delay" = "6s",
+        "core.service_registry.type" = "consul",
+        "core.service_registry.url" = "https://127.0.0.1:8601",
+        "core.service_registry.datacenter" = "dc2",
+        "telemetry.otlp_endpoint" = "http://127.0.0.1:4317",
+    ] |place| {
+        let server = place.start();
+        let line = server.log.line("pre-flight: warning");
+        assert!(line.contains("WARN") && line.contains("features"), "{line}");
+        for (key, part) in [
+            ("core.event_bus.type", "NATS"),
+            ("core.event_bus.servers", "NATS"),
+            ("core.event_bus.cluster_size", "NATS"),
+            ("core.event_bus.max_reconnects", "NATS"),
+            ("core.event_bus.reconnect_delay", "NATS"),
+            ("core.service_registry.type", "Consul"),
+            ("core.service_registry.url", "Consul"),
+            ("core.service_registry.datacenter", "Consul"),
+            ("telemetry.otlp_endpoint", "OTLP"),
+        ] {
+            assert!(line.contains(&format!("`{key}` has no effect: this build has no {part}")), "{line}");
+        }
+    };
+
+    /// What waits for a subscriber that asks for no room of its own; the ids of the events named.
+    event_bus sets [
+        "core.event_bus.subscriber_backlog" = "7",
+        "core.event_bus.log_subjects" = "node.decided",
+    ] |place| {
+        let server = place.start();
+        assert_eq!(state(&server, "/root/components/event-bus/bus")["buffer"], 7);
+        server.steer("/root/components/database/store", Verb::Kill);
+        assert!(server.log.line("subject=node.decided").contains("ms_bus::log"));
+    };
+
+    /// Nobody is asked for its health.
+    health_checks sets ["components.health_checks.enabled" = "false"] |place| {
+        let server = place.start();
+        assert_eq!(state(&server, "/root/health")["armed"], false);
+        assert_eq!(server.get("/health/ready").status, 200);
+    };
+
+    /// What the probes go by; what that does is shown by the tests of `ms-runtime`'s health.
+    probes sets [
+        "components.health_checks.startup_probe.initial_delay" = "1s",
+        "components.health_checks.startup_probe.period" = "2s",
+        "components.health_checks.startup_probe.timeout" = "1500ms",
+        "components.health_checks.startup_probe.success_threshold" = "2",
+        "components.health_checks.startup_probe.failure_threshold" = "4",
+        "components.health_checks.liveness_probe.initial_delay" = "1s",
+        "components.health_checks.liveness_probe.period" = "3s",
+        "components.health_checks.liveness_probe.timeout" = "2s",
+        "components.health_checks.liveness_probe.failure_threshold" = "5",
+        "components.health_checks.readiness_probe.initial_delay" = "1s",
+        "components.health_checks.readiness_probe.period" = "4s",
+        "components.health_checks.readiness_probe.timeout" = "2500ms",
+        "components.health_checks.readiness_probe.success_threshold" = "3",
+        "components.health_checks.readiness_probe.failure_threshold" = "6",
+    ] |place| {
+        let probes = state(&place.start(), "/root/health")["probes"].clone();
+        let probe = |name: &str, times: [&str; 3], counts: [u64; 2]| {
+            let probe = &probes[name];
+            for (key, value) in ["initial_delay", "period", "timeout"].iter().zip(times) {
+                assert_eq!(probe[key], value, "{name}.{key}: {probes}");
+            }
+            for (key, value) in ["success_threshold", "failure_threshold"].iter().zip(counts) {
+                assert_eq!(probe[key], value, "{name}.{key}: {probes}");
+            }
+        };
+        probe("startup", ["1s", "2s", "1.5s"], [2, 4]);
+        probe("liveness", ["1s", "3s", "2s"], [1, 5]);
+        probe("readiness", ["1s", "4s", "2.5s"], [3, 6]);
+    };
+
+    /// Kubernetes has one number for it and no other: set, it is refused.
+    liveness_success sets [
+        "components.health_checks.liveness_probe.success_threshold" = "2",
+    ] |place| {
+        let (code, told) = place.refused();
+        assert_eq!(code, 8, "{told}");
+        assert!(told.contains("`components.health_checks.liveness_probe.success_threshold`"));
+    };
+
+    /// Each listener is where its key says, and debug lines are written as JSON.
+    places sets [
+        "http.bind" = "127.0.0.3:0",
+        "telemetry.metrics_bind" = "127.0.0.4:0",
+        "telemetry.log_filter" = "info,ms_server=debug",
+        "telemetry.log_format" = "json",
+    ] |place| {
+        let server = place.launch();
+        let line = |text: &str| -> Value {
+            serde_json::from_str(&server.log.line(text)).expect("a line of JSON")
+        };
+        for at in ["127.0.0.3:", "127.0.0.4:"] {
+            assert!(line(at)["fields"]["message"].as_str().unwrap().contains("listening"));
+        }
+        assert_eq!(line("DEBUG")["target"].as_str().unwrap().split(':').next(), Some("ms_server"));
+    };
+
+    /// A body over the limit; a head that stops halfway is given up before a body that does, though
+    /// it began later, and the body after the time the key says.
+    http_requests sets [
+        "http.max_body" = "2KiB",
+        "http.header_timeout" = "200ms",
+        "http.request_timeout" = "3s",
+    ] |place| {
+        let server = place.start();
+        let large = format!(r#"{{"kind":"echo","payload":"{}"}}"#, "x".repeat(3 * 1024));
+        assert_eq!(server.http().post("/api/v1/tasks", &large).status, 413);
+        let (mut body, mut head) = (server.http(), server.http());
+        body.say(
+            b"POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+              Content-Length: 99\r\n\r\n{",
+        );
+        head.say(b"GET /health/live HTTP/1.1\r\n");
+        let reply = body.reply().expect("answered");
+        assert_eq!(reply.status, 408, "{reply:?}");
+        assert!(reply.body.contains("within 3s"), "{reply:?}");
+        assert!(!head.is_open(), "closed long before");
+    };
+
+    /// While one connection is there, the next one waits.
+    http_connections sets ["http.max_connections" = "1"] |place| {
+        let server = place.start();
+        let mut first = server.http();
+        assert_eq!(first.get("/health/live").status, 200);
+        let mut second = server.http();
+        second.say(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        for _ in 0..20 {
+            assert_eq!(first.get("/health/live").status, 200);
+        }
+        assert!(second.has_nothing_to_read(), "served beside the first");
+        drop(first);
+        assert_eq!(second.reply().expect("its turn").status, 200);
+    };
+
+    /// As many agents of each kind; a queue that is full; a task that takes too long.
+    tasks sets [
+        "tasks.agents" = "3",
+        "tasks.queue_limit" = "1",
+        "tasks.timeout" = "300ms",
+    ] |place| {
+        let server = place.start();
+        let pool = "/root/components/application/tasks/wait/";
+        let agents = paths(&server.tree()).into_iter().filter(|path| path.starts_with(pool)).count();
+        assert_eq!(agents, 3);
+        let id = id_of(&long_task(&server));
+        let full = long_task(&server);
+        assert_eq!(full.status, 503, "{full:?}");
+        until("an attempt that is over its time", || {
+            let task = server.get(&format!("/api/v1/tasks/{id}")).json();
+            (task["failure"]["kind"] == "timed_out").then_some(())
+        });
+    };
+
+    /// A result is gone a minute after its end; the default would keep it a day.
+    retention sets ["tasks.retention" = "1m"] |place| {
+        let server = place.start();
+        let id = id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+        let path = format!("/api/v1/tasks/{id}");
+        until("its end", || (server.get(&path).json()["state"] == "completed").then_some(()));
+        for _ in 0..4 {
+            if server.get(&path).status == 404 {
+                return;
+            }
+            common::pause(std::time::Duration::from_secs(20));
+        }
+        until("its removal", || (server.get(&path).status == 404).then_some(()));
+    };
+
+    /// The time of a stop is split into its steps: with 2 s the drain ends within one.
+    shutdown sets ["shutdown.within" = "2s"] |place| {
+        let mut server = place.start();
+        let mut half = server.http();
+        half.say(
+            b"POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+              Content-Length: 99\r\n\r\n{",
+        );
+        // Answered on another connection: the first one was let in before.
+        assert_eq!(server.get("/api/v1/tasks?limit=1").status, 200);
+        server.signal(Signal::TERM);
+        let line = server.log.line("still in flight after");
+        let after = line.split("still in flight after ").nth(1).unwrap();
+        let after: f64 = after.split("ms").next().unwrap().parse().expect("milliseconds");
+        assert!(after < 1_000.0, "{line}");
+        server.exit();
+    };
+
+    /// The time that is granted from outside bounds the stop: a longer one is taken only with it.
+    grace sets ["shutdown.kubernetes_grace" = "70s"] |place| {
+        let longer = "shutdown.within=60s";
+        let (code, told) = Place::new().set(longer).refused();
+        assert_eq!(code, 8, "{told}");
+        assert!(told.contains("`shutdown.kubernetes_grace`"), "{told}");
+        let place = place.set(longer);
+        assert_eq!(place.start().stop(), 0);
+    };
+
+    /// Who gives up after how many critical errors, and how long its last effort may take.
+    emergency sets [
+        "emergency.critical_errors" = "2",
+        "emergency.within" = "3s",
+    ] |place| {
+        let place = place.set("core.supervision.max_restarts=0");
+        let mut server = place.start();
+        assert_eq!(state(&server, "/root/emergency")["gives_up_at"], 2);
+        inject(&server, "/root/components/storage", Fault::Crash);
+        let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
+        assert!(line.contains("within=3s"), "{line}");
+        assert_eq!(server.exit(), 102);
+    };
+}
+
+/// A password, a token or TLS that nothing in this build asks for: refused as unsafe, by name.
+#[test]
+fn what_should_protect_and_cannot_is_refused_with_78() {
+    for (key, lines) in [
+        ("core.event_bus.user", "event_bus = { user = \"me\", password = \"s3cret\" }"),
+        ("core.event_bus.password", "event_bus = { user = \"me\", password = \"s3cret\" }"),
+        ("core.service_registry.token", "service_registry.token = \"s3cret\""),
+        ("core.service_registry.encryption", "service_registry.encryption = false"),
+    ] {
+        let place = Place::new();
+        private(&place.config().join("development.toml"), &format!("[core]\n{lines}\n"));
+        let (code, told) = place.refused();
+        assert_eq!(code, 78, "{told}");
+        assert!(told.contains(&format!("`{key}` protects nothing")), "{told}");
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+}
+
+/// With a token and TLS in front it listens for others, asks for the token, and takes one
+/// connection from one address that is not this machine's loopback.
+#[test]
+fn a_guarded_server_listens_for_others_and_counts_their_connections() {
+    let Some(own) = own_address() else {
+        // Without an address of its own no machine can be reached by others.
+        let place =
+            Place::new().set("http.tls_terminated_upstream=true").set("http.bind=0.0.0.0:0");
+        let (code, told) = place.refused();
+        assert_eq!(code, 78, "{told}");
+        return;
+    };
+    let place = Place::new();
+    private(&place.file("token"), "0123456789abcdef\n");
+    let place = place.set("http.tls_terminated_upstream=true").set("http.max_connections_per_ip=1");
+    let token = place.file("token").display().to_string();
+    let bind = format!("http.bind={own}:0");
+    let place = place.set(&format!("http.auth_token_file={token}")).set(&bind);
+    let server = place.start();
+    let mut first = server.http();
+    let tasks = |http: &mut Http, head: &str| http.call("GET", "/api/v1/tasks", head, "");
+    assert_eq!(tasks(&mut first, "").expect("answered").status, 401);
+    let shown = "Authorization: Bearer 0123456789abcdef\r\n";
+    assert_eq!(tasks(&mut first, shown).expect("answered").status, 200);
+    let mut second = server.http();
+    assert!(second.closed(), "another one from the same address");
+    assert_eq!(tasks(&mut first, shown).expect("answered").status, 200);
+}
+
+/// An address of this machine that is not loopback. Nothing is sent to find it.
+fn own_address() -> Option<std::net::IpAddr> {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
+}
+
+/// The file of the tasks is where the key says.
+#[test]
+fn the_database_is_where_its_key_says() {
+    let place = Place::new();
+    let elsewhere = place.file("elsewhere");
+    fs::DirBuilder::new().mode(0o700).create(&elsewhere).unwrap();
+    let file = elsewhere.join("t.db");
+    let place = place.set(&format!("tasks.database={}", file.display()));
+    let server = place.start();
+    id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    assert!(file.exists() && !place.database().exists());
+}
+
+/// A place with snapshots: keys, a directory, and one a second of which two are kept.
+fn with_snapshots() -> Place {
+    let place = Place::new();
+    let dir = place.file("snapshots");
+    fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
+    private(&place.file("keys"), &format!("key {}\n", "5a".repeat(32)));
+    let (dir, keys) = (dir.display().to_string(), place.file("keys").display().to_string());
+    place
+        .set("persistence.enabled=true")
+        .set(&format!("persistence.dir={dir}"))
+        .set(&format!("persistence.key_file={keys}"))
+        .set("persistence.keep=2")
+        .set("persistence.interval=1s")
+}
+
+/// State is saved every second (a minute by default), two saves are kept, sealed by the file's key.
+#[test]
+fn snapshots_are_saved_where_and_as_often_as_their_keys_say() {
+    let place = with_snapshots();
+    let server = place.start();
+    assert!(server.log.line("snapshots are sealed").contains("key=\"key\""));
+    let saves = || {
+        let entries = fs::read_dir(place.file("snapshots")).unwrap();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut saves: Vec<u64> =
+            names.filter_map(|name| name.rsplit_once('-')?.1.parse().ok()).collect();
+        saves.sort_unstable();
+        saves
+    };
+    let first = until("a save", || saves().first().copied());
+    until("three more", || saves().last().is_some_and(|last| *last >= first + 3).then_some(()));
+    until("the older ones to be removed", || (saves().len() <= 2).then_some(()));
+}
+
+/// Of two components that are free to start the one that the key names goes first.
+#[test]
+fn the_order_of_components_is_the_one_that_is_wished_for() {
+    let order = |place: Place| {
+        let paths = paths(&place.start().tree());
+        let at = |name: &str| {
+            let path = format!("/root/components/{name}");
+            paths.iter().position(|one| *one == path).expect("it is there")
+        };
+        (at("credentials"), at("keyring"))
+    };
+    let (credentials, keyring) = order(with_snapshots());
+    assert!(credentials < keyring, "by name, unless something else is wished for");
+    let wished = with_snapshots().set("components.initialization_order=keyring");
+    let (credentials, keyring) = order(wished);
+    assert!(keyring < credentials);
+}
+
+/// A start that takes longer than the key says is undone, and ends the process.
+#[test]
+fn a_start_that_takes_too_long_is_undone_and_ends_with_4() {
+    let place = Place::new();
+    assert_eq!(place.start().stop(), 0);
+    // SQLite waits for this lock, so the boot does.
+    let file = fs::File::options().write(true).open(place.database()).unwrap();
+    fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).expect("nobody else has it");
+    let (code, told) = place.set("components.startup_deadline=1s").refused();
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("was not done within 1s") && told.contains("database"), "{told}");
+    assert!(told.contains("rolling back component=configuration"), "{told}");
+    drop(file);
+}
+
+/// The report of an end by force is where the key says.
+#[test]
+fn crash_reports_are_where_their_key_says() {
+    let place = Place::new();
+    let reports = place.file("reports");
+    let place = place.set(&format!("emergency.crash_dir={}", reports.display()));
+    let place = place.set("core.supervision.max_restarts=0");
+    let mut server = place.start();
+    inject(&server, "/root/components/storage", Fault::Crash);
+    assert_eq!(server.exit(), 102, "{}", server.log.text());
+    assert_eq!(fs::read_dir(&reports).expect("made").count(), 1);
+}

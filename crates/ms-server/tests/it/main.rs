@@ -1,0 +1,31 @@
+//! The integration tests of `ms-server`, in one program: linking is most of what they cost to build.
+
+#![allow(unreachable_pub, reason = "what modules share is `pub`")]
+
+mod answers;
+mod common;
+mod configured;
+mod disks;
+mod doors;
+mod event_bus;
+mod features;
+mod flow;
+mod health;
+mod idle;
+mod integration;
+mod keys;
+mod kills;
+mod load;
+mod lost;
+mod operator;
+mod own_service;
+mod partition;
+mod persistence;
+mod resilience;
+mod security;
+mod servers;
+mod signals;
+mod sink;
+mod tracing;
+mod usage;
+mod watchers;

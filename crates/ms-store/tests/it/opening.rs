@@ -1,0 +1,174 @@
+//! What a store may be opened in: names, modes, databases of others, schemas of before.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use crate::common;
+
+use std::borrow::Cow;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use common::{at, claim, close, open, refusal, run, submit, task};
+use ms_core::task::{StoreError, TaskFilter, TaskStore};
+use ms_store::{StoreConfig, discard, probe};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
+use sqlx::{ConnectOptions, Connection, Executor, Row, SqlSafeStr, SqliteConnection};
+
+async fn database(path: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    options.connect().await.unwrap()
+}
+
+/// T13: names by which SQLite keeps a database in memory are no names of a store.
+#[test]
+fn t13_a_name_that_is_no_file_is_refused_and_nothing_is_taken() {
+    run(|node| async move {
+        for name in [":memory:", "file:tasks.db?mode=memory", "file::memory:", ":x"] {
+            let text = refusal(&node, StoreConfig::new(name)).await;
+            assert!(text.contains("give the path of a file"), "{name}: {text}");
+            for refused in [probe(Path::new(name)), discard(Path::new(name))] {
+                assert!(matches!(refused, Err(StoreError::Unsuitable { .. })), "{refused:?}");
+            }
+        }
+    });
+    assert!(!Path::new(":memory:").exists() && !Path::new(":memory:.lock").exists());
+}
+
+/// T13: the database of another program is refused before anything is written into it.
+#[test]
+fn t13_the_database_of_another_program_is_refused_untouched() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        for (name, sql) in [
+            ("named", "PRAGMA application_id = 252006675; CREATE TABLE fossil (x)"),
+            ("nameless", "CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT)"),
+            // Tables of the same names do not make a store.
+            ("like", "CREATE TABLE tasks (id); CREATE TABLE meta (name)"),
+        ] {
+            for journal in [SqliteJournalMode::Delete, SqliteJournalMode::Wal] {
+                let path = dir.path().join(format!("{name}-{journal:?}.db"));
+                let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+                let mut conn = options.journal_mode(journal).connect().await.unwrap();
+                conn.execute(sql).await.unwrap();
+                conn.close().await.unwrap();
+                let before = fs::read(&path).unwrap();
+                let text = refusal(&node, StoreConfig::new(&path)).await;
+                assert!(text.contains("another program"), "{name} {journal:?}: {text}");
+                assert!(fs::read(&path).unwrap() == before, "{name} {journal:?}: it was touched");
+            }
+        }
+        // One that holds nothing is nobody's.
+        let path = dir.path().join("empty.db");
+        let mut conn = database(&path).await;
+        conn.execute("VACUUM").await.unwrap();
+        conn.close().await.unwrap();
+        let (store, root) = open(&node, StoreConfig::new(&path)).await;
+        submit(&store, task(1)).await.unwrap();
+        close(root).await;
+    });
+}
+
+/// Payloads may be private: a database that others get at is closed to them.
+#[test]
+fn a_database_that_others_can_open_is_closed_to_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = at(dir.path()).path;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    run(|node| async move {
+        let (_, root) = open(&node, at(dir.path())).await;
+        close(root).await;
+        assert_eq!(mode(&path), 0o600);
+        for open_mode in [0o666, 0o644, 0o660] {
+            fs::set_permissions(&path, PermissionsExt::from_mode(open_mode)).unwrap();
+            let (store, root) = open(&node, at(dir.path())).await;
+            submit(&store, task(1)).await.unwrap();
+            for suffix in ["db", "db-wal", "db-shm", "db.lock"] {
+                assert_eq!(mode(&path.with_extension(suffix)), 0o600, "{suffix}");
+            }
+            close(root).await;
+        }
+    });
+}
+
+/// Where everybody may rename files, anybody may put another store in the place of this one.
+#[test]
+fn a_directory_that_everybody_may_write_is_refused_unless_files_in_it_stay_their_owners() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o777)).unwrap();
+        let text = refusal(&node, at(dir.path())).await;
+        assert!(text.contains("chmod o-w"), "{text}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "something was made in it");
+        for fine in [0o1777, 0o775] {
+            fs::set_permissions(dir.path(), PermissionsExt::from_mode(fine)).unwrap();
+            let (_, root) = open(&node, at(dir.path())).await;
+            close(root).await;
+        }
+    });
+}
+
+/// The schema as the first release made it.
+async fn as_the_first_release_made_it(path: &Path) {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut conn = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
+    let sql = include_str!("../../migrations/0001_tasks.sql").into_sql_str();
+    let first = Migration::new(1, Cow::Borrowed("tasks"), MigrationType::Simple, sql, false);
+    Migrator::with_migrations(vec![first]).run(&mut conn).await.unwrap();
+    conn.execute("INSERT INTO meta VALUES ('identity', 'as-it-was'), ('clock', '1795521600000')")
+        .await
+        .unwrap();
+    conn.close().await.unwrap();
+}
+
+/// Moves the rows of a store of today into the schema of before: they are the same but for
+/// their place in the order.
+async fn rows_of_before(from: &Path, into: &Path) {
+    let mut conn = database(into).await;
+    let attach = format!("ATTACH '{}' AS today", from.display());
+    conn.execute(sqlx::AssertSqlSafe(attach)).await.unwrap();
+    conn.execute(
+        "INSERT INTO tasks SELECT id, queue, kind, state, priority, submitted, ready, not_before, \
+         expires, ended, key, record FROM today.tasks; \
+         INSERT INTO requests SELECT * FROM today.requests; DETACH today",
+    )
+    .await
+    .unwrap();
+    conn.close().await.unwrap();
+}
+
+/// A database of before is brought to the schema of today, and its tasks are in the order of
+/// their age.
+#[test]
+fn a_database_of_before_opens_and_is_in_order() {
+    let (today, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = at(dir.path()).path;
+    run(|node| async move {
+        let (store, root) = open(&node, at(today.path())).await;
+        let mut made = Vec::new();
+        for n in 0..20 {
+            made.push(submit(&store, task(n)).await.unwrap().id);
+        }
+        close(root).await;
+        as_the_first_release_made_it(&path).await;
+        rows_of_before(&at(today.path()).path, &path).await;
+        // As its lock file was: the identity alone.
+        fs::write(dir.path().join("tasks.db.lock"), "as-it-was").unwrap();
+
+        for again in [false, true] {
+            let (store, root) = open(&node, at(dir.path())).await;
+            let all = store.list(TaskFilter::default()).await.unwrap().tasks;
+            assert_eq!(all.iter().map(|task| task.id).collect::<Vec<_>>(), made, "{again}");
+            close(root).await;
+        }
+        let (store, root) = open(&node, at(dir.path())).await;
+        submit(&store, task(99)).await.unwrap();
+        assert_eq!(claim(&store, 30).await.len(), 21);
+        close(root).await;
+        let mut conn = database(&path).await;
+        let id = conn.fetch_one("PRAGMA application_id").await.unwrap();
+        assert_eq!(id.get::<i64, _>(0), 0x4d53_5453);
+        conn.close().await.unwrap();
+    });
+}

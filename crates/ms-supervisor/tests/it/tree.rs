@@ -1,0 +1,275 @@
+//! A tree with all tiers: crash, restart, escalate, inspect, steer.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use crate::common;
+
+use std::time::Duration;
+
+use actix::prelude::*;
+use common::{path, paused};
+use ms_actor::{Fault, SendError};
+use ms_core::view::{Decision, Lifecycle};
+use ms_core::{ChildId, ExitReason, Restart};
+use ms_supervisor::{ChildSpec, DynamicChild, Heartbeat, Supervisor, Verb, start_root};
+
+struct Counter(u64);
+
+impl Actor for Counter {
+    type Context = ms_actor::Context<Self>;
+}
+
+struct Legacy(u64);
+
+impl Actor for Legacy {
+    type Context = actix::Context<Self>;
+}
+
+#[derive(Message)]
+#[rtype(result = "u64")]
+struct Add(u64);
+
+macro_rules! adds {
+    ($actor:ty) => {
+        impl Handler<Add> for $actor {
+            type Result = u64;
+            fn handle(&mut self, Add(n): Add, _: &mut Self::Context) -> u64 {
+                assert!(n != 13, "thirteen");
+                self.0 += n;
+                self.0
+            }
+        }
+    };
+}
+adds!(Counter);
+adds!(Legacy);
+
+/// S2.4-01, S2.4-11, S6.2-06
+#[test]
+fn a_crash_costs_one_incarnation_and_nothing_else() {
+    paused(|node| async move {
+        let tree = Supervisor::one_for_one("root")
+            .intensity(5, Duration::from_secs(60))
+            .child(ChildSpec::actor("counter", || Counter(0)))
+            .child(ChildSpec::actor("legacy", || Legacy(0)));
+        let root = start_root(&node, tree).await.expect("starts");
+        let counter = root.get::<Counter>("counter").await.expect("there");
+        let legacy = root.get::<Legacy>("legacy").await.expect("there");
+        assert_eq!(counter.ask(Add(2)).await.expect("answers"), 2);
+        let error = counter.ask(Add(13)).await.expect_err("crashes");
+        let reason = error.exit_reason().expect("exited").clone();
+        assert_eq!(reason.panic().expect("panic").message, "thirteen");
+        assert_eq!(counter.ask(Add(3)).await.expect("fresh instance, same reference"), 3);
+        assert_eq!(legacy.ask(Add(1)).await.expect("answers"), 1);
+        assert!(legacy.ask(Add(13)).await.is_err());
+        assert_eq!(legacy.ask(Add(1)).await.expect("fresh instance"), 1);
+        let why = root.why(&path("/root/counter"), 10).await.expect("there");
+        assert_eq!(why.len(), 1);
+        assert_eq!(why[0].decision, Decision::Restarted);
+        assert!(
+            why[0]
+                .reason
+                .panic()
+                .expect("panic")
+                .handling
+                .as_deref()
+                .expect("known")
+                .contains("Add")
+        );
+        assert_eq!((why[0].budget_used, why[0].strategy), (1, Some(ms_core::Strategy::OneForOne)));
+        let tree = root.tree(None).await.expect("answers");
+        let restarts: Vec<u64> = tree.children.iter().map(|child| child.status.restarts).collect();
+        assert_eq!(restarts, [1, 1]);
+        assert_eq!(root.stop(Duration::from_secs(5)).await, ExitReason::Shutdown);
+        assert!(counter.ask(Add(1)).await.is_err());
+    });
+}
+
+#[test]
+fn giving_up_reaches_the_root_and_references_survive_it_below() {
+    paused(|node| async move {
+        let inner = Supervisor::one_for_all("inner")
+            .intensity(1, Duration::from_secs(60))
+            .child(ChildSpec::actor("a", || Counter(0)))
+            .child(ChildSpec::actor("b", || Counter(0)));
+        let tree = Supervisor::one_for_one("root")
+            .intensity(1, Duration::from_secs(60))
+            .child(ChildSpec::supervisor(inner));
+        let root = start_root(&node, tree).await.expect("starts");
+        let inner = root.supervisor("inner").await.expect("there");
+        let a = inner.get::<Counter>("a").await.expect("there");
+        for _ in 0..2 {
+            assert!(a.ask(Add(13)).await.is_err());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert_eq!(a.ask(Add(1)).await.expect("answers"), 1);
+        }
+        let radius = root.dry_run(&path("/root/inner/a"), Verb::Kill).await.expect("there");
+        assert!(!radius.ends_node, "{radius:?}");
+        assert!(a.ask(Add(13)).await.is_err());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(a.ask(Add(1)).await.expect("answers"), 1);
+        let radius = root.dry_run(&path("/root/inner/a"), Verb::Kill).await.expect("there");
+        assert!(radius.ends_node, "{radius:?}");
+        assert_eq!(radius.escalates, [path("/root/inner"), path("/root")]);
+        assert!(a.ask(Add(13)).await.is_err());
+        assert_eq!(root.ended().await, ExitReason::Shutdown);
+    });
+}
+
+/// S2.4-01, S2.4-04, S2.4-10
+#[test]
+fn dynamic_children_are_started_named_and_stopped() {
+    paused(|node| async move {
+        let template = ChildSpec::actor("worker", || Counter(0)).restart(Restart::Transient);
+        let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(
+            Supervisor::dynamic("pool", template).intensity(5, Duration::from_secs(5)),
+        ));
+        let root = start_root(&node, tree).await.expect("starts");
+        let pool = root.supervisor("pool").await.expect("there");
+        for name in ["x1", "x2"] {
+            let child = DynamicChild::actor(|| Counter(7)).name(name);
+            let started = pool.start_dynamic(child).await.expect("starts");
+            assert_eq!(
+                started.typed::<Counter>().expect("type").ask(Add(1)).await.expect("answers"),
+                8
+            );
+        }
+        pool.start_another().await.expect("starts");
+        assert_eq!(pool.count_children().await.expect("answers").active, 3);
+        pool.terminate_dynamic(&path("/root/pool/x1")).await.expect("there");
+        assert_eq!(pool.count_children().await.expect("answers").active, 2);
+        root.steer(&path("/root/pool/x2"), Verb::Kill).await.expect("there");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let tree = root.tree(None).await.expect("answers");
+        let names: Vec<_> = tree.walk().map(|node| node.status.path.to_string()).collect();
+        assert_eq!(names, ["/root", "/root/pool", "/root/pool/x2", "/root/pool/1"]);
+        assert_eq!(tree.children[0].children[0].status.incarnation.0, 2);
+    });
+}
+
+/// S2.2-06, S2.2-08, S2.2-09, S2.2-10, S5.1-01
+#[test]
+fn tasks_are_children() {
+    paused(|node| async move {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let flaky = || async {
+            let run = RUNS.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if run < 2 { Err(std::io::Error::other("not yet")) } else { Ok(()) }
+        };
+        let tree = Supervisor::one_for_one("root")
+            .intensity(5, Duration::from_secs(5))
+            .child(ChildSpec::task("flaky", flaky).restart(Restart::Transient));
+        let root = start_root(&node, tree).await.expect("starts");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(RUNS.load(Ordering::SeqCst), 3);
+        let tree = root.tree(None).await.expect("answers");
+        assert_eq!(tree.children[0].status.lifecycle, Lifecycle::Stopped);
+        let why = root.why(&path("/root/flaky"), 10).await.expect("there");
+        assert!(why[1].reason.to_string().contains("not yet"), "{why:?}");
+    });
+}
+
+#[test]
+fn steering_suspends_resumes_restarts_and_stops() {
+    paused(|node| async move {
+        let tree =
+            Supervisor::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
+        let root = start_root(&node, tree).await.expect("starts");
+        let counter = root.get::<Counter>("counter").await.expect("there");
+        let at = path("/root/counter");
+        root.steer(&at, Verb::Suspend).await.expect("there");
+        let waits = counter.ask(Add(1)).within(Duration::from_secs(1)).await;
+        assert!(matches!(waits, Err(ms_actor::AskError::TimedOut { .. })));
+        let tree = root.tree(None).await.expect("answers");
+        assert_eq!(tree.children[0].status.lifecycle, Lifecycle::Suspended);
+        root.steer(&at, Verb::Resume).await.expect("there");
+        assert_eq!(counter.ask(Add(1)).await.expect("answers"), 1);
+        root.steer(&at, Verb::Restart).await.expect("there");
+        assert_eq!(counter.ask(Add(5)).await.expect("answers"), 5);
+        root.steer(&at, Verb::Stop).await.expect("there");
+        assert!(!counter.is_alive());
+        let started =
+            root.restart_child(&ChildId::new("counter").expect("valid")).await.expect("starts");
+        assert_eq!(started.incarnation.0, 3);
+        assert_eq!(counter.ask(Add(5)).await.expect("the same reference"), 5);
+    });
+}
+
+#[test]
+fn x12_a_child_that_stays_down_refuses_mail_until_it_is_started_again() {
+    paused(|node| async move {
+        let inner = Supervisor::one_for_one("inner").child(ChildSpec::actor("leaf", || Counter(0)));
+        let tree = Supervisor::one_for_one("root")
+            .child(ChildSpec::actor("done", || Counter(0)).restart(Restart::Transient))
+            .child(ChildSpec::actor("old", || Legacy(0)))
+            .child(ChildSpec::supervisor(inner));
+        let root = start_root(&node, tree).await.expect("starts");
+        let done = root.get::<Counter>("done").await.expect("there");
+        let old = root.get::<Legacy>("old").await.expect("there");
+        let inner = root.supervisor("inner").await.expect("there");
+        let leaf = inner.get::<Counter>("leaf").await.expect("there");
+        done.any().stop(ExitReason::shutdown_with("its work is done"));
+        for id in ["old", "inner"] {
+            root.terminate_child(&ChildId::new(id).expect("valid")).await.expect("there");
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let refused = done.try_tell(Add(1)).expect_err("down");
+        assert!(refused.to_string().contains("its work is done"), "{refused}");
+        assert_eq!(refused.into_message().0, 1);
+        assert!(matches!(leaf.try_tell(Add(1)), Err(SendError::Closed { .. })));
+        assert!(matches!(old.try_tell(Add(1)), Err(SendError::Closed { .. })));
+        for id in ["done", "old", "inner"] {
+            root.restart_child(&ChildId::new(id).expect("valid")).await.expect("starts");
+        }
+        assert_eq!(done.ask(Add(2)).await.expect("the same reference"), 2);
+        assert_eq!(old.ask(Add(2)).await.expect("the same reference"), 2);
+        assert_eq!(leaf.ask(Add(2)).await.expect("the same reference"), 2);
+    });
+}
+
+#[test]
+fn x13_why_is_known_after_the_supervisor_gave_up_and_came_back() {
+    paused(|node| async move {
+        let inner = Supervisor::one_for_one("inner")
+            .intensity(0, Duration::from_secs(5))
+            .child(ChildSpec::actor("leaf", || Counter(0)));
+        let tree = Supervisor::one_for_one("root")
+            .intensity(1, Duration::from_secs(5))
+            .child(ChildSpec::supervisor(inner));
+        let root = start_root(&node, tree).await.expect("starts");
+        let leaf = root.supervisor("inner").await.expect("there").get::<Counter>("leaf").await;
+        let leaf = leaf.expect("there");
+        assert!(leaf.ask(Add(13)).await.is_err());
+        assert_eq!(leaf.ask(Add(1)).await.expect("the same reference"), 1);
+        let why = root.why(&path("/root/inner/leaf"), 5).await.expect("there");
+        assert_eq!(why[0].decision, Decision::GaveUp);
+        assert_eq!(why[0].reason.panic().expect("a panic").message, "thirteen");
+        assert!(!root.gave_up());
+        assert!(leaf.ask(Add(13)).await.is_err());
+        assert_eq!(leaf.ask(Add(1)).await.is_err(), root.ended().await == ExitReason::Shutdown);
+        assert!(root.gave_up());
+    });
+}
+
+#[test]
+fn x14_a_suspended_child_is_not_taken_for_hung() {
+    paused(|node| async move {
+        let beat = Heartbeat { every: Duration::from_millis(100), missed: 3 };
+        let tree = Supervisor::one_for_one("root")
+            .child(ChildSpec::actor("counter", || Counter(0)).heartbeat(beat));
+        let root = start_root(&node, tree).await.expect("starts");
+        let counter = root.get::<Counter>("counter").await.expect("there");
+        counter.any().inject(Fault::Hang);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        root.steer(&path("/root/counter"), Verb::Suspend).await.expect("there");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(counter.any().incarnation().0, 1);
+        root.steer(&path("/root/counter"), Verb::Resume).await.expect("there");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(counter.any().incarnation().0, 2);
+        let why = root.why(&path("/root/counter"), 1).await.expect("there");
+        assert_eq!(why[0].reason, ExitReason::HeartbeatLost { missed: 3 });
+    });
+}

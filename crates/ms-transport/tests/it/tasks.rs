@@ -1,0 +1,188 @@
+//! Tasks over HTTP: submit, look, list, cancel, try again.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+use crate::common;
+
+use common::{call, get, on_system, post, rig, task};
+use ms_core::task::{StoreError, TaskState};
+use ms_transport::HttpLimits;
+use serde_json::json;
+
+/// S6.3-02
+/// S6.3-05, S7.2-07
+#[test]
+fn s6_3_02_a_task_is_created_with_201_its_id_and_its_location() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let reply = post(rig.addr, "/api/v1/tasks", task()).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        let id = reply.json().as_str().expect("a bare id").to_owned();
+        assert!(uuid::Uuid::try_parse(&id).is_ok());
+        let at = format!("/api/v1/tasks/{id}");
+        assert_eq!(reply.header("location"), Some(&*at));
+
+        let view = get(rig.addr, &at).await.json();
+        assert_eq!(
+            (&view["id"], &view["state"], &view["attempts"]),
+            (&json!(id), &json!("pending"), &json!(0))
+        );
+        assert!(view["timings"]["submitted"].is_u64());
+
+        let early = get(rig.addr, &format!("{at}/result")).await;
+        assert_eq!((early.status, early.code().as_str()), (409, "not-finished"));
+        rig.tasks.end(id.parse().unwrap(), TaskState::Completed);
+        let result = get(rig.addr, &format!("{at}/result")).await.json();
+        assert_eq!(
+            result,
+            json!({ "success": true, "state": "completed", "output": { "answer": 42 }, "error": null })
+        );
+    });
+}
+
+/// RELIABILITY 9.
+/// S6.3-02
+#[test]
+fn an_idempotency_key_gives_the_first_task_and_refuses_another() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let keyed = "Content-Type: application/json\r\nIdempotency-Key: order-17\r\n";
+        let first = call(rig.addr, "POST", "/api/v1/tasks", keyed, task()).await;
+        let again = call(rig.addr, "POST", "/api/v1/tasks", keyed, task()).await;
+        assert_eq!((first.status, again.status, &first.body), (201, 201, &again.body));
+        assert_eq!(
+            (first.header("idempotency-replayed"), again.header("idempotency-replayed")),
+            (None, Some("true"))
+        );
+        let other =
+            call(rig.addr, "POST", "/api/v1/tasks", keyed, r#"{"kind":"echo","payload":2}"#).await;
+        assert_eq!((other.status, other.code().as_str()), (409, "conflict"));
+        let twice = call(
+            rig.addr,
+            "POST",
+            "/api/v1/tasks",
+            keyed,
+            r#"{"kind":"echo","idempotency_key":"b"}"#,
+        )
+        .await;
+        assert_eq!(twice.status, 422);
+        assert_eq!(rig.tasks.count(), 1);
+        let odd = "Content-Type: application/json\r\nIdempotency-Key: a b\r\n";
+        assert_eq!(call(rig.addr, "POST", "/api/v1/tasks", odd, task()).await.status, 400);
+    });
+}
+
+#[test]
+fn a_batch_is_taken_with_one_request() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let batch = json!([{ "kind": "a" }, { "kind": "b", "priority": 5 }]).to_string();
+        let reply = post(rig.addr, "/api/v1/tasks/batch", &batch).await;
+        assert_eq!((reply.status, reply.json().as_array().unwrap().len()), (201, 2));
+        assert!(reply.json()[0]["id"].is_string());
+        let some = json!([
+            { "kind": "a", "idempotency_key": "k" }, { "kind": "b", "idempotency_key": "k" }
+        ]);
+        let reply = post(rig.addr, "/api/v1/tasks/batch", &some.to_string()).await;
+        assert_eq!(reply.status, 207, "{reply:?}");
+        assert_eq!(reply.json()[1]["problem"]["code"], "conflict");
+        for bad in ["[]", "{}", r#"[{"kind":"a"},{"kind":"b","retry":{"max_attempts":0}}]"#] {
+            assert_eq!(post(rig.addr, "/api/v1/tasks/batch", bad).await.status, 400, "{bad}");
+        }
+        let many = json!(vec![json!({ "kind": "a" }); 1_001]).to_string();
+        assert_eq!(post(rig.addr, "/api/v1/tasks/batch", &many).await.status, 400);
+        assert_eq!(rig.tasks.count(), 3);
+    });
+}
+
+#[test]
+fn lists_are_filtered_and_paged() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let batch = json!(vec![json!({ "kind": "a" }); 5]).to_string();
+        post(rig.addr, "/api/v1/tasks/batch", &batch).await;
+        post(rig.addr, "/api/v1/tasks", r#"{"kind":"b","queue":"slow"}"#).await;
+        let mut seen = Vec::new();
+        let mut at = "/api/v1/tasks?kind=a&state=pending&limit=2".to_owned();
+        loop {
+            let page = get(rig.addr, &at).await.json();
+            seen.extend(page["tasks"].as_array().unwrap().iter().map(|task| task["id"].clone()));
+            let Some(next) = page["next"].as_str() else { break };
+            at = format!("/api/v1/tasks?kind=a&state=pending&limit=2&cursor={next}");
+        }
+        seen.dedup();
+        assert_eq!(seen.len(), 5);
+        let slow = get(rig.addr, "/api/v1/tasks?queue=slow").await.json();
+        assert_eq!(slow["tasks"].as_array().unwrap().len(), 1);
+        for bad in [
+            "state=odd",
+            "limit=0",
+            "limit=1001",
+            "limit=-1",
+            "cursor=1",
+            "queue=../x",
+            "colour=red",
+        ] {
+            let reply = get(rig.addr, &format!("/api/v1/tasks?{bad}")).await;
+            assert_eq!((reply.status, reply.code().as_str()), (400, "bad-parameter"), "{bad}");
+        }
+    });
+}
+
+#[test]
+fn a_task_is_cancelled_once_and_retried_when_it_is_dead() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let id = post(rig.addr, "/api/v1/tasks", task()).await.json().as_str().unwrap().to_owned();
+        let verb = |verb: &str| format!("/api/v1/tasks/{id}/{verb}");
+        assert_eq!(post(rig.addr, &verb("retry"), "").await.code(), "conflict");
+        rig.tasks.end(id.parse().unwrap(), TaskState::Dead);
+        assert_eq!(post(rig.addr, &verb("retry"), "").await.json()["state"], "pending");
+        assert_eq!(post(rig.addr, &verb("cancel"), "").await.json()["state"], "cancelled");
+        assert_eq!(post(rig.addr, &verb("cancel"), "").await.status, 409);
+        let ended = get(rig.addr, &verb("result")).await.json();
+        assert_eq!((&ended["success"], &ended["state"]), (&json!(false), &json!("cancelled")));
+    });
+}
+
+/// RELIABILITY 53 for ids in paths: what is no id names nothing.
+/// S8.4-01
+#[test]
+fn path_tricks_name_nothing() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let long = "a".repeat(300);
+        for id in
+            ["..%2F..%2Fetc%2Fpasswd", "a%2Fb", "%00", "CON", "x.", &long, "%ff", "1", "%D0%B0"]
+        {
+            let reply = get(rig.addr, &format!("/api/v1/tasks/{id}")).await;
+            assert_eq!((reply.status, reply.code().as_str()), (404, "not-found"), "{id}");
+        }
+        let unknown = get(rig.addr, &format!("/api/v1/tasks/{}", uuid::Uuid::now_v7())).await;
+        assert_eq!((unknown.status, unknown.code().as_str()), (404, "not-found"));
+        assert_eq!(get(rig.addr, "/api/v1/tasks/../../etc/passwd").await.code(), "no-such-path");
+    });
+}
+
+#[test]
+fn a_store_that_fails_is_told_without_its_paths() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let disk: std::sync::Arc<dyn std::error::Error + Send + Sync> =
+            std::sync::Arc::new(std::io::Error::other("disk"));
+        let cases = [
+            (StoreError::Full(disk), 503, "storage-unavailable"),
+            (StoreError::Overloaded(9), 503, "overloaded"),
+            (StoreError::ReadOnly("/secret/place".to_owned()), 503, "storage-unavailable"),
+            (StoreError::Away("down".to_owned()), 503, "storage-unavailable"),
+            (StoreError::Unknown("cut".to_owned()), 504, "timed-out"),
+        ];
+        for (error, status, code) in cases {
+            *rig.tasks.error.lock().unwrap() = Some(error);
+            let reply = post(rig.addr, "/api/v1/tasks", task()).await;
+            assert_eq!((reply.status, reply.code().as_str()), (status, code));
+            assert!(!reply.body.contains("/secret"), "{reply:?}");
+            assert!(status == 504 || reply.header("retry-after").is_some());
+        }
+        assert_eq!(rig.tasks.count(), 0);
+    });
+}
