@@ -184,10 +184,6 @@ impl NewTask {
                 return out(what, "0 to 366 days");
             }
         }
-        if retry.backoff_min_ms > retry.backoff_max_ms {
-            let bounds = "no more than retry.backoff_max_ms, which is 60000 unless it is given";
-            return Err(TaskError::Contradiction { what: "retry.backoff_min_ms", bounds });
-        }
         if !(0.0..=1.0).contains(&retry.jitter) {
             return out("retry.jitter", "0.0 to 1.0");
         }
@@ -206,11 +202,15 @@ impl NewTask {
     /// Checks what fields mean for one another: each may be in its bounds, and the task could
     /// never run.
     fn check_together(&self) -> Result<(), TaskError> {
+        let odd = |what, bounds| Err(TaskError::Contradiction { what, bounds });
+        if self.retry.backoff_min_ms > self.retry.backoff_max_ms {
+            let bounds = "no more than retry.backoff_max_ms, which is 60000 unless it is given";
+            return odd("retry.backoff_min_ms", bounds);
+        }
         if let (Some(delay), Some(deadline)) = (self.delay_ms, self.deadline_ms)
             && delay >= deadline
         {
-            let bounds = "less than deadline_ms, or the task could never start in time";
-            return Err(TaskError::OutOfBounds { what: "delay_ms", bounds });
+            return odd("delay_ms", "less than deadline_ms, or the task could never start in time");
         }
         Ok(())
     }
@@ -227,22 +227,45 @@ mod tests {
     #[test]
     fn every_bound_is_checked_and_the_field_named() {
         type Spoil = fn(&mut NewTask);
-        let cases: [(&str, Spoil); 7] = [
+        let cases: [(&str, Spoil); 5] = [
             ("retry.max_attempts", |t| t.retry.max_attempts = 0),
             ("retry.max_attempts", |t| t.retry.max_attempts = 101),
             ("retry.jitter", |t| t.retry.jitter = f64::NAN),
             ("deadline_ms", |t| t.deadline_ms = Some(0)),
             ("attempt_ms", |t| t.attempt_ms = Some(MAX_TASK_TIME + 1)),
-            // In bounds one by one, and impossible together.
-            ("delay_ms", |t| (t.delay_ms, t.deadline_ms) = (Some(5_000), Some(1_000))),
-            ("delay_ms", |t| (t.delay_ms, t.deadline_ms) = (Some(1_000), Some(1_000))),
         ];
         assert!(task().check().is_ok());
         for (field, spoil) in cases {
             let mut bad = task();
             spoil(&mut bad);
-            let error = bad.check().expect_err("out of bounds").to_string();
-            assert!(error.starts_with(field), "{error}");
+            let error = bad.check().expect_err("out of bounds");
+            assert!(
+                matches!(error, TaskError::OutOfBounds { what, .. } if what == field),
+                "{error}"
+            );
+            assert!(error.to_string().starts_with(field), "{error}");
+        }
+    }
+
+    /// In bounds one by one, and impossible together: another error, for no schema can say it.
+    #[test]
+    fn what_contradicts_itself_is_no_value_out_of_bounds() {
+        type Spoil = fn(&mut NewTask);
+        let cases: [(&str, Spoil); 3] = [
+            ("delay_ms", |t| (t.delay_ms, t.deadline_ms) = (Some(5_000), Some(1_000))),
+            ("delay_ms", |t| (t.delay_ms, t.deadline_ms) = (Some(1_000), Some(1_000))),
+            ("retry.backoff_min_ms", |t| {
+                (t.retry.backoff_min_ms, t.retry.backoff_max_ms) = (2, 1);
+            }),
+        ];
+        for (field, spoil) in cases {
+            let mut bad = task();
+            spoil(&mut bad);
+            let error = bad.check().expect_err("contradicts itself");
+            assert!(
+                matches!(error, TaskError::Contradiction { what, .. } if what == field),
+                "{error}"
+            );
         }
         let mut tight = task();
         (tight.delay_ms, tight.deadline_ms) = (Some(999), Some(1_000));

@@ -5,7 +5,7 @@ use crate::common;
 
 use std::collections::BTreeMap;
 
-use common::{Bench, pause};
+use common::{Bench, pause, until_done};
 use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row};
@@ -15,6 +15,11 @@ fn tasks(bench: &Bench, name: &str) -> BTreeMap<String, Value> {
     let file = bench.dir.path().join(format!("{name}.state/tasks.db"));
     let read = async {
         let mut conn = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        // Killed before it had made its tables, it has no task.
+        let made = "SELECT 1 FROM sqlite_master WHERE name = 'requests'";
+        if sqlx::query(made).fetch_optional(&mut conn).await.unwrap().is_none() {
+            return Vec::new();
+        }
         let sql = "SELECT t.record, r.request FROM tasks t JOIN requests r ON r.id = t.id";
         sqlx::query(sql).fetch_all(&mut conn).await.unwrap()
     };
@@ -54,8 +59,12 @@ fn killed_at_any_moment_every_file_is_audited_and_none_is_done_over() {
         let name = format!("seed-{seed}");
         let mut before = BTreeMap::new();
         for kill in 0..4 {
-            let mut child = bench.demo(&name, &["--pace", "40"]).spawn().unwrap();
-            pause(random.u64(100..500));
+            let mut child = bench.demo(&name, &["--pace", "100"]).spawn().unwrap();
+            // Half of the kills come while it boots or soon after, half in the middle of the work.
+            if kill % 2 == 1 {
+                until_done(&mut child, ended(&before).len() as u64);
+            }
+            pause(random.u64(0..200));
             child.kill().unwrap();
             child.wait().unwrap();
             let json = bench.dir.path().join(format!("{name}.json"));

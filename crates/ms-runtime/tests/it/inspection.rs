@@ -227,7 +227,7 @@ fn why_tells_message_place_and_decision() {
             let panic = why[0].reason.panic().expect("a panic");
             assert_eq!(panic.message, "thirteen");
             let place = panic.location.as_ref().expect("known");
-            assert!(place.file.ends_with("tests/common/mod.rs") && place.line > 0, "{place}");
+            assert!(place.file.ends_with("tests/it/common/mod.rs") && place.line > 0, "{place}");
             assert!(panic.handling.as_deref().expect("known").ends_with("Add"));
             assert_eq!(
                 (why[0].decision, why[0].budget_used, why[0].injected),

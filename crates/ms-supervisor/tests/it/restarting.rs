@@ -714,7 +714,7 @@ fn x10_why_records_say_everything_that_is_known() {
         assert_eq!(panic.message, "crash of a");
         let location = panic.location.as_ref().expect("known");
         assert!(
-            location.file.ends_with("tests/common/mod.rs") && location.line > 100,
+            location.file.ends_with("tests/it/common/mod.rs") && location.line > 100,
             "{location}"
         );
         assert!(panic.handling.as_deref().expect("known").ends_with("Crash"), "{panic:?}");

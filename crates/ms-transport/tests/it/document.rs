@@ -105,12 +105,19 @@ fn bounds_of_the_document_are_bounds_of_the_server() {
 fn settings_that_contradict_one_another_are_422() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
-        let bad = r#"{"kind":"echo","retry":{"backoff_min_ms":2,"backoff_max_ms":1}}"#;
-        let reply = post(rig.addr, "/api/v1/tasks", bad).await;
-        assert_eq!((reply.status, reply.code().as_str()), (422, "unprocessable"));
-        assert_eq!(reply.json()["errors"][0]["at"], "retry.backoff_min_ms");
-        let batch = post(rig.addr, "/api/v1/tasks/batch", &format!("[{},{bad}]", task())).await;
-        assert_eq!(batch.status, 422);
+        for (at, bad) in [
+            (
+                "retry.backoff_min_ms",
+                r#"{"kind":"echo","retry":{"backoff_min_ms":2,"backoff_max_ms":1}}"#,
+            ),
+            ("delay_ms", r#"{"kind":"echo","delay_ms":1,"deadline_ms":1}"#),
+        ] {
+            let reply = post(rig.addr, "/api/v1/tasks", bad).await;
+            assert_eq!((reply.status, reply.code().as_str()), (422, "unprocessable"));
+            assert_eq!(reply.json()["errors"][0]["at"], at);
+            let batch = post(rig.addr, "/api/v1/tasks/batch", &format!("[{},{bad}]", task())).await;
+            assert_eq!(batch.status, 422);
+        }
         let keys = format!("{JSON}Idempotency-Key: a\r\n");
         let other = r#"{"kind":"echo","idempotency_key":"b"}"#;
         assert_eq!(call(rig.addr, "POST", "/api/v1/tasks", &keys, other).await.status, 422);

@@ -35,13 +35,20 @@ pub use http::{Http, Reply, clients};
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What cannot be waited for by an event is looked at again and again.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    until_or(look, || what.to_owned())
+}
+
+/// As [`until`], for what has more to say of a wait that was in vain.
+fn until_or<T>(mut look: impl FnMut() -> Option<T>, what: impl FnOnce() -> String) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
+        if Instant::now() >= end {
+            panic!("not within {PATIENCE:?}: {}", what());
+        }
         pause(Duration::from_millis(2));
     }
 }
@@ -320,10 +327,13 @@ impl Server {
 
     pub fn started(&self) {
         let admin = self.admin();
-        until("started", || {
-            let reply = Http::try_get(admin, "/health/startup").ok()?;
-            (reply.status == 200).then_some(())
-        });
+        until_or(
+            || {
+                let reply = Http::try_get(admin, "/health/startup").ok()?;
+                (reply.status == 200).then_some(())
+            },
+            || format!("started\n{}", self.log.text()),
+        );
     }
 
     pub fn pid(&self) -> Pid {

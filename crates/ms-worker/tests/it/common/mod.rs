@@ -20,7 +20,7 @@ use ms_worker::{Agent, Cx, InitError};
 use serde::{Deserialize, Serialize};
 
 /// Longest wait for anything that must come.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// Runs a test on a node with real time: SQLite's threads do not know virtual time.
 pub fn run<F: Future>(test: impl FnOnce(Node) -> F) -> F::Output {
