@@ -12,6 +12,7 @@ use ms_core::budget::Budget;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
 use ms_core::task::{QueueName, QueueSpec};
+use ms_core::time::total;
 use ms_registry::{Registry, RegistryConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
@@ -179,6 +180,7 @@ impl Server {
         let needs: &[&str] = if budgets.is_some() { &["database", BUDGETS] } else { &["database"] };
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
+        let started = agents.saturating_mul(self.pools.len());
         let listeners =
             Listeners::of(&config, &tasks.client(), &telling.metrics, &self.registry, &calls)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
@@ -222,6 +224,7 @@ impl Server {
             .component(tree("database", Phase::Data, database))
             .component(
                 tree("application", Phase::Applications, tasks.child())
+                    .start_within(start_within(started))
                     .needs(needs.iter().copied()),
             )
             .component(Storage::component(tasks.client()))
@@ -255,6 +258,15 @@ impl Server {
         let accounts = Budgets::new("accounts").kept_in(store.clone());
         self.budgets.iter().try_fold(accounts, open).map(Some)
     }
+}
+
+/// How long so many agents may take to start, one after another on a machine that is busy: each
+/// may have something to open.
+fn start_within(agents: usize) -> Duration {
+    const ANY: Duration = Duration::from_secs(10);
+    const EACH: Duration = Duration::from_millis(50);
+    let agents = u32::try_from(agents).unwrap_or(u32::MAX);
+    total([ANY, EACH.saturating_mul(agents)])
 }
 
 impl fmt::Debug for Server {

@@ -53,7 +53,9 @@ fn page(http: &mut Http, filter: &str) -> Vec<Value> {
 fn a_thousand_waiting_agents_hold_no_stop_up_and_lose_no_attempt() {
     const AGENTS: usize = 1_000;
     let place = Place::new();
-    place.write_config(&format!("tasks.agents = {AGENTS}\n"));
+    // Thousands of actors to start, by a debug build, beside all the other tests.
+    let patient = "components.startup_deadline = \"170s\"";
+    place.write_config(&format!("tasks.agents = {AGENTS}\n{patient}\n"));
     let mut server = place.start();
     let mut http = server.http();
     let one = r#"{"kind":"wait","payload":{"ms":60000,"steps":60}}"#;

@@ -283,6 +283,10 @@ impl Log {
         self.0.0.lock().unwrap().lines.iter().any(|line| line.contains(text))
     }
 
+    fn has_ended(&self) -> bool {
+        self.0.0.lock().unwrap().ended
+    }
+
     /// Waits for its end: that of the process.
     fn end(&self) -> bool {
         let end = Instant::now() + PATIENCE;
@@ -329,6 +333,7 @@ impl Server {
         let admin = self.admin();
         until_or(
             || {
+                assert!(!self.log.has_ended(), "it ended:\n{}", self.log.text());
                 let reply = Http::try_get(admin, "/health/startup").ok()?;
                 (reply.status == 200).then_some(())
             },
