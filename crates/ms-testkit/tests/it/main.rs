@@ -6,3 +6,4 @@ mod harness;
 mod kit;
 mod network;
 mod simulator;
+mod user;
