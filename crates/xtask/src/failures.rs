@@ -70,7 +70,7 @@ fn pass(from: impl Read, mut to: impl Write) -> BTreeSet<String> {
 }
 
 /// The test a line says has failed, in the words of nextest or of libtest.
-fn failed_test(line: &str) -> Option<&str> {
+pub(crate) fn failed_test(line: &str) -> Option<&str> {
     let line = line.trim();
     if let Some(test) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"))
     {

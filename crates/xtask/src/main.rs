@@ -67,7 +67,7 @@ Usage: cargo xtask COMMAND
   schemathesis [--cases N] [--seed S]  requests made of the OpenAPI document of a real ms-server:
                             every answer is what the document says; 20,000 cases unless told
   coverage [ARGS]           the share of lines the tests run, by cargo-tarpaulin; ARGS go to it
-  mutants [NAME]...         break the policy on purpose; each mutant must be caught
+  mutants [NAME|CRATE]...   break a line on purpose; each mutant must be caught
   simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; without S fresh
                             seeds, and always those that once failed; see docs/testing.md
   help                      this text

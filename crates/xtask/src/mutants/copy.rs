@@ -10,23 +10,33 @@ use crate::workspace::{Error, cargo_in};
 /// What is no part of the sources.
 const LEFT_OUT: [&str; 2] = ["target", ".git"];
 
+/// How nextest treats the tests of a mutant: one that waits for ever has noticed it, and one that
+/// fails by chance, which the second try shows, has not.
+const RUNNER: &str = "\
+[profile.default]
+slow-timeout = { period = \"20s\", terminate-after = 2 }
+retries = 1
+";
+
 pub(crate) struct Copy {
     pub(crate) root: PathBuf,
     target: PathBuf,
+    runner: PathBuf,
 }
 
 impl Copy {
+    /// Makes the copy below `target`, or brings it up to date: what did not change keeps its time,
+    /// and what was built of it stays good.
     pub(crate) fn make(from: &Path, target: &Path) -> Result<Self, Error> {
-        let root = target.join("mutants").join("tree");
-        let made = match fs::remove_dir_all(&root) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => copy(from, &root),
-        };
-        made.map_err(|error| Error::new(format!("{}: {error}", root.display())))?;
-        Ok(Self { root, target: target.to_owned() })
+        let folder = target.join("mutants");
+        let root = folder.join("tree");
+        let runner = folder.join("nextest.toml");
+        let made = mirror(from, &root).and_then(|()| fs::write(&runner, RUNNER));
+        made.map_err(|error| Error::new(format!("{}: {error}", folder.display())))?;
+        Ok(Self { root, target: folder.join("build"), runner })
     }
 
-    /// cargo in the copy, building where the workspace does: the registry's crates are there.
+    /// cargo in the copy, building in a directory of its own.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut command = cargo_in(&self.root, args);
         command.env("CARGO_TARGET_DIR", &self.target);
@@ -34,22 +44,66 @@ impl Copy {
         command.env_remove("CARGO_MANIFEST_DIR");
         command
     }
+
+    /// The file for `--config-file` of nextest.
+    pub(crate) fn runner(&self) -> String {
+        self.runner.display().to_string()
+    }
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+fn mirror(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
+    let mut names = Vec::new();
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let name = entry.file_name();
         if LEFT_OUT.iter().any(|left| name == *left) {
             continue;
         }
-        let kind = entry.file_type()?;
+        let (kind, other) = (entry.file_type()?, to.join(&name));
         if kind.is_dir() {
-            copy(&entry.path(), &to.join(&name))?;
-        } else if kind.is_file() {
-            fs::copy(entry.path(), to.join(&name))?;
+            mirror(&entry.path(), &other)?;
+        } else if kind.is_file() && fs::read(&other).ok() != Some(fs::read(entry.path())?) {
+            fs::copy(entry.path(), &other)?;
+        }
+        names.push(name);
+    }
+    for entry in fs::read_dir(to)? {
+        let entry = entry?;
+        if names.contains(&entry.file_name()) {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false => fs::remove_file(entry.path())?,
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_brought_up_to_date_and_what_did_not_change_keeps_its_time() {
+        let folder = std::env::temp_dir().join(format!("xtask-copy-{}", std::process::id()));
+        let (from, to) = (folder.join("from"), folder.join("to"));
+        fs::create_dir_all(from.join("src")).unwrap();
+        fs::create_dir_all(from.join("target")).unwrap();
+        for (name, text) in [("src/a", "1"), ("src/b", "2"), ("c", "3"), ("target/x", "4")] {
+            fs::write(from.join(name), text).unwrap();
+        }
+        mirror(&from, &to).unwrap();
+        assert!(!to.join("target").exists());
+        let time = |name: &str| fs::metadata(to.join(name)).unwrap().modified().unwrap();
+        let before = time("src/a");
+        fs::write(to.join("src/b"), "a mutant that was left").unwrap();
+        fs::remove_file(from.join("c")).unwrap();
+        mirror(&from, &to).unwrap();
+        assert_eq!(time("src/a"), before);
+        assert_eq!(fs::read_to_string(to.join("src/b")).unwrap(), "2");
+        assert!(!to.join("c").exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

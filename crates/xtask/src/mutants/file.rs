@@ -3,6 +3,7 @@
 //! ```text
 //! what: what is wrong with it
 //! suites: core model
+//! tests: ms-actor --test it test(/mailbox/)
 //! file: crates/ms-core/src/policy/intensity.rs
 //! <<<<
 //! text as it is, found once
@@ -10,7 +11,9 @@
 //! text of the mutant
 //! >>>>
 //! ```
-//! `file:` and its block may come several times.
+//! `file:` and its block may come several times. `suites:` names suites of the command; each
+//! `tests:` names a crate whose tests shall notice: all of them, or those of one program (`--lib`,
+//! `--test NAME`), or those of a nextest filter. One of the two must be there.
 
 use std::path::{Path, PathBuf};
 
@@ -19,8 +22,59 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Mutant {
     pub(crate) name: String,
     pub(crate) what: String,
-    pub(crate) suites: Vec<String>,
+    pub(crate) suites: Vec<Suite>,
     edits: Vec<Edit>,
+}
+
+/// Tests that shall notice a mutant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Suite {
+    /// One that the command knows by name.
+    Named(String),
+    /// The tests of a crate: those of the programs that these words of cargo name, or of all, as
+    /// far as a filter of nextest lets them through.
+    Crate { name: String, programs: Vec<String>, filter: Option<String> },
+}
+
+impl Suite {
+    /// What stands before the name of a test of it.
+    pub(crate) fn label(&self) -> &str {
+        let (Self::Named(name) | Self::Crate { name, .. }) = self;
+        name
+    }
+
+    /// The same with the tests of `other`, which is of the same programs, beside its own; `None`
+    /// where it is not.
+    pub(crate) fn with(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (
+                Self::Crate { name, programs, filter },
+                Self::Crate { name: same, programs: these, filter: more },
+            ) if name == same && programs == these => {
+                let filter = filter.as_ref().zip(more.as_ref());
+                let filter = filter.map(|(one, two)| match one.contains(two.as_str()) {
+                    true => one.clone(),
+                    false => format!("{one} | {two}"),
+                });
+                Some(Self::Crate { name: name.clone(), programs: programs.clone(), filter })
+            }
+            _ => (self == other).then(|| self.clone()),
+        }
+    }
+
+    fn of_crate(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (name, rest) = words.split_first()?;
+        let programs = match rest {
+            ["--lib", ..] => 1,
+            ["--test", _, ..] => 2,
+            _ => 0,
+        };
+        let (programs, filter) = rest.split_at(programs);
+        let filter = (!filter.is_empty()).then(|| filter.join(" "));
+        let programs = programs.iter().map(|&word| word.to_owned()).collect();
+        Some(Self::Crate { name: (*name).to_owned(), programs, filter })
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -38,11 +92,20 @@ impl Mutant {
     }
 
     pub(crate) fn parse(name: &str, text: &str) -> Result<Self, String> {
-        let field = |key: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(key));
-            line.map(str::trim).ok_or_else(|| format!("has no line `{key}`"))
+        // What comes behind the first block is the code's, whatever it looks like.
+        let head = text.split("\nfile:").next().unwrap_or_default();
+        let fields = |key: &'static str| {
+            head.lines().filter_map(move |line| line.strip_prefix(key)).map(str::trim)
         };
-        let (what, suites) = (field("what:")?.to_owned(), field("suites:")?);
+        let what = fields("what:").next().ok_or("has no line `what:`")?.to_owned();
+        let named = fields("suites:").flat_map(str::split_whitespace);
+        let mut suites: Vec<Suite> = named.map(|name| Suite::Named(name.to_owned())).collect();
+        for tests in fields("tests:") {
+            suites.push(Suite::of_crate(tests).ok_or("has a line `tests:` without a crate")?);
+        }
+        if suites.is_empty() {
+            return Err("has neither a line `suites:` nor one `tests:`".to_owned());
+        }
         let mut edits = Vec::new();
         for block in text.split("\nfile:").skip(1) {
             edits.push(edit(block).ok_or("has a block that is not <<<<, ====, >>>>")?);
@@ -50,7 +113,6 @@ impl Mutant {
         if edits.is_empty() {
             return Err("changes nothing".to_owned());
         }
-        let suites = suites.split_whitespace().map(str::to_owned).collect();
         Ok(Self { name: name.to_owned(), what, suites, edits })
     }
 
@@ -104,7 +166,7 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("a.rs"), "one\nthree\n").unwrap();
         let mutant = Mutant::parse("m", TEXT).unwrap();
-        assert_eq!(mutant.suites, ["core", "model"]);
+        assert_eq!(mutant.suites, ["core", "model"].map(|name| Suite::Named(name.to_owned())));
         assert_eq!(
             mutant.apply(&folder).unwrap(),
             [(folder.join("a.rs"), "two\nfour\n".to_owned())]
@@ -112,6 +174,32 @@ mod tests {
         std::fs::write(folder.join("a.rs"), "one\none\nthree\n").unwrap();
         assert_eq!(mutant.apply(&folder).unwrap_err(), "m: its text is 2 times in a.rs");
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_mutant_names_crates_and_their_tests() {
+        let tests = "tests: ms-actor\ntests: ms-core --lib\n\
+                     tests: ms-bus --test it test(/order/) + test(/lives/)\n";
+        let mutant = Mutant::parse("m", &TEXT.replace("suites: core model\n", tests)).unwrap();
+        let of = |name: &str, programs: &[&str], filter: Option<&str>| Suite::Crate {
+            name: name.to_owned(),
+            programs: programs.iter().map(|&word| word.to_owned()).collect(),
+            filter: filter.map(str::to_owned),
+        };
+        let bus = of("ms-bus", &["--test", "it"], Some("test(/order/) + test(/lives/)"));
+        assert_eq!(bus.with(&bus), Some(bus.clone()));
+        let other = of("ms-bus", &["--test", "it"], Some("test(/bad/)"));
+        let both = "test(/bad/) | test(/order/) + test(/lives/)";
+        assert_eq!(other.with(&bus), Some(of("ms-bus", &["--test", "it"], Some(both))));
+        let all = of("ms-bus", &["--test", "it"], None);
+        assert_eq!((all.with(&bus), bus.with(&all)), (Some(all.clone()), Some(all)));
+        assert_eq!(bus.with(&of("ms-bus", &["--lib"], None)), None);
+        assert_eq!(
+            mutant.suites,
+            [of("ms-actor", &[], None), of("ms-core", &["--lib"], None), bus]
+        );
+        assert!(Mutant::parse("m", &TEXT.replace("suites: core model\n", "")).is_err());
+        assert!(Mutant::parse("m", &TEXT.replace("suites: core model", "tests:")).is_err());
     }
 
     #[test]

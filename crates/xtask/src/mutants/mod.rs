@@ -1,9 +1,10 @@
-//! `cargo xtask mutants`: does the suite notice when the policy is wrong?
+//! `cargo xtask mutants`: does the suite notice when the code is wrong?
 //!
 //! Each file in `crates/xtask/mutants` breaks one thing on purpose: text that is found
 //! exactly once in a file, and what to put in its place. A mutant is made in a copy of the
-//! tree below the target directory, built, and given to the suites it names; one of their
-//! tests must fail. What came out is written to `docs/mutants.md`.
+//! tree below the target directory, built in a directory of its own, and given to the suites it
+//! names; one of their tests must fail. What came out is written to `docs/mutants.md`, after each
+//! of them.
 
 mod copy;
 mod file;
@@ -30,11 +31,13 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<End, Error>
             return Ok(End::Failed);
         }
     };
-    if let Some(unknown) = names.iter().find(|name| all.iter().all(|mutant| mutant.name != **name))
-    {
-        return Ok(End::Usage(format!("no mutant named `{unknown}` in {FOLDER}")));
+    let is = |mutant: &Mutant, name: &String| {
+        mutant.name == *name || mutant.suites.iter().any(|suite| suite.label() == name)
+    };
+    if let Some(unknown) = names.iter().find(|name| all.iter().all(|mutant| !is(mutant, name))) {
+        return Ok(End::Usage(format!("no mutant and no suite of one is named `{unknown}`")));
     }
-    let wanted = |mutant: &&Mutant| names.is_empty() || names.contains(&mutant.name);
+    let wanted = |mutant: &&Mutant| names.is_empty() || names.iter().any(|name| is(mutant, name));
     let copy = Copy::make(&workspace.root, &target(workspace))?;
     if let Some(problem) = trial::baseline(&copy, all.iter().filter(wanted)) {
         println!("  ! {problem}");
@@ -45,11 +48,11 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<End, Error>
         let verdict = trial::try_out(&copy, mutant)?;
         println!("{:<34} {}", mutant.name, verdict.in_short());
         results.push((mutant, verdict));
+        report::write(&workspace.root, &all, &results)?;
     }
     println!("\n{}", report::table(&results));
     let survivors = results.iter().filter(|(_, verdict)| !verdict.is_caught()).count();
     println!("{} mutants, {survivors} not caught", results.len());
-    report::write(&workspace.root, &all, &results)?;
     Ok(if survivors == 0 { End::Ok } else { End::Failed })
 }
 
@@ -81,7 +84,7 @@ fn read_all(root: &Path) -> Result<Vec<Mutant>, Vec<String>> {
     if problems.is_empty() { Ok(mutants) } else { Err(problems) }
 }
 
-/// Where cargo builds: what the copy needs of the registry is built there already.
+/// Where cargo builds; the copy and what is built of it are in a folder of it.
 fn target(workspace: &Workspace) -> PathBuf {
     workspace.metadata.target_directory.clone()
 }

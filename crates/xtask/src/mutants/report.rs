@@ -16,12 +16,16 @@ const NAMED: usize = 3;
 const HEAD: &str = "\
 # Mutants
 
-Written by `cargo xtask mutants`; do not edit. Each row breaks the supervision policy, or
-the supervisor and the kernel that carry it out, on purpose (`crates/xtask/mutants`), in a copy of the
-tree. Its suites must notice: a mutant that survives is a hole in the tests.
+Written by `cargo xtask mutants`; do not edit. Each row breaks one line on purpose
+(`crates/xtask/mutants`), in a copy of the tree: of the supervision policy, of the supervisor and
+the kernel that carry it out, of tasks and their store, the bus, the router, the runtime, the way
+in over HTTP and the configuration. The tests it names must notice: a mutant that survives is a
+hole in them. It counts as caught when it was built and a test failed, and failed again when it
+was run again; a test that does not end has noticed it, too, and is marked so.
 `model` is the exhaustive search of `ms-model`, `kernel` that of `ms-actor` under loom;
 `core` and `supervisor` are those crates' tests (`core` replays the golden traces of OTP on
-the policy alone), `conformance` replays them on real supervisors.
+the policy alone), `conformance` replays them on real supervisors. A name such as `ms-bus` stands
+for the tests of that crate, which stop at the first that fails.
 ";
 
 /// The head of the table.

@@ -5,17 +5,23 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use crate::failures;
 use crate::workspace::Error;
 
 use super::copy::Copy;
-use super::file::Mutant;
+use super::file::{Mutant, Suite};
 
 /// A mutant may wait for ever; a suite that takes this long has noticed it.
 const LIMIT: Duration = Duration::from_secs(180);
+/// The same for all tests of a crate: each of them has a limit of its own beside.
+const CRATE_LIMIT: Duration = Duration::from_secs(900);
+/// How long a runner that is told to stop has for its tests.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
 
-/// The suites a mutant can name, and what cargo is to test for each.
+/// The suites a mutant can name in its line `suites:`, and what cargo is to test for each.
 const SUITES: &[(&str, &[&str])] = &[
     ("core", &["-p", "ms-core", "--tests"]),
     ("model", &["-p", "ms-model", "--tests"]),
@@ -30,8 +36,8 @@ pub(crate) enum Verdict {
     /// These tests failed, each with its suite in front.
     Caught(Vec<String>),
     Survived,
-    /// It is no mutant: it does not build.
-    NotBuilt(String),
+    /// It is no mutant, or was not put before any test: a fault of its own, and no success.
+    NotTried(String),
 }
 
 impl Verdict {
@@ -43,21 +49,29 @@ impl Verdict {
         match self {
             Self::Caught(tests) => format!("caught by {}", tests.len()),
             Self::Survived => "SURVIVED".to_owned(),
-            Self::NotBuilt(why) => format!("DOES NOT BUILD: {why}"),
+            Self::NotTried(why) => format!("NOT TRIED: {why}"),
         }
     }
 }
 
-/// All suites pass without a mutant, or there is nothing to learn from their failing.
+/// The tests that the mutants name pass without any of them, or there is nothing to learn from their failing.
 pub(crate) fn baseline<'a>(
     copy: &Copy,
     mutants: impl Iterator<Item = &'a Mutant>,
 ) -> Option<String> {
-    let suites: BTreeSet<&str> =
-        mutants.flat_map(|mutant| mutant.suites.iter().map(String::as_str)).collect();
-    suites.into_iter().find_map(|suite| match run(copy, suite) {
-        Ok(Suite::Passed) => None,
-        Ok(other) => Some(format!("without any mutant the suite {suite} came to: {other:?}")),
+    let mut suites: Vec<Suite> = Vec::new();
+    for suite in mutants.flat_map(|mutant| &mutant.suites) {
+        let known = suites.iter_mut().find_map(|known| Some((known.with(suite)?, known)));
+        match known {
+            Some((both, known)) => *known = both,
+            None => suites.push(suite.clone()),
+        }
+    }
+    suites.iter().find_map(|suite| match run(copy, suite) {
+        Ok(Came::Passed) => None,
+        Ok(other) => {
+            Some(format!("without any mutant the suite {} came to: {other:?}", suite.label()))
+        }
         Err(error) => Some(error.to_string()),
     })
 }
@@ -81,49 +95,85 @@ pub(crate) fn try_out(copy: &Copy, mutant: &Mutant) -> Result<Verdict, Error> {
 fn judge(copy: &Copy, mutant: &Mutant) -> Result<Verdict, Error> {
     let mut caught = Vec::new();
     for suite in &mutant.suites {
+        let label = suite.label();
         match run(copy, suite)? {
-            Suite::Passed => {}
-            Suite::Failed(tests) => {
-                caught.extend(tests.iter().map(|test| format!("{suite}: {test}")))
+            Came::Passed => {}
+            Came::Failed(tests) => {
+                caught.extend(tests.iter().map(|test| format!("{label}: {test}")))
             }
-            Suite::Hung => caught.push(format!("{suite}: does not end in {} s", LIMIT.as_secs())),
-            Suite::NotBuilt(why) => return Ok(Verdict::NotBuilt(why)),
+            Came::Hung(limit) => {
+                caught.push(format!("{label}: does not end in {} s", limit.as_secs()))
+            }
+            Came::Nothing(why) => return Ok(Verdict::NotTried(why)),
         }
     }
     Ok(if caught.is_empty() { Verdict::Survived } else { Verdict::Caught(caught) })
 }
 
+/// What a suite came to.
 #[derive(Debug)]
-enum Suite {
+enum Came {
     Passed,
     Failed(Vec<String>),
-    Hung,
-    NotBuilt(String),
+    Hung(Duration),
+    /// It was not run, and why.
+    Nothing(String),
 }
 
-fn run(copy: &Copy, suite: &str) -> Result<Suite, Error> {
-    let Some((_, what)) = SUITES.iter().find(|(name, _)| *name == suite) else {
-        return Err(Error::new(format!("there is no suite named {suite}")));
-    };
-    let build = copy.cargo(&[&["test", "--quiet", "--no-run"], *what].concat()).output();
-    let build = build.map_err(Error::from_io)?;
+fn run(copy: &Copy, suite: &Suite) -> Result<Came, Error> {
+    match suite {
+        Suite::Named(name) => {
+            let Some((_, what)) = SUITES.iter().find(|(known, _)| known == name) else {
+                return Err(Error::new(format!("there is no suite named {name}")));
+            };
+            let build = copy.cargo(&[&["test", "--quiet", "--no-run"], *what].concat());
+            let tests = copy.cargo(&[&["test", "--no-fail-fast"], *what].concat());
+            match carry_out(build, tests, LIMIT, failed_test)? {
+                Came::Failed(tests) if tests.is_empty() => {
+                    Ok(Came::Failed(vec!["the test program died".to_owned()]))
+                }
+                came => Ok(came),
+            }
+        }
+        Suite::Crate { name, programs, filter } => {
+            let runner = copy.runner();
+            let mut common = vec!["-p", name, "--config-file", &runner, "--color", "never"];
+            common.extend(programs.iter().map(String::as_str));
+            let build = [&["nextest", "run", "--no-run"], &common[..]].concat();
+            let filter = filter.as_deref().map_or_else(Vec::new, |filter| vec!["-E", filter]);
+            let tests = [&["nextest", "run"], &common[..], &filter].concat();
+            let came = carry_out(copy.cargo(&build), copy.cargo(&tests), CRATE_LIMIT, failed_twice);
+            match came? {
+                // Each test is a process of its own, and named however it ends.
+                Came::Failed(tests) if tests.is_empty() => {
+                    Ok(Came::Nothing(format!("no test of {name} ran: look at the filter")))
+                }
+                came => Ok(came),
+            }
+        }
+    }
+}
+
+fn carry_out(
+    mut build: Command,
+    tests: Command,
+    limit: Duration,
+    failed: impl Fn(&str) -> Option<String>,
+) -> Result<Came, Error> {
+    let build = build.output().map_err(Error::from_io)?;
     if !build.status.success() {
         let said = String::from_utf8_lossy(&build.stderr);
         let first = said.lines().find(|line| line.starts_with("error")).unwrap_or("?");
-        return Ok(Suite::NotBuilt(first.to_owned()));
+        return Ok(Came::Nothing(format!("does not compile: {first}")));
     }
-    let tests = copy.cargo(&[&["test", "--no-fail-fast"], *what].concat());
-    let Some((passed, said)) = within(tests, LIMIT).map_err(Error::from_io)? else {
-        return Ok(Suite::Hung);
+    let Some((passed, said)) = within(tests, limit).map_err(Error::from_io)? else {
+        return Ok(Came::Hung(limit));
     };
     if passed {
-        return Ok(Suite::Passed);
+        return Ok(Came::Passed);
     }
-    let failed: BTreeSet<String> = said.lines().filter_map(failed_test).collect();
-    if failed.is_empty() {
-        return Ok(Suite::Failed(vec!["the test program died".to_owned()]));
-    }
-    Ok(Suite::Failed(failed.into_iter().collect()))
+    let failed: BTreeSet<String> = said.lines().filter_map(failed).collect();
+    Ok(Came::Failed(failed.into_iter().collect()))
 }
 
 /// The test of a line `test NAME ... FAILED`.
@@ -132,41 +182,72 @@ fn failed_test(line: &str) -> Option<String> {
     Some(name.trim_end_matches(" - should panic").to_owned())
 }
 
-/// Whether a command succeeded and what it wrote, unless it took too long and was killed.
+/// The test of a line `TRY 2 FAIL [..] (..) PROGRAM NAME` of nextest: one try may fail because the
+/// machine is busy.
+fn failed_twice(line: &str) -> Option<String> {
+    // The second try has short words for how it ended: `TMT`, `ABRT`.
+    let (word, rest) = line.trim().strip_prefix("TRY 2 ")?.split_once(" [")?;
+    if matches!(word, "PASS" | "LEAK" | "START" | "SLOW" | "TERMINATING") {
+        return None;
+    }
+    let test = failures::failed_test(&format!("FAIL [{rest}")).map(str::to_owned)?;
+    let name = test.split_once(' ').map_or(&*test, |(_, name)| name);
+    let has_hung = matches!(word, "TMT" | "TIMEOUT");
+    Some(if has_hung { format!("{name} (timed out)") } else { name.to_owned() })
+}
+
+/// Whether a command succeeded and what it wrote, unless it took too long and was stopped.
 #[allow(clippy::disallowed_methods, reason = "a command line tool may wait for its child")]
 fn within(mut command: Command, limit: Duration) -> std::io::Result<Option<(bool, String)>> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
-    let Some(mut out) = child.stdout.take() else { return Ok(None) };
-    let reader = std::thread::spawn(move || {
-        let mut said = String::new();
-        out.read_to_string(&mut said).map(|_| said)
-    });
+    let readers = [child.stdout.take().map(read), child.stderr.take().map(read)];
     let until = Instant::now() + limit;
     let status = loop {
         if let Some(status) = child.try_wait()? {
             break status;
         }
         if Instant::now() > until {
-            kill_group(&mut child);
+            stop_group(&mut child)?;
             return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(50));
     };
-    let said = reader.join().unwrap_or_else(|_| Ok(String::new()))?;
-    Ok(Some((status.success(), said)))
+    let said = readers.into_iter().flatten().map(|reader| reader.join().unwrap_or_default());
+    Ok(Some((status.success(), said.collect())))
 }
 
-/// cargo and the test program it runs.
-fn kill_group(child: &mut Child) {
+/// Two pipes, two readers: who fills one while we wait for the other would stand still.
+fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut said = Vec::new();
+        // What was read before the pipe broke is what there is.
+        drop(pipe.read_to_end(&mut said));
+        String::from_utf8_lossy(&said).into_owned()
+    })
+}
+
+/// cargo and the test programs it runs. Told first: a runner that gives each test a group of its
+/// own ends them then.
+#[allow(clippy::disallowed_methods, reason = "a command line tool may wait for its child")]
+fn stop_group(child: &mut Child) -> std::io::Result<()> {
     let group = format!("-{}", child.id());
-    // What is gone already need not be killed.
-    drop(Command::new("kill").args(["-KILL", "--", &group]).status());
-    drop(child.wait());
+    // What is gone already need not be told.
+    let signal = |name: &str| {
+        let kill = Command::new("kill").args([name, "--", &group]).stderr(Stdio::null()).status();
+        drop(kill);
+    };
+    signal("-TERM");
+    let until = Instant::now() + STOP_WITHIN;
+    while child.try_wait()?.is_none() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    signal("-KILL");
+    child.wait().map(drop)
 }
 
 #[cfg(test)]
@@ -177,6 +258,17 @@ mod tests {
     fn a_failed_test_is_known_by_its_line() {
         assert_eq!(failed_test("test a::b ... FAILED"), Some("a::b".to_owned()));
         assert_eq!(failed_test("test a::b ... ok"), None);
+        for (line, test) in [
+            ("  TRY 2 FAIL [   0.012s] ( 12/1310) ms-bus::it groups::a", Some("groups::a")),
+            ("  TRY 2 FAIL [   0.012s] ms-bus groups::a", Some("groups::a")),
+            ("  TRY 2 TMT [  90.0s] ms-bus::it groups::a", Some("groups::a (timed out)")),
+            ("  TRY 2 TIMEOUT [  90.0s] ms-bus::it groups::a", Some("groups::a (timed out)")),
+            ("  TRY 2 ABRT [   0.012s] ms-bus::it groups::a", Some("groups::a")),
+            ("  TRY 1 FAIL [   0.012s] ms-bus::it groups::a", None),
+            ("  TRY 2 PASS [   0.012s] ms-bus::it groups::a", None),
+        ] {
+            assert_eq!(failed_twice(line).as_deref(), test, "{line}");
+        }
     }
 
     #[test]
