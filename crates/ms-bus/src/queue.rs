@@ -254,3 +254,78 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::event::{EventId, Header};
+    use crate::payload::Payload;
+    use crate::sink::Delivering;
+    use crate::subject::Subject;
+
+    /// Nobody is given anything here.
+    struct Nobody;
+
+    impl Sink for Nobody {
+        fn deliver(&self, _: AnyEvent, _: Duration) -> Delivering {
+            Box::pin(std::future::pending())
+        }
+
+        fn actor(&self) -> Option<ms_actor::AnyRef> {
+            None
+        }
+
+        fn takes(&self) -> &'static str {
+            "nothing"
+        }
+    }
+
+    fn event(sequence: u64) -> AnyEvent {
+        let header = Header {
+            id: EventId::of(0, 1, sequence),
+            subject: Subject::new("a").expect("a subject"),
+            producer: "test".into(),
+            life: Uuid::nil(),
+            sequence,
+            unix_ms: 0,
+            cause: None,
+            key: None,
+            partition: None,
+        };
+        AnyEvent { header: Arc::new(header), payload: Payload::of(sequence), replies: None }
+    }
+
+    fn taken(queue: &Queue, life: u64) -> Option<u64> {
+        queue.take(life, None).map(|turn| turn.event.header.sequence)
+    }
+
+    /// A life of the outlet whose thread was blocked, and that comes back when it has a successor.
+    #[test]
+    fn a_life_that_was_given_up_takes_nothing_and_settles_nothing() {
+        let within = Duration::from_secs(1);
+        let buffer = Buffer { capacity: 4, overflow: Overflow::Reject, within };
+        let filter = Filter::new("a").expect("a filter");
+        let seat = Arc::new(Seat::new(1, filter, Arc::new(Nobody), buffer));
+        let queue = Queue::new(1);
+        let first = queue.begin();
+        for sequence in 1..=3 {
+            assert_eq!(queue.push(&seat, &event(sequence)), Ok(false), "it is awake");
+        }
+        assert_eq!(taken(&queue, first), Some(1));
+        let second = queue.begin();
+        assert_eq!(queue.take_crashed(), [1], "what the first had in hand is lost");
+        assert_eq!(taken(&queue, first), None);
+        assert_eq!(taken(&queue, second), Some(2));
+        queue.settle(first, Outcome::Handled);
+        queue.life_ended(first);
+        assert!(queue.is_in_hand(&seat) && queue.take_crashed().is_empty());
+        queue.settle(second, Outcome::Handled);
+        assert_eq!((taken(&queue, second), taken(&queue, second)), (Some(3), None));
+        let counts = queue.counts(&seat);
+        assert_eq!((counts.handled, counts.lost), (1, 1), "the last is still in hand");
+    }
+}

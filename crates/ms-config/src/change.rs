@@ -32,3 +32,26 @@ pub fn change<C: Settings>(in_force: &C, read: &C) -> Change<C> {
     }
     Change { config, live, restart }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::FrameworkConfig;
+
+    #[test]
+    fn what_needs_a_restart_is_named_and_stays_as_it_is() {
+        let in_force = FrameworkConfig::default();
+        let mut read = in_force.clone();
+        read.telemetry.log_filter = "debug".to_owned();
+        read.shutdown.within = Duration::from_secs(20);
+        let change = change(&in_force, &read);
+        assert_eq!(
+            (&change.live[..], &change.restart[..]),
+            (&["telemetry.log_filter".to_owned()][..], &["shutdown.within".to_owned()][..],)
+        );
+        assert_eq!(change.config.telemetry.log_filter, "debug");
+        assert_eq!(change.config.shutdown.within, in_force.shutdown.within);
+    }
+}

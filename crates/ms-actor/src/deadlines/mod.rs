@@ -228,6 +228,22 @@ mod tests {
         });
     }
 
+    /// The task that sleeps until a later deadline is woken for an earlier one.
+    #[test]
+    fn an_earlier_deadline_is_kept_though_a_later_one_is_slept_for() {
+        on_an_arbiter(async |node| {
+            let late = spawn(&node, "late", Late).expect("a name");
+            let patient = actix::spawn(late.ask(After(3_000 * SECOND)).within(60 * SECOND));
+            // Until the thread sleeps for it.
+            tokio::time::sleep(SECOND).await;
+            let began = Instant::now();
+            let hasty = late.ask(After(3_000 * SECOND)).within(2 * SECOND).await;
+            assert!(matches!(hasty, Err(AskError::TimedOut { .. })));
+            assert_eq!(began.elapsed().as_secs(), 2);
+            assert!(patient.await.expect("not cancelled").is_err());
+        });
+    }
+
     #[test]
     fn asks_of_mixed_limits_end_at_their_own_deadlines() {
         on_an_arbiter(async |node| {

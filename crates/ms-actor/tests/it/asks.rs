@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::ours::{Beside, Count, Probe, act, alone, beside};
-use common::{Child, Log, SOON, paused, probes, settle, soon, threads};
+use common::{Child, Log, SOON, paused, probes, settle, soon, threads, until};
 use ms_actor::{AskError, Blueprint, Hosted, Node, Placement, Ref, SendError};
 use ms_core::{ExitReason, Incarnation};
 use tokio::task::spawn_local;
@@ -21,6 +21,23 @@ use tokio::time::Instant;
 
 async fn start(node: &Node, name: &str) -> Child<Probe> {
     Child::start(node, name, &probes(&Log::default())).await
+}
+
+/// An ask that one task begins and another goes on with is woken there at its deadline.
+#[test]
+fn an_ask_that_changes_hands_ends_at_its_deadline() {
+    paused(async |node| {
+        let child = start(&node, "a").await;
+        let mut asked = Box::pin(child.actor.ask(never()).within(Duration::from_secs(3)));
+        let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(asked.as_mut().poll(&mut nobody).is_pending());
+        let began = Instant::now();
+        // An hour of virtual time, for one that is never woken.
+        let ended = tokio::time::timeout(Duration::from_secs(3_600), asked).await;
+        let error = ended.expect("it is woken").unwrap_err();
+        assert!(matches!(error, AskError::TimedOut { .. }), "{error:?}");
+        assert_eq!(began.elapsed().as_secs(), 3);
+    });
 }
 
 /// An answer after `time`.
@@ -233,6 +250,44 @@ where
         let error = actor.ask(Forget).within(SOON).await.unwrap_err();
         assert!(matches!(error, AskError::NoReply { .. }), "{error:?}");
     }
+}
+
+/// All who ask within one turn learn at its end that they get no reply, and not the first alone.
+#[test]
+fn dropped_replies_of_one_turn_are_told_to_all_who_asked() {
+    struct Slow;
+    /// Keeps the turn on until it is let go.
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Hold(std::sync::mpsc::Receiver<()>);
+    dropper!(Slow, ms_actor::Context<Self>);
+    impl Handler<Hold> for Slow {
+        type Result = ();
+        fn handle(&mut self, Hold(let_go): Hold, _: &mut ms_actor::Context<Self>) {
+            let_go.recv_timeout(SOON).expect("let go");
+        }
+    }
+    threads(1, async |node| {
+        let child = Child::<Slow>::start(&node, "a", &Blueprint::actor(|| Slow)).await;
+        let [(first, held), (last, held_too)] = [(); 2].map(|()| std::sync::mpsc::channel());
+        child.actor.try_tell(Hold(held)).unwrap();
+        until(|| child.cell.depth() == Some(0)).await;
+        // At its deadline each would look once more: that is not what they are to wait for.
+        let ask = || spawn_local(child.actor.ask(Forget).within(Duration::from_secs(86_400)));
+        let asked = [ask(), ask(), ask()];
+        until(|| child.cell.depth() == Some(3)).await;
+        child.actor.try_tell(Hold(held_too)).unwrap();
+        first.send(()).unwrap();
+        until(|| child.cell.depth() == Some(0)).await;
+        // Their replies are gone; the turn is still on.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        last.send(()).unwrap();
+        for asked in asked {
+            let told = tokio::time::timeout(Duration::from_secs(30), asked).await;
+            let error = told.expect("it is told").unwrap().unwrap_err();
+            assert!(matches!(error, AskError::NoReply { .. }), "{error:?}");
+        }
+    });
 }
 
 #[test]

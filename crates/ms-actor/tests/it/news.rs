@@ -7,9 +7,10 @@ use crate::common;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
+use actix::{Actor, Handler, Message};
 use common::{Child, Log, SOON, paused, probes, settle, soon, threads, until};
 use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
-use ms_actor::{Placement, SendError};
+use ms_actor::{AnyRef, LifeChange, LifeNews, Placement, SendError};
 use ms_core::ExitReason;
 
 /// Holds the news of a start up on its way until it is let go on.
@@ -54,6 +55,43 @@ fn k9_an_end_from_another_thread_does_not_overtake_the_start() {
         assert_eq!(log.all(), ["started", "exited: killed"]);
         assert_eq!(soon(monitor).await.reason, ExitReason::Killed);
         assert!(!cell.fence(life, ExitReason::Killed), "an end is told once");
+    });
+}
+
+/// Who follows an actor that is gone already hears so at once, and once.
+#[test]
+fn who_follows_the_gone_is_told_that_it_is() {
+    struct Follower(Log);
+    impl Actor for Follower {
+        type Context = ms_actor::Context<Self>;
+    }
+    impl Handler<LifeNews> for Follower {
+        type Result = ();
+        fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+            self.0.add(format!("{} {:?}", news.of.path(), news.change));
+        }
+    }
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Follow(AnyRef);
+    impl Handler<Follow> for Follower {
+        type Result = ();
+        fn handle(&mut self, Follow(of): Follow, ctx: &mut Self::Context) {
+            ctx.follow(&of);
+        }
+    }
+    paused(async |node| {
+        let log = Log::default();
+        let mut gone =
+            Child::<common::ours::Probe>::start(&node, "gone", &probes(&Log::default())).await;
+        gone.cell.close_at_end(&ExitReason::Shutdown);
+        gone.cell.stop(ExitReason::Shutdown);
+        assert_eq!(gone.end().await.reason, ExitReason::Shutdown);
+        let follower = ms_actor::spawn(&node, "follower", Follower(log.clone())).unwrap();
+        follower.ask(Follow(gone.cell.clone())).await.unwrap();
+        settle().await;
+        let path = gone.cell.path();
+        assert_eq!(log.all(), [format!("{path} {:?}", LifeChange::Gone(ExitReason::Shutdown))]);
     });
 }
 

@@ -88,6 +88,19 @@ fn what_this_build_has_not_is_warned_about_and_refused_where_it_should_protect()
 }
 
 #[test]
+fn values_at_the_very_ends_of_their_bounds_and_rules_are_taken() {
+    for text in [
+        "[core.event_bus]\ncluster_size = 1",
+        "[core.event_bus]\ncluster_size = 5",
+        "[shutdown]\nwithin = '40s'\nkubernetes_grace = '45s'",
+        "[components.health_checks.startup_probe]\nperiod = '7s'\ntimeout = '7s'",
+    ] {
+        let dir = Dir::with(&[("base.toml", text)]);
+        dir.load().unwrap_or_else(|errors| panic!("{text}: {errors}"));
+    }
+}
+
+#[test]
 fn a_value_outside_its_bound_is_refused_with_the_bound() {
     let dir = Dir::with(&[("base.toml", "[core.event_bus]\ncluster_size = 0\n")]);
     assert_eq!(

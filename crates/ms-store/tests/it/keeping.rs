@@ -68,6 +68,57 @@ fn a_task_is_kept_with_agent_state_and_result_over_a_restart() {
     assert_eq!(id.uuid().get_version_num(), 7);
 }
 
+/// However many wait, an urgent one is the next, and who comes for one task gets that.
+#[test]
+fn t4_an_urgent_task_is_the_next_behind_any_number_of_others() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let (store, root) = open(&node, at(dir.path())).await;
+        for n in 0..20 {
+            submit(&store, task(n)).await.unwrap();
+        }
+        let priority = Priority::new(1).unwrap();
+        let urgent = submit(&store, NewTask { priority, ..task("urgent") }).await.unwrap();
+        let [given] = claim(&store, 1).await.try_into().expect("one");
+        assert_eq!(given.view.id, urgent.id);
+        close(root).await;
+    });
+}
+
+/// Those that nobody had begun, and those that somebody had.
+#[test]
+fn every_task_of_an_earlier_life_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let (store, root) = open(&node, at(dir.path())).await;
+        for n in 0..3 {
+            submit(&store, task(n)).await.unwrap();
+        }
+        let [begun, assigned] = claim(&store, 2).await.try_into().expect("two");
+        store.execute(vec![TaskCommand::Start(begun.view.id, begun.token)]).await.unwrap();
+        assert_eq!(store.take_back("restarted".into()).await.unwrap(), 2);
+        for id in [begun.view.id, assigned.view.id] {
+            let view = store.get(id).await.unwrap().unwrap();
+            assert_eq!((view.state, view.interruptions), (TaskState::Pending, 1));
+        }
+        close(root).await;
+    });
+}
+
+/// A deadline that is to come holds a task back no more than none.
+#[test]
+fn t4_a_task_whose_deadline_is_to_come_is_given_out() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let (store, root) = open(&node, at(dir.path())).await;
+        let within_the_hour = NewTask { deadline_ms: Some(3_600_000), ..task("fresh") };
+        let fresh = submit(&store, within_the_hour).await.unwrap();
+        let [given] = claim(&store, 1).await.try_into().expect("it is given out");
+        assert_eq!(given.view.id, fresh.id);
+        close(root).await;
+    });
+}
+
 #[test]
 fn t4_urgent_tasks_go_first_then_old_ones_and_delayed_ones_wait() {
     let dir = tempfile::tempdir().unwrap();
