@@ -24,6 +24,9 @@ pub const PAGE: usize = 128;
 const ALL_LEVELS: usize = 64;
 /// How long a supervisor below the first is given: one that hangs costs that much.
 const WITHIN_BELOW: Duration = Duration::from_millis(80);
+/// How long one that has just answered is given for the next page: it is not the one that hangs, the
+/// machine is busy; and what it had said already would be lost with the whole walk.
+const PAGE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A supervisor's own row, and the keys of its children in start order.
 #[derive(Debug)]
@@ -218,7 +221,7 @@ impl TreeWalk {
 impl Level {
     async fn turn_page(&mut self) -> Result<(), SupervisorError> {
         let keys = self.keys.by_ref().take(PAGE).collect();
-        let asked = self.supervisor.ask(GetRows(keys)).within(WITHIN_BELOW).await;
+        let asked = self.supervisor.ask(GetRows(keys)).within(PAGE_WITHIN).await;
         match asked {
             Ok(page) => self.page = page.into_iter(),
             Err(AskError::Exited { .. } | AskError::NotSent(SendError::Closed { .. })) => {

@@ -15,6 +15,8 @@ const SHOWN: usize = 40;
 pub struct JsonError {
     at: String,
     what: String,
+    /// JSON by its grammar, of a value that nothing here can hold.
+    unfit: bool,
 }
 
 fn place(at: &str) -> String {
@@ -23,11 +25,11 @@ fn place(at: &str) -> String {
 
 impl JsonError {
     pub(super) fn syntax(error: &serde_json::Error) -> Self {
-        Self { at: String::new(), what: error.to_string() }
+        Self { at: String::new(), what: error.to_string(), unfit: false }
     }
 
     pub(super) fn wide(number: &WideNumber) -> Self {
-        Self { at: String::new(), what: number.to_string() }
+        Self { at: String::new(), what: number.to_string(), unfit: true }
     }
 
     /// Where, as a path from the top: `payload.url`, `[3].queue`; `.` for the top, and empty for
@@ -41,6 +43,13 @@ impl JsonError {
     #[must_use]
     pub fn what(&self) -> &str {
         &self.what
+    }
+
+    /// Whether the text is JSON that no schema forbids, and a number of it is wider than 64 bits:
+    /// over HTTP that is 422 and not 400 (RFC 9110, 15.5.21).
+    #[must_use]
+    pub const fn is_unfit(&self) -> bool {
+        self.unfit
     }
 }
 
@@ -81,7 +90,7 @@ impl Fault {
         if at.is_empty() {
             at.push('.');
         }
-        JsonError { at, what: self.what }
+        JsonError { at, what: self.what, unfit: false }
     }
 }
 

@@ -14,7 +14,9 @@ use serde::de::DeserializeOwned;
 
 use super::gateway::Shared;
 use super::limits::HttpLimits;
-use super::problem::{MALFORMED, MEDIA_TYPE, NOT_SERVING, Problem, SLOW_BODY, TOO_LARGE};
+use super::problem::{
+    MALFORMED, MEDIA_TYPE, NOT_SERVING, Problem, SLOW_BODY, TOO_LARGE, UNPROCESSABLE,
+};
 
 /// How long a body that is on its way may take to arrive once the node takes no more work.
 const LAST_CALL: Duration = Duration::from_secs(5);
@@ -40,7 +42,8 @@ where
         };
         let body = if packed { unpack(&body, limits)? } else { body };
         ms_core::json::from_slice(&body, limits.json_depth).map(Self).map_err(|error| {
-            let problem = Problem::new(&MALFORMED, error.to_string());
+            let kind = if error.is_unfit() { &UNPROCESSABLE } else { &MALFORMED };
+            let problem = Problem::new(kind, error.to_string());
             match error.at() {
                 "" => problem,
                 at => problem.at(at, error.what()),

@@ -118,6 +118,10 @@ fn settings_that_contradict_one_another_are_422() {
             let batch = post(rig.addr, "/api/v1/tasks/batch", &format!("[{},{bad}]", task())).await;
             assert_eq!(batch.status, 422);
         }
+        // No schema forbids it, and nothing here can hold it.
+        let wide = r#"{"kind":"echo","payload":18446744073709551616}"#;
+        let reply = post(rig.addr, "/api/v1/tasks", wide).await;
+        assert_eq!((reply.status, reply.code().as_str()), (422, "unprocessable"));
         let keys = format!("{JSON}Idempotency-Key: a\r\n");
         let other = r#"{"kind":"echo","idempotency_key":"b"}"#;
         assert_eq!(call(rig.addr, "POST", "/api/v1/tasks", &keys, other).await.status, 422);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_core::task::{
-    FailureKind, FencingToken, Journal, JournalEntry, TaskCommand, TaskFailure, TaskId, TaskStore,
+    FailureKind, FencingToken, Journal, JournalEntry, StoreError, TaskCommand, TaskError,
+    TaskFailure, TaskId, TaskStore, TaskView,
 };
 use ms_core::traceparent::TraceContext;
 use serde::Serialize;
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::json::encode;
+use super::outcome::{LONGEST_PAUSE, PAUSE};
 use crate::agent::Agent;
 use crate::cx::Cx;
 
@@ -151,13 +153,33 @@ impl<'a, G: Agent> TaskCx<'a, G> {
     async fn write(&self, entry: JournalEntry) -> Result<(), TaskFailure> {
         let command = TaskCommand::Journal(self.id, self.token, entry);
         let writing = Writing::begin(&self.desk);
-        let answers = self.store.execute(vec![command]).await;
+        let answers = self.written(command).await;
         drop(writing);
         let mut answers = answers?;
         match answers.pop() {
             Some(Ok(_)) => Ok(()),
             Some(Err(error)) => Err(TaskFailure::from_error(FailureKind::Error, &error)),
             None => Err(TaskFailure::retry("the store did not answer for the journal")),
+        }
+    }
+
+    /// Says it again for as long as the store may take it later: an outage is no fault of the
+    /// attempt's, and an entry that was taken before is the same one once more. The end of the
+    /// lease ends the attempt, and this with it.
+    async fn written(
+        &self,
+        command: TaskCommand,
+    ) -> Result<Vec<Result<TaskView, TaskError>>, StoreError> {
+        let mut pause = PAUSE;
+        loop {
+            match self.store.execute(vec![command.clone()]).await {
+                Err(error) if error.is_transient() => {
+                    tracing::debug!(%error, "an entry of a journal waits for the store");
+                    tokio::time::sleep(pause).await;
+                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                }
+                answers => return answers,
+            }
         }
     }
 }

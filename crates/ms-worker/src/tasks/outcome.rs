@@ -11,7 +11,7 @@ use ms_core::task::{
 /// How long is waited after the store refused something.
 pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause between two tries to write an outcome.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Whether an end of the agent is the task's fault.
 pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> TaskCommand {
