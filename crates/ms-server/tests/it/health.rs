@@ -150,7 +150,7 @@ fn the_keys_of_the_probes_have_their_effect() {
     until("ready", || (server.get("/health/ready").status == 200).then_some(()));
     // The delay, and the period between the two good checks; without them it is ready at once.
     let waited = began.elapsed();
-    assert!(waited >= Duration::from_secs(3), "ready after {waited:?}");
+    assert!(waited >= std::time::Duration::from_secs(3), "ready after {waited:?}");
     server.log.line("a readiness check passes again");
     assert_eq!(server.get("/health/live").status, 200);
     assert_eq!(server.get("/health/startup").json()["overdue"], false);
