@@ -23,7 +23,7 @@ pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<End, Error>
         _ => return Ok(End::Usage("soak takes --kills N".to_owned())),
     };
     let test = "no_acknowledged_task_is_lost_or_ends_twice_over_many_kills";
-    let words = ["test", "-p", "ms-server", "--test", "kills", "--", "--nocapture", test];
+    let words = ["test", "-p", "ms-server", "--test", "it", "--", "--nocapture", test];
     let mut command = workspace.cargo(&words);
     let fresh = Fresh::of(workspace)?;
     println!("{}", fresh.line());

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const FIRST: &str = "/root/components/application/tasks/echo/echo-1";
 const SECOND: &str = "/root/components/application/tasks/echo/echo-2";
 
-/// S2.2-01, S1.1-02
+/// S2.2-01, S2.1-13, S1.1-02
 #[test]
 fn every_reading_verb_answers_in_words_and_in_json_of_the_schema() {
     let node = node();

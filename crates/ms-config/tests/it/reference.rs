@@ -5,7 +5,7 @@ use std::fs;
 use ms_config::{FrameworkConfig, Value, keys, reference, schema};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
-const MARK: &str = "<!-- generated from crates/ms-config/src/keys.rs; UPDATE_DOCS=1 cargo test -p ms-config --test reference writes it -->";
+const MARK: &str = "<!-- generated from crates/ms-config/src/keys.rs; UPDATE_DOCS=1 cargo test -p ms-config --test it reference writes it -->";
 
 #[test]
 fn the_reference_page_has_every_key_as_it_is_declared() {
@@ -18,7 +18,7 @@ fn the_reference_page_has_every_key_as_it_is_declared() {
     }
     assert!(
         page == wanted,
-        "docs/configuration.md is out of date: UPDATE_DOCS=1 cargo test -p ms-config --test reference"
+        "docs/configuration.md is out of date: UPDATE_DOCS=1 cargo test -p ms-config --test it reference"
     );
 }
 

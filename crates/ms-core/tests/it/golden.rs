@@ -1,6 +1,6 @@
 //! The policy against 400 traces of the real OTP supervisor (`tests/golden-otp`).
 //!
-//! `GOLDEN_DIR=dir cargo test -p ms-core --test golden` plays other traces, such as
+//! `GOLDEN_DIR=dir cargo test -p ms-core --test it golden` plays other traces, such as
 //! fresh random ones of the oracle.
 #![allow(clippy::expect_used, clippy::print_stderr, unreachable_pub, reason = "tests")]
 

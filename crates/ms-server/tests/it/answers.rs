@@ -163,7 +163,7 @@ fn write(place: &Place, text: &str) {
     fs::rename(new, place.config().join("development.toml")).unwrap();
 }
 
-/// Row 41: whatever is wrong with the value of any key, the three ways to find out and the start
+/// Row 41, S9.1-02: whatever is wrong with the value of any key, the three ways to find out and the start
 /// itself give the same lines, and the same exit code.
 #[test]
 fn every_bad_value_is_refused_alike_by_validate_check_start_and_reload() {

@@ -128,8 +128,8 @@ async fn until_locked(other: &mut sqlx::SqliteConnection) {
     }
 }
 
-/// Row 19: the keys of the probes have their effect through the server: with a delay it is started
-/// before it is ready, and ready after as many good checks as are asked for.
+/// Row 19, S7.1-16, S7.1-18: the keys of the probes have their effect through the server: with a delay
+/// it is started before it is ready, and ready after as many good checks as are asked for.
 #[test]
 fn the_keys_of_the_probes_have_their_effect() {
     let place = Place::new()
