@@ -64,6 +64,14 @@ pub(crate) enum Beating {
 }
 
 impl Beating {
+    /// Its own, if it has one.
+    pub(crate) fn own(self) -> Option<Heartbeat> {
+        match self {
+            Self::Own(heartbeat) => Some(heartbeat),
+            Self::Inherited | Self::Never => None,
+        }
+    }
+
     /// What it comes to under a supervisor with this default.
     pub(crate) fn or(self, inherited: Option<Heartbeat>) -> Option<Heartbeat> {
         match self {

@@ -252,7 +252,7 @@ impl ChildSpec {
 
     /// What of it the policy does not know: a literal may say what no constructor does.
     pub(crate) fn check_settings(&self) -> Result<(), ChildSpecError> {
-        if let (Some(heartbeat), Ok(id)) = (self.heartbeat.or(None), &self.id)
+        if let (Some(heartbeat), Ok(id)) = (self.heartbeat.own(), &self.id)
             && !heartbeat.is_sane()
         {
             return Err(ChildSpecError::InvalidHeartbeat(id.clone()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ms_actor::host::Blueprint;
 use ms_actor::{Hosted, MailboxSpec, Ref, StartError, StateValue};
 use ms_core::id::MAX_PATH_DEPTH;
-use ms_core::policy::{Policy, SpecError};
+use ms_core::policy::{ChildSpecError, Policy, SpecError};
 use ms_core::view::Tier;
 use ms_core::{
     ActorPath, AutoShutdown, ChildId, ChildType, IdError, Intensity, StopOrder, Strategy,
@@ -273,8 +273,13 @@ impl Supervisor {
         below.try_for_each(|below| below.check())
     }
 
-    /// What of its children the policy does not check; after that.
+    /// What of it and its children the policy does not check; after that.
     pub(crate) fn check_settings(&self) -> Result<(), SpecError> {
+        if let (Some(heartbeat), Ok(id)) = (self.heartbeats, &self.id)
+            && !heartbeat.is_sane()
+        {
+            return Err(ChildSpecError::InvalidHeartbeat(id.clone()).into());
+        }
         self.children.iter().try_for_each(|child| Ok(child.check_settings()?))
     }
 

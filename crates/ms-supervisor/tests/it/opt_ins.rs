@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::*;
 use ms_core::view::Decision;
 use ms_core::{ExitReason, Restart, WhenExhausted};
-use ms_supervisor::{StartRootError, Supervisor};
+use ms_supervisor::{Heartbeat, StartRootError, Supervisor};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SLOW: Duration = Duration::from_secs(20);
@@ -165,4 +165,20 @@ fn x17_a_pause_has_a_length_and_is_cancelled_by_terminate_child() {
         sleep_ms(11_000).await;
         assert_eq!(rows(&root).await, "a:down");
     });
+}
+
+/// What all below a supervisor inherit is checked as what a child has of its own.
+#[test]
+fn heartbeats_for_all_below_are_refused_when_they_find_nobody_or_everybody_hung() {
+    for every in [Duration::ZERO, Duration::MAX] {
+        let beats = Heartbeat { every, missed: 3 };
+        let below = Supervisor::one_for_one("below").heartbeats(beats);
+        for tree in [
+            Supervisor::one_for_one("root").heartbeats(beats),
+            Supervisor::one_for_one("root").child(ms_supervisor::ChildSpec::supervisor(below)),
+        ] {
+            let error = tree.check().expect_err("refused");
+            assert!(error.to_string().contains("bad heartbeat"), "{error}");
+        }
+    }
 }

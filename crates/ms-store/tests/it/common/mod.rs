@@ -1,6 +1,6 @@
 //! A store in a tree of its own, in a directory of its own.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, clippy::expect_used, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
