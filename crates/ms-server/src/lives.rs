@@ -17,6 +17,8 @@ pub(crate) enum Seen {
     Started {
         /// It is not the actor's first.
         again: bool,
+        /// How long the actor was away, where its life before ended by a fault.
+        away_ms: Option<u64>,
     },
     /// A life ended.
     Ended {
@@ -31,6 +33,8 @@ pub(crate) enum Seen {
 #[derive(Debug, Default)]
 pub(crate) struct Lives {
     known: HashMap<ActorPath, (Incarnation, u64)>,
+    /// Whose life ended by a fault, and when.
+    away: HashMap<ActorPath, u64>,
     /// Those that there was no room for.
     beyond: usize,
 }
@@ -41,12 +45,18 @@ impl Lives {
         match &event.kind {
             EventKind::Started { path, incarnation } => {
                 self.started(path, *incarnation, event.at_ms);
-                Some(Seen::Started { again: *incarnation > FIRST })
+                let away = self.away.remove(path);
+                let away_ms = away.map(|since| event.at_ms.saturating_sub(since));
+                Some(Seen::Started { again: *incarnation > FIRST, away_ms })
             }
             EventKind::Exited { path, incarnation, reason } => {
                 let began = self.ended(path, *incarnation);
                 let ran_ms = began.map(|began| event.at_ms.saturating_sub(began));
-                Some(Seen::Ended { failed: !reason.is_clean(), ran_ms })
+                let failed = !reason.is_clean();
+                if failed && self.away.len() < MAX_KNOWN {
+                    self.away.insert(path.clone(), event.at_ms);
+                }
+                Some(Seen::Ended { failed, ran_ms })
             }
             _ => None,
         }
@@ -118,14 +128,16 @@ mod tests {
     #[test]
     fn s2_2_12_lives_are_counted_with_how_long_they_ran() {
         let mut lives = Lives::default();
-        assert_eq!(lives.event(&started("/r/a", 1, 100)), Some(Seen::Started { again: false }));
-        assert_eq!(lives.event(&started("/r/b", 1, 100)), Some(Seen::Started { again: false }));
+        let first = Some(Seen::Started { again: false, away_ms: None });
+        assert_eq!(lives.event(&started("/r/a", 1, 100)), first);
+        assert_eq!(lives.event(&started("/r/b", 1, 100)), first);
         assert_eq!(lives.running(), 2);
         let crashed = exited("/r/a", 1, 350, ExitReason::Killed);
         let ended = |failed, ran_ms| Some(Seen::Ended { failed, ran_ms });
         assert_eq!(lives.event(&crashed), ended(true, Some(250)));
         assert_eq!(lives.running(), 1);
-        assert_eq!(lives.event(&started("/r/a", 2, 360)), Some(Seen::Started { again: true }));
+        let again = Some(Seen::Started { again: true, away_ms: Some(10) });
+        assert_eq!(lives.event(&started("/r/a", 2, 360)), again);
         assert_eq!(lives.event(&exited("/r/a", 1, 370, ExitReason::Killed)), ended(true, None));
         assert_eq!(lives.running(), 2, "the end of an earlier life ends no later one");
         let stopped = exited("/r/b", 1, 1_100, ExitReason::Shutdown);

@@ -30,6 +30,8 @@ const SPAWNED: &str = "ms_framework_task_spawned_total";
 const RESTARTED: &str = "ms_framework_task_restarts_total";
 const FAILED: &str = "ms_framework_task_failures_total";
 const RAN: &str = "ms_framework_task_duration_seconds";
+/// From the end of a life by a fault (a hung one is ended when it is found) to the next one.
+const REPLACED: &str = "ms_framework_task_replacement_seconds";
 /// The key that is taken over while running.
 const LOG_FILTER: &str = "telemetry.log_filter";
 
@@ -198,8 +200,13 @@ async fn count_lives(service: ServiceHandle, told: Arc<AtomicU64>) {
 
 fn tell_life(lives: &mut Lives, event: &NodeEvent) {
     match lives.event(event) {
-        Some(Seen::Started { again: false }) => metrics::counter!(SPAWNED).increment(1),
-        Some(Seen::Started { again: true }) => metrics::counter!(RESTARTED).increment(1),
+        Some(Seen::Started { again: false, .. }) => metrics::counter!(SPAWNED).increment(1),
+        Some(Seen::Started { again: true, away_ms }) => {
+            metrics::counter!(RESTARTED).increment(1);
+            if let Some(away) = away_ms.map(Duration::from_millis) {
+                metrics::histogram!(REPLACED).record(away.as_secs_f64());
+            }
+        }
         Some(Seen::Ended { failed, ran_ms }) => {
             metrics::counter!(FAILED).increment(u64::from(failed));
             if let Some(ran) = ran_ms.map(Duration::from_millis) {

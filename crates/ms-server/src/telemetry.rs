@@ -150,7 +150,8 @@ fn metrics(sink: &LogSink) -> Result<Metrics, ServerError> {
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
         .and_then(|builder| {
             let lives = Matcher::Full("ms_framework_task_duration_seconds".to_owned());
-            builder.set_buckets_for_metric(lives, &LIVES)
+            let away = Matcher::Full("ms_framework_task_replacement_seconds".to_owned());
+            builder.set_buckets_for_metric(lives, &LIVES)?.set_buckets_for_metric(away, &LIVES)
         })
         .map_err(|error| failed(error.into()))?;
     let handle = builder.install_recorder().map_err(|error| failed(error.into()))?;

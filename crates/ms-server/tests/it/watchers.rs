@@ -235,3 +235,28 @@ fn a_blocked_store_keeps_neither_the_file_nor_a_transaction_from_its_successor()
     assert!(!server.log.has("in use by another process"), "{}", server.log.text());
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
+
+/// S2.4-06: a thread that is blocked is found and its actor replaced; how long it was blocked until
+/// then is told here, and how long nobody was there in its place is in the metrics.
+#[test]
+fn the_replacement_of_an_actor_whose_thread_is_blocked_is_measured() {
+    const NAME: &str = "ms_framework_task_replacement_seconds";
+    let place = place();
+    let server = place.start();
+    let of = |end: &str| {
+        let page = Http::try_get(server.admin(), "/metrics").expect("answered").body;
+        let line = page.lines().find_map(|line| line.strip_prefix(&format!("{NAME}_{end} ")));
+        line.and_then(|number| number.parse::<f64>().ok()).unwrap_or_default()
+    };
+    assert_eq!(of("count"), 0.0, "nobody was replaced yet");
+    let path = "/root/components/storage".parse().expect("a path");
+    let began = std::time::Instant::now();
+    server
+        .control(async |client| client.inject(path, Fault::Block).await.map(drop))
+        .expect("injected");
+    until("the replacement", || (of("count") >= 1.0).then_some(()));
+    println!("blocked until it was replaced: {:?}", began.elapsed());
+    println!("nobody in its place: {} s, {} time(s)", of("sum"), of("count"));
+    assert!(began.elapsed() > Duration::from_secs(1), "four beats of 500 ms have to be missed");
+    assert!(of("sum") > 0.0, "it is not replaced in no time: restarts wait 20 ms at least");
+}
