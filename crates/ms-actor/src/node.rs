@@ -20,6 +20,7 @@ use crate::dead::{DeadLetter, DeadLetters};
 use crate::error::BootError;
 use crate::host::Placement;
 use crate::mailbox::{lock, nanos};
+use crate::resources::Resources;
 use crate::task_log::{TaskEvents, TaskLog};
 use crate::{panics, watchdog};
 
@@ -125,6 +126,7 @@ struct Inner {
     events: broadcast::Sender<NodeEvent>,
     log: Mutex<EventLog>,
     tasks: Arc<TaskLog>,
+    resources: Resources,
     stopping: AtomicBool,
 }
 
@@ -189,6 +191,7 @@ impl Node {
             // moving thousands of events to a larger place.
             log: Mutex::new(EventLog { seq: 0, kept: VecDeque::with_capacity(KEPT_EVENTS) }),
             tasks: Arc::default(),
+            resources: Resources::default(),
             stopping: AtomicBool::new(false),
         }))
     }
@@ -215,6 +218,12 @@ impl Node {
     #[must_use]
     pub fn life(&self) -> NodeLife {
         self.0.life
+    }
+
+    /// What is open on it: files, locks, listeners.
+    #[must_use]
+    pub fn resources(&self) -> &Resources {
+        &self.0.resources
     }
 
     /// Its configuration.

@@ -268,6 +268,8 @@ settings! {
     pub struct Emergency rules none {
         /// Critical errors within a minute after which the process ends.
         critical_errors: u32 = 5, in 1..=1_000, unit "errors" => restart;
+        /// Memory that the process may have resident; over it for three seconds it ends with 103.
+        memory_limit: Bytes = Bytes(1 << 40), in Bytes(1 << 20)..=Bytes(1 << 40) => restart;
         /// Longest last effort before the process ends.
         within: Duration = secs(10), in millis(10)..=secs(60) => restart;
         /// Directory of crash reports; empty for none.

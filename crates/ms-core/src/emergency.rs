@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Tick;
 
+/// The topic of the event by which any actor says that something happened that a node should not
+/// live with for long ([`EventKind::Noted`](crate::view::EventKind::Noted)): its text says what.
+/// The service counts them.
+pub const CRITICAL_ERROR: &str = "critical_error";
+
 /// Why a node stops at once, without an orderly shutdown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
@@ -17,7 +22,7 @@ pub enum EmergencyReason {
     Panic(String),
     /// The root supervisor gave up, or critical errors went over their threshold.
     CriticalError(String),
-    /// Memory, threads, file descriptors or disk are used up.
+    /// More memory is used than it may, or another resource of the process is used up.
     ResourceExhaustion(String),
     /// Running on would do harm.
     SecurityBreach(String),

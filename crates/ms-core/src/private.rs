@@ -56,6 +56,7 @@ impl fmt::Display for Mode {
 }
 
 const GROUP_READS: u32 = 0o040;
+const OTHERS_WRITE: u32 = 0o022;
 const OTHERS: u32 = 0o077;
 /// What to do with a file of one's own.
 const CLOSE: &str = "run `chmod 600` on it";
@@ -65,6 +66,12 @@ const SHARE: &str = "a file of root may be readable by a group of this process a
      else: `chmod 440`, or in Kubernetes `fsGroup` with `defaultMode: 0440`";
 
 impl FileFacts {
+    /// Whether others than its owner may write to it: what stands in it then is anybody's.
+    #[must_use]
+    pub const fn others_may_write(self) -> bool {
+        self.mode & OTHERS_WRITE != 0
+    }
+
     /// Whether a secret may stand in it.
     ///
     /// A file of the reader's own has no permission for group or others. One of root's may in

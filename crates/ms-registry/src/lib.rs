@@ -29,8 +29,5 @@ pub use actor::RegistryActor;
 pub use error::{GroupError, LookupError, NotFound, RegisterError, Unavailable, WatchError};
 pub use name::{IntoName, MAX_NAME, MAX_SEGMENTS, Name, NameError};
 pub use registry::{Found, FoundService, Registry, RegistryConfig};
-pub use service::{
-    Component, DuplicateProvider, KeyId, MissingDependency, ServiceError, ServiceHandle,
-    ServiceKey, Wiring, WiringError,
-};
+pub use service::{KeyId, MissingDependency, ServiceError, ServiceHandle, ServiceKey};
 pub use watch::{Change, RegistryEvent, Subscription, Watched};

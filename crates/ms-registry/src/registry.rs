@@ -14,10 +14,7 @@ use crate::book::{Book, State};
 use crate::error::{GroupError, LookupError, NotFound, RegisterError, Unavailable, WatchError};
 use crate::name::{IntoName, MAX_NAME, Name};
 use crate::nearest::nearest;
-use crate::service::{
-    KeyId, MissingDependency, Provided, ServiceError, ServiceHandle, ServiceKey, Wiring,
-    WiringError,
-};
+use crate::service::{KeyId, MissingDependency, Provided, ServiceError, ServiceHandle, ServiceKey};
 use crate::watch::{RegistryEvent, Subscription, Watched};
 
 /// How a registry is set up.
@@ -440,15 +437,6 @@ impl Registry {
         let mut groups: Vec<_> = groups.filter(|group| has(group)).cloned().collect();
         groups.sort();
         groups
-    }
-
-    /// Checks a wiring of components that are about to start, beside the services
-    /// provided already.
-    ///
-    /// # Errors
-    /// [`WiringError`] with everything that is wrong.
-    pub fn check(&self, wiring: &Wiring) -> Result<(), WiringError> {
-        wiring.check_beside(&self.shared.state.load().services)
     }
 
     // ---- watchers --------------------------------------------------------------

@@ -1,7 +1,9 @@
-//! Typed service keys: dependency injection whose gaps are found before the start.
+//! Typed service keys: actors that are found by what they do, while the system runs.
+//!
+//! What a component cannot start without is no question of the running system: it is declared
+//! with its spec and checked before the start (`ComponentSpec::requires` of `ms-runtime`).
 
 use std::any::{Any, type_name};
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -73,7 +75,7 @@ impl<H: ServiceHandle> ServiceKey<H> {
         self.name
     }
 
-    /// The same without its type, for [`Wiring`] and errors.
+    /// The same without its type, for errors.
     #[must_use]
     pub fn id(&self) -> KeyId {
         KeyId { name: self.name, handle: type_name::<H>() }
@@ -191,154 +193,3 @@ pub(crate) struct Provided {
     pub(crate) handle: Arc<dyn Any + Send + Sync>,
     pub(crate) owner: AnyRef,
 }
-
-/// What components need and provide, checked before anything starts.
-///
-/// ```
-/// use actix::Message;
-/// use ms_actor::Port;
-/// use ms_registry::{ServiceKey, Wiring};
-/// # #[derive(Message)] #[rtype(result = "()")] struct SendMail(String);
-/// # #[derive(Message)] #[rtype(result = "()")] struct Query(String);
-/// const MAILER: ServiceKey<Port<SendMail>> = ServiceKey::new("mailer");
-/// const DATABASE: ServiceKey<Port<Query>> = ServiceKey::new("database");
-///
-/// let wiring = Wiring::new()
-///     .component("mail", |c| c.provides(MAILER).needs(DATABASE))
-///     .component("billing", |c| c.needs(MAILER).needs(DATABASE));
-/// let error = wiring.check().expect_err("nobody provides a database");
-/// assert_eq!(error.missing.len(), 2);
-/// assert!(error.to_string().contains("billing needs the service \"database\""));
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct Wiring {
-    components: Vec<Component>,
-}
-
-/// One component's part of a [`Wiring`].
-#[derive(Debug, Clone)]
-pub struct Component {
-    name: String,
-    needs: Vec<KeyId>,
-    provides: Vec<KeyId>,
-}
-
-impl Component {
-    /// It cannot work without this.
-    #[must_use]
-    pub fn needs<H: ServiceHandle>(mut self, key: ServiceKey<H>) -> Self {
-        self.needs.push(key.id());
-        self
-    }
-
-    /// It offers this to others.
-    #[must_use]
-    pub fn provides<H: ServiceHandle>(mut self, key: ServiceKey<H>) -> Self {
-        self.provides.push(key.id());
-        self
-    }
-}
-
-impl Wiring {
-    /// Nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a component.
-    #[must_use]
-    pub fn component(
-        mut self,
-        name: impl Into<String>,
-        describe: impl FnOnce(Component) -> Component,
-    ) -> Self {
-        let empty = Component { name: name.into(), needs: Vec::new(), provides: Vec::new() };
-        self.components.push(describe(empty));
-        self
-    }
-
-    /// Checks that every need has exactly one provider, of the right type.
-    ///
-    /// # Errors
-    /// [`WiringError`] with everything that is wrong, in the order of the components.
-    pub fn check(&self) -> Result<(), WiringError> {
-        self.check_beside(&BTreeMap::new())
-    }
-
-    /// As [`Wiring::check`], beside services that are provided already.
-    pub(crate) fn check_beside(
-        &self,
-        running: &BTreeMap<&'static str, Provided>,
-    ) -> Result<(), WiringError> {
-        let mut providers: BTreeMap<&'static str, (KeyId, String)> = running
-            .values()
-            .filter(|provided| !provided.owner.is_closed())
-            .map(|provided| (provided.key.name, (provided.key, provided.owner.path().to_string())))
-            .collect();
-        let mut error = WiringError::default();
-        let mut names = BTreeSet::new();
-        for component in &self.components {
-            if !names.insert(component.name.as_str()) {
-                error.repeated.push(component.name.clone());
-            }
-            for key in &component.provides {
-                if let Some((_, first)) = providers.get(key.name) {
-                    let (first, second) = (first.clone(), component.name.clone());
-                    error.duplicates.push(DuplicateProvider { key: *key, first, second });
-                } else {
-                    providers.insert(key.name, (*key, component.name.clone()));
-                }
-            }
-        }
-        for component in &self.components {
-            for key in &component.needs {
-                let provider = providers.get(key.name);
-                if provider.is_none_or(|(provided, _)| provided != key) {
-                    let needed_by = component.name.clone();
-                    error.missing.push(MissingDependency {
-                        needed_by,
-                        key: *key,
-                        provided_as: provider.cloned(),
-                    });
-                }
-            }
-        }
-        if error == WiringError::default() { Ok(()) } else { Err(error) }
-    }
-}
-
-/// Everything that is wrong with a [`Wiring`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WiringError {
-    /// Needs nobody provides, or as another type.
-    pub missing: Vec<MissingDependency>,
-    /// Services two components provide.
-    pub duplicates: Vec<DuplicateProvider>,
-    /// Names two components have.
-    pub repeated: Vec<String>,
-}
-
-/// A service two components provide.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("both {first} and {second} provide the service {key}; two providers need two keys")]
-pub struct DuplicateProvider {
-    /// The key.
-    pub key: KeyId,
-    /// The one named first.
-    pub first: String,
-    /// The other.
-    pub second: String,
-}
-
-impl fmt::Display for WiringError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.missing.len() + self.duplicates.len() + self.repeated.len();
-        write!(f, "the wiring has {count} fault{}", if count == 1 { "" } else { "s" })?;
-        self.missing.iter().try_for_each(|fault| write!(f, "\n- {fault}"))?;
-        self.duplicates.iter().try_for_each(|fault| write!(f, "\n- {fault}"))?;
-        self.repeated.iter().try_for_each(|name| write!(f, "\n- two components are named {name}"))
-    }
-}
-
-impl std::error::Error for WiringError {}

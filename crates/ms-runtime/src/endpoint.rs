@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use ms_actor::{OpenResource, Resources};
 use ms_control::{ControlHandler, ControlServer, Limits};
 use tokio::sync::oneshot;
 
@@ -20,6 +21,7 @@ pub(crate) struct Endpoint {
     stop: Option<oneshot::Sender<()>>,
     stopped: oneshot::Receiver<()>,
     thread: Option<JoinHandle<()>>,
+    _listed: OpenResource,
 }
 
 impl Endpoint {
@@ -28,6 +30,7 @@ impl Endpoint {
         path: PathBuf,
         handler: Arc<dyn ControlHandler>,
         limits: Limits,
+        open: &Resources,
     ) -> Result<Self, RunError> {
         let setup = |source: io::Error| RunError::Setup { what: "the control thread", source };
         let (bound, binding) = oneshot::channel();
@@ -58,7 +61,8 @@ impl Endpoint {
             .map_err(setup)?;
         let lost = |_| setup(io::Error::other("it ended before the socket was bound"));
         binding.await.map_err(lost)??;
-        Ok(Self { path, stop: Some(stop), stopped, thread: Some(thread) })
+        let listed = open.open_of_node(format!("control socket {}", path.display()));
+        Ok(Self { path, stop: Some(stop), stopped, thread: Some(thread), _listed: listed })
     }
 
     pub(crate) fn path(&self) -> &Path {

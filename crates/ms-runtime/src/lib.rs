@@ -42,12 +42,15 @@ mod service;
 mod settings;
 mod signals;
 
+pub use ms_actor::OpenResource;
+
 pub use cleanup::{
     CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, CleanupReport, ConnectionPool,
-    DatabaseCleanupHandler, TrackedResource,
+    DatabaseCleanupHandler,
 };
 pub use component::{
-    Component, ComponentContext, ComponentFailure, ComponentSpec, ReloadOutcome, StateSnapshot,
+    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError,
+    DependencyErrors, ReloadOutcome, StateSnapshot, TreeContext,
 };
 pub use config::{ControlAt, RunConfig, Shown};
 pub use control::NodeControl;

@@ -6,10 +6,11 @@ use std::process::{ExitCode, Termination};
 
 use ms_actor::BootError;
 use ms_control::{BindError, ControlError};
-use ms_core::lifecycle::GraphError;
+use ms_core::lifecycle::{ComponentId, GraphError};
 use ms_core::{ExitReason, IdError};
 use ms_supervisor::StartRootError;
 
+use crate::component::{ComponentFailure, DependencyErrors};
 use crate::lifecycle::BootstrapError;
 use crate::preflight::PreFlightCheckFailed;
 use crate::settings::SettingsError;
@@ -150,6 +151,18 @@ pub enum RunError {
     /// Components cannot be put in order.
     #[error("the components cannot be put in order")]
     Plan(#[from] GraphError),
+    /// What components require is not what others provide; nothing was started.
+    #[error(transparent)]
+    Dependencies(#[from] DependencyErrors),
+    /// The tree of a component could not be put together; nothing was started.
+    #[error("the component {component} could not be put together: {source}")]
+    Compose {
+        /// Which.
+        component: ComponentId,
+        /// Why not.
+        #[source]
+        source: ComponentFailure,
+    },
     /// A pre-flight check failed.
     #[error(transparent)]
     Preflight(#[from] PreFlightCheckFailed),
@@ -176,7 +189,11 @@ impl RunError {
             Self::Tree(StartRootError::Spec(_) | StartRootError::Id(_)) => exit::CONFIG,
             Self::Tree(StartRootError::Failed(_)) => exit::TREE,
             Self::Place(_) | Self::Control(_) => exit::CONTROL,
-            Self::Settings(_) | Self::Id(_) | Self::Plan(_) => exit::CONFIG,
+            Self::Settings(_)
+            | Self::Id(_)
+            | Self::Plan(_)
+            | Self::Dependencies(_)
+            | Self::Compose { .. } => exit::CONFIG,
             Self::Preflight(_) => exit::PREFLIGHT,
             Self::Bootstrap(error) if error.is_unhealthy() => exit::UNHEALTHY,
             Self::Bootstrap(_) => exit::TREE,

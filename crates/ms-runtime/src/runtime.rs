@@ -77,7 +77,7 @@ impl Runtime {
         tree: impl FnOnce(&Node) -> Supervisor,
     ) -> Result<Self, RunError> {
         let control = NodeControl::new(node.clone(), config.allow_faults, config.shown.clone());
-        let endpoint = match open(&config, &control).await {
+        let endpoint = match open(&config, &control, &node).await {
             Ok(endpoint) => endpoint,
             Err(error) => {
                 node.halt(KILL_GRACE);
@@ -168,6 +168,9 @@ impl Runtime {
     async fn finish(self, how: How, reason: ExitReason) -> Ended {
         let patience = if how == How::Forced { KILL_GRACE } else { CLOSE_WITHIN };
         close(self.endpoint, patience).await;
+        for left in self.node.resources().list() {
+            tracing::error!(left, "left open");
+        }
         let stuck_threads = self.node.halt(KILL_GRACE);
         Ended { how, reason, stuck_threads }
     }
@@ -180,9 +183,14 @@ impl Runtime {
     }
 }
 
-async fn open(config: &RunConfig, control: &NodeControl) -> Result<Option<Endpoint>, RunError> {
+async fn open(
+    config: &RunConfig,
+    control: &NodeControl,
+    node: &Node,
+) -> Result<Option<Endpoint>, RunError> {
     let Some(path) = place(config)? else { return Ok(None) };
-    let endpoint = Endpoint::open(path, Arc::new(control.clone()), config.limits.clone()).await?;
+    let (control, limits) = (Arc::new(control.clone()), config.limits.clone());
+    let endpoint = Endpoint::open(path, control, limits, node.resources()).await?;
     Ok(Some(endpoint))
 }
 

@@ -150,6 +150,9 @@ pub struct EmergencySettings {
     pub critical_errors: usize,
     /// The window; 60 s.
     pub window: Duration,
+    /// Memory that the process may use, in bytes; over it at three looks in a row, a second
+    /// apart, it ends. No limit unless one is set.
+    pub memory_limit: Option<u64>,
     /// How long all emergency procedures may take together; 10 s.
     pub limit: Duration,
     /// Where crash reports go; nowhere unless a state directory is set.
@@ -163,6 +166,7 @@ impl Default for EmergencySettings {
         Self {
             critical_errors: 5,
             window: Duration::from_secs(60),
+            memory_limit: None,
             limit: Duration::from_secs(10),
             reports: None,
             keep: 10,

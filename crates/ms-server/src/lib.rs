@@ -44,6 +44,7 @@
 
 pub mod agents;
 mod calls;
+mod cleanup;
 mod error;
 mod event_bus;
 mod health;
@@ -66,4 +67,5 @@ mod unbuilt;
 pub use error::ServerError;
 pub use event_bus::NodeNews;
 pub use options::Options;
+pub use persistence::Snapshots;
 pub use server::Server;

@@ -48,20 +48,20 @@ Agents: `echo` gives back its payload; `audit` takes {\"source\": RUST TEXT}; `w
 
 EXIT STATUS
     0  stopped in order
-    1  stopped by force: something did not stop in time
+    1  stopped by force: told twice, or something did not stop in time
     2  usage
     3  the node could not boot: threads, logs or metrics
     4  a component did not start
     5  the control socket cannot be used
     6  a check of the surroundings failed: a directory, a port, descriptors
     7  started, and not healthy in time
-    8  configuration
+    8  configuration, or what components require and no other provides
    69  an address is not to be had
    78  unsafe: a listener or a token file, or built with panic=abort
   101  emergency: a panic outside any actor
-  102  emergency: a critical error, or the root supervisor gave up
-  103  emergency: out of a resource
-  104  emergency: a breach of security";
+  102  emergency: too many critical errors, or the root supervisor gave up or hangs
+  103  emergency: more memory in use than `emergency.memory_limit` grants
+  104  emergency: others may write to a file of secrets in force";
 
 fn main() -> ExitCode {
     let args = Args::parse();

@@ -29,16 +29,21 @@ const SAVE_WITHIN: Duration = Duration::from_secs(10);
 /// The layout of what the ledger keeps: a number, as JSON.
 const SCHEMA: u32 = 1;
 
-/// The snapshots of a server. Cheap to clone.
+/// The state that components keep over the lives of their process, sealed. Cheap to clone.
+///
+/// The component `keyring` provides it where `persistence.enabled` is set. A component opts in
+/// by [`requires::<Snapshots>`](ms_runtime::ComponentSpec::requires): it restores in its init
+/// what it hands over in its stop, and what it saved in between.
 #[derive(Debug, Clone)]
-pub(crate) struct Shelf {
+pub struct Snapshots {
     /// Two saves at one time would take the same sequence. Locked on blocking threads only.
     store: Arc<Mutex<Store>>,
     /// The file of its keys.
     key_file: PathBuf,
+    dir: PathBuf,
 }
 
-impl Shelf {
+impl Snapshots {
     /// The snapshots that the configuration wants kept, if it does. Blocks.
     pub(crate) fn open(config: &FrameworkConfig) -> Result<Option<Self>, ServerError> {
         let persistence = &config.persistence;
@@ -50,7 +55,12 @@ impl Shelf {
         let store = Store::open(&persistence.dir, ring, persistence.keep as usize);
         let store = store.map_err(|error| failed(error.into()))?;
         let key_file = persistence.key_file.clone();
-        Ok(Some(Self { store: Arc::new(Mutex::new(store)), key_file }))
+        let dir = persistence.dir.clone();
+        Ok(Some(Self { store: Arc::new(Mutex::new(store)), key_file, dir }))
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     pub(crate) fn key_file(&self) -> &Path {
@@ -71,7 +81,16 @@ impl Shelf {
         async move { Ok(timeout(within, run).await??) }
     }
 
-    async fn restore(&self, id: &ComponentId) -> Result<Option<Vec<u8>>, ComponentFailure> {
+    /// What the component handed over or saved last; `None` if it never did.
+    ///
+    /// # Errors
+    /// It cannot be read, or it has a later layout than `newest`, which this program knows.
+    pub async fn restore(
+        &self,
+        cx: &ComponentContext,
+        newest: u32,
+    ) -> Result<Option<StateSnapshot>, ComponentFailure> {
+        let id = cx.id();
         let path = path_of(id)?;
         let found = self.on_store(RESTORE_WITHIN, move |store| store.restore(&path)).await?;
         let (found, audit) = found?;
@@ -79,11 +98,22 @@ impl Shelf {
             tracing::warn!(target: "ms_snapshot::audit", component = %id, "{line}");
         }
         match found {
-            Some(found) if found.schema > SCHEMA => {
-                Err(format!("its state has schema {}, this program knows {SCHEMA}", found.schema)
+            Some(found) if found.schema > newest => {
+                Err(format!("its state has schema {}, this program knows {newest}", found.schema)
                     .into())
             }
-            found => Ok(found.map(|found| found.state.to_vec())),
+            found => Ok(found.map(|found| cx.snapshot(found.schema, found.state.to_vec()))),
+        }
+    }
+
+    /// Saves a component's state between its start and its stop.
+    ///
+    /// # Errors
+    /// It was not saved.
+    pub async fn save_now(&self, state: StateSnapshot) -> Result<(), ComponentFailure> {
+        match self.put(vec![state], SAVE_WITHIN).await.pop() {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
         }
     }
 
@@ -110,7 +140,7 @@ impl Shelf {
     }
 }
 
-impl SnapshotStore for Shelf {
+impl SnapshotStore for Snapshots {
     fn save(&self, snapshots: Vec<StateSnapshot>, within: Duration) -> PersistFuture<'_> {
         Box::pin(self.put(snapshots, within))
     }
@@ -142,7 +172,6 @@ fn failures(
 /// Counts the starts of this server over its lives: `ms_framework_starts`.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    shelf: Shelf,
     every: Duration,
     starts: u64,
     /// Why the last save failed, if it did; shared with the task that saves.
@@ -151,9 +180,10 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// As a component of phase 6, after the keys. Work goes on without it.
-    pub(crate) fn component(shelf: Shelf, every: Duration) -> ComponentSpec {
-        let make = move || Self { shelf: shelf.clone(), every, starts: 0, trouble: Rc::default() };
-        let spec = ComponentSpec::new("ledger", make).phase(Phase::Core).needs(["keyring"]);
+    pub(crate) fn component(every: Duration) -> ComponentSpec {
+        let make = move || Self { every, starts: 0, trouble: Rc::default() };
+        let spec = ComponentSpec::new("ledger", make).phase(Phase::Core);
+        let spec = spec.requires::<Snapshots>();
         spec.criticality(Criticality::Degradable)
     }
 
@@ -164,9 +194,9 @@ impl Ledger {
 
 impl Component for Ledger {
     async fn init(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
-        let found = self.shelf.restore(cx.id()).await?;
-        let before: u64 = match found {
-            Some(state) => String::from_utf8(state)?.parse()?,
+        let snapshots: Snapshots = cx.require()?;
+        let before: u64 = match snapshots.restore(cx, SCHEMA).await? {
+            Some(state) => String::from_utf8(state.bytes)?.parse()?,
             None => 0,
         };
         self.starts = before + 1;
@@ -178,17 +208,19 @@ impl Component for Ledger {
         // Exact up to 2^53 starts.
         #[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
         metrics::gauge!("ms_framework_starts").set(self.starts as f64);
-        let (shelf, cx, starts, every) = (self.shelf.clone(), cx.clone(), self.starts, self.every);
+        let snapshots: Snapshots = cx.require()?;
+        let (cx, starts, every) = (cx.clone(), self.starts, self.every);
         let trouble = Rc::clone(&self.trouble);
         // Saved now and then as well: an end without an orderly stop must not lose it.
         actix::spawn(async move {
             let saving = async {
                 loop {
-                    let saved = shelf.put(vec![Self::snapshot(starts, &cx)], SAVE_WITHIN).await;
-                    for (component, error) in &saved {
-                        tracing::error!(%component, %error, "state was not saved");
+                    let saved = snapshots.save_now(Self::snapshot(starts, &cx)).await;
+                    if let Err(error) = &saved {
+                        let what = format!("the state of {} was not saved: {error}", cx.id());
+                        cx.emergency().critical_error(what);
                     }
-                    *trouble.borrow_mut() = saved.first().map(|(_, error)| error.to_string());
+                    *trouble.borrow_mut() = saved.err().map(|error| error.to_string());
                     sleep(every).await;
                 }
             };

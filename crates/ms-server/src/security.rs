@@ -6,25 +6,32 @@
 //! health report says what is the matter. No message has a secret in it, or a path.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ms_actor::unix_ms;
 use ms_config::FrameworkConfig;
+use ms_core::emergency::EmergencyReason;
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::Phase;
-use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec, ReloadOutcome};
+use ms_core::private::FileFacts;
+use ms_runtime::{
+    Component, ComponentContext, ComponentFailure, ComponentSpec, OpenResource, ReloadOutcome,
+};
 use ms_snapshot::{KeyError, Keyring};
 use ms_transport::{Access, BindError, Token};
 use tokio::time::timeout;
 
-use crate::persistence::Shelf;
+use crate::persistence::Snapshots;
 use crate::settings::named;
 
 /// Longest look at a file, or at the keys in force.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
 /// A key file that is older should have a new key.
 const KEYS_AGE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// Looks in a row at which a file that others may write is a breach.
+const LOOKS_EXPOSED: u32 = 2;
 /// What is to be done about a file with another content than what is in force.
 const TAKE_OVER: &str = "send SIGHUP to take it over";
 
@@ -33,6 +40,7 @@ const TAKE_OVER: &str = "send SIGHUP to take it over";
 pub(crate) struct Credentials {
     /// The file and the token in force; `None` where only loopback is let in.
     token: Option<(PathBuf, Token)>,
+    exposure: Exposure,
 }
 
 impl Credentials {
@@ -42,8 +50,11 @@ impl Credentials {
             (Some(file), Access::Token(token)) => Some((file, token.clone())),
             _ => None,
         };
-        let spec = ComponentSpec::new("credentials", move || Self { token: token.clone() });
-        spec.phase(Phase::Security).criticality(Criticality::Degradable)
+        let spec = ComponentSpec::new("credentials", move || Self {
+            token: token.clone(),
+            exposure: Exposure::default(),
+        });
+        spec.provides(access.clone()).phase(Phase::Security).criticality(Criticality::Degradable)
     }
 }
 
@@ -56,8 +67,11 @@ impl Component for Credentials {
         Ok(())
     }
 
-    async fn health(&mut self, _: &ComponentContext) -> HealthResult {
+    async fn health(&mut self, cx: &ComponentContext) -> HealthResult {
         let Some((file, token)) = &self.token else { return HealthResult::Healthy };
+        if let Some(exposed) = self.exposure.look(file, "token", cx).await {
+            return exposed;
+        }
         match read_token(file).await {
             Ok(found) if found.is_like(token) => HealthResult::Healthy,
             Ok(_) => HealthResult::Degraded(format!("the token file has changed: {TAKE_OVER}")),
@@ -96,13 +110,19 @@ async fn read_token(file: &Path) -> Result<Token, String> {
 /// Looks after the keys of snapshots.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    shelf: Shelf,
+    shelf: Snapshots,
+    /// The directory of the snapshots: the last are written when this one has stopped.
+    listed: Option<OpenResource>,
+    exposure: Exposure,
 }
 
 impl Keys {
     /// As a component of phase 5. Without its file the keys in force stay good.
-    pub(crate) fn component(shelf: Shelf) -> ComponentSpec {
-        let spec = ComponentSpec::new("keyring", move || Self { shelf: shelf.clone() });
+    pub(crate) fn component(shelf: Snapshots) -> ComponentSpec {
+        let given = shelf.clone();
+        let make =
+            move || Self { shelf: shelf.clone(), listed: None, exposure: Exposure::default() };
+        let spec = ComponentSpec::new("keyring", make).provides(given);
         spec.phase(Phase::Security).criticality(Criticality::Degradable)
     }
 
@@ -137,13 +157,18 @@ fn read_keys(file: &Path) -> Result<Ring, String> {
 }
 
 impl Component for Keys {
-    async fn start(&mut self, _: &ComponentContext) -> Result<(), ComponentFailure> {
+    async fn start(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        let open = format!("snapshots in {}", self.shelf.dir().display());
+        self.listed = Some(cx.track(open));
         let key = self.shelf.on_store(LOOK_WITHIN, |store| store.ring().seals_with().to_string());
         tracing::info!(key = key.await?, "snapshots are sealed");
         Ok(())
     }
 
-    async fn health(&mut self, _: &ComponentContext) -> HealthResult {
+    async fn health(&mut self, cx: &ComponentContext) -> HealthResult {
+        if let Some(exposed) = self.exposure.look(self.shelf.key_file(), "key", cx).await {
+            return exposed;
+        }
         match self.look().await {
             Ok((_, false)) => {
                 HealthResult::Degraded(format!("the key file has changed: {TAKE_OVER}"))
@@ -178,6 +203,41 @@ impl Component for Keys {
                 .into()),
             Err(error) => Err(format!("the keys could not be replaced: {error}").into()),
         }
+    }
+}
+
+/// How often in a row a file of secrets that are in force was found open to be written by others.
+///
+/// Whoever they are, they may have put a secret of their own in, and it is taken over at the next
+/// reload or start. A server does not start with such a file; one that runs says so once, and
+/// ends with 104 when it finds it so again.
+#[derive(Debug, Default)]
+struct Exposure {
+    looks: u32,
+}
+
+impl Exposure {
+    async fn look(
+        &mut self,
+        file: &Path,
+        what: &str,
+        cx: &ComponentContext,
+    ) -> Option<HealthResult> {
+        let file = file.to_owned();
+        let found = on_a_thread(move || fs::metadata(file)).await.ok()?.ok()?;
+        let facts = FileFacts { mode: found.mode(), uid: found.uid(), gid: found.gid() };
+        if !facts.others_may_write() {
+            self.looks = 0;
+            return None;
+        }
+        self.looks += 1;
+        let why = format!("others than its owner may write to the {what} file in force");
+        if self.looks == LOOKS_EXPOSED {
+            cx.emergency().trigger(EmergencyReason::SecurityBreach(why.clone()));
+        }
+        Some(HealthResult::Degraded(format!(
+            "{why}: run `chmod 600` on it, or the server ends (exit code 104) at the next look"
+        )))
     }
 }
 

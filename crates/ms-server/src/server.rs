@@ -16,21 +16,27 @@ use ms_core::time::total;
 use ms_registry::{Registry, RegistryConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
-use ms_runtime::{Builder, Calls, ComponentSpec, ServiceEnd, ServiceHandle};
+use ms_runtime::{
+    Builder, Calls, CleanupHandler, ComponentFailure, ComponentSpec, DatabaseCleanupHandler,
+    ServiceEnd, ServiceHandle, TreeContext,
+};
 use ms_store::SqliteTasks;
 use ms_supervisor::{ChildSpec, Supervisor};
-use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
-use ms_worker::budgets::Budgets;
+use ms_transport::{
+    Access, Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway,
+};
+use ms_worker::budgets::{BudgetClient, Budgets};
 use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
 
 use crate::calls::{FromTransport, WatchedStore};
+use crate::cleanup::{Doors, TaskFile};
 use crate::error::ServerError;
 use crate::health::{ApiHealth, Door};
 use crate::integration::{ApiIntegration, Recorder};
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::paths::{ToApi, ToDispatcher, ToStorage};
-use crate::persistence::{Ledger, Shelf};
+use crate::persistence::{Ledger, Snapshots};
 use crate::security::{Credentials, Keys};
 use crate::services::Registrar;
 use crate::storage::{DatabaseFile, Storage};
@@ -48,6 +54,10 @@ const PAUSE: Backoff = Backoff {
 };
 /// The component that keeps the accounts of what agents use.
 const BUDGETS: &str = "budgets";
+/// What is to be done to have what they would provide.
+const BUDGETS_OFF: &str = "set a budget (`Server::budget`)";
+const KEYRING_OFF: &str =
+    "set `persistence.enabled` to true, and `persistence.dir` and `persistence.key_file`";
 
 type Pool = Box<dyn Fn(Tasks, usize) -> Result<Tasks, TasksError>>;
 
@@ -58,6 +68,7 @@ pub struct Server {
     budgets: Vec<(String, Budget)>,
     pools: Vec<Pool>,
     components: Vec<ComponentSpec>,
+    cleanup: Vec<Arc<dyn CleanupHandler>>,
     registry: Registry,
     bus: EventBus,
 }
@@ -72,6 +83,7 @@ impl Server {
             budgets: Vec::new(),
             pools: Vec::new(),
             components: Vec::new(),
+            cleanup: Vec::new(),
             registry: Registry::new(RegistryConfig::default()),
             bus: EventBus::new(BusConfig::default()),
         }
@@ -122,9 +134,26 @@ impl Server {
 
     /// Adds a component of its own: booted, watched and stopped with the others. The ids in the
     /// tree above are taken, and may be needed.
+    ///
+    /// What the server's own components provide is had by
+    /// [`requires`](ComponentSpec::requires): `TaskClient` (of `database`), `BusClient`
+    /// (`event-bus`), `Registry` (`transport`), `ConfigHandle<FrameworkConfig>`
+    /// (`configuration`), `Access` (`credentials`), `BudgetClient` (`budgets`, where one is set)
+    /// and [`Snapshots`] (`keyring`, with `persistence.enabled`). What nobody
+    /// provides ends the start with exit code 8 before anything has started, and names both
+    /// sides.
     #[must_use]
     pub fn component(mut self, component: ComponentSpec) -> Self {
         self.components.push(component);
+        self
+    }
+
+    /// Adds a cleanup handler: run at the end of each shutdown, that of a failed boot included,
+    /// and in an emergency. The server's own are `listeners` (priority 10) and
+    /// `database_connections` (100).
+    #[must_use]
+    pub fn cleanup(mut self, handler: impl CleanupHandler) -> Self {
+        self.cleanup.push(Arc::new(handler));
         self
     }
 
@@ -170,6 +199,7 @@ impl Server {
         let (store, database) = ms_store::sqlite("store", settings::store(&config));
         let budgets = self.budgets(&store)?;
         let calls = Calls::new();
+        let file = DatabaseCleanupHandler::new(vec![Arc::new(TaskFile(store.clone()))]);
         let store = WatchedStore::new(store, &calls);
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
         let tasks = self.queues().try_fold(tasks, Tasks::queue)?;
@@ -181,10 +211,9 @@ impl Server {
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
         let started = agents.saturating_mul(self.pools.len());
-        let listeners =
-            Listeners::of(&config, &tasks.client(), &telling.metrics, &self.registry, &calls)?;
+        let listeners = Listeners::of(&config, &telling.metrics, &self.registry, &calls)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
-        let observability = observability(&tasks.client(), handle, &telling.filter);
+        let observability = observability(&tasks.client(), &telling.filter);
 
         let mut settings = crate::settings::runtime(&self.name, options, &config);
         settings.run = settings.run.tasks(tasks.client()).registry(self.registry());
@@ -202,38 +231,44 @@ impl Server {
             .preflight(PortFree(listeners.admin.addr))
             .readiness_path(ToStorage(tasks.client()))
             .readiness_path(ToDispatcher(tasks.client()))
-            .readiness_path(listeners.path.clone());
-        let builder = match Shelf::open(&config)? {
+            .readiness_path(listeners.path.clone())
+            .cleanup(listeners.doors.clone())
+            .cleanup(file);
+        let builder = self.cleanup.iter().cloned().fold(builder, Builder::cleanup);
+        let builder = match Snapshots::open(&config)? {
             Some(shelf) => {
-                let ledger = Ledger::component(shelf.clone(), config.persistence.interval);
+                let ledger = Ledger::component(config.persistence.interval);
                 builder.component(Keys::component(shelf.clone())).component(ledger).snapshots(shelf)
             }
-            None => builder,
+            None => builder.without::<Snapshots>("keyring", KEYRING_OFF),
         };
         let builder = match &budgets {
             Some(budgets) => {
-                builder.component(tree(BUDGETS, Phase::Data, budgets.child()).needs(["database"]))
+                let accounts = tree(BUDGETS, Phase::Data, budgets.child()).needs(["database"]);
+                builder.component(accounts.provides(budgets.client()))
             }
-            None => builder,
+            None => builder.without::<BudgetClient>(BUDGETS, BUDGETS_OFF),
         };
         let builder = self.components.iter().cloned().fold(builder, Builder::component);
         Ok(builder
             .component(handle.component("configuration"))
             .component(observability)
             .component(event_bus)
-            .component(tree("database", Phase::Data, database))
+            .component(tree("database", Phase::Data, database).provides(tasks.client()))
             .component(
                 tree("application", Phase::Applications, tasks.child())
                     .start_within(start_within(started))
                     .needs(needs.iter().copied()),
             )
-            .component(Storage::component(tasks.client()))
+            .component(Storage::component())
             .component(Credentials::component(&config, &listeners.api.access))
             .component(
-                ComponentSpec::tree_of("transport", move |service| listeners.tree(service))
+                ComponentSpec::tree_of("transport", move |cx| listeners.tree(cx))
                     // Bound before the agents are there: it answers 503 until the boot is done.
                     .phase(Phase::Transport)
-                    .needs(["database", "credentials"]),
+                    .requires::<TaskClient>()
+                    .requires::<Access>()
+                    .provides(self.registry()),
             ))
     }
 }
@@ -281,29 +316,27 @@ fn tree(id: &str, phase: Phase, child: ChildSpec) -> ComponentSpec {
 }
 
 /// The component that tells how the others are.
-fn observability(
-    tasks: &TaskClient,
-    config: &ConfigHandle<FrameworkConfig>,
-    filter: &LogFilter,
-) -> ComponentSpec {
-    let (tasks, config, filter) = (tasks.clone(), config.clone(), filter.clone());
-    let in_force = config.current().telemetry.log_filter.clone();
+fn observability(tasks: &TaskClient, filter: &LogFilter) -> ComponentSpec {
+    // Its store comes later than this component, which counts tasks once it is there.
+    let (tasks, filter) = (tasks.clone(), filter.clone());
     let events_told = Arc::default();
-    let make = move |service: &ServiceHandle| {
+    let make = move |cx: &TreeContext| {
+        let config: ConfigHandle<FrameworkConfig> = cx.require()?;
+        let in_force = config.current().telemetry.log_filter.clone();
         let observer = Observer {
-            service: service.clone(),
+            service: ServiceHandle::clone(cx),
             tasks: tasks.clone(),
-            config: config.clone(),
+            config,
             filter: filter.clone(),
-            in_force: in_force.clone(),
+            in_force,
             events_told: Arc::clone(&events_told),
         };
-        Supervisor::one_for_one("observability")
-            .child(ChildSpec::actor("observer", move || observer.clone()))
+        Ok(Supervisor::one_for_one("observability")
+            .child(ChildSpec::actor("observer", move || observer.clone())))
     };
     ComponentSpec::tree_of("observability", make)
         .phase(Phase::Observability)
-        .needs(["configuration"])
+        .requires::<ConfigHandle<FrameworkConfig>>()
         .criticality(Criticality::Degradable)
 }
 
@@ -312,17 +345,16 @@ struct Listeners {
     api: Bind,
     admin: Bind,
     limits: HttpLimits,
-    tasks: TaskClient,
     calls: FromTransport,
     metrics: Metrics,
     registry: Registry,
     path: ToApi,
+    doors: Doors,
 }
 
 impl Listeners {
     fn of(
         config: &FrameworkConfig,
-        tasks: &TaskClient,
         metrics: &Metrics,
         registry: &Registry,
         calls: &Calls,
@@ -335,60 +367,58 @@ impl Listeners {
             api,
             admin,
             limits: settings::http(config),
-            tasks: tasks.clone(),
             calls: FromTransport::new(calls),
             metrics: Arc::clone(metrics),
             registry: registry.clone(),
             path: ToApi::default(),
+            doors: Doors::default(),
         })
     }
 
-    fn tree(&self, service: &ServiceHandle) -> Supervisor {
-        let tree = Supervisor::one_for_one("transport");
-        // Both addresses were checked when the listeners were made.
-        let gateways = [("api", self.api_gateway(service)), ("admin", self.admin_gateway(service))];
-        let registrar = Registrar { service: service.clone(), registry: self.registry.clone() };
-        gateways.into_iter().fold(
-            tree.child(ChildSpec::blueprint("registry", self.registry.blueprint()))
-                .child(ChildSpec::actor("registrar", move || registrar.clone())),
-            |tree, (id, spec)| match spec {
-                Ok(spec) => {
-                    let make = move || HttpGateway::new(spec.clone());
-                    let gateway = ChildSpec::inspectable(id, make, HttpGateway::view);
-                    // On threads of their own: an agent that blocks its arbiter until that is
-                    // given up must not take connections with it.
-                    tree.child(gateway.placement(Placement::Dedicated).backoff(PAUSE))
-                }
-                Err(error) => {
-                    tracing::error!(%error, id, "this listener is left out");
-                    tree
-                }
-            },
-        )
+    fn tree(&self, cx: &TreeContext) -> Result<Supervisor, ComponentFailure> {
+        let gateways = [("api", self.api_gateway(cx)?), ("admin", self.admin_gateway(cx)?)];
+        let service = ServiceHandle::clone(cx);
+        let registrar = Registrar { service, registry: self.registry.clone() };
+        let tree = Supervisor::one_for_one("transport")
+            .child(ChildSpec::blueprint("registry", self.registry.blueprint()))
+            .child(ChildSpec::actor("registrar", move || registrar.clone()));
+        Ok(gateways.into_iter().fold(tree, |tree, (id, spec)| {
+            self.doors.has(&spec);
+            let make = move || HttpGateway::new(spec.clone());
+            let gateway = ChildSpec::inspectable(id, make, HttpGateway::view);
+            // On threads of their own: an agent that blocks its arbiter until that is
+            // given up must not take connections with it.
+            tree.child(gateway.placement(Placement::Dedicated).backoff(PAUSE))
+        }))
     }
 
-    fn api_gateway(&self, service: &ServiceHandle) -> Result<GatewaySpec, BindError> {
-        let root = service.clone();
+    /// An address with whoever the credentials let in.
+    fn bound(&self, cx: &TreeContext, bind: &Bind) -> Result<Bind, ComponentFailure> {
+        Ok(Bind { access: cx.require()?, ..bind.clone() })
+    }
+
+    fn api_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
+        let root = ServiceHandle::clone(cx);
         let api = Api {
-            node: service.node().clone(),
+            node: cx.node().clone(),
             root: Arc::new(move || root.root()),
             registry: Some(self.registry.clone()),
-            tasks: Arc::new(ApiTasks(self.tasks.clone(), self.calls.clone())),
-            health: Arc::new(ApiHealth(service.health())),
-            integration: Arc::new(ApiIntegration(service.integration())),
+            tasks: Arc::new(ApiTasks(cx.require()?, self.calls.clone())),
+            health: Arc::new(ApiHealth(cx.health())),
+            integration: Arc::new(ApiIntegration(cx.integration())),
         };
-        let spec = api.gateway(self.api.clone(), self.limits.clone())?;
-        let spec = spec.admitted_by(Door(service.gate().clone()));
+        let spec = api.gateway(self.bound(cx, &self.api)?, self.limits.clone())?;
+        let spec = spec.admitted_by(Door(cx.gate().clone()));
         self.path.is(&spec);
         Ok(spec)
     }
 
-    fn admin_gateway(&self, service: &ServiceHandle) -> Result<GatewaySpec, BindError> {
-        let health = Arc::new(ApiHealth(service.health()));
+    fn admin_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
+        let health = Arc::new(ApiHealth(cx.health()));
         let metrics = Arc::clone(&self.metrics);
         // What the API spares is spared for this one.
         let limits = HttpLimits { spare_descriptors: 0, ..self.limits.clone() };
-        let spec = admin_gateway(self.admin.clone(), limits, health, metrics)?;
+        let spec = admin_gateway(self.bound(cx, &self.admin)?, limits, health, metrics)?;
         // Probes are answered whatever the door says; so is what is asked of metrics.
         Ok(spec.serving())
     }

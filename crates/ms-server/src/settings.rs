@@ -42,6 +42,7 @@ pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -
         },
         emergency: EmergencySettings {
             critical_errors: config.emergency.critical_errors as usize,
+            memory_limit: Some(config.emergency.memory_limit.0),
             limit: config.emergency.within,
             reports: named(&config.emergency.crash_dir),
             ..EmergencySettings::default()

@@ -12,7 +12,7 @@ use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::Phase;
 use ms_core::task::StoreError;
 use ms_runtime::preflight::{PreFlightCheck, PreFlightResult};
-use ms_runtime::{Component, ComponentContext, ComponentSpec};
+use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
 use ms_worker::tasks::TaskClient;
 use tokio::time::timeout;
 
@@ -22,22 +22,29 @@ const LOOK_WITHIN: Duration = Duration::from_secs(2);
 /// Asks the store how its last commit went.
 #[derive(Debug)]
 pub(crate) struct Storage {
-    tasks: TaskClient,
+    /// Known from its init on.
+    tasks: Option<TaskClient>,
 }
 
 impl Storage {
     /// As a component of phase 4. Trouble that passes only degrades it: what is on disk can be
     /// read all the while, and who wants something written waits or is told to come again. A
     /// store that is lost takes nothing any more, and the server with it.
-    pub(crate) fn component(tasks: TaskClient) -> ComponentSpec {
-        let spec = ComponentSpec::new("storage", move || Self { tasks: tasks.clone() });
-        spec.phase(Phase::Data).needs(["database"]).criticality(Criticality::Critical)
+    pub(crate) fn component() -> ComponentSpec {
+        let spec = ComponentSpec::new("storage", || Self { tasks: None });
+        spec.phase(Phase::Data).requires::<TaskClient>().criticality(Criticality::Critical)
     }
 }
 
 impl Component for Storage {
+    async fn init(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        self.tasks = Some(cx.require()?);
+        Ok(())
+    }
+
     async fn health(&mut self, _: &ComponentContext) -> HealthResult {
-        match timeout(LOOK_WITHIN, self.tasks.stats()).await {
+        let Some(tasks) = &self.tasks else { return HealthResult::Healthy };
+        match timeout(LOOK_WITHIN, tasks.stats()).await {
             Ok(Ok(stats)) => match stats.trouble {
                 Some(why) => HealthResult::Degraded(why),
                 None => HealthResult::Healthy,

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
 use actix::{Actor, ActorContext, AsyncContext, Handler, Running, WrapFuture};
-use ms_actor::{Context, Ref, StateValue};
+use ms_actor::{Context, OpenResource, Ref, StateValue};
 use ms_core::Tick;
+use ms_core::emergency::CRITICAL_ERROR;
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::task::StoreError;
 use ms_core::view::EventKind;
@@ -21,7 +22,7 @@ use crate::config::{MAX_WAITING, StoreConfig};
 use crate::guard::Guard;
 use crate::hold::{Holding, Tenancy};
 use crate::marks::Loss;
-use crate::messages::{Read, Touch, Write};
+use crate::messages::{CloseFile, Read, Reply, Touch, Write};
 use crate::open::{Store, open};
 use crate::read::Reader;
 use crate::write::{SharedTotals, Totals, Writer, lost_error, malformed};
@@ -64,6 +65,10 @@ pub struct StoreActor {
     began: Option<Tick>,
     largest_group: usize,
     closing: Closing,
+    /// Who had the file closed under an actor that stays, and waits for it.
+    closed: Vec<Reply<()>>,
+    /// The connections, on the list of what is open.
+    listed: Option<OpenResource>,
 }
 
 /// Readers that are free, and who waits for one.
@@ -135,6 +140,8 @@ impl StoreActor {
             began: None,
             largest_group: 0,
             closing: Closing::No,
+            closed: Vec::new(),
+            listed: None,
         }
     }
 
@@ -203,13 +210,26 @@ impl StoreActor {
             }
             None => (FEATURES_ON, WRITING.to_owned()),
         };
-        let (path, topic) = (ctx.path().clone(), topic.to_owned());
-        ctx.node().publish(EventKind::Noted { path, topic, text });
+        let note = |topic: &str, text| {
+            let (path, topic) = (ctx.path().clone(), topic.to_owned());
+            ctx.node().publish(EventKind::Noted { path, topic, text });
+        };
+        if topic == FEATURES_OFF {
+            // What was written may be gone, and nothing mends that from within.
+            note(CRITICAL_ERROR, text.clone());
+        }
+        note(topic, text);
     }
 
     fn lost(&self) -> Option<StoreError> {
         let lost = self.found.as_ref().or(self.totals.lost.as_ref())?;
         Some(lost_error(&self.config, lost, &self.totals.counts))
+    }
+
+    /// Why nothing is taken any more, if the file is closed.
+    fn is_closed(&self) -> Option<StoreError> {
+        let closed = matches!(self.closing, Closing::Now | Closing::Done);
+        closed.then(|| StoreError::Away("its file is closed".to_owned()))
     }
 
     fn refuse_if_lost(&mut self) {
@@ -242,6 +262,7 @@ impl StoreActor {
             return;
         }
         let Some(writer) = self.writer.take() else { return };
+        let listed = self.listed.take();
         self.closing = Closing::Now;
         let mut readers = std::mem::take(&mut self.by_id.free);
         readers.append(&mut self.lists.free);
@@ -255,11 +276,16 @@ impl StoreActor {
                 }
             }
             writer.close().await;
+            drop(listed);
             holding.leave();
         };
         ctx.wait(work.into_actor(self).map(|(), this, ctx| {
             this.closing = Closing::Done;
-            ctx.stop();
+            match this.closed.is_empty() {
+                true => ctx.stop(),
+                // Whoever asked may have given up.
+                false => this.closed.drain(..).for_each(|told| drop(told.send(Ok(())))),
+            }
         }));
     }
 
@@ -323,6 +349,8 @@ impl StoreActor {
         self.lists.free = readers.lists;
         self.guard = Some(guard);
         self.totals = writer.totals();
+        let open = format!("connections to the task store {}", self.config.path.display());
+        self.listed = Some(ctx.node().resources().open(open));
         self.shared = Some(writer.told());
         self.writer = Some(Box::new(writer));
         ctx.run_interval(LOOK_EVERY, |this, ctx| {
@@ -367,6 +395,9 @@ impl Handler<Write> for StoreActor {
         if let Some(error) = self.lost() {
             return write.refuse(error);
         }
+        if let Some(error) = self.is_closed() {
+            return write.refuse(error);
+        }
         if self.writes.len() >= MAX_WAITING {
             return write.refuse(StoreError::Overloaded(MAX_WAITING));
         }
@@ -379,6 +410,9 @@ impl Handler<Touch> for StoreActor {
     type Result = ();
 
     fn handle(&mut self, touch: Touch, ctx: &mut Self::Context) {
+        if let Some(error) = self.is_closed() {
+            return touch.refuse(error);
+        }
         if self.touches.len() >= MAX_WAITING {
             return touch.refuse(StoreError::Overloaded(MAX_WAITING));
         }
@@ -387,10 +421,31 @@ impl Handler<Touch> for StoreActor {
     }
 }
 
+impl Handler<CloseFile> for StoreActor {
+    type Result = ();
+
+    fn handle(&mut self, CloseFile(told): CloseFile, ctx: &mut Self::Context) {
+        match self.closing {
+            // Whoever asked may have given up.
+            Closing::Done => drop(told.send(Ok(()))),
+            _ if self.guard.is_none() => drop(told.send(Ok(()))),
+            Closing::No => {
+                self.closing = Closing::Draining;
+                self.closed.push(told);
+                self.work(ctx);
+            }
+            Closing::Draining | Closing::Now => self.closed.push(told),
+        }
+    }
+}
+
 impl Handler<Read> for StoreActor {
     type Result = ();
 
     fn handle(&mut self, read: Read, ctx: &mut Self::Context) {
+        if let Some(error) = self.is_closed() {
+            return read.refuse(error);
+        }
         // What only moved can be read on; but how the store is, is told at once.
         let altered = self.found.is_some() || matches!(self.totals.lost, Some(Loss::Altered(_)));
         if (altered || matches!(read, Read::Stats(_)))

@@ -18,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 use crate::actor::{StoreActor, Whereabouts};
 use crate::config::StoreConfig;
 use crate::hold::Holding;
-use crate::messages::{Read, Reply, Touch, Write};
+use crate::messages::{CloseFile, Read, Reply, Touch, Write};
 
 /// A store in a file: the child that owns it, and the handle to reach it by.
 ///
@@ -36,6 +36,7 @@ pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSp
     let (sender, receiver) = watch::channel(None);
     let sender: Whereabouts = Arc::new(sender);
     let holding = Holding::new();
+    let held = holding.clone();
     let factory = move |me: &Ref<StoreActor>| {
         sender.send_replace(Some(me.clone()));
         Ok(StoreActor::new(config.clone(), holding.clone()))
@@ -43,7 +44,7 @@ pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSp
     let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(StoreActor::view));
     // On a thread of its own: an agent that blocks its arbiter must not hold up everybody's commits.
     let child = ChildSpec::blueprint(id, blueprint).placement(Placement::Dedicated);
-    (SqliteTasks { actor: receiver, within }, child)
+    (SqliteTasks { actor: receiver, within, holding: held }, child)
 }
 
 /// A handle to a store; cheap to clone. See [`TaskStore`] for what it can do.
@@ -51,9 +52,32 @@ pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSp
 pub struct SqliteTasks {
     actor: watch::Receiver<Option<Ref<StoreActor>>>,
     within: Duration,
+    holding: Holding,
 }
 
 impl SqliteTasks {
+    /// Writes what is waiting and closes the file, without ending its actor: for the end of a
+    /// process that cannot stop in order. What is asked of the store afterwards is refused. A
+    /// store that is closed is no error.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it could not be asked, or not in time.
+    ///
+    /// # Cancel safety
+    /// Dropped early, the file is closed all the same.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        match self.is_closed() {
+            true => Ok(()),
+            false => self.call(CloseFile).await,
+        }
+    }
+
+    /// Whether its file is closed: nothing of this process has its lock.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.holding.is_free()
+    }
+
     /// Sends a request and waits for its answer, all within the deadline.
     pub(crate) fn call<M, T>(&self, message: impl FnOnce(Reply<T>) -> M) -> StoreFuture<T>
     where

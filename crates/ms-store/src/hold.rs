@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ms_actor::OpenResource;
 use ms_core::task::StoreError;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -23,7 +24,7 @@ pub(crate) struct Holding(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    guard: Mutex<Option<Arc<Guard>>>,
+    guard: Mutex<Option<(Arc<Guard>, OpenResource)>>,
     /// One permit: to open the file, or to write.
     turn: Arc<Semaphore>,
     /// The number of the latest life that opened the file.
@@ -60,15 +61,21 @@ impl Holding {
         Ok((Tenancy { holding: self.clone(), life }, turn))
     }
 
-    /// These are the locks now.
-    pub(crate) fn has(&self, guard: &Arc<Guard>) {
-        *self.0.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(guard));
+    /// These are the locks now; they are listed as open until they are given back.
+    pub(crate) fn has(&self, guard: &Arc<Guard>, listed: OpenResource) {
+        let mut held = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = Some((Arc::clone(guard), listed));
+    }
+
+    /// Whether the locks are given back.
+    pub(crate) fn is_free(&self) -> bool {
+        self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
     /// Gives the locks back, whoever has a share of them still.
     pub(crate) fn leave(&self) {
         let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(guard) = guard {
+        if let Some((guard, _)) = guard {
             guard.leave();
         }
     }

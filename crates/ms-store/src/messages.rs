@@ -83,6 +83,13 @@ impl Message for Touch {
     type Result = ();
 }
 
+/// Close the file; the actor stays and takes nothing any more.
+pub(crate) struct CloseFile(pub(crate) Reply<()>);
+
+impl Message for CloseFile {
+    type Result = ();
+}
+
 /// Something to be read.
 pub(crate) enum Read {
     Get(TaskId, Reply<Option<TaskView>>),

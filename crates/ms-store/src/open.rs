@@ -85,7 +85,8 @@ async fn open_in_turn(
 ) -> Result<Store, StoreError> {
     config.path = file_path(&config.path)?;
     let guard = Arc::new(take(&config.path).await?);
-    holding.has(&guard);
+    let lock = format!("lock of the task store {}", config.path.display());
+    holding.has(&guard, node.resources().open(lock));
     if let Err(error) = recognise(&config, &guard).await {
         // The one connection that looked is closed.
         guard.close();

@@ -4,7 +4,7 @@ use crate::common;
 
 use common::{Child, Echo, Which, echo, settle, virtually};
 use ms_actor::{Port, Ref};
-use ms_registry::{Registry, RegistryConfig, ServiceError, ServiceKey, Wiring};
+use ms_registry::{Registry, RegistryConfig, ServiceError, ServiceKey};
 
 const WHICH: ServiceKey<Port<Which>> = ServiceKey::new("which");
 const ECHO: ServiceKey<Ref<Echo>> = ServiceKey::new("echo");
@@ -74,35 +74,5 @@ fn a_second_provider_is_refused_until_the_first_is_gone() {
         registry.provide(ECHO, &b.reference).await.unwrap();
         registry.withdraw(ECHO, &b.reference).await.unwrap();
         assert!(registry.require(ECHO, "x").is_err());
-    });
-}
-
-/// S8.2-02
-#[test]
-fn a_wiring_shows_all_its_faults_at_once() {
-    virtually(|node| async move {
-        let registry = Registry::spawn(&node, RegistryConfig::default()).unwrap();
-        let wiring = Wiring::new()
-            .component("first", |c| c.provides(WHICH).needs(ECHO_AS_PORT))
-            .component("second", |c| c.provides(WHICH).provides(ECHO))
-            .component("third", |c| c.needs(ServiceKey::<Ref<Echo>>::new("nowhere")))
-            .component("third", |c| c);
-        let error = registry.check(&wiring).expect_err("four faults");
-        let text = error.to_string();
-        assert_eq!(
-            (error.missing.len(), error.duplicates.len(), error.repeated.len()),
-            (2, 1, 1),
-            "{text}"
-        );
-        assert!(text.starts_with("the wiring has 4 faults"));
-        assert!(text.contains("both first and second provide the service \"which\""));
-        assert!(text.contains("third needs the service \"nowhere\""));
-
-        // What runs already counts.
-        let needs = Wiring::new().component("late", |c| c.needs(ECHO));
-        assert!(registry.check(&needs).is_err());
-        let child = echo(&node, "/root/a");
-        registry.provide(ECHO, &child.reference).await.unwrap();
-        registry.check(&needs).unwrap();
     });
 }

@@ -1,19 +1,17 @@
 //! The actor `cleanup`.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
 use actix::{Actor, Handler, Message, ResponseActFuture, WrapFuture};
-use futures_util::FutureExt;
-use ms_actor::{Context, StateValue};
+use ms_actor::{Context, Node, StateValue};
 use ms_core::time::later;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use super::tracker::{Track, Tracker};
-use super::{CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, CleanupReport};
+use super::run::{in_order, on_a_thread, run_one};
+use super::{CleanupHandler, CleanupReport};
 
 /// What the actor is made of.
 #[derive(Clone)]
@@ -21,25 +19,26 @@ pub(crate) struct CleanupArgs {
     pub(crate) handlers: Vec<Arc<dyn CleanupHandler>>,
     /// How long one handler may take.
     pub(crate) each: Duration,
+    /// Whose resources are listed.
+    pub(crate) node: Node,
 }
 
-/// Owns the cleanup handlers and the list of open resources.
+/// Runs the cleanup handlers, and shows what is open.
 pub(crate) struct CleanupActor {
     handlers: Vec<Arc<dyn CleanupHandler>>,
     each: Duration,
-    tracker: Tracker,
+    node: Node,
 }
 
 impl CleanupActor {
     pub(crate) fn new(args: CleanupArgs) -> Self {
-        let CleanupArgs { mut handlers, each } = args;
-        handlers.sort_by(|a, b| (a.priority(), a.name()).cmp(&(b.priority(), b.name())));
-        Self { handlers, each, tracker: Tracker::default() }
+        let CleanupArgs { handlers, each, node } = args;
+        Self { handlers: in_order(handlers), each, node }
     }
 
     pub(crate) fn view(&self) -> StateValue {
         let handlers = self.handlers.iter().map(|handler| StateValue::from(handler.name()));
-        let open = self.tracker.list().into_iter().map(StateValue::from);
+        let open = self.node.resources().list().into_iter().map(StateValue::from);
         StateValue::map([
             ("handlers", StateValue::list(handlers)),
             ("resources", StateValue::list(open)),
@@ -49,14 +48,6 @@ impl CleanupActor {
 
 impl Actor for CleanupActor {
     type Context = Context<Self>;
-}
-
-impl Handler<Track> for CleanupActor {
-    type Result = ();
-
-    fn handle(&mut self, change: Track, _: &mut Self::Context) {
-        self.tracker.take(change);
-    }
 }
 
 /// Run all handlers within this time.
@@ -73,58 +64,28 @@ impl Handler<RunCleanup> for CleanupActor {
     type Result = ResponseActFuture<Self, CleanupReport>;
 
     fn handle(&mut self, order: RunCleanup, _: &mut Self::Context) -> Self::Result {
-        let (handlers, each) = (self.handlers.clone(), self.each);
+        let (handlers, each, node) = (self.handlers.clone(), self.each, self.node.clone());
         let run = async move {
             let until = later(Instant::now(), order.within);
             let mut outcomes = Vec::with_capacity(handlers.len());
             for handler in &handlers {
                 let within = each.min(until.saturating_duration_since(Instant::now()));
-                let outcome = run_one(&**handler, within).await;
+                // Virtual time stands still while a thread works.
+                let outcome = match node.config().virtual_time {
+                    true => run_one(&**handler, within).await,
+                    false => on_a_thread(Arc::clone(handler), within).await,
+                };
                 tracing::info!(handler = handler.name(), ?outcome, "cleanup");
                 outcomes.push((handler.name().to_owned(), outcome));
             }
-            outcomes
+            CleanupReport { handlers: outcomes, leaked: node.resources().left_by_actors() }
         };
-        Box::pin(
-            run.into_actor(self)
-                .map(|handlers, this, _| CleanupReport { handlers, leaked: this.tracker.list() }),
-        )
-    }
-}
-
-async fn run_one(handler: &dyn CleanupHandler, within: Duration) -> CleanupOutcome {
-    let began = Instant::now();
-    if within.is_zero() {
-        return CleanupOutcome::Failure(CleanupError::NoTime);
-    }
-    if let Err(error) = caught(|| handler.cleanup(), within).await {
-        return CleanupOutcome::Failure(error);
-    }
-    match caught(|| handler.verify(), within).await {
-        Ok(()) => CleanupOutcome::Success(began.elapsed()),
-        Err(error) => CleanupOutcome::VerificationFailure(error),
-    }
-}
-
-/// Runs user code; too long and a panic come back as errors.
-async fn caught<'a>(
-    code: impl FnOnce() -> CleanupFuture<'a, Result<(), CleanupError>>,
-    within: Duration,
-) -> Result<(), CleanupError> {
-    let run = AssertUnwindSafe(async { code().await }).catch_unwind();
-    match timeout(within, run).await {
-        Ok(Ok(done)) => done,
-        Ok(Err(payload)) => {
-            let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            Err(CleanupError::Panicked(text.unwrap_or_else(|| "no message".to_owned())))
-        }
-        Err(_) => Err(CleanupError::TimedOut(within)),
+        Box::pin(run.into_actor(self).map(|report, _, _| report))
     }
 }
 
 impl fmt::Debug for CleanupActor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CleanupActor").field("tracker", &self.tracker).finish_non_exhaustive()
+        f.debug_struct("CleanupActor").field("each", &self.each).finish_non_exhaustive()
     }
 }

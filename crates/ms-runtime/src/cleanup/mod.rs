@@ -1,21 +1,23 @@
 //! Cleanup handlers: what is done last, by priority, and verified.
 //!
-//! The actor `cleanup` owns the handlers and the list of open resources. Handlers run one
-//! after another, the lowest priority first; each has a time limit, and neither a failure
-//! nor a panic of one keeps the next from its turn.
+//! Handlers run one after another, the lowest priority first; each has a time limit, and
+//! neither a failure nor a panic of one, nor one that hangs, keeps the next from its turn. The
+//! actor `cleanup` runs them as the last step of a shutdown, that after a failed boot included;
+//! in an emergency plain threads do, since nobody knows then which actors still answer. What
+//! is open is on a list of the node ([`ms_actor::Resources`]).
 
 mod actor;
 mod database;
-mod tracker;
+mod run;
 
 pub(crate) use actor::{CleanupActor, CleanupArgs, RunCleanup};
 pub use database::{ConnectionPool, DatabaseCleanupHandler};
-pub(crate) use tracker::MAX_TRACKED;
-pub use tracker::TrackedResource;
+pub(crate) use run::{in_order, on_threads};
 
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A boxed future of a handler.
@@ -30,11 +32,30 @@ pub trait CleanupHandler: Send + Sync + 'static {
     /// databases have [`DatabaseCleanupHandler::PRIORITY`], the rest should be below.
     fn priority(&self) -> u32;
 
-    /// Cleans up. Called once a shutdown; what was closed already is no error.
+    /// Cleans up; what was closed already is no error. Called once in a shutdown, and once more
+    /// when a second signal makes an emergency of it.
     fn cleanup(&self) -> CleanupFuture<'_, Result<(), CleanupError>>;
 
     /// Looks whether it worked.
     fn verify(&self) -> CleanupFuture<'_, Result<(), CleanupError>>;
+}
+
+impl<T: CleanupHandler + ?Sized> CleanupHandler for Arc<T> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn priority(&self) -> u32 {
+        (**self).priority()
+    }
+
+    fn cleanup(&self) -> CleanupFuture<'_, Result<(), CleanupError>> {
+        (**self).cleanup()
+    }
+
+    fn verify(&self) -> CleanupFuture<'_, Result<(), CleanupError>> {
+        (**self).verify()
+    }
 }
 
 /// Why a handler did not clean up.

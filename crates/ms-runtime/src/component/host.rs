@@ -14,17 +14,16 @@ use actix::Message;
 use ms_actor::StateValue;
 use ms_core::ExitReason;
 use ms_core::health::HealthResult;
-use ms_core::lifecycle::ComponentId;
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use super::spec::Kept;
-use super::{ComponentContext, ComponentFailure, ReloadOutcome, StateSnapshot};
+use super::{ComponentContext, ComponentFailure, ReloadOutcome, Scope, StateSnapshot};
 use crate::service::{ServiceHandle, Wiring};
 
 /// What a host is made of.
 #[derive(Clone)]
 pub(crate) struct HostArgs {
-    pub(crate) id: ComponentId,
+    pub(crate) scope: Scope,
     pub(crate) make: Arc<dyn Fn() -> Box<dyn Kept> + Send + Sync>,
     pub(crate) wiring: Wiring,
     /// How often it beats while it does what has a deadline of its own.
@@ -71,7 +70,7 @@ impl ComponentHost {
         self.stage = Stage::Stopped;
         let snapshot = self.component.stop(&self.context).await?;
         // Under its own name, whatever it wrote there.
-        let component = self.context.id.clone();
+        let component = self.context.id().clone();
         Ok(snapshot.map(|snapshot| StateSnapshot { component, ..snapshot }))
     }
 }
@@ -80,10 +79,11 @@ impl Agent for ComponentHost {
     type Args = HostArgs;
 
     async fn init(args: HostArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
-        let HostArgs { id, make, wiring, beat } = args;
-        let wanted = wiring.wants(&id);
+        let HostArgs { scope, make, wiring, beat } = args;
+        let wanted = wiring.wants(scope.id());
         let service = ServiceHandle::new(cx.node().clone(), wiring);
-        let context = ComponentContext { id, me: cx.me().any(), life: cx.incarnation(), service };
+        let context =
+            ComponentContext { scope, me: cx.me().any(), life: cx.incarnation(), service };
         let mut host = Self { component: make(), context, stage: Stage::Idle, beat };
         if wanted {
             host.initialize().await.map_err(InitError::Failed)?;
@@ -95,7 +95,7 @@ impl Agent for ComponentHost {
     /// Stopped by its supervisor, not by the shutdown: the tree is going down, or somebody
     /// stopped it by hand. There is nobody to take its snapshot then.
     async fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
-        let component = self.context.id.clone();
+        let component = self.context.id().clone();
         match self.stop().await {
             Ok(None) => {}
             Ok(Some(_)) => tracing::warn!(%component, "stopped outside a shutdown: state not kept"),
@@ -111,7 +111,7 @@ impl Agent for ComponentHost {
 impl fmt::Debug for ComponentHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ComponentHost")
-            .field("id", &self.context.id)
+            .field("id", self.context.id())
             .field("stage", &self.stage)
             .finish_non_exhaustive()
     }

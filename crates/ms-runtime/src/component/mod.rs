@@ -7,10 +7,13 @@
 //! component too ([`ComponentSpec::tree`]).
 
 mod context;
+mod dependencies;
 mod host;
 mod spec;
 
-pub use context::ComponentContext;
+pub use context::{ComponentContext, TreeContext};
+pub(crate) use dependencies::{Absent, Dependencies, Scope, TypeKey, resolve};
+pub use dependencies::{DependencyError, DependencyErrors};
 pub(crate) use host::{
     CheckHealth, ComponentHost, HostArgs, Initialize, QuiesceWork, ReloadComponent, StartComponent,
     StopComponent,

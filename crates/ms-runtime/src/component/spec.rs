@@ -10,8 +10,11 @@ use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::{ComponentId, Phase};
 use ms_supervisor::Supervisor;
 
-use super::{Component, ComponentContext, ComponentFailure, ReloadOutcome, StateSnapshot};
-use crate::service::ServiceHandle;
+use super::dependencies::Provision;
+use super::{
+    Component, ComponentContext, ComponentFailure, ReloadOutcome, StateSnapshot, TreeContext,
+    TypeKey,
+};
 
 /// How a component is made and treated.
 ///
@@ -33,6 +36,8 @@ use crate::service::ServiceHandle;
 pub struct ComponentSpec {
     pub(crate) id: Result<ComponentId, IdError>,
     pub(crate) needs: Vec<Result<ComponentId, IdError>>,
+    pub(crate) provides: Vec<Provision>,
+    pub(crate) requires: Vec<TypeKey>,
     pub(crate) phase: Phase,
     pub(crate) criticality: Criticality,
     pub(crate) start_within: Option<Duration>,
@@ -50,13 +55,17 @@ pub(crate) type ReloadHook = Arc<
         + Sync,
 >;
 
+/// What makes the tree of a component.
+pub(crate) type MakeTree =
+    dyn Fn(&TreeContext) -> Result<Supervisor, ComponentFailure> + Send + Sync;
+
 /// What a component is.
 #[derive(Clone)]
 pub(crate) enum Kind {
     /// Kept by a host.
     Hosted(Arc<dyn Fn() -> Box<dyn Kept> + Send + Sync>),
     /// A tree of its own, made when the node is there.
-    Tree(Arc<dyn Fn(&ServiceHandle) -> Supervisor + Send + Sync>),
+    Tree(Arc<MakeTree>),
 }
 
 impl ComponentSpec {
@@ -64,6 +73,8 @@ impl ComponentSpec {
         Self {
             id,
             needs: Vec::new(),
+            provides: Vec::new(),
+            requires: Vec::new(),
             phase: Phase::Applications,
             criticality: Criticality::Critical,
             start_within: None,
@@ -88,14 +99,15 @@ impl ComponentSpec {
     #[must_use]
     pub fn tree(supervisor: Supervisor) -> Self {
         let id = supervisor.id().cloned().map(ComponentId::from).map_err(Clone::clone);
-        Self::of(id, Kind::Tree(Arc::new(move |_| supervisor.clone())))
+        Self::of(id, Kind::Tree(Arc::new(move |_| Ok(supervisor.clone()))))
     }
 
-    /// As [`ComponentSpec::tree`], for a tree that has to reach the service it is part of. It
-    /// must be named `id`.
+    /// As [`ComponentSpec::tree`], for a tree that has to reach the service it is part of, or
+    /// that requires something of other components. It must be named `id`. A failure of `make`
+    /// ends the start before any component is started.
     pub fn tree_of(
         id: impl AsRef<str>,
-        make: impl Fn(&ServiceHandle) -> Supervisor + Send + Sync + 'static,
+        make: impl Fn(&TreeContext) -> Result<Supervisor, ComponentFailure> + Send + Sync + 'static,
     ) -> Self {
         Self::of(ComponentId::new(id), Kind::Tree(Arc::new(make)))
     }
@@ -115,6 +127,49 @@ impl ComponentSpec {
     #[must_use]
     pub fn needs<I: AsRef<str>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.needs.extend(ids.into_iter().map(ComponentId::new));
+        self
+    }
+
+    /// It cannot work without a `T`, and needs the component that provides it. It gets it by
+    /// [`ComponentContext::require`]; with nobody to provide it nothing is started.
+    ///
+    /// ```
+    /// use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
+    ///
+    /// #[derive(Clone)]
+    /// struct Prices(u32);
+    /// struct Shop;
+    /// impl Component for Shop {
+    ///     async fn init(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+    ///         let Prices(milk) = cx.require()?;
+    ///         assert_eq!(milk, 2);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # struct Wholesale;
+    /// # impl Component for Wholesale {}
+    /// let wholesale = ComponentSpec::new("wholesale", || Wholesale).provides(Prices(2));
+    /// let shop = ComponentSpec::new("shop", || Shop).requires::<Prices>();
+    /// ```
+    #[must_use]
+    pub fn requires<T: Clone + Send + Sync + 'static>(mut self) -> Self {
+        self.requires.push(TypeKey::of::<T>());
+        self
+    }
+
+    /// Gives others a `T`: a handle that is good over all lives of this component, such as a
+    /// client. One component may provide a type.
+    #[must_use]
+    pub fn provides<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.provides.push(Provision::now(value));
+        self
+    }
+
+    /// Says that it gives others a `T` that each of its lives makes, by
+    /// [`ComponentContext::provide`]: a pool that its start opens.
+    #[must_use]
+    pub fn provides_later<T: Clone + Send + Sync + 'static>(mut self) -> Self {
+        self.provides.push(Provision::later::<T>());
         self
     }
 

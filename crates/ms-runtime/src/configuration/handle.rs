@@ -118,6 +118,7 @@ impl<C: Settings> ConfigHandle<C> {
         let handle = self.clone();
         ComponentSpec::tree(Supervisor::one_for_one(id).child(self.child("watcher")))
             .phase(Phase::Configuration)
+            .provides(self.clone())
             .on_reload(move |within| {
                 let handle = handle.clone();
                 async move { outcome(handle.reload(within).await?) }

@@ -10,6 +10,7 @@
 //! records.
 
 mod actor;
+mod memory;
 mod procedures;
 mod report;
 

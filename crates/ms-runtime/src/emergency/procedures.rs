@@ -13,6 +13,7 @@ use ms_supervisor::SupervisorRef;
 use serde::Serialize;
 
 use super::report::{CrashReport, EmergencyError};
+use crate::cleanup::{CleanupHandler, CleanupOutcome, on_threads};
 use crate::service::Wiring;
 use crate::settings::EmergencySettings;
 
@@ -50,6 +51,10 @@ pub struct EmergencySummary {
     pub reason: EmergencyReason,
     /// How each procedure went.
     pub procedures: Vec<(String, ProcedureOutcome)>,
+    /// How each cleanup handler went that had its turn, in that order.
+    pub cleanup: Vec<(String, CleanupOutcome)>,
+    /// What was still open at the end.
+    pub open: Vec<String>,
     /// The tree at the end, if it could be had.
     pub tree: Option<String>,
     /// Where the crash report is, if one was to be written.
@@ -61,12 +66,18 @@ pub struct EmergencySummary {
 pub(crate) struct Plan {
     pub(crate) settings: EmergencySettings,
     pub(crate) procedures: Vec<Arc<dyn EmergencyProcedure>>,
+    /// In the order in which they run.
+    pub(crate) cleanup: Vec<Arc<dyn CleanupHandler>>,
+    /// How long one of them may take.
+    pub(crate) cleanup_within: Duration,
     pub(crate) wiring: Wiring,
     pub(crate) node: String,
 }
 
 /// The part of the limit kept for writing the report.
 const FOR_THE_REPORT: u32 = 5;
+/// How long before the time is over a cleanup handler that hangs is named.
+const TO_BE_HEARD: Duration = Duration::from_millis(50);
 /// Lines of the tree that are kept; a larger tree is cut.
 const MAX_TREE_LINES: usize = 2000;
 
@@ -84,6 +95,8 @@ pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) ->
     let nothing = |why: &str| EmergencySummary {
         reason: reason.clone(),
         procedures: names.iter().map(|name| (name.clone(), ProcedureOutcome::TimedOut)).collect(),
+        cleanup: Vec::new(),
+        open: Vec::new(),
         tree: None,
         report: Some(Err(EmergencyError::NotDone { why: why.to_owned() })),
     };
@@ -97,6 +110,7 @@ pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) ->
 /// What the procedures' threads say.
 enum Said {
     Procedure(usize, ProcedureOutcome),
+    Cleanup(String, CleanupOutcome),
     Tree(Option<String>),
 }
 
@@ -122,23 +136,53 @@ fn work(
             )
         });
     }
-    let root = plan.wiring.handles().map(|handles| handles.root.clone());
+    clean_up(plan, &tell, by.checked_sub(TO_BE_HEARD).unwrap_or(by));
+    let handles = plan.wiring.handles();
+    let node = handles.as_ref().map(|handles| handles.node.clone());
+    let root = handles.map(|handles| handles.root.clone());
     on_a_thread(&tell, move || Said::Tree(root.and_then(|root| dump(root, limit))));
     drop(tell);
-    let (outcomes, tree) = collect(&told, plan.procedures.len(), by);
+    let Collected { procedures: outcomes, cleanup, tree } =
+        collect(&told, plan.procedures.len(), by);
     let named = plan.procedures.iter().zip(outcomes);
     let procedures: Vec<_> = named.map(|(one, how)| (one.name().to_owned(), how)).collect();
     for (name, outcome) in &procedures {
         tracing::error!(name, ?outcome, "emergency procedure");
     }
+    for (name, outcome) in &cleanup {
+        match outcome {
+            CleanupOutcome::Success(_) => tracing::info!(handler = name, ?outcome, "cleanup"),
+            _ => tracing::error!(handler = name, ?outcome, "not cleaned up"),
+        }
+    }
+    let open = node.map(|node| node.resources().list()).unwrap_or_default();
+    for left in &open {
+        tracing::error!(left, "left open");
+    }
     if let Some(tree) = &tree {
         tracing::error!("final state of the tree:\n{tree}");
     }
     let report = plan.settings.reports.as_deref().map(|directory| {
+        let cleanup = cleanup.iter().map(|(name, how)| (name.clone(), format!("{how:?}")));
         CrashReport::new(&plan.node, reason, &procedures, tree.as_deref())
+            .with_resources(cleanup.collect(), open.clone())
             .write(directory, plan.settings.keep)
     });
-    EmergencySummary { reason: reason.clone(), procedures, tree, report }
+    EmergencySummary { reason: reason.clone(), procedures, cleanup, open, tree, report }
+}
+
+/// Runs the cleanup handlers one after another, beside the procedures.
+fn clean_up(plan: &Plan, tell: &Sender<Said>, until: Instant) {
+    let (handlers, each, tell) = (plan.cleanup.clone(), plan.cleanup_within, tell.clone());
+    let run = move || {
+        on_threads(&handlers, each, until, |name, outcome| {
+            // Too late, nobody listens any more.
+            drop(tell.send(Said::Cleanup(name, outcome)));
+        });
+    };
+    if let Err(error) = thread::Builder::new().name("ms-emergency".to_owned()).spawn(run) {
+        tracing::error!(%error, "no thread for the cleanup");
+    }
 }
 
 fn on_a_thread(tell: &Sender<Said>, code: impl FnOnce() -> Said + Send + 'static) {
@@ -149,20 +193,27 @@ fn on_a_thread(tell: &Sender<Said>, code: impl FnOnce() -> Said + Send + 'static
     }
 }
 
-fn collect(
-    told: &Receiver<Said>,
-    procedures: usize,
-    by: Instant,
-) -> (Vec<ProcedureOutcome>, Option<String>) {
-    let mut outcomes = vec![ProcedureOutcome::TimedOut; procedures];
-    let mut tree = None;
+/// What came of them in time.
+struct Collected {
+    procedures: Vec<ProcedureOutcome>,
+    cleanup: Vec<(String, CleanupOutcome)>,
+    tree: Option<String>,
+}
+
+fn collect(told: &Receiver<Said>, procedures: usize, by: Instant) -> Collected {
+    let mut all = Collected {
+        procedures: vec![ProcedureOutcome::TimedOut; procedures],
+        cleanup: Vec::new(),
+        tree: None,
+    };
     while let Ok(said) = told.recv_timeout(by.saturating_duration_since(Instant::now())) {
         match said {
-            Said::Procedure(at, outcome) => outcomes[at] = outcome,
-            Said::Tree(dumped) => tree = dumped,
+            Said::Procedure(at, outcome) => all.procedures[at] = outcome,
+            Said::Cleanup(name, outcome) => all.cleanup.push((name, outcome)),
+            Said::Tree(dumped) => all.tree = dumped,
         }
     }
-    (outcomes, tree)
+    all
 }
 
 /// The tree as text, asked from outside of it: a plain thread with a runtime of its own.

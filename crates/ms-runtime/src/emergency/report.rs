@@ -1,12 +1,14 @@
 //! The crash report on disk.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use ms_actor::unix_ms;
 use ms_core::emergency::EmergencyReason;
+use rustix::fs::{self, AtFlags, Mode, OFlags};
 use serde::Serialize;
 
 use super::procedures::ProcedureOutcome;
@@ -50,6 +52,10 @@ pub struct CrashReport<'a> {
     pub code: u8,
     /// How the emergency procedures went.
     pub procedures: &'a [(String, ProcedureOutcome)],
+    /// How the cleanup handlers went that had their turn, in that order.
+    pub cleanup: Vec<(String, String)>,
+    /// What was still open.
+    pub open: Vec<String>,
     /// The tree at the end, line by line, if it could be had.
     pub tree: Option<Vec<&'a str>>,
 }
@@ -70,52 +76,75 @@ impl<'a> CrashReport<'a> {
             reason,
             code: reason.exit_code(),
             procedures,
+            cleanup: Vec::new(),
+            open: Vec::new(),
             tree: tree.map(|tree| tree.lines().collect()),
         }
     }
 
-    /// Writes it atomically and for this user only, and removes old ones but the latest.
+    pub(super) fn with_resources(self, cleanup: Vec<(String, String)>, open: Vec<String>) -> Self {
+        Self { cleanup, open, ..self }
+    }
+
+    /// Writes it atomically and for this user only, and removes old ones but the latest. The
+    /// directory is opened once: whoever replaces it meanwhile gets nothing of it.
     pub(super) fn write(&self, directory: &Path, keep: usize) -> Result<PathBuf, EmergencyError> {
-        let path = directory.join(format!("crash-{:013}-{}.json", self.unix_ms, self.pid));
-        let written = self.write_at(directory, &path);
-        written.map_err(|source| EmergencyError::NotWritten { path: path.clone(), source })?;
-        if let Err(error) = prune(directory, keep) {
+        let name = format!("crash-{:013}-{}.json", self.unix_ms, self.pid);
+        let path = directory.join(&name);
+        let open = open(directory);
+        let written = open.and_then(|open| self.write_in(&open, &name).map(|()| open));
+        let open =
+            written.map_err(|source| EmergencyError::NotWritten { path: path.clone(), source })?;
+        if let Err(error) = prune(&open, keep) {
             tracing::warn!(%error, "old crash reports were not removed");
         }
         Ok(path)
     }
 
-    fn write_at(&self, directory: &Path, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(directory)?;
+    fn write_in(&self, directory: &OwnedFd, name: &str) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(self)?;
-        let half = path.with_extension("tmp");
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half)?;
+        let half = format!("{name}.tmp");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let mut file = File::from(fs::openat(directory, &*half, flags, Mode::RUSR | Mode::WUSR)?);
         let written = file
             .write_all(&text)
             .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&half, path))
-            .and_then(|()| File::open(directory)?.sync_all());
+            .and_then(|()| Ok(fs::renameat(directory, &*half, directory, name)?))
+            .and_then(|()| Ok(fs::fsync(directory)?));
         if written.is_err() {
             // The first error says what happened; a half file is of no use to anybody.
-            drop(fs::remove_file(&half));
+            let _ = fs::unlinkat(directory, &*half, AtFlags::empty());
         }
         written
     }
 }
 
+/// The directory itself, made if it is not there; no link to another one.
+fn open(directory: &Path) -> io::Result<OwnedFd> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(fs::open(directory, flags, Mode::empty())?)
+}
+
 /// Removes all crash reports but the latest.
-fn prune(directory: &Path, keep: usize) -> io::Result<()> {
-    let mut reports: Vec<_> = fs::read_dir(directory)?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+fn prune(directory: &OwnedFd, keep: usize) -> io::Result<()> {
+    let entries = fs::Dir::read_from(directory)?;
+    let mut reports: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str().ok().map(str::to_owned))
         .filter(|name| name.starts_with("crash-") && name.ends_with(".json"))
         .collect();
     reports.sort_unstable();
     let old = reports.len().saturating_sub(keep.max(1));
-    reports[..old].iter().try_for_each(|name| fs::remove_file(directory.join(name)))
+    for name in &reports[..old] {
+        fs::unlinkat(directory, &**name, AtFlags::empty())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn report(
@@ -142,6 +171,19 @@ mod tests {
         let left = |name: &str| directory.path().join(name).exists();
         assert!(!left("crash-0000000000001-1.json") && left("crash-0000000000002-1.json"));
         assert!(left("other.json"), "what is no report is left alone");
+    }
+
+    #[test]
+    fn a_directory_that_is_a_link_gets_no_report() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (real, link) = (place.path().join("real"), place.path().join("link"));
+        fs::create_dir(&real).expect("made");
+        std::os::unix::fs::symlink(&real, &link).expect("linked");
+        let reason = EmergencyReason::Panic("x".to_owned());
+        let error = report(&reason, &link, 2).expect_err("it may lead anywhere");
+        assert!(error.to_string().contains("link/crash-"), "{error}");
+        assert_eq!(fs::read_dir(&real).expect("there").count(), 0);
+        report(&reason, &real, 2).expect("written");
     }
 
     #[test]

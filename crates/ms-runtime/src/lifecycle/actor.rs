@@ -23,6 +23,9 @@ pub(crate) struct Member {
     pub(crate) is_tree: bool,
     pub(crate) start_within: Duration,
     pub(crate) stop_within: Duration,
+    /// Types that it gives others, and that it gets of them, in words.
+    pub(crate) provides: Vec<&'static str>,
+    pub(crate) requires: Vec<&'static str>,
 }
 
 /// What the actor is made of.
@@ -79,10 +82,16 @@ impl LifecycleActor {
             let levels = plan.levels(component.phase);
             let level = levels.iter().position(|level| level.contains(id));
             let needs = component.needs.iter().map(|need| need.as_str().into());
+            let member = self.member(id)?;
+            let types = |names: &[&'static str]| {
+                StateValue::list(names.iter().map(|name| StateValue::from(*name)))
+            };
             let node = StateValue::map([
                 ("phase", StateValue::from(component.phase.name())),
                 ("level", level.into()),
                 ("needs", StateValue::list(needs)),
+                ("provides", types(&member.provides)),
+                ("requires", types(&member.requires)),
             ]);
             Some((id.as_str(), node))
         });

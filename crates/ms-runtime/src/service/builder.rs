@@ -11,7 +11,7 @@ use super::tree::{self, Planned};
 use super::wiring::Wiring;
 use super::{Raised, Service, ServiceEnd};
 use crate::cleanup::CleanupHandler;
-use crate::component::ComponentSpec;
+use crate::component::{Absent, ComponentSpec, TypeKey};
 use crate::emergency::EmergencyProcedure;
 use crate::health::ReadinessPath;
 use crate::integration::{Calls, IntegrationObserver};
@@ -56,6 +56,7 @@ use crate::settings::Settings;
 pub struct Builder {
     pub(super) settings: Settings,
     pub(super) components: Vec<ComponentSpec>,
+    pub(super) absent: Vec<Absent>,
     pub(super) checks: Vec<Arc<dyn PreFlightCheck>>,
     pub(super) cleanup: Vec<Arc<dyn CleanupHandler>>,
     pub(super) procedures: Vec<Arc<dyn EmergencyProcedure>>,
@@ -76,6 +77,7 @@ impl Builder {
         Self {
             settings,
             components: Vec::new(),
+            absent: Vec::new(),
             checks,
             cleanup: Vec::new(),
             procedures: Vec::new(),
@@ -91,6 +93,20 @@ impl Builder {
     #[must_use]
     pub fn component(mut self, component: ComponentSpec) -> Self {
         self.components.push(component);
+        self
+    }
+
+    /// Notes that a component is left out that would provide a `T`, and what is to be done to
+    /// have it: for the error of one that requires it. `remedy` is an order, such as "set
+    /// `persistence.enabled` to true".
+    #[must_use]
+    pub fn without<T: Clone + Send + Sync + 'static>(
+        mut self,
+        component: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        let (component, remedy) = (component.into(), remedy.into());
+        self.absent.push(Absent { key: TypeKey::of::<T>(), component, remedy });
         self
     }
 
@@ -154,10 +170,11 @@ impl Builder {
     /// Puts the components in order, without starting anything.
     ///
     /// # Errors
-    /// Ids, dependencies, phases, the wished order or settings at fault, named.
+    /// Ids, dependencies, what is required and not provided, phases, the wished order or
+    /// settings at fault, named.
     pub fn plan(&self) -> Result<BootPlan, RunError> {
         self.settings.check()?;
-        Ok(Planned::new(&self.components, &self.settings)?.plan)
+        Ok(Planned::new(self)?.plan)
     }
 
     /// Runs the pre-flight checks, and nothing else. Blocks.
@@ -217,10 +234,10 @@ impl Builder {
         emergencies: tokio::sync::mpsc::Receiver<ms_core::emergency::EmergencyReason>,
     ) -> Result<Raised, RunError> {
         self.settings.check()?;
-        let plan = Planned::new(&self.components, &self.settings)?;
-        let tree = tree::tree(&self, &plan, &wiring, &node);
+        let plan = Planned::new(&self)?;
+        let tree = tree::tree(&self, &plan, &wiring, &node)?;
         let runtime = Runtime::start_on(node, self.settings.run.clone(), |_| tree).await?;
-        if let Err(error) = tree::connect(runtime.root(), &wiring).await {
+        if let Err(error) = tree::connect(runtime.node(), runtime.root(), &wiring).await {
             let _ = runtime.stop(super::TREE_WITHIN).await;
             return Err(tree::lost(&error).into());
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ms_actor::Node;
+use ms_core::emergency::EmergencyReason;
 use ms_supervisor::SupervisorRef;
 
 use super::wiring::{ServiceStage, Wiring};
@@ -10,6 +11,21 @@ use crate::emergency::EmergencyRef;
 use crate::gate::WorkGate;
 use crate::health::HealthRef;
 use crate::integration::IntegrationRef;
+
+/// Says that a thread has panicked, when it has.
+struct Watched {
+    name: String,
+    wiring: Wiring,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let why = format!("the thread {}, which is no actor's, panicked", self.name);
+            self.wiring.emergency(EmergencyReason::Panic(why));
+        }
+    }
+}
 
 /// A way to a service from within, for trees that are components of it: endpoints show the
 /// tree they are part of, ask for its health, and let work in through its gate.
@@ -24,10 +40,6 @@ pub struct ServiceHandle {
 impl ServiceHandle {
     pub(crate) fn new(node: Node, wiring: Wiring) -> Self {
         Self { node, wiring }
-    }
-
-    pub(crate) fn wiring(&self) -> &Wiring {
-        &self.wiring
     }
 
     /// The node.
@@ -64,6 +76,24 @@ impl ServiceHandle {
     #[must_use]
     pub fn emergency(&self) -> EmergencyRef {
         EmergencyRef::new(self.wiring.clone())
+    }
+
+    /// Starts a thread of the program's own, which nobody supervises: a panic of it is an
+    /// emergency, exit code 101. A thread whose work may be done again belongs into an actor.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub fn thread(
+        &self,
+        name: impl Into<String>,
+        work: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<std::thread::JoinHandle<()>> {
+        let (name, wiring) = (name.into(), self.wiring.clone());
+        let watched = Watched { name: name.clone(), wiring };
+        std::thread::Builder::new().name(name).spawn(move || {
+            let _watched = watched;
+            work();
+        })
     }
 
     /// Resolves when the service begins to shut down.

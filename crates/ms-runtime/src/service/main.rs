@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Raised;
 use super::builder::Builder;
 use super::wiring::Wiring;
+use crate::cleanup::in_order;
 use crate::emergency::{EmergencySummary, Plan, carry_out};
 use crate::lifecycle::{ShutdownReason, ShutdownSummary};
 use crate::outcome::{Ended, How, RunError};
@@ -93,6 +94,8 @@ pub(super) fn run(
     let plan = Plan {
         settings: builder.settings.emergency.clone(),
         procedures: builder.procedures.clone(),
+        cleanup: in_order(builder.cleanup.clone()),
+        cleanup_within: builder.settings.shutdown.cleanup_within,
         wiring: wiring.clone(),
         node: builder.settings.run.node.name.clone(),
     };

@@ -25,8 +25,10 @@ use ms_worker::AgentSpec;
 use super::builder::Builder;
 use super::handle::ServiceHandle;
 use super::wiring::{Handles, Wiring};
-use crate::cleanup::{CleanupActor, CleanupArgs, MAX_TRACKED};
-use crate::component::{ComponentHost, ComponentSpec, HostArgs, Kind, ReloadHook};
+use crate::cleanup::{CleanupActor, CleanupArgs};
+use crate::component::{
+    ComponentHost, ComponentSpec, Dependencies, HostArgs, Kind, ReloadHook, TreeContext, resolve,
+};
 use crate::emergency::{EmergencyActor, EmergencyArgs};
 use crate::health::{CheckSpec, HealthActor, HealthArgs};
 use crate::integration::{IntegrationActor, IntegrationArgs, MAILBOX};
@@ -57,8 +59,19 @@ pub(crate) struct Planned {
 
 impl Planned {
     /// Puts the components of a builder in order.
-    pub(crate) fn new(specs: &[ComponentSpec], settings: &Settings) -> Result<Self, RunError> {
-        let planned = specs.iter().map(|spec| plan_one(spec, settings));
+    pub(crate) fn new(builder: &Builder) -> Result<Self, RunError> {
+        let Builder { components: specs, settings, .. } = builder;
+        let implied = resolve(specs, &builder.absent)?;
+        let planned = specs.iter().map(|spec| {
+            let mut one = plan_one(spec, settings)?;
+            let more = implied.get(&one.id).into_iter().flatten();
+            for need in more {
+                if !one.needs.contains(need) {
+                    one.needs.push(need.clone());
+                }
+            }
+            Ok(one)
+        });
         let planned = planned.collect::<Result<Vec<_>, RunError>>()?;
         let order = settings.boot.initialization_order.iter().map(ComponentId::new);
         let hint = OrderHint::new(order.collect::<Result<_, _>>()?);
@@ -76,6 +89,8 @@ impl Planned {
                 is_tree: is_tree(spec),
                 start_within: planned.start_within,
                 stop_within: planned.stop_within,
+                provides: spec.provides.iter().map(|one| one.key.name).collect(),
+                requires: spec.requires.iter().map(|key| key.name).collect(),
             })
         });
         let members = members.collect();
@@ -125,7 +140,7 @@ pub(crate) fn tree(
     planned: &Planned,
     wiring: &Wiring,
     node: &Node,
-) -> Supervisor {
+) -> Result<Supervisor, RunError> {
     let Builder { settings, .. } = builder;
     let service = ServiceHandle::new(node.clone(), wiring.clone());
     let SupervisionSettings { intensity, heartbeat, .. } = settings.supervision;
@@ -141,10 +156,10 @@ pub(crate) fn tree(
         health(builder, planned, wiring),
         integration(builder),
         emergency(settings, wiring),
-        cleanup(builder),
-        ChildSpec::supervisor(components(builder, planned, wiring, &service)),
+        cleanup(builder, node),
+        ChildSpec::supervisor(components(builder, planned, wiring, &service)?),
     ];
-    children.into_iter().map(|child| child.backoff(PAUSE)).fold(root, Supervisor::child)
+    Ok(children.into_iter().map(|child| child.backoff(PAUSE)).fold(root, Supervisor::child))
 }
 
 fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
@@ -196,15 +211,15 @@ fn emergency(settings: &Settings, wiring: &Wiring) -> ChildSpec {
     ChildSpec::inspectable("emergency", make, EmergencyActor::view).placement(Placement::Dedicated)
 }
 
-fn cleanup(builder: &Builder) -> ChildSpec {
+fn cleanup(builder: &Builder, node: &Node) -> ChildSpec {
     let args = CleanupArgs {
         handlers: builder.cleanup.clone(),
         each: builder.settings.shutdown.cleanup_within,
+        node: node.clone(),
     };
     let make = move || CleanupActor::new(args.clone());
     // Handlers of databases and the like: kept off the supervisors' thread.
     ChildSpec::inspectable("cleanup", make, CleanupActor::view)
-        .mailbox(MailboxSpec::bounded(MAX_TRACKED))
 }
 
 fn components(
@@ -212,16 +227,17 @@ fn components(
     planned: &Planned,
     wiring: &Wiring,
     service: &ServiceHandle,
-) -> Supervisor {
+) -> Result<Supervisor, RunError> {
     let SupervisionSettings { strategy, intensity, heartbeat } = builder.settings.supervision;
     let supervisor =
         Supervisor::new(COMPONENTS, strategy).intensity(intensity.max_restarts, intensity.period);
-    planned.members.iter().fold(supervisor, |supervisor, member| {
+    let given = Dependencies::of(&builder.components);
+    planned.members.iter().try_fold(supervisor, |supervisor, member| {
         let spec = builder.components.iter().find(|spec| spec.id.as_ref() == Ok(&member.id));
-        match spec {
-            Some(spec) => supervisor.child(component(spec, member, wiring, service, heartbeat)),
-            None => supervisor,
-        }
+        let Some(spec) = spec else { return Ok(supervisor) };
+        let scope = given.scope(spec, &member.id);
+        let context = TreeContext { scope, service: service.clone() };
+        Ok(supervisor.child(component(spec, member, wiring, context, heartbeat)?))
     })
 }
 
@@ -229,30 +245,37 @@ fn component(
     spec: &ComponentSpec,
     member: &Member,
     wiring: &Wiring,
-    service: &ServiceHandle,
+    context: TreeContext,
     heartbeat: Heartbeat,
-) -> ChildSpec {
+) -> Result<ChildSpec, RunError> {
     let child = match &spec.kind {
         Kind::Hosted(make) => {
             let (make, wiring) = (Arc::clone(make), wiring.clone());
-            let args = HostArgs { id: member.id.clone(), make, wiring, beat: heartbeat.every };
+            let args = HostArgs { scope: context.scope, make, wiring, beat: heartbeat.every };
             ChildSpec::agent::<ComponentHost>(member.id.as_str(), args)
         }
         Kind::Tree(make) => {
             let (id, wiring) = (member.id.clone(), wiring.clone());
-            let supervisor = make(service).only_if(move || wiring.wants(&id));
+            let made = make(&context)
+                .map_err(|source| RunError::Compose { component: member.id.clone(), source })?;
+            let supervisor = made.only_if(move || wiring.wants(&id));
             ChildSpec::supervisor(supervisor)
         }
     };
-    child
+    Ok(child
         .backoff(PAUSE)
         .start_timeout(Some(member.start_within))
-        .shutdown(Shutdown::Timeout(member.stop_within))
+        .shutdown(Shutdown::Timeout(member.stop_within)))
 }
 
 /// Finds the service's own actors in a tree that is up.
-pub(crate) async fn connect(root: &SupervisorRef, wiring: &Wiring) -> Result<(), SupervisorError> {
+pub(crate) async fn connect(
+    node: &Node,
+    root: &SupervisorRef,
+    wiring: &Wiring,
+) -> Result<(), SupervisorError> {
     let handles = Handles {
+        node: node.clone(),
         root: root.clone(),
         components: root.supervisor(COMPONENTS).await?,
         lifecycle: root.get("lifecycle").await?,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use ms_actor::Ref;
+use ms_actor::{Node, Ref};
 use ms_core::emergency::EmergencyReason;
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::Lifecycle;
@@ -65,6 +65,7 @@ pub(crate) struct Verdicts {
 /// References to the service's own actors.
 #[derive(Debug)]
 pub(crate) struct Handles {
+    pub(crate) node: Node,
     pub(crate) root: SupervisorRef,
     pub(crate) components: SupervisorRef,
     pub(crate) lifecycle: Ref<LifecycleActor>,

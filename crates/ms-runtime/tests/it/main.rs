@@ -5,6 +5,7 @@
 mod boot;
 mod common;
 mod configuration;
+mod dependencies;
 mod ending;
 mod following;
 mod health;

@@ -397,7 +397,7 @@ fn databases_are_closed_late_and_verified_and_never_emptied() {
 }
 
 /// Leaves something open for as long as the test wants.
-struct Leaky(Arc<Mutex<Vec<ms_runtime::TrackedResource>>>, bool);
+struct Leaky(Arc<Mutex<Vec<ms_runtime::OpenResource>>>, bool);
 
 impl ms_runtime::Component for Leaky {
     async fn start(&mut self, cx: &ms_runtime::ComponentContext) -> Result<(), ComponentFailure> {
@@ -415,7 +415,7 @@ impl ms_runtime::Component for Leaky {
     }
 }
 
-async fn leaky(closes: bool) -> (Service, Arc<Mutex<Vec<ms_runtime::TrackedResource>>>) {
+async fn leaky(closes: bool) -> (Service, Arc<Mutex<Vec<ms_runtime::OpenResource>>>) {
     let held = Arc::<Mutex<Vec<_>>>::default();
     let shared = held.clone();
     let spec = ms_runtime::ComponentSpec::new("locks", move || Leaky(shared.clone(), closes));

@@ -23,6 +23,7 @@ pub(crate) fn component(
     config: &FrameworkConfig,
 ) -> Result<ComponentSpec, ServerError> {
     let settings = &config.core.event_bus;
+    let client = bus.client();
     bus.default_buffer(settings.subscriber_backlog as usize);
     let (relay, meter) = (Relay::new(bus.client()), Meter::new(bus.client()));
     let bus = match settings.log_subjects.as_str() {
@@ -35,5 +36,5 @@ pub(crate) fn component(
     let bus = bus
         .beside(ChildSpec::actor("relay", move || relay.begin()))
         .beside(ChildSpec::actor("meter", move || meter.clone()));
-    Ok(ComponentSpec::tree(bus.supervisor("event-bus")).phase(Phase::Core))
+    Ok(ComponentSpec::tree(bus.supervisor("event-bus")).provides(client).phase(Phase::Core))
 }

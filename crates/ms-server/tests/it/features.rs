@@ -46,11 +46,11 @@ fn search(service: &Arc<OnceLock<ServiceHandle>>) -> ComponentSpec {
     let service = Arc::clone(service);
     ComponentSpec::tree_of("search", move |handle| {
         // The same handle in every life.
-        let _ = service.set(handle.clone());
+        let _ = service.set(ServiceHandle::clone(handle));
         let features = vec!["suggestions".to_owned(), "ranking".to_owned()];
         let strategies = vec![FallbackStrategy::<u32, String>::Degrade { features }];
         let blueprint = fallback_blueprint(strategies);
-        Supervisor::one_for_one("search").child(ChildSpec::blueprint("fallback", blueprint))
+        Ok(Supervisor::one_for_one("search").child(ChildSpec::blueprint("fallback", blueprint)))
     })
 }
 

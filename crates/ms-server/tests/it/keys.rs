@@ -350,11 +350,15 @@ groups! {
     /// Who gives up after how many critical errors, and how long its last effort may take.
     emergency sets [
         "emergency.critical_errors" = "2",
+        "emergency.memory_limit" = "1GiB",
         "emergency.within" = "3s",
     ] |place| {
         let place = place.set("core.supervision.max_restarts=0");
         let mut server = place.start();
-        assert_eq!(state(&server, "/root/emergency")["gives_up_at"], 2);
+        let emergency = state(&server, "/root/emergency");
+        assert_eq!(emergency["gives_up_at"], 2);
+        // That it ends the process is in `emergencies.rs`.
+        assert_eq!(emergency["memory_limit"], 1_u64 << 30, "{emergency}");
         inject(&server, "/root/components/storage", Fault::Crash);
         let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
         assert!(line.contains("within=3s"), "{line}");

@@ -4,9 +4,11 @@
 
 mod answers;
 mod common;
+mod composed;
 mod configured;
 mod disks;
 mod doors;
+mod emergencies;
 mod event_bus;
 mod features;
 mod flow;

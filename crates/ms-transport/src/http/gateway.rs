@@ -152,6 +152,18 @@ impl GatewaySpec {
         self.serving()
     }
 
+    /// Closes its listening socket, whatever became of its actor: the kernel refuses
+    /// connections from now on. Those that are open live on.
+    pub fn close(&self) {
+        self.kept.socket.close();
+    }
+
+    /// Whether its socket listens.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.kept.socket.is_open()
+    }
+
     /// Where it listens: the address it was given, with the port that a port of 0 came to once
     /// it is bound.
     #[must_use]
@@ -238,7 +250,8 @@ impl Actor for HttpGateway {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let (addr, kept) = (self.spec.addr(), Arc::clone(&self.spec.kept));
-        let binding = wrap_future::<_, Self>(async move { kept.socket.listen(addr).await });
+        let open = ctx.node().resources().clone();
+        let binding = wrap_future::<_, Self>(async move { kept.socket.listen(addr, &open).await });
         ctx.wait(binding.map(move |bound, gateway, ctx| {
             if let Err(source) = bound.and_then(|listener| gateway.listen(listener, ctx)) {
                 ctx.fail(BindError::Listen { addr, source });

@@ -1,11 +1,11 @@
-//! `/api/v1/tree` and `/api/v1/services`: the running node, read-only.
+//! `/api/v1/tree`, `/api/v1/services` and `/api/v1/resources`: the running node, read-only.
 
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use ms_actor::{AnyRef, read_traces};
+use ms_actor::{AnyRef, Resources, read_traces};
 use ms_core::ActorPath;
 use ms_core::health::HealthStatus;
 use ms_core::view::{Lifecycle, SCHEMA_VERSION};
@@ -85,6 +85,20 @@ fn of_supervisor(error: &SupervisorError) -> Problem {
         SupervisorError::NoAnswer { .. } => Problem::new(&TIMED_OUT, told),
         _ => Problem::new(&INTERNAL, told),
     }
+}
+
+/// What is open.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OpenResources {
+    /// Files, locks and listeners, in the order in which they were opened.
+    open: Vec<String>,
+}
+
+/// The open resources of the node: files, locks, listeners.
+#[utoipa::path(get, path = "/api/v1/resources", tag = "node",
+    responses((status = 200, description = "what is open now", body = OpenResources)))]
+pub(super) async fn resources(State(resources): State<Resources>) -> axum::Json<OpenResources> {
+    axum::Json(OpenResources { open: resources.list() })
 }
 
 /// A registered name, or a service under its key.

@@ -118,6 +118,11 @@ impl Api {
             .routes(routes!(look::tree))
             .routes(routes!(look::services))
             .with_state(looking)
+            .merge(
+                OpenApiRouter::new()
+                    .routes(routes!(look::resources))
+                    .with_state(self.node.resources().clone()),
+            )
             .merge(OpenApiRouter::new().routes(routes!(events::events)).with_state(events));
         let integration = OpenApiRouter::new()
             .routes(routes!(integration::integration))

@@ -151,8 +151,13 @@ impl Place {
     /// A service of the test program's own: its test `name`, run as a process. It finds the
     /// configuration and the place of the control endpoint in its environment.
     pub fn own_service(&self, name: &str) -> Command {
+        self.program(&format!("own_service::{name}"))
+    }
+
+    /// As [`Place::own_service`], with the whole path of the test; it may be an ignored one.
+    pub fn program(&self, test: &str) -> Command {
         let mut command = unsettled(Command::new(std::env::current_exe().expect("known")));
-        command.args(["--exact", &format!("own_service::{name}"), "--nocapture"]);
+        command.args(["--exact", test, "--nocapture", "--include-ignored"]);
         command.env(OWN_CONFIG, self.config()).env(OWN_CONTROL, self.control());
         command
     }

@@ -1,0 +1,149 @@
+//! What components give each other: by type, and checked before anything starts.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use crate::parts::{Log, Parts, builder, paused, virtual_settings};
+use ms_core::lifecycle::Phase;
+use ms_runtime::{
+    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError, RunError,
+    ShutdownReason,
+};
+
+#[derive(Clone, Debug, PartialEq)]
+struct Prices(u32);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Pool(u32);
+
+/// Opens a pool with each of its lives.
+struct Bank(u32);
+
+impl Component for Bank {
+    async fn init(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        match self.0 {
+            0 => Ok(()),
+            n => Ok(cx.provide(Pool(n))?),
+        }
+    }
+}
+
+/// Asks for both.
+struct Shop(Log);
+
+impl Component for Shop {
+    async fn start(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        let (Prices(price), Pool(pool)) = (cx.require()?, cx.require()?);
+        self.0.add(format!("got {price} {pool}"));
+        let undeclared = cx.require::<String>().expect_err("it is not declared");
+        assert!(matches!(&undeclared, DependencyError::Undeclared { .. }), "{undeclared}");
+        assert!(undeclared.to_string().contains("requires::<alloc::string::String>()"));
+        cx.provide(7_u8).expect_err("it is not declared");
+        Ok(())
+    }
+}
+
+fn bank(pool: u32) -> ComponentSpec {
+    ComponentSpec::new("bank", move || Bank(pool)).provides(Prices(2)).provides_later::<Pool>()
+}
+
+fn shop(log: &Log) -> ComponentSpec {
+    let log = log.clone();
+    let spec = ComponentSpec::new("shop", move || Shop(log.clone()));
+    spec.requires::<Prices>().requires::<Pool>()
+}
+
+/// S8.2-02: by type, from the spec of another component and from its life; who requires starts
+/// after who provides, without saying so twice.
+#[test]
+fn a_component_gets_what_it_requires_from_the_one_that_provides_it() {
+    paused(async {
+        let log = Log::default();
+        // Declared first, of the same phase: the requirement alone puts it behind.
+        let service = builder(virtual_settings(), [shop(&log), bank(5)]).start().await.unwrap();
+        assert_eq!(log.take(), ["got 2 5"]);
+        let end = service.shut_down(ShutdownReason::Requested("test".into())).await;
+        assert_eq!(end.code(), 0);
+        let started = builder(virtual_settings(), [shop(&log), bank(5)]).plan().unwrap();
+        let order: Vec<_> = started.start_order().iter().map(ToString::to_string).collect();
+        assert_eq!(order, ["bank", "shop"]);
+    });
+}
+
+/// S8.2-02: what is declared and not given fails the start of who requires it, by name.
+#[test]
+fn what_a_provider_keeps_to_itself_is_named() {
+    paused(async {
+        let failed = builder(virtual_settings(), [shop(&Log::default()), bank(0)]).start().await;
+        let error = failed.expect_err("there is no pool");
+        let told = format!("{error:?}");
+        assert!(told.contains("the component shop requires"), "{told}");
+        assert!(told.contains("::Pool, which bank declares and has not given yet"), "{told}");
+        assert_eq!(error.code(), 4);
+    });
+}
+
+/// S8.2-02: found before anything starts: both sides are named, all faults at once, and the exit
+/// code says that nothing was started.
+#[test]
+fn a_requirement_that_nobody_fulfils_is_found_before_anything_starts() {
+    paused(async {
+        let (parts, log) = (Parts::default(), Log::default());
+        let early = parts.part("early").phase(Phase::Configuration);
+        let twice = |name: &str| parts.part(name).provides(7_u16);
+        let specs = [early, shop(&log), twice("first"), twice("second")];
+        let service = builder(virtual_settings(), specs);
+        let service = service.without::<Pool>("bank", "open one");
+        let error = service.clone().start().await.expect_err("nobody provides them");
+        assert!(parts.log.lines().is_empty(), "{:?}", parts.log.lines());
+        let RunError::Dependencies(faults) = &error else { panic!("{error:?}") };
+        let told: Vec<_> = faults.0.iter().map(ToString::to_string).collect();
+        let has = |text: &str| told.iter().any(|fault| fault.contains(text));
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(has("the components first and second both provide u16"), "{told:?}");
+        assert!(has("::Prices, which no component provides; add one"), "{told:?}");
+        assert!(
+            has("the component shop requires")
+                && has("component bank would provide")
+                && has("is left out: open one"),
+            "{told:?}"
+        );
+        assert_eq!(error.code(), 8);
+        assert_eq!(service.plan().expect_err("the check finds it too").code(), 8);
+    });
+}
+
+/// A provider that starts only in a later phase is refused as any such need.
+#[test]
+fn a_provider_of_a_later_phase_is_refused() {
+    let late = bank(5).phase(Phase::Applications);
+    let early = shop(&Log::default()).phase(Phase::Data);
+    let error = builder(virtual_settings(), [late, early]).plan().expect_err("too late");
+    assert!(format!("{error:?}").contains("shop starts in phase 4 and needs bank"), "{error:?}");
+}
+
+/// S8.2-02: a tree requires as well; what fails in its making ends the start by name.
+#[test]
+fn a_tree_gets_what_it_requires_when_it_is_put_together() {
+    paused(async {
+        let tree = |asks_too_soon: bool| {
+            ComponentSpec::tree_of("tree", move |cx| {
+                let Prices(price) = cx.require()?;
+                assert_eq!(price, 2);
+                if asks_too_soon {
+                    let _: Pool = cx.require()?;
+                }
+                Ok(ms_supervisor::Supervisor::one_for_one("tree"))
+            })
+            .requires::<Prices>()
+            .requires::<Pool>()
+        };
+        let service = builder(virtual_settings(), [bank(5), tree(false)]).start().await.unwrap();
+        let end = service.shut_down(ShutdownReason::Requested("test".into())).await;
+        assert_eq!(end.code(), 0);
+        let failed = builder(virtual_settings(), [bank(5), tree(true)]).start().await;
+        let error = failed.expect_err("it is given later only");
+        let told = format!("{error:?}");
+        assert!(told.contains("the component tree could not be put together"), "{told}");
+        assert_eq!(error.code(), 8);
+    });
+}

@@ -1,0 +1,366 @@
+//! What components of a server require of each other, what they have open, and what is cleaned
+//! up at the end, in the real process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+use crate::common;
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use common::{OWN_CONFIG, OWN_CONTROL, Place, Server as Process, id_of, until};
+use ms_bus::BusClient;
+use ms_control::Client;
+use ms_core::emergency::EmergencyReason;
+use ms_runtime::{
+    CleanupError, CleanupFuture, CleanupHandler, Component, ComponentContext, ComponentFailure,
+    ComponentSpec, OpenResource, StateSnapshot,
+};
+use ms_server::agents::Echo;
+use ms_server::{Options, Server, Snapshots};
+use ms_worker::tasks::TaskClient;
+use serde_json::{Value, json};
+
+const MODE: &str = "MS_COMPOSED_MODE";
+
+// ---- what runs in the processes ----
+
+/// Keeps a number over the lives of its process: it opts in by requiring the snapshots.
+struct Counter(u64);
+
+impl Component for Counter {
+    async fn init(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        let snapshots: Snapshots = cx.require()?;
+        if let Some(kept) = snapshots.restore(cx, 1).await? {
+            self.0 = String::from_utf8(kept.bytes)?.parse()?;
+        }
+        self.0 += 1;
+        Ok(())
+    }
+
+    async fn start(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        let (tasks, bus): (TaskClient, BusClient) = (cx.require()?, cx.require()?);
+        let waiting = tasks.stats().await?.tasks.len();
+        let subscribers = bus.stats().subscriptions.len();
+        eprintln!("counter life={} queues={waiting} subscribers={subscribers}", self.0);
+        Ok(())
+    }
+
+    async fn stop(
+        &mut self,
+        cx: &ComponentContext,
+    ) -> Result<Option<StateSnapshot>, ComponentFailure> {
+        Ok(Some(cx.snapshot(1, self.0.to_string().into_bytes())))
+    }
+}
+
+fn counter() -> ComponentSpec {
+    let spec = ComponentSpec::new("counter", || Counter(0));
+    spec.requires::<Snapshots>().requires::<TaskClient>().requires::<BusClient>()
+}
+
+/// Odd in the way its mode says, once the boot is done.
+struct Odd(&'static str, Option<OpenResource>);
+
+impl Component for Odd {
+    async fn start(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
+        self.1 = Some(cx.track("lease 7"));
+        match self.0 {
+            "fails" => return Err("it has no licence".into()),
+            // Nobody drops it any more.
+            "leaks" => std::mem::forget(self.1.take()),
+            _ => {}
+        }
+        let (mode, cx) = (self.0, cx.clone());
+        actix::spawn(async move {
+            while !cx.health().startup() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            match mode {
+                "breach" => cx.emergency().trigger(EmergencyReason::SecurityBreach("told".into())),
+                "rootless" => cx.root().expect("it is up").any().inject(ms_actor::Fault::Hang),
+                "panics" => drop(cx.thread("counting", || panic!("a thread of its own"))),
+                _ => {}
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Says that it runs, or never comes back.
+struct Handler(&'static str, u32);
+
+impl CleanupHandler for Handler {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn priority(&self) -> u32 {
+        self.1
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the fault under test")]
+    fn cleanup(&self) -> CleanupFuture<'_, Result<(), CleanupError>> {
+        match self.0 {
+            "blocks" => Box::pin(async {
+                std::thread::sleep(Duration::from_secs(3_600));
+                Ok(())
+            }),
+            "waits" => Box::pin(std::future::pending()),
+            _ => Box::pin(std::future::ready(Ok(()))),
+        }
+    }
+
+    fn verify(&self) -> CleanupFuture<'_, Result<(), CleanupError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[test]
+#[ignore = "the process that the other tests start"]
+#[allow(clippy::disallowed_methods, reason = "this process is the service")]
+fn process() {
+    let mode = std::env::var(MODE).expect("a mode");
+    let config = std::env::var_os(OWN_CONFIG).expect("a configuration");
+    let server = Server::new("composed").agents::<Echo>("echo", ());
+    let odd = |mode: &'static str| ComponentSpec::new("odd", move || Odd(mode, None));
+    let server = match mode.as_str() {
+        "counter" => server.component(counter()),
+        "leaks" => server.component(odd("leaks")),
+        "fails" => server.component(odd("fails")),
+        "breach" => server.component(odd("breach")),
+        "panics" => server.component(odd("panics")),
+        "rootless" => server.component(odd("rootless")),
+        "hangs" => server.component(odd("hangs")),
+        other => panic!("no mode {other}"),
+    };
+    let server = match mode.as_str() {
+        "counter" => server,
+        _ => server
+            .cleanup(Handler("last", 200))
+            .cleanup(Handler("blocks", 5))
+            .cleanup(Handler("waits", 50)),
+    };
+    let control = std::env::var_os(OWN_CONTROL).map(PathBuf::from);
+    let code = match server.run(&Options { control, ..Options::from_dir(config) }) {
+        Ok(end) => end.code(),
+        Err(error) => {
+            eprintln!("{}", error.told());
+            error.code()
+        }
+    };
+    std::process::exit(i32::from(code));
+}
+
+fn program(place: &Place, mode: &str) -> Command {
+    let mut command = place.program("composed::process");
+    command.env(MODE, mode);
+    command
+}
+
+fn start(place: &Place, mode: &str) -> Process {
+    let server = place.launch_as(program(place, mode));
+    server.started();
+    server
+}
+
+/// What `msctl state` shows of an actor.
+fn state(server: &Process, path: &str) -> Value {
+    let path = path.parse().expect("a path");
+    let state = server.control(async |client: &mut Client| client.state(path).await);
+    state.unwrap_or_else(|error| panic!("{error:?}")).state
+}
+
+fn with_snapshots() -> Place {
+    let place = Place::new();
+    let (dir, key) = (place.file("snapshots"), place.file("keys"));
+    fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
+    fs::write(&key, format!("first {}\n", "5a".repeat(32))).unwrap();
+    fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    place.write_config(&format!(
+        "[persistence]\nenabled = true\ndir = {dir:?}\nkey_file = {key:?}\ninterval = \"1h\"\n"
+    ));
+    place
+}
+
+// ---- what they require ----
+
+/// S8.2-02: the component that would provide it is off: the start ends with 8 before anything has
+/// started, and the message names both, the type and what is to be done.
+#[test]
+fn a_component_whose_provider_is_left_out_ends_the_start_with_both_names() {
+    let place = Place::new();
+    let mut server = place.launch_as(program(&place, "counter"));
+    assert_eq!(server.exit(), 8, "{}", server.log.text());
+    let line = server.log.text();
+    for words in [
+        "the component counter requires ms_server::persistence::Snapshots",
+        "the component keyring would provide and is left out",
+        "set `persistence.enabled` to true",
+    ] {
+        assert!(line.contains(words), "no {words} in {line}");
+    }
+    assert!(!line.contains("boot phase") && !place.database().exists(), "{line}");
+}
+
+/// S8.2-02, S5.3-02: a component of one's own gets the server's parts by their types, starts
+/// after whoever provides them, and opts into snapshots by requiring them: its state outlives the
+/// process.
+#[test]
+fn a_component_of_ones_own_gets_what_it_requires_and_keeps_its_state() {
+    let place = with_snapshots();
+    for life in 1..=2 {
+        let mut server = start(&place, "counter");
+        server.log.line(&format!("counter life={life} "));
+        let graph = state(&server, "/root/lifecycle")["components"].clone();
+        let own = &graph["counter"];
+        assert_eq!(own["needs"], json!(["keyring", "database", "event-bus"]), "{own}");
+        assert_eq!(own["requires"][0], "ms_server::persistence::Snapshots", "{own}");
+        assert_eq!(graph["keyring"]["provides"], json!([own["requires"][0]]), "{graph}");
+        assert_eq!(server.stop(), 0, "{}", server.log.text());
+    }
+}
+
+// ---- what is open, and how it is closed ----
+
+/// S5.2-04, S5.2-07, S5.2-08: every real resource is listed while it is open, over the control
+/// socket and over HTTP; at the end the listeners are closed and then the database, both
+/// verified, and nothing is left.
+#[test]
+fn what_is_open_is_listed_and_nothing_is_left_at_the_end() {
+    let place = with_snapshots();
+    let mut server = place.start();
+    let database = place.database().canonicalize().unwrap();
+    let expected = [
+        format!("control socket {}", place.control().display()),
+        format!("lock of the task store {}", database.display()),
+        format!("connections to the task store {}", database.display()),
+        format!("keyring: snapshots in {}", place.file("snapshots").display()),
+        format!("listener at {}", server.api()),
+        format!("listener at {}", server.admin()),
+    ];
+    let shown = state(&server, "/root/cleanup");
+    assert_eq!(shown["handlers"], json!(["listeners", "database_connections"]), "{shown}");
+    let over_http = server.get("/api/v1/resources").json();
+    assert_eq!(over_http["open"], shown["resources"], "{over_http}");
+    let listed: Vec<String> = serde_json::from_value(shown["resources"].clone()).unwrap();
+    for resource in &expected {
+        assert!(listed.contains(resource), "no {resource} in {listed:?}");
+    }
+    assert_eq!(listed.len(), expected.len(), "{listed:?}");
+
+    assert_eq!(server.stop(), 0, "{}", server.log.text());
+    let text = server.log.text();
+    let at = |line: &str| text.find(line).unwrap_or_else(|| panic!("no {line} in {text}"));
+    let ran = [
+        "shutdown phase phase=7",
+        "cleanup handler=\"listeners\" outcome=Success",
+        "cleanup handler=\"database_connections\" outcome=Success",
+        "clean=true",
+    ];
+    assert!(ran.map(at).is_sorted(), "{text}");
+    assert!(!text.contains("left open"), "{text}");
+}
+
+/// The cleanup handlers of the modes below, in the order in which they run, with what comes of
+/// each: one blocks its thread and one waits for ever.
+const RAN: [(&str, &str); 5] = [
+    ("blocks", "Failure(TimedOut(2s))"),
+    ("listeners", "Success"),
+    ("waits", "Failure(TimedOut(2s))"),
+    ("database_connections", "Success"),
+    ("last", "Success"),
+];
+
+/// Looks that all of them had their turn after the line.
+fn all_ran(server: &Process, after: &str) {
+    let text = server.log.text();
+    let (_, rest) = text.split_once(after).unwrap_or_else(|| panic!("no {after} in {text}"));
+    let mut from = 0;
+    for (name, outcome) in RAN {
+        let line = format!("handler=\"{name}\" outcome={outcome}");
+        let found = rest[from..].find(&line);
+        from += found.unwrap_or_else(|| panic!("no {line} in its turn in {text}"));
+    }
+}
+
+/// S5.2-08: a stop in order runs them by priority, passes those over that hang, and names what was
+/// left open.
+#[test]
+fn handlers_that_hang_are_named_and_passed_over_and_a_leak_is_named() {
+    let place = Place::new();
+    let mut server = start(&place, "leaks");
+    let listed = state(&server, "/root/cleanup")["resources"].to_string();
+    assert!(listed.contains("odd: lease 7"), "{listed}");
+    assert_eq!(server.stop(), 0, "{}", server.log.text());
+    all_ran(&server, "shutdown phase phase=7");
+    let text = server.log.text();
+    assert!(text.contains("left open: odd: lease 7") && text.contains("clean=false"), "{text}");
+}
+
+/// They run when the boot fails, too.
+#[test]
+fn a_boot_that_fails_cleans_up() {
+    let place = Place::new();
+    let mut server = place.launch_as(program(&place, "fails"));
+    assert_eq!(server.exit(), 4, "{}", server.log.text());
+    all_ran(&server, "the boot failed and was rolled back");
+    let text = server.log.text();
+    assert!(text.contains("it has no licence") && !text.contains("left open"), "{text}");
+}
+
+/// And in an emergency, where no actor is asked: the database is closed, its lock is free, and the
+/// report says what was still open.
+#[test]
+fn an_emergency_cleans_up_without_any_actor_that_runs_handlers() {
+    let place = Place::new();
+    let reports = place.file("reports");
+    place.write_config(&format!("[emergency]\ncrash_dir = {reports:?}\n"));
+    let mut server = start(&place, "hangs");
+    let id = id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+    assert_eq!(server.stop(), 0, "{}", server.log.text());
+    let mut server = place.launch_as(program(&place, "breach"));
+    assert_eq!(server.exit(), 104, "{}", server.log.text());
+    all_ran(&server, "EMERGENCY SHUTDOWN INITIATED");
+    let report = fs::read_dir(&reports).unwrap().next().expect("a report").unwrap();
+    let report: Value = serde_json::from_slice(&fs::read(report.path()).unwrap()).unwrap();
+    let ran: Vec<_> = report["cleanup"].as_array().unwrap().iter().map(|one| &one[0]).collect();
+    assert_eq!(ran, RAN.map(|(name, _)| name), "{report}");
+    let open = report["open"].to_string();
+    assert!(open.contains("odd: lease 7") && open.contains("control socket"), "{report}");
+    assert!(!open.contains("task store") && !open.contains("listener"), "{report}");
+    let server = place.start();
+    until("what was acknowledged", || {
+        (server.get(&format!("/api/v1/tasks/{id}")).status == 200).then_some(())
+    });
+}
+
+/// S5.4-08: a panic on a thread of the program's own, which nobody supervises: 101.
+#[test]
+fn a_panic_outside_any_actor_ends_the_process_with_101() {
+    let place = Place::new();
+    let mut server = place.launch_as(program(&place, "panics"));
+    assert_eq!(server.exit(), 101, "{}", server.log.text());
+    let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
+    assert!(line.contains("the thread counting, which is no actor's, panicked"), "{line}");
+}
+
+/// S5.4-08: nobody is above the root supervisor; when it hangs, the thread that waits for signals
+/// finds it, and ends the process with 102.
+#[test]
+fn a_root_supervisor_that_hangs_ends_the_process_with_102() {
+    let place = Place::new();
+    place.write_config("core.supervision.heartbeat_interval = \"200ms\"\n");
+    let mut server = place.launch_as(program(&place, "rootless"));
+    assert_eq!(server.exit(), 102, "{}", server.log.text());
+    let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
+    assert!(line.contains("the root supervisor hangs: it missed"), "{line}");
+}

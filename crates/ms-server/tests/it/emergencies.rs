@@ -1,0 +1,76 @@
+//! What ends a server at once, each with its exit code and the line that says why: the real
+//! process, brought there by what can happen to it. 101, and a root that hangs, are in `composed.rs`: a
+//! component of the program's own brings them about.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use crate::common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use common::{Http, Place, Server, id_of, until};
+
+const TASK: &str = r#"{"kind":"echo","payload":1}"#;
+
+fn ends_with(server: &mut Server, code: i32, why: &str) {
+    assert_eq!(server.exit(), code, "{}", server.log.text());
+    let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
+    assert!(line.contains(why) && line.contains(&format!("code={code}")), "no {why} in {line}");
+}
+
+/// S5.4-05, S5.4-08: the database is lost while the server runs, which nothing mends from within.
+/// One such loss is let pass, for it may be put back; at the number of the configuration the
+/// process ends with 102.
+#[test]
+fn as_many_critical_errors_as_configured_end_the_process_with_102() {
+    let place = Place::new()
+        .set("emergency.critical_errors=2")
+        .set("core.supervision.health_check_interval=200ms");
+    let mut server = place.start();
+    id_of(&server.http().post("/api/v1/tasks", TASK));
+    let (db, away) = (place.database(), place.file("away.db"));
+    fs::rename(&db, &away).unwrap();
+    let line = server.log.line("critical error path=/root/components/database/store");
+    assert!(line.contains("removed or renamed"), "{line}");
+    fs::rename(&away, &db).unwrap();
+    until("a task that is taken", || {
+        (server.http().post("/api/v1/tasks", TASK).status == 201).then_some(())
+    });
+    fs::rename(&db, &away).unwrap();
+    ends_with(&mut server, 102, "2 critical errors within 60s, the last: writing: ");
+    fs::rename(&away, &db).unwrap();
+    assert_eq!(place.start().stop(), 0, "nothing of it is lost");
+}
+
+/// S5.4-08: more memory than is granted, for three seconds: 103.
+#[test]
+fn a_process_that_uses_more_memory_than_it_may_ends_with_103() {
+    let place = Place::new().set("emergency.memory_limit=1MiB");
+    let mut server = place.launch();
+    ends_with(&mut server, 103, "MiB of memory are in use at 3 looks in a row, 1 MiB are granted");
+    let text = server.log.text();
+    assert!(text.contains("emergency.memory_limit"), "{text}");
+}
+
+/// S5.4-08: a file of secrets in force that others may write: said first, and the end at the next
+/// look, 104. One that they may only read is no breach, and shown.
+#[test]
+fn a_file_of_secrets_that_others_may_write_ends_the_process_with_104() {
+    let place = Place::new();
+    let token = place.file("token");
+    fs::write(&token, "the-first-token-0123").unwrap();
+    fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).unwrap();
+    let place = place
+        .set(&format!("http.auth_token_file={}", token.display()))
+        .set("core.supervision.health_check_interval=1s");
+    let mut server = place.start();
+    let admin = server.admin();
+    fs::set_permissions(&token, PermissionsExt::from_mode(0o646)).unwrap();
+    until("the warning", || {
+        let report = Http::try_get(admin, "/health/ready").ok()?.body;
+        report.contains("or the server ends (exit code 104) at the next look").then_some(())
+    });
+    ends_with(&mut server, 104, "others than its owner may write to the token file in force");
+    fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(place.start().stop(), 0);
+}
