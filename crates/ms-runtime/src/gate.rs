@@ -128,3 +128,19 @@ impl Drop for Permit {
         self.0.0.send_modify(|inside| inside.count -= 1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A boot that is done while the service is shutting down opens nothing.
+    #[test]
+    fn a_gate_that_was_closed_for_good_stays_so() {
+        let gate = WorkGate::new();
+        assert!(matches!(gate.enter(), Err(GateError::Starting)));
+        gate.close();
+        gate.open();
+        assert!(matches!(gate.enter(), Err(GateError::Closed)));
+        assert_eq!(gate.in_flight(), 0);
+    }
+}

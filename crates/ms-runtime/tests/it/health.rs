@@ -328,6 +328,22 @@ impl ReadinessPath for Way {
     }
 }
 
+/// Whoever asks for checks does not use up the threshold: one in a period counts.
+#[test]
+fn checks_that_are_asked_for_count_once_in_a_period() {
+    paused(async {
+        let mood = Arc::new(AtomicUsize::new(0));
+        let service = builder(virtual_settings(), [moody(&mood)]).start().await.expect("boots");
+        mood.store(1, Ordering::Relaxed);
+        for _ in 0..5 {
+            let report = service.health().check(SECOND).await.expect("answers");
+            assert_eq!(report.critical_failures, ["db"]);
+        }
+        assert!(ready(&service).await, "one bad check");
+        end(service).await;
+    });
+}
+
 async fn ready(service: &Service) -> bool {
     service.health().ready().await.expect("answers").ready
 }

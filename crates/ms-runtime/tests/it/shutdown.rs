@@ -333,6 +333,22 @@ async fn clean(
     (log.of("cleanup"), summary.cleanup.expect("ran").handlers)
 }
 
+/// However many hang: the last are told that no time is left, and the report comes all the same.
+#[test]
+fn a_cleanup_handler_has_no_more_time_than_is_left_for_all() {
+    paused(async {
+        let hangs = (0..40).map(|n| (&*format!("h{n:02}").leak(), 1, Does::Hangs)).collect();
+        let (begun, outcomes) = clean(hangs).await;
+        assert_eq!(outcomes.len(), 40);
+        assert!((1..40).contains(&begun.len()), "{} were begun", begun.len());
+        let (last, outcome) = outcomes.last().expect("there are forty");
+        assert!(
+            matches!(outcome, CleanupOutcome::Failure(CleanupError::NoTime)),
+            "{last}: {outcome:?}"
+        );
+    });
+}
+
 /// S5.2-01, S5.2-02, S5.2-03, C9: lower first, by name among equals; three outcomes.
 #[test]
 fn cleanup_handlers_run_by_priority_and_each_has_its_outcome() {
