@@ -49,6 +49,7 @@ mod error;
 mod event_bus;
 mod health;
 mod integration;
+mod listeners;
 mod lives;
 mod log_sink;
 mod observer;

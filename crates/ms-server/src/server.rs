@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::Placement;
 use ms_bus::{BusClient, BusConfig, EventBus};
 use ms_config::FrameworkConfig;
 use ms_core::Backoff;
@@ -17,36 +16,32 @@ use ms_registry::{Registry, RegistryConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
 use ms_runtime::{
-    Builder, Calls, CleanupHandler, ComponentFailure, ComponentSpec, DatabaseCleanupHandler,
-    ServiceEnd, ServiceHandle, TreeContext,
+    Builder, Calls, CleanupHandler, ComponentSpec, DatabaseCleanupHandler, ServiceEnd,
+    ServiceHandle, TreeContext,
 };
 use ms_store::SqliteTasks;
 use ms_supervisor::{ChildSpec, Supervisor};
-use ms_transport::{
-    Access, Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway,
-};
+use ms_transport::Access;
 use ms_worker::budgets::{BudgetClient, Budgets};
 use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
 
-use crate::calls::{FromTransport, WatchedStore};
-use crate::cleanup::{Doors, TaskFile};
+use crate::calls::WatchedStore;
+use crate::cleanup::TaskFile;
 use crate::error::ServerError;
-use crate::health::{ApiHealth, Door};
-use crate::integration::{ApiIntegration, Recorder};
+use crate::integration::Recorder;
+use crate::listeners::Listeners;
 use crate::observer::Observer;
 use crate::options::Options;
-use crate::paths::{ToApi, ToDispatcher, ToStorage};
+use crate::paths::{ToDispatcher, ToStorage};
 use crate::persistence::{Ledger, Snapshots};
 use crate::security::{Credentials, Keys};
-use crate::services::Registrar;
 use crate::storage::{DatabaseFile, Storage};
-use crate::tasks::ApiTasks;
-use crate::telemetry::{LogFilter, Metrics, Telling};
+use crate::telemetry::{LogFilter, Telling};
 use crate::unbuilt::Unbuilt;
 use crate::{event_bus, settings};
 
 /// Between two restarts of an actor that others wait for; longer after each failure in a row.
-const PAUSE: Backoff = Backoff {
+pub(crate) const PAUSE: Backoff = Backoff {
     min: Duration::from_millis(10),
     max: Duration::from_millis(100),
     jitter: 0.2,
@@ -338,88 +333,4 @@ fn observability(tasks: &TaskClient, filter: &LogFilter) -> ComponentSpec {
         .phase(Phase::Observability)
         .requires::<ConfigHandle<FrameworkConfig>>()
         .criticality(Criticality::Degradable)
-}
-
-/// What the two listeners are made of.
-struct Listeners {
-    api: Bind,
-    admin: Bind,
-    limits: HttpLimits,
-    calls: FromTransport,
-    metrics: Metrics,
-    registry: Registry,
-    path: ToApi,
-    doors: Doors,
-}
-
-impl Listeners {
-    fn of(
-        config: &FrameworkConfig,
-        metrics: &Metrics,
-        registry: &Registry,
-        calls: &Calls,
-    ) -> Result<Self, BindError> {
-        let api = settings::api_bind(config)?;
-        let admin = settings::admin_bind(config, &api);
-        api.check()?;
-        admin.check()?;
-        Ok(Self {
-            api,
-            admin,
-            limits: settings::http(config),
-            calls: FromTransport::new(calls),
-            metrics: Arc::clone(metrics),
-            registry: registry.clone(),
-            path: ToApi::default(),
-            doors: Doors::default(),
-        })
-    }
-
-    fn tree(&self, cx: &TreeContext) -> Result<Supervisor, ComponentFailure> {
-        let gateways = [("api", self.api_gateway(cx)?), ("admin", self.admin_gateway(cx)?)];
-        let service = ServiceHandle::clone(cx);
-        let registrar = Registrar { service, registry: self.registry.clone() };
-        let tree = Supervisor::one_for_one("transport")
-            .child(ChildSpec::blueprint("registry", self.registry.blueprint()))
-            .child(ChildSpec::actor("registrar", move || registrar.clone()));
-        Ok(gateways.into_iter().fold(tree, |tree, (id, spec)| {
-            self.doors.has(&spec);
-            let make = move || HttpGateway::new(spec.clone());
-            let gateway = ChildSpec::inspectable(id, make, HttpGateway::view);
-            // On threads of their own: an agent that blocks its arbiter until that is
-            // given up must not take connections with it.
-            tree.child(gateway.placement(Placement::Dedicated).backoff(PAUSE))
-        }))
-    }
-
-    /// An address with whoever the credentials let in.
-    fn bound(&self, cx: &TreeContext, bind: &Bind) -> Result<Bind, ComponentFailure> {
-        Ok(Bind { access: cx.require()?, ..bind.clone() })
-    }
-
-    fn api_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
-        let root = ServiceHandle::clone(cx);
-        let api = Api {
-            node: cx.node().clone(),
-            root: Arc::new(move || root.root()),
-            registry: Some(self.registry.clone()),
-            tasks: Arc::new(ApiTasks(cx.require()?, self.calls.clone())),
-            health: Arc::new(ApiHealth(cx.health())),
-            integration: Arc::new(ApiIntegration(cx.integration())),
-        };
-        let spec = api.gateway(self.bound(cx, &self.api)?, self.limits.clone())?;
-        let spec = spec.admitted_by(Door(cx.gate().clone()));
-        self.path.is(&spec);
-        Ok(spec)
-    }
-
-    fn admin_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
-        let health = Arc::new(ApiHealth(cx.health()));
-        let metrics = Arc::clone(&self.metrics);
-        // What the API spares is spared for this one.
-        let limits = HttpLimits { spare_descriptors: 0, ..self.limits.clone() };
-        let spec = admin_gateway(self.bound(cx, &self.admin)?, limits, health, metrics)?;
-        // Probes are answered whatever the door says; so is what is asked of metrics.
-        Ok(spec.serving())
-    }
 }

@@ -433,7 +433,7 @@ fn with_a_delay_a_service_is_ready_when_its_first_checks_say_so() {
     });
 }
 
-/// Row 19: the keys of the startup probe. A boot that is not done when so many looks have been, the
+/// S7.1-16, row 19: the keys of the startup probe. A boot that is not done when so many looks have been, the
 /// first after the delay, is overdue; once it is done it takes as many good looks to be started.
 #[test]
 fn the_startup_probe_counts_its_looks() {
@@ -475,7 +475,7 @@ impl Component for Slow {
     }
 }
 
-/// Row 19: the keys of the liveness probe, on a root that does not turn any more. A look waits
+/// S7.1-17, row 19: the keys of the liveness probe, on a root that does not turn any more. A look waits
 /// for `timeout`, the looks are `period` apart, and the threshold counts them.
 #[test]
 fn liveness_falls_at_its_threshold_when_the_root_hangs() {
