@@ -77,3 +77,29 @@ fn second_try(command: TaskCommand, error: TaskError) -> Option<TaskCommand> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An attempt is used up by what the agent did itself, and by nothing that was done to it.
+    #[test]
+    fn a_task_is_to_blame_for_the_ends_that_its_work_can_bring_about() {
+        let own = |reason: ExitReason| {
+            let said = blame(TaskId::new(uuid::Uuid::nil()), FencingToken(1), &reason);
+            matches!(said, TaskCommand::Finish(_, _, TaskOutcome::Failed(_)))
+        };
+        for reason in [ExitReason::failed("it broke"), ExitReason::HeartbeatLost { missed: 3 }] {
+            assert!(own(reason.clone()), "{reason}");
+        }
+        for reason in [
+            ExitReason::Normal,
+            ExitReason::Shutdown,
+            ExitReason::Killed,
+            ExitReason::ArbiterLost,
+            ExitReason::NoProc,
+        ] {
+            assert!(!own(reason.clone()), "{reason}");
+        }
+    }
+}

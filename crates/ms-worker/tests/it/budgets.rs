@@ -127,6 +127,31 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
     });
 }
 
+/// A raise lets those go on who may, and nobody who is over a budget of their own.
+#[test]
+fn t12_a_raise_of_one_budget_lets_nobody_go_on_who_is_over_another() {
+    run(|node| async move {
+        let budgets = Budgets::new("budgets");
+        let budgets = budgets.limit("/root/pair", Budget::new().messages(2)).unwrap();
+        let budgets = budgets.limit("/root/pair/a", Budget::new().messages(1)).unwrap();
+        let root = tree(&node, &budgets).await;
+        let (_, mut events) = node.events_since(node.last_event());
+        let (a, b) = (spender(&root, "a").await, spender(&root, "b").await);
+        assert_eq!(a.ask(Spend(1)).await.unwrap().0, 1);
+        assert_eq!(b.ask(Spend(1)).await.unwrap().0, 1);
+        let held = {
+            let b = b.clone();
+            actix::spawn(async move { b.ask(Spend(1)).within(SOON).await })
+        };
+        assert_eq!(suspended(&mut events).await.0, path("/root/pair"));
+        budgets.client().raise(&path("/root/pair"), Budget::new().messages(9)).await.unwrap();
+        assert_eq!(held.await.unwrap().unwrap().0, 2, "it goes on");
+        let status = a.any().ask_status(SOON).await.unwrap();
+        assert_eq!(status.lifecycle, Lifecycle::Suspended, "its own budget is used up");
+        root.stop(SOON).await;
+    });
+}
+
 #[test]
 fn time_in_handlers_is_counted_even_when_they_panic() {
     struct Sleeper;

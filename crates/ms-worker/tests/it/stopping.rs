@@ -129,6 +129,7 @@ impl Performs for Careful {
         match task.payload.as_str() {
             // Thirty times is more than it has attempts, and more than it may be interrupted.
             "not yet" if begun <= 30 => Err(cx.hand_back(Duration::from_millis(1))),
+            "in a moment" if begun == 1 => Err(cx.hand_back(Duration::from_millis(400))),
             "interrupted" if begun <= 3 => {
                 Err(TaskFailure::new(FailureKind::Interrupted, "no fault of the task"))
             }
@@ -181,6 +182,21 @@ fn t22_a_task_that_is_handed_back_costs_nothing_however_often() {
         assert_eq!((view.interruptions, view.failure), (0, None));
         assert_eq!(clinic.seen.begun.load(Ordering::SeqCst), 31);
         assert_eq!(clinic.client.result(id).await.unwrap(), Some(json!(1)));
+        clinic.root.stop(SOON).await;
+    });
+}
+
+/// A task that is handed back for later is given to nobody before that.
+#[test]
+fn t22_a_task_that_is_handed_back_for_later_waits_so_long() {
+    let dir = tempfile::tempdir().unwrap();
+    run(|node| async move {
+        let clinic = clinic(&node, dir.path(), &Arc::default()).await;
+        let began = std::time::Instant::now();
+        let id = clinic.client.submit(task("in a moment")).await.unwrap().view.id;
+        let view = clinic.client.ended(id, SOON).await.unwrap();
+        assert_eq!((view.state, view.attempts), (TaskState::Completed, 1));
+        assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
         clinic.root.stop(SOON).await;
     });
 }

@@ -13,7 +13,8 @@
 //! ```
 //! `file:` and its block may come several times. `suites:` names suites of the command; each
 //! `tests:` names a crate whose tests shall notice: all of them, or those of one program (`--lib`,
-//! `--test NAME`), or those of a nextest filter. One of the two must be there.
+//! `--test NAME`; `--features NAME` goes before or behind), or those of a nextest filter. One of
+//! the two must be there.
 
 use std::path::{Path, PathBuf};
 
@@ -31,8 +32,8 @@ pub(crate) struct Mutant {
 pub(crate) enum Suite {
     /// One that the command knows by name.
     Named(String),
-    /// The tests of a crate: those of the programs that these words of cargo name, or of all, as
-    /// far as a filter of nextest lets them through.
+    /// The tests of a crate: those of the programs that these words of cargo name, or of all, with
+    /// the features they name, as far as a filter of nextest lets them through.
     Crate { name: String, programs: Vec<String>, filter: Option<String> },
 }
 
@@ -65,12 +66,11 @@ impl Suite {
     fn of_crate(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let (name, rest) = words.split_first()?;
-        let programs = match rest {
-            ["--lib", ..] => 1,
-            ["--test", _, ..] => 2,
-            _ => 0,
-        };
-        let (programs, filter) = rest.split_at(programs);
+        let mut programs = 0;
+        while let Some(word) = rest.get(programs).filter(|word| word.starts_with("--")) {
+            programs += if *word == "--lib" { 1 } else { 2 };
+        }
+        let (programs, filter) = rest.split_at_checked(programs)?;
         let filter = (!filter.is_empty()).then(|| filter.join(" "));
         let programs = programs.iter().map(|&word| word.to_owned()).collect();
         Some(Self::Crate { name: (*name).to_owned(), programs, filter })
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_mutant_names_crates_and_their_tests() {
-        let tests = "tests: ms-actor\ntests: ms-core --lib\n\
+        let tests = "tests: ms-actor\ntests: ms-core --features x --lib\n\
                      tests: ms-bus --test it test(/order/) + test(/lives/)\n";
         let mutant = Mutant::parse("m", &TEXT.replace("suites: core model\n", tests)).unwrap();
         let of = |name: &str, programs: &[&str], filter: Option<&str>| Suite::Crate {
@@ -186,6 +186,7 @@ mod tests {
             programs: programs.iter().map(|&word| word.to_owned()).collect(),
             filter: filter.map(str::to_owned),
         };
+        let core = of("ms-core", &["--features", "x", "--lib"], None);
         let bus = of("ms-bus", &["--test", "it"], Some("test(/order/) + test(/lives/)"));
         assert_eq!(bus.with(&bus), Some(bus.clone()));
         let other = of("ms-bus", &["--test", "it"], Some("test(/bad/)"));
@@ -194,10 +195,7 @@ mod tests {
         let all = of("ms-bus", &["--test", "it"], None);
         assert_eq!((all.with(&bus), bus.with(&all)), (Some(all.clone()), Some(all)));
         assert_eq!(bus.with(&of("ms-bus", &["--lib"], None)), None);
-        assert_eq!(
-            mutant.suites,
-            [of("ms-actor", &[], None), of("ms-core", &["--lib"], None), bus]
-        );
+        assert_eq!(mutant.suites, [of("ms-actor", &[], None), core, bus]);
         assert!(Mutant::parse("m", &TEXT.replace("suites: core model\n", "")).is_err());
         assert!(Mutant::parse("m", &TEXT.replace("suites: core model", "tests:")).is_err());
     }

@@ -187,7 +187,7 @@ fn failed_test(line: &str) -> Option<String> {
 fn failed_twice(line: &str) -> Option<String> {
     // The second try has short words for how it ended: `TMT`, `ABRT`.
     let (word, rest) = line.trim().strip_prefix("TRY 2 ")?.split_once(" [")?;
-    if matches!(word, "PASS" | "LEAK" | "START" | "SLOW" | "TERMINATING") {
+    if matches!(word, "PASS" | "LEAK" | "START" | "SLOW" | "TRMNTG" | "TERMINATING") {
         return None;
     }
     let test = failures::failed_test(&format!("FAIL [{rest}")).map(str::to_owned)?;
@@ -265,6 +265,7 @@ mod tests {
             ("  TRY 2 TIMEOUT [  90.0s] ms-bus::it groups::a", Some("groups::a (timed out)")),
             ("  TRY 2 ABRT [   0.012s] ms-bus::it groups::a", Some("groups::a")),
             ("  TRY 1 FAIL [   0.012s] ms-bus::it groups::a", None),
+            ("  TRY 2 TRMNTG [>40.000s] ms-bus::it groups::a", None),
             ("  TRY 2 PASS [   0.012s] ms-bus::it groups::a", None),
         ] {
             assert_eq!(failed_twice(line).as_deref(), test, "{line}");
