@@ -8,6 +8,7 @@
 //! - [`faults`]: crash it, hang it, kill it.
 //! - [`Hand`]: a supervised actor without a supervisor: the test says when it comes back.
 //! - [`Journal`]: children that write down their lives, to build trees of.
+//! - [`child`]: tests that run themselves again as a process that may be killed.
 //! - [`http`]: answers over HTTP as they came, for clients that misbehave on purpose.
 //! - [`network`]: a network that can be cut, slowed and half lost, before a real service.
 //! - [`OutsideService`]: a service of somebody else's, which answers as it is told.
@@ -38,6 +39,7 @@
 //! `docs/testing.md` is the manual.
 
 mod builder;
+pub mod child;
 pub mod clock;
 pub mod ends;
 pub mod faults;

@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "what modules share is `pub`")]
 
+mod child;
 mod harness;
 mod kit;
 mod network;
