@@ -56,8 +56,19 @@ pub(super) async fn accept(
     stop: Stop,
     open: TaskTracker,
 ) {
-    let room = Arc::new(Semaphore::new(limits.connections));
     let per_ip = PerIp::new(limits.connections_per_ip);
+    accept_by(listener, app, limits, per_ip, stop, open).await;
+}
+
+async fn accept_by(
+    listener: TcpListener,
+    app: Router,
+    limits: HttpLimits,
+    per_ip: PerIp,
+    stop: Stop,
+    open: TaskTracker,
+) {
+    let room = Arc::new(Semaphore::new(limits.connections));
     let spare = Spare::new(limits.spare_descriptors);
     let mut backoff = AcceptBackoff::new();
     loop {
@@ -239,6 +250,8 @@ impl HttpBody for Leaving {
 #[derive(Debug, Clone)]
 struct PerIp {
     limit: usize,
+    /// Which addresses may have any number.
+    is_free: fn(IpAddr) -> bool,
     open: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
@@ -250,11 +263,11 @@ struct Place {
 
 impl PerIp {
     fn new(limit: usize) -> Self {
-        Self { limit, open: Arc::default() }
+        Self { limit, is_free: is_loopback, open: Arc::default() }
     }
 
     fn enter(&self, ip: IpAddr) -> Option<Place> {
-        if is_loopback(ip) {
+        if (self.is_free)(ip) {
             return Some(Place { of: self.clone(), ip: None });
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -282,6 +295,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt;
+
     use super::*;
 
     #[test]
@@ -298,5 +313,45 @@ mod tests {
         assert!(local.iter().all(Option::is_some));
         drop((second, local));
         assert!(per_ip.open.lock().expect("unpoisoned").is_empty());
+    }
+
+    /// A connection keeps its place until it is closed, and one beyond the limit is closed at once.
+    #[test]
+    fn a_connection_has_its_place_for_as_long_as_it_is_open() {
+        const SOON: Duration = Duration::from_secs(60);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let addr = listener.local_addr().expect("bound");
+            let connect = || async { TcpStream::connect(addr).await.expect("connects") };
+            // This machine's own addresses are not free here.
+            let per_ip = PerIp { is_free: |_| false, ..PerIp::new(2) };
+            let (stop, open) = (Stop::default(), TaskTracker::new());
+            let (limits, of) = (HttpLimits::default(), per_ip.clone());
+            let taking = accept_by(listener, Router::new(), limits, of, stop.clone(), open);
+            let taking = tokio::spawn(taking);
+            let places = async |count: usize| {
+                let have = || per_ip.open.lock().expect("unpoisoned").values().sum::<usize>();
+                let reached = async {
+                    while have() != count {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                };
+                tokio::time::timeout(SOON, reached).await.expect("so many have a place");
+            };
+            let (first, second) = (connect().await, connect().await);
+            places(2).await;
+            let mut third = connect().await;
+            let read = tokio::time::timeout(SOON, third.read(&mut [0])).await.expect("is closed");
+            assert!(!matches!(read, Ok(1)), "{read:?}");
+            drop(first);
+            places(1).await;
+            let _fourth = connect().await;
+            places(2).await;
+            drop(second);
+            stop.now.cancel();
+            stop.drain.cancel();
+            tokio::time::timeout(SOON, taking).await.expect("it ends").expect("in order");
+        });
     }
 }

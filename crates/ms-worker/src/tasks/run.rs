@@ -240,3 +240,88 @@ async fn unless(desk: &Desk, stopped: impl Future<Output = ()>) {
     });
     drop(timeout(LAST_ENTRY, written).await);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use ms_actor::{Node, NodeConfig};
+    use ms_core::task::{
+        ClaimSpec, Claimed, Held, NewTask, StoreError, StoreFuture, StoreStats, Submission,
+        Submitted, Swept, TaskEnd, TaskFilter, TaskPage, TaskView,
+    };
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Counts the words of an agent about its task; it is asked nothing else.
+    #[derive(Debug, Default)]
+    struct Words(AtomicUsize);
+
+    fn none<T: Send + 'static>() -> StoreFuture<T> {
+        Box::pin(async { Err(StoreError::Away("it is asked for commands only".to_owned())) })
+    }
+
+    impl TaskStore for Words {
+        fn submit(&self, _: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>> {
+            none()
+        }
+        fn execute(&self, _: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(Vec::new()) })
+        }
+        fn claim(&self, _: ClaimSpec) -> StoreFuture<Claimed> {
+            none()
+        }
+        fn take_back(&self, _: String) -> StoreFuture<usize> {
+            none()
+        }
+        fn release_but(&self, _: Held) -> StoreFuture<usize> {
+            none()
+        }
+        fn sweep(&self) -> StoreFuture<Swept> {
+            none()
+        }
+        fn get(&self, _: TaskId) -> StoreFuture<Option<TaskView>> {
+            none()
+        }
+        fn request(&self, _: TaskId) -> StoreFuture<Option<NewTask>> {
+            none()
+        }
+        fn result(&self, _: TaskId) -> StoreFuture<Option<Value>> {
+            none()
+        }
+        fn ends(&self, _: Vec<TaskId>) -> StoreFuture<Vec<TaskEnd>> {
+            none()
+        }
+        fn list(&self, _: TaskFilter) -> StoreFuture<TaskPage> {
+            none()
+        }
+        fn stats(&self) -> StoreFuture<StoreStats> {
+            none()
+        }
+        fn touch(&self) -> StoreFuture<()> {
+            none()
+        }
+    }
+
+    /// One renewal may be lost, and the lease holds all the same.
+    #[test]
+    fn a_lease_is_renewed_twice_before_it_would_end() {
+        let paused = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            runtime.enable_all().start_paused(true).build().expect("a runtime")
+        };
+        actix::System::with_tokio_rt(paused).block_on(async {
+            let node = Node::boot(NodeConfig::single_arbiter()).expect("boots");
+            let (lease, almost) = (Duration::from_secs(9), Duration::from_millis(8_900));
+            let (vigil, store) = (Vigil::new(node, lease), Arc::new(Words::default()));
+            let hold = Hold::new(later(Instant::now(), lease), &vigil);
+            let (asked, sign) = (Arc::clone(&store), SignOfLife::default());
+            let id = TaskId::new(uuid::Uuid::nil());
+            let kept = keep_lease(asked, id, FencingToken(1), lease, &hold, &sign);
+            assert!(timeout(almost, kept).await.is_err(), "it is kept for as long as it is held");
+            assert_eq!(store.0.load(Ordering::Relaxed), 3, "the start, and two renewals");
+        });
+    }
+}
