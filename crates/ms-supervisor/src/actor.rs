@@ -221,8 +221,18 @@ impl SupervisorActor {
         ctx.exit_with(reason);
     }
 
+    /// Notes what of a child goes on without it, for whoever takes its name.
+    fn leave(&self, kid: &Kid) {
+        let below = kid.below.as_ref().map(|below| &below.bank);
+        let runs = kid.cell.as_ref().is_some_and(AnyRef::is_alive);
+        if self.supervisor.lasting_refs && (runs || below.is_some()) {
+            self.bank.leave(kid.path.name(), kid.cell.as_ref(), below);
+        }
+    }
+
     /// Says that no further incarnation of the child will come.
     fn bury(&self, kid: &Kid, reason: &ExitReason) {
+        self.leave(kid);
         if kid.lasting {
             self.bank.forget(kid.path.name(), reason);
         }
@@ -295,6 +305,7 @@ impl SupervisorActor {
         for kid in self.kids.iter() {
             let Some(cell) = &kid.cell else { continue };
             if !kid.lasting {
+                self.leave(kid);
                 // Nobody waits for its end any more; somebody must say that it was the last.
                 Undertaker::adopt(cell, kid.below.as_ref().map(|below| below.bank.clone()));
             }

@@ -23,11 +23,31 @@ struct Inner {
     cells: BTreeMap<ChildId, AnyRef>,
     /// Banks of children that are supervisors themselves.
     below: BTreeMap<ChildId, Bank>,
+    /// What children that were dropped left behind, by their names.
+    left: BTreeMap<ChildId, Vec<Left>>,
     /// Why children ended: whoever asks after an escalation finds it here.
     why: WhyLog,
     gave_up: bool,
     /// Nobody will start the supervisor again, but it runs still.
     close_at_end: Option<ExitReason>,
+}
+
+/// Actors below a child that was dropped, which have not ended in its place: it was killed, and
+/// each of them has the time its spec gives it.
+struct Left {
+    cells: Vec<AnyRef>,
+    /// Where a supervisor among them keeps what it starts yet.
+    bank: Option<Bank>,
+}
+
+impl Left {
+    /// Those that run, supervisors before what is below them.
+    fn running(&self) -> Vec<AnyRef> {
+        let mut running: Vec<_> =
+            self.cells.iter().filter(|cell| cell.is_alive()).cloned().collect();
+        self.bank.iter().for_each(|bank| bank.running(&mut running));
+        running
+    }
 }
 
 impl Bank {
@@ -43,6 +63,42 @@ impl Bank {
             }
             inner.cells.insert(id, cell);
         });
+    }
+
+    /// Notes what a child that is dropped leaves behind, if anything of it runs still.
+    pub(crate) fn leave(&self, id: &str, cell: Option<&AnyRef>, bank: Option<&Self>) {
+        let mut cells: Vec<_> = cell.filter(|cell| cell.is_alive()).cloned().into_iter().collect();
+        bank.iter().for_each(|bank| bank.running(&mut cells));
+        let Some(id) = ChildId::new(id).ok().filter(|_| !cells.is_empty()) else { return };
+        let left = Left { cells, bank: bank.cloned() };
+        self.with(|inner| {
+            // What has ended meanwhile is nobody's concern, also where the name never comes back.
+            inner.left.retain(|_, all| {
+                all.retain(|left| !left.running().is_empty());
+                !all.is_empty()
+            });
+            inner.left.entry(id).or_default().push(left);
+        });
+    }
+
+    /// Ends what earlier children of this name left behind: there are no two at one path.
+    pub(crate) fn fence_left(&self, id: &ChildId) {
+        let left = self.with(|inner| inner.left.remove(id));
+        for cell in left.iter().flatten().flat_map(Left::running) {
+            cell.fence(cell.incarnation(), ExitReason::Killed);
+        }
+    }
+
+    /// All actors of this bank that run, and of those below it.
+    fn running(&self, running: &mut Vec<AnyRef>) {
+        let below = self.with(|inner| {
+            running.extend(inner.cells.values().filter(|cell| cell.is_alive()).cloned());
+            for left in inner.left.values().flatten() {
+                running.extend(left.running());
+            }
+            inner.below.values().cloned().collect::<Vec<_>>()
+        });
+        below.iter().for_each(|below| below.running(running));
     }
 
     pub(crate) fn why<R>(&self, with: impl FnOnce(&mut WhyLog) -> R) -> R {

@@ -96,6 +96,7 @@ impl SupervisorActor {
                 cell
             }
             None => {
+                self.bank.fence_left(&name);
                 let blueprint = kid.blueprint.as_ref()?;
                 let cell = blueprint.cell(self.node.as_ref()?, kid.path.clone(), Some(parent));
                 if kid.lasting {
