@@ -4,6 +4,7 @@
 
 mod agents;
 mod bad;
+mod bench;
 mod common;
 mod groups;
 mod lives;
