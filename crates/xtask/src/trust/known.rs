@@ -59,8 +59,12 @@ impl<'a> Known<'a> {
         let body = &source.code[function.body.clone()];
         let known = self.virtual_time.get(&*source.path);
         let by_name = |word: &str| known.is_some_and(|names| names.contains(word));
-        words(body).any(|(_, word)| STOPS_THE_CLOCK.contains(&word) || by_name(word))
+        stops_the_clock(body) || words(body).any(|(_, word)| by_name(word))
     }
+}
+
+fn stops_the_clock(code: &str) -> bool {
+    code.contains("time::pause()") || words(code).any(|(_, word)| STOPS_THE_CLOCK.contains(&word))
 }
 
 /// Whether it is there for the tests of others: it is of tests, and has none.
@@ -77,7 +81,7 @@ fn functions(source: &Source) -> Vec<Seen<'_>> {
         Seen {
             name: function.name,
             asserts: helps && asserts_itself(body).next().is_some(),
-            stops_the_clock: helps && STOPS_THE_CLOCK.iter().any(|word| words.contains(word)),
+            stops_the_clock: helps && stops_the_clock(body),
             words,
         }
     };
