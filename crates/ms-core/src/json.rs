@@ -203,8 +203,10 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            drop(from_slice::<Shape>(&body, 8));
-            drop(parse(&body, 8));
+            let read = from_slice::<Shape>(&body, 8).map(drop);
+            for read in [read, parse(&body, 8).map(drop)] {
+                prop_assert!(read.map_err(|error| error.to_string()) != Err(String::new()));
+            }
         }
 
         #[test]

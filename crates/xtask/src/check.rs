@@ -6,7 +6,7 @@ use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
 use crate::{
     End, binaries, conformance, duplicates, faults, keys, layering, members, mutants, numbers,
-    requirements, sentences, time, top_level,
+    requirements, sentences, time, top_level, trust,
 };
 
 struct Step {
@@ -30,6 +30,16 @@ const STEPS: &[Step] = &[
         name: "faults",
         about: "each row of docs/faults.md names its tests",
         run: faults::check,
+    },
+    Step {
+        name: "tests",
+        about: "no test that cannot fail, or that depends on how fast the machine is",
+        run: trust::check,
+    },
+    Step {
+        name: "unused",
+        about: "no public part that no program uses",
+        run: trust::unused::check,
     },
     Step { name: "keys", about: "each configuration key has a reader", run: keys::check },
     Step { name: "numbers", about: "each figure of the docs is shown", run: numbers::check },

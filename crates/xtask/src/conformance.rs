@@ -66,9 +66,9 @@ pub(crate) fn quick_live(workspace: &Workspace, fresh: &Fresh) -> Outcome {
             .any(|folder| folder.join("erl").is_file() && folder.join("escript").is_file())
     });
     if !there {
-        return Outcome::note(
-            "not run: there is no `erl` on PATH to compare with (Debian package erlang-base); \
-             the recorded traces are compared all the same",
+        return Outcome::problem(
+            "not run: there is no `erl` with `escript` on PATH to compare with; \
+             as root: apt-get install erlang-base",
         );
     }
     let seed = fresh.seed.to_string();

@@ -41,6 +41,7 @@ mod sources;
 mod test;
 mod time;
 mod top_level;
+mod trust;
 mod workspace;
 
 use std::process::ExitCode;

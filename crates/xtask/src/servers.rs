@@ -1,4 +1,5 @@
-//! The programs of others that tests start: Postgres, Redis and NATS.
+//! The programs of others that tests start: Postgres, Redis and NATS, and the oracles: Erlang and
+//! GNU grep.
 //!
 //! A test that needs one fails without it. So they are installed where that is permitted, and
 //! asked for where it is not.
@@ -10,8 +11,16 @@ use crate::outcome::Outcome;
 use crate::workspace::{capture, show};
 
 /// Programs, and the Debian packages they are in.
-const PROGRAMS: &[(&str, &str)] =
-    &[("postgres", "postgresql"), ("redis-server", "redis-server"), ("nats-server", "nats-server")];
+const PROGRAMS: &[(&str, &str)] = &[
+    ("postgres", "postgresql"),
+    ("redis-server", "redis-server"),
+    ("nats-server", "nats-server"),
+    ("grep", "grep"),
+    ("erl", "erlang-base"),
+    ("escript", "erlang-base"),
+    ("kill", "procps"),
+    ("mkfifo", "coreutils"),
+];
 
 /// What is to be done about programs that are missing.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,14 +43,15 @@ pub(crate) fn provide() -> Outcome {
 }
 
 fn plan(missing: &[(&'static str, &'static str)], may_install: bool) -> Plan {
-    let packages: Vec<&str> = missing.iter().map(|&(_, package)| package).collect();
+    let mut packages: Vec<&str> = missing.iter().map(|&(_, package)| package).collect();
+    packages.dedup();
     match (missing, may_install) {
         ([], _) => Plan::Nothing,
         (_, true) => Plan::Install(packages),
         (_, false) => {
             let programs: Vec<&str> = missing.iter().map(|&(program, _)| program).collect();
             Plan::Ask(format!(
-                "tests start servers that are not installed: {}; as root: apt-get install {}",
+                "tests start programs that are not installed: {}; as root: apt-get install {}",
                 programs.join(", "),
                 packages.join(" ")
             ))
@@ -82,10 +92,16 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_installed_or_asked_for() {
-        let missing = &PROGRAMS[1..];
+        let missing = &PROGRAMS[1..6];
         assert_eq!(plan(&[], false), Plan::Nothing);
-        assert_eq!(plan(missing, true), Plan::Install(vec!["redis-server", "nats-server"]));
+        assert_eq!(
+            plan(missing, true),
+            Plan::Install(vec!["redis-server", "nats-server", "grep", "erlang-base"])
+        );
         let Plan::Ask(what) = plan(missing, false) else { panic!("it may not install") };
-        assert!(what.ends_with("as root: apt-get install redis-server nats-server"), "{what}");
+        assert!(
+            what.ends_with("as root: apt-get install redis-server nats-server grep erlang-base"),
+            "{what}"
+        );
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
             show(workspace.cargo(&["test", "--workspace", "--no-fail-fast", "--doc"]))
         });
     }
-    progress.step("servers for tests", servers::provide);
+    progress.step("programs for tests", servers::provide);
     progress.step("live conformance", || conformance::quick_live(workspace, &fresh));
     // The kernel on loom's locks is another build of it; the policy's states are a test like others.
     progress.step("kernel model", || model::kernel(workspace, false));

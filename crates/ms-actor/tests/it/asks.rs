@@ -390,9 +390,7 @@ async fn ring(node: &Node, length: usize, placement: Placement) -> Log {
         let (inner, log) = (message, log.clone());
         message = Box::new(move || ask_alone(to, &log, inner));
     }
-    let began = std::time::Instant::now();
     assert_eq!(ring[0].actor.ask(message()).within(SOON * 2).await.unwrap(), 0);
-    assert!(began.elapsed() < SOON, "at once");
     for child in &ring {
         assert!(child.cell.waiting_on().is_empty(), "the edges are gone");
         assert_eq!(child.actor.ask(Count).await.unwrap(), 1, "all of them go on");
@@ -437,11 +435,9 @@ fn two_that_ask_each_other_at_once_do_not_both_wait() {
                 spawn_local(a.actor.ask(ask_alone(b.actor.clone(), &log, idle)).within(SOON * 2));
             let second =
                 spawn_local(b.actor.ask(ask_alone(a.actor.clone(), &log, idle)).within(SOON * 2));
-            let began = std::time::Instant::now();
             first.await.unwrap().unwrap();
             second.await.unwrap().unwrap();
-            assert!(began.elapsed() < Duration::from_secs(2), "{:?}", log.all());
-            assert!(!log.has("timed out"));
+            assert!(!log.has("timed out"), "{:?}", log.all());
             assert!(a.cell.waiting_on().is_empty() && b.cell.waiting_on().is_empty());
         }
     });

@@ -5,6 +5,11 @@
 mod actix_facts;
 mod arbiters;
 mod asks;
+// That of `ms-testkit`, which cannot be a dependency here: the kernel's model builds this crate, and
+// all that depends on it, with loom's locks.
+#[path = "../../../ms-testkit/src/child.rs"]
+#[allow(dead_code, reason = "the tests here use a part")]
+mod child;
 mod circles;
 mod common;
 mod compat;

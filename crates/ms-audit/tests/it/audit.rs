@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use ms_audit::report::{Charset, TextStyle, render};
@@ -9,6 +11,7 @@ use ms_audit::{
     AuditJson, CargoHome, Outcome, Reducer, RunFacts, Scope, Sources, Tally, UnitFacts, Walker,
     audit_file, source,
 };
+use ms_testkit::child;
 
 fn tree(dir: &Path) {
     let files: [(&str, &[u8]); 9] = [
@@ -87,46 +90,48 @@ fn the_report_says_what_a_reviewer_asks() {
 }
 
 /// As an ordinary user; root may read everything, and then nothing is refused.
-#[cfg(unix)]
 #[test]
 fn what_cannot_be_read_is_quarantined_and_the_account_balances() {
-    use std::os::unix::fs::PermissionsExt;
-    use std::os::unix::process::CommandExt;
-    const TREE: &str = "MS_AUDIT_TEST_TREE";
-    if let Some(dir) = std::env::var_os(TREE) {
-        let (json, tally) = run(&sources(Path::new(&dir)));
-        tally.check().unwrap();
-        let aside: Vec<_> =
-            json.audit.quarantined.iter().map(|q| (&*q.file, q.reason.to_string())).collect();
-        assert_eq!(aside.len(), 2, "{aside:?}");
-        assert!(
-            aside[0].0 == "a/src/lib.rs" && aside[0].1.starts_with("unreadable: "),
-            "{aside:?}"
-        );
-        assert!(aside[1].0 == "b/src/" && aside[1].1.starts_with("unreadable: "), "{aside:?}");
-        assert_eq!((tally.input, tally.done), (5, 3));
-        return;
+    child::split(
+        what_cannot_be_read_is_quarantined_and_the_account_balances,
+        |dir| audit_what_cannot_be_read(Path::new(dir)),
+        |own| {
+            let dir = tempfile::tempdir().unwrap();
+            let sources = dir.path().join("sources");
+            tree(&sources);
+            let mode = |path: &Path, mode| {
+                fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+            };
+            mode(dir.path(), 0o755);
+            mode(&sources.join("a/src/lib.rs"), 0o000);
+            mode(&sources.join("b/src"), 0o000);
+            let mut child = own.child(sources.to_str().unwrap());
+            if fs::metadata(dir.path()).unwrap().uid() == 0 {
+                // What was built may lie where nobody else may look.
+                let program = dir.path().join("program");
+                fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+                mode(&program, 0o755);
+                child = child.program(&program).with(|command| {
+                    command.uid(65534).gid(65534).current_dir("/");
+                });
+            }
+            let out = child.output();
+            mode(&sources.join("b/src"), 0o755);
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        },
+    );
+}
+
+fn audit_what_cannot_be_read(dir: &Path) {
+    let (json, tally) = run(&sources(dir));
+    tally.check().unwrap();
+    let aside: Vec<_> =
+        json.audit.quarantined.iter().map(|q| (&*q.file, q.reason.to_string())).collect();
+    assert_eq!(aside.len(), 2, "{aside:?}");
+    for (at, file) in ["a/src/lib.rs", "b/src/"].iter().enumerate() {
+        assert!(aside[at].0 == *file && aside[at].1.starts_with("unreadable: "), "{aside:?}");
     }
-    let dir = tempfile::tempdir().unwrap();
-    tree(dir.path());
-    let mode = |name: &str, mode| {
-        fs::set_permissions(dir.path().join(name), fs::Permissions::from_mode(mode)).unwrap()
-    };
-    mode("", 0o755);
-    mode("a/src/lib.rs", 0o000);
-    mode("b/src", 0o000);
-    let name = "audit::what_cannot_be_read_is_quarantined_and_the_account_balances";
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", name, "--nocapture"]).env(TREE, dir.path());
-    if std::process::Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n") {
-        child.uid(65534).gid(65534);
-    }
-    let out = child.output();
-    mode("b/src", 0o755);
-    let Ok(out) = out else { return }; // a binary that nobody may run
-    let text =
-        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "{text}");
+    assert_eq!((tally.input, tally.done), (5, 3));
 }
 
 #[test]

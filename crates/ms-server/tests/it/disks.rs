@@ -54,7 +54,11 @@ fn a_full_disk_is_503_and_passes() {
 
 /// A place that keeps snapshots in this directory, often.
 fn snapshots_in(dir: &Path) -> Place {
-    let place = Place::new().prelude(Room::PRELUDE);
+    keeping_snapshots(Place::new(), dir)
+}
+
+fn keeping_snapshots(place: Place, dir: &Path) -> Place {
+    let place = place.prelude(Room::PRELUDE);
     let key = place.file("keys");
     fs::write(&key, format!("first {}\n", "5a".repeat(32))).unwrap();
     fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
@@ -98,28 +102,45 @@ fn snapshots_without_room_degrade_health_and_recover() {
     }
 }
 
-/// RELIABILITY 52: the snapshots' file system becomes read-only under the running server.
+/// RELIABILITY 52: the snapshots' directory cannot be written any more under the running server.
+#[test]
+fn snapshots_that_may_not_be_written_degrade_health_and_recover() {
+    let place = Place::new();
+    let dir = place.file("snapshots");
+    fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
+    let place = keeping_snapshots(place, &dir).bound_by_modes();
+    let mode = |mode| fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
+    degrades_and_recovers(place, || mode(0o500), || mode(0o700));
+}
+
+/// The same of a file system that becomes read-only, where one may be mounted.
 #[test]
 fn snapshots_on_a_disk_that_becomes_read_only_degrade_health_and_recover() {
-    let Some(disk) = Disk::mount("size=1m") else {
-        // The same error in the same place, without a file system:
-        // `fault_52_directories_that_others_can_reach_symlinks_and_read_only_ones_are_refused`.
-        return;
+    let room = Room::all("1m");
+    let Some(Room::Disk(disk)) = room.first() else {
+        // What may not be mounted is a directory that may not be written: the same to the server.
+        return snapshots_that_may_not_be_written_degrade_health_and_recover();
     };
     let dir = disk.path().join("snapshots");
     fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
-    let place = snapshots_in(&dir);
+    let read_only = || {
+        until("a moment without a save", || {
+            let mut mount = std::process::Command::new("mount");
+            mount.args(["-o", "remount,ro"]).arg(disk.path());
+            mount.stderr(std::process::Stdio::null()).status().unwrap().success().then_some(())
+        });
+    };
+    degrades_and_recovers(snapshots_in(&dir), read_only, || disk.remount("rw"));
+}
+
+fn degrades_and_recovers(place: Place, close: impl Fn(), open: impl Fn()) {
     let mut server = place.start();
     ledger(&server, "healthy");
-    until("a moment without a save", || {
-        let mut mount = std::process::Command::new("mount");
-        mount.args(["-o", "remount,ro"]).arg(disk.path());
-        mount.stderr(std::process::Stdio::null()).status().unwrap().success().then_some(())
-    });
+    close();
     let entry = ledger(&server, "degraded");
     assert!(entry.to_string().contains("not saved"), "{entry}");
     id_of(&server.http().post("/api/v1/tasks", TASK));
-    disk.remount("rw");
+    open();
     ledger(&server, "healthy");
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }

@@ -3,16 +3,17 @@
 
 use crate::common;
 
-use std::net::{SocketAddr, TcpListener};
+use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use common::{Http, Place, until};
+use common::{Place, end_own, own_options, until};
 use ms_resilience::{Fallback, FallbackActor, FallbackStrategy, fallback_blueprint};
 use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec, ServiceHandle};
+use ms_server::Server;
 use ms_server::agents::Echo;
-use ms_server::{Options, Server};
 use ms_supervisor::{ChildSpec, Supervisor};
-use rustix::process::{Signal, getpid, kill_process};
+use ms_testkit::child;
 use tokio::sync::watch;
 
 type Search = FallbackActor<u32, String>;
@@ -54,41 +55,48 @@ fn search(service: &Arc<OnceLock<ServiceHandle>>) -> ComponentSpec {
     })
 }
 
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// The file whose presence says that the service fails.
+const FAILS: &str = "MS_FEATURES_TEST_FAILS";
+
+/// The child's part: looks for the file again and again.
+fn serve(_: &str) {
+    let fails = PathBuf::from(std::env::var_os(FAILS).expect("handed over"));
+    let (service, (say, works)) = (Arc::new(OnceLock::new()), watch::channel(true));
+    std::thread::spawn(move || {
+        loop {
+            let does = !fails.exists();
+            say.send_if_modified(|works| std::mem::replace(works, does) != does);
+            common::pause(std::time::Duration::from_millis(2));
+        }
+    });
+    let caller = {
+        let service = Arc::clone(&service);
+        let make = move || Caller { service: Arc::clone(&service), works: works.clone() };
+        ComponentSpec::new("caller", make).needs(["search"])
+    };
+    let server = Server::new("features").agents::<Echo>("echo", ());
+    end_own(server.component(search(&service)).component(caller).run(&own_options()));
 }
 
 /// S9.2-05: features off make the service degraded at its door, not unready; it is healthy again
 /// with the first good call, and after a new life of the fallback.
 #[test]
 fn features_that_are_off_show_as_degraded_in_the_readiness_report() {
-    let (place, api) = (Place::new(), free());
-    let mut options = Options::from_dir(place.config());
-    options.set = vec![format!("http.bind={api}")];
-    options.control = Some(place.control());
-    let (service, (say, works)) = (Arc::new(OnceLock::new()), watch::channel(true));
-    let caller = {
-        let service = Arc::clone(&service);
-        let make = move || Caller { service: Arc::clone(&service), works: works.clone() };
-        ComponentSpec::new("caller", make).needs(["search"])
-    };
-    let search = search(&service);
-    // Made where it runs: what makes its agents stays on its thread.
-    let run = move || {
-        let server = Server::new("features").agents::<Echo>("echo", ());
-        server.component(search).component(caller).run(&options).map(|end| end.code())
-    };
-    std::thread::scope(|scope| {
-        let run = scope.spawn(run);
+    let test = features_that_are_off_show_as_degraded_in_the_readiness_report;
+    child::split(test, serve, |own| {
+        let place = Place::new();
+        let fails = place.file("fails");
+        let mut server = place.launch_own_with(own, |child| child.env(FAILS, &fails));
+        server.started();
         let report = |overall: &str| {
             until(overall, || {
-                let reply = Http::try_get(api, "/health/ready").ok()?;
+                let reply = server.get("/health/ready");
                 let report = (reply.status == 200).then(|| reply.json())?;
                 (report["overall_status"] == overall).then_some(report)
             })
         };
         report("healthy");
-        say.send_replace(false);
+        fs::write(&fails, "").unwrap();
         let degraded = report("degraded");
         let components = degraded["components"].as_array().unwrap();
         let own = components.iter().find(|one| one["name"] == "search").expect("listed");
@@ -96,9 +104,8 @@ fn features_that_are_off_show_as_degraded_in_the_readiness_report() {
         let message = own["message"].as_str().unwrap();
         assert!(message.contains("/root/components/search/fallback"), "{message}");
         assert!(message.contains("suggestions") && message.contains("ranking"), "{message}");
-        say.send_replace(true);
+        fs::remove_file(&fails).unwrap();
         report("healthy");
-        kill_process(getpid(), Signal::TERM).unwrap();
-        assert_eq!(run.join().unwrap().unwrap(), 0);
+        assert_eq!(server.stop(), 0, "{}", server.log.text());
     });
 }

@@ -3,43 +3,78 @@
 
 use crate::common;
 
-use common::{Http, Place, until};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use common::{Http, Place, end_own, own_options, until};
 use ms_control::proto::Verb;
+use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
+use ms_server::Server;
+use ms_server::agents::Echo;
+use ms_testkit::child;
+
+/// The file whose presence lets a held boot go on.
+const GO_ON: &str = "MS_HEALTH_TEST_GO_ON";
+
+/// The last component to start: not until the test lets it.
+struct Held;
+
+impl Component for Held {
+    async fn start(&mut self, _: &ComponentContext) -> Result<(), ComponentFailure> {
+        let file = std::env::var_os(GO_ON).ok_or("no file is named")?;
+        while !Path::new(&file).exists() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
+    }
+}
+
+fn serve_held(_: &str) {
+    let held = ComponentSpec::new("held", || Held).needs(["transport", "application"]);
+    let held = held.start_within(common::PATIENCE);
+    let server = Server::new("held").agents::<Echo>("echo", ()).component(held);
+    end_own(server.run(&own_options()));
+}
 
 /// S7.2-03, S7.2-05, S4.4-01, S4.4-08, S4.4-10: until the boot is done nobody says that it is started or ready,
 /// and whoever answers says that it lives.
 #[test]
 fn startup_and_readiness_are_503_until_the_boot_is_done() {
-    let place = Place::new();
-    let server = place.launch();
-    let admin = server.admin();
-    let mut asked = 0;
-    until("started", || {
-        let ready = Http::try_get(admin, "/health/ready").ok()?.status;
-        let started = Http::try_get(admin, "/health/startup").ok()?.status;
-        assert_eq!(
-            Http::try_get(admin, "/health/live").ok()?.status,
-            200,
-            "it lives all the while"
-        );
-        asked += 1;
-        assert!([200, 503].contains(&ready) && [200, 503].contains(&started));
-        // Asked before, so it cannot be ahead.
-        assert!(started == 200 || ready == 503, "ready before it was started");
-        (started == 200).then_some(())
+    child::split(startup_and_readiness_are_503_until_the_boot_is_done, serve_held, |own| {
+        let place = Place::new();
+        let go_on = place.file("go-on");
+        let mut server = place.launch_own_with(own, |child| child.env(GO_ON, &go_on));
+        let doors = [server.api(), server.admin()];
+        for at in doors {
+            // It waits for one component, and nothing else: for as long as that takes.
+            until("all but one component to run", || {
+                let reply = Http::try_get(at, "/health/startup").ok()?;
+                assert_eq!(reply.status, 503, "{reply:?}");
+                Some(())
+            });
+            let reply = Http::try_get(at, "/health/ready").unwrap();
+            assert_eq!(reply.status, 503, "{reply:?}");
+            let reply = Http::try_get(at, "/health/live").unwrap();
+            assert_eq!(reply.status, 200, "it lives all the while: {reply:?}");
+        }
+        assert!(!server.log.has("bootstrap completed successfully"), "{}", server.log.text());
+        fs::write(go_on, "").unwrap();
+        server.started();
+        assert!(server.log.has("bootstrap completed successfully"), "{}", server.log.text());
+        for path in ["/health/startup", "/health/live", "/health/ready"] {
+            for at in doors {
+                assert_eq!(Http::try_get(at, path).unwrap().status, 200, "{path}");
+            }
+        }
+        let report = server.get("/health/ready").json();
+        for field in
+            ["overall_status", "components", "critical_failures", "check_duration", "timestamp"]
+        {
+            assert!(!report[field].is_null(), "S4.4-08: no {field} in {report}");
+        }
+        assert_eq!(server.stop(), 0, "{}", server.log.text());
     });
-    let log = server.log.text();
-    assert!(log.contains("bootstrap completed successfully"), "after {asked} questions: {log}");
-    for path in ["/health/startup", "/health/live", "/health/ready"] {
-        assert_eq!(server.get(path).status, 200, "{path}");
-        assert_eq!(Http::try_get(admin, path).unwrap().status, 200, "{path}");
-    }
-    let report = server.get("/health/ready").json();
-    for field in
-        ["overall_status", "components", "critical_failures", "check_duration", "timestamp"]
-    {
-        assert!(!report[field].is_null(), "S4.4-08: no {field} in {report}");
-    }
 }
 
 /// S1.2-01, S4.4-09, S7.2-04, S7.2-05: a component that is down is named at once; the process lives.

@@ -3,41 +3,33 @@
 
 use crate::common;
 
-use std::path::PathBuf;
-
-use common::{Http, OWN_CONFIG, OWN_CONTROL, Place, id_of, until};
+use common::{Http, Place, end_own, id_of, own_options, until};
 use ms_core::budget::Budget;
 use ms_core::task::{QueueName, QueueSpec};
 use ms_core::view::{Lifecycle, TreeNode};
+use ms_server::Server;
 use ms_server::agents::{Echo, Wait};
-use ms_server::{Options, Server};
+use ms_testkit::child::{self, OwnTest};
 use serde_json::Value;
 
 /// Agents of a kind, and with it all of its path that is fixed.
 const ECHO: &str = "/root/components/application/tasks/echo";
 
-/// The process that the tests here start; nothing when it is run as a test.
-#[test]
-#[allow(clippy::disallowed_methods, reason = "this process is the service")]
-fn service() {
-    let Some(config) = std::env::var_os(OWN_CONFIG) else { return };
+/// The child's part of the tests here.
+fn serve(_: &str) {
     let slow = QueueName::new("slow").unwrap();
     let server = Server::new("own")
         .queue(QueueSpec { concurrency: 1, ..QueueSpec::new(slow) })
         .budget(ECHO, Budget::new().messages(2))
         .agents::<Echo>("echo", ())
         .agents::<Wait>("wait", ());
-    let control = std::env::var_os(OWN_CONTROL).map(PathBuf::from);
-    let end = server.run(&Options { control, ..Options::from_dir(config) });
-    std::process::exit(
-        end.map_or_else(|error| i32::from(error.code()), |end| i32::from(end.code())),
-    )
+    end_own(server.run(&own_options()));
 }
 
-fn start() -> (Place, common::Server) {
+fn start(own: &OwnTest) -> (Place, common::Server) {
     let place = Place::new();
     place.write_config("tasks.agents = 4\n");
-    let server = place.launch_as(place.own_service("service"));
+    let server = place.launch_own(own);
     server.started();
     (place, server)
 }
@@ -51,24 +43,26 @@ fn states(http: &mut Http, filter: &str) -> Vec<String> {
 /// A queue's limit holds its own tasks back and nobody else's.
 #[test]
 fn a_queue_has_no_more_tasks_in_hand_than_it_permits() {
-    let (_place, mut server) = start();
-    let mut http = server.http();
-    for _ in 0..3 {
-        let body = r#"{"kind":"wait","queue":"slow","payload":{"ms":60000}}"#;
-        id_of(&http.post("/api/v1/tasks", body));
-    }
-    let other = id_of(&http.post("/api/v1/tasks", r#"{"kind":"wait","payload":{"ms":60000}}"#));
-    until("the task of the other queue to run", || {
-        let view = http.get(&format!("/api/v1/tasks/{other}")).json();
-        (view["state"] == "running").then_some(())
+    child::split(a_queue_has_no_more_tasks_in_hand_than_it_permits, serve, |own| {
+        let (_place, mut server) = start(own);
+        let mut http = server.http();
+        for _ in 0..3 {
+            let body = r#"{"kind":"wait","queue":"slow","payload":{"ms":60000}}"#;
+            id_of(&http.post("/api/v1/tasks", body));
+        }
+        let other = id_of(&http.post("/api/v1/tasks", r#"{"kind":"wait","payload":{"ms":60000}}"#));
+        until("the task of the other queue to run", || {
+            let view = http.get(&format!("/api/v1/tasks/{other}")).json();
+            (view["state"] == "running").then_some(())
+        });
+        let mut slow = until("one of the slow to run", || {
+            let states = states(&mut http, "queue=slow");
+            states.iter().any(|state| state == "running").then_some(states)
+        });
+        slow.sort();
+        assert_eq!(slow, ["pending", "pending", "running"]);
+        assert_eq!(server.stop(), 0);
     });
-    let mut slow = until("one of the slow to run", || {
-        let states = states(&mut http, "queue=slow");
-        states.iter().any(|state| state == "running").then_some(states)
-    });
-    slow.sort();
-    assert_eq!(slow, ["pending", "pending", "running"]);
-    assert_eq!(server.stop(), 0);
 }
 
 fn suspended(node: &TreeNode) -> bool {
@@ -80,17 +74,19 @@ fn suspended(node: &TreeNode) -> bool {
 /// Over budget the agents are suspended, and their tasks wait without losing attempts.
 #[test]
 fn agents_over_their_budget_are_suspended_and_their_tasks_wait() {
-    let (_place, mut server) = start();
-    let mut http = server.http();
-    for _ in 0..20 {
-        id_of(&http.post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
-    }
-    until("the suspension", || suspended(&server.tree()).then_some(()));
-    let echoed = states(&mut http, "kind=echo");
-    let completed = echoed.iter().filter(|state| *state == "completed").count();
-    // What the messages in hand cost may pass the limit: one for each of the four agents.
-    assert!((1..=6).contains(&completed), "{echoed:?}");
-    let failed = echoed.iter().any(|state| state == "failed" || state == "dead");
-    assert!(!failed, "{echoed:?}");
-    assert_eq!(server.stop(), 0);
+    child::split(agents_over_their_budget_are_suspended_and_their_tasks_wait, serve, |own| {
+        let (_place, mut server) = start(own);
+        let mut http = server.http();
+        for _ in 0..20 {
+            id_of(&http.post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+        }
+        until("the suspension", || suspended(&server.tree()).then_some(()));
+        let echoed = states(&mut http, "kind=echo");
+        let completed = echoed.iter().filter(|state| *state == "completed").count();
+        // What the messages in hand cost may pass the limit: one for each of the four agents.
+        assert!((1..=6).contains(&completed), "{echoed:?}");
+        let failed = echoed.iter().any(|state| state == "failed" || state == "dead");
+        assert!(!failed, "{echoed:?}");
+        assert_eq!(server.stop(), 0);
+    });
 }

@@ -162,10 +162,14 @@ fn victims(server: &Server) -> (Vec<String>, Vec<String>) {
     (paths(agents), paths(above))
 }
 
-fn inject(server: &Server, path: &str, fault: Fault) {
+/// Whether it was hit: one that is just being restarted cannot be.
+fn inject(server: &Server, path: &str, fault: Fault) -> Option<()> {
     let path = path.parse().expect("a path");
-    // One that is just being restarted cannot be hit; another will be.
-    drop(server.control(async |client| client.inject(path, fault).await));
+    server.control(async |client| client.inject(path, fault).await).ok().map(drop)
+}
+
+fn kill(server: &Server, path: &str) -> Option<()> {
+    server.try_steer(path, Verb::Kill).ok()
 }
 
 /// S6.3-09, S6.3-10, S6.3-06: agents and dispatcher killed and crashed, their supervisors killed, all
@@ -176,24 +180,23 @@ fn no_request_fails_while_agents_and_supervisors_are_lost() {
     under_load(&place(), |server, between| {
         let mut supervisors = 0;
         for _ in 0..30 {
-            let (agents, above) = victims(server);
-            let agent = &agents[dice.usize(..agents.len())];
-            match dice.u8(..4) {
-                0 => drop(server.try_steer(agent, Verb::Kill)),
-                1 => inject(server, agent, Fault::Crash),
-                2 => inject(server, agent, Fault::CrashAfterAwait),
-                _ if above.is_empty() => {}
-                _ => {
-                    supervisors += 1;
-                    drop(server.try_steer(&above[dice.usize(..above.len())], Verb::Kill));
+            let kind = dice.u8(..4);
+            // Another one each time, until one is hit.
+            until("a fault to strike", || {
+                let (agents, above) = victims(server);
+                let victims = if kind == 3 { &above } else { &agents };
+                let victim = dice.choice(victims)?;
+                match kind {
+                    0 | 3 => kill(server, victim),
+                    1 => inject(server, victim, Fault::Crash),
+                    _ => inject(server, victim, Fault::CrashAfterAwait),
                 }
-            }
+            });
+            supervisors += u32::from(kind == 3);
             between();
         }
         // Surely one of each, whatever the dice say.
-        until("a supervisor to be killed", || {
-            server.try_steer(&format!("{APPLICATION}/tasks"), Verb::Kill).ok()
-        });
+        until("a supervisor to be killed", || kill(server, &format!("{APPLICATION}/tasks")));
         println!("{supervisors} supervisors by dice");
     });
 }
@@ -205,15 +208,14 @@ fn no_request_fails_while_the_store_is_lost() {
     let mut dice = dice();
     under_load(&place(), |server, between| {
         for _ in 0..12 {
-            match dice.bool() {
-                true => drop(server.try_steer(STORE, Verb::Kill)),
+            let kills = dice.bool();
+            until("the store to be hit", || match kills {
+                true => kill(server, STORE),
                 false => inject(server, STORE, Fault::Crash),
-            }
+            });
             between();
         }
-        until("its supervisor to be killed", || {
-            server.try_steer("/root/components/database", Verb::Kill).ok()
-        });
+        until("its supervisor to be killed", || kill(server, "/root/components/database"));
         between();
         until("the store to be back", || {
             let tree = server.tree();

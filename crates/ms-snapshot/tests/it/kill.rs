@@ -5,19 +5,17 @@
 
 use crate::common;
 
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use common::{KEEP, dir, id, item, ring, store, text};
 use ms_snapshot::{Audit, Store};
+use ms_testkit::child::{self, OwnTest};
 
 const DIR: &str = "MS_SNAPSHOT_KILL_DIR";
-const AT: &str = "MS_SNAPSHOT_KILL_AT";
 
-/// The child's part; does nothing when it is run as a test.
-#[test]
-fn child_that_is_killed() {
-    let (Some(dir), Ok(at)) = (std::env::var_os(DIR), std::env::var(AT)) else { return };
+/// The child's part: is killed before the system call of this number.
+fn save_and_be_killed(at: &str) {
+    let dir = std::env::var_os(DIR).unwrap();
     let at: u32 = at.parse().unwrap();
     let calls = AtomicU32::new(0);
     let hook = move |_| {
@@ -34,6 +32,14 @@ fn child_that_is_killed() {
 /// Fault 50, F5, S5.3-06
 #[test]
 fn fault_50_killed_before_any_system_call_the_state_is_the_old_or_the_new_one() {
+    child::split(
+        fault_50_killed_before_any_system_call_the_state_is_the_old_or_the_new_one,
+        save_and_be_killed,
+        kill_before_each_call,
+    );
+}
+
+fn kill_before_each_call(own: &OwnTest) {
     let (mut old, mut new) = (0, 0);
     for at in 0.. {
         let dir = dir();
@@ -42,13 +48,7 @@ fn fault_50_killed_before_any_system_call_the_state_is_the_old_or_the_new_one() 
         for round in 0..KEEP as u64 {
             store.save(&[item("a", "old a"), item("b", "old b")], round).unwrap();
         }
-        let status = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "kill::child_that_is_killed", "--quiet"])
-            .env(DIR, dir.path())
-            .env(AT, at.to_string())
-            .output()
-            .unwrap()
-            .status;
+        let status = own.child(&at.to_string()).env(DIR, dir.path()).output().status;
         let restore = |name| {
             let (found, audit) = store.restore(&id(name)).unwrap();
             let harmless =

@@ -5,7 +5,7 @@ use crate::common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::*;
 use ms_actor::{Placement, StateValue};
@@ -18,6 +18,7 @@ use ms_supervisor::{
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
 fn f1_each_child_is_stopped_as_its_spec_says() {
@@ -66,10 +67,14 @@ fn f3_a_child_that_ends_while_it_is_stopped_cannot_hang_its_supervisor() {
             get(&root, "a").await.try_tell(Crash).expect("sent");
             root.terminate_child(&id("a")).await.expect("there");
             settle().await;
-            if root.count_children().await.is_err() {
-                return; // The crash came first: a budget of zero is used up.
-            }
+            let Ok(counts) = root.count_children().await else {
+                // The crash came first: a budget of zero is used up.
+                assert_eq!(root.ended().await, ExitReason::Shutdown);
+                break;
+            };
+            assert_eq!((counts.specs, counts.active), (1, 0), "stopped, and still there");
             root.restart_child(&id("a")).await.expect("starts");
+            assert_eq!(get(&root, "a").await.ask(Add(1)).await.expect("answers"), 1);
         }
     });
 }
@@ -230,11 +235,9 @@ fn x9_a_killed_child_whose_thread_is_blocked_is_given_up_with_its_arbiter() {
             .child(probe(&log, "neighbour"));
         let root = start(&node, tree).await;
         let (a, neighbour) = (get(&root, "a").await, get(&root, "neighbour").await);
-        a.try_tell(Block(Duration::from_secs(20))).expect("sent");
-        sleep_ms(50).await;
-        let began = Instant::now();
+        blocks(&a).await;
+        // Blocked for longer than this waits: it is given up, not waited for.
         root.terminate_child(&id("a")).await.expect("there");
-        assert!((2..8).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
         assert_eq!(neighbour.ask(Add(1)).await.expect("on another thread"), 1);
         root.restart_child(&id("a")).await.expect("on another thread too");
         assert_eq!(a.ask(Add(1)).await.expect("answers"), 1);
@@ -242,18 +245,15 @@ fn x9_a_killed_child_whose_thread_is_blocked_is_given_up_with_its_arbiter() {
 }
 
 #[test]
-fn x9_a_supervisor_with_a_blocked_child_stops_in_time() {
+fn x9_a_supervisor_with_a_blocked_child_stops_without_it() {
     threads_given_up(2, None, |node| async move {
         let log = Log::default();
         let tree = Supervisor::one_for_one("root")
             .child(probe(&log, "first"))
             .child(probe(&log, "hung").shutdown(Shutdown::Timeout(Duration::from_millis(300))));
         let root = start(&node, tree).await;
-        get(&root, "hung").await.try_tell(Block(Duration::from_secs(20))).expect("sent");
-        sleep_ms(50).await;
-        let began = Instant::now();
-        assert_eq!(root.stop(Duration::from_secs(20)).await, ExitReason::Shutdown);
-        assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+        blocks(&get(&root, "hung").await).await;
+        assert_eq!(root.stop(HOUR).await, ExitReason::Shutdown);
     });
 }
 
@@ -268,13 +268,12 @@ fn x4_neighbours_on_a_wedged_arbiter_move_uncounted_with_their_mail() {
             .child(probe(&log, "n2"));
         let root = start(&node, tree).await;
         let (culprit, n1) = (get(&root, "culprit").await, get(&root, "n1").await);
-        culprit.try_tell(Block(Duration::from_secs(10))).expect("sent");
-        sleep_ms(100).await;
+        blocks(&culprit).await;
         n1.try_tell(Add(5)).expect("waits");
         n1.try_tell(Add(5)).expect("waits");
-        let answer = n1.ask(Add(0)).within(Duration::from_secs(8)).await;
+        let answer = n1.ask(Add(0)).within(MINUTE).await;
         assert_eq!(answer.expect("on another thread"), 10, "its mail moved with it");
-        assert_eq!(culprit.ask(Add(1)).within(Duration::from_secs(5)).await.expect("replaced"), 1);
+        assert_eq!(culprit.ask(Add(1)).within(MINUTE).await.expect("replaced"), 1);
         until("n2 is back", async || {
             let why = root.why(&path("/root/n2"), 1).await.expect("there");
             why.first().is_some_and(|why| why.decision == Decision::Evacuated)
@@ -293,8 +292,7 @@ fn x4_a_start_lost_with_its_arbiter_is_begun_anew() {
         let log = Log::default();
         let root =
             start(&node, Supervisor::one_for_one("root").child(probe(&log, "culprit"))).await;
-        get(&root, "culprit").await.try_tell(Block(Duration::from_secs(10))).expect("sent");
-        sleep_ms(50).await;
+        blocks(&get(&root, "culprit").await).await;
         // It lands on the thread that is blocked.
         let started = root
             .start_child(probe(&log, "late").restart(Restart::Temporary))
@@ -312,7 +310,7 @@ fn x4_a_start_lost_with_its_arbiter_is_begun_anew() {
 fn x2_a_handler_that_blocks_its_thread_misses_its_heartbeats() {
     threads(2, |node| async move {
         let log = Log::default();
-        let beat = Heartbeat { every: Duration::from_millis(50), missed: 2 };
+        let beat = Heartbeat { every: Duration::from_millis(300), missed: 3 };
         let tree = Supervisor::one_for_one("root").intensity(5, HOUR);
         let root = start(
             &node,
@@ -320,13 +318,8 @@ fn x2_a_handler_that_blocks_its_thread_misses_its_heartbeats() {
         )
         .await;
         let a = get(&root, "a").await;
-        a.try_tell(Block(Duration::from_secs(10))).expect("sent");
-        sleep_ms(100).await;
-        let error = a
-            .ask(Add(1))
-            .within(Duration::from_secs(8))
-            .await
-            .expect_err("in the mailbox of the hung one");
+        blocks(&a).await;
+        let error = a.ask(Add(1)).within(MINUTE).await.expect_err("in the mailbox of the hung one");
         assert!(matches!(error.exit_reason(), Some(ExitReason::HeartbeatLost { .. })), "{error}");
         assert_eq!(a.ask(Add(1)).await.expect("replaced"), 1);
         let why = root.why(&path("/root/a"), 1).await.expect("there");
@@ -537,9 +530,16 @@ fn x7_max_children_is_kept_over_restarts() {
 }
 
 /// OTP: supervisor_SUITE:simple_one_for_one_scale_many_temporary_children
+///
+/// The work that it is, not the time that it takes: of this thread alone, whatever else the machine does.
 #[test]
-fn ten_thousand_dynamic_children_start_and_stop_in_linear_time() {
-    fn run(count: usize) -> Duration {
+fn ten_thousand_dynamic_children_start_and_stop_with_linear_work() {
+    /// Nanoseconds for which this thread has run.
+    fn work() -> u64 {
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel");
+        told.split(' ').next().expect("a first figure").parse().expect("a number")
+    }
+    fn run(count: usize) -> u64 {
         paused(|node| async move {
             struct Idle;
             impl actix::Actor for Idle {
@@ -547,22 +547,19 @@ fn ten_thousand_dynamic_children_start_and_stop_in_linear_time() {
             }
             let template = ChildSpec::actor("w", || Idle).restart(Restart::Temporary);
             let root = start(&node, Supervisor::dynamic("root", template)).await;
-            let began = Instant::now();
+            let before = work();
             for _ in 0..count {
                 root.start_another().await.expect("starts");
             }
             assert_eq!(root.count_children().await.expect("answers").active, count);
             assert_eq!(root.stop(HOUR).await, ExitReason::Shutdown);
-            began.elapsed()
+            work() - before
         })
     }
     run(500);
     let (small, large) = (run(2_500), run(10_000));
-    println!("2,500 in {small:?}, 10,000 in {large:?}");
-    assert!(
-        large < small * 12 + Duration::from_millis(200),
-        "{small:?} for 2,500, {large:?} for 10,000"
-    );
+    // Four times the children; sixteen times the work if each looked at all the others.
+    assert!(large < small * 12, "{small} ns for 2,500, {large} ns for 10,000");
 }
 
 #[test]
@@ -606,6 +603,7 @@ fn a_storm_of_kills_on_many_threads_loses_nobody() {
         }
         let root = start(&node, tree).await;
         let mut state = seed;
+        let mut hits = [0; 4];
         for _ in 0..300 {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
@@ -614,17 +612,23 @@ fn a_storm_of_kills_on_many_threads_loses_nobody() {
             let at = path(&format!("/root/s{n}/w{n}-{w}"));
             // Its supervisor may be between two lives.
             if let Ok(actor) = root.find(&at).await {
-                match (state >> 50) % 4 {
+                let kind = (state >> 50) as usize % 4;
+                match kind {
                     0 => actor.kill(),
                     1 => actor.exit(ExitReason::failed("storm")),
                     2 => actor.inject(ms_actor::Fault::Panic),
-                    _ => drop(root.steer(&path(&format!("/root/s{n}")), Verb::Kill).await),
+                    _ => match root.steer(&path(&format!("/root/s{n}")), Verb::Kill).await {
+                        Ok(_) => {}
+                        Err(_) => continue,
+                    },
                 }
+                hits[kind] += 1;
             }
             if state.is_multiple_of(5) {
                 sleep_ms(1).await;
             }
         }
+        assert!(hits.iter().all(|hit| *hit > 0), "a fault that struck nobody: {hits:?}");
         until("all 18 workers run", async || {
             let tree = root.tree(None).await.expect("answers");
             let runs = |at: &str| {
@@ -650,7 +654,8 @@ fn a_storm_of_kills_on_many_threads_loses_nobody() {
 
 #[test]
 fn hung_suspended_and_backlogged_actors_are_shown_and_delay_nobody() {
-    threads(3, |node| async move {
+    // Without a watchdog: nobody is given up meanwhile.
+    threads_given_up(3, None, |node| async move {
         let log = Log::default();
         let dedicated = |name| probe(&log, name).placement(Placement::Dedicated);
         let inner = Supervisor::one_for_one("inner")
@@ -674,14 +679,8 @@ fn hung_suspended_and_backlogged_actors_are_shown_and_delay_nobody() {
         for _ in 0..8 {
             backlogged.try_tell(Add(1)).expect("sent");
         }
-        // Dedicated threads are not given up as long as they block for less than the limit.
-        hung.try_tell(Block(Duration::from_millis(350))).expect("sent");
-        sleep_ms(100).await;
-        let began = Instant::now();
+        blocks(&hung).await;
         let tree = root.tree(None).await.expect("answers");
-        let took = began.elapsed();
-        println!("the tree took {took:?}");
-        assert!(took < Duration::from_secs(2), "{took:?}");
         let hung = &node_at(&tree, "/root/inner/hung").status;
         assert!(
             hung.handling.as_ref().is_some_and(|handling| handling.message.ends_with("Block")),

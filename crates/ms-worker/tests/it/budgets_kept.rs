@@ -9,7 +9,7 @@ use crate::common;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use actix::Message;
@@ -20,6 +20,7 @@ use ms_core::budget::{Budget, BudgetStore, KeptUsage, MESSAGES, Usage};
 use ms_core::task::{StoreError, StoreFuture};
 use ms_store::{StoreConfig, sqlite};
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_testkit::child::{self, OwnTest};
 use ms_worker::budgets::{BudgetClient, Budgets};
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
 
@@ -86,10 +87,9 @@ impl Shop {
     }
 }
 
-/// The child's part; nothing when it is run as a test.
-#[test]
-fn the_child_process() {
-    let Some(dir) = std::env::var_os(DIR) else { return };
+/// The child's part.
+fn spend_and_wait() {
+    let dir = std::env::var_os(DIR).expect("handed over");
     run(|node| async move {
         let shop = Shop::open(&node, Path::new(&dir), 100).await;
         for _ in 0..7 {
@@ -113,12 +113,19 @@ impl Drop for Running {
 
 #[test]
 fn t23_what_is_used_of_a_budget_and_its_raise_survive_a_kill() {
+    child::split(
+        t23_what_is_used_of_a_budget_and_its_raise_survive_a_kill,
+        |_| spend_and_wait(),
+        kill_the_spender,
+    );
+}
+
+fn kill_the_spender(own: &OwnTest) {
     let dir = tempfile::tempdir().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "budgets_kept::the_child_process", "--nocapture"])
-        .env(DIR, dir.path());
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let child = own.child("spend").env(DIR, dir.path()).with(|command| {
+        command.stdout(Stdio::piped()).stderr(Stdio::null());
+    });
+    let mut child = child.spawn();
     let out = BufReader::new(child.stdout.take().unwrap());
     let running = Running(child);
     let mut lines = out.lines().map_while(Result::ok);

@@ -10,7 +10,6 @@ use crate::common;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use ms_core::task::{AgentKind, NewTask, TaskFailure, TaskId, TaskState};
 use ms_core::{ExitReason, Incarnation};
 use ms_store::{StoreConfig, sqlite};
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_testkit::child::{self, OwnTest};
 use ms_worker::tasks::{Performs, Task, TaskClient, TaskCx, Tasks};
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
 
@@ -184,10 +184,9 @@ fn task(n: u64) -> NewTask {
     NewTask::new(AgentKind::new("deep").expect("valid"), n.into())
 }
 
-/// The child's part; nothing when it is run as a test.
-#[test]
-fn the_child_process() {
-    let Some(dir) = std::env::var_os(DIR) else { return };
+/// The child's part.
+fn overflow() {
+    let dir = std::env::var_os(DIR).expect("handed over");
     run(|node| async move {
         let (_root, client) = fleet(&node, Path::new(&dir)).await;
         for n in (0..20).rev() {
@@ -202,10 +201,16 @@ fn the_child_process() {
 /// system's. What it had acknowledged is completed by the next.
 #[test]
 fn a_stack_overflow_aborts_the_process_and_a_restart_loses_nothing() {
+    child::split(
+        a_stack_overflow_aborts_the_process_and_a_restart_loses_nothing,
+        |_| overflow(),
+        outlive_an_overflow,
+    );
+}
+
+fn outlive_an_overflow(own: &OwnTest) {
     let dir = tempfile::tempdir().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "containment::the_child_process", "--nocapture"]).env(DIR, dir.path());
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    let output = own.child("overflow").env(DIR, dir.path()).output();
     assert_eq!(output.status.signal(), Some(6), "{output:?}");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("has overflowed its stack"), "{said}");

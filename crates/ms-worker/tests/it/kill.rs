@@ -13,21 +13,21 @@ use crate::common;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use common::{Fleet, Order, SOON, order, run, start};
 use ms_core::task::{IdempotencyKey, NewTask, TaskFilter, TaskId, TaskState, TaskTime};
+use ms_testkit::child::{self, OwnTest};
 use serde_json::json;
 
 const DIR: &str = "MS_KILL_TEST_DIR";
 const FROM: &str = "MS_KILL_TEST_FROM";
 
-/// The child's part; nothing when it is run as a test.
-#[test]
-fn the_child_process() {
-    let Some(dir) = std::env::var_os(DIR) else { return };
+/// The child's part.
+fn submit_and_do() {
+    let dir = std::env::var_os(DIR).expect("handed over");
     let from = std::env::var(FROM).ok().and_then(|from| from.parse::<u64>().ok());
     run(|node| async move {
         let fleet = start(&node, Path::new(&dir), 8, vec![], |tasks| tasks).await;
@@ -91,14 +91,12 @@ struct Running {
     lines: Receiver<String>,
 }
 
-fn spawn(dir: &Path, from: Option<u64>) -> Running {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "kill::the_child_process", "--nocapture", "--test-threads=1"]);
-    command.env(DIR, dir).env_remove(FROM).stdout(Stdio::piped()).stderr(Stdio::null());
-    if let Some(from) = from {
-        command.env(FROM, from.to_string());
-    }
-    let mut process = command.spawn().unwrap();
+fn spawn(own: &OwnTest, dir: &Path, from: Option<u64>) -> Running {
+    let child = own.child("work").env(DIR, dir).with(move |command| {
+        command.env_remove(FROM).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.envs(from.map(|from| (FROM, from.to_string())));
+    });
+    let mut process = child.spawn();
     let out = BufReader::new(process.stdout.take().unwrap());
     let (sender, lines) = channel();
     std::thread::spawn(move || {
@@ -141,6 +139,14 @@ impl Promises {
 /// S6.3-04, S6.3-05, S6.3-06, and S6.3-09: no loss.
 #[test]
 fn t1_after_any_number_of_kills_every_acknowledged_task_is_completed_once() {
+    child::split(
+        t1_after_any_number_of_kills_every_acknowledged_task_is_completed_once,
+        |_| submit_and_do(),
+        kill_again_and_again,
+    );
+}
+
+fn kill_again_and_again(own: &OwnTest) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let points = number("MS_KILL_POINTS").unwrap_or(50);
     let mut seed = ms_testkit::seed();
@@ -150,7 +156,7 @@ fn t1_after_any_number_of_kills_every_acknowledged_task_is_completed_once() {
     for _ in 0..points {
         // Some tasks are sent again under the same keys, as a client does that saw no answer.
         let from = promises.next - promises.next % 10;
-        let mut child = spawn(dir.path(), Some(from.saturating_sub(10)));
+        let mut child = spawn(own, dir.path(), Some(from.saturating_sub(10)));
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // After so many words, and a little later: the point is where the work is, not where the clock is.
         let (words, later) = ((seed >> 33) % 60, Duration::from_micros((seed >> 40) % 4_000));
@@ -168,7 +174,7 @@ fn t1_after_any_number_of_kills_every_acknowledged_task_is_completed_once() {
         child.process.wait().unwrap();
         child.lines.iter().for_each(|line| promises.note(&line));
     }
-    let mut last = spawn(dir.path(), None);
+    let mut last = spawn(own, dir.path(), None);
     assert_eq!(last.lines.recv_timeout(3 * SOON).as_deref(), Ok("done"));
     assert!(last.process.wait().unwrap().success());
     verify(dir.path(), &promises);

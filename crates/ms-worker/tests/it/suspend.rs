@@ -19,6 +19,7 @@ use ms_actor::{Node, NodeConfig};
 use ms_core::task::TaskState;
 use ms_core::view::EventKind;
 use ms_supervisor::{ChildSpec, Heartbeat, Supervisor, start_root};
+use ms_testkit::child::{self, OwnTest};
 use ms_worker::{Agent, AgentSpec, Cx, GetAgent, Handles, InitError};
 
 const DIR: &str = "MS_SUSPEND_TEST_DIR";
@@ -55,10 +56,9 @@ fn say(line: &str) {
     println!("\n@{line}");
 }
 
-/// The child's part; nothing when it is run as a test.
-#[test]
-fn the_child_process() {
-    let Some(dir) = std::env::var_os(DIR) else { return };
+/// The child's part.
+fn live_on() {
+    let dir = std::env::var_os(DIR).expect("handed over");
     System::new().block_on(async {
         let config = NodeConfig { arbiters: 2, wedged_after: Some(SHORT), ..NodeConfig::default() };
         let node = Node::boot(config).expect("boots");
@@ -99,10 +99,11 @@ async fn live(node: &Node, dir: &Path) {
 struct Running(Child, BufReader<ChildStdout>);
 
 impl Running {
-    fn begin(dir: &Path) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "suspend::the_child_process", "--nocapture"]).env(DIR, dir);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    fn begin(own: &OwnTest, dir: &Path) -> Self {
+        let child = own.child("live").env(DIR, dir).with(|command| {
+            command.stdout(Stdio::piped());
+        });
+        let mut child = child.spawn();
         let out = BufReader::new(child.stdout.take().unwrap());
         Self(child, out)
     }
@@ -135,8 +136,16 @@ impl Drop for Running {
 /// The lease is renewed before anything is done under it, so the attempt goes on; nobody is taken for hung, no thread for blocked, because of time in which nothing ran.
 #[test]
 fn t20_after_a_suspension_the_task_goes_on_and_nobody_is_taken_for_hung() {
+    child::split(
+        t20_after_a_suspension_the_task_goes_on_and_nobody_is_taken_for_hung,
+        |_| live_on(),
+        suspend_and_resume,
+    );
+}
+
+fn suspend_and_resume(own: &OwnTest) {
     let dir = tempfile::tempdir().unwrap();
-    let mut child = Running::begin(dir.path());
+    let mut child = Running::begin(own, dir.path());
     assert_eq!(child.says(), "ready");
     child.signal("STOP");
     #[allow(clippy::disallowed_methods, reason = "the test is another process than the actors")]

@@ -20,17 +20,27 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Barrier, Notify, mpsc};
 use tokio::time::sleep;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
 /// Answers `info` at once, hangs on `/root/hung`, panics on `/root/bug`,
 /// answers far too much on `/root/huge`; streams `since_seq` events, and trees that are none.
-#[derive(Default)]
 pub struct Fake {
     /// Told when `/root/slow` was asked.
     pub slow: Notify,
+    /// Where calls of `/root/meeting` wait for each other.
+    meeting: Barrier,
+}
+
+/// So many calls of `/root/meeting` must be at it together.
+pub const MEETING: usize = 30;
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self { slow: Notify::new(), meeting: Barrier::new(MEETING) }
+    }
 }
 
 impl ControlHandler for Fake {
@@ -48,6 +58,7 @@ impl ControlHandler for Fake {
                     self.slow.notify_one();
                     sleep(SECOND / 2).await;
                 }
+                "meeting" => drop(self.meeting.wait().await),
                 "bug" => panic!("a bug in the node"),
                 "huge" => {
                     return Ok(Reply::Info(NodeInfo { node: "x".repeat(1 << 20), ..info(peer) }));
@@ -113,7 +124,12 @@ fn info(peer: Peer) -> NodeInfo {
 }
 
 pub fn limits() -> Limits {
-    Limits { request_deadline: SECOND, max_response: 1 << 20, ..Limits::default() }
+    Limits { request_deadline: 60 * SECOND, max_response: 1 << 20, ..Limits::default() }
+}
+
+/// Limits under which a request may not take long.
+pub fn brief() -> Limits {
+    Limits { request_deadline: SECOND, ..limits() }
 }
 
 /// Limits for tests that wait for them to pass.

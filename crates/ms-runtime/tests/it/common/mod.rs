@@ -10,6 +10,7 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -48,9 +49,23 @@ pub struct Block(pub Duration);
 
 impl Handler<Block> for Counter {
     type Result = ();
-    #[allow(clippy::disallowed_methods, reason = "the fault under test")]
+    #[allow(clippy::disallowed_methods, clippy::print_stdout, reason = "the fault under test")]
     fn handle(&mut self, Block(time): Block, _: &mut Self::Context) {
+        // For those who look at it from another process.
+        println!("\nblocks");
         std::thread::sleep(time);
+    }
+}
+
+/// Blocks its thread until the other end is dropped.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Hold(pub mpsc::Receiver<()>);
+
+impl Handler<Hold> for Counter {
+    type Result = ();
+    fn handle(&mut self, Hold(held): Hold, _: &mut Self::Context) {
+        assert!(held.recv_timeout(3_600 * SECOND).is_err(), "nothing is sent");
     }
 }
 
@@ -108,7 +123,7 @@ pub struct Node {
 
 impl Node {
     pub async fn client(&self) -> Client {
-        Client::connect(&self.socket, 2 * SECOND).await.expect("connects")
+        Client::connect(&self.socket, 60 * SECOND).await.expect("connects")
     }
 
     pub async fn actor(&self, below: &str, id: &str) -> ms_actor::Ref<Counter> {
@@ -138,7 +153,7 @@ pub fn with_node<F: Future>(
         let socket = directory.path().join("n.sock");
         let runtime = Runtime::start(adjust(config(&socket)), |_| tree()).await.expect("starts");
         let node = Node { runtime, socket, _directory: directory };
-        tokio::time::timeout(30 * SECOND, test(node)).await.expect("in time");
+        tokio::time::timeout(120 * SECOND, test(node)).await.expect("in time");
     });
 }
 
@@ -152,13 +167,13 @@ pub fn at<'a>(tree: &'a TreeNode, text: &str) -> &'a TreeNode {
         .unwrap_or_else(|| panic!("no {text}"))
 }
 
-/// Waits until `done` says so, at most five seconds.
+/// Waits until `done` says so, at most a minute.
 pub async fn until<F: Future<Output = bool>>(mut done: impl FnMut() -> F) {
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if done().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("not within five seconds");
+    panic!("not within a minute");
 }

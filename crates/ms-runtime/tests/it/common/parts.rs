@@ -186,9 +186,8 @@ pub fn paused<F: Future>(test: F) -> F::Output {
 
 /// Runs a test on real threads.
 pub fn real<F: Future>(test: F) -> F::Output {
-    System::new().block_on(async {
-        tokio::time::timeout(30 * SECOND, test).await.expect("the test ends within 30 s")
-    })
+    System::new()
+        .block_on(async { tokio::time::timeout(120 * SECOND, test).await.expect("the test ends") })
 }
 
 pub fn builder(settings: Settings, parts: impl IntoIterator<Item = ComponentSpec>) -> Builder {

@@ -16,6 +16,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -24,6 +25,9 @@ use std::time::{Duration, Instant};
 use ms_control::proto::Verb;
 use ms_control::{Client, ControlError};
 use ms_core::view::TreeNode;
+use ms_runtime::ServiceEnd;
+use ms_server::{Options, ServerError};
+use ms_testkit::child::{ChildTest, OwnTest};
 use rustix::process::{Pid, Signal, kill_process};
 
 #[allow(unused_imports, reason = "each test program uses a part")]
@@ -64,14 +68,19 @@ pub struct Place {
     state: PathBuf,
     args: Vec<String>,
     prelude: Option<String>,
+    /// The program of [`Place::bound_by_modes`].
+    program: Option<PathBuf>,
 }
+
+/// A user without rights, where the tests run as root.
+pub const NOBODY: u32 = 65_534;
 
 impl Place {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let state = dir.path().join("state");
         fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
-        let place = Self { dir, state, args: Vec::new(), prelude: None };
+        let place = Self { dir, state, args: Vec::new(), prelude: None, program: None };
         fs::create_dir(place.config()).unwrap();
         place.write_config("");
         place
@@ -93,6 +102,18 @@ impl Place {
     /// What a shell does before it becomes the server: `ulimit -n 64`.
     pub fn prelude(mut self, commands: &str) -> Self {
         self.prelude = Some(commands.to_owned());
+        self
+    }
+
+    /// Runs as a user whom the modes of files bind: root gives all that is here to another one.
+    pub fn bound_by_modes(mut self) -> Self {
+        if rustix::process::geteuid().is_root() {
+            // What was built may lie where nobody else may look.
+            let program = self.file("ms-server");
+            fs::copy(env!("CARGO_BIN_EXE_ms-server"), &program).unwrap();
+            self.program = Some(program);
+            give_away(self.dir.path());
+        }
         self
     }
 
@@ -134,27 +155,46 @@ impl Place {
     }
 
     pub fn command(&self) -> Command {
-        let binary = env!("CARGO_BIN_EXE_ms-server");
+        let built = Path::new(env!("CARGO_BIN_EXE_ms-server"));
+        let binary = self.program.as_deref().unwrap_or(built);
         let mut command = match &self.prelude {
             None => Command::new(binary),
             Some(prelude) => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("{prelude} && exec \"$0\" \"$@\""), binary]);
+                shell.args(["-c", &format!("{prelude} && exec \"$0\" \"$@\"")]).arg(binary);
                 shell
             }
         };
         command.arg("--config").arg(self.config()).arg("--control").arg(self.control());
         command.arg("--allow-faults").args(&self.args);
+        if self.program.is_some() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
         unsettled(command)
     }
 
-    /// A service of the test program's own: its test `name`, run as a process. It finds the
-    /// configuration and the place of the control endpoint in its environment.
-    pub fn own_service(&self, name: &str) -> Command {
-        self.program(&format!("own_service::{name}"))
+    /// Starts a service of the test's own: its child's part. That finds the configuration and the
+    /// place of the control endpoint in its environment.
+    pub fn launch_own(&self, own: &OwnTest) -> Server {
+        self.launch_own_with(own, |child| child)
     }
 
-    /// As [`Place::own_service`], with the whole path of the test; it may be an ignored one.
+    /// As [`Place::launch_own`], with more in its environment.
+    pub fn launch_own_with(
+        &self,
+        own: &OwnTest,
+        more: impl FnOnce(ChildTest) -> ChildTest,
+    ) -> Server {
+        let child = more(own.child("service")).with(|command| {
+            unset_settings(command);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        });
+        let child = child.env(OWN_CONFIG, self.config()).env(OWN_CONTROL, self.control());
+        self.serving(child.spawn())
+    }
+
+    /// A service of the test program's own: a test by its whole path, which may be an ignored one. It finds
+    /// the configuration and the place of the control endpoint in its environment.
     pub fn program(&self, test: &str) -> Command {
         let mut command = unsettled(Command::new(std::env::current_exe().expect("known")));
         command.args(["--exact", test, "--nocapture", "--include-ignored"]);
@@ -169,12 +209,11 @@ impl Place {
 
     /// As [`Place::launch`], with a command made of [`Place::command`].
     pub fn launch_as(&self, mut command: Command) -> Server {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary is there");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        self.serving(command.spawn().expect("the binary is there"))
+    }
+
+    fn serving(&self, mut child: Child) -> Server {
         let log = Log::of(child.stderr.take().unwrap());
         Server { child, log, control: self.control() }
     }
@@ -192,6 +231,27 @@ impl Place {
         let code = server.exit();
         (code, server.log.text())
     }
+}
+
+fn give_away(path: &Path) {
+    std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| give_away(&entry.unwrap().path()));
+    }
+}
+
+/// The options of a service of a test program's own, in its process.
+pub fn own_options() -> Options {
+    let config = std::env::var_os(OWN_CONFIG).expect("handed over");
+    let control = std::env::var_os(OWN_CONTROL).map(PathBuf::from);
+    Options { control, ..Options::from_dir(config) }
+}
+
+/// Ends the process of such a service as its `main` would.
+#[allow(clippy::disallowed_methods, reason = "this process is the service")]
+pub fn end_own(end: Result<ServiceEnd, ServerError>) {
+    let code = end.map_or_else(|error| i32::from(error.code()), |end| i32::from(end.code()));
+    std::process::exit(code)
 }
 
 /// Where a service of a test program's own has its configuration.
@@ -222,13 +282,17 @@ fn build_msctl() -> PathBuf {
 
 /// Without the settings of whoever runs the tests.
 fn unsettled(mut command: Command) -> Command {
+    unset_settings(&mut command);
+    command
+}
+
+fn unset_settings(command: &mut Command) {
     let own =
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MS_FRAMEWORK"));
     own.for_each(|(name, _)| {
         command.env_remove(name);
     });
     command.env_remove("RUST_LOG").env_remove("ENVIRONMENT").env_remove("RUST_BACKTRACE");
-    command
 }
 
 /// Lines of standard error, as they come.

@@ -1,0 +1,140 @@
+//! Tests that can be trusted: no test that cannot fail, and none that fails because the machine
+//! is busy.
+//!
+//! Each kind of either was found in this workspace, more than once, in a suite that was green. What is
+//! found is judged by the source alone, so it may be wrong: an entry of the reviewed list
+//! says which finding of which test is meant to be, and why. An entry that no finding
+//! needs fails, as a finding without an entry does.
+
+mod flow;
+mod functions;
+mod known;
+mod lex;
+mod list;
+mod ports;
+mod rules;
+mod time;
+pub(crate) mod unused;
+
+use std::path::Path;
+
+use crate::outcome::Outcome;
+use crate::sources;
+use crate::workspace::Workspace;
+use functions::Source;
+use known::Known;
+use list::{Exception, exceptions};
+
+/// The reviewed list: KIND, FILE, TEST, REASON.
+const LIST: &str = "crates/xtask/tests.tsv";
+
+/// What is wrong with a test, or with a function that tests share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Finding {
+    kind: &'static str,
+    file: String,
+    function: String,
+    line: usize,
+}
+
+/// The kinds, and what is to be done about each.
+const KINDS: &[(&str, &str)] = &[
+    ("asserts-nothing", "it passes whatever happens; assert what it is to show"),
+    ("only-if", "all it asserts is within an `if`; assert the condition, or what holds otherwise"),
+    ("skips", "it returns before it has asserted anything; fail, and name the next step"),
+    ("ignored", "nobody runs it; mend it, or have a command of xtask run it"),
+    ("fixed-port", "the port may be in use; bind port 0 and ask which it is"),
+    ("released-port", "the port is anybody's again; ask the server where it listens"),
+    ("fault-dropped", "the fault may have struck nobody; assert that it was injected"),
+    ("upper-bound", "a busy machine is slower; use virtual time, or wait for a condition"),
+    ("race", "real work against a short timer; wait a minute for it, or use virtual time"),
+    ("promises-a-time", "no test of a name may depend on how fast the machine is; rename it"),
+];
+
+pub(crate) fn check(workspace: &Workspace) -> Outcome {
+    let sources = read(workspace, &["crates", "examples"]);
+    let list = workspace.read(LIST).unwrap_or_default();
+    match exceptions(&list, KINDS) {
+        Err(problem) => Outcome::problem(format!("{LIST}: {problem}")),
+        Ok(exceptions) => judge(&sources, &exceptions),
+    }
+}
+
+fn read(workspace: &Workspace, folders: &[&str]) -> Vec<Source> {
+    let files =
+        folders.iter().flat_map(|folder| sources::files(&workspace.root, Path::new(folder)));
+    let read =
+        |path: std::path::PathBuf| Source::new(&path, workspace.read(&path).unwrap_or_default());
+    files.map(read).collect()
+}
+
+fn judge(sources: &[Source], exceptions: &[Exception<'_>]) -> Outcome {
+    let (findings, tests) = find(sources);
+    let mut outcome = Outcome::default();
+    for finding in &findings {
+        if !exceptions.iter().any(|exception| exception.permits(finding)) {
+            let Finding { kind, file, function, line } = finding;
+            let advice =
+                KINDS.iter().find(|(name, _)| name == kind).map_or("", |(_, advice)| *advice);
+            outcome.problems.push(format!("{file}:{line} {function}: {kind}: {advice}"));
+        }
+    }
+    for exception in exceptions {
+        if !findings.iter().any(|finding| exception.permits(finding)) {
+            let Exception { kind, file, function, .. } = exception;
+            outcome.problems.push(format!(
+                "{LIST}: {kind} of {function} in {file} is permitted and not found: remove the line"
+            ));
+        }
+    }
+    let permitted = exceptions.len();
+    outcome.notes.push(format!("{tests} tests looked at, {permitted} findings permitted"));
+    outcome
+}
+
+/// All findings, and how many tests there are.
+fn find(sources: &[Source]) -> (Vec<Finding>, usize) {
+    let known = Known::of(sources);
+    let (mut findings, mut tests) = (Vec::new(), 0);
+    for source in sources {
+        for function in source.functions() {
+            tests += usize::from(function.is_test());
+            if !function.is_test() && !source.is_test_code(function.body.start) {
+                continue;
+            }
+            let found = rules::of(source, &function, &known);
+            findings.extend(found.into_iter().map(|(kind, at)| Finding {
+                kind,
+                file: source.path.display().to_string(),
+                function: function.name.clone(),
+                line: lex::line_of(&source.text, at),
+            }));
+        }
+    }
+    (findings, tests)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The problems of made-up tests, with this list.
+    fn problems(code: &str, list: &str) -> Vec<String> {
+        let source = Source::new(Path::new("crates/ms-a/tests/it/x.rs"), code.to_owned());
+        judge(&[source], &exceptions(list, KINDS).expect("a good list")).problems
+    }
+
+    #[test]
+    fn a_finding_is_told_unless_the_list_permits_it() {
+        let code = format!("#{}\nfn a() {{ b(); }}", "[test]");
+        let told = problems(&code, "");
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("crates/ms-a/tests/it/x.rs:2 a: asserts-nothing"), "{told:?}");
+        let list =
+            "# why\nasserts-nothing\tcrates/ms-a/tests/it/x.rs\ta\tit compiles, which is all";
+        assert!(problems(&code, list).is_empty());
+        let mended = format!("#{}\nfn a() {{ assert!(b()); }}", "[test]");
+        let told = problems(&mended, list);
+        assert!(told.len() == 1 && told[0].contains("remove the line"), "{told:?}");
+    }
+}
