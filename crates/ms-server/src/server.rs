@@ -4,43 +4,41 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::Placement;
 use ms_bus::{BusClient, BusConfig, EventBus};
 use ms_config::FrameworkConfig;
 use ms_core::Backoff;
 use ms_core::budget::Budget;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
-use ms_core::task::{QueueName, QueueSpec};
+use ms_core::task::{Layered, QueueName, QueueSpec};
 use ms_core::time::total;
 use ms_registry::{Registry, RegistryConfig};
+use ms_router::{Contract, Router, RouterConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
 use ms_runtime::{Builder, Calls, ComponentSpec, ServiceEnd, ServiceHandle};
 use ms_store::SqliteTasks;
 use ms_supervisor::{ChildSpec, Supervisor};
-use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
 use ms_worker::budgets::Budgets;
 use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
 
-use crate::calls::{FromTransport, WatchedStore};
+use crate::agents::{Http, Outside, Served};
+use crate::calls::WatchedStore;
 use crate::error::ServerError;
-use crate::health::{ApiHealth, Door};
-use crate::integration::{ApiIntegration, Recorder};
+use crate::integration::Recorder;
+use crate::listeners::Listeners;
 use crate::observer::Observer;
 use crate::options::Options;
-use crate::paths::{ToApi, ToDispatcher, ToStorage};
+use crate::paths::{ToDispatcher, ToStorage};
 use crate::persistence::{Ledger, Shelf};
 use crate::security::{Credentials, Keys};
-use crate::services::Registrar;
 use crate::storage::{DatabaseFile, Storage};
-use crate::tasks::ApiTasks;
-use crate::telemetry::{LogFilter, Metrics, Telling};
+use crate::telemetry::{LogFilter, Telling};
 use crate::unbuilt::Unbuilt;
-use crate::{event_bus, settings};
+use crate::{event_bus, hub, settings};
 
 /// Between two restarts of an actor that others wait for; longer after each failure in a row.
-const PAUSE: Backoff = Backoff {
+pub(crate) const PAUSE: Backoff = Backoff {
     min: Duration::from_millis(10),
     max: Duration::from_millis(100),
     jitter: 0.2,
@@ -59,7 +57,9 @@ pub struct Server {
     pools: Vec<Pool>,
     components: Vec<ComponentSpec>,
     registry: Registry,
+    router: Router,
     bus: EventBus,
+    outside: Option<&'static str>,
 }
 
 impl Server {
@@ -73,7 +73,9 @@ impl Server {
             pools: Vec::new(),
             components: Vec::new(),
             registry: Registry::new(RegistryConfig::default()),
+            router: Router::new(RouterConfig::default()),
             bus: EventBus::new(BusConfig::default()),
+            outside: None,
         }
     }
 
@@ -112,12 +114,40 @@ impl Server {
 
     /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
     #[must_use]
-    pub fn agents<G: Performs>(mut self, kind: &'static str, args: G::Args) -> Self
-    where
-        G::Args: Clone,
-    {
+    pub fn agents<G: Performs>(mut self, kind: &'static str, args: G::Args) -> Self {
         self.pools.push(Box::new(move |tasks, count| tasks.pool::<G>(kind, count, args.clone())));
         self
+    }
+
+    /// Adds one agent for the tasks of a kind, whatever `tasks.agents` says: for an agent with a
+    /// state that no other agent may have as well.
+    #[must_use]
+    pub fn agent<G: Performs>(mut self, kind: &'static str, args: G::Args) -> Self {
+        self.pools.push(Box::new(move |tasks, _| tasks.pool::<G>(kind, 1, args.clone())));
+        self
+    }
+
+    /// Adds agents that carry out a contract: its input is the payload of the tasks of this kind,
+    /// its output their result. An input that is not valid is refused at the submission.
+    #[must_use]
+    pub fn contract<C: Contract + Send + Sync>(self, kind: &'static str, contract: C) -> Self {
+        self.agents::<Served<C>>(kind, Arc::new(contract))
+    }
+
+    /// Adds agents that call services over HTTP for the tasks of a kind: those of
+    /// `outside.allowed`, each through a circuit breaker, within `outside.deadline`, and with the
+    /// fallback that the section `outside` says.
+    #[must_use]
+    pub fn calls_outside(mut self, kind: &'static str) -> Self {
+        self.outside = Some(kind);
+        self
+    }
+
+    /// The router of its parts, for components and agents of its own: routes are added and taken
+    /// out while it runs. It takes changes once the component `router` has started.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// Adds a component of its own: booted, watched and stopped with the others. The ids in the
@@ -170,8 +200,12 @@ impl Server {
         let (store, database) = ms_store::sqlite("store", settings::store(&config));
         let budgets = self.budgets(&store)?;
         let calls = Calls::new();
-        let store = WatchedStore::new(store, &calls);
+        let store = Layered(WatchedStore::new(store, &calls));
+        let shelf = Shelf::open(&config)?;
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
+        let tasks = shelf.iter().cloned().fold(tasks, Tasks::keeper);
+        let router = self.router.clone();
+        let tasks = tasks.on_refused(move |kind, invalid| hub::refused(&router, kind, invalid));
         let tasks = self.queues().try_fold(tasks, Tasks::queue)?;
         let tasks = match &budgets {
             Some(budgets) => tasks.budgets(budgets),
@@ -180,7 +214,13 @@ impl Server {
         let needs: &[&str] = if budgets.is_some() { &["database", BUDGETS] } else { &["database"] };
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
-        let started = agents.saturating_mul(self.pools.len());
+        let outside = Outside::of(&config, &calls, PAUSE);
+        let tasks = match self.outside {
+            Some(kind) => tasks.pool::<Http>(kind, agents, outside.clone())?,
+            None => tasks,
+        };
+        let outside = self.outside.and_then(|_| outside.component());
+        let started = tasks.agents();
         let listeners =
             Listeners::of(&config, &tasks.client(), &telling.metrics, &self.registry, &calls)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
@@ -203,7 +243,7 @@ impl Server {
             .readiness_path(ToStorage(tasks.client()))
             .readiness_path(ToDispatcher(tasks.client()))
             .readiness_path(listeners.path.clone());
-        let builder = match Shelf::open(&config)? {
+        let builder = match shelf {
             Some(shelf) => {
                 let ledger = Ledger::component(shelf.clone(), config.persistence.interval);
                 builder.component(Keys::component(shelf.clone())).component(ledger).snapshots(shelf)
@@ -216,11 +256,13 @@ impl Server {
             }
             None => builder,
         };
+        let builder = outside.into_iter().fold(builder, Builder::component);
         let builder = self.components.iter().cloned().fold(builder, Builder::component);
         Ok(builder
             .component(handle.component("configuration"))
             .component(observability)
             .component(event_bus)
+            .component(hub::component(&self.router, tasks.kinds().collect(), PAUSE))
             .component(tree("database", Phase::Data, database))
             .component(
                 tree("application", Phase::Applications, tasks.child())
@@ -305,91 +347,4 @@ fn observability(
         .phase(Phase::Observability)
         .needs(["configuration"])
         .criticality(Criticality::Degradable)
-}
-
-/// What the two listeners are made of.
-struct Listeners {
-    api: Bind,
-    admin: Bind,
-    limits: HttpLimits,
-    tasks: TaskClient,
-    calls: FromTransport,
-    metrics: Metrics,
-    registry: Registry,
-    path: ToApi,
-}
-
-impl Listeners {
-    fn of(
-        config: &FrameworkConfig,
-        tasks: &TaskClient,
-        metrics: &Metrics,
-        registry: &Registry,
-        calls: &Calls,
-    ) -> Result<Self, BindError> {
-        let api = settings::api_bind(config)?;
-        let admin = settings::admin_bind(config, &api);
-        api.check()?;
-        admin.check()?;
-        Ok(Self {
-            api,
-            admin,
-            limits: settings::http(config),
-            tasks: tasks.clone(),
-            calls: FromTransport::new(calls),
-            metrics: Arc::clone(metrics),
-            registry: registry.clone(),
-            path: ToApi::default(),
-        })
-    }
-
-    fn tree(&self, service: &ServiceHandle) -> Supervisor {
-        let tree = Supervisor::one_for_one("transport");
-        // Both addresses were checked when the listeners were made.
-        let gateways = [("api", self.api_gateway(service)), ("admin", self.admin_gateway(service))];
-        let registrar = Registrar { service: service.clone(), registry: self.registry.clone() };
-        gateways.into_iter().fold(
-            tree.child(ChildSpec::blueprint("registry", self.registry.blueprint()))
-                .child(ChildSpec::actor("registrar", move || registrar.clone())),
-            |tree, (id, spec)| match spec {
-                Ok(spec) => {
-                    let make = move || HttpGateway::new(spec.clone());
-                    let gateway = ChildSpec::inspectable(id, make, HttpGateway::view);
-                    // On threads of their own: an agent that blocks its arbiter until that is
-                    // given up must not take connections with it.
-                    tree.child(gateway.placement(Placement::Dedicated).backoff(PAUSE))
-                }
-                Err(error) => {
-                    tracing::error!(%error, id, "this listener is left out");
-                    tree
-                }
-            },
-        )
-    }
-
-    fn api_gateway(&self, service: &ServiceHandle) -> Result<GatewaySpec, BindError> {
-        let root = service.clone();
-        let api = Api {
-            node: service.node().clone(),
-            root: Arc::new(move || root.root()),
-            registry: Some(self.registry.clone()),
-            tasks: Arc::new(ApiTasks(self.tasks.clone(), self.calls.clone())),
-            health: Arc::new(ApiHealth(service.health())),
-            integration: Arc::new(ApiIntegration(service.integration())),
-        };
-        let spec = api.gateway(self.api.clone(), self.limits.clone())?;
-        let spec = spec.admitted_by(Door(service.gate().clone()));
-        self.path.is(&spec);
-        Ok(spec)
-    }
-
-    fn admin_gateway(&self, service: &ServiceHandle) -> Result<GatewaySpec, BindError> {
-        let health = Arc::new(ApiHealth(service.health()));
-        let metrics = Arc::clone(&self.metrics);
-        // What the API spares is spared for this one.
-        let limits = HttpLimits { spare_descriptors: 0, ..self.limits.clone() };
-        let spec = admin_gateway(self.admin.clone(), limits, health, metrics)?;
-        // Probes are answered whatever the door says; so is what is asked of metrics.
-        Ok(spec.serving())
-    }
 }
