@@ -101,7 +101,7 @@ fn a_damaged_newest_save_falls_back_to_the_one_before() {
     server.log.line("ms_snapshot::audit");
 }
 
-/// Without a place for states a task says what to set, and is not tried again.
+/// Without a place for states a task says what to set.
 #[test]
 fn without_persistence_the_task_says_what_to_set() {
     let place = Place::new();
