@@ -5,7 +5,7 @@ use ms_core::lifecycle::{ComponentId, DependencyGraph, OrderHint};
 
 /// The components of `ms-server`, each with what it needs. A test of the server compares this
 /// with what it is really made of.
-pub const COMPONENTS: [(&str, &[&str]); 11] = [
+pub const COMPONENTS: [(&str, &[&str]); 13] = [
     ("configuration", &[]),
     ("observability", &["configuration"]),
     ("database", &[]),
@@ -14,6 +14,8 @@ pub const COMPONENTS: [(&str, &[&str]); 11] = [
     ("keyring", &[]),
     ("ledger", &["keyring"]),
     ("event-bus", &[]),
+    ("router", &[]),
+    ("outside", &[]),
     ("budgets", &[]),
     ("transport", &["database", "credentials"]),
     ("application", &["database", "budgets"]),

@@ -52,6 +52,13 @@ choices! {
     pub enum LogFormat { Text = "text", Json = "json" }
 }
 
+choices! {
+    /// What answers a call to a service outside that fails.
+    pub enum OutsideFallback {
+        Off = "off", Cache = "cache", Default = "default", Alternative = "alternative",
+    }
+}
+
 settings! {
     /// How the root supervisor treats its children.
     pub struct Supervision rules own {
@@ -238,6 +245,34 @@ settings! {
 }
 
 settings! {
+    /// Calls of the agents of the kind `http` to services outside.
+    pub struct Outside rules own {
+        /// Services that may be called, as HOST:PORT; all others are refused. Empty for none.
+        allowed: Vec<String> = Vec::new(), valid valid::services => restart;
+        /// Longest call, with its retries; a task may ask for less.
+        deadline: Duration = secs(10), in millis(10)..=HOUR => restart;
+        /// Failures in a row after which a service is not called for a while.
+        failures: u32 = 5, in 1..=1_000, unit "calls" => restart;
+        /// For how long it is not called then.
+        open_for: Duration = secs(30), in millis(10)..=DAY => restart;
+        /// Calls that then are made at one time to see whether it is back.
+        tries: u32 = 1, in 1..=1_000, unit "calls" => restart;
+        /// Successes of these after which it is called as before.
+        successes: u32 = 2, in 1..=1_000, unit "calls" => restart;
+        /// Calls of a hundred that may be made a second time within their deadline, for each service.
+        retries: u32 = 20, in 0..=100, unit "percent" => restart;
+        /// What answers a call that fails: nothing, the last good answer to the same call, a fixed text, or another service.
+        fallback: OutsideFallback = OutsideFallback::Off => restart;
+        /// Longest age of a last good answer.
+        cache_for: Duration = HOUR, in secs(1)..=secs(31_536_000) => restart;
+        /// The fixed text.
+        default_body: String = String::new() => restart;
+        /// The other service, as HOST:PORT; it must be among those allowed. Empty for none.
+        alternative: String = String::new(), valid valid::service_or_none => restart;
+    } sections {}
+}
+
+settings! {
     /// Snapshots of state.
     pub struct Persistence rules own {
         /// Whether state is saved and restored.
@@ -299,6 +334,7 @@ settings! {
         components: Components = Components::default(),
         http: Http = Http::default(),
         tasks: Tasks = Tasks::default(),
+        outside: Outside = Outside::default(),
         persistence: Persistence = Persistence::default(),
         shutdown: Shutdown = Shutdown::default(),
         emergency: Emergency = Emergency::default(),

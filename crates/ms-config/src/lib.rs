@@ -58,8 +58,8 @@ pub use file::MAX_FILE;
 pub use format::{MAX_DEPTH, MAX_VALUES};
 pub use keys::{
     BusType, Components, Core, Emergency, EventBus, FrameworkConfig, HealthChecks, Http, LogFormat,
-    Persistence, Probe, RegistryType, ServiceRegistry, Shutdown, StrategyName, Supervision, Tasks,
-    Telemetry,
+    Outside, OutsideFallback, Persistence, Probe, RegistryType, ServiceRegistry, Shutdown,
+    StrategyName, Supervision, Tasks, Telemetry,
 };
 pub use kind::{Bytes, Kind, MAX_LIST, MAX_TEXT, plain};
 #[doc(hidden)]

@@ -12,8 +12,8 @@ use crate::components;
 use crate::declare::Rules;
 use crate::error::Problems;
 use crate::keys::{
-    BusType, Components, EventBus, FrameworkConfig, HealthChecks, Http, Persistence, Probe,
-    ServiceRegistry, Shutdown, Supervision,
+    BusType, Components, EventBus, FrameworkConfig, HealthChecks, Http, Outside, OutsideFallback,
+    Persistence, Probe, ServiceRegistry, Shutdown, Supervision,
 };
 
 impl Rules for Supervision {
@@ -111,6 +111,19 @@ impl Http {
     fn is_open_at(&self, addr: SocketAddr) -> bool {
         let guarded = !self.auth_token_file.as_os_str().is_empty() && self.tls_terminated_upstream;
         !addr.ip().to_canonical().is_loopback() && !guarded
+    }
+}
+
+impl Rules for Outside {
+    fn rules(&self, at: &str, problems: &mut Problems) {
+        let other = &self.alternative;
+        if !other.is_empty() && !self.allowed.contains(other) {
+            problems.add(format!("{at}alternative"), format!("must be among `{at}allowed`"));
+        }
+        if self.fallback == OutsideFallback::Alternative && other.is_empty() {
+            let problem = format!("must not be empty with `{at}fallback` alternative");
+            problems.add(format!("{at}alternative"), problem);
+        }
     }
 }
 

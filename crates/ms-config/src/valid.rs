@@ -69,6 +69,31 @@ pub(crate) fn http_or_none(text: &str) -> Result<(), String> {
     if text.is_empty() { Ok(()) } else { http(text) }
 }
 
+/// Services, each as HOST:PORT, none twice.
+pub(crate) fn services(all: &[String]) -> Result<(), String> {
+    all.iter().enumerate().try_for_each(|(at, one)| match all[..at].contains(one) {
+        true => Err(format!("has {one:?} twice; keep one")),
+        false => service(one),
+    })
+}
+
+/// Empty, or a service.
+pub(crate) fn service_or_none(text: &str) -> Result<(), String> {
+    if text.is_empty() { Ok(()) } else { service(text) }
+}
+
+/// HOST:PORT, with a name or an IPv4 address as it stands in a URL: in lower case.
+fn service(text: &str) -> Result<(), String> {
+    let expected = || "must be of services as HOST:PORT, such as api.example:8080".to_owned();
+    let (host, port) = text.split_once(':').ok_or_else(expected)?;
+    let fine = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
+    let good_port = port.parse::<u16>().is_ok_and(|port| port > 0 && !text.contains(":0"));
+    match !host.is_empty() && host.bytes().all(fine) && good_port {
+        true => Ok(()),
+        false => Err(expected()),
+    }
+}
+
 /// `SCHEME://HOST`, perhaps with a port and a path. A user part is refused: addresses are
 /// logged, and passwords must not be.
 fn url(text: &str, schemes: &[&str]) -> Result<(), String> {
@@ -118,6 +143,23 @@ mod tests {
         for bad in ["/dev/null", "/proc/self/mem", "/sys/x"] {
             assert!(database(Path::new(bad)).is_err_and(|why| why.contains("/dev")), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_service_is_a_host_and_a_port() {
+        let of = |text: &str| services(&[text.to_owned()]);
+        for good in ["localhost:80", "127.0.0.1:8080", "api-1.example.org:65535"] {
+            assert_eq!(of(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["", "localhost", ":80", "a:0", "a:080", "a:65536", "http://a:80", "A:80", "a:80/"]
+        {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+        assert!(
+            services(&["a:1".to_owned(), "a:1".to_owned()]).is_err_and(|why| why.contains("twice"))
+        );
+        assert_eq!(service_or_none(""), Ok(()));
     }
 
     #[test]

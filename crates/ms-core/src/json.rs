@@ -12,6 +12,7 @@
 
 mod error;
 mod finite;
+mod key;
 mod numbers;
 mod read;
 mod strict;
@@ -118,6 +119,35 @@ mod tests {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(nested(8).as_bytes(), 8).is_ok());
         assert!(parse(nested(9).as_bytes(), 8).is_err());
+    }
+
+    #[test]
+    fn keys_that_are_numbers_names_or_wrapped_come_back_as_they_were() {
+        use std::collections::BTreeMap;
+
+        #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize)]
+        struct Id(u64);
+        #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, serde::Serialize)]
+        enum Side {
+            Left,
+        }
+        fn back<K, V>(map: BTreeMap<K, V>)
+        where
+            K: Ord + DeserializeOwned + serde::Serialize + std::fmt::Debug,
+            V: PartialEq + DeserializeOwned + serde::Serialize + std::fmt::Debug,
+        {
+            let written = to_value(&map).expect("written");
+            assert_eq!(from_value::<BTreeMap<K, V>>(written).expect("read"), map);
+        }
+        back(BTreeMap::from([(Id(u64::MAX), 1)]));
+        back(BTreeMap::from([(i64::MIN, 1), (7, 2)]));
+        back(BTreeMap::from([(true, 1)]));
+        back(BTreeMap::from([(Side::Left, 1)]));
+        back(BTreeMap::from([("a".to_owned(), 1)]));
+        let wrong = from_value::<BTreeMap<u8, u8>>(serde_json::json!({ "300": 1 }));
+        assert!(wrong.expect_err("too large").to_string().contains("300"));
+        let wrong = from_value::<BTreeMap<u8, u8>>(serde_json::json!({ "x": 1 }));
+        assert!(wrong.expect_err("no number").to_string().contains("\"x\""));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod exit;
 pub mod health;
 pub mod id;
 pub mod integration;
+mod invalid;
 pub mod json;
 pub mod life;
 pub mod lifecycle;
@@ -41,6 +42,7 @@ pub mod view;
 
 pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};
 pub use id::{ActorPath, ChildId, IdError, Incarnation};
+pub use invalid::Invalid;
 pub use life::NodeLife;
 pub use repeat::Repeats;
 pub use spec::{

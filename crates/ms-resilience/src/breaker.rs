@@ -10,6 +10,8 @@ use ms_core::breaker::{Breaker, BreakerSpec, BreakerState, CallOutcome, CircuitO
 use ms_core::view::EventKind;
 use tokio::time::timeout;
 
+use crate::slot::Slot;
+
 /// Longest wait for the breaker's own answer.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(1);
 /// What a try keeps its slot for beyond its own deadline: the ways of the answer and of the outcome.
@@ -152,13 +154,27 @@ impl Handler<GetBreaker> for BreakerActor {
 
 /// The way through a breaker. Valid over its restarts; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct CircuitBreaker(Ref<BreakerActor>);
+pub struct CircuitBreaker(Slot<BreakerActor>);
 
 impl CircuitBreaker {
     /// Through this breaker.
     #[must_use]
     pub fn new(breaker: Ref<BreakerActor>) -> Self {
-        Self(breaker)
+        Self(Slot::filled(breaker))
+    }
+
+    /// The way through a breaker that is not there yet, and how its actor is made: give that to a
+    /// supervisor, once. Until it has started, calls end with [`CallError::NoBreaker`].
+    #[must_use]
+    pub fn in_tree(spec: BreakerSpec) -> (Self, Blueprint) {
+        let slot = Slot::empty();
+        let filled = slot.clone();
+        let factory = move |me: &Ref<BreakerActor>| {
+            filled.fill(me);
+            Ok(BreakerActor { breaker: Breaker::new(spec), opened: 0, refused: 0 })
+        };
+        let tier = <BreakerActor as Hosted>::TIER;
+        (Self(slot), Blueprint::with_view(factory, tier, Some(BreakerActor::view)))
     }
 
     /// Makes a call if the circuit lets it, and waits at most `within` for it. An error
@@ -177,7 +193,9 @@ impl CircuitBreaker {
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CallError<E>> {
         // Dropped while it waits, the answer is dropped with it, and gives its permit back.
-        let granted = self.0.ask(Acquire { within }).within(ACQUIRE_WITHIN).await;
+        let breaker = self.0.get();
+        let breaker = breaker.ok_or_else(|| CallError::NoBreaker("it has not started".into()))?;
+        let granted = breaker.ask(Acquire { within }).within(ACQUIRE_WITHIN).await;
         let granted = granted
             .map_err(|error| CallError::NoBreaker(error.to_string()))?
             .map_err(CallError::Open)?;

@@ -1,7 +1,8 @@
 //! The fallback's actor and the handle that calls go through.
 
-use std::future::Future;
+use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::{
@@ -10,15 +11,15 @@ use actix::{
 };
 use ms_actor::host::Blueprint;
 use ms_actor::{Context, Hosted, LifeChange, LifeNews, Port, Ref, StateValue};
+use ms_core::ActorPath;
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
 
 use crate::plan::{Answer, FallbackStrategy, Hops, Plan, Source, Step};
+use crate::slot::Slot;
 
 /// Longest wait for an alternative service.
 const ALTERNATIVE_WITHIN: Duration = Duration::from_secs(5);
-/// Longest wait for the fallback: all its alternatives, each in its own time.
-const RESCUE_WITHIN: Duration = Duration::from_secs(30);
 /// Most watchers of one fallback.
 const MAX_WATCHERS: usize = 1_024;
 /// Pause before a watcher that had no room is told again.
@@ -72,7 +73,8 @@ pub struct DegradedChanged {
 }
 
 /// From now on tells this actor of [`DegradedChanged`], the present state first. One whose
-/// mailbox is full is told when it has room. A fallback that restarts has no watchers.
+/// mailbox is full is told when it has room. A fallback that restarts keeps its watchers, and
+/// tells them that nothing is off any more.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), TooManyWatchers>")]
 pub struct WatchDegraded(pub Port<DegradedChanged>);
@@ -101,27 +103,39 @@ pub struct GetDegraded;
 /// A call went well.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct WentWell<Q, T>(Q, T);
+pub(crate) struct WentWell<Q, T>(pub(crate) Q, pub(crate) T);
 
 /// A call has no answer.
 #[derive(Message)]
 #[rtype(result = "Result<Answer<T>, FallbackError>")]
-struct Rescue<Q: Send + 'static, T: Send + 'static> {
-    query: Q,
-    hops: Hops,
-    from: usize,
-    answer: std::marker::PhantomData<fn() -> T>,
+pub(crate) struct Rescue<Q: Send + 'static, T: Send + 'static> {
+    pub(crate) query: Q,
+    pub(crate) hops: Hops,
+    pub(crate) from: usize,
+    pub(crate) answer: std::marker::PhantomData<fn() -> T>,
 }
 
 /// What queries and answers must be; every type that can is one.
 pub trait Payload: Clone + Send + Sync + Unpin + 'static {}
 impl<V: Clone + Send + Sync + Unpin + 'static> Payload for V {}
 
+/// What the next life of a fallback has to know.
+#[derive(Debug, Clone, Default)]
+struct Legacy {
+    watchers: Vec<Port<DegradedChanged>>,
+    /// Something was off, and others were told so.
+    off: bool,
+}
+
+/// That of fallbacks by path: a blueprint may be that of several.
+type Kept = Arc<Mutex<HashMap<ActorPath, Legacy>>>;
+
 /// Answers when a call could not.
 #[derive(Debug)]
 pub struct FallbackActor<Q: Send + 'static, T: Send + 'static> {
     plan: Plan<Q, T>,
     watchers: Vec<Watcher>,
+    kept: Kept,
     /// The timer that tells those who had no room.
     telling: Option<SpawnHandle>,
     rescued: u64,
@@ -134,9 +148,22 @@ where
     Q: Payload + Eq + Hash,
     T: Payload,
 {
-    let factory = move |_: &_| {
-        let plan = Plan::new(strategies.clone());
-        Ok(FallbackActor { plan, watchers: Vec::new(), telling: None, rescued: 0 })
+    blueprint(strategies, Slot::empty())
+}
+
+pub(crate) fn blueprint<Q, T>(
+    strategies: Vec<FallbackStrategy<Q, T>>,
+    slot: Slot<FallbackActor<Q, T>>,
+) -> Blueprint
+where
+    Q: Payload + Eq + Hash,
+    T: Payload,
+{
+    let kept = Kept::default();
+    let factory = move |me: &Ref<FallbackActor<Q, T>>| {
+        slot.fill(me);
+        let (plan, kept) = (Plan::new(strategies.clone()), Arc::clone(&kept));
+        Ok(FallbackActor { plan, watchers: Vec::new(), kept, telling: None, rescued: 0 })
     };
     let tier = <FallbackActor<Q, T> as Hosted>::TIER;
     Blueprint::with_view(factory, tier, Some(FallbackActor::<Q, T>::view))
@@ -151,6 +178,28 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
         ])
     }
 
+    /// The next life begins with those who watch this one.
+    fn keep(&self, me: &ActorPath) {
+        let watchers = self.watchers.iter().map(|watcher| watcher.port.clone()).collect();
+        let legacy = Legacy { watchers, off: !self.plan.off().is_empty() };
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(me.clone(), legacy);
+    }
+
+    /// Watchers of the life before, whose actors may have ended since. Nothing is off in a new life.
+    fn take_over(&mut self, ctx: &mut Context<Self>) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Legacy { watchers, off } = kept.get(ctx.path()).cloned().unwrap_or_default();
+        drop(kept);
+        let living = watchers.into_iter().filter(|port| !port.any().is_closed());
+        self.watchers = living.map(|port| Watcher { port, behind: true }).collect();
+        self.watchers.iter().for_each(|watcher| ctx.follow(&watcher.port.any()));
+        if off {
+            self.features_changed(ctx);
+        } else {
+            self.tell_watchers(ctx);
+        }
+    }
+
     fn features_changed(&mut self, ctx: &mut Context<Self>) {
         let features = self.plan.off();
         // The health of the service listens for these two.
@@ -159,6 +208,7 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
         let (path, text) = (ctx.path().clone(), features.join(", "));
         ctx.node().publish(EventKind::Noted { path, topic: topic.to_owned(), text });
         self.watchers.iter_mut().for_each(|watcher| watcher.behind = true);
+        self.keep(ctx.path());
         self.tell_watchers(ctx);
     }
 
@@ -246,8 +296,12 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
     }
 }
 
-impl<Q: Payload, T: Payload> Actor for FallbackActor<Q, T> {
+impl<Q: Payload + Eq + Hash, T: Payload> Actor for FallbackActor<Q, T> {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.take_over(ctx);
+    }
 }
 
 impl<Q: Payload + Eq + Hash, T: Payload> Handler<WentWell<Q, T>> for FallbackActor<Q, T> {
@@ -292,6 +346,7 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<WatchDegraded> for FallbackActo
         }
         ctx.follow(&port.any());
         self.watchers.push(Watcher { port, behind: true });
+        self.keep(ctx.path());
         self.tell_watchers(ctx);
         Ok(())
     }
@@ -300,9 +355,10 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<WatchDegraded> for FallbackActo
 impl<Q: Payload + Eq + Hash, T: Payload> Handler<LifeNews> for FallbackActor<Q, T> {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+    fn handle(&mut self, news: LifeNews, ctx: &mut Self::Context) {
         if matches!(news.change, LifeChange::Gone(_)) {
             self.watchers.retain(|watcher| watcher.port.any() != news.of);
+            self.keep(ctx.path());
         }
     }
 }
@@ -312,50 +368,5 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<GetDegraded> for FallbackActor<
 
     fn handle(&mut self, _: GetDegraded, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.plan.off())
-    }
-}
-
-/// The way to an answer, one way or another. Cheap to clone.
-#[derive(Debug)]
-pub struct Fallback<Q: Payload, T: Payload>(Ref<FallbackActor<Q, T>>);
-
-impl<Q: Payload, T: Payload> Clone for Fallback<Q, T> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
-impl<Q: Payload + Eq + Hash, T: Payload> Fallback<Q, T> {
-    /// With this fallback.
-    #[must_use]
-    pub fn new(fallback: Ref<FallbackActor<Q, T>>) -> Self {
-        Self(fallback)
-    }
-
-    /// Makes a call; should it fail, its strategies are tried in order.
-    ///
-    /// # Errors
-    /// The call's own error, and why no strategy helped.
-    pub async fn call<E>(
-        &self,
-        query: Q,
-        work: impl Future<Output = Result<T, E>>,
-    ) -> Result<Answer<T>, (E, FallbackError)> {
-        match work.await {
-            Ok(value) => {
-                // Full or down: one answer less to fall back on.
-                drop(self.0.try_tell(WentWell(query, value.clone())));
-                Ok(Answer { value, source: Source::Primary })
-            }
-            Err(error) => {
-                let answer = std::marker::PhantomData;
-                let rescue = Rescue { query, hops: Hops::START, from: 0, answer };
-                match self.0.ask(rescue).within(RESCUE_WITHIN).await {
-                    Ok(Ok(answer)) => Ok(answer),
-                    Ok(Err(why)) => Err((error, why)),
-                    Err(down) => Err((error, FallbackError::NotThere(down.to_string()))),
-                }
-            }
-        }
     }
 }

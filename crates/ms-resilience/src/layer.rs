@@ -10,7 +10,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::breaker::{CallError, CircuitBreaker};
-use crate::fallback::{Fallback, FallbackError, Payload};
+use crate::fallback::{FallbackError, Payload};
+use crate::handle::Fallback;
 use crate::plan::Answer;
 
 type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
@@ -73,12 +74,12 @@ where
 #[derive(Debug, Clone)]
 pub struct FallbackLayer<Q, T>(Fallback<Q, T>)
 where
-    Q: Payload,
+    Q: Payload + Eq + Hash,
     T: Payload;
 
 impl<Q, T> FallbackLayer<Q, T>
 where
-    Q: Payload,
+    Q: Payload + Eq + Hash,
     T: Payload,
 {
     /// What the service cannot answer, `fallback` may.
@@ -90,7 +91,7 @@ where
 
 impl<S, Q, T> Layer<S> for FallbackLayer<Q, T>
 where
-    Q: Payload,
+    Q: Payload + Eq + Hash,
     T: Payload,
 {
     type Service = FallbackService<S, Q, T>;
@@ -104,7 +105,7 @@ where
 #[derive(Debug, Clone)]
 pub struct FallbackService<S, Q, T>
 where
-    Q: Payload,
+    Q: Payload + Eq + Hash,
     T: Payload,
 {
     inner: S,

@@ -14,15 +14,18 @@
 
 mod breaker;
 mod fallback;
+mod handle;
 mod layer;
 mod plan;
+mod slot;
 
 pub use breaker::{
     BreakerActor, BreakerStatus, CallError, CircuitBreaker, GetBreaker, breaker_blueprint,
 };
 pub use fallback::{
-    Alternative, DegradedChanged, Fallback, FallbackActor, FallbackError, GetDegraded, Payload,
+    Alternative, DegradedChanged, FallbackActor, FallbackError, GetDegraded, Payload,
     TooManyWatchers, WatchDegraded, fallback_blueprint,
 };
+pub use handle::Fallback;
 pub use layer::{BreakerLayer, BreakerService, FallbackLayer, FallbackService};
 pub use plan::{Answer, FallbackStrategy, Hops, MAX_CACHED, Source};

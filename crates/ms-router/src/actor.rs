@@ -1,10 +1,10 @@
 //! The router's actor: it owns the table and prunes it. Messages do not pass through it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use actix::{Actor, Handler, Message, MessageResult};
-use ms_actor::{AnyRef, Context, LifeChange, LifeNews};
+use ms_actor::{AnyRef, Context, LifeChange, LifeNews, StateValue};
 
 use crate::router::Shared;
 use crate::table::Table;
@@ -24,6 +24,19 @@ impl RouterActor {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let table = Table::clone(&shared.table());
         Self { shared, table, followed: HashSet::new() }
+    }
+
+    /// What an inspector is shown: who takes which type of message.
+    pub(crate) fn view(&self) -> StateValue {
+        let paths = |actors: Vec<AnyRef>| {
+            StateValue::list(actors.iter().map(|actor| actor.path().as_str().into()))
+        };
+        let routes: BTreeMap<_, _> = self.table.types().collect();
+        let routes = routes.into_iter().filter(|(_, actors)| !actors.is_empty());
+        StateValue::map([
+            ("handlers", StateValue::from(self.followed.len() as u64)),
+            ("routes", StateValue::map(routes.map(|(message, actors)| (message, paths(actors))))),
+        ])
     }
 
     /// Publishes the table, and follows exactly those a route leads to.

@@ -8,25 +8,9 @@ use std::rc::Rc;
 
 use actix::{Actor, AtomicResponse, Handler, Message, WrapFuture};
 use ms_actor::Context;
+use ms_core::Invalid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-/// What an input does not fulfil.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {why}")]
-pub struct Invalid {
-    /// Which part of the input.
-    pub field: String,
-    /// What is wrong with it, and what would be right.
-    pub why: String,
-}
-
-impl Invalid {
-    /// A fault of one part of the input.
-    pub fn new(field: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { field: field.into(), why: why.into() }
-    }
-}
 
 /// Something that can be asked for from outside: typed input, output and error, and a
 /// check that nobody can leave out.
@@ -68,8 +52,8 @@ impl Invalid {
 pub trait Contract: Sized + 'static {
     /// What is asked.
     type Input: Serialize + DeserializeOwned + Send + 'static;
-    /// What is answered.
-    type Output: Send + 'static;
+    /// What is answered: it crosses processes as the input does.
+    type Output: Serialize + DeserializeOwned + Send + 'static;
     /// Why it is not.
     type Error: std::error::Error + Send + Sync + 'static;
 

@@ -24,10 +24,12 @@ mod module;
 mod router;
 mod table;
 
+pub use ms_core::Invalid;
+
 pub use actor::RouterActor;
 pub use aggregate::{Aggregate, All, AnyOk, First, Fold, NotOk, Quorum};
 pub use balance::{FailOver, RouteStrategy};
-pub use contract::{Contract, ContractActor, ContractError, Invalid, Invoke, Validated};
+pub use contract::{Contract, ContractActor, ContractError, Invoke, Validated};
 pub use error::{RouteError, RouterError, Unrouted};
 pub use module::{Module, ModuleActor, ModuleHandler, SystemError, SystemState};
 pub use router::{Aggregating, Delivery, Router, RouterConfig, Routing};

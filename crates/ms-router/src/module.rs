@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
-use ms_actor::{Blueprint, Context};
+use ms_actor::{Blueprint, Context, Hosted, Ref, StartError, StateValue};
 
 /// What of the system a module may see when it starts: an immutable snapshot.
 pub trait SystemState: Send + Sync + 'static {}
@@ -82,6 +82,12 @@ pub trait Module<S: SystemState = ()>: Sized + 'static {
         config: Self::Config,
         system: Arc<S>,
     ) -> impl Future<Output = Result<Self::State, Self::Error>> + 'static;
+
+    /// What inspectors may see of its state; nothing by default. Redact here.
+    fn view(state: &Self::State) -> StateValue {
+        let _ = state;
+        StateValue::Null
+    }
 }
 
 /// A message type a module answers.
@@ -142,7 +148,25 @@ impl<Mo: Module<S>, S: SystemState> ModuleActor<Mo, S> {
 
     /// How a supervisor makes it, again and again.
     pub fn blueprint(config: Mo::Config, system: Arc<S>) -> Blueprint {
-        Blueprint::actor(move || Self::new(config.clone(), Arc::clone(&system)))
+        Self::blueprint_then(config, system, |_| Ok(()))
+    }
+
+    /// As [`ModuleActor::blueprint`]; `then` runs at every start with the reference of the actor,
+    /// to have it routed to with [`Router::add_route_soon`](crate::Router::add_route_soon).
+    pub fn blueprint_then(
+        config: Mo::Config,
+        system: Arc<S>,
+        then: impl Fn(&Ref<Self>) -> Result<(), StartError> + Send + Sync + 'static,
+    ) -> Blueprint {
+        let factory = move |me: &Ref<Self>| {
+            then(me)?;
+            Ok(Self::new(config.clone(), Arc::clone(&system)))
+        };
+        Blueprint::with_view(factory, Self::TIER, Some(Self::view))
+    }
+
+    fn view(&self) -> StateValue {
+        self.state.as_ref().map_or(StateValue::Null, Mo::view)
     }
 }
 

@@ -13,7 +13,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use ms_actor::{Blueprint, Node, Placement, Port, Ref, WeakRef};
+use ms_actor::{Blueprint, Hosted, Node, Placement, Port, Ref, SendError, WeakRef};
 use ms_core::time::later;
 use ms_core::{ActorPath, IdError};
 use tokio::time::Instant;
@@ -140,10 +140,11 @@ impl Router {
     #[must_use]
     pub fn blueprint(&self) -> Blueprint {
         let shared = Arc::clone(&self.shared);
-        Blueprint::fallible(move |me: &Ref<RouterActor>| {
+        let factory = move |me: &Ref<RouterActor>| {
             shared.actor.store(Some(Arc::new(me.downgrade())));
             Ok(RouterActor::new(Arc::clone(&shared)))
-        })
+        };
+        Blueprint::with_view(factory, RouterActor::TIER, Some(RouterActor::view))
     }
 
     /// The same router with another deadline; five seconds otherwise.
@@ -180,6 +181,27 @@ impl Router {
         M::Result: Send,
     {
         self.add_routes(vec![port]).await?.pop().ok_or(RouterError::NoSuchRoute)
+    }
+
+    /// As [`Router::add_route`], without waiting for the router to have done it: for the factory of
+    /// an actor, which must not wait. The router may refuse it later, which nobody is told then.
+    ///
+    /// # Errors
+    /// [`RouterError::NotStarted`], or [`RouterError::Down`] when it takes no messages.
+    pub fn add_route_soon<M: Message + Send + 'static>(
+        &self,
+        port: Port<M>,
+    ) -> Result<(), RouterError>
+    where
+        M::Result: Send,
+    {
+        let actor = self.shared.actor.load().as_ref().and_then(|weak| weak.upgrade());
+        let actor = actor.ok_or(RouterError::NotStarted)?;
+        let edit = AddRoutes { ports: vec![port], max: self.shared.config.max_routes };
+        actor.try_tell(Do(edit)).map_err(|error| match error {
+            SendError::Closed { reason, .. } => RouterError::Down(reason),
+            SendError::Full { .. } | SendError::TimedOut { .. } => RouterError::NotStarted,
+        })
     }
 
     /// As [`Router::add_route`] for many, all or none; their ids in the same order.

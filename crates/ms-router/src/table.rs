@@ -80,6 +80,8 @@ where
 /// [`Routes`] of a type the holder does not know.
 pub(crate) trait AnyRoutes: Send + Sync {
     fn as_any(&self) -> &dyn Any;
+    /// The type of the message.
+    fn message(&self) -> &'static str;
     fn actors(&self) -> Vec<AnyRef>;
     /// The same without some; `None` when there are none of these.
     fn without(&self, which: &dyn Fn(RouteId, &AnyRef) -> bool) -> Option<Arc<dyn AnyRoutes>>;
@@ -91,6 +93,10 @@ where
 {
     fn as_any(&self) -> &dyn Any {
         self
+    }
+
+    fn message(&self) -> &'static str {
+        type_name::<M>()
     }
 
     fn actors(&self) -> Vec<AnyRef> {
@@ -190,6 +196,11 @@ impl Table {
         let list = self.of::<M>().map(|known| known.list.clone()).unwrap_or_default();
         let balance = Balance::new(strategy, fail_over);
         self.put(Routes::with(list, &balance));
+    }
+
+    /// Each type of message with those who take it.
+    pub(crate) fn types(&self) -> impl Iterator<Item = (&'static str, Vec<AnyRef>)> {
+        self.0.values().map(|routes| (routes.message(), routes.actors()))
     }
 
     /// Everybody a route leads to, some more than once.

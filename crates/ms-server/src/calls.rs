@@ -1,12 +1,11 @@
 //! Calls between the components of the server, reported where they are made.
 
 use ms_core::task::{
-    ClaimSpec, Claimed, Held, NewTask, StoreFuture, StoreStats, Submission, Submitted, Swept,
-    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    ClaimSpec, Claimed, Held, StoreFuture, StoreLayer, Swept, TaskCommand, TaskError, TaskStore,
+    TaskView,
 };
 use ms_runtime::{CallReporter, Calls};
 use ms_store::SqliteTasks;
-use serde_json::Value;
 
 /// What the component `transport` reports.
 #[derive(Debug, Clone)]
@@ -45,9 +44,9 @@ impl WatchedStore {
     }
 }
 
-impl TaskStore for WatchedStore {
-    fn submit(&self, tasks: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>> {
-        self.store.submit(tasks)
+impl StoreLayer for WatchedStore {
+    fn inner(&self) -> &dyn TaskStore {
+        &self.store
     }
 
     fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>> {
@@ -68,33 +67,5 @@ impl TaskStore for WatchedStore {
 
     fn sweep(&self) -> StoreFuture<Swept> {
         self.watched(self.store.sweep())
-    }
-
-    fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>> {
-        self.store.get(id)
-    }
-
-    fn request(&self, id: TaskId) -> StoreFuture<Option<NewTask>> {
-        self.store.request(id)
-    }
-
-    fn result(&self, id: TaskId) -> StoreFuture<Option<Value>> {
-        self.store.result(id)
-    }
-
-    fn ends(&self, ids: Vec<TaskId>) -> StoreFuture<Vec<TaskEnd>> {
-        self.store.ends(ids)
-    }
-
-    fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage> {
-        self.store.list(filter)
-    }
-
-    fn stats(&self) -> StoreFuture<StoreStats> {
-        self.store.stats()
-    }
-
-    fn touch(&self) -> StoreFuture<()> {
-        self.store.touch()
     }
 }

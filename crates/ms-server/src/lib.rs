@@ -36,6 +36,8 @@
 //!    ├─ keyring         the keys of snapshots; only with `persistence.enabled`
 //!    ├─ ledger          how often it was started; only with `persistence.enabled`
 //!    ├─ event-bus       events by subject; those of the node among them
+//!    ├─ router          messages by type; what payloads of tasks were refused
+//!    ├─ outside         circuit breakers and fallbacks of services that may be called; only then
 //!    ├─ transport       the API and the admin port; the registry of services
 //!    └─ application     the dispatcher and its pools of agents
 //! ```
@@ -48,6 +50,7 @@ mod cleanup;
 mod error;
 mod event_bus;
 mod health;
+mod hub;
 mod integration;
 mod listeners;
 mod lives;

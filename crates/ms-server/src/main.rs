@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use ms_runtime::preflight::{CheckOutcome, PreFlightResult};
-use ms_server::agents::{Audit, Echo, Wait};
+use ms_server::agents::{Audit, Echo, Tally, Wait};
 use ms_server::{Options, Server};
 
 /// Runs durable tasks for agents, over HTTP.
@@ -44,7 +44,9 @@ EXAMPLES
   ms-server --config /etc/ms --check
 
 Agents: `echo` gives back its payload; `audit` takes {\"source\": RUST TEXT}; `wait` takes
-{\"ms\": N, \"steps\": N}.
+{\"ms\": N, \"steps\": N}; `tally` takes {\"name\": TEXT, \"add\": N} and keeps totals, with
+`persistence.enabled`; `http` takes {\"method\", \"url\", \"headers\", \"body\", \"deadline_ms\"} and calls
+a service of `outside.allowed`.
 
 EXIT STATUS
     0  stopped in order
@@ -74,8 +76,10 @@ fn main() -> ExitCode {
     };
     let server = Server::new("ms-server")
         .agents::<Echo>("echo", ())
-        .agents::<Audit>("audit", ())
-        .agents::<Wait>("wait", ());
+        .contract("audit", Audit)
+        .agents::<Wait>("wait", ())
+        .agent::<Tally>("tally", ())
+        .calls_outside("http");
     let end = match args.check {
         true => server.check(&options).map(|report| {
             report.checks.iter().for_each(|check| say(&mut io::stdout(), &line(check)));

@@ -11,12 +11,13 @@ use ms_actor::unix_ms;
 use ms_config::FrameworkConfig;
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::{ComponentId, Phase};
-use ms_core::{ActorPath, ChildId, IdError};
+use ms_core::{ActorPath, ChildId, IdError, Incarnation};
 use ms_runtime::{
     Component, ComponentContext, ComponentFailure, ComponentSpec, PersistFuture, SnapshotStore,
     StateSnapshot,
 };
 use ms_snapshot::{Item, Keyring, SaveError, Store};
+use ms_worker::{KeptState, StateError, StateFuture, StateKeeper};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
@@ -144,6 +145,37 @@ impl SnapshotStore for Snapshots {
     fn save(&self, snapshots: Vec<StateSnapshot>, within: Duration) -> PersistFuture<'_> {
         Box::pin(self.put(snapshots, within))
     }
+}
+
+/// What agents save, each under its own path.
+impl StateKeeper for Snapshots {
+    fn save(&self, agent: &ActorPath, life: Incarnation, state: KeptState) -> StateFuture<()> {
+        let KeptState { schema, json } = state;
+        let state = Zeroizing::new(json);
+        let item = Item { id: agent.clone(), incarnation: life.0, schema, state };
+        let now = unix_ms();
+        let saved = self.on_store(SAVE_WITHIN, move |store| store.save(&[item], now));
+        Box::pin(async move {
+            let report = saved.await.map_err(keeper)?.map_err(keeper)?;
+            report.failed.into_iter().try_for_each(|(_, error)| Err(keeper(error)))
+        })
+    }
+
+    fn newest(&self, agent: &ActorPath) -> StateFuture<Option<KeptState>> {
+        let (agent, path) = (agent.clone(), agent.clone());
+        let found = self.on_store(RESTORE_WITHIN, move |store| store.restore(&path));
+        Box::pin(async move {
+            let (found, audit) = found.await.map_err(keeper)?.map_err(keeper)?;
+            for line in audit {
+                tracing::warn!(target: "ms_snapshot::audit", %agent, "{line}");
+            }
+            Ok(found.map(|found| KeptState { schema: found.schema, json: found.state.to_vec() }))
+        })
+    }
+}
+
+fn keeper(error: impl std::fmt::Display) -> StateError {
+    StateError::Keeper(error.to_string())
 }
 
 /// The path of a component's actor, under which its state is sealed.

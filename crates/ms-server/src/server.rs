@@ -10,9 +10,10 @@ use ms_core::Backoff;
 use ms_core::budget::Budget;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
-use ms_core::task::{QueueName, QueueSpec};
+use ms_core::task::{Layered, QueueName, QueueSpec};
 use ms_core::time::total;
 use ms_registry::{Registry, RegistryConfig};
+use ms_router::{Contract, Router, RouterConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
 use ms_runtime::{
@@ -25,6 +26,7 @@ use ms_transport::Access;
 use ms_worker::budgets::{BudgetClient, Budgets};
 use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
 
+use crate::agents::{Http, Outside, Served};
 use crate::calls::WatchedStore;
 use crate::cleanup::TaskFile;
 use crate::error::ServerError;
@@ -38,7 +40,7 @@ use crate::security::{Credentials, Keys};
 use crate::storage::{DatabaseFile, Storage};
 use crate::telemetry::{LogFilter, Telling};
 use crate::unbuilt::Unbuilt;
-use crate::{event_bus, settings};
+use crate::{event_bus, hub, settings};
 
 /// Between two restarts of an actor that others wait for; longer after each failure in a row.
 pub(crate) const PAUSE: Backoff = Backoff {
@@ -65,7 +67,9 @@ pub struct Server {
     components: Vec<ComponentSpec>,
     cleanup: Vec<Arc<dyn CleanupHandler>>,
     registry: Registry,
+    router: Router,
     bus: EventBus,
+    outside: Option<&'static str>,
 }
 
 impl Server {
@@ -80,7 +84,9 @@ impl Server {
             components: Vec::new(),
             cleanup: Vec::new(),
             registry: Registry::new(RegistryConfig::default()),
+            router: Router::new(RouterConfig::default()),
             bus: EventBus::new(BusConfig::default()),
+            outside: None,
         }
     }
 
@@ -119,12 +125,40 @@ impl Server {
 
     /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
     #[must_use]
-    pub fn agents<G: Performs>(mut self, kind: &'static str, args: G::Args) -> Self
-    where
-        G::Args: Clone,
-    {
+    pub fn agents<G: Performs>(mut self, kind: &'static str, args: G::Args) -> Self {
         self.pools.push(Box::new(move |tasks, count| tasks.pool::<G>(kind, count, args.clone())));
         self
+    }
+
+    /// Adds one agent for the tasks of a kind, whatever `tasks.agents` says: for an agent with a
+    /// state that no other agent may have as well.
+    #[must_use]
+    pub fn agent<G: Performs>(mut self, kind: &'static str, args: G::Args) -> Self {
+        self.pools.push(Box::new(move |tasks, _| tasks.pool::<G>(kind, 1, args.clone())));
+        self
+    }
+
+    /// Adds agents that carry out a contract: its input is the payload of the tasks of this kind,
+    /// its output their result. An input that is not valid is refused at the submission.
+    #[must_use]
+    pub fn contract<C: Contract + Send + Sync>(self, kind: &'static str, contract: C) -> Self {
+        self.agents::<Served<C>>(kind, Arc::new(contract))
+    }
+
+    /// Adds agents that call services over HTTP for the tasks of a kind: those of
+    /// `outside.allowed`, each through a circuit breaker, within `outside.deadline`, and with the
+    /// fallback that the section `outside` says.
+    #[must_use]
+    pub fn calls_outside(mut self, kind: &'static str) -> Self {
+        self.outside = Some(kind);
+        self
+    }
+
+    /// The router of its parts, for components and agents of its own: routes are added and taken
+    /// out while it runs. It takes changes once the component `router` has started.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
     }
 
     /// Adds a component of its own: booted, watched and stopped with the others. The ids in the
@@ -195,8 +229,12 @@ impl Server {
         let budgets = self.budgets(&store)?;
         let calls = Calls::new();
         let file = DatabaseCleanupHandler::new(vec![Arc::new(TaskFile(store.clone()))]);
-        let store = WatchedStore::new(store, &calls);
+        let store = Layered(WatchedStore::new(store, &calls));
+        let snapshots = Snapshots::open(&config)?;
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
+        let tasks = snapshots.iter().cloned().fold(tasks, Tasks::keeper);
+        let router = self.router.clone();
+        let tasks = tasks.on_refused(move |kind, invalid| hub::refused(&router, kind, invalid));
         let tasks = self.queues().try_fold(tasks, Tasks::queue)?;
         let tasks = match &budgets {
             Some(budgets) => tasks.budgets(budgets),
@@ -205,7 +243,13 @@ impl Server {
         let needs: &[&str] = if budgets.is_some() { &["database", BUDGETS] } else { &["database"] };
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
-        let started = agents.saturating_mul(self.pools.len());
+        let outside = Outside::of(&config, &calls, PAUSE);
+        let tasks = match self.outside {
+            Some(kind) => tasks.pool::<Http>(kind, agents, outside.clone())?,
+            None => tasks,
+        };
+        let outside = self.outside.and_then(|_| outside.component());
+        let started = tasks.agents();
         let listeners = Listeners::of(&config, &telling.metrics, &self.registry, &calls)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
         let observability = observability(&tasks.client(), &telling.filter);
@@ -230,7 +274,7 @@ impl Server {
             .cleanup(listeners.doors.clone())
             .cleanup(file);
         let builder = self.cleanup.iter().cloned().fold(builder, Builder::cleanup);
-        let builder = match Snapshots::open(&config)? {
+        let builder = match snapshots {
             Some(shelf) => {
                 let ledger = Ledger::component(config.persistence.interval);
                 builder.component(Keys::component(shelf.clone())).component(ledger).snapshots(shelf)
@@ -244,11 +288,13 @@ impl Server {
             }
             None => builder.without::<BudgetClient>(BUDGETS, BUDGETS_OFF),
         };
+        let builder = outside.into_iter().fold(builder, Builder::component);
         let builder = self.components.iter().cloned().fold(builder, Builder::component);
         Ok(builder
             .component(handle.component("configuration"))
             .component(observability)
             .component(event_bus)
+            .component(hub::component(&self.router, tasks.kinds().collect(), PAUSE))
             .component(tree("database", Phase::Data, database).provides(tasks.client()))
             .component(
                 tree("application", Phase::Applications, tasks.child())

@@ -7,7 +7,7 @@
 //!     MANIFEST                                      sealed, last: what belongs to it
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,8 @@ use crate::seal::{self, Kind, MAX_STATE, Stamp};
 
 /// Largest sealed file: a state, its header and its tag.
 const MAX_FILE: usize = MAX_STATE + 1024;
+/// Saves that are kept of each component: the newest, and one to fall back to.
+const KEPT_OF_EACH: usize = 2;
 /// Names of the owners of what belongs to no component; a path begins with `/`.
 const MANIFEST_OWNER: &str = "manifest";
 const HEAD_OWNER: &str = "head";
@@ -355,9 +357,10 @@ impl Store {
     }
 
     /// Removes what is older than the saves to keep, and what was begun and not finished.
-    /// A save that is the last one to have some component stays, however old: that
-    /// component may only be down for long. A failure is not the save's: what is left is
-    /// removed next time.
+    /// A save that is one of the last two to have some component stays, however old: that
+    /// component may only be down for long or save seldom, and a newest save of it that is
+    /// damaged must have one before it. A failure is not the save's: what is left is removed
+    /// next time.
     fn prune(&self, newest: u64) {
         let (Ok(all), Ok(good)) = (self.folders(), self.good_folders()) else { return };
         let kept = kept(&good, self.keep);
@@ -380,14 +383,18 @@ impl Store {
     }
 }
 
-/// The newest `keep` saves, and each one that alone has some component.
+/// The newest `keep` saves, and the last two that each component is in.
 fn kept(good: &[(u64, String, Manifest)], keep: usize) -> HashSet<&str> {
-    let mut seen = HashSet::new();
+    let mut seen = HashMap::<&ActorPath, usize>::new();
     let mut names = HashSet::new();
     for (index, (_, name, manifest)) in good.iter().enumerate() {
-        let before = seen.len();
-        seen.extend(manifest.files.iter().map(|line| &line.id));
-        if index < keep || seen.len() > before {
+        let mut is_needed = index < keep;
+        for line in &manifest.files {
+            let times = seen.entry(&line.id).or_default();
+            is_needed |= *times < KEPT_OF_EACH;
+            *times += 1;
+        }
+        if is_needed {
             names.insert(name.as_str());
         }
     }

@@ -14,6 +14,8 @@
 //! `ms-store`), nor judge health (`ms-runtime`): it asks [`TasksPort`], [`HealthPort`] and
 //! [`IntegrationPort`], which whoever puts a system together provides.
 //!
+//! [`HttpClient`] is the way out: calls of agents to other services.
+//!
 //! The way of a request: `accept.rs` takes the connection, `guard.rs` asks who it is and
 //! whether there is room, `body.rs` reads it, `tasks.rs` and its like answer,
 //! `problem.rs` is how they say no. Start reading at `http/mod.rs`.
@@ -21,7 +23,8 @@
 mod http;
 
 pub use http::{
-    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, Drain, Drained, Gate,
-    GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, IntegrationPort, LocalAddr,
-    PortFuture, Probe, RootRef, Serve, TLS_KEY, TaskAnswer, TasksPort, Token, admin_gateway,
+    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, ClientError, Drain,
+    Drained, Gate, GatewaySpec, HealthAnswer, HealthPort, HttpClient, HttpGateway, HttpLimits,
+    Incoming, IntegrationPort, LocalAddr, Outgoing, PortFuture, Probe, RootRef, Serve, TLS_KEY,
+    TaskAnswer, TasksPort, Token, admin_gateway,
 };

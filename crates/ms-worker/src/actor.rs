@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix::fut::ActorFutureExt;
 use actix::{
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use crate::agent::{Agent, Handles, InitError};
 use crate::budgets::Meter;
 use crate::cx::Cx;
+use crate::state::StateKeeper;
 use crate::tasks::Perform;
 
 /// A reference to an agent.
@@ -27,11 +29,12 @@ pub type AgentRef<G> = Ref<AgentActor<G>>;
 /// panics, unwinding drops the future only, and the state is dropped afterwards
 /// where a second panic, in its `Drop`, does no harm.
 pub struct AgentActor<G: Agent> {
-    args: Option<G::Args>,
+    args: Rc<G::Args>,
     held: Rc<RefCell<Option<G>>>,
     cancel: watch::Sender<bool>,
     ending: Ending,
     meter: Option<Meter>,
+    keeper: Option<Arc<dyn StateKeeper>>,
 }
 
 /// How far an orderly stop has come.
@@ -45,23 +48,26 @@ enum Ending {
     Done,
 }
 
-// The arguments are moved out once, never pinned.
-impl<G: Agent> Unpin for AgentActor<G> {}
-
 impl<G: Agent> AgentActor<G> {
     pub(crate) fn new(args: G::Args) -> Self {
         Self {
-            args: Some(args),
+            args: Rc::new(args),
             held: Rc::default(),
             cancel: watch::Sender::new(false),
             ending: Ending::No,
             meter: None,
+            keeper: None,
         }
     }
 
     /// The same, under the budgets of this meter.
     pub(crate) fn metered(self, meter: Option<Meter>) -> Self {
         Self { meter, ..self }
+    }
+
+    /// The same, with its state kept there.
+    pub(crate) fn kept_by(self, keeper: Option<Arc<dyn StateKeeper>>) -> Self {
+        Self { keeper, ..self }
     }
 
     pub(crate) fn view(&self) -> StateValue {
@@ -74,7 +80,8 @@ impl<G: Agent> AgentActor<G> {
     }
 
     fn cx(&self, ctx: &Context<Self>) -> Cx<G> {
-        Cx::new(ctx, self.cancel.subscribe(), self.meter.clone())
+        let args = Rc::clone(&self.args);
+        Cx::new(ctx, args, self.cancel.subscribe(), self.meter.clone(), self.keeper.clone())
     }
 
     /// After a handler: what it asked for, and the stop that waited for it.
@@ -109,8 +116,7 @@ impl<G: Agent> Actor for AgentActor<G> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let Some(args) = self.args.take() else { return };
-        let mut cx = self.cx(ctx);
+        let (args, mut cx) = (G::Args::clone(&self.args), self.cx(ctx));
         let init = async move {
             let made = G::init(args, &mut cx).await;
             (made, cx)

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{AsyncContext, Message};
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 use crate::actor::{AgentActor, AgentRef};
 use crate::agent::{Agent, Handles};
 use crate::budgets::Meter;
+use crate::state::{AgentState, KeptState, StateError, StateKeeper};
 
 /// Something to be done with the actor once the handler has returned.
 type Later<G> = Box<dyn FnOnce(&mut Context<AgentActor<G>>)>;
@@ -29,13 +31,17 @@ pub struct Cx<G: Agent> {
     cancelled: watch::Receiver<bool>,
     later: Rc<RefCell<Vec<Later<G>>>>,
     meter: Option<Meter>,
+    args: Rc<G::Args>,
+    keeper: Option<Arc<dyn StateKeeper>>,
 }
 
 impl<G: Agent> Cx<G> {
     pub(crate) fn new(
         ctx: &Context<AgentActor<G>>,
+        args: Rc<G::Args>,
         cancelled: watch::Receiver<bool>,
         meter: Option<Meter>,
+        keeper: Option<Arc<dyn StateKeeper>>,
     ) -> Self {
         Self {
             me: ctx.me(),
@@ -45,6 +51,8 @@ impl<G: Agent> Cx<G> {
             cancelled,
             later: Rc::default(),
             meter,
+            args,
+            keeper,
         }
     }
 
@@ -127,6 +135,38 @@ impl<G: Agent> Cx<G> {
             Some(meter) => meter.charge(unit, amount).await,
             None => Ok(()),
         }
+    }
+
+    /// What this agent was made of.
+    pub(crate) fn args(&self) -> &G::Args {
+        &self.args
+    }
+
+    /// Saves the agent's state; it is on disk when this returns, in place of the one before.
+    /// The next life of this agent, in this process or the next, finds it with [`Cx::saved`].
+    ///
+    /// # Errors
+    /// [`StateError`]: nothing keeps states here, it cannot be written as JSON, or the keeper
+    /// did not write it; what was saved before is untouched then.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, the state may have been saved.
+    pub async fn save<S: AgentState>(&self, state: &S) -> Result<(), StateError> {
+        let keeper = self.keeper.as_ref().ok_or(StateError::NotKept)?;
+        let kept = KeptState::of(state)?;
+        keeper.save(self.path(), self.incarnation, kept).await
+    }
+
+    /// The newest good state that this agent has saved, brought up to the present schema; `None`
+    /// where there is none, or nothing keeps states. The keeper passes over saves that are
+    /// damaged.
+    ///
+    /// # Errors
+    /// [`StateError`]: it cannot be read, is of a newer program, or has no way up. Whether the
+    /// agent starts afresh then is its own decision.
+    pub async fn saved<S: AgentState>(&self) -> Result<Option<S>, StateError> {
+        let Some(keeper) = &self.keeper else { return Ok(None) };
+        keeper.newest(self.path()).await?.map(|kept| kept.read()).transpose()
     }
 
     /// Says that a handler which takes long is not hung; see heartbeats.

@@ -9,7 +9,9 @@
 //! done. Control messages (inspect, suspend, stop, kill) are served meanwhile.
 //!
 //! This crate owns the agent API and, on top of it, durable [`tasks`]: their dispatch to
-//! agents, leases, steps and checkpoints; and [`budgets`] of agents and subtrees. It keeps no task; that is a store's.
+//! agents, leases, steps and checkpoints; [`budgets`] of agents and subtrees; and the one line by which
+//! an agent saves its state ([`Cx::save`]). It keeps no task and no state; that is a store's, and
+//! a [`StateKeeper`]'s.
 //! Start reading at `agent.rs`, then `actor.rs`, then `tasks/mod.rs`.
 
 mod actor;
@@ -17,9 +19,11 @@ mod agent;
 pub mod budgets;
 mod cx;
 mod spec;
+mod state;
 pub mod tasks;
 
 pub use actor::{AgentActor, AgentRef};
 pub use agent::{Agent, Handles, InitError};
 pub use cx::Cx;
 pub use spec::{AgentSpec, GetAgent, agent_blueprint, budgeted_blueprint};
+pub use state::{AgentState, KeptState, StateError, StateFuture, StateKeeper};

@@ -202,8 +202,7 @@ impl<'de> MapAccess<'de> for Fields {
     ) -> Result<Option<K::Value>, Fault> {
         self.next = self.rest.next();
         let Some((key, _)) = &self.next else { return Ok(None) };
-        let key: StringDeserializer<Fault> = key.clone().into_deserializer();
-        seed.deserialize(key).map(Some)
+        seed.deserialize(super::key::Key(key.clone())).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::id::{AgentKind, QueueName, TaskId};
 use super::view::{FencingToken, TaskState};
+use crate::invalid::Invalid;
 
 /// Why something about one task was refused. The others of a batch are not concerned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +62,14 @@ pub enum TaskError {
     /// No agents of that kind were declared.
     #[error("there are no agents of the kind {0}; declare a pool of them, or name another kind")]
     UnknownKind(AgentKind),
+    /// Its payload is not what agents of its kind take; nothing was stored.
+    #[error("the payload is not what the kind {kind} takes: {invalid}")]
+    InvalidPayload {
+        /// The kind of agent.
+        kind: AgentKind,
+        /// Which part of the payload is wrong, and how.
+        invalid: Invalid,
+    },
     /// No task has that id.
     #[error("there is no task {0}; it may have been cleaned up some time after its end")]
     NotFound(TaskId),

@@ -24,6 +24,7 @@ mod crash;
 mod error;
 mod failure;
 mod id;
+mod layer;
 mod limit;
 mod machine;
 mod new;
@@ -40,6 +41,7 @@ pub use crash::CrashGuard;
 pub use error::{ErrorSource, StoreError, TaskError};
 pub use failure::{FailureKind, MAX_CAUSES, MAX_FAILURE_TEXT, TaskFailure};
 pub use id::{AgentKind, IdempotencyKey, MAX_KEY, MAX_TASK_NAME, QueueName, TaskId, TaskIdError};
+pub use layer::{Layered, StoreLayer};
 pub use limit::TokenBucket;
 pub use machine::{Applied, MAX_INTERRUPTIONS, TaskEvent, TaskRecord};
 pub use new::{

@@ -193,6 +193,32 @@ fn rs3_a_watcher_that_has_no_room_is_told_later() {
     });
 }
 
+/// A fallback that crashes keeps its watchers: they are told that nothing is off in its new life,
+/// and of all that goes off in it.
+#[test]
+fn rs3_watchers_survive_a_restart_and_are_told_of_it() {
+    virtually(async |world| {
+        let features = vec!["search".to_owned()];
+        let (fallback, blueprint) = Fallback::in_tree(vec![FallbackStrategy::Degrade { features }]);
+        let too_early = bad(&fallback, 1).await.unwrap_err();
+        assert!(matches!(too_early, FallbackError::NotThere(_)), "{too_early}");
+        let actor = world.add::<Actors>("degrade", blueprint).await;
+        let (tell, mut heard) = mpsc::unbounded_channel();
+        let watcher = Blueprint::actor(move || Watcher(tell.clone()));
+        let watcher = world.add::<Watcher>("watcher", watcher).await;
+        actor.ask(WatchDegraded(watcher.port())).await.unwrap().unwrap();
+        assert!(bad(&fallback, 1).await.is_err());
+        actor.any().kill();
+        pass(10_000).await;
+        assert!(bad(&fallback, 1).await.is_err());
+        let mut told = Vec::new();
+        for _ in 0..4 {
+            told.push(heard.recv().await.unwrap().features.len());
+        }
+        assert_eq!((told, heard.try_recv().is_err()), (vec![0, 1, 0, 1], true));
+    });
+}
+
 /// More watchers than there may be are refused by name, not left out in silence.
 #[test]
 fn rs3_too_many_watchers_are_refused() {

@@ -106,6 +106,7 @@ fn of_task(error: &TaskError) -> ControlError {
         TaskError::TooLarge { .. } => ControlError::too_large(told),
         TaskError::OutOfBounds { .. }
         | TaskError::Contradiction { .. }
+        | TaskError::InvalidPayload { .. }
         | TaskError::BatchTooLarge { .. } => ControlError::bad_request(told),
         TaskError::Unreadable { .. } => ControlError::new(&codes::STORE_FAILED, told),
         TaskError::UnknownQueue(_)

@@ -1,8 +1,9 @@
 //! Audits Rust source text, as the demo does for whole dependency trees.
 
-use ms_core::task::TaskFailure;
-use ms_worker::tasks::{Performs, Task, TaskCx};
-use ms_worker::{Agent, Cx, InitError};
+use std::convert::Infallible;
+
+use ms_core::Invalid;
+use ms_router::{Contract, Validated};
 use serde::{Deserialize, Serialize};
 
 /// Counts what a reviewer looks for in Rust source text.
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Audit;
 
 /// What it is given.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Rust source text.
@@ -30,22 +31,20 @@ pub struct AuditFacts {
     pub panics: u64,
 }
 
-impl Agent for Audit {
-    type Args = ();
-    async fn init((): (), _: &mut Cx<Self>) -> Result<Self, InitError> {
-        Ok(Self)
-    }
-}
-
-impl Performs for Audit {
-    type Payload = Source;
+impl Contract for Audit {
+    type Input = Source;
     type Output = AuditFacts;
-    async fn perform(
-        &mut self,
-        task: Task<Source>,
-        _: &mut TaskCx<'_, Self>,
-    ) -> Result<AuditFacts, TaskFailure> {
-        let found = ms_audit::scan(task.payload.source.as_bytes());
+    type Error = Infallible;
+
+    fn validate(&self, input: &Source) -> Result<(), Invalid> {
+        match input.source.is_empty() {
+            true => Err(Invalid::new("source", "must not be empty: there is nothing to audit")),
+            false => Ok(()),
+        }
+    }
+
+    async fn execute(&self, input: Validated<Self>) -> Result<AuditFacts, Infallible> {
+        let found = ms_audit::scan(input.source.as_bytes());
         Ok(AuditFacts {
             lines: found.lines,
             unsafe_lines: found.unsafe_lines,

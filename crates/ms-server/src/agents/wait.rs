@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ms_core::Invalid;
 use ms_core::task::TaskFailure;
 use ms_worker::tasks::{Performs, Task, TaskCx};
 use ms_worker::{Agent, Cx, InitError};
@@ -41,16 +42,23 @@ impl Agent for Wait {
 impl Performs for Wait {
     type Payload = WaitSteps;
     type Output = u32;
+
+    fn validate((): &(), WaitSteps { steps, ms }: &WaitSteps) -> Result<(), Invalid> {
+        if *ms > STEP_MAX {
+            return Err(Invalid::new("ms", format!("must be at most {STEP_MAX}")));
+        }
+        if !(1..=STEPS_MAX).contains(steps) {
+            return Err(Invalid::new("steps", format!("must be 1 to {STEPS_MAX}")));
+        }
+        Ok(())
+    }
+
     async fn perform(
         &mut self,
         task: Task<WaitSteps>,
         cx: &mut TaskCx<'_, Self>,
     ) -> Result<u32, TaskFailure> {
         let WaitSteps { steps, ms } = task.payload;
-        if ms > STEP_MAX || !(1..=STEPS_MAX).contains(&steps) {
-            let told = format!("ms may be at most {STEP_MAX}, steps 1 to {STEPS_MAX}");
-            return Err(TaskFailure::permanent(told));
-        }
         for step in 0..steps {
             cx.step(&format!("step-{step}"), || async {
                 tokio::time::sleep(Duration::from_millis(ms)).await;

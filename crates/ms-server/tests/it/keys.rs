@@ -56,6 +56,18 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("components.initialization_order", "keyring"),
     ("components.startup_deadline", "1s"),
     ("emergency.crash_dir", "/reports"),
+    // What these do is seen in `outside.rs`, where there are services to be called.
+    ("outside.allowed", "a:1"),
+    ("outside.deadline", "1s"),
+    ("outside.failures", "2"),
+    ("outside.open_for", "1s"),
+    ("outside.tries", "2"),
+    ("outside.successes", "1"),
+    ("outside.retries", "0"),
+    ("outside.fallback", "cache"),
+    ("outside.cache_for", "1s"),
+    ("outside.default_body", "away"),
+    ("outside.alternative", "b:1"),
 ];
 
 /// Row 48: no key is taken in silence and does nothing.

@@ -3,6 +3,7 @@
 mod accept;
 mod bind;
 mod body;
+mod client;
 mod document;
 mod events;
 mod framing;
@@ -38,6 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use bind::{AUTH_KEY, Access, Bind, BindError, TLS_KEY, Token};
+pub use client::{ClientError, HttpClient, Incoming, Outgoing};
 pub use gateway::{Drain, Drained, Gate, GatewaySpec, HttpGateway, LocalAddr, Serve};
 pub use limits::HttpLimits;
 pub use ports::{

@@ -272,6 +272,14 @@ fn refused(error: TaskError) -> Problem {
         }
         TaskError::UnknownQueue(_) => Problem::new(&UNPROCESSABLE, told.clone()).at("queue", told),
         TaskError::UnknownKind(_) => Problem::new(&UNPROCESSABLE, told.clone()).at("kind", told),
+        TaskError::InvalidPayload { invalid, .. } => {
+            let field = match invalid.field.as_str() {
+                "." => "payload".to_owned(),
+                field if field.starts_with('[') => format!("payload{field}"),
+                field => format!("payload.{field}"),
+            };
+            Problem::new(&UNPROCESSABLE, told).at(&field, invalid.why.clone())
+        }
         TaskError::BatchTooLarge { .. } => Problem::new(&MALFORMED, told),
         TaskError::TooLarge { .. } => Problem::new(&TOO_LARGE, told),
         TaskError::QueueFull { .. } => Problem::new(&QUEUE_FULL, told).retry_after(COME_AGAIN),

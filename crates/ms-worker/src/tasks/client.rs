@@ -1,6 +1,6 @@
 //! The way in: submitting, looking, cancelling, replaying.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::dispatcher::Dispatcher;
+use super::intake::{Intake, OnRefused};
 use super::messages::{StopWork, TouchStore, Wake};
 
 /// Longest pause between two looks at a task that is waited for.
@@ -55,7 +56,8 @@ pub struct TaskClient {
     pub(crate) store: Arc<dyn TaskStore>,
     pub(crate) dispatcher: Whereabouts,
     pub(crate) queues: Arc<BTreeSet<QueueName>>,
-    pub(crate) kinds: Arc<BTreeSet<AgentKind>>,
+    pub(crate) kinds: Arc<BTreeMap<AgentKind, Intake>>,
+    pub(crate) on_refused: OnRefused,
 }
 
 impl TaskClient {
@@ -258,10 +260,13 @@ impl TaskClient {
         if !self.queues.contains(&task.queue) {
             return Err(TaskError::UnknownQueue(task.queue.clone()));
         }
-        if !self.kinds.contains(&task.kind) {
+        let Some(intake) = self.kinds.get(&task.kind) else {
             return Err(TaskError::UnknownKind(task.kind.clone()));
-        }
-        Ok(())
+        };
+        intake.check(&task.payload).map_err(|invalid| {
+            self.on_refused.tell(&task.kind, &invalid);
+            TaskError::InvalidPayload { kind: task.kind.clone(), invalid }
+        })
     }
 
     /// Wakes the dispatcher when it is dropped: also when the answer does not come, or whoever asked

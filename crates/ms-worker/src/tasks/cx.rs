@@ -15,9 +15,8 @@ use ms_core::task::{
 use ms_core::traceparent::TraceContext;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use super::json::encode;
+use super::json::{decode, encode};
 use super::outcome::{LONGEST_PAUSE, PAUSE};
 use crate::agent::Agent;
 use crate::cx::Cx;
@@ -198,12 +197,6 @@ impl Drop for Writing<'_> {
     fn drop(&mut self) {
         self.0.writing.set(false);
     }
-}
-
-fn decode<T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, TaskFailure> {
-    T::deserialize(value).map_err(|error| {
-        TaskFailure::permanent(format!("{what} of an earlier attempt is not what is read: {error}"))
-    })
 }
 
 impl<G: Agent> Deref for TaskCx<'_, G> {

@@ -1,61 +1,54 @@
 //! The dispatcher: takes tasks from the store to agents, and their outcomes back.
+//!
+//! What it claims is in `claiming.rs`, what it gives and gets back in `giving.rs`, what it does by
+//! the clock in `sweeps.rs`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, ResponseFuture, Running, SpawnHandle, WrapFuture};
-use ms_actor::{AskError, Context, LogLimit, Port, StateValue};
-use ms_core::task::{
-    AgentKind, Assignment, Board, Claimed, Claims, FencingToken, Held, NextAsk, StoreError,
-    TaskCommand, TaskId, TaskOutcome,
-};
-use ms_core::time::later;
-use ms_core::view::Lifecycle;
-use ms_core::{ActorPath, ExitReason, Tick};
+use ms_actor::{Context, LogLimit, StateValue};
+use ms_core::ActorPath;
+use ms_core::task::{Board, Claims, FencingToken, StoreError, TaskId};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::messages::{DispatcherSpec, Join, Member, StopWork, TouchStore, Wake};
-use super::outcome::{PAUSE, blame, write};
-use super::perform::{Orders, Perform, Performed};
-use super::run::too_long;
+use super::perform::Orders;
 use super::sweeps::Sweeps;
-use super::vigil::{SignOfLife, Vigil, overdue};
+use super::vigil::Vigil;
 
-/// How much longer than its attempt may take, and how long without a sign of life, an agent is
-/// waited for.
-const GRACE: Duration = Duration::from_secs(60);
-/// The wait for an agent's answer has its end in [`overdue`], which knows of lost time.
-const WITHOUT_END: Duration = Duration::from_secs(366 * 86_400);
 /// Most outcomes on their way to the store; while there are more, nothing is claimed. A store that
 /// takes small requests and no large ones would have results pile up in memory.
-const MAX_REPORTS: usize = 4_096;
+pub(super) const MAX_REPORTS: usize = 4_096;
 /// Several times a second for as long as the store is away: its health says it as well.
 pub(super) static STORE_FAILS: LogLimit = LogLimit::new(Duration::from_secs(10));
 
 /// Takes durable tasks to agents. Part of [`Tasks::child`](super::Tasks::child).
 pub struct Dispatcher {
     pub(super) spec: DispatcherSpec,
-    board: Board,
-    agents: HashMap<ActorPath, Member>,
+    pub(super) board: Board,
+    pub(super) agents: HashMap<ActorPath, Member>,
     pub(super) running: HashMap<TaskId, (FencingToken, watch::Sender<Orders>)>,
     pub(super) claims: Claims,
-    alarm: Option<SpawnHandle>,
+    pub(super) alarm: Option<SpawnHandle>,
     pub(super) sweeps: Sweeps,
     /// Set when it starts.
-    vigil: Option<Vigil>,
+    pub(super) vigil: Option<Vigil>,
     /// Outcomes that are not written yet.
     pub(super) reports: usize,
+    /// Tasks whose outcome the store refused to take for now.
+    pub(super) refused: Rc<RefCell<HashSet<TaskId>>>,
     pub(super) ending: bool,
     /// What is in hand took too long to come back.
     pub(super) gave_up: bool,
-    given: u64,
-    crashes: u64,
+    pub(super) given: u64,
+    pub(super) crashes: u64,
     /// How often it has looked for something to do.
-    looks: u64,
+    pub(super) looks: u64,
 }
 
 impl Dispatcher {
@@ -70,6 +63,7 @@ impl Dispatcher {
             sweeps: Sweeps::default(),
             vigil: None,
             reports: 0,
+            refused: Rc::default(),
             ending: false,
             gave_up: false,
             given: 0,
@@ -98,246 +92,6 @@ impl Dispatcher {
         ])
     }
 
-    /// Claims what may start, unless a question is on its way, once nothing of an earlier
-    /// claim is in doubt.
-    pub(super) fn claim(&mut self, ctx: &mut Context<Self>) {
-        if self.ending || self.reports >= MAX_REPORTS {
-            return;
-        }
-        self.looks += 1;
-        match self.claims.next_ask() {
-            NextAsk::Wait => return,
-            NextAsk::Release(but) => return self.release(but, ctx),
-            NextAsk::Claim => {}
-        }
-        let now = ctx.node().now();
-        // What an agent that is starting or suspended is given would only wait, and its lease with it.
-        for (path, member) in &self.agents {
-            if member.agent.any().lifecycle() != Lifecycle::Running {
-                self.board.rest(&member.kind, path, now);
-            }
-        }
-        let Some(wish) = self.board.wish(now, self.spec.lease) else {
-            return self.set_alarm(None, ctx);
-        };
-        self.claims.asked();
-        let asked = Instant::now();
-        let claim = self.spec.store.claim(wish);
-        ctx.spawn(claim.into_actor(self).map(move |claimed, this, ctx| {
-            this.claimed(claimed, asked, ctx);
-        }));
-    }
-
-    /// Has the store release what it holds for an agent that was never told.
-    fn release(&mut self, but: Held, ctx: &mut Context<Self>) {
-        self.claims.asked();
-        let release = self.spec.store.release_but(but);
-        ctx.spawn(release.into_actor(self).map(|released, this, ctx| {
-            this.claims.release_answered(released.is_ok());
-            this.end_if_settled(ctx);
-            match released {
-                Ok(released) => {
-                    tracing::info!(released, "tasks of a claim without an answer were released");
-                    this.claim(ctx);
-                }
-                Err(error) => {
-                    this.doubt();
-                    if let Some(left_out) = STORE_FAILS.admit() {
-                        let what = "tasks of a claim without an answer wait for the store";
-                        tracing::warn!(%error, left_out, "{what}");
-                    }
-                    this.set_alarm(Some(PAUSE), ctx);
-                }
-            }
-        }));
-    }
-
-    fn claimed(
-        &mut self,
-        claimed: Result<Claimed, StoreError>,
-        asked: Instant,
-        ctx: &mut Context<Self>,
-    ) {
-        let lost = matches!(claimed, Err(StoreError::Unknown(_)));
-        let again = self.claims.claim_answered(lost);
-        let claimed = match claimed {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                self.doubt();
-                self.end_if_settled(ctx);
-                if let Some(left_out) = STORE_FAILS.admit() {
-                    tracing::warn!(%error, left_out, "no tasks could be claimed");
-                }
-                if lost {
-                    return self.claim(ctx);
-                }
-                return self.set_alarm(Some(PAUSE), ctx);
-            }
-        };
-        let some = !claimed.assignments.is_empty();
-        if some {
-            // Each has a lease now, which the sweeps do not know of.
-            self.sweep_soon(ctx);
-        }
-        for assignment in claimed.assignments {
-            self.give(assignment, asked, ctx);
-        }
-        self.end_if_settled(ctx);
-        if some || again {
-            return self.claim(ctx);
-        }
-        self.set_alarm(claimed.next_due, ctx);
-    }
-
-    /// Gives a task to its agent and waits for what becomes of it.
-    fn give(&mut self, assignment: Assignment, asked: Instant, ctx: &mut Context<Self>) {
-        let (id, token) = (assignment.view.id, assignment.token);
-        self.claims.given(id, token);
-        let agent = assignment.view.assigned_agent.as_ref().and_then(|path| self.agents.get(path));
-        let agent = agent.filter(|_| !self.ending).cloned();
-        let Some(Member { kind, agent, meter }) = agent else {
-            // It left meanwhile, or all are about to.
-            return self.report(id, token, TaskCommand::Release(id, token), ctx);
-        };
-        let limit = assignment.attempt_ms.map_or(self.spec.attempt, Duration::from_millis);
-        let now = ctx.node().now();
-        self.board.assigned(&kind, &agent.path(), &assignment.view.queue, now);
-        self.given += 1;
-        let (orders, receiver) = watch::channel(Orders::GoOn);
-        self.running.insert(id, (token, orders));
-        let Some(vigil) = self.vigil.clone() else { return };
-        self.keep_pulse(&vigil, ctx);
-        let (lease, sign) = (self.spec.lease, SignOfLife::default());
-        sign.give(now);
-        let perform = Perform {
-            assignment,
-            store: Arc::clone(&self.spec.store),
-            orders: receiver,
-            lease,
-            held_until: later(asked, lease),
-            limit,
-            vigil: vigil.clone(),
-            sign: sign.clone(),
-        };
-        let port = agent.clone();
-        let answer = async move {
-            if let Some(meter) = meter
-                && meter.try_draw().await.is_err()
-            {
-                return Some(Ok(Performed::NotBegun));
-            }
-            tokio::select! {
-                answer = port.ask(perform, WITHOUT_END) => Some(answer),
-                () = overdue(vigil, sign, limit, GRACE.max(lease.saturating_mul(2))) => None,
-            }
-        };
-        ctx.spawn(answer.into_actor(self).map(move |answer, this, ctx| {
-            this.ended(Attempt { id, token, kind, agent, limit }, answer, ctx);
-        }));
-    }
-
-    /// `answer` is `None` for an agent that had more than its time and gave no sign of life.
-    fn ended(
-        &mut self,
-        attempt: Attempt,
-        answer: Option<Result<Performed, AskError<Perform>>>,
-        ctx: &mut Context<Self>,
-    ) {
-        let Attempt { id, token, kind, agent, limit } = attempt;
-        if self.running.get(&id).is_some_and(|(present, _)| *present == token) {
-            self.running.remove(&id);
-        }
-        let (path, now) = (agent.path(), ctx.node().now());
-        let failed = |failure| TaskCommand::Finish(id, token, TaskOutcome::Failed(failure));
-        let mut crashed = false;
-        let command = match answer {
-            Some(Ok(Performed::Done(Ok(result)))) => {
-                Some(TaskCommand::Finish(id, token, TaskOutcome::Completed(result)))
-            }
-            Some(Ok(Performed::Done(Err(failure)))) => Some(failed(failure)),
-            Some(Ok(Performed::HandedBack(after))) => Some(TaskCommand::HandBack(id, token, after)),
-            Some(Ok(Performed::NotBegun)) => {
-                self.board.unreachable(&kind, &path, now);
-                self.report(id, token, TaskCommand::Release(id, token), ctx);
-                return self.claim(ctx);
-            }
-            Some(Ok(Performed::Dropped)) => None,
-            Some(Err(AskError::Exited { reason, .. })) => {
-                crashed = !reason.is_clean() && reason != ExitReason::ArbiterLost;
-                Some(blame(id, token, &reason))
-            }
-            None | Some(Err(AskError::TimedOut { .. })) => {
-                // It does not even come to its awaits: what else it has in hand is lost with it.
-                agent.any().kill();
-                crashed = true;
-                Some(failed(too_long(limit)))
-            }
-            Some(Err(AskError::NoReply { .. })) => {
-                Some(TaskCommand::Interrupt(id, token, "the agent dropped the task".to_owned()))
-            }
-            Some(Err(AskError::NotSent(_) | AskError::Deadlock { .. })) => {
-                self.board.unreachable(&kind, &path, now);
-                if agent.any().is_closed() {
-                    self.board.leave(&kind, &path);
-                    self.agents.remove(&path);
-                }
-                self.report(id, token, TaskCommand::Release(id, token), ctx);
-                return self.claim(ctx);
-            }
-        };
-        self.crashes += u64::from(crashed);
-        self.board.finished(&kind, &path, crashed, now);
-        match command {
-            Some(command) => self.report(id, token, command, ctx),
-            None => {
-                self.claims.settled(id, token);
-                self.end_if_settled(ctx);
-            }
-        }
-        self.claim(ctx);
-    }
-
-    /// Has the outcome of an assignment written; tried again for as long as the store may take it
-    /// later. Its lease is kept meanwhile (see [`Self::sweep`]).
-    fn report(
-        &mut self,
-        id: TaskId,
-        token: FencingToken,
-        command: TaskCommand,
-        ctx: &mut Context<Self>,
-    ) {
-        let waits_again = !matches!(command, TaskCommand::Finish(_, _, TaskOutcome::Completed(_)));
-        let (store, vigil) = (Arc::clone(&self.spec.store), self.vigil.clone());
-        self.reports += 1;
-        self.sweep_soon(ctx);
-        let write = write(store, command, move || vigil.iter().for_each(Vigil::doubt));
-        ctx.spawn(write.into_actor(self).map(move |(), this, ctx| {
-            let was_full = this.reports >= MAX_REPORTS;
-            this.reports = this.reports.saturating_sub(1);
-            this.claims.settled(id, token);
-            if waits_again || was_full {
-                this.claim(ctx);
-            }
-            this.end_if_settled(ctx);
-        }));
-    }
-
-    /// Looks again when a limit gives way by time alone, or after `at_most`.
-    fn set_alarm(&mut self, at_most: Option<Duration>, ctx: &mut Context<Self>) {
-        if let Some(alarm) = self.alarm.take() {
-            ctx.cancel_future(alarm);
-        }
-        let now = ctx.node().now();
-        let limit = self.board.alarm().map(|at: Tick| at.since(now));
-        self.alarm = at_most.into_iter().chain(limit).min().map(|after| {
-            // A task that is due in a moment is not asked for in a moment's thousandths.
-            ctx.run_later(after.max(Duration::from_millis(1)), |this, ctx| {
-                this.alarm = None;
-                this.claim(ctx);
-            })
-        });
-    }
-
     /// A word to the store was not carried out.
     pub(super) fn doubt(&self) {
         self.vigil.iter().for_each(Vigil::doubt);
@@ -346,15 +100,6 @@ impl Dispatcher {
     pub(super) fn vigil(&self) -> Option<&Vigil> {
         self.vigil.as_ref()
     }
-}
-
-/// One task in one agent's hands.
-struct Attempt {
-    id: TaskId,
-    token: FencingToken,
-    kind: AgentKind,
-    agent: Port<Perform>,
-    limit: Duration,
 }
 
 impl Actor for Dispatcher {

@@ -15,9 +15,12 @@
 //! What this module does not do: it keeps no task (that is the store's), and decides nothing
 //! about one (that is `ms_core::task`'s).
 
+mod claiming;
 mod client;
 mod cx;
 mod dispatcher;
+mod giving;
+mod intake;
 mod json;
 mod messages;
 mod outcome;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
+use ms_core::Invalid;
 use ms_core::task::{Assignment, TaskFailure, TaskStore, TaskView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,10 +60,22 @@ use crate::cx::Cx;
 /// }
 /// ```
 pub trait Performs: Agent {
-    /// What a task carries; a payload that is none fails for good.
+    /// What a task carries. A submission with a payload that is none is refused, with the place;
+    /// one that was stored by another version of the program fails for good.
     type Payload: DeserializeOwned;
     /// Its result.
     type Output: Serialize;
+
+    /// Checks what the type of a payload cannot say: bounds, what belongs together. It is asked
+    /// at the submission, in whoever submits, and again before the work; `args` is what agents
+    /// of the kind are made of. It must be quick and wait for nothing.
+    ///
+    /// # Errors
+    /// [`Invalid`] with the first part that is wrong.
+    fn validate(args: &Self::Args, payload: &Self::Payload) -> Result<(), Invalid> {
+        let _ = (args, payload);
+        Ok(())
+    }
 
     /// Does one task.
     ///

@@ -13,12 +13,12 @@ use ms_core::task::{
     Assignment, FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskStore,
 };
 use ms_core::time::{later, part, total};
-use serde::Deserialize;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
 use super::cx::{Desk, TaskCx};
+use super::intake::read;
 use super::json;
 use super::perform::{Orders, Perform, Performed, Performs, Task};
 use super::vigil::{SignOfLife, Vigil};
@@ -70,7 +70,7 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
         return Performed::NotBegun;
     }
     let (id, token) = (assignment.view.id, assignment.token);
-    let payload = match G::Payload::deserialize(assignment.payload) {
+    let payload = match read::<G>(assignment.payload, cx.args()) {
         Ok(payload) => payload,
         Err(error) => {
             let failure = TaskFailure::permanent("the payload is not what it takes");

@@ -60,8 +60,9 @@ impl Dispatcher {
     /// Applies expired leases and deadlines. Before that, every lease is renewed if it may be over
     /// through no fault of its agent: the process did not run, or the store did not take the
     /// agents' signs of life. Whoever is really silent is found out by the next sweep but one.
-    /// Leases of tasks whose outcome waits for the store are renewed in any case: their agents have
-    /// gone on to other work, and the pauses between two tries are longer than a lease may be.
+    /// Leases of tasks whose outcome the store refused are renewed in any case: their agents have
+    /// gone on to other work, and the pauses between two tries are longer than a lease may be. An
+    /// outcome that is on its way for the first time is with the store before this sweep.
     pub(super) fn sweep(&mut self, ctx: &mut Context<Self>) {
         if self.ending || self.sweeps.under_way {
             return;
@@ -73,9 +74,10 @@ impl Dispatcher {
         let lease = self.spec.lease;
         let renew = |&(id, token): &_| TaskCommand::Renew(id, token, lease);
         let all = is_gap || in_doubt;
-        let held = self.claims.held().iter();
+        let (held, refused) = (self.claims.held().iter(), self.refused.borrow());
         let renewals: Vec<_> =
-            held.filter(|(id, _)| all || !self.running.contains_key(id)).map(renew).collect();
+            held.filter(|(id, _)| all || refused.contains(id)).map(renew).collect();
+        drop(refused);
         let store = Arc::clone(&self.spec.store);
         let sweep = async move {
             if !renewals.is_empty() {

@@ -1,6 +1,5 @@
 //! The whole as one child: a dispatcher and its pools of agents.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +9,18 @@ use ms_actor::{Placement, Ref, StartError};
 use ms_core::task::{AgentKind, QueueName, QueueSpec, TaskStore};
 use ms_core::time::FAR;
 use ms_core::view::Tier;
-use ms_core::{ExitReason, IdError, Intensity, StopOrder};
+use ms_core::{ExitReason, IdError, Intensity, Invalid, StopOrder};
 use ms_supervisor::{ChildSpec, Supervisor};
 use tokio::sync::watch;
 
 use super::client::TaskClient;
 use super::dispatcher::Dispatcher;
+use super::intake::{Intake, OnRefused};
 use super::messages::{DispatcherSpec, Join};
 use super::perform::Performs;
 use crate::actor::{AgentActor, AgentRef};
 use crate::budgets::Budgets;
+use crate::state::StateKeeper;
 
 /// How long a lease is unless renewed; it is renewed at every third of it.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
@@ -73,12 +74,21 @@ pub struct Tasks {
     lease: Duration,
     attempt: Duration,
     budgets: Option<Budgets>,
+    keeper: Option<Arc<dyn StateKeeper>>,
+    on_refused: OnRefused,
     whereabouts: Arc<watch::Sender<Option<Ref<Dispatcher>>>>,
 }
 
 struct Pool {
     kind: AgentKind,
+    intake: Intake,
     agents: Vec<ChildSpec>,
+}
+
+impl Pool {
+    fn intake(&self) -> (AgentKind, Intake) {
+        (self.kind.clone(), self.intake.clone())
+    }
 }
 
 impl Tasks {
@@ -94,6 +104,8 @@ impl Tasks {
             lease: DEFAULT_LEASE,
             attempt: DEFAULT_ATTEMPT,
             budgets: None,
+            keeper: None,
+            on_refused: OnRefused::default(),
             whereabouts: Arc::new(watch::Sender::new(None)),
         }
     }
@@ -158,7 +170,7 @@ impl Tasks {
             .map(|n| ChildSpec::blueprint(format!("{kind}-{n}"), self.agent::<G>(&name, &args)))
             .map(shape)
             .collect();
-        self.pools.push(Pool { kind: name, agents });
+        self.pools.push(Pool { kind: name, intake: Intake::of::<G>(args), agents });
         Ok(self)
     }
 
@@ -199,6 +211,36 @@ impl Tasks {
         self
     }
 
+    /// Has the agents of the pools declared after this keep their states there: what
+    /// [`Cx::save`](crate::Cx::save) saves and [`Cx::saved`](crate::Cx::saved) finds.
+    #[must_use]
+    pub fn keeper(mut self, keeper: impl StateKeeper) -> Self {
+        self.keeper = Some(Arc::new(keeper));
+        self
+    }
+
+    /// Has this called for each payload that is refused at its submission, in whoever submits: it
+    /// must not wait.
+    #[must_use]
+    pub fn on_refused(
+        mut self,
+        told: impl Fn(&AgentKind, &Invalid) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_refused = OnRefused::of(told);
+        self
+    }
+
+    /// How many agents are declared so far, of all kinds.
+    #[must_use]
+    pub fn agents(&self) -> usize {
+        self.pools.iter().map(|pool| pool.agents.len()).sum()
+    }
+
+    /// The kinds of agents that are declared so far.
+    pub fn kinds(&self) -> impl Iterator<Item = AgentKind> {
+        self.pools.iter().map(|pool| pool.kind.clone())
+    }
+
     /// The way to submit tasks and to look at them; good before the start, too. Take it when
     /// all queues and pools are declared.
     #[must_use]
@@ -208,9 +250,8 @@ impl Tasks {
             store: Arc::clone(&self.store),
             dispatcher: self.whereabouts.subscribe(),
             queues: Arc::new(queues.collect()),
-            kinds: Arc::new(
-                self.pools.iter().map(|pool| pool.kind.clone()).collect::<BTreeSet<_>>(),
-            ),
+            kinds: Arc::new(self.pools.iter().map(Pool::intake).collect()),
+            on_refused: self.on_refused.clone(),
         }
     }
 
@@ -271,13 +312,14 @@ impl Tasks {
     fn agent<G: Performs>(&self, kind: &AgentKind, args: &G::Args) -> Blueprint {
         let (kind, args) = (kind.clone(), args.clone());
         let (dispatcher, budgets) = (self.whereabouts.subscribe(), self.budgets.clone());
+        let keeper = self.keeper.clone();
         let factory = move |me: &AgentRef<G>| {
             let meter = budgets.as_ref().map(|budgets| budgets.meter(me.any()));
             let dispatcher = dispatcher.borrow().clone();
             let none = || StartError::Failed(ExitReason::failed("the dispatcher is not there yet"));
             let join = Join { kind: kind.clone(), agent: me.port(), meter: meter.clone() };
             dispatcher.ok_or_else(none)?.try_tell(join)?;
-            Ok(AgentActor::<G>::new(args.clone()).metered(meter))
+            Ok(AgentActor::<G>::new(args.clone()).metered(meter).kept_by(keeper.clone()))
         };
         Blueprint::with_view(factory, Tier::Agent, Some(AgentActor::view))
     }

@@ -12,14 +12,12 @@ use std::time::Duration;
 use common::{Deeds, Fleet, Order, Worker, order, run};
 use ms_actor::Node;
 use ms_core::task::{
-    ClaimSpec, Claimed, Held, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted,
-    Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskStore,
-    TaskView,
+    ClaimSpec, Claimed, Held, Layered, StoreError, StoreFuture, StoreLayer, Submission, Submitted,
+    Swept, TaskCommand, TaskError, TaskState, TaskStore, TaskView,
 };
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Supervisor, start_root};
 use ms_worker::tasks::Tasks;
-use serde_json::Value;
 
 const LEASE: Duration = Duration::from_millis(900);
 
@@ -47,7 +45,10 @@ impl OnDisk {
     }
 }
 
-impl TaskStore for OnDisk {
+impl StoreLayer for OnDisk {
+    fn inner(&self) -> &dyn TaskStore {
+        &self.store
+    }
     fn submit(&self, tasks: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>> {
         self.write(|| self.store.submit(tasks))
     }
@@ -66,32 +67,12 @@ impl TaskStore for OnDisk {
     fn sweep(&self) -> StoreFuture<Swept> {
         self.write(|| self.store.sweep())
     }
-    fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>> {
-        self.store.get(id)
-    }
-    fn request(&self, id: TaskId) -> StoreFuture<Option<NewTask>> {
-        self.store.request(id)
-    }
-    fn result(&self, id: TaskId) -> StoreFuture<Option<Value>> {
-        self.store.result(id)
-    }
-    fn ends(&self, ids: Vec<TaskId>) -> StoreFuture<Vec<TaskEnd>> {
-        self.store.ends(ids)
-    }
-    fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage> {
-        self.store.list(filter)
-    }
-    fn touch(&self) -> StoreFuture<()> {
-        self.store.touch()
-    }
-    fn stats(&self) -> StoreFuture<StoreStats> {
-        self.store.stats()
-    }
 }
 
 async fn on_disk(node: &Node, dir: &Path, disk: &Arc<Disk>, attempt: Duration) -> Fleet {
     let (store, child) = sqlite("store", StoreConfig::new(dir.join("tasks.db")));
-    let (store, deeds) = (OnDisk { store, disk: Arc::clone(disk) }, Arc::new(Deeds::default()));
+    let (store, deeds) =
+        (Layered(OnDisk { store, disk: Arc::clone(disk) }), Arc::new(Deeds::default()));
     let tasks = Tasks::new("tasks", store).lease(LEASE).attempt(attempt);
     let tasks = tasks.pool::<Worker>("worker", 4, Arc::clone(&deeds)).expect("good");
     let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use common::{Deeds, Order, Worker, order, run};
 use ms_core::task::{
-    ClaimSpec, Claimed, Held, IdempotencyKey, NewTask, StoreError, StoreFuture, StoreStats,
-    Submission, Submitted, Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage,
-    TaskState, TaskStore, TaskView,
+    ClaimSpec, Claimed, Held, IdempotencyKey, Layered, NewTask, StoreError, StoreFuture,
+    StoreLayer, Submission, Submitted, TaskError, TaskFilter, TaskId, TaskState, TaskStore,
+    TaskView,
 };
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Supervisor, start_root};
 use ms_worker::tasks::{TaskRefusal, Tasks};
-use serde_json::Value;
 
 /// Carries out what it is asked, and the first so many times does not say so.
 #[derive(Debug)]
@@ -59,17 +58,17 @@ fn unknown() -> StoreError {
     StoreError::Unknown("it ended meanwhile".to_owned())
 }
 
-impl TaskStore for Mute {
+impl StoreLayer for Mute {
+    fn inner(&self) -> &dyn TaskStore {
+        &self.store
+    }
+
     fn submit(&self, tasks: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>> {
         self.maybe(self.store.submit(tasks))
     }
 
     fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>> {
         self.maybe(self.store.get(id))
-    }
-
-    fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>> {
-        self.store.execute(commands)
     }
 
     fn claim(&self, wish: ClaimSpec) -> StoreFuture<Claimed> {
@@ -81,10 +80,6 @@ impl TaskStore for Mute {
         })
     }
 
-    fn take_back(&self, why: String) -> StoreFuture<usize> {
-        self.store.take_back(why)
-    }
-
     fn release_but(&self, held: Held) -> StoreFuture<usize> {
         let (store, mute) = (self.store.clone(), Arc::clone(&self.silent_releases));
         let released = Arc::clone(&self.released);
@@ -92,34 +87,6 @@ impl TaskStore for Mute {
             released.fetch_add(store.release_but(held).await?, Ordering::Relaxed);
             if one_less(&mute) { Err(unknown()) } else { Ok(released.load(Ordering::Relaxed)) }
         })
-    }
-
-    fn sweep(&self) -> StoreFuture<Swept> {
-        self.store.sweep()
-    }
-
-    fn request(&self, id: TaskId) -> StoreFuture<Option<NewTask>> {
-        self.store.request(id)
-    }
-
-    fn result(&self, id: TaskId) -> StoreFuture<Option<Value>> {
-        self.store.result(id)
-    }
-
-    fn ends(&self, ids: Vec<TaskId>) -> StoreFuture<Vec<TaskEnd>> {
-        self.store.ends(ids)
-    }
-
-    fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage> {
-        self.store.list(filter)
-    }
-
-    fn stats(&self) -> StoreFuture<StoreStats> {
-        self.store.stats()
-    }
-
-    fn touch(&self) -> StoreFuture<()> {
-        self.store.touch()
     }
 }
 
@@ -133,7 +100,7 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
         let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
         let silent = Arc::new(AtomicUsize::new(0));
         let mute = Mute::new(store.clone(), Arc::clone(&silent));
-        let tasks = Tasks::new("tasks", mute);
+        let tasks = Tasks::new("tasks", Layered(mute));
         let tasks = tasks.pool::<Worker>("worker", 1, Arc::new(Deeds::default())).unwrap();
         let client = tasks.client();
         // No dispatcher: what is stored is all there is to see.
@@ -183,7 +150,7 @@ fn t17_what_a_claim_without_an_answer_took_is_given_out_anew() {
         let (claims, releases) = (mute.silent_claims.clone(), mute.silent_releases.clone());
         let released = mute.released.clone();
         let deeds = Arc::new(Deeds::default());
-        let tasks = Tasks::new("tasks", mute).lease(Duration::from_secs(3_600));
+        let tasks = Tasks::new("tasks", Layered(mute)).lease(Duration::from_secs(3_600));
         let tasks = tasks.pool::<Worker>("worker", 3, Arc::clone(&deeds)).unwrap();
         let client = tasks.client();
         let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());

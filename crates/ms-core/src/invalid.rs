@@ -1,0 +1,27 @@
+//! What an input does not fulfil, and where.
+
+/// One part of an input that is not what it has to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {why}")]
+pub struct Invalid {
+    /// Which part of the input, as a path from its top: `url`, `headers.accept`, `[3].name`; `.`
+    /// for the input as a whole.
+    pub field: String,
+    /// What is wrong with it, and what would be right.
+    pub why: String,
+}
+
+impl Invalid {
+    /// A fault of one part of the input.
+    pub fn new(field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { field: field.into(), why: why.into() }
+    }
+}
+
+/// What is no value of the wanted type is a fault of the part where that shows.
+impl From<crate::json::JsonError> for Invalid {
+    fn from(error: crate::json::JsonError) -> Self {
+        let field = if error.at().is_empty() { "." } else { error.at() };
+        Self::new(field, error.what())
+    }
+}

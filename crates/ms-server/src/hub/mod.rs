@@ -1,0 +1,40 @@
+//! The router of the server's parts: messages to those who take them, and what becomes of
+//! payloads that nobody takes.
+//!
+//! A task's kind is resolved where it is submitted: its payload is read and checked there, in
+//! whoever submits, so that a bad one never becomes a task. What was refused is told here, over
+//! the router, to whoever wants to know.
+
+mod intake;
+
+use std::sync::Arc;
+
+use ms_core::lifecycle::Phase;
+use ms_core::task::AgentKind;
+use ms_core::{Backoff, Invalid};
+use ms_router::{ModuleActor, Router};
+use ms_runtime::ComponentSpec;
+use ms_supervisor::{ChildSpec, Supervisor};
+
+use intake::{Intake, PayloadRefused};
+
+/// The component `router`: the routes, and the module that counts refused payloads.
+pub(crate) fn component(router: &Router, kinds: Vec<AgentKind>, pause: Backoff) -> ComponentSpec {
+    let to = router.clone();
+    let intake = ModuleActor::<Intake>::blueprint_then(kinds, Arc::new(()), move |me| {
+        Ok(to.add_route_soon::<PayloadRefused>(me.port())?)
+    });
+    let tree = Supervisor::one_for_one("router")
+        .child(ChildSpec::blueprint("routes", router.blueprint()).backoff(pause))
+        .child(ChildSpec::blueprint("intake", intake).backoff(pause));
+    ComponentSpec::tree(tree).phase(Phase::Core)
+}
+
+/// Tells over the router that a payload was refused.
+pub(crate) fn refused(router: &Router, kind: &AgentKind, invalid: &Invalid) {
+    let refused = PayloadRefused { kind: kind.clone(), invalid: invalid.clone() };
+    // Nobody there, or no room: the caller was told all the same.
+    if let Err(error) = router.publish(refused) {
+        tracing::debug!(%error, "a refused payload was not told of");
+    }
+}

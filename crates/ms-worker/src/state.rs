@@ -1,0 +1,202 @@
+//! State that outlives an agent's life: one line saves it, one line has it back.
+//!
+//! An agent says what it keeps ([`AgentState`]); where it is kept is whoever runs the agent's to
+//! say ([`StateKeeper`], given to [`Tasks::keeper`](crate::tasks::Tasks::keeper)).
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use ms_core::json::{EncodeError, JsonError, MAX_DEPTH, from_value, parse, to_vec};
+use ms_core::{ActorPath, Incarnation};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::agent::InitError;
+
+/// What an agent keeps over its lives.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use ms_worker::{Agent, AgentState, Cx, InitError};
+///
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Seen { count: u64 }
+///
+/// impl AgentState for Seen {
+///     const SCHEMA: u32 = 2;
+///     // Schema 1 called it `n`.
+///     fn up(from: u32, old: serde_json::Value) -> Result<serde_json::Value, String> {
+///         match from {
+///             1 => Ok(serde_json::json!({ "count": old["n"] })),
+///             other => Err(format!("schema {other} was never written")),
+///         }
+///     }
+/// }
+///
+/// struct Watcher(Seen);
+///
+/// impl Agent for Watcher {
+///     type Args = ();
+///     async fn init((): (), cx: &mut Cx<Self>) -> Result<Self, InitError> {
+///         Ok(Self(cx.saved().await?.unwrap_or_default()))
+///     }
+/// }
+///
+/// impl Watcher {
+///     async fn saw_one(&mut self, cx: &Cx<Self>) -> Result<(), ms_worker::StateError> {
+///         self.0.count += 1;
+///         cx.save(&self.0).await
+///     }
+/// }
+/// ```
+pub trait AgentState: Serialize + DeserializeOwned {
+    /// The number of the present form; raise it with every change of it.
+    const SCHEMA: u32;
+
+    /// Brings a state of the schema `from` to the one after it.
+    ///
+    /// # Errors
+    /// What does not fit. Without a way up, a state of an older schema is refused.
+    fn up(from: u32, old: Value) -> Result<Value, String> {
+        let _ = old;
+        Err(format!("this program has no way up from schema {from}"))
+    }
+}
+
+/// Why a state was not saved, or not found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// Whoever runs the agent keeps no states.
+    #[error(
+        "nothing keeps the states of agents here; set persistence.enabled in a server, or give Tasks::keeper one"
+    )]
+    NotKept,
+    /// It does not come back from JSON as it is.
+    #[error("the state cannot be kept")]
+    Encode(#[from] EncodeError),
+    /// What was kept is not what is read.
+    #[error("the state that was kept cannot be read")]
+    Decode(#[from] JsonError),
+    /// It was written by a newer program.
+    #[error("the state has schema {found} and this program knows {known}; run the newer program")]
+    Newer {
+        /// The schema it has.
+        found: u32,
+        /// The newest one known here.
+        known: u32,
+    },
+    /// It could not be brought up to the present schema.
+    #[error("the state of schema {from} could not be brought up: {why}")]
+    Up {
+        /// Its schema on the way.
+        from: u32,
+        /// What did not fit.
+        why: String,
+    },
+    /// The keeper did not do it.
+    #[error("the keeper of states failed: {0}; see the log, and try again")]
+    Keeper(String),
+}
+
+impl From<StateError> for InitError {
+    fn from(error: StateError) -> Self {
+        Self::failed(error)
+    }
+}
+
+/// A state as it is kept: JSON and the number of its form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeptState {
+    /// The number of its form.
+    pub schema: u32,
+    /// The state, as JSON.
+    pub json: Vec<u8>,
+}
+
+impl KeptState {
+    pub(crate) fn of<S: AgentState>(state: &S) -> Result<Self, StateError> {
+        Ok(Self { schema: S::SCHEMA, json: to_vec(state)? })
+    }
+
+    pub(crate) fn read<S: AgentState>(self) -> Result<S, StateError> {
+        let Self { schema, json } = self;
+        if schema > S::SCHEMA {
+            return Err(StateError::Newer { found: schema, known: S::SCHEMA });
+        }
+        let mut value = parse(&json, MAX_DEPTH)?;
+        for from in schema..S::SCHEMA {
+            value = S::up(from, value).map_err(|why| StateError::Up { from, why })?;
+        }
+        Ok(from_value(value)?)
+    }
+}
+
+/// States may be confidential: none of it is shown.
+impl fmt::Debug for KeptState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeptState(schema {}, [redacted])", self.schema)
+    }
+}
+
+/// What a keeper's calls give.
+pub type StateFuture<T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send>>;
+
+/// Whoever keeps the states of agents. Each call ends within a time of the keeper's own.
+pub trait StateKeeper: Send + Sync + fmt::Debug + 'static {
+    /// Keeps a state in place of the one before; when this gives `Ok`, it survives the end of the
+    /// process. It is of the agent at this path, of this one of its lives.
+    fn save(&self, agent: &ActorPath, life: Incarnation, state: KeptState) -> StateFuture<()>;
+
+    /// The newest good state of an agent, if there is one.
+    fn newest(&self, agent: &ActorPath) -> StateFuture<Option<KeptState>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Third {
+        total: u64,
+    }
+
+    impl AgentState for Third {
+        const SCHEMA: u32 = 3;
+        fn up(from: u32, old: Value) -> Result<Value, String> {
+            match from {
+                1 => Ok(json!({ "sum": old["n"] })),
+                2 => Ok(json!({ "total": old["sum"] })),
+                other => Err(format!("no schema {other}")),
+            }
+        }
+    }
+
+    fn kept(schema: u32, json: &str) -> KeptState {
+        KeptState { schema, json: json.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn a_state_is_brought_up_one_schema_after_the_other() {
+        for (schema, json) in [(1, r#"{"n":7}"#), (2, r#"{"sum":7}"#), (3, r#"{"total":7}"#)] {
+            assert_eq!(kept(schema, json).read::<Third>().expect("read"), Third { total: 7 });
+        }
+        let own = KeptState::of(&Third { total: 7 }).expect("kept");
+        assert_eq!(own, kept(3, r#"{"total":7}"#));
+    }
+
+    #[test]
+    fn what_is_newer_has_no_way_up_or_does_not_fit_is_refused() {
+        let newer = kept(4, "{}").read::<Third>().expect_err("newer");
+        assert!(matches!(newer, StateError::Newer { found: 4, known: 3 }), "{newer}");
+        let unknown = kept(0, "{}").read::<Third>().expect_err("unknown");
+        assert!(matches!(unknown, StateError::Up { from: 0, .. }), "{unknown}");
+        let odd = kept(3, r#"{"total":"7"}"#).read::<Third>().expect_err("odd");
+        assert!(matches!(odd, StateError::Decode(_)), "{odd}");
+    }
+}
