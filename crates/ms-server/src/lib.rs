@@ -43,6 +43,7 @@
 //! It does *not* decide or keep anything itself: it is wiring. Start reading at `server.rs`.
 
 pub mod agents;
+mod budgets;
 mod calls;
 mod error;
 mod event_bus;

@@ -20,9 +20,10 @@ use ms_runtime::{Builder, Calls, ComponentSpec, ServiceEnd, ServiceHandle};
 use ms_store::SqliteTasks;
 use ms_supervisor::{ChildSpec, Supervisor};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
-use ms_worker::budgets::Budgets;
+use ms_worker::budgets::{BudgetClient, Budgets};
 use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
 
+use crate::budgets::ApiBudgets;
 use crate::calls::{FromTransport, WatchedStore};
 use crate::error::ServerError;
 use crate::health::{ApiHealth, Door};
@@ -181,8 +182,13 @@ impl Server {
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
         let started = agents.saturating_mul(self.pools.len());
-        let listeners =
-            Listeners::of(&config, &tasks.client(), &telling.metrics, &self.registry, &calls)?;
+        let parts = Parts {
+            tasks: tasks.client(),
+            budgets: budgets.as_ref().map(Budgets::client),
+            metrics: Arc::clone(&telling.metrics),
+            registry: self.registry(),
+        };
+        let listeners = Listeners::of(&config, parts, &calls)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
         let observability = observability(&tasks.client(), handle, &telling.filter);
 
@@ -312,21 +318,21 @@ struct Listeners {
     api: Bind,
     admin: Bind,
     limits: HttpLimits,
-    tasks: TaskClient,
     calls: FromTransport,
-    metrics: Metrics,
-    registry: Registry,
+    parts: Parts,
     path: ToApi,
 }
 
+/// The parts of the server that they show.
+struct Parts {
+    tasks: TaskClient,
+    budgets: Option<BudgetClient>,
+    metrics: Metrics,
+    registry: Registry,
+}
+
 impl Listeners {
-    fn of(
-        config: &FrameworkConfig,
-        tasks: &TaskClient,
-        metrics: &Metrics,
-        registry: &Registry,
-        calls: &Calls,
-    ) -> Result<Self, BindError> {
+    fn of(config: &FrameworkConfig, parts: Parts, calls: &Calls) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
         let admin = settings::admin_bind(config, &api);
         api.check()?;
@@ -335,10 +341,8 @@ impl Listeners {
             api,
             admin,
             limits: settings::http(config),
-            tasks: tasks.clone(),
             calls: FromTransport::new(calls),
-            metrics: Arc::clone(metrics),
-            registry: registry.clone(),
+            parts,
             path: ToApi::default(),
         })
     }
@@ -347,9 +351,10 @@ impl Listeners {
         let tree = Supervisor::one_for_one("transport");
         // Both addresses were checked when the listeners were made.
         let gateways = [("api", self.api_gateway(service)), ("admin", self.admin_gateway(service))];
-        let registrar = Registrar { service: service.clone(), registry: self.registry.clone() };
+        let registrar =
+            Registrar { service: service.clone(), registry: self.parts.registry.clone() };
         gateways.into_iter().fold(
-            tree.child(ChildSpec::blueprint("registry", self.registry.blueprint()))
+            tree.child(ChildSpec::blueprint("registry", self.parts.registry.blueprint()))
                 .child(ChildSpec::actor("registrar", move || registrar.clone())),
             |tree, (id, spec)| match spec {
                 Ok(spec) => {
@@ -369,11 +374,13 @@ impl Listeners {
 
     fn api_gateway(&self, service: &ServiceHandle) -> Result<GatewaySpec, BindError> {
         let root = service.clone();
+        let Parts { tasks, budgets, registry, .. } = &self.parts;
         let api = Api {
             node: service.node().clone(),
             root: Arc::new(move || root.root()),
-            registry: Some(self.registry.clone()),
-            tasks: Arc::new(ApiTasks(self.tasks.clone(), self.calls.clone())),
+            registry: Some(registry.clone()),
+            tasks: Arc::new(ApiTasks(tasks.clone(), self.calls.clone())),
+            budgets: budgets.clone().map(|budgets| Arc::new(ApiBudgets(budgets)) as _),
             health: Arc::new(ApiHealth(service.health())),
             integration: Arc::new(ApiIntegration(service.integration())),
         };
@@ -385,7 +392,7 @@ impl Listeners {
 
     fn admin_gateway(&self, service: &ServiceHandle) -> Result<GatewaySpec, BindError> {
         let health = Arc::new(ApiHealth(service.health()));
-        let metrics = Arc::clone(&self.metrics);
+        let metrics = Arc::clone(&self.parts.metrics);
         // What the API spares is spared for this one.
         let limits = HttpLimits { spare_descriptors: 0, ..self.limits.clone() };
         let spec = admin_gateway(self.admin.clone(), limits, health, metrics)?;

@@ -11,7 +11,7 @@
 //! or it refuses to start ([`BindError::Open`]).
 //!
 //! This crate does *not* keep tasks or decide about them (`ms-core`, `ms-worker`,
-//! `ms-store`), nor judge health (`ms-runtime`): it asks [`TasksPort`], [`HealthPort`] and
+//! `ms-store`), nor judge health (`ms-runtime`): it asks [`TasksPort`], [`BudgetsPort`], [`HealthPort`] and
 //! [`IntegrationPort`], which whoever puts a system together provides.
 //!
 //! The way of a request: `accept.rs` takes the connection, `guard.rs` asks who it is and
@@ -21,7 +21,8 @@
 mod http;
 
 pub use http::{
-    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, Drain, Drained, Gate,
-    GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, IntegrationPort, LocalAddr,
-    PortFuture, Probe, RootRef, Serve, TLS_KEY, TaskAnswer, TasksPort, Token, admin_gateway,
+    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, BudgetRefusal,
+    BudgetsPort, Drain, Drained, Gate, GatewaySpec, HealthAnswer, HealthPort, HttpGateway,
+    HttpLimits, IntegrationPort, LocalAddr, PortFuture, Probe, RootRef, Serve, TLS_KEY, TaskAnswer,
+    TasksPort, Token, admin_gateway,
 };

@@ -4,6 +4,7 @@
 
 mod answers;
 mod common;
+mod config_map;
 mod configured;
 mod disks;
 mod doors;
@@ -11,6 +12,7 @@ mod event_bus;
 mod features;
 mod flow;
 mod health;
+mod http_tasks;
 mod idle;
 mod integration;
 mod keys;
