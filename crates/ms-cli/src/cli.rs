@@ -10,8 +10,8 @@ use ms_control::discover::Places;
 use crate::exit::{Failure, Outcome};
 use crate::output::Out;
 use crate::verbs::{
-    completions, config, events, explain, info, inject, inspect, lookup, metrics, ps, state, stats,
-    steer, tasks, trace, tree, why,
+    budget, completions, config, events, explain, info, inject, inspect, lookup, metrics, ps,
+    state, stats, steer, tasks, trace, tree, why,
 };
 
 /// Ends each `--help`: the verb's examples and the exit codes.
@@ -78,6 +78,7 @@ enum Verb {
     Stats(stats::Stats),
     Lookup(lookup::Lookup),
     Tasks(tasks::Tasks),
+    Budget(budget::Budget),
     #[command(flatten)]
     Steer(steer::Steer),
     Trace(trace::Trace),
@@ -123,6 +124,7 @@ impl Cli {
             Verb::Stats(verb) => verb.run(&cx).await,
             Verb::Lookup(verb) => verb.run(&cx).await,
             Verb::Tasks(verb) => verb.run(&cx).await,
+            Verb::Budget(verb) => verb.run(&cx).await,
             Verb::Steer(verb) => verb.run(&cx).await,
             Verb::Trace(verb) => verb.run(&cx).await,
             Verb::Events(verb) => verb.run(&cx).await,

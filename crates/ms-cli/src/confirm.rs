@@ -2,9 +2,31 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
+use clap::Args;
 use ms_control::{ControlError, codes};
 
 use crate::exit::{Failure, Outcome, say};
+
+/// Whether to ask: of every verb that changes something.
+#[derive(Debug, Args)]
+pub(crate) struct Yes {
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// How sure, and why: of the verbs whose outcome can be told before, and is on record.
+#[derive(Debug, Args)]
+pub(crate) struct Sure {
+    /// Only show what it would do
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) yes: Yes,
+    /// Why, for the record; at most 500 bytes
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+}
 
 /// How a person agrees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +38,8 @@ pub(crate) enum Consent {
 }
 
 /// How to ask; refuses at once where nobody could answer.
-pub(crate) fn consent(yes: bool, what: &str) -> Result<Consent, Failure> {
-    match (yes, io::stdin().is_terminal()) {
+pub(crate) fn consent(yes: &Yes, what: &str) -> Result<Consent, Failure> {
+    match (yes.yes, io::stdin().is_terminal()) {
         (true, _) => Ok(Consent::Given),
         (false, true) => Ok(Consent::Ask),
         (false, false) => Err(unconfirmed(what, "there is no terminal to ask on")),

@@ -117,7 +117,7 @@ What to do: choose one of the listed sockets with --control PATH.";
     /// Nobody confirmed.
     UNCONFIRMED = "MS0021", Refused, "not confirmed",
 "kill, restart, suspend, resume, stop and inject change a running system, and so do tasks
-cancel, retry and replay. They ask on a terminal; without a terminal they need --yes. Nothing was carried out.
+cancel, retry and replay, and budget raise. They ask on a terminal; without a terminal they need --yes. Nothing was carried out.
 
 What to do: look at `--dry-run`, then repeat with --yes.";
     /// Too many connections.
@@ -134,7 +134,7 @@ What to do: run msctl as the node's user.";
     /// No task of an id.
     NO_TASK = "MS0024", NotFound, "no such task",
 "The node keeps no durable task of that id. It never did, or the task ended longer ago than
-ended tasks are kept (7 days unless configured).
+ended tasks are kept (`tasks.retention`, a day unless configured).
 
 What to do: `msctl tasks ls` shows the ids there are, `--state dead` the dead letters.";
     /// A task, or what is asked of it, is refused.
@@ -167,6 +167,13 @@ outcome is not known, a task may have been taken.
 
 What to do: look at the disk and into the node's log, then try again; a submission with the
 same --key is never taken twice.";
+    /// No budget of a path.
+    NO_BUDGET = "MS0029", NotFound, "no such budget",
+"No budget is set for that path, or it does not limit that unit. A budget is set by the
+program, for one path, and holds all agents at and below it; it can be raised and nothing else.
+
+What to do: `msctl budget ls` shows the budgets of this node and what each of them limits;
+`msctl budget show PATH` those that an actor draws on.";
 }
 
 #[cfg(test)]

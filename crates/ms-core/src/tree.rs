@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ChildId, MAX_PATH_DEPTH};
 use crate::view::{ActorStatus, SupervisorView, TreeNode};
 
+/// Most levels below its first node of a tree that is written as JSON that nests. A level is two
+/// of JSON, an actor's own facts are up to four more, and readers end where their stack might:
+/// `serde_json` at 128 unless it is told otherwise. Deeper ones are counted as
+/// [`omitted`](TreeNode::omitted), and shown by a tree that begins further down.
+pub const MAX_NESTED: usize = 60;
+
 /// One node of a tree, without what is below it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TreeRow {

@@ -45,6 +45,7 @@
 //! It does *not* decide or keep anything itself: it is wiring. Start reading at `server.rs`.
 
 pub mod agents;
+mod budgets;
 mod calls;
 mod cleanup;
 mod error;

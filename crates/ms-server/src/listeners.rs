@@ -8,7 +8,9 @@ use ms_registry::Registry;
 use ms_runtime::{Calls, ComponentFailure, ServiceHandle, TreeContext};
 use ms_supervisor::{ChildSpec, Supervisor};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
+use ms_worker::budgets::BudgetClient;
 
+use crate::budgets::ApiBudgets;
 use crate::calls::FromTransport;
 use crate::cleanup::Doors;
 use crate::health::{ApiHealth, Door};
@@ -28,6 +30,8 @@ pub(crate) struct Listeners {
     calls: FromTransport,
     metrics: Metrics,
     registry: Registry,
+    /// Where the program has set any.
+    budgets: Option<BudgetClient>,
     pub(crate) path: ToApi,
     pub(crate) doors: Doors,
 }
@@ -38,6 +42,7 @@ impl Listeners {
         config: &FrameworkConfig,
         metrics: &Metrics,
         registry: &Registry,
+        budgets: Option<BudgetClient>,
         calls: &Calls,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
@@ -51,6 +56,7 @@ impl Listeners {
             calls: FromTransport::new(calls),
             metrics: Arc::clone(metrics),
             registry: registry.clone(),
+            budgets,
             path: ToApi::default(),
             doors: Doors::default(),
         })
@@ -86,6 +92,7 @@ impl Listeners {
             root: Arc::new(move || root.root()),
             registry: Some(self.registry.clone()),
             tasks: Arc::new(ApiTasks(cx.require()?, self.calls.clone())),
+            budgets: self.budgets.clone().map(|budgets| Arc::new(ApiBudgets(budgets)) as _),
             health: Arc::new(ApiHealth(cx.health())),
             integration: Arc::new(ApiIntegration(cx.integration())),
         };

@@ -250,7 +250,8 @@ impl Server {
         };
         let outside = self.outside.and_then(|_| outside.component());
         let started = tasks.agents();
-        let listeners = Listeners::of(&config, &telling.metrics, &self.registry, &calls)?;
+        let accounts = budgets.as_ref().map(Budgets::client);
+        let listeners = Listeners::of(&config, &telling.metrics, &self.registry, accounts, &calls)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
         let observability = observability(&tasks.client(), &telling.filter);
 

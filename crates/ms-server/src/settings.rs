@@ -145,3 +145,42 @@ pub(crate) fn attempt(config: &FrameworkConfig) -> Duration {
 pub(crate) fn named(path: &Path) -> Option<PathBuf> {
     (path != Path::new("")).then(|| path.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use ms_worker::tasks::DEFAULT_ATTEMPT;
+
+    use super::*;
+
+    /// What a key's reference says of its default is what a part does that is told nothing.
+    #[test]
+    fn the_defaults_of_the_keys_are_those_of_the_libraries() {
+        let config = FrameworkConfig::default();
+        let of = runtime("test", &Options::from_dir("."), &config);
+        assert_eq!(of.supervision, SupervisionSettings::default());
+        assert_eq!(of.boot, BootSettings::default());
+        assert_eq!(of.health, HealthSettings::default());
+        assert_eq!(of.shutdown, ShutdownSettings::default());
+        assert_eq!(of.emergency, EmergencySettings::default());
+        assert_eq!(http(&config), HttpLimits::default());
+        assert_eq!(config.http.bind.port(), ms_transport::API_PORT);
+        assert_eq!(config.telemetry.metrics_bind.port(), ms_transport::ADMIN_PORT);
+        assert_eq!(
+            config.core.event_bus.subscriber_backlog as usize,
+            ms_bus::BusConfig::default().buffer
+        );
+    }
+
+    /// Of three the server says something else than the libraries do, on purpose: it answers callers
+    /// that wait, and nobody looks after its disk. docs/tasks.md has both.
+    #[test]
+    fn what_the_server_sets_otherwise_is_known() {
+        let config = FrameworkConfig::default();
+        let (told, usual) = (store(&config), StoreConfig::new("x"));
+        assert_eq!((told.max_queue, usual.max_queue), (100_000, 1_000_000));
+        let day = Duration::from_secs(86_400);
+        assert_eq!((told.keep_ended, usual.keep_ended), (day, day * 7));
+        let minute = Duration::from_secs(60);
+        assert_eq!((attempt(&config), DEFAULT_ATTEMPT), (minute, minute * 15));
+    }
+}

@@ -6,6 +6,10 @@ use actix::System;
 use ms_core::time::later;
 use tokio::time::Instant;
 
+/// Between two looks of [`until_seen`]: short beside anything it waits for, and long enough to leave
+/// the processor to what is waited for.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
 /// Runs a future on an actix system of its own, on this thread, with a paused clock.
 ///
 /// A sleep costs nothing: when no task can run, the clock jumps to the next deadline.
@@ -35,6 +39,30 @@ pub async fn advance(time: Duration) {
 /// Waits until nothing can happen without time passing. Costs one virtual millisecond.
 pub async fn settle() {
     advance(Duration::from_millis(1)).await;
+}
+
+/// Looks again and again in real time, on a thread that may block, until there is something to
+/// see: for tests of processes, sockets and files, which tell nobody when they change.
+///
+/// # Panics
+/// When there was nothing `within` that time: with `what` was waited for, in words.
+#[track_caller]
+#[allow(clippy::disallowed_methods, reason = "the thread of a test, which carries no actor")]
+pub fn until_seen<T>(
+    within: Duration,
+    mut look: impl FnMut() -> Option<T>,
+    what: impl FnOnce() -> String,
+) -> T {
+    let end = later(std::time::Instant::now(), within);
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        if std::time::Instant::now() >= end {
+            panic!("not within {within:?}: {}", what());
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
 }
 
 /// Waits until `holds`, looking after each virtual millisecond. False when it does not

@@ -11,7 +11,7 @@
 //! or it refuses to start ([`BindError::Open`]).
 //!
 //! This crate does *not* keep tasks or decide about them (`ms-core`, `ms-worker`,
-//! `ms-store`), nor judge health (`ms-runtime`): it asks [`TasksPort`], [`HealthPort`] and
+//! `ms-store`), nor judge health (`ms-runtime`): it asks [`TasksPort`], [`BudgetsPort`], [`HealthPort`] and
 //! [`IntegrationPort`], which whoever puts a system together provides.
 //!
 //! [`HttpClient`] is the way out: calls of agents to other services.
@@ -23,8 +23,8 @@
 mod http;
 
 pub use http::{
-    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, ClientError, Drain,
-    Drained, Gate, GatewaySpec, HealthAnswer, HealthPort, HttpClient, HttpGateway, HttpLimits,
-    Incoming, IntegrationPort, LocalAddr, Outgoing, PortFuture, Probe, RootRef, Serve, TLS_KEY,
-    TaskAnswer, TasksPort, Token, admin_gateway,
+    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, BudgetRefusal,
+    BudgetsPort, ClientError, Drain, Drained, Gate, GatewaySpec, HealthAnswer, HealthPort,
+    HttpClient, HttpGateway, HttpLimits, Incoming, IntegrationPort, LocalAddr, Outgoing,
+    PortFuture, Probe, RootRef, Serve, TLS_KEY, TaskAnswer, TasksPort, Token, admin_gateway,
 };

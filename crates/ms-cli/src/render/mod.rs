@@ -4,6 +4,7 @@
 //! through [`clean`], so that it can neither forge a line nor drive a terminal.
 
 mod blast;
+mod budgets;
 mod dot;
 mod event;
 mod facts;
@@ -18,6 +19,7 @@ mod units;
 mod why;
 
 pub(crate) use blast::{blast, steered};
+pub(crate) use budgets::budgets;
 pub(crate) use dot::dot;
 pub(crate) use event::{event, trace};
 pub(crate) use found::found;

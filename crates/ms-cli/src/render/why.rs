@@ -70,8 +70,8 @@ pub(crate) fn over_budget(
         lines.push(("also", share(other, usage.used, usage.limit)));
     }
     lines.push(("since", format!("{} ago, {}", ms(since), utc(stop.unix_ms))));
-    let next = "raise it (BudgetClient::raise): it goes on by itself, with the message it holds";
-    lines.push(("next", next.to_owned()));
+    let next = format!("msctl budget raise {account} {} N", clean(unit));
+    lines.push(("next", format!("{next}: it goes on by itself, with the message it holds")));
     lines.push(("not enough", "msctl resume: it would be suspended again at once".to_owned()));
     format!("{head}\n{}", facts(&lines))
 }

@@ -5,7 +5,7 @@ use ms_control::proto;
 use ms_core::ActorPath;
 
 use crate::cli::{Cx, after_help};
-use crate::confirm::consent;
+use crate::confirm::{Yes, consent};
 use crate::exit::Outcome;
 
 /// Inject a fault into an actor, where the node allows it
@@ -22,9 +22,8 @@ pub(crate) struct Inject {
     /// Which fault
     #[arg(value_enum)]
     fault: Fault,
-    /// Do not ask
-    #[arg(long, short)]
-    yes: bool,
+    #[command(flatten)]
+    yes: Yes,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -54,7 +53,7 @@ impl Inject {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let fault = proto::Fault::from(self.fault);
         let what = format!("inject {fault} into {}", self.path);
-        consent(self.yes, &what)?.obtain(&what)?;
+        consent(&self.yes, &what)?.obtain(&what)?;
         let injected = cx.connect().await?.inject(self.path, fault).await?;
         match cx.json {
             true => cx.out.json("injected", &injected),

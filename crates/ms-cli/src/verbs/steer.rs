@@ -6,7 +6,7 @@ use ms_control::{ControlError, Kind};
 use ms_core::ActorPath;
 
 use crate::cli::{Cx, after_help};
-use crate::confirm::consent;
+use crate::confirm::{Consent, Sure, consent};
 use crate::exit::{Outcome, say};
 use crate::render;
 
@@ -15,15 +15,8 @@ use crate::render;
 pub(crate) struct Target {
     /// Which actor
     path: ActorPath,
-    /// Only show what would be stopped, restarted and escalated
-    #[arg(long)]
-    dry_run: bool,
-    /// Do not ask
-    #[arg(long, short)]
-    yes: bool,
-    /// Why, for the record
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    #[command(flatten)]
+    sure: Sure,
 }
 
 /// The verbs that change a running actor.
@@ -75,7 +68,7 @@ impl Steer {
 }
 
 async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
-    let Target { path, dry_run, yes, reason } = target;
+    let Target { path, sure: Sure { dry_run, yes, reason } } = target;
     if dry_run {
         let blast = cx.connect().await?.dry_run(path.clone(), verb).await?;
         return match cx.json {
@@ -84,8 +77,8 @@ async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
         };
     }
     let what = format!("{verb} {path}");
-    let consent = consent(yes, &what)?;
-    preview(verb, &path, yes, cx).await?;
+    let consent = consent(&yes, &what)?;
+    preview(verb, &path, consent, cx).await?;
     consent.obtain(&what)?;
     // A connection of its own: a person may have thought longer than one may idle.
     let steered = cx.connect().await?.steer(path, verb, reason).await?;
@@ -97,10 +90,10 @@ async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
 
 /// Shows on stderr what would happen. With `--yes`, an actor too sick to be
 /// asked is no obstacle to ending it.
-async fn preview(verb: Verb, path: &ActorPath, yes: bool, cx: &Cx) -> Outcome {
+async fn preview(verb: Verb, path: &ActorPath, consent: Consent, cx: &Cx) -> Outcome {
     match cx.connect().await?.dry_run(path.clone(), verb).await {
         Ok(blast) => say(&render::blast(verb, path, &blast, render::Style::PLAIN)),
-        Err(ControlError { kind: Kind::TimedOut, .. }) if yes => {
+        Err(ControlError { kind: Kind::TimedOut, .. }) if consent == Consent::Given => {
             say("the node could not tell in time what this will do; going on because of --yes\n");
         }
         Err(error) => return Err(error.into()),

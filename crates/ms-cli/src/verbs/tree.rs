@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ms_core::ActorPath;
+use ms_core::tree::MAX_NESTED;
 
 use crate::cli::{Cx, after_help};
 use crate::exit::Outcome;
@@ -15,7 +16,8 @@ const REDRAW: Duration = Duration::from_secs(1);
 /// Show the supervision tree, with what needs a look marked
 ///
 /// A hung, suspended or backlogged actor is marked and delays nobody. What the
-/// node cannot know is shown as `?`.
+/// node cannot know is shown as `?`. JSON nests, and readers of JSON have their limits: --json
+/// shows 60 levels below the start, and counts the children below them as `omitted`.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl tree",
@@ -41,8 +43,12 @@ pub(crate) struct Tree {
 impl Tree {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let mut client = cx.connect().await?;
+        let depth = match cx.json && !self.dot {
+            true => Some(self.depth.unwrap_or(MAX_NESTED).min(MAX_NESTED)),
+            false => self.depth,
+        };
         loop {
-            let tree = client.tree(self.path.clone(), self.depth).await?;
+            let tree = client.tree(self.path.clone(), depth).await?;
             match (self.watch, cx.json, self.dot) {
                 (true, true, _) => cx.out.json_line("tree", None, &tree)?,
                 (true, false, _) => cx.out.screen(&render::tree(&tree, cx.out.style))?,

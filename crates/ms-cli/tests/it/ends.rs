@@ -6,7 +6,8 @@ use crate::node;
 
 use std::fs;
 
-use node::{POOL, node};
+use crate::common::until;
+use node::{METERED, POOL, node};
 
 const NOBODY: &str = "01a20de1-fe43-7694-b430-621455741179";
 
@@ -35,6 +36,10 @@ fn what_goes_wrong_has_its_exit_code() {
         (&["inject", POOL, "crash"], 5, "error[MS0021]"),
         (&["config", "validate", "/nowhere"], 8, "has no base file"),
         (&["config", "show", "--set", "http.bind=nowhere"], 8, "must be an address"),
+        (&["ps", "--window", "soon"], 2, "250ms"),
+        (&["budget", "show", "/root/nobody"], 4, "error[MS0029]"),
+        (&["budget", "raise", METERED, "euros", "1", "--yes"], 4, "does not limit"),
+        (&["budget", "raise", METERED, "messages", "-1"], 2, "unexpected argument"),
     ] {
         node.msctl(args).fails(code, said);
     }
@@ -68,7 +73,7 @@ fn an_actor_that_does_not_answer_is_6() {
     let hung = "/root/components/application/tasks/wait/wait-1";
     let injected = node.msctl(&["inject", hung, "block", "--yes"]);
     assert_eq!(injected.code, Some(0), "{injected:?}");
-    node::until("it does not answer", || {
+    until("it does not answer", || {
         let run = node.msctl(&["state", hung, "--timeout", "100ms"]);
         (run.code == Some(6)).then(|| run.fails(6, "error[MS0013]"))
     });

@@ -1,56 +1,95 @@
-//! The verbs that change something: shown first, confirmed, carried out once.
+//! The verbs that change something: shown first, confirmed, carried out once, on record.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
-use crate::common;
+use crate::common::scripted::Scripted;
+use crate::common::until;
+use crate::node::{POOL, node};
+use crate::transcript::compare;
 
-use common::Node;
-
-const AUDITOR: &str = "/root/auditors/auditor-3";
+/// An agent that nothing else is done to.
+const SPARE: &str = "/root/components/application/tasks/spare/spare-1";
+/// One more, for faults.
+const OTHER: &str = "/root/components/application/tasks/spare/spare-2";
 
 #[test]
-fn a_dry_run_shows_the_blast_radius_and_does_nothing() {
-    let node = Node::start();
-    let out = node.msctl(&["kill", AUDITOR, "--dry-run"]).ok();
-    assert_eq!(out, include_str!("golden/blast.txt"));
-    let out = node.msctl(&["kill", "/root", "--dry-run", "--yes"]).ok();
-    assert_eq!(out, include_str!("golden/blast_root.txt"));
-    assert!(node.steered().is_empty());
+fn an_actor_is_steered_and_it_is_on_record() {
+    compare("steering", |t| {
+        let node = t.node;
+        for verb in ["kill", "restart", "suspend", "resume", "stop"] {
+            t.run(&[verb, SPARE, "--dry-run"]);
+            let run = t.input(&[verb, SPARE], "y\n");
+            run.fails(5, "nothing was done");
+        }
+        assert_eq!(node.incarnation(SPARE), 1, "until now nothing was done");
+        t.json(&["kill", SPARE, "--dry-run"]);
+        t.run(&["restart", SPARE, "--yes", "--reason", "the first"]);
+        node.comes_back(SPARE, 1);
+        t.run(&["kill", SPARE, "-y"]);
+        node.comes_back(SPARE, 2);
+        t.run(&["why", SPARE]);
+        t.run(&["why", SPARE, "--last", "2"]);
+        t.run(&["suspend", SPARE, "--yes"]);
+        t.numbers(&["inspect", SPARE]);
+        t.run(&["resume", SPARE, "--yes"]);
+        for verb in ["restart", "kill", "suspend", "resume", "stop"] {
+            let before = node.incarnation(SPARE);
+            t.json(&[verb, SPARE, "--yes", "--reason", "as JSON"]);
+            if ["restart", "kill"].contains(&verb) {
+                node.comes_back(SPARE, before);
+            }
+        }
+        t.run(&["restart", SPARE, "--yes", "--reason", "up again"]);
+        t.lines(&format!("steered    {SPARE}"), &["events", "--about", "node"]);
+    });
 }
 
 #[test]
-fn without_a_terminal_and_without_yes_nothing_is_done() {
-    let node = Node::start();
-    for verb in ["kill", "restart", "suspend", "resume", "stop"] {
-        let run = node.with_input(&[verb, AUDITOR], "y\n");
-        run.fails(5, "error[MS0021]");
-        run.fails(5, "nothing was done");
-    }
-    node.with_input(&["inject", AUDITOR, "crash"], "y\n").fails(5, "error[MS0021]");
-    assert!(node.steered().is_empty());
+fn faults_are_injected_and_why_says_so() {
+    compare("faults", |t| {
+        let node = t.node;
+        t.input(&["inject", OTHER, "crash"], "y\n").fails(5, "error[MS0021]");
+        for (life, fault) in [(1, "crash"), (2, "crash-after-await")] {
+            t.run(&["inject", OTHER, fault, "--yes"]);
+            node.comes_back(OTHER, life);
+        }
+        t.run(&["why", OTHER, "--last", "2"]);
+        let why = t.node.json(&["why", OTHER]).remove(0);
+        assert_eq!(why["data"][0]["injected"], true);
+        t.begins(&["why", OTHER, "--backtrace"]);
+        // Found by its heartbeat, and its thread given up.
+        t.run(&["inject", OTHER, "hang", "-y"]);
+        t.json(&["inject", "/root/components/application/tasks/wait/wait-2", "block", "--yes"]);
+    });
 }
 
+/// A reason has an end.
 #[test]
-fn with_yes_it_is_done_once_with_its_reason() {
-    let node = Node::start();
-    let run = node.msctl(&["kill", AUDITOR, "--yes", "--reason", "stuck since noon"]);
-    assert_eq!((run.code, run.out), (Some(0), format!("kill {AUDITOR}: done\n")));
-    assert!(run.err.starts_with(&format!("kill {AUDITOR} would\n  stop ")), "{}", run.err);
-    assert_eq!(node.steered(), [format!("kill {AUDITOR} Some(\"stuck since noon\")")]);
-    node.msctl(&["kill", AUDITOR, "-y", "--reason", &"x".repeat(501)]).fails(2, "at most 500");
+fn a_reason_that_is_too_long_is_refused() {
+    let long = "x".repeat(501);
+    let agent = format!("{POOL}/echo-1");
+    node().msctl(&["resume", &agent, "-y", "--reason", &long]).fails(2, "at most 500");
 }
 
+/// What nobody but a scripted peer can do: not to answer what it would do, and then to do it.
 #[test]
 fn an_actor_too_sick_for_a_dry_run_can_still_be_killed_with_yes() {
-    let node = Node::start();
-    let run = node.msctl(&["kill", "/root/hung", "--yes"]);
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let peer = Scripted::start();
+    let run = peer.msctl(&["kill", "/root/hung", "--yes"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(0), "kill /root/hung: done\n"), "{run:?}");
     assert!(run.err.contains("because of --yes"), "{}", run.err);
-    assert_eq!(node.steered(), ["kill /root/hung None"]);
+    assert_eq!(peer.steered(), ["kill /root/hung None"]);
+    peer.msctl(&["kill", "/root/hung", "--dry-run"]).fails(6, "error[MS0013]");
 }
 
+/// The root itself may be looked at and not harmed.
 #[test]
 fn what_the_node_refuses_is_refused() {
-    let node = Node::start();
-    node.msctl(&["inject", AUDITOR, "crash-after-await", "--yes"]).fails(5, "error[MS0011]");
+    let node = node();
+    let run = node.msctl(&["inject", "/root", "hang", "--yes"]);
+    run.fails(5, "error[MS0011]");
+    until("it is on record", || {
+        let told = node.msctl(&["events", "--about", "node"]).ok();
+        told.lines().any(|line| line.contains("steered    /root: inject hang")).then_some(())
+    });
 }

@@ -1,38 +1,160 @@
-//! Durable tasks, names and budgets on the command line.
+//! Durable tasks on the command line.
 
-#![allow(clippy::expect_used, reason = "tests")]
-
-use crate::common;
+#![allow(clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::fs;
 
-use common::Node;
-use common::sample::TASK;
-use ms_core::task::{MAX_PAYLOAD, TaskState};
-use serde_json::{Value, json};
+use ms_core::task::MAX_PAYLOAD;
+use serde_json::json;
 
-const OTHER: &str = "01a20de1-fe43-7694-b430-621455741179";
+use crate::node::{documents, node};
+use crate::transcript::compare;
 
-fn document(out: &str) -> Value {
-    serde_json::from_str(out).expect("JSON")
+/// A queue that only the transcripts use.
+const LETTERS: &str = "letters";
+
+#[test]
+fn a_task_is_submitted_followed_and_steered() {
+    compare("tasks", |t| {
+        let node = t.node;
+        let submit = ["tasks", "submit", "wait", r#"{"ms":60000}"#, "--queue", LETTERS];
+        let timed =
+            ["--key", "order-1", "--priority", "-5", "--deadline", "20h", "--attempt", "1h"];
+        let submit = [&submit[..], &timed, &["--attempts", "7"]].concat();
+        let id = t.run(&submit).out.trim_end().to_owned();
+        t.name(&id, "FIRST");
+        node.reaches(&id, "running");
+        let agent = node.json(&["tasks", "show", &id]).remove(0);
+        let agent = agent["data"]["task"]["assigned_agent"].as_str().expect("one").to_owned();
+        t.name(&agent, "AGENT");
+        t.run(&submit);
+        t.json(&submit);
+        t.run(&["tasks", "show", &id]);
+        t.json(&["tasks", "show", &id]);
+        t.run(&["tasks", "ls", "--queue", LETTERS, "--kind", "wait", "--state", "running"]);
+        t.run(&["tasks", "cancel", &id, "--dry-run"]);
+        t.json(&["tasks", "cancel", &id, "--dry-run"]);
+        t.input(&["tasks", "cancel", &id], "y\n").fails(5, "error[MS0021]");
+        node.reaches(&id, "running");
+        t.run(&["tasks", "cancel", &id, "--yes", "--reason", "twice"]);
+        t.run(&["tasks", "cancel", &id, "--yes"]);
+        t.run(&["tasks", "show", &id]);
+        t.run(&["events", "--task", &id]);
+        t.run(&["events", "--task", &id, "--change", "cancelled"]);
+        t.json(&["events", "--task", &id, "--change", "started"]);
+        t.lines("twice", &["events", "--about", "node"]);
+        let nobody = "01a20de1-fe43-7694-b430-621455741179";
+        t.run(&["tasks", "show", nobody]);
+        t.run(&["tasks", "retry", nobody, "--yes"]);
+    });
 }
 
 #[test]
-fn lists_are_filtered_paged_and_have_a_versioned_json_form() {
-    let node = Node::start();
-    let out = node.msctl(&["tasks", "ls", "--state", "dead", "--kind", "auditor"]).ok();
-    assert!(out.contains(TASK) && out.contains(&format!("--cursor {TASK}")), "{out}");
-    let args = ["tasks", "dead", "--limit", "7", "--cursor", TASK, "--queue", "default", "--json"];
-    let page = document(&node.msctl(&args).ok());
-    assert_eq!((&page["schema"], &page["kind"]), (&json!(1), &json!("tasks")));
-    assert_eq!(
-        (&page["data"]["tasks"][0]["id"], &page["data"]["next"]),
-        (&json!(OTHER), &json!(null))
-    );
-    let asked = node.fake.asked.lock().expect("not poisoned").clone();
-    assert_eq!(asked[0].state, Some(TaskState::Dead));
-    assert_eq!(asked[0].kind.as_ref().expect("given").as_str(), "auditor");
-    assert_eq!((asked[1].limit, asked[1].after), (7, Some(TASK.parse().expect("a UUID"))));
+fn payloads_come_from_the_command_line_a_file_or_standard_input() {
+    compare("payloads", |t| {
+        let file = t.node.file("letter.json");
+        fs::write(&file, r#"{"to": "ada"}"#).expect("writes");
+        let at = format!("@{}", file.display());
+        let submit = ["tasks", "submit", "still"];
+        let given = t.run(&[&submit[..], &[r#"{"n":1}"#]].concat());
+        let filed = t.run(&[&submit[..], &[&at]].concat());
+        let piped = t.input(&[&submit[..], &["-"]].concat(), "[1,2]");
+        let none = t.run(&submit);
+        let results = [json!({"n": 1}), json!({"to": "ada"}), json!([1, 2]), json!(null)];
+        for (run, result) in [given, filed, piped, none].into_iter().zip(results) {
+            let id = run.ok().trim_end().to_owned();
+            t.node.reaches(&id, "completed");
+            let shown = t.node.json(&["tasks", "show", &id]).remove(0);
+            assert_eq!(shown["data"]["result"], result, "{shown}");
+        }
+        let later = t.run(&[&submit[..], &["1", "--delay", "1h"]].concat()).ok();
+        let shown = t.node.json(&["tasks", "show", later.trim_end()]).remove(0);
+        let timings = &shown["data"]["task"]["timings"];
+        let span = |key: &str| timings[key].as_u64().expect("a time");
+        assert_eq!(span("not_before") - span("submitted"), 3_600_000, "{shown}");
+    });
+}
+
+/// Dead letters: two pages of them, tried again one by one and all at once.
+#[test]
+fn dead_letters_are_listed_by_pages_and_replayed() {
+    compare("dead", |t| {
+        let node = t.node;
+        let dies = ["wait", r#"{"ms":60000}"#, "--queue", LETTERS, "--attempts", "1"];
+        let dies = [&dies[..], &["--attempt", "50ms"]].concat();
+        let ids = [node.submit(&dies), node.submit(&dies)];
+        for (id, name) in ids.iter().zip(["OLDER", "NEWER"]) {
+            node.reaches(id, "dead");
+            t.name(id, name);
+        }
+        let of = ["--queue", LETTERS, "--kind", "wait"];
+        t.run(&[&["tasks", "dead", "--limit", "1"][..], &of].concat());
+        let page = t.run(&[&["tasks", "dead", "--cursor", &ids[0]][..], &of].concat()).ok();
+        assert!(page.contains(&ids[1]) && !page.contains(&ids[0]), "{page}");
+        let cursor = ["tasks", "ls", "--state", "dead", "--limit", "1", "--cursor", &ids[0]];
+        t.kinds(&[&cursor[..], &of].concat());
+        t.kinds(&[&["tasks", "dead"][..], &of].concat());
+        let replay = [&["tasks", "replay"][..], &of].concat();
+        t.input(&replay, "y\n").fails(5, "retry 2 tasks: not confirmed");
+        t.run(&[&replay[..], &["--dry-run", "--limit", "1"]].concat());
+        t.run(&[&replay[..], &["--yes", "--limit", "1", "--reason", "try"]].concat());
+        node.reaches(&ids[0], "dead");
+        t.kinds(&[&replay[..], &["--yes"]].concat());
+        ids.iter().for_each(|id| node.reaches(id, "dead"));
+        t.run(&["tasks", "retry", &ids[0], "--dry-run"]);
+        t.input(&["tasks", "retry", &ids[0]], "y\n").fails(5, "error[MS0021]");
+        t.run(&["tasks", "retry", &ids[0], &ids[1], "-y", "--reason", "once more"]);
+        ids.iter().for_each(|id| node.reaches(id, "dead"));
+        t.kinds(&["tasks", "retry", &ids[0], "-y"]);
+        node.reaches(&ids[0], "dead");
+        t.kinds(&["tasks", "cancel", &ids[1], "--dry-run"]);
+        t.run(&["tasks", "cancel", &ids[1], "-y"]);
+        t.run(&["tasks", "replay", "--queue", LETTERS, "--kind", "nobody", "--yes"]);
+    });
+}
+
+/// Of several that are steered the one that is refused is told, and how many were done before.
+#[test]
+fn a_refusal_among_many_says_how_many_were_done() {
+    let node = node();
+    let running = node.submit(&["wait", r#"{"ms":60000}"#]);
+    node.reaches(&running, "running");
+    let ended = node.submit(&["echo", "1"]);
+    node.reaches(&ended, "completed");
+    let args = ["tasks", "cancel", &running, &ended, "--yes", "--json"];
+    let run = node.msctl(&args);
+    run.fails(5, "(1 of 2 were done before)");
+    node.reaches(&running, "cancelled");
+    let args = ["tasks", "submit", "echo", "1", "--json"];
+    assert_eq!(documents(node.msctl(&args), &args)[0]["kind"], "task_taken");
+}
+
+#[test]
+fn what_is_no_task_is_refused_before_the_node_is_asked() {
+    let node = node();
+    let submit = |args: &[&str]| node.msctl(&[&["tasks", "submit", "metered"][..], args].concat());
+    let taken = || {
+        let page = node.json(&["tasks", "ls", "--kind", "metered", "--limit", "1000"]).remove(0);
+        page["data"]["tasks"].as_array().expect("a list").len()
+    };
+    let before = taken();
+    submit(&["{"]).fails(2, "the payload is no JSON");
+    submit(&["NaN"]).fails(2, "the payload is no JSON");
+    submit(&["@/nowhere/x.json"]).fails(2, "cannot be opened");
+    submit(&["1", "--key", "two words"]).fails(2, "printable ASCII");
+    submit(&["1", "--priority", "101"]).fails(2, "-100 to 100");
+    submit(&["1", "--attempts", "101"]).fails(2, "attempts");
+    node.msctl(&["tasks", "submit", "no/kind"]).fails(2, "no/kind");
+    let large = format!("\"{}\"", "x".repeat(MAX_PAYLOAD));
+    let file = node.file("large.json");
+    fs::write(&file, &large).expect("writes");
+    submit(&[&format!("@{}", file.display())]).fails(1, "error[MS0015]");
+    let args = ["tasks", "submit", "metered", "-"];
+    node.with_input(&args, &large).fails(1, "error[MS0015]");
+    assert_eq!(taken(), before, "nothing was taken");
+    // The largest there may be passes the frame.
+    let fits = format!("\"{}\"", "x".repeat(MAX_PAYLOAD - 512));
+    node.with_input(&["tasks", "submit", "echo", "-"], &fits).ok();
     for (args, said) in [
         (["ls", "--state", "asleep"], "one of pending, assigned"),
         (["ls", "--limit", "1001"], "between 1 and 1000"),
@@ -42,146 +164,4 @@ fn lists_are_filtered_paged_and_have_a_versioned_json_form() {
     ] {
         node.msctl(&[&["tasks"][..], &args].concat()).fails(2, said);
     }
-}
-
-#[test]
-fn one_task_is_shown_and_an_unknown_one_is_not_found() {
-    let node = Node::start();
-    assert_eq!(node.msctl(&["tasks", "show", TASK]).ok(), include_str!("golden/task.txt"));
-    let shown = document(&node.msctl(&["tasks", "show", TASK, "--json"]).ok());
-    assert_eq!((&shown["kind"], &shown["data"]["task"]["id"]), (&json!("task"), &json!(TASK)));
-    node.msctl(&["tasks", "show", OTHER]).fails(4, "error[MS0024]");
-    for verb in ["cancel", "retry"] {
-        node.msctl(&["tasks", verb, OTHER, "--yes"]).fails(4, "error[MS0024]");
-    }
-    assert!(node.steered().is_empty());
-    assert!(node.msctl(&["explain", "MS0024"]).ok().contains("msctl tasks ls"));
-}
-
-#[test]
-fn a_task_is_submitted_from_the_command_line_a_file_or_standard_input() {
-    let node = Node::start();
-    let file = node.home.path().join("letter.json");
-    fs::write(&file, r#"{"to": "ada"}"#).expect("writes");
-    let at = format!("@{}", file.display());
-    let submit = ["tasks", "submit", "mailer"];
-    let out = node.msctl(&[&submit[..], &[r#"{"n":1}"#, "--priority", "-5"]].concat()).ok();
-    assert_eq!(out, format!("{TASK}\n"));
-    let timed = ["--queue", "slow", "--delay", "1h", "--attempts", "7"];
-    node.msctl(&[&submit[..], &[&at], &timed].concat()).ok();
-    let keyed = node.with_input(&[&submit[..], &["-", "--key", "order-4711"]].concat(), "[1,2]");
-    assert!(keyed.ok().contains("the key was known: this is the first task"));
-    let taken = document(&node.msctl(&[&submit[..], &["--json"]].concat()).ok());
-    assert_eq!((&taken["kind"], &taken["data"]["repeated"]), (&json!("task_taken"), &json!(false)));
-    let tasks = node.fake.submitted.lock().expect("not poisoned").clone();
-    let payloads: Vec<_> = tasks.iter().map(|task| task.payload.clone()).collect();
-    assert_eq!(payloads, [json!({"n": 1}), json!({"to": "ada"}), json!([1, 2]), json!(null)]);
-    assert_eq!(tasks[0].priority.get(), -5);
-    let slow = &tasks[1];
-    assert_eq!(
-        (slow.queue.as_str(), slow.delay_ms, slow.retry.max_attempts),
-        ("slow", Some(3_600_000), 7)
-    );
-    assert_eq!(tasks[2].idempotency_key.as_ref().expect("given").as_str(), "order-4711");
-}
-
-#[test]
-fn what_is_no_task_is_refused_before_the_node_is_asked() {
-    let node = Node::start();
-    let submit = |args: &[&str]| node.msctl(&[&["tasks", "submit", "mailer"][..], args].concat());
-    submit(&["{"]).fails(2, "the payload is no JSON");
-    submit(&["NaN"]).fails(2, "the payload is no JSON");
-    submit(&["@/nowhere/x.json"]).fails(2, "cannot be opened");
-    submit(&["1", "--key", "two words"]).fails(2, "printable ASCII");
-    submit(&["1", "--priority", "101"]).fails(2, "-100 to 100");
-    submit(&["1", "--attempts", "101"]).fails(2, "attempts");
-    node.msctl(&["tasks", "submit", "no/kind"]).fails(2, "no/kind");
-    let large = format!("\"{}\"", "x".repeat(MAX_PAYLOAD));
-    let file = node.home.path().join("large.json");
-    fs::write(&file, &large).expect("writes");
-    submit(&[&format!("@{}", file.display())]).fails(1, "error[MS0015]");
-    let args = ["tasks", "submit", "mailer", "-"];
-    node.with_input(&args, &large).fails(1, "error[MS0015]");
-    assert!(node.fake.submitted.lock().expect("not poisoned").is_empty());
-    // The largest there may be passes the frame.
-    let fits = format!("\"{}\"", "x".repeat(MAX_PAYLOAD - 512));
-    node.with_input(&args, &fits).ok();
-}
-
-#[test]
-fn cancel_and_retry_are_shown_confirmed_and_done_with_their_reason() {
-    let node = Node::start();
-    for verb in ["cancel", "retry"] {
-        let out = node.msctl(&["tasks", verb, TASK, "--dry-run"]).ok();
-        assert!(out.contains(TASK) && out.ends_with("1 task\n"), "{out}");
-        let run = node.with_input(&["tasks", verb, TASK], "y\n");
-        run.fails(5, "error[MS0021]");
-        run.fails(5, &format!("{verb} 1 task: not confirmed"));
-    }
-    assert!(node.steered().is_empty());
-    let run = node.msctl(&["tasks", "cancel", TASK, "--yes", "--reason", "twice"]);
-    assert_eq!((run.code, run.out), (Some(0), format!("{TASK} cancelled: it is cancelled\n")));
-    assert!(run.err.contains(TASK), "what it is is shown: {}", run.err);
-    let run = node.msctl(&["tasks", "retry", TASK, "-y", "--json"]);
-    assert_eq!(document(&run.out)["data"][0]["state"], "pending");
-    assert_eq!(
-        node.steered(),
-        [format!("cancel {TASK} Some(\"twice\")"), format!("retry {TASK} None")]
-    );
-    let refused = node.msctl(&["tasks", "cancel", TASK, "--yes", "--reason", "refuse"]);
-    assert_eq!((refused.code, refused.out.as_str()), (Some(5), ""), "{refused:?}");
-    assert!(refused.err.contains("error[MS0025]"), "{}", refused.err);
-}
-
-#[test]
-fn a_replay_takes_all_pages_of_dead_letters_and_says_how_many() {
-    let node = Node::start();
-    let run = node.with_input(&["tasks", "replay", "--kind", "auditor"], "");
-    run.fails(5, "retry 2 tasks: not confirmed");
-    let out = node.msctl(&["tasks", "replay", "--dry-run"]).ok();
-    assert!(out.contains(TASK) && out.contains(OTHER) && out.ends_with("2 tasks\n"), "{out}");
-    assert!(node.steered().is_empty());
-    let run = node.msctl(&["tasks", "replay", "--yes", "--limit", "1"]);
-    assert_eq!((run.code, run.out.lines().count()), (Some(0), 1));
-    let run = node.msctl(&["tasks", "replay", "--yes"]);
-    assert_eq!((run.code, run.out.lines().count()), (Some(0), 2), "{}", run.err);
-    let expected = [TASK, TASK, OTHER].map(|id| format!("retry {id} None"));
-    assert_eq!(node.steered(), expected);
-    let run = node.msctl(&["tasks", "replay", "--yes", "--reason", "refuse"]);
-    assert!(run.err.contains("(0 of 2 were done before)"), "{}", run.err);
-}
-
-#[test]
-fn why_tells_of_the_budget_that_holds_an_actor() {
-    let node = Node::start();
-    let out = node.msctl(&["why", "/root/auditors"]).ok();
-    assert!(out.starts_with("/root/auditors is suspended over its budget\n"), "{out}");
-    for part in ["3 of 3 messages", "30 of 100 tokens", "BudgetClient::raise", "has not ended"] {
-        assert!(out.contains(part), "{part} in {out}");
-    }
-    let told = document(&node.msctl(&["why", "/root/auditors", "--json"]).ok());
-    assert_eq!((&told["kind"], &told["data"]), (&json!("why"), &json!([])));
-    assert_eq!(told["over_budget"][0]["over"]["limit"], 3);
-    let told = document(&node.msctl(&["why", "/root/walker", "--json"]).ok());
-    assert_eq!(told["over_budget"], json!([]));
-}
-
-#[test]
-fn events_are_those_that_are_asked_for() {
-    let node = Node::start();
-    let all = node.msctl(&["events"]).ok();
-    assert_eq!(all, include_str!("golden/events.txt"));
-    let tasks = node.msctl(&["events", "--about", "tasks"]).ok();
-    assert!(tasks.lines().all(|line| line.contains("task")), "{tasks}");
-    let node_only = node.msctl(&["events", "--about", "node"]).ok();
-    assert_eq!(node_only.lines().count() + tasks.lines().count(), all.lines().count());
-    let dead = node.msctl(&["events", "--change", "dead", "--json"]).ok();
-    assert_eq!(
-        dead.lines().filter(|line| line.contains("\"change\":\"dead\"")).count(),
-        1,
-        "{dead}"
-    );
-    node.msctl(&["events", "--about", "node", "--change", "dead"])
-        .fails(2, "leave --about node out");
-    node.msctl(&["events", "--change", "lost"]).fails(2, "one of submitted");
 }

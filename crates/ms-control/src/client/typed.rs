@@ -1,7 +1,7 @@
 //! One method per request, each with its own answer type.
 
 use ms_core::ActorPath;
-use ms_core::budget::BudgetStop;
+use ms_core::budget::{AccountView, BudgetStop};
 use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{NewTask, TaskFilter, TaskId, TaskPage, TaskView};
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
@@ -61,6 +61,11 @@ typed! {
         Request::Inject { path, fault } => Reply::Injected;
     /// The budgets that hold an actor, or a part of its subtree.
     budget(path: ActorPath) -> Vec<BudgetStop>, Request::Budget { path } => Reply::Budget;
+    /// All budgets, with what is used of them.
+    budgets() -> Vec<AccountView>, Request::Budgets => Reply::Budgets;
+    /// Permits more of a budget.
+    raise_budget(account: ActorPath, unit: String, more: u64, reason: Option<String>) -> AccountView,
+        Request::RaiseBudget { account, unit, more, reason } => Reply::BudgetRaised;
     /// Who has a name, or provides a service.
     lookup(name: String) -> Found, Request::Lookup { name } => Reply::Found;
     /// A page of durable tasks.

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ms_core::budget::BudgetStop;
+use ms_core::budget::{AccountView, BudgetStop};
 use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{TaskPage, TaskView};
 use ms_core::view::{ActorStatus, BlastRadius, Lifecycle, TreeNode, TypeCount, WhyRecord};
@@ -40,6 +40,10 @@ pub enum Reply {
     Injected(Injected),
     /// To [`super::Request::Budget`]: the budgets that hold it or a part of it.
     Budget(Vec<BudgetStop>),
+    /// To [`super::Request::Budgets`], by path.
+    Budgets(Vec<AccountView>),
+    /// To [`super::Request::RaiseBudget`]: the budget as it is afterwards.
+    BudgetRaised(AccountView),
     /// To [`super::Request::Lookup`].
     Found(Found),
     /// To [`super::Request::Tasks`].

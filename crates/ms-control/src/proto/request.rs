@@ -119,6 +119,19 @@ pub enum Request {
         /// Which actor, or whose subtree.
         path: ActorPath,
     },
+    /// All budgets, with what is used of them.
+    Budgets,
+    /// Permits more of a budget, over restarts where budgets are kept.
+    RaiseBudget {
+        /// The path that the budget is for.
+        account: ActorPath,
+        /// Of which unit: `messages`, `wall_us`, or one of the program's own.
+        unit: String,
+        /// How much more.
+        more: u64,
+        /// Why, for the record.
+        reason: Option<String>,
+    },
     /// Who has a name, or provides a service.
     Lookup {
         /// The name.
@@ -179,6 +192,7 @@ impl Request {
                 | Self::Statistics { on: Some(_), .. }
                 | Self::SubmitTask { .. }
                 | Self::SteerTask { .. }
+                | Self::RaiseBudget { .. }
         )
     }
 
@@ -226,7 +240,11 @@ impl Request {
                 at_most("length of the name", name.len() as u64, MAX_LOOKUP as u64)
             }
             Self::Tasks { filter } => at_most("limit", filter.limit as u64, MAX_PAGE as u64),
+            Self::RaiseBudget { unit, more: 0, .. } => {
+                Err(ControlError::bad_request(format!("the {unit} would be raised by nothing")))
+            }
             Self::Steer { reason: Some(reason), .. }
+            | Self::RaiseBudget { reason: Some(reason), .. }
             | Self::SteerTask { reason: Some(reason), .. } => {
                 at_most("length of the reason", reason.len() as u64, MAX_REASON as u64)
             }

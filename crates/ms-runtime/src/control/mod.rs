@@ -6,8 +6,10 @@
 //! or is buried in mail delays nobody.
 //!
 //! `look.rs` reads, `steer.rs` changes and puts on record who did, `stream.rs`
-//! follows, `statistics.rs` counts from a moment on, `tasks.rs` shows and steers durable tasks.
+//! follows, `statistics.rs` counts from a moment on, `tasks.rs` shows and steers durable tasks,
+//! `budgets.rs` what agents may use.
 
+mod budgets;
 mod error;
 mod look;
 mod services;
@@ -135,6 +137,10 @@ impl NodeControl {
             }
             Request::Inject { path, fault } => self.inject(peer, path, fault, within).await,
             Request::Budget { path } => self.look(within, Duration::ZERO, self.budget(path)).await,
+            Request::Budgets => self.look(within, Duration::ZERO, self.budgets()).await,
+            Request::RaiseBudget { account, unit, more, reason } => {
+                self.raise_budget(peer, account, (unit, more), reason, within).await
+            }
             Request::Lookup { name } => {
                 self.look(within, Duration::ZERO, async { self.lookup(&name) }).await
             }

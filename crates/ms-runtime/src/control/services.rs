@@ -1,9 +1,9 @@
-//! Names, services and budgets.
+//! Names and services.
 
 use ms_actor::AnyRef;
 use ms_control::proto::{Found, Reply};
 use ms_control::{ControlError, codes};
-use ms_core::{ActorPath, Incarnation};
+use ms_core::Incarnation;
 
 use super::NodeControl;
 
@@ -35,20 +35,5 @@ impl NodeControl {
             lifecycle: AnyRef::lifecycle(&actor),
             groups,
         }))
-    }
-
-    /// The budgets that hold an actor or a part of its subtree. None, where none are shown.
-    pub(super) async fn budget(&self, path: ActorPath) -> Result<Reply, ControlError> {
-        // Who is not there is told so, whatever the budgets say.
-        let root = self.root()?;
-        if path != *root.path() {
-            self.find(&path).await?;
-        }
-        let Some(budgets) = &self.0.shown.budgets else { return Ok(Reply::Budget(Vec::new())) };
-        let stops = budgets.stops(&path).await;
-        stops.map(Reply::Budget).map_err(|error| {
-            ControlError::timed_out(format!("the budgets of {path} are not known"))
-                .why(error.to_string())
-        })
     }
 }

@@ -5,6 +5,7 @@
 mod answers;
 mod common;
 mod composed;
+mod config_map;
 mod configured;
 mod disks;
 mod doors;
@@ -13,6 +14,7 @@ mod event_bus;
 mod features;
 mod flow;
 mod health;
+mod http_tasks;
 mod idle;
 mod intake;
 mod integration;

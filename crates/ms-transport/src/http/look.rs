@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use ms_actor::{AnyRef, Resources, read_traces};
 use ms_core::ActorPath;
 use ms_core::health::HealthStatus;
+use ms_core::tree::MAX_NESTED;
 use ms_core::view::{Lifecycle, SCHEMA_VERSION};
 use ms_registry::Registry;
 use ms_supervisor::SupervisorError;
@@ -50,7 +51,8 @@ pub(super) struct TreeQuery {
     /// The actor to begin at, `/root/agents`; the root otherwise.
     #[param(value_type = Option<String>, pattern = "^(/[a-z0-9][a-z0-9_-]{0,63}){1,64}$", max_length = 1024)]
     path: Option<ActorPath>,
-    /// How many levels below it, at most 64; all otherwise.
+    /// How many levels below it, at most 64. Never more than 60 are answered, so that JSON readers
+    /// with a limit can follow: children below them are counted as `omitted`.
     #[param(minimum = 0, maximum = 64)]
     depth: Option<usize>,
 }
@@ -67,10 +69,11 @@ pub(super) async fn tree(
     if query.depth.is_some_and(|depth| depth > DEPTH_MAX) {
         return Err(Problem::new(&BAD_PARAMETER, format!("depth may be at most {DEPTH_MAX}")));
     }
+    let depth = Some(query.depth.unwrap_or(MAX_NESTED).min(MAX_NESTED));
     let root = (looking.root)().ok_or_else(|| Problem::new(&NOT_SERVING, "the tree is not up"))?;
     let tree = match query.path.filter(|path| path != root.path()) {
-        None => root.tree(query.depth).await,
-        Some(path) => root.tree_at(&path, query.depth).await,
+        None => root.tree(depth).await,
+        Some(path) => root.tree_at(&path, depth).await,
     };
     let tree = tree.map_err(|error| of_supervisor(&error))?;
     read_traces(tree.walk().filter_map(|node| node.status.last_exit.as_ref())).await;

@@ -3,6 +3,7 @@
 mod accept;
 mod bind;
 mod body;
+mod budgets;
 mod client;
 mod document;
 mod events;
@@ -43,7 +44,8 @@ pub use client::{ClientError, HttpClient, Incoming, Outgoing};
 pub use gateway::{Drain, Drained, Gate, GatewaySpec, HttpGateway, LocalAddr, Serve};
 pub use limits::HttpLimits;
 pub use ports::{
-    Admission, HealthAnswer, HealthPort, IntegrationPort, PortFuture, Probe, TaskAnswer, TasksPort,
+    Admission, BudgetRefusal, BudgetsPort, HealthAnswer, HealthPort, IntegrationPort, PortFuture,
+    Probe, TaskAnswer, TasksPort,
 };
 
 use gateway::Shared;
@@ -68,6 +70,8 @@ pub struct Api {
     pub registry: Option<Registry>,
     /// Tasks.
     pub tasks: Arc<dyn TasksPort>,
+    /// What agents may use, where there are budgets.
+    pub budgets: Option<Arc<dyn BudgetsPort>>,
     /// Health.
     pub health: Arc<dyn HealthPort>,
     /// How the components get along.
@@ -129,8 +133,17 @@ impl Api {
         let integration = OpenApiRouter::new()
             .routes(routes!(integration::integration))
             .with_state(Arc::clone(&self.integration));
+        let budgets = OpenApiRouter::new()
+            .routes(routes!(budgets::list))
+            .routes(routes!(budgets::raise))
+            .with_state(budgets::BudgetRoutes {
+                shared: Arc::clone(shared),
+                node: self.node.clone(),
+                port: self.budgets.clone(),
+            });
         OpenApiRouter::with_openapi(Document::openapi())
             .merge(tasks)
+            .merge(budgets)
             .merge(node)
             .merge(integration)
             .merge(health_routes(shared, &self.health))
@@ -214,6 +227,7 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     ),
     tags(
         (name = "tasks", description = "durable work for agents"),
+        (name = "budgets", description = "what agents may use"),
         (name = "node", description = "the running node, read-only"),
         (name = "health", description = "for Kubernetes")
     )

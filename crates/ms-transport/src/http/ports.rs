@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use ms_core::ActorPath;
+use ms_core::budget::{AccountView, Budget};
 use ms_core::health::HealthStatus;
 use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{
@@ -80,6 +81,33 @@ pub trait HealthPort: Send + Sync + 'static {
 pub trait IntegrationPort: Send + Sync + 'static {
     /// What is known now; `None` if nobody knows.
     fn metrics(&self) -> PortFuture<'_, Option<IntegrationMetrics>>;
+}
+
+/// Why a call about budgets did not do what was asked, in words for whoever asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetRefusal {
+    /// There is no budget for that path.
+    #[error("{0}")]
+    NoBudget(String),
+    /// The budget does not limit that unit.
+    #[error("{0}")]
+    NoUnit(String),
+    /// They do not answer; what was asked may still be carried out.
+    #[error("{0}")]
+    NoAnswer(String),
+}
+
+/// What agents may use.
+pub trait BudgetsPort: Send + Sync + 'static {
+    /// All budgets with what is used of them.
+    fn usage(&self) -> PortFuture<'_, Result<Vec<AccountView>, BudgetRefusal>>;
+
+    /// Permits more of a budget, durably where budgets are kept; gives it as it is then.
+    fn raise(
+        &self,
+        account: ActorPath,
+        more: Budget,
+    ) -> PortFuture<'_, Result<AccountView, BudgetRefusal>>;
 }
 
 /// Lets work in, for gateways of a node that counts what is inside before it stops.

@@ -100,6 +100,9 @@ sorts! {
     /// No such thing.
     NOT_FOUND = "not-found", NOT_FOUND, "there is no such thing",
         "check the id; finished tasks are kept for a limited time";
+    /// No budget for a path.
+    NO_BUDGET = "no-such-budget", NOT_FOUND, "there is no budget for this path",
+        "GET /api/v1/budgets has the budgets of this node, and their units";
     /// Wrong method.
     METHOD = "method-not-allowed", METHOD_NOT_ALLOWED, "this path does not take that method",
         "see the Allow header";

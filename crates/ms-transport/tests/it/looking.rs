@@ -348,6 +348,8 @@ fn the_document_names_every_path_and_no_dangling_shape() {
             "/api/v1/tasks/{id}/result",
             "/api/v1/tasks/{id}/cancel",
             "/api/v1/tasks/{id}/retry",
+            "/api/v1/budgets",
+            "/api/v1/budgets/raise",
             "/api/v1/tree",
             "/api/v1/services",
             "/api/v1/events",

@@ -9,10 +9,13 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, ActorContext, AsyncContext, Handler, Running, WrapFuture};
 use ms_actor::{AnyRef, Context, StateValue, unix_ms};
 use ms_core::ActorPath;
-use ms_core::budget::{Budget, BudgetStop, BudgetStore, KeptUsage, Ledger, OverBudget};
+use ms_core::budget::{
+    AccountView, Budget, BudgetStop, BudgetStore, KeptUsage, Ledger, OverBudget,
+};
 use ms_core::task::StoreError;
 use ms_core::view::EventKind;
 
+use super::BudgetError;
 use super::messages::{Charge, Draw, GetStops, GetUsage, Raise, Took, TryDraw};
 
 /// What nobody waits for is on disk within this time, and what could not be kept is tried again
@@ -187,6 +190,21 @@ impl LedgerActor {
         }
     }
 
+    /// Permits more, of each unit or of none: a limit that is not there cannot be raised, and who
+    /// asked for it would believe that it was.
+    fn raise(&mut self, account: &ActorPath, more: &Budget) -> Result<AccountView, BudgetError> {
+        let units = self.ledger.units(account);
+        let units = units.ok_or_else(|| BudgetError::NoAccount(account.clone()))?;
+        if let Some(unit) = more.limits().keys().find(|unit| !units.contains_key(*unit)) {
+            let known = units.keys().cloned().collect::<Vec<_>>().join(", ");
+            let (account, unit) = (account.clone(), unit.clone());
+            return Err(BudgetError::NoUnit { account, unit, known });
+        }
+        self.ledger.raise(account, more);
+        let units = self.ledger.units(account).cloned().unwrap_or_default();
+        Ok(AccountView { account: account.clone(), units })
+    }
+
     fn draw(&mut self, draw: Draw, ctx: &mut Context<Self>) {
         match self.ledger.draw(draw.agent.path()) {
             // Whoever has died meanwhile has lost the message as well.
@@ -286,13 +304,13 @@ impl Handler<Raise> for LedgerActor {
     type Result = ();
 
     fn handle(&mut self, raise: Raise, ctx: &mut Self::Context) {
-        let known = self.ledger.raise(&raise.account, &raise.more);
-        self.told.remove(&raise.account);
-        self.let_go(&raise.account, ctx);
-        let answer = move || {
-            let _ = raise.reply.send(known);
-        };
-        self.answer(answer, ctx);
+        let Raise { account, more, reply } = raise;
+        let raised = self.raise(&account, &more);
+        if raised.is_ok() {
+            self.told.remove(&account);
+            self.let_go(&account, ctx);
+        }
+        self.answer(move || drop(reply.send(raised)), ctx);
     }
 }
 

@@ -9,6 +9,8 @@ use ms_core::ActorPath;
 use ms_core::budget::{AccountView, Budget, BudgetStop, OverBudget};
 use tokio::sync::oneshot;
 
+use super::BudgetError;
+
 /// Whether an agent may go on.
 pub(super) type Drawn = Result<(), OverBudget>;
 
@@ -52,7 +54,7 @@ impl Message for Took {
 pub(super) struct Raise {
     pub(super) account: ActorPath,
     pub(super) more: Budget,
-    pub(super) reply: oneshot::Sender<bool>,
+    pub(super) reply: oneshot::Sender<Result<AccountView, BudgetError>>,
 }
 
 impl Message for Raise {

@@ -124,6 +124,16 @@ pub enum BudgetError {
     /// No budget was set for that path.
     #[error("there is no budget for {0}; set one with `Budgets::limit`")]
     NoAccount(ActorPath),
+    /// The budget for that path has no limit of that unit.
+    #[error("the budget for {account} does not limit {unit:?}, only {known}; raise one of these")]
+    NoUnit {
+        /// The path of the account.
+        account: ActorPath,
+        /// Which unit was to be raised.
+        unit: String,
+        /// Which are limited.
+        known: String,
+    },
     /// The actor that owns the accounts does not answer.
     #[error("the budgets do not answer: {0}; look at their actor in the tree")]
     NoAnswer(String),
@@ -146,19 +156,18 @@ impl BudgetClient {
         self.ledger()?.ask(GetStops(path.clone())).await.map_err(no_answer)
     }
 
-    /// Permits more to the account of `path`, and lets its agents go on. Where budgets are kept
-    /// in a store, it is on disk when this returns.
+    /// Permits more to the account of `path`, and lets its agents go on; gives the account as it
+    /// is then. Where budgets are kept in a store, it is on disk when this returns.
     ///
     /// # Errors
-    /// There is no such account, or no answer.
-    pub async fn raise(&self, path: &ActorPath, more: Budget) -> Result<(), BudgetError> {
+    /// There is no such account, a unit is not limited by it (nothing is raised then), or no answer.
+    pub async fn raise(&self, path: &ActorPath, more: Budget) -> Result<AccountView, BudgetError> {
         let (reply, answer) = oneshot::channel();
         let raise = Raise { account: path.clone(), more, reply };
         let none = |what: &str| BudgetError::NoAnswer(what.to_owned());
         self.ledger()?.tell(raise).await.map_err(|error| none(&error.to_string()))?;
         match timeout(ANSWER_WITHIN, answer).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(BudgetError::NoAccount(path.clone())),
+            Ok(Ok(raised)) => raised,
             Ok(Err(_)) => Err(none("their actor ended")),
             Err(_) => Err(none("not within 5 s")),
         }

@@ -7,26 +7,32 @@
     reason = "tests; each file uses its part"
 )]
 
+pub mod http;
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
+use ms_core::budget::Budget;
+use ms_core::task::{QueueName, QueueSpec};
+use ms_runtime::ComponentSpec;
 use ms_server::agents::{Echo, Wait};
 use ms_server::{Options, Server};
+use ms_supervisor::{ChildSpec, Supervisor};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{Run, command};
+use crate::common::{Run, command, until};
 
-/// Longest wait for anything; a machine under load is slow, a test that hangs is not.
-const PATIENCE: Duration = Duration::from_secs(180);
-
-/// The pool of agents that the tests look at.
+/// A pool of agents that the tests look at.
 pub const POOL: &str = "/root/components/application/tasks/echo";
+/// Agents with a budget of two messages.
+pub const METERED: &str = "/root/components/application/tasks/metered";
+/// The kinds of agents. Nobody but the transcripts uses `still`, `spare` and `metered`.
+const KINDS: [&str; 5] = ["echo", "wait", "still", "spare", "metered"];
 
 /// A running node; its directory is what `XDG_RUNTIME_DIR` should be.
 pub struct Node {
@@ -37,6 +43,29 @@ pub struct Node {
 pub fn node() -> &'static Node {
     static NODE: OnceLock<Node> = OnceLock::new();
     NODE.get_or_init(Node::start)
+}
+
+fn server() -> Server {
+    let letters = QueueName::new("letters").expect("a name");
+    Server::new("test")
+        .queue(QueueSpec::new(letters))
+        .budget(METERED, Budget::new().messages(2).unit("tokens", 100))
+        .agents::<Echo>("echo", ())
+        .agents::<Wait>("wait", ())
+        .agents::<Echo>("still", ())
+        .agents::<Echo>("spare", ())
+        .agents::<Echo>("metered", ())
+        .component(ComponentSpec::tree(deep()))
+}
+
+/// `/root/components/deep/..`: as deep as a path may be, 64 levels.
+fn deep() -> Supervisor {
+    let deepest = Supervisor::one_for_one("s64");
+    let nest = |below, level| {
+        let id = if level == 3 { "deep".to_owned() } else { format!("s{level}") };
+        Supervisor::one_for_one(id).child(ChildSpec::supervisor(below))
+    };
+    (3..64).rev().fold(deepest, nest)
 }
 
 impl Node {
@@ -60,13 +89,12 @@ impl Node {
             allow_faults: true,
         };
         std::thread::spawn(move || {
-            let server = Server::new("test").agents::<Echo>("echo", ()).agents::<Wait>("wait", ());
             // It ends with the process; when it ends by itself, the tests find nobody there.
-            let end = server.run(&options);
+            let end = server().run(&options);
             panic!("the node ended: {:?}", end.map_err(|error| error.told()));
         });
         let node = Self { home };
-        for kind in ["echo", "wait"] {
+        for kind in KINDS {
             for agent in 1..=2 {
                 let path = format!("/root/components/application/tasks/{kind}/{kind}-{agent}");
                 until("the agents are there", || {
@@ -84,23 +112,35 @@ impl Node {
     }
 
     pub fn with_input(&self, args: &[&str], input: &str) -> Run {
-        let mut command = command(self.home.path(), args);
-        // As `msctl config` is usually run: where the configuration is.
-        command.current_dir(self.home.path().join("config"));
-        let mut child = command.stdin(Stdio::piped()).spawn().expect("starts");
+        let mut child = self.command(args).stdin(Stdio::piped()).spawn().expect("starts");
         // It may have ended without reading.
         drop(child.stdin.take().expect("piped").write_all(input.as_bytes()));
         Run::of(child.wait_with_output().expect("ends"))
     }
 
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(self.home.path(), args);
+        // As `msctl config` is usually run: where the configuration is.
+        command.current_dir(self.home.path().join("config"));
+        command
+    }
+
     /// A command that goes on, with its output.
     pub fn goes_on(&self, args: &[&str]) -> std::process::Child {
-        command(self.home.path(), args).spawn().expect("starts")
+        self.command(args).spawn().expect("starts")
     }
 
     /// The documents that `msctl --json` wrote; each is of the schema.
     pub fn json(&self, args: &[&str]) -> Vec<Value> {
         documents(self.msctl(&[args, &["--json"]].concat()), args)
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.file("ms-framework").join("test.sock")
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
@@ -125,6 +165,16 @@ impl Node {
     pub fn incarnation(&self, path: &str) -> u64 {
         let shown = self.json(&["inspect", path]);
         shown[0]["data"]["status"]["incarnation"].as_u64().expect("a number")
+    }
+
+    /// Waits until an actor runs in a later life than this one.
+    pub fn comes_back(&self, path: &str, before: u64) {
+        until("it runs again", || {
+            let shown = self.json(&["inspect", path]).remove(0);
+            let status = &shown["data"]["status"];
+            (status["lifecycle"] == "running" && status["incarnation"].as_u64()? > before)
+                .then_some(())
+        });
     }
 }
 
@@ -153,14 +203,4 @@ pub fn schema() -> &'static jsonschema::Validator {
         let schema: Value = serde_json::from_str(text).expect("JSON");
         jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema")
     })
-}
-
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
-    }
 }

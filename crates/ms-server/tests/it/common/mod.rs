@@ -39,22 +39,15 @@ pub use http::{Http, Reply, clients};
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What cannot be waited for by an event is looked at again and again.
+#[track_caller]
 pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     until_or(look, || what.to_owned())
 }
 
 /// As [`until`], for what has more to say of a wait that was in vain.
-fn until_or<T>(mut look: impl FnMut() -> Option<T>, what: impl FnOnce() -> String) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        if Instant::now() >= end {
-            panic!("not within {PATIENCE:?}: {}", what());
-        }
-        pause(Duration::from_millis(2));
-    }
+#[track_caller]
+fn until_or<T>(look: impl FnMut() -> Option<T>, what: impl FnOnce() -> String) -> T {
+    ms_testkit::clock::until_seen(PATIENCE, look, what)
 }
 
 #[allow(clippy::disallowed_methods, reason = "the test is another process than the actors")]

@@ -1,4 +1,10 @@
 //! A node with a gateway, tasks in memory, and a client that can misbehave.
+//!
+//! The tasks and the health behind the gateway are not the real ones: this crate does not know those,
+//! and its tests want answers that they do not give on demand (a store that is full, cut off or
+//! read-only, a call that stands still or panics, a task that is dead by the next line). What is promised
+//! of tasks and health is shown with the real ones by `ms-server`: `http_tasks.rs`, `flow.rs`,
+//! `health.rs`, `operator.rs`.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -184,6 +190,7 @@ impl TasksPort for Memory {
     }
 }
 
+/// Health that is good or not, as the test says.
 pub struct Fit(pub bool);
 impl HealthPort for Fit {
     fn probe(&self, probe: Probe) -> PortFuture<'_, HealthAnswer> {
@@ -249,6 +256,7 @@ pub async fn rig_with(
         },
         registry: None,
         tasks: port,
+        budgets: None,
         health: Arc::new(Fit(true)),
         integration: Arc::new(Known),
     };

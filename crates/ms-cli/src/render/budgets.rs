@@ -1,0 +1,31 @@
+//! What agents may use.
+
+use ms_core::budget::{AccountView, Usage, WALL_US};
+
+use super::facts::{Column, table};
+use super::style::{Style, Tone};
+use super::units::{clean, us};
+
+/// One row a unit of a budget; what is used up is marked.
+pub(crate) fn budgets(budgets: &[AccountView], style: Style) -> String {
+    if budgets.is_empty() {
+        return "no budgets\n".to_owned();
+    }
+    let columns =
+        [("BUDGET OF", false), ("UNIT", false), ("USED", true), ("LIMIT", true), ("", false)];
+    let columns = columns.map(|(title, right)| Column { title, right });
+    let rows: Vec<_> = budgets
+        .iter()
+        .flat_map(|budget| budget.units.iter().map(|(unit, usage)| (&budget.account, unit, *usage)))
+        .map(|(account, unit, Usage { used, limit })| {
+            let amount = |amount: u64| match unit.as_str() {
+                WALL_US => us(amount),
+                _ => amount.to_string(),
+            };
+            let full =
+                if used >= limit { style.paint(Tone::Bad, "used up") } else { String::new() };
+            vec![account.to_string(), clean(unit), amount(used), amount(limit), full]
+        })
+        .collect();
+    table(&columns, &rows)
+}

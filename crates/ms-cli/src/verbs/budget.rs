@@ -1,0 +1,168 @@
+//! `msctl budget ls`, `show`, `raise`
+
+use clap::{Args, Subcommand};
+use ms_control::{Client, ControlError, codes};
+use ms_core::ActorPath;
+use ms_core::budget::{AccountView, WALL_US};
+
+use crate::cli::{Cx, after_help, span};
+use crate::confirm::{Sure, consent};
+use crate::exit::{Failure, Outcome, say};
+use crate::render;
+
+/// Show what agents may use, and permit more
+///
+/// A budget is set by the program, for one path; the agents at and below it use it together.
+/// Over it they are suspended, and go on when it is raised.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = after_help!(
+    "msctl budget ls",
+    "msctl budget show /root/agents/crawler-3",
+    "msctl budget raise /root/agents tokens 50000 --yes --reason 'end of the month'",
+))]
+pub(crate) struct Budget {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List all budgets with what is used of them
+    #[command(after_help = after_help!(
+        "msctl budget ls",
+        "msctl budget ls --json | jq -r '.data[].account'",
+    ))]
+    Ls,
+    /// Show the budgets that an actor draws on
+    #[command(after_help = after_help!("msctl budget show /root/agents/crawler-3"))]
+    Show {
+        /// Which actor, or the path of a budget
+        path: ActorPath,
+    },
+    Raise(Raise),
+}
+
+/// Permit more of one unit of a budget; what it holds goes on
+///
+/// It outlives restarts of a node that keeps its budgets, as ms-server does.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = after_help!(
+    "msctl budget raise /root/agents messages 100 --dry-run",
+    "msctl budget raise /root/agents wall_us 10m --yes",
+    "msctl budget raise /root/agents tokens 50000 --yes --reason 'end of the month'",
+))]
+struct Raise {
+    /// The path that the budget is for
+    path: ActorPath,
+    /// Of which unit: messages, wall_us, or one of the program's own
+    unit: String,
+    /// How much more than now; of wall_us also as a time, 10m
+    more: String,
+    #[command(flatten)]
+    sure: Sure,
+}
+
+impl Budget {
+    pub(crate) async fn run(self, cx: &Cx) -> Outcome {
+        match self.verb {
+            Verb::Ls => list(&cx.connect().await?.budgets().await?, cx),
+            Verb::Show { path } => {
+                let mut budgets = cx.connect().await?.budgets().await?;
+                budgets.retain(|budget| path.is_within(&budget.account));
+                match budgets.is_empty() {
+                    true => Err(none(format!("{path} draws on no budget"))),
+                    false => list(&budgets, cx),
+                }
+            }
+            Verb::Raise(raise) => raise.run(cx).await,
+        }
+    }
+}
+
+fn list(budgets: &[AccountView], cx: &Cx) -> Outcome {
+    match cx.json {
+        true => cx.out.json("budgets", &budgets),
+        false => cx.out.text(&render::budgets(budgets, cx.out.style)),
+    }
+}
+
+fn none(what: String) -> Failure {
+    ControlError::new(&codes::NO_BUDGET, what)
+        .next("`msctl budget ls` shows the budgets of this node, and their units")
+        .into()
+}
+
+impl Raise {
+    async fn run(self, cx: &Cx) -> Outcome {
+        let more = amount(&self.unit, &self.more)?;
+        let Self { path, unit, sure: Sure { dry_run, yes, reason }, .. } = self;
+        let would = would_be(&mut cx.connect().await?, &path, &unit, more).await?;
+        if dry_run {
+            return match cx.json {
+                true => cx.out.json("budget_dry_run", &would),
+                false => cx.out.text(&render::budgets(&[would], cx.out.style)),
+            };
+        }
+        let what = format!("raise the {} of {path} by {more}", render::clean(&unit));
+        let consent = consent(&yes, &what)?;
+        say(&format!("it would be\n{}", render::budgets(&[would], render::Style::PLAIN)));
+        consent.obtain(&what)?;
+        // A connection of its own: a person may have thought longer than one may idle.
+        let raised = cx.connect().await?.raise_budget(path, unit, more, reason).await?;
+        match cx.json {
+            true => cx.out.json("budget_raised", &raised),
+            false => cx.out.text(&render::budgets(&[raised], cx.out.style)),
+        }
+    }
+}
+
+/// The budget as it would be.
+async fn would_be(
+    client: &mut Client,
+    path: &ActorPath,
+    unit: &str,
+    more: u64,
+) -> Result<AccountView, Failure> {
+    let budgets = client.budgets().await?;
+    let found = budgets.into_iter().find(|budget| budget.account == *path);
+    let mut budget = found.ok_or_else(|| none(format!("there is no budget for {path}")))?;
+    match budget.units.get_mut(unit) {
+        Some(usage) => usage.limit = usage.limit.saturating_add(more),
+        None => return Err(none(format!("the budget for {path} does not limit {unit:?}"))),
+    }
+    Ok(budget)
+}
+
+/// A whole number; time may be written as people write it.
+fn amount(unit: &str, text: &str) -> Result<u64, Failure> {
+    let number = text.parse().ok().filter(|more| *more > 0);
+    let time = || {
+        let time = span(text).ok().filter(|_| unit == WALL_US)?;
+        u64::try_from(time.as_micros()).ok()
+    };
+    number.or_else(time).ok_or_else(|| {
+        let what = format!("{text:?} is no amount of {unit:?} that a budget could be raised by");
+        ControlError::bad_request(what).next("write a whole number from 1; of wall_us, 10m").into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_whole_numbers_and_time_is_read_as_people_write_it() {
+        for (unit, text, wanted) in [
+            ("messages", "5", 5),
+            ("wall_us", "7", 7),
+            ("wall_us", "10m", 600_000_000),
+            ("tokens", "18446744073709551615", u64::MAX),
+        ] {
+            assert_eq!(amount(unit, text).expect("an amount"), wanted, "{unit} {text}");
+        }
+        for (unit, text) in [("messages", "10m"), ("tokens", "0"), ("tokens", "-1"), ("tokens", "")]
+        {
+            assert!(amount(unit, text).is_err(), "{unit} {text}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Transcripts: what `msctl` was asked against a real node, what it said, how it ended.
+//!
+//! Each is compared with `golden/node/NAME.txt`; what differs from run to run is masked (`mask.rs`).
+//! `UPDATE_GOLDEN=1 cargo nextest run -p ms-cli` writes the files anew. `coverage.rs` reads in them
+//! which verbs and flags were run.
+
+#![allow(unreachable_pub, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::common::Run;
+use crate::mask;
+use crate::node::{Node, documents, node};
+
+/// Where the files are.
+pub fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden/node")
+}
+
+pub struct Transcript {
+    pub node: &'static Node,
+    text: String,
+    /// What stands for what.
+    named: Vec<(String, String)>,
+}
+
+/// Writes a transcript, and compares it with the one that is kept.
+#[track_caller]
+pub fn compare(name: &str, steps: impl FnOnce(&mut Transcript)) {
+    let node = node();
+    let home = node.home().to_str().expect("UTF-8").to_owned();
+    let named = vec![(home, "HOME".to_owned())];
+    let mut told = Transcript { node, text: String::new(), named };
+    steps(&mut told);
+    let file = directory().join(format!("{name}.txt"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(directory()).expect("made");
+        fs::write(&file, &told.text).expect("writes");
+    }
+    let expected = fs::read_to_string(&file).unwrap_or_default();
+    if told.text != expected {
+        let differs = told.text.lines().zip(expected.lines()).position(|(now, then)| now != then);
+        panic!(
+            "{} differs from its line {} on (UPDATE_GOLDEN=1 writes it); it is now:\n{}",
+            file.display(),
+            differs.map_or(0, |at| at + 1),
+            told.text
+        );
+    }
+}
+
+impl Transcript {
+    /// `value` stands in the transcript as `NAME`.
+    pub fn name(&mut self, value: &str, name: &str) {
+        self.named.push((value.to_owned(), name.to_owned()));
+    }
+
+    fn masked(&self, text: &str) -> String {
+        let named = self.named.iter();
+        let text = named.fold(text.to_owned(), |text, (value, name)| text.replace(value, name));
+        mask::text(&text)
+    }
+
+    fn says(&mut self, args: &[&str]) {
+        let quoted = |arg: &&str| match arg.contains([' ', '"', '{']) || arg.is_empty() {
+            true => format!("'{arg}'"),
+            false => (*arg).to_owned(),
+        };
+        let args: Vec<_> = args.iter().map(quoted).collect();
+        let line = args.join(" ");
+        let line = self.named.iter().fold(line, |line, (value, name)| line.replace(value, name));
+        self.text.push_str(&format!("$ msctl {line}\n"));
+    }
+
+    fn ended(&mut self, out: &str, err: &str, code: Option<i32>) {
+        self.text.push_str(out);
+        for line in err.lines() {
+            self.text.push_str(&format!("2> {line}\n"));
+        }
+        let code = code.expect("no signal ended it");
+        self.text.push_str(&format!("exit {code}\n\n"));
+    }
+
+    /// Runs a verb; all it says is in the transcript.
+    pub fn run(&mut self, args: &[&str]) -> Run {
+        self.run_with(args, "", |out| out.to_owned())
+    }
+
+    /// The same, with what it reads.
+    pub fn input(&mut self, args: &[&str], input: &str) -> Run {
+        self.run_with(args, input, |out| out.to_owned())
+    }
+
+    /// The same; of what it says, only the lines with `part` in them.
+    pub fn lines(&mut self, part: &str, args: &[&str]) -> Run {
+        self.run_with(args, "", |out| {
+            let lines = out.lines().filter(|line| line.contains(part));
+            let lines: String = lines.map(|line| format!("{line}\n")).collect();
+            format!("(lines with {part:?})\n{lines}")
+        })
+    }
+
+    /// The same; of what it says, only how it begins.
+    pub fn begins(&mut self, args: &[&str]) -> Run {
+        self.run_with(args, "", |out| {
+            let first = out.lines().find(|line| !line.trim().is_empty());
+            format!("{}\n(and so on)\n", first.unwrap_or_default())
+        })
+    }
+
+    /// The same, with all numbers masked.
+    pub fn numbers(&mut self, args: &[&str]) -> Run {
+        self.run_with(args, "", mask::numbers)
+    }
+
+    fn run_with(&mut self, args: &[&str], input: &str, shown: impl Fn(&str) -> String) -> Run {
+        let run = self.node.with_input(args, input);
+        let (out, err) = (shown(&self.masked(&run.out)), self.masked(&run.err));
+        self.says(args);
+        self.ended(&out, &err, run.code);
+        run
+    }
+
+    /// Runs a verb with `--json`: the documents are of the schema, and in the transcript.
+    pub fn json(&mut self, args: &[&str]) -> Vec<Value> {
+        self.json_with(args, |document| format!("{:#}\n", mask::json(document)))
+    }
+
+    /// The same; of each document only its kind, where what is in it is another at each run.
+    pub fn kinds(&mut self, args: &[&str]) -> Vec<Value> {
+        self.json_with(args, |document| format!("(a document of kind {})\n", document["kind"]))
+    }
+
+    fn json_with(&mut self, args: &[&str], shown: impl Fn(&Value) -> String) -> Vec<Value> {
+        let args = [args, &["--json"]].concat();
+        let run = self.node.msctl(&args);
+        let err = self.masked(&run.err);
+        let all = documents(run, &args);
+        let text: String = all.iter().map(shown).collect();
+        let named = self.named.iter();
+        let text = named.fold(text, |text, (value, name)| text.replace(value, name));
+        self.says(&args);
+        self.ended(&text, &err, Some(0));
+        all
+    }
+
+    /// Runs a verb that goes on, and interrupts it when it has said so many lines.
+    pub fn interrupted(&mut self, lines: usize, args: &[&str]) {
+        let mut child = self.node.goes_on(args);
+        // Held to the end: a reader that leaves is another end than an interrupt.
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let seen = (&mut out).lines().take(lines).map_while(Result::ok).count();
+        assert_eq!(seen, lines, "{args:?} goes on");
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(pid, Signal::INT).expect("it runs");
+        let code = child.wait().expect("ends").code();
+        self.says(args);
+        self.ended("(goes on until Ctrl-C)\n", "", code);
+    }
+}
