@@ -25,7 +25,18 @@ impl Actor for Idle {
     type Context = Context<Self>;
 }
 
+/// `cargo test --benches` wants nothing of it, `cargo bench NAME` perhaps another.
+fn is_wanted() -> bool {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let named = args.iter().find(|arg| !arg.starts_with("--"));
+    named.is_none_or(|name| "lookup".contains(name.as_str()))
+        && args.iter().any(|arg| arg == "--bench")
+}
+
 fn main() {
+    if !is_wanted() {
+        return;
+    }
     actix::System::new().block_on(async {
         let node = Node::boot(NodeConfig { arbiters: 1, ..NodeConfig::default() }).unwrap();
         let registry = Registry::spawn(&node, RegistryConfig::default()).unwrap();

@@ -175,7 +175,18 @@ async fn rounds(node: Node) {
     root.stop(Duration::from_secs(10)).await;
 }
 
+/// `cargo test --benches` wants nothing of it, `cargo bench NAME` perhaps another.
+fn is_wanted() -> bool {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let named = args.iter().find(|arg| !arg.starts_with("--"));
+    named.is_none_or(|name| "submit".contains(name.as_str()))
+        && args.iter().any(|arg| arg == "--bench")
+}
+
 fn main() {
+    if !is_wanted() {
+        return;
+    }
     System::new().block_on(async {
         let config = NodeConfig { arbiters: 1, ..NodeConfig::default() };
         rounds(Node::boot(config).expect("boots")).await;

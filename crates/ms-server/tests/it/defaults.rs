@@ -1,0 +1,60 @@
+//! What agents of a kind are where nothing is said about them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use crate::common;
+
+use common::{Place, Server, id_of, msctl, until};
+use ms_core::view::Lifecycle;
+use serde_json::{Value, json};
+
+/// Agents of a kind that run.
+fn agents(server: &Server, kind: &str) -> usize {
+    let pool = format!("/root/components/application/tasks/{kind}/{kind}-");
+    let tree = server.tree();
+    tree.walk()
+        .filter(|node| node.status.path.as_str().starts_with(&pool))
+        .filter(|node| node.status.lifecycle == Lifecycle::Running)
+        .count()
+}
+
+/// What `msctl config show` has on a key.
+fn setting(place: &Place, key: &str) -> Value {
+    let mut command = msctl();
+    let out = command.args(["config", "show", "--json"]).arg(place.config()).output();
+    let out = out.expect("msctl runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let shown: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    shown["data"][key].clone()
+}
+
+/// S6.2-02: a kind of agents has a configuration, and all of it has defaults: a server that is told
+/// nothing about its agents has as many of each kind as the default says, and a task that names its
+/// kind and nothing else is done by one of them under the defaults of queue, priority and
+/// attempts. What is said instead counts.
+#[test]
+fn agents_of_a_kind_are_built_of_defaults_and_do_tasks_that_say_nothing() {
+    let place = Place::new();
+    let server = place.start();
+    let default = setting(&place, "tasks.agents");
+    assert_eq!(default["origin"], "default", "{default}");
+    let wanted = usize::try_from(default["value"].as_u64().unwrap()).unwrap();
+    for kind in ["echo", "wait", "audit"] {
+        until("all agents of the kind", || (agents(&server, kind) == wanted).then_some(()));
+    }
+    let id = id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":{"n":1}}"#));
+    let view = until("its end", || {
+        let view = server.get(&format!("/api/v1/tasks/{id}")).json();
+        (view["state"] == "completed").then_some(view)
+    });
+    assert_eq!((&view["queue"], &view["priority"]), (&json!("default"), &json!(0)), "{view}");
+    let by = view["assigned_agent"].as_str().unwrap();
+    assert!(by.starts_with("/root/components/application/tasks/echo/echo-"), "{view}");
+
+    let place = Place::new();
+    place.write_config("tasks.agents = 3\n");
+    let server = place.start();
+    assert_eq!(setting(&place, "tasks.agents")["value"], 3);
+    for kind in ["echo", "wait", "audit"] {
+        until("three agents of the kind", || (agents(&server, kind) == 3).then_some(()));
+    }
+}
