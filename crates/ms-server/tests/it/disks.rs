@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
-use common::{Disk, Http, Place, Room, Server, id_of, until};
+use common::{Http, Place, Room, Server, id_of, until};
 use serde_json::Value;
 
 const TASK: &str = r#"{"kind":"echo","payload":1}"#;

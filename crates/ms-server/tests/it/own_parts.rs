@@ -143,7 +143,7 @@ fn holder(place: &Path) -> ComponentSpec {
                 pending::<io::Result<()>>().await
             }
         });
-        Supervisor::one_for_one("holder").child(task)
+        Ok(Supervisor::one_for_one("holder").child(task))
     })
 }
 
