@@ -97,6 +97,7 @@ async fn open_in_turn(
     let mut conn = connect(&config, false).await.map_err(wrong)?;
     check_journal(&mut conn, &path).await?;
     check(&mut conn, &path).await?;
+    claim(&mut conn).await.map_err(wrong)?;
     migrate(&mut conn, &path).await?;
     let identity = identity(&mut conn).await.map_err(wrong)?;
     refuse_another(&guard, &identity, &path)?;
@@ -165,6 +166,17 @@ async fn check(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreErro
         return Ok(());
     }
     Err(StoreError::Corrupt { path: path.display().to_string(), what: found })
+}
+
+/// A new database says whose it is before anything else is put into it: one that is killed while
+/// its tables are made would be a stranger's at the next start.
+async fn claim(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let found: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *conn).await?;
+    if found == 0 {
+        let claim = format!("PRAGMA application_id = {APPLICATION}");
+        conn.execute(AssertSqlSafe(claim)).await?;
+    }
+    Ok(())
 }
 
 /// The identity of the database; a new one gets one.

@@ -29,7 +29,9 @@ pub type AgentRef<G> = Ref<AgentActor<G>>;
 /// panics, unwinding drops the future only, and the state is dropped afterwards
 /// where a second panic, in its `Drop`, does no harm.
 pub struct AgentActor<G: Agent> {
-    args: Rc<G::Args>,
+    args: Option<G::Args>,
+    /// Those of its pool, which its tasks are checked with; shared, so that they cost nothing.
+    pool_args: Option<Arc<G::Args>>,
     held: Rc<RefCell<Option<G>>>,
     cancel: watch::Sender<bool>,
     ending: Ending,
@@ -48,10 +50,14 @@ enum Ending {
     Done,
 }
 
+// The arguments are moved out once, never pinned.
+impl<G: Agent> Unpin for AgentActor<G> {}
+
 impl<G: Agent> AgentActor<G> {
     pub(crate) fn new(args: G::Args) -> Self {
         Self {
-            args: Rc::new(args),
+            args: Some(args),
+            pool_args: None,
             held: Rc::default(),
             cancel: watch::Sender::new(false),
             ending: Ending::No,
@@ -63,6 +69,11 @@ impl<G: Agent> AgentActor<G> {
     /// The same, under the budgets of this meter.
     pub(crate) fn metered(self, meter: Option<Meter>) -> Self {
         Self { meter, ..self }
+    }
+
+    /// The same, as one of a pool that is made of these.
+    pub(crate) fn of_pool(self, args: Arc<G::Args>) -> Self {
+        Self { pool_args: Some(args), ..self }
     }
 
     /// The same, with its state kept there.
@@ -80,7 +91,7 @@ impl<G: Agent> AgentActor<G> {
     }
 
     fn cx(&self, ctx: &Context<Self>) -> Cx<G> {
-        let args = Rc::clone(&self.args);
+        let args = self.pool_args.clone();
         Cx::new(ctx, args, self.cancel.subscribe(), self.meter.clone(), self.keeper.clone())
     }
 
@@ -116,7 +127,8 @@ impl<G: Agent> Actor for AgentActor<G> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (args, mut cx) = (G::Args::clone(&self.args), self.cx(ctx));
+        let Some(args) = self.args.take() else { return };
+        let mut cx = self.cx(ctx);
         let init = async move {
             let made = G::init(args, &mut cx).await;
             (made, cx)

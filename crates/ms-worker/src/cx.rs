@@ -31,14 +31,14 @@ pub struct Cx<G: Agent> {
     cancelled: watch::Receiver<bool>,
     later: Rc<RefCell<Vec<Later<G>>>>,
     meter: Option<Meter>,
-    args: Rc<G::Args>,
+    pool_args: Option<Arc<G::Args>>,
     keeper: Option<Arc<dyn StateKeeper>>,
 }
 
 impl<G: Agent> Cx<G> {
     pub(crate) fn new(
         ctx: &Context<AgentActor<G>>,
-        args: Rc<G::Args>,
+        pool_args: Option<Arc<G::Args>>,
         cancelled: watch::Receiver<bool>,
         meter: Option<Meter>,
         keeper: Option<Arc<dyn StateKeeper>>,
@@ -51,7 +51,7 @@ impl<G: Agent> Cx<G> {
             cancelled,
             later: Rc::default(),
             meter,
-            args,
+            pool_args,
             keeper,
         }
     }
@@ -137,9 +137,9 @@ impl<G: Agent> Cx<G> {
         }
     }
 
-    /// What this agent was made of.
-    pub(crate) fn args(&self) -> &G::Args {
-        &self.args
+    /// What the agents of its pool are made of; `None` for one that is in none.
+    pub(crate) fn pool_args(&self) -> Option<&G::Args> {
+        self.pool_args.as_deref()
     }
 
     /// Saves the agent's state; it is on disk when this returns, in place of the one before.

@@ -7,10 +7,14 @@ use common::{Place, Server, id_of, msctl, until};
 use ms_control::Client;
 use serde_json::{Value, json};
 
-fn state(server: &Server, path: &str) -> Value {
+/// `None` between two lives.
+fn try_state(server: &Server, path: &str) -> Option<Value> {
     let path = path.parse().expect("a path");
-    let state = server.control(async |client: &mut Client| client.state(path).await);
-    state.unwrap_or_else(|error| panic!("{error:?}")).state
+    server.control(async |client: &mut Client| client.state(path).await).ok().map(|seen| seen.state)
+}
+
+fn state(server: &Server, path: &str) -> Value {
+    until("its state", || try_state(server, path))
 }
 
 /// S2.3-06, S2.3-07: what the type of a contract's input cannot be, what the contract finds invalid and
@@ -75,7 +79,7 @@ fn the_router_shows_its_routes_and_what_was_refused() {
     server.steer("/root/components/router/intake", ms_control::proto::Verb::Kill);
     until("counted again", || {
         server.http().post("/api/v1/tasks", &bad);
-        let counted = state(&server, "/root/components/router/intake");
+        let counted = try_state(&server, "/root/components/router/intake")?;
         counted["wait"]["refused"].as_u64().filter(|count| *count > 0)
     });
 }

@@ -138,6 +138,34 @@ async fn rows_of_before(from: &Path, into: &Path) {
     conn.close().await.unwrap();
 }
 
+/// The first write into a new database says whose it is: what a kill leaves of it before it has its
+/// tables is opened at the next start, and not taken for a stranger's.
+#[test]
+fn a_database_that_was_killed_while_it_was_made_is_gone_on_with() {
+    for claimed in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        run(|node| async move {
+            let path = at(dir.path()).path;
+            let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+            let mut conn = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
+            if claimed {
+                conn.execute("PRAGMA application_id = 0x4d535453").await.unwrap();
+            }
+            // What a migrator makes before the first migration.
+            Migrator::with_migrations(Vec::new()).run(&mut conn).await.unwrap();
+            conn.close().await.unwrap();
+            if claimed {
+                let (store, root) = open(&node, at(dir.path())).await;
+                submit(&store, task(1)).await.unwrap();
+                close(root).await;
+            } else {
+                let text = refusal(&node, at(dir.path())).await;
+                assert!(text.contains("another program"), "{text}");
+            }
+        });
+    }
+}
+
 /// A database of before is brought to the schema of today, and its tasks are in the order of
 /// their age.
 #[test]

@@ -16,8 +16,8 @@ pub(crate) struct Intake(Arc<dyn Fn(&Value) -> Result<(), Invalid> + Send + Sync
 
 impl Intake {
     /// That of agents that are made of `args`.
-    pub(crate) fn of<G: Performs>(args: G::Args) -> Self {
-        Self(Arc::new(move |payload| read::<G>(payload.clone(), &args).map(drop)))
+    pub(crate) fn of<G: Performs>(args: Arc<G::Args>) -> Self {
+        Self(Arc::new(move |payload| read::<G>(payload.clone(), Some(&*args)).map(drop)))
     }
 
     pub(crate) fn check(&self, payload: &Value) -> Result<(), Invalid> {
@@ -55,8 +55,12 @@ impl fmt::Debug for OnRefused {
 
 /// Reads a payload and has its kind check it. There is one way to a payload, so what an agent is
 /// given is what was found valid at the submission, or would have been.
-pub(crate) fn read<G: Performs>(payload: Value, args: &G::Args) -> Result<G::Payload, Invalid> {
+/// Only an agent outside of a pool has no arguments to check with.
+pub(crate) fn read<G: Performs>(
+    payload: Value,
+    args: Option<&G::Args>,
+) -> Result<G::Payload, Invalid> {
     let payload = from_value::<G::Payload>(payload)?;
-    G::validate(args, &payload)?;
+    args.map_or(Ok(()), |args| G::validate(args, &payload))?;
     Ok(payload)
 }

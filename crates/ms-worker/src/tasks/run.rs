@@ -70,7 +70,7 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
         return Performed::NotBegun;
     }
     let (id, token) = (assignment.view.id, assignment.token);
-    let payload = match read::<G>(assignment.payload, cx.args()) {
+    let payload = match read::<G>(assignment.payload, cx.pool_args()) {
         Ok(payload) => payload,
         Err(error) => {
             let failure = TaskFailure::permanent("the payload is not what it takes");

@@ -166,6 +166,7 @@ impl Tasks {
         if self.pools.iter().any(|pool| pool.kind == name) {
             return Err(TasksError::KindTwice(name));
         }
+        let args = Arc::new(args);
         let agents = (1..=count)
             .map(|n| ChildSpec::blueprint(format!("{kind}-{n}"), self.agent::<G>(&name, &args)))
             .map(shape)
@@ -309,8 +310,8 @@ impl Tasks {
     }
 
     /// An agent that says to the dispatcher that it is there, at each of its starts.
-    fn agent<G: Performs>(&self, kind: &AgentKind, args: &G::Args) -> Blueprint {
-        let (kind, args) = (kind.clone(), args.clone());
+    fn agent<G: Performs>(&self, kind: &AgentKind, args: &Arc<G::Args>) -> Blueprint {
+        let (kind, args) = (kind.clone(), Arc::clone(args));
         let (dispatcher, budgets) = (self.whereabouts.subscribe(), self.budgets.clone());
         let keeper = self.keeper.clone();
         let factory = move |me: &AgentRef<G>| {
@@ -319,7 +320,8 @@ impl Tasks {
             let none = || StartError::Failed(ExitReason::failed("the dispatcher is not there yet"));
             let join = Join { kind: kind.clone(), agent: me.port(), meter: meter.clone() };
             dispatcher.ok_or_else(none)?.try_tell(join)?;
-            Ok(AgentActor::<G>::new(args.clone()).metered(meter).kept_by(keeper.clone()))
+            let agent = AgentActor::<G>::new(G::Args::clone(&args)).of_pool(Arc::clone(&args));
+            Ok(agent.metered(meter).kept_by(keeper.clone()))
         };
         Blueprint::with_view(factory, Tier::Agent, Some(AgentActor::view))
     }

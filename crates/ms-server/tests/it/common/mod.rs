@@ -57,7 +57,7 @@ pub fn pause(time: Duration) {
 
 /// A configuration directory and a state directory.
 pub struct Place {
-    dir: tempfile::TempDir,
+    dir: Arc<tempfile::TempDir>,
     state: PathBuf,
     args: Vec<String>,
     prelude: Option<String>,
@@ -70,7 +70,7 @@ pub const NOBODY: u32 = 65_534;
 
 impl Place {
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let state = dir.path().join("state");
         fs::DirBuilder::new().mode(0o700).create(&state).unwrap();
         let place = Self { dir, state, args: Vec::new(), prelude: None, program: None };
@@ -208,7 +208,7 @@ impl Place {
 
     fn serving(&self, mut child: Child) -> Server {
         let log = Log::of(child.stderr.take().unwrap());
-        Server { child, log, control: self.control() }
+        Server { child, log, control: self.control(), _place: Arc::clone(&self.dir) }
     }
 
     /// Starts it and waits until its boot is done.
@@ -373,6 +373,8 @@ pub struct Server {
     child: Child,
     pub log: Log,
     control: PathBuf,
+    /// Its files are there for as long as it runs, whoever has forgotten the place.
+    _place: Arc<tempfile::TempDir>,
 }
 
 impl Server {
