@@ -71,13 +71,13 @@ impl StoreLayer for OnDisk {
 
 async fn on_disk(node: &Node, dir: &Path, disk: &Arc<Disk>, attempt: Duration) -> Fleet {
     let (store, child) = sqlite("store", StoreConfig::new(dir.join("tasks.db")));
-    let (store, deeds) =
-        (Layered(OnDisk { store, disk: Arc::clone(disk) }), Arc::new(Deeds::default()));
-    let tasks = Tasks::new("tasks", store).lease(LEASE).attempt(attempt);
+    let deeds = Arc::new(Deeds::default());
+    let layered = Layered(OnDisk { store: store.clone(), disk: Arc::clone(disk) });
+    let tasks = Tasks::new("tasks", layered).lease(LEASE).attempt(attempt);
     let tasks = tasks.pool::<Worker>("worker", 4, Arc::clone(&deeds)).expect("good");
     let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
     let root = start_root(node, tree).await.expect("starts");
-    Fleet { root, client: tasks.client(), deeds }
+    Fleet { root, client: tasks.client(), store, deeds }
 }
 
 /// The disk is full for several leases; `work` runs meanwhile, and its result comes meanwhile or

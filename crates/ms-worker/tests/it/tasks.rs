@@ -1,6 +1,6 @@
 //! Durable tasks on real agents, a real store and real time.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common;
 
@@ -8,13 +8,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Order, SOON, order, run, start};
+use ms_actor::AnyRef;
 use ms_core::task::{
-    AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, QueueSpec, Rate, TaskChange,
-    TaskError, TaskFilter, TaskNews, TaskState,
+    AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, QueueSpec, Rate, Submission,
+    TaskChange, TaskError, TaskFilter, TaskNews, TaskState, TaskStore,
 };
-use ms_core::view::EventKind;
+use ms_core::view::{EventKind, Lifecycle};
 use ms_core::{ActorPath, ChildId};
-use ms_supervisor::SupervisorRef;
+use ms_supervisor::{SupervisorError, SupervisorRef};
 use ms_worker::tasks::TaskRefusal;
 use serde_json::json;
 
@@ -55,12 +56,23 @@ fn failures_are_tried_again_and_final_ones_are_not() {
         assert_eq!((view.state, view.attempts), (TaskState::Failed, 1));
 
         let odd = NewTask { payload: json!({ "no": "order" }), ..order(&Order::Refuse) };
-        let id = system.submit(odd).await;
-        let failure = system.ended(id).await.failure.unwrap();
+        let refused = system.client.submit(odd.clone()).await;
+        let refused = refused.expect_err("no order is called so");
+        assert!(
+            matches!(refused, TaskRefusal::Task(TaskError::InvalidPayload { .. })),
+            "{refused}"
+        );
+        // An older program may have taken it: it lies in the store, and fails for good.
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let older = system.store.submit(vec![Submission { id, task: odd }]).await.unwrap();
+        assert_eq!(older[0].as_ref().unwrap().view.id, id);
+        let large = system.submit(order(&Order::Large)).await;
+        let view = system.ended(id).await;
+        assert_eq!((view.state, view.attempts), (TaskState::Failed, 1));
+        let failure = view.failure.unwrap();
         assert!(failure.permanent && failure.message.contains("payload"), "{failure}");
 
-        let id = system.submit(order(&Order::Large)).await;
-        let view = system.ended(id).await;
+        let view = system.ended(large).await;
         assert_eq!(view.state, TaskState::Failed, "a result over the limit");
 
         let slow = NewTask { attempt_ms: Some(20), ..order(&Order::Sleep(60_000)) };
@@ -340,14 +352,35 @@ fn a_killed_agent_a_killed_dispatcher_and_a_killed_store_lose_nothing() {
     });
 }
 
-async fn find(root: &SupervisorRef, path: &ActorPath) -> ms_actor::AnyRef {
+/// The actor at a path, once it runs. A new dispatcher has the pools started anew, and a supervisor
+/// between two of its lives takes no messages: it is looked up again.
+async fn find(root: &SupervisorRef, path: &ActorPath) -> AnyRef {
+    let look = async {
+        loop {
+            match look_up(root, path).await {
+                Ok(Some(actor)) if actor.status().lifecycle == Lifecycle::Running => return actor,
+                Ok(_)
+                | Err(SupervisorError::NoAnswer { .. } | SupervisorError::NotFound { .. }) => {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                Err(error) => panic!("{path}: {error}"),
+            }
+        }
+    };
+    tokio::time::timeout(SOON, look).await.expect("it runs again")
+}
+
+async fn look_up(
+    root: &SupervisorRef,
+    path: &ActorPath,
+) -> Result<Option<AnyRef>, SupervisorError> {
     let mut supervisor = root.clone();
     let names: Vec<&str> = path.segments().skip(1).collect();
     let (last, above) = names.split_last().unwrap();
     for name in above {
-        supervisor = supervisor.supervisor(name).await.unwrap();
+        supervisor = supervisor.supervisor(name).await?;
     }
-    supervisor.child(&ChildId::new(last).unwrap()).await.unwrap().unwrap()
+    supervisor.child(&ChildId::new(last)?).await
 }
 
 #[test]

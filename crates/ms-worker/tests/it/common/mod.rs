@@ -13,7 +13,7 @@ use ms_actor::{Node, NodeConfig};
 use ms_core::task::{
     AgentKind, NewTask, QueueSpec, Retry, TaskFailure, TaskId, TaskState, TaskView,
 };
-use ms_store::{StoreConfig, sqlite};
+use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Root, Supervisor, start_root};
 use ms_worker::tasks::{Performs, Task, TaskClient, TaskCx, Tasks};
 use ms_worker::{Agent, Cx, InitError};
@@ -175,6 +175,7 @@ pub fn order(order: &Order) -> NewTask {
 pub struct Fleet {
     pub root: Root,
     pub client: TaskClient,
+    pub store: SqliteTasks,
     pub deeds: Arc<Deeds>,
 }
 
@@ -187,13 +188,13 @@ pub async fn start(
 ) -> Fleet {
     let (store, child) = sqlite("store", StoreConfig::new(dir.join("tasks.db")));
     let deeds = Arc::new(Deeds::default());
-    let tasks = adjust(Tasks::new("tasks", store));
+    let tasks = adjust(Tasks::new("tasks", store.clone()));
     let tasks = queues.into_iter().fold(tasks, |tasks, queue| tasks.queue(queue).expect("good"));
     let tasks = tasks.pool::<Worker>("worker", workers, Arc::clone(&deeds)).expect("good");
     let tree = Supervisor::one_for_one("root").intensity(100, Duration::from_secs(60));
     let tree = tree.child(child).child(tasks.child());
     let root = start_root(node, tree).await.expect("starts");
-    Fleet { root, client: tasks.client(), deeds }
+    Fleet { root, client: tasks.client(), store, deeds }
 }
 
 impl Fleet {
