@@ -90,9 +90,18 @@ fn is_span(word: &str) -> bool {
 
 /// Every number named instead of told: where counts of what went on are all there is.
 pub fn numbers(text: &str) -> String {
+    text.lines().map(|line| format!("{}\n", line_of_numbers(line))).collect()
+}
+
+fn line_of_numbers(line: &str) -> String {
+    // How far a count is set in depends on how many digits it has.
+    let line = match count(line) {
+        Some(message) => format!("  <n> x {message}"),
+        None => line.to_owned(),
+    };
     let mut out = String::new();
     let mut inside = false;
-    for c in text.chars() {
+    for c in line.chars() {
         let number = c.is_ascii_digit() || (inside && c == '.');
         if number && !inside {
             out.push_str("<n>");
@@ -101,6 +110,31 @@ pub fn numbers(text: &str) -> String {
             out.push(c);
         }
         inside = number;
+    }
+    out
+}
+
+/// The message of a line that counts messages of one type.
+fn count(line: &str) -> Option<&str> {
+    let (count, message) = line.trim_start().split_once(" x ")?;
+    is_number(count).then_some(message)
+}
+
+/// The same, where it depends on who looked how often which messages there were, and whether one of
+/// them was timed: they are one line, and how long they waited is known or is not.
+pub fn counts(text: &str) -> String {
+    let mut out = String::new();
+    let mut counted = false;
+    for line in text.lines() {
+        let again = std::mem::replace(&mut counted, count(line).is_some());
+        match (counted, again) {
+            (true, true) => {}
+            (true, false) => out.push_str("  <n> x <message>\n"),
+            (false, _) if line.trim_start().starts_with("in mailbox") => {
+                out.push_str("  in mailbox  <waits>\n");
+            }
+            (false, _) => out.push_str(&numbers(line)),
+        }
     }
     out
 }

@@ -40,7 +40,9 @@ fn an_actor_is_steered_and_it_is_on_record() {
             }
         }
         t.run(&["restart", SPARE, "--yes", "--reason", "up again"]);
-        t.lines(&format!("steered    {SPARE}"), &["events", "--about", "node"]);
+        let record = t.lines(&format!("steered  {SPARE}"), &["events", "--about", "node"]);
+        let steered = record.out.lines().filter(|line| line.contains("  steered")).count();
+        assert_eq!(steered, 10, "what was refused for want of a yes is none: {}", record.out);
     });
 }
 

@@ -42,6 +42,7 @@ fn events_are_those_that_are_asked_for() {
         t.lines(STILL, &["events", "--about", "tasks"]);
         t.lines(STILL, &["events", "--about", "all"]);
         let life = t.node.json(&["info"])[0]["data"]["life"].as_str().expect("one").to_owned();
+        t.name(&life, "LIFE");
         let since = ["--since", "0", "--since-task", "0", "--life", &life];
         t.lines(STILL, &[&["events"][..], &since].concat());
         t.kinds(&["events", "--about", "node", "--since", "9999999"]);

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::common::Run;
+use crate::common::{Run, until};
 use crate::mask;
 use crate::node::{Node, documents, node};
 
@@ -118,12 +118,29 @@ impl Transcript {
         self.run_with(args, "", mask::numbers)
     }
 
+    /// The same, with all that depends on who else looked at it.
+    pub fn counts(&mut self, args: &[&str]) -> Run {
+        self.run_with(args, "", mask::counts)
+    }
+
     fn run_with(&mut self, args: &[&str], input: &str, shown: impl Fn(&str) -> String) -> Run {
-        let run = self.node.with_input(args, input);
+        let run = self.at_rest(args, || self.node.with_input(args, input));
         let (out, err) = (shown(&self.masked(&run.out)), self.masked(&run.err));
         self.says(args);
         self.ended(&out, &err, run.code);
         run
+    }
+
+    /// Looks at actors until none of those that are shown has a message just then, or handles one:
+    /// the node and its own health checks ask supervisors at any time.
+    fn at_rest(&self, args: &[&str], look: impl Fn() -> Run) -> Run {
+        if !["tree", "inspect"].contains(&args[0]) {
+            return look();
+        }
+        until("nobody is busy", || {
+            let run = look();
+            (!busy(&run.out)).then_some(run)
+        })
     }
 
     /// Runs a verb with `--json`: the documents are of the schema, and in the transcript.
@@ -138,7 +155,7 @@ impl Transcript {
 
     fn json_with(&mut self, args: &[&str], shown: impl Fn(&Value) -> String) -> Vec<Value> {
         let args = [args, &["--json"]].concat();
-        let run = self.node.msctl(&args);
+        let run = self.at_rest(&args, || self.node.msctl(&args));
         let err = self.masked(&run.err);
         let all = documents(run, &args);
         let text: String = all.iter().map(shown).collect();
@@ -161,5 +178,30 @@ impl Transcript {
         let code = child.wait().expect("ends").code();
         self.says(args);
         self.ended("(goes on until Ctrl-C)\n", "", code);
+    }
+}
+
+/// Whether there is an actor with something to do in what `msctl tree` or `msctl inspect` said.
+fn busy(out: &str) -> bool {
+    fn status(value: &Value) -> bool {
+        let own = |(key, value): (&String, &Value)| match key.as_str() {
+            "handling" => !value.is_null(),
+            "depth" => value.as_u64().is_some_and(|depth| depth > 0),
+            _ => status(value),
+        };
+        match value {
+            Value::Object(map) => map.iter().any(own),
+            Value::Array(all) => all.iter().any(status),
+            _ => false,
+        }
+    }
+    let handles = |line: &str| match line.trim_start().split_once("  ") {
+        Some(("handling", what)) => what.trim() != "nothing",
+        Some(("mailbox", waiting)) => !waiting.trim().starts_with("0 waiting"),
+        _ => line.contains("  queue ") || line.contains("  handles "),
+    };
+    match serde_json::from_str(out) {
+        Ok(document) => status(&document),
+        Err(_) => out.lines().any(handles),
     }
 }

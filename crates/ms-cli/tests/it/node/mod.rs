@@ -119,7 +119,11 @@ impl Node {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = command(self.home.path(), args);
+        // What a busy machine does not do within the usual two seconds is no other answer.
+        let waits = ["--timeout", "60s"];
+        let given = args.iter().any(|arg| arg.starts_with("--timeout"));
+        let args = if given { args.to_vec() } else { [args, &waits].concat() };
+        let mut command = command(self.home.path(), &args);
         // As `msctl config` is usually run: where the configuration is.
         command.current_dir(self.home.path().join("config"));
         command
