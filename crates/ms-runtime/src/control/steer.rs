@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ms_actor::{AnyRef, Fault as Injection};
 use ms_control::proto::{Fault, Injected, Reply, Steered, Verb};
-use ms_control::{ControlError, Peer};
+use ms_control::{ControlError, Kind, Peer};
 use ms_core::ActorPath;
 use ms_core::view::EventKind;
 
@@ -175,7 +175,10 @@ impl NodeControl {
                 false => format!("ok: task {}", taken.task.id),
             },
             Ok(_) => "ok".to_owned(),
-            Err(error) if error.why.is_empty() => error.to_string(),
+            // The reason of a malformed request may quote what was sent.
+            Err(error) if error.why.is_empty() || error.kind == Kind::BadRequest => {
+                error.to_string()
+            }
             Err(error) => format!("{error}: {}", error.why),
         };
         let Order { path, verb, by, reason } = order;

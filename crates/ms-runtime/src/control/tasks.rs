@@ -104,9 +104,14 @@ fn of_task(error: &TaskError) -> ControlError {
     match error {
         TaskError::NotFound(id) => no_task(*id),
         TaskError::TooLarge { .. } => ControlError::too_large(told),
+        // What is wrong may quote the payload. It is a reason, which is kept off the record.
+        TaskError::InvalidPayload { kind, invalid } => {
+            let field = &invalid.field;
+            let what = format!("the payload is not what the kind {kind} takes, at {field}");
+            ControlError::bad_request(what).why(invalid.why.clone())
+        }
         TaskError::OutOfBounds { .. }
         | TaskError::Contradiction { .. }
-        | TaskError::InvalidPayload { .. }
         | TaskError::BatchTooLarge { .. } => ControlError::bad_request(told),
         TaskError::Unreadable { .. } => ControlError::new(&codes::STORE_FAILED, told),
         TaskError::UnknownQueue(_)

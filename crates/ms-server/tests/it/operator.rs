@@ -1,7 +1,7 @@
 //! What an operator does with a running server: tasks by hand, their events, services by name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use crate::common;
+use crate::{common, tally};
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -84,7 +84,7 @@ fn tasks_are_submitted_shown_and_listed_over_the_control_endpoint() {
 
 #[test]
 fn tasks_are_cancelled_and_retried_and_both_are_on_record_without_payloads() {
-    let place = Place::new();
+    let place = tally::place();
     let server = place.start();
     let (slow, _) = submit(&server, task("wait", json!({"ms": 60_000}))).unwrap();
     reaches(&server, slow.id, TaskState::Running);
@@ -92,15 +92,22 @@ fn tasks_are_cancelled_and_retried_and_both_are_on_record_without_payloads() {
     let ended = steer(&server, slow.id, TaskVerb::Retry).expect_err("it was cancelled");
     assert_eq!((ended.kind, &*ended.code), (Kind::Refused, "MS0025"));
 
-    let secret = json!({"ms": "s3cret"});
-    let (odd, _) = submit(&server, task("wait", secret)).unwrap();
+    let secret = |add: u64| task("tally", json!({"name": "s3cret", "add": add}));
+    let (first, _) = submit(&server, secret(1)).unwrap();
+    reaches(&server, first.id, TaskState::Completed);
+    // More than a total can be: no other attempt would help.
+    let (odd, _) = submit(&server, secret(u64::MAX)).unwrap();
     reaches(&server, odd.id, TaskState::Failed);
     assert_eq!(steer(&server, odd.id, TaskVerb::Retry).unwrap().replays, 1);
     reaches(&server, odd.id, TaskState::Failed);
+    // Whoever submits it is told what is wrong with it; the record is told where.
+    let refused = submit(&server, task("wait", json!({"ms": "s3cret"}))).expect_err("no number");
+    assert_eq!((refused.kind, &*refused.code), (Kind::BadRequest, "MS0014"));
+    assert!(refused.why.contains("s3cret"), "{refused:?}");
 
     let mut stream = Stream::open(&server, "/api/v1/events?about=node", Some("0"));
     let mut record = Vec::new();
-    while record.len() < 5 {
+    while record.len() < 7 {
         let (_, event) = stream.next();
         if event["event"] == "steered" && event["verb"].as_str().unwrap().starts_with("task ") {
             assert_eq!(event["path"], "/root/components/application/tasks/dispatcher");
@@ -113,7 +120,14 @@ fn tasks_are_cancelled_and_retried_and_both_are_on_record_without_payloads() {
     assert_eq!(record[1], (format!("task cancel {}", slow.id), json!("ok")));
     assert_eq!(record[2].0, format!("task retry {}", slow.id));
     assert!(record[2].1.as_str().unwrap().contains("MS0025"), "{record:?}");
-    assert_eq!(record[4], (format!("task retry {}", odd.id), json!("ok")));
+    for (at, taken) in [(3, &first), (4, &odd)] {
+        let outcome = json!(format!("ok: task {}", taken.id));
+        assert_eq!(record[at], ("task submit tally".to_owned(), outcome));
+    }
+    assert_eq!(record[5], (format!("task retry {}", odd.id), json!("ok")));
+    assert_eq!(record[6].0, "task submit wait");
+    let outcome = record[6].1.as_str().unwrap();
+    assert!(outcome.contains("MS0014") && outcome.ends_with("at ms"), "{outcome}");
     let audit = server.log.line("SubmitTask");
     assert!(audit.contains("kind: wait") && audit.contains("uid="), "{audit}");
     assert!(!server.log.text().contains("s3cret"), "{}", server.log.text());
@@ -199,7 +213,7 @@ fn a_reader_of_events_from_before_a_restart_is_told_of_the_gap_and_of_all_that_i
 
 #[test]
 fn the_life_of_a_task_is_followed_over_http_and_resumed_where_it_was_cut() {
-    let place = Place::new();
+    let place = tally::place();
     let server = place.start();
     let mut stream = Stream::open(&server, "/api/v1/events?about=tasks", None);
     let body = r#"{"kind":"wait","payload":{"ms":1},"idempotency_key":"s3cret-key"}"#;
@@ -227,7 +241,11 @@ fn the_life_of_a_task_is_followed_over_http_and_resumed_where_it_was_cut() {
     assert_eq!(changes[0], "assigned", "{changes:?}");
 
     // One task alone, over a failure that is tried again by hand.
-    let odd = id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"wait","payload":1}"#));
+    let addend = |add: u64| json!({"kind": "tally", "payload": {"name": "all", "add": add}});
+    let first = id_of(&server.http().post("/api/v1/tasks", &addend(1).to_string()));
+    reaches(&server, first.parse().unwrap(), TaskState::Completed);
+    // More than a total can be: it fails at once and for good.
+    let odd = id_of(&server.http().post("/api/v1/tasks", &addend(u64::MAX).to_string()));
     let mut failures = Stream::open(&server, "/api/v1/events?change=failed", Some("0.0"));
     let (_, failed) = failures.next();
     assert_eq!((&failed["id"], &failed["attempt"]), (&json!(odd), &json!(1)));

@@ -123,7 +123,7 @@ fn a_second_signal_ends_it_by_force_and_loses_nothing_acknowledged() {
         let mut server = place.start();
         let id = id_of(&server.http().post("/api/v1/tasks", TASK));
         let _half = half_a_request(&server);
-        let long = r#"{"kind":"wait","payload":{"ms":600000,"steps":1}}"#;
+        let long = r#"{"kind":"wait","payload":{"ms":60000,"steps":10}}"#;
         id_of(&server.http().post("/api/v1/tasks", long));
         server.signal(Signal::TERM);
         server.log.line("shutdown phase phase=3");

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use common::{Place, Server, id_of, until};
 use serde_json::{Value, json};
 
-fn place() -> Place {
+/// A place where the states of agents are kept.
+pub(crate) fn place() -> Place {
     let place = Place::new();
     let (dir, key) = (place.file("snapshots"), place.file("keys"));
     fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
