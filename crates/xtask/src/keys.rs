@@ -20,6 +20,7 @@ const VARIABLES: &[(&str, &[&str])] = &[
     ("Components", &["components"]),
     ("Http", &["http"]),
     ("Tasks", &["tasks"]),
+    ("Outside", &["outside"]),
     ("Persistence", &["persistence"]),
     ("Shutdown", &["shutdown"]),
     ("Emergency", &["emergency"]),

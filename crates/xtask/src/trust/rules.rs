@@ -55,12 +55,15 @@ pub(super) fn asserts_itself(code: &str) -> impl Iterator<Item = usize> + '_ {
 
 fn asserts(source: &Source, function: &Function, known: &Known<'_>) -> Option<&'static str> {
     let code = &source.code[function.body.clone()];
-    let helped = words(code).filter(|(_, word)| known.asserts(source, word)).map(|(at, _)| at);
-    let all: Vec<usize> = asserts_itself(code).chain(helped).collect();
+    let all_in = |code: &str| -> Vec<usize> {
+        let helped = words(code).filter(|(_, word)| known.asserts(source, word));
+        asserts_itself(code).chain(helped.map(|(at, _)| at)).collect()
+    };
+    let all = all_in(code);
     if all.is_empty() {
         return Some("asserts-nothing");
     }
-    let maybe = flow::conditional(code);
+    let maybe = flow::conditional(code, &|block| !all_in(block).is_empty());
     all.iter().all(|at| maybe.iter().any(|range| range.contains(at))).then_some("only-if")
 }
 
@@ -125,7 +128,7 @@ mod tests {
 
     /// A test with this body, and a helper beside it.
     fn test(body: &str) -> Vec<&'static str> {
-        kinds(&format!("#{} fn a() {{ {body} }} fn helper() {{ assert!(x); }}", "[test]"))
+        kinds(&format!("#{} fn a() {{ {body}\n}} fn helper() {{ assert!(x); }}", "[test]"))
     }
 
     #[test]
