@@ -28,7 +28,8 @@ const HURRY_GRACE: Duration = Duration::from_secs(3);
 /// Runs a node until its tree ends or a signal ends it. Blocks; call it from `main`.
 ///
 /// The first SIGINT, SIGTERM, SIGHUP or SIGQUIT stops the tree in order, within
-/// [`RunConfig::stop_within`]; what is left then, or at a second signal, is killed.
+/// [`RunConfig::stop_within`]; what is left then, or at a second signal, is killed. A third
+/// one changes nothing.
 /// The signals stay taken for the rest of the process. Both are served on the calling
 /// thread, which does nothing else: this returns even when an actor blocks the
 /// node's own thread.
@@ -96,9 +97,12 @@ pub fn run_with(
             }
             told += 1;
             tracing::info!(told, "told to stop by a signal");
-            let patience =
-                if told == 1 { within.saturating_add(REPORT_GRACE) } else { HURRY_GRACE };
-            give_up = later(Instant::now(), patience);
+            match told {
+                1 => give_up = later(Instant::now(), within.saturating_add(REPORT_GRACE)),
+                2 => give_up = later(Instant::now(), HURRY_GRACE),
+                // Whoever repeats the second would put the end off, for ever by going on.
+                _ => {}
+            }
             // A node that has reported meanwhile needs no orders.
             let _ = tell.send(());
         }
