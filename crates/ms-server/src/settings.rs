@@ -161,7 +161,8 @@ mod tests {
         assert_eq!(of.boot, BootSettings::default());
         assert_eq!(of.health, HealthSettings::default());
         assert_eq!(of.shutdown, ShutdownSettings::default());
-        assert_eq!(of.emergency, EmergencySettings::default());
+        let told = EmergencySettings { memory_limit: None, ..of.emergency };
+        assert_eq!(told, EmergencySettings::default());
         assert_eq!(http(&config), HttpLimits::default());
         assert_eq!(config.http.bind.port(), ms_transport::API_PORT);
         assert_eq!(config.telemetry.metrics_bind.port(), ms_transport::ADMIN_PORT);
@@ -171,8 +172,9 @@ mod tests {
         );
     }
 
-    /// Of three the server says something else than the libraries do, on purpose: it answers callers
-    /// that wait, and nobody looks after its disk. docs/tasks.md has both.
+    /// Of four the server says something else than the libraries do, on purpose: it answers callers
+    /// that wait, and nobody looks after its disk (docs/tasks.md has both); and a key of a size
+    /// has no word for "none", so that the greatest stands for no limit of its memory.
     #[test]
     fn what_the_server_sets_otherwise_is_known() {
         let config = FrameworkConfig::default();
@@ -182,5 +184,8 @@ mod tests {
         assert_eq!((told.keep_ended, usual.keep_ended), (day, day * 7));
         let minute = Duration::from_secs(60);
         assert_eq!((attempt(&config), DEFAULT_ATTEMPT), (minute, minute * 15));
+        let of = runtime("test", &Options::from_dir("."), &config);
+        let usual = EmergencySettings::default();
+        assert_eq!((of.emergency.memory_limit, usual.memory_limit), (Some(1 << 40), None));
     }
 }

@@ -12,11 +12,9 @@ use crate::common;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
-use common::{OWN_CONFIG, OWN_CONTROL, Place, Server as Process, id_of, until};
+use common::{Place, Server as Process, id_of, own_options, until};
 use ms_bus::BusClient;
 use ms_control::Client;
 use ms_core::emergency::EmergencyReason;
@@ -25,11 +23,10 @@ use ms_runtime::{
     ComponentSpec, OpenResource, StateSnapshot,
 };
 use ms_server::agents::Echo;
-use ms_server::{Options, Server, Snapshots};
+use ms_server::{Server, Snapshots};
+use ms_testkit::child::{self, OwnTest};
 use ms_worker::tasks::TaskClient;
 use serde_json::{Value, json};
-
-const MODE: &str = "MS_COMPOSED_MODE";
 
 // ---- what runs in the processes ----
 
@@ -124,15 +121,12 @@ impl CleanupHandler for Handler {
     }
 }
 
-#[test]
-#[ignore = "the process that the other tests start"]
+/// The child's part of the tests below.
 #[allow(clippy::disallowed_methods, reason = "this process is the service")]
-fn process() {
-    let mode = std::env::var(MODE).expect("a mode");
-    let config = std::env::var_os(OWN_CONFIG).expect("a configuration");
+fn process(mode: &str) {
     let server = Server::new("composed").agents::<Echo>("echo", ());
     let odd = |mode: &'static str| ComponentSpec::new("odd", move || Odd(mode, None));
-    let server = match mode.as_str() {
+    let server = match mode {
         "counter" => server.component(counter()),
         "leaks" => server.component(odd("leaks")),
         "fails" => server.component(odd("fails")),
@@ -142,15 +136,14 @@ fn process() {
         "hangs" => server.component(odd("hangs")),
         other => panic!("no mode {other}"),
     };
-    let server = match mode.as_str() {
+    let server = match mode {
         "counter" => server,
         _ => server
             .cleanup(Handler("last", 200))
             .cleanup(Handler("blocks", 5))
             .cleanup(Handler("waits", 50)),
     };
-    let control = std::env::var_os(OWN_CONTROL).map(PathBuf::from);
-    let code = match server.run(&Options { control, ..Options::from_dir(config) }) {
+    let code = match server.run(&own_options()) {
         Ok(end) => end.code(),
         Err(error) => {
             eprintln!("{}", error.told());
@@ -160,14 +153,8 @@ fn process() {
     std::process::exit(i32::from(code));
 }
 
-fn program(place: &Place, mode: &str) -> Command {
-    let mut command = place.program("composed::process");
-    command.env(MODE, mode);
-    command
-}
-
-fn start(place: &Place, mode: &str) -> Process {
-    let server = place.launch_as(program(place, mode));
+fn start(own: &OwnTest, place: &Place, mode: &str) -> Process {
+    let server = place.launch_part(own, mode);
     server.started();
     server
 }
@@ -197,18 +184,24 @@ fn with_snapshots() -> Place {
 /// started, and the message names both, the type and what is to be done.
 #[test]
 fn a_component_whose_provider_is_left_out_ends_the_start_with_both_names() {
-    let place = Place::new();
-    let mut server = place.launch_as(program(&place, "counter"));
-    assert_eq!(server.exit(), 8, "{}", server.log.text());
-    let line = server.log.text();
-    for words in [
-        "the component counter requires ms_server::persistence::Snapshots",
-        "the component keyring would provide and is left out",
-        "set `persistence.enabled` to true",
-    ] {
-        assert!(line.contains(words), "no {words} in {line}");
-    }
-    assert!(!line.contains("boot phase") && !place.database().exists(), "{line}");
+    child::split(
+        a_component_whose_provider_is_left_out_ends_the_start_with_both_names,
+        process,
+        |own| {
+            let place = Place::new();
+            let mut server = place.launch_part(own, "counter");
+            assert_eq!(server.exit(), 8, "{}", server.log.text());
+            let line = server.log.text();
+            for words in [
+                "the component counter requires ms_server::persistence::Snapshots",
+                "the component keyring would provide and is left out",
+                "set `persistence.enabled` to true",
+            ] {
+                assert!(line.contains(words), "no {words} in {line}");
+            }
+            assert!(!line.contains("boot phase") && !place.database().exists(), "{line}");
+        },
+    );
 }
 
 /// S8.2-02, S5.3-02: a component of one's own gets the server's parts by their types, starts
@@ -216,17 +209,23 @@ fn a_component_whose_provider_is_left_out_ends_the_start_with_both_names() {
 /// process.
 #[test]
 fn a_component_of_ones_own_gets_what_it_requires_and_keeps_its_state() {
-    let place = with_snapshots();
-    for life in 1..=2 {
-        let mut server = start(&place, "counter");
-        server.log.line(&format!("counter life={life} "));
-        let graph = state(&server, "/root/lifecycle")["components"].clone();
-        let own = &graph["counter"];
-        assert_eq!(own["needs"], json!(["keyring", "database", "event-bus"]), "{own}");
-        assert_eq!(own["requires"][0], "ms_server::persistence::Snapshots", "{own}");
-        assert_eq!(graph["keyring"]["provides"], json!([own["requires"][0]]), "{graph}");
-        assert_eq!(server.stop(), 0, "{}", server.log.text());
-    }
+    child::split(
+        a_component_of_ones_own_gets_what_it_requires_and_keeps_its_state,
+        process,
+        |own| {
+            let place = with_snapshots();
+            for life in 1..=2 {
+                let mut server = start(own, &place, "counter");
+                server.log.line(&format!("counter life={life} "));
+                let graph = state(&server, "/root/lifecycle")["components"].clone();
+                let own = &graph["counter"];
+                assert_eq!(own["needs"], json!(["keyring", "database", "event-bus"]), "{own}");
+                assert_eq!(own["requires"][0], "ms_server::persistence::Snapshots", "{own}");
+                assert_eq!(graph["keyring"]["provides"], json!([own["requires"][0]]), "{graph}");
+                assert_eq!(server.stop(), 0, "{}", server.log.text());
+            }
+        },
+    );
 }
 
 // ---- what is open, and how it is closed ----
@@ -296,71 +295,88 @@ fn all_ran(server: &Process, after: &str) {
 /// left open.
 #[test]
 fn handlers_that_hang_are_named_and_passed_over_and_a_leak_is_named() {
-    let place = Place::new();
-    let mut server = start(&place, "leaks");
-    let listed = state(&server, "/root/cleanup")["resources"].to_string();
-    assert!(listed.contains("odd: lease 7"), "{listed}");
-    assert_eq!(server.stop(), 0, "{}", server.log.text());
-    all_ran(&server, "shutdown phase phase=7");
-    let text = server.log.text();
-    assert!(text.contains("left open: odd: lease 7") && text.contains("clean=false"), "{text}");
+    child::split(
+        handlers_that_hang_are_named_and_passed_over_and_a_leak_is_named,
+        process,
+        |own| {
+            let place = Place::new();
+            let mut server = start(own, &place, "leaks");
+            let listed = state(&server, "/root/cleanup")["resources"].to_string();
+            assert!(listed.contains("odd: lease 7"), "{listed}");
+            assert_eq!(server.stop(), 0, "{}", server.log.text());
+            all_ran(&server, "shutdown phase phase=7");
+            let text = server.log.text();
+            assert!(
+                text.contains("left open: odd: lease 7") && text.contains("clean=false"),
+                "{text}"
+            );
+        },
+    );
 }
 
 /// They run when the boot fails, too.
 #[test]
 fn a_boot_that_fails_cleans_up() {
-    let place = Place::new();
-    let mut server = place.launch_as(program(&place, "fails"));
-    assert_eq!(server.exit(), 4, "{}", server.log.text());
-    all_ran(&server, "the boot failed and was rolled back");
-    let text = server.log.text();
-    assert!(text.contains("it has no licence") && !text.contains("left open"), "{text}");
+    child::split(a_boot_that_fails_cleans_up, process, |own| {
+        let place = Place::new();
+        let mut server = place.launch_part(own, "fails");
+        assert_eq!(server.exit(), 4, "{}", server.log.text());
+        all_ran(&server, "the boot failed and was rolled back");
+        let text = server.log.text();
+        assert!(text.contains("it has no licence") && !text.contains("left open"), "{text}");
+    });
 }
 
 /// And in an emergency, where no actor is asked: the database is closed, its lock is free, and the
 /// report says what was still open.
 #[test]
 fn an_emergency_cleans_up_without_any_actor_that_runs_handlers() {
-    let place = Place::new();
-    let reports = place.file("reports");
-    place.write_config(&format!("[emergency]\ncrash_dir = {reports:?}\n"));
-    let mut server = start(&place, "hangs");
-    let id = id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
-    assert_eq!(server.stop(), 0, "{}", server.log.text());
-    let mut server = place.launch_as(program(&place, "breach"));
-    assert_eq!(server.exit(), 104, "{}", server.log.text());
-    all_ran(&server, "EMERGENCY SHUTDOWN INITIATED");
-    let report = fs::read_dir(&reports).unwrap().next().expect("a report").unwrap();
-    let report: Value = serde_json::from_slice(&fs::read(report.path()).unwrap()).unwrap();
-    let ran: Vec<_> = report["cleanup"].as_array().unwrap().iter().map(|one| &one[0]).collect();
-    assert_eq!(ran, RAN.map(|(name, _)| name), "{report}");
-    let open = report["open"].to_string();
-    assert!(open.contains("odd: lease 7") && open.contains("control socket"), "{report}");
-    assert!(!open.contains("task store") && !open.contains("listener"), "{report}");
-    let server = place.start();
-    until("what was acknowledged", || {
-        (server.get(&format!("/api/v1/tasks/{id}")).status == 200).then_some(())
+    child::split(an_emergency_cleans_up_without_any_actor_that_runs_handlers, process, |own| {
+        let place = Place::new();
+        let reports = place.file("reports");
+        place.write_config(&format!("[emergency]\ncrash_dir = {reports:?}\n"));
+        let mut server = start(own, &place, "hangs");
+        let id = id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+        assert_eq!(server.stop(), 0, "{}", server.log.text());
+        let mut server = place.launch_part(own, "breach");
+        assert_eq!(server.exit(), 104, "{}", server.log.text());
+        all_ran(&server, "EMERGENCY SHUTDOWN INITIATED");
+        let report = fs::read_dir(&reports).unwrap().next().expect("a report").unwrap();
+        let report: Value = serde_json::from_slice(&fs::read(report.path()).unwrap()).unwrap();
+        let ran: Vec<_> = report["cleanup"].as_array().unwrap().iter().map(|one| &one[0]).collect();
+        assert_eq!(ran, RAN.map(|(name, _)| name), "{report}");
+        let open = report["open"].to_string();
+        assert!(open.contains("odd: lease 7") && open.contains("control socket"), "{report}");
+        assert!(!open.contains("task store") && !open.contains("listener"), "{report}");
+        let server = place.start();
+        until("what was acknowledged", || {
+            (server.get(&format!("/api/v1/tasks/{id}")).status == 200).then_some(())
+        });
     });
 }
 
 /// S5.4-08: a panic on a thread of the program's own, which nobody supervises: 101.
 #[test]
 fn a_panic_outside_any_actor_ends_the_process_with_101() {
-    let place = Place::new();
-    let mut server = place.launch_as(program(&place, "panics"));
-    assert_eq!(server.exit(), 101, "{}", server.log.text());
-    let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
-    assert!(line.contains("the thread counting, which is no actor's, panicked"), "{line}");
+    child::split(a_panic_outside_any_actor_ends_the_process_with_101, process, |own| {
+        let place = Place::new();
+        let mut server = place.launch_part(own, "panics");
+        assert_eq!(server.exit(), 101, "{}", server.log.text());
+        let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
+        assert!(line.contains("the thread counting, which is no actor's, panicked"), "{line}");
+    });
 }
 
 /// S5.4-08: nobody is above the root supervisor; when it hangs, the thread that waits for signals
 /// finds it, and ends the process with 102.
 #[test]
 fn a_root_supervisor_that_hangs_ends_the_process_with_102() {
-    let place = Place::new();
-    place.write_config("core.supervision.heartbeat_interval = \"200ms\"\n");
-    let mut server = place.launch_as(program(&place, "rootless"));
-    assert_eq!(server.exit(), 102, "{}", server.log.text());
-    let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
-    assert!(line.contains("the root supervisor hangs: it missed"), "{line}");
+    child::split(a_root_supervisor_that_hangs_ends_the_process_with_102, process, |own| {
+        let place = Place::new();
+        place.write_config("core.supervision.heartbeat_interval = \"200ms\"\n");
+        let mut server = place.launch_part(own, "rootless");
+        assert_eq!(server.exit(), 102, "{}", server.log.text());
+        let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
+        assert!(line.contains("the root supervisor hangs: it missed"), "{line}");
+    });
 }

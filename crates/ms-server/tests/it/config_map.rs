@@ -26,7 +26,7 @@ const MAP: [(&str, &str); 27] = [
     ("core.event_bus.subscriber_backlog", "99"),
     ("core.service_registry.type", "consul"),
     ("core.service_registry.datacenter", "dc2"),
-    ("components.initialization_order", "application,transport,database,configuration"),
+    ("components.initialization_order", "database,application,transport,configuration"),
     ("components.health_checks.startup_probe.initial_delay", "11s"),
     ("components.health_checks.startup_probe.period", "6s"),
     ("components.health_checks.startup_probe.timeout", "4s"),
@@ -44,6 +44,7 @@ const MAP: [(&str, &str); 27] = [
 ];
 
 /// What the map does not have is said on the command line: where this test's server may listen.
+/// With the place goes the socket of its server.
 fn mounted(text: &str) -> Place {
     let place = Place::new();
     let dir = place.config();
@@ -69,7 +70,8 @@ fn state(server: &Server, path: &str) -> Value {
 /// S7.1-13, S7.1-16, S7.1-17, S7.1-18
 #[test]
 fn a_server_runs_with_the_config_map_of_the_deployment() {
-    let server = mounted(include_str!("config_map.yaml")).start();
+    let place = mounted(include_str!("config_map.yaml"));
+    let server = place.start();
     let values = state(&server, "/root/components/configuration/watcher")["values"].clone();
     let in_force: BTreeMap<&str, String> = values
         .as_object()
@@ -116,6 +118,7 @@ fn a_server_runs_with_the_config_map_of_the_deployment() {
 /// S7.1-15: the one switch of the map, turned off.
 #[test]
 fn a_config_map_can_switch_the_health_checks_off() {
-    let server = mounted("components: {health_checks: {enabled: false}}\n").start();
+    let place = mounted("components: {health_checks: {enabled: false}}\n");
+    let server = place.start();
     assert_eq!(state(&server, "/root/health")["armed"], false);
 }

@@ -14,13 +14,13 @@ use crate::common;
 use std::future::pending;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix::Message;
-use common::{Http, Place, Server, id_of, msctl, until};
+use common::{Http, Place, Server, end_own, id_of, msctl, own_options, until};
 use ms_bus::{BusClient, Delivery, Event};
 use ms_control::proto::Verb;
 use ms_core::Restart;
@@ -28,15 +28,13 @@ use ms_core::health::HealthResult;
 use ms_core::lifecycle::Phase;
 use ms_core::view::Lifecycle;
 use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
-use ms_server::Options;
 use ms_server::agents::Echo;
 use ms_supervisor::{ChildSpec, Supervisor};
+use ms_testkit::child::{self, OwnTest};
 use ms_worker::{Agent, AgentSpec, Cx, Handles, InitError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Where the service has its configuration; beside it, its control endpoint and the test's files.
-const CONFIG: &str = "MS_OWN_PARTS_CONFIG";
 /// The component whose children are supervised tasks.
 const JOBS: &str = "/root/components/jobs";
 /// How long a failure of them counts.
@@ -165,13 +163,11 @@ impl Component for Slow {
     }
 }
 
-/// The process that the tests here start.
-#[test]
-#[ignore = "no test: the service that the tests of this file start as a process"]
-fn service() {
-    let config = PathBuf::from(std::env::var_os(CONFIG).expect("started by a test"));
-    let place = config.parent().expect("a place").to_owned();
-    let control = Some(place.join("control.sock"));
+/// The child's part of the tests here. Beside its configuration are the test's files.
+fn service(_: &str) {
+    let options = own_options();
+    let control = options.control.clone().expect("handed over");
+    let place = control.parent().expect("a place").to_owned();
     let jobs = Supervisor::one_for_one("jobs")
         .intensity(5, WINDOW)
         .child(flaky())
@@ -190,32 +186,18 @@ fn service() {
         .component(news)
         .component(holder)
         .component(slow);
-    let end = server.run(&Options { control, ..Options::from_dir(config) });
-    std::process::exit(
-        end.map_or_else(|error| i32::from(error.code()), |end| i32::from(end.code())),
-    )
+    end_own(server.run(&options));
 }
 
-fn launch(place: &Place) -> Server {
-    launch_with(place, "")
+fn launch(own: &OwnTest, place: &Place) -> Server {
+    launch_with(own, place, "")
 }
 
 /// With more in its configuration.
-fn launch_with(place: &Place, more: &str) -> Server {
+fn launch_with(own: &OwnTest, place: &Place, more: &str) -> Server {
     place
         .write_config(&format!("components.startup_deadline = \"300s\"\ntasks.agents = 2\n{more}"));
-    let mut command = Command::new(std::env::current_exe().expect("known"));
-    command.args(["--exact", "own_parts::service", "--ignored", "--nocapture"]);
-    // Without the settings of whoever runs the tests.
-    let all = std::env::vars_os().map(|(name, _)| name);
-    all.filter(|name| name.to_string_lossy().starts_with("MS_FRAMEWORK")).for_each(|name| {
-        command.env_remove(name);
-    });
-    command.env_remove("RUST_LOG").env_remove("ENVIRONMENT");
-    place.launch_as({
-        command.env(CONFIG, place.config());
-        command
-    })
+    place.launch_own(own)
 }
 
 fn run(place: &Place, args: &[&str]) -> Output {
@@ -240,58 +222,62 @@ fn metric(server: &Server, series: &str) -> Option<f64> {
 /// ended for good is kept with its reason, or gone where it is temporary; all of it is counted.
 #[test]
 fn a_supervised_task_is_on_record_with_five_facts_and_counted() {
-    let place = Place::new();
-    std::fs::write(place.file(OPEN), "").unwrap();
-    let server = launch(&place);
-    server.started();
-    let flaky = format!("{JOBS}/flaky");
-    let node = until("the run that stays", || {
-        let node = inspected(&place, &flaky);
-        (node["status"]["lifecycle"] == "running").then_some(node)
-    });
-    let status = &node["status"];
-    assert_eq!((&node["id"], &status["path"]), (&json!("flaky"), &json!(flaky)));
-    assert_eq!((&status["tier"], &status["incarnation"]), (&json!("task"), &json!(3)));
-    assert_eq!((&status["restart"], &status["restarts"]), (&json!("transient"), &json!(2)));
-    assert!(status["last_exit"].to_string().contains("run 2 failed"), "{status}");
-    let supervisor = inspected(&place, JOBS);
-    assert_eq!(supervisor["supervisor"]["intensity"]["max_restarts"], 5, "{supervisor}");
-    let words = String::from_utf8(run(&place, &["inspect", &flaky]).stdout).unwrap();
-    for word in [&*flaky, "#3", "task", "running", "transient, restarted 2 times", "run 2 failed"] {
-        assert!(words.contains(word), "no {word} in {words}");
-    }
-    // The failures are remembered; they do not count for ever.
-    until("the window to be over", || {
+    child::split(a_supervised_task_is_on_record_with_five_facts_and_counted, service, |own| {
+        let place = Place::new();
+        std::fs::write(place.file(OPEN), "").unwrap();
+        let server = launch(own, &place);
+        server.started();
+        let flaky = format!("{JOBS}/flaky");
+        let node = until("the run that stays", || {
+            let node = inspected(&place, &flaky);
+            (node["status"]["lifecycle"] == "running").then_some(node)
+        });
+        let status = &node["status"];
+        assert_eq!((&node["id"], &status["path"]), (&json!("flaky"), &json!(flaky)));
+        assert_eq!((&status["tier"], &status["incarnation"]), (&json!("task"), &json!(3)));
+        assert_eq!((&status["restart"], &status["restarts"]), (&json!("transient"), &json!(2)));
+        assert!(status["last_exit"].to_string().contains("run 2 failed"), "{status}");
         let supervisor = inspected(&place, JOBS);
-        (supervisor["supervisor"]["restarts_in_window"] == 0).then_some(())
-    });
-    assert_eq!(inspected(&place, &flaky)["status"]["restarts"], 2);
+        assert_eq!(supervisor["supervisor"]["intensity"]["max_restarts"], 5, "{supervisor}");
+        let words = String::from_utf8(run(&place, &["inspect", &flaky]).stdout).unwrap();
+        for word in
+            [&*flaky, "#3", "task", "running", "transient, restarted 2 times", "run 2 failed"]
+        {
+            assert!(words.contains(word), "no {word} in {words}");
+        }
+        // The failures are remembered; they do not count for ever.
+        until("the window to be over", || {
+            let supervisor = inspected(&place, JOBS);
+            (supervisor["supervisor"]["restarts_in_window"] == 0).then_some(())
+        });
+        assert_eq!(inspected(&place, &flaky)["status"]["restarts"], 2);
 
-    let finished = inspected(&place, &format!("{JOBS}/finished"));
-    assert_eq!(finished["status"]["lifecycle"], "stopped", "{finished}");
-    assert_eq!(finished["status"]["restarts"], 0, "{finished}");
-    let gone = run(&place, &["inspect", &format!("{JOBS}/gone")]);
-    let told = String::from_utf8_lossy(&gone.stderr).into_owned();
-    assert!(!gone.status.success() && told.contains("gone"), "{told}");
-    let children = supervisor["children"].as_array().unwrap();
-    let ids: Vec<_> = children.iter().map(|child| &child["id"]).collect();
-    assert_eq!(ids, ["flaky", "finished"], "nothing is left of a temporary one that has ended");
+        let finished = inspected(&place, &format!("{JOBS}/finished"));
+        assert_eq!(finished["status"]["lifecycle"], "stopped", "{finished}");
+        assert_eq!(finished["status"]["restarts"], 0, "{finished}");
+        let gone = run(&place, &["inspect", &format!("{JOBS}/gone")]);
+        let told = String::from_utf8_lossy(&gone.stderr).into_owned();
+        assert!(!gone.status.success() && told.contains("gone"), "{told}");
+        let children = supervisor["children"].as_array().unwrap();
+        let ids: Vec<_> = children.iter().map(|child| &child["id"]).collect();
+        assert_eq!(ids, ["flaky", "finished"], "nothing is left of a temporary one that has ended");
 
-    for (series, wanted) in [("restarts_total", 2.0), ("failures_total", 2.0)] {
-        let series = format!("ms_framework_task_{series}");
-        until(&series, || (metric(&server, &series)? == wanted).then_some(()));
-    }
-    // Two failures, and the two that were done.
-    let ended = "ms_framework_task_duration_seconds_count";
-    until(ended, || (metric(&server, ended)? >= 4.0).then_some(()));
-    let alive = |server: &Server| {
-        let tree = server.tree();
-        tree.walk().filter(|node| node.status.lifecycle != Lifecycle::Stopped).count()
-    };
-    until("as many to be counted as run", || {
-        (metric(&server, "ms_framework_task_running")? == alive(&server) as f64).then_some(())
+        for (series, wanted) in [("restarts_total", 2.0), ("failures_total", 2.0)] {
+            let series = format!("ms_framework_task_{series}");
+            until(&series, || (metric(&server, &series)? == wanted).then_some(()));
+        }
+        // Two failures, and the two that were done.
+        let ended = "ms_framework_task_duration_seconds_count";
+        until(ended, || (metric(&server, ended)? >= 4.0).then_some(()));
+        let alive = |server: &Server| {
+            let tree = server.tree();
+            tree.walk().filter(|node| node.status.lifecycle != Lifecycle::Stopped).count()
+        };
+        until("as many to be counted as run", || {
+            (metric(&server, "ms_framework_task_running")? == alive(&server) as f64).then_some(())
+        });
+        assert!(metric(&server, "ms_framework_task_spawned_total") > Some(3.0));
     });
-    assert!(metric(&server, "ms_framework_task_spawned_total") > Some(3.0));
 }
 
 /// S7.2-03, S7.2-05, S4.1-09: while a component of phase 9 is starting, the process says at both of
@@ -299,29 +285,35 @@ fn a_supervised_task_is_on_record_with_five_facts_and_counted() {
 /// that is otherwise as soon as the boot is done.
 #[test]
 fn until_its_last_component_has_started_a_service_is_neither_started_nor_ready() {
-    let place = Place::new();
-    let server = launch(&place);
-    let ports = [server.api(), server.admin()];
-    until("the last component to begin", || place.file(BEGUN).exists().then_some(()));
-    let asked = |port, path: &str| Http::try_get(port, path).expect("it answers").status;
-    for port in ports {
-        assert_eq!(asked(port, "/health/startup"), 503);
-        assert_eq!(asked(port, "/health/ready"), 503);
-        assert_eq!(asked(port, "/health/live"), 200);
-    }
-    let refused = server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#);
-    assert_eq!(refused.status, 503, "{refused:?}");
-    assert!(!server.log.has("bootstrap completed"), "{}", server.log.text());
+    child::split(
+        until_its_last_component_has_started_a_service_is_neither_started_nor_ready,
+        service,
+        |own| {
+            let place = Place::new();
+            let server = launch(own, &place);
+            let ports = [server.api(), server.admin()];
+            until("the last component to begin", || place.file(BEGUN).exists().then_some(()));
+            let asked = |port, path: &str| Http::try_get(port, path).expect("it answers").status;
+            for port in ports {
+                assert_eq!(asked(port, "/health/startup"), 503);
+                assert_eq!(asked(port, "/health/ready"), 503);
+                assert_eq!(asked(port, "/health/live"), 200);
+            }
+            let refused = server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#);
+            assert_eq!(refused.status, 503, "{refused:?}");
+            assert!(!server.log.has("bootstrap completed"), "{}", server.log.text());
 
-    std::fs::write(place.file(OPEN), "").unwrap();
-    server.started();
-    server.log.line("bootstrap completed successfully");
-    for port in ports {
-        assert_eq!(asked(port, "/health/startup"), 200);
-        assert_eq!(asked(port, "/health/live"), 200);
-        until("ready", || (asked(port, "/health/ready") == 200).then_some(()));
-    }
-    id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+            std::fs::write(place.file(OPEN), "").unwrap();
+            server.started();
+            server.log.line("bootstrap completed successfully");
+            for port in ports {
+                assert_eq!(asked(port, "/health/startup"), 200);
+                assert_eq!(asked(port, "/health/live"), 200);
+                until("ready", || (asked(port, "/health/ready") == 200).then_some(()));
+            }
+            id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+        },
+    );
 }
 
 /// S7.2-04, S7.1-17: while the root supervisor is suspended and serves nobody, the process is not alive
@@ -329,46 +321,54 @@ fn until_its_last_component_has_started_a_service_is_neither_started_nor_ready()
 /// goes on. Nothing else was stopped by it.
 #[test]
 fn a_service_whose_root_serves_nobody_is_not_alive_until_it_does() {
-    let place = Place::new();
-    std::fs::write(place.file(OPEN), "").unwrap();
-    let probe = "[components.health_checks.liveness_probe]\ninitial_delay = \"0s\"\n\
-                 period = \"1s\"\ntimeout = \"1s\"\nfailure_threshold = 1\n";
-    let mut server = launch_with(&place, probe);
-    server.started();
-    let ports = [server.api(), server.admin()];
-    let live = |wanted: u16| {
-        for port in ports {
-            until(&format!("live {wanted}"), || {
-                let reply = Http::try_get(port, "/health/live").ok()?;
-                assert!([200, 503].contains(&reply.status), "{reply:?}");
-                (reply.status == wanted).then_some(())
-            });
-        }
-    };
-    live(200);
-    std::fs::write(place.file(HOLD), "").unwrap();
-    live(503);
-    server.log.line("the root supervisor does not answer");
-    std::fs::remove_file(place.file(HOLD)).unwrap();
-    live(200);
-    server.log.line("the root supervisor answers again");
-    id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
-    assert_eq!(server.stop(), 0, "{}", server.log.text());
+    child::split(a_service_whose_root_serves_nobody_is_not_alive_until_it_does, service, |own| {
+        let place = Place::new();
+        std::fs::write(place.file(OPEN), "").unwrap();
+        let probe = "[components.health_checks.liveness_probe]\ninitial_delay = \"0s\"\n\
+                     period = \"1s\"\ntimeout = \"1s\"\nfailure_threshold = 1\n";
+        let mut server = launch_with(own, &place, probe);
+        server.started();
+        let ports = [server.api(), server.admin()];
+        let live = |wanted: u16| {
+            for port in ports {
+                until(&format!("live {wanted}"), || {
+                    let reply = Http::try_get(port, "/health/live").ok()?;
+                    assert!([200, 503].contains(&reply.status), "{reply:?}");
+                    (reply.status == wanted).then_some(())
+                });
+            }
+        };
+        live(200);
+        std::fs::write(place.file(HOLD), "").unwrap();
+        live(503);
+        server.log.line("the root supervisor does not answer");
+        std::fs::remove_file(place.file(HOLD)).unwrap();
+        live(200);
+        server.log.line("the root supervisor answers again");
+        id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
+        assert_eq!(server.stop(), 0, "{}", server.log.text());
+    });
 }
 
 /// S4.1-12, S4.1-14: a service whose critical component has started and says that it does not work
 /// does not start: it is undone, and the process ends with 7 and names who said so and why.
 #[test]
 fn a_service_whose_critical_component_does_not_work_ends_with_7_and_names_it() {
-    let place = Place::new();
-    for name in [OPEN, SICK] {
-        std::fs::write(place.file(name), "").unwrap();
-    }
-    let mut server = launch(&place);
-    assert_eq!(server.exit(), 7, "{}", server.log.text());
-    let told = server.log.line("out of order");
-    assert!(told.contains("slow"), "{told}");
-    assert!(!server.log.has("bootstrap completed"), "{}", server.log.text());
+    child::split(
+        a_service_whose_critical_component_does_not_work_ends_with_7_and_names_it,
+        service,
+        |own| {
+            let place = Place::new();
+            for name in [OPEN, SICK] {
+                std::fs::write(place.file(name), "").unwrap();
+            }
+            let mut server = launch(own, &place);
+            assert_eq!(server.exit(), 7, "{}", server.log.text());
+            let told = server.log.line("out of order");
+            assert!(told.contains("slow"), "{told}");
+            assert!(!server.log.has("bootstrap completed"), "{}", server.log.text());
+        },
+    );
 }
 
 /// S4.2-08, S4.1-18: the log of `ms-server` has the lines of the boot, in their order, and one for each
@@ -396,20 +396,26 @@ fn the_log_of_a_boot_says_how_many_components_there_are_and_names_each() {
 /// not there: this build has no NATS.
 #[test]
 fn events_that_wait_for_a_subscriber_are_the_backlog_of_the_metrics() {
-    let place = Place::new();
-    std::fs::write(place.file(OPEN), "").unwrap();
-    let server = launch(&place);
-    server.started();
-    let backlog = |wanted: u32| {
-        until("the backlog", || {
-            let pending = metric(&server, "ms_framework_event_bus_pending_messages")?;
-            (pending == f64::from(wanted)).then_some(())
-        });
-    };
-    backlog(0);
-    server.steer(LISTENER, Verb::Suspend);
-    std::fs::write(place.file(PUBLISH), "").unwrap();
-    backlog(EVENTS);
-    server.steer(LISTENER, Verb::Resume);
-    backlog(0);
+    child::split(
+        events_that_wait_for_a_subscriber_are_the_backlog_of_the_metrics,
+        service,
+        |own| {
+            let place = Place::new();
+            std::fs::write(place.file(OPEN), "").unwrap();
+            let server = launch(own, &place);
+            server.started();
+            let backlog = |wanted: u32| {
+                until("the backlog", || {
+                    let pending = metric(&server, "ms_framework_event_bus_pending_messages")?;
+                    (pending == f64::from(wanted)).then_some(())
+                });
+            };
+            backlog(0);
+            server.steer(LISTENER, Verb::Suspend);
+            std::fs::write(place.file(PUBLISH), "").unwrap();
+            backlog(EVENTS);
+            server.steer(LISTENER, Verb::Resume);
+            backlog(0);
+        },
+    );
 }

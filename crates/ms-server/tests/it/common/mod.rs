@@ -178,21 +178,21 @@ impl Place {
         own: &OwnTest,
         more: impl FnOnce(ChildTest) -> ChildTest,
     ) -> Server {
-        let child = more(own.child("service")).with(|command| {
+        self.launch_child(more(own.child("service")))
+    }
+
+    /// As [`Place::launch_own`], with a part of its own.
+    pub fn launch_part(&self, own: &OwnTest, part: &str) -> Server {
+        self.launch_child(own.child(part))
+    }
+
+    fn launch_child(&self, child: ChildTest) -> Server {
+        let child = child.with(|command| {
             unset_settings(command);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         });
         let child = child.env(OWN_CONFIG, self.config()).env(OWN_CONTROL, self.control());
         self.serving(child.spawn())
-    }
-
-    /// A service of the test program's own: a test by its whole path, which may be an ignored one. It finds
-    /// the configuration and the place of the control endpoint in its environment.
-    pub fn program(&self, test: &str) -> Command {
-        let mut command = unsettled(Command::new(std::env::current_exe().expect("known")));
-        command.args(["--exact", test, "--nocapture", "--include-ignored"]);
-        command.env(OWN_CONFIG, self.config()).env(OWN_CONTROL, self.control());
-        command
     }
 
     /// Starts it; it may not be up yet.
@@ -248,9 +248,9 @@ pub fn end_own(end: Result<ServiceEnd, ServerError>) {
 }
 
 /// Where a service of a test program's own has its configuration.
-pub const OWN_CONFIG: &str = "MS_OWN_SERVICE_CONFIG";
+const OWN_CONFIG: &str = "MS_OWN_SERVICE_CONFIG";
 /// And its control endpoint.
-pub const OWN_CONTROL: &str = "MS_OWN_SERVICE_CONTROL";
+const OWN_CONTROL: &str = "MS_OWN_SERVICE_CONTROL";
 
 /// `msctl`, without the settings of whoever runs the tests. Cargo gives tests the programs of
 /// their own package only, so the first call builds this one.
