@@ -44,7 +44,6 @@ const MAP: [(&str, &str); 27] = [
 ];
 
 /// What the map does not have is said on the command line: where this test's server may listen.
-/// With the place goes the socket of its server.
 fn mounted(text: &str) -> Place {
     let place = Place::new();
     let dir = place.config();
@@ -70,8 +69,7 @@ fn state(server: &Server, path: &str) -> Value {
 /// S7.1-13, S7.1-16, S7.1-17, S7.1-18
 #[test]
 fn a_server_runs_with_the_config_map_of_the_deployment() {
-    let place = mounted(include_str!("config_map.yaml"));
-    let server = place.start();
+    let server = mounted(include_str!("config_map.yaml")).start();
     let values = state(&server, "/root/components/configuration/watcher")["values"].clone();
     let in_force: BTreeMap<&str, String> = values
         .as_object()
@@ -118,7 +116,6 @@ fn a_server_runs_with_the_config_map_of_the_deployment() {
 /// S7.1-15: the one switch of the map, turned off.
 #[test]
 fn a_config_map_can_switch_the_health_checks_off() {
-    let place = mounted("components: {health_checks: {enabled: false}}\n");
-    let server = place.start();
+    let server = mounted("components: {health_checks: {enabled: false}}\n").start();
     assert_eq!(state(&server, "/root/health")["armed"], false);
 }

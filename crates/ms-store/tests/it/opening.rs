@@ -156,7 +156,8 @@ fn a_database_that_was_killed_while_it_was_made_is_gone_on_with() {
             conn.close().await.unwrap();
             if claimed {
                 let (store, root) = open(&node, at(dir.path())).await;
-                submit(&store, task(1)).await.unwrap();
+                let submitted = submit(&store, task(1)).await;
+                assert!(submitted.is_ok(), "{submitted:?}");
                 close(root).await;
             } else {
                 let text = refusal(&node, at(dir.path())).await;
