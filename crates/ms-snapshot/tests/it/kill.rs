@@ -2,6 +2,7 @@
 //!
 //! The test runs itself as a child that saves and is killed before its n-th system call,
 //! for every n there is; what is read afterwards is the old state or the new one.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
 

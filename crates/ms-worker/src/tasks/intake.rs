@@ -10,9 +10,12 @@ use serde_json::Value;
 
 use super::perform::Performs;
 
+/// Looks at a payload.
+type Look = dyn Fn(&Value) -> Result<(), Invalid> + Send + Sync;
+
 /// The check of a kind's payloads, for those who do not know its type.
 #[derive(Clone)]
-pub(crate) struct Intake(Arc<dyn Fn(&Value) -> Result<(), Invalid> + Send + Sync>);
+pub(crate) struct Intake(Arc<Look>);
 
 impl Intake {
     /// That of agents that are made of `args`.

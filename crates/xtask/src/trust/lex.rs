@@ -112,8 +112,9 @@ pub(super) fn places<'a>(code: &'a str, text: &'a str) -> impl Iterator<Item = u
     let found = code.match_indices(text).map(|(at, _)| at);
     found.filter(move |at| {
         let next = bytes.get(at + text.len()).copied();
-        !(begins_a_word && is_within_word(bytes, *at))
-            && !(ends_a_word && next.is_some_and(is_word))
+        let goes_on_before = begins_a_word && is_within_word(bytes, *at);
+        let goes_on_behind = ends_a_word && next.is_some_and(is_word);
+        !goes_on_before && !goes_on_behind
     })
 }
 

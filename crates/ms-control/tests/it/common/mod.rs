@@ -58,7 +58,9 @@ impl ControlHandler for Fake {
                     self.slow.notify_one();
                     sleep(SECOND / 2).await;
                 }
-                "meeting" => drop(self.meeting.wait().await),
+                "meeting" => {
+                    self.meeting.wait().await;
+                }
                 "bug" => panic!("a bug in the node"),
                 "huge" => {
                     return Ok(Reply::Info(NodeInfo { node: "x".repeat(1 << 20), ..info(peer) }));

@@ -1,5 +1,6 @@
 //! A policy with an obliging world around it: starts succeed and stops are clean unless
 //! told otherwise, and everything is written down.
+#![allow(clippy::expect_used, reason = "tests")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Calls to supervisors and their replies, printed as OTP prints them.
+#![allow(clippy::expect_used, reason = "tests")]
 
 use ms_core::policy::{
     ChildKey, ChildRow, Command, CommandError, Event, PidRef, Reply, Target, Ticket,

@@ -1,4 +1,5 @@
 //! Scenario files of the OTP oracle: how flags, specs and reasons are written there.
+#![allow(clippy::expect_used, reason = "tests")]
 
 use std::time::Duration;
 

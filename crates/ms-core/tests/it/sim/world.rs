@@ -1,4 +1,5 @@
 //! Processes, signals, mailboxes and timers of the simulation.
+#![allow(clippy::expect_used, reason = "tests")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! A small tree with nasty files, and the demo run on it.
+#![allow(clippy::unwrap_used, reason = "tests")]
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::ffi::OsStr;
