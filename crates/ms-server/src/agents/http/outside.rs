@@ -7,7 +7,7 @@ use std::time::Duration;
 use ms_config::{FrameworkConfig, OutsideFallback};
 use ms_core::breaker::BreakerSpec;
 use ms_core::lifecycle::Phase;
-use ms_core::time::later;
+use ms_core::time::{later, part};
 use ms_core::{Backoff, Invalid};
 use ms_resilience::{CallError, CircuitBreaker, Fallback, FallbackStrategy};
 use ms_runtime::{CallReporter, Calls, ComponentSpec};
@@ -148,7 +148,7 @@ impl Outside {
         let Some(other) = other.filter(|other| other.name != service.name) else {
             return service.ask(client, &call, until, HttpSource::Origin).await;
         };
-        let half = later(Instant::now(), within / 2);
+        let half = later(Instant::now(), part(within, 2));
         match service.ask(client, &call, half, HttpSource::Origin).await {
             Ok(reply) => Ok(reply),
             Err(failed) => {
