@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use crate::common::until;
 use crate::node::{node, schema};
 
 /// The first node, and how many there are from there down.
@@ -45,8 +46,12 @@ fn a_tree_of_64_levels_is_shown_and_its_json_read_with_the_defaults() {
     let (count, last) = levels(&below["data"]);
     assert_eq!((count, &last["id"], &last["omitted"]), (4, &"s64".into(), &0.into()));
 
-    // The same of the other door.
-    let (status, tree) = node.http("GET", "/api/v1/tree?depth=64", "");
-    assert_eq!(status, 200);
-    assert!(tree.to_string().contains("\"s61\"") && !tree.to_string().contains("\"s62\""));
+    // The same of the other door, which shows what answers in time.
+    until("all levels answer in time", || {
+        let (status, tree) = node.http("GET", "/api/v1/tree?depth=64", "");
+        assert_eq!(status, 200);
+        let tree = tree.to_string();
+        assert!(!tree.contains("\"s62\""), "{tree}");
+        tree.contains("\"s61\"").then_some(())
+    });
 }
