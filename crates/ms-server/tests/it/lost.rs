@@ -11,20 +11,31 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::{Http, Place, Server, id_of, until};
+use common::{Http, Place, Server, id_of, until, until_or};
 
 const TASK: &str = r#"{"kind":"echo","payload":1}"#;
 const CLIENTS: usize = 4;
 
 /// What clients that submit all the while have seen.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Seen {
     /// Ids that were acknowledged.
     taken: Mutex<Vec<String>>,
     refused: AtomicUsize,
     /// Acknowledged after a refusal.
     taken_late: AtomicUsize,
+    /// Answered 504: it may have been written.
+    unknown: AtomicUsize,
     over: AtomicBool,
+}
+
+/// Lets the clients go, also when what is waited for does not come.
+struct Over<'a>(&'a Seen);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.over.store(true, Ordering::SeqCst);
+    }
 }
 
 impl Seen {
@@ -45,7 +56,9 @@ impl Seen {
                     self.refused.fetch_add(1, Ordering::SeqCst);
                 }
                 // It may have been written: the file was lost in the middle of it.
-                504 => {}
+                504 => {
+                    self.unknown.fetch_add(1, Ordering::SeqCst);
+                }
                 _ => panic!("{reply:?}"),
             }
         }
@@ -63,10 +76,13 @@ fn harmed_under_load(server: &Server, harm: impl FnOnce()) -> Seen {
         for _ in 0..CLIENTS {
             scope.spawn(|| seen.client(addr));
         }
+        let _over = Over(&seen);
         until("some load", || (seen.count() > 50).then_some(()));
         harm();
-        until("a refusal", || (seen.refused.load(Ordering::SeqCst) > 3 * CLIENTS).then_some(()));
-        seen.over.store(true, Ordering::SeqCst);
+        until_or(
+            || (seen.refused.load(Ordering::SeqCst) > 3 * CLIENTS).then_some(()),
+            || format!("refusals; {seen:?}\n{}", server.log.text()),
+        );
     });
     assert_eq!(seen.taken_late.load(Ordering::SeqCst), 0, "taken after a refusal");
     seen

@@ -46,7 +46,7 @@ pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 
 /// As [`until`], for what has more to say of a wait that was in vain.
 #[track_caller]
-fn until_or<T>(look: impl FnMut() -> Option<T>, what: impl FnOnce() -> String) -> T {
+pub fn until_or<T>(look: impl FnMut() -> Option<T>, what: impl FnOnce() -> String) -> T {
     ms_testkit::clock::until_seen(PATIENCE, look, what)
 }
 
