@@ -10,8 +10,8 @@ use std::time::Duration;
 use common::{Deeds, Order, Worker, order, run};
 use ms_core::task::{
     ClaimSpec, Claimed, Held, IdempotencyKey, Layered, NewTask, StoreError, StoreFuture,
-    StoreLayer, Submission, Submitted, TaskError, TaskFilter, TaskId, TaskState, TaskStore,
-    TaskView,
+    StoreLayer, Submission, Submitted, TaskCommand, TaskError, TaskFilter, TaskId, TaskState,
+    TaskStore, TaskView,
 };
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Supervisor, start_root};
@@ -25,6 +25,8 @@ struct Mute {
     /// The same of a dispatcher's questions; of claims only those that brought something count.
     silent_claims: Arc<AtomicUsize>,
     silent_releases: Arc<AtomicUsize>,
+    /// The same of entries of journals.
+    silent_entries: Arc<AtomicUsize>,
     released: Arc<AtomicUsize>,
 }
 
@@ -35,6 +37,7 @@ impl Mute {
             silent,
             silent_claims: Arc::default(),
             silent_releases: Arc::default(),
+            silent_entries: Arc::default(),
             released: Arc::default(),
         }
     }
@@ -69,6 +72,16 @@ impl StoreLayer for Mute {
 
     fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>> {
         self.maybe(self.store.get(id))
+    }
+
+    fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>> {
+        let is_entry = commands.iter().any(|one| matches!(one, TaskCommand::Journal(..)));
+        let is_silent = is_entry && one_less(&self.silent_entries);
+        let done = self.store.execute(commands);
+        Box::pin(async move {
+            let answers = done.await?;
+            if is_silent { Err(unknown()) } else { Ok(answers) }
+        })
     }
 
     fn claim(&self, wish: ClaimSpec) -> StoreFuture<Claimed> {
@@ -135,6 +148,32 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
         silent.store(1, Ordering::Relaxed);
         let unknown = client.submit(order(&Order::Echo(6))).await.unwrap_err();
         assert!(matches!(unknown, TaskRefusal::Store(StoreError::Unknown(_))), "{unknown}");
+    });
+}
+
+/// Row 36's kind: a store that ends with an entry of a journal in hand is no fault of the attempt's.
+/// The entry is written again until it is answered; no step is done over, and no attempt counts.
+#[test]
+fn an_entry_of_a_journal_whose_answer_is_lost_is_written_again() {
+    run(async |node| {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
+        let mute = Mute::new(store, Arc::default());
+        let entries = mute.silent_entries.clone();
+        entries.store(3, Ordering::Relaxed);
+        let deeds = Arc::new(Deeds::default());
+        let tasks = Tasks::new("tasks", Layered(mute));
+        let tasks = tasks.pool::<Worker>("worker", 1, Arc::clone(&deeds)).unwrap();
+        let client = tasks.client();
+        let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+        let root = start_root(&node, tree).await.unwrap();
+        let id = client.submit(order(&Order::Steps { crash_at: 9 })).await.unwrap().view.id;
+        let ended = client.ended(id, common::SOON).await.unwrap();
+        assert_eq!((ended.state, ended.attempts), (TaskState::Completed, 1), "{ended:?}");
+        assert_eq!(ended.interruptions, 0);
+        assert_eq!(entries.load(Ordering::Relaxed), 0, "the answers were lost");
+        assert_eq!(deeds.steps.load(Ordering::SeqCst), 3, "each step once");
+        root.stop(common::SOON).await;
     });
 }
 
