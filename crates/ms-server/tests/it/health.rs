@@ -172,6 +172,8 @@ fn the_keys_of_the_probes_have_their_effect() {
         .set("components.health_checks.startup_probe.period=1s")
         .set("components.health_checks.startup_probe.timeout=1s")
         .set("components.health_checks.startup_probe.success_threshold=3")
+        // A busy machine may need longer than the three seconds of the default.
+        .set("components.health_checks.startup_probe.failure_threshold=60")
         .set("components.health_checks.liveness_probe.initial_delay=100ms")
         .set("components.health_checks.liveness_probe.period=2s")
         .set("components.health_checks.liveness_probe.timeout=2s")
