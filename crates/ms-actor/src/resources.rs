@@ -44,7 +44,7 @@ impl Resources {
     }
 
     fn add(&self, what: String, of_node: bool) -> OpenResource {
-        let mut open = lock(&self.0);
+        let mut open = lock(&*self.0);
         open.next += 1;
         let number = open.next;
         match open.listed.len() < MAX_LISTED {
@@ -67,7 +67,7 @@ impl Resources {
     }
 
     fn those(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<String> {
-        let open = lock(&self.0);
+        let open = lock(&*self.0);
         let listed = open.listed.values().filter(|entry| wanted(entry));
         let mut list: Vec<_> = listed.map(|entry| entry.what.clone()).collect();
         if open.beyond > 0 {
@@ -92,7 +92,7 @@ pub struct OpenResource {
 
 impl Drop for OpenResource {
     fn drop(&mut self) {
-        let mut open = lock(&self.list.0);
+        let mut open = lock(&*self.list.0);
         if open.listed.remove(&self.number).is_none() {
             open.beyond = open.beyond.saturating_sub(1);
         }
