@@ -132,7 +132,11 @@ impl SupervisorActor {
     pub(crate) fn feed(&mut self, ctx: &mut Ctx, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next {
+            let before = self.stops();
             self.policy.handle(ctx.node().now(), event);
+            if self.stops() && !before {
+                self.observe(&Observation::Stopping);
+            }
             while let Some(effect) = self.policy.poll_effect() {
                 self.carry_out(ctx, effect);
             }
@@ -200,13 +204,17 @@ impl SupervisorActor {
         }
     }
 
+    /// Whether it stops for good, or has.
+    fn stops(&self) -> bool {
+        matches!(self.policy.phase(), Phase::Stopping | Phase::Ended)
+    }
+
     /// The spec is gone: nobody will start the child again, as long as this life lasts. The
     /// next one begins with all specs; what a supervisor drops on its way out comes back in
     /// the same cell, therefore.
     fn forget(&mut self, key: ChildKey) {
         let Some(kid) = self.kids.remove(key) else { return };
-        let ends = matches!(self.policy.phase(), Phase::Stopping | Phase::Ended);
-        if kid.lasting && ends {
+        if kid.lasting && self.stops() {
             return;
         }
         let reason = kid.cell.as_ref().and_then(AnyRef::last_exit).unwrap_or(ExitReason::Shutdown);

@@ -51,6 +51,9 @@ pub enum Observation {
         /// The report; children are numbered as their references number them.
         report: SupervisorReport,
     },
+    /// It begins to stop for good: told to, or because it gives up, or because its boot failed.
+    /// What it lets go of from here on comes back with its next life (X6).
+    Stopping,
     /// The supervisor itself has ended. So have its children, unless it was killed:
     /// then they are about to be told.
     Ended {

@@ -139,6 +139,7 @@ impl Observer for Watcher {
             Observation::Exited { path, .. } => {
                 world.sup_news(sup, life, path.as_str(), "has ended");
             }
+            Observation::Stopping => world.sup_stopping(sup, life),
             Observation::Report { report, .. } => {
                 let over = report.reason == ReportReason::ReachedMaxRestartIntensity;
                 if over && report.context == ReportContext::Shutdown {

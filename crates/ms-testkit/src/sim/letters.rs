@@ -390,6 +390,10 @@ impl Inner {
         if alive {
             return (!given_up && !overflow).then_some("its actor runs, and its mailbox has room");
         }
+        let cell = self.post.letters[id].cell.as_ref();
+        if cell.is_some_and(|cell| self.is_let_go(path, cell)) {
+            return None;
+        }
         let still_there = place.current.is_some_and(|at| self.instances[at].gone.is_none());
         (place.keep && mail == Some(Kind::Kernel) && still_there)
             .then_some("its mailbox is kept over a crash")

@@ -16,7 +16,7 @@ use super::cast::{Bulletin, Work};
 use super::letters::Token;
 use super::script::{Act, LeafPlan, Pause, Plan, Script, SupPlan, What};
 use super::truth::Truth;
-use super::world::{Path, Ports, World};
+use super::world::{Aim, Path, Ports, World};
 
 /// Turns after which whatever a timer woke has come to rest.
 const SETTLING_TURNS: usize = 64;
@@ -139,18 +139,21 @@ impl Player {
             What::SteerKill(at) => self.steer(at, Verb::Kill, false),
             What::StartChild(sup, plan) => self.start_child(sup, plan),
             What::StartDynamic(sup, plan) => self.start_dynamic(sup, plan),
-            What::Terminate(at) => self.command(at, |sup, path, id| async move {
-                let refused = sup.terminate_child(&id).await;
+            What::Terminate(at) => self.command(at, Aim::Terminate, |sup, path, id| async move {
+                let done = sup.terminate_child(&id).await;
                 let dynamic = CommandError::SimpleOneForOne;
-                if matches!(&refused, Err(SupervisorError::Command(why)) if *why == dynamic) {
-                    drop(sup.terminate_dynamic(&path).await);
+                match &done {
+                    Err(SupervisorError::Command(why)) if *why == dynamic => {
+                        sup.terminate_dynamic(&path).await.is_ok()
+                    }
+                    done => done.is_ok(),
                 }
             }),
-            What::Restart(at) => self.command(at, |sup, _, id| async move {
-                drop(sup.restart_child(&id).await);
+            What::Restart(at) => self.command(at, Aim::Start, |sup, _, id| async move {
+                sup.restart_child(&id).await.is_ok()
             }),
-            What::Delete(at) => self.command(at, |sup, _, id| async move {
-                drop(sup.delete_child(&id).await);
+            What::Delete(at) => self.command(at, Aim::Delete, |sup, _, id| async move {
+                sup.delete_child(&id).await.is_ok()
             }),
             What::Count(sup) => self.truth.count(sup),
             What::Register(at) => self.truth.register(at),
@@ -218,7 +221,7 @@ impl Player {
 
     fn steer(&self, at: &str, verb: Verb, starts: bool) {
         let (Some(root), Ok(path)) = (self.root.clone(), ActorPath::new(at)) else { return };
-        let commanded = starts.then(|| self.world.commanding(at));
+        let commanded = starts.then(|| self.world.commanding(at, Aim::Start));
         actix_rt::spawn(async move {
             // Refused where it makes no sense: that is an answer as well.
             drop(root.as_supervisor().clone().within(WITHIN).steer(&path, verb).await);
@@ -226,12 +229,14 @@ impl Player {
         });
     }
 
+    /// Asks the supervisor of a child for something, which says whether it was done.
     fn command<F>(
         &self,
         at: &str,
+        aim: Aim,
         what: impl FnOnce(SupervisorRef, ActorPath, ChildId) -> F + 'static,
     ) where
-        F: Future<Output = ()> + 'static,
+        F: Future<Output = bool> + 'static,
     {
         let Some((sup, name)) = at.rsplit_once('/') else { return };
         let (Some(sup), Ok(path), Ok(id)) =
@@ -239,9 +244,11 @@ impl Player {
         else {
             return;
         };
-        let commanded = self.world.commanding(at);
+        let mut commanded = self.world.commanding(at, aim);
         actix_rt::spawn(async move {
-            what(sup.within(WITHIN), path, id).await;
+            if !what(sup.within(WITHIN), path, id).await {
+                commanded.gone.clear();
+            }
             drop(commanded);
         });
     }
@@ -251,9 +258,9 @@ impl Player {
         let (parent, path): (Path, Path) =
             (Arc::from(sup), Arc::from(format!("{sup}/{}", plan.name)));
         let spec = self.builder.leaf(plan, &path, &parent);
-        self.command(&path, |_, _, _| async move {
+        self.command(&path, Aim::Start, |_, _, _| async move {
             // A dynamic supervisor refuses.
-            drop(reference.within(WITHIN).start_child(spec).await);
+            reference.within(WITHIN).start_child(spec).await.is_ok()
         });
     }
 
@@ -269,8 +276,8 @@ impl Player {
         let blueprint = self.builder.blueprint(&plan, &path);
         self.world.plan_leaf(&path, &parent, &plan);
         let child = DynamicChild::blueprint(blueprint).name(&plan.name);
-        self.command(&path, |_, _, _| async move {
-            drop(reference.within(WITHIN).start_dynamic(child).await);
+        self.command(&path, Aim::Start, |_, _, _| async move {
+            reference.within(WITHIN).start_dynamic(child).await.is_ok()
         });
     }
 
@@ -315,22 +322,30 @@ fn find<'a>(root: &'a SupPlan, path: &str) -> Option<&'a SupPlan> {
 pub(crate) struct Commanding {
     world: World,
     path: Path,
+    aim: Aim,
+    /// What goes with a spec that is deleted.
+    gone: Vec<(Path, AnyRef)>,
 }
 
 impl Drop for Commanding {
     fn drop(&mut self) {
         let mut inner = self.world.lock();
-        if let Some(at) = inner.commanded.iter().position(|path| *path == self.path) {
+        let mine = |(path, aim): &(Path, Aim)| *path == self.path && *aim == self.aim;
+        if let Some(at) = inner.commanded.iter().position(mine) {
             inner.commanded.swap_remove(at);
         }
+        inner.let_go(&self.gone);
     }
 }
 
 impl World {
-    fn commanding(&self, path: &str) -> Commanding {
+    fn commanding(&self, path: &str, aim: Aim) -> Commanding {
         let path: Path = Arc::from(path);
-        self.lock().commanded.push(Arc::clone(&path));
-        Commanding { world: self.clone(), path }
+        let mut inner = self.lock();
+        inner.commanded.push((Arc::clone(&path), aim));
+        let gone = if aim == Aim::Delete { inner.cells_at_and_below(&path) } else { Vec::new() };
+        drop(inner);
+        Commanding { world: self.clone(), path, aim, gone }
     }
 
     /// How to talk to the leaf at a path, once it was made.

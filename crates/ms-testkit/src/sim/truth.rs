@@ -415,7 +415,7 @@ impl Truth {
         if open > 0 {
             inner.violate("ask", format!("{open} asks wait for ever"));
         }
-        if let Some(path) = inner.commanded.first().cloned() {
+        if let Some((path, _)) = inner.commanded.first().cloned() {
             inner.violate("ask", format!("a command about {path} was never answered"));
         }
         let watched = inner.post.watches.iter().filter(|watch| watch.open).count();

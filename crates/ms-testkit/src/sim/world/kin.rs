@@ -99,6 +99,6 @@ impl Inner {
     }
 
     pub(super) fn is_commanded(&self, path: &str) -> bool {
-        self.commanded.iter().any(|about| &**about == path)
+        self.commanded.iter().any(|(about, _)| &**about == path)
     }
 }

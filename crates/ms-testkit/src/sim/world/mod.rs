@@ -3,11 +3,12 @@
 //! This is the independent model: it knows who was made, who is gone, who was told to
 //! stop, and the plain rules of the tree; it knows nothing of how the policy decides.
 //! Here is its memory; `leaves.rs` and `supervisors.rs` are what it is told, `rules.rs` what must
-//! hold then, `kin.rs` what is asked of the memory, `log.rs` the log.
+//! hold then, `letting_go.rs` what goes with a child that is dropped, `kin.rs` what is asked of the memory, `log.rs` the log.
 //! `truth.rs` compares it after each step with what the system says of itself.
 
 mod kin;
 mod leaves;
+mod letting_go;
 mod log;
 mod rules;
 mod supervisors;
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ms_actor::{AnyRef, Node, Port};
-use ms_core::{Incarnation, Strategy};
+use ms_core::{Incarnation, Restart, Strategy};
 use ms_supervisor::SupervisorRef;
 
 use crate::sim::cast::{Bulletin, Work};
@@ -53,12 +54,23 @@ pub(crate) struct Inner {
     pub(crate) places: BTreeMap<Path, Place>,
     pub(crate) sups: BTreeMap<Path, SupPlace>,
     pub(crate) instances: Vec<Instance>,
-    /// Children that commands in progress are about.
-    pub(crate) commanded: Vec<Path>,
+    /// Children that commands in progress are about, and what they are.
+    pub(crate) commanded: Vec<(Path, Aim)>,
     pub(crate) post: Post,
     /// The run was broken off or is over: what is cleared away is no part of it.
     pub(crate) over: bool,
     pub(crate) virtual_ms: u64,
+}
+
+/// What a command does with its child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// Starts it, perhaps after it was stopped.
+    Start,
+    /// Stops it.
+    Terminate,
+    /// Drops its spec.
+    Delete,
 }
 
 /// How to talk to an actor.
@@ -74,6 +86,7 @@ pub(crate) struct Place {
     pub(crate) parent: Path,
     pub(crate) kind: Kind,
     pub(crate) keep: bool,
+    temporary: bool,
     pub(crate) overflow: Full,
     pub(crate) capacity: u64,
     backoff: bool,
@@ -83,6 +96,9 @@ pub(crate) struct Place {
     pub(crate) ports: Option<Ports>,
     /// Cells that were replaced by another of the same path.
     pub(crate) replaced: Vec<AnyRef>,
+    /// Cells that its supervisor, or one above, let go of while it went on itself: their mail
+    /// goes with them.
+    let_go: Vec<AnyRef>,
 }
 
 /// One life of a leaf.
@@ -104,6 +120,7 @@ pub(crate) struct Instance {
 /// What is known of a supervisor over all its lives.
 pub(crate) struct SupPlace {
     parent: Option<Path>,
+    temporary: bool,
     strategy: Strategy,
     max_restarts: u32,
     period: u64,
@@ -139,6 +156,10 @@ pub(crate) struct SupLife {
     inexact: bool,
     /// Whether an earlier life was at work beside it.
     unclear: bool,
+    /// It stops for good.
+    stopping: bool,
+    /// What its last news let go of: it is taken back where they make it stop.
+    letting_go: Vec<(Path, AnyRef)>,
 }
 
 impl World {
@@ -180,6 +201,7 @@ impl World {
             parent: Arc::clone(parent),
             kind: plan.kind,
             keep: plan.keep,
+            temporary: plan.care.restart == Restart::Temporary,
             overflow: plan.overflow,
             capacity: plan.capacity as u64,
             backoff: plan.care.backoff.is_some(),
@@ -188,6 +210,7 @@ impl World {
             current: None,
             ports: None,
             replaced: Vec::new(),
+            let_go: Vec::new(),
         };
         self.lock().places.insert(Arc::clone(path), place);
     }
@@ -201,6 +224,7 @@ impl World {
     ) {
         let place = SupPlace {
             parent: parent.cloned(),
+            temporary: plan.care.restart == Restart::Temporary,
             strategy: plan.strategy,
             max_restarts: plan.max_restarts,
             period: plan.period,

@@ -62,6 +62,8 @@ impl World {
             restarts: Vec::new(),
             inexact: false,
             unclear: false,
+            stopping: false,
+            letting_go: Vec::new(),
         });
         if twice {
             inner.violate("two lives", format!("{path} boots while an earlier life of it is on"));
@@ -81,14 +83,14 @@ impl World {
         let child: Path = Arc::from(child);
         inner.event(what, &child, life.0);
         let silent = !inner.places.contains_key(&child) && !inner.sups.contains_key(&child);
-        if let Some(at) = inner.life_at(cell, life)
-            && let Some(life) = inner.sups.get_mut(sup).map(|place| &mut place.lives[at])
-        {
-            // Restarts of those who tell nothing are not counted here.
-            life.inexact |= silent;
-            if life.starting.as_ref() == Some(&child) {
-                life.starting = None;
-            }
+        if let Some(at) = inner.life_at(cell, life) {
+            let life = inner.sups.get_mut(sup).map(|place| &mut place.lives[at]);
+            life.into_iter().for_each(|life| {
+                // Restarts of those who tell nothing are not counted here.
+                life.inexact |= silent;
+                life.starting.take_if(|starting| *starting == child);
+            });
+            inner.may_let_go(sup, at, &child, what);
         }
     }
 

@@ -1,0 +1,85 @@
+//! Which mail goes with a child that is dropped (X6): the child's own and that of all below it,
+//! where its supervisor goes on. Where that one stops, both come back, and the mail with them.
+
+use std::sync::Arc;
+
+use ms_actor::AnyRef;
+use ms_core::{Incarnation, Strategy};
+
+use super::{Aim, Inner, Path, World};
+
+impl World {
+    /// A supervisor begins to stop: what its last news were about comes back with it.
+    pub(crate) fn sup_stopping(&self, cell: &AnyRef, life: Incarnation) {
+        let mut inner = self.lock();
+        let sup: Path = Arc::from(cell.path().as_str());
+        inner.event("is stopping", &sup, life.0);
+        let Some(at) = inner.life_at(cell, life) else { return };
+        let Some(life) = inner.sups.get_mut(&sup).map(|place| &mut place.lives[at]) else { return };
+        life.stopping = true;
+        for (path, cell) in std::mem::take(&mut life.letting_go) {
+            let place = inner.places.get_mut(&path);
+            place.into_iter().for_each(|place| place.let_go.retain(|known| *known != cell));
+        }
+    }
+}
+
+impl Inner {
+    /// One life of a supervisor has news of a child. If it goes on, this may be the child's last.
+    pub(super) fn may_let_go(&mut self, sup: &str, at: usize, child: &Path, what: &str) {
+        if self.sups.get(sup).is_none_or(|place| place.lives[at].stopping) {
+            return;
+        }
+        let ends = match what {
+            "has ended" => !self.has_command(child, Aim::Start),
+            "ignored" | "did not start" => true,
+            _ => false,
+        };
+        let temporary = match (self.places.get(child), self.sups.get(child)) {
+            (Some(place), _) => place.temporary,
+            (None, place) => place.is_some_and(|place| place.temporary),
+        };
+        let dynamic =
+            self.sups.get(sup).is_some_and(|place| place.strategy == Strategy::SimpleOneForOne);
+        let dropped = temporary || (dynamic && self.has_command(child, Aim::Terminate));
+        let gone = if ends && dropped { self.cells_at_and_below(child) } else { Vec::new() };
+        self.let_go(&gone);
+        let life = self.sups.get_mut(sup).map(|place| &mut place.lives[at]);
+        life.into_iter().for_each(|life| life.letting_go = gone.clone());
+    }
+
+    /// The cells of a child and of all below it.
+    pub(crate) fn cells_at_and_below(&self, child: &Path) -> Vec<(Path, AnyRef)> {
+        let here = |path: &Path| {
+            path.strip_prefix(&**child).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let places = self.places.iter().filter(|(path, _)| here(path));
+        places
+            .filter_map(|(path, place)| Some((Arc::clone(path), place.ports.as_ref()?.any.clone())))
+            .collect()
+    }
+
+    /// These are nobody's any more.
+    pub(crate) fn let_go(&mut self, cells: &[(Path, AnyRef)]) {
+        for (path, cell) in cells {
+            let place = self.places.get_mut(path).filter(|place| !place.let_go.contains(cell));
+            place.into_iter().for_each(|place| place.let_go.push(cell.clone()));
+        }
+    }
+
+    /// Whether the mail in a cell of this path may go, whatever its mailbox keeps over a crash.
+    pub(crate) fn is_let_go(&self, path: &Path, cell: &AnyRef) -> bool {
+        let mut above: &str = path;
+        while !above.is_empty() {
+            if self.has_command(above, Aim::Delete) {
+                return true;
+            }
+            above = above.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        self.places.get(path).is_some_and(|place| place.let_go.contains(cell))
+    }
+
+    fn has_command(&self, path: &str, aim: Aim) -> bool {
+        self.commanded.iter().any(|(about, what)| &**about == path && *what == aim)
+    }
+}
