@@ -2,9 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
 
 use actix_rt::{Arbiter, ArbiterHandle};
 use ms_core::Incarnation;
@@ -12,17 +11,14 @@ use ms_core::Incarnation;
 use crate::cell::{AnyCell, NOWHERE};
 use crate::mailbox::lock;
 use crate::node::Node;
+use crate::pulse::Pulse;
 use crate::spin;
-
-/// How often an arbiter shows that its loop turns.
-pub(crate) const BEAT_EVERY: Duration = Duration::from_millis(50);
 
 /// One arbiter of a node.
 pub(crate) struct ArbiterSlot {
     pub(crate) id: u32,
     handle: ArbiterHandle,
-    /// Coarse time of the last turn of its loop, in nanoseconds.
-    pub(crate) beat: AtomicU64,
+    pulse: Arc<Pulse>,
     pub(crate) abandoned: AtomicBool,
     pub(crate) dedicated: bool,
     pub(crate) load: AtomicUsize,
@@ -38,15 +34,23 @@ thread_local! {
 impl ArbiterSlot {
     /// Adopts the thread that calls: the system's own arbiter.
     pub(crate) fn adopt_current(id: u32, handle: ArbiterHandle, node: &Node) -> Arc<Self> {
-        let slot = Arc::new(Self::new(id, handle, None, false, node));
+        let slot = Arc::new(Self::new(id, handle, None, false, Arc::default()));
         slot.begin(node);
         slot
     }
 
     /// Starts a thread.
     pub(crate) fn start(id: u32, dedicated: bool, node: &Node) -> io::Result<Arc<Self>> {
-        let arbiter = Arbiter::try_new()?;
-        let slot = Arc::new(Self::new(id, arbiter.handle(), Some(arbiter), dedicated, node));
+        let pulse = Arc::<Pulse>::default();
+        let (sleeps, wakes) = (Arc::clone(&pulse), Arc::clone(&pulse));
+        let arbiter = Arbiter::try_with_tokio_rt(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .on_thread_park(move || sleeps.turn_over())
+                .on_thread_unpark(move || wakes.turn_over())
+                .build()
+        })?;
+        let slot = Arc::new(Self::new(id, arbiter.handle(), Some(arbiter), dedicated, pulse));
         let (there, node) = (Arc::clone(&slot), node.clone());
         slot.handle.spawn_fn(move || there.begin(&node));
         Ok(slot)
@@ -57,12 +61,12 @@ impl ArbiterSlot {
         handle: ArbiterHandle,
         thread: Option<Arbiter>,
         dedicated: bool,
-        node: &Node,
+        pulse: Arc<Pulse>,
     ) -> Self {
         Self {
             id,
             handle,
-            beat: AtomicU64::new(node.now().as_nanos()),
+            pulse,
             abandoned: AtomicBool::new(false),
             dedicated,
             load: AtomicUsize::new(0),
@@ -71,7 +75,7 @@ impl ArbiterSlot {
         }
     }
 
-    /// Runs on the arbiter itself: makes it known to its thread and starts its beat.
+    /// Runs on the arbiter itself: makes it known to its thread.
     fn begin(self: &Arc<Self>, node: &Node) {
         HERE.with(|here| *here.borrow_mut() = Some(Arc::clone(self)));
         HERE_ID.set(self.id);
@@ -79,14 +83,19 @@ impl ArbiterSlot {
             return;
         }
         spin::allow(node.spin_window());
-        let (slot, node) = (Arc::downgrade(self), node.downgrade());
-        actix_rt::spawn(async move {
-            while let (Some(slot), Some(node)) = (slot.upgrade(), node.upgrade()) {
-                slot.beat.store(node.now().as_nanos(), Ordering::Release);
-                drop((slot, node));
-                tokio::time::sleep(BEAT_EVERY).await;
-            }
-        });
+    }
+
+    /// For how long its loop stands still, as far as is known; `awake` is the node's own.
+    pub(crate) fn silent_for(&self, now: u64, awake: u64) -> u64 {
+        self.pulse.silent_for(now, awake)
+    }
+
+    /// Asks for a sign of life where one is due. One that ended owes it for ever.
+    pub(crate) fn feel_pulse(&self, now: u64) {
+        if self.pulse.begins_to_ask(now) {
+            let pulse = Arc::clone(&self.pulse);
+            self.handle.spawn_fn(move || pulse.answers());
+        }
     }
 
     /// Runs `code` on the arbiter: at once if this is its thread. False if it is gone.

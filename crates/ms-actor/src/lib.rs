@@ -46,6 +46,7 @@ mod model;
 mod monitor;
 mod node;
 mod panics;
+mod pulse;
 mod refs;
 mod resources;
 mod spin;

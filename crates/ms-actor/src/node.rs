@@ -369,10 +369,8 @@ impl Node {
     /// Whether the loop of an arbiter has stood still for half a second or more.
     pub(crate) fn is_stalled(&self, arbiter: u32) -> bool {
         let now = self.now().as_nanos();
-        let late = |slot: &Arc<ArbiterSlot>| {
-            let beat = slot.beat.load(Ordering::Acquire).max(self.awake_since(now));
-            now.saturating_sub(beat) > STALLED_NS
-        };
+        let late =
+            |slot: &Arc<ArbiterSlot>| slot.silent_for(now, self.awake_since(now)) > STALLED_NS;
         let of_it = |list: &Mutex<Vec<Arc<ArbiterSlot>>>| {
             lock(list).iter().find(|slot| slot.id == arbiter).is_some_and(late)
         };

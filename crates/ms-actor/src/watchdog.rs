@@ -35,9 +35,7 @@ pub(crate) fn start(node: &Node) -> std::io::Result<()> {
                 return;
             }
             node.refresh_coarse();
-            if let Some(limit) = limit {
-                look(&node, limit);
-            }
+            look(&node, limit);
             drop(node);
             std::thread::sleep(TICK);
         }
@@ -45,12 +43,13 @@ pub(crate) fn start(node: &Node) -> std::io::Result<()> {
     Ok(())
 }
 
-fn look(node: &Node, limit: u64) {
+fn look(node: &Node, limit: Option<u64>) {
     let now = node.now().as_nanos();
     let awake = node.awake_since(now);
     for slot in node.watched() {
-        let beat = slot.beat.load(Ordering::Acquire).max(awake);
-        if now.saturating_sub(beat) > limit && !slot.abandoned.load(Ordering::Acquire) {
+        slot.feel_pulse(now);
+        let wedged = limit.is_some_and(|limit| slot.silent_for(now, awake) > limit);
+        if wedged && !slot.abandoned.load(Ordering::Acquire) {
             evacuate(node, &slot);
         }
     }

@@ -1,13 +1,13 @@
 //! Heartbeats: finding children that hang without ending.
 //!
-//! An arbiter's loop beats every 50 ms for all who live on it, and every actor
-//! publishes what it handles and since when as part of handling it; so a beat of
-//! one actor costs nothing, with a million of them too. At each beat a supervisor
-//! reads this of the children that opted in, by themselves or by their supervisor
-//! for all below it. A child that has been at one message for longer than the beats it
-//! may miss, and whose handler said nothing meanwhile, is hung: it is killed, or abandoned where its thread is blocked,
-//! and restarted on another arbiter. Time in which the whole process stood still (SIGSTOP, a
-//! suspended machine) is nobody's silence.
+//! The watchdog asks the loop of an arbiter that does not sleep for a sign of life, for all who
+//! live on it, and every actor publishes what it handles and since when as part of handling it; so
+//! a beat of one actor costs nothing, with a million of them too. At each beat a supervisor
+//! reads this of the children that opted in, by themselves or by their supervisor for all below
+//! it. A child that has been at one message for longer than the beats it may miss, and whose
+//! handler said nothing meanwhile, is hung: it is killed, or abandoned where its thread is
+//! blocked, and restarted on another arbiter. Time in which the whole process stood still
+//! (SIGSTOP, a suspended machine) is nobody's silence.
 
 use std::time::Duration;
 
