@@ -27,7 +27,7 @@ impl Pulse {
     pub(crate) fn begins_to_ask(&self, now: u64) -> bool {
         let naps = self.naps.load(Ordering::Acquire);
         let before = self.seen.swap(naps, Ordering::Relaxed);
-        let awake = naps % 2 == 0 && naps == before;
+        let awake = naps.is_multiple_of(2) && naps == before;
         awake
             && self
                 .asked

@@ -10,6 +10,7 @@ use ms_core::task::StoreError;
 
 use crate::held::{self, Hold, NotHeld, id_of};
 use crate::marks::{FileId, HEADER, Header, LOG_HEADER, Log, Main, Marks};
+use crate::witness::Witness;
 
 /// Longest text read from a lock file, in bytes.
 const MAX_LOCK: u64 = 64;
@@ -236,6 +237,17 @@ impl Guard {
             None => 0,
         };
         Ok(Log { id, bytes: size, is_log: Log::is_log(&bytes[..read]) })
+    }
+
+    /// Pages of the database that its log does not have, as they are now.
+    pub(crate) fn witness(&self) -> io::Result<Witness> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        Witness::of(&self.hold.file, log.as_ref().map(|(_, log)| log))
+    }
+
+    /// Whether these pages are as they were.
+    pub(crate) fn agrees(&self, witness: &Witness) -> io::Result<bool> {
+        witness.agrees(&self.hold.file)
     }
 
     /// Whether the file that is open lies in its place. Blocks for file operations only.

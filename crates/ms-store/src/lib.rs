@@ -38,6 +38,7 @@ mod read;
 mod rows;
 mod schema;
 mod watch;
+mod witness;
 mod write;
 
 pub use actor::StoreActor;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::guard::{Guard, Known};
 use crate::marks::{Loss, Marks, Ours, judge};
+use crate::witness::Witness;
 
 /// A look is as good as a new one for this long.
 const FRESH: Duration = Duration::from_millis(5);
@@ -58,8 +59,7 @@ impl Watch {
     /// Looks whether the files are still those of before.
     pub(crate) async fn look(&mut self, ours: Ours) -> Result<(), Loss> {
         let looked = blocking(&self.guard, Guard::look).await;
-        let now = looked
-            .map_err(|error| Loss::Moved(format!("its files cannot be looked at: {error}")))?;
+        let now = looked.map_err(unseen)?;
         judge(&self.marks, &now, ours)?;
         self.folded |= ours == Ours::Checkpoint;
         let higher = now.generation() > self.marks.generation();
@@ -69,6 +69,26 @@ impl Watch {
             self.remember().await;
         }
         Ok(())
+    }
+
+    /// Before the log is folded in: what the fold must leave as it is.
+    pub(crate) async fn before_fold(&mut self) -> Result<Witness, Loss> {
+        let witness = blocking(&self.guard, Guard::witness).await.map_err(unseen)?;
+        // After it: what it saw is then what was there all the time.
+        self.look(Ours::Commits).await?;
+        Ok(witness)
+    }
+
+    /// After it.
+    pub(crate) async fn after_fold(&mut self, witness: Witness) -> Result<(), Loss> {
+        // First: what happens from here on is seen by the next look.
+        self.look(Ours::Checkpoint).await?;
+        let agrees = blocking(&self.guard, move |guard| guard.agrees(&witness)).await;
+        if agrees.map_err(unseen)? {
+            return Ok(());
+        }
+        let what = "its file was cut or written over while its log was folded into it";
+        Err(Loss::Altered(what.to_owned()))
     }
 
     /// What marks the next generation, if it is time for one.
@@ -104,6 +124,10 @@ impl Watch {
 /// The statement that gives the database this generation.
 pub(crate) fn stamp(generation: u32) -> String {
     format!("PRAGMA user_version = {}", generation.min(i32::MAX.unsigned_abs()))
+}
+
+fn unseen(error: io::Error) -> Loss {
+    Loss::Moved(format!("its files cannot be looked at: {error}"))
 }
 
 /// A disk that hangs does not hang the arbiter.

@@ -464,6 +464,10 @@ impl Writer {
             return;
         }
         let Some(conn) = self.conn.as_mut() else { return };
+        let witness = match self.watch.before_fold().await {
+            Ok(witness) => witness,
+            Err(loss) => return drop(self.lose(loss)),
+        };
         let folded = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").fetch_one(conn).await;
         let pages = folded.and_then(|row| row.try_get::<i64, _>(1));
         self.folding.done(pages.as_ref().map_or(0, |&pages| pages.max(0).cast_unsigned()));
@@ -473,7 +477,7 @@ impl Writer {
             // What is promised is in the log: this is tried again.
             tracing::warn!(%error, left_out, "the log of the task store could not be folded in");
         }
-        if let Err(loss) = self.watch.look(Ours::Checkpoint).await {
+        if let Err(loss) = self.watch.after_fold(witness).await {
             drop(self.lose(loss));
         }
     }
