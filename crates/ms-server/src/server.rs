@@ -17,8 +17,8 @@ use ms_router::{Contract, Router, RouterConfig};
 use ms_runtime::configuration::ConfigHandle;
 use ms_runtime::preflight::{FreeDisk, PortFree, PreFlightReport, StateDirectory};
 use ms_runtime::{
-    Builder, Calls, CleanupHandler, ComponentSpec, DatabaseCleanupHandler, ServiceEnd,
-    ServiceHandle, TreeContext,
+    Builder, Calls, CleanupHandler, ComponentSpec, DatabaseCleanupHandler, EmergencyProcedure,
+    ServiceEnd, ServiceHandle, TreeContext,
 };
 use ms_store::SqliteTasks;
 use ms_supervisor::{ChildSpec, Supervisor};
@@ -66,6 +66,7 @@ pub struct Server {
     pools: Vec<Pool>,
     components: Vec<ComponentSpec>,
     cleanup: Vec<Arc<dyn CleanupHandler>>,
+    emergency: Vec<Arc<dyn EmergencyProcedure>>,
     registry: Registry,
     router: Router,
     bus: EventBus,
@@ -83,6 +84,7 @@ impl Server {
             pools: Vec::new(),
             components: Vec::new(),
             cleanup: Vec::new(),
+            emergency: Vec::new(),
             registry: Registry::new(RegistryConfig::default()),
             router: Router::new(RouterConfig::default()),
             bus: EventBus::new(BusConfig::default()),
@@ -186,6 +188,15 @@ impl Server {
         self
     }
 
+    /// Adds an emergency procedure: run when the process ends in an emergency, at the same time as
+    /// the others and each on a thread of its own, until `emergency.within` is over. How it
+    /// went is in the crash report.
+    #[must_use]
+    pub fn emergency(mut self, procedure: impl EmergencyProcedure) -> Self {
+        self.emergency.push(Arc::new(procedure));
+        self
+    }
+
     /// Runs it until a signal, its own end or an emergency ends it. Blocks; call it from
     /// `main`, and return its exit code from there.
     ///
@@ -275,6 +286,7 @@ impl Server {
             .cleanup(listeners.doors.clone())
             .cleanup(file);
         let builder = self.cleanup.iter().cloned().fold(builder, Builder::cleanup);
+        let builder = self.emergency.iter().cloned().fold(builder, Builder::emergency);
         let builder = match snapshots {
             Some(shelf) => {
                 let ledger = Ledger::component(config.persistence.interval);

@@ -1,5 +1,6 @@
 //! What is done in an emergency, on plain threads, within a limit.
 
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -28,6 +29,16 @@ pub trait EmergencyProcedure: Send + Sync + 'static {
     /// # Errors
     /// Anything; it is put into the report.
     fn execute(&self, reason: &EmergencyReason) -> Result<(), String>;
+}
+
+impl<T: EmergencyProcedure + ?Sized> EmergencyProcedure for Arc<T> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn execute(&self, reason: &EmergencyReason) -> Result<(), String> {
+        (**self).execute(reason)
+    }
 }
 
 /// How a procedure went.
@@ -92,19 +103,38 @@ pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) ->
     // On a thread of its own: writing to a disk may hang as well.
     let work = move || drop(tell.send(work(&plan, &kept, until, limit)));
     let started = thread::Builder::new().name("ms-emergency".to_owned()).spawn(work);
-    let nothing = |why: &str| EmergencySummary {
-        reason: reason.clone(),
-        procedures: names.iter().map(|name| (name.clone(), ProcedureOutcome::TimedOut)).collect(),
-        cleanup: Vec::new(),
-        open: Vec::new(),
-        tree: None,
-        report: Some(Err(EmergencyError::NotDone { why: why.to_owned() })),
+    let nothing = |why: &str| {
+        tell_report(EmergencySummary {
+            reason: reason.clone(),
+            procedures: names
+                .iter()
+                .map(|name| (name.clone(), ProcedureOutcome::TimedOut))
+                .collect(),
+            cleanup: Vec::new(),
+            open: Vec::new(),
+            tree: None,
+            report: Some(Err(EmergencyError::NotDone { why: why.to_owned() })),
+        })
     };
     if let Err(error) = started {
         return nothing(&format!("no thread for it: {error}"));
     }
     let done = told.recv_timeout(until.saturating_duration_since(Instant::now()));
     done.unwrap_or_else(|_| nothing("the time was over"))
+}
+
+/// Logs where the crash report is, or why there is none: whoever looks into the emergency has
+/// nothing else to find it by.
+fn tell_report(summary: EmergencySummary) -> EmergencySummary {
+    match &summary.report {
+        Some(Ok(path)) => tracing::error!(path = %path.display(), "crash report written"),
+        Some(Err(error)) => match error.source() {
+            Some(cause) => tracing::error!(%error, %cause, "no crash report"),
+            None => tracing::error!(%error, "no crash report"),
+        },
+        None => {}
+    }
+    summary
 }
 
 /// What the procedures' threads say.
@@ -168,7 +198,14 @@ fn work(
             .with_resources(cleanup.collect(), open.clone())
             .write(directory, plan.settings.keep)
     });
-    EmergencySummary { reason: reason.clone(), procedures, cleanup, open, tree, report }
+    tell_report(EmergencySummary {
+        reason: reason.clone(),
+        procedures,
+        cleanup,
+        open,
+        tree,
+        report,
+    })
 }
 
 /// Runs the cleanup handlers one after another, beside the procedures.

@@ -20,7 +20,7 @@ use ms_control::Client;
 use ms_core::emergency::EmergencyReason;
 use ms_runtime::{
     CleanupError, CleanupFuture, CleanupHandler, Component, ComponentContext, ComponentFailure,
-    ComponentSpec, OpenResource, StateSnapshot,
+    ComponentSpec, EmergencyProcedure, OpenResource, StateSnapshot,
 };
 use ms_server::agents::Echo;
 use ms_server::{Server, Snapshots};
@@ -112,12 +112,35 @@ impl CleanupHandler for Handler {
                 Ok(())
             }),
             "waits" => Box::pin(std::future::pending()),
+            "fails" => Box::pin(async {
+                let why = std::io::Error::other("the lease server does not answer");
+                Err(CleanupError::Failed(why.into()))
+            }),
+            "panics" => panic!("a handler of its own"),
             _ => Box::pin(std::future::ready(Ok(()))),
         }
     }
 
     fn verify(&self) -> CleanupFuture<'_, Result<(), CleanupError>> {
-        Box::pin(std::future::ready(Ok(())))
+        let verified = match self.0 {
+            "dusty" => Err(CleanupError::VerificationFailed("lease 7 is still held".to_owned())),
+            _ => Ok(()),
+        };
+        Box::pin(std::future::ready(verified))
+    }
+}
+
+/// Says why there is an emergency, or cannot.
+struct Procedure(&'static str);
+
+impl EmergencyProcedure for Procedure {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn execute(&self, reason: &EmergencyReason) -> Result<(), String> {
+        eprintln!("the procedure {} sees {reason:?}", self.0);
+        if self.0 == "page" { Err("nobody is on call".to_owned()) } else { Ok(()) }
     }
 }
 
@@ -130,14 +153,25 @@ fn process(mode: &str) {
         "counter" => server.component(counter()),
         "leaks" => server.component(odd("leaks")),
         "fails" => server.component(odd("fails")),
-        "breach" => server.component(odd("breach")),
+        "breach" => server
+            .component(odd("breach"))
+            .emergency(Procedure("note"))
+            .emergency(Procedure("page")),
         "panics" => server.component(odd("panics")),
         "rootless" => server.component(odd("rootless")),
         "hangs" => server.component(odd("hangs")),
+        "cleans" => server,
         other => panic!("no mode {other}"),
     };
     let server = match mode {
         "counter" => server,
+        // Added in another order than they run in.
+        "cleans" => server
+            .cleanup(Handler("last", 200))
+            .cleanup(Handler("panics", 50))
+            .cleanup(Handler("fails", 20))
+            .cleanup(Handler("first", 1))
+            .cleanup(Handler("dusty", 20)),
         _ => server
             .cleanup(Handler("last", 200))
             .cleanup(Handler("blocks", 5))
@@ -314,6 +348,46 @@ fn handlers_that_hang_are_named_and_passed_over_and_a_leak_is_named() {
     );
 }
 
+/// S5.2-01, S5.2-02, S5.2-03, S5.2-09: the handlers that a program adds run beside the server's own, the
+/// lowest priority first and equal ones by name. Each succeeds, fails, or cannot be verified, with
+/// an error that says which; one that fails or panics holds up nobody, and the stop is not clean.
+#[test]
+fn the_handlers_of_a_program_run_by_priority_and_each_has_one_of_three_outcomes() {
+    child::split(
+        the_handlers_of_a_program_run_by_priority_and_each_has_one_of_three_outcomes,
+        process,
+        |own| {
+            let place = Place::new();
+            let mut server = start(own, &place, "cleans");
+            let order =
+                ["first", "listeners", "dusty", "fails", "panics", "database_connections", "last"];
+            assert_eq!(state(&server, "/root/cleanup")["handlers"], json!(order));
+            assert_eq!(server.stop(), 0, "{}", server.log.text());
+            let text = server.log.text();
+            let outcomes: Vec<(&str, &str)> = text
+                .lines()
+                .filter_map(|line| {
+                    line.split_once(" cleanup handler=\"")?.1.split_once("\" outcome=")
+                })
+                .collect();
+            assert_eq!(outcomes.iter().map(|(name, _)| *name).collect::<Vec<_>>(), order, "{text}");
+            for (name, outcome) in outcomes {
+                let begins = match name {
+                    "dusty" => "VerificationFailure(VerificationFailed(\"lease 7 is still held\"))",
+                    "fails" => "Failure(Failed(",
+                    "panics" => "Failure(Panicked(\"a handler of its own\"))",
+                    // With how long it took.
+                    _ => "Success(",
+                };
+                assert!(outcome.starts_with(begins), "{name}: {outcome}");
+                let source = outcome.contains("the lease server does not answer");
+                assert_eq!(source, name == "fails", "its own error is kept: {outcome}");
+            }
+            assert!(text.contains("clean=false"), "{text}");
+        },
+    );
+}
+
 /// They run when the boot fails, too.
 #[test]
 fn a_boot_that_fails_cleans_up() {
@@ -327,7 +401,8 @@ fn a_boot_that_fails_cleans_up() {
     });
 }
 
-/// And in an emergency, where no actor is asked: the database is closed, its lock is free, and the
+/// S5.4-06: and in an emergency, where no actor is asked, beside the procedures that the program
+/// added, of which the report says how each went: the database is closed, its lock is free, and the
 /// report says what was still open.
 #[test]
 fn an_emergency_cleans_up_without_any_actor_that_runs_handlers() {
@@ -343,6 +418,13 @@ fn an_emergency_cleans_up_without_any_actor_that_runs_handlers() {
         all_ran(&server, "EMERGENCY SHUTDOWN INITIATED");
         let report = fs::read_dir(&reports).unwrap().next().expect("a report").unwrap();
         let report: Value = serde_json::from_slice(&fs::read(report.path()).unwrap()).unwrap();
+        server.log.line("the procedure note sees SecurityBreach");
+        let went = report["procedures"].to_string();
+        assert!(went.contains("\"note\",{\"outcome\":\"done\"}"), "{report}");
+        assert!(
+            went.contains("\"page\",{\"outcome\":\"failed\",\"why\":\"nobody is on call\"}"),
+            "{report}"
+        );
         let ran: Vec<_> = report["cleanup"].as_array().unwrap().iter().map(|one| &one[0]).collect();
         assert_eq!(ran, RAN.map(|(name, _)| name), "{report}");
         let open = report["open"].to_string();

@@ -6,7 +6,7 @@
 use crate::common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use common::{Http, Place, Server, id_of, until};
 
@@ -50,6 +50,30 @@ fn a_process_that_uses_more_memory_than_it_may_ends_with_103() {
     ends_with(&mut server, 103, "MiB of memory are in use at 3 looks in a row, 1 MiB are granted");
     let text = server.log.text();
     assert!(text.contains("emergency.memory_limit"), "{text}");
+}
+
+/// S5.4-09: an emergency has its reason in the log, and a report that cannot be written has its error
+/// there, with the path and the cause; the process ends with its code all the same.
+#[test]
+fn a_crash_report_that_cannot_be_written_is_told_and_changes_no_exit_code() {
+    let starved = || Place::new().set("emergency.memory_limit=1MiB");
+    let place = starved();
+    let (reports, elsewhere) = (place.file("reports"), place.file("elsewhere"));
+    fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, &reports).unwrap();
+    let place = place.set(&format!("emergency.crash_dir={}", reports.display()));
+    let mut server = place.launch();
+    ends_with(&mut server, 103, "resource exhaustion: ");
+    let line = server.log.line("no crash report");
+    assert!(line.contains(&format!("the crash report {}/crash-", reports.display())), "{line}");
+    assert!(line.contains("was not written") && line.contains("cause="), "{line}");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "nothing is written through a link");
+    // Where it can be written, the log says where.
+    let other = starved().set(&format!("emergency.crash_dir={}", elsewhere.display()));
+    let mut server = other.launch();
+    ends_with(&mut server, 103, "resource exhaustion: ");
+    let line = server.log.line("crash report written");
+    assert!(line.contains(&elsewhere.display().to_string()), "{line}");
 }
 
 /// S5.4-08: a file of secrets in force that others may write: said first, and the end at the next
