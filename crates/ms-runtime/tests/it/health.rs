@@ -265,11 +265,11 @@ fn a_check_that_blocks_its_thread_is_a_timeout_and_no_more() {
 /// that was not there when it happened; a new life of the fallback has all of them on.
 #[test]
 fn features_that_are_off_degrade_the_report_until_they_are_on_again() {
-    use ms_resilience::{Fallback, FallbackActor, FallbackStrategy, fallback_blueprint};
+    use ms_resilience::{Fallback, FallbackActor, FallbackStrategy};
     paused(async {
         let strategies =
             vec![FallbackStrategy::<u8, u8>::Degrade { features: vec!["export".to_owned()] }];
-        let fallback = ChildSpec::blueprint("fallback", fallback_blueprint(strategies));
+        let fallback = ChildSpec::blueprint("fallback", Fallback::in_tree(strategies).1);
         let tree = Supervisor::one_for_one("search").child(fallback);
         let all = [ComponentSpec::tree(tree)];
         let service = builder(virtual_settings(), all).start().await.expect("boots");
@@ -475,25 +475,22 @@ impl Component for Slow {
     }
 }
 
-/// S7.1-17, row 19: the keys of the liveness probe, on a root that does not turn any more. A look waits
-/// for `timeout`, the looks are `period` apart, and the threshold counts them.
+/// S7.1-17, row 19: the liveness probe as it is when nothing is set, on a root that does not turn any
+/// more: looks are 10 s apart, one waits for 5 s, and the third bad one counts.
 #[test]
 fn liveness_falls_at_its_threshold_when_the_root_hangs() {
     paused(async {
         let parts = Parts::default();
-        let mut settings = virtual_settings();
-        settings.health.liveness.period = 4 * SECOND;
-        settings.health.liveness.timeout = SECOND;
-        settings.health.liveness.failure_threshold = 3;
+        let settings = virtual_settings();
         let service = builder(settings, [parts.part("a")]).start().await.expect("boots");
         let health = service.health();
-        sleep(9 * SECOND).await;
+        sleep(31 * SECOND).await;
         assert!(health.live().await);
         service.root().any().inject(ms_actor::Fault::Hang);
-        // Looks at 12 s and 16 s find it silent for longer than the timeout, that at 20 s is the third.
-        sleep(10 * SECOND).await;
+        // Looks at 40 s and 50 s find it silent for longer than the timeout, that at 60 s is the third.
+        sleep(28 * SECOND).await;
         assert!(health.live().await, "two bad looks");
-        sleep(3 * SECOND).await;
+        sleep(8 * SECOND).await;
         assert!(!health.live().await, "three");
         service.root().any().kill();
         end(service).await;

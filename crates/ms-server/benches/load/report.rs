@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use super::client::Latency;
 use super::plan::{LoadTestReport, MetricsCollector, StopRule};
-use crate::client::Latency;
 
 #[derive(Debug, Default)]
 pub struct Report {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::client;
-use crate::plain;
+use super::client;
+use super::plain;
 
 pub struct Running {
     child: Child,

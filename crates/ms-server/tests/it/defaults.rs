@@ -58,3 +58,29 @@ fn agents_of_a_kind_are_built_of_defaults_and_do_tasks_that_say_nothing() {
         until("three agents of the kind", || (agents(&server, kind) == 3).then_some(()));
     }
 }
+
+/// S7.1-17: a server that is told nothing looks at its liveness every 10 s, waits 5 s for an answer,
+/// and is not alive at the third bad look: `msctl` says so of the configuration, and the server of
+/// itself. Of a time and a threshold that are set, the server says those.
+#[test]
+fn a_server_that_is_told_nothing_has_the_liveness_probe_of_the_requirements() {
+    let liveness = |server: &Server| {
+        let path = "/root/health".parse().expect("a path");
+        let state = server.control(async |client| client.state(path).await).expect("it answers");
+        state.state["probes"]["liveness"].clone()
+    };
+    let place = Place::new();
+    let server = place.start();
+    for (key, value) in
+        [("period", json!("10s")), ("timeout", json!("5s")), ("failure_threshold", json!(3))]
+    {
+        let shown = setting(&place, &format!("components.health_checks.liveness_probe.{key}"));
+        assert_eq!((&shown["value"], &shown["origin"]), (&value, &json!("default")), "{shown}");
+        assert_eq!(liveness(&server)[key], value);
+    }
+    let place = Place::new()
+        .set("components.health_checks.liveness_probe.period=9s")
+        .set("components.health_checks.liveness_probe.failure_threshold=4");
+    let set = liveness(&place.start());
+    assert_eq!((&set["period"], &set["failure_threshold"]), (&json!("9s"), &json!(4)), "{set}");
+}

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use common::{Place, end_own, own_options, until};
-use ms_resilience::{Fallback, FallbackActor, FallbackStrategy, fallback_blueprint};
+use ms_resilience::{Fallback, FallbackActor, FallbackStrategy};
 use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec, ServiceHandle};
 use ms_server::Server;
 use ms_server::agents::Echo;
@@ -50,7 +50,7 @@ fn search(service: &Arc<OnceLock<ServiceHandle>>) -> ComponentSpec {
         let _ = service.set(ServiceHandle::clone(handle));
         let features = vec!["suggestions".to_owned(), "ranking".to_owned()];
         let strategies = vec![FallbackStrategy::<u32, String>::Degrade { features }];
-        let blueprint = fallback_blueprint(strategies);
+        let (_, blueprint) = Fallback::in_tree(strategies);
         Ok(Supervisor::one_for_one("search").child(ChildSpec::blueprint("fallback", blueprint)))
     })
 }

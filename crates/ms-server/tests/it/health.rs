@@ -5,14 +5,16 @@ use crate::common;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{Http, Place, end_own, own_options, until};
 use ms_control::proto::Verb;
+use ms_core::health::{Criticality, HealthResult};
 use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
 use ms_server::Server;
 use ms_server::agents::Echo;
 use ms_testkit::child;
+use serde_json::{Value, json};
 
 /// The file whose presence lets a held boot go on.
 const GO_ON: &str = "MS_HEALTH_TEST_GO_ON";
@@ -37,7 +39,7 @@ fn serve_held(_: &str) {
     end_own(server.run(&own_options()));
 }
 
-/// S7.2-03, S7.2-05, S4.4-01, S4.4-08, S4.4-10: until the boot is done nobody says that it is started or ready,
+/// S7.2-03, S7.2-05, S4.4-10: until the boot is done nobody says that it is started or ready,
 /// and whoever answers says that it lives.
 #[test]
 fn startup_and_readiness_are_503_until_the_boot_is_done() {
@@ -67,13 +69,141 @@ fn startup_and_readiness_are_503_until_the_boot_is_done() {
                 assert_eq!(Http::try_get(at, path).unwrap().status, 200, "{path}");
             }
         }
-        let report = server.get("/health/ready").json();
-        for field in
-            ["overall_status", "components", "critical_failures", "check_duration", "timestamp"]
-        {
-            assert!(!report[field].is_null(), "S4.4-08: no {field} in {report}");
-        }
         assert_eq!(server.stop(), 0, "{}", server.log.text());
+    });
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    u64::try_from(now.as_millis()).expect("for some time to come")
+}
+
+/// The five fields, each with what it is to hold; gives when the checks were made.
+fn five_fields(report: &Value) -> u64 {
+    let text = |value: &Value| value.as_str().map(str::to_owned).expect("a text");
+    let statuses = ["healthy", "unknown", "degraded", "unhealthy"];
+    let overall = text(&report["overall_status"]);
+    assert!(statuses.contains(&&*overall), "{report}");
+    let components = report["components"].as_array().expect("a list");
+    let names: Vec<_> = components.iter().map(|one| text(&one["name"])).collect();
+    for wanted in ["application", "database", "event-bus", "transport"] {
+        assert!(names.iter().any(|name| name == wanted), "no {wanted} in {report}");
+    }
+    assert!(components.iter().all(|one| statuses.contains(&&*text(&one["status"]))), "{report}");
+    let failures = report["critical_failures"].as_array().expect("a list");
+    assert!(failures.iter().all(|name| names.contains(&text(name))), "{report}");
+    assert_eq!(overall == "unhealthy", !failures.is_empty(), "{report}");
+    let took = &report["check_duration"];
+    assert!(took["secs"].is_u64() && took["nanos"].is_u64(), "{report}");
+    report["timestamp"].as_u64().expect("a time")
+}
+
+/// S4.4-08: what `/health/ready` says, ready or not, at either port: the whole, every component, who of
+/// them is critical and does not work, how long the checks took, and when they were made; later
+/// reports are of later checks.
+#[test]
+fn the_report_of_readiness_has_its_five_fields_ready_or_not() {
+    let began = now();
+    let place = Place::new().set("core.supervision.health_check_interval=100ms");
+    let server = place.start();
+    let doors = [server.api(), server.admin()];
+    let report = |at, status: u16| {
+        until(&format!("{status} and checks made"), || {
+            let reply = Http::try_get(at, "/health/ready").ok()?;
+            (reply.status == status && reply.json()["timestamp"] != 0).then(|| reply.json())
+        })
+    };
+    for at in doors {
+        let first = report(at, 200);
+        let made = five_fields(&first);
+        assert!((began..=now()).contains(&made), "{first}");
+        assert_eq!(first["critical_failures"], json!([]), "{first}");
+        until("later checks", || (five_fields(&report(at, 200)) > made).then_some(()));
+    }
+    server.steer("/root/components/application", Verb::Stop);
+    for at in doors {
+        let last = report(at, 503);
+        assert!((began..=now()).contains(&five_fields(&last)), "{last}");
+        assert_eq!(last["overall_status"], "unhealthy", "{last}");
+        assert_eq!(last["critical_failures"], json!(["application"]), "{last}");
+    }
+}
+
+/// Where a component finds what it is to say when it is checked.
+const SAYS: &str = "MS_HEALTH_TEST_SAYS";
+
+/// Two of them, one critical, which say what a file has, or nothing at all.
+struct Checked(&'static str);
+
+impl Component for Checked {
+    async fn health(&mut self, _: &ComponentContext) -> HealthResult {
+        let dir = std::env::var_os(SAYS).expect("a directory is named");
+        let says = fs::read_to_string(Path::new(&dir).join(self.0)).unwrap_or_default();
+        match &*says {
+            "" => HealthResult::Healthy,
+            "nothing" => std::future::pending().await,
+            "degraded" => HealthResult::Degraded("slow today".to_owned()),
+            _ => HealthResult::Unhealthy(says),
+        }
+    }
+}
+
+fn serve_checked(_: &str) {
+    let critical = ComponentSpec::new("critical", || Checked("critical"));
+    let other =
+        ComponentSpec::new("other", || Checked("other")).criticality(Criticality::Degradable);
+    end_own(Server::new("checked").component(critical).component(other).run(&own_options()));
+}
+
+/// S4.4-01, S4.4-02, S4.4-03, S4.4-05: the checks of a program's components are run again and again, and what they find is what
+/// `/health/ready` answers: who is degraded is named, a critical component that is unhealthy, or says
+/// nothing at all, makes the process unready, another one does not; liveness asks none of them.
+#[test]
+fn readiness_follows_the_checks_of_a_programs_components() {
+    child::split(readiness_follows_the_checks_of_a_programs_components, serve_checked, |own| {
+        let place = Place::new();
+        place.write_config(
+            "core.supervision.health_check_interval = \"200ms\"\n\
+             [components.health_checks.readiness_probe]\nperiod = \"1s\"\ntimeout = \"1s\"\n",
+        );
+        let says = place.file("says");
+        fs::create_dir(&says).unwrap();
+        let server = place.launch_own_with(own, |child| child.env(SAYS, &says));
+        server.started();
+        let say = |name: &str, what: &str| {
+            fs::write(place.file("new"), what).unwrap();
+            fs::rename(place.file("new"), says.join(name)).unwrap();
+        };
+        let ready = |status: u16, overall: &str, name: &str, message: &str| {
+            until(&format!("{status}, {overall}, {name}: {message}"), || {
+                let reply = server.get("/health/ready");
+                let report = reply.json();
+                let components = report["components"].as_array()?;
+                let own = components.iter().find(|one| one["name"] == name).expect("listed");
+                let told = own["message"].as_str().unwrap_or_default().contains(message);
+                let whole = reply.status == status && report["overall_status"] == overall;
+                (whole && told).then_some(report)
+            })
+        };
+        ready(200, "healthy", "critical", "");
+        say("critical", "degraded");
+        ready(200, "degraded", "critical", "slow today");
+        say("critical", "no disk");
+        let report = ready(503, "unhealthy", "critical", "no disk");
+        assert_eq!(report["critical_failures"], json!(["critical"]), "{report}");
+        assert_eq!(server.get("/health/live").status, 200);
+        say("critical", "");
+        ready(200, "healthy", "critical", "");
+        say("other", "no disk");
+        let report = ready(200, "degraded", "other", "no disk");
+        assert_eq!(report["critical_failures"], json!([]), "{report}");
+        say("other", "");
+        ready(200, "healthy", "other", "");
+        say("critical", "nothing");
+        let report = ready(503, "unhealthy", "critical", "");
+        assert_eq!(report["critical_failures"], json!(["critical"]), "{report}");
+        assert_eq!(server.get("/health/live").status, 200);
     });
 }
 

@@ -66,6 +66,7 @@ fn an_idempotency_key_gives_the_first_task_and_refuses_another() {
     assert_eq!(all["tasks"].as_array().unwrap().len(), 1, "{all}");
 }
 
+/// S2.2-14: the ids of tasks are UUIDs, and each task has its own.
 #[test]
 fn a_batch_is_taken_with_one_request_and_lists_are_filtered_and_paged() {
     let server = Place::new().start();
@@ -80,6 +81,11 @@ fn a_batch_is_taken_with_one_request_and_lists_are_filtered_and_paged() {
         .iter()
         .map(|one| one["id"].as_str().expect("an id").to_owned())
         .collect();
+    assert_eq!(ids.len(), 5, "each has its own");
+    assert!(
+        ids.iter().all(|id| id.parse::<uuid::Uuid>().is_ok_and(|read| read.to_string() == *id)),
+        "{ids:?}"
+    );
     let some = json!([
         {"kind": "echo", "idempotency_key": "k"}, {"kind": "echo", "idempotency_key": "k", "payload": 1},
         {"kind": "nobody"}

@@ -5,6 +5,7 @@
     unreachable_pub,
     missing_docs,
     clippy::cast_precision_loss,
+    clippy::disallowed_methods,
     clippy::field_reassign_with_default,
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,8 +17,16 @@ use crate::common;
 
 #[path = "../../benches/load/client.rs"]
 mod client;
+#[path = "../../benches/load/plain.rs"]
+mod plain;
 #[path = "../../benches/load/plan.rs"]
 mod plan;
+#[path = "../../benches/load/report.rs"]
+mod report;
+#[path = "../../benches/load/server.rs"]
+mod server;
+#[path = "../../benches/load/suite.rs"]
+mod suite;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -112,7 +121,7 @@ fn a_report_is_made_of_what_was_met() {
 }
 
 /// Answers every so many requests with 503, the others with 201.
-async fn server(fails_every: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+async fn small(fails_every: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     let answer = move || {
@@ -136,7 +145,7 @@ fn on_runtime<T>(test: impl Future<Output = T>) -> T {
 #[test]
 fn s6_4_03_a_load_on_a_server_that_fails_is_stopped() {
     on_runtime(async {
-        let (addr, asked) = server(20).await;
+        let (addr, asked) = small(20).await;
         let scenario = scenario(4, Duration::ZERO, 600 * SECOND);
         let rule = StopRule::default();
         let met = LoadGenerator { addr, scenario, rule }.run().await;
@@ -152,13 +161,43 @@ fn s6_4_03_a_load_on_a_server_that_fails_is_stopped() {
 #[test]
 fn a_load_on_a_server_that_answers_goes_to_its_end() {
     on_runtime(async {
-        let (addr, asked) = server(usize::MAX).await;
+        let (addr, asked) = small(usize::MAX).await;
         let scenario = scenario(4, Duration::from_millis(60), Duration::from_millis(120));
         let met = LoadGenerator { addr, scenario, rule: StopRule::default() }.run().await;
         assert!(!met.stopped && met.errors == 0, "{met:?}");
         assert_eq!(met.requests(), asked.load(Ordering::Relaxed));
         assert!(met.answered() > 0 && met.answered() < met.requests(), "{met:?}");
     });
+}
+
+/// S6.4-02, S6.4-04: what `cargo xtask load` does when it is given its whole ladder and little time: a
+/// fresh `ms-server` for each of 10, 50, 100, 500 and 1,000 clients, all of which it serves, and a
+/// report with a line for each. How fast it is depends on the machine, and is not asserted.
+#[test]
+fn the_whole_ladder_runs_on_the_real_server_and_is_reported() {
+    client::raise_descriptors();
+    let clients = LADDER.map(|clients| clients.to_string()).join(",");
+    let args = parse(&format!("--clients {clients} --ramp 1 --seconds 1")).unwrap();
+    let report = on_runtime(suite::run(&args));
+    assert!(!report.broken(), "{}", report.table());
+    let rows: Vec<_> = report.rows.iter().map(|row| row.clients).collect();
+    assert_eq!(rows, LADDER, "{}", report.table());
+    let json = report.json();
+    let table = report.table();
+    for (row, clients) in report.rows.iter().zip(LADDER) {
+        assert!(row.error_rate <= 0.01, "{row:?}");
+        assert!(row.tasks > 0.0 && row.p50_ms <= row.p99_ms, "{row:?}");
+        let line =
+            |line: &str| line.starts_with("ms-server") && line.contains(&format!(" {clients} "));
+        assert!(table.lines().any(line), "no {clients} clients in\n{table}");
+        let mut loads = json["loads"].as_array().expect("a list").iter();
+        let load = loads.find(|load| load["clients"] == clients).expect("one for each");
+        assert_eq!(
+            (&load["stopped"], &load["load"]),
+            (&false.into(), &"one task a request".into())
+        );
+        assert!(load["tasks_per_second"].as_f64() > Some(0.0), "{load}");
+    }
 }
 
 /// S10.1-03, S6.4-02, S6.4-04: the clients of `cargo xtask load` on a real `ms-server`: the report has
