@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! kitchen: table 4 wants soup
-//! 2 got it, 0 refused
+//! 4 got it, 0 refused
 //! nobody wants events on hall.doors.opened
 //! table 4 pays 7
-//! while the kitchen is shut: 1 got it
+//! while the kitchen is shut: 3 got it
 //! books: 2 orders, 0 dropped, 0 lost
+//! the door heard of tables 4 5
+//! on record: hall.table-4.ordered hall.table-5.ordered
 //! ```
 #![allow(clippy::print_stdout, reason = "an example")]
 
@@ -14,7 +16,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use actix::prelude::*;
-use ms_framework::bus::{Delivery, Event, Request};
+use ms_framework::bus::{AnyEvent, Delivery, Event, OpenFeed, Request};
 use ms_framework::prelude::{
     BusConfig, ChildSpec, Context, ControlAt, Ended, EventBus, RunConfig, RunError, Supervisor,
     run_with,
@@ -92,12 +94,50 @@ impl Handler<Delivery<Bill>> for Books {
     }
 }
 
+/// Is given events of a subject, whatever their types.
+#[derive(Default)]
+struct Record(Vec<String>);
+
+impl Actor for Record {
+    type Context = Context<Self>;
+}
+
+impl Handler<AnyEvent> for Record {
+    type Result = ();
+    fn handle(&mut self, event: AnyEvent, _: &mut Self::Context) {
+        self.0.push(event.header.subject.to_string());
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "Vec<String>")]
+struct Read;
+
+impl Handler<Read> for Record {
+    type Result = Vec<String>;
+    fn handle(&mut self, _: Read, _: &mut Self::Context) -> Vec<String> {
+        self.0.clone()
+    }
+}
+
+/// The next so many tables, for code that is no actor.
+async fn tables(feed: &mut OpenFeed<Delivery<Ordered>>, count: usize) -> String {
+    let mut tables = Vec::new();
+    while tables.len() < count
+        && let Some(order) = feed.next().await
+    {
+        tables.push(order.event.table.to_string());
+    }
+    tables.join(" ")
+}
+
 fn main() -> Result<Ended, RunError> {
     let bus = EventBus::new(BusConfig::default());
     let tree = Supervisor::one_for_one("root")
         .child(bus.child("event-bus"))
         .child(ChildSpec::actor("kitchen", || Kitchen))
-        .child(ChildSpec::actor("books", Books::default));
+        .child(ChildSpec::actor("books", Books::default))
+        .child(ChildSpec::actor("record", Record::default));
     run_with(
         RunConfig::new("bus").control(ControlAt::Off),
         |_| tree,
@@ -109,6 +149,9 @@ fn main() -> Result<Ended, RunError> {
             let cooking = bus.subscribe(kitchen.port::<Delivery<Ordered>>()).await?;
             bus.subscribe(books.port::<Delivery<Ordered>>()).await?.keep();
             bus.subscribe(books.port::<Delivery<Bill>>()).await?.keep();
+            let record = root.get::<Record>("record").await?;
+            bus.subscribe_any(record.port()).to("hall.*.ordered").await?.keep();
+            let mut door = bus.feed::<Ordered>().open().await?;
 
             let mut waiter = bus.producer("waiter");
             let sent = waiter.publish(Ordered { table: 4, dish: "soup".to_owned() })?;
@@ -133,6 +176,11 @@ fn main() -> Result<Ended, RunError> {
                 counts.dropped,
                 counts.lost
             );
+            println!("the door heard of tables {}", tables(&mut door, 2).await);
+            while bus.stats().counts.pending > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            println!("on record: {}", record.ask(Read).await?.join(" "));
             Ok(())
         },
     )

@@ -7,6 +7,7 @@
 //! grace crashed; lobby: ada grace edsger
 //! everybody heard "hello"
 //! grace left; lobby: ada edsger
+//! the porter saw: chat/grace came back, chat/grace is free
 //! ```
 #![allow(clippy::print_stdout, reason = "an example")]
 use std::time::Duration;
@@ -17,6 +18,8 @@ use ms_framework::prelude::{
     ChildSpec, ControlAt, Ended, Ref, Registry, RegistryConfig, RunConfig, RunError, Supervisor,
     run_with,
 };
+use ms_framework::registry::{Change, RegistryEvent, Watched};
+use tokio::sync::mpsc;
 
 struct Guest;
 
@@ -36,6 +39,25 @@ impl Handler<Hear> for Guest {
     }
 }
 
+/// Hears of what becomes of names, and passes on what it saw.
+struct Porter(mpsc::UnboundedSender<String>);
+
+impl Actor for Porter {
+    type Context = ms_framework::prelude::Context<Self>;
+}
+
+impl Handler<RegistryEvent> for Porter {
+    type Result = ();
+    fn handle(&mut self, event: RegistryEvent, _: &mut Self::Context) {
+        let saw = match event.change {
+            Change::Restarted { name, .. } => format!("{name} came back"),
+            Change::Unregistered { name, .. } => format!("{name} is free"),
+            other => format!("{other:?}"),
+        };
+        drop(self.0.send(saw));
+    }
+}
+
 fn in_lobby(registry: &Registry) -> String {
     let members = registry.members::<Guest>("lobby");
     members.iter().map(|guest| guest.path().name().to_owned()).collect::<Vec<_>>().join(" ")
@@ -43,10 +65,12 @@ fn in_lobby(registry: &Registry) -> String {
 
 fn main() -> Result<Ended, RunError> {
     let registry = Registry::new(RegistryConfig::default());
+    let (out, mut seen) = mpsc::unbounded_channel();
     let tree = ["ada", "grace", "edsger"].into_iter().fold(
         Supervisor::one_for_one("root")
             .intensity(3, Duration::from_secs(60))
-            .child(ChildSpec::blueprint("registry", registry.blueprint())),
+            .child(ChildSpec::blueprint("registry", registry.blueprint()))
+            .child(ChildSpec::actor("porter", move || Porter(out.clone()))),
         |tree, name| tree.child(ChildSpec::actor(name, || Guest)),
     );
     let config = RunConfig::new("registry").control(ControlAt::Off).quiet_panics();
@@ -60,6 +84,8 @@ fn main() -> Result<Ended, RunError> {
                 registry.register(format!("chat/{name}"), &guest).await?;
                 registry.join("lobby", &guest).await?;
             }
+            let porter: Ref<Porter> = root.get("porter").await?;
+            registry.watch(Watched::Names, porter.port()).await?;
             println!("chat/ada is {}", registry.lookup::<Guest>("chat/ada")?.path());
             if let Err(error) = registry.lookup::<Guest>("chat/adda") {
                 println!("{error}");
@@ -76,6 +102,8 @@ fn main() -> Result<Ended, RunError> {
             root.terminate_child(&id).await?;
             root.delete_child(&id).await?;
             println!("grace left; lobby: {}", in_lobby(&registry));
+            let saw = [seen.recv().await, seen.recv().await].map(Option::unwrap_or_default);
+            println!("the porter saw: {}", saw.join(", "));
             Ok(())
         },
     )

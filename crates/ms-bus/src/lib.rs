@@ -99,7 +99,7 @@ pub use log::LogActor;
 pub use meters::{BusStats, Counts, SubscriptionStats};
 pub(crate) use ms_core::subject;
 pub use ms_core::subject::{Filter, MAX_BYTES, MAX_TOKENS, Subject, SubjectError};
-pub use partition::{Partition, partition_of};
+pub use partition::Partition;
 pub use payload::{AnyEvent, Payload, Replies};
 pub use producer::Producer;
 pub use subscribe::{Subscribe, Subscription};

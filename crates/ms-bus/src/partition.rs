@@ -10,7 +10,7 @@ pub type Partition = u32;
 ///
 /// It depends on nothing else, so it stays the same as long as that number does.
 #[must_use]
-pub fn partition_of(key: &str, partitions: u32) -> Partition {
+pub(crate) fn partition_of(key: &str, partitions: u32) -> Partition {
     let partitions = u64::from(partitions.max(1));
     #[allow(clippy::cast_possible_truncation, reason = "smaller than the number of partitions")]
     let partition = (mix(hash(key.as_bytes())) % partitions) as u32;

@@ -73,14 +73,6 @@ struct Acquire {
 #[rtype(result = "()")]
 struct Settle(Permit, CallOutcome);
 
-/// How a breaker's actor is made; give it to a supervisor. It starts closed.
-#[must_use]
-pub fn breaker_blueprint(spec: BreakerSpec) -> Blueprint {
-    let factory =
-        move |_: &_| Ok(BreakerActor { breaker: Breaker::new(spec), opened: 0, refused: 0 });
-    Blueprint::with_view(factory, <BreakerActor as Hosted>::TIER, Some(BreakerActor::view))
-}
-
 impl BreakerActor {
     fn status(&self) -> BreakerStatus {
         let (state, opened, refused) = (self.breaker.state(), self.opened, self.refused);

@@ -141,16 +141,7 @@ pub struct FallbackActor<Q: Send + 'static, T: Send + 'static> {
     rescued: u64,
 }
 
-/// How a fallback's actor is made; give it to a supervisor. Its cache starts empty.
-#[must_use]
-pub fn fallback_blueprint<Q, T>(strategies: Vec<FallbackStrategy<Q, T>>) -> Blueprint
-where
-    Q: Payload + Eq + Hash,
-    T: Payload,
-{
-    blueprint(strategies, Slot::empty())
-}
-
+/// How a fallback's actor is made. Its cache starts empty.
 pub(crate) fn blueprint<Q, T>(
     strategies: Vec<FallbackStrategy<Q, T>>,
     slot: Slot<FallbackActor<Q, T>>,

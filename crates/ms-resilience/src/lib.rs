@@ -19,12 +19,10 @@ mod layer;
 mod plan;
 mod slot;
 
-pub use breaker::{
-    BreakerActor, BreakerStatus, CallError, CircuitBreaker, GetBreaker, breaker_blueprint,
-};
+pub use breaker::{BreakerActor, BreakerStatus, CallError, CircuitBreaker, GetBreaker};
 pub use fallback::{
     Alternative, DegradedChanged, FallbackActor, FallbackError, GetDegraded, Payload,
-    TooManyWatchers, WatchDegraded, fallback_blueprint,
+    TooManyWatchers, WatchDegraded,
 };
 pub use handle::Fallback;
 pub use layer::{BreakerLayer, BreakerService, FallbackLayer, FallbackService};

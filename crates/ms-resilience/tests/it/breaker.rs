@@ -13,7 +13,6 @@ use ms_core::breaker::{BreakerSpec, BreakerState, CircuitOpen};
 use ms_core::view::EventKind;
 use ms_resilience::{
     BreakerActor, BreakerLayer, BreakerStatus, CallError, CircuitBreaker, GetBreaker,
-    breaker_blueprint,
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -26,7 +25,7 @@ const SPEC: BreakerSpec = BreakerSpec {
 const SOON: Duration = Duration::from_millis(500);
 
 async fn breaker(world: &World) -> (ms_actor::Ref<BreakerActor>, CircuitBreaker) {
-    let actor = world.add::<BreakerActor>("breaker", breaker_blueprint(SPEC)).await;
+    let actor = world.add::<BreakerActor>("breaker", CircuitBreaker::in_tree(SPEC).1).await;
     (actor.clone(), CircuitBreaker::new(actor))
 }
 
@@ -146,7 +145,7 @@ fn the_layer_keeps_calls_from_a_service_that_is_down() {
 fn rs1_a_slow_service_that_is_well_closes_the_circuit() {
     virtually(async |world| {
         let spec = BreakerSpec { timeout: Duration::from_millis(50), ..SPEC };
-        let actor = world.add::<BreakerActor>("breaker", breaker_blueprint(spec)).await;
+        let actor = world.add::<BreakerActor>("breaker", CircuitBreaker::in_tree(spec).1).await;
         let breaker = CircuitBreaker::new(actor.clone());
         fail(&breaker).await;
         fail(&breaker).await;

@@ -11,7 +11,7 @@ use ms_actor::host::Blueprint;
 use ms_actor::{Context, MailboxSpec, Overflow, Ref};
 use ms_resilience::{
     Alternative, Answer, DegradedChanged, Fallback, FallbackActor, FallbackError, FallbackLayer,
-    FallbackStrategy, GetDegraded, Source, TooManyWatchers, WatchDegraded, fallback_blueprint,
+    FallbackStrategy, GetDegraded, Source, TooManyWatchers, WatchDegraded,
 };
 use tokio::sync::mpsc;
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -20,7 +20,7 @@ type Strategy = FallbackStrategy<u32, String>;
 type Actors = FallbackActor<u32, String>;
 
 async fn add(world: &World, id: &str, strategies: Vec<Strategy>) -> Ref<Actors> {
-    world.add::<Actors>(id, fallback_blueprint(strategies)).await
+    world.add::<Actors>(id, Fallback::in_tree(strategies).1).await
 }
 
 async fn good(fallback: &Fallback<u32, String>, query: u32, value: &str) {

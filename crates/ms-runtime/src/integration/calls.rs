@@ -133,7 +133,7 @@ impl CallReporter {
     }
 
     /// Begins a call; its end is reported, and also that it was given up.
-    pub fn begin(&self) -> CallTimer {
+    fn begin(&self) -> CallTimer {
         CallTimer { reporter: self.clone(), began: Instant::now(), over: false }
     }
 
@@ -152,7 +152,7 @@ impl CallReporter {
 /// A call under way.
 #[derive(Debug)]
 #[must_use = "dropped, the call counts as given up"]
-pub struct CallTimer {
+struct CallTimer {
     reporter: CallReporter,
     began: Instant,
     over: bool,
@@ -160,7 +160,7 @@ pub struct CallTimer {
 
 impl CallTimer {
     /// The call is over.
-    pub fn end(mut self, outcome: CallOutcome) {
+    fn end(mut self, outcome: CallOutcome) {
         self.over = true;
         self.reporter.report(self.began.elapsed(), outcome);
     }

@@ -19,5 +19,5 @@ mod handle;
 pub(crate) use actor::{
     Fact, GetIntegrationMetrics, HealthNews, IntegrationActor, IntegrationArgs, MAILBOX,
 };
-pub use calls::{Call, CallReporter, CallTimer, Calls};
+pub use calls::{Call, CallReporter, Calls};
 pub use handle::{IntegrationObserver, IntegrationRef, IntegrationUnavailable};
