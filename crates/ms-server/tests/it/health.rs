@@ -5,9 +5,10 @@ use crate::common;
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use common::{Http, Place, end_own, own_options, until};
+use ms_actor::unix_ms;
 use ms_control::proto::Verb;
 use ms_core::health::{Criticality, HealthResult};
 use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
@@ -73,12 +74,6 @@ fn startup_and_readiness_are_503_until_the_boot_is_done() {
     });
 }
 
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
-    u64::try_from(now.as_millis()).expect("for some time to come")
-}
-
 /// The five fields, each with what it is to hold; gives when the checks were made.
 fn five_fields(report: &Value) -> u64 {
     let text = |value: &Value| value.as_str().map(str::to_owned).expect("a text");
@@ -104,7 +99,7 @@ fn five_fields(report: &Value) -> u64 {
 /// reports are of later checks.
 #[test]
 fn the_report_of_readiness_has_its_five_fields_ready_or_not() {
-    let began = now();
+    let began = unix_ms();
     let place = Place::new().set("core.supervision.health_check_interval=100ms");
     let server = place.start();
     let doors = [server.api(), server.admin()];
@@ -117,14 +112,14 @@ fn the_report_of_readiness_has_its_five_fields_ready_or_not() {
     for at in doors {
         let first = report(at, 200);
         let made = five_fields(&first);
-        assert!((began..=now()).contains(&made), "{first}");
+        assert!((began..=unix_ms()).contains(&made), "{first}");
         assert_eq!(first["critical_failures"], json!([]), "{first}");
         until("later checks", || (five_fields(&report(at, 200)) > made).then_some(()));
     }
     server.steer("/root/components/application", Verb::Stop);
     for at in doors {
         let last = report(at, 503);
-        assert!((began..=now()).contains(&five_fields(&last)), "{last}");
+        assert!((began..=unix_ms()).contains(&five_fields(&last)), "{last}");
         assert_eq!(last["overall_status"], "unhealthy", "{last}");
         assert_eq!(last["critical_failures"], json!(["application"]), "{last}");
     }
