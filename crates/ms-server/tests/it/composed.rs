@@ -11,6 +11,7 @@
 use crate::common;
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::time::Duration;
 
@@ -388,7 +389,32 @@ fn the_handlers_of_a_program_run_by_priority_and_each_has_one_of_three_outcomes(
     );
 }
 
-/// They run when the boot fails, too.
+/// S4.1-16, S4.1-17: the checks before the boot pass, warn or fail. All of them run: a start ends with 6
+/// and names each that fails, before anything has started; one with a warning goes on.
+#[test]
+fn a_check_before_the_boot_that_fails_ends_the_start_with_6_and_a_warning_does_not() {
+    let place = Place::new();
+    let taken = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [http, metrics] = taken.each_ref().map(|port| port.local_addr().unwrap());
+    place.write_base(&format!(
+        "http.bind = \"{http}\"\ntelemetry.metrics_bind = \"{metrics}\"\ntasks.database = {:?}\n",
+        place.database()
+    ));
+    let (code, told) = place.refused();
+    assert_eq!(code, 6, "{told}");
+    for port in [http, metrics] {
+        assert!(told.contains(&port.to_string()), "{port} is taken: {told}");
+    }
+    assert!(!told.contains("boot phase") && !place.database().exists(), "{told}");
+
+    let warned = Place::new().set("core.event_bus.type=nats");
+    let mut server = warned.start();
+    server.log.line("pre-flight: warning");
+    assert_eq!(server.stop(), 0, "{}", server.log.text());
+}
+
+/// S4.2-06: they run when the boot fails, too, after all that had started was stopped again: what
+/// started last is stopped first.
 #[test]
 fn a_boot_that_fails_cleans_up() {
     child::split(a_boot_that_fails_cleans_up, process, |own| {
@@ -397,11 +423,20 @@ fn a_boot_that_fails_cleans_up() {
         assert_eq!(server.exit(), 4, "{}", server.log.text());
         all_ran(&server, "the boot failed and was rolled back");
         let text = server.log.text();
+        let named = |mark: &str| -> Vec<String> {
+            let lines = text.lines().filter_map(|line| line.split_once(mark));
+            lines.map(|(_, name)| name.split(' ').next().unwrap().to_owned()).collect()
+        };
+        let started = named("Initialized component: ");
+        let undone: Vec<_> = named("rolling back component=");
+        assert!(started.len() > 3, "{text}");
+        let undone: Vec<_> = undone.iter().rev().filter(|name| started.contains(name)).collect();
+        assert!(undone.iter().copied().eq(&started), "{started:?}, and back: {undone:?}");
         assert!(text.contains("it has no licence") && !text.contains("left open"), "{text}");
     });
 }
 
-/// S5.4-06: and in an emergency, where no actor is asked, beside the procedures that the program
+/// S5.4-06, S5.4-07: and in an emergency, where no actor is asked, beside the procedures that the program
 /// added, of which the report says how each went: the database is closed, its lock is free, and the
 /// report says what was still open.
 #[test]
@@ -419,6 +454,8 @@ fn an_emergency_cleans_up_without_any_actor_that_runs_handlers() {
         let report = fs::read_dir(&reports).unwrap().next().expect("a report").unwrap();
         let report: Value = serde_json::from_slice(&fs::read(report.path()).unwrap()).unwrap();
         server.log.line("the procedure note sees SecurityBreach");
+        server.log.line("final state of the tree");
+        assert!(server.log.text().contains("/root/components/"), "{}", server.log.text());
         let went = report["procedures"].to_string();
         assert!(went.contains("\"note\",{\"outcome\":\"done\"}"), "{report}");
         assert!(

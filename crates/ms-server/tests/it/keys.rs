@@ -539,7 +539,8 @@ fn the_order_of_components_is_the_one_that_is_wished_for() {
     assert!(keyring < credentials);
 }
 
-/// A start that takes longer than the key says is undone, and ends the process.
+/// S4.2-05: a start that takes longer than the key says is undone, and ends the process; who was waited
+/// for is named.
 #[test]
 fn a_start_that_takes_too_long_is_undone_and_ends_with_4() {
     let place = Place::new();

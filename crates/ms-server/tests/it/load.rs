@@ -170,32 +170,38 @@ fn a_load_on_a_server_that_answers_goes_to_its_end() {
     });
 }
 
-/// S6.4-02, S6.4-04: what `cargo xtask load` does when it is given its whole ladder and little time: a
+/// What `cargo xtask load` comes to with these clients; given more time where a busy machine has
+/// answered nothing after the ramp.
+fn loaded(clients: &str) -> report::Report {
+    for seconds in [2, 8, 32, 128] {
+        let args = parse(&format!("--clients {clients} --ramp 1 --seconds {seconds}")).unwrap();
+        let report = on_runtime(suite::run(&args));
+        assert!(!report.broken(), "{}", report.table());
+        if report.rows.iter().all(|row| row.tasks > 0.0) {
+            return report;
+        }
+    }
+    panic!("{clients} clients: nothing was answered in two minutes")
+}
+
+/// S6.4-02, S6.4-04: what `cargo xtask load` does when it is given its ladder and little time: a
 /// fresh `ms-server` for each of 10, 50, 100, 500 and 1,000 clients, all of which it serves, and a
 /// report with a line for each. How fast it is depends on the machine, and is not asserted.
 #[test]
 fn the_whole_ladder_runs_on_the_real_server_and_is_reported() {
     client::raise_descriptors();
-    let clients = LADDER.map(|clients| clients.to_string()).join(",");
-    let args = parse(&format!("--clients {clients} --ramp 1 --seconds 1")).unwrap();
-    let report = on_runtime(suite::run(&args));
-    assert!(!report.broken(), "{}", report.table());
-    let rows: Vec<_> = report.rows.iter().map(|row| row.clients).collect();
-    assert_eq!(rows, LADDER, "{}", report.table());
-    let json = report.json();
-    let table = report.table();
-    for (row, clients) in report.rows.iter().zip(LADDER) {
-        assert!(row.error_rate <= 0.01, "{row:?}");
-        assert!(row.tasks > 0.0 && row.p50_ms <= row.p99_ms, "{row:?}");
+    for clients in LADDER {
+        let report = loaded(&clients.to_string());
+        let (table, json) = (report.table(), report.json());
+        let [row] = &report.rows[..] else { panic!("{table}") };
+        assert_eq!((row.clients, row.server), (clients, "ms-server"), "{table}");
+        assert!(row.error_rate <= 0.01 && row.p50_ms <= row.p99_ms, "{row:?}");
         let line =
             |line: &str| line.starts_with("ms-server") && line.contains(&format!(" {clients} "));
         assert!(table.lines().any(line), "no {clients} clients in\n{table}");
-        let mut loads = json["loads"].as_array().expect("a list").iter();
-        let load = loads.find(|load| load["clients"] == clients).expect("one for each");
-        assert_eq!(
-            (&load["stopped"], &load["load"]),
-            (&false.into(), &"one task a request".into())
-        );
+        let load = &json["loads"][0];
+        assert_eq!((&load["clients"], &load["stopped"]), (&clients.into(), &false.into()));
+        assert_eq!(load["load"], "one task a request", "{load}");
         assert!(load["tasks_per_second"].as_f64() > Some(0.0), "{load}");
     }
 }

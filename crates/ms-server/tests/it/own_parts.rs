@@ -216,6 +216,38 @@ fn metric(server: &Server, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
+/// S2.2-13: a supervised task that is told to stop does not run any more and is not begun again, until it is
+/// told to; at the end of the service those that still run are stopped, and nothing is left of them.
+#[test]
+fn a_supervised_task_is_stopped_by_hand_and_with_the_service() {
+    child::split(a_supervised_task_is_stopped_by_hand_and_with_the_service, service, |own| {
+        let place = Place::new();
+        std::fs::write(place.file(OPEN), "").unwrap();
+        let mut server = launch(own, &place);
+        server.started();
+        let flaky = format!("{JOBS}/flaky");
+        let lifecycle = |wanted: &str| {
+            until(wanted, || {
+                let status = inspected(&place, &flaky)["status"].take();
+                (status["lifecycle"] == wanted).then_some(status["incarnation"].clone())
+            })
+        };
+        until("the run that stays", || {
+            (inspected(&place, &flaky)["status"]["incarnation"] == 3).then_some(())
+        });
+        lifecycle("running");
+        let out = run(&place, &["stop", &flaky, "--yes"]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert_eq!(lifecycle("stopped"), 3);
+        let out = run(&place, &["restart", &flaky, "--yes"]);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        assert_eq!(lifecycle("running"), 4, "it was not begun in between");
+        assert_eq!(server.stop(), 0, "{}", server.log.text());
+        let text = server.log.text();
+        assert!(text.contains("clean=true") && !text.contains("left open"), "{text}");
+    });
+}
+
 /// S2.2-07, S2.2-12, S2.2-05, S2.2-06, S2.2-09, S2.2-10, S2.2-11, S2.4-10: a supervised task of a
 /// running service is on record with its id, its life, its supervisor, its policy and its failures,
 /// though it failed before anybody could look. Failures leave the supervisor's account when their window is over; what has
