@@ -413,7 +413,7 @@ fn a_check_before_the_boot_that_fails_ends_the_start_with_6_and_a_warning_does_n
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
-/// S4.2-06: they run when the boot fails, too, after all that had started was stopped again: what
+/// S4.1-14, S4.2-06: they run when the boot fails, too, after all that had started was stopped again: what
 /// started last is stopped first.
 #[test]
 fn a_boot_that_fails_cleans_up() {

@@ -31,7 +31,7 @@ fn the_log_says_which_environment_is_loaded() {
     assert_eq!(agents["value"], "2");
 }
 
-/// S1.1-06, S4.3-01: the configuration in force is read from the running node, each value with
+/// S1.1-06, S4.3-01, S4.3-05: the configuration in force is read from the running node, each value with
 /// its origin, after a change too. That no secret is shown is a test of ms-runtime: this build has a
 /// use for none.
 #[test]

@@ -54,7 +54,9 @@ fn a_thousand_waiting_agents_hold_no_stop_up_and_lose_no_attempt() {
     const AGENTS: usize = 1_000;
     let place = Place::new();
     // Thousands of actors to start, by a debug build, beside all the other tests.
-    let patient = "components.startup_deadline = \"170s\"";
+    // As many to stop: a stop that waited for their work would leave none of it to be done again.
+    let patient = "components.startup_deadline = \"170s\"\nshutdown.within = \"160s\"\n\
+                   shutdown.kubernetes_grace = \"170s\"";
     place.write_config(&format!("tasks.agents = {AGENTS}\n{patient}\n"));
     let mut server = place.start();
     let mut http = server.http();
