@@ -50,6 +50,8 @@ fn examples() -> Vec<(String, String)> {
     found
 }
 
+/// What these print shows S2.3-06, S2.3-07, S2.3-08, S2.4-08 and S2.4-15 (`router_strategies`), S2.4-12 and
+/// S2.4-13 (`router_fan_out`), S2.4-18 (`registry_groups`), S9.2-01, S9.2-04 and S9.2-05 (`breaker_fallback`).
 #[test]
 fn every_example_prints_what_its_comment_promises() {
     let all = examples();

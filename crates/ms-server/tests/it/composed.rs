@@ -13,6 +13,7 @@ use crate::common;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::{Place, Server as Process, id_of, own_options, until};
@@ -31,6 +32,9 @@ use serde_json::{Value, json};
 
 // ---- what runs in the processes ----
 
+/// What its state begins with, to be looked for on the disk.
+const KEPT: &str = "the counter stands at ";
+
 /// Keeps a number over the lives of its process: it opts in by requiring the snapshots.
 struct Counter(u64);
 
@@ -38,7 +42,8 @@ impl Component for Counter {
     async fn init(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
         let snapshots: Snapshots = cx.require()?;
         if let Some(kept) = snapshots.restore(cx, 1).await? {
-            self.0 = String::from_utf8(kept.bytes)?.parse()?;
+            let text = String::from_utf8(kept.bytes)?;
+            self.0 = text.strip_prefix(KEPT).ok_or("another's state")?.parse()?;
         }
         self.0 += 1;
         Ok(())
@@ -56,7 +61,7 @@ impl Component for Counter {
         &mut self,
         cx: &ComponentContext,
     ) -> Result<Option<StateSnapshot>, ComponentFailure> {
-        Ok(Some(cx.snapshot(1, self.0.to_string().into_bytes())))
+        Ok(Some(cx.snapshot(1, format!("{KEPT}{}", self.0).into_bytes())))
     }
 }
 
@@ -90,6 +95,21 @@ impl Component for Odd {
             }
         });
         Ok(())
+    }
+}
+
+/// Does not stop, or not without an error.
+struct Late(bool);
+
+impl Component for Late {
+    async fn stop(
+        &mut self,
+        _: &ComponentContext,
+    ) -> Result<Option<StateSnapshot>, ComponentFailure> {
+        match self.0 {
+            true => std::future::pending().await,
+            false => Err("the lease was not given back".into()),
+        }
     }
 }
 
@@ -162,10 +182,13 @@ fn process(mode: &str) {
         "rootless" => server.component(odd("rootless")),
         "hangs" => server.component(odd("hangs")),
         "cleans" => server,
+        "late" => server
+            .component(ComponentSpec::new("late", || Late(true)).needs(["database"]))
+            .component(ComponentSpec::new("broken", || Late(false)).needs(["late"])),
         other => panic!("no mode {other}"),
     };
     let server = match mode {
-        "counter" => server,
+        "counter" | "late" => server,
         // Added in another order than they run in.
         "cleans" => server
             .cleanup(Handler("last", 200))
@@ -213,6 +236,10 @@ fn with_snapshots() -> Place {
     place
 }
 
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
 // ---- what they require ----
 
 /// S8.2-02: the component that would provide it is off: the start ends with 8 before anything has
@@ -239,7 +266,7 @@ fn a_component_whose_provider_is_left_out_ends_the_start_with_both_names() {
     );
 }
 
-/// S8.2-02, S5.3-02: a component of one's own gets the server's parts by their types, starts
+/// S8.2-02, S5.3-01, S5.3-02, S5.3-03, S5.3-04: a component of one's own gets the server's parts by their types, starts
 /// after whoever provides them, and opts into snapshots by requiring them: its state outlives the
 /// process.
 #[test]
@@ -258,6 +285,18 @@ fn a_component_of_ones_own_gets_what_it_requires_and_keeps_its_state() {
                 assert_eq!(own["requires"][0], "ms_server::persistence::Snapshots", "{own}");
                 assert_eq!(graph["keyring"]["provides"], json!([own["requires"][0]]), "{graph}");
                 assert_eq!(server.stop(), 0, "{}", server.log.text());
+            }
+            // A folder for each save, and nothing in them that can be read, by name or content.
+            let (saves, files): (Vec<_>, Vec<_>) =
+                entries(&place.file("snapshots")).into_iter().partition(|entry| entry.is_dir());
+            assert!(saves.len() >= 2, "{saves:?}");
+            for file in saves.iter().flat_map(|save| entries(save)).chain(files) {
+                assert!(!file.to_string_lossy().contains("counter"), "{file:?}");
+                let bytes = fs::read(&file).unwrap();
+                let readable = bytes.windows(KEPT.len()).any(|part| part == KEPT.as_bytes());
+                assert!(!bytes.is_empty() && !readable, "{file:?}");
+                let mode = fs::metadata(&file).unwrap().permissions().mode();
+                assert_eq!(mode & 0o077, 0, "{file:?}: {mode:o}");
             }
         },
     );
@@ -324,6 +363,36 @@ fn all_ran(server: &Process, after: &str) {
         let found = rest[from..].find(&line);
         from += found.unwrap_or_else(|| panic!("no {line} in its turn in {text}"));
     }
+}
+
+/// S5.1-08, S5.1-09, S5.1-12: a component that does not stop in its time is ended by force, one that fails to
+/// stop is told with its error, and what comes after them is done all the same: the database
+/// is stopped, state is saved, handlers run.
+#[test]
+fn a_component_that_does_not_stop_is_ended_by_force_and_the_rest_of_the_stop_is_done() {
+    child::split(
+        a_component_that_does_not_stop_is_ended_by_force_and_the_rest_of_the_stop_is_done,
+        process,
+        |own| {
+            let place = Place::new();
+            let mut server = start(own, &place, "late");
+            assert_eq!(server.stop(), 0, "{}", server.log.text());
+            let text = server.log.text();
+            let at = |line: &str| text.find(line).unwrap_or_else(|| panic!("no {line} in {text}"));
+            let ran = [
+                "the lease was not given back",
+                "not stopped in time: killing it component=late",
+                "stopped component=late outcome=",
+                "stopped component=database outcome=",
+                "shutdown phase phase=5",
+                "shutdown phase phase=7",
+                "cleanup handler=\"listeners\" outcome=Success",
+                "cleanup handler=\"database_connections\" outcome=Success",
+                "clean=false",
+            ];
+            assert!(ran.map(at).is_sorted(), "{text}");
+        },
+    );
 }
 
 /// S5.2-08: a stop in order runs them by priority, passes those over that hang, and names what was

@@ -319,7 +319,7 @@ fn the_keys_of_the_probes_have_their_effect() {
     assert_eq!(server.get("/health/startup").json()["overdue"], false);
 }
 
-/// S5.4-02, S5.4-03, S5.4-04: a panic of an agent is written down and ends nothing but that agent's
+/// S2.4-02, S5.4-02, S5.4-03, S5.4-04: a panic of an agent is written down and ends nothing but that agent's
 /// life: its supervisor gives it another, and the server goes on.
 #[test]
 fn a_panic_of_an_agent_is_logged_and_healed() {

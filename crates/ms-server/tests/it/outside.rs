@@ -216,7 +216,7 @@ fn a_service_that_hangs_costs_no_more_than_the_deadline() {
     assert_eq!(peer.asked(), 2, "the third was not made");
 }
 
-/// S9.2-02: a text of the configuration, marked as such; of a call that may be repeated, one more is
+/// S9.2-02, S9.2-03: a text of the configuration, marked as such; of a call that may be repeated, one more is
 /// made where the budget has one, of others none.
 #[test]
 fn a_default_is_marked_and_retries_have_a_budget() {

@@ -216,7 +216,7 @@ fn metric(server: &Server, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
-/// S2.2-13: a supervised task that is told to stop does not run any more and is not begun again, until it is
+/// S2.2-13, S5.1-01: a supervised task that is told to stop does not run any more and is not begun again, until it is
 /// told to; at the end of the service those that still run are stopped, and nothing is left of them.
 #[test]
 fn a_supervised_task_is_stopped_by_hand_and_with_the_service() {
