@@ -114,10 +114,12 @@ impl Conn {
 
     /// What the client asked for, within what the server grants.
     fn time_for(&self, call: &Call) -> Duration {
-        let granted = self.shared.limits.request_deadline;
-        let asked = call.deadline_ms.map_or(granted, |ms| Duration::from_millis(ms.into()));
+        let limits = &self.shared.limits;
+        let asked = call.deadline_ms.map(|ms| Duration::from_millis(ms.into()));
+        let granted =
+            asked.map_or(limits.request_deadline, |asked| asked.min(limits.longest_deadline));
         match call.request.takes() {
-            Some(takes) => takes.saturating_add(asked.min(granted)),
+            Some(takes) => takes.saturating_add(granted),
             None => Duration::MAX,
         }
     }

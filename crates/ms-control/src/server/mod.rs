@@ -74,8 +74,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// Connections at a time.
     pub max_connections: usize,
-    /// Longest time a request may take, its nature aside ([`Request::takes`]).
+    /// How long a request may take that asks for no time, its nature aside ([`Request::takes`]).
     pub request_deadline: Duration,
+    /// The longest time a request may ask for.
+    pub longest_deadline: Duration,
     /// Longest time from the first byte of a frame to its last.
     pub frame_deadline: Duration,
     /// Longest time to hand one frame to a slow reader.
@@ -95,6 +97,7 @@ impl Default for Limits {
         Self {
             max_connections: 64,
             request_deadline: Duration::from_secs(2),
+            longest_deadline: Duration::from_secs(300),
             frame_deadline: Duration::from_secs(5),
             write_deadline: Duration::from_secs(5),
             idle_deadline: Duration::from_secs(60),

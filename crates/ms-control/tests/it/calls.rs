@@ -3,8 +3,10 @@
 
 use crate::common;
 
+use std::time::Duration;
+
 use common::{MEETING, SECOND, brief, limits, node};
-use ms_control::{Client, Kind, Request, StreamItem};
+use ms_control::{Client, Kind, Limits, Request, StreamItem};
 use ms_core::ActorPath;
 
 fn path(text: &str) -> ActorPath {
@@ -103,4 +105,15 @@ async fn a_followed_stream_goes_on_until_the_node_stops() {
     server.stop().await;
     let error = items.next().await.expect("an end").expect_err("stopped");
     assert_eq!(error.kind, Kind::Unreachable, "{error}");
+}
+
+/// What the message of a request that took too long advises.
+#[tokio::test]
+async fn a_request_may_ask_for_more_time_than_one_that_asks_for_none_gets() {
+    let usual = Limits { request_deadline: Duration::from_millis(1), ..limits() };
+    let (server, _dir) = node(usual).await;
+    let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
+    let request = Request::Inspect { path: path("/root/slow") };
+    let error = client.call(request).await.expect_err("nobody there");
+    assert_eq!(error.kind, Kind::NotFound, "it was waited for: {error}");
 }

@@ -11,7 +11,7 @@ use ms_core::emergency::EmergencyReason;
 use ms_core::health::HealthResult;
 use ms_runtime::{
     Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt,
-    EmergencyProcedure, ReloadOutcome, RunConfig, Settings, StateSnapshot,
+    EmergencyProcedure, ReloadOutcome, RunConfig, ServiceStage, Settings, StateSnapshot,
 };
 use ms_testkit::child::{self, ChildTest, OwnTest};
 
@@ -32,7 +32,10 @@ impl Component for Part {
                 tokio::time::sleep(60 * SECOND).await;
             }
             "restless" => drop(actix_rt::spawn(async move {
-                tokio::time::sleep(10 * MS).await;
+                // A service that never ran has no root that gives up: its boot fails.
+                while cx.stage() != ServiceStage::Running {
+                    tokio::time::sleep(MS).await;
+                }
                 cx.fail("it cannot go on");
             })),
             "panics" => panic!("a panic at start"),

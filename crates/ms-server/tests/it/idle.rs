@@ -3,7 +3,8 @@
 
 use crate::common;
 
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, Instant};
 
 use common::{Http, Place, Server, pause, until};
 use rustix::process::Signal;
@@ -15,6 +16,19 @@ fn commits(server: &Server) -> u64 {
     let line = told.body.lines().find(|line| line.starts_with("ms_framework_store_commits_total "));
     let line = line.unwrap_or_else(|| panic!("no commits in {}", told.body));
     line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+/// How often the threads of the server have slept so far.
+fn wakes(server: &Server) -> u64 {
+    let tasks = format!("/proc/{}/task", server.pid().as_raw_nonzero());
+    let threads = fs::read_dir(tasks).expect("Linux").filter_map(Result::ok);
+    // One that ends meanwhile counts no more.
+    let of_thread = |thread: fs::DirEntry| {
+        let status = fs::read_to_string(thread.path().join("status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        line.trim().parse::<u64>().ok()
+    };
+    threads.filter_map(of_thread).sum()
 }
 
 /// What is looked at again and again without a reason costs a commit each time, or a wake.
@@ -38,8 +52,13 @@ fn an_idle_server_commits_nothing() {
         before = now;
         (before > 0 && still >= 4).then_some(())
     });
+    let (began, woken) = (Instant::now(), wakes(&server));
     pause(Duration::from_secs(10));
     assert_eq!(commits(&server) - before, 0, "commits in ten idle seconds");
+    // About a hundred a second, half of them the watchdog's; five hundred when each arbiter's loop
+    // showed by a timer that it turns.
+    let (woken, seconds) = (wakes(&server).saturating_sub(woken), began.elapsed().as_secs_f64());
+    assert!(woken as f64 / seconds < 250.0, "{woken} wakes in {seconds} s");
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 

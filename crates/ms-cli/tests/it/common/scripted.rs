@@ -73,7 +73,8 @@ impl Scripted {
             .build()
             .expect("a runtime");
         let script = Arc::<Script>::default();
-        let limits = Limits { request_deadline: DEADLINE, ..Limits::default() };
+        let limits =
+            Limits { request_deadline: DEADLINE, longest_deadline: DEADLINE, ..Limits::default() };
         let socket = home.path().join("n.sock");
         let server = ControlServer::bind(&socket, script.clone(), limits);
         let server = runtime.block_on(server).expect("binds");

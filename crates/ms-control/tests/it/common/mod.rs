@@ -131,7 +131,7 @@ pub fn limits() -> Limits {
 
 /// Limits under which a request may not take long.
 pub fn brief() -> Limits {
-    Limits { request_deadline: SECOND, ..limits() }
+    Limits { request_deadline: SECOND, longest_deadline: SECOND, ..limits() }
 }
 
 /// Limits for tests that wait for them to pass.
