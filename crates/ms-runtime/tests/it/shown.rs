@@ -78,7 +78,7 @@ fn why_an_agent_is_suspended_over_its_budget_is_told() {
         assert_eq!(nobody.kind, Kind::NotFound);
         budgets.client().raise(&path("/root/pair"), Budget::new().messages(9)).await.unwrap();
         assert_eq!(client.budget(path("/root/pair/a")).await.unwrap(), []);
-        assert_eq!(runtime.stop(5 * SECOND).await.code(), 0);
+        assert_eq!(runtime.stop(60 * SECOND).await.code(), 0);
     });
 }
 
@@ -119,7 +119,7 @@ fn names_and_services_are_looked_up() {
             }
         };
         tokio::time::timeout(60 * SECOND, again).await.expect("is started again");
-        assert_eq!(runtime.stop(5 * SECOND).await.code(), 0);
+        assert_eq!(runtime.stop(60 * SECOND).await.code(), 0);
     });
 }
 

@@ -179,7 +179,7 @@ fn an_injected_crash_is_explained_and_marked_as_injected() {
         assert!(waited.is_err());
         client.steer(at, Verb::Kill, None).await.expect("there");
         until(|| async { calm.any().incarnation().0 == 4 }).await;
-        assert_eq!(calm.ask(Add(1)).within(SECOND).await.expect("answers"), 1);
+        assert_eq!(calm.ask(Add(1)).within(60 * SECOND).await.expect("answers"), 1);
         node.stop().await;
     });
 }

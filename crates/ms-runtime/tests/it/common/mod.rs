@@ -137,7 +137,7 @@ impl Node {
     }
 
     pub async fn stop(self) {
-        let ended = self.runtime.stop(5 * SECOND).await;
+        let ended = self.runtime.stop(60 * SECOND).await;
         assert_eq!(ended.code(), 0, "{ended}");
         assert!(!self.socket.exists(), "the socket is removed");
     }
