@@ -6,7 +6,7 @@
 //! the same request again: the same task
 //! its agents: fetch the page, charge the card, panic, charge the card
 //! task 1 is completed after 2 attempts: {"page":"<html>"}
-//! task 2 is dead after 2 attempts: the agent ended: panic "no such order" at examples/durable_tasks.rs:47:9 while handling ms_worker::tasks::perform::Perform
+//! task 2 is dead after 2 attempts: the agent ended: panic "no such order" at examples/durable_tasks.rs:48:9 while handling ms_worker::tasks::perform::Perform
 //! replayed: pending, and dead again
 //! ```
 #![allow(clippy::print_stdout, reason = "an example")]

@@ -47,6 +47,8 @@ pub(crate) struct Core {
     supervised: AtomicBool,
     lifecycle: AtomicU8,
     pub(crate) suspended: AtomicBool,
+    /// An injected fault blocks its thread.
+    pub(crate) blocked_by_injection: AtomicBool,
     pub(crate) traced: AtomicBool,
     /// No further incarnation will come.
     closed: AtomicBool,
@@ -145,6 +147,7 @@ impl Core {
             bell: Bell::default(),
             flag: AtomicBool::new(false),
             suspended: AtomicBool::new(false),
+            blocked_by_injection: AtomicBool::new(false),
             traced: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             supervised: AtomicBool::new(parent.is_some()),
@@ -243,10 +246,23 @@ impl Core {
         self.life(|life| (life.live == incarnation).then(|| self.take_control()))
     }
 
+    /// Blocks the thread, on demand. Whoever gives the actor up meanwhile knows why.
+    #[allow(clippy::disallowed_methods, reason = "faults on demand are what this is for")]
+    pub(crate) fn block(&self, time: std::time::Duration) {
+        let live = self.life(|life| life.live);
+        self.blocked_by_injection.store(true, Ordering::Release);
+        std::thread::sleep(time);
+        // A successor may be blocked as well by now.
+        if self.life(|life| life.live) == live {
+            self.blocked_by_injection.store(false, Ordering::Release);
+        }
+    }
+
     /// Claims the next incarnation number. No control waits: an end takes what is left of it.
     pub(crate) fn begin_life(&self, arbiter: u32) -> Incarnation {
         let now = self.node.now();
         self.suspended.store(false, Ordering::Release);
+        self.blocked_by_injection.store(false, Ordering::Release);
         self.traced.store(false, Ordering::Release);
         self.arbiter.store(arbiter, Ordering::Release);
         self.set_lifecycle(Lifecycle::Starting);

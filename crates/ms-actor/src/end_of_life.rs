@@ -195,7 +195,8 @@ pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitRe
         Some(end) => {
             cell.core().bell.ring();
             if end.ready {
-                finish_end(cell, end, reason, false);
+                let injected = cell.core().blocked_by_injection.load(Ordering::Acquire);
+                finish_end(cell, end, reason, injected);
             } else {
                 finish_failed_start(cell, end, reason);
             }

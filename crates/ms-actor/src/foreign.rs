@@ -373,11 +373,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         }
     }
 
-    #[allow(
-        clippy::panic,
-        clippy::disallowed_methods,
-        reason = "faults on demand are what this is for"
-    )]
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
     fn serve(&mut self, message: Control) -> Option<Step> {
         match message {
             Control::Kill(reason) => return Some(Step::End(reason)),
@@ -400,8 +396,11 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
             Control::TraceTimeout => {}
             Control::Exit { reason: ExitReason::Normal, .. } => {}
             Control::Exit { reason, .. } => return Some(Step::End(reason)),
-            Control::Inject(Fault::Hang) => self.hung = true,
-            Control::Inject(Fault::Block(time)) => std::thread::sleep(time),
+            Control::Inject(Fault::Hang) => {
+                self.injected = true;
+                self.hung = true;
+            }
+            Control::Inject(Fault::Block(time)) => self.cell.core.block(time),
             Control::Inject(Fault::Panic | Fault::PanicAfterAwait) => {
                 self.injected = true;
                 panic!("injected fault");

@@ -24,7 +24,8 @@ macro_rules! after_help {
             "  1  failed             6  timed out\n",
             "  2  usage              9  version mismatch\n",
             "  3  unreachable        8  configuration invalid\n",
-            "  4  not found        130  interrupted",
+            "  4  not found         78  configuration unsafe\n",
+            "                      130  interrupted",
         )
     };
 }
@@ -177,6 +178,7 @@ mod tests {
             let help = verb.render_long_help().to_string();
             assert!(help.contains("EXAMPLES\n  msctl "), "{}", verb.get_name());
             assert!(help.contains("EXIT STATUS\n  0  ok"), "{}", verb.get_name());
+            assert!(help.contains(" 78  configuration unsafe\n"), "{}", verb.get_name());
         }
     }
 

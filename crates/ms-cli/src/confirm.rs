@@ -33,29 +33,32 @@ pub(crate) struct Sure {
 pub(crate) enum Consent {
     /// By `--yes`.
     Given,
-    /// By an answer on the terminal.
-    Ask,
+    /// By an answer on the terminal; without one, this is what to do next.
+    Ask(&'static str),
 }
 
-/// How to ask; refuses at once where nobody could answer.
-pub(crate) fn consent(yes: &Yes, what: &str) -> Result<Consent, Failure> {
+/// What to do next without consent, for verbs whose outcome can be told before.
+pub(crate) const LOOK_FIRST: &str = "look at --dry-run, then repeat with --yes";
+/// The same for the others.
+pub(crate) const REPEAT: &str = "repeat with --yes";
+
+/// How to ask; refuses at once where nobody could answer, and says what to do `next`.
+pub(crate) fn consent(yes: &Yes, what: &str, next: &'static str) -> Result<Consent, Failure> {
     match (yes.yes, io::stdin().is_terminal()) {
         (true, _) => Ok(Consent::Given),
-        (false, true) => Ok(Consent::Ask),
-        (false, false) => Err(unconfirmed(what, "there is no terminal to ask on")),
+        (false, true) => Ok(Consent::Ask(next)),
+        (false, false) => Err(unconfirmed(what, "there is no terminal to ask on", next)),
     }
 }
 
 impl Consent {
     /// Asks, where it was not given before.
     pub(crate) fn obtain(self, what: &str) -> Outcome {
-        if self == Self::Given {
-            return Ok(());
-        }
+        let Self::Ask(next) = self else { return Ok(()) };
         say(&format!("{what}? [y/N] "));
         match agreed(&mut io::stdin().lock())? {
             true => Ok(()),
-            false => Err(unconfirmed(what, "the answer was not yes")),
+            false => Err(unconfirmed(what, "the answer was not yes", next)),
         }
     }
 }
@@ -66,10 +69,10 @@ fn agreed(from: &mut impl BufRead) -> io::Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-fn unconfirmed(what: &str, why: &str) -> Failure {
+fn unconfirmed(what: &str, why: &str, next: &str) -> Failure {
     ControlError::new(&codes::UNCONFIRMED, format!("{what}: not confirmed, nothing was done"))
         .why(why)
-        .next("look at --dry-run, then repeat with --yes")
+        .next(next)
         .into()
 }
 

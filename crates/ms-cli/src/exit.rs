@@ -16,6 +16,8 @@ pub(crate) const INTERRUPTED: u8 = 130;
 pub(crate) enum Failure {
     /// The node, or the way to it, says why.
     Control(Box<ControlError>),
+    /// `explain` was asked for a code that there is not.
+    NoSuchCode(String),
     /// Standard output or input failed.
     Io(io::Error),
     /// A configuration is wrong.
@@ -53,6 +55,13 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
                 .iter()
                 .for_each(|error| say(&format!("error: {}\n", clean(&error.to_string()))));
             errors.exit_code().into()
+        }
+        Err(Failure::NoSuchCode(code)) => {
+            let code = clean(&format!("{code:?}"));
+            say(&format!(
+                "error: there is no error code {code}\n  next: `msctl explain` lists the codes\n"
+            ));
+            code_of(Kind::NotFound).into()
         }
         Err(Failure::Control(error)) => {
             say(&told(&error));

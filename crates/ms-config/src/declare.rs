@@ -167,8 +167,8 @@ macro_rules! settings {
             #[allow(unused_variables, reason = "a section may have no keys")]
             fn set(&mut self, key: &str, raw: &$crate::Raw) -> Result<(), $crate::SetError> {
                 $(if key == $crate::name(stringify!($key)) {
-                    let value = <$kind as $crate::Kind>::read(raw).map_err($crate::SetError::Wrong)?;
-                    $($crate::within(&value, &$bound).map_err($crate::SetError::Wrong)?;)?
+                    let value = $crate::settings!(@read $kind, raw $(, $bound)?);
+                    let value = value.map_err($crate::SetError::Wrong)?;
                     $($valid(&value).map_err($crate::SetError::Wrong)?;)?
                     self.$key = value;
                     return Ok(());
@@ -221,6 +221,10 @@ macro_rules! settings {
     (@unit $unit:literal) => { Some($unit) };
     (@bound $kind:ty) => { None };
     (@bound $kind:ty, $bound:expr) => { Some($crate::shown_bound::<$kind>(&$bound)) };
+    (@read $kind:ty, $raw:expr) => { <$kind as $crate::Kind>::read($raw) };
+    (@read $kind:ty, $raw:expr, $bound:expr) => {
+        <$kind as $crate::Kind>::read_within($raw, &$bound)
+    };
     (@part) => { None };
     (@part $name:literal $instead:literal) => {
         Some($crate::Part { name: $name, instead: $instead, protects: false })

@@ -15,6 +15,9 @@ pub const MAX_TEXT: usize = 4096;
 /// Longest list of a key.
 pub const MAX_LIST: usize = 256;
 
+/// From here on a number of a file is no integer of 64 bits, point or not.
+const WIDE: f64 = 9_223_372_036_854_775_808.0;
+
 /// A type of keys.
 pub trait Kind: Clone + PartialEq + Send + Sync + 'static {
     /// What it is called in messages and in the reference.
@@ -27,6 +30,18 @@ pub trait Kind: Clone + PartialEq + Send + Sync + 'static {
     /// # Errors
     /// What was expected, as a clause: "must be a whole number, not a text".
     fn read(raw: &Raw) -> Result<Self, String>;
+
+    /// Reads a value of a key that has bounds.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), or the bounds of the key, as a clause.
+    fn read_within(raw: &Raw, bound: &RangeInclusive<Self>) -> Result<Self, String>
+    where
+        Self: PartialOrd,
+    {
+        let value = Self::read(raw)?;
+        inside(value, bound).ok_or_else(|| format!("must be {}", between(bound)))
+    }
 
     /// The value as JSON, in the form in which it may be written again.
     fn show(&self) -> Value;
@@ -68,13 +83,25 @@ macro_rules! whole_numbers {
             const WHAT: &'static str = "a whole number";
 
             fn read(raw: &Raw) -> Result<Self, String> {
+                Self::read_within(raw, &(0..=<$kind>::MAX))
+            }
+
+            // What the type cannot hold is outside of the key's own bounds as well.
+            fn read_within(raw: &Raw, bound: &RangeInclusive<Self>) -> Result<Self, String> {
                 match raw {
-                    Raw::Integer(value) => Self::try_from(*value).map_err(|_| {
-                        format!("must be between 0 and {}", <$kind>::MAX)
-                    }),
+                    Raw::Integer(value) => Self::try_from(*value)
+                        .ok()
+                        .and_then(|value| inside(value, bound))
+                        .ok_or_else(|| format!("must be {}", between(bound))),
                     Raw::Word(word) => word
                         .parse()
-                        .map_err(|_| format!("must be a whole number between 0 and {}", <$kind>::MAX)),
+                        .ok()
+                        .and_then(|value| inside(value, bound))
+                        .ok_or_else(|| format!("must be a whole number {}", between(bound))),
+                    // What a file has of more than 64 bits, without a point, comes as one of these.
+                    Raw::Float(value) if value.abs() >= WIDE => {
+                        Err(format!("must be {}", between(bound)))
+                    }
                     other => expected(<Self as Kind>::WHAT, other),
                 }
             }
@@ -283,17 +310,15 @@ impl Kind for Vec<String> {
     }
 }
 
-/// Whether a value is within its bound; else says the bound.
-///
-/// # Errors
-/// The bound, as a clause.
-#[doc(hidden)]
-pub fn within<T: Kind + PartialOrd>(value: &T, bound: &RangeInclusive<T>) -> Result<(), String> {
-    if bound.contains(value) {
-        return Ok(());
-    }
+/// A value that is within its bound.
+fn inside<T: PartialOrd>(value: T, bound: &RangeInclusive<T>) -> Option<T> {
+    bound.contains(&value).then_some(value)
+}
+
+/// A bound in words.
+fn between<T: Kind>(bound: &RangeInclusive<T>) -> String {
     let [low, high] = shown_bound(bound);
-    Err(format!("must be between {} and {}", plain(&low), plain(&high)))
+    format!("between {} and {}", plain(&low), plain(&high))
 }
 
 /// Both ends of a bound, shown.

@@ -61,9 +61,9 @@ pub use keys::{
     Outside, OutsideFallback, Persistence, Probe, RegistryType, ServiceRegistry, Shutdown,
     StrategyName, Supervision, Tasks, Telemetry,
 };
-pub use kind::{Bytes, Kind, MAX_LIST, MAX_TEXT, plain};
 #[doc(hidden)]
-pub use kind::{shown_bound, within};
+pub use kind::shown_bound;
+pub use kind::{Bytes, Kind, MAX_LIST, MAX_TEXT, plain};
 pub use layer::{DEFAULT_ENVIRONMENT, ENV_PREFIX, ENVIRONMENT};
 pub use load::{Loaded, Loader, Validator};
 pub use log_filter::log_filter;

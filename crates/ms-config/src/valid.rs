@@ -73,7 +73,7 @@ pub(crate) fn http_or_none(text: &str) -> Result<(), String> {
 pub(crate) fn services(all: &[String]) -> Result<(), String> {
     all.iter().enumerate().try_for_each(|(at, one)| match all[..at].contains(one) {
         true => Err(format!("has {one:?} twice; keep one")),
-        false => service(one),
+        false => service(one).map_err(|problem| format!("{problem}; entry {} is none", at + 1)),
     })
 }
 

@@ -119,7 +119,7 @@ What to do: choose one of the listed sockets with --control PATH.";
 "kill, restart, suspend, resume, stop and inject change a running system, and so do tasks
 cancel, retry and replay, and budget raise. They ask on a terminal; without a terminal they need --yes. Nothing was carried out.
 
-What to do: look at `--dry-run`, then repeat with --yes.";
+What to do: look at `--dry-run`, which all of them but inject have, then repeat with --yes.";
     /// Too many connections.
     TOO_MANY = "MS0022", Refused, "too many control connections",
 "The node serves at most 64 control connections at a time, and they are all taken.

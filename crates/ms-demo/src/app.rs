@@ -124,8 +124,8 @@ fn conclude(finished: Finished, options: &Options, look: Look) -> Outcome {
         TextStyle { width: look.width, charset: look.charset(), max_rows: Some(options.top) };
     let table = render(&json.audit, &style);
     let report = match &unwritten {
-        None => format!("report: {}\n", options.out.display()),
-        Some(_) => String::new(),
+        None if tally.input > 0 => format!("report: {}\n", options.out.display()),
+        _ => String::new(),
     };
     out::print(&format!("{table}\n{report}{tally}\n"))?;
     if tally.input == 0 {

@@ -1,7 +1,9 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
@@ -115,16 +117,18 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
             Arg::Long("state") => options.state = parser.value()?.into(),
             Arg::Long("fresh") => options.fresh = true,
             Arg::Long("out") => options.out = parser.value()?.into(),
-            Arg::Long("top") => options.top = parser.value()?.parse()?,
-            Arg::Long("workers") => options.workers = Some(workers(parser.value()?.parse()?)?),
+            Arg::Long("top") => options.top = number(&mut parser, "--top")?,
+            Arg::Long("workers") => {
+                options.workers = Some(workers(number(&mut parser, "--workers")?)?)
+            }
             Arg::Long("headless") => options.headless = true,
             Arg::Long("plain") => options.plain = true,
             Arg::Long("ascii") => options.ascii = true,
             Arg::Long("no-control") => no_control = true,
             Arg::Long("control") => options.control = ControlAt::Path(parser.value()?.into()),
-            Arg::Long("chaos") => seed = Some(parser.value()?.parse()?),
-            Arg::Long("rate") => rate = Some(parser.value()?.parse()?),
-            Arg::Long("pace") => options.pace = Some(pace(parser.value()?.parse()?)?),
+            Arg::Long("chaos") => seed = Some(number(&mut parser, "--chaos")?),
+            Arg::Long("rate") => rate = Some(number(&mut parser, "--rate")?),
+            Arg::Long("pace") => options.pace = Some(pace(number(&mut parser, "--pace")?)?),
             // For tests: auditors panic, in earnest, on files whose label ends so.
             Arg::Long("poison") => options.poison = Some(parser.value()?.string()?),
             other => return Err(other.unexpected()),
@@ -145,6 +149,12 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
     }
     options.chaos = chaos(seed, rate)?;
     Ok(Parsed::Run(Box::new(options)))
+}
+
+/// The number after an option. The parser's own message does not say which option it was.
+fn number<T: FromStr<Err: Display>>(parser: &mut Parser, of: &str) -> Result<T, lexopt::Error> {
+    let text = parser.value()?.string()?;
+    text.parse().map_err(|error: T::Err| format!("{of} {text:?}: {error}").into())
 }
 
 fn chaos(seed: Option<u64>, rate: Option<f64>) -> Result<Option<ChaosOptions>, lexopt::Error> {

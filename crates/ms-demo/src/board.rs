@@ -102,6 +102,13 @@ impl Board {
         self.done.get() + self.quarantined.get()
     }
 
+    /// How many files are settled, of how many that are known of. A walker that was started anew,
+    /// or in a later run, lists again what is settled, and its count is behind for a while.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let settled = self.settled();
+        (settled, self.input.get().max(settled))
+    }
+
     /// Shows that an auditor has a file.
     pub(crate) fn at_work(self: &Arc<Self>, auditor: &str, label: &Arc<str>) -> AtWork {
         let (auditor, label) = (auditor.to_owned(), Arc::clone(label));
@@ -194,6 +201,19 @@ impl Observer for Board {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_shown_as_done_than_as_found() {
+        let board = Board::default();
+        board.input.set(512);
+        board.done.set(900);
+        board.quarantined.set(67);
+        assert_eq!(board.progress(), (967, 967));
+        let shown = crate::view::text::progress(&board);
+        assert!(shown.starts_with("967/967+ files"), "{shown}");
+        board.input.set(2_000);
+        assert_eq!(board.progress(), (967, 2_000));
+    }
 
     #[test]
     fn what_is_shown_of_an_auditor_is_its_present_file() {

@@ -80,7 +80,8 @@ impl Handles<Finish> for Reporter {
             elapsed_ms: u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
         let json = AuditJson::new(Arc::unwrap_or_clone(finish.report), run);
-        let unwritten = json.write(&self.0.out).err();
+        // An audit of nothing is no success: an earlier report stays.
+        let unwritten = (finish.input > 0).then(|| json.write(&self.0.out).err()).flatten();
         self.0.outbox.put(Finished { json, unwritten });
     }
 }

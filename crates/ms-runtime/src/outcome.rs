@@ -19,8 +19,8 @@ use crate::settings::SettingsError;
 pub mod exit {
     /// The tree ended by itself, or was stopped in an orderly way.
     pub const OK: u8 = 0;
-    /// It was stopped, but not in order: it took too long, or was told twice; or the
-    /// program's main future failed.
+    /// It was stopped, but not in order: it, or a component of it, took too long and was
+    /// killed; it was told twice; or the program's main future failed.
     pub const FORCED: u8 = 1;
     /// The node did not boot: no threads, no signals.
     pub const BOOT: u8 = 3;
@@ -54,7 +54,7 @@ pub enum How {
     Completed,
     /// As it was asked to, in order.
     Stopped,
-    /// By force: not in time, or told twice.
+    /// By force: it, or a component of it, did not stop in time; or told twice.
     Forced,
     /// The root supervisor gave up, or failed itself.
     GaveUp,
@@ -95,7 +95,7 @@ impl fmt::Display for Ended {
         match self.how {
             How::Completed => write!(f, "the tree ended: {}", self.reason),
             How::Stopped => f.write_str("stopped in order"),
-            How::Forced => f.write_str("stopped by force: what was left did not stop in time"),
+            How::Forced => f.write_str("stopped by force: something did not stop in time"),
             How::GaveUp => write!(f, "the root supervisor gave up: {}", self.reason),
         }?;
         match self.stuck_threads {

@@ -37,7 +37,7 @@ use crate::options::Options;
 use crate::paths::{ToDispatcher, ToStorage};
 use crate::persistence::{Ledger, Snapshots};
 use crate::security::{Credentials, Keys};
-use crate::storage::{DatabaseFile, Storage};
+use crate::storage::{DatabaseFile, Storage, StoreToBeHad};
 use crate::telemetry::{LogFilter, Telling};
 use crate::unbuilt::Unbuilt;
 use crate::{event_bus, hub, settings};
@@ -216,7 +216,8 @@ impl Server {
         let config = self.load(options)?;
         // The variable is checked too: a start would end with it.
         crate::telemetry::check(&config.current().telemetry)?;
-        let builder = self.compose(options, &config, &Telling::nothing())?;
+        let database = StoreToBeHad(config.current().tasks.database.clone());
+        let builder = self.compose(options, &config, &Telling::nothing())?.preflight(database);
         builder.plan()?;
         Ok(builder.check().map_err(ms_runtime::RunError::from)?)
     }

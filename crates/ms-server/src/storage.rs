@@ -79,3 +79,27 @@ impl PreFlightCheck for DatabaseFile {
         }
     }
 }
+
+/// Looks whether the task store could be had. For `--check` only: a start waits for a server that
+/// is about to leave, and says the same with the exit code of a component that did not start.
+#[derive(Debug)]
+pub(crate) struct StoreToBeHad(pub(crate) PathBuf);
+
+impl PreFlightCheck for StoreToBeHad {
+    fn name(&self) -> String {
+        "task-store".to_owned()
+    }
+
+    fn execute(&self) -> PreFlightResult {
+        // Nothing is made where nothing is yet, unless a store was there before.
+        let mut lock = self.0.clone().into_os_string();
+        lock.push(".lock");
+        if !self.0.is_file() && !PathBuf::from(lock).is_file() {
+            return PreFlightResult::Pass;
+        }
+        match ms_store::probe(&self.0) {
+            Ok(()) => PreFlightResult::Pass,
+            Err(error) => PreFlightResult::Fail(error.to_string()),
+        }
+    }
+}

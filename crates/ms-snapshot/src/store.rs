@@ -172,7 +172,7 @@ impl Store {
         let sequence =
             last.checked_add(1).ok_or_else(|| SaveError::Broken("out of sequences".to_owned()))?;
         let name = folder(unix_ms, sequence);
-        let made = self.root.make(&name).map_err(|error| SaveError::io(&name, error))?;
+        let made = self.make(&name).map_err(|error| SaveError::io(&name, error))?;
         match self.fill(&made, items, sequence, unix_ms) {
             Ok((saved, failed)) => {
                 self.root.sync().map_err(|error| SaveError::io(&name, error))?;
@@ -184,6 +184,20 @@ impl Store {
                 drop(self.root.remove(&name));
                 Err(error)
             }
+        }
+    }
+
+    /// Makes the folder of a save. One of the same name is there when the save before was killed
+    /// within this second: it had the same sequence, and it goes.
+    fn make(&self, name: &str) -> io::Result<Folder> {
+        match self.root.make(name) {
+            Err(error)
+                if error.kind() == io::ErrorKind::AlreadyExists && self.is_unfinished(name) =>
+            {
+                self.root.remove(name)?;
+                self.root.make(name)
+            }
+            made => made,
         }
     }
 

@@ -37,22 +37,25 @@ pub(crate) struct Guard {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) identity: String,
-    /// The highest generation that was seen in the database.
+    /// The highest generation that was seen in the main file.
     pub(crate) generation: u32,
+    /// The highest one that was committed: in the log, until that is folded in.
+    pub(crate) committed: u32,
 }
 
 impl Known {
     /// Always of the same length: it is written over what was there.
     fn text(&self) -> String {
-        format!("{}\n{:010}\n", self.identity, self.generation)
+        format!("{}\n{:010}\n{:010}\n", self.identity, self.generation, self.committed)
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let identity = lines.next().filter(|identity| !identity.is_empty())?.to_owned();
-        // Stores of before have written no generation.
-        let generation = lines.next().and_then(|line| line.parse().ok()).unwrap_or(0);
-        Some(Self { identity, generation })
+        // Stores of before have written no generation, or one only.
+        let mut generation = || lines.next().and_then(|line| line.parse().ok()).unwrap_or(0);
+        let (generation, committed) = (generation(), generation());
+        Some(Self { identity, generation, committed: committed.max(generation) })
     }
 }
 
@@ -262,10 +265,15 @@ impl Guard {
 
     /// Remembers what the database is.
     pub(crate) fn remember(&self, known: &Known) -> io::Result<()> {
+        self.note(known)?;
+        self.lock.sync_data()
+    }
+
+    /// As [`Self::remember`], for the next process and not for the next boot of the machine.
+    pub(crate) fn note(&self, known: &Known) -> io::Result<()> {
         let text = known.text();
         self.lock.write_all_at(text.as_bytes(), 0)?;
-        self.lock.set_len(text.len() as u64)?;
-        self.lock.sync_data()
+        self.lock.set_len(text.len() as u64)
     }
 
     /// Writes to the disk what the lock file has already. Blocks for as long as the disk takes.
@@ -399,9 +407,14 @@ mod tests {
     #[test]
     fn lock_files_of_before_are_read() {
         let identity = "0190".repeat(8);
-        let known = Known { identity: identity.clone(), generation: 12 };
-        assert_eq!(Known::parse(&known.text()), Some(known));
-        assert_eq!(Known::parse(&identity), Some(Known { identity, generation: 0 }));
+        let known = |generation, committed| {
+            Some(Known { identity: identity.clone(), generation, committed })
+        };
+        let text = known(12, 15).map(|known| known.text()).expect("some");
+        assert!(text.len() as u64 <= MAX_LOCK, "{text}");
+        assert_eq!(Known::parse(&text), known(12, 15));
+        assert_eq!(Known::parse(&format!("{identity}\n0000000012\n")), known(12, 12));
+        assert_eq!(Known::parse(&identity), known(0, 0));
         assert_eq!(Known::parse(""), None);
     }
 }

@@ -23,7 +23,7 @@ use crate::read::Reader;
 use crate::rows::state_of;
 use crate::schema::migrate;
 use crate::watch::{Watch, stamp};
-use crate::write::{Opened, Writer};
+use crate::write::{Opened, Writer, others};
 
 /// Connections that read tasks by their ids.
 const READERS_BY_ID: usize = 2;
@@ -87,7 +87,11 @@ async fn open_in_turn(
     let guard = Arc::new(take(&config.path).await?);
     let lock = format!("lock of the task store {}", config.path.display());
     holding.has(&guard, node.resources().open(lock));
-    if let Err(error) = recognise(&config, &guard).await {
+    let known = async {
+        recognise(&config, &guard).await?;
+        refuse_less(&config, &guard).await
+    };
+    if let Err(error) = known.await {
         // The one connection that looked is closed.
         guard.close();
         return Err(error);
@@ -106,10 +110,11 @@ async fn open_in_turn(
     let clock = StoreClock::new(&node, &config.wall, come_to);
     let counts = counts(&mut conn).await.map_err(wrong)?;
     let next_seq = next_seq(&mut conn).await.map_err(wrong)?;
+    let others = others(&mut conn).await.map_err(wrong)?;
     let watch = Watch::begin(Arc::clone(&guard), identity, generation).await;
     let watch = watch.map_err(|error| unusable(&path, error))?;
     let readers = readers(&config, &guard).await?;
-    let opened = Opened { clock, watch, conn, counts, next_seq };
+    let opened = Opened { clock, watch, conn, counts, next_seq, others };
     Ok(Store { guard, writer: Writer::new(config, node, opened), readers })
 }
 
@@ -195,6 +200,30 @@ fn refuse_another(guard: &Guard, identity: &str, path: &Path) -> Result<(), Stor
     let what = "it is not the store that was here before; if that is meant, remove the .lock \
                 file beside it";
     Err(StoreError::Corrupt { path: path.display().to_string(), what: what.to_owned() })
+}
+
+/// Whether the database has come less far than the lock file remembers. The main file was looked
+/// at when the lock was taken; this is about what was in the log when the process was killed.
+async fn refuse_less(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), StoreError> {
+    let Some(known) = guard.known.as_ref().filter(|known| known.committed > known.generation)
+    else {
+        return Ok(());
+    };
+    let path = &config.path;
+    let wrong = |error| classify(error, path);
+    let mut conn = connect(config, true).await.map_err(wrong)?;
+    let found = sqlx::query_scalar::<_, i64>("PRAGMA user_version").fetch_one(&mut conn).await;
+    conn.close().await.map_err(wrong)?;
+    let (found, committed) = (found.map_err(wrong)?, known.committed);
+    if found >= i64::from(committed) {
+        return Ok(());
+    }
+    let what = format!(
+        "what was written to it last is missing (generation {found}, it had come to {committed}): \
+         its -wal file is gone, empty, cut, or another's; if that is meant, remove the .lock file \
+         beside it"
+    );
+    Err(StoreError::Corrupt { path: path.display().to_string(), what })
 }
 
 /// Each opening is a generation of its own: a copy from before it is an older one.

@@ -12,6 +12,8 @@ use crate::witness::Witness;
 
 /// A look is as good as a new one for this long.
 const FRESH: Duration = Duration::from_millis(5);
+/// How long what was committed may be unknown to whoever opens the store next.
+const STAMP_EVERY: Duration = Duration::from_secs(1);
 
 /// What was seen of the files last.
 pub(crate) struct Watch {
@@ -23,6 +25,8 @@ pub(crate) struct Watch {
     generation: u32,
     /// Whether the log was folded in since.
     folded: bool,
+    /// When a generation was remembered last in a commit that waited for the disk.
+    stamped: Option<Instant>,
 }
 
 impl Watch {
@@ -33,17 +37,19 @@ impl Watch {
         generation: u32,
     ) -> io::Result<Self> {
         let known = identity.clone();
-        let marks = blocking(&guard, |guard| {
+        let marks = blocking(&guard, move |guard| {
             let marks = guard.look()?;
             if marks.lock != Some(guard.lock_id()?) || marks.main.is_none() {
                 return Err(io::Error::other("its files were replaced while it was opened"));
             }
-            guard.remember(&Known { identity: known, generation: marks.generation() })?;
+            let there = marks.generation();
+            let known = Known { identity: known, generation: there, committed: generation };
+            guard.remember(&known)?;
             Ok(marks)
         });
         let marks = marks.await?;
         let looked = Instant::now();
-        Ok(Self { guard, identity, marks, looked, generation, folded: false })
+        Ok(Self { guard, identity, marks, looked, generation, folded: false, stamped: None })
     }
 
     /// Has the disk take a write that changes nothing.
@@ -91,16 +97,26 @@ impl Watch {
         Err(Loss::Altered(what.to_owned()))
     }
 
-    /// What marks the next generation, if it is time for one.
-    pub(crate) fn stamp(&self) -> Option<String> {
-        self.folded.then(|| stamp(self.generation.saturating_add(1)))
+    /// What marks the next generation, if it is time for one: when the log was folded in, and, in
+    /// commits that wait for the disk, every now and then, so that a log that was lost or cut is
+    /// found out at the next opening.
+    pub(crate) fn stamp(&self, promise: bool) -> Option<String> {
+        let long_ago = self.stamped.is_none_or(|stamped| stamped.elapsed() >= STAMP_EVERY);
+        let due = self.folded || (promise && long_ago);
+        due.then(|| stamp(self.generation.saturating_add(1)))
     }
 
-    /// The stamp was written.
-    pub(crate) fn stamped(&mut self) {
-        if std::mem::take(&mut self.folded) {
-            self.generation = self.generation.saturating_add(1);
+    /// The stamp was written. It is remembered only of a commit that waited for the disk: after a
+    /// power failure the lock file must not speak of what the log has not.
+    pub(crate) async fn stamped(&mut self, promise: bool) {
+        self.folded = false;
+        self.generation = self.generation.saturating_add(1);
+        if !promise {
+            return;
         }
+        self.stamped = Some(Instant::now());
+        let known = self.known();
+        self.remembered(blocking(&self.guard, move |guard| guard.note(&known)).await);
     }
 
     /// All connections are closed: what was in the log is in the main file.
@@ -114,8 +130,20 @@ impl Watch {
     /// Writes down how far the database has come. Only a hint: without it an older copy is
     /// taken for what was here.
     async fn remember(&self) {
-        let known = Known { identity: self.identity.clone(), generation: self.marks.generation() };
-        if let Err(error) = blocking(&self.guard, move |guard| guard.remember(&known)).await {
+        let known = self.known();
+        self.remembered(blocking(&self.guard, move |guard| guard.remember(&known)).await);
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            identity: self.identity.clone(),
+            generation: self.marks.generation(),
+            committed: self.generation,
+        }
+    }
+
+    fn remembered(&self, done: io::Result<()>) {
+        if let Err(error) = done {
             tracing::warn!(%error, "the lock file of the task store cannot be written");
         }
     }

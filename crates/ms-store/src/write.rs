@@ -80,6 +80,8 @@ pub(crate) struct Writer {
     conn: Option<SqliteConnection>,
     counts: Counts,
     next_seq: i64,
+    /// SQLite's number of the last change by another connection than ours.
+    others: i64,
     /// Whether a commit may have been written without being counted.
     recount: bool,
     /// Whether commits wait for the disk at present.
@@ -114,6 +116,7 @@ pub(crate) struct Opened {
     pub(crate) conn: SqliteConnection,
     pub(crate) counts: Counts,
     pub(crate) next_seq: i64,
+    pub(crate) others: i64,
 }
 
 /// The totals, told before anybody is answered: who was answered finds their request counted.
@@ -132,7 +135,7 @@ impl SharedTotals {
 
 impl Writer {
     pub(crate) fn new(config: StoreConfig, node: Node, opened: Opened) -> Self {
-        let Opened { clock, watch, conn, counts, next_seq } = opened;
+        let Opened { clock, watch, conn, counts, next_seq, others } = opened;
         let totals = Totals { counts: Arc::new(counts.clone()), ..Totals::default() };
         Self {
             config,
@@ -142,6 +145,7 @@ impl Writer {
             conn: Some(conn),
             counts,
             next_seq,
+            others,
             recount: false,
             synchronous: true,
             folding: Folding::default(),
@@ -337,6 +341,7 @@ impl Writer {
                     drop(conn.close_hard().await);
                 }
             }
+            Ok(()) if self.conn.is_some() => drop(self.look_for_others().await),
             Ok(()) => {}
         }
     }
@@ -388,7 +393,18 @@ impl Writer {
             done.map_err(|error| classify(error, &self.config.path))?;
             self.synchronous = promise;
         }
-        Ok(())
+        self.look_for_others().await
+    }
+
+    /// Whether another program has changed the database: it did so by SQLite's means, so that the
+    /// files look as they should, and what was acknowledged may be gone from them.
+    async fn look_for_others(&mut self) -> Result<(), StoreError> {
+        let found = others(self.connected()?).await;
+        if found.map_err(|error| classify(error, &self.config.path))? == self.others {
+            return Ok(());
+        }
+        let what = "another program wrote into its database".to_owned();
+        Err(self.lose(Loss::Altered(what)))
     }
 
     fn connected(&mut self) -> Result<&mut SqliteConnection, StoreError> {
@@ -406,6 +422,7 @@ impl Writer {
             self.recount = false;
         }
         self.synchronous = true;
+        self.others = others(&mut conn).await.map_err(wrong)?;
         self.watch.look(Ours::Reopened).await.map_err(|loss| self.lose(loss))?;
         self.conn = Some(conn);
         Ok(())
@@ -416,10 +433,11 @@ impl Writer {
         let path = self.config.path.clone();
         let wrong = |error| classify(error, &path);
         // First: a connection made anew counts anew.
-        self.connection(requests.iter().any(Write::is_promise)).await?;
+        let promise = requests.iter().any(Write::is_promise);
+        self.connection(promise).await?;
         let now = self.clock.now();
         let mut batch = Batch::new(now, self.config.max_queue, self.counts.clone(), self.next_seq);
-        let (keep, stamp) = (self.config.keep_ended, self.watch.stamp());
+        let (keep, stamp) = (self.config.keep_ended, self.watch.stamp(promise));
         let conn = self.connected()?;
         let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await.map_err(wrong)?;
         let answers =
@@ -439,8 +457,8 @@ impl Writer {
                 }
             });
         }
-        if batch.wrote {
-            self.watch.stamped();
+        if batch.wrote && stamp.is_some() {
+            self.watch.stamped(promise).await;
         }
         self.look_after().await?;
         self.folding.add(batch.records.len() + batch.bytes / PAGE_BYTES + 1);
@@ -481,6 +499,12 @@ impl Writer {
             drop(self.lose(loss));
         }
     }
+}
+
+/// SQLite's number of the last change of the database by another connection: of use to compare
+/// only (<https://www.sqlite.org/pragma.html#pragma_data_version>).
+pub(crate) async fn others(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("PRAGMA data_version").fetch_one(conn).await
 }
 
 /// What a connection has found out about its file.

@@ -45,7 +45,7 @@ pub struct SupervisorActor {
     /// What the init callback handed over for whoever starts it.
     start_info: Option<StateValue>,
     finished: bool,
-    /// Children whose end was taken in and that may stay down.
+    /// Children that may stay down: they ended, did not start, or are told to stop.
     pub(crate) ended_lately: Vec<ChildKey>,
     /// Answers to starts that are known as soon as they are begun.
     pub(crate) begun: VecDeque<Event>,
@@ -142,12 +142,14 @@ impl SupervisorActor {
             }
             next = self.begun.pop_front();
         }
-        if !self.ended_lately.is_empty() && self.policy.phase() == Phase::Idle {
+        // While it is suspended nothing is decided: who stays down is not known yet.
+        let decided = self.policy.phase() == Phase::Idle && !self.suspended;
+        if decided && !self.ended_lately.is_empty() {
             self.refuse_mail_of_the_down();
         }
     }
 
-    /// Children that ended and stay down take no mail until they are started again.
+    /// Children that stay down, however they came to it, take no mail until they are started again.
     fn refuse_mail_of_the_down(&mut self) {
         for key in std::mem::take(&mut self.ended_lately) {
             let down = self.policy.child(key).is_some_and(|c| c.state == ChildState::Stopped);

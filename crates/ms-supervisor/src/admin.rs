@@ -243,10 +243,16 @@ impl Handler<TerminateChild> for SupervisorActor {
     type Result = Answer<()>;
 
     fn handle(&mut self, TerminateChild(which): TerminateChild, ctx: &mut Ctx) -> Self::Result {
-        match self.target(&which) {
-            Ok(target) => self.command(ctx, Command::TerminateChild(target), None, |_, _| Ok(())),
-            Err(error) => refused(error),
-        }
+        let target = match self.target(&which) {
+            Ok(target) => target,
+            Err(error) => return refused(error),
+        };
+        // One that waits for its restart has no end to come that would say that it stays down.
+        self.ended_lately.extend(match &target {
+            Target::Id(id) => self.kids.named(id.as_str()),
+            Target::Key(key) => Some(*key),
+        });
+        self.command(ctx, Command::TerminateChild(target), None, |_, _| Ok(()))
     }
 }
 

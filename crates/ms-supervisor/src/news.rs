@@ -66,8 +66,8 @@ impl SupervisorActor {
         let in_background = kid.care.in_background;
         self.clear_timer(key);
         self.observe(&Observation::StartFailed { path, reason: reason.clone() });
+        self.ended_lately.push(key);
         if in_background {
-            self.ended_lately.push(key);
             self.feed(ctx, Event::Exited { key, incarnation, reason });
         } else {
             self.feed(ctx, Event::StartFailed { key, incarnation, reason });

@@ -6,13 +6,14 @@ use std::time::Duration;
 use actix::{Handler, Message};
 use ms_actor::AnyRef;
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
-use ms_core::{ActorPath, ChildId, ExitReason};
+use ms_core::{ActorPath, ChildId, ExitReason, Restart};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::error::SupervisorError;
 use crate::handle::SupervisorRef;
 use crate::inspect::runs;
 use crate::messages::{FindChild, Foresee, What};
+use crate::walk::TreeWalk;
 
 /// What can be done to an actor of the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,6 +77,19 @@ struct Located {
     id: ChildId,
 }
 
+impl Located {
+    /// The supervisor that runs there, if one does.
+    fn supervisor(&self) -> Option<SupervisorRef> {
+        SupervisorRef::of(&self.actor).filter(|_| self.actor.is_alive())
+    }
+
+    /// How it is restarted: only the supervisor above it knows.
+    async fn restart(&self) -> Result<Option<Restart>, SupervisorError> {
+        let Some(parent) = &self.parent else { return Ok(None) };
+        Ok(parent.row(&self.id).await?.and_then(|row| row.status.restart))
+    }
+}
+
 impl SupervisorRef {
     /// The actor at `path`, which lies at or below this supervisor.
     ///
@@ -125,8 +139,24 @@ impl SupervisorRef {
     /// # Errors
     /// As [`SupervisorRef::find`].
     pub async fn supervisor_at(&self, path: &ActorPath) -> Result<Option<Self>, SupervisorError> {
-        let actor = self.find(path).await?;
-        Ok(Self::of(&actor).filter(|_| actor.is_alive()))
+        Ok(self.locate(path).await?.supervisor())
+    }
+
+    /// Begins a walk as [`SupervisorRef::walk`] from the supervisor at `path`; `None` where a
+    /// leaf is, or nobody runs.
+    ///
+    /// # Errors
+    /// As [`SupervisorRef::find`] and [`SupervisorRef::walk`].
+    pub async fn walk_at(
+        &self,
+        path: &ActorPath,
+        depth: Option<usize>,
+    ) -> Result<Option<TreeWalk>, SupervisorError> {
+        let located = self.locate(path).await?;
+        let Some(supervisor) = located.supervisor() else { return Ok(None) };
+        let mut walk = supervisor.walk(depth).await?;
+        walk.set_restart(located.restart().await?);
+        Ok(Some(walk))
     }
 
     /// The tree at or below `path`.
@@ -139,8 +169,10 @@ impl SupervisorRef {
         depth: Option<usize>,
     ) -> Result<TreeNode, SupervisorError> {
         let located = self.locate(path).await?;
-        if let Some(supervisor) = Self::of(&located.actor).filter(|_| located.actor.is_alive()) {
-            return supervisor.tree(depth).await;
+        if let Some(supervisor) = located.supervisor() {
+            let mut tree = supervisor.tree(depth).await?;
+            tree.status.restart = located.restart().await?;
+            return Ok(tree);
         }
         let parent = located.parent.ok_or(SupervisorError::NotFound { path: path.clone() })?;
         let found = parent.row(&located.id).await?;

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use actix::{Handler, Message, MessageResult};
 use ms_actor::{AskError, Ref, SendError};
-use ms_core::ChildId;
 use ms_core::policy::ChildKey;
 use ms_core::tree::{TreeBuilder, TreeRow};
 use ms_core::view::{Lifecycle, Mark, TreeNode};
+use ms_core::{ChildId, Restart};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::error::SupervisorError;
@@ -163,6 +163,13 @@ impl SupervisorRef {
 }
 
 impl TreeWalk {
+    /// Completes the first row with what only the supervisor above it knows.
+    pub(crate) fn set_restart(&mut self, restart: Option<Restart>) {
+        if let Some(first) = &mut self.first {
+            first.status.restart = restart;
+        }
+    }
+
     /// The next rows, at most [`PAGE`]; `None` after the last. A supervisor that ended
     /// while its children were shown took them along: the rest of them are left out.
     ///

@@ -123,11 +123,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         (reason != ExitReason::Normal).then_some(Turn::End(reason))
     }
 
-    #[allow(
-        clippy::panic,
-        clippy::disallowed_methods,
-        reason = "faults on demand are what this is for"
-    )]
+    #[allow(clippy::panic, reason = "faults on demand are what this is for")]
     fn inject(&mut self, fault: Fault) {
         use actix::fut::{ActorFutureExt, wrap_future};
         self.ctx.injected = true;
@@ -136,7 +132,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             Fault::Panic => panic!("injected fault"),
             Fault::Block(time) => {
                 self.ctx.injected = false;
-                std::thread::sleep(time);
+                self.cell.core.block(time);
             }
             Fault::Hang => self.ctx.wait(wrap_future::<_, A>(std::future::pending::<()>())),
             Fault::PanicAfterAwait => {

@@ -8,8 +8,8 @@ use std::path::Path;
 use ms_control::proto::{
     NodeInfo, PsRow, PsSort, PsTable, StateView, StatisticsView, Steered, TaskShown, Verb,
 };
-use ms_core::Incarnation;
 use ms_core::task::{TaskPage, TaskState};
+use ms_core::{ExitReason, Incarnation};
 use serde_json::json;
 
 use super::sample::{self, NOON, path};
@@ -74,6 +74,12 @@ fn one_actor() {
 #[test]
 fn reasons() {
     golden("why.txt", &why(&sample::why(), NOON + 12_000, false, UNICODE));
+    let mut status = sample::auditor(3).status;
+    status.last_exit = None;
+    assert!(no_records(&status).contains("has not ended"));
+    status.last_exit = Some(ExitReason::Shutdown);
+    let shown = no_records(&status);
+    assert!(shown.contains("last ended with: shutdown") && !shown.contains("has not"), "{shown}");
     golden("why_gave_up.txt", &why(&sample::gave_up(), NOON + 90_000, false, UNICODE));
 }
 

@@ -30,7 +30,7 @@ pub(crate) use style::Style;
 pub(crate) use tasks::{taken, task, task_table, tasks, tasks_steered};
 pub(crate) use tree::tree;
 pub(crate) use units::{clean, many};
-pub(crate) use why::{over_budget, why};
+pub(crate) use why::{no_records, over_budget, why};
 
 #[cfg(test)]
 mod golden;

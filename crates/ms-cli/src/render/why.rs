@@ -1,12 +1,25 @@
 //! The causal record of one end, for a person.
 
 use ms_core::budget::{BudgetStop, OverBudget, WALL_US};
-use ms_core::view::{Decision, WhyRecord};
+use ms_core::view::{ActorStatus, Decision, WhyRecord};
 use ms_core::{ActorPath, ExitReason};
 
 use super::facts::facts;
 use super::style::{Style, Tone};
 use super::units::{clean, many, ms, period_of, strategy, us, utc};
+
+/// What is known of an actor of whose ends no record is kept.
+pub(crate) fn no_records(status: &ActorStatus) -> String {
+    let path = &status.path;
+    match &status.last_exit {
+        None => format!("{path} has not ended since the node booted\n"),
+        Some(reason) => format!(
+            "{path} last ended with: {}\n  its supervisor keeps no record of an end or a failed \
+             start on order, of the actor itself or along with others: it had nothing to decide\n",
+            clean(&reason.to_string())
+        ),
+    }
+}
 
 /// What happened, where, what it took along, and what is left.
 pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Style) -> String {

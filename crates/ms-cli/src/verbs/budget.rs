@@ -6,7 +6,7 @@ use ms_core::ActorPath;
 use ms_core::budget::{AccountView, WALL_US};
 
 use crate::cli::{Cx, after_help, span};
-use crate::confirm::{Sure, consent};
+use crate::confirm::{LOOK_FIRST, Sure, consent};
 use crate::exit::{Failure, Outcome, say};
 use crate::render;
 
@@ -104,7 +104,7 @@ impl Raise {
             };
         }
         let what = format!("raise the {} of {path} by {more}", render::clean(&unit));
-        let consent = consent(&yes, &what)?;
+        let consent = consent(&yes, &what, LOOK_FIRST)?;
         say(&format!("it would be\n{}", render::budgets(&[would], render::Style::PLAIN)));
         consent.obtain(&what)?;
         // A connection of its own: a person may have thought longer than one may idle.

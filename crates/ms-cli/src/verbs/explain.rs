@@ -1,10 +1,10 @@
 //! `msctl explain`
 
 use clap::Args;
-use ms_control::{ControlError, codes};
+use ms_control::codes;
 
 use crate::cli::{Cx, after_help};
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 
 /// Explain an error code, offline
 #[derive(Debug, Args)]
@@ -24,10 +24,7 @@ impl Explain {
                 codes::ALL.iter().map(|info| format!("{}  {}\n", info.code, info.title)).collect();
             return cx.out.text(&lines.concat());
         };
-        let info = codes::find(&code).ok_or_else(|| {
-            ControlError::new(&codes::NOT_FOUND, format!("there is no error code {code:?}"))
-                .next("`msctl explain` lists the codes")
-        })?;
+        let info = codes::find(&code).ok_or(Failure::NoSuchCode(code))?;
         cx.out.text(&format!("{}: {}\n\n{}\n", info.code, info.title, info.text))
     }
 }

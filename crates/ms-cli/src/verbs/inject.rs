@@ -1,12 +1,12 @@
 //! `msctl inject`
 
 use clap::{Args, ValueEnum};
-use ms_control::proto;
+use ms_control::proto::{self, Verb};
 use ms_core::ActorPath;
 
 use crate::cli::{Cx, after_help};
-use crate::confirm::{Yes, consent};
-use crate::exit::Outcome;
+use crate::confirm::{REPEAT, Yes, consent};
+use crate::exit::{Outcome, say};
 
 /// Inject a fault into an actor, where the node allows it
 ///
@@ -53,7 +53,9 @@ impl Inject {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let fault = proto::Fault::from(self.fault);
         let what = format!("inject {fault} into {}", self.path);
-        consent(&self.yes, &what)?.obtain(&what)?;
+        let consent = consent(&self.yes, &what, REPEAT)?;
+        warn(&self.path, cx).await?;
+        consent.obtain(&what)?;
         let injected = cx.connect().await?.inject(self.path, fault).await?;
         match cx.json {
             true => cx.out.json("injected", &injected),
@@ -62,4 +64,14 @@ impl Inject {
             }
         }
     }
+}
+
+/// Says on stderr that the fault may end the whole node. Why the node cannot tell is no
+/// matter here: the order itself meets the same.
+async fn warn(path: &ActorPath, cx: &Cx) -> Outcome {
+    let foreseen = cx.connect().await?.dry_run(path.clone(), Verb::Kill).await;
+    if foreseen.is_ok_and(|blast| blast.ends_node) {
+        say(&format!("! when {path} ends of it, so does the root, and the node with it\n"));
+    }
+    Ok(())
 }

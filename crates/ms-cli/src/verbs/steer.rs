@@ -6,7 +6,7 @@ use ms_control::{ControlError, Kind};
 use ms_core::ActorPath;
 
 use crate::cli::{Cx, after_help};
-use crate::confirm::{Consent, Sure, consent};
+use crate::confirm::{Consent, LOOK_FIRST, Sure, consent};
 use crate::exit::{Outcome, say};
 use crate::render;
 
@@ -77,7 +77,7 @@ async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
         };
     }
     let what = format!("{verb} {path}");
-    let consent = consent(&yes, &what)?;
+    let consent = consent(&yes, &what, LOOK_FIRST)?;
     preview(verb, &path, consent, cx).await?;
     consent.obtain(&what)?;
     // A connection of its own: a person may have thought longer than one may idle.

@@ -19,7 +19,8 @@ use crate::render;
 ///
 /// The record names the reason, the panic site, the message being handled, the
 /// strategy, the siblings taken along, the restart budget that is left and the
-/// delay before the next start.
+/// delay before the next start. There is none of an end on order, by stop or
+/// restart, itself or along with others: the supervisor had nothing to decide.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl why /root/agents/crawler-3",
@@ -64,7 +65,8 @@ impl Why {
             .collect();
         told.extend(data.iter().map(|record| render::why(record, now, self.backtrace, style)));
         if data.is_empty() {
-            told.push(format!("{} has not ended since the node booted\n", self.path));
+            let actor = client.inspect(self.path).await?;
+            told.push(render::no_records(&actor.status));
         }
         cx.out.text(&told.join("\n"))
     }

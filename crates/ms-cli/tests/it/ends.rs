@@ -33,7 +33,9 @@ fn what_goes_wrong_has_its_exit_code() {
         (&["explain", "MS9999"], 4, "MS9999"),
         (&["tasks", "submit", "nobody-does-this", "1"], 5, "error[MS0025]"),
         (&["restart", POOL], 5, "error[MS0021]"),
-        (&["inject", POOL, "crash"], 5, "error[MS0021]"),
+        (&["inject", POOL, "crash"], 5, "next: repeat with --yes"),
+        // Refused by the node; where it is not, it ends all.
+        (&["inject", "/root", "hang", "--yes"], 5, "the node with it"),
         (&["config", "validate", "/nowhere"], 8, "has no base file"),
         (&["config", "show", "--set", "http.bind=nowhere"], 8, "must be an address"),
         (&["ps", "--window", "soon"], 2, "250ms"),

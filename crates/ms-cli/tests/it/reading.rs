@@ -60,6 +60,7 @@ fn what_needs_no_node_is_answered_without_one() {
         t.begins(&["--version"]);
         t.run(&["explain", "ms0012"]);
         t.run(&["explain"]);
+        t.run(&["explain", "MS9999"]);
         for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
             t.begins(&["completions", shell]);
         }

@@ -25,6 +25,8 @@ fn an_actor_is_steered_and_it_is_on_record() {
         t.json(&["kill", SPARE, "--dry-run"]);
         t.run(&["restart", SPARE, "--yes", "--reason", "the first"]);
         node.comes_back(SPARE, 1);
+        // On order, and therefore not on record; but it has ended.
+        t.run(&["why", SPARE]);
         t.run(&["kill", SPARE, "-y"]);
         node.comes_back(SPARE, 2);
         t.run(&["why", SPARE]);
@@ -61,7 +63,12 @@ fn faults_are_injected_and_why_says_so() {
         t.begins(&["why", OTHER, "--backtrace"]);
         // Found by its heartbeat, and its thread given up.
         t.run(&["inject", OTHER, "hang", "-y"]);
-        t.json(&["inject", "/root/components/application/tasks/wait/wait-2", "block", "--yes"]);
+        let blocked = "/root/components/application/tasks/wait/wait-2";
+        let before = node.incarnation(blocked);
+        t.json(&["inject", blocked, "block", "--yes"]);
+        node.comes_back(blocked, before);
+        let why = node.json(&["why", blocked]).remove(0);
+        assert_eq!(why["data"][0]["injected"], true, "{why}");
     });
 }
 

@@ -80,13 +80,17 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
         self.count(1, depth, &place)?;
         let (raw, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                if tag.is_some() {
-                    return Err(self.source.syntax(place, "tags are not supported; leave it out"));
-                }
+                self.untagged(tag.is_some(), &place)?;
                 (scalar(&text, style), anchor)
             }
-            Event::SequenceStart(anchor, _) => (self.list(depth)?, anchor),
-            Event::MappingStart(anchor, _) => (self.table(depth)?, anchor),
+            Event::SequenceStart(anchor, tag) => {
+                self.untagged(tag.is_some(), &place)?;
+                (self.list(depth)?, anchor)
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.untagged(tag.is_some(), &place)?;
+                (self.table(depth)?, anchor)
+            }
             Event::Alias(anchor) => {
                 let Some((raw, size)) = self.anchors.get(&anchor).cloned() else {
                     return Err(self.source.syntax(place, "an alias within its own anchor"));
@@ -100,6 +104,13 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
             self.anchors.insert(anchor, (raw.clone(), self.values - before));
         }
         Ok(Spot { raw, place })
+    }
+
+    fn untagged(&self, has_tag: bool, place: &Place) -> Result<(), ConfigError> {
+        match has_tag {
+            true => Err(self.source.syntax(place.clone(), "tags are not supported; leave it out")),
+            false => Ok(()),
+        }
     }
 
     fn list(&mut self, depth: usize) -> Result<Raw, ConfigError> {
@@ -119,7 +130,10 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
             let (event, place) = self.inner()?;
             let name = match event {
                 Event::MappingEnd => return Ok(Raw::Table(entries)),
-                Event::Scalar(name, ..) => name.into_owned(),
+                Event::Scalar(name, _, _, tag) => {
+                    self.untagged(tag.is_some(), &place)?;
+                    name.into_owned()
+                }
                 _ => return Err(self.source.syntax(place, "a name must be a text")),
             };
             if let Some((_, first, _)) = entries.iter().find(|(other, ..)| *other == name) {

@@ -7,7 +7,9 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use common::{Dir, var};
-use ms_config::{ConfigError, Loader, MAX_FILE, Secret, settings};
+use ms_config::{
+    ConfigError, FrameworkConfig, Loader, MAX_FILE, Raw, Secret, SetError, Settings, settings,
+};
 use proptest::prelude::*;
 
 settings! {
@@ -107,6 +109,61 @@ fn a_value_outside_its_bound_is_refused_with_the_bound() {
         dir.errors(&dir.loader()),
         ["base.toml:2:16: `core.event_bus.cluster_size` must be between 1 and 5"]
     );
+}
+
+#[test]
+fn a_service_that_is_none_is_named_by_its_place_in_the_list() {
+    let dir = Dir::with(&[("base.toml", "[outside]\nallowed = ['a.example:80', 'b.example']\n")]);
+    let told = dir.errors(&dir.loader()).concat();
+    assert!(told.contains("`outside.allowed` must be of services as HOST:PORT"), "{told}");
+    assert!(told.ends_with("; entry 2 is none"), "{told}");
+}
+
+/// What the type of a key cannot hold is outside of the key's bounds as well, and the message has those.
+#[test]
+fn a_number_that_is_far_outside_is_refused_with_the_bounds_of_its_key() {
+    let key = "core.supervision.max_restarts";
+    for (value, says) in [
+        ("-1", "must be between 0 and 10000"),
+        ("10001", "must be between 0 and 10000"),
+        ("4294967295", "must be between 0 and 10000"),
+        ("4294967296", "must be between 0 and 10000"),
+    ] {
+        let text = format!("[core.supervision]\nmax_restarts = {value}\n");
+        let dir = Dir::with(&[("base.toml", &text)]);
+        let told = format!("base.toml:2:16: `{key}` {says}");
+        assert_eq!(dir.errors(&dir.loader()), [told], "{value}");
+    }
+    for value in ["99999999999999999999", "-99999999999999999999"] {
+        let text = format!("core:\n  supervision:\n    max_restarts: {value}\n");
+        let dir = Dir::with(&[("base.yaml", &text)]);
+        let told = format!("base.yaml:3:19: `{key}` must be between 0 and 10000");
+        assert_eq!(dir.errors(&dir.loader()), [told], "{value}");
+    }
+    for value in ["-1", "10001", "4294967296", "many"] {
+        let dir = Dir::with(&[("base.toml", "")]);
+        let vars = [var("MS_FRAMEWORK__CORE__SUPERVISION__MAX_RESTARTS", value)];
+        let errors = dir.errors(&dir.loader().env(vars)).concat();
+        assert!(errors.contains("must be a whole number between 0 and 10000"), "{errors}");
+    }
+}
+
+/// The same for every whole number there is among the keys.
+#[test]
+fn every_whole_number_below_and_above_its_bounds_is_refused_with_them() {
+    let mut keys = Vec::new();
+    FrameworkConfig::declare("", &mut keys);
+    let mut seen = 0;
+    for key in keys.iter().filter(|key| key.what == "a whole number") {
+        let Some([low, high]) = &key.bound else { continue };
+        seen += 1;
+        for raw in [Raw::Integer(-1), Raw::Integer(i64::MAX)] {
+            let refused = FrameworkConfig::default().set(&key.path, &raw);
+            let told = format!("must be between {low} and {high}");
+            assert_eq!(refused, Err(SetError::Wrong(told)), "{}: {raw:?}", key.path);
+        }
+    }
+    assert!(seen > 5, "{seen} keys");
 }
 
 /// Fault 42
@@ -264,6 +321,13 @@ fn yaml_that_has_no_plain_meaning_is_refused_with_its_line() {
         ("a: 1\n---\nb: 2\n", "a second document"),
         ("? [x]\n: 1\n", "a name must be a text"),
         ("a: !!python/object:os.system x\n", "tags are not supported"),
+        ("tasks: !foo {agents: 3}\n", "base.yaml:1:8: tags are not supported"),
+        ("tasks: !foo\n  agents: 3\n", "tags are not supported"),
+        ("tasks: !!map {agents: 3}\n", "tags are not supported"),
+        ("a: !foo [1]\n", "tags are not supported"),
+        ("a: [!foo [1]]\n", "tags are not supported"),
+        ("!foo tasks: {agents: 3}\n", "tags are not supported"),
+        ("--- !foo\ntasks: {agents: 3}\n", "tags are not supported"),
         ("a: &a [*a]\n", "an alias within its own anchor"),
         ("a: [1, 2\n", "base.yaml:"),
         ("- a\n", "the file must be a table of sections, not a list"),

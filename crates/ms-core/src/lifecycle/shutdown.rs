@@ -179,6 +179,15 @@ pub struct ShutdownReport<E> {
 }
 
 impl<E> ShutdownReport<E> {
+    /// Whether a component did not stop in time: it was killed, or left behind.
+    #[must_use]
+    pub fn used_force(&self) -> bool {
+        let by_force = |stop: &ComponentStop<E>| {
+            matches!(stop.outcome, StopOutcome::Forced | StopOutcome::Abandoned)
+        };
+        self.components.iter().any(by_force)
+    }
+
     /// Whether every step and every component went as it should, in time.
     #[must_use]
     pub fn is_clean(&self) -> bool {

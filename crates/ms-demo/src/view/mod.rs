@@ -1,7 +1,7 @@
 //! What a person sees while the tree runs: a live view on a terminal, plain lines elsewhere.
 
 mod live;
-mod text;
+pub(crate) mod text;
 
 use std::collections::VecDeque;
 use std::io::IsTerminal;

@@ -7,7 +7,7 @@ use crate::board::Board;
 
 /// How far the audit is, on one line.
 pub(crate) fn progress(board: &Board) -> String {
-    let (settled, input, rate) = (board.settled(), board.input.get(), board.rate_milli.get());
+    let ((settled, input), rate) = (board.progress(), board.rate_milli.get());
     let of = if board.is_walked() { input.to_string() } else { format!("{input}+") };
     format!(
         "{settled}/{of} files, {} files/s, queue {}, restarts {}, quarantined {}, {}",

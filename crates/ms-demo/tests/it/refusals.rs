@@ -26,6 +26,9 @@ fn bad_input_is_refused_with_its_code() {
     fs::write(at("file"), "x").unwrap();
     refused(&bench, &["--frobnicate"], 2, &["--frobnicate", "--help"]);
     refused(&bench, &["--rate", "0.5"], 2, &["--chaos"]);
+    for option in ["--top", "--workers", "--chaos", "--rate", "--pace"] {
+        refused(&bench, &[option, "x"], 2, &[&format!("{option} \"x\": invalid")]);
+    }
     refused(&bench, &["--path", &at("nowhere")], 4, &["nowhere does not exist"]);
     refused(&bench, &["--path", &at("text.txt")], 8, &["neither a directory nor a .rs file"]);
     refused(&bench, &["--out", &at("no/such/dir.json")], 8, &["--out"]);
@@ -64,6 +67,23 @@ fn a_report_is_written_over_no_other_file() {
     let left = fs::read_dir(bench.dir.path()).unwrap();
     let names: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().starts_with(".report")), "{names:?}");
+}
+
+#[test]
+fn an_audit_of_nothing_leaves_an_earlier_report() {
+    let bench = Bench::new();
+    let at = |name: &str| bench.dir.path().join(name).to_str().unwrap().to_owned();
+    fs::create_dir(at("sources")).unwrap();
+    fs::create_dir(at("empty")).unwrap();
+    fs::write(at("sources/lib.rs"), "pub fn f() {}\n").unwrap();
+    let run = |name: &str| bench.run("same", &["--path", &at(name), "--fresh"]);
+    let good = run("sources");
+    assert_eq!(good.code, Some(0), "{}", good.stderr);
+    let report = fs::read(at("same.json")).unwrap();
+    let none = run("empty");
+    assert_eq!(none.code, Some(8), "{}", none.stderr);
+    assert!(!none.stdout.contains("report: "), "{}", none.stdout);
+    assert_eq!(fs::read(at("same.json")).unwrap(), report);
 }
 
 #[test]

@@ -57,12 +57,7 @@ impl NodeControl {
         let root = self.root()?;
         let path = at.as_ref().unwrap_or_else(|| root.path());
         let failed = |error| of_supervisor(path, &error);
-        let begin = async {
-            match root.supervisor_at(path).await.map_err(failed)? {
-                Some(supervisor) => Ok(Some(supervisor.walk(depth).await.map_err(failed)?)),
-                None => Ok(None),
-            }
-        };
+        let begin = async { root.walk_at(path, depth).await.map_err(failed) };
         let Some(mut walk) = in_time(within, begin).await? else {
             let leaf = in_time(within, self.subtree(Some(path), depth)).await?;
             read_traces(leaf.walk().filter_map(|node| node.status.last_exit.as_ref())).await;

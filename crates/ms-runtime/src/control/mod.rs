@@ -226,7 +226,10 @@ async fn in_time<T>(
     match tokio::time::timeout(within, future).await {
         Ok(answer) => answer,
         Err(_) => Err(ControlError::timed_out(format!("the node was not done within {within:?}"))
-            .why("a supervisor on the way is suspended, or the node's own thread is blocked")
+            .why(
+                "an actor that was asked is busy, hangs, or waits for one that does or is down; a \
+                 supervisor on the way is suspended; or the node's own thread is blocked",
+            )
             .next("`msctl tree` shows who is unresponsive; --timeout grants more")),
     }
 }

@@ -337,7 +337,7 @@ async fn stop(
         false => Box::pin(told_again(orders)),
     };
     let alive = raised.runtime.root().any().is_alive();
-    let ended = raised.finish(now).await;
+    let ended = raised.finish(shutdown.as_deref(), now).await;
     // The tree ended by itself in the middle of it: it gave up.
     let how = if !alive && shutdown.is_none() { How::GaveUp } else { ended.how };
     (Ended { how, ..ended }, shutdown)

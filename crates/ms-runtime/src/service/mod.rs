@@ -39,7 +39,7 @@ use crate::integration::IntegrationRef;
 use crate::lifecycle::{
     Boot, BootstrapError, Hurry, Reload, Shutdown, ShutdownReason, ShutdownSummary,
 };
-use crate::outcome::{Ended, RunError};
+use crate::outcome::{Ended, How, RunError};
 use crate::preflight::PreFlightReport;
 use crate::runtime::Runtime;
 use crate::settings::ShutdownSettings;
@@ -127,10 +127,20 @@ impl Raised {
     }
 
     /// What is left: the tree, the endpoint, the node.
-    pub(crate) async fn finish(self, hurry: impl Future<Output = ()>) -> Ended {
+    /// A tree that stops in order does not make up for the components that were killed before.
+    pub(crate) async fn finish(
+        self,
+        shutdown: Option<&ShutdownSummary>,
+        hurry: impl Future<Output = ()>,
+    ) -> Ended {
         let ended = self.runtime.stop_or(TREE_WITHIN, hurry).await;
         self.wiring.disconnect();
-        ended
+        match ended.how {
+            How::Stopped if shutdown.is_some_and(|summary| summary.report.used_force()) => {
+                Ended { how: How::Forced, ..ended }
+            }
+            _ => ended,
+        }
     }
 }
 
@@ -163,7 +173,7 @@ impl Service {
             Err(error) => {
                 // What was prepared is cleaned up, as after any shutdown.
                 raised.shut_down(ShutdownReason::BootFailed).await;
-                let _ = raised.finish(std::future::pending()).await;
+                let _ = raised.finish(None, std::future::pending()).await;
                 Err(error.into())
             }
         }
@@ -271,7 +281,7 @@ impl Service {
                 std::future::pending().await
             }
         };
-        let ended = self.raised.finish(now).await;
+        let ended = self.raised.finish(shutdown.as_deref(), now).await;
         ServiceEnd { ended, shutdown, emergency: None }
     }
 }

@@ -7,8 +7,8 @@ use crate::common;
 use std::sync::mpsc;
 
 use common::{Add, Hold, Legacy, Linger, SECOND, at, path, until, with_node};
-use ms_control::Kind;
 use ms_control::proto::{PsSort, Request, Verb};
+use ms_control::{Client, Kind};
 use ms_core::view::{Decision, Lifecycle, Mark};
 use ms_supervisor::{ChildSpec, Supervisor};
 
@@ -62,7 +62,9 @@ fn the_tree_answers_and_marks_who_is_in_trouble() {
                 "{since:?}"
             );
             client.steer(path("/root/work/suspended"), Verb::Resume, None).await.expect("there");
-            let error = client.state(path("/root/work/blocked")).await.expect_err("cannot answer");
+            // With a minute, as the others have, it would be given up before.
+            let mut hasty = Client::connect(&node.socket, 2 * SECOND).await.expect("connects");
+            let error = hasty.state(path("/root/work/blocked")).await.expect_err("cannot answer");
             assert_eq!(error.kind, Kind::TimedOut, "{error:?}");
             let info = client.info().await.expect("answers");
             assert_eq!((info.node.as_str(), info.actors, info.faults_allowed), ("test", 10, false));

@@ -12,7 +12,7 @@ use ms_core::lifecycle::ComponentId;
 use ms_core::lifecycle::shutdown::{ShutdownPhase, StopOutcome};
 use ms_runtime::{
     CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, ComponentFailure, ConnectionPool,
-    DatabaseCleanupHandler, GateError, PersistFuture, Service, ServiceStage, SettingsError,
+    DatabaseCleanupHandler, GateError, How, PersistFuture, Service, ServiceStage, SettingsError,
     ShutdownError, ShutdownReason, ShutdownSummary, SnapshotStore, StateSnapshot,
 };
 use parts::{
@@ -219,6 +219,8 @@ fn a_component_that_hangs_fails_or_panics_in_its_stop_keeps_no_other_from_its_ow
         // Five that started, and the idle life that followed d's panic.
         assert_eq!(parts.log.of("drop").len(), 6, "nothing is left");
         assert!(!summary.is_clean());
+        // b was killed, though the tree stopped in order after it.
+        assert_eq!((end.ended.how, end.code()), (How::Forced, 1));
     });
 }
 
@@ -250,6 +252,7 @@ fn a_component_that_blocks_its_thread_is_left_behind() {
             [(_, StopOutcome::Forced | StopOutcome::Abandoned), (_, StopOutcome::Stopped)]
         ));
         assert_eq!(parts.log.of("stop"), ["base"]);
+        assert_eq!(end.code(), 1);
     });
 }
 

@@ -171,3 +171,31 @@ fn ms_framework_in_the_file_is_taken_over_while_it_runs() {
         (filter == "info,ms_framework=off").then_some(())
     });
 }
+
+/// What the start would fail with, found without one: and nothing is made or changed by looking.
+#[test]
+fn a_check_says_whether_the_task_store_is_to_be_had() {
+    let place = Place::new();
+    let checked = || {
+        let out = place.command().arg("--check").output().expect("runs");
+        let text = [out.stdout, out.stderr].concat();
+        (out.status.code(), String::from_utf8(text).expect("text"))
+    };
+    assert_eq!(checked().0, Some(0));
+    assert!(!place.database().exists(), "nothing is made");
+    let mut server = place.start();
+    let (code, report) = checked();
+    assert_eq!(code, Some(6), "{report}");
+    let fails = |report: &str, why: &str| {
+        let line = report.lines().find(|line| line.contains("task-store"));
+        assert!(line.is_some_and(|line| line.contains(why)), "{why}: {report}");
+    };
+    fails(&report, "in use by another");
+    assert_eq!(server.stop(), 0);
+    assert_eq!(checked().0, Some(0));
+    for (text, why) in [("some text", "no SQLite database"), ("", "gone or empty")] {
+        std::fs::write(place.database(), text).expect("written");
+        fails(&checked().1, why);
+        assert_eq!(std::fs::read_to_string(place.database()).expect("there"), text);
+    }
+}

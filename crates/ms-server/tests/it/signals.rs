@@ -23,12 +23,14 @@ fn an_idle_server_ends_with_0_in_reverse_order() {
         let mut server = place.start();
         server.signal(signal);
         assert_eq!(server.exit(), 0, "{}", server.log.text());
-        let text = server.log.text();
-        let at = |line: &str| text.find(line).unwrap_or_else(|| panic!("no {line} in {text}"));
-        let order = ["application", "transport", "database", "configuration"];
-        let order = order.map(|id| at(&format!("stopped component={id}")));
-        assert!(order.is_sorted(), "{text}");
-        assert!(at("shutdown phase phase=1") < order[0] && order[3] < at("clean=true"), "{text}");
+        server.log.has_in_order(&[
+            "shutdown phase phase=1",
+            "stopped component=application",
+            "stopped component=transport",
+            "stopped component=database",
+            "stopped component=configuration",
+            "clean=true",
+        ]);
     }
 }
 

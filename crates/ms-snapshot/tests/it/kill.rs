@@ -62,8 +62,10 @@ fn kill_before_each_call(own: &OwnTest) {
             ("new a", "new b") => new += 1,
             mixed => panic!("before call {at}: {mixed:?}"),
         }
-        // Whatever was left lying about does not keep the next save from being made.
-        store.save(&[item("a", "next"), item("b", "next")], 10_000).unwrap();
+        // Whatever was left lying about does not keep the next save from being made, even one of
+        // the same second, whose folder has the same name.
+        let next = [item("a", "next"), item("b", "next")];
+        store.save(&next, 9_500).unwrap_or_else(|error| panic!("before call {at}: {error}"));
         assert_eq!(restore("a"), "next");
         assert!(common::folders(dir.path()).len() <= KEEP, "leftovers are removed");
         if status.success() {

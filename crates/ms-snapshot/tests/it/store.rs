@@ -168,6 +168,29 @@ fn a_folder_with_a_forged_name_is_refused_and_does_not_move_the_sequence() {
     assert_eq!(store.save(&[item("a", "next")], 1).unwrap().sequence, 2);
 }
 
+/// A save that was killed leaves a folder that the next one, within the same second, wants.
+#[test]
+fn what_a_killed_save_left_is_not_in_the_way_of_the_next_one() {
+    let dir = dir();
+    let store = store(dir.path());
+    store.save(&[item("a", "old")], 0).unwrap();
+    for (sequence, left) in [(2, &[][..]), (3, &["0f.state", ".MANIFEST.tmp"])] {
+        let folder = dir.path().join(format!("19700101T000009Z-{sequence:020}"));
+        fs::create_dir(&folder).unwrap();
+        left.iter().for_each(|file| fs::write(folder.join(file), "half").unwrap());
+        assert_eq!(store.save(&[item("a", "new")], 9_999).unwrap().sequence, sequence);
+        let (found, audit) = store.restore(&id("a")).unwrap();
+        assert_eq!((text(&found.unwrap()), audit), ("new".to_owned(), vec![]));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "a state and the manifest");
+    }
+    // What has a manifest was finished by somebody: it is nothing to clear away.
+    let folder = dir.path().join(format!("19700101T000009Z-{:020}", 4));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("MANIFEST"), "of another key").unwrap();
+    assert!(matches!(store.save(&[item("a", "newer")], 9_999), Err(SaveError::Io { .. })));
+    assert!(folder.join("MANIFEST").exists());
+}
+
 /// RELIABILITY 59: the newest save is the one that was made last, whatever the wall clock said.
 #[test]
 fn a_wall_clock_that_is_set_does_not_decide_which_save_is_the_newest() {

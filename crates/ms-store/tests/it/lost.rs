@@ -13,6 +13,8 @@ use common::{at, claim, close, fresh, open, refusal, run, submit, task, until};
 use ms_core::task::{StoreError, Submission, TaskId, TaskStore};
 use ms_core::view::EventKind;
 use ms_store::SqliteTasks;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection, Executor};
 
 /// Submits until it is refused; gives the ids that were acknowledged and the refusal.
 async fn until_refused(store: &SqliteTasks) -> (Vec<TaskId>, StoreError) {
@@ -292,4 +294,28 @@ fn t18_a_connection_made_anew_is_no_loss() {
         }
         close(root).await;
     });
+}
+
+/// By SQLite's own means: the files look as they should.
+#[test]
+fn t18_what_another_program_commits_is_found_out() {
+    for busy in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        run(|node| async move {
+            let (store, root) = open(&node, at(dir.path())).await;
+            submit(&store, task(0)).await.unwrap();
+            let options = SqliteConnectOptions::new().filename(at(dir.path()).path);
+            let mut other = options.connect().await.unwrap();
+            other.execute("DELETE FROM tasks").await.unwrap();
+            let refused = match busy {
+                true => until_refused(&store).await.1,
+                // It is looked for all the while.
+                false => until("the loss", async || store.stats().await.err()).await,
+            };
+            let text = refused.to_string();
+            assert!(text.contains("another program wrote into its database"), "{text}");
+            drop(other.close_hard().await);
+            close(root).await;
+        });
+    }
 }

@@ -201,3 +201,60 @@ fn a_database_of_before_opens_and_is_in_order() {
         conn.close().await.unwrap();
     });
 }
+
+/// What is done to the log of a store whose process was killed, by its name.
+type Harm = (&'static str, fn(&Path));
+
+const LOG_HARM: [Harm; 3] = [
+    ("removed", |log| fs::remove_file(log).unwrap()),
+    ("emptied", |log| fs::write(log, b"").unwrap()),
+    ("cut", |log| {
+        let half = fs::metadata(log).unwrap().len() / 2;
+        fs::File::options().write(true).open(log).unwrap().set_len(half).unwrap();
+    }),
+];
+
+/// T13: what was acknowledged last is in the log alone, when a process is killed.
+#[test]
+fn t13_a_log_that_was_lost_while_nobody_had_the_store_is_found_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["tasks.db", "tasks.db-wal", "tasks.db.lock"];
+    run(|node| async move {
+        // As a process that is killed leaves it: what is open is copied.
+        let left = dir.path().join("left");
+        fs::create_dir(&left).unwrap();
+        let (store, root) = open(&node, at(dir.path())).await;
+        let lock = || fs::read_to_string(dir.path().join("tasks.db.lock")).unwrap();
+        let mut taken = Vec::new();
+        // How far it has come is remembered at the first commit, and again from time to time.
+        for _ in 0..2 {
+            let before = lock();
+            common::until("it to be remembered", async || {
+                taken.push(submit(&store, task("x".repeat(2_000))).await.unwrap().id);
+                (lock() != before).then_some(())
+            })
+            .await;
+        }
+        names.iter().for_each(|name| drop(fs::copy(dir.path().join(name), left.join(name))));
+        close(root).await;
+
+        for (harm, harming) in LOG_HARM {
+            let place = dir.path().join(harm);
+            fs::create_dir(&place).unwrap();
+            names.iter().for_each(|name| drop(fs::copy(left.join(name), place.join(name))));
+            harming(&place.join("tasks.db-wal"));
+            let before = fs::read(place.join("tasks.db")).unwrap();
+            let text = refusal(&node, at(&place)).await;
+            assert!(text.contains("what was written to it last is missing"), "{harm}: {text}");
+            assert!(fs::read(place.join("tasks.db")).unwrap() == before, "{harm}: touched");
+            // On purpose.
+            fs::remove_file(place.join("tasks.db.lock")).unwrap();
+            close(open(&node, at(&place)).await.1).await;
+        }
+        let (store, root) = open(&node, at(&left)).await;
+        for id in taken {
+            assert!(store.get(id).await.unwrap().is_some(), "{id}");
+        }
+        close(root).await;
+    });
+}

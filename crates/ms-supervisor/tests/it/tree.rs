@@ -4,13 +4,14 @@
 
 use crate::common;
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
 use common::{path, paused};
-use ms_actor::{Fault, SendError};
+use ms_actor::{Fault, Ref, SendError, StartError};
 use ms_core::view::{Decision, Lifecycle};
-use ms_core::{ChildId, ExitReason, Restart};
+use ms_core::{Backoff, ChildId, ExitReason, Restart};
 use ms_supervisor::{ChildSpec, DynamicChild, Heartbeat, Supervisor, Verb, start_root};
 
 struct Counter(u64);
@@ -226,6 +227,84 @@ fn x12_a_child_that_stays_down_refuses_mail_until_it_is_started_again() {
         assert_eq!(done.ask(Add(2)).await.expect("the same reference"), 2);
         assert_eq!(old.ask(Add(2)).await.expect("the same reference"), 2);
         assert_eq!(leaf.ask(Add(2)).await.expect("the same reference"), 2);
+    });
+}
+
+/// Fails its second start.
+fn starts_once() -> ChildSpec {
+    let starts = AtomicU32::new(0);
+    ChildSpec::try_actor("a", move |_: &Ref<Counter>| {
+        match starts.fetch_add(1, Ordering::Relaxed) {
+            1 => Err(StartError::Failed(ExitReason::failed("the file is cut"))),
+            _ => Ok(Counter(0)),
+        }
+    })
+}
+
+#[test]
+fn x12_a_child_that_does_not_start_by_order_refuses_mail() {
+    paused(|node| async move {
+        let root = start_root(&node, Supervisor::one_for_one("root").child(starts_once()));
+        let root = root.await.expect("starts");
+        let child = root.get::<Counter>("a").await.expect("there");
+        let restarted = root.steer(&path("/root/a"), Verb::Restart).await;
+        assert!(restarted.is_err(), "{restarted:?}");
+        let refused = child.try_tell(Add(1)).expect_err("down");
+        assert!(refused.to_string().contains("the file is cut"), "{refused}");
+        root.restart_child(&ChildId::new("a").expect("valid")).await.expect("starts");
+        assert_eq!(child.ask(Add(2)).await.expect("the same reference"), 2);
+    });
+}
+
+#[test]
+fn x12_a_child_that_is_stopped_before_its_restart_refuses_mail() {
+    paused(|node| async move {
+        let hour = Duration::from_secs(3600);
+        let backoff = Backoff { min: hour, max: hour, jitter: 0.0, reset_after: hour };
+        let spec = ChildSpec::actor("a", || Counter(0)).backoff(backoff);
+        let root = start_root(&node, Supervisor::one_for_one("root").child(spec));
+        let root = root.await.expect("starts");
+        let child = root.get::<Counter>("a").await.expect("there");
+        assert!(child.ask(Add(13)).await.is_err());
+        child.try_tell(Add(1)).expect("waits for the restart");
+        root.terminate_child(&ChildId::new("a").expect("valid")).await.expect("there");
+        assert!(matches!(child.try_tell(Add(1)), Err(SendError::Closed { .. })));
+    });
+}
+
+#[test]
+fn x12_a_child_that_ends_while_its_supervisor_is_suspended_refuses_mail_after_that() {
+    paused(|node| async move {
+        let spec = ChildSpec::actor("a", || Counter(0)).restart(Restart::Transient);
+        let root = start_root(&node, Supervisor::one_for_one("root").child(spec));
+        let root = root.await.expect("starts");
+        let child = root.get::<Counter>("a").await.expect("there");
+        root.suspend().await.expect("answers");
+        let ended = child.any().monitor();
+        child.any().stop(ExitReason::Shutdown);
+        ended.await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        root.resume().await.expect("answers");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(matches!(child.try_tell(Add(1)), Err(SendError::Closed { .. })));
+    });
+}
+
+/// Its restart type is known to the one above it only.
+#[test]
+fn a_tree_shown_from_a_supervisor_says_how_that_is_restarted() {
+    paused(|node| async move {
+        let inner = Supervisor::one_for_one("inner");
+        let spec = ChildSpec::supervisor(inner).restart(Restart::Transient);
+        let root = start_root(&node, Supervisor::one_for_one("root").child(spec));
+        let root = root.await.expect("starts");
+        let inner = root.tree_at(&path("/root/inner"), None).await.expect("there");
+        assert_eq!(inner.status.restart, Some(Restart::Transient));
+        let mut walk = root.walk_at(&path("/root/inner"), None).await.expect("there");
+        let rows = walk.as_mut().expect("it runs").next().await.expect("answers");
+        assert_eq!(rows.expect("one row")[0].status.restart, Some(Restart::Transient));
+        let whole = root.tree_at(&path("/root"), None).await.expect("there");
+        assert_eq!(whole.status.restart, None);
     });
 }
 

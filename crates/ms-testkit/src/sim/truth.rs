@@ -18,7 +18,7 @@ use super::build::Builder;
 use super::cast::{Bulletin, Work};
 use super::letters::Fate;
 use super::script::Kind;
-use super::world::{Inner, Path, World};
+use super::world::{Inner, Path, World, at_and_above};
 
 /// A timer may come this much late: tokio counts whole milliseconds.
 const TIMER_GRAIN: u64 = 2_000_000;
@@ -464,14 +464,7 @@ impl Inner {
 
     /// Whether all supervisors above it live.
     fn hangs_together(&self, path: &str) -> bool {
-        let mut at = path;
-        while let Some((above, _)) = at.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
-            if self.life(above).is_none() {
-                return false;
-            }
-            at = above;
-        }
-        true
+        at_and_above(path).skip(1).all(|above| self.life(above).is_some())
     }
 
     fn alive_under_living(&self) -> usize {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{FromRef, State};
+use axum::http::HeaderMap;
 use ms_actor::Node;
 use ms_core::ActorPath;
 use ms_core::budget::{AccountView, Budget};
@@ -19,6 +20,7 @@ use super::ports::{BudgetRefusal, BudgetsPort};
 use super::problem::{
     INTERNAL, MALFORMED, NO_BUDGET, Problem, ProblemDetails, TIMED_OUT, UNPROCESSABLE,
 };
+use super::tasks::without_key;
 
 /// Longest reason for the record, in characters: so the document counts as well.
 const REASON_MAX: usize = 500;
@@ -67,6 +69,12 @@ pub(super) async fn list(
     port.usage().await.map(axum::Json).map_err(refused)
 }
 
+const UNITS: &str = "GET /api/v1/budgets has the units that each budget limits";
+const LOOK_FIRST: &str =
+    "leave the header out; GET /api/v1/budgets says whether an earlier raise was carried out";
+const MAYBE_RAISED: &str =
+    "it may still be carried out: look at GET /api/v1/budgets before it is raised again";
+
 /// How much more is permitted, and why.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -86,6 +94,7 @@ pub(super) struct Raise {
 
 /// Permits more of a budget: agents that it holds go on at once. Where budgets are kept, it is on
 /// disk when this is answered, and outlives restarts. It is on record as an event, whatever comes of it.
+/// Sent again it permits as much again, and an `Idempotency-Key` is refused with 400.
 #[utoipa::path(post, path = "/api/v1/budgets/raise", tag = "budgets", request_body = Raise,
     responses((status = 200, description = "the budget as it is now", body = BudgetSchema),
         (status = 404, description = "no budget for that path", body = ProblemDetails<'_>, content_type = "application/problem+json"),
@@ -93,8 +102,11 @@ pub(super) struct Raise {
 pub(super) async fn raise(
     State(routes): State<BudgetRoutes>,
     Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
     Json(raise): Json<Raise>,
 ) -> Result<axum::Json<AccountView>, Problem> {
+    without_key(&headers, "a raise has none: sent again, it permits as much again")
+        .map_err(|problem| problem.next(LOOK_FIRST))?;
     check(&raise)?;
     let by = format!("http {}", peer.ip());
     // In a task of its own: who hangs up does not keep it from being put on record.
@@ -136,7 +148,9 @@ fn refused(refusal: BudgetRefusal) -> Problem {
     let told = refusal.to_string();
     match refusal {
         BudgetRefusal::NoBudget(_) => Problem::new(&NO_BUDGET, told),
-        BudgetRefusal::NoUnit(_) => Problem::new(&UNPROCESSABLE, told.clone()).at("unit", told),
-        BudgetRefusal::NoAnswer(_) => Problem::new(&TIMED_OUT, told),
+        BudgetRefusal::NoUnit(_) => {
+            Problem::new(&UNPROCESSABLE, told.clone()).at("unit", told).next(UNITS)
+        }
+        BudgetRefusal::NoAnswer(_) => Problem::new(&TIMED_OUT, told).next(MAYBE_RAISED),
     }
 }

@@ -63,7 +63,8 @@ impl EventQuery {
         let narrowed = task.is_some() || change.is_some();
         if narrowed && about == Some(About::Node) {
             let told = "task and change are about tasks; leave about=node out";
-            return Err(Problem::new(&UNPROCESSABLE, told));
+            let next = "leave `about` out, or `task` and `change`";
+            return Err(Problem::new(&UNPROCESSABLE, told).next(next));
         }
         let usual = if narrowed { About::Tasks } else { About::All };
         Ok(EventFilter { about: about.unwrap_or(usual), task, change })

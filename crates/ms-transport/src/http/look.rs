@@ -84,8 +84,10 @@ pub(super) async fn tree(
 fn of_supervisor(error: &SupervisorError) -> Problem {
     let told = error.to_string();
     match error {
-        SupervisorError::NotFound { .. } => Problem::new(&NOT_FOUND, told),
-        SupervisorError::NoAnswer { .. } => Problem::new(&TIMED_OUT, told),
+        SupervisorError::NotFound { .. } => Problem::new(&NOT_FOUND, told)
+            .next("GET /api/v1/tree without `path` has the paths of all actors there are"),
+        SupervisorError::NoAnswer { .. } => Problem::new(&TIMED_OUT, told)
+            .next("ask again; /health/live says whether the node is alive"),
         _ => Problem::new(&INTERNAL, told),
     }
 }

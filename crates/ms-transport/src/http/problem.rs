@@ -16,6 +16,8 @@ pub(super) struct Problem {
     sort: &'static Sort,
     detail: String,
     errors: Vec<FieldError>,
+    /// What to do, where the sort's own advice does not fit.
+    next: Option<&'static str>,
     after: Answering,
 }
 
@@ -132,7 +134,7 @@ sorts! {
         "use HTTP/1.1";
     /// It is of the right shape, and contradicts itself or this node.
     UNPROCESSABLE = "unprocessable", UNPROCESSABLE_ENTITY, "the request cannot be carried out here",
-        "see detail; `msctl tree` shows which kinds of agents there are";
+        "change what `detail` names; the same request would be refused again";
     /// Too many requests for a limit of the caller's own.
     TOO_MANY = "too-many", TOO_MANY_REQUESTS, "too many at a time",
         "close what is not needed and try again";
@@ -153,14 +155,15 @@ sorts! {
         "nothing was stored; /health/ready says what is wrong";
     /// Not done in time.
     TIMED_OUT = "timed-out", GATEWAY_TIMEOUT, "not done in time",
-        "it may still be carried out: repeat it with the same Idempotency-Key";
+        "it may still be carried out: look, or repeat it with the same idempotency key";
 }
 
 impl Problem {
     /// A problem of this sort; `detail` says what happened this time.
     #[must_use]
     pub(super) fn new(sort: &'static Sort, detail: impl Into<String>) -> Self {
-        Self { sort, detail: detail.into(), errors: Vec::new(), after: Answering::default() }
+        let (detail, after) = (detail.into(), Answering::default());
+        Self { sort, detail, errors: Vec::new(), next: None, after }
     }
 
     fn details(&self) -> ProblemDetails<'_> {
@@ -170,7 +173,7 @@ impl Problem {
             status: self.sort.status.as_u16(),
             code: self.sort.code,
             detail: &self.detail,
-            next: self.sort.next,
+            next: self.next.unwrap_or(self.sort.next),
             errors: &self.errors,
         }
     }
@@ -179,6 +182,13 @@ impl Problem {
     #[must_use]
     pub(super) fn at(mut self, at: impl Into<String>, detail: impl Into<String>) -> Self {
         self.errors.push(FieldError { at: at.into(), detail: detail.into() });
+        self
+    }
+
+    /// The same with advice of its own.
+    #[must_use]
+    pub(super) const fn next(mut self, next: &'static str) -> Self {
+        self.next = Some(next);
         self
     }
 

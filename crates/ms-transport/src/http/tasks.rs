@@ -32,6 +32,11 @@ use super::trace::Traced;
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The header that names a request.
 static KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// What a caller may do who wants a batch that can be sent again.
+const KEY_OF_EACH: &str =
+    "leave the header out; each task of a batch may have its own `idempotency_key` in the body";
+/// What a caller may do about one field of a task.
+const SEE_FIELD: &str = "change the field that `errors` names as it says there";
 /// When a caller that met a full queue or a full disk may come again.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 
@@ -63,7 +68,8 @@ pub(super) async fn submit(
                 return Err(Problem::new(
                     &UNPROCESSABLE,
                     "header and body name different idempotency keys",
-                ));
+                )
+                .next("send the key once: in the header, or in the body"));
             }
             _ => task.idempotency_key = Some(key),
         }
@@ -94,7 +100,9 @@ pub(super) enum Submittal {
 }
 
 /// Takes up to 1,000 tasks with one durable write. 201 when all were taken; 207 when some were
-/// refused: the others are on disk. The answers are in the order of the tasks.
+/// refused: the others are on disk. The answers are in the order of the tasks. A batch has no
+/// `Idempotency-Key`, and one with that header is refused with 400: each task may have its own
+/// `idempotency_key`, with which the same batch can be sent again without harm.
 #[utoipa::path(post, path = "/api/v1/tasks/batch", tag = "tasks", request_body = BatchSchema,
     params(("traceparent" = Option<String>, Header, description = "the trace that the tasks belong to (W3C Trace Context); what is none is ignored")),
     responses(
@@ -104,8 +112,11 @@ pub(super) enum Submittal {
 pub(super) async fn submit_batch(
     State(tasks): Tasks,
     Extension(trace): Extension<Traced>,
+    headers: HeaderMap,
     Json(mut batch): Json<Vec<NewTask>>,
 ) -> Result<Response, Problem> {
+    without_key(&headers, "a batch has no key of its own")
+        .map_err(|problem| problem.next(KEY_OF_EACH))?;
     batch.iter_mut().for_each(|task| task.trace = Some(trace.own));
     if batch.is_empty() || batch.len() > MAX_BATCH {
         let told = format!("a batch has 1 to {MAX_BATCH} tasks, this one has {}", batch.len());
@@ -260,6 +271,14 @@ fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     IdempotencyKey::new(text).map(Some).map_err(|error| bad(&error.to_string()))
 }
 
+/// Refuses a request with an `Idempotency-Key` where there is none: whoever sends one counts on it.
+pub(super) fn without_key(headers: &HeaderMap, why: &str) -> Result<(), Problem> {
+    match headers.contains_key(&KEY) {
+        true => Err(Problem::new(&BAD_PARAMETER, format!("Idempotency-Key: {why}"))),
+        false => Ok(()),
+    }
+}
+
 /// A refusal that is about one task.
 fn refused(error: TaskError) -> Problem {
     let told = error.to_string();
@@ -268,17 +287,21 @@ fn refused(error: TaskError) -> Problem {
             Problem::new(&MALFORMED, told.clone()).at(what, told)
         }
         TaskError::Contradiction { what, .. } => {
-            Problem::new(&UNPROCESSABLE, told.clone()).at(what, told)
+            Problem::new(&UNPROCESSABLE, told.clone()).at(what, told).next(SEE_FIELD)
         }
-        TaskError::UnknownQueue(_) => Problem::new(&UNPROCESSABLE, told.clone()).at("queue", told),
-        TaskError::UnknownKind(_) => Problem::new(&UNPROCESSABLE, told.clone()).at("kind", told),
+        TaskError::UnknownQueue(_) => Problem::new(&UNPROCESSABLE, told.clone())
+            .at("queue", told)
+            .next("`ms_framework_tasks` in /metrics has the queues of this node; without `queue` it is `default`"),
+        TaskError::UnknownKind(_) => Problem::new(&UNPROCESSABLE, told.clone())
+            .at("kind", told)
+            .next("`msctl tree` shows which kinds of agents there are"),
         TaskError::InvalidPayload { invalid, .. } => {
             let field = match invalid.field.as_str() {
                 "." => "payload".to_owned(),
                 field if field.starts_with('[') => format!("payload{field}"),
                 field => format!("payload.{field}"),
             };
-            Problem::new(&UNPROCESSABLE, told).at(&field, invalid.why.clone())
+            Problem::new(&UNPROCESSABLE, told).at(&field, invalid.why.clone()).next(SEE_FIELD)
         }
         TaskError::BatchTooLarge { .. } => Problem::new(&MALFORMED, told),
         TaskError::TooLarge { .. } => Problem::new(&TOO_LARGE, told),

@@ -94,6 +94,54 @@ fn a_batch_is_taken_with_one_request() {
     });
 }
 
+/// A header that has no effect would be a promise that is not kept.
+#[test]
+fn an_idempotency_key_of_a_batch_is_refused_and_keys_of_its_tasks_are_not() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let keyed = "Content-Type: application/json\r\nIdempotency-Key: order-17\r\n";
+        let batch = r#"[{"kind":"echo"}]"#;
+        for _ in 0..2 {
+            let reply = call(rig.addr, "POST", "/api/v1/tasks/batch", keyed, batch).await;
+            assert_eq!((reply.status, reply.code().as_str()), (400, "bad-parameter"));
+            let next = reply.json()["next"].as_str().unwrap().to_owned();
+            assert!(next.contains("its own `idempotency_key` in the body"), "{next}");
+        }
+        assert_eq!(rig.tasks.count(), 0);
+        let own =
+            r#"[{"kind":"echo","idempotency_key":"a"},{"kind":"echo","idempotency_key":"b"}]"#;
+        let first = post(rig.addr, "/api/v1/tasks/batch", own).await;
+        let again = post(rig.addr, "/api/v1/tasks/batch", own).await;
+        assert_eq!((first.status, again.status, &first.body), (201, 201, &again.body));
+        assert_eq!(rig.tasks.count(), 2);
+        let raise = r#"{"account":"/root","unit":"euros","more":1}"#;
+        let reply = call(rig.addr, "POST", "/api/v1/budgets/raise", keyed, raise).await;
+        assert_eq!((reply.status, reply.code().as_str()), (400, "bad-parameter"), "{reply:?}");
+    });
+}
+
+#[test]
+fn what_to_do_next_is_about_the_mistake() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let next = |reply: &common::Reply| reply.json()["next"].as_str().unwrap().to_owned();
+        let late = r#"{"kind":"echo","delay_ms":2000,"deadline_ms":1000}"#;
+        let reply = post(rig.addr, "/api/v1/tasks", late).await;
+        assert_eq!(reply.status, 422, "{reply:?}");
+        assert!(next(&reply).contains("`errors`"), "{reply:?}");
+        let keyed = "Content-Type: application/json\r\nIdempotency-Key: a\r\n";
+        let two = r#"{"kind":"echo","idempotency_key":"b"}"#;
+        let reply = call(rig.addr, "POST", "/api/v1/tasks", keyed, two).await;
+        assert!(reply.status == 422 && next(&reply).contains("send the key once"), "{reply:?}");
+        let reply = get(rig.addr, "/api/v1/events?about=node&change=dead").await;
+        assert!(reply.status == 422 && next(&reply).contains("`about`"), "{reply:?}");
+        let reply = get(rig.addr, "/api/v1/tree?path=/root/nobody").await;
+        assert!(reply.status == 404 && next(&reply).contains("/api/v1/tree"), "{reply:?}");
+        let unknown = get(rig.addr, &format!("/api/v1/tasks/{}", uuid::Uuid::now_v7())).await;
+        assert!(next(&unknown).contains("finished tasks"), "{unknown:?}");
+    });
+}
+
 #[test]
 fn lists_are_filtered_and_paged() {
     on_system(async {

@@ -6,7 +6,7 @@ use ms_control::{Client, ControlError};
 use ms_core::task::{AgentKind, MAX_PAGE, QueueName, TaskFilter, TaskId, TaskState, TaskView};
 
 use crate::cli::{Cx, after_help};
-use crate::confirm::{Sure, consent};
+use crate::confirm::{LOOK_FIRST, Sure, consent};
 use crate::exit::{Failure, Outcome, say};
 use crate::render;
 
@@ -117,7 +117,7 @@ async fn steer(verb: TaskVerb, tasks: Vec<TaskView>, sure: Sure, cx: &Cx) -> Out
     let mut done = Vec::with_capacity(tasks.len());
     if !tasks.is_empty() {
         let what = format!("{verb} {}", render::many(tasks.len() as u64, "task"));
-        let consent = consent(&yes, &what)?;
+        let consent = consent(&yes, &what, LOOK_FIRST)?;
         say(&render::task_table(&tasks, render::Style::PLAIN));
         consent.obtain(&what)?;
         // A connection of its own: a person may have thought longer than one may idle.

@@ -253,10 +253,25 @@ const OWN_CONFIG: &str = "MS_OWN_SERVICE_CONFIG";
 const OWN_CONTROL: &str = "MS_OWN_SERVICE_CONTROL";
 
 /// `msctl`, without the settings of whoever runs the tests. Cargo gives tests the programs of
-/// their own package only, so the first call builds this one.
+/// their own package only. A run of the whole workspace has built this one beside them; only where
+/// it is older than its sources the first call builds it, which takes a minute of a busy machine:
+/// alone it has other features, and so have all crates below it.
 pub fn msctl() -> Command {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    unsettled(Command::new(BUILT.get_or_init(build_msctl)))
+    unsettled(Command::new(BUILT.get_or_init(|| built_msctl().unwrap_or_else(build_msctl))))
+}
+
+/// The one beside the tests, if it is newer than all it was made of.
+fn built_msctl() -> Option<PathBuf> {
+    let tests = std::env::current_exe().ok()?;
+    let msctl = tests.parent()?.parent()?.join("msctl");
+    let written = |path: &Path| fs::metadata(path).ok()?.modified().ok();
+    let made = written(&msctl)?;
+    // As make reads it: what is made, and what of; cargo writes it beside each program.
+    let rule = fs::read_to_string(msctl.with_extension("d")).ok()?.replace("\\ ", "\0");
+    let (_, sources) = rule.split_once(": ")?;
+    let mut sources = sources.split_whitespace().map(|path| PathBuf::from(path.replace('\0', " ")));
+    sources.all(|source| written(&source).is_some_and(|time| time <= made)).then_some(msctl)
 }
 
 fn build_msctl() -> PathBuf {
@@ -361,6 +376,13 @@ impl Log {
             lines = self.0.1.wait_timeout(lines, left).unwrap().0;
         }
         true
+    }
+
+    /// Looks that all of this was said, for the first time each in this order.
+    pub fn has_in_order(&self, lines: &[&str]) {
+        let text = self.text();
+        let at = |line: &&str| text.find(line).unwrap_or_else(|| panic!("no {line} in {text}"));
+        assert!(lines.iter().map(at).is_sorted(), "{lines:?}: {text}");
     }
 
     pub fn text(&self) -> String {

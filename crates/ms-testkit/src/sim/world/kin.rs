@@ -5,6 +5,14 @@ use ms_core::Incarnation;
 
 use super::{Inner, Path, SupLife, SupPlace};
 
+/// A path, that of its supervisor, and so on up to the root.
+pub(crate) fn at_and_above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |at| {
+        let (above, _) = at.rsplit_once('/')?;
+        (!above.is_empty()).then_some(above)
+    })
+}
+
 impl Inner {
     pub(super) fn is_below(&self, path: &str, sup: &str) -> bool {
         path.rsplit_once('/').is_some_and(|(parent, _)| parent == sup)
@@ -24,16 +32,9 @@ impl Inner {
     /// Whether two supervisors of one path are at work above: the remainder of a spec that was
     /// dropped or deleted, on its way out, and its namesake.
     pub(crate) fn is_at_work_twice(&self, path: &str) -> bool {
-        let mut at = path;
-        while let Some((above, _)) = at.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
-            let unclear =
-                |sup: &SupPlace| sup.lingers() || sup.lives.last().is_some_and(|life| life.unclear);
-            if self.sups.get(above).is_some_and(unclear) {
-                return true;
-            }
-            at = above;
-        }
-        false
+        let unclear =
+            |sup: &SupPlace| sup.lingers() || sup.lives.last().is_some_and(|life| life.unclear);
+        at_and_above(path).skip(1).any(|above| self.sups.get(above).is_some_and(unclear))
     }
 
     /// Whether the present life at a path is in this cell, as far as is known yet.
@@ -64,14 +65,7 @@ impl Inner {
     /// Whether it, or something above it, was made by an earlier life of its supervisor, which
     /// was killed: its successor has not come to it yet.
     pub(crate) fn is_left_behind(&self, path: &str) -> bool {
-        let mut at = path;
-        while let Some((above, _)) = at.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
-            if self.is_of_earlier_life(at) {
-                return true;
-            }
-            at = above;
-        }
-        false
+        at_and_above(path).any(|at| self.is_of_earlier_life(at))
     }
 
     /// Whether it was made by an earlier life of its supervisor than the present one.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ms_actor::AnyRef;
 use ms_core::{Incarnation, Strategy};
 
-use super::{Aim, Inner, Path, World};
+use super::{Aim, Inner, Path, World, at_and_above};
 
 impl World {
     /// A supervisor begins to stop: what its last news were about comes back with it.
@@ -44,8 +44,9 @@ impl Inner {
         let dropped = temporary || (dynamic && self.has_command(child, Aim::Terminate));
         let gone = if ends && dropped { self.cells_at_and_below(child) } else { Vec::new() };
         self.let_go(&gone);
-        let life = self.sups.get_mut(sup).map(|place| &mut place.lives[at]);
-        life.into_iter().for_each(|life| life.letting_go = gone.clone());
+        if let Some(place) = self.sups.get_mut(sup) {
+            place.lives[at].letting_go = gone;
+        }
     }
 
     /// The cells of a child and of all below it.
@@ -69,14 +70,8 @@ impl Inner {
 
     /// Whether the mail in a cell of this path may go, whatever its mailbox keeps over a crash.
     pub(crate) fn is_let_go(&self, path: &Path, cell: &AnyRef) -> bool {
-        let mut above: &str = path;
-        while !above.is_empty() {
-            if self.has_command(above, Aim::Delete) {
-                return true;
-            }
-            above = above.rsplit_once('/').map_or("", |(above, _)| above);
-        }
-        self.places.get(path).is_some_and(|place| place.let_go.contains(cell))
+        at_and_above(path).any(|at| self.has_command(at, Aim::Delete))
+            || self.places.get(path).is_some_and(|place| place.let_go.contains(cell))
     }
 
     fn has_command(&self, path: &str, aim: Aim) -> bool {

@@ -3,7 +3,8 @@
 //! This is the independent model: it knows who was made, who is gone, who was told to
 //! stop, and the plain rules of the tree; it knows nothing of how the policy decides.
 //! Here is its memory; `leaves.rs` and `supervisors.rs` are what it is told, `rules.rs` what must
-//! hold then, `letting_go.rs` what goes with a child that is dropped, `kin.rs` what is asked of the memory, `log.rs` the log.
+//! hold then, `letting_go.rs` what goes with a child that is dropped, `kin.rs` what is asked of the
+//! memory, `log.rs` the log.
 //! `truth.rs` compares it after each step with what the system says of itself.
 
 mod kin;
@@ -19,6 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ms_actor::{AnyRef, Node, Port};
 use ms_core::{Incarnation, Restart, Strategy};
 use ms_supervisor::SupervisorRef;
+
+pub(crate) use kin::at_and_above;
 
 use crate::sim::cast::{Bulletin, Work};
 use crate::sim::letters::Post;
