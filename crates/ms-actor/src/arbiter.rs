@@ -90,6 +90,11 @@ impl ArbiterSlot {
         self.pulse.silent_for(now, awake)
     }
 
+    /// Whether its loop has nothing to do.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.pulse.is_asleep()
+    }
+
     /// Asks for a sign of life where one is due. One that ended owes it for ever.
     pub(crate) fn feel_pulse(&self, now: u64) {
         if self.pulse.begins_to_ask(now) {

@@ -27,12 +27,12 @@ use crate::{panics, watchdog};
 /// Most arbiters a node may be given.
 pub const MAX_ARBITERS: usize = 1024;
 /// Deadlines this far away may be told by the coarse clock.
-const COARSE_FROM: Duration = Duration::from_secs(1);
+const COARSE_FROM: Duration = Duration::from_secs(2);
 /// Longest time an arbiter may spin: more would be no spinning but polling.
 const MAX_SPIN: Duration = Duration::from_millis(10);
 /// A loop that stands still this long is shown as not responding.
 const STALLED_NS: u64 = 500_000_000;
-/// The watchdog looks every 20 ms; when it comes so late, it is the process that stood still.
+/// The watchdog looks every 20 ms, or 100 where nothing happens; when it comes so late, it is the process that stood still.
 const STANDSTILL_NS: u64 = 1_000_000_000;
 /// Events kept for readers that come later.
 const KEPT_EVENTS: usize = 4096;
@@ -115,6 +115,8 @@ struct Inner {
     booted: Instant,
     booted_virtual: tokio::time::Instant,
     coarse: AtomicU64,
+    /// When the coarse clock is to be set next.
+    coarse_until: AtomicU64,
     /// When the process last began to run again after a standstill; 0 if it had none.
     resumed: AtomicU64,
     next_uid: AtomicU64,
@@ -179,6 +181,7 @@ impl Node {
             booted: Instant::now(),
             booted_virtual: tokio::time::Instant::now(),
             coarse: AtomicU64::new(1),
+            coarse_until: AtomicU64::new(nanos(watchdog::TICK)),
             resumed: AtomicU64::new(0),
             next_uid: AtomicU64::new(1),
             next_arbiter: AtomicU32::new(0),
@@ -243,7 +246,8 @@ impl Node {
         Tick::from_nanos(nanos(since))
     }
 
-    /// Time since it booted, in nanoseconds, up to 20 ms old, never zero: costs one load.
+    /// Time since it booted, in nanoseconds, never zero: costs one load. Up to 20 ms old, and up
+    /// to 100 ms where every loop slept.
     pub(crate) fn coarse(&self) -> u64 {
         if self.is_virtual() {
             self.now().as_nanos().max(1)
@@ -252,17 +256,18 @@ impl Node {
         }
     }
 
-    /// A deadline. A second or more away it is told by the coarse clock, which costs a
-    /// load: it may then be up to 20 ms late, never early.
+    /// A deadline. Two seconds or more away it is told by the coarse clock, which costs a
+    /// load: it may then be 20 ms late, or 100 ms where every loop slept; never early.
     pub(crate) fn deadline(&self, within: Duration) -> tokio::time::Instant {
         if within < COARSE_FROM || self.is_virtual() || self.is_stopping() {
             return crate::ask::after(within);
         }
-        let since_boot = Duration::from_nanos(self.coarse()).saturating_add(watchdog::TICK);
+        let since_boot = Duration::from_nanos(self.0.coarse_until.load(Ordering::Relaxed));
         later(later(self.0.booted_virtual, since_boot), within)
     }
 
-    pub(crate) fn refresh_coarse(&self) {
+    /// Sets the coarse clock, which is set again after a tick.
+    pub(crate) fn refresh_coarse(&self, tick: Duration) {
         let now = self.now().as_nanos().max(1);
         let still = now.saturating_sub(self.0.coarse.load(Ordering::Relaxed));
         if still > STANDSTILL_NS {
@@ -271,6 +276,7 @@ impl Node {
             tracing::warn!(?still, "the process stood still: nobody is taken for hung for that");
         }
         self.0.coarse.store(now, Ordering::Relaxed);
+        self.0.coarse_until.store(now.saturating_add(nanos(tick)), Ordering::Relaxed);
     }
 
     /// From when on silence counts. The whole process may have been stopped (SIGSTOP, a machine

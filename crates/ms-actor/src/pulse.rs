@@ -22,6 +22,11 @@ impl Pulse {
         self.naps.store(self.naps.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
     }
 
+    /// Whether it sleeps just now.
+    pub(crate) fn is_asleep(&self) -> bool {
+        !self.naps.load(Ordering::Acquire).is_multiple_of(2)
+    }
+
     /// Whether it is to be asked now: it has not slept since the last look, and has no question
     /// open. Called by the watchdog only.
     pub(crate) fn begins_to_ask(&self, now: u64) -> bool {
@@ -64,7 +69,9 @@ mod tests {
 
         pulse.turn_over();
         assert!(!pulse.begins_to_ask(10) && !pulse.begins_to_ask(11), "it sleeps");
+        assert!(pulse.is_asleep());
         pulse.turn_over();
+        assert!(!pulse.is_asleep());
         assert!(!pulse.begins_to_ask(12), "it slept since the last look");
         assert!(pulse.begins_to_ask(13));
     }

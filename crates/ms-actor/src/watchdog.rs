@@ -21,6 +21,12 @@ use crate::node::Node;
 /// How often the watchdog looks; also the grain of the node's coarse clock.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
 
+/// How often it looks while every loop sleeps: its own wakes are most of what an idle node costs.
+const IDLE_TICK: Duration = Duration::from_millis(100);
+
+/// It takes a node for idle after so many looks in a row that found every loop asleep.
+const IDLE_AFTER: u32 = 5;
+
 /// Beats a hung actor is said to have missed.
 const MISSED: u32 = 3;
 
@@ -30,29 +36,35 @@ pub(crate) fn start(node: &Node) -> std::io::Result<()> {
     let weak = node.downgrade();
     let limit = node.config().wedged_after.map(nanos);
     std::thread::Builder::new().name("ms-watchdog".to_owned()).spawn(move || {
+        let mut idle = 0;
         while let Some(node) = weak.upgrade() {
             if node.is_stopping() {
                 return;
             }
-            node.refresh_coarse();
-            look(&node, limit);
+            let tick = if idle < IDLE_AFTER { TICK } else { IDLE_TICK };
+            node.refresh_coarse(tick);
+            idle = if look(&node, limit) { idle.saturating_add(1) } else { 0 };
             drop(node);
-            std::thread::sleep(TICK);
+            std::thread::sleep(tick);
         }
     })?;
     Ok(())
 }
 
-fn look(node: &Node, limit: Option<u64>) {
+/// Whether it found every loop asleep.
+fn look(node: &Node, limit: Option<u64>) -> bool {
     let now = node.now().as_nanos();
     let awake = node.awake_since(now);
+    let mut all_asleep = true;
     for slot in node.watched() {
+        all_asleep &= slot.is_asleep();
         slot.feel_pulse(now);
         let wedged = limit.is_some_and(|limit| slot.silent_for(now, awake) > limit);
         if wedged && !slot.abandoned.load(Ordering::Acquire) {
             evacuate(node, &slot);
         }
     }
+    all_asleep
 }
 
 /// Gives up an arbiter somebody waits for in vain, if its loop stands still indeed.

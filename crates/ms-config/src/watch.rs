@@ -39,7 +39,8 @@ impl DirWatch {
                 changed(Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")));
             }
         };
-        let mut debouncer = new_debouncer(DEBOUNCE, None, told)?;
+        // It looks at the clock once in that time, and not four times as it would unasked.
+        let mut debouncer = new_debouncer(DEBOUNCE, Some(DEBOUNCE), told)?;
         places.dirs().try_for_each(|dir| debouncer.watch(dir, RecursiveMode::NonRecursive))?;
         Ok(Self(debouncer))
     }

@@ -199,6 +199,17 @@ impl TreeNode {
             Some(node)
         })
     }
+
+    /// The supervisors that were asked for their children and did not answer in time: because they
+    /// hang, or because the machine is busy. What is below them is missing here, and not counted in
+    /// [`omitted`](Self::omitted).
+    pub fn silent(&self) -> impl Iterator<Item = &TreeNode> {
+        self.walk().filter(|node| {
+            node.supervisor.is_none()
+                && node.status.kind == ChildType::Supervisor
+                && node.status.marks.contains(&Mark::Unresponsive)
+        })
+    }
 }
 
 /// What a supervisor did about an end.

@@ -9,6 +9,7 @@ use ms_control::proto::{
     NodeInfo, PsRow, PsSort, PsTable, StateView, StatisticsView, Steered, TaskShown, Verb,
 };
 use ms_core::task::{TaskPage, TaskState};
+use ms_core::view::Mark;
 use ms_core::{ExitReason, Incarnation};
 use serde_json::json;
 
@@ -47,6 +48,20 @@ fn trees() {
     golden("tree_ascii.txt", &tree(&sample::tree(), Style::PLAIN));
     golden("tree_colour.txt", &tree(&sample::tree(), COLOUR));
     golden("tree.dot", &dot(&sample::tree()));
+}
+
+#[test]
+fn what_a_silent_supervisor_hides_is_told() {
+    let mut whole = sample::tree();
+    assert!(whole.silent().next().is_none() && !tree(&whole, UNICODE).contains("not shown"));
+    let below = whole.children.iter_mut().find(|node| node.supervisor.is_some());
+    let below = below.expect("a supervisor");
+    below.supervisor = None;
+    below.children.clear();
+    below.status.marks = vec![Mark::Unresponsive];
+    let shown = tree(&whole, UNICODE);
+    let told = "; 1 supervisor did not answer in time: what is below is not shown\n";
+    assert!(shown.ends_with(told), "{shown}");
 }
 
 #[test]

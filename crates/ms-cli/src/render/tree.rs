@@ -98,8 +98,15 @@ fn summary(root: &TreeNode) -> String {
     let found: Vec<_> =
         found.filter(|&(n, _)| n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     let actors = many(root.walk().count() as u64, "actor");
+    let missing = match root.silent().count() as u64 {
+        0 => String::new(),
+        n => format!(
+            "; {} did not answer in time: what is below is not shown",
+            many(n, "supervisor")
+        ),
+    };
     match found.is_empty() {
-        true => format!("{actors}\n"),
-        false => format!("{actors}: {}\n", found.join(", ")),
+        true => format!("{actors}{missing}\n"),
+        false => format!("{actors}: {}{missing}\n", found.join(", ")),
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, AsyncContext, Handler, Message, MessageResult};
 use ms_actor::{Context, StateValue};
 use ms_core::Tick;
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 use super::calls::{Call, Calls};
 use super::handle::IntegrationObserver;
 
-/// How often reported calls are counted.
+/// How long reported calls wait for others, to be counted together.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 /// News of the actor `health` that may wait: a storm of ends tells nothing new beyond that.
 pub(crate) const MAILBOX: usize = 1_024;
@@ -49,6 +50,18 @@ impl IntegrationActor {
             ("recovered", now.recovered.into()),
             ("lost", self.args.calls.lost().into()),
         ])
+    }
+
+    fn wait_for_calls(&self, ctx: &mut Context<Self>) {
+        let news = self.args.calls.news();
+        let soon = async move {
+            news.await;
+            tokio::time::sleep(COUNT_EVERY).await;
+        };
+        ctx.spawn(wrap_future::<_, Self>(soon).map(|(), this, ctx| {
+            this.count(ctx.node().now());
+            this.wait_for_calls(ctx);
+        }));
     }
 
     /// Takes over all calls that were reported so far.
@@ -107,7 +120,7 @@ impl Actor for IntegrationActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.line = Some(self.args.calls.listen());
-        ctx.run_interval(COUNT_EVERY, |this, ctx| this.count(ctx.node().now()));
+        self.wait_for_calls(ctx);
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use ms_core::integration::CallOutcome;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 /// Calls that may wait to be counted: at ten looks a second, 40,000 calls a second.
@@ -24,6 +24,8 @@ struct Line {
     /// The way to the living actor, which takes a new one at each start.
     way: ArcSwapOption<mpsc::Sender<Call>>,
     lost: AtomicU64,
+    /// Rings when there is something to count: nobody looks where nobody calls.
+    news: Notify,
 }
 
 impl Calls {
@@ -57,10 +59,17 @@ impl Calls {
         calls
     }
 
+    /// Ends when a call was reported since this was last awaited.
+    pub(super) fn news(&self) -> impl Future<Output = ()> + 'static {
+        let calls = self.clone();
+        async move { calls.0.news.notified().await }
+    }
+
     fn put(&self, call: Call) {
         let taken = self.0.way.load().as_ref().is_some_and(|way| way.try_send(call).is_ok());
-        if !taken {
-            self.lose();
+        match taken {
+            true => self.0.news.notify_one(),
+            false => self.lose(),
         }
     }
 }

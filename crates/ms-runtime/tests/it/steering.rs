@@ -4,9 +4,10 @@
 
 use crate::common;
 
+use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{Add, Node, SECOND, path, until, with_node};
+use common::{Add, Hold, Node, SECOND, path, until, with_node};
 use ms_control::Kind;
 use ms_control::proto::{Fault, Request, StreamItem, Verb};
 use ms_core::view::{EventKind, NodeEvent};
@@ -190,7 +191,10 @@ fn steering_that_outlasts_its_asker_is_still_on_record() {
         |config| config,
         |node| async move {
             let blocked = node.actor("work", "blocked").await;
-            blocked.try_tell(common::Block(2 * SECOND)).expect("sent");
+            let (release, held) = mpsc::channel();
+            blocked.try_tell(Hold(held)).expect("sent");
+            // Once it is at it: a stop overtakes what waits.
+            until(|| async { blocked.any().status().handling.is_some() }).await;
             let mut client =
                 ms_control::Client::connect(&node.socket, SECOND / 2).await.expect("connects");
             let error = client
@@ -198,6 +202,7 @@ fn steering_that_outlasts_its_asker_is_still_on_record() {
                 .await
                 .expect_err("takes longer");
             assert_eq!(error.kind, Kind::TimedOut, "{error:?}");
+            drop(release);
             until(|| async { !record(&node).await.is_empty() }).await;
             assert_eq!(record(&node).await[0].2, "ok");
             node.stop().await;

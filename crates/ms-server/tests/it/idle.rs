@@ -58,11 +58,11 @@ fn an_idle_server_commits_nothing() {
     pause(Duration::from_secs(10));
     assert_eq!(commits(&server) - before, 0, "commits in ten idle seconds");
     // The watchdog's clock is the measure, which a busy machine slows down as it does all else.
-    // Half of all wakes are the watchdog's; it was a tenth when the loop of each arbiter showed
-    // by a timer that it turns.
+    // Of about 60 wakes a second 10 are the watchdog's, or more where it finds somebody awake. There
+    // were 500 when the loop of each arbiter showed by a timer that it turns.
     let now = wakes(&server);
     let (all, of_watchdog) = (now.0.saturating_sub(all), now.1 - of_watchdog);
-    assert!(of_watchdog > 0 && all < 5 * of_watchdog, "{all} wakes, {of_watchdog} the watchdog's");
+    assert!(of_watchdog > 0 && all < 15 * of_watchdog, "{all} wakes, {of_watchdog} the watchdog's");
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 

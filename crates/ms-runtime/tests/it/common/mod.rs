@@ -132,8 +132,7 @@ impl Node {
     }
 
     pub async fn marks(&self, text: &str) -> Vec<Mark> {
-        let tree = self.client().await.tree(None, None).await.expect("answers");
-        at(&tree, text).status.marks.clone()
+        at(&whole(&mut self.client().await).await, text).status.marks.clone()
     }
 
     pub async fn stop(self) {
@@ -155,6 +154,19 @@ pub fn with_node<F: Future>(
         let node = Node { runtime, socket, _directory: directory };
         tokio::time::timeout(120 * SECOND, test(node)).await.expect("in time");
     });
+}
+
+/// The whole tree. A supervisor that is late, as on a busy machine, is shown without its children:
+/// then once more.
+pub async fn whole(client: &mut Client) -> TreeNode {
+    for _ in 0..600 {
+        let tree = client.tree(None, None).await.expect("answers");
+        if tree.silent().next().is_none() {
+            return tree;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("not whole within a minute");
 }
 
 pub fn path(text: &str) -> ActorPath {

@@ -478,9 +478,15 @@ impl Server {
         })
     }
 
+    /// The whole tree: a supervisor that is late, as on a busy machine, is shown without its
+    /// children, and asked once more.
     pub fn tree(&self) -> TreeNode {
-        let tree = self.control(async |client| client.tree(None, None).await);
-        tree.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()))
+        until("the whole tree", || {
+            let tree = self.control(async |client| client.tree(None, None).await);
+            let tree = tree.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()));
+            let whole = tree.silent().next().is_none();
+            whole.then_some(tree)
+        })
     }
 
     /// Steers it. That it goes on, because a busy machine was not done in time, is an answer too:

@@ -68,6 +68,12 @@ impl Inner {
         at_and_above(path).any(|at| self.is_of_earlier_life(at))
     }
 
+    /// Whether a supervisor above it does not live just now.
+    pub(crate) fn is_orphan(&self, path: &str) -> bool {
+        let mut above = at_and_above(path).filter(|at| *at != path);
+        above.any(|above| self.sups.contains_key(above) && self.life(above).is_none())
+    }
+
     /// Whether it was made by an earlier life of its supervisor than the present one.
     fn is_of_earlier_life(&self, path: &str) -> bool {
         let by = match self.places.get(path) {
