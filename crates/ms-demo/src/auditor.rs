@@ -11,7 +11,7 @@ use ms_worker::tasks::{Performs, Task, TaskCx};
 use ms_worker::{Agent, Cx, InitError};
 
 use crate::board::Board;
-use crate::chaos::{BLOCK_FOR, Fault, Faults};
+use crate::chaos::{BLOCK_FOR, Due, Fault, Faults};
 use crate::metrics::Measured;
 use crate::roster::Roster;
 use crate::work;
@@ -61,10 +61,10 @@ impl Performs for Auditor {
         let (file, view) = (task.payload, task.view);
         let _at_work = self.args.board.at_work(cx.name(), &file.label);
         self.take_time(cx).await;
-        if let Some(fault) = self.args.faults.next(&file.label, attempt(&view))
-            && self.hand_back(&view, fault).await
+        if let Some(due) = self.args.faults.next(&file.label, attempt(&view))
+            && self.hand_back(&view, due.fault()).await
         {
-            suffer(fault, &file.label).await;
+            suffer(due, &file.label).await;
         }
         let began = Instant::now();
         let FileOutcome { outcome, label, .. } = match file.fingerprint.len > LARGE {
@@ -138,13 +138,15 @@ async fn audit_beside(file: SourceFile, cx: &Cx<Auditor>) -> FileOutcome {
 
 #[allow(clippy::panic, reason = "faults on demand")]
 #[allow(clippy::disallowed_methods, reason = "blocking the thread is the fault that was asked for")]
-async fn suffer(fault: Fault, label: &str) {
+async fn suffer(due: Due, label: &str) {
+    let fault = due.fault();
+    if fault == Fault::PanicAfterAwait {
+        tokio::task::yield_now().await;
+    }
+    due.strikes();
     match fault {
         Fault::Panic => panic!("injected while Audit({label})"),
-        Fault::PanicAfterAwait => {
-            tokio::task::yield_now().await;
-            panic!("injected after an await while Audit({label})");
-        }
+        Fault::PanicAfterAwait => panic!("injected after an await while Audit({label})"),
         Fault::Hang => std::future::pending().await,
         Fault::Block => std::thread::sleep(BLOCK_FOR),
     }

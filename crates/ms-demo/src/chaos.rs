@@ -60,9 +60,40 @@ impl Faults {
     }
 
     /// The fault for this attempt, from 0, at this file, if it gets one.
-    pub(crate) fn next(&self, label: &str, attempt: u32) -> Option<Fault> {
+    pub(crate) fn next(&self, label: &str, attempt: u32) -> Option<Due> {
         let ordered = self.ordered.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        ordered.or_else(|| fault(self.chaos?, label, attempt))
+        match ordered {
+            Some(fault) => Some(Due { fault, ordered: Some(self.clone()) }),
+            None => Some(Due { fault: fault(self.chaos?, label, attempt)?, ordered: None }),
+        }
+    }
+}
+
+/// A fault that is about to strike. The attempt may end before it does, since its task was given
+/// back and another auditor has it already: one that was asked for then goes to the next file.
+#[derive(Debug)]
+pub(crate) struct Due {
+    fault: Fault,
+    /// Where it goes back to, if somebody asked for it.
+    ordered: Option<Faults>,
+}
+
+impl Due {
+    pub(crate) const fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    /// It strikes now.
+    pub(crate) fn strikes(mut self) {
+        self.ordered = None;
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        if let Some(faults) = &self.ordered {
+            faults.order(self.fault);
+        }
     }
 }
 
@@ -112,6 +143,25 @@ fn fnv1a(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An order is carried out, whatever becomes of the attempt it was for.
+    #[test]
+    fn a_fault_that_was_asked_for_is_due_until_it_strikes() {
+        let faults = Faults::new(None);
+        assert!(faults.next("a", 0).is_none());
+        faults.order(Fault::Hang);
+        for _ in 0..3 {
+            let due = faults.next("a", 0).expect("due");
+            assert_eq!(due.fault(), Fault::Hang);
+            assert!(faults.next("b", 0).is_none(), "it is one fault");
+        }
+        faults.next("a", 0).expect("due").strikes();
+        assert!(faults.next("a", 0).is_none());
+
+        let chance = Faults::new(Some(ChaosOptions { seed: 7, rate: 1.0 }));
+        drop(chance.next("a", MAX_FAULTS_PER_FILE - 1).expect("certain"));
+        assert!(chance.next("a", MAX_FAULTS_PER_FILE).is_none(), "nobody asked for it");
+    }
 
     #[test]
     fn the_same_seed_gives_the_same_faults_at_the_rate_asked_for() {

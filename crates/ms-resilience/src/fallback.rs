@@ -22,6 +22,8 @@ use crate::slot::Slot;
 const ALTERNATIVE_WITHIN: Duration = Duration::from_secs(5);
 /// Most watchers of one fallback.
 const MAX_WATCHERS: usize = 1_024;
+/// Text of the event that no feature is off any more.
+const ALL_ON: &str = "all features are on";
 /// Pause before a watcher that had no room is told again.
 const TELL_AGAIN: Duration = Duration::from_millis(100);
 
@@ -196,7 +198,8 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
         // The health of the service listens for these two.
         let topic = if features.is_empty() { FEATURES_ON } else { FEATURES_OFF };
         tracing::warn!(topic, fallback = %ctx.path(), ?features, "features have changed");
-        let (path, text) = (ctx.path().clone(), features.join(", "));
+        let text = if features.is_empty() { ALL_ON.to_owned() } else { features.join(", ") };
+        let path = ctx.path().clone();
         ctx.node().publish(EventKind::Noted { path, topic: topic.to_owned(), text });
         self.watchers.iter_mut().for_each(|watcher| watcher.behind = true);
         self.keep(ctx.path());

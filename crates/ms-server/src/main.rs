@@ -37,6 +37,9 @@ struct Args {
 /// How long the last word on standard error may take.
 const COMPLAIN_WITHIN: Duration = Duration::from_secs(1);
 
+/// Of sysexits.h.
+const EX_IOERR: u8 = 74;
+
 const AFTER: &str = "\
 EXAMPLES
   ms-server --config /etc/ms
@@ -59,6 +62,7 @@ EXIT STATUS
     7  started, and not healthy in time
     8  configuration, or what components require and no other provides
    69  an address is not to be had
+   74  `--check`: its report could not be written
    78  unsafe: a listener or a token file, or built with panic=abort
   101  emergency: a panic outside any actor
   102  emergency: too many critical errors, or the root supervisor gave up or hangs
@@ -81,10 +85,7 @@ fn main() -> ExitCode {
         .agent::<Tally>("tally", ())
         .calls_outside("http");
     let end = match args.check {
-        true => server.check(&options).map(|report| {
-            report.checks.iter().for_each(|check| say(&mut io::stdout(), &line(check)));
-            ExitCode::SUCCESS
-        }),
+        true => server.check(&options).map(|report| reported(&report.checks)),
         false => server.run(&options).map(|end| end.exit_code()),
     };
     end.unwrap_or_else(|error| {
@@ -104,6 +105,20 @@ fn complain(text: String) {
     if thread.is_ok() {
         // Too late is as good as never: there is nobody else to tell.
         let _ = told.recv_timeout(COMPLAIN_WITHIN);
+    }
+}
+
+/// Says what the checks came to. A report that nobody wants is no fault; one that is lost is.
+fn reported(checks: &[CheckOutcome]) -> ExitCode {
+    let mut to = io::stdout();
+    let told = checks.iter().try_for_each(|check| writeln!(to, "{}", line(check)));
+    match told.and_then(|()| to.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let what = "ms-server: all checks passed, and the report could not be written";
+            complain(format!("{what}: {error}"));
+            ExitCode::from(EX_IOERR)
+        }
+        _ => ExitCode::SUCCESS,
     }
 }
 

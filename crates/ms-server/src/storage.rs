@@ -91,12 +91,6 @@ impl PreFlightCheck for StoreToBeHad {
     }
 
     fn execute(&self) -> PreFlightResult {
-        // Nothing is made where nothing is yet, unless a store was there before.
-        let mut lock = self.0.clone().into_os_string();
-        lock.push(".lock");
-        if !self.0.is_file() && !PathBuf::from(lock).is_file() {
-            return PreFlightResult::Pass;
-        }
         match ms_store::probe(&self.0) {
             Ok(()) => PreFlightResult::Pass,
             Err(error) => PreFlightResult::Fail(error.to_string()),

@@ -60,14 +60,18 @@ impl Known {
 }
 
 /// Whether a store in this file could be had now: nobody else has it, and what is there
-/// looks like one. Blocks; for programs that want to say so before they start anything.
+/// looks like one. Where nothing is, nothing is made. Blocks; for programs that want to say so before they start anything.
 ///
 /// # Errors
 /// [`StoreError::Locked`], [`StoreError::Corrupt`], [`StoreError::ReadOnly`], or what the
 /// system says. Damage inside the file is found when it is opened.
 pub fn probe(path: &Path) -> Result<(), StoreError> {
-    let guard = Guard::take(&file_path(path)?)?;
-    guard.close();
+    let path = &file_path(path)?;
+    refuse_open_directory(path)?;
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    if is_there(path) || is_there(&beside(path, ".lock")) {
+        Guard::take(path)?.close();
+    }
     Ok(())
 }
 

@@ -137,7 +137,7 @@ impl Transcript {
         if !["tree", "inspect"].contains(&args[0]) {
             return look();
         }
-        until("nobody is busy", || {
+        until("nobody is busy or late", || {
             let run = look();
             (!busy(&run.out)).then_some(run)
         })
@@ -181,8 +181,12 @@ impl Transcript {
     }
 }
 
-/// Whether there is an actor with something to do in what `msctl tree` or `msctl inspect` said.
+/// Whether there is an actor with something to do in what `msctl tree` or `msctl inspect` said, or
+/// one that a busy machine keeps from answering.
 fn busy(out: &str) -> bool {
+    if out.contains("unresponsive") {
+        return true;
+    }
     fn status(value: &Value) -> bool {
         let own = |(key, value): (&String, &Value)| match key.as_str() {
             "handling" => !value.is_null(),

@@ -6,13 +6,21 @@ use super::{MAX_DEPTH, MAX_VALUES, Source};
 use crate::error::ConfigError;
 use crate::value::{Place, Raw, Spot};
 
+/// How the parser calls a key that a table has already.
+const DUPLICATE: &str = "duplicate key";
+
 pub(super) fn parse(source: &Source, text: &str) -> Result<Spot, Vec<ConfigError>> {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let told = errors.iter().map(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            source.syntax(lines.place(source, text, at), one_line(error.message()))
+            let span = error.span().unwrap_or(0..0);
+            let mut what = one_line(error.message());
+            // A key is no secret; what else a message may be about could be one.
+            if let Some(key) = text.get(span.clone()).filter(|_| what == DUPLICATE) {
+                what = format!("{what} `{}`", key.trim());
+            }
+            source.syntax(lines.place(source, text, span.start), what)
         });
         return Err(told.collect());
     }

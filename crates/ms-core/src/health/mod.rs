@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 /// Topic of the event by which an actor says that features of it are off; its text names them.
 pub const FEATURES_OFF: &str = "degraded";
-/// Topic of the event by which it says that all are on again.
+/// Topic of the event by which it says that all are on again; its text is for people.
 pub const FEATURES_ON: &str = "recovered";
 /// Topic of the news that the health of a component changed.
 pub const HEALTH_CHANGED: &str = "health_changed";

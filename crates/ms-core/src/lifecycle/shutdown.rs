@@ -6,7 +6,8 @@
 //! one that is late is forced. Told again to begin, the machine does nothing; told to hurry,
 //! it orders the emergency stop once.
 //!
-//! The driver answers [`ShutdownEffect::Step`] with [`ShutdownEvent::StepDone`], and
+//! The driver answers [`ShutdownEffect::Step`] (but for the components') with
+//! [`ShutdownEvent::StepDone`], and
 //! [`ShutdownEffect::Stop`] with [`ShutdownEvent::Stopped`]; the machine goes on without an
 //! answer when the time is over.
 
@@ -116,7 +117,8 @@ pub enum ShutdownEvent<E> {
 /// What the driver has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShutdownEffect {
-    /// Carry out a step, which must be over by then.
+    /// Carry out a step, which must be over by then. What there is to do in that of the
+    /// components follows one by one.
     Step(ShutdownPhase, Tick),
     /// Stop a component in order, by then.
     Stop(ComponentId, Tick),
@@ -260,6 +262,8 @@ impl<E> ShutdownMachine<E> {
                 self.enter(now, ShutdownPhase::Signal);
             }
             ShutdownEvent::Begin => {}
+            // The step of the components is over with the last of them.
+            ShutdownEvent::StepDone(ShutdownPhase::StopComponents, _) => {}
             ShutdownEvent::StepDone(phase, errors) if self.stage == Stage::In(phase) => {
                 self.leave(now, phase, false, errors);
             }
@@ -306,9 +310,9 @@ impl<E> ShutdownMachine<E> {
     fn enter(&mut self, now: Tick, phase: ShutdownPhase) {
         self.stage = Stage::In(phase);
         self.step_began = now;
-        match phase {
-            ShutdownPhase::StopComponents => self.stop_next(now),
-            _ => self.effects.push(ShutdownEffect::Step(phase, self.over_by(phase))),
+        self.effects.push(ShutdownEffect::Step(phase, self.over_by(phase)));
+        if phase == ShutdownPhase::StopComponents {
+            self.stop_next(now);
         }
     }
 

@@ -516,7 +516,9 @@ fn seven_steps_run_in_order_and_components_stop_in_reverse_one_by_one() {
     let mut machine = begin("a b");
     assert_eq!(machine.handle(at(0), ShutdownEvent::Begin), [], "twice is once");
     let effects = until_components(&mut machine, at(0));
-    assert_eq!(effects, [ShutdownEffect::Stop(id("b"), at(5))]);
+    let stop_components = ShutdownEffect::Step(Step::StopComponents, at(76));
+    assert_eq!(effects, [stop_components, ShutdownEffect::Stop(id("b"), at(5))]);
+    assert_eq!(machine.handle(at(1), done(Step::StopComponents)), [], "not before the last");
     let effects = machine.handle(at(1), ShutdownEvent::Stopped(id("b"), Ok(())));
     assert_eq!(effects, [ShutdownEffect::Stop(id("a"), at(6))]);
     let effects = machine.handle(at(2), ShutdownEvent::Stopped(id("a"), Ok(())));
@@ -539,7 +541,8 @@ fn a_drain_that_hangs_is_cut_at_its_moment() {
     assert_eq!(machine.next_deadline(), Some(at(46)));
     assert_eq!(machine.handle(at(45), ShutdownEvent::Elapsed), []);
     let effects = machine.handle(at(46), ShutdownEvent::Elapsed);
-    assert_eq!(effects, [ShutdownEffect::Stop(id("a"), at(51))]);
+    let stop_components = ShutdownEffect::Step(Step::StopComponents, at(76));
+    assert_eq!(effects, [stop_components, ShutdownEffect::Stop(id("a"), at(51))]);
     assert!(machine.report().steps.last().expect("drained").late);
 }
 
@@ -634,7 +637,7 @@ proptest! {
         }
         let order: Vec<_> = started.into_iter().rev().map(|(id, _)| id).collect();
         prop_assert_eq!(order, stopped);
-        prop_assert_eq!(steps.len(), 6, "and the components' step");
+        prop_assert_eq!(steps, Step::ALL);
         prop_assert!(now <= at(7) + deadline);
     }
 }

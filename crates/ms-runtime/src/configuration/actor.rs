@@ -120,7 +120,7 @@ impl<C: Settings> ConfigActor<C> {
                     self.unwatched = false;
                     let dir = self.handle.loader().dir().display();
                     note(ctx, "config_watched", format!("changes in {dir} are noticed again"));
-                    publish(ctx, FEATURES_ON, String::new());
+                    publish(ctx, FEATURES_ON, FEATURE.to_owned());
                 }
             }
             Err(error) => self.cannot_watch(&error.to_string(), ctx),

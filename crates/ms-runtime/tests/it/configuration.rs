@@ -281,7 +281,7 @@ fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_told() {
         fs::rename(at("new"), at("config")).unwrap();
         assert_eq!(world.hears().await.keys[..], ["shutdown.within"]);
         world.noted("config_watched").await;
-        world.noted(FEATURES_ON).await;
+        assert_ne!(world.noted(FEATURES_ON).await, "", "it is for people");
         assert!(world.handle.status().watching);
         assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(11));
         fs::write(at("two").join("base.toml"), within(13)).unwrap();

@@ -89,6 +89,7 @@ impl Agent for Tally {
 impl Performs for Tally {
     type Payload = Addend;
     type Output = u64;
+    const NEEDS_STATE: bool = true;
 
     fn validate((): &(), Addend { name, .. }: &Addend) -> Result<(), Invalid> {
         match (1..=MAX_NAME).contains(&name.len()) {

@@ -100,6 +100,15 @@ fn bad_variables_and_arguments_are_refused() {
         let status = Place::new().prelude(closed).command().arg("--check").status().unwrap();
         assert_eq!(status.code(), Some(0), "{closed}");
     }
+    // A report that is lost is no success; one that nobody reads is.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let lost = place.command().arg("--check").stdout(full).output().unwrap();
+    let told = String::from_utf8_lossy(&lost.stderr);
+    assert_eq!(
+        (lost.status.code(), told.contains("could not be written")),
+        (Some(74), true),
+        "{told}"
+    );
     // Nobody reads what it says: no panic.
     let mut deaf = place.command();
     let mut deaf =

@@ -1,7 +1,7 @@
 //! A payload that its kind does not take is refused where it is submitted, with its place.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use crate::common;
+use crate::{common, tally};
 
 use common::{Place, Server, id_of, msctl, until};
 use ms_control::Client;
@@ -21,7 +21,7 @@ fn state(server: &Server, path: &str) -> Value {
 /// what an agent's own check refuses never becomes a task; the field is named, and nothing is stored.
 #[test]
 fn a_bad_payload_is_refused_at_the_submission_naming_the_field() {
-    let server = Place::new().start();
+    let server = tally::place().start();
     let mut http = server.http();
     for (kind, payload, at) in [
         ("audit", json!({}), "payload"),

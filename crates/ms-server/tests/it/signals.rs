@@ -25,6 +25,7 @@ fn an_idle_server_ends_with_0_in_reverse_order() {
         assert_eq!(server.exit(), 0, "{}", server.log.text());
         server.log.has_in_order(&[
             "shutdown phase phase=1",
+            "shutdown phase phase=4",
             "stopped component=application",
             "stopped component=transport",
             "stopped component=database",

@@ -12,13 +12,18 @@ use serde_json::{Value, json};
 
 /// A place where the states of agents are kept.
 pub(crate) fn place() -> Place {
+    place_with("")
+}
+
+/// The same, with more keys, which stand before the first section.
+pub(crate) fn place_with(more: &str) -> Place {
     let place = Place::new();
     let (dir, key) = (place.file("snapshots"), place.file("keys"));
     fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
     fs::write(&key, format!("first {}\n", "5a".repeat(32))).unwrap();
     fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
     place.write_config(&format!(
-        "[persistence]\nenabled = true\ndir = {dir:?}\nkey_file = {key:?}\ninterval = \"1h\"\n"
+        "{more}[persistence]\nenabled = true\ndir = {dir:?}\nkey_file = {key:?}\ninterval = \"1h\"\n"
     ));
     place
 }
@@ -58,7 +63,7 @@ fn state_in(folder: &PathBuf) -> PathBuf {
     files.into_iter().find(|path| path.extension().is_some_and(|e| e == "state")).expect("a state")
 }
 
-/// S5.3-02, S5.3-08: totals go on after `kill -9`, in the middle of many additions: each task that was
+/// S2.4-11, S5.3-02, S5.3-08: totals go on after `kill -9`, in the middle of many additions: each task that was
 /// accepted is counted once. Nothing of it is readable on disk.
 #[test]
 fn an_agents_state_survives_kill_9_and_each_task_counts_once() {
@@ -102,15 +107,15 @@ fn a_damaged_newest_save_falls_back_to_the_one_before() {
     server.log.line("ms_snapshot::audit");
 }
 
-/// Without a place for states a task says what to set.
+/// Without a place for states a task of it is not taken, and whoever sent it is told what to set.
 #[test]
-fn without_persistence_the_task_says_what_to_set() {
+fn without_persistence_a_task_is_refused_with_what_to_set() {
     let place = Place::new();
     let server = place.start();
-    let id = submit(&server, 1);
-    let view = until("failed", || {
-        let view = server.get(&format!("/api/v1/tasks/{id}")).json();
-        view["failure"].is_object().then_some(view)
-    });
-    assert!(view["failure"]["message"].as_str().unwrap().contains("persistence.enabled"), "{view}");
+    let task = json!({ "kind": "tally", "payload": { "name": "visitors-of-today", "add": 1 } });
+    let reply = server.http().post("/api/v1/tasks", &task.to_string());
+    let problem = reply.json();
+    assert_eq!((reply.status, &problem["errors"][0]["at"]), (422, &"payload".into()), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("persistence.enabled"), "{problem}");
+    assert_eq!(server.get("/api/v1/tasks").json()["tasks"], json!([]), "nothing was stored");
 }

@@ -1,21 +1,19 @@
 //! One trace from the caller's header to the agent's log line, and log lines that programs read.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use crate::common;
+use crate::{common, tally};
 
 use common::{Http, Place, Reply, Server, id_of, until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
 fn place() -> Place {
-    let place = Place::new();
-    place.write_config(
+    tally::place_with(
         "telemetry.log_format = \"json\"\n\
          telemetry.log_filter = \"info,ms_worker=debug,ms_transport=debug\"\n",
-    );
-    place
+    )
 }
 
 /// Starts it and waits until it serves; where it listens is in its lines of JSON.
@@ -132,10 +130,14 @@ fn a_bad_traceparent_is_ignored() {
 fn every_log_line_is_json_and_failures_have_their_fields() {
     let place = place();
     let (mut server, mut http) = start(&place);
-    // Nothing keeps states here, so this one fails at its work.
-    let odd = r#"{"kind":"tally","payload":{"name":"x\n{\"level\":\"FORGED\"}","add":2}}"#;
+    // A total cannot be that large, so the second one fails at its work.
+    let addend = |add: u64| {
+        let payload = json!({"name": "x\n{\"level\":\"FORGED\"}", "add": add});
+        json!({"kind": "tally", "payload": payload}).to_string()
+    };
     let head = format!("traceparent: 00-{TRACE}-{CALLER}-00\r\n");
-    id_of(&submit(&mut http, &head, odd));
+    id_of(&submit(&mut http, "", &addend(u64::MAX)));
+    id_of(&submit(&mut http, &head, &addend(1)));
     let of_agent = traced(&server, "attempt", TRACE, "Operation failed");
     let failed = of_agent.iter().find(|line| message(line) == "Operation failed").unwrap();
     let fields = &failed["fields"];
@@ -143,7 +145,7 @@ fn every_log_line_is_json_and_failures_have_their_fields() {
     assert!(component.starts_with("/root/components/application/"), "{failed}");
     assert_eq!(fields["operation"], "tally", "{failed}");
     let error = fields["error"].as_str().expect("a text");
-    assert!(error.starts_with("nothing keeps the states of agents"), "{failed}");
+    assert!(error.contains("larger than 64 bits"), "{failed}");
     drop(http);
     assert_eq!(server.stop(), 0, "{}", server.log.text());
     assert!(!server.log.text().contains("FORGED"), "{}", server.log.text());

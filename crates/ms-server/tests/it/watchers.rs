@@ -150,7 +150,7 @@ fn every_actor(fault: Fault) {
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
-/// Rows 16 and 17: an actor that awaits for ever, anywhere in the tree, supervisors included.
+/// S2.4-05, rows 16 and 17: an actor that awaits for ever, anywhere in the tree, supervisors included.
 #[test]
 fn every_actor_that_hangs_is_replaced_and_the_service_answers_again() {
     every_actor(Fault::Hang);

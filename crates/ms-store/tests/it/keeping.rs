@@ -407,6 +407,7 @@ fn a_store_is_removed_only_while_nobody_has_it() {
     let path = dir.path().join("tasks.db");
     run(|node| async move {
         assert!(probe(&path).is_ok());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is made");
         let (store, root) = open(&node, at(dir.path())).await;
         let id = submit(&store, task(1)).await.unwrap().id;
         for refused in [probe(&path), discard(&path)] {

@@ -20,6 +20,7 @@ use super::ports::{BudgetRefusal, BudgetsPort};
 use super::problem::{
     INTERNAL, MALFORMED, NO_BUDGET, Problem, ProblemDetails, TIMED_OUT, UNPROCESSABLE,
 };
+use super::query::NoQuery;
 use super::tasks::without_key;
 
 /// Longest reason for the record, in characters: so the document counts as well.
@@ -64,6 +65,7 @@ struct UsageSchema {
     responses((status = 200, body = Vec<BudgetSchema>)))]
 pub(super) async fn list(
     State(routes): State<BudgetRoutes>,
+    _: NoQuery,
 ) -> Result<axum::Json<Vec<AccountView>>, Problem> {
     let Some(port) = &routes.port else { return Ok(axum::Json(Vec::new())) };
     port.usage().await.map(axum::Json).map_err(refused)
@@ -102,6 +104,7 @@ pub(super) struct Raise {
 pub(super) async fn raise(
     State(routes): State<BudgetRoutes>,
     Extension(Peer(peer)): Extension<Peer>,
+    _: NoQuery,
     headers: HeaderMap,
     Json(raise): Json<Raise>,
 ) -> Result<axum::Json<AccountView>, Problem> {

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::ports::IntegrationPort;
 use super::problem::{NOT_SERVING, Problem};
+use super::query::NoQuery;
 
 /// Health scores, error rates, latencies between components, incidents and the time to recovery.
 /// Times are milliseconds since the node booted.
@@ -17,6 +18,7 @@ use super::problem::{NOT_SERVING, Problem};
     responses((status = 200, body = MetricsSchema)))]
 pub(super) async fn integration(
     State(port): State<Arc<dyn IntegrationPort>>,
+    _: NoQuery,
 ) -> Result<axum::Json<IntegrationMetrics>, Problem> {
     let metrics = port.metrics().await;
     metrics.map(axum::Json).ok_or_else(|| {

@@ -21,6 +21,7 @@ use super::ports::HealthPort;
 use super::problem::{
     BAD_PARAMETER, INTERNAL, NOT_FOUND, NOT_SERVING, Problem, ProblemDetails, TIMED_OUT,
 };
+use super::query::NoQuery;
 
 /// Deepest tree that is answered at once.
 const DEPTH_MAX: usize = 64;
@@ -102,7 +103,10 @@ pub(super) struct OpenResources {
 /// The open resources of the node: files, locks, listeners.
 #[utoipa::path(get, path = "/api/v1/resources", tag = "node",
     responses((status = 200, description = "what is open now", body = OpenResources)))]
-pub(super) async fn resources(State(resources): State<Resources>) -> axum::Json<OpenResources> {
+pub(super) async fn resources(
+    State(resources): State<Resources>,
+    _: NoQuery,
+) -> axum::Json<OpenResources> {
     axum::Json(OpenResources { open: resources.list() })
 }
 

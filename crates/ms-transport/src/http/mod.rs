@@ -17,6 +17,7 @@ mod limits;
 mod look;
 mod ports;
 mod problem;
+mod query;
 mod schema;
 mod socket;
 mod tasks;

@@ -23,6 +23,7 @@ use super::problem::{
     BAD_PARAMETER, CONFLICT, INTERNAL, MALFORMED, NOT_FINISHED, NOT_FOUND, OVERLOADED, Problem,
     ProblemDetails, QUEUE_FULL, TIMED_OUT, TOO_LARGE, UNAVAILABLE, UNPROCESSABLE,
 };
+use super::query::NoQuery;
 use super::schema::{
     BatchSchema, NewTaskSchema, StateSchema, TaskIdSchema, TaskPageSchema, TaskViewSchema,
 };
@@ -57,6 +58,7 @@ pub(super) type Id = Result<Path<String>, PathRejection>;
         (status = 422, description = "no such queue or kind of agent, or settings that contradict one another", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit(
     State(tasks): Tasks,
+    _: NoQuery,
     Extension(trace): Extension<Traced>,
     headers: HeaderMap,
     Json(mut task): Json<NewTask>,
@@ -111,6 +113,7 @@ pub(super) enum Submittal {
         (status = 422, description = "settings of a task contradict one another; nothing was taken", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit_batch(
     State(tasks): Tasks,
+    _: NoQuery,
     Extension(trace): Extension<Traced>,
     headers: HeaderMap,
     Json(mut batch): Json<Vec<NewTask>>,
@@ -143,7 +146,11 @@ pub(super) async fn submit_batch(
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn get(State(tasks): Tasks, id: Id) -> Result<axum::Json<TaskView>, Problem> {
+pub(super) async fn get(
+    State(tasks): Tasks,
+    id: Id,
+    _: NoQuery,
+) -> Result<axum::Json<TaskView>, Problem> {
     find(&tasks, task_id(id)?).await.map(axum::Json)
 }
 
@@ -168,7 +175,11 @@ pub(super) struct TaskResult {
     responses((status = 200, body = TaskResult),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "not ended yet", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn result(State(tasks): Tasks, id: Id) -> Result<axum::Json<TaskResult>, Problem> {
+pub(super) async fn result(
+    State(tasks): Tasks,
+    id: Id,
+    _: NoQuery,
+) -> Result<axum::Json<TaskResult>, Problem> {
     let id = task_id(id)?;
     let view = find(&tasks, id).await?;
     if !view.state.is_ended() {
@@ -230,7 +241,13 @@ pub(super) async fn list(
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "it has ended", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn cancel(State(tasks): Tasks, id: Id) -> Result<axum::Json<TaskView>, Problem> {
+pub(super) async fn cancel(
+    State(tasks): Tasks,
+    id: Id,
+    _: NoQuery,
+    headers: HeaderMap,
+) -> Result<axum::Json<TaskView>, Problem> {
+    without_key(&headers, NO_KEY)?;
     told(tasks.cancel(task_id(id)?).await)
 }
 
@@ -239,9 +256,18 @@ pub(super) async fn cancel(State(tasks): Tasks, id: Id) -> Result<axum::Json<Tas
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "it has not failed", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn retry(State(tasks): Tasks, id: Id) -> Result<axum::Json<TaskView>, Problem> {
+pub(super) async fn retry(
+    State(tasks): Tasks,
+    id: Id,
+    _: NoQuery,
+    headers: HeaderMap,
+) -> Result<axum::Json<TaskView>, Problem> {
+    without_key(&headers, NO_KEY)?;
     told(tasks.retry(task_id(id)?).await)
 }
+
+/// The state of the task is what keeps it from being done twice.
+const NO_KEY: &str = "not taken here, and not needed: sent again, the request is answered with 409";
 
 /// What came of an order that is about one task.
 fn told(

@@ -120,6 +120,47 @@ fn an_idempotency_key_of_a_batch_is_refused_and_keys_of_its_tasks_are_not() {
     });
 }
 
+/// Neither a header nor a query is taken and does nothing.
+#[test]
+fn a_key_or_a_query_where_none_is_taken_is_refused() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let id = post(rig.addr, "/api/v1/tasks", task()).await.json();
+        let id = id.as_str().expect("a bare id");
+        let at = |rest: &str| format!("/api/v1/tasks/{id}{rest}");
+        for path in [at("/cancel"), at("/retry")] {
+            let keyed = "Idempotency-Key: order-17\r\n";
+            let reply = call(rig.addr, "POST", &path, keyed, "").await;
+            assert_eq!((reply.status, reply.code().as_str()), (400, "bad-parameter"), "{reply:?}");
+            assert!(reply.json()["detail"].as_str().unwrap().contains("409"), "{reply:?}");
+        }
+        let json = "Content-Type: application/json\r\n";
+        let asked = [
+            ("POST", "/api/v1/tasks".to_owned(), task()),
+            ("POST", "/api/v1/tasks/batch".to_owned(), "[]"),
+            ("GET", at(""), ""),
+            ("GET", at("/result"), ""),
+            ("POST", at("/cancel"), ""),
+            ("POST", at("/retry"), ""),
+            ("GET", "/api/v1/budgets".to_owned(), ""),
+            ("POST", "/api/v1/budgets/raise".to_owned(), "{}"),
+            ("GET", "/api/v1/resources".to_owned(), ""),
+            ("GET", "/api/v1/metrics/integration".to_owned(), ""),
+        ];
+        for (method, path, body) in &asked {
+            let path = format!("{path}?dry_run=true");
+            let reply = call(rig.addr, method, &path, json, body).await;
+            assert_eq!((reply.status, reply.code().as_str()), (400, "bad-parameter"), "{path}");
+            let told = reply.json()["next"].as_str().unwrap().to_owned();
+            assert!(told.contains("leave the query out"), "{told}");
+        }
+        assert_eq!(rig.tasks.count(), 1);
+        // An empty one asks for nothing.
+        assert_eq!(get(rig.addr, &at("?")).await.status, 200);
+        assert_eq!(get(rig.addr, &at("")).await.json()["state"], "pending");
+    });
+}
+
 #[test]
 fn what_to_do_next_is_about_the_mistake() {
     on_system(async {

@@ -9,6 +9,7 @@ use ms_core::task::AgentKind;
 use serde_json::Value;
 
 use super::perform::Performs;
+use crate::state::StateError;
 
 /// Looks at a payload.
 type Look = dyn Fn(&Value) -> Result<(), Invalid> + Send + Sync;
@@ -21,6 +22,12 @@ impl Intake {
     /// That of agents that are made of `args`.
     pub(crate) fn of<G: Performs>(args: Arc<G::Args>) -> Self {
         Self(Arc::new(move |payload| read::<G>(payload.clone(), Some(&*args)).map(drop)))
+    }
+
+    /// That of agents that could not do any: each payload is refused for this reason.
+    pub(crate) fn none(why: &StateError) -> Self {
+        let why = why.to_string();
+        Self(Arc::new(move |_| Err(Invalid::new(".", why.clone()))))
     }
 
     pub(crate) fn check(&self, payload: &Value) -> Result<(), Invalid> {

@@ -66,6 +66,10 @@ pub trait Performs: Agent {
     /// Its result.
     type Output: Serialize;
 
+    /// Whether its agents cannot do a task where nothing keeps their states: tasks of such a kind
+    /// are then refused at the submission, and not found to be in vain when an agent saves.
+    const NEEDS_STATE: bool = false;
+
     /// Checks what the type of a payload cannot say: bounds, what belongs together. It is asked
     /// at the submission, in whoever submits, and again before the work; `args` is what agents
     /// of the kind are made of. It must be quick and wait for nothing.

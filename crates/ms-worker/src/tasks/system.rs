@@ -20,7 +20,7 @@ use super::messages::{DispatcherSpec, Join};
 use super::perform::Performs;
 use crate::actor::{AgentActor, AgentRef};
 use crate::budgets::Budgets;
-use crate::state::StateKeeper;
+use crate::state::{StateError, StateKeeper};
 
 /// How long a lease is unless renewed; it is renewed at every third of it.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
@@ -171,7 +171,11 @@ impl Tasks {
             .map(|n| ChildSpec::blueprint(format!("{kind}-{n}"), self.agent::<G>(&name, &args)))
             .map(shape)
             .collect();
-        self.pools.push(Pool { kind: name, intake: Intake::of::<G>(args), agents });
+        let intake = match G::NEEDS_STATE && self.keeper.is_none() {
+            true => Intake::none(&StateError::NotKept),
+            false => Intake::of::<G>(args),
+        };
+        self.pools.push(Pool { kind: name, intake, agents });
         Ok(self)
     }
 
