@@ -9,6 +9,8 @@ use ms_runtime::exit;
 /// Exit codes that are not the runtime's: of the command line, and of an address (sysexits).
 const USAGE: u8 = 2;
 const NO_ADDRESS: u8 = 69;
+/// The report of a check could not be written: sysexits.h.
+const NO_REPORT: u8 = 74;
 
 #[test]
 fn the_help_names_every_exit_code_and_no_other() {
@@ -32,6 +34,7 @@ fn the_help_names_every_exit_code_and_no_other() {
         exit::UNHEALTHY,
         exit::CONFIG,
         NO_ADDRESS,
+        NO_REPORT,
         exit::PANIC_ABORT,
         exit::PANIC,
         exit::GAVE_UP,
