@@ -19,6 +19,9 @@ use crate::monitor::{Monitor, MonitorId, Watcher};
 use crate::refs::Ref;
 use crate::state::StateValue;
 
+/// How soon an actor that was between two lives is looked at again by who waits for an answer.
+const BETWEEN_LIVES: Duration = Duration::from_millis(20);
+
 /// Most lines of one trace.
 pub const MAX_TRACE_LINES: u64 = 10_000;
 
@@ -221,6 +224,40 @@ impl AnyRef {
             notify: Box::new(move |notice| drop(tell.send(notice))),
         });
         Monitor { id, down, of: Some(Arc::downgrade(&self.0)) }
+    }
+
+    /// Waits for an answer that comes by a way of its own (a message had its sender in it), or
+    /// for the end of the life that was asked: one whose thread is blocked keeps what it has in
+    /// hand, and with it the way to its answer, for as long as it is blocked. `None` when there
+    /// will be no answer. [`Ref::ask`] does the same for the answers of handlers. Call it at
+    /// once when the message is accepted; it has no deadline of its own. Not for actors whose mailbox
+    /// outlives a crash: what they keep is answered by a later life.
+    ///
+    /// What `gen:call` of OTP does with a monitor.
+    ///
+    /// # Cancel safety
+    /// Dropped early, nothing of it stays with the actor.
+    pub async fn answer_of<T>(&self, mut answer: oneshot::Receiver<T>) -> Option<T> {
+        loop {
+            let down = tokio::select! {
+                biased;
+                answered = &mut answer => return answered.ok(),
+                down = self.monitor() => down,
+            };
+            match answer.try_recv() {
+                // It was its last act.
+                Ok(answered) => return Some(answered),
+                Err(oneshot::error::TryRecvError::Closed) => return None,
+                Err(oneshot::error::TryRecvError::Empty)
+                    if down.incarnation == Incarnation::NONE => {}
+                Err(oneshot::error::TryRecvError::Empty) => return None,
+            }
+            // It is between two lives: what it accepted waits for the next one.
+            tokio::select! {
+                answered = &mut answer => return answered.ok(),
+                () = tokio::time::sleep(BETWEEN_LIVES) => {}
+            }
+        }
     }
 
     pub(crate) fn watch(&self, watcher: Watcher) {

@@ -97,7 +97,8 @@ impl SqliteTasks {
             if let Err(error) = actor.tell(message).await {
                 return Err(StoreError::Away(error.to_string()));
             }
-            answer.await.unwrap_or_else(|_| Err(unknown("it ended meanwhile")))
+            let answered = actor.any().answer_of(answer).await;
+            answered.unwrap_or_else(|| Err(unknown("it ended meanwhile")))
         };
         Box::pin(deadline(within, call))
     }

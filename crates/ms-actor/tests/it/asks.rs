@@ -16,6 +16,7 @@ use common::ours::{Beside, Count, Probe, act, alone, beside};
 use common::{Child, Log, SOON, paused, probes, settle, soon, threads, until};
 use ms_actor::{AskError, Blueprint, Hosted, Node, Placement, Ref, SendError};
 use ms_core::{ExitReason, Incarnation};
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
@@ -287,6 +288,57 @@ fn dropped_replies_of_one_turn_are_told_to_all_who_asked() {
             let error = told.expect("it is told").unwrap().unwrap_err();
             assert!(matches!(error, AskError::NoReply { .. }), "{error:?}");
         }
+    });
+}
+
+/// The way to an answer in the hands of a life that blocks its thread and was given up for it; and in
+/// the mailbox, between two lives.
+#[test]
+fn an_answer_that_a_blocked_life_has_in_hand_is_not_waited_for() {
+    #[derive(Default)]
+    struct Keeper(Vec<oneshot::Sender<u8>>);
+    impl Actor for Keeper {
+        type Context = ms_actor::Context<Self>;
+    }
+    /// Is answered at once, or kept by an actor that then blocks until it is let go.
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Asked(oneshot::Sender<u8>, Option<std::sync::mpsc::Receiver<()>>);
+    impl Handler<Asked> for Keeper {
+        type Result = ();
+        fn handle(&mut self, Asked(reply, block): Asked, _: &mut Self::Context) {
+            match block {
+                None => reply.send(7).expect("somebody waits"),
+                Some(let_go) => {
+                    self.0.push(reply);
+                    let_go.recv_timeout(SOON).expect("let go");
+                }
+            }
+        }
+    }
+    threads(2, async |node| {
+        let mut child =
+            Child::<Keeper>::start(&node, "a", &Blueprint::actor(Keeper::default)).await;
+        let (actor, cell) = (child.actor.clone(), child.cell.clone());
+        let ask = |block| {
+            let (reply, answer) = oneshot::channel();
+            actor.try_tell(Asked(reply, block)).expect("accepted");
+            let cell = cell.clone();
+            spawn_local(async move { cell.answer_of(answer).await })
+        };
+        assert_eq!(soon(ask(None)).await.unwrap(), Some(7));
+        let (let_go, held) = std::sync::mpsc::channel();
+        let kept = ask(Some(held));
+        until(|| cell.status().handling.is_some()).await;
+        assert!(cell.fence(Incarnation(1), ExitReason::HeartbeatLost { missed: 3 }));
+        assert_eq!(soon(kept).await.unwrap(), None, "the thread is blocked still");
+        child.end().await;
+        let early = ask(None);
+        settle().await;
+        assert!(!early.is_finished(), "it waits for the next life");
+        child.launch().await;
+        assert_eq!(soon(early).await.unwrap(), Some(7));
+        let_go.send(()).expect("it is there yet");
     });
 }
 

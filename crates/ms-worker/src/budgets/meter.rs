@@ -32,7 +32,7 @@ impl Meter {
         while let Some(ledger) = self.reach().await {
             let (granted, answer) = oneshot::channel();
             let draw = Draw { agent: self.agent.clone(), granted };
-            if ledger.tell(draw).await.is_ok() && answer.await.is_ok() {
+            if ledger.tell(draw).await.is_ok() && ledger.any().answer_of(answer).await.is_some() {
                 return;
             }
             sleep(PAUSE).await;
@@ -63,8 +63,8 @@ impl Meter {
         if ledger.tell(message).await.is_err() {
             return Ok(());
         }
-        match timeout(ANSWER_WITHIN, answer).await {
-            Ok(Ok(drawn)) => drawn,
+        match timeout(ANSWER_WITHIN, ledger.any().answer_of(answer)).await {
+            Ok(Some(drawn)) => drawn,
             _ => Ok(()),
         }
     }

@@ -165,10 +165,11 @@ impl BudgetClient {
         let (reply, answer) = oneshot::channel();
         let raise = Raise { account: path.clone(), more, reply };
         let none = |what: &str| BudgetError::NoAnswer(what.to_owned());
-        self.ledger()?.tell(raise).await.map_err(|error| none(&error.to_string()))?;
-        match timeout(ANSWER_WITHIN, answer).await {
-            Ok(Ok(raised)) => raised,
-            Ok(Err(_)) => Err(none("their actor ended")),
+        let ledger = self.ledger()?;
+        ledger.tell(raise).await.map_err(|error| none(&error.to_string()))?;
+        match timeout(ANSWER_WITHIN, ledger.any().answer_of(answer)).await {
+            Ok(Some(raised)) => raised,
+            Ok(None) => Err(none("their actor ended")),
             Err(_) => Err(none("not within 5 s")),
         }
     }
