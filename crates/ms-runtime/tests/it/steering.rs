@@ -7,10 +7,10 @@ use crate::common;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{Add, Hold, Node, SECOND, path, until, with_node};
+use common::{Add, Hold, Node, SECOND, at, path, until, whole, with_node};
 use ms_control::Kind;
 use ms_control::proto::{Fault, Request, StreamItem, Verb};
-use ms_core::view::{EventKind, NodeEvent};
+use ms_core::view::{EventKind, Lifecycle, NodeEvent};
 use ms_runtime::RunConfig;
 
 /// All events kept, oldest first.
@@ -68,8 +68,15 @@ fn a_dry_run_tells_what_a_kill_does() {
                 .steer(path("/root/twins/a"), Verb::Kill, Some("test".into()))
                 .await
                 .expect("there");
-            let b = node.actor("twins", "b").await;
-            until(|| async { b.is_alive() && b.any().incarnation().0 == 2 }).await;
+            // Until their supervisor knows, too, that both are up again.
+            until(|| async {
+                let tree = whole(&mut node.client().await).await;
+                ["/root/twins/a", "/root/twins/b"].iter().all(|path| {
+                    let status = &at(&tree, path).status;
+                    status.incarnation.0 == 2 && status.lifecycle == Lifecycle::Running
+                })
+            })
+            .await;
             let escalates = client.dry_run(path("/root/twins/b"), Verb::Kill).await.expect("there");
             assert_eq!(escalates.escalates, [path("/root/twins")]);
             let root = client.dry_run(path("/root"), Verb::Stop).await.expect("there");

@@ -132,15 +132,16 @@ fn the_life_of_a_task_is_told() {
         let system = start(&node, dir.path(), 1, vec![], |tasks| tasks).await;
         let mut events = node.task_events(0);
         let mut all = Vec::new();
-        // The news of `id` up to the end of its life, as change, attempt, and whether it is tried again.
-        let mut life = async |id, last: TaskChange| {
+        // The news of `id` once this change is among them, as change, attempt, and whether it is tried
+        // again. What follows on it may have come with it.
+        let mut life = async |id, awaited: TaskChange| {
             loop {
                 let told: Vec<_> = all
                     .iter()
                     .filter(|news: &&TaskNews| news.id == id)
                     .map(|news| (news.change, news.attempt, news.retry_in_ms.is_some()))
                     .collect();
-                if told.last().is_some_and(|news| news.0 == last) {
+                if told.iter().any(|news| news.0 == awaited) {
                     return told;
                 }
                 let more = tokio::time::timeout(SOON, events.next()).await.expect("is told");
