@@ -303,14 +303,17 @@ fn an_answer_that_a_blocked_life_has_in_hand_is_not_waited_for() {
     /// Is answered at once, or kept by an actor that then blocks until it is let go.
     #[derive(Message)]
     #[rtype(result = "()")]
-    struct Asked(oneshot::Sender<u8>, Option<std::sync::mpsc::Receiver<()>>);
+    struct Asked(oneshot::Sender<u8>, Option<Block>);
+    /// Tells that it is on, and when to end.
+    type Block = (std::sync::mpsc::Sender<()>, std::sync::mpsc::Receiver<()>);
     impl Handler<Asked> for Keeper {
         type Result = ();
         fn handle(&mut self, Asked(reply, block): Asked, _: &mut Self::Context) {
             match block {
                 None => reply.send(7).expect("somebody waits"),
-                Some(let_go) => {
+                Some((blocks, let_go)) => {
                     self.0.push(reply);
+                    blocks.send(()).expect("the test waits");
                     let_go.recv_timeout(SOON).expect("let go");
                 }
             }
@@ -328,15 +331,19 @@ fn an_answer_that_a_blocked_life_has_in_hand_is_not_waited_for() {
         };
         assert_eq!(soon(ask(None)).await.unwrap(), Some(7));
         let (let_go, held) = std::sync::mpsc::channel();
-        let kept = ask(Some(held));
-        until(|| cell.status().handling.is_some()).await;
+        let (begins, begun) = std::sync::mpsc::channel();
+        let kept = ask(Some((begins, held)));
+        // It watches the life that it asked.
+        settle().await;
+        until(|| begun.try_recv().is_ok()).await;
         assert!(cell.fence(Incarnation(1), ExitReason::HeartbeatLost { missed: 3 }));
         assert_eq!(soon(kept).await.unwrap(), None, "the thread is blocked still");
         child.end().await;
         let early = ask(None);
         settle().await;
         assert!(!early.is_finished(), "it waits for the next life");
-        child.launch().await;
+        // Not on the thread that is blocked.
+        child.launch_on(Placement::Dedicated).await;
         assert_eq!(soon(early).await.unwrap(), Some(7));
         let_go.send(()).expect("it is there yet");
     });
