@@ -148,8 +148,11 @@ pub(crate) struct UntoldEnd {
     news: ChildNews,
 }
 
-/// Tells of a life that ended because its init chose not to run.
-pub(crate) fn finish_ignored(cell: &dyn AnyCell, incarnation: Incarnation) {
+/// Tells of a life that ended because its init chose not to run. Who monitors it, or is linked
+/// to it, learns of that end as of any other; followers were never told that it began.
+pub(crate) fn finish_ignored(cell: &dyn AnyCell, end: EndInProgress, reason: &ExitReason) {
+    let incarnation = end.incarnation;
+    tell_bound(cell.core(), end.rare, incarnation, reason);
     cell.core().tell_parent(incarnation, ChildNews::Ignored);
     if cell.core().life(|life| life.last == incarnation && life.final_life) {
         cell.shut(&ExitReason::Normal, true);
@@ -206,7 +209,7 @@ pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitRe
     }
 }
 
-/// Tells followers, then links, then monitors; and takes back the monitors of the ended life.
+/// Tells followers, then whoever is bound to the ended life.
 fn tell_watchers(
     core: &Core,
     rare: Option<Box<Rare>>,
@@ -214,6 +217,11 @@ fn tell_watchers(
     reason: &ExitReason,
 ) {
     core.tell_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
+    tell_bound(core, rare, incarnation, reason);
+}
+
+/// Tells links, then monitors; and takes back the monitors of the ended life.
+fn tell_bound(core: &Core, rare: Option<Box<Rare>>, incarnation: Incarnation, reason: &ExitReason) {
     let Some(rare) = rare else { return };
     for (id, other) in rare.watching {
         if let Some(other) = other.upgrade() {

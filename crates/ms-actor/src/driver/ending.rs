@@ -30,7 +30,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         }
         if let Some(end) = end {
             if ignored {
-                finish_ignored(&*cell, self.run.ctx.incarnation);
+                finish_ignored(&*cell, end, &reason);
             } else if self.run.acknowledged {
                 finish_end(&*cell, end, reason, self.run.ctx.injected);
             } else {
@@ -149,7 +149,7 @@ pub(crate) fn refuse_start(
     let reason = failed.clone().map_or(ExitReason::Normal, init_failure);
     let Some(end) = begin_end(cell, incarnation, &reason) else { return };
     match failed {
-        None => finish_ignored(cell, incarnation),
+        None => finish_ignored(cell, end, &reason),
         Some(_) => finish_failed_start(cell, end, reason),
     }
 }

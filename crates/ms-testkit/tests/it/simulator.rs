@@ -33,7 +33,7 @@ fn seeds_that_once_failed_hold() {
         assert_eq!(outcome.violations, [], "seed {seed}, once: {what}");
         played += 1;
     }
-    assert!(played >= 14, "{played} seeds");
+    assert!(played >= 15, "{played} seeds");
 }
 
 /// Each was cut down from a seed that found a mistake, named by its file.
@@ -50,7 +50,7 @@ fn scripts_that_once_failed_hold() {
         assert_eq!(sim::run(&script).hash, outcome.hash, "{} repeats itself", file.display());
         played += 1;
     }
-    assert!(played >= 20, "{played} scripts");
+    assert!(played >= 21, "{played} scripts");
 }
 
 #[test]
