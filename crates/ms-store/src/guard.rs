@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ms_core::task::StoreError;
 
 use crate::held::{self, Hold, NotHeld, id_of};
-use crate::marks::{FileId, HEADER, Header, LOG_HEADER, Log, Main, Marks};
+use crate::marks::{
+    FileId, HEADER, Header, JOURNAL_HEADER, Journal, LOG_HEADER, Log, Main, Marks, PAGE,
+};
 use crate::witness::Witness;
 
 /// Longest text read from a lock file, in bytes.
@@ -31,6 +33,8 @@ pub(crate) struct Guard {
     log: Mutex<Option<(FileId, File)>>,
     /// What was written into the lock file, if the store existed before.
     pub(crate) known: Option<Known>,
+    /// Its making was cut short: SQLite empties it again, and it is made anew.
+    pub(crate) unmade: bool,
 }
 
 /// What a lock file remembers.
@@ -88,7 +92,7 @@ pub fn discard(path: &Path) -> Result<(), StoreError> {
         Err(NotHeld::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(not_held(path, error)),
     };
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["", "-journal", "-wal", "-shm"] {
         let part = beside(path, suffix);
         match std::fs::remove_file(&part) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -157,9 +161,10 @@ impl Guard {
             options.open(path).map_err(|error| unusable(path, error))?;
         }
         let hold = held::hold(path).map_err(|error| not_held(path, error))?;
-        let guard = Self { path: path.to_owned(), lock, hold, log: Mutex::new(None), known };
+        let (path, log) = (path.to_owned(), Mutex::new(None));
+        let guard = Self { path, lock, hold, log, known, unmade: false };
         match guard.check() {
-            Ok(()) => Ok(guard),
+            Ok(unmade) => Ok(Self { unmade, ..guard }),
             Err(error) => {
                 // No connection has it yet.
                 guard.close();
@@ -168,15 +173,19 @@ impl Guard {
         }
     }
 
-    /// Whether what the file begins with is a store's, the one that was here, and no older copy.
-    fn check(&self) -> Result<(), StoreError> {
+    /// Whether what the file begins with is a store's, the one that was here, and no older copy;
+    /// or, which is the answer, one whose making was cut short.
+    fn check(&self) -> Result<bool, StoreError> {
         let path = &self.path;
         let found = self.hold.file.metadata().map_err(|error| unusable(path, error))?;
         close_to_others(path, &self.hold.file, &found)?;
         if found.len() == 0 {
-            return Ok(());
+            return Ok(false);
         }
         let header = self.header().map_err(|error| unusable(path, error))?;
+        if let Some(journal) = self.journal().map_err(|error| unusable(path, error))? {
+            return self.undone_by(journal, found.len(), header).map(|()| true);
+        }
         let corrupt =
             |what: String| Err(StoreError::Corrupt { path: path.display().to_string(), what });
         let Some(header) = header else {
@@ -192,7 +201,47 @@ impl Guard {
                 header.generation, known.generation
             ));
         }
-        Ok(())
+        Ok(false)
+    }
+
+    /// Whether no more than the making of a store is undone by a rollback journal. A store has one
+    /// only while SQLite makes its first page, and then keeps a log; it is killed there, and
+    /// whoever only reads cannot undo it. By any other journal tasks would be undone, or what is
+    /// another program's.
+    fn undone_by(
+        &self,
+        journal: Journal,
+        bytes: u64,
+        header: Option<Header>,
+    ) -> Result<(), StoreError> {
+        let path = &self.path;
+        if self.known.is_some() {
+            let what =
+                "a -journal file lies beside it, which is none of the store's: SQLite would \
+                        undo by it what was written; move that file away"
+                    .to_owned();
+            return Err(StoreError::Corrupt { path: path.display().to_string(), what });
+        }
+        // What a power cut leaves of the first page may be no header.
+        let nobodys = header.is_none_or(|header| header.application == 0);
+        if journal.pages == 0 && bytes <= PAGE && nobodys {
+            return Ok(());
+        }
+        let what = "another program was writing to it and was cut short, as the -journal file \
+                    beside it says; it was left as it is, give the task store a file of its own"
+            .to_owned();
+        Err(unsuitable(path, what))
+    }
+
+    /// The rollback journal beside the database, if SQLite would go by it.
+    fn journal(&self) -> io::Result<Option<Journal>> {
+        let mut bytes = [0; JOURNAL_HEADER];
+        let read = match File::open(beside(&self.path, "-journal")) {
+            Ok(file) => read_start(&file, &mut bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        Ok(Journal::parse(&bytes[..read]))
     }
 
     /// What the database begins with; `None` when that is nothing of SQLite's.

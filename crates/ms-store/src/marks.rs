@@ -16,6 +16,10 @@ pub(crate) const LOG_LIMIT: u64 = 64 << 20;
 const MAGIC: &[u8] = b"SQLite format 3\0";
 /// How many bytes of a database are looked at.
 pub(crate) const HEADER: usize = 100;
+/// How a rollback journal begins.
+const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+/// How many bytes of a rollback journal are looked at.
+pub(crate) const JOURNAL_HEADER: usize = 28;
 /// How many bytes of a write-ahead log are looked at.
 pub(crate) const LOG_HEADER: usize = 32;
 
@@ -74,6 +78,25 @@ impl Log {
     pub(crate) fn is_log(bytes: &[u8]) -> bool {
         let whole = bytes.len() == LOG_HEADER;
         whole && matches!(bytes, [0x37, 0x7f, 0x06, 0x82 | 0x83, ..])
+    }
+}
+
+/// A rollback journal: with it SQLite undoes, at the next opening, what a crash has cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Journal {
+    /// How many pages the database had before.
+    pub(crate) pages: u32,
+}
+
+impl Journal {
+    /// `None` for what SQLite does not go by: one that is empty, or was blanked when it was done
+    /// with (<https://www.sqlite.org/fileformat.html#the_rollback_journal>).
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        if !bytes.starts_with(&JOURNAL_MAGIC) {
+            return None;
+        }
+        let pages = bytes.get(16..20)?.try_into().ok().map(u32::from_be_bytes)?;
+        Some(Self { pages })
     }
 }
 

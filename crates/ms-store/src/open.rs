@@ -239,6 +239,9 @@ async fn begin_generation(conn: &mut SqliteConnection) -> Result<u32, sqlx::Erro
 /// Whether the database is a store's, or nobody's yet. Nothing is written to find that out.
 async fn recognise(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), StoreError> {
     let path = &config.path;
+    if guard.unmade {
+        return Ok(());
+    }
     let header = {
         let guard = Arc::clone(guard);
         let read = tokio::task::spawn_blocking(move || guard.header()).await;

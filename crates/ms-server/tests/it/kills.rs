@@ -25,6 +25,11 @@ const CLIENTS: usize = 4;
 const BATCH_EVERY: usize = 8;
 const BATCH: usize = 10;
 
+/// Stores that are killed while they are made.
+const MAKINGS: usize = 8;
+/// How long the making of a store may take.
+const MAKING_MICROS: u64 = 40_000;
+
 fn from_env<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok().map(|text| text.parse().ok().expect("a number"))
 }
@@ -40,6 +45,24 @@ fn a_thousand_tasks_survive_three_kills() {
 fn no_acknowledged_task_is_lost_or_ends_twice_over_many_kills() {
     let kills = from_env("MS_SERVER_KILLS").unwrap_or(KILLS);
     Campaign::new(kills * TASKS_A_KILL, kills).run();
+}
+
+/// S6.3-09: many stores, each killed within the milliseconds in which it is made.
+#[test]
+fn a_store_that_is_killed_while_it_is_made_is_made_by_the_next_start() {
+    let mut dice = fastrand::Rng::with_seed(ms_testkit::seed());
+    for _ in 0..MAKINGS {
+        let place = Place::new().set("telemetry.log_filter=warn,ms_transport=info");
+        let database = place.database();
+        let mut server = place.launch();
+        until("the database to be there", || database.exists().then_some(()));
+        pause(Duration::from_micros(dice.u64(..MAKING_MICROS)));
+        server.kill_9();
+        let mut server = place.start();
+        let taken = server.http().call("POST", "/api/v1/tasks", "", &task(0).to_string());
+        id_of(&taken.unwrap());
+        assert_eq!(server.stop(), 0, "{}", server.log.text());
+    }
 }
 
 /// Where a life of the server ends.

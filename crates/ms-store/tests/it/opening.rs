@@ -167,6 +167,98 @@ fn a_database_that_was_killed_while_it_was_made_is_gone_on_with() {
     }
 }
 
+/// A rollback journal as SQLite writes it over a database of so many pages.
+fn journal(pages: u32) -> Vec<u8> {
+    let mut bytes = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    for number in [0, 0x5eed, pages, 512, 4_096] {
+        bytes.extend(number.to_be_bytes());
+    }
+    bytes.resize(512, 0);
+    bytes
+}
+
+/// SQLite writes the first page of a new database, its mode to keep a log in it, under a rollback
+/// journal: a kill between the two, or the power, leaves both, and nothing was kept yet.
+#[test]
+fn a_store_that_was_killed_while_its_first_page_was_written_is_made_anew() {
+    run(|node| async move {
+        for page in ["whole", "zeros", "empty"] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = at(dir.path()).path;
+            match page {
+                "whole" => {
+                    let options =
+                        SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+                    let conn = options.journal_mode(SqliteJournalMode::Wal).connect().await;
+                    conn.unwrap().close().await.unwrap();
+                    assert_eq!(fs::metadata(&path).unwrap().len(), 4_096);
+                }
+                "zeros" => fs::write(&path, [0; 4_096]).unwrap(),
+                _ => fs::write(&path, []).unwrap(),
+            }
+            let beside = dir.path().join("tasks.db-journal");
+            fs::write(&beside, journal(0)).unwrap();
+            let probed = probe(&path);
+            assert!(probed.is_ok(), "{page}: {probed:?}");
+            for submitted in [1, 2] {
+                let (store, root) = open(&node, at(dir.path())).await;
+                submit(&store, task(submitted)).await.unwrap();
+                let found = store.list(TaskFilter::default()).await.unwrap().tasks.len();
+                assert_eq!(found, submitted, "{page}");
+                close(root).await;
+            }
+            assert!(!beside.exists(), "{page}");
+        }
+    });
+}
+
+/// By any other journal than that of its making something would be undone that was written.
+#[test]
+fn t13_a_rollback_journal_that_is_none_of_the_stores_is_refused_and_nothing_is_undone() {
+    run(|node| async move {
+        let dir = tempfile::tempdir().unwrap();
+        let config = at(dir.path());
+        let (store, root) = open(&node, config.clone()).await;
+        submit(&store, task(1)).await.unwrap();
+        close(root).await;
+        let beside = dir.path().join("tasks.db-journal");
+        let lock = fs::read(dir.path().join("tasks.db.lock")).unwrap();
+        let before = fs::read(&config.path).unwrap();
+        for (pages, lock, words) in [
+            (0, &*lock, "move that file away"),
+            (9, &*lock, "move that file away"),
+            // Of a store whose lock file was removed the database itself says that it is one.
+            (0, b"", "another program"),
+            (9, b"", "another program"),
+        ] {
+            fs::write(&beside, journal(pages)).unwrap();
+            fs::write(dir.path().join("tasks.db.lock"), lock).unwrap();
+            let text = refusal(&node, config.clone()).await;
+            assert!(text.contains(words), "{pages}: {text}");
+            assert!(probe(&config.path).is_err(), "{pages}");
+            assert!(fs::read(&config.path).unwrap() == before, "{pages}: it was touched");
+            assert!(fs::read(&beside).unwrap() == journal(pages), "{pages}: it was touched");
+        }
+        // One that was done with is none.
+        fs::write(&beside, [0; 512]).unwrap();
+        fs::write(dir.path().join("tasks.db.lock"), &lock).unwrap();
+        let (store, root) = open(&node, config).await;
+        assert_eq!(store.list(TaskFilter::default()).await.unwrap().tasks.len(), 1);
+        close(root).await;
+
+        // A stranger's, cut short in a transaction of its own.
+        let path = dir.path().join("theirs.db");
+        let mut conn = database(&path).await;
+        conn.execute("CREATE TABLE customers (id INTEGER PRIMARY KEY)").await.unwrap();
+        conn.close().await.unwrap();
+        let before = fs::read(&path).unwrap();
+        fs::write(dir.path().join("theirs.db-journal"), journal(2)).unwrap();
+        let text = refusal(&node, StoreConfig::new(&path)).await;
+        assert!(text.contains("another program"), "{text}");
+        assert!(fs::read(&path).unwrap() == before, "it was touched");
+    });
+}
+
 /// A database of before is brought to the schema of today, and its tasks are in the order of
 /// their age.
 #[test]
