@@ -8,11 +8,11 @@ use std::time::Duration;
 use actix::{Actor, Handler, Message};
 use ms_core::ExitReason;
 
-use crate::cell::Life;
-use crate::follow::{LifeChange, LifeNews};
-use crate::line::WaitFor;
-use crate::mailbox::lock;
-use crate::refs::Ref;
+use crate::cell::core::Life;
+use crate::cell::follow::{LifeChange, LifeNews};
+use crate::mail::line::WaitFor;
+use crate::refs::handle::Ref;
+use crate::sync::lock;
 use crate::{AnyRef, Blueprint, Context, Down, MailboxSpec, Node, NodeConfig, Placement};
 
 struct Idle;
@@ -106,7 +106,7 @@ fn follows(actor: &AnyRef) -> (usize, usize) {
 
 fn in_line(actor: &Ref<Idle>, line: WaitFor) -> usize {
     let lane = actor.any().cell().clone().into_any();
-    let cell = lane.downcast::<crate::hosted::Cell<Idle>>().expect("its type");
+    let cell = lane.downcast::<crate::cell::hosted::Cell<Idle>>().expect("its type");
     lock(&cell.lane).in_line(line)
 }
 

@@ -19,15 +19,15 @@ use actix::{Actor, ActorContext, AsyncContext, Handler, Message};
 use ms_core::view::Tier;
 use ms_core::{ActorPath, ChildType, ExitReason, Incarnation};
 
-use crate::arbiter::ArbiterSlot;
-use crate::cell::{AnyCell, Core};
-use crate::context::Context;
-use crate::driver::Driver;
-use crate::follow::{Follower, LifeChange};
-use crate::host::{ChildEvent, ChildNews, ChildSink, Parent, Placement};
-use crate::hosted::{Cell, KernelContext};
-use crate::mailbox::MailboxSpec;
-use crate::node::{Node, NodeConfig};
+use crate::cell::core::{AnyCell, Core};
+use crate::cell::follow::{Follower, LifeChange};
+use crate::cell::hosted::{Cell, KernelContext};
+use crate::host::blueprint::{ChildEvent, ChildNews, ChildSink, Parent, Placement};
+use crate::mail::spec::MailboxSpec;
+use crate::node::arbiter::ArbiterSlot;
+use crate::node::handle::{Node, NodeConfig};
+use crate::run::context::Context;
+use crate::run::driver::Driver;
 
 /// Preemptions a schedule may have unless `MS_MODEL_PREEMPTIONS` says otherwise; loom's authors
 /// found two or three to show nearly all faults.

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 
 use ms_core::{ExitReason, Incarnation};
 
-use crate::cell::AnyCell;
-use crate::end_of_life::fence;
-use crate::follow::{Follower, LifeChange};
-use crate::host::{ChildEvent, ChildNews, ChildSink, Parent};
-use crate::hosted::Cell;
-use crate::mailbox::MailboxSpec;
+use crate::cell::core::AnyCell;
+use crate::cell::ending::fence;
+use crate::cell::follow::{Follower, LifeChange};
+use crate::cell::hosted::Cell;
+use crate::host::blueprint::{ChildEvent, ChildNews, ChildSink, Parent};
+use crate::mail::spec::MailboxSpec;
 
 use super::{Heard, Probe, explore, lost, thread};
 
