@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ms_core::{ActorPath, Incarnation};
 
-use crate::cell::core::AnyCell;
+use crate::cell::any::AnyCell;
 use crate::sync::thread_local;
 
 struct Current {

@@ -8,10 +8,11 @@ use std::time::Duration;
 use actix::{Actor, Handler, Message};
 use ms_core::ExitReason;
 
-use crate::cell::core::Life;
-use crate::cell::follow::{LifeChange, LifeNews};
+use crate::cell::follow::LifeChange;
+use crate::cell::life::Life;
 use crate::mail::line::WaitFor;
 use crate::refs::handle::Ref;
+use crate::refs::messages::LifeNews;
 use crate::sync::lock;
 use crate::{AnyRef, Blueprint, Context, Down, MailboxSpec, Node, NodeConfig, Placement};
 

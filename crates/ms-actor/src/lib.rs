@@ -44,23 +44,28 @@ mod time;
 mod traces;
 
 pub use cell::control::Fault;
-pub use cell::follow::{LifeChange, LifeNews};
+pub use cell::follow::LifeChange;
 pub use cell::hosted::{Accepts, Hosted};
-pub use cell::monitor::{Down, Monitor, MonitorId};
+pub use cell::monitor::{Down, MonitorId};
 pub use cell::state::StateValue;
 pub use current::path as current_path;
 pub use error::{AskError, BootError, DebugError, MailboxSpecError, SendError};
 pub use host::{Blueprint, Placement, StartError, spawn};
 pub use log_limit::LogLimit;
 pub use mail::spec::{MailboxSpec, Overflow, WhileDown};
+pub use node::config::{MAX_ARBITERS, NodeConfig};
 pub use node::dead_letters::{DeadLetter, DeadLetters};
-pub use node::handle::{MAX_ARBITERS, Node, NodeConfig, unix_ms};
+pub use node::handle::{Node, unix_ms};
 pub use node::resources::{OpenResource, Resources};
 pub use node::task_log::{KEPT_TASK_EVENTS, TaskEvents};
 pub use refs::any::{AnyRef, MAX_TRACE_LINES};
 pub use refs::ask::Ask;
-pub use refs::handle::{Port, PortFuture, Ref, Tell, WeakRef};
-pub use run::context::{Context, ExitSignal};
+pub use refs::handle::{Ref, WeakRef};
+pub use refs::messages::{ExitSignal, LifeNews};
+pub use refs::monitor::Monitor;
+pub use refs::port::{Port, PortFuture};
+pub use refs::tell::Tell;
+pub use run::context::Context;
 pub use traces::read_traces;
 
 /// loom's locks, which the models take, have sizes of their own.
@@ -83,9 +88,9 @@ mod sizes {
             size_of::<cell::hosted::Cell<Idle>>()
         );
         assert!(
-            size_of::<run::driver::Driver<Idle>>() <= 256,
+            size_of::<run::driver::state::Driver<Idle>>() <= 256,
             "{}",
-            size_of::<run::driver::Driver<Idle>>()
+            size_of::<run::driver::state::Driver<Idle>>()
         );
     }
 }

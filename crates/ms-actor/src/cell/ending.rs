@@ -1,52 +1,18 @@
 //! The end of an incarnation, whoever ends it: first it is claimed and recorded in
-//! the cell, then, when the instance is gone, the others are told. That it has started
-//! is told here too, for nobody may hear of an end before its start.
+//! the cell, then, when the instance is gone, the others are told.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
 
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ExitReason, Incarnation};
 
+use crate::cell::any::{AnyCell, Retired};
 use crate::cell::control::Control;
-use crate::cell::core::{AnyCell, Core, Life, NOWHERE, Rare, Retired};
+use crate::cell::core::Core;
 use crate::cell::follow::LifeChange;
-use crate::host::blueprint::{ChildNews, EndFacts};
-
-/// Tells followers and the supervisor that the init of `incarnation` is done.
-///
-/// Whoever ends it meanwhile from another thread leaves the end here to be told after.
-pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
-    let core = cell.core();
-    let live = core.life(|life| {
-        let live = life.live == incarnation;
-        if live {
-            life.ready = true;
-            life.announcing += 1;
-            core.set_lifecycle(Lifecycle::Running);
-        }
-        live
-    });
-    if !live {
-        // It was fenced off meanwhile, and its failed start is told already.
-        return;
-    }
-    // A sink that panics is the actor's crash, and that has to be told as any other.
-    let told = catch_unwind(AssertUnwindSafe(|| {
-        core.node.publish_start(core, incarnation);
-        core.tell_followers(&LifeChange::Started(incarnation));
-        core.tell_parent(incarnation, ChildNews::Started);
-    }));
-    let held = core.life(|life| {
-        life.announcing -= 1;
-        let rare = life.rare.as_mut().filter(|_| life.announcing == 0)?;
-        Some(std::mem::take(&mut rare.held_ends))
-    });
-    held.into_iter().flatten().for_each(|held| tell_now(cell, held));
-    if let Err(panic) = told {
-        resume_unwind(panic);
-    }
-}
+use crate::cell::life::{EndInProgress, Life, Rare, UntoldEnd};
+use crate::cell::parent::{ChildNews, EndFacts};
+use crate::node::arbiter::NOWHERE;
 
 /// Claims the end of `incarnation` for the caller, records the reason and closes
 /// the mailbox to the dead. False when it had ended already.
@@ -106,16 +72,6 @@ pub(crate) fn keeps_mail(core: &Core, reason: &ExitReason) -> bool {
     core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost)
 }
 
-/// An end that is recorded but not told yet.
-pub(crate) struct EndInProgress {
-    incarnation: Incarnation,
-    ready: bool,
-    rare: Option<Box<Rare>>,
-    waiting_on: Vec<ActorPath>,
-    retired: Retired,
-    uptime: std::time::Duration,
-}
-
 /// Tells the end of a life that had started: to followers, links, monitors and the
 /// supervisor, in this order.
 pub(crate) fn finish_end(
@@ -139,13 +95,6 @@ pub(crate) fn finish_end(
 pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
     let news = ChildNews::StartFailed(reason.clone());
     tell(cell, end, reason, news);
-}
-
-/// An end with all that is to be said of it.
-pub(crate) struct UntoldEnd {
-    end: EndInProgress,
-    reason: ExitReason,
-    news: ChildNews,
 }
 
 /// Tells of a life that ended because its init chose not to run. Who monitors it, or is linked
@@ -178,11 +127,11 @@ fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildN
 
 /// Whoever has no supervisor will have no further life. Where one has begun nevertheless,
 /// the cell is closed by its end and not by this one.
-fn tell_now(cell: &dyn AnyCell, untold: UntoldEnd) {
+pub(super) fn tell_now(cell: &dyn AnyCell, untold: UntoldEnd) {
     let UntoldEnd { end, reason, news } = untold;
     let core = cell.core();
     tell_watchers(core, end.rare, end.incarnation, &reason);
-    core.node.publish_exit(core, end.incarnation, &reason);
+    core.node.publish_exit(&core.path, end.incarnation, &reason);
     core.tell_parent(end.incarnation, news);
     let is_last = |life: &Life| life.parent.is_none() || life.final_life;
     if core.life(|life| life.last == end.incarnation && is_last(life)) {

@@ -7,24 +7,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use actix::Message;
 use ms_core::{ExitReason, Incarnation};
 
-use crate::cell::core::{AnyCell, Core};
-use crate::refs::any::AnyRef;
-
-/// Something happened to an actor that is followed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LifeNews {
-    /// Whom it happened to.
-    pub of: AnyRef,
-    /// What happened.
-    pub change: LifeChange,
-}
-
-impl Message for LifeNews {
-    type Result = ();
-}
+use crate::cell::any::AnyCell;
+use crate::cell::core::Core;
 
 /// What happened to an actor that is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +37,8 @@ pub(crate) struct Follower {
     pub(crate) notify: Notify,
 }
 
-/// Takes the news to the follower.
-pub(crate) type Notify = Box<dyn Fn(LifeNews) + Send + Sync>;
+/// Takes what happened, and to whom, to the follower.
+pub(crate) type Notify = Box<dyn Fn(Arc<dyn AnyCell>, LifeChange) + Send + Sync>;
 
 /// Both sides of it in one cell: an entry stays as long as both actors do.
 #[derive(Default)]
@@ -66,7 +52,7 @@ pub(crate) struct Follows {
 impl Follower {
     fn tell(&self, change: LifeChange) {
         if let Some(of) = self.of.upgrade() {
-            (self.notify)(LifeNews { of: AnyRef::new(of), change });
+            (self.notify)(of, change);
         }
     }
 }

@@ -9,12 +9,18 @@ use ms_core::{ExitReason, Incarnation};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::cell::core::{AnyCell, Asked, Core, Fate, Retired, RoomWait};
+use crate::cell::any::{AnyCell, Asked, Fate, Retired, RoomWait};
+use crate::cell::core::Core;
+use crate::cell::ending;
 use crate::cell::state::StateValue;
-use crate::host::blueprint::Factory;
+use crate::error::StartError;
 use crate::mail::line::{Ticket, WaitFor, Waiter};
 use crate::mail::mailbox::Refusal;
 use crate::node::arbiter::ArbiterSlot;
+use crate::node::residents::Resident;
+
+/// Makes actors of type `A`; may refuse, and may use the cell it makes one for.
+pub(crate) type Factory<A> = Arc<dyn Fn(&Arc<Cell<A>>) -> Result<A, StartError> + Send + Sync>;
 
 /// The lasting cell of an actor of type `A`; in this order in memory.
 #[doc(hidden)]
@@ -95,6 +101,20 @@ where
     }
 }
 
+impl<A: Hosted> Resident for Cell<A> {
+    fn live(&self) -> Incarnation {
+        self.core.live()
+    }
+
+    fn in_turn(&self) -> bool {
+        <A::Context as KernelContext<A>>::in_turn(self)
+    }
+
+    fn fence(&self, incarnation: Incarnation, reason: ExitReason) -> bool {
+        ending::fence(self, incarnation, reason)
+    }
+}
+
 impl<A: Hosted> AnyCell for Cell<A> {
     fn core(&self) -> &Core {
         &self.core
@@ -123,10 +143,6 @@ impl<A: Hosted> AnyCell for Cell<A> {
 
     fn depth(&self) -> Option<u64> {
         <A::Context as KernelContext<A>>::depth(self)
-    }
-
-    fn in_turn(&self) -> bool {
-        <A::Context as KernelContext<A>>::in_turn(self)
     }
 
     fn busy_since(&self) -> Option<u64> {

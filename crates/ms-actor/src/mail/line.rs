@@ -1,18 +1,15 @@
 //! The line of those who wait for something of a mailbox: room, or the end of a turn.
 //!
 //! Who waits keeps a ticket, and with it the place in the line over as many polls as it takes;
-//! who gives up takes the ticket back ([`Spot`]). Whoever waits for room has a claim to it: of
+//! who gives up takes the ticket back. Whoever waits for room has a claim to it: of
 //! so many free places the first so many in the line are entitled to one each, and only what is
 //! left is for others. A claim ends at the deadline of its holder, so a future that is kept
 //! without being polled keeps its place from the others for a time only.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::time::Instant;
-
-use crate::cell::core::AnyCell;
 
 /// The right to a place in a line.
 pub(crate) type Ticket = u64;
@@ -165,38 +162,9 @@ impl Line {
     }
 }
 
-/// A ticket in its holder's hands: taken back when dropped.
-pub(crate) struct Spot {
-    cell: Arc<dyn AnyCell>,
-    line: WaitFor,
-    ticket: Option<Ticket>,
-}
-
-impl Spot {
-    pub(crate) fn new(cell: Arc<dyn AnyCell>, line: WaitFor, ticket: Ticket) -> Self {
-        Self { cell, line, ticket: Some(ticket) }
-    }
-
-    pub(crate) fn ticket(&self) -> Option<Ticket> {
-        self.ticket
-    }
-
-    /// Its place was taken in the mailbox: there is no ticket to take back.
-    pub(crate) fn used(mut self) {
-        self.ticket = None;
-    }
-}
-
-impl Drop for Spot {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.cell.leave_line(self.line, ticket);
-        }
-    }
-}
-
 #[cfg(all(test, not(feature = "model")))]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
     use std::time::Duration;

@@ -16,9 +16,9 @@ use tokio::time::Instant;
 
 use crate::mail::histogram::WaitHistogram;
 use crate::mail::line::{Line, Ticket, WaitFor, Waiter};
+use crate::mail::message::Envelope;
 use crate::mail::spec::MailboxSpec;
-use crate::node::arbiter::ArbiterSlot;
-use crate::run::envelope::Envelope;
+use crate::node::here;
 use crate::sync::AtomicU32;
 
 /// Whether the mailbox takes messages.
@@ -156,7 +156,7 @@ impl<A: Actor> Inbox<A> {
             return None;
         }
         let waker = self.waker.as_ref()?;
-        self.from_elsewhere = ArbiterSlot::is_elsewhere(arbiter.load(Ordering::Relaxed));
+        self.from_elsewhere = here::is_elsewhere(arbiter.load(Ordering::Relaxed));
         if self.from_elsewhere {
             return Some(waker.clone());
         }

@@ -3,4 +3,5 @@
 mod histogram;
 pub(crate) mod line;
 pub(crate) mod mailbox;
+pub(crate) mod message;
 pub(crate) mod spec;

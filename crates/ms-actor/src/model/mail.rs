@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
+use crate::cell::any::AnyCell;
 use crate::cell::control::Control;
-use crate::cell::core::AnyCell;
 use crate::cell::hosted::Cell;
 use crate::current;
 use crate::error::AskError;

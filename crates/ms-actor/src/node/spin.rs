@@ -17,7 +17,7 @@ use ms_core::time::later;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use crate::node::arbiter::ArbiterSlot;
+use crate::node::here;
 
 /// An answer from a thread that is at work comes within this time; giving the core away
 /// takes longer only if another thread has taken it.
@@ -56,7 +56,7 @@ pub(crate) fn exchanged() {
     if lively {
         spin.until = Some(later(now, spin.window));
         // A thread may see one system after another; a task needs one that lives.
-        begins = !spin.on && ArbiterSlot::here().is_some_and(|here| here.alive());
+        begins = !spin.on && here::slot().is_some_and(|slot| slot.alive());
         spin.on |= begins;
     }
     SPIN.set(spin);

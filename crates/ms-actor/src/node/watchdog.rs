@@ -13,13 +13,10 @@ use std::time::Duration;
 use ms_core::ExitReason;
 use ms_core::view::EventKind;
 
-use crate::cell::ending;
 use crate::node::arbiter::ArbiterSlot;
+use crate::node::clock::TICK;
 use crate::node::handle::Node;
 use crate::time::nanos;
-
-/// How often the watchdog looks; also the grain of the node's coarse clock.
-pub(crate) const TICK: Duration = Duration::from_millis(20);
 
 /// How often it looks while every loop sleeps: its own wakes are most of what an idle node costs.
 const IDLE_TICK: Duration = Duration::from_millis(100);
@@ -77,21 +74,21 @@ pub(crate) fn give_up(node: &Node, arbiter: u32) {
 }
 
 /// Gives up an arbiter and tells the supervisors of all who lived there.
-pub(crate) fn evacuate(node: &Node, slot: &Arc<ArbiterSlot>) {
+fn evacuate(node: &Node, slot: &Arc<ArbiterSlot>) {
     node.abandon(slot);
     let residents = slot.residents();
     tracing::error!(arbiter = slot.id, actors = residents.len(), "arbiter hung: moving its actors");
     let mut evacuated = 0;
     for (resident, incarnation) in residents {
         // An older life than the present was fenced off before: its place is elsewhere.
-        let present = resident.core().live() == incarnation;
+        let present = resident.live() == incarnation;
         let reason = if present && resident.in_turn() {
             ExitReason::HeartbeatLost { missed: MISSED }
         } else {
             evacuated += usize::from(present);
             ExitReason::ArbiterLost
         };
-        ending::fence(&*resident, incarnation, reason);
+        resident.fence(incarnation, reason);
     }
     slot.clear_residents();
     node.publish(EventKind::ArbiterWedged { arbiter: slot.id, evacuated });

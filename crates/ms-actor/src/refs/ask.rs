@@ -14,15 +14,14 @@ use tokio::sync::oneshot;
 use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 
-use crate::cell::core::{AnyCell, Fate};
+use crate::cell::any::{AnyCell, Fate};
 use crate::cell::hosted::{Accepts, AskTerms, Cell, Hosted};
 use crate::current;
 use crate::error::{AskError, SendError};
-use crate::mail::line::{Spot, Ticket, WaitFor, Waiter};
-use crate::node::arbiter::ArbiterSlot;
-use crate::node::spin;
+use crate::mail::line::{WaitFor, Waiter};
+use crate::node::{here, spin};
 use crate::refs::deadlines::{self, Place};
-use crate::refs::handle::{has_to_wait, refused};
+use crate::refs::room::{Spot, has_to_wait, keep_spot, refused, wait_for_room};
 use crate::refs::waits::{self, Waiting};
 
 pin_project! {
@@ -117,7 +116,7 @@ where
                     let terms = AskTerms { deadline, ticket, watch: watch.as_ref() };
                     match <A::Context as Accepts<A, M>>::offer_ask(this.cell, message, terms) {
                         Ok((answer, exits)) => {
-                            if ArbiterSlot::is_elsewhere(this.cell.core.arbiter.load(Relaxed)) {
+                            if here::is_elsewhere(this.cell.core.arbiter.load(Relaxed)) {
                                 spin::exchanged();
                             }
                             if let Some(edge) = this.edge {
@@ -207,33 +206,6 @@ fn poll_answer<T>(
             Pin::new(answer).poll(&mut Task::from_waker(&watch))
         }
         _ => Pin::new(answer).poll(task),
-    }
-}
-
-/// Stands in line for room in the mailbox of `cell`. True when it is to be tried again now.
-pub(crate) fn wait_for_room<A: Hosted>(
-    cell: &Arc<Cell<A>>,
-    spot: &mut Option<Spot>,
-    until: Instant,
-    task: &Task<'_>,
-) -> bool {
-    let ticket = spot.as_ref().and_then(Spot::ticket);
-    let wait = cell.wait_for_room(&Waiter { ticket, until, waker: task.waker() });
-    if let Some(ticket) = wait.ticket {
-        keep_spot(spot, cell, WaitFor::Room, ticket);
-    }
-    wait.again
-}
-
-/// Keeps a ticket, in place of an earlier one.
-fn keep_spot<A: Hosted>(
-    spot: &mut Option<Spot>,
-    cell: &Arc<Cell<A>>,
-    line: WaitFor,
-    ticket: Ticket,
-) {
-    if spot.as_ref().and_then(Spot::ticket) != Some(ticket) {
-        *spot = Some(Spot::new(Arc::clone(cell) as Arc<dyn AnyCell>, line, ticket));
     }
 }
 

@@ -12,76 +12,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::task::{Wake, Waker};
+use std::task::Waker;
 
 use ms_core::ActorPath;
 use tokio::time::Instant;
 
-use crate::cell::core::{AnyCell, Asked};
+use crate::cell::any::AnyCell;
+use crate::cell::edge::Edge;
 use crate::current;
-use crate::sync::{AtomicU8, AtomicU32, Mutex, lock};
-
-/// The ask waits for room, or was taken this instant.
-const UNSENT: u8 = 0;
-const SENT: u8 = 1;
-const OVER: u8 = 2;
-
-/// "The asker waits for `target`", as long as that is so.
-pub(crate) struct Edge {
-    target: Arc<dyn AnyCell>,
-    until: Instant,
-    state: AtomicU8,
-    /// Ends of the target that had been counted when it took the ask.
-    exits: AtomicU32,
-    /// Who is woken by the reply.
-    asker: Mutex<Option<Waker>>,
-}
-
-impl Edge {
-    fn new(target: Arc<dyn AnyCell>, until: Instant) -> Self {
-        let (state, exits) = (AtomicU8::new(UNSENT), AtomicU32::new(0));
-        Self { target, until, state, exits, asker: Mutex::new(None) }
-    }
-
-    /// What the list of edges knows it by.
-    pub(crate) fn key(self: &Arc<Self>) -> usize {
-        Arc::as_ptr(self).addr()
-    }
-
-    pub(crate) fn target(&self) -> &ActorPath {
-        &self.target.core().path
-    }
-
-    /// Whether the asker still has something to wait for. Once false it stays so, but for one
-    /// that waits for room at a mailbox that refuses mail for a while.
-    pub(crate) fn is_on(&self) -> bool {
-        let asked = match self.state.load(Acquire) {
-            UNSENT => Asked::NotYet,
-            SENT => Asked::When { exits: self.exits.load(Relaxed) },
-            _ => return false,
-        };
-        self.target.owes(asked) && Instant::now() < self.until
-    }
-
-    fn end(&self) {
-        self.state.store(OVER, Release);
-    }
-}
-
-impl Wake for Edge {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.end();
-        let asker = lock(&self.asker).take();
-        if let Some(asker) = asker {
-            asker.wake();
-        }
-    }
-}
 
 /// An edge in the hands of the ask it stands for; gone when dropped.
 pub(crate) struct Waiting {
@@ -92,20 +30,12 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// A waker for the reply alone: it ends the edge and wakes `asker`.
     pub(crate) fn watch(&self, asker: &Waker) -> Waker {
-        let mut known = lock(&self.edge.asker);
-        let earlier = match &*known {
-            Some(known) if known.will_wake(asker) => None,
-            _ => known.replace(asker.clone()),
-        };
-        drop(known);
-        drop(earlier);
-        Waker::from(Arc::clone(&self.edge))
+        self.edge.watch(asker)
     }
 
     /// The target has taken the ask; it may even have answered already.
     pub(crate) fn sent(&self, exits: u32) {
-        self.edge.exits.store(exits, Relaxed);
-        let _over = self.edge.state.compare_exchange(UNSENT, SENT, AcqRel, Acquire);
+        self.edge.sent(exits);
     }
 
     /// There will be no answer: what is left to learn is why, and that does not take long.
@@ -169,17 +99,16 @@ const SEARCH_LIMIT: usize = 10_000;
 
 /// The edges that lead from `start`, itself the first, to the actor `goal`.
 fn way_to(start: &Arc<Edge>, goal: u64) -> Option<Vec<Arc<Edge>>> {
-    let mut known = HashSet::from([start.target.core().uid]);
+    let mut known = HashSet::from([start.target_uid()]);
     // Each with the place of the one before it.
     let mut seen = vec![(Arc::clone(start), 0)];
     let mut at = 0;
     while let Some((edge, _)) = seen.get(at) {
-        let target = edge.target.core();
-        if target.uid == goal {
+        if edge.target_uid() == goal {
             return Some(way_back(&seen, at));
         }
-        for next in target.waits() {
-            if seen.len() < SEARCH_LIMIT && next.is_on() && known.insert(next.target.core().uid) {
+        for next in edge.onward() {
+            if seen.len() < SEARCH_LIMIT && next.is_on() && known.insert(next.target_uid()) {
                 seen.push((next, at));
             }
         }

@@ -5,7 +5,6 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::dev::ContextParts;
 use actix::dev::channel::{AddressReceiver, channel};
@@ -14,16 +13,14 @@ use actix::{Actor, ActorContext, ActorState, Addr, AsyncContext, SpawnHandle};
 use ms_core::{ActorPath, ExitReason, Incarnation};
 use tokio::time::Instant;
 
-use crate::cell::core::AnyCell;
-use crate::cell::follow::LifeNews;
 use crate::cell::hosted::Cell;
-use crate::cell::monitor::{Down, MonitorId, Watcher};
 use crate::cell::state::StateValue;
 use crate::few::Few;
 use crate::node::handle::Node;
 use crate::panics::RawPanic;
-use crate::refs::any::AnyRef;
-use crate::refs::handle::{Ref, notify_unbounded};
+use crate::refs::handle::Ref;
+use crate::refs::messages::ExitSignal;
+use crate::sync::lock;
 
 pub(crate) type BoxActorFuture<A> = Pin<Box<dyn ActorFuture<A, Output = ()>>>;
 
@@ -32,15 +29,6 @@ pub(crate) struct Item<A: Actor> {
     pub(crate) handle: SpawnHandle,
     pub(crate) origin: Option<&'static str>,
     pub(crate) future: BoxActorFuture<A>,
-}
-
-/// An exit signal that reached an actor which traps them (OTP's `{'EXIT', Pid, Reason}`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExitSignal {
-    /// The linked actor that ended, `None` for a stranger's signal.
-    pub from: Option<ActorPath>,
-    /// Why.
-    pub reason: ExitReason,
 }
 
 type Trap<A> = Box<dyn FnMut(&mut A, &mut Context<A>, ExitSignal)>;
@@ -227,7 +215,7 @@ impl<A: Actor<Context = Self>> Context<A> {
     /// Says that an async handler which takes long is not hung; see heartbeats.
     pub fn heartbeat(&self) {
         let now = self.cell.core.node.coarse();
-        crate::sync::lock(&self.cell.lane).heartbeat(now);
+        lock(&self.cell.lane).heartbeat(now);
     }
 
     /// During `started`: leaves the end of the init to a later [`Context::init_done`].
@@ -254,88 +242,6 @@ impl<A: Actor<Context = Self>> Context<A> {
     /// Whether exit signals go to a handler.
     pub(crate) fn traps(&mut self) -> bool {
         self.rare_if_any().is_some_and(|rare| rare.trap.is_some())
-    }
-
-    /// Links this actor with another: if one ends, the other gets an exit signal.
-    ///
-    /// A link is symmetric and single. Linking to a dead actor signals `noproc` at once.
-    pub fn link(&mut self, other: &AnyRef) {
-        let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
-        // This side first: should the other end meanwhile, it undoes both.
-        me.core().add_link(Arc::clone(other.cell()));
-        if !other.cell().core().add_link(Arc::clone(&me)) {
-            me.core().remove_link(other.cell().core().uid);
-            let from = Some(other.path().clone());
-            me.core()
-                .control(crate::cell::control::Control::Exit { from, reason: ExitReason::NoProc });
-        }
-    }
-
-    /// Undoes [`Context::link`].
-    pub fn unlink(&mut self, other: &AnyRef) {
-        other.cell().core().remove_link(self.cell.core.uid);
-        self.cell.core.remove_link(other.cell().core().uid);
-    }
-
-    /// Has [`Down`] delivered to this actor when the other's present incarnation ends.
-    ///
-    /// Monitors stack; a dead actor is reported at once with `noproc`.
-    pub fn monitor(&mut self, other: &AnyRef) -> MonitorId
-    where
-        A: actix::Handler<Down>,
-    {
-        let monitor = MonitorId::next();
-        let (me, incarnation) = (Arc::downgrade(&self.cell), self.incarnation);
-        // This side first: should this life be ended meanwhile, its end takes the monitor back.
-        let core = &self.cell.core;
-        if !core.add_watching(incarnation, monitor.number(), Arc::downgrade(other.cell())) {
-            return monitor;
-        }
-        // One notice a monitor: its number is bounded by the monitors this actor set.
-        let notify = Box::new(move |down: Down| {
-            let Some(cell) = me.upgrade() else { return };
-            cell.core.remove_watching(down.monitor.number());
-            // A successor did not ask for it.
-            if cell.core.live() == incarnation {
-                notify_unbounded(&cell, down);
-            }
-        });
-        other.watch(Watcher { monitor, notify });
-        if core.live() != incarnation {
-            other.cell().core().unwatch(monitor.number());
-        }
-        monitor
-    }
-
-    /// Ends a monitor; a notice that is already on its way still arrives.
-    pub fn demonitor(&mut self, other: &AnyRef, monitor: MonitorId) {
-        other.cell().core().unwatch(monitor.number());
-        self.cell.core.remove_watching(monitor.number());
-    }
-
-    /// Has [`LifeNews`] of the other delivered to this actor over all its incarnations,
-    /// until it is gone for good; at once if it is already.
-    ///
-    /// An actor follows another at most once: following again, from a later
-    /// incarnation too, replaces what was there.
-    pub fn follow(&mut self, other: &AnyRef)
-    where
-        A: actix::Handler<LifeNews>,
-    {
-        let me = Arc::downgrade(&self.cell);
-        // Bounded by the restarts of those it follows.
-        let notify = Box::new(move |news: LifeNews| {
-            if let Some(cell) = me.upgrade() {
-                notify_unbounded(&cell, news);
-            }
-        });
-        let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
-        crate::cell::follow::follow(&me, other.cell(), notify);
-    }
-
-    /// Undoes [`Context::follow`]; news that are already on their way still arrive.
-    pub fn unfollow(&mut self, other: &AnyRef) {
-        crate::cell::follow::unfollow(&self.cell.core, other.cell().core());
     }
 
     #[inline]
@@ -422,6 +328,3 @@ impl<A: Actor<Context = Self>> fmt::Debug for Context<A> {
             .finish_non_exhaustive()
     }
 }
-
-/// Longest time a hook of the kernel waits for anything; see the callers.
-pub(crate) const DEFAULT_WITHIN: Duration = Duration::from_secs(5);

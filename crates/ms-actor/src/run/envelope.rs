@@ -1,4 +1,4 @@
-//! A message on its way, and what becomes of its answer.
+//! A message on its way to its handler, and what becomes of the answer.
 
 use std::any::type_name;
 use std::pin::Pin;
@@ -13,26 +13,12 @@ use actix::{Actor, AsyncContext, Handler, Message};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::mail::message::Letter;
 use crate::panics::{self, RawPanic};
 use crate::run::context::Context;
 use crate::sync::lock;
 
-/// A message in a mailbox.
-pub(crate) struct Envelope<A: Actor> {
-    pub(crate) letter: Box<dyn Letter<A>>,
-    /// When it was put in, in nanoseconds since boot; zero when it is not a timed one.
-    pub(crate) stamp: u64,
-}
-
-/// A message whose type only its handler knows.
-pub(crate) trait Letter<A: Actor>: Send {
-    fn message_type(&self) -> &'static str;
-    /// Its type, or `None` when nobody waits for the answer any more.
-    fn wanted(&self) -> Option<&'static str>;
-    /// Hands it to its handler, and notes in the context what is handled and until when.
-    fn deliver(self: Box<Self>, actor: &mut A, ctx: &mut A::Context);
-}
-
+/// A message with its type, and the way back for its answer.
 pub(crate) struct Typed<M: Message> {
     pub(crate) message: M,
     pub(crate) reply: Option<OneshotSender<M::Result>>,

@@ -17,16 +17,17 @@ use ms_core::view::{ActorStatus, Lifecycle, Mark, Tier};
 use ms_core::{ExitReason, Incarnation};
 use tokio::time::Instant;
 
+use crate::cell::any::{AnyCell, Asked, Fate, Retired, RoomWait};
 use crate::cell::control::{Control, Fault};
-use crate::cell::core::{AnyCell, Asked, Fate, Retired, RoomWait};
-use crate::cell::ending::{self, announce_start, begin_end, finish_end, finish_failed_start};
+use crate::cell::ending::{self, begin_end, finish_end, finish_failed_start};
 use crate::cell::hosted::{Accepts, AskTerms, Cell, KernelContext, Offered};
+use crate::cell::starting::announce_start;
 use crate::current;
 use crate::mail::line::{Line, Ticket, WaitFor, Waiter};
 use crate::mail::mailbox::{Refusal, count_end, ends_until, is_due};
 use crate::node::arbiter::{ArbiterSlot, Stay};
 use crate::panics;
-use crate::run::driver::{Launch, init_failure, make};
+use crate::run::start::{Launch, init_failure, make};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::time::nanos;
 
@@ -455,7 +456,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
                 finish_failed_start(&*cell, end, reason);
             }
         }
-        self.stay.end(&*cell, self.incarnation);
+        cell.core.node.leave(&self.stay, &*cell, self.incarnation);
     }
 }
 
@@ -477,7 +478,7 @@ impl<A: Actor<Context = Actix<A>>> Future for ForeignDriver<A> {
             Step::Fenced => {
                 this.done = true;
                 panics::with_quiet(quiet, || this.drop_instance());
-                this.stay.end(&*this.cell, this.incarnation);
+                this.cell.core.node.leave(&this.stay, &*this.cell, this.incarnation);
                 Poll::Ready(())
             }
         }

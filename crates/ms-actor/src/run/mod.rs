@@ -1,7 +1,10 @@
 //! The run loops: what serves an actor from its start to its end.
 
+mod bonds;
 pub(crate) mod context;
 pub(crate) mod driver;
-pub(crate) mod envelope;
+mod envelope;
 mod foreign;
+mod notify;
 mod serve;
+pub(crate) mod start;

@@ -11,17 +11,19 @@ use ms_core::{ExitReason, Incarnation};
 use tokio::sync::oneshot;
 use tokio::task::unconstrained;
 
-use crate::cell::core::{Asked, Fate, Retired, RoomWait};
+use crate::cell::any::{Asked, Fate, Retired, RoomWait};
 use crate::cell::ending;
 use crate::cell::hosted::{Accepts, AskTerms, Cell, KernelContext, Offered};
 use crate::mail::line::{Ticket, WaitFor, Waiter};
 use crate::mail::mailbox::{Gate, Inbox, Refusal, count_end, ends_until, is_due};
+use crate::mail::message::{Envelope, Letter};
 use crate::mail::spec::{Overflow, WhileDown};
 use crate::node::arbiter::ArbiterSlot;
 use crate::panics;
 use crate::run::context::Context;
-use crate::run::driver::{Driver, Launch};
-use crate::run::envelope::{Envelope, Letter, Typed};
+use crate::run::driver::state::Driver;
+use crate::run::envelope::Typed;
+use crate::run::start::Launch;
 use crate::sync::{Mutex, lock};
 
 /// A handler that runs this long without giving its thread back is marked.

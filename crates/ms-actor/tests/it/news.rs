@@ -88,7 +88,7 @@ fn who_follows_the_gone_is_told_that_it_is() {
         gone.cell.stop(ExitReason::Shutdown);
         assert_eq!(gone.end().await.reason, ExitReason::Shutdown);
         let follower = ms_actor::spawn(&node, "follower", Follower(log.clone())).unwrap();
-        follower.ask(Follow(gone.cell.clone())).await.unwrap();
+        follower.ask(Follow(gone.cell.any())).await.unwrap();
         settle().await;
         let path = gone.cell.path();
         assert_eq!(log.all(), [format!("{path} {:?}", LifeChange::Gone(ExitReason::Shutdown))]);

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use self::queue::{Key, Queue};
-use crate::node::arbiter::ArbiterSlot;
+use crate::node::here;
 
 /// A place in this thread's queue; left when dropped.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Desk {
     /// Starts the task that serves this thread's queue, if the thread is an arbiter. Gives what
     /// was there before.
     fn begin(&mut self) -> Option<Self> {
-        let here = ArbiterSlot::here().filter(|here| here.alive())?;
+        let here = here::slot().filter(|slot| slot.alive())?;
         let runtime = Handle::try_current().ok()?;
         let alive = Arc::new(());
         let task = Arc::downgrade(&alive);

@@ -1,17 +1,15 @@
-//! How a life ends, in the run loop's part, and how one ends that never began.
+//! How a life ends, in the run loop's part.
 
 use std::sync::Arc;
 
 use actix::{Actor, ActorState};
-use ms_core::{ExitReason, Incarnation};
+use ms_core::ExitReason;
 
-use super::{Driver, During, Run, Turn};
-use crate::cell::core::AnyCell;
 use crate::cell::ending::{begin_end, finish_end, finish_failed_start, finish_ignored};
-use crate::cell::hosted::{Cell, Hosted};
-use crate::node::arbiter::{ArbiterSlot, Stay};
 use crate::panics::{self, RawPanic};
 use crate::run::context::{Context, Init};
+use crate::run::driver::state::{Driver, During, Run, Turn};
+use crate::run::start::init_failure;
 
 impl<A: Actor<Context = Context<A>>> Driver<A> {
     /// Records the end, drops the instance where a panic in its `Drop` does no harm,
@@ -37,7 +35,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
                 finish_failed_start(&*cell, end, reason);
             }
         }
-        self.run.stay.end(&*cell, self.run.ctx.incarnation);
+        cell.core.node.leave(&self.run.stay, &*cell, self.run.ctx.incarnation);
     }
 
     /// Drops all that is the user's, one by one. The first panic comes back.
@@ -94,62 +92,5 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             _ => None,
         };
         ExitReason::Panicked(Arc::new(raw.into_record(self.during.name(), handling)))
-    }
-}
-
-/// An end before the init was acknowledged is the init's failure.
-pub(crate) fn init_failure(reason: ExitReason) -> ExitReason {
-    match reason {
-        ExitReason::Panicked(_) => ExitReason::InitFailed(Arc::new(reason)),
-        other => other,
-    }
-}
-
-/// A start on its way to its arbiter. One that never lands is a failed start.
-pub(crate) struct Launch<A: Hosted> {
-    cell: Option<Arc<Cell<A>>>,
-    stay: Stay,
-    incarnation: Incarnation,
-}
-
-impl<A: Hosted> Launch<A> {
-    /// From here on the arbiter answers for it.
-    pub(crate) fn new(
-        cell: Arc<Cell<A>>,
-        slot: &Arc<ArbiterSlot>,
-        incarnation: Incarnation,
-    ) -> Self {
-        let me: Arc<dyn AnyCell> = Arc::clone(&cell) as Arc<dyn AnyCell>;
-        let stay = slot.settle(&me, incarnation);
-        Self { cell: Some(cell), stay, incarnation }
-    }
-
-    pub(crate) fn land(mut self, begin: impl FnOnce(Arc<Cell<A>>, Stay)) {
-        if let Some(cell) = self.cell.take() {
-            begin(cell, self.stay.clone());
-        }
-    }
-}
-
-impl<A: Hosted> Drop for Launch<A> {
-    fn drop(&mut self) {
-        if let Some(cell) = self.cell.take() {
-            refuse_start(&*cell, self.incarnation, Some(ExitReason::ArbiterLost));
-            self.stay.end(&*cell, self.incarnation);
-        }
-    }
-}
-
-/// Ends a life whose factory made no actor.
-pub(crate) fn refuse_start(
-    cell: &dyn AnyCell,
-    incarnation: Incarnation,
-    failed: Option<ExitReason>,
-) {
-    let reason = failed.clone().map_or(ExitReason::Normal, init_failure);
-    let Some(end) = begin_end(cell, incarnation, &reason) else { return };
-    match failed {
-        None => finish_ignored(cell, end, &reason),
-        Some(_) => finish_failed_start(cell, end, reason),
     }
 }

@@ -7,11 +7,12 @@ use actix::{Actor, AsyncContext};
 use ms_core::ExitReason;
 use ms_core::view::Lifecycle;
 
-use super::{During, Run, Turn};
+use crate::cell::any::AnyCell;
 use crate::cell::control::{Control, Fault, Timer};
-use crate::cell::core::AnyCell;
 use crate::mail::mailbox::Gate;
-use crate::run::context::{Context, ExitSignal};
+use crate::refs::messages::ExitSignal;
+use crate::run::context::Context;
+use crate::run::driver::state::{During, Run, Turn};
 use crate::sync::lock;
 
 impl<A: Actor<Context = Context<A>>> Run<A> {
@@ -47,7 +48,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             Control::Resume => self.suspend(false),
             Control::Status(reply) => {
                 let mut status = self.cell.snapshot();
-                status.types = self.type_counts();
+                status.types = self.types.counts();
                 if self.waits.is_empty() {
                     // It answers this, between two messages.
                     status.handling = None;

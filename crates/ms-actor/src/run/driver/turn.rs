@@ -10,13 +10,14 @@ use futures_core::Stream;
 use ms_core::ExitReason;
 use ms_core::view::Lifecycle;
 
-use super::{During, Run, Turn};
-use crate::cell::ending::announce_start;
+use crate::cell::starting::announce_start;
 use crate::current;
 use crate::mail::mailbox::Inbox;
+use crate::mail::message::Envelope;
 use crate::mail::spec::MailboxSpec;
 use crate::run::context::{Context, Init, Item};
-use crate::run::envelope::{AddrLetter, Envelope};
+use crate::run::driver::state::{During, Run, Turn};
+use crate::run::envelope::AddrLetter;
 use crate::sync::lock;
 use crate::time::nanos;
 
@@ -225,7 +226,7 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             lock(&self.cell.lane).record_wait(waited);
             waited
         });
-        self.count(message);
+        self.types.count(message);
         if self.trace.is_none() {
             envelope.letter.deliver(actor, &mut self.ctx);
             return;
