@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use ms_actor::Placement;
-use ms_actor::host::ChildCell;
-use ms_actor::host::{Blueprint, EndFacts};
-use ms_core::policy::{ChildKey, PidRef};
+use ms_actor::host::{Blueprint, ChildCell, EndFacts};
 use ms_core::{ActorPath, ChildId, Incarnation};
+use ms_policy::{ChildKey, PidRef};
 
 use crate::bank::Bank;
 use crate::heartbeat::Heartbeat;

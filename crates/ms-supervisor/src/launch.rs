@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ms_actor::host::{ChildCell, Parent};
-use ms_core::policy::{ChildKey, Event, StartCause, Ticket};
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
+use ms_policy::{ChildKey, Event, StartCause, Ticket};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::kids::{Care, Kid, Making};
