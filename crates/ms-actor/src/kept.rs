@@ -106,9 +106,9 @@ fn follows(actor: &AnyRef) -> (usize, usize) {
 }
 
 fn in_line(actor: &Ref<Idle>, line: WaitFor) -> usize {
-    let lane = actor.any().cell().clone().into_any();
-    let cell = lane.downcast::<crate::cell::hosted::Cell<Idle>>().expect("its type");
-    lock(&cell.lane).in_line(line)
+    let mailbox = actor.any().cell().clone().into_any();
+    let cell = mailbox.downcast::<crate::cell::hosted::Cell<Idle>>().expect("its type");
+    lock(&cell.mailbox).in_line(line)
 }
 
 fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {

@@ -37,7 +37,7 @@ pub(crate) trait AnyCell: Resident {
 
     /// Looks up what became of an ask made when `exits` ends had been counted. `turn` keeps
     /// the turn that was on when it was looked up first: one answer per turn is enough.
-    fn fate(&self, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate;
+    fn outcome(&self, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Outcome;
 
     /// Whether an ask has anything to wait for here.
     fn owes(&self, asked: Asked) -> bool;
@@ -61,7 +61,7 @@ pub(crate) struct Retired {
 }
 
 /// What became of an ask whose reply sender is gone.
-pub(crate) enum Fate {
+pub(crate) enum Outcome {
     Exited(ExitReason),
     NoReply,
     /// The turn is not over: the waiter stands in line for its end.

@@ -28,7 +28,7 @@ use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Mutex, lock};
 #[repr(C)]
 pub(crate) struct Core {
     pub(crate) node: Node,
-    pub(crate) mailbox: MailboxSpec,
+    pub(crate) mailbox_spec: MailboxSpec,
     /// References that keep the actor alive.
     pub(crate) handles: AtomicUsize,
     pub(crate) arbiter: AtomicU32,
@@ -61,7 +61,7 @@ impl Core {
         actor_type: &'static str,
         tier: Tier,
         kind: ChildType,
-        mailbox: MailboxSpec,
+        mailbox_spec: MailboxSpec,
         parent: Option<Parent>,
     ) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Core {
             actor_type,
             tier,
             kind,
-            mailbox,
+            mailbox_spec,
             bell: Bell::default(),
             flag: AtomicBool::new(false),
             suspended: AtomicBool::new(false),

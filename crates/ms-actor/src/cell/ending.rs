@@ -69,7 +69,7 @@ pub(crate) fn retire(cell: &dyn AnyCell, ended: Incarnation, reason: &ExitReason
 /// Whether mail that waits outlives an end with this reason. An arbiter's loss is no fault of
 /// the actor: its mail moves with it.
 pub(crate) fn keeps_mail(core: &Core, reason: &ExitReason) -> bool {
-    core.mailbox.keep_on_restart || matches!(reason, ExitReason::ArbiterLost)
+    core.mailbox_spec.keep_on_restart || matches!(reason, ExitReason::ArbiterLost)
 }
 
 /// Tells the end of a life that had started: to followers, links, monitors and the

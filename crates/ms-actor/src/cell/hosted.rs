@@ -9,7 +9,7 @@ use ms_core::{ExitReason, Incarnation};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::cell::any::{AnyCell, Asked, Fate, Retired, RoomWait};
+use crate::cell::any::{AnyCell, Asked, Outcome, Retired, RoomWait};
 use crate::cell::core::Core;
 use crate::cell::ending;
 use crate::cell::state::StateValue;
@@ -26,7 +26,7 @@ pub(crate) type Factory<A> = Arc<dyn Fn(&Arc<Cell<A>>) -> Result<A, StartError> 
 #[doc(hidden)]
 #[repr(C)]
 pub struct Cell<A: Hosted> {
-    pub(crate) lane: A::Lane,
+    pub(crate) mailbox: A::Mailbox,
     pub(crate) core: Core,
     pub(crate) factory: Factory<A>,
     pub(crate) view: Option<fn(&A) -> StateValue>,
@@ -38,11 +38,11 @@ pub struct Cell<A: Hosted> {
 #[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
 pub trait KernelContext<A: Actor<Context = Self>>: actix::ActorContext + 'static {
     /// Where messages wait.
-    type Lane: Send + Sync + 'static;
+    type Mailbox: Send + Sync + 'static;
     /// How much the kernel sees.
     const TIER: Tier;
 
-    fn lane() -> Self::Lane;
+    fn mailbox() -> Self::Mailbox;
     fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation;
     fn describe(cell: &Cell<A>, status: &mut ActorStatus);
     fn retire(cell: &Cell<A>, ended: Incarnation, reason: &ExitReason, keep_queue: bool)
@@ -53,7 +53,7 @@ pub trait KernelContext<A: Actor<Context = Self>>: actix::ActorContext + 'static
     }
     fn in_turn(cell: &Cell<A>) -> bool;
     fn busy_since(cell: &Cell<A>) -> Option<u64>;
-    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate;
+    fn outcome(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Outcome;
     fn owes(cell: &Cell<A>, asked: Asked) -> bool;
     fn wait_for_room(cell: &Cell<A>, waiter: &Waiter<'_>) -> RoomWait;
     fn leave_line(cell: &Cell<A>, line: WaitFor, ticket: Ticket);
@@ -63,7 +63,7 @@ pub trait KernelContext<A: Actor<Context = Self>>: actix::ActorContext + 'static
 /// or `actix::Context`. Implemented for all of them.
 pub trait Hosted: Actor<Context: KernelContext<Self>> {
     #[doc(hidden)]
-    type Lane: Send + Sync + 'static;
+    type Mailbox: Send + Sync + 'static;
     #[doc(hidden)]
     const TIER: Tier;
 
@@ -74,9 +74,6 @@ pub trait Hosted: Actor<Context: KernelContext<Self>> {
         factory: Factory<Self>,
         view: Option<fn(&Self) -> StateValue>,
     ) -> Arc<dyn AnyCell>;
-
-    #[doc(hidden)]
-    fn lane_of(cell: &Cell<Self>) -> &<Self::Context as KernelContext<Self>>::Lane;
 }
 
 impl<A> Hosted for A
@@ -84,7 +81,7 @@ where
     A: Actor,
     A::Context: KernelContext<A>,
 {
-    type Lane = <A::Context as KernelContext<A>>::Lane;
+    type Mailbox = <A::Context as KernelContext<A>>::Mailbox;
     const TIER: Tier = <A::Context as KernelContext<A>>::TIER;
 
     #[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
@@ -93,11 +90,7 @@ where
         factory: Factory<A>,
         view: Option<fn(&A) -> StateValue>,
     ) -> Arc<dyn AnyCell> {
-        Arc::new(Cell { core, lane: <A::Context as KernelContext<A>>::lane(), factory, view })
-    }
-
-    fn lane_of(cell: &Cell<Self>) -> &<A::Context as KernelContext<A>>::Lane {
-        &cell.lane
+        Arc::new(Cell { core, mailbox: <A::Context as KernelContext<A>>::mailbox(), factory, view })
     }
 }
 
@@ -149,8 +142,8 @@ impl<A: Hosted> AnyCell for Cell<A> {
         <A::Context as KernelContext<A>>::busy_since(self)
     }
 
-    fn fate(&self, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate {
-        <A::Context as KernelContext<A>>::fate(self, exits, turn, waiter)
+    fn outcome(&self, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Outcome {
+        <A::Context as KernelContext<A>>::outcome(self, exits, turn, waiter)
     }
 
     fn owes(&self, asked: Asked) -> bool {

@@ -27,8 +27,8 @@ impl Core {
             restart: None,
             restarts,
             mailbox: MailboxView {
-                capacity: self.mailbox.capacity.map(|bound| bound as u64),
-                overflow: self.mailbox.overflow.as_str().to_owned(),
+                capacity: self.mailbox_spec.capacity.map(|bound| bound as u64),
+                overflow: self.mailbox_spec.overflow.as_str().to_owned(),
                 ..MailboxView::default()
             },
             handling: None,

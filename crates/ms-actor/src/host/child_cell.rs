@@ -68,7 +68,7 @@ impl ChildCell {
     /// [mailbox](crate::MailboxSpec::check) nobody could reach does not start.
     pub fn launch(&self, placement: Placement) -> Incarnation {
         let core = self.cell().core();
-        let checked = core.mailbox.check().map_err(|error| ExitReason::from_error(&error));
+        let checked = core.mailbox_spec.check().map_err(|error| ExitReason::from_error(&error));
         match checked.and_then(|()| core.node.place(placement)) {
             Ok(slot) => Arc::clone(self.cell()).launch(&slot),
             Err(reason) => {

@@ -45,10 +45,10 @@ const SAMPLE_EVERY: u64 = 64;
 
 /// The queue and the accounts of one actor with our context.
 ///
-/// Public only in name: it is the lane of a sealed trait. In this order in memory: what
+/// Public only in name: it is the mailbox of a sealed trait. In this order in memory: what
 /// every message touches comes first, so that it lies in as few cache lines as can be.
 #[repr(C)]
-pub struct Inbox<A: Actor> {
+pub struct Mailbox<A: Actor> {
     /// Ends so far, see [`count_end`]: an asker whose number differs knows that its actor ended.
     pub(crate) exits: u32,
     parked: bool,
@@ -75,7 +75,7 @@ pub struct Inbox<A: Actor> {
     pub(crate) waits: Option<Box<WaitHistogram>>,
 }
 
-impl<A: Actor> Inbox<A> {
+impl<A: Actor> Mailbox<A> {
     pub(crate) fn new() -> Self {
         Self {
             queue: VecDeque::new(),
@@ -270,7 +270,7 @@ impl<A: Actor> Inbox<A> {
         self.lines.as_mut()?.room.leave(ticket)
     }
 
-    /// Ends a turn: whoever waits to learn the fate of an ask is told.
+    /// Ends a turn: whoever waits to learn the outcome of an ask is told.
     #[inline]
     pub(crate) fn end_turn(&mut self, still_waiting: bool) {
         self.waiting_since = match still_waiting {

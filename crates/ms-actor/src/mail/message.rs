@@ -4,13 +4,13 @@ use actix::Actor;
 
 /// A message in a mailbox.
 pub(crate) struct Envelope<A: Actor> {
-    pub(crate) letter: Box<dyn Letter<A>>,
+    pub(crate) message: Box<dyn ErasedMessage<A>>,
     /// When it was put in, in nanoseconds since boot; zero when it is not a timed one.
     pub(crate) stamp: u64,
 }
 
 /// A message whose type only its handler knows.
-pub(crate) trait Letter<A: Actor>: Send {
+pub(crate) trait ErasedMessage<A: Actor>: Send {
     fn message_type(&self) -> &'static str;
     /// Its type, or `None` when nobody waits for the answer any more.
     fn wanted(&self) -> Option<&'static str>;

@@ -96,7 +96,7 @@ impl World {
         let node = self.node.clone();
         Arc::new(Cell {
             core: Core::new(node, path, "Probe", Tier::Kernel, ChildType::Worker, mailbox, parent),
-            lane: <Context<Probe> as KernelContext<Probe>>::lane(),
+            mailbox: <Context<Probe> as KernelContext<Probe>>::mailbox(),
             factory: Arc::new(|_| Ok(Probe::default())),
             view: None,
         })

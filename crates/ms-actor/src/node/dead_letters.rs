@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 
 use crate::sync::lock;
 
-/// Letters kept for readers that come later.
+/// Messages kept for readers that come later.
 const KEPT: usize = 256;
 
 /// A message that reached nobody. The message itself is gone; this says what it was.
@@ -57,7 +57,7 @@ impl DeadLetters {
         self.live.subscribe()
     }
 
-    pub(crate) fn bury(&self, letter: DeadLetter) {
+    pub(crate) fn add(&self, letter: DeadLetter) {
         self.count.fetch_add(1, Ordering::Relaxed);
         let mut kept = lock(&self.kept);
         if kept.len() == KEPT {

@@ -243,8 +243,8 @@ impl Node {
         &self.0.dead
     }
 
-    pub(crate) fn bury(&self, path: &ActorPath, message: &'static str, why: &'static str) {
-        self.0.dead.bury(DeadLetter { path: path.clone(), message, why });
+    pub(crate) fn dead_letter(&self, path: &ActorPath, message: &'static str, why: &'static str) {
+        self.0.dead.add(DeadLetter { path: path.clone(), message, why });
     }
 }
 

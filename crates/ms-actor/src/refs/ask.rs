@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::coop;
 use tokio::time::{Instant, Sleep};
 
-use crate::cell::any::{AnyCell, Fate};
+use crate::cell::any::{AnyCell, Outcome};
 use crate::cell::hosted::{Accepts, AskTerms, Cell, Hosted};
 use crate::current;
 use crate::error::{AskError, SendError};
@@ -166,12 +166,12 @@ where
                     let until = this.deadline.unwrap_or_else(Instant::now);
                     let ticket = this.spot.as_ref().and_then(Spot::ticket);
                     let waiter = Waiter { ticket, until, waker: task.waker() };
-                    *this.stage = match this.cell.fate(exits, &mut turn, &waiter) {
-                        Fate::Exited(reason) => {
+                    *this.stage = match this.cell.outcome(exits, &mut turn, &waiter) {
+                        Outcome::Exited(reason) => {
                             break Err(AskError::Exited { path: path(), reason });
                         }
-                        Fate::NoReply => break Err(AskError::NoReply { path: path() }),
-                        Fate::NotYet(ticket) => {
+                        Outcome::NoReply => break Err(AskError::NoReply { path: path() }),
+                        Outcome::NotYet(ticket) => {
                             keep_spot(this.spot, this.cell, WaitFor::TurnEnd, ticket);
                             Stage::Lost { exits, turn }
                         }

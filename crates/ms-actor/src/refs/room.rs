@@ -44,14 +44,14 @@ impl Drop for Spot {
 
 /// Whether a refused send is worth waiting.
 pub(super) fn has_to_wait<A: Hosted>(cell: &Cell<A>, refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Full) && cell.core.mailbox.overflow == Overflow::Block
+    matches!(refusal, Refusal::Full) && cell.core.mailbox_spec.overflow == Overflow::Block
 }
 
 pub(super) fn refused<A: Hosted, M>(cell: &Cell<A>, message: M, refusal: Refusal) -> SendError<M> {
     let path = cell.core.path.clone();
     match refusal {
         Refusal::Full => {
-            let capacity = cell.core.mailbox.capacity.unwrap_or(0);
+            let capacity = cell.core.mailbox_spec.capacity.unwrap_or(0);
             SendError::Full { message, path, capacity }
         }
         Refusal::Closed(reason) => SendError::Closed { message, path, reason },

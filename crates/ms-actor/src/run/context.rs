@@ -60,7 +60,7 @@ pub(crate) enum Init {
 }
 
 /// The way in for plain actix addresses; made when the first is asked for.
-pub(crate) struct AddrLane<A: Actor<Context = Context<A>>> {
+pub(crate) struct AddrChannel<A: Actor<Context = Context<A>>> {
     parts: ContextParts<A>,
     pub(crate) messages: AddressReceiver<A>,
 }
@@ -81,7 +81,7 @@ pub struct Context<A: Actor<Context = Self>> {
     pub(crate) new_waits: Few<Item<A>>,
     pub(crate) new_items: Few<Item<A>>,
     pub(crate) cancelled: Few<SpawnHandle>,
-    pub(crate) lane: OnceCell<Box<AddrLane<A>>>,
+    pub(crate) addr_channel: OnceCell<Box<AddrChannel<A>>>,
     pub(crate) handling: Option<&'static str>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) running: SpawnHandle,
@@ -92,7 +92,7 @@ pub struct Context<A: Actor<Context = Self>> {
 }
 
 /// What actix gives a mailbox; only `Addr::send` waits at it.
-const ADDR_LANE_CAPACITY: usize = 16;
+const ADDR_CHANNEL_CAPACITY: usize = 16;
 
 impl<A: Actor<Context = Self>> Context<A> {
     pub(crate) fn new(cell: Arc<Cell<A>>, incarnation: Incarnation) -> Self {
@@ -105,7 +105,7 @@ impl<A: Actor<Context = Self>> Context<A> {
             cancelled: Few::default(),
             running: SpawnHandle::default(),
             last_handle: SpawnHandle::default(),
-            lane: OnceCell::new(),
+            addr_channel: OnceCell::new(),
             init: Init::Automatic,
             rare: None,
             handling: None,
@@ -215,7 +215,7 @@ impl<A: Actor<Context = Self>> Context<A> {
     /// Says that an async handler which takes long is not hung; see heartbeats.
     pub fn heartbeat(&self) {
         let now = self.cell.core.node.coarse();
-        lock(&self.cell.lane).heartbeat(now);
+        lock(&self.cell.mailbox).heartbeat(now);
     }
 
     /// During `started`: leaves the end of the init to a later [`Context::init_done`].
@@ -256,13 +256,13 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.state = ActorState::Stopped;
     }
 
-    fn lane(&self) -> &AddrLane<A> {
-        self.lane.get_or_init(|| {
-            let (_, messages) = channel(ADDR_LANE_CAPACITY);
+    fn addr_channel(&self) -> &AddrChannel<A> {
+        self.addr_channel.get_or_init(|| {
+            let (_, messages) = channel(ADDR_CHANNEL_CAPACITY);
             // The run loop may be asleep: it must poll the new receiver once, to be woken by it.
             self.cell.core.flag.store(true, std::sync::atomic::Ordering::Release);
             self.cell.core.bell.ring();
-            Box::new(AddrLane { parts: ContextParts::new(messages.sender_producer()), messages })
+            Box::new(AddrChannel { parts: ContextParts::new(messages.sender_producer()), messages })
         })
     }
 }
@@ -285,7 +285,7 @@ impl<A: Actor<Context = Self>> ActorContext for Context<A> {
 
 impl<A: Actor<Context = Self>> AsyncContext<A> for Context<A> {
     fn address(&self) -> Addr<A> {
-        self.lane().parts.address()
+        self.addr_channel().parts.address()
     }
 
     fn spawn<F>(&mut self, future: F) -> SpawnHandle

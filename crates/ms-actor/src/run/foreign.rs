@@ -17,7 +17,7 @@ use ms_core::view::{ActorStatus, Lifecycle, Mark, Tier};
 use ms_core::{ExitReason, Incarnation};
 use tokio::time::Instant;
 
-use crate::cell::any::{AnyCell, Asked, Fate, Retired, RoomWait};
+use crate::cell::any::{AnyCell, Asked, Outcome, Retired, RoomWait};
 use crate::cell::control::{Control, Fault};
 use crate::cell::ending::{self, begin_end, finish_end, finish_failed_start};
 use crate::cell::hosted::{Accepts, AskTerms, Cell, KernelContext, Offered};
@@ -34,7 +34,7 @@ use crate::time::nanos;
 type Actix<A> = actix::Context<A>;
 
 /// The way into a tier 2 actor, and what is known of its life.
-pub struct ForeignLane<A: Actor<Context = Actix<A>>> {
+pub struct ForeignMailbox<A: Actor<Context = Actix<A>>> {
     sender: Option<AddressSender<A>>,
     closed: Option<ExitReason>,
     /// It stays down for now: why.
@@ -49,13 +49,13 @@ pub struct ForeignLane<A: Actor<Context = Actix<A>>> {
     turn_end: Line,
 }
 
-impl<A: Actor<Context = Actix<A>>> std::fmt::Debug for ForeignLane<A> {
+impl<A: Actor<Context = Actix<A>>> std::fmt::Debug for ForeignMailbox<A> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ForeignLane").field("exits", &self.exits).finish_non_exhaustive()
+        f.debug_struct("ForeignMailbox").field("exits", &self.exits).finish_non_exhaustive()
     }
 }
 
-impl<A: Actor<Context = Actix<A>>> ForeignLane<A> {
+impl<A: Actor<Context = Actix<A>>> ForeignMailbox<A> {
     fn end_turn(&mut self) {
         self.turn_since = 0;
         self.turns = self.turns.wrapping_add(1);
@@ -79,11 +79,11 @@ impl<A: Actor<Context = Actix<A>>> ForeignLane<A> {
 
 #[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
 impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
-    type Lane = Mutex<ForeignLane<A>>;
+    type Mailbox = Mutex<ForeignMailbox<A>>;
     const TIER: Tier = Tier::Actix;
 
-    fn lane() -> Self::Lane {
-        Mutex::new(ForeignLane {
+    fn mailbox() -> Self::Mailbox {
+        Mutex::new(ForeignMailbox {
             sender: None,
             closed: None,
             refusing: None,
@@ -98,22 +98,22 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
 
     fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation {
         // To actix zero is no bound.
-        let capacity = cell.core.mailbox.capacity.unwrap_or(0);
+        let capacity = cell.core.mailbox_spec.capacity.unwrap_or(0);
         let (sender, receiver) = channel(capacity);
         // As in `Context::claim`.
         let last = cell.core.life(|life| life.last);
-        let mut lane = lock(&cell.lane);
-        if is_due(lane.exits, last) {
-            drop(lane);
+        let mut mailbox = lock(&cell.mailbox);
+        if is_due(mailbox.exits, last) {
+            drop(mailbox);
             ending::retire(&*cell, last, &cell.core.last_exit());
-            lane = lock(&cell.lane);
+            mailbox = lock(&cell.mailbox);
         }
         let epoch = ends_until(last);
-        lane.exits = epoch;
-        lane.sender = Some(sender);
-        lane.refusing = None;
-        lane.busy_ns = 0;
-        drop(lane);
+        mailbox.exits = epoch;
+        mailbox.sender = Some(sender);
+        mailbox.refusing = None;
+        mailbox.busy_ns = 0;
+        drop(mailbox);
         let incarnation = cell.core.begin_life(slot.id);
         let launch = Launch::new(cell, slot, incarnation);
         // If the arbiter is gone, the launch is dropped there and says so.
@@ -126,68 +126,70 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
     }
 
     fn describe(cell: &Cell<A>, status: &mut ActorStatus) {
-        let lane = lock(&cell.lane);
-        status.busy_us = lane.busy_ns / 1_000;
-        let for_ns = cell.core.node.coarse().saturating_sub(lane.turn_since);
-        let blocked = lane.turn_since != 0 && for_ns > 500_000_000;
+        let mailbox = lock(&cell.mailbox);
+        status.busy_us = mailbox.busy_ns / 1_000;
+        let for_ns = cell.core.node.coarse().saturating_sub(mailbox.turn_since);
+        let blocked = mailbox.turn_since != 0 && for_ns > 500_000_000;
         if blocked && !status.marks.contains(&Mark::Unresponsive) {
             status.marks.push(Mark::Unresponsive);
         }
     }
 
     fn retire(cell: &Cell<A>, ended: Incarnation, _: &ExitReason, _: bool) -> Retired {
-        let mut lane = lock(&cell.lane);
-        if !count_end(&mut lane.exits, ended) {
+        let mut mailbox = lock(&cell.mailbox);
+        if !count_end(&mut mailbox.exits, ended) {
             return Retired::default();
         }
-        let sender = lane.sender.take();
-        lane.end_turn();
-        drop(lane);
+        let sender = mailbox.sender.take();
+        mailbox.end_turn();
+        drop(mailbox);
         drop(sender);
         Retired::default()
     }
 
     fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool) {
-        let mut lane = lock(&cell.lane);
+        let mut mailbox = lock(&cell.mailbox);
         if for_good {
-            lane.closed = Some(reason.clone());
+            mailbox.closed = Some(reason.clone());
         } else {
-            lane.refusing = Some(reason.clone());
+            mailbox.refusing = Some(reason.clone());
         }
         // Senders that wait for room, or for the next life, wait no longer.
-        lane.room.wake_all();
-        lane.turn_end.dismiss();
+        mailbox.room.wake_all();
+        mailbox.turn_end.dismiss();
     }
 
     fn in_turn(cell: &Cell<A>) -> bool {
-        lock(&cell.lane).turn_since != 0
+        lock(&cell.mailbox).turn_since != 0
     }
 
     fn busy_since(cell: &Cell<A>) -> Option<u64> {
-        Some(lock(&cell.lane).turn_since).filter(|&since| since != 0)
+        Some(lock(&cell.mailbox).turn_since).filter(|&since| since != 0)
     }
 
-    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate {
-        let mut lane = lock(&cell.lane);
-        if lane.exits != exits {
-            drop(lane);
-            return Fate::Exited(cell.core.last_exit());
+    fn outcome(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Outcome {
+        let mut mailbox = lock(&cell.mailbox);
+        if mailbox.exits != exits {
+            drop(mailbox);
+            return Outcome::Exited(cell.core.last_exit());
         }
-        if lane.turn_since == 0 || *turn.get_or_insert(lane.turns) != lane.turns {
-            return Fate::NoReply;
+        if mailbox.turn_since == 0 || *turn.get_or_insert(mailbox.turns) != mailbox.turns {
+            return Outcome::NoReply;
         }
-        let (ticket, earlier) = lane.turn_end.wait(waiter);
-        drop(lane);
+        let (ticket, earlier) = mailbox.turn_end.wait(waiter);
+        drop(mailbox);
         drop(earlier);
-        Fate::NotYet(ticket)
+        Outcome::NotYet(ticket)
     }
 
     fn owes(cell: &Cell<A>, asked: Asked) -> bool {
-        let lane = lock(&cell.lane);
+        let mailbox = lock(&cell.mailbox);
         match asked {
-            Asked::NotYet => lane.sender.is_some() || matches!(down(cell, &lane), Refusal::Full),
+            Asked::NotYet => {
+                mailbox.sender.is_some() || matches!(down(cell, &mailbox), Refusal::Full)
+            }
             // Its mailbox goes with each of its lives.
-            Asked::When { exits } => exits == lane.exits,
+            Asked::When { exits } => exits == mailbox.exits,
         }
     }
 
@@ -195,17 +197,17 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
         // actix registers no waker for a full mailbox (fact 7), but each of its turns
         // empties it, and so does the first turn of a new incarnation. The turn may end
         // between the refusal and this: whoever is new here tries once more.
-        let mut lane = lock(&cell.lane);
-        let (ticket, earlier) = lane.room.wait(waiter);
-        drop(lane);
+        let mut mailbox = lock(&cell.mailbox);
+        let (ticket, earlier) = mailbox.room.wait(waiter);
+        drop(mailbox);
         drop(earlier);
         RoomWait { ticket: Some(ticket), again: waiter.ticket != Some(ticket) }
     }
 
     fn leave_line(cell: &Cell<A>, line: WaitFor, ticket: Ticket) {
-        let mut lane = lock(&cell.lane);
-        let unused = lane.line(line).leave(ticket);
-        drop(lane);
+        let mut mailbox = lock(&cell.mailbox);
+        let unused = mailbox.line(line).leave(ticket);
+        drop(mailbox);
         drop(unused);
     }
 }
@@ -219,38 +221,38 @@ where
     Self: ToEnvelope<A, M>,
 {
     fn offer(cell: &Cell<A>, message: M, ticket: Option<Ticket>) -> Result<(), (M, Refusal)> {
-        let mut lane = lock(&cell.lane);
-        if lane.sender.is_some() && !lane.may_try(ticket) {
+        let mut mailbox = lock(&cell.mailbox);
+        if mailbox.sender.is_some() && !mailbox.may_try(ticket) {
             return Err((message, Refusal::Full));
         }
-        let Some(sender) = &lane.sender else { return Err((message, down(cell, &lane))) };
+        let Some(sender) = &mailbox.sender else { return Err((message, down(cell, &mailbox))) };
         sender.try_send(message, true).map_err(|refused| refusal(cell, refused))?;
-        leave(lane, ticket);
+        leave(mailbox, ticket);
         Ok(())
     }
 
     // An actor with actix's own context awaits nothing that would make a circle of it: there is
     // no need to watch for its answer.
     fn offer_ask(cell: &Cell<A>, message: M, terms: AskTerms<'_>) -> Offered<M> {
-        let mut lane = lock(&cell.lane);
-        if lane.sender.is_some() && !lane.may_try(terms.ticket) {
+        let mut mailbox = lock(&cell.mailbox);
+        if mailbox.sender.is_some() && !mailbox.may_try(terms.ticket) {
             return Err((message, Refusal::Full));
         }
-        let Some(sender) = &lane.sender else { return Err((message, down(cell, &lane))) };
+        let Some(sender) = &mailbox.sender else { return Err((message, down(cell, &mailbox))) };
         let answer = sender.send(message).map_err(|refused| refusal(cell, refused))?;
-        let exits = lane.exits;
-        leave(lane, terms.ticket);
+        let exits = mailbox.exits;
+        leave(mailbox, terms.ticket);
         Ok((answer, exits))
     }
 }
 
 /// Takes a ticket that was used out of the line.
 fn leave<A: Actor<Context = Actix<A>>>(
-    mut lane: MutexGuard<'_, ForeignLane<A>>,
+    mut mailbox: MutexGuard<'_, ForeignMailbox<A>>,
     ticket: Option<Ticket>,
 ) {
-    let unused = ticket.and_then(|ticket| lane.room.leave(ticket));
-    drop(lane);
+    let unused = ticket.and_then(|ticket| mailbox.room.leave(ticket));
+    drop(mailbox);
     drop(unused);
 }
 
@@ -265,10 +267,12 @@ where
 }
 
 /// Between two incarnations a message waits as if the mailbox were full, if the spec says so.
-fn down<A: Actor<Context = Actix<A>>>(cell: &Cell<A>, lane: &ForeignLane<A>) -> Refusal {
-    match lane.closed.as_ref().or(lane.refusing.as_ref()) {
+fn down<A: Actor<Context = Actix<A>>>(cell: &Cell<A>, mailbox: &ForeignMailbox<A>) -> Refusal {
+    match mailbox.closed.as_ref().or(mailbox.refusing.as_ref()) {
         Some(reason) => Refusal::Closed(reason.clone()),
-        None if cell.core.mailbox.while_down == crate::mail::spec::WhileDown::Hold => Refusal::Full,
+        None if cell.core.mailbox_spec.while_down == crate::mail::spec::WhileDown::Hold => {
+            Refusal::Full
+        }
         None => Refusal::Closed(cell.core.last_exit()),
     }
 }
@@ -317,17 +321,17 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
 
     fn step(&mut self, task: &mut Task<'_>) -> Step {
         {
-            let mut lane = lock(&self.cell.lane);
-            if lane.exits != self.epoch {
+            let mut mailbox = lock(&self.cell.mailbox);
+            if mailbox.exits != self.epoch {
                 return Step::Fenced;
             }
             // Under the lock: a late life must not put its waker over its successor's.
             self.cell.core.bell.set(task.waker());
             if self.forsaken() {
                 // Nobody holds it and nobody supervises it: to actix, its address is gone.
-                lane.sender = None;
+                mailbox.sender = None;
             }
-            lane.turn_since = self.cell.core.node.coarse();
+            mailbox.turn_since = self.cell.core.node.coarse();
         }
         let began = StdInstant::now();
         if let Some(me) = self.me.take() {
@@ -339,11 +343,11 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
             let during = if self.started { "actix future" } else { "started" };
             Step::End(ExitReason::Panicked(Arc::new(raw.into_record(during, None))))
         });
-        let mut lane = lock(&self.cell.lane);
-        if lane.exits == self.epoch {
-            lane.busy_ns += nanos(began.elapsed());
+        let mut mailbox = lock(&self.cell.mailbox);
+        if mailbox.exits == self.epoch {
+            mailbox.busy_ns += nanos(began.elapsed());
             if !matches!(step, Step::End(_)) {
-                lane.end_turn();
+                mailbox.end_turn();
             }
         }
         step

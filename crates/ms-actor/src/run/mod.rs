@@ -2,8 +2,8 @@
 
 mod bonds;
 pub(crate) mod context;
+mod delivery;
 pub(crate) mod driver;
-mod envelope;
 mod foreign;
 mod notify;
 mod serve;

@@ -6,7 +6,7 @@ use crate::cell::hosted::Cell;
 use crate::mail::message::Envelope;
 use crate::refs::handle::Ref;
 use crate::run::context::Context;
-use crate::run::envelope::Typed;
+use crate::run::delivery::Typed;
 use crate::sync::lock;
 
 /// Delivers a notice of the kernel past the mailbox's bound: such notices are
@@ -18,12 +18,12 @@ where
     M::Result: Send,
 {
     let typed = Box::new(Typed { message, reply: None, deadline: None });
-    let mut inbox = lock(&cell.lane);
-    if inbox.is_closed() {
+    let mut mailbox = lock(&cell.mailbox);
+    if mailbox.is_closed() {
         return;
     }
-    let wake = inbox.push(Envelope { letter: typed, stamp: 0 }, &cell.core.arbiter, || 0);
-    drop(inbox);
+    let wake = mailbox.push(Envelope { message: typed, stamp: 0 }, &cell.core.arbiter, || 0);
+    drop(mailbox);
     if let Some(elsewhere) = wake {
         elsewhere.wake();
     }
@@ -33,6 +33,6 @@ impl<A: Actor<Context = Context<A>>> Ref<A> {
     /// Says, on the actor's behalf, that a handler which takes long is not hung.
     pub fn heartbeat(&self) {
         let now = self.cell().core.node.coarse();
-        lock(&self.cell().lane).heartbeat(now);
+        lock(&self.cell().mailbox).heartbeat(now);
     }
 }

@@ -11,18 +11,18 @@ use ms_core::{ExitReason, Incarnation};
 use tokio::sync::oneshot;
 use tokio::task::unconstrained;
 
-use crate::cell::any::{Asked, Fate, Retired, RoomWait};
+use crate::cell::any::{Asked, Outcome, Retired, RoomWait};
 use crate::cell::ending;
 use crate::cell::hosted::{Accepts, AskTerms, Cell, KernelContext, Offered};
 use crate::mail::line::{Ticket, WaitFor, Waiter};
-use crate::mail::mailbox::{Gate, Inbox, Refusal, count_end, ends_until, is_due};
-use crate::mail::message::{Envelope, Letter};
+use crate::mail::mailbox::{Gate, Mailbox, Refusal, count_end, ends_until, is_due};
+use crate::mail::message::{Envelope, ErasedMessage};
 use crate::mail::spec::{Overflow, WhileDown};
 use crate::node::arbiter::ArbiterSlot;
 use crate::panics;
 use crate::run::context::Context;
+use crate::run::delivery::Typed;
 use crate::run::driver::state::Driver;
-use crate::run::envelope::Typed;
 use crate::run::start::Launch;
 use crate::sync::{Mutex, lock};
 
@@ -33,11 +33,11 @@ const BACKLOG: usize = 1_000;
 
 #[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
 impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
-    type Lane = Mutex<Inbox<A>>;
+    type Mailbox = Mutex<Mailbox<A>>;
     const TIER: Tier = Tier::Kernel;
 
-    fn lane() -> Self::Lane {
-        Mutex::new(Inbox::new())
+    fn mailbox() -> Self::Mailbox {
+        Mutex::new(Mailbox::new())
     }
 
     fn launch(cell: Arc<Cell<A>>, slot: &Arc<ArbiterSlot>) -> Incarnation {
@@ -50,34 +50,39 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
 
     fn describe(cell: &Cell<A>, status: &mut ActorStatus) {
         let now = cell.core.node.coarse();
-        let inbox = lock(&cell.lane);
-        let since = if inbox.turn_since != 0 { inbox.turn_since } else { inbox.waiting_since };
+        let mailbox = lock(&cell.mailbox);
+        let since =
+            if mailbox.turn_since != 0 { mailbox.turn_since } else { mailbox.waiting_since };
         let for_ns = now.saturating_sub(since);
-        status.handling = inbox
+        status.handling = mailbox
             .current
             .filter(|_| since != 0)
             .map(|message| HandlingView { message: message.to_owned(), for_us: for_ns / 1_000 });
-        status.handled = inbox.handled;
-        status.busy_us = inbox.busy_ns / 1_000;
-        if inbox.turn_since == 0 && since != 0 && for_ns > UNRESPONSIVE_AFTER_NS {
+        status.handled = mailbox.handled;
+        status.busy_us = mailbox.busy_ns / 1_000;
+        if mailbox.turn_since == 0 && since != 0 && for_ns > UNRESPONSIVE_AFTER_NS {
             status.marks.push(Mark::Stuck);
         }
-        let blocked = inbox.turn_since != 0 && for_ns > UNRESPONSIVE_AFTER_NS;
+        let blocked = mailbox.turn_since != 0 && for_ns > UNRESPONSIVE_AFTER_NS;
         if blocked && !status.marks.contains(&Mark::Unresponsive) {
             status.marks.push(Mark::Unresponsive);
         }
-        let half =
-            cell.core.mailbox.capacity.map_or(BACKLOG, |bound| (bound / 2).max(1)).min(BACKLOG);
-        if inbox.depth() >= half {
+        let half = cell
+            .core
+            .mailbox_spec
+            .capacity
+            .map_or(BACKLOG, |bound| (bound / 2).max(1))
+            .min(BACKLOG);
+        if mailbox.depth() >= half {
             status.marks.push(Mark::Backlogged);
         }
-        let mailbox = &mut status.mailbox;
-        mailbox.depth = Some(inbox.depth() as u64);
-        mailbox.overflowed = inbox.overflowed;
-        if let Some(waits) = &inbox.waits {
-            mailbox.wait_p50_us = waits.quantile_us(0.5);
-            mailbox.wait_p99_us = waits.quantile_us(0.99);
-            mailbox.wait_max_us = Some(waits.max_us());
+        let view = &mut status.mailbox;
+        view.depth = Some(mailbox.depth() as u64);
+        view.overflowed = mailbox.overflowed;
+        if let Some(waits) = &mailbox.waits {
+            view.wait_p50_us = waits.quantile_us(0.5);
+            view.wait_p99_us = waits.quantile_us(0.99);
+            view.wait_max_us = Some(waits.max_us());
         }
     }
 
@@ -87,103 +92,103 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
         reason: &ExitReason,
         keep_queue: bool,
     ) -> Retired {
-        let mut inbox = lock(&cell.lane);
-        if !count_end(&mut inbox.exits, ended) {
+        let mut mailbox = lock(&cell.mailbox);
+        if !count_end(&mut mailbox.exits, ended) {
             return Retired::default();
         }
-        let depth = inbox.depth();
-        let dropped = if keep_queue { VecDeque::new() } else { inbox.take_queue() };
+        let depth = mailbox.depth();
+        let dropped = if keep_queue { VecDeque::new() } else { mailbox.take_queue() };
         // Holding begins anew where a drain had refused.
-        inbox.set_gate(match cell.core.mailbox.while_down {
+        mailbox.set_gate(match cell.core.mailbox_spec.while_down {
             WhileDown::Hold => Gate::Open,
             WhileDown::Refuse => Gate::Refusing(Box::new(reason.clone())),
         });
-        let waker = inbox.end_life();
-        drop(inbox);
+        let waker = mailbox.end_life();
+        drop(mailbox);
         let count = dropped.len() as u64;
-        bury(cell, dropped, "its actor ended");
+        dead_letter(cell, dropped, "its actor ended");
         Retired { depth: Some(depth as u64), dropped: count, waker }
     }
 
     fn shut(cell: &Cell<A>, reason: &ExitReason, for_good: bool) {
-        let mut inbox = lock(&cell.lane);
+        let mut mailbox = lock(&cell.mailbox);
         let gate = if for_good { Gate::Closed } else { Gate::Refusing };
-        inbox.set_gate(gate(Box::new(reason.clone())));
-        let dropped = inbox.take_queue();
-        let waker = if for_good { inbox.end_lives() } else { None };
-        drop(inbox);
+        mailbox.set_gate(gate(Box::new(reason.clone())));
+        let dropped = mailbox.take_queue();
+        let waker = if for_good { mailbox.end_lives() } else { None };
+        drop(mailbox);
         drop(waker);
-        bury(cell, dropped, "its actor stays down");
+        dead_letter(cell, dropped, "its actor stays down");
     }
 
     fn depth(cell: &Cell<A>) -> Option<u64> {
-        Some(lock(&cell.lane).depth() as u64)
+        Some(lock(&cell.mailbox).depth() as u64)
     }
 
     fn in_turn(cell: &Cell<A>) -> bool {
-        lock(&cell.lane).turn_since != 0
+        lock(&cell.mailbox).turn_since != 0
     }
 
     fn busy_since(cell: &Cell<A>) -> Option<u64> {
-        let inbox = lock(&cell.lane);
-        [inbox.turn_since, inbox.waiting_since].into_iter().filter(|&since| since != 0).min()
+        let mailbox = lock(&cell.mailbox);
+        [mailbox.turn_since, mailbox.waiting_since].into_iter().filter(|&since| since != 0).min()
     }
 
-    fn fate(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Fate {
-        let mut inbox = lock(&cell.lane);
-        if inbox.exits != exits {
-            drop(inbox);
-            return Fate::Exited(cell.core.last_exit());
+    fn outcome(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Outcome {
+        let mut mailbox = lock(&cell.mailbox);
+        if mailbox.exits != exits {
+            drop(mailbox);
+            return Outcome::Exited(cell.core.last_exit());
         }
-        if inbox.turn_since == 0 || *turn.get_or_insert(inbox.turns) != inbox.turns {
-            return Fate::NoReply;
+        if mailbox.turn_since == 0 || *turn.get_or_insert(mailbox.turns) != mailbox.turns {
+            return Outcome::NoReply;
         }
-        let (ticket, earlier) = inbox.wait_in(WaitFor::TurnEnd, waiter);
-        drop(inbox);
+        let (ticket, earlier) = mailbox.wait_in(WaitFor::TurnEnd, waiter);
+        drop(mailbox);
         drop(earlier);
-        Fate::NotYet(ticket)
+        Outcome::NotYet(ticket)
     }
 
     fn owes(cell: &Cell<A>, asked: Asked) -> bool {
-        let inbox = lock(&cell.lane);
+        let mailbox = lock(&cell.mailbox);
         match asked {
-            Asked::NotYet => inbox.is_open(),
-            Asked::When { exits } if exits == inbox.exits => true,
+            Asked::NotYet => mailbox.is_open(),
+            Asked::When { exits } if exits == mailbox.exits => true,
             // Of what an ended life was asked, the next one answers what was kept for it.
             Asked::When { .. } => {
-                drop(inbox);
+                drop(mailbox);
                 ending::keeps_mail(&cell.core, &cell.core.last_exit())
             }
         }
     }
 
     fn wait_for_room(cell: &Cell<A>, waiter: &Waiter<'_>) -> RoomWait {
-        let mut inbox = lock(&cell.lane);
-        if !matches!(inbox.admits(&cell.core.mailbox, waiter.ticket), Err(Refusal::Full)) {
+        let mut mailbox = lock(&cell.mailbox);
+        if !matches!(mailbox.admits(&cell.core.mailbox_spec, waiter.ticket), Err(Refusal::Full)) {
             return RoomWait { ticket: waiter.ticket, again: true };
         }
-        let (ticket, earlier) = inbox.wait_in(WaitFor::Room, waiter);
-        drop(inbox);
+        let (ticket, earlier) = mailbox.wait_in(WaitFor::Room, waiter);
+        drop(mailbox);
         drop(earlier);
         RoomWait { ticket: Some(ticket), again: false }
     }
 
     fn leave_line(cell: &Cell<A>, line: WaitFor, ticket: Ticket) {
-        let mut inbox = lock(&cell.lane);
-        let unused = inbox.leave_line(&cell.core.mailbox, line, ticket);
-        drop(inbox);
+        let mut mailbox = lock(&cell.mailbox);
+        let unused = mailbox.leave_line(&cell.core.mailbox_spec, line, ticket);
+        drop(mailbox);
         drop(unused);
     }
 }
 
 /// Drops messages nobody will handle, each where a panic in its `Drop` does no harm.
-fn bury<A: Actor<Context = Context<A>>>(
+fn dead_letter<A: Actor<Context = Context<A>>>(
     cell: &Cell<A>,
-    letters: impl IntoIterator<Item = Envelope<A>>,
+    envelopes: impl IntoIterator<Item = Envelope<A>>,
     why: &'static str,
 ) {
-    for envelope in letters {
-        cell.core.node.bury(&cell.core.path, envelope.letter.message_type(), why);
+    for envelope in envelopes {
+        cell.core.node.dead_letter(&cell.core.path, envelope.message.message_type(), why);
         if let Err(raw) = panics::drop_caught(envelope) {
             tracing::warn!(path = %cell.core.path, panic = %raw.message, "a message panicked when dropped");
         }
@@ -197,19 +202,19 @@ where
     /// Claims the next life: its number, and the ends counted before it.
     pub(crate) fn claim(cell: &Cell<A>, arbiter: u32) -> (Incarnation, u32) {
         let last = cell.core.life(|life| life.last);
-        let mut inbox = lock(&cell.lane);
-        if is_due(inbox.exits, last) {
+        let mut mailbox = lock(&cell.mailbox);
+        if is_due(mailbox.exits, last) {
             // Whoever ended it has not come to this yet, and would fence off this life with it.
-            drop(inbox);
+            drop(mailbox);
             ending::retire(cell, last, &cell.core.last_exit());
-            inbox = lock(&cell.lane);
+            mailbox = lock(&cell.mailbox);
         }
-        inbox.begin_life(last);
-        drop(inbox);
+        mailbox.begin_life(last);
+        drop(mailbox);
         (cell.core.begin_life(arbiter), ends_until(last))
     }
 
-    /// Puts a letter into the mailbox as its policy says, of a newcomer or of whoever has waited
+    /// Puts a message into the mailbox as its policy says, of a newcomer or of whoever has waited
     /// with `ticket`. `admitted` is called before the actor can see it. The number of ends comes
     /// back.
     #[inline]
@@ -225,34 +230,34 @@ where
         M::Result: Send,
     {
         let core = &cell.core;
-        let mut inbox = lock(&cell.lane);
+        let mut mailbox = lock(&cell.mailbox);
         let mut evicted = None;
-        match inbox.admits(&core.mailbox, ticket) {
+        match mailbox.admits(&core.mailbox_spec, ticket) {
             Ok(()) => {}
-            Err(Refusal::Full) => match core.mailbox.overflow {
+            Err(Refusal::Full) => match core.mailbox_spec.overflow {
                 Overflow::Block | Overflow::Reject => {
-                    if core.mailbox.overflow == Overflow::Reject {
-                        inbox.overflowed += 1;
+                    if core.mailbox_spec.overflow == Overflow::Reject {
+                        mailbox.overflowed += 1;
                     }
-                    drop(inbox);
+                    drop(mailbox);
                     return Err((typed.message, Refusal::Full));
                 }
                 Overflow::DropNewest => {
-                    inbox.overflowed += 1;
-                    let exits = inbox.exits;
-                    drop(inbox);
-                    bury(
+                    mailbox.overflowed += 1;
+                    let exits = mailbox.exits;
+                    drop(mailbox);
+                    dead_letter(
                         cell,
-                        [Envelope { letter: typed as Box<dyn Letter<A>>, stamp: 0 }],
+                        [Envelope { message: typed as Box<dyn ErasedMessage<A>>, stamp: 0 }],
                         "mailbox full",
                     );
                     return Ok(exits);
                 }
-                Overflow::DropOldest => evicted = inbox.evict_oldest(),
+                Overflow::DropOldest => evicted = mailbox.evict_oldest(),
             },
             Err(closed) => {
-                drop(inbox);
-                core.node.bury(
+                drop(mailbox);
+                core.node.dead_letter(
                     &core.path,
                     std::any::type_name::<M>(),
                     "its actor takes no messages",
@@ -260,18 +265,18 @@ where
                 return Err((typed.message, closed));
             }
         }
-        let exits = inbox.exits;
-        let unused = ticket.and_then(|ticket| inbox.use_ticket(ticket));
+        let exits = mailbox.exits;
+        let unused = ticket.and_then(|ticket| mailbox.use_ticket(ticket));
         admitted();
-        let envelope = Envelope { letter: typed, stamp: 0 };
-        let wake = inbox.push(envelope, &core.arbiter, || core.node.now().as_nanos());
-        drop(inbox);
+        let envelope = Envelope { message: typed, stamp: 0 };
+        let wake = mailbox.push(envelope, &core.arbiter, || core.node.now().as_nanos());
+        drop(mailbox);
         drop(unused);
         if let Some(elsewhere) = wake {
             elsewhere.wake();
         }
         if let Some(evicted) = evicted {
-            bury(cell, [evicted], "mailbox full");
+            dead_letter(cell, [evicted], "mailbox full");
         }
         Ok(exits)
     }

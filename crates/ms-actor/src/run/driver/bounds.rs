@@ -21,23 +21,24 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     pub(super) fn begin_turn(&mut self, task: &Task<'_>) -> Option<First<A>> {
         let core = &self.cell.core;
         let coarse = core.node.coarse();
-        let mut inbox = lock(&self.cell.lane);
-        if inbox.exits != self.epoch {
+        let mut mailbox = lock(&self.cell.mailbox);
+        if mailbox.exits != self.epoch {
             return None;
         }
-        let earlier = inbox.keep_waker(task.waker());
+        let earlier = mailbox.keep_waker(task.waker());
         if earlier.is_some() {
             // Under the lock: a late life must not put its waker over its successor's.
             core.bell.set(task.waker());
         }
-        inbox.turn_since = coarse;
-        let from_elsewhere = std::mem::take(&mut inbox.from_elsewhere);
+        mailbox.turn_since = coarse;
+        let from_elsewhere = std::mem::take(&mut mailbox.from_elsewhere);
         let begins_with_mail = self.has_nothing_but_mail()
             && !self.suspended
-            && self.ctx.lane.get().is_none()
+            && self.ctx.addr_channel.get().is_none()
             && !core.flag.load(Ordering::Acquire);
-        let first = if begins_with_mail { take_next(&mut inbox, &core.mailbox) } else { None };
-        drop(inbox);
+        let first =
+            if begins_with_mail { take_next(&mut mailbox, &core.mailbox_spec) } else { None };
+        drop(mailbox);
         drop(earlier);
         if from_elsewhere {
             spin::exchanged();
@@ -57,17 +58,18 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
             return if flagged() { Turn::Yield } else { Turn::Sleep };
         }
         let busy = if self.settled { 0 } else { self.clock.busy(&self.cell.core.node) };
-        let mut inbox = lock(&self.cell.lane);
-        if inbox.exits != self.epoch {
+        let mut mailbox = lock(&self.cell.mailbox);
+        if mailbox.exits != self.epoch {
             return turn;
         }
-        inbox.busy_ns += busy;
+        mailbox.busy_ns += busy;
         if matches!(turn, Turn::End(_) | Turn::Fenced) {
             return turn;
         }
-        inbox.end_turn(!self.waits.is_empty());
+        mailbox.end_turn(!self.waits.is_empty());
         let kept_from_mail = self.suspended || !self.waits.is_empty();
-        let sleeps = matches!(turn, Turn::Sleep) && (inbox.park() || kept_from_mail) && !flagged();
+        let sleeps =
+            matches!(turn, Turn::Sleep) && (mailbox.park() || kept_from_mail) && !flagged();
         if sleeps { Turn::Sleep } else { Turn::Yield }
     }
 }

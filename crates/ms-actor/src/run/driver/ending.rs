@@ -57,7 +57,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         }
         let trap = self.run.ctx.rare_if_any().and_then(|rare| rare.trap.take());
         keep(panics::drop_caught(trap));
-        keep(panics::drop_caught(self.run.ctx.lane.take()));
+        keep(panics::drop_caught(self.run.ctx.addr_channel.take()));
         keep(panics::drop_caught(self.actor.take()));
         first
     }

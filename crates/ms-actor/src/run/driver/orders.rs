@@ -90,8 +90,8 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     fn order_stop(&mut self, reason: ExitReason) {
         self.suspend(false);
         self.cell.core.set_lifecycle(Lifecycle::Stopping);
-        if self.cell.core.mailbox.drain_on_stop {
-            lock(&self.cell.lane).set_gate(Gate::Refusing(Box::new(reason.clone())));
+        if self.cell.core.mailbox_spec.drain_on_stop {
+            lock(&self.cell.mailbox).set_gate(Gate::Refusing(Box::new(reason.clone())));
             self.draining = true;
             self.ctx.rare().stop_reason.get_or_insert(reason);
         } else {

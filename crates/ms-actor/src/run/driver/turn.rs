@@ -12,12 +12,12 @@ use ms_core::view::Lifecycle;
 
 use crate::cell::starting::announce_start;
 use crate::current;
-use crate::mail::mailbox::Inbox;
+use crate::mail::mailbox::Mailbox;
 use crate::mail::message::Envelope;
 use crate::mail::spec::MailboxSpec;
 use crate::run::context::{Context, Init, Item};
+use crate::run::delivery::AddrMessage;
 use crate::run::driver::state::{During, Run, Turn};
-use crate::run::envelope::AddrLetter;
 use crate::sync::lock;
 use crate::time::nanos;
 
@@ -33,14 +33,14 @@ pub(super) type First<A> = Option<Taken<A>>;
 /// Takes the oldest message and notes it as the one being handled.
 #[inline(always)]
 pub(super) fn take_next<A: Actor<Context = Context<A>>>(
-    inbox: &mut Inbox<A>,
+    mailbox: &mut Mailbox<A>,
     spec: &MailboxSpec,
 ) -> First<A> {
-    let envelope = inbox.pop(spec)?;
-    let wanted = envelope.letter.wanted();
+    let envelope = mailbox.pop(spec)?;
+    let wanted = envelope.message.wanted();
     if wanted.is_some() {
-        inbox.handled += 1;
-        inbox.current = wanted;
+        mailbox.handled += 1;
+        mailbox.current = wanted;
     }
     Some((envelope, wanted))
 }
@@ -169,23 +169,23 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     }
 
     fn serve_mail(&mut self, actor: &mut A, task: &mut Task<'_>, budget: &mut u32) -> Served {
-        self.pump_addr_lane(task);
+        self.pump_addr_channel(task);
         while !self.ctx.waiting() && *budget > 0 {
             if self.cell.core.flag.load(Ordering::Acquire) {
                 return Served::Control;
             }
             let taken = {
-                let mut inbox = lock(&self.cell.lane);
-                if inbox.exits != self.epoch {
+                let mut mailbox = lock(&self.cell.mailbox);
+                if mailbox.exits != self.epoch {
                     return Served::Fenced;
                 }
-                let Some(taken) = take_next(&mut inbox, &self.cell.core.mailbox) else {
+                let Some(taken) = take_next(&mut mailbox, &self.cell.core.mailbox_spec) else {
                     if self.has_nothing_but_mail() {
                         // The turn is over: say so now, and save the lock at its end.
                         self.settled = true;
-                        inbox.busy_ns += self.clock.busy(&self.cell.core.node);
-                        inbox.end_turn(false);
-                        inbox.park();
+                        mailbox.busy_ns += self.clock.busy(&self.cell.core.node);
+                        mailbox.end_turn(false);
+                        mailbox.park();
                     }
                     break;
                 };
@@ -223,37 +223,39 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         self.during = During::Handle;
         let waited = (envelope.stamp != 0).then(|| {
             let waited = self.cell.core.node.now().as_nanos().saturating_sub(envelope.stamp);
-            lock(&self.cell.lane).record_wait(waited);
+            lock(&self.cell.mailbox).record_wait(waited);
             waited
         });
         self.types.count(message);
         if self.trace.is_none() {
-            envelope.letter.deliver(actor, &mut self.ctx);
+            envelope.message.deliver(actor, &mut self.ctx);
             return;
         }
         let began = Instant::now();
-        envelope.letter.deliver(actor, &mut self.ctx);
+        envelope.message.deliver(actor, &mut self.ctx);
         let took = (self.ctx.new_waits.is_empty()).then(|| nanos(began.elapsed()) / 1_000);
         self.trace_line(message, waited, took);
     }
 
     /// Moves what came through plain addresses into the one queue, as far as there is room.
-    fn pump_addr_lane(&mut self, task: &mut Task<'_>) {
-        let Some(lane) = self.ctx.lane.get_mut() else { return };
+    fn pump_addr_channel(&mut self, task: &mut Task<'_>) {
+        let Some(channel) = self.ctx.addr_channel.get_mut() else { return };
         loop {
-            if !lock(&self.cell.lane).admits_from_addr(&self.cell.core.mailbox) {
+            if !lock(&self.cell.mailbox).admits_from_addr(&self.cell.core.mailbox_spec) {
                 // No room now: look again when this turn's messages are handled.
                 task.waker().wake_by_ref();
                 return;
             }
-            let Poll::Ready(Some(envelope)) = Pin::new(&mut lane.messages).poll_next(task) else {
+            let Poll::Ready(Some(envelope)) = Pin::new(&mut channel.messages).poll_next(task)
+            else {
                 return;
             };
-            let letter = Box::new(AddrLetter(envelope));
+            let message = Box::new(AddrMessage(envelope));
             let node = &self.cell.core.node;
             let arbiter = &self.cell.core.arbiter;
-            let wake = lock(&self.cell.lane)
-                .push(Envelope { letter, stamp: 0 }, arbiter, || node.now().as_nanos());
+            let wake =
+                lock(&self.cell.mailbox)
+                    .push(Envelope { message, stamp: 0 }, arbiter, || node.now().as_nanos());
             debug_assert!(wake.is_none(), "the run loop is awake");
         }
     }
@@ -334,10 +336,10 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
     /// Whether anybody could still want something of it.
     fn alive(&self) -> bool {
         self.is_wanted()
-            || self.ctx.lane.get().is_some_and(|lane| lane.messages.connected())
+            || self.ctx.addr_channel.get().is_some_and(|channel| channel.messages.connected())
             || !self.items.is_empty()
             || !self.waits.is_empty()
-            || lock(&self.cell.lane).depth() > 0
+            || lock(&self.cell.mailbox).depth() > 0
     }
 
     /// Whether somebody keeps it or holds a reference.

@@ -13,7 +13,7 @@ use actix::{Actor, AsyncContext, Handler, Message};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::mail::message::Letter;
+use crate::mail::message::ErasedMessage;
 use crate::panics::{self, RawPanic};
 use crate::run::context::Context;
 use crate::sync::lock;
@@ -25,7 +25,7 @@ pub(crate) struct Typed<M: Message> {
     pub(crate) deadline: Option<Instant>,
 }
 
-impl<A, M> Letter<A> for Typed<M>
+impl<A, M> ErasedMessage<A> for Typed<M>
 where
     A: Actor<Context = Context<A>> + Handler<M>,
     M: Message + Send + 'static,
@@ -61,7 +61,7 @@ where
 {
     fn handle(&mut self, actor: &mut A, ctx: &mut Context<A>) {
         if let Some(typed) = self.0.take()
-            && Letter::<A>::wanted(&typed).is_some()
+            && ErasedMessage::<A>::wanted(&typed).is_some()
         {
             Box::new(typed).deliver(actor, ctx);
         }
@@ -80,16 +80,16 @@ where
     }
 }
 
-/// An actix envelope as a letter: what came through an `Addr` queues with the rest.
-pub(crate) struct AddrLetter<A: Actor>(pub(crate) ActixEnvelope<A>);
+/// An actix envelope as a message of ours: what came through an `Addr` queues with the rest.
+pub(crate) struct AddrMessage<A: Actor>(pub(crate) ActixEnvelope<A>);
 
-impl<A: Actor<Context = Context<A>>> Letter<A> for AddrLetter<A> {
+impl<A: Actor<Context = Context<A>>> ErasedMessage<A> for AddrMessage<A> {
     fn message_type(&self) -> &'static str {
         "message through Addr"
     }
 
     fn wanted(&self) -> Option<&'static str> {
-        Some(Letter::<A>::message_type(self))
+        Some(ErasedMessage::<A>::message_type(self))
     }
 
     fn deliver(mut self: Box<Self>, actor: &mut A, ctx: &mut Context<A>) {
@@ -111,10 +111,10 @@ where
     let (watched, mut outcome) = oneshot::channel();
     response.handle(ctx, Some(watched));
     // Looked at from the beginning: the response may panic before this actor's next turn.
-    let sniffer = Arc::new(Sniffer::new(Waker::noop()));
-    match Pin::new(&mut outcome).poll_future(&Waker::from(Arc::clone(&sniffer))) {
+    let watch = Arc::new(PanicWatch::new(Waker::noop()));
+    match Pin::new(&mut outcome).poll_future(&Waker::from(Arc::clone(&watch))) {
         Poll::Ready(Ok(answer)) => drop(reply.map(|reply| reply.send(answer))),
-        _ => drop(ctx.spawn(Detached { outcome, reply, sniffer: Some(sniffer) })),
+        _ => drop(ctx.spawn(Detached { outcome, reply, watch: Some(watch) })),
     }
 }
 
@@ -135,7 +135,7 @@ fn is_detached<R>() -> bool {
 struct Detached<T> {
     outcome: oneshot::Receiver<T>,
     reply: Option<OneshotSender<T>>,
-    sniffer: Option<Arc<Sniffer>>,
+    watch: Option<Arc<PanicWatch>>,
 }
 
 // The answer is moved through, never pinned.
@@ -155,9 +155,9 @@ where
         task: &mut Task<'_>,
     ) -> Poll<()> {
         let this = self.get_mut();
-        let caught = this.sniffer.as_ref().and_then(|earlier| earlier.caught());
-        let sniffer = this.sniffer.insert(Arc::new(Sniffer::new(task.waker())));
-        let waker = Waker::from(Arc::clone(sniffer));
+        let caught = this.watch.as_ref().and_then(|earlier| earlier.caught());
+        let watch = this.watch.insert(Arc::new(PanicWatch::new(task.waker())));
+        let waker = Waker::from(Arc::clone(watch));
         match Pin::new(&mut this.outcome).poll_future(&waker) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(answer)) => {
@@ -168,7 +168,7 @@ where
                 Poll::Ready(())
             }
             Poll::Ready(Err(_)) => {
-                if let Some(raw) = caught.or_else(|| sniffer.caught()) {
+                if let Some(raw) = caught.or_else(|| watch.caught()) {
                     ctx.crash(raw);
                 }
                 Poll::Ready(())
@@ -188,12 +188,12 @@ impl<F: Future> PollWith for F {}
 /// A waker that notices when it is used from a thread that is unwinding: the
 /// response's task dropped its sender because it panicked, and the record of
 /// that very panic is the last one on this thread.
-struct Sniffer {
+struct PanicWatch {
     inner: Waker,
     caught: Mutex<Option<RawPanic>>,
 }
 
-impl Sniffer {
+impl PanicWatch {
     fn new(inner: &Waker) -> Self {
         Self { inner: inner.clone(), caught: Mutex::new(None) }
     }
@@ -203,7 +203,7 @@ impl Sniffer {
     }
 }
 
-impl Wake for Sniffer {
+impl Wake for PanicWatch {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
