@@ -12,7 +12,7 @@ use crate::cell::follow::LifeChange;
 use crate::cell::life::Life;
 use crate::mail::line::WaitFor;
 use crate::refs::handle::Ref;
-use crate::refs::messages::LifeNews;
+use crate::refs::messages::LifecycleEvent;
 use crate::sync::lock;
 use crate::{AnyRef, Blueprint, Context, Down, MailboxSpec, Node, NodeConfig, Placement};
 
@@ -53,10 +53,10 @@ impl Handler<Down> for Idle {
     fn handle(&mut self, _: Down, _: &mut Self::Context) {}
 }
 
-impl Handler<LifeNews> for Idle {
+impl Handler<LifecycleEvent> for Idle {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+    fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
         assert!(!matches!(news.change, LifeChange::Started(_)), "nobody is started again here");
     }
 }

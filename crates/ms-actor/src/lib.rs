@@ -61,7 +61,7 @@ pub use node::task_log::{KEPT_TASK_EVENTS, TaskEvents};
 pub use refs::any::{AnyRef, MAX_TRACE_LINES};
 pub use refs::ask::Ask;
 pub use refs::handle::{Ref, WeakRef};
-pub use refs::messages::{ExitSignal, LifeNews};
+pub use refs::messages::{ExitSignal, LifecycleEvent};
 pub use refs::monitor::Monitor;
 pub use refs::port::{Port, PortFuture};
 pub use refs::tell::Tell;

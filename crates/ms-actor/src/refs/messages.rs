@@ -8,14 +8,14 @@ use crate::refs::any::AnyRef;
 
 /// Something happened to an actor that is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LifeNews {
+pub struct LifecycleEvent {
     /// Whom it happened to.
     pub of: AnyRef,
     /// What happened.
     pub change: LifeChange,
 }
 
-impl Message for LifeNews {
+impl Message for LifecycleEvent {
     type Result = ();
 }
 

@@ -10,7 +10,7 @@ use crate::cell::control::Control;
 use crate::cell::follow;
 use crate::cell::monitor::{Down, MonitorId, Watcher};
 use crate::refs::any::AnyRef;
-use crate::refs::messages::LifeNews;
+use crate::refs::messages::LifecycleEvent;
 use crate::run::context::Context;
 use crate::run::notify::notify_unbounded;
 
@@ -71,20 +71,20 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.cell.core.remove_watching(monitor.number());
     }
 
-    /// Has [`LifeNews`] of the other delivered to this actor over all its incarnations,
+    /// Has [`LifecycleEvent`] of the other delivered to this actor over all its incarnations,
     /// until it is gone for good; at once if it is already.
     ///
     /// An actor follows another at most once: following again, from a later
     /// incarnation too, replaces what was there.
     pub fn follow(&mut self, other: &AnyRef)
     where
-        A: actix::Handler<LifeNews>,
+        A: actix::Handler<LifecycleEvent>,
     {
         let me = Arc::downgrade(&self.cell);
         // Bounded by the restarts of those it follows.
         let notify = Box::new(move |of: Arc<dyn AnyCell>, change| {
             if let Some(cell) = me.upgrade() {
-                notify_unbounded(&cell, LifeNews { of: AnyRef::new(of), change });
+                notify_unbounded(&cell, LifecycleEvent { of: AnyRef::new(of), change });
             }
         });
         let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
