@@ -261,7 +261,7 @@ fn k20_followers_and_followed_that_have_ended_leave_nothing() {
             settle().await;
             assert_eq!((follows(&lasting.any()), follows(&short.any())), ((0, 0), (0, 0)));
         }
-        // One that has ended already is told at once, and nothing is kept of it.
+        // The end of one that is gone already is reported at once, and nothing is kept of it.
         let gone = start(&node, "gone", MailboxSpec::default()).await.any();
         settle().await;
         let late = Do(Box::new(move |ctx| ctx.follow(&gone)));

@@ -203,8 +203,8 @@ impl Core {
         })
     }
 
-    /// Tells the supervisor something about `incarnation`.
-    pub(crate) fn tell_parent(&self, incarnation: Incarnation, news: ChildNews) {
+    /// Reports something about `incarnation`.
+    pub(crate) fn notify_parent(&self, incarnation: Incarnation, news: ChildNews) {
         if let Some(parent) = self.life(|life| life.parent.clone()) {
             parent.sink.child_event(ChildEvent { key: parent.key, incarnation, news });
         }

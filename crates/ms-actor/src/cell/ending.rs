@@ -1,5 +1,5 @@
 //! The end of an incarnation, whoever ends it: first it is claimed and recorded in
-//! the cell, then, when the instance is gone, the others are told.
+//! the cell, then, when the instance is gone, the others are notified.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ use crate::cell::any::{AnyCell, Retired};
 use crate::cell::control::Control;
 use crate::cell::core::Core;
 use crate::cell::follow::LifeChange;
-use crate::cell::life::{EndInProgress, Life, Rare, UntoldEnd};
+use crate::cell::life::{EndInProgress, Life, Rare, UnreportedEnd};
 use crate::cell::parent::{ChildNews, EndFacts};
 use crate::node::arbiter::NOWHERE;
 
@@ -18,10 +18,10 @@ use crate::node::arbiter::NOWHERE;
 /// the mailbox to the dead. False when it had ended already.
 ///
 /// After this the reason is visible to askers; the instance may be dropped, and
-/// then [`finish_end`] tells the others.
+/// then [`finish_end`] notifies the others.
 ///
 /// Once the lock of `life` is free, a successor may begin: a supervisor that follows a
-/// killed one waits for nobody's news. All that belongs to the present life of the cell
+/// killed one waits for nobody's report. All that belongs to the present life of the cell
 /// is done under that lock, therefore, and what comes after names the life it is about.
 pub(crate) fn begin_end(
     cell: &dyn AnyCell,
@@ -72,7 +72,7 @@ pub(crate) fn keeps_mail(core: &Core, reason: &ExitReason) -> bool {
     core.mailbox_spec.keep_on_restart || matches!(reason, ExitReason::ArbiterLost)
 }
 
-/// Tells the end of a life that had started: to followers, links, monitors and the
+/// Reports the end of a life that had started: to followers, links, monitors and the
 /// supervisor, in this order.
 pub(crate) fn finish_end(
     cell: &dyn AnyCell,
@@ -88,51 +88,51 @@ pub(crate) fn finish_end(
         waiting_on: std::mem::take(&mut end.waiting_on),
         injected,
     };
-    tell(cell, end, reason, ChildNews::Exited(facts));
+    report(cell, end, reason, ChildNews::Exited(facts));
 }
 
 /// As [`finish_end`], for a life that ended before its init was done.
 pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
     let news = ChildNews::StartFailed(reason.clone());
-    tell(cell, end, reason, news);
+    report(cell, end, reason, news);
 }
 
-/// Tells of a life that ended because its init chose not to run. Who monitors it, or is linked
-/// to it, learns of that end as of any other; followers were never told that it began.
+/// Reports a life that ended because its init chose not to run. Who monitors it, or is linked
+/// to it, learns of that end as of any other; followers never heard that it began.
 pub(crate) fn finish_ignored(cell: &dyn AnyCell, end: EndInProgress, reason: &ExitReason) {
     let incarnation = end.incarnation;
-    tell_bound(cell.core(), end.rare, incarnation, reason);
-    cell.core().tell_parent(incarnation, ChildNews::Ignored);
+    notify_bound(cell.core(), end.rare, incarnation, reason);
+    cell.core().notify_parent(incarnation, ChildNews::Ignored);
     if cell.core().life(|life| life.last == incarnation && life.final_life) {
         cell.shut(&ExitReason::Normal, true);
     }
 }
 
-fn tell(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
-    let untold = UntoldEnd { end, reason, news };
+fn report(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
+    let unreported = UnreportedEnd { end, reason, news };
     let due = cell.core().life(|life| {
-        if life.last == untold.end.incarnation {
-            life.last_exit = Some(Box::new(untold.reason.clone()));
+        if life.last == unreported.end.incarnation {
+            life.last_exit = Some(Box::new(unreported.reason.clone()));
         }
         if life.announcing > 0 {
-            life.rare.get_or_insert_default().held_ends.push(untold);
+            life.rare.get_or_insert_default().held_ends.push(unreported);
             return None;
         }
-        Some(untold)
+        Some(unreported)
     });
-    if let Some(untold) = due {
-        tell_now(cell, untold);
+    if let Some(unreported) = due {
+        report_now(cell, unreported);
     }
 }
 
 /// Whoever has no supervisor will have no further life. Where one has begun nevertheless,
 /// the cell is closed by its end and not by this one.
-pub(super) fn tell_now(cell: &dyn AnyCell, untold: UntoldEnd) {
-    let UntoldEnd { end, reason, news } = untold;
+pub(super) fn report_now(cell: &dyn AnyCell, unreported: UnreportedEnd) {
+    let UnreportedEnd { end, reason, news } = unreported;
     let core = cell.core();
-    tell_watchers(core, end.rare, end.incarnation, &reason);
+    notify_watchers(core, end.rare, end.incarnation, &reason);
     core.node.publish_exit(&core.path, end.incarnation, &reason);
-    core.tell_parent(end.incarnation, news);
+    core.notify_parent(end.incarnation, news);
     let is_last = |life: &Life| life.parent.is_none() || life.final_life;
     if core.life(|life| life.last == end.incarnation && is_last(life)) {
         cell.shut(&reason, true);
@@ -158,19 +158,24 @@ pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitRe
     }
 }
 
-/// Tells followers, then whoever is bound to the ended life.
-fn tell_watchers(
+/// Notifies followers, then whoever is bound to the ended life.
+fn notify_watchers(
     core: &Core,
     rare: Option<Box<Rare>>,
     incarnation: Incarnation,
     reason: &ExitReason,
 ) {
-    core.tell_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
-    tell_bound(core, rare, incarnation, reason);
+    core.notify_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
+    notify_bound(core, rare, incarnation, reason);
 }
 
-/// Tells links, then monitors; and takes back the monitors of the ended life.
-fn tell_bound(core: &Core, rare: Option<Box<Rare>>, incarnation: Incarnation, reason: &ExitReason) {
+/// Notifies links, then monitors; and takes back the monitors of the ended life.
+fn notify_bound(
+    core: &Core,
+    rare: Option<Box<Rare>>,
+    incarnation: Incarnation,
+    reason: &ExitReason,
+) {
     let Some(rare) = rare else { return };
     for (id, other) in rare.watching {
         if let Some(other) = other.upgrade() {

@@ -28,7 +28,7 @@ pub enum LifeChange {
     Gone(ExitReason),
 }
 
-/// One that is to be told.
+/// One that is to be notified.
 pub(crate) struct Follower {
     /// The cell of the follower: it follows at most once.
     pub(crate) by: Weak<dyn AnyCell>,
@@ -50,14 +50,14 @@ pub(crate) struct Follows {
 }
 
 impl Follower {
-    fn tell(&self, change: LifeChange) {
+    fn notify(&self, change: LifeChange) {
         if let Some(of) = self.of.upgrade() {
             (self.notify)(of, change);
         }
     }
 }
 
-/// Has `by` told of `of`, instead of as it was told before. At once, and only once, when that
+/// Has `by` notified of `of`, in place of an earlier follower of the same actor. At once, and only once, when that
 /// is gone already.
 pub(crate) fn follow(by: &Arc<dyn AnyCell>, of: &Arc<dyn AnyCell>, notify: Notify) {
     let (mine, others) = (by.core(), of.core());
@@ -80,7 +80,7 @@ pub(crate) fn unfollow(by: &Core, of: &Core) {
 
 impl Core {
     /// Adds a follower, instead of an earlier one of the same actor. False when the
-    /// cell is closed: then the follower has been told so.
+    /// cell is closed: then the follower has been notified of that.
     pub(crate) fn add_follower(&self, by: u64, follower: Follower) -> bool {
         let follower = Arc::new(follower);
         let earlier = self.life(|life| {
@@ -91,7 +91,7 @@ impl Core {
             Ok(follows.followers.insert(by, Arc::clone(&follower)))
         });
         if earlier.is_err() {
-            follower.tell(LifeChange::Gone(self.last_exit()));
+            follower.notify(LifeChange::Gone(self.last_exit()));
         }
         earlier.is_ok()
     }
@@ -115,13 +115,13 @@ impl Core {
         });
     }
 
-    pub(crate) fn tell_followers(&self, change: &LifeChange) {
+    pub(crate) fn notify_followers(&self, change: &LifeChange) {
         // Told outside of the lock: they take their own.
         let followers: Vec<_> = self.life(|life| {
             let follows = life.follows.iter();
             follows.flat_map(|follows| follows.followers.values()).cloned().collect()
         });
-        followers.iter().for_each(|follower| follower.tell(change.clone()));
+        followers.iter().for_each(|follower| follower.notify(change.clone()));
     }
 
     /// Notes that no further incarnation will come, tells the followers, once, and follows
@@ -131,7 +131,7 @@ impl Core {
         let Some(follows) = follows else { return };
         let gone = LifeChange::Gone(reason.clone());
         for follower in follows.followers.values() {
-            follower.tell(gone.clone());
+            follower.notify(gone.clone());
             if let Some(by) = follower.by.upgrade() {
                 by.core().remove_following(self.uid);
             }

@@ -13,7 +13,7 @@ use crate::cell::monitor::Watcher;
 use crate::cell::parent::{ChildNews, Parent};
 use crate::cell::state::StateValue;
 
-/// The present life, and what is told of its end.
+/// The present life, and what hangs on its end.
 #[derive(Default)]
 pub(crate) struct Life {
     /// The live incarnation; zero when there is none.
@@ -22,8 +22,8 @@ pub(crate) struct Life {
     pub(crate) last: Incarnation,
     /// The live incarnation's init is done.
     pub(crate) ready: bool,
-    /// Starts that are being told right now: ends have to wait, see `starting.rs`. More
-    /// than one where a successor was begun before the life before it had told its own.
+    /// Starts that are being reported right now: ends have to wait, see `starting.rs`. More
+    /// than one where a successor was begun before the life before it had reported its own.
     pub(crate) announcing: u16,
     /// No other comes after the live one: the cell closes when it ends.
     pub(crate) final_life: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Life {
     pub(crate) restarts: u64,
     pub(crate) last_exit: Option<Box<ExitReason>>,
     pub(crate) parent: Option<Parent>,
-    /// Who is told over all incarnations, and whom this actor follows; see `follow.rs`.
+    /// Who is notified over all incarnations, and whom this actor follows; see `follow.rs`.
     pub(crate) follows: Option<Box<Follows>>,
     pub(crate) rare: Option<Box<Rare>>,
 }
@@ -49,8 +49,8 @@ pub(crate) struct Rare {
     pub(crate) waiting_on: BTreeMap<usize, Arc<Edge>>,
     /// What the init handed to whoever started the actor: OTP's `{ok, Pid, Info}`.
     start_info: Option<StateValue>,
-    /// Ends to be told once the starts are: not of one life, as the rest is, but of all.
-    pub(crate) held_ends: Vec<UntoldEnd>,
+    /// Ends to be reported once the starts are: not of one life, as the rest is, but of all.
+    pub(crate) held_ends: Vec<UnreportedEnd>,
 }
 
 impl Life {
@@ -73,7 +73,7 @@ impl Life {
     }
 }
 
-/// An end that is recorded but not told yet.
+/// An end that is recorded but not reported yet.
 pub(crate) struct EndInProgress {
     pub(super) incarnation: Incarnation,
     pub(super) ready: bool,
@@ -83,8 +83,8 @@ pub(crate) struct EndInProgress {
     pub(super) uptime: Duration,
 }
 
-/// An end with all that is to be said of it.
-pub(crate) struct UntoldEnd {
+/// An end with all that is to be reported of it.
+pub(crate) struct UnreportedEnd {
     pub(super) end: EndInProgress,
     pub(super) reason: ExitReason,
     pub(super) news: ChildNews,

@@ -37,7 +37,7 @@ impl MonitorId {
     }
 }
 
-/// Who is to be told.
+/// Who is to be notified.
 pub(crate) struct Watcher {
     pub(crate) monitor: MonitorId,
     pub(crate) notify: Box<dyn FnOnce(Down) + Send>,

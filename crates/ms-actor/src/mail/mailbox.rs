@@ -40,7 +40,7 @@ struct Lines {
     turn_end: Line,
 }
 
-/// Every how manieth message is timed on its way through the mailbox.
+/// One message in this many is timed on its way through the mailbox.
 const SAMPLE_EVERY: u64 = 64;
 
 /// The queue and the accounts of one actor with our context.
@@ -270,7 +270,7 @@ impl<A: Actor> Mailbox<A> {
         self.lines.as_mut()?.room.leave(ticket)
     }
 
-    /// Ends a turn: whoever waits to learn the outcome of an ask is told.
+    /// Ends a turn: whoever waits to learn the outcome of an ask is woken.
     #[inline]
     pub(crate) fn end_turn(&mut self, still_waiting: bool) {
         self.waiting_since = match still_waiting {

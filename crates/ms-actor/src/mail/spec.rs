@@ -10,7 +10,7 @@ pub enum Overflow {
     Block,
     /// Every send is refused with the message handed back.
     Reject,
-    /// The new message goes to the dead letters; the sender is not told.
+    /// The new message goes to the dead letters; the sender does not learn of it.
     DropNewest,
     /// The oldest waiting message goes to the dead letters.
     DropOldest,

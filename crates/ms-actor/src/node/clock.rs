@@ -10,7 +10,7 @@ use crate::time::{after, nanos};
 
 /// How often the watchdog looks; also the grain of the coarse clock.
 pub(super) const TICK: Duration = Duration::from_millis(20);
-/// Deadlines this far away may be told by the coarse clock.
+/// Deadlines this far away may be set by the coarse clock.
 const COARSE_FROM: Duration = Duration::from_secs(2);
 /// When the watchdog comes this much later than it meant to, it is the process that stood still.
 /// It looks every 20 ms, or every 100 ms where nothing happens.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::BootError;
 
 /// Most arbiters a node may be given.
-pub const MAX_ARBITERS: usize = 1024;
+const MAX_ARBITERS: usize = 1024;
 
 /// How a node is set up.
 #[derive(Debug, Clone)]

@@ -131,7 +131,7 @@ impl Node {
         self.0.clock.coarse()
     }
 
-    /// A deadline. Two seconds or more away it is told by the coarse clock, which costs a
+    /// A deadline. Two seconds or more away it is set by the coarse clock, which costs a
     /// load: it may then be 20 ms late, or 100 ms where every loop slept; never early.
     pub(crate) fn deadline(&self, within: Duration) -> tokio::time::Instant {
         // With the node's watchdog goes what sets the coarse clock.

@@ -17,7 +17,7 @@ use crate::error::DebugError;
 use crate::time::after;
 
 /// Most lines of one trace.
-pub const MAX_TRACE_LINES: u64 = 10_000;
+const MAX_TRACE_LINES: u64 = 10_000;
 
 /// A reference to an actor of any type, to look at it and to steer it as anybody may.
 ///
@@ -196,17 +196,8 @@ impl AnyRef {
         self.0.core().life(|life| life.start_info().cloned())
     }
 
-    /// How long it has been at one message, if it is at one right now.
-    #[must_use]
-    pub fn busy_for(&self) -> Option<Duration> {
-        self.0.busy_since().map(|since| {
-            let now = self.0.core().node.now();
-            now.since(Tick::from_nanos(since))
-        })
-    }
-
-    /// As [`AnyRef::busy_for`], without the time in which the whole process stood still: how
-    /// long it may be said to hang.
+    /// Returns how long it has been at one message, if it is at one right now: how long it may be
+    /// said to hang. Time in which the whole process stood still does not count.
     #[must_use]
     pub fn silent_for(&self) -> Option<Duration> {
         self.0.busy_since().map(|since| {

@@ -20,7 +20,7 @@ use crate::refs::any::AnyRef;
 pub struct Monitor {
     pub(crate) id: MonitorId,
     pub(crate) down: oneshot::Receiver<Down>,
-    /// `None` once the end was told.
+    /// `None` once the end was reported.
     pub(crate) of: Option<Weak<dyn AnyCell>>,
 }
 
@@ -42,7 +42,7 @@ impl Future for Monitor {
             self.of = None;
         }
         polled.map(|down| {
-            // The sender goes only when the whole node does, without having told anybody.
+            // The sender goes only when the whole node does, without having reported anything.
             down.unwrap_or_else(|_| Down {
                 monitor,
                 path: lost_path(),

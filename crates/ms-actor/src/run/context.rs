@@ -156,7 +156,7 @@ impl<A: Actor<Context = Self>> Context<A> {
         self.handling
     }
 
-    /// Why it was told to stop, once it was.
+    /// Returns why it was ordered to stop, once it was.
     #[must_use]
     pub fn stop_reason(&self) -> Option<&ExitReason> {
         self.rare.as_ref()?.stop_reason.as_ref()

@@ -23,15 +23,15 @@ impl<A: Actor<Context = Context<A>>> Run<A> {
         let Some(messages) = self.cell.core.take_control_of(self.ctx.incarnation) else {
             return Some(Turn::Fenced);
         };
-        let mut told = None;
+        let mut stop = None;
         for message in messages {
-            match (&message, told.take()) {
+            match (&message, stop.take()) {
                 // OTP: the first signal is the one that ends whoever does not trap exits.
                 (Control::Kill(ExitReason::Killed), Some(first)) if !self.ctx.traps() => {
                     return Some(Turn::End(first));
                 }
-                (Control::Stop(reason), None) => told = Some(reason.clone()),
-                (_, earlier) => told = earlier,
+                (Control::Stop(reason), None) => stop = Some(reason.clone()),
+                (_, earlier) => stop = earlier,
             }
             if let Some(end) = self.serve_one(actor, message) {
                 return Some(end);

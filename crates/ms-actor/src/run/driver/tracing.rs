@@ -1,4 +1,4 @@
-//! What a trace is told of a message.
+//! What a trace reports of a message.
 
 use std::sync::atomic::Ordering;
 
