@@ -19,7 +19,8 @@ use crate::mail::mailbox::Refusal;
 use crate::node::arbiter::ArbiterSlot;
 use crate::node::residents::Resident;
 
-/// Makes actors of type `A`; may refuse, and may use the cell it makes one for.
+/// Makes actors of type `A`; may refuse, and may use the cell it makes one for. It is given the
+/// cell and not a `Ref`, so that cells need not know references; `host/blueprint.rs` makes one.
 pub(crate) type Factory<A> = Arc<dyn Fn(&Arc<Cell<A>>) -> Result<A, StartError> + Send + Sync>;
 
 /// The lasting cell of an actor of type `A`; in this order in memory.

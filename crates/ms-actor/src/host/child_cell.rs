@@ -136,6 +136,8 @@ impl ChildCell {
     }
 }
 
+// A supervisor looks at its children far more often than it pulls a lever, and hands out
+// references to them: both are the plain AnyRef. The other way there is no conversion.
 impl Deref for ChildCell {
     type Target = AnyRef;
 

@@ -12,14 +12,15 @@ use crate::refs::any::AnyRef;
 const BETWEEN_LIVES: Duration = Duration::from_millis(20);
 
 impl AnyRef {
-    /// Waits for an answer that comes by a way of its own (a message had its sender in it), or
-    /// for the end of the life that was asked: one whose thread is blocked keeps what it has in
-    /// hand, and with it the way to its answer, for as long as it is blocked. `None` when there
-    /// will be no answer. [`Ref::ask`] does the same for the answers of handlers. Call it at
-    /// once when the message is accepted; it has no deadline of its own. Not for actors whose mailbox
-    /// outlives a crash: what they keep is answered by a later life.
+    /// Waits for an answer that comes by a way of its own (the message had its sender in it), or
+    /// for the end of the life that was asked. `None` when there will be no answer.
     ///
-    /// What `gen:call` of OTP does with a monitor.
+    /// The end has to be looked at, for a life whose thread is blocked keeps what it has in hand,
+    /// and with it the way to its answer, for as long as it is blocked. OTP's `gen:call` uses a
+    /// monitor for the same; [`Ref::ask`](crate::Ref::ask) does it for the answers of handlers.
+    ///
+    /// Call it as soon as the message is accepted; it has no deadline of its own. It is not for
+    /// actors whose mailbox outlives a crash: what they keep is answered by a later life.
     ///
     /// # Cancel safety
     /// Dropped early, nothing of it stays with the actor.
@@ -33,7 +34,7 @@ impl AnyRef {
             match answer.try_recv() {
                 // It was its last act.
                 Ok(answered) => return Some(answered),
-                // Nothing had begun to end: there was no life to be monitored.
+                // There was no life to be monitored.
                 Err(TryRecvError::Empty) if down.incarnation == Incarnation::NONE => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
             }

@@ -23,7 +23,7 @@ const MAX_TRACE_LINES: u64 = 10_000;
 ///
 /// It does not keep the actor alive. What only a supervisor may do (start the next incarnation,
 /// give it up, close it) is not here but with the [`ChildCell`](crate::host::ChildCell), which
-/// only who made the actor has.
+/// is held by whoever made the actor.
 #[derive(Clone)]
 pub struct AnyRef(Arc<dyn AnyCell>);
 
