@@ -25,21 +25,18 @@ struct Launch;
 /// Taking an actor over from its supervisor.
 ///
 /// ```
-/// # fn parent() -> ms_actor::host::Parent { unimplemented!() }
-/// fn supervisor(child: &ms_actor::host::ChildCell) {
-///     child.adopt(parent());
+/// fn supervisor(child: &ms_actor::host::ChildCell, parent: ms_actor::host::Parent) {
+///     child.adopt(parent);
 /// }
 /// ```
 /// ```compile_fail,E0599
-/// # fn parent() -> ms_actor::host::Parent { unimplemented!() }
-/// fn anybody(child: &ms_actor::AnyRef) {
-///     child.adopt(parent());
+/// fn anybody(child: &ms_actor::AnyRef, parent: ms_actor::host::Parent) {
+///     child.adopt(parent);
 /// }
 /// ```
 /// ```compile_fail,E0599
-/// # fn parent() -> ms_actor::host::Parent { unimplemented!() }
-/// fn caller<A: ms_actor::Hosted>(child: &ms_actor::Ref<A>) {
-///     child.adopt(parent());
+/// fn caller<A: ms_actor::Hosted>(child: &ms_actor::Ref<A>, parent: ms_actor::host::Parent) {
+///     child.adopt(parent);
 /// }
 /// ```
 struct Adopt;
