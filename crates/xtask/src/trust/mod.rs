@@ -9,7 +9,6 @@
 mod flow;
 mod functions;
 mod known;
-mod lex;
 mod list;
 mod ports;
 mod rules;
@@ -18,6 +17,7 @@ pub(crate) mod unused;
 
 use std::path::Path;
 
+use crate::lex;
 use crate::outcome::Outcome;
 use crate::sources;
 use crate::workspace::Workspace;

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::functions::Source;
-use super::lex::{places, words};
 use super::read;
+use crate::lex::{places, words};
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
 
