@@ -12,7 +12,7 @@ type Layer = usize;
 const LAYERS: &[(&str, &[&str])] = &[
     ("L0", &["ms-core"]),
     // Pure, too: they decide, in the words of ms-core.
-    ("L0", &["ms-policy", "ms-task"]),
+    ("L0", &["ms-json", "ms-policy", "ms-task"]),
     ("L1", &["ms-actor", "ms-net"]),
     ("L2", &["ms-supervisor"]),
     ("L2", &["ms-registry", "ms-router", "ms-resilience", "ms-security", "ms-nats"]),

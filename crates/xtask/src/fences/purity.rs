@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 const LIST: &str = "crates/xtask/impure.tsv";
 
 /// The crates that are pure from end to end.
-const PURE: &[&str] = &["ms-core", "ms-policy", "ms-task"];
+const PURE: &[&str] = &["ms-core", "ms-json", "ms-policy", "ms-task"];
 
 /// Crates that run, log or draw lots.
 const CRATES: &[&str] = &[
