@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_duplicate_is_only_told() {
+    fn an_ordinary_duplicate_is_only_noted() {
         let outcome = judge("syn v1.0.9\nsyn v2.0.1 (*)\n", "ms-demo\t2");
         assert!(outcome.is_ok());
         assert_eq!(outcome.notes[1], "syn is there as v1.0.9 and v2.0.1");

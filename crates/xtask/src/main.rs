@@ -25,6 +25,7 @@ mod duplicates;
 mod failures;
 mod faults;
 mod fences;
+mod files;
 mod fresh;
 mod keys;
 mod layering;

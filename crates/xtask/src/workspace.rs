@@ -91,7 +91,12 @@ impl Workspace {
 
     /// The code of all members: read at the first call, as it takes the longest.
     pub(crate) fn code(&self) -> &Code {
-        self.code.get_or_init(|| Code::load(&self.root, &self.metadata))
+        self.code.get_or_init(|| {
+            let packages = self.metadata.packages.iter();
+            let packages =
+                packages.filter_map(|one| Some((one.name.as_str(), one.manifest_path.parent()?)));
+            Code::load(&self.root, packages)
+        })
     }
 
     /// The text of a file below the root; `None` if there is no such file.

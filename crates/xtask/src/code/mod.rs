@@ -14,8 +14,7 @@ pub(crate) use tree::{Tree, words};
 
 use tree::attributes;
 
-use crate::sources;
-use crate::workspace::Metadata;
+use crate::files::files;
 
 /// The code of all members, in the order of their names.
 #[derive(Debug, Default)]
@@ -55,15 +54,18 @@ pub(crate) struct Place {
 }
 
 impl Code {
-    pub(crate) fn load(root: &Path, metadata: &Metadata) -> Self {
-        let packages = metadata.packages.iter().map(|package| {
-            let folder = package.manifest_path.parent().unwrap_or(root);
+    /// Reads the packages with these names and folders.
+    pub(crate) fn load<'a>(
+        root: &Path,
+        packages: impl Iterator<Item = (&'a str, &'a Path)>,
+    ) -> Self {
+        let packages = packages.map(|(name, folder)| {
             let folder = folder.strip_prefix(root).unwrap_or(folder);
-            let files = sources::files(root, folder).into_iter().map(|path| {
+            let files = files(root, folder).into_iter().map(|path| {
                 let text = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
                 (path, text)
             });
-            Package::new(&package.name, folder, files.collect())
+            Package::new(name, folder, files.collect())
         });
         Self { packages: packages.collect() }
     }

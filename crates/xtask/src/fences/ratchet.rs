@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_baseline_is_a_problem_and_less_is_told() {
+    fn more_than_the_baseline_is_a_problem_and_less_is_noted() {
         let text = "# why\nms-a\t3\nms-b\t2\n";
         assert!(RATCHET.judge(text, &counts(&[("ms-a", 3), ("ms-b", 2)])).is_ok());
         let grown = RATCHET.judge(text, &counts(&[("ms-a", 4), ("ms-b", 1), ("ms-c", 1)]));
