@@ -1,6 +1,5 @@
 //! A node: the arbiters of one process, its clock, its events and its dead letters.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -8,20 +7,18 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_rt::System;
-use ms_core::task::TaskNews;
 use ms_core::time::later;
-use ms_core::view::{EventKind, NodeEvent};
+use ms_core::view::EventKind;
 use ms_core::{ActorPath, ExitReason, Incarnation, NodeLife, Tick};
-use tokio::sync::broadcast;
 
 use crate::arbiter::ArbiterSlot;
 use crate::cell::Core;
 use crate::dead::{DeadLetter, DeadLetters};
 use crate::error::BootError;
+use crate::event_log::{EventLog, EventSource};
 use crate::host::Placement;
 use crate::mailbox::{lock, nanos};
 use crate::resources::Resources;
-use crate::task_log::{TaskEvents, TaskLog};
 use crate::{panics, watchdog};
 
 /// Most arbiters a node may be given.
@@ -34,10 +31,8 @@ const MAX_SPIN: Duration = Duration::from_millis(10);
 const STALLED_NS: u64 = 500_000_000;
 /// The watchdog looks every 20 ms, or 100 where nothing happens; when it comes so late, it is the process that stood still.
 const STANDSTILL_NS: u64 = 1_000_000_000;
-/// Events kept for readers that come later.
+/// Events kept for readers that come later, or lag.
 const KEPT_EVENTS: usize = 4096;
-/// Events a live reader may lag behind before it gets a gap.
-const EVENT_LAG: usize = 1024;
 
 /// How a node is set up.
 #[derive(Debug, Clone)]
@@ -125,9 +120,7 @@ struct Inner {
     pool: Mutex<Vec<Arc<ArbiterSlot>>>,
     others: Mutex<Vec<Arc<ArbiterSlot>>>,
     dead: DeadLetters,
-    events: broadcast::Sender<NodeEvent>,
-    log: Mutex<EventLog>,
-    tasks: Arc<TaskLog>,
+    events: EventLog<EventKind>,
     resources: Resources,
     stopping: AtomicBool,
 }
@@ -139,11 +132,6 @@ fn a_new_life() -> NodeLife {
     unix_ms().hash(&mut hasher);
     std::process::id().hash(&mut hasher);
     NodeLife::new(hasher.finish())
-}
-
-struct EventLog {
-    seq: u64,
-    kept: VecDeque<NodeEvent>,
 }
 
 impl Node {
@@ -189,11 +177,7 @@ impl Node {
             pool: Mutex::new(Vec::new()),
             others: Mutex::new(Vec::new()),
             dead: DeadLetters::default(),
-            events: broadcast::Sender::new(EVENT_LAG),
-            // All the room at once: it is not touched before it is used, and no crash pays for
-            // moving thousands of events to a larger place.
-            log: Mutex::new(EventLog { seq: 0, kept: VecDeque::with_capacity(KEPT_EVENTS) }),
-            tasks: Arc::default(),
+            events: EventLog::new(KEPT_EVENTS),
             resources: Resources::default(),
             stopping: AtomicBool::new(false),
         }))
@@ -408,56 +392,19 @@ impl Node {
         threads.len()
     }
 
-    /// Appends an event to the node's log and hands it to live readers.
+    /// Appends an event to the node's log and hands it to its readers.
     pub fn publish(&self, kind: EventKind) {
-        let mut log = lock(&self.0.log);
-        log.seq += 1;
-        let event = NodeEvent { seq: log.seq, at_ms: self.now().as_millis(), kind };
-        if log.kept.len() == KEPT_EVENTS {
-            log.kept.pop_front();
-        }
-        // Sent under the lock, so that readers see the order of `seq` and none subscribes between.
-        if self.0.events.receiver_count() > 0 {
-            drop(self.0.events.send(event.clone()));
-        }
-        log.kept.push_back(event);
+        self.0.events.publish([kind], || self.now().as_millis());
     }
 
-    /// Events of the past after `seq` that are still kept, and a receiver of those to come.
+    /// Returns where the node's events are read: the last 4,096, and those to come.
     #[must_use]
-    pub fn events_since(&self, seq: u64) -> (Vec<NodeEvent>, broadcast::Receiver<NodeEvent>) {
-        let log = lock(&self.0.log);
-        let past = log.kept.iter().filter(|event| event.seq > seq).cloned().collect();
-        (past, self.0.events.subscribe())
-    }
-
-    /// Number of the newest event.
-    #[must_use]
-    pub fn last_event(&self) -> u64 {
-        lock(&self.0.log).seq
-    }
-
-    /// Appends what happened to durable tasks to the node's log of tasks, which has numbers of
-    /// its own, and hands it to readers: a batch at once, for its order is that of a commit.
-    pub fn publish_tasks(&self, news: Vec<TaskNews>) {
-        self.0.tasks.publish(news, self.now().as_millis());
-    }
-
-    /// Reads the events about tasks after the one with this number, those that are still kept
-    /// and those to come. Others than the last 8,192 are told as missed.
-    #[must_use]
-    pub fn task_events(&self, after: u64) -> TaskEvents {
-        self.0.tasks.reader(after)
-    }
-
-    /// Number of the newest event about a task.
-    #[must_use]
-    pub fn last_task_event(&self) -> u64 {
-        self.0.tasks.newest()
+    pub fn events(&self) -> &EventSource<EventKind> {
+        self.0.events.source()
     }
 
     pub(crate) fn publish_start(&self, core: &Core, incarnation: Incarnation) {
-        if self.0.events.receiver_count() > 0 {
+        if self.0.events.has_readers() {
             self.publish(EventKind::Started { path: core.path.clone(), incarnation });
         }
     }
@@ -470,7 +417,7 @@ impl Node {
         } else if !reason.is_clean() {
             tracing::warn!(path = %core.path, %incarnation, %reason, "actor ended");
         }
-        if !reason.is_clean() || self.0.events.receiver_count() > 0 {
+        if !reason.is_clean() || self.0.events.has_readers() {
             let (path, reason) = (core.path.clone(), reason.clone());
             self.publish(EventKind::Exited { path, incarnation, reason });
         }

@@ -2,7 +2,7 @@
 //!
 //! This crate owns what every other crate must agree on: identifiers and paths
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
-//! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]), and the decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
+//! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`], events one by one in [`stream`]), and the decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
 //! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], how
 //! its parts get along ([`integration`]), when to give up on it ([`emergency`]), a circuit breaker's in [`breaker`], and a listener's pauses
 //! in [`accept`]. [`json`] is how JSON of strangers is read, and how what is kept is written, [`private`] which files may hold secrets,
@@ -32,6 +32,7 @@ pub mod policy;
 pub mod private;
 mod repeat;
 pub mod spec;
+pub mod stream;
 pub mod subject;
 pub mod task;
 pub mod time;

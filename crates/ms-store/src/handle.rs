@@ -4,10 +4,11 @@ use std::future::Future;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{Accepts, Context, Placement, Ref};
+use ms_actor::{Accepts, Context, EventSource, Placement, Ref};
 use ms_core::task::{
     ClaimSpec, Claimed, Held, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted,
-    Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskNews, TaskPage, TaskStore,
+    TaskView,
 };
 use ms_core::view::Tier;
 use ms_supervisor::ChildSpec;
@@ -70,6 +71,13 @@ impl SqliteTasks {
             true => Ok(()),
             false => self.call(CloseFile).await,
         }
+    }
+
+    /// Returns where it is read what happens to tasks: the last 8,192 events, and those to come, with
+    /// numbers of their own. An event is published once the change is on disk.
+    #[must_use]
+    pub fn events(&self) -> &EventSource<TaskNews> {
+        self.holding.events().source()
     }
 
     /// Whether its file is closed: nothing of this process has its lock.

@@ -18,6 +18,7 @@ use crate::clock::StoreClock;
 use crate::config::StoreConfig;
 use crate::error::classify;
 use crate::folding::Folding;
+use crate::hold::Holding;
 use crate::marks::{Loss, Ours};
 use crate::messages::{Touch, Write};
 use crate::open::{connect, counts, next_seq};
@@ -72,8 +73,10 @@ const SET_CLOCK: &str = "INSERT INTO meta (name, value) VALUES ('clock', ?1) \
 /// The one connection that writes, and what belongs to it.
 pub(crate) struct Writer {
     config: StoreConfig,
-    /// Whose event stream is told what was written.
+    /// Whose clock the events go by.
     node: Node,
+    /// Whose events tell what was written.
+    holding: Holding,
     clock: StoreClock,
     watch: Watch,
     /// `None` after an error: the next commit begins with a fresh one.
@@ -134,12 +137,13 @@ impl SharedTotals {
 }
 
 impl Writer {
-    pub(crate) fn new(config: StoreConfig, node: Node, opened: Opened) -> Self {
+    pub(crate) fn new(config: StoreConfig, node: Node, holding: Holding, opened: Opened) -> Self {
         let Opened { clock, watch, conn, counts, next_seq, others } = opened;
         let totals = Totals { counts: Arc::new(counts.clone()), ..Totals::default() };
         Self {
             config,
             node,
+            holding,
             clock,
             watch,
             conn: Some(conn),
@@ -205,7 +209,7 @@ impl Writer {
                     answer.send(request);
                 }
                 // Last: whoever waits for an answer does not wait for those who only look.
-                self.node.publish_tasks(news);
+                self.holding.events().publish(news, || self.node.now().as_millis());
                 self.fold().await;
             }
             Err(error) => {

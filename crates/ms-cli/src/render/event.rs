@@ -1,19 +1,43 @@
 //! Lines of the two streams.
 
+use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::task::{TaskChange, TaskNews};
-use ms_core::view::{EventKind, NodeEvent, TraceLine};
+use ms_core::view::{EventKind, TraceLine};
 
 use super::style::{Style, Tone};
 use super::units::{clean, many, short, us};
 
 /// One event on one line.
-pub(crate) fn event(event: &NodeEvent, style: Style) -> String {
+pub(crate) fn event(event: &StreamEvent, style: Style) -> String {
     let (tone, text) = tell(&event.kind);
     let (seconds, millis) = (event.at_ms / 1_000, event.at_ms % 1_000);
     format!("{:>6}  {seconds:>6}.{millis:03}s  {}\n", event.seq, style.paint(tone, &text))
 }
 
-fn tell(kind: &EventKind) -> (Tone, String) {
+fn tell(kind: &StreamKind) -> (Tone, String) {
+    match kind {
+        StreamKind::Node(kind) => of_node(kind),
+        StreamKind::Gap { restarted: true, .. } => (
+            Tone::Warn,
+            "! gap      the node was started anew; what was not read of its former life is lost"
+                .to_owned(),
+        ),
+        StreamKind::TaskGap { restarted: true, .. } => (
+            Tone::Warn,
+            "! gap      the node was started anew; events about tasks of its former life are lost"
+                .to_owned(),
+        ),
+        StreamKind::Gap { missed, .. } => {
+            (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
+        }
+        StreamKind::Task(news) => task(news),
+        StreamKind::TaskGap { missed, .. } => {
+            (Tone::Warn, format!("! gap      {} about tasks missed", many(*missed, "event")))
+        }
+    }
+}
+
+fn of_node(kind: &EventKind) -> (Tone, String) {
     match kind {
         EventKind::Started { path, incarnation } => {
             (Tone::Dim, format!("started    {path} {incarnation}"))
@@ -42,23 +66,6 @@ fn tell(kind: &EventKind) -> (Tone, String) {
         }
         EventKind::Noted { path, topic, text } => {
             (Tone::Warn, format!("! noted    {path}: {}: {}", clean(topic), clean(text)))
-        }
-        EventKind::Gap { restarted: true, .. } => (
-            Tone::Warn,
-            "! gap      the node was started anew; what was not read of its former life is lost"
-                .to_owned(),
-        ),
-        EventKind::TaskGap { restarted: true, .. } => (
-            Tone::Warn,
-            "! gap      the node was started anew; events about tasks of its former life are lost"
-                .to_owned(),
-        ),
-        EventKind::Gap { missed, .. } => {
-            (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
-        }
-        EventKind::Task(news) => task(news),
-        EventKind::TaskGap { missed, .. } => {
-            (Tone::Warn, format!("! gap      {} about tasks missed", many(*missed, "event")))
         }
     }
 }

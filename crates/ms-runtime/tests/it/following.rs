@@ -7,6 +7,7 @@ use crate::common;
 use common::{Add, SECOND, path, until, with_node};
 use ms_control::Kind;
 use ms_control::proto::{Request, StreamItem};
+use ms_core::stream::StreamKind;
 use ms_core::view::{EventKind, Mark};
 
 fn trace(text: &str, max: u32, for_ms: u64) -> Request {
@@ -101,8 +102,10 @@ fn events_come_from_any_point_and_go_on() {
                 };
                 assert_eq!(event.seq, last + 1, "without gaps");
                 last = event.seq;
-                exits += usize::from(matches!(event.kind, EventKind::Exited { .. }));
-                decisions += usize::from(matches!(event.kind, EventKind::Decided { .. }));
+                exits +=
+                    usize::from(matches!(event.kind, StreamKind::Node(EventKind::Exited { .. })));
+                decisions +=
+                    usize::from(matches!(event.kind, StreamKind::Node(EventKind::Decided { .. })));
             }
             let rest = Request::Events {
                 follow: false,
@@ -127,7 +130,8 @@ fn events_that_are_not_kept_any_more_are_a_gap() {
         |config| config,
         |node| async move {
             for _ in 0..5_000 {
-                node.runtime.node().publish(EventKind::Gap { missed: 0, restarted: false });
+                let wedged = EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 };
+                node.runtime.node().publish(wedged);
             }
             let first = async |since_seq| {
                 let request = Request::Events {
@@ -144,7 +148,7 @@ fn events_that_are_not_kept_any_more_are_a_gap() {
             };
             let (seq, kind) = first(Some(1)).await;
             assert!(
-                matches!(kind, EventKind::Gap { missed, .. } if missed == seq - 1),
+                matches!(kind, StreamKind::Gap { missed, .. } if missed == seq - 1),
                 "{kind:?} {seq}"
             );
             node.stop().await;

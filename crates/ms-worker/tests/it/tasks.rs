@@ -8,12 +8,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Order, SOON, order, run, start};
-use ms_actor::AnyRef;
+use ms_actor::{AnyRef, ReadFrom};
 use ms_core::task::{
     AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, QueueSpec, Rate, Submission,
     TaskChange, TaskError, TaskFilter, TaskNews, TaskState, TaskStore,
 };
-use ms_core::view::{EventKind, Lifecycle};
+use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ChildId};
 use ms_supervisor::{SupervisorError, SupervisorRef};
 use ms_worker::tasks::TaskRefusal;
@@ -130,7 +130,7 @@ fn the_life_of_a_task_is_told() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let system = start(&node, dir.path(), 1, vec![], |tasks| tasks).await;
-        let mut events = node.task_events(0);
+        let mut events = system.store.events().reader(ReadFrom::Oldest);
         let mut all = Vec::new();
         // The news of `id` once this change is among them, as change, attempt, and whether it is tried
         // again. What follows on it may have come with it.
@@ -144,11 +144,8 @@ fn the_life_of_a_task_is_told() {
                 if told.iter().any(|news| news.0 == awaited) {
                     return told;
                 }
-                let more = tokio::time::timeout(SOON, events.next()).await.expect("is told");
-                all.extend(more.into_iter().map(|event| match event.kind {
-                    EventKind::Task(news) => news,
-                    other => panic!("{other:?}"),
-                }));
+                let next = tokio::time::timeout(SOON, events.next_event()).await;
+                all.push(next.expect("is told").expect("the store lives").kind);
             }
         };
         use TaskChange::{
@@ -195,15 +192,13 @@ fn what_is_taken_from_an_agent_is_told() {
         let lease = Duration::from_millis(300);
         let adjust = |tasks: ms_worker::tasks::Tasks| tasks.lease(lease);
         let system = start(&node, dir.path(), 1, vec![], adjust).await;
-        let mut events = node.task_events(0);
+        let mut events = system.store.events().reader(ReadFrom::Oldest);
         let mut told = async |change| {
             let find = async {
                 loop {
-                    for event in events.next().await {
-                        match event.kind {
-                            EventKind::Task(news) if news.change == change => return news,
-                            _ => {}
-                        }
+                    let news = events.next_event().await.expect("the store lives").kind;
+                    if news.change == change {
+                        return news;
                     }
                 }
             };
