@@ -1,8 +1,8 @@
 //! The actor kernel of the MS Framework, built on actix.
 //!
 //! It owns contexts and run loops, references, mailboxes, exit reasons, monitors
-//! and links, the control channel, placement on arbiters and the watchdog. It
-//! does *not* decide what to restart: that is `ms-core`'s policy, carried out by
+//! and links, the control channel, placement on arbiters, the watchdog and logs of
+//! events. It does *not* decide what to restart: that is `ms-core`'s policy, carried out by
 //! `ms-supervisor`.
 //!
 //! The way of a message: [`Ref::try_tell`] puts an envelope into the mailbox of

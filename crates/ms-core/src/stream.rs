@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitReason;
-use crate::task::{TaskChange, TaskId, TaskNews};
+use crate::task::{TaskChange, TaskId, TaskTransition};
 use crate::view::{EventKind, Numbered};
 
 /// One item of a stream of events, with its number in the log it is from.
@@ -28,7 +28,7 @@ pub enum StreamKind {
         restarted: bool,
     },
     /// A durable task has moved on.
-    Task(TaskNews),
+    Task(TaskTransition),
     /// Events about tasks were left out because a reader was too slow or came too late.
     TaskGap {
         /// How many, as far as it is known.
@@ -119,10 +119,10 @@ impl EventFilter {
     #[must_use]
     pub fn takes(&self, kind: &StreamKind) -> bool {
         match kind {
-            StreamKind::Task(news) => {
+            StreamKind::Task(transition) => {
                 self.tasks()
-                    && self.task.is_none_or(|id| news.id == id)
-                    && self.change.is_none_or(|change| news.change == change)
+                    && self.task.is_none_or(|id| transition.id == id)
+                    && self.change.is_none_or(|change| transition.change == change)
             }
             StreamKind::TaskGap { .. } => self.tasks(),
             StreamKind::Gap { .. } | StreamKind::Node(_) => self.node(),
@@ -137,8 +137,8 @@ mod tests {
     use super::*;
     use crate::task::{AgentKind, QueueName, TaskState};
 
-    fn news() -> TaskNews {
-        TaskNews {
+    fn transition() -> TaskTransition {
+        TaskTransition {
             change: TaskChange::Dead,
             id: TaskId::new(uuid::Uuid::nil()),
             queue: QueueName::default(),
@@ -176,7 +176,7 @@ mod tests {
         let task = json!({"seq": 4, "at_ms": 9, "event": "task", "change": "dead",
             "id": "00000000-0000-0000-0000-000000000000", "queue": "default", "kind": "mailer",
             "state": "dead", "attempt": 3, "max_attempts": 3});
-        assert_eq!(on_the_wire(StreamKind::Task(news())), task);
+        assert_eq!(on_the_wire(StreamKind::Task(transition())), task);
         let unknown = json!({"seq": 4, "at_ms": 9, "event": "unheard_of"});
         assert!(serde_json::from_value::<StreamEvent>(unknown).is_err());
     }
@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn a_filter_takes_what_it_is_about_and_what_was_missed_of_it() {
         let wedged = StreamKind::Node(EventKind::ArbiterWedged { arbiter: 1, evacuated: 2 });
-        let all = [wedged, StreamKind::gap(1), StreamKind::Task(news()), StreamKind::task_gap(1)];
+        let all =
+            [wedged, StreamKind::gap(1), StreamKind::Task(transition()), StreamKind::task_gap(1)];
         let taken = |filter: EventFilter| all.each_ref().map(|kind| filter.takes(kind));
         let about = |about| EventFilter { about, ..EventFilter::default() };
         assert_eq!(taken(about(About::Node)), [true, true, false, false]);

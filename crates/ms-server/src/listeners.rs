@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ms_actor::{EventSource, Placement};
 use ms_config::FrameworkConfig;
-use ms_core::task::TaskNews;
+use ms_core::task::TaskTransition;
 use ms_registry::Registry;
 use ms_runtime::{Calls, ComponentFailure, ServiceHandle, TreeContext};
 use ms_supervisor::{ChildSpec, Supervisor};
@@ -33,7 +33,7 @@ pub(crate) struct Listeners {
     registry: Registry,
     /// Where the program has set any.
     budgets: Option<BudgetClient>,
-    task_events: EventSource<TaskNews>,
+    task_events: EventSource<TaskTransition>,
     pub(crate) path: ToApi,
     pub(crate) doors: Doors,
 }
@@ -45,7 +45,7 @@ impl Listeners {
         metrics: &Metrics,
         registry: &Registry,
         budgets: Option<BudgetClient>,
-        task_events: EventSource<TaskNews>,
+        task_events: EventSource<TaskTransition>,
         calls: &Calls,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;

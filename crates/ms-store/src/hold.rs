@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::{EventLog, OpenResource};
-use ms_core::task::{StoreError, TaskNews};
+use ms_core::task::{StoreError, TaskTransition};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -34,7 +34,7 @@ struct Inner {
     life: AtomicU64,
     // Not in the node's log: tasks come by the ten thousand a second, and would push the end of an
     // actor out of a common one before anybody has looked.
-    events: EventLog<TaskNews>,
+    events: EventLog<TaskTransition>,
 }
 
 /// The right of one life of the actor to write, until the next one opens the file.
@@ -56,7 +56,7 @@ impl Holding {
     }
 
     /// What happens to tasks, with numbers that go on over the lives of the actor.
-    pub(crate) fn events(&self) -> &EventLog<TaskNews> {
+    pub(crate) fn events(&self) -> &EventLog<TaskTransition> {
         &self.0.events
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::task::{
-    IdempotencyKey, StoreError, Submitted, TaskError, TaskId, TaskNews, TaskTime, TaskView,
+    IdempotencyKey, StoreError, Submitted, TaskError, TaskId, TaskTime, TaskTransition, TaskView,
 };
 use ms_core::{Repeats, Tick};
 use ms_task::{Claimed, JournalEntry, Swept, TaskCommand, TaskRecord};
@@ -197,7 +197,7 @@ impl Writer {
             return;
         }
         match self.attempt(&requests).await {
-            Ok(Written { answers, counts, next_seq, news, wrote, prune }) => {
+            Ok(Written { answers, counts, next_seq, transitions, wrote, prune }) => {
                 self.counts = counts;
                 self.next_seq = next_seq;
                 self.totals.commits += u64::from(wrote);
@@ -209,7 +209,7 @@ impl Writer {
                     answer.send(request);
                 }
                 // Last: whoever waits for an answer does not wait for those who only look.
-                self.holding.events().publish(news, || self.node.now().as_millis());
+                self.holding.events().publish(transitions, || self.node.now().as_millis());
                 self.fold().await;
             }
             Err(error) => {
@@ -473,7 +473,7 @@ impl Writer {
             answers,
             counts: batch.counts,
             next_seq: batch.next_seq,
-            news: batch.news,
+            transitions: batch.transitions,
             wrote: batch.wrote,
         })
     }
@@ -528,7 +528,7 @@ struct Written {
     answers: Vec<Answer>,
     counts: Counts,
     next_seq: i64,
-    news: Vec<TaskNews>,
+    transitions: Vec<TaskTransition>,
     wrote: bool,
     prune: bool,
 }

@@ -1,7 +1,7 @@
 //! Lines of the two streams.
 
 use ms_core::stream::{StreamEvent, StreamKind};
-use ms_core::task::{TaskChange, TaskNews};
+use ms_core::task::{TaskChange, TaskTransition};
 use ms_core::view::{EventKind, TraceLine};
 
 use super::style::{Style, Tone};
@@ -30,7 +30,7 @@ fn tell(kind: &StreamKind) -> (Tone, String) {
         StreamKind::Gap { missed, .. } => {
             (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
         }
-        StreamKind::Task(news) => task(news),
+        StreamKind::Task(transition) => task(transition),
         StreamKind::TaskGap { missed, .. } => {
             (Tone::Warn, format!("! gap      {} about tasks missed", many(*missed, "event")))
         }
@@ -70,26 +70,26 @@ fn of_node(kind: &EventKind) -> (Tone, String) {
     }
 }
 
-fn task(news: &TaskNews) -> (Tone, String) {
-    let (tone, mark) = match news.change {
+fn task(transition: &TaskTransition) -> (Tone, String) {
+    let (tone, mark) = match transition.change {
         TaskChange::Dead => (Tone::Bad, "! "),
-        TaskChange::Failed if news.retry_in_ms.is_none() => (Tone::Bad, "! "),
+        TaskChange::Failed if transition.retry_in_ms.is_none() => (Tone::Bad, "! "),
         TaskChange::Failed | TaskChange::LeaseLost => (Tone::Warn, ""),
         TaskChange::Cancelled | TaskChange::TakenBack | TaskChange::Replayed => (Tone::Calm, ""),
         _ => (Tone::Dim, ""),
     };
-    let change = format!("{mark}{}", news.change.label());
-    let mut told = format!("task       {} {change} ({})", news.id, news.kind);
-    if news.attempt > 0 {
-        told.push_str(&format!(", attempt {} of {}", news.attempt, news.max_attempts));
+    let change = format!("{mark}{}", transition.change.label());
+    let mut told = format!("task       {} {change} ({})", transition.id, transition.kind);
+    if transition.attempt > 0 {
+        told.push_str(&format!(", attempt {} of {}", transition.attempt, transition.max_attempts));
     }
-    if let Some(agent) = &news.agent {
+    if let Some(agent) = &transition.agent {
         told.push_str(&format!(", {agent}"));
     }
-    if let Some(failure) = news.failure {
+    if let Some(failure) = transition.failure {
         told.push_str(&format!(", {}", failure.label()));
     }
-    if let Some(wait) = news.retry_in_ms {
+    if let Some(wait) = transition.retry_in_ms {
         told.push_str(&format!(", again in {}", us(wait.saturating_mul(1_000))));
     }
     (tone, told)

@@ -13,8 +13,8 @@ use ms_control::proto::Found;
 use ms_core::budget::{BudgetStop, OverBudget, Usage, WALL_US};
 use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::task::{
-    AgentKind, FailureKind, IdempotencyKey, Priority, QueueName, TaskChange, TaskFailure, TaskNews,
-    TaskState, TaskTime, TaskView, Timings,
+    AgentKind, FailureKind, IdempotencyKey, Priority, QueueName, TaskChange, TaskFailure,
+    TaskState, TaskTime, TaskTransition, TaskView, Timings,
 };
 use ms_core::view::{
     ActorStatus, BlastRadius, Decision, EventKind, HandlingView, Lifecycle, MailboxView, Mark,
@@ -221,15 +221,15 @@ pub fn events() -> Vec<StreamEvent> {
     ];
     let others = [
         StreamKind::gap(1),
-        StreamKind::Task(news(TaskChange::Submitted, 0, None)),
-        StreamKind::Task(TaskNews {
+        StreamKind::Task(transition(TaskChange::Submitted, 0, None)),
+        StreamKind::Task(TaskTransition {
             agent: Some(auditor()),
             failure: Some(FailureKind::LeaseExpired),
-            ..news(TaskChange::LeaseLost, 1, Some(1_200))
+            ..transition(TaskChange::LeaseLost, 1, Some(1_200))
         }),
-        StreamKind::Task(TaskNews {
+        StreamKind::Task(TaskTransition {
             failure: Some(FailureKind::Error),
-            ..news(TaskChange::Dead, 3, None)
+            ..transition(TaskChange::Dead, 3, None)
         }),
         StreamKind::task_gap(2),
     ];
@@ -237,10 +237,10 @@ pub fn events() -> Vec<StreamEvent> {
     of_node.map(StreamKind::Node).into_iter().chain(others).zip(1..).map(event).collect()
 }
 
-fn news(change: TaskChange, attempt: u32, retry_in_ms: Option<u64>) -> TaskNews {
+fn transition(change: TaskChange, attempt: u32, retry_in_ms: Option<u64>) -> TaskTransition {
     let TaskView { id, queue, kind, state, max_attempts, .. } = task();
     let agent = None;
-    TaskNews {
+    TaskTransition {
         change,
         id,
         queue,

@@ -15,7 +15,7 @@ use ms_actor::{Entry, EventSource, Node, ReadFrom, read_traces};
 use ms_core::NodeLife;
 use ms_core::life::{Place, Resumed};
 use ms_core::stream::{About, EventFilter, StreamEvent, StreamKind};
-use ms_core::task::{TaskChange, TaskId, TaskNews};
+use ms_core::task::{TaskChange, TaskId, TaskTransition};
 use ms_core::view::EventKind;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -35,7 +35,7 @@ pub(super) struct Events {
     pub(super) shared: Arc<Shared>,
     pub(super) node: Node,
     /// None where there is no store that tells.
-    pub(super) tasks: Option<EventSource<TaskNews>>,
+    pub(super) tasks: Option<EventSource<TaskTransition>>,
 }
 
 /// Which events.
@@ -200,7 +200,7 @@ fn of_node(node: &Node, after: u64, follow: bool) -> impl Stream<Item = StreamEv
 }
 
 fn of_tasks(
-    log: &EventSource<TaskNews>,
+    log: &EventSource<TaskTransition>,
     after: u64,
     follow: bool,
 ) -> impl Stream<Item = StreamEvent> + use<> {

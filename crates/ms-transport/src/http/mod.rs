@@ -33,7 +33,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ms_actor::{EventSource, Node};
-use ms_core::task::TaskNews;
+use ms_core::task::TaskTransition;
 use ms_registry::Registry;
 use ms_supervisor::SupervisorRef;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -73,7 +73,7 @@ pub struct Api {
     /// Tasks.
     pub tasks: Arc<dyn TasksPort>,
     /// What happens to tasks, where their store tells of it.
-    pub task_events: Option<EventSource<TaskNews>>,
+    pub task_events: Option<EventSource<TaskTransition>>,
     /// What agents may use, where there are budgets.
     pub budgets: Option<Arc<dyn BudgetsPort>>,
     /// Health.

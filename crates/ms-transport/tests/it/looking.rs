@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use common::{Client, Fit, get, on_system, request, rig};
 use ms_core::life::Place;
-use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskNews, TaskState};
+use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskState, TaskTransition};
 use ms_supervisor::ChildSpec;
 use ms_transport::{Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
 use serde_json::Value;
@@ -156,8 +156,8 @@ fn what_is_lost_of_the_past_is_told_as_a_gap() {
     });
 }
 
-fn news(change: TaskChange, id: u128, count: usize) -> Vec<TaskNews> {
-    let one = TaskNews {
+fn transitions(change: TaskChange, id: u128, count: usize) -> Vec<TaskTransition> {
+    let one = TaskTransition {
         change,
         id: TaskId::new(uuid::Uuid::from_u128(id)),
         queue: QueueName::default(),
@@ -172,8 +172,8 @@ fn news(change: TaskChange, id: u128, count: usize) -> Vec<TaskNews> {
     vec![one; count]
 }
 
-fn publish(rig: &common::Rig, news: Vec<TaskNews>) {
-    rig.task_events.publish(news, || rig.node.now().as_millis());
+fn publish(rig: &common::Rig, transitions: Vec<TaskTransition>) {
+    rig.task_events.publish(transitions, || rig.node.now().as_millis());
 }
 
 #[test]
@@ -182,9 +182,9 @@ fn events_about_tasks_have_places_of_their_own_and_are_resumed_by_them() {
         let rig = rig(HttpLimits::default()).await;
         let wedged = ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 };
         let mut stream = Stream::opened(rig.addr, "/api/v1/events?about=tasks", "").await;
-        publish(&rig, news(TaskChange::Submitted, 1, 2));
+        publish(&rig, transitions(TaskChange::Submitted, 1, 2));
         rig.node.publish(wedged.clone());
-        publish(&rig, news(TaskChange::Cancelled, 1, 1));
+        publish(&rig, transitions(TaskChange::Cancelled, 1, 1));
         let (first, event) = stream.event().await;
         assert_eq!((&event["event"], &event["change"]), (&"task".into(), &"submitted".into()));
         assert_eq!((&event["seq"], &event["state"]), (&1.into(), &"pending".into()));
@@ -215,8 +215,8 @@ fn events_about_tasks_have_places_of_their_own_and_are_resumed_by_them() {
 fn events_about_tasks_are_filtered_and_what_is_lost_of_them_is_told() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
-        publish(&rig, news(TaskChange::Submitted, 1, common::KEPT_TASK_EVENTS));
-        publish(&rig, news(TaskChange::Dead, 2, 3));
+        publish(&rig, transitions(TaskChange::Submitted, 1, common::KEPT_TASK_EVENTS));
+        publish(&rig, transitions(TaskChange::Dead, 2, 3));
         let task = TaskId::new(uuid::Uuid::from_u128(2));
         for filter in [format!("task={task}"), "change=dead".to_owned()] {
             let path = format!("/api/v1/events?{filter}");
@@ -252,7 +252,7 @@ fn events_about_tasks_are_filtered_and_what_is_lost_of_them_is_told() {
 fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
-        publish(&rig, news(TaskChange::Submitted, 1, 20));
+        publish(&rig, transitions(TaskChange::Submitted, 1, 20));
         let kept = rig.node.events().newest();
         let path = "/api/v1/events?follow=false";
         for place in ["0123456789abcdef.1.12", "0123456789abcdef.999.999", "1.12", "12"] {

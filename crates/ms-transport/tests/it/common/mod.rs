@@ -25,8 +25,8 @@ use ms_actor::{EventLog, Node, NodeConfig, Ref};
 use ms_core::Tick;
 use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{
-    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskNews, TaskPage, TaskState,
-    TaskTime, TaskView, Timings,
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskTime,
+    TaskTransition, TaskView, Timings,
 };
 use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
@@ -219,7 +219,7 @@ pub struct Rig {
     pub node: Node,
     pub root: Root,
     pub tasks: Arc<Memory>,
-    pub task_events: EventLog<TaskNews>,
+    pub task_events: EventLog<TaskTransition>,
     pub gateway: Ref<HttpGateway>,
     pub addr: SocketAddr,
 }
