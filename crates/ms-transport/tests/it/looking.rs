@@ -9,7 +9,7 @@ use common::{Client, Fit, get, on_system, request, rig};
 use ms_core::life::Place;
 use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskState, TaskTransition};
 use ms_supervisor::ChildSpec;
-use ms_transport::{Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
+use ms_transport::{Api, Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
@@ -280,6 +280,34 @@ fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
         let told = Stream::open_at(rig.addr, path, seen).await.all().await;
         assert!(told.iter().all(|(_, event)| event["restarted"] != true));
         assert_eq!(told.len() as u64, kept + 20);
+    });
+}
+
+#[test]
+fn without_a_task_store_there_are_no_events_about_tasks() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let api = Api {
+            node: rig.node.clone(),
+            root: Arc::new(|| None),
+            registry: None,
+            tasks: rig.tasks.clone(),
+            task_events: None,
+            budgets: None,
+            health: Arc::new(Fit(true)),
+            integration: Arc::new(common::Known),
+        };
+        let spec = api.gateway(Bind::loopback(0), HttpLimits::default()).unwrap().serving();
+        let child = ChildSpec::actor("storeless", move || HttpGateway::new(spec.clone()));
+        rig.root.as_supervisor().start_child(child).await.unwrap();
+        let gateway = rig.root.as_supervisor().get::<HttpGateway>("storeless").await.unwrap();
+        let addr = gateway.ask(LocalAddr).within(common::PATIENCE).await.unwrap().unwrap();
+        let path = "/api/v1/events?about=tasks&follow=false";
+        let seen = "Last-Event-ID: 0\r\nConnection: close\r\n";
+        assert_eq!(Stream::open_at(addr, path, seen).await.all().await, []);
+        let mut both = Stream::opened(addr, "/api/v1/events", "").await;
+        rig.node.publish(ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 });
+        assert_eq!(both.event().await.1["event"], "arbiter_wedged");
     });
 }
 
