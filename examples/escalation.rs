@@ -76,7 +76,7 @@ fn main() -> Result<Ended, RunError> {
                 );
             }
             println!("what the node has on record:");
-            for event in runtime.node().events_since(0).0 {
+            for event in runtime.node().events().kept() {
                 match event.kind {
                     EventKind::Decided { why } => match why.reason.panic() {
                         Some(_) => println!("  {} panicked: {}", why.path, word(why.decision)),

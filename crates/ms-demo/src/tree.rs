@@ -71,8 +71,9 @@ pub(crate) fn service(plan: &Plan) -> Result<Builder, TasksError> {
     let config = StoreConfig { keep_ended: KEEP_FINISHED, ..StoreConfig::new(plan.state.tasks()) };
     let (store, child) = ms_store::sqlite("store", config);
     let tasks = fleet(plan, &store)?;
+    let settings = settings(plan, &tasks, &store);
     let inventory = Inventory { store, board: Arc::clone(&plan.board) };
-    Ok(Builder::new(settings(plan, tasks.client()))
+    Ok(Builder::new(settings)
         .preflight(StateDirectory(plan.state.dir.clone()))
         .preflight(FreeDisk::of(&plan.state.dir))
         .observer(Arc::<Board>::clone(&plan.board))
@@ -87,8 +88,9 @@ pub(crate) fn service(plan: &Plan) -> Result<Builder, TasksError> {
         .component(ComponentSpec::tree(pipeline(plan, &tasks.client())).needs(["fleet"])))
 }
 
-fn settings(plan: &Plan, tasks: TaskClient) -> Settings {
-    let config = RunConfig::new("demo").control(plan.options.control.clone()).tasks(tasks);
+fn settings(plan: &Plan, tasks: &Tasks, store: &SqliteTasks) -> Settings {
+    let config = RunConfig::new("demo").control(plan.options.control.clone());
+    let config = config.tasks(tasks.client()).task_events(store.events().clone());
     let node = NodeConfig { quiet_panics: true, wedged_after: Some(WEDGED_AFTER), ..config.node };
     let intensity = Intensity { max_restarts: ROOT_RESTARTS, period: BUDGET.1 };
     Settings {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use actix::prelude::*;
-use ms_actor::{Node, NodeConfig, Ref};
+use ms_actor::{Node, NodeConfig, ReadFrom, Ref};
 use ms_config::{Loader, Secret, settings};
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
@@ -112,15 +112,10 @@ impl World {
 
     /// Waits for an event of this topic; counts from the node's start.
     async fn noted(&self, topic: &str) -> String {
-        let (past, mut live) = self.node.events_since(0);
-        let mut past = past.into_iter();
+        let mut events = self.node.events().reader(ReadFrom::Oldest);
         let find = async {
             loop {
-                let event = match past.next() {
-                    Some(event) => event,
-                    None => live.recv().await.expect("the node lives"),
-                };
-                match event.kind {
+                match events.next_event().await.expect("the node lives").kind {
                     EventKind::Noted { topic: found, text, .. } if found == topic => break text,
                     _ => {}
                 }

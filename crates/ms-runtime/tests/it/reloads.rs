@@ -6,6 +6,7 @@ use crate::parts;
 
 use std::sync::{Arc, Mutex};
 
+use ms_actor::ReadFrom;
 use ms_core::view::EventKind;
 use ms_runtime::{ComponentSpec, ReloadOutcome, ShutdownReason};
 use ms_supervisor::{ChildSpec, Supervisor};
@@ -28,11 +29,11 @@ fn a_reload_reaches_trees_too_and_names_who_could_not() {
         };
         let all = [parts.part("base"), ComponentSpec::tree(tree()).on_reload(next)];
         let service = builder(real_settings(), all).start().await.expect("boots");
-        let (_, mut events) = service.runtime().node().events_since(0);
+        let mut events = service.runtime().node().events().reader(ReadFrom::Next);
         let mut reload = async |topic: &str| {
             service.reload();
             loop {
-                match events.recv().await.expect("the node lives").kind {
+                match events.next_event().await.expect("the node lives").kind {
                     EventKind::Noted { topic: found, text, .. } if found == topic => break text,
                     _ => {}
                 }

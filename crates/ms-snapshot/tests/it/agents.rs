@@ -152,7 +152,7 @@ fn fault_51_agents_work_on_while_saving_fails() {
         let status = world.saver.ask(Status).await.unwrap();
         assert_eq!((status.saves, status.failures), (0, 1));
         assert!(status.degraded.is_some() && !moved.exists());
-        let (events, _) = world.node.events_since(0);
+        let events = world.node.events().kept();
         let noted = |kind: &EventKind| matches!(kind, EventKind::Noted { topic, .. } if topic == "snapshot_failed");
         assert!(events.iter().any(|event| noted(&event.kind)));
         world.end().await;
@@ -176,7 +176,7 @@ fn tampering_is_an_event_and_the_save_before_is_used() {
         std::fs::write(&file, bytes).unwrap();
         let world = start(dir.path()).await;
         assert_eq!(world.counter.ask(Add(0)).await.unwrap(), 7);
-        let (events, _) = world.node.events_since(0);
+        let events = world.node.events().kept();
         let texts: Vec<String> = events
             .into_iter()
             .filter_map(|event| match event.kind {

@@ -8,17 +8,16 @@ use std::time::Duration;
 
 use actix::Message;
 use common::{Deeds, Order, SOON, Worker, order, run};
-use ms_actor::AskError;
+use ms_actor::{AskError, NodeEvents, ReadFrom};
 use ms_core::budget::{Budget, MESSAGES, WALL_US};
 use ms_core::task::TaskState;
-use ms_core::view::{EventKind, Lifecycle, Mark, NodeEvent};
+use ms_core::view::{EventKind, Lifecycle, Mark};
 use ms_core::{ActorPath, ExitReason};
 use ms_store::{StoreConfig, sqlite};
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
 use ms_worker::budgets::{BudgetError, Budgets};
 use ms_worker::tasks::Tasks;
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
-use tokio::sync::broadcast::Receiver;
 
 struct Spender(u64);
 
@@ -57,9 +56,9 @@ async fn spender(root: &Root, id: &str) -> AgentRef<Spender> {
 }
 
 /// The next suspension for a budget: whose account it was, and why.
-async fn suspended(events: &mut Receiver<NodeEvent>) -> (ActorPath, String) {
+async fn suspended(events: &mut NodeEvents) -> (ActorPath, String) {
     loop {
-        if let EventKind::Steered { path, by, reason, .. } = events.recv().await.unwrap().kind
+        if let EventKind::Steered { path, by, reason, .. } = events.next_event().await.unwrap().kind
             && by == "budget"
         {
             return (path, reason.unwrap());
@@ -73,7 +72,7 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
         let budget = Budget::new().messages(3).unit("tokens", 100);
         let budgets = Budgets::new("budgets").limit("/root/pair", budget).unwrap();
         let root = tree(&node, &budgets).await;
-        let (_, mut events) = node.events_since(node.last_event());
+        let mut events = node.events().reader(ReadFrom::Next);
         let client = budgets.client();
         let (a, b) = (spender(&root, "a").await, spender(&root, "b").await);
         let spend = |to: &AgentRef<Spender>, tokens| {
@@ -135,7 +134,7 @@ fn t12_a_raise_of_one_budget_lets_nobody_go_on_who_is_over_another() {
         let budgets = budgets.limit("/root/pair", Budget::new().messages(2)).unwrap();
         let budgets = budgets.limit("/root/pair/a", Budget::new().messages(1)).unwrap();
         let root = tree(&node, &budgets).await;
-        let (_, mut events) = node.events_since(node.last_event());
+        let mut events = node.events().reader(ReadFrom::Next);
         let (a, b) = (spender(&root, "a").await, spender(&root, "b").await);
         assert_eq!(a.ask(Spend(1)).await.unwrap().0, 1);
         assert_eq!(b.ask(Spend(1)).await.unwrap().0, 1);

@@ -41,7 +41,7 @@ async fn until_all(client: &TaskClient, count: usize, state: TaskState) {
 
 /// Agents that came to their end otherwise than by an orderly stop.
 fn forced(node: &Node) -> Vec<String> {
-    let (events, _) = node.events_since(0);
+    let events = node.events().kept();
     let forced = events.iter().filter_map(|event| match &event.kind {
         EventKind::Exited { path, reason, .. } if *reason != ExitReason::Shutdown => {
             Some(format!("{path}: {reason}"))

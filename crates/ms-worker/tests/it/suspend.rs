@@ -85,7 +85,7 @@ async fn live(node: &Node, dir: &Path) {
     say(&format!("task {} attempts {}", view.state, view.attempts));
     let answered = waits.await.expect("not dropped").is_ok();
     say(&format!("patient {answered} {}", patient.any().incarnation()));
-    let (events, _) = node.events_since(0);
+    let events = node.events().kept();
     let lost = events.iter().filter(|event| match &event.kind {
         EventKind::ArbiterWedged { .. } => true,
         EventKind::Exited { reason, .. } => !reason.is_clean(),
