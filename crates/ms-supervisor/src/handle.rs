@@ -14,8 +14,8 @@ use crate::messages::{
     ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, GetWhy, RestartChild,
     StartChild, StartDynamic, Suspend, TerminateChild, Which, WhichChildren,
 };
-use crate::spec::ChildSpec;
-use crate::supervisor::DynamicChild;
+use crate::spec::child::ChildSpec;
+use crate::spec::supervisor::DynamicChild;
 
 /// Longest wait for a supervisor's answer, unless [`SupervisorRef::within`] says otherwise.
 const DEFAULT_WITHIN: Duration = Duration::from_secs(30);

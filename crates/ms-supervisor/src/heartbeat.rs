@@ -17,7 +17,7 @@ use ms_core::policy::{ChildKey, ChildState};
 use ms_core::view::Lifecycle;
 
 use crate::actor::{Ctx, SupervisorActor};
-use crate::kids::Kid;
+use crate::state::children::Kid;
 
 /// How a child shows that it is not hung. Off unless the child or a supervisor above asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

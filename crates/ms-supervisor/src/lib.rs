@@ -10,40 +10,31 @@
 //! heartbeats and the debug messages of trees. It does not own the decisions
 //! (`ms_core::policy`), nor the life of a single actor (`ms_actor`).
 //!
-//! Start reading at `spec.rs` and `supervisor.rs`, then `actor.rs`, where each policy
-//! effect has its arm; `launch.rs`, `stopping.rs`, `news.rs` and `admin.rs` carry them out.
+//! Start reading at `spec/`, then `actor/mod.rs`, where each policy
+//! effect has its arm; `actor/launch.rs`, `actor/stopping.rs`, `actor/child_events.rs` and `actor/administration.rs` carry them out.
 
 mod actor;
-mod admin;
 mod answer;
-mod bank;
 mod error;
 mod handle;
 mod heartbeat;
-mod inspect;
-mod kids;
-mod launch;
 mod messages;
-mod news;
-mod observe;
+mod observation;
 mod root;
 mod spec;
+mod state;
 mod steer;
-mod stopping;
-mod supervisor;
 mod task;
-mod timers;
 mod walk;
-mod why;
 
 pub use actor::SupervisorActor;
 pub use error::{StartRootError, SupervisorError};
 pub use handle::{StartedChild, SupervisorRef};
 pub use heartbeat::Heartbeat;
 pub use messages::ChildInfo;
-pub use observe::{Observation, Observer};
+pub use observation::{Observation, Observer};
 pub use root::{Root, start_root};
-pub use spec::ChildSpec;
+pub use spec::child::ChildSpec;
+pub use spec::supervisor::{DynamicChild, Supervisor};
 pub use steer::Verb;
-pub use supervisor::{DynamicChild, Supervisor};
 pub use walk::{PAGE, TreeWalk};

@@ -11,8 +11,8 @@ use ms_core::{ActorPath, ChildId, ChildType, ExitReason, Incarnation};
 
 use crate::error::SupervisorError;
 use crate::handle::StartedChild;
-use crate::spec::ChildSpec;
-use crate::supervisor::DynamicChild;
+use crate::spec::child::ChildSpec;
+use crate::spec::supervisor::DynamicChild;
 
 macro_rules! message {
     ($name:ty => $result:ty) => {

@@ -10,11 +10,11 @@ use ms_core::{ActorPath, ChildId, ExitReason};
 use tokio::sync::{oneshot, watch};
 
 use crate::actor::SupervisorActor;
-use crate::bank::Bank;
 use crate::error::StartRootError;
 use crate::handle::SupervisorRef;
-use crate::spec::ChildSpec;
-use crate::supervisor::{Supervisor, supervisor_blueprint};
+use crate::spec::child::ChildSpec;
+use crate::spec::supervisor::{Supervisor, supervisor_blueprint};
+use crate::state::kept_cells::Bank;
 
 /// A running tree.
 ///

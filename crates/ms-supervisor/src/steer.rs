@@ -8,10 +8,10 @@ use ms_actor::AnyRef;
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
 use ms_core::{ActorPath, ChildId, ExitReason, Restart};
 
+use crate::actor::inspect::runs;
 use crate::actor::{Ctx, SupervisorActor};
 use crate::error::SupervisorError;
 use crate::handle::SupervisorRef;
-use crate::inspect::runs;
 use crate::messages::{FindChild, Foresee, What};
 use crate::walk::TreeWalk;
 

@@ -1,5 +1,11 @@
 //! The supervisor actor: feeds the policy and carries out its effects.
 
+pub(crate) mod administration;
+pub(crate) mod child_events;
+pub(crate) mod inspect;
+pub(crate) mod launch;
+pub(crate) mod stopping;
+
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -12,17 +18,17 @@ use ms_core::policy::{
 };
 use ms_core::{ActorPath, ExitReason, Incarnation, Strategy};
 
-use crate::admin::Calls;
-use crate::bank::Bank;
+use crate::actor::administration::Calls;
+use crate::actor::child_events::{Sink, Undertaker};
+use crate::actor::stopping::bring_to_an_end;
 use crate::handle::SupervisorRef;
 use crate::heartbeat::Beats;
-use crate::kids::{Care, Kid, Kids};
-use crate::news::{Sink, Undertaker};
-use crate::observe::{Observation, log_report};
-use crate::spec::ChildSpec;
-use crate::stopping::bring_to_an_end;
-use crate::supervisor::Supervisor;
-use crate::timers::{Due, Timers};
+use crate::observation::{Observation, log_report};
+use crate::spec::child::ChildSpec;
+use crate::spec::supervisor::Supervisor;
+use crate::state::children::{Care, Kid, Kids};
+use crate::state::kept_cells::Bank;
+use crate::state::timers::{Due, Timers};
 
 pub(crate) type Ctx = Context<SupervisorActor>;
 

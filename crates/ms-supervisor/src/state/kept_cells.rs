@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ms_actor::AnyRef;
 use ms_core::{ChildId, ExitReason};
 
-use crate::why::WhyLog;
+use crate::state::why::WhyLog;
 
 #[derive(Clone, Default)]
 pub(crate) struct Bank(Arc<Mutex<Inner>>);

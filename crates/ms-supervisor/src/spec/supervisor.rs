@@ -15,12 +15,12 @@ use ms_core::{
 };
 
 use crate::actor::SupervisorActor;
-use crate::bank::Bank;
 use crate::error::StartRootError;
 use crate::handle::SupervisorRef;
 use crate::heartbeat::Heartbeat;
-use crate::observe::Observer;
-use crate::spec::{ChildSpec, Make};
+use crate::observation::Observer;
+use crate::spec::child::{ChildSpec, Make};
+use crate::state::kept_cells::Bank;
 
 /// How a supervisor is made into an actor. Its mailbox has no bound: it takes the
 /// news of its children, which their number bounds, and administrative calls, whose

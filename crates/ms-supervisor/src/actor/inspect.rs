@@ -7,8 +7,8 @@ use ms_core::{ActorPath, ChildId, ExitReason, Restart, Tick};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::handle::SupervisorRef;
-use crate::kids::Kid;
 use crate::messages::{Foresee, Foreseen, GetWhy, What};
+use crate::state::children::Kid;
 
 impl SupervisorActor {
     pub(crate) fn own_node(&self) -> Option<TreeNode> {

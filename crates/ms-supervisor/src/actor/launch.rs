@@ -8,10 +8,10 @@ use ms_core::policy::{ChildKey, Event, StartCause, Ticket};
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
 
 use crate::actor::{Ctx, SupervisorActor};
-use crate::kids::{Care, Kid, Making};
-use crate::observe::Observation;
-use crate::spec::{ChildSpec, Make};
-use crate::timers::Due;
+use crate::observation::Observation;
+use crate::spec::child::{ChildSpec, Make};
+use crate::state::children::{Care, Kid, Making};
+use crate::state::timers::Due;
 
 impl SupervisorActor {
     pub(crate) fn start(

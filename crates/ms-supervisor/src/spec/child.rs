@@ -7,10 +7,10 @@ use ms_actor::{Hosted, MailboxSpec, Overflow, Placement, Ref, StartError, StateV
 use ms_core::policy::{ChildEntry, ChildSpecError};
 use ms_core::{Backoff, ChildId, ChildPolicy, IdError, Restart, Shutdown};
 
-use crate::bank::Bank;
 use crate::heartbeat::{Beating, Heartbeat};
-use crate::kids::Below;
-use crate::supervisor::{Supervisor, supervisor_blueprint};
+use crate::spec::supervisor::{Supervisor, supervisor_blueprint};
+use crate::state::children::Below;
+use crate::state::kept_cells::Bank;
 
 /// Longest time a child's init may take unless its spec says otherwise.
 pub(crate) const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(60);

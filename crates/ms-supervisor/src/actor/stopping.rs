@@ -7,8 +7,8 @@ use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Incarnation, Shutdown};
 
 use crate::actor::{Ctx, SupervisorActor};
-use crate::kids::Kid;
-use crate::timers::Due;
+use crate::state::children::Kid;
+use crate::state::timers::Due;
 
 /// How long a killed child's thread may take to let go of it before it is given up.
 const KILL_GRACE: Duration = Duration::from_secs(2);

@@ -9,9 +9,9 @@ use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Incarnation};
 
 use crate::actor::{Ctx, SupervisorActor};
-use crate::bank::Bank;
 use crate::messages::{News, Suspend, TryAgain};
-use crate::observe::Observation;
+use crate::observation::Observation;
+use crate::state::kept_cells::Bank;
 
 /// How often a start is begun anew because its thread was lost, before that counts as its failure.
 const MAX_LOST_STARTS: u8 = 3;

@@ -10,11 +10,11 @@ use ms_actor::{AnyRef, Placement};
 use ms_core::policy::{ChildKey, PidRef};
 use ms_core::{ActorPath, ChildId, Incarnation};
 
-use crate::bank::Bank;
 use crate::heartbeat::Heartbeat;
-use crate::spec::ChildSpec;
-use crate::supervisor::Supervisor;
-use crate::timers::TimerId;
+use crate::spec::child::ChildSpec;
+use crate::spec::supervisor::Supervisor;
+use crate::state::kept_cells::Bank;
+use crate::state::timers::TimerId;
 
 /// One child. Kept small: a dynamic supervisor may have a million.
 pub(crate) struct Kid {

@@ -17,13 +17,13 @@ use crate::actor::{Ctx, SupervisorActor};
 use crate::answer::Answer;
 use crate::error::SupervisorError;
 use crate::handle::StartedChild;
-use crate::kids::{Care, Kid, Making};
 use crate::messages::{
     ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, RestartChild, StartChild,
     StartDynamic, TerminateChild, Which, WhichChildren,
 };
-use crate::spec::{ChildSpec, Make};
-use crate::supervisor::DynamicChild;
+use crate::spec::child::{ChildSpec, Make};
+use crate::spec::supervisor::DynamicChild;
+use crate::state::children::{Care, Kid, Making};
 
 /// Puts the policy's reply into words and hands it to the caller.
 type Finish = Box<dyn FnOnce(&SupervisorActor, Result<Reply, CommandError>)>;

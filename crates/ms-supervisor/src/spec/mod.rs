@@ -1,0 +1,4 @@
+//! Specs of supervisors and children, as OTP users write them.
+
+pub(crate) mod child;
+pub(crate) mod supervisor;
