@@ -1,6 +1,6 @@
 //! Supervision trees: OTP's supervisors as actors.
 //!
-//! A [`Supervisor`] builder reads like OTP; what it builds is an actor that feeds
+//! A [`SupervisorSpec`] reads like OTP. What is built of it is an actor that feeds
 //! `ms_core`'s pure policy with what happens and carries out what the policy
 //! wants. It decides nothing itself. The tree can be looked into
 //! ([`SupervisorRef::tree`], [`SupervisorRef::why`]) and steered
@@ -10,16 +10,20 @@
 //! heartbeats and the debug messages of trees. It does not own the decisions
 //! (`ms_core::policy`), nor the life of a single actor (`ms_actor`).
 //!
-//! Start reading at `spec/`, then `actor/mod.rs`, where each policy
-//! effect has its arm; `actor/launch.rs`, `actor/stopping.rs`, `actor/child_events.rs` and `actor/administration.rs` carry them out.
+//! Start reading at `spec/`, then `actor/effects.rs`, where each policy effect has its arm.
+//! What the actor holds is in `state/`, one machine a file; `logic/` has the pure decisions
+//! beside the policy's; `handle.rs`, `walk.rs` and `steer.rs` are what callers hold.
 
 mod actor;
 mod answer;
+mod child_info;
 mod error;
 mod handle;
 mod heartbeat;
+mod logic;
 mod messages;
 mod observation;
+mod orphans;
 mod root;
 mod spec;
 mod state;
@@ -28,13 +32,12 @@ mod task;
 mod walk;
 
 pub use actor::SupervisorActor;
+pub use child_info::{ChildInfo, StartedChild};
 pub use error::{StartRootError, SupervisorError};
-pub use handle::{StartedChild, SupervisorRef};
+pub use handle::SupervisorRef;
 pub use heartbeat::Heartbeat;
-pub use messages::ChildInfo;
 pub use observation::{Observation, Observer};
 pub use root::{Root, start_root};
-pub use spec::child::ChildSpec;
-pub use spec::supervisor::{DynamicChild, Supervisor};
+pub use spec::{ChildSpec, DynamicChild, Supervisor, SupervisorSpec};
 pub use steer::Verb;
 pub use walk::{PAGE, TreeWalk};

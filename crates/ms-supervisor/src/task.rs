@@ -15,7 +15,7 @@ use ms_actor::{Context, MailboxSpec, StartError};
 use ms_core::ExitReason;
 use ms_core::view::Tier;
 
-use crate::spec::child::ChildSpec;
+use crate::spec::ChildSpec;
 
 type Run = Pin<Box<dyn Future<Output = Result<(), ExitReason>>>>;
 

@@ -4,50 +4,96 @@
 //! caller's words at the very moment the policy replies: a moment later the
 //! child may be another.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-
-use actix::Handler;
+use actix::{Handler, MessageResult};
 use ms_actor::AnyRef;
 use ms_core::id::MAX_PATH_DEPTH;
-use ms_core::policy::{ChildEntry, Command, CommandError, Counts, Reply, Target, Ticket};
-use ms_core::{ChildId, IdError, Incarnation};
+use ms_core::policy::{ChildEntry, ChildRow, Command, CommandError, Counts, Event, Reply, Target};
+use ms_core::{IdError, Incarnation};
 
-use crate::actor::{Ctx, SupervisorActor};
+use super::{Ctx, SupervisorActor};
 use crate::answer::Answer;
+use crate::child_info::{ChildInfo, StartedChild};
 use crate::error::SupervisorError;
-use crate::handle::StartedChild;
 use crate::messages::{
-    ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, RestartChild, StartChild,
+    CountChildren, DeleteChild, FindChild, GetChildSpec, KillChild, RestartChild, StartChild,
     StartDynamic, TerminateChild, Which, WhichChildren,
 };
-use crate::spec::child::{ChildSpec, Make};
-use crate::spec::supervisor::DynamicChild;
-use crate::state::children::{Care, Kid, Making};
+use crate::spec::{ChildOptions, ChildSpec, DynamicChild, Make};
+use crate::state::administration::Arriving;
+use crate::state::child::Child;
+use crate::state::children::Children;
 
-/// Puts the policy's reply into words and hands it to the caller.
-type Finish = Box<dyn FnOnce(&SupervisorActor, Result<Reply, CommandError>)>;
-
-/// Calls that are not answered yet.
-#[derive(Default)]
-pub(crate) struct Calls {
-    tickets: u64,
-    /// In order: callers of a supervisor that ends are told in the order they asked.
-    waiting: BTreeMap<Ticket, Finish>,
-    /// What the children being added are made of, until the policy names them.
-    arriving: HashMap<Ticket, (ChildId, Making)>,
-    /// Dynamic children that got a number for a name.
-    unnamed: u64,
-}
-
-impl Calls {
-    pub(crate) fn take_arriving(&mut self, ticket: Ticket) -> Option<(ChildId, Making)> {
-        self.arriving.remove(&ticket)
+impl SupervisorActor {
+    /// Hands the command to the policy; `finish` makes the answer of its reply.
+    fn command<T: 'static>(
+        &mut self,
+        ctx: &mut Ctx,
+        command: Command,
+        arriving: Option<Arriving>,
+        finish: impl FnOnce(&Children, Reply) -> Result<T, SupervisorError> + 'static,
+    ) -> Answer<T> {
+        let answer = Answer::default();
+        let to_caller = answer.clone();
+        let ticket = self.administration.open(arriving, move |children, result| {
+            to_caller.give(match result {
+                Ok(reply) => finish(children, reply),
+                Err(error) => Err(children.refusal(error).into()),
+            });
+        });
+        self.feed(ctx, Event::Command { ticket, command });
+        answer
     }
 
-    fn ticket(&mut self) -> Ticket {
-        self.tickets += 1;
-        Ticket(self.tickets)
+    /// Name and parts of one more child of a dynamic supervisor.
+    fn dynamic_parts(&mut self, child: Option<DynamicChild>) -> Result<Arriving, SupervisorError> {
+        let template = self.spec.child_specs().first().ok_or(CommandError::NotSimpleOneForOne)?;
+        let heartbeat = self.spec.default_heartbeat();
+        let options = || ChildOptions::of(template, heartbeat);
+        let options = self.administration.template_options(options);
+        let (name, parts) = match child {
+            None => (None, self.parts_with(template, options)),
+            Some(child) => {
+                let (name, make) = child.into_parts();
+                let spec = template.with_make(make);
+                spec.check_settings().map_err(CommandError::from)?;
+                self.check_depth(&spec)?;
+                (name.transpose()?, self.parts_with(&spec, options))
+            }
+        };
+        let name = match name {
+            Some(name) => name,
+            None => self.administration.next_name(&self.children)?,
+        };
+        if let Some(key) = self.children.key_of(name.as_str()) {
+            let incarnation = self.children.get(key).map_or(Incarnation::NONE, Child::incarnation);
+            return Err(CommandError::AlreadyStarted { key, incarnation }.into());
+        }
+        if self.administration.is_arriving(name.as_str()) {
+            return Err(CommandError::AlreadyPresent.into());
+        }
+        Ok((name, parts))
+    }
+
+    /// Refuses a child that would be deeper in the tree than a path may be, or have one below.
+    fn check_depth(&self, spec: &ChildSpec) -> Result<(), SupervisorError> {
+        let above = self.path.segments().count();
+        match spec.make() {
+            Make::Supervisor(below) => Ok(below.check_depth(above)?),
+            Make::Actor(_) if above < MAX_PATH_DEPTH => Ok(()),
+            Make::Actor(_) => Err(IdError::TooDeep(self.path.to_string()).into()),
+        }
+    }
+
+    fn target(&self, which: &Which) -> Result<Target, SupervisorError> {
+        match which {
+            Which::Id(id) => Ok(Target::Id(id.clone())),
+            Which::Path(path) => self
+                .children
+                .key_of(path.name())
+                .filter(|_| path.parent().as_ref() == Some(&self.path))
+                .map(Target::Key)
+                .ok_or_else(|| CommandError::NotFound.into()),
+        }
     }
 }
 
@@ -57,151 +103,31 @@ fn refused<T: 'static>(error: impl Into<SupervisorError>) -> Answer<T> {
     answer
 }
 
-impl SupervisorActor {
-    fn command<T: 'static>(
-        &mut self,
-        ctx: &mut Ctx,
-        command: Command,
-        arriving: Option<(ChildId, Making)>,
-        finish: impl FnOnce(&Self, Reply) -> Result<T, SupervisorError> + 'static,
-    ) -> Answer<T> {
-        let ticket = self.calls.ticket();
-        let answer = Answer::default();
-        let reply = answer.clone();
-        let finish = move |this: &Self, result: Result<Reply, CommandError>| {
-            reply.give(match result {
-                Ok(answer) => finish(this, answer),
-                Err(error) => Err(this.in_lives(error).into()),
-            });
-        };
-        self.calls.waiting.insert(ticket, Box::new(finish));
-        if let Some(arriving) = arriving {
-            self.calls.arriving.insert(ticket, arriving);
+fn started_child(children: &Children, reply: Reply) -> Result<StartedChild, SupervisorError> {
+    match reply {
+        Reply::Started { key, info, .. } => {
+            let child = children.get(key).ok_or(CommandError::NotFound)?;
+            let info = child.cell().filter(|_| info).and_then(AnyRef::start_info);
+            let (actor, incarnation) = (child.cell().cloned(), child.incarnation());
+            Ok(StartedChild { actor, incarnation, info })
         }
-        self.feed(ctx, ms_core::policy::Event::Command { ticket, command });
-        answer
+        _ => Ok(StartedChild { actor: None, incarnation: Incarnation::NONE, info: None }),
     }
+}
 
-    pub(crate) fn reply(&mut self, ticket: Ticket, result: Result<Reply, CommandError>) {
-        self.calls.arriving.remove(&ticket);
-        if let Some(finish) = self.calls.waiting.remove(&ticket) {
-            finish(self, result);
-        }
-    }
-
-    /// The policy numbers a child's starts from 1 in each life of the supervisor; callers
-    /// know the numbers that the child's cell gives them.
-    fn in_lives(&self, error: CommandError) -> CommandError {
-        match error {
-            CommandError::AlreadyStarted { key, incarnation } => {
-                let incarnation =
-                    self.kids.get(key).map_or(incarnation, |kid| kid.life_of(incarnation));
-                CommandError::AlreadyStarted { key, incarnation }
-            }
-            other => other,
-        }
-    }
-
-    /// Name and makings of one more child of a dynamic supervisor.
-    fn dynamic_making(
-        &mut self,
-        child: Option<DynamicChild>,
-    ) -> Result<(ChildId, Making), SupervisorError> {
-        let template = self.supervisor.children.first().ok_or(CommandError::NotSimpleOneForOne)?;
-        let heartbeats = self.supervisor.heartbeats;
-        let care =
-            self.template_care.get_or_insert_with(|| Arc::new(Care::of(template, heartbeats)));
-        let care = Arc::clone(care);
-        let (name, making) = match child {
-            None => (None, self.making_in(template, care)),
-            Some(DynamicChild { name, make }) => {
-                let spec = ChildSpec { make, ..template.clone() };
-                spec.check_settings().map_err(CommandError::from)?;
-                self.check_depth(&spec)?;
-                (name.transpose()?, self.making_in(&spec, care))
-            }
-        };
-        let name = match name {
-            Some(name) => name,
-            None => self.free_number()?,
-        };
-        if let Some(key) = self.kids.named(name.as_str()) {
-            let incarnation = self.kids.get(key).map_or(Incarnation::NONE, |kid| kid.life);
-            return Err(CommandError::AlreadyStarted { key, incarnation }.into());
-        }
-        if self.arrives(name.as_str()) {
-            return Err(CommandError::AlreadyPresent.into());
-        }
-        Ok((name, making))
-    }
-
-    /// Refuses a child that would be deeper in the tree than a path may be, or have one below.
-    fn check_depth(&self, spec: &ChildSpec) -> Result<(), SupervisorError> {
-        let above = self.path.segments().count();
-        match &spec.make {
-            Make::Supervisor(below) => Ok(below.check_depth(above)?),
-            Make::Actor(_) if above < MAX_PATH_DEPTH => Ok(()),
-            Make::Actor(_) => Err(IdError::TooDeep(self.path.to_string()).into()),
-        }
-    }
-
-    fn arrives(&self, name: &str) -> bool {
-        self.calls.arriving.values().any(|(other, _)| other.as_str() == name)
-    }
-
-    /// The next number that nobody has for a name.
-    fn free_number(&mut self) -> Result<ChildId, SupervisorError> {
-        loop {
-            self.calls.unnamed += 1;
-            let name = self.calls.unnamed.to_string();
-            if self.kids.named(&name).is_none() && !self.arrives(&name) {
-                return Ok(ChildId::new(name)?);
-            }
-        }
-    }
-
-    fn target(&self, which: &Which) -> Result<Target, SupervisorError> {
-        match which {
-            Which::Id(id) => Ok(Target::Id(id.clone())),
-            Which::Path(path) => self
-                .kids
-                .named(path.name())
-                .filter(|_| path.parent().as_ref() == Some(&self.path))
-                .map(Target::Key)
-                .ok_or_else(|| CommandError::NotFound.into()),
-        }
-    }
-
-    fn child_started(&self, reply: &Reply) -> Result<StartedChild, SupervisorError> {
-        match reply {
-            Reply::Started { key, info, .. } => {
-                let kid = self.kids.get(*key).ok_or(CommandError::NotFound)?;
-                let info = kid.cell.as_ref().filter(|_| *info).and_then(AnyRef::start_info);
-                Ok(StartedChild { actor: kid.cell.clone(), incarnation: kid.life, info })
-            }
-            _ => Ok(StartedChild { actor: None, incarnation: Incarnation::NONE, info: None }),
-        }
-    }
-
-    fn child_infos(&self, reply: Reply) -> Vec<ChildInfo> {
-        let Reply::Children(rows) = reply else { return Vec::new() };
-        let info = |row: ms_core::policy::ChildRow| {
-            let kid = self.kids.get(row.key)?;
-            let child = kid.pid_in_lives(row.child);
-            Some(ChildInfo {
-                id: row.id,
-                path: kid.path.clone(),
-                child,
-                kind: row.kind,
-                actor: kid.cell.clone(),
-            })
-        };
-        rows.into_iter().filter_map(info).collect()
-    }
-
-    pub(crate) fn child_named(&self, id: &ChildId) -> Option<&Kid> {
-        self.kids.get(self.kids.named(id.as_str())?)
-    }
+fn child_infos(children: &Children, reply: Reply) -> Vec<ChildInfo> {
+    let Reply::Children(rows) = reply else { return Vec::new() };
+    let info = |row: ChildRow| {
+        let child = children.get(row.key)?;
+        Some(ChildInfo {
+            id: row.id,
+            path: child.path().clone(),
+            child: child.starts().pid(row.child),
+            kind: row.kind,
+            actor: child.cell().cloned(),
+        })
+    };
+    rows.into_iter().filter_map(info).collect()
 }
 
 impl Handler<StartChild> for SupervisorActor {
@@ -216,10 +142,8 @@ impl Handler<StartChild> for SupervisorActor {
         if let Err(error) = spec.check_settings() {
             return refused(CommandError::from(error));
         }
-        let arriving = Some((entry.id.clone(), self.making(&spec)));
-        self.command(ctx, Command::StartChild(entry), arriving, |this, reply| {
-            this.child_started(&reply)
-        })
+        let arriving = Some((entry.id.clone(), self.parts_of(&spec)));
+        self.command(ctx, Command::StartChild(entry), arriving, started_child)
     }
 }
 
@@ -230,10 +154,8 @@ impl Handler<StartDynamic> for SupervisorActor {
         if !self.is_dynamic() {
             return refused(CommandError::NotSimpleOneForOne);
         }
-        match self.dynamic_making(child.map(|child| *child)) {
-            Ok(made) => self.command(ctx, Command::StartDynamic, Some(made), |this, reply| {
-                this.child_started(&reply)
-            }),
+        match self.dynamic_parts(child.map(|child| *child)) {
+            Ok(made) => self.command(ctx, Command::StartDynamic, Some(made), started_child),
             Err(error) => refused(error),
         }
     }
@@ -248,10 +170,13 @@ impl Handler<TerminateChild> for SupervisorActor {
             Err(error) => return refused(error),
         };
         // One that waits for its restart has no end to come that would say that it stays down.
-        self.ended_lately.extend(match &target {
-            Target::Id(id) => self.kids.named(id.as_str()),
+        let key = match &target {
+            Target::Id(id) => self.children.key_of(id.as_str()),
             Target::Key(key) => Some(*key),
-        });
+        };
+        if let Some(key) = key {
+            self.children.note_maybe_down(key);
+        }
         self.command(ctx, Command::TerminateChild(target), None, |_, _| Ok(()))
     }
 }
@@ -260,7 +185,7 @@ impl Handler<RestartChild> for SupervisorActor {
     type Result = Answer<StartedChild>;
 
     fn handle(&mut self, RestartChild(id): RestartChild, ctx: &mut Ctx) -> Self::Result {
-        self.command(ctx, Command::RestartChild(id), None, |this, reply| this.child_started(&reply))
+        self.command(ctx, Command::RestartChild(id), None, started_child)
     }
 }
 
@@ -276,7 +201,9 @@ impl Handler<WhichChildren> for SupervisorActor {
     type Result = Answer<Vec<ChildInfo>>;
 
     fn handle(&mut self, _: WhichChildren, ctx: &mut Ctx) -> Self::Result {
-        self.command(ctx, Command::WhichChildren, None, |this, reply| Ok(this.child_infos(reply)))
+        self.command(ctx, Command::WhichChildren, None, |children, reply| {
+            Ok(child_infos(children, reply))
+        })
     }
 }
 
@@ -310,6 +237,18 @@ impl Handler<FindChild> for SupervisorActor {
     type Result = Option<AnyRef>;
 
     fn handle(&mut self, FindChild(id): FindChild, _: &mut Ctx) -> Option<AnyRef> {
-        self.child_named(&id).and_then(|kid| kid.cell.clone())
+        self.children.named(id.as_str()).and_then(Child::cell).cloned()
+    }
+}
+
+impl Handler<KillChild> for SupervisorActor {
+    type Result = MessageResult<KillChild>;
+
+    fn handle(&mut self, KillChild(id): KillChild, ctx: &mut Ctx) -> Self::Result {
+        let key = self.children.key_of(id.as_str());
+        if let Some(key) = key {
+            self.kill(ctx, key);
+        }
+        MessageResult(key.is_some())
     }
 }

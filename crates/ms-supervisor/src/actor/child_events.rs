@@ -1,72 +1,70 @@
-//! News of children, on their way from the kernel to the policy, and retries.
+//! Events of children, on their way from the kernel to the policy, and retries.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use actix::Handler;
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
-use ms_actor::{AnyRef, WeakRef};
+use ms_actor::WeakRef;
+use ms_actor::host::{ChildEvent, ChildNews, ChildSink, EndFacts};
 use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Incarnation};
 
-use crate::actor::{Ctx, SupervisorActor};
-use crate::messages::{News, Suspend, TryAgain};
+use super::{Ctx, SupervisorActor};
+use crate::messages::{DeliverEvent, Suspend, TryAgain};
 use crate::observation::Observation;
-use crate::state::kept_cells::Bank;
-
-/// How often a start is begun anew because its thread was lost, before that counts as its failure.
-const MAX_LOST_STARTS: u8 = 3;
 
 impl SupervisorActor {
-    fn take_news(&mut self, ctx: &mut Ctx, event: ChildEvent) {
+    pub(super) fn event_sink(&self) -> Arc<dyn ChildSink> {
+        Arc::new(EventSink { supervisor: self.me.clone(), incarnation: self.incarnation })
+    }
+
+    fn on_child_event(&mut self, ctx: &mut Ctx, event: ChildEvent) {
         let key = ChildKey::from_raw(event.key);
-        let Some(kid) = self.kids.get_mut(key) else { return };
-        if kid.life != event.incarnation {
+        let Some(child) = self.children.get_mut(key) else { return };
+        if child.incarnation() != event.incarnation {
             return;
         }
-        let (incarnation, path) = (kid.attempt, kid.path.clone());
         match event.news {
-            ChildNews::Started => {
-                kid.acknowledged = true;
-                if let Some(rare) = &mut kid.rare {
-                    rare.lost_starts = 0;
-                }
-                let info = kid.cell.as_ref().is_some_and(|cell| cell.start_info().is_some());
-                self.clear_timer(key);
-                self.observe(&Observation::Started { path, incarnation: event.incarnation });
-                self.feed(ctx, Event::Started { key, incarnation, info });
+            ChildNews::Started => self.on_started(ctx, key),
+            ChildNews::Ignored => self.on_ignored(ctx, key),
+            // No fault of the child: the same start, on another thread.
+            ChildNews::StartFailed(ExitReason::ArbiterLost) if child.may_repeat_lost_start() => {
+                self.launch(key);
             }
-            ChildNews::Ignored => {
-                self.clear_timer(key);
-                self.ended_lately.push(key);
-                self.observe(&Observation::Ignored { path });
-                self.feed(ctx, Event::Ignored { key, incarnation });
-            }
-            ChildNews::StartFailed(ExitReason::ArbiterLost)
-                if kid.rare().lost_starts < MAX_LOST_STARTS =>
-            {
-                // No fault of the child: the same attempt, on another thread.
-                kid.rare().lost_starts += 1;
-                if let Some(cell) = kid.cell.clone() {
-                    self.launch(key, &cell);
-                }
-            }
-            ChildNews::StartFailed(reason) => self.start_failed(ctx, key, reason),
-            ChildNews::Exited(facts) => self.exited(ctx, key, facts),
+            ChildNews::StartFailed(reason) => self.on_start_failed(ctx, key, reason),
+            ChildNews::Exited(facts) => self.on_exited(ctx, key, facts),
         }
     }
 
-    fn start_failed(&mut self, ctx: &mut Ctx, key: ChildKey, reason: ExitReason) {
-        let Some(kid) = self.kids.get_mut(key) else { return };
-        if let Some(rare) = &mut kid.rare {
-            // Facts of an earlier end are not those of this start.
-            rare.last_end = None;
-            rare.lost_starts = 0;
-        }
-        let (incarnation, path) = (kid.attempt, kid.path.clone());
-        let in_background = kid.care.in_background;
+    fn on_started(&mut self, ctx: &mut Ctx, key: ChildKey) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        let info = child.started();
+        let number = child.starts().number().in_policy();
+        let (path, incarnation) = (child.path().clone(), child.incarnation());
+        self.clear_timer(key);
+        self.observe(&Observation::Started { path, incarnation });
+        self.feed(ctx, Event::Started { key, incarnation: number, info });
+    }
+
+    fn on_ignored(&mut self, ctx: &mut Ctx, key: ChildKey) {
+        let Some(child) = self.children.get(key) else { return };
+        let number = child.starts().number().in_policy();
+        let path = child.path().clone();
+        self.clear_timer(key);
+        self.children.note_maybe_down(key);
+        self.observe(&Observation::Ignored { path });
+        self.feed(ctx, Event::Ignored { key, incarnation: number });
+    }
+
+    fn on_start_failed(&mut self, ctx: &mut Ctx, key: ChildKey, reason: ExitReason) {
+        let Some(child) = self.children.get_mut(key) else { return };
+        child.start_failed();
+        let incarnation = child.starts().number().in_policy();
+        let path = child.path().clone();
+        let in_background = child.options().starts_in_background();
         self.clear_timer(key);
         self.observe(&Observation::StartFailed { path, reason: reason.clone() });
-        self.ended_lately.push(key);
+        self.children.note_maybe_down(key);
+        // The policy took one in the background for started as soon as it was launched.
         if in_background {
             self.feed(ctx, Event::Exited { key, incarnation, reason });
         } else {
@@ -74,26 +72,25 @@ impl SupervisorActor {
         }
     }
 
-    fn exited(&mut self, ctx: &mut Ctx, key: ChildKey, facts: EndFacts) {
-        let Some(kid) = self.kids.get_mut(key) else { return };
-        let (incarnation, path) = (kid.attempt, kid.path.clone());
+    fn on_exited(&mut self, ctx: &mut Ctx, key: ChildKey, facts: EndFacts) {
+        let Some(child) = self.children.get_mut(key) else { return };
         let reason = facts.reason.clone();
-        let exited = Observation::Exited { path, incarnation: kid.life, reason: reason.clone() };
-        kid.rare().hung = false;
-        kid.rare().last_end = Some(facts);
+        child.ended(facts);
+        let number = child.starts().number().in_policy();
+        let (path, incarnation) = (child.path().clone(), child.incarnation());
         self.clear_timer(key);
-        self.observe(&exited);
-        self.ended_lately.push(key);
+        self.observe(&Observation::Exited { path, incarnation, reason: reason.clone() });
+        self.children.note_maybe_down(key);
         let event = match reason {
-            ExitReason::ArbiterLost => Event::Evacuated { key, incarnation },
-            reason => Event::Exited { key, incarnation, reason },
+            ExitReason::ArbiterLost => Event::Evacuated { key, incarnation: number },
+            reason => Event::Exited { key, incarnation: number, reason },
         };
         self.feed(ctx, event);
     }
 
-    pub(crate) fn retry_later(&mut self, key: ChildKey) {
-        if let Some(cell) = self.kids.get(key).and_then(|kid| kid.cell.as_ref()) {
-            cell.mark_restarting();
+    pub(super) fn retry_later(&mut self, key: ChildKey) {
+        if let Some(child) = self.children.get(key) {
+            child.mark_restarting();
         }
         let again = TryAgain { supervisor: self.incarnation, key };
         if let Some(me) = self.me.upgrade()
@@ -104,59 +101,26 @@ impl SupervisorActor {
     }
 }
 
-/// Where the kernel delivers news of the children of one supervisor incarnation.
-pub(crate) struct Sink {
-    pub(crate) supervisor: WeakRef<SupervisorActor>,
-    pub(crate) incarnation: Incarnation,
+/// Where the kernel delivers the events of the children of one supervisor incarnation.
+struct EventSink {
+    supervisor: WeakRef<SupervisorActor>,
+    incarnation: Incarnation,
 }
 
-impl ChildSink for Sink {
+impl ChildSink for EventSink {
     fn child_event(&self, event: ChildEvent) {
-        let news = News { supervisor: self.incarnation, event };
         let Some(supervisor) = self.supervisor.upgrade() else { return };
-        // A supervisor that is gone has no use for news.
-        drop(supervisor.try_tell(news));
+        // A supervisor that is gone has no use for events.
+        drop(supervisor.try_tell(DeliverEvent { supervisor: self.incarnation, event }));
     }
 }
 
-/// Waits for the end of a child whose supervisor was killed, to say that no other life comes:
-/// neither of it, nor of what is below it.
-pub(crate) struct Undertaker(Mutex<Option<(AnyRef, Option<Bank>)>>);
-
-impl Undertaker {
-    pub(crate) fn adopt(cell: &AnyRef, below: Option<Bank>) {
-        let undertaker = Arc::new(Self(Mutex::new(Some((cell.clone(), below)))));
-        cell.adopt(Parent { sink: Arc::clone(&undertaker) as Arc<dyn ChildSink>, key: 0 });
-        if !cell.is_alive() {
-            undertaker.bury();
-        }
-    }
-
-    fn bury(&self) {
-        // Taken out: the cell holds the undertaker.
-        let buried = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((cell, below)) = buried {
-            let reason = cell.last_exit().unwrap_or(ExitReason::Killed);
-            cell.close_at_end(&reason);
-            below.iter().for_each(|below| below.close_after(Some(&cell), &reason));
-        }
-    }
-}
-
-impl ChildSink for Undertaker {
-    fn child_event(&self, event: ChildEvent) {
-        if !matches!(event.news, ChildNews::Started) {
-            self.bury();
-        }
-    }
-}
-
-impl Handler<News> for SupervisorActor {
+impl Handler<DeliverEvent> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, news: News, ctx: &mut Ctx) {
-        if news.supervisor == self.incarnation {
-            self.take_news(ctx, news.event);
+    fn handle(&mut self, message: DeliverEvent, ctx: &mut Ctx) {
+        if message.supervisor == self.incarnation {
+            self.on_child_event(ctx, message.event);
         }
     }
 }

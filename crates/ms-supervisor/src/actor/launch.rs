@@ -1,169 +1,87 @@
 //! Starting children: their cells, names and deadlines.
 
-use std::sync::Arc;
-
-use ms_actor::AnyRef;
 use ms_actor::host::Parent;
-use ms_core::policy::{ChildKey, Event, StartCause, Ticket};
-use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
+use ms_core::ChildId;
+use ms_core::policy::{ChildKey, Event, StartCause};
 
-use crate::actor::{Ctx, SupervisorActor};
+use super::{Ctx, SupervisorActor};
+use crate::logic::starts::StartNumber;
 use crate::observation::Observation;
-use crate::spec::child::{ChildSpec, Make};
-use crate::state::children::{Care, Kid, Making};
+use crate::state::child::{Child, ChildParts};
 use crate::state::timers::Due;
 
 impl SupervisorActor {
-    pub(crate) fn start(
+    pub(super) fn start(
         &mut self,
         ctx: &mut Ctx,
         key: ChildKey,
-        attempt: Incarnation,
+        start: StartNumber,
         cause: StartCause,
     ) {
-        if let StartCause::Added(ticket) = cause {
-            self.add_kid(key, ticket);
+        if let StartCause::Added(ticket) = cause
+            && let Some((name, parts)) = self.administration.take_arriving(ticket)
+        {
+            self.insert_child(key, name, parts, false);
         }
-        let Some(cell) = self.cell_of(key) else {
+        let Some(cell) = self.make_cell(key) else {
             // Only a name that is no child id has no cell, and such a spec was refused.
             tracing::error!(supervisor = %self.path, "a child has no cell");
             return;
         };
-        if attempt > Incarnation(1) && cause == StartCause::Restart {
+        if start.is_repeated() && cause == StartCause::Restart {
             cell.count_restart();
         }
-        let Some(kid) = self.kids.get_mut(key) else { return };
-        kid.attempt = attempt;
-        kid.acknowledged = false;
-        let (path, care) = (kid.path.clone(), Arc::clone(&kid.care));
-        let wanted = kid.is_wanted();
-        self.observe(&Observation::Starting { path: path.clone() });
+        let Some(child) = self.children.get_mut(key) else { return };
+        child.begin_start(start);
+        let (path, options) = (child.path().clone(), child.options().clone());
+        let wanted = child.is_wanted();
+        self.observe(&Observation::Starting { path });
         if !wanted {
-            return self.leave_out(key, attempt, path, &cell);
+            return self.skip_start(key, start);
         }
-        if let Some(heartbeat) = care.heartbeat {
-            self.watch_beats(ctx, heartbeat);
+        if let Some(heartbeat) = options.heartbeat() {
+            self.watch_heartbeats(ctx, heartbeat);
         }
-        self.launch(key, &cell);
-        if let Some(after) = care.start_timeout {
-            self.set_timer(ctx, key, after, Due::StartOverdue { key, attempt, after });
+        self.launch(key);
+        if let Some(after) = options.start_timeout() {
+            self.set_timer(ctx, key, after, Due::StartOverdue { key, start, after });
         }
-        if care.in_background {
-            self.begun.push_back(Event::Started { key, incarnation: attempt, info: false });
+        if options.starts_in_background() {
+            let incarnation = start.in_policy();
+            self.at_once.push_back(Event::Started { key, incarnation, info: false });
         }
     }
 
     /// Answers a start that is not wanted. The cell is not launched: its first life, when it
     /// comes, is number 1.
-    fn leave_out(
-        &mut self,
-        key: ChildKey,
-        incarnation: Incarnation,
-        path: ActorPath,
-        cell: &AnyRef,
-    ) {
-        fence_leftover(cell);
-        self.ended_lately.push(key);
+    fn skip_start(&mut self, key: ChildKey, start: StartNumber) {
+        let Some(child) = self.children.get(key) else { return };
+        child.skip_launch();
+        let path = child.path().clone();
+        self.children.note_maybe_down(key);
         self.observe(&Observation::Ignored { path });
-        self.begun.push_back(Event::Ignored { key, incarnation });
+        self.at_once.push_back(Event::Ignored { key, incarnation: start.in_policy() });
     }
 
-    /// Starts the child in its cell: once an attempt, unless its thread is lost meanwhile.
-    pub(crate) fn launch(&mut self, key: ChildKey, cell: &AnyRef) {
-        fence_leftover(cell);
-        if let Some(kid) = self.kids.get_mut(key) {
-            kid.life = cell.launch(kid.care.placement);
+    pub(super) fn launch(&mut self, key: ChildKey) {
+        if let Some(child) = self.children.get_mut(key) {
+            child.launch();
         }
     }
 
-    /// The child's cell, made at its first start.
-    fn cell_of(&mut self, key: ChildKey) -> Option<AnyRef> {
-        let sink = self.sink.clone()?;
-        let parent = Parent { sink, key: key.raw() };
-        let kid = self.kids.get_mut(key)?;
-        if let Some(cell) = &kid.cell {
-            return Some(cell.clone());
-        }
-        let name = ChildId::new(kid.path.name()).ok()?;
-        let kept = if kid.lasting { self.bank.get(&name) } else { None };
-        let cell = match kept {
-            Some((cell, bank)) => {
-                cell.adopt(parent);
-                // What was made for this life has a bank nobody knows: its cells are in the old one.
-                if let (Some(below), Some(bank)) = (&mut kid.below, bank) {
-                    below.bank = bank;
-                }
-                cell
-            }
-            None => {
-                self.bank.fence_left(&name);
-                let blueprint = kid.blueprint.as_ref()?;
-                let cell = blueprint.cell(self.node.as_ref()?, kid.path.clone(), Some(parent));
-                if kid.lasting {
-                    let below = kid.below.as_ref().map(|below| below.bank.clone());
-                    self.bank.keep(name, cell.clone(), below);
-                }
-                cell
-            }
-        };
-        kid.blueprint = None;
-        kid.cell = Some(cell.clone());
-        Some(cell)
+    fn make_cell(&mut self, key: ChildKey) -> Option<ms_actor::AnyRef> {
+        let parent = Parent { sink: self.sink.clone()?, key: key.raw() };
+        self.children.get_mut(key)?.make_cell(self.node.as_ref()?, parent, &self.kept)
     }
 
-    fn add_kid(&mut self, key: ChildKey, ticket: Ticket) {
-        if let Some((name, making)) = self.calls.take_arriving(ticket) {
-            self.insert_kid(key, name, making, false);
-        }
-    }
-
-    pub(crate) fn insert_kid(
+    pub(super) fn insert_child(
         &mut self,
         key: ChildKey,
         name: ChildId,
-        making: Making,
+        parts: ChildParts,
         lasting: bool,
     ) {
-        let kid = Kid {
-            key,
-            path: self.path.child(&name),
-            cell: None,
-            blueprint: Some(Box::new(making.blueprint)),
-            below: making.below,
-            care: making.care,
-            attempt: Incarnation::NONE,
-            life: Incarnation::NONE,
-            acknowledged: false,
-            lasting,
-            timer: None,
-            rare: None,
-        };
-        self.kids.insert(name, kid);
-    }
-
-    /// What a child of this spec is made of; supervisors inherit what is not theirs to say.
-    pub(crate) fn making(&self, child: &ChildSpec) -> Making {
-        self.making_in(child, Arc::new(Care::of(child, self.supervisor.heartbeats)))
-    }
-
-    pub(crate) fn making_in(&self, child: &ChildSpec, care: Arc<Care>) -> Making {
-        let (blueprint, below) = match &child.make {
-            Make::Actor(_) => child.resolve(),
-            Make::Supervisor(below) => {
-                let mut below = below.clone();
-                below.observer = below.observer.take().or_else(|| self.supervisor.observer.clone());
-                below.lasting_refs &= self.supervisor.lasting_refs;
-                below.heartbeats = below.heartbeats.or(self.supervisor.heartbeats);
-                ChildSpec { make: Make::Supervisor(below), ..child.clone() }.resolve()
-            }
-        };
-        Making { blueprint, below, care }
-    }
-}
-
-/// Ends what a supervisor that was killed left behind: its successor decides about it now.
-fn fence_leftover(cell: &AnyRef) {
-    if cell.is_alive() {
-        cell.fence(cell.incarnation(), ExitReason::Killed);
+        let child = Child::new(key, self.path.child(&name), parts, lasting);
+        self.children.insert(name, child);
     }
 }

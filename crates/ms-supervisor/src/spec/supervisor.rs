@@ -1,116 +1,22 @@
-//! Supervisors to be, and children to be of dynamic ones.
+//! The builder of supervisors.
 
-use std::any::type_name;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::host::Blueprint;
-use ms_actor::{Hosted, MailboxSpec, Ref, StartError, StateValue};
-use ms_core::id::MAX_PATH_DEPTH;
-use ms_core::policy::{ChildSpecError, Policy, SpecError};
-use ms_core::view::Tier;
 use ms_core::{
-    ActorPath, AutoShutdown, ChildId, ChildType, IdError, Intensity, StopOrder, Strategy,
-    SupervisorFlags, WhenExhausted,
+    ActorPath, AutoShutdown, ChildId, IdError, Intensity, StopOrder, Strategy, SupervisorFlags,
+    WhenExhausted,
 };
 
-use crate::actor::SupervisorActor;
-use crate::error::StartRootError;
-use crate::handle::SupervisorRef;
+use super::{ChildSpec, InitFn, Make, SupervisorSpec};
 use crate::heartbeat::Heartbeat;
 use crate::observation::Observer;
-use crate::spec::child::{ChildSpec, Make};
-use crate::state::kept_cells::Bank;
 
-/// How a supervisor is made into an actor. Its mailbox has no bound: it takes the
-/// news of its children, which their number bounds, and administrative calls, whose
-/// callers wait.
-pub(crate) fn supervisor_blueprint(supervisor: &Supervisor, bank: &Bank) -> Blueprint {
-    let (supervisor, bank) = (supervisor.clone(), bank.clone());
-    let factory =
-        move |me: &Ref<SupervisorActor>| SupervisorActor::new(&supervisor, bank.clone(), me);
-    Blueprint::with_view(factory, Tier::Supervisor, Some(SupervisorActor::state_view))
-        .kind(ChildType::Supervisor)
-        .mailbox(MailboxSpec::unbounded())
-}
-
-/// A child of a dynamic supervisor: what is made, under which name.
-///
-/// How it is treated says the supervisor's template.
-#[derive(Clone)]
-pub struct DynamicChild {
-    pub(crate) name: Option<Result<ChildId, IdError>>,
-    pub(crate) make: Make,
-}
-
-impl DynamicChild {
-    /// One more actor made by `factory`.
-    pub fn actor<A: Hosted>(factory: impl Fn() -> A + Send + Sync + 'static) -> Self {
-        Self::blueprint(Blueprint::actor(factory))
-    }
-
-    /// One more actor made of a blueprint.
-    #[must_use]
-    pub fn blueprint(blueprint: Blueprint) -> Self {
-        Self { name: None, make: Make::Actor(blueprint) }
-    }
-
-    /// One more supervisor, with its own children below it; it is named by its id.
-    #[must_use]
-    pub fn supervisor(supervisor: Supervisor) -> Self {
-        Self { name: Some(supervisor.id.clone()), make: Make::Supervisor(Box::new(supervisor)) }
-    }
-
-    /// Its name in the tree, unique among the present children; without one it gets a number.
-    #[must_use]
-    pub fn name(mut self, name: impl AsRef<str>) -> Self {
-        self.name = Some(ChildId::new(name));
-        self
-    }
-}
-
-impl std::fmt::Debug for DynamicChild {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DynamicChild").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// A supervisor to be: OTP's flags and child list.
-///
-/// ```no_run
-/// use std::time::Duration;
-/// use ms_supervisor::{ChildSpec, Supervisor};
-/// # use actix::prelude::*;
-/// # struct Legacy;
-/// # impl Actor for Legacy { type Context = Context<Self>; }
-/// let tree = Supervisor::one_for_one("root")
-///     .intensity(5, Duration::from_secs(60))
-///     .child(ChildSpec::actor("legacy", || Legacy))
-///     .child(ChildSpec::supervisor(Supervisor::rest_for_one("agents")));
-/// ```
-#[derive(Clone)]
-pub struct Supervisor {
-    pub(crate) id: Result<ChildId, IdError>,
-    pub(crate) flags: SupervisorFlags,
-    pub(crate) children: Vec<ChildSpec>,
-    pub(crate) observer: Option<Arc<dyn Observer>>,
-    pub(crate) lasting_refs: bool,
-    /// Levels of the tree it is the top of, itself included.
-    pub(crate) depth: usize,
-    /// What was left out below it because it was too deep.
-    too_deep: Option<IdError>,
-    pub(crate) heartbeats: Option<Heartbeat>,
-    pub(crate) init: Option<Arc<InitFn>>,
-    wanted: Option<Arc<WantedFn>>,
-}
-
-type InitFn = dyn Fn(&SupervisorRef) -> Result<Option<StateValue>, StartError> + Send + Sync;
-type WantedFn = dyn Fn() -> bool + Send + Sync;
-
-impl Supervisor {
-    /// With a strategy that is only known at run time, such as a configured one.
+impl SupervisorSpec {
+    /// Begins a spec with a strategy that is only known at run time, such as a configured one.
     ///
-    /// [`Strategy::SimpleOneForOne`] wants exactly one child, the template: see [`Supervisor::dynamic`].
+    /// [`Strategy::SimpleOneForOne`] wants exactly one child, the template: see
+    /// [`SupervisorSpec::dynamic`].
     pub fn new(id: impl AsRef<str>, strategy: Strategy) -> Self {
         Self {
             id: ChildId::new(id),
@@ -126,17 +32,17 @@ impl Supervisor {
         }
     }
 
-    /// A failed child alone is started again.
+    /// Restarts a failed child alone.
     pub fn one_for_one(id: impl AsRef<str>) -> Self {
         Self::new(id, Strategy::OneForOne)
     }
 
-    /// A failed child takes all others along.
+    /// Restarts all children when one fails.
     pub fn one_for_all(id: impl AsRef<str>) -> Self {
         Self::new(id, Strategy::OneForAll)
     }
 
-    /// A failed child takes those started after it along.
+    /// Restarts a failed child and those started after it.
     pub fn rest_for_one(id: impl AsRef<str>) -> Self {
         Self::new(id, Strategy::RestForOne)
     }
@@ -149,37 +55,37 @@ impl Supervisor {
         Self::new(id, Strategy::SimpleOneForOne).child(template)
     }
 
-    /// Restarts granted within a period, in whole seconds (default 1 in 5 s).
+    /// Sets the restarts granted within a period, in whole seconds (default 1 in 5 s).
     #[must_use]
     pub fn intensity(mut self, max_restarts: u32, period: Duration) -> Self {
         self.flags.intensity = Intensity { max_restarts, period };
         self
     }
 
-    /// What it does when its restart budget is used up (default: it gives up, as OTP's does).
+    /// Sets what it does when its restart budget is used up (default: it gives up, as OTP's does).
     #[must_use]
     pub fn when_exhausted(mut self, when_exhausted: WhenExhausted) -> Self {
         self.flags.when_exhausted = when_exhausted;
         self
     }
 
-    /// Whether the end of significant children ends it (default never).
+    /// Sets whether the end of significant children ends it (default never).
     #[must_use]
     pub fn auto_shutdown(mut self, auto_shutdown: AutoShutdown) -> Self {
         self.flags.auto_shutdown = auto_shutdown;
         self
     }
 
-    /// In which order it stops its children when it ends (default: one after the other, latest
-    /// start first, as OTP does). [`StopOrder::Together`] suits a pool: its stop takes as long
-    /// as that of its slowest child, not as long as all of theirs in a row.
+    /// Sets the order in which it stops its children when it ends (default: one after the
+    /// other, latest start first, as OTP does). [`StopOrder::Together`] suits a pool: its stop
+    /// takes as long as that of its slowest child, not as long as all of theirs in a row.
     #[must_use]
     pub fn stop_order(mut self, order: StopOrder) -> Self {
         self.flags.stop_order = order;
         self
     }
 
-    /// Most children of a dynamic supervisor (default: no limit).
+    /// Limits the children of a dynamic supervisor (default: no limit).
     #[must_use]
     pub fn max_children(mut self, limit: usize) -> Self {
         self.flags.max_children = Some(limit);
@@ -209,32 +115,19 @@ impl Supervisor {
         self
     }
 
-    /// Tells `observer` what it does, and passes it on to supervisors below.
+    /// Reports to `observer` what it does; supervisors below it do the same.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Runs `init` before each start of the supervisor: OTP's `init/1` callback. It may
-    /// refuse ([`StartError::Failed`]), ask not to be started ([`StartError::Ignore`]), or
-    /// hand something to whoever starts the supervisor. It runs on the supervisor's
-    /// thread and must not wait.
-    #[must_use]
-    pub fn init(
-        mut self,
-        init: impl Fn(&SupervisorRef) -> Result<Option<StateValue>, StartError> + Send + Sync + 'static,
-    ) -> Self {
-        self.init = Some(Arc::new(init));
-        self
-    }
-
-    /// Is not started (OTP's `ignore`) while `wanted` says no; looked at before each start, and
-    /// before what [`Supervisor::init`] was given.
+    /// Skips the start (OTP's `ignore`) while `wanted` returns false. It is called before each
+    /// start, and before the callback of [`SupervisorSpec::init`].
     ///
-    /// Its spec is kept then: [`crate::SupervisorRef::restart_child`] starts it later. That
-    /// lets a tree hold a place in the start order for what is not to run yet: what was not
-    /// wanted takes no number, so the first start is incarnation 1 whenever it comes.
+    /// The spec is kept: [`crate::SupervisorRef::restart_child`] starts the supervisor later.
+    /// So a tree can hold a place in the start order for what is not to run yet. A skipped
+    /// start takes no number: the first start is incarnation 1 whenever it comes.
     #[must_use]
     pub fn only_if(mut self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         let before = self.wanted.take();
@@ -243,12 +136,17 @@ impl Supervisor {
         self
     }
 
-    /// Whether it is to be started now.
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.wanted.as_ref().is_none_or(|wanted| wanted())
+    /// Sets whether references to its children outlive its own restarts (default yes).
+    ///
+    /// Then a child that a killed supervisor left behind is fenced off when its
+    /// successor starts. OTP leaves it running: `false` restores that.
+    #[must_use]
+    pub fn lasting_refs(mut self, lasting: bool) -> Self {
+        self.lasting_refs = lasting;
+        self
     }
 
-    /// Its id.
+    /// Returns its id.
     ///
     /// # Errors
     /// What is wrong with the text it was given.
@@ -256,60 +154,51 @@ impl Supervisor {
         self.id.as_ref()
     }
 
-    /// Checks flags and children as the start will, without starting anything.
-    ///
-    /// # Errors
-    /// [`StartRootError::Spec`] or [`StartRootError::Id`], for it or a supervisor below it.
-    pub fn check(&self) -> Result<(), StartRootError> {
-        self.id.clone()?;
-        self.check_depth(0)?;
-        let entries = self.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
-        Policy::new(self.flags, entries)?;
-        self.check_settings()?;
-        let mut below = self.children.iter().filter_map(|child| match &child.make {
-            Make::Supervisor(below) => Some(below),
-            Make::Actor(_) => None,
-        });
-        below.try_for_each(|below| below.check())
+    pub(crate) fn with_init(mut self, init: Arc<InitFn>) -> Self {
+        self.init = Some(init);
+        self
     }
 
-    /// What of it and its children the policy does not check; after that.
-    pub(crate) fn check_settings(&self) -> Result<(), SpecError> {
-        if let (Some(heartbeat), Ok(id)) = (self.heartbeats, &self.id)
-            && !heartbeat.is_sane()
-        {
-            return Err(ChildSpecError::InvalidHeartbeat(id.clone()).into());
-        }
-        self.children.iter().try_for_each(|child| Ok(child.check_settings()?))
+    /// The same spec as a child of `above`, with what the two have in common.
+    pub(crate) fn below(&self, above: &Self) -> Self {
+        let mut below = self.clone();
+        below.observer = below.observer.take().or_else(|| above.observer.clone());
+        below.lasting_refs &= above.lasting_refs;
+        below.heartbeats = below.heartbeats.or(above.heartbeats);
+        below
     }
 
-    /// Checks that nothing of it is deeper than a path may be, below so many levels.
-    pub(crate) fn check_depth(&self, above: usize) -> Result<(), IdError> {
-        match &self.too_deep {
-            Some(error) => Err(error.clone()),
-            None if above.saturating_add(self.depth) > MAX_PATH_DEPTH => {
-                Err(IdError::TooDeep(self.deepest_path()))
-            }
-            None => Ok(()),
-        }
+    pub(crate) fn flags(&self) -> SupervisorFlags {
+        self.flags
     }
 
-    /// The path of what is deepest in it, from itself on.
-    pub(crate) fn deepest_path(&self) -> String {
-        let name = |id: &Result<ChildId, IdError>| match id {
-            Ok(id) => format!("/{id}"),
-            Err(_) => "/?".to_owned(),
-        };
-        let (mut path, mut at) = (name(&self.id), self);
-        while let Some(child) = at.children.iter().max_by_key(|child| child.depth()) {
-            path += &name(&child.id);
-            let Make::Supervisor(below) = &child.make else { break };
-            at = below;
-        }
-        path
+    pub(crate) fn child_specs(&self) -> &[ChildSpec] {
+        &self.children
     }
 
-    /// Paths of all that starts when it does, at `path`.
+    pub(crate) fn default_heartbeat(&self) -> Option<Heartbeat> {
+        self.heartbeats
+    }
+
+    pub(crate) fn attached_observer(&self) -> Option<&Arc<dyn Observer>> {
+        self.observer.as_ref()
+    }
+
+    pub(crate) fn has_lasting_refs(&self) -> bool {
+        self.lasting_refs
+    }
+
+    pub(crate) fn init_callback(&self) -> Option<&InitFn> {
+        self.init.as_deref()
+    }
+
+    /// Whether it is to be started now; see [`SupervisorSpec::only_if`].
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted())
+    }
+
+    /// Adds the paths of all that starts with it, when it lives at `path`. A dynamic supervisor
+    /// starts without children, whatever it had before.
     pub(crate) fn paths_below(&self, path: &ActorPath, paths: &mut Vec<ActorPath>) {
         if self.flags.strategy == Strategy::SimpleOneForOne {
             return;
@@ -322,25 +211,5 @@ impl Supervisor {
                 below.paths_below(&path, paths);
             }
         }
-    }
-
-    /// Whether references to its children outlive its own restarts (default yes).
-    ///
-    /// Then a child that a killed supervisor left behind is fenced off when its
-    /// successor starts. OTP leaves it running: `false` restores that.
-    #[must_use]
-    pub fn lasting_refs(mut self, lasting: bool) -> Self {
-        self.lasting_refs = lasting;
-        self
-    }
-}
-
-impl std::fmt::Debug for Supervisor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct(type_name::<Self>())
-            .field("id", &self.id)
-            .field("flags", &self.flags)
-            .field("children", &self.children)
-            .finish_non_exhaustive()
     }
 }

@@ -1,156 +1,82 @@
-//! What a supervisor actor keeps of its children beside the policy's table.
+//! The children of one supervisor, beside the policy's table.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use ms_actor::host::{Blueprint, EndFacts};
-use ms_actor::{AnyRef, Placement};
-use ms_core::policy::{ChildKey, PidRef};
-use ms_core::{ActorPath, ChildId, Incarnation};
+use ms_core::ChildId;
+use ms_core::policy::{ChildKey, CommandError};
 
-use crate::heartbeat::Heartbeat;
-use crate::spec::child::ChildSpec;
-use crate::spec::supervisor::Supervisor;
-use crate::state::kept_cells::Bank;
-use crate::state::timers::TimerId;
-
-/// One child. Kept small: a dynamic supervisor may have a million.
-pub(crate) struct Kid {
-    pub(crate) key: ChildKey,
-    pub(crate) path: ActorPath,
-    /// Made at the first start, of the blueprint, which is then dropped.
-    pub(crate) cell: Option<AnyRef>,
-    pub(crate) blueprint: Option<Box<Blueprint>>,
-    pub(crate) below: Option<Box<Below>>,
-    pub(crate) care: Arc<Care>,
-    /// The policy's number of the present start, and the cell's own.
-    pub(crate) attempt: Incarnation,
-    pub(crate) life: Incarnation,
-    pub(crate) acknowledged: bool,
-    /// Each life of the supervisor goes on in its cell (X6). One that was added at run time
-    /// vanishes with the life it was added to (G6).
-    pub(crate) lasting: bool,
-    /// The deadline of its start or stop.
-    pub(crate) timer: Option<TimerId>,
-    pub(crate) rare: Option<Box<Rare>>,
-}
-
-/// What is kept of a child that is a supervisor itself.
-pub(crate) struct Below {
-    pub(crate) spec: Supervisor,
-    pub(crate) bank: Bank,
-}
-
-/// How a child is made.
-pub(crate) struct Making {
-    pub(crate) blueprint: Blueprint,
-    pub(crate) below: Option<Box<Below>>,
-    pub(crate) care: Arc<Care>,
-}
-
-/// How a child is kept, as far as the policy is not concerned.
-pub(crate) struct Care {
-    pub(crate) placement: Placement,
-    pub(crate) start_timeout: Option<Duration>,
-    pub(crate) heartbeat: Option<Heartbeat>,
-    /// Nobody waits for its init.
-    pub(crate) in_background: bool,
-}
-
-impl Care {
-    /// Of a child of a supervisor whose children have these heartbeats.
-    pub(crate) fn of(child: &ChildSpec, heartbeats: Option<Heartbeat>) -> Self {
-        Self {
-            placement: child.placement,
-            start_timeout: child.start_timeout,
-            heartbeat: child.heartbeat.or(heartbeats),
-            in_background: child.in_background,
-        }
-    }
-}
-
-/// What few children have at any moment.
-#[derive(Default)]
-pub(crate) struct Rare {
-    /// It was taken for hung, and is being killed for it.
-    pub(crate) hung: bool,
-    /// Threads its present start was lost with.
-    pub(crate) lost_starts: u8,
-    /// Facts of its last end, until the policy has decided about it.
-    pub(crate) last_end: Option<EndFacts>,
-}
-
-impl Kid {
-    pub(crate) fn rare(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_default()
-    }
-
-    /// The cell's number of the start that the policy gave the number `attempt`: every
-    /// attempt is one launch of the cell, which may have seen others before. (One that was
-    /// not wanted is none; the policy names no attempt before such a one.)
-    pub(crate) fn life_of(&self, attempt: Incarnation) -> Incarnation {
-        Incarnation(self.life.0.saturating_sub(self.attempt.0.saturating_sub(attempt.0)))
-    }
-
-    pub(crate) fn pid_in_lives(&self, pid: PidRef) -> PidRef {
-        match pid {
-            PidRef::Incarnation(attempt) => PidRef::Incarnation(self.life_of(attempt)),
-            PidRef::Restarting(old) => PidRef::Restarting(old.map(|attempt| self.life_of(attempt))),
-            PidRef::Undefined => PidRef::Undefined,
-        }
-    }
-
-    /// Whether it is to run at all now; see [`Supervisor::only_if`].
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.below.as_ref().is_none_or(|below| below.spec.is_wanted())
-    }
-
-    pub(crate) fn is_alive(&self) -> bool {
-        self.cell.as_ref().is_some_and(AnyRef::is_alive)
-    }
-}
+use super::child::Child;
 
 /// The children by key, and the names of those that have one.
 #[derive(Default)]
-pub(crate) struct Kids {
-    slots: Vec<Option<Kid>>,
+pub(crate) struct Children {
+    slots: Vec<Option<Child>>,
     names: HashMap<ChildId, ChildKey, RandomState>,
+    /// Those that may stay down: they ended, did not start, or are being stopped.
+    maybe_down: Vec<ChildKey>,
 }
 
-impl Kids {
-    pub(crate) fn insert(&mut self, name: ChildId, kid: Kid) {
-        let at = kid.key.index();
+impl Children {
+    pub(crate) fn insert(&mut self, name: ChildId, child: Child) {
+        let key = child.key();
+        let at = key.index();
         if self.slots.len() <= at {
             self.slots.resize_with(at + 1, || None);
         }
-        self.names.insert(name, kid.key);
-        self.slots[at] = Some(kid);
+        self.names.insert(name, key);
+        self.slots[at] = Some(child);
     }
 
-    pub(crate) fn get(&self, key: ChildKey) -> Option<&Kid> {
-        self.slots.get(key.index())?.as_ref().filter(|kid| kid.key == key)
+    pub(crate) fn get(&self, key: ChildKey) -> Option<&Child> {
+        self.slots.get(key.index())?.as_ref().filter(|child| child.key() == key)
     }
 
-    pub(crate) fn get_mut(&mut self, key: ChildKey) -> Option<&mut Kid> {
-        self.slots.get_mut(key.index())?.as_mut().filter(|kid| kid.key == key)
+    pub(crate) fn get_mut(&mut self, key: ChildKey) -> Option<&mut Child> {
+        self.slots.get_mut(key.index())?.as_mut().filter(|child| child.key() == key)
     }
 
-    pub(crate) fn remove(&mut self, key: ChildKey) -> Option<Kid> {
+    pub(crate) fn remove(&mut self, key: ChildKey) -> Option<Child> {
         self.get(key)?;
-        let kid = self.slots.get_mut(key.index())?.take()?;
-        if self.names.get(kid.path.name()) == Some(&key) {
-            self.names.remove(kid.path.name());
+        let child = self.slots.get_mut(key.index())?.take()?;
+        // Its successor may have the name already.
+        if self.names.get(child.name()) == Some(&key) {
+            self.names.remove(child.name());
         }
-        Some(kid)
+        Some(child)
     }
 
-    pub(crate) fn named(&self, name: &str) -> Option<ChildKey> {
+    pub(crate) fn key_of(&self, name: &str) -> Option<ChildKey> {
         self.names.get(name).copied()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Kid> {
+    pub(crate) fn named(&self, name: &str) -> Option<&Child> {
+        self.get(self.key_of(name)?)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Child> {
         self.slots.iter().flatten()
+    }
+
+    /// The policy's refusal of a command, with the incarnations that callers know.
+    pub(crate) fn refusal(&self, error: CommandError) -> CommandError {
+        match &error {
+            CommandError::AlreadyStarted { key, .. } => match self.get(*key) {
+                Some(child) => child.starts().error(error),
+                None => error,
+            },
+            _ => error,
+        }
+    }
+
+    /// Notes a child that may stay down. Whether it does is known only once the policy has
+    /// decided: one that is about to be restarted goes on taking mail.
+    pub(crate) fn note_maybe_down(&mut self, key: ChildKey) {
+        self.maybe_down.push(key);
+    }
+
+    /// Takes out the children noted so far.
+    pub(crate) fn take_maybe_down(&mut self) -> Vec<ChildKey> {
+        std::mem::take(&mut self.maybe_down)
     }
 }

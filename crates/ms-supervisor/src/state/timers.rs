@@ -1,74 +1,72 @@
 //! The deadlines of one supervisor: any number of them, one armed timer.
+//!
+//! A timer of the runtime for each child would cost more than the child: a dynamic supervisor
+//! may stop a million of them at once.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use actix::{AsyncContext, SpawnHandle};
+use actix::SpawnHandle;
 use ms_actor::AnyRef;
 use ms_core::policy::ChildKey;
 use ms_core::{ExitReason, Incarnation, Tick};
 
-use crate::actor::{Ctx, SupervisorActor};
+use crate::logic::deadlines::{DeadlineId, Deadlines};
+use crate::logic::starts::StartNumber;
+
+/// Names one deadline.
+pub(crate) type TimerId = DeadlineId;
 
 /// What is to be done when a deadline passes.
 #[derive(Debug)]
 pub(crate) enum Due {
     /// The child's init has taken too long.
-    StartOverdue { key: ChildKey, attempt: Incarnation, after: Duration },
+    StartOverdue { key: ChildKey, start: StartNumber, after: Duration },
     /// The child has not stopped in its time.
-    StopOverdue { key: ChildKey, life: Incarnation },
+    StopOverdue { key: ChildKey, incarnation: Incarnation },
     /// The dynamic children have not stopped in their common time.
     StopManyOverdue,
     /// A killed child's thread has not let go of it.
-    Fence { cell: AnyRef, life: Incarnation, reason: ExitReason },
+    Fence { cell: AnyRef, incarnation: Incarnation, reason: ExitReason },
     /// A backoff is over.
-    Backoff { key: ChildKey, incarnation: Incarnation },
+    Backoff { key: ChildKey, start: StartNumber },
 }
 
-/// Names one deadline.
-pub(crate) type TimerId = (Tick, u64);
-
+/// The deadlines, and the handle of the timer.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    due: BTreeMap<TimerId, Due>,
-    next: u64,
-    armed: Option<(Tick, SpawnHandle)>,
+    deadlines: Deadlines<Due>,
+    handle: Option<SpawnHandle>,
 }
 
-impl SupervisorActor {
-    pub(crate) fn after(&mut self, ctx: &mut Ctx, delay: Duration, due: Due) -> TimerId {
-        let id = (ctx.node().now() + delay, self.timers.next);
-        self.timers.next += 1;
-        self.timers.due.insert(id, due);
-        self.arm(ctx);
-        id
+impl Timers {
+    pub(crate) fn add(&mut self, at: Tick, due: Due) -> TimerId {
+        self.deadlines.add(at, due)
     }
 
     pub(crate) fn cancel(&mut self, id: TimerId) {
-        self.timers.due.remove(&id);
+        self.deadlines.cancel(id);
     }
 
-    /// Arms the one timer for the earliest deadline. A timer that comes too early,
-    /// since its deadline was cancelled, only arms the next.
-    fn arm(&mut self, ctx: &mut Ctx) {
-        let Some((&(at, _), _)) = self.timers.due.first_key_value() else { return };
-        match self.timers.armed {
-            Some((armed, _)) if armed <= at => return,
-            Some((_, handle)) => drop(ctx.cancel_future(handle)),
-            None => {}
-        }
-        let delay = at.since(ctx.node().now());
-        let handle = ctx.run_later(delay, |this, ctx| this.fire(ctx));
-        self.timers.armed = Some((at, handle));
+    /// Returns the moment to arm the timer for, if it is to be armed anew, and the handle of the
+    /// one that is armed now, to be cancelled.
+    pub(crate) fn rearm(&mut self) -> Option<(Tick, Option<SpawnHandle>)> {
+        let at = self.deadlines.rearm()?;
+        Some((at, self.handle.take()))
     }
 
-    fn fire(&mut self, ctx: &mut Ctx) {
-        self.timers.armed = None;
-        let now = ctx.node().now();
-        while let Some(first) = self.timers.due.first_entry().filter(|first| first.key().0 <= now) {
-            let due = first.remove();
-            self.overdue(ctx, due);
-        }
-        self.arm(ctx);
+    /// Notes the handle of the timer that [`Self::rearm`] asked for.
+    pub(crate) fn armed(&mut self, handle: SpawnHandle) {
+        self.handle = Some(handle);
+    }
+
+    /// Notes that the timer has expired.
+    pub(crate) fn expired(&mut self) {
+        self.deadlines.expired();
+        self.handle = None;
+    }
+
+    /// Takes out the earliest deadline that has passed.
+    pub(crate) fn pop_passed(&mut self, now: Tick) -> Option<Due> {
+        self.deadlines.pop_passed(now)
     }
 }
