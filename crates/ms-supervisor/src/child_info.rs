@@ -1,8 +1,8 @@
 //! What a supervisor answers about its children.
 
 use ms_actor::{AnyRef, Hosted, Ref, StateValue};
-use ms_core::policy::PidRef;
 use ms_core::{ActorPath, ChildId, ChildType, Incarnation};
+use ms_policy::PidRef;
 
 /// A child that was started: OTP's `{ok, Pid}` or `{ok, Pid, Info}`.
 #[derive(Debug, Clone)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use actix::Message;
 use ms_actor::{Accepts, AnyRef, Context, Hosted, Ref, StartError, StateValue};
-use ms_core::policy::{ChildEntry, Counts};
 use ms_core::view::WhyRecord;
 use ms_core::{ActorPath, ChildId, ExitReason};
+use ms_policy::{ChildEntry, Counts};
 
 use crate::actor::SupervisorActor;
 use crate::child_info::{ChildInfo, StartedChild};

@@ -1,14 +1,14 @@
 //! Supervision trees: OTP's supervisors as actors.
 //!
 //! A [`SupervisorSpec`] reads like OTP. What is built of it is an actor that feeds
-//! `ms_core`'s pure policy with what happens and carries out what the policy
+//! the pure policy of `ms_policy` with what happens and carries out what the policy
 //! wants. It decides nothing itself. The tree can be looked into
 //! ([`SupervisorRef::tree`], [`SupervisorRef::why`]) and steered
 //! ([`SupervisorRef::steer`]) at any time, while children start or stop too.
 //!
 //! This crate owns supervisors, dynamic supervisors, supervised async tasks,
 //! heartbeats and the debug messages of trees. It does not own the decisions
-//! (`ms_core::policy`), nor the life of a single actor (`ms_actor`).
+//! (`ms_policy`), nor the life of a single actor (`ms_actor`).
 //!
 //! Start reading at `spec/`, then `actor/effects.rs`, where each policy effect has its arm.
 //! What the actor holds is in `state/`, one machine a file; `logic/` has the pure decisions

@@ -5,9 +5,9 @@ use std::time::Duration;
 use actix::Message;
 use ms_actor::host::ChildEvent;
 use ms_actor::{AnyRef, Ref};
-use ms_core::policy::{ChildEntry, ChildKey, Counts};
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
+use ms_policy::{ChildEntry, ChildKey, Counts};
 
 use crate::actor::SupervisorActor;
 use crate::child_info::{ChildInfo, StartedChild};

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use ms_actor::{AskError, Ref, SendError};
-use ms_core::policy::ChildKey;
 use ms_core::tree::{NoTree, TreeBuilder, TreeRow};
 use ms_core::view::{Mark, TreeNode};
 use ms_core::{ChildId, Restart};
+use ms_policy::ChildKey;
 
 use crate::actor::SupervisorActor;
 use crate::error::SupervisorError;

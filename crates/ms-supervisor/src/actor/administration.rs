@@ -7,8 +7,8 @@
 use actix::{Handler, MessageResult};
 use ms_actor::AnyRef;
 use ms_core::id::MAX_PATH_DEPTH;
-use ms_core::policy::{ChildEntry, ChildRow, Command, CommandError, Counts, Event, Reply, Target};
 use ms_core::{IdError, Incarnation};
+use ms_policy::{ChildEntry, ChildRow, Command, CommandError, Counts, Event, Reply, Target};
 
 use super::{Ctx, SupervisorActor};
 use crate::answer::Answer;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use actix::Handler;
 use ms_actor::WeakRef;
 use ms_actor::host::{ChildEvent, ChildNews, ChildSink, EndFacts};
-use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Incarnation};
+use ms_policy::{ChildKey, Event};
 
 use super::{Ctx, SupervisorActor};
 use crate::messages::{DeliverEvent, Suspend, TryAgain};

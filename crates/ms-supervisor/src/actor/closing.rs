@@ -1,7 +1,7 @@
 //! The last end of children: whoever holds a reference learns that no other life comes.
 
 use ms_core::ExitReason;
-use ms_core::policy::ChildKey;
+use ms_policy::ChildKey;
 
 use super::{Ctx, SupervisorActor};
 use crate::orphans::{OrphanCloser, end_in_time};

@@ -2,8 +2,8 @@
 
 use actix::{Handler, ResponseFuture};
 use ms_core::ActorPath;
-use ms_core::policy::ChildKey;
 use ms_core::view::BlastRadius;
+use ms_policy::ChildKey;
 
 use super::{Ctx, SupervisorActor};
 use crate::handle::SupervisorRef;

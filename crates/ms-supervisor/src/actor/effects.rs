@@ -1,6 +1,6 @@
 //! Feeding the policy, and carrying out what it wants.
 
-use ms_core::policy::{ChildState, Effect, Event, Offender, Phase, SupervisorReport};
+use ms_policy::{ChildState, Effect, Event, Offender, Phase, SupervisorReport};
 
 use super::{Ctx, SupervisorActor};
 use crate::logic::starts::StartNumber;

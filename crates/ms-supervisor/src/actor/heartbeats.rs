@@ -2,7 +2,7 @@
 
 use actix::AsyncContext;
 use ms_core::ExitReason;
-use ms_core::policy::{ChildKey, ChildState};
+use ms_policy::{ChildKey, ChildState};
 
 use super::{Ctx, SupervisorActor};
 use crate::heartbeat::Heartbeat;

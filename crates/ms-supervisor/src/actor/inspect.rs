@@ -3,8 +3,8 @@
 use actix::{Handler, MessageResult};
 use ms_actor::AnyRef;
 use ms_core::ChildId;
-use ms_core::policy::{ChildKey, ChildView};
 use ms_core::view::{Lifecycle, Mark, SupervisorView, TreeNode, WhyRecord};
+use ms_policy::{ChildKey, ChildView};
 
 use super::{Ctx, SupervisorActor};
 use crate::logic::rows::complete;

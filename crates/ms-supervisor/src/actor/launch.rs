@@ -2,7 +2,7 @@
 
 use ms_actor::host::Parent;
 use ms_core::ChildId;
-use ms_core::policy::{ChildKey, Event, StartCause};
+use ms_policy::{ChildKey, Event, StartCause};
 
 use super::{Ctx, SupervisorActor};
 use crate::logic::starts::StartNumber;

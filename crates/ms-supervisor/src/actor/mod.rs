@@ -19,8 +19,8 @@ use std::sync::Arc;
 use actix::{Actor, Running};
 use ms_actor::host::ChildSink;
 use ms_actor::{Context, Node, Ref, StartError, StateValue, WeakRef};
-use ms_core::policy::{ChildKey, Event, Policy};
 use ms_core::{ActorPath, ExitReason, Incarnation, Strategy};
+use ms_policy::{ChildKey, Event, Policy};
 
 use crate::observation::{Observation, Observing};
 use crate::spec::{ChildSpec, SupervisorSpec};

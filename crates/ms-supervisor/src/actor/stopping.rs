@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Shutdown};
+use ms_policy::{ChildKey, Event};
 
 use super::{Ctx, SupervisorActor};
 use crate::state::timers::Due;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix::AsyncContext;
-use ms_core::policy::ChildKey;
+use ms_policy::ChildKey;
 
 use super::{Ctx, SupervisorActor};
 use crate::state::timers::{Due, TimerId};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ms_actor::unix_ms;
 use ms_core::ExitReason;
-use ms_core::policy::{Decision, Verdict};
 use ms_core::view::{EventKind, WhyRecord};
+use ms_policy::{Decision, Verdict};
 
 use super::SupervisorActor;
 use crate::logic::starts::StartNumber;

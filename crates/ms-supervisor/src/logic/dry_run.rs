@@ -1,8 +1,8 @@
 //! What an end or a command would do to a tree, without doing it.
 
-use ms_core::policy::{ChildKey, ChildState, Policy};
 use ms_core::view::{BlastRadius, TreeNode};
 use ms_core::{ActorPath, ExitReason, Restart, Strategy, Tick};
+use ms_policy::{ChildKey, ChildState, Policy};
 
 use super::rows::runs;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ms_core::policy::ChildKey;
+use ms_policy::ChildKey;
 
 use crate::heartbeat::Heartbeat;
 

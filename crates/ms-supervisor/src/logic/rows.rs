@@ -1,7 +1,7 @@
 //! Rows of trees: what a supervisor knows of a child, and what the child says of itself.
 
-use ms_core::policy::{ChildState, ChildView};
 use ms_core::view::{ActorStatus, Lifecycle, Mark, TreeNode};
+use ms_policy::{ChildState, ChildView};
 
 /// Completes what the kernel says of a child with what only its supervisor knows.
 /// `near_limit`: more than half of the supervisor's restart budget is used.

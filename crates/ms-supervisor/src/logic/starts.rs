@@ -1,7 +1,7 @@
 //! The two ways in which the starts of a child are counted.
 
 use ms_core::Incarnation;
-use ms_core::policy::{CommandError, PidRef};
+use ms_policy::{CommandError, PidRef};
 
 /// The policy's number of a start. It counts from 1 in each life of the supervisor, while the
 /// [`Incarnation`] of the child's cell goes on counting over the supervisor's restarts.

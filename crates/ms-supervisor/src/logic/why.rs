@@ -1,8 +1,8 @@
 //! The policy's verdict in the words of causal records.
 
-use ms_core::policy::{Decision as PolicyDecision, Verdict};
 use ms_core::view::Decision;
 use ms_core::{ExitReason, Restart};
+use ms_policy::{Decision as PolicyDecision, Verdict};
 
 /// Says what became of the child; under a dynamic supervisor one that is let go is dropped.
 pub(crate) fn decision_of(decision: &PolicyDecision, dynamic: bool) -> Decision {

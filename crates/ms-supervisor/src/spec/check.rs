@@ -1,8 +1,8 @@
 //! What is refused before anything starts.
 
 use ms_core::id::MAX_PATH_DEPTH;
-use ms_core::policy::{ChildEntry, ChildSpecError, Policy, SpecError};
 use ms_core::{ChildId, IdError};
+use ms_policy::{ChildEntry, ChildSpecError, Policy, SpecError};
 
 use super::{ChildSpec, Make, SupervisorSpec};
 use crate::error::StartRootError;

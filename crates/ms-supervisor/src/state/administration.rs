@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use ms_core::policy::{CommandError, Reply, Ticket};
 use ms_core::{ChildId, IdError};
+use ms_policy::{CommandError, Reply, Ticket};
 
 use super::child::ChildParts;
 use super::children::Children;

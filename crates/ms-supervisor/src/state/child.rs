@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use ms_actor::host::{Blueprint, EndFacts, Parent};
 use ms_actor::{AnyRef, Node};
-use ms_core::policy::ChildKey;
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
+use ms_policy::ChildKey;
 
 use super::kept_cells::KeptCells;
 use super::timers::TimerId;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use ms_core::ChildId;
-use ms_core::policy::{ChildKey, CommandError};
+use ms_policy::{ChildKey, CommandError};
 
 use super::child::Child;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use actix::SpawnHandle;
 use ms_actor::AnyRef;
-use ms_core::policy::ChildKey;
 use ms_core::{ExitReason, Incarnation, Tick};
+use ms_policy::ChildKey;
 
 use crate::logic::deadlines::{DeadlineId, Deadlines};
 use crate::logic::starts::StartNumber;
