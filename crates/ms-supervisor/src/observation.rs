@@ -57,7 +57,7 @@ pub enum Observation {
     Stopping,
     /// The supervisor itself has ended. So have its children, unless it was killed:
     /// then they are about to be stopped.
-    Ended {
+    SupervisorExited {
         /// Why.
         reason: ExitReason,
     },

@@ -44,8 +44,8 @@ impl ChildSink for OrphanCloser {
 
 /// Kills a child that a killed supervisor left behind, when it has not ended in the time its
 /// spec gives it (X18): nobody else is there to do it.
-pub(crate) fn end_in_time(cell: &AnyRef, incarnation: Incarnation, how: Shutdown) {
-    let limit = match how {
+pub(crate) fn end_in_time(cell: &AnyRef, incarnation: Incarnation, shutdown: Shutdown) {
+    let limit = match shutdown {
         Shutdown::Infinity => return,
         Shutdown::BrutalKill => Duration::ZERO,
         Shutdown::Timeout(limit) => limit,

@@ -272,6 +272,7 @@ impl SupervisorRef {
         id: ChildId,
         change: Change,
     ) -> Result<BlastRadius, SupervisorError> {
+        // For the tree below each supervisor on the way; one that hangs costs that much.
         let within = Duration::from_millis(500);
         let (mut supervisor, mut child, mut change) = (parent, id, change);
         let mut escalates = Vec::new();

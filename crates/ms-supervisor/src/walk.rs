@@ -158,6 +158,7 @@ impl Level {
         let asked = self.supervisor.ask(GetRows(keys)).within(PAGE_WITHIN).await;
         match asked {
             Ok(page) => self.page = page.into_iter(),
+            // It has ended, and its children with it: there is nothing left to show.
             Err(AskError::Exited { .. } | AskError::NotSent(SendError::Closed { .. })) => {
                 self.keys = Vec::new().into_iter();
             }

@@ -34,6 +34,7 @@ impl SupervisorActor {
     ) -> Answer<T> {
         let answer = Answer::default();
         let to_caller = answer.clone();
+        // Opened before the policy hears of it: the reply may come within `feed`.
         let ticket = self.administration.open(arriving, move |children, result| {
             to_caller.give(match result {
                 Ok(reply) => finish(children, reply),
@@ -60,6 +61,7 @@ impl SupervisorActor {
                 (name.transpose()?, self.parts_with(&spec, options))
             }
         };
+        // Last, so that a refused child uses up no number.
         let name = match name {
             Some(name) => name,
             None => self.administration.next_name(&self.children)?,
@@ -90,6 +92,7 @@ impl SupervisorActor {
             Which::Path(path) => self
                 .children
                 .key_of(path.name())
+                // Names are found by their last segment only.
                 .filter(|_| path.parent().as_ref() == Some(&self.path))
                 .map(Target::Key)
                 .ok_or_else(|| CommandError::NotFound.into()),

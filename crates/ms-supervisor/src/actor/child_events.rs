@@ -20,6 +20,7 @@ impl SupervisorActor {
     fn on_child_event(&mut self, ctx: &mut Ctx, event: ChildEvent) {
         let key = ChildKey::from_raw(event.key);
         let Some(child) = self.children.get_mut(key) else { return };
+        // An earlier life may end while its successor starts: its event was on the way by then.
         if child.incarnation() != event.incarnation {
             return;
         }
@@ -82,6 +83,7 @@ impl SupervisorActor {
         self.observe(&Observation::Exited { path, incarnation, reason: reason.clone() });
         self.children.note_maybe_down(key);
         let event = match reason {
+            // The thread was at fault, not the child: that is not to use up the restart budget.
             ExitReason::ArbiterLost => Event::Evacuated { key, incarnation: number },
             reason => Event::Exited { key, incarnation: number, reason },
         };
@@ -92,6 +94,8 @@ impl SupervisorActor {
         if let Some(child) = self.children.get(key) {
             child.mark_restarting();
         }
+        // By way of its own mailbox: a child that fails at every start must not keep its supervisor
+        // from what waits there, an order to stop among it (E1).
         let again = TryAgain { supervisor: self.incarnation, key };
         if let Some(me) = self.me.upgrade()
             && let Err(error) = me.try_tell(again)
@@ -103,6 +107,7 @@ impl SupervisorActor {
 
 /// Where the kernel delivers the events of the children of one supervisor incarnation.
 struct EventSink {
+    // Weak, for the cells of its children hold this sink.
     supervisor: WeakRef<SupervisorActor>,
     incarnation: Incarnation,
 }

@@ -13,6 +13,7 @@ impl SupervisorActor {
         while let Some(event) = next {
             let before = self.stops();
             self.policy.handle(ctx.node().now(), event);
+            // Reported before its effects: whoever watches learns why children are about to stop.
             if self.stops() && !before {
                 self.observe(&Observation::Stopping);
             }
@@ -58,6 +59,7 @@ impl SupervisorActor {
                 self.administration.close(ticket, &self.children, result);
             }
             Effect::Booted => ctx.init_done(),
+            // `Exit` follows when the others are stopped, and has the reason.
             Effect::BootFailed { .. } => {}
             Effect::Dropped { key } => self.drop_child(key),
             Effect::Exit { reason } => self.exit(ctx, reason),
@@ -69,6 +71,7 @@ impl SupervisorActor {
         if let Offender::Child { key, pid } = &mut report.offender
             && let Some(child) = self.children.get(*key)
         {
+            // Readers compare it with the numbers that references show.
             *pid = child.starts().pid(*pid);
             path = Some(child.path().clone());
         }

@@ -42,6 +42,7 @@ impl SupervisorActor {
     fn row_of(&self, key: ChildKey) -> Option<Row> {
         let child = self.children.get(key)?;
         let node = self.child_node(child, &self.policy.child(key)?)?;
+        // One that is down would not answer, and cost the walk its time limit.
         let supervisor = child.cell().filter(|cell| cell.is_alive()).and_then(AnyRef::typed);
         Some(Row { node, supervisor })
     }

@@ -28,6 +28,7 @@ impl SupervisorActor {
             tracing::error!(supervisor = %self.path, "a child has no cell");
             return;
         };
+        // Not those of the boot or of an operator: what is counted is shown as instability.
         if start.is_repeated() && cause == StartCause::Restart {
             cell.count_restart();
         }
@@ -47,6 +48,7 @@ impl SupervisorActor {
             self.set_timer(ctx, key, after, Due::StartOverdue { key, start, after });
         }
         if options.starts_in_background() {
+            // Not through the mailbox: the next sibling is not to wait behind what is there.
             let incarnation = start.in_policy();
             self.at_once.push_back(Event::Started { key, incarnation, info: false });
         }

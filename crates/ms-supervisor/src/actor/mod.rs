@@ -146,6 +146,7 @@ impl SupervisorActor {
 
     fn insert_static_children(&mut self) {
         let keys: Vec<ChildKey> = self.policy.children().map(|child| child.key).collect();
+        // Its keys are in the order of the specs it was made of.
         let specs: Vec<ChildSpec> = self.spec.child_specs().to_vec();
         for (key, spec) in keys.into_iter().zip(&specs) {
             if let Ok(name) = spec.id() {
@@ -170,6 +171,7 @@ impl Actor for SupervisorActor {
         if !self.is_dynamic() {
             self.insert_static_children();
         }
+        // Only now: the seed has the incarnation in it, which is not known in `new`.
         self.policy = self.policy.clone().with_jitter_seed(self.jitter_seed());
         if let Some(info) = self.start_info.take() {
             ctx.set_start_info(info);
@@ -195,7 +197,9 @@ impl Drop for SupervisorActor {
         let last = self.me.upgrade().and_then(|me| me.any().last_exit());
         // One that was fenced off may find the end of its successor there.
         let reason = last.filter(|reason| self.finished || !reason.is_clean());
-        self.observe(&Observation::Ended { reason: reason.unwrap_or(ExitReason::Killed) });
+        self.observe(&Observation::SupervisorExited {
+            reason: reason.unwrap_or(ExitReason::Killed),
+        });
         if !self.finished {
             self.leave_children();
         }

@@ -12,13 +12,14 @@ use crate::state::timers::Due;
 const KILL_GRACE: Duration = Duration::from_secs(2);
 
 impl SupervisorActor {
-    pub(super) fn stop(&mut self, ctx: &mut Ctx, key: ChildKey, how: Shutdown) {
+    pub(super) fn stop(&mut self, ctx: &mut Ctx, key: ChildKey, shutdown: Shutdown) {
         let Some(child) = self.children.get(key) else { return };
         let (Some(cell), incarnation) = (child.cell().cloned(), child.incarnation()) else {
             return;
         };
-        match how {
+        match shutdown {
             Shutdown::BrutalKill => self.kill(ctx, key),
+            // No timer: a supervisor takes as long as its children, which have their own.
             Shutdown::Infinity => cell.stop(ExitReason::Shutdown),
             Shutdown::Timeout(limit) => {
                 cell.stop(ExitReason::Shutdown);
@@ -28,16 +29,16 @@ impl SupervisorActor {
     }
 
     /// Stops all dynamic children at once, with one common timer (F6).
-    pub(super) fn stop_many(&mut self, ctx: &mut Ctx, how: Shutdown) {
+    pub(super) fn stop_many(&mut self, ctx: &mut Ctx, shutdown: Shutdown) {
         let stopping = self.stopping_children();
-        if how == Shutdown::BrutalKill {
+        if shutdown == Shutdown::BrutalKill {
             stopping.into_iter().for_each(|key| self.kill(ctx, key));
             return;
         }
         for cell in stopping.iter().filter_map(|&key| self.children.get(key)?.cell()) {
             cell.stop(ExitReason::Shutdown);
         }
-        if let Shutdown::Timeout(limit) = how {
+        if let Shutdown::Timeout(limit) = shutdown {
             self.after(ctx, limit, Due::StopManyOverdue);
         }
     }

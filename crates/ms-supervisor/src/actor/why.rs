@@ -35,6 +35,7 @@ impl SupervisorActor {
         let siblings = decision.taken_along.iter();
         let siblings = siblings.filter_map(|&key| self.children.get(key)?.id()).collect();
         let child = self.children.get_mut(decision.key)?;
+        // Taken, not read: a retry of a failed start must not show the facts of the end before it.
         let end = child.take_last_end();
         let last_exit = || Child::last_exit(child);
         let reason = decision.reason.clone().or_else(last_exit).unwrap_or(ExitReason::Normal);

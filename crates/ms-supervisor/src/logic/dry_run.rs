@@ -50,6 +50,7 @@ fn exit(policy: &Policy, now: Tick, child: ChildKey, reason: &ExitReason) -> Imp
         escalates: preview.escalates,
         supervisor_exits: preview.supervisor_exits,
     };
+    // The policy lists whom it takes along; the child itself comes first.
     if preview.verdict.is_some() {
         impact.stopped.insert(0, child);
     }

@@ -43,6 +43,7 @@ pub(crate) fn judge(every: Option<Duration>, silent: impl Iterator<Item = Silenc
             None => hung.push((key, heartbeat.missed)),
         }
     }
+    // Never sooner than `MIN_EVERY`: with many children there would be a look for each.
     Findings { hung, look_after: (soonest < every).then(|| soonest.max(MIN_EVERY)) }
 }
 

@@ -31,6 +31,7 @@ impl ChildSpec {
         let mailbox = match (&self.mailbox, &self.make) {
             (Some(mailbox), _) => mailbox,
             (None, Make::Actor(blueprint)) => blueprint.mailbox_spec(),
+            // The mailbox of a supervisor is not the spec's to say.
             (None, Make::Supervisor(_)) => return Ok(()),
         };
         match (mailbox.check(), &self.id) {

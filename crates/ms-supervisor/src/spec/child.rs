@@ -72,7 +72,9 @@ impl ChildSpec {
             policy: ChildPolicy::supervisor(),
             make: Make::Supervisor(Box::new(supervisor)),
             mailbox: None,
+            // Beside the other supervisors: a pool that is busy or blocked must not hold up restarts.
             placement: Placement::Control,
+            // It takes as long as all its children take, and each of those has a limit of its own.
             start_timeout: None,
             heartbeat: HeartbeatSetting::Inherited,
             in_background: false,

@@ -96,6 +96,7 @@ impl SupervisorSpec {
     #[must_use]
     pub fn child(mut self, child: ChildSpec) -> Self {
         self.depth = self.depth.max(child.depth().saturating_add(1));
+        // The child lost its subtree over this, so its own depth does not show it any more.
         if let Err(error @ IdError::TooDeep(_)) = &child.id {
             self.too_deep.get_or_insert_with(|| error.clone());
         }
@@ -163,6 +164,8 @@ impl SupervisorSpec {
     pub(crate) fn below(&self, above: &Self) -> Self {
         let mut below = self.clone();
         below.observer = below.observer.take().or_else(|| above.observer.clone());
+        // It may opt out, not in: where the cell of a supervisor is made anew in each life of the
+        // one above, nobody could find the cells below it.
         below.lasting_refs &= above.lasting_refs;
         below.heartbeats = below.heartbeats.or(above.heartbeats);
         below

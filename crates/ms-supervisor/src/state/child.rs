@@ -161,6 +161,7 @@ impl Child {
             return Some(cell.clone());
         }
         let id = self.id()?;
+        // By id, not by key: keys are those of one life of the supervisor.
         let known = if self.lasting { kept.get(&id) } else { None };
         let cell = match known {
             Some((cell, below)) => {
@@ -173,6 +174,7 @@ impl Child {
                 cell
             }
             None => {
+                // A child of this name that was dropped may have left actors behind at paths below it.
                 kept.fence_leftovers(&id);
                 let blueprint = self.blueprint.as_ref()?;
                 let cell = blueprint.cell(node, self.path.clone(), Some(parent));
@@ -183,6 +185,7 @@ impl Child {
                 cell
             }
         };
+        // It holds the factory and all the factory has captured; the cell has its own.
         self.blueprint = None;
         self.cell = Some(cell.clone());
         Some(cell)

@@ -7,6 +7,7 @@ use actix::SpawnHandle;
 /// The timers of a supervisor that looks after its children's heartbeats.
 #[derive(Debug, Default)]
 pub(crate) struct Heartbeats {
+    // One for all children, as often as the shortest heartbeat asks for: reading them is cheap.
     regular: Option<(Duration, SpawnHandle)>,
     /// A look between two regular ones, for a child whose time is up before the next.
     between: Option<SpawnHandle>,

@@ -143,6 +143,7 @@ impl KeptCells {
 
     /// Has all cells refuse mail: the supervisor stays down for now.
     pub(crate) fn refuse(&self, reason: &ExitReason) {
+        // Copies: refusing drops messages, whose own code is not to run under the lock.
         let (cells, below): (Vec<AnyRef>, Vec<Self>) = self.with(|inner| {
             (inner.cells.values().cloned().collect(), inner.below.values().cloned().collect())
         });
@@ -152,6 +153,7 @@ impl KeptCells {
 
     /// Closes all cells: the supervisor will not be started again.
     pub(crate) fn close(&self, reason: &ExitReason) {
+        // Ids first: `forget` takes the lock itself.
         let ids: Vec<ChildId> = self.with(|inner| inner.cells.keys().cloned().collect());
         ids.iter().for_each(|id| self.forget(id.as_str(), reason));
     }

@@ -102,7 +102,7 @@ fn k4_an_ask_ends_with_the_answer_the_reason_or_its_deadline() {
 }
 
 #[test]
-fn k5_two_actors_that_wait_for_each_other_are_told_of_the_deadlock() {
+fn k5_two_actors_that_wait_for_each_other_learn_of_the_deadlock() {
     struct Asker(Ref<Asker2>);
     struct Asker2;
     impl Actor for Asker {
@@ -140,10 +140,11 @@ fn k5_two_actors_that_wait_for_each_other_are_told_of_the_deadlock() {
             .start_child(ChildSpec::actor("one", move || Asker(two.clone())))
             .await
             .expect("starts");
-        let told = one.typed::<Asker>().expect("one").ask(Go(None)).await.expect("answers at once");
+        let answer =
+            one.typed::<Asker>().expect("one").ask(Go(None)).await.expect("answers at once");
         assert!(
-            told.contains("deadlock") && told.contains("/root/one waits for /root/two"),
-            "{told}"
+            answer.contains("deadlock") && answer.contains("/root/one waits for /root/two"),
+            "{answer}"
         );
     });
 }

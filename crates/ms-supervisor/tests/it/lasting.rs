@@ -1,4 +1,4 @@
-//! X6: what references to children live through, and when they are told that it is over.
+//! X6: what references to children live through, and when they are closed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -97,7 +97,7 @@ fn x6_kept_mail_below_a_temporary_supervisor_outlives_its_failed_start() {
 
 /// Its spec went with it: what the supervisor's next life starts is another actor.
 #[test]
-fn x6_references_to_a_temporary_child_that_ended_by_itself_are_told_at_once() {
+fn x6_references_to_a_temporary_child_that_ended_by_itself_are_closed_at_once() {
     paused(async |node| {
         let log = Log::default();
         let worker = probe(&log, "worker").restart(Restart::Temporary);
@@ -155,7 +155,7 @@ fn g6_a_child_added_under_the_id_of_a_deleted_one_vanishes_as_any_other() {
 }
 
 #[test]
-fn g6_references_below_a_supervisor_added_at_run_time_are_told_with_it() {
+fn g6_references_below_a_supervisor_added_at_run_time_are_closed_with_it() {
     for verb in [Verb::Restart, Verb::Kill] {
         paused(async |node| {
             let log = Log::default();

@@ -40,7 +40,7 @@ fn x18_a_stubborn_child_of_a_killed_supervisor_is_killed_in_its_time() {
     });
 }
 
-/// One that stops when it is told to has its hooks run, and whoever watches it is told.
+/// One that stops when it is asked to has its hooks run, and whoever watches it is notified.
 #[test]
 fn x18_a_child_of_a_dropped_supervisor_stops_in_an_orderly_way() {
     paused(async |node| {

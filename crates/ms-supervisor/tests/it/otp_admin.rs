@@ -19,22 +19,22 @@ fn counts(specs: usize, active: usize, supervisors: usize, workers: usize) -> Co
 
 /// OTP: supervisor_SUITE:extra_return, supervisor_SUITE:simple_one_for_one_extra
 #[test]
-fn a5_what_a_start_hands_over_is_told_by_start_and_restart_child_only() {
+fn a5_what_a_start_hands_over_is_returned_by_start_and_restart_child_only() {
     paused(|node| async move {
         let log = Log::default();
         let root = start(&node, Supervisor::one_for_one("root").intensity(9, HOUR)).await;
-        let told = root.start_child(scripted(&log, "a", &["info"])).await.expect("starts");
-        assert_eq!(told.info, Some("info".into()));
+        let started = root.start_child(scripted(&log, "a", &["info"])).await.expect("starts");
+        assert_eq!(started.info, Some("info".into()));
         // An automatic restart has nobody to tell.
         crash(&get(&root, "a").await).await;
         root.terminate_child(&id("a")).await.expect("there");
-        let told = root.restart_child(&id("a")).await.expect("starts");
-        assert_eq!(told.info, Some("info".into()));
+        let started = root.restart_child(&id("a")).await.expect("starts");
+        assert_eq!(started.info, Some("info".into()));
         let pool = Supervisor::dynamic("pool", scripted(&log, "w", &["info"])).intensity(9, HOUR);
         let pool = start(&node, pool).await;
-        let told = pool.start_another().await.expect("starts");
-        assert_eq!(told.info, Some("info".into()));
-        crash(&told.typed::<Probe>().expect("a probe")).await;
+        let started = pool.start_another().await.expect("starts");
+        assert_eq!(started.info, Some("info".into()));
+        crash(&started.typed::<Probe>().expect("a probe")).await;
         assert_eq!(pool.count_children().await.expect("answers"), counts(1, 1, 0, 1));
     });
 }

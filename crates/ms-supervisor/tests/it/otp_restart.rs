@@ -21,17 +21,17 @@ fn strategies() -> [Supervisor; 3] {
 }
 
 /// What becomes of a child of this restart type that ends so: `up`, `down` or nothing.
-async fn fate(node: &ms_actor::Node, restart: Restart, reason: ExitReason) -> String {
+async fn outcome(node: &ms_actor::Node, restart: Restart, reason: ExitReason) -> String {
     let log = Log::default();
     let root =
         start(node, Supervisor::one_for_one("root").child(probe(&log, "a").restart(restart))).await;
     log.take();
     end(&get(&root, "a").await, reason).await;
-    let fate = rows(&root).await;
+    let outcome = rows(&root).await;
     let started_again = log.take().contains(&"+a".to_owned());
-    assert_eq!(started_again, fate == "a:up");
+    assert_eq!(started_again, outcome == "a:up");
     root.stop(HOUR).await;
-    fate
+    outcome
 }
 
 /// OTP: supervisor_SUITE:permanent_normal, supervisor_SUITE:transient_normal, supervisor_SUITE:temporary_normal
@@ -39,9 +39,9 @@ async fn fate(node: &ms_actor::Node, restart: Restart, reason: ExitReason) -> St
 #[test]
 fn b1_a_normal_end_restarts_permanent_children_only() {
     paused(|node| async move {
-        assert_eq!(fate(&node, Restart::Permanent, ExitReason::Normal).await, "a:up");
-        assert_eq!(fate(&node, Restart::Transient, ExitReason::Normal).await, "a:down");
-        assert_eq!(fate(&node, Restart::Temporary, ExitReason::Normal).await, "");
+        assert_eq!(outcome(&node, Restart::Permanent, ExitReason::Normal).await, "a:up");
+        assert_eq!(outcome(&node, Restart::Transient, ExitReason::Normal).await, "a:down");
+        assert_eq!(outcome(&node, Restart::Temporary, ExitReason::Normal).await, "");
     });
 }
 
@@ -50,9 +50,9 @@ fn b1_a_normal_end_restarts_permanent_children_only() {
 fn b1_a_shutdown_restarts_permanent_children_only() {
     paused(|node| async move {
         for reason in [ExitReason::Shutdown, ExitReason::shutdown_with("why")] {
-            assert_eq!(fate(&node, Restart::Permanent, reason.clone()).await, "a:up");
-            assert_eq!(fate(&node, Restart::Transient, reason.clone()).await, "a:down");
-            assert_eq!(fate(&node, Restart::Temporary, reason).await, "");
+            assert_eq!(outcome(&node, Restart::Permanent, reason.clone()).await, "a:up");
+            assert_eq!(outcome(&node, Restart::Transient, reason.clone()).await, "a:down");
+            assert_eq!(outcome(&node, Restart::Temporary, reason).await, "");
         }
     });
 }
@@ -62,9 +62,9 @@ fn b1_a_shutdown_restarts_permanent_children_only() {
 fn b1_any_other_end_restarts_all_but_temporary_children() {
     paused(|node| async move {
         let reason = || ExitReason::failed("abnormal");
-        assert_eq!(fate(&node, Restart::Permanent, reason()).await, "a:up");
-        assert_eq!(fate(&node, Restart::Transient, reason()).await, "a:up");
-        assert_eq!(fate(&node, Restart::Temporary, reason()).await, "");
+        assert_eq!(outcome(&node, Restart::Permanent, reason()).await, "a:up");
+        assert_eq!(outcome(&node, Restart::Transient, reason()).await, "a:up");
+        assert_eq!(outcome(&node, Restart::Temporary, reason()).await, "");
     });
 }
 
@@ -339,7 +339,7 @@ fn c7_children_start_in_order_stop_in_reverse_and_keep_their_places() {
     });
 }
 
-/// What a call came to is told even by a supervisor that ends in the same breath.
+/// What a call came to is answered even by a supervisor that ends in the same breath.
 #[test]
 fn e1_a_call_answered_between_two_attempts_keeps_its_answer_when_the_supervisor_gives_up() {
     paused(|node| async move {

@@ -450,8 +450,8 @@ fn g6_children_added_at_run_time_vanish_with_the_supervisors_life() {
         root.steer(&path("/root/inner"), Verb::Kill).await.expect("there");
         settle().await;
         assert_eq!(inner.count_children().await.expect("answers").specs, 1);
-        let told = added.ask(Add(1)).await.expect_err("gone for good");
-        assert!(matches!(told, AskError::NotSent(SendError::Closed { .. })), "{told}");
+        let refused = added.ask(Add(1)).await.expect_err("gone for good");
+        assert!(matches!(refused, AskError::NotSent(SendError::Closed { .. })), "{refused}");
     });
 }
 
@@ -758,7 +758,7 @@ fn an_observer_sees_a_supervisors_life_in_order() {
                 Observation::Booting => "booting".to_owned(),
                 Observation::Started { path, .. } => format!("started {}", path.name()),
                 Observation::Exited { path, .. } => format!("exited {}", path.name()),
-                Observation::Ended { reason } => format!("ended {reason}"),
+                Observation::SupervisorExited { reason } => format!("ended {reason}"),
                 _ => return,
             };
             self.0.add(format!("{} {text}", of.path().name()));

@@ -536,8 +536,8 @@ fn x7_max_children_is_kept_over_restarts() {
 fn ten_thousand_dynamic_children_start_and_stop_with_linear_work() {
     /// Nanoseconds for which this thread has run.
     fn work() -> u64 {
-        let told = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel");
-        told.split(' ').next().expect("a first figure").parse().expect("a number")
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel");
+        text.split(' ').next().expect("a first figure").parse().expect("a number")
     }
     fn run(count: usize) -> u64 {
         paused(|node| async move {
@@ -653,7 +653,7 @@ fn a_storm_of_kills_on_many_threads_loses_nobody() {
 }
 
 #[test]
-fn hung_suspended_and_backlogged_actors_are_shown_and_delay_nobody() {
+fn hung_suspended_and_backlogged_actors_are_in_the_tree_and_delay_nobody() {
     // Without a watchdog: nobody is given up meanwhile.
     threads_given_up(3, None, |node| async move {
         let log = Log::default();

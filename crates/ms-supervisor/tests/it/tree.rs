@@ -292,7 +292,7 @@ fn x12_a_child_that_ends_while_its_supervisor_is_suspended_refuses_mail_after_th
 
 /// Its restart type is known to the one above it only.
 #[test]
-fn a_tree_shown_from_a_supervisor_says_how_that_is_restarted() {
+fn a_tree_that_begins_at_a_supervisor_has_its_restart_type() {
     paused(|node| async move {
         let inner = Supervisor::one_for_one("inner");
         let spec = ChildSpec::supervisor(inner).restart(Restart::Transient);

@@ -146,7 +146,7 @@ impl Observer for Watcher {
                     world.sup_gives_up(sup, life);
                 }
             }
-            Observation::Ended { reason } => world.sup_ended(sup, life, reason),
+            Observation::SupervisorExited { reason } => world.sup_ended(sup, life, reason),
         }
     }
 }
