@@ -12,12 +12,12 @@ use actix::prelude::*;
 use common::*;
 use ms_actor::{AskError, Overflow, Ref, SendError, StartError};
 use ms_core::{Backoff, ExitReason, Restart, Shutdown};
-use ms_supervisor::{ChildSpec, StartRootError, Supervisor, Verb, start_root};
+use ms_supervisor::{ChildSpec, StartRootError, SupervisorSpec, Verb, start_root};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn one(child: ChildSpec) -> Supervisor {
-    Supervisor::one_for_one("root").intensity(9, HOUR).child(child)
+fn one(child: ChildSpec) -> SupervisorSpec {
+    SupervisorSpec::one_for_one("root").intensity(9, HOUR).child(child)
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn k8_an_exit_signal_ends_whoever_does_not_trap_it_but_a_normal_one() {
 fn k9_an_actor_has_started_when_its_init_is_done() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(slow_probe(&log, "slow", Duration::from_secs(7)))
             .child(probe(&log, "next"));
         let began = node.now();
