@@ -37,9 +37,9 @@ impl SupervisorActor {
             Make::Supervisor(below) => {
                 let (spec, kept) = (below.below(&self.spec), KeptCells::default());
                 let blueprint = supervisor_blueprint(&spec, &kept);
-                (blueprint, Some(Box::new(Subtree { spec, kept })))
+                (blueprint, Some(Subtree::new(spec, kept)))
             }
         };
-        ChildParts { blueprint: child.complete(blueprint), subtree, options }
+        ChildParts::new(child.complete(blueprint), subtree, options)
     }
 }

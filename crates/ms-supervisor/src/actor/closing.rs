@@ -5,7 +5,7 @@ use ms_policy::ChildKey;
 
 use super::{Ctx, SupervisorActor};
 use crate::orphans::{OrphanCloser, end_in_time};
-use crate::state::child::Child;
+use crate::state::child::{Child, Subtree};
 
 impl SupervisorActor {
     /// The spec is gone: nobody will start the child again, as long as this life lasts. The
@@ -34,7 +34,7 @@ impl SupervisorActor {
             if !child.is_lasting() {
                 self.note_leftover(child);
                 // Nobody waits for its end any more; somebody must say that it was the last.
-                OrphanCloser::adopt(cell, child.subtree().map(|subtree| subtree.kept.clone()));
+                OrphanCloser::adopt(cell, child.subtree().map(|subtree| subtree.kept().clone()));
             }
             // A successor's start of the same child is none of ours.
             let notified = cell.parent_exit_of(child.incarnation(), ExitReason::Killed);
@@ -56,7 +56,7 @@ impl SupervisorActor {
 
     /// Notes what of a child goes on without it, for whoever takes its name.
     fn note_leftover(&self, child: &Child) {
-        let below = child.subtree().map(|subtree| &subtree.kept);
+        let below = child.subtree().map(Subtree::kept);
         if self.spec.has_lasting_refs() && (child.is_alive() || below.is_some()) {
             self.kept.note_leftover(child.name(), child.cell(), below);
         }

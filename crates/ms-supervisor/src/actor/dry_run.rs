@@ -16,7 +16,7 @@ impl SupervisorActor {
         let Some(child) = self.children.get(key) else { return Vec::new() };
         let mut paths = vec![child.path().clone()];
         if let Some(subtree) = child.subtree() {
-            subtree.spec.paths_below(child.path(), &mut paths);
+            subtree.spec().paths_below(child.path(), &mut paths);
         }
         paths
     }

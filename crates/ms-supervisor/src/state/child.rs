@@ -19,15 +19,39 @@ const MAX_LOST_STARTS: u8 = 3;
 
 /// What a child is made of.
 pub(crate) struct ChildParts {
-    pub(crate) blueprint: Blueprint,
-    pub(crate) subtree: Option<Box<Subtree>>,
-    pub(crate) options: Arc<ChildOptions>,
+    blueprint: Blueprint,
+    subtree: Option<Box<Subtree>>,
+    options: Arc<ChildOptions>,
+}
+
+impl ChildParts {
+    pub(crate) fn new(
+        blueprint: Blueprint,
+        subtree: Option<Subtree>,
+        options: Arc<ChildOptions>,
+    ) -> Self {
+        Self { blueprint, subtree: subtree.map(Box::new), options }
+    }
 }
 
 /// What is kept of a child that is a supervisor itself.
 pub(crate) struct Subtree {
-    pub(crate) spec: SupervisorSpec,
-    pub(crate) kept: KeptCells,
+    spec: SupervisorSpec,
+    kept: KeptCells,
+}
+
+impl Subtree {
+    pub(crate) fn new(spec: SupervisorSpec, kept: KeptCells) -> Self {
+        Self { spec, kept }
+    }
+
+    pub(crate) fn spec(&self) -> &SupervisorSpec {
+        &self.spec
+    }
+
+    pub(crate) fn kept(&self) -> &KeptCells {
+        &self.kept
+    }
 }
 
 /// One child. Kept small: a dynamic supervisor may have a million.
