@@ -6,15 +6,15 @@ use std::time::Duration;
 use actix::Message;
 use ms_actor::{Accepts, AnyRef, Context, Hosted, Ref, StartError, StateValue};
 use ms_core::view::WhyRecord;
-use ms_core::{ActorPath, ChildId, ExitReason};
+use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
 use ms_policy::{ChildEntry, Counts};
 
 use crate::actor::SupervisorActor;
 use crate::child_info::{ChildInfo, StartedChild};
 use crate::error::SupervisorError;
 use crate::messages::{
-    CountChildren, DeleteChild, FindChild, GetChildSpec, GetWhy, RestartChild, StartChild,
-    StartDynamic, Suspend, TerminateChild, Which, WhichChildren,
+    AbandonChild, CountChildren, DeleteChild, FindChild, GetChildSpec, GetWhy, RestartChild,
+    StartChild, StartDynamic, Suspend, TerminateChild, Which, WhichChildren,
 };
 use crate::spec::{ChildSpec, DynamicChild, SupervisorSpec};
 
@@ -127,6 +127,21 @@ impl SupervisorRef {
     /// Running, restarting, not found.
     pub async fn delete_child(&self, id: &ChildId) -> Result<(), SupervisorError> {
         self.call(DeleteChild(id.clone())).await?
+    }
+
+    /// Gives up a child that was killed and whose thread does not come back: its incarnation
+    /// counts as ended, and an arbiter that stands still is given up with it.
+    ///
+    /// False when that incarnation had ended already, or there is no such child.
+    ///
+    /// # Errors
+    /// Only when the supervisor does not answer.
+    pub async fn abandon_child(
+        &self,
+        id: &ChildId,
+        incarnation: Incarnation,
+    ) -> Result<bool, SupervisorError> {
+        self.call(AbandonChild { id: id.clone(), incarnation }).await
     }
 
     /// Lists the children, latest start first (`which_children/1`).

@@ -76,6 +76,14 @@ pub(crate) struct FindChild(pub(crate) ChildId);
 #[derive(Debug)]
 pub(crate) struct KillChild(pub(crate) ChildId);
 
+/// Gives up one incarnation of a child whose thread does not come back. The answer is whether it
+/// had not ended yet.
+#[derive(Debug)]
+pub(crate) struct AbandonChild {
+    pub(crate) id: ChildId,
+    pub(crate) incarnation: Incarnation,
+}
+
 /// Suspends or resumes the supervisor's decisions; inspection goes on.
 #[derive(Debug)]
 pub(crate) struct Suspend(pub(crate) bool);
@@ -141,6 +149,7 @@ message!(CountChildren => Result<Counts, SupervisorError>);
 message!(GetChildSpec => Result<ChildEntry, SupervisorError>);
 message!(FindChild => Option<AnyRef>);
 message!(KillChild => bool);
+message!(AbandonChild => bool);
 message!(Suspend => ());
 message!(GetWhy => Vec<WhyRecord>);
 message!(DryRun => Option<DryRunResult>);

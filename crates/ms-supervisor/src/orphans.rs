@@ -3,18 +3,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::AnyRef;
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
+use ms_actor::host::{ChildCell, ChildEvent, ChildNews, ChildSink, Parent};
 use ms_core::{ExitReason, Incarnation, Shutdown};
 
 use crate::state::kept_cells::KeptCells;
 
 /// Waits for the end of a child whose supervisor was killed, to say that no other life comes:
 /// neither of it, nor of what is below it.
-pub(crate) struct OrphanCloser(Mutex<Option<(AnyRef, Option<KeptCells>)>>);
+pub(crate) struct OrphanCloser(Mutex<Option<(ChildCell, Option<KeptCells>)>>);
 
 impl OrphanCloser {
-    pub(crate) fn adopt(cell: &AnyRef, below: Option<KeptCells>) {
+    pub(crate) fn adopt(cell: &ChildCell, below: Option<KeptCells>) {
         let closer = Arc::new(Self(Mutex::new(Some((cell.clone(), below)))));
         cell.adopt(Parent { sink: Arc::clone(&closer) as Arc<dyn ChildSink>, key: 0 });
         // It may have ended before it was adopted: then no event comes.
@@ -44,7 +43,7 @@ impl ChildSink for OrphanCloser {
 
 /// Kills a child that a killed supervisor left behind, when it has not ended in the time its
 /// spec gives it (X18): nobody else is there to do it.
-pub(crate) fn end_in_time(cell: &AnyRef, incarnation: Incarnation, shutdown: Shutdown) {
+pub(crate) fn end_in_time(cell: &ChildCell, incarnation: Incarnation, shutdown: Shutdown) {
     let limit = match shutdown {
         Shutdown::Infinity => return,
         Shutdown::BrutalKill => Duration::ZERO,

@@ -7,7 +7,7 @@
 use actix::{Handler, MessageResult};
 use ms_actor::AnyRef;
 use ms_core::id::MAX_PATH_DEPTH;
-use ms_core::{IdError, Incarnation};
+use ms_core::{ExitReason, IdError, Incarnation};
 use ms_policy::{ChildEntry, ChildRow, Command, CommandError, Counts, Event, Reply, Target};
 
 use super::{Ctx, SupervisorActor};
@@ -15,8 +15,8 @@ use crate::answer::Answer;
 use crate::child_info::{ChildInfo, StartedChild};
 use crate::error::SupervisorError;
 use crate::messages::{
-    CountChildren, DeleteChild, FindChild, GetChildSpec, KillChild, RestartChild, StartChild,
-    StartDynamic, TerminateChild, Which, WhichChildren,
+    AbandonChild, CountChildren, DeleteChild, FindChild, GetChildSpec, KillChild, RestartChild,
+    StartChild, StartDynamic, TerminateChild, Which, WhichChildren,
 };
 use crate::spec::{ChildOptions, ChildSpec, DynamicChild, Make};
 use crate::state::administration::Arriving;
@@ -110,8 +110,8 @@ fn started_child(children: &Children, reply: Reply) -> Result<StartedChild, Supe
     match reply {
         Reply::Started { key, info, .. } => {
             let child = children.get(key).ok_or(CommandError::NotFound)?;
-            let info = child.cell().filter(|_| info).and_then(AnyRef::start_info);
-            let (actor, incarnation) = (child.cell().cloned(), child.incarnation());
+            let info = child.cell().filter(|_| info).and_then(|cell| cell.start_info());
+            let (actor, incarnation) = (child.actor(), child.incarnation());
             Ok(StartedChild { actor, incarnation, info })
         }
         _ => Ok(StartedChild { actor: None, incarnation: Incarnation::NONE, info: None }),
@@ -127,7 +127,7 @@ fn child_infos(children: &Children, reply: Reply) -> Vec<ChildInfo> {
             path: child.path().clone(),
             child: child.starts().pid(row.child),
             kind: row.kind,
-            actor: child.cell().cloned(),
+            actor: child.actor(),
         })
     };
     rows.into_iter().filter_map(info).collect()
@@ -240,7 +240,7 @@ impl Handler<FindChild> for SupervisorActor {
     type Result = Option<AnyRef>;
 
     fn handle(&mut self, FindChild(id): FindChild, _: &mut Ctx) -> Option<AnyRef> {
-        self.children.named(id.as_str()).and_then(Child::cell).cloned()
+        self.children.named(id.as_str()).and_then(Child::actor)
     }
 }
 
@@ -253,5 +253,14 @@ impl Handler<KillChild> for SupervisorActor {
             self.kill(ctx, key);
         }
         MessageResult(key.is_some())
+    }
+}
+
+impl Handler<AbandonChild> for SupervisorActor {
+    type Result = bool;
+
+    fn handle(&mut self, AbandonChild { id, incarnation }: AbandonChild, _: &mut Ctx) -> bool {
+        let cell = self.children.named(id.as_str()).and_then(Child::cell);
+        cell.is_some_and(|cell| cell.abandon(incarnation, ExitReason::Killed))
     }
 }

@@ -1,7 +1,6 @@
 //! Answering for the tree: what is below a supervisor, and why it ended.
 
 use actix::{Handler, MessageResult};
-use ms_actor::AnyRef;
 use ms_core::ChildId;
 use ms_core::view::{Lifecycle, Mark, SupervisorView, TreeNode, WhyRecord};
 use ms_policy::{ChildKey, ChildView};
@@ -43,7 +42,7 @@ impl SupervisorActor {
         let child = self.children.get(key)?;
         let node = self.child_node(child, &self.policy.child(key)?)?;
         // One that is down would not answer, and cost the walk its time limit.
-        let supervisor = child.cell().filter(|cell| cell.is_alive()).and_then(AnyRef::typed);
+        let supervisor = child.cell().filter(|cell| cell.is_alive()).and_then(|cell| cell.typed());
         Some(Row { node, supervisor })
     }
 

@@ -1,6 +1,6 @@
 //! Starting children: their cells, names and deadlines.
 
-use ms_actor::host::Parent;
+use ms_actor::host::{ChildCell, Parent};
 use ms_core::ChildId;
 use ms_policy::{ChildKey, Event, StartCause};
 
@@ -71,7 +71,7 @@ impl SupervisorActor {
         }
     }
 
-    fn make_cell(&mut self, key: ChildKey) -> Option<ms_actor::AnyRef> {
+    fn make_cell(&mut self, key: ChildKey) -> Option<ChildCell> {
         let parent = Parent { sink: self.sink.clone()?, key: key.raw() };
         self.children.get_mut(key)?.make_cell(self.node.as_ref()?, parent, &self.kept)
     }

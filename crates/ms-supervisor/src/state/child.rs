@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ms_actor::host::{Blueprint, EndFacts, Parent};
+use ms_actor::host::{Blueprint, ChildCell, EndFacts, Parent};
 use ms_actor::{AnyRef, Node};
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
@@ -59,7 +59,7 @@ pub(crate) struct Child {
     key: ChildKey,
     path: ActorPath,
     /// Made at the first start, of the blueprint, which is then dropped.
-    cell: Option<AnyRef>,
+    cell: Option<ChildCell>,
     blueprint: Option<Box<Blueprint>>,
     subtree: Option<Box<Subtree>>,
     options: Arc<ChildOptions>,
@@ -118,8 +118,13 @@ impl Child {
         ChildId::new(self.name()).ok()
     }
 
-    pub(crate) fn cell(&self) -> Option<&AnyRef> {
+    pub(crate) fn cell(&self) -> Option<&ChildCell> {
         self.cell.as_ref()
+    }
+
+    /// A reference to the actor that holds none of the supervisor's levers.
+    pub(crate) fn actor(&self) -> Option<AnyRef> {
+        self.cell.as_ref().map(ChildCell::any)
     }
 
     pub(crate) fn subtree(&self) -> Option<&Subtree> {
@@ -144,7 +149,7 @@ impl Child {
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.cell.as_ref().is_some_and(AnyRef::is_alive)
+        self.cell.as_ref().is_some_and(|cell| cell.is_alive())
     }
 
     /// Whether it is to run at all now; see [`SupervisorSpec::only_if`].
@@ -154,7 +159,7 @@ impl Child {
 
     /// Why its last life ended, if it had one.
     pub(crate) fn last_exit(&self) -> Option<ExitReason> {
-        self.cell.as_ref().and_then(AnyRef::last_exit)
+        self.cell.as_ref().and_then(|cell| cell.last_exit())
     }
 
     /// Whether the start of this number is still under way, with an actor that can be killed.
@@ -180,7 +185,7 @@ impl Child {
         node: &Node,
         parent: Parent,
         kept: &KeptCells,
-    ) -> Option<AnyRef> {
+    ) -> Option<ChildCell> {
         if let Some(cell) = &self.cell {
             return Some(cell.clone());
         }
@@ -288,7 +293,7 @@ impl Child {
 
     /// Shows it as restarting while the policy waits.
     pub(crate) fn mark_restarting(&self) {
-        self.cell.iter().for_each(AnyRef::mark_restarting);
+        self.cell.iter().for_each(ChildCell::mark_restarting);
     }
 
     /// Refuses its mail, and that of all below it, until it is started again.
@@ -314,7 +319,7 @@ impl Child {
 }
 
 /// Ends what a supervisor that was killed left behind: its successor decides about it now.
-fn fence_leftover(cell: &AnyRef) {
+fn fence_leftover(cell: &ChildCell) {
     if cell.is_alive() {
         cell.fence(cell.incarnation(), ExitReason::Killed);
     }

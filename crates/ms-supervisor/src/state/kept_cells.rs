@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ms_actor::AnyRef;
+use ms_actor::host::ChildCell;
 use ms_core::{ChildId, ExitReason};
 
 use super::why::WhyRecords;
@@ -27,7 +27,7 @@ struct Kept {
 #[derive(Default)]
 struct Inner {
     /// In order, so that what is done to all is done in the same order in every run.
-    cells: BTreeMap<ChildId, AnyRef>,
+    cells: BTreeMap<ChildId, ChildCell>,
     /// What children that are supervisors keep themselves.
     below: BTreeMap<ChildId, KeptCells>,
     /// What children that were dropped left behind, by their names.
@@ -39,14 +39,14 @@ struct Inner {
 /// Actors below a child that was dropped, which have not ended in its place: it was killed, and
 /// each of them has the time its spec gives it.
 struct Leftover {
-    cells: Vec<AnyRef>,
+    cells: Vec<ChildCell>,
     /// What a supervisor among them keeps: it may still start children.
     below: Option<KeptCells>,
 }
 
 impl Leftover {
     /// Those that run, supervisors before what is below them.
-    fn running(&self) -> Vec<AnyRef> {
+    fn running(&self) -> Vec<ChildCell> {
         let mut running: Vec<_> =
             self.cells.iter().filter(|cell| cell.is_alive()).cloned().collect();
         self.below.iter().for_each(|below| below.running(&mut running));
@@ -56,11 +56,11 @@ impl Leftover {
 
 impl KeptCells {
     /// The cell of a child, and what it keeps itself where it is a supervisor.
-    pub(crate) fn get(&self, id: &ChildId) -> Option<(AnyRef, Option<Self>)> {
+    pub(crate) fn get(&self, id: &ChildId) -> Option<(ChildCell, Option<Self>)> {
         self.with(|inner| Some((inner.cells.get(id)?.clone(), inner.below.get(id).cloned())))
     }
 
-    pub(crate) fn keep(&self, id: ChildId, cell: AnyRef, below: Option<Self>) {
+    pub(crate) fn keep(&self, id: ChildId, cell: ChildCell, below: Option<Self>) {
         self.with(|inner| {
             if let Some(below) = below {
                 inner.below.insert(id.clone(), below);
@@ -70,7 +70,7 @@ impl KeptCells {
     }
 
     /// Notes what a child that is dropped leaves behind, if anything of it runs still.
-    pub(crate) fn note_leftover(&self, id: &str, cell: Option<&AnyRef>, below: Option<&Self>) {
+    pub(crate) fn note_leftover(&self, id: &str, cell: Option<&ChildCell>, below: Option<&Self>) {
         let mut cells: Vec<_> = cell.filter(|cell| cell.is_alive()).cloned().into_iter().collect();
         below.iter().for_each(|below| below.running(&mut cells));
         let Some(id) = ChildId::new(id).ok().filter(|_| !cells.is_empty()) else { return };
@@ -94,7 +94,7 @@ impl KeptCells {
     }
 
     /// All kept actors that run, and those below them.
-    fn running(&self, running: &mut Vec<AnyRef>) {
+    fn running(&self, running: &mut Vec<ChildCell>) {
         let below = self.with(|inner| {
             running.extend(inner.cells.values().filter(|cell| cell.is_alive()).cloned());
             for leftover in inner.leftovers.values().flatten() {
@@ -123,8 +123,8 @@ impl KeptCells {
 
     /// Closes all cells when the supervisor they belong to has ended. One that still runs
     /// may start its children again before it hears that it is to stop.
-    pub(crate) fn close_after(&self, owner: Option<&AnyRef>, reason: &ExitReason) {
-        let runs = || owner.is_some_and(AnyRef::is_alive);
+    pub(crate) fn close_after(&self, owner: Option<&ChildCell>, reason: &ExitReason) {
+        let runs = || owner.is_some_and(|owner| owner.is_alive());
         if runs() {
             self.with(|inner| inner.close_at_end = Some(reason.clone()));
         }
@@ -144,7 +144,7 @@ impl KeptCells {
     /// Has all cells refuse mail: the supervisor stays down for now.
     pub(crate) fn refuse(&self, reason: &ExitReason) {
         // Copies: refusing drops messages, whose own code is not to run under the lock.
-        let (cells, below): (Vec<AnyRef>, Vec<Self>) = self.with(|inner| {
+        let (cells, below): (Vec<ChildCell>, Vec<Self>) = self.with(|inner| {
             (inner.cells.values().cloned().collect(), inner.below.values().cloned().collect())
         });
         cells.iter().for_each(|cell| cell.refuse(reason));

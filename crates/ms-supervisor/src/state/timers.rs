@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use actix::SpawnHandle;
-use ms_actor::AnyRef;
+use ms_actor::host::ChildCell;
 use ms_core::{ExitReason, Incarnation, Tick};
 use ms_policy::ChildKey;
 
@@ -26,7 +26,7 @@ pub(crate) enum Due {
     /// The dynamic children have not stopped in their common time.
     StopManyOverdue,
     /// A killed child's thread has not let go of it.
-    Fence { cell: AnyRef, incarnation: Incarnation, reason: ExitReason },
+    Fence { cell: ChildCell, incarnation: Incarnation, reason: ExitReason },
     /// A backoff is over.
     Backoff { key: ChildKey, start: StartNumber },
 }
