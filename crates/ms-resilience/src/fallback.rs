@@ -29,6 +29,7 @@ const TELL_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why there is no answer at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FallbackError {
     /// No strategy has one.
     #[error("no fallback has an answer")]

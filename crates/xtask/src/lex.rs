@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 /// The source with blanks for all comments, and for what is within quotation marks.
-pub(super) fn blank(source: &str) -> String {
+pub(crate) fn blank(source: &str) -> String {
     let bytes = source.as_bytes();
     let mut out = bytes.to_vec();
     let mut at = 0;
@@ -15,7 +15,7 @@ pub(super) fn blank(source: &str) -> String {
             b'/' if bytes.get(at + 1) == Some(&b'/') => line_end(bytes, at),
             b'/' if bytes.get(at + 1) == Some(&b'*') => comment_end(bytes, at),
             b'"' => string_end(bytes, at),
-            b'r' if !is_within_word(bytes, at) => raw_end(bytes, at).unwrap_or(at),
+            b'r' if begins_a_text(bytes, at) => raw_end(bytes, at).unwrap_or(at),
             b'\'' => char_end(bytes, at).unwrap_or(at),
             _ => at,
         };
@@ -92,8 +92,14 @@ fn is_within_word(bytes: &[u8], at: usize) -> bool {
     at > 0 && is_word(bytes[at - 1])
 }
 
+/// Whether an `r` here may begin a raw text: `r".."`, `br".."`, `cr".."`.
+fn begins_a_text(bytes: &[u8], at: usize) -> bool {
+    let is_prefixed = at > 0 && matches!(bytes[at - 1], b'b' | b'c');
+    !is_within_word(bytes, at) || (is_prefixed && !is_within_word(bytes, at - 1))
+}
+
 /// The words of some code, and where each begins.
-pub(super) fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     let bytes = code.as_bytes();
     let begins =
         (0..bytes.len()).filter(move |at| is_word(bytes[*at]) && !is_within_word(bytes, *at));
@@ -105,7 +111,7 @@ pub(super) fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// Where `text` stands by itself: neither is what it begins with a part of a longer word, nor what it
 /// ends with.
-pub(super) fn places<'a>(code: &'a str, text: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(crate) fn places<'a>(code: &'a str, text: &'a str) -> impl Iterator<Item = usize> + 'a {
     let bytes = code.as_bytes();
     let begins_a_word = text.bytes().next().is_some_and(is_word);
     let ends_a_word = text.bytes().next_back().is_some_and(is_word);
@@ -119,7 +125,7 @@ pub(super) fn places<'a>(code: &'a str, text: &'a str) -> impl Iterator<Item = u
 }
 
 /// What is within the brackets of which the first stands at `open`, without them.
-pub(super) fn within(code: &str, open: usize) -> Option<Range<usize>> {
+pub(crate) fn within(code: &str, open: usize) -> Option<Range<usize>> {
     let (mut depth, bytes) = (0_usize, code.as_bytes());
     for (at, byte) in bytes.iter().enumerate().skip(open) {
         match byte {
@@ -137,7 +143,7 @@ pub(super) fn within(code: &str, open: usize) -> Option<Range<usize>> {
 }
 
 /// What a call of `name` is given: `name(..)`, `name!(..)`, and where the call begins.
-pub(super) fn calls<'a>(
+pub(crate) fn calls<'a>(
     code: &'a str,
     name: &'a str,
 ) -> impl Iterator<Item = (usize, Range<usize>)> + 'a {
@@ -151,7 +157,7 @@ pub(super) fn calls<'a>(
 }
 
 /// The line, from 1, in which a place is.
-pub(super) fn line_of(text: &str, at: usize) -> usize {
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
     text[..at].matches('\n').count() + 1
 }
 
