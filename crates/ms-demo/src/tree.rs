@@ -14,7 +14,7 @@ use ms_runtime::{
     SupervisionSettings,
 };
 use ms_store::{SqliteTasks, StoreConfig};
-use ms_supervisor::{ChildSpec, Heartbeat, Supervisor};
+use ms_supervisor::{ChildSpec, Heartbeat, SupervisorSpec};
 use ms_worker::AgentSpec;
 use ms_worker::tasks::{TaskClient, Tasks, TasksError};
 
@@ -108,8 +108,8 @@ fn settings(plan: &Plan, tasks: &Tasks, store: &SqliteTasks) -> Settings {
     }
 }
 
-fn branch(id: &str) -> Supervisor {
-    Supervisor::one_for_one(id).intensity(BUDGET.0, BUDGET.1)
+fn branch(id: &str) -> SupervisorSpec {
+    SupervisorSpec::one_for_one(id).intensity(BUDGET.0, BUDGET.1)
 }
 
 fn observability(plan: &Plan) -> ComponentSpec {
@@ -144,7 +144,7 @@ fn fleet(plan: &Plan, store: &SqliteTasks) -> Result<Tasks, TasksError> {
 
 /// Who fails takes those after it along. Each has a thread of its own, so that none
 /// of them is a neighbour of an auditor that blocks.
-fn pipeline(plan: &Plan, tasks: &TaskClient) -> Supervisor {
+fn pipeline(plan: &Plan, tasks: &TaskClient) -> SupervisorSpec {
     let (board, roster) = (|| Arc::clone(&plan.board), || plan.roster.clone());
     let reducer = ReducerArgs {
         scope: plan.sources.description.clone(),
@@ -171,7 +171,7 @@ fn pipeline(plan: &Plan, tasks: &TaskClient) -> Supervisor {
         ChildSpec::agent::<Reporter>("reporter", reporter),
         ChildSpec::agent::<WalkerAgent>("walker", walker).restart(Restart::Transient),
     ];
-    let pipeline = Supervisor::rest_for_one("pipeline").intensity(BUDGET.0, BUDGET.1);
+    let pipeline = SupervisorSpec::rest_for_one("pipeline").intensity(BUDGET.0, BUDGET.1);
     children.into_iter().fold(pipeline, |pipeline, child| {
         let patience = Shutdown::Timeout(Duration::from_secs(2));
         pipeline.child(child.placement(Placement::Dedicated).shutdown(patience))

@@ -7,7 +7,7 @@ use ms_config::FrameworkConfig;
 use ms_core::task::TaskTransition;
 use ms_registry::Registry;
 use ms_runtime::{Calls, ComponentFailure, ServiceHandle, TreeContext};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
 use ms_worker::budgets::BudgetClient;
 
@@ -67,11 +67,11 @@ impl Listeners {
     }
 
     /// The component `transport`.
-    pub(crate) fn tree(&self, cx: &TreeContext) -> Result<Supervisor, ComponentFailure> {
+    pub(crate) fn tree(&self, cx: &TreeContext) -> Result<SupervisorSpec, ComponentFailure> {
         let gateways = [("api", self.api_gateway(cx)?), ("admin", self.admin_gateway(cx)?)];
         let service = ServiceHandle::clone(cx);
         let registrar = Registrar { service, registry: self.registry.clone() };
-        let tree = Supervisor::one_for_one("transport")
+        let tree = SupervisorSpec::one_for_one("transport")
             .child(ChildSpec::blueprint("registry", self.registry.blueprint()))
             .child(ChildSpec::actor("registrar", move || registrar.clone()));
         Ok(gateways.into_iter().fold(tree, |tree, (id, spec)| {

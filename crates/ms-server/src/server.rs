@@ -21,7 +21,7 @@ use ms_runtime::{
     ServiceEnd, ServiceHandle, TreeContext,
 };
 use ms_store::SqliteTasks;
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_task::{Layered, QueueSpec};
 use ms_transport::Access;
 use ms_worker::budgets::{BudgetClient, Budgets};
@@ -371,7 +371,7 @@ impl fmt::Debug for Server {
 
 /// A component that is a supervisor with one child.
 fn tree(id: &str, phase: Phase, child: ChildSpec) -> ComponentSpec {
-    ComponentSpec::tree(Supervisor::one_for_one(id).child(child.backoff(PAUSE))).phase(phase)
+    ComponentSpec::tree(SupervisorSpec::one_for_one(id).child(child.backoff(PAUSE))).phase(phase)
 }
 
 /// The component that tells how the others are.
@@ -390,7 +390,7 @@ fn observability(tasks: &TaskClient, filter: &LogFilter) -> ComponentSpec {
             in_force,
             events_told: Arc::clone(&events_told),
         };
-        Ok(Supervisor::one_for_one("observability")
+        Ok(SupervisorSpec::one_for_one("observability")
             .child(ChildSpec::actor("observer", move || observer.clone())))
     };
     ComponentSpec::tree_of("observability", make)

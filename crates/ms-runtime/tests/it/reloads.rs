@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use ms_actor::ReadFrom;
 use ms_core::view::EventKind;
 use ms_runtime::{ComponentSpec, ReloadOutcome, ShutdownReason};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use parts::{Parts, builder, real, real_settings};
 
 /// A tree may have something to do at SIGHUP; what each did is said, and one that could not is
@@ -22,7 +22,7 @@ fn a_reload_reaches_trees_too_and_names_who_could_not() {
             Err("the file is gone".into()),
             Ok(ReloadOutcome::Changed("in force: a.b".to_owned())),
         ]));
-        let tree = || Supervisor::one_for_one("tree").child(ChildSpec::actor("idle", || Idle));
+        let tree = || SupervisorSpec::one_for_one("tree").child(ChildSpec::actor("idle", || Idle));
         let next = move |_| {
             let answer = answers.lock().expect("unpoisoned").pop();
             async move { answer.expect("told twice") }

@@ -15,7 +15,7 @@ use ms_snapshot::{
     Extract, Extracted, Migration, Persist, Register, RestoreError, SaveAll, SnapshotActor,
     Snapshots, Status, decode,
 };
-use ms_supervisor::{ChildSpec, Root, Supervisor, SupervisorRef, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorRef, SupervisorSpec, start_root};
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
 use serde_json::json;
 
@@ -88,7 +88,7 @@ struct World {
 async fn start(dir: &Path) -> World {
     let node = Node::boot(NodeConfig::single_arbiter()).unwrap();
     let snapshots = Snapshots::new(store(dir), None);
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .intensity(10, Duration::from_secs(5))
         .child(ChildSpec::blueprint("saver", snapshots.blueprint()));
     let root = start_root(&node, tree).await.unwrap();

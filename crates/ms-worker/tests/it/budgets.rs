@@ -14,7 +14,7 @@ use ms_core::task::TaskState;
 use ms_core::view::{EventKind, Lifecycle, Mark};
 use ms_core::{ActorPath, ExitReason};
 use ms_store::{StoreConfig, sqlite};
-use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 use ms_worker::budgets::{BudgetError, Budgets};
 use ms_worker::tasks::Tasks;
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
@@ -44,10 +44,10 @@ fn path(text: &str) -> ActorPath {
 }
 
 async fn tree(node: &ms_actor::Node, budgets: &Budgets) -> Root {
-    let pair = Supervisor::one_for_one("pair")
+    let pair = SupervisorSpec::one_for_one("pair")
         .child(ChildSpec::budgeted::<Spender>("a", (), budgets))
         .child(ChildSpec::budgeted::<Spender>("b", (), budgets));
-    let tree = Supervisor::one_for_one("root").child(budgets.child());
+    let tree = SupervisorSpec::one_for_one("root").child(budgets.child());
     start_root(node, tree.child(ChildSpec::supervisor(pair))).await.unwrap()
 }
 
@@ -169,7 +169,7 @@ fn time_in_handlers_is_counted_even_when_they_panic() {
     run(|node| async move {
         let budget = Budget::new().wall(Duration::from_millis(15));
         let budgets = Budgets::new("budgets").limit("/root/s", budget).unwrap();
-        let tree = Supervisor::one_for_one("root").intensity(9, Duration::from_secs(9));
+        let tree = SupervisorSpec::one_for_one("root").intensity(9, Duration::from_secs(9));
         let tree =
             tree.child(budgets.child()).child(ChildSpec::budgeted::<Sleeper>("s", (), &budgets));
         let root = start_root(&node, tree).await.unwrap();
@@ -193,7 +193,7 @@ fn t16_tasks_wait_while_the_budget_of_their_pool_is_used_up() {
         let tasks = Tasks::new("tasks", store).budgets(&budgets);
         let deeds = std::sync::Arc::new(Deeds::default());
         let tasks = tasks.pool::<Worker>("worker", 2, std::sync::Arc::clone(&deeds)).unwrap();
-        let tree = Supervisor::one_for_one("root").child(child).child(budgets.child());
+        let tree = SupervisorSpec::one_for_one("root").child(child).child(budgets.child());
         let root = start_root(&node, tree.child(tasks.child())).await.unwrap();
         let client = tasks.client();
         let accepted = client.submit_all((0..8).map(|n| order(&Order::Echo(n))).collect()).await;

@@ -29,7 +29,7 @@ use ms_core::task::{
     TaskTransition, TaskView, Timings,
 };
 use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
-use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 
 pub use ms_testkit::http::Reply;
 use ms_transport::{
@@ -247,10 +247,12 @@ pub async fn rig_with(
 ) -> Rig {
     let node = Node::boot(NodeConfig { quiet_panics: true, ..NodeConfig::single_arbiter() })
         .expect("boots");
-    let root =
-        start_root(&node, Supervisor::one_for_one("root").intensity(10, Duration::from_secs(60)))
-            .await
-            .expect("starts");
+    let root = start_root(
+        &node,
+        SupervisorSpec::one_for_one("root").intensity(10, Duration::from_secs(60)),
+    )
+    .await
+    .expect("starts");
     let tasks = Arc::<Memory>::default();
     let port: Arc<dyn TasksPort> = tasks.clone();
     let task_events = EventLog::new(KEPT_TASK_EVENTS);
