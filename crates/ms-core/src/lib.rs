@@ -4,8 +4,8 @@
 //! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
 //! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]), and the decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
 //! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], how
-//! its parts get along ([`integration`]), when to give up on it ([`emergency`]), a circuit breaker's in [`breaker`], and a listener's pauses
-//! in [`accept`]. [`json`] is how JSON of strangers is read, and how what is kept is written, [`private`] which files may hold secrets,
+//! its parts get along ([`integration`]), when to give up on it ([`emergency`]), and a circuit breaker's in [`breaker`].
+//! [`json`] is how JSON of strangers is read, and how what is kept is written, [`private`] which files may hold secrets,
 //! [`life`] which boot of a node a number belongs to; [`traceparent`] says which trace something belongs
 //! to, [`subject`] what an event is about.
 //!
@@ -15,7 +15,6 @@
 //!
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`policy`].
 
-pub mod accept;
 pub mod breaker;
 pub mod budget;
 pub mod civil;

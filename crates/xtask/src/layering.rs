@@ -10,7 +10,7 @@ type Layer = usize;
 /// Each crate's layer is its row. Crates of one row do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["ms-core"],
-    &["ms-actor"],
+    &["ms-actor", "ms-net"],
     &["ms-supervisor", "ms-registry", "ms-router"],
     &[
         "ms-worker",
