@@ -1,11 +1,9 @@
 //! Calls between the components of the server, reported where they are made.
 
-use ms_core::task::{
-    ClaimSpec, Claimed, Held, StoreFuture, StoreLayer, Swept, TaskCommand, TaskError, TaskStore,
-    TaskView,
-};
+use ms_core::task::{TaskError, TaskView};
 use ms_runtime::{CallReporter, Calls};
 use ms_store::SqliteTasks;
+use ms_task::{ClaimSpec, Claimed, Held, StoreFuture, StoreLayer, Swept, TaskCommand, TaskStore};
 
 /// What the component `transport` reports.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! How the components get along, for the API and for Prometheus.
 
-use ms_core::integration::{CallOutcome, IncidentChange, IntegrationMetrics};
+use ms_core::integration::IntegrationMetrics;
+use ms_runtime::logic::interactions::{CallOutcome, IncidentChange};
 use ms_runtime::{Call, IntegrationObserver, IntegrationRef};
 use ms_transport::{IntegrationPort, PortFuture};
 

@@ -13,12 +13,12 @@ use super::door::ControlDoor;
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{Body, Call, Hello, HelloReply, PROTO_VERSION, Reply, Request, Response};
-use ms_core::json::{self, JsonError};
 use ms_core::view::SCHEMA_VERSION;
+use ms_json::{self, JsonError};
 use ms_net::Stop;
 
 /// Nesting of a request: that of a task's payload, and what is around it.
-const DEPTH: usize = json::MAX_DEPTH + 8;
+const DEPTH: usize = ms_json::MAX_DEPTH + 8;
 
 /// The connection is over: nothing more can be said on it.
 #[derive(Debug)]
@@ -84,7 +84,9 @@ impl Conn {
     async fn one_call(&mut self) -> Result<(), Over> {
         let within = self.door.limits.idle_deadline;
         let call = match self.next_frame(within).await? {
-            Ok(frame) => json::from_slice::<Call>(&frame, DEPTH).map_err(|error| malformed(&error)),
+            Ok(frame) => {
+                ms_json::from_slice::<Call>(&frame, DEPTH).map_err(|error| malformed(&error))
+            }
             Err(error) => Err(error),
         };
         match call {

@@ -3,7 +3,7 @@
 use ms_actor::DebugError;
 use ms_control::ControlError;
 use ms_core::ActorPath;
-use ms_core::policy::CommandError;
+use ms_policy::CommandError;
 use ms_supervisor::SupervisorError;
 
 /// Translates the answer of a supervisor that was asked about `path`.

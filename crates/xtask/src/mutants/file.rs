@@ -4,7 +4,7 @@
 //! what: what is wrong with it
 //! suites: core model
 //! tests: ms-actor --test it test(/mailbox/)
-//! file: crates/ms-core/src/policy/intensity.rs
+//! file: crates/ms-policy/src/intensity.rs
 //! <<<<
 //! text as it is, found once
 //! ====
