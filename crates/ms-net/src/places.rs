@@ -44,7 +44,7 @@ impl Places {
         }
     }
 
-    /// Waits until a connection gives its place back, from the call on.
+    /// Waits until a connection gives its place back, from the first poll on.
     pub(crate) async fn freed(&self) {
         self.freed.notified().await;
     }

@@ -12,3 +12,6 @@ pub use bind::{BindError, MAX_SOCKET_PATH, SocketName, bind};
 pub use file::SocketFile;
 pub use listener::FileListener;
 pub use probe::is_live;
+
+#[cfg(test)]
+mod tests;
