@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix::{Actor, Running};
 use ms_actor::host::ChildSink;
-use ms_actor::{AnyRef, Context, Node, Ref, StartError, StateValue, WeakRef};
+use ms_actor::{Context, Node, Ref, StartError, StateValue, WeakRef};
 use ms_core::{ActorPath, ExitReason, Incarnation, Strategy};
 use ms_policy::{ChildKey, ChildState, Effect, Event, Offender, Phase, Policy, SupervisorReport};
 
@@ -152,7 +152,7 @@ impl SupervisorActor {
         for key in std::mem::take(&mut self.ended_lately) {
             let down = self.policy.child(key).is_some_and(|c| c.state == ChildState::Stopped);
             if let Some(kid) = self.kids.get(key).filter(|_| down) {
-                let reason = kid.cell.as_ref().and_then(AnyRef::last_exit);
+                let reason = kid.cell.as_ref().and_then(|cell| cell.last_exit());
                 let reason = reason.unwrap_or(ExitReason::NoProc);
                 kid.cell.iter().for_each(|cell| cell.refuse(&reason));
                 kid.below.iter().for_each(|below| below.bank.refuse(&reason));
@@ -217,7 +217,8 @@ impl SupervisorActor {
         if kid.lasting && self.stops() {
             return;
         }
-        let reason = kid.cell.as_ref().and_then(AnyRef::last_exit).unwrap_or(ExitReason::Shutdown);
+        let reason =
+            kid.cell.as_ref().and_then(|cell| cell.last_exit()).unwrap_or(ExitReason::Shutdown);
         self.bury(&kid, &reason);
     }
 
@@ -232,7 +233,7 @@ impl SupervisorActor {
     /// Notes what of a child goes on without it, for whoever takes its name.
     fn leave(&self, kid: &Kid) {
         let below = kid.below.as_ref().map(|below| &below.bank);
-        let runs = kid.cell.as_ref().is_some_and(AnyRef::is_alive);
+        let runs = kid.cell.as_ref().is_some_and(|cell| cell.is_alive());
         if self.supervisor.lasting_refs && (runs || below.is_some()) {
             self.bank.leave(kid.path.name(), kid.cell.as_ref(), below);
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use actix::Handler;
 use ms_actor::AnyRef;
+use ms_actor::host::ChildCell;
 use ms_core::id::MAX_PATH_DEPTH;
 use ms_core::{ChildId, IdError, Incarnation};
 use ms_policy::{ChildEntry, Command, CommandError, Counts, Reply, Target, Ticket};
@@ -176,8 +177,12 @@ impl SupervisorActor {
         match reply {
             Reply::Started { key, info, .. } => {
                 let kid = self.kids.get(*key).ok_or(CommandError::NotFound)?;
-                let info = kid.cell.as_ref().filter(|_| *info).and_then(AnyRef::start_info);
-                Ok(StartedChild { actor: kid.cell.clone(), incarnation: kid.life, info })
+                let info = kid.cell.as_ref().filter(|_| *info).and_then(|cell| cell.start_info());
+                Ok(StartedChild {
+                    actor: kid.cell.as_ref().map(ChildCell::any),
+                    incarnation: kid.life,
+                    info,
+                })
             }
             _ => Ok(StartedChild { actor: None, incarnation: Incarnation::NONE, info: None }),
         }
@@ -193,7 +198,7 @@ impl SupervisorActor {
                 path: kid.path.clone(),
                 child,
                 kind: row.kind,
-                actor: kid.cell.clone(),
+                actor: kid.cell.as_ref().map(ChildCell::any),
             })
         };
         rows.into_iter().filter_map(info).collect()
@@ -310,6 +315,6 @@ impl Handler<FindChild> for SupervisorActor {
     type Result = Option<AnyRef>;
 
     fn handle(&mut self, FindChild(id): FindChild, _: &mut Ctx) -> Option<AnyRef> {
-        self.child_named(&id).and_then(|kid| kid.cell.clone())
+        self.child_named(&id).and_then(|kid| kid.cell.as_ref().map(ChildCell::any))
     }
 }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ms_actor::AnyRef;
+use ms_actor::host::ChildCell;
 use ms_core::{ChildId, ExitReason};
 
 use crate::why::WhyLog;
@@ -20,7 +20,7 @@ pub(crate) struct Bank(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     /// In order, so that what is done to all is done in the same order in every run.
-    cells: BTreeMap<ChildId, AnyRef>,
+    cells: BTreeMap<ChildId, ChildCell>,
     /// Banks of children that are supervisors themselves.
     below: BTreeMap<ChildId, Bank>,
     /// What children that were dropped left behind, by their names.
@@ -35,14 +35,14 @@ struct Inner {
 /// Actors below a child that was dropped, which have not ended in its place: it was killed, and
 /// each of them has the time its spec gives it.
 struct Left {
-    cells: Vec<AnyRef>,
+    cells: Vec<ChildCell>,
     /// Where a supervisor among them keeps what it starts yet.
     bank: Option<Bank>,
 }
 
 impl Left {
     /// Those that run, supervisors before what is below them.
-    fn running(&self) -> Vec<AnyRef> {
+    fn running(&self) -> Vec<ChildCell> {
         let mut running: Vec<_> =
             self.cells.iter().filter(|cell| cell.is_alive()).cloned().collect();
         self.bank.iter().for_each(|bank| bank.running(&mut running));
@@ -52,11 +52,11 @@ impl Left {
 
 impl Bank {
     /// The cell of a child, and its own bank where it is a supervisor.
-    pub(crate) fn get(&self, id: &ChildId) -> Option<(AnyRef, Option<Self>)> {
+    pub(crate) fn get(&self, id: &ChildId) -> Option<(ChildCell, Option<Self>)> {
         self.with(|inner| Some((inner.cells.get(id)?.clone(), inner.below.get(id).cloned())))
     }
 
-    pub(crate) fn keep(&self, id: ChildId, cell: AnyRef, below: Option<Bank>) {
+    pub(crate) fn keep(&self, id: ChildId, cell: ChildCell, below: Option<Bank>) {
         self.with(|inner| {
             if let Some(below) = below {
                 inner.below.insert(id.clone(), below);
@@ -66,7 +66,7 @@ impl Bank {
     }
 
     /// Notes what a child that is dropped leaves behind, if anything of it runs still.
-    pub(crate) fn leave(&self, id: &str, cell: Option<&AnyRef>, bank: Option<&Self>) {
+    pub(crate) fn leave(&self, id: &str, cell: Option<&ChildCell>, bank: Option<&Self>) {
         let mut cells: Vec<_> = cell.filter(|cell| cell.is_alive()).cloned().into_iter().collect();
         bank.iter().for_each(|bank| bank.running(&mut cells));
         let Some(id) = ChildId::new(id).ok().filter(|_| !cells.is_empty()) else { return };
@@ -90,7 +90,7 @@ impl Bank {
     }
 
     /// All actors of this bank that run, and of those below it.
-    fn running(&self, running: &mut Vec<AnyRef>) {
+    fn running(&self, running: &mut Vec<ChildCell>) {
         let below = self.with(|inner| {
             running.extend(inner.cells.values().filter(|cell| cell.is_alive()).cloned());
             for left in inner.left.values().flatten() {
@@ -127,8 +127,8 @@ impl Bank {
 
     /// Closes all cells when the supervisor they belong to has ended. One that still runs
     /// may start its children again before it hears that it is to stop.
-    pub(crate) fn close_after(&self, owner: Option<&AnyRef>, reason: &ExitReason) {
-        let runs = || owner.is_some_and(AnyRef::is_alive);
+    pub(crate) fn close_after(&self, owner: Option<&ChildCell>, reason: &ExitReason) {
+        let runs = || owner.is_some_and(|owner| owner.is_alive());
         if runs() {
             self.with(|inner| inner.close_at_end = Some(reason.clone()));
         }
@@ -147,7 +147,7 @@ impl Bank {
 
     /// Has all cells refuse mail: the supervisor stays down for now.
     pub(crate) fn refuse(&self, reason: &ExitReason) {
-        let (cells, below): (Vec<AnyRef>, Vec<Self>) = self.with(|inner| {
+        let (cells, below): (Vec<ChildCell>, Vec<Self>) = self.with(|inner| {
             (inner.cells.values().cloned().collect(), inner.below.values().cloned().collect())
         });
         cells.iter().for_each(|cell| cell.refuse(reason));

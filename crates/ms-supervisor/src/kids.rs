@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use ms_actor::host::{Blueprint, EndFacts};
-use ms_actor::{AnyRef, Placement};
+use ms_actor::Placement;
+use ms_actor::host::{Blueprint, ChildCell, EndFacts};
 use ms_core::{ActorPath, ChildId, Incarnation};
 use ms_policy::{ChildKey, PidRef};
 
@@ -21,7 +21,7 @@ pub(crate) struct Kid {
     pub(crate) key: ChildKey,
     pub(crate) path: ActorPath,
     /// Made at the first start, of the blueprint, which is then dropped.
-    pub(crate) cell: Option<AnyRef>,
+    pub(crate) cell: Option<ChildCell>,
     pub(crate) blueprint: Option<Box<Blueprint>>,
     pub(crate) below: Option<Box<Below>>,
     pub(crate) care: Arc<Care>,
@@ -108,7 +108,7 @@ impl Kid {
     }
 
     pub(crate) fn is_alive(&self) -> bool {
-        self.cell.as_ref().is_some_and(AnyRef::is_alive)
+        self.cell.as_ref().is_some_and(|cell| cell.is_alive())
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use ms_actor::AnyRef;
-use ms_actor::host::Parent;
+use ms_actor::host::{ChildCell, Parent};
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
 use ms_policy::{ChildKey, Event, StartCause, Ticket};
 
@@ -60,7 +59,7 @@ impl SupervisorActor {
         key: ChildKey,
         incarnation: Incarnation,
         path: ActorPath,
-        cell: &AnyRef,
+        cell: &ChildCell,
     ) {
         fence_leftover(cell);
         self.ended_lately.push(key);
@@ -69,7 +68,7 @@ impl SupervisorActor {
     }
 
     /// Starts the child in its cell: once an attempt, unless its thread is lost meanwhile.
-    pub(crate) fn launch(&mut self, key: ChildKey, cell: &AnyRef) {
+    pub(crate) fn launch(&mut self, key: ChildKey, cell: &ChildCell) {
         fence_leftover(cell);
         if let Some(kid) = self.kids.get_mut(key) {
             kid.life = cell.launch(kid.care.placement);
@@ -77,7 +76,7 @@ impl SupervisorActor {
     }
 
     /// The child's cell, made at its first start.
-    fn cell_of(&mut self, key: ChildKey) -> Option<AnyRef> {
+    fn cell_of(&mut self, key: ChildKey) -> Option<ChildCell> {
         let sink = self.sink.clone()?;
         let parent = Parent { sink, key: key.raw() };
         let kid = self.kids.get_mut(key)?;
@@ -162,7 +161,7 @@ impl SupervisorActor {
 }
 
 /// Ends what a supervisor that was killed left behind: its successor decides about it now.
-fn fence_leftover(cell: &AnyRef) {
+fn fence_leftover(cell: &ChildCell) {
     if cell.is_alive() {
         cell.fence(cell.incarnation(), ExitReason::Killed);
     }

@@ -13,6 +13,7 @@
 //! Start reading at `spec.rs` and `supervisor.rs`, then `actor.rs`, where each policy
 //! effect has its arm; `launch.rs`, `stopping.rs`, `news.rs` and `admin.rs` carry them out.
 
+mod abandon;
 mod actor;
 mod admin;
 mod answer;

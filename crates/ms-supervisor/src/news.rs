@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Handler;
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
-use ms_actor::{AnyRef, WeakRef};
+use ms_actor::WeakRef;
+use ms_actor::host::{ChildCell, ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
 use ms_core::{ExitReason, Incarnation};
 use ms_policy::{ChildKey, Event};
 
@@ -121,10 +121,10 @@ impl ChildSink for Sink {
 
 /// Waits for the end of a child whose supervisor was killed, to say that no other life comes:
 /// neither of it, nor of what is below it.
-pub(crate) struct Undertaker(Mutex<Option<(AnyRef, Option<Bank>)>>);
+pub(crate) struct Undertaker(Mutex<Option<(ChildCell, Option<Bank>)>>);
 
 impl Undertaker {
-    pub(crate) fn adopt(cell: &AnyRef, below: Option<Bank>) {
+    pub(crate) fn adopt(cell: &ChildCell, below: Option<Bank>) {
         let undertaker = Arc::new(Self(Mutex::new(Some((cell.clone(), below)))));
         cell.adopt(Parent { sink: Arc::clone(&undertaker) as Arc<dyn ChildSink>, key: 0 });
         if !cell.is_alive() {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
-use ms_actor::{AnyRef, Node, Placement};
+use ms_actor::host::{ChildCell, ChildEvent, ChildNews, ChildSink, Parent};
+use ms_actor::{Node, Placement};
 use ms_core::{ActorPath, ChildId, ExitReason};
 use ms_policy::Policy;
 use tokio::sync::{oneshot, watch};
@@ -23,7 +23,7 @@ use crate::supervisor::{Supervisor, supervisor_blueprint};
 #[derive(Debug)]
 pub struct Root {
     supervisor: SupervisorRef,
-    actor: AnyRef,
+    actor: ChildCell,
     ended: watch::Receiver<Option<ExitReason>>,
     bank: Bank,
 }
@@ -86,6 +86,12 @@ impl Root {
         self.bank.gave_up()
     }
 
+    /// Tells the root that whoever started it has ended without stopping it, as a parent's exit
+    /// signal does in OTP.
+    pub fn parent_exit(&self, reason: ExitReason) {
+        self.actor.parent_exit(reason);
+    }
+
     /// Stops the tree in reverse start order; what has not stopped `within` is killed.
     pub async fn stop(&self, within: Duration) -> ExitReason {
         self.stop_with(ExitReason::Shutdown, within).await
@@ -117,7 +123,7 @@ struct RootSink {
     end: watch::Sender<Option<ExitReason>>,
     bank: Bank,
     /// The root's own cell, to be closed; taken out then, for it holds this sink.
-    cell: Mutex<Option<AnyRef>>,
+    cell: Mutex<Option<ChildCell>>,
 }
 
 impl RootSink {

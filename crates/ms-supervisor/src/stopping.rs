@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ms_actor::AnyRef;
+use ms_actor::host::ChildCell;
 use ms_core::{ExitReason, Incarnation, Shutdown};
 use ms_policy::{ChildKey, Event};
 
@@ -15,7 +15,7 @@ const KILL_GRACE: Duration = Duration::from_secs(2);
 
 /// Kills a child that a killed supervisor left behind, when it has not ended in the time its
 /// spec gives it (X18): nobody else is there to do it.
-pub(crate) fn bring_to_an_end(cell: &AnyRef, life: Incarnation, how: Shutdown) {
+pub(crate) fn bring_to_an_end(cell: &ChildCell, life: Incarnation, how: Shutdown) {
     let limit = match how {
         Shutdown::Infinity => return,
         Shutdown::BrutalKill => Duration::ZERO,

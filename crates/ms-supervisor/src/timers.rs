@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix::{AsyncContext, SpawnHandle};
-use ms_actor::AnyRef;
+use ms_actor::host::ChildCell;
 use ms_core::{ExitReason, Incarnation, Tick};
 use ms_policy::ChildKey;
 
@@ -20,7 +20,7 @@ pub(crate) enum Due {
     /// The dynamic children have not stopped in their common time.
     StopManyOverdue,
     /// A killed child's thread has not let go of it.
-    Fence { cell: AnyRef, life: Incarnation, reason: ExitReason },
+    Fence { cell: ChildCell, life: Incarnation, reason: ExitReason },
     /// A backoff is over.
     Backoff { key: ChildKey, incarnation: Incarnation },
 }

@@ -97,7 +97,7 @@ impl SupervisorActor {
         let (kid, child) = (self.kids.get(key)?, self.policy.child(key)?);
         let row = self.child_node(kid, &child)?;
         let supervisor = kid.cell.as_ref().filter(|cell| cell.is_alive());
-        Some(Below { row, supervisor: supervisor.and_then(ms_actor::AnyRef::typed) })
+        Some(Below { row, supervisor: supervisor.and_then(|cell| cell.typed()) })
     }
 }
 

@@ -56,7 +56,7 @@ impl SupervisorActor {
         let siblings = decision.taken_along.iter().filter_map(|&key| self.child_id(key)).collect();
         let kid = self.kids.get_mut(decision.key)?;
         let end = kid.rare.as_mut().and_then(|rare| rare.last_end.take());
-        let last_exit = || kid.cell.as_ref().and_then(ms_actor::AnyRef::last_exit);
+        let last_exit = || kid.cell.as_ref().and_then(|cell| cell.last_exit());
         let reason = decision.reason.clone().or_else(last_exit).unwrap_or(ExitReason::Normal);
         Some(WhyRecord {
             path: kid.path.clone(),

@@ -41,6 +41,7 @@ const POOL_INTENSITY: Intensity = Intensity { max_restarts: 100, period: Duratio
 
 /// Why tasks cannot be set up so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TasksError {
     /// A bad name of a queue or a kind of agent.
     #[error(transparent)]
