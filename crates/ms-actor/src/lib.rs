@@ -1,8 +1,8 @@
 //! The actor kernel of the MS Framework, built on actix.
 //!
 //! It owns contexts and run loops, references, mailboxes, exit reasons, monitors
-//! and links, the control channel, placement on arbiters and the watchdog. It
-//! does *not* decide what to restart: that is `ms-core`'s policy, carried out by
+//! and links, the control channel, placement on arbiters, the watchdog and logs of
+//! events. It does *not* decide what to restart: that is `ms-policy`, carried out by
 //! `ms-supervisor`.
 //!
 //! The kernel lives in rooms. Arrows between them point only downwards in this list, and to the
@@ -54,9 +54,9 @@ pub use log_limit::LogLimit;
 pub use mail::spec::{MailboxSpec, Overflow, WhileDown};
 pub use node::config::NodeConfig;
 pub use node::dead_letters::{DeadLetter, DeadLetters};
+pub use node::event_log::{Entry, EventLog, EventReader, EventSource, NodeEvents, ReadFrom};
 pub use node::handle::{Node, unix_ms};
 pub use node::resources::{OpenResource, Resources};
-pub use node::task_log::{KEPT_TASK_EVENTS, TaskEvents};
 pub use refs::any::AnyRef;
 pub use refs::ask::Ask;
 pub use refs::handle::{Ref, WeakRef};

@@ -1,6 +1,5 @@
 //! A node: the arbiters of one process, its clock, its events and its dead letters.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -8,24 +7,19 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_rt::System;
-use ms_core::task::TaskNews;
-use ms_core::view::{EventKind, NodeEvent};
+use ms_core::view::EventKind;
 use ms_core::{ActorPath, ExitReason, Incarnation, NodeLife, Tick};
-use tokio::sync::broadcast;
 
 use crate::node::arbiter::ArbiterSlot;
 use crate::node::clock::Clock;
 use crate::node::config::NodeConfig;
 use crate::node::dead_letters::{DeadLetter, DeadLetters};
+use crate::node::event_log::{EventLog, EventSource};
 use crate::node::resources::Resources;
-use crate::node::task_log::{TaskEvents, TaskLog};
-use crate::sync::lock;
 use crate::time::after;
 
-/// Events kept for readers that come later.
+/// Events kept for readers that come later, or lag.
 const KEPT_EVENTS: usize = 4096;
-/// Events a live reader may lag behind before it gets a gap.
-const EVENT_LAG: usize = 1024;
 
 /// A running node; cheap to clone.
 #[derive(Clone)]
@@ -50,9 +44,7 @@ pub(super) struct Inner {
     pub(super) pool: Mutex<Vec<Arc<ArbiterSlot>>>,
     pub(super) others: Mutex<Vec<Arc<ArbiterSlot>>>,
     dead: DeadLetters,
-    events: broadcast::Sender<NodeEvent>,
-    log: Mutex<EventLog>,
-    tasks: Arc<TaskLog>,
+    events: EventLog<EventKind>,
     resources: Resources,
     pub(super) stopping: AtomicBool,
 }
@@ -64,11 +56,6 @@ fn a_new_life() -> NodeLife {
     unix_ms().hash(&mut hasher);
     std::process::id().hash(&mut hasher);
     NodeLife::new(hasher.finish())
-}
-
-struct EventLog {
-    seq: u64,
-    kept: VecDeque<NodeEvent>,
 }
 
 impl Node {
@@ -85,11 +72,7 @@ impl Node {
             pool: Mutex::new(Vec::new()),
             others: Mutex::new(Vec::new()),
             dead: DeadLetters::default(),
-            events: broadcast::Sender::new(EVENT_LAG),
-            // All the room at once: it is not touched before it is used, and no crash pays for
-            // moving thousands of events to a larger place.
-            log: Mutex::new(EventLog { seq: 0, kept: VecDeque::with_capacity(KEPT_EVENTS) }),
-            tasks: Arc::default(),
+            events: EventLog::new(KEPT_EVENTS),
             resources: Resources::default(),
             stopping: AtomicBool::new(false),
         }))
@@ -164,56 +147,19 @@ impl Node {
         self.0.stopping.load(Ordering::Acquire)
     }
 
-    /// Appends an event to the node's log and hands it to live readers.
+    /// Appends an event to the node's log and hands it to its readers.
     pub fn publish(&self, kind: EventKind) {
-        let mut log = lock(&self.0.log);
-        log.seq += 1;
-        let event = NodeEvent { seq: log.seq, at_ms: self.now().as_millis(), kind };
-        if log.kept.len() == KEPT_EVENTS {
-            log.kept.pop_front();
-        }
-        // Sent under the lock, so that readers see the order of `seq` and none subscribes between.
-        if self.0.events.receiver_count() > 0 {
-            drop(self.0.events.send(event.clone()));
-        }
-        log.kept.push_back(event);
+        self.0.events.publish([kind], || self.now().as_millis());
     }
 
-    /// Events of the past after `seq` that are still kept, and a receiver of those to come.
+    /// Returns where the node's events are read: the last 4,096, and those to come.
     #[must_use]
-    pub fn events_since(&self, seq: u64) -> (Vec<NodeEvent>, broadcast::Receiver<NodeEvent>) {
-        let log = lock(&self.0.log);
-        let past = log.kept.iter().filter(|event| event.seq > seq).cloned().collect();
-        (past, self.0.events.subscribe())
-    }
-
-    /// Number of the newest event.
-    #[must_use]
-    pub fn last_event(&self) -> u64 {
-        lock(&self.0.log).seq
-    }
-
-    /// Appends what happened to durable tasks to the node's log of tasks, which has numbers of
-    /// its own, and hands it to readers: a batch at once, for its order is that of a commit.
-    pub fn publish_tasks(&self, news: Vec<TaskNews>) {
-        self.0.tasks.publish(news, self.now().as_millis());
-    }
-
-    /// Reads the events about tasks after the one with this number, those that are still kept
-    /// and those to come. Others than the last 8,192 are told as missed.
-    #[must_use]
-    pub fn task_events(&self, after: u64) -> TaskEvents {
-        self.0.tasks.reader(after)
-    }
-
-    /// Number of the newest event about a task.
-    #[must_use]
-    pub fn last_task_event(&self) -> u64 {
-        self.0.tasks.newest()
+    pub fn events(&self) -> &EventSource<EventKind> {
+        self.0.events.source()
     }
 
     pub(crate) fn publish_start(&self, path: &ActorPath, incarnation: Incarnation) {
-        if self.0.events.receiver_count() > 0 {
+        if self.0.events.has_readers() {
             self.publish(EventKind::Started { path: path.clone(), incarnation });
         }
     }
@@ -231,7 +177,7 @@ impl Node {
         } else if !reason.is_clean() {
             tracing::warn!(%path, %incarnation, %reason, "actor ended");
         }
-        if !reason.is_clean() || self.0.events.receiver_count() > 0 {
+        if !reason.is_clean() || self.0.events.has_readers() {
             let (path, reason) = (path.clone(), reason.clone());
             self.publish(EventKind::Exited { path, incarnation, reason });
         }

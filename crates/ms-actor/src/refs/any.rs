@@ -75,7 +75,7 @@ impl AnyRef {
     /// Whether its mailbox is at its bound right now; false where that is not knowable.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        let bound = self.0.core().mailbox.capacity.map(|bound| bound as u64);
+        let bound = self.0.core().mailbox_spec.capacity.map(|bound| bound as u64);
         bound.is_some_and(|bound| self.depth().is_some_and(|depth| depth >= bound))
     }
 

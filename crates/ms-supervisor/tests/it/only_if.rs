@@ -8,20 +8,20 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::{id, paused, settle, start};
 use ms_core::{ExitReason, Incarnation};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 #[test]
 fn a_supervisor_with_a_gate_keeps_its_place_and_starts_when_it_is_wanted() {
     paused(|node| async move {
         let (wanted, inits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (gate, count) = (wanted.clone(), inits.clone());
-        let later = Supervisor::one_for_one("later")
+        let later = SupervisorSpec::one_for_one("later")
             .init(move |_| {
                 count.fetch_add(1, Ordering::Relaxed);
                 Ok(None)
             })
             .only_if(move || gate.load(Ordering::Relaxed));
-        let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(later));
+        let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(later));
         let root = start(&node, tree).await;
         let alive = async || {
             let child = root.child(&id("later")).await.expect("answers");

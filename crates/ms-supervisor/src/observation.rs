@@ -1,6 +1,7 @@
 //! Watching what supervisors do, in the order they do it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use ms_actor::AnyRef;
 use ms_core::{ActorPath, ExitReason, Incarnation};
@@ -35,7 +36,7 @@ pub enum Observation {
         /// Why.
         reason: ExitReason,
     },
-    /// A child ended. Told when the supervisor takes the news out of its mailbox.
+    /// A child ended. Reported when the supervisor takes the event out of its mailbox.
     Exited {
         /// The child.
         path: ActorPath,
@@ -51,24 +52,50 @@ pub enum Observation {
         /// The report; children are numbered as their references number them.
         report: SupervisorReport,
     },
-    /// It begins to stop for good: told to, or because it gives up, or because its boot failed.
+    /// It begins to stop for good: it was asked to, gives up, or its boot has failed.
     /// What it lets go of from here on comes back with its next life (X6).
     Stopping,
     /// The supervisor itself has ended. So have its children, unless it was killed:
-    /// then they are about to be told.
-    Ended {
+    /// then they are about to be stopped.
+    SupervisorExited {
         /// Why.
         reason: ExitReason,
     },
 }
 
-/// Is told what a supervisor does, on its thread, at that very moment. Must not block.
+/// Watches what a supervisor does, on its thread, at that very moment. Must not block.
 pub trait Observer: Send + Sync + 'static {
     /// Takes one observation of this life of a supervisor.
     fn observe(&self, supervisor: &AnyRef, incarnation: Incarnation, observation: &Observation);
 }
 
-/// The default observer: OTP's reports go to the log.
+/// Who watches one supervisor, if anybody does.
+pub(crate) struct Observing {
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Observing {
+    pub(crate) fn new(observer: Option<&Arc<dyn Observer>>) -> Self {
+        Self { observer: observer.cloned() }
+    }
+
+    /// Hands an observation of the present life of `supervisor` to the observer. The reference
+    /// is made only where there is one.
+    pub(crate) fn report(
+        &self,
+        supervisor: impl FnOnce() -> Option<AnyRef>,
+        incarnation: Incarnation,
+        observation: &Observation,
+    ) {
+        if let Some(observer) = &self.observer
+            && let Some(supervisor) = supervisor()
+        {
+            observer.observe(&supervisor, incarnation, observation);
+        }
+    }
+}
+
+/// Logs one of OTP's reports, whether anybody observes the supervisor or not.
 pub(crate) fn log_report(path: &ActorPath, child: Option<&ActorPath>, report: &SupervisorReport) {
     // Put into words only where somebody reads them.
     let reason: &dyn fmt::Display = match &report.reason {

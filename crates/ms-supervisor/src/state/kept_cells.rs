@@ -3,7 +3,7 @@
 //!
 //! A reference to a child stays valid when the child restarts, and because of
 //! this also when its supervisor does: the next incarnation of the supervisor
-//! starts the child of the same id in the same cell. The bank belongs to the
+//! starts the child of the same id in the same cell. What is kept belongs to the
 //! supervisor's blueprint; only its live incarnation touches it.
 
 use std::collections::BTreeMap;
@@ -12,51 +12,55 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ms_actor::host::ChildCell;
 use ms_core::{ChildId, ExitReason};
 
-use crate::why::WhyLog;
+use super::why::WhyRecords;
 
+/// The cells a supervisor keeps, and its causal records.
 #[derive(Clone, Default)]
-pub(crate) struct Bank(Arc<Mutex<Inner>>);
+pub(crate) struct KeptCells(Arc<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    cells: Mutex<Inner>,
+    why: WhyRecords,
+}
 
 #[derive(Default)]
 struct Inner {
     /// In order, so that what is done to all is done in the same order in every run.
     cells: BTreeMap<ChildId, ChildCell>,
-    /// Banks of children that are supervisors themselves.
-    below: BTreeMap<ChildId, Bank>,
+    /// What children that are supervisors keep themselves.
+    below: BTreeMap<ChildId, KeptCells>,
     /// What children that were dropped left behind, by their names.
-    left: BTreeMap<ChildId, Vec<Left>>,
-    /// Why children ended: whoever asks after an escalation finds it here.
-    why: WhyLog,
-    gave_up: bool,
+    leftovers: BTreeMap<ChildId, Vec<Leftover>>,
     /// Nobody will start the supervisor again, but it runs still.
     close_at_end: Option<ExitReason>,
 }
 
 /// Actors below a child that was dropped, which have not ended in its place: it was killed, and
 /// each of them has the time its spec gives it.
-struct Left {
+struct Leftover {
     cells: Vec<ChildCell>,
-    /// Where a supervisor among them keeps what it starts yet.
-    bank: Option<Bank>,
+    /// What a supervisor among them keeps: it may still start children.
+    below: Option<KeptCells>,
 }
 
-impl Left {
+impl Leftover {
     /// Those that run, supervisors before what is below them.
     fn running(&self) -> Vec<ChildCell> {
         let mut running: Vec<_> =
             self.cells.iter().filter(|cell| cell.is_alive()).cloned().collect();
-        self.bank.iter().for_each(|bank| bank.running(&mut running));
+        self.below.iter().for_each(|below| below.running(&mut running));
         running
     }
 }
 
-impl Bank {
-    /// The cell of a child, and its own bank where it is a supervisor.
+impl KeptCells {
+    /// The cell of a child, and what it keeps itself where it is a supervisor.
     pub(crate) fn get(&self, id: &ChildId) -> Option<(ChildCell, Option<Self>)> {
         self.with(|inner| Some((inner.cells.get(id)?.clone(), inner.below.get(id).cloned())))
     }
 
-    pub(crate) fn keep(&self, id: ChildId, cell: ChildCell, below: Option<Bank>) {
+    pub(crate) fn keep(&self, id: ChildId, cell: ChildCell, below: Option<Self>) {
         self.with(|inner| {
             if let Some(below) = below {
                 inner.below.insert(id.clone(), below);
@@ -66,52 +70,44 @@ impl Bank {
     }
 
     /// Notes what a child that is dropped leaves behind, if anything of it runs still.
-    pub(crate) fn leave(&self, id: &str, cell: Option<&ChildCell>, bank: Option<&Self>) {
+    pub(crate) fn note_leftover(&self, id: &str, cell: Option<&ChildCell>, below: Option<&Self>) {
         let mut cells: Vec<_> = cell.filter(|cell| cell.is_alive()).cloned().into_iter().collect();
-        bank.iter().for_each(|bank| bank.running(&mut cells));
+        below.iter().for_each(|below| below.running(&mut cells));
         let Some(id) = ChildId::new(id).ok().filter(|_| !cells.is_empty()) else { return };
-        let left = Left { cells, bank: bank.cloned() };
+        let leftover = Leftover { cells, below: below.cloned() };
         self.with(|inner| {
             // What has ended meanwhile is nobody's concern, also where the name never comes back.
-            inner.left.retain(|_, all| {
-                all.retain(|left| !left.running().is_empty());
+            inner.leftovers.retain(|_, all| {
+                all.retain(|leftover| !leftover.running().is_empty());
                 !all.is_empty()
             });
-            inner.left.entry(id).or_default().push(left);
+            inner.leftovers.entry(id).or_default().push(leftover);
         });
     }
 
     /// Ends what earlier children of this name left behind: there are no two at one path.
-    pub(crate) fn fence_left(&self, id: &ChildId) {
-        let left = self.with(|inner| inner.left.remove(id));
-        for cell in left.iter().flatten().flat_map(Left::running) {
+    pub(crate) fn fence_leftovers(&self, id: &ChildId) {
+        let leftovers = self.with(|inner| inner.leftovers.remove(id));
+        for cell in leftovers.iter().flatten().flat_map(Leftover::running) {
             cell.fence(cell.incarnation(), ExitReason::Killed);
         }
     }
 
-    /// All actors of this bank that run, and of those below it.
+    /// All kept actors that run, and those below them.
     fn running(&self, running: &mut Vec<ChildCell>) {
         let below = self.with(|inner| {
             running.extend(inner.cells.values().filter(|cell| cell.is_alive()).cloned());
-            for left in inner.left.values().flatten() {
-                running.extend(left.running());
+            for leftover in inner.leftovers.values().flatten() {
+                running.extend(leftover.running());
             }
             inner.below.values().cloned().collect::<Vec<_>>()
         });
         below.iter().for_each(|below| below.running(running));
     }
 
-    pub(crate) fn why<R>(&self, with: impl FnOnce(&mut WhyLog) -> R) -> R {
-        self.with(|inner| with(&mut inner.why))
-    }
-
-    /// Notes that the supervisor went over its restart intensity.
-    pub(crate) fn note_giving_up(&self) {
-        self.with(|inner| inner.gave_up = true);
-    }
-
-    pub(crate) fn gave_up(&self) -> bool {
-        self.with(|inner| inner.gave_up)
+    /// Why the supervisor's children ended.
+    pub(crate) fn why(&self) -> &WhyRecords {
+        &self.0.why
     }
 
     /// Closes the cell of a child whose spec is gone, and all below it.
@@ -147,6 +143,7 @@ impl Bank {
 
     /// Has all cells refuse mail: the supervisor stays down for now.
     pub(crate) fn refuse(&self, reason: &ExitReason) {
+        // Copies: refusing drops messages, whose own code is not to run under the lock.
         let (cells, below): (Vec<ChildCell>, Vec<Self>) = self.with(|inner| {
             (inner.cells.values().cloned().collect(), inner.below.values().cloned().collect())
         });
@@ -156,17 +153,18 @@ impl Bank {
 
     /// Closes all cells: the supervisor will not be started again.
     pub(crate) fn close(&self, reason: &ExitReason) {
+        // Ids first: `forget` takes the lock itself.
         let ids: Vec<ChildId> = self.with(|inner| inner.cells.keys().cloned().collect());
         ids.iter().for_each(|id| self.forget(id.as_str(), reason));
     }
 
     fn with<R>(&self, code: impl FnOnce(&mut Inner) -> R) -> R {
-        code(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        code(&mut self.0.cells.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl std::fmt::Debug for Bank {
+impl std::fmt::Debug for KeptCells {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bank").finish_non_exhaustive()
+        f.debug_struct("KeptCells").finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
-//! What is told of a task when it has moved on: for the node's event stream.
+//! What streams of events say of a task that has moved on.
 //!
-//! News carry names, numbers and kinds, never what a task carries, gives back or says of its
-//! failure: those may hold secrets, and have limits of their own.
+//! A transition carries names, numbers and kinds, never what a task carries, gives back or says of
+//! its failure: those may hold secrets, and have limits of their own.
 
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +81,7 @@ impl TaskChange {
 
 /// A task has moved on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskNews {
+pub struct TaskTransition {
     /// How.
     pub change: TaskChange,
     /// Which task.

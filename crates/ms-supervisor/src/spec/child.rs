@@ -1,55 +1,16 @@
-//! Child specs, as OTP users write them.
+//! The builder of child specs.
 
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
 use ms_actor::{Hosted, MailboxSpec, Overflow, Placement, Ref, StartError, StateValue, WhileDown};
 use ms_core::{Backoff, ChildId, ChildPolicy, IdError, Restart, Shutdown};
-use ms_policy::{ChildEntry, ChildSpecError};
 
-use crate::bank::Bank;
-use crate::heartbeat::{Beating, Heartbeat};
-use crate::kids::Below;
-use crate::supervisor::{Supervisor, supervisor_blueprint};
+use super::{ChildSpec, Make, SupervisorSpec};
+use crate::heartbeat::{Heartbeat, HeartbeatSetting};
 
 /// Longest time a child's init may take unless its spec says otherwise.
-pub(crate) const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How one child is made and treated: OTP's child specification.
-///
-/// ```
-/// use std::time::Duration;
-/// use actix::prelude::*;
-/// use ms_core::{Restart, Shutdown};
-/// use ms_supervisor::ChildSpec;
-///
-/// struct Legacy;
-/// impl Actor for Legacy {
-///     type Context = Context<Self>; // plain actix, nothing changed
-/// }
-/// let spec = ChildSpec::actor("legacy", || Legacy)
-///     .restart(Restart::Transient)
-///     .shutdown(Shutdown::Timeout(Duration::from_secs(1)));
-/// assert_eq!(spec.id().expect("valid").as_str(), "legacy");
-/// ```
-#[derive(Clone)]
-pub struct ChildSpec {
-    pub(crate) id: Result<ChildId, IdError>,
-    pub(crate) policy: ChildPolicy,
-    pub(crate) make: Make,
-    pub(crate) mailbox: Option<MailboxSpec>,
-    pub(crate) placement: Placement,
-    pub(crate) start_timeout: Option<Duration>,
-    pub(crate) heartbeat: Beating,
-    pub(crate) in_background: bool,
-}
-
-/// What a spec starts.
-#[derive(Clone)]
-pub(crate) enum Make {
-    Actor(Blueprint),
-    Supervisor(Box<Supervisor>),
-}
+const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl ChildSpec {
     /// A permanent worker made by `factory`: an actor for [`ms_actor::Context`], or
@@ -90,7 +51,7 @@ impl ChildSpec {
             mailbox: None,
             placement: Placement::Pool,
             start_timeout: Some(DEFAULT_START_TIMEOUT),
-            heartbeat: Beating::Inherited,
+            heartbeat: HeartbeatSetting::Inherited,
             in_background: false,
         }
     }
@@ -100,20 +61,22 @@ impl ChildSpec {
     /// A tree that would be deeper than [`MAX_PATH_DEPTH`](ms_core::id::MAX_PATH_DEPTH) levels is refused here: the spec
     /// then has no id but [`IdError::TooDeep`], and what it is given to does not start.
     #[must_use]
-    pub fn supervisor(supervisor: Supervisor) -> Self {
+    pub fn supervisor(supervisor: SupervisorSpec) -> Self {
         let (id, supervisor) = match supervisor.check_depth(1) {
             Ok(()) => (supervisor.id.clone(), supervisor),
             // What is too deep is not kept: deeper and deeper, it could not even be dropped.
-            Err(error) => (Err(error), Supervisor::one_for_one("too-deep")),
+            Err(error) => (Err(error), SupervisorSpec::one_for_one("too-deep")),
         };
         Self {
             id,
             policy: ChildPolicy::supervisor(),
             make: Make::Supervisor(Box::new(supervisor)),
             mailbox: None,
+            // Beside the other supervisors: a pool that is busy or blocked must not hold up restarts.
             placement: Placement::Control,
+            // It takes as long as all its children take, and each of those has a limit of its own.
             start_timeout: None,
-            heartbeat: Beating::Inherited,
+            heartbeat: HeartbeatSetting::Inherited,
             in_background: false,
         }
     }
@@ -155,19 +118,19 @@ impl ChildSpec {
     }
 
     /// Finds and replaces the child when it hangs (default: as
-    /// [`Supervisor::heartbeats`] of a supervisor above says, and off without one).
+    /// [`SupervisorSpec::heartbeats`] of a supervisor above says, and off without one).
     #[must_use]
     pub fn heartbeat(mut self, heartbeat: Heartbeat) -> Self {
-        self.heartbeat = Beating::Own(heartbeat);
+        self.heartbeat = HeartbeatSetting::Own(heartbeat);
         self
     }
 
     /// Lets the child be at one message for as long as it likes, whatever
-    /// [`Supervisor::heartbeats`] of a supervisor above says. What is below the child keeps
+    /// [`SupervisorSpec::heartbeats`] of a supervisor above says. What is below the child keeps
     /// the heartbeats it has.
     #[must_use]
     pub fn without_heartbeat(mut self) -> Self {
-        self.heartbeat = Beating::Never;
+        self.heartbeat = HeartbeatSetting::Never;
         self
     }
 
@@ -237,60 +200,24 @@ impl ChildSpec {
         self
     }
 
-    /// The pure part, for the policy.
-    pub(crate) fn entry(&self) -> Result<ChildEntry, IdError> {
-        Ok(ChildEntry { id: self.id.clone()?, policy: self.policy })
+    pub(crate) fn make(&self) -> &Make {
+        &self.make
     }
 
-    /// How many levels of the tree it is.
-    pub(crate) fn depth(&self) -> usize {
-        match &self.make {
-            Make::Actor(_) => 1,
-            Make::Supervisor(supervisor) => supervisor.depth,
-        }
+    /// The same spec for something else to start.
+    pub(crate) fn with_make(&self, make: Make) -> Self {
+        Self { make, ..self.clone() }
     }
 
-    /// What of it the policy does not know: a literal may say what no constructor does.
-    pub(crate) fn check_settings(&self) -> Result<(), ChildSpecError> {
-        if let (Some(heartbeat), Ok(id)) = (self.heartbeat.own(), &self.id)
-            && !heartbeat.is_sane()
-        {
-            return Err(ChildSpecError::InvalidHeartbeat(id.clone()));
-        }
-        let mailbox = match (&self.mailbox, &self.make) {
-            (Some(mailbox), _) => mailbox,
-            (None, Make::Actor(blueprint)) => blueprint.mailbox_spec(),
-            (None, Make::Supervisor(_)) => return Ok(()),
-        };
-        match (mailbox.check(), &self.id) {
-            (Err(_), Ok(id)) => Err(ChildSpecError::InvalidMailbox(id.clone())),
-            _ => Ok(()),
-        }
-    }
-
-    /// The blueprint to make its cell from, and what is kept of a supervisor.
-    pub(crate) fn resolve(&self) -> (Blueprint, Option<Box<Below>>) {
-        let (blueprint, below) = match &self.make {
-            Make::Actor(blueprint) => (blueprint.clone().kind(self.policy.kind), None),
-            Make::Supervisor(supervisor) => {
-                let bank = Bank::default();
-                let blueprint = supervisor_blueprint(supervisor, &bank);
-                (blueprint, Some(Box::new(Below { spec: (**supervisor).clone(), bank })))
-            }
+    /// Makes a blueprint of it, given one of the actor itself: kind and mailbox are the spec's to say.
+    pub(crate) fn complete(&self, blueprint: Blueprint) -> Blueprint {
+        let blueprint = match &self.make {
+            Make::Actor(_) => blueprint.kind(self.policy.kind),
+            Make::Supervisor(_) => blueprint,
         };
         match self.mailbox {
-            Some(mailbox) => (blueprint.mailbox(mailbox), below),
-            None => (blueprint, below),
+            Some(mailbox) => blueprint.mailbox(mailbox),
+            None => blueprint,
         }
-    }
-}
-
-impl std::fmt::Debug for ChildSpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChildSpec")
-            .field("id", &self.id)
-            .field("policy", &self.policy)
-            .field("placement", &self.placement)
-            .finish_non_exhaustive()
     }
 }

@@ -1,17 +1,17 @@
-//! What is said about a task when it has moved on: for the event stream of the node.
+//! What streams of events say of a task that has moved on.
 
-use ms_core::task::{FailureKind, TaskChange, TaskNews, TaskState, TaskTime};
+use ms_core::task::{FailureKind, TaskChange, TaskState, TaskTime, TaskTransition};
 
 use crate::machine::{TaskEvent, TaskRecord};
 
 /// The event that says a task was taken in.
 #[must_use]
-pub fn submitted(record: &TaskRecord) -> TaskNews {
-    news_of(TaskChange::Submitted, record)
+pub fn submitted(record: &TaskRecord) -> TaskTransition {
+    transition_to(TaskChange::Submitted, record)
 }
 
-fn news_of(change: TaskChange, record: &TaskRecord) -> TaskNews {
-    TaskNews {
+fn transition_to(change: TaskChange, record: &TaskRecord) -> TaskTransition {
+    TaskTransition {
         change,
         id: record.id,
         queue: record.queue.clone(),
@@ -25,37 +25,37 @@ fn news_of(change: TaskChange, record: &TaskRecord) -> TaskNews {
     }
 }
 
-/// What has to be known of a task before an event to tell of it afterwards.
+/// What has to be known of a task before an event to say afterwards how it moved on.
 #[derive(Debug, Clone, Copy)]
-pub struct Telling {
+pub struct PendingTransition {
     change: Option<TaskChange>,
     attempts: u32,
     leased: bool,
 }
 
-impl Telling {
+impl PendingTransition {
     /// Looks at a task to which `event` is about to happen.
     #[must_use]
     pub const fn before(record: &TaskRecord, event: &TaskEvent) -> Self {
         Self { change: change(event), attempts: record.attempts, leased: record.state.is_leased() }
     }
 
-    /// The news, once the event has changed the task; `None` for a sign of life.
+    /// The transition, once the event has changed the task; `None` for a sign of life.
     #[must_use]
-    pub fn after(self, record: &TaskRecord, now: TaskTime) -> Option<TaskNews> {
+    pub fn after(self, record: &TaskRecord, now: TaskTime) -> Option<TaskTransition> {
         let change = match (self.change?, record.state) {
             (_, TaskState::Dead) => TaskChange::Dead,
             (_, TaskState::Failed) => TaskChange::Failed,
             (change, _) => change,
         };
-        let mut news = news_of(change, record);
+        let mut transition = transition_to(change, record);
         match change {
             TaskChange::Submitted | TaskChange::Replayed => {}
             TaskChange::Assigned | TaskChange::Started | TaskChange::Completed => {
-                news.agent.clone_from(&record.agent);
+                transition.agent.clone_from(&record.agent);
             }
             TaskChange::Cancelled => {
-                news.agent = record.agent.clone().filter(|_| self.leased);
+                transition.agent = record.agent.clone().filter(|_| self.leased);
             }
             TaskChange::Failed
             | TaskChange::Dead
@@ -63,17 +63,17 @@ impl Telling {
             | TaskChange::TakenBack
             | TaskChange::Released => {
                 // One that does not count has been taken off already.
-                news.attempt = self.attempts;
-                news.agent = record.agent.clone().filter(|_| self.leased);
+                transition.attempt = self.attempts;
+                transition.agent = record.agent.clone().filter(|_| self.leased);
                 if change != TaskChange::Released {
-                    news.failure = record.failure.as_ref().map(|failure| failure.kind);
+                    transition.failure = record.failure.as_ref().map(|failure| failure.kind);
                 }
                 let again = record.state == TaskState::Pending;
                 let wait = record.timings.not_before.since(now).as_millis();
-                news.retry_in_ms = again.then(|| u64::try_from(wait).unwrap_or(u64::MAX));
+                transition.retry_in_ms = again.then(|| u64::try_from(wait).unwrap_or(u64::MAX));
             }
         }
-        Some(news)
+        Some(transition)
     }
 }
 
@@ -124,15 +124,15 @@ mod tests {
             Self { record, now }
         }
 
-        fn feed(&mut self, event: TaskEvent) -> Option<TaskNews> {
-            let telling = Telling::before(&self.record, &event);
+        fn feed(&mut self, event: TaskEvent) -> Option<TaskTransition> {
+            let pending = PendingTransition::before(&self.record, &event);
             self.record.apply(event, self.now).expect("fits");
-            telling.after(&self.record, self.now)
+            pending.after(&self.record, self.now)
         }
 
         fn given(&mut self) -> FencingToken {
             let agent = ActorPath::new("/root/mailer-1").expect("valid");
-            self.feed(TaskEvent::Assign { agent, lease: LEASE }).expect("news");
+            self.feed(TaskEvent::Assign { agent, lease: LEASE }).expect("a transition");
             self.record.token
         }
     }
@@ -145,17 +145,17 @@ mod tests {
     fn a_failure_tells_its_attempt_and_whether_it_is_tried_again() {
         let mut life = Life::new(2);
         let token = life.given();
-        let first = life.feed(fail(token)).expect("news");
+        let first = life.feed(fail(token)).expect("a transition");
         assert_eq!((first.change, first.attempt), (TaskChange::Failed, 1));
         assert_eq!((first.retry_in_ms, first.failure), (Some(1_000), Some(FailureKind::Error)));
         assert_eq!(first.agent.as_ref().map(ActorPath::as_str), Some("/root/mailer-1"));
         life.now = life.now + Duration::from_secs(1);
         let token = life.given();
-        let last = life.feed(fail(token)).expect("news");
+        let last = life.feed(fail(token)).expect("a transition");
         assert_eq!((last.change, last.attempt, last.retry_in_ms), (TaskChange::Dead, 2, None));
         let told = serde_json::to_string(&[first, last]).expect("JSON");
         assert!(!told.contains("s3cret"), "{told}");
-        let again = life.feed(TaskEvent::Replay).expect("news");
+        let again = life.feed(TaskEvent::Replay).expect("a transition");
         assert_eq!((again.change, again.attempt, again.agent), (TaskChange::Replayed, 0, None));
     }
 
@@ -164,15 +164,22 @@ mod tests {
         let mut life = Life::new(3);
         life.given();
         let why = "the process ended".to_owned();
-        let news = life.feed(TaskEvent::Interrupt { token: None, why }).expect("news");
+        let transition =
+            life.feed(TaskEvent::Interrupt { token: None, why }).expect("a transition");
         assert_eq!(
-            (news.change, news.attempt, news.state),
+            (transition.change, transition.attempt, transition.state),
             (TaskChange::TakenBack, 1, TaskState::Pending)
         );
-        assert_eq!((news.failure, news.retry_in_ms), (Some(FailureKind::Interrupted), Some(0)));
+        assert_eq!(
+            (transition.failure, transition.retry_in_ms),
+            (Some(FailureKind::Interrupted), Some(0))
+        );
         let token = life.given();
-        let news = life.feed(TaskEvent::Release(token)).expect("news");
-        assert_eq!((news.change, news.attempt, news.failure), (TaskChange::Released, 1, None));
+        let transition = life.feed(TaskEvent::Release(token)).expect("a transition");
+        assert_eq!(
+            (transition.change, transition.attempt, transition.failure),
+            (TaskChange::Released, 1, None)
+        );
     }
 
     #[test]
@@ -180,27 +187,30 @@ mod tests {
         let mut life = Life::new(3);
         life.given();
         life.now = life.now + LEASE;
-        let news = life.feed(TaskEvent::Expire { unit_random: 0.5 }).expect("news");
+        let transition = life.feed(TaskEvent::Expire { unit_random: 0.5 }).expect("a transition");
         assert_eq!(
-            (news.change, news.failure),
+            (transition.change, transition.failure),
             (TaskChange::LeaseLost, Some(FailureKind::LeaseExpired))
         );
         life.record.timings.deadline = Some(life.now);
-        let news = life.feed(TaskEvent::Expire { unit_random: 0.5 }).expect("news");
+        let transition = life.feed(TaskEvent::Expire { unit_random: 0.5 }).expect("a transition");
         assert_eq!(
-            (news.change, news.failure),
+            (transition.change, transition.failure),
             (TaskChange::Failed, Some(FailureKind::DeadlinePassed))
         );
-        assert_eq!((news.agent, news.retry_in_ms), (None, None));
+        assert_eq!((transition.agent, transition.retry_in_ms), (None, None));
     }
 
     #[test]
     fn signs_of_life_are_no_news() {
         let mut life = Life::new(1);
         let token = life.given();
-        assert_eq!(life.feed(TaskEvent::Start(token)).expect("news").change, TaskChange::Started);
+        assert_eq!(
+            life.feed(TaskEvent::Start(token)).expect("a transition").change,
+            TaskChange::Started
+        );
         assert_eq!(life.feed(TaskEvent::Renew { token, lease: LEASE }), None);
-        let news = life.feed(TaskEvent::Cancel).expect("news");
-        assert_eq!((news.change, news.agent.is_some()), (TaskChange::Cancelled, true));
+        let transition = life.feed(TaskEvent::Cancel).expect("a transition");
+        assert_eq!((transition.change, transition.agent.is_some()), (TaskChange::Cancelled, true));
     }
 }
