@@ -21,60 +21,28 @@
 //! Start reading at `runtime.rs`, then `run.rs`, then `control/mod.rs`; for services at
 //! `component/mod.rs`, then `service/mod.rs` and `lifecycle/mod.rs`.
 
-mod cleanup;
-mod component;
-mod config;
-#[cfg(feature = "config")]
-pub mod configuration;
 pub mod control;
-mod emergency;
-mod endpoint;
-mod events;
-mod gate;
-mod health;
-mod integration;
-mod lifecycle;
-mod outcome;
-pub mod preflight;
-mod run;
-mod runtime;
+mod node;
 mod service;
-mod settings;
-mod signals;
 
 pub use ms_actor::OpenResource;
 
-pub use cleanup::{
-    CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, CleanupReport, ConnectionPool,
-    DatabaseCleanupHandler,
-};
-pub use component::{
-    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError,
-    DependencyErrors, ReloadOutcome, StateSnapshot, TreeContext,
-};
-pub use config::{ControlAt, RunConfig, Shown};
 pub use control::NodeControl;
-pub use emergency::{
-    CrashReport, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySummary,
-    ProcedureOutcome,
+pub use node::{
+    ControlAt, Ended, How, MainResult, RunConfig, RunError, Runtime, Shown, exit, run, run_with,
 };
-pub use gate::{GateError, Permit, WorkGate};
-pub use health::{HealthRef, HealthUnavailable, PathFuture, PathHealth, Readiness, ReadinessPath};
-pub use integration::{
-    Call, CallReporter, Calls, IntegrationObserver, IntegrationRef, IntegrationUnavailable,
-};
-pub use lifecycle::{
-    BootstrapError, InitializationCause, InitializationError, PersistFuture, RollbackReport,
-    ShutdownError, ShutdownReason, ShutdownSummary, SnapshotStore,
-};
-pub use outcome::{Ended, How, RunError, exit};
-pub use run::{MainResult, run, run_with};
-pub use runtime::Runtime;
-pub use service::logic;
+#[cfg(feature = "config")]
+pub use service::configuration;
 pub use service::{
-    Builder, PhaseContext, Service, ServiceEnd, ServiceHandle, ServiceStage, SystemContext,
+    BootSettings, BootstrapError, Builder, Call, CallReporter, Calls, CleanupError, CleanupFuture,
+    CleanupHandler, CleanupOutcome, CleanupReport, Component, ComponentContext, ComponentFailure,
+    ComponentSpec, ConnectionPool, CrashReport, DatabaseCleanupHandler, DependencyError,
+    DependencyErrors, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySettings,
+    EmergencySummary, GateError, HealthRef, HealthSettings, HealthUnavailable, InitializationCause,
+    InitializationError, IntegrationObserver, IntegrationRef, IntegrationUnavailable, PathFuture,
+    PathHealth, Permit, PersistFuture, PhaseContext, ProcedureOutcome, Readiness, ReadinessPath,
+    ReloadOutcome, RollbackReport, Service, ServiceEnd, ServiceHandle, ServiceStage, Settings,
+    SettingsError, ShutdownError, ShutdownReason, ShutdownSettings, ShutdownSummary, SnapshotStore,
+    StateSnapshot, SupervisionSettings, SystemContext, TreeContext, WorkGate,
 };
-pub use settings::{
-    BootSettings, EmergencySettings, HealthSettings, Settings, SettingsError, ShutdownSettings,
-    SupervisionSettings,
-};
+pub use service::{logic, preflight};

@@ -1,22 +1,59 @@
 //! A service: a node with components that boot in order, are kept alive, and stop in order.
 //!
 //! [`Builder`] collects components, checks and handlers, and either runs the service as the
-//! main thing of a process ([`Builder::run`], `main.rs`) or starts it on the actix system
+//! main thing of a process ([`Builder::run`], `run.rs`) or starts it on the actix system
 //! of the caller ([`Builder::start`]). `tree.rs` composes the tree; [`Service`] is a
 //! running one.
 
+mod boot;
 mod builder;
+mod cleanup;
+mod components;
+#[cfg(feature = "config")]
+pub mod configuration;
 mod context;
+mod emergency;
+mod gate;
 mod handle;
+mod health;
+mod integration;
 pub mod logic;
-mod main;
+pub mod preflight;
+mod run;
+mod settings;
 mod tree;
 mod wiring;
 
+pub use boot::{
+    BootstrapError, InitializationCause, InitializationError, PersistFuture, RollbackReport,
+    ShutdownError, ShutdownReason, ShutdownSummary, SnapshotStore,
+};
 pub use builder::Builder;
+pub use cleanup::{
+    CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, CleanupReport, ConnectionPool,
+    DatabaseCleanupHandler,
+};
+pub use components::{
+    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError,
+    DependencyErrors, ReloadOutcome, StateSnapshot, TreeContext,
+};
 pub use context::{PhaseContext, SystemContext};
+pub use emergency::{
+    CrashReport, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySummary,
+    ProcedureOutcome,
+};
+pub use gate::{GateError, Permit, WorkGate};
 pub use handle::ServiceHandle;
-pub use main::ServiceEnd;
+pub use health::{HealthRef, HealthUnavailable, PathFuture, PathHealth, Readiness, ReadinessPath};
+pub use integration::{
+    Call, CallReporter, Calls, IntegrationObserver, IntegrationRef, IntegrationUnavailable,
+};
+pub(crate) use integration::{GetIntegrationMetrics, IntegrationActor};
+pub use run::ServiceEnd;
+pub use settings::{
+    BootSettings, EmergencySettings, HealthSettings, Settings, SettingsError, ShutdownSettings,
+    SupervisionSettings,
+};
 pub use wiring::ServiceStage;
 pub(crate) use wiring::{Handles, Wiring};
 
@@ -24,7 +61,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::logic::emergency::EmergencyReason;
 use ms_actor::AskError;
 use ms_core::ExitReason;
 use ms_core::time::later;
@@ -32,18 +68,12 @@ use ms_supervisor::SupervisorRef;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::emergency::EmergencyRef;
-use crate::gate::WorkGate;
-use crate::health::HealthRef;
-use crate::integration::IntegrationRef;
-use crate::lifecycle::{
-    Boot, BootstrapError, Hurry, Reload, Shutdown, ShutdownReason, ShutdownSummary,
-};
-use crate::logic::boot::BootReport;
-use crate::outcome::{Ended, How, RunError};
-use crate::preflight::PreFlightReport;
-use crate::runtime::Runtime;
-use crate::settings::ShutdownSettings;
+use boot::{Boot, Hurry, Reload, Shutdown};
+use logic::boot::BootReport;
+use logic::emergency::EmergencyReason;
+use preflight::PreFlightReport;
+
+use crate::node::{Ended, How, RunError, Runtime};
 
 /// How long what is left of the tree may take after the seven steps: nothing of it has
 /// anything left to do.
@@ -115,7 +145,7 @@ impl Raised {
     where
         M: actix::Message + Send + 'static,
         M::Result: Send,
-        crate::lifecycle::LifecycleActor: actix::Handler<M>,
+        boot::LifecycleActor: actix::Handler<M>,
     {
         let Some(handles) = self.wiring.handles() else { return };
         if handles.lifecycle.try_tell(order).is_err() {

@@ -25,17 +25,17 @@ use ms_worker::AgentSpec;
 use super::builder::Builder;
 use super::handle::ServiceHandle;
 use super::wiring::{Handles, Wiring};
-use crate::cleanup::{CleanupActor, CleanupArgs};
-use crate::component::{
+use crate::node::RunError;
+use crate::service::boot::{LifecycleActor, LifecycleArgs, Member};
+use crate::service::cleanup::{CleanupActor, CleanupArgs};
+use crate::service::components::{
     ComponentHost, ComponentSpec, Dependencies, HostArgs, Kind, ReloadHook, TreeContext, resolve,
 };
-use crate::emergency::{EmergencyActor, EmergencyArgs};
-use crate::health::{CheckSpec, HealthActor, HealthArgs};
-use crate::integration::{IntegrationActor, IntegrationArgs, MAILBOX};
-use crate::lifecycle::{LifecycleActor, LifecycleArgs, Member};
-use crate::logic::plan::{BootPlan, PlannedComponent};
-use crate::outcome::RunError;
-use crate::settings::{Settings, SupervisionSettings};
+use crate::service::emergency::{EmergencyActor, EmergencyArgs};
+use crate::service::health::{CheckSpec, HealthActor, HealthArgs};
+use crate::service::integration::{IntegrationActor, IntegrationArgs, MAILBOX};
+use crate::service::logic::plan::{BootPlan, PlannedComponent};
+use crate::service::settings::{Settings, SupervisionSettings};
 
 /// Between two restarts of a part of the service, longer after each failure in a row: whatever
 /// makes a part fail again at once must not use up the restarts of all above it in a moment.
@@ -290,6 +290,6 @@ pub(crate) async fn connect(
 }
 
 /// What a boot fails with when its own tree is not as it should be.
-pub(crate) fn lost(error: &SupervisorError) -> crate::lifecycle::BootstrapError {
-    crate::lifecycle::BootstrapError::Lost(error.to_string())
+pub(crate) fn lost(error: &SupervisorError) -> crate::service::boot::BootstrapError {
+    crate::service::boot::BootstrapError::Lost(error.to_string())
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::logic::emergency::EmergencyReason;
+use crate::service::logic::emergency::EmergencyReason;
 use arc_swap::ArcSwapOption;
 use ms_actor::{Node, Ref};
 use ms_core::lifecycle::ComponentId;
@@ -14,13 +14,13 @@ use ms_supervisor::SupervisorRef;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::cleanup::CleanupActor;
-use crate::emergency::EmergencyActor;
-use crate::gate::WorkGate;
-use crate::health::HealthActor;
-use crate::integration::IntegrationActor;
-use crate::lifecycle::LifecycleActor;
-use crate::settings::HealthSettings;
+use crate::service::boot::LifecycleActor;
+use crate::service::cleanup::CleanupActor;
+use crate::service::emergency::EmergencyActor;
+use crate::service::gate::WorkGate;
+use crate::service::health::HealthActor;
+use crate::service::integration::IntegrationActor;
+use crate::service::settings::HealthSettings;
 
 /// How far a service has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
