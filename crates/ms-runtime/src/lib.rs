@@ -1,25 +1,29 @@
 //! The runtime: one node, its tree, its control endpoint, its signals, its exit code.
 //!
 //! [`run`] is all a binary needs: it boots a node, starts the tree, opens the
-//! control endpoint, stops in order at SIGINT or SIGTERM, and says how it ended.
+//! control endpoint, stops in order at SIGINT or SIGTERM, and returns how it ended.
 //! [`Runtime`] is the same without signals, for programs that own their actix
 //! system. [`Builder`] runs a *service*: a node whose components boot in phases, are kept
-//! alive and looked after, and shut down in order (`docs/runtime.md`). [`NodeControl`] is the node's side of the control endpoint: what
-//! `msctl` asks is answered here, out of the tree and the node's events.
+//! alive and looked after, and shut down in order (`docs/runtime.md`). [`NodeControl`] is the
+//! node's side of the control endpoint: it answers `msctl` out of the tree and the node's events.
 //!
 //! With the feature `config`, `configuration` keeps the configuration of the process: one
 //! actor that watches the files, and snapshots for everybody else.
 //!
-//! It does *not* decide about restarts (`ms-core`), keep actors (`ms-actor`,
+//! It does *not* decide about restarts (`ms-policy`), keep actors (`ms-actor`,
 //! `ms-supervisor`) or speak the wire protocol (`ms-control`). It prints nothing
 //! and ends no process: that is for the binary, see [`Ended::exit_code`].
 //!
 //! Three threads beside the arbiters, so that none can be kept waiting by an
-//! actor: the caller of [`run`] waits for signals and for nothing else, the node's
+//! actor: the caller of [`run`] waits for signals and for the node's report, the node's
 //! thread carries the supervisors, the control thread serves `msctl`.
 //!
-//! Start reading at `runtime.rs`, then `run.rs`, then `control/mod.rs`; for services at
-//! `component/mod.rs`, then `service/mod.rs` and `lifecycle/mod.rs`.
+//! `node/` runs a tree, `service/` stands on it, and not the other way round. Both have a folder
+//! `logic/` with their decisions, as machines without a clock, a log or a runtime.
+//!
+//! Start reading at `node/runtime.rs`, then `node/process.rs` and its `logic/`, then
+//! `control/mod.rs`; for services at `service/components/mod.rs`, then `service/mod.rs` and
+//! `service/boot/mod.rs`.
 
 pub mod control;
 mod node;
@@ -29,7 +33,8 @@ pub use ms_actor::OpenResource;
 
 pub use control::NodeControl;
 pub use node::{
-    ControlAt, Ended, How, MainResult, RunConfig, RunError, Runtime, Shown, exit, run, run_with,
+    ControlAt, Ended, How, MainResult, RunConfig, RunError, Runtime, ServiceFailure, Shown, exit,
+    run, run_with,
 };
 #[cfg(feature = "config")]
 pub use service::configuration;
@@ -41,8 +46,8 @@ pub use service::{
     EmergencySummary, GateError, HealthRef, HealthSettings, HealthUnavailable, InitializationCause,
     InitializationError, IntegrationObserver, IntegrationRef, IntegrationUnavailable, PathFuture,
     PathHealth, Permit, PersistFuture, PhaseContext, ProcedureOutcome, Readiness, ReadinessPath,
-    ReloadOutcome, RollbackReport, Service, ServiceEnd, ServiceHandle, ServiceStage, Settings,
-    SettingsError, ShutdownError, ShutdownReason, ShutdownSettings, ShutdownSummary, SnapshotStore,
-    StateSnapshot, SupervisionSettings, SystemContext, TreeContext, WorkGate,
+    ReloadOutcome, RollbackReport, Service, ServiceEnd, ServiceError, ServiceHandle, ServiceStage,
+    Settings, SettingsError, ShutdownError, ShutdownReason, ShutdownSettings, ShutdownSummary,
+    SnapshotStore, StateSnapshot, SupervisionSettings, SystemContext, TreeContext, WorkGate,
 };
 pub use service::{logic, preflight};

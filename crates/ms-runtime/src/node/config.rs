@@ -1,4 +1,4 @@
-//! What a runtime is told before it starts.
+//! How a node is run: plain values with defaults.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -6,19 +6,15 @@ use std::process::{ExitCode, Termination};
 
 use ms_actor::BootError;
 use ms_control::{BindError, ControlError};
-use ms_core::lifecycle::{ComponentId, GraphError};
-use ms_core::{ExitReason, IdError};
+use ms_core::ExitReason;
 use ms_supervisor::StartRootError;
-
-use crate::service::preflight::PreFlightCheckFailed;
-use crate::service::{BootstrapError, ComponentFailure, DependencyErrors, SettingsError};
 
 /// The exit codes of a node. Stable: scripts rely on them.
 pub mod exit {
     /// The tree ended by itself, or was stopped in an orderly way.
     pub const OK: u8 = 0;
     /// It was stopped, but not in order: it, or a component of it, took too long and was
-    /// killed; it was told twice; or the program's main future failed.
+    /// killed; a second signal came; or the program's main future failed.
     pub const FORCED: u8 = 1;
     /// The node did not boot: no threads, no signals.
     pub const BOOT: u8 = 3;
@@ -52,7 +48,7 @@ pub enum How {
     Completed,
     /// As it was asked to, in order.
     Stopped,
-    /// By force: it, or a component of it, did not stop in time; or told twice.
+    /// By force: it, or a component of it, did not stop in time; or a second signal came.
     Forced,
     /// The root supervisor gave up, or failed itself.
     GaveUp,
@@ -109,7 +105,41 @@ impl Termination for Ended {
     }
 }
 
-/// Why a run did not come to an end of its tree.
+/// What a service failed with, and the exit code that goes with it.
+///
+/// A node is below the services that run on it: it carries their error to the caller of `run`
+/// without knowing its type. It shows as the error itself.
+#[derive(Debug)]
+pub struct ServiceFailure {
+    code: u8,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+impl ServiceFailure {
+    pub(crate) fn new(code: u8, error: impl Error + Send + Sync + 'static) -> Self {
+        Self { code, error: error.into() }
+    }
+
+    /// Returns the error, if it is of this type.
+    #[must_use]
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        self.error.downcast_ref()
+    }
+}
+
+impl fmt::Display for ServiceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for ServiceFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Why a run did not come to an end of its tree: of a node, and of a service on one.
 ///
 /// Its `Debug` is the message with all its sources, for a `main` that returns it:
 /// the process then ends with 1. [`RunError::code`] knows better.
@@ -123,7 +153,7 @@ pub enum RunError {
     #[error(transparent)]
     Tree(#[from] StartRootError),
     /// The control endpoint has no place to be.
-    #[error("the control endpoint has no place: {}", told(.0))]
+    #[error("the control endpoint has no place: {}", in_one_line(.0))]
     Place(Box<ControlError>),
     /// The control endpoint could not be bound.
     #[error("the control endpoint was not opened; give it another place, or switch it off")]
@@ -140,33 +170,10 @@ pub enum RunError {
     /// The future the program runs beside its tree failed; the tree was stopped in order.
     #[error("the program's main future failed")]
     Main(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Settings of a service contradict each other.
-    #[error("the settings are wrong")]
-    Settings(#[from] SettingsError),
-    /// An id of a component, or one it needs, cannot be used.
-    #[error("a component's id is wrong")]
-    Id(#[from] IdError),
-    /// Components cannot be put in order.
-    #[error("the components cannot be put in order")]
-    Plan(#[from] GraphError),
-    /// What components require is not what others provide; nothing was started.
+    /// A service did not come up, though its node would have; see
+    /// [`RunError::service`].
     #[error(transparent)]
-    Dependencies(#[from] DependencyErrors),
-    /// The tree of a component could not be put together; nothing was started.
-    #[error("the component {component} could not be put together: {source}")]
-    Compose {
-        /// Which.
-        component: ComponentId,
-        /// Why not.
-        #[source]
-        source: ComponentFailure,
-    },
-    /// A pre-flight check failed.
-    #[error(transparent)]
-    Preflight(#[from] PreFlightCheckFailed),
-    /// A service did not boot.
-    #[error(transparent)]
-    Bootstrap(#[from] BootstrapError),
+    Service(ServiceFailure),
     /// The node's own thread panicked, outside any actor.
     #[error(
         "the node's own thread panicked outside any actor; the panic itself is on standard error"
@@ -187,14 +194,7 @@ impl RunError {
             Self::Tree(StartRootError::Spec(_) | StartRootError::Id(_)) => exit::CONFIG,
             Self::Tree(StartRootError::Failed(_)) => exit::TREE,
             Self::Place(_) | Self::Control(_) => exit::CONTROL,
-            Self::Settings(_)
-            | Self::Id(_)
-            | Self::Plan(_)
-            | Self::Dependencies(_)
-            | Self::Compose { .. } => exit::CONFIG,
-            Self::Preflight(_) => exit::PREFLIGHT,
-            Self::Bootstrap(error) if error.is_unhealthy() => exit::UNHEALTHY,
-            Self::Bootstrap(_) => exit::TREE,
+            Self::Service(failure) => failure.code,
             Self::Main(_) => exit::FORCED,
             Self::Panicked => exit::PANIC,
         }
@@ -219,7 +219,7 @@ impl fmt::Debug for RunError {
     }
 }
 
-fn told(error: &ControlError) -> String {
+fn in_one_line(error: &ControlError) -> String {
     let parts = [&error.what, &error.why, &error.next];
     parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("; ")
 }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_told_in_words() {
+    fn ends_are_shown_in_words() {
         let ended = Ended { how: How::Stopped, reason: ExitReason::Shutdown, stuck_threads: 2 };
         assert_eq!(ended.to_string(), "stopped in order; 2 threads are still blocked");
     }

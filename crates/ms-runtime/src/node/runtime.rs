@@ -15,8 +15,8 @@ use super::endpoint::Endpoint;
 use super::outcome::{Ended, How, RunError};
 use crate::control::NodeControl;
 
-/// How long a killed root, and each thread, may take to let go.
-const KILL_GRACE: Duration = Duration::from_secs(1);
+/// How long a killed root, and then each thread, may take to end.
+pub(super) const KILL_GRACE: Duration = Duration::from_secs(1);
 /// How long the control endpoint may take to close, requests in progress included.
 const CLOSE_WITHIN: Duration = Duration::from_secs(4);
 
@@ -58,8 +58,8 @@ impl Runtime {
     /// Boots a node, opens its control endpoint and starts the tree that `tree` makes.
     /// Returns when all its children have started.
     ///
-    /// The endpoint is opened first: a place that is taken is found out before anything
-    /// is started, and a start that takes long can be watched.
+    /// The endpoint is opened first, so that a path in use is found before anything starts, and
+    /// that a start which takes long can be watched.
     ///
     /// # Errors
     /// [`RunError`]; whatever was started until then has been stopped again.
@@ -110,7 +110,7 @@ impl Runtime {
         self.root.as_supervisor()
     }
 
-    /// What answers for the tree, for further endpoints.
+    /// What answers for the tree, to serve it at further endpoints.
     #[must_use]
     pub fn control(&self) -> &NodeControl {
         &self.control
@@ -140,7 +140,7 @@ impl Runtime {
         self.stop_or(within, std::future::pending()).await
     }
 
-    /// As [`Runtime::stop`]; `hurry` ends the patience before its time.
+    /// As [`Runtime::stop`]; what is left when `hurry` resolves is killed, whatever time it had.
     pub async fn stop_or(self, within: Duration, hurry: impl Future<Output = ()>) -> Ended {
         let root = self.root.any();
         let had_ended = !root.is_alive();
@@ -151,7 +151,7 @@ impl Runtime {
             () = hurry => return self.kill().await,
         };
         let how = match self.how_it_ended(&reason) {
-            // Told to stop, it ended as told.
+            // Without the order it would still run.
             How::Completed if !had_ended => How::Stopped,
             how => how,
         };
@@ -166,8 +166,9 @@ impl Runtime {
     }
 
     async fn finish(self, how: How, reason: ExitReason) -> Ended {
-        let patience = if how == How::Forced { KILL_GRACE } else { CLOSE_WITHIN };
-        close(self.endpoint, patience).await;
+        // A tree that had to be killed has used its time up: requests under way are not waited for.
+        let close_within = if how == How::Forced { KILL_GRACE } else { CLOSE_WITHIN };
+        close(self.endpoint, close_within).await;
         for left in self.node.resources().list() {
             tracing::error!(left, "left open");
         }

@@ -1,4 +1,4 @@
-//! The signals of a process, as orders.
+//! The signals of a process, as its main loop gets them.
 
 use std::future::poll_fn;
 use std::io;
@@ -7,19 +7,12 @@ use std::task::Poll;
 use rustix::process as os;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What a signal asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// SIGINT, SIGTERM, SIGQUIT, by name: stop.
-    Stop(&'static str),
-    /// SIGHUP.
-    Hangup,
-}
+use super::logic::process::ProcessSignal;
 
-/// Signals whose default is the end of the process, at once and without order, and that ask
-/// nothing of a service: those for users, of timers, of descriptors and of limits.
-/// Not among them: those that tell of a fault of the process itself, such as SIGSEGV.
-/// With SIGXFSZ passed over, a write beyond the limit fails as one to a full disk does.
+/// Signals that ask for nothing, but by default end the process at once: those for users, of
+/// timers, of descriptors and of limits. Those that report a fault of the process itself, such as
+/// SIGSEGV, are not among them. With SIGXFSZ passed over, a write beyond the limit fails as one to
+/// a full disk does.
 const IGNORED: [(&str, os::Signal); 7] = [
     ("SIGUSR1", os::Signal::USR1),
     ("SIGUSR2", os::Signal::USR2),
@@ -41,6 +34,9 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Takes them, on the tokio runtime of this thread.
+    ///
+    /// # Errors
+    /// The system refuses a handler.
     pub(crate) fn take() -> io::Result<Self> {
         // Taken, not set to be ignored: that would be handed down to programs it starts.
         let ignored = IGNORED
@@ -55,14 +51,14 @@ impl Signals {
         })
     }
 
-    /// The next one that asks for something. Cancel-safe.
-    pub(crate) async fn next(&mut self) -> Asked {
+    /// Waits for the next one that asks for something. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> ProcessSignal {
         loop {
             tokio::select! {
-                _ = self.terminations.recv() => return Asked::Stop("SIGTERM"),
-                _ = self.interrupts.recv() => return Asked::Stop("SIGINT"),
-                _ = self.quits.recv() => return Asked::Stop("SIGQUIT"),
-                _ = self.hangups.recv() => return Asked::Hangup,
+                _ = self.terminations.recv() => return ProcessSignal::Stop("SIGTERM"),
+                _ = self.interrupts.recv() => return ProcessSignal::Stop("SIGINT"),
+                _ = self.quits.recv() => return ProcessSignal::Stop("SIGQUIT"),
+                _ = self.hangups.recv() => return ProcessSignal::Hangup,
                 name = any(&mut self.ignored) => {
                     tracing::warn!(name, "a signal without meaning here is passed over");
                 }
@@ -71,7 +67,7 @@ impl Signals {
     }
 }
 
-/// The name of the first of these to come. Cancel-safe.
+/// Waits for the first of these; returns its name. Cancel-safe.
 async fn any(signals: &mut [(&'static str, Signal)]) -> &'static str {
     poll_fn(|cx| {
         let mut all = signals.iter_mut();

@@ -13,6 +13,7 @@ mod components;
 pub mod configuration;
 mod context;
 mod emergency;
+mod error;
 mod gate;
 mod handle;
 mod health;
@@ -42,6 +43,7 @@ pub use emergency::{
     CrashReport, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySummary,
     ProcedureOutcome,
 };
+pub use error::ServiceError;
 pub use gate::{GateError, Permit, WorkGate};
 pub use handle::ServiceHandle;
 pub use health::{HealthRef, HealthUnavailable, PathFuture, PathHealth, Readiness, ReadinessPath};
@@ -105,14 +107,15 @@ impl Raised {
     /// The seven steps; `None` if the lifecycle is not there to do them.
     pub(crate) async fn shut_down(&self, reason: ShutdownReason) -> Option<Arc<ShutdownSummary>> {
         let handles = self.wiring.handles()?;
-        let patience = self.shutdown.deadline.saturating_add(self.boot_within);
-        let until = later(Instant::now(), patience);
+        // A boot under way is undone first, and its machine has the word on how long that takes.
+        let within = self.shutdown.deadline.saturating_add(self.boot_within);
+        let until = later(Instant::now(), within);
         loop {
-            let patience = until.saturating_duration_since(Instant::now());
-            match handles.lifecycle.ask(Shutdown(reason.clone())).within(patience).await {
+            let left = until.saturating_duration_since(Instant::now());
+            match handles.lifecycle.ask(Shutdown(reason.clone())).within(left).await {
                 Ok(summary) => return summary,
-                // It was found hung, or crashed, with the order in hand: its next life has to
-                // be told, too.
+                // It was found hung, or crashed, while it carried the order out. Its next life
+                // knows nothing of it.
                 Err(AskError::Exited { .. }) if !handles.lifecycle.any().is_closed() => {
                     tracing::warn!("the lifecycle ended while it shut down: telling it again");
                 }
@@ -134,14 +137,14 @@ impl Raised {
             // Without a tree nobody is left to carry them out.
             _ = ended => (None, false),
             () = hurry => {
-                self.tell(Hurry);
+                self.order(Hurry);
                 let summary = tokio::time::timeout(SUMMARY_WITHIN, steps).await;
                 (summary.unwrap_or(None), true)
             }
         }
     }
 
-    fn tell<M>(&self, order: M)
+    fn order<M>(&self, order: M)
     where
         M: actix::Message + Send + 'static,
         M::Result: Send,
@@ -154,7 +157,7 @@ impl Raised {
     }
 
     pub(crate) fn reload(&self) {
-        self.tell(Reload);
+        self.order(Reload);
     }
 
     /// What is left: the tree, the endpoint, the node.

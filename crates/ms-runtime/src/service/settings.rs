@@ -1,5 +1,4 @@
-//! What a service is told before it starts: plain values with defaults, to be filled
-//! from a configuration.
+//! How a service is run: plain values with defaults, to be filled from a configuration.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -23,6 +23,7 @@ use ms_supervisor::{ChildSpec, Heartbeat, Supervisor, SupervisorError, Superviso
 use ms_worker::AgentSpec;
 
 use super::builder::Builder;
+use super::error::ServiceError;
 use super::handle::ServiceHandle;
 use super::wiring::{Handles, Wiring};
 use crate::node::RunError;
@@ -39,7 +40,7 @@ use crate::service::settings::{Settings, SupervisionSettings};
 
 /// Between two restarts of a part of the service, longer after each failure in a row: whatever
 /// makes a part fail again at once must not use up the restarts of all above it in a moment.
-const PAUSE: Backoff = Backoff {
+const RESTART_BACKOFF: Backoff = Backoff {
     min: Duration::from_millis(20),
     max: Duration::from_secs(1),
     jitter: 0.2,
@@ -160,7 +161,10 @@ pub(crate) fn tree(
         cleanup(builder, node),
         ChildSpec::supervisor(components(builder, planned, wiring, &service)?),
     ];
-    Ok(children.into_iter().map(|child| child.backoff(PAUSE)).fold(root, Supervisor::child))
+    Ok(children
+        .into_iter()
+        .map(|child| child.backoff(RESTART_BACKOFF))
+        .fold(root, Supervisor::child))
 }
 
 fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
@@ -258,13 +262,13 @@ fn component(
         Kind::Tree(make) => {
             let (id, wiring) = (member.id.clone(), wiring.clone());
             let made = make(&context)
-                .map_err(|source| RunError::Compose { component: member.id.clone(), source })?;
+                .map_err(|source| ServiceError::Compose { component: member.id.clone(), source })?;
             let supervisor = made.only_if(move || wiring.wants(&id));
             ChildSpec::supervisor(supervisor)
         }
     };
     Ok(child
-        .backoff(PAUSE)
+        .backoff(RESTART_BACKOFF)
         .start_timeout(Some(member.start_within))
         .shutdown(Shutdown::Timeout(member.stop_within)))
 }

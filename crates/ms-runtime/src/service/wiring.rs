@@ -42,7 +42,7 @@ pub(crate) struct Published {
     pub(crate) stage: ServiceStage,
     /// How long the boot took, once it is done.
     pub(crate) booted: Option<Duration>,
-    /// Components that are to run: started, and not told to stop.
+    /// Components that are to run: started, and not ordered to stop.
     pub(crate) up: Arc<BTreeSet<ComponentId>>,
 }
 
@@ -86,7 +86,7 @@ impl Handles {
     }
 }
 
-/// Emergencies that may wait to be heard; the first ends the process.
+/// Emergencies that may wait for the main loop; the first ends the process.
 const EMERGENCIES: usize = 8;
 
 /// The wiring of one service. Cheap to clone.
@@ -105,9 +105,9 @@ struct Inner {
 }
 
 impl Wiring {
-    /// A wiring, and where emergencies are heard.
+    /// Returns a wiring, and the end at which its emergencies arrive.
     pub(crate) fn new(health: HealthSettings) -> (Self, mpsc::Receiver<EmergencyReason>) {
-        let (emergencies, heard) = mpsc::channel(EMERGENCIES);
+        let (emergencies, raised) = mpsc::channel(EMERGENCIES);
         // With a delay a service is ready when its first checks say so.
         let ready = !health.enabled || health.readiness.initial_delay.is_zero();
         let verdicts = Verdicts {
@@ -125,7 +125,7 @@ impl Wiring {
             emergencies,
             handles: ArcSwapOption::empty(),
         };
-        (Self(Arc::new(inner)), heard)
+        (Self(Arc::new(inner)), raised)
     }
 
     pub(crate) fn gate(&self) -> &WorkGate {

@@ -1,7 +1,7 @@
 //! The lifecycle of a service: its boot, its shutdown, and what is published of both.
 //!
-//! The actor `lifecycle` drives the two machines of `ms_core::lifecycle`: it feeds them
-//! what happens and carries out what they want (`boot.rs`, `shutdown.rs`). It alone says
+//! The actor `lifecycle` drives the two machines of `logic` (boot and shutdown): it feeds them
+//! what happens and carries out what they want (`startup.rs`, `shutdown.rs`). It alone says
 //! which components are to run; everybody reads that from a snapshot it publishes, itself
 //! after a restart included. `stopping.rs` knows how a component is stopped and dropped.
 

@@ -1,4 +1,4 @@
-//! SIGHUP: every component that can take over what changed outside is told, and what each did
+//! SIGHUP: every component that can take over what changed outside is asked to, and what each did
 //! is reported. One that could not be asked is a failure of the whole, never passed over.
 
 use std::future::Future;

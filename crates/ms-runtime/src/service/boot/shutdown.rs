@@ -118,19 +118,19 @@ impl Handler<Shutdown> for LifecycleActor {
         if let Some(over) = self.down.as_ref().and_then(|down| down.over.clone()) {
             return Box::pin(async { Some(over) });
         }
-        let (tell, told) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
         match &mut self.down {
-            Some(down) => down.waits.push(tell),
+            Some(down) => down.waits.push(answer),
             None => {
                 tracing::info!(%reason, "shutting down");
-                self.down = Some(self.going_down(reason, tell));
+                self.down = Some(self.going_down(reason, answer));
                 // A boot under way is rolled back first, and begins the shutdown itself.
                 if !self.cancel_boot(ctx) {
                     self.begin_shutdown(ctx);
                 }
             }
         }
-        Box::pin(async { told.await.ok() })
+        Box::pin(async { answered.await.ok() })
     }
 }
 
@@ -204,7 +204,7 @@ impl LifecycleActor {
     }
 
     fn step(&mut self, ctx: &mut Ctx, phase: ShutdownPhase, within: Duration) {
-        // A little before the machine's own patience ends, to be heard.
+        // A little before the machine goes on without an answer, so that there is one.
         let within = within.saturating_sub(part(within, 10).min(Duration::from_millis(100)));
         let Some(down) = &mut self.down else { return };
         let (wiring, members) = (self.args.wiring.clone(), down.members.clone());
@@ -232,8 +232,9 @@ impl LifecycleActor {
             ShutdownPhase::Cleanup => {
                 let clean = async move {
                     let handles = wiring.handles()?;
-                    let patience = within.saturating_add(Duration::from_millis(50));
-                    handles.cleanup.ask(RunCleanup { within }).within(patience).await.ok()
+                    // Longer than the cleanup itself takes: its report is worth more than none.
+                    let answer_within = within.saturating_add(Duration::from_millis(50));
+                    handles.cleanup.ask(RunCleanup { within }).within(answer_within).await.ok()
                 };
                 self.run(ctx, clean, move |this, ctx, report| this.cleaned(ctx, report));
             }
@@ -267,9 +268,9 @@ impl LifecycleActor {
             return self.feed_shutdown(ctx, ShutdownEvent::Stopped(id, Err(error)));
         };
         let components = handles.components.clone();
-        // Listened for beyond its time: the machine has the word.
-        let patience = within.saturating_add(Duration::from_secs(1));
-        let stop = async move { stopping::stop(components, &member, patience).await };
+        // Beyond its time: whether it is late is for the machine to say, not for a deadline here.
+        let answer_within = within.saturating_add(Duration::from_secs(1));
+        let stop = async move { stopping::stop(components, &member, answer_within).await };
         self.run(ctx, stop, |this, ctx, outcome| {
             let outcome = outcome.map(|snapshot| {
                 let Some(down) = &mut this.down else { return };
@@ -323,18 +324,18 @@ impl LifecycleActor {
 async fn quiesce(wiring: Wiring, members: Vec<Member>, within: Duration) -> Vec<ShutdownError> {
     let Some(handles) = wiring.handles() else { return Vec::new() };
     let hosts = members.into_iter().rev().filter(|member| !member.is_tree);
-    let told = hosts.map(|member| {
+    let quiesced = hosts.map(|member| {
         let components: SupervisorRef = handles.components.clone().within(within);
         async move {
             let host = components.get_agent::<ComponentHost>(member.id.as_str()).await;
-            let told = match host {
+            let done = match host {
                 Ok(host) => host.ask(QuiesceWork).within(within).await.is_ok(),
                 Err(_) => false,
             };
-            (!told).then(|| ShutdownError::NoAnswer(format!("the component {}", member.id)))
+            (!done).then(|| ShutdownError::NoAnswer(format!("the component {}", member.id)))
         }
     });
-    join_all(told).await.into_iter().flatten().collect()
+    join_all(quiesced).await.into_iter().flatten().collect()
 }
 
 async fn drain(wiring: Wiring, within: Duration) -> Vec<ShutdownError> {

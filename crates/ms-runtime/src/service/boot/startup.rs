@@ -46,15 +46,15 @@ impl Handler<Boot> for LifecycleActor {
         if self.boot.is_some() || self.args.wiring.stage() != ServiceStage::Starting {
             return Box::pin(async { Err(BootstrapError::Lost("it was booted before".into())) });
         }
-        let (tell, told) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
         let machine = BootMachine::new(self.args.plan.clone(), self.args.boot.within);
         let total = self.args.members.len();
         tracing::info!("Starting MS Framework bootstrap sequence");
         tracing::info!("Initializing {total} components");
-        self.boot = Some(Booting { machine, waits: Some(tell), total });
+        self.boot = Some(Booting { machine, waits: Some(answer), total });
         self.feed_boot(ctx, BootEvent::Begin);
         Box::pin(async {
-            told.await.unwrap_or_else(|_| Err(BootstrapError::Lost("its actor ended".into())))
+            answered.await.unwrap_or_else(|_| Err(BootstrapError::Lost("its actor ended".into())))
         })
     }
 }

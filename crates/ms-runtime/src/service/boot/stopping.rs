@@ -24,8 +24,8 @@ pub(super) async fn stop(
     within: Duration,
 ) -> Result<Option<StateSnapshot>, ShutdownError> {
     if member.is_tree {
-        let told = components.within(within).terminate_child(member.id.as_child()).await;
-        return told.map(|()| None).map_err(|error| ShutdownError::NoAnswer(error.to_string()));
+        let ended = components.within(within).terminate_child(member.id.as_child()).await;
+        return ended.map(|()| None).map_err(|error| ShutdownError::NoAnswer(error.to_string()));
     }
     let host = components.within(within).get_agent::<ComponentHost>(member.id.as_str()).await;
     let host = host.map_err(|error| ShutdownError::NoAnswer(error.to_string()))?;

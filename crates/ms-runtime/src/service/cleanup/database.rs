@@ -26,7 +26,7 @@ pub struct DatabaseCleanupHandler {
 impl DatabaseCleanupHandler {
     /// The handler's name.
     pub const NAME: &'static str = "database_connections";
-    /// Its priority unless told otherwise. Lower ones run first: keep others below.
+    /// Its priority unless set otherwise. Lower ones run first: keep others below.
     pub const PRIORITY: u32 = 100;
 
     /// Closes these pools, in order.

@@ -75,12 +75,12 @@ pub(crate) fn on_threads(
     handlers: &Handlers,
     each: Duration,
     until: std::time::Instant,
-    tell: impl Fn(String, CleanupOutcome),
+    done: impl Fn(String, CleanupOutcome),
 ) {
     let left = || until.saturating_duration_since(std::time::Instant::now());
     for handler in handlers {
         let outcome = on_a_plain_thread(Arc::clone(handler), each.min(left()));
-        tell(handler.name().to_owned(), outcome);
+        done(handler.name().to_owned(), outcome);
     }
 }
 
@@ -88,7 +88,7 @@ fn on_a_plain_thread(handler: Arc<dyn CleanupHandler>, within: Duration) -> Clea
     if within.is_zero() {
         return CleanupOutcome::Failure(CleanupError::NoTime);
     }
-    let (tell, told) = mpsc::channel();
+    let (done, finished) = mpsc::channel();
     let run = move || {
         let runtime = Builder::new_current_thread().enable_all().build();
         let outcome = match runtime {
@@ -96,11 +96,11 @@ fn on_a_plain_thread(handler: Arc<dyn CleanupHandler>, within: Duration) -> Clea
             Err(error) => CleanupOutcome::Failure(CleanupError::Failed(error.into())),
         };
         // Too late, it is not waited for any more.
-        drop(tell.send(outcome));
+        drop(done.send(outcome));
     };
     match thread::Builder::new().name("ms-cleanup".to_owned()).spawn(run) {
         // Not joined: one that hangs is left behind.
-        Ok(_) => told
+        Ok(_) => finished
             .recv_timeout(within)
             .unwrap_or(CleanupOutcome::Failure(CleanupError::TimedOut(within))),
         Err(error) => CleanupOutcome::Failure(CleanupError::Failed(error.into())),

@@ -30,7 +30,7 @@ use ms_core::lifecycle::ComponentId;
 /// What a component fails with: any error; its sources are kept.
 pub type ComponentFailure = Box<dyn Error + Send + Sync>;
 
-/// What a component did when it was told to reload.
+/// What a component did when it was asked to reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReloadOutcome {
     /// There was nothing to take over.

@@ -85,7 +85,7 @@ impl ComponentSpec {
     }
 
     /// A component made by `make`: critical, in phase 9, and in need of nothing unless
-    /// told otherwise. The factory runs for every life.
+    /// set otherwise. The factory runs for every life.
     pub fn new<C: Component>(
         id: impl AsRef<str>,
         make: impl Fn() -> C + Send + Sync + 'static,
@@ -173,7 +173,7 @@ impl ComponentSpec {
         self
     }
 
-    /// In which phase it starts: 2 to 9; 9 unless told otherwise.
+    /// In which phase it starts: 2 to 9; 9 unless set otherwise.
     #[must_use]
     pub fn phase(mut self, phase: Phase) -> Self {
         self.phase = phase;

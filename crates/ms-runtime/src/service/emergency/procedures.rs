@@ -97,11 +97,11 @@ pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) ->
     let code = reason.exit_code();
     tracing::error!(%reason, code, within = ?limit, "EMERGENCY SHUTDOWN INITIATED");
     let until = later(Instant::now(), limit);
-    let (tell, told) = mpsc::channel();
+    let (results, received) = mpsc::channel();
     let kept = reason.clone();
     let names: Vec<_> = plan.procedures.iter().map(|one| one.name().to_owned()).collect();
     // On a thread of its own: writing to a disk may hang as well.
-    let work = move || drop(tell.send(work(&plan, &kept, until, limit)));
+    let work = move || drop(results.send(work(&plan, &kept, until, limit)));
     let started = thread::Builder::new().name("ms-emergency".to_owned()).spawn(work);
     let nothing = |why: &str| {
         tell_report(EmergencySummary {
@@ -119,7 +119,7 @@ pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) ->
     if let Err(error) = started {
         return nothing(&format!("no thread for it: {error}"));
     }
-    let done = told.recv_timeout(until.saturating_duration_since(Instant::now()));
+    let done = received.recv_timeout(until.saturating_duration_since(Instant::now()));
     done.unwrap_or_else(|_| nothing("the time was over"))
 }
 
@@ -151,10 +151,10 @@ fn work(
     limit: Duration,
 ) -> EmergencySummary {
     let by = until.checked_sub(part(limit, FOR_THE_REPORT)).unwrap_or(until);
-    let (tell, told) = mpsc::channel();
+    let (results, received) = mpsc::channel();
     for (at, procedure) in plan.procedures.iter().enumerate() {
         let (procedure, reason) = (Arc::clone(procedure), reason.clone());
-        on_a_thread(&tell, move || {
+        on_a_thread(&results, move || {
             let done = catch_unwind(AssertUnwindSafe(|| procedure.execute(&reason)));
             Said::Procedure(
                 at,
@@ -166,14 +166,14 @@ fn work(
             )
         });
     }
-    clean_up(plan, &tell, by.checked_sub(TO_BE_HEARD).unwrap_or(by));
+    clean_up(plan, &results, by.checked_sub(TO_BE_HEARD).unwrap_or(by));
     let handles = plan.wiring.handles();
     let node = handles.as_ref().map(|handles| handles.node.clone());
     let root = handles.map(|handles| handles.root.clone());
-    on_a_thread(&tell, move || Said::Tree(root.and_then(|root| dump(root, limit))));
-    drop(tell);
+    on_a_thread(&results, move || Said::Tree(root.and_then(|root| dump(root, limit))));
+    drop(results);
     let Collected { procedures: outcomes, cleanup, tree } =
-        collect(&told, plan.procedures.len(), by);
+        collect(&received, plan.procedures.len(), by);
     let named = plan.procedures.iter().zip(outcomes);
     let procedures: Vec<_> = named.map(|(one, how)| (one.name().to_owned(), how)).collect();
     for (name, outcome) in &procedures {
@@ -209,12 +209,12 @@ fn work(
 }
 
 /// Runs the cleanup handlers one after another, beside the procedures.
-fn clean_up(plan: &Plan, tell: &Sender<Said>, until: Instant) {
-    let (handlers, each, tell) = (plan.cleanup.clone(), plan.cleanup_within, tell.clone());
+fn clean_up(plan: &Plan, results: &Sender<Said>, until: Instant) {
+    let (handlers, each, results) = (plan.cleanup.clone(), plan.cleanup_within, results.clone());
     let run = move || {
         on_threads(&handlers, each, until, |name, outcome| {
             // Too late, nobody listens any more.
-            drop(tell.send(Said::Cleanup(name, outcome)));
+            drop(results.send(Said::Cleanup(name, outcome)));
         });
     };
     if let Err(error) = thread::Builder::new().name("ms-emergency".to_owned()).spawn(run) {
@@ -222,9 +222,9 @@ fn clean_up(plan: &Plan, tell: &Sender<Said>, until: Instant) {
     }
 }
 
-fn on_a_thread(tell: &Sender<Said>, code: impl FnOnce() -> Said + Send + 'static) {
-    let tell = tell.clone();
-    let run = move || drop(tell.send(code()));
+fn on_a_thread(results: &Sender<Said>, code: impl FnOnce() -> Said + Send + 'static) {
+    let results = results.clone();
+    let run = move || drop(results.send(code()));
     if let Err(error) = thread::Builder::new().name("ms-emergency".to_owned()).spawn(run) {
         tracing::error!(%error, "no thread for an emergency procedure");
     }
@@ -237,13 +237,13 @@ struct Collected {
     tree: Option<String>,
 }
 
-fn collect(told: &Receiver<Said>, procedures: usize, by: Instant) -> Collected {
+fn collect(received: &Receiver<Said>, procedures: usize, by: Instant) -> Collected {
     let mut all = Collected {
         procedures: vec![ProcedureOutcome::TimedOut; procedures],
         cleanup: Vec::new(),
         tree: None,
     };
-    while let Ok(said) = told.recv_timeout(by.saturating_duration_since(Instant::now())) {
+    while let Ok(said) = received.recv_timeout(by.saturating_duration_since(Instant::now())) {
         match said {
             Said::Procedure(at, outcome) => all.procedures[at] = outcome,
             Said::Cleanup(name, outcome) => all.cleanup.push((name, outcome)),

@@ -120,15 +120,15 @@ pub(crate) fn run(
 }
 
 fn run_all(checks: &[Arc<dyn PreFlightCheck>], within: Duration) -> PreFlightReport {
-    let (tell, told) = mpsc::channel();
+    let (results, received) = mpsc::channel();
     let began = Instant::now();
     let mut outcomes: Vec<Option<CheckOutcome>> = vec![None; checks.len()];
     for (at, check) in checks.iter().enumerate() {
-        let (check, tell) = (Arc::clone(check), tell.clone());
+        let (check, results) = (Arc::clone(check), results.clone());
         let look = move || {
             let result = catch_unwind(AssertUnwindSafe(|| check.execute()));
             // Nobody listens any more when it took too long.
-            drop(tell.send((at, result.ok(), began.elapsed())));
+            drop(results.send((at, result.ok(), began.elapsed())));
         };
         let started = thread::Builder::new().name("ms-preflight".to_owned()).spawn(look);
         if let Err(error) = started {
@@ -137,8 +137,9 @@ fn run_all(checks: &[Arc<dyn PreFlightCheck>], within: Duration) -> PreFlightRep
                 Some(CheckOutcome { name: checks[at].name(), result, took: Duration::ZERO });
         }
     }
-    drop(tell);
-    while let Ok((at, result, took)) = told.recv_timeout(within.saturating_sub(began.elapsed())) {
+    drop(results);
+    while let Ok((at, result, took)) = received.recv_timeout(within.saturating_sub(began.elapsed()))
+    {
         let name = checks[at].name();
         let result = result.unwrap_or_else(|| PreFlightResult::Fail("the check panicked".into()));
         outcomes[at] = Some(CheckOutcome { name, result, took });
