@@ -29,7 +29,7 @@ impl OrderSender {
             return tracing::warn!("the node is busy: a reload is passed over");
         }
         // It may have reported meanwhile.
-        drop(self.0.try_send(order));
+        let _ = self.0.try_send(order);
     }
 }
 
