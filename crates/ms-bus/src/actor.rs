@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Handler, Message, WrapFuture};
-use ms_actor::{AnyRef, Context, LifeChange, LifeNews, Ref, StateValue};
+use ms_actor::{AnyRef, Context, LifeChange, LifecycleEvent, Ref, StateValue};
 use ms_core::ExitReason;
 use ms_supervisor::{DynamicChild, SupervisorRef};
 
@@ -364,10 +364,10 @@ impl Handler<Unsubscribe> for EventBusActor {
     }
 }
 
-impl Handler<LifeNews> for EventBusActor {
+impl Handler<LifecycleEvent> for EventBusActor {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, ctx: &mut Self::Context) {
+    fn handle(&mut self, news: LifecycleEvent, ctx: &mut Self::Context) {
         if !matches!(news.change, LifeChange::Gone(_)) {
             return;
         }

@@ -9,7 +9,7 @@ use actix::Actor;
 use ms_actor::{Blueprint, Overflow, Placement, Ref, StateValue, unix_ms};
 use ms_core::view::Tier;
 use ms_core::{ExitReason, Restart, Shutdown};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 use crate::actor::EventBusActor;
 use crate::carrier::{Carrier, InProcess};
@@ -119,12 +119,12 @@ impl EventBus {
 
     /// Its supervisor, by this name.
     #[must_use]
-    pub fn supervisor(&self, id: impl AsRef<str>) -> Supervisor {
-        let tree = Supervisor::one_for_one(id)
+    pub fn supervisor(&self, id: impl AsRef<str>) -> SupervisorSpec {
+        let tree = SupervisorSpec::one_for_one(id)
             .intensity(5, Duration::from_secs(60))
             .child(ChildSpec::supervisor(self.outlets()))
             .child(self.actor());
-        self.beside.iter().cloned().fold(tree, Supervisor::child)
+        self.beside.iter().cloned().fold(tree, SupervisorSpec::child)
     }
 
     /// [`EventBus::supervisor`] as a child.
@@ -146,7 +146,7 @@ impl EventBus {
         ChildSpec::blueprint("bus", blueprint).placement(Placement::Dedicated).keep_mailbox()
     }
 
-    fn outlets(&self) -> Supervisor {
+    fn outlets(&self) -> SupervisorSpec {
         // Each outlet has its own blueprint; the template says how they are treated. The bus
         // starts another one itself: a subscriber whose events crash it must not use up the
         // restarts of all others, and with them the tree.
@@ -154,7 +154,7 @@ impl EventBus {
             .restart(Restart::Temporary)
             .shutdown(Shutdown::Timeout(DRAIN));
         let shared = Arc::clone(&self.shared);
-        Supervisor::dynamic("outlets", template).init(move |me| {
+        SupervisorSpec::dynamic("outlets", template).init(move |me| {
             shared.outlets_are(me);
             Ok(None)
         })

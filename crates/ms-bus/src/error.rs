@@ -11,6 +11,7 @@ use crate::subject::{Filter, Subject, SubjectError};
 
 /// Why a payload could not be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PayloadError {
     /// It could not be written.
     #[error("{name} could not be written as JSON; see its Serialize")]
@@ -38,6 +39,7 @@ pub enum PayloadError {
 
 /// Why an event was not published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PublishError {
     /// Its subject is none.
     #[error("the subject of a {event} is no subject")]
@@ -62,6 +64,7 @@ pub enum PublishError {
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RequestError {
     /// It was not published.
     #[error(transparent)]
@@ -101,6 +104,7 @@ pub enum RequestError {
 
 /// Why a subscription was not made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SubscribeError {
     /// The filter is none.
     #[error("the filter is none")]

@@ -15,6 +15,7 @@ use crate::table::{Members, Sub, Table};
 
 /// Why a subscription did not take an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// Its buffer is full, and pushes nothing out.
     #[error("its buffer is full ({capacity} events)")]

@@ -51,6 +51,7 @@ pub struct Part {
 
 /// Why a value was not taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SetError {
     /// There is no such key.
     Unknown,

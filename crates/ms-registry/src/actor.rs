@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, Running, WrapFuture};
-use ms_actor::{Context, LifeChange, LifeNews, Port, SendError};
+use ms_actor::{Context, LifeChange, LifecycleEvent, Port, SendError};
 
 use crate::book::{Book, Effect, State};
 use crate::registry::Shared;
@@ -191,7 +191,7 @@ impl RegistryActor {
     }
 
     /// A watcher that had refused events is back.
-    fn make_up(&mut self, news: &LifeNews, ctx: &mut Context<Self>) {
+    fn make_up(&mut self, news: &LifecycleEvent, ctx: &mut Context<Self>) {
         if self.missed.is_empty() || !matches!(news.change, LifeChange::Started(_)) {
             return;
         }
@@ -218,10 +218,10 @@ impl Actor for RegistryActor {
     }
 }
 
-impl Handler<LifeNews> for RegistryActor {
+impl Handler<LifecycleEvent> for RegistryActor {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, ctx: &mut Self::Context) {
+    fn handle(&mut self, news: LifecycleEvent, ctx: &mut Self::Context) {
         self.begin_change(ctx);
         self.make_up(&news, ctx);
         self.book.life(&news.of, &news.change);

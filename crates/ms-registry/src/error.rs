@@ -12,6 +12,7 @@ use crate::nearest::nearest;
 
 /// Why the registry's actor did not carry out a change. Lookups do not need it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unavailable {
     /// Nobody has started it.
     #[error(
@@ -64,6 +65,7 @@ impl Unavailable {
 
 /// Why a name was not registered or not taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegisterError {
     /// The text is no name, or longer than this registry permits.
     #[error(transparent)]
@@ -105,6 +107,7 @@ pub enum RegisterError {
 
 /// Why a group was not joined or not left.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GroupError {
     /// The text is no name, or longer than this registry permits.
     #[error(transparent)]
@@ -140,6 +143,7 @@ pub enum GroupError {
 
 /// Why nothing is watched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WatchError {
     /// There are as many watchers as permitted.
     #[error("the registry has its maximum of {max} watchers; share one, or raise max_watchers")]
@@ -165,6 +169,7 @@ pub enum WatchError {
 
 /// Why a lookup gave nothing.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum LookupError {
     /// No living actor has this name.
     #[error("{0}")]

@@ -15,6 +15,7 @@ pub const MAX_SEGMENTS: usize = 64;
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// The text, or a segment of it, is empty.
     #[error(

@@ -148,6 +148,7 @@ impl fmt::Display for Instead<'_> {
 
 /// Why a service was not provided or not withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServiceError {
     /// A living actor provides it.
     #[error("the service {key} is provided by {holder} already; two providers need two keys")]

@@ -21,6 +21,7 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a call through a breaker has no answer.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CallError<E> {
     /// It was not made.
     #[error(transparent)]

@@ -10,7 +10,7 @@ use actix::{
     SpawnHandle, WrapFuture,
 };
 use ms_actor::host::Blueprint;
-use ms_actor::{Context, Hosted, LifeChange, LifeNews, Port, Ref, StateValue};
+use ms_actor::{Context, Hosted, LifeChange, LifecycleEvent, Port, Ref, StateValue};
 use ms_core::ActorPath;
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
@@ -29,6 +29,7 @@ const TELL_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why there is no answer at all.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FallbackError {
     /// No strategy has one.
     #[error("no fallback has an answer")]
@@ -346,10 +347,10 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<WatchDegraded> for FallbackActo
     }
 }
 
-impl<Q: Payload + Eq + Hash, T: Payload> Handler<LifeNews> for FallbackActor<Q, T> {
+impl<Q: Payload + Eq + Hash, T: Payload> Handler<LifecycleEvent> for FallbackActor<Q, T> {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, ctx: &mut Self::Context) {
+    fn handle(&mut self, news: LifecycleEvent, ctx: &mut Self::Context) {
         if matches!(news.change, LifeChange::Gone(_)) {
             self.watchers.retain(|watcher| watcher.port.any() != news.of);
             self.keep(ctx.path());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use actix::{Actor, Handler, Message, MessageResult};
-use ms_actor::{AnyRef, Context, LifeChange, LifeNews, StateValue};
+use ms_actor::{AnyRef, Context, LifeChange, LifecycleEvent, StateValue};
 
 use crate::router::Shared;
 use crate::table::Table;
@@ -61,10 +61,10 @@ impl Actor for RouterActor {
     }
 }
 
-impl Handler<LifeNews> for RouterActor {
+impl Handler<LifecycleEvent> for RouterActor {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, ctx: &mut Self::Context) {
+    fn handle(&mut self, news: LifecycleEvent, ctx: &mut Self::Context) {
         if matches!(news.change, LifeChange::Gone(_)) && self.table.drop_actor(&news.of) {
             self.publish(ctx);
         }

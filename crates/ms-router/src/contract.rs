@@ -137,6 +137,7 @@ impl<C: Contract<Input: fmt::Debug>> fmt::Debug for Validated<C> {
 
 /// Why a contract gave no output.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ContractError<E> {
     /// The input is not valid; nothing was carried out.
     #[error("invalid input: {0}")]

@@ -8,6 +8,7 @@ use ms_core::{ActorPath, ExitReason};
 
 /// Why a message was not routed, or one of its handlers gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RouteError {
     /// No living handler has a route for this type.
     #[error(
@@ -145,6 +146,7 @@ impl<M> fmt::Debug for Unrouted<M> {
 
 /// Why a change of the routes was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RouterError {
     /// The actor of a new route has ended for good.
     #[error("{handler} has ended for good ({reason}), so no route leads to it")]

@@ -104,6 +104,7 @@ pub trait ModuleHandler<M, S: SystemState = ()>: Module<S> {
 
 /// Why a part of the system did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SystemError {
     /// A module failed; the source says how.
     #[error("the module {module} failed")]

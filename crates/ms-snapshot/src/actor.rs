@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::{join_all, ready};
 use ms_actor::host::Blueprint;
 use ms_actor::{
-    AskError, Context, Hosted, LifeChange, LifeNews, Node, Port, Ref, StateValue, unix_ms,
+    AskError, Context, Hosted, LifeChange, LifecycleEvent, Node, Port, Ref, StateValue, unix_ms,
 };
 use ms_core::view::EventKind;
 use ms_core::{ActorPath, Incarnation};
@@ -254,10 +254,10 @@ impl Handler<Put> for SnapshotActor {
     }
 }
 
-impl Handler<LifeNews> for SnapshotActor {
+impl Handler<LifecycleEvent> for SnapshotActor {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+    fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
         if matches!(news.change, LifeChange::Gone(_)) {
             self.components.remove(news.of.path());
         }

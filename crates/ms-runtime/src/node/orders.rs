@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use super::logic::process::Order;
-use super::run::MainResult;
+use super::outcome::MainResult;
 use super::runtime::Runtime;
 
 /// Orders that may wait: more of them say nothing new.

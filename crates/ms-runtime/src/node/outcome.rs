@@ -105,6 +105,9 @@ impl Termination for Ended {
     }
 }
 
+/// What the future a program runs beside its tree comes to.
+pub type MainResult = Result<(), Box<dyn Error + Send + Sync>>;
+
 /// What a service failed with, and the exit code that goes with it.
 ///
 /// A node is below the services that run on it: it carries their error to the caller of `run`

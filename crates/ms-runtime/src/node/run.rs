@@ -5,17 +5,14 @@ use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::ExitReason;
-use ms_supervisor::{StartRootError, Supervisor};
+use ms_supervisor::{StartRootError, SupervisorSpec};
 
 use super::config::RunConfig;
 use super::logic::process::{Hangup, ProcessRules};
 use super::orders::{Orders, UpTo, while_up};
-use super::outcome::{Ended, How, RunError};
+use super::outcome::{Ended, How, MainResult, RunError};
 use super::process::{self, Emergencies};
 use super::runtime::{KILL_GRACE, Runtime};
-
-/// What the future a program runs beside its tree comes to.
-pub type MainResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// How much longer than an orderly stop the node's thread may take to report.
 const REPORT_GRACE: Duration = Duration::from_secs(8);
@@ -33,10 +30,10 @@ const HURRY_GRACE: Duration = Duration::from_secs(3);
 /// ```no_run
 /// use std::process::ExitCode;
 /// use ms_runtime::{RunConfig, run};
-/// use ms_supervisor::{StartRootError, Supervisor};
+/// use ms_supervisor::{StartRootError, SupervisorSpec};
 ///
 /// fn main() -> ExitCode {
-///     match run(RunConfig::new("shop"), |_| Supervisor::one_for_one("root")) {
+///     match run(RunConfig::new("shop"), |_| SupervisorSpec::one_for_one("root")) {
 ///         Ok(ended) => ended.exit_code(),
 ///         Err(error) => {
 ///             eprintln!("{error:?}");
@@ -50,7 +47,7 @@ const HURRY_GRACE: Duration = Duration::from_secs(3);
 /// [`RunError`], each with its exit code.
 pub fn run(
     config: RunConfig,
-    tree: impl FnOnce(&Node) -> Supervisor + Send + 'static,
+    tree: impl FnOnce(&Node) -> SupervisorSpec + Send + 'static,
 ) -> Result<Ended, RunError> {
     run_with(config, tree, async |_| std::future::pending().await)
 }
@@ -62,7 +59,7 @@ pub fn run(
 /// As [`run`], and [`RunError::Main`] when the future fails.
 pub fn run_with(
     config: RunConfig,
-    tree: impl FnOnce(&Node) -> Supervisor + Send + 'static,
+    tree: impl FnOnce(&Node) -> SupervisorSpec + Send + 'static,
     main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
 ) -> Result<Ended, RunError> {
     let rules = ProcessRules {
@@ -80,7 +77,7 @@ pub fn run_with(
 /// What runs on the node's own thread.
 async fn on_its_thread(
     config: RunConfig,
-    tree: impl FnOnce(&Node) -> Supervisor,
+    tree: impl FnOnce(&Node) -> SupervisorSpec,
     main: impl AsyncFnOnce(&Runtime) -> MainResult,
     mut orders: Orders,
 ) -> Result<Ended, RunError> {
