@@ -103,3 +103,32 @@ pub(crate) async fn while_up(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reloads_leave_room_for_the_orders_that_end_the_run() {
+        let (sender, mut orders) = orders();
+        (0..100).for_each(|_| sender.give(Order::Reload));
+        sender.give(Order::Stop("SIGTERM"));
+        sender.give(Order::Hurry("SIGINT"));
+        let waiting: Vec<_> = std::iter::from_fn(|| orders.0.try_recv().ok()).collect();
+        assert_eq!(waiting.len(), ROOM);
+        assert_eq!(waiting[ROOM - 2..], [Order::Stop("SIGTERM"), Order::Hurry("SIGINT")]);
+    }
+
+    #[test]
+    fn a_node_that_stops_is_hurried_by_any_order_but_a_reload() {
+        let (sender, mut orders) = orders();
+        sender.give(Order::Reload);
+        assert_eq!(orders.stop().now_or_never(), None);
+        for order in [Order::Stop("SIGTERM"), Order::Hurry("SIGTERM")] {
+            sender.give(order);
+            assert_eq!(orders.stop().now_or_never(), Some(()));
+        }
+        drop(sender);
+        assert_eq!(orders.stop().now_or_never(), None, "nobody hurries it any more");
+    }
+}

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::until::until;
+
 /// Why a piece of work was not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GateError {
@@ -93,9 +95,7 @@ impl WorkGate {
 
     /// Waits until it is closed for good.
     pub async fn closed(&self) {
-        let mut inside = self.0.subscribe();
-        // The sender is held by this very gate, so it cannot be gone.
-        drop(inside.wait_for(|inside| inside.door == Door::Closed).await);
+        until(&self.0, |inside| inside.door == Door::Closed).await;
     }
 
     /// Pieces of work inside.
@@ -106,9 +106,7 @@ impl WorkGate {
 
     /// Waits until nothing is inside. Close it first, or it may never be.
     pub async fn emptied(&self) {
-        let mut inside = self.0.subscribe();
-        // The sender is held by this very gate, so it cannot be gone.
-        drop(inside.wait_for(|inside| inside.count == 0).await);
+        until(&self.0, |inside| inside.count == 0).await;
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::service::logic::emergency::EmergencyReason;
 use ms_actor::Node;
 use ms_supervisor::SupervisorRef;
 
@@ -11,6 +10,7 @@ use crate::service::emergency::EmergencyRef;
 use crate::service::gate::WorkGate;
 use crate::service::health::HealthRef;
 use crate::service::integration::IntegrationRef;
+use crate::service::logic::emergency::EmergencyReason;
 
 /// Says that a thread has panicked, when it has.
 struct Watched {

@@ -23,6 +23,7 @@ pub mod preflight;
 mod run;
 mod settings;
 mod tree;
+mod until;
 mod wiring;
 
 pub use boot::{

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::service::logic::emergency::EmergencyReason;
 use arc_swap::ArcSwapOption;
 use ms_actor::{Node, Ref};
 use ms_core::lifecycle::ComponentId;
@@ -20,7 +19,9 @@ use crate::service::emergency::EmergencyActor;
 use crate::service::gate::WorkGate;
 use crate::service::health::HealthActor;
 use crate::service::integration::IntegrationActor;
+use crate::service::logic::emergency::EmergencyReason;
 use crate::service::settings::HealthSettings;
+use crate::service::until::until;
 
 /// How far a service has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -174,9 +175,7 @@ impl Wiring {
 
     /// Resolves when the boot is done.
     pub(crate) async fn booted(&self) {
-        let mut published = self.0.published.subscribe();
-        // The sender is held by this very wiring, so it cannot be gone.
-        drop(published.wait_for(|now| now.booted.is_some()).await);
+        until(&self.0.published, |now| now.booted.is_some()).await;
     }
 
     /// Whether a component is to run.
@@ -185,9 +184,7 @@ impl Wiring {
     }
 
     pub(crate) async fn shutting_down(&self) {
-        let mut published = self.0.published.subscribe();
-        // The sender is held by this very wiring, so it cannot be gone.
-        drop(published.wait_for(|now| now.stage >= ServiceStage::Stopping).await);
+        until(&self.0.published, |now| now.stage >= ServiceStage::Stopping).await;
     }
 
     /// Tells whoever runs the service to stop at once. One more while eight wait changes

@@ -1,6 +1,5 @@
 //! The actor `emergency`: counts critical errors and tells of panics.
 
-use crate::service::logic::emergency::EmergencyReason;
 use actix::{Actor, AsyncContext, Handler, Message, StreamHandler};
 use ms_actor::{Context, StateValue};
 use ms_core::Tick;
@@ -10,6 +9,7 @@ use ms_core::view::{EventKind, NodeEvent};
 use super::memory::{LOOK_EVERY, MemoryWatch};
 use crate::node::events_of;
 use crate::service::Wiring;
+use crate::service::logic::emergency::EmergencyReason;
 use crate::service::logic::errors::ErrorBudget;
 use crate::service::settings::EmergencySettings;
 

@@ -7,7 +7,6 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::service::logic::emergency::EmergencyReason;
 use ms_core::time::{later, part};
 use ms_core::view::TreeNode;
 use ms_supervisor::SupervisorRef;
@@ -16,6 +15,7 @@ use serde::Serialize;
 use super::report::{CrashReport, EmergencyError};
 use crate::service::Wiring;
 use crate::service::cleanup::{CleanupHandler, CleanupOutcome, on_threads};
+use crate::service::logic::emergency::EmergencyReason;
 use crate::service::settings::EmergencySettings;
 
 /// Something to be done before the process ends in an emergency.

@@ -6,12 +6,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use crate::service::logic::emergency::EmergencyReason;
 use ms_actor::unix_ms;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use serde::Serialize;
 
 use super::procedures::ProcedureOutcome;
+use crate::service::logic::emergency::EmergencyReason;
 
 /// Why no crash report was written.
 #[derive(Debug, thiserror::Error)]
