@@ -54,7 +54,7 @@ impl EventBusActor {
         let totals = &self.shared.totals;
         let (counts, _) = self.table.stats();
         StateValue::map([
-            ("carrier", StateValue::from(self.shared.carrier.name())),
+            ("carrier", StateValue::from(self.shared.transport.name())),
             ("partitions", self.shared.config.partitions.into()),
             ("buffer", self.shared.buffer.load(Relaxed).into()),
             ("subscriptions", self.table.len().into()),
@@ -71,7 +71,7 @@ impl EventBusActor {
     /// Publishes the table, and follows exactly those it leads to.
     fn publish(&mut self, ctx: &mut Ctx) {
         self.shared.publish(self.table.clone());
-        self.shared.carrier.interest(&self.table.interest());
+        self.shared.transport.interest(&self.table.interest());
         let mut wanted = HashSet::new();
         for sub in self.table.subs() {
             wanted.insert(sub.outlet.any());

@@ -12,11 +12,11 @@ use ms_core::{ExitReason, Restart, Shutdown};
 use ms_supervisor::{ChildSpec, Supervisor};
 
 use crate::actor::EventBusActor;
-use crate::carrier::{Carrier, InProcess};
 use crate::client::{BusClient, Shared};
 use crate::local::Local;
 use crate::log::LogActor;
 use crate::subject::Filter;
+use crate::transport::{InProcess, Transport};
 
 /// How long what waits is still given when the bus is stopped.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -68,22 +68,22 @@ impl EventBus {
     /// A bus of this process: it needs no server.
     #[must_use]
     pub fn new(config: BusConfig) -> Self {
-        Self::carried_by(config, Arc::new(InProcess), unix_ms)
+        Self::with_transport(config, Arc::new(InProcess), unix_ms)
     }
 
     /// A bus whose events go by another way, and are stamped by another clock, in milliseconds
     /// since 1970.
     #[must_use]
-    pub fn carried_by(
+    pub fn with_transport(
         config: BusConfig,
-        carrier: Arc<dyn Carrier>,
+        transport: Arc<dyn Transport>,
         unix_ms: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        let shared = Shared::new(config, carrier, Arc::new(unix_ms));
+        let shared = Shared::new(config, transport, Arc::new(unix_ms));
         Self { shared: Arc::new(shared), beside: Vec::new() }
     }
 
-    /// Has `child` started behind the bus: what a carrier needs, or who subscribes first.
+    /// Has `child` started behind the bus: what a transport needs, or who subscribes first.
     #[must_use]
     pub fn beside(mut self, child: ChildSpec) -> Self {
         self.beside.push(child);
@@ -111,7 +111,7 @@ impl EventBus {
         BusClient::new(Arc::clone(&self.shared))
     }
 
-    /// The subscriptions of this process, for the actors of a carrier.
+    /// The subscriptions of this process, for the actors of a transport.
     #[must_use]
     pub fn local(&self) -> Local {
         Local(Arc::clone(&self.shared))

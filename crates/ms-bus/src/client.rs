@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 
 use crate::actor::EventBusActor;
 use crate::bus::BusConfig;
-use crate::carrier::Carrier;
 use crate::event::{Delivery, Event};
 use crate::feed::Feed;
 use crate::meters::{BusStats, Totals};
@@ -22,6 +21,7 @@ use crate::producer::Producer;
 use crate::sink::{FeedSink, PortSink};
 use crate::subscribe::Subscribe;
 use crate::table::Table;
+use crate::transport::Transport;
 
 /// How long anything takes at most unless the caller says otherwise.
 const DEFAULT_WITHIN: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) config: BusConfig,
     pub(crate) buffer: AtomicUsize,
     pub(crate) clock: Arc<dyn Fn() -> u64 + Send + Sync>,
-    pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) totals: Totals,
     pub(crate) next: AtomicU64,
     table: ArcSwap<Table>,
@@ -42,14 +42,14 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(
         config: BusConfig,
-        carrier: Arc<dyn Carrier>,
+        transport: Arc<dyn Transport>,
         clock: Arc<dyn Fn() -> u64 + Send + Sync>,
     ) -> Self {
         Self {
             buffer: AtomicUsize::new(config.buffer),
             config,
             clock,
-            carrier,
+            transport,
             totals: Totals::default(),
             next: AtomicU64::new(1),
             table: ArcSwap::default(),
@@ -108,8 +108,8 @@ impl BusClient {
 
     /// What carries the events: `memory`.
     #[must_use]
-    pub fn carrier(&self) -> &'static str {
-        self.shared.carrier.name()
+    pub fn transport(&self) -> &'static str {
+        self.shared.transport.name()
     }
 
     /// Publishes under a name: that of the component, or the path of the actor.
@@ -154,7 +154,7 @@ impl BusClient {
 impl fmt::Debug for BusClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BusClient")
-            .field("carrier", &self.carrier())
+            .field("carrier", &self.transport())
             .field("subscriptions", &self.shared.table().len())
             .finish_non_exhaustive()
     }

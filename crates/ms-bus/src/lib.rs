@@ -4,14 +4,14 @@
 //! It owns typed events and their headers, subjects with wildcards, queue groups, partitions by
 //! key, bounded buffers between publisher and subscriber, request and reply, and the counts of
 //! what became of each event. It does *not* leave the process: what does implements
-//! [`Carrier`], behind the same client. It keeps no event: who was not there did not get it.
+//! [`Transport`], behind the same client. It keeps no event: who was not there did not get it.
 //!
 //! `ms-router` sends messages by their type to actors that are part of one program's wiring,
 //! straight into their mailboxes; here subjects are data, types may differ on both sides, a
 //! subscriber that is behind has a buffer of its own, and the other side may be another process.
 //!
-//! The way of an event: [`Producer::publish`] gives it a header and hands it to the carrier
-//! (`carrier.rs`); in one process that is [`Local::deliver`] (`local.rs`), which looks at the
+//! The way of an event: [`Producer::publish`] gives it a header and hands it to the transport
+//! (`transport.rs`); in one process that is [`Local::deliver`] (`local.rs`), which looks at the
 //! published table (`table.rs`, `trie.rs`, `partition.rs`), chooses, and puts the event into
 //! the queue of each subscriber (`queue.rs`, `order.rs`), all in the publisher. There is one
 //! queue for each subscriber, whatever the number of its subscriptions, so that events reach it
@@ -66,7 +66,6 @@
 
 mod actor;
 mod bus;
-mod carrier;
 mod client;
 mod error;
 mod event;
@@ -85,11 +84,11 @@ mod sink;
 mod subscribe;
 mod table;
 mod tenure;
+mod transport;
 mod trie;
 
 pub use actor::EventBusActor;
 pub use bus::{BusConfig, EventBus};
-pub use carrier::{Carrier, InProcess, Interest};
 pub use client::BusClient;
 pub use error::{PayloadError, PublishError, RequestError, SubscribeError};
 pub use event::{Delivery, Event, EventId, Header, Request};
@@ -103,3 +102,4 @@ pub use partition::Partition;
 pub use payload::{AnyEvent, Payload, Replies};
 pub use producer::Producer;
 pub use subscribe::{Subscribe, Subscription};
+pub use transport::{InProcess, Interest, Transport};

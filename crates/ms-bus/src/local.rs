@@ -62,7 +62,7 @@ impl Published {
     }
 }
 
-/// The subscriptions of this process, for a [`Carrier`](crate::Carrier). Cheap to clone.
+/// The subscriptions of this process, for a [`Transport`](crate::Transport). Cheap to clone.
 #[derive(Clone)]
 pub struct Local(pub(crate) Arc<Shared>);
 

@@ -98,7 +98,7 @@ impl fmt::Debug for Payload {
 }
 
 /// Where the answer to an event goes: to who waits in this process, or, made by a
-/// [`Carrier`](crate::Carrier), to another one.
+/// [`Transport`](crate::Transport), to another one.
 pub trait Replies: Send + Sync + fmt::Debug + 'static {
     /// Passes an answer on; false when nobody wants it any more.
     fn reply(&self, answer: Payload) -> bool;

@@ -64,7 +64,7 @@ impl Producer {
     /// [`PublishError`]: its subject is none, or not one of its type. Nobody got it then.
     pub fn publish<E: Event>(&mut self, event: E) -> Result<Published, PublishError> {
         let event = self.wrap(event, None)?;
-        Ok(self.carry(&event))
+        Ok(self.send(&event))
     }
 
     /// As [`Producer::publish`], waiting for room in buffers that block, at most the client's
@@ -79,7 +79,7 @@ impl Producer {
         let event = self.wrap(event, None)?;
         let shared = self.shared();
         let local = Local(Arc::clone(shared));
-        let published = shared.carrier.carry_waiting(&event, &local, self.bus.within).await;
+        let published = shared.transport.send_waiting(&event, &local, self.bus.within).await;
         count(shared, &published);
         Ok(published)
     }
@@ -95,7 +95,7 @@ impl Producer {
     ) -> impl Future<Output = Result<Arc<E::Reply>, RequestError>> + Send + use<E> {
         let (first, told) = FirstReply::new();
         let sent = self.wrap(event, Some(first)).map(|event| {
-            let published = self.carry(&event);
+            let published = self.send(&event);
             (event.header.subject.clone(), published)
         });
         async move {
@@ -117,9 +117,9 @@ impl Producer {
         &self.bus.shared
     }
 
-    fn carry(&self, event: &AnyEvent) -> Published {
+    fn send(&self, event: &AnyEvent) -> Published {
         let shared = self.shared();
-        let published = shared.carrier.carry(event, &Local(Arc::clone(shared)));
+        let published = shared.transport.send(event, &Local(Arc::clone(shared)));
         count(shared, &published);
         published
     }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ms_actor::{AnyRef, Ref};
 use ms_core::{ActorPath, ExitReason};
 
-use crate::carrier::Interest;
 use crate::client::Shared;
 use crate::local::Refusal;
 use crate::meters::{Counts, SubscriptionStats};
@@ -16,6 +15,7 @@ use crate::partition::{owner, turns};
 use crate::payload::AnyEvent;
 use crate::queue::{NotTaken, Queue, Seat};
 use crate::subject::Subject;
+use crate::transport::Interest;
 use crate::trie::Trie;
 
 /// A queue group as its members know it.

@@ -1,4 +1,4 @@
-//! The seam: a carrier that sends every event over a wire changes nothing for its users.
+//! A transport that sends every event over a wire changes nothing for its users.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use common::{Order, SECOND, numbers, order, order_of, probe, settle};
 use ms_bus::{
-    AnyEvent, BusConfig, Carrier, Delivery, EventBus, Header, Interest, Local, Payload, Published,
+    AnyEvent, BusConfig, Delivery, EventBus, Header, Interest, Local, Payload, Published, Transport,
 };
 use ms_testkit::{Probe, TestSystem};
 
@@ -29,16 +29,16 @@ fn over_the_wire(event: &AnyEvent) -> AnyEvent {
     AnyEvent { header: Arc::new(header), payload: Payload::json(payload), replies }
 }
 
-impl Carrier for Wire {
+impl Transport for Wire {
     fn name(&self) -> &'static str {
         "wire"
     }
 
-    fn carry(&self, event: &AnyEvent, local: &Local) -> Published {
+    fn send(&self, event: &AnyEvent, local: &Local) -> Published {
         local.deliver(&over_the_wire(event))
     }
 
-    fn carry_waiting<'a>(
+    fn send_waiting<'a>(
         &'a self,
         event: &'a AnyEvent,
         local: &'a Local,
@@ -56,10 +56,10 @@ impl Carrier for Wire {
 fn users_do_not_notice_a_wire() {
     TestSystem::run(async |t| {
         let wire = Arc::new(Wire::default());
-        let bus = EventBus::carried_by(BusConfig::default(), wire.clone(), || 7);
+        let bus = EventBus::with_transport(BusConfig::default(), wire.clone(), || 7);
         common::start(t, &bus).await;
         let client = bus.client();
-        assert_eq!(client.carrier(), "wire");
+        assert_eq!(client.transport(), "wire");
         let got = probe(t, "got");
         let subscription = client.subscribe(got.port()).await.unwrap();
         let answers = Probe::answering(t.node(), "answers", |asked: &Delivery<Order>| {

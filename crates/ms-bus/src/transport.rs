@@ -1,4 +1,4 @@
-//! The seam behind which events travel: within the process, or by way of a server.
+//! The way events take: within the process, or by way of a server.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +12,7 @@ use crate::subject::Filter;
 
 /// What carries events from producers to the subscriptions of this and other processes.
 ///
-/// A carrier decides *where* a published event goes; subscriptions, buffers, queue groups and
+/// A transport decides *where* a published event goes; subscriptions, buffers, queue groups and
 /// counts stay those of this crate, behind [`Local`]. [`InProcess`] hands each event to
 /// [`Local`] at once. One that goes by a server encodes the event
 /// ([`Payload::encode`](crate::Payload::encode); a [`Header`](crate::Header) is `Serialize`),
@@ -21,15 +21,15 @@ use crate::subject::Filter;
 /// [`Local::deliver`]. Producers and subscribers do not notice.
 ///
 /// Both ways in run in the publisher and must not block.
-pub trait Carrier: Send + Sync + fmt::Debug + 'static {
+pub trait Transport: Send + Sync + fmt::Debug + 'static {
     /// Its name: `memory`.
     fn name(&self) -> &'static str;
 
     /// Takes an event without waiting.
-    fn carry(&self, event: &AnyEvent, local: &Local) -> Published;
+    fn send(&self, event: &AnyEvent, local: &Local) -> Published;
 
     /// Takes an event, waiting for room where a buffer says so, at most `within`.
-    fn carry_waiting<'a>(
+    fn send_waiting<'a>(
         &'a self,
         event: &'a AnyEvent,
         local: &'a Local,
@@ -49,20 +49,20 @@ pub struct Interest {
     pub group: Option<Arc<str>>,
 }
 
-/// The carrier of one process: no server, no wire.
+/// The transport of one process: no server, no wire.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InProcess;
 
-impl Carrier for InProcess {
+impl Transport for InProcess {
     fn name(&self) -> &'static str {
         "memory"
     }
 
-    fn carry(&self, event: &AnyEvent, local: &Local) -> Published {
+    fn send(&self, event: &AnyEvent, local: &Local) -> Published {
         local.deliver(event)
     }
 
-    fn carry_waiting<'a>(
+    fn send_waiting<'a>(
         &'a self,
         event: &'a AnyEvent,
         local: &'a Local,
