@@ -1,34 +1,33 @@
-//! The way events take: within the process, or by way of a server.
+//! The way of events between producers and subscriptions: within the process, or by a server.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
+use crate::event::AnyEvent;
+use crate::interest::Interest;
 use crate::local::{Local, Published};
-use crate::payload::AnyEvent;
-use crate::subject::Filter;
 
-/// What carries events from producers to the subscriptions of this and other processes.
+/// Moves events from producers to the subscriptions of this and other processes.
 ///
-/// A transport decides *where* a published event goes; subscriptions, buffers, queue groups and
-/// counts stay those of this crate, behind [`Local`]. [`InProcess`] hands each event to
-/// [`Local`] at once. One that goes by a server encodes the event
-/// ([`Payload::encode`](crate::Payload::encode); a [`Header`](crate::Header) is `Serialize`),
-/// gives it to an actor of its own, whose child spec it puts beside the bus with
-/// [`EventBus::beside`](crate::EventBus::beside), and has what that actor receives delivered by
-/// [`Local::deliver`]. Producers and subscribers do not notice.
+/// A transport decides *where* a published event goes. Subscriptions, buffers, queue groups and
+/// counts stay in this crate, behind [`Local`]. [`InProcess`] hands each event to [`Local`] at
+/// once. A transport that uses a server encodes the event
+/// ([`Payload::encode`](crate::Payload::encode); a [`Header`](crate::Header) is `Serialize`) and
+/// passes it to an actor of its own, whose child spec is put beside the bus with
+/// [`EventBus::beside`](crate::EventBus::beside). What that actor receives it delivers with
+/// [`Local::deliver`]. Producers and subscribers notice no difference.
 ///
-/// Both ways in run in the publisher and must not block.
+/// Both ways to send run in the publisher's own task and must not block.
 pub trait Transport: Send + Sync + fmt::Debug + 'static {
-    /// Its name: `memory`.
+    /// Returns the name of the transport, such as `memory`.
     fn name(&self) -> &'static str;
 
-    /// Takes an event without waiting.
+    /// Sends an event without waiting.
     fn send(&self, event: &AnyEvent, local: &Local) -> Published;
 
-    /// Takes an event, waiting for room where a buffer says so, at most `within`.
+    /// Sends an event, and waits for room in buffers that block, for at most `within`.
     fn send_waiting<'a>(
         &'a self,
         event: &'a AnyEvent,
@@ -36,20 +35,12 @@ pub trait Transport: Send + Sync + fmt::Debug + 'static {
         within: Duration,
     ) -> Pin<Box<dyn Future<Output = Published> + Send + 'a>>;
 
-    /// The subscriptions of this process are now these. Called by the bus actor, in order.
+    /// Takes note of the subscriptions of this process. The bus actor calls this after each
+    /// change, in order. The default ignores it.
     fn interest(&self, _: &[Interest]) {}
 }
 
-/// What a subscription of this process wants.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Interest {
-    /// Which subjects.
-    pub filter: Filter,
-    /// As a member of which queue group.
-    pub group: Option<Arc<str>>,
-}
-
-/// The transport of one process: no server, no wire.
+/// The transport within one process: no server, no wire.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InProcess;
 

@@ -1,13 +1,14 @@
-//! What waits for one subscriber, in the order it came, each item belonging to one of several
-//! subscriptions. Pure.
+//! One order over the items of several subscriptions. Pure.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-/// Items of several subscriptions in one order. Each subscription may give up its oldest, or
-/// leave with all it has, without a look at the others'.
+/// Items of several subscriptions in the order they came.
+///
+/// Two indexes instead of one queue: a subscription drops its oldest item, or leaves with all of
+/// them, without a walk over the items of the others.
 #[derive(Debug)]
 pub(crate) struct InOrder<T> {
-    /// The place of the newest item; places are never used twice.
+    /// The place of the newest item. No place is used twice.
     newest: u64,
     items: BTreeMap<u64, (u64, T)>,
     /// The places of each subscription's items, oldest first.
@@ -28,7 +29,7 @@ impl<T> InOrder<T> {
         self.places.entry(of).or_default().push_back(self.newest);
     }
 
-    /// Takes the oldest item out, unless it came after the place `last`.
+    /// Takes the oldest item, unless it came after the place `last`.
     pub(crate) fn pop(&mut self, last: Option<u64>) -> Option<T> {
         let (place, _) = self.items.first_key_value()?;
         if last.is_some_and(|last| *place > last) {
@@ -39,30 +40,30 @@ impl<T> InOrder<T> {
         Some(item)
     }
 
-    /// Takes the oldest item of a subscription out.
+    /// Takes the oldest item of a subscription.
     pub(crate) fn pop_of(&mut self, of: u64) -> Option<T> {
         let place = *self.places.get(&of)?.front()?;
         self.forget_first(of);
         self.items.remove(&place).map(|(_, item)| item)
     }
 
-    /// Takes all items of a subscription out.
+    /// Takes all items of a subscription.
     pub(crate) fn take_all(&mut self, of: u64) -> Vec<T> {
         let places = self.places.remove(&of).unwrap_or_default();
         places.iter().filter_map(|place| self.items.remove(place)).map(|(_, item)| item).collect()
     }
 
-    /// How many items of a subscription wait.
+    /// Returns how many items of a subscription wait.
     pub(crate) fn len_of(&self, of: u64) -> usize {
         self.places.get(&of).map_or(0, VecDeque::len)
     }
 
-    /// How many items wait.
+    /// Returns how many items wait.
     pub(crate) fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// The place of the newest item there ever was.
+    /// Returns the place of the newest item there ever was.
     pub(crate) const fn newest(&self) -> u64 {
         self.newest
     }
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Against a plain list: same items, same order, whoever gives up what.
+        /// Compared with a plain list: same items, same order, after any steps.
         #[test]
         fn it_is_a_list_in_which_each_subscription_can_give_up_its_own(
             steps in proptest::collection::vec((0_u8..5, 0_u64..4), 0..200),

@@ -1,14 +1,13 @@
-//! Which partition a key belongs to, and which member of a queue group gets an event. Pure.
+//! The partition of a key, and the member of a queue group that gets an event. Pure.
 //!
-//! Hashes are spelled out here because they are a contract: the same key belongs to the same
-//! partition in every process, today and after an upgrade.
+//! The hashes are spelled out here because they are a contract: a key belongs to the same
+//! partition in every process, today and after an upgrade. The standard library's hasher and
+//! those of crates promise no such thing.
 
-/// Number of a partition, from 0.
+/// The number of a partition, from 0.
 pub type Partition = u32;
 
-/// The partition of a key: FNV-1a over its bytes, mixed, modulo the number of partitions.
-///
-/// It depends on nothing else, so it stays the same as long as that number does.
+/// Returns the partition of a key: FNV-1a over its bytes, mixed, modulo the number of partitions.
 #[must_use]
 pub(crate) fn partition_of(key: &str, partitions: u32) -> Partition {
     let partitions = u64::from(partitions.max(1));
@@ -17,13 +16,15 @@ pub(crate) fn partition_of(key: &str, partitions: u32) -> Partition {
     partition
 }
 
-/// The name of a group's member as a number: of what does not change over its restarts.
+/// Returns the hash by which a member of a group is known. `name` must not change over restarts
+/// of the member, or its partitions would move with each.
 pub(crate) fn member_hash(name: &str) -> u64 {
     mix(hash(name.as_bytes()))
 }
 
-/// The member, out of those that are open, that serves a partition: the one with the highest
-/// weight (rendezvous hashing). When a member comes or goes, only its own partitions move.
+/// Returns the index of the member that serves a partition: the one with the highest weight
+/// (rendezvous hashing). When a member comes or goes, only its own partitions move, and unlike a
+/// ring this needs no state.
 pub(crate) fn owner(
     partition: Partition,
     members: impl Iterator<Item = (usize, u64)>,
@@ -32,7 +33,8 @@ pub(crate) fn owner(
     members.max_by_key(|(at, member)| (weight(*member), *at)).map(|(at, _)| at)
 }
 
-/// Whom to try for an event without a key: all members, each turn from the next one on.
+/// Returns the order in which members are tried for an event without a key: all of them, each
+/// turn beginning with the next.
 pub(crate) fn turns(turn: u64, members: usize) -> impl Iterator<Item = usize> {
     let count = members.max(1) as u64;
     #[allow(clippy::cast_possible_truncation, reason = "smaller than the number of members")]
@@ -46,7 +48,8 @@ fn hash(bytes: &[u8]) -> u64 {
     })
 }
 
-/// The finaliser of splitmix64: every bit of the input reaches every bit of the output.
+/// Mixes a number with the finaliser of splitmix64: every bit of the input reaches every bit of
+/// the output, which FNV-1a alone does not do.
 pub(crate) const fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,14 +1,14 @@
-//! Who wants a subject: a tree of tokens. Pure; a copy shares all that is not changed.
+//! The subscriptions by filter: a tree of tokens. Pure; a copy shares whatever is not changed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::subject::{Filter, ONE, REST, Subject};
 
-/// What is kept under filters, found by subject.
+/// Items kept under filters and found by subject.
 ///
-/// A clone costs nothing; a change copies the nodes on its way only, so that a published copy
-/// is never touched.
+/// A clone costs one reference count. A change copies the nodes on its path only, so a published
+/// copy never changes under its readers, and a change does not cost a copy of the whole tree.
 #[derive(Debug, Clone)]
 pub(crate) struct Trie<T> {
     root: Arc<Level<T>>,
@@ -16,9 +16,9 @@ pub(crate) struct Trie<T> {
 
 #[derive(Debug, Clone)]
 struct Level<T> {
-    /// Filters that end here.
+    /// Items of filters that end here.
     here: Vec<T>,
-    /// Filters that end with `>` here.
+    /// Items of filters that end with `>` here.
     rest: Vec<T>,
     tokens: HashMap<Box<str>, Arc<Level<T>>>,
     one: Option<Arc<Level<T>>>,
@@ -43,26 +43,26 @@ impl<T> Default for Trie<T> {
 }
 
 impl<T: Clone> Trie<T> {
-    /// Puts `item` under a filter, behind what is there.
+    /// Puts `item` under a filter, behind the items that are there.
     pub(crate) fn insert(&mut self, filter: &Filter, item: T) {
         let tokens: Vec<&str> = filter.tokens().collect();
         at(Arc::make_mut(&mut self.root), &tokens).push(item);
     }
 
-    /// Takes out what is `unwanted` under a filter.
+    /// Removes the items under a filter that are `unwanted`.
     pub(crate) fn remove(&mut self, filter: &Filter, unwanted: impl Fn(&T) -> bool) {
         let tokens: Vec<&str> = filter.tokens().collect();
         prune(Arc::make_mut(&mut self.root), &tokens, &unwanted);
     }
 
-    /// What is kept under filters that match a subject, each once for each of its filters.
+    /// Calls `found` with each item whose filter matches the subject.
     pub(crate) fn matches<'a>(&'a self, subject: &Subject, mut found: impl FnMut(&'a T)) {
         let tokens: Vec<&str> = subject.tokens().collect();
         collect(&self.root, &tokens, &mut found);
     }
 }
 
-/// The list under a filter, made where it is not there.
+/// Returns the list of items at the end of a filter's tokens, and creates it where it is missing.
 fn at<'a, T: Clone>(level: &'a mut Level<T>, tokens: &[&str]) -> &'a mut Vec<T> {
     match tokens {
         [] => &mut level.here,
@@ -95,7 +95,7 @@ fn prune<T: Clone>(level: &mut Level<T>, tokens: &[&str], unwanted: &impl Fn(&T)
     }
 }
 
-/// No deeper than a subject has tokens.
+/// Collects the matches below a level. The recursion is no deeper than a subject has tokens.
 fn collect<'a, T>(level: &'a Level<T>, tokens: &[&str], found: &mut impl FnMut(&'a T)) {
     let [token, below @ ..] = tokens else {
         level.here.iter().for_each(found);
@@ -126,8 +126,8 @@ mod tests {
     const FILTER: &str = "[abc*]([.][abc*]){0,3}([.]>)?|>";
 
     proptest! {
-        /// The tree finds what looking at each filter finds, before and after some are gone, and
-        /// a copy taken before a change does not see it.
+        /// The tree finds the same items as a comparison with each filter, before and after some
+        /// are removed, and a copy taken before a change does not see it.
         #[test]
         fn it_finds_what_the_filters_say(
             filters in proptest::collection::vec(FILTER, 0..24),
@@ -158,7 +158,7 @@ mod tests {
             }
         }
 
-        /// What went leaves nothing behind.
+        /// Removed items leave no nodes behind.
         #[test]
         fn it_is_empty_when_all_are_gone(filters in proptest::collection::vec(FILTER, 0..24)) {
             let mut trie = Trie::default();
