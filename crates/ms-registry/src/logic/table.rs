@@ -1,7 +1,6 @@
-//! The registry's decisions: changes in, a new state and things to do out.
+//! The registry's decisions: changes come in, a new snapshot and effects go out.
 //!
-//! Nothing in here sends, waits or knows a clock; [`crate::RegistryActor`] feeds it
-//! and carries out what it says.
+//! The [`RegistryActor`](crate::RegistryActor) feeds this and carries out the effects.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -9,26 +8,27 @@ use std::sync::Arc;
 use ms_actor::{AnyRef, LifeChange, Port};
 use ms_core::{ExitReason, Incarnation};
 
-use crate::RegistryConfig;
+use super::map::Map;
+use super::members::Members;
+use crate::config::RegistryConfig;
 use crate::error::{GroupError, RegisterError, WatchError};
-use crate::map::Map;
 use crate::name::{Name, NameError};
-use crate::roll::Roll;
 use crate::service::{KeyId, Provided, ServiceError};
 use crate::watch::{Change, RegistryEvent, Subscription, Watch, Watched};
 
-/// What readers see, and what outlives the registry's own crash. Cheap to clone.
+/// The entries of a registry at one moment. Readers use the published one, and after a crash the
+/// actor goes on from it. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct State {
+pub(crate) struct Snapshot {
     pub(crate) names: Map<Name, AnyRef>,
-    pub(crate) groups: Map<Name, Roll<AnyRef>>,
+    pub(crate) groups: Map<Name, Members<AnyRef>>,
     pub(crate) services: Arc<BTreeMap<&'static str, Provided>>,
     pub(crate) watches: Arc<Vec<Watch>>,
-    /// Memberships in all groups.
+    /// Number of memberships in all groups.
     pub(crate) joins: usize,
 }
 
-impl State {
+impl Snapshot {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             names: Map::new(seed),
@@ -39,23 +39,23 @@ impl State {
         }
     }
 
-    /// What counts towards `max_entries`.
+    /// Returns the number that `max_entries` bounds.
     pub(crate) fn entries(&self) -> usize {
         self.names.len() + self.joins + self.services.len()
     }
 }
 
-/// Something the actor must do about a change.
+/// Something the actor must do after a change.
 pub(crate) enum Effect {
-    /// Hear of this actor's life from now on.
+    /// Follow the lifecycle of this actor from now on.
     Follow(AnyRef),
-    /// No more.
+    /// Stop following it.
     Unfollow(AnyRef),
-    /// Tell a watcher.
-    Tell(Port<RegistryEvent>, RegistryEvent),
+    /// Notify a watcher.
+    Notify(Port<RegistryEvent>, RegistryEvent),
 }
 
-/// What is kept for one actor.
+/// The entries of one actor: without this index its end would cost a walk over all entries.
 #[derive(Default)]
 struct Owner {
     incarnation: Incarnation,
@@ -74,49 +74,54 @@ impl Owner {
     }
 }
 
-/// The working copy of the state, with an index by owner.
-pub(crate) struct Book {
-    pub(crate) state: State,
+/// The working copy of the snapshot, with an index by owner.
+pub(crate) struct Table {
+    pub(crate) snapshot: Snapshot,
     owners: HashMap<AnyRef, Owner>,
     effects: Vec<Effect>,
     config: RegistryConfig,
 }
 
-/// An actor that is gone for good cannot own anything.
+/// Why an actor cannot own anything: it has ended for good.
 struct Gone(ExitReason);
 
-impl Book {
-    /// Goes on from `state`, which an earlier incarnation published.
-    pub(crate) fn resume(state: State, config: RegistryConfig) -> Self {
-        let mut book =
-            Self { state: state.clone(), owners: HashMap::new(), effects: Vec::new(), config };
-        for (name, owner) in state.names.iter() {
-            book.owner(owner).names.insert(name.clone());
+impl Table {
+    /// Goes on from a snapshot that an earlier incarnation published. Every watcher is sent a
+    /// resync: events may have been lost with that incarnation.
+    pub(crate) fn resume(snapshot: Snapshot, config: RegistryConfig) -> Self {
+        let mut table = Self {
+            snapshot: snapshot.clone(),
+            owners: HashMap::new(),
+            effects: Vec::new(),
+            config,
+        };
+        for (name, owner) in snapshot.names.iter() {
+            table.owner(owner).names.insert(name.clone());
         }
-        for (group, roll) in state.groups.iter() {
-            for (number, member) in roll.iter() {
-                book.owner(member).joins.push((group.clone(), number));
+        for (group, members) in snapshot.groups.iter() {
+            for (number, member) in members.iter() {
+                table.owner(member).joins.push((group.clone(), number));
             }
         }
-        for (name, provided) in state.services.iter() {
-            book.owner(&provided.owner).services.push(name);
+        for (name, provided) in snapshot.services.iter() {
+            table.owner(&provided.owner).services.push(name);
         }
-        for watch in state.watches.iter() {
-            book.owner(&watch.port.any()).watches.push(watch.id);
+        for watch in snapshot.watches.iter() {
+            table.owner(&watch.port.any()).watches.push(watch.id);
         }
-        for watch in state.watches.iter() {
+        for watch in snapshot.watches.iter() {
             let event = RegistryEvent { subscription: watch.id, change: Change::Resync };
-            book.effects.push(Effect::Tell(watch.port.clone(), event));
+            table.effects.push(Effect::Notify(watch.port.clone(), event));
         }
-        book
+        table
     }
 
-    /// What is to be done about the changes so far, oldest first.
+    /// Takes the effects of the changes so far, oldest first.
     pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
-    /// The record of an actor; a new one is followed.
+    /// Returns the entries of an actor, and follows it if it had none before.
     fn owner(&mut self, any: &AnyRef) -> &mut Owner {
         let effects = &mut self.effects;
         self.owners.entry(any.clone()).or_insert_with(|| {
@@ -125,7 +130,7 @@ impl Book {
         })
     }
 
-    /// Forgets an actor for which nothing is kept any more.
+    /// Forgets an actor that has no entries any more.
     fn tidy(&mut self, any: &AnyRef) {
         if self.owners.get(any).is_some_and(Owner::is_idle) {
             self.owners.remove(any);
@@ -134,15 +139,15 @@ impl Book {
     }
 
     fn announce(&mut self, change: &Change) {
-        for watch in self.state.watches.iter().filter(|watch| watch.what.wants(change)) {
+        for watch in self.snapshot.watches.iter().filter(|watch| watch.what.wants(change)) {
             let event = RegistryEvent { subscription: watch.id, change: change.clone() };
-            self.effects.push(Effect::Tell(watch.port.clone(), event));
+            self.effects.push(Effect::Notify(watch.port.clone(), event));
         }
     }
 
-    /// Whether nothing more fits.
+    /// Returns whether the registry is at its bound.
     fn is_full(&self) -> bool {
-        self.state.entries() >= self.config.max_entries
+        self.snapshot.entries() >= self.config.max_entries
     }
 
     fn check_name(&self, name: &Name) -> Result<(), NameError> {
@@ -158,7 +163,8 @@ impl Book {
         }
     }
 
-    /// Drops a holder that has ended for good, though the news of it are still on their way.
+    /// Drops a holder that has ended for good. The kernel's notice of that may still be on its way,
+    /// and a dead holder must not block a name meanwhile.
     fn evict_if_gone(&mut self, holder: &AnyRef) -> bool {
         match Self::check_alive(holder) {
             Ok(()) => false,
@@ -177,7 +183,8 @@ impl Book {
             owner: owner.path().clone(),
             reason,
         })?;
-        if let Some(holder) = self.state.names.get(&name).cloned() {
+        if let Some(holder) = self.snapshot.names.get(&name).cloned() {
+            // Before the bound is checked: a repetition needs no room.
             if holder == owner {
                 return Ok(());
             }
@@ -192,13 +199,13 @@ impl Book {
             return Err(RegisterError::Full { max: self.config.max_entries });
         }
         self.owner(&owner).names.insert(name.clone());
-        self.state.names.insert(name.clone(), owner.clone());
+        self.snapshot.names.insert(name.clone(), owner.clone());
         self.announce(&Change::Registered { name, owner });
         Ok(())
     }
 
     pub(crate) fn unregister(&mut self, name: Name, owner: &AnyRef) -> Result<(), RegisterError> {
-        match self.state.names.get(&name) {
+        match self.snapshot.names.get(&name) {
             None => return Err(RegisterError::NotRegistered { name }),
             Some(holder) if holder != owner => {
                 return Err(RegisterError::AlreadyRegistered {
@@ -208,7 +215,7 @@ impl Book {
             }
             Some(_) => {}
         }
-        self.state.names.remove(&name);
+        self.snapshot.names.remove(&name);
         self.owner(owner).names.remove(&name);
         self.tidy(owner);
         self.announce(&Change::Unregistered { name, owner: owner.clone(), gone: None });
@@ -226,10 +233,11 @@ impl Book {
         if self.is_full() {
             return Err(GroupError::Full { max: self.config.max_entries });
         }
-        let mut roll = self.state.groups.remove(&group).unwrap_or_default();
-        let number = roll.join(member.clone());
-        self.state.groups.insert(group.clone(), roll);
-        self.state.joins += 1;
+        // Taken out and put back: the map has no access in place, which published snapshots would see.
+        let mut members = self.snapshot.groups.remove(&group).unwrap_or_default();
+        let number = members.join(member.clone());
+        self.snapshot.groups.insert(group.clone(), members);
+        self.snapshot.joins += 1;
         self.owner(&member).joins.push((group.clone(), number));
         self.announce(&Change::Joined { group, member });
         Ok(())
@@ -244,19 +252,19 @@ impl Book {
         let Some(number) = latest else {
             return Err(GroupError::NotJoined { group, member: member.path().clone() });
         };
-        self.strike(&group, number);
+        self.remove_member(&group, number);
         self.tidy(member);
         self.announce(&Change::Left { group, member: member.clone() });
         Ok(())
     }
 
-    /// Takes one membership off a group; an empty group is none.
-    fn strike(&mut self, group: &Name, number: u64) {
-        let Some(mut roll) = self.state.groups.remove(group) else { return };
-        roll.leave(number);
-        self.state.joins -= 1;
-        if roll.len() > 0 {
-            self.state.groups.insert(group.clone(), roll);
+    /// Removes one membership from a group, and the group with its last one.
+    fn remove_member(&mut self, group: &Name, number: u64) {
+        let Some(mut members) = self.snapshot.groups.remove(group) else { return };
+        members.leave(number);
+        self.snapshot.joins -= 1;
+        if members.len() > 0 {
+            self.snapshot.groups.insert(group.clone(), members);
         }
     }
 
@@ -268,7 +276,9 @@ impl Book {
             owner: owner.path().clone(),
             reason,
         })?;
-        if let Some(known) = self.state.services.get(key.name()).cloned() {
+        if let Some(known) = self.snapshot.services.get(key.name()).cloned() {
+            // The type is part of the key. Under one name there is one service, whatever its type, so that
+            // `require` cannot find one or another by the type that is asked for.
             if known.owner == owner && known.key == key {
                 return Ok(());
             }
@@ -280,17 +290,17 @@ impl Book {
         if self.is_full() {
             return Err(ServiceError::Full { max: self.config.max_entries });
         }
-        Arc::make_mut(&mut self.state.services).insert(key.name(), provided);
+        Arc::make_mut(&mut self.snapshot.services).insert(key.name(), provided);
         self.owner(&owner).services.push(key.name());
         Ok(())
     }
 
     pub(crate) fn withdraw(&mut self, key: KeyId, owner: &AnyRef) -> Result<(), ServiceError> {
-        let known = self.state.services.get(key.name());
+        let known = self.snapshot.services.get(key.name());
         if known.is_none_or(|known| known.owner != *owner || known.key != key) {
             return Err(ServiceError::NotProvided { key, owner: owner.path().clone() });
         }
-        Arc::make_mut(&mut self.state.services).remove(key.name());
+        Arc::make_mut(&mut self.snapshot.services).remove(key.name());
         self.owner(owner).services.retain(|name| *name != key.name());
         self.tidy(owner);
         Ok(())
@@ -298,7 +308,7 @@ impl Book {
 
     // ---- watchers --------------------------------------------------------------
 
-    /// A watcher that asks for the same again gets the subscription it has.
+    /// Adds a watch, or returns the subscription the watcher has for the same.
     pub(crate) fn watch(
         &mut self,
         what: Watched,
@@ -310,7 +320,7 @@ impl Book {
             reason,
         })?;
         let known = self
-            .state
+            .snapshot
             .watches
             .iter()
             .find(|known| known.what == what && known.port.any() == watcher);
@@ -318,37 +328,37 @@ impl Book {
             return Ok(known.id);
         }
         let max = self.config.max_watchers;
-        if self.state.watches.len() >= max {
+        if self.snapshot.watches.len() >= max {
             return Err(WatchError::TooMany { max });
         }
         let id = Subscription::next();
-        Arc::make_mut(&mut self.state.watches).push(Watch { id, what, port });
+        Arc::make_mut(&mut self.snapshot.watches).push(Watch { id, what, port });
         self.owner(&watcher).watches.push(id);
         Ok(id)
     }
 
     pub(crate) fn unwatch(&mut self, id: Subscription) -> Result<(), WatchError> {
         let at = self
-            .state
+            .snapshot
             .watches
             .iter()
             .position(|watch| watch.id == id)
             .ok_or(WatchError::NoSuchSubscription)?;
-        let watcher = Arc::make_mut(&mut self.state.watches).remove(at).port.any();
+        let watcher = Arc::make_mut(&mut self.snapshot.watches).remove(at).port.any();
         self.owner(&watcher).watches.retain(|known| *known != id);
         self.tidy(&watcher);
         Ok(())
     }
 
-    /// Subscriptions of one actor.
+    /// Returns the watches of one actor.
     pub(crate) fn watches_of(&self, watcher: &AnyRef) -> Vec<Watch> {
-        self.state.watches.iter().filter(|watch| watch.port.any() == *watcher).cloned().collect()
+        self.snapshot.watches.iter().filter(|watch| watch.port.any() == *watcher).cloned().collect()
     }
 
-    // ---- lives -----------------------------------------------------------------
+    // ---- lifecycle -------------------------------------------------------------
 
-    /// Takes note of what happened to an owner.
-    pub(crate) fn life(&mut self, of: &AnyRef, change: &LifeChange) {
+    /// Takes note of a change in the lifecycle of an owner.
+    pub(crate) fn lifecycle(&mut self, of: &AnyRef, change: &LifeChange) {
         match change {
             LifeChange::Gone(reason) => self.gone(of, reason),
             LifeChange::Started(incarnation) => self.started(of, *incarnation),
@@ -359,9 +369,10 @@ impl Book {
     fn started(&mut self, of: &AnyRef, incarnation: Incarnation) {
         let Some(owner) = self.owners.get_mut(of) else { return };
         if incarnation <= owner.incarnation {
-            // It registered during this very init, or the news are old.
+            // It registered during this very init, or the notice is old.
             return;
         }
+        // An actor may register before its first start, which is not a restart.
         let first = incarnation == Incarnation::NONE.next();
         owner.incarnation = incarnation;
         if !first {
@@ -371,19 +382,19 @@ impl Book {
         }
     }
 
-    /// Drops everything an actor had. News that come twice find nothing.
+    /// Drops all entries of an actor. A second notice of the same end finds none.
     pub(crate) fn gone(&mut self, of: &AnyRef, reason: &ExitReason) {
         let Some(owner) = self.owners.remove(of) else { return };
         if !owner.watches.is_empty() {
-            Arc::make_mut(&mut self.state.watches)
+            Arc::make_mut(&mut self.snapshot.watches)
                 .retain(|watch| !owner.watches.contains(&watch.id));
         }
         if !owner.services.is_empty() {
-            Arc::make_mut(&mut self.state.services)
+            Arc::make_mut(&mut self.snapshot.services)
                 .retain(|name, _| !owner.services.contains(name));
         }
         for name in sorted(&owner.names) {
-            self.state.names.remove(&name);
+            self.snapshot.names.remove(&name);
             self.announce(&Change::Unregistered {
                 name,
                 owner: of.clone(),
@@ -391,14 +402,14 @@ impl Book {
             });
         }
         for (group, number) in owner.joins {
-            self.strike(&group, number);
+            self.remove_member(&group, number);
             self.announce(&Change::Left { group, member: of.clone() });
         }
         self.effects.push(Effect::Unfollow(of.clone()));
     }
 }
 
-/// So that watchers hear of them in an order that does not depend on hashes.
+/// Sorts names, so that watchers are notified in an order that does not depend on hashes.
 fn sorted(names: &HashSet<Name>) -> Vec<Name> {
     let mut names: Vec<_> = names.iter().cloned().collect();
     names.sort();

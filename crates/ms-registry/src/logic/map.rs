@@ -1,26 +1,26 @@
-//! A persistent hash map: a clone is two words, a change copies one path.
+//! A persistent hash map: a clone copies a pointer, a change copies one path.
 //!
-//! The registry publishes one of these after every batch of changes; readers keep
-//! whichever version they loaded. Nodes that only the writer holds are changed in
-//! place, so the second and later changes of a batch copy next to nothing.
+//! The registry publishes one of these after every batch of changes, and readers keep
+//! the version they loaded. Nodes that only the writer holds are changed in place, so
+//! the second and later changes of a batch copy next to nothing.
 //!
-//! Why not a crate: `imbl` and `rpds` are under the MPL, which this project takes
-//! case by case only, and this much of them is all that is needed.
+//! Why not a crate: `imbl` and `rpds` are under the MPL, which this project accepts
+//! case by case only, and this small part of them is all that is needed.
 
 use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
-/// Bits of the hash one level uses.
+/// Bits of the hash that one level uses.
 const BITS: u32 = 5;
-/// Slots of a branch.
+/// Number of slots in a branch.
 const WIDTH: usize = 1 << BITS;
-/// Entries a bucket may hold before it becomes a branch.
+/// Number of entries a bucket may hold before it becomes a branch.
 const BUCKET: usize = 8;
-/// Below this no bits are left: entries with the very same hash share a bucket.
+/// From this shift on no bits are left, so entries with equal hashes share a bucket of any size.
 const MAX_SHIFT: u32 = 60;
 
-/// See the module's text.
+/// A persistent hash map.
 #[derive(Debug, Clone)]
 pub(crate) struct Map<K, V> {
     root: Slot<K, V>,
@@ -37,6 +37,7 @@ enum Slot<K, V> {
 
 #[derive(Debug, Clone)]
 struct Entry<K, V> {
+    // Kept, so that splitting a bucket hashes no key again.
     hash: u64,
     key: K,
     value: V,
@@ -57,7 +58,7 @@ fn index(hash: u64, shift: u32) -> usize {
 }
 
 impl<K: Hash + Eq + Clone, V: Clone> Map<K, V> {
-    /// An empty map; `seed` makes its hashes hard to guess.
+    /// Returns an empty map. `seed` makes its hashes hard to guess.
     pub(crate) fn new(seed: u64) -> Self {
         Self { root: Slot::Empty, len: 0, hasher: foldhash::fast::FixedState::with_seed(seed) }
     }
@@ -91,7 +92,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Map<K, V> {
         }
     }
 
-    /// Puts a value in; the one that was there comes back.
+    /// Inserts a value, and returns the one it replaces.
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = self.hasher.hash_one(&key);
         let old = self.root.insert(Entry { hash, key, value }, 0);
@@ -99,21 +100,22 @@ impl<K: Hash + Eq + Clone, V: Clone> Map<K, V> {
         old
     }
 
-    /// Takes a value out.
+    /// Removes and returns a value.
     pub(crate) fn remove<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        // A miss must not copy the path.
+        // Looked up first, because a miss must not copy the path.
         self.get(key)?;
         let old = self.root.remove(self.hasher.hash_one(key), key, 0);
         self.len -= usize::from(old.is_some());
         old
     }
 
-    /// All entries, in no order.
+    /// Returns all entries, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        // An explicit stack: recursion cannot be an iterator without boxing each level.
         let mut stack = vec![std::slice::from_ref(&self.root).iter()];
         let mut bucket: std::slice::Iter<'_, Entry<K, V>> = [].iter();
         std::iter::from_fn(move || {
@@ -164,7 +166,7 @@ impl<K: Eq + Clone, V: Clone> Slot<K, V> {
         }
     }
 
-    /// A branch with the entries of a full bucket.
+    /// Distributes the entries of a full bucket over a branch.
     fn split(bucket: &[Entry<K, V>], shift: u32) -> Self {
         let mut branch = [const { Self::Empty }; WIDTH];
         for entry in bucket {

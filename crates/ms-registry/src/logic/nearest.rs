@@ -1,16 +1,16 @@
-//! Finding the name somebody meant.
+//! The registered name that somebody probably meant.
 
 use crate::name::Name;
 
-/// Names looked at for one piece of advice.
+/// Number of names compared for one suggestion.
 const MAX_LOOKED_AT: usize = 20_000;
 
-/// The known name most like `wanted`: the same last segment, or a few letters off.
+/// Returns the known name most like `wanted`: a few characters off, or with the same last segment.
 ///
-/// Ties go to the name that sorts first, so the advice does not depend on hashes.
+/// Ties go to the name that sorts first, so the suggestion does not depend on hashes.
 pub(crate) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a Name>) -> Option<Name> {
     let last = wanted.rsplit('/').next().unwrap_or(wanted);
-    // A third of the letters may be off; beyond that it is another name.
+    // A third of the characters may be off; beyond that it is another name.
     let limit = (wanted.chars().count() / 3).clamp(1, 8);
     known
         .take(MAX_LOOKED_AT)
@@ -26,7 +26,8 @@ pub(crate) fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a Name>) -
         .map(|(_, name)| name.clone())
 }
 
-/// Letters to change, add or remove to get from `a` to `b`; `None` above `limit`.
+/// Returns the number of characters to change, add or remove to get from `a` to `b`; `None` above
+/// `limit`. Names are ASCII, so bytes are characters.
 fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     if a.len().abs_diff(b.len()) > limit {
         return None;

@@ -1,26 +1,27 @@
-//! The members of a group: an ordered list that is cheap to copy and to change.
+//! The members of a group: an ordered list that is cheap to clone and to change.
 
 use std::sync::Arc;
 
-/// Members of one chunk: a join copies at most this many, and one pointer a chunk.
+/// Number of members in one chunk. A change of a shared list copies one chunk, and one pointer for
+/// each of the others.
 const CHUNK: usize = 64;
 
-/// Members in the order they joined, each with the number of its join.
+/// The members in the order they joined, each with the number of its join.
 #[derive(Debug, Clone)]
-pub(crate) struct Roll<T> {
+pub(crate) struct Members<T> {
     chunks: Vec<Arc<Vec<(u64, T)>>>,
     next: u64,
     len: usize,
 }
 
-impl<T> Default for Roll<T> {
+impl<T> Default for Members<T> {
     fn default() -> Self {
         Self { chunks: Vec::new(), next: 0, len: 0 }
     }
 }
 
-impl<T: Clone> Roll<T> {
-    /// Appends a member; the number of its join comes back.
+impl<T: Clone> Members<T> {
+    /// Appends a member, and returns the number of its join.
     pub(crate) fn join(&mut self, member: T) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -34,6 +35,7 @@ impl<T: Clone> Roll<T> {
 
     /// Undoes the join of this number.
     pub(crate) fn leave(&mut self, number: u64) {
+        // Numbers only grow, so both searches can be binary.
         let at = self
             .chunks
             .partition_point(|chunk| chunk.last().is_some_and(|&(last, _)| last < number));
@@ -51,7 +53,7 @@ impl<T: Clone> Roll<T> {
         self.len
     }
 
-    /// Members with the numbers of their joins.
+    /// Returns the members with the numbers of their joins.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
         self.chunks.iter().flat_map(|chunk| chunk.iter().map(|(number, member)| (*number, member)))
     }
@@ -63,13 +65,13 @@ mod tests {
 
     #[test]
     fn members_stay_in_the_order_of_their_joins() {
-        let mut roll = Roll::default();
-        let numbers: Vec<_> = (0..300).map(|member| roll.join(member)).collect();
-        let old = roll.clone();
-        numbers.iter().filter(|number| *number % 3 == 0).for_each(|&number| roll.leave(number));
-        roll.leave(0);
-        let left: Vec<_> = roll.iter().map(|(_, member)| *member).collect();
+        let mut members = Members::default();
+        let numbers: Vec<_> = (0..300).map(|member| members.join(member)).collect();
+        let old = members.clone();
+        numbers.iter().filter(|number| *number % 3 == 0).for_each(|&number| members.leave(number));
+        members.leave(0);
+        let left: Vec<_> = members.iter().map(|(_, member)| *member).collect();
         assert_eq!(left, (0..300).filter(|member| member % 3 != 0).collect::<Vec<_>>());
-        assert_eq!((roll.len(), old.len()), (200, 300));
+        assert_eq!((members.len(), old.len()), (200, 300));
     }
 }
