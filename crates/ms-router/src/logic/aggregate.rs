@@ -1,43 +1,46 @@
-//! Many answers into one: pure state machines, one answer in, perhaps a result out.
+//! One result of many answers: pure state machines, which take one answer after the other.
 
 use std::ops::ControlFlow;
 
 use crate::error::RouteError;
 
-/// Makes one result of the answers of several handlers.
+/// An aggregation: it makes one result of the answers of several handlers.
 ///
-/// `R` is the answer of one handler. Answers come in any order, each once; when
-/// [`take`](Aggregate::take) breaks, the handlers that have not answered are let go:
-/// one that has not begun skips the message.
+/// `R` is the answer of one handler. Answers come in any order, each once. When
+/// [`take`](Aggregate::take) breaks, nobody waits for the other answers any more, and a
+/// handler that has not begun skips the message.
 pub trait Aggregate<R> {
-    /// What it makes of them.
+    /// The result.
     type Output;
 
-    /// How many handlers are asked; called once, before the first answer. Never 0.
+    /// Begins with the number of handlers that are asked, which is never 0. Called once, before
+    /// the first answer.
     fn begin(&mut self, asked: usize);
 
-    /// Takes the answer of the handler `at`, or why it gave none.
+    /// Takes the answer of the handler `at`, or the reason why it gave none. Breaks with the result
+    /// as soon as that is decided.
     fn take(
         &mut self,
         at: usize,
         answer: Result<R, RouteError>,
     ) -> ControlFlow<Result<Self::Output, RouteError>>;
 
-    /// All answers are in and none of them decided it.
+    /// Ends after all answers, when none of them decided the result. `message` is the name of the
+    /// message type, for errors.
     ///
     /// # Errors
-    /// When they do not suffice.
+    /// [`RouteError`] when the answers do not suffice.
     fn finish(self, message: &'static str) -> Result<Self::Output, RouteError>;
 }
 
-/// The first answer; a handler that fails does not count.
+/// Aggregates to the first answer. A handler that fails does not count.
 #[derive(Debug, Clone, Default)]
 pub struct First {
     failures: Vec<RouteError>,
 }
 
 impl First {
-    /// The first answer.
+    /// Returns the aggregation.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -68,14 +71,14 @@ impl<R> Aggregate<R> for First {
     }
 }
 
-/// All answers, in the order of the routes; a failing handler hides no other.
+/// Aggregates to all answers, in the order of the routes. A failing handler hides no other.
 #[derive(Debug)]
 pub struct All<R> {
     answers: Vec<Option<Result<R, RouteError>>>,
 }
 
 impl<R> All<R> {
-    /// All answers.
+    /// Returns the aggregation.
     #[must_use]
     pub fn new() -> Self {
         Self { answers: Vec::new() }
@@ -111,13 +114,14 @@ impl<R> Aggregate<R> for All<R> {
     }
 }
 
-/// The first `Ok` of handlers that answer with a `Result`; otherwise all that went wrong.
+/// Aggregates the answers of handlers that return a `Result` to the first `Ok`, or to all failures
+/// when there is none.
 #[derive(Debug)]
 pub struct AnyOk<E> {
     failures: Vec<NotOk<E>>,
 }
 
-/// Why one handler's answer was no `Ok`.
+/// Why a handler gave no `Ok`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotOk<E> {
     /// It answered with an error.
@@ -127,7 +131,7 @@ pub enum NotOk<E> {
 }
 
 impl<E> AnyOk<E> {
-    /// The first `Ok`.
+    /// Returns the aggregation.
     #[must_use]
     pub fn new() -> Self {
         Self { failures: Vec::new() }
@@ -163,26 +167,28 @@ impl<T, E> Aggregate<Result<T, E>> for AnyOk<E> {
     }
 }
 
-/// An answer that enough handlers agree on: equal answers count together, failures for none.
+/// Aggregates to an answer that enough handlers agree on. Equal answers count together, failures
+/// count for none.
 ///
-/// Ends as soon as it is reached, and as soon as it cannot be reached any more.
+/// It ends as soon as the quorum is reached, and as soon as it cannot be reached any more.
 #[derive(Debug)]
 pub struct Quorum<R> {
     needed: Option<usize>,
     asked: usize,
     taken: usize,
+    // A list and not a map: answers are few, and need not be hashable.
     votes: Vec<(R, usize)>,
     failures: Vec<RouteError>,
 }
 
 impl<R: PartialEq> Quorum<R> {
-    /// At least `needed` equal answers, at least one.
+    /// Returns a quorum of `needed` equal answers, at least one.
     #[must_use]
     pub fn of(needed: usize) -> Self {
         Self::wanting(Some(needed.max(1)))
     }
 
-    /// Equal answers of more than half of the handlers that are asked.
+    /// Returns a quorum of more than half of the handlers that are asked.
     #[must_use]
     pub fn majority() -> Self {
         Self::wanting(None)
@@ -238,6 +244,7 @@ impl<R: PartialEq> Aggregate<R> for Quorum<R> {
                 }
             }
         }
+        // Even if all others agreed with the most frequent answer: then waiting for them is useless.
         let left = self.asked.saturating_sub(self.taken);
         if self.most() + left < self.needed() {
             return ControlFlow::Break(Err(self.not_reached()));
@@ -250,15 +257,17 @@ impl<R: PartialEq> Aggregate<R> for Quorum<R> {
     }
 }
 
-/// Whatever a function makes of the answers, one after the other as they come.
+/// Aggregates by a function, which takes one answer after the other as they come.
 #[derive(Debug)]
 pub struct Fold<T, F> {
+    // An option, because `step` takes the value and `take` has only `&mut self`.
     so_far: Option<T>,
     step: F,
 }
 
 impl<T, F> Fold<T, F> {
-    /// Starts with `init` and goes on with `step`, which is given failures too.
+    /// Returns the aggregation that starts with `init` and goes on with `step`, which gets failures
+    /// too.
     pub fn new(init: T, step: F) -> Self {
         Self { so_far: Some(init), step }
     }

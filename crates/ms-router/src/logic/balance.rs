@@ -1,4 +1,5 @@
-//! One of many: which handler gets a message. Pure but for a cursor.
+//! The choice of one handler out of many. Pure but for a cursor, which makes turns fair over all
+//! threads.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,16 +7,16 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Points of one member on the ring of [`RouteStrategy::consistent_hash`].
+/// Number of points that one member has on the ring of [`RouteStrategy::consistent_hash`].
 const POINTS: u64 = 128;
-/// Members whose depth [`RouteStrategy::LeastLoaded`] looks at for one message, from a
+/// Number of members whose depth [`RouteStrategy::LeastLoaded`] compares for one message, from a
 /// start that moves on: enough to find a good one, and a bound on the cost.
 const MAX_LOOKED_AT: usize = 64;
 
 type KeyOf<M> = Arc<dyn Fn(&M) -> u64 + Send + Sync>;
 type Draw = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// How one handler is chosen out of many.
+/// A strategy to choose one handler out of many.
 ///
 /// ```
 /// use ms_router::RouteStrategy;
@@ -25,35 +26,35 @@ type Draw = Arc<dyn Fn() -> u64 + Send + Sync>;
 /// assert_eq!(format!("{by_customer:?}"), "ConsistentHash");
 /// ```
 pub enum RouteStrategy<M> {
-    /// One after the other.
+    /// One handler after the other.
     RoundRobin,
-    /// The one with the shortest mailbox. Where that is not knowable (tier 2), it counts
-    /// as the middle of the others; equals take turns.
+    /// The handler with the shortest mailbox. A length that cannot be known (tier 2) counts as
+    /// the median of the others. Equals take turns.
     LeastLoaded,
-    /// The same key to the same handler, as long as the handlers stay; when one comes or
+    /// The same handler for the same key, as long as the handlers stay. When one comes or
     /// goes, only its share of the keys moves. See [`RouteStrategy::consistent_hash`].
     ConsistentHash(KeyOf<M>),
-    /// Any, as the source of chance says. See [`RouteStrategy::random`].
+    /// A random handler. See [`RouteStrategy::random`].
     Random(Draw),
 }
 
 impl<M> RouteStrategy<M> {
-    /// [`RouteStrategy::ConsistentHash`] by a part of the message.
+    /// Returns [`RouteStrategy::ConsistentHash`] by a part of the message.
     ///
-    /// Which handler a key goes to depends on the handlers' paths alone, so it is the
+    /// The handler of a key depends on the paths of the handlers alone, so it is the
     /// same after a restart of the program.
     pub fn consistent_hash<K: Hash>(key: impl Fn(&M) -> K + Send + Sync + 'static) -> Self {
         Self::ConsistentHash(Arc::new(move |message| stable_hash(&key(message))))
     }
 
-    /// [`RouteStrategy::Random`] from a seed: the same seed gives the same choices.
+    /// Returns [`RouteStrategy::Random`] from a seed: the same seed gives the same choices.
     #[must_use]
     pub fn random(seed: u64) -> Self {
         let state = AtomicU64::new(seed);
         Self::random_with(move || mix(state.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)))
     }
 
-    /// [`RouteStrategy::Random`] from any source of numbers.
+    /// Returns [`RouteStrategy::Random`] from any source of numbers.
     pub fn random_with(draw: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self::Random(Arc::new(draw))
     }
@@ -81,12 +82,12 @@ impl<M> fmt::Debug for RouteStrategy<M> {
     }
 }
 
-/// What happens when the chosen handler does not take the message.
+/// The reaction to a chosen handler that does not take the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailOver {
-    /// The caller gets the error.
+    /// Return the error to the caller.
     Never,
-    /// The next ones are tried, at most this many; a message that was sent is never sent again.
+    /// Try the next handlers, at most this many. A message that was sent is never sent again.
     Next(usize),
 }
 
@@ -96,24 +97,24 @@ impl Default for FailOver {
     }
 }
 
-/// How a handler can be reached right now.
+/// Whether a handler can be reached right now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It handles messages, or is about to.
     Serving,
-    /// It is between two incarnations, on its way out, or suspended: mail waits.
+    /// It is between two incarnations, stopping, or suspended: messages wait.
     Down,
-    /// It is gone for good, and its route with it as soon as the router hears.
+    /// It has ended for good. The router removes its route as soon as it is notified.
     Closed,
 }
 
-/// Chooses members, known by their indices.
+/// The choice among the handlers of one message type, which are known by their indices.
 #[derive(Debug)]
 pub(crate) struct Balance<M> {
     strategy: RouteStrategy<M>,
     fail_over: FailOver,
     ring: Ring,
-    /// Kept when routes change, so that turns go on.
+    /// Shared with the balance that follows a change of the routes, so that turns go on.
     cursor: Arc<AtomicU64>,
 }
 
@@ -129,12 +130,13 @@ impl<M> Default for Balance<M> {
 }
 
 impl<M> Balance<M> {
-    /// A balance without members yet.
+    /// Returns a balance without members.
     pub(crate) fn new(strategy: RouteStrategy<M>, fail_over: FailOver) -> Self {
         Self { strategy, fail_over, ..Self::default() }
     }
 
-    /// The same for other members, known by hashes that do not change.
+    /// Returns the same balance for other members, given by hashes that do not change over their
+    /// restarts.
     pub(crate) fn over(&self, members: impl Iterator<Item = u64>) -> Self {
         let ring = match self.strategy {
             RouteStrategy::ConsistentHash(_) => Ring::new(members),
@@ -144,10 +146,10 @@ impl<M> Balance<M> {
         Self { strategy, fail_over: self.fail_over, ring, cursor }
     }
 
-    /// The order in which members are tried for one message, the chosen one first.
+    /// Returns the members to try for one message, in this order.
     ///
-    /// Those that are closed are left out. Those that are down come last, but with
-    /// consistent hashing, where a key waits for its own handler. `depth` is asked only
+    /// Closed members are left out. Members that are down come last, except with
+    /// consistent hashing, where a key waits for its own handler. `depth` is called only
     /// when the strategy needs it.
     pub(crate) fn order(
         &self,
@@ -164,6 +166,7 @@ impl<M> Balance<M> {
             FailOver::Next(more) => more.saturating_add(1).min(members),
         };
         let turn = |start: u64| {
+            // Cannot fail: it is smaller than `members`.
             let start = usize::try_from(start % members as u64).unwrap_or(0);
             (0..members).map(move |step| (start + step) % members)
         };
@@ -177,6 +180,7 @@ impl<M> Balance<M> {
             }
             RouteStrategy::LeastLoaded => {
                 let open = turn(next()).filter(|&member| standing(member) != Standing::Closed);
+                // At least as many as may be tried.
                 let looked_at: Vec<_> = open.take(MAX_LOOKED_AT.max(tries)).collect();
                 serving_first(by_load(looked_at, depth).into_iter(), tries, standing)
             }
@@ -184,7 +188,7 @@ impl<M> Balance<M> {
     }
 }
 
-/// The first `tries` that serve; where they are fewer, those that are down after them.
+/// Returns the first `tries` members that serve. If they are fewer, members that are down follow.
 fn serving_first(
     all: impl Iterator<Item = usize>,
     tries: usize,
@@ -206,11 +210,12 @@ fn serving_first(
     up
 }
 
-/// By depth, the shortest first; equals stay in the order they came.
+/// Sorts members by depth, the shortest first. Equals stay in the order they came.
 fn by_load(members: Vec<usize>, depth: impl Fn(usize) -> Option<u64>) -> Vec<usize> {
     let depths: Vec<_> = members.into_iter().map(|member| (member, depth(member))).collect();
     let mut known: Vec<u64> = depths.iter().filter_map(|(_, depth)| *depth).collect();
     known.sort_unstable();
+    // The median and not 0: a handler whose depth is unknown would otherwise get every message.
     let middle = known.get(known.len() / 2).copied().unwrap_or(0);
     let mut members: Vec<_> =
         depths.into_iter().map(|(member, depth)| (depth.unwrap_or(middle), member)).collect();
@@ -218,14 +223,15 @@ fn by_load(members: Vec<usize>, depth: impl Fn(usize) -> Option<u64>) -> Vec<usi
     members.into_iter().map(|(_, member)| member).collect()
 }
 
-/// Points of all members, sorted: a key belongs to the first point at or after its own.
+/// The points of all members, sorted. A key belongs to the first point at or after its own.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ring {
+    // `u32`, because a ring has 128 entries for each member, and 2^32 routes are out of reach.
     points: Vec<(u64, u32)>,
 }
 
 impl Ring {
-    /// A ring of members known by their hashes.
+    /// Returns a ring of members that are known by their hashes.
     pub(crate) fn new(members: impl Iterator<Item = u64>) -> Self {
         let mut points = Vec::new();
         for (index, member) in members.enumerate() {
@@ -236,7 +242,7 @@ impl Ring {
         Self { points }
     }
 
-    /// The member of a key, then the next different ones.
+    /// Returns the member of a key, and after it the other members in the order of the ring.
     pub(crate) fn walk(&self, key: u64) -> impl Iterator<Item = usize> {
         let start = self.points.partition_point(|&(point, _)| point < key);
         let round = self.points[start..].iter().chain(&self.points[..start]);
@@ -245,7 +251,8 @@ impl Ring {
     }
 }
 
-/// A hash that is the same in every process: FNV-1a, mixed at the end.
+/// Returns a hash that is the same in every process: FNV-1a, mixed at the end. The standard
+/// library's hasher does not promise that.
 pub(crate) fn stable_hash(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = Stable(0xcbf2_9ce4_8422_2325);
     value.hash(&mut hasher);
@@ -266,7 +273,8 @@ impl Hasher for Stable {
     }
 }
 
-/// The finaliser of splitmix64: every bit of the input reaches every bit of the output.
+/// Mixes a number with the finaliser of splitmix64: every bit of the input reaches every bit of
+/// the output.
 fn mix(mut value: u64) -> u64 {
     value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
