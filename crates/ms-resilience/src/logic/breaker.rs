@@ -1,14 +1,16 @@
 //! The circuit breaker as a pure state machine.
 //!
-//! Closed lets everything through and counts failures in a row; open refuses until its
-//! time is over; half-open lets a few calls try. Source: M. Nygard, "Release It!".
+//! Closed, it permits every call and counts failures in a row. Open, it refuses until its
+//! time is over. Half-open, it permits a few calls as tries. Source: M. Nygard, "Release It!".
 
 use std::time::Duration;
 
 use ms_core::time::Tick;
 use serde::{Deserialize, Serialize};
 
-/// How a breaker behaves.
+use crate::error::CircuitOpen;
+
+/// The settings of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakerSpec {
     /// Failures in a row that open it; at least 1.
@@ -17,12 +19,12 @@ pub struct BreakerSpec {
     pub success_threshold: u32,
     /// How long it stays open.
     pub timeout: Duration,
-    /// Tries at one time while half-open; at least 1.
+    /// Largest number of concurrent calls while half-open; at least 1.
     pub half_open_max: u32,
 }
 
 impl Default for BreakerSpec {
-    /// Five failures open it for 30 s; two successes, one at a time, close it.
+    /// Returns a breaker that five failures open for 30 s, and two successes, one at a time, close.
     fn default() -> Self {
         Self {
             failure_threshold: 5,
@@ -33,65 +35,58 @@ impl Default for BreakerSpec {
     }
 }
 
-/// Where a breaker stands.
+/// The state of a breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerState {
-    /// Calls go through.
+    /// Calls are permitted.
     #[default]
     Closed,
     /// Calls are refused.
     Open,
-    /// A few calls try.
+    /// A few calls are permitted as tries.
     HalfOpen,
 }
 
-/// A call that may be made; to be settled once.
+/// The permission for one call, to be settled once.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Permit {
     generation: u64,
     id: u64,
 }
 
-/// How a call ended.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallOutcome {
     /// It went well.
     Success,
     /// It failed, or took too long.
     Failure,
-    /// It was given up by its caller: says nothing, frees its slot.
+    /// Its caller dropped it, which says nothing about the service and only frees its slot.
     Cancelled,
 }
 
-/// A call that must not be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the circuit is open; try again in {retry_after:?}")]
-pub struct CircuitOpen {
-    /// When a try may be granted; zero when one is only waiting for a slot.
-    pub retry_after: Duration,
-}
-
-/// A circuit breaker. Every event gets the time as an argument.
+/// A circuit breaker. The time is an argument of every event.
 #[derive(Debug, Clone)]
 pub(crate) struct Breaker {
     spec: BreakerSpec,
     state: BreakerState,
-    /// Counts changes of state: a permit of an earlier one says nothing about this one.
+    /// Number of changes of the state. A permit of an earlier state says nothing about this one.
     generation: u64,
     next_id: u64,
     /// Failures in a row while closed, successes while half-open.
     count: u32,
     opened_at: Tick,
-    /// Tries under way while half-open, and how long each keeps its slot.
+    /// The tries under way while half-open, each with the time until which it keeps its slot.
     slots: Vec<(u64, Tick)>,
 }
 
 impl Breaker {
-    /// A closed breaker. Thresholds of 0 are taken as 1.
+    /// Returns a closed breaker. Settings of 0 are taken as 1.
     #[must_use]
     pub(crate) fn new(spec: BreakerSpec) -> Self {
         let spec = BreakerSpec {
+            // A threshold of 0 would open a breaker that has seen no failure.
             failure_threshold: spec.failure_threshold.max(1),
             success_threshold: spec.success_threshold.max(1),
             half_open_max: spec.half_open_max.max(1),
@@ -109,23 +104,23 @@ impl Breaker {
         }
     }
 
-    /// Where it stands.
+    /// Returns the state.
     #[must_use]
     pub(crate) fn state(&self) -> BreakerState {
         self.state
     }
 
-    /// Failures in a row while closed, successes while half-open.
+    /// Returns the failures in a row while closed, or the successes while half-open.
     #[must_use]
     pub(crate) fn count(&self) -> u32 {
         self.count
     }
 
-    /// Asks for a call that takes at most `within`. An open breaker whose time is over becomes
-    /// half-open here; a try then keeps its slot until it is settled, or its time is over.
+    /// Asks for the permission of a call that takes at most `within`. An open breaker whose time is
+    /// over becomes half-open here. A try keeps its slot until it is settled, or its time is over.
     ///
     /// # Errors
-    /// [`CircuitOpen`].
+    /// [`CircuitOpen`] when the call must not be made.
     pub(crate) fn acquire(&mut self, within: Duration, now: Tick) -> Result<Permit, CircuitOpen> {
         let open_for = now.since(self.opened_at);
         if self.state == BreakerState::Open {
@@ -134,13 +129,13 @@ impl Breaker {
                     retry_after: self.spec.timeout.saturating_sub(open_for),
                 });
             }
-            self.become_(BreakerState::HalfOpen);
+            self.enter(BreakerState::HalfOpen);
         }
         let id = self.next_id;
         if self.state == BreakerState::HalfOpen {
-            // A permit that was lost with its holder does not block for longer than its call
-            // could have taken. Any shorter time would let further calls in beside a slow one,
-            // and count the success of none of them.
+            // A permit that was lost with its holder blocks its slot no longer than the call could
+            // have taken. Any shorter time would permit further calls beside a slow one, and count
+            // the success of none of them: a slow but healthy service would never close.
             self.slots.retain(|(_, until)| now < *until);
             if self.slots.len() >= self.spec.half_open_max as usize {
                 return Err(CircuitOpen { retry_after: Duration::ZERO });
@@ -151,8 +146,8 @@ impl Breaker {
         Ok(Permit { generation: self.generation, id })
     }
 
-    /// Takes note of how a call ended. Calls granted before the last change of state, and
-    /// tries whose slot was taken away, count for nothing.
+    /// Takes note of the outcome of a call. Calls that were permitted before the last change of the
+    /// state, and tries whose slot has expired, are ignored.
     #[allow(clippy::needless_pass_by_value, reason = "a permit is settled once")]
     pub(crate) fn settle(&mut self, permit: Permit, outcome: CallOutcome, now: Tick) {
         if permit.generation != self.generation {
@@ -180,7 +175,7 @@ impl Breaker {
             CallOutcome::Success => {
                 self.count += 1;
                 if self.count >= self.spec.success_threshold {
-                    self.become_(BreakerState::Closed);
+                    self.enter(BreakerState::Closed);
                 }
             }
         }
@@ -188,11 +183,12 @@ impl Breaker {
 
     fn open(&mut self, now: Tick) {
         self.opened_at = now;
-        self.become_(BreakerState::Open);
+        self.enter(BreakerState::Open);
     }
 
-    fn become_(&mut self, state: BreakerState) {
+    fn enter(&mut self, state: BreakerState) {
         self.state = state;
+        // Permits of the state before are ignored by their generation, so their slots go with it.
         self.generation += 1;
         self.count = 0;
         self.slots.clear();

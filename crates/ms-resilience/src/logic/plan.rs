@@ -1,4 +1,4 @@
-//! What a fallback decides; pure.
+//! The decisions of a fallback: which strategy answers, and which features are off. Pure.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -7,85 +7,51 @@ use std::time::Duration;
 use ms_actor::Port;
 use ms_core::Tick;
 
+use crate::answer::{Answer, Source};
 use crate::fallback::Alternative;
 
-/// Most answers kept for later.
+/// Largest number of answers in the cache.
 pub const MAX_CACHED: usize = 1_024;
 
-/// How many more services may be asked in one's stead: what ends a loop of alternatives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hops(u8);
-
-impl Hops {
-    /// Of a call that begins here.
-    pub const START: Self = Self(3);
-
-    /// One less; `None` when there are none.
-    #[must_use]
-    pub fn next(self) -> Option<Self> {
-        self.0.checked_sub(1).map(Self)
-    }
-}
-
-/// What to do when a call has no answer. Tried in the order given.
+/// A way to an answer when a call has none. Strategies are tried in the order given.
 #[derive(Debug, Clone)]
 pub enum FallbackStrategy<Q: Send + 'static, T: Send + 'static> {
-    /// The last good answer to the same query, if it is not older than `ttl`.
+    /// Returns the last good answer to the same query.
     Cache {
-        /// Its longest age.
+        /// The longest age of that answer.
         ttl: Duration,
     },
-    /// Always this.
+    /// Returns a fixed answer.
     Default {
         /// The answer.
         value: T,
     },
-    /// Another service's answer.
+    /// Asks another service.
     Alternative {
         /// The service.
         service: Port<Alternative<Q, T>>,
     },
-    /// No answer; these features are off until a call goes well again.
+    /// Switches features off until a call succeeds, and returns no answer.
     Degrade {
-        /// Their names.
+        /// The names of the features.
         features: Vec<String>,
     },
 }
 
-/// Where an answer comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// From who was asked.
-    Primary,
-    /// From the cache; it is this old, so it may be stale.
-    Stale {
-        /// Its age.
-        age: Duration,
-    },
-    /// The default.
-    Default,
-    /// From an alternative service.
-    Alternative,
-}
-
-/// An answer that says where it comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer<T> {
-    /// The answer.
-    pub value: T,
-    /// Where it comes from.
-    pub source: Source,
-}
-
-/// The next step to an answer; `Ask` says where to go on should the service fail.
+/// The next step to an answer.
 #[derive(Debug)]
 pub(crate) enum Step<Q: Send + 'static, T: Send + 'static> {
+    /// Return this answer.
     Give(Answer<T>),
+    /// Ask this service. If it fails, go on with the strategy at this index.
     Ask(Port<Alternative<Q, T>>, usize),
+    /// Return no answer; features are off.
     Degrade,
+    /// Return no answer.
     Nothing,
 }
 
+/// The strategies of a fallback, with the cache and the features that are off.
 #[derive(Debug)]
 pub(crate) struct Plan<Q: Send + 'static, T: Send + 'static> {
     strategies: Vec<FallbackStrategy<Q, T>>,
@@ -98,10 +64,12 @@ impl<Q: Clone + Eq + Hash + Send, T: Clone + Send> Plan<Q, T> {
         Self { strategies, cache: HashMap::new(), off: BTreeSet::new() }
     }
 
-    /// A call went well. Says whether features were off until now.
-    pub(crate) fn went_well(&mut self, query: Q, value: T, now: Tick) -> bool {
+    /// Takes note of a call that succeeded. Returns whether features were off until now.
+    pub(crate) fn succeeded(&mut self, query: Q, value: T, now: Tick) -> bool {
         let keeps = |strategy: &_| matches!(strategy, FallbackStrategy::Cache { .. });
         if self.strategies.iter().any(keeps) {
+            // Linear in the cache, and only when it is full with other queries: an index by age
+            // would cost every call.
             if self.cache.len() >= MAX_CACHED && !self.cache.contains_key(&query) {
                 let oldest = self.cache.iter().min_by_key(|(_, (_, at))| *at);
                 if let Some(oldest) = oldest.map(|(query, _)| query.clone()) {
@@ -115,7 +83,7 @@ impl<Q: Clone + Eq + Hash + Send, T: Clone + Send> Plan<Q, T> {
         were_off
     }
 
-    /// The first strategy at or after `from` that has something to say.
+    /// Returns the step of the first strategy at or after `from` that applies.
     pub(crate) fn next(&mut self, query: &Q, from: usize, now: Tick) -> Step<Q, T> {
         for (index, strategy) in self.strategies.iter().enumerate().skip(from) {
             match strategy {
@@ -142,11 +110,12 @@ impl<Q: Clone + Eq + Hash + Send, T: Clone + Send> Plan<Q, T> {
         Step::Nothing
     }
 
-    /// Features that are off, sorted.
+    /// Returns the features that are off, sorted.
     pub(crate) fn off(&self) -> Vec<String> {
         self.off.iter().cloned().collect()
     }
 
+    /// Returns the number of cached answers.
     pub(crate) fn cached(&self) -> usize {
         self.cache.len()
     }

@@ -1,150 +1,70 @@
-//! The fallback's actor and the handle that calls go through.
+//! The actor of a fallback.
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Handler, Message, MessageResult, ResponseActFuture,
-    SpawnHandle, WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Handler, MessageResult, ResponseActFuture, SpawnHandle,
+    WrapFuture,
 };
 use ms_actor::host::Blueprint;
-use ms_actor::{Context, Hosted, LifeChange, LifeNews, Port, Ref, StateValue};
+use ms_actor::{AskError, Context, Hosted, LifeChange, LifeNews, Port, Ref, StateValue};
 use ms_core::ActorPath;
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
 
-use crate::plan::{Answer, FallbackStrategy, Hops, Plan, Source, Step};
+use super::messages::{
+    Alternative, DegradedChanged, GetDegraded, Rescue, Succeeded, WatchDegraded,
+};
+use crate::answer::{Answer, Hops, Payload, Source};
+use crate::error::{FallbackError, TooManyWatchers, Unavailable};
+use crate::logic::plan::{FallbackStrategy, Plan, Step};
 use crate::slot::Slot;
 
 /// Longest wait for an alternative service.
-const ALTERNATIVE_WITHIN: Duration = Duration::from_secs(5);
-/// Most watchers of one fallback.
+const ALTERNATIVE_DEADLINE: Duration = Duration::from_secs(5);
+/// Largest number of watchers of one fallback.
 const MAX_WATCHERS: usize = 1_024;
 /// Text of the event that no feature is off any more.
 const ALL_ON: &str = "all features are on";
-/// Pause before a watcher that had no room is told again.
-const TELL_AGAIN: Duration = Duration::from_millis(100);
+/// Delay before a watcher whose mailbox was full is notified again.
+const NOTIFY_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Why there is no answer at all.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FallbackError {
-    /// No strategy has one.
-    #[error("no fallback has an answer")]
-    Nothing,
-    /// Features were switched off in place of an answer.
-    #[error("degraded: {} off until a call goes well again", .features.join(", "))]
-    Degraded {
-        /// All that are off.
-        features: Vec<String>,
-    },
-    /// Alternatives led to alternatives, perhaps in a circle.
-    #[error("too many services asked one another; look for a circle of alternatives")]
-    HopLimit,
-    /// The fallback's actor does not answer.
-    #[error("the fallback is not there: {0}")]
-    NotThere(String),
-}
-
-/// Asks a service in another one's stead.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<T, FallbackError>")]
-pub struct Alternative<Q: Send + 'static, T: Send + 'static> {
-    /// What is asked.
-    pub query: Q,
-    /// How many more services may be asked.
-    pub hops: Hops,
-    answer: std::marker::PhantomData<fn() -> T>,
-}
-
-impl<Q: Send + 'static, T: Send + 'static> Alternative<Q, T> {
-    /// A question with this many hops left.
-    #[must_use]
-    pub fn new(query: Q, hops: Hops) -> Self {
-        Self { query, hops, answer: std::marker::PhantomData }
-    }
-}
-
-/// Features went off, or all came back.
-#[derive(Debug, Clone, PartialEq, Eq, Message)]
-#[rtype(result = "()")]
-pub struct DegradedChanged {
-    /// What is off now; empty: nothing.
-    pub features: Vec<String>,
-}
-
-/// From now on tells this actor of [`DegradedChanged`], the present state first. One whose
-/// mailbox is full is told when it has room. A fallback that restarts keeps its watchers, and
-/// tells them that nothing is off any more.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "Result<(), TooManyWatchers>")]
-pub struct WatchDegraded(pub Port<DegradedChanged>);
-
-/// A fallback has as many watchers as it can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the fallback has its maximum of {max} watchers; have one of them pass the news on")]
-pub struct TooManyWatchers {
-    /// The bound.
-    pub max: usize,
-}
-
-/// One that is told.
+/// A watcher of the features.
 #[derive(Debug)]
 struct Watcher {
     port: Port<DegradedChanged>,
-    /// It had no room for the latest state.
+    /// Whether it has not got the latest state.
     behind: bool,
 }
 
-/// Asks which features are off.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Vec<String>")]
-pub struct GetDegraded;
-
-/// A call went well.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct WentWell<Q, T>(pub(crate) Q, pub(crate) T);
-
-/// A call has no answer.
-#[derive(Message)]
-#[rtype(result = "Result<Answer<T>, FallbackError>")]
-pub(crate) struct Rescue<Q: Send + 'static, T: Send + 'static> {
-    pub(crate) query: Q,
-    pub(crate) hops: Hops,
-    pub(crate) from: usize,
-    pub(crate) answer: std::marker::PhantomData<fn() -> T>,
-}
-
-/// What queries and answers must be; every type that can is one.
-pub trait Payload: Clone + Send + Sync + Unpin + 'static {}
-impl<V: Clone + Send + Sync + Unpin + 'static> Payload for V {}
-
-/// What the next life of a fallback has to know.
+/// What the next life of a fallback inherits.
 #[derive(Debug, Clone, Default)]
-struct Legacy {
+struct Inherited {
     watchers: Vec<Port<DegradedChanged>>,
-    /// Something was off, and others were told so.
+    /// Whether features were off, as watchers and the health report know.
     off: bool,
 }
 
-/// That of fallbacks by path: a blueprint may be that of several.
-type Kept = Arc<Mutex<HashMap<ActorPath, Legacy>>>;
+/// The inheritance by path: one blueprint may make several fallbacks.
+type InheritedByPath = Arc<Mutex<HashMap<ActorPath, Inherited>>>;
 
-/// Answers when a call could not.
+/// A fallback in the tree. It answers when a call could not.
 #[derive(Debug)]
 pub struct FallbackActor<Q: Send + 'static, T: Send + 'static> {
     plan: Plan<Q, T>,
     watchers: Vec<Watcher>,
-    kept: Kept,
-    /// The timer that tells those who had no room.
-    telling: Option<SpawnHandle>,
+    inherited: InheritedByPath,
+    /// The timer after which watchers that are behind are notified again.
+    retry: Option<SpawnHandle>,
     rescued: u64,
 }
 
-/// How a fallback's actor is made. Its cache starts empty.
-pub(crate) fn blueprint<Q, T>(
+/// Returns the blueprint of a fallback's actor. Each life begins with an empty cache.
+pub(super) fn blueprint<Q, T>(
     strategies: Vec<FallbackStrategy<Q, T>>,
     slot: Slot<FallbackActor<Q, T>>,
 ) -> Blueprint
@@ -152,11 +72,11 @@ where
     Q: Payload + Eq + Hash,
     T: Payload,
 {
-    let kept = Kept::default();
+    let inherited = InheritedByPath::default();
     let factory = move |me: &Ref<FallbackActor<Q, T>>| {
         slot.fill(me);
-        let (plan, kept) = (Plan::new(strategies.clone()), Arc::clone(&kept));
-        Ok(FallbackActor { plan, watchers: Vec::new(), kept, telling: None, rescued: 0 })
+        let (plan, inherited) = (Plan::new(strategies.clone()), Arc::clone(&inherited));
+        Ok(FallbackActor { plan, watchers: Vec::new(), inherited, retry: None, rescued: 0 })
     };
     let tier = <FallbackActor<Q, T> as Hosted>::TIER;
     Blueprint::with_view(factory, tier, Some(FallbackActor::<Q, T>::view))
@@ -171,61 +91,65 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
         ])
     }
 
-    /// The next life begins with those who watch this one.
-    fn keep(&self, me: &ActorPath) {
+    /// Leaves the present watchers to the next life. Called at each change and not at the end: a
+    /// panic must not lose them.
+    fn bequeath(&self, me: &ActorPath) {
         let watchers = self.watchers.iter().map(|watcher| watcher.port.clone()).collect();
-        let legacy = Legacy { watchers, off: !self.plan.off().is_empty() };
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(me.clone(), legacy);
+        let inherited = Inherited { watchers, off: !self.plan.off().is_empty() };
+        self.inherited.lock().unwrap_or_else(PoisonError::into_inner).insert(me.clone(), inherited);
     }
 
-    /// Watchers of the life before, whose actors may have ended since. Nothing is off in a new life.
-    fn take_over(&mut self, ctx: &mut Context<Self>) {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let Legacy { watchers, off } = kept.get(ctx.path()).cloned().unwrap_or_default();
-        drop(kept);
+    /// Takes over the watchers of the life before, without those that have ended since. No feature
+    /// is off in a new life: which ones were was a fact about calls, and calls will tell anew.
+    fn inherit(&mut self, ctx: &mut Context<Self>) {
+        let all = self.inherited.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inherited { watchers, off } = all.get(ctx.path()).cloned().unwrap_or_default();
+        drop(all);
         let living = watchers.into_iter().filter(|port| !port.any().is_closed());
         self.watchers = living.map(|port| Watcher { port, behind: true }).collect();
         self.watchers.iter().for_each(|watcher| ctx.follow(&watcher.port.any()));
         if off {
             self.features_changed(ctx);
         } else {
-            self.tell_watchers(ctx);
+            self.notify_watchers(ctx);
         }
     }
 
+    /// Logs and publishes the features that are off, and notifies the watchers.
     fn features_changed(&mut self, ctx: &mut Context<Self>) {
         let features = self.plan.off();
-        // The health of the service listens for these two.
+        // The health report listens for these two topics.
         let topic = if features.is_empty() { FEATURES_ON } else { FEATURES_OFF };
-        tracing::warn!(topic, fallback = %ctx.path(), ?features, "features have changed");
+        tracing::warn!(topic, fallback = %ctx.path(), ?features, "the features that are off have changed");
         let text = if features.is_empty() { ALL_ON.to_owned() } else { features.join(", ") };
         let path = ctx.path().clone();
         ctx.node().publish(EventKind::Noted { path, topic: topic.to_owned(), text });
         self.watchers.iter_mut().for_each(|watcher| watcher.behind = true);
-        self.keep(ctx.path());
-        self.tell_watchers(ctx);
+        self.bequeath(ctx.path());
+        self.notify_watchers(ctx);
     }
 
-    /// Tells the present state to those who do not know it. Who has no room is told later: of
-    /// several changes the last one counts.
-    fn tell_watchers(&mut self, ctx: &mut Context<Self>) {
+    /// Sends the present state to the watchers that do not have it, and again later to those
+    /// without room. Of several changes in between they get only the last.
+    fn notify_watchers(&mut self, ctx: &mut Context<Self>) {
         let features = self.plan.off();
         for watcher in self.watchers.iter_mut().filter(|watcher| watcher.behind) {
             let changed = DegradedChanged { features: features.clone() };
             watcher.behind = watcher.port.try_tell(changed).is_err();
         }
         if self.watchers.iter().any(|watcher| watcher.behind) {
-            // One timer at a time: a further change starts the pause anew.
-            if let Some(timer) = self.telling.take() {
+            // One timer at a time: a further change restarts the delay.
+            if let Some(timer) = self.retry.take() {
                 ctx.cancel_future(timer);
             }
-            self.telling = Some(ctx.run_later(TELL_AGAIN, |this, ctx| {
-                this.telling = None;
-                this.tell_watchers(ctx);
+            self.retry = Some(ctx.run_later(NOTIFY_RETRY_DELAY, |this, ctx| {
+                this.retry = None;
+                this.notify_watchers(ctx);
             }));
         }
     }
 
+    /// Finds an answer to a query, beginning with the strategy at index `from`.
     fn rescue(
         &mut self,
         query: Q,
@@ -253,7 +177,7 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
         Box::pin(std::future::ready(done).into_actor(self))
     }
 
-    /// Asks an alternative; should it fail, the strategies after it have their turn.
+    /// Asks an alternative service. If it fails, the strategies after it are tried.
     fn ask(
         &self,
         service: Port<Alternative<Q, T>>,
@@ -268,19 +192,21 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
                 None => FallbackError::HopLimit,
                 Some(left) => {
                     let question = Alternative::new(query.clone(), left);
-                    match service.ask(question, ALTERNATIVE_WITHIN).await {
+                    match service.ask(question, ALTERNATIVE_DEADLINE).await {
                         Ok(Ok(value)) => return Ok(Answer { value, source: Source::Alternative }),
                         Ok(Err(error)) => error,
-                        Err(error) => FallbackError::NotThere(error.to_string()),
+                        Err(error) => unavailable(service.path(), &error),
                     }
                 }
             };
-            // Back through the mailbox: what comes after may have changed meanwhile.
-            let rest = Rescue { query, hops, from: next, answer: std::marker::PhantomData };
-            match me.ask(rest).within(ALTERNATIVE_WITHIN).await {
+            // Through the mailbox and not by a call: this future has no access to the plan, which
+            // may have changed while the alternative was asked.
+            let rest = Rescue { query, hops, from: next, answer: PhantomData };
+            match me.ask(rest).within(ALTERNATIVE_DEADLINE).await {
+                // The error of the alternative says more than that there is no further strategy.
                 Ok(Err(FallbackError::Nothing)) => Err(failed),
                 Ok(answer) => answer,
-                Err(error) => Err(FallbackError::NotThere(error.to_string())),
+                Err(error) => Err(unavailable(me.path().clone(), &error)),
             }
         };
         Box::pin(asked.into_actor(self).map(|answer, actor, _| {
@@ -290,19 +216,23 @@ impl<Q: Payload + Eq + Hash, T: Payload> FallbackActor<Q, T> {
     }
 }
 
+fn unavailable<M>(path: ActorPath, error: &AskError<M>) -> FallbackError {
+    Unavailable::from_ask(path, ALTERNATIVE_DEADLINE, error).into()
+}
+
 impl<Q: Payload + Eq + Hash, T: Payload> Actor for FallbackActor<Q, T> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.take_over(ctx);
+        self.inherit(ctx);
     }
 }
 
-impl<Q: Payload + Eq + Hash, T: Payload> Handler<WentWell<Q, T>> for FallbackActor<Q, T> {
+impl<Q: Payload + Eq + Hash, T: Payload> Handler<Succeeded<Q, T>> for FallbackActor<Q, T> {
     type Result = ();
 
-    fn handle(&mut self, WentWell(query, value): WentWell<Q, T>, ctx: &mut Self::Context) {
-        if self.plan.went_well(query, value, ctx.node().now()) {
+    fn handle(&mut self, Succeeded(query, value): Succeeded<Q, T>, ctx: &mut Self::Context) {
+        if self.plan.succeeded(query, value, ctx.node().now()) {
             self.features_changed(ctx);
         }
     }
@@ -316,7 +246,7 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<Rescue<Q, T>> for FallbackActor
     }
 }
 
-/// A fallback is a service itself: so alternatives can be chained.
+// A fallback is a service itself, so that alternatives can be chained.
 impl<Q: Payload + Eq + Hash, T: Payload> Handler<Alternative<Q, T>> for FallbackActor<Q, T> {
     type Result = ResponseActFuture<Self, Result<T, FallbackError>>;
 
@@ -340,8 +270,8 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<WatchDegraded> for FallbackActo
         }
         ctx.follow(&port.any());
         self.watchers.push(Watcher { port, behind: true });
-        self.keep(ctx.path());
-        self.tell_watchers(ctx);
+        self.bequeath(ctx.path());
+        self.notify_watchers(ctx);
         Ok(())
     }
 }
@@ -349,10 +279,10 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<WatchDegraded> for FallbackActo
 impl<Q: Payload + Eq + Hash, T: Payload> Handler<LifeNews> for FallbackActor<Q, T> {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, ctx: &mut Self::Context) {
-        if matches!(news.change, LifeChange::Gone(_)) {
-            self.watchers.retain(|watcher| watcher.port.any() != news.of);
-            self.keep(ctx.path());
+    fn handle(&mut self, event: LifeNews, ctx: &mut Self::Context) {
+        if matches!(event.change, LifeChange::Gone(_)) {
+            self.watchers.retain(|watcher| watcher.port.any() != event.of);
+            self.bequeath(ctx.path());
         }
     }
 }
