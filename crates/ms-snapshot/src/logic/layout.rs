@@ -1,32 +1,31 @@
-//! Names on disk. None is made of an id's text.
+//! The names on disk. None contains the text of an id, so none can be a path or name its owner.
 
 use ms_core::ActorPath;
 use ms_core::civil::Civil;
 use sha2::{Digest, Sha256};
 
-use crate::keyring::hex;
-
 pub(crate) const MANIFEST: &str = "MANIFEST";
 pub(crate) const HEAD: &str = "HEAD";
-/// Digits of a sequence in a folder's name; names sort as numbers do.
+/// Number of digits of a sequence in the name of a folder, so that names sort as numbers do.
 const DIGITS: usize = 20;
 
-/// The file of a component: half a SHA-256 of its path.
+/// Returns the name of a component's file: half a SHA-256 of its path.
 pub(crate) fn state_file(id: &ActorPath) -> String {
     format!("{}.state", &checksum(id.as_str().as_bytes())[..32])
 }
 
-/// SHA-256 in hex.
+/// Returns the SHA-256 of bytes, in hex.
 pub(crate) fn checksum(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// A save's folder: UTC time in basic form, then the sequence, which alone decides.
+/// Returns the name of a save's folder: the UTC time, for people, and the sequence, which alone
+/// decides the order. Clocks go back, sequences do not.
 pub(crate) fn folder(unix_ms: u64, sequence: u64) -> String {
     format!("{}-{sequence:0DIGITS$}", utc_basic(unix_ms / 1_000))
 }
 
-/// The sequence in a folder's name; `None` for what is no folder of ours.
+/// Returns the sequence in the name of a folder; `None` when it is not the name of a save.
 pub(crate) fn sequence_of(folder: &str) -> Option<u64> {
     let (time, sequence) = folder.split_once('-')?;
     let of_time = |(at, byte): (usize, u8)| match at {
@@ -39,10 +38,15 @@ pub(crate) fn sequence_of(folder: &str) -> Option<u64> {
         .then(|| sequence.parse().ok())?
 }
 
-/// `20261124T134952Z`: RFC 3339 time without what file names dislike.
+/// Returns the UTC time as `20261124T134952Z`, without the colons of RFC 3339, which some file
+/// systems refuse in names.
 fn utc_basic(unix: u64) -> String {
     let Civil { year, month, day, hour, minute, second } = Civil::of_unix(unix);
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
