@@ -20,7 +20,7 @@ use std::cell::Cell;
 use actix::prelude::*;
 use ms_framework::prelude::{
     ChildSpec, Context, ControlAt, Ended, MailboxSpec, Ref, Router, RouterConfig, RunConfig,
-    RunError, Supervisor, SupervisorRef, run_with,
+    RunError, SupervisorRef, SupervisorSpec, run_with,
 };
 use ms_framework::router::{
     AnyOk, Contract, ContractActor, ContractError, FailOver, Invalid, Invoke, NotOk, Quorum,
@@ -235,7 +235,7 @@ fn main() -> Result<Ended, RunError> {
     let library = |name: &'static str, lacks, has| {
         ChildSpec::actor(name, move || Library { name, lacks, has })
     };
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .child(ChildSpec::blueprint("router", router.blueprint()))
         .child(clock("hall", 12))
         .child(clock("tower", 11))

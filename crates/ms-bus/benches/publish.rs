@@ -23,7 +23,7 @@ use actix::prelude::*;
 use ms_actor::{Context, Node, NodeConfig, Overflow, Ref, spawn};
 use ms_bus::{BusConfig, Delivery, Event, EventBus, Producer, Subscription};
 use ms_router::{Router, RouterConfig};
-use ms_supervisor::{Supervisor, start_root};
+use ms_supervisor::{SupervisorSpec, start_root};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -193,7 +193,7 @@ async fn subscribe(bus: &EventBus, subscribers: &Subscribers, buffer: usize) -> 
 /// So many rounds of each way to publish.
 async fn rounds(node: &Node, count: usize, events: u64, rounds: usize) -> Vec<Figure> {
     let bus = EventBus::new(BusConfig::default());
-    let tree = Supervisor::one_for_one(format!("root-{count}")).child(bus.child("bus"));
+    let tree = SupervisorSpec::one_for_one(format!("root-{count}")).child(bus.child("bus"));
     let root = start_root(node, tree).await.unwrap();
     let router = Router::spawn(node, &format!("router-{count}"), RouterConfig::default()).unwrap();
     let [b, w, r] =

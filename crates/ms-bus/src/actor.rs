@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Handler, WrapFuture};
-use ms_actor::{AnyRef, Context, LifeChange, LifeNews, Ref, StateValue};
+use ms_actor::{AnyRef, Context, LifeChange, LifecycleEvent, Ref, StateValue};
 use ms_core::ExitReason;
 use ms_supervisor::{DynamicChild, SupervisorRef};
 
@@ -366,10 +366,10 @@ impl Handler<Unsubscribe> for EventBusActor {
     }
 }
 
-impl Handler<LifeNews> for EventBusActor {
+impl Handler<LifecycleEvent> for EventBusActor {
     type Result = ();
 
-    fn handle(&mut self, event: LifeNews, ctx: &mut Self::Context) {
+    fn handle(&mut self, event: LifecycleEvent, ctx: &mut Self::Context) {
         if !matches!(event.change, LifeChange::Gone(_)) {
             return;
         }

@@ -9,7 +9,7 @@ use actix::Actor;
 use ms_actor::{Blueprint, Placement, Ref, StateValue, unix_ms};
 use ms_core::view::Tier;
 use ms_core::{ExitReason, Restart, Shutdown};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 use crate::actor::EventBusActor;
 use crate::config::BusConfig;
@@ -96,13 +96,13 @@ impl EventBus {
 
     /// Returns the supervisor of the bus, with this id.
     #[must_use]
-    pub fn supervisor(&self, id: impl AsRef<str>) -> Supervisor {
-        let tree = Supervisor::one_for_one(id)
+    pub fn supervisor(&self, id: impl AsRef<str>) -> SupervisorSpec {
+        let tree = SupervisorSpec::one_for_one(id)
             .intensity(5, Duration::from_secs(60))
             // Before the bus actor, which needs it to subscribe, and so stopped after it.
             .child(ChildSpec::supervisor(self.outlets()))
             .child(self.actor());
-        self.beside.iter().cloned().fold(tree, Supervisor::child)
+        self.beside.iter().cloned().fold(tree, SupervisorSpec::child)
     }
 
     /// Returns [`EventBus::supervisor`] as the spec of a child.
@@ -130,7 +130,7 @@ impl EventBus {
         ChildSpec::blueprint("bus", blueprint).placement(Placement::Dedicated).keep_mailbox()
     }
 
-    fn outlets(&self) -> Supervisor {
+    fn outlets(&self) -> SupervisorSpec {
         // Each outlet is started with a blueprint of its own; the template only decides how it is
         // treated. Outlets are temporary, and the bus starts the next one itself: a subscriber
         // whose events crash its outlet must not use up the restarts that all outlets share, and
@@ -139,7 +139,7 @@ impl EventBus {
             .restart(Restart::Temporary)
             .shutdown(Shutdown::Timeout(DRAIN_LIMIT));
         let links = Arc::clone(&self.parts.shared.links);
-        Supervisor::dynamic("outlets", template).init(move |me| {
+        SupervisorSpec::dynamic("outlets", template).init(move |me| {
             links.set_outlets(me);
             Ok(None)
         })

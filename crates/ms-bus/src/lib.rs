@@ -25,7 +25,7 @@
 //! use actix::prelude::*;
 //! use ms_actor::Context;
 //! use ms_bus::{BusConfig, Delivery, Event, EventBus, Request};
-//! use ms_supervisor::Supervisor;
+//! use ms_supervisor::SupervisorSpec;
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Serialize, Deserialize)]
@@ -50,7 +50,7 @@
 //!
 //! ms_testkit::TestSystem::run(async |t| {
 //!     let bus = EventBus::new(BusConfig::default());
-//!     t.start(Supervisor::one_for_one("root").child(bus.child("event-bus"))).await;
+//!     t.start(SupervisorSpec::one_for_one("root").child(bus.child("event-bus"))).await;
 //!     let shop = t.actor("shop", Shop).await.unwrap();
 //!     let subscription = bus.client().subscribe(shop.port::<Delivery<Price>>()).await.unwrap();
 //!

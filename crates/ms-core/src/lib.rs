@@ -5,7 +5,7 @@
 //! | about | modules |
 //! |---|---|
 //! | an actor | [`id`], [`exit`], [`spec`], [`trace`] |
-//! | what an inspector is shown | [`view`], row by row in [`tree`] |
+//! | what an inspector is shown | [`view`], row by row in [`tree`], events in [`stream`] |
 //! | durable tasks | [`task`], [`budget`] |
 //! | a node and its parts | [`life`], [`lifecycle`], [`health`], [`integration`], [`emergency`] |
 //! | what travels | [`traceparent`], [`subject`] |
@@ -34,6 +34,7 @@ pub mod lifecycle;
 pub mod private;
 mod repeat;
 pub mod spec;
+pub mod stream;
 pub mod subject;
 pub mod task;
 pub mod time;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Running, WrapFuture};
-use ms_actor::{Context, LifeChange, LifeNews, Port, SendError};
+use ms_actor::{Context, LifeChange, LifecycleEvent, Port, SendError};
 
 use crate::logic::table::{Effect, Snapshot, Table};
 use crate::messages::{Do, Write};
@@ -201,7 +201,7 @@ impl RegistryActor {
     }
 
     /// Sends a resync to a watcher that is back after it had refused events.
-    fn resync(&mut self, event: &LifeNews, ctx: &mut Context<Self>) {
+    fn resync(&mut self, event: &LifecycleEvent, ctx: &mut Context<Self>) {
         if self.missed.is_empty() || !matches!(event.change, LifeChange::Started(_)) {
             return;
         }
@@ -228,10 +228,10 @@ impl Actor for RegistryActor {
     }
 }
 
-impl Handler<LifeNews> for RegistryActor {
+impl Handler<LifecycleEvent> for RegistryActor {
     type Result = ();
 
-    fn handle(&mut self, event: LifeNews, ctx: &mut Self::Context) {
+    fn handle(&mut self, event: LifecycleEvent, ctx: &mut Self::Context) {
         self.begin_change(ctx);
         self.resync(&event, ctx);
         self.table.lifecycle(&event.of, &event.change);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use actix::{Actor, Handler, MessageResult};
-use ms_actor::{AnyRef, Context, LifeChange, LifeNews, StateValue};
+use ms_actor::{AnyRef, Context, LifeChange, LifecycleEvent, StateValue};
 
 use crate::messages::{Do, Edit};
 use crate::state::Shared;
@@ -64,10 +64,10 @@ impl Actor for RouterActor {
     }
 }
 
-impl Handler<LifeNews> for RouterActor {
+impl Handler<LifecycleEvent> for RouterActor {
     type Result = ();
 
-    fn handle(&mut self, event: LifeNews, ctx: &mut Self::Context) {
+    fn handle(&mut self, event: LifecycleEvent, ctx: &mut Self::Context) {
         if matches!(event.change, LifeChange::Gone(_)) && self.table.drop_actor(&event.of) {
             self.publish(ctx);
         }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ms_actor::NodeConfig;
+use ms_actor::{EventSource, NodeConfig};
 use ms_control::Limits;
+use ms_core::task::TaskTransition;
 use ms_registry::Registry;
 use ms_worker::budgets::BudgetClient;
 use ms_worker::tasks::TaskClient;
@@ -27,6 +28,8 @@ pub enum ControlAt {
 pub struct Shown {
     /// Durable tasks, for `msctl tasks`.
     pub tasks: Option<TaskClient>,
+    /// What happens to durable tasks, for `msctl events`.
+    pub task_events: Option<EventSource<TaskTransition>>,
     /// Budgets, for `msctl why`.
     pub budgets: Option<BudgetClient>,
     /// Names and services, for `msctl lookup`.
@@ -100,6 +103,14 @@ impl RunConfig {
     #[must_use]
     pub fn tasks(mut self, client: TaskClient) -> Self {
         self.shown.tasks = Some(client);
+        self
+    }
+
+    /// The same, with the events of a task store, which `msctl events` shows beside those of the
+    /// node. Without them it shows none about tasks.
+    #[must_use]
+    pub fn task_events(mut self, events: EventSource<TaskTransition>) -> Self {
+        self.shown.task_events = Some(events);
         self
     }
 

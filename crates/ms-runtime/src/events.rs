@@ -1,23 +1,17 @@
 //! A node's events as a stream, for actors.
 
-use futures_util::stream::{Stream, unfold};
-use ms_actor::Node;
+use futures_util::stream::{Stream, StreamExt};
+use ms_actor::{Entry, Node, ReadFrom};
 use ms_core::view::NodeEvent;
-use tokio::sync::broadcast::error::RecvError;
 
 /// Events from now on. One that reads too slowly misses some: what matters is looked at
 /// again by those who read.
 pub(crate) fn events_of(node: &Node) -> impl Stream<Item = NodeEvent> + use<> {
-    let (_, events) = node.events_since(node.last_event());
-    unfold(events, |mut events| async {
-        loop {
-            match events.recv().await {
-                Ok(event) => return Some((event, events)),
-                Err(RecvError::Lagged(missed)) => {
-                    tracing::debug!(missed, "events were missed");
-                }
-                Err(RecvError::Closed) => return None,
-            }
+    let entries = node.events().reader(ReadFrom::Next).stream();
+    entries.filter_map(async |entry| {
+        if let Entry::Missed { missed, .. } = entry {
+            tracing::debug!(missed, "events were missed");
         }
+        entry.event()
     })
 }

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use ms_actor::Node;
 use ms_core::ExitReason;
 use ms_core::time::later;
-use ms_supervisor::{StartRootError, Supervisor};
+use ms_supervisor::{StartRootError, SupervisorSpec};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -37,10 +37,10 @@ const HURRY_GRACE: Duration = Duration::from_secs(3);
 /// ```no_run
 /// use std::process::ExitCode;
 /// use ms_runtime::{RunConfig, run};
-/// use ms_supervisor::{StartRootError, Supervisor};
+/// use ms_supervisor::{StartRootError, SupervisorSpec};
 ///
 /// fn main() -> ExitCode {
-///     match run(RunConfig::new("shop"), |_| Supervisor::one_for_one("root")) {
+///     match run(RunConfig::new("shop"), |_| SupervisorSpec::one_for_one("root")) {
 ///         Ok(ended) => ended.exit_code(),
 ///         Err(error) => {
 ///             eprintln!("{error:?}");
@@ -54,7 +54,7 @@ const HURRY_GRACE: Duration = Duration::from_secs(3);
 /// [`RunError`], each with its exit code.
 pub fn run(
     config: RunConfig,
-    tree: impl FnOnce(&Node) -> Supervisor + Send + 'static,
+    tree: impl FnOnce(&Node) -> SupervisorSpec + Send + 'static,
 ) -> Result<Ended, RunError> {
     run_with(config, tree, async |_| std::future::pending().await)
 }
@@ -66,7 +66,7 @@ pub fn run(
 /// As [`run`], and [`RunError::Main`] when the future fails.
 pub fn run_with(
     config: RunConfig,
-    tree: impl FnOnce(&Node) -> Supervisor + Send + 'static,
+    tree: impl FnOnce(&Node) -> SupervisorSpec + Send + 'static,
     main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
 ) -> Result<Ended, RunError> {
     let setup = |what| move |source| RunError::Setup { what, source };
@@ -126,7 +126,7 @@ enum Cause {
 /// What runs on the node's own thread. Each order is a signal: stop, then hurry.
 async fn node_side(
     config: RunConfig,
-    tree: impl FnOnce(&Node) -> Supervisor,
+    tree: impl FnOnce(&Node) -> SupervisorSpec,
     main: impl AsyncFnOnce(&Runtime) -> MainResult,
     mut orders: mpsc::UnboundedReceiver<()>,
 ) -> Result<Ended, RunError> {

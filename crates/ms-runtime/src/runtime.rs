@@ -8,7 +8,7 @@ use std::time::Duration;
 use ms_actor::Node;
 use ms_control::discover::Places;
 use ms_core::ExitReason;
-use ms_supervisor::{Root, Supervisor, SupervisorRef, start_root};
+use ms_supervisor::{Root, SupervisorRef, SupervisorSpec, start_root};
 
 use crate::config::{ControlAt, RunConfig};
 use crate::control::NodeControl;
@@ -29,7 +29,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(4);
 /// use std::time::Duration;
 /// use actix::prelude::*;
 /// use ms_runtime::{ControlAt, RunConfig, Runtime};
-/// use ms_supervisor::{ChildSpec, Supervisor};
+/// use ms_supervisor::{ChildSpec, SupervisorSpec};
 ///
 /// struct Legacy;
 /// impl Actor for Legacy {
@@ -38,7 +38,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(4);
 ///
 /// # System::new().block_on(async {
 /// let config = RunConfig::new("demo").arbiters(1).control(ControlAt::Off);
-/// let tree = Supervisor::one_for_one("root").child(ChildSpec::actor("legacy", || Legacy));
+/// let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::actor("legacy", || Legacy));
 /// let runtime = Runtime::start(config, |_| tree).await?;
 /// assert!(runtime.root().get::<Legacy>("legacy").await.is_ok());
 /// let ended = runtime.stop(Duration::from_secs(5)).await;
@@ -65,7 +65,7 @@ impl Runtime {
     /// [`RunError`]; whatever was started until then has been stopped again.
     pub async fn start(
         config: RunConfig,
-        tree: impl FnOnce(&Node) -> Supervisor,
+        tree: impl FnOnce(&Node) -> SupervisorSpec,
     ) -> Result<Self, RunError> {
         let node = Node::boot(config.node.clone())?;
         Self::start_on(node, config, tree).await
@@ -74,7 +74,7 @@ impl Runtime {
     pub(crate) async fn start_on(
         node: Node,
         config: RunConfig,
-        tree: impl FnOnce(&Node) -> Supervisor,
+        tree: impl FnOnce(&Node) -> SupervisorSpec,
     ) -> Result<Self, RunError> {
         let control = NodeControl::new(node.clone(), config.allow_faults, config.shown.clone());
         let endpoint = match open(&config, &control, &node).await {

@@ -29,6 +29,6 @@ fn refused(error: &BudgetError) -> BudgetRefusal {
             BudgetRefusal::NoBudget(format!("there is no budget for {path}"))
         }
         BudgetError::NoUnit { .. } => BudgetRefusal::NoUnit(told),
-        BudgetError::NoAnswer(_) => BudgetRefusal::NoAnswer(told),
+        _ => BudgetRefusal::NoAnswer(told),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use ms_actor::Placement;
+use ms_actor::{EventSource, Placement};
 use ms_config::FrameworkConfig;
+use ms_core::task::TaskTransition;
 use ms_registry::Registry;
 use ms_runtime::{Calls, ComponentFailure, ServiceHandle, TreeContext};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
 use ms_worker::budgets::BudgetClient;
 
@@ -32,6 +33,7 @@ pub(crate) struct Listeners {
     registry: Registry,
     /// Where the program has set any.
     budgets: Option<BudgetClient>,
+    task_events: EventSource<TaskTransition>,
     pub(crate) path: ToApi,
     pub(crate) doors: Doors,
 }
@@ -43,6 +45,7 @@ impl Listeners {
         metrics: &Metrics,
         registry: &Registry,
         budgets: Option<BudgetClient>,
+        task_events: EventSource<TaskTransition>,
         calls: &Calls,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
@@ -57,17 +60,18 @@ impl Listeners {
             metrics: Arc::clone(metrics),
             registry: registry.clone(),
             budgets,
+            task_events,
             path: ToApi::default(),
             doors: Doors::default(),
         })
     }
 
     /// The component `transport`.
-    pub(crate) fn tree(&self, cx: &TreeContext) -> Result<Supervisor, ComponentFailure> {
+    pub(crate) fn tree(&self, cx: &TreeContext) -> Result<SupervisorSpec, ComponentFailure> {
         let gateways = [("api", self.api_gateway(cx)?), ("admin", self.admin_gateway(cx)?)];
         let service = ServiceHandle::clone(cx);
         let registrar = Registrar { service, registry: self.registry.clone() };
-        let tree = Supervisor::one_for_one("transport")
+        let tree = SupervisorSpec::one_for_one("transport")
             .child(ChildSpec::blueprint("registry", self.registry.blueprint()))
             .child(ChildSpec::actor("registrar", move || registrar.clone()));
         Ok(gateways.into_iter().fold(tree, |tree, (id, spec)| {
@@ -92,6 +96,7 @@ impl Listeners {
             root: Arc::new(move || root.root()),
             registry: Some(self.registry.clone()),
             tasks: Arc::new(ApiTasks(cx.require()?, self.calls.clone())),
+            task_events: Some(self.task_events.clone()),
             budgets: self.budgets.clone().map(|budgets| Arc::new(ApiBudgets(budgets)) as _),
             health: Arc::new(ApiHealth(cx.health())),
             integration: Arc::new(ApiIntegration(cx.integration())),

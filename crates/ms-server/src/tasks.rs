@@ -61,6 +61,6 @@ fn split(refusal: TaskRefusal) -> Result<TaskError, StoreError> {
     match refusal {
         TaskRefusal::Task(error) => Ok(error),
         TaskRefusal::Store(error) => Err(error),
-        late @ TaskRefusal::NotYet { .. } => Err(StoreError::Unknown(late.to_string())),
+        late => Err(StoreError::Unknown(late.to_string())),
     }
 }

@@ -10,7 +10,7 @@ use actix::{
 };
 use futures_util::FutureExt;
 use futures_util::future::{join_all, ready};
-use ms_actor::{AskError, Context, LifeChange, LifeNews, Node, Port, StateValue, unix_ms};
+use ms_actor::{AskError, Context, LifeChange, LifecycleEvent, Node, Port, StateValue, unix_ms};
 use ms_core::view::EventKind;
 use ms_core::{ActorPath, ErrorChain};
 use tokio::task::spawn_blocking;
@@ -192,10 +192,10 @@ impl Handler<Put> for SnapshotActor {
     }
 }
 
-impl Handler<LifeNews> for SnapshotActor {
+impl Handler<LifecycleEvent> for SnapshotActor {
     type Result = ();
 
-    fn handle(&mut self, event: LifeNews, _: &mut Self::Context) {
+    fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
         if matches!(event.change, LifeChange::Gone(_)) {
             self.components.remove(event.of.path());
         }

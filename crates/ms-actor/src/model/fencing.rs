@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ms_core::{ExitReason, Incarnation};
 
-use crate::control::Control;
-use crate::end_of_life::fence;
-use crate::hosted::Cell;
-use crate::mailbox::MailboxSpec;
-use crate::refs::Ref;
+use crate::cell::control::Control;
+use crate::cell::ending::fence;
+use crate::cell::hosted::Cell;
+use crate::mail::spec::MailboxSpec;
+use crate::refs::handle::Ref;
 
 use super::{Heard, Probe, Put, STOP, World, explore, lost, thread};
 

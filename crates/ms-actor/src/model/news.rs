@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 
 use ms_core::{ExitReason, Incarnation};
 
-use crate::cell::AnyCell;
-use crate::end_of_life::fence;
-use crate::follow::{Follower, LifeChange};
+use crate::cell::any::AnyCell;
+use crate::cell::ending::fence;
+use crate::cell::follow::{Follower, LifeChange};
+use crate::cell::hosted::Cell;
 use crate::host::{ChildEvent, ChildNews, ChildSink, Parent};
-use crate::hosted::Cell;
-use crate::mailbox::MailboxSpec;
+use crate::mail::spec::MailboxSpec;
 
 use super::{Heard, Probe, explore, lost, thread};
 
@@ -69,7 +69,7 @@ fn a_follower_is_told_once_that_an_actor_is_gone() {
         let (closed, told) = (Arc::clone(&cell), heard.clone());
         let closes = thread(move || closed.shut(&ExitReason::Normal, true));
         let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
-        let notify = Box::new(move |news: crate::LifeNews| told.follow(news.change));
+        let notify = Box::new(move |_: Arc<dyn AnyCell>, change| told.follow(change));
         let by = std::sync::Weak::<Cell<Probe>>::new();
         cell.core.add_follower(2, Follower { by, of, notify });
         cell.shut(&ExitReason::Normal, true);
@@ -88,8 +88,8 @@ fn who_knows_that_an_actor_is_gone_finds_it_closed() {
         let published = Arc::new(loom::sync::atomic::AtomicBool::new(false));
         let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
         let publish = Arc::clone(&published);
-        let notify = Box::new(move |news: crate::LifeNews| {
-            if matches!(news.change, LifeChange::Gone(_)) {
+        let notify = Box::new(move |_: Arc<dyn AnyCell>, change| {
+            if matches!(change, LifeChange::Gone(_)) {
                 publish.store(true, Ordering::Release);
             }
         });

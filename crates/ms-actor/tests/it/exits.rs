@@ -329,7 +329,7 @@ fn incarnations_are_numbered_and_references_last() {
         }
         assert!(child.cell.typed::<common::plain::Probe>().is_none());
         assert_eq!(child.cell.typed::<Probe>().unwrap(), child.actor);
-        assert_eq!(child.actor.any(), child.cell);
+        assert_eq!(child.actor.any(), child.cell.any());
         assert_eq!(
             (child.cell.tier(), child.cell.status().incarnation),
             (Tier::Kernel, Incarnation(4))

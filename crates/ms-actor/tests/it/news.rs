@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use actix::{Actor, Handler, Message};
 use common::{Child, Log, SOON, paused, probes, settle, soon, threads, until};
 use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
-use ms_actor::{AnyRef, LifeChange, LifeNews, Placement, SendError};
+use ms_actor::{AnyRef, LifeChange, LifecycleEvent, Placement, SendError};
 use ms_core::ExitReason;
 
 /// Holds the news of a start up on its way until it is let go on.
@@ -65,9 +65,9 @@ fn who_follows_the_gone_is_told_that_it_is() {
     impl Actor for Follower {
         type Context = ms_actor::Context<Self>;
     }
-    impl Handler<LifeNews> for Follower {
+    impl Handler<LifecycleEvent> for Follower {
         type Result = ();
-        fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+        fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
             self.0.add(format!("{} {:?}", news.of.path(), news.change));
         }
     }
@@ -88,7 +88,7 @@ fn who_follows_the_gone_is_told_that_it_is() {
         gone.cell.stop(ExitReason::Shutdown);
         assert_eq!(gone.end().await.reason, ExitReason::Shutdown);
         let follower = ms_actor::spawn(&node, "follower", Follower(log.clone())).unwrap();
-        follower.ask(Follow(gone.cell.clone())).await.unwrap();
+        follower.ask(Follow(gone.cell.any())).await.unwrap();
         settle().await;
         let path = gone.cell.path();
         assert_eq!(log.all(), [format!("{path} {:?}", LifeChange::Gone(ExitReason::Shutdown))]);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::subject::{Filter, ONE, REST, Subject};
+use crate::subject::{Filter, ONE, TAIL, Subject};
 
 /// Items kept under filters and found by subject.
 ///
@@ -66,7 +66,7 @@ impl<T: Clone> Trie<T> {
 fn at<'a, T: Clone>(level: &'a mut Level<T>, tokens: &[&str]) -> &'a mut Vec<T> {
     match tokens {
         [] => &mut level.here,
-        [REST] => &mut level.rest,
+        [TAIL] => &mut level.rest,
         [ONE, below @ ..] => at(Arc::make_mut(level.one.get_or_insert_default()), below),
         [token, below @ ..] => {
             at(Arc::make_mut(level.tokens.entry((*token).into()).or_default()), below)
@@ -77,7 +77,7 @@ fn at<'a, T: Clone>(level: &'a mut Level<T>, tokens: &[&str]) -> &'a mut Vec<T> 
 fn prune<T: Clone>(level: &mut Level<T>, tokens: &[&str], unwanted: &impl Fn(&T) -> bool) {
     match tokens {
         [] => level.here.retain(|item| !unwanted(item)),
-        [REST] => level.rest.retain(|item| !unwanted(item)),
+        [TAIL] => level.rest.retain(|item| !unwanted(item)),
         [ONE, below @ ..] => {
             let Some(one) = &mut level.one else { return };
             prune(Arc::make_mut(one), below, unwanted);

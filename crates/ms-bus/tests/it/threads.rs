@@ -12,7 +12,7 @@ use actix::prelude::*;
 use common::{Order, balanced, order};
 use ms_actor::{Context, Node, NodeConfig, Overflow};
 use ms_bus::{BusConfig, Delivery, EventBus};
-use ms_supervisor::{ChildSpec, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, SupervisorSpec, start_root};
 use tokio::sync::mpsc;
 
 const EVENTS: u64 = 2_000;
@@ -60,7 +60,7 @@ fn s10_1_02_nothing_is_lost_or_out_of_order_between_threads() {
             let done = done.clone();
             Reader { last: HashMap::new(), seen: 0, out_of_order: 0, done }
         };
-        let tree = Supervisor::one_for_one("root").child(bus.child("event-bus"));
+        let tree = SupervisorSpec::one_for_one("root").child(bus.child("event-bus"));
         let tree = (0..SUBSCRIBERS).fold(tree, |tree, n| {
             tree.child(ChildSpec::actor(format!("reader-{n}"), reader.clone()))
         });

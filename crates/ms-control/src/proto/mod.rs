@@ -27,9 +27,10 @@ pub use request::{
 };
 
 use crate::error::ControlError;
+use ms_core::stream::StreamEvent;
 use ms_core::task::MAX_PAYLOAD;
 use ms_core::tree::TreeRow;
-use ms_core::view::{NodeEvent, TraceLine};
+use ms_core::view::TraceLine;
 
 /// Version of this protocol; raised when an old reader would misunderstand.
 ///
@@ -120,7 +121,7 @@ pub enum StreamItem {
     /// Of [`Request::Trace`].
     Trace(TraceLine),
     /// Of [`Request::Events`].
-    Event(Box<NodeEvent>),
+    Event(Box<StreamEvent>),
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use ms_core::id::MAX_PATH_DEPTH;
+use ms_core::stream::EventFilter;
 use ms_core::task::{IdempotencyKey, MAX_PAGE, NewTask, TaskFilter, TaskId};
-use ms_core::view::EventFilter;
 use ms_core::{ActorPath, NodeLife};
 use serde::{Deserialize, Serialize};
 

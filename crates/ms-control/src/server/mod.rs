@@ -57,7 +57,7 @@ pub trait ControlHandler: Send + Sync + 'static {
     /// Sends the items of a stream; its return ends the stream.
     ///
     /// The sink is bounded: a handler that must not wait for a slow client uses
-    /// `try_send` and counts what it left out (`EventKind::Gap`).
+    /// `try_send` and counts what it left out (`StreamKind::Gap`).
     fn stream(
         &self,
         peer: Peer,

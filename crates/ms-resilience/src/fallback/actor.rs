@@ -11,7 +11,7 @@ use actix::{
     WrapFuture,
 };
 use ms_actor::host::Blueprint;
-use ms_actor::{AskError, Context, Hosted, LifeChange, LifeNews, Port, Ref, StateValue};
+use ms_actor::{AskError, Context, Hosted, LifeChange, LifecycleEvent, Port, Ref, StateValue};
 use ms_core::ActorPath;
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
@@ -276,10 +276,10 @@ impl<Q: Payload + Eq + Hash, T: Payload> Handler<WatchDegraded> for FallbackActo
     }
 }
 
-impl<Q: Payload + Eq + Hash, T: Payload> Handler<LifeNews> for FallbackActor<Q, T> {
+impl<Q: Payload + Eq + Hash, T: Payload> Handler<LifecycleEvent> for FallbackActor<Q, T> {
     type Result = ();
 
-    fn handle(&mut self, event: LifeNews, ctx: &mut Self::Context) {
+    fn handle(&mut self, event: LifecycleEvent, ctx: &mut Self::Context) {
         if matches!(event.change, LifeChange::Gone(_)) {
             self.watchers.retain(|watcher| watcher.port.any() != event.of);
             self.bequeath(ctx.path());

@@ -55,8 +55,8 @@ fn a_breaker_opens_refuses_tries_and_closes() {
         assert_eq!(status(&actor).await.state, BreakerState::Closed);
         let topics: Vec<String> = world
             .node
-            .events_since(0)
-            .0
+            .events()
+            .kept()
             .into_iter()
             .filter_map(|event| match event.kind {
                 EventKind::Noted { topic, .. } => Some(topic),

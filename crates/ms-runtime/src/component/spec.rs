@@ -8,7 +8,7 @@ use std::time::Duration;
 use ms_core::IdError;
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::{ComponentId, Phase};
-use ms_supervisor::Supervisor;
+use ms_supervisor::SupervisorSpec;
 
 use super::dependencies::Provision;
 use super::{
@@ -57,7 +57,7 @@ pub(crate) type ReloadHook = Arc<
 
 /// What makes the tree of a component.
 pub(crate) type MakeTree =
-    dyn Fn(&TreeContext) -> Result<Supervisor, ComponentFailure> + Send + Sync;
+    dyn Fn(&TreeContext) -> Result<SupervisorSpec, ComponentFailure> + Send + Sync;
 
 /// What a component is.
 #[derive(Clone)]
@@ -97,7 +97,7 @@ impl ComponentSpec {
     /// A whole supervision tree as a component, named as its supervisor is. It starts when
     /// its turn comes, children one after another; it is healthy while all its actors run.
     #[must_use]
-    pub fn tree(supervisor: Supervisor) -> Self {
+    pub fn tree(supervisor: SupervisorSpec) -> Self {
         let id = supervisor.id().cloned().map(ComponentId::from).map_err(Clone::clone);
         Self::of(id, Kind::Tree(Arc::new(move |_| Ok(supervisor.clone()))))
     }
@@ -107,7 +107,7 @@ impl ComponentSpec {
     /// ends the start before any component is started.
     pub fn tree_of(
         id: impl AsRef<str>,
-        make: impl Fn(&TreeContext) -> Result<Supervisor, ComponentFailure> + Send + Sync + 'static,
+        make: impl Fn(&TreeContext) -> Result<SupervisorSpec, ComponentFailure> + Send + Sync + 'static,
     ) -> Self {
         Self::of(ComponentId::new(id), Kind::Tree(Arc::new(make)))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, AtomicResponse, Handler, Message, WrapFuture};
-use ms_actor::{Context, LifeChange, LifeNews, Port, StateValue};
+use ms_actor::{Context, LifeChange, LifecycleEvent, Port, StateValue};
 use ms_config::{DirWatch, Loaded, Place, Places, Settings, change, keys, plain};
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
@@ -311,10 +311,10 @@ impl<C: Settings> Handler<Unsubscribe> for ConfigActor<C> {
     }
 }
 
-impl<C: Settings> Handler<LifeNews> for ConfigActor<C> {
+impl<C: Settings> Handler<LifecycleEvent> for ConfigActor<C> {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+    fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
         if matches!(news.change, LifeChange::Gone(_)) {
             self.forget(&news.of);
         }

@@ -9,7 +9,7 @@ use ms_actor::host::Blueprint;
 use ms_actor::{Port, StateValue};
 use ms_config::{ConfigErrors, Loader, Place, Settings};
 use ms_core::lifecycle::Phase;
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 use super::actor::ConfigActor;
 use super::messages::{ConfigChanged, Reload, Reloaded};
@@ -116,7 +116,7 @@ impl<C: Settings> ConfigHandle<C> {
     #[must_use]
     pub fn component(&self, id: impl AsRef<str>) -> ComponentSpec {
         let handle = self.clone();
-        ComponentSpec::tree(Supervisor::one_for_one(id).child(self.child("watcher")))
+        ComponentSpec::tree(SupervisorSpec::one_for_one(id).child(self.child("watcher")))
             .phase(Phase::Configuration)
             .provides(self.clone())
             .on_reload(move |within| {

@@ -53,14 +53,15 @@ impl NodeControl {
 fn of_budgets(error: &BudgetError) -> ControlError {
     let what = match error {
         BudgetError::NoAccount(path) => format!("there is no budget for {path}"),
-        BudgetError::NoUnit { .. } | BudgetError::NoAnswer(_) => error.to_string(),
+        error => error.to_string(),
     };
     match error {
         BudgetError::NoAccount(_) | BudgetError::NoUnit { .. } => {
             ControlError::new(&codes::NO_BUDGET, what)
                 .next("`msctl budget ls` shows the budgets of this node, and their units")
         }
-        BudgetError::NoAnswer(_) => {
+        // What this does not know of may have been carried out, too.
+        _ => {
             ControlError::timed_out(what).next("`msctl budget ls` shows whether it was carried out")
         }
     }

@@ -95,7 +95,8 @@ fn of_refusal(refusal: &TaskRefusal) -> ControlError {
     match refusal {
         TaskRefusal::Task(error) => of_task(error),
         TaskRefusal::Store(error) => of_store(error),
-        TaskRefusal::NotYet { .. } => ControlError::timed_out(refusal.to_string()),
+        // What this does not know of may have been carried out, too.
+        _ => ControlError::timed_out(refusal.to_string()),
     }
 }
 

@@ -256,8 +256,7 @@ impl HealthActor {
 
     /// What a life of this actor before this one knew of features, out of the events kept.
     fn recall(&mut self, ctx: &Context<Self>) {
-        let (past, _) = ctx.node().events_since(0);
-        for event in past {
+        for event in ctx.node().events().kept() {
             match event.kind {
                 EventKind::Noted { path, topic, text } => self.noted(&path, &topic, &text),
                 EventKind::Started { path, .. } | EventKind::Exited { path, .. } => {

@@ -3,7 +3,6 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use ms_core::ExitReason;
 use ms_core::lifecycle::ComponentId;
 use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
@@ -64,8 +63,8 @@ pub(super) async fn drop_component(
         if let Ok(ended) = timeout(LET_GO, &mut ended).await {
             return ended.map_err(|error| error.to_string());
         }
-        // Its thread stands still: both are left behind.
-        actor.abandon(life, ExitReason::Killed);
+        // Its thread stands still: both are left behind. An error shows in what is awaited next.
+        drop(supervisor.abandon_child(id.as_child(), life).await);
     }
     ended.await.map_err(|error| error.to_string())
 }

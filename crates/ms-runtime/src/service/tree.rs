@@ -19,7 +19,7 @@ use ms_actor::{MailboxSpec, Node, Placement};
 use ms_core::lifecycle::{ComponentId, OrderHint, Phase};
 use ms_core::time::total;
 use ms_core::{ActorPath, Backoff, ChildId, Shutdown};
-use ms_supervisor::{ChildSpec, Heartbeat, Supervisor, SupervisorError, SupervisorRef};
+use ms_supervisor::{ChildSpec, Heartbeat, SupervisorError, SupervisorRef, SupervisorSpec};
 use ms_worker::AgentSpec;
 
 use super::builder::Builder;
@@ -141,11 +141,11 @@ pub(crate) fn tree(
     planned: &Planned,
     wiring: &Wiring,
     node: &Node,
-) -> Result<Supervisor, RunError> {
+) -> Result<SupervisorSpec, RunError> {
     let Builder { settings, .. } = builder;
     let service = ServiceHandle::new(node.clone(), wiring.clone());
     let SupervisionSettings { intensity, heartbeat, .. } = settings.supervision;
-    let root = Supervisor::one_for_one(ROOT)
+    let root = SupervisorSpec::one_for_one(ROOT)
         .intensity(intensity.max_restarts, intensity.period)
         .heartbeats(heartbeat);
     let root = match &builder.observer {
@@ -160,7 +160,7 @@ pub(crate) fn tree(
         cleanup(builder, node),
         ChildSpec::supervisor(components(builder, planned, wiring, &service)?),
     ];
-    Ok(children.into_iter().map(|child| child.backoff(PAUSE)).fold(root, Supervisor::child))
+    Ok(children.into_iter().map(|child| child.backoff(PAUSE)).fold(root, SupervisorSpec::child))
 }
 
 fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
@@ -228,10 +228,10 @@ fn components(
     planned: &Planned,
     wiring: &Wiring,
     service: &ServiceHandle,
-) -> Result<Supervisor, RunError> {
+) -> Result<SupervisorSpec, RunError> {
     let SupervisionSettings { strategy, intensity, heartbeat } = builder.settings.supervision;
-    let supervisor =
-        Supervisor::new(COMPONENTS, strategy).intensity(intensity.max_restarts, intensity.period);
+    let supervisor = SupervisorSpec::new(COMPONENTS, strategy)
+        .intensity(intensity.max_restarts, intensity.period);
     let given = Dependencies::of(&builder.components);
     planned.members.iter().try_fold(supervisor, |supervisor, member| {
         let spec = builder.components.iter().find(|spec| spec.id.as_ref() == Ok(&member.id));

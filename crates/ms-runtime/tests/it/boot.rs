@@ -17,7 +17,7 @@ use ms_runtime::{
     BootstrapError, Builder, Component, ComponentContext, ComponentFailure, ComponentSpec,
     InitializationError, RunError, ServiceStage, ShutdownReason,
 };
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use parts::{MS, Parts, Quirk, SECOND, builder, paused, real_settings, virtual_settings};
 use tokio::time::Instant;
 
@@ -325,10 +325,11 @@ fn a_tree_starts_in_its_turn_and_stops_in_reverse() {
     paused(async {
         let parts = Parts::default();
         let log = parts.log.clone();
-        let agents = Supervisor::one_for_one("agents").child(ChildSpec::actor("w1", move || {
-            log.add("start w1");
-            Leaf
-        }));
+        let agents =
+            SupervisorSpec::one_for_one("agents").child(ChildSpec::actor("w1", move || {
+                log.add("start w1");
+                Leaf
+            }));
         let all = [
             ComponentSpec::tree(agents).needs(["store"]),
             parts.part("store"),

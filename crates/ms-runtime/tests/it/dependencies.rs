@@ -132,7 +132,7 @@ fn a_tree_gets_what_it_requires_when_it_is_put_together() {
                 if asks_too_soon {
                     let _: Pool = cx.require()?;
                 }
-                Ok(ms_supervisor::Supervisor::one_for_one("tree"))
+                Ok(ms_supervisor::SupervisorSpec::one_for_one("tree"))
             })
             .requires::<Prices>()
             .requires::<Pool>()

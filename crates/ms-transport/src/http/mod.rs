@@ -32,7 +32,8 @@ use axum::http::{Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use ms_actor::Node;
+use ms_actor::{EventSource, Node};
+use ms_core::task::TaskTransition;
 use ms_registry::Registry;
 use ms_supervisor::SupervisorRef;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -71,6 +72,8 @@ pub struct Api {
     pub registry: Option<Registry>,
     /// Tasks.
     pub tasks: Arc<dyn TasksPort>,
+    /// What happens to tasks, where their store tells of it.
+    pub task_events: Option<EventSource<TaskTransition>>,
     /// What agents may use, where there are budgets.
     pub budgets: Option<Arc<dyn BudgetsPort>>,
     /// Health.
@@ -112,7 +115,11 @@ impl Api {
             registry: self.registry.clone(),
             health: Arc::clone(&self.health),
         };
-        let events = events::Events { shared: Arc::clone(shared), node: self.node.clone() };
+        let events = events::Events {
+            shared: Arc::clone(shared),
+            node: self.node.clone(),
+            tasks: self.task_events.clone(),
+        };
         let tasks = OpenApiRouter::new()
             .routes(routes!(tasks::submit, tasks::list))
             .routes(routes!(tasks::submit_batch))

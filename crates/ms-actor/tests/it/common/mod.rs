@@ -13,8 +13,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
-use ms_actor::{AnyRef, Blueprint, Hosted, Node, NodeConfig, Placement, Ref};
+use ms_actor::host::{ChildCell, ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
+use ms_actor::{Blueprint, Hosted, Node, NodeConfig, Placement, Ref};
 use ms_core::{ActorPath, ExitReason};
 use tokio::sync::mpsc;
 
@@ -83,7 +83,7 @@ impl ChildSink for Recorder {
 
 /// A child whose supervisor is the test.
 pub struct Child<A: Hosted> {
-    pub cell: AnyRef,
+    pub cell: ChildCell,
     pub actor: Ref<A>,
     events: mpsc::UnboundedReceiver<ChildEvent>,
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_actor::{AnyRef, Blueprint, Context, MailboxSpec, Node};
 use ms_bus::{BusClient, BusConfig, BusStats, Delivery, Event, EventBus, InProcess, Request};
-use ms_supervisor::{Supervisor, SupervisorRef};
+use ms_supervisor::{SupervisorRef, SupervisorSpec};
 pub use ms_testkit::clock::settle;
 use ms_testkit::{Hand, Probe, TestSystem};
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,8 @@ pub fn with_bus(test: impl AsyncFnOnce(&TestSystem, EventBus, SupervisorRef)) {
 }
 
 pub async fn start(t: &TestSystem, bus: &EventBus) -> SupervisorRef {
-    let tree = Supervisor::one_for_one("root").intensity(100, SECOND).child(bus.child("event-bus"));
+    let tree =
+        SupervisorSpec::one_for_one("root").intensity(100, SECOND).child(bus.child("event-bus"));
     t.start(tree).await.as_supervisor().clone()
 }
 

@@ -14,8 +14,8 @@ use ms_control::proto::{NodeInfo, Reply, Request, StreamItem};
 use ms_control::{
     BoxFuture, ControlError, ControlHandler, ControlServer, Limits, PROTO_VERSION, Peer, frame,
 };
+use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::tree::TreeRow;
-use ms_core::view::{EventKind, NodeEvent};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
@@ -88,8 +88,8 @@ impl ControlHandler for Fake {
                 return Err(ControlError::refused("no traces here"));
             };
             for seq in 1..=since_seq.unwrap_or(3) {
-                let kind = EventKind::Gap { missed: seq, restarted: false };
-                let event = Box::new(NodeEvent { seq, at_ms: seq, kind });
+                let kind = StreamKind::gap(seq);
+                let event = Box::new(StreamEvent { seq, at_ms: seq, kind });
                 if sink.send(StreamItem::Event(event)).await.is_err() {
                     return Ok(());
                 }

@@ -21,15 +21,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_rt::System;
-use ms_actor::{Node, NodeConfig, Ref};
+use ms_actor::{EventLog, Node, NodeConfig, Ref};
 use ms_core::Tick;
 use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskTime,
-    TaskView, Timings,
+    TaskTransition, TaskView, Timings,
 };
 use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
-use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 
 pub use ms_testkit::http::Reply;
 use ms_transport::{
@@ -42,6 +42,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Events about tasks that the log behind the gateway keeps.
+pub const KEPT_TASK_EVENTS: usize = 64;
 
 /// Runs a test on an actix system of its own, with a limit.
 pub fn on_system<T>(test: impl Future<Output = T>) -> T {
@@ -217,6 +219,7 @@ pub struct Rig {
     pub node: Node,
     pub root: Root,
     pub tasks: Arc<Memory>,
+    pub task_events: EventLog<TaskTransition>,
     pub gateway: Ref<HttpGateway>,
     pub addr: SocketAddr,
 }
@@ -244,12 +247,15 @@ pub async fn rig_with(
 ) -> Rig {
     let node = Node::boot(NodeConfig { quiet_panics: true, ..NodeConfig::single_arbiter() })
         .expect("boots");
-    let root =
-        start_root(&node, Supervisor::one_for_one("root").intensity(10, Duration::from_secs(60)))
-            .await
-            .expect("starts");
+    let root = start_root(
+        &node,
+        SupervisorSpec::one_for_one("root").intensity(10, Duration::from_secs(60)),
+    )
+    .await
+    .expect("starts");
     let tasks = Arc::<Memory>::default();
     let port: Arc<dyn TasksPort> = tasks.clone();
+    let task_events = EventLog::new(KEPT_TASK_EVENTS);
     let api = Api {
         node: node.clone(),
         root: {
@@ -258,6 +264,7 @@ pub async fn rig_with(
         },
         registry: None,
         tasks: port,
+        task_events: Some(task_events.source().clone()),
         budgets: None,
         health: Arc::new(Fit(true)),
         integration: Arc::new(Known),
@@ -267,7 +274,7 @@ pub async fn rig_with(
     root.as_supervisor().start_child(child).await.expect("listens");
     let gateway = root.as_supervisor().get::<HttpGateway>("http").await.expect("there");
     let addr = gateway.ask(LocalAddr).within(PATIENCE).await.expect("answers").expect("bound");
-    Rig { node, root, tasks, gateway, addr }
+    Rig { node, root, tasks, task_events, gateway, addr }
 }
 
 pub struct Client(pub TcpStream);
