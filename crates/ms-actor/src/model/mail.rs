@@ -56,8 +56,8 @@ fn control_reaches_a_run_loop_that_falls_asleep() {
         let runs = thread(move || life.live());
         cell.core.control(Control::Stop(ExitReason::Shutdown));
         runs.join().expect("ended");
-        let told = heard.by_supervisor();
-        assert!(told == ["failed #1"] || told == ["started #1", "exited #1"], "{told:?}");
+        let lines = heard.by_supervisor();
+        assert!(lines == ["failed #1"] || lines == ["started #1", "exited #1"], "{lines:?}");
     });
 }
 

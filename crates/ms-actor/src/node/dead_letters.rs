@@ -57,15 +57,15 @@ impl DeadLetters {
         self.live.subscribe()
     }
 
-    pub(crate) fn add(&self, letter: DeadLetter) {
+    pub(crate) fn add(&self, message: DeadLetter) {
         self.count.fetch_add(1, Ordering::Relaxed);
         let mut kept = lock(&self.kept);
         if kept.len() == KEPT {
             kept.pop_front();
         }
-        kept.push_back(letter.clone());
+        kept.push_back(message.clone());
         drop(kept);
         // Nobody listening is no error.
-        drop(self.live.send(letter));
+        drop(self.live.send(message));
     }
 }

@@ -21,7 +21,7 @@ use crate::node::here;
 
 /// An answer from a thread that is at work comes within this time; giving the core away
 /// takes longer only if another thread has taken it.
-const SOON: Duration = Duration::from_micros(2);
+const BUSY_ANSWER: Duration = Duration::from_micros(2);
 
 #[derive(Clone, Copy)]
 struct Spin {
@@ -81,9 +81,9 @@ async fn turn_until_quiet() {
         if now >= until {
             return;
         }
-        if shared || now.duration_since(last) > SOON {
+        if shared || now.duration_since(last) > BUSY_ANSWER {
             std::thread::yield_now();
-            shared = now.elapsed() > SOON;
+            shared = now.elapsed() > BUSY_ANSWER;
         }
         // Through the event loop: timers and I/O are looked at.
         tokio::task::yield_now().await;

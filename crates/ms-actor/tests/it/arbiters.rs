@@ -15,7 +15,7 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use common::ours::{Count, Probe, Say, act};
-use common::{Child, Log, SOON, made, probes, settle, soon, threads, threads_with, until};
+use common::{Child, Log, PAUSED_LIMIT, made, probes, settle, soon, threads, threads_with, until};
 use ms_actor::host::ChildNews;
 use ms_actor::{AskError, Node, NodeConfig, Placement, ReadFrom, Ref};
 use ms_core::view::{EventKind, Mark};
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 async fn thread_of(actor: &Ref<Probe>) -> ThreadId {
     let (tell, told) = oneshot::channel();
     let message = act(move |_, _| tell.send(std::thread::current().id()).unwrap());
-    actor.ask(message).within(SOON).await.unwrap();
+    actor.ask(message).within(PAUSED_LIMIT).await.unwrap();
     told.await.unwrap()
 }
 
@@ -134,7 +134,7 @@ fn a_dedicated_arbiter_ends_with_its_actor() {
 }
 
 #[test]
-fn a_wedged_arbiter_is_given_up_and_its_actors_are_told_apart() {
+fn a_wedged_arbiter_is_given_up_and_the_culprit_distinguished() {
     threads_with(watched(1), async |node| {
         let (guilty_log, other_log) = (Log::default(), Log::default());
         let blueprint = made({
@@ -368,7 +368,7 @@ fn a_task_that_is_not_local_may_ask_other_threads_again_and_again() {
         let far = child.actor.clone();
         let asking = async move {
             for n in 1..=100 {
-                assert_eq!(far.ask(Count).within(SOON).await.unwrap(), n);
+                assert_eq!(far.ask(Count).within(PAUSED_LIMIT).await.unwrap(), n);
             }
         };
         soon(tokio::spawn(asking)).await.unwrap();
