@@ -19,7 +19,6 @@
 //!
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`view`].
 
-pub mod accept;
 mod backoff;
 pub mod budget;
 pub mod civil;

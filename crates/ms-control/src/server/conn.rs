@@ -1,5 +1,6 @@
 //! One connection: hello, then one call at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -7,12 +8,14 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Peer, Shared, stop_of};
+use super::Peer;
+use super::door::ControlDoor;
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{Body, Call, Hello, HelloReply, PROTO_VERSION, Reply, Request, Response};
 use ms_core::view::SCHEMA_VERSION;
 use ms_json::{self, JsonError};
+use ms_net::Stop;
 
 /// Nesting of a request: that of a task's payload, and what is around it.
 const DEPTH: usize = ms_json::MAX_DEPTH + 8;
@@ -31,12 +34,13 @@ impl From<FrameError> for Over {
 pub(super) struct Conn {
     pub(super) stream: UnixStream,
     pub(super) peer: Peer,
-    pub(super) shared: Shared,
+    pub(super) door: Arc<ControlDoor>,
+    pub(super) stop: Stop,
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(stream: UnixStream, peer: Peer, shared: Shared) {
-    let mut conn = Conn { stream, peer, shared };
+pub(super) async fn serve(stream: UnixStream, peer: Peer, door: Arc<ControlDoor>, stop: Stop) {
+    let mut conn = Conn { stream, peer, door, stop };
     let Over = conn.run().await;
 }
 
@@ -67,7 +71,7 @@ impl Conn {
     }
 
     async fn hello(&mut self) -> Result<(), Over> {
-        let within = self.shared.limits.frame_deadline;
+        let within = self.door.limits.frame_deadline;
         let error = match self.next_frame(within).await? {
             Ok(frame) => hello_problem(&frame),
             Err(error) => Some(error),
@@ -78,7 +82,7 @@ impl Conn {
     }
 
     async fn one_call(&mut self) -> Result<(), Over> {
-        let within = self.shared.limits.idle_deadline;
+        let within = self.door.limits.idle_deadline;
         let call = match self.next_frame(within).await? {
             Ok(frame) => {
                 ms_json::from_slice::<Call>(&frame, DEPTH).map_err(|error| malformed(&error))
@@ -116,7 +120,7 @@ impl Conn {
 
     /// What the client asked for, within what the server grants.
     fn time_for(&self, call: &Call) -> Duration {
-        let limits = &self.shared.limits;
+        let limits = &self.door.limits;
         let asked = call.deadline_ms.map(|ms| Duration::from_millis(ms.into()));
         let granted =
             asked.map_or(limits.request_deadline, |asked| asked.min(limits.longest_deadline));
@@ -128,7 +132,7 @@ impl Conn {
 
     /// Runs the handler in a task of its own: a panic there is an answer, too.
     async fn handle(&self, request: Request) -> Result<Reply, ControlError> {
-        let (peer, handler) = (self.peer, self.shared.handler.clone());
+        let (peer, handler) = (self.peer, Arc::clone(&self.door.handler));
         let mut task = JoinSet::new();
         task.spawn(async move { handler.call(peer, request).await });
         match timeout(peer.within, task.join_next()).await {
@@ -141,9 +145,9 @@ impl Conn {
     /// Waits `idle` for a frame to begin and the frame deadline for it to end.
     /// The inner error can be told to the client.
     async fn next_frame(&mut self, idle: Duration) -> Result<Result<Vec<u8>, ControlError>, Over> {
-        let limits = self.shared.limits.clone();
+        let limits = self.door.limits.clone();
         let first = tokio::select! {
-            () = stop_of(&mut self.shared.stopped) => return Err(Over),
+            () = self.stop.drain.cancelled() => return Err(Over),
             first = timeout(idle, frame::read_first(&mut self.stream)) => match first {
                 Ok(first) => first?,
                 Err(_) => return Ok(Err(ControlError::timed_out("no request came"))),
@@ -161,7 +165,7 @@ impl Conn {
 
     pub(super) async fn respond(&mut self, id: u64, body: Body) -> Result<(), Over> {
         let response = Response { id, body };
-        match frame::encode(&response, self.shared.limits.max_response) {
+        match frame::encode(&response, self.door.limits.max_response) {
             Ok(frame) => self.write(&frame).await,
             Err(error) => {
                 let error =
@@ -172,12 +176,12 @@ impl Conn {
     }
 
     async fn send<T: Serialize>(&mut self, value: &T) -> Result<(), Over> {
-        let frame = frame::encode(value, self.shared.limits.max_response)?;
+        let frame = frame::encode(value, self.door.limits.max_response)?;
         self.write(&frame).await
     }
 
     async fn write(&mut self, frame: &[u8]) -> Result<(), Over> {
-        let within = self.shared.limits.write_deadline;
+        let within = self.door.limits.write_deadline;
         match timeout(within, frame::write(&mut self.stream, frame)).await {
             Ok(done) => Ok(done?),
             Err(_) => {

@@ -1,5 +1,6 @@
 //! A stream on a connection: items until the handler ends or the client leaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -7,7 +8,6 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::conn::{Conn, Over, out_of_time};
-use super::stop_of;
 use crate::codes;
 use crate::error::ControlError;
 use crate::frame;
@@ -34,7 +34,7 @@ impl Conn {
     /// Serves one stream to its end frame.
     pub(super) async fn serve_stream(&mut self, id: u64, request: Request) -> Result<(), Over> {
         let (sink, mut items) = mpsc::channel(SINK);
-        let (peer, handler) = (self.peer, self.shared.handler.clone());
+        let (peer, handler) = (self.peer, Arc::clone(&self.door.handler));
         let mut task = Task::new();
         task.spawn(async move { handler.stream(peer, request, sink).await });
         let mut sent = 0;
@@ -43,7 +43,7 @@ impl Conn {
         loop {
             let turn = tokio::select! {
                 _ = &mut deadline => Turn::Late,
-                () = stop_of(&mut self.shared.stopped) => Turn::Stopped,
+                () = self.stop.drain.cancelled() => Turn::Stopped,
                 // Nothing may be said during a stream: a byte or its end both end it.
                 _ = frame::read_first(&mut self.stream) => Turn::Left,
                 item = items.recv() => item.map_or(Turn::Drained, Turn::Item),

@@ -19,7 +19,6 @@ mod ports;
 mod problem;
 mod query;
 mod schema;
-mod socket;
 mod tasks;
 mod trace;
 

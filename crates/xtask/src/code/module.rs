@@ -127,7 +127,7 @@ impl<'a> Modules<'a> {
                     let strange = words.iter().filter(|word| !self.has(package, &from, word));
                     let named = strange.filter(|word| self.knows(&to.package, &to.module, word, 0));
                     let named = named.filter_map(|word| {
-                        self.descend(&to.package, &to.module, &[word.clone()], 0)
+                        self.descend(&to.package, &to.module, std::slice::from_ref(word), 0)
                     });
                     found.extend(named.map(|to| Reference { to, line }));
                 }
@@ -192,7 +192,7 @@ impl<'a> Modules<'a> {
         }
         let this = self.module(package, module)?;
         if this.children.contains_key(name.as_str()) {
-            let child = [module, &[name.clone()]].concat();
+            let child = [module, std::slice::from_ref(name)].concat();
             return self.descend(package, &child, rest, depth);
         }
         if this.items.contains_key(name.as_str()) {

@@ -224,7 +224,7 @@ pub(crate) fn is_of_tests(attribute: &[Tree]) -> bool {
     if let [cfg, condition] = attribute
         && cfg.is_word("cfg")
     {
-        return condition.inner().is_some_and(|parts| needs_tests(parts));
+        return condition.inner().is_some_and(needs_tests);
     }
     let path = attribute.iter().take_while(|tree| tree.inner().is_none());
     path.last().is_some_and(|last| last.is_word("test"))

@@ -19,12 +19,14 @@ use crate::End;
 use crate::workspace::{Error, Workspace};
 
 /// What `cargo xtask list` can show: a step of `check`, and all that it counts.
-const LISTS: &[(&str, fn(&Workspace) -> Vec<Found>)] = &[
+const LISTS: &[(&str, List)] = &[
     ("circles", circles::list),
     ("words", words::list),
     ("exhaustive", exhaustive::list),
     ("core-items", core_items::list),
 ];
+
+type List = fn(&Workspace) -> Vec<Found>;
 
 /// What may only fall.
 const RATCHETS: &[&Ratchet] = &[

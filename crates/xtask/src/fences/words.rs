@@ -3,7 +3,7 @@
 //! Counted are the distinct identifiers of a crate, tests and local variables included, that have such
 //! a word in them. Comments and texts are prose, and not looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ratchet::Counts;
 use super::reasons::{self, Excepted};
@@ -21,7 +21,7 @@ pub(crate) const RATCHET: Ratchet = Ratchet {
     advice: "take the word of the field (`cargo xtask list words CRATE`)",
     count: |workspace| {
         let list = workspace.read(KEPT).unwrap_or_default();
-        counts(workspace.code(), &reasons::read(&list).unwrap_or_default())
+        counts(&bad(workspace.code()), &reasons::read(&list).unwrap_or_default())
     },
 };
 
@@ -87,6 +87,9 @@ const WORDS: &[(Form, &str)] = &[
     (Whole("gates"), "the behaviour it shows"),
 ];
 
+/// The identifiers of each crate that are no good: the first place of each, and the better word.
+type Bad<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (String, &'static str)>>;
+
 /// Attributes whose words are names of lints.
 const LINTS: &[&str] = &["allow", "deny", "expect", "forbid", "warn"];
 
@@ -96,10 +99,10 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
         Ok(kept) => kept,
         Err(problem) => return Outcome::problem(format!("{KEPT}: {problem}")),
     };
-    let code = workspace.code();
+    let bad = bad(workspace.code());
     let text = workspace.read(RATCHET.file).unwrap_or_default();
-    let mut outcome = RATCHET.judge(&text, &counts(code, &kept));
-    outcome.problems.extend(unneeded(code, &kept));
+    let mut outcome = RATCHET.judge(&text, &counts(&bad, &kept));
+    outcome.problems.extend(unneeded(&bad, &kept));
     outcome
 }
 
@@ -107,37 +110,43 @@ pub(crate) fn list(workspace: &Workspace) -> Vec<Found> {
     let list = workspace.read(KEPT).unwrap_or_default();
     let kept = reasons::read(&list).unwrap_or_default();
     let mut found = Vec::new();
-    for package in &workspace.code().packages {
-        for (name, (place, better)) in bad(package, &kept) {
-            let line = format!("{name} ({place}): {better}");
-            found.push(Found { package: package.name.clone(), line });
-        }
+    for (package, names) in bad(workspace.code()) {
+        let names = names.into_iter().filter(|(name, _)| !is_kept(&kept, package, name));
+        found.extend(names.map(|(name, (place, better))| Found {
+            package: package.to_owned(),
+            line: format!("{name} ({place}): {better}"),
+        }));
     }
     found
 }
 
-fn counts(code: &Code, kept: &[Excepted<'_, 2>]) -> Counts {
-    code.packages.iter().map(|package| (package.name.clone(), bad(package, kept).len())).collect()
+fn counts(bad: &Bad<'_>, kept: &[Excepted<'_, 2>]) -> Counts {
+    let count = |package: &str, names: &BTreeMap<&str, _>| {
+        names.keys().filter(|name| !is_kept(kept, package, name)).count()
+    };
+    bad.iter().map(|(package, names)| ((*package).to_owned(), count(package, names))).collect()
 }
 
-fn unneeded(code: &Code, kept: &[Excepted<'_, 2>]) -> Vec<String> {
+fn unneeded(bad: &Bad<'_>, kept: &[Excepted<'_, 2>]) -> Vec<String> {
     reasons::unneeded(KEPT, kept, |[package, name]| {
-        code.package(package).is_some_and(|package| bad(package, &[]).contains_key(*name))
+        bad.get(package).is_some_and(|names| names.contains_key(name))
     })
 }
 
-/// The identifiers of a crate that are no good: the first place of each, and the better word.
-fn bad<'a>(
-    package: &'a Package,
-    kept: &[Excepted<'_, 2>],
-) -> BTreeMap<&'a str, (String, &'static str)> {
-    let mut found = BTreeMap::new();
+fn is_kept(kept: &[Excepted<'_, 2>], package: &str, name: &str) -> bool {
+    kept.iter().any(|one| one.key == [package, name])
+}
+
+fn bad(code: &Code) -> Bad<'_> {
+    code.packages.iter().map(|package| (package.name.as_str(), bad_of(package))).collect()
+}
+
+fn bad_of(package: &Package) -> BTreeMap<&str, (String, &'static str)> {
+    let (mut found, mut seen) = (BTreeMap::new(), BTreeSet::new());
     for file in &package.files {
         each_word(&file.trees, &mut |name, line| {
-            let is_kept = || kept.iter().any(|one| one.key == [&package.name, name]);
-            if let Some(better) = better(name)
-                && !found.contains_key(name)
-                && !is_kept()
+            if seen.insert(name)
+                && let Some(better) = better(name)
             {
                 found.insert(name, (format!("{}:{line}", file.path.display()), better));
             }
@@ -231,16 +240,16 @@ mod tests {
             ),
             ("ms-a/tests/it/main.rs", "mod doors; fn kid() {}"),
         ]);
-        let bad = bad(&code.packages[0], &[]);
-        assert_eq!(bad.keys().copied().collect::<Vec<_>>(), ["doors", "kid"]);
-        assert_eq!(bad["kid"].0, "ms-a/src/lib.rs:1");
+        let bad = bad(&code);
+        assert_eq!(bad["ms-a"].keys().copied().collect::<Vec<_>>(), ["doors", "kid"]);
+        assert_eq!(bad["ms-a"]["kid"].0, "ms-a/src/lib.rs:1");
         let list = "ms-a\tkid\ta field of the published protocol\n";
         let kept = reasons::read(list).expect("a good list");
-        assert_eq!(counts(&code, &kept)["ms-a"], 1);
-        let problems = RATCHET.judge("", &counts(&code, &kept)).problems;
+        assert_eq!(counts(&bad, &kept)["ms-a"], 1);
+        let problems = RATCHET.judge("", &counts(&bad, &kept)).problems;
         assert!(problems[0].starts_with("ms-a: 1 identifiers with a word"), "{problems:?}");
         let old = "ms-a\tlane\ta field of the published protocol\n";
         let kept = reasons::read(old).expect("a good list");
-        assert!(unneeded(&code, &kept)[0].contains("ms-a lane"));
+        assert!(unneeded(&bad, &kept)[0].contains("ms-a lane"));
     }
 }
