@@ -36,8 +36,8 @@ fn a_missing_dependency_names_both_sides() {
     virtually(|node| async move {
         let registry = Registry::spawn(&node, RegistryConfig::default()).unwrap();
         let error = registry.require(WHICH, "/root/billing").expect_err("nobody provides it");
-        assert_eq!(error.needed_by, "/root/billing");
-        assert_eq!(error.key.name(), "which");
+        assert_eq!(error.needed_by(), "/root/billing");
+        assert_eq!(error.key().name(), "which");
         assert!(
             error.to_string().starts_with(
                 "/root/billing needs the service \"which\" (ms_actor::refs::port::Port<"
