@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::subject::{Filter, ONE, TAIL, Subject};
+use crate::subject::{Filter, ONE, Subject, TAIL};
 
 /// Items kept under filters and found by subject.
 ///
