@@ -1,4 +1,4 @@
-//! The listener kit as its doors use it.
+//! The listener kit as those use it who stand on it.
 #![allow(clippy::expect_used, reason = "tests")]
 
 mod accepting;
