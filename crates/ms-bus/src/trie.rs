@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::subject::{Filter, ONE, REST, Subject};
+use crate::subject::{ANY_TAIL, ANY_TOKEN, Filter, Subject};
 
 /// What is kept under filters, found by subject.
 ///
@@ -66,8 +66,8 @@ impl<T: Clone> Trie<T> {
 fn at<'a, T: Clone>(level: &'a mut Level<T>, tokens: &[&str]) -> &'a mut Vec<T> {
     match tokens {
         [] => &mut level.here,
-        [REST] => &mut level.rest,
-        [ONE, below @ ..] => at(Arc::make_mut(level.one.get_or_insert_default()), below),
+        [ANY_TAIL] => &mut level.rest,
+        [ANY_TOKEN, below @ ..] => at(Arc::make_mut(level.one.get_or_insert_default()), below),
         [token, below @ ..] => {
             at(Arc::make_mut(level.tokens.entry((*token).into()).or_default()), below)
         }
@@ -77,8 +77,8 @@ fn at<'a, T: Clone>(level: &'a mut Level<T>, tokens: &[&str]) -> &'a mut Vec<T> 
 fn prune<T: Clone>(level: &mut Level<T>, tokens: &[&str], unwanted: &impl Fn(&T) -> bool) {
     match tokens {
         [] => level.here.retain(|item| !unwanted(item)),
-        [REST] => level.rest.retain(|item| !unwanted(item)),
-        [ONE, below @ ..] => {
+        [ANY_TAIL] => level.rest.retain(|item| !unwanted(item)),
+        [ANY_TOKEN, below @ ..] => {
             let Some(one) = &mut level.one else { return };
             prune(Arc::make_mut(one), below, unwanted);
             if one.is_empty() {

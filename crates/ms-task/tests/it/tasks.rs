@@ -295,16 +295,16 @@ proptest! {
 
     /// Driven on, every task ends: nothing is lost in a state it cannot leave.
     #[test]
-    fn a_task_that_is_driven_on_ends(max in 1..6_u32, fates in prop::collection::vec(0..4_u8, 200)) {
+    fn a_task_that_is_driven_on_ends(max in 1..6_u32, outcomes in prop::collection::vec(0..4_u8, 200)) {
         let mut task = task(max);
         let mut now = at(0);
-        for fate in fates {
+        for outcome in outcomes {
             if task.state.is_ended() {
                 break;
             }
             now = now.max(task.timings.not_before);
             let token = assign(&mut task, now);
-            match fate {
+            match outcome {
                 0 => task.apply(TaskEvent::Complete(token), now).unwrap(),
                 1 => task.apply(fail(token, TaskFailure::retry("no")), now).unwrap(),
                 2 => {

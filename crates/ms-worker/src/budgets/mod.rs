@@ -121,6 +121,7 @@ pub struct BudgetClient {
 
 /// Why a call about budgets did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum BudgetError {
     /// No budget was set for that path.
     #[error("there is no budget for {0}; set one with `Budgets::limit`")]

@@ -31,6 +31,7 @@ const SEND_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// Why a call about a task did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum TaskRefusal {
     /// The task, or what was asked of it, is at fault.
     #[error(transparent)]
