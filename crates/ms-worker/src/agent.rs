@@ -8,6 +8,7 @@ use ms_actor::StateValue;
 use ms_core::ExitReason;
 
 use crate::cx::Cx;
+use crate::state::StateError;
 
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,12 @@ impl InitError {
     /// A failure out of any error.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<StateError> for InitError {
+    fn from(error: StateError) -> Self {
+        Self::failed(error)
     }
 }
 

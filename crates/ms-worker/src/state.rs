@@ -13,8 +13,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::agent::InitError;
-
 /// What an agent keeps over its lives.
 ///
 /// ```
@@ -99,12 +97,6 @@ pub enum StateError {
     /// The keeper did not do it.
     #[error("the keeper of states failed: {0}; see the log, and try again")]
     Keeper(String),
-}
-
-impl From<StateError> for InitError {
-    fn from(error: StateError) -> Self {
-        Self::failed(error)
-    }
 }
 
 /// A state as it is kept: JSON and the number of its form.

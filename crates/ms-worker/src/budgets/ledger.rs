@@ -32,8 +32,8 @@ pub struct LedgerActor {
     /// Agents that were let in with a message and have not said yet that they are done with it.
     /// What they look like from outside lags behind the answer they have given.
     in_hand: BTreeSet<ActorPath>,
-    /// Accounts whose end was told, and when that was, in milliseconds since 1970.
-    told: BTreeMap<ActorPath, u64>,
+    /// Accounts reported as used up, and when that was, in milliseconds since 1970.
+    reported: BTreeMap<ActorPath, u64>,
 }
 
 /// Has the accounts kept: one save at a time, and what comes up meanwhile goes with the next.
@@ -69,7 +69,7 @@ impl LedgerActor {
             agents: Vec::new(),
             held: Vec::new(),
             in_hand: BTreeSet::new(),
-            told: BTreeMap::new(),
+            reported: BTreeMap::new(),
         }
     }
 
@@ -112,7 +112,7 @@ impl LedgerActor {
             Err(error) => {
                 self.ledger.changed_again(changed);
                 if !was_failing {
-                    tracing::warn!(%error, "what is used of the budgets could not be kept; tried again");
+                    tracing::warn!(%error, "the use of budgets could not be saved; it is tried again");
                 }
                 let owed = self.keeper.iter_mut().flat_map(|keeper| keeper.owed.drain(..));
                 owed.collect::<Vec<_>>().into_iter().for_each(|answer| answer());
@@ -164,8 +164,8 @@ impl LedgerActor {
         let within = self.agents.iter().filter(|agent| agent.path().is_within(&over.account));
         // One in the middle of a message finishes it first.
         within.filter(|agent| !self.in_hand.contains(agent.path())).for_each(AnyRef::suspend);
-        if !self.told.contains_key(&over.account) {
-            self.told.insert(over.account.clone(), unix_ms());
+        if !self.reported.contains_key(&over.account) {
+            self.reported.insert(over.account.clone(), unix_ms());
             tracing::warn!(account = %over.account, %over, "suspended over budget");
             ctx.node().publish(EventKind::Steered {
                 path: over.account.clone(),
@@ -291,8 +291,8 @@ impl Handler<Took> for LedgerActor {
         self.save_later(ctx);
         self.in_hand.remove(&agent);
         // Its subtree was suspended while it was at work.
-        let is_told = |over: &OverBudget| self.told.contains_key(&over.account);
-        if self.ledger.over(&agent).as_ref().is_some_and(is_told) {
+        let is_reported = |over: &OverBudget| self.reported.contains_key(&over.account);
+        if self.ledger.over(&agent).as_ref().is_some_and(is_reported) {
             let is_it = |known: &&AnyRef| *known.path() == agent;
             self.agents.iter().filter(is_it).for_each(AnyRef::suspend);
         }
@@ -306,7 +306,7 @@ impl Handler<Raise> for LedgerActor {
         let Raise { account, more, reply } = raise;
         let raised = self.raise(&account, &more);
         if raised.is_ok() {
-            self.told.remove(&account);
+            self.reported.remove(&account);
             self.let_go(&account, ctx);
         }
         self.answer(move || drop(reply.send(raised)), ctx);
@@ -331,8 +331,8 @@ impl Handler<GetStops> for LedgerActor {
             let units = self.ledger.units(account).cloned().unwrap_or_default();
             Some(BudgetStop { over, unix_ms, units })
         };
-        let told = self.told.iter().filter(|(account, _)| concerns(account));
-        actix::MessageResult(told.filter_map(stop).collect())
+        let reported = self.reported.iter().filter(|(account, _)| concerns(account));
+        actix::MessageResult(reported.filter_map(stop).collect())
     }
 }
 

@@ -10,20 +10,20 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::messages::{Charge, Draw, Drawn, Took, TryDraw};
-use super::{ANSWER_WITHIN, LedgerActor, Whereabouts};
+use super::{ANSWER_WITHIN, LedgerActor, LateRef};
 
 /// How long an agent waits before it asks a ledger again that did not answer.
-const PAUSE: Duration = Duration::from_millis(50);
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// An agent's way to its accounts.
 #[derive(Clone)]
 pub(crate) struct Meter {
-    ledger: Whereabouts,
+    ledger: LateRef,
     agent: AnyRef,
 }
 
 impl Meter {
-    pub(super) const fn new(ledger: Whereabouts, agent: AnyRef) -> Self {
+    pub(super) const fn new(ledger: LateRef, agent: AnyRef) -> Self {
         Self { ledger, agent }
     }
 
@@ -35,7 +35,7 @@ impl Meter {
             if ledger.tell(draw).await.is_ok() && ledger.any().answer_of(answer).await.is_some() {
                 return;
             }
-            sleep(PAUSE).await;
+            sleep(ASK_AGAIN_AFTER).await;
         }
     }
 

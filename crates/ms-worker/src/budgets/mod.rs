@@ -37,7 +37,8 @@ pub(crate) use meter::Meter;
 /// How long the answer of a ledger is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-type Whereabouts = watch::Receiver<Option<Ref<LedgerActor>>>;
+/// The ledger, once it has started.
+type LateRef = watch::Receiver<Option<Ref<LedgerActor>>>;
 
 /// Budgets of agents and subtrees, as one child that owns the accounts.
 ///
@@ -53,15 +54,15 @@ pub struct Budgets {
     id: String,
     limits: Vec<(ActorPath, Budget)>,
     store: Option<Arc<dyn BudgetStore>>,
-    whereabouts: Arc<watch::Sender<Option<Ref<LedgerActor>>>>,
+    ledger: Arc<watch::Sender<Option<Ref<LedgerActor>>>>,
 }
 
 impl Budgets {
     /// Budgets as the child `id`; start it before the agents.
     #[must_use]
     pub fn new(id: impl AsRef<str>) -> Self {
-        let whereabouts = Arc::new(watch::Sender::new(None));
-        Self { id: id.as_ref().to_owned(), limits: Vec::new(), store: None, whereabouts }
+        let ledger = Arc::new(watch::Sender::new(None));
+        Self { id: id.as_ref().to_owned(), limits: Vec::new(), store: None, ledger }
     }
 
     /// Limits the agents at and below `path` together.
@@ -84,11 +85,11 @@ impl Budgets {
     /// The actor that owns the accounts.
     #[must_use]
     pub fn child(&self) -> ChildSpec {
-        let (limits, whereabouts) = (self.limits.clone(), Arc::clone(&self.whereabouts));
+        let (limits, ledger) = (self.limits.clone(), Arc::clone(&self.ledger));
         let store = self.store.clone();
         let factory = move |me: &Ref<LedgerActor>| {
             let actor = LedgerActor::new(&limits, store.clone());
-            whereabouts.send_replace(Some(me.clone()));
+            ledger.send_replace(Some(me.clone()));
             Ok(actor)
         };
         let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(LedgerActor::view));
@@ -98,12 +99,12 @@ impl Budgets {
     /// The way to look at the accounts and to raise them.
     #[must_use]
     pub fn client(&self) -> BudgetClient {
-        BudgetClient { ledger: self.whereabouts.subscribe() }
+        BudgetClient { ledger: self.ledger.subscribe() }
     }
 
     /// What one agent draws with.
     pub(crate) fn meter(&self, agent: AnyRef) -> Meter {
-        Meter::new(self.whereabouts.subscribe(), agent)
+        Meter::new(self.ledger.subscribe(), agent)
     }
 }
 
@@ -116,7 +117,7 @@ impl fmt::Debug for Budgets {
 /// Looks at accounts and raises them.
 #[derive(Debug, Clone)]
 pub struct BudgetClient {
-    ledger: Whereabouts,
+    ledger: LateRef,
 }
 
 /// Why a call about budgets did not do what was asked.

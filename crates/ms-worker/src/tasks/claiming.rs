@@ -12,7 +12,7 @@ use ms_task::{Claimed, Held, NextAsk};
 use tokio::time::Instant;
 
 use super::dispatcher::{Dispatcher, MAX_REPORTS, STORE_FAILS};
-use super::outcome::PAUSE;
+use super::outcome::FIRST_RETRY_PAUSE;
 
 impl Dispatcher {
     /// Claims what may start, unless a question is on its way, once nothing of an earlier
@@ -63,7 +63,7 @@ impl Dispatcher {
                         let what = "tasks of a claim without an answer wait for the store";
                         tracing::warn!(%error, left_out, "{what}");
                     }
-                    this.set_alarm(Some(PAUSE), ctx);
+                    this.set_alarm(Some(FIRST_RETRY_PAUSE), ctx);
                 }
             }
         }));
@@ -88,7 +88,7 @@ impl Dispatcher {
                 if lost {
                     return self.claim(ctx);
                 }
-                return self.set_alarm(Some(PAUSE), ctx);
+                return self.set_alarm(Some(FIRST_RETRY_PAUSE), ctx);
             }
         };
         let some = !claimed.assignments.is_empty();

@@ -49,14 +49,14 @@ pub enum TaskRefusal {
     },
 }
 
-/// Where the dispatcher is, once it has started.
-pub(crate) type Whereabouts = watch::Receiver<Option<Ref<Dispatcher>>>;
+/// The dispatcher, once it has started.
+pub(crate) type LateRef = watch::Receiver<Option<Ref<Dispatcher>>>;
 
 /// A handle to durable tasks; cheap to clone, and good over restarts of all behind it.
 #[derive(Debug, Clone)]
 pub struct TaskClient {
     pub(crate) store: Arc<dyn TaskStore>,
-    pub(crate) dispatcher: Whereabouts,
+    pub(crate) dispatcher: LateRef,
     pub(crate) queues: Arc<BTreeSet<QueueName>>,
     pub(crate) kinds: Arc<BTreeMap<AgentKind, Intake>>,
     pub(crate) on_refused: OnRefused,
@@ -266,7 +266,7 @@ impl TaskClient {
             return Err(TaskError::UnknownKind(task.kind.clone()));
         };
         intake.check(&task.payload).map_err(|invalid| {
-            self.on_refused.tell(&task.kind, &invalid);
+            self.on_refused.report(&task.kind, &invalid);
             TaskError::InvalidPayload { kind: task.kind.clone(), invalid }
         })
     }

@@ -8,16 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_core::task::{
-    FailureKind, FencingToken, StoreError, TaskError, TaskFailure, TaskId, TaskView,
-};
+use ms_core::task::{FailureKind, FencingToken, TaskFailure, TaskId};
 use ms_core::traceparent::TraceContext;
 use ms_task::{Journal, JournalEntry, TaskCommand, TaskStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::json::{decode, encode};
-use super::outcome::{LONGEST_PAUSE, PAUSE};
+use super::outcome::{FIRST_RETRY_PAUSE, until_taken};
 use crate::agent::Agent;
 use crate::cx::Cx;
 
@@ -29,19 +27,19 @@ pub struct TaskCx<'a, G: Agent> {
     token: FencingToken,
     trace: Option<TraceContext>,
     journal: Journal,
-    desk: Rc<Desk>,
+    flags: Rc<AttemptFlags>,
 }
 
 /// What an attempt and whoever runs it both look at.
 #[derive(Debug, Default)]
-pub(crate) struct Desk {
+pub(crate) struct AttemptFlags {
     /// Whether an entry of the journal is on its way to the store.
     writing: Cell<bool>,
     /// Set when the agent hands the task back.
     back: Cell<Option<Duration>>,
 }
 
-impl Desk {
+impl AttemptFlags {
     pub(crate) fn is_writing(&self) -> bool {
         self.writing.get()
     }
@@ -59,9 +57,9 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         (id, token): (TaskId, FencingToken),
         trace: Option<TraceContext>,
         journal: Journal,
-        desk: Rc<Desk>,
+        flags: Rc<AttemptFlags>,
     ) -> Self {
-        Self { cx, store, id, token, trace, journal, desk }
+        Self { cx, store, id, token, trace, journal, flags }
     }
 
     /// The task's id: the natural idempotency key for what it does to the outside.
@@ -145,14 +143,19 @@ impl<'a, G: Agent> TaskCx<'a, G> {
     /// ```
     #[must_use = "return it as the error of `perform`"]
     pub fn hand_back(&self, after: Duration) -> TaskFailure {
-        self.desk.back.set(Some(after));
+        self.flags.back.set(Some(after));
         TaskFailure::new(FailureKind::Interrupted, "the agent handed the task back")
     }
 
     async fn write(&self, entry: JournalEntry) -> Result<(), TaskFailure> {
         let command = TaskCommand::Journal(self.id, self.token, entry);
-        let writing = Writing::begin(&self.desk);
-        let answers = self.written(command).await;
+        let (writing, mut pause) = (Writing::begin(&self.flags), FIRST_RETRY_PAUSE);
+        // An outage is no fault of the attempt, and an entry that was taken before is the same one
+        // once more. The end of the lease ends the attempt, and this with it.
+        let answers = until_taken(&*self.store, &command, &mut pause, |error| {
+            tracing::debug!(%error, "an entry of a journal waits for the store");
+        })
+        .await;
         drop(writing);
         let mut answers = answers?;
         match answers.pop() {
@@ -161,35 +164,15 @@ impl<'a, G: Agent> TaskCx<'a, G> {
             None => Err(TaskFailure::retry("the store did not answer for the journal")),
         }
     }
-
-    /// Says it again for as long as the store may take it later: an outage is no fault of the
-    /// attempt's, and an entry that was taken before is the same one once more. The end of the
-    /// lease ends the attempt, and this with it.
-    async fn written(
-        &self,
-        command: TaskCommand,
-    ) -> Result<Vec<Result<TaskView, TaskError>>, StoreError> {
-        let mut pause = PAUSE;
-        loop {
-            match self.store.execute(vec![command.clone()]).await {
-                Err(error) if error.is_transient() => {
-                    tracing::debug!(%error, "an entry of a journal waits for the store");
-                    tokio::time::sleep(pause).await;
-                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-                }
-                answers => return answers,
-            }
-        }
-    }
 }
 
 /// An entry on its way to the store, also when whoever writes it is dropped.
-struct Writing<'a>(&'a Desk);
+struct Writing<'a>(&'a AttemptFlags);
 
 impl<'a> Writing<'a> {
-    fn begin(desk: &'a Desk) -> Self {
-        desk.writing.set(true);
-        Self(desk)
+    fn begin(flags: &'a AttemptFlags) -> Self {
+        flags.writing.set(true);
+        Self(flags)
     }
 }
 

@@ -12,14 +12,13 @@ use std::time::Duration;
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, ResponseFuture, Running, SpawnHandle, WrapFuture};
 use ms_actor::{Context, LogLimit, StateValue};
-use ms_core::ActorPath;
+use ms_core::{ActorPath, Tick};
 use ms_core::task::{FencingToken, StoreError, TaskId};
 use ms_task::{Board, Claims};
 use tokio::sync::watch;
 
 use super::messages::{DispatcherSpec, Join, Member, StopWork, TouchStore, Wake};
-use super::perform::Orders;
-use super::sweeps::Sweeps;
+use super::order::Orders;
 use super::vigil::Vigil;
 
 /// Most outcomes on their way to the store; while there are more, nothing is claimed. A store that
@@ -52,10 +51,22 @@ pub struct Dispatcher {
     pub(super) looks: u64,
 }
 
+/// When the store is swept next.
+#[derive(Debug, Default)]
+pub(super) struct Sweeps {
+    pub(super) alarm: Option<(Tick, SpawnHandle)>,
+    pub(super) under_way: bool,
+    /// Something came up during the sweep under way.
+    pub(super) soon: bool,
+    /// Time that the process had lost by the last sweep.
+    pub(super) lost: Duration,
+    pub(super) done: u64,
+}
+
 impl Dispatcher {
     pub(crate) fn new(spec: DispatcherSpec) -> Self {
         Self {
-            board: Board::new(ms_core::Tick::ZERO),
+            board: Board::new(Tick::ZERO),
             spec,
             agents: HashMap::new(),
             running: HashMap::new(),

@@ -41,19 +41,19 @@ impl fmt::Debug for Intake {
     }
 }
 
-/// Who is told of payloads that are refused.
+/// The callback for payloads that are refused.
 #[derive(Clone, Default)]
-pub(crate) struct OnRefused(Option<Arc<Told>>);
+pub(crate) struct OnRefused(Option<Arc<Callback>>);
 
-type Told = dyn Fn(&AgentKind, &Invalid) + Send + Sync;
+type Callback = dyn Fn(&AgentKind, &Invalid) + Send + Sync;
 
 impl OnRefused {
-    pub(crate) fn of(told: impl Fn(&AgentKind, &Invalid) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(told)))
+    pub(crate) fn of(callback: impl Fn(&AgentKind, &Invalid) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(callback)))
     }
 
-    pub(crate) fn tell(&self, kind: &AgentKind, invalid: &Invalid) {
-        self.0.iter().for_each(|told| told(kind, invalid));
+    pub(crate) fn report(&self, kind: &AgentKind, invalid: &Invalid) {
+        self.0.iter().for_each(|callback| callback(kind, invalid));
     }
 }
 

@@ -9,7 +9,7 @@ use ms_core::Intensity;
 use ms_core::task::{AgentKind, StoreError, TaskId};
 use ms_task::{QueueSpec, TaskStore};
 
-use super::perform::Perform;
+use super::order::Perform;
 use crate::budgets::Meter;
 
 /// What a dispatcher is made of; the same at every start.

@@ -23,6 +23,7 @@ mod giving;
 mod intake;
 mod json;
 mod messages;
+mod order;
 mod outcome;
 mod perform;
 mod run;
@@ -31,11 +32,10 @@ mod system;
 mod vigil;
 
 pub use client::{TaskClient, TaskRefusal};
-pub(crate) use perform::Perform;
+pub(crate) use order::Perform;
 
 pub use cx::TaskCx;
 pub use dispatcher::Dispatcher;
 pub use perform::{Performs, Task};
-pub use system::{
-    DEFAULT_ATTEMPT, DEFAULT_LEASE, IDLE_SWEEP, MIN_LEASE, SWEEP_EVERY, Tasks, TasksError,
-};
+pub use sweeps::{IDLE_SWEEP, SWEEP_EVERY};
+pub use system::{DEFAULT_ATTEMPT, DEFAULT_LEASE, MIN_LEASE, Tasks, TasksError};

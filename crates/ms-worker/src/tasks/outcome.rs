@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_core::ExitReason;
-use ms_core::task::{FailureKind, FencingToken, TaskError, TaskFailure, TaskId};
+use ms_core::task::{
+    FailureKind, FencingToken, StoreError, TaskError, TaskFailure, TaskId, TaskView,
+};
 use ms_task::{TaskCommand, TaskOutcome, TaskStore};
 
 /// How long is waited after the store refused something.
-pub(crate) const PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause between two tries to write an outcome.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+pub(crate) const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// Whether an end of the agent is the task's fault.
 pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> TaskCommand {
@@ -40,24 +42,44 @@ pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> Tas
 /// Writes an outcome; tried again for as long as the store may take it later. `doubt` is called
 /// each time it does not: the dispatcher keeps the leases then, and gives up when it ends.
 pub(crate) async fn write(store: Arc<dyn TaskStore>, command: TaskCommand, doubt: impl Fn()) {
-    let (mut next, mut pause) = (Some(command), PAUSE);
+    let (mut next, mut pause) = (Some(command), FIRST_RETRY_PAUSE);
     while let Some(command) = next.take() {
-        match store.execute(vec![command.clone()]).await {
+        let refused = |error: &StoreError| {
+            doubt();
+            tracing::debug!(%error, "an outcome waits for the store");
+        };
+        match until_taken(&*store, &command, &mut pause, refused).await {
             Ok(answers) => {
                 let refusal = answers.into_iter().find_map(Result::err);
                 next = refusal.and_then(|error| second_try(command, error));
-            }
-            Err(error) if error.is_transient() => {
-                doubt();
-                tracing::debug!(%error, "an outcome waits for the store");
-                tokio::time::sleep(pause).await;
-                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-                next = Some(command);
             }
             Err(error) => {
                 // The lease ends, and with it the attempt.
                 tracing::error!(%error, "the outcome of a task could not be written");
             }
+        }
+    }
+}
+
+/// Sends a command until the store takes it or fails for good; `refused` is called with each
+/// failure that may pass. The pauses grow, up to [`LONGEST_RETRY_PAUSE`].
+///
+/// A client's retries (`client.rs`) are others: they end after a time, and only repeat what the
+/// store did not see.
+pub(crate) async fn until_taken(
+    store: &dyn TaskStore,
+    command: &TaskCommand,
+    pause: &mut Duration,
+    refused: impl Fn(&StoreError),
+) -> Result<Vec<Result<TaskView, TaskError>>, StoreError> {
+    loop {
+        match store.execute(vec![command.clone()]).await {
+            Err(error) if error.is_transient() => {
+                refused(&error);
+                tokio::time::sleep(*pause).await;
+                *pause = pause.saturating_mul(2).min(LONGEST_RETRY_PAUSE);
+            }
+            answers => return answers,
         }
     }
 }
@@ -85,8 +107,8 @@ mod tests {
     #[test]
     fn a_task_is_to_blame_for_the_ends_that_its_work_can_bring_about() {
         let own = |reason: ExitReason| {
-            let said = blame(TaskId::new(uuid::Uuid::nil()), FencingToken(1), &reason);
-            matches!(said, TaskCommand::Finish(_, _, TaskOutcome::Failed(_)))
+            let command = blame(TaskId::new(uuid::Uuid::nil()), FencingToken(1), &reason);
+            matches!(command, TaskCommand::Finish(_, _, TaskOutcome::Failed(_)))
         };
         for reason in [ExitReason::failed("it broke"), ExitReason::HeartbeatLost { missed: 3 }] {
             assert!(own(reason.clone()), "{reason}");

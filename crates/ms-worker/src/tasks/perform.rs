@@ -1,25 +1,15 @@
 //! What an agent is given and what it gives back.
 
-use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
 
-use actix::Message;
 use ms_core::Invalid;
 use ms_core::task::{TaskFailure, TaskView};
-use ms_task::{Assignment, TaskStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::cx::TaskCx;
-use super::run::run;
-use super::vigil::{SignOfLife, Vigil};
-use crate::agent::{Agent, Handles};
-use crate::cx::Cx;
+use crate::agent::Agent;
 
 /// An agent that does durable tasks.
 ///
@@ -100,58 +90,4 @@ pub struct Task<P = Value> {
     pub payload: P,
     /// The task as it was when it was given to this agent.
     pub view: TaskView,
-}
-
-/// A task for an agent, and all that its run needs.
-pub(crate) struct Perform {
-    pub(crate) assignment: Assignment,
-    pub(crate) store: Arc<dyn TaskStore>,
-    /// What the dispatcher wants of the attempt; its end means that the dispatcher is gone.
-    pub(crate) orders: watch::Receiver<Orders>,
-    /// The lease, and until when the agent may rely on it.
-    pub(crate) lease: Duration,
-    pub(crate) held_until: Instant,
-    /// Longest time of the attempt.
-    pub(crate) limit: Duration,
-    pub(crate) vigil: Vigil,
-    pub(crate) sign: SignOfLife,
-}
-
-/// What a dispatcher wants of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Orders {
-    GoOn,
-    /// The task is nobody's any more.
-    Drop,
-    /// All is being stopped: the task is for another time.
-    HandBack,
-}
-
-impl Message for Perform {
-    type Result = Performed;
-}
-
-impl fmt::Debug for Perform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Perform({})", self.assignment.view.id)
-    }
-}
-
-/// What became of a [`Perform`].
-#[derive(Debug)]
-pub(crate) enum Performed {
-    /// The agent's answer.
-    Done(Result<Value, TaskFailure>),
-    /// It came too late to be begun.
-    NotBegun,
-    /// The work was dropped: the task is somebody else's, or nobody's.
-    Dropped,
-    /// The agent gave the task back; it may start again after this time.
-    HandedBack(Duration),
-}
-
-impl<G: Performs> Handles<Perform> for G {
-    async fn on(&mut self, perform: Perform, cx: &mut Cx<Self>) -> Performed {
-        run(self, perform, cx).await
-    }
 }

@@ -16,12 +16,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
-use super::cx::{Desk, TaskCx};
+use super::cx::{AttemptFlags, TaskCx};
 use super::intake::read;
 use super::json;
-use super::perform::{Orders, Perform, Performed, Performs, Task};
+use super::order::{Orders, Perform, Performed};
+use super::perform::{Performs, Task};
 use super::vigil::{SignOfLife, Vigil};
 use crate::actor::AgentRef;
+use crate::agent::Handles;
 use crate::cx::Cx;
 
 /// A lease is renewed so many times before it would end.
@@ -35,8 +37,14 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long an agent that is to stop waits for an entry of its journal to be written.
 const LAST_ENTRY: Duration = Duration::from_secs(1);
 
+impl<G: Performs> Handles<Perform> for G {
+    async fn on(&mut self, perform: Perform, cx: &mut Cx<Self>) -> Performed {
+        run(self, perform, cx).await
+    }
+}
+
 /// Does a task, for as long as it is this agent's to do, within a span of its trace.
-pub(crate) async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
+async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
     let Assignment { view, token, .. } = &perform.assignment;
     let trace = view.attempt_trace(*token);
     let span = tracing::info_span!(
@@ -72,7 +80,7 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
     let payload = match read::<G>(assignment.payload, cx.pool_args()) {
         Ok(payload) => payload,
         Err(error) => {
-            let failure = TaskFailure::permanent("the payload is not what it takes");
+            let failure = TaskFailure::permanent("the payload is not of the type that this agent takes");
             return Performed::Done(Err(failure.caused_by(error.to_string())));
         }
     };
@@ -80,11 +88,11 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
     let task = Task { payload, view: assignment.view };
     let hold = Hold::new(held_until, &vigil);
     cx.set_deadline(later(Instant::now(), limit));
-    let stopped = told_to_stop(cx.cancellation(), orders.clone());
+    let stopped = stop_requested(cx.cancellation(), orders.clone());
     let beats = beat(cx.me().clone());
-    let desk = Rc::new(Desk::default());
+    let flags = Rc::new(AttemptFlags::default());
     let keep = keep_lease(Arc::clone(&store), id, token, lease, &hold, &sign);
-    let mut cx = TaskCx::new(cx, store, (id, token), trace, assignment.journal, Rc::clone(&desk));
+    let mut cx = TaskCx::new(cx, store, (id, token), trace, assignment.journal, Rc::clone(&flags));
     let time_is_up = time_is_up(limit, &hold);
     let perform = while_held(&hold, agent.perform(task, &mut cx));
     tokio::select! {
@@ -93,12 +101,12 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
         () = keep => Performed::Dropped,
         () = taken_back(orders) => Performed::Dropped,
         never = beats => match never {},
-        done = perform => match (done, desk.handed_back()) {
+        done = perform => match (done, flags.handed_back()) {
             (Err(_), Some(after)) => Performed::HandedBack(after),
             (done, _) => Performed::Done(done.and_then(|output| json::encode("the result", &output))),
         },
         // Behind the work, which so comes to its next await, and leaves no step half journaled.
-        () = unless(&desk, stopped) => Performed::HandedBack(Duration::ZERO),
+        () = unless(&flags, stopped) => Performed::HandedBack(Duration::ZERO),
         () = time_is_up => Performed::Done(Err(too_long(limit))),
     }
 }
@@ -215,7 +223,7 @@ async fn taken_back(mut orders: watch::Receiver<Orders>) {
 }
 
 /// Waits until the agent, or the dispatcher with all its tasks, is told to stop.
-async fn told_to_stop(mut agent: watch::Receiver<bool>, mut orders: watch::Receiver<Orders>) {
+async fn stop_requested(mut agent: watch::Receiver<bool>, mut orders: watch::Receiver<Orders>) {
     let agent = async { drop(agent.wait_for(|&stopped| stopped).await) };
     let dispatcher = async {
         if orders.wait_for(|&orders| orders == Orders::HandBack).await.is_err() {
@@ -230,10 +238,10 @@ async fn told_to_stop(mut agent: watch::Receiver<bool>, mut orders: watch::Recei
 }
 
 /// Waits for `stopped`, and then for the journal: an entry on its way is waited for, a little while.
-async fn unless(desk: &Desk, stopped: impl Future<Output = ()>) {
+async fn unless(flags: &AttemptFlags, stopped: impl Future<Output = ()>) {
     stopped.await;
     // The work writes and is polled in the same task, so each end of a write is seen.
-    let written = poll_fn(|_| match desk.is_writing() {
+    let written = poll_fn(|_| match flags.is_writing() {
         true => Poll::Pending,
         false => Poll::Ready(()),
     });

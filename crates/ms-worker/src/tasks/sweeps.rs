@@ -4,33 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
-use actix::{ActorContext, AsyncContext, SpawnHandle, WrapFuture};
+use actix::{ActorContext, AsyncContext, WrapFuture};
 use ms_actor::Context;
-use ms_core::Tick;
 use ms_core::task::StoreError;
 use ms_task::{Swept, TaskCommand};
 
 use super::dispatcher::{Dispatcher, STORE_FAILS};
-use super::outcome::PAUSE;
-use super::perform::Orders;
-use super::system::{IDLE_SWEEP, SWEEP_EVERY};
+use super::outcome::FIRST_RETRY_PAUSE;
+use super::order::Orders;
 use super::vigil::Vigil;
 
+/// How often overdue leases and deadlines are looked for, at most, while there is something to do.
+pub const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// How often they are looked for when nothing happens and none is known.
+pub const IDLE_SWEEP: Duration = Duration::from_secs(60);
 /// How long a dispatcher that ends waits for what is in hand: an agent that comes to no await is
 /// left to its supervisor, and its task is taken back at the next start.
 const HAND_BACK_WITHIN: Duration = Duration::from_secs(4);
-
-/// When the store is swept next.
-#[derive(Debug, Default)]
-pub(super) struct Sweeps {
-    alarm: Option<(Tick, SpawnHandle)>,
-    /// A sweep is under way; something came up meanwhile.
-    under_way: bool,
-    soon: bool,
-    /// How much time had been lost at the last one.
-    lost: Duration,
-    pub(super) done: u64,
-}
 
 impl Dispatcher {
     /// Something happened that may have to be swept, which the store has not told of: a lease was
@@ -103,7 +93,7 @@ impl Dispatcher {
                 if let Some(left_out) = STORE_FAILS.admit() {
                     tracing::warn!(%error, left_out, "overdue tasks could not be swept");
                 }
-                PAUSE.max(SWEEP_EVERY)
+                FIRST_RETRY_PAUSE.max(SWEEP_EVERY)
             }
         };
         self.sweep_after(soon.map_or(next, |soon| soon.min(next)), ctx);

@@ -29,10 +29,6 @@ pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 pub const MIN_LEASE: Duration = Duration::from_millis(10);
 /// Longest attempt of a task that says nothing itself.
 pub const DEFAULT_ATTEMPT: Duration = Duration::from_secs(15 * 60);
-/// How often overdue leases and deadlines are looked for, at most, while there is something to do.
-pub const SWEEP_EVERY: Duration = Duration::from_millis(500);
-/// How often they are looked for when nothing happens and none is known.
-pub const IDLE_SWEEP: Duration = Duration::from_secs(60);
 /// Agents of one pool.
 const MAX_POOL: usize = 4_096;
 /// Restarts that a pool's supervisor grants, unless told otherwise: poison tasks cost restarts. A
@@ -78,7 +74,7 @@ pub struct Tasks {
     budgets: Option<Budgets>,
     keeper: Option<Arc<dyn StateKeeper>>,
     on_refused: OnRefused,
-    whereabouts: Arc<watch::Sender<Option<Ref<Dispatcher>>>>,
+    dispatcher: Arc<watch::Sender<Option<Ref<Dispatcher>>>>,
 }
 
 struct Pool {
@@ -108,7 +104,7 @@ impl Tasks {
             budgets: None,
             keeper: None,
             on_refused: OnRefused::default(),
-            whereabouts: Arc::new(watch::Sender::new(None)),
+            dispatcher: Arc::new(watch::Sender::new(None)),
         }
     }
 
@@ -231,9 +227,9 @@ impl Tasks {
     #[must_use]
     pub fn on_refused(
         mut self,
-        told: impl Fn(&AgentKind, &Invalid) + Send + Sync + 'static,
+        callback: impl Fn(&AgentKind, &Invalid) + Send + Sync + 'static,
     ) -> Self {
-        self.on_refused = OnRefused::of(told);
+        self.on_refused = OnRefused::of(callback);
         self
     }
 
@@ -255,7 +251,7 @@ impl Tasks {
         let queues = self.queue_specs().into_iter().map(|queue| queue.name);
         TaskClient {
             store: Arc::clone(&self.store),
-            dispatcher: self.whereabouts.subscribe(),
+            dispatcher: self.dispatcher.subscribe(),
             queues: Arc::new(queues.collect()),
             kinds: Arc::new(self.pools.iter().map(Pool::intake).collect()),
             on_refused: self.on_refused.clone(),
@@ -277,14 +273,14 @@ impl Tasks {
             lease: self.lease.min(FAR),
             attempt: self.attempt.min(FAR),
         };
-        let whereabouts = Arc::clone(&self.whereabouts);
+        let started = Arc::clone(&self.dispatcher);
         let factory = move |me: &Ref<Dispatcher>| {
             if spec.lease < MIN_LEASE {
                 // Over before the agent begins: each task would be given and taken back for ever.
                 let bounds = "at least 10 ms";
                 return Err(TasksError::OutOfBounds { what: "the lease", bounds }.into());
             }
-            whereabouts.send_replace(Some(me.clone()));
+            started.send_replace(Some(me.clone()));
             Ok(Dispatcher::new(spec.clone()))
         };
         let dispatcher = Blueprint::with_view(factory, Tier::Kernel, Some(Dispatcher::view));
@@ -318,7 +314,7 @@ impl Tasks {
     /// An agent that says to the dispatcher that it is there, at each of its starts.
     fn agent<G: Performs>(&self, kind: &AgentKind, args: &Arc<G::Args>) -> Blueprint {
         let (kind, args) = (kind.clone(), Arc::clone(args));
-        let (dispatcher, budgets) = (self.whereabouts.subscribe(), self.budgets.clone());
+        let (dispatcher, budgets) = (self.dispatcher.subscribe(), self.budgets.clone());
         let keeper = self.keeper.clone();
         let factory = move |me: &AgentRef<G>| {
             let meter = budgets.as_ref().map(|budgets| budgets.meter(me.any()));

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::Message;
-use common::{SOON, run};
+use common::{TEST_DEADLINE, run};
 use ms_actor::{AskError, Node};
 use ms_core::task::{AgentKind, NewTask, TaskFailure, TaskId, TaskState};
 use ms_core::{ExitReason, Incarnation};
@@ -100,21 +100,21 @@ fn a_panic_in_a_drop_or_under_a_lock_ends_its_actor_alone() {
         run(|node| async move {
             let (root, [fragile, sibling]) = tree(&node, place).await;
             let end = fragile.any().monitor();
-            let answer = fragile.ask(Work).within(SOON).await;
+            let answer = fragile.ask(Work).within(TEST_DEADLINE).await;
             if place == "lock" {
                 let error = answer.expect_err("it panicked");
                 assert!(matches!(error, AskError::Exited { .. }), "{error}");
             }
-            let ended = tokio::time::timeout(SOON, end).await;
+            let ended = tokio::time::timeout(TEST_DEADLINE, end).await;
             assert!(ended.is_ok(), "{place}: it did not end");
             // What is sent now waits for the next life.
-            assert_eq!(fragile.ask(Work).within(SOON).await.unwrap(), 2, "{place}");
-            assert_eq!(sibling.ask(Work).within(SOON).await.unwrap(), 1, "{place}");
+            assert_eq!(fragile.ask(Work).within(TEST_DEADLINE).await.unwrap(), 2, "{place}");
+            assert_eq!(sibling.ask(Work).within(TEST_DEADLINE).await.unwrap(), 1, "{place}");
             assert_eq!(fragile.any().incarnation(), Incarnation(2), "{place}");
             for untouched in [sibling.any(), root.any()] {
                 assert_eq!(untouched.incarnation(), Incarnation(1), "{place}");
             }
-            let ended = root.stop(SOON).await;
+            let ended = root.stop(TEST_DEADLINE).await;
             drop(ended);
         });
     }
@@ -127,7 +127,7 @@ fn panics_while_a_tree_stops_do_not_keep_it_from_stopping() {
     for place in ["drop", "stopping"] {
         run(|node| async move {
             let (root, [fragile, sibling]) = tree(&node, place).await;
-            root.stop(SOON).await;
+            root.stop(TEST_DEADLINE).await;
             assert!(!fragile.any().is_alive() && !sibling.any().is_alive(), "{place}");
             let last = |agent: &AgentRef<Fragile>| agent.any().status().last_exit.expect("ended");
             let panic = last(&fragile);
@@ -225,10 +225,10 @@ fn outlive_an_overflow(own: &OwnTest) {
     run(|node| async move {
         let (root, client) = fleet(&node, dir.path()).await;
         for (id, n) in accepted {
-            let view = client.ended(id, SOON).await.unwrap();
+            let view = client.ended(id, TEST_DEADLINE).await.unwrap();
             assert_eq!(view.state, TaskState::Completed, "{view:?}");
             assert_eq!(client.result(id).await.unwrap(), Some(n.into()));
         }
-        root.stop(SOON).await;
+        root.stop(TEST_DEADLINE).await;
     });
 }
