@@ -15,9 +15,9 @@ pub const MAX_BYTES: usize = 255;
 /// Most tokens of a subject or filter.
 pub const MAX_TOKENS: usize = 16;
 /// The wildcard for exactly one token.
-pub const ANY_TOKEN: &str = "*";
+pub const ONE: &str = "*";
 /// The wildcard for one or more tokens, at the end.
-pub const ANY_TAIL: &str = ">";
+pub const TAIL: &str = ">";
 
 /// Why a text is no subject, or no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -123,8 +123,8 @@ impl Filter {
         let mut tokens = subject.tokens();
         for wanted in self.tokens() {
             match (wanted, tokens.next()) {
-                (ANY_TAIL, Some(_)) => return true,
-                (ANY_TOKEN, Some(_)) => {}
+                (TAIL, Some(_)) => return true,
+                (ONE, Some(_)) => {}
                 (wanted, Some(found)) if wanted == found => {}
                 _ => return false,
             }
@@ -146,9 +146,9 @@ fn check(text: &str, wildcards: bool) -> Result<(), SubjectError> {
     }
     text.split('.').zip(1..).try_for_each(|(token, at)| match token {
         "" => Err(SubjectError::EmptyToken { text: text.to_owned(), at }),
-        ANY_TOKEN | ANY_TAIL if !wildcards => Err(SubjectError::Wildcard { text: text.to_owned() }),
-        ANY_TAIL if at < tokens => Err(SubjectError::RestNotLast { text: text.to_owned() }),
-        ANY_TOKEN | ANY_TAIL => Ok(()),
+        ONE | TAIL if !wildcards => Err(SubjectError::Wildcard { text: text.to_owned() }),
+        TAIL if at < tokens => Err(SubjectError::RestNotLast { text: text.to_owned() }),
+        ONE | TAIL => Ok(()),
         _ => match token.chars().find(|one| !is_permitted(*one)) {
             Some(found) => Err(SubjectError::BadCharacter { text: text.to_owned(), at, found }),
             None => Ok(()),

@@ -375,6 +375,20 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Returns its name, as JSON has it.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Exited { .. } => "exited",
+            Self::Decided { .. } => "decided",
+            Self::Escalated { .. } => "escalated",
+            Self::Steered { .. } => "steered",
+            Self::ArbiterWedged { .. } => "arbiter_wedged",
+            Self::Noted { .. } => "noted",
+        }
+    }
+
     /// Returns the exit reason, for an event about an end.
     #[must_use]
     pub fn reason(&self) -> Option<&ExitReason> {

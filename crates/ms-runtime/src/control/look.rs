@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::error::{of_actor, of_supervisor};
 use super::steer::verb_of;
 use super::{NodeControl, in_time};
-use crate::integration::{GetIntegrationMetrics, IntegrationActor};
+use crate::service::{GetIntegrationMetrics, IntegrationActor};
 
 /// How long one actor is given to say more of itself than can be seen from outside.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -34,7 +34,7 @@ use look::Wedged;
 use statistics::Baselines;
 use stream::{Since, Traces};
 
-use crate::config::Shown;
+use crate::node::Shown;
 
 /// The part of a request's time kept for telling that it was too short.
 const MARGIN: Duration = Duration::from_millis(100);

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::messages::{Charge, Draw, Drawn, Took, TryDraw};
-use super::{ANSWER_WITHIN, LedgerActor, LateRef};
+use super::{ANSWER_WITHIN, LateRef, LedgerActor};
 
 /// How long an agent waits before it asks a ledger again that did not answer.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);

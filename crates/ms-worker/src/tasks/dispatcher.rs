@@ -12,8 +12,8 @@ use std::time::Duration;
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, ResponseFuture, Running, SpawnHandle, WrapFuture};
 use ms_actor::{Context, LogLimit, StateValue};
-use ms_core::{ActorPath, Tick};
 use ms_core::task::{FencingToken, StoreError, TaskId};
+use ms_core::{ActorPath, Tick};
 use ms_task::{Board, Claims};
 use tokio::sync::watch;
 

@@ -17,6 +17,8 @@ pub(crate) fn encode<T: Serialize>(what: &str, value: &T) -> Result<Value, TaskF
 /// Reads what an earlier attempt left, as strictly as what comes from outside.
 pub(crate) fn decode<T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, TaskFailure> {
     from_value(value.clone()).map_err(|error| {
-        TaskFailure::permanent(format!("{what} of an earlier attempt is not of the type that is read: {error}"))
+        TaskFailure::permanent(format!(
+            "{what} of an earlier attempt is not of the type that is read: {error}"
+        ))
     })
 }

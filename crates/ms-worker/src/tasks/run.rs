@@ -80,7 +80,8 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
     let payload = match read::<G>(assignment.payload, cx.pool_args()) {
         Ok(payload) => payload,
         Err(error) => {
-            let failure = TaskFailure::permanent("the payload is not of the type that this agent takes");
+            let failure =
+                TaskFailure::permanent("the payload is not of the type that this agent takes");
             return Performed::Done(Err(failure.caused_by(error.to_string())));
         }
     };

@@ -10,8 +10,8 @@ use ms_core::task::StoreError;
 use ms_task::{Swept, TaskCommand};
 
 use super::dispatcher::{Dispatcher, STORE_FAILS};
-use super::outcome::FIRST_RETRY_PAUSE;
 use super::order::Orders;
+use super::outcome::FIRST_RETRY_PAUSE;
 use super::vigil::Vigil;
 
 /// How often overdue leases and deadlines are looked for, at most, while there is something to do.

@@ -172,7 +172,11 @@ fn the_life_of_a_task_is_published() {
         );
         let id = system.submit(order(&Order::Panic)).await;
         let published = but_starts(life(id, Dead).await);
-        assert_eq!(published.iter().filter(|transition| transition.0 == Failed).count(), 2, "{published:?}");
+        assert_eq!(
+            published.iter().filter(|transition| transition.0 == Failed).count(),
+            2,
+            "{published:?}"
+        );
         assert_eq!(published.last(), Some(&(Dead, 3, false)));
         system.client.replay(id).await.unwrap();
         assert!(life(id, Replayed).await.contains(&(Replayed, 0, false)));
@@ -429,8 +433,9 @@ fn what_was_not_declared_is_refused_by_name() {
         assert_eq!(answers[0], Err(TaskError::UnknownQueue(queue)));
         assert_eq!(answers[1], Err(TaskError::UnknownKind(kind)));
         system.ended(answers[2].as_ref().unwrap().view.id).await;
-        let none =
-            system.client.ended("01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(), TEST_DEADLINE);
+        let none = system
+            .client
+            .ended("01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(), TEST_DEADLINE);
         assert!(matches!(none.await, Err(TaskRefusal::Task(TaskError::NotFound(_)))));
         system.stop().await;
     });
