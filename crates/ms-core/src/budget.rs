@@ -25,8 +25,8 @@ pub const WALL_US: &str = "wall_us";
 /// ```
 /// use std::time::Duration;
 /// use ms_core::budget::Budget;
-/// let budget = Budget::new().messages(1_000).wall(Duration::from_secs(600)).unit("tokens", 50_000);
-/// assert_eq!(budget.limits()["tokens"], 50_000);
+/// let budget = Budget::new().messages(1_000).wall(Duration::from_secs(600)).unit("tokens", 50);
+/// assert_eq!(budget.limits()["tokens"], 50);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Budget(BTreeMap<String, u64>);

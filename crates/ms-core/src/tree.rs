@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ChildId, MAX_PATH_DEPTH};
 use crate::view::{ActorStatus, SupervisorView, TreeNode};
 
-/// Most levels below its first node of a tree that is written as JSON that nests. A level is two
-/// of JSON, an actor's own facts are up to four more, and readers end where their stack might:
-/// `serde_json` at 128 by default. Deeper ones are counted as [`omitted`](TreeNode::omitted); a tree
-/// that begins further down has them.
+/// Most levels below its first node of a tree that is written as JSON that nests. A level is two of
+/// JSON, an actor's own facts are up to four more, and readers end where their stack might:
+/// `serde_json` at 128 by default. Deeper ones are counted as [`omitted`](TreeNode::omitted); a
+/// tree that begins further down has them.
 pub const MAX_NESTED: usize = 60;
 
 /// One node of a tree, without what is below it.

@@ -60,7 +60,8 @@ pub enum ChildSpecError {
     /// Ours: a backoff whose numbers make no sense.
     #[error("{0} has a bad backoff: it needs 0 < min <= max and 0.0 <= jitter <= 1.0")]
     InvalidBackoff(ChildId),
-    /// Ours: a heartbeat that takes every child for hung, or none. The builder of the spec checks it.
+    /// Ours: a heartbeat that takes every child for hung, or none. The builder of the spec checks
+    /// it.
     #[error("{0} has a bad heartbeat: every needs 1 ms to 24 h; leave it out to watch nobody")]
     InvalidHeartbeat(ChildId),
     /// Ours: a mailbox that nothing can get into. The builder of the spec checks it.

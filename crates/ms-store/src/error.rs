@@ -13,8 +13,8 @@ const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
 const NOTADB: i32 = 26;
-/// Extended: a write that the system refused. A quota and a limit of file sizes say it so; as with a
-/// full disk nothing of the transaction counts, for the frame that commits it is written last.
+/// Extended: a write that the system refused. A quota and a limit of file sizes say it so; as with
+/// a full disk nothing of the transaction counts, for the frame that commits it is written last.
 const IOERR_WRITE: i32 = 10 | (3 << 8);
 
 /// What an error of SQLite means for whoever asked.

@@ -63,8 +63,9 @@ impl Known {
     }
 }
 
-/// Whether a store in this file could be had now: nobody else has it, and what is there
-/// looks like one. Where nothing is, nothing is made. Blocks; for programs that want to say so before they start anything.
+/// Whether a store in this file could be had now: nobody else has it, and what is there looks like
+/// one. Where nothing is, nothing is made. Blocks; for programs that want to say so before they
+/// start anything.
 ///
 /// # Errors
 /// [`StoreError::Locked`], [`StoreError::Corrupt`], [`StoreError::ReadOnly`], or what the

@@ -46,7 +46,8 @@ pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSp
         Ok(StoreActor::new(config.clone(), holding.clone()))
     };
     let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(StoreActor::view));
-    // On a thread of its own: an agent that blocks its arbiter must not hold up everybody's commits.
+    // On a thread of its own: an agent that blocks its arbiter must not hold up everybody's
+    // commits.
     let child = ChildSpec::blueprint(id, blueprint).placement(Placement::Dedicated);
     (SqliteTasks { actor: receiver, within, holding: held }, child)
 }
@@ -76,8 +77,8 @@ impl SqliteTasks {
         }
     }
 
-    /// Returns where it is read what happens to tasks: the last 8,192 events, and those to come, with
-    /// numbers of their own. An event is published once the change is on disk.
+    /// Returns where it is read what happens to tasks: the last 8,192 events, and those to come,
+    /// with numbers of their own. An event is published once the change is on disk.
     #[must_use]
     pub fn events(&self) -> &EventSource<TaskTransition> {
         self.holding.events().source()

@@ -1,7 +1,7 @@
 //! The assignments that a dispatcher knows of, and what it may ask of the store next.
 //!
-//! The answer to a claim can be lost with the store that gave it. The store then holds tasks
-//! for agents that never heard of them. So nothing is claimed after such a loss until every task that
+//! The answer to a claim can be lost with the store that gave it. The store then holds tasks for
+//! agents that never heard of them. So nothing is claimed after such a loss until every task that
 //! the dispatcher does not know of was released.
 
 use std::collections::BTreeSet;

@@ -15,8 +15,8 @@ pub struct CrashGuard {
     crashes: VecDeque<Tick>,
 }
 
-/// Added to the window: the supervisor counts whole seconds, both ends included, and this guard must
-/// never forget a crash earlier than it does.
+/// Added to the window: the supervisor counts whole seconds, both ends included, and this guard
+/// must never forget a crash earlier than it does.
 const SLACK: Duration = Duration::from_secs(2);
 
 impl CrashGuard {

@@ -185,9 +185,10 @@ pub struct StoreStats {
 
 /// A store of tasks.
 ///
-/// Once a future returns `Ok`, its writes survive the end of the process and of the machine; only assignments, starts and renewals may be lost with the power, after
-/// which they are void anyway. The inner results are those of the single tasks, in
-/// the order they were given; one that is refused does not affect the others.
+/// Once a future returns `Ok`, its writes survive the end of the process and of the machine; only
+/// assignments, starts and renewals may be lost with the power, after which they are void anyway.
+/// The inner results are those of the single tasks, in the order they were given; one that is
+/// refused does not affect the others.
 ///
 /// # Cancel safety
 /// A call whose future is dropped may have been carried out.

@@ -427,8 +427,9 @@ fn a_store_is_removed_only_while_nobody_has_it() {
     });
 }
 
-/// S3.4-08: the trace of a submission is kept with its task and is no part of the request: sent again
-/// in another trace it is the first task. Records of before there were traces are read as they are.
+/// S3.4-08: the trace of a submission is kept with its task and is no part of the request: sent
+/// again in another trace it is the first task. Records of before there were traces are read as
+/// they are.
 #[test]
 fn the_trace_of_a_submission_is_kept_and_old_records_are_read() {
     let dir = tempfile::tempdir().unwrap();

@@ -142,7 +142,8 @@ fn each_replay_grants_the_time_the_task_was_submitted_with() {
         assert_eq!(task.state, TaskState::Failed);
     }
     assert_eq!(times, [Duration::from_secs(1); 4]);
-    // A record of an earlier version has the point in time only, and is as good at its first replay.
+    // A record of an earlier version has the point in time only, and is as good at its first
+    // replay.
     let mut text = serde_json::to_value(TaskRecord::submit(id(1), &new, at(500)).unwrap()).unwrap();
     text.as_object_mut().unwrap().remove("deadline_ms").expect("kept");
     let mut old: TaskRecord = serde_json::from_value(text).unwrap();

@@ -1,4 +1,4 @@
-//! What an agent has while it does a task.
+//! The context that an agent has while it does a task.
 
 use std::cell::Cell;
 use std::fmt;
@@ -30,7 +30,7 @@ pub struct TaskCx<'a, G: Agent> {
     flags: Rc<AttemptFlags>,
 }
 
-/// What an attempt and whoever runs it both look at.
+/// Flags that an attempt shares with the code that runs it.
 #[derive(Debug, Default)]
 pub(crate) struct AttemptFlags {
     /// Whether an entry of the journal is on its way to the store.
@@ -44,7 +44,7 @@ impl AttemptFlags {
         self.writing.get()
     }
 
-    /// After which time the task may start again, if the agent handed it back.
+    /// Returns after which time the task may start again, if the agent handed it back.
     pub(crate) fn handed_back(&self) -> Option<Duration> {
         self.back.get()
     }
@@ -62,21 +62,21 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         Self { cx, store, id, token, trace, journal, flags }
     }
 
-    /// The task's id: the natural idempotency key for what it does to the outside.
+    /// Returns the task's id, the natural idempotency key for what it does to the outside.
     #[must_use]
     pub const fn task_id(&self) -> TaskId {
         self.id
     }
 
-    /// Where in the trace of its submission this attempt is, if it has one: what a call to
-    /// another service gives on as `traceparent`. Log lines of the attempt have its ids.
+    /// Returns this attempt's place in the trace of its submission, if it has one. Pass it on as
+    /// `traceparent` in calls to other services; log lines of the attempt have its ids.
     #[must_use]
     pub const fn trace(&self) -> Option<TraceContext> {
         self.trace
     }
 
-    /// Does a step of the task, once: its result is on disk when this returns, and a later
-    /// attempt is given that result instead of doing the step again.
+    /// Runs a step of the task once. Its result is on disk when this returns, and a later attempt
+    /// gets that result instead of running the step again.
     ///
     /// A crash inside a step, or between its end and the write, has it done again: make what
     /// it does to the outside idempotent. Names are unique within a task, of 1 to 128 bytes.
@@ -101,8 +101,8 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         Ok(result)
     }
 
-    /// Leaves something for a later attempt, in place of the last checkpoint; it is on disk
-    /// when this returns.
+    /// Saves a checkpoint for later attempts in place of the last one; it is on disk when this
+    /// returns.
     ///
     /// # Errors
     /// More than 1 MiB of JSON, or a task that is no longer this agent's.
@@ -113,7 +113,7 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         Ok(())
     }
 
-    /// The last checkpoint, if an attempt left one.
+    /// Returns the last checkpoint, if an attempt saved one.
     ///
     /// # Errors
     /// The checkpoint is no `T`; the failure is permanent.
@@ -121,12 +121,12 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         self.journal.checkpoint.as_ref().map(|value| decode("the checkpoint", value)).transpose()
     }
 
-    /// Gives the task back: return what this gives as the error of `perform`.
+    /// Gives the task back: return this call's result as the error of `perform`.
     ///
     /// The attempt does not count, however often it happens. The task keeps its journal and may
     /// start again `after` this time, with whichever agent is free then. It is for work that
-    /// cannot be done now through no fault of its own: the agent is told to stop
-    /// ([`Cx::cancelled`]), a person has not answered yet, the other side asks for patience.
+    /// cannot be done now through no fault of its own: the agent is asked to stop
+    /// ([`Cx::cancelled`]), a person has not answered yet, a service asks to come back later.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -166,7 +166,7 @@ impl<'a, G: Agent> TaskCx<'a, G> {
     }
 }
 
-/// An entry on its way to the store, also when whoever writes it is dropped.
+/// Marks an entry as on its way to the store, and ends the mark even if the write is dropped.
 struct Writing<'a>(&'a AttemptFlags);
 
 impl<'a> Writing<'a> {

@@ -1,4 +1,4 @@
-//! What became of an attempt, in the store's words, and getting it written.
+//! Outcomes of attempts as commands for the store, and writing them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use ms_core::task::{
 };
 use ms_task::{TaskCommand, TaskOutcome, TaskStore};
 
-/// How long is waited after the store refused something.
+/// Pause after the store first refused something.
 pub(crate) const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause between two tries to write an outcome.
 pub(crate) const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// Whether an end of the agent is the task's fault.
+/// Makes the command for a task whose agent ended: a failed attempt if the task is to blame, an
+/// interruption otherwise.
 pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> TaskCommand {
     let is_own = match reason {
         ExitReason::Panicked(_)
@@ -84,14 +85,14 @@ pub(crate) async fn until_taken(
     }
 }
 
-/// What to say of a task whose outcome was refused.
+/// Returns the command that follows when an outcome was refused, if any.
 fn second_try(command: TaskCommand, error: TaskError) -> Option<TaskCommand> {
     match (&error, command) {
         (TaskError::TooLarge { .. }, TaskCommand::Finish(id, token, TaskOutcome::Completed(_))) => {
             let failure = TaskFailure::permanent(error.to_string());
             Some(TaskCommand::Finish(id, token, TaskOutcome::Failed(failure)))
         }
-        // The late word of a superseded agent: refused, as it should be.
+        // A superseded agent reported late: refused, as it should be.
         (error, command) => {
             tracing::debug!(task = %command.id(), %error, "an outcome was refused");
             None

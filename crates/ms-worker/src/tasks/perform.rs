@@ -1,4 +1,4 @@
-//! What an agent is given and what it gives back.
+//! The trait of agents that do durable tasks.
 
 use std::future::Future;
 
@@ -13,14 +13,13 @@ use crate::agent::Agent;
 
 /// An agent that does durable tasks.
 ///
-/// It is given one at a time. A panic ends the agent, as with every message; the task is
+/// It gets one at a time. A panic ends the agent, as with every message; the task is
 /// tried again with another life, or another agent, until its attempts are used up.
 ///
-/// The work may be dropped at any `await`: when the task is cancelled, takes too long, was
-/// given to somebody else meanwhile, or when the agent is told to stop. In the last case the task is
-/// handed back, and the attempt does not count. It may also be done more than once: what it does to the
-/// outside should carry the task's id as an idempotency key. What is recorded of it
-/// is recorded once.
+/// The work may be dropped at any `await`: when the task is cancelled, takes too long, was given
+/// to another agent meanwhile, or when the agent is asked to stop. In the last case the task is
+/// handed back, and the attempt does not count. It may also run more than once: its calls to the
+/// outside should carry the task's id as an idempotency key. Its outcome is recorded once.
 ///
 /// ```
 /// use ms_core::task::TaskFailure;
@@ -51,19 +50,19 @@ use crate::agent::Agent;
 /// }
 /// ```
 pub trait Performs: Agent {
-    /// What a task carries. A submission with a payload that is none is refused, with the place;
+    /// The input of a task. A submission with a payload of another type is refused, with the place;
     /// one that was stored by another version of the program fails for good.
     type Payload: DeserializeOwned;
     /// Its result.
     type Output: Serialize;
 
     /// Whether its agents cannot do a task where nothing keeps their states: tasks of such a kind
-    /// are then refused at the submission, and not found to be in vain when an agent saves.
+    /// are then refused at submission instead of failing when an agent saves.
     const NEEDS_STATE: bool = false;
 
-    /// Checks what the type of a payload cannot say: bounds, what belongs together. It is asked
-    /// at the submission, in whoever submits, and again before the work; `args` is what agents
-    /// of the kind are made of. It must be quick and wait for nothing.
+    /// Checks what the type of a payload cannot express: bounds, fields that depend on each other.
+    /// It runs at submission, in the submitter's thread, and again before the work; `args` are the
+    /// arguments of the kind's agents. It must be quick and wait for nothing.
     ///
     /// # Errors
     /// [`Invalid`] with the first part that is wrong.
@@ -75,7 +74,7 @@ pub trait Performs: Agent {
     /// Does one task.
     ///
     /// # Errors
-    /// What `?` makes of any error is tried again; [`TaskFailure::permanent`] is not.
+    /// Errors converted with `?` are tried again; [`TaskFailure::permanent`] is not.
     fn perform(
         &mut self,
         task: Task<Self::Payload>,
@@ -86,7 +85,7 @@ pub trait Performs: Agent {
 /// A task in an agent's hands.
 #[derive(Debug, Clone)]
 pub struct Task<P = Value> {
-    /// What it carries.
+    /// Its input.
     pub payload: P,
     /// The task as it was when it was given to this agent.
     pub view: TaskView,

@@ -1,4 +1,4 @@
-//! Budgets of subtrees: held before the handler, shown, told, raised.
+//! Budgets of subtrees: held before the handler, shown, reported, raised.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -91,7 +91,7 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
         assert_eq!(usage[0].units[MESSAGES].used, 3, "what is held is not counted");
         assert_eq!(usage[0].units["tokens"].used, 30);
 
-        // The budgets have answered, so both were told; what they are told they do in order.
+        // The budgets have answered, so both got their orders; they carry them out in order.
         for agent in [&a, &b] {
             let status = agent.any().ask_status(TEST_DEADLINE).await.unwrap();
             assert_eq!(status.lifecycle, Lifecycle::Suspended, "{}", status.path);

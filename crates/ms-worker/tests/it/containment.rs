@@ -1,6 +1,6 @@
-//! RELIABILITY 60: a panic in a `Drop`, in an orderly stop and in a handler that holds a lock ends its
-//! actor and nothing else. A stack overflow ends the process: Rust has no way back from it. What was
-//! acknowledged before is done by the next process.
+//! RELIABILITY 60: a panic in a `Drop`, in an orderly stop and in a handler that holds a lock ends
+//! its actor and nothing else. A stack overflow ends the process: Rust has no way back from it.
+//! What was acknowledged before is done by the next process.
 //!
 //! The last test runs itself as a child process.
 
@@ -31,7 +31,7 @@ fn lock(shared: &Shared) -> MutexGuard<'_, u64> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Panics where it is told to, once: its first life.
+/// Panics where its arguments say, once: in its first life.
 struct Fragile {
     place: &'static str,
     shared: Shared,
@@ -120,8 +120,8 @@ fn a_panic_in_a_drop_or_under_a_lock_ends_its_actor_alone() {
     }
 }
 
-/// A panic in the agent's own orderly stop, or in its `Drop` then: the tree comes to its end, and the
-/// panic is told.
+/// A panic in the agent's own orderly stop, or in its `Drop` then: the tree comes to its end, and
+/// the panic is reported.
 #[test]
 fn panics_while_a_tree_stops_do_not_keep_it_from_stopping() {
     for place in ["drop", "stopping"] {

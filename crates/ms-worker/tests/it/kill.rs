@@ -158,7 +158,8 @@ fn kill_again_and_again(own: &OwnTest) {
         let from = promises.next - promises.next % 10;
         let mut child = spawn(own, dir.path(), Some(from.saturating_sub(10)));
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // After so many words, and a little later: the point is where the work is, not where the clock is.
+        // After so many words, and a little later: the point is where the work is, not where the
+        // clock is.
         let (words, later) = ((seed >> 33) % 60, Duration::from_micros((seed >> 40) % 4_000));
         for _ in 0..words {
             match child.lines.recv_timeout(TEST_DEADLINE) {

@@ -107,7 +107,7 @@ impl StoreLayer for Mute {
 
 /// S6.3-09: the answer to a submission is lost, once or several times: the task is taken once and
 /// said to be new; a key that was used before is still said to be known. Without an end of it the
-/// caller is told that nobody knows; a store that is down took nothing, and that is told as well.
+/// caller learns that nobody knows; a store that is down took nothing, and the error says so.
 #[test]
 fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
     run(async |node| {
@@ -154,8 +154,9 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
     });
 }
 
-/// Row 36's kind: a store that ends with an entry of a journal in hand is no fault of the attempt's.
-/// The entry is written again until it is answered; no step is done over, and no attempt counts.
+/// Row 36's kind: a store that ends with an entry of a journal in hand is no fault of the
+/// attempt's. The entry is written again until it is answered; no step is done over, and no attempt
+/// counts.
 #[test]
 fn an_entry_of_a_journal_whose_answer_is_lost_is_written_again() {
     run(async |node| {

@@ -133,7 +133,8 @@ impl Drop for Running {
     }
 }
 
-/// The lease is renewed before anything is done under it, so the attempt goes on; nobody is taken for hung, no thread for blocked, because of time in which nothing ran.
+/// The lease is renewed before anything is done under it, so the attempt goes on; nobody is taken
+/// for hung, no thread for blocked, because of time in which nothing ran.
 #[test]
 fn t20_after_a_suspension_the_task_goes_on_and_nobody_is_taken_for_hung() {
     child::split(

@@ -125,7 +125,7 @@ fn t8_poison_tasks_end_among_the_dead_letters_within_the_intensity() {
     });
 }
 
-/// What happens to a task is told by the node's events, in order, without what it carries.
+/// The events of a task are published in order, without its payload.
 #[test]
 fn the_life_of_a_task_is_published() {
     let dir = tempfile::tempdir().unwrap();
@@ -133,8 +133,8 @@ fn the_life_of_a_task_is_published() {
         let system = start(&node, dir.path(), 1, vec![], |tasks| tasks).await;
         let mut events = system.store.events().reader(ReadFrom::Oldest);
         let mut all = Vec::new();
-        // The transitions of `id` once this change is among them, as change, attempt, and whether it is
-        // tried again. What follows on it may have come with it.
+        // The transitions of `id` once this change is among them, as change, attempt, and whether
+        // it is tried again. What follows on it may have come with it.
         let mut life = async |id, awaited: TaskChange| {
             loop {
                 let published: Vec<_> = all
@@ -154,7 +154,7 @@ fn the_life_of_a_task_is_published() {
         use TaskChange::{
             Assigned, Cancelled, Completed, Dead, Failed, Replayed, Started, Submitted,
         };
-        // Whether a start is told before an end is up to the two groups they come in.
+        // Whether a start is published before an end is up to the two groups they come in.
         let but_starts = |published: Vec<(TaskChange, u32, bool)>| {
             published.into_iter().filter(|transition| transition.0 != Started).collect::<Vec<_>>()
         };
@@ -191,7 +191,8 @@ fn the_life_of_a_task_is_published() {
     });
 }
 
-/// A lease that nobody renews is lost, and the dispatcher's restart takes tasks back: both are published.
+/// A lease that nobody renews is lost, and the dispatcher's restart takes tasks back: both are
+/// published.
 #[test]
 fn a_task_taken_from_its_agent_is_published() {
     let dir = tempfile::tempdir().unwrap();
@@ -441,8 +442,8 @@ fn what_was_not_declared_is_refused_by_name() {
     });
 }
 
-/// S3.4-08: each attempt is an operation of its own in the trace of the submission, and the agent is
-/// told which.
+/// S3.4-08: each attempt is an operation of its own in the trace of the submission, and the agent
+/// is told which.
 #[test]
 fn an_agent_has_the_trace_of_the_submission() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
