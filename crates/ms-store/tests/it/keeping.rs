@@ -334,7 +334,7 @@ fn concurrent_requests_share_commits_and_all_are_answered() {
 
 /// What is waited for is asked for by the page: ended tasks with their results, the others not.
 #[test]
-fn of_many_tasks_those_that_have_ended_are_told_with_their_results() {
+fn of_many_tasks_those_that_have_ended_are_returned_with_their_results() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let (store, root) = open(&node, at(dir.path())).await;

@@ -18,7 +18,7 @@ use ms_task::{Board, Claims};
 use tokio::sync::watch;
 
 use super::messages::{DispatcherSpec, Join, Member, StopWork, TouchStore, Wake};
-use super::order::Orders;
+use super::perform::Orders;
 use super::vigil::Vigil;
 
 /// Most outcomes on their way to the store; while there are more, nothing is claimed. A store that

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use super::dispatcher::{Dispatcher, MAX_REPORTS};
 use super::messages::Member;
-use super::order::{Orders, Perform, Performed};
 use super::outcome::{blame, write};
+use super::perform::{Orders, Perform, Performed};
 use super::run::too_long;
 use super::vigil::{SignOfLife, Vigil, overdue};
 

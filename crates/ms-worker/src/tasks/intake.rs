@@ -8,7 +8,7 @@ use ms_core::task::AgentKind;
 use ms_json::from_value;
 use serde_json::Value;
 
-use super::perform::Performs;
+use super::performs::Performs;
 use crate::state::StateError;
 
 /// Checks a payload.

@@ -9,7 +9,7 @@ use ms_core::Intensity;
 use ms_core::task::{AgentKind, StoreError, TaskId};
 use ms_task::{QueueSpec, TaskStore};
 
-use super::order::Perform;
+use super::perform::Perform;
 use crate::budgets::Meter;
 
 /// The spec of a dispatcher; the same at every start.

@@ -23,19 +23,19 @@ mod giving;
 mod intake;
 mod json;
 mod messages;
-mod order;
 mod outcome;
 mod perform;
+mod performs;
 mod run;
 mod sweeps;
 mod system;
 mod vigil;
 
 pub use client::{TaskClient, TaskRefusal};
-pub(crate) use order::Perform;
+pub(crate) use perform::Perform;
 
 pub use cx::TaskCx;
 pub use dispatcher::Dispatcher;
-pub use perform::{Performs, Task};
+pub use performs::{Performs, Task};
 pub use sweeps::{IDLE_SWEEP, SWEEP_EVERY};
 pub use system::{DEFAULT_ATTEMPT, DEFAULT_LEASE, MIN_LEASE, Tasks, TasksError};

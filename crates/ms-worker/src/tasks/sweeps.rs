@@ -10,8 +10,8 @@ use ms_core::task::StoreError;
 use ms_task::{Swept, TaskCommand};
 
 use super::dispatcher::{Dispatcher, STORE_FAILS};
-use super::order::Orders;
 use super::outcome::FIRST_RETRY_PAUSE;
+use super::perform::Orders;
 use super::vigil::Vigil;
 
 /// Shortest pause between two searches for overdue leases and deadlines.

@@ -18,7 +18,7 @@ use super::client::TaskClient;
 use super::dispatcher::Dispatcher;
 use super::intake::{Intake, OnRefused};
 use super::messages::{DispatcherSpec, Join};
-use super::perform::Performs;
+use super::performs::Performs;
 use crate::actor::{AgentActor, AgentRef};
 use crate::budgets::Budgets;
 use crate::state::{StateError, StateKeeper};
