@@ -8,14 +8,14 @@ use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::Once;
 
-use ms_core::{Location, PanicRecord, Trace};
+use ms_core::{Backtrace, Location, PanicRecord};
 
 /// A panic as the hook saw it, before it is known whose it was.
 #[derive(Debug, Clone)]
 pub(crate) struct RawPanic {
     pub(crate) message: String,
     location: Option<Location>,
-    backtrace: Option<Trace>,
+    backtrace: Option<Backtrace>,
 }
 
 impl RawPanic {
@@ -57,7 +57,7 @@ fn record(info: &PanicHookInfo<'_>) {
         column: at.column(),
     });
     let message = text_of(info.payload());
-    let raw = RawPanic { message, location, backtrace: Trace::capture() };
+    let raw = RawPanic { message, location, backtrace: Backtrace::capture() };
     // A panic raised while this very cell is borrowed loses its record, not the process.
     LAST.with(|last| {
         if let Ok(mut last) = last.try_borrow_mut() {

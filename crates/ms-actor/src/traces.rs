@@ -1,6 +1,6 @@
 //! Backtraces are put into words off the arbiters.
 
-use ms_core::{ExitReason, Trace};
+use ms_core::{Backtrace, ExitReason};
 
 /// Has the backtraces of these reasons put into words on a thread where that may take its
 /// time, so that reading them afterwards costs nothing. At once when there is nothing to do.
@@ -9,7 +9,8 @@ use ms_core::{ExitReason, Trace};
 /// # Panics
 /// Outside a tokio runtime.
 pub async fn read_traces<'a>(reasons: impl IntoIterator<Item = &'a ExitReason>) {
-    let unread: Vec<Trace> = reasons.into_iter().filter_map(ExitReason::unread_trace).collect();
+    let unread: Vec<Backtrace> =
+        reasons.into_iter().filter_map(ExitReason::unread_backtrace).collect();
     if unread.is_empty() {
         return;
     }
@@ -48,13 +49,13 @@ mod tests {
             location: None,
             handling: None,
             during: "handle".to_owned(),
-            backtrace: Trace::capture(),
+            backtrace: Backtrace::capture(),
         };
         let reason = ExitReason::InitFailed(Arc::new(ExitReason::Panicked(Arc::new(record))));
-        assert!(reason.unread_trace().is_some());
+        assert!(reason.unread_backtrace().is_some());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(read_traces([&ExitReason::Normal, &reason]));
-        assert!(reason.unread_trace().is_none());
+        assert!(reason.unread_backtrace().is_none());
         let trace = reason.panic().unwrap().backtrace.as_ref().unwrap();
         assert!(trace.as_str().contains("a_backtrace_is_read_beforehand"), "{trace:?}");
     }

@@ -64,6 +64,7 @@ fn spec_error(error: &SpecError) -> String {
                 ids.iter().map(|id| format!("{{child,{}}}", original(id.as_str()))).collect();
             format!("{{bad_start_spec,[{}]}}", ids.join(","))
         }
+        other => other.to_string(),
     }
 }
 

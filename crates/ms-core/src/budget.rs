@@ -2,11 +2,11 @@
 //!
 //! An *account* belongs to a path and counts what all agents at and below it use: messages,
 //! wall time in handlers, and whatever units the user names (tokens, money). An agent may
-//! handle its next message only while no account it belongs to is used up. What is
-//! looked at is the past: a handler that is let in may pass a limit, by what one message
-//! costs, and is the last one.
+//! handle its next message only while no account it belongs to is used up. Only past use is
+//! checked: a handler that is admitted may pass a limit by the cost of one message, and is then
+//! the last.
 //!
-//! These are the words; the accounts themselves are kept by `ms_task::budget::Ledger`.
+//! These are the types; the accounts themselves are kept by `ms_task::budget::Ledger`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,39 +25,39 @@ pub const WALL_US: &str = "wall_us";
 /// ```
 /// use std::time::Duration;
 /// use ms_core::budget::Budget;
-/// let budget = Budget::new().messages(1_000).wall(Duration::from_secs(600)).unit("tokens", 50_000);
-/// assert_eq!(budget.limits()["tokens"], 50_000);
+/// let budget = Budget::new().messages(1_000).wall(Duration::from_secs(600)).unit("tokens", 50);
+/// assert_eq!(budget.limits()["tokens"], 50);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Budget(BTreeMap<String, u64>);
 
 impl Budget {
-    /// No limit yet.
+    /// Makes a budget without limits.
     #[must_use]
     pub const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// At most so many messages.
+    /// Limits how many messages are handled.
     #[must_use]
     pub fn messages(self, limit: u64) -> Self {
         self.unit(MESSAGES, limit)
     }
 
-    /// At most so much time in handlers, awaits included.
+    /// Limits the time spent in handlers, awaits included.
     #[must_use]
     pub fn wall(self, limit: Duration) -> Self {
         self.unit(WALL_US, micros(limit))
     }
 
-    /// At most so much of a unit of the user's own.
+    /// Limits a unit of the user's own, such as tokens.
     #[must_use]
     pub fn unit(mut self, unit: impl Into<String>, limit: u64) -> Self {
         self.0.insert(unit.into(), limit);
         self
     }
 
-    /// The limits by unit.
+    /// Returns the limits by unit.
     #[must_use]
     pub const fn limits(&self) -> &BTreeMap<String, u64> {
         &self.0

@@ -13,7 +13,7 @@ pub struct Civil {
 }
 
 impl Civil {
-    /// The time `unix` seconds after 1970 began.
+    /// Returns the time `unix` seconds after 1970 began.
     ///
     /// Days to date after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms":
     /// eras of 400 years that begin on 1 March.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::backtrace::Backtrace;
 use crate::id::ChildId;
-use crate::trace::Trace;
 
 /// Why one incarnation of an actor ended.
 ///
@@ -22,7 +22,7 @@ pub enum ExitReason {
     Normal,
     /// It was told to stop by its supervisor.
     Shutdown,
-    /// It stopped in an orderly way and says why: OTP's `{shutdown, Term}`.
+    /// It stopped in an orderly way and said why: OTP's `{shutdown, Term}`.
     ShutdownWith(Arc<str>),
     /// It was killed; no hook of it ran.
     Killed,
@@ -57,25 +57,25 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
-    /// A failure with one line of explanation.
+    /// Makes a failure with one line of explanation.
     #[must_use]
     pub fn failed(message: impl Into<String>) -> Self {
         Self::Failed(Arc::new(ErrorChain::new(message)))
     }
 
-    /// A failure that keeps the chain of an error's sources.
+    /// Makes a failure of an error, with the chain of its sources.
     #[must_use]
     pub fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
         Self::Failed(Arc::new(ErrorChain::from_error(error)))
     }
 
-    /// An orderly stop that says why.
+    /// Makes the reason of an orderly stop that says why.
     #[must_use]
     pub fn shutdown_with(why: impl Into<Arc<str>>) -> Self {
         Self::ShutdownWith(why.into())
     }
 
-    /// Whether this is an orderly end: `normal`, `shutdown` or `{shutdown, _}`.
+    /// Returns whether this is an orderly end: `normal`, `shutdown` or `{shutdown, _}`.
     ///
     /// A transient child that ends so is not started again.
     #[must_use]
@@ -86,7 +86,7 @@ impl ExitReason {
         )
     }
 
-    /// The panic behind this reason, if one was.
+    /// Returns the panic behind this reason, if one was.
     #[must_use]
     pub fn panic(&self) -> Option<&PanicRecord> {
         match self {
@@ -96,13 +96,13 @@ impl ExitReason {
         }
     }
 
-    /// The backtrace of the panic behind this reason, if nobody has read it yet.
+    /// Returns the backtrace of the panic behind this reason, if nobody has read it yet.
     #[must_use]
-    pub fn unread_trace(&self) -> Option<Trace> {
+    pub fn unread_backtrace(&self) -> Option<Backtrace> {
         self.panic()?.backtrace.as_ref()?.unread()
     }
 
-    /// One word for tables and metrics; never carries user text.
+    /// Returns one word for tables and metrics; never carries user text.
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
@@ -154,7 +154,7 @@ pub struct PanicRecord {
     /// The hook or callback that was running: `handle`, `started`, `future`, `drop` and so on.
     pub during: String,
     /// The backtrace, when `RUST_BACKTRACE` asks for one.
-    pub backtrace: Option<Trace>,
+    pub backtrace: Option<Backtrace>,
 }
 
 impl fmt::Display for PanicRecord {
@@ -192,24 +192,25 @@ impl fmt::Display for Location {
 #[serde(transparent)]
 pub struct ErrorChain(Vec<String>);
 
-/// Sources kept of one error; a longer chain is cut.
+/// Sources kept of one error. Chains come from user code and are kept in records and events, so
+/// a longer one is cut.
 const MAX_CHAIN: usize = 16;
 
 impl ErrorChain {
-    /// A chain of one line.
+    /// Makes a chain of one line.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self(vec![message.into()])
     }
 
-    /// The chain of `error` and its sources, at most 16 of them.
+    /// Makes a chain of `error` and its sources, at most 16 of them.
     #[must_use]
     pub fn from_error(error: &(dyn std::error::Error + 'static)) -> Self {
         let chain = std::iter::successors(Some(error), |e| e.source());
         Self(chain.take(MAX_CHAIN).map(ToString::to_string).collect())
     }
 
-    /// The lines, outermost first.
+    /// Returns the lines, outermost first.
     #[must_use]
     pub fn lines(&self) -> &[String] {
         &self.0
@@ -219,34 +220,5 @@ impl ErrorChain {
 impl fmt::Display for ErrorChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join(": "))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_orderly_ends_are_clean() {
-        let clean = [ExitReason::Normal, ExitReason::Shutdown, ExitReason::shutdown_with("x")];
-        assert!(clean.iter().all(ExitReason::is_clean));
-        let dirty = [
-            ExitReason::Killed,
-            ExitReason::failed("boom"),
-            ExitReason::HeartbeatLost { missed: 3 },
-            ExitReason::ArbiterLost,
-            ExitReason::InitTimeout { after: Duration::from_secs(1) },
-        ];
-        assert!(!dirty.iter().any(ExitReason::is_clean));
-    }
-
-    #[test]
-    fn reasons_survive_json() {
-        let reason = ExitReason::ChildStartFailed {
-            child: ChildId::new("a").expect("valid"),
-            reason: Arc::new(ExitReason::InitFailed(Arc::new(ExitReason::failed("boom")))),
-        };
-        let text = serde_json::to_string(&reason).expect("serialises");
-        assert_eq!(serde_json::from_str::<ExitReason>(&text).expect("parses"), reason);
     }
 }

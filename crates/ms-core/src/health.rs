@@ -7,12 +7,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Topic of the event by which an actor says that features of it are off; its text names them.
+/// Topic of the event that reports features of an actor as off; its text names them.
 pub const FEATURES_OFF: &str = "degraded";
-/// Topic of the event by which it says that all are on again; its text is for people.
+/// Topic of the event that reports all of them as on again; its text is for people.
 pub const FEATURES_ON: &str = "recovered";
 
-/// What one check came to.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "result", content = "message")]
 pub enum HealthResult {
@@ -26,7 +26,7 @@ pub enum HealthResult {
     Timeout,
 }
 
-/// How a component or the whole is, best first.
+/// The health of a component or of the whole, best first: the worst of several is their `max`.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -44,7 +44,7 @@ pub enum HealthStatus {
 }
 
 impl HealthStatus {
-    /// Its name, as reports have it.
+    /// Returns its name, as reports have it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -62,7 +62,7 @@ impl fmt::Display for HealthStatus {
     }
 }
 
-/// What the failure of one component means for the whole.
+/// How the failure of one component affects the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Criticality {

@@ -1,11 +1,13 @@
-//! How the parts of a service get along, as it is shown: plain data with a form as JSON.
-//! What was seen is counted in `ms-runtime` (`logic::interactions`). Times are milliseconds since the node booted.
+//! How the components of a service interact: plain data, written as JSON.
+//!
+//! `ms-runtime` (`logic::interactions`) does the counting. Times are milliseconds since the node
+//! booted.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Number of an incident, from 1 in each life of the book.
+/// The number of an incident, from 1 in each life of the node.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -18,18 +20,18 @@ impl fmt::Display for IncidentId {
     }
 }
 
-/// How the parts of a service get along, at one moment.
+/// How the components of a service interact, at one moment.
 ///
-/// Components and pairs are lists, sorted by name: a pair as a key has no form as JSON.
+/// Components and pairs are lists, sorted by name: JSON has no maps with pairs as keys.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct IntegrationMetrics {
     /// The moment.
     pub at_ms: u64,
-    /// One of each component that was looked at.
+    /// The health of each component that was checked.
     pub health_scores: Vec<HealthScore>,
-    /// One of each pair of which one called the other.
+    /// The calls of each pair of components of which one called the other.
     pub latencies: Vec<PairLatency>,
-    /// One of each component.
+    /// The failures of each component.
     pub error_rates: Vec<ErrorRate>,
     /// The last incidents that are over, oldest first.
     pub recovery_times: Vec<Recovery>,
@@ -41,24 +43,24 @@ pub struct IntegrationMetrics {
     pub recovered: u64,
     /// Mean time to recovery of those that are over; null while there is none.
     pub mean_time_to_recovery_ms: Option<u64>,
-    /// Facts that were left out: of a component or a pair over the limit.
+    /// Calls and events not counted: their component or pair was over the limit.
     pub left_out: u64,
-    /// Calls and news that there was no room for on their way.
+    /// Calls and events dropped because the queue to the counter was full.
     pub lost: u64,
 }
 
-/// How healthy a component was of late.
+/// How healthy a component was recently.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HealthScore {
     /// Which one.
     pub component: String,
-    /// 0 to 1; null before the first look.
+    /// 0 to 1; null before the first check.
     pub score: Option<f64>,
-    /// Looks it is the mean of.
+    /// Checks it is the mean of.
     pub looks: usize,
 }
 
-/// How many operations of a component failed of late.
+/// How many operations of a component failed recently.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ErrorRate {
     /// Which one.
@@ -84,7 +86,7 @@ pub struct PairLatency {
     pub count: u64,
     /// Those that failed; their times count as well.
     pub failed: u64,
-    /// Those that the caller gave up; the time until then counts as well.
+    /// Those that the caller gave up on; the time until then counts as well.
     pub given_up: u64,
     /// Mean, in microseconds.
     pub mean_us: u64,

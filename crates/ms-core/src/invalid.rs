@@ -12,7 +12,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// A fault of one part of the input.
+    /// Names one part of the input, and what is wrong with it.
     pub fn new(field: impl Into<String>, why: impl Into<String>) -> Self {
         Self { field: field.into(), why: why.into() }
     }

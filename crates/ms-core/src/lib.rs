@@ -4,15 +4,15 @@
 //!
 //! | about | modules |
 //! |---|---|
-//! | an actor | [`id`], [`exit`], [`spec`], [`trace`] |
-//! | what an inspector is shown | [`view`], row by row in [`tree`], events in [`stream`] |
+//! | an actor | [`id`], [`exit`], [`spec`], [`backtrace`] |
+//! | what inspectors see | [`view`], row by row in [`tree`], events in [`stream`] |
 //! | durable tasks | [`task`], [`budget`] |
 //! | a node and its parts | [`life`], [`lifecycle`], [`health`], [`integration`], [`emergency`] |
 //! | what travels | [`traceparent`], [`subject`] |
 //! | all | [`time`], [`civil`], [`private`] (which files may hold secrets) |
 //!
 //! It decides nothing that one crate alone needs: a supervisor's decisions are `ms-policy`, those
-//! about tasks `ms-task`, those of a boot and a shutdown in `ms-runtime`.
+//! about tasks `ms-task`, those of a boot and a shutdown `ms-runtime`.
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a source of randomness
 //! or a log. Time is an argument ([`time::Tick`]).
@@ -20,6 +20,7 @@
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`view`].
 
 mod backoff;
+pub mod backtrace;
 pub mod budget;
 pub mod civil;
 pub mod emergency;
@@ -37,11 +38,12 @@ pub mod stream;
 pub mod subject;
 pub mod task;
 pub mod time;
-pub mod trace;
+
 pub mod traceparent;
 pub mod tree;
 pub mod view;
 
+pub use backtrace::Backtrace;
 pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};
 pub use id::{ActorPath, ChildId, IdError, Incarnation};
 pub use invalid::Invalid;
@@ -52,4 +54,3 @@ pub use spec::{
     Strategy, SupervisorFlags, WhenExhausted,
 };
 pub use time::Tick;
-pub use trace::Trace;

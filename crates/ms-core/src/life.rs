@@ -1,4 +1,4 @@
-//! Which life of a node something belongs to, and places among its events.
+//! The lives of a node, and places among its events.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -14,6 +14,7 @@ pub struct NodeLife(NonZeroU64);
 
 /// Why a text names no life of a node, or no place among its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PlaceError {
     /// No life.
     #[error("a life of a node is 16 digits of 0-9 and a-f, not all zero; this text is none")]
@@ -26,7 +27,8 @@ pub enum PlaceError {
 }
 
 impl NodeLife {
-    /// A life out of a random number; whoever boots a node makes it. Zero is taken for one.
+    /// Makes a life out of a random number, which whoever boots the node supplies. Zero counts as
+    /// one.
     #[must_use]
     pub const fn new(random: u64) -> Self {
         match NonZeroU64::new(random) {
@@ -88,7 +90,7 @@ pub struct Place {
 }
 
 impl fmt::Display for Place {
-    /// As [`Place::from_str`] reads it.
+    /// Writes the form that [`Place::from_str`] reads.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(life) = self.life {
             write!(f, "{life}.")?;
@@ -120,7 +122,7 @@ impl FromStr for Place {
     }
 }
 
-/// Where a reader that comes back is to go on.
+/// Where a reader that comes back resumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resumed {
     /// After these numbers: they are of this life.
@@ -137,14 +139,15 @@ pub enum Resumed {
 }
 
 impl Place {
-    /// Where to go on from this place, in a `life` whose newest events have these numbers.
+    /// Returns where a reader goes on from this place, in a `life` whose newest events have these
+    /// numbers.
     #[must_use]
     pub fn resumed(self, life: NodeLife, newest: (u64, u64)) -> Resumed {
         let Self { life: of, node, tasks } = self;
         if node == 0 && tasks.unwrap_or(0) == 0 {
             return Resumed::Beginning;
         }
-        // A number this life has not come to is none of its own, whatever it says.
+        // A number that this life has not reached belongs to another one, whatever the text says.
         let known = node <= newest.0 && tasks.unwrap_or(0) <= newest.1;
         match of == Some(life) && known {
             true => Resumed::After { node, tasks },

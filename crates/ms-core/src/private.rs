@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What of a file decides, as `fstat` tells it.
+/// The facts about a file that decide, as `fstat` returns them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileFacts {
     /// Permission bits; further bits are ignored.
@@ -24,6 +24,7 @@ pub struct Reader {
 
 /// Why a file is not private, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Exposed {
     /// It belongs to another user than the process and root.
     #[error(
@@ -66,13 +67,13 @@ const SHARE: &str = "a file of root may be readable by a group of this process a
      else: `chmod 440`, or in Kubernetes `fsGroup` with `defaultMode: 0440`";
 
 impl FileFacts {
-    /// Whether others than its owner may write to it: what stands in it then is anybody's.
+    /// Returns whether others than its owner may write to it, and so decide what it says.
     #[must_use]
     pub const fn others_may_write(self) -> bool {
         self.mode & OTHERS_WRITE != 0
     }
 
-    /// Whether a secret may stand in it.
+    /// Checks that the file may hold a secret.
     ///
     /// A file of the reader's own has no permission for group or others. One of root's may in
     /// addition be readable, never writable, by a group the reader is in: so Kubernetes mounts
@@ -93,39 +94,6 @@ impl FileFacts {
                 mode: Mode(mode & 0o7777),
                 advice: if uid == reader.uid { CLOSE } else { SHARE },
             }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn own_files_are_closed_and_files_of_root_are_open_to_our_groups_at_most() {
-        let reader = Reader { uid: 1_000, groups: vec![1_000, 2_000] };
-        let check = |mode, uid, gid| FileFacts { mode, uid, gid }.check(&reader);
-        for (mode, uid, gid) in [
-            (0o600, 1_000, 1_000),
-            (0o100_400, 1_000, 5),
-            (0o440, 0, 2_000),
-            (0o640, 0, 1_000),
-            (0o400, 0, 0),
-        ] {
-            assert_eq!(check(mode, uid, gid), Ok(()), "{mode:o} {uid} {gid}");
-        }
-        for (mode, uid, gid, advice) in [
-            (0o640, 1_000, 1_000, "chmod 600"),
-            (0o604, 1_000, 1_000, "chmod 600"),
-            (0o622, 1_000, 1_000, "chmod 600"),
-            (0o440, 0, 3_000, "fsGroup"),
-            (0o460, 0, 2_000, "fsGroup"),
-            (0o444, 0, 2_000, "fsGroup"),
-            (0o400, 4_000, 2_000, "chown 1000"),
-            (0o440, 4_000, 2_000, "chown 1000"),
-        ] {
-            let told = check(mode, uid, gid).expect_err("exposed").to_string();
-            assert!(told.contains(advice), "{mode:o} {uid} {gid}: {told}");
         }
     }
 }

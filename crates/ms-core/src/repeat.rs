@@ -1,11 +1,11 @@
-//! Which of a line that repeats itself are written.
+//! Thinning out log lines that repeat themselves.
 
 use std::time::Duration;
 
 use crate::time::Tick;
 
-/// Lets the first of many equal lines through, and then one in a time: what a disk that is
-/// full has to say a hundred times a second would hide everything else.
+/// Lets the first of many equal lines through, and then one in a while. A full disk is reported a
+/// hundred times a second, and would hide every other line.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,13 +24,14 @@ pub struct Repeats {
 }
 
 impl Repeats {
-    /// One line in `every`.
+    /// Lets one line through in `every`.
     #[must_use]
     pub const fn new(every: Duration) -> Self {
         Self { every, last: None, left_out: 0 }
     }
 
-    /// Whether a line is to be written now, and if so how many were left out before it.
+    /// Returns how many lines were left out before this one, or `None` when this one is to be left
+    /// out too.
     pub fn admit(&mut self, now: Tick) -> Option<u64> {
         if self.last.is_some_and(|last| now.since(last) < self.every) {
             self.left_out = self.left_out.saturating_add(1);

@@ -88,7 +88,7 @@ pub struct Intensity {
 }
 
 impl Default for Intensity {
-    /// OTP's: 1 restart in 5 seconds.
+    /// Returns OTP's default: 1 restart in 5 seconds.
     fn default() -> Self {
         Self { max_restarts: 1, period: Duration::from_secs(5) }
     }
@@ -128,7 +128,7 @@ pub struct SupervisorFlags {
     pub strategy: Strategy,
     /// Restarts granted within a window.
     pub intensity: Intensity,
-    /// What it does when that is used up.
+    /// What happens when that is used up.
     #[serde(default)]
     pub when_exhausted: WhenExhausted,
     /// Whether significant children end the supervisor.
@@ -140,7 +140,7 @@ pub struct SupervisorFlags {
     pub stop_order: StopOrder,
 }
 
-/// What the policy needs to know of one child.
+/// The part of one child's spec that decides how it is restarted and stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChildPolicy {
     /// When it is started again.
@@ -156,7 +156,7 @@ pub struct ChildPolicy {
 }
 
 impl ChildPolicy {
-    /// A permanent worker with five seconds to stop.
+    /// Makes the policy of a permanent worker with five seconds to stop.
     #[must_use]
     pub const fn worker() -> Self {
         Self {
@@ -168,7 +168,7 @@ impl ChildPolicy {
         }
     }
 
-    /// A permanent supervisor with all the time it needs to stop.
+    /// Makes the policy of a permanent supervisor with all the time it needs to stop.
     #[must_use]
     pub const fn supervisor() -> Self {
         Self { shutdown: Shutdown::Infinity, kind: ChildType::Supervisor, ..Self::worker() }

@@ -1,5 +1,5 @@
-//! What a stream of events carries: the events of a node, those about durable tasks, and what was
-//! missed of either; and which of them a reader wants.
+//! The items of an event stream: the events of a node, those about durable tasks, and the gaps in
+//! either; and the filter that a reader sets.
 //!
 //! A node and its task store have logs of their own, each with its own numbers. Whoever streams
 //! them puts them together here.
@@ -43,31 +43,31 @@ pub enum StreamKind {
 }
 
 impl StreamKind {
-    /// What a reader of the node's events has missed because it was too slow or came too late.
+    /// Makes a gap in the node's events, for a reader that was too slow or came too late.
     #[must_use]
     pub const fn gap(missed: u64) -> Self {
         Self::Gap { missed, restarted: false }
     }
 
-    /// The same of events about tasks.
+    /// Makes a gap in the events about tasks.
     #[must_use]
     pub const fn task_gap(missed: u64) -> Self {
         Self::TaskGap { missed, restarted: false }
     }
 
-    /// What a reader is told first whose place is of another life of the node.
+    /// Makes the first items for a reader whose place is of another life of the node.
     #[must_use]
     pub const fn restarted() -> [Self; 2] {
         [Self::Gap { missed: 0, restarted: true }, Self::TaskGap { missed: 0, restarted: true }]
     }
 
-    /// Whether it is about tasks, and has its number in their log.
+    /// Returns whether it is about tasks: its number is then one of their log.
     #[must_use]
     pub const fn is_about_tasks(&self) -> bool {
         matches!(self, Self::Task(_) | Self::TaskGap { .. })
     }
 
-    /// Why somebody ended, if it tells of an end.
+    /// Returns the exit reason, for an event about an end.
     #[must_use]
     pub fn reason(&self) -> Option<&ExitReason> {
         match self {
@@ -77,7 +77,7 @@ impl StreamKind {
     }
 }
 
-/// What a reader of events is told of.
+/// The logs whose events a reader gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum About {
@@ -90,32 +90,32 @@ pub enum About {
     All,
 }
 
-/// Which events a reader is told of.
+/// The filter of the events that a reader gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventFilter {
-    /// Of what.
+    /// From which logs.
     pub about: About,
-    /// Of tasks, only those of this one.
+    /// If set, only this task's events of those about tasks.
     pub task: Option<TaskId>,
-    /// Of tasks, only those that moved on in this way.
+    /// If set, only transitions of this kind of those about tasks.
     pub change: Option<TaskChange>,
 }
 
 impl EventFilter {
-    /// Whether the events of the node are wanted.
+    /// Returns whether the events of the node are wanted.
     #[must_use]
     pub const fn node(&self) -> bool {
         matches!(self.about, About::Node | About::All)
     }
 
-    /// Whether events about tasks are wanted.
+    /// Returns whether events about tasks are wanted.
     #[must_use]
     pub const fn tasks(&self) -> bool {
         matches!(self.about, About::Tasks | About::All)
     }
 
-    /// Whether this event is wanted. What was missed is told in any case.
+    /// Returns whether this event is wanted. A gap passes whatever `task` and `change` say.
     #[must_use]
     pub fn takes(&self, kind: &StreamKind) -> bool {
         match kind {

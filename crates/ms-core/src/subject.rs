@@ -1,4 +1,4 @@
-//! Subjects and filters: what an event is about, and which events somebody wants. Pure.
+//! Subjects and filters: the names that events are published on, and the patterns that select them.
 //!
 //! Both are tokens between dots. A subject has none but plain ones; in a filter `*` stands for
 //! exactly one token, and `>` at the end for one or more, as in NATS.
@@ -14,18 +14,19 @@ use serde::{Deserialize, Serialize};
 pub const MAX_BYTES: usize = 255;
 /// Most tokens of a subject or filter.
 pub const MAX_TOKENS: usize = 16;
-/// Stands for exactly one token.
+/// The wildcard for exactly one token.
 pub const ONE: &str = "*";
-/// Stands for one or more tokens, at the end.
+/// The wildcard for one or more tokens, at the end.
 pub const TAIL: &str = ">";
 
 /// Why a text is no subject, or no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SubjectError {
-    /// There is nothing.
+    /// The text is empty.
     #[error("a subject must not be empty; write tokens between dots, such as orders.eu.created")]
     Empty,
-    /// There is too much.
+    /// The text is longer than [`MAX_BYTES`].
     #[error("a subject of {bytes} bytes is longer than the {MAX_BYTES} permitted; shorten it")]
     TooLong {
         /// How long it is.
@@ -90,13 +91,13 @@ pub enum SubjectError {
 #[serde(try_from = "String", into = "String")]
 pub struct Subject(Arc<str>);
 
-/// Which subjects somebody wants: `orders.*.created`, `orders.>`.
+/// A pattern of subjects: `orders.*.created`, `orders.>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Filter(Arc<str>);
 
 impl Subject {
-    /// A subject.
+    /// Checks `text` and makes a subject of it.
     ///
     /// # Errors
     /// [`SubjectError`] says what is wrong, and where.
@@ -107,7 +108,7 @@ impl Subject {
 }
 
 impl Filter {
-    /// A filter.
+    /// Checks `text` and makes a filter of it.
     ///
     /// # Errors
     /// [`SubjectError`] says what is wrong, and where.
@@ -116,7 +117,7 @@ impl Filter {
         Ok(Self(text.into()))
     }
 
-    /// Whether events on this subject are wanted.
+    /// Returns whether events on this subject are wanted.
     #[must_use]
     pub fn matches(&self, subject: &Subject) -> bool {
         let mut tokens = subject.tokens();
@@ -162,13 +163,13 @@ const fn is_permitted(character: char) -> bool {
 macro_rules! text {
     ($($name:ident),*) => {$(
         impl $name {
-            /// As text.
+            /// Returns it as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// Its tokens, in order.
+            /// Returns its tokens, in order.
             pub fn tokens(&self) -> impl Iterator<Item = &str> {
                 self.0.split('.')
             }
@@ -213,7 +214,7 @@ macro_rules! text {
 text!(Subject, Filter);
 
 impl From<&Subject> for Filter {
-    /// The filter that wants this subject alone.
+    /// Returns the filter that wants this subject alone.
     fn from(subject: &Subject) -> Self {
         Self(Arc::clone(&subject.0))
     }

@@ -19,37 +19,37 @@ impl Tick {
     /// The instant the clock started.
     pub const ZERO: Self = Self(0);
 
-    /// A tick `nanos` nanoseconds after the clock started.
+    /// Makes a tick `nanos` nanoseconds after the clock started.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// A tick `millis` milliseconds after the clock started.
+    /// Makes a tick `millis` milliseconds after the clock started.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
-    /// Nanoseconds since the clock started.
+    /// Returns the nanoseconds since the clock started.
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// Whole milliseconds since the clock started.
+    /// Returns the whole milliseconds since the clock started.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0 / 1_000_000
     }
 
-    /// Whole seconds since the clock started: the grain of OTP's restart window.
+    /// Returns the whole seconds since the clock started: the grain of OTP's restart window.
     #[must_use]
     pub const fn as_secs(self) -> u64 {
         self.0 / 1_000_000_000
     }
 
-    /// Time from `earlier` to `self`, zero if `earlier` is later.
+    /// Returns the time from `earlier` to `self`, zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

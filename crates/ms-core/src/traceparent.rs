@@ -29,7 +29,7 @@ pub struct TraceId(NonZeroU128);
 pub struct SpanId(NonZeroU64);
 
 impl TraceId {
-    /// An id out of a random number.
+    /// Makes an id of a random number.
     #[must_use]
     pub const fn new(random: NonZeroU128) -> Self {
         Self(random)
@@ -37,7 +37,7 @@ impl TraceId {
 }
 
 impl SpanId {
-    /// An id out of a random number.
+    /// Makes an id of a random number.
     #[must_use]
     pub const fn new(random: NonZeroU64) -> Self {
         Self(random)
@@ -64,32 +64,31 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// A trace that begins here. It says of itself that it is not sampled: whether it is kept
-    /// is for a collector to decide.
+    /// Begins a trace. It is not marked as sampled: a collector decides whether it is kept.
     #[must_use]
     pub const fn begin(trace: TraceId, span: SpanId) -> Self {
         Self { trace, span, flags: 0 }
     }
 
-    /// Another operation of the same trace, below this one.
+    /// Returns the context of another operation of the same trace, below this one.
     #[must_use]
     pub const fn child(self, span: SpanId) -> Self {
         Self { span, ..self }
     }
 
-    /// The trace.
+    /// Returns the trace.
     #[must_use]
     pub const fn trace_id(self) -> TraceId {
         self.trace
     }
 
-    /// The operation: `parent-id` for whoever is called by it.
+    /// Returns the operation, which is the `parent-id` of those it calls.
     #[must_use]
     pub const fn span_id(self) -> SpanId {
         self.span
     }
 
-    /// Whether the caller may have recorded it.
+    /// Returns whether the caller may have recorded it.
     #[must_use]
     pub const fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
@@ -98,6 +97,7 @@ impl TraceContext {
 
 /// Why a text is no `traceparent`. Whoever gets one as a header begins a trace of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TraceparentError {
     /// Not of the form.
     #[error("a traceparent has the form 00-TRACE-SPAN-FLAGS in lower-case hex, 55 characters")]
@@ -137,7 +137,7 @@ impl FromStr for TraceContext {
     }
 }
 
-/// The number of these digits, which must be lower-case.
+/// Reads hex digits, which must be lower-case.
 fn hex(bytes: &[u8], from: usize, to: usize) -> Result<u128, TraceparentError> {
     let digits = bytes.get(from..to).ok_or(TraceparentError::Form)?;
     digits.iter().try_fold(0, |number, digit| {

@@ -1,4 +1,4 @@
-//! A supervision tree as a list of rows: how it is handed over piece by piece.
+//! A supervision tree as a list of rows: the form in which it is sent piece by piece.
 //!
 //! The rows are in depth-first order, each with its level. Such a list can be cut
 //! anywhere, never nests, and its reader cannot be made to recurse.
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::id::{ChildId, MAX_PATH_DEPTH};
 use crate::view::{ActorStatus, SupervisorView, TreeNode};
 
-/// Most levels below its first node of a tree that is written as JSON that nests. A level is two
-/// of JSON, an actor's own facts are up to four more, and readers end where their stack might:
-/// `serde_json` at 128 unless it is told otherwise. Deeper ones are counted as
-/// [`omitted`](TreeNode::omitted), and shown by a tree that begins further down.
+/// Most levels below its first node of a tree that is written as JSON that nests. A level is two of
+/// JSON, an actor's own facts are up to four more, and readers end where their stack might:
+/// `serde_json` at 128 by default. Deeper ones are counted as [`omitted`](TreeNode::omitted); a
+/// tree that begins further down has them.
 pub const MAX_NESTED: usize = 60;
 
 /// One node of a tree, without what is below it.
@@ -30,7 +30,7 @@ pub struct TreeRow {
 }
 
 impl TreeRow {
-    /// The row of a node; its children are dropped.
+    /// Returns the row of a node; its children are dropped.
     #[must_use]
     pub fn of(level: usize, node: TreeNode) -> Self {
         let TreeNode { id, status, supervisor, omitted, .. } = node;
@@ -38,7 +38,7 @@ impl TreeRow {
     }
 }
 
-/// The rows of a tree, depth first.
+/// Returns the rows of a tree, depth first.
 pub fn rows(tree: &TreeNode) -> impl Iterator<Item = TreeRow> + '_ {
     let mut stack = vec![(0, tree)];
     std::iter::from_fn(move || {
@@ -52,6 +52,7 @@ pub fn rows(tree: &TreeNode) -> impl Iterator<Item = TreeRow> + '_ {
 
 /// Rows that make no tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NoTree {
     /// A row is deeper than a child of the row before it, or a second root.
     #[error("a tree row has no parent")]
@@ -95,7 +96,7 @@ impl TreeBuilder {
         Ok(())
     }
 
-    /// The tree of all rows.
+    /// Returns the tree of all rows.
     ///
     /// # Errors
     /// [`NoTree::Empty`].
@@ -104,6 +105,7 @@ impl TreeBuilder {
         self.open.pop().ok_or(NoTree::Empty)
     }
 
+    // A loop, not recursion: the rows come from outside, and their depth is the sender's choice.
     fn close(&mut self, down_to: usize) {
         while self.open.len() > down_to {
             let done = self.open.pop();

@@ -1,4 +1,4 @@
-//! What an inspector is shown: the tree, one actor's status, the causal record
+//! The views that inspectors get: the tree, one actor's status, the causal record
 //! of its last ends, and the events of a node.
 //!
 //! Everything here is a plain, serialisable snapshot. What is not knowable is
@@ -189,7 +189,7 @@ pub struct TreeNode {
 }
 
 impl TreeNode {
-    /// This node and all below it, depth first.
+    /// Returns this node and all below it, depth first.
     pub fn walk(&self) -> impl Iterator<Item = &TreeNode> {
         let mut stack = vec![self];
         std::iter::from_fn(move || {
@@ -199,8 +199,8 @@ impl TreeNode {
         })
     }
 
-    /// The supervisors that were asked for their children and did not answer in time: because they
-    /// hang, or because the machine is busy. What is below them is missing here, and not counted in
+    /// Returns the supervisors that did not list their children in time, because they hang or the
+    /// machine is busy. Their subtrees are missing here, and not counted in
     /// [`omitted`](Self::omitted).
     pub fn silent(&self) -> impl Iterator<Item = &TreeNode> {
         self.walk().filter(|node| {
@@ -312,6 +312,7 @@ pub type NodeEvent = Numbered<EventKind>;
 /// The kinds of [`NodeEvent`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
+#[non_exhaustive]
 pub enum EventKind {
     /// An incarnation finished its init.
     Started {
@@ -361,7 +362,7 @@ pub enum EventKind {
         /// Actors moved away from it.
         evacuated: usize,
     },
-    /// A component has news for operators: a reload that was refused, a snapshot that
+    /// A component reports something to operators: a reload that was refused, a snapshot that
     /// was tampered with, a circuit breaker that opened.
     Noted {
         /// Which actor says so.
@@ -374,7 +375,21 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// Why somebody ended, if it tells of an end.
+    /// Returns its name, as JSON has it.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Exited { .. } => "exited",
+            Self::Decided { .. } => "decided",
+            Self::Escalated { .. } => "escalated",
+            Self::Steered { .. } => "steered",
+            Self::ArbiterWedged { .. } => "arbiter_wedged",
+            Self::Noted { .. } => "noted",
+        }
+    }
+
+    /// Returns the exit reason, for an event about an end.
     #[must_use]
     pub fn reason(&self) -> Option<&ExitReason> {
         match self {

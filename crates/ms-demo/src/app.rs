@@ -70,7 +70,7 @@ pub(crate) fn run(options: Options) -> Outcome {
     }
 }
 
-/// Why there is no result.
+/// Returns why there is no result.
 fn unfinished(end: &ServiceEnd, board: &Board) -> Failure {
     if end.ended.how == How::GaveUp {
         let crash = board.last_crash();
@@ -82,7 +82,7 @@ fn unfinished(end: &ServiceEnd, board: &Board) -> Failure {
         return Failure::Emergency { code, why };
     }
     if let Some(summary) = &end.shutdown {
-        out::complain(&shutdown::told(summary));
+        out::complain(&shutdown::text(summary));
     }
     Failure::Interrupted(board.settled())
 }
@@ -98,7 +98,7 @@ fn scope(input: &Input) -> Result<Scope, Failure> {
     })
 }
 
-/// Found out now, not after all the work.
+/// Checks the report's path now, and not after all the work.
 fn check_out(out: &Path) -> Result<(), Failure> {
     let parent =
         out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -109,7 +109,7 @@ fn check_out(out: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The table, the self-check and the last line.
+/// Prints the table and the last line, and checks the totals.
 fn conclude(finished: Finished, options: &Options, look: Look) -> Outcome {
     let Finished { json, unwritten } = finished;
     let (totals, run) = (json.audit.totals, json.run);

@@ -16,10 +16,10 @@ pub(crate) const HELP: &str = include_str!("help.txt");
 
 /// Most auditors.
 const MAX_WORKERS: usize = 256;
-/// Auditors for each core when it is to be fast: what they finish at the same time shares a
-/// commit of the store, so there are more of them than a core could keep busy.
+/// Auditors for each core at full speed. Results that are finished together share a commit of the
+/// store, so there are more auditors than a core could keep busy.
 const WORKERS: usize = 32;
-/// Auditors for each core when there is to be something to see.
+/// Auditors for each core in the live view, which has to fit on a screen.
 const WORKERS_TO_SEE: usize = 2;
 /// Longest pause per file.
 const MAX_PACE_MS: u64 = 60_000;
@@ -40,7 +40,7 @@ pub(crate) struct ChaosOptions {
     pub(crate) rate: f64,
 }
 
-/// Everything the user may say.
+/// The options of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) input: Input,
@@ -79,7 +79,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// How many auditors there are; fewer in the live view.
+    /// Returns the number of auditors; fewer in the live view.
     pub(crate) fn workers(&self, live: bool) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let each = if live { WORKERS_TO_SEE } else { WORKERS };
@@ -87,7 +87,7 @@ impl Options {
     }
 }
 
-/// What the arguments ask for.
+/// The request of the arguments.
 #[derive(Debug)]
 pub(crate) enum Parsed {
     Run(Box<Options>),
@@ -129,7 +129,7 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
             Arg::Long("chaos") => seed = Some(number(&mut parser, "--chaos")?),
             Arg::Long("rate") => rate = Some(number(&mut parser, "--rate")?),
             Arg::Long("pace") => options.pace = Some(pace(number(&mut parser, "--pace")?)?),
-            // For tests: auditors panic, in earnest, on files whose label ends so.
+            // For tests: auditors panic on files whose label ends so.
             Arg::Long("poison") => options.poison = Some(parser.value()?.string()?),
             other => return Err(other.unexpected()),
         }
@@ -151,7 +151,7 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
     Ok(Parsed::Run(Box::new(options)))
 }
 
-/// The number after an option. The parser's own message does not say which option it was.
+/// Reads the number after an option. The parser's own message does not name the option.
 fn number<T: FromStr<Err: Display>>(parser: &mut Parser, of: &str) -> Result<T, lexopt::Error> {
     let text = parser.value()?.string()?;
     text.parse().map_err(|error: T::Err| format!("{of} {text:?}: {error}").into())

@@ -19,7 +19,7 @@ use crate::work;
 
 /// A larger file is audited beside the arbiter, which must not stand still for long.
 const LARGE: u64 = 1 << 20;
-/// How often an auditor that waits says that it is not hung.
+/// How often an auditor that waits sends a heartbeat.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub(crate) struct AuditorArgs {
     pub(crate) roster: Roster,
     pub(crate) faults: Faults,
     pub(crate) pace: Duration,
-    /// Panics in earnest on files whose label ends so: for tests.
+    /// Panics on files whose label ends so, and not as an injected fault: for tests.
     pub(crate) poison: Option<Arc<str>>,
 }
 
@@ -82,10 +82,10 @@ impl Performs for Auditor {
 }
 
 impl Auditor {
-    /// The pause that was asked for, so that there is something to see.
+    /// Pauses as `--pace` asks, so that there is something to see.
     async fn take_time(&self, cx: &Cx<Self>) {
         let mut left = self.args.pace;
-        // Whoever is to stop takes no more of it.
+        // An auditor that is to stop cuts the pause short.
         while !left.is_zero() && !cx.is_cancelled() {
             let now = left.min(SIGN_OF_LIFE);
             tokio::time::sleep(now).await;
@@ -94,9 +94,9 @@ impl Auditor {
         }
     }
 
-    /// A fault on demand is nothing that the file has done: its task goes back first, as
-    /// interrupted, and the word of whoever dies of the fault comes too late to count.
-    /// Whether that was written; if not, there is no fault.
+    /// Hands the task back, as interrupted, before an injected fault strikes: the file is not to
+    /// blame, and the failure of the auditor then comes too late to count. Returns whether that was
+    /// written; if not, there is no fault.
     async fn hand_back(&self, view: &TaskView, fault: Fault) -> bool {
         let Some(lease) = view.lease else { return false };
         let why = format!("a fault was injected: {fault}");
@@ -114,18 +114,18 @@ impl Auditor {
 
     fn measure(&self, file: Arc<str>, bytes: u64, took: Duration) {
         let metrics = self.args.roster.parts().metrics.clone();
-        // A measurement that gets lost is no loss.
+        // Measurements may be lost.
         let _ = metrics.map(|metrics| metrics.try_tell(Measured { file, bytes, took }));
     }
 }
 
-/// How often the file was given out before.
+/// Returns how often the file was assigned before.
 fn attempt(view: &TaskView) -> u32 {
     let given = view.lease.map_or(1, |lease| lease.token.0);
     u32::try_from(given.saturating_sub(1)).unwrap_or(u32::MAX)
 }
 
-/// On a thread for blocking work. Its panic is the auditor's.
+/// Audits on a thread for blocking work. A panic there is passed on to the auditor.
 async fn audit_beside(file: SourceFile, cx: &Cx<Auditor>) -> FileOutcome {
     let mut work = tokio::task::spawn_blocking(move || audit_file(&file));
     loop {

@@ -1,5 +1,5 @@
-//! What the parts of the demo tell each other beside messages: counters and who
-//! works on what, for views. Nothing here decides anything.
+//! Shared state for the views: counters, and the file of each auditor. Nothing here decides
+//! anything.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -50,20 +50,20 @@ pub(crate) struct Board {
     last_crash: Mutex<Crash>,
     started: Mutex<HashSet<ActorPath>>,
     found: OnceLock<Found>,
-    /// Files an earlier run has finished, and whether as audited. Kept by name: they are
+    /// Files that an earlier run finished, and whether they were audited. Kept by name: they are
     /// listed again when the walker dies.
     resumed: Mutex<HashMap<Arc<str>, bool>>,
 }
 
-/// Who crashed last.
+/// The last crash.
 #[derive(Debug, Default)]
 struct Crash {
-    /// It was a child of the root, which has not started it again.
+    /// It was a child of the root that has not been started again.
     of_root: bool,
-    told: String,
+    text: String,
 }
 
-/// What an earlier run has left.
+/// The state that an earlier run left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Whether there were tasks of the same input.
@@ -74,7 +74,7 @@ pub(crate) struct Found {
     pub(crate) began: TaskTime,
 }
 
-/// A file in the hands of an auditor, for as long as this is kept.
+/// Marks a file as in the hands of an auditor until it is dropped.
 #[derive(Debug)]
 pub(crate) struct AtWork {
     board: Arc<Board>,
@@ -97,13 +97,13 @@ impl Board {
         self.walked.load(Ordering::Acquire)
     }
 
-    /// Settled: done or set aside.
+    /// Counts the settled files: done or set aside.
     pub(crate) fn settled(&self) -> u64 {
         self.done.get() + self.quarantined.get()
     }
 
-    /// How many files are settled, of how many that are known of. A walker that was started anew,
-    /// or in a later run, lists again what is settled, and its count is behind for a while.
+    /// Returns how many files are settled, and how many are known. A walker that was started anew,
+    /// or in a later run, lists settled files again, so its count is behind for a while.
     pub(crate) fn progress(&self) -> (u64, u64) {
         let settled = self.settled();
         (settled, self.input.get().max(settled))
@@ -116,37 +116,38 @@ impl Board {
         AtWork { board: Arc::clone(self), auditor, label }
     }
 
-    /// What an earlier run has left; `None` until that is known.
+    /// Returns what an earlier run left; `None` until that is known.
     pub(crate) fn found(&self) -> Option<Found> {
         self.found.get().copied()
     }
 
-    /// Tells what an earlier run has left; the first word stands.
+    /// Sets what an earlier run left; only the first call counts.
     pub(crate) fn set_found(&self, found: Found) {
         let _ = self.found.set(found);
     }
 
-    /// The file an auditor has.
+    /// Returns the file that an auditor has.
     pub(crate) fn work_of(&self, auditor: &str) -> Option<Arc<str>> {
         self.work().get(auditor).cloned()
     }
 
-    /// Who crashed last, and why; what broke below a child that the root lost is no cause.
+    /// Returns the last crash and its reason. Crashes below a child that the root lost are not its
+    /// cause, and are left out.
     pub(crate) fn last_crash(&self) -> String {
-        self.crash().told.clone()
+        self.crash().text.clone()
     }
 
     fn crash(&self) -> MutexGuard<'_, Crash> {
         self.last_crash.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether an earlier run has ended this task.
+    /// Returns whether an earlier run ended this task.
     pub(crate) fn is_of_earlier_run(&self, view: &TaskView) -> bool {
         let began = self.found().map(|found| found.began);
         view.timings.ended.zip(began).is_some_and(|(ended, began)| ended < began)
     }
 
-    /// A file was listed, and its task is this one.
+    /// Notes that a file was listed, with its task.
     pub(crate) fn listed(&self, label: &Arc<str>, view: &TaskView) {
         if self.is_of_earlier_run(view) {
             let is_done = view.state == TaskState::Completed;
@@ -154,7 +155,7 @@ impl Board {
         }
     }
 
-    /// Files taken over from an earlier run: how many were audited, how many set aside.
+    /// Counts the files of an earlier run: those audited, and those set aside.
     pub(crate) fn resumed(&self) -> (u64, u64) {
         let earlier = self.earlier();
         let done = earlier.values().filter(|&&is_done| is_done).count() as u64;
@@ -190,7 +191,7 @@ impl Observer for Board {
             {
                 let mut last = self.crash();
                 if by_root || !last.of_root {
-                    *last = Crash { of_root: by_root, told: format!("{path}: {reason}") };
+                    *last = Crash { of_root: by_root, text: format!("{path}: {reason}") };
                 }
             }
             _ => {}
@@ -203,20 +204,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_is_shown_as_done_than_as_found() {
+    fn progress_never_has_more_done_than_found() {
         let board = Board::default();
         board.input.set(512);
         board.done.set(900);
         board.quarantined.set(67);
         assert_eq!(board.progress(), (967, 967));
-        let shown = crate::view::text::progress(&board);
-        assert!(shown.starts_with("967/967+ files"), "{shown}");
+        let line = crate::view::text::progress(&board);
+        assert!(line.starts_with("967/967+ files"), "{line}");
         board.input.set(2_000);
         assert_eq!(board.progress(), (967, 2_000));
     }
 
     #[test]
-    fn what_is_shown_of_an_auditor_is_its_present_file() {
+    fn an_auditor_is_listed_with_its_present_file() {
         let board = Arc::new(Board::default());
         let [old, new]: [Arc<str>; 2] = ["old".into(), "new".into()];
         let before = board.at_work("auditor-1", &old);

@@ -1,4 +1,4 @@
-//! Faults on demand, and which file gets which: the same for the same seed.
+//! Faults on demand. The same seed gives the same faults to the same files.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::args::ChaosOptions;
 
-/// A fault that strikes an auditor when it is given a file.
+/// A fault that strikes an auditor when it gets a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Panic in the handler.
@@ -20,10 +20,10 @@ pub(crate) enum Fault {
     Block,
 }
 
-/// Longer than an arbiter may stand still.
+/// Longer than an arbiter may be blocked.
 pub(crate) const BLOCK_FOR: Duration = Duration::from_secs(3);
 
-/// A file is not given more injected faults than this: the audit ends at any rate.
+/// Most injected faults for one file: the audit has to end at any rate.
 const MAX_FAULTS_PER_FILE: u32 = 4;
 /// Faults asked for by keys that may wait.
 const MAX_ORDERED: usize = 64;
@@ -39,7 +39,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Which faults are to strike: those asked for by keys first, then those of chance.
+/// The source of faults: those asked for by keys first, then those of chance.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Faults {
     chaos: Option<ChaosOptions>,
@@ -51,7 +51,7 @@ impl Faults {
         Self { chaos, ordered: Arc::default() }
     }
 
-    /// The next file that is given out comes with this fault.
+    /// Orders a fault for the next file that is assigned.
     pub(crate) fn order(&self, fault: Fault) {
         let mut ordered = self.ordered.lock().unwrap_or_else(PoisonError::into_inner);
         if ordered.len() < MAX_ORDERED {
@@ -59,7 +59,7 @@ impl Faults {
         }
     }
 
-    /// The fault for this attempt, from 0, at this file, if it gets one.
+    /// Returns the fault for this attempt, from 0, at this file, if it gets one.
     pub(crate) fn next(&self, label: &str, attempt: u32) -> Option<Due> {
         let ordered = self.ordered.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         match ordered {
@@ -74,7 +74,7 @@ impl Faults {
 #[derive(Debug)]
 pub(crate) struct Due {
     fault: Fault,
-    /// Where it goes back to, if somebody asked for it.
+    /// Where it goes back to, if a key asked for it.
     ordered: Option<Faults>,
 }
 
@@ -83,7 +83,7 @@ impl Due {
         self.fault
     }
 
-    /// It strikes now.
+    /// Uses the fault up: it strikes now.
     pub(crate) fn strikes(mut self) {
         self.ordered = None;
     }
@@ -97,7 +97,7 @@ impl Drop for Due {
     }
 }
 
-/// The fault for this attempt at this file, if chance gives it one.
+/// Returns the fault for this attempt at this file, if chance gives it one.
 fn fault(options: ChaosOptions, label: &str, attempt: u32) -> Option<Fault> {
     if attempt >= MAX_FAULTS_PER_FILE {
         return None;
@@ -127,7 +127,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 up to, but not, 1.
+    /// Returns a number from 0 up to, but not including, 1.
     #[allow(clippy::cast_precision_loss, reason = "53 bits fit")]
     fn share(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64

@@ -1,4 +1,4 @@
-//! How the demo ends: its exit codes and what it says on standard error.
+//! The end of the demo: its exit codes and its errors on standard error.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -47,11 +47,11 @@ pub(crate) enum Failure {
     Output(#[from] std::io::Error),
 }
 
-/// What a run comes to.
+/// The result of a run.
 pub(crate) type Outcome = Result<(), Failure>;
 
 impl Failure {
-    /// The documented exit code.
+    /// Returns the documented exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::SelfCheck(_) | Self::Output(_) | Self::Report(_) => 1,
@@ -81,23 +81,23 @@ fn is_of_store(error: &BootstrapError) -> bool {
     error.culprit().is_some_and(|component| component.as_str() == "database")
 }
 
-/// Says what went wrong and chooses the exit code.
+/// Prints the error and returns the exit code.
 pub(crate) fn report(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough.
+        // The reader of our output closed it: it has seen enough.
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            out::complain(&told(&failure));
+            out::complain(&message(&failure));
             failure.code().into()
         }
     }
 }
 
-/// The error and its sources, each on a line.
-fn told(failure: &Failure) -> String {
+/// Formats the error and its sources, each on a line.
+fn message(failure: &Failure) -> String {
     let mut text = format!("error: {failure}\n");
     let mut source = failure.source();
     while let Some(cause) = source {

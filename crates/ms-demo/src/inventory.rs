@@ -1,4 +1,4 @@
-//! The component `inventory`: what an earlier run has left, found out before anybody works.
+//! The component `inventory`: counts what an earlier run left, before any auditor works.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) struct Inventory {
 
 impl Component for Inventory {
     async fn init(&mut self, _: &ComponentContext) -> Result<(), ComponentFailure> {
-        // A later life of it: by now tasks are with auditors of this run.
+        // A later life of this component: auditors of this run hold tasks by now.
         if self.board.found().is_some() {
             return Ok(());
         }
@@ -25,7 +25,8 @@ impl Component for Inventory {
         let is_resumed = stats.tasks.values().flat_map(|states| states.values()).any(|&n| n > 0);
         let why = "the run it was part of ended".to_owned();
         let in_doubt = self.store.take_back(why).await?;
-        // Only now: a lease of the last run, which nobody could renew, is no failed attempt.
+        // After `take_back`: leases of the last run, which nobody could renew, are no failed
+        // attempts.
         let began = self.store.sweep().await?.now;
         self.board.set_found(Found { is_resumed, in_doubt: in_doubt as u64, began });
         Ok(())

@@ -56,7 +56,7 @@ impl Keyboard {
         keys.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
         tcsetattr(&stdin, OptionalActions::Now, &keys).ok()?;
         let (send, presses) = mpsc::channel(MAX_WAITING);
-        // It waits for a key when the process ends, and ends with it.
+        // The thread waits for a key until the process ends.
         let reader = std::thread::Builder::new().name("keys".into()).spawn(move || read(&send));
         let keyboard = Self { before, presses: Arc::new(Mutex::new(Some(presses))) };
         reader.is_ok().then_some(keyboard)
@@ -67,14 +67,14 @@ impl Keyboard {
     }
 }
 
-/// The receiver, for whoever takes it first.
+/// Takes the receiver; only the first call gets it.
 pub(crate) fn take(presses: Option<Presses>) -> Option<mpsc::Receiver<Key>> {
     presses?.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
-        // What cannot be restored cannot be told either.
+        // A terminal that cannot be restored cannot show an error either.
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
     }
 }

@@ -11,13 +11,13 @@
 //!    │  └─ metrics        rates and the time left
 //!    ├─ database
 //!    │  └─ store          the durable tasks, one for each file
-//!    ├─ inventory         what an earlier run has left
+//!    ├─ inventory         what an earlier run left
 //!    ├─ fleet
 //!    │  └─ tasks          rest_for_one
-//!    │     ├─ dispatcher  which task is with which auditor; of ms-worker
+//!    │     ├─ dispatcher  which auditor has which task; of ms-worker
 //!    │     └─ auditor     one_for_one: each reads and scans one file at a time
 //!    │        └─ auditor-1 ..
-//!    └─ pipeline          rest_for_one: who fails takes those along that build upon it
+//!    └─ pipeline          rest_for_one: a part that fails takes those after it along
 //!       ├─ reducer        results of ended tasks, in memory
 //!       ├─ reporter       audit.json, at the end
 //!       └─ walker         lists the files, and submits them
@@ -30,9 +30,9 @@
 //! dead letter, and counts as quarantined.
 //!
 //! Architecture invariants: only `out.rs` writes to the terminal; only `ms-audit` knows what
-//! an audit is; who may have a task, and how often, is decided by the framework alone. A
-//! fault that is injected on purpose never counts against a file: its auditor hands the task
-//! back before it suffers it.
+//! an audit is; the framework alone decides which auditor gets a task, and how often. A fault
+//! that is injected on purpose never counts against a file: its auditor hands the task back
+//! before the fault strikes.
 //!
 //! Start reading at `tree.rs`, then `work.rs`, `walker.rs`, `auditor.rs` and `reducer.rs`.
 
@@ -46,9 +46,9 @@ mod inventory;
 mod keys;
 mod metrics;
 mod out;
-mod patience;
 mod reducer;
 mod reporter;
+mod retries;
 mod roster;
 mod shutdown;
 mod state;
@@ -64,9 +64,10 @@ use std::process::ExitCode;
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match args::parse(args) {
         Ok(args::Parsed::Run(options)) => exit::report(app::run(*options)),
-        Ok(args::Parsed::Help) => exit::report(out::print(args::HELP)),
+        Ok(args::Parsed::Help) => exit::report(out::print(args::HELP).map_err(Into::into)),
         Ok(args::Parsed::Version) => {
-            exit::report(out::print(concat!("ms-demo ", env!("CARGO_PKG_VERSION"), "\n")))
+            let version = concat!("ms-demo ", env!("CARGO_PKG_VERSION"), "\n");
+            exit::report(out::print(version).map_err(Into::into))
         }
         Err(error) => exit::report(Err(error)),
     }

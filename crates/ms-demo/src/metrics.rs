@@ -1,4 +1,4 @@
-//! Metrics: files per second, and what single files cost.
+//! Metrics: files per second, and the cost of single files.
 //!
 //! Measurements may be lost: its mailbox drops the oldest when it does not keep up.
 
@@ -80,7 +80,7 @@ impl Handles<Sample> for Metrics {
     }
 }
 
-/// What one file cost.
+/// The cost of one file.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Measured {

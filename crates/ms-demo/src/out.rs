@@ -7,19 +7,17 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::exit::Failure;
-
 /// Frames that may wait for a slow terminal; further ones are left out.
 const MAX_WAITING: usize = 8;
 
 /// Writes to standard output, and flushes it.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
-    Ok(stdout.flush()?)
+    stdout.flush()
 }
 
-/// Writes to standard error; there is nobody to tell when that fails.
+/// Writes to standard error; a failure of that could not be reported anywhere.
 pub(crate) fn complain(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
@@ -31,7 +29,7 @@ pub(crate) enum Stream {
     Stderr,
 }
 
-/// A thread that writes what it is given.
+/// A thread that writes queued texts.
 #[derive(Debug)]
 pub(crate) struct Printer {
     lines: Option<SyncSender<String>>,
@@ -48,7 +46,7 @@ impl Printer {
         Self { lines: Some(lines), thread }
     }
 
-    /// Hands a text over. Never waits: what does not fit is left out.
+    /// Queues a text. Never waits: a text that does not fit is left out.
     pub(crate) fn say(&self, text: String) {
         if let Some(lines) = &self.lines {
             // A terminal that does not keep up sees the next frame.

@@ -1,7 +1,7 @@
 //! The reducer: from the results of ended tasks to the report.
 //!
-//! It knows which tasks were listed and looks in the store for those that have ended; what it
-//! has is built anew from the store when it dies. A result counts once, however often it comes.
+//! It knows which tasks were listed and polls the store for those that have ended. When it dies,
+//! its state is built anew from the store. A result counts once, however often it comes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use ms_worker::tasks::TaskClient;
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use crate::board::Board;
-use crate::patience::{PAUSE, Patience};
 use crate::reporter::Finish;
+use crate::retries::{RETRY_AFTER, Retries};
 use crate::roster::Roster;
 use crate::work;
 
 /// The walker pauses while more files than this wait to be audited.
 const ENOUGH: usize = 8192;
-/// Tasks that are looked at in one question, the oldest first.
+/// Tasks polled at once, the oldest first.
 const LOOK_AT: usize = 512;
-/// Pause between two looks, unless the last one brought much.
+/// Pause between two polls, unless the last one brought many results.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// That much.
+/// Results after which the next poll follows at once.
 const MUCH: usize = LOOK_AT / 2;
 
 #[derive(Clone)]
@@ -47,10 +47,10 @@ pub(crate) struct ReducerAgent {
     roster: Roster,
     /// Listed, and not known to have ended.
     open: BTreeMap<TaskId, SourceFile>,
-    /// How much was listed, once the walk is over.
+    /// Number of files listed, once the walk is over.
     input: Option<u64>,
     finished: bool,
-    patience: Patience,
+    retries: Retries,
 }
 
 impl ReducerAgent {
@@ -62,7 +62,7 @@ impl ReducerAgent {
         self.board.queue.set(self.open.len() as u64);
     }
 
-    /// Takes the results of what has ended.
+    /// Takes the results of tasks that have ended.
     fn settle(&mut self, ends: &[TaskEnd]) {
         for end in ends {
             let Some(file) = self.open.remove(&end.view.id) else { continue };
@@ -75,7 +75,7 @@ impl ReducerAgent {
         self.show();
     }
 
-    /// When nothing is on its way any more, the report may be written.
+    /// Sends the report to the reporter once no task is open.
     async fn finish(&mut self) {
         let Some(input) = self.input.filter(|_| self.open.is_empty() && !self.finished) else {
             return;
@@ -102,7 +102,7 @@ impl Agent for ReducerAgent {
             open: BTreeMap::new(),
             input: None,
             finished: false,
-            patience: Patience::default(),
+            retries: Retries::default(),
         };
         this.show();
         Ok(this)
@@ -128,12 +128,12 @@ impl Agent for ReducerAgent {
 pub(crate) struct Listed {
     pub(crate) units: Arc<[UnitFacts]>,
     pub(crate) files: Arc<[(TaskId, SourceFile)]>,
-    /// Places that could not be looked at: they have an outcome and no task.
+    /// Places that could not be read: they have an outcome and no task.
     pub(crate) unreadable: Arc<[FileOutcome]>,
 }
 
 impl Message for Listed {
-    /// Whether that is enough for the moment.
+    /// Whether enough is listed for the moment.
     type Result = bool;
 }
 
@@ -154,7 +154,7 @@ impl Handles<Listed> for ReducerAgent {
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub(crate) struct WalkOver {
-    /// How much was listed.
+    /// Number of files listed.
     pub(crate) input: u64,
 }
 
@@ -177,14 +177,14 @@ impl Handles<Look> for ReducerAgent {
         if !oldest.is_empty() {
             match self.tasks.ends(oldest).await {
                 Ok(ends) => {
-                    self.patience.renew();
+                    self.retries.reset();
                     self.settle(&ends);
                     if ends.len() >= MUCH {
                         pause = Duration::ZERO;
                     }
                 }
-                Err(error) => match self.patience.bear(error) {
-                    Ok(()) => pause = PAUSE,
+                Err(error) => match self.retries.failed(error) {
+                    Ok(()) => pause = RETRY_AFTER,
                     Err(error) => return cx.fail(error),
                 },
             }

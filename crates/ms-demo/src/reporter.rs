@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use crate::board::Board;
 use crate::roster::Roster;
 
-/// The result, and why it could not be written if so.
+/// The result, and the error if it could not be written.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) json: AuditJson,
@@ -63,7 +63,7 @@ impl Agent for Reporter {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Finish {
-    /// How much was listed.
+    /// Number of files listed.
     pub(crate) input: u64,
     pub(crate) report: Arc<Report>,
 }
@@ -80,7 +80,7 @@ impl Handles<Finish> for Reporter {
             elapsed_ms: u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
         let json = AuditJson::new(Arc::unwrap_or_clone(finish.report), run);
-        // An audit of nothing is no success: an earlier report stays.
+        // An audit of nothing is a failure, so an earlier report stays.
         let unwritten = (finish.input > 0).then(|| json.write(&self.0.out).err()).flatten();
         self.0.outbox.put(Finished { json, unwritten });
     }

@@ -1,4 +1,4 @@
-//! Who is where: parts enter themselves when they start, before those who need them.
+//! References to the parts: each enters itself when it starts, before the parts that need it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

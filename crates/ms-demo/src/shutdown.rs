@@ -1,12 +1,12 @@
-//! What an orderly shutdown says of itself.
+//! The report of an orderly shutdown.
 
 use std::error::Error;
 
 use ms_runtime::ShutdownSummary;
 use ms_runtime::logic::shutdown::{ShutdownPhase, StopOutcome};
 
-/// The report of a shutdown: a line, and one more for everything that went wrong.
-pub(crate) fn told(summary: &ShutdownSummary) -> String {
+/// Formats the report of a shutdown: a line, and one more for every fault.
+pub(crate) fn text(summary: &ShutdownSummary) -> String {
     let report = &summary.report;
     let outcomes = report.components.iter().map(|stop| &stop.outcome);
     let stopped = outcomes.filter(|outcome| matches!(outcome, StopOutcome::Stopped)).count();
@@ -19,17 +19,17 @@ pub(crate) fn told(summary: &ShutdownSummary) -> String {
         report.total.as_millis(),
     );
     for stop in &report.components {
-        let how = match &stop.outcome {
+        let fault = match &stop.outcome {
             StopOutcome::Stopped => continue,
             StopOutcome::Failed(error) => format!("it failed: {error}"),
-            StopOutcome::Forced => "it was killed, not being done in time".to_owned(),
-            StopOutcome::Abandoned => "it is left behind".to_owned(),
+            StopOutcome::Forced => "it was killed because it took too long".to_owned(),
+            StopOutcome::Abandoned => "it was left behind".to_owned(),
         };
-        text.push_str(&format!("  {}: {how}\n", stop.id));
+        text.push_str(&format!("  {}: {fault}\n", stop.id));
     }
     for step in &report.steps {
         if step.late {
-            text.push_str(&format!("  {}: its time was over\n", step.phase.name()));
+            text.push_str(&format!("  {}: it took too long\n", step.phase.name()));
         }
         for error in &step.errors {
             let causes = std::iter::successors(error.source(), |&error| error.source());

@@ -1,4 +1,4 @@
-//! The state directory: the tasks of one input, and which input that is.
+//! The state directory: the tasks of one input, and a note of that input.
 //!
 //! ```text
 //! DIR/input        format and key of the input the tasks are of
@@ -29,7 +29,7 @@ pub(crate) enum StateError {
     Damaged { path: PathBuf, what: String },
     #[error("{} has format {found}, this tool knows {FORMAT}, which is older; use the newer tool, or pass --fresh", path.display())]
     NewerFormat { path: PathBuf, found: u32 },
-    #[error("the tasks in {} cannot be had; name another directory with --state", path.display())]
+    #[error("the tasks in {} cannot be opened; name another directory with --state", path.display())]
     Store { path: PathBuf, source: StoreError },
 }
 
@@ -50,7 +50,7 @@ impl State {
         fs::create_dir_all(dir).map_err(unusable)?;
         let ignore = dir.join(".gitignore");
         if !ignore.exists() {
-            // Only a courtesy: a state directory does not belong into a repository.
+            // Only a courtesy: a state directory does not belong in a repository.
             let _ = fs::write(ignore, "*\n");
         }
         let state = Self { dir: fs::canonicalize(dir).map_err(unusable)? };
@@ -62,12 +62,12 @@ impl State {
         Ok(state)
     }
 
-    /// The file of the tasks.
+    /// Returns the file of the tasks.
     pub(crate) fn tasks(&self) -> PathBuf {
         self.dir.join("tasks.db")
     }
 
-    /// Where crash reports go.
+    /// Returns the directory of crash reports.
     pub(crate) fn crash(&self) -> PathBuf {
         self.dir.join("crash")
     }
@@ -76,7 +76,7 @@ impl State {
         self.dir.join("input")
     }
 
-    /// Whether the tasks are those of this input.
+    /// Returns whether the tasks are those of this input.
     fn is_of(&self, key: &RunKey) -> Result<bool, StateError> {
         let text = match fs::read_to_string(self.input()) {
             Ok(text) => text,
@@ -101,7 +101,7 @@ impl State {
         }
     }
 
-    /// Notes of which input the tasks are: whole, or not at all.
+    /// Notes the input of the tasks: atomically, by a rename.
     fn note(&self, key: &RunKey) -> io::Result<()> {
         let new = self.dir.join("input.new");
         fs::write(&new, format!("format {FORMAT}\n{key}\n"))?;

@@ -33,16 +33,16 @@ use crate::work::AUDITORS;
 
 /// A hung auditor is found within a second.
 const BEAT: Heartbeat = Heartbeat { every: Duration::from_millis(250), missed: 4 };
-/// An arbiter that stands still for so long is given up.
+/// An arbiter that is blocked for longer is given up.
 const WEDGED_AFTER: Duration = Duration::from_secs(1);
-/// A file of an auditor that is suspended is another's after so long.
+/// After this long, the file of a suspended auditor goes to another one.
 const LEASE: Duration = Duration::from_secs(3);
 /// Longest attempt at a file, its pause included. Heartbeats find what hangs long before.
 const ATTEMPT: Duration = Duration::from_secs(180);
 /// Restart budget of the pipeline's parts.
 const BUDGET: (u32, Duration) = (10, Duration::from_secs(10));
-/// Restarts of whole branches granted in the same period: what ten restarts of a part do
-/// not cure, such as a full disk, is to be told soon.
+/// Restarts of whole branches granted in the same period: a fault that ten restarts of a part do
+/// not cure, such as a full disk, should be reported soon.
 const ROOT_RESTARTS: u32 = 6;
 /// Restarts of auditors granted in [`BUDGET`]'s period: a tree may well have some bad files.
 const AUDITOR_RESTARTS: u32 = 500;
@@ -53,7 +53,7 @@ const KEEP_FINISHED: Duration = Duration::from_secs(366 * 86_400);
 /// Measurements that may wait.
 const MEASUREMENTS: usize = 256;
 
-/// What the service is made of.
+/// The parts that the service is made of.
 pub(crate) struct Plan {
     pub(crate) options: Options,
     pub(crate) sources: Arc<Sources>,
@@ -66,7 +66,7 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
 }
 
-/// The whole service; see the crate's documentation for a picture of its tree.
+/// Makes the whole service; see the crate's documentation for a picture of its tree.
 pub(crate) fn service(plan: &Plan) -> Result<Builder, TasksError> {
     let config = StoreConfig { keep_ended: KEEP_FINISHED, ..StoreConfig::new(plan.state.tasks()) };
     let (store, child) = ms_store::sqlite("store", config);
@@ -121,7 +121,7 @@ fn observability(plan: &Plan) -> ComponentSpec {
         .criticality(Criticality::Degradable)
 }
 
-/// The durable tasks and the auditors who do them.
+/// Makes the durable tasks and the auditors who do them.
 fn fleet(plan: &Plan, store: &SqliteTasks) -> Result<Tasks, TasksError> {
     let args = AuditorArgs {
         store: store.clone(),
@@ -142,8 +142,8 @@ fn fleet(plan: &Plan, store: &SqliteTasks) -> Result<Tasks, TasksError> {
         })
 }
 
-/// Who fails takes those after it along. Each has a thread of its own, so that none
-/// of them is a neighbour of an auditor that blocks.
+/// Makes the pipeline: a part that fails takes those after it along. Each has a thread of its own,
+/// so that no auditor that blocks can hold it up.
 fn pipeline(plan: &Plan, tasks: &TaskClient) -> SupervisorSpec {
     let (board, roster) = (|| Arc::clone(&plan.board), || plan.roster.clone());
     let reducer = ReducerArgs {
@@ -173,7 +173,7 @@ fn pipeline(plan: &Plan, tasks: &TaskClient) -> SupervisorSpec {
     ];
     let pipeline = SupervisorSpec::rest_for_one("pipeline").intensity(BUDGET.0, BUDGET.1);
     children.into_iter().fold(pipeline, |pipeline, child| {
-        let patience = Shutdown::Timeout(Duration::from_secs(2));
-        pipeline.child(child.placement(Placement::Dedicated).shutdown(patience))
+        let shutdown = Shutdown::Timeout(Duration::from_secs(2));
+        pipeline.child(child.placement(Placement::Dedicated).shutdown(shutdown))
     })
 }

@@ -14,8 +14,8 @@ use ms_worker::tasks::{TaskClient, TaskRefusal};
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use crate::board::Board;
-use crate::patience::{PAUSE, Patience};
 use crate::reducer::{Listed, WalkOver};
+use crate::retries::{RETRY_AFTER, Retries};
 use crate::roster::Roster;
 use crate::work::{self, WorkError};
 
@@ -37,12 +37,12 @@ pub(crate) struct WalkerAgent {
     tasks: TaskClient,
     board: Arc<Board>,
     roster: Roster,
-    /// Listed, counted here and nowhere else.
+    /// Files listed; counted here and nowhere else.
     input: u64,
-    /// What was not submitted, or not told to the reducer yet.
+    /// The batch that was not submitted, or not sent to the reducer yet.
     held: Option<Batch>,
     over: bool,
-    patience: Patience,
+    retries: Retries,
 }
 
 /// Why a batch is not on disk.
@@ -81,12 +81,12 @@ impl Agent for WalkerAgent {
             input: 0,
             held: None,
             over: false,
-            patience: Patience::default(),
+            retries: Retries::default(),
         })
     }
 }
 
-/// One batch further.
+/// Handles the next batch.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Step;
@@ -96,8 +96,8 @@ impl Handles<Step> for WalkerAgent {
         match self.step().await {
             Ok(Next::After(pause)) => cx.schedule(pause, Step),
             Ok(Next::Over) => cx.stop(),
-            Err(Unlisted::Store(error)) => match self.patience.bear(error) {
-                Ok(()) => cx.schedule(PAUSE, Step),
+            Err(Unlisted::Store(error)) => match self.retries.failed(error) {
+                Ok(()) => cx.schedule(RETRY_AFTER, Step),
                 Err(error) => cx.fail(error),
             },
             Err(other) => cx.fail(other),
@@ -113,7 +113,7 @@ enum Next {
 impl WalkerAgent {
     async fn step(&mut self) -> Result<Next, Unlisted> {
         let Some(reducer) = self.roster.parts().reducer.clone() else {
-            return Ok(Next::After(PAUSE));
+            return Ok(Next::After(RETRY_AFTER));
         };
         if self.held.is_none() && !self.over {
             self.held = self.next_batch();
@@ -123,11 +123,11 @@ impl WalkerAgent {
             self.board.walked.store(true, Ordering::Release);
             return Ok(match reducer.ask(WalkOver { input: self.input }).await {
                 Ok(()) => Next::Over,
-                Err(_) => Next::After(PAUSE),
+                Err(_) => Next::After(RETRY_AFTER),
             });
         };
         let files = self.submit(&batch.files).await?;
-        self.patience.renew();
+        self.retries.reset();
         let listed = Listed {
             units: batch.units.iter().map(UnitFacts::gather).collect(),
             files: files.into(),
@@ -138,11 +138,12 @@ impl WalkerAgent {
                 self.held = None;
                 Next::After(if has_enough { ENOUGH_FOR } else { Duration::ZERO })
             }
-            Err(_) => Next::After(PAUSE),
+            Err(_) => Next::After(RETRY_AFTER),
         })
     }
 
-    /// Has the files on disk as tasks; those that were there are the same tasks as before.
+    /// Submits the files as tasks, which are on disk then; a file that was submitted before is the
+    /// same task.
     async fn submit(&self, files: &[SourceFile]) -> Result<Vec<(TaskId, SourceFile)>, Unlisted> {
         if files.is_empty() {
             return Ok(Vec::new());

@@ -11,8 +11,8 @@ use serde::Deserialize;
 /// The agents that audit: their kind, and the name of their supervisor.
 pub(crate) const AUDITORS: &str = "auditor";
 
-/// How often a file is tried that kills its auditor. The same for every run: a task that is
-/// submitted again has to be the same task.
+/// The retries of a file that kills its auditor. The same for every run: a task that is submitted
+/// again has to be the same task.
 const RETRY: Retry = Retry {
     max_attempts: ms_audit::outcome::MAX_KILLS,
     backoff_min_ms: 50,
@@ -20,7 +20,7 @@ const RETRY: Retry = Retry {
     jitter: 0.2,
 };
 
-/// What a failed attempt of a dead agent begins with in the store.
+/// The start of the failure text of an attempt whose agent died.
 const AGENT_ENDED: &str = "the agent ended: ";
 
 /// A file cannot be made a task.
@@ -34,7 +34,7 @@ pub(crate) enum WorkError {
     Payload(#[from] serde_json::Error),
 }
 
-/// The task of auditing a file. The same file, unchanged, is the same task in every run.
+/// Makes the task of auditing a file. The same file, unchanged, is the same task in every run.
 pub(crate) fn task(file: &SourceFile) -> Result<NewTask, WorkError> {
     Ok(NewTask {
         retry: RETRY,
@@ -43,18 +43,18 @@ pub(crate) fn task(file: &SourceFile) -> Result<NewTask, WorkError> {
     })
 }
 
-/// What an auditor says of a file that it cannot audit: no further attempt would mend it.
+/// Makes the failure of a file that cannot be audited: no further attempt would mend it.
 pub(crate) fn set_aside(reason: &Reason) -> TaskFailure {
-    let told = serde_json::to_string(reason).unwrap_or_else(|_| reason.to_string());
-    TaskFailure::permanent(told)
+    let text = serde_json::to_string(reason).unwrap_or_else(|_| reason.to_string());
+    TaskFailure::permanent(text)
 }
 
-/// Whether it was set aside in an earlier run for a reason that may be gone by now.
+/// Returns whether it was set aside in an earlier run for a reason that may be gone by now.
 pub(crate) fn is_worth_another_try(view: &TaskView) -> bool {
     view.state == TaskState::Failed && reason(view).is_worth_retrying()
 }
 
-/// What came of a file whose task has ended.
+/// Returns the outcome of a file whose task has ended.
 pub(crate) fn outcome(end: &TaskEnd) -> Outcome {
     if end.view.state != TaskState::Completed {
         return Outcome::Quarantined(reason(&end.view));

@@ -1,4 +1,4 @@
-//! What is wrong with a text, and where.
+//! The errors of reading and writing, and their wording.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use serde::de::{Expected, Unexpected};
 
 use super::numbers::WideNumber;
 
-/// What of a wrong string is shown.
-const SHOWN: usize = 40;
+/// Characters quoted of a wrong string.
+const MAX_QUOTED: usize = 40;
 
 /// Why a text is not the JSON that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,25 +32,42 @@ impl JsonError {
         Self { at: String::new(), what: number.to_string(), unfit: true }
     }
 
-    /// Where, as a path from the top: `payload.url`, `[3].queue`; `.` for the top, and empty for
-    /// what is no JSON at all.
+    /// Returns the place as a path from the top: `payload.url`, `[3].queue`; `.` for the top, and
+    /// empty for a text that is not JSON at all.
     #[must_use]
     pub fn at(&self) -> &str {
         &self.at
     }
 
-    /// What is wrong there.
+    /// Returns the fault without its place.
     #[must_use]
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// Whether the text is JSON that no schema forbids, and a number of it is wider than 64 bits:
-    /// over HTTP that is 422 and not 400 (RFC 9110, 15.5.21).
+    /// Returns whether the only fault is a number wider than 64 bits, in a text that is JSON and
+    /// breaks no schema: over HTTP that is 422 and not 400 (RFC 9110, 15.5.21).
     #[must_use]
     pub const fn is_unfit(&self) -> bool {
         self.unfit
     }
+}
+
+/// Why a value cannot be written as JSON that gives it back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// JSON has no word for it.
+    #[error("{at} is {value}, which JSON cannot say; use an Option, or a text")]
+    NotFinite {
+        /// Where it is, such as `$.mean[3]`.
+        at: String,
+        /// `NaN`, `inf` or `-inf`.
+        value: String,
+    },
+    /// The value itself refuses, has odd keys, or a whole number of more than 64 bits.
+    #[error(transparent)]
+    Refused(#[from] serde_json::Error),
 }
 
 /// An error on its way from the place where it was found to the top.
@@ -72,13 +89,13 @@ impl Fault {
         Self { path: Vec::new(), what }
     }
 
-    /// The same, found below `step`.
+    /// Adds `step` in front of the path.
     pub(super) fn below(mut self, step: Step) -> Self {
         self.path.push(step);
         self
     }
 
-    pub(super) fn told(self) -> JsonError {
+    pub(super) fn into_error(self) -> JsonError {
         let mut at = String::new();
         for step in self.path.iter().rev() {
             match step {
@@ -108,7 +125,7 @@ impl serde::de::Error for Fault {
     }
 
     fn invalid_type(found: Unexpected<'_>, wanted: &dyn Expected) -> Self {
-        Self::new(format!("expected {}, found {}", in_json(&wanted.to_string()), shown(&found)))
+        Self::new(format!("expected {}, found {}", in_json(&wanted.to_string()), quoted(&found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, wanted: &dyn Expected) -> Self {
@@ -117,7 +134,7 @@ impl serde::de::Error for Fault {
 
     fn invalid_length(length: usize, _: &dyn Expected) -> Self {
         let items = if length == 1 { "item" } else { "items" };
-        Self::new(format!("the array has {length} {items}, which is another number than is wanted"))
+        Self::new(format!("the array has {length} {items}, which is not the number wanted"))
     }
 
     fn unknown_variant(found: &str, known: &'static [&'static str]) -> Self {
@@ -137,7 +154,7 @@ fn one_of(known: &[&str]) -> String {
     }
 }
 
-/// What a reader says it wants, without Rust's types.
+/// Renames serde's expectations to words of JSON, without Rust's types.
 fn in_json(wanted: &str) -> String {
     let whole = |min: i128, max: i128| format!("a whole number from {min} to {max}");
     match wanted {
@@ -168,7 +185,7 @@ fn in_json(wanted: &str) -> String {
     }
 }
 
-fn shown(found: &Unexpected<'_>) -> String {
+fn quoted(found: &Unexpected<'_>) -> String {
     match found {
         Unexpected::Bool(value) => value.to_string(),
         Unexpected::Unsigned(value) => value.to_string(),
@@ -185,13 +202,13 @@ fn shown(found: &Unexpected<'_>) -> String {
 }
 
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_QUOTED) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }
 }
 
-/// What is no value of the wanted type is a fault of the part where that shows.
+/// Names the part of the input that is not of the wanted type.
 impl From<JsonError> for ms_core::Invalid {
     fn from(error: JsonError) -> Self {
         let field = if error.at().is_empty() { "." } else { error.at() };

@@ -1,4 +1,4 @@
-//! Looks through a value for numbers that are none: a serializer that writes nothing.
+//! Looks through a value for numbers that are not finite: a serializer that writes nothing.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use serde::ser::{
     SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::write::EncodeError;
+use super::error::EncodeError;
 
 /// Refuses `NaN` and the infinities, wherever they are in `value`.
 pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), EncodeError> {
@@ -19,7 +19,7 @@ pub(super) fn check<T: Serialize + ?Sized>(value: &T) -> Result<(), EncodeError>
     }
 }
 
-/// Where in the value the look is.
+/// The place in the value that is being looked at.
 #[derive(Default)]
 struct Place {
     path: Vec<Step>,
@@ -197,7 +197,7 @@ impl SerializeMap for Keys<'_> {
     type Error = serde_json::Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Outcome {
-        // For the place only: what no key can be is refused where it is written.
+        // For the place only: a key of a wrong type is refused when it is written.
         self.key = match serde_json::to_value(key) {
             Ok(serde_json::Value::String(key)) => Some(key),
             Ok(other) => Some(other.to_string()),

@@ -1,5 +1,5 @@
-//! The key of an object, read as what the key of a map is: serde_json writes numbers, truth values
-//! and names of enums as texts, so they are read out of texts.
+//! The key of an object, read as the key type of a map: serde_json writes numbers, booleans and
+//! names of enums as strings, so they are parsed out of strings.
 
 use serde::de::value::StringDeserializer;
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
@@ -10,8 +10,8 @@ use super::error::Fault;
 /// One key.
 pub(super) struct Key(pub(super) String);
 
-/// Reads these kinds out of the text if it says one, and gives the text itself otherwise: the
-/// visitor then says what it wanted.
+/// Parses these types out of the text. A text that does not parse goes to the visitor as it is,
+/// whose error then names the type it wanted.
 macro_rules! forward_to_parsed {
     ($($method:ident $parsed:ty => $visit:ident)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {

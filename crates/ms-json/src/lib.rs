@@ -1,14 +1,13 @@
-//! JSON from strangers, read in one way at every door: bounded depth, no key twice, an object
-//! where a struct is wanted and no array in its place, every mistake with its place and in words
-//! of JSON.
+//! JSON from strangers, read the same way by every server: bounded depth, no key twice, an object
+//! and never an array for a struct, every mistake with its place and in words of JSON.
 //!
-//! serde's derived readers take more than a document of the API could say: a struct is read from
-//! an array by the order of its fields, the last of two equal keys wins, and what is wrong is
-//! told in Rust's types. Start reading at [`from_slice`].
+//! serde's derived readers accept more than the API documents: a struct is read from an array by
+//! the order of its fields, the last of two equal keys wins, and errors name Rust's types. Start
+//! reading at [`from_slice`].
 //!
-//! What is written for somebody to read back later is written by [`to_value`] and [`to_vec`], which
-//! refuse what JSON cannot say. That doubles come back bit for bit is a feature of `serde_json` that
-//! the workspace has on (`float_roundtrip`).
+//! [`to_value`] and [`to_vec`] write what is to be read back later, and refuse values that JSON
+//! cannot express. Doubles come back bit for bit because the workspace turns on the feature
+//! `float_roundtrip` of `serde_json`.
 
 mod error;
 mod finite;
@@ -18,19 +17,19 @@ mod read;
 mod strict;
 mod write;
 
-pub use error::JsonError;
-pub use write::{EncodeError, to_value, to_vec};
+pub use error::{EncodeError, JsonError};
+pub use write::{to_value, to_vec};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Deepest nesting that the doors of the framework take unless they are told otherwise.
+/// Deepest nesting that the servers of the framework take by default.
 pub const MAX_DEPTH: usize = 64;
 
 /// Reads a `T`.
 ///
 /// # Errors
-/// What is no JSON (`NaN`, `1e400`, lone surrogates, bytes that are no UTF-8, anything behind
+/// The text is not JSON (`NaN`, `1e400`, lone surrogates, bytes that are not UTF-8, anything behind
 /// the value), is nested deeper than `depth`, names a key twice, has a whole number of more than
 /// 64 bits, which would become the nearest float, or is not a `T`.
 pub fn from_slice<T: DeserializeOwned>(text: &[u8], depth: usize) -> Result<T, JsonError> {
@@ -40,7 +39,7 @@ pub fn from_slice<T: DeserializeOwned>(text: &[u8], depth: usize) -> Result<T, J
 /// Reads any value, as strictly as [`from_slice`].
 ///
 /// # Errors
-/// As there.
+/// The text is not JSON, is nested too deeply, names a key twice, or has too wide a number.
 pub fn parse(text: &[u8], depth: usize) -> Result<Value, JsonError> {
     strict::parse(text, depth)
 }
@@ -50,7 +49,7 @@ pub fn parse(text: &[u8], depth: usize) -> Result<Value, JsonError> {
 /// # Errors
 /// It is not a `T`.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, JsonError> {
-    T::deserialize(read::Node(value)).map_err(error::Fault::told)
+    T::deserialize(read::Node(value)).map_err(error::Fault::into_error)
 }
 
 #[cfg(test)]
@@ -166,8 +165,8 @@ mod tests {
             r#"{"name":"a","choice":{"with":[1]}}"#,
             r#"{"name":"a","choice":{"boxed":[1.0,true]}}"#,
         ] {
-            let told = wrong(text).to_string();
-            assert!(told.contains("expected an object, found an array"), "{told}");
+            let text = wrong(text).to_string();
+            assert!(text.contains("expected an object, found an array"), "{text}");
         }
         let task = from_slice::<NewTask>(br#"["default","echo",1]"#, 8).expect_err("refused");
         assert!(task.to_string().contains("expected an object"), "{task}");
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_place_in_words_of_json() {
+    fn mistakes_are_reported_with_their_place_in_words_of_json() {
         for (text, at, what) in [
             (r#"{"name":"a","n":300}"#, "n", "expected a whole number from 0 to 255, found 300"),
             (r#"{"name":"a","n":"x"}"#, "n", "expected a whole number from 0 to 255, found \"x\""),
@@ -240,7 +239,11 @@ mod tests {
         }
 
         #[test]
-        fn what_serde_json_writes_is_read_back(text in "\\PC*", n in any::<i64>(), b in any::<bool>()) {
+        fn what_serde_json_writes_is_read_back(
+            text in "\\PC*",
+            n in any::<i64>(),
+            b in any::<bool>(),
+        ) {
             let value = serde_json::json!({ "text": text, "n": [n, b, null], "o": { "p": {} } });
             let body = serde_json::to_vec(&value).expect("a value");
             prop_assert_eq!(&parse(&body, 8).expect("read back"), &value);

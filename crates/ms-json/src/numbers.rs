@@ -18,7 +18,7 @@ pub(super) struct WideNumber {
 
 /// Looks through a JSON text for whole numbers outside of -2^63 to 2^64 - 1.
 ///
-/// Only numbers are looked at: whether the text is JSON at all is for its reader to say.
+/// Only numbers are checked: whether the text is JSON at all is its reader's question.
 ///
 /// # Errors
 /// The first such number, with its place.
@@ -40,7 +40,7 @@ pub(super) fn check_numbers(text: &[u8]) -> Result<(), WideNumber> {
     Ok(())
 }
 
-/// Behind the closing quote of the string that opens at `at`.
+/// Returns the index behind the closing quote of the string that opens at `at`.
 fn end_of_string(text: &[u8], at: usize) -> usize {
     let mut at = at + 1;
     while let Some(&byte) = text.get(at) {
@@ -69,12 +69,12 @@ fn is_wide(number: &[u8]) -> bool {
 }
 
 fn wide(text: &[u8], at: usize, end: usize) -> WideNumber {
-    const SHOWN: usize = 40;
+    const MAX_QUOTED: usize = 40;
     let before = &text[..at];
     let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
     let begin = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-    let mut number = String::from_utf8_lossy(&text[at..end.min(at + SHOWN)]).into_owned();
-    if end > at + SHOWN {
+    let mut number = String::from_utf8_lossy(&text[at..end.min(at + MAX_QUOTED)]).into_owned();
+    if end > at + MAX_QUOTED {
         fmt::Write::write_char(&mut number, '…').unwrap_or_default();
     }
     WideNumber { number, line, column: at - begin + 1 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, map};
 
 use super::error::{Fault, Step};
 
-/// Whole numbers up to here are exact as doubles.
+/// Whole numbers up to 2^53 are exact as doubles.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Reads each of these kinds of whole numbers as [`Node::whole`] does.
@@ -43,8 +43,7 @@ impl Node {
         Fault::invalid_type(found, wanted)
     }
 
-    /// A whole number may be written with a fraction of nothing: in JSON Schema `1.0` is an
-    /// integer.
+    /// Reads a whole number, also one that is written as `1.0`: JSON Schema calls that an integer.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

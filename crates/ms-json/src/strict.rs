@@ -13,7 +13,7 @@ pub(super) fn parse(text: &[u8], depth: usize) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Strict { left: depth }.deserialize(&mut reader).map_err(syntax)?;
     reader.end().map_err(syntax)?;
-    // Its reader made floats of them.
+    // serde_json has already turned numbers that are too wide into floats, so the text is checked.
     check_numbers(text).map_err(|wide| JsonError::wide(&wide))?;
     Ok(value)
 }
@@ -90,7 +90,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(key) = access.next_key::<String>()? {
             let value = access.next_value_seed(inner)?;
             if fields.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key {key:?} stands twice")));
+                return Err(A::Error::custom(format_args!("the key {key:?} appears twice")));
             }
             fields.insert(key, value);
         }

@@ -2,11 +2,12 @@
 
 use ms_core::id::ChildId;
 
+use super::child::{ChildEntry, ChildState};
 use super::command::{ChildRow, Command, CommandError, Counts, Reply, Target, Ticket};
 use super::effect::StartCause;
 use super::machine::{Op, Outcome, Policy, Why};
 use super::report::PidRef;
-use super::table::{ChildEntry, ChildState, Slot};
+use super::table::Slot;
 use super::validate;
 
 /// `None`: the reply comes when the operation is done.
@@ -29,7 +30,7 @@ impl Policy {
         }
     }
 
-    /// G1: spec errors first, then the duplicate check, then the start.
+    /// Adds and starts a child (G1): spec errors first, then the duplicate check, then the start.
     fn start_child(&mut self, ticket: Ticket, entry: ChildEntry) -> Answer {
         if self.is_simple() {
             return Some(Err(CommandError::SimpleOneForOne));
@@ -53,7 +54,7 @@ impl Policy {
         }
     }
 
-    /// G5. A restarting child holds its place (J1).
+    /// Starts one more child of the template (G5). A restarting child holds its place (J1).
     fn start_dynamic(&mut self, ticket: Ticket) -> Answer {
         if !self.is_simple() {
             return Some(Err(CommandError::NotSimpleOneForOne));
@@ -75,7 +76,7 @@ impl Policy {
         None
     }
 
-    /// The answer to the start of an added child.
+    /// Settles the start of an added child.
     pub(super) fn added(&mut self, slot: Slot, ticket: Ticket, outcome: Outcome) {
         let result = match outcome {
             Outcome::Started { info } => Ok(self.started(slot, info)),
@@ -123,7 +124,7 @@ impl Policy {
         }
     }
 
-    /// The answer to a start by `restart_child`; a failure is the caller's (E6).
+    /// Settles a start by `restart_child`; a failure is the caller's (E6).
     pub(super) fn asked(&mut self, slot: Slot, ticket: Ticket, outcome: Outcome) {
         let result = match outcome {
             Outcome::Started { info } => Ok(self.started(slot, info)),
@@ -139,7 +140,7 @@ impl Policy {
         Ok(Reply::Done)
     }
 
-    /// The stopped child with this id (G3).
+    /// Returns the stopped child with this id (G3).
     fn stopped(&self, id: &ChildId) -> Result<Slot, CommandError> {
         if self.is_simple() {
             return Err(CommandError::SimpleOneForOne);
@@ -172,7 +173,8 @@ impl Policy {
         }
     }
 
-    /// G4: the living. OTP asks each process, but not dynamic ones.
+    /// Counts the children (G4), leaving out those whose exit waits: OTP asks each process whether
+    /// it is alive, but not dynamic ones.
     fn count_children(&self) -> Counts {
         let counts = self.table.counts();
         if self.is_simple() {

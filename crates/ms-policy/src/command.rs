@@ -1,12 +1,12 @@
-//! What callers ask of a supervisor and what they are told (G1 to G5).
+//! The administrative calls to a supervisor, and their replies (G1 to G5).
 
 use ms_core::exit::ExitReason;
 use ms_core::id::{ChildId, Incarnation};
 use ms_core::spec::ChildType;
 use serde::{Deserialize, Serialize};
 
+use super::child::{ChildEntry, ChildKey};
 use super::report::PidRef;
-use super::table::{ChildEntry, ChildKey};
 use super::validate::ChildSpecError;
 
 /// Joins a command with its reply; chosen by the caller of the policy.
@@ -43,7 +43,7 @@ pub enum Command {
     GetChildSpec(Target),
 }
 
-/// What a command came to.
+/// The result of a command that succeeded.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     /// `{ok, Pid}`; with `info`, `{ok, Pid, Info}` (A5).
@@ -95,6 +95,7 @@ pub struct Counts {
 
 /// Why a command was refused or failed. The variants are OTP's error terms.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommandError {
     /// `{already_started, Pid}`.
     #[error("a child with this id runs already")]

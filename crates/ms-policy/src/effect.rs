@@ -1,4 +1,4 @@
-//! What the policy wants done.
+//! The actions that the policy asks of its actor.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use ms_core::exit::ExitReason;
 use ms_core::id::{ChildId, Incarnation};
 use ms_core::spec::Shutdown;
 
+use super::child::ChildKey;
 use super::command::{CommandError, Reply, Ticket};
 use super::report::{Decision, SupervisorReport};
-use super::table::ChildKey;
 
 /// Something to carry out, in the order polled.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,14 +31,14 @@ pub enum Effect {
         key: ChildKey,
         /// The life to end.
         incarnation: Incarnation,
-        /// With how much patience.
-        how: Shutdown,
+        /// The time it has to stop, or none.
+        shutdown: Shutdown,
     },
     /// Stop all children of a dynamic supervisor at once, with one common timer (F6);
     /// they are [`Policy::stopping`](super::Policy::stopping). Answer `Exited` for each.
     StopMany {
-        /// With how much patience.
-        how: Shutdown,
+        /// The time it has to stop, or none.
+        shutdown: Shutdown,
         /// How many there were.
         count: usize,
     },

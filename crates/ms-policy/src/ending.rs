@@ -3,13 +3,14 @@
 use ms_core::exit::ExitReason;
 use ms_core::spec::StopOrder;
 
+use super::child::ChildState;
 use super::command::CommandError;
 use super::effect::Effect;
 use super::machine::{Op, Policy};
 use super::report::{
     Offender, ReportContext, ReportReason, SupervisorReport, Tally, is_expected_end,
 };
-use super::table::{ChildState, NIL, Slot};
+use super::table::{NIL, Slot};
 
 impl Policy {
     /// Stops all children and exits with this reason.
@@ -22,14 +23,14 @@ impl Policy {
         }
     }
 
-    /// Tells everybody who waits that nobody will be served.
+    /// Refuses every command that waits.
     pub(super) fn give_notice(&mut self) {
         for ticket in self.inbox.keep_exits() {
             self.reply(ticket, Err(CommandError::Stopping));
         }
     }
 
-    /// One at a time, latest start first (F4).
+    /// Stops the children one at a time, latest start first (F4).
     pub(super) fn stop_all(&mut self, reason: ExitReason, at: Slot) {
         match self.stop_down(at) {
             Some(next) => self.op = Op::StopAll { reason, next },
@@ -37,8 +38,8 @@ impl Policy {
         }
     }
 
-    /// All at once, each with its own time to stop (F7). The latest start is told first, so
-    /// that an order that costs nothing is kept.
+    /// Stops the children at once, each with its own time to stop (F7). The latest start is asked
+    /// first: keeping that order costs nothing.
     fn stop_together(&mut self, reason: ExitReason) {
         let mut left = 0;
         let mut at = self.table.tail();
@@ -59,7 +60,7 @@ impl Policy {
         }
     }
 
-    /// All at once (F6).
+    /// Stops all dynamic children at once (F6).
     fn stop_dynamic(&mut self, reason: ExitReason) {
         let mut tally = Tally::default();
         let mut left = 0;
@@ -79,8 +80,8 @@ impl Policy {
             at = next;
         }
         if let Some(template) = self.table.template().filter(|_| left > 0) {
-            let how = template.policy.shutdown;
-            self.effects.push_back(Effect::StopMany { how, count: left });
+            let shutdown = template.policy.shutdown;
+            self.effects.push_back(Effect::StopMany { shutdown, count: left });
         }
         self.stop_many(reason, left, tally);
     }
@@ -115,7 +116,7 @@ impl Policy {
 
     pub(super) fn finish(&mut self, reason: ExitReason) {
         self.inbox.clear();
-        self.op = Op::Ended;
+        self.op = Op::Stopped;
         self.effects.push_back(Effect::Exit { reason });
     }
 }

@@ -1,10 +1,10 @@
-//! What the policy is fed.
+//! The input of the policy.
 
 use ms_core::exit::ExitReason;
 use ms_core::id::Incarnation;
 
+use super::child::ChildKey;
 use super::command::{Command, Ticket};
-use super::table::ChildKey;
 
 /// A fact or a request.
 ///
@@ -12,6 +12,7 @@ use super::table::ChildKey;
 /// `Exited`) are taken at once. All others wait in the policy's inbox while an
 /// operation is under way, in the order they came.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Event {
     /// Start the children. Once, and first.
     Boot,
@@ -24,8 +25,8 @@ pub enum Event {
         /// Whether the start handed back something for the caller of `start_child`.
         info: bool,
     },
-    /// The child's init said `ignore`. Of a child that was taken for started already, this is
-    /// an end that nothing follows from: it has no life, and no restart is due (ours).
+    /// The child's init said `ignore`. For a child that counted as started already, this is an
+    /// end without consequences: it has no life, and no restart is due (ours).
     Ignored {
         /// The child.
         key: ChildKey,
@@ -41,7 +42,7 @@ pub enum Event {
         /// Why.
         reason: ExitReason,
     },
-    /// The child ended, by itself or because it was told to.
+    /// The child ended, by itself or because it was asked to.
     Exited {
         /// The child.
         key: ChildKey,

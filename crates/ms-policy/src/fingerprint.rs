@@ -1,20 +1,20 @@
-//! What a policy will do, as a stream of bytes: for a search that must not visit one
-//! state twice.
+//! A fingerprint of what a policy will do: for a search that must not visit one state twice.
 //!
 //! Every field is named here, so that a new one cannot be forgotten. Left out is what
-//! only names things: numbers of lives are told as distances from a child's present one,
-//! times as distances from now, and places in the inbox by their order.
+//! only names things: numbers of lives become distances from a child's present one, times
+//! distances from now, and places in the inbox their order.
 
 use std::hash::{Hash, Hasher};
 
 use ms_core::id::Incarnation;
 use ms_core::time::Tick;
 
-use super::inbox::{Ended, Waiting};
+use super::child::ChildKey;
+use super::inbox::{ChildExit, Waiting};
 use super::jitter::Jitter;
 use super::machine::{Group, Op, Policy, Why};
 use super::report::PidRef;
-use super::table::{ChildKey, Slot, Table};
+use super::table::{Slot, Table};
 
 impl Policy {
     /// Feeds to `hasher` all that bears on what the policy does from `now` on.
@@ -36,7 +36,7 @@ impl Policy {
     fn hash_waiting(&self, waiting: &Waiting, hasher: &mut impl Hasher) {
         std::mem::discriminant(waiting).hash(hasher);
         match waiting {
-            Waiting::Exit(Ended { key, incarnation, reason, cause }) => {
+            Waiting::Exit(ChildExit { key, incarnation, reason, cause }) => {
                 (self.distance(*key, *incarnation), key, std::mem::discriminant(cause))
                     .hash(hasher);
                 reason.to_string().hash(hasher);
@@ -53,7 +53,7 @@ impl Policy {
         }
     }
 
-    /// How many lives ago this one was; `None` when its child is gone.
+    /// Returns how many lives ago this one was; `None` when its child is gone.
     fn distance(&self, key: ChildKey, life: Incarnation) -> Option<u64> {
         let slot = self.table.find(key)?;
         Some(self.table.get(slot).incarnation.0.wrapping_sub(life.0))
@@ -62,7 +62,7 @@ impl Policy {
     fn hash_op(&self, op: &Op, now: Tick, hasher: &mut impl Hasher) {
         std::mem::discriminant(op).hash(hasher);
         match op {
-            Op::Fresh | Op::Idle | Op::Boot | Op::Ended => {}
+            Op::Fresh | Op::Idle | Op::Boot | Op::Stopped => {}
             Op::Rollback { reason, next } | Op::StopAll { reason, next } => {
                 next.hash(hasher);
                 reason.to_string().hash(hasher);
@@ -91,7 +91,7 @@ impl Policy {
     }
 }
 
-/// What a report will say; which life it was is a name.
+/// Hashes what a report will say. The number of the life is left out: it only names one.
 fn hash_pid(pid: PidRef, hasher: &mut impl Hasher) {
     std::mem::discriminant(&pid).hash(hasher);
     if let PidRef::Restarting(old) = pid {

@@ -1,40 +1,40 @@
-//! What waits while the supervisor is busy: OTP's mailbox, as far as it matters.
+//! The messages that wait while the supervisor is busy: OTP's mailbox, as far as it matters.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use ms_core::exit::ExitReason;
 use ms_core::id::Incarnation;
 
+use super::child::ChildKey;
 use super::command::{Command, Ticket};
-use super::table::ChildKey;
 
 /// One message that waits.
 #[derive(Debug, Clone)]
 pub(super) enum Waiting {
-    Exit(Ended),
+    Exit(ChildExit),
     TryAgain(ChildKey),
     Backoff(ChildKey, Incarnation),
     Command(Ticket, Command),
     Shutdown(ExitReason),
 }
 
-/// The end of a child that nobody waited for.
+/// The end of a child that was not being stopped.
 #[derive(Debug, Clone)]
-pub(super) struct Ended {
+pub(super) struct ChildExit {
     pub(super) key: ChildKey,
     pub(super) incarnation: Incarnation,
     pub(super) reason: ExitReason,
     pub(super) cause: Cause,
 }
 
-/// What an end was for the child.
+/// What brought a child's end about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// It ended.
+    /// It ended by itself.
     Own,
     /// It lost its thread through no fault of its own.
     LostThread,
-    /// Its init, which nobody waited for, chose not to run.
+    /// Its init chose not to run, after its start had been answered.
     Ignored,
 }
 
@@ -57,7 +57,7 @@ impl Inbox {
             Waiting::Exit(ended) => {
                 let place = self.first + self.places.len() as u64;
                 if let Some(older) = self.exits.insert(ended.key, place) {
-                    // At most one exit of a child can be news.
+                    // A newer exit is of a newer life: the older one is stale by now.
                     self.clear_place(older);
                 }
             }
@@ -101,7 +101,7 @@ impl Inbox {
         matches!(waiting, Some(Waiting::Exit(ended)) if ended.incarnation == life)
     }
 
-    /// The children whose exit waits.
+    /// Returns the children whose exit waits.
     pub(super) fn dead(&self) -> impl Iterator<Item = ChildKey> + '_ {
         self.exits.keys().copied()
     }
@@ -119,7 +119,7 @@ impl Inbox {
         taken
     }
 
-    /// Keeps the exits only: a supervisor that ends handles nothing else. Gives the
+    /// Keeps the exits only: a supervisor that ends handles nothing else. Returns the
     /// tickets that will not be served.
     pub(super) fn keep_exits(&mut self) -> Vec<Ticket> {
         let mut unserved = Vec::new();
@@ -141,7 +141,7 @@ impl Inbox {
         *self = Self::default();
     }
 
-    /// All that waits, oldest first.
+    /// Returns all messages that wait, oldest first.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &Waiting> {
         self.places.iter().flatten()
     }

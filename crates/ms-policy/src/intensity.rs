@@ -50,13 +50,14 @@ impl Window {
         self.total <= self.limit
     }
 
-    /// Restarts that still count at `now`.
+    /// Counts the restarts that still count at `now`.
     pub(super) fn used(&self, now: Tick) -> u64 {
         let oldest = now.as_secs().saturating_sub(self.period);
         self.entries.iter().filter(|(at, _)| *at >= oldest).map(|(_, count)| count).sum()
     }
 
-    /// The restarts that still count, by their age, for [`Policy::fingerprint`](super::Policy::fingerprint).
+    /// Hashes the restarts that still count, by their age, for
+    /// [`Policy::fingerprint`](super::Policy::fingerprint).
     pub(super) fn fingerprint(&self, now: Tick, hasher: &mut impl Hasher) {
         // Limit and period never change; the total is that of the entries.
         let Self { limit: _, period, entries, total: _ } = self;
@@ -67,7 +68,7 @@ impl Window {
         }
     }
 
-    /// Whether one more restart at `now` is granted.
+    /// Returns whether one more restart at `now` is granted.
     pub(super) fn grants(&self, now: Tick) -> bool {
         self.used(now) < self.limit
     }

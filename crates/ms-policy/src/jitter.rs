@@ -10,7 +10,7 @@ impl Jitter {
         Self(seed)
     }
 
-    /// The next number in `0.0..1.0`.
+    /// Returns the next number in `0.0..1.0`.
     pub(super) fn next_unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

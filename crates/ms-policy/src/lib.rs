@@ -4,27 +4,27 @@
 //! # How to walk it
 //! [`Event`]s go in by [`Policy::handle`], [`Effect`]s come out of
 //! [`Policy::poll_effect`]. The policy knows children by [`ChildKey`] and by number of
-//! life; what they are made of, their mailboxes and threads are the actor's.
+//! life; their values, mailboxes and threads belong to the actor.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `event`, `effect`, `command`, `report` | what goes in, what comes out |
-//! | `machine` | the door, the operation under way, where answers go |
+//! | `machine` | `handle`, the operation under way, where answers go |
 //! | `lifecycle` | the boot; starting and stopping one child |
 //! | `restart` | a child ended: verdict, window, groups, retries, delays |
 //! | `ending` | the supervisor's own end |
 //! | `admin` | `start_child` and its kin |
-//! | `table`, `inbox`, `intensity`, `jitter` | the data |
+//! | `child`, `table`, `inbox`, `intensity`, `jitter` | the data |
 //! | `view`, `preview` | reading, and "what if" |
 //! | `fingerprint` | telling states apart, for model checkers |
-//! | `validate` | what is refused before anything starts |
+//! | `validate` | the checks before anything starts |
 //!
 //! # Rules
 //! Numbers such as C6 refer to `docs/semantics.md`. The 400 traces of the real OTP
 //! in `tests/golden-otp` are replayed against this module.
 //!
 //! 1. **One thing at a time.** While a child starts or stops, everything else waits in
-//!    the inbox in the order it came, but for the answer that is awaited. Reading
+//!    the inbox in the order it came, except the answer that is awaited. Reading
 //!    (`view`, `preview`) is always possible.
 //! 2. **An end is known by key and incarnation.** Incarnations number start attempts; an
 //!    event about another one than the current is dropped.
@@ -43,12 +43,13 @@
 //!
 //! # What OTP does not have
 //! Per-child backoff ([`ms_core::Backoff`]), a pause instead of giving up
-//! ([`ms_core::WhenExhausted`]), `max_children`, [`Event::Evacuated`], [`Decision`] records and [`Policy::preview_exit`]. With a backoff the failed child
-//! shows as restarting until the delay is over. Under a group strategy the siblings are
-//! stopped at once and the group is started after the longest delay due in it.
-//! `terminate_child` cancels the delay.
+//! ([`ms_core::WhenExhausted`]), `max_children`, [`Event::Evacuated`], [`Decision`] records and
+//! [`Policy::preview_exit`]. With a backoff the failed child shows as restarting until the delay is
+//! over. Under a group strategy the siblings are stopped at once and the group is started after the
+//! longest delay due in it. `terminate_child` cancels the delay.
 
 mod admin;
+mod child;
 mod command;
 mod effect;
 mod ending;
@@ -66,6 +67,7 @@ mod table;
 mod validate;
 mod view;
 
+pub use child::{ChildEntry, ChildKey, ChildState};
 pub use command::{ChildRow, Command, CommandError, Counts, Reply, Target, Ticket};
 pub use effect::{Effect, StartCause};
 pub use event::Event;
@@ -74,6 +76,6 @@ pub use preview::Preview;
 pub use report::{
     Decision, Offender, PidRef, ReportContext, ReportReason, SupervisorReport, Verdict,
 };
-pub use table::{ChildEntry, ChildKey, ChildState, RECORD_SIZE};
+pub use table::RECORD_SIZE;
 pub use validate::{ChildSpecError, FlagError, SpecError};
 pub use view::{ChildView, Phase};

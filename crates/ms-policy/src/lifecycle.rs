@@ -2,13 +2,14 @@
 
 use ms_core::exit::ExitReason;
 
+use super::child::ChildState;
 use super::command::{CommandError, Reply, Ticket};
 use super::effect::{Effect, StartCause};
 use super::machine::{Op, Outcome, Policy};
 use super::report::{
     Offender, PidRef, ReportContext, ReportReason, SupervisorReport, is_expected_end,
 };
-use super::table::{ChildState, NIL, Slot};
+use super::table::{NIL, Slot};
 
 impl Policy {
     pub(super) fn boot(&mut self) {
@@ -93,9 +94,9 @@ impl Policy {
             self.conclude_stop(slot, reason);
             return false;
         }
-        let how = self.table.policy(slot).shutdown;
+        let shutdown = self.table.policy(slot).shutdown;
         self.table.set_state(slot, ChildState::Stopping);
-        self.effects.push_back(Effect::Stop { key, incarnation, how });
+        self.effects.push_back(Effect::Stop { key, incarnation, shutdown });
         true
     }
 

@@ -1,4 +1,4 @@
-//! The state machine: its fields, its door, and the start of one child.
+//! The state machine: its fields, its entry point, and where answers go.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -8,14 +8,15 @@ use ms_core::id::Incarnation;
 use ms_core::spec::{Restart, Strategy, SupervisorFlags};
 use ms_core::time::Tick;
 
+use super::child::{ChildEntry, ChildKey, ChildState};
 use super::command::{CommandError, Reply, Ticket};
 use super::effect::Effect;
 use super::event::Event;
-use super::inbox::{Cause, Ended, Inbox, Waiting};
+use super::inbox::{Cause, ChildExit, Inbox, Waiting};
 use super::intensity::Window;
 use super::jitter::Jitter;
 use super::report::{PidRef, Tally};
-use super::table::{ChildEntry, ChildKey, ChildState, Slot, Table};
+use super::table::{Slot, Table};
 use super::validate;
 use super::validate::SpecError;
 
@@ -32,7 +33,7 @@ pub struct Policy {
     pub(super) suspended: bool,
 }
 
-/// What the supervisor is in the middle of. All but `Idle` wait for the answer to an
+/// The operation under way. All but `Idle` wait for the answer to an
 /// effect (or for `Boot`), and keep everything else waiting meanwhile.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
@@ -71,7 +72,7 @@ pub(super) enum Op {
         tally: Tally,
     },
     /// `Exit` is out.
-    Ended,
+    Stopped,
 }
 
 /// Why one child is started.
@@ -107,9 +108,9 @@ pub(super) enum Outcome {
 }
 
 impl Policy {
-    /// A supervisor with these flags and children, in start order; nothing is started
-    /// before [`Event::Boot`]. Keys of static children are those of
-    /// [`children`](Self::children), in the order of `specs`.
+    /// Makes a supervisor with these flags and children, in start order; nothing is started before
+    /// [`Event::Boot`]. Keys of static children are those of [`children`](Self::children), in the
+    /// order of `specs`.
     ///
     /// # Errors
     /// [`SpecError`], as OTP refuses them: flags first, then all specs (A2).
@@ -153,17 +154,20 @@ impl Policy {
             }
             Event::Ignored { key, incarnation } => {
                 let reason = ExitReason::Shutdown;
-                self.on_ended(now, Ended { key, incarnation, reason, cause: Cause::Ignored });
+                self.on_ended(now, ChildExit { key, incarnation, reason, cause: Cause::Ignored });
             }
             Event::StartFailed { key, incarnation, reason } => {
                 self.answer_start(now, key, incarnation, Outcome::Failed(reason));
             }
             Event::Exited { key, incarnation, reason } => {
-                self.on_ended(now, Ended { key, incarnation, reason, cause: Cause::Own });
+                self.on_ended(now, ChildExit { key, incarnation, reason, cause: Cause::Own });
             }
             Event::Evacuated { key, incarnation } => {
                 let reason = ExitReason::ArbiterLost;
-                self.on_ended(now, Ended { key, incarnation, reason, cause: Cause::LostThread });
+                self.on_ended(
+                    now,
+                    ChildExit { key, incarnation, reason, cause: Cause::LostThread },
+                );
             }
             Event::TryAgain { key } => self.enqueue(Waiting::TryAgain(key)),
             Event::BackoffElapsed { key, incarnation } => {
@@ -178,7 +182,7 @@ impl Policy {
         debug_assert!(self.holds(), "the policy's invariants are broken: {self:?}");
     }
 
-    /// The next effect to carry out, oldest first.
+    /// Returns the next effect to carry out, oldest first.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
@@ -206,8 +210,8 @@ impl Policy {
         }
     }
 
-    /// An end: the awaited one, news for the inbox, or of no interest (B4).
-    fn on_ended(&mut self, now: Tick, ended: Ended) {
+    /// Takes an end: it is the awaited one, goes into the inbox, or is of no interest (B4).
+    fn on_ended(&mut self, now: Tick, ended: ChildExit) {
         let Some(slot) = self.table.find(ended.key) else { return };
         if self.table.get(slot).incarnation != ended.incarnation {
             return;
@@ -219,13 +223,13 @@ impl Policy {
         }
     }
 
-    fn enqueue_exit(&mut self, ended: Ended) {
-        if !matches!(self.op, Op::Ended) {
+    fn enqueue_exit(&mut self, ended: ChildExit) {
+        if !matches!(self.op, Op::Stopped) {
             self.inbox.push(Waiting::Exit(ended));
         }
     }
 
-    /// Whether this start has not been answered yet.
+    /// Returns whether this start has not been answered yet.
     fn is_awaited(&self, key: ChildKey, life: Incarnation) -> bool {
         let is_it = |&slot: &Slot| {
             self.table.get(slot).incarnation == life
@@ -246,6 +250,7 @@ impl Policy {
         };
         self.table.set_state(slot, settled);
         self.table.get_mut(slot).since = now;
+        // Idle first: the operation may be over, and if it is not, its handler sets it again.
         match mem::replace(&mut self.op, Op::Idle) {
             Op::Boot => self.boot_answer(slot, outcome),
             Op::Start(why) => self.start_answer(now, slot, why, outcome),
@@ -302,7 +307,7 @@ impl Policy {
         self.flags.strategy == Strategy::SimpleOneForOne
     }
 
-    /// Whether nothing but the end is left to come.
+    /// Returns whether the supervisor is ending.
     pub(super) fn is_ending(&self) -> bool {
         matches!(
             self.op,
@@ -310,23 +315,23 @@ impl Policy {
                 | Op::StopAll { .. }
                 | Op::StopTogether { .. }
                 | Op::StopMany { .. }
-                | Op::Ended
+                | Op::Stopped
         )
     }
 
-    /// What is true between two events.
+    /// Returns whether the invariants hold that are true between two events.
     fn holds(&self) -> bool {
         let starting = self.table.in_state(ChildState::Starting);
         let stopping = self.table.in_state(ChildState::Stopping);
         let awaited = match &self.op {
-            Op::Fresh | Op::Idle | Op::Ended => starting == 0 && stopping == 0,
+            Op::Fresh | Op::Idle | Op::Stopped => starting == 0 && stopping == 0,
             Op::Boot | Op::Start(_) | Op::GroupStart(_) => starting == 1 && stopping == 0,
             Op::StopMany { left, .. } | Op::StopTogether { left, .. } => {
                 starting == 0 && stopping == *left && *left > 0
             }
             _ => starting == 0 && stopping == 1,
         };
-        let ended = matches!(self.op, Op::Ended);
+        let ended = matches!(self.op, Op::Stopped);
         let none_left = !ended || self.table.in_state(ChildState::Running) == 0;
         let served = !matches!(self.op, Op::Idle) || self.suspended || self.inbox.len() == 0;
         // Walking all children is for tests with few of them.
@@ -335,7 +340,7 @@ impl Policy {
     }
 }
 
-/// Whether OTP restarts after this end (B1).
+/// Returns whether OTP restarts after this end (B1).
 pub(super) fn restarts(restart: Restart, reason: &ExitReason) -> bool {
     match restart {
         Restart::Permanent => true,

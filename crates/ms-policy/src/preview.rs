@@ -6,10 +6,11 @@ use ms_core::exit::ExitReason;
 use ms_core::spec::Strategy;
 use ms_core::time::Tick;
 
+use super::child::{ChildKey, ChildState};
 use super::inbox::Cause;
 use super::machine::{Op, Policy};
 use super::report::Verdict;
-use super::table::{ChildKey, ChildState, NIL, Slot};
+use super::table::{NIL, Slot};
 
 /// What the end of one child would lead to, if every child started again and stopped
 /// as it should.
@@ -37,7 +38,7 @@ pub struct Preview {
 }
 
 impl Policy {
-    /// What would happen if this child ended so at `now`. Changes nothing. O(group).
+    /// Returns what would happen if this child ended so at `now`. Changes nothing. O(group).
     #[must_use]
     pub fn preview_exit(&self, now: Tick, key: ChildKey, reason: &ExitReason) -> Preview {
         let running = |&slot: &Slot| self.table.state(slot) == ChildState::Running;

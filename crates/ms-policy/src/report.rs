@@ -1,4 +1,4 @@
-//! What a supervisor says of itself: OTP's reports, and the record of a decision.
+//! The reports of a supervisor, as OTP prints them, and the record of a decision.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use ms_core::exit::ExitReason;
 use ms_core::id::{ChildId, Incarnation};
 use ms_core::spec::{Restart, Shutdown, Strategy};
 
-use super::table::ChildKey;
+use super::child::ChildKey;
 
 /// What OTP prints as a child's pid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub enum ReportContext {
     StartError,
     /// The supervisor gives up.
     Shutdown,
-    /// A child that was told to stop ended otherwise.
+    /// A child that was asked to stop ended otherwise.
     ShutdownError,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for ReportContext {
     }
 }
 
-/// Whom a report is about.
+/// The child or children that a report is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offender {
     /// One child.
@@ -128,16 +128,17 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// Whether a child that was told to stop ended acceptably (F2).
-pub(super) fn is_expected_end(reason: &ExitReason, restart: Restart, how: Shutdown) -> bool {
-    match (reason, how) {
+/// Returns whether a child that was asked to stop ended acceptably (F2).
+pub(super) fn is_expected_end(reason: &ExitReason, restart: Restart, shutdown: Shutdown) -> bool {
+    match (reason, shutdown) {
         (ExitReason::Killed, Shutdown::BrutalKill) => true,
         (ExitReason::Shutdown, Shutdown::Timeout(_) | Shutdown::Infinity) => true,
         _ => restart != Restart::Permanent && reason.is_clean(),
     }
 }
 
-/// Distinct reasons kept apart when a dynamic supervisor stops.
+/// Distinct reasons kept apart when a dynamic supervisor stops. A reason holds text of the user, so
+/// a million children may end with a million reasons.
 const MAX_REASONS: usize = 64;
 
 /// Unexpected ends of dynamic children, by reason (F6). Beyond 64 different reasons
@@ -157,7 +158,7 @@ impl Tally {
         }
     }
 
-    /// The reasons in a fixed order.
+    /// Returns the reasons in a fixed order.
     pub(super) fn into_sorted(mut self) -> Vec<(ExitReason, usize)> {
         self.0.sort_by_cached_key(|(reason, _)| reason.to_string());
         self.0

@@ -1,4 +1,4 @@
-//! A child ended: what to do, and the restarts that follow (B, C, D, E).
+//! The decision when a child ended, and the restarts that follow (B, C, D, E).
 
 use std::time::Duration;
 
@@ -7,14 +7,15 @@ use ms_core::id::{ChildId, Incarnation};
 use ms_core::spec::{AutoShutdown, Restart, Strategy, WhenExhausted};
 use ms_core::time::Tick;
 
+use super::child::{ChildKey, ChildState};
 use super::effect::{Effect, StartCause};
-use super::inbox::{Cause, Ended};
+use super::inbox::{Cause, ChildExit};
 use super::machine::{Group, Op, Outcome, Policy, Why, restarts};
 use super::report::{Decision, PidRef, ReportContext, ReportReason, Verdict};
-use super::table::{ChildKey, ChildState, NIL, Slot};
+use super::table::{NIL, Slot};
 
 impl Policy {
-    /// What becomes of a running child that ends so. Changes nothing: the preview asks too.
+    /// Decides what becomes of a running child that ends so. Changes nothing: the preview asks too.
     pub(super) fn judge(
         &self,
         now: Tick,
@@ -34,7 +35,7 @@ impl Policy {
         }
     }
 
-    /// Whether the supervisor ends when this child has ended for good (H1, H2).
+    /// Returns whether the supervisor ends when this child has ended for good (H1, H2).
     fn ends_with(&self, slot: Slot) -> bool {
         if !self.table.policy(slot).significant {
             return false;
@@ -47,16 +48,16 @@ impl Policy {
         }
     }
 
-    /// A child ended by itself (B1 to B3).
-    pub(super) fn on_exit(&mut self, now: Tick, ended: Ended) {
+    /// Handles the end of a child that ended by itself (B1 to B3).
+    pub(super) fn on_exit(&mut self, now: Tick, ended: ChildExit) {
         let Some(slot) = self.table.find(ended.key) else { return };
         let child = self.table.get(slot);
         if child.incarnation != ended.incarnation || self.table.state(slot) != ChildState::Running {
             return;
         }
-        let Ended { reason, cause, .. } = ended;
+        let ChildExit { reason, cause, .. } = ended;
         if cause == Cause::Ignored {
-            // As an ignored start that was waited for (A4, E5).
+            // The same as an ignored start that was awaited (A4, E5).
             return self.clear(slot);
         }
         let verdict = self.judge(now, slot, &reason, cause);
@@ -85,7 +86,7 @@ impl Policy {
         }
     }
 
-    /// A failed restart is due once more (E1). Stale ones are ignored (E3).
+    /// Repeats a restart that failed (E1). Stale requests are ignored (E3).
     pub(super) fn on_try_again(&mut self, now: Tick, key: ChildKey) {
         let Some(slot) = self.table.find(key) else { return };
         if self.table.state(slot) == ChildState::Restarting && !self.table.get(slot).held {
@@ -93,7 +94,7 @@ impl Policy {
         }
     }
 
-    /// A backoff is over, unless it was cancelled.
+    /// Starts a child whose backoff is over, unless it was cancelled.
     pub(super) fn on_backoff(&mut self, now: Tick, key: ChildKey, incarnation: Incarnation) {
         let Some(slot) = self.table.find(key) else { return };
         let child = self.table.get(slot);
@@ -110,7 +111,7 @@ impl Policy {
         }
     }
 
-    /// One restart-counted event: checked first, then tried (D2).
+    /// Counts a restart and then tries it (D2).
     fn restart(&mut self, now: Tick, slot: Slot, reason: Option<ExitReason>, pid: PidRef) {
         // A retry has waited already; the end of a child has not.
         let mut delay = if reason.is_some() { self.next_delay(slot) } else { Duration::ZERO };
@@ -131,7 +132,7 @@ impl Policy {
         self.end(ExitReason::Shutdown);
     }
 
-    /// How long a restart over the budget waits; zero is giving up.
+    /// Returns how long a restart over the budget waits; zero means giving up.
     fn pause(&self) -> Duration {
         match self.flags.when_exhausted {
             WhenExhausted::GiveUp => Duration::ZERO,
@@ -163,7 +164,7 @@ impl Policy {
         self.op = Op::Start(Why::Restart { pid });
     }
 
-    /// The answer to the restart of one child.
+    /// Settles the restart of one child.
     pub(super) fn restarted(&mut self, now: Tick, slot: Slot, pid: PidRef, outcome: Outcome) {
         match outcome {
             Outcome::Started { .. } => {}
@@ -176,7 +177,7 @@ impl Policy {
         }
     }
 
-    /// The first child of the group of `slot`, `NIL` for all (C1 to C3).
+    /// Returns the first child of the group of `slot`, `NIL` for all (C1 to C3).
     pub(super) fn floor(&self, slot: Slot) -> Slot {
         if self.flags.strategy == Strategy::OneForAll { NIL } else { slot }
     }
@@ -212,7 +213,7 @@ impl Policy {
         }
     }
 
-    /// The answer to the start of one of the group.
+    /// Settles the start of one of the group.
     pub(super) fn group_answer(&mut self, now: Tick, slot: Slot, group: Group, outcome: Outcome) {
         let next = self.table.next(slot);
         match outcome {
@@ -232,8 +233,8 @@ impl Policy {
         }
     }
 
-    /// A restart failed: marks the child restarting and has it tried again, behind what
-    /// waits (E1) or after its backoff.
+    /// Marks a child whose restart failed as restarting, and has it tried again behind what waits
+    /// (E1) or after its backoff.
     fn try_later(&mut self, now: Tick, slot: Slot) {
         self.count_failure(slot);
         let delay = self.next_delay(slot);
@@ -263,7 +264,7 @@ impl Policy {
         self.table.get_mut(slot).failures = self.failures_after(now, slot);
     }
 
-    /// Failures in a row if the running child ended now: the first, when it ran long.
+    /// Returns the failures in a row if the running child ended now: the first, when it ran long.
     fn failures_after(&self, now: Tick, slot: Slot) -> u32 {
         let Some(backoff) = self.table.policy(slot).backoff else { return 0 };
         let child = self.table.get(slot);
@@ -283,14 +284,14 @@ impl Policy {
         backoff.delay(self.table.get(slot).failures, self.jitter.next_unit())
     }
 
-    /// The delay the running child would have if it ended now.
+    /// Returns the delay the running child would have if it ended now.
     pub(super) fn delay_if_failed(&self, now: Tick, slot: Slot) -> Duration {
         let pause = if self.window.grants(now) { Duration::ZERO } else { self.pause() };
         let Some(backoff) = self.table.policy(slot).backoff else { return pause };
         pause.max(backoff.delay(self.failures_after(now, slot), self.jitter.clone().next_unit()))
     }
 
-    /// What OTP's record of a restarting child holds.
+    /// Returns the pid that OTP's record of a restarting child holds.
     pub(super) fn restarting(&self, slot: Slot) -> PidRef {
         let old = self.table.get(slot).old;
         PidRef::Restarting((old != Incarnation::NONE).then_some(old))
@@ -300,7 +301,7 @@ impl Policy {
         self.table.spec(slot).id.clone()
     }
 
-    /// Running siblings the strategy takes along, in the order they are stopped.
+    /// Returns the running siblings that the strategy takes along, in the order they are stopped.
     pub(super) fn taken_along(&self, slot: Slot) -> impl Iterator<Item = Slot> + '_ {
         let group = matches!(self.flags.strategy, Strategy::OneForAll | Strategy::RestForOne);
         let floor = self.floor(slot);
@@ -342,7 +343,7 @@ impl Policy {
         self.effects.push_back(Effect::Decision(Box::new(decision)));
     }
 
-    /// The time from which the group of `slot` may start, given its own.
+    /// Returns the time from which the group of `slot` may start, given its own.
     pub(super) fn merged(&self, slot: Slot, own: Tick) -> Tick {
         let group = matches!(self.flags.strategy, Strategy::OneForAll | Strategy::RestForOne);
         if !group || self.table.in_state(ChildState::Restarting) == 0 {

@@ -10,67 +10,9 @@ use std::collections::BTreeMap;
 use ms_core::id::{ChildId, Incarnation};
 use ms_core::spec::{ChildPolicy, ChildType, Restart};
 use ms_core::time::Tick;
-use serde::{Deserialize, Serialize};
 
+use super::child::{ChildEntry, ChildKey, ChildState};
 use super::command::Counts;
-
-/// The policy's handle on one child: never used twice, unlike its id.
-///
-/// The lower half is a dense index ([`index`](Self::index)), so a table beside the
-/// policy's own can be a plain vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ChildKey(u64);
-
-impl ChildKey {
-    fn new(slot: Slot, generation: u32) -> Self {
-        Self(u64::from(generation) << 32 | u64::from(slot))
-    }
-
-    /// The key with this number; it need not belong to any child.
-    #[must_use]
-    pub const fn from_raw(raw: u64) -> Self {
-        Self(raw)
-    }
-
-    /// The key as a number.
-    #[must_use]
-    pub const fn raw(self) -> u64 {
-        self.0
-    }
-
-    /// The child's place in a dense table. Given to another child once this one is
-    /// [dropped](super::Effect::Dropped).
-    #[must_use]
-    pub const fn index(self) -> usize {
-        (self.0 & 0xffff_ffff) as usize
-    }
-}
-
-/// One child spec, as far as the policy is concerned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ChildEntry {
-    /// Unique within the supervisor; for a dynamic supervisor the template's.
-    pub id: ChildId,
-    /// How it is treated.
-    pub policy: ChildPolicy,
-}
-
-/// Where a child stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChildState {
-    /// Not running and not about to be: OTP's pid `undefined`.
-    Stopped,
-    /// Its start was asked for and has not been answered.
-    Starting,
-    /// It runs, as far as the policy was told.
-    Running,
-    /// It was told to stop and has not ended.
-    Stopping,
-    /// A restart is due: it failed and is tried again, or its backoff runs.
-    Restarting,
-}
 
 pub(super) type Slot = u32;
 pub(super) const NIL: Slot = Slot::MAX;
@@ -219,12 +161,12 @@ impl Table {
         &mut self.slots[slot as usize]
     }
 
-    /// The state of an occupied slot.
+    /// Returns the state of an occupied slot.
     pub(super) fn state(&self, slot: Slot) -> ChildState {
         self.get(slot).state.unwrap_or(ChildState::Stopped)
     }
 
-    /// The spec a child follows.
+    /// Returns the spec a child follows.
     #[expect(clippy::expect_used, reason = "append gives a child one or the template is there")]
     pub(super) fn spec(&self, slot: Slot) -> &ChildEntry {
         let own = self.get(slot).entry.as_deref();
@@ -269,13 +211,13 @@ impl Table {
         self.get(slot).prev
     }
 
-    /// Slots in start order, from `at` on.
+    /// Returns the slots in start order, from `at` on.
     pub(super) fn forward(&self, at: Slot) -> impl Iterator<Item = Slot> + '_ {
         let link = |slot: Slot| (slot != NIL).then_some(slot);
         std::iter::successors(link(at), move |&slot| link(self.next(slot)))
     }
 
-    /// Slots in reverse start order, from `at` down.
+    /// Returns the slots in reverse start order, from `at` down.
     pub(super) fn backward(&self, at: Slot) -> impl Iterator<Item = Slot> + '_ {
         let link = |slot: Slot| (slot != NIL).then_some(slot);
         std::iter::successors(link(at), move |&slot| link(self.prev(slot)))
@@ -289,7 +231,7 @@ impl Table {
         self.by_state[state as usize]
     }
 
-    /// Significant children that have a pid or are restarting (H2).
+    /// Returns how many significant children have a pid or are restarting (H2).
     pub(super) fn significant_present(&self) -> usize {
         self.significant_present
     }
@@ -298,7 +240,7 @@ impl Table {
         self.template.is_some() || self.policy(slot).restart == Restart::Temporary
     }
 
-    /// G4, with `active` as the number of running children.
+    /// Counts the children (G4), with `active` as the number of running ones.
     pub(super) fn counts(&self) -> Counts {
         let specs = if self.template.is_some() { 1 } else { self.len() };
         Counts {
@@ -309,7 +251,7 @@ impl Table {
         }
     }
 
-    /// Whether the counters agree with the records; for assertions, O(n).
+    /// Returns whether the counters agree with the records; for assertions, O(n).
     pub(super) fn is_consistent(&self) -> bool {
         let mut by_state = [0; 5];
         let mut significant = 0;

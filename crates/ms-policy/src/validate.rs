@@ -1,4 +1,4 @@
-//! What OTP refuses before it starts anything (A2, H4).
+//! The checks of flags and specs, before anything starts (A2, H4).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use ms_core::id::ChildId;
 use ms_core::spec::{AutoShutdown, Backoff, Restart, Strategy, SupervisorFlags, WhenExhausted};
 
-use super::table::ChildEntry;
+use super::child::ChildEntry;
 
 /// Why a supervisor with these flags and specs cannot be.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SpecError {
     /// OTP's `{supervisor_data, _}`.
     #[error("bad supervisor flags: {0}")]
@@ -27,6 +28,7 @@ pub enum SpecError {
 
 /// Flags OTP refuses, and our own.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FlagError {
     /// OTP's `{invalid_period, _}`: whole seconds, at least one.
     #[error("the intensity's period is {0:?}; it must be whole seconds, at least 1 s")]
@@ -44,6 +46,7 @@ pub enum FlagError {
 
 /// A child spec OTP refuses, and our own.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChildSpecError {
     /// OTP's `{duplicate_child_name, Id}`.
     #[error("the child id {0} is used twice; ids are unique within a supervisor")]
@@ -57,15 +60,16 @@ pub enum ChildSpecError {
     /// Ours: a backoff whose numbers make no sense.
     #[error("{0} has a bad backoff: it needs 0 < min <= max and 0.0 <= jitter <= 1.0")]
     InvalidBackoff(ChildId),
-    /// Ours: a heartbeat that finds everybody hung, or nobody. Found as the next one.
+    /// Ours: a heartbeat that takes every child for hung, or none. The builder of the spec checks
+    /// it.
     #[error("{0} has a bad heartbeat: every needs 1 ms to 24 h; leave it out to watch nobody")]
     InvalidHeartbeat(ChildId),
-    /// Ours: a mailbox that nothing can get into. Found by whoever makes the child's mailbox.
+    /// Ours: a mailbox that nothing can get into. The builder of the spec checks it.
     #[error("{0} has a mailbox with room for 0 messages; give it 1 or more, or no bound at all")]
     InvalidMailbox(ChildId),
 }
 
-/// Flags first, then the specs in order, then their number (A2).
+/// Checks the flags first, then the specs in order, then their number (A2).
 pub(super) fn check(flags: &SupervisorFlags, specs: &[ChildEntry]) -> Result<(), SpecError> {
     check_flags(flags)?;
     if flags.strategy == Strategy::SimpleOneForOne && specs.len() != 1 {
@@ -98,7 +102,7 @@ fn check_flags(flags: &SupervisorFlags) -> Result<(), FlagError> {
     }
 }
 
-/// One spec on its own; also what `start_child` checks first (G1).
+/// Checks one spec on its own; also what `start_child` checks first (G1).
 pub(super) fn check_child(
     flags: &SupervisorFlags,
     spec: &ChildEntry,

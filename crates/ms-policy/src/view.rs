@@ -6,10 +6,11 @@ use ms_core::id::{ChildId, Incarnation};
 use ms_core::spec::{ChildPolicy, SupervisorFlags};
 use ms_core::time::Tick;
 
+use super::child::{ChildEntry, ChildKey, ChildState};
 use super::command::Counts;
 use super::machine::{Op, Policy};
 use super::report::PidRef;
-use super::table::{ChildEntry, ChildKey, ChildState, Slot};
+use super::table::Slot;
 
 /// One child, as the policy knows it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,7 +19,7 @@ pub struct ChildView<'a> {
     pub key: ChildKey,
     /// Its id; the template's for a dynamic child.
     pub id: &'a ChildId,
-    /// How it is treated.
+    /// How it is restarted and stopped.
     pub policy: &'a ChildPolicy,
     /// Where it stands.
     pub state: ChildState,
@@ -32,7 +33,7 @@ pub struct ChildView<'a> {
     pub restart_at: Option<Tick>,
     /// Failures in a row; counted only for a child with a backoff.
     pub failures: u32,
-    /// It has ended, but the supervisor has not come to it.
+    /// It has ended, but the supervisor has not handled that yet.
     pub exit_waits: bool,
 }
 
@@ -50,17 +51,17 @@ pub enum Phase {
     /// Stopping its children for good.
     Stopping,
     /// Gone.
-    Ended,
+    Stopped,
 }
 
 impl Policy {
-    /// The flags it was made with.
+    /// Returns the flags it was made with.
     #[must_use]
     pub const fn flags(&self) -> &SupervisorFlags {
         &self.flags
     }
 
-    /// What it is doing.
+    /// Returns the supervisor's phase.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match &self.op {
@@ -72,84 +73,84 @@ impl Policy {
             | Op::StopAll { .. }
             | Op::StopTogether { .. }
             | Op::StopMany { .. } => Phase::Stopping,
-            Op::Ended => Phase::Ended,
+            Op::Stopped => Phase::Stopped,
         }
     }
 
-    /// Whether only the parent's shutdown is handled (I2).
+    /// Returns whether only the parent's shutdown is handled (I2).
     #[must_use]
     pub const fn is_suspended(&self) -> bool {
         self.suspended
     }
 
-    /// Events that wait for the operation under way, or for `Resume`. The inbox has no
-    /// bound of its own: an actor with a bounded mailbox stops reading commands while
-    /// this is not 0.
+    /// Counts the events that wait for the operation under way, or for `Resume`. The inbox has no
+    /// bound of its own: an actor with a bounded mailbox stops reading commands while this is not
+    /// 0.
     #[must_use]
     pub fn queued(&self) -> usize {
         self.inbox.len()
     }
 
-    /// The children in start order.
+    /// Returns the children in start order.
     pub fn children(&self) -> impl Iterator<Item = ChildView<'_>> {
         self.table.forward(self.table.head()).map(|slot| self.view(slot))
     }
 
-    /// The children, latest start first.
+    /// Returns the children, latest start first.
     pub fn children_reversed(&self) -> impl Iterator<Item = ChildView<'_>> {
         self.table.backward(self.table.tail()).map(|slot| self.view(slot))
     }
 
-    /// The children that were told to stop and have not ended, in start order. O(n).
+    /// Returns the children that were asked to stop and have not ended, in start order. O(n).
     pub fn stopping(&self) -> impl Iterator<Item = (ChildKey, Incarnation)> + '_ {
         let stopping = |&slot: &Slot| self.table.state(slot) == ChildState::Stopping;
         let name = |slot: Slot| (self.table.key(slot), self.table.get(slot).incarnation);
         self.table.forward(self.table.head()).filter(stopping).map(name)
     }
 
-    /// One child.
+    /// Returns one child.
     #[must_use]
     pub fn child(&self, key: ChildKey) -> Option<ChildView<'_>> {
         self.table.find(key).map(|slot| self.view(slot))
     }
 
-    /// The key of the child with this id; never under `simple_one_for_one`.
+    /// Returns the key of the child with this id; never under `simple_one_for_one`.
     #[must_use]
     pub fn key_of(&self, id: &ChildId) -> Option<ChildKey> {
         self.table.find_id(id).map(|slot| self.table.key(slot))
     }
 
-    /// The spec of a dynamic supervisor's children.
+    /// Returns the spec of a dynamic supervisor's children.
     #[must_use]
     pub fn template(&self) -> Option<&ChildEntry> {
         self.table.template()
     }
 
-    /// The counts of `count_children`, as far as exits have been handled. O(1).
+    /// Returns the counts of `count_children`, as far as exits have been handled. O(1).
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.table.counts()
     }
 
-    /// Children in this state. O(1).
+    /// Counts the children in this state. O(1).
     #[must_use]
     pub fn in_state(&self, state: ChildState) -> usize {
         self.table.in_state(state)
     }
 
-    /// Children, whatever their state. O(1).
+    /// Counts the children, whatever their state. O(1).
     #[must_use]
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether it has no children.
+    /// Returns whether it has no children.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Restarts that count at `now`, and how long the window is.
+    /// Returns the restarts that count at `now`, and the length of the window.
     #[must_use]
     pub fn restarts_in_window(&self, now: Tick) -> (u64, Duration) {
         (self.window.used(now), self.flags.intensity.period)

@@ -1,8 +1,8 @@
 //! The actor that owns the file.
 //!
-//! Requests are taken out of the mailbox at once and wait in a queue of the actor's own;
-//! while one commit runs, what arrives is the next group. So under load a commit carries
-//! many requests, and without load a request waits for nothing.
+//! Requests are taken out of the mailbox at once and wait in a queue of the actor's own. Requests
+//! that arrive while a commit runs form the next group. So under load a commit carries many
+//! requests, and without load a request waits for nothing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,18 +20,20 @@ use tokio::sync::watch;
 
 use crate::config::{MAX_WAITING, StoreConfig};
 use crate::guard::Guard;
-use crate::hold::{Holding, Tenancy};
+use crate::job::Job;
 use crate::marks::Loss;
 use crate::messages::{CloseFile, Read, Reply, Touch, Write};
 use crate::open::{Store, open};
 use crate::read::Reader;
-use crate::write::{SharedTotals, Totals, Writer, lost_error, malformed};
+use crate::tenancy::{Holding, Tenancy};
+use crate::totals::{SharedTotals, Totals, lost_error, malformed};
+use crate::write::Writer;
 
-/// Most tasks that one commit deals with: what bounds its length, and with it everybody's wait.
+/// Most tasks of one commit. It bounds the length of a commit, and so every caller's wait.
 const MAX_GROUP: usize = 1_024;
-/// A commit under way for longer is told by [`Totals::trouble`].
+/// A commit that takes longer is reported in [`Totals::trouble`].
 const LONG_COMMIT: Duration = Duration::from_secs(1);
-/// How often the files are looked at when nothing is written.
+/// How often the files are checked when nothing is written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The feature that is off while nothing can be written.
 const WRITING: &str = "writing";
@@ -44,75 +46,45 @@ pub struct StoreActor {
     holding: Holding,
     /// `None` until the file is open.
     tenancy: Option<Tenancy>,
-    /// `None` while it works.
+    /// `None` while it is busy.
     writer: Option<Box<Writer>>,
     writes: VecDeque<Write>,
     touches: Vec<Touch>,
-    by_id: Lane,
-    lists: Lane,
+    by_id: ReadQueue,
+    lists: ReadQueue,
     totals: Totals,
-    /// The totals as whoever was answered may know them.
+    /// The totals as callers that were answered may know them.
     shared: Option<SharedTotals>,
-    /// What a reader has found out while the writer worked.
+    /// Damage that a reader found while the writer was busy.
     found: Option<Loss>,
-    /// What was told of a loss.
-    told: Option<Loss>,
-    /// Whether it is time to look at the files.
+    /// The loss that was reported last.
+    reported: Option<Loss>,
+    /// Whether it is time to check the files.
     look: bool,
-    /// Whether the last thing done was a commit: what ended is removed in turn with them.
+    /// Whether the last job was a commit: commits and the removal of ended tasks take turns.
     committed: bool,
     /// When the commit under way began.
     began: Option<Tick>,
     largest_group: usize,
     closing: Closing,
-    /// Who had the file closed under an actor that stays, and waits for it.
+    /// Callers that wait for the file to be closed while the actor stays.
     closed: Vec<Reply<()>>,
     /// The connections, on the list of what is open.
     listed: Option<OpenResource>,
 }
 
-/// Readers that are free, and who waits for one.
+/// Readers that are free, and the reads that wait for one.
 #[derive(Default)]
-struct Lane {
+struct ReadQueue {
     free: Vec<Reader>,
     waiting: VecDeque<Read>,
-}
-
-/// What the writer can be at.
-pub(crate) enum Job {
-    Commit(Vec<Write>, Vec<Touch>),
-    Prune,
-    Look,
-    TryAgain,
-}
-
-impl Job {
-    pub(crate) async fn carry_out(self, writer: &mut Writer) {
-        match self {
-            Self::Commit(group, touches) => {
-                writer.commit(group).await;
-                // After the commit: who asks learns how that went, too.
-                writer.answer(touches).await;
-            }
-            Self::Prune => writer.prune().await,
-            Self::Look => writer.look().await,
-            Self::TryAgain => writer.try_again().await,
-        }
-    }
-
-    pub(crate) fn refuse(self, error: &StoreError) {
-        if let Self::Commit(group, touches) = self {
-            group.into_iter().for_each(|write| write.refuse(error.clone()));
-            touches.into_iter().for_each(|touch| touch.refuse(error.clone()));
-        }
-    }
 }
 
 /// How far an orderly stop has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Closing {
     No,
-    /// What waits is still written.
+    /// The waiting requests are still written.
     Draining,
     /// The connection is being closed: the log goes into the main file.
     Now,
@@ -129,12 +101,12 @@ impl StoreActor {
             writer: None,
             writes: VecDeque::new(),
             touches: Vec::new(),
-            by_id: Lane::default(),
-            lists: Lane::default(),
+            by_id: ReadQueue::default(),
+            lists: ReadQueue::default(),
             totals: Totals::default(),
             shared: None,
             found: None,
-            told: None,
+            reported: None,
             look: false,
             committed: false,
             began: None,
@@ -157,7 +129,7 @@ impl StoreActor {
         ])
     }
 
-    /// Has the writer do what comes next, unless it works or there is nothing.
+    /// Gives the writer its next job, unless it is busy or there is none.
     fn work(&mut self, ctx: &mut Context<Self>) {
         if self.writer.is_none() {
             return;
@@ -185,10 +157,10 @@ impl StoreActor {
         }
         self.totals = writer.totals();
         self.writer = Some(writer);
-        self.tell(ctx);
+        self.report_loss(ctx);
     }
 
-    /// What a reader has found out about the file binds the writer.
+    /// Stops the writer for damage that a reader found in the file.
     fn found(&mut self, error: Option<StoreError>, ctx: &Context<Self>) {
         let Some(StoreError::Corrupt { what, .. }) = error else { return };
         self.found.get_or_insert_with(|| Loss::Altered(malformed(&what)));
@@ -197,12 +169,13 @@ impl StoreActor {
         }
     }
 
-    /// Says on the node's event stream that nothing can be written, or that it can again.
-    fn tell(&mut self, ctx: &Context<Self>) {
-        if self.told == self.totals.lost {
+    /// Publishes on the node's event stream that nothing can be written, or that writing works
+    /// again.
+    fn report_loss(&mut self, ctx: &Context<Self>) {
+        if self.reported == self.totals.lost {
             return;
         }
-        self.told.clone_from(&self.totals.lost);
+        self.reported.clone_from(&self.totals.lost);
         let (topic, text) = match &self.totals.lost {
             Some(loss) => {
                 let error = lost_error(&self.config, loss, &self.totals.counts);
@@ -215,7 +188,7 @@ impl StoreActor {
             ctx.node().publish(EventKind::Noted { path, topic, text });
         };
         if topic == FEATURES_OFF {
-            // What was written may be gone, and nothing mends that from within.
+            // Acknowledged tasks may be gone, and nothing mends that from within.
             note(CRITICAL_ERROR, text.clone());
         }
         note(topic, text);
@@ -226,7 +199,7 @@ impl StoreActor {
         Some(lost_error(&self.config, lost, &self.totals.counts))
     }
 
-    /// Why nothing is taken any more, if the file is closed.
+    /// Returns why requests are refused, if the file is closed.
     fn is_closed(&self) -> Option<StoreError> {
         let closed = matches!(self.closing, Closing::Now | Closing::Done);
         closed.then(|| StoreError::Away("its file is closed".to_owned()))
@@ -283,8 +256,8 @@ impl StoreActor {
             this.closing = Closing::Done;
             match this.closed.is_empty() {
                 true => ctx.stop(),
-                // Whoever asked may have given up.
-                false => this.closed.drain(..).for_each(|told| drop(told.send(Ok(())))),
+                // The caller may have given up.
+                false => this.closed.drain(..).for_each(|reply| drop(reply.send(Ok(())))),
             }
         }));
     }
@@ -300,14 +273,14 @@ impl StoreActor {
         self.writes.drain(..count).collect()
     }
 
-    /// The totals, with a commit that takes long as their trouble.
+    /// Returns the totals, with a commit that takes long as their trouble.
     fn totals_at(&self, now: Tick) -> Totals {
         let mut totals = self.totals.clone();
-        if let Some(told) = self.shared.as_ref().filter(|_| self.writer.is_none()) {
-            let told = told.now();
-            (totals.commits, totals.requests) = (told.commits, told.requests);
-            totals.counts = told.counts;
-            totals.trouble = told.trouble;
+        if let Some(shared) = self.shared.as_ref().filter(|_| self.writer.is_none()) {
+            let shared = shared.now();
+            (totals.commits, totals.requests) = (shared.commits, shared.requests);
+            totals.counts = shared.counts;
+            totals.trouble = shared.trouble;
         }
         let long = self.began.map(|began| now.since(began)).filter(|took| *took > LONG_COMMIT);
         if let Some(took) = long {
@@ -316,26 +289,26 @@ impl StoreActor {
         totals
     }
 
-    fn lane(&mut self, by_id: bool) -> &mut Lane {
+    fn queue(&mut self, by_id: bool) -> &mut ReadQueue {
         if by_id { &mut self.by_id } else { &mut self.lists }
     }
 
-    /// Begins reads for as long as readers are free. Those by id wait for no list.
+    /// Begins reads for as long as readers are free. Reads by id never wait behind a list.
     fn read(&mut self, by_id: bool, ctx: &mut Context<Self>) {
         loop {
-            let lane = self.lane(by_id);
-            if lane.waiting.is_empty() {
+            let queue = self.queue(by_id);
+            if queue.waiting.is_empty() {
                 return;
             }
-            let Some(mut reader) = lane.free.pop() else { return };
-            let Some(read) = lane.waiting.pop_front() else { return lane.free.push(reader) };
+            let Some(mut reader) = queue.free.pop() else { return };
+            let Some(read) = queue.waiting.pop_front() else { return queue.free.push(reader) };
             let totals = self.totals_at(ctx.node().now());
             let work = async move {
                 let error = reader.serve(read, totals).await;
                 (reader, error)
             };
             ctx.spawn(work.into_actor(self).map(move |(reader, error), this, ctx| {
-                this.lane(by_id).free.push(reader);
+                this.queue(by_id).free.push(reader);
                 this.found(error, ctx);
                 this.read(by_id, ctx);
             }));
@@ -351,7 +324,7 @@ impl StoreActor {
         self.totals = writer.totals();
         let open = format!("connections to the task store {}", self.config.path.display());
         self.listed = Some(ctx.node().resources().open(open));
-        self.shared = Some(writer.told());
+        self.shared = Some(writer.shared());
         self.writer = Some(Box::new(writer));
         ctx.run_interval(LOOK_EVERY, |this, ctx| {
             this.look = true;
@@ -374,7 +347,7 @@ impl Actor for StoreActor {
         }));
     }
 
-    /// What was accepted is written, then the file is closed.
+    /// Writes what was accepted, then closes the file.
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
         match self.closing {
             Closing::Done => return Running::Stop,
@@ -424,17 +397,17 @@ impl Handler<Touch> for StoreActor {
 impl Handler<CloseFile> for StoreActor {
     type Result = ();
 
-    fn handle(&mut self, CloseFile(told): CloseFile, ctx: &mut Self::Context) {
+    fn handle(&mut self, CloseFile(reply): CloseFile, ctx: &mut Self::Context) {
         match self.closing {
-            // Whoever asked may have given up.
-            Closing::Done => drop(told.send(Ok(()))),
-            _ if self.guard.is_none() => drop(told.send(Ok(()))),
+            // The caller may have given up.
+            Closing::Done => drop(reply.send(Ok(()))),
+            _ if self.guard.is_none() => drop(reply.send(Ok(()))),
             Closing::No => {
                 self.closing = Closing::Draining;
-                self.closed.push(told);
+                self.closed.push(reply);
                 self.work(ctx);
             }
-            Closing::Draining | Closing::Now => self.closed.push(told),
+            Closing::Draining | Closing::Now => self.closed.push(reply),
         }
     }
 }
@@ -446,7 +419,7 @@ impl Handler<Read> for StoreActor {
         if let Some(error) = self.is_closed() {
             return read.refuse(error);
         }
-        // What only moved can be read on; but how the store is, is told at once.
+        // A file that only moved can still be read; but statistics report the loss at once.
         let altered = self.found.is_some() || matches!(self.totals.lost, Some(Loss::Altered(_)));
         if (altered || matches!(read, Read::Stats(_)))
             && let Some(error) = self.lost()
@@ -454,11 +427,11 @@ impl Handler<Read> for StoreActor {
             return read.refuse(error);
         }
         let by_id = read.is_by_id();
-        let lane = self.lane(by_id);
-        if lane.waiting.len() >= MAX_WAITING {
+        let queue = self.queue(by_id);
+        if queue.waiting.len() >= MAX_WAITING {
             return read.refuse(StoreError::Overloaded(MAX_WAITING));
         }
-        lane.waiting.push_back(read);
+        queue.waiting.push_back(read);
         self.read(by_id, ctx);
     }
 }
@@ -469,5 +442,5 @@ impl std::fmt::Debug for StoreActor {
     }
 }
 
-/// Tells the handles where the actor is.
-pub(crate) type Whereabouts = Arc<watch::Sender<Option<Ref<StoreActor>>>>;
+/// The actor, once it has started; its handles read it.
+pub(crate) type LateRef = Arc<watch::Sender<Option<Ref<StoreActor>>>>;

@@ -1,6 +1,6 @@
-//! One batch: the records concerned, fed with what was asked for, and what came out.
+//! One batch: its records, the requests applied to them, and the changes to write.
 //!
-//! No I/O in here: `write.rs` loads before and writes after.
+//! No I/O in here: `transaction.rs` loads before and writes after.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,8 +16,7 @@ use serde_json::Value;
 
 use crate::rows::{UNREADABLE, fault};
 
-/// Tasks by queue and state: what the limit of a queue is checked against, and what is told
-/// of the store without counting its rows.
+/// Tasks by queue and state: for the limit of a queue, and for statistics without counting rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts(HashMap<QueueName, BTreeMap<TaskState, u64>>);
 
@@ -37,18 +36,18 @@ impl Counts {
         }
     }
 
-    /// Tasks of a queue that have not ended.
+    /// Counts the tasks of a queue that have not ended.
     pub(crate) fn unfinished(&self, queue: &QueueName) -> u64 {
         self.0.get(queue).map_or(0, unfinished)
     }
 
-    /// All tasks that have not ended, and all that there are.
+    /// Counts the tasks that have not ended, and all tasks.
     pub(crate) fn all(&self) -> (u64, u64) {
         let every = self.0.values().flat_map(BTreeMap::values).sum();
         (self.0.values().map(unfinished).sum(), every)
     }
 
-    /// Those that are not zero.
+    /// Returns the counts that are not zero.
     pub(crate) fn by_queue(&self) -> BTreeMap<QueueName, BTreeMap<TaskState, u64>> {
         let some = |states: &BTreeMap<TaskState, u64>| {
             states.iter().filter(|&(_, &count)| count > 0).map(|(&is, &n)| (is, n)).collect()
@@ -77,18 +76,18 @@ pub(crate) struct Batch {
     pub(crate) next_seq: i64,
     /// The places of those that are new in this batch.
     pub(crate) seqs: HashMap<TaskId, i64>,
-    /// Whether anything was written: a commit of nothing says nothing about the disk.
+    /// Whether anything was written: an empty commit says nothing about the disk.
     pub(crate) wrote: bool,
-    /// How much, in bytes of JSON.
+    /// Bytes of JSON written.
     pub(crate) bytes: usize,
     pub(crate) dirty: BTreeSet<TaskId>,
     pub(crate) requests: Vec<(TaskId, String)>,
     pub(crate) results: Vec<(TaskId, String)>,
     pub(crate) steps: BTreeMap<(TaskId, String), String>,
     pub(crate) checkpoints: BTreeMap<TaskId, String>,
-    /// Tasks whose journal nobody will read any more.
+    /// Tasks whose journal nobody will read again.
     pub(crate) forget: BTreeSet<TaskId>,
-    /// What the node's events are told once it is on disk.
+    /// Published once they are on disk.
     pub(crate) transitions: Vec<TaskTransition>,
 }
 
@@ -116,7 +115,7 @@ impl Batch {
         }
     }
 
-    /// Takes a loaded record; one that cannot be read is the trouble of its task only.
+    /// Takes a loaded record; one that cannot be read affects its task only.
     pub(crate) fn load(&mut self, id: TaskId, record: &str) {
         match serde_json::from_str(record) {
             Ok(record) => drop(self.records.insert(id, record)),
@@ -239,7 +238,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Every task somebody has is taken back; how many there were.
+    /// Takes back every task that an agent holds, and returns how many there were.
     pub(crate) fn take_back(&mut self, leased: &[TaskId], why: &str) -> usize {
         let interrupt = |id: &&TaskId| {
             let event = TaskEvent::Interrupt { token: None, why: why.to_owned() };
@@ -248,7 +247,8 @@ impl Batch {
         leased.iter().filter(interrupt).count()
     }
 
-    /// Every task somebody has is released, but for those held; how many there were.
+    /// Releases every task that an agent holds, except those in `held`, and returns how many there
+    /// were.
     pub(crate) fn release_but(&mut self, leased: &[TaskId], held: &Held) -> usize {
         let release = |&&id: &&TaskId| {
             let lease = self.records.get(&id).and_then(|record| record.lease());
@@ -260,7 +260,7 @@ impl Batch {
         leased.iter().filter(release).count()
     }
 
-    /// Has overdue tasks their consequences; how many there were.
+    /// Applies expired leases and deadlines, and returns how many there were.
     pub(crate) fn expire(&mut self, overdue: &[TaskId]) -> usize {
         overdue.iter().filter(|&&id| self.expire_one(id)).count()
     }
@@ -272,7 +272,7 @@ impl Batch {
         self.apply(id, event).is_ok() && (before || self.dirty.contains(&id))
     }
 
-    /// Feeds one event to one task and keeps the books.
+    /// Feeds one event to one task, and updates the counts and what is to be written.
     pub(crate) fn apply(&mut self, id: TaskId, event: TaskEvent) -> Result<TaskView, TaskError> {
         let now = self.now;
         let record = self.record(id)?;
@@ -288,7 +288,7 @@ impl Batch {
             self.counts.remove(&queue, was, 1);
             self.counts.add(&queue, view.state, 1);
         }
-        // What failed or is dead may be replayed, and goes on from its journal.
+        // A task that failed or is dead may be replayed, and then resumes from its journal.
         if matches!(view.state, TaskState::Completed | TaskState::Cancelled) {
             self.forget.insert(id);
         }
@@ -317,7 +317,7 @@ fn encode<T: serde::Serialize>(
     Ok(text)
 }
 
-/// A number in `0.0..1.0` out of the random bits of an id and the attempt: tasks that
+/// Makes a number in `0.0..1.0` of the random bits of an id and the attempt, so that tasks that
 /// failed together do not come back together.
 fn jitter(id: TaskId, attempts: u32) -> f64 {
     let mut bits = id.uuid().as_u64_pair().1.wrapping_add(u64::from(attempts) << 32);

@@ -1,12 +1,9 @@
-//! What is used of budgets, beside the tasks.
+//! The rows of budgets, beside those of tasks.
 
 use ms_core::ActorPath;
-use ms_task::StoreFuture;
-use ms_task::budget::{BudgetStore, KeptUsage};
+use ms_task::budget::KeptUsage;
 use sqlx::{Row, SqliteConnection};
 
-use crate::handle::SqliteTasks;
-use crate::messages::{Read, Write};
 use crate::rows::json;
 
 const KEEP: &str = "INSERT INTO budgets (account, unit, used, raised) \
@@ -14,7 +11,8 @@ const KEEP: &str = "INSERT INTO budgets (account, unit, used, raised) \
     ON CONFLICT (account, unit) DO UPDATE SET used = excluded.used, raised = excluded.raised";
 const KEPT: &str = "SELECT account, unit, used, raised FROM budgets";
 
-/// Writes these, each in place of what was kept of its unit; how many rows that changed.
+/// Writes usage, each in place of what was kept of its unit, and returns how many rows that
+/// changed.
 pub(crate) async fn keep(
     conn: &mut SqliteConnection,
     usage: &[KeptUsage],
@@ -26,7 +24,8 @@ pub(crate) async fn keep(
     Ok(sqlx::query(KEEP).bind(json(&rows)?).execute(conn).await?.rows_affected())
 }
 
-/// All that is kept; what is no path any more is nobody's.
+/// Reads all usage that is kept. A row whose path is no longer valid belongs to no account and is
+/// left out.
 pub(crate) async fn kept(conn: &mut SqliteConnection) -> Result<Vec<KeptUsage>, sqlx::Error> {
     let rows = sqlx::query(KEPT).fetch_all(conn).await?;
     let mut kept = Vec::with_capacity(rows.len());
@@ -43,17 +42,7 @@ pub(crate) async fn kept(conn: &mut SqliteConnection) -> Result<Vec<KeptUsage>, 
     Ok(kept)
 }
 
-/// SQLite's integers have 63 bits beside the sign.
+/// Caps an amount: SQLite's integers have 63 bits beside the sign.
 fn fits(amount: u64) -> i64 {
     i64::try_from(amount).unwrap_or(i64::MAX)
-}
-
-impl BudgetStore for SqliteTasks {
-    fn kept(&self) -> StoreFuture<Vec<KeptUsage>> {
-        self.call(Read::Budgets)
-    }
-
-    fn keep(&self, usage: Vec<KeptUsage>) -> StoreFuture<()> {
-        self.call(|reply| Write::Budgets(usage, reply))
-    }
 }

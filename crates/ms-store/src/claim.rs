@@ -8,20 +8,22 @@ use ms_task::{Assignment, Candidate, ClaimSpec, Journal, TaskEvent, choose};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use crate::answer::Answer;
 use crate::batch::Batch;
+use crate::flush::flush;
+use crate::load::LOAD;
 use crate::messages::Write;
 use crate::rows::{fault, id_at, ids};
-use crate::write::{Answer, LOAD, flush};
 
-/// Without those that are past their deadline: the limit is for tasks that may start, and any
-/// number of others must not stand in front of them.
+/// Without tasks past their deadline: the limit is for tasks that may start, and any number of
+/// others must not stand in front of them.
 const LOAD_READY: &str = "SELECT id, priority, submitted FROM tasks \
     WHERE ready = 1 AND queue = ?1 AND kind = ?2 AND (expires IS NULL OR expires > ?4) \
     ORDER BY priority DESC, submitted, id LIMIT ?3";
 const PROMOTE: &str = "UPDATE tasks SET ready = 1 WHERE ready = 0 AND not_before <= ?1";
 const NEXT_DUE: &str = "SELECT min(not_before) FROM tasks WHERE ready = 0";
 
-/// Out of the way of the others: no task can have them.
+/// Sets rows with an invalid id aside: no task can have them, and they would block others.
 const SET_ASIDE_NAMELESS: &str = "UPDATE tasks SET ready = NULL, expires = NULL \
     WHERE length(id) <> 16 AND (ready IS NOT NULL OR expires IS NOT NULL)";
 
@@ -83,7 +85,7 @@ async fn claim_one(
                 agents.entry(kind).and_modify(|agents| drop(agents.pop()));
                 assigned.push(view);
             }
-            // Its deadline has passed, or it cannot be read: the sweep tells.
+            // Its deadline has passed, or it cannot be read.
             Err(_) => drop(batch.expire_one(id)),
         }
     }
@@ -91,7 +93,7 @@ async fn claim_one(
     hand_over(conn, batch, assigned).await
 }
 
-/// Adds to assigned tasks what their agents need.
+/// Adds payload and journal to assigned tasks.
 async fn hand_over(
     conn: &mut Conn,
     batch: &mut Batch,
@@ -115,14 +117,14 @@ async fn hand_over(
     let assignment = |view: TaskView| {
         let id = view.id;
         if journals.unreadable.contains(&id) {
-            // As with a request: it may not be done over as if it had no past.
+            // As with a request: it must not run again as if it had no past.
             return None;
         }
         let request: NewTask =
             match serde_json::from_str(requests.get(&id).map_or("", String::as_str)) {
                 Ok(request) => request,
                 Err(error) => {
-                    // Nobody is given it: its lease ends, and in the end it is among the dead.
+                    // No agent gets it: its lease ends again and again, until it is dead.
                     let error = fault(&error);
                     tracing::error!(task = %id, error, "a stored request cannot be read");
                     return None;
@@ -139,7 +141,7 @@ async fn hand_over(
     Ok(assigned.into_iter().filter_map(assignment).collect())
 }
 
-/// What earlier attempts have left, and whose cannot be read.
+/// The journals of earlier attempts, and the tasks whose journal cannot be read.
 #[derive(Default)]
 struct Journals {
     of: HashMap<TaskId, Journal>,
@@ -190,7 +192,7 @@ async fn bodies(
     rows.iter().map(|row| Ok((id_at(row, 0)?, row.try_get(1)?))).collect()
 }
 
-/// The next tasks of one queue for one kind of agent.
+/// Loads the next tasks of one queue for one kind of agent.
 async fn ready(
     conn: &mut Conn,
     (queue, kind): (&QueueName, &AgentKind),

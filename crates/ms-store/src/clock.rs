@@ -8,14 +8,14 @@ use ms_actor::{Node, unix_ms};
 use ms_core::Tick;
 use ms_core::task::TaskTime;
 
-/// Where a store gets the time of day from: the machine's clock, unless told otherwise.
+/// The source of a store's time of day: the machine's clock by default.
 ///
-/// It is looked at once, when the store is opened.
+/// It is read once, when the store is opened.
 #[derive(Clone)]
 pub struct WallClock(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl WallClock {
-    /// A clock that gives milliseconds since 1970.
+    /// Makes a clock of a function that returns milliseconds since 1970.
     #[must_use]
     pub fn new(unix_ms: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(unix_ms))
@@ -34,9 +34,9 @@ impl fmt::Debug for WallClock {
     }
 }
 
-/// Wall clock at the opening (or where the clock had come to, if that is later) plus what
-/// the node's monotonic clock has run since: it never goes back, and setting the wall
-/// clock does not move it.
+/// The wall clock at the opening (or the time the clock had reached, if that is later) plus the
+/// time on the node's monotonic clock since. It never goes back, and setting the wall clock does
+/// not move it.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreClock {
     node: Node,
@@ -45,7 +45,7 @@ pub(crate) struct StoreClock {
 }
 
 impl StoreClock {
-    /// A clock that goes on from `recorded`, if that is later than the wall clock.
+    /// Makes a clock that goes on from `recorded`, if that is later than the wall clock.
     pub(crate) fn new(node: &Node, wall: &WallClock, recorded: TaskTime) -> Self {
         let base = TaskTime::from_millis((wall.0)()).max(recorded);
         Self { node: node.clone(), base, opened: node.now() }

@@ -1,4 +1,4 @@
-//! How a store is set up.
+//! The configuration of a store.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub const DEFAULT_KEEP_ENDED: Duration = Duration::from_secs(7 * 86_400);
 /// Requests that may wait for the writer, and as many again for a reader.
 pub const MAX_WAITING: usize = 8_192;
 
-/// How a store is set up.
+/// The configuration of a store.
 #[derive(Debug, Clone)]
 pub struct StoreConfig {
     /// The database file. Beside it lie `-wal` and `-shm` of SQLite's and a `.lock` of ours.
@@ -27,16 +27,16 @@ pub struct StoreConfig {
     pub keep_ended: Duration,
     /// Connections that read lists, 1 to 16; tasks are read by id on others.
     pub readers: usize,
-    /// How long SQLite waits for a lock that somebody else has.
+    /// How long SQLite waits for a lock of another program.
     pub busy: Duration,
     /// How long a caller waits for an answer.
     pub answer_within: Duration,
-    /// What the store's clock begins at.
+    /// The clock that the store's own begins at.
     pub wall: WallClock,
 }
 
 impl StoreConfig {
-    /// A store in this file, everything else as usual.
+    /// Makes the configuration of a store in this file, with the default for everything else.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {

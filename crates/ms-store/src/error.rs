@@ -1,4 +1,4 @@
-//! Errors of SQLite in the store's words.
+//! Errors of SQLite as errors of the store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
 const NOTADB: i32 = 26;
-/// Extended: a write that the system refused. A quota and a limit of file sizes say it so; as with a
-/// full disk nothing of the transaction counts, for the frame that commits it is written last.
+/// Extended: a write that the system refused, because of a quota or a limit of file sizes. As with
+/// a full disk, nothing of the transaction counts: the frame that commits it is written last.
 const IOERR_WRITE: i32 = 10 | (3 << 8);
 
-/// What an error of SQLite means for whoever asked.
+/// Returns the store's error for an error of SQLite.
 pub(crate) fn classify(error: sqlx::Error, path: &Path) -> StoreError {
     let file = || path.display().to_string();
     let code = code(&error);
@@ -31,7 +31,7 @@ pub(crate) fn classify(error: sqlx::Error, path: &Path) -> StoreError {
     }
 }
 
-/// The extended result code.
+/// Returns the extended result code.
 fn code(error: &sqlx::Error) -> Option<i32> {
     error.as_database_error()?.code()?.parse().ok()
 }

@@ -1,14 +1,14 @@
-//! When the write-ahead log is folded into the main file.
+//! The schedule by which the write-ahead log is folded into the main file.
 
-/// Pages in the log at which it is folded in, as SQLite itself does unless told otherwise.
+/// Pages in the log at which it is folded in, as SQLite itself does by default.
 const PAGES: u64 = 1_000;
-/// Pages that a unit of work is taken for until it was measured.
+/// Pages per unit of work, until that is measured.
 const PAGES_OF_WORK: u64 = 4;
 /// Most work between two foldings.
 const MOST: u64 = 4_096;
 
-/// How much was written since the log was folded in last. SQLite tells how long its log is only
-/// when it folds it in, so what a unit of work takes is measured then.
+/// The work since the log was last folded in. SQLite tells how long its log is only when it folds
+/// it in, so the pages of a unit of work are measured then.
 #[derive(Debug)]
 pub(crate) struct Folding {
     work: u64,
@@ -22,7 +22,7 @@ impl Default for Folding {
 }
 
 impl Folding {
-    /// Work of a commit: about as much as rows were written.
+    /// Adds the work of a commit: about as much as rows were written.
     pub(crate) fn add(&mut self, work: usize) {
         self.work = self.work.saturating_add(work as u64);
     }
@@ -31,7 +31,7 @@ impl Folding {
         self.work >= self.due_at
     }
 
-    /// The log was folded in, and had this many pages.
+    /// Notes that the log was folded in and had this many pages.
     pub(crate) fn done(&mut self, pages: u64) {
         self.due_at = (self.work.saturating_mul(PAGES) / pages.max(1)).clamp(16, MOST);
         self.work = 0;

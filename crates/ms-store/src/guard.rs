@@ -1,4 +1,4 @@
-//! Who may have the file, and whether it is the one that was here before.
+//! The locks of a store, and the check that its file is the one that was here before.
 
 use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read};
@@ -8,17 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ms_core::task::StoreError;
 
-use crate::held::{self, Hold, NotHeld, id_of};
+use crate::file_locks::{self, FileLock, LockError, id_of};
 use crate::marks::{
-    FileId, HEADER, Header, JOURNAL_HEADER, Journal, LOG_HEADER, Log, Main, Marks, PAGE,
+    APPLICATION, FileId, HEADER, Header, JOURNAL_HEADER, Journal, LOG_HEADER, Log, Main, Marks,
+    PAGE,
 };
 use crate::witness::Witness;
 
 /// Longest text read from a lock file, in bytes.
 const MAX_LOCK: u64 = 64;
-/// Modes by which others than the owner get at a file.
+/// Mode bits that give others than the owner access to a file.
 const OTHERS: u32 = 0o077;
-/// Modes by which everybody may replace the files of a directory.
+/// Mode bits that let everybody replace the files of a directory.
 const ANYBODY_WRITES: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
@@ -28,16 +29,16 @@ const STICKY: u32 = 0o1000;
 pub(crate) struct Guard {
     path: PathBuf,
     lock: File,
-    hold: Hold,
-    /// SQLite's log, once it was looked at.
+    file: FileLock,
+    /// SQLite's log, once it was opened.
     log: Mutex<Option<(FileId, File)>>,
-    /// What was written into the lock file, if the store existed before.
+    /// The contents of the lock file, if the store existed before.
     pub(crate) known: Option<Known>,
     /// Its making was cut short: SQLite empties it again, and it is made anew.
     pub(crate) unmade: bool,
 }
 
-/// What a lock file remembers.
+/// The contents of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) identity: String,
@@ -48,7 +49,8 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// Always of the same length: it is written over what was there.
+    /// Returns the text of the lock file. It always has the same length, because it is written over
+    /// the one before.
     fn text(&self) -> String {
         format!("{}\n{:010}\n{:010}\n", self.identity, self.generation, self.committed)
     }
@@ -56,19 +58,20 @@ impl Known {
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let identity = lines.next().filter(|identity| !identity.is_empty())?.to_owned();
-        // Stores of before have written no generation, or one only.
+        // Earlier releases wrote no generation, or one only.
         let mut generation = || lines.next().and_then(|line| line.parse().ok()).unwrap_or(0);
         let (generation, committed) = (generation(), generation());
         Some(Self { identity, generation, committed: committed.max(generation) })
     }
 }
 
-/// Whether a store in this file could be had now: nobody else has it, and what is there
-/// looks like one. Where nothing is, nothing is made. Blocks; for programs that want to say so before they start anything.
+/// Checks whether a store in this file could be opened now: no other process has it, and the file
+/// looks like a store. Where there is no file, none is made. Blocks; for programs that want to
+/// report this before they start.
 ///
 /// # Errors
-/// [`StoreError::Locked`], [`StoreError::Corrupt`], [`StoreError::ReadOnly`], or what the
-/// system says. Damage inside the file is found when it is opened.
+/// [`StoreError::Locked`], [`StoreError::Corrupt`], [`StoreError::ReadOnly`], or the
+/// error of the system. Damage inside the file is found when it is opened.
 pub fn probe(path: &Path) -> Result<(), StoreError> {
     let path = &file_path(path)?;
     refuse_open_directory(path)?;
@@ -79,18 +82,18 @@ pub fn probe(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Removes the store in this file, if there is one and nobody has it: all its tasks are
-/// gone. Blocks.
+/// Removes the store in this file with all its tasks, if there is one and no process has it.
+/// Blocks.
 ///
 /// # Errors
-/// [`StoreError::Locked`] when somebody has it; what the system says otherwise.
+/// [`StoreError::Locked`] when a process has it; the error of the system otherwise.
 pub fn discard(path: &Path) -> Result<(), StoreError> {
     let path = &file_path(path)?;
     let (_, lock) = lock_file(path)?;
-    let hold = match held::hold(path) {
-        Ok(hold) => Some(hold),
-        Err(NotHeld::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(not_held(path, error)),
+    let file = match file_locks::lock(path) {
+        Ok(file) => Some(file),
+        Err(LockError::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(not_locked(path, error)),
     };
     for suffix in ["", "-journal", "-wal", "-shm"] {
         let part = beside(path, suffix);
@@ -101,15 +104,15 @@ pub fn discard(path: &Path) -> Result<(), StoreError> {
             _ => {}
         }
     }
-    if let Some(hold) = hold {
-        hold.close();
+    if let Some(file) = file {
+        file.close();
     }
-    // The lock file stays, or two could hold it; only what it remembers goes.
+    // The lock file stays, or two processes could hold one each; only its contents go.
     lock.set_len(0).and_then(|()| lock.sync_all()).map_err(|error| unusable(path, error))
 }
 
-/// The path of a store's file, absolute: SQLite takes no name that begins with `/` for a
-/// database in memory or for a URI.
+/// Returns the absolute path of a store's file: SQLite never takes a name that begins with `/` for
+/// a database in memory or for a URI.
 pub(crate) fn file_path(path: &Path) -> Result<PathBuf, StoreError> {
     let text = path.as_os_str().to_string_lossy();
     let what = if text.starts_with(':') {
@@ -124,7 +127,7 @@ pub(crate) fn file_path(path: &Path) -> Result<PathBuf, StoreError> {
     Err(unsuitable(path, format!("{what}; give the path of a file")))
 }
 
-/// The lock file beside a database, locked.
+/// Opens and locks the lock file beside a database.
 fn lock_file(path: &Path) -> Result<(PathBuf, File), StoreError> {
     let lock = beside(path, ".lock");
     refuse_links(path)?;
@@ -140,7 +143,7 @@ fn lock_file(path: &Path) -> Result<(PathBuf, File), StoreError> {
 }
 
 impl Guard {
-    /// Takes the locks and looks at what is there. Blocks for file operations only.
+    /// Takes the locks and checks the files. Blocks for file operations only.
     pub(crate) fn take(path: &Path) -> Result<Self, StoreError> {
         refuse_open_directory(path)?;
         let (lock_path, lock) = lock_file(path)?;
@@ -155,14 +158,14 @@ impl Guard {
             return corrupt("it is gone or empty, but a store was here".to_owned());
         }
         if known.is_none() && size == 0 {
-            // Made here, for its mode; SQLite takes an empty file for a new database.
+            // Made here to set its mode; SQLite takes an empty file for a new database.
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o600);
             options.open(path).map_err(|error| unusable(path, error))?;
         }
-        let hold = held::hold(path).map_err(|error| not_held(path, error))?;
+        let file = file_locks::lock(path).map_err(|error| not_locked(path, error))?;
         let (path, log) = (path.to_owned(), Mutex::new(None));
-        let guard = Self { path, lock, hold, log, known, unmade: false };
+        let guard = Self { path, lock, file, log, known, unmade: false };
         match guard.check() {
             Ok(unmade) => Ok(Self { unmade, ..guard }),
             Err(error) => {
@@ -173,12 +176,12 @@ impl Guard {
         }
     }
 
-    /// Whether what the file begins with is a store's, the one that was here, and no older copy;
-    /// or, which is the answer, one whose making was cut short.
+    /// Checks that the file begins as a store's, that it is the store that was here, and no older
+    /// copy. Returns whether it is one whose making was cut short.
     fn check(&self) -> Result<bool, StoreError> {
         let path = &self.path;
-        let found = self.hold.file.metadata().map_err(|error| unusable(path, error))?;
-        close_to_others(path, &self.hold.file, &found)?;
+        let found = self.file.file.metadata().map_err(|error| unusable(path, error))?;
+        close_to_others(path, &self.file.file, &found)?;
         if found.len() == 0 {
             return Ok(false);
         }
@@ -204,10 +207,10 @@ impl Guard {
         Ok(false)
     }
 
-    /// Whether no more than the making of a store is undone by a rollback journal. A store has one
-    /// only while SQLite makes its first page, and then keeps a log; it is killed there, and
-    /// whoever only reads cannot undo it. By any other journal tasks would be undone, or what is
-    /// another program's.
+    /// Checks that a rollback journal would undo no more than the making of a store. A store has
+    /// one only while SQLite makes its first page; from then on it keeps a log. A process that was
+    /// killed there leaves one behind, and a connection that only reads cannot undo it. Any other
+    /// journal would undo tasks, or the data of another program.
     fn undone_by(
         &self,
         journal: Journal,
@@ -222,18 +225,23 @@ impl Guard {
                     .to_owned();
             return Err(StoreError::Corrupt { path: path.display().to_string(), what });
         }
-        // What a power cut leaves of the first page may be no header.
+        // After a power cut the first page may hold no header.
         let nobodys = header.is_none_or(|header| header.application == 0);
         if journal.pages == 0 && bytes <= PAGE && nobodys {
             return Ok(());
         }
-        let what = "another program was writing to it and was cut short, as the -journal file \
-                    beside it says; it was left as it is, give the task store a file of its own"
-            .to_owned();
-        Err(unsuitable(path, what))
+        // A store whose lock file was removed: the database itself says that it is one.
+        let what = if header.is_some_and(|header| header.application == APPLICATION) {
+            "its .lock file is gone, and the -journal file beside it is none of the store's: SQLite \
+             would undo by it what was written; move that file away"
+        } else {
+            "another program was writing to it and was cut short, as the -journal file beside it \
+             says; it was left as it is, give the task store a file of its own"
+        };
+        Err(unsuitable(path, what.to_owned()))
     }
 
-    /// The rollback journal beside the database, if SQLite would go by it.
+    /// Reads the rollback journal beside the database, if SQLite would apply it.
     fn journal(&self) -> io::Result<Option<Journal>> {
         let mut bytes = [0; JOURNAL_HEADER];
         let read = match File::open(beside(&self.path, "-journal")) {
@@ -244,10 +252,10 @@ impl Guard {
         Ok(Journal::parse(&bytes[..read]))
     }
 
-    /// What the database begins with; `None` when that is nothing of SQLite's.
+    /// Reads the header of the database; `None` when it is not SQLite's.
     pub(crate) fn header(&self) -> io::Result<Option<Header>> {
         let mut bytes = [0; HEADER];
-        let read = read_start(&self.hold.file, &mut bytes)?;
+        let read = read_start(&self.file.file, &mut bytes)?;
         Ok(Header::parse(&bytes[..read]))
     }
 
@@ -262,8 +270,8 @@ impl Guard {
             None => None,
             Some(found) => {
                 let id = id_of(&found);
-                // Of another file nothing more has to be known.
-                let header = if id == self.hold.id { self.header()? } else { None };
+                // Nothing more has to be known about another file.
+                let header = if id == self.file.id { self.header()? } else { None };
                 let written = (found.mtime(), found.mtime_nsec());
                 Some(Main { id, bytes: found.len(), written, header })
             }
@@ -276,8 +284,8 @@ impl Guard {
         })
     }
 
-    /// The log, which is opened once and not at every look: descriptors may be short. SQLite has
-    /// no POSIX locks on it that closing it would drop.
+    /// Reads the log, which is opened once and not at every look: descriptors may be scarce. SQLite
+    /// has no POSIX locks on it that closing it would drop.
     fn log(&self, found: &Metadata) -> io::Result<Log> {
         let (id, size) = (id_of(found), found.len());
         if !found.is_file() || size == 0 {
@@ -295,23 +303,23 @@ impl Guard {
         Ok(Log { id, bytes: size, is_log: Log::is_log(&bytes[..read]) })
     }
 
-    /// Pages of the database that its log does not have, as they are now.
+    /// Remembers pages of the database that its log does not have, as they are now.
     pub(crate) fn witness(&self) -> io::Result<Witness> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        Witness::of(&self.hold.file, log.as_ref().map(|(_, log)| log))
+        Witness::of(&self.file.file, log.as_ref().map(|(_, log)| log))
     }
 
-    /// Whether these pages are as they were.
+    /// Returns whether the pages of `witness` are unchanged.
     pub(crate) fn agrees(&self, witness: &Witness) -> io::Result<bool> {
-        witness.agrees(&self.hold.file)
+        witness.agrees(&self.file.file)
     }
 
-    /// Whether the file that is open lies in its place. Blocks for file operations only.
+    /// Returns whether the file that is open lies in its place. Blocks for file operations only.
     pub(crate) fn is_in_place(&self) -> bool {
-        std::fs::symlink_metadata(&self.path).is_ok_and(|found| id_of(&found) == self.hold.id)
+        std::fs::symlink_metadata(&self.path).is_ok_and(|found| id_of(&found) == self.file.id)
     }
 
-    /// Which file the lock is.
+    /// Returns which file the lock is.
     pub(crate) fn lock_id(&self) -> io::Result<FileId> {
         self.lock.metadata().map(|found| id_of(&found))
     }
@@ -322,7 +330,8 @@ impl Guard {
         self.lock.sync_data()
     }
 
-    /// As [`Self::remember`], for the next process and not for the next boot of the machine.
+    /// Remembers what the database is as [`Self::remember`] does, but for the next process only and
+    /// not for the next boot of the machine.
     pub(crate) fn note(&self, known: &Known) -> io::Result<()> {
         let text = known.text();
         self.lock.write_all_at(text.as_bytes(), 0)?;
@@ -337,9 +346,9 @@ impl Guard {
         self.lock.sync_data()
     }
 
-    /// Lets a successor have the files, whoever has a share of this still.
+    /// Lets a successor have the files, even while others still share this guard.
     pub(crate) fn leave(&self) {
-        self.hold.leave();
+        self.file.leave();
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the lock file of the task store was not unlocked");
         }
@@ -347,11 +356,11 @@ impl Guard {
 
     /// Lets go of the file: all connections to it are closed.
     pub(crate) fn close(&self) {
-        self.hold.close();
+        self.file.close();
     }
 }
 
-/// As much of the beginning of a file as there is.
+/// Reads the beginning of a file, as much of it as there is.
 fn read_start(file: &File, bytes: &mut [u8]) -> io::Result<usize> {
     let mut read = 0;
     while read < bytes.len() {
@@ -369,7 +378,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A link could lead the store out of its directory.
+/// Refuses links: one could lead the store out of its directory.
 fn refuse_links(path: &Path) -> Result<(), StoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => {
@@ -380,10 +389,10 @@ fn refuse_links(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// In a directory where everybody may rename files, a store is whoever's that wants it.
+/// Refuses a directory in which everybody may rename files: anybody could replace the store.
 fn refuse_open_directory(path: &Path) -> Result<(), StoreError> {
     let Some(directory) = path.parent() else { return Ok(()) };
-    // One that is not there is told by who opens the file.
+    // A missing directory is reported when the file is opened.
     let Ok(found) = std::fs::metadata(directory) else { return Ok(()) };
     if found.mode() & ANYBODY_WRITES != 0 && found.mode() & STICKY == 0 {
         let directory = directory.display();
@@ -393,8 +402,8 @@ fn refuse_open_directory(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Payloads may be private: a database that others may read or write is closed to them where
-/// it is ours, and refused where it is not.
+/// Closes a database to others that may read or write it, because payloads may be private. It is
+/// refused where its mode cannot be changed.
 fn close_to_others(path: &Path, file: &File, found: &Metadata) -> Result<(), StoreError> {
     let open = found.mode() & OTHERS;
     if open == 0 {
@@ -410,7 +419,7 @@ fn close_to_others(path: &Path, file: &File, found: &Metadata) -> Result<(), Sto
         Err(_) if open & 0o007 == 0 => Ok(()),
         Err(error) => {
             let what = format!(
-                "everybody gets at it (mode {:04o}), and that cannot be changed: {error}; \
+                "everybody has access to it (mode {:04o}), and that cannot be changed: {error}; \
                  chown it to the process's user, or chmod 0600 it",
                 found.mode() & 0o7777
             );
@@ -423,10 +432,10 @@ pub(crate) fn unsuitable(path: &Path, what: String) -> StoreError {
     StoreError::Unsuitable { path: path.display().to_string(), what }
 }
 
-fn not_held(path: &Path, error: NotHeld) -> StoreError {
+fn not_locked(path: &Path, error: LockError) -> StoreError {
     match error {
-        NotHeld::Locked => StoreError::Locked(path.display().to_string()),
-        NotHeld::Io(error) => unusable(path, error),
+        LockError::Locked => StoreError::Locked(path.display().to_string()),
+        LockError::Io(error) => unusable(path, error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The handle: what others have of a store.
+//! The handle by which others use a store.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use ms_core::task::{
 };
 use ms_core::view::Tier;
 use ms_supervisor::ChildSpec;
+use ms_task::budget::{BudgetStore, KeptUsage};
 use ms_task::{
     ClaimSpec, Claimed, Held, StoreFuture, StoreStats, Submission, Swept, TaskCommand, TaskEnd,
     TaskStore,
@@ -19,15 +20,15 @@ use ms_task::{
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
-use crate::actor::{StoreActor, Whereabouts};
+use crate::actor::{LateRef, StoreActor};
 use crate::config::StoreConfig;
-use crate::hold::Holding;
 use crate::messages::{CloseFile, Read, Reply, Touch, Write};
+use crate::tenancy::Holding;
 
-/// A store in a file: the child that owns it, and the handle to reach it by.
+/// Makes a store in a file: the child that owns it, and a handle to it.
 ///
-/// The handle is good before the child has started (calls wait, within their deadline)
-/// and over its restarts.
+/// The handle works before the child has started (calls wait, within their deadline) and over
+/// its restarts.
 ///
 /// ```
 /// use ms_store::{StoreConfig, sqlite};
@@ -38,7 +39,7 @@ use crate::messages::{CloseFile, Read, Reply, Touch, Write};
 pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSpec) {
     let within = config.answer_within;
     let (sender, receiver) = watch::channel(None);
-    let sender: Whereabouts = Arc::new(sender);
+    let sender: LateRef = Arc::new(sender);
     let holding = Holding::new();
     let held = holding.clone();
     let factory = move |me: &Ref<StoreActor>| {
@@ -46,7 +47,7 @@ pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSp
         Ok(StoreActor::new(config.clone(), holding.clone()))
     };
     let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(StoreActor::view));
-    // On a thread of its own: an agent that blocks its arbiter must not hold up everybody's commits.
+    // On a thread of its own: an agent that blocks its arbiter must not hold up all commits.
     let child = ChildSpec::blueprint(id, blueprint).placement(Placement::Dedicated);
     (SqliteTasks { actor: receiver, within, holding: held }, child)
 }
@@ -60,9 +61,9 @@ pub struct SqliteTasks {
 }
 
 impl SqliteTasks {
-    /// Writes what is waiting and closes the file, without ending its actor: for the end of a
-    /// process that cannot stop in order. What is asked of the store afterwards is refused. A
-    /// store that is closed is no error.
+    /// Writes the waiting requests and closes the file without ending its actor: for the end of a
+    /// process that cannot stop in order. Later requests are refused. Closing a closed store
+    /// succeeds.
     ///
     /// # Errors
     /// [`StoreError`]: it could not be asked, or not in time.
@@ -76,14 +77,14 @@ impl SqliteTasks {
         }
     }
 
-    /// Returns where it is read what happens to tasks: the last 8,192 events, and those to come, with
-    /// numbers of their own. An event is published once the change is on disk.
+    /// Returns the events about tasks: the last 8,192 and those to come, with numbers of their own.
+    /// An event is published once the change is on disk.
     #[must_use]
     pub fn events(&self) -> &EventSource<TaskTransition> {
         self.holding.events().source()
     }
 
-    /// Whether its file is closed: nothing of this process has its lock.
+    /// Returns whether its file is closed: nothing in this process has its lock.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.holding.is_free()
@@ -175,5 +176,15 @@ impl TaskStore for SqliteTasks {
 
     fn stats(&self) -> StoreFuture<StoreStats> {
         self.call(Read::Stats)
+    }
+}
+
+impl BudgetStore for SqliteTasks {
+    fn kept(&self) -> StoreFuture<Vec<KeptUsage>> {
+        self.call(Read::Budgets)
+    }
+
+    fn keep(&self, usage: Vec<KeptUsage>) -> StoreFuture<()> {
+        self.call(|reply| Write::Budgets(usage, reply))
     }
 }

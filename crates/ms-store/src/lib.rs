@@ -1,13 +1,12 @@
 //! The task store of the MS Framework: embedded SQLite behind an actor.
 //!
-//! [`sqlite`] gives a child spec for a supervision tree and a [`SqliteTasks`] handle, which is
-//! a [`TaskStore`](ms_task::TaskStore). What this crate owns: the file and who may have
-//! it (`open.rs`, `guard.rs`, `held.rs`, `hold.rs`), looking after it while it is open (`watch.rs`,
-//! `marks.rs`), its schema (`schema.rs`), writing with *group commit*
-//! (`actor.rs`: requests that wait while a commit runs are written in one transaction
-//! and answered after it, so that durability is not one fsync a task), reading (`read.rs`,
-//! `list.rs`), removing what ended long ago (`prune.rs`), and beside the tasks what is used of
-//! budgets (`budgets.rs`).
+//! [`sqlite`] makes a child spec for a supervision tree and a [`SqliteTasks`] handle, which is a
+//! [`TaskStore`](ms_task::TaskStore). This crate owns the file and its locks (`open.rs`,
+//! `guard.rs`, `file_locks.rs`, `tenancy.rs`), looking after it while it is open (`watch.rs`,
+//! `marks.rs`), its schema (`schema.rs`), writing with *group commit* (`actor.rs`: requests that
+//! wait while a commit runs are written in one transaction and answered after it, so that
+//! durability is not one fsync a task), reading (`read.rs`, `list.rs`), removing what ended long
+//! ago (`prune.rs`), and beside the tasks what is used of budgets (`budgets.rs`).
 //!
 //! What it does not do: it decides nothing about tasks. Every change is
 //! [`TaskRecord::apply`](ms_task::TaskRecord::apply); a batch loads the records
@@ -18,18 +17,22 @@
 //! Start reading at `actor.rs`, then `batch.rs`, then `write.rs` and `claim.rs`.
 
 mod actor;
+mod answer;
 mod batch;
 mod budgets;
 mod claim;
 mod clock;
 mod config;
+mod connection;
 mod error;
+mod file_locks;
+mod flush;
 mod folding;
 mod guard;
 mod handle;
-mod held;
-mod hold;
+mod job;
 mod list;
+mod load;
 mod marks;
 mod messages;
 mod open;
@@ -37,6 +40,9 @@ mod prune;
 mod read;
 mod rows;
 mod schema;
+mod tenancy;
+mod totals;
+mod transaction;
 mod watch;
 mod witness;
 mod write;

@@ -10,18 +10,17 @@ use ms_task::TaskRecord;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection};
 
-use crate::read::decode;
-use crate::rows::{UNREADABLE, fault, id_at, ids, state_code};
+use crate::rows::{UNREADABLE, decode, fault, id_at, ids, state_code};
 
 /// Tasks of a page when no number is asked for.
 const DEFAULT_PAGE: usize = 100;
 
 const PLACE: &str = "SELECT seq FROM tasks WHERE id = ?1";
-/// Of a task that was removed: where those made before it were.
+/// The place of a removed task: that of the last task made before it.
 const PLACE_BEFORE: &str = "SELECT seq FROM tasks WHERE id < ?1 ORDER BY id DESC LIMIT 1";
 const ALL: &str = "SELECT id, record FROM tasks INDEXED BY tasks_seq \
     WHERE seq > ?1 ORDER BY seq LIMIT ?2";
-/// Each queue with each of its kinds, without a look at what lies between.
+/// Each queue with each of its kinds, by skipping through the index.
 const PAIRS: &str = "WITH RECURSIVE pairs (queue, kind) AS ( \
     SELECT * FROM (SELECT queue, kind FROM tasks INDEXED BY tasks_listed \
         ORDER BY queue, kind LIMIT 1) \
@@ -37,7 +36,7 @@ const RANGE: &str = "SELECT seq, id FROM tasks INDEXED BY tasks_listed \
 const RECORDS: &str = "SELECT id, record FROM tasks \
     WHERE id IN (SELECT unhex(value) FROM json_each(?1))";
 
-/// One page. What cannot be read on it is named on it, and does not hide the others.
+/// Reads one page. A task that cannot be read is named on it, and does not hide the others.
 pub(crate) async fn list(
     conn: &mut SqliteConnection,
     filter: &TaskFilter,
@@ -52,18 +51,18 @@ pub(crate) async fn list(
         some(&mut view, filter, after, limit + 1).await?
     } else {
         let query = sqlx::query(ALL).bind(after).bind(number(limit + 1));
-        shown(&query.fetch_all(&mut *view).await?)?
+        read_rows(&query.fetch_all(&mut *view).await?)?
     };
     view.rollback().await?;
     Ok(page(found, limit))
 }
 
-fn page(mut found: Vec<Shown>, limit: usize) -> TaskPage {
+fn page(mut found: Vec<ReadRow>, limit: usize) -> TaskPage {
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.iter().rev().find_map(|shown| shown.id).filter(|_| more);
+    let next = found.iter().rev().find_map(|row| row.id).filter(|_| more);
     let mut page = TaskPage { next, ..TaskPage::default() };
-    for Shown { id, record } in found {
+    for ReadRow { id, record } in found {
         match record {
             Some(record) => page.tasks.push(record.view()),
             None => page.unreadable.extend(id),
@@ -73,12 +72,12 @@ fn page(mut found: Vec<Shown>, limit: usize) -> TaskPage {
 }
 
 /// A row as far as it can be read.
-struct Shown {
+struct ReadRow {
     id: Option<TaskId>,
     record: Option<TaskRecord>,
 }
 
-fn shown(rows: &[SqliteRow]) -> Result<Vec<Shown>, sqlx::Error> {
+fn read_rows(rows: &[SqliteRow]) -> Result<Vec<ReadRow>, sqlx::Error> {
     let show = |row: &SqliteRow| {
         let text: &str = row.try_get(1)?;
         let id = id_at(row, 0).ok();
@@ -88,12 +87,12 @@ fn shown(rows: &[SqliteRow]) -> Result<Vec<Shown>, sqlx::Error> {
                 tracing::error!(task, error, left_out, "a stored task cannot be read");
             }
         });
-        Ok(Shown { id, record: record.ok() })
+        Ok(ReadRow { id, record: record.ok() })
     };
     rows.iter().map(show).collect()
 }
 
-/// The place behind which a page begins.
+/// Returns the place behind which a page begins.
 async fn place(conn: &mut SqliteConnection, after: Option<TaskId>) -> Result<i64, sqlx::Error> {
     let Some(after) = after else { return Ok(0) };
     for sql in [PLACE, PLACE_BEFORE] {
@@ -105,13 +104,13 @@ async fn place(conn: &mut SqliteConnection, after: Option<TaskId>) -> Result<i64
     Ok(0)
 }
 
-/// The first `limit` tasks of a filter.
+/// Reads the first `limit` tasks of a filter.
 async fn some(
     conn: &mut SqliteConnection,
     filter: &TaskFilter,
     after: i64,
     limit: usize,
-) -> Result<Vec<Shown>, sqlx::Error> {
+) -> Result<Vec<ReadRow>, sqlx::Error> {
     let states = match &filter.state {
         Some(state) => std::slice::from_ref(state),
         None => TaskState::ALL.as_slice(),
@@ -123,7 +122,7 @@ async fn some(
                 sqlx::query(RANGE).bind(&queue).bind(&kind).bind(i64::from(state_code(state)));
             let rows = query.bind(after).bind(number(limit)).fetch_all(&mut *conn).await?;
             for row in rows {
-                // One whose id cannot be read is named by no filter.
+                // A row whose id cannot be read matches no filter.
                 if let Ok(id) = id_at(&row, 1) {
                     found.push((row.try_get(0)?, id));
                 }
@@ -133,12 +132,12 @@ async fn some(
     found.sort_unstable();
     found.truncate(limit);
     let query = sqlx::query(RECORDS).bind(ids(found.iter().map(|&(_, id)| id))?);
-    let rows = shown(&query.fetch_all(conn).await?)?;
-    let mut rows: HashMap<_, _> = rows.into_iter().map(|shown| (shown.id, shown)).collect();
+    let rows = read_rows(&query.fetch_all(conn).await?)?;
+    let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
     Ok(found.into_iter().filter_map(|(_, id)| rows.remove(&Some(id))).collect())
 }
 
-/// The queues with their kinds that a filter lets through.
+/// Reads the pairs of queue and kind that a filter lets through.
 async fn pairs(
     conn: &mut SqliteConnection,
     filter: &TaskFilter,

@@ -1,8 +1,7 @@
-//! What the files of an open store look like from outside, and what a change of it means.
+//! The files of an open store as seen from outside, and what a change of them means.
 //!
-//! No I/O in here: `guard.rs` looks, this judges. The rule is strict because it can be: while a
-//! store is open nobody but its writer changes the main file, and the writer does so in its
-//! checkpoints only.
+//! No I/O in here: `guard.rs` looks, this judges. The rule can be strict: while a store is open,
+//! only its writer changes the main file, and only in its checkpoints.
 
 use std::fmt;
 
@@ -10,17 +9,17 @@ use std::fmt;
 pub(crate) const PAGE: u64 = 4_096;
 /// The application id of a task store: `MSTS`.
 pub(crate) const APPLICATION: u32 = 0x4d53_5453;
-/// What SQLite cuts a write-ahead log down to that has grown longer, in bytes.
+/// Length in bytes to which SQLite cuts a longer write-ahead log.
 pub(crate) const LOG_LIMIT: u64 = 64 << 20;
 /// How every SQLite database begins (<https://www.sqlite.org/fileformat.html>).
 const MAGIC: &[u8] = b"SQLite format 3\0";
-/// How many bytes of a database are looked at.
+/// Bytes read of a database.
 pub(crate) const HEADER: usize = 100;
 /// How a rollback journal begins.
 const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
-/// How many bytes of a rollback journal are looked at.
+/// Bytes read of a rollback journal.
 pub(crate) const JOURNAL_HEADER: usize = 28;
-/// How many bytes of a write-ahead log are looked at.
+/// Bytes read of a write-ahead log.
 pub(crate) const LOG_HEADER: usize = 32;
 
 /// Which file it is, whatever its name.
@@ -30,27 +29,30 @@ pub(crate) struct FileId {
     pub(crate) inode: u64,
 }
 
-/// What the beginning of a database says.
+/// The header of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// Whose format it is; 0 when nobody has said.
+    /// The application id; 0 when none was set.
     pub(crate) application: u32,
     /// How often the store was opened or has folded its log in: an older copy has a lower one.
     pub(crate) generation: u32,
 }
 
 impl Header {
-    /// `None` for what is no SQLite database.
+    /// Reads the header of a database; `None` if it is not one of SQLite.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
-        let number = |at: usize| {
-            let four = bytes.get(at..at + 4)?;
-            four.try_into().ok().map(u32::from_be_bytes)
-        };
         if !bytes.starts_with(MAGIC) {
             return None;
         }
-        Some(Self { generation: number(60)?, application: number(68)? })
+        Some(Self { generation: number_at(bytes, 60)?, application: number_at(bytes, 68)? })
     }
+}
+
+/// Reads the number at this place of one of SQLite's files, which has them with the highest byte
+/// first; `None` behind the end.
+pub(crate) fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let four = bytes.get(at..at.checked_add(4)?)?;
+    four.try_into().ok().map(u32::from_be_bytes)
 }
 
 /// The main file.
@@ -68,39 +70,40 @@ pub(crate) struct Main {
 pub(crate) struct Log {
     pub(crate) id: FileId,
     pub(crate) bytes: u64,
-    /// Whether it begins as a log does. That is all its beginning tells: each connection counts
-    /// from nought how often it has begun it anew.
+    /// Whether it begins as a log does. Its header tells no more: each connection counts from
+    /// zero how often it has begun it anew.
     pub(crate) is_log: bool,
 }
 
 impl Log {
-    /// Whether a file begins as SQLite's logs do.
+    /// Returns whether a file begins as SQLite's logs do.
     pub(crate) fn is_log(bytes: &[u8]) -> bool {
         let whole = bytes.len() == LOG_HEADER;
         whole && matches!(bytes, [0x37, 0x7f, 0x06, 0x82 | 0x83, ..])
     }
 }
 
-/// A rollback journal: with it SQLite undoes, at the next opening, what a crash has cut short.
+/// A rollback journal, with which SQLite undoes at the next opening a change that a crash cut
+/// short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Journal {
-    /// How many pages the database had before.
+    /// Pages that the database had before.
     pub(crate) pages: u32,
 }
 
 impl Journal {
-    /// `None` for what SQLite does not go by: one that is empty, or was blanked when it was done
-    /// with (<https://www.sqlite.org/fileformat.html#the_rollback_journal>).
+    /// Reads the header of a journal; `None` if SQLite would not apply it, because it is empty or
+    /// was blanked when it was done with
+    /// (<https://www.sqlite.org/fileformat.html#the_rollback_journal>).
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         if !bytes.starts_with(&JOURNAL_MAGIC) {
             return None;
         }
-        let pages = bytes.get(16..20)?.try_into().ok().map(u32::from_be_bytes)?;
-        Some(Self { pages })
+        number_at(bytes, 16).map(|pages| Self { pages })
     }
 }
 
-/// All that one look sees; `None` for what is not there.
+/// The files as one look sees them; `None` for a missing one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub(crate) main: Option<Main>,
@@ -111,29 +114,29 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// The generation of the main file.
+    /// Returns the generation of the main file.
     pub(crate) fn generation(&self) -> u32 {
         self.main.as_ref().and_then(|main| main.header).map_or(0, |header| header.generation)
     }
 }
 
-/// What the writer itself has done since the look before.
+/// The changes of the files that the writer itself may have made since the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ours {
     /// At most commits, which go into the log.
     Commits,
     /// It has folded its log into the main file.
     Checkpoint,
-    /// Its connection was closed and made anew: log and shared memory may be others.
+    /// Its connection was closed and opened again: log and shared memory may be other files.
     Reopened,
 }
 
 /// Why nothing may be written any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Loss {
-    /// Names lead elsewhere. What is open is whole, and may be put back.
+    /// A name leads to another file. The open files are whole, and may be put back.
     Moved(String),
-    /// What is in the files is not what was written. Only opening the store anew tells more.
+    /// The files do not hold what was written. Only opening the store anew tells more.
     Altered(String),
 }
 
@@ -144,7 +147,7 @@ impl fmt::Display for Loss {
     }
 }
 
-/// Whether what is there is still what was there before.
+/// Checks that the files are still those of before.
 pub(crate) fn judge(before: &Marks, now: &Marks, ours: Ours) -> Result<(), Loss> {
     let moved = |what: &str| Err(Loss::Moved(what.to_owned()));
     let (Some(was), Some(is)) = (&before.main, &now.main) else {
@@ -178,7 +181,7 @@ fn judge_main(was: &Main, is: &Main, ours: Ours) -> Result<(), Loss> {
         return altered("its file was written over with something else".to_owned());
     };
     let application = was.header.map_or(0, |header| header.application);
-    // That of a new store is in the log only, until that is folded in.
+    // The id of a new store is only in the log until that is folded in.
     if header.application != application && header.application != APPLICATION {
         return altered("the database of another program was written over its file".to_owned());
     }
@@ -200,7 +203,7 @@ fn judge_log(was: &Log, is: &Log) -> Result<(), Loss> {
     if is.bytes < was.bytes.min(LOG_LIMIT) {
         return altered(format!("its -wal file was cut from {} to {} bytes", was.bytes, is.bytes));
     }
-    // An empty one has not been written to yet.
+    // An empty log has not been written to yet.
     if is.bytes > 0 && !is.is_log {
         return altered("its -wal file was written over with something else".to_owned());
     }

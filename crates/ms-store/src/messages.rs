@@ -1,5 +1,5 @@
-//! What the handle asks of the actor. A reply's channel travels with the question: the
-//! answer is given when the commit is done, not when the message was handled.
+//! The messages from the handle to the actor. Each carries the channel of its reply, which is sent
+//! when the commit is done and not when the message was handled.
 
 use actix::Message;
 use ms_core::task::{
@@ -28,7 +28,7 @@ impl Message for Write {
 }
 
 impl Write {
-    /// How much work it is, in tasks.
+    /// Returns how much work it is, in tasks.
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Submit(tasks, _) => tasks.len(),
@@ -39,8 +39,8 @@ impl Write {
         }
     }
 
-    /// Whether it must be on disk before it is answered. What else is lost with the power
-    /// is void after it anyway: leases, and signs of life.
+    /// Returns whether it must be on disk before it is answered. Other writes may be lost with the
+    /// power, because they are void after it anyway: leases and their renewals.
     pub(crate) fn is_promise(&self) -> bool {
         match self {
             Self::Submit(..) | Self::Budgets(..) => true,
@@ -51,12 +51,12 @@ impl Write {
         }
     }
 
-    /// Whether it gives tasks to somebody who does not wait any more.
+    /// Returns whether it claims tasks for a caller that no longer waits.
     pub(crate) fn is_pointless(&self) -> bool {
         matches!(self, Self::Claim(_, reply) if reply.is_closed())
     }
 
-    /// Answers with an error. Who has gone meanwhile is not told.
+    /// Answers with an error, unless the caller has gone meanwhile.
     pub(crate) fn refuse(self, error: StoreError) {
         match self {
             Self::Submit(_, reply) => drop(reply.send(Err(error))),
@@ -69,11 +69,11 @@ impl Write {
     }
 }
 
-/// Write nothing, by the way a [`Write`] takes: whether one could be carried out now.
+/// Runs through the path of a [`Write`] without writing, to find out whether one would succeed.
 pub(crate) struct Touch(pub(crate) Reply<()>);
 
 impl Touch {
-    /// Answers with an error. Who has gone meanwhile is not told.
+    /// Answers with an error, unless the caller has gone meanwhile.
     pub(crate) fn refuse(self, error: StoreError) {
         drop(self.0.send(Err(error)));
     }
@@ -83,7 +83,7 @@ impl Message for Touch {
     type Result = ();
 }
 
-/// Close the file; the actor stays and takes nothing any more.
+/// Closes the file; the actor stays and refuses all requests.
 pub(crate) struct CloseFile(pub(crate) Reply<()>);
 
 impl Message for CloseFile {
@@ -106,7 +106,7 @@ impl Message for Read {
 }
 
 impl Read {
-    /// Whether it looks at tasks by their ids, and does not wait behind those that look for some.
+    /// Returns whether it reads tasks by their ids, so that it need not wait behind lists.
     pub(crate) const fn is_by_id(&self) -> bool {
         !matches!(self, Self::List(..))
     }

@@ -5,34 +5,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::Node;
-use ms_core::task::{QueueName, StoreError, TaskTime};
+use ms_core::task::{StoreError, TaskTime};
 use ms_core::time::later;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::batch::Counts;
 use crate::clock::StoreClock;
 use crate::config::StoreConfig;
+use crate::connection::{connect, counts, next_seq, others};
 use crate::error::classify;
 use crate::guard::{Guard, file_path, unsuitable, unusable};
-use crate::hold::{Holding, Tenancy};
-use crate::marks::{APPLICATION, LOG_LIMIT, PAGE};
+use crate::marks::{APPLICATION, PAGE};
 use crate::read::Reader;
-use crate::rows::state_of;
 use crate::schema::migrate;
+use crate::tenancy::{Holding, Tenancy};
 use crate::watch::{Watch, stamp};
-use crate::write::{Opened, Writer, others};
+use crate::write::{Opened, Writer};
 
 /// Connections that read tasks by their ids.
 const READERS_BY_ID: usize = 2;
-/// Databases up to this size, in bytes, are looked through at every opening.
+/// Databases up to this size, in bytes, are checked in full at every opening.
 const CHECKED_UP_TO: u64 = 64 << 20;
-/// How long whoever has the lock may take to leave before the store is in use by another.
+/// How long the holder of the lock may take to leave before the store counts as in use.
 const LEAVES_WITHIN: Duration = Duration::from_secs(1);
-/// How often that is looked at.
+/// Pause between two tries to take the lock.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// A store that is open.
 pub(crate) struct Store {
     pub(crate) guard: Arc<Guard>,
@@ -40,14 +39,14 @@ pub(crate) struct Store {
     pub(crate) readers: Readers,
 }
 
-/// Who reads tasks by their ids, and who reads lists of them.
+/// The connections that read tasks by their ids, and those that read lists.
 #[derive(Default)]
 pub(crate) struct Readers {
     pub(crate) by_id: Vec<Reader>,
     pub(crate) lists: Vec<Reader>,
 }
 
-/// All readers, connected: what is open can be read on when the file has moved.
+/// Opens all readers at once: an open file can still be read after it was moved.
 async fn readers(config: &StoreConfig, guard: &Arc<Guard>) -> Result<Readers, StoreError> {
     let mut readers = Readers::default();
     for _ in 0..READERS_BY_ID {
@@ -59,16 +58,16 @@ async fn readers(config: &StoreConfig, guard: &Arc<Guard>) -> Result<Readers, St
     Ok(readers)
 }
 
-/// Opens the store, or says why not. A damaged one is never replaced, and that of another
-/// program is not touched.
+/// Opens the store. A damaged one is never replaced, and the database of another program is not
+/// touched.
 pub(crate) async fn open(
     config: StoreConfig,
     node: Node,
     holding: Holding,
 ) -> Result<(Tenancy, Store), StoreError> {
-    // Until all is known: what an earlier life is writing still belongs to it.
+    // Held until the store is open: an earlier life may still be writing.
     let (tenancy, turn) = holding.take_over(config.busy.saturating_mul(2)).await?;
-    // One whose thread is blocked for good does not give them back itself.
+    // A life whose thread is blocked for good does not give the locks back itself.
     holding.leave();
     let opened = open_in_turn(config, node, &holding).await;
     if opened.is_err() {
@@ -118,8 +117,8 @@ async fn open_in_turn(
     Ok(Store { guard, writer: Writer::new(config, node, holding.clone(), opened), readers })
 }
 
-/// Takes the lock. A life of this very store that was killed may be there still: its successor
-/// is started before its thread has let go of it.
+/// Takes the lock. A killed life of this very store may still have it: its successor starts before
+/// its thread has let go.
 async fn take(path: &Path) -> Result<Guard, StoreError> {
     let until = later(Instant::now(), LEAVES_WITHIN);
     loop {
@@ -132,29 +131,6 @@ async fn take(path: &Path) -> Result<Guard, StoreError> {
             taken => return taken,
         }
     }
-}
-
-/// One connection, on a thread of its own.
-pub(crate) async fn connect(
-    config: &StoreConfig,
-    read_only: bool,
-) -> Result<SqliteConnection, sqlx::Error> {
-    let mut options = SqliteConnectOptions::new()
-        .filename(&config.path)
-        .create_if_missing(false)
-        .read_only(read_only)
-        .busy_timeout(config.busy)
-        .synchronous(SqliteSynchronous::Full)
-        .disable_statement_logging();
-    if !read_only {
-        options = options
-            .journal_mode(SqliteJournalMode::Wal)
-            .pragma("max_page_count", (config.max_bytes / PAGE).max(16).to_string())
-            .pragma("journal_size_limit", LOG_LIMIT.to_string())
-            // The writer does it itself, after it has answered.
-            .pragma("wal_autocheckpoint", "0");
-    }
-    options.connect().await
 }
 
 /// Looks the whole file through, while it is small enough for that.
@@ -173,8 +149,8 @@ async fn check(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreErro
     Err(StoreError::Corrupt { path: path.display().to_string(), what: found })
 }
 
-/// A new database says whose it is before anything else is put into it: one that is killed while
-/// its tables are made would be a stranger's at the next start.
+/// Writes the application id into a new database before anything else: after a kill while its
+/// tables are made, the next start would take it for a stranger's.
 async fn claim(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let found: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *conn).await?;
     if found == 0 {
@@ -184,7 +160,7 @@ async fn claim(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// The identity of the database; a new one gets one.
+/// Reads the identity of the database, and gives a new one its identity.
 async fn identity(conn: &mut SqliteConnection) -> Result<String, sqlx::Error> {
     let fresh = Uuid::now_v7().simple().to_string();
     let insert = "INSERT INTO meta (name, value) VALUES ('identity', ?1) ON CONFLICT DO NOTHING";
@@ -192,7 +168,7 @@ async fn identity(conn: &mut SqliteConnection) -> Result<String, sqlx::Error> {
     sqlx::query_scalar("SELECT value FROM meta WHERE name = 'identity'").fetch_one(conn).await
 }
 
-/// Whether the lock file remembers another store than this.
+/// Refuses a store that is not the one that the lock file remembers.
 fn refuse_another(guard: &Guard, identity: &str, path: &Path) -> Result<(), StoreError> {
     if guard.known.as_ref().is_none_or(|known| known.identity == identity) {
         return Ok(());
@@ -202,8 +178,8 @@ fn refuse_another(guard: &Guard, identity: &str, path: &Path) -> Result<(), Stor
     Err(StoreError::Corrupt { path: path.display().to_string(), what: what.to_owned() })
 }
 
-/// Whether the database has come less far than the lock file remembers. The main file was looked
-/// at when the lock was taken; this is about what was in the log when the process was killed.
+/// Refuses a database that has come less far than the lock file remembers. The main file was
+/// checked when the lock was taken; this is about the log at the time when the process was killed.
 async fn refuse_less(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), StoreError> {
     let Some(known) = guard.known.as_ref().filter(|known| known.committed > known.generation)
     else {
@@ -226,17 +202,17 @@ async fn refuse_less(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), Sto
     Err(StoreError::Corrupt { path: path.display().to_string(), what })
 }
 
-/// Each opening is a generation of its own: a copy from before it is an older one.
+/// Begins a new generation: each opening is one, so that an earlier copy has a lower number.
 async fn begin_generation(conn: &mut SqliteConnection) -> Result<u32, sqlx::Error> {
     let found: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *conn).await?;
     let generation = u32::try_from(found).unwrap_or(0).saturating_add(1);
     conn.execute(AssertSqlSafe(stamp(generation))).await?;
-    // Whose it is and how far it has come is told by the file itself, however this ends.
+    // Folded in, so that the file itself shows its owner and generation however this ends.
     conn.execute("PRAGMA wal_checkpoint(PASSIVE)").await?;
     Ok(generation)
 }
 
-/// Whether the database is a store's, or nobody's yet. Nothing is written to find that out.
+/// Checks, without writing, that the database is a store's or nobody's yet.
 async fn recognise(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), StoreError> {
     let path = &config.path;
     if guard.unmade {
@@ -251,7 +227,7 @@ async fn recognise(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), Store
     let Some(header) = header else { return Ok(()) };
     let mut application = header.application;
     let mut ours = true;
-    // What was said last may be in the log still; and the stores of before said nothing.
+    // The id may still be in the log; and stores of the first release wrote none.
     if application == 0 {
         let wrong = |error| classify(error, path);
         let mut conn = connect(config, true).await.map_err(wrong)?;
@@ -269,7 +245,7 @@ async fn recognise(config: &StoreConfig, guard: &Arc<Guard>) -> Result<(), Store
     Err(unsuitable(path, what))
 }
 
-/// Whose a database says it is, and whether it is empty or has the tables of a store.
+/// Reads the application id of a database, and whether it is empty or has the tables of a store.
 async fn look_inside(conn: &mut SqliteConnection) -> Result<(u32, bool), sqlx::Error> {
     let application: i64 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *conn).await?;
@@ -280,7 +256,7 @@ async fn look_inside(conn: &mut SqliteConnection) -> Result<(u32, bool), sqlx::E
     Ok((u32::try_from(application).unwrap_or(u32::MAX), all == 0 || known == 4))
 }
 
-/// Without a log of its own beside it nothing here holds.
+/// Refuses a database without a write-ahead log, on which all promises of the store depend.
 async fn check_journal(conn: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
         .fetch_one(conn)
@@ -295,33 +271,13 @@ async fn check_journal(conn: &mut SqliteConnection, path: &Path) -> Result<(), S
     Err(unsuitable(path, what))
 }
 
-/// How far the clock had come.
+/// Reads how far the clock had come.
 async fn recorded(conn: &mut SqliteConnection) -> Result<TaskTime, sqlx::Error> {
     let clock: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'clock'")
         .fetch_optional(conn)
         .await?;
     let millis = clock.and_then(|clock| clock.parse().ok()).unwrap_or(0);
     Ok(TaskTime::from_millis(millis))
-}
-
-pub(crate) async fn counts(conn: &mut SqliteConnection) -> Result<Counts, sqlx::Error> {
-    let sql = "SELECT queue, state, count(*) FROM tasks GROUP BY queue, state";
-    let mut counts = Counts::default();
-    for row in sqlx::query(sql).fetch_all(conn).await? {
-        // What is stored as a queue was one when it was written.
-        let queue = QueueName::new(row.try_get::<&str, _>(0)?);
-        if let (Ok(queue), Some(state)) = (queue, state_of(row.try_get(1)?)) {
-            counts.add(&queue, state, row.try_get::<i64, _>(2)?.cast_unsigned());
-        }
-    }
-    Ok(counts)
-}
-
-/// The place in the order that the next new task gets.
-pub(crate) async fn next_seq(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    let last: Option<i64> =
-        sqlx::query_scalar("SELECT max(seq) FROM tasks").fetch_one(conn).await?;
-    Ok(last.unwrap_or(0).saturating_add(1))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Removing what ended long ago: between commits, a little at a time, for as long as there is some.
+//! Removing tasks that ended long ago: between commits, a few at a time.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use sqlx::{Row, SqliteConnection};
 use crate::batch::Counts;
 use crate::rows::{json, state_of};
 
-/// Most tasks that are removed at once: as long as a commit waits for it.
+/// Most tasks that are removed at once: a commit may have to wait for it.
 pub(crate) const AT_ONCE: usize = 500;
 
 const OLD: &str = "SELECT lower(hex(id)), queue, state FROM tasks WHERE ended < ?1 \
     ORDER BY ended LIMIT ?2";
-/// All that belongs to a task, itself last.
+/// Deletes all rows of a task, its own last.
 const REMOVE: [&str; 5] = [
     "DELETE FROM steps WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
     "DELETE FROM checkpoints WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
@@ -22,8 +22,8 @@ const REMOVE: [&str; 5] = [
     "DELETE FROM tasks WHERE id IN (SELECT unhex(value) FROM json_each(?1))",
 ];
 
-/// Removes tasks that ended more than `keep` before `now`, at most [`AT_ONCE`]; how many. What
-/// can be read of them does not matter.
+/// Removes tasks that ended more than `keep` before `now`, at most [`AT_ONCE`], and returns how
+/// many. They need not be readable.
 pub(crate) async fn remove_ended(
     conn: &mut SqliteConnection,
     counts: &mut Counts,

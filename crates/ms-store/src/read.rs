@@ -9,14 +9,14 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::config::StoreConfig;
+use crate::connection::connect;
 use crate::error::classify;
 use crate::guard::Guard;
 use crate::list::list;
 use crate::marks::Loss;
 use crate::messages::Read;
-use crate::open::connect;
-use crate::rows::{UNREADABLE, fault, id_at, ids};
-use crate::write::{Totals, lost_error};
+use crate::rows::{UNREADABLE, decode, fault, id_at, ids};
+use crate::totals::{Totals, lost_error};
 
 /// One connection that reads.
 pub(crate) struct Reader {
@@ -29,7 +29,7 @@ pub(crate) struct Reader {
 enum Unread {
     /// The database could not be asked.
     Database(sqlx::Error),
-    /// What it has of a task is none of ours.
+    /// The stored task is not of our form.
     Task(TaskId, String),
 }
 
@@ -52,13 +52,13 @@ impl Reader {
         }
     }
 
-    /// Leaves the connection as it is: closed, it might write into a file that is not ours.
+    /// Leaves the connection open: closed, it might write into a file that is not ours.
     pub(crate) fn abandon(self) {
         std::mem::forget(self.conn);
     }
 
-    /// Reads and answers; `totals` are the writer's. Gives what is wrong with the file, if that
-    /// was found out.
+    /// Reads and answers; `totals` are the writer's. Returns the error if the file turned out to be
+    /// damaged.
     pub(crate) async fn serve(&mut self, read: Read, totals: Totals) -> Option<StoreError> {
         let conn = match self.connection(&totals).await {
             Ok(conn) => conn,
@@ -67,7 +67,7 @@ impl Reader {
                 return Some(error);
             }
         };
-        // Whoever has gone meanwhile did not want to know.
+        // A caller that has gone meanwhile gets no answer.
         let outcome = match read {
             Read::Get(id, reply) => {
                 let found = record(conn, id).await;
@@ -98,7 +98,7 @@ impl Reader {
             }
         };
         let error = outcome.err()?;
-        // One that found damage is left alone: see `abandon`.
+        // A connection that found damage is left open: see `abandon`.
         match self.conn.take() {
             Some(conn) if matches!(error, StoreError::Corrupt { .. }) => std::mem::forget(conn),
             Some(conn) => drop(conn.close_hard().await),
@@ -115,7 +115,8 @@ impl Reader {
         Ok(self.conn.insert(conn))
     }
 
-    /// A connection to what the store has open, and not to what lies in its place since.
+    /// Opens a connection to the file that the store has open, and not to one that has taken its
+    /// place.
     async fn connect(&self, totals: &Totals) -> Result<SqliteConnection, StoreError> {
         let guard = Arc::clone(&self.guard);
         let looked = tokio::task::spawn_blocking(move || guard.is_in_place()).await;
@@ -127,7 +128,7 @@ impl Reader {
     }
 }
 
-/// Answers, and gives the error after which the connection is no good.
+/// Answers, and returns the error after which the connection is unusable.
 fn answer<T>(
     found: Result<T, Unread>,
     send: impl FnOnce(Result<T, StoreError>),
@@ -165,10 +166,6 @@ async fn body<T: DeserializeOwned>(
     decoded.map_err(|error| Unread::Task(id, fault(&error)))
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    serde_json::from_str(text)
-}
-
 async fn ends(
     conn: &mut SqliteConnection,
     mut wanted: Vec<TaskId>,
@@ -193,14 +190,14 @@ async fn ends(
             Err(error) => unread = Some(error),
         }
     }
-    // One that cannot be read does not hide the others; alone it is told.
+    // One that cannot be read does not hide the others; if it is the only one, it is an error.
     match unread {
         Some(error) if ends.is_empty() => Err(error),
         _ => Ok(ends),
     }
 }
 
-/// What is known of the store, when a connection can read at all.
+/// Returns the statistics of the store, if its connection can read at all.
 async fn stats(conn: &mut SqliteConnection, totals: Totals) -> Result<StoreStats, Unread> {
     sqlx::query("SELECT value FROM meta WHERE name = 'identity'").fetch_one(conn).await?;
     let Totals { commits, requests, counts, trouble, .. } = totals;

@@ -1,4 +1,4 @@
-//! Rows out and in. A batch of rows is one JSON parameter, whatever its length: one
+//! Rows as parameters and results. A batch of rows is one JSON parameter, whatever its length: one
 //! statement, prepared once, instead of one for each row.
 
 use std::time::Duration;
@@ -7,11 +7,12 @@ use ms_actor::LogLimit;
 use ms_core::task::{TaskId, TaskState, TaskTime};
 use ms_task::TaskRecord;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-/// A row of `tasks`, in the order of the statement in `write.rs`.
+/// A row of `tasks`, in the order of the statement in `flush.rs`.
 #[derive(Serialize)]
 pub(crate) struct TaskRow<'a>(
     String,
@@ -30,7 +31,8 @@ pub(crate) struct TaskRow<'a>(
 );
 
 impl<'a> TaskRow<'a> {
-    /// `seq` is its place in the order; one that has a row keeps the place it has.
+    /// Makes the row of a record. `seq` is its place in the order; a task that has a row keeps its
+    /// place.
     pub(crate) fn new(record: &'a TaskRecord, seq: i64, now: TaskTime) -> Self {
         let timings = &record.timings;
         let is_pending = record.state == TaskState::Pending;
@@ -52,7 +54,7 @@ impl<'a> TaskRow<'a> {
     }
 }
 
-/// The number a state has on disk.
+/// Returns the number of a state on disk.
 pub(crate) const fn state_code(state: TaskState) -> u8 {
     match state {
         TaskState::Pending => 0,
@@ -65,23 +67,24 @@ pub(crate) const fn state_code(state: TaskState) -> u8 {
     }
 }
 
-/// The state with this number.
+/// Returns the state with this number.
 pub(crate) fn state_of(code: i64) -> Option<TaskState> {
     TaskState::ALL.into_iter().find(|&state| i64::from(state_code(state)) == code)
 }
 
-/// An id as SQLite's `unhex` takes it.
+/// Encodes an id for SQLite's `unhex`.
 pub(crate) fn hex(id: TaskId) -> String {
     id.uuid().simple().to_string()
 }
 
-/// An id as it is in a row.
+/// Reads the id in a column of a row.
 pub(crate) fn id_at(row: &SqliteRow, column: usize) -> Result<TaskId, sqlx::Error> {
     let bytes: &[u8] = row.try_get(column)?;
     Uuid::from_slice(bytes).map(TaskId::new).map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
-/// The ids of rows. One that cannot be read is left out: it is damaged, and the others are not.
+/// Returns the ids of rows. One that cannot be read is left out: it is damaged, and the others are
+/// not.
 pub(crate) fn ids_at(rows: &[SqliteRow], column: usize) -> Vec<TaskId> {
     let id = |row| {
         let unreadable = |error: &sqlx::Error| {
@@ -94,25 +97,30 @@ pub(crate) fn ids_at(rows: &[SqliteRow], column: usize) -> Vec<TaskId> {
     rows.iter().filter_map(id).collect()
 }
 
-/// What is wrong with stored JSON, without quoting it: payloads may be private.
+/// Describes a fault of stored JSON without quoting it: payloads may be private.
 pub(crate) fn fault(error: &serde_json::Error) -> String {
     let sort = match error.classify() {
-        serde_json::error::Category::Data => "it has not the form it should have",
+        serde_json::error::Category::Data => "it is not of the expected form",
         serde_json::error::Category::Eof => "it ends too soon",
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is no JSON",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not JSON",
     };
     format!("{sort} (line {}, column {})", error.line(), error.column())
 }
 
-/// One line in a time for all that cannot be read: whoever lists it again finds it again.
+/// Limits the log lines about unreadable rows: each list would find the same ones again.
 pub(crate) static UNREADABLE: LogLimit = LogLimit::new(Duration::from_secs(10));
 
-/// A list of ids as a parameter.
+/// Encodes ids as a parameter.
 pub(crate) fn ids(ids: impl IntoIterator<Item = TaskId>) -> Result<String, sqlx::Error> {
     json(&ids.into_iter().map(hex).collect::<Vec<_>>())
 }
 
-/// Rows as a parameter.
+/// Decodes a stored value.
+pub(crate) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+/// Encodes rows as a parameter.
 pub(crate) fn json<T: Serialize>(rows: &T) -> Result<String, sqlx::Error> {
     serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }

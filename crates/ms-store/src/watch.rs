@@ -10,12 +10,12 @@ use crate::guard::{Guard, Known};
 use crate::marks::{Loss, Marks, Ours, judge};
 use crate::witness::Witness;
 
-/// A look is as good as a new one for this long.
+/// How long a look counts as new.
 const FRESH: Duration = Duration::from_millis(5);
-/// How long what was committed may be unknown to whoever opens the store next.
+/// How long a commit may be unknown to the process that opens the store next.
 const STAMP_EVERY: Duration = Duration::from_secs(1);
 
-/// What was seen of the files last.
+/// The files as they were seen last.
 pub(crate) struct Watch {
     guard: Arc<Guard>,
     identity: String,
@@ -30,7 +30,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins with what is there now, `generation` being what was written last.
+    /// Begins with the files as they are now; `generation` is the one written last.
     pub(crate) async fn begin(
         guard: Arc<Guard>,
         identity: String,
@@ -52,17 +52,17 @@ impl Watch {
         Ok(Self { guard, identity, marks, looked, generation, folded: false, stamped: None })
     }
 
-    /// Has the disk take a write that changes nothing.
+    /// Writes to the disk without changing anything.
     pub(crate) async fn touch(&self) -> io::Result<()> {
         blocking(&self.guard, Guard::touch).await
     }
 
-    /// Whether the last look was a moment ago.
+    /// Returns whether the last look was a moment ago.
     pub(crate) fn is_fresh(&self) -> bool {
         self.looked.elapsed() < FRESH
     }
 
-    /// Looks whether the files are still those of before.
+    /// Checks that the files are still those of before.
     pub(crate) async fn look(&mut self, ours: Ours) -> Result<(), Loss> {
         let looked = blocking(&self.guard, Guard::look).await;
         let now = looked.map_err(unseen)?;
@@ -77,17 +77,17 @@ impl Watch {
         Ok(())
     }
 
-    /// Before the log is folded in: what the fold must leave as it is.
+    /// Remembers, before the log is folded in, pages that the fold must leave unchanged.
     pub(crate) async fn before_fold(&mut self) -> Result<Witness, Loss> {
         let witness = blocking(&self.guard, Guard::witness).await.map_err(unseen)?;
-        // After it: what it saw is then what was there all the time.
+        // After the witness: if the files are unchanged now, it saw them so.
         self.look(Ours::Commits).await?;
         Ok(witness)
     }
 
-    /// After it.
+    /// Checks, after the fold, the files and those pages.
     pub(crate) async fn after_fold(&mut self, witness: Witness) -> Result<(), Loss> {
-        // First: what happens from here on is seen by the next look.
+        // First: the next look sees any change from here on.
         self.look(Ours::Checkpoint).await?;
         let agrees = blocking(&self.guard, move |guard| guard.agrees(&witness)).await;
         if agrees.map_err(unseen)? {
@@ -97,17 +97,17 @@ impl Watch {
         Err(Loss::Altered(what.to_owned()))
     }
 
-    /// What marks the next generation, if it is time for one: when the log was folded in, and, in
-    /// commits that wait for the disk, every now and then, so that a log that was lost or cut is
-    /// found out at the next opening.
+    /// Returns the statement that marks the next generation, if one is due: when the log was folded
+    /// in, and now and then in commits that wait for the disk, so that the next opening notices a
+    /// log that was lost or cut.
     pub(crate) fn stamp(&self, promise: bool) -> Option<String> {
         let long_ago = self.stamped.is_none_or(|stamped| stamped.elapsed() >= STAMP_EVERY);
         let due = self.folded || (promise && long_ago);
         due.then(|| stamp(self.generation.saturating_add(1)))
     }
 
-    /// The stamp was written. It is remembered only of a commit that waited for the disk: after a
-    /// power failure the lock file must not speak of what the log has not.
+    /// Notes that the stamp was written. The lock file remembers it only after a commit that waited
+    /// for the disk: after a power failure it must not be ahead of the log.
     pub(crate) async fn stamped(&mut self, promise: bool) {
         self.folded = false;
         self.generation = self.generation.saturating_add(1);
@@ -119,7 +119,7 @@ impl Watch {
         self.remembered(blocking(&self.guard, move |guard| guard.note(&known)).await);
     }
 
-    /// All connections are closed: what was in the log is in the main file.
+    /// Ends the watch once all connections are closed and the log is in the main file.
     pub(crate) async fn closed(mut self, lost: bool) {
         if !lost && let Err(loss) = self.look(Ours::Reopened).await {
             tracing::error!(%loss, "the task store was lost before it was closed");
@@ -127,8 +127,8 @@ impl Watch {
         self.guard.close();
     }
 
-    /// Writes down how far the database has come. Only a hint: without it an older copy is
-    /// taken for what was here.
+    /// Writes into the lock file how far the database has come. Without this hint an older copy
+    /// would pass for the store that was here.
     async fn remember(&self) {
         let known = self.known();
         self.remembered(blocking(&self.guard, move |guard| guard.remember(&known)).await);
@@ -149,7 +149,7 @@ impl Watch {
     }
 }
 
-/// The statement that gives the database this generation.
+/// Returns the statement that gives the database this generation.
 pub(crate) fn stamp(generation: u32) -> String {
     format!("PRAGMA user_version = {}", generation.min(i32::MAX.unsigned_abs()))
 }
@@ -158,7 +158,7 @@ fn unseen(error: io::Error) -> Loss {
     Loss::Moved(format!("its files cannot be looked at: {error}"))
 }
 
-/// A disk that hangs does not hang the arbiter.
+/// Runs file operations on a blocking thread, so that a disk that hangs does not hang the arbiter.
 async fn blocking<T: Send + 'static>(
     guard: &Arc<Guard>,
     work: impl FnOnce(&Guard) -> io::Result<T> + Send + 'static,

@@ -1,11 +1,10 @@
-//! Whether a fold changed nothing but what was in the log.
+//! A check that a fold changed nothing but the pages in the log.
 //!
-//! While the log is folded in, the main file is written to by SQLite itself, so its size and time
-//! tell nothing of what others do to it meanwhile; and what a fold writes may cover the traces:
-//! a file that was cut has its old length again, one that was written over has its first page
-//! again. So some pages that the log does not have are remembered before, and compared after.
-//! Whoever writes over the whole file, or cuts it, is found out; one who changes a few pages in
-//! these milliseconds is not.
+//! While the log is folded in, SQLite itself writes to the main file, so its size and time say
+//! nothing about other writers; and the fold may cover their traces: a file that was cut has its
+//! old length again, one that was written over has its first page again. So some pages that the
+//! log does not have are remembered before and compared after. A program that writes over the
+//! whole file or cuts it is found; one that changes a few pages in these milliseconds is not.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,21 +12,21 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::marks::{LOG_HEADER, PAGE};
+use crate::marks::{LOG_HEADER, PAGE, number_at};
 
-/// How many pages are remembered: each is read twice.
+/// Number of pages remembered; each is read twice.
 const PAGES: u64 = 16;
 /// Bytes before each page in a log (<https://www.sqlite.org/fileformat.html#walformat>).
 const FRAME_HEADER: usize = 24;
 
-/// Some pages that a fold has no business with, counted from 0.
+/// Some pages that a fold must not change, counted from 0.
 #[derive(Debug)]
 pub(crate) struct Witness {
     pages: Vec<(u64, u64)>,
 }
 
 impl Witness {
-    /// Looks at pages of a database that its log does not have.
+    /// Remembers pages of a database that its log does not have.
     pub(crate) fn of(main: &File, log: Option<&File>) -> io::Result<Self> {
         let logged = log.map(logged).transpose()?.unwrap_or_default();
         let all = main.metadata()?.len() / PAGE;
@@ -43,7 +42,7 @@ impl Witness {
         Ok(Self { pages: pages.collect::<io::Result<_>>()? })
     }
 
-    /// Whether they are as they were.
+    /// Returns whether the pages are unchanged.
     pub(crate) fn agrees(&self, main: &File) -> io::Result<bool> {
         for &(page, before) in &self.pages {
             if hash(main, page)? != before {
@@ -68,8 +67,8 @@ fn hash(main: &File, page: u64) -> io::Result<u64> {
     Ok(hasher.finish())
 }
 
-/// Pages, counted from 0, that a log has since it was begun anew last: what lies behind them is of
-/// before, and has another salt.
+/// Returns the pages, counted from 0, in a log since it last began anew. Older frames lie behind
+/// them and have another salt.
 fn logged(log: &File) -> io::Result<BTreeSet<u64>> {
     let mut pages = BTreeSet::new();
     let mut header = [0; LOG_HEADER];
@@ -80,8 +79,9 @@ fn logged(log: &File) -> io::Result<BTreeSet<u64>> {
     let mut at = LOG_HEADER as u64;
     let mut frame = [0; FRAME_HEADER];
     while log.read_at(&mut frame, at)? == FRAME_HEADER && frame[8..16] == *salts {
-        let page = u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]);
-        pages.insert(u64::from(page).saturating_sub(1));
+        if let Some(page) = number_at(&frame, 0) {
+            pages.insert(u64::from(page).saturating_sub(1));
+        }
         at += FRAME_HEADER as u64 + PAGE;
     }
     Ok(pages)

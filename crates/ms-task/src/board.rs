@@ -1,4 +1,4 @@
-//! Who is free and what may start: the dispatcher's decisions.
+//! The dispatcher's decisions: which agents are free, and which tasks may start.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::port::ClaimSpec;
 /// Tasks of one queue in agents' hands, unless its spec says otherwise.
 pub const DEFAULT_CONCURRENCY: usize = 1_024;
 /// How long an agent that could not be reached is left alone the first time.
-pub const REST: Duration = Duration::from_millis(20);
+pub const SHORTEST_REST: Duration = Duration::from_millis(20);
 /// Longest rest of an agent that cannot be reached again and again: one that is suspended for an
 /// hour costs two looks a second, not fifty.
 pub const LONGEST_REST: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// What a queue permits.
+/// The limits of a queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueueSpec {
     /// Its name.
@@ -41,14 +41,14 @@ pub struct QueueSpec {
 }
 
 impl QueueSpec {
-    /// A queue with the default concurrency and no rate limit.
+    /// Returns a queue with the default concurrency and no rate limit.
     #[must_use]
     pub const fn new(name: QueueName) -> Self {
         Self { name, concurrency: DEFAULT_CONCURRENCY, rate: None }
     }
 }
 
-/// Which agents there are, what they have in hand, and what the queues permit.
+/// The agents, the tasks they hold, and the limits of the queues.
 #[derive(Debug, Clone)]
 pub struct Board {
     queues: BTreeMap<QueueName, Queue>,
@@ -81,20 +81,20 @@ enum Slot {
 }
 
 impl Slot {
-    const FREE: Self = Self::Free { rest: REST };
+    const FREE: Self = Self::Free { rest: SHORTEST_REST };
 
-    /// The rest that follows when the agent cannot be reached now.
+    /// Returns the rest that follows when the agent cannot be reached now.
     fn next_rest(&self, now: Tick) -> Self {
         let rest = match self {
             Self::Free { rest } | Self::Resting { rest, .. } => *rest,
-            Self::Busy(_) => REST,
+            Self::Busy(_) => SHORTEST_REST,
         };
         Self::Resting { until: now + rest, rest: rest.saturating_mul(2).min(LONGEST_REST) }
     }
 }
 
 impl Board {
-    /// A board on which nothing is yet. Rate limits begin empty at `now`.
+    /// Makes an empty board. Rate limits begin empty at `now`.
     #[must_use]
     pub const fn new(now: Tick) -> Self {
         Self { queues: BTreeMap::new(), pools: BTreeMap::new(), looked: now }
@@ -114,14 +114,14 @@ impl Board {
             .insert(kind, Pool { agents: BTreeMap::new(), guard: CrashGuard::new(intensity) });
     }
 
-    /// An agent is there; one that is known already stays as it is.
+    /// Adds an agent; one that is known already stays as it is.
     pub fn join(&mut self, kind: &AgentKind, agent: ActorPath) {
         if let Some(pool) = self.pools.get_mut(kind) {
             pool.agents.entry(agent).or_insert(Slot::FREE);
         }
     }
 
-    /// An agent is gone for good.
+    /// Removes an agent that is gone for good.
     pub fn leave(&mut self, kind: &AgentKind, agent: &ActorPath) {
         self.free_slot(kind, agent, Slot::FREE);
         if let Some(pool) = self.pools.get_mut(kind) {
@@ -129,7 +129,7 @@ impl Board {
         }
     }
 
-    /// What may be claimed now; `None` when nothing may. Ends the rests that are over.
+    /// Returns what may be claimed now; `None` when nothing may. Ends the rests that are over.
     pub fn wish(&mut self, now: Tick, lease: Duration) -> Option<ClaimSpec> {
         self.looked = self.looked.max(now);
         let room: BTreeMap<QueueName, usize> = self
@@ -147,7 +147,7 @@ impl Board {
         (!room.is_empty() && !free.is_empty()).then_some(ClaimSpec { room, free, lease })
     }
 
-    /// A task of `queue` was given to an agent that a wish had named as free.
+    /// Marks an agent that a wish had named as free as busy with a task of `queue`.
     pub fn assigned(&mut self, kind: &AgentKind, agent: &ActorPath, queue: &QueueName, now: Tick) {
         if let Some(queue) = self.queues.get_mut(queue) {
             queue.in_hand += 1;
@@ -160,7 +160,7 @@ impl Board {
         }
     }
 
-    /// An agent is done with its task; it may have crashed.
+    /// Marks an agent as done with its task; it may have crashed.
     pub fn finished(&mut self, kind: &AgentKind, agent: &ActorPath, crashed: bool, now: Tick) {
         self.free_slot(kind, agent, Slot::FREE);
         if crashed && let Some(pool) = self.pools.get_mut(kind) {
@@ -168,16 +168,16 @@ impl Board {
         }
     }
 
-    /// An agent could not be given its task; it is left alone for [`REST`], and each time in a row
-    /// for twice as long, at most [`LONGEST_REST`].
+    /// Leaves an agent alone that its task could not be delivered to: for [`SHORTEST_REST`], and
+    /// each time in a row for twice as long, at most [`LONGEST_REST`].
     pub fn unreachable(&mut self, kind: &AgentKind, agent: &ActorPath, now: Tick) {
         let Some(slot) = self.slot(kind, agent) else { return };
         let rest = slot.next_rest(now);
         self.free_slot(kind, agent, rest);
     }
 
-    /// As [`Board::unreachable`] for an agent without a task. One that rests already goes on
-    /// resting, and one with a task keeps it.
+    /// Leaves an agent without a task alone, as [`Board::unreachable`] does. One that rests already
+    /// goes on resting, and one with a task keeps it.
     pub fn rest(&mut self, kind: &AgentKind, agent: &ActorPath, now: Tick) {
         let Some(slot) = self.slot(kind, agent) else { return };
         match slot {
@@ -187,7 +187,7 @@ impl Board {
         }
     }
 
-    /// When a limit that holds something back may next give way by time alone.
+    /// Returns when a limit that holds something back may next give way by time alone.
     ///
     /// Always later than the last [`Board::wish`]: that one has seen what gave way before, and an
     /// alarm in the past would have an idle board looked at for ever.

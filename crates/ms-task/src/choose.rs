@@ -1,4 +1,4 @@
-//! Which tasks are next.
+//! The choice of the next tasks.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -20,9 +20,8 @@ pub struct Candidate {
     pub submitted: TaskTime,
 }
 
-/// Chooses among the candidates of all queues: the urgent before the others, the old before
-/// the young, no more of a queue than it has `room` for, and no more of a kind than agents
-/// of it are free.
+/// Chooses among the candidates of all queues: urgent tasks first, then old ones; from each queue
+/// as many as it has `room` for, and of each kind as many as it has agents free.
 #[must_use]
 pub fn choose(
     mut candidates: Vec<Candidate>,

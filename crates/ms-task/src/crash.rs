@@ -1,4 +1,4 @@
-//! Keeping poison tasks from taking a supervisor down.
+//! A guard that keeps poison tasks from taking a supervisor down.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,29 +15,30 @@ pub struct CrashGuard {
     crashes: VecDeque<Tick>,
 }
 
-/// The supervisor counts in whole seconds and inclusively; this much more is on the safe side.
+/// Added to the window: the supervisor counts whole seconds, both ends included, and this guard
+/// must never forget a crash earlier than it does.
 const SLACK: Duration = Duration::from_secs(2);
 
 impl CrashGuard {
-    /// A guard for agents under a supervisor with this intensity.
+    /// Returns a guard for agents under a supervisor with this intensity.
     #[must_use]
     pub const fn new(intensity: Intensity) -> Self {
         Self { intensity, crashes: VecDeque::new() }
     }
 
-    /// An agent crashed at `now`.
+    /// Counts the crash of an agent at `now`.
     pub fn crashed(&mut self, now: Tick) {
         self.forget(now);
         self.crashes.push_back(now);
     }
 
-    /// How many tasks may be in agents' hands at `now`.
+    /// Returns how many tasks may be in agents' hands at `now`.
     pub fn room(&mut self, now: Tick) -> usize {
         self.forget(now);
         (self.intensity.max_restarts as usize).saturating_sub(self.crashes.len())
     }
 
-    /// When there is more room than now; `None` when nothing is counted.
+    /// Returns when there is more room than now; `None` when nothing is counted.
     #[must_use]
     pub fn more_room_at(&self) -> Option<Tick> {
         self.crashes.front().map(|&at| at + self.window())
@@ -50,7 +51,8 @@ impl CrashGuard {
         }
     }
 
-    /// A period without end is permitted: then no crash is ever forgotten.
+    /// Returns how long a crash counts. A period without end is permitted: then no crash is ever
+    /// forgotten.
     const fn window(&self) -> Duration {
         self.intensity.period.saturating_add(SLACK)
     }

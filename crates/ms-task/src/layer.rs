@@ -1,4 +1,4 @@
-//! A store before another store: only what is done otherwise is written.
+//! A store in front of another one: a layer implements only the calls that it changes.
 
 use std::fmt;
 
@@ -10,50 +10,50 @@ use crate::port::{
     ClaimSpec, Claimed, StoreFuture, StoreStats, Submission, Swept, TaskCommand, TaskEnd, TaskStore,
 };
 
-/// What a store before another one does otherwise; the rest goes to the inner one as it is.
+/// A store in front of another one. Calls that it does not override go to the inner one.
 ///
 /// Make a [`TaskStore`] of it with [`Layered`].
 pub trait StoreLayer: Send + Sync + fmt::Debug + 'static {
-    /// The store behind it.
+    /// Returns the store behind it.
     fn inner(&self) -> &dyn TaskStore;
 
-    /// See [`TaskStore::submit`].
+    /// Stands in for [`TaskStore::submit`].
     fn submit(&self, tasks: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>> {
         self.inner().submit(tasks)
     }
 
-    /// See [`TaskStore::execute`].
+    /// Stands in for [`TaskStore::execute`].
     fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>> {
         self.inner().execute(commands)
     }
 
-    /// See [`TaskStore::claim`].
+    /// Stands in for [`TaskStore::claim`].
     fn claim(&self, wish: ClaimSpec) -> StoreFuture<Claimed> {
         self.inner().claim(wish)
     }
 
-    /// See [`TaskStore::take_back`].
+    /// Stands in for [`TaskStore::take_back`].
     fn take_back(&self, why: String) -> StoreFuture<usize> {
         self.inner().take_back(why)
     }
 
-    /// See [`TaskStore::release_but`].
+    /// Stands in for [`TaskStore::release_but`].
     fn release_but(&self, held: Held) -> StoreFuture<usize> {
         self.inner().release_but(held)
     }
 
-    /// See [`TaskStore::sweep`].
+    /// Stands in for [`TaskStore::sweep`].
     fn sweep(&self) -> StoreFuture<Swept> {
         self.inner().sweep()
     }
 
-    /// See [`TaskStore::get`].
+    /// Stands in for [`TaskStore::get`].
     fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>> {
         self.inner().get(id)
     }
 }
 
-/// A layer as the store it makes.
+/// The store that a layer makes.
 #[derive(Debug, Clone)]
 pub struct Layered<L>(pub L);
 

@@ -27,7 +27,7 @@ mod port;
 mod pulse;
 mod transition;
 
-pub use board::{Board, DEFAULT_CONCURRENCY, LONGEST_REST, QueueSpec, REST, Rate};
+pub use board::{Board, DEFAULT_CONCURRENCY, LONGEST_REST, QueueSpec, Rate, SHORTEST_REST};
 pub use choose::{Candidate, choose};
 pub use claims::{Claims, Held, NextAsk};
 pub use crash::CrashGuard;

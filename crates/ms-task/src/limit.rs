@@ -19,7 +19,7 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A bucket that is empty at `now`. Rates are kept within a millionth and a thousand
+    /// Makes a bucket that is empty at `now`. Rates are kept within a millionth and a thousand
     /// million a second, and a burst is at least 1.
     #[must_use]
     pub fn empty(per_second: f64, burst: u32, now: Tick) -> Self {
@@ -42,7 +42,7 @@ impl TokenBucket {
         taken
     }
 
-    /// How many tokens could be taken now.
+    /// Returns how many tokens could be taken now.
     pub fn available(&mut self, now: Tick) -> u64 {
         let grown = u64::try_from(now.since(self.at).as_nanos()).unwrap_or(u64::MAX);
         self.credit = self.credit.saturating_add(grown).min(self.full);
@@ -50,7 +50,7 @@ impl TokenBucket {
         self.credit / self.interval
     }
 
-    /// How long after `now` a token is there; zero if one is.
+    /// Returns how long after `now` a token is there; zero if one is.
     #[must_use]
     pub fn wait(&self, now: Tick) -> Duration {
         let needed = Duration::from_nanos(self.interval.saturating_sub(self.credit));

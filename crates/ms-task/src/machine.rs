@@ -30,6 +30,7 @@ pub const MAX_INTERRUPTIONS: u32 = 20;
 
 /// Something that happens to a task.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum TaskEvent {
     /// It is given to an agent.
     Assign {
@@ -47,9 +48,9 @@ pub enum TaskEvent {
         /// The lease ends this long after now.
         lease: Duration,
     },
-    /// The agent could not be given the task; the attempt does not count.
+    /// The task did not reach its agent; the attempt does not count.
     Release(FencingToken),
-    /// The agent gives the task back, because it is told to stop or does not want it now. The
+    /// The agent gives the task back, because it was asked to stop or does not want it now. The
     /// attempt does not count, and is no interruption either: nothing went wrong.
     HandBack {
         /// The agent's token.
@@ -75,7 +76,7 @@ pub enum TaskEvent {
         /// Why, for people.
         why: String,
     },
-    /// Time has passed: an overdue lease or deadline has its consequences.
+    /// Time has passed: an overdue lease or deadline is applied.
     Expire {
         /// A random number in `0.0..1.0`, for the jitter of the wait.
         unit_random: f64,
@@ -86,16 +87,16 @@ pub enum TaskEvent {
     Replay,
 }
 
-/// Whether an event changed anything.
+/// Whether an event changed the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// The record is to be written.
     Changed,
-    /// It was so already: the same word came twice, or nothing is due.
+    /// Nothing changed: the same event came twice, or nothing is due.
     Already,
 }
 
-/// What a store keeps of a task, request and result apart.
+/// The record that a store keeps of a task. Request and result are kept separately.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskRecord {
     /// Its id.
@@ -108,7 +109,7 @@ pub struct TaskRecord {
     pub priority: Priority,
     /// How often it is tried.
     pub retry: Retry,
-    /// Longest time of one attempt, in milliseconds, where the task says so.
+    /// Longest time of one attempt, in milliseconds, where the task sets one.
     pub attempt_ms: Option<u64>,
     /// The time it has to end in, in milliseconds, from its submission and from each replay.
     /// Records of earlier versions do not have it.
@@ -133,17 +134,17 @@ pub struct TaskRecord {
     pub lease_until: Option<TaskTime>,
     /// The agent that has it, or had it last.
     pub agent: Option<ActorPath>,
-    /// When what happened.
+    /// When things happened to it.
     pub timings: Timings,
     /// Why the last attempt failed.
     pub failure: Option<TaskFailure>,
 }
 
 impl TaskRecord {
-    /// The record of a task that is submitted at `now`.
+    /// Makes the record of a task that is submitted at `now`.
     ///
     /// # Errors
-    /// What [`NewTask::check`] finds.
+    /// Those of [`NewTask::check`].
     pub fn submit(id: TaskId, task: &NewTask, now: TaskTime) -> Result<Self, TaskError> {
         task.check()?;
         let after = |ms: Option<u64>| ms.map(|ms| now + Duration::from_millis(ms));
@@ -204,13 +205,13 @@ impl TaskRecord {
         }
     }
 
-    /// Whether it may be assigned at `now`.
+    /// Returns whether the task may be assigned at `now`.
     #[must_use]
     pub fn is_ready(&self, now: TaskTime) -> bool {
         self.state == TaskState::Pending && self.timings.not_before <= now && !self.is_late(now)
     }
 
-    /// When [`TaskEvent::Expire`] has something to do, if ever.
+    /// Returns when [`TaskEvent::Expire`] next has something to do, if ever.
     #[must_use]
     pub fn expires_at(&self) -> Option<TaskTime> {
         if self.state.is_ended() {
@@ -220,13 +221,13 @@ impl TaskRecord {
         lease.chain(self.timings.deadline).min()
     }
 
-    /// The present lease.
+    /// Returns the present lease.
     #[must_use]
     pub fn lease(&self) -> Option<Lease> {
         self.lease_until.map(|until| Lease { token: self.token, until })
     }
 
-    /// What a reader is shown.
+    /// Returns the view that readers get.
     #[must_use]
     pub fn view(&self) -> TaskView {
         TaskView {
@@ -252,7 +253,7 @@ impl TaskRecord {
         self.timings.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Whether the agent with this token has the task.
+    /// Checks that the agent with this token holds the task.
     ///
     /// # Errors
     /// [`TaskError::StaleToken`] when it has not, or not any more.
@@ -326,14 +327,14 @@ impl TaskRecord {
             return Ok(Applied::Already);
         }
         self.held(token)?;
-        // A short task may be done before its start was told.
+        // A short task may be done before its start was reported.
         self.timings.started = self.timings.started.or(self.timings.assigned);
         self.failure = None;
         self.end(TaskState::Completed, now);
         Ok(Applied::Changed)
     }
 
-    /// One attempt that counts has failed.
+    /// Ends an attempt that counts as failed.
     fn fail(&mut self, failure: TaskFailure, unit_random: f64, now: TaskTime) {
         let permanent = failure.permanent;
         self.failure = Some(failure);
@@ -405,7 +406,7 @@ impl TaskRecord {
         Ok(Applied::Changed)
     }
 
-    /// The time it has to end in.
+    /// Returns the time that the task has to end in.
     fn span(&self) -> Option<Duration> {
         // What an earlier version wrote has only the point in time, which is right until the first
         // replay.

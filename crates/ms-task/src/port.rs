@@ -25,7 +25,7 @@ pub const MAX_RESULT: usize = 1024 * 1024;
 pub const MAX_STEPS: usize = 1_000;
 /// Longest name of a step, in bytes.
 pub const MAX_STEP_NAME: usize = 128;
-/// What a store's calls give.
+/// The future that a store's calls return.
 pub type StoreFuture<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 /// A task and the id it is to have.
@@ -48,7 +48,7 @@ pub struct ClaimSpec {
     pub lease: Duration,
 }
 
-/// What a claim brought.
+/// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Claimed {
     /// The tasks, each with its agent.
@@ -64,15 +64,15 @@ pub struct Assignment {
     pub view: TaskView,
     /// The token of this assignment.
     pub token: FencingToken,
-    /// What the agent is given.
+    /// The input of the agent.
     pub payload: Value,
-    /// Longest time of this attempt, in milliseconds, where the task says so.
+    /// Longest time of this attempt, in milliseconds, where the task sets one.
     pub attempt_ms: Option<u64>,
-    /// What earlier attempts have left.
+    /// The journal of earlier attempts.
     pub journal: Journal,
 }
 
-/// What earlier attempts of a task have left for the present one.
+/// Results that earlier attempts of a task left for the present one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Journal {
     /// The results of finished steps, by name.
@@ -95,7 +95,7 @@ pub enum JournalEntry {
     Checkpoint(Value),
 }
 
-/// How an attempt ended, as its agent says.
+/// The end of an attempt, as its agent reports it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskOutcome {
     /// Done, with this result.
@@ -104,14 +104,14 @@ pub enum TaskOutcome {
     Failed(TaskFailure),
 }
 
-/// Something to be done with one task. Those with a token are refused when it is stale.
+/// A command about one task. Commands with a stale token are refused.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TaskCommand {
     /// Its agent has begun. Not waited for: it may be lost in a power failure.
     Start(TaskId, FencingToken),
     /// Its agent is alive; the lease ends that long after now.
     Renew(TaskId, FencingToken, Duration),
-    /// The agent could not be given the task.
+    /// The task did not reach its agent.
     Release(TaskId, FencingToken),
     /// The agent gives the task back, uncounted; it may start again that long after now.
     HandBack(TaskId, FencingToken, Duration),
@@ -128,7 +128,7 @@ pub enum TaskCommand {
 }
 
 impl TaskCommand {
-    /// Which task it is about.
+    /// Returns the id of its task.
     #[must_use]
     pub const fn id(&self) -> TaskId {
         match self {
@@ -145,7 +145,7 @@ impl TaskCommand {
     }
 }
 
-/// A task that has ended, and what came of it.
+/// A task that has ended, and its result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskEnd {
     /// The task; it is in one of the four last states.
@@ -154,7 +154,7 @@ pub struct TaskEnd {
     pub result: Option<Value>,
 }
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
     /// Leases and deadlines that had passed.
@@ -183,12 +183,12 @@ pub struct StoreStats {
     pub trouble: Option<String>,
 }
 
-/// Whoever keeps tasks.
+/// A store of tasks.
 ///
-/// What a future that gives `Ok` has written survives the end of the process, and that of
-/// the machine too; only assignments, starts and renewals may be lost with the power, after
-/// which they are void anyway. The inner results are those of the single tasks, in
-/// the order they were given; one that is refused does not concern the others.
+/// Once a future returns `Ok`, its writes survive the end of the process and of the machine; only
+/// assignments, starts and renewals may be lost with the power, after which they are void anyway.
+/// The inner results are those of the single tasks, in the order they were given; one that is
+/// refused does not affect the others.
 ///
 /// # Cancel safety
 /// A call whose future is dropped may have been carried out.
@@ -196,43 +196,43 @@ pub trait TaskStore: Send + Sync + fmt::Debug + 'static {
     /// Takes new tasks, at most [`MAX_BATCH`](ms_core::task::MAX_BATCH).
     fn submit(&self, tasks: Vec<Submission>) -> StoreFuture<Vec<Result<Submitted, TaskError>>>;
 
-    /// Carries out commands; each gives the task as it is afterwards.
+    /// Carries out commands; each returns the task as it is afterwards.
     fn execute(&self, commands: Vec<TaskCommand>) -> StoreFuture<Vec<Result<TaskView, TaskError>>>;
 
     /// Assigns what is next to the agents that are free.
     fn claim(&self, wish: ClaimSpec) -> StoreFuture<Claimed>;
 
-    /// Takes every assigned task from its agent, as interrupted: for a dispatcher that
-    /// starts and does not know who has what. Gives how many there were.
+    /// Takes every assigned task from its agent, as interrupted: for a dispatcher that starts and
+    /// does not know which agent has which task. Returns how many there were.
     fn take_back(&self, why: String) -> StoreFuture<usize>;
 
-    /// Releases every assigned task but these: for a dispatcher that may have lost the answer
-    /// to a claim, and knows of all others. Gives how many there were.
+    /// Releases every assigned task but these: for a dispatcher that may have lost the answer to a
+    /// claim, and knows all other assignments. Returns how many there were.
     fn release_but(&self, held: Held) -> StoreFuture<usize>;
 
     /// Applies expired leases and deadlines, and removes what ended long ago.
     fn sweep(&self) -> StoreFuture<Swept>;
 
-    /// One task; `None` if there is none.
+    /// Reads one task; `None` if there is none.
     fn get(&self, id: TaskId) -> StoreFuture<Option<TaskView>>;
 
-    /// The request of a task as it was submitted.
+    /// Reads the request of a task as it was submitted.
     fn request(&self, id: TaskId) -> StoreFuture<Option<NewTask>>;
 
-    /// The result of a completed task.
+    /// Reads the result of a completed task.
     fn result(&self, id: TaskId) -> StoreFuture<Option<Value>>;
 
-    /// Those of these tasks that have ended, by id, each with its result; at most
+    /// Reads those of these tasks that have ended, by id, each with its result; at most
     /// [`MAX_PAGE`](ms_core::task::MAX_PAGE) are looked at.
     fn ends(&self, ids: Vec<TaskId>) -> StoreFuture<Vec<TaskEnd>>;
 
-    /// A page of tasks.
+    /// Reads a page of tasks.
     fn list(&self, filter: TaskFilter) -> StoreFuture<TaskPage>;
 
-    /// Counts.
+    /// Counts the tasks.
     fn stats(&self) -> StoreFuture<StoreStats>;
 
-    /// Writes nothing, by the way a write takes: whether one could be carried out now. For
-    /// checks of readiness; it counts as no commit.
+    /// Runs through the path of a write without writing, to find out whether one would succeed now.
+    /// For checks of readiness; it does not count as a commit.
     fn touch(&self) -> StoreFuture<()>;
 }

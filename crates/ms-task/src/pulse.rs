@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ms_core::time::Tick;
 
-/// Finds out for how long whoever beats it did not run: a process that was stopped by SIGSTOP or
-/// a debugger, a machine without a free core.
+/// Measures for how long the process did not run: it was stopped by SIGSTOP or a debugger, or the
+/// machine had no free core.
 ///
 /// Beaten at a regular interval, it takes a beat that is late for lost time. A gap that has not
-/// ended in a beat yet counts as well, so that who wakes first after it sees it.
+/// ended in a beat yet counts as well, so that whatever wakes first after it takes it into account.
 #[derive(Debug, Clone)]
 pub struct Pulse {
     every: Duration,
@@ -18,37 +18,38 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// A pulse that is beaten at this interval.
+    /// Makes a pulse that is beaten at this interval.
     #[must_use]
     pub const fn new(every: Duration) -> Self {
         Self { every, last: None, lost: Duration::ZERO }
     }
 
-    /// The interval it is to be beaten at.
+    /// Returns the interval it is to be beaten at.
     #[must_use]
     pub const fn every(&self) -> Duration {
         self.every
     }
 
-    /// A beat; the first one after [`Pulse::rest`] only begins.
+    /// Takes a beat; the first one after [`Pulse::rest`] only begins.
     pub fn beat(&mut self, now: Tick) {
         self.lost = self.lost(now);
         self.last = Some(now);
     }
 
-    /// No more beats for now.
+    /// Stops expecting beats.
     pub fn rest(&mut self, now: Tick) {
         self.lost = self.lost(now);
         self.last = None;
     }
 
-    /// Whether it is beaten at present.
+    /// Returns whether it is beaten at present.
     #[must_use]
     pub const fn is_beaten(&self) -> bool {
         self.last.is_some()
     }
 
-    /// All time that was lost so far. A beat that is late by less than an interval is on time.
+    /// Returns all time that was lost so far. A beat that is late by less than an interval is on
+    /// time.
     #[must_use]
     pub fn lost(&self, now: Tick) -> Duration {
         let late =

@@ -1,10 +1,10 @@
-//! What streams of events say of a task that has moved on.
+//! From an event that happened to a task to the transition that streams of events carry.
 
 use ms_core::task::{FailureKind, TaskChange, TaskState, TaskTime, TaskTransition};
 
 use crate::machine::{TaskEvent, TaskRecord};
 
-/// The event that says a task was taken in.
+/// Makes the transition of a task that was taken in.
 #[must_use]
 pub fn submitted(record: &TaskRecord) -> TaskTransition {
     transition_to(TaskChange::Submitted, record)
@@ -25,7 +25,7 @@ fn transition_to(change: TaskChange, record: &TaskRecord) -> TaskTransition {
     }
 }
 
-/// What has to be known of a task before an event to say afterwards how it moved on.
+/// The facts about a task before an event that its transition needs afterwards.
 #[derive(Debug, Clone, Copy)]
 pub struct PendingTransition {
     change: Option<TaskChange>,
@@ -40,7 +40,7 @@ impl PendingTransition {
         Self { change: change(event), attempts: record.attempts, leased: record.state.is_leased() }
     }
 
-    /// The transition, once the event has changed the task; `None` for a sign of life.
+    /// Returns the transition, once the event has changed the task; `None` for a sign of life.
     #[must_use]
     pub fn after(self, record: &TaskRecord, now: TaskTime) -> Option<TaskTransition> {
         let change = match (self.change?, record.state) {
@@ -62,7 +62,7 @@ impl PendingTransition {
             | TaskChange::LeaseLost
             | TaskChange::TakenBack
             | TaskChange::Released => {
-                // One that does not count has been taken off already.
+                // An attempt that does not count was subtracted when the event was applied.
                 transition.attempt = self.attempts;
                 transition.agent = record.agent.clone().filter(|_| self.leased);
                 if change != TaskChange::Released {
@@ -77,7 +77,7 @@ impl PendingTransition {
     }
 }
 
-/// What this event would be told as, if it ends no task; `None` for signs of life.
+/// Returns the change that an event is reported as, if it ends no task; `None` for signs of life.
 const fn change(event: &TaskEvent) -> Option<TaskChange> {
     Some(match event {
         TaskEvent::Assign { .. } => TaskChange::Assigned,
@@ -153,14 +153,14 @@ mod tests {
         let token = life.given();
         let last = life.feed(fail(token)).expect("a transition");
         assert_eq!((last.change, last.attempt, last.retry_in_ms), (TaskChange::Dead, 2, None));
-        let told = serde_json::to_string(&[first, last]).expect("JSON");
-        assert!(!told.contains("s3cret"), "{told}");
+        let text = serde_json::to_string(&[first, last]).expect("JSON");
+        assert!(!text.contains("s3cret"), "{text}");
         let again = life.feed(TaskEvent::Replay).expect("a transition");
         assert_eq!((again.change, again.attempt, again.agent), (TaskChange::Replayed, 0, None));
     }
 
     #[test]
-    fn what_does_not_count_is_told_with_the_attempt_that_was_cut_short() {
+    fn an_attempt_that_does_not_count_is_reported_by_its_number() {
         let mut life = Life::new(3);
         life.given();
         let why = "the process ended".to_owned();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_lease_and_a_passed_deadline_are_told_apart() {
+    fn a_lost_lease_and_a_passed_deadline_are_different_changes() {
         let mut life = Life::new(3);
         life.given();
         life.now = life.now + LEASE;
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn signs_of_life_are_no_news() {
+    fn signs_of_life_are_no_transitions() {
         let mut life = Life::new(1);
         let token = life.given();
         assert_eq!(

@@ -1,8 +1,9 @@
 //! Durable tasks done by agents: groups of 10, 100, 1,000 and 10,000.
 //!
-//! `cargo xtask bench agent_processing`, or `cargo bench -p ms-worker agent_processing`. Node, tree, store and
-//! tasks are there before the clock starts; it stops when the last task of the group has been
-//! worked on. Each group runs `ROUNDS` times, and medians are told. Nothing here asserts a time.
+//! `cargo xtask bench agent_processing`, or `cargo bench -p ms-worker agent_processing`. Node,
+//! tree, store and tasks are there before the clock starts; it stops when the last task of the
+//! group has been worked on. Each group runs `ROUNDS` times, and medians are told. Nothing here
+//! asserts a time.
 
 #![allow(
     clippy::expect_used,

@@ -30,7 +30,7 @@ pub type AgentRef<G> = Ref<AgentActor<G>>;
 /// where a second panic, in its `Drop`, does no harm.
 pub struct AgentActor<G: Agent> {
     args: Option<G::Args>,
-    /// Those of its pool, which its tasks are checked with; shared, so that they cost nothing.
+    /// The arguments of its pool, which its tasks are checked with. Shared: a pool may be large.
     pool_args: Option<Arc<G::Args>>,
     held: Rc<RefCell<Option<G>>>,
     cancel: watch::Sender<bool>,
@@ -43,7 +43,7 @@ pub struct AgentActor<G: Agent> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     No,
-    /// Told to stop; a handler is still at work.
+    /// Asked to stop; a handler is still at work.
     AfterHandler,
     /// `terminate` runs.
     Terminating,
@@ -66,17 +66,17 @@ impl<G: Agent> AgentActor<G> {
         }
     }
 
-    /// The same, under the budgets of this meter.
+    /// Puts the agent under the budgets of this meter.
     pub(crate) fn metered(self, meter: Option<Meter>) -> Self {
         Self { meter, ..self }
     }
 
-    /// The same, as one of a pool that is made of these.
+    /// Makes the agent one of a pool, whose agents are made of `args`.
     pub(crate) fn of_pool(self, args: Arc<G::Args>) -> Self {
         Self { pool_args: Some(args), ..self }
     }
 
-    /// The same, with its state kept there.
+    /// Sets the keeper of the agent's state.
     pub(crate) fn kept_by(self, keeper: Option<Arc<dyn StateKeeper>>) -> Self {
         Self { keeper, ..self }
     }
@@ -95,7 +95,7 @@ impl<G: Agent> AgentActor<G> {
         Cx::new(ctx, args, self.cancel.subscribe(), self.meter.clone(), self.keeper.clone())
     }
 
-    /// After a handler: what it asked for, and the stop that waited for it.
+    /// Carries out what a handler asked for, then the stop that waited for it.
     fn after_handler(&mut self, cx: &Cx<G>, ctx: &mut Context<Self>) {
         cx.take_later().into_iter().for_each(|later| later(ctx));
         if self.ending == Ending::AfterHandler {
@@ -176,7 +176,7 @@ where
     fn handle(&mut self, message: M, ctx: &mut Self::Context) -> Self::Result {
         let (held, mut cx) = (Rc::clone(&self.held), self.cx(ctx));
         let meter = self.meter.clone();
-        // A task is drawn for before it is given to an agent.
+        // The dispatcher has drawn for a task before it gave it to this agent.
         let is_drawn = TypeId::of::<M>() == TypeId::of::<Perform>();
         let work = async move {
             if let Some(meter) = meter.as_ref().filter(|_| !is_drawn) {

@@ -1,4 +1,4 @@
-//! What a user writes.
+//! The traits that users implement.
 
 use std::error::Error;
 use std::future::Future;
@@ -8,6 +8,7 @@ use ms_actor::StateValue;
 use ms_core::ExitReason;
 
 use crate::cx::Cx;
+use crate::state::StateError;
 
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +23,15 @@ pub enum InitError {
 }
 
 impl InitError {
-    /// A failure out of any error.
+    /// Makes a failure out of any error.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed(error.into())
+    }
+}
+
+impl From<StateError> for InitError {
+    fn from(error: StateError) -> Self {
+        Self::failed(error)
     }
 }
 
@@ -55,7 +62,7 @@ impl InitError {
 /// }
 /// ```
 pub trait Agent: Sized + 'static {
-    /// What it is made of; cloned for every start.
+    /// The arguments it is made of; cloned for every start.
     type Args: Clone + Send + Sync + 'static;
 
     /// Makes the agent; runs at every start, on the arbiter it will live on.
@@ -72,7 +79,7 @@ pub trait Agent: Sized + 'static {
         std::future::ready(())
     }
 
-    /// What inspectors may see of its state; nothing by default. Redact here.
+    /// Returns the part of its state that inspectors may see; nothing by default. Redact here.
     fn state(&self) -> StateValue {
         StateValue::Null
     }
@@ -84,9 +91,9 @@ pub trait Agent: Sized + 'static {
     note = "write `impl Handles<{M}> for {Self} {{ async fn on(&mut self, message: {M}, cx: &mut Cx<Self>) -> .. }}`"
 )]
 pub trait Handles<M: Message>: Agent {
-    /// Handles one message. The answer goes to whoever asked; after a
+    /// Handles one message. The answer goes to the caller; after a
     /// [`tell`](ms_actor::Ref::tell) it is dropped.
     ///
-    /// A panic in here ends this incarnation, and the supervisor is told why.
+    /// A panic in here ends this incarnation, and its supervisor gets the reason.
     fn on(&mut self, message: M, cx: &mut Cx<Self>) -> impl Future<Output = M::Result>;
 }

@@ -1,4 +1,4 @@
-//! What an agent is given in every handler.
+//! The context that an agent gets in every handler.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -22,7 +22,7 @@ use crate::state::{AgentState, KeptState, StateError, StateKeeper};
 /// Something to be done with the actor once the handler has returned.
 type Later<G> = Box<dyn FnOnce(&mut Context<AgentActor<G>>)>;
 
-/// The agent's way to its surroundings.
+/// The agent's access to its surroundings.
 pub struct Cx<G: Agent> {
     me: AgentRef<G>,
     node: Node,
@@ -56,7 +56,7 @@ impl<G: Agent> Cx<G> {
         }
     }
 
-    /// What is to be done with the actor, once.
+    /// Takes the actions that wait for the end of the handler.
     pub(crate) fn take_later(&self) -> Vec<Later<G>> {
         self.later.borrow_mut().drain(..).collect()
     }
@@ -65,38 +65,38 @@ impl<G: Agent> Cx<G> {
         self.later.borrow_mut().push(Box::new(what));
     }
 
-    /// A reference to this agent that stays valid over its restarts.
+    /// Returns a reference to this agent that stays valid over its restarts.
     #[must_use]
     pub fn me(&self) -> &AgentRef<G> {
         &self.me
     }
 
-    /// Where it lives in the tree.
+    /// Returns the agent's path in the tree.
     #[must_use]
     pub fn path(&self) -> &ActorPath {
         self.me.path()
     }
 
-    /// Its name: the last segment of its path.
+    /// Returns its name: the last segment of its path.
     #[must_use]
     pub fn name(&self) -> &str {
         self.me.path().name()
     }
 
-    /// The number of this start.
+    /// Returns the number of this start.
     #[must_use]
     pub fn incarnation(&self) -> Incarnation {
         self.incarnation
     }
 
-    /// The node it lives on.
+    /// Returns the node it lives on.
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.node
     }
 
-    /// When whoever asked stops waiting, for a task when the attempt has had its time; `None` for
-    /// a tell.
+    /// Returns when the caller stops waiting, or when the attempt at a task has had its time;
+    /// `None` for a tell.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -106,27 +106,27 @@ impl<G: Agent> Cx<G> {
         self.deadline = Some(at);
     }
 
-    /// Turns true when the agent is told to stop.
+    /// Returns a watch that turns true when the agent is asked to stop.
     pub(crate) fn cancellation(&self) -> watch::Receiver<bool> {
         self.cancelled.clone()
     }
 
-    /// Whether the agent was told to stop. A long handler looks now and then, and
-    /// returns early: what is over its shutdown time is killed.
+    /// Returns whether the agent was asked to stop. A long handler checks now and then and returns
+    /// early: an agent over its shutdown time is killed.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         *self.cancelled.borrow()
     }
 
-    /// Waits until the agent is told to stop; for `select!`.
+    /// Waits until the agent is asked to stop; for `select!`.
     pub async fn cancelled(&self) {
         let mut cancelled = self.cancelled.clone();
         // The sender lives in the actor: its end is the end of this future as well.
         drop(cancelled.wait_for(|&cancelled| cancelled).await);
     }
 
-    /// Counts what this agent has used of a unit of its budgets: tokens, money. Nothing for
-    /// an agent without budgets, and for units that none of them limits.
+    /// Counts what this agent has used of a unit of its budgets: tokens, money. Does nothing for an
+    /// agent without budgets and for a unit that none of them limits.
     ///
     /// # Errors
     /// A budget is used up: this handler may go on, the next message will be held.
@@ -137,7 +137,7 @@ impl<G: Agent> Cx<G> {
         }
     }
 
-    /// What the agents of its pool are made of; `None` for one that is in none.
+    /// Returns the arguments that the agents of its pool are made of; `None` outside of a pool.
     pub(crate) fn pool_args(&self) -> Option<&G::Args> {
         self.pool_args.as_deref()
     }
@@ -146,8 +146,8 @@ impl<G: Agent> Cx<G> {
     /// The next life of this agent, in this process or the next, finds it with [`Cx::saved`].
     ///
     /// # Errors
-    /// [`StateError`]: nothing keeps states here, it cannot be written as JSON, or the keeper
-    /// did not write it; what was saved before is untouched then.
+    /// [`StateError`]: no keeper is set, the state cannot be written as JSON, or the keeper
+    /// did not write it; the state saved before is then untouched.
     ///
     /// # Cancel safety
     /// Dropped before it is done, the state may have been saved.
@@ -157,9 +157,8 @@ impl<G: Agent> Cx<G> {
         keeper.save(self.path(), self.incarnation, kept).await
     }
 
-    /// The newest good state that this agent has saved, brought up to the present schema; `None`
-    /// where there is none, or nothing keeps states. The keeper passes over saves that are
-    /// damaged.
+    /// Returns the newest good state that this agent has saved, brought up to the present schema;
+    /// `None` if there is none, or nothing keeps states. The keeper passes over damaged saves.
     ///
     /// # Errors
     /// [`StateError`]: it cannot be read, is of a newer program, or has no way up. Whether the
@@ -169,7 +168,7 @@ impl<G: Agent> Cx<G> {
         keeper.newest(self.path()).await?.map(|kept| kept.read()).transpose()
     }
 
-    /// Says that a handler which takes long is not hung; see heartbeats.
+    /// Sends a heartbeat: a handler that takes long is not hung.
     pub fn heartbeat(&self) {
         self.me.heartbeat();
     }
@@ -185,7 +184,7 @@ impl<G: Agent> Cx<G> {
         self.later(|ctx| ctx.stop_with(ExitReason::Normal));
     }
 
-    /// Has `message` delivered to this very incarnation `after` this handler returns.
+    /// Delivers `message` to this very incarnation `after` this handler returns.
     pub fn schedule<M>(&self, after: Duration, message: M)
     where
         G: Handles<M>,

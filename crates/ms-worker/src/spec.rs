@@ -10,14 +10,14 @@ use crate::actor::{AgentActor, AgentRef};
 use crate::agent::Agent;
 use crate::budgets::Budgets;
 
-/// How an agent is made, again and again.
+/// Makes the blueprint of an agent: a factory that is run at each of its starts.
 #[must_use]
 pub fn agent_blueprint<G: Agent>(args: G::Args) -> Blueprint {
     let factory = move |_: &AgentRef<G>| Ok(AgentActor::<G>::new(args.clone()));
     Blueprint::with_view(factory, Tier::Agent, Some(AgentActor::view))
 }
 
-/// As [`agent_blueprint`], for an agent under budgets.
+/// Makes the blueprint of an agent under budgets; see [`agent_blueprint`].
 #[must_use]
 pub fn budgeted_blueprint<G: Agent>(args: G::Args, budgets: &Budgets) -> Blueprint {
     let budgets = budgets.clone();
@@ -29,10 +29,10 @@ pub fn budgeted_blueprint<G: Agent>(args: G::Args, budgets: &Budgets) -> Bluepri
 
 /// Child specs of agents: in scope, `ChildSpec::agent::<Crawler>("crawler", args)` works.
 pub trait AgentSpec: Sized {
-    /// A permanent worker that is an agent.
+    /// Makes a permanent worker that is an agent.
     fn agent<G: Agent>(id: impl AsRef<str>, args: G::Args) -> Self;
 
-    /// The same, under those budgets whose paths it is at or below.
+    /// Makes a permanent worker that is an agent, under the budgets whose paths it is at or below.
     fn budgeted<G: Agent>(id: impl AsRef<str>, args: G::Args, budgets: &Budgets) -> Self;
 }
 
@@ -58,7 +58,7 @@ impl AgentSpec for DynamicChild {
 
 /// Finding agents among a supervisor's children.
 pub trait GetAgent {
-    /// The agent that is the child named `id`.
+    /// Finds the agent that is the child named `id`.
     ///
     /// # Errors
     /// A bad id, not found, or another type.

@@ -1,7 +1,7 @@
 //! State that outlives an agent's life: one line saves it, one line has it back.
 //!
-//! An agent says what it keeps ([`AgentState`]); where it is kept is whoever runs the agent's to
-//! say ([`StateKeeper`], given to [`Tasks::keeper`](crate::tasks::Tasks::keeper)).
+//! The agent defines its state ([`AgentState`]); the program that runs the agent chooses where it
+//! is kept ([`StateKeeper`], given to [`Tasks::keeper`](crate::tasks::Tasks::keeper)).
 
 use std::fmt;
 use std::future::Future;
@@ -13,9 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::agent::InitError;
-
-/// What an agent keeps over its lives.
+/// The state that an agent keeps over its lives.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -58,7 +56,7 @@ pub trait AgentState: Serialize + DeserializeOwned {
     /// Brings a state of the schema `from` to the one after it.
     ///
     /// # Errors
-    /// What does not fit. Without a way up, a state of an older schema is refused.
+    /// Why the old state does not fit. Without a way up, a state of an older schema is refused.
     fn up(from: u32, old: Value) -> Result<Value, String> {
         let _ = old;
         Err(format!("this program has no way up from schema {from}"))
@@ -69,7 +67,7 @@ pub trait AgentState: Serialize + DeserializeOwned {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
-    /// Whoever runs the agent keeps no states.
+    /// No keeper of states is set.
     #[error(
         "nothing keeps the states of agents here; set persistence.enabled in a server, or give Tasks::keeper one"
     )]
@@ -77,7 +75,7 @@ pub enum StateError {
     /// It does not come back from JSON as it is.
     #[error("the state cannot be kept")]
     Encode(#[from] EncodeError),
-    /// What was kept is not what is read.
+    /// What was kept is not of the type that is read.
     #[error("the state that was kept cannot be read")]
     Decode(#[from] JsonError),
     /// It was written by a newer program.
@@ -96,15 +94,9 @@ pub enum StateError {
         /// What did not fit.
         why: String,
     },
-    /// The keeper did not do it.
+    /// The keeper failed.
     #[error("the keeper of states failed: {0}; see the log, and try again")]
     Keeper(String),
-}
-
-impl From<StateError> for InitError {
-    fn from(error: StateError) -> Self {
-        Self::failed(error)
-    }
 }
 
 /// A state as it is kept: JSON and the number of its form.
@@ -134,23 +126,23 @@ impl KeptState {
     }
 }
 
-/// States may be confidential: none of it is shown.
+/// States may be confidential: the debug form shows nothing of them.
 impl fmt::Debug for KeptState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "KeptState(schema {}, [redacted])", self.schema)
     }
 }
 
-/// What a keeper's calls give.
+/// The future that a keeper's calls return.
 pub type StateFuture<T> = Pin<Box<dyn Future<Output = Result<T, StateError>> + Send>>;
 
-/// Whoever keeps the states of agents. Each call ends within a time of the keeper's own.
+/// A store of the states of agents. Each call ends within a time that the keeper sets.
 pub trait StateKeeper: Send + Sync + fmt::Debug + 'static {
-    /// Keeps a state in place of the one before; when this gives `Ok`, it survives the end of the
-    /// process. It is of the agent at this path, of this one of its lives.
+    /// Saves a state in place of the one before; once this returns `Ok`, it survives the end of the
+    /// process. It belongs to this life of the agent at this path.
     fn save(&self, agent: &ActorPath, life: Incarnation, state: KeptState) -> StateFuture<()>;
 
-    /// The newest good state of an agent, if there is one.
+    /// Reads the newest good state of an agent, if there is one.
     fn newest(&self, agent: &ActorPath) -> StateFuture<Option<KeptState>>;
 }
 

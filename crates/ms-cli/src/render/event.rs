@@ -67,6 +67,7 @@ fn of_node(kind: &EventKind) -> (Tone, String) {
         EventKind::Noted { path, topic, text } => {
             (Tone::Warn, format!("! noted    {path}: {}: {}", clean(topic), clean(text)))
         }
+        other => (Tone::Calm, other.label().to_owned()),
     }
 }
 

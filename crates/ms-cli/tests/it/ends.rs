@@ -21,7 +21,7 @@ fn what_goes_wrong_has_its_exit_code() {
         (&["ps", "--window", "61s"], 2, "at most 60000"),
         (&["tasks", "ls", "--limit", "0"], 2, "between 1 and 1000"),
         (&["tasks", "submit", "echo", "{"], 2, "error[MS0014]"),
-        (&["tasks", "submit", "echo", r#"{"a":1,"a":2}"#], 2, "\"a\" stands twice"),
+        (&["tasks", "submit", "echo", r#"{"a":1,"a":2}"#], 2, "\"a\" appears twice"),
         (&["events", "--about", "node", "--change", "dead"], 2, "leave --about node out"),
         (&["inspect", "/root/nobody"], 4, "error[MS0010]"),
         (&["state", "/root/nobody"], 4, "error[MS0010]"),

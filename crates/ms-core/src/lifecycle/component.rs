@@ -33,13 +33,13 @@ impl ComponentId {
         ChildId::new(text).map(Self)
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The id its actor has under its supervisor.
+    /// Returns the id its actor has under its supervisor.
     #[must_use]
     pub fn as_child(&self) -> &ChildId {
         &self.0

@@ -1,4 +1,4 @@
-//! What needs what: collected first, then checked as a whole, then ordered.
+//! The dependency graph of components: collected first, then checked as a whole, then ordered.
 //!
 //! An edge points from a component to one it needs. Two passes, so that the order of
 //! declaring does not matter and a refused graph leaves nothing behind.
@@ -10,6 +10,7 @@ use super::phase::Phase;
 
 /// Why components cannot be put in order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GraphError {
     /// Two components have one id.
     #[error("the component {0} is declared twice; give one of them another id")]
@@ -74,13 +75,13 @@ fn path_text(path: &[ComponentId]) -> String {
 pub struct OrderHint(Vec<ComponentId>);
 
 impl OrderHint {
-    /// The wish, first to start first.
+    /// Makes a wish of ids, first to start first.
     #[must_use]
     pub fn new(order: Vec<ComponentId>) -> Self {
         Self(order)
     }
 
-    /// Where in the wish `id` is; what is not in it comes last.
+    /// Returns the position of `id` in the wish; an id that is not in it comes last.
     fn rank(&self, id: &ComponentId) -> usize {
         self.0.iter().position(|wish| wish == id).unwrap_or(usize::MAX)
     }
@@ -136,7 +137,7 @@ impl DependencyGraph {
         Ok(())
     }
 
-    /// A cycle as a path that ends where it began, if there is one.
+    /// Returns a cycle as a path that ends where it began, if there is one.
     ///
     /// What can start is taken away until nothing can; what is left needs something that
     /// is left, so following any need leads round.
@@ -183,15 +184,15 @@ impl DependencyGraph {
         Ok(())
     }
 
-    /// Components in levels: each needs only ones of earlier levels, so a level can start
-    /// in parallel. Its level is 1 + the highest level of what it needs; within a level
+    /// Returns the components in levels: each needs only components of earlier levels, so a level
+    /// can start in parallel. Its level is 1 + the highest level of what it needs; within a level
     /// they are ordered by the wish, then by id.
     #[must_use]
     pub fn levels(&self, hint: &OrderHint) -> Vec<Vec<ComponentId>> {
         self.levels_of(&self.0.keys().cloned().collect(), hint)
     }
 
-    /// The levels of some of the components, as if what else they need were running.
+    /// Returns the levels of some of the components, as if all others were running.
     #[must_use]
     pub fn levels_of(
         &self,
@@ -210,7 +211,8 @@ impl DependencyGraph {
         levels
     }
 
-    /// From 1 on. Recursion is as deep as the longest chain, at most [`MAX_COMPONENTS`].
+    /// Returns the level of a component, from 1. Recursion is as deep as the longest chain, at most
+    /// [`MAX_COMPONENTS`].
     fn level_of<'a>(
         &'a self,
         id: &'a ComponentId,
@@ -227,17 +229,17 @@ impl DependencyGraph {
         level
     }
 
-    /// What `id` needs directly, by id.
+    /// Returns the direct dependencies of `id`, sorted by id.
     pub fn needs(&self, id: &ComponentId) -> impl Iterator<Item = &ComponentId> {
         self.0.get(id).into_iter().flatten()
     }
 
-    /// All components, by id.
+    /// Returns all components, sorted by id.
     pub fn ids(&self) -> impl Iterator<Item = &ComponentId> {
         self.0.keys()
     }
 
-    /// Whether `id` needs `other`, directly or through others.
+    /// Returns whether `id` needs `other`, directly or through others.
     #[must_use]
     pub fn depends_on(&self, id: &ComponentId, other: &ComponentId) -> bool {
         let mut seen = BTreeSet::new();

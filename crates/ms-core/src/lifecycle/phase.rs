@@ -46,13 +46,13 @@ impl Phase {
         Self::Verification,
     ];
 
-    /// Its number, 0 to 10.
+    /// Returns its number, 0 to 10.
     #[must_use]
     pub const fn number(self) -> u8 {
         self as u8
     }
 
-    /// Its name, as configuration and reports have it.
+    /// Returns its name, as configuration and reports have it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl Phase {
         }
     }
 
-    /// Whether components may be put into it.
+    /// Returns whether components may be put into it.
     #[must_use]
     pub const fn starts_components(self) -> bool {
         !matches!(self, Self::Preflight | Self::Runtime | Self::Verification)

@@ -4,11 +4,12 @@ use std::error::Error;
 use std::sync::Arc;
 
 use super::id::{AgentKind, QueueName, TaskId};
-use super::view::{FencingToken, TaskState};
+use super::state::{FencingToken, TaskState};
 use crate::invalid::Invalid;
 
-/// Why something about one task was refused. The others of a batch are not concerned.
+/// Why a request about one task was refused. The others of a batch are not affected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TaskError {
     /// A value outside its bounds.
     #[error("{what} must be {bounds}")]
@@ -62,7 +63,7 @@ pub enum TaskError {
     /// No agents of that kind were declared.
     #[error("there are no agents of the kind {0}; declare a pool of them, or name another kind")]
     UnknownKind(AgentKind),
-    /// Its payload is not what agents of its kind take; nothing was stored.
+    /// Its payload is not of the form that agents of its kind take; nothing was stored.
     #[error("the payload is not what the kind {kind} takes: {invalid}")]
     InvalidPayload {
         /// The kind of agent.
@@ -94,7 +95,7 @@ pub enum TaskError {
         /// What was asked for: `completed`, `cancelled`, `replayed` and so on.
         verb: &'static str,
     },
-    /// A late word: the task was given to another agent, or has been taken back.
+    /// The caller is late: the task was given to another agent, or has been taken back.
     #[error("task {id} is no longer held under lease {given:?}; the result is refused, drop it")]
     StaleToken {
         /// Which task.
@@ -125,10 +126,11 @@ pub enum TaskError {
     },
 }
 
-/// Why a store did not do what it was asked, for no task of the call.
+/// Why a store carried out no part of a call.
 ///
 /// Nothing of the call was done, except after [`StoreError::Unknown`].
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The file system, a quota or the permitted size of the store is full.
     #[error(
@@ -212,11 +214,11 @@ pub enum StoreError {
     Other(#[source] ErrorSource),
 }
 
-/// A cause from outside, shared so that all who waited can be told.
+/// A cause from outside, shared so that every waiting caller gets it.
 pub type ErrorSource = Arc<dyn Error + Send + Sync>;
 
 impl StoreError {
-    /// Whether the same request may well succeed in a while.
+    /// Returns whether the same request may well succeed in a while.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(

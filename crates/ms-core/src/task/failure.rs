@@ -33,7 +33,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// The word for tables and JSON.
+    /// Returns the word for tables and JSON.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -64,13 +64,13 @@ pub struct TaskFailure {
 }
 
 impl TaskFailure {
-    /// A failure of some kind.
+    /// Makes a failure without causes.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: cut(message.into()), causes: Vec::new(), permanent: false }
     }
 
-    /// With one more cause, behind those it has; beyond the most that are kept it is left out.
+    /// Adds a cause behind those it has. Beyond [`MAX_CAUSES`] it is left out.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
         if self.causes.len() < MAX_CAUSES {
@@ -79,19 +79,19 @@ impl TaskFailure {
         self
     }
 
-    /// An error that another attempt may not have.
+    /// Makes an error that another attempt may not have.
     #[must_use]
     pub fn retry(message: impl Into<String>) -> Self {
         Self::new(FailureKind::Error, message)
     }
 
-    /// An error that every attempt would have: the task fails without further ones.
+    /// Makes an error that every attempt would have: the task fails without further attempts.
     #[must_use]
     pub fn permanent(message: impl Into<String>) -> Self {
         Self { permanent: true, ..Self::retry(message) }
     }
 
-    /// An error with the chain of its sources.
+    /// Makes a failure of an error and the chain of its sources.
     #[must_use]
     pub fn from_error(kind: FailureKind, error: &(dyn Error + 'static)) -> Self {
         let causes = std::iter::successors(error.source(), |&error| error.source());

@@ -16,6 +16,7 @@ pub const MAX_KEY: usize = 128;
 
 /// Why a text is no task id or no idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TaskIdError {
     /// The text is no UUID.
     #[error("a task id is a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057; this text is none")]
@@ -35,13 +36,13 @@ pub enum TaskIdError {
 pub struct TaskId(Uuid);
 
 impl TaskId {
-    /// An id out of a UUID; whoever submits makes it (`Uuid::now_v7()`).
+    /// Makes an id out of a UUID, which the caller makes (`Uuid::now_v7()`).
     #[must_use]
     pub const fn new(uuid: Uuid) -> Self {
         Self(uuid)
     }
 
-    /// The UUID.
+    /// Returns the UUID.
     #[must_use]
     pub const fn uuid(self) -> Uuid {
         self.0
@@ -79,7 +80,7 @@ segment! {
 }
 
 impl Default for QueueName {
-    /// `default`.
+    /// Returns the queue named `default`.
     fn default() -> Self {
         Self("default".into())
     }
@@ -109,7 +110,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key as text.
+    /// Returns the key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

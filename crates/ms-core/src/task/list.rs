@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::{AgentKind, QueueName, TaskId};
-use super::view::{TaskState, TaskView};
+use super::state::TaskState;
+use super::view::TaskView;
 
 /// Most tasks of one page of a list.
 pub const MAX_PAGE: usize = 1_000;

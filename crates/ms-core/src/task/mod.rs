@@ -8,6 +8,7 @@ mod failure;
 mod id;
 mod list;
 mod new;
+mod state;
 mod time;
 mod transition;
 mod view;
@@ -19,6 +20,7 @@ pub use list::{MAX_PAGE, Submitted, TaskFilter, TaskPage};
 pub use new::{
     MAX_ATTEMPTS, MAX_BATCH, MAX_PAYLOAD, MAX_PRIORITY, MAX_TASK_TIME, NewTask, Priority, Retry,
 };
+pub use state::{FencingToken, TaskState};
 pub use time::TaskTime;
 pub use transition::{TaskChange, TaskTransition};
-pub use view::{FencingToken, Lease, TaskState, TaskView, Timings};
+pub use view::{Lease, TaskView, Timings};

@@ -1,4 +1,4 @@
-//! What a caller submits.
+//! Tasks as callers submit them.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub const MAX_TASK_TIME: u64 = 366 * 86_400_000;
 pub struct Priority(i16);
 
 impl Priority {
-    /// Checks the bounds.
+    /// Checks that the priority is within its bounds.
     ///
     /// # Errors
     /// [`TaskError::OutOfBounds`].
@@ -40,7 +40,7 @@ impl Priority {
         Ok(Self(priority))
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn get(self) -> i16 {
         self.0
@@ -79,14 +79,14 @@ pub struct Retry {
 }
 
 impl Default for Retry {
-    /// Three attempts; 1 s, then 2 s in between, give or take a fifth; at most 60 s.
+    /// Grants three attempts; waits 1 s, then 2 s in between, give or take a fifth; at most 60 s.
     fn default() -> Self {
         Self { max_attempts: 3, backoff_min_ms: 1_000, backoff_max_ms: 60_000, jitter: 0.2 }
     }
 }
 
 impl Retry {
-    /// The wait after `failures` failed attempts, for a random number in `0.0..1.0`.
+    /// Returns the wait after `failures` failed attempts, for a random number in `0.0..1.0`.
     #[must_use]
     pub fn delay(&self, failures: u32, unit_random: f64) -> Duration {
         let backoff = Backoff {
@@ -118,7 +118,7 @@ pub struct NewTask {
     pub queue: QueueName,
     /// The kind of agent that is to do it.
     pub kind: AgentKind,
-    /// What the agent is given.
+    /// The input of the agent.
     #[serde(default)]
     pub payload: Value,
     /// How urgent it is (default 0).
@@ -131,7 +131,7 @@ pub struct NewTask {
     /// `deadline_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// Longest time of one attempt, in milliseconds (default: what the dispatcher says).
+    /// Longest time of one attempt, in milliseconds (default: the dispatcher's).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt_ms: Option<u64>,
     /// How often it is tried.
@@ -147,7 +147,7 @@ pub struct NewTask {
 }
 
 impl NewTask {
-    /// A task of the default queue with everything as usual.
+    /// Makes a task of the default queue, with the default for every setting.
     #[must_use]
     pub fn new(kind: AgentKind, payload: Value) -> Self {
         Self {
@@ -199,8 +199,8 @@ impl NewTask {
         self.check_together()
     }
 
-    /// Checks what fields mean for one another: each may be in its bounds, and the task could
-    /// never run.
+    /// Checks fields against each other: each may be in its bounds, and the task could still never
+    /// run.
     fn check_together(&self) -> Result<(), TaskError> {
         let odd = |what, bounds| Err(TaskError::Contradiction { what, bounds });
         if self.retry.backoff_min_ms > self.retry.backoff_max_ms {

@@ -18,19 +18,19 @@ use serde::{Deserialize, Serialize};
 pub struct TaskTime(u64);
 
 impl TaskTime {
-    /// A point `millis` milliseconds after 1970.
+    /// Makes a point `millis` milliseconds after 1970.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the milliseconds since 1970.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// Time from `earlier` to `self`, zero if `earlier` is later.
+    /// Returns the time from `earlier` to `self`, zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -40,9 +40,10 @@ impl TaskTime {
 impl Add<Duration> for TaskTime {
     type Output = Self;
 
-    /// At most the last point that a store can write: its integers have a sign.
+    /// Stops at the last point that a store can write: its integers have a sign.
     fn add(self, rhs: Duration) -> Self {
         let millis = u64::try_from(rhs.as_millis()).unwrap_or(u64::MAX);
+        // `max`: beyond that point a sum would come out earlier than what it was added to.
         Self(self.0.saturating_add(millis).min(i64::MAX.cast_unsigned()).max(self.0))
     }
 }

@@ -1,13 +1,13 @@
-//! What streams of events say of a task that has moved on.
+//! The transitions of tasks, as streams of events carry them.
 //!
-//! A transition carries names, numbers and kinds, never what a task carries, gives back or says of
-//! its failure: those may hold secrets, and have limits of their own.
+//! A transition has names, numbers and kinds, never the payload, the result or the text of a
+//! failure: those may hold secrets, and have limits of their own.
 
 use serde::{Deserialize, Serialize};
 
 use super::failure::FailureKind;
 use super::id::{AgentKind, QueueName, TaskId};
-use super::view::TaskState;
+use super::state::TaskState;
 use crate::id::ActorPath;
 
 /// How a task moved on.
@@ -32,7 +32,7 @@ pub enum TaskChange {
     LeaseLost,
     /// It was taken back from its agent through no fault of its own; it is tried again.
     TakenBack,
-    /// Its agent could not be given it, or gave it back; it is tried again.
+    /// It did not reach its agent, or the agent gave it back; it is tried again.
     Released,
     /// It is tried again, with all its attempts, though it had failed or was dead.
     Replayed,
@@ -54,7 +54,7 @@ impl TaskChange {
         Self::Replayed,
     ];
 
-    /// The word for tables, filters and JSON.
+    /// Returns the word for tables, filters and JSON.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ impl TaskChange {
         }
     }
 
-    /// The change with this label.
+    /// Returns the change with this label.
     #[must_use]
     pub fn from_label(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|change| change.label() == label)
@@ -94,7 +94,7 @@ pub struct TaskTransition {
     pub state: TaskState,
     /// The attempt that this is about, from 1; 0 before the first.
     pub attempt: u32,
-    /// Attempts it is given.
+    /// Attempts it may have.
     pub max_attempts: u32,
     /// The agent this is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]

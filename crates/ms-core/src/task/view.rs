@@ -1,6 +1,5 @@
-//! What a reader is shown of a task.
+//! The view of a task that readers get.
 
-use std::fmt;
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
@@ -8,90 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::failure::TaskFailure;
 use super::id::{AgentKind, IdempotencyKey, QueueName, TaskId};
 use super::new::Priority;
+use super::state::{FencingToken, TaskState};
 use super::time::TaskTime;
 use crate::id::ActorPath;
 use crate::traceparent::{SpanId, TraceContext};
-
-/// Where a task is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TaskState {
-    /// It waits for an agent, perhaps for a delay as well.
-    Pending,
-    /// An agent was chosen and has a lease; it has not said yet that it began.
-    Assigned,
-    /// The agent has begun.
-    Running,
-    /// Done; it has a result.
-    Completed,
-    /// It failed in a way that no further attempt would mend, or too late.
-    Failed,
-    /// It was cancelled.
-    Cancelled,
-    /// All its attempts failed: it is among the dead letters and may be replayed.
-    Dead,
-}
-
-impl TaskState {
-    /// All of them, in the order of a life.
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::Assigned,
-        Self::Running,
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Dead,
-    ];
-
-    /// Whether it has ended; only a replay leaves such a state.
-    #[must_use]
-    pub const fn is_ended(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Dead)
-    }
-
-    /// Whether an agent has it.
-    #[must_use]
-    pub const fn is_leased(self) -> bool {
-        matches!(self, Self::Assigned | Self::Running)
-    }
-
-    /// The word for tables, filters and JSON.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Assigned => "assigned",
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Dead => "dead",
-        }
-    }
-
-    /// The state with this label.
-    #[must_use]
-    pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.label() == label)
-    }
-}
-
-impl fmt::Display for TaskState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.label())
-    }
-}
-
-/// The number of one assignment of one task, growing by one each time.
-///
-/// What an agent says about a task carries the token it was given; a token that is not
-/// the present one is refused. That is the whole fencing story.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct FencingToken(pub u64);
 
 /// An agent's right to a task, for a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -119,7 +38,7 @@ pub struct Timings {
     pub ended: Option<TaskTime>,
 }
 
-/// A task as readers see it; request and result are asked for apart.
+/// A task as readers see it; request and result are fetched separately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskView {
     /// Its id.
@@ -136,13 +55,13 @@ pub struct TaskView {
     pub assigned_agent: Option<ActorPath>,
     /// Attempts so far, the present one included.
     pub attempts: u32,
-    /// Attempts it is given.
+    /// Attempts it may have.
     pub max_attempts: u32,
     /// Attempts that were cut short through no fault of the task; they do not count.
     pub interruptions: u32,
     /// How often it was taken out of the dead letters.
     pub replays: u32,
-    /// When what happened.
+    /// When things happened to it.
     pub timings: Timings,
     /// The present lease, while an agent has it.
     pub lease: Option<Lease>,
@@ -156,8 +75,8 @@ pub struct TaskView {
 }
 
 impl TaskView {
-    /// Where in that trace the present attempt is: an operation of its own, below the
-    /// submission. The same for all who ask about this attempt, and another for each.
+    /// Returns the trace context of the present attempt: an operation of its own below the
+    /// submission's. It is the same whoever asks, and differs between attempts.
     #[must_use]
     pub fn attempt_trace(&self, token: FencingToken) -> Option<TraceContext> {
         let (_, low) = self.id.uuid().as_u64_pair();

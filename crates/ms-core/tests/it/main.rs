@@ -2,7 +2,11 @@
 
 #![allow(clippy::expect_used, reason = "tests, and what they share")]
 
+mod backoff;
+mod exits;
+mod ids;
 mod life;
 mod new_task;
+mod private;
 mod subject;
 mod traceparent;

@@ -21,7 +21,7 @@ enum Tone {
     Dim,
 }
 
-/// The lines of one frame, cut to the window.
+/// Returns the lines of one frame, cut to the window.
 pub(crate) fn frame(tree: &TreeNode, board: &Board, why: &[String], look: Look) -> Vec<String> {
     let mut rows = Vec::new();
     branch(tree, "", "", board, look, &mut rows);
@@ -38,7 +38,7 @@ pub(crate) fn frame(tree: &TreeNode, board: &Board, why: &[String], look: Look) 
     lines.into_iter().map(|line| paint(line, look)).collect()
 }
 
-/// A frame drawn over the last one.
+/// Returns the text that draws a frame over the last one.
 pub(crate) fn draw(lines: &[String], drawn: usize) -> String {
     let mut text = over(drawn);
     for line in lines {
@@ -101,7 +101,7 @@ fn describe(node: &TreeNode, board: &Board) -> Line {
             Mark::Flapping => (Tone::Bad, "~ flapping"),
             Mark::Backlogged => (Tone::Warn, "# backlogged"),
             Mark::Traced => (Tone::Plain, "> traced"),
-            // Said by the state.
+            // The lifecycle shows these.
             Mark::Suspended | Mark::Restarting => continue,
         };
         tone = as_tone;

@@ -1,4 +1,4 @@
-//! What a person sees while the tree runs: a live view on a terminal, plain lines elsewhere.
+//! The output while the tree runs: a live view on a terminal, plain lines elsewhere.
 
 mod live;
 pub(crate) mod text;
@@ -26,10 +26,10 @@ use crate::work::AUDITORS;
 const FRAME: Duration = Duration::from_millis(250);
 /// Time between two plain lines.
 const LINE: Duration = Duration::from_secs(1);
-/// Crashes shown.
+/// Number of crashes that are kept on screen.
 const KEPT_WHY: usize = 3;
 
-/// How things may look.
+/// The properties of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Look {
     /// Redrawn in place, with keys.
@@ -68,7 +68,7 @@ pub(crate) struct View {
     board: Arc<Board>,
     printer: Arc<Printer>,
     faults: Faults,
-    told_resume: bool,
+    resume_reported: bool,
     pace: Duration,
     why: VecDeque<String>,
     /// Lines of the last frame, to be drawn over.
@@ -86,7 +86,7 @@ impl View {
         pace: Duration,
     ) -> Self {
         let why = VecDeque::new();
-        Self { look, board, printer, faults, told_resume: false, pace, why, drawn: 0, turn: 0 }
+        Self { look, board, printer, faults, resume_reported: false, pace, why, drawn: 0, turn: 0 }
     }
 
     /// Shows the tree until somebody wants to quit.
@@ -95,7 +95,7 @@ impl View {
         let mut presses = keys::take(presses);
         let mut events = runtime.node().events().reader(ReadFrom::Oldest);
         while let Some(entry) = events.try_next() {
-            entry.event().iter().for_each(|event| self.heard(&event.kind));
+            entry.event().iter().for_each(|event| self.on_event(&event.kind));
         }
         let mut ticks = tokio::time::interval(if self.look.live { FRAME } else { LINE });
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -104,7 +104,7 @@ impl View {
             tokio::select! {
                 _ = ticks.tick() => self.show(runtime).await,
                 event = events.next_event() => match event {
-                    Some(event) => self.heard(&event.kind),
+                    Some(event) => self.on_event(&event.kind),
                     None => return,
                 },
                 Some(key) = pressed(&mut presses) => {
@@ -117,9 +117,9 @@ impl View {
         }
     }
 
-    /// The last words of the view.
+    /// Prints the last line of the view.
     pub(crate) fn close(&mut self) {
-        self.tell_resume();
+        self.report_resume();
         if self.look.live {
             self.printer.say(live::over(std::mem::take(&mut self.drawn)));
         } else {
@@ -142,13 +142,13 @@ impl View {
         self.printer.say(words);
     }
 
-    /// Once it is known how much there is: what an earlier run left.
-    fn tell_resume(&mut self) {
+    /// Prints, once the walk is over, what an earlier run left.
+    fn report_resume(&mut self) {
         let Some(found) = self.board.found().filter(|found| found.is_resumed) else { return };
-        if self.told_resume || !self.board.is_walked() {
+        if self.resume_reported || !self.board.is_walked() {
             return;
         }
-        self.told_resume = true;
+        self.resume_reported = true;
         let (done, quarantined) = self.board.resumed();
         let pending = self.board.input.get().saturating_sub(done + quarantined);
         let aside =
@@ -164,7 +164,7 @@ impl View {
     }
 
     async fn show(&mut self, runtime: &Runtime) {
-        self.tell_resume();
+        self.report_resume();
         let tree = runtime.root().tree(None).await;
         if !self.look.live {
             let waits = tree.as_ref().map(text::waits_for).unwrap_or_default();
@@ -177,7 +177,7 @@ impl View {
         self.drawn = lines.len();
     }
 
-    fn heard(&mut self, event: &EventKind) {
+    fn on_event(&mut self, event: &EventKind) {
         if let EventKind::Decided { why } = event {
             self.remember(why);
         }
@@ -206,7 +206,7 @@ impl View {
     async fn steer(&mut self, key: Key, runtime: &Runtime) {
         let Ok(tree) = runtime.root().tree(None).await else { return };
         let Some((target, verb)) = self.target(key, &tree) else { return };
-        // Whatever came of it shows in the next frame.
+        // The next frame shows the result.
         let _ = runtime.root().steer(&target.status.path, verb).await;
     }
 

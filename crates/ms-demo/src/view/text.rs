@@ -1,11 +1,11 @@
-//! Words for people.
+//! The texts of the views.
 
 use ms_core::ExitReason;
 use ms_core::view::{Decision, Lifecycle, TreeNode, WhyRecord};
 
 use crate::board::Board;
 
-/// How far the audit is, on one line.
+/// Formats the progress of the audit on one line.
 pub(crate) fn progress(board: &Board) -> String {
     let ((settled, input), rate) = (board.progress(), board.rate_milli.get());
     let of = if board.is_walked() { input.to_string() } else { format!("{input}+") };
@@ -19,14 +19,14 @@ pub(crate) fn progress(board: &Board) -> String {
     )
 }
 
-/// What was stopped by hand and is waited for.
+/// Formats the actors that were stopped by hand and hold the audit up.
 pub(crate) fn waits_for(tree: &TreeNode) -> String {
     // The walker ends by itself.
     let stopped = |node: &&TreeNode| {
         node.status.lifecycle == Lifecycle::Stopped && node.id.as_str() != "walker"
     };
-    let told = |node: &TreeNode| format!("; {0} is stopped: msctl restart {0}", node.status.path);
-    tree.walk().filter(stopped).map(told).collect()
+    let hint = |node: &TreeNode| format!("; {0} is stopped: msctl restart {0}", node.status.path);
+    tree.walk().filter(stopped).map(hint).collect()
 }
 
 fn time_left(board: &Board, left: u64, rate_milli: u64) -> String {
@@ -37,7 +37,7 @@ fn time_left(board: &Board, left: u64, rate_milli: u64) -> String {
     }
 }
 
-/// Why somebody ended and what came of it, on one line.
+/// Formats an actor's end and its supervisor's decision on one line.
 pub(crate) fn why(why: &WhyRecord) -> String {
     let what = match why.decision {
         Decision::Restarted => "restarted",
@@ -57,7 +57,7 @@ pub(crate) fn why(why: &WhyRecord) -> String {
     format!("{}{}: {}; {what}{budget}", why.path.name(), why.incarnation, reason(&why.reason))
 }
 
-/// `PANIC injected at auditor.rs:88 while Audit(serde-1.0.229/src/de.rs)`.
+/// Formats a reason, as in `PANIC injected at auditor.rs:88 while Audit(serde-1.0.229/src/de.rs)`.
 fn reason(reason: &ExitReason) -> String {
     let Some(panic) = reason.panic() else { return reason.to_string() };
     let place = panic.location.as_ref().map_or("an unknown place".to_owned(), |at| {
@@ -77,7 +77,7 @@ mod tests {
     use ms_core::{Location, PanicRecord};
 
     #[test]
-    fn a_panic_is_told_with_place_and_file() {
+    fn a_panic_is_printed_with_place_and_file() {
         let record = PanicRecord {
             message: "injected while Audit(serde-1.0.229/src/de.rs)".into(),
             location: Some(Location {
@@ -89,8 +89,8 @@ mod tests {
             during: "future".into(),
             backtrace: None,
         };
-        let told = reason(&ExitReason::Panicked(record.clone().into()));
-        assert_eq!(told, "PANIC injected at auditor.rs:88 while Audit(serde-1.0.229/src/de.rs)");
+        let line = reason(&ExitReason::Panicked(record.clone().into()));
+        assert_eq!(line, "PANIC injected at auditor.rs:88 while Audit(serde-1.0.229/src/de.rs)");
         let other = PanicRecord { message: "boom".into(), location: None, ..record };
         assert_eq!(
             reason(&ExitReason::Panicked(other.into())),

@@ -133,7 +133,7 @@ fn marks(tree: &TreeNode, at: &str) -> Vec<Mark> {
 }
 
 #[test]
-fn the_tree_is_shown_whatever_its_actors_do() {
+fn the_tree_can_be_read_whatever_its_actors_do() {
     let bench = Bench::new();
     let baseline = bench.baseline();
     let (child, socket) = start(&bench, "watched", "15");
@@ -276,7 +276,7 @@ fn a_suspended_auditor_holds_nothing_up() {
 
 /// S7.1-05
 #[test]
-fn a_root_that_gives_up_is_told_and_nothing_is_lost() {
+fn a_root_that_gives_up_is_reported_and_nothing_is_lost() {
     let bench = Bench::new();
     let baseline = bench.baseline();
     let (mut child, socket) = start(&bench, "given-up", "60");

@@ -70,7 +70,7 @@ fn kill_minus_nine_loses_nothing() {
 }
 
 #[test]
-fn a_file_that_kills_its_auditor_three_times_is_set_aside_and_told() {
+fn a_file_that_kills_its_auditor_three_times_is_set_aside_and_reported() {
     let bench = Bench::new();
     let baseline = bench.baseline();
     let poisoned = |name: &str, more: &[&str]| {

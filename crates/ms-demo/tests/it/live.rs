@@ -18,11 +18,11 @@ impl Screen {
     /// Of what `child` prints, to its end.
     fn of(child: &mut Child) -> (Self, std::thread::JoinHandle<()>) {
         let screen = Self::default();
-        let (mut out, shown) = (child.stdout.take().unwrap(), screen.clone());
+        let (mut out, output) = (child.stdout.take().unwrap(), screen.clone());
         let reader = std::thread::spawn(move || {
             let mut some = [0; 4_096];
             while let Ok(read @ 1..) = out.read(&mut some) {
-                shown.0.lock().unwrap().extend_from_slice(&some[..read]);
+                output.0.lock().unwrap().extend_from_slice(&some[..read]);
             }
         });
         (screen, reader)
@@ -32,7 +32,7 @@ impl Screen {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 
-    /// Waits until a word is shown.
+    /// Waits until a word appears.
     fn until(&self, word: &str) {
         let end = Instant::now() + Duration::from_secs(180);
         while !self.text().contains(word) {
@@ -63,7 +63,7 @@ fn keys_do_harm_and_the_result_is_the_same() {
     let mut keyboard = child.stdin.take().unwrap();
     let (screen, reader) = Screen::of(&mut child);
     // A key is pressed when what the one before it does is on the screen.
-    for (shown, key) in [
+    for (output, key) in [
         ("└─ walker", b"x"),
         ("keys: c crash", b"c"),
         ("PANIC injected after an await at auditor.rs:", b"s"),
@@ -72,17 +72,17 @@ fn keys_do_harm_and_the_result_is_the_same() {
         ("└─ pipeline", b"p"),
         ("dispatcher#1: killed; restarted", b"h"),
     ] {
-        screen.until(shown);
+        screen.until(output);
         keyboard.write_all(key).unwrap();
     }
     let end = child.wait().unwrap();
     reader.join().unwrap();
     drop(keyboard);
-    let shown = screen.text();
-    assert!(end.success(), "{shown}");
-    let last = shown.lines().last().unwrap();
+    let output = screen.text();
+    assert!(end.success(), "{output}");
+    let last = output.lines().last().unwrap();
     assert!(last.contains(&format!("unsafe_lines={}", baseline.tally("unsafe_lines"))), "{last}");
-    assert!(shown.contains("while Audit("), "{shown}");
+    assert!(output.contains("while Audit("), "{output}");
     let json: serde_json::Value =
         serde_json::from_slice(&std::fs::read(bench.dir.path().join("live.json")).unwrap())
             .unwrap();

@@ -235,7 +235,7 @@ impl World {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Answer(how) => self.answer(*how),
+            Step::Answer(choice) => self.answer(*choice),
             Step::Exit(at, why) => {
                 if let Some((key, incarnation)) = self.pick(*at) {
                     self.alive.remove(&key);
@@ -276,12 +276,12 @@ impl World {
         self.alive.iter().nth(at).map(|(key, incarnation)| (*key, *incarnation))
     }
 
-    fn answer(&mut self, how: u8) {
+    fn answer(&mut self, choice: u8) {
         if let Some((key, incarnation)) = self.starting.take() {
-            return match how {
+            return match choice {
                 0..=4 => {
                     self.alive.insert(key, incarnation);
-                    self.feed(Event::Started { key, incarnation, info: how == 0 });
+                    self.feed(Event::Started { key, incarnation, info: choice == 0 });
                 }
                 5 | 6 => self.feed(Event::StartFailed { key, incarnation, reason: boom() }),
                 _ => self.feed(Event::Ignored { key, incarnation }),
@@ -289,7 +289,7 @@ impl World {
         }
         if let Some((key, incarnation)) = self.stopping.pop_last() {
             self.alive.remove(&key);
-            let reason = if how < 5 { ExitReason::Shutdown } else { end(how) };
+            let reason = if choice < 5 { ExitReason::Shutdown } else { end(choice) };
             self.feed(Event::Exited { key, incarnation, reason });
         }
     }

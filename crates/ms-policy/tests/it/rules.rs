@@ -275,7 +275,7 @@ fn f4_the_parents_reason_is_passed_on_verbatim() {
 }
 
 #[test]
-fn x19_children_that_are_stopped_together_are_all_told_before_the_first_has_ended() {
+fn x19_children_that_are_stopped_together_are_all_asked_before_the_first_has_ended() {
     let together = SupervisorFlags { stop_order: StopOrder::Together, ..flags(OneForOne, 5) };
     let specs = ["a", "b", "c"].map(|name| entry(name, Permanent));
     let mut rig = Rig::new(together, specs.into());

@@ -115,15 +115,8 @@ fn of_task(error: &TaskError) -> ControlError {
         | TaskError::Contradiction { .. }
         | TaskError::BatchTooLarge { .. } => ControlError::bad_request(told),
         TaskError::Unreadable { .. } => ControlError::new(&codes::STORE_FAILED, told),
-        TaskError::UnknownQueue(_)
-        | TaskError::UnknownKind(_)
-        | TaskError::QueueFull { .. }
-        | TaskError::Duplicate(_)
-        | TaskError::KeyConflict { .. }
-        | TaskError::WrongState { .. }
-        | TaskError::StaleToken { .. }
-        | TaskError::DeadlinePassed(_)
-        | TaskError::TooManySteps { .. } => ControlError::new(&codes::TASK_REFUSED, told),
+        // The rest is about the state of the task or of its queue.
+        _ => ControlError::new(&codes::TASK_REFUSED, told),
     }
 }
 

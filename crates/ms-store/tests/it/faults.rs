@@ -174,8 +174,8 @@ fn t14_a_full_store_refuses_whole_requests_and_recovers_by_itself() {
         let all = TaskFilter { limit: 1_000, ..TaskFilter::default() };
         let listed = store.list(all.clone()).await.unwrap().tasks;
         assert_eq!(listed.iter().map(|task| task.id).collect::<Vec<_>>(), kept, "half written");
-        let told: Vec<_> = store.events().kept().iter().map(|event| event.kind.id).collect();
-        assert_eq!(told, kept, "what was not written is not told");
+        let published: Vec<_> = store.events().kept().iter().map(|event| event.kind.id).collect();
+        assert_eq!(published, kept, "a change that was not written is not published");
 
         // Room is made: what ended is removed. Nothing has to be restarted.
         let given = claim(&store, kept.len()).await;

@@ -334,7 +334,7 @@ fn concurrent_requests_share_commits_and_all_are_answered() {
 
 /// What is waited for is asked for by the page: ended tasks with their results, the others not.
 #[test]
-fn of_many_tasks_those_that_have_ended_are_told_with_their_results() {
+fn of_many_tasks_those_that_have_ended_are_returned_with_their_results() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let (store, root) = open(&node, at(dir.path())).await;
@@ -427,8 +427,9 @@ fn a_store_is_removed_only_while_nobody_has_it() {
     });
 }
 
-/// S3.4-08: the trace of a submission is kept with its task and is no part of the request: sent again
-/// in another trace it is the first task. Records of before there were traces are read as they are.
+/// S3.4-08: the trace of a submission is kept with its task and is no part of the request: sent
+/// again in another trace it is the first task. Records of before there were traces are read as
+/// they are.
 #[test]
 fn the_trace_of_a_submission_is_kept_and_old_records_are_read() {
     let dir = tempfile::tempdir().unwrap();

@@ -67,7 +67,7 @@ const HARM: [Harm; 9] = [
 
 /// T18
 #[test]
-fn t18_nothing_is_taken_once_a_file_is_lost_and_what_it_held_is_told() {
+fn t18_nothing_is_taken_once_a_file_is_lost_and_the_error_counts_its_tasks() {
     for (harm, words, harming) in HARM {
         let dir = tempfile::tempdir().unwrap();
         run(|node| async move {

@@ -22,6 +22,12 @@ async fn database(path: &Path) -> SqliteConnection {
     options.connect().await.unwrap()
 }
 
+/// A database that SQLite keeps with this kind of journal.
+async fn journaled(path: &Path, journal: SqliteJournalMode) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    options.journal_mode(journal).connect().await.unwrap()
+}
+
 /// T13: names by which SQLite keeps a database in memory are no names of a store.
 #[test]
 fn t13_a_name_that_is_no_file_is_refused_and_nothing_is_taken() {
@@ -50,8 +56,7 @@ fn t13_the_database_of_another_program_is_refused_untouched() {
         ] {
             for journal in [SqliteJournalMode::Delete, SqliteJournalMode::Wal] {
                 let path = dir.path().join(format!("{name}-{journal:?}.db"));
-                let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-                let mut conn = options.journal_mode(journal).connect().await.unwrap();
+                let mut conn = journaled(&path, journal).await;
                 conn.execute(sql).await.unwrap();
                 conn.close().await.unwrap();
                 let before = fs::read(&path).unwrap();
@@ -112,8 +117,7 @@ fn a_directory_that_everybody_may_write_is_refused_unless_files_in_it_stay_their
 
 /// The schema as the first release made it.
 async fn as_the_first_release_made_it(path: &Path) {
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
-    let mut conn = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
+    let mut conn = journaled(path, SqliteJournalMode::Wal).await;
     let sql = include_str!("../../migrations/0001_tasks.sql").into_sql_str();
     let first = Migration::new(1, Cow::Borrowed("tasks"), MigrationType::Simple, sql, false);
     Migrator::with_migrations(vec![first]).run(&mut conn).await.unwrap();
@@ -147,8 +151,7 @@ fn a_database_that_was_killed_while_it_was_made_is_gone_on_with() {
         let dir = tempfile::tempdir().unwrap();
         run(|node| async move {
             let path = at(dir.path()).path;
-            let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-            let mut conn = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
+            let mut conn = journaled(&path, SqliteJournalMode::Wal).await;
             if claimed {
                 conn.execute("PRAGMA application_id = 0x4d535453").await.unwrap();
             }
@@ -188,10 +191,8 @@ fn a_store_that_was_killed_while_its_first_page_was_written_is_made_anew() {
             let path = at(dir.path()).path;
             match page {
                 "whole" => {
-                    let options =
-                        SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-                    let conn = options.journal_mode(SqliteJournalMode::Wal).connect().await;
-                    conn.unwrap().close().await.unwrap();
+                    let conn = journaled(&path, SqliteJournalMode::Wal).await;
+                    conn.close().await.unwrap();
                     assert_eq!(fs::metadata(&path).unwrap().len(), 4_096);
                 }
                 "zeros" => fs::write(&path, [0; 4_096]).unwrap(),
@@ -229,8 +230,8 @@ fn t13_a_rollback_journal_that_is_none_of_the_stores_is_refused_and_nothing_is_u
             (0, &*lock, "move that file away"),
             (9, &*lock, "move that file away"),
             // Of a store whose lock file was removed the database itself says that it is one.
-            (0, b"", "another program"),
-            (9, b"", "another program"),
+            (0, b"", "move that file away"),
+            (9, b"", "move that file away"),
         ] {
             fs::write(&beside, journal(pages)).unwrap();
             fs::write(dir.path().join("tasks.db.lock"), lock).unwrap();

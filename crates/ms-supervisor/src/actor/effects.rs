@@ -43,8 +43,8 @@ impl SupervisorActor {
             Effect::Start { key, incarnation, cause, .. } => {
                 self.start(ctx, key, StartNumber::of_policy(incarnation), cause);
             }
-            Effect::Stop { key, how, .. } => self.stop(ctx, key, how),
-            Effect::StopMany { how, .. } => self.stop_many(ctx, how),
+            Effect::Stop { key, shutdown, .. } => self.stop(ctx, key, shutdown),
+            Effect::StopMany { shutdown, .. } => self.stop_many(ctx, shutdown),
             Effect::RetryLater { key } => self.retry_later(key),
             Effect::ArmBackoff { key, incarnation, delay, .. } => {
                 if let Some(child) = self.children.get(key) {
@@ -81,6 +81,6 @@ impl SupervisorActor {
 
     /// Whether it stops for good, or has.
     pub(super) fn stops(&self) -> bool {
-        matches!(self.policy.phase(), Phase::Stopping | Phase::Ended)
+        matches!(self.policy.phase(), Phase::Stopping | Phase::Stopped)
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept of budgets, and the port to whoever keeps it.
+//! The stored form of budgets, and the port of the store.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreFuture;
 
-/// One unit of one account, as it is kept. The limit is not: that is for the program to say.
+/// One unit of one account, as it is stored. The limit is not stored: the program sets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptUsage {
     /// The path of the account.
@@ -20,15 +20,15 @@ pub struct KeptUsage {
     pub raised: u64,
 }
 
-/// Whoever keeps what is used of budgets.
+/// A store of what is used of budgets.
 ///
 /// # Cancel safety
 /// A call whose future is dropped may have been carried out.
 pub trait BudgetStore: Send + Sync + fmt::Debug + 'static {
-    /// All that is kept.
+    /// Returns all that is kept.
     fn kept(&self) -> StoreFuture<Vec<KeptUsage>>;
 
-    /// Keeps these, each in place of what was kept of the same unit; on disk when the future
-    /// gives `Ok`.
+    /// Keeps these, each in place of what was kept of the same unit; on disk once the future
+    /// returns `Ok`.
     fn keep(&self, usage: Vec<KeptUsage>) -> StoreFuture<()>;
 }

@@ -1,7 +1,7 @@
-//! The accounts of agents: what is used, what is permitted, who may go on.
+//! The accounts of agents: what is used, what is permitted, which agents may go on.
 //!
-//! Whoever runs agents asks [`Ledger::draw`] before each handler, and keeps what
-//! [`Ledger::take_changed`] gives where it survives the process.
+//! The caller runs [`Ledger::draw`] before each handler, and stores the changes of
+//! [`Ledger::take_changed`] where they survive the process.
 
 mod kept;
 
@@ -68,21 +68,21 @@ impl Ledger {
         self.charge(agent, WALL_US, micros(time));
     }
 
-    /// The outermost account of an agent that is used up.
+    /// Returns the outermost account of an agent that is used up.
     #[must_use]
     pub fn over(&self, agent: &ActorPath) -> Option<OverBudget> {
         let mut within = self.accounts.iter().filter(|(path, _)| agent.is_within(path));
         within.find_map(|(path, units)| used_up(path, units))
     }
 
-    /// The limit of this very account that is used up.
+    /// Returns the limit of this very account that is used up.
     #[must_use]
     pub fn over_of(&self, account: &ActorPath) -> Option<OverBudget> {
         let units = self.accounts.get(account)?;
         used_up(account, units)
     }
 
-    /// Used and permitted of one account, by unit.
+    /// Returns what is used and permitted of one account, by unit.
     #[must_use]
     pub fn units(&self, account: &ActorPath) -> Option<&BTreeMap<String, Usage>> {
         self.accounts.get(account)
@@ -116,14 +116,14 @@ impl Ledger {
         }
     }
 
-    /// What has changed since this was last asked, to be kept.
+    /// Returns what has changed since the last call, to be kept.
     pub fn take_changed(&mut self) -> Vec<KeptUsage> {
         let changed = std::mem::take(&mut self.changed);
         let kept = changed.into_iter().flat_map(|account| self.kept(&account));
         kept.collect()
     }
 
-    /// These could not be kept: they are among the next changes again.
+    /// Puts accounts that could not be kept among the next changes again.
     pub fn changed_again(&mut self, kept: &[KeptUsage]) {
         self.changed.extend(kept.iter().map(|one| one.account.clone()));
     }
@@ -139,7 +139,7 @@ impl Ledger {
         self.accounts.get(account).into_iter().flatten().map(kept).collect()
     }
 
-    /// All accounts, by path.
+    /// Returns all accounts, by path.
     #[must_use]
     pub fn view(&self) -> Vec<AccountView> {
         let view = |(account, units): (&ActorPath, &BTreeMap<String, Usage>)| AccountView {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ms_core::task::{AgentKind, QueueName};
 use ms_core::{ActorPath, Intensity, Tick};
-use ms_task::{Board, CrashGuard, LONGEST_REST, QueueSpec, REST, Rate};
+use ms_task::{Board, CrashGuard, LONGEST_REST, QueueSpec, Rate, SHORTEST_REST};
 use proptest::prelude::*;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -54,8 +54,8 @@ fn an_agent_that_has_rested_rings_no_alarm_any_more() {
     let mut board = board(None, 3);
     (0..3).for_each(|n| board.rest(&kind(), &agent(n), at(0)));
     assert!(board.wish(at(0), LEASE).is_none(), "all rest");
-    assert_eq!(board.alarm(), Some(Tick::ZERO + REST));
-    let wish = board.wish(Tick::ZERO + REST, LEASE).expect("all have rested");
+    assert_eq!(board.alarm(), Some(Tick::ZERO + SHORTEST_REST));
+    let wish = board.wish(Tick::ZERO + SHORTEST_REST, LEASE).expect("all have rested");
     assert_eq!(wish.free[&kind()].len(), 3);
     assert_eq!(board.alarm(), None, "nothing is held back by time");
 }
@@ -88,7 +88,7 @@ fn an_agent_that_cannot_be_reached_for_long_is_looked_at_less_and_less_often() {
     board.finished(&kind(), &agent(0), false, now);
     board.rest(&kind(), &agent(0), now);
     board.wish(now, LEASE);
-    assert_eq!(board.alarm(), Some(now + REST));
+    assert_eq!(board.alarm(), Some(now + SHORTEST_REST));
 }
 
 #[test]

@@ -142,7 +142,8 @@ fn each_replay_grants_the_time_the_task_was_submitted_with() {
         assert_eq!(task.state, TaskState::Failed);
     }
     assert_eq!(times, [Duration::from_secs(1); 4]);
-    // A record of an earlier version has the point in time only, and is as good at its first replay.
+    // A record of an earlier version has the point in time only, and is as good at its first
+    // replay.
     let mut text = serde_json::to_value(TaskRecord::submit(id(1), &new, at(500)).unwrap()).unwrap();
     text.as_object_mut().unwrap().remove("deadline_ms").expect("kept");
     let mut old: TaskRecord = serde_json::from_value(text).unwrap();
@@ -295,16 +296,16 @@ proptest! {
 
     /// Driven on, every task ends: nothing is lost in a state it cannot leave.
     #[test]
-    fn a_task_that_is_driven_on_ends(max in 1..6_u32, fates in prop::collection::vec(0..4_u8, 200)) {
+    fn a_task_that_is_driven_on_ends(max in 1..6_u32, outcomes in prop::collection::vec(0..4_u8, 200)) {
         let mut task = task(max);
         let mut now = at(0);
-        for fate in fates {
+        for outcome in outcomes {
             if task.state.is_ended() {
                 break;
             }
             now = now.max(task.timings.not_before);
             let token = assign(&mut task, now);
-            match fate {
+            match outcome {
                 0 => task.apply(TaskEvent::Complete(token), now).unwrap(),
                 1 => task.apply(fail(token, TaskFailure::retry("no")), now).unwrap(),
                 2 => {

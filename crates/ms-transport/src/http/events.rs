@@ -16,7 +16,6 @@ use ms_core::NodeLife;
 use ms_core::life::{Place, Resumed};
 use ms_core::stream::{About, EventFilter, StreamEvent, StreamKind};
 use ms_core::task::{TaskChange, TaskId, TaskTransition};
-use ms_core::view::EventKind;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -216,13 +215,7 @@ fn line(event: &StreamEvent, at: Place) -> Event {
 
 const fn name(kind: &StreamKind) -> &'static str {
     match kind {
-        StreamKind::Node(EventKind::Started { .. }) => "started",
-        StreamKind::Node(EventKind::Exited { .. }) => "exited",
-        StreamKind::Node(EventKind::Decided { .. }) => "decided",
-        StreamKind::Node(EventKind::Escalated { .. }) => "escalated",
-        StreamKind::Node(EventKind::Steered { .. }) => "steered",
-        StreamKind::Node(EventKind::ArbiterWedged { .. }) => "arbiter_wedged",
-        StreamKind::Node(EventKind::Noted { .. }) => "noted",
+        StreamKind::Node(kind) => kind.label(),
         StreamKind::Gap { .. } => "gap",
         StreamKind::Task(_) => "task",
         StreamKind::TaskGap { .. } => "task_gap",

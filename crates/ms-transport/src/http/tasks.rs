@@ -333,13 +333,9 @@ fn refused(error: TaskError) -> Problem {
         TaskError::TooLarge { .. } => Problem::new(&TOO_LARGE, told),
         TaskError::QueueFull { .. } => Problem::new(&QUEUE_FULL, told).retry_after(COME_AGAIN),
         TaskError::NotFound(_) => Problem::new(&NOT_FOUND, told),
-        TaskError::Duplicate(_)
-        | TaskError::KeyConflict { .. }
-        | TaskError::WrongState { .. }
-        | TaskError::StaleToken { .. }
-        | TaskError::DeadlinePassed(_)
-        | TaskError::TooManySteps { .. } => Problem::new(&CONFLICT, told),
         TaskError::Unreadable { .. } => Problem::new(&INTERNAL, told),
+        // The rest is about the state of the task.
+        _ => Problem::new(&CONFLICT, told),
     }
 }
 
@@ -358,14 +354,6 @@ fn failed(error: StoreError) -> Problem {
             Problem::new(&OVERLOADED, told).retry_after(COME_AGAIN)
         }
         StoreError::Unknown(_) => Problem::new(&TIMED_OUT, told),
-        // Paths of this machine are nobody's business.
-        StoreError::Corrupt { .. }
-        | StoreError::Lost { .. }
-        | StoreError::Unsuitable { .. }
-        | StoreError::Locked(_)
-        | StoreError::ReadOnly(_) => {
-            Problem::new(&UNAVAILABLE, "the task store cannot be used").retry_after(COME_AGAIN)
-        }
         // No later attempt would read it, and the others can be read.
         StoreError::Unreadable { .. } => Problem::new(&INTERNAL, told),
         StoreError::Away(_) => {
@@ -374,5 +362,7 @@ fn failed(error: StoreError) -> Problem {
         StoreError::Full(_) | StoreError::NewerSchema { .. } | StoreError::Other(_) => {
             Problem::new(&UNAVAILABLE, told).retry_after(COME_AGAIN)
         }
+        // The texts of the rest name paths of this machine, which are no business of the caller.
+        _ => Problem::new(&UNAVAILABLE, "the task store cannot be used").retry_after(COME_AGAIN),
     }
 }

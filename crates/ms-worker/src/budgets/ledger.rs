@@ -17,8 +17,8 @@ use ms_task::budget::{BudgetStore, KeptUsage, Ledger};
 use super::BudgetError;
 use super::messages::{Charge, Draw, GetStops, GetUsage, Raise, Took, TryDraw};
 
-/// What nobody waits for is on disk within this time, and what could not be kept is tried again
-/// after it.
+/// Changes that no caller waits for are on disk within this time, and a save that failed is tried
+/// again after it.
 const SAVE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Owns the accounts; see [`Budgets`](super::Budgets).
@@ -29,23 +29,23 @@ pub struct LedgerActor {
     agents: Vec<AnyRef>,
     /// Agents that wait with a message; each has one at most.
     held: Vec<Draw>,
-    /// Agents that were let in with a message and have not said yet that they are done with it.
-    /// What they look like from outside lags behind the answer they have given.
+    /// Agents that were admitted with a message and have not reported its end yet. Their lifecycle
+    /// as seen from outside lags behind the answers they have given.
     in_hand: BTreeSet<ActorPath>,
-    /// Accounts whose end was told, and when that was, in milliseconds since 1970.
-    told: BTreeMap<ActorPath, u64>,
+    /// Accounts reported as used up, and when that was, in milliseconds since 1970.
+    reported: BTreeMap<ActorPath, u64>,
 }
 
-/// Has the accounts kept: one save at a time, and what comes up meanwhile goes with the next.
+/// Saves the accounts: one save at a time; changes meanwhile go with the next.
 struct Keeper {
     store: Arc<dyn BudgetStore>,
     saving: bool,
     /// The last save failed: nobody is held up until one succeeds.
     failing: bool,
     timer: bool,
-    /// What is answered when the changes so far are on disk.
+    /// The answers that wait for the changes so far to be on disk.
     owed: Vec<Answer>,
-    /// Told to stop: ends when all is saved.
+    /// Asked to stop: ends when all is saved.
     ending: bool,
 }
 
@@ -69,11 +69,11 @@ impl LedgerActor {
             agents: Vec::new(),
             held: Vec::new(),
             in_hand: BTreeSet::new(),
-            told: BTreeMap::new(),
+            reported: BTreeMap::new(),
         }
     }
 
-    /// Answers when the accounts as they are now are on disk.
+    /// Calls `answer` once the accounts as they are now are on disk.
     fn answer(&mut self, answer: impl FnOnce() + Send + 'static, ctx: &mut Context<Self>) {
         match &mut self.keeper {
             Some(keeper) if !keeper.failing => keeper.owed.push(Box::new(answer)),
@@ -112,7 +112,7 @@ impl LedgerActor {
             Err(error) => {
                 self.ledger.changed_again(changed);
                 if !was_failing {
-                    tracing::warn!(%error, "what is used of the budgets could not be kept; tried again");
+                    tracing::warn!(%error, "the use of budgets could not be saved; it is tried again");
                 }
                 let owed = self.keeper.iter_mut().flat_map(|keeper| keeper.owed.drain(..));
                 owed.collect::<Vec<_>>().into_iter().for_each(|answer| answer());
@@ -122,7 +122,7 @@ impl LedgerActor {
         self.end_if_saved(ctx);
     }
 
-    /// Saves within a second: what nobody waits for.
+    /// Saves within a second, for changes that no caller waits for.
     fn save_later(&mut self, ctx: &mut Context<Self>) {
         let Some(keeper) = self.keeper.as_mut().filter(|keeper| !keeper.timer) else { return };
         keeper.timer = true;
@@ -132,7 +132,8 @@ impl LedgerActor {
         });
     }
 
-    /// One that is told to stop saves once more, and does not insist.
+    /// Stops the actor, if it was asked to stop, once its last save is over, whether or not that
+    /// succeeded.
     fn end_if_saved(&self, ctx: &mut Context<Self>) {
         if self.keeper.as_ref().is_some_and(|keeper| keeper.ending && !keeper.saving) {
             ctx.stop();
@@ -164,8 +165,8 @@ impl LedgerActor {
         let within = self.agents.iter().filter(|agent| agent.path().is_within(&over.account));
         // One in the middle of a message finishes it first.
         within.filter(|agent| !self.in_hand.contains(agent.path())).for_each(AnyRef::suspend);
-        if !self.told.contains_key(&over.account) {
-            self.told.insert(over.account.clone(), unix_ms());
+        if !self.reported.contains_key(&over.account) {
+            self.reported.insert(over.account.clone(), unix_ms());
             tracing::warn!(account = %over.account, %over, "suspended over budget");
             ctx.node().publish(EventKind::Steered {
                 path: over.account.clone(),
@@ -177,7 +178,8 @@ impl LedgerActor {
         }
     }
 
-    /// Lets all go on that may, with the messages they hold.
+    /// Resumes the agents of an account, with the messages they hold, where no other account stops
+    /// them.
     fn let_go(&mut self, account: &ActorPath, ctx: &mut Context<Self>) {
         let ledger = &self.ledger;
         let free = |agent: &&AnyRef| {
@@ -189,8 +191,8 @@ impl LedgerActor {
         }
     }
 
-    /// Permits more, of each unit or of none: a limit that is not there cannot be raised, and who
-    /// asked for it would believe that it was.
+    /// Permits more, of each unit or of none: a caller that raises a unit without a limit would
+    /// believe that it had raised one.
     fn raise(&mut self, account: &ActorPath, more: &Budget) -> Result<AccountView, BudgetError> {
         let units = self.ledger.units(account);
         let units = units.ok_or_else(|| BudgetError::NoAccount(account.clone()))?;
@@ -206,11 +208,11 @@ impl LedgerActor {
 
     fn draw(&mut self, draw: Draw, ctx: &mut Context<Self>) {
         match self.ledger.draw(draw.agent.path()) {
-            // Whoever has died meanwhile has lost the message as well.
+            // An agent that died meanwhile has lost the message as well.
             Ok(()) if draw.granted.is_closed() => {}
             Ok(()) => {
                 self.in_hand.insert(draw.agent.path().clone());
-                // Whoever asked may have gone meanwhile: it is counted all the same.
+                // The agent may have gone meanwhile: the message is counted all the same.
                 self.answer(move || draw.granted.send(()).unwrap_or(()), ctx);
             }
             Err(over) => {
@@ -226,7 +228,7 @@ impl LedgerActor {
 impl Actor for LedgerActor {
     type Context = Context<Self>;
 
-    /// Goes on from what was kept.
+    /// Resumes from what was stored.
     fn started(&mut self, ctx: &mut Self::Context) {
         let Some(keeper) = &self.keeper else { return };
         let load = keeper.store.kept();
@@ -262,7 +264,7 @@ impl Handler<TryDraw> for LedgerActor {
 
     fn handle(&mut self, TryDraw { agent, reply }: TryDraw, ctx: &mut Self::Context) {
         self.know(&agent);
-        // Whoever is given another task has none, whatever became of the one before.
+        // An agent that gets another task is done with the one before, however that ended.
         self.in_hand.remove(agent.path());
         let drawn = self.ledger.draw(agent.path());
         match &drawn {
@@ -291,8 +293,8 @@ impl Handler<Took> for LedgerActor {
         self.save_later(ctx);
         self.in_hand.remove(&agent);
         // Its subtree was suspended while it was at work.
-        let is_told = |over: &OverBudget| self.told.contains_key(&over.account);
-        if self.ledger.over(&agent).as_ref().is_some_and(is_told) {
+        let is_reported = |over: &OverBudget| self.reported.contains_key(&over.account);
+        if self.ledger.over(&agent).as_ref().is_some_and(is_reported) {
             let is_it = |known: &&AnyRef| *known.path() == agent;
             self.agents.iter().filter(is_it).for_each(AnyRef::suspend);
         }
@@ -306,7 +308,7 @@ impl Handler<Raise> for LedgerActor {
         let Raise { account, more, reply } = raise;
         let raised = self.raise(&account, &more);
         if raised.is_ok() {
-            self.told.remove(&account);
+            self.reported.remove(&account);
             self.let_go(&account, ctx);
         }
         self.answer(move || drop(reply.send(raised)), ctx);
@@ -331,8 +333,8 @@ impl Handler<GetStops> for LedgerActor {
             let units = self.ledger.units(account).cloned().unwrap_or_default();
             Some(BudgetStop { over, unix_ms, units })
         };
-        let told = self.told.iter().filter(|(account, _)| concerns(account));
-        actix::MessageResult(told.filter_map(stop).collect())
+        let reported = self.reported.iter().filter(|(account, _)| concerns(account));
+        actix::MessageResult(reported.filter_map(stop).collect())
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is asked of the ledger. An answer's channel travels with the question: it is given when
-//! what it says is on disk.
+//! The messages of the ledger. Each question carries the channel of its answer, which is sent once
+//! its effect is on disk.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl Message for Draw {
     type Result = ();
 }
 
-/// The same, answered at once.
+/// An agent wants to handle a message; answered at once.
 pub(super) struct TryDraw {
     pub(super) agent: AnyRef,
     pub(super) reply: oneshot::Sender<Drawn>,

@@ -1,4 +1,4 @@
-//! An agent's way to its accounts.
+//! An agent's access to its accounts.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::messages::{Charge, Draw, Drawn, Took, TryDraw};
-use super::{ANSWER_WITHIN, LedgerActor, Whereabouts};
+use super::{ANSWER_WITHIN, LateRef, LedgerActor};
 
 /// How long an agent waits before it asks a ledger again that did not answer.
-const PAUSE: Duration = Duration::from_millis(50);
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-/// An agent's way to its accounts.
+/// An agent's access to its accounts.
 #[derive(Clone)]
 pub(crate) struct Meter {
-    ledger: Whereabouts,
+    ledger: LateRef,
     agent: AnyRef,
 }
 
 impl Meter {
-    pub(super) const fn new(ledger: Whereabouts, agent: AnyRef) -> Self {
+    pub(super) const fn new(ledger: LateRef, agent: AnyRef) -> Self {
         Self { ledger, agent }
     }
 
@@ -35,11 +35,11 @@ impl Meter {
             if ledger.tell(draw).await.is_ok() && ledger.any().answer_of(answer).await.is_some() {
                 return;
             }
-            sleep(PAUSE).await;
+            sleep(ASK_AGAIN_AFTER).await;
         }
     }
 
-    /// Whether the agent may handle its next message now; counted if it may.
+    /// Counts the next message if the agent may handle it now.
     pub(crate) async fn try_draw(&self) -> Result<(), OverBudget> {
         let (reply, answer) = oneshot::channel();
         self.ask(TryDraw { agent: self.agent.clone(), reply }, answer).await
@@ -52,7 +52,8 @@ impl Meter {
         self.ask(charge, answer).await
     }
 
-    /// A ledger that does not answer is being restarted: nobody is held up by that.
+    /// Asks the ledger. One that does not answer is being restarted, and holds no agent up: the
+    /// answer is then `Ok`.
     async fn ask<M>(&self, message: M, answer: oneshot::Receiver<Drawn>) -> Drawn
     where
         M: Message<Result = ()> + Send + 'static,
@@ -74,7 +75,7 @@ impl Meter {
         Stopwatch { meter: self.clone(), begun: Instant::now() }
     }
 
-    /// The ledger; `None` when the budgets are gone for good.
+    /// Waits for the ledger; `None` when the budgets are gone for good.
     async fn reach(&self) -> Option<Ref<LedgerActor>> {
         let mut ledger = self.ledger.clone();
         let found = ledger.wait_for(Option::is_some).await;
@@ -86,7 +87,7 @@ impl Meter {
     }
 }
 
-/// See [`Meter::stopwatch`].
+/// The guard of [`Meter::stopwatch`].
 pub(crate) struct Stopwatch {
     meter: Meter,
     begun: Instant,

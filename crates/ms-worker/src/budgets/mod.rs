@@ -1,4 +1,4 @@
-//! Budgets: the actor that owns the accounts (`ledger.rs`), and what agents have of it
+//! Budgets: the actor that owns the accounts (`ledger.rs`), and its side in each agent
 //! (`meter.rs`).
 //!
 //! Before each handler an agent of a budgeted subtree draws on its accounts
@@ -8,9 +8,9 @@
 //! the held messages first.
 //!
 //! What is used and what was permitted by [`BudgetClient::raise`] is kept in the store that
-//! [`Budgets::kept_in`] names, and goes on from there after a restart, of the process too. An
-//! agent is let in with a message, and has the answer to what it spends, when that is on disk;
-//! time in handlers follows within a second. Without a store it lasts as long as the actor.
+//! [`Budgets::kept_in`] names, and resumes from there after a restart, of the process too. An
+//! agent handles a message, and gets the answer to what it spends, once that is on disk; time in
+//! handlers follows within a second. Without a store, usage lasts as long as the actor.
 
 mod ledger;
 mod messages;
@@ -34,10 +34,11 @@ pub use ledger::LedgerActor;
 use messages::{GetStops, GetUsage, Raise};
 pub(crate) use meter::Meter;
 
-/// How long the answer of a ledger is waited for.
+/// Longest wait for an answer of the ledger.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-type Whereabouts = watch::Receiver<Option<Ref<LedgerActor>>>;
+/// The ledger, once it has started.
+type LateRef = watch::Receiver<Option<Ref<LedgerActor>>>;
 
 /// Budgets of agents and subtrees, as one child that owns the accounts.
 ///
@@ -53,15 +54,15 @@ pub struct Budgets {
     id: String,
     limits: Vec<(ActorPath, Budget)>,
     store: Option<Arc<dyn BudgetStore>>,
-    whereabouts: Arc<watch::Sender<Option<Ref<LedgerActor>>>>,
+    ledger: Arc<watch::Sender<Option<Ref<LedgerActor>>>>,
 }
 
 impl Budgets {
-    /// Budgets as the child `id`; start it before the agents.
+    /// Makes budgets as the child `id`; start it before the agents.
     #[must_use]
     pub fn new(id: impl AsRef<str>) -> Self {
-        let whereabouts = Arc::new(watch::Sender::new(None));
-        Self { id: id.as_ref().to_owned(), limits: Vec::new(), store: None, whereabouts }
+        let ledger = Arc::new(watch::Sender::new(None));
+        Self { id: id.as_ref().to_owned(), limits: Vec::new(), store: None, ledger }
     }
 
     /// Limits the agents at and below `path` together.
@@ -73,37 +74,37 @@ impl Budgets {
         Ok(self)
     }
 
-    /// Has what is used kept in `store`, and goes on from what is kept there. Start the store
-    /// before; one store keeps one ledger.
+    /// Keeps usage in `store`, and resumes from what is stored there. Start the store first; one
+    /// store keeps one ledger.
     #[must_use]
     pub fn kept_in(mut self, store: impl BudgetStore) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// The actor that owns the accounts.
+    /// Makes the child spec of the actor that owns the accounts.
     #[must_use]
     pub fn child(&self) -> ChildSpec {
-        let (limits, whereabouts) = (self.limits.clone(), Arc::clone(&self.whereabouts));
+        let (limits, ledger) = (self.limits.clone(), Arc::clone(&self.ledger));
         let store = self.store.clone();
         let factory = move |me: &Ref<LedgerActor>| {
             let actor = LedgerActor::new(&limits, store.clone());
-            whereabouts.send_replace(Some(me.clone()));
+            ledger.send_replace(Some(me.clone()));
             Ok(actor)
         };
         let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(LedgerActor::view));
         ChildSpec::blueprint(&self.id, blueprint)
     }
 
-    /// The way to look at the accounts and to raise them.
+    /// Returns a client that reads accounts and raises them.
     #[must_use]
     pub fn client(&self) -> BudgetClient {
-        BudgetClient { ledger: self.whereabouts.subscribe() }
+        BudgetClient { ledger: self.ledger.subscribe() }
     }
 
-    /// What one agent draws with.
+    /// Makes the meter with which one agent draws.
     pub(crate) fn meter(&self, agent: AnyRef) -> Meter {
-        Meter::new(self.whereabouts.subscribe(), agent)
+        Meter::new(self.ledger.subscribe(), agent)
     }
 }
 
@@ -116,11 +117,12 @@ impl fmt::Debug for Budgets {
 /// Looks at accounts and raises them.
 #[derive(Debug, Clone)]
 pub struct BudgetClient {
-    ledger: Whereabouts,
+    ledger: LateRef,
 }
 
-/// Why a call about budgets did not do what was asked.
+/// Why a call about budgets failed.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum BudgetError {
     /// No budget was set for that path.
     #[error("there is no budget for {0}; set one with `Budgets::limit`")]
@@ -141,7 +143,7 @@ pub enum BudgetError {
 }
 
 impl BudgetClient {
-    /// All accounts with what is used of them.
+    /// Returns all accounts and their usage.
     ///
     /// # Errors
     /// [`BudgetError::NoAnswer`].
@@ -149,7 +151,8 @@ impl BudgetClient {
         self.ledger()?.ask(GetUsage).await.map_err(no_answer)
     }
 
-    /// The accounts that hold agents at, below or above `path`: what `msctl why` tells of it.
+    /// Returns the used-up accounts that hold up agents at, below or above `path`, as `msctl why`
+    /// shows them.
     ///
     /// # Errors
     /// [`BudgetError::NoAnswer`].
@@ -161,7 +164,8 @@ impl BudgetClient {
     /// is then. Where budgets are kept in a store, it is on disk when this returns.
     ///
     /// # Errors
-    /// There is no such account, a unit is not limited by it (nothing is raised then), or no answer.
+    /// There is no such account, a unit is not limited by it (nothing is raised then), or no
+    /// answer.
     pub async fn raise(&self, path: &ActorPath, more: Budget) -> Result<AccountView, BudgetError> {
         let (reply, answer) = oneshot::channel();
         let raise = Raise { account: path.clone(), more, reply };

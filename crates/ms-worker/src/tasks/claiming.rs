@@ -1,4 +1,4 @@
-//! What a dispatcher asks of the store: tasks for those who are free.
+//! The claims of a dispatcher: tasks for the agents that are free.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use ms_task::{Claimed, Held, NextAsk};
 use tokio::time::Instant;
 
 use super::dispatcher::{Dispatcher, MAX_REPORTS, STORE_FAILS};
-use super::outcome::PAUSE;
+use super::outcome::FIRST_RETRY_PAUSE;
 
 impl Dispatcher {
     /// Claims what may start, unless a question is on its way, once nothing of an earlier
@@ -28,7 +28,7 @@ impl Dispatcher {
             NextAsk::Claim => {}
         }
         let now = ctx.node().now();
-        // What an agent that is starting or suspended is given would only wait, and its lease with it.
+        // A task given to an agent that is starting or suspended would wait while its lease runs.
         for (path, member) in &self.agents {
             if member.agent.any().lifecycle() != Lifecycle::Running {
                 self.board.rest(&member.kind, path, now);
@@ -45,7 +45,7 @@ impl Dispatcher {
         }));
     }
 
-    /// Has the store release what it holds for an agent that was never told.
+    /// Has the store release the assignments that no agent ever heard of.
     fn release(&mut self, but: Held, ctx: &mut Context<Self>) {
         self.claims.asked();
         let release = self.spec.store.release_but(but);
@@ -63,7 +63,7 @@ impl Dispatcher {
                         let what = "tasks of a claim without an answer wait for the store";
                         tracing::warn!(%error, left_out, "{what}");
                     }
-                    this.set_alarm(Some(PAUSE), ctx);
+                    this.set_alarm(Some(FIRST_RETRY_PAUSE), ctx);
                 }
             }
         }));
@@ -88,12 +88,12 @@ impl Dispatcher {
                 if lost {
                     return self.claim(ctx);
                 }
-                return self.set_alarm(Some(PAUSE), ctx);
+                return self.set_alarm(Some(FIRST_RETRY_PAUSE), ctx);
             }
         };
         let some = !claimed.assignments.is_empty();
         if some {
-            // Each has a lease now, which the sweeps do not know of.
+            // Each has a lease now that the planned sweep does not know of.
             self.sweep_soon(ctx);
         }
         for assignment in claimed.assignments {
@@ -114,7 +114,7 @@ impl Dispatcher {
         let now = ctx.node().now();
         let limit = self.board.alarm().map(|at: Tick| at.since(now));
         self.alarm = at_most.into_iter().chain(limit).min().map(|after| {
-            // A task that is due in a moment is not asked for in a moment's thousandths.
+            // Rounded up to a millisecond: an alarm that is due at once would spin.
             ctx.run_later(after.max(Duration::from_millis(1)), |this, ctx| {
                 this.alarm = None;
                 this.claim(ctx);

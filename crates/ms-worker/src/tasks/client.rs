@@ -1,4 +1,4 @@
-//! The way in: submitting, looking, cancelling, replaying.
+//! The client: submitting, reading, cancelling, replaying.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,22 +20,23 @@ use super::dispatcher::Dispatcher;
 use super::intake::{Intake, OnRefused};
 use super::messages::{StopWork, TouchStore, Wake};
 
-/// Longest pause between two looks at a task that is waited for.
+/// Longest pause between two polls of a task that a caller waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// How long a request is sent again to a store that ended with it in hand: a restart of the
-/// store takes less, and whoever asked does not notice.
+/// How long a request is sent again to a store that ended with it in hand. A restart of the
+/// store takes less, so the caller does not notice.
 const SEND_AGAIN_FOR: Duration = Duration::from_secs(2);
 /// Pause before it is sent again.
 const SEND_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
-/// Why a call about a task did not do what was asked.
+/// Why a call about a task failed.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum TaskRefusal {
-    /// The task, or what was asked of it, is at fault.
+    /// The task or the request is at fault.
     #[error(transparent)]
     Task(#[from] TaskError),
-    /// The store did nothing at all.
+    /// The store carried out nothing.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The task has not ended in time; it goes on.
@@ -48,14 +49,14 @@ pub enum TaskRefusal {
     },
 }
 
-/// Where the dispatcher is, once it has started.
-pub(crate) type Whereabouts = watch::Receiver<Option<Ref<Dispatcher>>>;
+/// The dispatcher, once it has started.
+pub(crate) type LateRef = watch::Receiver<Option<Ref<Dispatcher>>>;
 
-/// A handle to durable tasks; cheap to clone, and good over restarts of all behind it.
+/// A handle to durable tasks; cheap to clone, and valid over restarts of all actors behind it.
 #[derive(Debug, Clone)]
 pub struct TaskClient {
     pub(crate) store: Arc<dyn TaskStore>,
-    pub(crate) dispatcher: Whereabouts,
+    pub(crate) dispatcher: LateRef,
     pub(crate) queues: Arc<BTreeSet<QueueName>>,
     pub(crate) kinds: Arc<BTreeMap<AgentKind, Intake>>,
     pub(crate) on_refused: OnRefused,
@@ -105,7 +106,7 @@ impl TaskClient {
         Ok(refused.into_iter().map(answer).collect::<Result<_, _>>()?)
     }
 
-    /// A task; `None` if there is none, or no more.
+    /// Reads a task; `None` if there is none, or it was removed.
     ///
     /// # Errors
     /// Only when the store does not answer.
@@ -113,7 +114,7 @@ impl TaskClient {
         again(|| self.store.get(id)).await
     }
 
-    /// The result of a completed task.
+    /// Reads the result of a completed task.
     ///
     /// # Errors
     /// Only when the store does not answer.
@@ -121,8 +122,8 @@ impl TaskClient {
         again(|| self.store.result(id)).await
     }
 
-    /// Those of these tasks that have ended, each with its result: for whoever waits for many.
-    /// At most 1,000 are looked at.
+    /// Reads those of these tasks that have ended, each with its result: for callers that wait for
+    /// many tasks. At most 1,000 are looked at.
     ///
     /// # Errors
     /// Only when the store does not answer.
@@ -130,7 +131,7 @@ impl TaskClient {
         again(|| self.store.ends(ids.clone())).await
     }
 
-    /// A task as it was submitted.
+    /// Reads a task as it was submitted.
     ///
     /// # Errors
     /// Only when the store does not answer.
@@ -138,7 +139,7 @@ impl TaskClient {
         self.store.request(id).await
     }
 
-    /// A page of tasks; the dead letters are those in the state
+    /// Reads a page of tasks; the dead letters are those in the state
     /// [`TaskState::Dead`](ms_core::task::TaskState::Dead).
     ///
     /// # Errors
@@ -155,16 +156,16 @@ impl TaskClient {
         self.store.stats().await
     }
 
-    /// Asks by the way a write takes whether one could be carried out now. Nothing is written.
+    /// Checks along the path of a write whether one would succeed now. Nothing is written.
     ///
     /// # Errors
-    /// Why not, [`StoreError::Unknown`] where there was no answer.
+    /// Why a write would fail; [`StoreError::Unknown`] if there was no answer.
     pub async fn touch_store(&self, within: Duration) -> Result<(), StoreError> {
         answered(within, self.store.touch()).await
     }
 
-    /// Asks the dispatcher whether it could claim a task now: it turns, and the store answers
-    /// it. Nothing is claimed.
+    /// Checks whether the dispatcher could claim a task now: it runs, and the store answers it.
+    /// Nothing is claimed.
     ///
     /// # Errors
     /// As [`TaskClient::touch_store`].
@@ -187,7 +188,7 @@ impl TaskClient {
     pub async fn cancel(&self, id: TaskId) -> Result<TaskView, TaskRefusal> {
         let view = self.one(TaskCommand::Cancel(id)).await?;
         if let Some(dispatcher) = self.dispatcher() {
-            // With a full mailbox the agent learns it when its lease is not renewed.
+            // With a full mailbox the agent finds out when its lease is not renewed.
             drop(dispatcher.try_tell(StopWork(id)));
         }
         Ok(view)
@@ -226,8 +227,8 @@ impl TaskClient {
         }
     }
 
-    /// Stores new tasks, again under the same ids when the store ended before it answered: it
-    /// knows those it has, so none is taken twice.
+    /// Stores new tasks, and sends them again under the same ids when the store ended before it
+    /// answered. It knows the ids it has, so no task is taken twice.
     async fn store_all(
         &self,
         tasks: Vec<Submission>,
@@ -236,7 +237,8 @@ impl TaskClient {
         let mut answers = again(|| self.store.submit(tasks.clone())).await?;
         for (id, answer) in ids.into_iter().zip(&mut answers) {
             match answer {
-                // Nobody else has this id: it was written before the store ended.
+                // The id was made here, so no other caller has it: the task was written before the
+                // store ended.
                 Err(TaskError::Duplicate(_)) => {
                     let view = again(|| self.store.get(id)).await;
                     if let Some(view) =
@@ -265,40 +267,39 @@ impl TaskClient {
             return Err(TaskError::UnknownKind(task.kind.clone()));
         };
         intake.check(&task.payload).map_err(|invalid| {
-            self.on_refused.tell(&task.kind, &invalid);
+            self.on_refused.report(&task.kind, &invalid);
             TaskError::InvalidPayload { kind: task.kind.clone(), invalid }
         })
     }
 
-    /// Wakes the dispatcher when it is dropped: also when the answer does not come, or whoever asked
-    /// does not wait for it. The store may have taken the request all the same, and comes to
-    /// the dispatcher's claim after it.
+    /// Returns a guard that wakes the dispatcher when it is dropped, even if the answer never comes
+    /// or the caller stops waiting: the store may have taken the request all the same.
     const fn wake_at_the_end(&self) -> WakeAtTheEnd<'_> {
         WakeAtTheEnd(self)
     }
 
-    /// The actor that hands tasks out, once it has been started: what is done to tasks by hand
-    /// is on record under its path, and it is what a registry knows them by.
+    /// Returns the dispatcher, once it has started. Manual commands on tasks are recorded under its
+    /// path, and registries know the tasks by it.
     #[must_use]
     pub fn dispatcher(&self) -> Option<Ref<Dispatcher>> {
         self.dispatcher.borrow().clone()
     }
 }
 
-/// See [`TaskClient::wake_at_the_end`].
+/// The guard of [`TaskClient::wake_at_the_end`].
 struct WakeAtTheEnd<'a>(&'a TaskClient);
 
 impl Drop for WakeAtTheEnd<'_> {
     fn drop(&mut self) {
         if let Some(dispatcher) = self.0.dispatcher() {
-            // A full mailbox: it is awake already.
+            // With a full mailbox it is awake already.
             drop(dispatcher.try_tell(Wake));
         }
     }
 }
 
-/// Asks, and asks again while the store is away or says that it ended meanwhile. What may have
-/// been carried out by one attempt stays so, whatever the last one says.
+/// Calls the store again while it is away or ended with the request in hand. Once an attempt may
+/// have been carried out, the error says so, whatever the last attempt returns.
 async fn again<T>(ask: impl Fn() -> StoreFuture<T>) -> Result<T, StoreError> {
     let until = later(Instant::now(), SEND_AGAIN_FOR);
     let mut unknown = None;

@@ -1,4 +1,4 @@
-//! What an agent has while it does a task.
+//! The context that an agent has while it does a task.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,16 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_core::task::{
-    FailureKind, FencingToken, StoreError, TaskError, TaskFailure, TaskId, TaskView,
-};
+use ms_core::task::{FailureKind, FencingToken, TaskFailure, TaskId};
 use ms_core::traceparent::TraceContext;
 use ms_task::{Journal, JournalEntry, TaskCommand, TaskStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::json::{decode, encode};
-use super::outcome::{LONGEST_PAUSE, PAUSE};
+use super::outcome::{FIRST_RETRY_PAUSE, until_taken};
 use crate::agent::Agent;
 use crate::cx::Cx;
 
@@ -29,24 +27,24 @@ pub struct TaskCx<'a, G: Agent> {
     token: FencingToken,
     trace: Option<TraceContext>,
     journal: Journal,
-    desk: Rc<Desk>,
+    flags: Rc<AttemptFlags>,
 }
 
-/// What an attempt and whoever runs it both look at.
+/// Flags that an attempt shares with the code that runs it.
 #[derive(Debug, Default)]
-pub(crate) struct Desk {
+pub(crate) struct AttemptFlags {
     /// Whether an entry of the journal is on its way to the store.
     writing: Cell<bool>,
     /// Set when the agent hands the task back.
     back: Cell<Option<Duration>>,
 }
 
-impl Desk {
+impl AttemptFlags {
     pub(crate) fn is_writing(&self) -> bool {
         self.writing.get()
     }
 
-    /// After which time the task may start again, if the agent handed it back.
+    /// Returns after which time the task may start again, if the agent handed it back.
     pub(crate) fn handed_back(&self) -> Option<Duration> {
         self.back.get()
     }
@@ -59,26 +57,26 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         (id, token): (TaskId, FencingToken),
         trace: Option<TraceContext>,
         journal: Journal,
-        desk: Rc<Desk>,
+        flags: Rc<AttemptFlags>,
     ) -> Self {
-        Self { cx, store, id, token, trace, journal, desk }
+        Self { cx, store, id, token, trace, journal, flags }
     }
 
-    /// The task's id: the natural idempotency key for what it does to the outside.
+    /// Returns the task's id, the natural idempotency key for what it does to the outside.
     #[must_use]
     pub const fn task_id(&self) -> TaskId {
         self.id
     }
 
-    /// Where in the trace of its submission this attempt is, if it has one: what a call to
-    /// another service gives on as `traceparent`. Log lines of the attempt have its ids.
+    /// Returns this attempt's place in the trace of its submission, if it has one. Pass it on as
+    /// `traceparent` in calls to other services; log lines of the attempt have its ids.
     #[must_use]
     pub const fn trace(&self) -> Option<TraceContext> {
         self.trace
     }
 
-    /// Does a step of the task, once: its result is on disk when this returns, and a later
-    /// attempt is given that result instead of doing the step again.
+    /// Runs a step of the task once. Its result is on disk when this returns, and a later attempt
+    /// gets that result instead of running the step again.
     ///
     /// A crash inside a step, or between its end and the write, has it done again: make what
     /// it does to the outside idempotent. Names are unique within a task, of 1 to 128 bytes.
@@ -103,8 +101,8 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         Ok(result)
     }
 
-    /// Leaves something for a later attempt, in place of the last checkpoint; it is on disk
-    /// when this returns.
+    /// Saves a checkpoint for later attempts in place of the last one; it is on disk when this
+    /// returns.
     ///
     /// # Errors
     /// More than 1 MiB of JSON, or a task that is no longer this agent's.
@@ -115,7 +113,7 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         Ok(())
     }
 
-    /// The last checkpoint, if an attempt left one.
+    /// Returns the last checkpoint, if an attempt saved one.
     ///
     /// # Errors
     /// The checkpoint is no `T`; the failure is permanent.
@@ -123,12 +121,12 @@ impl<'a, G: Agent> TaskCx<'a, G> {
         self.journal.checkpoint.as_ref().map(|value| decode("the checkpoint", value)).transpose()
     }
 
-    /// Gives the task back: return what this gives as the error of `perform`.
+    /// Gives the task back: return this call's result as the error of `perform`.
     ///
     /// The attempt does not count, however often it happens. The task keeps its journal and may
     /// start again `after` this time, with whichever agent is free then. It is for work that
-    /// cannot be done now through no fault of its own: the agent is told to stop
-    /// ([`Cx::cancelled`]), a person has not answered yet, the other side asks for patience.
+    /// cannot be done now through no fault of its own: the agent is asked to stop
+    /// ([`Cx::cancelled`]), a person has not answered yet, a service asks to come back later.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -145,14 +143,19 @@ impl<'a, G: Agent> TaskCx<'a, G> {
     /// ```
     #[must_use = "return it as the error of `perform`"]
     pub fn hand_back(&self, after: Duration) -> TaskFailure {
-        self.desk.back.set(Some(after));
+        self.flags.back.set(Some(after));
         TaskFailure::new(FailureKind::Interrupted, "the agent handed the task back")
     }
 
     async fn write(&self, entry: JournalEntry) -> Result<(), TaskFailure> {
         let command = TaskCommand::Journal(self.id, self.token, entry);
-        let writing = Writing::begin(&self.desk);
-        let answers = self.written(command).await;
+        let (writing, mut pause) = (Writing::begin(&self.flags), FIRST_RETRY_PAUSE);
+        // An outage is no fault of the attempt, and an entry that was taken before is the same one
+        // once more. The end of the lease ends the attempt, and this with it.
+        let answers = until_taken(&*self.store, &command, &mut pause, |error| {
+            tracing::debug!(%error, "an entry of a journal waits for the store");
+        })
+        .await;
         drop(writing);
         let mut answers = answers?;
         match answers.pop() {
@@ -161,35 +164,15 @@ impl<'a, G: Agent> TaskCx<'a, G> {
             None => Err(TaskFailure::retry("the store did not answer for the journal")),
         }
     }
-
-    /// Says it again for as long as the store may take it later: an outage is no fault of the
-    /// attempt's, and an entry that was taken before is the same one once more. The end of the
-    /// lease ends the attempt, and this with it.
-    async fn written(
-        &self,
-        command: TaskCommand,
-    ) -> Result<Vec<Result<TaskView, TaskError>>, StoreError> {
-        let mut pause = PAUSE;
-        loop {
-            match self.store.execute(vec![command.clone()]).await {
-                Err(error) if error.is_transient() => {
-                    tracing::debug!(%error, "an entry of a journal waits for the store");
-                    tokio::time::sleep(pause).await;
-                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-                }
-                answers => return answers,
-            }
-        }
-    }
 }
 
-/// An entry on its way to the store, also when whoever writes it is dropped.
-struct Writing<'a>(&'a Desk);
+/// Marks an entry as on its way to the store, and ends the mark even if the write is dropped.
+struct Writing<'a>(&'a AttemptFlags);
 
 impl<'a> Writing<'a> {
-    fn begin(desk: &'a Desk) -> Self {
-        desk.writing.set(true);
-        Self(desk)
+    fn begin(flags: &'a AttemptFlags) -> Self {
+        flags.writing.set(true);
+        Self(flags)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The dispatcher: takes tasks from the store to agents, and their outcomes back.
 //!
-//! What it claims is in `claiming.rs`, what it gives and gets back in `giving.rs`, what it does by
-//! the clock in `sweeps.rs`.
+//! Claims are in `claiming.rs`, tasks given to agents and their answers in `giving.rs`, timers in
+//! `sweeps.rs`.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,20 +12,19 @@ use std::time::Duration;
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, ResponseFuture, Running, SpawnHandle, WrapFuture};
 use ms_actor::{Context, LogLimit, StateValue};
-use ms_core::ActorPath;
 use ms_core::task::{FencingToken, StoreError, TaskId};
+use ms_core::{ActorPath, Tick};
 use ms_task::{Board, Claims};
 use tokio::sync::watch;
 
 use super::messages::{DispatcherSpec, Join, Member, StopWork, TouchStore, Wake};
 use super::perform::Orders;
-use super::sweeps::Sweeps;
 use super::vigil::Vigil;
 
 /// Most outcomes on their way to the store; while there are more, nothing is claimed. A store that
 /// takes small requests and no large ones would have results pile up in memory.
 pub(super) const MAX_REPORTS: usize = 4_096;
-/// Several times a second for as long as the store is away: its health says it as well.
+/// A store that is away would be logged several times a second, and its health says it as well.
 pub(super) static STORE_FAILS: LogLimit = LogLimit::new(Duration::from_secs(10));
 
 /// Takes durable tasks to agents. Part of [`Tasks::child`](super::Tasks::child).
@@ -44,18 +43,30 @@ pub struct Dispatcher {
     /// Tasks whose outcome the store refused to take for now.
     pub(super) refused: Rc<RefCell<HashSet<TaskId>>>,
     pub(super) ending: bool,
-    /// What is in hand took too long to come back.
+    /// The tasks in hand took too long to come back.
     pub(super) gave_up: bool,
     pub(super) given: u64,
     pub(super) crashes: u64,
-    /// How often it has looked for something to do.
+    /// Times it has looked for something to do.
     pub(super) looks: u64,
+}
+
+/// When the store is swept next.
+#[derive(Debug, Default)]
+pub(super) struct Sweeps {
+    pub(super) alarm: Option<(Tick, SpawnHandle)>,
+    pub(super) under_way: bool,
+    /// Something came up during the sweep under way.
+    pub(super) soon: bool,
+    /// Time that the process had lost by the last sweep.
+    pub(super) lost: Duration,
+    pub(super) done: u64,
 }
 
 impl Dispatcher {
     pub(crate) fn new(spec: DispatcherSpec) -> Self {
         Self {
-            board: Board::new(ms_core::Tick::ZERO),
+            board: Board::new(Tick::ZERO),
             spec,
             agents: HashMap::new(),
             running: HashMap::new(),
@@ -93,7 +104,7 @@ impl Dispatcher {
         ])
     }
 
-    /// A word to the store was not carried out.
+    /// Notes that a request to the store was not carried out.
     pub(super) fn doubt(&self) {
         self.vigil.iter().for_each(Vigil::doubt);
     }
@@ -113,7 +124,8 @@ impl Actor for Dispatcher {
         for (kind, intensity) in &self.spec.pools {
             self.board.declare_pool(kind.clone(), *intensity);
         }
-        // Whoever had a task had it of an earlier dispatcher, perhaps of an earlier process.
+        // Tasks that agents hold were given by an earlier dispatcher, perhaps in an earlier
+        // process.
         let why = "the dispatcher or the process it ran in ended".to_owned();
         let take_back = self.spec.store.take_back(why);
         ctx.wait(take_back.into_actor(self).map(|taken, this, ctx| match taken {
@@ -128,7 +140,7 @@ impl Actor for Dispatcher {
         }));
     }
 
-    /// What is in hand is handed back, and what became of it written.
+    /// Hands back the tasks in hand and writes their outcomes before the actor stops.
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
         if !self.ending {
             self.end(ctx);
@@ -154,7 +166,7 @@ impl Handler<Wake> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, Wake: Wake, ctx: &mut Self::Context) {
-        // What came may have a deadline, and nobody may be free to take it.
+        // The new task may have a deadline, and no agent may be free to take it.
         self.sweep_soon(ctx);
         self.claim(ctx);
     }

@@ -1,4 +1,4 @@
-//! What a dispatcher gives to agents, and what becomes of it.
+//! Tasks given to agents, and their answers.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,11 +21,12 @@ use super::perform::{Orders, Perform, Performed};
 use super::run::too_long;
 use super::vigil::{SignOfLife, Vigil, overdue};
 
-/// How much longer than its attempt may take, and how long without a sign of life, an agent is
-/// waited for.
+/// How long beyond its attempt, and how long without a sign of life, the dispatcher waits for an
+/// agent.
 const GRACE: Duration = Duration::from_secs(60);
-/// The wait for an agent's answer has its end in [`overdue`], which knows of lost time.
+/// The limit of the wait for an agent's answer is [`overdue`], which knows of lost time.
 const WITHOUT_END: Duration = Duration::from_secs(366 * 86_400);
+
 /// One task in one agent's hands.
 struct Attempt {
     id: TaskId,
@@ -36,14 +37,14 @@ struct Attempt {
 }
 
 impl Dispatcher {
-    /// Gives a task to its agent and waits for what becomes of it.
+    /// Gives a task to its agent and waits for its answer.
     pub(super) fn give(&mut self, assignment: Assignment, asked: Instant, ctx: &mut Context<Self>) {
         let (id, token) = (assignment.view.id, assignment.token);
         self.claims.given(id, token);
         let agent = assignment.view.assigned_agent.as_ref().and_then(|path| self.agents.get(path));
         let agent = agent.filter(|_| !self.ending).cloned();
         let Some(Member { kind, agent, meter }) = agent else {
-            // It left meanwhile, or all are about to.
+            // The agent left meanwhile, or all are about to.
             return self.report(id, token, TaskCommand::Release(id, token), ctx);
         };
         let limit = assignment.attempt_ms.map_or(self.spec.attempt, Duration::from_millis);
@@ -83,7 +84,8 @@ impl Dispatcher {
         }));
     }
 
-    /// `answer` is `None` for an agent that had more than its time and gave no sign of life.
+    /// Settles an attempt. `answer` is `None` for an agent that had more than its time and gave no
+    /// sign of life.
     fn ended(
         &mut self,
         attempt: Attempt,
@@ -114,7 +116,7 @@ impl Dispatcher {
                 Some(blame(id, token, &reason))
             }
             None | Some(Err(AskError::TimedOut { .. })) => {
-                // It does not even come to its awaits: what else it has in hand is lost with it.
+                // It never even comes to an `await`: only a kill frees the task and the thread.
                 agent.any().kill();
                 crashed = true;
                 Some(failed(too_long(limit)))
@@ -144,8 +146,8 @@ impl Dispatcher {
         self.claim(ctx);
     }
 
-    /// Has the outcome of an assignment written; tried again for as long as the store may take it
-    /// later. Its lease is kept for as long as the store refuses it (see [`Self::sweep`]).
+    /// Writes the outcome of an assignment; tried again for as long as the store may take it later.
+    /// Its lease is kept for as long as the store refuses it (see [`Self::sweep`]).
     fn report(
         &mut self,
         id: TaskId,

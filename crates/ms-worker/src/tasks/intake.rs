@@ -1,4 +1,4 @@
-//! What is looked at before a task is taken in: whether its payload is what its kind takes.
+//! The check of a payload against its kind, before a task is taken in.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use ms_core::task::AgentKind;
 use ms_json::from_value;
 use serde_json::Value;
 
-use super::perform::Performs;
+use super::performs::Performs;
 use crate::state::StateError;
 
-/// Looks at a payload.
+/// Checks a payload.
 type Look = dyn Fn(&Value) -> Result<(), Invalid> + Send + Sync;
 
-/// The check of a kind's payloads, for those who do not know its type.
+/// The check of a kind's payloads, with its type erased.
 #[derive(Clone)]
 pub(crate) struct Intake(Arc<Look>);
 
 impl Intake {
-    /// That of agents that are made of `args`.
+    /// Makes the check for agents that are made of `args`.
     pub(crate) fn of<G: Performs>(args: Arc<G::Args>) -> Self {
         Self(Arc::new(move |payload| read::<G>(payload.clone(), Some(&*args)).map(drop)))
     }
 
-    /// That of agents that could not do any: each payload is refused for this reason.
+    /// Makes the check for agents that cannot do any task: it refuses each payload for this reason.
     pub(crate) fn none(why: &StateError) -> Self {
         let why = why.to_string();
         Self(Arc::new(move |_| Err(Invalid::new(".", why.clone()))))
@@ -41,19 +41,19 @@ impl fmt::Debug for Intake {
     }
 }
 
-/// Who is told of payloads that are refused.
+/// The callback for payloads that are refused.
 #[derive(Clone, Default)]
-pub(crate) struct OnRefused(Option<Arc<Told>>);
+pub(crate) struct OnRefused(Option<Arc<Callback>>);
 
-type Told = dyn Fn(&AgentKind, &Invalid) + Send + Sync;
+type Callback = dyn Fn(&AgentKind, &Invalid) + Send + Sync;
 
 impl OnRefused {
-    pub(crate) fn of(told: impl Fn(&AgentKind, &Invalid) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(told)))
+    pub(crate) fn of(callback: impl Fn(&AgentKind, &Invalid) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(callback)))
     }
 
-    pub(crate) fn tell(&self, kind: &AgentKind, invalid: &Invalid) {
-        self.0.iter().for_each(|told| told(kind, invalid));
+    pub(crate) fn report(&self, kind: &AgentKind, invalid: &Invalid) {
+        self.0.iter().for_each(|callback| callback(kind, invalid));
     }
 }
 
@@ -63,9 +63,9 @@ impl fmt::Debug for OnRefused {
     }
 }
 
-/// Reads a payload and has its kind check it. There is one way to a payload, so what an agent is
-/// given is what was found valid at the submission, or would have been.
-/// Only an agent outside of a pool has no arguments to check with.
+/// Reads a payload and has its kind check it. Submission and attempt both go through here, so an
+/// agent never sees a payload that a submission would have refused. Only an agent outside of a pool
+/// has no arguments to check with.
 pub(crate) fn read<G: Performs>(
     payload: Value,
     args: Option<&G::Args>,

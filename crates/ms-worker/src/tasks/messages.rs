@@ -1,4 +1,4 @@
-//! What a dispatcher is made of and is told.
+//! The spec of a dispatcher, and its messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use ms_task::{QueueSpec, TaskStore};
 use super::perform::Perform;
 use crate::budgets::Meter;
 
-/// What a dispatcher is made of; the same at every start.
+/// The spec of a dispatcher; the same at every start.
 #[derive(Debug, Clone)]
 pub(crate) struct DispatcherSpec {
     pub(crate) store: Arc<dyn TaskStore>,
@@ -22,7 +22,7 @@ pub(crate) struct DispatcherSpec {
     pub(crate) attempt: Duration,
 }
 
-/// An agent that takes tasks is there.
+/// An agent that takes tasks has started.
 pub(crate) struct Join {
     pub(crate) kind: AgentKind,
     pub(crate) agent: Port<Perform>,
@@ -49,14 +49,14 @@ impl Message for Wake {
     type Result = ();
 }
 
-/// A task was cancelled: whoever works on it may stop.
+/// A task was cancelled: the agent that works on it may stop.
 pub(crate) struct StopWork(pub(crate) TaskId);
 
 impl Message for StopWork {
     type Result = ();
 }
 
-/// Say whether the store answers you.
+/// Asks whether the store answers the dispatcher.
 pub(crate) struct TouchStore;
 
 impl Message for TouchStore {

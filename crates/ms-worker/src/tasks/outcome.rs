@@ -1,18 +1,21 @@
-//! What became of an attempt, in the store's words, and getting it written.
+//! Outcomes of attempts as commands for the store, and writing them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ms_core::ExitReason;
-use ms_core::task::{FailureKind, FencingToken, TaskError, TaskFailure, TaskId};
+use ms_core::task::{
+    FailureKind, FencingToken, StoreError, TaskError, TaskFailure, TaskId, TaskView,
+};
 use ms_task::{TaskCommand, TaskOutcome, TaskStore};
 
-/// How long is waited after the store refused something.
-pub(crate) const PAUSE: Duration = Duration::from_millis(200);
+/// Pause after the store first refused something.
+pub(crate) const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause between two tries to write an outcome.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+pub(crate) const LONGEST_RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// Whether an end of the agent is the task's fault.
+/// Makes the command for a task whose agent ended: a failed attempt if the task is to blame, an
+/// interruption otherwise.
 pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> TaskCommand {
     let is_own = match reason {
         ExitReason::Panicked(_)
@@ -40,19 +43,16 @@ pub(crate) fn blame(id: TaskId, token: FencingToken, reason: &ExitReason) -> Tas
 /// Writes an outcome; tried again for as long as the store may take it later. `doubt` is called
 /// each time it does not: the dispatcher keeps the leases then, and gives up when it ends.
 pub(crate) async fn write(store: Arc<dyn TaskStore>, command: TaskCommand, doubt: impl Fn()) {
-    let (mut next, mut pause) = (Some(command), PAUSE);
+    let (mut next, mut pause) = (Some(command), FIRST_RETRY_PAUSE);
     while let Some(command) = next.take() {
-        match store.execute(vec![command.clone()]).await {
+        let refused = |error: &StoreError| {
+            doubt();
+            tracing::debug!(%error, "an outcome waits for the store");
+        };
+        match until_taken(&*store, &command, &mut pause, refused).await {
             Ok(answers) => {
                 let refusal = answers.into_iter().find_map(Result::err);
                 next = refusal.and_then(|error| second_try(command, error));
-            }
-            Err(error) if error.is_transient() => {
-                doubt();
-                tracing::debug!(%error, "an outcome waits for the store");
-                tokio::time::sleep(pause).await;
-                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
-                next = Some(command);
             }
             Err(error) => {
                 // The lease ends, and with it the attempt.
@@ -62,14 +62,37 @@ pub(crate) async fn write(store: Arc<dyn TaskStore>, command: TaskCommand, doubt
     }
 }
 
-/// What to say of a task whose outcome was refused.
+/// Sends a command until the store takes it or fails for good; `refused` is called with each
+/// failure that may pass. The pauses grow, up to [`LONGEST_RETRY_PAUSE`].
+///
+/// A client's retries (`client.rs`) are others: they end after a time, and only repeat what the
+/// store did not see.
+pub(crate) async fn until_taken(
+    store: &dyn TaskStore,
+    command: &TaskCommand,
+    pause: &mut Duration,
+    refused: impl Fn(&StoreError),
+) -> Result<Vec<Result<TaskView, TaskError>>, StoreError> {
+    loop {
+        match store.execute(vec![command.clone()]).await {
+            Err(error) if error.is_transient() => {
+                refused(&error);
+                tokio::time::sleep(*pause).await;
+                *pause = pause.saturating_mul(2).min(LONGEST_RETRY_PAUSE);
+            }
+            answers => return answers,
+        }
+    }
+}
+
+/// Returns the command that follows when an outcome was refused, if any.
 fn second_try(command: TaskCommand, error: TaskError) -> Option<TaskCommand> {
     match (&error, command) {
         (TaskError::TooLarge { .. }, TaskCommand::Finish(id, token, TaskOutcome::Completed(_))) => {
             let failure = TaskFailure::permanent(error.to_string());
             Some(TaskCommand::Finish(id, token, TaskOutcome::Failed(failure)))
         }
-        // The late word of a superseded agent: refused, as it should be.
+        // A superseded agent reported late: refused, as it should be.
         (error, command) => {
             tracing::debug!(task = %command.id(), %error, "an outcome was refused");
             None
@@ -85,8 +108,8 @@ mod tests {
     #[test]
     fn a_task_is_to_blame_for_the_ends_that_its_work_can_bring_about() {
         let own = |reason: ExitReason| {
-            let said = blame(TaskId::new(uuid::Uuid::nil()), FencingToken(1), &reason);
-            matches!(said, TaskCommand::Finish(_, _, TaskOutcome::Failed(_)))
+            let command = blame(TaskId::new(uuid::Uuid::nil()), FencingToken(1), &reason);
+            matches!(command, TaskCommand::Finish(_, _, TaskOutcome::Failed(_)))
         };
         for reason in [ExitReason::failed("it broke"), ExitReason::HeartbeatLost { missed: 3 }] {
             assert!(own(reason.clone()), "{reason}");

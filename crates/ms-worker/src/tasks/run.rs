@@ -16,18 +16,19 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
-use super::cx::{Desk, TaskCx};
+use super::cx::{AttemptFlags, TaskCx};
 use super::intake::read;
 use super::json;
-use super::perform::{Orders, Perform, Performed, Performs, Task};
+use super::perform::{Orders, Perform, Performed};
+use super::performs::{Performs, Task};
 use super::vigil::{SignOfLife, Vigil};
 use crate::actor::AgentRef;
+use crate::agent::Handles;
 use crate::cx::Cx;
 
 /// A lease is renewed so many times before it would end.
 const RENEWALS: u32 = 3;
-/// How often an agent at a task says that it is not hung; more often than any heartbeat that is
-/// worth having.
+/// How often an agent at a task sends a heartbeat: more often than any sensible heartbeat interval.
 const BEAT_EVERY: Duration = Duration::from_millis(500);
 /// Pause between two attempts to renew a lease that is over: the store cannot write at present.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -35,8 +36,14 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long an agent that is to stop waits for an entry of its journal to be written.
 const LAST_ENTRY: Duration = Duration::from_secs(1);
 
+impl<G: Performs> Handles<Perform> for G {
+    async fn on(&mut self, perform: Perform, cx: &mut Cx<Self>) -> Performed {
+        run(self, perform, cx).await
+    }
+}
+
 /// Does a task, for as long as it is this agent's to do, within a span of its trace.
-pub(crate) async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
+async fn run<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -> Performed {
     let Assignment { view, token, .. } = &perform.assignment;
     let trace = view.attempt_trace(*token);
     let span = tracing::info_span!(
@@ -72,7 +79,8 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
     let payload = match read::<G>(assignment.payload, cx.pool_args()) {
         Ok(payload) => payload,
         Err(error) => {
-            let failure = TaskFailure::permanent("the payload is not what it takes");
+            let failure =
+                TaskFailure::permanent("the payload is not of the type that this agent takes");
             return Performed::Done(Err(failure.caused_by(error.to_string())));
         }
     };
@@ -80,32 +88,31 @@ async fn attempt<G: Performs>(agent: &mut G, perform: Perform, cx: &mut Cx<G>) -
     let task = Task { payload, view: assignment.view };
     let hold = Hold::new(held_until, &vigil);
     cx.set_deadline(later(Instant::now(), limit));
-    let stopped = told_to_stop(cx.cancellation(), orders.clone());
+    let stopped = stop_requested(cx.cancellation(), orders.clone());
     let beats = beat(cx.me().clone());
-    let desk = Rc::new(Desk::default());
+    let flags = Rc::new(AttemptFlags::default());
     let keep = keep_lease(Arc::clone(&store), id, token, lease, &hold, &sign);
-    let mut cx = TaskCx::new(cx, store, (id, token), trace, assignment.journal, Rc::clone(&desk));
+    let mut cx = TaskCx::new(cx, store, (id, token), trace, assignment.journal, Rc::clone(&flags));
     let time_is_up = time_is_up(limit, &hold);
     let perform = while_held(&hold, agent.perform(task, &mut cx));
     tokio::select! {
-        // The lease first: what is not this agent's any more is not worked on.
+        // The lease first: an agent never works on a task that is no longer its own.
         biased;
         () = keep => Performed::Dropped,
         () = taken_back(orders) => Performed::Dropped,
         never = beats => match never {},
-        done = perform => match (done, desk.handed_back()) {
+        done = perform => match (done, flags.handed_back()) {
             (Err(_), Some(after)) => Performed::HandedBack(after),
             (done, _) => Performed::Done(done.and_then(|output| json::encode("the result", &output))),
         },
-        // Behind the work, which so comes to its next await, and leaves no step half journaled.
-        () = unless(&desk, stopped) => Performed::HandedBack(Duration::ZERO),
+        // After the work, which so gets to its next `await` and leaves no step half journaled.
+        () = unless(&flags, stopped) => Performed::HandedBack(Duration::ZERO),
         () = time_is_up => Performed::Done(Err(too_long(limit))),
     }
 }
 
-/// Beats for an agent at a task: how long that may take say the attempt and the lease, and an
-/// agent that awaits is not hung. One that blocks its thread, or hangs elsewhere, does not
-/// come to this.
+/// Sends heartbeats for an agent at a task. The limits of a task are its attempt and its lease, and
+/// an agent that awaits is not hung. One that blocks its thread never gets here.
 async fn beat<G: Performs>(agent: AgentRef<G>) -> Infallible {
     loop {
         sleep(BEAT_EVERY).await;
@@ -117,7 +124,7 @@ pub(crate) fn too_long(limit: Duration) -> TaskFailure {
     TaskFailure::new(FailureKind::TimedOut, format!("the attempt took longer than {limit:?}"))
 }
 
-/// Until when the agent may rely on its lease, and for how long it could not.
+/// The time until which the agent may rely on its lease, and the time for which it could not.
 struct Hold<'a> {
     vigil: &'a Vigil,
     until: Cell<Instant>,
@@ -144,7 +151,7 @@ impl<'a> Hold<'a> {
         self.until.set(until);
     }
 
-    /// Time of the attempt that was not the agent's.
+    /// Returns the time of the attempt that was not the agent's.
     fn given(&self, lost_before: Duration) -> Duration {
         self.vigil.lost().saturating_sub(lost_before).saturating_add(self.paused.get())
     }
@@ -162,7 +169,8 @@ async fn while_held<T>(hold: &Hold<'_>, work: impl Future<Output = T>) -> T {
     .await
 }
 
-/// Says that the agent has begun and keeps its lease; returns when the lease is somebody else's.
+/// Reports that the agent has begun and renews its lease; returns when the task is no longer its
+/// own.
 async fn keep_lease(
     store: Arc<dyn TaskStore>,
     id: TaskId,
@@ -182,7 +190,7 @@ async fn keep_lease(
                 Some(Ok(_)) if is_renewal => hold.renewed(later(asked, lease)),
                 _ => {}
             },
-            // A store that will never answer otherwise: the agent is free for what can be done.
+            // The store failed for good: the agent is freed for other work.
             Ok(Err(error)) if !error.is_transient() && hold.is_over() => return,
             Ok(Err(error)) => {
                 hold.vigil.doubt();
@@ -214,12 +222,12 @@ async fn taken_back(mut orders: watch::Receiver<Orders>) {
     drop(orders.wait_for(|&orders| orders == Orders::Drop).await);
 }
 
-/// Waits until the agent, or the dispatcher with all its tasks, is told to stop.
-async fn told_to_stop(mut agent: watch::Receiver<bool>, mut orders: watch::Receiver<Orders>) {
+/// Waits until the agent, or the dispatcher with all its tasks, is asked to stop.
+async fn stop_requested(mut agent: watch::Receiver<bool>, mut orders: watch::Receiver<Orders>) {
     let agent = async { drop(agent.wait_for(|&stopped| stopped).await) };
     let dispatcher = async {
         if orders.wait_for(|&orders| orders == Orders::HandBack).await.is_err() {
-            // It is gone, which is another's business.
+            // The dispatcher is gone: `taken_back` ends the attempt, not this.
             std::future::pending::<()>().await;
         }
     };
@@ -229,11 +237,11 @@ async fn told_to_stop(mut agent: watch::Receiver<bool>, mut orders: watch::Recei
     }
 }
 
-/// Waits for `stopped`, and then for the journal: an entry on its way is waited for, a little while.
-async fn unless(desk: &Desk, stopped: impl Future<Output = ()>) {
+/// Waits for `stopped`, and then a little while for a journal entry on its way.
+async fn unless(flags: &AttemptFlags, stopped: impl Future<Output = ()>) {
     stopped.await;
     // The work writes and is polled in the same task, so each end of a write is seen.
-    let written = poll_fn(|_| match desk.is_writing() {
+    let written = poll_fn(|_| match flags.is_writing() {
         true => Poll::Pending,
         false => Poll::Ready(()),
     });

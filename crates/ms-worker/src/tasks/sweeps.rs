@@ -1,40 +1,29 @@
-//! What a dispatcher does by the clock: sweeps of the store, the pulse, and its own end.
+//! The timers of a dispatcher: sweeps of the store, the pulse, and its own end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
-use actix::{ActorContext, AsyncContext, SpawnHandle, WrapFuture};
+use actix::{ActorContext, AsyncContext, WrapFuture};
 use ms_actor::Context;
-use ms_core::Tick;
 use ms_core::task::StoreError;
 use ms_task::{Swept, TaskCommand};
 
 use super::dispatcher::{Dispatcher, STORE_FAILS};
-use super::outcome::PAUSE;
+use super::outcome::FIRST_RETRY_PAUSE;
 use super::perform::Orders;
-use super::system::{IDLE_SWEEP, SWEEP_EVERY};
 use super::vigil::Vigil;
 
-/// How long a dispatcher that ends waits for what is in hand: an agent that comes to no await is
-/// left to its supervisor, and its task is taken back at the next start.
+/// Shortest pause between two searches for overdue leases and deadlines.
+pub const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// Longest pause between two searches, when nothing happens and none is known.
+pub const IDLE_SWEEP: Duration = Duration::from_secs(60);
+/// How long a dispatcher that ends waits for the tasks in hand: an agent that never comes to an
+/// `await` is left to its supervisor, and its task is taken back at the next start.
 const HAND_BACK_WITHIN: Duration = Duration::from_secs(4);
 
-/// When the store is swept next.
-#[derive(Debug, Default)]
-pub(super) struct Sweeps {
-    alarm: Option<(Tick, SpawnHandle)>,
-    /// A sweep is under way; something came up meanwhile.
-    under_way: bool,
-    soon: bool,
-    /// How much time had been lost at the last one.
-    lost: Duration,
-    pub(super) done: u64,
-}
-
 impl Dispatcher {
-    /// Something happened that may have to be swept, which the store has not told of: a lease was
-    /// given, a deadline set.
+    /// Plans a sweep for a lease or deadline that the last sweep did not know of.
     pub(super) fn sweep_soon(&mut self, ctx: &mut Context<Self>) {
         if self.sweeps.under_way {
             self.sweeps.soon = true;
@@ -60,10 +49,10 @@ impl Dispatcher {
 
     /// Applies expired leases and deadlines. Before that, every lease is renewed if it may be over
     /// through no fault of its agent: the process did not run, or the store did not take the
-    /// agents' signs of life. Whoever is really silent is found out by the next sweep but one.
-    /// Leases of tasks whose outcome the store refused are renewed in any case: their agents have
-    /// gone on to other work, and the pauses between two tries are longer than a lease may be. An
-    /// outcome that is on its way for the first time is with the store before this sweep.
+    /// renewals. An agent that is really silent is found by the next sweep but one. Leases of tasks
+    /// whose outcome the store refused are renewed in any case: their agents have gone on to other
+    /// work, and the pauses between two tries are longer than a lease may be. An outcome that is on
+    /// its way for the first time is with the store before this sweep.
     pub(super) fn sweep(&mut self, ctx: &mut Context<Self>) {
         if self.ending || self.sweeps.under_way {
             return;
@@ -94,8 +83,8 @@ impl Dispatcher {
         self.sweeps.done += 1;
         let soon = std::mem::take(&mut self.sweeps.soon).then_some(SWEEP_EVERY);
         let next = match swept {
-            // The rest at once, for as long as there is one that sweeps can deal with. What ended
-            // long ago is no hurry, and a store removes it at its own pace.
+            // More leases are overdue than one sweep takes: the next follows at once. Removing
+            // tasks that ended long ago is no hurry, and a store does it at its own pace.
             Ok(Swept { expired, next: Some(Duration::ZERO), .. }) if expired > 0 => Duration::ZERO,
             Ok(Swept { next, .. }) => next.unwrap_or(IDLE_SWEEP).clamp(SWEEP_EVERY, IDLE_SWEEP),
             Err(error) => {
@@ -103,11 +92,11 @@ impl Dispatcher {
                 if let Some(left_out) = STORE_FAILS.admit() {
                     tracing::warn!(%error, left_out, "overdue tasks could not be swept");
                 }
-                PAUSE.max(SWEEP_EVERY)
+                FIRST_RETRY_PAUSE.max(SWEEP_EVERY)
             }
         };
         self.sweep_after(soon.map_or(next, |soon| soon.min(next)), ctx);
-        // In any case: what was given back by a sweep may start, and a wake may have been lost.
+        // In any case: tasks that the sweep released may start, and a wake may have been lost.
         self.claim(ctx);
     }
 
@@ -126,7 +115,7 @@ impl Dispatcher {
         });
     }
 
-    /// Hands back what is in hand, and claims no more.
+    /// Hands back the tasks in hand, and claims no more.
     pub(super) fn end(&mut self, ctx: &mut Context<Self>) {
         self.ending = true;
         for (_, orders) in self.running.values() {
@@ -149,7 +138,7 @@ impl Dispatcher {
         });
     }
 
-    /// Whether nothing is in hand or about to be, and nothing left to be written.
+    /// Returns whether no task is in hand or on its way, and no outcome left to write.
     pub(super) fn is_settled(&self) -> bool {
         self.running.is_empty() && self.reports == 0 && (!self.claims.is_asked() || self.gave_up)
     }

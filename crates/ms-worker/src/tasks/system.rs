@@ -1,4 +1,4 @@
-//! The whole as one child: a dispatcher and its pools of agents.
+//! Durable tasks as one child: a dispatcher and its pools of agents.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,28 +18,24 @@ use super::client::TaskClient;
 use super::dispatcher::Dispatcher;
 use super::intake::{Intake, OnRefused};
 use super::messages::{DispatcherSpec, Join};
-use super::perform::Performs;
+use super::performs::Performs;
 use crate::actor::{AgentActor, AgentRef};
 use crate::budgets::Budgets;
 use crate::state::{StateError, StateKeeper};
 
-/// How long a lease is unless renewed; it is renewed at every third of it.
+/// Length of a lease unless renewed; it is renewed at every third of it.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
-/// Shortest lease: in it an agent has to begin and to renew it.
+/// Shortest lease: an agent has to begin and to renew it within that time.
 pub const MIN_LEASE: Duration = Duration::from_millis(10);
-/// Longest attempt of a task that says nothing itself.
+/// Longest attempt of a task that sets none itself.
 pub const DEFAULT_ATTEMPT: Duration = Duration::from_secs(15 * 60);
-/// How often overdue leases and deadlines are looked for, at most, while there is something to do.
-pub const SWEEP_EVERY: Duration = Duration::from_millis(500);
-/// How often they are looked for when nothing happens and none is known.
-pub const IDLE_SWEEP: Duration = Duration::from_secs(60);
 /// Agents of one pool.
 const MAX_POOL: usize = 4_096;
-/// Restarts that a pool's supervisor grants, unless told otherwise: poison tasks cost restarts. A
-/// larger pool is granted one for each agent, or some of them would never be given a task.
+/// Restarts that a pool's supervisor grants by default: poison tasks cost restarts. A larger pool
+/// gets one for each agent, or some of its agents would never get a task.
 const POOL_INTENSITY: Intensity = Intensity { max_restarts: 100, period: Duration::from_secs(10) };
 
-/// Why tasks cannot be set up so.
+/// Why a set-up of tasks is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TasksError {
@@ -78,7 +74,7 @@ pub struct Tasks {
     budgets: Option<Budgets>,
     keeper: Option<Arc<dyn StateKeeper>>,
     on_refused: OnRefused,
-    whereabouts: Arc<watch::Sender<Option<Ref<Dispatcher>>>>,
+    dispatcher: Arc<watch::Sender<Option<Ref<Dispatcher>>>>,
 }
 
 struct Pool {
@@ -94,7 +90,8 @@ impl Pool {
 }
 
 impl Tasks {
-    /// Tasks kept in `store`, as the child `id`; with no queue declared there is `default`.
+    /// Makes a system of tasks kept in `store`, as the child `id`; with no queue declared there is
+    /// `default`.
     #[must_use]
     pub fn new(id: impl AsRef<str>, store: impl TaskStore) -> Self {
         Self {
@@ -108,7 +105,7 @@ impl Tasks {
             budgets: None,
             keeper: None,
             on_refused: OnRefused::default(),
-            whereabouts: Arc::new(watch::Sender::new(None)),
+            dispatcher: Arc::new(watch::Sender::new(None)),
         }
     }
 
@@ -146,8 +143,8 @@ impl Tasks {
         self.pool_as::<G>(kind, count, args, |agent| agent)
     }
 
-    /// As [`Tasks::pool`], with each agent's child spec as `shape` makes it: with a
-    /// heartbeat, a time for its stop, a thread of its own.
+    /// Declares a pool as [`Tasks::pool`] does, and passes each agent's child spec through `shape`:
+    /// to give it a heartbeat, a shutdown time, a thread of its own.
     ///
     /// # Errors
     /// As [`Tasks::pool`].
@@ -181,8 +178,8 @@ impl Tasks {
         Ok(self)
     }
 
-    /// Restarts that each pool's supervisor grants (default 100 in 10 s, and one for each agent of a
-    /// pool that has more).
+    /// Sets how many restarts each pool's supervisor grants (default 100 in 10 s, and one for each
+    /// agent of a pool that has more).
     ///
     /// Poison tasks cost restarts. The dispatcher counts with the supervisor and holds tasks
     /// back before the intensity could be passed, so tasks alone never end a pool.
@@ -194,75 +191,74 @@ impl Tasks {
         self
     }
 
-    /// How long a lease is unless renewed (default 30 s): how long a task of an agent that hangs
-    /// is not given to another. At least [`MIN_LEASE`], or the tasks do not start.
+    /// Sets the length of a lease unless renewed (default 30 s), and so how long the task of an
+    /// agent that hangs is withheld from others. At least [`MIN_LEASE`], or the tasks do not start.
     #[must_use]
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Longest attempt of a task that says nothing itself (default 15 min).
+    /// Sets the longest attempt of a task that sets none itself (default 15 min).
     #[must_use]
     pub const fn attempt(mut self, limit: Duration) -> Self {
         self.attempt = limit;
         self
     }
 
-    /// Has the agents of the pools declared after this draw on those budgets whose paths they
-    /// are at or below, such as `/root/TASKS/KIND`. Tasks are not given to agents of a budget that is
-    /// used up: they wait.
+    /// Puts the agents of the pools declared after this under those budgets whose paths they are at
+    /// or below, such as `/root/TASKS/KIND`. Tasks for agents of a used-up budget wait.
     #[must_use]
     pub fn budgets(mut self, budgets: &Budgets) -> Self {
         self.budgets = Some(budgets.clone());
         self
     }
 
-    /// Has the agents of the pools declared after this keep their states there: what
-    /// [`Cx::save`](crate::Cx::save) saves and [`Cx::saved`](crate::Cx::saved) finds.
+    /// Sets the keeper in which [`Cx::save`](crate::Cx::save) and [`Cx::saved`](crate::Cx::saved)
+    /// of the agents of the pools declared after this keep their states.
     #[must_use]
     pub fn keeper(mut self, keeper: impl StateKeeper) -> Self {
         self.keeper = Some(Arc::new(keeper));
         self
     }
 
-    /// Has this called for each payload that is refused at its submission, in whoever submits: it
-    /// must not wait.
+    /// Sets a callback for payloads that are refused at submission. It runs in the submitter's
+    /// thread and must not wait.
     #[must_use]
     pub fn on_refused(
         mut self,
-        told: impl Fn(&AgentKind, &Invalid) + Send + Sync + 'static,
+        callback: impl Fn(&AgentKind, &Invalid) + Send + Sync + 'static,
     ) -> Self {
-        self.on_refused = OnRefused::of(told);
+        self.on_refused = OnRefused::of(callback);
         self
     }
 
-    /// How many agents are declared so far, of all kinds.
+    /// Counts the agents declared so far, of all kinds.
     #[must_use]
     pub fn agents(&self) -> usize {
         self.pools.iter().map(|pool| pool.agents.len()).sum()
     }
 
-    /// The kinds of agents that are declared so far.
+    /// Returns the kinds of agents that are declared so far.
     pub fn kinds(&self) -> impl Iterator<Item = AgentKind> {
         self.pools.iter().map(|pool| pool.kind.clone())
     }
 
-    /// The way to submit tasks and to look at them; good before the start, too. Take it when
-    /// all queues and pools are declared.
+    /// Returns a client that submits tasks and reads them; it works before the start, too. Take it
+    /// when all queues and pools are declared.
     #[must_use]
     pub fn client(&self) -> TaskClient {
         let queues = self.queue_specs().into_iter().map(|queue| queue.name);
         TaskClient {
             store: Arc::clone(&self.store),
-            dispatcher: self.whereabouts.subscribe(),
+            dispatcher: self.dispatcher.subscribe(),
             queues: Arc::new(queues.collect()),
             kinds: Arc::new(self.pools.iter().map(Pool::intake).collect()),
             on_refused: self.on_refused.clone(),
         }
     }
 
-    /// The supervisor with the dispatcher and all agents.
+    /// Makes the child spec of the supervisor with the dispatcher and all agents.
     #[must_use]
     pub fn child(&self) -> ChildSpec {
         let spec = DispatcherSpec {
@@ -273,18 +269,18 @@ impl Tasks {
                 .iter()
                 .map(|pool| (pool.kind.clone(), self.intensity(pool)))
                 .collect(),
-            // The store writes down when a lease ends: "for ever" is a time it can count to.
+            // The store writes the end of a lease as a number, so "for ever" needs a finite one.
             lease: self.lease.min(FAR),
             attempt: self.attempt.min(FAR),
         };
-        let whereabouts = Arc::clone(&self.whereabouts);
+        let started = Arc::clone(&self.dispatcher);
         let factory = move |me: &Ref<Dispatcher>| {
             if spec.lease < MIN_LEASE {
                 // Over before the agent begins: each task would be given and taken back for ever.
                 let bounds = "at least 10 ms";
                 return Err(TasksError::OutOfBounds { what: "the lease", bounds }.into());
             }
-            whereabouts.send_replace(Some(me.clone()));
+            started.send_replace(Some(me.clone()));
             Ok(Dispatcher::new(spec.clone()))
         };
         let dispatcher = Blueprint::with_view(factory, Tier::Kernel, Some(Dispatcher::view));
@@ -315,10 +311,10 @@ impl Tasks {
         ChildSpec::supervisor(pool.agents.iter().cloned().fold(supervisor, SupervisorSpec::child))
     }
 
-    /// An agent that says to the dispatcher that it is there, at each of its starts.
+    /// Makes the blueprint of an agent that joins the dispatcher at each of its starts.
     fn agent<G: Performs>(&self, kind: &AgentKind, args: &Arc<G::Args>) -> Blueprint {
         let (kind, args) = (kind.clone(), Arc::clone(args));
-        let (dispatcher, budgets) = (self.whereabouts.subscribe(), self.budgets.clone());
+        let (dispatcher, budgets) = (self.dispatcher.subscribe(), self.budgets.clone());
         let keeper = self.keeper.clone();
         let factory = move |me: &AgentRef<G>| {
             let meter = budgets.as_ref().map(|budgets| budgets.meter(me.any()));

@@ -1,5 +1,5 @@
-//! What dispatcher and agents know together: time in which the process did not run, and whether
-//! signs of life may not have reached the store.
+//! Facts shared by the dispatcher and its agents: time in which the process did not run, and
+//! whether renewals may not have reached the store.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 /// Longest interval of the pulse: a stop of the process for twice as long is noticed.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// See the module. Cheap to clone.
+/// The shared facts; see the module. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Vigil(Arc<Inner>);
 
@@ -26,20 +26,20 @@ struct Inner {
 }
 
 impl Vigil {
-    /// For leases of this length: a gap that is short beside a lease is noticed too.
+    /// Makes a vigil for leases of this length: it notices a gap that is short beside a lease, too.
     pub(crate) fn new(node: Node, lease: Duration) -> Self {
         let every = part(lease, 3).clamp(Duration::from_millis(10), PULSE);
         let pulse = Mutex::new(Pulse::new(every));
         Self(Arc::new(Inner { node, pulse, in_doubt: AtomicBool::new(false) }))
     }
 
-    /// All time in which the process did not run while tasks were in hand.
+    /// Returns all time in which the process did not run while tasks were in hand.
     pub(crate) fn lost(&self) -> Duration {
         let now = self.0.node.now();
         self.pulse(|pulse| pulse.lost(now))
     }
 
-    /// The dispatcher ran. Gives when it is to say so again.
+    /// Notes that the dispatcher ran. Returns when the next beat is due.
     pub(crate) fn beat(&self) -> Duration {
         let now = self.0.node.now();
         self.pulse(|pulse| {
@@ -48,7 +48,7 @@ impl Vigil {
         })
     }
 
-    /// No task is in hand: nobody's time is lost.
+    /// Stops the pulse: no task is in hand, and nobody's time is lost.
     pub(crate) fn rest(&self) {
         let now = self.0.node.now();
         self.pulse(|pulse| pulse.rest(now));
@@ -58,12 +58,13 @@ impl Vigil {
         self.pulse(|pulse| pulse.is_beaten())
     }
 
-    /// A word to the store was not carried out: leases may end though their agents are well.
+    /// Notes that a request to the store was not carried out: leases may end though their agents
+    /// are well.
     pub(crate) fn doubt(&self) {
         self.0.in_doubt.store(true, Ordering::Relaxed);
     }
 
-    /// Whether there was doubt; there is none from now on.
+    /// Returns whether there was doubt, and clears it.
     pub(crate) fn take_doubt(&self) -> bool {
         self.0.in_doubt.swap(false, Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Budgets of subtrees: held before the handler, shown, told, raised.
+//! Budgets of subtrees: held before the handler, shown, reported, raised.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -7,7 +7,7 @@ use crate::common;
 use std::time::Duration;
 
 use actix::Message;
-use common::{Deeds, Order, SOON, Worker, order, run};
+use common::{Deeds, Order, TEST_DEADLINE, Worker, order, run};
 use ms_actor::{AskError, NodeEvents, ReadFrom};
 use ms_core::budget::{Budget, MESSAGES, WALL_US};
 use ms_core::task::TaskState;
@@ -77,7 +77,7 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
         let (a, b) = (spender(&root, "a").await, spender(&root, "b").await);
         let spend = |to: &AgentRef<Spender>, tokens| {
             let to = to.clone();
-            actix::spawn(async move { to.ask(Spend(tokens)).within(SOON).await })
+            actix::spawn(async move { to.ask(Spend(tokens)).within(TEST_DEADLINE).await })
         };
         assert_eq!(a.ask(Spend(10)).await.unwrap(), (1, false));
         assert_eq!(b.ask(Spend(10)).await.unwrap(), (1, false));
@@ -91,9 +91,9 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
         assert_eq!(usage[0].units[MESSAGES].used, 3, "what is held is not counted");
         assert_eq!(usage[0].units["tokens"].used, 30);
 
-        // The budgets have answered, so both were told; what they are told they do in order.
+        // The budgets have answered, so both got their orders; they carry them out in order.
         for agent in [&a, &b] {
-            let status = agent.any().ask_status(SOON).await.unwrap();
+            let status = agent.any().ask_status(TEST_DEADLINE).await.unwrap();
             assert_eq!(status.lifecycle, Lifecycle::Suspended, "{}", status.path);
         }
         let pair = &root.tree(None).await.unwrap().children[1];
@@ -120,7 +120,7 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
         let (_, reason) = suspended(&mut events).await;
         assert!(reason.contains("tokens"), "{reason}");
         // A held agent can be stopped in an orderly way.
-        assert_eq!(root.stop(SOON).await, ExitReason::Shutdown);
+        assert_eq!(root.stop(TEST_DEADLINE).await, ExitReason::Shutdown);
         let held = held.await.unwrap();
         assert!(matches!(held, Err(AskError::Exited { .. })), "it was held to the end: {held:?}");
     });
@@ -140,14 +140,14 @@ fn t12_a_raise_of_one_budget_lets_nobody_go_on_who_is_over_another() {
         assert_eq!(b.ask(Spend(1)).await.unwrap().0, 1);
         let held = {
             let b = b.clone();
-            actix::spawn(async move { b.ask(Spend(1)).within(SOON).await })
+            actix::spawn(async move { b.ask(Spend(1)).within(TEST_DEADLINE).await })
         };
         assert_eq!(suspended(&mut events).await.0, path("/root/pair"));
         budgets.client().raise(&path("/root/pair"), Budget::new().messages(9)).await.unwrap();
         assert_eq!(held.await.unwrap().unwrap().0, 2, "it goes on");
-        let status = a.any().ask_status(SOON).await.unwrap();
+        let status = a.any().ask_status(TEST_DEADLINE).await.unwrap();
         assert_eq!(status.lifecycle, Lifecycle::Suspended, "its own budget is used up");
-        root.stop(SOON).await;
+        root.stop(TEST_DEADLINE).await;
     });
 }
 
@@ -210,7 +210,7 @@ fn t16_tasks_wait_while_the_budget_of_their_pool_is_used_up() {
         let more = Budget::new().messages(100);
         budgets.client().raise(&path("/root/tasks/worker"), more).await.unwrap();
         for id in ids {
-            let view = client.ended(id, common::SOON).await.unwrap();
+            let view = client.ended(id, common::TEST_DEADLINE).await.unwrap();
             assert_eq!((view.state, view.attempts), (TaskState::Completed, 1));
         }
         root.stop(Duration::from_secs(10)).await;

@@ -11,7 +11,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use actix::Message;
-use common::{SOON, run};
+use common::{TEST_DEADLINE, run};
 use ms_actor::Node;
 use ms_core::ActorPath;
 use ms_core::budget::{Budget, MESSAGES, Usage};
@@ -73,7 +73,7 @@ impl Shop {
         let limit = Budget::new().messages(1_000).unit("tokens", tokens);
         let budgets = Budgets::new("budgets").kept_in(store);
         let budgets = budgets.limit(account().as_str(), limit).unwrap();
-        let tree = SupervisorSpec::one_for_one("root").intensity(10, SOON);
+        let tree = SupervisorSpec::one_for_one("root").intensity(10, TEST_DEADLINE);
         let tree = child.into_iter().fold(tree, SupervisorSpec::child).child(budgets.child());
         let tree = tree.child(ChildSpec::budgeted::<Spender>("spender", (), &budgets));
         let root = start_root(node, tree).await.expect("starts");
@@ -82,7 +82,7 @@ impl Shop {
     }
 
     async fn spend(&self, tokens: u64) -> bool {
-        self.spender.ask(Spend(tokens)).within(SOON).await.expect("answers")
+        self.spender.ask(Spend(tokens)).within(TEST_DEADLINE).await.expect("answers")
     }
 
     async fn used(&self, unit: &str) -> Usage {
@@ -142,7 +142,7 @@ fn kill_the_spender(own: &OwnTest) {
         assert_eq!(shop.used(MESSAGES).await.used, 7);
         assert!(shop.spend(44).await);
         assert!(!shop.spend(1).await, "115 of 115");
-        shop.root.stop(SOON).await;
+        shop.root.stop(TEST_DEADLINE).await;
     });
 }
 
@@ -162,9 +162,9 @@ fn t23_a_restart_of_the_ledger_forgets_nothing() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(SOON, restarted).await.expect("is restarted");
+        tokio::time::timeout(TEST_DEADLINE, restarted).await.expect("is restarted");
         assert_eq!(shop.used("tokens").await, Usage { used: 60, limit: 100 });
-        shop.root.stop(SOON).await;
+        shop.root.stop(TEST_DEADLINE).await;
     });
 }
 
@@ -189,6 +189,6 @@ fn t23_a_store_that_takes_nothing_holds_no_agent_up() {
             assert!(shop.spend(10).await);
         }
         assert_eq!(shop.used("tokens").await.used, 90, "counted in memory");
-        shop.root.stop(SOON).await;
+        shop.root.stop(TEST_DEADLINE).await;
     });
 }

@@ -1,6 +1,6 @@
-//! RELIABILITY 60: a panic in a `Drop`, in an orderly stop and in a handler that holds a lock ends its
-//! actor and nothing else. A stack overflow ends the process: Rust has no way back from it. What was
-//! acknowledged before is done by the next process.
+//! RELIABILITY 60: a panic in a `Drop`, in an orderly stop and in a handler that holds a lock ends
+//! its actor and nothing else. A stack overflow ends the process: Rust has no way back from it.
+//! What was acknowledged before is done by the next process.
 //!
 //! The last test runs itself as a child process.
 
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix::Message;
-use common::{SOON, run};
+use common::{TEST_DEADLINE, run};
 use ms_actor::{AskError, Node};
 use ms_core::task::{AgentKind, NewTask, TaskFailure, TaskId, TaskState};
 use ms_core::{ExitReason, Incarnation};
@@ -31,7 +31,7 @@ fn lock(shared: &Shared) -> MutexGuard<'_, u64> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Panics where it is told to, once: its first life.
+/// Panics where its arguments say, once: in its first life.
 struct Fragile {
     place: &'static str,
     shared: Shared,
@@ -100,34 +100,34 @@ fn a_panic_in_a_drop_or_under_a_lock_ends_its_actor_alone() {
         run(|node| async move {
             let (root, [fragile, sibling]) = tree(&node, place).await;
             let end = fragile.any().monitor();
-            let answer = fragile.ask(Work).within(SOON).await;
+            let answer = fragile.ask(Work).within(TEST_DEADLINE).await;
             if place == "lock" {
                 let error = answer.expect_err("it panicked");
                 assert!(matches!(error, AskError::Exited { .. }), "{error}");
             }
-            let ended = tokio::time::timeout(SOON, end).await;
+            let ended = tokio::time::timeout(TEST_DEADLINE, end).await;
             assert!(ended.is_ok(), "{place}: it did not end");
             // What is sent now waits for the next life.
-            assert_eq!(fragile.ask(Work).within(SOON).await.unwrap(), 2, "{place}");
-            assert_eq!(sibling.ask(Work).within(SOON).await.unwrap(), 1, "{place}");
+            assert_eq!(fragile.ask(Work).within(TEST_DEADLINE).await.unwrap(), 2, "{place}");
+            assert_eq!(sibling.ask(Work).within(TEST_DEADLINE).await.unwrap(), 1, "{place}");
             assert_eq!(fragile.any().incarnation(), Incarnation(2), "{place}");
             for untouched in [sibling.any(), root.any()] {
                 assert_eq!(untouched.incarnation(), Incarnation(1), "{place}");
             }
-            let ended = root.stop(SOON).await;
+            let ended = root.stop(TEST_DEADLINE).await;
             drop(ended);
         });
     }
 }
 
-/// A panic in the agent's own orderly stop, or in its `Drop` then: the tree comes to its end, and the
-/// panic is told.
+/// A panic in the agent's own orderly stop, or in its `Drop` then: the tree comes to its end, and
+/// the panic is reported.
 #[test]
 fn panics_while_a_tree_stops_do_not_keep_it_from_stopping() {
     for place in ["drop", "stopping"] {
         run(|node| async move {
             let (root, [fragile, sibling]) = tree(&node, place).await;
-            root.stop(SOON).await;
+            root.stop(TEST_DEADLINE).await;
             assert!(!fragile.any().is_alive() && !sibling.any().is_alive(), "{place}");
             let last = |agent: &AgentRef<Fragile>| agent.any().status().last_exit.expect("ended");
             let panic = last(&fragile);
@@ -225,10 +225,10 @@ fn outlive_an_overflow(own: &OwnTest) {
     run(|node| async move {
         let (root, client) = fleet(&node, dir.path()).await;
         for (id, n) in accepted {
-            let view = client.ended(id, SOON).await.unwrap();
+            let view = client.ended(id, TEST_DEADLINE).await.unwrap();
             assert_eq!(view.state, TaskState::Completed, "{view:?}");
             assert_eq!(client.result(id).await.unwrap(), Some(n.into()));
         }
-        root.stop(SOON).await;
+        root.stop(TEST_DEADLINE).await;
     });
 }

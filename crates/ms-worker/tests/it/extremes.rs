@@ -79,11 +79,11 @@ fn t21_what_json_cannot_say_fails_the_task_with_its_place() {
             let retry = Retry { backoff_min_ms: 1, backoff_max_ms: 1, ..Retry::default() };
             let new = NewTask::new(AgentKind::new("average").unwrap(), payload.into());
             let id = client.submit(NewTask { retry, ..new }).await.unwrap().view.id;
-            let view = client.ended(id, common::SOON).await.unwrap();
+            let view = client.ended(id, common::TEST_DEADLINE).await.unwrap();
             assert_eq!((view.state, view.attempts), (TaskState::Failed, 1), "{payload}");
             let failure = view.failure.expect("said").to_string();
             assert!(failure.starts_with(said), "{failure}");
         }
-        root.stop(common::SOON).await;
+        root.stop(common::TEST_DEADLINE).await;
     });
 }

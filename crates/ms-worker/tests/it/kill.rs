@@ -17,7 +17,7 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use common::{Fleet, Order, SOON, order, run, start};
+use common::{Fleet, Order, TEST_DEADLINE, order, run, start};
 use ms_core::task::{IdempotencyKey, NewTask, TaskFilter, TaskId, TaskState, TaskTime};
 use ms_testkit::child::{self, OwnTest};
 use serde_json::json;
@@ -53,7 +53,7 @@ async fn work(fleet: &Fleet, from: u64) {
             say(&format!("accepted {id} {n}"));
             let client = fleet.client.clone();
             seen.spawn_local(async move {
-                let view = client.ended(id, SOON).await.unwrap();
+                let view = client.ended(id, TEST_DEADLINE).await.unwrap();
                 let state = view.state;
                 say(&format!("ended {id} {state} {}", view.timings.ended.unwrap()));
             });
@@ -158,10 +158,11 @@ fn kill_again_and_again(own: &OwnTest) {
         let from = promises.next - promises.next % 10;
         let mut child = spawn(own, dir.path(), Some(from.saturating_sub(10)));
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        // After so many words, and a little later: the point is where the work is, not where the clock is.
+        // After so many words, and a little later: the point is where the work is, not where the
+        // clock is.
         let (words, later) = ((seed >> 33) % 60, Duration::from_micros((seed >> 40) % 4_000));
         for _ in 0..words {
-            match child.lines.recv_timeout(SOON) {
+            match child.lines.recv_timeout(TEST_DEADLINE) {
                 Ok(line) => promises.note(&line),
                 Err(error) => panic!("the child said nothing: {error}"),
             }
@@ -175,7 +176,7 @@ fn kill_again_and_again(own: &OwnTest) {
         child.lines.iter().for_each(|line| promises.note(&line));
     }
     let mut last = spawn(own, dir.path(), None);
-    assert_eq!(last.lines.recv_timeout(3 * SOON).as_deref(), Ok("done"));
+    assert_eq!(last.lines.recv_timeout(3 * TEST_DEADLINE).as_deref(), Ok("done"));
     assert!(last.process.wait().unwrap().success());
     verify(dir.path(), &promises);
 }

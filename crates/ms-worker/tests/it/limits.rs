@@ -6,7 +6,7 @@ use crate::common;
 
 use std::time::Duration;
 
-use common::{Order, SOON, order, run, start};
+use common::{Order, TEST_DEADLINE, order, run, start};
 use ms_core::task::{NewTask, TaskState};
 use ms_store::{StoreConfig, sqlite};
 use ms_supervisor::{StartRootError, SupervisorSpec, start_root};
@@ -23,13 +23,15 @@ fn x33_no_limit_is_no_fault_for_tasks() {
         };
         let system = start(&node, dir.path(), 1, vec![], adjust).await;
         let id = system.submit(order(&Order::Echo(7))).await;
-        let ended = tokio::time::timeout(SOON, system.client.ended(id, Duration::MAX)).await;
+        let ended =
+            tokio::time::timeout(TEST_DEADLINE, system.client.ended(id, Duration::MAX)).await;
         let view = ended.expect("in time").expect("ends");
         assert_eq!((view.state, view.attempts), (TaskState::Completed, 1));
         // A crash is counted in that period, and the task is tried again.
         let poison = NewTask { payload: serde_json::json!("panic"), ..order(&Order::Panic) };
         let id = system.submit(poison).await;
-        let ended = tokio::time::timeout(SOON, system.client.ended(id, Duration::MAX)).await;
+        let ended =
+            tokio::time::timeout(TEST_DEADLINE, system.client.ended(id, Duration::MAX)).await;
         assert_eq!(ended.expect("in time").expect("ends").state, TaskState::Dead);
         system.stop().await;
     });

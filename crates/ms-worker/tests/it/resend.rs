@@ -107,7 +107,7 @@ impl StoreLayer for Mute {
 
 /// S6.3-09: the answer to a submission is lost, once or several times: the task is taken once and
 /// said to be new; a key that was used before is still said to be known. Without an end of it the
-/// caller is told that nobody knows; a store that is down took nothing, and that is told as well.
+/// caller learns that nobody knows; a store that is down took nothing, and the error says so.
 #[test]
 fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
     run(async |node| {
@@ -143,7 +143,7 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
         let unknown = client.submit(order(&Order::Echo(4))).await.unwrap_err();
         assert!(matches!(unknown, TaskRefusal::Store(StoreError::Unknown(_))), "{unknown}");
         silent.store(0, Ordering::Relaxed);
-        root.stop(common::SOON).await;
+        root.stop(common::TEST_DEADLINE).await;
         // It takes nothing, and that is known.
         let away = client.submit(order(&Order::Echo(5))).await.unwrap_err();
         assert!(matches!(away, TaskRefusal::Store(StoreError::Away(_))), "{away}");
@@ -154,8 +154,9 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
     });
 }
 
-/// Row 36's kind: a store that ends with an entry of a journal in hand is no fault of the attempt's.
-/// The entry is written again until it is answered; no step is done over, and no attempt counts.
+/// Row 36's kind: a store that ends with an entry of a journal in hand is no fault of the
+/// attempt's. The entry is written again until it is answered; no step is done over, and no attempt
+/// counts.
 #[test]
 fn an_entry_of_a_journal_whose_answer_is_lost_is_written_again() {
     run(async |node| {
@@ -171,12 +172,12 @@ fn an_entry_of_a_journal_whose_answer_is_lost_is_written_again() {
         let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
         let root = start_root(&node, tree).await.unwrap();
         let id = client.submit(order(&Order::Steps { crash_at: 9 })).await.unwrap().view.id;
-        let ended = client.ended(id, common::SOON).await.unwrap();
+        let ended = client.ended(id, common::TEST_DEADLINE).await.unwrap();
         assert_eq!((ended.state, ended.attempts), (TaskState::Completed, 1), "{ended:?}");
         assert_eq!(ended.interruptions, 0);
         assert_eq!(entries.load(Ordering::Relaxed), 0, "the answers were lost");
         assert_eq!(deeds.steps.load(Ordering::SeqCst), 3, "each step once");
-        root.stop(common::SOON).await;
+        root.stop(common::TEST_DEADLINE).await;
     });
 }
 
@@ -209,15 +210,15 @@ fn t17_what_a_claim_without_an_answer_took_is_given_out_anew() {
         let taken = client.submit_all(batch).await.unwrap();
         for one in taken {
             let id = one.unwrap().view.id;
-            let ended = client.ended(id, common::SOON).await.unwrap();
+            let ended = client.ended(id, common::TEST_DEADLINE).await.unwrap();
             assert_eq!((ended.state, ended.attempts), (TaskState::Completed, 1), "{ended:?}");
             assert_eq!(ended.interruptions, 0);
         }
         assert_eq!(claims.load(Ordering::Relaxed), 0, "the answers were lost");
         assert!(released.load(Ordering::Relaxed) >= 2);
-        let ended = client.ended(long, common::SOON).await.unwrap();
+        let ended = client.ended(long, common::TEST_DEADLINE).await.unwrap();
         assert_eq!((ended.state, ended.attempts), (TaskState::Completed, 1), "{ended:?}");
         assert_eq!(deeds.begun.load(Ordering::SeqCst), 7, "none is done twice");
-        root.stop(common::SOON).await;
+        root.stop(common::TEST_DEADLINE).await;
     });
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{Deeds, Order, SOON, Worker, order, run, start};
+use common::{Deeds, Order, TEST_DEADLINE, Worker, order, run, start};
 use ms_actor::Node;
 use ms_core::task::{
     AgentKind, FailureKind, NewTask, Retry, TaskFailure, TaskFilter, TaskState, TaskView,
@@ -36,7 +36,7 @@ async fn until_all(client: &TaskClient, count: usize, state: TaskState) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(SOON * 3, reached).await.expect("all get there");
+    tokio::time::timeout(TEST_DEADLINE * 3, reached).await.expect("all get there");
 }
 
 /// Agents that came to their end otherwise than by an orderly stop.
@@ -75,7 +75,7 @@ fn t22_a_thousand_agents_that_wait_hand_their_tasks_back_uncounted() {
             let count = (task.state, task.attempts, task.interruptions, task.failure);
             assert_eq!(count, (TaskState::Pending, 0, 0, None));
         }
-        root.stop(SOON).await;
+        root.stop(TEST_DEADLINE).await;
     });
 }
 
@@ -178,12 +178,12 @@ fn t22_a_task_that_is_handed_back_costs_nothing_however_often() {
     run(|node| async move {
         let clinic = clinic(&node, dir.path(), &Arc::default()).await;
         let id = clinic.client.submit(task("not yet")).await.unwrap().view.id;
-        let view = clinic.client.ended(id, SOON).await.unwrap();
+        let view = clinic.client.ended(id, TEST_DEADLINE).await.unwrap();
         assert_eq!((view.state, view.attempts), (TaskState::Completed, 1));
         assert_eq!((view.interruptions, view.failure), (0, None));
         assert_eq!(clinic.seen.begun.load(Ordering::SeqCst), 31);
         assert_eq!(clinic.client.result(id).await.unwrap(), Some(json!(1)));
-        clinic.root.stop(SOON).await;
+        clinic.root.stop(TEST_DEADLINE).await;
     });
 }
 
@@ -195,10 +195,10 @@ fn t22_a_task_that_is_handed_back_for_later_waits_so_long() {
         let clinic = clinic(&node, dir.path(), &Arc::default()).await;
         let began = std::time::Instant::now();
         let id = clinic.client.submit(task("in a moment")).await.unwrap().view.id;
-        let view = clinic.client.ended(id, SOON).await.unwrap();
+        let view = clinic.client.ended(id, TEST_DEADLINE).await.unwrap();
         assert_eq!((view.state, view.attempts), (TaskState::Completed, 1));
         assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
-        clinic.root.stop(SOON).await;
+        clinic.root.stop(TEST_DEADLINE).await;
     });
 }
 
@@ -209,10 +209,10 @@ fn t6_a_failure_that_says_interrupted_costs_no_attempt() {
     run(|node| async move {
         let clinic = clinic(&node, dir.path(), &Arc::default()).await;
         let id = clinic.client.submit(task("interrupted")).await.unwrap().view.id;
-        let view = clinic.client.ended(id, SOON).await.unwrap();
+        let view = clinic.client.ended(id, TEST_DEADLINE).await.unwrap();
         assert_eq!((view.state, view.attempts), (TaskState::Completed, 1), "{:?}", view.failure);
         assert_eq!(view.interruptions, 3);
-        clinic.root.stop(SOON).await;
+        clinic.root.stop(TEST_DEADLINE).await;
     });
 }
 
@@ -229,14 +229,14 @@ fn t22_an_agent_that_sees_the_stop_hands_its_task_back_with_its_journal() {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(SOON, journaled).await.expect("begins");
-        first.root.stop(SOON).await;
+        tokio::time::timeout(TEST_DEADLINE, journaled).await.expect("begins");
+        first.root.stop(TEST_DEADLINE).await;
         let second = clinic(&node, dir.path(), &seen).await;
-        let view = second.client.ended(id, SOON).await.unwrap();
+        let view = second.client.ended(id, TEST_DEADLINE).await.unwrap();
         assert_eq!((view.state, view.interruptions), (TaskState::Completed, 0));
         let result = second.client.result(id).await.unwrap().unwrap();
         assert_eq!(result, json!({ "first": 1, "attempts": 1 }));
-        second.root.stop(SOON).await;
+        second.root.stop(TEST_DEADLINE).await;
     });
 }
 
@@ -264,7 +264,7 @@ fn x19_pools_are_stopped_together() {
             client.submit_all(tasks.collect()).await.expect("accepted");
         }
         until_all(&client, 12, TaskState::Running).await;
-        root.stop(SOON).await;
+        root.stop(TEST_DEADLINE).await;
         assert_eq!(forced(&node), Vec::<String>::new());
     });
 }

@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use actix::{Message, System};
-use common::{Order, SOON, order, start};
+use common::{Order, TEST_DEADLINE, order, start};
 use ms_actor::{Node, NodeConfig};
 use ms_core::task::TaskState;
 use ms_core::view::EventKind;
@@ -74,7 +74,7 @@ async fn live(node: &Node, dir: &Path) {
     let watched = SupervisorSpec::one_for_one("watched").child(patient);
     let watched = start_root(node, watched).await.expect("starts");
     let patient = watched.get_agent::<Patient>("patient").await.expect("there");
-    let waits = patient.ask(WaitFor(LONG + SHORT)).within(SOON);
+    let waits = patient.ask(WaitFor(LONG + SHORT)).within(TEST_DEADLINE);
     let waits = tokio::task::spawn_local(waits);
     // Longer than its lease: it is kept while the process runs.
     let id =
@@ -92,7 +92,7 @@ async fn live(node: &Node, dir: &Path) {
         _ => false,
     });
     say(&format!("lost {}", lost.count()));
-    watched.stop(SOON).await;
+    watched.stop(TEST_DEADLINE).await;
     fleet.stop().await;
 }
 
@@ -133,7 +133,8 @@ impl Drop for Running {
     }
 }
 
-/// The lease is renewed before anything is done under it, so the attempt goes on; nobody is taken for hung, no thread for blocked, because of time in which nothing ran.
+/// The lease is renewed before anything is done under it, so the attempt goes on; nobody is taken
+/// for hung, no thread for blocked, because of time in which nothing ran.
 #[test]
 fn t20_after_a_suspension_the_task_goes_on_and_nobody_is_taken_for_hung() {
     child::split(

@@ -5,7 +5,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use common::{Order, SOON, order, run, start};
+use common::{Order, TEST_DEADLINE, order, run, start};
 use ms_actor::{AnyRef, ReadFrom};
 use ms_core::task::{
     AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, TaskChange, TaskError, TaskFilter,
@@ -125,43 +125,43 @@ fn t8_poison_tasks_end_among_the_dead_letters_within_the_intensity() {
     });
 }
 
-/// What happens to a task is told by the node's events, in order, without what it carries.
+/// The events of a task are published in order, without its payload.
 #[test]
-fn the_life_of_a_task_is_told() {
+fn the_life_of_a_task_is_published() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let system = start(&node, dir.path(), 1, vec![], |tasks| tasks).await;
         let mut events = system.store.events().reader(ReadFrom::Oldest);
         let mut all = Vec::new();
-        // The transitions of `id` once this change is among them, as change, attempt, and whether it is
-        // tried again. What follows on it may have come with it.
+        // The transitions of `id` once this change is among them, as change, attempt, and whether
+        // it is tried again. What follows on it may have come with it.
         let mut life = async |id, awaited: TaskChange| {
             loop {
-                let told: Vec<_> = all
+                let published: Vec<_> = all
                     .iter()
                     .filter(|transition: &&TaskTransition| transition.id == id)
                     .map(|transition| {
                         (transition.change, transition.attempt, transition.retry_in_ms.is_some())
                     })
                     .collect();
-                if told.iter().any(|transition| transition.0 == awaited) {
-                    return told;
+                if published.iter().any(|transition| transition.0 == awaited) {
+                    return published;
                 }
-                let next = tokio::time::timeout(SOON, events.next_event()).await;
-                all.push(next.expect("is told").expect("the store lives").kind);
+                let next = tokio::time::timeout(TEST_DEADLINE, events.next_event()).await;
+                all.push(next.expect("is published").expect("the store lives").kind);
             }
         };
         use TaskChange::{
             Assigned, Cancelled, Completed, Dead, Failed, Replayed, Started, Submitted,
         };
-        // Whether a start is told before an end is up to the two groups they come in.
-        let but_starts = |told: Vec<(TaskChange, u32, bool)>| {
-            told.into_iter().filter(|transition| transition.0 != Started).collect::<Vec<_>>()
+        // Whether a start is published before an end is up to the two groups they come in.
+        let but_starts = |published: Vec<(TaskChange, u32, bool)>| {
+            published.into_iter().filter(|transition| transition.0 != Started).collect::<Vec<_>>()
         };
         let id = system.submit(order(&Order::FailTimes(1))).await;
-        let told = life(id, Completed).await;
+        let published = life(id, Completed).await;
         assert_eq!(
-            but_starts(told),
+            but_starts(published),
             [
                 (Submitted, 0, false),
                 (Assigned, 1, false),
@@ -171,9 +171,13 @@ fn the_life_of_a_task_is_told() {
             ]
         );
         let id = system.submit(order(&Order::Panic)).await;
-        let told = but_starts(life(id, Dead).await);
-        assert_eq!(told.iter().filter(|transition| transition.0 == Failed).count(), 2, "{told:?}");
-        assert_eq!(told.last(), Some(&(Dead, 3, false)));
+        let published = but_starts(life(id, Dead).await);
+        assert_eq!(
+            published.iter().filter(|transition| transition.0 == Failed).count(),
+            2,
+            "{published:?}"
+        );
+        assert_eq!(published.last(), Some(&(Dead, 3, false)));
         system.client.replay(id).await.unwrap();
         assert!(life(id, Replayed).await.contains(&(Replayed, 0, false)));
         system.ended(id).await;
@@ -181,22 +185,23 @@ fn the_life_of_a_task_is_told() {
         let id = system.submit(order(&Order::Sleep(60_000))).await;
         system.reaches(id, TaskState::Running).await;
         system.client.cancel(id).await.unwrap();
-        let told = life(id, Cancelled).await;
-        assert_eq!(told[2..], [(Started, 1, false), (Cancelled, 1, false)]);
+        let published = life(id, Cancelled).await;
+        assert_eq!(published[2..], [(Started, 1, false), (Cancelled, 1, false)]);
         system.stop().await;
     });
 }
 
-/// A lease that nobody renews is lost, and the dispatcher's restart takes tasks back: both are told.
+/// A lease that nobody renews is lost, and the dispatcher's restart takes tasks back: both are
+/// published.
 #[test]
-fn what_is_taken_from_an_agent_is_told() {
+fn a_task_taken_from_its_agent_is_published() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let lease = Duration::from_millis(300);
         let adjust = |tasks: ms_worker::tasks::Tasks| tasks.lease(lease);
         let system = start(&node, dir.path(), 1, vec![], adjust).await;
         let mut events = system.store.events().reader(ReadFrom::Oldest);
-        let mut told = async |change| {
+        let mut published = async |change| {
             let find = async {
                 loop {
                     let transition = events.next_event().await.expect("the store lives").kind;
@@ -205,10 +210,10 @@ fn what_is_taken_from_an_agent_is_told() {
                     }
                 }
             };
-            tokio::time::timeout(SOON, find).await.expect("is told")
+            tokio::time::timeout(TEST_DEADLINE, find).await.expect("is published")
         };
         let blocked = system.submit(order(&Order::Block(1_500))).await;
-        let transition = told(TaskChange::LeaseLost).await;
+        let transition = published(TaskChange::LeaseLost).await;
         assert_eq!((transition.id, transition.attempt), (blocked, 1));
         assert_eq!(transition.failure, Some(FailureKind::LeaseExpired));
         assert!(transition.retry_in_ms.is_some() && transition.agent.is_some());
@@ -217,7 +222,7 @@ fn what_is_taken_from_an_agent_is_told() {
         let slow = system.submit(order(&Order::Sleep(60_000))).await;
         system.reaches(slow, TaskState::Running).await;
         system.client.dispatcher().unwrap().any().kill();
-        let transition = told(TaskChange::TakenBack).await;
+        let transition = published(TaskChange::TakenBack).await;
         assert_eq!((transition.id, transition.failure), (slow, Some(FailureKind::Interrupted)));
         system.client.cancel(slow).await.unwrap();
         system.stop().await;
@@ -366,7 +371,7 @@ async fn find(root: &SupervisorRef, path: &ActorPath) -> AnyRef {
             }
         }
     };
-    tokio::time::timeout(SOON, look).await.expect("it runs again")
+    tokio::time::timeout(TEST_DEADLINE, look).await.expect("it runs again")
 }
 
 async fn look_up(
@@ -429,15 +434,16 @@ fn what_was_not_declared_is_refused_by_name() {
         assert_eq!(answers[0], Err(TaskError::UnknownQueue(queue)));
         assert_eq!(answers[1], Err(TaskError::UnknownKind(kind)));
         system.ended(answers[2].as_ref().unwrap().view.id).await;
-        let none =
-            system.client.ended("01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(), SOON);
+        let none = system
+            .client
+            .ended("01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(), TEST_DEADLINE);
         assert!(matches!(none.await, Err(TaskRefusal::Task(TaskError::NotFound(_)))));
         system.stop().await;
     });
 }
 
-/// S3.4-08: each attempt is an operation of its own in the trace of the submission, and the agent is
-/// told which.
+/// S3.4-08: each attempt is an operation of its own in the trace of the submission, and the agent
+/// is told which.
 #[test]
 fn an_agent_has_the_trace_of_the_submission() {
     const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -445,9 +451,9 @@ fn an_agent_has_the_trace_of_the_submission() {
     run(|node| async move {
         let system = start(&node, dir.path(), 2, vec![], |tasks| tasks).await;
         let trace = format!("00-{TRACE}-00f067aa0ba902b7-01").parse().ok();
-        let traced = NewTask { trace, ..order(&Order::Trace) };
+        let traced = NewTask { trace, ..order(&Order::TraceIds) };
         let (with, without) =
-            (system.submit(traced).await, system.submit(order(&Order::Trace)).await);
+            (system.submit(traced).await, system.submit(order(&Order::TraceIds)).await);
         let view = system.ended(with).await;
         assert_eq!((view.state, view.traceparent), (TaskState::Completed, trace));
         let both = system.client.result(with).await.unwrap().expect("a result");

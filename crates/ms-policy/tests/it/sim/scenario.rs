@@ -88,9 +88,7 @@ pub fn child_spec_error(error: &ChildSpecError) -> String {
         ChildSpecError::SignificantPermanent(_) => {
             "{bad_combination,[{restart,permanent},{significant,true}]}".into()
         }
-        ChildSpecError::InvalidBackoff(_)
-        | ChildSpecError::InvalidHeartbeat(_)
-        | ChildSpecError::InvalidMailbox(_) => unreachable!("scenarios have none of these"),
+        other => unreachable!("no scenario leads to {other}"),
     }
 }
 
@@ -105,6 +103,7 @@ pub fn spec_error(error: &SpecError) -> String {
             let ids: Vec<String> = ids.iter().map(|id| format!("{{child,{id}}}")).collect();
             format!("{{bad_start_spec,[{}]}}", ids.join(","))
         }
+        other => unreachable!("no scenario leads to {other}"),
     }
 }
 

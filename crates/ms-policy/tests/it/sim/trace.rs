@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 /// Events of one step.
 #[derive(Default)]
-pub struct Trace {
+pub struct Golden {
     events: Vec<Event>,
     orphans: Vec<Value>,
 }
@@ -15,7 +15,7 @@ struct Event {
     parallel: Option<(usize, (u32, String))>,
 }
 
-impl Trace {
+impl Golden {
     pub fn push(&mut self, value: Value) {
         self.events.push(Event { value, parallel: None });
     }
@@ -51,7 +51,7 @@ pub fn canonical(mut line: Value) -> Value {
     line
 }
 
-pub fn line(step: usize, op: &str, result: Value, trace: &mut Trace, calls: Vec<Value>) -> Value {
+pub fn line(step: usize, op: &str, result: Value, trace: &mut Golden, calls: Vec<Value>) -> Value {
     let (events, orphans) = trace.take();
     let mut line = json!({"step": step, "op": op, "result": result, "events": events});
     if !orphans.is_empty() {

@@ -9,7 +9,7 @@ use ms_policy::{ChildKey, Effect, Event, Policy, StartCause, Ticket};
 use serde_json::{Value, json};
 
 use super::scenario::{reason_text, text};
-use super::trace::Trace;
+use super::trace::Golden;
 use super::{scenario, trace};
 
 pub(super) type Pid = usize;
@@ -23,7 +23,7 @@ pub struct World {
     pub(super) timers: BTreeMap<(Tick, usize), Pid>,
     pub(super) attempts: BTreeMap<String, usize>,
     pub(super) lives: BTreeMap<String, u32>,
-    pub(super) trace: Trace,
+    pub(super) trace: Golden,
     pub(super) armed: usize,
     pub(super) tickets: u64,
     pub(super) asked: BTreeMap<Ticket, Asked>,
@@ -196,16 +196,16 @@ impl World {
                     self.post(pid, event);
                 }
             }
-            Effect::Stop { key, incarnation, how } => {
+            Effect::Stop { key, incarnation, shutdown } => {
                 let child = self.sup(pid).pids[&(key, incarnation)];
-                self.tell_to_stop(child, how);
+                self.tell_to_stop(child, shutdown);
             }
-            Effect::StopMany { how, count } => {
+            Effect::StopMany { shutdown, count } => {
                 let all: Vec<_> = self.sup(pid).policy.stopping().collect();
                 assert_eq!(all.len(), count);
                 for life in all {
                     let child = self.sup(pid).pids[&life];
-                    self.tell_to_stop(child, how);
+                    self.tell_to_stop(child, shutdown);
                 }
             }
             Effect::RetryLater { key } => self.post(pid, Event::TryAgain { key }),
@@ -347,11 +347,11 @@ impl World {
         Ok(())
     }
 
-    fn tell_to_stop(&mut self, pid: Pid, how: Shutdown) {
+    fn tell_to_stop(&mut self, pid: Pid, shutdown: Shutdown) {
         if !self.procs[pid].alive {
             return;
         }
-        match how {
+        match shutdown {
             Shutdown::BrutalKill => return self.die(pid, ExitReason::Killed),
             Shutdown::Timeout(time) => {
                 self.armed += 1;

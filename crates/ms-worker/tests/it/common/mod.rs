@@ -19,7 +19,7 @@ use ms_worker::{Agent, Cx, InitError};
 use serde::{Deserialize, Serialize};
 
 /// Longest wait for anything that must come.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const TEST_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs a test on a node with real time: SQLite's threads do not know virtual time.
 pub fn run<F: Future>(test: impl FnOnce(Node) -> F) -> F::Output {
@@ -52,7 +52,7 @@ pub enum Order {
     Count(u64),
     Large,
     /// Fails once; gives the traces of both attempts.
-    Trace,
+    TraceIds,
 }
 
 /// What the agents of one test have done.
@@ -109,7 +109,7 @@ impl Performs for Worker {
         match task.payload {
             Order::Echo(n) => Ok(n.into()),
             Order::Panic => panic!("poison"),
-            Order::Trace => {
+            Order::TraceIds => {
                 let own = cx.trace().map(|trace| trace.to_string());
                 if let Some(first) = cx.restore::<Option<String>>()? {
                     return Ok(serde_json::json!([first, own]));
@@ -202,7 +202,7 @@ impl Fleet {
     }
 
     pub async fn ended(&self, id: TaskId) -> TaskView {
-        self.client.ended(id, SOON).await.expect("ends")
+        self.client.ended(id, TEST_DEADLINE).await.expect("ends")
     }
 
     /// Waits until a task is in this state.
@@ -216,7 +216,7 @@ impl Fleet {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(SOON, reach).await.expect("reaches the state")
+        tokio::time::timeout(TEST_DEADLINE, reach).await.expect("reaches the state")
     }
 
     pub async fn stop(self) {

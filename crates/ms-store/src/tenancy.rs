@@ -1,9 +1,9 @@
-//! What belongs to the store of a process, and not to one life of its actor.
+//! The parts of a store that outlive one life of its actor, and the right of a life to write.
 //!
-//! A life whose thread is blocked for good is abandoned with all it has: had it the lock file
-//! to itself, or a transaction half done, no successor could ever write. So the lock is the
-//! store's, commits run on threads that nobody blocks, one at a time, and a life that has a
-//! successor does not begin another one.
+//! A life whose thread is blocked for good is abandoned with all it has. If it owned the lock file
+//! or a transaction half done, no successor could ever write. So the lock belongs to the store,
+//! commits run one at a time on threads that nobody blocks, and a life that has a successor begins
+//! no further commit.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,12 +11,9 @@ use std::time::Duration;
 
 use ms_actor::{EventLog, OpenResource};
 use ms_core::task::{StoreError, TaskTransition};
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::actor::Job;
 use crate::guard::Guard;
-use crate::write::Writer;
 
 /// Events about tasks that are kept for readers that come later, or lag.
 const KEPT_EVENTS: usize = 8192;
@@ -32,8 +29,8 @@ struct Inner {
     turn: Arc<Semaphore>,
     /// The number of the latest life that opened the file.
     life: AtomicU64,
-    // Not in the node's log: tasks come by the ten thousand a second, and would push the end of an
-    // actor out of a common one before anybody has looked.
+    // Not in the node's log: tasks come by the ten thousand a second, and would push the exit of an
+    // actor out of a common log before anybody has read it.
     events: EventLog<TaskTransition>,
 }
 
@@ -55,12 +52,12 @@ impl Holding {
         }))
     }
 
-    /// What happens to tasks, with numbers that go on over the lives of the actor.
+    /// Returns the log of events about tasks, whose numbers go on over the lives of the actor.
     pub(crate) fn events(&self) -> &EventLog<TaskTransition> {
         &self.0.events
     }
 
-    /// Waits for what an earlier life is writing, and ends its right to write more.
+    /// Waits for the write of an earlier life, and ends its right to write more.
     ///
     /// # Errors
     /// [`StoreError::Unknown`] when that has not ended in this time.
@@ -77,18 +74,18 @@ impl Holding {
         Ok((Tenancy { holding: self.clone(), life }, turn))
     }
 
-    /// These are the locks now; they are listed as open until they are given back.
+    /// Sets the locks; they are listed as open until they are given back.
     pub(crate) fn has(&self, guard: &Arc<Guard>, listed: OpenResource) {
         let mut held = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner);
         *held = Some((Arc::clone(guard), listed));
     }
 
-    /// Whether the locks are given back.
+    /// Returns whether the locks are given back.
     pub(crate) fn is_free(&self) -> bool {
         self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    /// Gives the locks back, whoever has a share of them still.
+    /// Gives the locks back, even while others still share them.
     pub(crate) fn leave(&self) {
         let guard = self.0.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((guard, _)) = guard {
@@ -98,32 +95,13 @@ impl Holding {
 }
 
 impl Tenancy {
-    /// Does a job on a thread of its own: it ends whatever becomes of the actor and its
-    /// thread. A life that has a successor is refused.
-    pub(crate) async fn carry_out(self, mut writer: Box<Writer>, job: Job) -> Box<Writer> {
-        let turn = Arc::clone(&self.holding.0.turn);
-        let Ok(turn) = turn.acquire_owned().await else { return writer };
-        let (this, here) = (self.clone(), Handle::current());
-        let work = tokio::task::spawn_blocking(move || {
-            match this.is_current() {
-                true => here.block_on(job.carry_out(&mut writer)),
-                false => job.refuse(&StoreError::Away("it has a successor".to_owned())),
-            }
-            drop(turn);
-            writer
-        });
-        match work.await {
-            Ok(writer) => writer,
-            // A panic in it is the actor's, and its supervisor's to mend.
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // Called off: the runtime of this thread ends, and the actor with it.
-                Err(_) => std::future::pending().await,
-            },
-        }
+    /// Returns the semaphore with the one permit to write.
+    pub(crate) fn turn(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.holding.0.turn)
     }
 
-    fn is_current(&self) -> bool {
+    /// Returns whether no later life has opened the file.
+    pub(crate) fn is_current(&self) -> bool {
         self.holding.0.life.load(Ordering::Acquire) == self.life
     }
 }

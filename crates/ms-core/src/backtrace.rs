@@ -3,7 +3,7 @@
 //! Finding names and lines for the addresses of one backtrace takes a hundred times as long
 //! as noting the addresses, and most crashes are never asked about.
 
-use std::backtrace::{Backtrace, BacktraceStatus};
+use std::backtrace::BacktraceStatus;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -12,34 +12,35 @@ use serde::{Deserialize, Serialize};
 /// The backtrace of a panic: its first frames, at most 8 KiB of text.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-pub struct Trace(Arc<Inner>);
+pub struct Backtrace(Arc<Inner>);
 
 struct Inner {
-    captured: Option<Backtrace>,
+    captured: Option<std::backtrace::Backtrace>,
     text: OnceLock<String>,
 }
 
 /// Longest text kept, in bytes: records and events are kept by the thousand.
 const MAX_TEXT: usize = 8 * 1024;
 
-impl Trace {
+impl Backtrace {
     /// Notes where the calling thread is, when `RUST_BACKTRACE` asks for backtraces.
     #[must_use]
     pub fn capture() -> Option<Self> {
-        let captured = Backtrace::capture();
+        let captured = std::backtrace::Backtrace::capture();
         let wanted = captured.status() == BacktraceStatus::Captured;
         wanted.then(|| Self(Arc::new(Inner { captured: Some(captured), text: OnceLock::new() })))
     }
 
-    /// This backtrace, while nobody has read it: whoever is about to can have [`Trace::as_str`]
-    /// called beforehand, where tens of milliseconds hold nobody up.
+    /// Returns this backtrace if nobody has read it yet. Putting it into words takes tens of
+    /// milliseconds: a caller on an arbiter has [`Backtrace::as_str`] called on another thread
+    /// first.
     #[must_use]
     pub fn unread(&self) -> Option<Self> {
         self.0.text.get().is_none().then(|| self.clone())
     }
 
-    /// The backtrace in words. The first reader pays for finding the names, which may read
-    /// the program's debug information from disk. On an arbiter see [`Trace::unread`].
+    /// Returns the backtrace in words. The first reader pays for finding the names, which may read
+    /// the program's debug information from disk. On an arbiter see [`Backtrace::unread`].
     #[must_use]
     pub fn as_str(&self) -> &str {
         let words = || self.0.captured.as_ref().map(|it| head_of(&it.to_string()));
@@ -47,38 +48,38 @@ impl Trace {
     }
 }
 
-/// The first lines of a backtrace, which are those of the panic.
-fn head_of(trace: &str) -> String {
+/// Returns the first lines of a backtrace, which are those of the panic.
+fn head_of(text: &str) -> String {
     let cut = |line: &str, used: &mut usize| {
         *used += line.len() + 1;
         (*used <= MAX_TEXT).then(|| format!("{line}\n"))
     };
-    let lines = trace.lines().scan(0, |used, line| cut(line, used));
+    let lines = text.lines().scan(0, |used, line| cut(line, used));
     lines.collect()
 }
 
-impl From<String> for Trace {
+impl From<String> for Backtrace {
     fn from(text: String) -> Self {
         Self(Arc::new(Inner { captured: None, text: OnceLock::from(text) }))
     }
 }
 
-impl From<Trace> for String {
-    fn from(trace: Trace) -> Self {
-        trace.as_str().to_owned()
+impl From<Backtrace> for String {
+    fn from(backtrace: Backtrace) -> Self {
+        backtrace.as_str().to_owned()
     }
 }
 
-impl PartialEq for Trace {
+impl PartialEq for Backtrace {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0) || self.as_str() == other.as_str()
     }
 }
 
-impl Eq for Trace {}
+impl Eq for Backtrace {}
 
 /// Finds no names: a log line is written wherever something happens.
-impl fmt::Debug for Trace {
+impl fmt::Debug for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.text.get().map_or("a backtrace that nobody has read", String::as_str))
     }
@@ -89,23 +90,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_is_its_text_on_the_wire() {
-        let trace = Trace::from("0: here\n1: there\n".to_owned());
-        let json = serde_json::to_string(&trace).unwrap();
+    fn a_backtrace_is_its_text_on_the_wire() {
+        let backtrace = Backtrace::from("0: here\n1: there\n".to_owned());
+        let json = serde_json::to_string(&backtrace).unwrap();
         assert_eq!(json, r#""0: here\n1: there\n""#);
-        assert_eq!(serde_json::from_str::<Trace>(&json).unwrap(), trace);
+        assert_eq!(serde_json::from_str::<Backtrace>(&json).unwrap(), backtrace);
     }
 
     #[test]
     fn what_is_captured_is_read_later_and_has_a_bound() {
-        let captured = Some(Backtrace::force_capture());
-        let trace = Trace(Arc::new(Inner { captured, text: OnceLock::new() }));
-        let debug = format!("{trace:?}");
+        let captured = Some(std::backtrace::Backtrace::force_capture());
+        let backtrace = Backtrace(Arc::new(Inner { captured, text: OnceLock::new() }));
+        let debug = format!("{backtrace:?}");
         assert!(!debug.contains("what_is_captured"), "{debug}");
-        assert!(trace.unread().is_some(), "a log line does not read it");
-        assert!(trace.as_str().contains("what_is_captured_is_read_later"), "{trace:?}");
+        assert!(backtrace.unread().is_some(), "a log line does not read it");
+        assert!(backtrace.as_str().contains("what_is_captured_is_read_later"), "{backtrace:?}");
         assert!(head_of(&"a line of a frame\n".repeat(10_000)).len() <= MAX_TEXT);
-        assert_eq!(trace.clone(), trace);
-        assert!(trace.unread().is_none());
+        assert_eq!(backtrace.clone(), backtrace);
+        assert!(backtrace.unread().is_none());
     }
 }
