@@ -222,7 +222,7 @@ async fn account(router: &Router, root: &SupervisorRef) -> Result<(), Failure> {
         let done = router.ask_one(Invoke::<Account>::new(payment)).await;
         match done.map_err(|unsent| unsent.error)? {
             Ok(left) => println!("{amount} paid to {to}; {left} left"),
-            Err(error @ ContractError::Invalid(_)) => println!("not carried out: {error}"),
+            Err(ContractError::Invalid(why)) => println!("not carried out: invalid input: {why}"),
             Err(error) => println!("carried out, and failed: {error}"),
         }
     }

@@ -53,7 +53,7 @@ impl Figure {
         self.way.starts_with("bus") && self.median() <= goal
     }
 
-    pub fn told(&self, goal: f64) -> String {
+    pub fn line(&self, goal: f64) -> String {
         let (median, best) = (self.median(), self.rates[self.rates.len() - 1]);
         let deliveries = median * self.subscribers as f64;
         let line = format!(
@@ -246,7 +246,7 @@ fn main() -> ExitCode {
     println!(
         "{EVENTS} events, each handled in order by each subscriber; median (best) of {ROUNDS} rounds"
     );
-    let tell = |figure: &Figure| println!("{}", figure.told(GOAL));
+    let tell = |figure: &Figure| println!("{}", figure.line(GOAL));
     let figures = actix::System::new().block_on(measure(EVENTS, ROUNDS, tell));
     match figures.iter().any(|figure| figure.misses(GOAL)) {
         true => ExitCode::FAILURE,

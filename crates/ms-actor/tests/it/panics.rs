@@ -22,7 +22,7 @@ use common::{Child, Log, PAUSED_LIMIT, paused, settle, soon};
 use futures_core::Stream;
 use futures_util::stream;
 use ms_actor::host::EndFacts;
-use ms_actor::{AskError, Blueprint, Node, Placement, StateValue};
+use ms_actor::{AskError, Blueprint, Down, Node, Placement, StateValue};
 use ms_core::view::Tier;
 use ms_core::{ExitReason, PanicRecord};
 
@@ -622,7 +622,7 @@ mod only_ours {
             let record = reason.panic().unwrap();
             assert_eq!(
                 (record.during.as_str(), record.handling.as_deref()),
-                ("handle", Some("ms_actor::monitor::Down"))
+                ("handle", Some(std::any::type_name::<Down>()))
             );
         });
     }

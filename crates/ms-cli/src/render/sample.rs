@@ -306,7 +306,7 @@ pub fn over_budget() -> BudgetStop {
 pub fn found(name: &str) -> Found {
     Found {
         name: name.to_owned(),
-        provides: Some("ms_actor::refs::Ref<ms_store::actor::StoreActor>".into()),
+        provides: Some("ms_actor::refs::handle::Ref<ms_store::actor::StoreActor>".into()),
         path: path("/root/auditors"),
         incarnation: Some(Incarnation(2)),
         lifecycle: Lifecycle::Running,

@@ -12,8 +12,8 @@ use ms_actor::{Node, NodeConfig, Ref};
 use ms_core::view::EventKind;
 use ms_core::{ActorPath, ExitReason};
 use ms_snapshot::{
-    Extract, Extracted, Migration, Persist, Register, RestoreError, SaveAll, SnapshotActor,
-    Snapshots, Status, decode,
+    Extract, ExtractError, Extracted, Migration, Persist, Register, RestoreError, SaveAll,
+    SnapshotActor, Snapshots, Status, decode,
 };
 use ms_supervisor::{ChildSpec, Root, SupervisorRef, SupervisorSpec, start_root};
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
@@ -72,7 +72,7 @@ impl Handles<Add> for Counter {
 }
 
 impl Handles<Extract> for Counter {
-    async fn on(&mut self, _: Extract, cx: &mut Cx<Self>) -> Result<Extracted, String> {
+    async fn on(&mut self, _: Extract, cx: &mut Cx<Self>) -> Result<Extracted, ExtractError> {
         Extracted::of(self, cx.incarnation())
     }
 }

@@ -54,7 +54,7 @@ fn test_event_bus_integration() {
     TestSystem::run(async |t| {
         let bus = EventBus::new(BusConfig::default());
         t.start(SupervisorSpec::one_for_one("root").child(bus.child("event-bus"))).await;
-        assert_eq!(bus.client().carrier(), "memory");
+        assert_eq!(bus.client().transport(), "memory");
         let consumer = Probe::<Delivery<TestEvent>>::new(t.node(), "consumer").unwrap();
         let second = Probe::<Delivery<TestEvent>>::new(t.node(), "second").unwrap();
         let _first = bus.client().subscribe(consumer.port()).await.unwrap();

@@ -30,6 +30,17 @@ const CRATES: &[&str] = &[
 /// Parts of the standard library that reach the operating system.
 const OF_STD: &[&str] = &["env", "fs", "net", "os", "process", "thread"];
 
+/// What of `std::net` is data: an address is not a connection.
+const ADDRESSES: &[&str] = &[
+    "AddrParseError",
+    "IpAddr",
+    "Ipv4Addr",
+    "Ipv6Addr",
+    "SocketAddr",
+    "SocketAddrV4",
+    "SocketAddrV6",
+];
+
 /// Names of clocks, wherever they come from.
 const CLOCKS: &[&str] = &["Instant", "SystemTime"];
 
@@ -96,7 +107,11 @@ fn is_impure(path: &[String]) -> bool {
     let is_of =
         |at: usize, names: &[&str]| path.get(at).is_some_and(|name| names.contains(&&**name));
     let any = |names: &[&str]| path.iter().any(|name| names.contains(&&**name));
-    is_of(0, CRATES) || (is_of(0, &["std"]) && is_of(1, OF_STD)) || any(CLOCKS) || any(LOTS)
+    let is_address = is_of(1, &["net"]) && is_of(2, ADDRESSES);
+    is_of(0, CRATES)
+        || (is_of(0, &["std"]) && is_of(1, OF_STD) && !is_address)
+        || any(CLOCKS)
+        || any(LOTS)
 }
 
 #[cfg(test)]
@@ -124,6 +139,13 @@ mod tests {
         assert_eq!(problems("ms-a/src/logic/mod.rs", "").len(), 4);
         assert_eq!(problems("ms-a/src/b/logic.rs", "").len(), 4);
         assert!(problems("ms-a/src/b.rs", "").is_empty());
+    }
+
+    #[test]
+    fn an_address_is_data_and_a_connection_is_not() {
+        let code = Code::of(&[("ms-a/src/logic/a.rs", "use std::net::{IpAddr, TcpStream};")]);
+        let found = judge(&code, &[]).problems;
+        assert!(found.len() == 1 && found[0].contains("std::net::TcpStream"), "{found:?}");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub fn with_bus(test: impl AsyncFnOnce(&TestSystem, EventBus, SupervisorRef)) {
     TestSystem::run(async |t| {
         let node = t.node().clone();
         let clock = move || node.now().as_millis();
-        let bus = EventBus::carried_by(BusConfig::default(), Arc::new(InProcess), clock);
+        let bus = EventBus::with_transport(BusConfig::default(), Arc::new(InProcess), clock);
         let root = start(t, &bus).await;
         test(t, bus, root).await;
     });

@@ -155,8 +155,7 @@ impl<C: Settings> ConfigActor<C> {
         async move {
             let read = tokio::task::spawn_blocking(move || loader.load());
             match timeout(READ_WITHIN, read).await {
-                Ok(Ok(loaded)) => loaded
-                    .map_err(|errors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>()),
+                Ok(Ok(loaded)) => loaded.map_err(|errors| errors.lines().collect::<Vec<_>>()),
                 Ok(Err(error)) => Err(vec![format!("reading failed: {error}")]),
                 Err(_) => Err(vec![format!("the files could not be read within {READ_WITHIN:?}")]),
             }
