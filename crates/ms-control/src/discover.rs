@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use ms_core::ChildId;
 
-use crate::codes;
+use ms_ops::codes;
 use crate::error::ControlError;
 use crate::server::{Probe, probe};
 

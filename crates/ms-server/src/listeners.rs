@@ -5,21 +5,17 @@ use std::sync::Arc;
 use ms_actor::Placement;
 use ms_config::FrameworkConfig;
 use ms_registry::Registry;
-use ms_runtime::{Calls, ComponentFailure, ServiceHandle, TreeContext};
+use ms_ops::Desk;
+use ms_runtime::{ComponentFailure, ServiceHandle, TreeContext};
 use ms_supervisor::{ChildSpec, Supervisor};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
-use ms_worker::budgets::BudgetClient;
 
-use crate::budgets::ApiBudgets;
-use crate::calls::FromTransport;
+use crate::admission::Entrance;
 use crate::cleanup::Doors;
-use crate::health::{ApiHealth, Door};
-use crate::integration::ApiIntegration;
 use crate::paths::ToApi;
 use crate::server::PAUSE;
 use crate::services::Registrar;
 use crate::settings;
-use crate::tasks::ApiTasks;
 use crate::telemetry::Metrics;
 
 /// What the two listeners are made of.
@@ -27,11 +23,8 @@ pub(crate) struct Listeners {
     pub(crate) api: Bind,
     pub(crate) admin: Bind,
     limits: HttpLimits,
-    calls: FromTransport,
     metrics: Metrics,
     registry: Registry,
-    /// Where the program has set any.
-    budgets: Option<BudgetClient>,
     pub(crate) path: ToApi,
     pub(crate) doors: Doors,
 }
@@ -42,8 +35,6 @@ impl Listeners {
         config: &FrameworkConfig,
         metrics: &Metrics,
         registry: &Registry,
-        budgets: Option<BudgetClient>,
-        calls: &Calls,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
         let admin = settings::admin_bind(config, &api);
@@ -53,10 +44,8 @@ impl Listeners {
             api,
             admin,
             limits: settings::http(config),
-            calls: FromTransport::new(calls),
             metrics: Arc::clone(metrics),
             registry: registry.clone(),
-            budgets,
             path: ToApi::default(),
             doors: Doors::default(),
         })
@@ -86,29 +75,24 @@ impl Listeners {
     }
 
     fn api_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
-        let root = ServiceHandle::clone(cx);
-        let api = Api {
-            node: cx.node().clone(),
-            root: Arc::new(move || root.root()),
-            registry: Some(self.registry.clone()),
-            tasks: Arc::new(ApiTasks(cx.require()?, self.calls.clone())),
-            budgets: self.budgets.clone().map(|budgets| Arc::new(ApiBudgets(budgets)) as _),
-            health: Arc::new(ApiHealth(cx.health())),
-            integration: Arc::new(ApiIntegration(cx.integration())),
-        };
+        let api = Api { node: cx.node().clone(), desk: desk(cx)? };
         let spec = api.gateway(self.bound(cx, &self.api)?, self.limits.clone())?;
-        let spec = spec.admitted_by(Door(cx.gate().clone()));
+        let spec = spec.admitted_by(Entrance(cx.gate().clone()));
         self.path.is(&spec);
         Ok(spec)
     }
 
     fn admin_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
-        let health = Arc::new(ApiHealth(cx.health()));
+        let desk = desk(cx)?;
         let metrics = Arc::clone(&self.metrics);
         // What the API spares is spared for this one.
         let limits = HttpLimits { spare_descriptors: 0, ..self.limits.clone() };
-        let spec = admin_gateway(self.bound(cx, &self.admin)?, limits, health, metrics)?;
+        let spec = admin_gateway(self.bound(cx, &self.admin)?, limits, desk, metrics)?;
         // Probes are answered whatever the door says; so is what is asked of metrics.
         Ok(spec.serving())
     }
+}
+
+fn desk(cx: &TreeContext) -> Result<Desk, ComponentFailure> {
+    cx.desk().ok_or_else(|| "the service has ended".into())
 }

@@ -21,7 +21,7 @@ impl Explain {
     pub(crate) fn run(self, cx: &Cx) -> Outcome {
         let Some(code) = self.code else {
             let lines: Vec<_> =
-                codes::ALL.iter().map(|info| format!("{}  {}\n", info.code, info.title)).collect();
+                codes::EXPLANATIONS.iter().map(|info| format!("{}  {}\n", info.code, info.title)).collect();
             return cx.out.text(&lines.concat());
         };
         let info = codes::find(&code).ok_or(Failure::NoSuchCode(code))?;

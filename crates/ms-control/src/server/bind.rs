@@ -14,7 +14,7 @@ use ms_core::time::later;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::codes;
+use ms_ops::codes;
 use crate::error::ControlError;
 
 /// Longest socket path, in bytes (`sun_path` without its final zero).

@@ -1,4 +1,4 @@
-//! The server side: one socket, a bounded number of connections, one handler.
+//! The server side: one socket, a bounded number of connections, one desk.
 //!
 //! `bind` makes the socket, the accept loop here admits connections, `conn`
 //! serves one of them.
@@ -7,63 +7,34 @@ mod bind;
 mod conn;
 mod stream;
 
-use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ms_core::accept::AcceptBackoff;
 use ms_core::time::later;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior};
 
 pub use bind::{BindError, MAX_SOCKET_PATH};
 
-use crate::codes;
+use ms_ops::{Desk, codes};
+
 use crate::error::ControlError;
-use crate::proto::{MAX_REQUEST, MAX_RESPONSE, Reply, Request, StreamItem};
+use crate::proto::{MAX_REQUEST, MAX_RESPONSE};
 use bind::Socket;
 pub(crate) use bind::{Probe, probe};
 
-/// A boxed future, so that [`ControlHandler`] can be a trait object.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Who asks, as the kernel says, and how long the answer may take.
+/// Who connected, as the kernel says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer {
+struct Peer {
     /// Its user.
-    pub uid: u32,
+    uid: u32,
     /// Its process, where the platform tells.
-    pub pid: Option<i32>,
-    /// Time the server gives the handler; it is dropped after that.
-    /// `Duration::MAX` for a stream without end.
-    pub within: Duration,
-}
-
-/// What a node implements: it answers requests by asking its actors.
-///
-/// A handler is dropped when its time is over or the client of its stream leaves,
-/// so what must be undone, such as a trace, is undone by a guard. It runs in a task
-/// of its own: a panic in it is answered as an internal error. Who may steer what
-/// is decided here, and each steering request, refused or not, becomes an event.
-pub trait ControlHandler: Send + Sync + 'static {
-    /// Answers a request that is no stream.
-    fn call(&self, peer: Peer, request: Request) -> BoxFuture<'_, Result<Reply, ControlError>>;
-
-    /// Sends the items of a stream; its return ends the stream.
-    ///
-    /// The sink is bounded: a handler that must not wait for a slow client uses
-    /// `try_send` and counts what it left out (`EventKind::Gap`).
-    fn stream(
-        &self,
-        peer: Peer,
-        request: Request,
-        sink: mpsc::Sender<StreamItem>,
-    ) -> BoxFuture<'_, Result<(), ControlError>>;
+    pid: Option<i32>,
 }
 
 /// How often the socket is looked at.
@@ -74,7 +45,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct Limits {
     /// Connections at a time.
     pub max_connections: usize,
-    /// How long a request may take that asks for no time, its nature aside ([`Request::takes`]).
+    /// How long a request may take that asks for no time, its nature aside.
     pub request_deadline: Duration,
     /// The longest time a request may ask for.
     pub longest_deadline: Duration,
@@ -134,13 +105,13 @@ impl ControlServer {
     /// Outside a tokio runtime with I/O and time enabled.
     pub async fn bind(
         path: impl AsRef<Path>,
-        handler: Arc<dyn ControlHandler>,
+        desk: Desk,
         limits: Limits,
     ) -> Result<Self, BindError> {
         let (listener, socket) = bind::bind(path.as_ref()).await?;
         let (stop, stopped) = watch::channel(false);
         let grace = limits.stop_deadline;
-        let shared = Shared { handler, limits: Arc::new(limits), owner: socket.uid(), stopped };
+        let shared = Shared { desk, limits: Arc::new(limits), owner: socket.uid(), stopped };
         tracing::info!(path = %socket.path().display(), "control endpoint is open");
         let path = socket.path().to_owned();
         let socket = Arc::new(Mutex::new(socket));
@@ -177,7 +148,7 @@ impl Drop for ControlServer {
 /// What every connection shares.
 #[derive(Clone)]
 struct Shared {
-    handler: Arc<dyn ControlHandler>,
+    desk: Desk,
     limits: Arc<Limits>,
     owner: u32,
     stopped: watch::Receiver<bool>,
@@ -269,7 +240,7 @@ fn admit(stream: UnixStream, shared: &Shared, connections: &mut JoinSet<()>) {
             too_many(shared.limits.max_connections)
         }
         Ok(cred) => {
-            let peer = Peer { uid: cred.uid(), pid: cred.pid(), within: Duration::ZERO };
+            let peer = Peer { uid: cred.uid(), pid: cred.pid() };
             connections.spawn(conn::serve(stream, peer, shared.clone()));
             return;
         }

@@ -5,12 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::{AnyRef, read_traces};
-use ms_control::ControlError;
-use ms_control::proto::StreamItem;
-use ms_core::view::{EventFilter, EventKind, NodeEvent, Tier};
-use ms_core::{ActorPath, NodeLife};
+use ms_core::view::{EventFilter, EventKind, NodeEvent, Tier, TraceLine};
+use ms_core::ActorPath;
+use ms_ops::ops::{FollowEvents, Trace};
+use ms_ops::{OpError, Sink};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
 
 use super::NodeControl;
 use super::error::not_running;
@@ -42,28 +41,26 @@ impl Drop for Traced<'_> {
 impl NodeControl {
     pub(super) async fn trace(
         &self,
-        path: ActorPath,
-        max: u32,
-        time: Duration,
-        sink: mpsc::Sender<StreamItem>,
-    ) -> Result<(), ControlError> {
+        Trace { path, max, for_ms }: Trace,
+        sink: Sink<TraceLine>,
+    ) -> Result<(), OpError> {
         let actor = self.find(&path).await?;
         if !actor.is_alive() {
             return Err(not_running(&path, "it handles no messages"));
         }
         if actor.tier() == Tier::Actix {
-            return Err(ControlError::refused(format!("the messages of {path} cannot be traced"))
+            return Err(OpError::refused(format!("the messages of {path} cannot be traced"))
                 .why("an unchanged actix actor takes them out of its mailbox unseen")
                 .next("`type Context = ms_actor::Context<Self>` in it makes them visible"));
         }
         if !self.0.traces.with(|all| all.insert(path.clone())) {
-            return Err(ControlError::refused(format!("{path} is being traced already"))
+            return Err(OpError::refused(format!("{path} is being traced already"))
                 .next("end that trace first, or wait for its limit"));
         }
         let traced = Traced { traces: &self.0.traces, actor };
-        let mut lines = traced.actor.trace(u64::from(max), time);
+        let mut lines = traced.actor.trace(u64::from(max), Duration::from_millis(for_ms));
         while let Some(line) = lines.recv().await {
-            if sink.send(StreamItem::Trace(line)).await.is_err() {
+            if sink.send(line).await.is_err() {
                 break;
             }
         }
@@ -72,12 +69,10 @@ impl NodeControl {
 
     pub(super) async fn events(
         &self,
-        follow: bool,
-        mut since: Since,
-        life: Option<NodeLife>,
-        filter: EventFilter,
-        sink: mpsc::Sender<StreamItem>,
-    ) -> Result<(), ControlError> {
+        FollowEvents { follow, since_seq, since_task, life, filter }: FollowEvents,
+        sink: Sink<Box<NodeEvent>>,
+    ) -> Result<(), OpError> {
+        let mut since = Since { node: since_seq, task: since_task };
         if life.is_some_and(|life| life != self.0.node.life()) {
             // Told of what is lost; and of all there is, for none of it was seen.
             since = Since { node: since.node.map(|_| 0), task: since.task.map(|_| 0) };
@@ -87,7 +82,7 @@ impl NodeControl {
             ] {
                 let at_ms = self.0.node.now().as_millis();
                 let gap = Box::new(NodeEvent { seq: 0, at_ms, kind });
-                if filter.takes(&gap.kind) && sink.send(StreamItem::Event(gap)).await.is_err() {
+                if filter.takes(&gap.kind) && sink.send(gap).await.is_err() {
                     return Ok(());
                 }
             }
@@ -104,7 +99,7 @@ impl NodeControl {
         follow: bool,
         since: Option<u64>,
         filter: EventFilter,
-        sink: mpsc::Sender<StreamItem>,
+        sink: Sink<Box<NodeEvent>>,
     ) {
         if !filter.node() {
             return;
@@ -142,7 +137,7 @@ impl NodeControl {
         follow: bool,
         since: Option<u64>,
         filter: EventFilter,
-        sink: mpsc::Sender<StreamItem>,
+        sink: Sink<Box<NodeEvent>>,
     ) {
         if !filter.tasks() {
             return;
@@ -155,7 +150,7 @@ impl NodeControl {
         }
         loop {
             for event in read.into_iter().filter(|event| filter.takes(&event.kind)) {
-                if sink.send(StreamItem::Event(Box::new(event))).await.is_err() {
+                if sink.send(Box::new(event)).await.is_err() {
                     return;
                 }
             }
@@ -172,9 +167,9 @@ impl NodeControl {
 
 /// After which events to begin: of the node, and about tasks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Since {
-    pub(super) node: Option<u64>,
-    pub(super) task: Option<u64>,
+struct Since {
+    node: Option<u64>,
+    task: Option<u64>,
 }
 
 /// The reader left.
@@ -182,7 +177,7 @@ struct Left;
 
 /// Passes events on, and says where some are missing.
 struct Reader {
-    sink: mpsc::Sender<StreamItem>,
+    sink: Sink<Box<NodeEvent>>,
     /// Number of the last event passed on; `None` before the first.
     last: Option<u64>,
 }
@@ -205,12 +200,14 @@ impl Reader {
 
     async fn send(&self, event: NodeEvent) -> Result<(), Left> {
         read_traces(event.reason()).await;
-        self.sink.send(StreamItem::Event(Box::new(event))).await.map_err(|_| Left)
+        self.sink.send(Box::new(event)).await.map_err(|_| Left)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+
     use super::*;
 
     #[tokio::test]
@@ -225,7 +222,7 @@ mod tests {
         }
         drop(reader);
         let mut seen = Vec::new();
-        while let Some(StreamItem::Event(event)) = items.recv().await {
+        while let Some(event) = items.recv().await {
             let missed = match event.kind {
                 EventKind::Gap { missed, .. } => missed,
                 _ => 0,

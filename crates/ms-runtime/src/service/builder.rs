@@ -13,7 +13,8 @@ use super::{Raised, Service, ServiceEnd};
 use crate::cleanup::CleanupHandler;
 use crate::component::{Absent, ComponentSpec, TypeKey};
 use crate::emergency::EmergencyProcedure;
-use crate::health::ReadinessPath;
+use crate::control::NodeControl;
+use crate::health::{HealthRef, ReadinessPath};
 use crate::integration::{Calls, IntegrationObserver};
 use crate::lifecycle::SnapshotStore;
 use crate::outcome::RunError;
@@ -235,8 +236,13 @@ impl Builder {
     ) -> Result<Raised, RunError> {
         self.settings.check()?;
         let plan = Planned::new(&self)?;
+        let run = self.settings.run.clone();
+        let control = NodeControl::new(node.clone(), run.allow_faults, run.shown.clone());
+        let desk = control.desk();
+        control.provide_health(&desk, HealthRef::new(wiring.clone()));
+        wiring.open(desk.clone());
         let tree = tree::tree(&self, &plan, &wiring, &node)?;
-        let runtime = Runtime::start_on(node, self.settings.run.clone(), |_| tree).await?;
+        let runtime = Runtime::start_with(node, run, (control, desk), |_| tree).await?;
         if let Err(error) = tree::connect(runtime.node(), runtime.root(), &wiring).await {
             let _ = runtime.stop(super::TREE_WITHIN).await;
             return Err(tree::lost(&error).into());

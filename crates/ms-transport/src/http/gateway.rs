@@ -16,9 +16,9 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::accept::{Stop, accept};
+use super::admission::Admission;
 use super::bind::{Access, Bind, BindError};
 use super::limits::HttpLimits;
-use super::ports::Admission;
 use super::socket::Socket;
 
 /// How long requests in progress may take when the gateway is stopped without a [`Drain`].
@@ -78,7 +78,7 @@ impl Shared {
     }
 
     /// Lets a request in that does work; it is inside until what this returns is dropped.
-    pub(super) fn enter(&self) -> Result<Option<Box<dyn Any + Send>>, Gate> {
+    pub(super) fn enter(&self) -> Result<Option<Box<dyn Any + Send + Sync>>, Gate> {
         match self.gate() {
             Gate::Serving => self.admission.as_ref().map(|admission| admission.enter()).transpose(),
             closed => Err(closed),
