@@ -23,14 +23,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
-use ms_framework::core::breaker::{BreakerSpec, BreakerState};
 use ms_framework::prelude::{
     ChildSpec, Context, ControlAt, Ended, Ref, RunConfig, RunError, Supervisor, run_with,
 };
-use ms_resilience::{
-    Alternative, Answer, BreakerActor, CallError, CircuitBreaker, DegradedChanged, Fallback,
-    FallbackActor, FallbackError, FallbackStrategy, GetBreaker, GetDegraded, Hops, Source,
-    WatchDegraded,
+use ms_framework::resilience::{
+    Alternative, Answer, BreakerActor, BreakerSpec, BreakerState, CallError, CircuitBreaker,
+    DegradedChanged, Fallback, FallbackActor, FallbackError, FallbackStrategy, GetBreaker,
+    GetDegraded, Hops, Source, WatchDegraded,
 };
 use tokio::sync::mpsc;
 

@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-use ms_core::json::EncodeError;
+use ms_json::EncodeError;
 use std::time::Duration;
 
 use ms_actor::AskError;

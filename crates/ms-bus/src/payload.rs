@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::Message;
-use ms_core::json::{EncodeError, to_vec};
+use ms_json::{EncodeError, to_vec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;

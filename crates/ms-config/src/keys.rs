@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ms_core::lifecycle::shutdown::MIN_DEADLINE;
+use ms_core::lifecycle::MIN_DEADLINE;
 use ms_core::spec::{Intensity, Strategy, SupervisorFlags};
 
 use crate::kind::Bytes;

@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 const FRAMEWORK: &str = "ms_framework";
 
 /// Log targets of the framework: its crates that run in a service.
-const TARGETS: [&str; 20] = [
+const TARGETS: [&str; 23] = [
     "ms_actor",
     "ms_audit",
     "ms_bus",
@@ -16,6 +16,8 @@ const TARGETS: [&str; 20] = [
     "ms_core",
     "ms_demo",
     "ms_framework",
+    "ms_json",
+    "ms_policy",
     "ms_registry",
     "ms_resilience",
     "ms_router",
@@ -24,6 +26,7 @@ const TARGETS: [&str; 20] = [
     "ms_snapshot",
     "ms_store",
     "ms_supervisor",
+    "ms_task",
     "ms_transport",
     "ms_worker",
     "msctl",

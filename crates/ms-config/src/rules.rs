@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use ms_core::lifecycle::shutdown::RESERVE;
+use ms_core::lifecycle::RESERVE;
 
 use crate::components;
 use crate::declare::Rules;

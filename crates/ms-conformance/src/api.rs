@@ -5,16 +5,15 @@ use std::pin::Pin;
 use std::task::{Context as Task, Waker};
 use std::time::Duration;
 
-use ms_core::policy::PidRef;
 use ms_core::{ActorPath, ChildId, ChildType};
+use ms_policy::PidRef;
 use ms_supervisor::{ChildInfo, DynamicChild, StartedChild, SupervisorError, SupervisorRef};
 use serde_json::{Value, json};
 
-use crate::build;
 use crate::ids::{child_id, nth_child_id, original};
 use crate::scenario::text;
-use crate::terms;
 use crate::world::{Pid, World};
+use crate::{build, terms};
 
 /// Longer than anything in a scenario takes.
 pub(crate) const EVER: Duration = Duration::from_secs(3600);

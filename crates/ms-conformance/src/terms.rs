@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ms_core::policy::{ChildSpecError, CommandError, FlagError, SpecError};
 use ms_core::{ExitReason, Restart, Shutdown};
+use ms_policy::{ChildSpecError, CommandError, FlagError, SpecError};
 use ms_supervisor::{StartRootError, SupervisorError};
 use serde_json::Value;
 

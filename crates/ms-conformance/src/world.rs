@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ms_actor::AnyRef;
-use ms_core::policy::{Offender, PidRef, ReportReason, SupervisorReport};
 use ms_core::{ActorPath, ExitReason, Incarnation};
+use ms_policy::{Offender, PidRef, ReportReason, SupervisorReport};
 use ms_supervisor::{Observation, Observer};
 use serde_json::{Value, json};
 

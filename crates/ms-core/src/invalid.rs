@@ -17,11 +17,3 @@ impl Invalid {
         Self { field: field.into(), why: why.into() }
     }
 }
-
-/// What is no value of the wanted type is a fault of the part where that shows.
-impl From<crate::json::JsonError> for Invalid {
-    fn from(error: crate::json::JsonError) -> Self {
-        let field = if error.at().is_empty() { "." } else { error.at() };
-        Self::new(field, error.what())
-    }
-}

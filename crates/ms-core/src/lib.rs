@@ -1,22 +1,26 @@
-//! The vocabulary and the pure decisions of the MS Framework.
+//! The words that all crates of the MS Framework share.
 //!
-//! This crate owns what every other crate must agree on: identifiers and paths
-//! ([`id`]), reasons for an end ([`exit`]), how a child is to be treated
-//! ([`spec`]), what an inspector is shown ([`view`], row by row in [`tree`]), and the decisions as state machines: a supervisor's in [`policy`], durable tasks with theirs in
-//! [`task`] and [`budget`], boot and shutdown of a node in [`lifecycle`], its [`health`], how
-//! its parts get along ([`integration`]), when to give up on it ([`emergency`]), a circuit breaker's in [`breaker`], and a listener's pauses
-//! in [`accept`]. [`json`] is how JSON of strangers is read, and how what is kept is written, [`private`] which files may hold secrets,
-//! [`life`] which boot of a node a number belongs to; [`traceparent`] says which trace something belongs
-//! to, [`subject`] what an event is about.
+//! This crate owns what every other crate must agree on:
 //!
-//! Architecture invariants: nothing in here names actix, tokio, a clock, a
-//! source of randomness or a log. Time is an argument ([`time::Tick`]), and a
-//! decision is a function of the events fed to it.
+//! | about | modules |
+//! |---|---|
+//! | an actor | [`id`], [`exit`], [`spec`], [`trace`] |
+//! | what an inspector is shown | [`view`], row by row in [`tree`] |
+//! | durable tasks | [`task`], [`budget`] |
+//! | a node and its parts | [`life`], [`lifecycle`], [`health`], [`integration`], [`emergency`] |
+//! | what travels | [`traceparent`], [`subject`] |
+//! | all | [`time`], [`civil`], [`private`] (which files may hold secrets) |
 //!
-//! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`policy`].
+//! It decides nothing that one crate alone needs: a supervisor's decisions are `ms-policy`, those
+//! about tasks `ms-task`, those of a boot and a shutdown in `ms-runtime`.
+//!
+//! Architecture invariants: nothing in here names actix, tokio, a clock, a source of randomness
+//! or a log. Time is an argument ([`time::Tick`]).
+//!
+//! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`view`].
 
 pub mod accept;
-pub mod breaker;
+mod backoff;
 pub mod budget;
 pub mod civil;
 pub mod emergency;
@@ -25,10 +29,8 @@ pub mod health;
 pub mod id;
 pub mod integration;
 mod invalid;
-pub mod json;
 pub mod life;
 pub mod lifecycle;
-pub mod policy;
 pub mod private;
 mod repeat;
 pub mod spec;

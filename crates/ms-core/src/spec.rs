@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+pub use crate::backoff::Backoff;
+
 use serde::{Deserialize, Serialize};
 
 /// When a child that ended is started again.
@@ -90,20 +92,6 @@ impl Default for Intensity {
     fn default() -> Self {
         Self { max_restarts: 1, period: Duration::from_secs(5) }
     }
-}
-
-/// A delay before an automatic restart, growing with consecutive failures. Off unless asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Backoff {
-    /// Delay before the first restart.
-    pub min: Duration,
-    /// Longest delay.
-    pub max: Duration,
-    /// Share of the delay that is random, 0.0 to 1.0: with 0.2 a delay of
-    /// 10 s becomes 8 s to 12 s.
-    pub jitter: f64,
-    /// A run this long makes the next failure count as the first again.
-    pub reset_after: Duration,
 }
 
 /// What a supervisor does when its restart budget is used up. OTP's only gives up.

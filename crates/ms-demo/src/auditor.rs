@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use ms_actor::StateValue;
 use ms_audit::{FileOutcome, FileReport, Outcome, SourceFile, audit_file};
-use ms_core::task::{TaskCommand, TaskFailure, TaskStore, TaskView};
+use ms_core::task::{TaskFailure, TaskView};
 use ms_store::SqliteTasks;
+use ms_task::{TaskCommand, TaskStore};
 use ms_worker::tasks::{Performs, Task, TaskCx};
 use ms_worker::{Agent, Cx, InitError};
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ms_core::task::TaskStore;
 use ms_runtime::{Component, ComponentContext, ComponentFailure};
 use ms_store::SqliteTasks;
+use ms_task::TaskStore;
 
 use crate::board::{Board, Found};
 

@@ -11,7 +11,8 @@ use actix::Message;
 use ms_actor::StateValue;
 use ms_audit::source::MissingPackage;
 use ms_audit::{FileOutcome, Reducer, SourceFile, UnitFacts};
-use ms_core::task::{TaskEnd, TaskId};
+use ms_core::task::TaskId;
+use ms_task::TaskEnd;
 use ms_worker::tasks::TaskClient;
 use ms_worker::{Agent, Cx, Handles, InitError};
 

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-use ms_core::lifecycle::shutdown::{ShutdownPhase, StopOutcome};
 use ms_runtime::ShutdownSummary;
+use ms_runtime::logic::shutdown::{ShutdownPhase, StopOutcome};
 
 /// The report of a shutdown: a line, and one more for everything that went wrong.
 pub(crate) fn told(summary: &ShutdownSummary) -> String {

@@ -3,9 +3,9 @@
 use ms_audit::{FileReport, Outcome, Reason, SourceFile};
 use ms_core::IdError;
 use ms_core::task::{
-    AgentKind, IdempotencyKey, NewTask, Retry, TaskEnd, TaskFailure, TaskIdError, TaskState,
-    TaskView,
+    AgentKind, IdempotencyKey, NewTask, Retry, TaskFailure, TaskIdError, TaskState, TaskView,
 };
+use ms_task::TaskEnd;
 use serde::Deserialize;
 
 /// The agents that audit: their kind, and the name of their supervisor.
@@ -85,7 +85,8 @@ fn reason(view: &TaskView) -> Reason {
 mod tests {
     use super::*;
     use ms_audit::walk::Fingerprint;
-    use ms_core::task::{FailureKind, FencingToken, TaskEvent, TaskId, TaskRecord, TaskTime};
+    use ms_core::task::{FailureKind, FencingToken, TaskId, TaskTime};
+    use ms_task::{TaskEvent, TaskRecord};
     use std::time::Duration;
 
     fn file() -> SourceFile {

@@ -13,7 +13,10 @@
 //! | [`bus`] | events by subject, for whoever subscribes |
 //! | [`actor`] | references, mailboxes, monitors, the node |
 //! | [`control`] | what `msctl` and a node say to each other |
-//! | [`core`] | ids, exit reasons, the supervision policy, views |
+//! | [`resilience`] | circuit breakers and fallbacks, as actors and as tower layers |
+//! | [`task`] | durable tasks: what is decided about them, and the port of their store |
+//! | [`policy`] | the supervisor's decisions, as a pure machine |
+//! | [`core`] | the words all share: ids, exit reasons, specs, views |
 //!
 //! ```
 //! use actix::Message;
@@ -51,10 +54,13 @@ pub use ms_actor as actor;
 pub use ms_bus as bus;
 pub use ms_control as control;
 pub use ms_core as core;
+pub use ms_policy as policy;
 pub use ms_registry as registry;
+pub use ms_resilience as resilience;
 pub use ms_router as router;
 pub use ms_runtime as runtime;
 pub use ms_supervisor as supervisor;
+pub use ms_task as task;
 pub use ms_worker as worker;
 
 /// What most programs need. Messages are actix's: `use actix::Message` beside it.

@@ -2,8 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
-use ms_core::policy::{ChildKey, Decision, Policy, StartCause, Verdict};
 use ms_core::{AutoShutdown, ExitReason, Restart, Strategy, Tick};
+use ms_policy::{ChildKey, Decision, Policy, StartCause, Verdict};
 
 use crate::laws::Law;
 use crate::setup::PERIOD;

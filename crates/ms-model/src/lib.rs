@@ -3,7 +3,7 @@
 //!
 //! [`Setup`] is one supervisor: a strategy, the restart types of its children and how
 //! much the world may do to it. [`Tree`] is the stateright model of one: its states hold
-//! the real [`ms_core::policy::Policy`], its actions are the events the supervisor's actor
+//! the real [`ms_policy::Policy`], its actions are the events the supervisor's actor
 //! could feed it next. What must hold is in [`laws`]; the books kept for it in `books.rs`.
 //! [`run`] explores setups completely: a setup's graph of states is finite, because
 //! restarts end at the intensity and the rest has a [`Budget`].

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use ms_core::policy::ChildEntry;
 use ms_core::{
     AutoShutdown, Backoff, ChildId, ChildPolicy, Intensity, Restart, Shutdown, Strategy,
     SupervisorFlags,
 };
+use ms_policy::ChildEntry;
 
 /// How often the world may do what would otherwise never end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

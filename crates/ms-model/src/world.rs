@@ -2,11 +2,11 @@
 
 use std::hash::{Hash, Hasher};
 
-use ms_core::policy::{
+use ms_core::{ChildPolicy, ExitReason, Incarnation, Tick};
+use ms_policy::{
     ChildEntry, ChildKey, ChildState, Command, Effect, Event, Phase, Policy, Reply, StartCause,
     Target, Ticket,
 };
-use ms_core::{ChildPolicy, ExitReason, Incarnation, Tick};
 
 use crate::books::Books;
 use crate::laws::Law;

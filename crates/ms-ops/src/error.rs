@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_core::ActorPath;
-use ms_core::json::JsonError;
+use ms_json::JsonError;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

@@ -6,7 +6,6 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use ms_core::json;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -133,7 +132,7 @@ impl fmt::Debug for Row {
 }
 
 fn read<O: DeserializeOwned>(fields: Value) -> Result<O, OpError> {
-    Ok(json::from_value(fields)?)
+    Ok(ms_json::from_value(fields)?)
 }
 
 /// The operations that doors offer by name.

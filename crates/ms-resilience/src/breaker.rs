@@ -6,10 +6,10 @@ use std::time::Duration;
 use actix::{Actor, Handler, Message, MessageResult};
 use ms_actor::host::Blueprint;
 use ms_actor::{Context, Hosted, Ref, SendError, StateValue};
-use ms_core::breaker::{Breaker, BreakerSpec, BreakerState, CallOutcome, CircuitOpen, Permit};
 use ms_core::view::EventKind;
 use tokio::time::timeout;
 
+use crate::machine::{Breaker, BreakerSpec, BreakerState, CallOutcome, CircuitOpen, Permit};
 use crate::slot::Slot;
 
 /// Longest wait for the breaker's own answer.

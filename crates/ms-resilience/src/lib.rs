@@ -7,7 +7,7 @@
 //! hops), or by switching features off. Both are tower layers as well
 //! ([`BreakerLayer`], [`FallbackLayer`]).
 //!
-//! The decisions are pure: the breaker's in `ms_core::breaker`, the fallback's in
+//! The decisions are pure: the breaker's in `crate::machine`, the fallback's in
 //! `plan.rs`. This crate does *not* retry and balances nothing.
 //!
 //! Start reading at `breaker.rs`, then `plan.rs`, then `fallback.rs`.
@@ -16,6 +16,7 @@ mod breaker;
 mod fallback;
 mod handle;
 mod layer;
+mod machine;
 mod plan;
 mod slot;
 
@@ -26,4 +27,5 @@ pub use fallback::{
 };
 pub use handle::Fallback;
 pub use layer::{BreakerLayer, BreakerService, FallbackLayer, FallbackService};
+pub use machine::{BreakerSpec, BreakerState, CircuitOpen};
 pub use plan::{Answer, FallbackStrategy, Hops, MAX_CACHED, Source};

@@ -70,6 +70,7 @@ pub use lifecycle::{
 pub use outcome::{Ended, How, RunError, exit};
 pub use run::{MainResult, run, run_with};
 pub use runtime::Runtime;
+pub use service::logic;
 pub use service::{
     Builder, PhaseContext, Service, ServiceEnd, ServiceHandle, ServiceStage, SystemContext,
 };

@@ -4,12 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ms_core::health::ProbeSettings;
-use ms_core::lifecycle::shutdown::{MIN_DEADLINE, RESERVE};
+use ms_core::lifecycle::{MIN_DEADLINE, RESERVE};
 use ms_core::{Intensity, Strategy};
 use ms_supervisor::Heartbeat;
 
 use crate::config::RunConfig;
+use crate::logic::health::ProbeSettings;
 
 /// How components are started.
 #[derive(Debug, Clone, PartialEq, Eq)]

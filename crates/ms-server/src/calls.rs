@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use ms_core::integration::CallOutcome;
-use ms_core::task::{
-    ClaimSpec, Claimed, Held, StoreFuture, StoreLayer, Swept, TaskCommand, TaskError, TaskStore,
-    TaskView,
-};
+use ms_core::task::{TaskError, TaskView};
 use ms_ops::ops::{
     CancelTask, GetTask, ListTasks, RetryTask, ShowTask, SubmitBatch, SubmitTask, TaskOutcome,
 };
 use ms_ops::{Door, Ending, Observe, Operation};
+use ms_runtime::logic::interactions::CallOutcome;
 use ms_runtime::{CallReporter, Calls};
 use ms_store::SqliteTasks;
+use ms_task::{ClaimSpec, Claimed, Held, StoreFuture, StoreLayer, Swept, TaskCommand, TaskStore};
 
 /// What the component `transport` reports.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! How the components get along, for Prometheus.
 
-use ms_core::integration::{CallOutcome, IncidentChange, IntegrationMetrics};
+use ms_core::integration::IntegrationMetrics;
+use ms_runtime::logic::interactions::{CallOutcome, IncidentChange};
 use ms_runtime::{Call, IntegrationObserver};
 
 /// Puts calls and incidents into the metrics, one by one.

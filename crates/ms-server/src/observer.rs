@@ -7,11 +7,13 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, WrapFuture};
 use ms_actor::Context;
 use ms_config::FrameworkConfig;
-use ms_core::health::{HealthStatus, SystemHealthReport};
-use ms_core::task::{StoreStats, TaskState};
+use ms_core::health::HealthStatus;
+use ms_core::task::TaskState;
 use ms_core::view::NodeEvent;
 use ms_runtime::ServiceHandle;
 use ms_runtime::configuration::{ConfigActor, ConfigChanged, ConfigHandle, Refused, Subscribe};
+use ms_runtime::logic::health::SystemHealthReport;
+use ms_task::StoreStats;
 use ms_worker::tasks::TaskClient;
 use tokio::sync::broadcast::error::RecvError;
 

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use ms_actor::unix_ms;
 use ms_config::FrameworkConfig;
-use ms_core::emergency::EmergencyReason;
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::Phase;
 use ms_core::private::FileFacts;
+use ms_runtime::logic::emergency::EmergencyReason;
 use ms_runtime::{
     Component, ComponentContext, ComponentFailure, ComponentSpec, OpenResource, ReloadOutcome,
 };

@@ -10,7 +10,7 @@ use ms_core::Backoff;
 use ms_core::budget::Budget;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
-use ms_core::task::{Layered, QueueName, QueueSpec};
+use ms_core::task::QueueName;
 use ms_core::time::total;
 use ms_ops::DeskBuilder;
 use ms_registry::{Registry, RegistryConfig};
@@ -23,6 +23,7 @@ use ms_runtime::{
 };
 use ms_store::SqliteTasks;
 use ms_supervisor::{ChildSpec, Supervisor};
+use ms_task::{Layered, QueueSpec};
 use ms_transport::Access;
 use ms_worker::budgets::{BudgetClient, Budgets};
 use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};

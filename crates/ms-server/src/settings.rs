@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ms_config::{Components, FrameworkConfig, Probe};
 use ms_core::SupervisorFlags;
-use ms_core::health::ProbeSettings;
+use ms_runtime::logic::health::ProbeSettings;
 use ms_runtime::{
     BootSettings, ControlAt, EmergencySettings, HealthSettings, RunConfig, Settings,
     ShutdownSettings, SupervisionSettings,

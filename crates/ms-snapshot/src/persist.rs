@@ -1,6 +1,6 @@
 //! What a component writes to have its state kept.
 
-use ms_core::json::{EncodeError, to_vec};
+use ms_json::{EncodeError, to_vec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -13,12 +13,10 @@ use std::time::{Duration, Instant};
 use actix::System;
 use ms_actor::{Node, NodeConfig};
 use ms_core::ActorPath;
-use ms_core::task::{
-    AgentKind, ClaimSpec, NewTask, QueueName, Submission, TaskCommand, TaskId, TaskOutcome,
-    TaskStore,
-};
+use ms_core::task::{AgentKind, NewTask, QueueName, TaskId};
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Root, Supervisor, start_root};
+use ms_task::{ClaimSpec, Submission, TaskCommand, TaskOutcome, TaskStore};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor, SqlitePool};

@@ -5,9 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ms_core::task::{
-    Applied, Held, IdempotencyKey, JournalEntry, MAX_BATCH, MAX_PAYLOAD, MAX_RESULT, MAX_STEP_NAME,
-    MAX_STEPS, QueueName, Submission, Submitted, TaskCommand, TaskError, TaskEvent, TaskId,
-    TaskNews, TaskOutcome, TaskRecord, TaskState, TaskTime, TaskView, Telling,
+    IdempotencyKey, MAX_BATCH, MAX_PAYLOAD, QueueName, Submitted, TaskError, TaskId, TaskNews,
+    TaskState, TaskTime, TaskView,
+};
+use ms_task::{
+    Applied, Held, JournalEntry, MAX_RESULT, MAX_STEP_NAME, MAX_STEPS, Submission, TaskCommand,
+    TaskEvent, TaskOutcome, TaskRecord, Telling,
 };
 use serde_json::Value;
 
@@ -160,7 +163,7 @@ impl Batch {
             self.keys.insert(key.clone(), (*id, request.clone()));
         }
         let view = record.view();
-        self.news.push(TaskNews::submitted(&record));
+        self.news.push(ms_task::submitted(&record));
         self.records.insert(*id, record);
         self.dirty.insert(*id);
         self.requests.push((*id, request));

@@ -1,8 +1,8 @@
 //! What is used of budgets, beside the tasks.
 
 use ms_core::ActorPath;
-use ms_core::budget::{BudgetStore, KeptUsage};
-use ms_core::task::StoreFuture;
+use ms_task::StoreFuture;
+use ms_task::budget::{BudgetStore, KeptUsage};
 use sqlx::{Row, SqliteConnection};
 
 use crate::handle::SqliteTasks;

@@ -3,10 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use ms_core::task::{
-    AgentKind, Assignment, Candidate, ClaimSpec, Journal, NewTask, Priority, QueueName, TaskEvent,
-    TaskId, TaskTime, TaskView, choose,
-};
+use ms_core::task::{AgentKind, NewTask, Priority, QueueName, TaskId, TaskTime, TaskView};
+use ms_task::{Assignment, Candidate, ClaimSpec, Journal, TaskEvent, choose};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 

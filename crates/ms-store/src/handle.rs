@@ -1,18 +1,21 @@
 //! The handle: what others have of a store.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
 use ms_actor::{Accepts, Context, Placement, Ref};
 use ms_core::task::{
-    ClaimSpec, Claimed, Held, NewTask, StoreError, StoreFuture, StoreStats, Submission, Submitted,
-    Swept, TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
 };
 use ms_core::view::Tier;
 use ms_supervisor::ChildSpec;
+use ms_task::{
+    ClaimSpec, Claimed, Held, StoreFuture, StoreStats, Submission, Swept, TaskCommand, TaskEnd,
+    TaskStore,
+};
 use serde_json::Value;
-use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 use crate::actor::{StoreActor, Whereabouts};

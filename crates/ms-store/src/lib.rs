@@ -1,7 +1,7 @@
 //! The task store of the MS Framework: embedded SQLite behind an actor.
 //!
 //! [`sqlite`] gives a child spec for a supervision tree and a [`SqliteTasks`] handle, which is
-//! a [`TaskStore`](ms_core::task::TaskStore). What this crate owns: the file and who may have
+//! a [`TaskStore`](ms_task::TaskStore). What this crate owns: the file and who may have
 //! it (`open.rs`, `guard.rs`, `held.rs`, `hold.rs`), looking after it while it is open (`watch.rs`,
 //! `marks.rs`), its schema (`schema.rs`), writing with *group commit*
 //! (`actor.rs`: requests that wait while a commit runs are written in one transaction
@@ -10,7 +10,7 @@
 //! budgets (`budgets.rs`).
 //!
 //! What it does not do: it decides nothing about tasks. Every change is
-//! [`TaskRecord::apply`](ms_core::task::TaskRecord::apply); a batch loads the records
+//! [`TaskRecord::apply`](ms_task::TaskRecord::apply); a batch loads the records
 //! concerned, feeds them the events and writes what came out (`batch.rs`).
 //!
 //! SQLite runs on threads of its own, one for each connection: an arbiter never waits for the disk.

@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use ms_core::task::{MAX_PAGE, TaskFilter, TaskId, TaskPage, TaskRecord, TaskState};
+use ms_core::task::{MAX_PAGE, TaskFilter, TaskId, TaskPage, TaskState};
+use ms_task::TaskRecord;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection};
 

@@ -2,11 +2,11 @@
 //! answer is given when the commit is done, not when the message was handled.
 
 use actix::Message;
-use ms_core::budget::KeptUsage;
 use ms_core::task::{
-    ClaimSpec, Claimed, Held, NewTask, StoreError, StoreStats, Submission, Submitted, Swept,
-    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
 };
+use ms_task::budget::KeptUsage;
+use ms_task::{ClaimSpec, Claimed, Held, StoreStats, Submission, Swept, TaskCommand, TaskEnd};
 use serde_json::Value;
 use tokio::sync::oneshot;
 

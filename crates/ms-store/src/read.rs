@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ms_core::task::{MAX_PAGE, StoreError, StoreStats, TaskEnd, TaskId, TaskRecord};
+use ms_core::task::{MAX_PAGE, StoreError, TaskId};
+use ms_task::{StoreStats, TaskEnd, TaskRecord};
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row, SqliteConnection};

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use ms_actor::LogLimit;
-use ms_core::task::{TaskId, TaskRecord, TaskState, TaskTime};
+use ms_core::task::{TaskId, TaskState, TaskTime};
+use ms_task::TaskRecord;
 use serde::Serialize;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;

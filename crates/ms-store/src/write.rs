@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::task::{
-    Claimed, IdempotencyKey, JournalEntry, StoreError, Submitted, Swept, TaskCommand, TaskError,
-    TaskId, TaskNews, TaskRecord, TaskTime, TaskView,
+    IdempotencyKey, StoreError, Submitted, TaskError, TaskId, TaskNews, TaskTime, TaskView,
 };
 use ms_core::{Repeats, Tick};
+use ms_task::{Claimed, JournalEntry, Swept, TaskCommand, TaskRecord};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, SqliteConnection};
 
 use crate::batch::{Batch, Counts};

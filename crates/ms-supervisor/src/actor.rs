@@ -7,10 +7,8 @@ use std::sync::Arc;
 use actix::{Actor, Running};
 use ms_actor::host::ChildSink;
 use ms_actor::{AnyRef, Context, Node, Ref, StartError, StateValue, WeakRef};
-use ms_core::policy::{
-    ChildKey, ChildState, Effect, Event, Offender, Phase, Policy, SupervisorReport,
-};
 use ms_core::{ActorPath, ExitReason, Incarnation, Strategy};
+use ms_policy::{ChildKey, ChildState, Effect, Event, Offender, Phase, Policy, SupervisorReport};
 
 use crate::admin::Calls;
 use crate::bank::Bank;

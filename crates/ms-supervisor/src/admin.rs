@@ -10,8 +10,8 @@ use std::sync::Arc;
 use actix::Handler;
 use ms_actor::AnyRef;
 use ms_core::id::MAX_PATH_DEPTH;
-use ms_core::policy::{ChildEntry, Command, CommandError, Counts, Reply, Target, Ticket};
 use ms_core::{ChildId, IdError, Incarnation};
+use ms_policy::{ChildEntry, Command, CommandError, Counts, Reply, Target, Ticket};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::answer::Answer;
@@ -78,7 +78,7 @@ impl SupervisorActor {
         if let Some(arriving) = arriving {
             self.calls.arriving.insert(ticket, arriving);
         }
-        self.feed(ctx, ms_core::policy::Event::Command { ticket, command });
+        self.feed(ctx, ms_policy::Event::Command { ticket, command });
         answer
     }
 
@@ -185,7 +185,7 @@ impl SupervisorActor {
 
     fn child_infos(&self, reply: Reply) -> Vec<ChildInfo> {
         let Reply::Children(rows) = reply else { return Vec::new() };
-        let info = |row: ms_core::policy::ChildRow| {
+        let info = |row: ms_policy::ChildRow| {
             let kid = self.kids.get(row.key)?;
             let child = kid.pid_in_lives(row.child);
             Some(ChildInfo {

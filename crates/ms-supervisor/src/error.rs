@@ -1,8 +1,8 @@
 //! What can go wrong when asking something of a supervisor.
 
 use ms_actor::AskError;
-use ms_core::policy::{CommandError, SpecError};
 use ms_core::{ActorPath, ChildId, ExitReason, IdError};
+use ms_policy::{CommandError, SpecError};
 
 /// Why a supervisor did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use actix::Message;
 use ms_actor::{Accepts, AnyRef, Context, Hosted, Ref, StateValue};
-use ms_core::policy::{ChildEntry, Counts};
 use ms_core::view::WhyRecord;
 use ms_core::{ActorPath, ChildId, Incarnation};
+use ms_policy::{ChildEntry, Counts};
 
 use crate::actor::SupervisorActor;
 use crate::error::SupervisorError;

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use actix::{AsyncContext, SpawnHandle};
 use ms_core::ExitReason;
-use ms_core::policy::{ChildKey, ChildState};
 use ms_core::view::Lifecycle;
+use ms_policy::{ChildKey, ChildState};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::kids::Kid;

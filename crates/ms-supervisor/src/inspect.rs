@@ -1,9 +1,9 @@
 //! Answering for the tree: what is below a supervisor, why it ended, what if.
 
 use actix::{Handler, ResponseFuture};
-use ms_core::policy::{ChildKey, ChildState, ChildView};
 use ms_core::view::{BlastRadius, Lifecycle, Mark, SupervisorView, TreeNode, WhyRecord};
 use ms_core::{ActorPath, ChildId, ExitReason, Restart, Tick};
+use ms_policy::{ChildKey, ChildState, ChildView};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::handle::SupervisorRef;

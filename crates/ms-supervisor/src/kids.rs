@@ -7,8 +7,8 @@ use std::time::Duration;
 use foldhash::fast::RandomState;
 use ms_actor::host::{Blueprint, EndFacts};
 use ms_actor::{AnyRef, Placement};
-use ms_core::policy::{ChildKey, PidRef};
 use ms_core::{ActorPath, ChildId, Incarnation};
+use ms_policy::{ChildKey, PidRef};
 
 use crate::bank::Bank;
 use crate::heartbeat::Heartbeat;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use ms_actor::AnyRef;
 use ms_actor::host::Parent;
-use ms_core::policy::{ChildKey, Event, StartCause, Ticket};
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
+use ms_policy::{ChildKey, Event, StartCause, Ticket};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::kids::{Care, Kid, Making};

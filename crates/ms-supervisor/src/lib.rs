@@ -8,7 +8,7 @@
 //!
 //! This crate owns supervisors, dynamic supervisors, supervised async tasks,
 //! heartbeats and the debug messages of trees. It does not own the decisions
-//! (`ms_core::policy`), nor the life of a single actor (`ms_actor`).
+//! (`ms_policy`), nor the life of a single actor (`ms_actor`).
 //!
 //! Start reading at `spec.rs` and `supervisor.rs`, then `actor.rs`, where each policy
 //! effect has its arm; `launch.rs`, `stopping.rs`, `news.rs` and `admin.rs` carry them out.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use actix::Message;
 use ms_actor::AnyRef;
 use ms_actor::host::ChildEvent;
-use ms_core::policy::{ChildEntry, ChildKey, Counts, PidRef};
 use ms_core::view::{BlastRadius, WhyRecord};
 use ms_core::{ActorPath, ChildId, ChildType, ExitReason, Incarnation};
+use ms_policy::{ChildEntry, ChildKey, Counts, PidRef};
 
 use crate::error::SupervisorError;
 use crate::handle::StartedChild;

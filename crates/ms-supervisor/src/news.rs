@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix::Handler;
 use ms_actor::host::{ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
 use ms_actor::{AnyRef, WeakRef};
-use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Incarnation};
+use ms_policy::{ChildKey, Event};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::bank::Bank;

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use ms_actor::AnyRef;
-use ms_core::policy::{ReportContext, ReportReason, SupervisorReport};
 use ms_core::{ActorPath, ExitReason, Incarnation};
+use ms_policy::{ReportContext, ReportReason, SupervisorReport};
 
 /// One thing a supervisor did or learnt.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
 use ms_actor::{AnyRef, Node, Placement};
-use ms_core::policy::Policy;
 use ms_core::{ActorPath, ChildId, ExitReason};
+use ms_policy::Policy;
 use tokio::sync::{oneshot, watch};
 
 use crate::actor::SupervisorActor;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ms_actor::host::Blueprint;
 use ms_actor::{Hosted, MailboxSpec, Overflow, Placement, Ref, StartError, StateValue, WhileDown};
-use ms_core::policy::{ChildEntry, ChildSpecError};
 use ms_core::{Backoff, ChildId, ChildPolicy, IdError, Restart, Shutdown};
+use ms_policy::{ChildEntry, ChildSpecError};
 
 use crate::bank::Bank;
 use crate::heartbeat::{Beating, Heartbeat};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use ms_actor::AnyRef;
-use ms_core::policy::{ChildKey, Event};
 use ms_core::{ExitReason, Incarnation, Shutdown};
+use ms_policy::{ChildKey, Event};
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::kids::Kid;

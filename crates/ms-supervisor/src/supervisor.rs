@@ -7,12 +7,12 @@ use std::time::Duration;
 use ms_actor::host::Blueprint;
 use ms_actor::{Hosted, MailboxSpec, Ref, StartError, StateValue};
 use ms_core::id::MAX_PATH_DEPTH;
-use ms_core::policy::{ChildSpecError, Policy, SpecError};
 use ms_core::view::Tier;
 use ms_core::{
     ActorPath, AutoShutdown, ChildId, ChildType, IdError, Intensity, StopOrder, Strategy,
     SupervisorFlags, WhenExhausted,
 };
+use ms_policy::{ChildSpecError, Policy, SpecError};
 
 use crate::actor::SupervisorActor;
 use crate::bank::Bank;

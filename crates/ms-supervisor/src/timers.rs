@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use actix::{AsyncContext, SpawnHandle};
 use ms_actor::AnyRef;
-use ms_core::policy::ChildKey;
 use ms_core::{ExitReason, Incarnation, Tick};
+use ms_policy::ChildKey;
 
 use crate::actor::{Ctx, SupervisorActor};
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use actix::{Handler, Message, MessageResult};
 use ms_actor::{AskError, Ref, SendError};
-use ms_core::policy::ChildKey;
 use ms_core::tree::{TreeBuilder, TreeRow};
 use ms_core::view::{Lifecycle, Mark, TreeNode};
 use ms_core::{ChildId, Restart};
+use ms_policy::ChildKey;
 
 use crate::actor::{Ctx, SupervisorActor};
 use crate::error::SupervisorError;

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ms_actor::unix_ms;
-use ms_core::policy::{Decision as PolicyDecision, Verdict};
 use ms_core::view::{Decision, EventKind, WhyRecord};
 use ms_core::{ActorPath, ChildId, ExitReason, Restart};
+use ms_policy::{Decision as PolicyDecision, Verdict};
 
 use crate::actor::SupervisorActor;
 
@@ -83,7 +83,7 @@ impl SupervisorActor {
         })
     }
 
-    pub(crate) fn child_id(&self, key: ms_core::policy::ChildKey) -> Option<ChildId> {
+    pub(crate) fn child_id(&self, key: ms_policy::ChildKey) -> Option<ChildId> {
         ChildId::new(self.kids.get(key)?.path.name()).ok()
     }
 }

@@ -7,8 +7,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use ms_core::json::{EncodeError, JsonError, MAX_DEPTH, from_value, parse, to_vec};
 use ms_core::{ActorPath, Incarnation};
+use ms_json::{EncodeError, JsonError, MAX_DEPTH, from_value, parse, to_vec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

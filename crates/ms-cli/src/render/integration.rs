@@ -71,7 +71,7 @@ mod tests {
 
     use ms_core::Tick;
     use ms_core::health::HealthStatus;
-    use ms_core::integration::{CallOutcome, IntegrationBook};
+    use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
 
     use super::*;
 

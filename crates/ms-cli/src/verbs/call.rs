@@ -74,7 +74,7 @@ impl Call {
 }
 
 fn fields(text: &str) -> Result<Map<String, Value>, Failure> {
-    let read = ms_core::json::parse(text.as_bytes(), ms_core::json::MAX_DEPTH);
+    let read = ms_json::parse(text.as_bytes(), ms_json::MAX_DEPTH);
     let wrong = |why: String| {
         ControlError::bad_request("the fields are no JSON object")
             .why(why)

@@ -11,12 +11,12 @@ use super::{Peer, Shared, stop_of};
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{AnyRequest, Body, Call, Hello, HelloReply, Named, PROTO_VERSION, Response};
-use ms_core::json::{self, JsonError};
 use ms_core::time::part;
 use ms_core::view::SCHEMA_VERSION;
+use ms_json::JsonError;
 
 /// Nesting of a request: that of a task's payload, and what is around it.
-const DEPTH: usize = json::MAX_DEPTH + 8;
+const DEPTH: usize = ms_json::MAX_DEPTH + 8;
 /// The part of a request's time kept for telling that it was too short.
 const MARGIN: Duration = Duration::from_millis(100);
 
@@ -98,7 +98,7 @@ impl Conn {
 
     fn read_call(&self, frame: &[u8]) -> Result<Call<Box<dyn Prepared>>, ControlError> {
         let call: Call<AnyRequest> =
-            json::from_slice(frame, DEPTH).map_err(|error| malformed(&error))?;
+            ms_json::from_slice(frame, DEPTH).map_err(|error| malformed(&error))?;
         let Call { id, deadline_ms, request: Named { name, fields } } = call;
         let request = self.shared.desk.table().read(&name, fields.into())?;
         Ok(Call { id, deadline_ms, request })

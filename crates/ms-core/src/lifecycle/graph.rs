@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::component::{ComponentId, MAX_COMPONENTS};
-use super::plan::Phase;
+use super::phase::Phase;
 
 /// Why components cannot be put in order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

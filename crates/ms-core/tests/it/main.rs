@@ -1,16 +1,8 @@
 //! The integration tests of `ms-core`, in one program: linking is most of what they cost to build.
 
-#![allow(unreachable_pub, reason = "what modules share is `pub`")]
+#![allow(clippy::expect_used, reason = "tests, and what they share")]
 
-mod board;
-mod budgets;
-mod claims;
-mod golden;
-mod health;
-mod integration;
-mod invariants;
-mod lifecycle;
-mod rig;
-mod rules;
-mod sim;
-mod tasks;
+mod life;
+mod new_task;
+mod subject;
+mod traceparent;

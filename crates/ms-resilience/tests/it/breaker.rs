@@ -1,20 +1,20 @@
 //! Circuit breakers in the tree and as a layer, in virtual time.
 #![allow(clippy::unwrap_used, reason = "tests say what is wrong by failing")]
 
-use crate::common;
-
 use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::{World, pass, virtually};
-use ms_core::breaker::{BreakerSpec, BreakerState, CircuitOpen};
 use ms_core::view::EventKind;
 use ms_resilience::{
-    BreakerActor, BreakerLayer, BreakerStatus, CallError, CircuitBreaker, GetBreaker,
+    BreakerActor, BreakerLayer, BreakerSpec, BreakerState, BreakerStatus, CallError,
+    CircuitBreaker, CircuitOpen, GetBreaker,
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
+
+use crate::common;
 
 const SPEC: BreakerSpec = BreakerSpec {
     failure_threshold: 2,

@@ -2,8 +2,8 @@
 
 use ms_actor::DebugError;
 use ms_core::ActorPath;
-use ms_core::policy::CommandError;
 use ms_ops::{OpError, codes};
+use ms_policy::CommandError;
 use ms_supervisor::SupervisorError;
 
 /// Translates the answer of a supervisor that was asked about `path`.

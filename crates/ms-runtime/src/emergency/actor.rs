@@ -1,16 +1,17 @@
 //! The actor `emergency`: counts critical errors and tells of panics.
 
+use crate::logic::emergency::EmergencyReason;
 use actix::{Actor, AsyncContext, Handler, Message, StreamHandler};
 use ms_actor::{Context, StateValue};
 use ms_core::Tick;
-use ms_core::emergency::{CRITICAL_ERROR, EmergencyReason, ErrorBudget};
+use ms_core::emergency::CRITICAL_ERROR;
 use ms_core::view::{EventKind, NodeEvent};
 
+use super::memory::{LOOK_EVERY, MemoryWatch};
 use crate::events::events_of;
+use crate::logic::errors::ErrorBudget;
 use crate::service::Wiring;
 use crate::settings::EmergencySettings;
-
-use super::memory::{LOOK_EVERY, MemoryWatch};
 
 /// What the actor is made of.
 #[derive(Debug, Clone)]

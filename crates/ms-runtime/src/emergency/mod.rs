@@ -19,7 +19,7 @@ pub use procedures::{EmergencyProcedure, EmergencySummary, ProcedureOutcome};
 pub(crate) use procedures::{Plan, carry_out};
 pub use report::{CrashReport, EmergencyError};
 
-use ms_core::emergency::EmergencyReason;
+use crate::logic::emergency::EmergencyReason;
 
 use crate::service::Wiring;
 use actor::CriticalError;

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ms_core::emergency::EmergencyReason;
+use crate::logic::emergency::EmergencyReason;
 use ms_core::time::{later, part};
 use ms_core::view::TreeNode;
 use ms_supervisor::SupervisorRef;

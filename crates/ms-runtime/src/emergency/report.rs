@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use crate::logic::emergency::EmergencyReason;
 use ms_actor::unix_ms;
-use ms_core::emergency::EmergencyReason;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use serde::Serialize;
 

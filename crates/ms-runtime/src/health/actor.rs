@@ -8,11 +8,7 @@ use std::time::Duration;
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, StreamHandler, WrapFuture};
 use ms_actor::{Context, StateValue, unix_ms};
-use ms_core::health::{
-    Criticality, FEATURES_OFF, FEATURES_ON, HEALTH_CHANGED, HealthBook, HealthResult, HealthStatus,
-    Probe, RoundTime, SystemHealthReport,
-};
-use ms_core::integration::CallOutcome;
+use ms_core::health::{Criticality, FEATURES_OFF, FEATURES_ON, HealthResult, HealthStatus};
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::{EventKind, NodeEvent};
 use ms_core::{ActorPath, Tick};
@@ -25,6 +21,8 @@ use super::round::{Look, Looked, ask_all};
 use super::view;
 use crate::events::events_of;
 use crate::integration::{Calls, Fact, HealthNews};
+use crate::logic::health::{HEALTH_CHANGED, HealthBook, Probe, RoundTime, SystemHealthReport};
+use crate::logic::interactions::CallOutcome;
 use crate::service::{ServiceStage, Wiring};
 use crate::settings::HealthSettings;
 

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use ms_core::health::SystemHealthReport;
-
 use super::actor::{GetHealth, RunChecks};
 use super::paths::PathHealth;
+use crate::logic::health::SystemHealthReport;
 use crate::service::{ServiceStage, Wiring};
 
 /// How long the actor `health` may take to say what it knows; it does not look for that.

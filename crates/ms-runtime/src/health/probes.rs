@@ -6,7 +6,7 @@
 use actix::fut::ActorFutureExt;
 use actix::{AsyncContext, WrapFuture};
 use ms_actor::{Context, unix_ms};
-use ms_core::health::{Criticality, HealthResult, ProbeChange, public_message};
+use ms_core::health::{Criticality, HealthResult};
 use ms_core::time::later;
 use ms_core::view::EventKind;
 use tokio::time::Instant;
@@ -15,6 +15,7 @@ use super::actor::HealthActor;
 use super::paths::walk_all;
 use super::round::{Look, Looked};
 use crate::lifecycle::IsUp;
+use crate::logic::health::{ProbeChange, public_message};
 use crate::service::ServiceStage;
 
 /// Topic of the news that a boot takes longer than the startup probe grants.

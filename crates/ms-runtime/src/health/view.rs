@@ -1,8 +1,8 @@
 //! What `msctl state` shows of the probes: the numbers they go by.
 
 use ms_actor::StateValue;
-use ms_core::health::ProbeSettings;
 
+use crate::logic::health::ProbeSettings;
 use crate::settings::HealthSettings;
 
 /// The three probes, by name.

@@ -9,11 +9,12 @@ use actix::{Actor, AsyncContext, Handler, Message, MessageResult};
 use ms_actor::{Context, StateValue};
 use ms_core::Tick;
 use ms_core::health::HealthStatus;
-use ms_core::integration::{CallOutcome, IncidentChange, IntegrationBook, IntegrationMetrics};
+use ms_core::integration::IntegrationMetrics;
 use tokio::sync::mpsc;
 
 use super::calls::{Call, Calls};
 use super::handle::IntegrationObserver;
+use crate::logic::interactions::{CallOutcome, IncidentChange, IntegrationBook};
 
 /// How long reported calls wait for others, to be counted together.
 const COUNT_EVERY: Duration = Duration::from_millis(100);

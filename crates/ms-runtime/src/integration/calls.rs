@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use ms_core::integration::CallOutcome;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
+
+use crate::logic::interactions::CallOutcome;
 
 /// Calls that may wait to be counted: at ten looks a second, 40,000 calls a second.
 const ROOM: usize = 4_096;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use ms_core::integration::{IncidentChange, IntegrationMetrics};
+use ms_core::integration::IntegrationMetrics;
 
 use super::actor::GetIntegrationMetrics;
 use super::calls::Call;
+use crate::logic::interactions::IncidentChange;
 use crate::service::Wiring;
 
 /// How long the actor `integration` may take to say what it knows.

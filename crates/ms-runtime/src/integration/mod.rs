@@ -1,7 +1,7 @@
 //! How the components of a service get along: health scores, error rates, latencies between
 //! components, incidents and the time to recovery.
 //!
-//! The actor `integration` owns an [`IntegrationBook`](ms_core::integration::IntegrationBook)
+//! The actor `integration` owns an [`IntegrationBook`](crate::logic::interactions::IntegrationBook)
 //! and is fed two ways. The actor `health` sends what its rounds and the node's events said. Whoever
 //! calls a component reports that through a [`CallReporter`]: an entry in a bounded line that
 //! the actor empties ten times a second, so that a report neither waits, nor wakes anybody,

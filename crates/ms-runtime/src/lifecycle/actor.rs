@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ms_actor::{Context, StateValue};
-use ms_core::lifecycle::boot::BootReport;
-use ms_core::lifecycle::{BootPlan, ComponentId};
+use ms_core::lifecycle::ComponentId;
 
 use super::boot::Booting;
 use super::shutdown::{GoingDown, SnapshotStore};
 use crate::component::ReloadHook;
+use crate::logic::boot::BootReport;
+use crate::logic::plan::BootPlan;
 use crate::service::Wiring;
 use crate::settings::{BootSettings, ShutdownSettings};
 

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use actix::{Handler, Message, ResponseFuture};
-use ms_core::health::{HealthStatus, SystemHealthReport};
-use ms_core::lifecycle::boot::{BootCause, BootEffect, BootEvent, BootMachine, BootReport};
+use ms_core::health::HealthStatus;
 use ms_core::lifecycle::{ComponentId, Phase};
 use ms_core::time::later;
 use ms_supervisor::SupervisorRef;
@@ -17,6 +16,8 @@ use super::error::{BootstrapError, InitializationCause, InitializationError, Rol
 use super::stopping;
 use crate::component::{ComponentHost, Initialize, StartComponent};
 use crate::health::{Arm, HealthRef};
+use crate::logic::boot::{BootCause, BootEffect, BootEvent, BootMachine, BootReport};
+use crate::logic::health::SystemHealthReport;
 use crate::service::ServiceStage;
 
 type Outcome = Result<BootReport, BootstrapError>;
@@ -134,7 +135,7 @@ impl LifecycleActor {
 
     /// Whether its start is still waited for; a late success is not.
     fn is_starting(&self, id: &ComponentId) -> bool {
-        use ms_core::lifecycle::boot::ComponentState::Starting;
+        use crate::logic::boot::ComponentState::Starting;
         self.boot.as_ref().is_some_and(|boot| boot.machine.state(id) == Some(Starting))
     }
 

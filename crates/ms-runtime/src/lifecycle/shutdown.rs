@@ -9,9 +9,6 @@ use std::time::Duration;
 use actix::{Handler, Message, ResponseFuture};
 use futures_util::future::join_all;
 use ms_core::lifecycle::ComponentId;
-use ms_core::lifecycle::shutdown::{
-    ShutdownEffect, ShutdownEvent, ShutdownMachine, ShutdownPhase, ShutdownReport,
-};
 use ms_core::time::part;
 use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
@@ -24,6 +21,9 @@ use super::error::ShutdownError;
 use super::stopping;
 use crate::cleanup::{CleanupOutcome, CleanupReport, RunCleanup};
 use crate::component::{ComponentFailure, ComponentHost, QuiesceWork, StateSnapshot};
+use crate::logic::shutdown::{
+    ShutdownEffect, ShutdownEvent, ShutdownMachine, ShutdownPhase, ShutdownReport,
+};
 use crate::service::{ServiceStage, Wiring};
 
 /// Why a service shuts down.

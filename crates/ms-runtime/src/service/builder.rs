@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use ms_actor::Node;
-use ms_core::lifecycle::BootPlan;
 use ms_supervisor::Observer;
 
-use super::main;
-use super::tree::{self, Planned};
+use super::tree::Planned;
 use super::wiring::Wiring;
-use super::{Raised, Service, ServiceEnd};
+use super::{Raised, Service, ServiceEnd, main, tree};
 use crate::cleanup::CleanupHandler;
 use crate::component::{Absent, ComponentSpec, TypeKey};
 use crate::emergency::EmergencyProcedure;
@@ -17,10 +15,11 @@ use crate::control::NodeControl;
 use crate::health::{HealthRef, ReadinessPath};
 use crate::integration::{Calls, IntegrationObserver};
 use crate::lifecycle::SnapshotStore;
+use crate::logic::plan::BootPlan;
 use crate::outcome::RunError;
+use crate::preflight;
 use crate::preflight::{
-    self, ClockSane, FileDescriptors, PanicUnwind, PreFlightCheck, PreFlightCheckFailed,
-    PreFlightReport,
+    ClockSane, FileDescriptors, PanicUnwind, PreFlightCheck, PreFlightCheckFailed, PreFlightReport,
 };
 use crate::run::MainResult;
 use crate::runtime::Runtime;
@@ -232,7 +231,7 @@ impl Builder {
         node: Node,
         preflight: PreFlightReport,
         wiring: Wiring,
-        emergencies: tokio::sync::mpsc::Receiver<ms_core::emergency::EmergencyReason>,
+        emergencies: tokio::sync::mpsc::Receiver<crate::logic::emergency::EmergencyReason>,
     ) -> Result<Raised, RunError> {
         self.settings.check()?;
         let plan = Planned::new(&self)?;

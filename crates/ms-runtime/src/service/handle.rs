@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use crate::logic::emergency::EmergencyReason;
 use ms_actor::Node;
-use ms_core::emergency::EmergencyReason;
 use ms_ops::Desk;
 use ms_supervisor::SupervisorRef;
 

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use crate::logic::emergency::EmergencyReason;
 use ms_actor::{DebugError, Node};
 use ms_core::ExitReason;
-use ms_core::emergency::EmergencyReason;
 use ms_core::time::{later, part};
 use ms_supervisor::Heartbeat;
 use tokio::sync::{mpsc, oneshot};

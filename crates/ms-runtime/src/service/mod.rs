@@ -8,6 +8,7 @@
 mod builder;
 mod context;
 mod handle;
+pub mod logic;
 mod main;
 mod tree;
 mod wiring;
@@ -23,10 +24,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::logic::emergency::EmergencyReason;
 use ms_actor::AskError;
 use ms_core::ExitReason;
-use ms_core::emergency::EmergencyReason;
-use ms_core::lifecycle::boot::BootReport;
 use ms_core::time::later;
 use ms_supervisor::SupervisorRef;
 use tokio::sync::mpsc;
@@ -39,6 +39,7 @@ use crate::integration::IntegrationRef;
 use crate::lifecycle::{
     Boot, BootstrapError, Hurry, Reload, Shutdown, ShutdownReason, ShutdownSummary,
 };
+use crate::logic::boot::BootReport;
 use crate::outcome::{Ended, How, RunError};
 use crate::preflight::PreFlightReport;
 use crate::runtime::Runtime;

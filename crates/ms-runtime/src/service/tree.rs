@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::{MailboxSpec, Node, Placement};
-use ms_core::lifecycle::{BootPlan, ComponentId, OrderHint, Phase, PlannedComponent};
+use ms_core::lifecycle::{ComponentId, OrderHint, Phase};
 use ms_core::time::total;
 use ms_core::{ActorPath, Backoff, ChildId, Shutdown};
 use ms_supervisor::{ChildSpec, Heartbeat, Supervisor, SupervisorError, SupervisorRef};
@@ -33,6 +33,7 @@ use crate::emergency::{EmergencyActor, EmergencyArgs};
 use crate::health::{CheckSpec, HealthActor, HealthArgs};
 use crate::integration::{IntegrationActor, IntegrationArgs, MAILBOX};
 use crate::lifecycle::{LifecycleActor, LifecycleArgs, Member};
+use crate::logic::plan::{BootPlan, PlannedComponent};
 use crate::outcome::RunError;
 use crate::settings::{Settings, SupervisionSettings};
 

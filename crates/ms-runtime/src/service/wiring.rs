@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::logic::emergency::EmergencyReason;
 use arc_swap::ArcSwapOption;
 use ms_actor::{Node, Ref};
-use ms_core::emergency::EmergencyReason;
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::Lifecycle;
 use ms_ops::Desk;

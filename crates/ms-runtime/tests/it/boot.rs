@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
-use crate::parts;
-
 use std::error::Error;
 use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
 use ms_core::Incarnation;
-use ms_core::lifecycle::boot::ComponentState;
 use ms_core::lifecycle::{ComponentId, GraphError, Phase};
+use ms_runtime::logic::boot::ComponentState;
 use ms_runtime::preflight::{
     FileDescriptors, FreeDisk, PortFree, PreFlightCheck, PreFlightResult, StateDirectory,
 };
@@ -22,6 +20,8 @@ use ms_runtime::{
 use ms_supervisor::{ChildSpec, Supervisor};
 use parts::{MS, Parts, Quirk, SECOND, builder, paused, real_settings, virtual_settings};
 use tokio::time::Instant;
+
+use crate::parts;
 
 fn over() -> ShutdownReason {
     ShutdownReason::Requested("the test is over".to_owned())

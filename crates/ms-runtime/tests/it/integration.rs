@@ -2,21 +2,22 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use crate::parts;
-
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ms_core::health::HealthResult;
-use ms_core::integration::{CallOutcome, IncidentChange, IntegrationMetrics};
+use ms_core::integration::IntegrationMetrics;
 use ms_core::lifecycle::ComponentId;
+use ms_runtime::logic::interactions::{CallOutcome, IncidentChange};
 use ms_runtime::{
     Call, Calls, Component, ComponentContext, ComponentSpec, IntegrationObserver, Service,
     ShutdownReason,
 };
 use parts::{MS, Parts, Quirk, SECOND, builder, paused, virtual_settings};
 use tokio::time::sleep;
+
+use crate::parts;
 
 async fn end(service: Service) {
     let _ = service.shut_down(ShutdownReason::Requested("over".to_owned())).await;

@@ -9,8 +9,11 @@ mod dependencies;
 mod ending;
 mod following;
 mod health;
+mod health_logic;
 mod inspection;
 mod integration;
+mod interactions_logic;
+mod lifecycle_logic;
 mod limits;
 #[path = "common/parts.rs"]
 mod parts;

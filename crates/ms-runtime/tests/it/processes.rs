@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use ms_core::emergency::EmergencyReason;
 use ms_core::health::HealthResult;
+use ms_runtime::logic::emergency::EmergencyReason;
 use ms_runtime::{
     Builder, Component, ComponentContext, ComponentFailure, ComponentSpec, ControlAt,
     EmergencyProcedure, ReloadOutcome, RunConfig, ServiceStage, Settings, StateSnapshot,

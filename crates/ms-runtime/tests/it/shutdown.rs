@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::parts;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ms_core::lifecycle::ComponentId;
-use ms_core::lifecycle::shutdown::{ShutdownPhase, StopOutcome};
+use ms_runtime::logic::shutdown::{ShutdownPhase, StopOutcome};
 use ms_runtime::{
     CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, ComponentFailure, ConnectionPool,
     DatabaseCleanupHandler, GateError, How, PersistFuture, Service, ServiceStage, SettingsError,
@@ -19,6 +17,8 @@ use parts::{
     Log, MS, Parts, Quirk, SECOND, builder, paused, real, real_settings, virtual_settings,
 };
 use tokio::time::{Instant, sleep};
+
+use crate::parts;
 
 fn term() -> ShutdownReason {
     ShutdownReason::Signal("SIGTERM")

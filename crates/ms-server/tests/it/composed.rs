@@ -19,7 +19,7 @@ use std::time::Duration;
 use common::{Place, Server as Process, id_of, own_options, until};
 use ms_bus::BusClient;
 use ms_control::Client;
-use ms_core::emergency::EmergencyReason;
+use ms_runtime::logic::emergency::EmergencyReason;
 use ms_runtime::{
     CleanupError, CleanupFuture, CleanupHandler, Component, ComponentContext, ComponentFailure,
     ComponentSpec, EmergencyProcedure, OpenResource, StateSnapshot,

@@ -1,16 +1,18 @@
 //! A service of one's own: queues and budgets, set in code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use crate::common;
-
 use common::{Http, Place, end_own, id_of, own_options, until};
 use ms_core::budget::Budget;
-use ms_core::task::{QueueName, QueueSpec};
+use ms_core::task::QueueName;
 use ms_core::view::{Lifecycle, TreeNode};
 use ms_server::Server;
 use ms_server::agents::{Echo, Wait};
-use ms_testkit::child::{self, OwnTest};
+use ms_task::QueueSpec;
+use ms_testkit::child;
+use ms_testkit::child::OwnTest;
 use serde_json::Value;
+
+use crate::common;
 
 /// Agents of a kind, and with it all of its path that is fixed.
 const ECHO: &str = "/root/components/application/tasks/echo";

@@ -2,19 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::{at, claim, close, open, run, submit, task};
-use ms_core::task::{
-    IdempotencyKey, NewTask, Retry, Submission, TaskCommand, TaskFailure, TaskOutcome, TaskState,
-    TaskStore,
-};
+use ms_core::task::{IdempotencyKey, NewTask, Retry, TaskFailure, TaskState};
 use ms_store::{StoreConfig, WallClock};
+use ms_task::{Submission, TaskCommand, TaskOutcome, TaskStore};
+
+use crate::common;
 
 const HOUR: u64 = 3_600_000;
 /// 2026-11-24, in milliseconds.
@@ -54,7 +52,7 @@ fn t15_a_clock_that_is_set_moves_nothing_of_what_is_open() {
         run(|node| async move {
             let wall = Wall::at_noon();
             let (store, root) = open(&node, wall.config(dir.path())).await;
-            let fail = |one: &ms_core::task::Assignment| {
+            let fail = |one: &ms_task::Assignment| {
                 let failure = TaskFailure::retry("not yet");
                 TaskCommand::Finish(one.view.id, one.token, TaskOutcome::Failed(failure))
             };

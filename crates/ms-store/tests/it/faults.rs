@@ -2,16 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::path::Path;
 use std::time::Duration;
 
 use common::{at, claim, close, fresh, open, refusal, run, submit, task};
-use ms_core::task::{StoreError, Submission, TaskCommand, TaskFilter, TaskOutcome, TaskStore};
+use ms_core::task::{StoreError, TaskFilter};
 use ms_core::view::EventKind;
 use ms_store::StoreConfig;
-use sqlx::{ConnectOptions, Executor, sqlite::SqliteConnectOptions};
+use ms_task::{Submission, TaskCommand, TaskOutcome, TaskStore};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Executor};
+
+use crate::common;
 
 /// A store with a few tasks, closed.
 async fn filled(node: &ms_actor::Node, dir: &Path, tasks: u64) {

@@ -2,20 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use common::{LEASE, at, claim, close, fresh, open, run, submit, task, wish};
 use ms_core::task::{
-    FencingToken, IdempotencyKey, JournalEntry, MAX_PAYLOAD, NewTask, Priority, Retry, StoreError,
-    Submission, TaskCommand, TaskError, TaskFailure, TaskFilter, TaskOutcome, TaskState, TaskStore,
+    FencingToken, IdempotencyKey, MAX_PAYLOAD, NewTask, Priority, Retry, StoreError, TaskError,
+    TaskFailure, TaskFilter, TaskState,
 };
 use ms_core::traceparent::TraceContext;
 use ms_store::{StoreConfig, discard, probe};
+use ms_task::{JournalEntry, Submission, TaskCommand, TaskOutcome, TaskStore};
 use serde_json::{Value, json};
 use sqlx::Connection;
+
+use crate::common;
 
 fn finish(id: ms_core::task::TaskId, token: FencingToken, result: Value) -> TaskCommand {
     TaskCommand::Finish(id, token, TaskOutcome::Completed(result))
@@ -207,7 +208,7 @@ fn a_journal_is_for_the_holder_and_reaches_the_next_attempt() {
         let (store, root) = open(&node, at(dir.path())).await;
         let id = submit(&store, task(1)).await.unwrap().id;
         let [given] = claim(&store, 1).await.try_into().unwrap();
-        assert_eq!(given.journal, ms_core::task::Journal::default());
+        assert_eq!(given.journal, ms_task::Journal::default());
         let step = |token, name: &str, value: u64| {
             let entry = JournalEntry::Step { name: name.into(), value: json!(value) };
             TaskCommand::Journal(id, token, entry)
@@ -250,7 +251,7 @@ fn dead_letters_are_listed_in_pages_and_replayed() {
         for n in 0..5 {
             submit(&store, NewTask { retry, ..task(n) }).await.unwrap();
         }
-        let fail = |given: ms_core::task::Assignment| {
+        let fail = |given: ms_task::Assignment| {
             let outcome = TaskOutcome::Failed(TaskFailure::retry("poison"));
             TaskCommand::Finish(given.view.id, given.token, outcome)
         };

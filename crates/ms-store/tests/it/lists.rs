@@ -2,18 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::path::Path;
 
 use common::{at, claim, close, fresh, kind, open, run, submit, task};
 use ms_core::task::{
-    MAX_PAGE, NewTask, QueueName, StoreError, Submission, TaskCommand, TaskFailure, TaskFilter,
-    TaskId, TaskOutcome, TaskState, TaskStore, TaskView,
+    MAX_PAGE, NewTask, QueueName, StoreError, TaskFailure, TaskFilter, TaskId, TaskState, TaskView,
 };
 use ms_store::SqliteTasks;
-use sqlx::{ConnectOptions, Executor, sqlite::SqliteConnectOptions};
+use ms_task::{Submission, TaskCommand, TaskOutcome, TaskStore};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Executor};
 use uuid::Uuid;
+
+use crate::common;
 
 async fn edit(dir: &Path, sql: &'static str) {
     let options = SqliteConnectOptions::new().filename(dir.join("tasks.db"));

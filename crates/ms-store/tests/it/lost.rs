@@ -3,18 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use common::{at, claim, close, fresh, open, refusal, run, submit, task, until};
-use ms_core::task::{StoreError, Submission, TaskId, TaskStore};
+use ms_core::task::{StoreError, TaskId};
 use ms_core::view::EventKind;
 use ms_store::SqliteTasks;
+use ms_task::{Submission, TaskStore};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
+
+use crate::common;
 
 /// Submits until it is refused; gives the ids that were acknowledged and the refusal.
 async fn until_refused(store: &SqliteTasks) -> (Vec<TaskId>, StoreError) {

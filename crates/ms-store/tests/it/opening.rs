@@ -2,19 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::borrow::Cow;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use common::{at, claim, close, open, refusal, run, submit, task};
-use ms_core::task::{StoreError, TaskFilter, TaskStore};
+use ms_core::task::{StoreError, TaskFilter};
 use ms_store::{StoreConfig, discard, probe};
+use ms_task::TaskStore;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions, Connection, Executor, Row, SqlSafeStr, SqliteConnection};
+
+use crate::common;
 
 async fn database(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);

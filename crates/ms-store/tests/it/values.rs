@@ -3,16 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(clippy::print_stdout, reason = "the seed")]
 
-use crate::common;
-
 use std::time::Duration;
 
 use common::{at, claim, close, open, run, submit, task};
-use ms_core::task::{
-    FencingToken, JournalEntry, TaskCommand, TaskFailure, TaskId, TaskOutcome, TaskStore,
-};
+use ms_core::task::{FencingToken, TaskFailure, TaskId};
 use ms_store::SqliteTasks;
+use ms_task::{JournalEntry, TaskCommand, TaskOutcome, TaskStore};
 use serde_json::{Map, Value, json};
+
+use crate::common;
 
 /// Values a run tries.
 const VALUES: usize = 300;
@@ -108,7 +107,7 @@ fn t4_tasks_past_their_deadline_hold_no_fresh_one_up() {
             let late = || {
                 let mut late = task(json!("late"));
                 late.deadline_ms = Some(1);
-                ms_core::task::Submission { id: common::fresh(), task: late }
+                ms_task::Submission { id: common::fresh(), task: late }
             };
             store.submit((0..1_000).map(|_| late()).collect()).await.unwrap();
         }

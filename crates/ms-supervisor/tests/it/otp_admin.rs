@@ -1,15 +1,15 @@
 //! OTP's supervisor_SUITE: administration and counting.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::*;
-use ms_core::policy::{CommandError, Counts};
 use ms_core::{ExitReason, Restart};
+use ms_policy::{CommandError, Counts};
 use ms_supervisor::{ChildSpec, Supervisor};
+
+use crate::common;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -1,14 +1,14 @@
 //! OTP's supervisor_SUITE: which ends restart, strategies, failed restarts, order.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::time::Duration;
 
 use common::*;
-use ms_core::policy::CommandError;
 use ms_core::{ExitReason, Restart};
+use ms_policy::CommandError;
 use ms_supervisor::{ChildSpec, Root, Supervisor};
+
+use crate::common;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -1,19 +1,19 @@
 //! OTP's supervisor_SUITE: starting, and what is refused before.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::time::Duration;
 
 use common::*;
 use ms_actor::MailboxSpec;
 use ms_actor::host::Blueprint;
-use ms_core::policy::{ChildSpecError, CommandError, FlagError, SpecError};
 use ms_core::{AutoShutdown, Backoff, ExitReason, IdError, Restart};
+use ms_policy::{ChildSpecError, CommandError, FlagError, SpecError};
 use ms_supervisor::{
     ChildSpec, DynamicChild, Heartbeat, StartRootError, Supervisor, SupervisorError, SupervisorRef,
     start_root,
 };
+
+use crate::common;
 
 /// OTP: supervisor_SUITE:sup_start_normal
 #[test]

@@ -1,20 +1,20 @@
 //! Who is restarted, with whom, how often, and where it ends.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::*;
 use ms_actor::{AskError, SendError, StartError, WhileDown};
-use ms_core::policy::{CommandError, PidRef};
 use ms_core::view::{Decision, Lifecycle};
 use ms_core::{AutoShutdown, Backoff, ExitReason, Restart, Shutdown, Strategy};
+use ms_policy::{CommandError, PidRef};
 use ms_supervisor::{
     ChildSpec, Observation, Observer, StartRootError, Supervisor, SupervisorError, Verb, start_root,
 };
+
+use crate::common;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

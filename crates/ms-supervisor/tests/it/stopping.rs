@@ -1,21 +1,21 @@
 //! Starts and stops that take too long, kills, threads that do not come back.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
-use crate::common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::*;
 use ms_actor::{Placement, StateValue};
-use ms_core::policy::CommandError;
 use ms_core::view::{Decision, Lifecycle, Mark};
 use ms_core::{ExitReason, Restart, Shutdown};
+use ms_policy::CommandError;
 use ms_supervisor::{
     ChildSpec, DynamicChild, Heartbeat, StartRootError, Supervisor, SupervisorError, Verb,
     start_root,
 };
+
+use crate::common;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::{AnyRef, MailboxSpec, StartError};
-use ms_core::policy::{ReportContext, ReportReason};
 use ms_core::{Backoff, ExitReason, Incarnation, Strategy};
+use ms_policy::{ReportContext, ReportReason};
 use ms_registry::Registry;
 use ms_router::Router;
 use ms_supervisor::{ChildSpec, Heartbeat, Observation, Observer, Supervisor};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::{AnyRef, Fault, Node, NodeConfig};
-use ms_core::policy::CommandError;
 use ms_core::{ActorPath, ChildId, ExitReason};
+use ms_policy::CommandError;
 use ms_registry::{Registry, RegistryConfig};
 use ms_router::{Delivery, RouteError, Router, RouterConfig};
 use ms_supervisor::{DynamicChild, Root, SupervisorError, SupervisorRef, Verb, start_root};

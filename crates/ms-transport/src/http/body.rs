@@ -1,4 +1,4 @@
-//! Bodies: bounded in bytes and time, plain or gzip, JSON as [`ms_core::json`] reads it.
+//! Bodies: bounded in bytes and time, plain or gzip, JSON as [`ms_json`] reads it.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ where
             () = last_call(&shared) => return Err(half_sent()),
         };
         let body = if packed { unpack(&body, limits)? } else { body };
-        ms_core::json::from_slice(&body, limits.json_depth).map(Self).map_err(|error| {
+        ms_json::from_slice(&body, limits.json_depth).map(Self).map_err(|error| {
             let kind = if error.is_unfit() { &UNPROCESSABLE } else { &MALFORMED };
             let problem = Problem::new(kind, error.to_string());
             match error.at() {

@@ -129,7 +129,7 @@ mod tests {
 
     use ms_core::Tick;
     use ms_core::health::HealthStatus;
-    use ms_core::integration::{CallOutcome, IntegrationBook};
+    use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
     use serde_json::Value;
     use utoipa::PartialSchema;
     use utoipa::openapi::{RefOr, Schema};

@@ -45,7 +45,7 @@ impl Default for HttpLimits {
             answer_within: Duration::from_secs(30),
             header_lines: 100,
             head_bytes: 64 * 1024,
-            json_depth: ms_core::json::MAX_DEPTH,
+            json_depth: ms_json::MAX_DEPTH,
             streams: 64,
             spare_descriptors: 32,
         }

@@ -9,11 +9,10 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, ActorContext, AsyncContext, Handler, Running, WrapFuture};
 use ms_actor::{AnyRef, Context, StateValue, unix_ms};
 use ms_core::ActorPath;
-use ms_core::budget::{
-    AccountView, Budget, BudgetStop, BudgetStore, KeptUsage, Ledger, OverBudget,
-};
+use ms_core::budget::{AccountView, Budget, BudgetStop, OverBudget};
 use ms_core::task::StoreError;
 use ms_core::view::EventKind;
+use ms_task::budget::{BudgetStore, KeptUsage, Ledger};
 
 use super::BudgetError;
 use super::messages::{Charge, Draw, GetStops, GetUsage, Raise, Took, TryDraw};

@@ -2,7 +2,7 @@
 //! (`meter.rs`).
 //!
 //! Before each handler an agent of a budgeted subtree draws on its accounts
-//! ([`ms_core::budget::Ledger`]). When one is used up, the message is held, the agents of the
+//! ([`ms_task::budget::Ledger`]). When one is used up, the message is held, the agents of the
 //! subtree are suspended (which the tree shows) as soon as each is done with its message,
 //! and an event says which budget it was. [`BudgetClient::raise`] lets them go on, with
 //! the held messages first.
@@ -22,10 +22,11 @@ use std::time::Duration;
 
 use ms_actor::host::Blueprint;
 use ms_actor::{AnyRef, AskError, Ref};
-use ms_core::budget::{AccountView, Budget, BudgetStop, BudgetStore};
+use ms_core::budget::{AccountView, Budget, BudgetStop};
 use ms_core::view::Tier;
 use ms_core::{ActorPath, IdError};
 use ms_supervisor::ChildSpec;
+use ms_task::budget::BudgetStore;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 

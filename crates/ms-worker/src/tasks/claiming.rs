@@ -6,8 +6,9 @@ use actix::fut::ActorFutureExt;
 use actix::{AsyncContext, WrapFuture};
 use ms_actor::Context;
 use ms_core::Tick;
-use ms_core::task::{Claimed, Held, NextAsk, StoreError};
+use ms_core::task::StoreError;
 use ms_core::view::Lifecycle;
+use ms_task::{Claimed, Held, NextAsk};
 use tokio::time::Instant;
 
 use super::dispatcher::{Dispatcher, MAX_REPORTS, STORE_FAILS};

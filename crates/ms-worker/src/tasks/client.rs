@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use ms_actor::Ref;
 use ms_core::task::{
-    AgentKind, NewTask, QueueName, StoreError, StoreFuture, StoreStats, Submission, Submitted,
-    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
+    AgentKind, NewTask, QueueName, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage,
+    TaskView,
 };
 use ms_core::time::later;
+use ms_task::{StoreFuture, StoreStats, Submission, TaskCommand, TaskEnd, TaskStore};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_core::task::{
-    FailureKind, FencingToken, Journal, JournalEntry, StoreError, TaskCommand, TaskError,
-    TaskFailure, TaskId, TaskStore, TaskView,
+    FailureKind, FencingToken, StoreError, TaskError, TaskFailure, TaskId, TaskView,
 };
 use ms_core::traceparent::TraceContext;
+use ms_task::{Journal, JournalEntry, TaskCommand, TaskStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -13,7 +13,8 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Handler, ResponseFuture, Running, SpawnHandle, WrapFuture};
 use ms_actor::{Context, LogLimit, StateValue};
 use ms_core::ActorPath;
-use ms_core::task::{Board, Claims, FencingToken, StoreError, TaskId};
+use ms_core::task::{FencingToken, StoreError, TaskId};
+use ms_task::{Board, Claims};
 use tokio::sync::watch;
 
 use super::messages::{DispatcherSpec, Join, Member, StopWork, TouchStore, Wake};

@@ -8,8 +8,9 @@ use actix::fut::ActorFutureExt;
 use actix::{AsyncContext, WrapFuture};
 use ms_actor::{AskError, Context, Port};
 use ms_core::ExitReason;
-use ms_core::task::{AgentKind, Assignment, FencingToken, TaskCommand, TaskId, TaskOutcome};
+use ms_core::task::{AgentKind, FencingToken, TaskId};
 use ms_core::time::later;
+use ms_task::{Assignment, TaskCommand, TaskOutcome};
 use tokio::sync::watch;
 use tokio::time::Instant;
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use ms_core::Invalid;
-use ms_core::json::from_value;
 use ms_core::task::AgentKind;
+use ms_json::from_value;
 use serde_json::Value;
 
 use super::perform::Performs;

@@ -1,7 +1,7 @@
 //! What agents leave, as JSON, and what they are given out of it.
 
-use ms_core::json::{from_value, to_value};
 use ms_core::task::TaskFailure;
+use ms_json::{from_value, to_value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

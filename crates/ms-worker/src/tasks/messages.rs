@@ -6,7 +6,8 @@ use std::time::Duration;
 use actix::Message;
 use ms_actor::Port;
 use ms_core::Intensity;
-use ms_core::task::{AgentKind, QueueSpec, StoreError, TaskId, TaskStore};
+use ms_core::task::{AgentKind, StoreError, TaskId};
+use ms_task::{QueueSpec, TaskStore};
 
 use super::perform::Perform;
 use crate::budgets::Meter;

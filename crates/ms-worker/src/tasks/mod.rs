@@ -6,7 +6,7 @@
 //!
 //! The way of a task: the client hands it to the store, which acknowledges it once it is on
 //! disk, and wakes the dispatcher (`dispatcher.rs`). That asks its board
-//! ([`ms_core::task::Board`]) what may start, claims so much from the store and gives each
+//! ([`ms_task::Board`]) what may start, claims so much from the store and gives each
 //! task to its agent. While the agent works, the lease is renewed from the agent's own
 //! arbiter (`run.rs`): a thread that hangs renews nothing. What the agent answers, or the
 //! reason why it ended, goes to the store under the token of the lease; a late word is

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_core::ExitReason;
-use ms_core::task::{
-    FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskOutcome, TaskStore,
-};
+use ms_core::task::{FailureKind, FencingToken, TaskError, TaskFailure, TaskId};
+use ms_task::{TaskCommand, TaskOutcome, TaskStore};
 
 /// How long is waited after the store refused something.
 pub(crate) const PAUSE: Duration = Duration::from_millis(200);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use actix::Message;
 use ms_core::Invalid;
-use ms_core::task::{Assignment, TaskFailure, TaskStore, TaskView};
+use ms_core::task::{TaskFailure, TaskView};
+use ms_task::{Assignment, TaskStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use ms_core::task::{
-    Assignment, FailureKind, FencingToken, TaskCommand, TaskError, TaskFailure, TaskId, TaskStore,
-};
+use ms_core::task::{FailureKind, FencingToken, TaskError, TaskFailure, TaskId};
 use ms_core::time::{later, part, total};
+use ms_task::{Assignment, TaskCommand, TaskStore};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
@@ -246,10 +245,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use ms_actor::{Node, NodeConfig};
-    use ms_core::task::{
-        ClaimSpec, Claimed, Held, NewTask, StoreError, StoreFuture, StoreStats, Submission,
-        Submitted, Swept, TaskEnd, TaskFilter, TaskPage, TaskView,
-    };
+    use ms_core::task::{NewTask, StoreError, Submitted, TaskFilter, TaskPage, TaskView};
+    use ms_task::{ClaimSpec, Claimed, Held, StoreFuture, StoreStats, Submission, Swept, TaskEnd};
     use serde_json::Value;
 
     use super::*;

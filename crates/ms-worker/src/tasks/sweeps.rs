@@ -7,7 +7,8 @@ use actix::fut::ActorFutureExt;
 use actix::{ActorContext, AsyncContext, SpawnHandle, WrapFuture};
 use ms_actor::Context;
 use ms_core::Tick;
-use ms_core::task::{StoreError, Swept, TaskCommand};
+use ms_core::task::StoreError;
+use ms_task::{Swept, TaskCommand};
 
 use super::dispatcher::{Dispatcher, STORE_FAILS};
 use super::outcome::PAUSE;

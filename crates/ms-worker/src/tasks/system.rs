@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use ms_actor::host::Blueprint;
 use ms_actor::{Placement, Ref, StartError};
-use ms_core::task::{AgentKind, QueueName, QueueSpec, TaskStore};
+use ms_core::task::{AgentKind, QueueName};
 use ms_core::time::FAR;
 use ms_core::view::Tier;
 use ms_core::{ExitReason, IdError, Intensity, Invalid, StopOrder};
 use ms_supervisor::{ChildSpec, Supervisor};
+use ms_task::{QueueSpec, TaskStore};
 use tokio::sync::watch;
 
 use super::client::TaskClient;

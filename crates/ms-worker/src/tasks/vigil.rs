@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::Tick;
-use ms_core::task::Pulse;
 use ms_core::time::{later, part, total};
+use ms_task::Pulse;
 use tokio::time::{Instant, sleep_until};
 
 /// Longest interval of the pulse: a stop of the process for twice as long is noticed.

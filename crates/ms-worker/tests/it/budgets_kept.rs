@@ -5,8 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 #![allow(clippy::print_stdout, reason = "the words of the child process")]
 
-use crate::common;
-
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -16,13 +14,18 @@ use actix::Message;
 use common::{SOON, run};
 use ms_actor::Node;
 use ms_core::ActorPath;
-use ms_core::budget::{Budget, BudgetStore, KeptUsage, MESSAGES, Usage};
-use ms_core::task::{StoreError, StoreFuture};
+use ms_core::budget::{Budget, MESSAGES, Usage};
+use ms_core::task::StoreError;
 use ms_store::{StoreConfig, sqlite};
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
-use ms_testkit::child::{self, OwnTest};
+use ms_task::StoreFuture;
+use ms_task::budget::{BudgetStore, KeptUsage};
+use ms_testkit::child;
+use ms_testkit::child::OwnTest;
 use ms_worker::budgets::{BudgetClient, Budgets};
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
+
+use crate::common;
 
 const DIR: &str = "MS_BUDGETS_TEST_DIR";
 

@@ -2,21 +2,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::{Deeds, Worker};
-use ms_core::task::{
-    ClaimSpec, Claimed, Held, NewTask, StoreFuture, StoreStats, Submission, Submitted, Swept,
-    TaskCommand, TaskEnd, TaskError, TaskFilter, TaskId, TaskPage, TaskStore, TaskView,
-};
+use ms_core::task::{NewTask, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView};
 use ms_supervisor::{Root, Supervisor, Verb, start_root};
+use ms_task::{
+    ClaimSpec, Claimed, Held, StoreFuture, StoreStats, Submission, Swept, TaskCommand, TaskEnd,
+    TaskStore,
+};
 use ms_testkit::TestSystem;
 use ms_worker::tasks::Tasks;
 use serde_json::Value;
+
+use crate::common;
 
 /// A store without tasks.
 #[derive(Debug, Default)]

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,13 +9,16 @@ use std::time::Duration;
 
 use common::{Deeds, Fleet, Order, Worker, order, run};
 use ms_actor::Node;
-use ms_core::task::{
-    ClaimSpec, Claimed, Held, Layered, StoreError, StoreFuture, StoreLayer, Submission, Submitted,
-    Swept, TaskCommand, TaskError, TaskState, TaskStore, TaskView,
-};
+use ms_core::task::{StoreError, Submitted, TaskError, TaskState, TaskView};
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Supervisor, start_root};
+use ms_task::{
+    ClaimSpec, Claimed, Held, Layered, StoreFuture, StoreLayer, Submission, Swept, TaskCommand,
+    TaskStore,
+};
 use ms_worker::tasks::Tasks;
+
+use crate::common;
 
 const LEASE: Duration = Duration::from_millis(900);
 

@@ -1,21 +1,23 @@
 //! A store that ends with a request in hand: the request is sent again, and done once.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use crate::common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Deeds, Order, Worker, order, run};
 use ms_core::task::{
-    ClaimSpec, Claimed, Held, IdempotencyKey, Layered, NewTask, StoreError, StoreFuture,
-    StoreLayer, Submission, Submitted, TaskCommand, TaskError, TaskFilter, TaskId, TaskState,
-    TaskStore, TaskView,
+    IdempotencyKey, NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskState,
+    TaskView,
 };
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Supervisor, start_root};
+use ms_task::{
+    ClaimSpec, Claimed, Held, Layered, StoreFuture, StoreLayer, Submission, TaskCommand, TaskStore,
+};
 use ms_worker::tasks::{TaskRefusal, Tasks};
+
+use crate::common;
 
 /// Carries out what it is asked, and the first so many times does not say so.
 #[derive(Debug)]

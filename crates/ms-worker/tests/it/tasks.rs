@@ -2,22 +2,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use crate::common;
-
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Order, SOON, order, run, start};
 use ms_actor::AnyRef;
 use ms_core::task::{
-    AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, QueueSpec, Rate, Submission,
-    TaskChange, TaskError, TaskFilter, TaskNews, TaskState, TaskStore,
+    AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, TaskChange, TaskError, TaskFilter,
+    TaskNews, TaskState,
 };
 use ms_core::view::{EventKind, Lifecycle};
 use ms_core::{ActorPath, ChildId};
 use ms_supervisor::{SupervisorError, SupervisorRef};
+use ms_task::{QueueSpec, Rate, Submission, TaskStore};
 use ms_worker::tasks::TaskRefusal;
 use serde_json::json;
+
+use crate::common;
 
 /// S6.2-02, S6.3-01, S6.3-03, S6.3-04, S6.3-05
 #[test]

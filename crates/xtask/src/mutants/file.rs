@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! what: what is wrong with it
-//! suites: core model
+//! suites: policy model
 //! tests: ms-actor --test it test(/mailbox/)
-//! file: crates/ms-core/src/policy/intensity.rs
+//! file: crates/ms-policy/src/intensity.rs
 //! <<<<
 //! text as it is, found once
 //! ====
@@ -157,7 +157,7 @@ fn edit(block: &str) -> Option<Edit> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "what: wrong\nsuites: core model\nfile: a.rs\n<<<<\none\n====\ntwo\n>>>>\n\
+    const TEXT: &str = "what: wrong\nsuites: policy model\nfile: a.rs\n<<<<\none\n====\ntwo\n>>>>\n\
                         file: a.rs\n<<<<\nthree\n====\nfour\n>>>>\n";
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("a.rs"), "one\nthree\n").unwrap();
         let mutant = Mutant::parse("m", TEXT).unwrap();
-        assert_eq!(mutant.suites, ["core", "model"].map(|name| Suite::Named(name.to_owned())));
+        assert_eq!(mutant.suites, ["policy", "model"].map(|name| Suite::Named(name.to_owned())));
         assert_eq!(
             mutant.apply(&folder).unwrap(),
             [(folder.join("a.rs"), "two\nfour\n".to_owned())]
@@ -180,7 +180,7 @@ mod tests {
     fn a_mutant_names_crates_and_their_tests() {
         let tests = "tests: ms-actor\ntests: ms-core --features x --lib\n\
                      tests: ms-bus --test it test(/order/) + test(/lives/)\n";
-        let mutant = Mutant::parse("m", &TEXT.replace("suites: core model\n", tests)).unwrap();
+        let mutant = Mutant::parse("m", &TEXT.replace("suites: policy model\n", tests)).unwrap();
         let of = |name: &str, programs: &[&str], filter: Option<&str>| Suite::Crate {
             name: name.to_owned(),
             programs: programs.iter().map(|&word| word.to_owned()).collect(),
@@ -196,13 +196,13 @@ mod tests {
         assert_eq!((all.with(&bus), bus.with(&all)), (Some(all.clone()), Some(all)));
         assert_eq!(bus.with(&of("ms-bus", &["--lib"], None)), None);
         assert_eq!(mutant.suites, [of("ms-actor", &[], None), core, bus]);
-        assert!(Mutant::parse("m", &TEXT.replace("suites: core model\n", "")).is_err());
-        assert!(Mutant::parse("m", &TEXT.replace("suites: core model", "tests:")).is_err());
+        assert!(Mutant::parse("m", &TEXT.replace("suites: policy model\n", "")).is_err());
+        assert!(Mutant::parse("m", &TEXT.replace("suites: policy model", "tests:")).is_err());
     }
 
     #[test]
     fn a_mutant_that_changes_nothing_is_refused() {
-        assert!(Mutant::parse("m", "what: x\nsuites: core\n").is_err());
+        assert!(Mutant::parse("m", "what: x\nsuites: policy\n").is_err());
         assert!(Mutant::parse("m", &TEXT.replace("two", "one")).is_err());
         assert!(Mutant::parse("m", &TEXT.replace("what: wrong\n", "")).is_err());
     }

@@ -23,7 +23,7 @@ in over HTTP and the configuration. The tests it names must notice: a mutant tha
 hole in them. It counts as caught when it was built and a test failed, and failed again when it
 was run again; a test that does not end has noticed it, too, and is marked so.
 `model` is the exhaustive search of `ms-model`, `kernel` that of `ms-actor` under loom;
-`core` and `supervisor` are those crates' tests (`core` replays the golden traces of OTP on
+`policy` and `supervisor` are those crates' tests (`policy` replays the golden traces of OTP on
 the policy alone), `conformance` replays them on real supervisors. A name such as `ms-bus` stands
 for the tests of that crate, which stop at the first that fails.
 ";
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn mutant(name: &str) -> Mutant {
-        let text = "what: wrong\nsuites: core\nfile: a\n<<<<\n1\n====\n2\n>>>>\n";
+        let text = "what: wrong\nsuites: policy\nfile: a\n<<<<\n1\n====\n2\n>>>>\n";
         Mutant::parse(name, text).unwrap()
     }
 
@@ -122,12 +122,12 @@ mod tests {
     fn a_trial_of_some_mutants_keeps_the_rows_of_the_others() {
         let all = [mutant("a"), mutant("b")];
         let both =
-            [(&all[0], Verdict::Survived), (&all[1], Verdict::Caught(vec!["core: t".into()]))];
+            [(&all[0], Verdict::Survived), (&all[1], Verdict::Caught(vec!["policy: t".into()]))];
         let before = document("", &all, &both);
         assert!(before.ends_with("1 of 2 mutants are caught.\n"));
         assert_eq!(differences(&before, &all).len(), 1, "one survived");
-        let after = document(&before, &all, &[(&all[0], Verdict::Caught(vec!["core: u".into()]))]);
-        assert!(after.contains("| b | wrong | `core: t` |"));
+        let after = document(&before, &all, &[(&all[0], Verdict::Caught(vec!["policy: u".into()]))]);
+        assert!(after.contains("| b | wrong | `policy: t` |"));
         assert!(differences(&after, &all).is_empty());
         assert_eq!(differences(&after, &all[..1]).len(), 1, "a row of no mutant");
     }

@@ -23,7 +23,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// The suites a mutant can name in its line `suites:`, and what cargo is to test for each.
 const SUITES: &[(&str, &[&str])] = &[
-    ("core", &["-p", "ms-core", "--tests"]),
+    ("policy", &["-p", "ms-policy", "--tests"]),
     ("model", &["-p", "ms-model", "--tests"]),
     ("supervisor", &["-p", "ms-supervisor", "--tests"]),
     ("conformance", &["-p", "ms-conformance", "--tests"]),

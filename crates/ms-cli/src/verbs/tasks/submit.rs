@@ -119,7 +119,7 @@ fn too_large(name: &str) -> Failure {
 
 fn json(text: &[u8]) -> Result<Value, Failure> {
     // As strictly as the node reads it over HTTP: the same text is the same task at either door.
-    ms_core::json::parse(text, ms_core::json::MAX_DEPTH).map_err(|error| {
+    ms_json::parse(text, ms_json::MAX_DEPTH).map_err(|error| {
         ControlError::bad_request("the payload is no JSON that a node takes")
             .why(error.to_string())
             .next("a text is JSON in its own quotes: '\"text\"'; files are given as @FILE")

@@ -17,11 +17,12 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use ms_core::budget::Budget;
-use ms_core::task::{QueueName, QueueSpec};
+use ms_core::task::QueueName;
 use ms_runtime::ComponentSpec;
 use ms_server::agents::{Echo, Wait};
 use ms_server::{Options, Server};
 use ms_supervisor::{ChildSpec, Supervisor};
+use ms_task::QueueSpec;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_config::{FrameworkConfig, OutsideFallback};
-use ms_core::breaker::BreakerSpec;
 use ms_core::lifecycle::Phase;
 use ms_core::time::{later, part};
 use ms_core::{Backoff, Invalid};
-use ms_resilience::{CallError, CircuitBreaker, Fallback, FallbackStrategy};
+use ms_resilience::{BreakerSpec, CallError, CircuitBreaker, Fallback, FallbackStrategy};
 use ms_runtime::{CallReporter, Calls, ComponentSpec};
 use ms_supervisor::{ChildSpec, Supervisor};
 use ms_transport::{ClientError, HttpClient, Outgoing};

@@ -9,12 +9,10 @@ use std::time::Duration;
 use actix::System;
 use ms_actor::{Node, NodeConfig};
 use ms_core::ActorPath;
-use ms_core::task::{
-    AgentKind, Assignment, ClaimSpec, NewTask, QueueName, Submission, TaskError, TaskId, TaskStore,
-    TaskView,
-};
+use ms_core::task::{AgentKind, NewTask, QueueName, TaskError, TaskId, TaskView};
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Root, StartRootError, Supervisor, start_root};
+use ms_task::{Assignment, ClaimSpec, Submission, TaskStore};
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use ms_actor::{Context, Node, NodeConfig, Ref, StartError};
-use ms_core::policy::{CommandError, PidRef};
 use ms_core::view::TreeNode;
 use ms_core::{ActorPath, ChildId, ExitReason};
+use ms_policy::{CommandError, PidRef};
 use ms_supervisor::{
     ChildSpec, Root, StartRootError, Supervisor, SupervisorError, SupervisorRef, start_root,
 };
 use ms_testkit::TestSystem;
+
 pub use ms_testkit::clock::settle;
 
 /// Runs a test on one thread in virtual time, which passes when nothing else can.

@@ -23,12 +23,14 @@ use std::time::Duration;
 use actix_rt::System;
 use ms_actor::{Node, NodeConfig, Ref};
 use ms_core::Tick;
-use ms_core::integration::{CallOutcome, IntegrationBook, IntegrationMetrics};
+use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskTime,
     TaskView, Timings,
 };
+use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
 use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+
 pub use ms_testkit::http::Reply;
 use ms_transport::{
     Api, Bind, GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, IntegrationPort,

@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use actix::System;
 use ms_actor::{Node, NodeConfig};
-use ms_core::task::{
-    AgentKind, NewTask, QueueSpec, Retry, TaskFailure, TaskId, TaskState, TaskView,
-};
+use ms_core::task::{AgentKind, NewTask, Retry, TaskFailure, TaskId, TaskState, TaskView};
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
 use ms_supervisor::{Root, Supervisor, start_root};
+use ms_task::QueueSpec;
 use ms_worker::tasks::{Performs, Task, TaskClient, TaskCx, Tasks};
 use ms_worker::{Agent, Cx, InitError};
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,122 @@
+//! What OTP refuses before it starts anything (A2, H4).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ms_core::id::ChildId;
+use ms_core::spec::{AutoShutdown, Backoff, Restart, Strategy, SupervisorFlags, WhenExhausted};
+
+use super::table::ChildEntry;
+
+/// Why a supervisor with these flags and specs cannot be.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SpecError {
+    /// OTP's `{supervisor_data, _}`.
+    #[error("bad supervisor flags: {0}")]
+    SupervisorData(#[from] FlagError),
+    /// OTP's `{start_spec, _}`.
+    #[error("bad child spec: {0}")]
+    StartSpec(#[from] ChildSpecError),
+    /// OTP's `{bad_start_spec, Specs}`: a dynamic supervisor takes one template.
+    #[error(
+        "a simple_one_for_one supervisor takes exactly one child spec, the template; found {}",
+        .0.len()
+    )]
+    BadStartSpec(Vec<ChildId>),
+}
+
+/// Flags OTP refuses, and our own.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FlagError {
+    /// OTP's `{invalid_period, _}`: whole seconds, at least one.
+    #[error("the intensity's period is {0:?}; it must be whole seconds, at least 1 s")]
+    InvalidPeriod(Duration),
+    /// Ours: a pause that is none would restart without end.
+    #[error("the pause when the budget is used up is 0; give it a length, or let it give up")]
+    InvalidPause,
+    /// Ours: a limit of nought admits nobody.
+    #[error("max_children is 0; leave it out or grant at least one child")]
+    InvalidMaxChildren,
+    /// Ours: only a dynamic supervisor has a limit.
+    #[error("max_children is for simple_one_for_one; remove it or change the strategy")]
+    MaxChildrenNeedsDynamic,
+}
+
+/// A child spec OTP refuses, and our own.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ChildSpecError {
+    /// OTP's `{duplicate_child_name, Id}`.
+    #[error("the child id {0} is used twice; ids are unique within a supervisor")]
+    DuplicateChildName(ChildId),
+    /// OTP's `{bad_combination, [{auto_shutdown, never}, {significant, true}]}`.
+    #[error("{0} is significant, but the supervisor's auto_shutdown is never")]
+    SignificantNeedsAutoShutdown(ChildId),
+    /// OTP's `{bad_combination, [{restart, permanent}, {significant, true}]}`.
+    #[error("{0} is significant and permanent; a significant child is transient or temporary")]
+    SignificantPermanent(ChildId),
+    /// Ours: a backoff whose numbers make no sense.
+    #[error("{0} has a bad backoff: it needs 0 < min <= max and 0.0 <= jitter <= 1.0")]
+    InvalidBackoff(ChildId),
+    /// Ours: a heartbeat that finds everybody hung, or nobody. Found as the next one.
+    #[error("{0} has a bad heartbeat: every needs 1 ms to 24 h; leave it out to watch nobody")]
+    InvalidHeartbeat(ChildId),
+    /// Ours: a mailbox that nothing can get into. Found by whoever makes the child's mailbox.
+    #[error("{0} has a mailbox with room for 0 messages; give it 1 or more, or no bound at all")]
+    InvalidMailbox(ChildId),
+}
+
+/// Flags first, then the specs in order, then their number (A2).
+pub(super) fn check(flags: &SupervisorFlags, specs: &[ChildEntry]) -> Result<(), SpecError> {
+    check_flags(flags)?;
+    if flags.strategy == Strategy::SimpleOneForOne && specs.len() != 1 {
+        return Err(SpecError::BadStartSpec(specs.iter().map(|spec| spec.id.clone()).collect()));
+    }
+    let mut seen = BTreeSet::new();
+    for spec in specs {
+        check_child(flags, spec)?;
+        if !seen.insert(&spec.id) {
+            return Err(ChildSpecError::DuplicateChildName(spec.id.clone()).into());
+        }
+    }
+    Ok(())
+}
+
+fn check_flags(flags: &SupervisorFlags) -> Result<(), FlagError> {
+    let period = flags.intensity.period;
+    if period.as_secs() == 0 || period.subsec_nanos() != 0 {
+        return Err(FlagError::InvalidPeriod(period));
+    }
+    if flags.when_exhausted == WhenExhausted::Pause(Duration::ZERO) {
+        return Err(FlagError::InvalidPause);
+    }
+    match flags.max_children {
+        Some(0) => Err(FlagError::InvalidMaxChildren),
+        Some(_) if flags.strategy != Strategy::SimpleOneForOne => {
+            Err(FlagError::MaxChildrenNeedsDynamic)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One spec on its own; also what `start_child` checks first (G1).
+pub(super) fn check_child(
+    flags: &SupervisorFlags,
+    spec: &ChildEntry,
+) -> Result<(), ChildSpecError> {
+    if spec.policy.significant {
+        if flags.auto_shutdown == AutoShutdown::Never {
+            return Err(ChildSpecError::SignificantNeedsAutoShutdown(spec.id.clone()));
+        }
+        if spec.policy.restart == Restart::Permanent {
+            return Err(ChildSpecError::SignificantPermanent(spec.id.clone()));
+        }
+    }
+    match &spec.policy.backoff {
+        Some(backoff) if !is_sane(backoff) => Err(ChildSpecError::InvalidBackoff(spec.id.clone())),
+        _ => Ok(()),
+    }
+}
+
+fn is_sane(backoff: &Backoff) -> bool {
+    !backoff.min.is_zero() && backoff.min <= backoff.max && (0.0..=1.0).contains(&backoff.jitter)
+}

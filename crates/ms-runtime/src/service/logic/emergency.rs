@@ -1,0 +1,81 @@
+//! Why a node gives up at once, and what its exit code says then.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a node stops at once, without an orderly shutdown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
+pub enum EmergencyReason {
+    /// A panic outside of any actor: nobody supervises that code. One inside an actor is
+    /// its supervisor's business and no emergency.
+    Panic(String),
+    /// The root supervisor gave up, or critical errors went over their threshold.
+    CriticalError(String),
+    /// More memory is used than it may, or another resource of the process is used up.
+    ResourceExhaustion(String),
+    /// Running on would do harm.
+    SecurityBreach(String),
+    /// It was told to stop a second time while it stopped in order.
+    ToldTwice(String),
+}
+
+impl EmergencyReason {
+    /// The exit code of the process: 101 to 104, and 1 for a stop that somebody wanted forced.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Panic(_) => 101,
+            Self::CriticalError(_) => 102,
+            Self::ResourceExhaustion(_) => 103,
+            Self::SecurityBreach(_) => 104,
+            Self::ToldTwice(_) => 1,
+        }
+    }
+
+    /// What happened, in one line.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Panic(detail)
+            | Self::CriticalError(detail)
+            | Self::ResourceExhaustion(detail)
+            | Self::SecurityBreach(detail)
+            | Self::ToldTwice(detail) => detail,
+        }
+    }
+}
+
+impl fmt::Display for EmergencyReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Panic(_) => "panic",
+            Self::CriticalError(_) => "critical error",
+            Self::ResourceExhaustion(_) => "resource exhaustion",
+            Self::SecurityBreach(_) => "security breach",
+            Self::ToldTwice(_) => "told to stop twice",
+        };
+        write!(f, "{kind}: {}", self.detail())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S5.4-08, S5.4-09
+    #[test]
+    fn each_emergency_has_its_exit_code_and_says_why() {
+        let text = || "x".to_owned();
+        let all = [
+            EmergencyReason::Panic(text()),
+            EmergencyReason::CriticalError(text()),
+            EmergencyReason::ResourceExhaustion(text()),
+            EmergencyReason::SecurityBreach(text()),
+            EmergencyReason::ToldTwice(text()),
+        ];
+        assert_eq!(all.each_ref().map(EmergencyReason::exit_code), [101, 102, 103, 104, 1]);
+        assert_eq!(all[3].to_string(), "security breach: x");
+    }
+}

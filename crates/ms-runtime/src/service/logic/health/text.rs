@@ -1,0 +1,63 @@
+//! What of a message may be shown to whoever asks for the health.
+
+/// Longest message shown of one component, in bytes.
+pub const MAX_HEALTH_MESSAGE: usize = 256;
+
+/// Makes a message fit for a public report: one line, no control characters, at most
+/// [`MAX_HEALTH_MESSAGE`] bytes, and no user part of an address (`user:password@`), which
+/// is where errors of drivers like to show credentials.
+///
+/// ```
+/// use ms_runtime::logic::health::public_message;
+/// let text = "cannot reach postgres://app:s3cret@db:5432/x";
+/// assert_eq!(public_message(text), "cannot reach postgres://[redacted]@db:5432/x");
+/// ```
+#[must_use]
+pub fn public_message(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut shown = without_users(&line);
+    if shown.len() > MAX_HEALTH_MESSAGE {
+        let room = MAX_HEALTH_MESSAGE - '…'.len_utf8();
+        let cut = (0..=room).rev().find(|at| shown.is_char_boundary(*at)).unwrap_or(0);
+        shown.truncate(cut);
+        shown.push('…');
+    }
+    shown
+}
+
+fn without_users(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        shown.push_str(before);
+        // The last `@` before the path: a password may contain one itself.
+        let end = after.find(['/', ' ', '"', '\'', ',', ')']).unwrap_or(after.len());
+        rest = match after[..end].rfind('@') {
+            Some(user) => {
+                shown.push_str("[redacted]");
+                &after[user..]
+            }
+            None => after,
+        };
+    }
+    shown.push_str(rest);
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S4.4-09
+    #[test]
+    fn messages_show_no_credentials_no_control_characters_and_have_a_bound() {
+        assert_eq!(
+            public_message("a redis://:p@ss@r:1\nb nats://u:x@n"),
+            "a redis://[redacted]@r:1 b nats://[redacted]@n"
+        );
+        assert_eq!(public_message("http://host/a@b"), "http://host/a@b");
+        let long = public_message(&"ä".repeat(MAX_HEALTH_MESSAGE));
+        assert!(long.len() <= MAX_HEALTH_MESSAGE && long.ends_with('…'), "{}", long.len());
+    }
+}
