@@ -3,7 +3,7 @@
 //! That is checked by the compiler: [`operation!`](crate::operation!) takes a field without a
 //! bound only if its type is [`Bounded`], which no text and no list is.
 
-use ms_core::task::{MAX_BATCH, NewTask, TaskFilter, TaskId};
+use ms_core::task::{MAX_BATCH, MAX_PAGE, NewTask, TaskChange, TaskFilter, TaskId, TaskState};
 use ms_core::view::EventFilter;
 use ms_core::{ActorPath, Incarnation, NodeLife};
 use serde_json::{Value, json};
@@ -142,17 +142,44 @@ impl Measured for Vec<NewTask> {
     }
 }
 
+/// A name of a queue or of a kind of agent.
+fn task_name() -> Value {
+    json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$" })
+}
+
 /// Ids and states; how many tasks make a page is checked where it is used.
 impl Bounded for TaskFilter {
     fn schema() -> Value {
-        json!({ "type": "object" })
+        let properties = json!({
+            "queue": task_name(),
+            "kind": task_name(),
+            "state": { "type": "string", "enum": TaskState::ALL.map(TaskState::label) },
+            "after": TaskId::schema(),
+            "limit": { "type": "integer", "minimum": 0, "maximum": MAX_PAGE },
+        });
+        json!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 }
 
 impl Bounded for EventFilter {
     fn schema() -> Value {
-        json!({ "type": "object" })
+        let properties = json!({
+            "about": { "type": "string", "enum": ["node", "tasks", "all"] },
+            "task": TaskId::schema(),
+            "change": { "type": "string", "enum": TaskChange::ALL.map(TaskChange::label) },
+        });
+        json!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
+}
+
+/// Adds the least that may be to a schema: of a number, or of the items of a list.
+#[must_use]
+pub fn from(mut schema: Value, least: u64) -> Value {
+    if let Value::Object(object) = &mut schema {
+        let list = object.get("type").is_some_and(|of| of == "array");
+        object.insert(if list { "minItems" } else { "minimum" }.to_owned(), least.into());
+    }
+    schema
 }
 
 /// Checks one field against its bound.

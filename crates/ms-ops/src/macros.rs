@@ -5,7 +5,8 @@
 ///
 /// The first line has its kind, its action, its name and the version in which it appeared. Every
 /// item has a comment, which is its documentation at every door; a field that is long or large by
-/// its type names its bound and what an error calls it.
+/// its type names its bound and what an error calls it. The least that may be (`[from 1]`) is for
+/// the document: `check` refuses what is less.
 ///
 /// ```
 /// use ms_ops::{Target, operation};
@@ -61,7 +62,7 @@ macro_rules! operation {
             $(
                 $(#[doc = $field_doc:literal])+
                 $(#[serde $serde:tt])?
-                pub $field:ident: $type:ty $([max $max:expr, $label:literal])?
+                pub $field:ident: $type:ty $([from $least:literal])? $([max $max:expr, $label:literal])?
             ),* $(,)?
         }
         $($methods:tt)*
@@ -105,7 +106,11 @@ macro_rules! operation {
                             doc: concat!($($field_doc, "\n"),+),
                             optional: $crate::operation!(@optional $type $(, $max)?)
                                 $(|| stringify!($serde).contains("default"))?,
-                            schema: $crate::operation!(@schema $type $(, $max)?),
+                            schema: {
+                                let schema = $crate::operation!(@schema $type $(, $max)?);
+                                $(let schema = $crate::field::from(schema, $least);)?
+                                schema
+                            },
                         }
                     ),*]
                 }

@@ -41,8 +41,10 @@ macro_rules! actions {
 actions! {
     /// Asks whether the node is up and well, as probes do.
     HealthProbe = "health.probe" by Anonymous Client;
-    /// Reads the tree, its actors from outside, and why they ended.
+    /// Reads the tree.
     TreeRead = "tree.read" by Client;
+    /// Reads more of actors than the tree shows: why they ended, what they count, what would be.
+    ActorsRead = "actors.read" by;
     /// Reads what an actor shows of its state, and the messages it handles.
     StateRead = "state.read" by;
     /// Ends, restarts, suspends and stops actors.

@@ -164,6 +164,12 @@ impl Client {
         Ok(Items { client: self, ended: false, item: PhantomData })
     }
 
+    /// Where the node is that it is connected to.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn usable(&self) -> Result<(), ControlError> {
         if !self.lost {
             return Ok(());

@@ -78,7 +78,7 @@ choice! {
 
 operation! {
     /// All actors with their work within a window.
-    Read TreeRead "actors.ps" 1;
+    Read ActorsRead "actors.ps" 1;
     pub struct Ps -> PsTable {
         /// Length of the window in milliseconds; the node may need that long to answer.
         pub window_ms: u64 [max millis(MAX_WINDOW), "window in ms"],
@@ -98,7 +98,7 @@ operation! {
 
 operation! {
     /// One actor with its direct children.
-    Read TreeRead "actors.inspect" 1;
+    Read ActorsRead "actors.inspect" 1;
     pub struct Inspect -> Flat {
         /// Which actor.
         pub path: ActorPath,
@@ -122,7 +122,7 @@ operation! {
 
 operation! {
     /// Why an actor ended, newest first.
-    Read TreeRead "actors.why" 1;
+    Read ActorsRead "actors.why" 1;
     pub struct Why -> Vec<WhyRecord> {
         /// Which actor.
         pub path: ActorPath,
@@ -136,7 +136,7 @@ operation! {
 
 operation! {
     /// The counts of an actor by message type.
-    Read TreeRead "actors.statistics" 1;
+    Read ActorsRead "actors.statistics" 1;
     pub struct Statistics -> StatisticsView {
         /// Which actor.
         pub path: ActorPath,
@@ -165,7 +165,7 @@ operation! {
 
 operation! {
     /// What a steering verb would do to an actor and those around it.
-    Read TreeRead "actors.dry_run" 1;
+    Read ActorsRead "actors.dry_run" 1;
     pub struct DryRun -> BlastRadius {
         /// Which actor.
         pub path: ActorPath,

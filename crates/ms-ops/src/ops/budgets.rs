@@ -41,7 +41,7 @@ operation! {
         /// Of which unit: `messages`, `wall_us`, or one of the program's own.
         pub unit: String [max MAX_UNIT, "length of the unit"],
         /// How much more than is permitted now.
-        pub more: u64,
+        pub more: u64 [from 1],
         /// Why, for the record.
         pub reason: Option<String> [max MAX_REASON, "length of the reason"],
     }

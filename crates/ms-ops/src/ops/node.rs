@@ -20,7 +20,7 @@ choice! {
 
 operation! {
     /// The node itself: version, uptime, counters, what inspection has cost.
-    Read TreeRead "node.info" 1;
+    Read ActorsRead "node.info" 1;
     pub struct Info -> NodeInfo {}
     fn target(&self) -> Target {
         Target::Node

@@ -91,7 +91,7 @@ operation! {
     Write TasksSubmit "tasks.submit_batch" 1;
     pub struct SubmitBatch -> Vec<Submittal> {
         /// The tasks.
-        pub tasks: Vec<NewTask> [max MAX_BATCH as u64, "number of tasks"],
+        pub tasks: Vec<NewTask> [from 1] [max MAX_BATCH as u64, "number of tasks"],
     }
     fn target(&self) -> Target {
         Target::Tasks

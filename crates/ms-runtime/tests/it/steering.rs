@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use common::{Add, Hold, Node, SECOND, at, path, until, whole, with_node};
 use ms_control::Kind;
-use ms_control::proto::{Fault, Request, StreamItem, Verb};
+use ms_control::proto::{Fault, Verb};
 use ms_core::view::{EventKind, Lifecycle, NodeEvent};
+use ms_ops::ops::FollowEvents;
 use ms_runtime::RunConfig;
 
 /// All events kept, oldest first.
@@ -18,7 +19,7 @@ async fn events(node: &Node) -> Vec<NodeEvent> {
     let stream = node
         .client()
         .await
-        .stream(Request::Events {
+        .stream(FollowEvents {
             follow: false,
             since_seq: None,
             since_task: None,
@@ -29,10 +30,7 @@ async fn events(node: &Node) -> Vec<NodeEvent> {
     let mut items = stream.expect("streams");
     let mut events = Vec::new();
     while let Some(item) = items.next().await {
-        match item.expect("goes on") {
-            StreamItem::Event(event) => events.push(*event),
-            other => panic!("{other:?}"),
-        }
+        events.push(*item.expect("goes on"));
     }
     events
 }
