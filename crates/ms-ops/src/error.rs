@@ -137,6 +137,17 @@ impl OpError {
         Self::new(&codes::TIMED_OUT, what)
     }
 
+    /// Reports that whoever was asked was not done within the time that was granted.
+    #[must_use]
+    pub fn late(within: Duration) -> Self {
+        Self::timed_out(format!("the node was not done within {within:?}"))
+            .why(
+                "an actor that was asked is busy, hangs, or waits for one that does or is down; a \
+                 supervisor on the way is suspended; or the node's own thread is blocked",
+            )
+            .next("`msctl tree` shows who is unresponsive; --timeout grants more")
+    }
+
     /// Reports that the request makes no sense.
     #[must_use]
     pub fn bad_request(what: impl Into<String>) -> Self {

@@ -112,7 +112,7 @@ impl Conn {
         }
         let desk = self.shared.desk.clone();
         match request.call(desk, self.caller(), for_handler(within)).await {
-            Ok(answer) => self.respond(id, "ok", &answer).await,
+            Ok(answer) => self.respond(id, "ok", answer).await,
             Err(error) => self.respond_err(id, error.into()).await,
         }
     }
@@ -154,7 +154,7 @@ impl Conn {
         &mut self,
         id: u64,
         what: &'static str,
-        answer: &Written,
+        answer: Written,
     ) -> Result<(), Over> {
         let max = self.shared.limits.max_response;
         let frame = frame::encode_with(max, |frame| {
@@ -163,6 +163,8 @@ impl Conn {
             answer.write(frame)?;
             frame.write_all(b"}}").map_err(io)
         });
+        // It may be large, and the reader slow.
+        drop(answer);
         match frame {
             Ok(frame) => self.write(&frame).await,
             Err(error) => {

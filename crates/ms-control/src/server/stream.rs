@@ -55,7 +55,7 @@ impl Conn {
             return match turn {
                 Turn::Item(item) => {
                     sent += 1;
-                    self.respond(id, "item", &item).await?;
+                    self.respond(id, "item", item).await?;
                     continue;
                 }
                 Turn::Idle => {

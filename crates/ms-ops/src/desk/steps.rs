@@ -121,7 +121,7 @@ impl Desk {
             OpError::internal("the handler of the request panicked")
         });
         let answer = tokio::time::timeout(within, work).await;
-        let answer = answer.unwrap_or_else(|_| Err(late(within)));
+        let answer = answer.unwrap_or_else(|_| Err(OpError::late(within)));
         drop(inside);
         timed.end(answer.as_ref().err());
         answer
@@ -212,15 +212,6 @@ async fn caught<T>(
     panicked: impl FnOnce() -> OpError,
 ) -> Result<T, OpError> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked()))
-}
-
-fn late(within: Duration) -> OpError {
-    OpError::timed_out(format!("the node was not done within {within:?}"))
-        .why(
-            "an actor that was asked is busy, hangs, or waits for one that does or is down; a \
-             supervisor on the way is suspended; or the node's own thread is blocked",
-        )
-        .next("`msctl tree` shows who is unresponsive; --timeout grants more")
 }
 
 fn steering<O: Operation>(op: &O, by: &Principal) -> Steering {

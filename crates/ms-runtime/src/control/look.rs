@@ -17,7 +17,7 @@ use ms_ops::{OpError, Sink, codes};
 
 use super::error::{of_actor, of_supervisor};
 use super::steer::verb_of;
-use super::{NodeControl, in_time};
+use super::NodeControl;
 use crate::integration::{GetIntegrationMetrics, IntegrationActor};
 
 /// How long one actor is given to say more of itself than can be seen from outside.
@@ -218,6 +218,13 @@ impl NodeControl {
             counters,
         }
     }
+}
+
+async fn in_time<T>(
+    within: Duration,
+    work: impl Future<Output = Result<T, OpError>>,
+) -> Result<T, OpError> {
+    tokio::time::timeout(within, work).await.unwrap_or_else(|_| Err(OpError::late(within)))
 }
 
 fn mark(status: &mut ActorStatus, mark: Mark) {
