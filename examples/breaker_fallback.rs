@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use ms_framework::prelude::{
-    ChildSpec, Context, ControlAt, Ended, Ref, RunConfig, RunError, Supervisor, run_with,
+    ChildSpec, Context, ControlAt, Ended, Ref, RunConfig, RunError, SupervisorSpec, run_with,
 };
 use ms_framework::resilience::{
     Alternative, Answer, BreakerActor, BreakerSpec, BreakerState, CallError, CircuitBreaker,
@@ -129,7 +129,7 @@ fn main() -> Result<Ended, RunError> {
     };
     let (breaker, of_breaker) = CircuitBreaker::in_tree(spec);
     let (out, mut watched) = mpsc::unbounded_channel();
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .child(ChildSpec::blueprint("breaker", of_breaker))
         .child(ChildSpec::actor("mirror", || Mirror))
         .child(ChildSpec::actor("watcher", move || Watcher(out.clone())));

@@ -76,7 +76,7 @@ fn main() -> Result<Ended, Box<dyn Error + Send + Sync>> {
     let (store, store_child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
     let tasks = Tasks::new("tasks", store).pool::<Shop>("shop", 2, ())?;
     let client = tasks.client();
-    let tree = Supervisor::one_for_one("root").child(store_child).child(tasks.child());
+    let tree = SupervisorSpec::one_for_one("root").child(store_child).child(tasks.child());
     let config = RunConfig::new("durable-tasks").control(ControlAt::Off);
     let ended = run_with(
         config,

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, DynamicChild, Ended, Restart, RunConfig, RunError, Supervisor, run_with,
+    ChildSpec, ControlAt, DynamicChild, Ended, Restart, RunConfig, RunError, SupervisorSpec,
+    run_with,
 };
 use ms_framework::supervisor::Verb;
 
@@ -38,10 +39,10 @@ impl Handler<Page> for Session {
 
 fn main() -> Result<Ended, RunError> {
     let template = ChildSpec::actor("session", Session::default).restart(Restart::Transient);
-    let sessions = Supervisor::dynamic("sessions", template)
+    let sessions = SupervisorSpec::dynamic("sessions", template)
         .intensity(10, Duration::from_secs(60))
         .max_children(2);
-    let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(sessions));
+    let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(sessions));
     let config = RunConfig::new("sessions").control(ControlAt::Off);
     run_with(
         config,

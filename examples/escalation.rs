@@ -16,7 +16,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_framework::core::view::{Decision, EventKind};
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, RunConfig, RunError, Supervisor, run_with,
+    ChildSpec, ControlAt, Ended, RunConfig, RunError, SupervisorSpec, run_with,
 };
 
 struct Worker;
@@ -48,12 +48,13 @@ const fn word(decision: Decision) -> &'static str {
 
 fn main() -> Result<Ended, RunError> {
     let minute = Duration::from_secs(60);
-    let branch = Supervisor::one_for_one("branch")
+    let branch = SupervisorSpec::one_for_one("branch")
         .intensity(1, minute) // one restart a minute; the second crash is one too many
         .child(ChildSpec::actor("flaky", || Worker))
         .child(ChildSpec::actor("steady", || Worker));
-    let tree =
-        Supervisor::one_for_one("root").intensity(3, minute).child(ChildSpec::supervisor(branch));
+    let tree = SupervisorSpec::one_for_one("root")
+        .intensity(3, minute)
+        .child(ChildSpec::supervisor(branch));
     let config = RunConfig::new("escalation").control(ControlAt::Off).quiet_panics();
     run_with(
         config,
@@ -76,7 +77,7 @@ fn main() -> Result<Ended, RunError> {
                 );
             }
             println!("what the node has on record:");
-            for event in runtime.node().events_since(0).0 {
+            for event in runtime.node().events().kept() {
                 match event.kind {
                     EventKind::Decided { why } => match why.reason.panic() {
                         Some(_) => println!("  {} panicked: {}", why.path, word(why.decision)),

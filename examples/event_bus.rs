@@ -18,7 +18,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_framework::bus::{AnyEvent, Delivery, Event, OpenFeed, Request};
 use ms_framework::prelude::{
-    BusConfig, ChildSpec, Context, ControlAt, Ended, EventBus, RunConfig, RunError, Supervisor,
+    BusConfig, ChildSpec, Context, ControlAt, Ended, EventBus, RunConfig, RunError, SupervisorSpec,
     run_with,
 };
 use serde::{Deserialize, Serialize};
@@ -133,7 +133,7 @@ async fn tables(feed: &mut OpenFeed<Delivery<Ordered>>, count: usize) -> String 
 
 fn main() -> Result<Ended, RunError> {
     let bus = EventBus::new(BusConfig::default());
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .child(bus.child("event-bus"))
         .child(ChildSpec::actor("kitchen", || Kitchen))
         .child(ChildSpec::actor("books", Books::default))

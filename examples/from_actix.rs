@@ -11,7 +11,7 @@ use actix::prelude::*;
 use ms_framework::actor::AnyRef;
 use ms_framework::core::view::Tier;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, RunConfig, RunError, Supervisor, run_with,
+    ChildSpec, ControlAt, Ended, RunConfig, RunError, SupervisorSpec, run_with,
 };
 
 #[derive(Default)]
@@ -74,7 +74,7 @@ async fn tell_of(actor: &AnyRef) -> Result<String, Box<dyn std::error::Error + S
 }
 
 fn main() -> Result<Ended, RunError> {
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .child(ChildSpec::actor("before", Before::default))
         .child(ChildSpec::actor("after", After::default));
     run_with(

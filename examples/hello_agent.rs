@@ -31,7 +31,8 @@ impl Handles<Greet> for Greeter {
 }
 
 fn main() -> Result<Ended, RunError> {
-    let tree = Supervisor::one_for_one("root").child(ChildSpec::agent::<Greeter>("greeter", ()));
+    let tree =
+        SupervisorSpec::one_for_one("root").child(ChildSpec::agent::<Greeter>("greeter", ()));
     let config = RunConfig::new("hello").control(ControlAt::Off).quiet_panics();
     run_with(
         config,

@@ -15,8 +15,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_framework::core::ChildId;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, Ref, Registry, RegistryConfig, RunConfig, RunError, Supervisor,
-    run_with,
+    ChildSpec, ControlAt, Ended, Ref, Registry, RegistryConfig, RunConfig, RunError,
+    SupervisorSpec, run_with,
 };
 use ms_framework::registry::{Change, RegistryEvent, Watched};
 use tokio::sync::mpsc;
@@ -67,7 +67,7 @@ fn main() -> Result<Ended, RunError> {
     let registry = Registry::new(RegistryConfig::default());
     let (out, mut seen) = mpsc::unbounded_channel();
     let tree = ["ada", "grace", "edsger"].into_iter().fold(
-        Supervisor::one_for_one("root")
+        SupervisorSpec::one_for_one("root")
             .intensity(3, Duration::from_secs(60))
             .child(ChildSpec::blueprint("registry", registry.blueprint()))
             .child(ChildSpec::actor("porter", move || Porter(out.clone()))),

@@ -11,7 +11,8 @@
 use actix::prelude::*;
 use ms_framework::core::ChildId;
 use ms_framework::prelude::{
-    ChildSpec, ControlAt, Ended, Router, RouterConfig, RunConfig, RunError, Supervisor, run_with,
+    ChildSpec, ControlAt, Ended, Router, RouterConfig, RunConfig, RunError, SupervisorSpec,
+    run_with,
 };
 use ms_framework::router::{All, Fold, RouteError};
 
@@ -36,7 +37,7 @@ impl Handler<Quote> for Shop {
 fn main() -> Result<Ended, RunError> {
     let router = Router::new(RouterConfig::default());
     let shop = |name: &str, price| ChildSpec::actor(name, move || Shop { price });
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .child(ChildSpec::blueprint("router", router.blueprint()))
         .child(shop("north", 12))
         .child(shop("east", 9))

@@ -20,7 +20,7 @@ use std::cell::Cell;
 use actix::prelude::*;
 use ms_framework::prelude::{
     ChildSpec, Context, ControlAt, Ended, MailboxSpec, Ref, Router, RouterConfig, RunConfig,
-    RunError, Supervisor, SupervisorRef, run_with,
+    RunError, SupervisorRef, SupervisorSpec, run_with,
 };
 use ms_framework::router::{
     AnyOk, Contract, ContractActor, ContractError, FailOver, Invalid, Invoke, NotOk, Quorum,
@@ -222,7 +222,7 @@ async fn account(router: &Router, root: &SupervisorRef) -> Result<(), Failure> {
         let done = router.ask_one(Invoke::<Account>::new(payment)).await;
         match done.map_err(|unsent| unsent.error)? {
             Ok(left) => println!("{amount} paid to {to}; {left} left"),
-            Err(error @ ContractError::Invalid(_)) => println!("not carried out: {error}"),
+            Err(ContractError::Invalid(why)) => println!("not carried out: invalid input: {why}"),
             Err(error) => println!("carried out, and failed: {error}"),
         }
     }
@@ -235,7 +235,7 @@ fn main() -> Result<Ended, RunError> {
     let library = |name: &'static str, lacks, has| {
         ChildSpec::actor(name, move || Library { name, lacks, has })
     };
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .child(ChildSpec::blueprint("router", router.blueprint()))
         .child(clock("hall", 12))
         .child(clock("tower", 11))

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ms_framework::core::Backoff;
 use ms_framework::prelude::{
-    AutoShutdown, ChildSpec, ControlAt, Ended, Restart, RunConfig, RunError, Supervisor, run,
+    AutoShutdown, ChildSpec, ControlAt, Ended, Restart, RunConfig, RunError, SupervisorSpec, run,
 };
 
 static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
@@ -41,7 +41,7 @@ fn main() -> Result<Ended, RunError> {
             reset_after: Duration::from_secs(30),
         })
         .significant(true);
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .intensity(5, Duration::from_secs(60))
         .auto_shutdown(AutoShutdown::AnySignificant)
         .child(job);

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use ms_core::{ActorPath, Incarnation};
+use ms_core::Incarnation;
 
-use crate::cell::AnyCell;
+use crate::cell::any::AnyCell;
 use crate::sync::thread_local;
 
 struct Current {
@@ -70,9 +70,4 @@ pub(crate) fn note_wait() {
             current.waits = true;
         }
     });
-}
-
-/// Path of the actor that runs on this thread right now, if one does.
-pub fn path() -> Option<ActorPath> {
-    CURRENT.with(|current| current.borrow().as_ref().map(|c| c.cell.core().path.clone()))
 }

@@ -220,6 +220,21 @@ pub enum BootError {
     },
 }
 
+/// Why a factory made no actor.
+#[derive(Debug, Clone)]
+pub enum StartError {
+    /// The actor does not want to run now: OTP's `ignore`.
+    Ignore,
+    /// It cannot run.
+    Failed(ExitReason),
+}
+
+impl<E: std::error::Error + 'static> From<E> for StartError {
+    fn from(error: E) -> Self {
+        Self::Failed(ExitReason::from_error(&error))
+    }
+}
+
 /// A mailbox that no message could ever get into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a mailbox with room for 0 messages reaches nobody; give it 1 or more, or no bound at all")]

@@ -8,11 +8,12 @@ use std::time::Duration;
 use actix::{Actor, Handler, Message};
 use ms_core::ExitReason;
 
-use crate::cell::Life;
-use crate::follow::{LifeChange, LifeNews};
-use crate::line::WaitFor;
-use crate::mailbox::lock;
-use crate::refs::Ref;
+use crate::cell::follow::LifeChange;
+use crate::cell::life::Life;
+use crate::mail::line::WaitFor;
+use crate::refs::handle::Ref;
+use crate::refs::messages::LifecycleEvent;
+use crate::sync::lock;
 use crate::{AnyRef, Blueprint, Context, Down, MailboxSpec, Node, NodeConfig, Placement};
 
 struct Idle;
@@ -52,10 +53,10 @@ impl Handler<Down> for Idle {
     fn handle(&mut self, _: Down, _: &mut Self::Context) {}
 }
 
-impl Handler<LifeNews> for Idle {
+impl Handler<LifecycleEvent> for Idle {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+    fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
         assert!(!matches!(news.change, LifeChange::Started(_)), "nobody is started again here");
     }
 }
@@ -105,9 +106,9 @@ fn follows(actor: &AnyRef) -> (usize, usize) {
 }
 
 fn in_line(actor: &Ref<Idle>, line: WaitFor) -> usize {
-    let lane = actor.any().cell().clone().into_any();
-    let cell = lane.downcast::<crate::hosted::Cell<Idle>>().expect("its type");
-    lock(&cell.lane).in_line(line)
+    let mailbox = actor.any().cell().clone().into_any();
+    let cell = mailbox.downcast::<crate::cell::hosted::Cell<Idle>>().expect("its type");
+    lock(&cell.mailbox).in_line(line)
 }
 
 fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
@@ -260,7 +261,7 @@ fn k20_followers_and_followed_that_have_ended_leave_nothing() {
             settle().await;
             assert_eq!((follows(&lasting.any()), follows(&short.any())), ((0, 0), (0, 0)));
         }
-        // One that has ended already is told at once, and nothing is kept of it.
+        // The end of one that is gone already is reported at once, and nothing is kept of it.
         let gone = start(&node, "gone", MailboxSpec::default()).await.any();
         settle().await;
         let late = Do(Box::new(move |ctx| ctx.follow(&gone)));

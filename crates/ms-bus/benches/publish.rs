@@ -23,7 +23,7 @@ use actix::prelude::*;
 use ms_actor::{Context, Node, NodeConfig, Overflow, Ref, spawn};
 use ms_bus::{BusConfig, Delivery, Event, EventBus, Producer, Subscription};
 use ms_router::{Router, RouterConfig};
-use ms_supervisor::{Supervisor, start_root};
+use ms_supervisor::{SupervisorSpec, start_root};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -53,7 +53,7 @@ impl Figure {
         self.way.starts_with("bus") && self.median() <= goal
     }
 
-    pub fn told(&self, goal: f64) -> String {
+    pub fn line(&self, goal: f64) -> String {
         let (median, best) = (self.median(), self.rates[self.rates.len() - 1]);
         let deliveries = median * self.subscribers as f64;
         let line = format!(
@@ -193,7 +193,7 @@ async fn subscribe(bus: &EventBus, subscribers: &Subscribers, buffer: usize) -> 
 /// So many rounds of each way to publish.
 async fn rounds(node: &Node, count: usize, events: u64, rounds: usize) -> Vec<Figure> {
     let bus = EventBus::new(BusConfig::default());
-    let tree = Supervisor::one_for_one(format!("root-{count}")).child(bus.child("bus"));
+    let tree = SupervisorSpec::one_for_one(format!("root-{count}")).child(bus.child("bus"));
     let root = start_root(node, tree).await.unwrap();
     let router = Router::spawn(node, &format!("router-{count}"), RouterConfig::default()).unwrap();
     let [b, w, r] =
@@ -246,7 +246,7 @@ fn main() -> ExitCode {
     println!(
         "{EVENTS} events, each handled in order by each subscriber; median (best) of {ROUNDS} rounds"
     );
-    let tell = |figure: &Figure| println!("{}", figure.told(GOAL));
+    let tell = |figure: &Figure| println!("{}", figure.line(GOAL));
     let figures = actix::System::new().block_on(measure(EVENTS, ROUNDS, tell));
     match figures.iter().any(|figure| figure.misses(GOAL)) {
         true => ExitCode::FAILURE,

@@ -6,92 +6,69 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use actix::Actor;
-use ms_actor::{Blueprint, Overflow, Placement, Ref, StateValue, unix_ms};
+use ms_actor::{Blueprint, Placement, Ref, StateValue, unix_ms};
 use ms_core::view::Tier;
 use ms_core::{ExitReason, Restart, Shutdown};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 use crate::actor::EventBusActor;
-use crate::carrier::{Carrier, InProcess};
-use crate::client::{BusClient, Shared};
+use crate::config::BusConfig;
+use crate::handle::BusClient;
 use crate::local::Local;
 use crate::log::LogActor;
+use crate::messages::Unsubscribe;
+use crate::parts::Parts;
+use crate::state::Shared;
 use crate::subject::Filter;
+use crate::transport::{InProcess, Transport};
 
-/// How long what waits is still given when the bus is stopped.
-const DRAIN: Duration = Duration::from_secs(1);
+/// How long waiting events are still delivered when the bus is stopped.
+const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
-/// How a bus is set up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BusConfig {
-    /// Partitions that keys are spread over. All processes of a system must have the same
-    /// number: with another one a key belongs to another partition.
-    pub partitions: u32,
-    /// Events that may wait for a subscriber, unless its subscription says otherwise.
-    pub buffer: usize,
-    /// What happens to one more.
-    pub overflow: Overflow,
-    /// Most subscriptions.
-    pub max_subscriptions: usize,
-}
-
-impl Default for BusConfig {
-    /// 64 partitions, 1,024 events a subscriber of which the oldest are dropped, 16,384
-    /// subscriptions.
-    fn default() -> Self {
-        Self {
-            partitions: 64,
-            buffer: 1_024,
-            overflow: Overflow::DropOldest,
-            max_subscriptions: 16_384,
-        }
-    }
-}
-
-/// An event bus: give [`EventBus::child`] to a supervisor, and [`EventBus::client`] to those who
-/// publish and subscribe.
+/// An event bus. Give [`EventBus::child`] to a supervisor, and [`EventBus::client`] to publishers
+/// and subscribers.
 ///
 /// ```text
 /// event-bus
-/// ├─ outlets     one actor for each subscriber: it empties its queue
+/// ├─ outlets     one actor for each subscriber, which empties its queue
 /// │  └─ s1, s2 …
-/// ├─ bus         who subscribes to what
+/// ├─ bus         the subscriptions
 /// └─ log         ids of events, where [`EventBus::log`] was called
 /// ```
 #[derive(Clone)]
 pub struct EventBus {
-    shared: Arc<Shared>,
+    parts: Arc<Parts>,
     beside: Vec<ChildSpec>,
 }
 
 impl EventBus {
-    /// A bus of this process: it needs no server.
+    /// Returns a bus of this process, which needs no server.
     #[must_use]
     pub fn new(config: BusConfig) -> Self {
-        Self::carried_by(config, Arc::new(InProcess), unix_ms)
+        Self::with_transport(config, Arc::new(InProcess), unix_ms)
     }
 
-    /// A bus whose events go by another way, and are stamped by another clock, in milliseconds
-    /// since 1970.
+    /// Returns a bus whose events travel by `transport`, and are stamped by the clock `unix_ms`
+    /// in milliseconds since 1970.
     #[must_use]
-    pub fn carried_by(
+    pub fn with_transport(
         config: BusConfig,
-        carrier: Arc<dyn Carrier>,
+        transport: Arc<dyn Transport>,
         unix_ms: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Self {
-        let shared = Shared::new(config, carrier, Arc::new(unix_ms));
-        Self { shared: Arc::new(shared), beside: Vec::new() }
+        let parts = Parts::new(Shared::new(config, unix_ms), transport);
+        Self { parts: Arc::new(parts), beside: Vec::new() }
     }
 
-    /// Has `child` started behind the bus: what a carrier needs, or who subscribes first.
+    /// Starts `child` behind the bus: an actor of the transport, or one that subscribes.
     #[must_use]
     pub fn beside(mut self, child: ChildSpec) -> Self {
         self.beside.push(child);
         self
     }
 
-    /// Has the ids of events that match written to the log, at most so many a second: at the
-    /// level `info`, with the target `ms_bus::log`.
+    /// Writes the ids of events that match `filter` to the log, at most `per_second` a second,
+    /// at the level `info` and with the target `ms_bus::log`.
     #[must_use]
     pub fn log(self, filter: Filter, per_second: u32) -> Self {
         let bus = self.client();
@@ -100,71 +77,79 @@ impl EventBus {
         self.beside(log)
     }
 
-    /// Events that may wait for a subscriber, for subscriptions made from now on.
+    /// Sets how many events may wait in subscriptions made after this call.
     pub fn default_buffer(&self, events: usize) {
-        self.shared.buffer.store(events, Relaxed);
+        self.parts.shared.buffer.store(events, Relaxed);
     }
 
-    /// The way to it; good before it runs, too.
+    /// Returns a handle for publishers and subscribers. It is valid before the bus runs.
     #[must_use]
     pub fn client(&self) -> BusClient {
-        BusClient::new(Arc::clone(&self.shared))
+        BusClient::new(Arc::clone(&self.parts))
     }
 
-    /// The subscriptions of this process, for the actors of a carrier.
+    /// Returns the subscriptions of this process, for the actors of a transport.
     #[must_use]
     pub fn local(&self) -> Local {
-        Local(Arc::clone(&self.shared))
+        Local(Arc::clone(&self.parts.shared))
     }
 
-    /// Its supervisor, by this name.
+    /// Returns the supervisor of the bus, with this id.
     #[must_use]
-    pub fn supervisor(&self, id: impl AsRef<str>) -> Supervisor {
-        let tree = Supervisor::one_for_one(id)
+    pub fn supervisor(&self, id: impl AsRef<str>) -> SupervisorSpec {
+        let tree = SupervisorSpec::one_for_one(id)
             .intensity(5, Duration::from_secs(60))
+            // Before the bus actor, which needs it to subscribe, and so stopped after it.
             .child(ChildSpec::supervisor(self.outlets()))
             .child(self.actor());
-        self.beside.iter().cloned().fold(tree, Supervisor::child)
+        self.beside.iter().cloned().fold(tree, SupervisorSpec::child)
     }
 
-    /// [`EventBus::supervisor`] as a child.
+    /// Returns [`EventBus::supervisor`] as the spec of a child.
     #[must_use]
     pub fn child(&self, id: impl AsRef<str>) -> ChildSpec {
         ChildSpec::supervisor(self.supervisor(id))
     }
 
     fn actor(&self) -> ChildSpec {
-        let shared = Arc::clone(&self.shared);
+        let parts = Arc::clone(&self.parts);
         let factory = move |me: &Ref<EventBusActor>| {
-            shared.actor_is(me);
-            Ok(EventBusActor::new(Arc::clone(&shared)))
+            parts.set_actor(me);
+            let weak = me.downgrade();
+            parts.shared.links.set_unsubscribe(move |id| {
+                if let Some(actor) = weak.upgrade() {
+                    drop(actor.try_tell(Unsubscribe(id)));
+                }
+            });
+            Ok(EventBusActor::new(Arc::clone(&parts.shared), Arc::clone(&parts.transport)))
         };
         let view = Some(EventBusActor::view as fn(&EventBusActor) -> StateValue);
         let blueprint = Blueprint::with_view(factory, Tier::Kernel, view);
-        // On a thread of its own: nobody's work may keep others from subscribing, nor its own the
-        // supervisors from their work.
+        // On a thread of its own: an actor that hogs its thread must not keep others from
+        // subscribing, and the bus's own work must not delay the supervisors.
         ChildSpec::blueprint("bus", blueprint).placement(Placement::Dedicated).keep_mailbox()
     }
 
-    fn outlets(&self) -> Supervisor {
-        // Each outlet has its own blueprint; the template says how they are treated. The bus
-        // starts another one itself: a subscriber whose events crash it must not use up the
-        // restarts of all others, and with them the tree.
-        let template = ChildSpec::actor("outlet", || Nobody)
+    fn outlets(&self) -> SupervisorSpec {
+        // Each outlet is started with a blueprint of its own; the template only decides how it is
+        // treated. Outlets are temporary, and the bus starts the next one itself: a subscriber
+        // whose events crash its outlet must not use up the restarts that all outlets share, and
+        // take the tree down with it.
+        let template = ChildSpec::actor("outlet", || Placeholder)
             .restart(Restart::Temporary)
-            .shutdown(Shutdown::Timeout(DRAIN));
-        let shared = Arc::clone(&self.shared);
-        Supervisor::dynamic("outlets", template).init(move |me| {
-            shared.outlets_are(me);
+            .shutdown(Shutdown::Timeout(DRAIN_LIMIT));
+        let links = Arc::clone(&self.parts.shared.links);
+        SupervisorSpec::dynamic("outlets", template).init(move |me| {
+            links.set_outlets(me);
             Ok(None)
         })
     }
 }
 
-/// What the template of the outlets would make: it stops at once.
-struct Nobody;
+/// The actor of the outlets' template, which nobody starts. It stops at once.
+struct Placeholder;
 
-impl Actor for Nobody {
+impl Actor for Placeholder {
     type Context = ms_actor::Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {

@@ -1,36 +1,37 @@
-//! What can go wrong.
+//! The errors of the bus.
 
-use ms_json::EncodeError;
 use std::time::Duration;
 
 use ms_actor::AskError;
 use ms_core::{ActorPath, ExitReason};
+use ms_json::EncodeError;
 use ms_supervisor::SupervisorError;
 
 use crate::subject::{Filter, Subject, SubjectError};
 
-/// Why a payload could not be read or written.
+/// Why a payload could not be decoded or encoded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PayloadError {
-    /// It could not be written.
-    #[error("{name} could not be written as JSON; see its Serialize")]
+    /// The value could not be encoded.
+    #[error("{name} could not be encoded as JSON; check its Serialize implementation")]
     Encode {
-        /// The type.
+        /// The type of the value.
         name: &'static str,
-        /// Why.
+        /// What the encoder reports.
         #[source]
         source: EncodeError,
     },
-    /// It could not be read.
+    /// The value could not be decoded.
     #[error(
-        "a payload of {found} does not read as {wanted}; subscribe with its own type, or to fewer subjects"
+        "a payload of type {found} cannot be decoded as {wanted}; subscribe with the published type, or narrow the filter"
     )]
     Decode {
         /// The type that was wanted.
         wanted: &'static str,
-        /// The type that was published, `JSON` where it came from elsewhere.
+        /// The type that was published; `JSON` where it came from another process.
         found: &'static str,
-        /// Why.
+        /// What the decoder reports.
         #[source]
         source: serde_json::Error,
     },
@@ -38,103 +39,134 @@ pub enum PayloadError {
 
 /// Why an event was not published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PublishError {
-    /// Its subject is none.
-    #[error("the subject of a {event} is no subject")]
+    /// The subject is invalid.
+    #[error("the subject of {event} is invalid")]
     Subject {
         /// The type of the event.
         event: &'static str,
-        /// What is wrong with it.
+        /// What is wrong with the subject.
         #[source]
         source: SubjectError,
     },
-    /// Its subject is not one of its type: who subscribed to the type would miss it.
-    #[error("{subject} does not match {of_type}, the SUBJECT of {event}; widen that")]
+    /// The subject is outside the type's `SUBJECT`, so subscribers to the type would miss it.
+    #[error("{subject} is outside {of_type}, the SUBJECT of {event}; widen SUBJECT")]
     OutsideType {
         /// The type of the event.
         event: &'static str,
-        /// Its subject.
+        /// The subject of the event.
         subject: Subject,
-        /// What the type promises.
+        /// The `SUBJECT` of the type.
         of_type: Filter,
+    },
+}
+
+/// Why a subscription did not take an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The buffer is full, and its policy drops nothing.
+    #[error("its buffer is full ({capacity} events)")]
+    Full {
+        /// The capacity of the buffer.
+        capacity: usize,
+    },
+    /// The buffer is gone.
+    #[error("its buffer is gone: {reason}")]
+    Gone {
+        /// Why its outlet ended.
+        reason: ExitReason,
+    },
+    /// There was no room before the deadline.
+    #[error("there was no room in its buffer within {within:?}")]
+    TimedOut {
+        /// The deadline.
+        within: Duration,
     },
 }
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RequestError {
-    /// It was not published.
+    /// The request was not published.
     #[error(transparent)]
     Publish(#[from] PublishError),
-    /// Nobody subscribes to its subject.
-    #[error("nobody subscribes to {subject}; start who answers first, or look at its filter")]
+    /// Nobody subscribes to the subject.
+    #[error("nobody subscribes to {subject}; start the responder first, or check its filter")]
     NoResponders {
-        /// The subject.
+        /// The subject of the request.
         subject: Subject,
     },
-    /// No subscriber took it: their buffers are full, or they are gone.
-    #[error("none of the {matched} subscribers to {subject} took the request; they are behind")]
+    /// No subscriber took the request.
+    #[error(
+        "none of the {matched} subscribers to {subject} took the request: their buffers are full or gone"
+    )]
     NotTaken {
-        /// The subject.
+        /// The subject of the request.
         subject: Subject,
-        /// How many there are.
+        /// The number of subscribers.
         matched: usize,
     },
-    /// All that got it were done with it without an answer.
-    #[error("nobody who got {subject} answered; they must call Delivery::reply")]
+    /// All subscribers have handled the request, and none has answered.
+    #[error("{subject} was handled but not answered; a responder must call Delivery::reply")]
     NoReply {
-        /// The subject.
+        /// The subject of the request.
         subject: Subject,
     },
-    /// No answer came in time.
-    #[error("no answer to {subject} within {within:?}; who answers may still be at work on it")]
+    /// No answer came before the deadline.
+    #[error("no answer to {subject} within {within:?}; the responder may still be at work on it")]
     TimedOut {
-        /// The subject.
+        /// The subject of the request.
         subject: Subject,
         /// The deadline.
         within: Duration,
     },
     /// The answer is of another type.
-    #[error("the answer cannot be read")]
+    #[error("the answer cannot be decoded")]
     Reply(#[source] PayloadError),
 }
 
 /// Why a subscription was not made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SubscribeError {
-    /// The filter is none.
-    #[error("the filter is none")]
+    /// The filter is invalid.
+    #[error("the filter is invalid")]
     Filter(#[from] SubjectError),
-    /// The name of a queue group is one token.
-    #[error("{0:?} is no name of a queue group; letters, digits, '-' and '_' are permitted")]
+    /// The name of the queue group is not a single token.
+    #[error("{0:?} is not a name of a queue group; use letters, digits, '-' and '_'")]
     Group(String),
-    /// There are as many as permitted.
-    #[error("the bus has its maximum of {max} subscriptions; raise it, or find who leaks them")]
+    /// The bus has as many subscriptions as it may have.
+    #[error(
+        "the bus has its maximum of {max} subscriptions; raise max_subscriptions, or find the leak"
+    )]
     TooMany {
         /// The bound.
         max: usize,
     },
     /// The subscriber has ended for good.
-    #[error("{subscriber} has ended for good ({reason}), so nothing is delivered to it")]
+    #[error("{subscriber} has ended for good ({reason}), so nothing can be delivered to it")]
     SubscriberGone {
-        /// Who.
+        /// The path of the subscriber.
         subscriber: ActorPath,
         /// Why it ended.
         reason: ExitReason,
     },
-    /// Nobody has started the bus.
-    #[error("the event bus is not started; give EventBus::child to a supervisor")]
+    /// The bus has not been started.
+    #[error("the event bus has not been started; give EventBus::child to a supervisor")]
     NotStarted,
-    /// The buffer of the subscription did not start.
+    /// The outlet of the subscription did not start.
     #[error("the buffer of the subscription did not start")]
     Buffer(#[source] SupervisorError),
     /// The bus ended before it answered.
-    #[error("the event bus ended before it answered: {0}; it is restarted, so ask again")]
+    #[error("the event bus ended before it answered ({0}); it is restarted, so try again")]
     Down(ExitReason),
-    /// The bus did not answer in time.
+    /// The bus did not answer before the deadline.
     #[error("the event bus did not answer within {0:?}")]
     TimedOut(Duration),
-    /// The caller itself keeps the bus waiting.
+    /// The bus itself waits for the caller.
     #[error("the event bus cannot be asked here: its answer would wait for this very actor")]
     Deadlock,
 }
@@ -146,6 +178,7 @@ impl SubscribeError {
             AskError::TimedOut { .. } => Self::TimedOut(within),
             other => match other.exit_reason() {
                 Some(reason) => Self::Down(reason.clone()),
+                // A full mailbox too: an ask waits for room until its deadline.
                 None => Self::TimedOut(within),
             },
         }

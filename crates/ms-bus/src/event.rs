@@ -1,4 +1,4 @@
-//! Events: what is published, what is known of each, and what a subscriber is given.
+//! Events: what a program publishes, the header of each, and what a subscriber receives.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,8 +9,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::{Builder, Uuid};
 
-use crate::partition::{Partition, mix};
-use crate::payload::{Payload, Replies};
+use crate::error::PayloadError;
+use crate::logic::partition::{Partition, mix};
+use crate::payload::Payload;
+use crate::reply::Replies;
 use crate::subject::Subject;
 
 /// A type whose values are published.
@@ -36,38 +38,38 @@ use crate::subject::Subject;
 /// }
 /// ```
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The subject of all events of this type; with wildcards where [`Event::subject`] says
-    /// more. Who subscribes to the type gets what matches it.
+    /// The subject of all events of this type, with wildcards where [`Event::subject`] fills in
+    /// tokens. A subscriber to the type receives whatever matches it.
     const SUBJECT: &'static str;
 
-    /// The subject of this very event; must match [`Event::SUBJECT`], which it is unless told
-    /// otherwise.
+    /// Returns the subject of this event, which must match [`Event::SUBJECT`]. The default is
+    /// [`Event::SUBJECT`] itself.
     fn subject(&self) -> Cow<'static, str> {
         Cow::Borrowed(Self::SUBJECT)
     }
 
-    /// Events with the same key belong to the same partition, and go to the same member of a
-    /// queue group as long as its members stay. None unless told otherwise.
+    /// Returns the key of this event. Events with the same key belong to the same partition, and
+    /// go to the same member of a queue group as long as its members stay. The default is none.
     fn key(&self) -> Option<Cow<'_, str>> {
         None
     }
 }
 
-/// An event that is answered.
+/// An event that expects an answer.
 pub trait Request: Event {
-    /// The answer.
+    /// The type of the answer.
     type Reply: Serialize + DeserializeOwned + Send + Sync + 'static;
 }
 
-/// The id of one event: a UUID of version 7, in the order of time.
+/// The id of one event: a UUID of version 7, so ids sort by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EventId(Uuid);
 
 impl EventId {
-    /// The id of event `sequence` of a producer with this seed, at a time.
+    /// Derives the id of event `sequence` of the producer with this seed, published at `unix_ms`.
     ///
-    /// Pure: the chance of two alike is that of two producers with like seeds.
+    /// Pure: two ids can only collide as far as the seeds of two producers do.
     pub(crate) fn of(unix_ms: u64, seed: u128, sequence: u64) -> Self {
         #[allow(clippy::cast_possible_truncation, reason = "both halves are used")]
         let (high, low) = ((seed >> 64) as u64, seed as u64);
@@ -77,7 +79,7 @@ impl EventId {
         Self(Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid())
     }
 
-    /// The id as a UUID.
+    /// Returns the id as a UUID.
     #[must_use]
     pub const fn uuid(self) -> Uuid {
         self.0
@@ -90,39 +92,40 @@ impl fmt::Display for EventId {
     }
 }
 
-/// What is known of an event beside what it says.
+/// The facts about an event beside its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// Its id.
+    /// The id of the event.
     pub id: EventId,
-    /// What it is about.
+    /// The subject it was published under.
     pub subject: Subject,
-    /// Who published it.
+    /// The name of its producer.
     pub producer: Arc<str>,
-    /// Which [`Producer`](crate::Producer) of that name; another one after a restart.
+    /// The [`Producer`](crate::Producer) of that name: a new one after each restart.
     pub life: Uuid,
-    /// Its number among all events of that producer, from 1.
+    /// Its number among the events of that producer, from 1.
     pub sequence: u64,
-    /// When it was published, in milliseconds since 1970.
+    /// The time of publishing, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// The event that led to this one, where its producer said so.
+    /// The event that caused this one, where the producer named it.
     pub cause: Option<EventId>,
-    /// What it is partitioned by.
+    /// The key it is partitioned by.
     pub key: Option<Arc<str>>,
     /// The partition of its key.
     pub partition: Option<Partition>,
 }
 
-/// An event as a subscriber to its type is given it.
+/// An event as a subscriber to its type receives it.
 #[derive(Debug)]
 pub struct Delivery<E> {
-    /// What is known of it.
+    /// The facts about the event.
     pub header: Arc<Header>,
-    /// What it says; shared with the other subscribers.
+    /// The event, shared with the other subscribers.
     pub event: Arc<E>,
-    pub(crate) replies: Option<Arc<dyn Replies>>,
+    replies: Option<Arc<dyn Replies>>,
 }
 
+// By hand: a derived one would ask for `E: Clone`, though the event is shared.
 impl<E> Clone for Delivery<E> {
     fn clone(&self) -> Self {
         let Self { header, event, replies } = self;
@@ -135,16 +138,42 @@ impl<E: 'static> Message for Delivery<E> {
 }
 
 impl<E: Request> Delivery<E> {
-    /// Answers. The first answer counts; false when another came before, when nobody waits any
-    /// more, and for an event that was published and not asked.
+    /// Answers a request. Returns false when another answer came first, when nobody waits any
+    /// more, and for an event that was published without waiting for an answer.
     pub fn reply(&self, answer: E::Reply) -> bool {
         self.replies.as_ref().is_some_and(|replies| replies.reply(Payload::of(answer)))
     }
 
-    /// Whether somebody waits for an answer, as far as is known here.
+    /// Returns whether an answer is awaited, as far as this process knows.
     #[must_use]
     pub fn is_asked(&self) -> bool {
         self.replies.as_ref().is_some_and(|replies| replies.is_awaited())
+    }
+}
+
+/// An event of any type: what the bus moves, and what a subscriber to all types receives.
+#[derive(Debug, Clone)]
+pub struct AnyEvent {
+    /// The facts about the event.
+    pub header: Arc<Header>,
+    /// The event itself.
+    pub payload: Payload,
+    /// The way back for an answer, if one is awaited.
+    pub replies: Option<Arc<dyn Replies>>,
+}
+
+impl Message for AnyEvent {
+    type Result = ();
+}
+
+impl AnyEvent {
+    /// Converts to the form in which a subscriber to `E` receives it.
+    ///
+    /// # Errors
+    /// [`PayloadError`] when the event is of another type and does not decode as an `E`.
+    pub fn typed<E: Event>(self) -> Result<Delivery<E>, PayloadError> {
+        let event = self.payload.read::<E>()?;
+        Ok(Delivery { header: self.header, event, replies: self.replies })
     }
 }
 

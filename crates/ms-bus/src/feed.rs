@@ -1,4 +1,4 @@
-//! Events for code that is no actor.
+//! Events for code that is not an actor.
 
 use std::fmt;
 
@@ -6,11 +6,10 @@ use ms_actor::Overflow;
 use tokio::sync::mpsc;
 
 use crate::error::SubscribeError;
-use crate::subscribe::{Subscribe, Subscription};
+use crate::subscribe::Subscribe;
+use crate::subscription::Subscription;
 
-/// Events to be taken one after the other; see [`BusClient::feed`](crate::BusClient::feed).
-///
-/// One event waits here, the others in the buffer of the subscription.
+/// A feed that is being made; open it. See [`BusClient::feed`](crate::BusClient::feed).
 #[must_use = "a feed subscribes when it is opened"]
 pub struct Feed<M> {
     subscribe: Subscribe,
@@ -22,28 +21,28 @@ impl<M> Feed<M> {
         Self { subscribe, out }
     }
 
-    /// As [`Subscribe::to`].
+    /// Narrows the subjects, as [`Subscribe::to`] does.
     pub fn to(mut self, filter: impl Into<String>) -> Self {
         self.subscribe = self.subscribe.to(filter);
         self
     }
 
-    /// As [`Subscribe::group`].
+    /// Makes the feed a member of a queue group, as [`Subscribe::group`] does.
     pub fn group(mut self, name: impl Into<String>) -> Self {
         self.subscribe = self.subscribe.group(name);
         self
     }
 
-    /// As [`Subscribe::buffer`].
+    /// Sets how many events may wait, as [`Subscribe::buffer`] does.
     pub fn buffer(mut self, events: usize, overflow: Overflow) -> Self {
         self.subscribe = self.subscribe.buffer(events, overflow);
         self
     }
 
-    /// Subscribes.
+    /// Subscribes and opens the feed.
     ///
     /// # Errors
-    /// See [`SubscribeError`].
+    /// [`SubscribeError`] when the subscription is not made.
     pub async fn open(self) -> Result<OpenFeed<M>, SubscribeError> {
         let subscription = self.subscribe.await?;
         Ok(OpenFeed { out: self.out, subscription })
@@ -56,22 +55,24 @@ impl<M> fmt::Debug for Feed<M> {
     }
 }
 
-/// An open [`Feed`]; its subscription ends when it is dropped.
+/// An open [`Feed`]. Its subscription ends when it is dropped.
+///
+/// One event waits in the feed itself, all others in the buffer of the subscription.
 pub struct OpenFeed<M> {
     out: mpsc::Receiver<M>,
     subscription: Subscription,
 }
 
 impl<M> OpenFeed<M> {
-    /// The next event; `None` when the bus is gone with all its handles.
+    /// Waits for the next event. Returns `None` when the bus and all its handles are gone.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, no event is lost.
+    /// Dropped while it waits, no event is lost.
     pub async fn next(&mut self) -> Option<M> {
         self.out.recv().await
     }
 
-    /// The subscription behind it.
+    /// Returns the subscription of the feed.
     #[must_use]
     pub const fn subscription(&self) -> &Subscription {
         &self.subscription

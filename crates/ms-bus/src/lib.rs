@@ -1,30 +1,31 @@
-//! The event bus: who has something to say publishes it under a subject, who wants it
-//! subscribes, and neither knows the other.
+//! The event bus. Publishers and subscribers do not know each other: an event is published under a
+//! subject, and a subscription names the subjects it wants.
 //!
-//! It owns typed events and their headers, subjects with wildcards, queue groups, partitions by
-//! key, bounded buffers between publisher and subscriber, request and reply, and the counts of
-//! what became of each event. It does *not* leave the process: what does implements
-//! [`Carrier`], behind the same client. It keeps no event: who was not there did not get it.
+//! This crate owns typed events and their headers, subjects with wildcards, queue groups,
+//! partitions by key, bounded buffers between publisher and subscriber, request and reply, and
+//! the counts of what happened to each event. It does *not* leave the process: a [`Transport`]
+//! does, behind the same client. It stores no event: a subscriber that is not there does not get
+//! it later.
 //!
-//! `ms-router` sends messages by their type to actors that are part of one program's wiring,
-//! straight into their mailboxes; here subjects are data, types may differ on both sides, a
-//! subscriber that is behind has a buffer of its own, and the other side may be another process.
+//! `ms-router` sends messages by their type, straight into the mailboxes of actors that are wired
+//! up by one program. Here subjects are data, the types may differ on both sides, each slow
+//! subscriber has a buffer of its own, and the other side may be another process.
 //!
-//! The way of an event: [`Producer::publish`] gives it a header and hands it to the carrier
-//! (`carrier.rs`); in one process that is [`Local::deliver`] (`local.rs`), which looks at the
-//! published table (`table.rs`, `trie.rs`, `partition.rs`), chooses, and puts the event into
-//! the queue of each subscriber (`queue.rs`, `order.rs`), all in the publisher. There is one
-//! queue for each subscriber, whatever the number of its subscriptions, so that events reach it
-//! in the order they were published. An actor (`outlet.rs`) empties it: it asks the subscriber
-//! (`sink.rs`) to handle one event after the other.
-//! The [`EventBusActor`] (`actor.rs`) is no hop on that way: it changes the table.
+//! The way of an event: [`Producer::publish`] gives it a header and passes it to the transport
+//! (`transport.rs`). Within one process that is [`Local::deliver`] (`local.rs`), which looks into
+//! the published table (`table.rs`, `logic/`), chooses the members of queue groups, and puts the
+//! event into the queue of each subscriber (`queue.rs`), all in the publisher's own task. A
+//! subscriber has one queue, whatever the number of its subscriptions, so that events reach it in
+//! the order they were published. An actor (`outlet.rs`) empties the queue: it asks the
+//! subscriber (`sink.rs`) to handle one event after the other. The bus actor (`actor.rs`) is not
+//! on that way; it only changes the table.
 //!
 //! ```
 //! use std::time::Duration;
 //! use actix::prelude::*;
 //! use ms_actor::Context;
 //! use ms_bus::{BusConfig, Delivery, Event, EventBus, Request};
-//! use ms_supervisor::Supervisor;
+//! use ms_supervisor::SupervisorSpec;
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Serialize, Deserialize)]
@@ -49,7 +50,7 @@
 //!
 //! ms_testkit::TestSystem::run(async |t| {
 //!     let bus = EventBus::new(BusConfig::default());
-//!     t.start(Supervisor::one_for_one("root").child(bus.child("event-bus"))).await;
+//!     t.start(SupervisorSpec::one_for_one("root").child(bus.child("event-bus"))).await;
 //!     let shop = t.actor("shop", Shop).await.unwrap();
 //!     let subscription = bus.client().subscribe(shop.port::<Delivery<Price>>()).await.unwrap();
 //!
@@ -66,40 +67,47 @@
 
 mod actor;
 mod bus;
-mod carrier;
-mod client;
+mod config;
 mod error;
 mod event;
 mod feed;
+mod handle;
+mod interest;
+mod links;
 mod local;
 mod log;
+mod logic;
+mod messages;
 mod meters;
-mod order;
 mod outlet;
-mod partition;
+mod ownership;
+mod parts;
 mod payload;
 mod producer;
 mod queue;
-mod rate;
+mod reply;
 mod sink;
+mod state;
 mod subscribe;
+mod subscription;
 mod table;
-mod tenure;
-mod trie;
+mod transport;
 
-pub use actor::EventBusActor;
-pub use bus::{BusConfig, EventBus};
-pub use carrier::{Carrier, InProcess, Interest};
-pub use client::BusClient;
-pub use error::{PayloadError, PublishError, RequestError, SubscribeError};
-pub use event::{Delivery, Event, EventId, Header, Request};
+pub use bus::EventBus;
+pub use config::BusConfig;
+pub use error::{PayloadError, PublishError, Refusal, RequestError, SubscribeError};
+pub use event::{AnyEvent, Delivery, Event, EventId, Header, Request};
 pub use feed::{Feed, OpenFeed};
-pub use local::{Local, Published, Refusal};
-pub use log::LogActor;
+pub use handle::BusClient;
+pub use interest::Interest;
+pub use local::{Local, Published};
+pub use logic::partition::Partition;
 pub use meters::{BusStats, Counts, SubscriptionStats};
 pub(crate) use ms_core::subject;
 pub use ms_core::subject::{Filter, MAX_BYTES, MAX_TOKENS, Subject, SubjectError};
-pub use partition::Partition;
-pub use payload::{AnyEvent, Payload, Replies};
+pub use payload::Payload;
 pub use producer::Producer;
-pub use subscribe::{Subscribe, Subscription};
+pub use reply::Replies;
+pub use subscribe::Subscribe;
+pub use subscription::Subscription;
+pub use transport::{InProcess, Transport};

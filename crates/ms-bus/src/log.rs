@@ -1,4 +1,4 @@
-//! Events in the log: their ids, not what they say.
+//! The ids of events in the log. Their content may be confidential, and is never written.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,31 +6,31 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, WrapFuture};
 use ms_actor::{Context, Overflow, StateValue};
 
-use crate::client::BusClient;
-use crate::payload::AnyEvent;
-use crate::rate::RateBound;
+use crate::event::AnyEvent;
+use crate::handle::BusClient;
+use crate::logic::rate_limit::RateLimit;
 use crate::subject::Filter;
-use crate::subscribe::Subscription;
+use crate::subscription::Subscription;
 
-/// Events that may wait to be written; of more, the oldest are dropped.
+/// Number of events that may wait to be written; of more, the oldest are dropped.
 const BUFFER: usize = 256;
 
-/// Writes ids, subjects and producers of events to the log; see
+/// The actor that writes the ids, subjects and producers of events to the log; see
 /// [`EventBus::log`](crate::EventBus::log).
 ///
-/// Over its rate it writes nothing, and the next line says how many were left out.
-pub struct LogActor {
+/// Above its rate it writes nothing, and the next line has the number of those left out.
+pub(crate) struct LogActor {
     bus: BusClient,
     filter: Filter,
-    bound: RateBound,
+    limit: RateLimit,
     written: u64,
     subscription: Option<Subscription>,
 }
 
 impl LogActor {
     pub(crate) fn new(bus: BusClient, filter: Filter, per_second: u32) -> Self {
-        let bound = RateBound::new(per_second, Duration::from_secs(1));
-        Self { bus, filter, bound, written: 0, subscription: None }
+        let limit = RateLimit::new(per_second, Duration::from_secs(1));
+        Self { bus, filter, limit, written: 0, subscription: None }
     }
 
     pub(crate) fn view(&self) -> StateValue {
@@ -59,7 +59,7 @@ impl Handler<AnyEvent> for LogActor {
     type Result = ();
 
     fn handle(&mut self, event: AnyEvent, ctx: &mut Self::Context) {
-        let Some(left_out) = self.bound.admit(ctx.node().now()) else { return };
+        let Some(left_out) = self.limit.admit(ctx.node().now()) else { return };
         self.written += 1;
         let header = &event.header;
         tracing::info!(

@@ -1,4 +1,4 @@
-//! Counts: what became of the events of each subscription, and of all.
+//! The counts of each subscription and of the bus.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -8,27 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::subject::Filter;
 
-/// What became of one event at a subscriber.
+/// The outcome of one event at a subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It handled it.
+    /// The subscriber handled it.
     Handled,
-    /// It ended while it had it, is gone, or took too long.
+    /// The subscriber ended while it had it, is gone, or took too long.
     Lost,
-    /// It is of a type that does not read as the subscriber's.
+    /// It does not decode as the type that the subscriber takes.
     Unreadable,
     /// The subscription had ended before its turn.
     Discarded,
-    /// Its buffer was full, and newer events pushed it out or older ones kept it out.
+    /// The buffer was full, and a newer event pushed it out or older ones kept it out.
     Dropped,
 }
 
-/// The accounts of one subscription.
+/// The counters of one subscription.
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
-    /// Taken by its buffer.
+    /// Events that its buffer took.
     pub(crate) accepted: AtomicU64,
-    /// Not taken, because the buffer was full or gone.
+    /// Events that it refused, because the buffer was full or gone.
     pub(crate) refused: AtomicU64,
     handled: AtomicU64,
     lost: AtomicU64,
@@ -38,7 +38,7 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    /// Counts events that came to the same end.
+    /// Counts events with the same outcome.
     pub(crate) fn count(&self, outcome: Outcome, events: u64) {
         let counter = match outcome {
             Outcome::Handled => &self.handled,
@@ -47,10 +47,11 @@ impl Meters {
             Outcome::Discarded => &self.discarded,
             Outcome::Dropped => &self.dropped,
         };
+        // Relaxed here and below: the counts are for people, and no decision depends on their order.
         counter.fetch_add(events, Relaxed);
     }
 
-    /// The counts, with what its queue says still waits or is with the subscriber.
+    /// Returns the counts. `pending` is passed in because only the queue knows it.
     pub(crate) fn counts(&self, pending: u64) -> Counts {
         Counts {
             accepted: self.accepted.load(Relaxed),
@@ -65,25 +66,26 @@ impl Meters {
     }
 }
 
-/// What became of events. `accepted` is the sum of `handled`, `dropped`, `lost`, `unreadable`,
-/// `discarded` and `pending`, read at a moment at which nothing moves.
+/// Numbers of events by outcome. `accepted` is the sum of `handled`, `dropped`, `lost`,
+/// `unreadable`, `discarded` and `pending`, when it is read while nothing moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
-    /// Put into a buffer.
+    /// Events that a buffer took.
     pub accepted: u64,
-    /// Not put into it: it was full (block, reject), or its subscriber gone. The publisher was told.
+    /// Events that no buffer took: it was full (block, reject), or the subscriber was gone. The
+    /// publisher got the refusal.
     pub refused: u64,
-    /// Handled by their subscriber.
+    /// Events that their subscriber handled.
     pub handled: u64,
-    /// Pushed out of a full buffer by newer ones, or not let in (drop newest, drop oldest).
+    /// Events that a full buffer dropped (drop newest, drop oldest).
     pub dropped: u64,
-    /// With a subscriber or in a buffer that ended.
+    /// Events that were lost with their subscriber, or that it did not handle in time.
     pub lost: u64,
-    /// Of a type that does not read as the subscriber's.
+    /// Events that do not decode as the type that the subscriber takes.
     pub unreadable: u64,
-    /// Waiting when their subscription was ended.
+    /// Events that waited when their subscription ended.
     pub discarded: u64,
-    /// Waiting, or with their subscriber.
+    /// Events that wait or are being handled.
     pub pending: u64,
 }
 
@@ -100,35 +102,35 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// One subscription, and what became of its events.
+/// The counts of one subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionStats {
-    /// Its number.
+    /// The number of the subscription.
     pub id: u64,
-    /// Who subscribed; the buffer itself where that is no actor.
+    /// The path of the subscriber; that of the outlet where the subscriber is not an actor.
     pub subscriber: ActorPath,
-    /// What it wants.
+    /// The filter of the subscription.
     pub filter: Filter,
-    /// Its queue group.
+    /// The queue group it is a member of.
     pub group: Option<Arc<str>>,
-    /// Its events.
+    /// The numbers of its events by outcome.
     pub counts: Counts,
 }
 
-/// What became of all events since the bus was made.
+/// The counts of a bus since it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BusStats {
-    /// Published.
+    /// Events that were published.
     pub published: u64,
-    /// Of these, wanted by nobody.
+    /// Published events that no subscription matched.
     pub unmatched: u64,
-    /// What became of them at subscribers, those that have gone included.
+    /// The numbers of events by outcome, over all subscriptions, also those that are gone.
     pub counts: Counts,
-    /// Subscriptions there are, in the order they were made.
+    /// The subscriptions there are, in the order they were made.
     pub subscriptions: Vec<SubscriptionStats>,
 }
 
-/// The accounts of the whole bus.
+/// The counters of the whole bus.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) published: AtomicU64,

@@ -4,51 +4,52 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, WrapFuture};
 use ms_actor::{Blueprint, Context, MailboxSpec, Overflow, Ref, StateValue, WhileDown};
 use ms_core::view::Tier;
 use tokio::time::timeout;
 
-use crate::actor::Unsubscribe;
-use crate::client::Shared;
+use crate::links::Links;
+use crate::messages::Wake;
 use crate::meters::Outcome;
-use crate::queue::{Queue, Turn};
+use crate::queue::{Queue, Taken};
 
-/// How often an outlet that waits for its subscriber says that it is not hung.
-const BEAT_EVERY: Duration = Duration::from_millis(500);
-/// Wake-ups that may wait. One is enough; each life of the actor may leave one behind.
-const WAKE_UPS: usize = 16;
+/// Interval of the heartbeats of an outlet that waits for its subscriber.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
+/// Capacity of the mailbox. One wake-up is enough, but each life may leave one behind.
+const MAX_WAKE_UPS: usize = 16;
 
-/// How the actor of a queue is made.
+/// Returns the blueprint of the outlet of a queue.
 pub(crate) fn blueprint(
     queue: Arc<Queue>,
     subscriber: Option<String>,
-    bus: Arc<Shared>,
+    links: Arc<Links>,
 ) -> Blueprint {
     let view = Some(Outlet::view as fn(&Outlet) -> StateValue);
     let factory = move |_: &_| {
         let (queue, subscriber) = (Arc::clone(&queue), subscriber.clone());
-        Ok(Outlet { queue, subscriber, bus: Arc::clone(&bus), life: 0, busy: false, last: None })
+        let links = Arc::clone(&links);
+        Ok(Outlet { queue, subscriber, links, life: 0, busy: false, last: None })
     };
     Blueprint::with_view(factory, Tier::Kernel, view).mailbox(MailboxSpec {
-        capacity: Some(WAKE_UPS),
+        capacity: Some(MAX_WAKE_UPS),
         overflow: Overflow::Reject,
         while_down: WhileDown::Hold,
         keep_on_restart: true,
-        // On an orderly stop what waits is given first, as long as there is time.
+        // On an orderly stop the events that wait are delivered first, within the drain limit.
         drain_on_stop: true,
     })
 }
 
-/// The actor of one subscriber's queue.
+/// The actor that empties the queue of one subscriber.
 pub(crate) struct Outlet {
     queue: Arc<Queue>,
     subscriber: Option<String>,
-    bus: Arc<Shared>,
+    links: Arc<Links>,
     life: u64,
-    /// Whether an event is with the subscriber.
+    /// Whether the subscriber is handling an event.
     busy: bool,
-    /// On the way to a stop: the place of the last event that is still given.
+    /// While stopping: the place of the last event that is still delivered.
     last: Option<u64>,
 }
 
@@ -61,38 +62,32 @@ impl Outlet {
         ])
     }
 
-    /// Gives the next event, and the one after it when that is done, until nothing waits.
-    fn give(&mut self, ctx: &mut Context<Self>) {
+    /// Delivers the next event, and after it the following ones, until nothing waits.
+    fn deliver_next(&mut self, ctx: &mut Context<Self>) {
         if ctx.stop_reason().is_some() && self.last.is_none() {
-            // A publisher that goes on must not hold up the stop.
+            // Without this bound a publisher that goes on would hold up the stop.
             self.last = Some(self.queue.newest());
         }
-        while let Some(Turn { seat, event }) = self.queue.take(self.life, self.last) {
-            if seat.tenure.is_ended() {
+        while let Some(Taken { sub, event }) = self.queue.take(self.life, self.last) {
+            if sub.ownership.is_ended() {
                 self.queue.settle(self.life, Outcome::Discarded);
                 continue;
             }
             self.busy = true;
-            let deliver = seat.sink.deliver(event, seat.buffer.within);
-            let deliver = beating(ctx.me(), deliver).into_actor(self);
-            // No other event meanwhile: that is the order, and the pressure on who publishes.
+            let deliver = sub.sink.deliver(event, sub.buffer.within);
+            let deliver = with_heartbeats(ctx.me(), deliver).into_actor(self);
+            // `wait` and not `spawn`: one event at a time keeps the order, and lets a slow
+            // subscriber fill its buffer, which is what publishers feel.
             ctx.wait(deliver.map(move |outcome, this, ctx| {
                 this.queue.settle(this.life, outcome);
                 this.busy = false;
-                if seat.tenure.is_ended() {
-                    this.tell_bus(seat.id);
+                if sub.ownership.is_ended() {
+                    // The bus could not drop the subscription while its event was in hand.
+                    this.links.unsubscribe(sub.id);
                 }
-                this.give(ctx);
+                this.deliver_next(ctx);
             }));
             return;
-        }
-    }
-
-    /// A subscription has ended while its event was with the subscriber: now the bus can close
-    /// its accounts. A bus that is too busy to hear of it looks with its next change.
-    fn tell_bus(&self, id: u64) {
-        if let Some(bus) = self.bus.actor() {
-            drop(bus.try_tell(Unsubscribe(id)));
         }
     }
 }
@@ -102,15 +97,8 @@ impl Actor for Outlet {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.life = self.queue.begin();
-        self.give(ctx);
+        self.deliver_next(ctx);
     }
-}
-
-/// Something waits in the queue.
-pub(crate) struct Wake;
-
-impl Message for Wake {
-    type Result = ();
 }
 
 impl Handler<Wake> for Outlet {
@@ -118,23 +106,24 @@ impl Handler<Wake> for Outlet {
 
     fn handle(&mut self, Wake: Wake, ctx: &mut Self::Context) {
         if !self.busy {
-            self.give(ctx);
+            self.deliver_next(ctx);
         }
     }
 }
 
-/// Beats while it delivers: that has a deadline of its own, which a subscription may set longer
-/// than an actor may be silent.
-async fn beating<T>(outlet: Ref<Outlet>, deliver: impl Future<Output = T>) -> T {
+/// Sends heartbeats while a delivery goes on. Its deadline is the subscription's, which may be
+/// longer than the time after which a silent actor is taken for hung.
+async fn with_heartbeats<T>(outlet: Ref<Outlet>, deliver: impl Future<Output = T>) -> T {
     let mut deliver = pin!(deliver);
     loop {
-        match timeout(BEAT_EVERY, &mut deliver).await {
+        match timeout(HEARTBEAT_INTERVAL, &mut deliver).await {
             Ok(outcome) => return outcome,
             Err(_) => outlet.heartbeat(),
         }
     }
 }
 
+// In `drop` and not in `stopped`, so that it also happens when the outlet panics.
 impl Drop for Outlet {
     fn drop(&mut self) {
         self.queue.life_ended(self.life);

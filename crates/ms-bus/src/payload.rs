@@ -1,20 +1,17 @@
-//! What an event says, whatever its type: as the value itself within the process, as bytes
-//! where it came over a wire.
+//! The content of an event, whatever its type: the value itself within the process, bytes where
+//! it came over a wire.
 
 use std::any::{Any, type_name};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use actix::Message;
 use ms_json::{EncodeError, to_vec};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::oneshot;
 
 use crate::error::PayloadError;
-use crate::event::{Delivery, Event, Header};
 
-/// A payload; a clone shares it.
+/// The content of an event; a clone shares it.
 #[derive(Clone)]
 pub struct Payload(Form);
 
@@ -29,27 +26,29 @@ enum Form {
 }
 
 impl Payload {
-    /// A value of this process.
+    /// Wraps a value of this process. It is encoded only when it leaves the process, or when a
+    /// subscriber wants it as another type.
     pub fn of<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
+        // Made here, where `T` is known. The value itself is stored without its type.
         let encode = |value: &(dyn Any + Send + Sync)| match value.downcast_ref::<T>() {
             Some(value) => to_vec(value),
-            // Made of a `T` on this very line.
+            // Unreachable: the value beside this function is the `T` it was made for.
             None => Ok(Vec::new()),
         };
         Self(Form::Value { value: Arc::new(value), encode, name: type_name::<T>() })
     }
 
-    /// A value as JSON, from another process.
+    /// Wraps a value that came from another process as JSON.
     #[must_use]
     pub fn json(bytes: impl Into<Arc<[u8]>>) -> Self {
         Self(Form::Json(bytes.into()))
     }
 
-    /// The value as a `T`: the very one that was published where it is one, or read out of its
-    /// JSON.
+    /// Returns the value as a `T`: the published value itself where it is a `T`, otherwise one
+    /// decoded from its JSON.
     ///
     /// # Errors
-    /// It is no `T`, and reads as none.
+    /// [`PayloadError::Decode`] when the value is not a `T` and its JSON does not decode as one.
     pub fn read<T: DeserializeOwned + Send + Sync + 'static>(
         &self,
     ) -> Result<Arc<T>, PayloadError> {
@@ -67,10 +66,11 @@ impl Payload {
         })
     }
 
-    /// The value as JSON, to leave the process.
+    /// Returns the value as JSON, to leave the process.
     ///
     /// # Errors
-    /// Its `Serialize` fails, or there is a number in it that JSON cannot say.
+    /// [`PayloadError::Encode`] when its `Serialize` fails, or when it contains a number that
+    /// JSON cannot represent.
     pub fn encode(&self) -> Result<Arc<[u8]>, PayloadError> {
         match &self.0 {
             Form::Json(bytes) => Ok(Arc::clone(bytes)),
@@ -81,7 +81,7 @@ impl Payload {
         }
     }
 
-    /// The type of the value, where it is known.
+    /// Returns the name of the value's type; `JSON` when it came from another process.
     #[must_use]
     pub fn type_name(&self) -> &'static str {
         match &self.0 {
@@ -94,65 +94,6 @@ impl Payload {
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Payload({})", self.type_name())
-    }
-}
-
-/// Where the answer to an event goes: to who waits in this process, or, made by a
-/// [`Carrier`](crate::Carrier), to another one.
-pub trait Replies: Send + Sync + fmt::Debug + 'static {
-    /// Passes an answer on; false when nobody wants it any more.
-    fn reply(&self, answer: Payload) -> bool;
-
-    /// Whether an answer is still wanted, as far as is known here.
-    fn is_awaited(&self) -> bool;
-}
-
-/// The first answer goes to who waits in this process.
-#[derive(Debug)]
-pub(crate) struct FirstReply(Mutex<Option<oneshot::Sender<Payload>>>);
-
-impl FirstReply {
-    pub(crate) fn new() -> (Arc<Self>, oneshot::Receiver<Payload>) {
-        let (tell, told) = oneshot::channel();
-        (Arc::new(Self(Mutex::new(Some(tell)))), told)
-    }
-}
-
-impl Replies for FirstReply {
-    fn reply(&self, answer: Payload) -> bool {
-        let tell = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        tell.is_some_and(|tell| tell.send(answer).is_ok())
-    }
-
-    fn is_awaited(&self) -> bool {
-        let tell = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tell.as_ref().is_some_and(|tell| !tell.is_closed())
-    }
-}
-
-/// An event of any type: what the bus carries, and what a subscriber to all types is given.
-#[derive(Debug, Clone)]
-pub struct AnyEvent {
-    /// What is known of it.
-    pub header: Arc<Header>,
-    /// What it says.
-    pub payload: Payload,
-    /// Where an answer goes, if one is waited for.
-    pub replies: Option<Arc<dyn Replies>>,
-}
-
-impl Message for AnyEvent {
-    type Result = ();
-}
-
-impl AnyEvent {
-    /// As its type is given it.
-    ///
-    /// # Errors
-    /// It is of another type, and does not read as this one.
-    pub fn typed<E: Event>(self) -> Result<Delivery<E>, PayloadError> {
-        let event = self.payload.read::<E>()?;
-        Ok(Delivery { header: self.header, event, replies: self.replies })
     }
 }
 
@@ -171,16 +112,5 @@ mod tests {
         let wired = Payload::json(payload.encode().unwrap());
         assert_eq!(*wired.read::<Vec<u32>>().unwrap(), [1, 2]);
         assert!(wired.read::<bool>().is_err());
-    }
-
-    #[test]
-    fn the_first_answer_counts() {
-        let (first, mut told) = FirstReply::new();
-        assert!(first.is_awaited());
-        assert!(first.reply(Payload::of(1)) && !first.reply(Payload::of(2)));
-        assert_eq!(*told.try_recv().unwrap().read::<i32>().unwrap(), 1);
-        let (nobody, told) = FirstReply::new();
-        drop(told);
-        assert!(!nobody.is_awaited() && !nobody.reply(Payload::of(1)));
     }
 }

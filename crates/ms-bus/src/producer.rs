@@ -11,91 +11,99 @@ use std::time::Duration;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::client::{BusClient, Shared};
 use crate::error::{PublishError, RequestError};
-use crate::event::{Event, EventId, Header, Request};
+use crate::event::{AnyEvent, Event, EventId, Header, Request};
 use crate::local::{Local, Published};
-use crate::partition::partition_of;
-use crate::payload::{AnyEvent, FirstReply, Payload, Replies};
+use crate::logic::partition::partition_of;
+use crate::parts::Parts;
+use crate::payload::Payload;
+use crate::reply::{FirstReply, Replies};
+use crate::state::Shared;
 use crate::subject::{Filter, Subject};
 
-/// Publishes events under a name, numbered.
+/// Publishes numbered events under a name.
 ///
 /// Events of one producer reach a subscriber in the order they were published, over all its
-/// subscriptions, which is why publishing takes `&mut self`: there is one order. An actor that restarts makes a new
-/// one; [`Header::life`] tells them apart.
+/// subscriptions. Publishing takes `&mut self` so that there is one such order. An actor that
+/// restarts makes a new producer, with another [`Header::life`].
 pub struct Producer {
-    bus: BusClient,
+    parts: Arc<Parts>,
+    within: Duration,
     name: Arc<str>,
     life: Uuid,
     sequence: u64,
     cause: Option<EventId>,
-    /// The subject published on last: most producers have one.
+    /// The last subject and the type's `SUBJECT` it was checked against. Most producers publish
+    /// under one subject, and need not parse it again for each event.
     last: Option<(Subject, &'static str)>,
 }
 
 impl Producer {
-    pub(crate) fn new(bus: BusClient, name: Arc<str>) -> Self {
-        Self { bus, name, life: Uuid::now_v7(), sequence: 0, cause: None, last: None }
+    pub(crate) fn new(parts: Arc<Parts>, within: Duration, name: Arc<str>) -> Self {
+        Self { parts, within, name, life: Uuid::now_v7(), sequence: 0, cause: None, last: None }
     }
 
-    /// The events published from now on, until told otherwise, are told to be led to by this one.
+    /// Sets the event that caused the events published after this call; `None` for no cause.
     pub fn caused_by(&mut self, cause: Option<EventId>) -> &mut Self {
         self.cause = cause;
         self
     }
 
-    /// Its name.
+    /// Returns the name of the producer.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The number of its latest event; 0 before the first.
+    /// Returns the number of the latest event, 0 before the first.
     #[must_use]
     pub const fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// Publishes without waiting, and says who has it in the buffer and who refused it. A full
-    /// buffer that blocks refuses here.
+    /// Publishes an event without waiting. The result names the subscribers that refused it; a
+    /// full buffer refuses here, also one that blocks.
     ///
     /// # Errors
-    /// [`PublishError`]: its subject is none, or not one of its type. Nobody got it then.
+    /// [`PublishError`] when the subject is invalid, or outside the type's `SUBJECT`. The event
+    /// has reached nobody then.
     pub fn publish<E: Event>(&mut self, event: E) -> Result<Published, PublishError> {
         let event = self.wrap(event, None)?;
-        Ok(self.carry(&event))
+        Ok(self.send(&event))
     }
 
-    /// As [`Producer::publish`], waiting for room in buffers that block, at most the client's
-    /// deadline.
+    /// Publishes an event, and waits for room in buffers that block, for at most the deadline of
+    /// the [`BusClient`](crate::BusClient) this producer came from.
     ///
     /// # Errors
-    /// As there.
+    /// [`PublishError`], in the cases of [`Producer::publish`].
     ///
     /// # Cancel safety
-    /// Dropped before it is done, those it waited for do not get the event.
+    /// Dropped while it waits, the subscribers that still had no room do not get the event; the
+    /// others have it.
     pub async fn publish_waiting<E: Event>(&mut self, event: E) -> Result<Published, PublishError> {
         let event = self.wrap(event, None)?;
-        let shared = self.shared();
+        let Parts { shared, transport, .. } = &*self.parts;
         let local = Local(Arc::clone(shared));
-        let published = shared.carrier.carry_waiting(&event, &local, self.bus.within).await;
+        let published = transport.send_waiting(&event, &local, self.within).await;
         count(shared, &published);
         Ok(published)
     }
 
-    /// Publishes at once, and waits for the first answer. Who waits does not hold the producer.
+    /// Publishes a request at once, and returns a future of the first answer. The future does not
+    /// borrow the producer, which can publish meanwhile.
     ///
     /// # Errors
-    /// [`RequestError`]: nobody there, nobody took it, nobody answered, no answer in time.
+    /// [`RequestError`] when nobody subscribes, nobody takes the request, nobody answers it, or
+    /// no answer comes within `within`.
     pub fn request<E: Request>(
         &mut self,
         event: E,
         within: Duration,
     ) -> impl Future<Output = Result<Arc<E::Reply>, RequestError>> + Send + use<E> {
-        let (first, told) = FirstReply::new();
+        let (first, answer) = FirstReply::new();
         let sent = self.wrap(event, Some(first)).map(|event| {
-            let published = self.carry(&event);
+            let published = self.send(&event);
             (event.header.subject.clone(), published)
         });
         async move {
@@ -105,7 +113,7 @@ impl Producer {
                 (matched, 0) => return Err(RequestError::NotTaken { subject, matched }),
                 _ => {}
             }
-            match timeout(within, told).await {
+            match timeout(within, answer).await {
                 Ok(Ok(answer)) => answer.read().map_err(RequestError::Reply),
                 Ok(Err(_)) => Err(RequestError::NoReply { subject }),
                 Err(_) => Err(RequestError::TimedOut { subject, within }),
@@ -113,18 +121,15 @@ impl Producer {
         }
     }
 
-    fn shared(&self) -> &Arc<Shared> {
-        &self.bus.shared
-    }
-
-    fn carry(&self, event: &AnyEvent) -> Published {
-        let shared = self.shared();
-        let published = shared.carrier.carry(event, &Local(Arc::clone(shared)));
+    fn send(&self, event: &AnyEvent) -> Published {
+        let Parts { shared, transport, .. } = &*self.parts;
+        let published = transport.send(event, &Local(Arc::clone(shared)));
         count(shared, &published);
         published
     }
 
-    /// Gives an event its header. A number is used up only by what is published.
+    /// Gives an event its header. A refused event uses up no number, so that a subscriber can
+    /// tell from a gap that it missed something.
     fn wrap<E: Event>(
         &mut self,
         event: E,
@@ -132,7 +137,7 @@ impl Producer {
     ) -> Result<AnyEvent, PublishError> {
         let subject = self.subject_of(&event)?;
         let key: Option<Arc<str>> = event.key().map(Arc::from);
-        let shared = &self.bus.shared;
+        let shared = &self.parts.shared;
         let partition = key.as_ref().map(|key| partition_of(key, shared.config.partitions));
         let unix_ms = (shared.clock)();
         self.sequence += 1;

@@ -1,4 +1,4 @@
-//! Where a subscription's events go: to a port, or into a feed.
+//! The end of a subscription: the port of an actor, or a feed.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -12,55 +12,55 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::PayloadError;
-use crate::event::{Delivery, Event};
+use crate::event::{AnyEvent, Delivery, Event};
 use crate::meters::Outcome;
-use crate::payload::AnyEvent;
 
-/// First pause before a subscriber that refuses mail is tried again; each is twice the last.
-const PAUSE: Duration = Duration::from_millis(1);
-/// Longest such pause.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// First delay before a subscriber whose mailbox was full is tried again; each is twice the last.
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(1);
+/// Longest such delay.
+const MAX_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// What a subscriber can be given an event as.
-pub(crate) trait Given: Message<Result = ()> + Send + 'static {
-    fn given(event: AnyEvent) -> Result<Self, PayloadError>
+/// A type of message that an event is delivered as.
+pub(crate) trait FromEvent: Message<Result = ()> + Send + 'static {
+    fn from_event(event: AnyEvent) -> Result<Self, PayloadError>
     where
         Self: Sized;
 }
 
-impl<E: Event> Given for Delivery<E> {
-    fn given(event: AnyEvent) -> Result<Self, PayloadError> {
+impl<E: Event> FromEvent for Delivery<E> {
+    fn from_event(event: AnyEvent) -> Result<Self, PayloadError> {
         event.typed()
     }
 }
 
-impl Given for AnyEvent {
-    fn given(event: AnyEvent) -> Result<Self, PayloadError> {
+impl FromEvent for AnyEvent {
+    fn from_event(event: AnyEvent) -> Result<Self, PayloadError> {
         Ok(event)
     }
 }
 
 pub(crate) type Delivering = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// Takes one event at a time.
+/// The end of a subscription, which takes one event at a time.
 pub(crate) trait Sink: Send + Sync + 'static {
-    /// Done when the subscriber is done with it.
+    /// Delivers an event. The future ends when the subscriber has handled it.
     fn deliver(&self, event: AnyEvent, within: Duration) -> Delivering;
 
-    /// The subscriber, where it is an actor.
+    /// Returns the subscriber, where it is an actor.
     fn actor(&self) -> Option<AnyRef>;
 
-    /// The type it takes events as.
+    /// Returns the name of the type it takes events as.
     fn takes(&self) -> &'static str;
 }
 
-/// An actor: asked, so that an event counts as handled when it is.
+/// The port of an actor. The actor is asked and not told, so that an event counts as handled
+/// when its handler has returned, and a slow subscriber holds up its own queue.
 pub(crate) struct PortSink<M: Message>(pub(crate) Port<M>);
 
-impl<M: Given> Sink for PortSink<M> {
+impl<M: FromEvent> Sink for PortSink<M> {
     fn deliver(&self, event: AnyEvent, within: Duration) -> Delivering {
-        match M::given(event) {
-            Ok(message) => Box::pin(handled(self.0.clone(), message, within)),
+        match M::from_event(event) {
+            Ok(message) => Box::pin(ask_until(self.0.clone(), message, within)),
             Err(error) => unreadable(error),
         }
     }
@@ -74,34 +74,35 @@ impl<M: Given> Sink for PortSink<M> {
     }
 }
 
-async fn handled<M: Given>(port: Port<M>, mut message: M, within: Duration) -> Outcome {
+async fn ask_until<M: FromEvent>(port: Port<M>, mut message: M, within: Duration) -> Outcome {
     let until = later(Instant::now(), within);
-    let mut pause = PAUSE;
+    let mut delay = FIRST_RETRY_DELAY;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         match port.ask(message, left).await {
             Ok(()) => return Outcome::Handled,
-            // Its mailbox refuses instead of having us wait: then we wait ourselves.
+            // A mailbox that rejects gives the message back at once instead of making the asker
+            // wait, so the wait is here.
             Err(AskError::NotSent(SendError::Full { message: back, .. })) if !left.is_zero() => {
                 message = back;
             }
             Err(_) => return Outcome::Lost,
         }
-        sleep(pause.min(left)).await;
-        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        sleep(delay.min(left)).await;
+        delay = delay.saturating_mul(2).min(MAX_RETRY_DELAY);
     }
 }
 
-/// A feed: an event counts as handled when the feed has room for it.
+/// A feed. An event counts as handled when the feed has taken it.
 pub(crate) struct FeedSink<M> {
     pub(crate) into: mpsc::Sender<M>,
     pub(crate) takes: PhantomData<fn(M)>,
 }
 
-impl<M: Given> Sink for FeedSink<M> {
+impl<M: FromEvent> Sink for FeedSink<M> {
     fn deliver(&self, event: AnyEvent, within: Duration) -> Delivering {
         let into = self.into.clone();
-        match M::given(event) {
+        match M::from_event(event) {
             Ok(message) => Box::pin(async move {
                 match timeout(within, into.send(message)).await {
                     Ok(Ok(())) => Outcome::Handled,
@@ -123,7 +124,7 @@ impl<M: Given> Sink for FeedSink<M> {
 
 fn unreadable(error: PayloadError) -> Delivering {
     let source = std::error::Error::source(&error).map(ToString::to_string);
-    // Counted; a line for each would be a flood.
+    // At `debug`: the outcome is counted, and a publisher of the wrong type would flood the log.
     tracing::debug!(%error, source, "an event was not delivered");
     Box::pin(std::future::ready(Outcome::Unreadable))
 }

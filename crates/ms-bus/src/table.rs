@@ -1,4 +1,4 @@
-//! The subscriptions there are. Immutable once published.
+//! The table of subscriptions. Immutable once published.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,33 +7,34 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ms_actor::{AnyRef, Ref};
 use ms_core::{ActorPath, ExitReason};
 
-use crate::carrier::Interest;
-use crate::client::Shared;
-use crate::local::Refusal;
+use crate::error::Refusal;
+use crate::event::AnyEvent;
+use crate::interest::Interest;
+use crate::links::Links;
+use crate::logic::partition::{owner, turns};
+use crate::logic::trie::Trie;
+use crate::messages::Wake;
 use crate::meters::{Counts, SubscriptionStats};
-use crate::outlet::{Outlet, Wake};
-use crate::partition::{owner, turns};
-use crate::payload::AnyEvent;
-use crate::queue::{NotTaken, Queue, Seat};
+use crate::outlet::Outlet;
+use crate::queue::{NotTaken, Queue, SubscriptionState};
 use crate::subject::Subject;
-use crate::trie::Trie;
 
-/// A queue group as its members know it.
+/// The membership of a subscription in a queue group.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) name: Arc<str>,
-    /// Whose turn it is; shared by all members.
+    /// The next turn, shared by all members.
     pub(crate) turn: Arc<AtomicU64>,
-    /// This member, known by what does not change over its restarts.
+    /// The hash of this member, which does not change over its restarts.
     pub(crate) member: u64,
 }
 
 /// One subscription.
 #[derive(Clone)]
 pub(crate) struct Sub {
-    pub(crate) seat: Arc<Seat>,
+    pub(crate) state: Arc<SubscriptionState>,
     pub(crate) group: Option<Group>,
-    /// `None` where the subscriber is no actor.
+    /// `None` where the subscriber is not an actor.
     pub(crate) subscriber: Option<AnyRef>,
     /// The queue of the subscriber, shared by all its subscriptions.
     pub(crate) queue: Arc<Queue>,
@@ -43,67 +44,70 @@ pub(crate) struct Sub {
 
 impl Sub {
     pub(crate) fn id(&self) -> u64 {
-        self.seat.id
+        self.state.id
     }
 
-    /// Whether events may still be given to it.
+    /// Returns whether events can still be delivered to it.
     fn is_open(&self) -> bool {
-        !self.seat.tenure.is_ended() && !self.subscriber.as_ref().is_some_and(AnyRef::is_closed)
+        !self.state.ownership.is_ended() && !self.subscriber.as_ref().is_some_and(AnyRef::is_closed)
     }
 
     pub(crate) fn path(&self) -> &ActorPath {
         self.subscriber.as_ref().map_or_else(|| self.outlet.path(), AnyRef::path)
     }
 
-    /// Puts an event into the queue, without waiting.
-    pub(crate) fn offer(&self, event: &AnyEvent, bus: &Shared) -> Result<(), Refusal> {
-        self.check(bus)?;
-        let taken = self.queue.push(&self.seat, event);
+    /// Puts an event into the queue without waiting.
+    pub(crate) fn offer(&self, event: &AnyEvent, links: &Links) -> Result<(), Refusal> {
+        self.check(links)?;
+        let taken = self.queue.push(&self.state, event);
         self.wake(taken)
     }
 
-    /// As [`Sub::offer`], waiting for room.
+    /// Puts an event into the queue, and waits for room for at most `within`.
     pub(crate) async fn offer_waiting(
         &self,
         event: &AnyEvent,
         within: std::time::Duration,
-        bus: &Shared,
+        links: &Links,
     ) -> Result<(), Refusal> {
-        self.check(bus)?;
-        let pushed = self.queue.push_waiting(&self.seat, event);
+        self.check(links)?;
+        let pushed = self.queue.push_waiting(&self.state, event);
         let taken = tokio::time::timeout(within, pushed).await;
         self.wake(taken.map_err(|_| Refusal::TimedOut { within })?)
     }
 
-    /// A queue without its actor gets another one, as long as there is a bus to start it.
-    fn check(&self, bus: &Shared) -> Result<(), Refusal> {
+    /// Checks that the queue has an outlet or will get one. A closed outlet alone is no reason to
+    /// refuse: the bus starts the next one, which goes on with the queue.
+    fn check(&self, links: &Links) -> Result<(), Refusal> {
         let outlet = self.outlet.any();
-        if !outlet.is_closed() || bus.outlets().is_some_and(|outlets| !outlets.any().is_closed()) {
+        if !outlet.is_closed() || links.can_start_outlets() {
             return Ok(());
         }
+        // Neither an outlet nor anybody to start one: the event would wait for ever.
         Err(Refusal::Gone { reason: outlet.last_exit().unwrap_or(ExitReason::NoProc) })
     }
 
     fn wake(&self, taken: Result<bool, NotTaken>) -> Result<(), Refusal> {
         match taken {
             Ok(true) => {
-                // Full: it is woken anyway. Closed: its successor looks into the queue first.
+                // A full mailbox wakes it anyway, and the successor of a closed outlet begins with
+                // a look into the queue.
                 drop(self.outlet.try_tell(Wake));
                 Ok(())
             }
             Ok(false) => Ok(()),
-            Err(NotTaken::Full) => Err(Refusal::Full { capacity: self.seat.buffer.capacity }),
+            Err(NotTaken::Full) => Err(Refusal::Full { capacity: self.state.buffer.capacity }),
             Err(NotTaken::Left) => Err(Refusal::Gone { reason: ExitReason::Shutdown }),
         }
     }
 
-    /// Whether who publishes may wait for room in it.
+    /// Returns whether a publisher can wait for room in its buffer.
     pub(crate) fn blocks(&self) -> bool {
-        self.seat.blocks()
+        self.state.blocks()
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.queue.counts(&self.seat)
+        self.queue.counts(&self.state)
     }
 
     pub(crate) fn shares_queue(&self, queue: &Arc<Queue>) -> bool {
@@ -111,22 +115,22 @@ impl Sub {
     }
 }
 
-/// Who is to get an event.
+/// The subscriptions that an event is meant for.
 #[derive(Default)]
 pub(crate) struct Targets<'a> {
     pub(crate) each: Vec<&'a Arc<Sub>>,
     pub(crate) groups: Vec<Members<'a>>,
 }
 
-/// The open members of a queue group, of whom one is to get it.
+/// The open members of a queue group, one of which is to get the event.
 pub(crate) struct Members<'a> {
     group: &'a Group,
     list: Vec<&'a Arc<Sub>>,
 }
 
 impl<'a> Members<'a> {
-    /// Whom to try, the chosen one first. An event with a key is its owner's alone: another
-    /// would break the order of its key.
+    /// Returns the members to try, in this order. An event with a key goes to the owner of its
+    /// partition or to nobody: another member would break the order of the key.
     pub(crate) fn order(&self, event: &AnyEvent) -> Vec<&'a Arc<Sub>> {
         let Some(partition) = event.header.partition else {
             let turn = self.group.turn.fetch_add(1, Ordering::Relaxed);
@@ -138,14 +142,14 @@ impl<'a> Members<'a> {
     }
 }
 
-/// All subscriptions; a clone shares them.
+/// All subscriptions. A clone shares them.
 #[derive(Clone, Default)]
 pub(crate) struct Table {
     trie: Trie<Arc<Sub>>,
     list: BTreeMap<u64, Arc<Sub>>,
-    /// Ended; an event of theirs may still be with their subscriber.
+    /// Subscriptions that have ended while their subscriber still handles an event of theirs.
     leaving: BTreeMap<u64, Arc<Sub>>,
-    /// What became of events at those that are gone.
+    /// The counts of those that are gone.
     gone: Counts,
 }
 
@@ -166,37 +170,37 @@ impl Table {
         self.list.get(&id)
     }
 
-    /// Puts a subscription in, in place of one with the same number.
+    /// Adds a subscription, in place of one with the same number.
     pub(crate) fn put(&mut self, sub: Sub) {
         let (id, sub) = (sub.id(), Arc::new(sub));
-        self.trie.remove(&sub.seat.filter, |known| known.id() == id);
-        self.trie.insert(&sub.seat.filter, Arc::clone(&sub));
+        self.trie.remove(&sub.state.filter, |known| known.id() == id);
+        self.trie.insert(&sub.state.filter, Arc::clone(&sub));
         self.list.insert(id, sub);
     }
 
-    /// Takes a subscription out; it stays among those that leave until [`Table::forget`].
+    /// Removes a subscription. It stays among those that leave until [`Table::forget`].
     pub(crate) fn take(&mut self, id: u64) -> Option<Arc<Sub>> {
         let sub = self.list.remove(&id)?;
-        self.trie.remove(&sub.seat.filter, |known| known.id() == id);
+        self.trie.remove(&sub.state.filter, |known| known.id() == id);
         self.leaving.insert(id, Arc::clone(&sub));
         Some(sub)
     }
 
-    /// Closes the accounts of one that left.
+    /// Adds the counts of a subscription that left to those of the gone, and drops it.
     pub(crate) fn forget(&mut self, id: u64) {
         if let Some(sub) = self.leaving.remove(&id) {
             self.gone += sub.counts();
         }
     }
 
-    /// The turns of a queue group: those its members share, or new ones.
+    /// Returns the turn counter that the members of a queue group share, or a new one.
     pub(crate) fn turn_of(&self, group: &str) -> Arc<AtomicU64> {
         let mut groups = self.list.values().filter_map(|sub| sub.group.as_ref());
         let known = groups.find(|known| &*known.name == group);
         known.map_or_else(Arc::default, |known| Arc::clone(&known.turn))
     }
 
-    /// Who is to get an event on a subject, in the order they subscribed.
+    /// Returns the subscriptions that an event on this subject is meant for.
     pub(crate) fn targets(&self, subject: &Subject) -> Targets<'_> {
         let mut targets = Targets::default();
         self.trie.matches(subject, |sub| {
@@ -204,6 +208,7 @@ impl Table {
                 return;
             }
             let Some(group) = &sub.group else { return targets.each.push(sub) };
+            // A walk and not a map: few groups match one subject.
             match targets.groups.iter_mut().find(|known| known.group.name == group.name) {
                 Some(known) => known.list.push(sub),
                 None => targets.groups.push(Members { group, list: vec![sub] }),
@@ -214,7 +219,7 @@ impl Table {
 
     pub(crate) fn interest(&self) -> Vec<Interest> {
         let of = |sub: &Arc<Sub>| Interest {
-            filter: sub.seat.filter.clone(),
+            filter: sub.state.filter.clone(),
             group: sub.group.as_ref().map(|group| Arc::clone(&group.name)),
         };
         self.list.values().map(of).collect()
@@ -224,7 +229,7 @@ impl Table {
         let each = self.list.values().map(|sub| SubscriptionStats {
             id: sub.id(),
             subscriber: sub.path().clone(),
-            filter: sub.seat.filter.clone(),
+            filter: sub.state.filter.clone(),
             group: sub.group.as_ref().map(|group| Arc::clone(&group.name)),
             counts: sub.counts(),
         });

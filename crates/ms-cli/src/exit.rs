@@ -50,10 +50,7 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(Failure::Config(errors)) => {
-            errors
-                .0
-                .iter()
-                .for_each(|error| say(&format!("error: {}\n", clean(&error.to_string()))));
+            errors.lines().for_each(|line| say(&format!("error: {}\n", clean(&line))));
             errors.exit_code().into()
         }
         Err(Failure::NoSuchCode(code)) => {

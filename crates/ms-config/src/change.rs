@@ -1,19 +1,20 @@
-//! From the configuration in force to the one just read: what may change, what must wait.
+//! The difference between the configuration in force and one just read: what can change now, and
+//! what needs a restart.
 
 use crate::declare::{Apply, Settings, keys};
 
-/// What a reload comes to.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change<C> {
-    /// The configuration to put in force: the old one with the live changes.
+    /// The configuration to put in force: the present one with the live changes.
     pub config: C,
-    /// Keys that change now.
+    /// The keys that change now.
     pub live: Vec<String>,
-    /// Keys whose new value needs a restart and is not applied.
+    /// The keys whose new value needs a restart, and is not applied.
     pub restart: Vec<String>,
 }
 
-/// Compares key by key.
+/// Compares two configurations key by key.
 #[must_use]
 pub fn change<C: Settings>(in_force: &C, read: &C) -> Change<C> {
     let mut config = in_force.clone();
@@ -27,6 +28,7 @@ pub fn change<C: Settings>(in_force: &C, read: &C) -> Change<C> {
                 config.copy(read, &key.path);
                 live.push(key.path);
             }
+            // Not copied: half of a change that needs a restart would be in force.
             Apply::Restart => restart.push(key.path),
         }
     }

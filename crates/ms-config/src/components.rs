@@ -1,10 +1,10 @@
-//! What the components of `ms-server` need of each other: the order a file wishes for is held
-//! against it, with no server at hand.
+//! The dependencies of the components of `ms-server`. They are repeated here so that `msctl config
+//! validate` can check a configured order without a server.
 
 use ms_core::lifecycle::{ComponentId, DependencyGraph, OrderHint};
 
-/// The components of `ms-server`, each with what it needs. A test of the server compares this
-/// with what it is really made of.
+/// The components of `ms-server`, each with the components it needs. A test of the server compares
+/// this list with the real components.
 pub const COMPONENTS: [(&str, &[&str]); 13] = [
     ("configuration", &[]),
     ("observability", &["configuration"]),
@@ -21,22 +21,22 @@ pub const COMPONENTS: [(&str, &[&str]); 13] = [
     ("application", &["database", "budgets"]),
 ];
 
-/// Checks a wished order against what the server's own components need, and `more`: those that
-/// a program adds. What a component needs and is not among them is passed over.
+/// Checks a configured order against the dependencies of the server's own components and of
+/// `more`, which a program adds. A dependency on a component that is not among them is ignored.
 ///
 /// # Errors
-/// What is wrong, as a clause: "has an entry that is no id", "puts a before b, but ...".
+/// The problem as a clause, such as "has an entry that is not an id".
 pub fn order(wish: &[String], more: &[(String, Vec<String>)]) -> Result<(), String> {
     let mut ids = Vec::with_capacity(wish.len());
     for name in wish {
         let id = ComponentId::new(name);
-        let id = id.map_err(|error| format!("has an entry that is no id: {error}"))?;
+        let id = id.map_err(|error| format!("has an entry that is not an id: {error}"))?;
         if ids.contains(&id) {
             return Err(format!("has {name:?} twice; keep one"));
         }
         ids.push(id);
     }
-    let graph = graph(more).map_err(|error| format!("cannot be looked at: {error}"))?;
+    let graph = graph(more).map_err(|error| format!("cannot be checked: {error}"))?;
     graph.check_hint(&OrderHint::new(ids)).map_err(|error| format!("cannot be kept: {error}"))
 }
 
@@ -45,6 +45,7 @@ fn graph(
 ) -> Result<DependencyGraph, ms_core::lifecycle::GraphError> {
     let own = COMPONENTS.iter().map(|(id, needs)| (*id, needs.to_vec()));
     let more = more.iter().map(|(id, needs)| (&**id, needs.iter().map(String::as_str).collect()));
+    // A program may replace a component of the server by its own, whose needs count then.
     let own = own.filter(|(id, _)| !more.clone().any(|(other, _): (&str, Vec<&str>)| other == *id));
     let all: Vec<(&str, Vec<&str>)> = own.chain(more.clone()).collect();
     let known = |name: &&str| all.iter().any(|(id, _)| id == name);
@@ -69,7 +70,7 @@ mod tests {
         assert_eq!(order(&wish("logging database transport application"), &[]), Ok(()));
         assert!(order(&wish("transport database"), &[]).is_err_and(|why| why.contains("swap")));
         assert!(order(&wish("a a"), &[]).is_err_and(|why| why.contains("twice")));
-        assert!(order(&wish("../a"), &[]).is_err_and(|why| why.contains("no id")));
+        assert!(order(&wish("../a"), &[]).is_err_and(|why| why.contains("not an id")));
         let own = [("api".to_owned(), wish("database cache"))];
         assert!(order(&wish("api database"), &own).is_err());
         assert_eq!(order(&wish("database api"), &own), Ok(()));

@@ -1,5 +1,5 @@
-//! Declaring keys: one `settings!` block makes the struct, its reader, its checks and
-//! its line in the reference.
+//! The declaration of keys: one `settings!` block makes the struct, its reader, its checks and
+//! its lines in the reference.
 
 use serde_json::Value;
 
@@ -15,88 +15,92 @@ pub enum Apply {
     Restart,
 }
 
-/// One key, as declared.
+/// One declared key.
 #[derive(Debug, Clone)]
 pub struct Key {
-    /// Its full path: `core.supervision.max_restarts`.
+    /// The full path of the key, such as `core.supervision.max_restarts`.
     pub path: String,
-    /// What it does.
+    /// The description of the key.
     pub about: &'static str,
-    /// Its type, in words.
+    /// The type of its value, in words.
     pub what: &'static str,
-    /// Its JSON schema, without bounds.
+    /// The JSON schema of its value, without bounds.
     pub schema: Value,
     /// The unit of a bare number.
     pub unit: Option<&'static str>,
-    /// Smallest and largest value, shown.
+    /// The smallest and the largest value.
     pub bound: Option<[Value; 2]>,
     /// When a change takes effect.
     pub apply: Apply,
-    /// Whether it must not be shown.
+    /// Whether the value must not be shown.
     pub secret: bool,
-    /// What it is about, where this build has none of it: the key has no effect then.
+    /// The part that the key configures, where this build lacks it. The key has no effect then.
     pub part: Option<Part>,
 }
 
-/// Something the configuration can ask for and this build does not have.
+/// A part that can be configured and that this build does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// What it is called.
+    /// The name of the part.
     pub name: &'static str,
     /// What happens without it.
     pub instead: &'static str,
-    /// Whether the key promises protection. Such a promise is refused, not warned about.
+    /// Whether the key promises protection. Setting it is refused then, and not only warned about.
     pub protects: bool,
 }
 
-/// Why a value was not taken over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Why a value was not set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SetError {
     /// There is no such key.
+    #[error("there is no such key")]
     Unknown,
-    /// The value is not what the key takes; a clause such as "must be a whole number".
+    /// The key does not take the value. The reason is a clause such as "must be a whole number".
+    #[error("the value {0}")]
     Wrong(String),
 }
 
-/// A tree of declared keys. Written by [`settings!`](crate::settings), not by hand.
+/// A tree of declared keys. It is implemented by [`settings!`](crate::settings), not by hand.
 pub trait Settings: Default + Clone + Send + Sync + 'static {
-    /// All keys below `prefix` (empty, or ending in a dot), in declared order.
+    /// Appends all keys below `prefix` (empty, or ending in a dot), in declared order.
     fn declare(prefix: &str, keys: &mut Vec<Key>);
 
-    /// Checks and takes over one value.
+    /// Checks and sets one value.
     ///
     /// # Errors
-    /// [`SetError`]; then nothing has changed.
+    /// [`SetError`] when there is no such key or it does not take the value. Nothing has changed
+    /// then.
     fn set(&mut self, key: &str, raw: &Raw) -> Result<(), SetError>;
 
-    /// A value, shown; secrets are redacted.
+    /// Returns a value as JSON. Secrets are redacted.
     fn get(&self, key: &str) -> Option<Value>;
 
-    /// Whether `other` has the same value. Compares secrets themselves.
+    /// Returns whether `other` has the same value. Secrets are compared by their text.
     fn same(&self, other: &Self, key: &str) -> bool;
 
-    /// Takes one value over from `other`.
+    /// Copies one value from `other`.
     fn copy(&mut self, other: &Self, key: &str);
 
-    /// The built-in rules between keys, those of the sections below included.
+    /// Checks the built-in rules between keys, also those of the sections below.
     fn check(&self, prefix: &str, problems: &mut Problems);
 }
 
-/// Rules between the keys of one section; a section without any says `rules none`.
+/// Rules between the keys of one section. A section without rules is declared with `rules none`.
 pub trait Rules {
-    /// Adds what is wrong. `at` is the section's path with a dot at its end.
+    /// Adds what is wrong. `at` is the path of the section, with a dot at its end.
     fn rules(&self, at: &str, problems: &mut Problems);
 }
 
 /// Declares a section: keys first, then the sections within it.
 ///
-/// A key has a type ([`Kind`](crate::Kind)), a default, perhaps a bound, a unit and a check
-/// (`valid`, a function from the value to what is wrong with it),
-/// and says whether a change needs a restart. A key whose part this build lacks names it
-/// (`part "NAME" else "what happens without"`, and `protects` where security rests on it): whoever
-/// sets it is told. `rules own` asks for an implementation
-/// of [`Rules`](crate::Rules) for what one key alone cannot tell. A field whose name ends
-/// in `_` is the key without it: `type_` for `type`.
+/// A key has a type ([`Kind`](crate::Kind)) and a default, optionally a bound, a unit and a check
+/// (`valid`, a function from the value to what is wrong with it), and `live` or `restart` for when
+/// a change takes effect. A key of a part that this build lacks names the part
+/// (`part "NAME" else "what happens without"`, and `protects` where security rests on it), and
+/// setting it gives a warning or a refusal. `rules own` asks for an implementation of
+/// [`Rules`](crate::Rules), for conditions between keys. A field whose name ends in `_` is the key
+/// without it: `type_` for `type`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -220,7 +224,7 @@ macro_rules! settings {
     (@unit) => { None };
     (@unit $unit:literal) => { Some($unit) };
     (@bound $kind:ty) => { None };
-    (@bound $kind:ty, $bound:expr) => { Some($crate::shown_bound::<$kind>(&$bound)) };
+    (@bound $kind:ty, $bound:expr) => { Some($crate::bound_values::<$kind>(&$bound)) };
     (@read $kind:ty, $raw:expr) => { <$kind as $crate::Kind>::read($raw) };
     (@read $kind:ty, $raw:expr, $bound:expr) => {
         <$kind as $crate::Kind>::read_within($raw, &$bound)
@@ -240,7 +244,7 @@ macro_rules! settings {
     };
 }
 
-/// All keys of a declaration, in declared order.
+/// Returns all keys of a declaration, in declared order.
 #[must_use]
 pub fn keys<C: Settings>() -> Vec<Key> {
     let mut keys = Vec::new();
@@ -248,14 +252,14 @@ pub fn keys<C: Settings>() -> Vec<Key> {
     keys
 }
 
-/// The name a field stands for: `type_` is the key `type`.
+/// Returns the key of a field: `type` for the field `type_`.
 #[doc(hidden)]
 #[must_use]
 pub fn name(field: &str) -> &str {
     field.trim_end_matches('_')
 }
 
-/// What of `key` lies below `section`.
+/// Returns the part of `key` below `section`; `None` when it lies elsewhere.
 #[doc(hidden)]
 #[must_use]
 pub fn below<'k>(key: &'k str, section: &str) -> Option<&'k str> {

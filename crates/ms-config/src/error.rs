@@ -1,22 +1,24 @@
-//! What can be wrong with a configuration. All of it is told at once.
+//! The errors of a configuration. All of them are reported at once.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use ms_core::ErrorChain;
+
 use crate::value::Place;
 
-/// One thing that is wrong, with its place and what to do about it.
+/// One error, with its place and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The name of the environment is none.
+    /// The name of the environment is invalid.
     #[error(
         "the environment is called {name:?}; use 1 to 32 characters out of a-z, 0-9, '-' and '_', \
          and neither `base` nor `integration`"
     )]
     BadEnvironment {
-        /// The refused name.
+        /// The invalid name.
         name: String,
     },
     /// There is no base file.
@@ -28,80 +30,80 @@ pub enum ConfigError {
         /// The directory.
         dir: PathBuf,
     },
-    /// Two files for one layer.
-    #[error("{} and {} are both there; keep one of them", .first.display(), .second.display())]
+    /// There are two files for one layer.
+    #[error("{} and {} both exist; keep one of them", .first.display(), .second.display())]
     TwoFiles {
-        /// The one.
+        /// The first file.
         first: PathBuf,
-        /// The other.
+        /// The second file.
         second: PathBuf,
     },
-    /// A file that cannot be read.
-    #[error("{}: cannot be read: {source}", .file.display())]
+    /// A file cannot be read.
+    #[error("{}: cannot be read", .file.display())]
     Io {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Why.
+        /// What the file system reports.
         #[source]
         source: io::Error,
     },
-    /// A file that is not to be read.
+    /// A file is of a kind that is not read.
     #[error("{}: {reason}", .file.display())]
     OddFile {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Why it is refused and what to do.
+        /// Why it is not read, and what to do.
         reason: String,
     },
-    /// A file that is no TOML or YAML.
+    /// A file is not valid TOML or YAML.
     #[error("{place}: {message}")]
     Syntax {
-        /// Where.
+        /// The place of the error.
         place: Place,
-        /// What the parser says.
+        /// What the parser reports.
         message: String,
     },
-    /// A key that is not declared.
+    /// A key is not declared.
     #[error("{place}: there is no key `{key}`{}", hint(.nearest.as_deref()))]
     UnknownKey {
         /// Where it is written.
         place: Place,
-        /// Its name.
+        /// The key.
         key: String,
         /// The declared key that looks most like it.
         nearest: Option<String>,
     },
-    /// A value of the wrong type or outside its bound.
+    /// A value is of the wrong type or out of bounds.
     #[error("{place}: `{key}` {problem}{}", over(.overrides.as_deref()))]
     WrongValue {
         /// Where it is written.
         place: Place,
-        /// Its key.
+        /// The key of the value.
         key: String,
         /// What is wrong with it; never the value.
         problem: String,
-        /// Where the value is written that it would have replaced.
+        /// The place of the value that it would have replaced.
         overrides: Option<Box<Place>>,
     },
-    /// A variable or an option that cannot be read as a setting.
+    /// An environment variable or an option cannot be read as a setting.
     #[error("{name}: {problem}")]
     BadSetting {
         /// The name of the variable or the option, without its value.
         name: String,
-        /// What is wrong and what to do.
+        /// What is wrong, and what to do.
         problem: String,
     },
-    /// A secret where others can see it.
+    /// A secret is written where others can see it.
     #[error("{place}: `{key}` is a secret; {advice}")]
     SecretInTheOpen {
         /// Where it is written.
         place: Place,
-        /// Its key.
+        /// The key of the secret.
         key: String,
         /// What to do.
         advice: String,
     },
-    /// A value that would leave the process less protected than it says.
+    /// A value would leave the process less protected than it claims.
     #[error("{}`{key}` {problem} (unsafe)", at(.place.as_ref()))]
     Unsafe {
         /// Where the value comes from.
@@ -120,7 +122,7 @@ pub enum ConfigError {
         key: String,
         /// What is wrong.
         problem: String,
-        /// Who says so: `built-in`, or the validator's name.
+        /// The owner of the rule: `built-in`, or the name of the validator.
         by: String,
     },
 }
@@ -140,9 +142,9 @@ fn at(place: Option<&Place>) -> String {
     place.map(|place| format!("{place}: ")).unwrap_or_default()
 }
 
-/// All that is wrong with a configuration; never empty.
+/// All errors of a configuration; never empty. It is displayed as one line for each, with its cause.
 #[derive(Debug)]
-pub struct ConfigErrors(pub Vec<ConfigError>);
+pub struct ConfigErrors(Vec<ConfigError>);
 
 /// Exit code of a program whose configuration is wrong.
 const INVALID: u8 = 8;
@@ -150,8 +152,23 @@ const INVALID: u8 = 8;
 const UNSAFE: u8 = 78;
 
 impl ConfigErrors {
-    /// The exit code of a program that cannot use the configuration: 78 when something in it is
-    /// unsafe, else 8.
+    pub(crate) fn new(errors: Vec<ConfigError>) -> Self {
+        Self(errors)
+    }
+
+    /// Returns the errors, in the order of the layers.
+    #[must_use]
+    pub fn errors(&self) -> &[ConfigError] {
+        &self.0
+    }
+
+    /// Returns a line for each error, with its cause.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|error| ErrorChain::from_error(error).to_string())
+    }
+
+    /// Returns the exit code of a program that cannot use the configuration: 78 when something in
+    /// it is unsafe, otherwise 8.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.0.iter().any(|error| matches!(error, ConfigError::Unsafe { .. })) {
@@ -163,16 +180,13 @@ impl ConfigErrors {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        let lines: Vec<String> = self.lines().collect();
         f.write_str(&lines.join("\n"))
     }
 }
 
-impl std::error::Error for ConfigErrors {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.first().and_then(std::error::Error::source)
-    }
-}
+// Without a source: there may be several causes, and the lines have them all.
+impl std::error::Error for ConfigErrors {}
 
 impl From<ConfigError> for ConfigErrors {
     fn from(error: ConfigError) -> Self {
@@ -180,11 +194,11 @@ impl From<ConfigError> for ConfigErrors {
     }
 }
 
-/// Where rules and validators put what they find.
+/// The collection of problems that rules and validators add to.
 #[derive(Debug, Default)]
 pub struct Problems(pub(crate) Vec<Problem>);
 
-/// What is wrong with the value of one key.
+/// A problem with the value of one key.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) key: String,
@@ -193,14 +207,14 @@ pub(crate) struct Problem {
 }
 
 impl Problems {
-    /// The value of `key` (its full path) is wrong; `problem` is a clause such as
+    /// Adds a problem with the value of `key` (its full path). `problem` is a clause such as
     /// "must not be less than `core.a.b`".
     pub fn add(&mut self, key: impl Into<String>, problem: impl Into<String>) {
         self.0.push(Problem { key: key.into(), what: problem.into(), is_unsafe: false });
     }
 
-    /// As [`Problems::add`], for a value that would leave the process less protected than the
-    /// configuration says. A program ends with 78 for it.
+    /// Adds a problem with a value that would leave the process less protected than the
+    /// configuration claims. A program ends with 78 because of it.
     pub fn add_unsafe(&mut self, key: impl Into<String>, problem: impl Into<String>) {
         self.0.push(Problem { key: key.into(), what: problem.into(), is_unsafe: true });
     }

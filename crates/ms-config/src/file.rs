@@ -1,4 +1,4 @@
-//! Reading a file that may be anything: only small regular files, never a wait.
+//! Reading a file that may be anything: only small regular files are read, without any wait.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -10,31 +10,32 @@ use rustix::process::{Gid, getegid, geteuid, getgroups};
 
 use crate::error::ConfigError;
 
-/// Largest file, in bytes: ConfigMaps end there too.
+/// Largest file, in bytes. It is also the limit of a ConfigMap.
 pub const MAX_FILE: u64 = 1 << 20;
 
-/// The text of a file and who may read it.
+/// The text of a file, and whether it is private.
 #[derive(Debug)]
 pub(crate) struct Text {
     pub(crate) text: String,
-    /// Why no secret may stand in it, if so.
+    /// Why the file may not contain secrets; `None` when it may.
     pub(crate) exposed: Option<Exposed>,
 }
 
-/// Whether a secret may stand in a file.
+/// Returns why a file may not contain secrets; `None` when it may.
 fn exposed(meta: &Metadata) -> Option<Exposed> {
     let mut groups = vec![getegid().as_raw()];
-    // A process whose groups cannot be told is in its own one alone.
+    // Without its supplementary groups the process counts as a member of its own group alone, which
+    // refuses more files and never fewer.
     groups.extend(getgroups().unwrap_or_default().into_iter().map(Gid::as_raw));
     let reader = Reader { uid: geteuid().as_raw(), groups };
     FileFacts { mode: meta.mode(), uid: meta.uid(), gid: meta.gid() }.check(&reader).err()
 }
 
-/// Reads a configuration file. A symlink is followed: ConfigMaps consist of them.
+/// Reads a configuration file. Symlinks are followed, because ConfigMaps consist of them.
 pub(crate) fn read(path: &Path) -> Result<Text, ConfigError> {
     let io = |source| ConfigError::Io { file: path.to_owned(), source };
     let odd = |reason: String| ConfigError::OddFile { file: path.to_owned(), reason };
-    // Without it, opening a FIFO waits for whoever writes.
+    // Without NONBLOCK, opening a FIFO would wait for a writer.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
     let flags = i32::try_from(flags.bits()).map_err(|_| io(io::ErrorKind::InvalidInput.into()))?;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(io)?;
@@ -53,12 +54,12 @@ pub(crate) fn read(path: &Path) -> Result<Text, ConfigError> {
         return Err(odd(too_large(meta.len())));
     }
     let bytes = up_to_limit(file).map_err(io)?;
-    // It may have grown meanwhile.
+    // Checked again, because the file may have grown since.
     if bytes.len() as u64 > MAX_FILE {
         return Err(odd(too_large(bytes.len() as u64)));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        odd(format!("is no UTF-8 at byte {}", error.utf8_error().valid_up_to()))
+        odd(format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
     })?;
     Ok(Text { text, exposed: exposed(&meta) })
 }

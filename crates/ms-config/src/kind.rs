@@ -1,4 +1,4 @@
-//! The types a key may have: how each is read, shown and described.
+//! The types of values: how each is read, shown and described.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -10,31 +10,32 @@ use serde_json::{Value, json};
 use crate::secret::{REDACTED, Secret};
 use crate::value::Raw;
 
-/// Longest text of a key, in bytes.
+/// Longest text, in bytes.
 pub const MAX_TEXT: usize = 4096;
-/// Longest list of a key.
+/// Largest number of entries in a list.
 pub const MAX_LIST: usize = 256;
 
-/// From here on a number of a file is no integer of 64 bits, point or not.
+/// From this value on a number in a file does not fit into 64 bits, with or without a point.
 const WIDE: f64 = 9_223_372_036_854_775_808.0;
 
-/// A type of keys.
+/// A type of values.
 pub trait Kind: Clone + PartialEq + Send + Sync + 'static {
-    /// What it is called in messages and in the reference.
+    /// The name of the type in messages and in the reference.
     const WHAT: &'static str;
     /// Whether values must not be shown.
     const SECRET: bool = false;
 
-    /// Reads a value; the error says what is wrong with it, never what it was.
+    /// Reads a value.
     ///
     /// # Errors
-    /// What was expected, as a clause: "must be a whole number, not a text".
+    /// What was expected, as a clause such as "must be a whole number, not a text". It never
+    /// contains the value, which may be a secret.
     fn read(raw: &Raw) -> Result<Self, String>;
 
     /// Reads a value of a key that has bounds.
     ///
     /// # Errors
-    /// As [`read`](Self::read), or the bounds of the key, as a clause.
+    /// The clause of [`read`](Self::read), or one with the bounds.
     fn read_within(raw: &Raw, bound: &RangeInclusive<Self>) -> Result<Self, String>
     where
         Self: PartialOrd,
@@ -43,14 +44,14 @@ pub trait Kind: Clone + PartialEq + Send + Sync + 'static {
         inside(value, bound).ok_or_else(|| format!("must be {}", between(bound)))
     }
 
-    /// The value as JSON, in the form in which it may be written again.
+    /// Returns the value as JSON, in a form that [`read`](Self::read) takes again.
     fn show(&self) -> Value;
 
-    /// Its JSON schema, without bounds.
+    /// Returns the JSON schema of the type, without bounds.
     fn schema() -> Value;
 }
 
-/// The usual refusal.
+/// Returns the usual refusal of a value of another type.
 fn expected<T>(what: &str, raw: &Raw) -> Result<T, String> {
     Err(format!("must be {what}, not {}", raw.what()))
 }
@@ -86,7 +87,8 @@ macro_rules! whole_numbers {
                 Self::read_within(raw, &(0..=<$kind>::MAX))
             }
 
-            // What the type cannot hold is outside of the key's own bounds as well.
+            // A number that the type cannot hold is also out of the key's bounds, so it gets the
+            // message that helps more.
             fn read_within(raw: &Raw, bound: &RangeInclusive<Self>) -> Result<Self, String> {
                 match raw {
                     Raw::Integer(value) => Self::try_from(*value)
@@ -98,7 +100,7 @@ macro_rules! whole_numbers {
                         .ok()
                         .and_then(|value| inside(value, bound))
                         .ok_or_else(|| format!("must be a whole number {}", between(bound))),
-                    // What a file has of more than 64 bits, without a point, comes as one of these.
+                    // A whole number of more than 64 bits comes out of YAML as a float.
                     Raw::Float(value) if value.abs() >= WIDE => {
                         Err(format!("must be {}", between(bound)))
                     }
@@ -126,6 +128,7 @@ impl Kind for String {
             Raw::Text(text) | Raw::Word(text) if text.len() > MAX_TEXT => {
                 Err(format!("is longer than {MAX_TEXT} bytes"))
             }
+            // They would break log lines, and could send commands to a terminal.
             Raw::Text(text) | Raw::Word(text) if text.chars().any(char::is_control) => {
                 Err("must not have control characters".to_owned())
             }
@@ -200,15 +203,15 @@ impl Kind for Secret {
     }
 }
 
-/// The units of times and sizes: a name and how much of the smallest it is.
+/// The units of times or sizes: the name of each, and its multiple of the smallest.
 type Units = [(&'static str, u64)];
 
-/// Smallest first within a name's length does not matter: names are compared whole.
+/// Sorted from the smallest to the largest, for [`in_largest_unit`].
 const TIMES: &Units =
     &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 const SIZES: &Units = &[("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
-/// Reads `1h30m` and the like: numbers with units, added up.
+/// Reads numbers with units, such as `1h30m`, and adds them up.
 fn with_units(text: &str, units: &Units) -> Option<u64> {
     let mut rest = text;
     let mut total: u64 = 0;
@@ -224,7 +227,7 @@ fn with_units(text: &str, units: &Units) -> Option<u64> {
     (!text.is_empty()).then_some(total)
 }
 
-/// The amount in the largest unit that divides it.
+/// Returns the amount in the largest unit that divides it.
 fn in_largest_unit(amount: u64, units: &Units) -> String {
     let fits = units.iter().rev().find(|(_, scale)| amount > 0 && amount.is_multiple_of(*scale));
     let (unit, scale) = *fits.unwrap_or(&units[usize::from(units == TIMES)]);
@@ -239,6 +242,7 @@ impl Kind for Duration {
             Raw::Text(text) | Raw::Word(text) => with_units(text, TIMES)
                 .map(Self::from_millis)
                 .ok_or_else(|| format!("must be {} (units: ms, s, m, h, d)", Self::WHAT)),
+            // A bare number means seconds to one reader and milliseconds to another.
             Raw::Integer(_) => {
                 Err("needs a unit: write 500ms, 60s, 5m or 1h30m as a text".to_owned())
             }
@@ -310,25 +314,25 @@ impl Kind for Vec<String> {
     }
 }
 
-/// A value that is within its bound.
+/// Returns the value if it is within the bound.
 fn inside<T: PartialOrd>(value: T, bound: &RangeInclusive<T>) -> Option<T> {
     bound.contains(&value).then_some(value)
 }
 
-/// A bound in words.
+/// Returns a bound in words.
 fn between<T: Kind>(bound: &RangeInclusive<T>) -> String {
-    let [low, high] = shown_bound(bound);
+    let [low, high] = bound_values(bound);
     format!("between {} and {}", plain(&low), plain(&high))
 }
 
-/// Both ends of a bound, shown.
+/// Returns both ends of a bound as JSON.
 #[doc(hidden)]
 #[must_use]
-pub fn shown_bound<T: Kind>(bound: &RangeInclusive<T>) -> [Value; 2] {
+pub fn bound_values<T: Kind>(bound: &RangeInclusive<T>) -> [Value; 2] {
     [bound.start().show(), bound.end().show()]
 }
 
-/// A shown value as text: without the quotes of a JSON text.
+/// Returns a JSON value as text, without the quotes of a JSON string.
 #[must_use]
 pub fn plain(value: &Value) -> String {
     match value {
@@ -337,7 +341,7 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// Declares a type of keys with a closed set of words.
+/// Declares a type of values with a closed set of words.
 ///
 /// ```
 /// ms_config::choices! {
@@ -357,7 +361,7 @@ macro_rules! choices {
         }
 
         impl $name {
-            /// The word it is written as.
+            /// Returns the word for it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$choice => $word,)+ }
@@ -397,7 +401,7 @@ mod tests {
 
     /// S7.1-14
     #[test]
-    fn durations_are_read_as_people_write_them_and_shown_the_same_way() {
+    fn durations_are_read_as_people_write_them_and_printed_the_same_way() {
         for (text, millis) in
             [("500ms", 500), ("60s", 60_000), ("5m", 300_000), ("1h30m", 5_400_000)]
         {
@@ -408,14 +412,14 @@ mod tests {
             assert!(Duration::read(&Raw::Text(bad.to_owned())).is_err(), "{bad:?}");
         }
         assert!(Duration::read(&Raw::Integer(5)).is_err_and(|why| why.contains("needs a unit")));
-        let shown = |millis| plain(&Duration::from_millis(millis).show());
-        assert_eq!([shown(0), shown(60_000), shown(1_500)], ["0s", "1m", "1500ms"]);
+        let printed = |millis| plain(&Duration::from_millis(millis).show());
+        assert_eq!([printed(0), printed(60_000), printed(1_500)], ["0s", "1m", "1500ms"]);
         assert_eq!([plain(&Bytes(0).show()), plain(&Bytes(65_536).show())], ["0B", "64KiB"]);
     }
 
     proptest::proptest! {
         #[test]
-        fn whatever_is_shown_reads_back_as_the_same(millis in 0_u64..10_000_000_000, bytes: u64) {
+        fn whatever_is_printed_reads_back_as_the_same(millis in 0_u64..10_000_000_000, bytes: u64) {
             let time = Duration::from_millis(millis);
             proptest::prop_assert_eq!(Duration::read(&Raw::Word(plain(&time.show()))), Ok(time));
             let size = Bytes(bytes);

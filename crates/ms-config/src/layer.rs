@@ -1,4 +1,4 @@
-//! The layers: which files, which variables, which options; lowest precedence first.
+//! The layers of a configuration: files, environment variables and options.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -10,13 +10,14 @@ use crate::file;
 use crate::format;
 use crate::value::{Place, Raw, Spot};
 
-/// Variables that begin so are settings; what follows is the path, `__` between names.
+/// The prefix of environment variables that are settings. The path of the key follows, with `__`
+/// between names.
 pub const ENV_PREFIX: &str = "MS_FRAMEWORK__";
-/// The variable that names the environment.
+/// The environment variable that names the environment.
 pub const ENVIRONMENT: &str = "ENVIRONMENT";
-/// The environment when nothing names one.
+/// The environment when none is named.
 pub const DEFAULT_ENVIRONMENT: &str = "development";
-/// Names of base files without their endings.
+/// The names of base files, without endings.
 const BASES: [&str; 2] = ["base", "integration"];
 const ENDINGS: [&str; 2] = ["toml", "yaml"];
 /// Longest name of an environment.
@@ -26,21 +27,21 @@ const MAX_ENVIRONMENT: usize = 32;
 #[derive(Debug)]
 pub(crate) struct FileLayer {
     pub(crate) root: Spot,
-    /// Why no secret may stand in it, if so.
+    /// Why the file may not contain secrets; `None` when it may.
     pub(crate) exposed: Option<Exposed>,
 }
 
-/// One setting of the environment or the command line.
+/// One setting out of an environment variable or an option.
 #[derive(Debug)]
 pub(crate) struct Single {
     pub(crate) key: String,
     pub(crate) spot: Spot,
 }
 
-/// Checks the name of an environment: it becomes a file name.
+/// Checks the name of an environment, because it becomes a file name.
 ///
 /// # Errors
-/// [`ConfigError::BadEnvironment`].
+/// [`ConfigError::BadEnvironment`] when it is not a plain word.
 pub(crate) fn check_environment(name: &str) -> Result<(), ConfigError> {
     let fine = (1..=MAX_ENVIRONMENT).contains(&name.len())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
@@ -48,7 +49,7 @@ pub(crate) fn check_environment(name: &str) -> Result<(), ConfigError> {
     if fine { Ok(()) } else { Err(ConfigError::BadEnvironment { name: name.to_owned() }) }
 }
 
-/// Finds the base file: exactly one.
+/// Finds the base file. There must be exactly one.
 pub(crate) fn base_file(dir: &Path) -> Result<PathBuf, ConfigError> {
     one_of(dir, &BASES)?.ok_or_else(|| ConfigError::NoBase { dir: dir.to_owned() })
 }
@@ -60,16 +61,16 @@ pub(crate) fn environment_file(dir: &Path, name: &str) -> Result<Option<PathBuf>
 
 fn one_of(dir: &Path, stems: &[&str]) -> Result<Option<PathBuf>, ConfigError> {
     let names = stems.iter().flat_map(|stem| ENDINGS.map(|ending| format!("{stem}.{ending}")));
-    let mut there = Vec::new();
+    let mut found = Vec::new();
     for path in names.map(|name| dir.join(name)) {
         match path.symlink_metadata() {
-            Ok(_) => there.push(path),
+            Ok(_) => found.push(path),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(source) => return Err(ConfigError::Io { file: path, source }),
         }
     }
-    let mut there = there.into_iter();
-    match (there.next(), there.next()) {
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
         (Some(first), Some(second)) => Err(ConfigError::TwoFiles { first, second }),
         (first, _) => Ok(first),
     }
@@ -82,18 +83,18 @@ pub(crate) fn read_file(path: &Path) -> Result<FileLayer, Vec<ConfigError>> {
     Ok(FileLayer { root, exposed: text.exposed })
 }
 
-/// The settings among the environment's variables, by name.
+/// Returns the settings among environment variables, sorted by key.
 pub(crate) fn of_env(vars: &[(OsString, OsString)], errors: &mut Vec<ConfigError>) -> Vec<Single> {
     let mut found = Vec::new();
     for (name, value) in vars {
-        let shown = name.to_string_lossy();
-        if !shown.starts_with(ENV_PREFIX) {
+        let text = name.to_string_lossy();
+        if !text.starts_with(ENV_PREFIX) {
             continue;
         }
         match variable(name, value) {
             Ok(single) => found.push(single),
             Err(problem) => {
-                errors.push(ConfigError::BadSetting { name: shown.into_owned(), problem });
+                errors.push(ConfigError::BadSetting { name: text.into_owned(), problem });
             }
         }
     }
@@ -102,8 +103,8 @@ pub(crate) fn of_env(vars: &[(OsString, OsString)], errors: &mut Vec<ConfigError
 }
 
 fn variable(name: &OsStr, value: &OsStr) -> Result<Single, String> {
-    let name = name.to_str().ok_or("the name is no UTF-8; unset it")?;
-    let value = value.to_str().ok_or("the value is no UTF-8; set it anew or unset it")?;
+    let name = name.to_str().ok_or("the name is not UTF-8; unset it")?;
+    let value = value.to_str().ok_or("the value is not UTF-8; set it again or unset it")?;
     if value.is_empty() {
         return Err("the value is empty; unset it to keep the value of the files".to_owned());
     }
@@ -112,7 +113,7 @@ fn variable(name: &OsStr, value: &OsStr) -> Result<Single, String> {
     Ok(Single { key, spot })
 }
 
-/// The settings of the command line: the texts after each `--set`.
+/// Returns the settings of the command line: the texts after each `--set`.
 pub(crate) fn of_command(options: &[String], errors: &mut Vec<ConfigError>) -> Vec<Single> {
     let mut found = Vec::new();
     for option in options {
@@ -122,7 +123,7 @@ pub(crate) fn of_command(options: &[String], errors: &mut Vec<ConfigError>) -> V
                 let spot = Spot { raw: Raw::Word(value.to_owned()), place };
                 found.push(Single { key: key.to_owned(), spot });
             }
-            // The text itself may be a secret: only what stands before the first `=`.
+            // The value may be a secret, so only the text before the first `=` is quoted.
             _ => errors.push(ConfigError::BadSetting {
                 name: format!("--set {}", option.split('=').next().unwrap_or_default()),
                 problem: "write it as key=value, as in core.supervision.max_restarts=7".to_owned(),

@@ -1,13 +1,13 @@
-//! The configuration: declared once, layered, checked, shown, watched.
+//! The configuration: declared once, merged from layers, checked, shown and watched.
 //!
-//! One [`settings!`] block declares a section: its keys with type, unit, default,
-//! bound and whether a change needs a restart. Out of it come the typed struct, the
-//! reading and checking of every layer, the reference page, the JSON schema and what
-//! `msctl config show` prints. [`FrameworkConfig`] holds the framework's own keys.
+//! One [`settings!`] block declares a section: its keys with type, unit, default and
+//! bound, and whether a change needs a restart. It makes the typed struct, the
+//! reading and checking of every layer, the reference page, the JSON schema and the
+//! output of `msctl config show`. [`FrameworkConfig`] contains the framework's own keys.
 //!
-//! A [`Loader`] puts the layers together, lowest precedence first: defaults, the base
+//! A [`Loader`] merges the layers, lowest precedence first: defaults, the base
 //! file, the file of the environment, `MS_FRAMEWORK__…` variables, `--set` options.
-//! All that is wrong is told at once, each with its place.
+//! All errors are reported at once, each with its place.
 //!
 //! ```
 //! use ms_config::{FrameworkConfig, Loader};
@@ -21,9 +21,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! It does *not* keep the configuration of a running process or tell anybody of a
-//! change: that is the config actor of `ms-runtime`. No actors here, no clock; the
-//! feature `watch` adds [`DirWatch`], which says when to look again.
+//! This crate does *not* keep the configuration of a running process or publish
+//! changes; the config actor of `ms-runtime` does. It has no actors and no clock. The
+//! feature `watch` adds [`DirWatch`], which reports when the files may have changed.
 //!
 //! Start reading at `keys.rs`, then `declare.rs`, then `load.rs`.
 
@@ -62,7 +62,7 @@ pub use keys::{
     StrategyName, Supervision, Tasks, Telemetry,
 };
 #[doc(hidden)]
-pub use kind::shown_bound;
+pub use kind::bound_values;
 pub use kind::{Bytes, Kind, MAX_LIST, MAX_TEXT, plain};
 pub use layer::{DEFAULT_ENVIRONMENT, ENV_PREFIX, ENVIRONMENT};
 pub use load::{Loaded, Loader, Validator};

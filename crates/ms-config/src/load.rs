@@ -1,4 +1,4 @@
-//! Putting the layers together. Nothing is taken over unless everything is right.
+//! Merging the layers. No value takes effect unless all are right.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -13,16 +13,16 @@ use crate::layer;
 use crate::unbuilt;
 use crate::value::{Place, Raw, Spot};
 
-/// A rule of the application, on the typed configuration. It runs after the built-in ones.
+/// A rule of the application on the typed configuration. It runs after the built-in rules.
 pub trait Validator<C>: Send + Sync {
-    /// Its name in messages.
+    /// Returns the name of the rule, for messages.
     fn name(&self) -> &str;
 
     /// Adds what is wrong.
     fn validate(&self, config: &C, problems: &mut Problems);
 }
 
-/// Where a configuration comes from. Cheap to clone; reading it again is a reload.
+/// The sources of a configuration. Loading it again is a reload. A clone copies the sources.
 pub struct Loader<C> {
     dir: PathBuf,
     environment: String,
@@ -45,7 +45,7 @@ impl<C> Clone for Loader<C> {
 
 impl<C> std::fmt::Debug for Loader<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Neither variables nor options: they may hold secrets.
+        // Without variables and options, which may contain secrets.
         f.debug_struct("Loader")
             .field("dir", &self.dir)
             .field("environment", &self.environment)
@@ -53,20 +53,20 @@ impl<C> std::fmt::Debug for Loader<C> {
     }
 }
 
-/// A configuration that is right, and where each value of it was written.
+/// A configuration without errors, and the places of its values.
 #[derive(Debug, Clone)]
 pub struct Loaded<C> {
     /// The values.
     pub config: C,
-    /// Key to place, for keys that are not at their default.
+    /// The places by key, for keys that are not at their default.
     pub origins: HashMap<String, Place>,
-    /// What is not wrong but should be looked at.
+    /// Settings that are not wrong but should be checked.
     pub warnings: Vec<String>,
 }
 
 impl<C: Settings> Loader<C> {
-    /// The files of `dir`, for the environment named by `$ENVIRONMENT`, with the
-    /// variables of this process.
+    /// Returns a loader of the files in `dir`, for the environment named by `$ENVIRONMENT`, with
+    /// the variables of this process.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         let environment = std::env::var_os(layer::ENVIRONMENT).map_or_else(
@@ -82,50 +82,51 @@ impl<C: Settings> Loader<C> {
         }
     }
 
-    /// For another environment.
+    /// Sets the environment.
     #[must_use]
     pub fn environment(mut self, name: impl Into<String>) -> Self {
         self.environment = name.into();
         self
     }
 
-    /// With these variables in place of the process's own.
+    /// Replaces the variables of the process by these.
     #[must_use]
     pub fn env(mut self, vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         self.env = vars.into_iter().collect();
         self
     }
 
-    /// With these options of the command line: the texts after each `--set`.
+    /// Adds options of the command line: the texts after each `--set`.
     #[must_use]
     pub fn set(mut self, options: impl IntoIterator<Item = String>) -> Self {
         self.set.extend(options);
         self
     }
 
-    /// With a rule of the application.
+    /// Adds a rule of the application.
     #[must_use]
     pub fn validator(mut self, validator: impl Validator<C> + 'static) -> Self {
         self.validators.push(Arc::new(validator));
         self
     }
 
-    /// The directory of the files.
+    /// Returns the directory of the files.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The environment's name.
+    /// Returns the name of the environment.
     #[must_use]
     pub fn environment_name(&self) -> &str {
         &self.environment
     }
 
-    /// Reads and checks everything. Blocks on the file system: off the arbiters.
+    /// Reads and checks all layers. It blocks on the file system, so it must not be called on an
+    /// arbiter.
     ///
     /// # Errors
-    /// All that is wrong in any layer. Rules between keys are only looked at when
+    /// [`ConfigErrors`] with the errors of all layers. Rules between keys are checked only when
     /// every single value is right.
     pub fn load(&self) -> Result<Loaded<C>, ConfigErrors> {
         let mut merge = Merge::<C>::new();
@@ -136,11 +137,12 @@ impl<C: Settings> Loader<C> {
         for single in layer::of_command(&self.set, &mut merge.errors) {
             merge.single(&single.key, &single.spot, Layer::Command);
         }
+        // A rule would see defaults in place of wrong values, and report errors that are none.
         if merge.errors.is_empty() {
             merge.errors = self.validate(&merge.config, &merge.origins);
         }
         if !merge.errors.is_empty() {
-            return Err(ConfigErrors(merge.errors));
+            return Err(ConfigErrors::new(merge.errors));
         }
         merge.warnings.extend(unbuilt::warnings(&merge.config, &merge.origins));
         Ok(Loaded { config: merge.config, origins: merge.origins, warnings: merge.warnings })
@@ -150,6 +152,7 @@ impl<C: Settings> Loader<C> {
         let base = layer::base_file(&self.dir).map(Some);
         let named = layer::check_environment(&self.environment)
             .and_then(|()| layer::environment_file(&self.dir, &self.environment));
+        // Both are read even if one has errors, so that the errors of both are reported at once.
         for found in [base, named] {
             match found {
                 Ok(None) => {}
@@ -162,23 +165,23 @@ impl<C: Settings> Loader<C> {
         }
     }
 
-    /// What the rules say to a configuration: the built-in ones, then the application's.
+    /// Checks the rules: the built-in ones, then those of the application. Returns all errors.
     #[must_use]
     pub fn validate(&self, config: &C, origins: &HashMap<String, Place>) -> Vec<ConfigError> {
         let mut built_in = Problems::default();
         config.check("", &mut built_in);
         unbuilt::refuse(config, &mut built_in);
-        let mut errors = told(built_in, "built-in", origins);
+        let mut errors = errors_of(built_in, "built-in", origins);
         for validator in &self.validators {
             let mut problems = Problems::default();
             validator.validate(config, &mut problems);
-            errors.extend(told(problems, validator.name(), origins));
+            errors.extend(errors_of(problems, validator.name(), origins));
         }
         errors
     }
 }
 
-fn told(problems: Problems, by: &str, origins: &HashMap<String, Place>) -> Vec<ConfigError> {
+fn errors_of(problems: Problems, by: &str, origins: &HashMap<String, Place>) -> Vec<ConfigError> {
     let failed = |Problem { key, what: problem, is_unsafe }| {
         let place = origins.get(&key).cloned();
         match is_unsafe {
@@ -189,7 +192,7 @@ fn told(problems: Problems, by: &str, origins: &HashMap<String, Place>) -> Vec<C
     problems.0.into_iter().map(failed).collect()
 }
 
-/// How open a layer is: decides whether a secret may be in it.
+/// The kind of a layer, which decides whether it may contain secrets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Layer {
     PrivateFile,
@@ -205,7 +208,7 @@ struct Merge<C> {
     errors: Vec<ConfigError>,
     keys: HashMap<String, Key>,
     sections: HashSet<String>,
-    /// Why the file that is being read may hold no secret.
+    /// Why the file that is being merged may not contain secrets; `None` when it may.
     exposed: Option<Exposed>,
 }
 
@@ -276,7 +279,7 @@ impl<C: Settings> Merge<C> {
                 self.origins.insert(path.to_owned(), spot.place.clone());
             }
             Err(SetError::Wrong(problem)) => self.wrong(path, &spot.place, problem),
-            // The table of keys and the setter come from one declaration.
+            // Unreachable: the table of keys and the setter come from one declaration.
             Err(SetError::Unknown) => self.wrong(path, &spot.place, "cannot be set".to_owned()),
         }
     }
@@ -295,8 +298,8 @@ impl<C: Settings> Merge<C> {
             Layer::PrivateFile => return true,
             Layer::Env => {
                 self.warnings.push(format!(
-                    "{}: `{path}` is a secret, and other processes may read variables; \
-                     better write it into a file of mode 0600",
+                    "{}: `{path}` is a secret, and other processes may read environment variables; \
+                     write it into a file of mode 0600 instead",
                     spot.place
                 ));
                 return true;
@@ -318,21 +321,21 @@ impl<C: Settings> Merge<C> {
     }
 }
 
-/// The sections above a key.
+/// Returns the sections above a key.
 fn above(path: &str) -> impl Iterator<Item = String> + '_ {
     path.match_indices('.').map(|(at, _)| path[..at].to_owned())
 }
 
-/// The declared name that looks most like `path`, if any does.
+/// Returns the declared name that is most like `path`, if one is near.
 fn nearest<'k>(path: &str, names: impl Iterator<Item = &'k String>) -> Option<String> {
-    // Names come out of variables and files: a long one is like nothing.
+    // The distance costs the product of the lengths, and names come from outside.
     if path.len() > 128 {
         return None;
     }
     let last = |text: &str| text.rsplit('.').next().unwrap_or_default().to_owned();
     let distance = |name: &String| {
         let whole = strsim::damerau_levenshtein(path, name);
-        // The right name in the wrong section is closer than it looks.
+        // The right name in the wrong section is a frequent mistake, however far the paths are apart.
         if last(name) == last(path) { whole.min(3) } else { whole }
     };
     let best = names.map(|name| (distance(name), name)).min()?;

@@ -1,12 +1,12 @@
-//! The log filter as people write it: `ms_framework` stands for all crates of the framework.
+//! The log filter as it is configured: `ms_framework` stands for all crates of the framework.
 
 use tracing_subscriber::EnvFilter;
 
-/// What stands for all of them.
+/// The target that stands for all of them.
 const FRAMEWORK: &str = "ms_framework";
 
-/// Log targets of the framework: its crates that run in a service.
-const TARGETS: [&str; 24] = [
+/// The log targets of the framework: its crates that run in a service.
+const TARGETS: [&str; 23] = [
     "ms_actor",
     "ms_audit",
     "ms_bus",
@@ -33,25 +33,26 @@ const TARGETS: [&str; 24] = [
     "msctl",
 ];
 
-/// Reads a filter as `RUST_LOG` and `telemetry.log_filter` have it. The key's check, the start
-/// and a change while running all come here, so that none takes what another refuses.
+/// Reads a filter in the form of `RUST_LOG` and `telemetry.log_filter`. The check of the key, the
+/// start and a change at run time all use this, so that none accepts what another refuses.
 ///
 /// # Errors
-/// What is wrong, as a clause: "must be a log filter ...".
+/// The problem as a clause: "must be a log filter ...".
 pub fn log_filter(filter: &str) -> Result<EnvFilter, String> {
     EnvFilter::try_new(expanded(filter)).map_err(|error| {
         format!("must be a log filter such as info or warn,ms_framework=debug: {error}")
     })
 }
 
-/// A filter with `ms_framework` and `ms_framework=LEVEL` put in terms of the crates. What the
-/// filter says of one crate by name holds for that crate.
+/// Replaces `ms_framework` and `ms_framework=LEVEL` by directives for the crates. A crate with a
+/// directive of its own keeps that.
 fn expanded(filter: &str) -> String {
     let directives: Vec<&str> = split(filter);
     let named: Vec<&str> = directives.iter().map(|directive| target(directive)).collect();
     let expand = |directive: &&str| match target(directive) {
         FRAMEWORK => {
             let rest = &directive[FRAMEWORK.len()..];
+            // A crate that the filter names keeps its own level, whatever the order of the directives.
             let others = TARGETS.iter().filter(|own| **own == FRAMEWORK || !named.contains(own));
             others.map(|own| format!("{own}{rest}")).collect::<Vec<_>>().join(",")
         }
@@ -60,7 +61,7 @@ fn expanded(filter: &str) -> String {
     directives.iter().map(expand).collect::<Vec<_>>().join(",")
 }
 
-/// At commas, but for those within the braces of a span's fields.
+/// Splits a filter at its commas, except those within the braces of a span's fields.
 fn split(filter: &str) -> Vec<&str> {
     let mut depth = 0_usize;
     let at_comma = |c: char| {
@@ -74,7 +75,7 @@ fn split(filter: &str) -> Vec<&str> {
     filter.split(at_comma).map(str::trim).collect()
 }
 
-/// What a directive is about: `ms_actor` of `ms_actor[span]=debug`.
+/// Returns the target of a directive: `ms_actor` of `ms_actor[span]=debug`.
 fn target(directive: &str) -> &str {
     directive.split(['=', '[']).next().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Which directories lead from a configuration directory to its files.
+//! The directories that lead from a configuration directory to its files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -8,31 +8,31 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
-/// Links followed on the way to one file: as many as Linux follows.
+/// Largest number of links followed on the way to one file: as many as Linux follows.
 const MAX_HOPS: usize = 40;
-/// Directories that are watched at most.
+/// Largest number of directories that are watched.
 const MAX_DIRS: usize = 64;
 
 /// The directories that a configuration is read through: its own, and those that the links in
 /// it lead through (`base.toml` to another directory, Kubernetes' `..data`).
 ///
-/// The operating system watches a directory, not a path: when a link is turned to another
-/// directory, or another directory takes the path over, nothing is told. Whoever watches
-/// compares the places from time to time.
+/// The operating system watches directories and not paths. It reports nothing when a link is
+/// changed to another directory, or when another directory is moved to the path. So a watcher
+/// has to compare the places from time to time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
     home: PathBuf,
     dirs: BTreeMap<PathBuf, DirId>,
-    /// The links, and the files at their ends, by their real paths.
+    /// The links and the files at their ends, by their real paths.
     entries: BTreeSet<PathBuf>,
 }
 
-/// Which directory a path leads to at a moment.
+/// The identity of the directory that a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct DirId {
     device: u64,
     inode: u64,
-    /// Numbers of inodes are used again; `None` where the file system does not tell.
+    /// Needed because inode numbers are reused. `None` where the file system does not know it.
     born: Option<SystemTime>,
 }
 
@@ -47,10 +47,10 @@ impl DirId {
 }
 
 impl Places {
-    /// Where the files of `dir` are now. Blocks on the file system.
+    /// Finds the places of the files of `dir`. It blocks on the file system.
     ///
     /// # Errors
-    /// There is nothing at `dir`, it is no directory, or it may not be looked at.
+    /// An [`io::Error`] when `dir` does not exist, is not a directory, or cannot be read.
     pub fn of(dir: &Path) -> io::Result<Self> {
         let home = fs::canonicalize(dir)?;
         let id = DirId::of(&home)?;
@@ -65,20 +65,21 @@ impl Places {
         Ok(places)
     }
 
-    /// The directories to watch.
+    /// Returns the directories to watch.
     pub fn dirs(&self) -> impl Iterator<Item = &Path> {
         self.dirs.keys().map(PathBuf::as_path)
     }
 
-    /// Whether a change of `path` may be one of the configuration. Other directories may be busy
-    /// with other things; in its own everything counts.
+    /// Returns whether a change of `path` may concern the configuration. In its own directory every
+    /// change does. The directories of link targets may be busy with other things, so there only
+    /// known entries count.
     pub(crate) fn concern(&self, path: &Path) -> bool {
         path.parent() == Some(&self.home)
             || self.dirs.contains_key(path)
             || self.entries.contains(path)
     }
 
-    /// Notes each link on the way to a file, and the file.
+    /// Records each link on the way to a file, and the file.
     fn follow(&mut self, name: OsString) {
         let mut at = self.home.clone();
         let mut rest = vec![name];
@@ -86,7 +87,7 @@ impl Places {
         while let Some(name) = rest.pop() {
             let next = at.join(&name);
             match fs::read_link(&next) {
-                // Read through it: a link of the kernel's own has no target to walk to.
+                // `read_link` and not `canonicalize`: every link on the way has to be watched.
                 Ok(target) if hops < MAX_HOPS => {
                     hops += 1;
                     self.note(&at, next);
@@ -102,10 +103,11 @@ impl Places {
     }
 
     fn note(&mut self, dir: &Path, entry: PathBuf) {
+        // Each is a watch of the kernel, of which a process has a limited number.
         if self.dirs.len() == MAX_DIRS {
             return;
         }
-        // One that is not there is found by the next look.
+        // A directory that does not exist yet is found by the next comparison.
         if let Ok(id) = DirId::of(dir) {
             self.dirs.insert(dir.to_owned(), id);
             self.entries.insert(entry);
@@ -118,7 +120,7 @@ fn is_configuration(name: &OsStr) -> bool {
     ending.is_some_and(|ending| ending == "toml" || ending == "yaml")
 }
 
-/// Puts the parts of a link's target before what is left, last part first.
+/// Pushes the parts of a link's target, last part first, so that they are walked next.
 fn push(rest: &mut Vec<OsString>, target: &Path) {
     let parts = target.components().filter(|part| *part != Component::CurDir);
     let parts: Vec<OsString> = parts.map(|part| part.as_os_str().to_owned()).collect();

@@ -1,8 +1,8 @@
-//! The rules between keys: what a value alone cannot tell.
+//! The rules between keys, which a value alone cannot break.
 //!
-//! Whatever the start would refuse is refused here, by the key it is written under, as far as
-//! the files can tell it. What only the machine can tell (files that are there, ports that are
-//! free) is looked at by the pre-flight checks.
+//! As far as the configuration alone shows it, whatever the start would refuse is refused here,
+//! under the name of the key. Conditions of the machine (existing files, free ports) are the
+//! business of the pre-flight checks.
 
 use std::net::SocketAddr;
 
@@ -73,6 +73,7 @@ impl Rules for Components {
 impl Rules for Persistence {
     fn rules(&self, at: &str, problems: &mut Problems) {
         for (name, path) in [("dir", &self.dir), ("key_file", &self.key_file)] {
+            // A relative path depends on the directory the process is started in, and so would the state.
             if self.enabled && !path.is_absolute() {
                 let problem = format!("must be an absolute path while `{at}enabled` is true");
                 problems.add(format!("{at}{name}"), problem);
@@ -101,13 +102,14 @@ impl Rules for Http {
                 "can be reached from other machines: set `{at}auth_token_file` and, if a proxy in \
                  front ends TLS, `{at}tls_terminated_upstream`; or bind to a loopback address"
             );
+            // Unsafe and not merely wrong: whoever reaches the port could steer the node.
             problems.add_unsafe(format!("{at}bind"), problem);
         }
     }
 }
 
 impl Http {
-    /// Whether others could reach a listener there without showing a token over TLS.
+    /// Returns whether others could reach a listener at this address without a token over TLS.
     fn is_open_at(&self, addr: SocketAddr) -> bool {
         let guarded = !self.auth_token_file.as_os_str().is_empty() && self.tls_terminated_upstream;
         !addr.ip().to_canonical().is_loopback() && !guarded
@@ -146,8 +148,8 @@ impl Rules for FrameworkConfig {
     }
 }
 
-/// Whether one listener keeps the other from its port. An address of all interfaces takes the
-/// port of each; port 0 is any free one.
+/// Returns whether one listener keeps the other from its port. An address of all interfaces takes
+/// the port of each; port 0 is any free port.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let ips = [one.ip().to_canonical(), other.ip().to_canonical()];
     let same_ip = ips[0] == ips[1] || ips.iter().any(std::net::IpAddr::is_unspecified);

@@ -1,14 +1,14 @@
-//! Texts that must not be seen.
+//! Texts that must not be shown.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// What is shown in place of a secret.
+/// The text shown in place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
 /// A text that redacts itself: `Debug`, `msctl config show` and every message show
-/// `[redacted]`. The memory of the last copy is overwritten when it is dropped.
+/// `[redacted]`. The memory of each copy is overwritten when it is dropped.
 ///
 /// ```
 /// use ms_config::Secret;
@@ -20,19 +20,19 @@ pub const REDACTED: &str = "[redacted]";
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// A secret out of a text.
+    /// Returns a secret with this text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself; for the one place that needs it.
+    /// Returns the text itself, for the one place that needs it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is not set.
+    /// Returns whether the text is empty, which means not set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,4 +1,4 @@
-//! What people and editors are shown: values with origins, the reference, the JSON schema.
+//! The forms for people and editors: values with origins, the reference, the JSON schema.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -16,13 +16,13 @@ use crate::value::Place;
 pub struct Line {
     /// The key.
     pub key: String,
-    /// Its value; secrets are redacted.
+    /// Its value. Secrets are redacted.
     pub value: Value,
-    /// Where it comes from.
+    /// The place where the value was written.
     pub origin: Place,
 }
 
-/// All values, in declared order.
+/// Returns all values, in declared order.
 #[must_use]
 pub fn lines<C: Settings>(loaded: &Loaded<C>) -> Vec<Line> {
     let origin = |origins: &HashMap<String, Place>, key: &str| {
@@ -38,7 +38,7 @@ pub fn lines<C: Settings>(loaded: &Loaded<C>) -> Vec<Line> {
         .collect()
 }
 
-/// The reference of all keys as Markdown tables, one a section.
+/// Returns the reference of all keys as Markdown, with one table for each section.
 #[must_use]
 pub fn reference<C: Settings>() -> String {
     let defaults = C::default();
@@ -48,7 +48,7 @@ pub fn reference<C: Settings>() -> String {
         let (of, name) = key.path.rsplit_once('.').unwrap_or(("", &key.path));
         if section.as_deref() != Some(of) {
             let title = if of.is_empty() { "top level" } else { of };
-            // Writing to a String cannot fail.
+            // Writing into a `String` cannot fail.
             let _ = write!(
                 text,
                 "\n### `{title}`\n\n| key | type | default | bounds | change | what it does |\n\
@@ -73,7 +73,7 @@ pub fn reference<C: Settings>() -> String {
     text
 }
 
-/// What a key does, and whether it does it in this build.
+/// Returns the description of a key, and whether the key has an effect in this build.
 fn about(key: &Key) -> String {
     let about = key.about;
     match key.part {
@@ -94,13 +94,13 @@ fn bounds(key: &Key) -> String {
     }
 }
 
-/// The variable that overrides a key.
+/// Returns the name of the environment variable that overrides a key.
 #[must_use]
 pub fn variable(key: &str) -> String {
     format!("{ENV_PREFIX}{}", key.to_ascii_uppercase().replace('.', "__"))
 }
 
-/// The JSON schema (draft 2020-12) of a configuration file, for editors and CI.
+/// Returns the JSON schema (draft 2020-12) of a configuration file, for editors and CI.
 #[must_use]
 pub fn schema<C: Settings>() -> Value {
     let defaults = C::default();
@@ -111,7 +111,7 @@ pub fn schema<C: Settings>() -> Value {
         if let Some(default) = defaults.get(&key.path) {
             leaf["default"] = default;
         }
-        // Times and sizes are texts: their bounds are in the description.
+        // Times and sizes are texts, for which a schema has no bounds. Theirs are in the description.
         if let Some([low, high]) = key.bound.as_ref().filter(|[low, _]| low.is_number()) {
             leaf["minimum"] = low.clone();
             leaf["maximum"] = high.clone();
@@ -136,7 +136,7 @@ pub fn schema<C: Settings>() -> Value {
 }
 
 fn object() -> Value {
-    // A section may be empty in YAML, which is null there.
+    // Null is permitted because an empty section in YAML is null.
     json!({
         "type": ["object", "null"],
         "additionalProperties": false,

@@ -1,18 +1,18 @@
-//! What the value of one key must be, beyond its type and bound.
+//! The checks of single values beyond their type and bound.
 //!
-//! These are the rules of the parts that use the values. They stand here so that `msctl config
-//! validate`, the start and a reload give one answer.
+//! They are the rules of the parts that use the values. They are here so that `msctl config
+//! validate`, the start and a reload give the same answer.
 
 use std::path::Path;
 
 use ms_core::subject::Filter;
 
-/// A filter of log lines.
+/// Checks a filter of log lines.
 pub(crate) fn log_filter(filter: &str) -> Result<(), String> {
     crate::log_filter::log_filter(filter).map(drop)
 }
 
-/// Empty, or a filter of subjects.
+/// Checks a filter of subjects, which may be empty.
 pub(crate) fn subjects(filter: &str) -> Result<(), String> {
     match filter {
         "" => Ok(()),
@@ -22,25 +22,25 @@ pub(crate) fn subjects(filter: &str) -> Result<(), String> {
     }
 }
 
-/// The file of a database. SQLite gives `:memory:` and `file:...` meanings of their own, and
-/// what is accepted under them would be gone with the process.
+/// Checks the file of a database. SQLite gives `:memory:` and `file:...` meanings of their own, and
+/// tasks accepted into such a database would be gone with the process.
 pub(crate) fn database(path: &Path) -> Result<(), String> {
     let text = path.to_string_lossy();
     if text.starts_with(':') || text.starts_with("file:") {
-        return Err("must be the plain path of a file: to SQLite this is no file".to_owned());
+        return Err("must be a plain file path: SQLite gives this text another meaning".to_owned());
     }
     if !names_a_file(path) {
         return Err("must name a file, such as /var/lib/ms/tasks.db".to_owned());
     }
     if ["/dev", "/proc", "/sys"].iter().any(|system| path.starts_with(system)) {
         return Err(
-            "must not be in /dev, /proc or /sys: nothing that is written there stays".into()
+            "must not be in /dev, /proc or /sys: nothing that is written there is kept".into()
         );
     }
     Ok(())
 }
 
-/// Empty, or a path that can be a file's.
+/// Checks a path that can be that of a file, or is empty.
 pub(crate) fn file_or_none(path: &Path) -> Result<(), String> {
     match path == Path::new("") || names_a_file(path) {
         true => Ok(()),
@@ -48,45 +48,51 @@ pub(crate) fn file_or_none(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Whether a path can be that of a file, by its looks.
+/// Returns whether a path can be that of a file, by its text alone.
 fn names_a_file(path: &Path) -> bool {
     let text = path.to_string_lossy();
     path.file_name().is_some() && !text.ends_with('/') && !text.ends_with("/.")
 }
 
-/// Addresses of NATS servers.
+/// Checks addresses of NATS servers.
 pub(crate) fn nats(servers: &[String]) -> Result<(), String> {
     servers.iter().try_for_each(|one| url(one, &["nats", "tls"]))
 }
 
-/// An address of HTTP.
+/// Checks an HTTP address.
 pub(crate) fn http(text: &str) -> Result<(), String> {
     url(text, &["http", "https"])
 }
 
-/// Empty, or an address of HTTP.
+/// Checks an HTTP address, which may be empty.
 pub(crate) fn http_or_none(text: &str) -> Result<(), String> {
     if text.is_empty() { Ok(()) } else { http(text) }
 }
 
-/// Services, each as HOST:PORT, none twice.
+/// Checks services, each as HOST:PORT, without duplicates.
 pub(crate) fn services(all: &[String]) -> Result<(), String> {
     all.iter().enumerate().try_for_each(|(at, one)| match all[..at].contains(one) {
         true => Err(format!("has {one:?} twice; keep one")),
-        false => service(one).map_err(|problem| format!("{problem}; entry {} is none", at + 1)),
+        false => service(one)
+            .map_err(|_| format!("must list services as {SERVICE}; entry {} is not one", at + 1)),
     })
 }
 
-/// Empty, or a service.
+/// Checks a service, which may be empty.
 pub(crate) fn service_or_none(text: &str) -> Result<(), String> {
     if text.is_empty() { Ok(()) } else { service(text) }
 }
 
-/// HOST:PORT, with a name or an IPv4 address as it stands in a URL: in lower case.
+/// The form of a service, for messages.
+const SERVICE: &str = "HOST:PORT, such as api.example:8080";
+
+/// Checks a service: HOST:PORT, with a name or an IPv4 address. In lower case, because it is
+/// compared with the host of a URL, which is.
 fn service(text: &str) -> Result<(), String> {
-    let expected = || "must be of services as HOST:PORT, such as api.example:8080".to_owned();
+    let expected = || format!("must be a service as {SERVICE}");
     let (host, port) = text.split_once(':').ok_or_else(expected)?;
     let fine = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
+    // `parse` takes leading zeros, but `a:080` is not the text of the same host in a URL.
     let good_port = port.parse::<u16>().is_ok_and(|port| port > 0 && !text.contains(":0"));
     match !host.is_empty() && host.bytes().all(fine) && good_port {
         true => Ok(()),
@@ -94,8 +100,8 @@ fn service(text: &str) -> Result<(), String> {
     }
 }
 
-/// `SCHEME://HOST`, perhaps with a port and a path. A user part is refused: addresses are
-/// logged, and passwords must not be.
+/// Checks `SCHEME://HOST`, which may have a port and a path. A user part is refused, because
+/// addresses are logged and passwords must not be.
 fn url(text: &str, schemes: &[&str]) -> Result<(), String> {
     let expected = || {
         let forms: Vec<_> = schemes.iter().map(|scheme| format!("{scheme}://HOST:PORT")).collect();
@@ -104,9 +110,9 @@ fn url(text: &str, schemes: &[&str]) -> Result<(), String> {
     let (scheme, rest) = text.split_once("://").ok_or_else(expected)?;
     let authority = rest.split('/').next().unwrap_or_default();
     if authority.contains('@') {
-        return Err("must not have a user or a password in it: it is shown in logs".to_owned());
+        return Err("must not contain a user or a password: it is shown in logs".to_owned());
     }
-    // A colon within brackets belongs to an IPv6 address.
+    // A colon within brackets belongs to an IPv6 address, not to a port.
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
@@ -119,7 +125,7 @@ fn url(text: &str, schemes: &[&str]) -> Result<(), String> {
     }
 }
 
-/// The name of a datacenter, as Consul takes it.
+/// Checks the name of a datacenter by the rules of Consul.
 pub(crate) fn datacenter(name: &str) -> Result<(), String> {
     let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     match !name.is_empty() && name.chars().all(fine) {

@@ -1,26 +1,26 @@
-//! What a layer says, before anyone knows what it should be: values that know their place.
+//! The values of a layer before their types are checked, each with its place.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where a value was written.
+/// The place where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// Nowhere: the declared default.
+    /// None: it is the declared default.
     Default,
-    /// In a file, at a line and column that count from 1.
+    /// A file, with line and column counted from 1.
     File {
         /// The file.
         file: Arc<Path>,
-        /// Its line.
+        /// The line.
         line: usize,
-        /// Its column, in characters.
+        /// The column, in characters.
         column: usize,
     },
-    /// In the environment variable of this name.
+    /// The environment variable of this name.
     Env(String),
-    /// On the command line, under `--set` of this key.
+    /// The option `--set` of this key.
     Command(String),
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A value as a layer has it, its type not yet checked.
+/// A value of a layer whose type is not checked yet.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Raw {
     /// Nothing: an empty YAML value.
@@ -48,18 +48,18 @@ pub enum Raw {
     Integer(i64),
     /// A number with a point.
     Float(f64),
-    /// A text of a file.
+    /// A text in a file.
     Text(String),
-    /// The text of a variable or an option: read as whatever the key is declared to be.
+    /// The text of a variable or an option, which is read by the declared type of its key.
     Word(String),
     /// A list.
     List(Vec<Spot>),
-    /// Named values, in the order of the file. The place is that of the name.
+    /// Named values in the order of the file, each with the place of its name.
     Table(Vec<(String, Place, Spot)>),
 }
 
 impl Raw {
-    /// What it is, for messages. Never the value: it may be a secret.
+    /// Returns what it is, for messages. Never the value, which may be a secret.
     #[must_use]
     pub const fn what(&self) -> &'static str {
         match self {
@@ -79,6 +79,6 @@ impl Raw {
 pub struct Spot {
     /// The value.
     pub raw: Raw,
-    /// Where it was written.
+    /// The place where it was written.
     pub place: Place,
 }

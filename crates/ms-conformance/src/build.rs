@@ -6,7 +6,7 @@ use std::time::Duration;
 use ms_actor::StartError;
 use ms_actor::host::Blueprint;
 use ms_core::{AutoShutdown, ExitReason, Restart};
-use ms_supervisor::{ChildSpec, Observer, Supervisor};
+use ms_supervisor::{ChildSpec, Observer, SupervisorSpec};
 use serde_json::Value;
 
 use crate::ids;
@@ -21,7 +21,7 @@ pub(crate) fn supervisor(
     path: &str,
     tree: &Value,
     script: &Value,
-) -> Result<Supervisor, String> {
+) -> Result<SupervisorSpec, String> {
     let id = id_at(path);
     let mut children = tree["children"].as_array().map_or(&[][..], Vec::as_slice).iter();
     let strategy = text(tree, "strategy", "one_for_one");
@@ -30,13 +30,13 @@ pub(crate) fn supervisor(
         |spec: &Value| child(world, path, spec).map_err(|term| format!("{{start_spec,{term}}}"));
     let flags = flags(tree)?;
     let mut built = match strategy {
-        "one_for_one" => Supervisor::one_for_one(&id),
-        "one_for_all" => Supervisor::one_for_all(&id),
-        "rest_for_one" => Supervisor::rest_for_one(&id),
+        "one_for_one" => SupervisorSpec::one_for_one(&id),
+        "one_for_all" => SupervisorSpec::one_for_all(&id),
+        "rest_for_one" => SupervisorSpec::rest_for_one(&id),
         "simple_one_for_one" => {
             let template = children.next().ok_or("{bad_start_spec,[]}")?;
             world.set_template(path, template);
-            Supervisor::dynamic(&id, spec(template)?)
+            SupervisorSpec::dynamic(&id, spec(template)?)
         }
         other => return Err(format!("{{supervisor_data,{{invalid_strategy,{other}}}}}")),
     };
@@ -95,7 +95,7 @@ pub(crate) fn worker_blueprint(world: &World, path: &str, spec: &Value) -> Bluep
 }
 
 /// The supervisor of a child spec. One that OTP would refuse when it starts fails when it starts.
-pub(crate) fn supervisor_below(world: &World, path: &str, spec: &Value) -> Supervisor {
+pub(crate) fn supervisor_below(world: &World, path: &str, spec: &Value) -> SupervisorSpec {
     let built = supervisor(world, path, &spec["supervisor"], &spec["start"]);
     let checked = built.and_then(|built| match built.check() {
         Ok(()) => Ok(built),
@@ -105,7 +105,7 @@ pub(crate) fn supervisor_below(world: &World, path: &str, spec: &Value) -> Super
         Ok(built) => built,
         Err(term) => {
             let (world, at) = (world.clone(), path.to_owned());
-            Supervisor::one_for_one(id_at(path)).init(move |me| {
+            SupervisorSpec::one_for_one(id_at(path)).init(move |me| {
                 let reason = ExitReason::failed(term.clone());
                 let pid = world.started(&at, me.any(), true, false);
                 world.stopped(pid, &reason);

@@ -152,7 +152,10 @@ impl Player {
                 match (op, why) {
                     ("stop_tree", "kill") => root.kill(),
                     ("stop_tree", why) => root.stop(terms::reason(why)),
-                    (_, why) => root.parent_exit(terms::signal(why)),
+                    (_, why) => {
+                        let tree = self.root.as_ref().ok_or(NoProc)?;
+                        tree.parent_exit(terms::signal(why));
+                    }
                 }
             }
             "sleep" => {

@@ -237,7 +237,7 @@ impl Observer for World {
             Observation::Report { child, report } => {
                 self.state().report(sup, child.as_ref(), report)
             }
-            Observation::Ended { reason } => self.stopped(sup, reason),
+            Observation::SupervisorExited { reason } => self.stopped(sup, reason),
             _ => {}
         }
     }

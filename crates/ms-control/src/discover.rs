@@ -12,10 +12,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use ms_core::ChildId;
+use ms_net::unix::is_live;
 
 use ms_ops::codes;
 use crate::error::ControlError;
-use crate::server::{Probe, probe};
 
 /// Most sockets that discovery looks at.
 const MAX_CANDIDATES: usize = 64;
@@ -105,7 +105,7 @@ async fn live_sockets(directory: &Path) -> Result<Vec<PathBuf>, ControlError> {
     found.sort();
     let mut live = Vec::new();
     for path in found {
-        if let Probe::Live = probe(&path).await {
+        if is_live(&path).await {
             live.push(path);
         }
     }

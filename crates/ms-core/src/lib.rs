@@ -5,7 +5,7 @@
 //! | about | modules |
 //! |---|---|
 //! | an actor | [`id`], [`exit`], [`spec`], [`trace`] |
-//! | what an inspector is shown | [`view`], row by row in [`tree`] |
+//! | what an inspector is shown | [`view`], row by row in [`tree`], events in [`stream`] |
 //! | durable tasks | [`task`], [`budget`] |
 //! | a node and its parts | [`life`], [`lifecycle`], [`health`], [`integration`], [`emergency`] |
 //! | what travels | [`traceparent`], [`subject`] |
@@ -19,7 +19,6 @@
 //!
 //! Where to start reading: [`exit::ExitReason`], then [`spec`], then [`view`].
 
-pub mod accept;
 mod backoff;
 pub mod budget;
 pub mod civil;
@@ -34,6 +33,7 @@ pub mod lifecycle;
 pub mod private;
 mod repeat;
 pub mod spec;
+pub mod stream;
 pub mod subject;
 pub mod task;
 pub mod time;

@@ -17,7 +17,7 @@ pub const MAX_TOKENS: usize = 16;
 /// Stands for exactly one token.
 pub const ONE: &str = "*";
 /// Stands for one or more tokens, at the end.
-pub const REST: &str = ">";
+pub const TAIL: &str = ">";
 
 /// Why a text is no subject, or no filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -122,7 +122,7 @@ impl Filter {
         let mut tokens = subject.tokens();
         for wanted in self.tokens() {
             match (wanted, tokens.next()) {
-                (REST, Some(_)) => return true,
+                (TAIL, Some(_)) => return true,
                 (ONE, Some(_)) => {}
                 (wanted, Some(found)) if wanted == found => {}
                 _ => return false,
@@ -145,9 +145,9 @@ fn check(text: &str, wildcards: bool) -> Result<(), SubjectError> {
     }
     text.split('.').zip(1..).try_for_each(|(token, at)| match token {
         "" => Err(SubjectError::EmptyToken { text: text.to_owned(), at }),
-        ONE | REST if !wildcards => Err(SubjectError::Wildcard { text: text.to_owned() }),
-        REST if at < tokens => Err(SubjectError::RestNotLast { text: text.to_owned() }),
-        ONE | REST => Ok(()),
+        ONE | TAIL if !wildcards => Err(SubjectError::Wildcard { text: text.to_owned() }),
+        TAIL if at < tokens => Err(SubjectError::RestNotLast { text: text.to_owned() }),
+        ONE | TAIL => Ok(()),
         _ => match token.chars().find(|one| !is_permitted(*one)) {
             Some(found) => Err(SubjectError::BadCharacter { text: text.to_owned(), at, found }),
             None => Ok(()),

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use crate::exit::ExitReason;
 use crate::id::{ActorPath, ChildId, Incarnation};
 use crate::spec::{ChildType, Intensity, Restart, Strategy};
-use crate::task::{TaskChange, TaskId, TaskNews};
 
 /// Version of the shapes in this module; raised when a reader must change.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -288,30 +287,27 @@ pub struct BlastRadius {
     pub ends_node: bool,
 }
 
-/// Something that happened in a node.
+/// Something that happened, and its place in the log it was published in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NodeEvent {
-    /// Position among the node's events, from 1 without gaps. Those about tasks are counted
-    /// apart.
+pub struct Numbered<K> {
+    /// Position among the events of its log, from 1 without gaps.
     pub seq: u64,
     /// Milliseconds since the node booted.
     pub at_ms: u64,
     /// What happened.
     #[serde(flatten)]
-    pub kind: EventKind,
+    pub kind: K,
 }
 
-impl NodeEvent {
-    /// Why somebody ended, if it tells of an end.
-    #[must_use]
-    pub fn reason(&self) -> Option<&ExitReason> {
-        match &self.kind {
-            EventKind::Exited { reason, .. } | EventKind::Escalated { reason, .. } => Some(reason),
-            EventKind::Decided { why } => Some(&why.reason),
-            _ => None,
-        }
+impl<K> Numbered<K> {
+    /// Makes another kind of it, at the same place.
+    pub fn map<L>(self, into: impl FnOnce(K) -> L) -> Numbered<L> {
+        Numbered { seq: self.seq, at_ms: self.at_ms, kind: into(self.kind) }
     }
 }
+
+/// Something that happened in a node.
+pub type NodeEvent = Numbered<EventKind>;
 
 /// The kinds of [`NodeEvent`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -375,76 +371,16 @@ pub enum EventKind {
         /// What happened and what to do; no secrets.
         text: String,
     },
-    /// Events were left out because a reader or a buffer was too slow, or came too late.
-    Gap {
-        /// How many, as far as it is known.
-        missed: u64,
-        /// The reader's place is of another life of the node: what it had not seen of that
-        /// life is lost, and is not counted.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        restarted: bool,
-    },
-    /// A durable task has moved on.
-    Task(TaskNews),
-    /// Events about tasks were left out because a reader was too slow or came too late.
-    TaskGap {
-        /// How many, as far as it is known.
-        missed: u64,
-        /// As for [`EventKind::Gap`].
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        restarted: bool,
-    },
 }
 
-/// What a reader of events is told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum About {
-    /// Actors, supervisors, arbiters and components.
-    #[default]
-    Node,
-    /// Durable tasks.
-    Tasks,
-    /// Both.
-    All,
-}
-
-/// Which events a reader is told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EventFilter {
-    /// Of what.
-    pub about: About,
-    /// Of tasks, only those of this one.
-    pub task: Option<TaskId>,
-    /// Of tasks, only those that moved on in this way.
-    pub change: Option<TaskChange>,
-}
-
-impl EventFilter {
-    /// Whether the events of the node are wanted.
+impl EventKind {
+    /// Why somebody ended, if it tells of an end.
     #[must_use]
-    pub const fn node(&self) -> bool {
-        matches!(self.about, About::Node | About::All)
-    }
-
-    /// Whether events about tasks are wanted.
-    #[must_use]
-    pub const fn tasks(&self) -> bool {
-        matches!(self.about, About::Tasks | About::All)
-    }
-
-    /// Whether this event is wanted. What was missed is told in any case.
-    #[must_use]
-    pub fn takes(&self, kind: &EventKind) -> bool {
-        match kind {
-            EventKind::Task(news) => {
-                self.tasks()
-                    && self.task.is_none_or(|id| news.id == id)
-                    && self.change.is_none_or(|change| news.change == change)
-            }
-            EventKind::TaskGap { .. } => self.tasks(),
-            _ => self.node(),
+    pub fn reason(&self) -> Option<&ExitReason> {
+        match self {
+            Self::Exited { reason, .. } | Self::Escalated { reason, .. } => Some(reason),
+            Self::Decided { why } => Some(&why.reason),
+            _ => None,
         }
     }
 }

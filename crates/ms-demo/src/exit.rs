@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ms_actor::BootError;
 use ms_audit::{ReportError, SourceError};
 use ms_control::BindError;
-use ms_runtime::{BootstrapError, RunError};
+use ms_runtime::{BootstrapError, RunError, ServiceError};
 use ms_worker::tasks::TasksError;
 
 use crate::out;
@@ -61,12 +61,15 @@ impl Failure {
             Self::State(StateError::NewerFormat { .. }) => 9,
             Self::NoSources(_) | Self::Source(_) | Self::State(_) | Self::Out(_) => 8,
             Self::Fleet(_) => 8,
-            Self::Run(RunError::Boot(BootError::PanicAbort) | RunError::Preflight(_)) => 8,
-            // The file of the tasks is opened by their store, as it boots.
-            Self::Run(RunError::Bootstrap(error)) if is_of_store(error) => 8,
+            Self::Run(RunError::Boot(BootError::PanicAbort)) => 8,
             Self::Run(RunError::Control(BindError::InUse { .. })) => 5,
             Self::Run(RunError::Control(_) | RunError::Place(_)) => 8,
-            Self::Run(error) => error.code(),
+            Self::Run(error) => match error.service() {
+                Some(ServiceError::Preflight(_)) => 8,
+                // The file of the tasks is opened by their store, as it boots.
+                Some(ServiceError::Bootstrap(error)) if is_of_store(error) => 8,
+                _ => error.code(),
+            },
             Self::GaveUp(_) => 102,
             Self::Emergency { code, .. } => *code,
             Self::Interrupted(_) => 130,

@@ -14,7 +14,7 @@ use ms_runtime::{
     SupervisionSettings,
 };
 use ms_store::{SqliteTasks, StoreConfig};
-use ms_supervisor::{ChildSpec, Heartbeat, Supervisor};
+use ms_supervisor::{ChildSpec, Heartbeat, SupervisorSpec};
 use ms_worker::AgentSpec;
 use ms_worker::tasks::{TaskClient, Tasks, TasksError};
 
@@ -71,8 +71,9 @@ pub(crate) fn service(plan: &Plan) -> Result<Builder, TasksError> {
     let config = StoreConfig { keep_ended: KEEP_FINISHED, ..StoreConfig::new(plan.state.tasks()) };
     let (store, child) = ms_store::sqlite("store", config);
     let tasks = fleet(plan, &store)?;
+    let settings = settings(plan, &tasks, &store);
     let inventory = Inventory { store, board: Arc::clone(&plan.board) };
-    Ok(Builder::new(settings(plan, tasks.client()))
+    Ok(Builder::new(settings)
         .preflight(StateDirectory(plan.state.dir.clone()))
         .preflight(FreeDisk::of(&plan.state.dir))
         .observer(Arc::<Board>::clone(&plan.board))
@@ -87,8 +88,9 @@ pub(crate) fn service(plan: &Plan) -> Result<Builder, TasksError> {
         .component(ComponentSpec::tree(pipeline(plan, &tasks.client())).needs(["fleet"])))
 }
 
-fn settings(plan: &Plan, tasks: TaskClient) -> Settings {
-    let config = RunConfig::new("demo").control(plan.options.control.clone()).tasks(tasks);
+fn settings(plan: &Plan, tasks: &Tasks, store: &SqliteTasks) -> Settings {
+    let config = RunConfig::new("demo").control(plan.options.control.clone());
+    let config = config.tasks(tasks.client()).task_events(store.events().clone());
     let node = NodeConfig { quiet_panics: true, wedged_after: Some(WEDGED_AFTER), ..config.node };
     let intensity = Intensity { max_restarts: ROOT_RESTARTS, period: BUDGET.1 };
     Settings {
@@ -106,8 +108,8 @@ fn settings(plan: &Plan, tasks: TaskClient) -> Settings {
     }
 }
 
-fn branch(id: &str) -> Supervisor {
-    Supervisor::one_for_one(id).intensity(BUDGET.0, BUDGET.1)
+fn branch(id: &str) -> SupervisorSpec {
+    SupervisorSpec::one_for_one(id).intensity(BUDGET.0, BUDGET.1)
 }
 
 fn observability(plan: &Plan) -> ComponentSpec {
@@ -142,7 +144,7 @@ fn fleet(plan: &Plan, store: &SqliteTasks) -> Result<Tasks, TasksError> {
 
 /// Who fails takes those after it along. Each has a thread of its own, so that none
 /// of them is a neighbour of an auditor that blocks.
-fn pipeline(plan: &Plan, tasks: &TaskClient) -> Supervisor {
+fn pipeline(plan: &Plan, tasks: &TaskClient) -> SupervisorSpec {
     let (board, roster) = (|| Arc::clone(&plan.board), || plan.roster.clone());
     let reducer = ReducerArgs {
         scope: plan.sources.description.clone(),
@@ -169,7 +171,7 @@ fn pipeline(plan: &Plan, tasks: &TaskClient) -> Supervisor {
         ChildSpec::agent::<Reporter>("reporter", reporter),
         ChildSpec::agent::<WalkerAgent>("walker", walker).restart(Restart::Transient),
     ];
-    let pipeline = Supervisor::rest_for_one("pipeline").intensity(BUDGET.0, BUDGET.1);
+    let pipeline = SupervisorSpec::rest_for_one("pipeline").intensity(BUDGET.0, BUDGET.1);
     children.into_iter().fold(pipeline, |pipeline, child| {
         let patience = Shutdown::Timeout(Duration::from_secs(2));
         pipeline.child(child.placement(Placement::Dedicated).shutdown(patience))

@@ -61,7 +61,7 @@ impl From<TaskRefusal> for Unlisted {
         match refusal {
             TaskRefusal::Task(error) => Self::Task(error),
             TaskRefusal::Store(error) => Self::Store(error),
-            late @ TaskRefusal::NotYet { .. } => Self::Store(StoreError::Unknown(late.to_string())),
+            late => Self::Store(StoreError::Unknown(late.to_string())),
         }
     }
 }

@@ -40,7 +40,7 @@
 //!     }
 //! }
 //!
-//! let tree = Supervisor::one_for_one("root").child(ChildSpec::agent::<Counter>("counter", 40));
+//! let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::agent::<Counter>("counter", 40));
 //! let ended = run_with(RunConfig::new("doc").control(ControlAt::Off), |_| tree, async |runtime| {
 //!     let counter = runtime.root().get_agent::<Counter>("counter").await?;
 //!     assert_eq!(counter.ask(Add(2)).await?, 42);
@@ -73,6 +73,8 @@ pub mod prelude {
     pub use ms_registry::{Registry, RegistryConfig};
     pub use ms_router::{Router, RouterConfig};
     pub use ms_runtime::{ControlAt, Ended, RunConfig, RunError, Runtime, run, run_with};
-    pub use ms_supervisor::{ChildSpec, DynamicChild, Supervisor, SupervisorRef, start_root};
+    pub use ms_supervisor::{
+        ChildSpec, DynamicChild, Supervisor, SupervisorRef, SupervisorSpec, start_root,
+    };
     pub use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
 }

@@ -78,10 +78,10 @@ impl Handles<Hang> for Worker {
 
 /// A root over a supervisor with the settings of the table: five restarts in 60 s.
 async fn five_a_minute(node: &Node) -> (Root, AgentRef<Worker>) {
-    let inner = Supervisor::one_for_one("inner")
+    let inner = SupervisorSpec::one_for_one("inner")
         .intensity(5, MINUTE)
         .child(ChildSpec::agent::<Worker>("worker", ()));
-    let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(inner));
+    let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(inner));
     let root = start_root(node, tree).await.expect("starts");
     let inner = root.supervisor("inner").await.expect("there");
     let worker = inner.get_agent::<Worker>("worker").await.expect("there");
@@ -126,7 +126,7 @@ fn s7_1_03_crashes_that_have_left_the_window_do_not_count() {
 fn a_hung_agent_is_replaced_within_three_beats_and_one() {
     virtually(|node| async move {
         let beats = Heartbeat::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(ChildSpec::agent::<Worker>("worker", ()).heartbeat(beats));
         let root = start_root(&node, tree).await.expect("starts");
         let worker = root.get_agent::<Worker>("worker").await.expect("there");
@@ -170,7 +170,8 @@ fn s2_2_03_the_policy_and_the_end_decide_whether_a_child_is_restarted() {
             for (ends, expected) in ["normal", "error", "panic"].into_iter().zip(expected) {
                 let runs = Arc::new(AtomicU32::new(0));
                 let child = task("child", ends, 1, &runs).restart(restart);
-                let root = start_root(&node, Supervisor::one_for_one("root").child(child)).await;
+                let root =
+                    start_root(&node, SupervisorSpec::one_for_one("root").child(child)).await;
                 let root = root.expect("starts");
                 sleep(SECOND).await;
                 assert_eq!(runs.load(Ordering::Relaxed), expected, "{restart:?} {ends}");
@@ -185,10 +186,10 @@ fn s2_2_03_the_policy_and_the_end_decide_whether_a_child_is_restarted() {
 fn a_task_that_fails_at_once_is_on_record_with_its_supervisor_its_policy_and_its_failures() {
     virtually(|node| async move {
         let runs = Arc::new(AtomicU32::new(0));
-        let jobs = Supervisor::one_for_one("jobs")
+        let jobs = SupervisorSpec::one_for_one("jobs")
             .intensity(5, MINUTE)
             .child(task("flaky", "error", 2, &runs).restart(Restart::Transient));
-        let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(jobs));
+        let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(jobs));
         let root = start_root(&node, tree).await.expect("starts");
         sleep(SECOND).await;
         assert_eq!(runs.load(Ordering::Relaxed), 3, "two failures, and the run that stays");
@@ -249,7 +250,7 @@ fn s2_3_01_modules_are_kept_and_found_by_their_type() {
         let system = Arc::new(());
         let times = ModuleActor::<Times>::blueprint(3, Arc::clone(&system));
         let plus = ModuleActor::<Plus>::blueprint(3, system);
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(ChildSpec::blueprint("times", times))
             .child(ChildSpec::blueprint("plus", plus));
         let root = start_root(&node, tree).await.expect("starts");

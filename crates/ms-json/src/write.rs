@@ -10,6 +10,7 @@ use super::finite;
 
 /// Why a value cannot be written as JSON that gives it back.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EncodeError {
     /// JSON has no word for it.
     #[error("{at} is {value}, which JSON cannot say; use an Option, or a text")]

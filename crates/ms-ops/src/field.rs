@@ -4,7 +4,7 @@
 //! bound only if its type is [`Bounded`], which no text and no list is.
 
 use ms_core::task::{MAX_BATCH, MAX_PAGE, NewTask, TaskChange, TaskFilter, TaskId, TaskState};
-use ms_core::view::EventFilter;
+use ms_core::stream::EventFilter;
 use ms_core::{ActorPath, Incarnation, NodeLife};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
-//! The registry's actor: it alone writes.
+//! The registry's actor, the only writer.
 //!
-//! Changes of one turn are gathered, published as one snapshot, and only then
-//! acknowledged: who has an answer finds the change in every lookup, on every thread.
+//! The changes of one turn are gathered, published as one snapshot, and only then answered. So a
+//! caller that has its answer finds the change in every lookup, on every thread.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -10,16 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::dev::{MessageResponse, OneshotSender};
-use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, Running, WrapFuture};
-use ms_actor::{Context, LifeChange, LifeNews, Port, SendError};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Running, WrapFuture};
+use ms_actor::{Context, LifeChange, LifecycleEvent, Port, SendError};
 
-use crate::book::{Book, Effect, State};
-use crate::registry::Shared;
+use crate::logic::table::{Effect, Snapshot, Table};
+use crate::messages::{Do, Write};
+use crate::state::Shared;
 use crate::watch::{Change, RegistryEvent, Subscription};
 
-/// Changes gathered into one snapshot at most: answers do not wait for more.
+/// Largest number of changes in one snapshot. It bounds how long the first answer waits.
 const MAX_BATCH: usize = 128;
-/// How long one attempt to hand an event to a watcher with a full mailbox takes.
+/// Longest wait for room in the mailbox of a lagging watcher, before the next try.
 const LAG_RETRY: Duration = Duration::from_secs(1);
 
 type Answers = Rc<RefCell<Vec<Box<dyn FnOnce()>>>>;
@@ -28,33 +29,35 @@ type Answers = Rc<RefCell<Vec<Box<dyn FnOnce()>>>>;
 ///
 /// Start it with [`Registry::spawn`](crate::Registry::spawn), or hand
 /// [`Registry::blueprint`](crate::Registry::blueprint) to a supervisor. When it
-/// crashes, names, groups, services and subscriptions stay: they are in the
-/// published snapshot, which its next incarnation goes on from.
+/// crashes, names, groups, services and subscriptions stay: its next incarnation goes
+/// on from the published snapshot, which holds them all.
 pub struct RegistryActor {
     shared: Arc<Shared>,
-    book: Book,
-    /// Answers to what is changed but not published.
+    table: Table,
+    /// Answers to changes that are made but not published.
     answers: Answers,
+    /// Whether a publication is scheduled for the end of this turn.
     armed: bool,
+    /// Number of changes that are not published.
     changes: usize,
     lagging: HashMap<Subscription, Lag>,
-    /// Watchers that refused an event while they were down.
+    /// Subscriptions whose watcher refused an event while it was down.
     missed: HashSet<Subscription>,
 }
 
-/// Events for a watcher whose mailbox is full.
+/// The events for a watcher whose mailbox is full.
 struct Lag {
     queue: VecDeque<RegistryEvent>,
-    /// Some did not fit in here either.
+    /// Whether the queue overflowed too, so that the watcher must read again.
     lost: bool,
 }
 
 impl RegistryActor {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let book = Book::resume(State::clone(&shared.state()), shared.config().clone());
+        let table = Table::resume(Snapshot::clone(&shared.snapshot()), shared.config().clone());
         Self {
             shared,
-            book,
+            table,
             answers: Answers::default(),
             armed: false,
             changes: 0,
@@ -63,8 +66,8 @@ impl RegistryActor {
         }
     }
 
-    /// Has the change that is about to be made published soon: with the rest of this turn,
-    /// or before, if that is a lot.
+    /// Schedules the publication of a change that is about to be made: at the end of this turn, or
+    /// at once when the batch is full.
     fn begin_change(&mut self, ctx: &mut Context<Self>) {
         if self.changes >= MAX_BATCH {
             self.publish(ctx);
@@ -72,6 +75,8 @@ impl RegistryActor {
         self.changes += 1;
         if !self.armed {
             self.armed = true;
+            // A future of the actor runs after the messages of this turn, which is what makes the
+            // batch: under load many changes share one snapshot, an idle registry waits for none.
             let soon = std::future::ready(()).into_actor(self).map(|(), actor, ctx| {
                 actor.armed = false;
                 actor.publish(ctx);
@@ -85,26 +90,28 @@ impl RegistryActor {
             return;
         }
         self.changes = 0;
-        self.shared.publish(self.book.state.clone());
+        self.shared.publish(self.table.snapshot.clone());
         let answers = std::mem::take(&mut *self.answers.borrow_mut());
         answers.into_iter().for_each(|answer| answer());
         self.carry_out(ctx);
     }
 
     fn carry_out(&mut self, ctx: &mut Context<Self>) {
-        for effect in self.book.take_effects() {
+        for effect in self.table.take_effects() {
             match effect {
                 Effect::Follow(owner) => ctx.follow(&owner),
                 Effect::Unfollow(owner) => ctx.unfollow(&owner),
-                Effect::Tell(port, event) => self.tell(port, event, ctx),
+                Effect::Notify(port, event) => self.notify(port, event, ctx),
             }
         }
     }
 
-    fn tell(&mut self, port: Port<RegistryEvent>, event: RegistryEvent, ctx: &mut Context<Self>) {
+    /// Sends an event to a watcher, behind those that wait for it already.
+    fn notify(&mut self, port: Port<RegistryEvent>, event: RegistryEvent, ctx: &mut Context<Self>) {
         let id = event.subscription;
         let backlog = self.shared.config().watch_backlog;
         if let Some(lag) = self.lagging.get_mut(&id) {
+            // Once an event is lost the following ones are useless: the watcher reads everything again.
             if lag.lost || lag.queue.len() >= backlog {
                 lag.lost = true;
             } else {
@@ -118,19 +125,20 @@ impl RegistryActor {
         match port.try_tell(event) {
             Ok(()) => {}
             Err(SendError::Closed { .. }) => {
-                // Gone for good, or down and refusing mail: then it hears so when it is back.
+                // Either gone for good, or down with a mailbox that refuses: then it gets a
+                // resync when it is back.
                 self.note_missed(id);
             }
             Err(full) => {
                 self.lagging
                     .insert(id, Lag { queue: VecDeque::from([full.into_message()]), lost: false });
-                self.pump(id, port, ctx);
+                self.send_next(id, port, ctx);
             }
         }
     }
 
-    /// Hands a lagging watcher its next event when there is room for it.
-    fn pump(&mut self, id: Subscription, port: Port<RegistryEvent>, ctx: &mut Context<Self>) {
+    /// Sends a lagging watcher its next event as soon as there is room for it.
+    fn send_next(&mut self, id: Subscription, port: Port<RegistryEvent>, ctx: &mut Context<Self>) {
         let Some(lag) = self.lagging.get_mut(&id) else { return };
         let next = match lag.queue.pop_front() {
             Some(event) => event,
@@ -146,18 +154,19 @@ impl RegistryActor {
         let sender = port.clone();
         let sent = async move { sender.tell(next, LAG_RETRY).await };
         ctx.spawn(
-            sent.into_actor(self).map(move |sent, actor, ctx| actor.pumped(id, port, sent, ctx)),
+            sent.into_actor(self).map(move |sent, actor, ctx| actor.sent(id, port, sent, ctx)),
         );
     }
 
-    fn pumped(
+    fn sent(
         &mut self,
         id: Subscription,
         port: Port<RegistryEvent>,
         sent: Result<(), SendError<RegistryEvent>>,
         ctx: &mut Context<Self>,
     ) {
-        if !self.book.state.watches.iter().any(|watch| watch.id == id) {
+        // The subscription may have ended while its event waited for room.
+        if !self.table.snapshot.watches.iter().any(|watch| watch.id == id) {
             self.lagging.remove(&id);
             return;
         }
@@ -169,36 +178,37 @@ impl RegistryActor {
                 return;
             }
             Err(late) => {
+                // Back to the front: the events of a watcher stay in the order of the changes.
                 if let Some(lag) = self.lagging.get_mut(&id) {
                     lag.queue.push_front(late.into_message());
                 }
             }
         }
-        self.pump(id, port, ctx);
+        self.send_next(id, port, ctx);
     }
 
-    /// Subscriptions that were given up meanwhile do not pile up here.
     fn note_missed(&mut self, id: Subscription) {
-        if self.missed.len() >= self.book.state.watches.len() {
+        // There cannot be more of them than watches. Above that, ended subscriptions have piled up.
+        if self.missed.len() >= self.table.snapshot.watches.len() {
             self.forget_missed();
         }
         self.missed.insert(id);
     }
 
     fn forget_missed(&mut self) {
-        let watches = &self.book.state.watches;
+        let watches = &self.table.snapshot.watches;
         self.missed.retain(|id| watches.iter().any(|watch| watch.id == *id));
     }
 
-    /// A watcher that had refused events is back.
-    fn make_up(&mut self, news: &LifeNews, ctx: &mut Context<Self>) {
-        if self.missed.is_empty() || !matches!(news.change, LifeChange::Started(_)) {
+    /// Sends a resync to a watcher that is back after it had refused events.
+    fn resync(&mut self, event: &LifecycleEvent, ctx: &mut Context<Self>) {
+        if self.missed.is_empty() || !matches!(event.change, LifeChange::Started(_)) {
             return;
         }
-        for watch in self.book.watches_of(&news.of) {
+        for watch in self.table.watches_of(&event.of) {
             if self.missed.remove(&watch.id) {
                 let event = RegistryEvent { subscription: watch.id, change: Change::Resync };
-                self.tell(watch.port, event, ctx);
+                self.notify(watch.port, event, ctx);
             }
         }
     }
@@ -211,38 +221,24 @@ impl Actor for RegistryActor {
         self.carry_out(ctx);
     }
 
-    /// What was asked for before the stop is still done.
+    // Changes that were asked for before the stop are still made and answered.
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
         self.publish(ctx);
         Running::Stop
     }
 }
 
-impl Handler<LifeNews> for RegistryActor {
+impl Handler<LifecycleEvent> for RegistryActor {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, ctx: &mut Self::Context) {
+    fn handle(&mut self, event: LifecycleEvent, ctx: &mut Self::Context) {
         self.begin_change(ctx);
-        self.make_up(&news, ctx);
-        self.book.life(&news.of, &news.change);
-        if matches!(news.change, LifeChange::Gone(_)) {
+        self.resync(&event, ctx);
+        self.table.lifecycle(&event.of, &event.change);
+        if matches!(event.change, LifeChange::Gone(_)) {
             self.forget_missed();
         }
     }
-}
-
-/// One change, as a function of the book; what it returns is the answer.
-pub(crate) trait Write: Send + 'static {
-    type Answer: Send + 'static;
-
-    fn write(self, book: &mut Book) -> Self::Answer;
-}
-
-/// A change on its way to the actor.
-pub(crate) struct Do<W>(pub(crate) W);
-
-impl<W: Write> Message for Do<W> {
-    type Result = W::Answer;
 }
 
 impl<W: Write> Handler<Do<W>> for RegistryActor {
@@ -250,11 +246,11 @@ impl<W: Write> Handler<Do<W>> for RegistryActor {
 
     fn handle(&mut self, Do(write): Do<W>, ctx: &mut Self::Context) -> Self::Result {
         self.begin_change(ctx);
-        Published { answer: write.write(&mut self.book), answers: Rc::clone(&self.answers) }
+        Published { answer: write.write(&mut self.table), answers: Rc::clone(&self.answers) }
     }
 }
 
-/// An answer that is given when its change has been published.
+/// An answer that is sent once its change is published.
 pub(crate) struct Published<T> {
     answer: T,
     answers: Answers,
@@ -264,7 +260,7 @@ impl<W: Write> MessageResponse<RegistryActor, Do<W>> for Published<W::Answer> {
     fn handle(self, _: &mut Context<RegistryActor>, asker: Option<OneshotSender<W::Answer>>) {
         let Some(asker) = asker else { return };
         let Self { answer, answers } = self;
-        // An asker that has gone found no answer in time; it was told so.
+        // The send fails when the asker has given up at its deadline; it has its error then.
         answers.borrow_mut().push(Box::new(move || drop(asker.send(answer))));
     }
 }

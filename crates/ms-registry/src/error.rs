@@ -1,19 +1,20 @@
-//! What can go wrong between a caller and the registry.
+//! The errors of the registry.
 
 use std::fmt;
 use std::time::Duration;
 
-use ms_actor::{AnyRef, AskError, SendError};
+use ms_actor::{AnyRef, AskError};
 use ms_core::{ActorPath, ExitReason};
 
-use crate::map::Map;
+use crate::logic::map::Map;
+use crate::logic::nearest::nearest;
 use crate::name::{Name, NameError};
-use crate::nearest::nearest;
 
-/// Why the registry's actor did not carry out a change. Lookups do not need it.
+/// Why the registry's actor did not make a change. Lookups do not depend on the actor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Unavailable {
-    /// Nobody has started it.
+    /// The registry has not been started.
     #[error(
         "the registry {scope} has not been started; give its blueprint to a supervisor, or use Registry::spawn"
     )]
@@ -21,7 +22,7 @@ pub enum Unavailable {
         /// The registry's name.
         scope: String,
     },
-    /// It ended before it answered; whether the change was made is not known.
+    /// The registry ended before it answered; whether the change was made is not known.
     #[error(
         "the registry {scope} ended before it answered ({reason}); look the entry up and try again"
     )]
@@ -31,7 +32,7 @@ pub enum Unavailable {
         /// Why it ended.
         reason: ExitReason,
     },
-    /// It did not answer in time; whether the change was made is not known.
+    /// The registry did not answer in time; whether the change was made is not known.
     #[error(
         "the registry {scope} did not answer within {within:?}; look the entry up and try again"
     )]
@@ -41,7 +42,7 @@ pub enum Unavailable {
         /// The deadline.
         within: Duration,
     },
-    /// The caller itself keeps the registry waiting.
+    /// The registry itself waits for the caller.
     #[error("the registry {scope} cannot be asked here: its answer would wait for this very actor")]
     Deadlock {
         /// The registry's name.
@@ -50,50 +51,51 @@ pub enum Unavailable {
 }
 
 impl Unavailable {
-    pub(crate) fn from_ask<M>(scope: &str, within: Duration, error: AskError<M>) -> Self {
+    pub(crate) fn from_ask<M>(scope: &str, within: Duration, error: &AskError<M>) -> Self {
         let scope = scope.to_owned();
         match error {
-            AskError::NotSent(SendError::Closed { reason, .. })
-            | AskError::Exited { reason, .. } => Self::Down { scope, reason },
             AskError::Deadlock { .. } => Self::Deadlock { scope },
-            AskError::NotSent(_) | AskError::TimedOut { .. } => Self::TimedOut { scope, within },
             AskError::NoReply { .. } => Self::Down { scope, reason: ExitReason::NoProc },
+            other => match other.exit_reason() {
+                Some(reason) => Self::Down { scope, reason: reason.clone() },
+                // A full mailbox too: an ask waits for room until its deadline.
+                None => Self::TimedOut { scope, within },
+            },
         }
     }
 }
 
-/// Why a name was not registered or not taken back.
+/// Why a name was not registered or not unregistered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegisterError {
-    /// The text is no name, or longer than this registry permits.
+    /// The text is not a valid name, or longer than this registry permits.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A living actor has the name.
-    #[error("the name {name} is held by {holder}; take another, or have the holder unregister")]
+    /// Another living actor has the name.
+    #[error("the name {name} is held by {holder}; use another, or have the holder unregister")]
     AlreadyRegistered {
         /// The name.
         name: Name,
-        /// Who has it.
+        /// The path of the actor that has it.
         holder: ActorPath,
     },
-    /// The actor that was to have it has ended for good.
-    #[error("{owner} has ended for good ({reason}), so nothing can be kept for it")]
+    /// The actor to register has ended for good.
+    #[error("{owner} has ended for good ({reason}), so it cannot be registered")]
     OwnerGone {
-        /// Who was to have it.
+        /// The path of the actor.
         owner: ActorPath,
         /// Why it ended.
         reason: ExitReason,
     },
-    /// The name is held by nobody.
+    /// Nobody has the name.
     #[error("the name {name} is not registered")]
     NotRegistered {
         /// The name.
         name: Name,
     },
     /// The registry is at its bound.
-    #[error(
-        "the registry holds its maximum of {max} entries; raise max_entries, or find who leaks them"
-    )]
+    #[error("the registry holds its maximum of {max} entries; raise max_entries, or find the leak")]
     Full {
         /// The bound.
         max: usize,
@@ -105,30 +107,29 @@ pub enum RegisterError {
 
 /// Why a group was not joined or not left.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GroupError {
-    /// The text is no name, or longer than this registry permits.
+    /// The text is not a valid name, or longer than this registry permits.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The actor is no member (any more): `pg`'s `not_joined`.
-    #[error("{member} is no member of the group {group}, or has left as often as it joined")]
+    /// The actor is not a member, or not any more: `pg`'s `not_joined`.
+    #[error("{member} is not a member of the group {group}, or has left as often as it joined")]
     NotJoined {
         /// The group.
         group: Name,
-        /// Who wanted to leave.
+        /// The path of the actor.
         member: ActorPath,
     },
     /// The actor has ended for good.
     #[error("{member} has ended for good ({reason}), so it cannot join")]
     MemberGone {
-        /// Who was to join.
+        /// The path of the actor.
         member: ActorPath,
         /// Why it ended.
         reason: ExitReason,
     },
     /// The registry is at its bound.
-    #[error(
-        "the registry holds its maximum of {max} entries; raise max_entries, or find who leaks them"
-    )]
+    #[error("the registry holds its maximum of {max} entries; raise max_entries, or find the leak")]
     Full {
         /// The bound.
         max: usize,
@@ -138,24 +139,25 @@ pub enum GroupError {
     Unavailable(#[from] Unavailable),
 }
 
-/// Why nothing is watched.
+/// Why a watch was not added or not ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WatchError {
-    /// There are as many watchers as permitted.
+    /// The registry has as many watchers as it may have.
     #[error("the registry has its maximum of {max} watchers; share one, or raise max_watchers")]
     TooMany {
         /// The bound.
         max: usize,
     },
-    /// The one that wants to watch has ended for good.
+    /// The watcher has ended for good.
     #[error("{watcher} has ended for good ({reason}), so it cannot watch")]
     WatcherGone {
-        /// Who wanted to watch.
+        /// The path of the watcher.
         watcher: ActorPath,
         /// Why it ended.
         reason: ExitReason,
     },
-    /// There is no such subscription (any more).
+    /// There is no such subscription, or not any more.
     #[error("there is no such subscription; it ended with its watcher, or was ended before")]
     NoSuchSubscription,
     /// The registry's actor did not answer.
@@ -163,26 +165,27 @@ pub enum WatchError {
     Unavailable(#[from] Unavailable),
 }
 
-/// Why a lookup gave nothing.
+/// Why a lookup found no actor.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum LookupError {
     /// No living actor has this name.
     #[error("{0}")]
     NotFound(NotFound),
-    /// An actor of another type has it.
+    /// An actor of another type has this name.
     #[error("{name} is a {found}, not a {expected}")]
     WrongType {
         /// The name.
         name: String,
         /// The type that was asked for.
         expected: &'static str,
-        /// The type of the actor that has the name.
+        /// The type of the actor.
         found: String,
     },
 }
 
-/// A name nobody has. Finds the nearest known one when it is shown, not before:
-/// a caller that polls for a name does not pay for advice.
+/// A name that nobody has. The nearest known name is searched when the error is displayed and not
+/// before, so that a caller that polls for a name does not pay for a suggestion.
 #[derive(Clone)]
 pub struct NotFound {
     pub(crate) scope: String,
@@ -191,13 +194,13 @@ pub struct NotFound {
 }
 
 impl NotFound {
-    /// The name that was looked for.
+    /// Returns the name that was looked up.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The known name that is most like it, if any is like it at all.
+    /// Returns the known name that is most like it, if one is near.
     #[must_use]
     pub fn nearest(&self) -> Option<Name> {
         nearest(&self.name, self.known.iter().map(|(name, _)| name))

@@ -1,4 +1,4 @@
-//! Names: what actors are registered under.
+//! The names that actors and groups are registered under.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -8,13 +8,14 @@ use std::sync::Arc;
 use ms_core::ActorPath;
 use serde::{Deserialize, Serialize};
 
-/// Longest name, in bytes; a registry may be given a lower bound.
+/// Longest name, in bytes. A registry can have a lower bound.
 pub const MAX_NAME: usize = 512;
-/// Most segments of a name.
+/// Largest number of segments in a name.
 pub const MAX_SEGMENTS: usize = 64;
 
-/// Why a text is no name.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// The text, or a segment of it, is empty.
     #[error(
@@ -26,13 +27,13 @@ pub enum NameError {
     TooLong {
         /// Its length.
         bytes: usize,
-        /// What is permitted.
+        /// The longest permitted.
         max: usize,
     },
-    /// More than [`MAX_SEGMENTS`] segments.
+    /// The text has more than [`MAX_SEGMENTS`] segments.
     #[error("the name {0:?} has more than 64 segments; flatten it")]
     TooDeep(String),
-    /// A character outside the permitted set.
+    /// The text has a character outside the permitted set.
     #[error(
         "the name {name:?} has {found:?} at byte {at}; segments match ^[A-Za-z0-9][A-Za-z0-9_.:-]*$, so rename it"
     )]
@@ -46,11 +47,11 @@ pub enum NameError {
     },
 }
 
-/// What an actor, or a group, is registered under: a path of the tree
-/// (`/root/agents/crawler-3`) or a free name (`services/mailer`).
+/// The name of an actor or a group: a path of the tree (`/root/agents/crawler-3`) or a
+/// free name (`services/mailer`).
 ///
-/// Segments match `^[A-Za-z0-9][A-Za-z0-9_.:-]*$`, so a name never climbs (`..`),
-/// never hides and never breaks a line. Cloning is a reference count.
+/// Segments match `^[A-Za-z0-9][A-Za-z0-9_.:-]*$`. So a name cannot climb (`..`), be a
+/// hidden file or break a line, wherever it is used. Cloning is a reference count.
 ///
 /// ```
 /// use ms_registry::Name;
@@ -68,12 +69,14 @@ impl Name {
     /// Checks `text` and makes a name of it.
     ///
     /// # Errors
-    /// [`NameError`] says which character or length is at fault.
+    /// [`NameError`] with the character or length at fault.
     pub fn new(text: impl AsRef<str>) -> Result<Self, NameError> {
         let text = text.as_ref();
+        // First, because the other checks walk over the whole text.
         if text.len() > MAX_NAME {
             return Err(NameError::TooLong { bytes: text.len(), max: MAX_NAME });
         }
+        // A leading slash makes a path of the tree, not an empty segment.
         let start = usize::from(text.starts_with('/'));
         let mut at = start;
         for (number, segment) in text[start..].split('/').enumerate() {
@@ -93,19 +96,20 @@ impl Name {
         Ok(Self(text.into()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The last segment.
+    /// Returns the last segment.
     #[must_use]
     pub fn last(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or("")
     }
 
-    /// Whether it is `prefix` or lies below it, by whole segments; all lie below the empty one.
+    /// Returns whether the name is `prefix` or lies below it, by whole segments. Every name lies
+    /// below the empty prefix.
     #[must_use]
     pub fn is_within(&self, prefix: &str) -> bool {
         prefix.is_empty()
@@ -119,12 +123,12 @@ fn permitted(at: usize, c: char) -> bool {
     c.is_ascii_alphanumeric() || (at > 0 && matches!(c, '_' | '.' | ':' | '-'))
 }
 
-/// What can be made into a [`Name`], checked: texts, names and actor paths.
+/// A conversion into a [`Name`], with a check: from texts, names and actor paths.
 pub trait IntoName {
-    /// The name.
+    /// Converts into a name.
     ///
     /// # Errors
-    /// [`NameError`] when it is none.
+    /// [`NameError`] when the text is not a valid name.
     fn into_name(self) -> Result<Name, NameError>;
 }
 

@@ -1,7 +1,7 @@
-//! Typed service keys: actors that are found by what they do, while the system runs.
+//! Typed service keys, by which actors are found at run time.
 //!
-//! What a component cannot start without is no question of the running system: it is declared
-//! with its spec and checked before the start (`ComponentSpec::requires` of `ms-runtime`).
+//! A dependency that a component cannot start without does not belong here: it is declared in the
+//! component's spec and checked before the start (`ComponentSpec::requires` of `ms-runtime`).
 
 use std::any::{Any, type_name};
 use std::fmt;
@@ -14,10 +14,10 @@ use ms_core::{ActorPath, ExitReason};
 
 use crate::error::Unavailable;
 
-/// What a service can be handed out as: a [`Ref`] to a known actor, or a [`Port`] for
-/// a message type whoever takes it.
+/// The form in which a service is handed out: a [`Ref`] to a known actor, or a [`Port`]
+/// for a message type, whichever actor takes it.
 pub trait ServiceHandle: Clone + Send + Sync + 'static {
-    /// The actor behind it.
+    /// Returns the actor behind the handle.
     fn actor(&self) -> AnyRef;
 }
 
@@ -36,14 +36,14 @@ where
     }
 }
 
-/// Who provides it, for those who look, steer or watch, and have nothing to say to it.
+// For callers that inspect or watch the provider, and send it no messages.
 impl ServiceHandle for AnyRef {
     fn actor(&self) -> AnyRef {
         self.clone()
     }
 }
 
-/// The typed name of a service; a constant both sides share.
+/// The typed name of a service: a constant that both sides share.
 ///
 /// ```
 /// use actix::Message;
@@ -59,23 +59,24 @@ impl ServiceHandle for AnyRef {
 /// ```
 pub struct ServiceKey<H> {
     name: &'static str,
+    // `fn() -> H` and not `H`: a key owns no handle, and is `Send` and `Sync` whatever that is.
     handle: PhantomData<fn() -> H>,
 }
 
 impl<H: ServiceHandle> ServiceKey<H> {
-    /// The key of this name; the type is part of it.
+    /// Returns the key of this name. The type is part of it.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self { name, handle: PhantomData }
     }
 
-    /// Its name.
+    /// Returns the name of the key.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The same without its type, for errors.
+    /// Returns the key without its type parameter.
     #[must_use]
     pub fn id(&self) -> KeyId {
         KeyId { name: self.name, handle: type_name::<H>() }
@@ -96,7 +97,7 @@ impl<H> fmt::Debug for ServiceKey<H> {
     }
 }
 
-/// A service key without its type parameter: name and type in words.
+/// A service key without its type parameter: its name, and its type as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId {
     name: &'static str,
@@ -104,13 +105,13 @@ pub struct KeyId {
 }
 
 impl KeyId {
-    /// Its name.
+    /// Returns the name of the key.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The type it is handed out as.
+    /// Returns the name of the type the service is handed out as.
     #[must_use]
     pub const fn handle(&self) -> &'static str {
         self.handle
@@ -123,60 +124,77 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// A needed service nobody provides; names both sides.
+/// A service that is needed and that nobody provides.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{needed_by} needs the service {key}, {}", Instead(.provided_as))]
 pub struct MissingDependency {
-    /// Who needs it.
-    pub needed_by: String,
-    /// What is needed.
-    pub key: KeyId,
-    /// Another type the same name is provided as, and by whom.
-    pub provided_as: Option<(KeyId, String)>,
+    pub(crate) needed_by: String,
+    pub(crate) key: KeyId,
+    /// The key of another type under the same name, and its provider.
+    pub(crate) provided_as: Option<(KeyId, ActorPath)>,
 }
 
-struct Instead<'a>(&'a Option<(KeyId, String)>);
+impl MissingDependency {
+    /// Returns the key of the service that is missing.
+    #[must_use]
+    pub const fn key(&self) -> KeyId {
+        self.key
+    }
+
+    /// Returns the name of the part that needs the service.
+    #[must_use]
+    pub fn needed_by(&self) -> &str {
+        &self.needed_by
+    }
+
+    /// Returns the provider of a service with the same name and another type, and its key.
+    #[must_use]
+    pub fn provided_as(&self) -> Option<(KeyId, &ActorPath)> {
+        self.provided_as.as_ref().map(|(key, provider)| (*key, provider))
+    }
+}
+
+struct Instead<'a>(&'a Option<(KeyId, ActorPath)>);
 
 impl fmt::Display for Instead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some((key, by)) => write!(f, "but {by} provides it as {}", key.handle),
-            None => f.write_str("which nobody provides; start its provider before, or add one"),
+            None => f.write_str("which nobody provides; start its provider first, or add one"),
         }
     }
 }
 
 /// Why a service was not provided or not withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServiceError {
-    /// A living actor provides it.
-    #[error("the service {key} is provided by {holder} already; two providers need two keys")]
+    /// Another living actor provides it.
+    #[error("the service {key} is already provided by {holder}; two providers need two keys")]
     AlreadyProvided {
         /// The key.
         key: KeyId,
-        /// Who provides it.
+        /// The path of its provider.
         holder: ActorPath,
     },
-    /// It is not provided by this actor.
+    /// This actor does not provide it.
     #[error("the service {key} is not provided by {owner}")]
     NotProvided {
         /// The key.
         key: KeyId,
-        /// Who wanted to withdraw it.
+        /// The path of the actor.
         owner: ActorPath,
     },
     /// The actor has ended for good.
-    #[error("{owner} has ended for good ({reason}), so it can provide nothing")]
+    #[error("{owner} has ended for good ({reason}), so it cannot provide anything")]
     OwnerGone {
-        /// Who was to provide it.
+        /// The path of the actor.
         owner: ActorPath,
         /// Why it ended.
         reason: ExitReason,
     },
     /// The registry is at its bound.
-    #[error(
-        "the registry holds its maximum of {max} entries; raise max_entries, or find who leaks them"
-    )]
+    #[error("the registry holds its maximum of {max} entries; raise max_entries, or find the leak")]
     Full {
         /// The bound.
         max: usize,
@@ -186,7 +204,7 @@ pub enum ServiceError {
     Unavailable(#[from] Unavailable),
 }
 
-/// A service as it is kept.
+/// A service as the registry stores it.
 #[derive(Clone)]
 pub(crate) struct Provided {
     pub(crate) key: KeyId,

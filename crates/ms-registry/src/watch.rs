@@ -1,4 +1,4 @@
-//! Watching: messages about what changes in the registry.
+//! Watching: events about changes of the registry.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +8,7 @@ use ms_core::{ExitReason, Incarnation};
 
 use crate::name::Name;
 
-/// What a watcher wants to hear of.
+/// The entries that a watcher is notified of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Watched {
     /// Every name.
@@ -25,6 +25,7 @@ pub enum Watched {
 }
 
 impl Watched {
+    /// Returns whether a change concerns these entries.
     pub(crate) fn wants(&self, change: &Change) -> bool {
         match change {
             Change::Resync => true,
@@ -45,23 +46,25 @@ impl Watched {
     }
 }
 
-/// The number of one subscription, unique in the process.
+/// The number of one subscription, unique within the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subscription(u64);
 
 impl Subscription {
     pub(crate) fn next() -> Self {
+        // Counted by the process and not by the registry: a watcher may watch several registries, and
+        // tells their events apart by this number.
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-/// Something changed: sent once to each watcher that wants it, in the order of the changes.
+/// An event about one change. Each watcher that wants it gets it once, in the order of the changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryEvent {
-    /// Which subscription this answers.
+    /// The subscription it belongs to.
     pub subscription: Subscription,
-    /// What changed.
+    /// The change.
     pub change: Change,
 }
 
@@ -69,52 +72,53 @@ impl Message for RegistryEvent {
     type Result = ();
 }
 
-/// What changed.
+/// A change of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Change {
-    /// An actor has a name now.
+    /// An actor was registered under a name.
     Registered {
         /// The name.
         name: Name,
-        /// Who has it.
+        /// The actor.
         owner: AnyRef,
     },
-    /// It has it no more.
+    /// A name became free.
     Unregistered {
         /// The name.
         name: Name,
-        /// Who had it.
+        /// The actor that had it.
         owner: AnyRef,
         /// Why its owner ended for good; `None` when it gave the name back.
         gone: Option<ExitReason>,
     },
-    /// The owner of a name was started again; the name and references to it stay.
+    /// The owner of a name was restarted. The name and references to it stay valid.
     Restarted {
         /// The name.
         name: Name,
-        /// Which start this is.
+        /// The new incarnation.
         incarnation: Incarnation,
     },
-    /// An actor joined a group (once more).
+    /// An actor joined a group, perhaps once more.
     Joined {
         /// The group.
         group: Name,
-        /// Who joined.
+        /// The actor.
         member: AnyRef,
     },
-    /// An actor left a group (once), or ended for good (once a join).
+    /// An actor left a group once. For an actor that ended there is one such change for each join.
     Left {
         /// The group.
         group: Name,
-        /// Who left.
+        /// The actor.
         member: AnyRef,
     },
-    /// Changes may have been missed: the watcher lagged too far behind, or the
-    /// registry itself crashed. Read the present state again.
+    /// Changes may have been missed, because the watcher lagged too far behind or the registry
+    /// crashed. The watcher should read the present entries again.
     Resync,
 }
 
-/// A subscription as it is kept.
+/// A watch as the registry stores it.
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
     pub(crate) id: Subscription,

@@ -1,4 +1,4 @@
-//! Both as tower layers, for clients that are services.
+//! Breakers and fallbacks as tower layers.
 
 use std::future::Future;
 use std::hash::Hash;
@@ -9,14 +9,14 @@ use std::time::Duration;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::breaker::{CallError, CircuitBreaker};
-use crate::fallback::{FallbackError, Payload};
-use crate::handle::Fallback;
-use crate::plan::Answer;
+use crate::answer::{Answer, Payload};
+use crate::breaker::CircuitBreaker;
+use crate::error::{CallError, FallbackError};
+use crate::fallback::Fallback;
 
 type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
-/// Puts a breaker and a deadline before a service.
+/// A layer that puts a breaker and a deadline before a service.
 #[derive(Debug, Clone)]
 pub struct BreakerLayer {
     breaker: CircuitBreaker,
@@ -24,7 +24,7 @@ pub struct BreakerLayer {
 }
 
 impl BreakerLayer {
-    /// Calls go through `breaker` and take at most `within`.
+    /// Returns a layer whose calls go through `breaker` and take at most `within`.
     #[must_use]
     pub fn new(breaker: CircuitBreaker, within: Duration) -> Self {
         Self { breaker, within }
@@ -65,12 +65,13 @@ where
     fn call(&mut self, query: Q) -> Self::Future {
         let mut inner = take_ready(&mut self.inner);
         let BreakerLayer { breaker, within } = self.layer.clone();
-        // The inner call is made only when the breaker has let it.
+        // Within an async block, because a tower service may begin its work in `call` itself, and
+        // that must wait for the permission of the breaker.
         Box::pin(async move { breaker.call(within, async { inner.call(query).await }).await })
     }
 }
 
-/// Puts fallbacks behind a service.
+/// A layer that puts a fallback behind a service.
 #[derive(Debug, Clone)]
 pub struct FallbackLayer<Q, T>(Fallback<Q, T>)
 where
@@ -82,7 +83,7 @@ where
     Q: Payload + Eq + Hash,
     T: Payload,
 {
-    /// What the service cannot answer, `fallback` may.
+    /// Returns a layer that asks `fallback` when the service fails.
     #[must_use]
     pub fn new(fallback: Fallback<Q, T>) -> Self {
         Self(fallback)
@@ -101,7 +102,7 @@ where
     }
 }
 
-/// A service with fallbacks.
+/// A service with a fallback.
 #[derive(Debug, Clone)]
 pub struct FallbackService<S, Q, T>
 where
@@ -124,7 +125,7 @@ where
     type Error = (S::Error, FallbackError);
     type Future = Boxed<Self::Response, Self::Error>;
 
-    /// Always ready: a service that is not has failed, and that is what this is for.
+    // Always ready: when the inner service cannot become ready, the call is to reach the fallback.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
@@ -142,7 +143,8 @@ where
     }
 }
 
-/// The instance that was polled ready, leaving a fresh one in its place.
+/// Takes the instance that was polled ready, and leaves a fresh clone in its place: only that very
+/// instance may be called.
 fn take_ready<S: Clone>(inner: &mut S) -> S {
     let fresh = inner.clone();
     std::mem::replace(inner, fresh)

@@ -1,31 +1,30 @@
-//! Calls to what may fail: circuit breakers and fallbacks.
+//! Calls to services that may fail: circuit breakers and fallbacks.
 //!
-//! A [`CircuitBreaker`] is an actor in the tree, one an integration point, seen and
-//! steered like every other; [`CircuitBreaker::call`] gives a call both a breaker and a
-//! deadline. A [`Fallback`] is an actor that answers when a call could not: out of a
-//! cache (marked stale), with a default, from an alternative service (with a limit of
-//! hops), or by switching features off. Both are tower layers as well
-//! ([`BreakerLayer`], [`FallbackLayer`]).
+//! A [`CircuitBreaker`] is an actor in the tree, one for each service that is called, and is
+//! inspected and steered like every other actor. [`CircuitBreaker::call`] gives a call both a
+//! breaker and a deadline. A [`Fallback`] is an actor that answers when a call could not: from a
+//! cache (marked stale), with a default, from an alternative service (with a limit of hops), or by
+//! switching features off. Both are also tower layers ([`BreakerLayer`], [`FallbackLayer`]).
 //!
-//! The decisions are pure: the breaker's in `crate::machine`, the fallback's in
-//! `plan.rs`. This crate does *not* retry and balances nothing.
+//! The decisions are pure: those of the breaker in `logic/breaker.rs`, those of the fallback in
+//! `logic/plan.rs`. This crate does *not* retry, and balances nothing.
 //!
-//! Start reading at `breaker.rs`, then `plan.rs`, then `fallback.rs`.
+//! Start reading at `breaker/handle.rs`, then `logic/`, then `fallback/actor.rs`.
 
+mod answer;
 mod breaker;
+mod error;
 mod fallback;
-mod handle;
 mod layer;
-mod machine;
-mod plan;
+mod logic;
 mod slot;
 
-pub use breaker::{BreakerActor, BreakerStatus, CallError, CircuitBreaker, GetBreaker};
+pub use answer::{Answer, Hops, Payload, Source};
+pub use breaker::{BreakerActor, BreakerStatus, CircuitBreaker, GetBreaker};
+pub use error::{CallError, CircuitOpen, FallbackError, TooManyWatchers, Unavailable};
 pub use fallback::{
-    Alternative, DegradedChanged, FallbackActor, FallbackError, GetDegraded, Payload,
-    TooManyWatchers, WatchDegraded,
+    Alternative, DegradedChanged, Fallback, FallbackActor, GetDegraded, WatchDegraded,
 };
-pub use handle::Fallback;
 pub use layer::{BreakerLayer, BreakerService, FallbackLayer, FallbackService};
-pub use machine::{BreakerSpec, BreakerState, CircuitOpen};
-pub use plan::{Answer, FallbackStrategy, Hops, MAX_CACHED, Source};
+pub use logic::breaker::{BreakerSpec, BreakerState};
+pub use logic::plan::{FallbackStrategy, MAX_CACHED};

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use ms_actor::{Hosted, Ref, WeakRef};
 use tokio::sync::watch;
 
-/// Filled by the actor's factory at every start: a component that is made anew has another actor.
-/// Weak, because the factory that fills it belongs to the actor itself.
+/// A reference that the factory of an actor fills at every start, because a component that is made
+/// anew has another actor.
 pub(crate) struct Slot<A: Hosted>(Arc<watch::Sender<Held<A>>>);
 
 enum Held<A: Hosted> {
     Nothing,
-    /// Given by whoever has it: it keeps an actor outside of any tree alive.
+    /// Given by the caller. It keeps an actor alive that is outside of any tree.
     Strong(Ref<A>),
+    /// Set by the factory. A strong one would be a cycle: the factory belongs to the actor.
     Weak(WeakRef<A>),
 }
 
@@ -30,7 +31,7 @@ impl<A: Hosted> Slot<A> {
         self.0.send_replace(Held::Weak(me.downgrade()));
     }
 
-    /// The actor, once it has started.
+    /// Returns the actor, once it has started.
     pub(crate) fn get(&self) -> Option<Ref<A>> {
         match &*self.0.borrow() {
             Held::Nothing => None,

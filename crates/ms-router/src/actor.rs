@@ -1,22 +1,25 @@
-//! The router's actor: it owns the table and prunes it. Messages do not pass through it.
+//! The router's actor, which owns and prunes the table. Messages do not pass through it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use actix::{Actor, Handler, Message, MessageResult};
-use ms_actor::{AnyRef, Context, LifeChange, LifeNews, StateValue};
+use actix::{Actor, Handler, MessageResult};
+use ms_actor::{AnyRef, Context, LifeChange, LifecycleEvent, StateValue};
 
-use crate::router::Shared;
+use crate::messages::{Do, Edit};
+use crate::state::Shared;
 use crate::table::Table;
 
 /// The actor behind a [`Router`](crate::Router).
 ///
 /// Start it with [`Router::spawn`](crate::Router::spawn), or hand
 /// [`Router::blueprint`](crate::Router::blueprint) to a supervisor. When it crashes, the
-/// routes stay: they are in the published table, which its next incarnation goes on from.
+/// routes stay: its next incarnation goes on from the published table.
 pub struct RouterActor {
     shared: Arc<Shared>,
+    /// The working copy. It is published as a whole after each change.
     table: Table,
+    /// Actors whose end this actor is notified of.
     followed: HashSet<AnyRef>,
 }
 
@@ -26,7 +29,7 @@ impl RouterActor {
         Self { shared, table, followed: HashSet::new() }
     }
 
-    /// What an inspector is shown: who takes which type of message.
+    /// Returns the state for inspectors: the handlers of each message type.
     pub(crate) fn view(&self) -> StateValue {
         let paths = |actors: Vec<AnyRef>| {
             StateValue::list(actors.iter().map(|actor| actor.path().as_str().into()))
@@ -39,7 +42,7 @@ impl RouterActor {
         ])
     }
 
-    /// Publishes the table, and follows exactly those a route leads to.
+    /// Publishes the table, and follows exactly the actors that are in it.
     fn publish(&mut self, ctx: &mut Context<Self>) {
         self.shared.publish(self.table.clone());
         let wanted: HashSet<_> = self.table.actors().collect();
@@ -61,28 +64,14 @@ impl Actor for RouterActor {
     }
 }
 
-impl Handler<LifeNews> for RouterActor {
+impl Handler<LifecycleEvent> for RouterActor {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, ctx: &mut Self::Context) {
-        if matches!(news.change, LifeChange::Gone(_)) && self.table.drop_actor(&news.of) {
+    fn handle(&mut self, event: LifecycleEvent, ctx: &mut Self::Context) {
+        if matches!(event.change, LifeChange::Gone(_)) && self.table.drop_actor(&event.of) {
             self.publish(ctx);
         }
     }
-}
-
-/// One change of the table; what it returns is the answer.
-pub(crate) trait Edit: Send + 'static {
-    type Answer: Send + 'static;
-
-    fn edit(self, table: &mut Table) -> Self::Answer;
-}
-
-/// A change on its way to the actor.
-pub(crate) struct Do<E>(pub(crate) E);
-
-impl<E: Edit> Message for Do<E> {
-    type Result = E::Answer;
 }
 
 impl<E: Edit> Handler<Do<E>> for RouterActor {

@@ -1,4 +1,4 @@
-//! Contracts: an input that is checked before use, always.
+//! Contracts: operations whose input is always checked before use.
 
 use std::any::type_name;
 use std::fmt;
@@ -12,8 +12,8 @@ use ms_core::Invalid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Something that can be asked for from outside: typed input, output and error, and a
-/// check that nobody can leave out.
+/// An operation that can be asked for from outside: a typed input, output and error, and a
+/// check of the input that cannot be left out.
 ///
 /// [`execute`](Contract::execute) takes a [`Validated`] input, and only
 /// [`validate`](Contract::validate) makes one.
@@ -50,20 +50,20 @@ use serde::de::DeserializeOwned;
 /// assert!(Validated::check(&shop, Order { pieces: 2 }).is_ok());
 /// ```
 pub trait Contract: Sized + 'static {
-    /// What is asked.
+    /// The input.
     type Input: Serialize + DeserializeOwned + Send + 'static;
-    /// What is answered: it crosses processes as the input does.
+    /// The output. Both are serialisable, because they may cross processes.
     type Output: Serialize + DeserializeOwned + Send + 'static;
-    /// Why it is not.
+    /// The reason why there is no output.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Checks an input before anything is done about it.
+    /// Checks an input before anything is done with it.
     ///
     /// # Errors
     /// [`Invalid`] with the first part that is wrong.
     fn validate(&self, input: &Self::Input) -> Result<(), Invalid>;
 
-    /// Carries it out.
+    /// Carries out the operation.
     ///
     /// # Cancel safety
     /// When the deadline of the asker passes, the future is dropped at its next await.
@@ -73,7 +73,7 @@ pub trait Contract: Sized + 'static {
     ) -> impl Future<Output = Result<Self::Output, Self::Error>>;
 }
 
-/// An input its contract has found to be valid. There is no other way to one:
+/// An input that its contract has found valid. It cannot be made in another way:
 ///
 /// ```compile_fail,E0451
 /// use ms_router::{Contract, Validated};
@@ -83,7 +83,7 @@ pub trait Contract: Sized + 'static {
 /// }
 /// ```
 ///
-/// nor can what was found valid be changed, or be used for another contract:
+/// nor can it be changed, or used for another contract:
 ///
 /// ```compile_fail,E0596
 /// use ms_router::{Contract, Validated};
@@ -106,16 +106,16 @@ pub struct Validated<C: Contract> {
 }
 
 impl<C: Contract> Validated<C> {
-    /// Has the contract check an input.
+    /// Checks an input by the contract.
     ///
     /// # Errors
-    /// What [`Contract::validate`] says.
+    /// The error of [`Contract::validate`].
     pub fn check(contract: &C, input: C::Input) -> Result<Self, Invalid> {
         contract.validate(&input)?;
         Ok(Self { input, contract: PhantomData })
     }
 
-    /// The input itself, to be taken apart.
+    /// Returns the input itself, to be taken apart.
     pub fn into_inner(self) -> C::Input {
         self.input
     }
@@ -137,29 +137,30 @@ impl<C: Contract<Input: fmt::Debug>> fmt::Debug for Validated<C> {
 
 /// Why a contract gave no output.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ContractError<E> {
-    /// The input is not valid; nothing was carried out.
-    #[error("invalid input: {0}")]
+    /// The input is invalid, so nothing was carried out.
+    #[error("invalid input")]
     Invalid(#[source] Invalid),
-    /// It was carried out and failed.
+    /// The operation failed.
     #[error(transparent)]
     Failed(E),
-    /// The asker's deadline passed before it was done.
+    /// The deadline of the asker passed before the operation was done.
     #[error("{contract} was not done before the asker's deadline")]
     TooLate {
-        /// Which contract.
+        /// The type of the contract.
         contract: &'static str,
     },
 }
 
-/// The message that asks for a contract to be carried out, with an input nobody has checked yet.
+/// The message that asks for a contract to be carried out. Its input is not checked yet.
 pub struct Invoke<C: Contract> {
-    /// What is asked.
+    /// The input.
     pub input: C::Input,
 }
 
 impl<C: Contract> Invoke<C> {
-    /// Asks for this.
+    /// Returns the message with this input.
     pub fn new(input: C::Input) -> Self {
         Self { input }
     }
@@ -181,12 +182,12 @@ impl<C: Contract> Message for Invoke<C> {
     type Result = Result<C::Output, ContractError<C::Error>>;
 }
 
-/// The actor that carries out a contract: one invocation at a time, each checked first.
+/// The actor that carries out a contract, one invocation at a time.
 #[derive(Debug)]
 pub struct ContractActor<C>(Rc<C>);
 
 impl<C: Contract> ContractActor<C> {
-    /// An actor for this contract; make it in a blueprint's factory.
+    /// Returns an actor for this contract; call it in the factory of a blueprint.
     pub fn new(contract: C) -> Self {
         Self(Rc::new(contract))
     }
@@ -200,10 +201,13 @@ impl<C: Contract> Handler<Invoke<C>> for ContractActor<C> {
     type Result = AtomicResponse<Self, Result<C::Output, ContractError<C::Error>>>;
 
     fn handle(&mut self, Invoke { input }: Invoke<C>, ctx: &mut Self::Context) -> Self::Result {
+        // The future cannot borrow the actor. `Rc` suffices, because an actor stays on its thread.
         let (contract, deadline) = (Rc::clone(&self.0), ctx.deadline());
         let done = async move {
             let input = Validated::check(&*contract, input).map_err(ContractError::Invalid)?;
             let done = contract.execute(input);
+            // Bounded here as well: an asker that gives up would leave the work running, and with it the
+            // actor, which does one thing at a time.
             let done = match deadline {
                 None => done.await,
                 Some(deadline) => match tokio::time::timeout_at(deadline, done).await {

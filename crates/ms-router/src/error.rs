@@ -1,4 +1,4 @@
-//! What can go wrong on a route.
+//! The errors of the router.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,8 +6,9 @@ use std::time::Duration;
 use ms_actor::{AskError, SendError};
 use ms_core::{ActorPath, ExitReason};
 
-/// Why a message was not routed, or one of its handlers gave no answer.
+/// Why a message was not routed, or why one of its handlers gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RouteError {
     /// No living handler has a route for this type.
     #[error(
@@ -20,23 +21,23 @@ pub enum RouteError {
     /// A handler did not answer, or had no room, before the deadline.
     #[error("{path} did not answer within {within:?}")]
     Timeout {
-        /// Which handler.
+        /// The path of the handler.
         path: ActorPath,
         /// The deadline.
         within: Duration,
     },
-    /// A handler's mailbox is at its bound.
+    /// The mailbox of a handler is full.
     #[error("the mailbox of {path} is full ({capacity} messages)")]
     MailboxFull {
-        /// Which handler.
+        /// The path of the handler.
         path: ActorPath,
-        /// The bound.
+        /// The capacity of the mailbox.
         capacity: usize,
     },
     /// A handler ended before it answered, or takes no messages.
     #[error("{path} is gone: {reason}")]
     HandlerGone {
-        /// Which handler.
+        /// The path of the handler.
         path: ActorPath,
         /// Why it ended.
         reason: ExitReason,
@@ -44,39 +45,40 @@ pub enum RouteError {
     /// A handler dropped the message without an answer.
     #[error("{path} dropped the message without an answer")]
     NoReply {
-        /// Which handler.
+        /// The path of the handler.
         path: ActorPath,
     },
-    /// Asking this handler would have closed a cycle of actors that wait for each other.
+    /// The ask would have closed a cycle of actors that wait for each other.
     #[error("asking {path} would be a deadlock")]
     Deadlock {
-        /// Which handler.
+        /// The path of the handler.
         path: ActorPath,
-        /// The cycle.
+        /// The actors of the cycle.
         cycle: Vec<ActorPath>,
     },
-    /// All handlers were asked and none answered.
+    /// All handlers were asked, and none answered.
     #[error("none of the {} handlers of {message} answered: {}", .failures.len(), Lines(.failures))]
     NoAnswer {
         /// The type of the message.
         message: &'static str,
-        /// What became of each.
+        /// The failure of each.
         failures: Vec<RouteError>,
     },
     /// Too few handlers agree.
     #[error("{agreed} of {asked} handlers agree where {needed} are needed ({} failed)", .failures.len())]
     QuorumNotReached {
-        /// How many equal answers were needed.
+        /// The number of equal answers that were needed.
         needed: usize,
-        /// How many the most frequent answer got.
+        /// The number of the most frequent answer.
         agreed: usize,
-        /// How many handlers were asked.
+        /// The number of handlers that were asked.
         asked: usize,
-        /// What became of those that did not answer.
+        /// The failures of those that did not answer.
         failures: Vec<RouteError>,
     },
 }
 
+/// Displays failures in one line. There can be many, and one source would name only one.
 struct Lines<'a>(&'a [RouteError]);
 
 impl fmt::Display for Lines<'_> {
@@ -91,7 +93,7 @@ impl fmt::Display for Lines<'_> {
 }
 
 impl RouteError {
-    /// Splits a refused send into what happened and the message.
+    /// Splits the error of a send into a reason and the message.
     pub(crate) fn from_send<M>(error: SendError<M>) -> (Self, M) {
         match error {
             SendError::Full { message, path, capacity } => {
@@ -106,7 +108,7 @@ impl RouteError {
         }
     }
 
-    /// Splits a failed ask into what happened and the message, where it was not sent.
+    /// Splits the error of an ask into a reason, and the message if it was not sent.
     pub(crate) fn from_ask<M>(path: &ActorPath, error: AskError<M>) -> (Self, Option<M>) {
         match error {
             AskError::NotSent(error) => {
@@ -123,15 +125,25 @@ impl RouteError {
     }
 }
 
-/// A message for one handler that did not get through; gives it back where it was not sent.
-#[derive(thiserror::Error)]
-#[error("{error}")]
+/// A message for one handler that was not answered. It is given back when it was not sent.
 pub struct Unrouted<M> {
-    /// What happened, at the handler tried last.
-    #[source]
+    /// The error at the handler that was tried last.
     pub error: RouteError,
     /// The message; `None` when a handler may have got it.
     pub message: Option<M>,
+}
+
+// Both by hand, so that the error passes for the one inside: a derived source would print it twice.
+impl<M> fmt::Display for Unrouted<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<M> std::error::Error for Unrouted<M> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
 }
 
 impl<M> fmt::Debug for Unrouted<M> {
@@ -145,27 +157,28 @@ impl<M> fmt::Debug for Unrouted<M> {
 
 /// Why a change of the routes was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RouterError {
     /// The actor of a new route has ended for good.
     #[error("{handler} has ended for good ({reason}), so no route leads to it")]
     HandlerGone {
-        /// Whose route.
+        /// The path of the actor.
         handler: ActorPath,
         /// Why it ended.
         reason: ExitReason,
     },
-    /// There is no such route (any more).
+    /// There is no such route, or not any more.
     #[error("there is no such route; it ended with its handler, or was removed before")]
     NoSuchRoute,
-    /// There are as many routes for one type as permitted.
-    #[error("{message} has its maximum of {max} routes; raise max_routes, or find who leaks them")]
+    /// A type has as many routes as it may have.
+    #[error("{message} has its maximum of {max} routes; raise max_routes, or find the leak")]
     TooManyRoutes {
         /// The type of the message.
         message: &'static str,
         /// The bound.
         max: usize,
     },
-    /// Nobody has started the router.
+    /// The router has not been started.
     #[error(
         "the router has not been started; give its blueprint to a supervisor, or use Router::spawn"
     )]
@@ -176,19 +189,21 @@ pub enum RouterError {
     /// The router did not answer in time.
     #[error("the router did not answer within {0:?}")]
     TimedOut(Duration),
-    /// The caller itself keeps the router waiting.
+    /// The router itself waits for the caller.
     #[error("the router cannot be asked here: its answer would wait for this very actor")]
     Deadlock,
 }
 
 impl RouterError {
-    pub(crate) fn from_ask<M>(within: Duration, error: AskError<M>) -> Self {
+    pub(crate) fn from_ask<M>(within: Duration, error: &AskError<M>) -> Self {
         match error {
-            AskError::NotSent(SendError::Closed { reason, .. })
-            | AskError::Exited { reason, .. } => Self::Down(reason),
             AskError::Deadlock { .. } => Self::Deadlock,
-            AskError::NotSent(_) | AskError::TimedOut { .. } => Self::TimedOut(within),
             AskError::NoReply { .. } => Self::Down(ExitReason::NoProc),
+            other => match other.exit_reason() {
+                Some(reason) => Self::Down(reason.clone()),
+                // A full mailbox too: an ask waits for room until its deadline.
+                None => Self::TimedOut(within),
+            },
         }
     }
 }

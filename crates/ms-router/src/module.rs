@@ -1,4 +1,4 @@
-//! Modules: a typed configuration, a state made of it, and a handler for each message type.
+//! Modules: a typed configuration, a state made from it, and a handler for each message type.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use ms_actor::{Blueprint, Context, Hosted, Ref, StartError, StateValue};
 
-/// What of the system a module may see when it starts: an immutable snapshot.
+/// The part of the system that a module sees when it starts: an immutable snapshot.
 pub trait SystemState: Send + Sync + 'static {}
 
 impl<T: Send + Sync + 'static> SystemState for T {}
@@ -68,68 +68,70 @@ impl<T: Send + Sync + 'static> SystemState for T {}
 /// }
 /// ```
 pub trait Module<S: SystemState = ()>: Sized + 'static {
-    /// Its name, in errors.
+    /// The name of the module, for errors.
     const NAME: &'static str;
-    /// What it is started with, once more at each restart.
+    /// The configuration it is started with, also at each restart.
     type Config: Clone + Send + Sync + 'static;
-    /// What it keeps; made anew at each restart.
+    /// The state, which is made anew at each restart.
     type State: 'static;
-    /// Why it does not start, or does not do what it was asked.
+    /// The error of a start or of a message.
     type Error: std::error::Error + Send + Sync + 'static;
 
-    /// Makes the state. An error is the failure of the actor's init.
+    /// Makes the state. An error fails the init of the actor.
     fn initialize(
         config: Self::Config,
         system: Arc<S>,
     ) -> impl Future<Output = Result<Self::State, Self::Error>> + 'static;
 
-    /// What inspectors may see of its state; nothing by default. Redact here.
+    /// Returns the part of the state that inspectors may see; nothing by default. Redact secrets
+    /// here.
     fn view(state: &Self::State) -> StateValue {
         let _ = state;
         StateValue::Null
     }
 }
 
-/// A message type a module answers.
+/// A message type that a module handles.
 pub trait ModuleHandler<M, S: SystemState = ()>: Module<S> {
-    /// What it answers.
+    /// The answer.
     type Answer: Send + 'static;
 
-    /// Answers.
+    /// Handles a message.
     ///
     /// # Errors
-    /// The module's own; the asker gets it as the source of a [`SystemError`].
+    /// The module's own error. The asker gets it as the source of a [`SystemError`].
     fn handle(state: &mut Self::State, message: M) -> Result<Self::Answer, Self::Error>;
 }
 
-/// Why a part of the system did not do what it was asked.
+/// Why a module did not handle a message.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SystemError {
-    /// A module failed; the source says how.
+    /// The module failed; its own error is the source.
     #[error("the module {module} failed")]
     Module {
-        /// Its name.
+        /// The name of the module.
         module: &'static str,
-        /// Its own error.
+        /// The error of the module.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A module was asked before it was ready.
+    /// The module was asked before it was ready.
     #[error("the module {module} has not started yet")]
     NotStarted {
-        /// Its name.
+        /// The name of the module.
         module: &'static str,
     },
 }
 
 impl SystemError {
-    /// The error of a module.
+    /// Wraps the error of a module.
     pub fn of<Mo: Module<S>, S: SystemState>(error: Mo::Error) -> Self {
         Self::Module { module: Mo::NAME, source: Box::new(error) }
     }
 }
 
-/// The actor that hosts a module. Its messages are plain actix messages with a
+/// The actor that hosts a module. Its messages are plain actix messages that return a
 /// `Result<_, SystemError>`, so references, ports and routes work as for any actor.
 pub struct ModuleActor<Mo: Module<S>, S: SystemState = ()> {
     config: Mo::Config,
@@ -137,22 +139,22 @@ pub struct ModuleActor<Mo: Module<S>, S: SystemState = ()> {
     state: Option<Mo::State>,
 }
 
-// Its parts are moved and never pinned.
+// Sound without bounds on the parts: they are moved and never pinned.
 impl<Mo: Module<S>, S: SystemState> Unpin for ModuleActor<Mo, S> {}
 
 impl<Mo: Module<S>, S: SystemState> ModuleActor<Mo, S> {
-    /// A module that is about to start with this configuration and this view of the system.
+    /// Returns an actor that starts the module with this configuration and view of the system.
     pub fn new(config: Mo::Config, system: Arc<S>) -> Self {
         Self { config, system, state: None }
     }
 
-    /// How a supervisor makes it, again and again.
+    /// Returns the blueprint of the actor, for a supervisor.
     pub fn blueprint(config: Mo::Config, system: Arc<S>) -> Blueprint {
         Self::blueprint_then(config, system, |_| Ok(()))
     }
 
-    /// As [`ModuleActor::blueprint`]; `then` runs at every start with the reference of the actor,
-    /// to have it routed to with [`Router::add_route_soon`](crate::Router::add_route_soon).
+    /// Returns the blueprint of the actor. `then` is called at every start with its reference, for
+    /// example to add routes with [`Router::add_route_soon`](crate::Router::add_route_soon).
     pub fn blueprint_then(
         config: Mo::Config,
         system: Arc<S>,
@@ -173,7 +175,7 @@ impl<Mo: Module<S>, S: SystemState> ModuleActor<Mo, S> {
 impl<Mo: Module<S>, S: SystemState> Actor for ModuleActor<Mo, S> {
     type Context = Context<Self>;
 
-    /// Messages wait until the state is there; the supervisor waits, too.
+    // `wait`, so that neither messages nor the supervisor's start go on before the state is made.
     fn started(&mut self, ctx: &mut Self::Context) {
         let state = Mo::initialize(self.config.clone(), Arc::clone(&self.system));
         ctx.wait(state.into_actor(self).map(|state, actor, ctx| match state {

@@ -1,4 +1,4 @@
-//! The routing table: for each message type, who takes it. Immutable once published.
+//! The routing table: the handlers of each message type. Immutable once published.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
@@ -10,12 +10,13 @@ use ms_actor::{AnyRef, Port};
 use ms_core::ExitReason;
 use ms_core::view::Lifecycle;
 
-use crate::balance::{Balance, FailOver, RouteStrategy, Standing, stable_hash};
 use crate::error::RouterError;
+use crate::logic::balance::{Balance, FailOver, RouteStrategy, Standing, stable_hash};
 
-/// The number of one route, unique in the process.
+/// The number of one route, unique within the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RouteId {
+    // With the type, `remove` finds the list without a walk over all types.
     message: TypeId,
     number: u64,
 }
@@ -36,6 +37,7 @@ pub(crate) struct Route<M: Message> {
 }
 
 impl<M: Message> Route<M> {
+    /// Returns how the handler can be reached right now.
     pub(crate) fn standing(&self) -> Standing {
         if self.actor.is_closed() {
             return Standing::Closed;
@@ -65,25 +67,26 @@ where
     M::Result: Send,
 {
     fn with(list: Vec<Route<M>>, balance: &Balance<M>) -> Self {
+        // Hashes of paths, which are the same after a restart: no key moves because of one.
         let balance =
             balance.over(list.iter().map(|route| stable_hash(route.actor.path().as_str())));
         Self { list, balance }
     }
 
-    /// Indices to try for one message, the chosen one first.
+    /// Returns the indices of the handlers to try for one message, in this order.
     pub(crate) fn order(&self, message: &M) -> Vec<usize> {
         let standing = |at: usize| self.list[at].standing();
         self.balance.order(message, self.list.len(), standing, |at| self.list[at].actor.depth())
     }
 }
 
-/// [`Routes`] of a type the holder does not know.
+/// [`Routes`] of a message type that the holder does not know.
 pub(crate) trait AnyRoutes: Send + Sync {
     fn as_any(&self) -> &dyn Any;
-    /// The type of the message.
+    /// Returns the name of the message type.
     fn message(&self) -> &'static str;
     fn actors(&self) -> Vec<AnyRef>;
-    /// The same without some; `None` when there are none of these.
+    /// Returns the routes without those that `which` selects; `None` when it selects none.
     fn without(&self, which: &dyn Fn(RouteId, &AnyRef) -> bool) -> Option<Arc<dyn AnyRoutes>>;
 }
 
@@ -111,7 +114,7 @@ where
     }
 }
 
-/// Routes by message type; a clone is a few pointers.
+/// Routes by message type. A clone copies one pointer for each type.
 #[derive(Clone, Default)]
 pub(crate) struct Table(HashMap<TypeId, Arc<dyn AnyRoutes>>);
 
@@ -123,6 +126,16 @@ impl Table {
         self.0.get(&TypeId::of::<M>())?.as_any().downcast_ref()
     }
 
+    /// Returns the routes of this type whose handler has not ended for good. It may have ended since
+    /// the table was published, and must not get messages until the actor has pruned it.
+    pub(crate) fn open<M: Message + Send + 'static>(&self) -> Vec<Route<M>>
+    where
+        M::Result: Send,
+    {
+        let routes = self.of::<M>().map(|routes| routes.list.iter()).unwrap_or_default();
+        routes.filter(|route| route.standing() != Standing::Closed).cloned().collect()
+    }
+
     fn put<M: Message + Send + 'static>(&mut self, routes: Routes<M>)
     where
         M::Result: Send,
@@ -130,7 +143,7 @@ impl Table {
         self.0.insert(TypeId::of::<M>(), Arc::new(routes));
     }
 
-    /// Adds routes, all or none. An actor that has one already keeps it.
+    /// Adds routes, all or none. An actor that already has one keeps it.
     pub(crate) fn add<M: Message + Send + 'static>(
         &mut self,
         ports: Vec<Port<M>>,
@@ -144,6 +157,7 @@ impl Table {
             Some(known) => (known.list.clone(), &known.balance),
             None => (Vec::new(), &fresh),
         };
+        // By actor: with a walk over the list for each, adding n routes at once would cost n².
         let mut numbers: HashMap<AnyRef, RouteId> =
             list.iter().map(|route| (route.actor.clone(), route.id)).collect();
         let mut ids = Vec::with_capacity(ports.len());
@@ -162,19 +176,20 @@ impl Table {
         if list.len() > max {
             return Err(RouterError::TooManyRoutes { message: type_name::<M>(), max });
         }
+        // Only now, after every port has been checked: all or none.
         let routes = Routes::with(list, balance);
         self.put(routes);
         Ok(ids)
     }
 
-    /// Takes a route out; its actor comes back.
+    /// Removes a route.
     pub(crate) fn remove(&mut self, id: RouteId) -> Result<(), RouterError> {
         let routes = self.0.get_mut(&id.message).ok_or(RouterError::NoSuchRoute)?;
         *routes = routes.without(&|known, _| known == id).ok_or(RouterError::NoSuchRoute)?;
         Ok(())
     }
 
-    /// Takes out all routes to an actor. False when there were none.
+    /// Removes all routes to an actor. Returns false when there were none.
     pub(crate) fn drop_actor(&mut self, actor: &AnyRef) -> bool {
         let mut dropped = false;
         for routes in self.0.values_mut() {
@@ -186,6 +201,7 @@ impl Table {
         dropped
     }
 
+    /// Sets how a handler of this type is chosen.
     pub(crate) fn balance<M: Message + Send + 'static>(
         &mut self,
         strategy: RouteStrategy<M>,
@@ -198,12 +214,12 @@ impl Table {
         self.put(Routes::with(list, &balance));
     }
 
-    /// Each type of message with those who take it.
+    /// Returns the message types, each with its handlers.
     pub(crate) fn types(&self) -> impl Iterator<Item = (&'static str, Vec<AnyRef>)> {
         self.0.values().map(|routes| (routes.message(), routes.actors()))
     }
 
-    /// Everybody a route leads to, some more than once.
+    /// Returns the handlers of all types, some of them more than once.
     pub(crate) fn actors(&self) -> impl Iterator<Item = AnyRef> {
         self.0.values().flat_map(|routes| routes.actors())
     }

@@ -1,80 +1,53 @@
 //! The runtime: one node, its tree, its control endpoint, its signals, its exit code.
 //!
 //! [`run`] is all a binary needs: it boots a node, starts the tree, opens the
-//! control endpoint, stops in order at SIGINT or SIGTERM, and says how it ended.
+//! control endpoint, stops in order at SIGINT or SIGTERM, and returns how it ended.
 //! [`Runtime`] is the same without signals, for programs that own their actix
 //! system. [`Builder`] runs a *service*: a node whose components boot in phases, are kept
-//! alive and looked after, and shut down in order (`docs/runtime.md`). [`NodeControl`] is the node's side of the control endpoint: what
-//! `msctl` asks is answered here, out of the tree and the node's events.
+//! alive and looked after, and shut down in order (`docs/runtime.md`). [`NodeControl`] is the
+//! node's side of the control endpoint: it answers `msctl` out of the tree and the node's events.
 //!
 //! With the feature `config`, `configuration` keeps the configuration of the process: one
 //! actor that watches the files, and snapshots for everybody else.
 //!
-//! It does *not* decide about restarts (`ms-core`), keep actors (`ms-actor`,
+//! It does *not* decide about restarts (`ms-policy`), keep actors (`ms-actor`,
 //! `ms-supervisor`) or speak the wire protocol (`ms-control`). It prints nothing
 //! and ends no process: that is for the binary, see [`Ended::exit_code`].
 //!
 //! Three threads beside the arbiters, so that none can be kept waiting by an
-//! actor: the caller of [`run`] waits for signals and for nothing else, the node's
+//! actor: the caller of [`run`] waits for signals and for the node's report, the node's
 //! thread carries the supervisors, the control thread serves `msctl`.
 //!
-//! Start reading at `runtime.rs`, then `run.rs`, then `control/mod.rs`; for services at
-//! `component/mod.rs`, then `service/mod.rs` and `lifecycle/mod.rs`.
+//! `node/` runs a tree, `service/` stands on it, and not the other way round. Both have a folder
+//! `logic/` with their decisions, as machines without a clock, a log or a runtime.
+//!
+//! Start reading at `node/runtime.rs`, then `node/process.rs` and its `logic/`, then
+//! `control/mod.rs`; for services at `service/components/mod.rs`, then `service/mod.rs` and
+//! `service/boot/mod.rs`.
 
-mod cleanup;
-mod component;
-mod config;
-#[cfg(feature = "config")]
-pub mod configuration;
 pub mod control;
-mod emergency;
-mod endpoint;
-mod events;
-mod gate;
-mod health;
-mod integration;
-mod lifecycle;
-mod outcome;
-pub mod preflight;
-mod run;
-mod runtime;
+mod node;
 mod service;
-mod settings;
-mod signals;
 
 pub use ms_actor::OpenResource;
 
-pub use cleanup::{
-    CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, CleanupReport, ConnectionPool,
-    DatabaseCleanupHandler,
-};
-pub use component::{
-    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError,
-    DependencyErrors, ReloadOutcome, StateSnapshot, TreeContext,
-};
-pub use config::{ControlAt, RunConfig, Shown};
 pub use control::NodeControl;
-pub use emergency::{
-    CrashReport, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySummary,
-    ProcedureOutcome,
+pub use node::{
+    ControlAt, Ended, How, MainResult, RunConfig, RunError, Runtime, ServiceFailure, Shown, exit,
+    run, run_with,
 };
-pub use gate::{GateError, Permit, WorkGate};
-pub use health::{HealthRef, HealthUnavailable, PathFuture, PathHealth, Readiness, ReadinessPath};
-pub use integration::{
-    Call, CallReporter, Calls, IntegrationObserver, IntegrationRef, IntegrationUnavailable,
-};
-pub use lifecycle::{
-    BootstrapError, InitializationCause, InitializationError, PersistFuture, RollbackReport,
-    ShutdownError, ShutdownReason, ShutdownSummary, SnapshotStore,
-};
-pub use outcome::{Ended, How, RunError, exit};
-pub use run::{MainResult, run, run_with};
-pub use runtime::Runtime;
-pub use service::logic;
+#[cfg(feature = "config")]
+pub use service::configuration;
 pub use service::{
-    Builder, PhaseContext, Service, ServiceEnd, ServiceHandle, ServiceStage, SystemContext,
+    BootSettings, BootstrapError, Builder, Call, CallReporter, Calls, CleanupError, CleanupFuture,
+    CleanupHandler, CleanupOutcome, CleanupReport, Component, ComponentContext, ComponentFailure,
+    ComponentSpec, ConnectionPool, CrashReport, DatabaseCleanupHandler, DependencyError,
+    DependencyErrors, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySettings,
+    EmergencySummary, GateError, HealthRef, HealthSettings, HealthUnavailable, InitializationCause,
+    InitializationError, IntegrationObserver, IntegrationRef, IntegrationUnavailable, PathFuture,
+    PathHealth, Permit, PersistFuture, PhaseContext, ProcedureOutcome, Readiness, ReadinessPath,
+    ReloadOutcome, RollbackReport, Service, ServiceEnd, ServiceError, ServiceHandle, ServiceStage,
+    Settings, SettingsError, ShutdownError, ShutdownReason, ShutdownSettings, ShutdownSummary,
+    SnapshotStore, StateSnapshot, SupervisionSettings, SystemContext, TreeContext, WorkGate,
 };
-pub use settings::{
-    BootSettings, EmergencySettings, HealthSettings, Settings, SettingsError, ShutdownSettings,
-    SupervisionSettings,
-};
+pub use service::{logic, preflight};

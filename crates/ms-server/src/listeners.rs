@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use ms_actor::Placement;
+use ms_actor::{EventSource, Placement};
 use ms_config::FrameworkConfig;
+use ms_core::task::TaskTransition;
 use ms_registry::Registry;
 use ms_ops::Desk;
 use ms_runtime::{ComponentFailure, ServiceHandle, TreeContext};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
 
 use crate::admission::Entrance;
@@ -25,6 +26,7 @@ pub(crate) struct Listeners {
     limits: HttpLimits,
     metrics: Metrics,
     registry: Registry,
+    task_events: EventSource<TaskTransition>,
     pub(crate) path: ToApi,
     pub(crate) doors: Doors,
 }
@@ -35,6 +37,7 @@ impl Listeners {
         config: &FrameworkConfig,
         metrics: &Metrics,
         registry: &Registry,
+        task_events: EventSource<TaskTransition>,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
         let admin = settings::admin_bind(config, &api);
@@ -46,17 +49,18 @@ impl Listeners {
             limits: settings::http(config),
             metrics: Arc::clone(metrics),
             registry: registry.clone(),
+            task_events,
             path: ToApi::default(),
             doors: Doors::default(),
         })
     }
 
     /// The component `transport`.
-    pub(crate) fn tree(&self, cx: &TreeContext) -> Result<Supervisor, ComponentFailure> {
+    pub(crate) fn tree(&self, cx: &TreeContext) -> Result<SupervisorSpec, ComponentFailure> {
         let gateways = [("api", self.api_gateway(cx)?), ("admin", self.admin_gateway(cx)?)];
         let service = ServiceHandle::clone(cx);
         let registrar = Registrar { service, registry: self.registry.clone() };
-        let tree = Supervisor::one_for_one("transport")
+        let tree = SupervisorSpec::one_for_one("transport")
             .child(ChildSpec::blueprint("registry", self.registry.blueprint()))
             .child(ChildSpec::actor("registrar", move || registrar.clone()));
         Ok(gateways.into_iter().fold(tree, |tree, (id, spec)| {
@@ -75,7 +79,8 @@ impl Listeners {
     }
 
     fn api_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
-        let api = Api { node: cx.node().clone(), desk: desk(cx)? };
+        let task_events = Some(self.task_events.clone());
+        let api = Api { node: cx.node().clone(), task_events, desk: desk(cx)? };
         let spec = api.gateway(self.bound(cx, &self.api)?, self.limits.clone())?;
         let spec = spec.admitted_by(Entrance(cx.gate().clone()));
         self.path.is(&spec);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, WrapFuture};
-use ms_actor::Context;
+use ms_actor::{Context, Entry, ReadFrom};
 use ms_config::FrameworkConfig;
 use ms_core::health::HealthStatus;
 use ms_core::task::TaskState;
@@ -15,7 +15,6 @@ use ms_runtime::configuration::{ConfigActor, ConfigChanged, ConfigHandle, Refuse
 use ms_runtime::logic::health::SystemHealthReport;
 use ms_task::StoreStats;
 use ms_worker::tasks::TaskClient;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::integration;
 use crate::lives::{Lives, Seen};
@@ -182,20 +181,22 @@ fn tell_tasks(stats: &StoreStats) {
 
 /// Counts lives of actors, those that began before this was called included.
 async fn count_lives(service: ServiceHandle, told: Arc<AtomicU64>) {
-    let (past, mut events) = service.node().events_since(told.load(Ordering::Relaxed));
+    let from = ReadFrom::After(told.load(Ordering::Relaxed));
+    let mut events = service.node().events().reader(from);
     let mut lives = Lives::default();
     let tell = |lives: &mut Lives, event: &NodeEvent| {
         tell_life(lives, event);
         told.store(event.seq, Ordering::Relaxed);
     };
-    past.iter().for_each(|event| tell(&mut lives, event));
+    while let Some(entry) = events.try_next() {
+        entry.event().iter().for_each(|event| tell(&mut lives, event));
+    }
     // Not all of them are told of by an event.
     look_again(&mut lives, &service).await;
-    loop {
-        match events.recv().await {
-            Ok(event) => tell(&mut lives, &event),
-            Err(RecvError::Lagged(_)) => look_again(&mut lives, &service).await,
-            Err(RecvError::Closed) => return,
+    while let Some(entry) = events.next().await {
+        match entry {
+            Entry::Event(event) => tell(&mut lives, &event),
+            Entry::Missed { .. } => look_again(&mut lives, &service).await,
         }
     }
 }

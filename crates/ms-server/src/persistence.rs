@@ -11,7 +11,7 @@ use ms_actor::unix_ms;
 use ms_config::FrameworkConfig;
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::{ComponentId, Phase};
-use ms_core::{ActorPath, ChildId, IdError, Incarnation};
+use ms_core::{ActorPath, ChildId, ErrorChain, IdError, Incarnation};
 use ms_runtime::{
     Component, ComponentContext, ComponentFailure, ComponentSpec, PersistFuture, SnapshotStore,
     StateSnapshot,
@@ -135,7 +135,7 @@ impl Snapshots {
         let now = unix_ms();
         match self.on_store(within, move |store| store.save(&items, now)).await {
             Ok(Ok(report)) => failures(&ids, report.failed),
-            Ok(Err(error)) => all_failed(&error.to_string()),
+            Ok(Err(error)) => all_failed(&ErrorChain::from_error(&error).to_string()),
             Err(error) => all_failed(&error.to_string()),
         }
     }
@@ -174,8 +174,9 @@ impl StateKeeper for Snapshots {
     }
 }
 
-fn keeper(error: impl std::fmt::Display) -> StateError {
-    StateError::Keeper(error.to_string())
+fn keeper(error: impl Into<ComponentFailure>) -> StateError {
+    let error: ComponentFailure = error.into();
+    StateError::Keeper(ErrorChain::from_error(&*error).to_string())
 }
 
 /// The path of a component's actor, under which its state is sealed.
@@ -248,11 +249,12 @@ impl Component for Ledger {
             let saving = async {
                 loop {
                     let saved = snapshots.save_now(Self::snapshot(starts, &cx)).await;
-                    if let Err(error) = &saved {
-                        let what = format!("the state of {} was not saved: {error}", cx.id());
+                    let why = saved.err().map(|error| ErrorChain::from_error(&*error).to_string());
+                    if let Some(why) = &why {
+                        let what = format!("the state of {} was not saved: {why}", cx.id());
                         cx.emergency().critical_error(what);
                     }
-                    *trouble.borrow_mut() = saved.err().map(|error| error.to_string());
+                    *trouble.borrow_mut() = why;
                     sleep(every).await;
                 }
             };

@@ -22,7 +22,7 @@ use ms_runtime::{
     ServiceEnd, ServiceHandle, TreeContext,
 };
 use ms_store::SqliteTasks;
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_task::{Layered, QueueSpec};
 use ms_transport::Access;
 use ms_worker::budgets::{BudgetClient, Budgets};
@@ -258,6 +258,7 @@ impl Server {
         let budgets = self.budgets(&store)?;
         let calls = Calls::new();
         let file = DatabaseCleanupHandler::new(vec![Arc::new(TaskFile(store.clone()))]);
+        let task_events = store.events().clone();
         let store = Layered(WatchedStore::new(store, &calls));
         let snapshots = Snapshots::open(&config)?;
         let tasks = Tasks::new("tasks", store).attempt(settings::attempt(&config));
@@ -279,12 +280,14 @@ impl Server {
         };
         let outside = self.outside.and_then(|_| outside.component());
         let started = tasks.agents();
-        let listeners = Listeners::of(&config, &telling.metrics, &self.registry)?;
+        let (metrics, events) = (&telling.metrics, task_events.clone());
+        let listeners = Listeners::of(&config, metrics, &self.registry, events)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
         let observability = observability(&tasks.client(), &telling.filter);
 
         let mut settings = crate::settings::runtime(&self.name, options, &config);
-        settings.run = settings.run.tasks(tasks.client()).registry(self.registry());
+        let run = settings.run.tasks(tasks.client()).task_events(task_events);
+        settings.run = run.registry(self.registry());
         let from_transport = Arc::new(FromTransport::new(&calls));
         settings.run = settings.run.desk(move |desk| desk.observe(from_transport.clone()));
         for change in &self.desk {
@@ -389,7 +392,7 @@ impl fmt::Debug for Server {
 
 /// A component that is a supervisor with one child.
 fn tree(id: &str, phase: Phase, child: ChildSpec) -> ComponentSpec {
-    ComponentSpec::tree(Supervisor::one_for_one(id).child(child.backoff(PAUSE))).phase(phase)
+    ComponentSpec::tree(SupervisorSpec::one_for_one(id).child(child.backoff(PAUSE))).phase(phase)
 }
 
 /// The component that tells how the others are.
@@ -408,7 +411,7 @@ fn observability(tasks: &TaskClient, filter: &LogFilter) -> ComponentSpec {
             in_force,
             events_told: Arc::clone(&events_told),
         };
-        Ok(Supervisor::one_for_one("observability")
+        Ok(SupervisorSpec::one_for_one("observability")
             .child(ChildSpec::actor("observer", move || observer.clone())))
     };
     ComponentSpec::tree_of("observability", make)

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, WrapFuture};
-use ms_actor::{AnyRef, Context, Hosted, Node, Ref};
+use ms_actor::{AnyRef, Context, Entry, Hosted, Node, ReadFrom, Ref};
 use ms_config::FrameworkConfig;
 use ms_core::ActorPath;
 use ms_core::view::EventKind;
@@ -18,7 +18,6 @@ use ms_store::StoreActor;
 use ms_supervisor::SupervisorRef;
 use ms_transport::HttpGateway;
 use ms_worker::tasks::Dispatcher;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
 
 /// The configuration in force, watched and taken over.
@@ -67,20 +66,20 @@ impl Actor for Registrar {
 impl Registrar {
     /// Registers, and again whenever an actor has started that may be a new part.
     async fn keep_registered(&self, node: &Node) {
-        let (_, mut events) = node.events_since(node.last_event());
+        let mut events = node.events().reader(ReadFrom::Next);
         loop {
             let all = self.register().await;
             let started = async {
                 loop {
-                    match events.recv().await {
-                        Ok(event) => match event.kind {
+                    match events.next().await {
+                        Some(Entry::Event(event)) => match event.kind {
                             EventKind::Started { path, .. } if is_part(&path) => return,
                             _ => {}
                         },
                         // Its start may be among those that were missed.
-                        Err(RecvError::Lagged(_)) => return,
+                        Some(Entry::Missed { .. }) => return,
                         // The node is gone, and this actor with it.
-                        Err(RecvError::Closed) => std::future::pending().await,
+                        None => std::future::pending().await,
                     }
                 }
             };

@@ -1,121 +1,54 @@
-//! The actor that saves, and the handle through which components reach it.
+//! The actor that saves the states of components.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Handler, Message, Running,
-    WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Handler, MessageResult,
+    Running, WrapFuture,
 };
 use futures_util::FutureExt;
 use futures_util::future::{join_all, ready};
-use ms_actor::host::Blueprint;
-use ms_actor::{
-    AskError, Context, Hosted, LifeChange, LifeNews, Node, Port, Ref, StateValue, unix_ms,
-};
+use ms_actor::{AskError, Context, LifeChange, LifecycleEvent, Node, Port, StateValue, unix_ms};
 use ms_core::view::EventKind;
-use ms_core::{ActorPath, Incarnation};
+use ms_core::{ActorPath, ErrorChain};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
-use zeroize::Zeroizing;
 
-use crate::error::{RestoreError, SaveError};
-use crate::persist::{Persist, decode, encode};
-use crate::store::{Item, SaveReport, Store};
+use crate::error::{ExtractError, SaveError};
+use crate::messages::{Extract, Extracted, Put, Register, SaveAll, SnapshotStatus, Status, Tick};
+use crate::store::{SaveReport, Store};
 
-/// Longest wait for a component's state.
-const EXTRACT_WITHIN: Duration = Duration::from_secs(2);
-/// Longest reading at a component's start.
-const RESTORE_WITHIN: Duration = Duration::from_secs(10);
-/// Longest wait of a component that hands its state over.
-const PUT_WITHIN: Duration = Duration::from_secs(5);
-/// Most components.
+/// Longest wait for the state of a component.
+const EXTRACT_DEADLINE: Duration = Duration::from_secs(2);
+/// Largest number of components.
 const MAX_COMPONENTS: usize = 10_000;
 
-/// Asks a component for its state.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Result<Extracted, String>")]
-pub struct Extract;
-
-/// A component's state, in clear.
-#[derive(Clone)]
-pub struct Extracted {
-    schema: u32,
-    incarnation: Incarnation,
-    state: Zeroizing<Vec<u8>>,
-}
-
-impl Extracted {
-    /// What a component answers to [`Extract`].
-    ///
-    /// # Errors
-    /// Its state does not serialise.
-    pub fn of<P: Persist>(component: &P, incarnation: Incarnation) -> Result<Self, String> {
-        let state = Zeroizing::new(encode(component).map_err(|error| error.to_string())?);
-        Ok(Self { schema: P::SCHEMA, incarnation, state })
-    }
-
-    fn item(self, id: ActorPath) -> Item {
-        Item { id, incarnation: self.incarnation.0, schema: self.schema, state: self.state }
-    }
-}
-
-impl std::fmt::Debug for Extracted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Extracted({}, schema {}, [redacted])", self.incarnation, self.schema)
-    }
-}
-
-/// From now on this component is asked for its state at every save.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct Register(pub Port<Extract>);
-
-/// A component's last word before it stops: the next save has it, though nobody is
-/// there to be asked.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub struct Put(pub ActorPath, pub Extracted);
-
-/// Saves all components now; answers when it is on disk.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "Result<Arc<SaveReport>, Arc<SaveError>>")]
-pub struct SaveAll;
-
-/// How saving is doing.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "SnapshotStatus")]
-pub struct Status;
-
-/// Answer to [`Status`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SnapshotStatus {
-    /// Sequence of the last save that counts.
-    pub sequence: u64,
-    /// Saves since the start.
-    pub saves: u64,
-    /// Saves since the start that failed in whole or in part.
-    pub failures: u64,
-    /// What went wrong with the last save; `None` when it was good. Something here is
-    /// "degraded": work goes on in memory.
-    pub degraded: Option<String>,
-}
-
-/// Saves the states of components.
+/// The actor that saves the states of components, periodically and when it is asked to.
 pub struct SnapshotActor {
     store: Arc<Store>,
     every: Option<Duration>,
     components: HashMap<ActorPath, Port<Extract>>,
-    /// Last words, until the component lives again.
+    /// States of components that have stopped, until they start again.
     put: HashMap<ActorPath, Extracted>,
     status: SnapshotStatus,
-    /// The last save of an orderly stop is done.
+    /// Whether the last save of an orderly stop has begun.
     ended: bool,
 }
 
 impl SnapshotActor {
-    fn view(&self) -> StateValue {
+    pub(crate) fn new(store: Arc<Store>, every: Option<Duration>) -> Self {
+        Self {
+            store,
+            every,
+            components: HashMap::new(),
+            put: HashMap::new(),
+            status: SnapshotStatus::default(),
+            ended: false,
+        }
+    }
+
+    pub(crate) fn view(&self) -> StateValue {
         let SnapshotStatus { sequence, saves, failures, degraded } = &self.status;
         StateValue::map([
             ("components", (self.components.len() as u64).into()),
@@ -126,17 +59,18 @@ impl SnapshotActor {
         ])
     }
 
-    /// Asks all living components at once; then writes, off the arbiter.
+    /// Asks all living components at once, and then writes on a blocking thread.
     fn save(&self) -> impl Future<Output = Result<SaveReport, SaveError>> + use<> {
         let store = Arc::clone(&self.store);
         let asked = self.components.iter().map(|(id, port)| {
             let id = id.clone();
-            // A mailbox that is kept while its actor is down would only let us wait.
+            // Checked first: a mailbox that is kept while its actor is down takes the message, and
+            // the whole save would wait for the deadline.
             match port.down() {
-                Some(reason) => ready((id, Err(format!("it is down: {reason}")))).left_future(),
+                Some(reason) => ready((id, Err(ExtractError::Down(reason)))).left_future(),
                 None => port
-                    .ask(Extract, EXTRACT_WITHIN)
-                    .map(|answer| (id, flat(answer)))
+                    .ask(Extract, EXTRACT_DEADLINE)
+                    .map(|answer| (id, flatten(answer)))
                     .right_future(),
             }
         });
@@ -146,20 +80,21 @@ impl SnapshotActor {
             let (mut items, mut failed) = (Vec::new(), Vec::new());
             for (id, answer) in asked.await {
                 match (answer, put.remove(&id)) {
-                    (Ok(state), _) | (Err(_), Some(state)) => items.push(state.item(id)),
-                    (Err(why), None) => {
-                        failed.push((id.clone(), SaveError::NotExtracted { id, why }));
+                    (Ok(state), _) | (Err(_), Some(state)) => items.push(state.into_item(id)),
+                    (Err(source), None) => {
+                        failed.push((id.clone(), SaveError::NotExtracted { id, source }));
                     }
                 }
             }
-            items.extend(put.into_iter().map(|(id, state)| state.item(id)));
+            items.extend(put.into_iter().map(|(id, state)| state.into_item(id)));
             let saved = spawn_blocking(move || store.save(&items, unix_ms())).await;
-            let mut report = saved.map_err(|error| SaveError::Broken(error.to_string()))??;
+            let mut report = saved.map_err(|error| SaveError::Aborted(error.into()))??;
             report.failed.extend(failed);
             Ok(report)
         }
     }
 
+    /// Records, logs and publishes the result of a save.
     fn saved(
         &mut self,
         result: Result<SaveReport, SaveError>,
@@ -169,12 +104,15 @@ impl SnapshotActor {
             Ok(report) => {
                 self.status.saves += 1;
                 self.status.sequence = report.sequence;
-                let told = report.failed.iter().map(|(id, error)| format!("{id}: {error}"));
-                let told: Vec<String> = told.collect();
-                (!told.is_empty()).then(|| told.join("; "))
+                let line = |(id, error): &(ActorPath, SaveError)| {
+                    format!("{id}: {}", ErrorChain::from_error(error))
+                };
+                let lines: Vec<String> = report.failed.iter().map(line).collect();
+                (!lines.is_empty()).then(|| lines.join("; "))
             }
+            // Not a problem: before the first component has registered there is nothing.
             Err(SaveError::Nothing) => None,
-            Err(error) => Some(error.to_string()),
+            Err(error) => Some(ErrorChain::from_error(error).to_string()),
         };
         if let Some(text) = &problem {
             self.status.failures += 1;
@@ -184,6 +122,7 @@ impl SnapshotActor {
         result.map(Arc::new).map_err(Arc::new)
     }
 
+    /// Schedules the next periodic save.
     fn tick(&self, ctx: &mut Context<Self>) {
         if let Some(every) = self.every {
             ctx.notify_later(Tick, every);
@@ -191,19 +130,17 @@ impl SnapshotActor {
     }
 }
 
-fn flat(answer: Result<Result<Extracted, String>, AskError<Extract>>) -> Result<Extracted, String> {
-    answer.map_err(|error| error.to_string())?
+fn flatten(
+    answer: Result<Result<Extracted, ExtractError>, AskError<Extract>>,
+) -> Result<Extracted, ExtractError> {
+    answer.map_err(|error| ExtractError::Unanswered(error.into()))?
 }
 
-/// To the log and to the node's events.
-fn note(node: &Node, path: &ActorPath, topic: &str, text: String) {
+/// Writes a line to the log, and publishes it as an event of the node.
+pub(crate) fn note(node: &Node, path: &ActorPath, topic: &str, text: String) {
     tracing::warn!(target: "ms_snapshot::audit", topic, actor = %path, "{text}");
     node.publish(EventKind::Noted { path: path.clone(), topic: topic.to_owned(), text });
 }
-
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Tick;
 
 impl Actor for SnapshotActor {
     type Context = Context<Self>;
@@ -212,7 +149,8 @@ impl Actor for SnapshotActor {
         self.tick(ctx);
     }
 
-    /// The components have stopped before this actor and have left their last words.
+    // The components have stopped before this actor and have handed over their states, so the save
+    // of the stop is made here and not by a message that a stopping actor would not get.
     fn stopping(&mut self, ctx: &mut Self::Context) -> Running {
         if self.ended {
             return Running::Stop;
@@ -238,7 +176,7 @@ impl Handler<Register> for SnapshotActor {
             return;
         }
         ctx.follow(&port.any());
-        // It lives again: what it said at its last end is old.
+        // The component runs again, so the state it handed over at its last stop is outdated.
         self.put.remove(&path);
         self.components.insert(path, port);
     }
@@ -254,17 +192,17 @@ impl Handler<Put> for SnapshotActor {
     }
 }
 
-impl Handler<LifeNews> for SnapshotActor {
+impl Handler<LifecycleEvent> for SnapshotActor {
     type Result = ();
 
-    fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
-        if matches!(news.change, LifeChange::Gone(_)) {
-            self.components.remove(news.of.path());
+    fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
+        if matches!(event.change, LifeChange::Gone(_)) {
+            self.components.remove(event.of.path());
         }
     }
 }
 
-// One save at a time: what is asked meanwhile waits in the mailbox.
+// Atomic: one save at a time. Two at once would take the same sequence.
 impl Handler<SaveAll> for SnapshotActor {
     type Result = AtomicResponse<Self, Result<Arc<SaveReport>, Arc<SaveError>>>;
 
@@ -287,80 +225,9 @@ impl Handler<Tick> for SnapshotActor {
 }
 
 impl Handler<Status> for SnapshotActor {
-    type Result = actix::MessageResult<Status>;
+    type Result = MessageResult<Status>;
 
     fn handle(&mut self, _: Status, _: &mut Self::Context) -> Self::Result {
-        actix::MessageResult(self.status.clone())
-    }
-}
-
-/// A component's way to its snapshots. Cheap to clone; part of an agent's arguments.
-#[derive(Debug, Clone)]
-pub struct Snapshots {
-    store: Arc<Store>,
-    every: Option<Duration>,
-}
-
-impl Snapshots {
-    /// Over an open store; the actor saves by itself every `every`, or only when told.
-    #[must_use]
-    pub fn new(store: Store, every: Option<Duration>) -> Self {
-        Self { store: Arc::new(store), every }
-    }
-
-    /// How the saving actor is made; give it to a supervisor, once, before the
-    /// components: it is stopped after them then and can save their last words.
-    #[must_use]
-    pub fn blueprint(&self) -> Blueprint {
-        let this = self.clone();
-        let factory = move |_: &_| {
-            Ok(SnapshotActor {
-                store: Arc::clone(&this.store),
-                every: this.every,
-                components: HashMap::new(),
-                put: HashMap::new(),
-                status: SnapshotStatus::default(),
-                ended: false,
-            })
-        };
-        let tier = <SnapshotActor as Hosted>::TIER;
-        Blueprint::with_view(factory, tier, Some(SnapshotActor::view))
-    }
-
-    /// The newest good state of the component at `id`, brought up to its schema. `None`
-    /// when there is none. What was found wrong on the way is logged and published.
-    ///
-    /// Reads by itself, off the arbiters: a start never waits for a save.
-    ///
-    /// # Errors
-    /// [`RestoreError`]; whether the component then starts afresh is its own decision.
-    pub async fn restore<P: Persist>(
-        &self,
-        node: &Node,
-        id: &ActorPath,
-    ) -> Result<Option<P::State>, RestoreError> {
-        let (store, path) = (Arc::clone(&self.store), id.clone());
-        let read = spawn_blocking(move || store.restore(&path));
-        let read = timeout(RESTORE_WITHIN, read).await.map_err(|_| RestoreError::TimedOut)?;
-        let (found, audit) = read.map_err(std::io::Error::other)??;
-        for line in audit {
-            note(node, id, "snapshot_refused", line.to_string());
-        }
-        found.map(|found| decode::<P>(found.schema, &found.state)).transpose()
-    }
-
-    /// Hands a component's state over when it stops.
-    ///
-    /// # Errors
-    /// The state does not serialise, or the actor did not take it in time.
-    pub async fn put<P: Persist>(
-        saver: &Ref<SnapshotActor>,
-        id: &ActorPath,
-        incarnation: Incarnation,
-        component: &P,
-    ) -> Result<(), String> {
-        let state = Extracted::of(component, incarnation)?;
-        let put = saver.ask(Put(id.clone(), state)).within(PUT_WITHIN);
-        put.await.map_err(|error| error.to_string())
+        MessageResult(self.status.clone())
     }
 }

@@ -1,53 +1,53 @@
-//! What was found wrong on disk: each is a line of the audit.
+//! The lines of the audit: everything that was found wrong on disk.
 
 use std::fmt;
 
 use crate::error::SealError;
 
-/// One thing that was not as it was left.
+/// One thing on disk that is not as the store left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Audit {
-    /// A save that has no manifest: the process ended in the middle of it.
+    /// A save without a manifest: the process ended in the middle of it.
     Incomplete {
-        /// Its folder.
+        /// The folder of the save.
         folder: String,
     },
     /// A file that does not open.
     Damaged {
-        /// Which file, below the directory.
+        /// The file, relative to the directory.
         file: String,
         /// What is wrong with it.
         why: SealError,
     },
     /// A file that is authentic and does not belong there: swapped or renamed.
     Misplaced {
-        /// Which file, below the directory.
+        /// The file, relative to the directory.
         file: String,
-        /// What it should be.
+        /// What is wrong with its place.
         why: String,
     },
-    /// A file that cannot be read; a symlink, for one.
+    /// A file that cannot be read, for example a symlink.
     Unreadable {
-        /// Which file, below the directory.
+        /// The file, relative to the directory.
         file: String,
-        /// Why.
+        /// What the file system reports.
         why: String,
     },
-    /// The newest save is gone: an older state of the directory was put back.
+    /// The newest save is gone: an older state of the directory was put back, or it was deleted.
     RolledBack {
         /// The highest sequence ever written.
         expected: u64,
-        /// The highest there is.
+        /// The highest sequence there is.
         found: u64,
     },
     /// The record of the highest sequence is gone though there are saves.
     HeadMissing,
-    /// An older save than the newest one is used for a component.
+    /// The state of a component was taken from an older save than the newest.
     Older {
-        /// Of which sequence.
+        /// The sequence of that save.
         sequence: u64,
-        /// The newest one.
+        /// The sequence of the newest save.
         newest: u64,
     },
 }
@@ -55,7 +55,7 @@ pub enum Audit {
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Incomplete { folder } => write!(f, "{folder} has no manifest and is passed over"),
+            Self::Incomplete { folder } => write!(f, "{folder} has no manifest and is skipped"),
             Self::Damaged { file, why } => write!(f, "{file} is refused: {why}"),
             Self::Misplaced { file, why } => write!(f, "{file} is out of place: {why}"),
             Self::Unreadable { file, why } => write!(f, "{file} cannot be read: {why}"),

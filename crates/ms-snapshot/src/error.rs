@@ -1,138 +1,177 @@
-//! What can go wrong, one enum a concern.
+//! The errors of snapshots, one enum for each concern.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
-use ms_core::ActorPath;
+use ms_core::{ActorPath, ExitReason};
+use ms_json::EncodeError;
 
-use crate::keyring::{KeyId, MAX_KEYS};
+use crate::key_id::KeyId;
 
-/// Why a keyring is not taken.
+/// Largest number of keys in a keyring.
+pub const MAX_KEYS: usize = 16;
+
+/// Why a keyring is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
     /// The file cannot be read.
-    #[error("the key file {} cannot be read: {source}", .file.display())]
+    #[error("the key file {} cannot be read", .file.display())]
     Io {
-        /// Which file.
+        /// The key file.
         file: PathBuf,
-        /// Why.
+        /// What the file system reports.
         #[source]
         source: io::Error,
     },
-    /// It is none in which secrets may stand.
+    /// The file is not private, or not a plain file.
     #[error("the key file {} cannot hold keys: {reason}", .file.display())]
     Exposed {
-        /// Which file.
+        /// The key file.
         file: PathBuf,
-        /// What is wrong.
+        /// What is wrong with it.
         reason: String,
     },
-    /// A line is no key.
-    #[error("line {line} of the key file is no key: {reason}; write an id and 64 hex digits")]
+    /// A line is not a key.
+    #[error("line {line} of the key file is not a key: {reason}; write an id and 64 hex digits")]
     BadLine {
-        /// Which line, from 1.
+        /// The number of the line, from 1.
         line: usize,
-        /// What is wrong; never the line.
+        /// What is wrong with it; never the text of the line.
         reason: &'static str,
     },
-    /// There is no key, or too many.
+    /// There is no key, or there are too many.
     #[error("a key file has 1 to {MAX_KEYS} keys, this one has {0}")]
     Count(usize),
-    /// The operating system gives no randomness.
-    #[error("no randomness: {0}")]
-    Random(String),
+    /// The operating system has no randomness.
+    #[error("the operating system has no randomness")]
+    Random(#[source] getrandom::Error),
 }
 
-/// Why a sealed file is not opened.
+/// Why a file cannot be sealed or opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealError {
-    /// It is shorter than its own header.
+    /// The file is shorter than its own header.
     #[error("it is cut off")]
     Truncated,
-    /// It is no snapshot.
-    #[error("it is no snapshot")]
+    /// The file is not a snapshot.
+    #[error("it is not a snapshot")]
     NotOurs,
-    /// It has a format this version does not know.
+    /// The file has a format that this version does not know.
     #[error("it has format {0}, which this version does not know")]
     Format(u8),
-    /// It was sealed with a key that is not in the keyring.
+    /// The file was sealed with a key that is not in the keyring.
     #[error("it was sealed with key {0}, which is not in the keyring; add it back")]
     UnknownKey(KeyId),
-    /// It was changed, or belongs to somebody else.
+    /// The file was changed, or belongs to another component.
     #[error("it is not authentic: changed, or another component's")]
     NotAuthentic,
-    /// No randomness for the nonce, or a state too large.
-    #[error("it cannot be sealed: {0}")]
-    Seal(String),
+    /// The state is too large to be sealed.
+    #[error("it has more than {max} bytes")]
+    TooLarge {
+        /// The largest size, in bytes.
+        max: usize,
+    },
+    /// The operating system has no randomness for the nonce.
+    #[error("the operating system has no randomness")]
+    Random(#[source] getrandom::Error),
+    /// The cipher refused to seal.
+    #[error("the cipher refused to seal it")]
+    Cipher,
 }
 
-/// Why a directory is not used.
+/// Why a directory is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// It cannot be opened.
-    #[error("the snapshot directory {} cannot be opened: {source}", .dir.display())]
+    /// The directory cannot be opened.
+    #[error("the snapshot directory {} cannot be opened", .dir.display())]
     Open {
-        /// Which directory.
+        /// The directory.
         dir: PathBuf,
-        /// Why.
+        /// What the file system reports.
         #[source]
         source: io::Error,
     },
-    /// It belongs to somebody else, or others may write into it.
+    /// The directory belongs to somebody else, or others may write into it.
     #[error("the snapshot directory {} is refused: {reason}", .dir.display())]
     Refused {
-        /// Which directory.
+        /// The directory.
         dir: PathBuf,
-        /// Why, and what to do.
+        /// What is wrong with it, and what to do.
         reason: String,
     },
 }
 
-/// Why a save, or one part of it, failed. What was saved before is untouched.
+/// Why a component gave no state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtractError {
+    /// The component is down.
+    #[error("it is down: {0}")]
+    Down(ExitReason),
+    /// There was no answer in time.
+    #[error("there was no answer")]
+    Unanswered(#[source] Box<dyn Error + Send + Sync>),
+    /// The state cannot be encoded.
+    #[error("the state cannot be encoded")]
+    Encode(#[source] EncodeError),
+    /// The component refused, for this reason.
+    #[error("it refused: {0}")]
+    Refused(String),
+}
+
+/// Why a save, or the save of one component, failed. Earlier saves are untouched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SaveError {
     /// The file system is full.
     #[error("no space is left for {what}; the older saves stay, the next save tries again")]
     Full {
-        /// What was being written.
+        /// The file or folder that was being written.
         what: String,
     },
-    /// The directory is read-only.
+    /// The file system is read-only.
     #[error("{what} cannot be written: the file system is read-only")]
     ReadOnly {
-        /// What was being written.
+        /// The file or folder that was being written.
         what: String,
     },
-    /// Another failure of the file system.
-    #[error("{what} cannot be written: {source}")]
+    /// The file system failed in another way.
+    #[error("{what} cannot be written")]
     Io {
-        /// What was being written.
+        /// The file or folder that was being written.
         what: String,
-        /// Why.
+        /// What the file system reports.
         #[source]
         source: io::Error,
     },
     /// The state could not be sealed.
-    #[error(transparent)]
+    #[error("the state cannot be sealed")]
     Seal(#[from] SealError),
     /// The component gave no state.
-    #[error("{id} gave no state: {why}")]
+    #[error("{id} gave no state")]
     NotExtracted {
-        /// Which component.
+        /// The path of the component.
         id: ActorPath,
-        /// Why not.
-        why: String,
+        /// Why it gave none.
+        #[source]
+        source: ExtractError,
     },
-    /// There was nothing to save.
+    /// No component has a state to save.
     #[error("no component gave a state, so there is nothing to save")]
     Nothing,
-    /// The blocking work did not end well.
-    #[error("saving was broken off: {0}")]
-    Broken(String),
+    /// The manifest could not be encoded.
+    #[error("the manifest cannot be encoded")]
+    Manifest(#[source] serde_json::Error),
+    /// The highest possible sequence is used.
+    #[error("there is no sequence left for another save")]
+    OutOfSequences,
+    /// The thread that saves did not finish.
+    #[error("the save was aborted")]
+    Aborted(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl SaveError {
@@ -153,34 +192,34 @@ impl SaveError {
 #[non_exhaustive]
 pub enum RestoreError {
     /// The directory cannot be read.
-    #[error("the snapshots cannot be read: {0}")]
+    #[error("the snapshots cannot be read")]
     Io(#[from] io::Error),
-    /// It was written by a newer version of the component.
+    /// The state was written by a newer version of the component.
     #[error("the snapshot has schema {found}, newer than {ours}; start the newer version")]
     Newer {
-        /// Its schema.
+        /// The schema of the state.
         found: u32,
-        /// The newest this version knows.
+        /// The newest schema that this version knows.
         ours: u32,
     },
-    /// No function brings it up.
+    /// A migration is missing.
     #[error("no migration from schema {from} is registered; add one to `Persist::MIGRATIONS`")]
     NoMigration {
-        /// From which schema.
+        /// The schema without a migration to the next.
         from: u32,
     },
-    /// A migration refused.
+    /// A migration failed.
     #[error("the migration from schema {from} failed: {why}")]
     Migration {
-        /// From which schema.
+        /// The schema it migrates from.
         from: u32,
-        /// Why.
+        /// What the migration reports.
         why: String,
     },
-    /// It is not what the schema says.
-    #[error("the snapshot does not fit its schema: {0}")]
+    /// The state does not fit its schema.
+    #[error("the snapshot does not fit its schema")]
     Decode(#[from] serde_json::Error),
-    /// It took longer than a start may wait.
+    /// The read took longer than a start may wait.
     #[error("the snapshots could not be read in time")]
     TimedOut,
 }

@@ -1,4 +1,4 @@
-//! The file system by handle: no path is resolved twice, no symlink is followed.
+//! The file system by handle: no path is resolved twice, and no symlink is followed.
 
 use std::fmt;
 use std::fs::File;
@@ -13,12 +13,12 @@ use rustix::fs::{
 
 use crate::error::StoreError;
 
-/// Most entries of a directory that are looked at.
+/// Largest number of directory entries that are read.
 const MAX_ENTRIES: usize = 10_000;
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
-/// A system call that changes the disk, about to be made.
+/// A system call that changes the disk and is about to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// `mkdirat` of a save's folder.
@@ -37,7 +37,7 @@ pub enum Step {
     Remove,
 }
 
-/// Called before each [`Step`]; an error is taken as the call's own.
+/// A function called before each [`Step`]. Its error is taken for one of the system call.
 pub(crate) type Hook = Arc<dyn Fn(Step) -> io::Result<()> + Send + Sync>;
 
 /// An open directory.
@@ -47,7 +47,8 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens the directory of a store: a directory of this user that others cannot write.
+    /// Opens the directory of a store, which must belong to this user and not be writable for
+    /// others.
     pub(crate) fn root(path: &Path, hook: Option<Hook>) -> Result<Self, StoreError> {
         let open = |source: io::Error| StoreError::Open { dir: path.to_owned(), source };
         let refused =
@@ -64,8 +65,8 @@ impl Folder {
         Ok(Self { fd, hook })
     }
 
-    /// Whether this directory is still what the path leads to: what is written by handle into one
-    /// that was moved is not found again.
+    /// Returns whether the path still leads to this directory. A handle follows a directory that was
+    /// moved, and what is written there is not found again.
     pub(crate) fn is_at(&self, path: &Path) -> io::Result<bool> {
         let (mine, there) = (fstat(&self.fd)?, rustix::fs::lstat(path));
         match there {
@@ -79,33 +80,33 @@ impl Folder {
         self.hook.as_ref().map_or(Ok(()), |hook| hook(step))
     }
 
-    /// Opens a folder within.
+    /// Opens a folder in this directory.
     pub(crate) fn open(&self, name: &str) -> io::Result<Self> {
         let fd = openat(&self.fd, name, folder_flags(), Mode::empty())?;
         Ok(Self { fd, hook: self.hook.clone() })
     }
 
-    /// Makes and opens a folder within.
+    /// Makes a folder in this directory, and opens it.
     pub(crate) fn make(&self, name: &str) -> io::Result<Self> {
         self.step(Step::MakeFolder)?;
         mkdirat(&self.fd, name, Mode::from_raw_mode(FOLDER_MODE))?;
         self.open(name)
     }
 
-    /// Writes a file so that it has all of `bytes` or is not there: a temporary one,
+    /// Writes a file so that it either has all of `bytes` or does not exist: a temporary file,
     /// `fsync`, rename, `fsync` of the directory.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = format!(".{name}.tmp");
         let written = self.write_and_rename(&temporary, name, bytes);
         if written.is_err() {
-            // Half of it may be there; without it there is room for the next try.
+            // On a full disk the half-written file would take the room of the next try.
             let _ = unlinkat(&self.fd, &temporary, AtFlags::empty());
         }
         written
     }
 
     fn write_and_rename(&self, temporary: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // One of a process that ended in the middle.
+        // Left by a process that ended in the middle of a write.
         match unlinkat(&self.fd, temporary, AtFlags::empty()) {
             Err(error) if error != rustix::io::Errno::NOENT => return Err(error.into()),
             _ => {}
@@ -124,7 +125,7 @@ impl Folder {
         self.sync()
     }
 
-    /// Makes what was renamed or made in here last.
+    /// Makes changes of names in this directory durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.step(Step::SyncDir)?;
         Ok(fsync(&self.fd)?)
@@ -146,11 +147,11 @@ impl Folder {
         Ok(bytes)
     }
 
-    /// The names in here.
+    /// Returns the names in this directory.
     pub(crate) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(self.fd.as_fd())?.take(MAX_ENTRIES) {
-            // Names that are no UTF-8 are not ours.
+            // A name that is not UTF-8 is not one of ours.
             if let Ok(name) = entry?.file_name().to_str()
                 && name != "."
                 && name != ".."
@@ -161,7 +162,7 @@ impl Folder {
         Ok(names)
     }
 
-    /// Removes a folder within, and the files in it.
+    /// Removes a folder in this directory, and the files in it.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         let folder = self.open(name)?;
         for file in folder.names()? {

@@ -1,4 +1,4 @@
-//! The keys: one that seals, and older ones that still open.
+//! The keyring: one key that seals, and older ones that still open.
 
 use std::fmt;
 use std::io::Read;
@@ -9,62 +9,44 @@ use rustix::fs::{Mode, OFlags, fstat};
 use rustix::process::{Gid, getegid, geteuid, getgroups};
 use zeroize::Zeroizing;
 
-use crate::error::KeyError;
+use crate::error::{KeyError, MAX_KEYS};
+use crate::key_id::KeyId;
+use crate::logic::layout::hex;
 
-/// Most keys of a ring.
-pub const MAX_KEYS: usize = 16;
 /// Largest key file, in bytes.
 const MAX_FILE: u64 = 16 * 1024;
-/// Longest key id, in bytes.
-const MAX_ID: usize = 32;
-
-/// The name of a key; stored in clear in every file it seals.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyId(pub(crate) String);
-
-impl KeyId {
-    pub(crate) fn new(text: &str) -> Option<Self> {
-        let fine = (1..=MAX_ID).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        fine.then(|| Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Who reads files here.
+/// Returns the user and the groups of this process, as a reader of files.
 fn this_process() -> Reader {
     let mut groups = vec![getegid().as_raw()];
-    // A process whose groups cannot be told is in its own one alone.
+    // Without its supplementary groups the process counts as a member of its own group alone, which
+    // refuses more files and never fewer.
     groups.extend(getgroups().unwrap_or_default().into_iter().map(Gid::as_raw));
     Reader { uid: geteuid().as_raw(), groups }
 }
 
-/// A key's 32 bytes, overwritten when dropped.
+/// The 32 bytes of a key, overwritten when dropped.
 pub(crate) type KeyBytes = Zeroizing<[u8; 32]>;
 
-/// The keys of a store. To rotate: put a new line first, and leave the old ones until
-/// every save that needs them is gone (each save seals anew with the first key).
+/// The keys of a store. To rotate, put a new line first, and leave the old ones until
+/// every save that needs them is gone. Each save is sealed with the first key.
 pub struct Keyring {
-    /// The first one seals.
+    /// Never empty. The first one seals.
     keys: Vec<(KeyId, KeyBytes)>,
 }
 
 impl Keyring {
-    /// Reads a key file: one key a line, an id and 64 hex digits; `#` begins a comment.
-    /// It must be a regular file in which a secret may stand ([`ms_core::private`]): one of mode
-    /// 0600, or one of root's that a group of this process may read.
+    /// Reads a key file: one key on each line, an id and 64 hex digits; `#` begins a comment.
+    /// It must be a regular file that is private ([`ms_core::private`]): of mode 0600, or owned by
+    /// root and readable for a group of this process.
     ///
     /// # Errors
-    /// [`KeyError`]; no message holds any of the file's text.
+    /// [`KeyError`] when the file cannot be read, is not private, or has a bad line. No message
+    /// contains any of the file's text.
     pub fn from_file(path: &Path) -> Result<Self, KeyError> {
         let io = |source: std::io::Error| KeyError::Io { file: path.to_owned(), source };
         let exposed = |reason: String| KeyError::Exposed { file: path.to_owned(), reason };
-        // Links are followed: Kubernetes mounts a Secret as links into the version in force.
+        // Symlinks are followed: Kubernetes mounts a Secret as links to the version in force.
+        // NONBLOCK, because opening a FIFO would wait for a writer.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io(error.into()))?;
         let stat = fstat(&fd).map_err(|error| io(error.into()))?;
@@ -82,11 +64,10 @@ impl Keyring {
         Self::parse(&text)
     }
 
-    /// As [`Keyring::from_file`], from text that is already there: for tests, and for keys
-    /// out of a file descriptor.
+    /// Parses the text of a key file: for tests, and for keys out of a file descriptor.
     ///
     /// # Errors
-    /// As there.
+    /// [`KeyError`] when there is a bad line, or no key, or too many.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut keys: Vec<(KeyId, KeyBytes)> = Vec::new();
         for (index, line) in text.lines().enumerate() {
@@ -109,34 +90,35 @@ impl Keyring {
         Ok(Self { keys })
     }
 
-    /// A line for a key file: a new random key under `id`.
+    /// Generates a line for a key file: a new random key under `id`.
     ///
     /// # Errors
-    /// The operating system gives no randomness, or the id is none.
+    /// [`KeyError`] when the operating system has no randomness, or the id is invalid.
     pub fn generate(id: &str) -> Result<Zeroizing<String>, KeyError> {
         let bad = KeyError::BadLine { line: 1, reason: "the id is not [A-Za-z0-9_-]{1,32}" };
         let id = KeyId::new(id).ok_or(bad)?;
         let mut key = KeyBytes::default();
-        getrandom::fill(&mut *key).map_err(|error| KeyError::Random(error.to_string()))?;
+        getrandom::fill(&mut *key).map_err(KeyError::Random)?;
         let mut line = Zeroizing::new(format!("{id} "));
         line.push_str(&Zeroizing::new(hex(&*key)));
         line.push('\n');
         Ok(line)
     }
 
-    /// The id of the key that seals.
+    /// Returns the id of the key that seals.
     #[must_use]
     pub fn seals_with(&self) -> &KeyId {
         self.sealing().0
     }
 
-    /// Whether both have the same keys in the same order.
+    /// Returns whether both have the same keys in the same order.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         self.keys == other.keys
     }
 
-    /// Whether this ring opens what `before` has sealed last: it may take its place.
+    /// Returns whether this ring can take the place of `before`: whether it opens what that one
+    /// sealed last.
     #[must_use]
     pub fn may_follow(&self, before: &Self) -> bool {
         let (id, key) = before.sealing();
@@ -144,7 +126,7 @@ impl Keyring {
     }
 
     pub(crate) fn sealing(&self) -> (&KeyId, &KeyBytes) {
-        // Both constructors refuse an empty ring.
+        // In bounds: `parse`, the only constructor, refuses an empty ring.
         let (id, key) = &self.keys[0];
         (id, key)
     }
@@ -158,10 +140,6 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.keys.iter().map(|(id, _)| (id, "[redacted]"))).finish()
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<KeyBytes> {

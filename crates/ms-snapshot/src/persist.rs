@@ -1,4 +1,4 @@
-//! What a component writes to have its state kept.
+//! The trait of components whose state is kept, and the encoding of states.
 
 use ms_json::{EncodeError, to_vec};
 use serde::Serialize;
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::error::RestoreError;
 
-/// Brings a state from one schema to the next.
+/// A migration of a state from one schema to the next.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
-    /// From this schema to the one after it.
+    /// The schema it migrates from, to the one after it.
     pub from: u32,
-    /// How. The error says what did not fit.
+    /// The conversion. Its error says what does not fit.
     pub up: fn(Value) -> Result<Value, String>,
 }
 
@@ -42,29 +42,31 @@ pub struct Migration {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Persist {
-    /// The number of the present form of [`Persist::State`]; raise it with every change.
+    /// The number of the present schema of [`Persist::State`]. Raise it with every change.
     const SCHEMA: u32;
-    /// From older schemas, one step each.
+    /// The migrations from older schemas, one step each.
     const MIGRATIONS: &'static [Migration] = &[];
-    /// What is kept.
+    /// The state that is kept.
     type State: Serialize + DeserializeOwned;
 
-    /// The state to keep, as of now.
+    /// Returns the present state.
     fn extract(&self) -> Self::State;
 }
 
-/// A component's state as bytes.
+/// Encodes the state of a component.
 ///
 /// # Errors
-/// Its `Serialize` refused, or there is a number in it that JSON cannot say.
+/// [`EncodeError`] when its `Serialize` fails, or when it contains a number that JSON cannot
+/// represent.
 pub fn encode<P: Persist>(component: &P) -> Result<Vec<u8>, EncodeError> {
     to_vec(&component.extract())
 }
 
-/// A state out of bytes of any schema the component knows.
+/// Decodes a state of any schema that the component knows, and migrates it to the present one.
 ///
 /// # Errors
-/// [`RestoreError`]: too new, no migration, or the bytes do not fit.
+/// [`RestoreError`] when the schema is newer, a migration is missing or fails, or the bytes do not
+/// fit the schema.
 pub fn decode<P: Persist>(schema: u32, bytes: &[u8]) -> Result<P::State, RestoreError> {
     if schema > P::SCHEMA {
         return Err(RestoreError::Newer { found: schema, ours: P::SCHEMA });

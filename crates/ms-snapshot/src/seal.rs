@@ -1,4 +1,4 @@
-//! One sealed file: a header in clear, then what XChaCha20-Poly1305 makes of the state.
+//! One sealed file: a header in clear, then the state under XChaCha20-Poly1305.
 //!
 //! ```text
 //! "MSNP" | format 1 | kind 1 | key id: length 1, text | incarnation 8 | sequence 8 | schema 4
@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Numbers are big-endian. Everything before the nonce is authenticated together with the
-//! owner's id, which is not in the file: only who asks for the right owner opens it. The
-//! nonce has 24 random bytes, so one key may seal as many files as ever will be written.
+//! owner's id, which is not in the file: a file opens only for the owner it was sealed for. The
+//! nonce has 24 random bytes, so that no two files under one key have the same by chance.
 //! Source: draft-irtf-cfrg-xchacha-03.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -15,7 +15,8 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use crate::error::SealError;
-use crate::keyring::{KeyBytes, KeyId, Keyring};
+use crate::key_id::KeyId;
+use crate::keyring::{KeyBytes, Keyring};
 
 const MAGIC: &[u8; 4] = b"MSNP";
 const FORMAT: u8 = 1;
@@ -24,7 +25,7 @@ const NUMBERS: usize = 8 + 8 + 4;
 /// Largest state, in bytes.
 pub(crate) const MAX_STATE: usize = 64 << 20;
 
-/// What kind of file it is: a manifest never passes for a state.
+/// The kind of a file. It is authenticated, so that a manifest never passes for a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     State = 1,
@@ -32,7 +33,7 @@ pub(crate) enum Kind {
     Head = 3,
 }
 
-/// What a file is bound to beside its owner.
+/// The facts that a file is bound to, beside its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) kind: Kind,
@@ -49,22 +50,22 @@ pub(crate) fn seal(
     plain: &[u8],
 ) -> Result<Vec<u8>, SealError> {
     if plain.len() > MAX_STATE {
-        return Err(SealError::Seal(format!("it has more than {MAX_STATE} bytes")));
+        return Err(SealError::TooLarge { max: MAX_STATE });
     }
     let (id, key) = ring.sealing();
     let mut file = header(id, stamp);
     let mut nonce = [0; NONCE];
-    getrandom::fill(&mut nonce).map_err(|error| SealError::Seal(error.to_string()))?;
+    getrandom::fill(&mut nonce).map_err(SealError::Random)?;
     let aad = aad(&file, owner);
     let sealed = cipher(key)
         .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: &aad })
-        .map_err(|_| SealError::Seal("the cipher refused".to_owned()))?;
+        .map_err(|_| SealError::Cipher)?;
     file.extend_from_slice(&nonce);
     file.extend_from_slice(&sealed);
     Ok(file)
 }
 
-/// Opens a file of `owner`; its stamp is authentic then.
+/// Opens a file of `owner`, and returns its authentic stamp and its content.
 pub(crate) fn open(
     ring: &Keyring,
     owner: &str,
@@ -90,6 +91,7 @@ pub(crate) fn open(
     let plain = cipher(key)
         .decrypt(&XNonce::from(nonce), Payload { msg: rest, aad: &aad(clear, owner) })
         .map_err(|_| SealError::NotAuthentic)?;
+    // After the decryption: only then is the kind in the header known to be authentic.
     if found != kind as u8 {
         return Err(SealError::NotAuthentic);
     }
@@ -106,16 +108,17 @@ fn header(id: &KeyId, stamp: Stamp) -> Vec<u8> {
     let mut out = Vec::with_capacity(64);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&[FORMAT, stamp.kind as u8]);
-    // A key id has at most 32 bytes.
-    out.push(u8::try_from(id.0.len()).unwrap_or(0));
-    out.extend_from_slice(id.0.as_bytes());
+    // Cannot fail: a key id has at most 32 bytes.
+    out.push(u8::try_from(id.as_str().len()).unwrap_or(0));
+    out.extend_from_slice(id.as_str().as_bytes());
     out.extend_from_slice(&stamp.incarnation.to_be_bytes());
     out.extend_from_slice(&stamp.sequence.to_be_bytes());
     out.extend_from_slice(&stamp.schema.to_be_bytes());
     out
 }
 
-/// The header has a fixed length for its key id, so the owner cannot run into it.
+/// Returns the data that is authenticated and not encrypted. The header contains the length of its
+/// only variable part, so no header and owner can be taken for another pair.
 fn aad(header: &[u8], owner: &str) -> Vec<u8> {
     [header, owner.as_bytes()].concat()
 }
@@ -163,7 +166,7 @@ mod tests {
         let file = seal(&ring(&["a"]), "x", STAMP, b"state").unwrap();
         assert!(open(&ring(&["b", "a"]), "x", Kind::State, &file).is_ok());
         let error = open(&ring(&["b"]), "x", Kind::State, &file).unwrap_err();
-        assert_eq!(error, SealError::UnknownKey(KeyId("a".to_owned())));
+        assert_eq!(error, SealError::UnknownKey(KeyId::new("a").unwrap()));
         let anew = seal(&ring(&["b", "a"]), "x", STAMP, b"state").unwrap();
         assert!(open(&ring(&["b"]), "x", Kind::State, &anew).is_ok(), "sealed with the first");
     }

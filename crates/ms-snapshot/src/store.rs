@@ -1,4 +1,4 @@
-//! The directory of all saves: writing one, finding the newest good one.
+//! The directory of all saves: it writes a save, and finds the newest good state.
 //!
 //! ```text
 //! dir/HEAD                                          sealed: the highest sequence ever
@@ -7,39 +7,38 @@
 //!     MANIFEST                                      sealed, last: what belongs to it
 //! ```
 
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use ms_core::ActorPath;
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::audit::Audit;
 use crate::error::{SaveError, StoreError};
 use crate::fs::{Folder, Hook, Step};
 use crate::keyring::Keyring;
-use crate::layout::{HEAD, MANIFEST, checksum, folder, sequence_of, state_file};
+use crate::logic::layout::{HEAD, MANIFEST, checksum, folder, sequence_of, state_file};
+use crate::logic::retention::{GoodSave, to_remove};
+use crate::manifest::{Manifest, Saved};
 use crate::seal::{self, Kind, MAX_STATE, Stamp};
 
 /// Largest sealed file: a state, its header and its tag.
 const MAX_FILE: usize = MAX_STATE + 1024;
-/// Saves that are kept of each component: the newest, and one to fall back to.
-const KEPT_OF_EACH: usize = 2;
-/// Names of the owners of what belongs to no component; a path begins with `/`.
+/// The owners of files that belong to no component. They cannot be taken for a path, which begins
+/// with `/`.
 const MANIFEST_OWNER: &str = "manifest";
 const HEAD_OWNER: &str = "head";
 
-/// One component's state, to be saved.
+/// The state of one component, to be saved.
 #[derive(Clone)]
 pub struct Item {
-    /// Whose it is.
+    /// The path of the component.
     pub id: ActorPath,
-    /// Of which of its starts.
+    /// The incarnation of the component.
     pub incarnation: u64,
     /// The schema of `state`.
     pub schema: u32,
-    /// The state, in clear; overwritten when dropped.
+    /// The state, in clear. It is overwritten when dropped.
     pub state: Zeroizing<Vec<u8>>,
 }
 
@@ -49,47 +48,28 @@ impl std::fmt::Debug for Item {
     }
 }
 
-/// One line of a manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Saved {
-    /// Whose state it is.
-    pub id: ActorPath,
-    /// Its file within the folder.
-    pub file: String,
-    /// Bytes of the file.
-    pub size: u64,
-    /// SHA-256 of the file in hex; for tools, the seal is what protects.
-    pub checksum: String,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Manifest {
-    unix_ms: u64,
-    files: Vec<Saved>,
-}
-
-/// What a save came to.
+/// The result of a save.
 #[derive(Debug)]
 pub struct SaveReport {
-    /// Its sequence: one more than the highest before.
+    /// The sequence of the save: one more than the highest before.
     pub sequence: u64,
-    /// Its folder.
+    /// The name of its folder.
     pub folder: String,
-    /// What was saved.
+    /// The components that were saved.
     pub saved: Vec<Saved>,
-    /// What was not, and why; the rest was saved all the same.
+    /// The components that were not saved, with the error of each. The others are unaffected.
     pub failed: Vec<(ActorPath, SaveError)>,
 }
 
-/// A state that was found.
+/// A state that was restored.
 pub struct Found {
-    /// The state, in clear; overwritten when dropped.
+    /// The state, in clear. It is overwritten when dropped.
     pub state: Zeroizing<Vec<u8>>,
-    /// Its schema.
+    /// The schema of the state.
     pub schema: u32,
-    /// Which start of the component it is of.
+    /// The incarnation of the component that saved it.
     pub incarnation: u64,
-    /// Of which save.
+    /// The sequence of the save it is from.
     pub sequence: u64,
 }
 
@@ -99,9 +79,9 @@ impl std::fmt::Debug for Found {
     }
 }
 
-/// The saves of one directory. All of it blocks: off the arbiters.
+/// The saves of one directory. All methods block, so they must not be called on an arbiter.
 ///
-/// One store a directory: two that save at one time would take the same sequence.
+/// Open only one store for a directory: two that save at once would take the same sequence.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
@@ -111,21 +91,21 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens a directory, which must exist, belong to this user, and be writable for
-    /// nobody else. `keep` saves are kept, at least 2.
+    /// Opens a directory, which must exist, belong to the user of this process, and be writable
+    /// for nobody else. It keeps `keep` saves, at least 2.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`] when the directory cannot be opened, or others could write into it.
     pub fn open(dir: &Path, ring: Keyring, keep: usize) -> Result<Self, StoreError> {
         let root = Folder::root(dir, None)?;
         Ok(Self { path: dir.to_owned(), root, ring, keep: keep.max(2) })
     }
 
-    /// The same, with `hook` called before every system call that changes the disk: for
-    /// tests that let one fail, or end the process there.
+    /// Opens a directory as [`Store::open`] does, and calls `hook` before every system call that
+    /// changes the disk: for tests that let one fail, or end the process there.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`], in the cases of [`Store::open`].
     #[doc(hidden)]
     pub fn open_with(
         dir: &Path,
@@ -138,13 +118,13 @@ impl Store {
         Ok(Self { path: dir.to_owned(), root, ring, keep: keep.max(2) })
     }
 
-    /// The keys in force.
+    /// Returns the keys in force.
     #[must_use]
     pub const fn ring(&self) -> &Keyring {
         &self.ring
     }
 
-    /// Seals with these keys from now on, if they open what was sealed last; says whether.
+    /// Seals with these keys from now on, if they can open the last save. Returns whether they can.
     #[must_use]
     pub fn rotate(&mut self, ring: Keyring) -> bool {
         let may = ring.may_follow(&self.ring);
@@ -154,23 +134,24 @@ impl Store {
         may
     }
 
-    /// Saves states in a new folder. One that fails does not keep the others from being
-    /// saved; the save counts from the moment its manifest has its name.
+    /// Saves states in a new folder. A state that cannot be saved does not affect the others. The
+    /// save counts from the moment its manifest has its name.
     ///
     /// # Errors
-    /// [`SaveError`] when nothing counts; the saves before are untouched then.
+    /// [`SaveError`] when nothing was saved. The saves before are untouched.
     pub fn save(&self, items: &[Item], unix_ms: u64) -> Result<SaveReport, SaveError> {
         if items.is_empty() {
             return Err(SaveError::Nothing);
         }
+        // Everything is done by handle, which a moved directory keeps valid. Without this check the
+        // saves would go to a place where the next start does not look.
         let there = self.root.is_at(&self.path);
         if !there.map_err(|error| SaveError::io("the directory", error))? {
             let moved = "it was removed, renamed or replaced; put it back, or restart";
             return Err(SaveError::io("the directory", io::Error::other(moved)));
         }
         let last = self.last_sequence().map_err(|error| SaveError::io("the directory", error))?;
-        let sequence =
-            last.checked_add(1).ok_or_else(|| SaveError::Broken("out of sequences".to_owned()))?;
+        let sequence = last.checked_add(1).ok_or(SaveError::OutOfSequences)?;
         let name = folder(unix_ms, sequence);
         let made = self.make(&name).map_err(|error| SaveError::io(&name, error))?;
         match self.fill(&made, items, sequence, unix_ms) {
@@ -187,8 +168,8 @@ impl Store {
         }
     }
 
-    /// Makes the folder of a save. One of the same name is there when the save before was killed
-    /// within this second: it had the same sequence, and it goes.
+    /// Makes the folder of a save. A folder of the same name is there when the save before was
+    /// killed within this second: it had the same sequence. It is removed.
     fn make(&self, name: &str) -> io::Result<Folder> {
         match self.root.make(name) {
             Err(error)
@@ -218,12 +199,11 @@ impl Store {
             }
         }
         if saved.is_empty() {
-            // There is one: no items is refused before.
+            // At least one has failed, because `save` refuses to begin without items.
             return Err(failed.pop().map_or(SaveError::Nothing, |(_, error)| error));
         }
         let manifest = Manifest { unix_ms, files: saved };
-        let text = serde_json::to_vec(&manifest)
-            .map_err(|error| SaveError::Broken(format!("the manifest: {error}")))?;
+        let text = serde_json::to_vec(&manifest).map_err(SaveError::Manifest)?;
         let stamp = Stamp { kind: Kind::Manifest, incarnation: 0, sequence, schema: 0 };
         let sealed = seal::seal(&self.ring, MANIFEST_OWNER, stamp, &text)?;
         made.write(MANIFEST, &sealed).map_err(|error| SaveError::io("the manifest", error))?;
@@ -247,10 +227,11 @@ impl Store {
         self.root.write(HEAD, &sealed).map_err(|error| SaveError::io(HEAD, error))
     }
 
-    /// The newest good state of a component, and all that was found wrong on the way.
+    /// Returns the newest good state of a component, and everything that was found wrong on the
+    /// way to it.
     ///
     /// # Errors
-    /// The directory itself cannot be read.
+    /// An [`io::Error`] when the directory itself cannot be read.
     pub fn restore(&self, id: &ActorPath) -> io::Result<(Option<Found>, Vec<Audit>)> {
         let mut audit = Vec::new();
         let folders = self.folders()?;
@@ -267,6 +248,7 @@ impl Store {
         Ok((None, audit))
     }
 
+    /// Checks that the newest save is not older than the highest sequence ever written.
     fn check_head(&self, newest: u64, audit: &mut Vec<Audit>) {
         let file = || HEAD.to_owned();
         match self.root.read(HEAD, MAX_FILE) {
@@ -286,6 +268,7 @@ impl Store {
         }
     }
 
+    /// Returns the state of a component out of one save, if it is there and good.
     fn in_folder(
         &self,
         name: &str,
@@ -326,7 +309,8 @@ impl Store {
         sequence: u64,
         line: &Saved,
     ) -> Result<Found, Audit> {
-        // The manifest is authentic, and still a name is not taken from a file.
+        // Computed and not taken from the manifest: authentic or not, a name out of a file does not
+        // decide which file is opened.
         let file = state_file(&line.id);
         let at = || format!("{name}/{file}");
         let bytes = folder
@@ -334,6 +318,7 @@ impl Store {
             .map_err(|error| Audit::Unreadable { file: at(), why: error.to_string() })?;
         let (stamp, state) = seal::open(&self.ring, line.id.as_str(), Kind::State, &bytes)
             .map_err(|why| Audit::Damaged { file: at(), why })?;
+        // Authentic, and yet it may be an older file of the same component that was put back.
         if stamp.sequence != sequence || checksum(&bytes) != line.checksum {
             let why = format!("it is of save {}, not what the manifest lists", stamp.sequence);
             return Err(Audit::Misplaced { file: at(), why });
@@ -342,7 +327,7 @@ impl Store {
         Ok(Found { state, schema, incarnation, sequence })
     }
 
-    /// Folders of saves, highest sequence first.
+    /// Returns the folders of saves, highest sequence first.
     fn folders(&self) -> io::Result<Vec<(u64, String)>> {
         let names = self.root.names()?;
         let mut folders: Vec<(u64, String)> =
@@ -351,12 +336,12 @@ impl Store {
         Ok(folders)
     }
 
-    /// Folders whose manifest is theirs, newest first: a forged name does not move the
-    /// sequence.
-    fn good_folders(&self) -> io::Result<Vec<(u64, String, Manifest)>> {
-        let good = |(sequence, name): (u64, String)| {
-            let manifest = self.manifest(&self.root.open(&name).ok()?, &name, sequence).ok()?;
-            Some((sequence, name, manifest))
+    /// Returns the saves whose manifest is authentic and their own, newest first.
+    fn good_saves(&self) -> io::Result<Vec<GoodSave>> {
+        let good = |(sequence, folder): (u64, String)| {
+            let opened = self.root.open(&folder).ok()?;
+            let manifest = self.manifest(&opened, &folder, sequence).ok()?;
+            Some(GoodSave { sequence, folder, manifest })
         };
         Ok(self.folders()?.into_iter().filter_map(good).collect())
     }
@@ -366,26 +351,17 @@ impl Store {
         let head = head
             .and_then(|bytes| seal::open(&self.ring, HEAD_OWNER, Kind::Head, &bytes).ok())
             .map_or(0, |(stamp, _)| stamp.sequence);
-        let newest = self.good_folders()?.first().map_or(0, |(sequence, ..)| *sequence);
+        // Good saves only: a folder with a forged name must not move the sequence.
+        let newest = self.good_saves()?.first().map_or(0, |save| save.sequence);
         Ok(head.max(newest))
     }
 
-    /// Removes what is older than the saves to keep, and what was begun and not finished.
-    /// A save that is one of the last two to have some component stays, however old: that
-    /// component may only be down for long or save seldom, and a newest save of it that is
-    /// damaged must have one before it. A failure is not the save's: what is left is removed
-    /// next time.
+    /// Removes the saves that are no longer kept. A failure here is not a failure of the save: what
+    /// is left is removed next time.
     fn prune(&self, newest: u64) {
-        let (Ok(all), Ok(good)) = (self.folders(), self.good_folders()) else { return };
-        let kept = kept(&good, self.keep);
-        let oldest = good.get(self.keep - 1).map_or(0, |(sequence, ..)| *sequence);
-        for (sequence, name) in all {
-            let is_good = good.iter().any(|(_, other, _)| *other == name);
-            let unfinished = sequence <= newest && !is_good && self.is_unfinished(&name);
-            let old = sequence < oldest && !kept.contains(name.as_str());
-            if (old || unfinished)
-                && let Err(error) = self.root.remove(&name)
-            {
+        let (Ok(all), Ok(good)) = (self.folders(), self.good_saves()) else { return };
+        for name in to_remove(&all, &good, self.keep, newest, |name| self.is_unfinished(name)) {
+            if let Err(error) = self.root.remove(name) {
                 tracing::warn!(%error, folder = name, "an old save could not be removed");
             }
         }
@@ -395,22 +371,4 @@ impl Store {
         let Ok(folder) = self.root.open(name) else { return false };
         folder.read(MANIFEST, MAX_FILE).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
-}
-
-/// The newest `keep` saves, and the last two that each component is in.
-fn kept(good: &[(u64, String, Manifest)], keep: usize) -> HashSet<&str> {
-    let mut seen = HashMap::<&ActorPath, usize>::new();
-    let mut names = HashSet::new();
-    for (index, (_, name, manifest)) in good.iter().enumerate() {
-        let mut is_needed = index < keep;
-        for line in &manifest.files {
-            let times = seen.entry(&line.id).or_default();
-            is_needed |= *times < KEPT_OF_EACH;
-            *times += 1;
-        }
-        if is_needed {
-            names.insert(name.as_str());
-        }
-    }
-    names
 }

@@ -15,7 +15,7 @@ use ms_actor::{Node, NodeConfig};
 use ms_core::ActorPath;
 use ms_core::task::{AgentKind, NewTask, QueueName, TaskId};
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
-use ms_supervisor::{Root, Supervisor, start_root};
+use ms_supervisor::{Root, SupervisorSpec, start_root};
 use ms_task::{ClaimSpec, Submission, TaskCommand, TaskOutcome, TaskStore};
 use serde_json::json;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -119,7 +119,8 @@ async fn lives(store: &SqliteTasks) -> f64 {
 
 async fn ours(node: &Node, dir: &Path) -> (SqliteTasks, Root) {
     let (store, child) = sqlite("store", StoreConfig::new(dir.join("tasks.db")));
-    let root = start_root(node, Supervisor::one_for_one("root").child(child)).await.expect("opens");
+    let root =
+        start_root(node, SupervisorSpec::one_for_one("root").child(child)).await.expect("opens");
     (store, root)
 }
 

@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ms_core::task::{
-    IdempotencyKey, MAX_BATCH, MAX_PAYLOAD, QueueName, Submitted, TaskError, TaskId, TaskNews,
-    TaskState, TaskTime, TaskView,
+    IdempotencyKey, MAX_BATCH, MAX_PAYLOAD, QueueName, Submitted, TaskError, TaskId, TaskState,
+    TaskTime, TaskTransition, TaskView,
 };
 use ms_task::{
-    Applied, Held, JournalEntry, MAX_RESULT, MAX_STEP_NAME, MAX_STEPS, Submission, TaskCommand,
-    TaskEvent, TaskOutcome, TaskRecord, Telling,
+    Applied, Held, JournalEntry, MAX_RESULT, MAX_STEP_NAME, MAX_STEPS, PendingTransition,
+    Submission, TaskCommand, TaskEvent, TaskOutcome, TaskRecord,
 };
 use serde_json::Value;
 
@@ -89,7 +89,7 @@ pub(crate) struct Batch {
     /// Tasks whose journal nobody will read any more.
     pub(crate) forget: BTreeSet<TaskId>,
     /// What the node's events are told once it is on disk.
-    pub(crate) news: Vec<TaskNews>,
+    pub(crate) transitions: Vec<TaskTransition>,
 }
 
 impl Batch {
@@ -112,7 +112,7 @@ impl Batch {
             steps: BTreeMap::new(),
             checkpoints: BTreeMap::new(),
             forget: BTreeSet::new(),
-            news: Vec::new(),
+            transitions: Vec::new(),
         }
     }
 
@@ -163,7 +163,7 @@ impl Batch {
             self.keys.insert(key.clone(), (*id, request.clone()));
         }
         let view = record.view();
-        self.news.push(ms_task::submitted(&record));
+        self.transitions.push(ms_task::submitted(&record));
         self.records.insert(*id, record);
         self.dirty.insert(*id);
         self.requests.push((*id, request));
@@ -277,13 +277,13 @@ impl Batch {
         let now = self.now;
         let record = self.record(id)?;
         let was = record.state;
-        let telling = Telling::before(record, &event);
+        let pending = PendingTransition::before(record, &event);
         if record.apply(event, now)? == Applied::Already {
             return Ok(record.view());
         }
         let (view, queue) = (record.view(), record.queue.clone());
-        let news = telling.after(record, now);
-        self.news.extend(news);
+        let transition = pending.after(record, now);
+        self.transitions.extend(transition);
         if was != view.state {
             self.counts.remove(&queue, was, 1);
             self.counts.add(&queue, view.state, 1);

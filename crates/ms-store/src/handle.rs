@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{Accepts, Context, Placement, Ref};
+use ms_actor::{Accepts, Context, EventSource, Placement, Ref};
 use ms_core::task::{
-    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView,
+    NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskTransition,
+    TaskView,
 };
 use ms_core::view::Tier;
 use ms_supervisor::ChildSpec;
@@ -73,6 +74,13 @@ impl SqliteTasks {
             true => Ok(()),
             false => self.call(CloseFile).await,
         }
+    }
+
+    /// Returns where it is read what happens to tasks: the last 8,192 events, and those to come, with
+    /// numbers of their own. An event is published once the change is on disk.
+    #[must_use]
+    pub fn events(&self) -> &EventSource<TaskTransition> {
+        self.holding.events().source()
     }
 
     /// Whether its file is closed: nothing of this process has its lock.

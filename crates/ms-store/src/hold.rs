@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::OpenResource;
-use ms_core::task::StoreError;
+use ms_actor::{EventLog, OpenResource};
+use ms_core::task::{StoreError, TaskTransition};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -18,7 +18,10 @@ use crate::actor::Job;
 use crate::guard::Guard;
 use crate::write::Writer;
 
-/// The locks of the file, and the turn to write. Cheap to clone.
+/// Events about tasks that are kept for readers that come later, or lag.
+const KEPT_EVENTS: usize = 8192;
+
+/// The locks of the file, the turn to write, and the log of what was written. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Holding(Arc<Inner>);
 
@@ -29,6 +32,9 @@ struct Inner {
     turn: Arc<Semaphore>,
     /// The number of the latest life that opened the file.
     life: AtomicU64,
+    // Not in the node's log: tasks come by the ten thousand a second, and would push the end of an
+    // actor out of a common one before anybody has looked.
+    events: EventLog<TaskTransition>,
 }
 
 /// The right of one life of the actor to write, until the next one opens the file.
@@ -41,7 +47,17 @@ pub(crate) struct Tenancy {
 impl Holding {
     pub(crate) fn new() -> Self {
         let turn = Arc::new(Semaphore::new(1));
-        Self(Arc::new(Inner { guard: Mutex::default(), turn, life: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            guard: Mutex::default(),
+            turn,
+            life: AtomicU64::new(0),
+            events: EventLog::new(KEPT_EVENTS),
+        }))
+    }
+
+    /// What happens to tasks, with numbers that go on over the lives of the actor.
+    pub(crate) fn events(&self) -> &EventLog<TaskTransition> {
+        &self.0.events
     }
 
     /// Waits for what an earlier life is writing, and ends its right to write more.

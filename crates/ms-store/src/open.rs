@@ -115,7 +115,7 @@ async fn open_in_turn(
     let watch = watch.map_err(|error| unusable(&path, error))?;
     let readers = readers(&config, &guard).await?;
     let opened = Opened { clock, watch, conn, counts, next_seq, others };
-    Ok(Store { guard, writer: Writer::new(config, node, opened), readers })
+    Ok(Store { guard, writer: Writer::new(config, node, holding.clone(), opened), readers })
 }
 
 /// Takes the lock. A life of this very store that was killed may be there still: its successor

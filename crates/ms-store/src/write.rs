@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ms_actor::Node;
 use ms_core::task::{
-    IdempotencyKey, StoreError, Submitted, TaskError, TaskId, TaskNews, TaskTime, TaskView,
+    IdempotencyKey, StoreError, Submitted, TaskError, TaskId, TaskTime, TaskTransition, TaskView,
 };
 use ms_core::{Repeats, Tick};
 use ms_task::{Claimed, JournalEntry, Swept, TaskCommand, TaskRecord};
@@ -18,6 +18,7 @@ use crate::clock::StoreClock;
 use crate::config::StoreConfig;
 use crate::error::classify;
 use crate::folding::Folding;
+use crate::hold::Holding;
 use crate::marks::{Loss, Ours};
 use crate::messages::{Touch, Write};
 use crate::open::{connect, counts, next_seq};
@@ -72,8 +73,10 @@ const SET_CLOCK: &str = "INSERT INTO meta (name, value) VALUES ('clock', ?1) \
 /// The one connection that writes, and what belongs to it.
 pub(crate) struct Writer {
     config: StoreConfig,
-    /// Whose event stream is told what was written.
+    /// Whose clock the events go by.
     node: Node,
+    /// Whose events tell what was written.
+    holding: Holding,
     clock: StoreClock,
     watch: Watch,
     /// `None` after an error: the next commit begins with a fresh one.
@@ -134,12 +137,13 @@ impl SharedTotals {
 }
 
 impl Writer {
-    pub(crate) fn new(config: StoreConfig, node: Node, opened: Opened) -> Self {
+    pub(crate) fn new(config: StoreConfig, node: Node, holding: Holding, opened: Opened) -> Self {
         let Opened { clock, watch, conn, counts, next_seq, others } = opened;
         let totals = Totals { counts: Arc::new(counts.clone()), ..Totals::default() };
         Self {
             config,
             node,
+            holding,
             clock,
             watch,
             conn: Some(conn),
@@ -193,7 +197,7 @@ impl Writer {
             return;
         }
         match self.attempt(&requests).await {
-            Ok(Written { answers, counts, next_seq, news, wrote, prune }) => {
+            Ok(Written { answers, counts, next_seq, transitions, wrote, prune }) => {
                 self.counts = counts;
                 self.next_seq = next_seq;
                 self.totals.commits += u64::from(wrote);
@@ -205,7 +209,7 @@ impl Writer {
                     answer.send(request);
                 }
                 // Last: whoever waits for an answer does not wait for those who only look.
-                self.node.publish_tasks(news);
+                self.holding.events().publish(transitions, || self.node.now().as_millis());
                 self.fold().await;
             }
             Err(error) => {
@@ -469,7 +473,7 @@ impl Writer {
             answers,
             counts: batch.counts,
             next_seq: batch.next_seq,
-            news: batch.news,
+            transitions: batch.transitions,
             wrote: batch.wrote,
         })
     }
@@ -524,7 +528,7 @@ struct Written {
     answers: Vec<Answer>,
     counts: Counts,
     next_seq: i64,
-    news: Vec<TaskNews>,
+    transitions: Vec<TaskTransition>,
     wrote: bool,
     prune: bool,
 }

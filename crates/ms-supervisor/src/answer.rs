@@ -14,9 +14,9 @@ type Outcome<T> = Result<T, SupervisorError>;
 /// The answer to an administrative call, on its way.
 ///
 /// A future would do as well, at the price of a task and a watch over it for every call.
-pub(crate) struct Answer<T>(Rc<RefCell<Line<T>>>);
+pub(crate) struct Answer<T>(Rc<RefCell<AnswerState<T>>>);
 
-enum Line<T> {
+enum AnswerState<T> {
     /// Neither the answer nor the caller is known yet.
     Idle,
     Given(Outcome<T>),
@@ -26,7 +26,7 @@ enum Line<T> {
 
 impl<T> Default for Answer<T> {
     fn default() -> Self {
-        Self(Rc::new(RefCell::new(Line::Idle)))
+        Self(Rc::new(RefCell::new(AnswerState::Idle)))
     }
 }
 
@@ -39,11 +39,11 @@ impl<T> Clone for Answer<T> {
 impl<T> Answer<T> {
     /// Answers; only the first time counts.
     pub(crate) fn give(&self, outcome: Outcome<T>) {
-        let line = &mut *self.0.borrow_mut();
-        match line {
-            Line::Idle => *line = Line::Given(outcome),
-            Line::Given(_) => {}
-            Line::Waiting(caller) => answer(caller.take(), outcome),
+        let state = &mut *self.0.borrow_mut();
+        match state {
+            AnswerState::Idle => *state = AnswerState::Given(outcome),
+            AnswerState::Given(_) => {}
+            AnswerState::Waiting(caller) => answer(caller.take(), outcome),
         }
     }
 }
@@ -59,10 +59,10 @@ where
     M: Message<Result = Outcome<T>>,
 {
     fn handle(self, _: &mut A::Context, caller: Option<OneshotSender<Outcome<T>>>) {
-        let line = &mut *self.0.borrow_mut();
-        match mem::replace(line, Line::Waiting(None)) {
-            Line::Given(outcome) => answer(caller, outcome),
-            _ => *line = Line::Waiting(caller),
+        let state = &mut *self.0.borrow_mut();
+        match mem::replace(state, AnswerState::Waiting(None)) {
+            AnswerState::Given(outcome) => answer(caller, outcome),
+            _ => *state = AnswerState::Waiting(caller),
         }
     }
 }

@@ -1,43 +1,25 @@
 //! What callers hold of a supervisor.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
-use ms_actor::{Accepts, AnyRef, Context, Hosted, Ref, StateValue};
+use ms_actor::{Accepts, AnyRef, Context, Hosted, Ref, StartError, StateValue};
 use ms_core::view::WhyRecord;
-use ms_core::{ActorPath, ChildId, Incarnation};
+use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
 use ms_policy::{ChildEntry, Counts};
 
 use crate::actor::SupervisorActor;
+use crate::child_info::{ChildInfo, StartedChild};
 use crate::error::SupervisorError;
 use crate::messages::{
-    ChildInfo, CountChildren, DeleteChild, FindChild, GetChildSpec, GetWhy, RestartChild,
+    AbandonChild, CountChildren, DeleteChild, FindChild, GetChildSpec, GetWhy, RestartChild,
     StartChild, StartDynamic, Suspend, TerminateChild, Which, WhichChildren,
 };
-use crate::spec::ChildSpec;
-use crate::supervisor::DynamicChild;
+use crate::spec::{ChildSpec, DynamicChild, SupervisorSpec};
 
 /// Longest wait for a supervisor's answer, unless [`SupervisorRef::within`] says otherwise.
 const DEFAULT_WITHIN: Duration = Duration::from_secs(30);
-
-/// A child that was started: OTP's `{ok, Pid}` or `{ok, Pid, Info}`.
-#[derive(Debug, Clone)]
-pub struct StartedChild {
-    /// The actor; `None` when its init chose not to run (`{ok, undefined}`).
-    pub actor: Option<AnyRef>,
-    /// Which start of the child this is.
-    pub incarnation: Incarnation,
-    /// What its init handed over, if anything.
-    pub info: Option<StateValue>,
-}
-
-impl StartedChild {
-    /// The typed reference, if the child runs and is an `A`.
-    #[must_use]
-    pub fn typed<A: Hosted>(&self) -> Option<Ref<A>> {
-        self.actor.as_ref()?.typed()
-    }
-}
 
 /// A reference to a supervisor; the calls are those of OTP's `supervisor` module.
 #[derive(Debug, Clone)]
@@ -147,6 +129,21 @@ impl SupervisorRef {
         self.call(DeleteChild(id.clone())).await?
     }
 
+    /// Gives up a child that was killed and whose thread does not come back: its incarnation
+    /// counts as ended, and an arbiter that stands still is given up with it.
+    ///
+    /// False when that incarnation had ended already, or there is no such child.
+    ///
+    /// # Errors
+    /// Only when the supervisor does not answer.
+    pub async fn abandon_child(
+        &self,
+        id: &ChildId,
+        incarnation: Incarnation,
+    ) -> Result<bool, SupervisorError> {
+        self.call(AbandonChild { id: id.clone(), incarnation }).await
+    }
+
     /// Lists the children, latest start first (`which_children/1`).
     ///
     /// # Errors
@@ -228,5 +225,23 @@ impl SupervisorRef {
     /// Only when the supervisor does not answer.
     pub async fn resume(&self) -> Result<(), SupervisorError> {
         self.call(Suspend(false)).await
+    }
+}
+
+impl SupervisorSpec {
+    /// Runs `init` before each start of the supervisor: OTP's `init/1` callback. It may
+    /// refuse ([`StartError::Failed`]), ask not to be started ([`StartError::Ignore`]), or
+    /// hand something to whoever starts the supervisor. It runs on the supervisor's
+    /// thread and must not wait.
+    #[must_use]
+    pub fn init(
+        self,
+        init: impl Fn(&SupervisorRef) -> Result<Option<StateValue>, StartError> + Send + Sync + 'static,
+    ) -> Self {
+        self.with_init(Arc::new(move |me: &AnyRef| match SupervisorRef::of(me) {
+            Some(me) => init(&me),
+            // Only supervisors are made of this spec.
+            None => Err(StartError::Failed(ExitReason::NoProc)),
+        }))
     }
 }

@@ -1,18 +1,19 @@
-//! The messages a supervisor takes: news of children, administration, inspection.
+//! The messages a supervisor takes: events of children, administration, inspection.
 
 use std::time::Duration;
 
 use actix::Message;
-use ms_actor::AnyRef;
 use ms_actor::host::ChildEvent;
-use ms_core::view::{BlastRadius, WhyRecord};
-use ms_core::{ActorPath, ChildId, ChildType, ExitReason, Incarnation};
-use ms_policy::{ChildEntry, ChildKey, Counts, PidRef};
+use ms_actor::{AnyRef, Ref};
+use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
+use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
+use ms_policy::{ChildEntry, ChildKey, Counts};
 
+use crate::actor::SupervisorActor;
+use crate::child_info::{ChildInfo, StartedChild};
 use crate::error::SupervisorError;
-use crate::handle::StartedChild;
-use crate::spec::ChildSpec;
-use crate::supervisor::DynamicChild;
+use crate::logic::dry_run::Change;
+use crate::spec::{ChildSpec, DynamicChild};
 
 macro_rules! message {
     ($name:ty => $result:ty) => {
@@ -22,9 +23,9 @@ macro_rules! message {
     };
 }
 
-/// News of a child, for the incarnation of the supervisor that started it.
+/// An event of a child, for the incarnation of the supervisor that started it.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct DeliverEvent {
     pub(crate) supervisor: Incarnation,
     pub(crate) event: ChildEvent,
 }
@@ -70,6 +71,19 @@ pub(crate) struct GetChildSpec(pub(crate) Which);
 #[derive(Debug)]
 pub(crate) struct FindChild(pub(crate) ChildId);
 
+/// Kills a child, and gives up its thread if that does not let go of it. The answer is whether
+/// there is such a child.
+#[derive(Debug)]
+pub(crate) struct KillChild(pub(crate) ChildId);
+
+/// Gives up one incarnation of a child whose thread does not come back. The answer is whether it
+/// had not ended yet.
+#[derive(Debug)]
+pub(crate) struct AbandonChild {
+    pub(crate) id: ChildId,
+    pub(crate) incarnation: Incarnation,
+}
+
 /// Suspends or resumes the supervisor's decisions; inspection goes on.
 #[derive(Debug)]
 pub(crate) struct Suspend(pub(crate) bool);
@@ -81,48 +95,49 @@ pub(crate) struct GetWhy {
     pub(crate) limit: usize,
 }
 
-/// What might happen to a child.
+/// Asks what a change of a child would lead to.
 #[derive(Debug)]
-pub(crate) enum What {
-    /// It ends by itself, or is killed.
-    Exit(ExitReason),
-    /// It is stopped for good.
-    Stop,
-    /// It is stopped and started again.
-    Renewal,
-}
-
-/// What this would lead to.
-#[derive(Debug)]
-pub(crate) struct Foresee {
+pub(crate) struct DryRun {
     pub(crate) child: ChildId,
-    pub(crate) what: What,
+    pub(crate) change: Change,
+    /// How long the supervisors below may take to show what is there.
     pub(crate) within: Duration,
 }
 
-/// What [`Foresee`] found: the radius so far, and the reason the supervisor would end with.
+/// The answer to [`DryRun`]: the radius so far, and the reason the supervisor would end with.
 #[derive(Debug)]
-pub(crate) struct Foreseen {
+pub(crate) struct DryRunResult {
     pub(crate) radius: BlastRadius,
     pub(crate) supervisor_exits: Option<ExitReason>,
 }
 
-/// One row of [`crate::SupervisorRef::which_children`].
-#[derive(Debug, Clone)]
-pub struct ChildInfo {
-    /// Its id; `None` under a dynamic supervisor, as in OTP.
-    pub id: Option<ChildId>,
-    /// Where it lives.
-    pub path: ActorPath,
-    /// Its running incarnation, `undefined` or `restarting`.
-    pub child: PidRef,
-    /// Worker or supervisor.
-    pub kind: ChildType,
-    /// The actor, once it was started.
-    pub actor: Option<AnyRef>,
+/// Asks for the supervisor's own row, and for the [`ChildKeys`].
+#[derive(Debug)]
+pub(crate) struct ListChildren;
+
+/// A supervisor's own row, and the keys of its children in start order.
+#[derive(Debug)]
+pub(crate) struct ChildKeys {
+    pub(crate) node: TreeNode,
+    pub(crate) keys: Vec<ChildKey>,
 }
 
-message!(News => ());
+/// Asks for the rows of those of these children that are still there.
+#[derive(Debug)]
+pub(crate) struct GetRows(pub(crate) Vec<ChildKey>);
+
+/// A child's row, and the supervisor it is, if it is one and runs.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) node: TreeNode,
+    pub(crate) supervisor: Option<Ref<SupervisorActor>>,
+}
+
+/// Asks for the row of one child.
+#[derive(Debug)]
+pub(crate) struct GetRow(pub(crate) ChildId);
+
+message!(DeliverEvent => ());
 message!(TryAgain => ());
 message!(StartChild => Result<StartedChild, SupervisorError>);
 message!(StartDynamic => Result<StartedChild, SupervisorError>);
@@ -133,6 +148,11 @@ message!(WhichChildren => Result<Vec<ChildInfo>, SupervisorError>);
 message!(CountChildren => Result<Counts, SupervisorError>);
 message!(GetChildSpec => Result<ChildEntry, SupervisorError>);
 message!(FindChild => Option<AnyRef>);
+message!(KillChild => bool);
+message!(AbandonChild => bool);
 message!(Suspend => ());
 message!(GetWhy => Vec<WhyRecord>);
-message!(Foresee => Option<Foreseen>);
+message!(DryRun => Option<DryRunResult>);
+message!(ListChildren => Option<ChildKeys>);
+message!(GetRows => Vec<Row>);
+message!(GetRow => Option<TreeNode>);

@@ -3,18 +3,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
-use ms_actor::{AnyRef, Node, Placement};
-use ms_core::{ActorPath, ChildId, ExitReason};
-use ms_policy::Policy;
+use ms_actor::host::{ChildCell, ChildEvent, ChildNews, ChildSink, Parent};
+use ms_actor::{Node, Placement};
+use ms_core::{ActorPath, ExitReason};
 use tokio::sync::{oneshot, watch};
 
 use crate::actor::SupervisorActor;
-use crate::bank::Bank;
+use crate::actor::blueprint::supervisor_blueprint;
 use crate::error::StartRootError;
 use crate::handle::SupervisorRef;
-use crate::spec::ChildSpec;
-use crate::supervisor::{Supervisor, supervisor_blueprint};
+use crate::spec::SupervisorSpec;
+use crate::state::kept_cells::KeptCells;
 
 /// A running tree.
 ///
@@ -23,9 +22,9 @@ use crate::supervisor::{Supervisor, supervisor_blueprint};
 #[derive(Debug)]
 pub struct Root {
     supervisor: SupervisorRef,
-    actor: AnyRef,
+    actor: ChildCell,
     ended: watch::Receiver<Option<ExitReason>>,
-    bank: Bank,
+    kept: KeptCells,
 }
 
 /// Starts a tree at `/ID`. Returns when all its children have started.
@@ -33,24 +32,20 @@ pub struct Root {
 /// # Errors
 /// A bad spec, in which case nothing was started, or the first child that did not
 /// start, in which case those before it were stopped in reverse order.
-pub async fn start_root(node: &Node, supervisor: Supervisor) -> Result<Root, StartRootError> {
-    let id: ChildId = supervisor.id.clone()?;
-    supervisor.check_depth(0)?;
-    let entries = supervisor.children.iter().map(ChildSpec::entry).collect::<Result<_, _>>()?;
-    Policy::new(supervisor.flags, entries)?;
-    supervisor.check_settings()?;
-    let bank = Bank::default();
+pub async fn start_root(node: &Node, supervisor: SupervisorSpec) -> Result<Root, StartRootError> {
+    let id = supervisor.check_as_root()?;
+    let kept = KeptCells::default();
     let (started, boot) = oneshot::channel();
     let (end, ended) = watch::channel(None);
     let sink = Arc::new(RootSink {
         started: Mutex::new(Some(started)),
         end,
-        bank: bank.clone(),
+        kept: kept.clone(),
         cell: Mutex::new(None),
     });
     let parent = Parent { sink: Arc::clone(&sink) as Arc<dyn ChildSink>, key: 0 };
     let actor =
-        supervisor_blueprint(&supervisor, &bank).cell(node, ActorPath::root(&id), Some(parent));
+        supervisor_blueprint(&supervisor, &kept).cell(node, ActorPath::root(&id), Some(parent));
     *sink.cell.lock().unwrap_or_else(PoisonError::into_inner) = Some(actor.clone());
     actor.launch(Placement::Control);
     match boot.await {
@@ -60,7 +55,7 @@ pub async fn start_root(node: &Node, supervisor: Supervisor) -> Result<Root, Sta
     }
     let supervisor = actor.typed::<SupervisorActor>().map(SupervisorRef::new);
     let supervisor = supervisor.ok_or(StartRootError::Failed(ExitReason::NoProc))?;
-    Ok(Root { supervisor, actor, ended, bank })
+    Ok(Root { supervisor, actor, ended, kept })
 }
 
 impl Root {
@@ -83,7 +78,13 @@ impl Root {
     /// OTP, which an orderly stop does as well.
     #[must_use]
     pub fn gave_up(&self) -> bool {
-        self.bank.gave_up()
+        self.kept.why().gave_up()
+    }
+
+    /// Tells the root that whoever started it has ended without stopping it, as a parent's exit
+    /// signal does in OTP.
+    pub fn parent_exit(&self, reason: ExitReason) {
+        self.actor.parent_exit(reason);
     }
 
     /// Stops the tree in reverse start order; what has not stopped `within` is killed.
@@ -115,9 +116,9 @@ impl std::ops::Deref for Root {
 struct RootSink {
     started: Mutex<Option<oneshot::Sender<Result<(), ExitReason>>>>,
     end: watch::Sender<Option<ExitReason>>,
-    bank: Bank,
+    kept: KeptCells,
     /// The root's own cell, to be closed; taken out then, for it holds this sink.
-    cell: Mutex<Option<AnyRef>>,
+    cell: Mutex<Option<ChildCell>>,
 }
 
 impl RootSink {
@@ -130,8 +131,8 @@ impl RootSink {
     }
 
     fn over(&self, reason: ExitReason) {
-        self.bank.close(&reason);
-        // Nobody starts the root again: who asks it something is told so.
+        self.kept.close(&reason);
+        // Nobody starts the root again: who asks it something gets that for an answer.
         let cell = self.cell.lock().unwrap_or_else(PoisonError::into_inner).take();
         cell.iter().for_each(|cell| cell.close_at_end(&reason));
         self.end.send_replace(Some(reason));

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use actix::{Handler, Message};
 use ms_actor::AnyRef;
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
 use ms_core::{ActorPath, ChildId, ExitReason, Restart};
 
-use crate::actor::{Ctx, SupervisorActor};
 use crate::error::SupervisorError;
 use crate::handle::SupervisorRef;
-use crate::inspect::runs;
-use crate::messages::{FindChild, Foresee, What};
+use crate::logic::dry_run::Change;
+use crate::logic::rows::runs;
+use crate::messages::{DryRun, FindChild, KillChild};
 use crate::walk::TreeWalk;
 
 /// What can be done to an actor of the tree.
@@ -47,26 +46,6 @@ impl Verb {
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// Kills a child, and gives up its thread if that does not let go of it.
-#[derive(Debug)]
-pub(crate) struct KillChild(ChildId);
-
-impl Message for KillChild {
-    type Result = bool;
-}
-
-impl Handler<KillChild> for SupervisorActor {
-    type Result = actix::MessageResult<KillChild>;
-
-    fn handle(&mut self, KillChild(id): KillChild, ctx: &mut Ctx) -> Self::Result {
-        let key = self.child_named(&id).map(|kid| kid.key);
-        if let Some(key) = key {
-            self.kill(ctx, key);
-        }
-        actix::MessageResult(key.is_some())
     }
 }
 
@@ -212,8 +191,8 @@ impl SupervisorRef {
                 Ok(())
             }
             (Verb::Stop, Some(parent)) => parent.terminate(&actor, &id).await,
-            (Verb::Restart, None) => Err(refused(NOBODY)),
-            (Verb::Restart, Some(parent)) => parent.renew(&id).await,
+            (Verb::Restart, None) => Err(refused(ROOT_STAYS_DOWN)),
+            (Verb::Restart, Some(parent)) => parent.stop_and_start(&id).await,
         }
     }
 
@@ -232,7 +211,7 @@ impl SupervisorRef {
 
     /// Stops a child and starts it again. A dynamic child cannot be started again
     /// once its supervisor stopped it: it is killed, and its supervisor decides.
-    async fn renew(&self, id: &ChildId) -> Result<(), SupervisorError> {
+    async fn stop_and_start(&self, id: &ChildId) -> Result<(), SupervisorError> {
         if self.is_dynamic().await? {
             return self.call(KillChild(id.clone())).await.map(drop);
         }
@@ -255,7 +234,7 @@ impl SupervisorRef {
             |why| SupervisorError::Refused { verb: verb.as_str(), path: path.clone(), why };
         let Some(parent) = parent else {
             return match verb {
-                Verb::Restart => Err(refused(NOBODY)),
+                Verb::Restart => Err(refused(ROOT_STAYS_DOWN)),
                 _ => Ok(self.whole_tree(verb).await),
             };
         };
@@ -264,9 +243,9 @@ impl SupervisorRef {
                 Err(refused("it does not run"))
             }
             Verb::Suspend | Verb::Resume => Ok(BlastRadius::default()),
-            Verb::Kill => self.foresee(parent, id, What::Exit(ExitReason::Killed)).await,
-            Verb::Stop => self.foresee(parent, id, What::Stop).await,
-            Verb::Restart => self.foresee(parent, id, What::Renewal).await,
+            Verb::Kill => self.follow_upwards(parent, id, Change::Exit(ExitReason::Killed)).await,
+            Verb::Stop => self.follow_upwards(parent, id, Change::Stop).await,
+            Verb::Restart => self.follow_upwards(parent, id, Change::Restart).await,
         }
     }
 
@@ -287,35 +266,36 @@ impl SupervisorRef {
     }
 
     /// Follows an end upwards for as long as supervisors give up over it.
-    async fn foresee(
+    async fn follow_upwards(
         &self,
         parent: Self,
         id: ChildId,
-        what: What,
+        change: Change,
     ) -> Result<BlastRadius, SupervisorError> {
+        // For the tree below each supervisor on the way; one that hangs costs that much.
         let within = Duration::from_millis(500);
-        let (mut supervisor, mut child, mut what) = (parent, id, what);
+        let (mut supervisor, mut child, mut change) = (parent, id, change);
         let mut escalates = Vec::new();
         loop {
             let path = supervisor.path().child(&child);
-            let asked = supervisor.call(Foresee { child, what, within }).await?;
-            let mut foreseen = asked.ok_or(SupervisorError::NotFound { path })?;
-            escalates.append(&mut foreseen.radius.escalates);
-            let Some(exits) = foreseen.supervisor_exits else {
-                return Ok(BlastRadius { escalates, ..foreseen.radius });
+            let asked = supervisor.call(DryRun { child, change, within }).await?;
+            let mut found = asked.ok_or(SupervisorError::NotFound { path })?;
+            escalates.append(&mut found.radius.escalates);
+            let Some(exits) = found.supervisor_exits else {
+                return Ok(BlastRadius { escalates, ..found.radius });
             };
             let above = self.locate(&supervisor.path().clone()).await?;
             let Some(next) = above.parent else {
                 let whole = self.whole_tree(Verb::Kill).await;
                 return Ok(BlastRadius { escalates, ..whole });
             };
-            (supervisor, child, what) = (next, above.id, What::Exit(exits));
+            (supervisor, child, change) = (next, above.id, Change::Exit(exits));
         }
     }
 }
 
 /// Why the root is not restarted.
-const NOBODY: &str = "nobody would start the root again";
+const ROOT_STAYS_DOWN: &str = "nobody would start the root again";
 
 fn running(actor: &AnyRef) -> Option<()> {
     actor.is_alive().then_some(())

@@ -7,16 +7,17 @@
 
 use std::time::Duration;
 
-use actix::{Handler, Message, MessageResult};
 use ms_actor::{AskError, Ref, SendError};
-use ms_core::tree::{TreeBuilder, TreeRow};
-use ms_core::view::{Lifecycle, Mark, TreeNode};
+use ms_core::tree::{NoTree, TreeBuilder, TreeRow};
+use ms_core::view::{Mark, TreeNode};
 use ms_core::{ChildId, Restart};
 use ms_policy::ChildKey;
 
-use crate::actor::{Ctx, SupervisorActor};
+use crate::actor::SupervisorActor;
 use crate::error::SupervisorError;
 use crate::handle::SupervisorRef;
+use crate::logic::rows::merge;
+use crate::messages::{ChildKeys, GetRow, GetRows, ListChildren, Row};
 
 /// Rows a supervisor makes in one go, and a walk hands over.
 pub const PAGE: usize = 128;
@@ -28,84 +29,11 @@ const WITHIN_BELOW: Duration = Duration::from_millis(80);
 /// machine is busy; and what it had said already would be lost with the whole walk.
 const PAGE_WITHIN: Duration = Duration::from_secs(2);
 
-/// A supervisor's own row, and the keys of its children in start order.
-#[derive(Debug)]
-pub(crate) struct Roll {
-    node: TreeNode,
-    keys: Vec<ChildKey>,
-}
-
-/// Asks for the [`Roll`].
-#[derive(Debug)]
-pub(crate) struct CallRoll;
-
-impl Message for CallRoll {
-    type Result = Option<Roll>;
-}
-
-impl Handler<CallRoll> for SupervisorActor {
-    type Result = MessageResult<CallRoll>;
-
-    fn handle(&mut self, _: CallRoll, _: &mut Ctx) -> Self::Result {
-        let keys = || self.policy.children().map(|child| child.key).collect();
-        MessageResult(self.own_node().map(|node| Roll { node, keys: keys() }))
-    }
-}
-
-/// A child's row, and the supervisor it is, if it is one and runs.
-#[derive(Debug)]
-pub(crate) struct Below {
-    row: TreeNode,
-    supervisor: Option<Ref<SupervisorActor>>,
-}
-
-/// The rows of those of these children that are still there; at most [`PAGE`].
-#[derive(Debug)]
-pub(crate) struct GetRows(Vec<ChildKey>);
-
-impl Message for GetRows {
-    type Result = Vec<Below>;
-}
-
-impl Handler<GetRows> for SupervisorActor {
-    type Result = Vec<Below>;
-
-    fn handle(&mut self, GetRows(keys): GetRows, _: &mut Ctx) -> Vec<Below> {
-        keys.into_iter().filter_map(|key| self.row_of(key)).collect()
-    }
-}
-
-/// The row of one child.
-#[derive(Debug)]
-pub(crate) struct GetRow(ChildId);
-
-impl Message for GetRow {
-    type Result = Option<TreeNode>;
-}
-
-impl Handler<GetRow> for SupervisorActor {
-    type Result = MessageResult<GetRow>;
-
-    fn handle(&mut self, GetRow(id): GetRow, _: &mut Ctx) -> Self::Result {
-        let key = self.child_named(&id).map(|kid| kid.key);
-        MessageResult(key.and_then(|key| self.row_of(key)).map(|below| below.row))
-    }
-}
-
-impl SupervisorActor {
-    fn row_of(&self, key: ChildKey) -> Option<Below> {
-        let (kid, child) = (self.kids.get(key)?, self.policy.child(key)?);
-        let row = self.child_node(kid, &child)?;
-        let supervisor = kid.cell.as_ref().filter(|cell| cell.is_alive());
-        Some(Below { row, supervisor: supervisor.and_then(ms_actor::AnyRef::typed) })
-    }
-}
-
 /// A supervisor whose children are being shown.
 struct Level {
     supervisor: Ref<SupervisorActor>,
     keys: std::vec::IntoIter<ChildKey>,
-    page: std::vec::IntoIter<Below>,
+    page: std::vec::IntoIter<Row>,
 }
 
 /// A walk over a tree, depth first; made by [`SupervisorRef::walk`].
@@ -124,13 +52,13 @@ impl SupervisorRef {
     /// Only when this supervisor itself does not answer.
     pub async fn walk(&self, depth: Option<usize>) -> Result<TreeWalk, SupervisorError> {
         let path = self.path().clone();
-        let roll = self.call(CallRoll).await?.ok_or(SupervisorError::NotFound { path })?;
+        let listed = self.call(ListChildren).await?.ok_or(SupervisorError::NotFound { path })?;
         let actor = self.any().typed::<SupervisorActor>();
         let mut walk =
             TreeWalk { first: None, depth: depth.unwrap_or(ALL_LEVELS), levels: Vec::new() };
         let node = match actor {
-            Some(actor) => walk.enter(actor, roll, 0),
-            None => roll.node,
+            Some(actor) => walk.enter(actor, listed, 0),
+            None => listed.node,
         };
         walk.first = Some(TreeRow::of(0, node));
         Ok(walk)
@@ -146,7 +74,7 @@ impl SupervisorRef {
     pub async fn tree(&self, depth: Option<usize>) -> Result<TreeNode, SupervisorError> {
         let mut walk = self.walk(depth).await?;
         let mut tree = TreeBuilder::default();
-        let no_tree = |error: ms_core::tree::NoTree| SupervisorError::NoAnswer {
+        let no_tree = |error: NoTree| SupervisorError::NoAnswer {
             path: self.path().clone(),
             why: error.to_string(),
         };
@@ -181,8 +109,8 @@ impl TreeWalk {
             let at = self.levels.len();
             let Some(level) = self.levels.last_mut() else { break };
             match level.page.next() {
-                Some(below) => {
-                    let node = self.fill(below, at).await;
+                Some(row) => {
+                    let node = self.fill(row, at).await;
                     rows.push(TreeRow::of(at, node));
                 }
                 None if level.keys.len() > 0 => level.turn_page().await?,
@@ -193,28 +121,27 @@ impl TreeWalk {
     }
 
     /// Completes the row of a child that is a supervisor with what it says of itself.
-    async fn fill(&mut self, below: Below, level: usize) -> TreeNode {
-        let Below { mut row, supervisor } = below;
-        let Some(supervisor) = supervisor else { return row };
-        let asked = supervisor.ask(CallRoll).within(WITHIN_BELOW).await;
-        let Ok(Some(roll)) = asked else {
-            row.status.marks.push(Mark::Unresponsive);
-            return row;
+    async fn fill(&mut self, row: Row, level: usize) -> TreeNode {
+        let Row { mut node, supervisor } = row;
+        let Some(supervisor) = supervisor else { return node };
+        let asked = supervisor.ask(ListChildren).within(WITHIN_BELOW).await;
+        let Ok(Some(listed)) = asked else {
+            node.status.marks.push(Mark::Unresponsive);
+            return node;
         };
-        let mut node = self.enter(supervisor, roll, level);
-        node.status.restart = row.status.restart;
-        let marks = row.status.marks.into_iter();
-        let new: Vec<Mark> = marks.filter(|mark| !node.status.marks.contains(mark)).collect();
-        node.status.marks.extend(new);
-        if row.status.lifecycle != Lifecycle::Running {
-            node.status.lifecycle = row.status.lifecycle;
-        }
-        node
+        let mut own = self.enter(supervisor, listed, level);
+        merge(&mut own, node);
+        own
     }
 
     /// Goes on with the children of this supervisor, unless they lie too deep.
-    fn enter(&mut self, supervisor: Ref<SupervisorActor>, roll: Roll, level: usize) -> TreeNode {
-        let Roll { mut node, keys } = roll;
+    fn enter(
+        &mut self,
+        supervisor: Ref<SupervisorActor>,
+        listed: ChildKeys,
+        level: usize,
+    ) -> TreeNode {
+        let ChildKeys { mut node, keys } = listed;
         if level >= self.depth {
             node.omitted = keys.len();
         } else {
@@ -231,6 +158,7 @@ impl Level {
         let asked = self.supervisor.ask(GetRows(keys)).within(PAGE_WITHIN).await;
         match asked {
             Ok(page) => self.page = page.into_iter(),
+            // It has ended, and its children with it: there is nothing left to show.
             Err(AskError::Exited { .. } | AskError::NotSent(SendError::Closed { .. })) => {
                 self.keys = Vec::new().into_iter();
             }

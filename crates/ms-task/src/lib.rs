@@ -25,7 +25,7 @@ mod limit;
 mod machine;
 mod port;
 mod pulse;
-mod telling;
+mod transition;
 
 pub use board::{Board, DEFAULT_CONCURRENCY, LONGEST_REST, QueueSpec, REST, Rate};
 pub use choose::{Candidate, choose};
@@ -39,4 +39,4 @@ pub use port::{
     StoreFuture, StoreStats, Submission, Swept, TaskCommand, TaskEnd, TaskOutcome, TaskStore,
 };
 pub use pulse::Pulse;
-pub use telling::{Telling, submitted};
+pub use transition::{PendingTransition, submitted};

@@ -4,19 +4,19 @@ use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 
-use ms_supervisor::Supervisor;
+use ms_supervisor::SupervisorSpec;
 
 use crate::system::{Component, TestSystem};
 
 /// Builds the surroundings of a test, in the order they are named, and runs it in them.
 ///
 /// ```
-/// use ms_supervisor::Supervisor;
+/// use ms_supervisor::SupervisorSpec;
 /// use ms_testkit::{Journal, TestSystem};
 ///
 /// let journal = Journal::new();
 /// let answer = TestSystem::builder()
-///     .with_tree(Supervisor::one_for_one("root").child(journal.child("a")))
+///     .with_tree(SupervisorSpec::one_for_one("root").child(journal.child("a")))
 ///     .with_test_data("numbers", vec![20, 22])
 ///     .test(async |t| t.data::<Vec<i32>>("numbers").iter().sum::<i32>());
 /// assert_eq!(answer, 42);
@@ -30,7 +30,7 @@ pub struct TestBuilder {
 }
 
 enum Step {
-    Tree(Box<Supervisor>),
+    Tree(Box<SupervisorSpec>),
     Put(Box<dyn FnOnce(&TestSystem)>),
 }
 
@@ -44,7 +44,7 @@ impl TestBuilder {
 
     /// Starts a tree; see [`TestSystem::start`].
     #[must_use]
-    pub fn with_tree(mut self, tree: Supervisor) -> Self {
+    pub fn with_tree(mut self, tree: SupervisorSpec) -> Self {
         self.steps.push(Step::Tree(Box::new(tree)));
         self
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::host::{ChildEvent, ChildSink, Parent};
+use ms_actor::host::{ChildCell, ChildEvent, ChildSink, Parent};
 use ms_actor::{AnyRef, Blueprint, Hosted, Node, Placement, Ref};
 use ms_core::{ActorPath, ExitReason};
 
@@ -44,6 +44,7 @@ impl ChildSink for Silent {
 /// ```
 #[derive(Debug)]
 pub struct Hand<A: Hosted> {
+    cell: ChildCell,
     /// The actor, whatever its type.
     pub any: AnyRef,
     /// The typed reference, valid over its restarts.
@@ -59,10 +60,10 @@ impl<A: Hosted> Hand<A> {
     #[must_use]
     pub fn start(node: &Node, path: &str, blueprint: &Blueprint) -> Self {
         let parent = Parent { sink: Arc::new(Silent), key: 1 };
-        let any = blueprint.cell(node, ActorPath::new(path).expect("a path"), Some(parent));
-        let reference = any.typed().expect("the blueprint makes an actor of this type");
-        any.launch(Placement::Pool);
-        Self { any, reference }
+        let cell = blueprint.cell(node, ActorPath::new(path).expect("a path"), Some(parent));
+        let reference = cell.typed().expect("the blueprint makes an actor of this type");
+        cell.launch(Placement::Pool);
+        Self { any: cell.any(), cell, reference }
     }
 
     /// Has it panic, and waits until it is gone.
@@ -89,12 +90,12 @@ impl<A: Hosted> Hand<A> {
 
     /// Starts its next life.
     pub fn restart(&self) {
-        self.any.mark_restarting();
-        self.any.launch(Placement::Pool);
+        self.cell.mark_restarting();
+        self.cell.launch(Placement::Pool);
     }
 
     /// Says that no further life will come.
     pub fn give_up(&self) {
-        self.any.close(&ExitReason::Shutdown);
+        self.cell.close(&ExitReason::Shutdown);
     }
 }

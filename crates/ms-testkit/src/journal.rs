@@ -11,12 +11,12 @@ use ms_supervisor::ChildSpec;
 /// What happened to journal children, in order: `+a` for a start of `a`, `-a` for its end.
 ///
 /// ```
-/// use ms_supervisor::Supervisor;
+/// use ms_supervisor::SupervisorSpec;
 /// use ms_testkit::{Journal, TestSystem};
 ///
 /// TestSystem::run(async |t| {
 ///     let journal = Journal::new();
-///     let tree = Supervisor::one_for_all("root").child(journal.child("a")).child(journal.child("b"));
+///     let tree = SupervisorSpec::one_for_all("root").child(journal.child("a")).child(journal.child("b"));
 ///     let root = t.start(tree).await;
 ///     root.stop(t.soon()).await;
 ///     assert_eq!(journal.take(), ["+a", "+b", "-b", "-a"]);

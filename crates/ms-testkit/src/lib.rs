@@ -21,12 +21,12 @@
 //!
 //! ```
 //! use ms_core::ExitReason;
-//! use ms_supervisor::Supervisor;
+//! use ms_supervisor::SupervisorSpec;
 //! use ms_testkit::{Journal, TestSystem, ends, faults};
 //!
 //! TestSystem::run(async |t| {
 //!     let journal = Journal::new();
-//!     let tree = Supervisor::one_for_one("root").child(journal.child("a"));
+//!     let tree = SupervisorSpec::one_for_one("root").child(journal.child("a"));
 //!     let root = t.start(tree).await;
 //!     let a = root.child(&"a".parse().unwrap()).await.unwrap().unwrap();
 //!     faults::crash(&a);

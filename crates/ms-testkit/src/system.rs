@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use ms_actor::{Hosted, Node, NodeConfig, Ref, spawn};
 use ms_core::IdError;
 use ms_registry::{Registry, RegistryConfig};
-use ms_supervisor::{Root, Supervisor, start_root};
+use ms_supervisor::{Root, SupervisorSpec, start_root};
 
 use crate::builder::TestBuilder;
 use crate::clock;
@@ -36,11 +36,11 @@ pub trait Component: Any {
 /// A node on one thread in virtual time, and all that a test starts on it.
 ///
 /// ```
-/// use ms_supervisor::Supervisor;
+/// use ms_supervisor::SupervisorSpec;
 /// use ms_testkit::{Journal, TestSystem};
 ///
 /// let answer = TestSystem::run(async |t| {
-///     t.start(Supervisor::one_for_one("root").child(Journal::new().child("a"))).await;
+///     t.start(SupervisorSpec::one_for_one("root").child(Journal::new().child("a"))).await;
 ///     42
 /// }); // the tree is stopped here, whatever happened
 /// assert_eq!(answer, 42);
@@ -139,7 +139,7 @@ impl TestSystem {
     /// # Panics
     /// When it does not start, or two trees have the same name.
     #[allow(clippy::panic, reason = "a tree that does not start fails the test")]
-    pub async fn start(&self, tree: Supervisor) -> Rc<Root> {
+    pub async fn start(&self, tree: SupervisorSpec) -> Rc<Root> {
         let root = match start_root(&self.node, tree).await {
             Ok(root) => Rc::new(root),
             Err(error) => panic!("{error}"),

@@ -19,7 +19,7 @@ use actix::System;
 use ms_actor::{Node, NodeConfig};
 use ms_core::task::{AgentKind, NewTask, TaskFailure};
 use ms_store::{StoreConfig, sqlite};
-use ms_supervisor::{Supervisor, start_root};
+use ms_supervisor::{SupervisorSpec, start_root};
 use ms_worker::tasks::{Performs, Task, TaskClient, TaskCx, Tasks};
 use ms_worker::{Agent, Cx, InitError};
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ pub async fn groups(node: Node, sizes: &[usize], rounds: usize) -> Vec<(usize, D
     let tasks = Tasks::new("tasks", store);
     let tasks = tasks.pool::<Worker>("worker", AGENTS, Arc::clone(&done)).expect("valid");
     let client = tasks.client();
-    let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+    let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
     let root = start_root(&node, tree).await.expect("starts");
     let mut medians = Vec::with_capacity(sizes.len());
     for &size in sizes {

@@ -11,6 +11,7 @@ use crate::cx::Cx;
 
 /// Why an agent does not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InitError {
     /// It does not want to run now; that is no error (OTP's `ignore`).
     #[error("the agent chose not to start")]

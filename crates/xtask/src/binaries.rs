@@ -12,6 +12,12 @@ use crate::workspace::{Workspace, capture};
 /// Binary files that are meant to be there, each with its reason.
 const PERMITTED: &[(&str, &str)] = &[];
 
+/// A binary file that is meant to be there may be no larger, in bytes.
+const LARGEST: u64 = 64 * 1024;
+
+/// What only a tool leaves behind, whatever is in it: a profile may be empty.
+const LEFT_BEHIND: &[&str] = &["profraw", "profdata"];
+
 /// Git's own measure: a NUL byte among the first 8,000 makes a file binary.
 const LOOKED_AT: u64 = 8_000;
 
@@ -21,21 +27,39 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
     match capture(git) {
         Ok(files) => {
             let files = files.split('\0').filter(|path| !path.is_empty());
-            Outcome { notes: Vec::new(), problems: strangers(&workspace.root, files) }
+            Outcome { notes: Vec::new(), problems: strangers(&workspace.root, PERMITTED, files) }
         }
         // A source archive holds no history: what is in it was checked before it was made.
         Err(_) => Outcome::note("not a git checkout: nothing is under version control here"),
     }
 }
 
-fn strangers<'a>(root: &Path, files: impl Iterator<Item = &'a str>) -> Vec<String> {
-    files
-        .filter(|path| !PERMITTED.iter().any(|(permitted, _)| permitted == path))
-        .filter(|path| is_binary(&root.join(path)))
-        .map(|path| {
+fn strangers<'a>(
+    root: &Path,
+    permitted: &[(&str, &str)],
+    files: impl Iterator<Item = &'a str>,
+) -> Vec<String> {
+    let judge = |path: &'a str| {
+        let file = root.join(path);
+        if is_left_behind(&file) {
+            return Some(format!("`{path}` is what a tool left behind: `git rm` it"));
+        }
+        let size = file.metadata().map(|metadata| metadata.len()).unwrap_or_default();
+        let is_permitted = permitted.iter().any(|(permitted, _)| *permitted == path);
+        if !is_binary(&file) || (is_permitted && size <= LARGEST) {
+            return None;
+        }
+        Some(if is_permitted {
+            format!("`{path}` has {size} bytes: no binary file may be larger than {LARGEST}")
+        } else {
             format!("`{path}` is a binary file: remove it, or give the reason in binaries.rs")
         })
-        .collect()
+    };
+    files.filter_map(judge).collect()
+}
+
+fn is_left_behind(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| LEFT_BEHIND.iter().any(|one| extension == *one))
 }
 
 fn is_binary(path: &Path) -> bool {
@@ -53,14 +77,22 @@ mod tests {
     fn a_binary_file_is_named_and_text_is_not() {
         let directory = std::env::temp_dir().join(format!("xtask-binaries-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        std::fs::write(directory.join("profile.profraw"), [1, 0, 2]).unwrap();
+        std::fs::write(directory.join("core"), [1, 0, 2]).unwrap();
+        std::fs::write(directory.join("empty.profraw"), "").unwrap();
         std::fs::write(directory.join("notes.md"), "text, with ü and no NUL").unwrap();
-        let files = ["profile.profraw", "notes.md", "deleted.rs"];
-        let found = strangers(&directory, files.into_iter());
+        std::fs::write(directory.join("small.png"), [0; 64 * 1024]).unwrap();
+        std::fs::write(directory.join("large.png"), [0; 64 * 1024 + 1]).unwrap();
+        let permitted = [("small.png", "a logo"), ("large.png", "a logo")];
+        let files = ["core", "empty.profraw", "notes.md", "deleted.rs", "small.png", "large.png"];
+        let found = strangers(&directory, &permitted, files.into_iter());
         std::fs::remove_dir_all(&directory).unwrap();
         assert_eq!(
             found,
-            ["`profile.profraw` is a binary file: remove it, or give the reason in binaries.rs"]
+            [
+                "`core` is a binary file: remove it, or give the reason in binaries.rs",
+                "`empty.profraw` is what a tool left behind: `git rm` it",
+                "`large.png` has 65537 bytes: no binary file may be larger than 65536",
+            ]
         );
     }
 }

@@ -5,8 +5,8 @@ use std::process::Command;
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
 use crate::{
-    End, binaries, conformance, duplicates, faults, keys, layering, members, mutants, numbers,
-    requirements, sentences, time, top_level, trust,
+    End, binaries, conformance, duplicates, faults, fences, keys, layering, members, mutants,
+    numbers, requirements, sentences, time, top_level, trust,
 };
 
 struct Step {
@@ -20,6 +20,32 @@ const STEPS: &[Step] = &[
     Step { name: "binaries", about: "no binary file under version control", run: binaries::check },
     Step { name: "members", about: "MSRV, edition, licence, lints inherited", run: members::check },
     Step { name: "layering", about: "crates depend only downwards", run: layering::check },
+    Step {
+        name: "circles",
+        about: "no more modules that depend on each other",
+        run: |workspace| fences::circles::RATCHET.check(workspace),
+    },
+    Step {
+        name: "core-items",
+        about: "each item of ms-core is used by two crates",
+        run: fences::core_items::check,
+    },
+    Step {
+        name: "core-size",
+        about: "ms-core is no longer than it may be",
+        run: fences::size::check,
+    },
+    Step {
+        name: "purity",
+        about: "what decides names no clock, runtime, log or file",
+        run: fences::purity::check,
+    },
+    Step {
+        name: "exhaustive",
+        about: "public errors and events are non_exhaustive",
+        run: |workspace| fences::exhaustive::RATCHET.check(workspace),
+    },
+    Step { name: "words", about: "no identifier of the old dialect", run: fences::words::check },
     Step {
         name: "sentences",
         about: "each rule of docs/semantics.md has a test",

@@ -118,13 +118,13 @@ enum Line {
 struct Case {
     suite: String,
     name: String,
-    fate: Fate,
+    verdict: Verdict,
     about: String,
 }
 
 /// What we do about a case of OTP's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Verdict {
     /// The same is asserted of us.
     Same,
     /// Something else is, for the reason given.
@@ -133,7 +133,7 @@ enum Fate {
     NotApplicable,
 }
 
-impl Fate {
+impl Verdict {
     fn of(word: &str) -> Option<Self> {
         match word {
             "same" => Some(Self::Same),
@@ -170,8 +170,8 @@ fn parse(text: &str) -> Result<Vec<Line>, String> {
             }
             "departure" => Line::Departure { tag: name, about },
             word => {
-                let fate = Fate::of(word).ok_or_else(wrong)?;
-                Line::Case(Case { suite: suite.clone(), name, fate, about })
+                let verdict = Verdict::of(word).ok_or_else(wrong)?;
+                Line::Case(Case { suite: suite.clone(), name, verdict, about })
             }
         });
     }
@@ -207,11 +207,11 @@ impl Table {
         for case in self.cases() {
             let tests = self.tests_of(case);
             let id = format!("{}:{}", case.suite, case.name);
-            match case.fate {
-                Fate::NotApplicable if !tests.is_empty() => {
+            match case.verdict {
+                Verdict::NotApplicable if !tests.is_empty() => {
                     problems.push(format!("{id} is n/a, yet {} names it", tests[0]));
                 }
-                Fate::Same | Fate::Departs if tests.is_empty() => {
+                Verdict::Same | Verdict::Departs if tests.is_empty() => {
                     problems.push(format!("{id} has no test: mark one with `/// OTP: {id}`"));
                 }
                 _ => {}
@@ -227,14 +227,14 @@ impl Table {
     }
 
     fn counts(&self) -> String {
-        let count = |fate| self.cases().filter(|case| case.fate == fate).count();
+        let count = |verdict| self.cases().filter(|case| case.verdict == verdict).count();
         let tests: std::collections::BTreeSet<&String> = self.tests.values().flatten().collect();
         format!(
             "{} cases of OTP's: {} the same, {} departed from, {} not applicable; {} tests",
             self.cases().count(),
-            count(Fate::Same),
-            count(Fate::Departs),
-            count(Fate::NotApplicable),
+            count(Verdict::Same),
+            count(Verdict::Departs),
+            count(Verdict::NotApplicable),
             tests.len()
         )
     }
@@ -263,7 +263,7 @@ impl Table {
                     "| `{}` | {} | {} | {} |",
                     case.name,
                     case.about,
-                    case.fate.text(),
+                    case.verdict.text(),
                     self.tests_of(case).join("<br>")
                 ),
                 Line::Departure { tag, about } => {

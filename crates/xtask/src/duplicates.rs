@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::fences::Ratchet;
 use crate::outcome::Outcome;
-use crate::workspace::{Workspace, capture};
+use crate::workspace::{Error, Workspace, capture};
 
 const ROOT: &str = "ms-demo";
 
@@ -27,21 +28,36 @@ const ONLY_ONCE: &[&str] = &[
     "uuid",
 ];
 
+/// How many packages a user of the demo builds may only fall.
+pub(crate) const RATCHET: Ratchet = Ratchet {
+    file: "crates/xtask/graph.tsv",
+    what: "packages in the default graph",
+    advice: "do without the new one, or raise the line and say in the commit what it is worth",
+    count: |workspace| counts(&versions(&tree(workspace).unwrap_or_default())),
+};
+
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
     if !workspace.has_member(ROOT) {
         return Outcome::note(format!("skipped: {ROOT} is no member yet"));
     }
-    let tree = ["tree", "-p", ROOT, "-e", "normal", "--prefix", "none", "--format", "{p}"];
-    match capture(workspace.cargo(&tree)) {
-        Ok(text) => judge(&text),
+    match tree(workspace) {
+        Ok(text) => judge(&text, &workspace.read(RATCHET.file).unwrap_or_default()),
         Err(error) => Outcome::problem(error.to_string()),
     }
 }
 
-fn judge(tree: &str) -> Outcome {
+fn tree(workspace: &Workspace) -> Result<String, Error> {
+    let args = ["tree", "-p", ROOT, "-e", "normal", "--prefix", "none", "--format", "{p}"];
+    capture(workspace.cargo(&args))
+}
+
+fn counts(packages: &BTreeMap<&str, BTreeSet<&str>>) -> BTreeMap<String, usize> {
+    [(ROOT.to_owned(), packages.values().map(BTreeSet::len).sum())].into()
+}
+
+fn judge(tree: &str, baseline: &str) -> Outcome {
     let packages = versions(tree);
-    let count: usize = packages.values().map(BTreeSet::len).sum();
-    let mut outcome = Outcome::note(format!("{count} packages in the default graph of {ROOT}"));
+    let mut outcome = RATCHET.judge(baseline, &counts(&packages));
     for (name, versions) in packages.iter().filter(|(_, versions)| versions.len() > 1) {
         let list: Vec<&str> = versions.iter().copied().collect();
         let line = format!("{name} is there as {}", list.join(" and "));
@@ -73,20 +89,28 @@ mod tests {
 
     #[test]
     fn a_package_seen_twice_in_one_version_counts_once() {
-        let outcome = judge("ms-demo v0.1.0 (/x)\nserde v1.0.2\nserde v1.0.2 (*)\n\n");
-        assert_eq!(outcome, Outcome::note("2 packages in the default graph of ms-demo"));
+        let outcome =
+            judge("ms-demo v0.1.0 (/x)\nserde v1.0.2\nserde v1.0.2 (*)\n\n", "ms-demo\t2");
+        assert_eq!(outcome, Outcome::note("2 packages in the default graph"));
     }
 
     #[test]
-    fn an_ordinary_duplicate_is_only_told() {
-        let outcome = judge("syn v1.0.9\nsyn v2.0.1 (*)\n");
+    fn one_package_more_than_the_baseline_fails() {
+        let outcome = judge("ms-demo v0.1.0\nserde v1.0.2\nnovel v0.1.0\n", "ms-demo\t2");
+        assert_eq!(outcome.problems.len(), 1);
+        assert!(outcome.problems[0].contains("do without the new one"), "{outcome:?}");
+    }
+
+    #[test]
+    fn an_ordinary_duplicate_is_only_noted() {
+        let outcome = judge("syn v1.0.9\nsyn v2.0.1 (*)\n", "ms-demo\t2");
         assert!(outcome.is_ok());
         assert_eq!(outcome.notes[1], "syn is there as v1.0.9 and v2.0.1");
     }
 
     #[test]
     fn two_versions_of_a_listed_crate_fail() {
-        let outcome = judge("http v0.2.12\nhttp v1.3.0\n");
+        let outcome = judge("http v0.2.12\nhttp v1.3.0\n", "ms-demo\t2");
         assert_eq!(
             outcome.problems,
             ["http is there as v0.2.12 and v1.3.0; see `cargo tree -p ms-demo -i http@0.2.12`"]

@@ -21,13 +21,13 @@ pub(crate) fn watch(command: Command) -> Run {
 }
 
 fn watch_into(mut command: Command, out: impl Write, err: impl Write + Send + 'static) -> Run {
-    let shown = line(&command);
-    println!("    $ {shown}");
+    let text = line(&command);
+    println!("    $ {text}");
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = match child {
         Ok(child) => child,
         Err(error) => {
-            let outcome = Outcome::problem(format!("`{shown}` did not start: {error}"));
+            let outcome = Outcome::problem(format!("`{text}` did not start: {error}"));
             return Run { outcome, failed: BTreeSet::new() };
         }
     };
@@ -39,8 +39,8 @@ fn watch_into(mut command: Command, out: impl Write, err: impl Write + Send + 's
     }
     let outcome = match child.wait() {
         Ok(status) if status.success() => Outcome::default(),
-        Ok(status) => Outcome::problem(format!("`{shown}` ended with {status}")),
-        Err(error) => Outcome::problem(format!("`{shown}` could not be waited for: {error}")),
+        Ok(status) => Outcome::problem(format!("`{text}` ended with {status}")),
+        Err(error) => Outcome::problem(format!("`{text}` could not be waited for: {error}")),
     };
     Run { outcome, failed }
 }

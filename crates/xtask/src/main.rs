@@ -18,14 +18,18 @@
 mod bench;
 mod binaries;
 mod check;
+mod code;
 mod conformance;
 mod coverage;
 mod duplicates;
 mod failures;
 mod faults;
+mod fences;
+mod files;
 mod fresh;
 mod keys;
 mod layering;
+mod lex;
 mod members;
 mod model;
 mod mutants;
@@ -54,6 +58,8 @@ Usage: cargo xtask COMMAND
   test [-- ARGS]            check, then doctests, then all tests; ARGS go to the test runner
   check [STEP]...           every rule, or only the named ones (see below)
   bench [TARGET] [ARGS]     benchmarks beside the peers, or of one crate; ARGS go to the program
+  list STEP [CRATE]         all that a step of check counts: circles, words, exhaustive, core-items
+  lower                     takes the baselines of check down to what there is, never up
   requirements              writes docs/requirements.md
   conformance --live N [--seed S]  N random scenarios on Erlang/OTP and on us, compared; without S
                             other ones at every commit and every day, as for all that is random here
@@ -111,6 +117,8 @@ fn dispatch(args: &[String]) -> Result<End, workspace::Error> {
         "check" => check::run(&Workspace::load()?, rest),
         "coverage" => coverage::run(&Workspace::load()?, rest),
         "conformance" => conformance::run(&Workspace::load()?, rest),
+        "list" => Ok(fences::list(&Workspace::load()?, rest)),
+        "lower" => fences::lower(&Workspace::load()?, rest),
         "model" => model::run(&Workspace::load()?, rest),
         "mutants" => mutants::run(&Workspace::load()?, rest),
         "simulate" => simulate::run(&Workspace::load()?, rest),

@@ -45,12 +45,12 @@ fn judge(
     let mut rows = Vec::new();
     for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         match line.split('\t').collect::<Vec<_>>()[..] {
-            [page, phrase, shown] => rows.push((page, phrase, shown)),
+            [page, phrase, evidence] => rows.push((page, phrase, evidence)),
             _ => outcome.problems.push(format!("{TABLE}: not three columns: {line}")),
         }
     }
-    for (page, phrase, shown) in &rows {
-        if let Some(why) = unshown(shown, read, tests) {
+    for (page, phrase, evidence) in &rows {
+        if let Some(why) = unshown(evidence, read, tests) {
             outcome.problems.push(format!("{page}: \"{phrase}\": {why}"));
         }
         if !pages.contains(page) {
@@ -73,8 +73,12 @@ fn judge(
 }
 
 /// Why what a row names does not show it.
-fn unshown(shown: &str, read: &dyn Fn(&str) -> Option<String>, tests: &[Test]) -> Option<String> {
-    let mut words = shown.splitn(3, ' ');
+fn unshown(
+    evidence: &str,
+    read: &dyn Fn(&str) -> Option<String>,
+    tests: &[Test],
+) -> Option<String> {
+    let mut words = evidence.splitn(3, ' ');
     match (words.next(), words.next(), words.next()) {
         (Some("code"), Some(path), Some(text)) => match read(path) {
             None => Some(format!("there is no {path}")),
@@ -85,7 +89,7 @@ fn unshown(shown: &str, read: &dyn Fn(&str) -> Option<String>, tests: &[Test]) -
             let known = tests.iter().any(|test| test.package() == package && test.name == name);
             (!known).then(|| format!("{package} has no test {name}"))
         }
-        _ => Some(format!("want `code PATH TEXT` or `test PACKAGE NAME`, not {shown}")),
+        _ => Some(format!("want `code PATH TEXT` or `test PACKAGE NAME`, not {evidence}")),
     }
 }
 

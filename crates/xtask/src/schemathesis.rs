@@ -45,7 +45,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     let Some(program) = provide(&home.join("venv"))? else { return Ok(End::Unavailable) };
     let built = show(workspace.cargo(&["build", "-p", "ms-server"]));
     if !built.is_ok() {
-        return Ok(told(&built));
+        return Ok(end_of(&built));
     }
     let binary = workspace.metadata.target_directory.join("debug/ms-server");
     let server = Server::start(&binary, &home)?;
@@ -109,7 +109,7 @@ fn provide(venv: &Path) -> Result<Option<PathBuf>, Error> {
     for command in [python, pip] {
         let done = show(command);
         if !done.is_ok() {
-            told(&done);
+            end_of(&done);
             println!("  ! schemathesis needs python3 with venv (Debian: python3-venv) and PyPI");
             return Ok(None);
         }
@@ -117,7 +117,7 @@ fn provide(venv: &Path) -> Result<Option<PathBuf>, Error> {
     Ok(Some(program))
 }
 
-fn told(outcome: &Outcome) -> End {
+fn end_of(outcome: &Outcome) -> End {
     outcome.problems.iter().for_each(|problem| println!("  ! {problem}"));
     if outcome.is_ok() { End::Ok } else { End::Failed }
 }
@@ -191,7 +191,7 @@ impl Drop for Server {
 
 /// The address of the first listener in a log, which is read to its end so that nobody waits.
 fn listens(log: impl Read + Send + 'static) -> Receiver<String> {
-    let (tell, told) = channel();
+    let (tell, answers) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(log).lines().map_while(Result::ok) {
             if let Some((_, at)) = line.split_once("listening at=") {
@@ -200,7 +200,7 @@ fn listens(log: impl Read + Send + 'static) -> Receiver<String> {
             }
         }
     });
-    told
+    answers
 }
 
 /// The status of the readiness probe.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::files::files;
 use crate::workspace::Workspace;
 
 /// Where tests are.
@@ -32,26 +33,6 @@ pub(crate) fn tests(workspace: &Workspace) -> Vec<Test> {
     let files = SOURCES.iter().flat_map(|folder| files(&workspace.root, Path::new(folder)));
     let read = |path: PathBuf| tests_in(&workspace.read(&path).unwrap_or_default(), &path);
     files.flat_map(read).collect()
-}
-
-/// The `*.rs` below a folder, in the order of their names; paths from the root. What cannot be
-/// read is not there.
-pub(crate) fn files(root: &Path, folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
-    names.sort();
-    let mut found = Vec::new();
-    for name in names {
-        let path = folder.join(&name);
-        if root.join(&path).is_dir() {
-            if name != "target" {
-                found.extend(files(root, &path));
-            }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
 }
 
 /// The functions under an attribute that makes a test (`#[test]`, `#[actix_rt::test]`), unless ignored.

@@ -8,8 +8,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::files::files;
 use crate::outcome::Outcome;
-use crate::sources;
 use crate::workspace::{Workspace, show};
 
 /// Where the configuration of clippy for this step is.
@@ -27,7 +27,7 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
     if !outcome.is_ok() {
         outcome.problems.push(ADVICE.to_owned());
     }
-    for file in sources::files(&workspace.root, Path::new("crates")) {
+    for file in files(&workspace.root, Path::new("crates")) {
         if is_checked(&file) {
             let text = workspace.read(&file).unwrap_or_default();
             let path = file.display();
@@ -88,14 +88,14 @@ mod tests {
             "pub fn f(d: Duration, e: Duration) -> Duration { d - e }",
             "pub fn f(mut d: Duration) -> Duration { d += Duration::from_secs(3); d }",
         ] {
-            let (passed, told) = clippy_of(&dir, &format!("use std::time::*;\n{bad}\n"));
-            assert!(!passed && told.contains("arithmetic"), "{bad}: {told}");
+            let (passed, output) = clippy_of(&dir, &format!("use std::time::*;\n{bad}\n"));
+            assert!(!passed && output.contains("arithmetic"), "{bad}: {output}");
         }
         let good = "use std::time::*;\n\
             pub fn f(d: Duration, n: u32) -> Duration { d.saturating_mul(n) }\n\
             pub fn g(a: u64, b: &usize, mut c: i32) -> u64 { c += 1; a * 2 + *b as u64 - c as u64 }\n";
-        let (passed, told) = clippy_of(&dir, good);
-        assert!(passed, "{told}");
+        let (passed, output) = clippy_of(&dir, good);
+        assert!(passed, "{output}");
         std::fs::remove_dir_all(dir).expect("removed");
     }
 

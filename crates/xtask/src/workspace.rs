@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 
+use crate::code::Code;
 use crate::outcome::Outcome;
 
 /// What `cargo metadata --no-deps` says, as far as the rules need it.
@@ -68,6 +70,7 @@ impl std::error::Error for Error {}
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     pub(crate) metadata: Metadata,
+    code: OnceLock<Code>,
 }
 
 impl Workspace {
@@ -79,11 +82,21 @@ impl Workspace {
         let metadata = serde_json::from_str(&json).map_err(|error| {
             Error(format!("cargo metadata answered what we cannot read: {error}"))
         })?;
-        Ok(Self { root, metadata })
+        Ok(Self { root, metadata, code: OnceLock::new() })
     }
 
     pub(crate) fn has_member(&self, name: &str) -> bool {
         self.metadata.packages.iter().any(|package| package.name == name)
+    }
+
+    /// The code of all members: read at the first call, as it takes the longest.
+    pub(crate) fn code(&self) -> &Code {
+        self.code.get_or_init(|| {
+            let packages = self.metadata.packages.iter();
+            let packages =
+                packages.filter_map(|one| Some((one.name.as_str(), one.manifest_path.parent()?)));
+            Code::load(&self.root, packages)
+        })
     }
 
     /// The text of a file below the root; `None` if there is no such file.

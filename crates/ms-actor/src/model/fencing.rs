@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ms_core::{ExitReason, Incarnation};
 
-use crate::control::Control;
-use crate::end_of_life::fence;
-use crate::hosted::Cell;
-use crate::mailbox::MailboxSpec;
-use crate::refs::Ref;
+use crate::cell::control::Control;
+use crate::cell::ending::fence;
+use crate::cell::hosted::Cell;
+use crate::mail::spec::MailboxSpec;
+use crate::refs::handle::Ref;
 
 use super::{Heard, Probe, Put, STOP, World, explore, lost, thread};
 
@@ -47,7 +47,7 @@ fn control_for_the_successor_is_not_served_by_the_fenced_life() {
         let second = successor.incarnation;
         cell.core.control(Control::Stop(ExitReason::Shutdown));
         let late = thread(move || successor.live());
-        late.join().expect("the successor was told to stop");
+        late.join().expect("the successor was ordered to stop");
         runs.join().expect("the fenced life went");
         assert_eq!(heard.by_supervisor().last(), Some(&format!("exited {second}")));
         assert_eq!(cell.core.live(), Incarnation::NONE);
@@ -103,27 +103,27 @@ fn a_life_begun_while_the_one_before_ends_itself_is_not_fenced() {
         cell.core.control(Control::Kill(ExitReason::Killed));
         let successor = succeed(world, &cell);
         life.live();
-        let handled = successor.join().expect("the successor was told to stop");
+        let handled = successor.join().expect("the successor was ordered to stop");
         assert!(handled.is_empty(), "mail of the life before is dropped with it");
-        ends_are_told_once(&heard, 2);
+        ends_are_reported_once(&heard, 2);
     });
 }
 
-/// The same where it is the last thing the life before does that is told: its start.
+/// The same where it is the last thing the life before does that is reported: its start.
 #[test]
-fn a_successor_does_not_take_away_what_is_told_of_the_life_before() {
+fn a_successor_does_not_take_away_what_is_reported_of_the_life_before() {
     explore("successor of a start", |world| {
         let (cell, heard) = world.supervised(MailboxSpec::default());
         let life = world.claim(&cell);
         let successor = succeed(world, &cell);
         life.live();
-        successor.join().expect("the successor was told to stop");
-        ends_are_told_once(&heard, 2);
+        successor.join().expect("the successor was ordered to stop");
+        ends_are_reported_once(&heard, 2);
     });
 }
 
 /// What a supervisor does, on a thread of its own, that finds a child of its predecessor; its
-/// own is told to stop. Gives what that one handled.
+/// own is ordered to stop. Gives what that one handled.
 fn succeed(world: &World, cell: &Arc<Cell<Probe>>) -> loom::thread::JoinHandle<Vec<u32>> {
     let (world, cell) = (world.clone(), Arc::clone(cell));
     thread(move || {
@@ -136,14 +136,16 @@ fn succeed(world: &World, cell: &Arc<Cell<Probe>>) -> loom::thread::JoinHandle<V
     })
 }
 
-/// Each of the first `lives` has one end that is told, to both, and after its start.
-fn ends_are_told_once(heard: &Heard, lives: u64) {
-    for (who, told) in [("supervisor", heard.by_supervisor()), ("follower", heard.by_follower())] {
+/// Each of the first `lives` has one end that is reported, to both, and after its start.
+fn ends_are_reported_once(heard: &Heard, lives: u64) {
+    for (who, reported) in
+        [("supervisor", heard.by_supervisor()), ("follower", heard.by_follower())]
+    {
         for life in (1..=lives).map(|number| format!("#{number}")) {
-            let of_it: Vec<_> = told.iter().filter(|line| line.ends_with(&life)).collect();
+            let of_it: Vec<_> = reported.iter().filter(|line| line.ends_with(&life)).collect();
             let ends = of_it.iter().filter(|line| !line.starts_with("started")).count();
-            assert_eq!(ends, 1, "{who}: {told:?}");
-            assert!(!of_it[of_it.len() - 1].starts_with("started"), "{who}: {told:?}");
+            assert_eq!(ends, 1, "{who}: {reported:?}");
+            assert!(!of_it[of_it.len() - 1].starts_with("started"), "{who}: {reported:?}");
         }
     }
 }

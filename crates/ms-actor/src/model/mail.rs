@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
-use crate::ask::Ask;
-use crate::cell::AnyCell;
-use crate::control::Control;
+use crate::cell::any::AnyCell;
+use crate::cell::control::Control;
+use crate::cell::hosted::Cell;
 use crate::current;
 use crate::error::AskError;
-use crate::hosted::Cell;
-use crate::mailbox::MailboxSpec;
-use crate::refs::Ref;
+use crate::mail::spec::MailboxSpec;
+use crate::refs::ask::Ask;
+use crate::refs::handle::Ref;
 
 use super::{Probe, Put, STOP, explore, lost, thread};
 use ms_core::{ExitReason, Incarnation};
@@ -56,8 +56,8 @@ fn control_reaches_a_run_loop_that_falls_asleep() {
         let runs = thread(move || life.live());
         cell.core.control(Control::Stop(ExitReason::Shutdown));
         runs.join().expect("ended");
-        let told = heard.by_supervisor();
-        assert!(told == ["failed #1"] || told == ["started #1", "exited #1"], "{told:?}");
+        let lines = heard.by_supervisor();
+        assert!(lines == ["failed #1"] || lines == ["started #1", "exited #1"], "{lines:?}");
     });
 }
 
@@ -210,7 +210,7 @@ fn control_of_an_ended_life_is_dropped_and_not_left_waiting() {
         let (reply, mut answer) = tokio::sync::oneshot::channel();
         let asked = std::sync::Arc::clone(&cell);
         let asks = thread(move || asked.core.control(Control::Status(reply)));
-        crate::end_of_life::fence(&*cell, ms_core::Incarnation::NONE.next(), lost());
+        crate::cell::ending::fence(&*cell, ms_core::Incarnation::NONE.next(), lost());
         asks.join().expect("asked");
         runs.join().expect("ended");
         let waits =

@@ -19,15 +19,18 @@ use actix::{Actor, ActorContext, AsyncContext, Handler, Message};
 use ms_core::view::Tier;
 use ms_core::{ActorPath, ChildType, ExitReason, Incarnation};
 
-use crate::arbiter::ArbiterSlot;
-use crate::cell::{AnyCell, Core};
-use crate::context::Context;
-use crate::driver::Driver;
-use crate::follow::{Follower, LifeChange};
+use crate::cell::any::AnyCell;
+use crate::cell::core::Core;
+use crate::cell::follow::{Follower, LifeChange};
+use crate::cell::hosted::{Cell, KernelContext};
 use crate::host::{ChildEvent, ChildNews, ChildSink, Parent, Placement};
-use crate::hosted::{Cell, KernelContext};
-use crate::mailbox::MailboxSpec;
-use crate::node::{Node, NodeConfig};
+use crate::mail::spec::MailboxSpec;
+use crate::node::arbiter::ArbiterSlot;
+use crate::node::config::NodeConfig;
+use crate::node::handle::Node;
+use crate::node::residents::Resident;
+use crate::run::context::Context;
+use crate::run::driver::state::Driver;
 
 /// Preemptions a schedule may have unless `MS_MODEL_PREEMPTIONS` says otherwise; loom's authors
 /// found two or three to show nearly all faults.
@@ -83,7 +86,7 @@ impl World {
         let told = heard.clone();
         let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
         let by = std::sync::Weak::<Cell<Probe>>::new();
-        let notify = Box::new(move |news: crate::LifeNews| told.follow(news.change));
+        let notify = Box::new(move |_: Arc<dyn AnyCell>, change| told.follow(change));
         cell.core.add_follower(1, Follower { by, of, notify });
         (cell, heard)
     }
@@ -93,7 +96,7 @@ impl World {
         let node = self.node.clone();
         Arc::new(Cell {
             core: Core::new(node, path, "Probe", Tier::Kernel, ChildType::Worker, mailbox, parent),
-            lane: <Context<Probe> as KernelContext<Probe>>::lane(),
+            mailbox: <Context<Probe> as KernelContext<Probe>>::mailbox(),
             factory: Arc::new(|_| Ok(Probe::default())),
             view: None,
         })
@@ -129,7 +132,8 @@ impl Life {
         let seen = actor.seen.clone();
         let me: Arc<dyn AnyCell> = Arc::clone(&self.cell) as Arc<dyn AnyCell>;
         let (cell, incarnation) = (self.cell, self.incarnation);
-        let stay = self.slot.settle(&me, incarnation);
+        let resident = Arc::downgrade(&cell) as std::sync::Weak<dyn Resident>;
+        let stay = self.slot.settle(resident, incarnation);
         loom::future::block_on(Driver::new(cell, me, stay, incarnation, self.epoch, actor));
         seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

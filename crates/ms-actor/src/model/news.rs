@@ -1,22 +1,22 @@
-//! What supervisors and followers are told, and in which order.
+//! What supervisors and followers hear, and in which order.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ms_core::{ExitReason, Incarnation};
 
-use crate::cell::AnyCell;
-use crate::end_of_life::fence;
-use crate::follow::{Follower, LifeChange};
+use crate::cell::any::AnyCell;
+use crate::cell::ending::fence;
+use crate::cell::follow::{Follower, LifeChange};
+use crate::cell::hosted::Cell;
 use crate::host::{ChildEvent, ChildNews, ChildSink, Parent};
-use crate::hosted::Cell;
-use crate::mailbox::MailboxSpec;
+use crate::mail::spec::MailboxSpec;
 
 use super::{Heard, Probe, explore, lost, thread};
 
 /// `Exited` before its own `Started` would make the supervisor take a dead child for a live one.
 #[test]
-fn started_is_told_before_exited() {
+fn started_is_reported_before_exited() {
     explore("order of news", |world| {
         let (cell, heard) = world.supervised(MailboxSpec::default());
         let life = world.claim(&cell);
@@ -25,25 +25,25 @@ fn started_is_told_before_exited() {
         assert!(fence(&*cell, first, lost()));
         runs.join().expect("the fenced life went");
         let (started, exited) = (format!("started {first}"), format!("exited {first}"));
-        let told = heard.by_supervisor();
+        let reported = heard.by_supervisor();
         assert!(
-            told == [format!("failed {first}")] || told == [started.clone(), exited],
-            "{told:?}"
+            reported == [format!("failed {first}")] || reported == [started.clone(), exited],
+            "{reported:?}"
         );
         let followed = heard.by_follower();
         let ended = format!("ended {first}");
         assert!(followed == [ended.clone()] || followed == [started, ended], "{followed:?}");
-        assert_eq!(told.len(), followed.len(), "both were told the same");
+        assert_eq!(reported.len(), followed.len(), "both heard the same");
     });
 }
 
-/// A supervisor's sink that panics at `Started` must still be told of the end.
+/// A supervisor's sink that panics at `Started` must still hear of the end.
 #[test]
-fn a_start_that_cannot_be_told_is_a_crash_that_is_told() {
+fn a_start_that_cannot_be_reported_is_a_crash_that_is_reported() {
     struct Fragile(Heard);
     impl ChildSink for Fragile {
         fn child_event(&self, event: ChildEvent) {
-            assert!(!matches!(event.news, ChildNews::Started), "no start can be told here");
+            assert!(!matches!(event.news, ChildNews::Started), "no start can be reported here");
             self.0.child_event(event);
         }
     }
@@ -56,20 +56,22 @@ fn a_start_that_cannot_be_told_is_a_crash_that_is_told() {
         let runs = thread(move || life.live());
         fence(&*cell, first, lost());
         runs.join().expect("it went");
-        let told = heard.by_supervisor();
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0] == format!("exited {first}") || told[0] == format!("failed {first}"));
+        let reported = heard.by_supervisor();
+        assert_eq!(reported.len(), 1, "{reported:?}");
+        assert!(
+            reported[0] == format!("exited {first}") || reported[0] == format!("failed {first}")
+        );
     });
 }
 
 #[test]
-fn a_follower_is_told_once_that_an_actor_is_gone() {
+fn a_follower_is_notified_once_that_an_actor_is_gone() {
     explore("follow and close", |world| {
         let (cell, heard) = world.supervised(MailboxSpec::default());
-        let (closed, told) = (Arc::clone(&cell), heard.clone());
+        let (closed, reported) = (Arc::clone(&cell), heard.clone());
         let closes = thread(move || closed.shut(&ExitReason::Normal, true));
         let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
-        let notify = Box::new(move |news: crate::LifeNews| told.follow(news.change));
+        let notify = Box::new(move |_: Arc<dyn AnyCell>, change| reported.follow(change));
         let by = std::sync::Weak::<Cell<Probe>>::new();
         cell.core.add_follower(2, Follower { by, of, notify });
         cell.shut(&ExitReason::Normal, true);
@@ -80,7 +82,7 @@ fn a_follower_is_told_once_that_an_actor_is_gone() {
 
 /// What the registry and the router build on: they take a name or a route out of their snapshot
 /// when they hear that its actor is gone, and who looks into an older snapshot leaves out what
-/// is closed. So nobody finds the dead once that was told, whatever snapshot he holds.
+/// is closed. So nobody finds the dead once that was reported, whatever snapshot he holds.
 #[test]
 fn who_knows_that_an_actor_is_gone_finds_it_closed() {
     explore("gone and lookup", |world| {
@@ -88,8 +90,8 @@ fn who_knows_that_an_actor_is_gone_finds_it_closed() {
         let published = Arc::new(loom::sync::atomic::AtomicBool::new(false));
         let of: std::sync::Weak<dyn AnyCell> = Arc::downgrade(&cell) as _;
         let publish = Arc::clone(&published);
-        let notify = Box::new(move |news: crate::LifeNews| {
-            if matches!(news.change, LifeChange::Gone(_)) {
+        let notify = Box::new(move |_: Arc<dyn AnyCell>, change| {
+            if matches!(change, LifeChange::Gone(_)) {
                 publish.store(true, Ordering::Release);
             }
         });
@@ -106,6 +108,6 @@ fn who_knows_that_an_actor_is_gone_finds_it_closed() {
         }
         ends.join().expect("ended");
         runs.join().expect("went");
-        assert!(published.load(Ordering::Acquire), "it was told");
+        assert!(published.load(Ordering::Acquire), "it was reported");
     });
 }

@@ -27,7 +27,7 @@ fn crash() -> common::plain::Do {
 }
 
 #[test]
-fn fact01_a_panic_ends_that_actor_only_and_nobody_is_told_why() {
+fn fact01_a_panic_ends_that_actor_only_and_nobody_learns_why() {
     system_paused(async || {
         let (actor, neighbour) = (Probe::default().start(), Probe::default().start());
         let pending = tokio::task::spawn_local(

@@ -15,9 +15,9 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use common::ours::{Count, Probe, Say, act};
-use common::{Child, Log, SOON, made, probes, settle, soon, threads, threads_with, until};
+use common::{Child, Log, PAUSED_LIMIT, made, probes, settle, soon, threads, threads_with, until};
 use ms_actor::host::ChildNews;
-use ms_actor::{AskError, Node, NodeConfig, Placement, Ref};
+use ms_actor::{AskError, Node, NodeConfig, Placement, ReadFrom, Ref};
 use ms_core::view::{EventKind, Mark};
 use ms_core::{ExitReason, Incarnation};
 use tokio::sync::oneshot;
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 async fn thread_of(actor: &Ref<Probe>) -> ThreadId {
     let (tell, told) = oneshot::channel();
     let message = act(move |_, _| tell.send(std::thread::current().id()).unwrap());
-    actor.ask(message).within(SOON).await.unwrap();
+    actor.ask(message).within(PAUSED_LIMIT).await.unwrap();
     told.await.unwrap()
 }
 
@@ -134,7 +134,7 @@ fn a_dedicated_arbiter_ends_with_its_actor() {
 }
 
 #[test]
-fn a_wedged_arbiter_is_given_up_and_its_actors_are_told_apart() {
+fn a_wedged_arbiter_is_given_up_and_the_culprit_distinguished() {
     threads_with(watched(1), async |node| {
         let (guilty_log, other_log) = (Log::default(), Log::default());
         let blueprint = made({
@@ -146,7 +146,7 @@ fn a_wedged_arbiter_is_given_up_and_its_actors_are_told_apart() {
         });
         let mut guilty = Child::<Probe>::start(&node, "guilty", &blueprint).await;
         let mut other = Child::<Probe>::start(&node, "other", &probes(&other_log)).await;
-        let (_, mut events) = node.events_since(0);
+        let mut events = node.events().reader(ReadFrom::Next);
         let monitor = other.cell.monitor();
         let old = thread_of(&other.actor).await;
         let hold = block(&guilty.actor, &guilty_log).await;
@@ -166,7 +166,7 @@ fn a_wedged_arbiter_is_given_up_and_its_actors_are_told_apart() {
         let wedged = async {
             loop {
                 if let EventKind::ArbiterWedged { evacuated, .. } =
-                    events.recv().await.unwrap().kind
+                    events.next_event().await.unwrap().kind
                 {
                     return evacuated;
                 }
@@ -240,13 +240,16 @@ fn a_start_on_a_wedged_arbiter_fails_instead_of_hanging() {
 fn the_watchdog_spares_a_successor_that_lives_elsewhere() {
     threads_with(watched(2), async |node| {
         let mut guilty = Child::<Probe>::start(&node, "guilty", &probes(&Log::default())).await;
-        let (_, mut events) = node.events_since(0);
+        let mut events = node.events().reader(ReadFrom::Next);
         let hold = block(&guilty.actor, &Log::default()).await;
         assert!(guilty.cell.fence(Incarnation(1), ExitReason::HeartbeatLost { missed: 3 }));
         guilty.end().await;
         guilty.launch().await;
         let wedged = async {
-            while !matches!(events.recv().await.unwrap().kind, EventKind::ArbiterWedged { .. }) {}
+            while !matches!(
+                events.next_event().await.unwrap().kind,
+                EventKind::ArbiterWedged { .. }
+            ) {}
         };
         soon(wedged).await;
         settle().await;
@@ -365,7 +368,7 @@ fn a_task_that_is_not_local_may_ask_other_threads_again_and_again() {
         let far = child.actor.clone();
         let asking = async move {
             for n in 1..=100 {
-                assert_eq!(far.ask(Count).within(SOON).await.unwrap(), n);
+                assert_eq!(far.ask(Count).within(PAUSED_LIMIT).await.unwrap(), n);
             }
         };
         soon(tokio::spawn(asking)).await.unwrap();

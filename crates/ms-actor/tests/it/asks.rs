@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::ours::{Beside, Count, Probe, act, alone, beside};
-use common::{Child, Log, SOON, paused, probes, settle, soon, threads, until};
+use common::{Child, Log, PAUSED_LIMIT, paused, probes, settle, soon, threads, until};
 use ms_actor::{AskError, Blueprint, Hosted, Node, Placement, Ref, SendError};
 use ms_core::{ExitReason, Incarnation};
 use tokio::sync::oneshot;
@@ -73,7 +73,7 @@ fn a_deadline_is_kept_to_the_millisecond() {
         assert_eq!(child.actor.ask(answer_after(Duration::from_secs(4))).await.unwrap(), 42);
         assert_eq!(child.actor.ask(Count).within(Duration::MAX).await.unwrap(), 1);
         let port = child.actor.port::<Count>();
-        assert_eq!(port.ask(Count, SOON).await.unwrap(), 2);
+        assert_eq!(port.ask(Count, PAUSED_LIMIT).await.unwrap(), 2);
         assert_eq!(port.depth(), Some(0));
     });
 }
@@ -121,9 +121,10 @@ fn a_handler_sees_the_deadline_of_its_asker() {
 fn a_late_answer_is_dropped() {
     paused(async |node| {
         let child = start(&node, "a").await;
-        let error = child.actor.ask(answer_after(SOON * 2)).within(SOON).await.unwrap_err();
+        let error =
+            child.actor.ask(answer_after(PAUSED_LIMIT * 2)).within(PAUSED_LIMIT).await.unwrap_err();
         assert!(matches!(error, AskError::TimedOut { .. }));
-        tokio::time::sleep(SOON * 2).await;
+        tokio::time::sleep(PAUSED_LIMIT * 2).await;
         assert_eq!(child.actor.ask(Count).await.unwrap(), 1);
     });
 }
@@ -154,7 +155,7 @@ async fn exits(node: &Node, placement: Placement) {
     for (number, (label, end)) in (1..).zip(ways) {
         child.launch_on(placement).await;
         assert_eq!(child.cell.incarnation(), Incarnation(number));
-        let at_work = spawn_local(child.actor.ask(never()).within(SOON));
+        let at_work = spawn_local(child.actor.ask(never()).within(PAUSED_LIMIT));
         settle().await;
         child.actor.ask(Count).await.unwrap();
         // It waits, so what comes now stays in the mailbox until the end.
@@ -165,10 +166,10 @@ async fn exits(node: &Node, placement: Placement) {
                 tokio::time::sleep(Duration::from_millis(20)).into_actor(act).map(|(), _, _| 0),
             )
         });
-        let held = spawn_local(child.actor.ask(hold).within(SOON));
+        let held = spawn_local(child.actor.ask(hold).within(PAUSED_LIMIT));
         soon(entered).await.unwrap();
         end(&child);
-        let queued = spawn_local(child.actor.ask(Count).within(SOON / 5));
+        let queued = spawn_local(child.actor.ask(Count).within(PAUSED_LIMIT / 5));
         settle().await;
         let facts = child.end().await;
         assert_eq!(facts.reason.label(), label);
@@ -187,12 +188,12 @@ async fn exits(node: &Node, placement: Placement) {
 }
 
 #[test]
-fn an_end_is_told_with_its_reason() {
+fn an_end_is_reported_with_its_reason() {
     paused(async |node| exits(&node, Placement::Pool).await);
 }
 
 #[test]
-fn an_end_is_told_with_its_reason_across_arbiters() {
+fn an_end_is_reported_with_its_reason_across_arbiters() {
     // Real time, so the held asks must not wait long: the bound is in the test above.
     threads(1, async |node| {
         let mut child = Child::<Probe>::new(&node, "a", &probes(&Log::default()));
@@ -248,14 +249,14 @@ where
     A::Context: ms_actor::Accepts<A, Forget>,
 {
     for _ in 0..300 {
-        let error = actor.ask(Forget).within(SOON).await.unwrap_err();
+        let error = actor.ask(Forget).within(PAUSED_LIMIT).await.unwrap_err();
         assert!(matches!(error, AskError::NoReply { .. }), "{error:?}");
     }
 }
 
 /// All who ask within one turn learn at its end that they get no reply, and not the first alone.
 #[test]
-fn dropped_replies_of_one_turn_are_told_to_all_who_asked() {
+fn dropped_replies_of_one_turn_are_reported_to_all_who_asked() {
     struct Slow;
     /// Keeps the turn on until it is let go.
     #[derive(Message)]
@@ -265,7 +266,7 @@ fn dropped_replies_of_one_turn_are_told_to_all_who_asked() {
     impl Handler<Hold> for Slow {
         type Result = ();
         fn handle(&mut self, Hold(let_go): Hold, _: &mut ms_actor::Context<Self>) {
-            let_go.recv_timeout(SOON).expect("let go");
+            let_go.recv_timeout(PAUSED_LIMIT).expect("let go");
         }
     }
     threads(1, async |node| {
@@ -314,7 +315,7 @@ fn an_answer_that_a_blocked_life_has_in_hand_is_not_waited_for() {
                 Some((blocks, let_go)) => {
                     self.0.push(reply);
                     blocks.send(()).expect("the test waits");
-                    let_go.recv_timeout(SOON).expect("let go");
+                    let_go.recv_timeout(PAUSED_LIMIT).expect("let go");
                 }
             }
         }
@@ -350,7 +351,7 @@ fn an_answer_that_a_blocked_life_has_in_hand_is_not_waited_for() {
 }
 
 #[test]
-fn a_dropped_reply_is_told_at_once() {
+fn a_dropped_reply_is_reported_at_once() {
     paused(async |node| {
         let began = Instant::now();
         no_reply(&Child::<Dropper>::start(&node, "a", &Blueprint::actor(|| Dropper)).await.actor)
@@ -366,7 +367,7 @@ fn a_dropped_reply_is_told_at_once() {
 }
 
 #[test]
-fn a_dropped_reply_is_told_across_arbiters() {
+fn a_dropped_reply_is_reported_across_arbiters() {
     threads(1, async |node| {
         no_reply(&Child::<Dropper>::start(&node, "a", &Blueprint::actor(|| Dropper)).await.actor)
             .await;
@@ -411,7 +412,7 @@ fn ask_alone(
     let log = log.clone();
     alone(move |act| {
         let asked = async move {
-            match to.ask(message()).within(SOON).await {
+            match to.ask(message()).within(PAUSED_LIMIT).await {
                 Ok(answer) => answer,
                 Err(error) => {
                     let kind = match &error {
@@ -449,7 +450,7 @@ async fn ring(node: &Node, length: usize, placement: Placement) -> Log {
         let (inner, log) = (message, log.clone());
         message = Box::new(move || ask_alone(to, &log, inner));
     }
-    assert_eq!(ring[0].actor.ask(message()).within(SOON * 2).await.unwrap(), 0);
+    assert_eq!(ring[0].actor.ask(message()).within(PAUSED_LIMIT * 2).await.unwrap(), 0);
     for child in &ring {
         assert!(child.cell.waiting_on().is_empty(), "the edges are gone");
         assert_eq!(child.actor.ask(Count).await.unwrap(), 1, "all of them go on");
@@ -490,10 +491,12 @@ fn two_that_ask_each_other_at_once_do_not_both_wait() {
             let (a, b) = (start(&node, "a").await, start(&node, "b").await);
             let log = Log::default();
             let idle = || alone(|act| Box::pin(async { 7 }.into_actor(act)));
-            let first =
-                spawn_local(a.actor.ask(ask_alone(b.actor.clone(), &log, idle)).within(SOON * 2));
-            let second =
-                spawn_local(b.actor.ask(ask_alone(a.actor.clone(), &log, idle)).within(SOON * 2));
+            let first = spawn_local(
+                a.actor.ask(ask_alone(b.actor.clone(), &log, idle)).within(PAUSED_LIMIT * 2),
+            );
+            let second = spawn_local(
+                b.actor.ask(ask_alone(a.actor.clone(), &log, idle)).within(PAUSED_LIMIT * 2),
+            );
             first.await.unwrap().unwrap();
             second.await.unwrap().unwrap();
             assert!(!log.has("timed out"), "{:?}", log.all());
@@ -573,8 +576,9 @@ fn an_edge_goes_with_its_timeout() {
         b.cell.suspend();
         settle().await;
         let idle = || alone(|act| Box::pin(async { 7 }.into_actor(act)));
-        let asked =
-            spawn_local(a.actor.ask(ask_alone(b.actor.clone(), &log, idle)).within(SOON * 2));
+        let asked = spawn_local(
+            a.actor.ask(ask_alone(b.actor.clone(), &log, idle)).within(PAUSED_LIMIT * 2),
+        );
         settle().await;
         assert_eq!(a.cell.waiting_on(), [b.cell.path().clone()]);
         assert_eq!(asked.await.unwrap().unwrap(), 0);

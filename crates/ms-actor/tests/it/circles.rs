@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::ours::{Alone, Count, Probe, act, alone, beside};
-use common::{Child, Log, SOON, made, paused, probes, settle, soon, threads, until};
+use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon, threads, until};
 use ms_actor::{AskError, Node, Placement, Ref};
 use ms_core::ExitReason;
 use ms_core::view::Lifecycle;
@@ -28,7 +28,7 @@ fn asks(to: &Ref<Probe>, log: &Log) -> Alone {
     let (to, log) = (to.clone(), log.clone());
     alone(move |act| {
         let asked = async move {
-            match to.ask(Count).within(SOON).await {
+            match to.ask(Count).within(PAUSED_LIMIT).await {
                 Ok(_) => 1,
                 Err(error) => {
                     log.add(error.to_string());
@@ -119,7 +119,7 @@ fn k18_a_new_life_may_ask_whoever_saw_the_one_before_crash() {
                 let (friend, told) = (friend.clone(), told.clone());
                 Probe::new(&Log::default()).started(move |probe, ctx| {
                     let asked = async move {
-                        if let Err(error) = friend.ask(Count).within(SOON).await {
+                        if let Err(error) = friend.ask(Count).within(PAUSED_LIMIT).await {
                             told.add(error.to_string());
                         }
                     };
@@ -259,13 +259,13 @@ fn k5_a_circle_is_found_where_the_asker_has_used_up_its_budget() {
         let many = alone(move |act| {
             let asked = async move {
                 let never = || beside(|act| Box::pin(std::future::pending().into_actor(act)));
-                let asks = (0..400).map(|_| to.ask(never()).within(SOON));
+                let asks = (0..400).map(|_| to.ask(never()).within(PAUSED_LIMIT));
                 let answers = futures_util::future::join_all(asks).await;
                 answers.iter().filter(|answer| answer.is_ok()).count() as u64
             };
             Box::pin(asked.into_actor(act))
         });
-        let first = spawn_local(a.actor.ask(many).within(SOON * 2));
+        let first = spawn_local(a.actor.ask(many).within(PAUSED_LIMIT * 2));
         settle().await;
         assert_eq!(a.cell.waiting_on().len(), 400);
         let began = tokio::time::Instant::now();

@@ -14,7 +14,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use common::ours::{Count, Say};
 use common::ours::{Probe, act, alone};
-use common::{Child, Log, SOON, made, paused, probes, settle, soon, threads};
+use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon, threads};
 use ms_actor::host::ChildNews;
 use ms_actor::{
     AskError, Blueprint, DebugError, Fault, MailboxSpec, Placement, SendError, StartError,
@@ -329,7 +329,7 @@ fn incarnations_are_numbered_and_references_last() {
         }
         assert!(child.cell.typed::<common::plain::Probe>().is_none());
         assert_eq!(child.cell.typed::<Probe>().unwrap(), child.actor);
-        assert_eq!(child.actor.any(), child.cell);
+        assert_eq!(child.actor.any(), child.cell.any());
         assert_eq!(
             (child.cell.tier(), child.cell.status().incarnation),
             (Tier::Kernel, Incarnation(4))
@@ -364,7 +364,7 @@ fn a_fenced_run_loop_does_not_take_the_wake_ups_of_its_successor() {
         assert!(matches!(child.event().await.news, ChildNews::Started));
         for count in 1..4 {
             settle().await;
-            assert_eq!(child.actor.ask(Count).within(SOON).await.unwrap(), count);
+            assert_eq!(child.actor.ask(Count).within(PAUSED_LIMIT).await.unwrap(), count);
         }
         child.quiet();
         child.cell.stop(ExitReason::Shutdown);
@@ -413,7 +413,7 @@ fn an_init_that_says_ignore() {
 }
 
 #[test]
-fn a_wait_in_started_delays_the_news() {
+fn a_wait_in_started_delays_the_event() {
     paused(async |node| {
         let log = Log::default();
         let blueprint = made({
@@ -494,7 +494,7 @@ fn a_suspended_actor_serves_only_control() {
         child.actor.try_tell(Say("two")).unwrap();
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(log.all(), ["started"]);
-        let status = child.cell.ask_status(SOON).await.unwrap();
+        let status = child.cell.ask_status(PAUSED_LIMIT).await.unwrap();
         assert_eq!((status.mailbox.depth, status.lifecycle), (Some(2), Lifecycle::Suspended));
         child.cell.resume();
         settle().await;
@@ -514,7 +514,7 @@ fn a_suspended_actor_serves_only_control() {
 fn suspension_and_trace_marks_do_not_outlive_an_incarnation() {
     paused(async |node| {
         let mut child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
-        let _lines = child.cell.trace(10, SOON);
+        let _lines = child.cell.trace(10, PAUSED_LIMIT);
         child.cell.suspend();
         settle().await;
         assert_eq!(child.cell.status().marks, [Mark::Suspended, Mark::Traced]);
@@ -571,7 +571,7 @@ fn a_status_counts_by_type() {
             child.actor.ask(Count).await.unwrap();
         }
         child.actor.ask(Say("x")).await.unwrap();
-        let status = child.cell.ask_status(SOON).await.unwrap();
+        let status = child.cell.ask_status(PAUSED_LIMIT).await.unwrap();
         let counts: Vec<_> = status
             .types
             .iter()
@@ -610,10 +610,13 @@ fn a_state_view_is_asked_of_the_actor() {
         let blueprint = Blueprint::with_view(|_| Ok(Probe::default()), Tier::Agent, Some(view));
         let child = Child::<Probe>::start(&node, "a", &blueprint).await;
         child.actor.ask(Count).await.unwrap();
-        assert_eq!(child.cell.state(SOON).await.unwrap().unwrap().to_string(), "{count: 1}");
+        assert_eq!(
+            child.cell.state(PAUSED_LIMIT).await.unwrap().unwrap().to_string(),
+            "{count: 1}"
+        );
         assert_eq!(child.cell.tier(), Tier::Agent);
         let child = Child::<Probe>::start(&node, "b", &probes(&Log::default())).await;
-        assert_eq!(child.cell.state(SOON).await.unwrap(), None);
+        assert_eq!(child.cell.state(PAUSED_LIMIT).await.unwrap(), None);
     });
 }
 
@@ -625,13 +628,13 @@ fn debugging_the_dead_says_so_at_once() {
         child.cell.suspend();
         settle().await;
         let cell = child.cell.clone();
-        let asked = tokio::task::spawn_local(async move { cell.ask_status(SOON).await });
+        let asked = tokio::task::spawn_local(async move { cell.ask_status(PAUSED_LIMIT).await });
         tokio::task::yield_now().await;
         child.cell.fence(Incarnation(1), ExitReason::Killed);
         child.end().await;
         drop(asked.await);
         let began = tokio::time::Instant::now();
-        let error = child.cell.ask_status(SOON).await.unwrap_err();
+        let error = child.cell.ask_status(PAUSED_LIMIT).await.unwrap_err();
         assert!(
             matches!(error, DebugError::NotRunning { reason: ExitReason::Killed, .. }),
             "{error:?}"
@@ -654,7 +657,8 @@ fn control_that_nobody_read_is_answered_when_the_actor_ends() {
         child.actor.try_tell(block).unwrap();
         soon(blocked).await.unwrap();
         let cell = child.cell.clone();
-        let asked = tokio::task::spawn_local(async move { cell.ask_status(SOON * 4).await });
+        let asked =
+            tokio::task::spawn_local(async move { cell.ask_status(PAUSED_LIMIT * 4).await });
         settle().await;
         child.cell.fence(Incarnation(1), ExitReason::HeartbeatLost { missed: 3 });
         let error = soon(asked).await.unwrap().unwrap_err();
@@ -683,7 +687,7 @@ fn injected_faults() {
         child.cell.inject(Fault::Hang);
         let error = child.actor.ask(Count).within(Duration::from_secs(1)).await.unwrap_err();
         assert!(matches!(error, AskError::TimedOut { .. }));
-        child.cell.ask_status(SOON).await.expect("control is served");
+        child.cell.ask_status(PAUSED_LIMIT).await.expect("control is served");
         child.cell.kill();
         assert!(child.end().await.reason == ExitReason::Killed);
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::ours::{Count, Probe, Say, act};
-use common::{Child, Log, SOON, made, paused, probes, settle, soon, threads, until};
+use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon, threads, until};
 use ms_actor::host::ChildNews;
 use ms_actor::{
     AskError, Blueprint, MailboxSpec, Node, Overflow, Placement, Ref, SendError, WhileDown,
@@ -147,10 +147,10 @@ fn what_is_dropped_goes_to_the_dead_letters() {
             settle().await;
             assert_eq!(log.all()[1..], kept, "{overflow:?}");
             assert_eq!(node.dead_letters().count() - before, 4);
-            let letter = live.try_recv().unwrap();
-            assert_eq!((letter.path.to_string().as_str(), letter.why), ("/test/a", "mailbox full"));
-            assert!(letter.message.ends_with("Say"));
-            assert_eq!(node.dead_letters().recent().last(), Some(&letter));
+            let dead = live.try_recv().unwrap();
+            assert_eq!((dead.path.to_string().as_str(), dead.why), ("/test/a", "mailbox full"));
+            assert!(dead.message.ends_with("Say"));
+            assert_eq!(node.dead_letters().recent().last(), Some(&dead));
         }
     });
 }
@@ -178,8 +178,9 @@ fn senders_that_wait_are_let_in_in_time() {
     paused(async |node| {
         let (child, log) = held(&node, MailboxSpec::bounded(1)).await;
         let began = tokio::time::Instant::now();
-        let senders: Vec<_> =
-            (0..100).map(|_| spawn_local(child.actor.tell(Say("in")).within(SOON))).collect();
+        let senders: Vec<_> = (0..100)
+            .map(|_| spawn_local(child.actor.tell(Say("in")).within(PAUSED_LIMIT)))
+            .collect();
         settle().await;
         assert_eq!(depth(&child), 1);
         child.cell.resume();
@@ -244,7 +245,7 @@ fn no_wake_up_is_lost_across_threads() {
     }
     const EACH: u64 = 2_000;
     // Each message may cost a turn of every thread of a busy machine.
-    const PATIENCE: Duration = Duration::from_secs(120);
+    const REAL_LIMIT: Duration = Duration::from_secs(120);
     threads(1, async |node| {
         for capacity in [1, 7] {
             let total = Arc::new(AtomicU64::new(0));
@@ -271,13 +272,13 @@ fn no_wake_up_is_lost_across_threads() {
                                 if number % 10 == 3 {
                                     actor
                                         .ask(Numbered { sender, number })
-                                        .within(PATIENCE)
+                                        .within(REAL_LIMIT)
                                         .await
                                         .unwrap();
                                 } else {
                                     actor
                                         .tell(Numbered { sender, number })
-                                        .within(PATIENCE)
+                                        .within(REAL_LIMIT)
                                         .await
                                         .unwrap();
                                 }
@@ -288,7 +289,7 @@ fn no_wake_up_is_lost_across_threads() {
                 .collect();
             let joined =
                 tokio::task::spawn_blocking(|| senders.into_iter().for_each(|s| s.join().unwrap()));
-            tokio::time::timeout(PATIENCE, joined).await.expect("no sender hangs").unwrap();
+            tokio::time::timeout(REAL_LIMIT, joined).await.expect("no sender hangs").unwrap();
             common::until(|| total.load(Ordering::SeqCst) == 4 * EACH).await;
         }
     });
@@ -474,7 +475,7 @@ fn a_self_sending_actor_starves_neither_neighbours_nor_timers_nor_itself() {
         let asks = spawn_local(async move {
             for count in 1..20 {
                 let before = seen.load(Ordering::SeqCst);
-                assert_eq!(asked.ask(Count).within(SOON).await.unwrap(), count);
+                assert_eq!(asked.ask(Count).within(PAUSED_LIMIT).await.unwrap(), count);
                 let meanwhile = seen.load(Ordering::SeqCst) - before;
                 assert!(meanwhile <= 8 * 256, "a few turns of 256 at most, not {meanwhile}");
             }
@@ -483,10 +484,10 @@ fn a_self_sending_actor_starves_neither_neighbours_nor_timers_nor_itself() {
         soon(tokio::time::sleep(Duration::from_millis(5))).await;
         common::until(|| ticks.load(Ordering::SeqCst) > 102).await;
         assert_eq!(busy.cell.status().mailbox.depth, Some(1_000), "it is as busy as before");
-        assert_eq!(busy.cell.ask_status(SOON).await.unwrap().mailbox.depth, Some(1_000));
+        assert_eq!(busy.cell.ask_status(PAUSED_LIMIT).await.unwrap().mailbox.depth, Some(1_000));
         busy.cell.stop(ExitReason::Shutdown);
         assert_eq!(busy.end().await.reason, ExitReason::Shutdown);
-        node.halt(SOON);
+        node.halt(PAUSED_LIMIT);
     });
 }
 
@@ -524,7 +525,7 @@ fn control_comes_before_a_backlog() {
         let seen = Arc::clone(&handled);
         let look = spawn_local(async move {
             let before = seen.load(Ordering::SeqCst);
-            let status = cell.ask_status(SOON).await.unwrap();
+            let status = cell.ask_status(PAUSED_LIMIT).await.unwrap();
             cell.suspend();
             (before, status)
         });
@@ -594,7 +595,7 @@ fn addresses_of_actix_share_the_bound_and_the_mailbox() {
         assert_eq!(log.all()[1..], WORDS, "more than the bound, in order, none lost");
         assert_eq!(address.send(Count).await.unwrap(), 1);
         assert_eq!(address.recipient::<Count>().send(Count).await.unwrap(), 2);
-        assert_eq!(child.actor.port::<Count>().ask(Count, SOON).await.unwrap(), 3);
+        assert_eq!(child.actor.port::<Count>().ask(Count, PAUSED_LIMIT).await.unwrap(), 3);
     });
 }
 
@@ -658,9 +659,9 @@ fn tier_two_loses_no_wake_up() {
                     let actor = actor.clone();
                     spawn_local(async move {
                         for _ in 0..500 {
-                            actor.tell(plain::Say("x")).within(SOON * 4).await.unwrap();
+                            actor.tell(plain::Say("x")).within(PAUSED_LIMIT * 4).await.unwrap();
                         }
-                        actor.ask(plain::Count).within(SOON * 4).await.unwrap();
+                        actor.ask(plain::Count).within(PAUSED_LIMIT * 4).await.unwrap();
                     })
                 })
                 .collect();
@@ -784,7 +785,7 @@ fn k19_a_stream_of_tries_from_another_thread_starves_nobody() {
             }
         });
         for _ in 0..20 {
-            child.actor.tell(Say("waited")).within(SOON).await.expect("room comes often");
+            child.actor.tell(Say("waited")).within(PAUSED_LIMIT).await.expect("room comes often");
         }
         stop.store(true, Ordering::SeqCst);
         grabs.join().unwrap();
@@ -836,7 +837,7 @@ fn k19_a_claim_that_is_not_made_good_ends_at_its_deadline() {
 
 /// Closing, a crash and a restart hand the message back or let it in, as ever.
 #[test]
-fn k19_who_waits_is_told_when_the_mailbox_closes() {
+fn k19_who_waits_is_notified_when_the_mailbox_closes() {
     paused(async |node| {
         let (mut child, log) = held(&node, MailboxSpec::bounded(1)).await;
         child.actor.try_tell(Say("first")).unwrap();

@@ -14,6 +14,7 @@ mod circles;
 mod common;
 mod compat;
 mod exits;
+mod levers;
 mod mailbox;
 mod news;
 mod otp;

@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Handler, Message};
-use common::{Child, Log, SOON, paused, probes, settle, soon, threads, until};
+use common::{Child, Log, PAUSED_LIMIT, paused, probes, settle, soon, threads, until};
 use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
-use ms_actor::{AnyRef, LifeChange, LifeNews, Placement, SendError};
+use ms_actor::{AnyRef, LifeChange, LifecycleEvent, Placement, SendError};
 use ms_core::ExitReason;
 
 /// Holds the news of a start up on its way until it is let go on.
@@ -25,7 +25,11 @@ impl ChildSink for Slow {
         match event.news {
             ChildNews::Started => {
                 self.arrived.send(()).expect("the test waits");
-                self.go_on.lock().expect("unpoisoned").recv_timeout(SOON).expect("let go on");
+                self.go_on
+                    .lock()
+                    .expect("unpoisoned")
+                    .recv_timeout(PAUSED_LIMIT)
+                    .expect("let go on");
                 self.log.add("started");
             }
             ChildNews::Exited(facts) => self.log.add(format!("exited: {}", facts.reason)),
@@ -46,7 +50,7 @@ fn k9_an_end_from_another_thread_does_not_overtake_the_start() {
         let parent = Parent { sink: Arc::new(sink), key: 1 };
         let cell = probes(&Log::default()).cell(&node, common::path("fenced"), Some(parent));
         let life = cell.launch(Placement::Pool);
-        there.recv_timeout(SOON).expect("its start is being told");
+        there.recv_timeout(PAUSED_LIMIT).expect("its start is being told");
         let monitor = cell.monitor();
         assert!(cell.fence(life, ExitReason::Killed), "nobody ended it before");
         assert!(!cell.is_alive());
@@ -60,14 +64,14 @@ fn k9_an_end_from_another_thread_does_not_overtake_the_start() {
 
 /// Who follows an actor that is gone already hears so at once, and once.
 #[test]
-fn who_follows_the_gone_is_told_that_it_is() {
+fn who_follows_the_gone_is_notified_that_it_is() {
     struct Follower(Log);
     impl Actor for Follower {
         type Context = ms_actor::Context<Self>;
     }
-    impl Handler<LifeNews> for Follower {
+    impl Handler<LifecycleEvent> for Follower {
         type Result = ();
-        fn handle(&mut self, news: LifeNews, _: &mut Self::Context) {
+        fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
             self.0.add(format!("{} {:?}", news.of.path(), news.change));
         }
     }
@@ -88,7 +92,7 @@ fn who_follows_the_gone_is_told_that_it_is() {
         gone.cell.stop(ExitReason::Shutdown);
         assert_eq!(gone.end().await.reason, ExitReason::Shutdown);
         let follower = ms_actor::spawn(&node, "follower", Follower(log.clone())).unwrap();
-        follower.ask(Follow(gone.cell.clone())).await.unwrap();
+        follower.ask(Follow(gone.cell.any())).await.unwrap();
         settle().await;
         let path = gone.cell.path();
         assert_eq!(log.all(), [format!("{path} {:?}", LifeChange::Gone(ExitReason::Shutdown))]);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::ours::{Count, Probe, Say, act, beside};
-use common::{Child, Log, SOON, made, paused, probes, settle, soon};
+use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon};
 use ms_actor::host::ChildNews;
 use ms_actor::{AskError, Placement, SendError};
 use ms_core::view::Lifecycle;
@@ -22,10 +22,10 @@ use ms_core::{ExitReason, Incarnation};
 fn statistics_count_what_came_in_and_the_status_says_it_runs() {
     paused(async |node| {
         let child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
-        let before = child.cell.ask_status(SOON).await.unwrap();
+        let before = child.cell.ask_status(PAUSED_LIMIT).await.unwrap();
         assert_eq!((before.handled, before.lifecycle), (0, Lifecycle::Running));
         child.actor.ask(Count).await.unwrap();
-        let after = child.cell.ask_status(SOON).await.unwrap();
+        let after = child.cell.ask_status(PAUSED_LIMIT).await.unwrap();
         assert_eq!((after.handled, after.types.len()), (1, 1));
     });
 }
@@ -53,15 +53,15 @@ fn suspending_and_resuming_twice_is_no_error() {
         let child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
         for _ in 0..2 {
             child.cell.suspend();
-            let error = child.actor.ask(Count).within(SOON).await.unwrap_err();
+            let error = child.actor.ask(Count).within(PAUSED_LIMIT).await.unwrap_err();
             assert!(matches!(error, AskError::TimedOut { .. }), "{error}");
-            let status = child.cell.ask_status(SOON).await.unwrap();
+            let status = child.cell.ask_status(PAUSED_LIMIT).await.unwrap();
             assert_eq!(status.lifecycle, Lifecycle::Suspended);
         }
         for count in 1..3 {
             child.cell.resume();
-            assert_eq!(child.actor.ask(Count).within(SOON).await.unwrap(), count);
-            let status = child.cell.ask_status(SOON).await.unwrap();
+            assert_eq!(child.actor.ask(Count).within(PAUSED_LIMIT).await.unwrap(), count);
+            let status = child.cell.ask_status(PAUSED_LIMIT).await.unwrap();
             assert_eq!(status.lifecycle, Lifecycle::Running);
         }
     });
@@ -261,7 +261,7 @@ fn a_long_reason_arrives_whole() {
 
 /// OTP: link_behaviour:normal_is_trapped
 #[test]
-fn a_normal_end_is_told_to_a_link_that_traps() {
+fn a_normal_end_is_sent_to_a_link_that_traps() {
     paused(async |node| {
         let log = Log::default();
         let trapping = Child::<Probe>::start(&node, "t", &probes(&log)).await;

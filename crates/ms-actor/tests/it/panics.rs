@@ -18,11 +18,11 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use actix::prelude::*;
-use common::{Child, Log, SOON, paused, settle, soon};
+use common::{Child, Log, PAUSED_LIMIT, paused, settle, soon};
 use futures_core::Stream;
 use futures_util::stream;
 use ms_actor::host::EndFacts;
-use ms_actor::{AskError, Blueprint, Node, Placement, StateValue};
+use ms_actor::{AskError, Blueprint, Down, Node, Placement, StateValue};
 use ms_core::view::Tier;
 use ms_core::{ExitReason, PanicRecord};
 
@@ -129,7 +129,7 @@ macro_rules! panics {
                 let pending = tokio::task::spawn_local(pending);
                 settle().await;
                 provoke(&child);
-                let queued = tokio::task::spawn_local(child.actor.ask(Count).within(SOON));
+                let queued = tokio::task::spawn_local(child.actor.ask(Count).within(PAUSED_LIMIT));
                 let facts = child.end().await;
                 assert_eq!(soon(first).await.reason, facts.reason);
                 assert_eq!(soon(second).await.reason, facts.reason);
@@ -338,7 +338,7 @@ macro_rules! panics {
             );
 
             table!(
-                stopping_when_told_to,
+                stopping_when_ordered_to,
                 ("stopping", None),
                 || Probe::default().stopping(|_, _| boom()),
                 |child| {
@@ -523,7 +523,7 @@ mod only_ours {
     }
 
     #[test]
-    fn detached_response_told() {
+    fn detached_response_reported() {
         paused(async |node| {
             let mut child =
                 Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
@@ -589,7 +589,7 @@ mod only_ours {
             let blueprint =
                 Blueprint::with_view(|_| Ok(Probe::default()), Tier::Kernel, Some(view));
             let mut child = Child::<Probe>::start(&node, "a", &blueprint).await;
-            let error = child.cell.state(SOON).await.unwrap_err();
+            let error = child.cell.state(PAUSED_LIMIT).await.unwrap_err();
             let reason = crash_ours(&mut child).await;
             check(&reason, "state view", None);
             assert!(matches!(error, ms_actor::DebugError::NotRunning { .. }), "{error:?}");
@@ -622,14 +622,14 @@ mod only_ours {
             let record = reason.panic().unwrap();
             assert_eq!(
                 (record.during.as_str(), record.handling.as_deref()),
-                ("handle", Some("ms_actor::monitor::Down"))
+                ("handle", Some(std::any::type_name::<Down>()))
             );
         });
     }
 
     /// A timer knows the message it came from, not the one handled last.
     #[test]
-    fn a_future_is_told_by_its_own_origin() {
+    fn a_future_is_reported_with_its_own_origin() {
         paused(async |node| {
             let blueprint = common::made(|| {
                 Probe::default().started(|_, ctx| {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{Order, SECOND, order, settle};
 use ms_bus::{AnyEvent, BusClient, BusConfig, Delivery, EventBus, Filter, Producer};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_testkit::{Probe, TestSystem};
 use ms_worker::{Agent, AgentSpec, Cx, Handles, InitError};
 
@@ -39,7 +39,7 @@ impl Handles<Delivery<Order>> for Biller {
 fn s1_3_03_agents_publish_and_subscribe() {
     TestSystem::run(async |t| {
         let bus = EventBus::new(BusConfig::default());
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(bus.child("event-bus"))
             .child(ChildSpec::agent::<Biller>("biller", bus.client()));
         t.start(tree).await;

@@ -17,7 +17,7 @@ use publish::GOAL;
 fn s10_1_02_events_a_second_are_printed_beside_the_goal() {
     assert_eq!(GOAL, 10_000.0);
     let mut lines = Vec::new();
-    let measure = publish::measure(200, 3, |figure| lines.push(figure.told(GOAL)));
+    let measure = publish::measure(200, 3, |figure| lines.push(figure.line(GOAL)));
     let run = async { tokio::time::timeout(Duration::from_secs(60), measure).await };
     let figures = actix::System::new().block_on(run).expect("every event is handled");
     assert_eq!(lines.len(), 6, "{lines:#?}");
@@ -30,7 +30,7 @@ fn s10_1_02_events_a_second_are_printed_beside_the_goal() {
         // No machine is that fast, and none that slow.
         assert_eq!(figure.misses(f64::INFINITY), of_the_bus);
         assert!(!figure.misses(0.0));
-        assert_eq!(figure.told(f64::INFINITY).ends_with("missed"), of_the_bus);
-        assert_eq!(figure.told(0.0).ends_with("met"), of_the_bus);
+        assert_eq!(figure.line(f64::INFINITY).ends_with("missed"), of_the_bus);
+        assert_eq!(figure.line(0.0).ends_with("met"), of_the_bus);
     }
 }

@@ -10,7 +10,7 @@ use actix::prelude::*;
 use common::{Order, SECOND, actor, balanced, numbers, order, probe, settle, slow, with_bus};
 use ms_actor::{Context, MailboxSpec};
 use ms_bus::{BusClient, BusConfig, Delivery, EventBus, SubscribeError, Subscription};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_testkit::{TestSystem, ends, faults};
 
 /// The bus crashes: subscriptions and what waits for them stay, and events are delivered while
@@ -218,7 +218,7 @@ fn an_actor_that_subscribes_at_each_start_has_one_subscription() {
                 let client = client.clone();
                 move || Member { bus: client.clone(), subscription: None, keep }
             };
-            let tree = Supervisor::one_for_one("root")
+            let tree = SupervisorSpec::one_for_one("root")
                 .intensity(10, SECOND)
                 .child(bus.child("event-bus"))
                 .child(ChildSpec::actor("member", member));

@@ -5,6 +5,7 @@
 mod agents;
 mod bad;
 mod bench;
+mod bus_transport;
 mod common;
 mod groups;
 mod lives;
@@ -12,5 +13,4 @@ mod order;
 mod pressure;
 mod publishing;
 mod requests;
-mod seam;
 mod threads;

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 struct Bill;
 
 impl Event for Bill {
-    const SUBJECT: &'static str = "books.bill";
+    const SUBJECT: &'static str = "recorder.bill";
 }
 
 impl Request for Bill {
@@ -27,17 +27,17 @@ impl Request for Bill {
 }
 
 /// Handles both, and says in which order they came, by their numbers with the producer.
-struct Books {
+struct Recorder {
     saw: mpsc::UnboundedSender<u64>,
     orders: u64,
     each: Duration,
 }
 
-impl Actor for Books {
+impl Actor for Recorder {
     type Context = Context<Self>;
 }
 
-impl Handler<Delivery<Order>> for Books {
+impl Handler<Delivery<Order>> for Recorder {
     type Result = AtomicResponse<Self, ()>;
 
     fn handle(&mut self, order: Delivery<Order>, _: &mut Self::Context) -> Self::Result {
@@ -49,7 +49,7 @@ impl Handler<Delivery<Order>> for Books {
     }
 }
 
-impl Handler<Delivery<Bill>> for Books {
+impl Handler<Delivery<Bill>> for Recorder {
     type Result = ();
 
     fn handle(&mut self, bill: Delivery<Bill>, _: &mut Self::Context) {
@@ -58,7 +58,7 @@ impl Handler<Delivery<Bill>> for Books {
     }
 }
 
-impl Handler<AnyEvent> for Books {
+impl Handler<AnyEvent> for Recorder {
     type Result = ();
 
     fn handle(&mut self, event: AnyEvent, _: &mut Self::Context) {
@@ -67,17 +67,18 @@ impl Handler<AnyEvent> for Books {
 }
 
 struct Reader {
-    _hand: Hand<Books>,
-    books: Ref<Books>,
+    _supervisor: Hand<Recorder>,
+    recorder: Ref<Recorder>,
     saw: mpsc::UnboundedReceiver<u64>,
 }
 
 impl Reader {
     fn new(t: &TestSystem, each: Duration) -> Self {
         let (tell, saw) = mpsc::unbounded_channel();
-        let books = move || Books { saw: tell.clone(), orders: 0, each };
-        let hand = Hand::<Books>::start(t.node(), "/root/books", &Blueprint::actor(books));
-        Self { books: hand.reference.clone(), _hand: hand, saw }
+        let recorder = move || Recorder { saw: tell.clone(), orders: 0, each };
+        let supervisor =
+            Hand::<Recorder>::start(t.node(), "/root/recorder", &Blueprint::actor(recorder));
+        Self { recorder: supervisor.reference.clone(), _supervisor: supervisor, saw }
     }
 
     fn saw(&mut self) -> Vec<u64> {
@@ -91,8 +92,8 @@ fn ev1_events_reach_a_subscriber_in_order_over_all_its_subscriptions() {
     with_bus(async |t, bus, _| {
         let client = bus.client();
         let mut reader = Reader::new(t, Duration::ZERO);
-        client.subscribe(reader.books.port::<Delivery<Order>>()).await.unwrap().keep();
-        client.subscribe(reader.books.port::<Delivery<Bill>>()).await.unwrap().keep();
+        client.subscribe(reader.recorder.port::<Delivery<Order>>()).await.unwrap().keep();
+        client.subscribe(reader.recorder.port::<Delivery<Bill>>()).await.unwrap().keep();
         let mut shop = client.producer("shop");
         for n in 0..300 {
             let published = match n % 7 {
@@ -113,8 +114,8 @@ fn ev1_a_request_is_answered_behind_what_was_published_before_it() {
     with_bus(async |t, bus, _| {
         let client = bus.client();
         let reader = Reader::new(t, Duration::from_millis(3));
-        client.subscribe(reader.books.port::<Delivery<Bill>>()).await.unwrap().keep();
-        client.subscribe(reader.books.port::<Delivery<Order>>()).await.unwrap().keep();
+        client.subscribe(reader.recorder.port::<Delivery<Bill>>()).await.unwrap().keep();
+        client.subscribe(reader.recorder.port::<Delivery<Order>>()).await.unwrap().keep();
         let mut shop = client.producer("shop");
         for round in 1..=20_u64 {
             for n in 0..5 {
@@ -132,14 +133,14 @@ fn ev2_each_subscription_has_its_own_bound_in_the_one_queue() {
     with_bus(async |t, bus, _| {
         let client = bus.client();
         let mut reader = Reader::new(t, SECOND);
-        let orders = client.subscribe(reader.books.port::<Delivery<Order>>());
+        let orders = client.subscribe(reader.recorder.port::<Delivery<Order>>());
         orders.buffer(3, Overflow::DropOldest).await.unwrap().keep();
-        let bills = client.subscribe(reader.books.port::<Delivery<Bill>>());
+        let bills = client.subscribe(reader.recorder.port::<Delivery<Bill>>());
         bills.buffer(2, Overflow::Reject).await.unwrap().keep();
         let mut shop = client.producer("shop");
         let _ = shop.publish(order(0)).unwrap();
         settle().await;
-        // The first is in hand; from now on all wait.
+        // The first is in supervisor; from now on all wait.
         for n in 0..10 {
             assert_eq!(shop.publish(order(n)).unwrap().accepted, 1);
             let bill = shop.publish(Bill).unwrap();
@@ -149,7 +150,7 @@ fn ev2_each_subscription_has_its_own_bound_in_the_one_queue() {
         }
         let waiting: Vec<_> =
             client.stats().subscriptions.iter().map(|sub| sub.counts.pending).collect();
-        assert_eq!(waiting, [4, 2], "one of them in hand");
+        assert_eq!(waiting, [4, 2], "one of them in supervisor");
         t.advance(Duration::from_secs(10)).await;
         assert_eq!(reader.saw(), [1, 3, 5, 16, 18, 20]);
         let stats = client.stats();
@@ -164,9 +165,9 @@ fn ev1_an_event_that_waited_for_room_keeps_its_place() {
     with_bus(async |t, bus, _| {
         let client = bus.client().within(Duration::from_secs(60));
         let mut reader = Reader::new(t, SECOND);
-        let orders = client.subscribe(reader.books.port::<Delivery<Order>>());
+        let orders = client.subscribe(reader.recorder.port::<Delivery<Order>>());
         orders.buffer(1, Overflow::Block).await.unwrap().keep();
-        client.subscribe(reader.books.port::<Delivery<Bill>>()).await.unwrap().keep();
+        client.subscribe(reader.recorder.port::<Delivery<Bill>>()).await.unwrap().keep();
         let mut shop = client.producer("shop");
         for n in 0..8 {
             assert_eq!(shop.publish_waiting(order(n)).await.unwrap().accepted, 1);
@@ -183,9 +184,9 @@ fn ev2_a_subscription_that_ends_leaves_the_others_in_order() {
     with_bus(async |t, bus, _| {
         let client = bus.client().within(Duration::from_secs(3600));
         let mut reader = Reader::new(t, SECOND);
-        let orders = client.subscribe(reader.books.port::<Delivery<Order>>());
+        let orders = client.subscribe(reader.recorder.port::<Delivery<Order>>());
         let orders = orders.buffer(1, Overflow::Block).await.unwrap();
-        client.subscribe(reader.books.port::<Delivery<Bill>>()).await.unwrap().keep();
+        client.subscribe(reader.recorder.port::<Delivery<Bill>>()).await.unwrap().keep();
         let mut shop = client.producer("shop");
         let _ = shop.publish(order(0)).unwrap();
         settle().await;

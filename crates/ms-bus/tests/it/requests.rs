@@ -34,13 +34,13 @@ fn s8_2_03_a_request_is_answered() {
         let published = shop.publish(order(3)).unwrap();
         assert_eq!(published.accepted, 1);
         a.expect_many(2, SECOND).await;
-        let told = b.expect(SECOND).await;
-        assert!(!told.is_asked(), "it was answered");
-        assert!(!told.reply("again".to_owned()), "the first answer counts");
+        let asked = b.expect(SECOND).await;
+        assert!(!asked.is_asked(), "it was answered");
+        assert!(!asked.reply("again".to_owned()), "the first answer counts");
     });
 }
 
-/// Why there is no answer is told apart.
+/// Why there is no answer is asked apart.
 #[test]
 fn a_request_without_an_answer_says_why() {
     with_bus(async |t, bus, _| {

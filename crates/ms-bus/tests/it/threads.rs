@@ -12,14 +12,14 @@ use actix::prelude::*;
 use common::{Order, balanced, order};
 use ms_actor::{Context, Node, NodeConfig, Overflow};
 use ms_bus::{BusConfig, Delivery, EventBus};
-use ms_supervisor::{ChildSpec, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, SupervisorSpec, start_root};
 use tokio::sync::mpsc;
 
 const EVENTS: u64 = 2_000;
 const PRODUCERS: u64 = 3;
 const SUBSCRIBERS: usize = 8;
 /// A machine under load is slow, a test that hangs is not.
-const PATIENCE: Duration = Duration::from_secs(180);
+const TEST_DEADLINE: Duration = Duration::from_secs(180);
 
 /// Counts; says what it saw when it has seen all.
 struct Reader {
@@ -60,7 +60,7 @@ fn s10_1_02_nothing_is_lost_or_out_of_order_between_threads() {
             let done = done.clone();
             Reader { last: HashMap::new(), seen: 0, out_of_order: 0, done }
         };
-        let tree = Supervisor::one_for_one("root").child(bus.child("event-bus"));
+        let tree = SupervisorSpec::one_for_one("root").child(bus.child("event-bus"));
         let tree = (0..SUBSCRIBERS).fold(tree, |tree, n| {
             tree.child(ChildSpec::actor(format!("reader-{n}"), reader.clone()))
         });
@@ -72,7 +72,7 @@ fn s10_1_02_nothing_is_lost_or_out_of_order_between_threads() {
         }
         let threads: Vec<_> = (0..PRODUCERS)
             .map(|producer| {
-                let client = bus.client().within(PATIENCE);
+                let client = bus.client().within(TEST_DEADLINE);
                 std::thread::spawn(move || {
                     actix::System::new().block_on(async move {
                         let mut producer = client.producer(format!("producer-{producer}"));
@@ -85,16 +85,16 @@ fn s10_1_02_nothing_is_lost_or_out_of_order_between_threads() {
             })
             .collect();
         for _ in 0..SUBSCRIBERS {
-            let out_of_order = tokio::time::timeout(PATIENCE, all.recv()).await.unwrap();
+            let out_of_order = tokio::time::timeout(TEST_DEADLINE, all.recv()).await.unwrap();
             assert_eq!(out_of_order, Some(0));
         }
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        root.stop(PATIENCE).await;
+        root.stop(TEST_DEADLINE).await;
         let stats = bus.client().stats();
         assert_eq!(stats.published, EVENTS * PRODUCERS);
         assert_eq!(stats.counts.handled, EVENTS * PRODUCERS * SUBSCRIBERS as u64);
         assert_eq!((stats.counts.lost, stats.counts.dropped, stats.counts.refused), (0, 0, 0));
         balanced(&stats);
-        node.halt(PATIENCE);
+        node.halt(TEST_DEADLINE);
     });
 }

@@ -1,19 +1,43 @@
 //! Lines of the two streams.
 
-use ms_core::task::{TaskChange, TaskNews};
-use ms_core::view::{EventKind, NodeEvent, TraceLine};
+use ms_core::stream::{StreamEvent, StreamKind};
+use ms_core::task::{TaskChange, TaskTransition};
+use ms_core::view::{EventKind, TraceLine};
 
 use super::style::{Style, Tone};
 use super::units::{clean, many, short, us};
 
 /// One event on one line.
-pub(crate) fn event(event: &NodeEvent, style: Style) -> String {
+pub(crate) fn event(event: &StreamEvent, style: Style) -> String {
     let (tone, text) = tell(&event.kind);
     let (seconds, millis) = (event.at_ms / 1_000, event.at_ms % 1_000);
     format!("{:>6}  {seconds:>6}.{millis:03}s  {}\n", event.seq, style.paint(tone, &text))
 }
 
-fn tell(kind: &EventKind) -> (Tone, String) {
+fn tell(kind: &StreamKind) -> (Tone, String) {
+    match kind {
+        StreamKind::Node(kind) => of_node(kind),
+        StreamKind::Gap { restarted: true, .. } => (
+            Tone::Warn,
+            "! gap      the node was started anew; what was not read of its former life is lost"
+                .to_owned(),
+        ),
+        StreamKind::TaskGap { restarted: true, .. } => (
+            Tone::Warn,
+            "! gap      the node was started anew; events about tasks of its former life are lost"
+                .to_owned(),
+        ),
+        StreamKind::Gap { missed, .. } => {
+            (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
+        }
+        StreamKind::Task(transition) => task(transition),
+        StreamKind::TaskGap { missed, .. } => {
+            (Tone::Warn, format!("! gap      {} about tasks missed", many(*missed, "event")))
+        }
+    }
+}
+
+fn of_node(kind: &EventKind) -> (Tone, String) {
     match kind {
         EventKind::Started { path, incarnation } => {
             (Tone::Dim, format!("started    {path} {incarnation}"))
@@ -43,46 +67,29 @@ fn tell(kind: &EventKind) -> (Tone, String) {
         EventKind::Noted { path, topic, text } => {
             (Tone::Warn, format!("! noted    {path}: {}: {}", clean(topic), clean(text)))
         }
-        EventKind::Gap { restarted: true, .. } => (
-            Tone::Warn,
-            "! gap      the node was started anew; what was not read of its former life is lost"
-                .to_owned(),
-        ),
-        EventKind::TaskGap { restarted: true, .. } => (
-            Tone::Warn,
-            "! gap      the node was started anew; events about tasks of its former life are lost"
-                .to_owned(),
-        ),
-        EventKind::Gap { missed, .. } => {
-            (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
-        }
-        EventKind::Task(news) => task(news),
-        EventKind::TaskGap { missed, .. } => {
-            (Tone::Warn, format!("! gap      {} about tasks missed", many(*missed, "event")))
-        }
     }
 }
 
-fn task(news: &TaskNews) -> (Tone, String) {
-    let (tone, mark) = match news.change {
+fn task(transition: &TaskTransition) -> (Tone, String) {
+    let (tone, mark) = match transition.change {
         TaskChange::Dead => (Tone::Bad, "! "),
-        TaskChange::Failed if news.retry_in_ms.is_none() => (Tone::Bad, "! "),
+        TaskChange::Failed if transition.retry_in_ms.is_none() => (Tone::Bad, "! "),
         TaskChange::Failed | TaskChange::LeaseLost => (Tone::Warn, ""),
         TaskChange::Cancelled | TaskChange::TakenBack | TaskChange::Replayed => (Tone::Calm, ""),
         _ => (Tone::Dim, ""),
     };
-    let change = format!("{mark}{}", news.change.label());
-    let mut told = format!("task       {} {change} ({})", news.id, news.kind);
-    if news.attempt > 0 {
-        told.push_str(&format!(", attempt {} of {}", news.attempt, news.max_attempts));
+    let change = format!("{mark}{}", transition.change.label());
+    let mut told = format!("task       {} {change} ({})", transition.id, transition.kind);
+    if transition.attempt > 0 {
+        told.push_str(&format!(", attempt {} of {}", transition.attempt, transition.max_attempts));
     }
-    if let Some(agent) = &news.agent {
+    if let Some(agent) = &transition.agent {
         told.push_str(&format!(", {agent}"));
     }
-    if let Some(failure) = news.failure {
+    if let Some(failure) = transition.failure {
         told.push_str(&format!(", {}", failure.label()));
     }
-    if let Some(wait) = news.retry_in_ms {
+    if let Some(wait) = transition.retry_in_ms {
         told.push_str(&format!(", again in {}", us(wait.saturating_mul(1_000))));
     }
     (tone, told)

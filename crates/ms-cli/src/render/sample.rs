@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use ms_control::proto::Found;
 use ms_core::budget::{BudgetStop, OverBudget, Usage, WALL_US};
+use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::task::{
-    AgentKind, FailureKind, IdempotencyKey, Priority, QueueName, TaskChange, TaskFailure, TaskNews,
-    TaskState, TaskTime, TaskView, Timings,
+    AgentKind, FailureKind, IdempotencyKey, Priority, QueueName, TaskChange, TaskFailure,
+    TaskState, TaskTime, TaskTransition, TaskView, Timings,
 };
 use ms_core::view::{
     ActorStatus, BlastRadius, Decision, EventKind, HandlingView, Lifecycle, MailboxView, Mark,
-    NodeEvent, SupervisorView, Tier, TraceLine, TreeNode, TypeCount, WhyRecord,
+    SupervisorView, Tier, TraceLine, TreeNode, TypeCount, WhyRecord,
 };
 use ms_core::{
     ActorPath, ChildId, ChildType, ErrorChain, ExitReason, Incarnation, Intensity, Location,
@@ -202,9 +203,9 @@ pub fn blast(target: &ActorPath) -> BlastRadius {
     }
 }
 
-pub fn events() -> Vec<NodeEvent> {
+pub fn events() -> Vec<StreamEvent> {
     let auditor = || path("/root/auditors/auditor-3");
-    let kinds = [
+    let of_node = [
         EventKind::Started { path: auditor(), incarnation: Incarnation(3) },
         EventKind::Exited { path: auditor(), incarnation: Incarnation(3), reason: panic() },
         EventKind::Decided { why: why().into() },
@@ -217,27 +218,29 @@ pub fn events() -> Vec<NodeEvent> {
             outcome: "ok".into(),
         },
         EventKind::ArbiterWedged { arbiter: 2, evacuated: 17 },
-        EventKind::Gap { missed: 1, restarted: false },
-        EventKind::Task(news(TaskChange::Submitted, 0, None)),
-        EventKind::Task(TaskNews {
+    ];
+    let others = [
+        StreamKind::gap(1),
+        StreamKind::Task(transition(TaskChange::Submitted, 0, None)),
+        StreamKind::Task(TaskTransition {
             agent: Some(auditor()),
             failure: Some(FailureKind::LeaseExpired),
-            ..news(TaskChange::LeaseLost, 1, Some(1_200))
+            ..transition(TaskChange::LeaseLost, 1, Some(1_200))
         }),
-        EventKind::Task(TaskNews {
+        StreamKind::Task(TaskTransition {
             failure: Some(FailureKind::Error),
-            ..news(TaskChange::Dead, 3, None)
+            ..transition(TaskChange::Dead, 3, None)
         }),
-        EventKind::TaskGap { missed: 2, restarted: false },
+        StreamKind::task_gap(2),
     ];
-    let event = |(kind, seq)| NodeEvent { seq, at_ms: 60_000 + seq, kind };
-    kinds.into_iter().zip(1..).map(event).collect()
+    let event = |(kind, seq)| StreamEvent { seq, at_ms: 60_000 + seq, kind };
+    of_node.map(StreamKind::Node).into_iter().chain(others).zip(1..).map(event).collect()
 }
 
-fn news(change: TaskChange, attempt: u32, retry_in_ms: Option<u64>) -> TaskNews {
+fn transition(change: TaskChange, attempt: u32, retry_in_ms: Option<u64>) -> TaskTransition {
     let TaskView { id, queue, kind, state, max_attempts, .. } = task();
     let agent = None;
-    TaskNews {
+    TaskTransition {
         change,
         id,
         queue,
@@ -303,7 +306,7 @@ pub fn over_budget() -> BudgetStop {
 pub fn found(name: &str) -> Found {
     Found {
         name: name.to_owned(),
-        provides: Some("ms_actor::refs::Ref<ms_store::actor::StoreActor>".into()),
+        provides: Some("ms_actor::refs::handle::Ref<ms_store::actor::StoreActor>".into()),
         path: path("/root/auditors"),
         incarnation: Some(Incarnation(2)),
         lifecycle: Lifecycle::Running,

@@ -3,8 +3,8 @@
 use clap::{Args, ValueEnum};
 use ms_control::ControlError;
 use ms_core::NodeLife;
+use ms_core::stream::{self, EventFilter};
 use ms_core::task::{TaskChange, TaskId};
-use ms_core::view::{self, EventFilter};
 use ms_ops::ops::FollowEvents;
 
 use crate::cli::{Cx, after_help};
@@ -91,10 +91,10 @@ impl Events {
             return Err(ControlError::bad_request(told).into());
         }
         let about = match about {
-            Some(About::Node) => view::About::Node,
-            Some(About::All) => view::About::All,
-            None if !narrowed => view::About::All,
-            Some(About::Tasks) | None => view::About::Tasks,
+            Some(About::Node) => stream::About::Node,
+            Some(About::All) => stream::About::All,
+            None if !narrowed => stream::About::All,
+            Some(About::Tasks) | None => stream::About::Tasks,
         };
         Ok(EventFilter { about, task, change })
     }

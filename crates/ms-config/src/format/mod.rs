@@ -1,7 +1,7 @@
-//! From the text of a file to values with places.
+//! The parsers: from the text of a file to values with places.
 //!
-//! Both parsers give spans for every value, which figment and serde-based readers
-//! lose; see docs/adr/0006-configuration-with-spans.md.
+//! Both give a span for every value, which figment and readers based on serde lose; see
+//! docs/adr/0006-configuration-with-spans.md.
 
 mod toml;
 mod yaml;
@@ -12,15 +12,15 @@ use std::sync::Arc;
 use crate::error::ConfigError;
 use crate::value::{Place, Spot};
 
-/// Most values of a file, aliases expanded: what bounds a bomb of YAML aliases.
+/// Largest number of values in a file, with aliases expanded: the bound of a YAML alias bomb.
 pub const MAX_VALUES: usize = 10_000;
 /// Deepest nesting of a file.
 pub const MAX_DEPTH: usize = 32;
 
-/// Reads the text of a file; the name decides how.
+/// Parses the text of a file as TOML or YAML, by the ending of its name.
 ///
 /// # Errors
-/// Every [`ConfigError::Syntax`] the parser finds.
+/// All [`ConfigError::Syntax`] that the parser finds.
 pub(crate) fn parse(file: &Path, text: &str) -> Result<Spot, Vec<ConfigError>> {
     let source = Source { file: file.into() };
     match file.extension().and_then(|name| name.to_str()) {

@@ -1,4 +1,4 @@
-//! TOML, by the `toml` crate's own spanned tree.
+//! TOML, by the spanned tree of the `toml` crate.
 
 use ::toml::de::{DeTable, DeValue};
 
@@ -6,34 +6,34 @@ use super::{MAX_DEPTH, MAX_VALUES, Source};
 use crate::error::ConfigError;
 use crate::value::{Place, Raw, Spot};
 
-/// How the parser calls a key that a table has already.
+/// The parser's message about a key that a table has already.
 const DUPLICATE: &str = "duplicate key";
 
 pub(super) fn parse(source: &Source, text: &str) -> Result<Spot, Vec<ConfigError>> {
     let lines = Lines::of(text);
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        let told = errors.iter().map(|error| {
+        let errors = errors.iter().map(|error| {
             let span = error.span().unwrap_or(0..0);
             let mut what = one_line(error.message());
-            // A key is no secret; what else a message may be about could be one.
+            // A key is not a secret, so it is quoted. Any other text may be one.
             if let Some(key) = text.get(span.clone()).filter(|_| what == DUPLICATE) {
                 what = format!("{what} `{}`", key.trim());
             }
             source.syntax(lines.place(source, text, span.start), what)
         });
-        return Err(told.collect());
+        return Err(errors.collect());
     }
     let mut reader = Reader { source, text, lines, values: 0 };
     reader.table(table.get_ref(), 0, 0).map_err(|error| vec![error])
 }
 
-/// A parser's message may have several lines.
+/// Joins the lines of a parser's message.
 fn one_line(message: &str) -> String {
     message.lines().collect::<Vec<_>>().join("; ")
 }
 
-/// Where lines begin, to make line and column of an offset.
+/// The offsets at which lines begin, from which an offset gets its line and column.
 struct Lines(Vec<usize>);
 
 impl Lines {
@@ -89,8 +89,8 @@ impl Reader<'_> {
                 .as_str()
                 .parse()
                 .map(Raw::Float)
-                .map_err(|_| self.source.syntax(place.clone(), "no number"))?,
-            // No key is a date: as a text it gets the usual refusal.
+                .map_err(|_| self.source.syntax(place.clone(), "not a number"))?,
+            // No key takes a date. As a text it gets the usual refusal.
             DeValue::Datetime(date) => Raw::Text(date.to_string()),
             DeValue::Array(items) => Raw::List(
                 items

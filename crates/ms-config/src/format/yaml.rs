@@ -1,8 +1,8 @@
-//! YAML, out of the events of `saphyr-parser`.
+//! YAML, from the events of `saphyr-parser`.
 //!
 //! One document, the plain data types (YAML 1.2 core schema), names that are texts
 //! and occur once. An alias is a copy, and copies count: ten lines of aliases to
-//! aliases run into [`MAX_VALUES`] instead of into memory.
+//! aliases reach [`MAX_VALUES`] before they fill the memory.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ pub(super) fn parse(source: &Source, text: &str) -> Result<Spot, ConfigError> {
 struct Reader<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> {
     source: &'a Source,
     parser: I,
-    /// What anchors stand for, and how many values that is.
+    /// The values of the anchors, and how many values each contains.
     anchors: HashMap<usize, (Raw, usize)>,
     values: usize,
 }
@@ -35,7 +35,9 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
                 Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
                 Event::StreamEnd => break,
                 _ if root.is_some() => {
-                    return Err(self.source.syntax(place, "a second document; keep one a file"));
+                    return Err(self
+                        .source
+                        .syntax(place, "a second document; keep one in each file"));
                 }
                 event => root = Some(self.value(event, place, 0)?),
             }
@@ -53,14 +55,14 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
         }
     }
 
-    /// The next event within a list or a table, which the parser never leaves open.
+    /// Returns the next event within a list or a table, which the parser never leaves open.
     fn inner(&mut self) -> Result<(Event<'a>, Place), ConfigError> {
         let ends = || self.source.syntax(self.source.place(1, 1), "the file ends within a value");
         let ends = ends();
         self.next()?.ok_or(ends)
     }
 
-    /// The parser counts lines from 1 and columns from 0.
+    // The parser counts lines from 1 and columns from 0.
     fn place(&self, marker: Marker) -> Place {
         self.source.place(marker.line(), marker.col() + 1)
     }
@@ -95,6 +97,7 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
                 let Some((raw, size)) = self.anchors.get(&anchor).cloned() else {
                     return Err(self.source.syntax(place, "an alias within its own anchor"));
                 };
+                // Counted before the copy is kept, so that a bomb ends here and not in memory.
                 self.count(size, depth, &place)?;
                 (raw, 0)
             }
@@ -137,7 +140,7 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
                 _ => return Err(self.source.syntax(place, "a name must be a text")),
             };
             if let Some((_, first, _)) = entries.iter().find(|(other, ..)| *other == name) {
-                let message = format!("`{name}` is there twice, first at {first}");
+                let message = format!("`{name}` is defined twice, first at {first}");
                 return Err(self.source.syntax(place, message));
             }
             let (event, at) = self.inner()?;
@@ -147,7 +150,8 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
     }
 }
 
-/// A plain scalar's type is read off its text; quoted ones are texts.
+/// Returns the value of a scalar. The type of a plain one follows from its text; a quoted one is a
+/// text.
 fn scalar(text: &str, style: ScalarStyle) -> Raw {
     if style != ScalarStyle::Plain {
         return Raw::Text(text.to_owned());
@@ -161,7 +165,7 @@ fn scalar(text: &str, style: ScalarStyle) -> Raw {
     if let Ok(number) = text.parse() {
         return Raw::Integer(number);
     }
-    // `inf`, `nan` and words such as `infinity` are texts here.
+    // Rust also parses `inf`, `nan` and `infinity` as numbers. In a configuration they are words.
     match text.parse() {
         Ok(number) if text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
             Raw::Float(number)

@@ -44,8 +44,8 @@ fn the_last_layer_that_has_a_value_wins_and_is_named_as_its_origin() {
         let loaded = loader.load().unwrap();
         assert_eq!(loaded.config.core.supervision.max_restarts, wanted, "{origin}");
         let line = lines(&loaded).into_iter().find(|line| line.key == RESTARTS).unwrap();
-        let shown = line.origin.to_string();
-        assert_eq!(shown.rsplit('/').next(), Some(origin));
+        let place = line.origin.to_string();
+        assert_eq!(place.rsplit('/').next(), Some(origin));
         assert_eq!(line.value, Value::from(wanted));
     }
 }
@@ -55,7 +55,7 @@ fn the_last_layer_that_has_a_value_wins_and_is_named_as_its_origin() {
 fn a_directory_without_a_base_file_is_refused_and_the_names_are_said() {
     let dir = Dir::with(&[("test.toml", "")]);
     let errors = dir.load().unwrap_err();
-    assert!(matches!(errors.0[..], [ConfigError::NoBase { .. }]));
+    assert!(matches!(errors.errors()[..], [ConfigError::NoBase { .. }]));
     assert!(errors.to_string().contains("base.toml, base.yaml, integration.toml"));
     assert!(Loader::<FrameworkConfig>::new("/nowhere/at/all").env([]).load().is_err());
 }
@@ -69,10 +69,10 @@ fn every_base_name_is_taken_and_two_are_refused() {
     let dir = Dir::with(&[("base.toml", ""), ("integration.yaml", "")]);
     assert_eq!(
         dir.errors(&dir.loader()),
-        ["base.toml and integration.yaml are both there; keep one of them"]
+        ["base.toml and integration.yaml both exist; keep one of them"]
     );
     let dir = Dir::with(&[("base.toml", ""), ("test.toml", ""), ("test.yaml", "")]);
-    assert!(matches!(dir.load().unwrap_err().0[..], [ConfigError::TwoFiles { .. }]));
+    assert!(matches!(dir.load().unwrap_err().errors()[..], [ConfigError::TwoFiles { .. }]));
 }
 
 /// S4.3-03, S7.2-01
@@ -89,7 +89,7 @@ fn the_environment_picks_its_file_and_cannot_leave_the_directory() {
         ["../production", "a/b", "", "Prod", "a.b", "base", "integration", "é", "a\0b", &long]
     {
         let errors = within(bad).unwrap_err();
-        assert!(matches!(errors.0[..], [ConfigError::BadEnvironment { .. }]), "{bad:?}");
+        assert!(matches!(errors.errors()[..], [ConfigError::BadEnvironment { .. }]), "{bad:?}");
     }
 }
 
@@ -176,9 +176,9 @@ fn every_built_in_rule_can_be_broken() {
         ("[telemetry]\nmetrics_bind = '127.0.0.1:8080'", "telemetry.metrics_bind"),
     ] {
         let dir = Dir::with(&[("base.toml", text)]);
-        let errors = dir.load().unwrap_err().0;
+        let errors = dir.load().unwrap_err();
         assert!(
-            matches!(&errors[..], [ConfigError::ValidationFailed { key: at, place, .. }]
+            matches!(errors.errors(), [ConfigError::ValidationFailed { key: at, place, .. }]
                 if at == key && (place.is_some() || key == "persistence.dir")),
             "{text}: {errors:?}"
         );
@@ -225,7 +225,7 @@ fn defaults_meet_their_own_bounds_and_rules() {
     assert!(lines(&loaded).iter().all(|line| line.origin == Place::Default));
     let mut config = FrameworkConfig::default();
     for line in lines(&loaded) {
-        // What is shown reads back: so the bounds hold, and so does the form.
+        // What is lines reads back: so the bounds hold, and so does the form.
         if !line.value.is_array() {
             let raw = ms_config::Raw::Word(ms_config::plain(&line.value));
             let set = ms_config::Settings::set(&mut config, &line.key, &raw);

@@ -22,7 +22,7 @@ settings! {
 
 /// Fault 41, S4.3-07, S7.1-01: file and line, the nearest key, both layers, and all at once.
 #[test]
-fn fault_41_unknown_keys_and_wrong_types_are_all_told_with_file_line_and_layers() {
+fn fault_41_unknown_keys_and_wrong_types_are_all_reported_with_file_line_and_layers() {
     let dir = Dir::with(&[
         (
             "base.toml",
@@ -79,14 +79,14 @@ fn what_this_build_has_not_is_warned_about_and_refused_where_it_should_protect()
     )]);
     let warnings = dir.load().unwrap().warnings;
     assert_eq!(warnings.len(), 3, "what is set to its default changes nothing: {warnings:?}");
-    let told = |place: &str, key: &str, part: &str| {
+    let message = |place: &str, key: &str, part: &str| {
         warnings
             .iter()
             .any(|line| line.contains(place) && line.contains(key) && line.contains(part))
     };
-    assert!(told("base.toml:2:8: ", "`core.event_bus.type` has no effect", "no NATS"));
-    assert!(told("base.toml:3:19: ", "core.event_bus.reconnect_delay", "no NATS"));
-    assert!(told("base.toml:5:17: ", "telemetry.otlp_endpoint", "no OTLP"));
+    assert!(message("base.toml:2:8: ", "`core.event_bus.type` has no effect", "no NATS"));
+    assert!(message("base.toml:3:19: ", "core.event_bus.reconnect_delay", "no NATS"));
+    assert!(message("base.toml:5:17: ", "telemetry.otlp_endpoint", "no OTLP"));
 }
 
 #[test]
@@ -114,9 +114,9 @@ fn a_value_outside_its_bound_is_refused_with_the_bound() {
 #[test]
 fn a_service_that_is_none_is_named_by_its_place_in_the_list() {
     let dir = Dir::with(&[("base.toml", "[outside]\nallowed = ['a.example:80', 'b.example']\n")]);
-    let told = dir.errors(&dir.loader()).concat();
-    assert!(told.contains("`outside.allowed` must be of services as HOST:PORT"), "{told}");
-    assert!(told.ends_with("; entry 2 is none"), "{told}");
+    let message = dir.errors(&dir.loader()).concat();
+    assert!(message.contains("`outside.allowed` must list services as HOST:PORT"), "{message}");
+    assert!(message.ends_with("; entry 2 is not one"), "{message}");
 }
 
 /// What the type of a key cannot hold is outside of the key's bounds as well, and the message has those.
@@ -131,14 +131,14 @@ fn a_number_that_is_far_outside_is_refused_with_the_bounds_of_its_key() {
     ] {
         let text = format!("[core.supervision]\nmax_restarts = {value}\n");
         let dir = Dir::with(&[("base.toml", &text)]);
-        let told = format!("base.toml:2:16: `{key}` {says}");
-        assert_eq!(dir.errors(&dir.loader()), [told], "{value}");
+        let message = format!("base.toml:2:16: `{key}` {says}");
+        assert_eq!(dir.errors(&dir.loader()), [message], "{value}");
     }
     for value in ["99999999999999999999", "-99999999999999999999"] {
         let text = format!("core:\n  supervision:\n    max_restarts: {value}\n");
         let dir = Dir::with(&[("base.yaml", &text)]);
-        let told = format!("base.yaml:3:19: `{key}` must be between 0 and 10000");
-        assert_eq!(dir.errors(&dir.loader()), [told], "{value}");
+        let message = format!("base.yaml:3:19: `{key}` must be between 0 and 10000");
+        assert_eq!(dir.errors(&dir.loader()), [message], "{value}");
     }
     for value in ["-1", "10001", "4294967296", "many"] {
         let dir = Dir::with(&[("base.toml", "")]);
@@ -159,8 +159,8 @@ fn every_whole_number_below_and_above_its_bounds_is_refused_with_them() {
         seen += 1;
         for raw in [Raw::Integer(-1), Raw::Integer(i64::MAX)] {
             let refused = FrameworkConfig::default().set(&key.path, &raw);
-            let told = format!("must be between {low} and {high}");
-            assert_eq!(refused, Err(SetError::Wrong(told)), "{}: {raw:?}", key.path);
+            let message = format!("must be between {low} and {high}");
+            assert_eq!(refused, Err(SetError::Wrong(message)), "{}: {raw:?}", key.path);
         }
     }
     assert!(seen > 5, "{seen} keys");
@@ -189,7 +189,7 @@ fn fault_42_odd_files_are_refused_with_the_reason_and_without_a_wait() {
     fs::remove_dir(&base).unwrap();
 
     fs::write(&base, b"# \xff\n").unwrap();
-    assert_eq!(refused(), ["base.toml: is no UTF-8 at byte 2"]);
+    assert_eq!(refused(), ["base.toml: is not UTF-8 at byte 2"]);
     fs::remove_file(&base).unwrap();
 
     std::os::unix::fs::symlink("nowhere", &base).unwrap();
@@ -243,12 +243,12 @@ fn fault_45_bad_variables_are_refused_by_name_and_never_by_value() {
     let errors = dir.errors(&dir.loader().env(vars));
     assert_eq!(errors.len(), 6, "{errors:#?}");
     for name in [
-        "MS_FRAMEWORK__SHUTDOWN__WITHIN: the value is no UTF-8",
+        "MS_FRAMEWORK__SHUTDOWN__WITHIN: the value is not UTF-8",
         "MS_FRAMEWORK__HTTP__BIND: the value is empty",
         "MS_FRAMEWORK__X__Y: there is no key `x.y`",
         "MS_FRAMEWORK__CORE__SUPERVISION__MAX_RESTARTS: `core.supervision.max_restarts` must be",
         "MS_FRAMEWORK__: there is no key ``",
-        "MS_FRAMEWORK__\u{fffd}: the name is no UTF-8",
+        "MS_FRAMEWORK__\u{fffd}: the name is not UTF-8",
     ] {
         assert!(errors.iter().any(|error| error.starts_with(name)), "{name}: {errors:#?}");
     }
@@ -274,7 +274,10 @@ fn fault_46_a_bomb_of_yaml_aliases_is_refused_before_it_grows() {
         ("base.yaml", format!("[{}]", "1,".repeat(20_000))),
     ] {
         let dir = Dir::with(&[(name, &text)]);
-        assert!(matches!(dir.load().unwrap_err().0[0], ConfigError::Syntax { .. }), "{name}");
+        assert!(
+            matches!(dir.load().unwrap_err().errors()[0], ConfigError::Syntax { .. }),
+            "{name}"
+        );
     }
 }
 
@@ -305,7 +308,7 @@ fn fault_48_a_secret_on_the_command_line_is_refused_with_a_hint() {
 }
 
 #[test]
-fn every_syntax_error_of_a_toml_file_is_told_at_once() {
+fn every_syntax_error_of_a_toml_file_is_reported_at_once() {
     let dir = Dir::with(&[("base.toml", "a = \nb = 1\nc = = 2\n[x\n")]);
     let errors = dir.errors(&dir.loader());
     assert!(errors.len() >= 3, "{errors:#?}");
@@ -316,8 +319,8 @@ fn every_syntax_error_of_a_toml_file_is_told_at_once() {
 
 #[test]
 fn yaml_that_has_no_plain_meaning_is_refused_with_its_line() {
-    for (text, told) in [
-        ("a: 1\na: 2\n", "base.yaml:2:1: `a` is there twice, first at"),
+    for (text, message) in [
+        ("a: 1\na: 2\n", "base.yaml:2:1: `a` is defined twice, first at"),
         ("a: 1\n---\nb: 2\n", "a second document"),
         ("? [x]\n: 1\n", "a name must be a text"),
         ("a: !!python/object:os.system x\n", "tags are not supported"),
@@ -334,7 +337,7 @@ fn yaml_that_has_no_plain_meaning_is_refused_with_its_line() {
     ] {
         let dir = Dir::with(&[("base.yaml", text)]);
         let errors = dir.errors(&dir.loader());
-        assert!(errors[0].contains(told), "{text:?}: {errors:?}");
+        assert!(errors[0].contains(message), "{text:?}: {errors:?}");
     }
     assert!(Dir::with(&[("base.yaml", "core:\nhttp: {}\n# end\n")]).load().is_ok());
 }
@@ -344,7 +347,7 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "[ -~\\n\\[\\]{}&*:#'\"=.]{0,400}", yaml: bool) {
         let dir = Dir::with(&[(if yaml { "base.yaml" } else { "base.toml" }, &text)]);
-        let told = dir.load().map_or_else(|error| format!("{error:?}"), |_| "read".to_owned());
-        prop_assert!(!told.is_empty());
+        let message = dir.load().map_or_else(|error| format!("{error:?}"), |_| "read".to_owned());
+        prop_assert!(!message.is_empty());
     }
 }

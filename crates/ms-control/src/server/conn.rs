@@ -1,5 +1,6 @@
 //! One connection: hello, then one call at a time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ms_ops::{Caller, OpKind, Prepared, Written};
@@ -7,13 +8,15 @@ use serde::Serialize;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{Peer, Shared, stop_of};
+use super::Peer;
+use super::door::ControlDoor;
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{AnyRequest, Body, Call, Hello, HelloReply, Named, PROTO_VERSION, Response};
 use ms_core::time::part;
 use ms_core::view::SCHEMA_VERSION;
 use ms_json::JsonError;
+use ms_net::Stop;
 
 /// Nesting of a request: that of a task's payload, and what is around it.
 const DEPTH: usize = ms_json::MAX_DEPTH + 8;
@@ -34,12 +37,13 @@ impl From<FrameError> for Over {
 pub(super) struct Conn {
     pub(super) stream: UnixStream,
     pub(super) peer: Peer,
-    pub(super) shared: Shared,
+    pub(super) door: Arc<ControlDoor>,
+    pub(super) stop: Stop,
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(stream: UnixStream, peer: Peer, shared: Shared) {
-    let mut conn = Conn { stream, peer, shared };
+pub(super) async fn serve(stream: UnixStream, peer: Peer, door: Arc<ControlDoor>, stop: Stop) {
+    let mut conn = Conn { stream, peer, door, stop };
     let Over = conn.run().await;
 }
 
@@ -70,7 +74,7 @@ impl Conn {
     }
 
     async fn hello(&mut self) -> Result<(), Over> {
-        let within = self.shared.limits.frame_deadline;
+        let within = self.door.limits.frame_deadline;
         let error = match self.next_frame(within).await? {
             Ok(frame) => hello_problem(&frame),
             Err(error) => Some(error),
@@ -81,7 +85,7 @@ impl Conn {
     }
 
     async fn one_call(&mut self) -> Result<(), Over> {
-        let within = self.shared.limits.idle_deadline;
+        let within = self.door.limits.idle_deadline;
         let call = match self.next_frame(within).await? {
             Ok(frame) => self.read_call(&frame),
             Err(error) => Err(error),
@@ -100,7 +104,7 @@ impl Conn {
         let call: Call<AnyRequest> =
             ms_json::from_slice(frame, DEPTH).map_err(|error| malformed(&error))?;
         let Call { id, deadline_ms, request: Named { name, fields } } = call;
-        let request = self.shared.desk.table().read(&name, fields.into())?;
+        let request = self.door.desk.table().read(&name, fields.into())?;
         Ok(Call { id, deadline_ms, request })
     }
 
@@ -110,7 +114,7 @@ impl Conn {
         if request.kind() == OpKind::Watch {
             return self.serve_stream(id, request, within).await;
         }
-        let desk = self.shared.desk.clone();
+        let desk = self.door.desk.clone();
         match request.call(desk, self.caller(), for_handler(within)).await {
             Ok(answer) => self.respond(id, "ok", answer).await,
             Err(error) => self.respond_err(id, error.into()).await,
@@ -123,7 +127,7 @@ impl Conn {
 
     /// What the client asked for, within what the server grants.
     fn time_for(&self, deadline_ms: Option<u32>) -> Duration {
-        let limits = &self.shared.limits;
+        let limits = &self.door.limits;
         let asked = deadline_ms.map(|ms| Duration::from_millis(ms.into()));
         asked.map_or(limits.request_deadline, |asked| asked.min(limits.longest_deadline))
     }
@@ -131,9 +135,9 @@ impl Conn {
     /// Waits `idle` for a frame to begin and the frame deadline for it to end.
     /// The inner error can be told to the client.
     async fn next_frame(&mut self, idle: Duration) -> Result<Result<Vec<u8>, ControlError>, Over> {
-        let limits = self.shared.limits.clone();
+        let limits = self.door.limits.clone();
         let first = tokio::select! {
-            () = stop_of(&mut self.shared.stopped) => return Err(Over),
+            () = self.stop.drain.cancelled() => return Err(Over),
             first = timeout(idle, frame::read_first(&mut self.stream)) => match first {
                 Ok(first) => first?,
                 Err(_) => return Ok(Err(ControlError::timed_out("no request came"))),
@@ -156,7 +160,7 @@ impl Conn {
         what: &'static str,
         answer: Written,
     ) -> Result<(), Over> {
-        let max = self.shared.limits.max_response;
+        let max = self.door.limits.max_response;
         let frame = frame::encode_with(max, |frame| {
             let io = serde_json::Error::io;
             write!(frame, r#"{{"id":{id},"body":{{"{what}":"#).map_err(io)?;
@@ -185,12 +189,12 @@ impl Conn {
     }
 
     async fn send<T: Serialize>(&mut self, value: &T) -> Result<(), Over> {
-        let frame = frame::encode(value, self.shared.limits.max_response)?;
+        let frame = frame::encode(value, self.door.limits.max_response)?;
         self.write(&frame).await
     }
 
     async fn write(&mut self, frame: &[u8]) -> Result<(), Over> {
-        let within = self.shared.limits.write_deadline;
+        let within = self.door.limits.write_deadline;
         match timeout(within, frame::write(&mut self.stream, frame)).await {
             Ok(done) => Ok(done?),
             Err(_) => {

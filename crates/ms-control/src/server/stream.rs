@@ -7,7 +7,6 @@ use ms_ops::{OpError, Prepared, Written, codes};
 use tokio::time::sleep;
 
 use super::conn::{Conn, Over, for_handler, out_of_time};
-use super::stop_of;
 use crate::error::ControlError;
 use crate::frame;
 use crate::proto::{Body, KEEPALIVE};
@@ -32,7 +31,7 @@ impl Conn {
         within: Duration,
     ) -> Result<(), Over> {
         let whole = within.saturating_add(request.takes());
-        let mut items = match request.watch(&self.shared.desk, self.caller(), for_handler(within)) {
+        let mut items = match request.watch(&self.door.desk, self.caller(), for_handler(within)) {
             Ok(items) => items,
             Err(error) => return self.respond_err(id, error.into()).await,
         };
@@ -42,7 +41,7 @@ impl Conn {
         loop {
             let turn = tokio::select! {
                 _ = &mut deadline => Turn::Late,
-                () = stop_of(&mut self.shared.stopped) => Turn::Stopped,
+                () = self.stop.drain.cancelled() => Turn::Stopped,
                 // Nothing may be said during a stream: a byte or its end both end it.
                 _ = frame::read_first(&mut self.stream) => Turn::Left,
                 item = items.next() => match item {

@@ -8,8 +8,8 @@ mod failure;
 mod id;
 mod list;
 mod new;
-mod news;
 mod time;
+mod transition;
 mod view;
 
 pub use error::{ErrorSource, StoreError, TaskError};
@@ -19,6 +19,6 @@ pub use list::{MAX_PAGE, Submitted, TaskFilter, TaskPage};
 pub use new::{
     MAX_ATTEMPTS, MAX_BATCH, MAX_PAYLOAD, MAX_PRIORITY, MAX_TASK_TIME, NewTask, Priority, Retry,
 };
-pub use news::{TaskChange, TaskNews};
 pub use time::TaskTime;
+pub use transition::{TaskChange, TaskTransition};
 pub use view::{FencingToken, Lease, TaskState, TaskView, Timings};

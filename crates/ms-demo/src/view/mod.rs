@@ -8,11 +8,12 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ms_actor::ReadFrom;
 use ms_audit::report::Charset;
 use ms_core::view::{EventKind, Lifecycle, TreeNode, WhyRecord};
 use ms_runtime::Runtime;
 use ms_supervisor::Verb;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 
 use crate::args::Options;
 use crate::board::Board;
@@ -92,18 +93,19 @@ impl View {
     pub(crate) async fn watch(&mut self, runtime: &Runtime, presses: Option<Presses>) {
         self.greet(runtime).await;
         let mut presses = keys::take(presses);
-        let (past, mut events) = runtime.node().events_since(0);
-        past.into_iter().for_each(|event| self.heard(&event.kind));
+        let mut events = runtime.node().events().reader(ReadFrom::Oldest);
+        while let Some(entry) = events.try_next() {
+            entry.event().iter().for_each(|event| self.heard(&event.kind));
+        }
         let mut ticks = tokio::time::interval(if self.look.live { FRAME } else { LINE });
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         ticks.tick().await;
         loop {
             tokio::select! {
                 _ = ticks.tick() => self.show(runtime).await,
-                event = events.recv() => match event {
-                    Ok(event) => self.heard(&event.kind),
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return,
+                event = events.next_event() => match event {
+                    Some(event) => self.heard(&event.kind),
+                    None => return,
                 },
                 Some(key) = pressed(&mut presses) => {
                     if key == Key::Quit {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ms_core::NodeLife;
-use ms_core::view::{EventFilter, NodeEvent};
+use ms_core::stream::{EventFilter, StreamEvent};
 
 use crate::operation;
 use crate::operation::Target;
@@ -11,7 +11,7 @@ use crate::operation::Target;
 operation! {
     /// Events of the node and of its tasks: those kept, and those to come where it is followed.
     Watch EventsRead "events.follow" 1;
-    pub struct FollowEvents -> Box<NodeEvent> {
+    pub struct FollowEvents -> Box<StreamEvent> {
         /// Goes on with new events until the caller leaves.
         #[serde(default)]
         pub follow: bool,

@@ -22,7 +22,6 @@ fn a_member_leaves_as_often_as_it_joined() {
             [ra.clone(), rb.clone(), ra.clone()],
             "in order"
         );
-        assert_eq!(registry.local_members_any("crawlers").len(), 3);
         registry.leave("crawlers", &ra).await.unwrap();
         assert_eq!(registry.members::<Echo>("crawlers"), [ra.clone(), rb.clone()]);
         registry.leave("crawlers", &ra).await.unwrap();

@@ -36,19 +36,19 @@ fn a_missing_dependency_names_both_sides() {
     virtually(|node| async move {
         let registry = Registry::spawn(&node, RegistryConfig::default()).unwrap();
         let error = registry.require(WHICH, "/root/billing").expect_err("nobody provides it");
-        assert_eq!(error.needed_by, "/root/billing");
-        assert_eq!(error.key.name(), "which");
+        assert_eq!(error.needed_by(), "/root/billing");
+        assert_eq!(error.key().name(), "which");
         assert!(
-            error
-                .to_string()
-                .starts_with("/root/billing needs the service \"which\" (ms_actor::refs::Port<")
+            error.to_string().starts_with(
+                "/root/billing needs the service \"which\" (ms_actor::refs::port::Port<"
+            )
         );
 
         let child = echo(&node, "/root/a");
         registry.provide(ECHO, &child.reference).await.unwrap();
         let error = registry.require(ECHO_AS_PORT, "/root/billing").expect_err("another type");
         assert!(
-            error.to_string().contains("but /root/a provides it as ms_actor::refs::Ref<"),
+            error.to_string().contains("but /root/a provides it as ms_actor::refs::handle::Ref<"),
             "{error}"
         );
     });

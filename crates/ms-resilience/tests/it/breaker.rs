@@ -22,7 +22,7 @@ const SPEC: BreakerSpec = BreakerSpec {
     timeout: Duration::from_secs(10),
     half_open_max: 1,
 };
-const SOON: Duration = Duration::from_millis(500);
+const CALL_DEADLINE: Duration = Duration::from_millis(500);
 
 async fn breaker(world: &World) -> (ms_actor::Ref<BreakerActor>, CircuitBreaker) {
     let actor = world.add::<BreakerActor>("breaker", CircuitBreaker::in_tree(SPEC).1).await;
@@ -34,7 +34,7 @@ async fn status(actor: &ms_actor::Ref<BreakerActor>) -> BreakerStatus {
 }
 
 async fn fail(breaker: &CircuitBreaker) -> CallError<&'static str> {
-    breaker.call(SOON, async { Err::<(), _>("broken") }).await.unwrap_err()
+    breaker.call(CALL_DEADLINE, async { Err::<(), _>("broken") }).await.unwrap_err()
 }
 
 /// S9.2-01: closed, open, half-open, closed; each move is an event.
@@ -51,12 +51,12 @@ fn a_breaker_opens_refuses_tries_and_closes() {
         let wanted = BreakerStatus { state: BreakerState::Open, opened: 1, refused: 1 };
         assert_eq!(status(&actor).await, wanted);
         pass(10_001).await;
-        assert_eq!(breaker.call(SOON, async { Ok::<_, ()>(7) }).await.unwrap(), 7);
+        assert_eq!(breaker.call(CALL_DEADLINE, async { Ok::<_, ()>(7) }).await.unwrap(), 7);
         assert_eq!(status(&actor).await.state, BreakerState::Closed);
         let topics: Vec<String> = world
             .node
-            .events_since(0)
-            .0
+            .events()
+            .kept()
             .into_iter()
             .filter_map(|event| match event.kind {
                 EventKind::Noted { topic, .. } => Some(topic),
@@ -73,8 +73,8 @@ fn a_call_that_takes_too_long_is_given_up_and_counts() {
     virtually(async |world| {
         let (actor, breaker) = breaker(&world).await;
         for _ in 0..2 {
-            let error = breaker.call(SOON, pending::<Result<(), ()>>()).await.unwrap_err();
-            assert!(matches!(error, CallError::TimedOut { within: SOON }));
+            let error = breaker.call(CALL_DEADLINE, pending::<Result<(), ()>>()).await.unwrap_err();
+            assert!(matches!(error, CallError::TimedOut { within: CALL_DEADLINE }));
         }
         assert_eq!(status(&actor).await.state, BreakerState::Open);
     });
@@ -95,7 +95,10 @@ fn a_dropped_call_frees_its_slot() {
         });
         assert!(cut.await.is_err(), "given up by its caller");
         assert_eq!(status(&actor).await.state, BreakerState::HalfOpen);
-        assert!(breaker.call(SOON, async { Ok::<_, ()>(()) }).await.is_ok(), "the slot is free");
+        assert!(
+            breaker.call(CALL_DEADLINE, async { Ok::<_, ()>(()) }).await.is_ok(),
+            "the slot is free"
+        );
         assert_eq!(status(&actor).await.state, BreakerState::Closed);
     });
 }
@@ -112,7 +115,7 @@ fn without_its_actor_no_call_is_made() {
             made.fetch_add(1, Ordering::Relaxed);
             Ok::<_, ()>(())
         };
-        assert!(matches!(breaker.call(SOON, work).await, Err(CallError::NoBreaker(_))));
+        assert!(matches!(breaker.call(CALL_DEADLINE, work).await, Err(CallError::NoBreaker(_))));
         assert_eq!(made.load(Ordering::Relaxed), 0);
     });
 }
@@ -128,7 +131,7 @@ fn the_layer_keeps_calls_from_a_service_that_is_down() {
             counter.fetch_add(1, Ordering::Relaxed);
             async move { if n == 0 { Err("zero") } else { Ok(n) } }
         });
-        let mut service = BreakerLayer::new(breaker, SOON).layer(service);
+        let mut service = BreakerLayer::new(breaker, CALL_DEADLINE).layer(service);
         assert_eq!(service.ready().await.unwrap().call(3).await.unwrap(), 3);
         for _ in 0..2 {
             assert!(service.ready().await.unwrap().call(0).await.is_err());
@@ -192,7 +195,7 @@ fn rs2_a_call_given_up_while_it_is_let_through_frees_its_slot() {
                 tokio::task::yield_now().await;
             }
             drop(call);
-            let next = breaker.call(SOON, async { Ok::<_, ()>(()) }).await;
+            let next = breaker.call(CALL_DEADLINE, async { Ok::<_, ()>(()) }).await;
             assert!(next.is_ok(), "given up after {steps} steps: {next:?}");
         }
     });

@@ -133,14 +133,14 @@ impl Actor for Watcher {
 impl Handler<DegradedChanged> for Watcher {
     type Result = ();
 
-    fn handle(&mut self, news: DegradedChanged, _: &mut Self::Context) {
-        self.0.send(news).unwrap();
+    fn handle(&mut self, changed: DegradedChanged, _: &mut Self::Context) {
+        self.0.send(changed).unwrap();
     }
 }
 
 /// S9.2-05
 #[test]
-fn features_go_off_are_told_once_and_come_back_with_the_first_good_call() {
+fn features_go_off_are_reported_once_and_come_back_with_the_first_good_call() {
     virtually(async |world| {
         let features = vec!["search".to_owned(), "history".to_owned()];
         let actor = add(&world, "degrade", vec![FallbackStrategy::Degrade { features }]).await;
@@ -157,18 +157,18 @@ fn features_go_off_are_told_once_and_come_back_with_the_first_good_call() {
         assert_eq!(actor.ask(GetDegraded).await.unwrap(), off);
         good(&fallback, 1, "one").await;
         assert_eq!(actor.ask(GetDegraded).await.unwrap(), Vec::<String>::new());
-        let mut told = Vec::new();
+        let mut notified = Vec::new();
         for _ in 0..3 {
-            told.push(heard.recv().await.unwrap().features.len());
+            notified.push(heard.recv().await.unwrap().features.len());
         }
-        assert_eq!((told, heard.try_recv().is_err()), (vec![0, 2, 0], true));
+        assert_eq!((notified, heard.try_recv().is_err()), (vec![0, 2, 0], true));
     });
 }
 
-/// A watcher without room, when it starts to watch and at each change, is told the present
+/// A watcher without room, when it starts to watch and at each change, gets the present
 /// state when it has room.
 #[test]
-fn rs3_a_watcher_that_has_no_room_is_told_later() {
+fn rs3_a_watcher_that_has_no_room_is_notified_later() {
     virtually(async |world| {
         let features = vec!["search".to_owned()];
         let actor = add(&world, "degrade", vec![FallbackStrategy::Degrade { features }]).await;
@@ -184,24 +184,24 @@ fn rs3_a_watcher_that_has_no_room_is_told_later() {
         pass(1_000).await;
         watcher.any().resume();
         pass(1_000).await;
-        let told: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
-        let told: Vec<_> = told.iter().map(|news| news.features.join(",")).collect();
-        assert_eq!(told, ["full", "search"], "the present state, once");
+        let notified: Vec<_> = std::iter::from_fn(|| heard.try_recv().ok()).collect();
+        let notified: Vec<_> = notified.iter().map(|changed| changed.features.join(",")).collect();
+        assert_eq!(notified, ["full", "search"], "the present state, once");
         good(&fallback, 1, "one").await;
         pass(1_000).await;
         assert_eq!(heard.try_recv().unwrap().features, Vec::<String>::new());
     });
 }
 
-/// A fallback that crashes keeps its watchers: they are told that nothing is off in its new life,
-/// and of all that goes off in it.
+/// A fallback that crashes keeps its watchers: they are notified that nothing is off in its new
+/// life, and of everything that goes off in it.
 #[test]
-fn rs3_watchers_survive_a_restart_and_are_told_of_it() {
+fn rs3_watchers_survive_a_restart_and_are_notified_of_it() {
     virtually(async |world| {
         let features = vec!["search".to_owned()];
         let (fallback, blueprint) = Fallback::in_tree(vec![FallbackStrategy::Degrade { features }]);
         let too_early = bad(&fallback, 1).await.unwrap_err();
-        assert!(matches!(too_early, FallbackError::NotThere(_)), "{too_early}");
+        assert!(matches!(too_early, FallbackError::Unavailable(_)), "{too_early}");
         let actor = world.add::<Actors>("degrade", blueprint).await;
         let (tell, mut heard) = mpsc::unbounded_channel();
         let watcher = Blueprint::actor(move || Watcher(tell.clone()));
@@ -211,11 +211,11 @@ fn rs3_watchers_survive_a_restart_and_are_told_of_it() {
         actor.any().kill();
         pass(10_000).await;
         assert!(bad(&fallback, 1).await.is_err());
-        let mut told = Vec::new();
+        let mut notified = Vec::new();
         for _ in 0..4 {
-            told.push(heard.recv().await.unwrap().features.len());
+            notified.push(heard.recv().await.unwrap().features.len());
         }
-        assert_eq!((told, heard.try_recv().is_err()), (vec![0, 1, 0, 1], true));
+        assert_eq!((notified, heard.try_recv().is_err()), (vec![0, 1, 0, 1], true));
     });
 }
 

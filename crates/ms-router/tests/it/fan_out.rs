@@ -46,7 +46,7 @@ fn a_published_message_reaches_each_handler_once() {
 
 /// S2.4-12, S2.4-16, S7.1-19
 #[test]
-fn a_full_or_dead_recipient_is_told_apart_from_the_others() {
+fn a_full_or_dead_recipient_is_distinguished_from_the_others() {
     virtually(|node| async move {
         let router = Router::spawn(&node, "router", RouterConfig::default()).unwrap();
         let (full, _) = worker(&node, 1, 0, 1);
@@ -125,7 +125,7 @@ fn the_first_answer_ends_the_route_and_lets_the_others_go() {
 }
 
 #[test]
-fn the_first_answer_wins_over_failures_and_all_failures_are_shown() {
+fn the_first_answer_wins_over_failures_and_all_failures_are_listed() {
     virtually(|node| async move {
         let (router, workers) = pool(&node, &[10, 50]).await;
         workers[0].any.inject(ms_actor::Fault::Hang);

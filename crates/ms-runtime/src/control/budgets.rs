@@ -50,7 +50,8 @@ fn of_budgets(error: BudgetError) -> OpError {
         BudgetError::NoUnit { .. } => OpError::new(&codes::NO_UNIT, text.clone())
             .at("unit", text)
             .next("`msctl budget ls` shows the budgets of this node, and their units"),
-        BudgetError::NoAnswer(_) => OpError::new(&codes::BUDGETS_SILENT, text)
+        // What this does not know of may have been carried out, too.
+        _ => OpError::new(&codes::BUDGETS_SILENT, text)
             .next("`msctl budget ls` shows whether it was carried out"),
     }
     .source(error)

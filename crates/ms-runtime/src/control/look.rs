@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::{AnyRef, DebugError, Node, read_traces};
+use ms_actor::{AnyRef, DebugError, Entry, Node, ReadFrom, read_traces};
 use ms_core::time::part;
 use ms_core::integration::IntegrationMetrics;
 use ms_core::tree::{MAX_NESTED, TreeRow, rows};
@@ -18,7 +18,7 @@ use ms_ops::{OpError, Sink, codes};
 use super::error::{of_actor, of_supervisor};
 use super::steer::verb_of;
 use super::NodeControl;
-use crate::integration::{GetIntegrationMetrics, IntegrationActor};
+use crate::service::{GetIntegrationMetrics, IntegrationActor};
 
 /// How long one actor is given to say more of itself than can be seen from outside.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -196,7 +196,7 @@ impl NodeControl {
         let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let counters = BTreeMap::from([
             ("control_streams".to_owned(), count(&inner.streams)),
-            ("events".to_owned(), inner.node.last_event()),
+            ("events".to_owned(), inner.node.events().newest()),
             ("steering_carried_out".to_owned(), count(&inner.steered)),
             ("steering_refused".to_owned(), count(&inner.refused)),
             ("tree_answers".to_owned(), u64::from(tree.is_some())),
@@ -284,8 +284,8 @@ impl Wedged {
     /// Exact unless more events than the node keeps passed between two looks.
     fn count(&self, node: &Node) -> u32 {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (past, _) = node.events_since(seen.0);
-        for event in past {
+        let past = node.events().read(ReadFrom::After(seen.0));
+        for event in past.into_iter().filter_map(Entry::event) {
             seen.0 = event.seq;
             seen.1 += u32::from(matches!(event.kind, EventKind::ArbiterWedged { .. }));
         }

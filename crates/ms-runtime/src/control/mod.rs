@@ -34,8 +34,8 @@ use records::OnRecord;
 use statistics::Baselines;
 use stream::Traces;
 
-use crate::config::Shown;
-use crate::health::HealthRef;
+use crate::node::Shown;
+use crate::service::HealthRef;
 
 /// Answers for a running tree. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use ms_ops::{Desk, DeskBuilder, Operation};
 use std::sync::atomic::Ordering;
 
 use super::NodeControl;
-use crate::health::HealthRef;
+use crate::service::HealthRef;
 
 /// Adds a line for each inspection; what they cost is kept account of.
 macro_rules! looks {

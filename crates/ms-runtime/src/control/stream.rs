@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::{AnyRef, read_traces};
-use ms_core::view::{EventFilter, EventKind, NodeEvent, Tier, TraceLine};
+use ms_actor::{AnyRef, Entry, EventSource, ReadFrom, read_traces};
+use ms_core::stream::{EventFilter, StreamEvent, StreamKind};
+use ms_core::view::{Tier, TraceLine};
 use ms_core::ActorPath;
 use ms_ops::ops::{FollowEvents, Trace};
 use ms_ops::{OpError, Sink};
-use tokio::sync::broadcast::error::RecvError;
 
 use super::NodeControl;
 use super::error::not_running;
@@ -70,98 +70,48 @@ impl NodeControl {
     pub(super) async fn events(
         &self,
         FollowEvents { follow, since_seq, since_task, life, filter }: FollowEvents,
-        sink: Sink<Box<NodeEvent>>,
+        sink: Sink<Box<StreamEvent>>,
     ) -> Result<(), OpError> {
         let mut since = Since { node: since_seq, task: since_task };
+        let passing = Passing { follow, filter, sink };
         if life.is_some_and(|life| life != self.0.node.life()) {
             // Told of what is lost; and of all there is, for none of it was seen.
             since = Since { node: since.node.map(|_| 0), task: since.task.map(|_| 0) };
-            for kind in [
-                EventKind::Gap { missed: 0, restarted: true },
-                EventKind::TaskGap { missed: 0, restarted: true },
-            ] {
-                let at_ms = self.0.node.now().as_millis();
-                let gap = Box::new(NodeEvent { seq: 0, at_ms, kind });
-                if filter.takes(&gap.kind) && sink.send(gap).await.is_err() {
+            let at_ms = self.0.node.now().as_millis();
+            for kind in StreamKind::restarted() {
+                if passing.send(StreamEvent { seq: 0, at_ms, kind }).await.is_err() {
                     return Ok(());
                 }
             }
         }
-        let node = self.node_events(follow, since.node, filter, sink.clone());
-        let tasks = self.task_events(follow, since.task, filter, sink);
-        tokio::join!(node, tasks);
+        // A reader that leaves ends both.
+        let _ = tokio::join!(
+            self.node_events(since.node, &passing),
+            self.task_events(since.task, &passing)
+        );
         Ok(())
     }
 
     /// The events of the node itself, until there are none or nobody wants more.
-    async fn node_events(
-        &self,
-        follow: bool,
-        since: Option<u64>,
-        filter: EventFilter,
-        sink: Sink<Box<NodeEvent>>,
-    ) {
-        if !filter.node() {
-            return;
+    async fn node_events(&self, since: Option<u64>, passing: &Passing) -> Result<(), Left> {
+        if !passing.filter.node() {
+            return Ok(());
         }
-        let (past, live) = self.0.node.events_since(since.unwrap_or(0));
-        // A receiver makes the node publish more: only one who follows holds it.
-        let live = follow.then_some(live);
-        let mut reader = Reader { sink, last: since };
-        for event in past {
-            if reader.pass(event).await.is_err() {
-                return;
-            }
-        }
-        let Some(mut live) = live else { return };
-        loop {
-            let event = tokio::select! {
-                event = live.recv() => event,
-                () = reader.sink.closed() => return,
-            };
-            let passed = match event {
-                Ok(event) => reader.pass(event).await,
-                // How many were missed shows the number of the next.
-                Err(RecvError::Lagged(_)) => Ok(()),
-                Err(RecvError::Closed) => return,
-            };
-            if passed.is_err() {
-                return;
-            }
-        }
+        let events = self.0.node.events();
+        // Behind a number that was not given yet is what is to come.
+        let since = since.map(|since| since.min(events.newest()));
+        passing.pass(events, since, |entry| entry.fold(StreamKind::Node, StreamKind::gap)).await
     }
 
-    /// The events about tasks, likewise.
-    async fn task_events(
-        &self,
-        follow: bool,
-        since: Option<u64>,
-        filter: EventFilter,
-        sink: Sink<Box<NodeEvent>>,
-    ) {
-        if !filter.tasks() {
-            return;
+    /// The events about tasks, likewise. Without a store there are none, and none will come.
+    async fn task_events(&self, since: Option<u64>, passing: &Passing) -> Result<(), Left> {
+        if !passing.filter.tasks() {
+            return Ok(());
         }
-        let mut events = self.0.node.task_events(since.unwrap_or(0));
-        let mut read = events.kept();
-        if since.is_none() {
-            // Who asks for the oldest kept has missed nothing.
-            read.retain(|event| !matches!(event.kind, EventKind::TaskGap { .. }));
-        }
-        loop {
-            for event in read.into_iter().filter(|event| filter.takes(&event.kind)) {
-                if sink.send(Box::new(event)).await.is_err() {
-                    return;
-                }
-            }
-            if !follow {
-                return;
-            }
-            read = tokio::select! {
-                read = events.next() => read,
-                () = sink.closed() => return,
-            };
-        }
+        let Some(events) = &self.0.shown.task_events else { return passing.nothing().await };
+        passing
+            .pass(events, since, |entry| entry.fold(StreamKind::Task, StreamKind::task_gap))
+            .await
     }
 }
 
@@ -175,60 +125,86 @@ struct Since {
 /// The reader left.
 struct Left;
 
-/// Passes events on, and says where some are missing.
-struct Reader {
-    sink: Sink<Box<NodeEvent>>,
-    /// Number of the last event passed on; `None` before the first.
-    last: Option<u64>,
+/// Passes events on to a reader.
+struct Passing {
+    /// Whether the reader waits for what is to come.
+    follow: bool,
+    filter: EventFilter,
+    sink: Sink<Box<StreamEvent>>,
 }
 
-impl Reader {
-    async fn pass(&mut self, event: NodeEvent) -> Result<(), Left> {
-        let expected = self.last.map_or(event.seq, |last| last + 1);
-        let missed = event.seq.saturating_sub(expected);
-        if missed > 0 {
-            let gap = NodeEvent {
-                seq: event.seq - 1,
-                at_ms: event.at_ms,
-                kind: EventKind::Gap { missed, restarted: false },
-            };
-            self.send(gap).await?;
+impl Passing {
+    /// Passes on what a log has behind a number, or all of it, and what is to come.
+    async fn pass<T: Clone>(
+        &self,
+        log: &EventSource<T>,
+        since: Option<u64>,
+        item: impl Fn(Entry<T>) -> StreamEvent,
+    ) -> Result<(), Left> {
+        // Who asks for the oldest kept has missed nothing.
+        let from = since.map_or(ReadFrom::Oldest, ReadFrom::After);
+        if !self.follow {
+            for entry in log.read(from) {
+                self.send(item(entry)).await?;
+            }
+            return Ok(());
         }
-        self.last = Some(event.seq);
-        self.send(event).await
+        let mut entries = log.reader(from);
+        loop {
+            let entry = tokio::select! {
+                entry = entries.next() => entry,
+                () = self.sink.closed() => return Err(Left),
+            };
+            let Some(entry) = entry else { return Ok(()) };
+            self.send(item(entry)).await?;
+        }
     }
 
-    async fn send(&self, event: NodeEvent) -> Result<(), Left> {
-        read_traces(event.reason()).await;
+    /// Passes nothing on, for as long as the reader waits.
+    async fn nothing(&self) -> Result<(), Left> {
+        if self.follow {
+            self.sink.closed().await;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, event: StreamEvent) -> Result<(), Left> {
+        if !self.filter.takes(&event.kind) {
+            return Ok(());
+        }
+        read_traces(event.kind.reason()).await;
         self.sink.send(Box::new(event)).await.map_err(|_| Left)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use ms_actor::EventLog;
+    use ms_core::view::EventKind;
     use tokio::sync::mpsc;
 
     use super::*;
 
     #[tokio::test]
     async fn a_reader_that_missed_events_is_told_how_many() {
+        let log = EventLog::new(2);
+        log.publish(0..7, || 0);
         let (sink, mut items) = mpsc::channel(16);
-        let mut reader = Reader { sink, last: Some(3) };
-        let path = ActorPath::new("/root").expect("valid");
-        for seq in [4, 7] {
-            let kind =
-                EventKind::Started { path: path.clone(), incarnation: ms_core::Incarnation(1) };
-            assert!(reader.pass(NodeEvent { seq, at_ms: 0, kind }).await.is_ok());
+        let passing = Passing { follow: false, filter: EventFilter::default(), sink };
+        let wedged = |arbiter| StreamKind::Node(EventKind::ArbiterWedged { arbiter, evacuated: 0 });
+        for since in [Some(3), None] {
+            let item = |entry: Entry<u32>| entry.fold(wedged, StreamKind::gap);
+            assert!(passing.pass(log.source(), since, item).await.is_ok());
         }
-        drop(reader);
+        drop(passing);
         let mut seen = Vec::new();
         while let Some(event) = items.recv().await {
             let missed = match event.kind {
-                EventKind::Gap { missed, .. } => missed,
+                StreamKind::Gap { missed, .. } => missed,
                 _ => 0,
             };
             seen.push((event.seq, missed));
         }
-        assert_eq!(seen, [(4, 0), (6, 2), (7, 0)]);
+        assert_eq!(seen, [(5, 2), (6, 0), (7, 0), (6, 0), (7, 0)]);
     }
 }

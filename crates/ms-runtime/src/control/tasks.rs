@@ -86,7 +86,8 @@ fn of_refusal(refusal: TaskRefusal) -> OpError {
     match refusal {
         TaskRefusal::Task(error) => error.into(),
         TaskRefusal::Store(error) => error.into(),
-        late @ TaskRefusal::NotYet { .. } => {
+        // What this does not know of may have been carried out, too.
+        late => {
             let text = late.to_string();
             OpError::timed_out(text.clone()).detail(StoreError::Unknown(text).to_string())
         }

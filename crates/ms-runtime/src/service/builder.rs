@@ -7,23 +7,21 @@ use ms_supervisor::Observer;
 
 use super::tree::Planned;
 use super::wiring::Wiring;
-use super::{Raised, Service, ServiceEnd, main, tree};
-use crate::cleanup::CleanupHandler;
-use crate::component::{Absent, ComponentSpec, TypeKey};
-use crate::emergency::EmergencyProcedure;
+use super::{Raised, Service, ServiceEnd, run, tree};
 use crate::control::NodeControl;
-use crate::health::{HealthRef, ReadinessPath};
-use crate::integration::{Calls, IntegrationObserver};
-use crate::lifecycle::SnapshotStore;
-use crate::logic::plan::BootPlan;
-use crate::outcome::RunError;
-use crate::preflight;
-use crate::preflight::{
+use crate::node::{MainResult, RunError, Runtime};
+use crate::service::boot::SnapshotStore;
+use crate::service::cleanup::CleanupHandler;
+use crate::service::components::{Absent, ComponentSpec, TypeKey};
+use crate::service::emergency::EmergencyProcedure;
+use crate::service::health::{HealthRef, ReadinessPath};
+use crate::service::integration::{Calls, IntegrationObserver};
+use crate::service::logic::plan::BootPlan;
+use crate::service::preflight;
+use crate::service::preflight::{
     ClockSane, FileDescriptors, PanicUnwind, PreFlightCheck, PreFlightCheckFailed, PreFlightReport,
 };
-use crate::run::MainResult;
-use crate::runtime::Runtime;
-use crate::settings::Settings;
+use crate::service::settings::Settings;
 
 /// Collects what a service is made of, then runs it.
 ///
@@ -194,7 +192,7 @@ impl Builder {
     /// # Errors
     /// [`RunError`], each with its exit code; what had started was stopped again.
     pub fn run(self) -> Result<ServiceEnd, RunError> {
-        main::run(self, async |_| std::future::pending().await)
+        run::run(self, async |_| std::future::pending().await)
     }
 
     /// As [`Builder::run`], with a future beside the service, on the node's own thread, once
@@ -207,7 +205,7 @@ impl Builder {
         self,
         main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
     ) -> Result<ServiceEnd, RunError> {
-        main::run(self, main)
+        run::run(self, main)
     }
 
     /// Starts the service on the actix system of this thread: for tests, and for programs
@@ -231,7 +229,7 @@ impl Builder {
         node: Node,
         preflight: PreFlightReport,
         wiring: Wiring,
-        emergencies: tokio::sync::mpsc::Receiver<crate::logic::emergency::EmergencyReason>,
+        emergencies: tokio::sync::mpsc::Receiver<crate::service::logic::emergency::EmergencyReason>,
     ) -> Result<Raised, RunError> {
         self.settings.check()?;
         let plan = Planned::new(&self)?;

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::logic::emergency::EmergencyReason;
 use ms_actor::Node;
 use ms_ops::Desk;
 use ms_supervisor::SupervisorRef;
 
 use super::wiring::{ServiceStage, Wiring};
-use crate::emergency::EmergencyRef;
-use crate::gate::WorkGate;
-use crate::health::HealthRef;
-use crate::integration::IntegrationRef;
+use crate::service::emergency::EmergencyRef;
+use crate::service::gate::WorkGate;
+use crate::service::health::HealthRef;
+use crate::service::integration::IntegrationRef;
+use crate::service::logic::emergency::EmergencyReason;
 
 /// Says that a thread has panicked, when it has.
 struct Watched {

@@ -1,22 +1,62 @@
 //! A service: a node with components that boot in order, are kept alive, and stop in order.
 //!
 //! [`Builder`] collects components, checks and handlers, and either runs the service as the
-//! main thing of a process ([`Builder::run`], `main.rs`) or starts it on the actix system
+//! main thing of a process ([`Builder::run`], `run.rs`) or starts it on the actix system
 //! of the caller ([`Builder::start`]). `tree.rs` composes the tree; [`Service`] is a
 //! running one.
 
+mod boot;
 mod builder;
+mod cleanup;
+mod components;
+#[cfg(feature = "config")]
+pub mod configuration;
 mod context;
+mod emergency;
+mod error;
+mod gate;
 mod handle;
+mod health;
+mod integration;
 pub mod logic;
-mod main;
+pub mod preflight;
+mod run;
+mod settings;
 mod tree;
+mod until;
 mod wiring;
 
+pub use boot::{
+    BootstrapError, InitializationCause, InitializationError, PersistFuture, RollbackReport,
+    ShutdownError, ShutdownReason, ShutdownSummary, SnapshotStore,
+};
 pub use builder::Builder;
+pub use cleanup::{
+    CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome, CleanupReport, ConnectionPool,
+    DatabaseCleanupHandler,
+};
+pub use components::{
+    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError,
+    DependencyErrors, ReloadOutcome, StateSnapshot, TreeContext,
+};
 pub use context::{PhaseContext, SystemContext};
+pub use emergency::{
+    CrashReport, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySummary,
+    ProcedureOutcome,
+};
+pub use error::ServiceError;
+pub use gate::{GateError, Permit, WorkGate};
 pub use handle::ServiceHandle;
-pub use main::ServiceEnd;
+pub use health::{HealthRef, HealthUnavailable, PathFuture, PathHealth, Readiness, ReadinessPath};
+pub use integration::{
+    Call, CallReporter, Calls, IntegrationObserver, IntegrationRef, IntegrationUnavailable,
+};
+pub(crate) use integration::{GetIntegrationMetrics, IntegrationActor};
+pub use run::ServiceEnd;
+pub use settings::{
+    BootSettings, EmergencySettings, HealthSettings, Settings, SettingsError, ShutdownSettings,
+    SupervisionSettings,
+};
 pub use wiring::ServiceStage;
 pub(crate) use wiring::{Handles, Wiring};
 
@@ -24,7 +64,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::logic::emergency::EmergencyReason;
 use ms_actor::AskError;
 use ms_core::ExitReason;
 use ms_core::time::later;
@@ -32,18 +71,12 @@ use ms_supervisor::SupervisorRef;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::emergency::EmergencyRef;
-use crate::gate::WorkGate;
-use crate::health::HealthRef;
-use crate::integration::IntegrationRef;
-use crate::lifecycle::{
-    Boot, BootstrapError, Hurry, Reload, Shutdown, ShutdownReason, ShutdownSummary,
-};
-use crate::logic::boot::BootReport;
-use crate::outcome::{Ended, How, RunError};
-use crate::preflight::PreFlightReport;
-use crate::runtime::Runtime;
-use crate::settings::ShutdownSettings;
+use boot::{Boot, Hurry, Reload, Shutdown};
+use logic::boot::BootReport;
+use logic::emergency::EmergencyReason;
+use preflight::PreFlightReport;
+
+use crate::node::{Ended, How, RunError, Runtime};
 
 /// How long what is left of the tree may take after the seven steps: nothing of it has
 /// anything left to do.
@@ -75,14 +108,15 @@ impl Raised {
     /// The seven steps; `None` if the lifecycle is not there to do them.
     pub(crate) async fn shut_down(&self, reason: ShutdownReason) -> Option<Arc<ShutdownSummary>> {
         let handles = self.wiring.handles()?;
-        let patience = self.shutdown.deadline.saturating_add(self.boot_within);
-        let until = later(Instant::now(), patience);
+        // A boot under way is undone first, and its machine has the word on how long that takes.
+        let within = self.shutdown.deadline.saturating_add(self.boot_within);
+        let until = later(Instant::now(), within);
         loop {
-            let patience = until.saturating_duration_since(Instant::now());
-            match handles.lifecycle.ask(Shutdown(reason.clone())).within(patience).await {
+            let left = until.saturating_duration_since(Instant::now());
+            match handles.lifecycle.ask(Shutdown(reason.clone())).within(left).await {
                 Ok(summary) => return summary,
-                // It was found hung, or crashed, with the order in hand: its next life has to
-                // be told, too.
+                // It was found hung, or crashed, while it carried the order out. Its next life
+                // knows nothing of it.
                 Err(AskError::Exited { .. }) if !handles.lifecycle.any().is_closed() => {
                     tracing::warn!("the lifecycle ended while it shut down: telling it again");
                 }
@@ -104,18 +138,18 @@ impl Raised {
             // Without a tree nobody is left to carry them out.
             _ = ended => (None, false),
             () = hurry => {
-                self.tell(Hurry);
+                self.order(Hurry);
                 let summary = tokio::time::timeout(SUMMARY_WITHIN, steps).await;
                 (summary.unwrap_or(None), true)
             }
         }
     }
 
-    fn tell<M>(&self, order: M)
+    fn order<M>(&self, order: M)
     where
         M: actix::Message + Send + 'static,
         M::Result: Send,
-        crate::lifecycle::LifecycleActor: actix::Handler<M>,
+        boot::LifecycleActor: actix::Handler<M>,
     {
         let Some(handles) = self.wiring.handles() else { return };
         if handles.lifecycle.try_tell(order).is_err() {
@@ -124,7 +158,7 @@ impl Raised {
     }
 
     pub(crate) fn reload(&self) {
-        self.tell(Reload);
+        self.order(Reload);
     }
 
     /// What is left: the tree, the endpoint, the node.

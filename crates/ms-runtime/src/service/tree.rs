@@ -19,27 +19,28 @@ use ms_actor::{MailboxSpec, Node, Placement};
 use ms_core::lifecycle::{ComponentId, OrderHint, Phase};
 use ms_core::time::total;
 use ms_core::{ActorPath, Backoff, ChildId, Shutdown};
-use ms_supervisor::{ChildSpec, Heartbeat, Supervisor, SupervisorError, SupervisorRef};
+use ms_supervisor::{ChildSpec, Heartbeat, SupervisorError, SupervisorRef, SupervisorSpec};
 use ms_worker::AgentSpec;
 
 use super::builder::Builder;
+use super::error::ServiceError;
 use super::handle::ServiceHandle;
 use super::wiring::{Handles, Wiring};
-use crate::cleanup::{CleanupActor, CleanupArgs};
-use crate::component::{
+use crate::node::RunError;
+use crate::service::boot::{LifecycleActor, LifecycleArgs, Member};
+use crate::service::cleanup::{CleanupActor, CleanupArgs};
+use crate::service::components::{
     ComponentHost, ComponentSpec, Dependencies, HostArgs, Kind, ReloadHook, TreeContext, resolve,
 };
-use crate::emergency::{EmergencyActor, EmergencyArgs};
-use crate::health::{CheckSpec, HealthActor, HealthArgs};
-use crate::integration::{IntegrationActor, IntegrationArgs, MAILBOX};
-use crate::lifecycle::{LifecycleActor, LifecycleArgs, Member};
-use crate::logic::plan::{BootPlan, PlannedComponent};
-use crate::outcome::RunError;
-use crate::settings::{Settings, SupervisionSettings};
+use crate::service::emergency::{EmergencyActor, EmergencyArgs};
+use crate::service::health::{CheckSpec, HealthActor, HealthArgs};
+use crate::service::integration::{IntegrationActor, IntegrationArgs, MAILBOX};
+use crate::service::logic::plan::{BootPlan, PlannedComponent};
+use crate::service::settings::{Settings, SupervisionSettings};
 
 /// Between two restarts of a part of the service, longer after each failure in a row: whatever
 /// makes a part fail again at once must not use up the restarts of all above it in a moment.
-const PAUSE: Backoff = Backoff {
+const RESTART_BACKOFF: Backoff = Backoff {
     min: Duration::from_millis(20),
     max: Duration::from_secs(1),
     jitter: 0.2,
@@ -141,11 +142,11 @@ pub(crate) fn tree(
     planned: &Planned,
     wiring: &Wiring,
     node: &Node,
-) -> Result<Supervisor, RunError> {
+) -> Result<SupervisorSpec, RunError> {
     let Builder { settings, .. } = builder;
     let service = ServiceHandle::new(node.clone(), wiring.clone());
     let SupervisionSettings { intensity, heartbeat, .. } = settings.supervision;
-    let root = Supervisor::one_for_one(ROOT)
+    let root = SupervisorSpec::one_for_one(ROOT)
         .intensity(intensity.max_restarts, intensity.period)
         .heartbeats(heartbeat);
     let root = match &builder.observer {
@@ -160,7 +161,10 @@ pub(crate) fn tree(
         cleanup(builder, node),
         ChildSpec::supervisor(components(builder, planned, wiring, &service)?),
     ];
-    Ok(children.into_iter().map(|child| child.backoff(PAUSE)).fold(root, Supervisor::child))
+    Ok(children
+        .into_iter()
+        .map(|child| child.backoff(RESTART_BACKOFF))
+        .fold(root, SupervisorSpec::child))
 }
 
 fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
@@ -228,10 +232,10 @@ fn components(
     planned: &Planned,
     wiring: &Wiring,
     service: &ServiceHandle,
-) -> Result<Supervisor, RunError> {
+) -> Result<SupervisorSpec, RunError> {
     let SupervisionSettings { strategy, intensity, heartbeat } = builder.settings.supervision;
-    let supervisor =
-        Supervisor::new(COMPONENTS, strategy).intensity(intensity.max_restarts, intensity.period);
+    let supervisor = SupervisorSpec::new(COMPONENTS, strategy)
+        .intensity(intensity.max_restarts, intensity.period);
     let given = Dependencies::of(&builder.components);
     planned.members.iter().try_fold(supervisor, |supervisor, member| {
         let spec = builder.components.iter().find(|spec| spec.id.as_ref() == Ok(&member.id));
@@ -258,13 +262,13 @@ fn component(
         Kind::Tree(make) => {
             let (id, wiring) = (member.id.clone(), wiring.clone());
             let made = make(&context)
-                .map_err(|source| RunError::Compose { component: member.id.clone(), source })?;
+                .map_err(|source| ServiceError::Compose { component: member.id.clone(), source })?;
             let supervisor = made.only_if(move || wiring.wants(&id));
             ChildSpec::supervisor(supervisor)
         }
     };
     Ok(child
-        .backoff(PAUSE)
+        .backoff(RESTART_BACKOFF)
         .start_timeout(Some(member.start_within))
         .shutdown(Shutdown::Timeout(member.stop_within)))
 }
@@ -290,6 +294,6 @@ pub(crate) async fn connect(
 }
 
 /// What a boot fails with when its own tree is not as it should be.
-pub(crate) fn lost(error: &SupervisorError) -> crate::lifecycle::BootstrapError {
-    crate::lifecycle::BootstrapError::Lost(error.to_string())
+pub(crate) fn lost(error: &SupervisorError) -> crate::service::boot::BootstrapError {
+    crate::service::boot::BootstrapError::Lost(error.to_string())
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::logic::emergency::EmergencyReason;
 use arc_swap::ArcSwapOption;
 use ms_actor::{Node, Ref};
 use ms_core::lifecycle::ComponentId;
@@ -15,13 +14,15 @@ use ms_supervisor::SupervisorRef;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::cleanup::CleanupActor;
-use crate::emergency::EmergencyActor;
-use crate::gate::WorkGate;
-use crate::health::HealthActor;
-use crate::integration::IntegrationActor;
-use crate::lifecycle::LifecycleActor;
-use crate::settings::HealthSettings;
+use crate::service::boot::LifecycleActor;
+use crate::service::cleanup::CleanupActor;
+use crate::service::emergency::EmergencyActor;
+use crate::service::gate::WorkGate;
+use crate::service::health::HealthActor;
+use crate::service::integration::IntegrationActor;
+use crate::service::logic::emergency::EmergencyReason;
+use crate::service::settings::HealthSettings;
+use crate::service::until::until;
 
 /// How far a service has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -43,7 +44,7 @@ pub(crate) struct Published {
     pub(crate) stage: ServiceStage,
     /// How long the boot took, once it is done.
     pub(crate) booted: Option<Duration>,
-    /// Components that are to run: started, and not told to stop.
+    /// Components that are to run: started, and not ordered to stop.
     pub(crate) up: Arc<BTreeSet<ComponentId>>,
 }
 
@@ -87,7 +88,7 @@ impl Handles {
     }
 }
 
-/// Emergencies that may wait to be heard; the first ends the process.
+/// Emergencies that may wait for the main loop; the first ends the process.
 const EMERGENCIES: usize = 8;
 
 /// The wiring of one service. Cheap to clone.
@@ -108,9 +109,9 @@ struct Inner {
 }
 
 impl Wiring {
-    /// A wiring, and where emergencies are heard.
+    /// Returns a wiring, and the end at which its emergencies arrive.
     pub(crate) fn new(health: HealthSettings) -> (Self, mpsc::Receiver<EmergencyReason>) {
-        let (emergencies, heard) = mpsc::channel(EMERGENCIES);
+        let (emergencies, raised) = mpsc::channel(EMERGENCIES);
         // With a delay a service is ready when its first checks say so.
         let ready = !health.enabled || health.readiness.initial_delay.is_zero();
         let verdicts = Verdicts {
@@ -129,7 +130,7 @@ impl Wiring {
             handles: ArcSwapOption::empty(),
             desk: ArcSwapOption::empty(),
         };
-        (Self(Arc::new(inner)), heard)
+        (Self(Arc::new(inner)), raised)
     }
 
     pub(crate) fn gate(&self) -> &WorkGate {
@@ -189,9 +190,7 @@ impl Wiring {
 
     /// Resolves when the boot is done.
     pub(crate) async fn booted(&self) {
-        let mut published = self.0.published.subscribe();
-        // The sender is held by this very wiring, so it cannot be gone.
-        drop(published.wait_for(|now| now.booted.is_some()).await);
+        until(&self.0.published, |now| now.booted.is_some()).await;
     }
 
     /// Whether a component is to run.
@@ -200,9 +199,7 @@ impl Wiring {
     }
 
     pub(crate) async fn shutting_down(&self) {
-        let mut published = self.0.published.subscribe();
-        // The sender is held by this very wiring, so it cannot be gone.
-        drop(published.wait_for(|now| now.stage >= ServiceStage::Stopping).await);
+        until(&self.0.published, |now| now.stage >= ServiceStage::Stopping).await;
     }
 
     /// Tells whoever runs the service to stop at once. One more while eight wait changes

@@ -15,9 +15,9 @@ use ms_runtime::preflight::{
 };
 use ms_runtime::{
     BootstrapError, Builder, Component, ComponentContext, ComponentFailure, ComponentSpec,
-    InitializationError, RunError, ServiceStage, ShutdownReason,
+    InitializationError, ServiceError, ServiceStage, ShutdownReason,
 };
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use parts::{MS, Parts, Quirk, SECOND, builder, paused, real_settings, virtual_settings};
 use tokio::time::Instant;
 
@@ -226,7 +226,7 @@ fn a_component_that_is_not_ready_in_time_is_named_and_all_is_undone() {
         assert!(began.elapsed() >= 3 * SECOND);
         assert!(error.to_string().contains("component slow was not ready within 3s"), "{error}");
         assert_eq!(error.code(), 4);
-        let RunError::Bootstrap(error) = error else { panic!("{error}") };
+        let Some(ServiceError::Bootstrap(error)) = error.service() else { panic!("{error}") };
         assert_eq!(error.culprit().map(ToString::to_string).as_deref(), Some("slow"));
         let BootstrapError::InitializationFailed { source, rollback, .. } = error else {
             panic!("{error}")
@@ -254,8 +254,8 @@ fn a_component_that_fails_or_panics_is_named_with_its_reason() {
             let error = error.expect_err("fails");
             let text = error.to_string();
             assert!(text.contains("component bad") && text.contains(why), "{text}");
-            let RunError::Bootstrap(BootstrapError::InitializationFailed { source, .. }) = &error
-            else {
+            let Some(ServiceError::Bootstrap(failed)) = error.service() else { panic!("{error}") };
+            let BootstrapError::InitializationFailed { source, .. } = failed else {
                 panic!("{error}")
             };
             assert!(source.source().is_some(), "its cause is its source");
@@ -325,10 +325,11 @@ fn a_tree_starts_in_its_turn_and_stops_in_reverse() {
     paused(async {
         let parts = Parts::default();
         let log = parts.log.clone();
-        let agents = Supervisor::one_for_one("agents").child(ChildSpec::actor("w1", move || {
-            log.add("start w1");
-            Leaf
-        }));
+        let agents =
+            SupervisorSpec::one_for_one("agents").child(ChildSpec::actor("w1", move || {
+                log.add("start w1");
+                Leaf
+            }));
         let all = [
             ComponentSpec::tree(agents).needs(["store"]),
             parts.part("store"),

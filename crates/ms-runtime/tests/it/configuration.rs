@@ -8,14 +8,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use actix::prelude::*;
-use ms_actor::{Node, NodeConfig, Ref};
+use ms_actor::{Node, NodeConfig, ReadFrom, Ref};
 use ms_config::{Loader, Secret, settings};
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
 use ms_runtime::configuration::{
     ConfigActor, ConfigChanged, ConfigHandle, Refused, Reload, ReloadError, Reloaded, Subscribe,
 };
-use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 use tokio::sync::mpsc;
 
 /// Longest wait for what must come: only ever reached by a failure.
@@ -96,7 +96,7 @@ impl World {
         let node = Node::boot(NodeConfig::single_arbiter()).unwrap();
         let (tell, heard) = mpsc::unbounded_channel();
         let listener = move || Listener { heard: tell.clone(), refuse };
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(handle.child("config"))
             .child(ChildSpec::actor("listener", listener));
         let root = start_root(&node, tree).await.unwrap();
@@ -112,15 +112,10 @@ impl World {
 
     /// Waits for an event of this topic; counts from the node's start.
     async fn noted(&self, topic: &str) -> String {
-        let (past, mut live) = self.node.events_since(0);
-        let mut past = past.into_iter();
+        let mut events = self.node.events().reader(ReadFrom::Oldest);
         let find = async {
             loop {
-                let event = match past.next() {
-                    Some(event) => event,
-                    None => live.recv().await.expect("the node lives"),
-                };
-                match event.kind {
+                match events.next_event().await.expect("the node lives").kind {
                     EventKind::Noted { topic: found, text, .. } if found == topic => break text,
                     _ => {}
                 }
@@ -379,7 +374,7 @@ fn a_mix_of_new_live_and_old_restart_values_must_meet_the_rules_too() {
         let loader = Loader::new(dir.path()).environment("test").env([]).validator(Rule);
         let handle = ConfigHandle::load(loader).unwrap();
         let node = Node::boot(NodeConfig::single_arbiter()).unwrap();
-        let tree = Supervisor::one_for_one("root").child(handle.child("config"));
+        let tree = SupervisorSpec::one_for_one("root").child(handle.child("config"));
         let root = start_root(&node, tree).await.unwrap();
         let config = root.get::<ConfigActor<Conf>>("config").await.unwrap();
         fs::write(&base, "[http]\nbind = \"127.0.0.1:2\"\n[tasks]\nqueue_limit = 2\n").unwrap();

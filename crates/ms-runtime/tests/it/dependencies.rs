@@ -5,7 +5,7 @@
 use crate::parts::{Log, Parts, builder, paused, virtual_settings};
 use ms_core::lifecycle::Phase;
 use ms_runtime::{
-    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError, RunError,
+    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError, ServiceError,
     ShutdownReason,
 };
 
@@ -95,7 +95,7 @@ fn a_requirement_that_nobody_fulfils_is_found_before_anything_starts() {
         let service = service.without::<Pool>("bank", "open one");
         let error = service.clone().start().await.expect_err("nobody provides them");
         assert!(parts.log.lines().is_empty(), "{:?}", parts.log.lines());
-        let RunError::Dependencies(faults) = &error else { panic!("{error:?}") };
+        let Some(ServiceError::Dependencies(faults)) = error.service() else { panic!("{error:?}") };
         let told: Vec<_> = faults.0.iter().map(ToString::to_string).collect();
         let has = |text: &str| told.iter().any(|fault| fault.contains(text));
         assert_eq!(told.len(), 3, "{told:?}");
@@ -132,7 +132,7 @@ fn a_tree_gets_what_it_requires_when_it_is_put_together() {
                 if asks_too_soon {
                     let _: Pool = cx.require()?;
                 }
-                Ok(ms_supervisor::Supervisor::one_for_one("tree"))
+                Ok(ms_supervisor::SupervisorSpec::one_for_one("tree"))
             })
             .requires::<Prices>()
             .requires::<Pool>()

@@ -14,7 +14,7 @@ use common::{Add, Block, Counter, SECOND};
 use ms_actor::Placement;
 use ms_core::{AutoShutdown, ExitReason, Restart, Shutdown};
 use ms_runtime::{ControlAt, How, RunConfig, RunError, Runtime, run, run_with};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_testkit::child::{self, OwnTest};
 
 fn config() -> RunConfig {
@@ -39,7 +39,7 @@ fn a_root_that_gives_up_stops_its_children_in_reverse_and_exits_with_102() {
         let tell = tell.clone();
         ChildSpec::actor(name, move || Farewell(name, tell.clone()))
     };
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .intensity(1, 5 * SECOND)
         .child(farewell("first"))
         .child(ChildSpec::actor("bad", || Counter(0)))
@@ -63,7 +63,8 @@ fn a_root_that_gives_up_stops_its_children_in_reverse_and_exits_with_102() {
 
 #[test]
 fn the_end_of_the_main_future_stops_the_tree_in_order() {
-    let tree = || Supervisor::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
+    let tree =
+        || SupervisorSpec::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
     let ended = run_with(
         config(),
         move |_| tree(),
@@ -88,7 +89,7 @@ fn the_end_of_the_main_future_stops_the_tree_in_order() {
 #[test]
 fn a_tree_whose_work_is_done_ends_with_0() {
     let done = ChildSpec::task("job", || async { Ok::<(), std::io::Error>(()) });
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .auto_shutdown(AutoShutdown::AnySignificant)
         .child(done.restart(Restart::Transient).significant(true));
     let ended = run(config(), move |_| tree).expect("runs");
@@ -98,22 +99,22 @@ fn a_tree_whose_work_is_done_ends_with_0() {
 #[test]
 fn what_does_not_start_is_undone_and_has_its_code() {
     let bad = ChildSpec::task("x", || async { Ok::<(), std::io::Error>(()) }).significant(true);
-    let invalid = run(config(), |_| Supervisor::one_for_one("root").child(bad));
+    let invalid = run(config(), |_| SupervisorSpec::one_for_one("root").child(bad));
     assert_eq!(invalid.expect_err("invalid").code(), 8);
     let refuses =
         ChildSpec::try_actor::<Counter>("x", |_| Err(std::io::Error::other("no disk").into()));
     let (tell, told) = mpsc::channel();
     let first = ChildSpec::actor("first", move || Farewell("first", tell.clone()));
-    let tree = Supervisor::one_for_one("root").child(first).child(refuses);
+    let tree = SupervisorSpec::one_for_one("root").child(first).child(refuses);
     let error = run(config(), |_| tree).expect_err("does not start");
     assert_eq!(error.code(), 4);
     assert!(error.to_string().contains("no disk"), "{error}");
     assert_eq!(told.iter().collect::<Vec<_>>(), ["first"]);
-    let over = run(config().arbiters(100_000), |_| Supervisor::one_for_one("root"));
+    let over = run(config().arbiters(100_000), |_| SupervisorSpec::one_for_one("root"));
     assert_eq!(over.expect_err("too many").code(), 8);
     let place = ControlAt::Path("/nowhere/at/all.sock".into());
-    let error =
-        run(config().control(place), |_| Supervisor::one_for_one("root")).expect_err("no place");
+    let error = run(config().control(place), |_| SupervisorSpec::one_for_one("root"))
+        .expect_err("no place");
     assert_eq!(error.code(), 5);
     assert!(format!("{error:?}").contains("/nowhere/at/all.sock"), "{error:?}");
 }
@@ -125,7 +126,7 @@ fn what_does_not_stop_in_time_is_killed() {
             .placement(Placement::Dedicated)
             .shutdown(Shutdown::Infinity);
         let runtime =
-            Runtime::start(config(), |_| Supervisor::one_for_one("root").child(stubborn)).await;
+            Runtime::start(config(), |_| SupervisorSpec::one_for_one("root").child(stubborn)).await;
         let runtime = runtime.expect("starts");
         let stubborn = runtime.root().get::<Counter>("stubborn").await.expect("there");
         stubborn.try_tell(Block(3_600 * SECOND)).expect("sent");
@@ -147,7 +148,7 @@ fn run_node(mode: &str) {
     let config = config().stop_within(within);
     let ended = run_with(
         config,
-        |_| Supervisor::one_for_one("root").child(busy),
+        |_| SupervisorSpec::one_for_one("root").child(busy),
         async move |runtime| {
             let busy = runtime.root().get::<Counter>("busy").await?;
             println!("\nready");

@@ -5,7 +5,10 @@
 use crate::common;
 
 use common::{Add, SECOND, path, until, with_node};
+use ms_actor::EventLog;
 use ms_control::Kind;
+use ms_core::stream::{About, EventFilter, StreamKind};
+use ms_core::task::{AgentKind, QueueName, TaskChange, TaskState, TaskTransition};
 use ms_core::view::{EventKind, Mark};
 use ms_ops::ops::{FollowEvents, Trace};
 
@@ -99,8 +102,10 @@ fn events_come_from_any_point_and_go_on() {
                 let event = item.expect("goes on").expect("no error");
                 assert_eq!(event.seq, last + 1, "without gaps");
                 last = event.seq;
-                exits += usize::from(matches!(event.kind, EventKind::Exited { .. }));
-                decisions += usize::from(matches!(event.kind, EventKind::Decided { .. }));
+                exits +=
+                    usize::from(matches!(event.kind, StreamKind::Node(EventKind::Exited { .. })));
+                decisions +=
+                    usize::from(matches!(event.kind, StreamKind::Node(EventKind::Decided { .. })));
             }
             let rest = FollowEvents {
                 follow: false,
@@ -119,13 +124,73 @@ fn events_come_from_any_point_and_go_on() {
     );
 }
 
+/// What a stream has that does not wait for more.
+async fn kept(node: &common::Node, filter: EventFilter) -> Vec<StreamKind> {
+    let request =
+        Request::Events { follow: false, since_seq: None, since_task: None, life: None, filter };
+    let mut events = node.client().await.stream(request).await.expect("streams");
+    let mut kinds = Vec::new();
+    while let Some(item) = events.next().await {
+        let StreamItem::Event(event) = item.expect("goes on") else { panic!("an event") };
+        kinds.push(event.kind);
+    }
+    kinds
+}
+
+#[test]
+fn events_about_tasks_are_those_of_the_log_that_is_shown() {
+    let log = EventLog::new(1);
+    let transition = |state| TaskTransition {
+        change: TaskChange::Submitted,
+        id: "01a20de1-fe43-7694-b430-621455741178".parse().expect("a UUID"),
+        queue: QueueName::default(),
+        kind: AgentKind::new("mailer").expect("valid"),
+        state,
+        attempt: 0,
+        max_attempts: 3,
+        agent: None,
+        failure: None,
+        retry_in_ms: None,
+    };
+    log.publish([TaskState::Pending, TaskState::Cancelled].map(transition), || 7);
+    let shown = log.source().clone();
+    with_node(
+        |config| config.task_events(shown),
+        |node| async move {
+            let tasks =
+                kept(&node, EventFilter { about: About::Tasks, ..Default::default() }).await;
+            assert_eq!(tasks, [StreamKind::Task(transition(TaskState::Cancelled))]);
+            let all = kept(&node, EventFilter { about: About::All, ..Default::default() }).await;
+            assert_eq!(all.iter().filter(|kind| kind.is_about_tasks()).count(), 1);
+            node.stop().await;
+        },
+    );
+}
+
+#[test]
+fn a_node_without_a_task_store_has_no_events_about_tasks() {
+    with_node(
+        |config| config,
+        |node| async move {
+            node.runtime.node().publish(EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 });
+            let tasks =
+                kept(&node, EventFilter { about: About::Tasks, ..Default::default() }).await;
+            assert_eq!(tasks, []);
+            let all = kept(&node, EventFilter { about: About::All, ..Default::default() }).await;
+            assert!(!all.is_empty() && !all.iter().any(StreamKind::is_about_tasks));
+            node.stop().await;
+        },
+    );
+}
+
 #[test]
 fn events_that_are_not_kept_any_more_are_a_gap() {
     with_node(
         |config| config,
         |node| async move {
             for _ in 0..5_000 {
-                node.runtime.node().publish(EventKind::Gap { missed: 0, restarted: false });
+                let wedged = EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 };
+                node.runtime.node().publish(wedged);
             }
             let first = async |since_seq| {
                 let request = FollowEvents {
@@ -141,7 +206,7 @@ fn events_that_are_not_kept_any_more_are_a_gap() {
             };
             let (seq, kind) = first(Some(1)).await;
             assert!(
-                matches!(kind, EventKind::Gap { missed, .. } if missed == seq - 1),
+                matches!(kind, StreamKind::Gap { missed, .. } if missed == seq - 1),
                 "{kind:?} {seq}"
             );
             node.stop().await;

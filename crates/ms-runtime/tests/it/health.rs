@@ -12,7 +12,7 @@ use ms_core::health::{Criticality, HealthResult, HealthStatus};
 use ms_runtime::{
     Component, ComponentContext, ComponentSpec, PathFuture, ReadinessPath, Service, ShutdownReason,
 };
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use parts::{MS, Parts, Quirk, SECOND, builder, paused, real, real_settings, virtual_settings};
 use tokio::time::{Instant, sleep};
 
@@ -159,7 +159,7 @@ fn a_killed_actor_is_named_in_the_report_until_it_is_back() {
             jitter: 0.0,
             reset_after: Duration::from_secs(600),
         };
-        let agents = Supervisor::one_for_one("agents")
+        let agents = SupervisorSpec::one_for_one("agents")
             .child(ChildSpec::actor("w1", || Leaf).backoff(calm))
             .child(ChildSpec::actor("w2", || Leaf));
         let all = [ComponentSpec::tree(agents), parts.part("store")];
@@ -270,7 +270,7 @@ fn features_that_are_off_degrade_the_report_until_they_are_on_again() {
         let strategies =
             vec![FallbackStrategy::<u8, u8>::Degrade { features: vec!["export".to_owned()] }];
         let fallback = ChildSpec::blueprint("fallback", Fallback::in_tree(strategies).1);
-        let tree = Supervisor::one_for_one("search").child(fallback);
+        let tree = SupervisorSpec::one_for_one("search").child(fallback);
         let all = [ComponentSpec::tree(tree)];
         let service = builder(virtual_settings(), all).start().await.expect("boots");
         let components = service.root().supervisor("components").await.expect("there");

@@ -10,7 +10,7 @@ use common::{Add, Hold, Legacy, Linger, SECOND, at, path, until, whole, with_nod
 use ms_control::proto::{Fault, PsSort, Verb};
 use ms_control::{Client, Kind};
 use ms_core::view::{Decision, Lifecycle, Mark};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 /// S2.1-13, S5.1-01
 #[test]
@@ -118,9 +118,9 @@ fn x31_a_tree_of_as_many_levels_as_a_path_has_is_shown() {
         |config| config,
         |node| async move {
             // Below /root: 62 supervisors and an actor.
-            let leaf = Supervisor::one_for_one("s62").child(ChildSpec::actor("x", || Legacy));
+            let leaf = SupervisorSpec::one_for_one("s62").child(ChildSpec::actor("x", || Legacy));
             let deep = (1..62).rev().fold(leaf, |below, n| {
-                Supervisor::one_for_one(format!("s{n}")).child(ChildSpec::supervisor(below))
+                SupervisorSpec::one_for_one(format!("s{n}")).child(ChildSpec::supervisor(below))
             });
             node.runtime.root().start_child(ChildSpec::supervisor(deep)).await.expect("starts");
             let mut client = node.client().await;
@@ -145,7 +145,7 @@ fn a_tree_larger_than_an_answer_may_be_arrives_whole() {
             config
         },
         |node| async move {
-            let pool = Supervisor::dynamic("pool", ChildSpec::actor("legacy", || Legacy));
+            let pool = SupervisorSpec::dynamic("pool", ChildSpec::actor("legacy", || Legacy));
             let root = node.runtime.root();
             root.start_child(ChildSpec::supervisor(pool)).await.expect("starts");
             let pool = root.supervisor("pool").await.expect("there");

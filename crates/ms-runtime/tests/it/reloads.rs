@@ -6,9 +6,10 @@ use crate::parts;
 
 use std::sync::{Arc, Mutex};
 
+use ms_actor::ReadFrom;
 use ms_core::view::EventKind;
 use ms_runtime::{ComponentSpec, ReloadOutcome, ShutdownReason};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use parts::{Parts, builder, real, real_settings};
 
 /// A tree may have something to do at SIGHUP; what each did is said, and one that could not is
@@ -21,18 +22,18 @@ fn a_reload_reaches_trees_too_and_names_who_could_not() {
             Err("the file is gone".into()),
             Ok(ReloadOutcome::Changed("in force: a.b".to_owned())),
         ]));
-        let tree = || Supervisor::one_for_one("tree").child(ChildSpec::actor("idle", || Idle));
+        let tree = || SupervisorSpec::one_for_one("tree").child(ChildSpec::actor("idle", || Idle));
         let next = move |_| {
             let answer = answers.lock().expect("unpoisoned").pop();
             async move { answer.expect("told twice") }
         };
         let all = [parts.part("base"), ComponentSpec::tree(tree()).on_reload(next)];
         let service = builder(real_settings(), all).start().await.expect("boots");
-        let (_, mut events) = service.runtime().node().events_since(0);
+        let mut events = service.runtime().node().events().reader(ReadFrom::Next);
         let mut reload = async |topic: &str| {
             service.reload();
             loop {
-                match events.recv().await.expect("the node lives").kind {
+                match events.next_event().await.expect("the node lives").kind {
                     EventKind::Noted { topic: found, text, .. } if found == topic => break text,
                     _ => {}
                 }

@@ -13,7 +13,7 @@ use ms_control::{Client, Kind};
 use ms_core::budget::Budget;
 use ms_registry::{Registry, RegistryConfig, ServiceKey};
 use ms_runtime::Runtime;
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_worker::budgets::Budgets;
 use ms_worker::{Agent, AgentSpec, Cx, GetAgent, Handles, InitError};
 
@@ -42,10 +42,10 @@ fn run<F: Future>(test: impl FnOnce(Runtime, Client, Budgets, Registry) -> F) {
         let budgets = Budgets::new("budgets").limit("/root/pair", limit).unwrap();
         let registry = Registry::new(RegistryConfig::default());
         let config = config(&socket).budgets(budgets.client()).registry(registry.clone());
-        let pair = Supervisor::one_for_one("pair")
+        let pair = SupervisorSpec::one_for_one("pair")
             .child(ChildSpec::budgeted::<Spender>("a", (), &budgets))
             .child(ChildSpec::budgeted::<Spender>("b", (), &budgets));
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(ChildSpec::blueprint("registry", registry.blueprint()))
             .child(budgets.child())
             .child(ChildSpec::supervisor(pair));

@@ -10,12 +10,13 @@ use std::time::Duration;
 use common::{Add, Hold, Node, SECOND, at, path, until, whole, with_node};
 use ms_control::Kind;
 use ms_control::proto::{Fault, Verb};
-use ms_core::view::{EventKind, Lifecycle, NodeEvent};
+use ms_core::stream::StreamKind;
+use ms_core::view::{EventKind, Lifecycle};
 use ms_ops::ops::FollowEvents;
 use ms_runtime::RunConfig;
 
-/// All events kept, oldest first.
-async fn events(node: &Node) -> Vec<NodeEvent> {
+/// All events of the node that are kept, oldest first.
+async fn events(node: &Node) -> Vec<EventKind> {
     let stream = node
         .client()
         .await
@@ -30,14 +31,17 @@ async fn events(node: &Node) -> Vec<NodeEvent> {
     let mut items = stream.expect("streams");
     let mut events = Vec::new();
     while let Some(item) = items.next().await {
-        events.push(*item.expect("goes on"));
+        match item.expect("goes on").kind {
+            StreamKind::Node(kind) => events.push(kind),
+            other => panic!("{other:?}"),
+        }
     }
     events
 }
 
 /// Verb, target and outcome of the steering on record.
 async fn record(node: &Node) -> Vec<(String, String, String)> {
-    let steered = |event: NodeEvent| match event.kind {
+    let steered = |kind: EventKind| match kind {
         EventKind::Steered { path, verb, by, outcome, .. } => {
             assert!(by.starts_with("uid ") && by.contains("pid"), "{by}");
             Some((verb, path.to_string(), outcome))
@@ -126,7 +130,7 @@ fn every_verb_works_and_is_on_record_with_its_reason() {
             let ok: Vec<_> =
                 record.iter().map(|(_, _, outcome)| outcome.starts_with("ok")).collect();
             assert_eq!(ok, [true, true, true, false, false, false, true], "{record:?}");
-            let reasons = |event: &NodeEvent| matches!(&event.kind, EventKind::Steered { reason: Some(reason), .. } if reason == "new config");
+            let reasons = |kind: &EventKind| matches!(kind, EventKind::Steered { reason: Some(reason), .. } if reason == "new config");
             assert!(events(&node).await.iter().any(reasons));
             let info = client.info().await.expect("answers");
             assert_eq!(

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::{Actor, AsyncContext, StreamHandler};
-use futures_util::stream::{Stream, unfold};
-use ms_actor::{Context, Node};
+use futures_util::stream::{Stream, StreamExt};
+use ms_actor::{Context, Entry, Node, ReadFrom};
 use ms_bus::{BusClient, Event, Producer, Subject};
 use ms_core::view::{EventKind, NodeEvent};
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast::error::RecvError;
 
 /// Something that happened in the node: a crash, a restart, a supervisor that gave up, a
 /// component whose health changed.
@@ -87,9 +86,9 @@ impl Actor for Relaying {
     fn started(&mut self, ctx: &mut Self::Context) {
         let node = ctx.node().clone();
         // What was before the first life is history: nobody could have subscribed to it.
-        let _ =
-            self.told.compare_exchange(0, node.last_event(), Ordering::Relaxed, Ordering::Relaxed);
-        ctx.add_stream(events_after(node, self.told.load(Ordering::Relaxed)));
+        let newest = node.events().newest();
+        let _ = self.told.compare_exchange(0, newest, Ordering::Relaxed, Ordering::Relaxed);
+        ctx.add_stream(events_after(&node, self.told.load(Ordering::Relaxed)));
     }
 }
 
@@ -105,35 +104,14 @@ impl StreamHandler<NodeEvent> for Relaying {
     }
 }
 
-/// The events behind `seq`, those kept first. One that was missed because this reads too slowly
-/// is read from what is kept; what is not kept any more is said to be missed.
-fn events_after(node: Node, seq: u64) -> impl Stream<Item = NodeEvent> {
-    let (past, live) = node.events_since(seq);
-    unfold((node, seq, past.into_iter(), live), |(node, mut seq, mut past, mut live)| async move {
-        loop {
-            if let Some(event) = past.next() {
-                seq = seq.max(event.seq);
-                return Some((event, (node, seq, past, live)));
-            }
-            match live.recv().await {
-                // Known from what was kept.
-                Ok(event) if event.seq <= seq => {}
-                Ok(event) => {
-                    seq = event.seq;
-                    return Some((event, (node, seq, past, live)));
-                }
-                Err(RecvError::Lagged(_)) => {
-                    let (kept, from_now) = node.events_since(seq);
-                    (past, live) = (kept.into_iter(), from_now);
-                    if let Some(missed) = past.as_slice().first().map(|first| first.seq - seq - 1)
-                        && missed > 0
-                    {
-                        tracing::warn!(missed, "events of the node were not published");
-                    }
-                }
-                Err(RecvError::Closed) => return None,
-            }
+/// The events behind `seq`, those kept first; what is not kept any more is said to be missed.
+fn events_after(node: &Node, seq: u64) -> impl Stream<Item = NodeEvent> + use<> {
+    let entries = node.events().reader(ReadFrom::After(seq)).stream();
+    entries.filter_map(async |entry| {
+        if let Entry::Missed { missed, .. } = entry {
+            tracing::warn!(missed, "events of the node were not published");
         }
+        entry.event()
     })
 }
 
@@ -156,12 +134,11 @@ mod tests {
         assert_eq!(noted("not a token").subject, "node.noted");
         let wedged = EventKind::ArbiterWedged { arbiter: 1, evacuated: 2 };
         assert_eq!(news(wedged).subject, "node.arbiter_wedged");
-        assert_eq!(news(EventKind::Gap { missed: 3, restarted: false }).subject, "node.gap");
     }
 
     #[test]
     fn news_survive_a_wire() {
-        let sent = news(EventKind::Gap { missed: 3, restarted: false });
+        let sent = news(EventKind::ArbiterWedged { arbiter: 1, evacuated: 2 });
         let text = serde_json::to_string(&sent).unwrap();
         assert_eq!(serde_json::from_str::<NodeNews>(&text).unwrap(), sent);
     }

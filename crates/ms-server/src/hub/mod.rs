@@ -14,7 +14,7 @@ use ms_core::task::AgentKind;
 use ms_core::{Backoff, Invalid};
 use ms_router::{ModuleActor, Router};
 use ms_runtime::ComponentSpec;
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 use intake::{Intake, PayloadRefused};
 
@@ -24,7 +24,7 @@ pub(crate) fn component(router: &Router, kinds: Vec<AgentKind>, pause: Backoff) 
     let intake = ModuleActor::<Intake>::blueprint_then(kinds, Arc::new(()), move |me| {
         Ok(to.add_route_soon::<PayloadRefused>(me.port())?)
     });
-    let tree = Supervisor::one_for_one("router")
+    let tree = SupervisorSpec::one_for_one("router")
         .child(ChildSpec::blueprint("routes", router.blueprint()).backoff(pause))
         .child(ChildSpec::blueprint("intake", intake).backoff(pause));
     ComponentSpec::tree(tree).phase(Phase::Core)

@@ -12,7 +12,7 @@ use ms_resilience::{Fallback, FallbackActor, FallbackStrategy};
 use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec, ServiceHandle};
 use ms_server::Server;
 use ms_server::agents::Echo;
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_testkit::child;
 use tokio::sync::watch;
 
@@ -51,7 +51,7 @@ fn search(service: &Arc<OnceLock<ServiceHandle>>) -> ComponentSpec {
         let features = vec!["suggestions".to_owned(), "ranking".to_owned()];
         let strategies = vec![FallbackStrategy::<u32, String>::Degrade { features }];
         let (_, blueprint) = Fallback::in_tree(strategies);
-        Ok(Supervisor::one_for_one("search").child(ChildSpec::blueprint("fallback", blueprint)))
+        Ok(SupervisorSpec::one_for_one("search").child(ChildSpec::blueprint("fallback", blueprint)))
     })
 }
 

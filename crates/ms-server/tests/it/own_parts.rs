@@ -29,7 +29,7 @@ use ms_core::lifecycle::Phase;
 use ms_core::view::Lifecycle;
 use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
 use ms_server::agents::Echo;
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_testkit::child::{self, OwnTest};
 use ms_worker::{Agent, AgentSpec, Cx, Handles, InitError};
 use serde::{Deserialize, Serialize};
@@ -117,7 +117,7 @@ fn news(bus: &BusClient, place: &Path) -> ComponentSpec {
             pending::<io::Result<()>>().await
         }
     });
-    let tree = Supervisor::one_for_one("news")
+    let tree = SupervisorSpec::one_for_one("news")
         .child(ChildSpec::agent::<Listener>("listener", bus.clone()))
         .child(publisher);
     ComponentSpec::tree(tree).needs(["event-bus"])
@@ -141,7 +141,7 @@ fn holder(place: &Path) -> ComponentSpec {
                 pending::<io::Result<()>>().await
             }
         });
-        Ok(Supervisor::one_for_one("holder").child(task))
+        Ok(SupervisorSpec::one_for_one("holder").child(task))
     })
 }
 
@@ -168,7 +168,7 @@ fn service(_: &str) {
     let options = own_options();
     let control = options.control.clone().expect("handed over");
     let place = control.parent().expect("a place").to_owned();
-    let jobs = Supervisor::one_for_one("jobs")
+    let jobs = SupervisorSpec::one_for_one("jobs")
         .intensity(5, WINDOW)
         .child(flaky())
         .child(at_once("finished", Restart::Transient))

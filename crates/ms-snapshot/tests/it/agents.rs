@@ -12,10 +12,10 @@ use ms_actor::{Node, NodeConfig, Ref};
 use ms_core::view::EventKind;
 use ms_core::{ActorPath, ExitReason};
 use ms_snapshot::{
-    Extract, Extracted, Migration, Persist, Register, RestoreError, SaveAll, SnapshotActor,
-    Snapshots, Status, decode,
+    Extract, ExtractError, Extracted, Migration, Persist, Register, RestoreError, SaveAll,
+    SnapshotActor, Snapshots, Status, decode,
 };
-use ms_supervisor::{ChildSpec, Root, Supervisor, SupervisorRef, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorRef, SupervisorSpec, start_root};
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
 use serde_json::json;
 
@@ -72,7 +72,7 @@ impl Handles<Add> for Counter {
 }
 
 impl Handles<Extract> for Counter {
-    async fn on(&mut self, _: Extract, cx: &mut Cx<Self>) -> Result<Extracted, String> {
+    async fn on(&mut self, _: Extract, cx: &mut Cx<Self>) -> Result<Extracted, ExtractError> {
         Extracted::of(self, cx.incarnation())
     }
 }
@@ -88,7 +88,7 @@ struct World {
 async fn start(dir: &Path) -> World {
     let node = Node::boot(NodeConfig::single_arbiter()).unwrap();
     let snapshots = Snapshots::new(store(dir), None);
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .intensity(10, Duration::from_secs(5))
         .child(ChildSpec::blueprint("saver", snapshots.blueprint()));
     let root = start_root(&node, tree).await.unwrap();
@@ -152,7 +152,7 @@ fn fault_51_agents_work_on_while_saving_fails() {
         let status = world.saver.ask(Status).await.unwrap();
         assert_eq!((status.saves, status.failures), (0, 1));
         assert!(status.degraded.is_some() && !moved.exists());
-        let (events, _) = world.node.events_since(0);
+        let events = world.node.events().kept();
         let noted = |kind: &EventKind| matches!(kind, EventKind::Noted { topic, .. } if topic == "snapshot_failed");
         assert!(events.iter().any(|event| noted(&event.kind)));
         world.end().await;
@@ -176,7 +176,7 @@ fn tampering_is_an_event_and_the_save_before_is_used() {
         std::fs::write(&file, bytes).unwrap();
         let world = start(dir.path()).await;
         assert_eq!(world.counter.ask(Add(0)).await.unwrap(), 7);
-        let (events, _) = world.node.events_since(0);
+        let events = world.node.events().kept();
         let texts: Vec<String> = events
             .into_iter()
             .filter_map(|event| match event.kind {

@@ -31,8 +31,8 @@ fn the_newest_save_is_found_and_nothing_on_disk_is_readable() {
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
         for file in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
             let bytes = fs::read(&file).unwrap();
-            let shown = String::from_utf8_lossy(&bytes);
-            assert!(!shown.contains("secret") && !shown.contains("/root/"), "{file:?}");
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("secret") && !text.contains("/root/"), "{file:?}");
             assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
@@ -137,7 +137,7 @@ fn another_components_file_is_refused() {
 
 /// Fault 49: an older state of the directory, put back.
 #[test]
-fn fault_49_a_roll_back_is_told_and_the_sequence_never_goes_back() {
+fn fault_49_a_roll_back_is_reported_and_the_sequence_never_goes_back() {
     let dir = dir();
     let store = store(dir.path());
     store.save(&[item("a", "old")], 0).unwrap();
@@ -276,13 +276,13 @@ fn a_directory_that_was_moved_or_replaced_takes_no_more_saves_until_it_is_back()
     let store = Store::open(&place, ring(), KEEP).unwrap();
     store.save(&[item("a", "1")], 0).unwrap();
     fs::rename(&place, &away).unwrap();
-    let told = || match store.save(&[item("a", "2")], 0) {
+    let message = || match store.save(&[item("a", "2")], 0) {
         Err(error @ SaveError::Io { .. }) => format!("{error}: {:?}", error.source()),
         other => panic!("{other:?}"),
     };
-    assert!(told().contains("removed, renamed or replaced"), "{}", told());
+    assert!(message().contains("removed, renamed or replaced"), "{}", message());
     make();
-    assert!(told().contains("removed, renamed or replaced"), "{}", told());
+    assert!(message().contains("removed, renamed or replaced"), "{}", message());
     assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
     fs::remove_dir(&place).unwrap();
     fs::rename(&away, &place).unwrap();
@@ -332,8 +332,8 @@ fn key_files_must_be_ours_alone_and_no_message_shows_a_key() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(Keyring::from_file(&path).unwrap_err().to_string().contains("its mode is 0644"));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    let shown = format!("{:?}", Keyring::from_file(&path).unwrap());
-    assert!(shown.contains("[redacted]") && !shown.contains(&line[3..10]));
+    let text = format!("{:?}", Keyring::from_file(&path).unwrap());
+    assert!(text.contains("[redacted]") && !text.contains(&line[3..10]));
     let link = dir.path().join("link");
     symlink(&path, &link).unwrap();
     // Kubernetes mounts a Secret as links: what they lead to decides.

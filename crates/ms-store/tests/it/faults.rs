@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use common::{at, claim, close, fresh, open, refusal, run, submit, task};
 use ms_core::task::{StoreError, TaskFilter};
-use ms_core::view::EventKind;
 use ms_store::StoreConfig;
 use ms_task::{Submission, TaskCommand, TaskOutcome, TaskStore};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -175,11 +174,8 @@ fn t14_a_full_store_refuses_whole_requests_and_recovers_by_itself() {
         let all = TaskFilter { limit: 1_000, ..TaskFilter::default() };
         let listed = store.list(all.clone()).await.unwrap().tasks;
         assert_eq!(listed.iter().map(|task| task.id).collect::<Vec<_>>(), kept, "half written");
-        let told = node.task_events(0).kept().into_iter().filter_map(|event| match event.kind {
-            EventKind::Task(news) => Some(news.id),
-            _ => None,
-        });
-        assert_eq!(told.collect::<Vec<_>>(), kept, "what was not written is not told");
+        let told: Vec<_> = store.events().kept().iter().map(|event| event.kind.id).collect();
+        assert_eq!(told, kept, "what was not written is not told");
 
         // Room is made: what ended is removed. Nothing has to be restarted.
         let given = claim(&store, kept.len()).await;

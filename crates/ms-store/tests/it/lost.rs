@@ -91,7 +91,7 @@ fn t18_nothing_is_taken_once_a_file_is_lost_and_what_it_held_is_told() {
             }
             let stats = store.stats().await;
             assert!(matches!(stats, Err(StoreError::Lost { .. })), "{harm}: {stats:?}");
-            let noted = node.events_since(0).0.into_iter().any(|event| match event.kind {
+            let noted = node.events().kept().into_iter().any(|event| match event.kind {
                 EventKind::Noted { topic, text, .. } => {
                     topic == ms_core::health::FEATURES_OFF && text.contains(words)
                 }

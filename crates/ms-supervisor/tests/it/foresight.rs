@@ -10,7 +10,7 @@ use common::*;
 use ms_actor::AnyRef;
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, Restart};
-use ms_supervisor::{ChildSpec, DynamicChild, Supervisor, SupervisorRef, Verb};
+use ms_supervisor::{ChildSpec, DynamicChild, SupervisorRef, SupervisorSpec, Verb};
 
 /// A small generator: the seed is the whole of its state.
 struct Random(u64);
@@ -28,12 +28,12 @@ impl Random {
     }
 }
 
-fn tree(random: &mut Random, name: &str, depth: u64, log: &Log) -> Supervisor {
+fn tree(random: &mut Random, name: &str, depth: u64, log: &Log) -> SupervisorSpec {
     let mut tree = match random.below(if depth == 0 { 3 } else { 4 }) {
-        0 => Supervisor::one_for_one(name),
-        1 => Supervisor::one_for_all(name),
-        2 => Supervisor::rest_for_one(name),
-        _ => Supervisor::dynamic(name, probe(log, "w").restart(random.restart())),
+        0 => SupervisorSpec::one_for_one(name),
+        1 => SupervisorSpec::one_for_all(name),
+        2 => SupervisorSpec::rest_for_one(name),
+        _ => SupervisorSpec::dynamic(name, probe(log, "w").restart(random.restart())),
     };
     let dynamic = format!("{tree:?}").contains("SimpleOneForOne");
     tree = tree.intensity(random.below(3) as u32, Duration::from_secs(3600));

@@ -12,12 +12,12 @@ use actix::prelude::*;
 use common::*;
 use ms_actor::{AskError, Overflow, Ref, SendError, StartError};
 use ms_core::{Backoff, ExitReason, Restart, Shutdown};
-use ms_supervisor::{ChildSpec, StartRootError, Supervisor, Verb, start_root};
+use ms_supervisor::{ChildSpec, StartRootError, SupervisorSpec, Verb, start_root};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn one(child: ChildSpec) -> Supervisor {
-    Supervisor::one_for_one("root").intensity(9, HOUR).child(child)
+fn one(child: ChildSpec) -> SupervisorSpec {
+    SupervisorSpec::one_for_one("root").intensity(9, HOUR).child(child)
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn k4_an_ask_ends_with_the_answer_the_reason_or_its_deadline() {
 }
 
 #[test]
-fn k5_two_actors_that_wait_for_each_other_are_told_of_the_deadlock() {
+fn k5_two_actors_that_wait_for_each_other_learn_of_the_deadlock() {
     struct Asker(Ref<Asker2>);
     struct Asker2;
     impl Actor for Asker {
@@ -140,10 +140,11 @@ fn k5_two_actors_that_wait_for_each_other_are_told_of_the_deadlock() {
             .start_child(ChildSpec::actor("one", move || Asker(two.clone())))
             .await
             .expect("starts");
-        let told = one.typed::<Asker>().expect("one").ask(Go(None)).await.expect("answers at once");
+        let answer =
+            one.typed::<Asker>().expect("one").ask(Go(None)).await.expect("answers at once");
         assert!(
-            told.contains("deadlock") && told.contains("/root/one waits for /root/two"),
-            "{told}"
+            answer.contains("deadlock") && answer.contains("/root/one waits for /root/two"),
+            "{answer}"
         );
     });
 }
@@ -215,7 +216,7 @@ fn k8_an_exit_signal_ends_whoever_does_not_trap_it_but_a_normal_one() {
 fn k9_an_actor_has_started_when_its_init_is_done() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(slow_probe(&log, "slow", Duration::from_secs(7)))
             .child(probe(&log, "next"));
         let began = node.now();

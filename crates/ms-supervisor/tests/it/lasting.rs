@@ -1,4 +1,4 @@
-//! X6: what references to children live through, and when they are told that it is over.
+//! X6: what references to children live through, and when they are closed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -12,14 +12,14 @@ use common::{
 };
 use ms_actor::SendError;
 use ms_core::{ExitReason, Incarnation, Restart, Shutdown};
-use ms_supervisor::{ChildSpec, Root, Supervisor, SupervisorRef, Verb};
+use ms_supervisor::{ChildSpec, Root, SupervisorRef, SupervisorSpec, Verb};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// `inner` below a root that restarts it as often as a test wants.
-async fn tree(node: &ms_actor::Node, inner: Supervisor) -> (Root, SupervisorRef) {
+async fn tree(node: &ms_actor::Node, inner: SupervisorSpec) -> (Root, SupervisorRef) {
     let inner = ChildSpec::supervisor(inner);
-    let root = Supervisor::one_for_one("root").intensity(9, HOUR).child(inner);
+    let root = SupervisorSpec::one_for_one("root").intensity(9, HOUR).child(inner);
     let root = start(node, root).await;
     let inner = root.supervisor("inner").await.expect("there");
     (root, inner)
@@ -30,10 +30,10 @@ fn x6_a_temporary_child_comes_back_in_its_cell_when_its_supervisor_does() {
     paused(async |node| {
         let log = Log::default();
         let worker = probe(&log, "worker").restart(Restart::Temporary);
-        let below = Supervisor::one_for_one("below").child(probe(&log, "leaf"));
+        let below = SupervisorSpec::one_for_one("below").child(probe(&log, "leaf"));
         let below = ChildSpec::supervisor(below).restart(Restart::Temporary);
         let below = below.shutdown(Shutdown::BrutalKill);
-        let inner = Supervisor::one_for_one("inner").child(worker).child(below);
+        let inner = SupervisorSpec::one_for_one("inner").child(worker).child(below);
         let (root, inner) = tree(&node, inner).await;
         let worker = get(&inner, "worker").await;
         let leaf = get(&inner.supervisor("below").await.unwrap(), "leaf").await;
@@ -58,7 +58,7 @@ fn x6_kept_mail_of_a_temporary_child_outlives_a_boot_of_its_supervisor_that_fail
         let log = Log::default();
         let worker = scripted(&log, "worker", &["ok", "error", "ok"]).keep_mailbox();
         let worker = worker.restart(Restart::Temporary);
-        let (root, inner) = tree(&node, Supervisor::one_for_one("inner").child(worker)).await;
+        let (root, inner) = tree(&node, SupervisorSpec::one_for_one("inner").child(worker)).await;
         let worker = get(&inner, "worker").await;
         worker.try_tell(Hang).expect("room");
         settle().await;
@@ -76,14 +76,14 @@ fn x6_kept_mail_below_a_temporary_supervisor_outlives_its_failed_start() {
     paused(async |node| {
         let log = Log::default();
         let refuses_once = std::sync::atomic::AtomicU32::new(0);
-        let below = Supervisor::one_for_one("below")
+        let below = SupervisorSpec::one_for_one("below")
             .child(probe(&log, "leaf").keep_mailbox())
             .init(move |_| match refuses_once.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
                 1 => Err(ms_actor::StartError::Failed(ExitReason::failed("not now"))),
                 _ => Ok(None),
             });
         let below = ChildSpec::supervisor(below).restart(Restart::Temporary);
-        let (root, inner) = tree(&node, Supervisor::one_for_one("inner").child(below)).await;
+        let (root, inner) = tree(&node, SupervisorSpec::one_for_one("inner").child(below)).await;
         let leaf = get(&inner.supervisor("below").await.unwrap(), "leaf").await;
         leaf.try_tell(Hang).expect("room");
         settle().await;
@@ -97,11 +97,11 @@ fn x6_kept_mail_below_a_temporary_supervisor_outlives_its_failed_start() {
 
 /// Its spec went with it: what the supervisor's next life starts is another actor.
 #[test]
-fn x6_references_to_a_temporary_child_that_ended_by_itself_are_told_at_once() {
+fn x6_references_to_a_temporary_child_that_ended_by_itself_are_closed_at_once() {
     paused(async |node| {
         let log = Log::default();
         let worker = probe(&log, "worker").restart(Restart::Temporary);
-        let (root, inner) = tree(&node, Supervisor::one_for_one("inner").child(worker)).await;
+        let (root, inner) = tree(&node, SupervisorSpec::one_for_one("inner").child(worker)).await;
         let first = get(&inner, "worker").await;
         end(&first, ExitReason::Normal).await;
         assert!(first.any().is_closed());
@@ -116,8 +116,8 @@ fn x6_references_to_a_temporary_child_that_ended_by_itself_are_told_at_once() {
 fn x12_all_below_a_child_that_stays_down_refuse_mail_in_a_later_life_of_its_supervisor_too() {
     paused(async |node| {
         let log = Log::default();
-        let below = Supervisor::one_for_one("below").child(probe(&log, "leaf"));
-        let inner = Supervisor::one_for_one("inner").child(ChildSpec::supervisor(below));
+        let below = SupervisorSpec::one_for_one("below").child(probe(&log, "leaf"));
+        let inner = SupervisorSpec::one_for_one("inner").child(ChildSpec::supervisor(below));
         let (root, inner) = tree(&node, inner).await;
         let leaf = get(&inner.supervisor("below").await.unwrap(), "leaf").await;
         root.steer(&path("/root/inner"), Verb::Restart).await.expect("there");
@@ -135,7 +135,7 @@ fn g6_a_child_added_under_the_id_of_a_deleted_one_vanishes_as_any_other() {
     for verb in [Verb::Restart, Verb::Kill] {
         paused(async |node| {
             let log = Log::default();
-            let inner = Supervisor::one_for_one("inner").child(probe(&log, "a"));
+            let inner = SupervisorSpec::one_for_one("inner").child(probe(&log, "a"));
             let (root, inner) = tree(&node, inner).await;
             inner.terminate_child(&id("a")).await.expect("there");
             inner.delete_child(&id("a")).await.expect("stopped");
@@ -155,12 +155,12 @@ fn g6_a_child_added_under_the_id_of_a_deleted_one_vanishes_as_any_other() {
 }
 
 #[test]
-fn g6_references_below_a_supervisor_added_at_run_time_are_told_with_it() {
+fn g6_references_below_a_supervisor_added_at_run_time_are_closed_with_it() {
     for verb in [Verb::Restart, Verb::Kill] {
         paused(async |node| {
             let log = Log::default();
-            let (root, inner) = tree(&node, Supervisor::one_for_one("inner")).await;
-            let added = Supervisor::one_for_one("added").child(probe(&log, "leaf"));
+            let (root, inner) = tree(&node, SupervisorSpec::one_for_one("inner")).await;
+            let added = SupervisorSpec::one_for_one("added").child(probe(&log, "leaf"));
             inner.start_child(ChildSpec::supervisor(added)).await.expect("starts");
             let leaf = get(&inner.supervisor("added").await.unwrap(), "leaf").await;
             root.steer(&path("/root/inner"), verb).await.expect("there");

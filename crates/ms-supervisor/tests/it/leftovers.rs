@@ -14,7 +14,7 @@ use common::{
 };
 use ms_actor::{AskError, Blueprint, Placement, SendError, StartError};
 use ms_core::{ExitReason, Incarnation, Restart, Shutdown};
-use ms_supervisor::{ChildSpec, Supervisor, Verb};
+use ms_supervisor::{ChildSpec, SupervisorSpec, Verb};
 use tokio::sync::mpsc;
 
 /// A killed supervisor that nobody starts again leaves a child that does not want to stop.
@@ -24,9 +24,9 @@ fn x18_a_stubborn_child_of_a_killed_supervisor_is_killed_in_its_time() {
         let log = Log::default();
         let stubborn =
             stubborn_probe(&log, "a").shutdown(Shutdown::Timeout(Duration::from_secs(2)));
-        let below = ChildSpec::supervisor(Supervisor::one_for_one("below").child(stubborn))
+        let below = ChildSpec::supervisor(SupervisorSpec::one_for_one("below").child(stubborn))
             .restart(Restart::Temporary);
-        let root = start(&node, Supervisor::one_for_one("root").child(below)).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(below)).await;
         let child = get(&root.supervisor("below").await.unwrap(), "a").await;
         let down = child.any().monitor();
         root.steer(&path("/root/below"), Verb::Kill).await.unwrap();
@@ -40,14 +40,14 @@ fn x18_a_stubborn_child_of_a_killed_supervisor_is_killed_in_its_time() {
     });
 }
 
-/// One that stops when it is told to has its hooks run, and whoever watches it is told.
+/// One that stops when it is asked to has its hooks run, and whoever watches it is notified.
 #[test]
 fn x18_a_child_of_a_dropped_supervisor_stops_in_an_orderly_way() {
     paused(async |node| {
         let log = Log::default();
-        let below = Supervisor::one_for_one("below").child(probe(&log, "a"));
+        let below = SupervisorSpec::one_for_one("below").child(probe(&log, "a"));
         let below = ChildSpec::supervisor(below).restart(Restart::Temporary);
-        let root = start(&node, Supervisor::one_for_one("root").child(below)).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(below)).await;
         let child = get(&root.supervisor("below").await.unwrap(), "a").await;
         let down = child.any().monitor();
         root.steer(&path("/root/below"), Verb::Kill).await.unwrap();
@@ -66,11 +66,11 @@ fn x18_a_child_of_a_dropped_supervisor_stops_in_an_orderly_way() {
 fn x6_a_late_end_of_a_killed_supervisor_spares_the_child_of_its_successor() {
     threads_given_up(1, None, async |node| {
         let log = Log::default();
-        let below = Supervisor::one_for_one("below").child(probe(&log, "a"));
+        let below = SupervisorSpec::one_for_one("below").child(probe(&log, "a"));
         let below = ChildSpec::supervisor(below).placement(Placement::Dedicated);
-        let middle = Supervisor::one_for_one("middle").child(below);
+        let middle = SupervisorSpec::one_for_one("middle").child(below);
         let root =
-            start(&node, Supervisor::one_for_one("root").child(ChildSpec::supervisor(middle)))
+            start(&node, SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(middle)))
                 .await;
         let below = root.supervisor("middle").await.unwrap().supervisor("below").await.unwrap();
         let child = get(&below, "a").await;
@@ -112,7 +112,7 @@ fn x6_a_late_end_of_a_killed_supervisor_spares_the_child_of_its_successor() {
 fn x6_an_ended_root_refuses_calls_at_once() {
     paused(async |node| {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root").child(probe(&log, "a"))).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(probe(&log, "a"))).await;
         let child = get(&root, "a").await;
         root.stop(Duration::from_secs(1)).await;
         let before = node.now();
@@ -138,7 +138,7 @@ fn g3_a_child_whose_renewal_failed_takes_mail_in_its_next_life() {
                 _ => Ok(Probe::named("b", &log)),
             }
         };
-        let tree = Supervisor::one_for_all("root")
+        let tree = SupervisorSpec::one_for_all("root")
             .child(probe(&log, "a"))
             .child(ChildSpec::blueprint("b", Blueprint::fallible(fails_twice)));
         let root = start(&node, tree).await;

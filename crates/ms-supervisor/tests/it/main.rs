@@ -4,10 +4,10 @@
 
 mod common;
 mod foresight;
-mod gates;
 mod kernel_rules;
 mod lasting;
 mod leftovers;
+mod only_if;
 mod opt_ins;
 mod otp_admin;
 mod otp_auto_shutdown;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::*;
 use ms_core::view::Decision;
 use ms_core::{ExitReason, Restart, WhenExhausted};
-use ms_supervisor::{Heartbeat, StartRootError, Supervisor};
+use ms_supervisor::{Heartbeat, StartRootError, SupervisorSpec};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SLOW: Duration = Duration::from_secs(20);
@@ -18,7 +18,7 @@ const SLOW: Duration = Duration::from_secs(20);
 fn x16_a_slow_init_in_the_background_holds_up_neither_siblings_nor_answers() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(slow_probe(&log, "slow", SLOW).start_in_background())
             .child(probe(&log, "quick"));
         let began = node.now();
@@ -40,7 +40,7 @@ fn x16_a_slow_init_in_the_background_holds_up_neither_siblings_nor_answers() {
 fn x16_a_background_init_that_fails_is_an_end_like_any_other() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(2, HOUR)
             .child(scripted(&log, "a", &["error", "error", "ok"]).start_in_background())
             .child(probe(&log, "b"));
@@ -59,7 +59,7 @@ fn x16_a_background_init_that_fails_is_an_end_like_any_other() {
 fn x16_a_background_init_that_ignores_or_takes_too_long() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(1, HOUR)
             .child(scripted(&log, "shy", &["ignore", "ok"]).start_in_background())
             .child(
@@ -88,7 +88,7 @@ fn x16_a_background_init_that_ignores_or_takes_too_long() {
 fn x16_a_stop_while_a_background_init_runs_waits_for_its_end() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(slow_probe(&log, "slow", SLOW).start_in_background());
         let root = start(&node, tree).await;
         settle().await;
@@ -101,7 +101,7 @@ fn x16_a_stop_while_a_background_init_runs_waits_for_its_end() {
 fn x17_a_supervisor_that_pauses_does_not_give_up() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(1, Duration::from_secs(5))
             .when_exhausted(WhenExhausted::Pause(Duration::from_secs(30)))
             .child(probe(&log, "a"))
@@ -127,7 +127,7 @@ fn x17_a_supervisor_that_pauses_does_not_give_up() {
 fn x17_a_group_pauses_together_and_a_child_that_never_starts_is_tried_once_a_pause() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_all("root")
+        let tree = SupervisorSpec::one_for_all("root")
             .intensity(0, HOUR)
             .when_exhausted(WhenExhausted::Pause(Duration::from_secs(10)))
             .child(probe(&log, "a"))
@@ -152,7 +152,7 @@ fn x17_a_pause_has_a_length_and_is_cancelled_by_terminate_child() {
     paused(|node| async move {
         let log = Log::default();
         let pausing = |pause| {
-            Supervisor::one_for_one("root")
+            SupervisorSpec::one_for_one("root")
                 .intensity(0, HOUR)
                 .when_exhausted(WhenExhausted::Pause(pause))
                 .child(probe(&log, "a"))
@@ -172,10 +172,10 @@ fn x17_a_pause_has_a_length_and_is_cancelled_by_terminate_child() {
 fn heartbeats_for_all_below_are_refused_when_they_find_nobody_or_everybody_hung() {
     for every in [Duration::ZERO, Duration::MAX] {
         let beats = Heartbeat { every, missed: 3 };
-        let below = Supervisor::one_for_one("below").heartbeats(beats);
+        let below = SupervisorSpec::one_for_one("below").heartbeats(beats);
         for tree in [
-            Supervisor::one_for_one("root").heartbeats(beats),
-            Supervisor::one_for_one("root").child(ms_supervisor::ChildSpec::supervisor(below)),
+            SupervisorSpec::one_for_one("root").heartbeats(beats),
+            SupervisorSpec::one_for_one("root").child(ms_supervisor::ChildSpec::supervisor(below)),
         ] {
             let error = tree.check().expect_err("refused");
             assert!(error.to_string().contains("bad heartbeat"), "{error}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::*;
 use ms_core::{ExitReason, Restart};
 use ms_policy::{CommandError, Counts};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 use crate::common;
 
@@ -19,22 +19,23 @@ fn counts(specs: usize, active: usize, supervisors: usize, workers: usize) -> Co
 
 /// OTP: supervisor_SUITE:extra_return, supervisor_SUITE:simple_one_for_one_extra
 #[test]
-fn a5_what_a_start_hands_over_is_told_by_start_and_restart_child_only() {
+fn a5_what_a_start_hands_over_is_returned_by_start_and_restart_child_only() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root").intensity(9, HOUR)).await;
-        let told = root.start_child(scripted(&log, "a", &["info"])).await.expect("starts");
-        assert_eq!(told.info, Some("info".into()));
+        let root = start(&node, SupervisorSpec::one_for_one("root").intensity(9, HOUR)).await;
+        let started = root.start_child(scripted(&log, "a", &["info"])).await.expect("starts");
+        assert_eq!(started.info, Some("info".into()));
         // An automatic restart has nobody to tell.
         crash(&get(&root, "a").await).await;
         root.terminate_child(&id("a")).await.expect("there");
-        let told = root.restart_child(&id("a")).await.expect("starts");
-        assert_eq!(told.info, Some("info".into()));
-        let pool = Supervisor::dynamic("pool", scripted(&log, "w", &["info"])).intensity(9, HOUR);
+        let started = root.restart_child(&id("a")).await.expect("starts");
+        assert_eq!(started.info, Some("info".into()));
+        let pool =
+            SupervisorSpec::dynamic("pool", scripted(&log, "w", &["info"])).intensity(9, HOUR);
         let pool = start(&node, pool).await;
-        let told = pool.start_another().await.expect("starts");
-        assert_eq!(told.info, Some("info".into()));
-        crash(&told.typed::<Probe>().expect("a probe")).await;
+        let started = pool.start_another().await.expect("starts");
+        assert_eq!(started.info, Some("info".into()));
+        crash(&started.typed::<Probe>().expect("a probe")).await;
         assert_eq!(pool.count_children().await.expect("answers"), counts(1, 1, 0, 1));
     });
 }
@@ -44,7 +45,7 @@ fn a5_what_a_start_hands_over_is_told_by_start_and_restart_child_only() {
 fn g3_the_administration_of_one_child_from_start_to_end() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root")).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root")).await;
         let a = id("a");
         for error in [
             refused(root.terminate_child(&a).await),
@@ -80,7 +81,7 @@ fn g3_the_administration_of_one_child_from_start_to_end() {
 fn g5_calls_by_id_make_no_sense_for_a_dynamic_supervisor() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::dynamic("root", probe(&log, "w"))).await;
+        let root = start(&node, SupervisorSpec::dynamic("root", probe(&log, "w"))).await;
         root.start_another().await.expect("starts");
         for error in [
             refused(root.terminate_child(&id("w")).await),
@@ -101,7 +102,7 @@ fn g5_calls_by_id_make_no_sense_for_a_dynamic_supervisor() {
 fn g4_counts_follow_a_thousand_starts_and_ends() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root")).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root")).await;
         for n in 0..1000 {
             let child = probe(&log, &format!("c{n}")).restart(Restart::Temporary);
             root.start_child(child).await.expect("starts");
@@ -121,8 +122,8 @@ fn g4_counts_follow_a_thousand_starts_and_ends() {
 fn g4_children_that_are_supervisors_are_counted_apart() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = |n: usize| ChildSpec::supervisor(Supervisor::one_for_one(format!("s{n}")));
-        let root = start(&node, Supervisor::one_for_one("root").child(probe(&log, "w"))).await;
+        let inner = |n: usize| ChildSpec::supervisor(SupervisorSpec::one_for_one(format!("s{n}")));
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(probe(&log, "w"))).await;
         for n in 0..5 {
             root.start_child(inner(n)).await.expect("starts");
         }
@@ -137,9 +138,9 @@ fn g4_children_that_are_supervisors_are_counted_apart() {
 fn g2_the_factory_of_a_temporary_child_is_dropped_with_it() {
     paused(|node| async move {
         for tree in [
-            Supervisor::one_for_one("root"),
-            Supervisor::one_for_all("root"),
-            Supervisor::rest_for_one("root"),
+            SupervisorSpec::one_for_one("root"),
+            SupervisorSpec::one_for_all("root"),
+            SupervisorSpec::rest_for_one("root"),
         ] {
             let log = Log::default();
             let held = Arc::new(());
@@ -163,9 +164,9 @@ fn g2_the_factory_of_a_temporary_child_is_dropped_with_it() {
 fn b2_the_spec_of_a_temporary_child_goes_with_it_however_it_ends() {
     paused(|node| async move {
         for tree in [
-            Supervisor::one_for_one("root"),
-            Supervisor::one_for_all("root"),
-            Supervisor::rest_for_one("root"),
+            SupervisorSpec::one_for_one("root"),
+            SupervisorSpec::one_for_all("root"),
+            SupervisorSpec::rest_for_one("root"),
         ] {
             let log = Log::default();
             let root = start(&node, tree.intensity(9, HOUR).child(probe(&log, "a"))).await;

@@ -9,7 +9,7 @@ use common::*;
 use ms_core::AutoShutdown::{self, AllSignificant, AnySignificant};
 use ms_core::Restart::{self, Temporary, Transient};
 use ms_core::{ExitReason, Strategy};
-use ms_supervisor::{ChildSpec, Root, Supervisor};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -17,7 +17,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 async fn tree(node: &ms_actor::Node, auto: AutoShutdown, restart: Restart, log: &Log) -> Root {
     let child =
         |name: &str, significant| probe(log, name).restart(restart).significant(significant);
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .intensity(9, HOUR)
         .auto_shutdown(auto)
         .child(child("a", true))
@@ -110,7 +110,7 @@ fn h2_dynamic_children_may_be_significant() {
         for (auto, last) in [(AnySignificant, "1"), (AllSignificant, "2")] {
             let log = Log::default();
             let template = probe(&log, "w").restart(Temporary).significant(true);
-            let tree = Supervisor::dynamic("root", template).auto_shutdown(auto);
+            let tree = SupervisorSpec::dynamic("root", template).auto_shutdown(auto);
             let root = start(&node, tree).await;
             for _ in 0..2 {
                 root.start_another().await.expect("starts");
@@ -136,8 +136,8 @@ fn h1_significant_children_taken_down_by_a_group_do_not_count() {
             for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
                 let log = Log::default();
                 let tree = match strategy {
-                    Strategy::OneForAll => Supervisor::one_for_all("root"),
-                    _ => Supervisor::rest_for_one("root"),
+                    Strategy::OneForAll => SupervisorSpec::one_for_all("root"),
+                    _ => SupervisorSpec::rest_for_one("root"),
                 };
                 let tree = tree
                     .intensity(9, HOUR)
@@ -160,11 +160,11 @@ fn h1_significant_children_taken_down_by_a_group_do_not_count() {
 fn h3_a_significant_supervisor_takes_its_own_supervisor_along() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner")
+        let inner = SupervisorSpec::one_for_one("inner")
             .auto_shutdown(AnySignificant)
             .child(probe(&log, "x").restart(Transient).significant(true))
             .child(probe(&log, "y"));
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .auto_shutdown(AnySignificant)
             .child(probe(&log, "a"))
             .child(ChildSpec::supervisor(inner).restart(Transient).significant(true));

@@ -6,32 +6,33 @@ use std::time::Duration;
 use common::*;
 use ms_core::{ExitReason, Restart};
 use ms_policy::CommandError;
-use ms_supervisor::{ChildSpec, Root, Supervisor};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec};
 
 use crate::common;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn strategies() -> [Supervisor; 3] {
+fn strategies() -> [SupervisorSpec; 3] {
     [
-        Supervisor::one_for_one("root"),
-        Supervisor::one_for_all("root"),
-        Supervisor::rest_for_one("root"),
+        SupervisorSpec::one_for_one("root"),
+        SupervisorSpec::one_for_all("root"),
+        SupervisorSpec::rest_for_one("root"),
     ]
 }
 
 /// What becomes of a child of this restart type that ends so: `up`, `down` or nothing.
-async fn fate(node: &ms_actor::Node, restart: Restart, reason: ExitReason) -> String {
+async fn outcome(node: &ms_actor::Node, restart: Restart, reason: ExitReason) -> String {
     let log = Log::default();
     let root =
-        start(node, Supervisor::one_for_one("root").child(probe(&log, "a").restart(restart))).await;
+        start(node, SupervisorSpec::one_for_one("root").child(probe(&log, "a").restart(restart)))
+            .await;
     log.take();
     end(&get(&root, "a").await, reason).await;
-    let fate = rows(&root).await;
+    let outcome = rows(&root).await;
     let started_again = log.take().contains(&"+a".to_owned());
-    assert_eq!(started_again, fate == "a:up");
+    assert_eq!(started_again, outcome == "a:up");
     root.stop(HOUR).await;
-    fate
+    outcome
 }
 
 /// OTP: supervisor_SUITE:permanent_normal, supervisor_SUITE:transient_normal, supervisor_SUITE:temporary_normal
@@ -39,9 +40,9 @@ async fn fate(node: &ms_actor::Node, restart: Restart, reason: ExitReason) -> St
 #[test]
 fn b1_a_normal_end_restarts_permanent_children_only() {
     paused(|node| async move {
-        assert_eq!(fate(&node, Restart::Permanent, ExitReason::Normal).await, "a:up");
-        assert_eq!(fate(&node, Restart::Transient, ExitReason::Normal).await, "a:down");
-        assert_eq!(fate(&node, Restart::Temporary, ExitReason::Normal).await, "");
+        assert_eq!(outcome(&node, Restart::Permanent, ExitReason::Normal).await, "a:up");
+        assert_eq!(outcome(&node, Restart::Transient, ExitReason::Normal).await, "a:down");
+        assert_eq!(outcome(&node, Restart::Temporary, ExitReason::Normal).await, "");
     });
 }
 
@@ -50,9 +51,9 @@ fn b1_a_normal_end_restarts_permanent_children_only() {
 fn b1_a_shutdown_restarts_permanent_children_only() {
     paused(|node| async move {
         for reason in [ExitReason::Shutdown, ExitReason::shutdown_with("why")] {
-            assert_eq!(fate(&node, Restart::Permanent, reason.clone()).await, "a:up");
-            assert_eq!(fate(&node, Restart::Transient, reason.clone()).await, "a:down");
-            assert_eq!(fate(&node, Restart::Temporary, reason).await, "");
+            assert_eq!(outcome(&node, Restart::Permanent, reason.clone()).await, "a:up");
+            assert_eq!(outcome(&node, Restart::Transient, reason.clone()).await, "a:down");
+            assert_eq!(outcome(&node, Restart::Temporary, reason).await, "");
         }
     });
 }
@@ -62,9 +63,9 @@ fn b1_a_shutdown_restarts_permanent_children_only() {
 fn b1_any_other_end_restarts_all_but_temporary_children() {
     paused(|node| async move {
         let reason = || ExitReason::failed("abnormal");
-        assert_eq!(fate(&node, Restart::Permanent, reason()).await, "a:up");
-        assert_eq!(fate(&node, Restart::Transient, reason()).await, "a:up");
-        assert_eq!(fate(&node, Restart::Temporary, reason()).await, "");
+        assert_eq!(outcome(&node, Restart::Permanent, reason()).await, "a:up");
+        assert_eq!(outcome(&node, Restart::Transient, reason()).await, "a:up");
+        assert_eq!(outcome(&node, Restart::Temporary, reason()).await, "");
     });
 }
 
@@ -74,7 +75,7 @@ fn b1_any_other_end_restarts_all_but_temporary_children() {
 fn d1_restarts_further_apart_than_the_window_never_use_it_up() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root").intensity(1, Duration::from_secs(1));
+        let tree = SupervisorSpec::one_for_one("root").intensity(1, Duration::from_secs(1));
         let root = start(&node, tree.child(probe(&log, "a"))).await;
         for _ in 0..20 {
             crash(&get(&root, "a").await).await;
@@ -86,7 +87,12 @@ fn d1_restarts_further_apart_than_the_window_never_use_it_up() {
 }
 
 /// Crashes `victim` twice where one restart is granted, and gives what happened.
-async fn escalate(node: &ms_actor::Node, tree: Supervisor, log: &Log, victim: &str) -> Vec<String> {
+async fn escalate(
+    node: &ms_actor::Node,
+    tree: SupervisorSpec,
+    log: &Log,
+    victim: &str,
+) -> Vec<String> {
     let tree = ["a", "b", "c"]
         .iter()
         .fold(tree.intensity(1, HOUR), |tree, name| tree.child(probe(log, name)));
@@ -115,7 +121,7 @@ fn d4_under_every_strategy_one_crash_too_many_ends_supervisor_and_siblings() {
 fn e4_one_for_all_a_siblings_failed_restart_stops_those_that_were_started() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_all("root")
+        let tree = SupervisorSpec::one_for_all("root")
             .intensity(9, HOUR)
             .child(probe(&log, "a"))
             .child(probe(&log, "b"))
@@ -134,7 +140,7 @@ fn e4_one_for_all_a_siblings_failed_restart_stops_those_that_were_started() {
 fn e4_rest_for_one_a_later_siblings_failed_restart_is_retried_from_there() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::rest_for_one("root")
+        let tree = SupervisorSpec::rest_for_one("root")
             .intensity(9, HOUR)
             .child(probe(&log, "a"))
             .child(scripted(&log, "b", &["ok", "error", "ok"]))
@@ -147,7 +153,8 @@ fn e4_rest_for_one_a_later_siblings_failed_restart_is_retried_from_there() {
 }
 
 async fn pool(node: &ms_actor::Node, template: ChildSpec, granted: u32, children: usize) -> Root {
-    let root = start(node, Supervisor::dynamic("root", template).intensity(granted, HOUR)).await;
+    let root =
+        start(node, SupervisorSpec::dynamic("root", template).intensity(granted, HOUR)).await;
     for _ in 0..children {
         root.start_another().await.expect("starts");
     }
@@ -203,9 +210,9 @@ fn e1_failing_restarts_leave_the_table_of_dynamic_children_whole() {
 fn c4_a_temporary_sibling_taken_down_by_a_group_is_dropped() {
     paused(|node| async move {
         for (tree, rest) in [
-            (Supervisor::one_for_all("root"), "a:up"),
-            (Supervisor::rest_for_one("root"), "a:up"),
-            (Supervisor::one_for_one("root"), "a:up t:up"),
+            (SupervisorSpec::one_for_all("root"), "a:up"),
+            (SupervisorSpec::rest_for_one("root"), "a:up"),
+            (SupervisorSpec::one_for_one("root"), "a:up t:up"),
         ] {
             let log = Log::default();
             let tree = tree
@@ -225,11 +232,11 @@ fn c4_a_temporary_sibling_taken_down_by_a_group_is_dropped() {
 fn d5_a_tree_of_two_levels_restarts_escalates_and_ends_whole() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner")
+        let inner = SupervisorSpec::one_for_one("inner")
             .intensity(1, HOUR)
             .child(probe(&log, "x"))
             .child(probe(&log, "y"));
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(1, HOUR)
             .child(probe(&log, "a"))
             .child(ChildSpec::supervisor(inner));
@@ -249,7 +256,7 @@ fn d5_a_tree_of_two_levels_restarts_escalates_and_ends_whole() {
 }
 
 /// A child whose restarts fail for ever, in a supervisor with a budget that lasts.
-async fn hanging(node: &ms_actor::Node, tree: Supervisor, log: &Log) -> Root {
+async fn hanging(node: &ms_actor::Node, tree: SupervisorSpec, log: &Log) -> Root {
     let tree = tree
         .intensity(1_000_000, HOUR)
         .child(probe(log, "a"))
@@ -266,8 +273,12 @@ async fn hanging(node: &ms_actor::Node, tree: Supervisor, log: &Log) -> Root {
 fn e1_a_supervisor_answers_in_the_midst_of_a_restart_that_never_succeeds() {
     paused(|node| async move {
         for (tree, while_at_it, cancelled) in [
-            (Supervisor::one_for_one("root"), "a:up b:restarting c:up", "a:up b:down c:up"),
-            (Supervisor::rest_for_one("root"), "a:up b:restarting c:down", "a:up b:down c:down"),
+            (SupervisorSpec::one_for_one("root"), "a:up b:restarting c:up", "a:up b:down c:up"),
+            (
+                SupervisorSpec::rest_for_one("root"),
+                "a:up b:restarting c:down",
+                "a:up b:down c:down",
+            ),
         ] {
             let log = Log::default();
             let root = hanging(&node, tree, &log).await;
@@ -289,7 +300,7 @@ fn e1_a_supervisor_answers_in_the_midst_of_a_restart_that_never_succeeds() {
 fn e2_a_restarting_child_is_counted_but_not_as_active() {
     paused(|node| async move {
         let log = Log::default();
-        let root = hanging(&node, Supervisor::one_for_one("root"), &log).await;
+        let root = hanging(&node, SupervisorSpec::one_for_one("root"), &log).await;
         let counts = root.count_children().await.expect("answers");
         assert_eq!((counts.specs, counts.active, counts.workers), (3, 2, 3));
         assert_eq!(root.stop(HOUR).await, ExitReason::Shutdown, "the end cancels retries too");
@@ -320,14 +331,16 @@ fn c7_children_start_in_order_stop_in_reverse_and_keep_their_places() {
     paused(|node| async move {
         let log = Log::default();
         let names = ["a", "b", "c", "d"];
-        let tree =
-            names.iter().fold(Supervisor::rest_for_one("root").intensity(9, HOUR), |tree, name| {
+        let tree = names.iter().fold(
+            SupervisorSpec::rest_for_one("root").intensity(9, HOUR),
+            |tree, name| {
                 tree.child(if *name == "c" {
                     scripted(&log, name, &["ok", "error", "ok"])
                 } else {
                     probe(&log, name)
                 })
-            });
+            },
+        );
         let root = start(&node, tree).await;
         assert_eq!(log.take(), ["+a", "+b", "+c", "+d"]);
         crash(&get(&root, "b").await).await;
@@ -339,12 +352,12 @@ fn c7_children_start_in_order_stop_in_reverse_and_keep_their_places() {
     });
 }
 
-/// What a call came to is told even by a supervisor that ends in the same breath.
+/// What a call came to is answered even by a supervisor that ends in the same breath.
 #[test]
 fn e1_a_call_answered_between_two_attempts_keeps_its_answer_when_the_supervisor_gives_up() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root").intensity(3, HOUR).child(scripted(
+        let tree = SupervisorSpec::one_for_one("root").intensity(3, HOUR).child(scripted(
             &log,
             "b",
             &["ok", "error"],

@@ -9,8 +9,8 @@ use ms_actor::host::Blueprint;
 use ms_core::{AutoShutdown, Backoff, ExitReason, IdError, Restart};
 use ms_policy::{ChildSpecError, CommandError, FlagError, SpecError};
 use ms_supervisor::{
-    ChildSpec, DynamicChild, Heartbeat, StartRootError, Supervisor, SupervisorError, SupervisorRef,
-    start_root,
+    ChildSpec, DynamicChild, Heartbeat, StartRootError, SupervisorError, SupervisorRef,
+    SupervisorSpec, start_root,
 };
 
 use crate::common;
@@ -20,7 +20,7 @@ use crate::common;
 fn a1_a_started_supervisor_can_be_stopped_by_its_parent() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root").child(probe(&log, "a"))).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(probe(&log, "a"))).await;
         assert_eq!(rows(&root).await, "a:up");
         assert_eq!(root.stop(Duration::from_secs(5)).await, ExitReason::Shutdown);
         assert_eq!(log.take(), ["+a", "-a"]);
@@ -31,7 +31,7 @@ fn a1_a_started_supervisor_can_be_stopped_by_its_parent() {
 #[test]
 fn a7_an_init_that_panics_fails_the_start_with_the_panic() {
     paused(|node| async move {
-        let tree = Supervisor::one_for_one("root").init(|_| panic!("no config"));
+        let tree = SupervisorSpec::one_for_one("root").init(|_| panic!("no config"));
         let error = not_started(&node, tree).await;
         assert!(
             matches!(&error, StartRootError::Failed(reason) if reason.to_string().contains("no config")),
@@ -47,7 +47,7 @@ fn a4_a_child_that_ignores_keeps_its_spec_and_can_be_started_later() {
         let log = Log::default();
         let root = start(
             &node,
-            Supervisor::one_for_one("root").child(scripted(&log, "boot", &["ignore", "ok"])),
+            SupervisorSpec::one_for_one("root").child(scripted(&log, "boot", &["ignore", "ok"])),
         )
         .await;
         let added = root.start_child(scripted(&log, "added", &["ignore", "ok"])).await.expect("ok");
@@ -66,7 +66,7 @@ fn a4_a_temporary_child_that_ignores_leaves_nothing_behind() {
     paused(|node| async move {
         let log = Log::default();
         let ignoring = |name: &str| scripted(&log, name, &["ignore"]).restart(Restart::Temporary);
-        let tree = Supervisor::one_for_one("root").child(ignoring("t")).child(probe(&log, "a"));
+        let tree = SupervisorSpec::one_for_one("root").child(ignoring("t")).child(probe(&log, "a"));
         let root = start(&node, tree).await;
         assert_eq!(rows(&root).await, "a:up");
         assert!(root.start_child(ignoring("u")).await.expect("ok").actor.is_none());
@@ -81,7 +81,7 @@ fn g5_a_dynamic_child_that_ignores_leaves_nothing_behind() {
         for restart in [Restart::Temporary, Restart::Permanent] {
             let log = Log::default();
             let template = scripted(&log, "w", &["ignore", "ok"]).restart(restart);
-            let root = start(&node, Supervisor::dynamic("root", template)).await;
+            let root = start(&node, SupervisorSpec::dynamic("root", template)).await;
             assert!(root.start_another().await.expect("ok").actor.is_none());
             assert_eq!(root.count_children().await.expect("answers").workers, 0);
             assert!(root.start_another().await.expect("ok").actor.is_some());
@@ -95,7 +95,7 @@ fn g5_a_dynamic_child_that_ignores_leaves_nothing_behind() {
 fn g1_a_child_that_does_not_start_leaves_no_spec() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root")).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root")).await;
         for outcomes in [&["error"], &["panic"]] {
             let error = refused(root.start_child(scripted(&log, "a", outcomes)).await);
             assert!(matches!(error, CommandError::StartFailed { .. }), "{error}");
@@ -110,7 +110,7 @@ fn g5_a_dynamic_child_that_does_not_start_is_an_error_of_the_caller() {
     paused(|node| async move {
         let log = Log::default();
         let template = scripted(&log, "w", &["error", "ok"]);
-        let root = start(&node, Supervisor::dynamic("root", template)).await;
+        let root = start(&node, SupervisorSpec::dynamic("root", template)).await;
         let error = refused(root.start_another().await);
         assert_eq!(error, CommandError::StartFailed { reason: ExitReason::failed("boom") });
         root.start_another().await.expect("the next one starts");
@@ -124,7 +124,7 @@ fn g5_the_template_is_read_by_its_id() {
     paused(|node| async move {
         let log = Log::default();
         let template = probe(&log, "w").restart(Restart::Transient);
-        let root = start(&node, Supervisor::dynamic("root", template)).await;
+        let root = start(&node, SupervisorSpec::dynamic("root", template)).await;
         root.start_another().await.expect("starts");
         let spec = root.get_childspec(&id("w")).await.expect("there");
         assert_eq!((spec.id, spec.policy.restart), (id("w"), Restart::Transient));
@@ -137,14 +137,14 @@ fn g5_the_template_is_read_by_its_id() {
 fn a2_bad_flags_and_bad_specs_are_refused_before_anything_starts() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = || Supervisor::one_for_one("root").child(probe(&log, "first"));
+        let tree = || SupervisorSpec::one_for_one("root").child(probe(&log, "first"));
         let cases = [
             tree().intensity(1, Duration::ZERO),
             tree().intensity(1, Duration::from_millis(1500)),
             tree().max_children(3),
             tree().child(probe(&log, "first")),
             tree().child(probe(&log, "Bad Id")),
-            Supervisor::dynamic("root", probe(&log, "w")).child(probe(&log, "x")),
+            SupervisorSpec::dynamic("root", probe(&log, "w")).child(probe(&log, "x")),
         ];
         for tree in cases {
             let error = not_started(&node, tree.clone()).await;
@@ -171,10 +171,10 @@ impl actix::Actor for Idle {
     type Context = ms_actor::Context<Self>;
 }
 
-fn nested(levels: usize) -> Supervisor {
-    let leaf = Supervisor::one_for_one("leaf").child(ChildSpec::actor("x", || Idle));
+fn nested(levels: usize) -> SupervisorSpec {
+    let leaf = SupervisorSpec::one_for_one("leaf").child(ChildSpec::actor("x", || Idle));
     (3..levels).fold(leaf, |below, n| {
-        Supervisor::one_for_one(format!("s{n}")).child(ChildSpec::supervisor(below))
+        SupervisorSpec::one_for_one(format!("s{n}")).child(ChildSpec::supervisor(below))
     })
 }
 
@@ -184,13 +184,14 @@ fn nested(levels: usize) -> Supervisor {
 fn x31_a_tree_deeper_than_a_path_may_be_is_refused_where_it_is_made() {
     paused(|node| async move {
         for levels in [65, 66, 70, 3_000] {
-            let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(nested(levels)));
+            let tree =
+                SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(nested(levels)));
             assert!(matches!(tree.check(), Err(StartRootError::Id(IdError::TooDeep(_)))));
             let error = not_started(&node, tree).await;
             let StartRootError::Id(error @ IdError::TooDeep(_)) = error else { panic!("{error}") };
             assert!(error.to_string().contains("leaf/x"), "{error}");
         }
-        let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(nested(64)));
+        let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(nested(64)));
         let root = start(&node, tree).await;
         let mut at = root.as_supervisor().clone();
         for n in (3..64).rev() {
@@ -203,10 +204,10 @@ fn x31_a_tree_deeper_than_a_path_may_be_is_refused_where_it_is_made() {
 
         // What is added at run time is held to the same.
         leaf.start_child(ChildSpec::actor("y", || Idle)).await.expect("level 64");
-        let below = Supervisor::one_for_one("z").child(ChildSpec::actor("deep", || Idle));
+        let below = SupervisorSpec::one_for_one("z").child(ChildSpec::actor("deep", || Idle));
         let error = leaf.start_child(ChildSpec::supervisor(below.clone())).await.expect_err("65");
         assert!(matches!(error, SupervisorError::Id(IdError::TooDeep(_))), "{error}");
-        let dynamic = Supervisor::dynamic("pool", ChildSpec::actor("x", || Idle));
+        let dynamic = SupervisorSpec::dynamic("pool", ChildSpec::actor("x", || Idle));
         let above = leaf.path().parent().expect("not the root");
         let above = SupervisorRef::of(&root.find(&above).await.expect("is there")).expect("one");
         let pool =
@@ -230,7 +231,7 @@ fn h4_bad_child_specs_are_refused_at_the_start_and_by_start_child() {
             reset_after: Duration::from_secs(1),
         };
         let root =
-            start(&node, Supervisor::one_for_one("root").intensity(1, Duration::from_secs(1)))
+            start(&node, SupervisorSpec::one_for_one("root").intensity(1, Duration::from_secs(1)))
                 .await;
         type Case = (ChildSpec, fn(&ChildSpecError) -> bool);
         let every = |every| Heartbeat { every, missed: 3 };
@@ -260,12 +261,12 @@ fn h4_bad_child_specs_are_refused_at_the_start_and_by_start_child() {
                 panic!("a bad spec");
             };
             assert!(is(&error), "{error}");
-            let tree = Supervisor::one_for_one("x").child(spec);
+            let tree = SupervisorSpec::one_for_one("x").child(spec);
             assert!(tree.check().is_err());
             let started = start_root(&node, tree).await;
             assert!(matches!(started, Err(StartRootError::Spec(_))), "{started:?}");
         }
-        let minds = Supervisor::one_for_one("x").auto_shutdown(AutoShutdown::AnySignificant);
+        let minds = SupervisorSpec::one_for_one("x").auto_shutdown(AutoShutdown::AnySignificant);
         let transient = probe(&log, "a").restart(Restart::Transient).significant(true);
         assert!(minds.clone().child(transient).check().is_ok());
         let permanent = minds.child(probe(&log, "a").significant(true)).check();
@@ -275,7 +276,7 @@ fn h4_bad_child_specs_are_refused_at_the_start_and_by_start_child() {
                 _
             ))))
         ));
-        let period = Supervisor::one_for_one("x").intensity(1, Duration::ZERO).check();
+        let period = SupervisorSpec::one_for_one("x").intensity(1, Duration::ZERO).check();
         assert!(matches!(
             period,
             Err(StartRootError::Spec(SpecError::SupervisorData(FlagError::InvalidPeriod(_))))
@@ -289,12 +290,12 @@ fn h4_bad_child_specs_are_refused_at_the_start_and_by_start_child() {
 fn a3_a_failed_boot_far_below_carries_its_reason_up() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner").child(probe(&log, "x")).child(scripted(
+        let inner = SupervisorSpec::one_for_one("inner").child(probe(&log, "x")).child(scripted(
             &log,
             "y",
             &["error"],
         ));
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(probe(&log, "a"))
             .child(ChildSpec::supervisor(inner));
         let StartRootError::Failed(reason) = not_started(&node, tree).await else {

@@ -8,14 +8,14 @@ use std::time::Duration;
 use common::*;
 use ms_actor::AnyRef;
 use ms_core::{ExitReason, Restart, Shutdown, StopOrder};
-use ms_supervisor::{Root, Supervisor};
+use ms_supervisor::{Root, SupervisorSpec};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LIMIT: Duration = Duration::from_millis(300);
 
 /// A dynamic supervisor of this template with three children.
 async fn pool(node: &ms_actor::Node, template: ms_supervisor::ChildSpec) -> (Root, Vec<AnyRef>) {
-    let root = start(node, Supervisor::dynamic("root", template)).await;
+    let root = start(node, SupervisorSpec::dynamic("root", template)).await;
     let mut children = Vec::new();
     for _ in 0..3 {
         children.extend(root.start_another().await.expect("starts").actor);
@@ -32,7 +32,7 @@ fn ends(children: &[AnyRef]) -> Vec<Option<ExitReason>> {
 fn f1_a_child_that_takes_longer_than_its_time_is_killed_and_others_are_not() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(probe(&log, "obeys").shutdown(Shutdown::Timeout(LIMIT)))
             .child(stubborn_probe(&log, "hangs").shutdown(Shutdown::Timeout(LIMIT)));
         let root = start(&node, tree).await;
@@ -66,7 +66,7 @@ fn f6_dynamic_children_that_hang_have_one_time_together() {
 fn x19_children_that_are_stopped_together_do_not_wait_for_one_another() {
     paused(|node| async move {
         let log = Log::default();
-        let pool = Supervisor::one_for_one("root").stop_order(StopOrder::Together);
+        let pool = SupervisorSpec::one_for_one("root").stop_order(StopOrder::Together);
         let limits = [("a", LIMIT), ("b", LIMIT * 3), ("c", LIMIT * 2)];
         let pool = limits.iter().fold(pool, |pool, (name, limit)| {
             pool.child(stubborn_probe(&log, name).shutdown(Shutdown::Timeout(*limit)))
@@ -90,7 +90,7 @@ fn f1_brutal_kill_asks_nobody() {
     paused(|node| async move {
         let log = Log::default();
         let brutal = |name: &str| stubborn_probe(&log, name).shutdown(Shutdown::BrutalKill);
-        let root = start(&node, Supervisor::one_for_one("root").child(brutal("a"))).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(brutal("a"))).await;
         let child = root.child(&id("a")).await.unwrap().unwrap();
         let began = node.now();
         root.stop(HOUR).await;
@@ -126,7 +126,7 @@ fn f6_dynamic_children_that_end_otherwise_while_they_are_stopped_hold_nothing_up
 fn f3_a_supervisor_needs_no_link_to_notice_an_end() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root").child(probe(&log, "a"))).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(probe(&log, "a"))).await;
         // There is no link that a child could cut: even a kill from outside is noticed.
         root.child(&id("a")).await.unwrap().unwrap().kill();
         let stopped = tokio::time::timeout(HOUR, root.terminate_child(&id("a"))).await;
@@ -140,7 +140,7 @@ fn f3_a_supervisor_needs_no_link_to_notice_an_end() {
 fn x15_a_draining_child_finishes_its_queue_and_refuses_more() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root").child(probe(&log, "a").drain());
+        let tree = SupervisorSpec::one_for_one("root").child(probe(&log, "a").drain());
         let root = start(&node, tree).await;
         let probe = get(&root, "a").await;
         let answers: Vec<_> = (0..5)
@@ -164,7 +164,7 @@ fn x15_a_drain_that_takes_too_long_is_cut_off() {
     paused(|node| async move {
         let log = Log::default();
         let spec = probe(&log, "a").drain().shutdown(Shutdown::Timeout(LIMIT));
-        let root = start(&node, Supervisor::one_for_one("root").child(spec)).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(spec)).await;
         let probe = get(&root, "a").await;
         probe.try_tell(Hang).expect("there is room");
         probe.try_tell(Add(1)).expect("there is room");

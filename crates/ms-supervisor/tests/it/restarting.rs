@@ -11,14 +11,15 @@ use ms_core::view::{Decision, Lifecycle};
 use ms_core::{AutoShutdown, Backoff, ExitReason, Restart, Shutdown, Strategy};
 use ms_policy::{CommandError, PidRef};
 use ms_supervisor::{
-    ChildSpec, Observation, Observer, StartRootError, Supervisor, SupervisorError, Verb, start_root,
+    ChildSpec, Observation, Observer, StartRootError, SupervisorError, SupervisorSpec, Verb,
+    start_root,
 };
 
 use crate::common;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn abc(tree: Supervisor, log: &Log) -> Supervisor {
+fn abc(tree: SupervisorSpec, log: &Log) -> SupervisorSpec {
     ["a", "b", "c"].iter().fold(tree.intensity(5, HOUR), |tree, name| tree.child(probe(log, name)))
 }
 
@@ -54,7 +55,7 @@ impl actix::Actor for Legacy {
 fn c1_one_for_one_leaves_siblings_alone() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, abc(Supervisor::one_for_one("root"), &log)).await;
+        let root = start(&node, abc(SupervisorSpec::one_for_one("root"), &log)).await;
         log.take();
         crash(&get(&root, "b").await).await;
         assert_eq!(log.take(), ["-b", "+b"]);
@@ -67,7 +68,7 @@ fn c1_one_for_one_leaves_siblings_alone() {
 fn c2_one_for_all_restarts_all_in_order_after_stopping_them_in_reverse() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, abc(Supervisor::one_for_all("root"), &log)).await;
+        let root = start(&node, abc(SupervisorSpec::one_for_all("root"), &log)).await;
         log.take();
         crash(&get(&root, "b").await).await;
         assert_eq!(log.take(), ["-b", "-c", "-a", "+a", "+b", "+c"]);
@@ -80,7 +81,7 @@ fn c2_one_for_all_restarts_all_in_order_after_stopping_them_in_reverse() {
 fn c3_rest_for_one_restarts_those_after_it() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, abc(Supervisor::rest_for_one("root"), &log)).await;
+        let root = start(&node, abc(SupervisorSpec::rest_for_one("root"), &log)).await;
         log.take();
         crash(&get(&root, "b").await).await;
         assert_eq!(log.take(), ["-b", "-c", "+b", "+c"]);
@@ -91,7 +92,7 @@ fn c3_rest_for_one_restarts_those_after_it() {
 fn c5_a_group_restart_counts_once() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, abc(Supervisor::one_for_all("root"), &log)).await;
+        let root = start(&node, abc(SupervisorSpec::one_for_all("root"), &log)).await;
         for used in 1..=3 {
             crash(&get(&root, "a").await).await;
             let tree = root.tree(Some(0)).await.expect("answers");
@@ -105,7 +106,7 @@ fn c8_a_group_is_stopped_as_each_spec_says() {
     paused(|node| async move {
         let log = Log::default();
         let tree =
-            Supervisor::one_for_all("root").intensity(1, HOUR).child(probe(&log, "a")).child(
+            SupervisorSpec::one_for_all("root").intensity(1, HOUR).child(probe(&log, "a")).child(
                 stubborn_probe(&log, "b").shutdown(Shutdown::Timeout(Duration::from_millis(700))),
             );
         let root = start(&node, tree).await;
@@ -121,7 +122,7 @@ fn c8_a_group_is_stopped_as_each_spec_says() {
 fn b2_an_end_that_restarts_nobody_touches_no_sibling() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_all("root")
+        let tree = SupervisorSpec::one_for_all("root")
             .child(probe(&log, "steady"))
             .child(probe(&log, "transient").restart(Restart::Transient))
             .child(probe(&log, "temporary").restart(Restart::Temporary));
@@ -148,7 +149,7 @@ fn b3_a_kill_is_seen_as_killed_and_restarts_a_transient_child() {
     paused(|node| async move {
         let log = Log::default();
         let tree =
-            Supervisor::one_for_one("root").child(probe(&log, "a").restart(Restart::Transient));
+            SupervisorSpec::one_for_one("root").child(probe(&log, "a").restart(Restart::Transient));
         let root = start(&node, tree).await;
         root.steer(&path("/root/a"), Verb::Kill).await.expect("there");
         settle().await;
@@ -165,12 +166,13 @@ fn b3_a_kill_is_seen_as_killed_and_restarts_a_transient_child() {
 fn d2_the_window_is_shared_by_all_children_and_empty_in_a_new_life() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner")
+        let inner = SupervisorSpec::one_for_one("inner")
             .intensity(1, HOUR)
             .child(probe(&log, "a"))
             .child(probe(&log, "b"));
         let root =
-            start(&node, Supervisor::one_for_one("root").child(ChildSpec::supervisor(inner))).await;
+            start(&node, SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(inner)))
+                .await;
         let inner = root.supervisor("inner").await.expect("there");
         crash(&get(&inner, "a").await).await;
         log.take();
@@ -191,7 +193,7 @@ fn d4_giving_up_stops_the_rest_in_reverse_and_ends_with_shutdown() {
     paused(|node| async move {
         let log = Log::default();
         let root =
-            start(&node, abc(Supervisor::one_for_one("root"), &log).intensity(0, HOUR)).await;
+            start(&node, abc(SupervisorSpec::one_for_one("root"), &log).intensity(0, HOUR)).await;
         log.take();
         get(&root, "b").await.ask(Crash).await.expect_err("it panics");
         assert_eq!(root.ended().await, ExitReason::Shutdown);
@@ -205,7 +207,7 @@ fn d5_escalation_takes_intensity_plus_one_to_the_power_of_the_levels() {
     paused(|node| async move {
         let log = Log::default();
         let level = |name: &str, child: ChildSpec| {
-            Supervisor::one_for_one(name).intensity(1, HOUR).child(child)
+            SupervisorSpec::one_for_one(name).intensity(1, HOUR).child(child)
         };
         let c = ChildSpec::supervisor(level("c", probe(&log, "worker")));
         let b = ChildSpec::supervisor(level("b", c));
@@ -230,8 +232,8 @@ fn d5_escalation_takes_intensity_plus_one_to_the_power_of_the_levels() {
 fn d5_a_transient_supervisor_that_gives_up_stays_down() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner").intensity(0, HOUR).child(probe(&log, "a"));
-        let tree = Supervisor::one_for_one("root")
+        let inner = SupervisorSpec::one_for_one("inner").intensity(0, HOUR).child(probe(&log, "a"));
+        let tree = SupervisorSpec::one_for_one("root")
             .child(ChildSpec::supervisor(inner).restart(Restart::Transient))
             .child(probe(&log, "b"));
         let root = start(&node, tree).await;
@@ -261,7 +263,7 @@ fn e5_ignore_at_an_automatic_restart_is_no_failure() {
                 _ => Ok(Legacy),
             });
         let root =
-            start(&node, Supervisor::one_for_one("root").intensity(1, HOUR).child(child)).await;
+            start(&node, SupervisorSpec::one_for_one("root").intensity(1, HOUR).child(child)).await;
         root.steer(&path("/root/a"), Verb::Kill).await.expect("there");
         sleep_ms(1000).await;
         assert_eq!(starts.load(Ordering::SeqCst), 2);
@@ -275,7 +277,8 @@ fn e5_ignore_at_an_automatic_restart_is_no_failure() {
 fn e6_a_failed_restart_child_is_the_callers_and_counts_nothing() {
     paused(|node| async move {
         let failures = Arc::new(AtomicU32::new(0));
-        let tree = Supervisor::one_for_one("root").intensity(0, HOUR).child(flaky("a", &failures));
+        let tree =
+            SupervisorSpec::one_for_one("root").intensity(0, HOUR).child(flaky("a", &failures));
         let root = start(&node, tree).await;
         root.terminate_child(&id("a")).await.expect("there");
         failures.store(3, Ordering::SeqCst);
@@ -296,9 +299,10 @@ fn e7_a_nested_supervisor_that_does_not_boot_again_is_a_failed_start() {
     paused(|node| async move {
         let failures = Arc::new(AtomicU32::new(0));
         let inner =
-            Supervisor::one_for_one("inner").intensity(0, HOUR).child(flaky("a", &failures));
-        let tree =
-            Supervisor::one_for_one("root").intensity(3, HOUR).child(ChildSpec::supervisor(inner));
+            SupervisorSpec::one_for_one("inner").intensity(0, HOUR).child(flaky("a", &failures));
+        let tree = SupervisorSpec::one_for_one("root")
+            .intensity(3, HOUR)
+            .child(ChildSpec::supervisor(inner));
         let root = start(&node, tree).await;
         failures.store(2, Ordering::SeqCst);
         root.steer(&path("/root/inner/a"), Verb::Kill).await.expect("there");
@@ -325,12 +329,12 @@ fn a5_what_a_start_hands_over_reaches_the_caller_of_start_child() {
         }
     }
     paused(|node| async move {
-        let root = start(&node, Supervisor::one_for_one("root")).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root")).await;
         let started = root.start_child(ChildSpec::actor("a", || Teller)).await.expect("starts");
         assert_eq!(started.info, Some(7_u64.into()));
         let silent = root.start_child(ChildSpec::actor("b", || Legacy)).await.expect("starts");
         assert_eq!(silent.info, None);
-        let inner = Supervisor::one_for_one("c").init(|_| Ok(Some("hello".into())));
+        let inner = SupervisorSpec::one_for_one("c").init(|_| Ok(Some("hello".into())));
         let started = root.start_child(ChildSpec::supervisor(inner)).await.expect("starts");
         assert_eq!(started.info, Some("hello".into()));
     });
@@ -340,9 +344,9 @@ fn a5_what_a_start_hands_over_reaches_the_caller_of_start_child() {
 #[test]
 fn a6_defaults_are_otps() {
     paused(|node| async move {
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(ChildSpec::actor("w", || Legacy))
-            .child(ChildSpec::supervisor(Supervisor::one_for_all("s")));
+            .child(ChildSpec::supervisor(SupervisorSpec::one_for_all("s")));
         let root = start(&node, tree).await;
         let worker = root.get_childspec(&id("w")).await.expect("there").policy;
         assert_eq!(
@@ -365,16 +369,17 @@ fn a6_defaults_are_otps() {
 #[test]
 fn a7_a_supervisors_init_may_refuse_or_ignore() {
     paused(|node| async move {
-        let refusing = Supervisor::one_for_one("root")
+        let refusing = SupervisorSpec::one_for_one("root")
             .init(|_| Err(StartError::Failed(ExitReason::failed("no disk"))));
         let error = start_root(&node, refusing).await.expect_err("refused");
         assert!(
             matches!(&error, StartRootError::Failed(reason) if reason.to_string().contains("no disk")),
             "{error}"
         );
-        let shy =
-            ChildSpec::supervisor(Supervisor::one_for_one("shy").init(|_| Err(StartError::Ignore)));
-        let root = start(&node, Supervisor::one_for_one("root").child(shy)).await;
+        let shy = ChildSpec::supervisor(
+            SupervisorSpec::one_for_one("shy").init(|_| Err(StartError::Ignore)),
+        );
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(shy)).await;
         assert_eq!(root.which_children().await.expect("answers")[0].child, PidRef::Undefined);
     });
 }
@@ -382,7 +387,7 @@ fn a7_a_supervisors_init_may_refuse_or_ignore() {
 #[test]
 fn a7_a_stranger_cannot_end_a_supervisor_but_by_a_kill() {
     paused(|node| async move {
-        let root = start(&node, Supervisor::one_for_one("root")).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root")).await;
         for reason in [ExitReason::Normal, ExitReason::Shutdown, ExitReason::failed("boom")] {
             root.any().exit(reason);
             settle().await;
@@ -397,7 +402,7 @@ fn a7_a_stranger_cannot_end_a_supervisor_but_by_a_kill() {
 fn g2_terminate_child_keeps_the_spec_but_of_temporary_children() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(probe(&log, "a"))
             .child(probe(&log, "t").restart(Restart::Temporary));
         let root = start(&node, tree).await;
@@ -419,7 +424,7 @@ fn g2_terminate_child_keeps_the_spec_but_of_temporary_children() {
 fn g3_restart_and_delete_refuse_what_runs_or_is_not_there() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root").child(probe(&log, "a"))).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(probe(&log, "a"))).await;
         let running = |error| matches!(error, SupervisorError::Command(CommandError::Running));
         let missing = |error| matches!(error, SupervisorError::Command(CommandError::NotFound));
         assert!(running(root.restart_child(&id("a")).await.expect_err("runs")));
@@ -437,9 +442,10 @@ fn g3_restart_and_delete_refuse_what_runs_or_is_not_there() {
 fn g6_children_added_at_run_time_vanish_with_the_supervisors_life() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner").child(probe(&log, "kept"));
+        let inner = SupervisorSpec::one_for_one("inner").child(probe(&log, "kept"));
         let root =
-            start(&node, Supervisor::one_for_one("root").child(ChildSpec::supervisor(inner))).await;
+            start(&node, SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(inner)))
+                .await;
         let inner = root.supervisor("inner").await.expect("there");
         let added = inner
             .start_child(probe(&log, "added"))
@@ -450,8 +456,8 @@ fn g6_children_added_at_run_time_vanish_with_the_supervisors_life() {
         root.steer(&path("/root/inner"), Verb::Kill).await.expect("there");
         settle().await;
         assert_eq!(inner.count_children().await.expect("answers").specs, 1);
-        let told = added.ask(Add(1)).await.expect_err("gone for good");
-        assert!(matches!(told, AskError::NotSent(SendError::Closed { .. })), "{told}");
+        let refused = added.ask(Add(1)).await.expect_err("gone for good");
+        assert!(matches!(refused, AskError::NotSent(SendError::Closed { .. })), "{refused}");
     });
 }
 
@@ -459,7 +465,7 @@ fn g6_children_added_at_run_time_vanish_with_the_supervisors_life() {
 fn g7_a_call_to_a_supervisor_that_starts_a_child_waits_but_looking_does_not() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root")).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root")).await;
         let slow = slow_probe(&log, "slow", Duration::from_secs(20));
         let starting = actix::spawn({
             let root = root.as_supervisor().clone();
@@ -481,7 +487,7 @@ fn g7_a_call_to_a_supervisor_that_starts_a_child_waits_but_looking_does_not() {
 fn h1_only_the_own_end_of_a_significant_child_ends_the_supervisor() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .auto_shutdown(AutoShutdown::AnySignificant)
             .intensity(5, HOUR)
             .child(probe(&log, "a").restart(Restart::Transient).significant(true))
@@ -502,11 +508,11 @@ fn h3_automatic_shutdown_nests() {
     paused(|node| async move {
         let log = Log::default();
         let worker = probe(&log, "a").restart(Restart::Transient).significant(true);
-        let inner = Supervisor::one_for_one("inner")
+        let inner = SupervisorSpec::one_for_one("inner")
             .auto_shutdown(AutoShutdown::AnySignificant)
             .child(worker);
         let inner = ChildSpec::supervisor(inner).restart(Restart::Transient).significant(true);
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .auto_shutdown(AutoShutdown::AllSignificant)
             .child(inner);
         let root = start(&node, tree.child(probe(&log, "b"))).await;
@@ -527,7 +533,7 @@ fn h3_automatic_shutdown_nests() {
 fn h4_a_significant_child_needs_a_supervisor_that_minds() {
     paused(|node| async move {
         let log = Log::default();
-        let careless = Supervisor::one_for_one("root");
+        let careless = SupervisorSpec::one_for_one("root");
         let significant = probe(&log, "a").restart(Restart::Transient).significant(true);
         let error = start_root(&node, careless.clone().child(significant.clone()))
             .await
@@ -537,7 +543,7 @@ fn h4_a_significant_child_needs_a_supervisor_that_minds() {
         let error = root.start_child(significant).await.expect_err("refused");
         assert!(matches!(error, SupervisorError::Command(CommandError::InvalidSpec(_))), "{error}");
         let permanent =
-            Supervisor::one_for_one("other").auto_shutdown(AutoShutdown::AnySignificant);
+            SupervisorSpec::one_for_one("other").auto_shutdown(AutoShutdown::AnySignificant);
         let error =
             permanent.child(probe(&log, "p").significant(true)).check().expect_err("refused");
         assert!(matches!(error, StartRootError::Spec(_)), "{error}");
@@ -551,7 +557,7 @@ fn x1_backoff_delays_grow_to_their_cap_and_are_reset_by_a_calm_time() {
     paused(|node| async move {
         let log = Log::default();
         let backoff = backoff(100, 400, 0.0);
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(50, HOUR)
             .child(probe(&log, "a").backoff(backoff));
         let root = start(&node, tree).await;
@@ -583,7 +589,7 @@ fn x1_jitter_spreads_the_delays_of_equal_supervisors() {
         let log = Log::default();
         let backoff = backoff(10_000, 60_000, 0.5);
         let inner = |name: &str| {
-            let tree = Supervisor::one_for_one(name)
+            let tree = SupervisorSpec::one_for_one(name)
                 .intensity(50, HOUR)
                 .child(probe(&log, "a").backoff(backoff));
             ChildSpec::supervisor(tree)
@@ -591,7 +597,7 @@ fn x1_jitter_spreads_the_delays_of_equal_supervisors() {
         let names: Vec<String> = (0..8).map(|n| format!("s{n}")).collect();
         let tree = names
             .iter()
-            .fold(Supervisor::one_for_one("root"), |tree, name| tree.child(inner(name)));
+            .fold(SupervisorSpec::one_for_one("root"), |tree, name| tree.child(inner(name)));
         let root = start(&node, tree).await;
         let mut delays = std::collections::BTreeSet::new();
         for name in &names {
@@ -611,9 +617,11 @@ fn x1_terminate_child_cancels_a_delay() {
     paused(|node| async move {
         let log = Log::default();
         let backoff = backoff(10_000, 60_000, 0.0);
-        let root =
-            start(&node, Supervisor::one_for_one("root").child(probe(&log, "a").backoff(backoff)))
-                .await;
+        let root = start(
+            &node,
+            SupervisorSpec::one_for_one("root").child(probe(&log, "a").backoff(backoff)),
+        )
+        .await;
         crash(&get(&root, "a").await).await;
         root.terminate_child(&id("a")).await.expect("there");
         log.take();
@@ -627,7 +635,7 @@ fn x1_terminate_child_cancels_a_delay() {
 fn x3_a_kept_mailbox_survives_a_crash() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(probe(&log, "keeps").keep_mailbox())
             .child(probe(&log, "drops"));
         let root = start(&node, tree.intensity(5, HOUR)).await;
@@ -646,10 +654,12 @@ fn x3_a_kept_mailbox_survives_a_crash() {
 fn x6_references_outlive_restarts_of_the_child_and_of_its_supervisor() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner").child(probe(&log, "a"));
+        let inner = SupervisorSpec::one_for_one("inner").child(probe(&log, "a"));
         let root = start(
             &node,
-            Supervisor::one_for_one("root").intensity(9, HOUR).child(ChildSpec::supervisor(inner)),
+            SupervisorSpec::one_for_one("root")
+                .intensity(9, HOUR)
+                .child(ChildSpec::supervisor(inner)),
         )
         .await;
         let inner = root.supervisor("inner").await.expect("there");
@@ -676,7 +686,7 @@ fn x8_messages_wait_while_an_actor_is_down_or_are_refused_if_so_asked() {
     paused(|node| async move {
         let log = Log::default();
         let backoff = backoff(1_000, 1_000, 0.0);
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(5, HOUR)
             .child(probe(&log, "holds").backoff(backoff))
             .child(probe(&log, "refuses").backoff(backoff).while_down(WhileDown::Refuse));
@@ -698,7 +708,7 @@ fn x8_messages_wait_while_an_actor_is_down_or_are_refused_if_so_asked() {
 fn x10_why_records_say_everything_that_is_known() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_all("root")
+        let tree = SupervisorSpec::one_for_all("root")
             .intensity(2, Duration::from_secs(60))
             .child(probe(&log, "a"))
             .child(probe(&log, "b"));
@@ -734,7 +744,7 @@ fn x10_why_records_say_everything_that_is_known() {
 fn x10_a_clean_end_has_its_record_too() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root").child(probe(&log, "a"))).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").child(probe(&log, "a"))).await;
         sleep_ms(700).await;
         get(&root, "a").await.try_tell(End(ExitReason::Normal)).expect("sent");
         settle().await;
@@ -758,7 +768,7 @@ fn an_observer_sees_a_supervisors_life_in_order() {
                 Observation::Booting => "booting".to_owned(),
                 Observation::Started { path, .. } => format!("started {}", path.name()),
                 Observation::Exited { path, .. } => format!("exited {}", path.name()),
-                Observation::Ended { reason } => format!("ended {reason}"),
+                Observation::SupervisorExited { reason } => format!("ended {reason}"),
                 _ => return,
             };
             self.0.add(format!("{} {text}", of.path().name()));
@@ -766,9 +776,11 @@ fn an_observer_sees_a_supervisors_life_in_order() {
     }
     paused(|node| async move {
         let (log, seen) = (Log::default(), Log::default());
-        let inner = ChildSpec::supervisor(Supervisor::one_for_one("inner").child(probe(&log, "a")));
-        let tree =
-            Supervisor::one_for_one("root").observer(Arc::new(Notes(seen.clone()))).child(inner);
+        let inner =
+            ChildSpec::supervisor(SupervisorSpec::one_for_one("inner").child(probe(&log, "a")));
+        let tree = SupervisorSpec::one_for_one("root")
+            .observer(Arc::new(Notes(seen.clone())))
+            .child(inner);
         let root = start(&node, tree).await;
         root.stop(Duration::from_secs(5)).await;
         let want = [

@@ -11,7 +11,7 @@ use ms_core::view::{Decision, Lifecycle, Mark};
 use ms_core::{ExitReason, Restart, Shutdown};
 use ms_policy::CommandError;
 use ms_supervisor::{
-    ChildSpec, DynamicChild, Heartbeat, StartRootError, Supervisor, SupervisorError, Verb,
+    ChildSpec, DynamicChild, Heartbeat, StartRootError, SupervisorError, SupervisorSpec, Verb,
     start_root,
 };
 
@@ -24,7 +24,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn f1_each_child_is_stopped_as_its_spec_says() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(
                 stubborn_probe(&log, "timed")
                     .shutdown(Shutdown::Timeout(Duration::from_millis(300))),
@@ -59,7 +59,7 @@ fn f3_a_child_that_ends_while_it_is_stopped_cannot_hang_its_supervisor() {
         let log = Log::default();
         let root = start(
             &node,
-            Supervisor::one_for_one("root").intensity(0, HOUR).child(probe(&log, "a")),
+            SupervisorSpec::one_for_one("root").intensity(0, HOUR).child(probe(&log, "a")),
         )
         .await;
         for _ in 0..3 {
@@ -85,9 +85,9 @@ fn f4_a_tree_stops_in_reverse_start_order_level_by_level() {
         let log = Log::default();
         let inner = |name: &str, log: &Log| {
             let (x, y) = (probe(log, &format!("{name}-x")), probe(log, &format!("{name}-y")));
-            ChildSpec::supervisor(Supervisor::one_for_one(name).child(x).child(y))
+            ChildSpec::supervisor(SupervisorSpec::one_for_one(name).child(x).child(y))
         };
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(inner("a", &log))
             .child(probe(&log, "b"))
             .child(inner("c", &log));
@@ -105,11 +105,12 @@ fn f4_a_tree_stops_in_reverse_start_order_level_by_level() {
 fn f5_children_of_a_killed_supervisor_end_and_hung_ones_are_fenced_off() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner")
+        let inner = SupervisorSpec::one_for_one("inner")
             .child(probe(&log, "a"))
             .child(stubborn_probe(&log, "hung"));
         let root =
-            start(&node, Supervisor::one_for_one("root").child(ChildSpec::supervisor(inner))).await;
+            start(&node, SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(inner)))
+                .await;
         let inner = root.supervisor("inner").await.expect("there");
         log.take();
         root.steer(&path("/root/inner"), Verb::Kill).await.expect("there");
@@ -126,9 +127,10 @@ fn f5_children_of_a_killed_supervisor_end_and_hung_ones_are_fenced_off() {
 fn f5_as_in_otp_orphans_may_be_left_alone() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner").child(stubborn_probe(&log, "hung"));
-        let tree =
-            Supervisor::one_for_one("root").lasting_refs(false).child(ChildSpec::supervisor(inner));
+        let inner = SupervisorSpec::one_for_one("inner").child(stubborn_probe(&log, "hung"));
+        let tree = SupervisorSpec::one_for_one("root")
+            .lasting_refs(false)
+            .child(ChildSpec::supervisor(inner));
         let root = start(&node, tree).await;
         let orphan = root.find(&path("/root/inner/hung")).await.expect("there");
         log.take();
@@ -147,7 +149,7 @@ fn f5_as_in_otp_orphans_may_be_left_alone() {
 fn f7_an_infinite_shutdown_holds_the_whole_stop_up() {
     paused(|node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(probe(&log, "a"))
             .child(stubborn_probe(&log, "b").shutdown(Shutdown::Infinity));
         let root = start(&node, tree).await;
@@ -166,7 +168,7 @@ fn x5_an_init_that_takes_too_long_is_a_failed_start() {
     paused(|node| async move {
         let log = Log::default();
         let slow = |limit| slow_probe(&log, "slow", Duration::from_secs(10)).start_timeout(limit);
-        let tree = Supervisor::one_for_one("root").child(slow(Some(Duration::from_secs(2))));
+        let tree = SupervisorSpec::one_for_one("root").child(slow(Some(Duration::from_secs(2))));
         let began = node.now();
         let error = start_root(&node, tree).await.expect_err("too slow");
         let StartRootError::Failed(ExitReason::ChildStartFailed { reason, .. }) = &error else {
@@ -174,7 +176,7 @@ fn x5_an_init_that_takes_too_long_is_a_failed_start() {
         };
         assert_eq!(**reason, ExitReason::InitTimeout { after: Duration::from_secs(2) });
         assert!(node.now().since(began) < Duration::from_secs(3));
-        start(&node, Supervisor::one_for_one("other").child(slow(None))).await;
+        start(&node, SupervisorSpec::one_for_one("other").child(slow(None))).await;
         assert!(
             node.now().since(began) >= Duration::from_secs(12),
             "without a limit it is waited for"
@@ -186,7 +188,7 @@ fn x5_an_init_that_takes_too_long_is_a_failed_start() {
 fn a_child_killed_during_its_init_is_a_failed_start() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root")).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root")).await;
         let slow = slow_probe(&log, "slow", Duration::from_secs(20));
         let starting = actix::spawn({
             let root = root.as_supervisor().clone();
@@ -207,12 +209,12 @@ fn a_child_killed_during_its_init_is_a_failed_start() {
 fn a_stop_during_a_boot_waits_for_the_child_that_starts() {
     paused(|node| async move {
         let log = Log::default();
-        let inner = Supervisor::one_for_one("inner").child(slow_probe(
+        let inner = SupervisorSpec::one_for_one("inner").child(slow_probe(
             &log,
             "slow",
             Duration::from_secs(3),
         ));
-        let root = start(&node, Supervisor::one_for_one("root")).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root")).await;
         let adding = actix::spawn({
             let (root, inner) = (root.as_supervisor().clone(), ChildSpec::supervisor(inner));
             async move { root.start_child(inner).await.map(drop) }
@@ -229,7 +231,7 @@ fn x9_a_killed_child_whose_thread_is_blocked_is_given_up_with_its_arbiter() {
     // Without a watchdog: what is found is found by the kill.
     threads_given_up(1, None, |node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(5, HOUR)
             .child(probe(&log, "a").shutdown(Shutdown::BrutalKill))
             .child(probe(&log, "neighbour"));
@@ -248,7 +250,7 @@ fn x9_a_killed_child_whose_thread_is_blocked_is_given_up_with_its_arbiter() {
 fn x9_a_supervisor_with_a_blocked_child_stops_without_it() {
     threads_given_up(2, None, |node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(probe(&log, "first"))
             .child(probe(&log, "hung").shutdown(Shutdown::Timeout(Duration::from_millis(300))));
         let root = start(&node, tree).await;
@@ -261,7 +263,7 @@ fn x9_a_supervisor_with_a_blocked_child_stops_without_it() {
 fn x4_neighbours_on_a_wedged_arbiter_move_uncounted_with_their_mail() {
     threads(1, |node| async move {
         let log = Log::default();
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(1, HOUR)
             .child(probe(&log, "culprit"))
             .child(probe(&log, "n1"))
@@ -291,7 +293,7 @@ fn x4_a_start_lost_with_its_arbiter_is_begun_anew() {
     threads(1, |node| async move {
         let log = Log::default();
         let root =
-            start(&node, Supervisor::one_for_one("root").child(probe(&log, "culprit"))).await;
+            start(&node, SupervisorSpec::one_for_one("root").child(probe(&log, "culprit"))).await;
         blocks(&get(&root, "culprit").await).await;
         // It lands on the thread that is blocked.
         let started = root
@@ -311,7 +313,7 @@ fn x2_a_handler_that_blocks_its_thread_misses_its_heartbeats() {
     threads(2, |node| async move {
         let log = Log::default();
         let beat = Heartbeat { every: Duration::from_millis(300), missed: 3 };
-        let tree = Supervisor::one_for_one("root").intensity(5, HOUR);
+        let tree = SupervisorSpec::one_for_one("root").intensity(5, HOUR);
         let root = start(
             &node,
             tree.child(probe(&log, "a").placement(Placement::Dedicated).heartbeat(beat)),
@@ -332,7 +334,7 @@ fn x2_a_handler_that_blocks_its_thread_misses_its_heartbeats() {
 fn x2_heartbeats_are_looked_at_every_five_seconds() {
     paused(|node| async move {
         let log = Log::default();
-        let root = start(&node, Supervisor::one_for_one("root").intensity(5, HOUR)).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").intensity(5, HOUR)).await;
         root.start_child(probe(&log, "a").heartbeat(Heartbeat::default())).await.expect("starts");
         let looks = async || match root.any().state(Duration::from_secs(1)).await.expect("answers")
         {
@@ -365,12 +367,12 @@ fn x2_heartbeats_of_a_supervisor_are_those_of_all_below_it() {
     paused(|node| async move {
         let log = Log::default();
         let beats = |seconds, missed| Heartbeat { every: Duration::from_secs(seconds), missed };
-        let below = Supervisor::one_for_one("below")
+        let below = SupervisorSpec::one_for_one("below")
             .intensity(5, HOUR)
             .child(probe(&log, "heir"))
             .child(probe(&log, "patient").heartbeat(beats(60, 3)))
             .child(probe(&log, "free").without_heartbeat());
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(5, HOUR)
             .heartbeats(beats(1, 3))
             .child(ChildSpec::supervisor(below));
@@ -403,7 +405,7 @@ fn x2_a_child_is_found_when_its_time_is_up_and_not_a_beat_later() {
     for offset in [100, 2_600, 4_900] {
         paused(move |node| async move {
             let log = Log::default();
-            let root = start(&node, Supervisor::one_for_one("root").intensity(5, HOUR)).await;
+            let root = start(&node, SupervisorSpec::one_for_one("root").intensity(5, HOUR)).await;
             let spec = probe(&log, "a").heartbeat(Heartbeat::default());
             root.start_child(spec).await.expect("starts");
             let a = get(&root, "a").await;
@@ -423,7 +425,7 @@ fn x2_an_async_handler_that_hangs_is_found_and_one_added_at_run_time_too() {
     paused(|node| async move {
         let log = Log::default();
         let beat = Heartbeat { every: Duration::from_secs(1), missed: 3 };
-        let root = start(&node, Supervisor::one_for_one("root").intensity(5, HOUR)).await;
+        let root = start(&node, SupervisorSpec::one_for_one("root").intensity(5, HOUR)).await;
         root.start_child(probe(&log, "a").heartbeat(beat)).await.expect("starts");
         root.start_child(probe(&log, "calm")).await.expect("starts");
         let (a, calm) = (get(&root, "a").await, get(&root, "calm").await);
@@ -483,7 +485,7 @@ fn tasks_are_cancelled_with_their_supervisor_and_restarted_over_panics() {
                 Ok::<(), std::io::Error>(())
             }
         };
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(20, HOUR)
             .child(ChildSpec::task("endless", endless))
             .child(ChildSpec::task("panics", panicking))
@@ -510,7 +512,7 @@ fn x7_max_children_is_kept_over_restarts() {
     paused(|node| async move {
         let log = Log::default();
         let tree =
-            Supervisor::dynamic("root", probe(&log, "w")).max_children(3).intensity(100, HOUR);
+            SupervisorSpec::dynamic("root", probe(&log, "w")).max_children(3).intensity(100, HOUR);
         let root = start(&node, tree).await;
         for _ in 0..3 {
             root.start_another().await.expect("there is room");
@@ -536,8 +538,8 @@ fn x7_max_children_is_kept_over_restarts() {
 fn ten_thousand_dynamic_children_start_and_stop_with_linear_work() {
     /// Nanoseconds for which this thread has run.
     fn work() -> u64 {
-        let told = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel");
-        told.split(' ').next().expect("a first figure").parse().expect("a number")
+        let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel");
+        text.split(' ').next().expect("a first figure").parse().expect("a number")
     }
     fn run(count: usize) -> u64 {
         paused(|node| async move {
@@ -546,7 +548,7 @@ fn ten_thousand_dynamic_children_start_and_stop_with_linear_work() {
                 type Context = ms_actor::Context<Self>;
             }
             let template = ChildSpec::actor("w", || Idle).restart(Restart::Temporary);
-            let root = start(&node, Supervisor::dynamic("root", template)).await;
+            let root = start(&node, SupervisorSpec::dynamic("root", template)).await;
             let before = work();
             for _ in 0..count {
                 root.start_another().await.expect("starts");
@@ -566,13 +568,13 @@ fn ten_thousand_dynamic_children_start_and_stop_with_linear_work() {
 fn dynamic_supervisors_of_supervisors() {
     paused(|node| async move {
         let log = Log::default();
-        let template = ChildSpec::supervisor(Supervisor::one_for_one("session"));
-        let root = start(&node, Supervisor::dynamic("root", template).intensity(5, HOUR)).await;
+        let template = ChildSpec::supervisor(SupervisorSpec::one_for_one("session"));
+        let root = start(&node, SupervisorSpec::dynamic("root", template).intensity(5, HOUR)).await;
         for name in ["s1", "s2"] {
-            let session = Supervisor::one_for_one(name).child(probe(&log, "a"));
+            let session = SupervisorSpec::one_for_one(name).child(probe(&log, "a"));
             root.start_dynamic(DynamicChild::supervisor(session)).await.expect("starts");
         }
-        let twice = DynamicChild::supervisor(Supervisor::one_for_one("s1"));
+        let twice = DynamicChild::supervisor(SupervisorSpec::one_for_one("s1"));
         let error = root.start_dynamic(twice).await.expect_err("present");
         assert!(matches!(error, SupervisorError::Command(CommandError::AlreadyStarted { .. })));
         root.steer(&path("/root/s1"), Verb::Kill).await.expect("there");
@@ -589,9 +591,9 @@ fn a_storm_of_kills_on_many_threads_loses_nobody() {
     let seed = ms_testkit::seed();
     threads(4, |node| async move {
         let log = Log::default();
-        let mut tree = Supervisor::one_for_one("root").intensity(100_000, HOUR);
+        let mut tree = SupervisorSpec::one_for_one("root").intensity(100_000, HOUR);
         for (n, strategy) in
-            [Supervisor::one_for_one, Supervisor::one_for_all, Supervisor::rest_for_one]
+            [SupervisorSpec::one_for_one, SupervisorSpec::one_for_all, SupervisorSpec::rest_for_one]
                 .into_iter()
                 .enumerate()
         {
@@ -653,14 +655,14 @@ fn a_storm_of_kills_on_many_threads_loses_nobody() {
 }
 
 #[test]
-fn hung_suspended_and_backlogged_actors_are_shown_and_delay_nobody() {
+fn hung_suspended_and_backlogged_actors_are_in_the_tree_and_delay_nobody() {
     // Without a watchdog: nobody is given up meanwhile.
     threads_given_up(3, None, |node| async move {
         let log = Log::default();
         let dedicated = |name| probe(&log, name).placement(Placement::Dedicated);
-        let inner = Supervisor::one_for_one("inner")
+        let inner = SupervisorSpec::one_for_one("inner")
             .child(dedicated("hung").bounded(100, ms_actor::Overflow::Reject));
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(ChildSpec::supervisor(inner))
             .child(dedicated("suspended"))
             .child(dedicated("backlogged").bounded(10, ms_actor::Overflow::Reject))

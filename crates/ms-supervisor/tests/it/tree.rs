@@ -12,7 +12,7 @@ use common::{path, paused};
 use ms_actor::{Fault, Ref, SendError, StartError};
 use ms_core::view::{Decision, Lifecycle};
 use ms_core::{Backoff, ChildId, ExitReason, Restart};
-use ms_supervisor::{ChildSpec, DynamicChild, Heartbeat, Supervisor, Verb, start_root};
+use ms_supervisor::{ChildSpec, DynamicChild, Heartbeat, SupervisorSpec, Verb, start_root};
 
 struct Counter(u64);
 
@@ -49,7 +49,7 @@ adds!(Legacy);
 #[test]
 fn a_crash_costs_one_incarnation_and_nothing_else() {
     paused(|node| async move {
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(5, Duration::from_secs(60))
             .child(ChildSpec::actor("counter", || Counter(0)))
             .child(ChildSpec::actor("legacy", || Legacy(0)));
@@ -89,11 +89,11 @@ fn a_crash_costs_one_incarnation_and_nothing_else() {
 #[test]
 fn giving_up_reaches_the_root_and_references_survive_it_below() {
     paused(|node| async move {
-        let inner = Supervisor::one_for_all("inner")
+        let inner = SupervisorSpec::one_for_all("inner")
             .intensity(1, Duration::from_secs(60))
             .child(ChildSpec::actor("a", || Counter(0)))
             .child(ChildSpec::actor("b", || Counter(0)));
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(1, Duration::from_secs(60))
             .child(ChildSpec::supervisor(inner));
         let root = start_root(&node, tree).await.expect("starts");
@@ -122,8 +122,8 @@ fn giving_up_reaches_the_root_and_references_survive_it_below() {
 fn dynamic_children_are_started_named_and_stopped() {
     paused(|node| async move {
         let template = ChildSpec::actor("worker", || Counter(0)).restart(Restart::Transient);
-        let tree = Supervisor::one_for_one("root").child(ChildSpec::supervisor(
-            Supervisor::dynamic("pool", template).intensity(5, Duration::from_secs(5)),
+        let tree = SupervisorSpec::one_for_one("root").child(ChildSpec::supervisor(
+            SupervisorSpec::dynamic("pool", template).intensity(5, Duration::from_secs(5)),
         ));
         let root = start_root(&node, tree).await.expect("starts");
         let pool = root.supervisor("pool").await.expect("there");
@@ -159,7 +159,7 @@ fn tasks_are_children() {
             tokio::time::sleep(Duration::from_millis(10)).await;
             if run < 2 { Err(std::io::Error::other("not yet")) } else { Ok(()) }
         };
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(5, Duration::from_secs(5))
             .child(ChildSpec::task("flaky", flaky).restart(Restart::Transient));
         let root = start_root(&node, tree).await.expect("starts");
@@ -176,7 +176,7 @@ fn tasks_are_children() {
 fn steering_suspends_resumes_restarts_and_stops() {
     paused(|node| async move {
         let tree =
-            Supervisor::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
+            SupervisorSpec::one_for_one("root").child(ChildSpec::actor("counter", || Counter(0)));
         let root = start_root(&node, tree).await.expect("starts");
         let counter = root.get::<Counter>("counter").await.expect("there");
         let at = path("/root/counter");
@@ -201,8 +201,9 @@ fn steering_suspends_resumes_restarts_and_stops() {
 #[test]
 fn x12_a_child_that_stays_down_refuses_mail_until_it_is_started_again() {
     paused(|node| async move {
-        let inner = Supervisor::one_for_one("inner").child(ChildSpec::actor("leaf", || Counter(0)));
-        let tree = Supervisor::one_for_one("root")
+        let inner =
+            SupervisorSpec::one_for_one("inner").child(ChildSpec::actor("leaf", || Counter(0)));
+        let tree = SupervisorSpec::one_for_one("root")
             .child(ChildSpec::actor("done", || Counter(0)).restart(Restart::Transient))
             .child(ChildSpec::actor("old", || Legacy(0)))
             .child(ChildSpec::supervisor(inner));
@@ -244,7 +245,7 @@ fn starts_once() -> ChildSpec {
 #[test]
 fn x12_a_child_that_does_not_start_by_order_refuses_mail() {
     paused(|node| async move {
-        let root = start_root(&node, Supervisor::one_for_one("root").child(starts_once()));
+        let root = start_root(&node, SupervisorSpec::one_for_one("root").child(starts_once()));
         let root = root.await.expect("starts");
         let child = root.get::<Counter>("a").await.expect("there");
         let restarted = root.steer(&path("/root/a"), Verb::Restart).await;
@@ -262,7 +263,7 @@ fn x12_a_child_that_is_stopped_before_its_restart_refuses_mail() {
         let hour = Duration::from_secs(3600);
         let backoff = Backoff { min: hour, max: hour, jitter: 0.0, reset_after: hour };
         let spec = ChildSpec::actor("a", || Counter(0)).backoff(backoff);
-        let root = start_root(&node, Supervisor::one_for_one("root").child(spec));
+        let root = start_root(&node, SupervisorSpec::one_for_one("root").child(spec));
         let root = root.await.expect("starts");
         let child = root.get::<Counter>("a").await.expect("there");
         assert!(child.ask(Add(13)).await.is_err());
@@ -276,7 +277,7 @@ fn x12_a_child_that_is_stopped_before_its_restart_refuses_mail() {
 fn x12_a_child_that_ends_while_its_supervisor_is_suspended_refuses_mail_after_that() {
     paused(|node| async move {
         let spec = ChildSpec::actor("a", || Counter(0)).restart(Restart::Transient);
-        let root = start_root(&node, Supervisor::one_for_one("root").child(spec));
+        let root = start_root(&node, SupervisorSpec::one_for_one("root").child(spec));
         let root = root.await.expect("starts");
         let child = root.get::<Counter>("a").await.expect("there");
         root.suspend().await.expect("answers");
@@ -292,11 +293,11 @@ fn x12_a_child_that_ends_while_its_supervisor_is_suspended_refuses_mail_after_th
 
 /// Its restart type is known to the one above it only.
 #[test]
-fn a_tree_shown_from_a_supervisor_says_how_that_is_restarted() {
+fn a_tree_that_begins_at_a_supervisor_has_its_restart_type() {
     paused(|node| async move {
-        let inner = Supervisor::one_for_one("inner");
+        let inner = SupervisorSpec::one_for_one("inner");
         let spec = ChildSpec::supervisor(inner).restart(Restart::Transient);
-        let root = start_root(&node, Supervisor::one_for_one("root").child(spec));
+        let root = start_root(&node, SupervisorSpec::one_for_one("root").child(spec));
         let root = root.await.expect("starts");
         let inner = root.tree_at(&path("/root/inner"), None).await.expect("there");
         assert_eq!(inner.status.restart, Some(Restart::Transient));
@@ -311,10 +312,10 @@ fn a_tree_shown_from_a_supervisor_says_how_that_is_restarted() {
 #[test]
 fn x13_why_is_known_after_the_supervisor_gave_up_and_came_back() {
     paused(|node| async move {
-        let inner = Supervisor::one_for_one("inner")
+        let inner = SupervisorSpec::one_for_one("inner")
             .intensity(0, Duration::from_secs(5))
             .child(ChildSpec::actor("leaf", || Counter(0)));
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(1, Duration::from_secs(5))
             .child(ChildSpec::supervisor(inner));
         let root = start_root(&node, tree).await.expect("starts");
@@ -336,7 +337,7 @@ fn x13_why_is_known_after_the_supervisor_gave_up_and_came_back() {
 fn x14_a_suspended_child_is_not_taken_for_hung() {
     paused(|node| async move {
         let beat = Heartbeat { every: Duration::from_millis(100), missed: 3 };
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(ChildSpec::actor("counter", || Counter(0)).heartbeat(beat));
         let root = start_root(&node, tree).await.expect("starts");
         let counter = root.get::<Counter>("counter").await.expect("there");

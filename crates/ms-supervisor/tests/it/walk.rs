@@ -10,7 +10,7 @@ use actix::prelude::*;
 use common::{path, paused};
 use ms_core::view::Lifecycle;
 use ms_core::{ChildId, ExitReason, Restart};
-use ms_supervisor::{ChildSpec, PAGE, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, PAGE, Root, SupervisorSpec, start_root};
 
 struct Idle;
 
@@ -23,9 +23,9 @@ const MANY: usize = 3 * PAGE + 7;
 /// `/root` with `first`, a `pool` of many, and `last`.
 async fn many(node: &ms_actor::Node) -> Root {
     let template = ChildSpec::actor("idle", || Idle).restart(Restart::Temporary);
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .child(ChildSpec::actor("first", || Idle))
-        .child(ChildSpec::supervisor(Supervisor::dynamic("pool", template)))
+        .child(ChildSpec::supervisor(SupervisorSpec::dynamic("pool", template)))
         .child(ChildSpec::actor("last", || Idle));
     let root = start_root(node, tree).await.expect("starts");
     let pool = root.supervisor("pool").await.expect("there");

@@ -8,7 +8,7 @@ use ms_core::{Backoff, ExitReason, Incarnation, Strategy};
 use ms_policy::{ReportContext, ReportReason};
 use ms_registry::Registry;
 use ms_router::Router;
-use ms_supervisor::{ChildSpec, Heartbeat, Observation, Observer, Supervisor};
+use ms_supervisor::{ChildSpec, Heartbeat, Observation, Observer, SupervisorSpec};
 
 use super::cast;
 use super::script::{Care, Kind, LeafPlan, Plan, SupPlan, Trick};
@@ -24,23 +24,26 @@ pub(crate) struct Builder {
 
 impl Builder {
     /// The whole tree.
-    pub(crate) fn root(&self, plan: &SupPlan) -> Supervisor {
+    pub(crate) fn root(&self, plan: &SupPlan) -> SupervisorSpec {
         let path: Path = Arc::from(format!("/{}", plan.name));
         let observer = Arc::new(Watcher(self.world.clone()));
         self.sup(plan, &path, None).observer(observer)
     }
 
-    fn sup(&self, plan: &SupPlan, path: &Path, parent: Option<&Path>) -> Supervisor {
+    fn sup(&self, plan: &SupPlan, path: &Path, parent: Option<&Path>) -> SupervisorSpec {
         let id = &plan.name;
         let at = |kid: &Plan| -> Path { Arc::from(format!("{path}/{}", kid.name())) };
         let mut supervisor = match (plan.strategy, plan.kids.first()) {
             (Strategy::SimpleOneForOne, Some(Plan::Leaf(leaf))) => {
                 // Its children get plans of their own; the template says how they are kept.
-                Supervisor::dynamic(id, self.spec(leaf, self.blueprint(leaf, &at(&plan.kids[0]))))
+                SupervisorSpec::dynamic(
+                    id,
+                    self.spec(leaf, self.blueprint(leaf, &at(&plan.kids[0]))),
+                )
             }
-            (Strategy::OneForAll, _) => Supervisor::one_for_all(id),
-            (Strategy::RestForOne, _) => Supervisor::rest_for_one(id),
-            _ => Supervisor::one_for_one(id),
+            (Strategy::OneForAll, _) => SupervisorSpec::one_for_all(id),
+            (Strategy::RestForOne, _) => SupervisorSpec::rest_for_one(id),
+            _ => SupervisorSpec::one_for_one(id),
         };
         supervisor = supervisor
             .intensity(plan.max_restarts, Duration::from_secs(plan.period))
@@ -146,7 +149,7 @@ impl Observer for Watcher {
                     world.sup_gives_up(sup, life);
                 }
             }
-            Observation::Ended { reason } => world.sup_ended(sup, life, reason),
+            Observation::SupervisorExited { reason } => world.sup_ended(sup, life, reason),
         }
     }
 }

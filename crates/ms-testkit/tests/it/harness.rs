@@ -13,7 +13,7 @@ use ms_actor::{Context, Port};
 use ms_core::Shutdown;
 use ms_core::view::Lifecycle;
 use ms_router::{Router, RouterConfig};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_testkit::{Component, Journal, JournalActor, Probe, TestSystem, ends, faults};
 
 /// Stands in for a server of the test's surroundings.
@@ -34,7 +34,7 @@ fn s6_1_04_a_test_is_built_of_components_data_and_trees() {
     let sum = TestSystem::builder()
         .seed(7)
         .with_component("first", Recorder(Rc::clone(&log), "first"))
-        .with_tree(Supervisor::one_for_one("root").child(journal.child("worker")))
+        .with_tree(SupervisorSpec::one_for_one("root").child(journal.child("worker")))
         .with_component("second", Recorder(Rc::clone(&log), "second"))
         .with_test_data("numbers", vec![1, 2, 3])
         .with_test_data("words", "a b")
@@ -55,7 +55,7 @@ fn s6_1_04_what_was_built_is_cleaned_up_when_the_test_panics() {
     let run = || {
         TestSystem::builder()
             .with_component("only", Recorder(Rc::clone(&log), "only"))
-            .with_tree(Supervisor::one_for_one("root").child(journal.child("worker")))
+            .with_tree(SupervisorSpec::one_for_one("root").child(journal.child("worker")))
             .with_test_data("one", 1_u8)
             .test(async |t| drop(t.data::<u8>("two")));
     };
@@ -106,7 +106,7 @@ fn s6_2_08_producer_and_consumer_are_test_actors() {
         router.add_route(other.port()).await.unwrap();
         let publishes = router.clone();
         let producer = ChildSpec::actor("producer", move || TestEventProducer(publishes.clone()));
-        let root = t.start(Supervisor::one_for_one("root").child(producer)).await;
+        let root = t.start(SupervisorSpec::one_for_one("root").child(producer)).await;
         let producer = root.get::<TestEventProducer>("producer").await.unwrap();
         let order: Port<Produce> = producer.port();
         order.try_tell(Produce(100)).unwrap();
@@ -129,7 +129,7 @@ fn s6_2_08_producer_and_consumer_are_test_actors() {
 fn s5_1_01_starting_and_stopping_show_in_the_tree() {
     TestSystem::run(async |t| {
         let journal = Journal::new();
-        let tree = Supervisor::one_for_one("root").child(journal.child("calm"));
+        let tree = SupervisorSpec::one_for_one("root").child(journal.child("calm"));
         let root = t.start(tree).await;
         let shown = async |name: &str| {
             let tree = root.tree(None).await.expect("answers");

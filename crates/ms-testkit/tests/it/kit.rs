@@ -11,7 +11,7 @@ use actix::prelude::*;
 use ms_actor::{Blueprint, Context};
 use ms_bus::{BusConfig, Delivery, Event, EventBus};
 use ms_core::{ExitReason, Restart};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_testkit::{Component, Hand, Journal, JournalActor, Probe, TestSystem, clock, ends, faults};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ struct TestEvent {
 fn test_supervision_tree_integration() {
     TestSystem::run(async |t| {
         let journal = Journal::new();
-        let tree = Supervisor::one_for_one("root").child(journal.child("worker-1"));
+        let tree = SupervisorSpec::one_for_one("root").child(journal.child("worker-1"));
         let root = t.start(tree).await;
         let worker = root.get::<JournalActor>("worker-1").await.unwrap().any();
         ends::expect_alive(&worker, Duration::from_secs(1)).await;
@@ -53,8 +53,8 @@ impl Event for TestEvent {
 fn test_event_bus_integration() {
     TestSystem::run(async |t| {
         let bus = EventBus::new(BusConfig::default());
-        t.start(Supervisor::one_for_one("root").child(bus.child("event-bus"))).await;
-        assert_eq!(bus.client().carrier(), "memory");
+        t.start(SupervisorSpec::one_for_one("root").child(bus.child("event-bus"))).await;
+        assert_eq!(bus.client().transport(), "memory");
         let consumer = Probe::<Delivery<TestEvent>>::new(t.node(), "consumer").unwrap();
         let second = Probe::<Delivery<TestEvent>>::new(t.node(), "second").unwrap();
         let _first = bus.client().subscribe(consumer.port()).await.unwrap();
@@ -112,7 +112,7 @@ fn s6_1_clean_up_runs_when_the_test_panics_and_hides_nothing() {
     let result = catch_unwind(AssertUnwindSafe(|| {
         TestSystem::run(async |t| {
             t.with_component("first", recorder(&log, "first", false));
-            t.start(Supervisor::one_for_one("root").child(journal.child("a"))).await;
+            t.start(SupervisorSpec::one_for_one("root").child(journal.child("a"))).await;
             t.with_component("second", recorder(&log, "second", true));
             t.settle().await;
             panic!("the test fails");
@@ -212,7 +212,7 @@ fn virtual_time_costs_nothing() {
         let journal = Journal::new();
         let slow = journal.slow_child("slow", Duration::from_secs(3_000)).start_timeout(None);
         let stubborn = journal.stubborn_child("stubborn").restart(Restart::Temporary);
-        let root = t.start(Supervisor::one_for_one("root").child(slow).child(stubborn)).await;
+        let root = t.start(SupervisorSpec::one_for_one("root").child(slow).child(stubborn)).await;
         assert_eq!(t.node().now().as_secs(), 3_000);
         t.advance(Duration::from_secs(86_400)).await;
         root.stop(Duration::from_secs(60)).await;
@@ -227,7 +227,7 @@ fn faults_are_of_every_kind() {
     TestSystem::run(async |t| {
         let journal = Journal::new();
         let beat = ms_supervisor::Heartbeat { every: Duration::from_secs(1), missed: 3 };
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .intensity(9, Duration::from_secs(1))
             .child(ChildSpec::actor("echo", || Echo).heartbeat(beat))
             .child(journal.child("other"));

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use ms_bus::{BusConfig, Delivery, EventBus};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_testkit::network::Proxy;
 use ms_testkit::{TestSystem, clock, ends, faults};
 use my_service::{Produce, Received, TestEvent, TestEventConsumer, TestEventProducer};
@@ -18,7 +18,7 @@ fn a_producer_that_crashes_under_its_supervisor_goes_on_and_the_consumer_has_it_
         let bus = EventBus::new(BusConfig::default());
         let out = bus.client();
         let producer = move || TestEventProducer(out.producer("producer"));
-        let tree = Supervisor::one_for_one("root")
+        let tree = SupervisorSpec::one_for_one("root")
             .child(bus.child("bus"))
             .child(ChildSpec::actor("producer", producer));
         let root = t.start(tree).await;

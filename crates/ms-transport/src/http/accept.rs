@@ -1,12 +1,10 @@
-//! Connections: taken in up to a bound, served, and ended in order.
+//! What an HTTP door does with a connection: it is served by hyper until told to end.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,16 +16,10 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ms_core::accept::AcceptBackoff;
-use rustix::process::{Resource, getrlimit};
+use ms_net::{Door, Full, Pauses, Stop, WhenFull};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use super::bind::is_loopback;
 use super::framing::{Answering, Exchange, Watched};
 use super::head::HeadLimits;
 use super::limits::HttpLimits;
@@ -39,101 +31,54 @@ const SLACK: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
-/// How a listener and its connections are told to end.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Stop {
-    /// Take no more connections; finish the request in hand, then close.
-    pub(super) drain: CancellationToken,
-    /// Close at once.
-    pub(super) now: CancellationToken,
+/// What every connection of a listener shares.
+pub(super) struct HttpDoor {
+    pub(super) app: Router,
+    pub(super) limits: HttpLimits,
 }
 
-/// Takes connections until told to drain. Connections live on as tasks of `open`.
-pub(super) async fn accept(
-    listener: TcpListener,
-    app: Router,
-    limits: HttpLimits,
-    stop: Stop,
-    open: TaskTracker,
-) {
-    let per_ip = PerIp::new(limits.connections_per_ip);
-    accept_by(listener, app, limits, per_ip, stop, open).await;
-}
-
-async fn accept_by(
-    listener: TcpListener,
-    app: Router,
-    limits: HttpLimits,
-    per_ip: PerIp,
-    stop: Stop,
-    open: TaskTracker,
-) {
-    let room = Arc::new(Semaphore::new(limits.connections));
-    let spare = Spare::new(limits.spare_descriptors);
-    let mut backoff = AcceptBackoff::new();
-    loop {
-        // The permit first: what has no room waits in the kernel's queue, not in ours.
-        let next = backoff.next(stop.drain.cancelled(), || take(&listener, &room, spare), pause);
-        let Some((stream, peer, permit)) = next.await else { return };
-        let Some(place) = per_ip.enter(peer.ip()) else {
-            metrics::counter!("ms_framework_http_connections_refused_total").increment(1);
-            continue;
-        };
-        let (app, limits, stop) = (app.clone(), limits.clone(), stop.clone());
-        open.spawn(async move {
-            serve(stream, peer, app, &limits, stop).await;
-            drop((permit, place));
-        });
-    }
-}
-
-/// Out of descriptors or memory: trying again at once would spin.
-fn pause(error: io::Error, pause: Duration) -> Sleep {
-    tracing::warn!(%error, ?pause, "no connection can be taken; pausing");
-    metrics::counter!("ms_framework_http_accept_errors_total").increment(1);
-    tokio::time::sleep(pause)
-}
-
-async fn take(
-    listener: &TcpListener,
-    room: &Arc<Semaphore>,
-    spare: Spare,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
-    spare.is_kept_by(listener)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, permit))
-}
-
-/// Descriptors that connections leave to others.
-#[derive(Debug, Clone, Copy)]
-struct Spare {
-    /// The first number that a connection may not have; none without a limit.
-    from: Option<u64>,
-}
-
-impl Spare {
-    fn new(spare: u64) -> Self {
-        let limit = getrlimit(Resource::Nofile).current;
-        Self { from: limit.map(|limit| limit - spare.min(limit / 8)) }
-    }
-
-    /// Fails when the next connection would get one of them. The kernel gives the lowest
-    /// number that is free, so a duplicate tells which one is next.
-    fn is_kept_by(self, listener: &TcpListener) -> io::Result<()> {
-        let Some(from) = self.from else { return Ok(()) };
-        let next = listener.as_fd().try_clone_to_owned()?;
-        let number = u64::try_from(next.as_raw_fd()).unwrap_or(u64::MAX);
-        match number < from {
-            true => Ok(()),
-            false => Err(io::Error::other(
-                "the file descriptors left are spared for probes and storage; raise `ulimit -n`",
-            )),
+impl HttpLimits {
+    /// What of it concerns the listener.
+    pub(super) const fn of_listener(&self) -> ms_net::Limits {
+        ms_net::Limits {
+            connections: self.connections,
+            per_address: Some(self.connections_per_ip),
+            spare_descriptors: self.spare_descriptors,
+            when_full: WhenFull::Wait,
+            pauses: Pauses::InFull,
         }
     }
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, limits: &HttpLimits, stop: Stop) {
+impl Door for HttpDoor {
+    type Listener = TcpListener;
+    type Caller = Peer;
+    type Refusal = Full;
+
+    fn identify(&self, _: &TcpStream, peer: SocketAddr) -> Result<Peer, Full> {
+        Ok(Peer(peer))
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream, peer: Peer, stop: Stop) {
+        serve(stream, peer, self.app.clone(), &self.limits, stop).await;
+    }
+
+    fn refuse(&self, _: TcpStream, _: Full) {
+        metrics::counter!("ms_framework_http_connections_refused_total").increment(1);
+    }
+
+    /// Out of descriptors or memory: trying again at once would spin.
+    fn paused(&self, error: &io::Error, pause: Duration) {
+        tracing::warn!(%error, ?pause, "no connection can be taken; pausing");
+        metrics::counter!("ms_framework_http_accept_errors_total").increment(1);
+    }
+
+    fn panicked(&self, message: &str) {
+        tracing::error!(error = message, "a connection failed");
+    }
+}
+
+async fn serve(stream: TcpStream, peer: Peer, app: Router, limits: &HttpLimits, stop: Stop) {
     // Small answers must not wait for more to say.
     let _ = stream.set_nodelay(true);
     let heads = HeadLimits { bytes: limits.head_bytes, lines: limits.header_lines };
@@ -142,7 +87,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, limits: &HttpLi
         let answering = exchange.begin();
         let arriving = |body| Arriving::new(body, Arc::clone(&exchange));
         let mut request: Request = request.map(|body| Body::new(arriving(body)));
-        request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(peer);
         request.extensions_mut().insert(Arc::clone(&exchange));
         let mut app = app.clone();
         async move {
@@ -159,17 +104,14 @@ async fn serve(stream: TcpStream, peer: SocketAddr, app: Router, limits: &HttpLi
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         biased;
-        () = stop.now.cancelled() => return,
         ended = connection.as_mut() => ended,
         () = stop.drain.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                () = stop.now.cancelled() => return,
-                ended = connection => ended,
-            }
+            connection.await
         }
     };
     if let Err(error) = ended {
+        let Peer(peer) = peer;
         tracing::debug!(%peer, %error, "a connection ended early");
     }
 }
@@ -243,115 +185,5 @@ impl HttpBody for Leaving {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// Connections by address. One lock, held for a look-up; addresses of this machine are free.
-#[derive(Debug, Clone)]
-struct PerIp {
-    limit: usize,
-    /// Which addresses may have any number.
-    is_free: fn(IpAddr) -> bool,
-    open: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-/// The place of one connection; given back when dropped.
-struct Place {
-    of: PerIp,
-    ip: Option<IpAddr>,
-}
-
-impl PerIp {
-    fn new(limit: usize) -> Self {
-        Self { limit, is_free: is_loopback, open: Arc::default() }
-    }
-
-    fn enter(&self, ip: IpAddr) -> Option<Place> {
-        if (self.is_free)(ip) {
-            return Some(Place { of: self.clone(), ip: None });
-        }
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(ip).or_insert(0);
-        if *count >= self.limit {
-            return None;
-        }
-        *count += 1;
-        Some(Place { of: self.clone(), ip: Some(ip) })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(ip) = self.ip else { return };
-        let mut open = self.of.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&ip) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&ip);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::AsyncReadExt;
-
-    use super::*;
-
-    #[test]
-    fn an_address_gets_its_places_and_no_more() {
-        let per_ip = PerIp::new(2);
-        let ip = IpAddr::from([192, 0, 2, 1]);
-        let first = per_ip.enter(ip);
-        let second = per_ip.enter(ip);
-        assert!(first.is_some() && second.is_some() && per_ip.enter(ip).is_none());
-        assert!(per_ip.enter(IpAddr::from([192, 0, 2, 2])).is_some());
-        drop(first);
-        assert!(per_ip.enter(ip).is_some());
-        let local: Vec<_> = (0..10).map(|_| per_ip.enter(IpAddr::from([127, 0, 0, 1]))).collect();
-        assert!(local.iter().all(Option::is_some));
-        drop((second, local));
-        assert!(per_ip.open.lock().expect("unpoisoned").is_empty());
-    }
-
-    /// A connection keeps its place until it is closed, and one beyond the limit is closed at once.
-    #[test]
-    fn a_connection_has_its_place_for_as_long_as_it_is_open() {
-        const SOON: Duration = Duration::from_secs(60);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            let addr = listener.local_addr().expect("bound");
-            let connect = || async { TcpStream::connect(addr).await.expect("connects") };
-            // This machine's own addresses are not free here.
-            let per_ip = PerIp { is_free: |_| false, ..PerIp::new(2) };
-            let (stop, open) = (Stop::default(), TaskTracker::new());
-            let (limits, of) = (HttpLimits::default(), per_ip.clone());
-            let taking = accept_by(listener, Router::new(), limits, of, stop.clone(), open);
-            let taking = tokio::spawn(taking);
-            let places = async |count: usize| {
-                let have = || per_ip.open.lock().expect("unpoisoned").values().sum::<usize>();
-                let reached = async {
-                    while have() != count {
-                        tokio::time::sleep(Duration::from_millis(1)).await;
-                    }
-                };
-                tokio::time::timeout(SOON, reached).await.expect("so many have a place");
-            };
-            let (first, second) = (connect().await, connect().await);
-            places(2).await;
-            let mut third = connect().await;
-            let read = tokio::time::timeout(SOON, third.read(&mut [0])).await.expect("is closed");
-            assert!(!matches!(read, Ok(1)), "{read:?}");
-            drop(first);
-            places(1).await;
-            let _fourth = connect().await;
-            places(2).await;
-            drop(second);
-            stop.now.cancel();
-            stop.drain.cancel();
-            tokio::time::timeout(SOON, taking).await.expect("it ends").expect("in order");
-        });
     }
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use ms_core::private::{FileFacts, Reader};
+use ms_net::{Callers, may_bind};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Gid, getegid, geteuid, getgroups};
 use subtle::ConstantTimeEq;
@@ -204,16 +205,12 @@ impl Bind {
     /// TLS in front.
     pub fn check(&self) -> Result<(), BindError> {
         let guarded = matches!(self.access, Access::Token(_)) && self.tls_terminated_upstream;
-        match is_loopback(self.addr.ip()) || guarded {
+        let callers = if guarded { Callers::Proven } else { Callers::Any };
+        match may_bind(self.addr.ip(), callers) {
             true => Ok(()),
             false => Err(BindError::Open { addr: self.addr }),
         }
     }
-}
-
-/// Whether only this machine can reach `ip`, IPv4 in IPv6 included.
-pub(super) fn is_loopback(ip: IpAddr) -> bool {
-    ip.to_canonical().is_loopback()
 }
 
 #[cfg(test)]

@@ -11,14 +11,13 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt};
-use ms_actor::{Node, TaskEvents, read_traces};
+use ms_actor::{Entry, EventSource, Node, ReadFrom, read_traces};
 use ms_core::NodeLife;
 use ms_core::life::{Place, Resumed};
-use ms_core::task::{TaskChange, TaskId};
-use ms_core::view::{About, EventFilter, EventKind, NodeEvent};
+use ms_core::stream::{About, EventFilter, StreamEvent, StreamKind};
+use ms_core::task::{TaskChange, TaskId, TaskTransition};
+use ms_core::view::EventKind;
 use serde::Deserialize;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
 use super::framing::Exchange;
@@ -35,6 +34,8 @@ const COME_BACK: Duration = Duration::from_secs(1);
 pub(super) struct Events {
     pub(super) shared: Arc<Shared>,
     pub(super) node: Node,
+    /// None where there is no store that tells.
+    pub(super) tasks: Option<EventSource<TaskTransition>>,
 }
 
 /// Which events.
@@ -104,7 +105,7 @@ pub(super) async fn events(
         let told = format!("{} event streams are open", events.shared.limits.streams);
         return Err(Problem::new(&TOO_MANY, told).retry_after(COME_BACK));
     };
-    let told = told(&events.node, asked);
+    let told = told(&events, asked);
     // Who sends no more has left, as far as a stream without end is concerned.
     let (left, drained) = (exchange.hung_up(), events.shared.stop.drain.clone().cancelled_owned());
     let until = async move {
@@ -147,101 +148,83 @@ impl Asked {
 }
 
 /// The events that were asked for, as lines with their place.
-fn told(node: &Node, asked: Asked) -> impl Stream<Item = Event> + use<> {
+fn told(events: &Events, asked: Asked) -> impl Stream<Item = Event> + use<> {
+    let (node, tasks) = (&events.node, events.tasks.as_ref());
     let (life, filter, follow) = (node.life(), asked.filter, asked.follow);
-    let (mut place, restarted) = asked.begin(life, (node.last_event(), node.last_task_event()));
-    let lost = if restarted { gaps(node.now().as_millis()) } else { Vec::new() };
-    let tasks = tasks(node.task_events(place.1), follow);
-    let of_node = of_node(node, place.0, follow).then(|event: NodeEvent| async move {
-        read_traces(event.reason()).await;
-        event
-    });
+    let newest = (node.events().newest(), tasks.map_or(0, EventSource::newest));
+    let (mut place, restarted) = asked.begin(life, newest);
+    let at_ms = node.now().as_millis();
+    let lost = restarted.then(StreamKind::restarted).into_iter().flatten();
+    let lost = lost.map(move |kind| StreamEvent { seq: 0, at_ms, kind });
     // A part that nobody wants is not read, and costs nothing.
-    let of_node =
-        if filter.node() { of_node.left_stream() } else { stream::empty().right_stream() };
-    let tasks = if filter.tasks() { tasks.left_stream() } else { stream::empty().right_stream() };
-    stream::iter(lost).chain(stream::select(of_node, tasks)).filter_map(move |event| {
-        match event.kind {
-            EventKind::Task(_) | EventKind::TaskGap { .. } => place.1 = event.seq,
-            _ => place.0 = event.seq,
+    let of_node = match filter.node() {
+        true => of_node(node, place.0, follow).boxed(),
+        false => stream::empty().boxed(),
+    };
+    let of_tasks = match (filter.tasks(), tasks) {
+        (true, Some(log)) => of_tasks(log, place.1, follow).boxed(),
+        // None happen; who waits for them is not sent away.
+        (true, None) if follow => stream::pending().boxed(),
+        _ => stream::empty().boxed(),
+    };
+    let all = stream::select(of_node, of_tasks);
+    stream::iter(lost).chain(all).filter_map(move |event| {
+        match event.kind.is_about_tasks() {
+            true => place.1 = event.seq,
+            false => place.0 = event.seq,
         }
         let at = Place { life: Some(life), node: place.0, tasks: Some(place.1) };
         std::future::ready(filter.takes(&event.kind).then(|| line(&event, at)))
     })
 }
 
-/// What is told to a client whose place is of another life of the node.
-fn gaps(at_ms: u64) -> Vec<NodeEvent> {
-    let node = EventKind::Gap { missed: 0, restarted: true };
-    let tasks = EventKind::TaskGap { missed: 0, restarted: true };
-    [node, tasks].map(|kind| NodeEvent { seq: 0, at_ms, kind }).into()
-}
-
-/// Events about tasks: those kept, and those to come if they are waited for.
-fn tasks(mut events: TaskEvents, follow: bool) -> impl Stream<Item = NodeEvent> {
+/// What a log has behind a number, and what is to come if that is waited for.
+fn entries<T: Clone>(
+    log: &EventSource<T>,
+    after: u64,
+    follow: bool,
+) -> impl Stream<Item = Entry<T>> + use<T> {
+    let from = ReadFrom::After(after);
     match follow {
-        true => stream::unfold(events, async |mut events| Some((events.next().await, events)))
-            .flat_map(stream::iter)
-            .left_stream(),
-        false => stream::once(async move { events.kept() }).flat_map(stream::iter).right_stream(),
+        true => log.reader(from).stream().left_stream(),
+        false => stream::iter(log.read(from)).right_stream(),
     }
 }
 
-/// The node's events after `last`, and all to come if they are waited for; a gap where some are
-/// lost.
-fn of_node(node: &Node, mut last: u64, follow: bool) -> impl Stream<Item = NodeEvent> + use<> {
-    let (past, coming) = node.events_since(last);
-    // A receiver makes the node publish more: only one who follows holds it.
-    let coming = match follow {
-        true => stream::unfold(coming, next).left_stream(),
-        false => stream::empty().right_stream(),
-    };
-    stream::iter(past).chain(coming).flat_map(move |event| {
-        let expected = last + 1;
-        let told = match event.seq {
-            // Told of already, out of the past.
-            seq if seq < expected => vec![],
-            seq if seq > expected => vec![gap(event.seq - 1, event.seq - expected, &event), event],
-            _ => vec![event],
-        };
-        last = told.last().map_or(last, |event| event.seq);
-        stream::iter(told)
+fn of_node(node: &Node, after: u64, follow: bool) -> impl Stream<Item = StreamEvent> + use<> {
+    entries(node.events(), after, follow).then(async |entry| {
+        let event = entry.fold(StreamKind::Node, StreamKind::gap);
+        read_traces(event.kind.reason()).await;
+        event
     })
 }
 
-async fn next(mut coming: Receiver<NodeEvent>) -> Option<(NodeEvent, Receiver<NodeEvent>)> {
-    loop {
-        match coming.recv().await {
-            Ok(event) => return Some((event, coming)),
-            // The numbers tell of it.
-            Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return None,
-        }
-    }
+fn of_tasks(
+    log: &EventSource<TaskTransition>,
+    after: u64,
+    follow: bool,
+) -> impl Stream<Item = StreamEvent> + use<> {
+    entries(log, after, follow).map(|entry| entry.fold(StreamKind::Task, StreamKind::task_gap))
 }
 
-fn gap(seq: u64, missed: u64, next: &NodeEvent) -> NodeEvent {
-    NodeEvent { seq, at_ms: next.at_ms, kind: EventKind::Gap { missed, restarted: false } }
-}
-
-fn line(event: &NodeEvent, at: Place) -> Event {
+fn line(event: &StreamEvent, at: Place) -> Event {
     let id = at.to_string();
     let line = Event::default().id(&id).event(name(&event.kind)).retry(COME_BACK);
     // Plain data; and should it ever fail, the number still moves on.
     line.json_data(event).unwrap_or_else(|_| Event::default().id(&id))
 }
 
-const fn name(kind: &EventKind) -> &'static str {
+const fn name(kind: &StreamKind) -> &'static str {
     match kind {
-        EventKind::Started { .. } => "started",
-        EventKind::Exited { .. } => "exited",
-        EventKind::Decided { .. } => "decided",
-        EventKind::Escalated { .. } => "escalated",
-        EventKind::Steered { .. } => "steered",
-        EventKind::ArbiterWedged { .. } => "arbiter_wedged",
-        EventKind::Noted { .. } => "noted",
-        EventKind::Gap { .. } => "gap",
-        EventKind::Task(_) => "task",
-        EventKind::TaskGap { .. } => "task_gap",
+        StreamKind::Node(EventKind::Started { .. }) => "started",
+        StreamKind::Node(EventKind::Exited { .. }) => "exited",
+        StreamKind::Node(EventKind::Decided { .. }) => "decided",
+        StreamKind::Node(EventKind::Escalated { .. }) => "escalated",
+        StreamKind::Node(EventKind::Steered { .. }) => "steered",
+        StreamKind::Node(EventKind::ArbiterWedged { .. }) => "arbiter_wedged",
+        StreamKind::Node(EventKind::Noted { .. }) => "noted",
+        StreamKind::Gap { .. } => "gap",
+        StreamKind::Task(_) => "task",
+        StreamKind::TaskGap { .. } => "task_gap",
     }
 }

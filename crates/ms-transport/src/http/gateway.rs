@@ -10,16 +10,17 @@ use std::time::Duration;
 use actix::fut::{ActorFutureExt, wrap_future};
 use actix::{Actor, ActorContext, AsyncContext, Handler, Message, ResponseFuture, Running};
 use axum::Router;
-use ms_actor::{Context, StateValue};
+use ms_actor::{Context, OpenResource, StateValue};
+use ms_net::{Connections, KeptListener, Stop};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 
-use super::accept::{Stop, accept};
+use super::accept::HttpDoor;
 use super::admission::Admission;
 use super::bind::{Access, Bind, BindError};
 use super::limits::HttpLimits;
-use super::socket::Socket;
+
+pub use ms_net::Drained;
 
 /// How long requests in progress may take when the gateway is stopped without a [`Drain`].
 const STOP_WITHIN: Duration = Duration::from_secs(4);
@@ -53,7 +54,7 @@ struct Kept {
     gate: AtomicU8,
     /// The port that was given for port 0; zero before.
     port: AtomicU16,
-    socket: Socket,
+    socket: KeptListener<OpenResource>,
 }
 
 impl Shared {
@@ -187,7 +188,7 @@ impl GatewaySpec {
 pub struct HttpGateway {
     spec: GatewaySpec,
     shared: Arc<Shared>,
-    open: TaskTracker,
+    open: Connections,
     at: Option<SocketAddr>,
     stopping: bool,
 }
@@ -197,7 +198,8 @@ impl HttpGateway {
     #[must_use]
     pub fn new(spec: GatewaySpec) -> Self {
         let shared = Arc::new(Shared::new(&spec));
-        Self { spec, shared, open: TaskTracker::new(), at: None, stopping: false }
+        let open = Connections::new(shared.stop.clone());
+        Self { spec, shared, open, at: None, stopping: false }
     }
 
     /// Where it listens, and what it has in hand: for inspectors.
@@ -216,13 +218,10 @@ impl HttpGateway {
         self.at = Some(at);
         self.spec.kept.port.store(at.port(), Ordering::Release);
         let app = (self.spec.routes)(&self.shared);
-        let taking = accept(
-            listener,
-            app,
-            self.spec.limits.clone(),
-            self.shared.stop.clone(),
-            self.open.clone(),
-        );
+        let limits = self.spec.limits.clone();
+        let granted = limits.of_listener();
+        let door = Arc::new(HttpDoor { app, limits });
+        let taking = ms_net::accept(listener, door, granted, self.open.clone());
         // As a future of the actor: a panic in it is the actor's, and its supervisor's to mend.
         ctx.spawn(wrap_future::<_, Self>(taking));
         tracing::info!(%at, "listening");
@@ -233,15 +232,7 @@ impl HttpGateway {
     /// time is over; what is left then is cut.
     fn drain(&mut self, within: Duration) -> impl Future<Output = Drained> + 'static {
         self.spec.kept.socket.close();
-        self.shared.stop.drain.cancel();
-        self.open.close();
-        let (open, now) = (self.open.clone(), self.shared.stop.now.clone());
-        async move {
-            let in_time = tokio::time::timeout(within, open.wait()).await.is_ok();
-            let cut = if in_time { 0 } else { open.len() };
-            now.cancel();
-            Drained { cut }
-        }
+        self.open.drain(within)
     }
 }
 
@@ -251,7 +242,8 @@ impl Actor for HttpGateway {
     fn started(&mut self, ctx: &mut Self::Context) {
         let (addr, kept) = (self.spec.addr(), Arc::clone(&self.spec.kept));
         let open = ctx.node().resources().clone();
-        let binding = wrap_future::<_, Self>(async move { kept.socket.listen(addr, &open).await });
+        let list = move |at| open.open(format!("listener at {at}"));
+        let binding = wrap_future::<_, Self>(async move { kept.socket.listen(addr, list).await });
         ctx.wait(binding.map(move |bound, gateway, ctx| {
             if let Err(source) = bound.and_then(|listener| gateway.listen(listener, ctx)) {
                 ctx.fail(BindError::Listen { addr, source });
@@ -274,8 +266,7 @@ impl Actor for HttpGateway {
 impl Drop for HttpGateway {
     /// However it ended, its connections do not outlive it.
     fn drop(&mut self) {
-        self.shared.stop.drain.cancel();
-        self.shared.stop.now.cancel();
+        self.open.cut();
     }
 }
 
@@ -290,13 +281,6 @@ pub struct Serve;
 pub struct Drain {
     /// How long requests in progress may take.
     pub within: Duration,
-}
-
-/// What came of a [`Drain`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drained {
-    /// Connections that were cut, their requests not answered.
-    pub cut: usize,
 }
 
 /// Where it listens; `None` before its start is done.

@@ -172,11 +172,7 @@ fn local(authority: &str) -> bool {
         _ => authority,
     };
     host.eq_ignore_ascii_case("localhost")
-        || host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse()
-            .is_ok_and(super::bind::is_loopback)
+        || host.trim_start_matches('[').trim_end_matches(']').parse().is_ok_and(ms_net::is_loopback)
 }
 
 fn closed(gate: Gate) -> Problem {

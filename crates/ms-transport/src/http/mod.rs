@@ -22,7 +22,6 @@ mod problem;
 mod query;
 mod routes;
 mod schema;
-mod socket;
 mod tasks;
 mod trace;
 
@@ -35,7 +34,8 @@ use axum::http::{Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use ms_actor::Node;
+use ms_actor::{EventSource, Node};
+use ms_core::task::TaskTransition;
 use ms_ops::Desk;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
@@ -62,6 +62,8 @@ pub const ADMIN_PORT: u16 = 9090;
 pub struct Api {
     /// The node, for its events.
     pub node: Node,
+    /// What happens to tasks, where their store tells of it.
+    pub task_events: Option<EventSource<TaskTransition>>,
     /// The way to every operation on it.
     pub desk: Desk,
 }
@@ -96,7 +98,11 @@ impl Api {
 
     fn documented(&self, shared: &Arc<Shared>) -> OpenApiRouter {
         let routes = Routes { shared: Arc::clone(shared), desk: self.desk.clone() };
-        let events = events::Events { shared: Arc::clone(shared), node: self.node.clone() };
+        let events = events::Events {
+            shared: Arc::clone(shared),
+            node: self.node.clone(),
+            tasks: self.task_events.clone(),
+        };
         let events = OpenApiRouter::new().routes(routes!(events::events)).with_state(events);
         OpenApiRouter::with_openapi(Document::openapi())
             .routes(routes!(tasks::submit, tasks::list))

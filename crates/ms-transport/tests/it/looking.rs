@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use common::{Client, get, on_system, request, rig};
 use ms_core::life::Place;
-use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskNews, TaskState};
+use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskState, TaskTransition};
 use ms_supervisor::ChildSpec;
-use ms_transport::{Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
+use ms_transport::{Api, Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 
@@ -156,8 +156,8 @@ fn what_is_lost_of_the_past_is_told_as_a_gap() {
     });
 }
 
-fn news(change: TaskChange, id: u128, count: usize) -> Vec<TaskNews> {
-    let one = TaskNews {
+fn transitions(change: TaskChange, id: u128, count: usize) -> Vec<TaskTransition> {
+    let one = TaskTransition {
         change,
         id: TaskId::new(uuid::Uuid::from_u128(id)),
         queue: QueueName::default(),
@@ -172,15 +172,19 @@ fn news(change: TaskChange, id: u128, count: usize) -> Vec<TaskNews> {
     vec![one; count]
 }
 
+fn publish(rig: &common::Rig, transitions: Vec<TaskTransition>) {
+    rig.task_events.publish(transitions, || rig.node.now().as_millis());
+}
+
 #[test]
 fn events_about_tasks_have_places_of_their_own_and_are_resumed_by_them() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
         let wedged = ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 };
         let mut stream = Stream::opened(rig.addr, "/api/v1/events?about=tasks", "").await;
-        rig.node.publish_tasks(news(TaskChange::Submitted, 1, 2));
+        publish(&rig, transitions(TaskChange::Submitted, 1, 2));
         rig.node.publish(wedged.clone());
-        rig.node.publish_tasks(news(TaskChange::Cancelled, 1, 1));
+        publish(&rig, transitions(TaskChange::Cancelled, 1, 1));
         let (first, event) = stream.event().await;
         assert_eq!((&event["event"], &event["change"]), (&"task".into(), &"submitted".into()));
         assert_eq!((&event["seq"], &event["state"]), (&1.into(), &"pending".into()));
@@ -211,8 +215,8 @@ fn events_about_tasks_have_places_of_their_own_and_are_resumed_by_them() {
 fn events_about_tasks_are_filtered_and_what_is_lost_of_them_is_told() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
-        rig.node.publish_tasks(news(TaskChange::Submitted, 1, ms_actor::KEPT_TASK_EVENTS));
-        rig.node.publish_tasks(news(TaskChange::Dead, 2, 3));
+        publish(&rig, transitions(TaskChange::Submitted, 1, common::KEPT_TASK_EVENTS));
+        publish(&rig, transitions(TaskChange::Dead, 2, 3));
         let task = TaskId::new(uuid::Uuid::from_u128(2));
         for filter in [format!("task={task}"), "change=dead".to_owned()] {
             let path = format!("/api/v1/events?{filter}");
@@ -248,8 +252,8 @@ fn events_about_tasks_are_filtered_and_what_is_lost_of_them_is_told() {
 fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
-        rig.node.publish_tasks(news(TaskChange::Submitted, 1, 20));
-        let kept = rig.node.last_event();
+        publish(&rig, transitions(TaskChange::Submitted, 1, 20));
+        let kept = rig.node.events().newest();
         let path = "/api/v1/events?follow=false";
         for place in ["0123456789abcdef.1.12", "0123456789abcdef.999.999", "1.12", "12"] {
             let seen = format!("Last-Event-ID: {place}\r\nConnection: close\r\n");
@@ -276,6 +280,34 @@ fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
         let told = Stream::open_at(rig.addr, path, seen).await.all().await;
         assert!(told.iter().all(|(_, event)| event["restarted"] != true));
         assert_eq!(told.len() as u64, kept + 20);
+    });
+}
+
+#[test]
+fn without_a_task_store_there_are_no_events_about_tasks() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let api = Api {
+            node: rig.node.clone(),
+            root: Arc::new(|| None),
+            registry: None,
+            tasks: rig.tasks.clone(),
+            task_events: None,
+            budgets: None,
+            health: Arc::new(Fit(true)),
+            integration: Arc::new(common::Known),
+        };
+        let spec = api.gateway(Bind::loopback(0), HttpLimits::default()).unwrap().serving();
+        let child = ChildSpec::actor("storeless", move || HttpGateway::new(spec.clone()));
+        rig.root.as_supervisor().start_child(child).await.unwrap();
+        let gateway = rig.root.as_supervisor().get::<HttpGateway>("storeless").await.unwrap();
+        let addr = gateway.ask(LocalAddr).within(common::PATIENCE).await.unwrap().unwrap();
+        let path = "/api/v1/events?about=tasks&follow=false";
+        let seen = "Last-Event-ID: 0\r\nConnection: close\r\n";
+        assert_eq!(Stream::open_at(addr, path, seen).await.all().await, []);
+        let mut both = Stream::opened(addr, "/api/v1/events", "").await;
+        rig.node.publish(ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 });
+        assert_eq!(both.event().await.1["event"], "arbiter_wedged");
     });
 }
 

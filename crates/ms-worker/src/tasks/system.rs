@@ -10,7 +10,7 @@ use ms_core::task::{AgentKind, QueueName};
 use ms_core::time::FAR;
 use ms_core::view::Tier;
 use ms_core::{ExitReason, IdError, Intensity, Invalid, StopOrder};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_task::{QueueSpec, TaskStore};
 use tokio::sync::watch;
 
@@ -41,6 +41,7 @@ const POOL_INTENSITY: Intensity = Intensity { max_restarts: 100, period: Duratio
 
 /// Why tasks cannot be set up so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TasksError {
     /// A bad name of a queue or a kind of agent.
     #[error(transparent)]
@@ -293,11 +294,11 @@ impl Tasks {
             ChildSpec::blueprint("dispatcher", dispatcher).placement(Placement::Dedicated);
         // Together: the dispatcher claims no more while agents are stopped, writes what they hand
         // back, and no pool waits for another.
-        let supervisor = Supervisor::rest_for_one(&self.id)
+        let supervisor = SupervisorSpec::rest_for_one(&self.id)
             .intensity(5, Duration::from_secs(60))
             .stop_order(StopOrder::Together);
         let pools = self.pools.iter().map(|pool| self.pool_supervisor(pool));
-        ChildSpec::supervisor(pools.fold(supervisor.child(dispatcher), Supervisor::child))
+        ChildSpec::supervisor(pools.fold(supervisor.child(dispatcher), SupervisorSpec::child))
     }
 
     fn intensity(&self, pool: &Pool) -> Intensity {
@@ -308,10 +309,10 @@ impl Tasks {
 
     fn pool_supervisor(&self, pool: &Pool) -> ChildSpec {
         let Intensity { max_restarts, period } = self.intensity(pool);
-        let supervisor = Supervisor::one_for_one(pool.kind.as_str())
+        let supervisor = SupervisorSpec::one_for_one(pool.kind.as_str())
             .intensity(max_restarts, period)
             .stop_order(StopOrder::Together);
-        ChildSpec::supervisor(pool.agents.iter().cloned().fold(supervisor, Supervisor::child))
+        ChildSpec::supervisor(pool.agents.iter().cloned().fold(supervisor, SupervisorSpec::child))
     }
 
     /// An agent that says to the dispatcher that it is there, at each of its starts.

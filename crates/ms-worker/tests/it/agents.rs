@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix::Message;
 use ms_actor::{AskError, Node, StateValue};
 use ms_core::{ActorPath, ExitReason, Restart};
-use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 use ms_testkit::TestSystem;
 use ms_worker::{Agent, AgentActor, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
 
@@ -100,7 +100,7 @@ impl Handles<Later> for Worker {
 }
 
 async fn tree(node: &Node, start: u64) -> Root {
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .intensity(5, Duration::from_secs(60))
         .child(ChildSpec::agent::<Worker>("a", start))
         .child(ChildSpec::agent::<Worker>("b", 0));

@@ -8,17 +8,16 @@ use std::time::Duration;
 
 use actix::Message;
 use common::{Deeds, Order, SOON, Worker, order, run};
-use ms_actor::AskError;
+use ms_actor::{AskError, NodeEvents, ReadFrom};
 use ms_core::budget::{Budget, MESSAGES, WALL_US};
 use ms_core::task::TaskState;
-use ms_core::view::{EventKind, Lifecycle, Mark, NodeEvent};
+use ms_core::view::{EventKind, Lifecycle, Mark};
 use ms_core::{ActorPath, ExitReason};
 use ms_store::{StoreConfig, sqlite};
-use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 use ms_worker::budgets::{BudgetError, Budgets};
 use ms_worker::tasks::Tasks;
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
-use tokio::sync::broadcast::Receiver;
 
 struct Spender(u64);
 
@@ -45,10 +44,10 @@ fn path(text: &str) -> ActorPath {
 }
 
 async fn tree(node: &ms_actor::Node, budgets: &Budgets) -> Root {
-    let pair = Supervisor::one_for_one("pair")
+    let pair = SupervisorSpec::one_for_one("pair")
         .child(ChildSpec::budgeted::<Spender>("a", (), budgets))
         .child(ChildSpec::budgeted::<Spender>("b", (), budgets));
-    let tree = Supervisor::one_for_one("root").child(budgets.child());
+    let tree = SupervisorSpec::one_for_one("root").child(budgets.child());
     start_root(node, tree.child(ChildSpec::supervisor(pair))).await.unwrap()
 }
 
@@ -57,9 +56,9 @@ async fn spender(root: &Root, id: &str) -> AgentRef<Spender> {
 }
 
 /// The next suspension for a budget: whose account it was, and why.
-async fn suspended(events: &mut Receiver<NodeEvent>) -> (ActorPath, String) {
+async fn suspended(events: &mut NodeEvents) -> (ActorPath, String) {
     loop {
-        if let EventKind::Steered { path, by, reason, .. } = events.recv().await.unwrap().kind
+        if let EventKind::Steered { path, by, reason, .. } = events.next_event().await.unwrap().kind
             && by == "budget"
         {
             return (path, reason.unwrap());
@@ -73,7 +72,7 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
         let budget = Budget::new().messages(3).unit("tokens", 100);
         let budgets = Budgets::new("budgets").limit("/root/pair", budget).unwrap();
         let root = tree(&node, &budgets).await;
-        let (_, mut events) = node.events_since(node.last_event());
+        let mut events = node.events().reader(ReadFrom::Next);
         let client = budgets.client();
         let (a, b) = (spender(&root, "a").await, spender(&root, "b").await);
         let spend = |to: &AgentRef<Spender>, tokens| {
@@ -135,7 +134,7 @@ fn t12_a_raise_of_one_budget_lets_nobody_go_on_who_is_over_another() {
         let budgets = budgets.limit("/root/pair", Budget::new().messages(2)).unwrap();
         let budgets = budgets.limit("/root/pair/a", Budget::new().messages(1)).unwrap();
         let root = tree(&node, &budgets).await;
-        let (_, mut events) = node.events_since(node.last_event());
+        let mut events = node.events().reader(ReadFrom::Next);
         let (a, b) = (spender(&root, "a").await, spender(&root, "b").await);
         assert_eq!(a.ask(Spend(1)).await.unwrap().0, 1);
         assert_eq!(b.ask(Spend(1)).await.unwrap().0, 1);
@@ -170,7 +169,7 @@ fn time_in_handlers_is_counted_even_when_they_panic() {
     run(|node| async move {
         let budget = Budget::new().wall(Duration::from_millis(15));
         let budgets = Budgets::new("budgets").limit("/root/s", budget).unwrap();
-        let tree = Supervisor::one_for_one("root").intensity(9, Duration::from_secs(9));
+        let tree = SupervisorSpec::one_for_one("root").intensity(9, Duration::from_secs(9));
         let tree =
             tree.child(budgets.child()).child(ChildSpec::budgeted::<Sleeper>("s", (), &budgets));
         let root = start_root(&node, tree).await.unwrap();
@@ -194,7 +193,7 @@ fn t16_tasks_wait_while_the_budget_of_their_pool_is_used_up() {
         let tasks = Tasks::new("tasks", store).budgets(&budgets);
         let deeds = std::sync::Arc::new(Deeds::default());
         let tasks = tasks.pool::<Worker>("worker", 2, std::sync::Arc::clone(&deeds)).unwrap();
-        let tree = Supervisor::one_for_one("root").child(child).child(budgets.child());
+        let tree = SupervisorSpec::one_for_one("root").child(child).child(budgets.child());
         let root = start_root(&node, tree.child(tasks.child())).await.unwrap();
         let client = tasks.client();
         let accepted = client.submit_all((0..8).map(|n| order(&Order::Echo(n))).collect()).await;

@@ -19,7 +19,7 @@ use ms_actor::{AskError, Node};
 use ms_core::task::{AgentKind, NewTask, TaskFailure, TaskId, TaskState};
 use ms_core::{ExitReason, Incarnation};
 use ms_store::{StoreConfig, sqlite};
-use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 use ms_testkit::child::{self, OwnTest};
 use ms_worker::tasks::{Performs, Task, TaskClient, TaskCx, Tasks};
 use ms_worker::{Agent, AgentRef, AgentSpec, Cx, GetAgent, Handles, InitError};
@@ -83,7 +83,7 @@ impl Handles<Work> for Fragile {
 
 async fn tree(node: &Node, place: &'static str) -> (Root, [AgentRef<Fragile>; 2]) {
     let shared = || Shared::default();
-    let tree = Supervisor::one_for_one("root")
+    let tree = SupervisorSpec::one_for_one("root")
         .intensity(5, Duration::from_secs(60))
         .child(ChildSpec::agent::<Fragile>("fragile", (place, shared())))
         .child(ChildSpec::agent::<Fragile>("sibling", ("none", shared())));
@@ -176,7 +176,7 @@ impl Performs for Deep {
 async fn fleet(node: &Node, dir: &Path) -> (Root, TaskClient) {
     let (store, child) = sqlite("store", StoreConfig::new(dir.join("tasks.db")));
     let tasks = Tasks::new("tasks", store).pool::<Deep>("deep", 2, ()).expect("good");
-    let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+    let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
     (start_root(node, tree).await.expect("starts"), tasks.client())
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{Order, order, run, start};
 use ms_core::task::{AgentKind, NewTask, Retry, TaskFailure, TaskState};
 use ms_store::{StoreConfig, sqlite};
-use ms_supervisor::{Supervisor, start_root};
+use ms_supervisor::{SupervisorSpec, start_root};
 use ms_worker::tasks::{Performs, Task, TaskCx, Tasks};
 use ms_worker::{Agent, Cx, InitError};
 use serde_json::json;
@@ -68,7 +68,7 @@ fn t21_what_json_cannot_say_fails_the_task_with_its_place() {
     run(|node| async move {
         let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
         let tasks = Tasks::new("tasks", store).pool::<Average>("average", 1, ()).unwrap();
-        let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+        let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
         let root = start_root(&node, tree).await.expect("starts");
         let client = tasks.client();
         for (payload, said) in [

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::{Deeds, Worker};
 use ms_core::task::{NewTask, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskView};
-use ms_supervisor::{Root, Supervisor, Verb, start_root};
+use ms_supervisor::{Root, SupervisorSpec, Verb, start_root};
 use ms_task::{
     ClaimSpec, Claimed, Held, StoreFuture, StoreStats, Submission, Swept, TaskCommand, TaskEnd,
     TaskStore,
@@ -98,7 +98,7 @@ fn idle<F: Future>(test: impl FnOnce(Idle) -> F) -> F::Output {
         let writes = Arc::clone(&store.writes);
         let deeds = Arc::new(Deeds::default());
         let tasks = Tasks::new("tasks", store).pool::<Worker>("worker", 64, deeds).expect("good");
-        let tree = Supervisor::one_for_one("root").child(tasks.child());
+        let tree = SupervisorSpec::one_for_one("root").child(tasks.child());
         let root = start_root(system.node(), tree).await.expect("starts");
         // Agents join while they start, and are let rest until they have.
         tokio::time::sleep(Duration::from_secs(5)).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{Order, SOON, order, run, start};
 use ms_core::task::{NewTask, TaskState};
 use ms_store::{StoreConfig, sqlite};
-use ms_supervisor::{StartRootError, Supervisor, start_root};
+use ms_supervisor::{StartRootError, SupervisorSpec, start_root};
 use ms_worker::tasks::Tasks;
 
 /// `Duration::MAX` as lease, attempt, wait, and the longest period of a pool's restarts.
@@ -42,7 +42,7 @@ fn x32_a_lease_of_nothing_is_refused_at_the_start() {
     run(|node| async move {
         let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
         let tasks = Tasks::new("tasks", store).lease(Duration::ZERO);
-        let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+        let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
         let error = start_root(&node, tree).await.expect_err("refused");
         assert!(matches!(error, StartRootError::Failed(_)), "{error}");
         assert!(error.to_string().contains("the lease must be at least 10 ms"), "{error}");

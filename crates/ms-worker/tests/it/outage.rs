@@ -11,7 +11,7 @@ use common::{Deeds, Fleet, Order, Worker, order, run};
 use ms_actor::Node;
 use ms_core::task::{StoreError, Submitted, TaskError, TaskState, TaskView};
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
-use ms_supervisor::{Supervisor, start_root};
+use ms_supervisor::{SupervisorSpec, start_root};
 use ms_task::{
     ClaimSpec, Claimed, Held, Layered, StoreFuture, StoreLayer, Submission, Swept, TaskCommand,
     TaskStore,
@@ -76,7 +76,7 @@ async fn on_disk(node: &Node, dir: &Path, disk: &Arc<Disk>, attempt: Duration) -
     let layered = Layered(OnDisk { store: store.clone(), disk: Arc::clone(disk) });
     let tasks = Tasks::new("tasks", layered).lease(LEASE).attempt(attempt);
     let tasks = tasks.pool::<Worker>("worker", 4, Arc::clone(&deeds)).expect("good");
-    let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+    let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
     let root = start_root(node, tree).await.expect("starts");
     Fleet { root, client: tasks.client(), store, deeds }
 }

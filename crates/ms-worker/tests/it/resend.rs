@@ -11,7 +11,7 @@ use ms_core::task::{
     TaskView,
 };
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
-use ms_supervisor::{Supervisor, start_root};
+use ms_supervisor::{SupervisorSpec, start_root};
 use ms_task::{
     ClaimSpec, Claimed, Held, Layered, StoreFuture, StoreLayer, Submission, TaskCommand, TaskStore,
 };
@@ -119,7 +119,8 @@ fn a_submission_whose_answer_is_lost_is_sent_again_and_taken_once() {
         let tasks = tasks.pool::<Worker>("worker", 1, Arc::new(Deeds::default())).unwrap();
         let client = tasks.client();
         // No dispatcher: what is stored is all there is to see.
-        let root = start_root(&node, Supervisor::one_for_one("root").child(child)).await.unwrap();
+        let root =
+            start_root(&node, SupervisorSpec::one_for_one("root").child(child)).await.unwrap();
         for (round, lost) in [0, 1, 3].into_iter().enumerate() {
             silent.store(lost, Ordering::Relaxed);
             let batch = vec![order(&Order::Echo(1)), order(&Order::Echo(2))];
@@ -167,7 +168,7 @@ fn an_entry_of_a_journal_whose_answer_is_lost_is_written_again() {
         let tasks = Tasks::new("tasks", Layered(mute));
         let tasks = tasks.pool::<Worker>("worker", 1, Arc::clone(&deeds)).unwrap();
         let client = tasks.client();
-        let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+        let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
         let root = start_root(&node, tree).await.unwrap();
         let id = client.submit(order(&Order::Steps { crash_at: 9 })).await.unwrap().view.id;
         let ended = client.ended(id, common::SOON).await.unwrap();
@@ -194,7 +195,7 @@ fn t17_what_a_claim_without_an_answer_took_is_given_out_anew() {
         let tasks = Tasks::new("tasks", Layered(mute)).lease(Duration::from_secs(3_600));
         let tasks = tasks.pool::<Worker>("worker", 3, Arc::clone(&deeds)).unwrap();
         let client = tasks.client();
-        let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+        let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
         let root = start_root(&node, tree).await.unwrap();
 
         // One agent is at work all the while.

@@ -17,7 +17,7 @@ use ms_core::task::{
 use ms_core::view::EventKind;
 use ms_core::{ExitReason, Shutdown};
 use ms_store::{StoreConfig, sqlite};
-use ms_supervisor::{Root, Supervisor, start_root};
+use ms_supervisor::{Root, SupervisorSpec, start_root};
 use ms_worker::tasks::{Performs, Task, TaskClient, TaskCx, Tasks};
 use ms_worker::{Agent, Cx, InitError};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ async fn until_all(client: &TaskClient, count: usize, state: TaskState) {
 
 /// Agents that came to their end otherwise than by an orderly stop.
 fn forced(node: &Node) -> Vec<String> {
-    let (events, _) = node.events_since(0);
+    let events = node.events().kept();
     let forced = events.iter().filter_map(|event| match &event.kind {
         EventKind::Exited { path, reason, .. } if *reason != ExitReason::Shutdown => {
             Some(format!("{path}: {reason}"))
@@ -66,7 +66,8 @@ fn t22_a_thousand_agents_that_wait_hand_their_tasks_back_uncounted() {
 
         // What the file says, before anybody takes anything back.
         let (store, child) = sqlite("store", StoreConfig::new(dir.path().join("tasks.db")));
-        let root = start_root(&node, Supervisor::one_for_one("root").child(child)).await.unwrap();
+        let root =
+            start_root(&node, SupervisorSpec::one_for_one("root").child(child)).await.unwrap();
         let client = Tasks::new("tasks", store).client();
         let tasks = all(&client).await;
         assert_eq!(tasks.len(), AGENTS);
@@ -161,7 +162,7 @@ async fn clinic(node: &Node, dir: &Path, seen: &Arc<Seen>) -> Clinic {
     let (store, child) = sqlite("store", StoreConfig::new(dir.join("tasks.db")));
     let tasks = Tasks::new("tasks", store).pool::<Careful>("careful", 2, Arc::clone(seen));
     let tasks = tasks.expect("good");
-    let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+    let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
     let root = start_root(node, tree).await.expect("starts");
     Clinic { root, client: tasks.client(), seen: Arc::clone(seen) }
 }
@@ -253,7 +254,7 @@ fn x19_pools_are_stopped_together() {
             tasks.pool_as::<Worker>(kind, 3, Arc::new(Deeds::default()), shape)
         });
         let tasks = tasks.expect("good");
-        let tree = Supervisor::one_for_one("root").child(child).child(tasks.child());
+        let tree = SupervisorSpec::one_for_one("root").child(child).child(tasks.child());
         let root = start_root(&node, tree).await.expect("starts");
         let client = tasks.client();
         for kind in pools {

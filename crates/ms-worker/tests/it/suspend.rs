@@ -18,7 +18,7 @@ use common::{Order, SOON, order, start};
 use ms_actor::{Node, NodeConfig};
 use ms_core::task::TaskState;
 use ms_core::view::EventKind;
-use ms_supervisor::{ChildSpec, Heartbeat, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Heartbeat, SupervisorSpec, start_root};
 use ms_testkit::child::{self, OwnTest};
 use ms_worker::{Agent, AgentSpec, Cx, GetAgent, Handles, InitError};
 
@@ -71,7 +71,7 @@ async fn live(node: &Node, dir: &Path) {
     let fleet = start(node, dir, 1, vec![], |tasks| tasks.lease(SHORT)).await;
     let beat = Heartbeat { every: SHORT / 3, missed: 3 };
     let patient = ChildSpec::agent::<Patient>("patient", ()).heartbeat(beat);
-    let watched = Supervisor::one_for_one("watched").child(patient);
+    let watched = SupervisorSpec::one_for_one("watched").child(patient);
     let watched = start_root(node, watched).await.expect("starts");
     let patient = watched.get_agent::<Patient>("patient").await.expect("there");
     let waits = patient.ask(WaitFor(LONG + SHORT)).within(SOON);
@@ -85,7 +85,7 @@ async fn live(node: &Node, dir: &Path) {
     say(&format!("task {} attempts {}", view.state, view.attempts));
     let answered = waits.await.expect("not dropped").is_ok();
     say(&format!("patient {answered} {}", patient.any().incarnation()));
-    let (events, _) = node.events_since(0);
+    let events = node.events().kept();
     let lost = events.iter().filter(|event| match &event.kind {
         EventKind::ArbiterWedged { .. } => true,
         EventKind::Exited { reason, .. } => !reason.is_clean(),

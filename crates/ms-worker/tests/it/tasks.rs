@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Order, SOON, order, run, start};
-use ms_actor::AnyRef;
+use ms_actor::{AnyRef, ReadFrom};
 use ms_core::task::{
     AgentKind, FailureKind, IdempotencyKey, NewTask, QueueName, TaskChange, TaskError, TaskFilter,
-    TaskNews, TaskState,
+    TaskState, TaskTransition,
 };
-use ms_core::view::{EventKind, Lifecycle};
+use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ChildId};
 use ms_supervisor::{SupervisorError, SupervisorRef};
 use ms_task::{QueueSpec, Rate, Submission, TaskStore};
@@ -131,25 +131,24 @@ fn the_life_of_a_task_is_told() {
     let dir = tempfile::tempdir().unwrap();
     run(|node| async move {
         let system = start(&node, dir.path(), 1, vec![], |tasks| tasks).await;
-        let mut events = node.task_events(0);
+        let mut events = system.store.events().reader(ReadFrom::Oldest);
         let mut all = Vec::new();
-        // The news of `id` once this change is among them, as change, attempt, and whether it is tried
-        // again. What follows on it may have come with it.
+        // The transitions of `id` once this change is among them, as change, attempt, and whether it is
+        // tried again. What follows on it may have come with it.
         let mut life = async |id, awaited: TaskChange| {
             loop {
                 let told: Vec<_> = all
                     .iter()
-                    .filter(|news: &&TaskNews| news.id == id)
-                    .map(|news| (news.change, news.attempt, news.retry_in_ms.is_some()))
+                    .filter(|transition: &&TaskTransition| transition.id == id)
+                    .map(|transition| {
+                        (transition.change, transition.attempt, transition.retry_in_ms.is_some())
+                    })
                     .collect();
-                if told.iter().any(|news| news.0 == awaited) {
+                if told.iter().any(|transition| transition.0 == awaited) {
                     return told;
                 }
-                let more = tokio::time::timeout(SOON, events.next()).await.expect("is told");
-                all.extend(more.into_iter().map(|event| match event.kind {
-                    EventKind::Task(news) => news,
-                    other => panic!("{other:?}"),
-                }));
+                let next = tokio::time::timeout(SOON, events.next_event()).await;
+                all.push(next.expect("is told").expect("the store lives").kind);
             }
         };
         use TaskChange::{
@@ -157,7 +156,7 @@ fn the_life_of_a_task_is_told() {
         };
         // Whether a start is told before an end is up to the two groups they come in.
         let but_starts = |told: Vec<(TaskChange, u32, bool)>| {
-            told.into_iter().filter(|news| news.0 != Started).collect::<Vec<_>>()
+            told.into_iter().filter(|transition| transition.0 != Started).collect::<Vec<_>>()
         };
         let id = system.submit(order(&Order::FailTimes(1))).await;
         let told = life(id, Completed).await;
@@ -173,7 +172,7 @@ fn the_life_of_a_task_is_told() {
         );
         let id = system.submit(order(&Order::Panic)).await;
         let told = but_starts(life(id, Dead).await);
-        assert_eq!(told.iter().filter(|news| news.0 == Failed).count(), 2, "{told:?}");
+        assert_eq!(told.iter().filter(|transition| transition.0 == Failed).count(), 2, "{told:?}");
         assert_eq!(told.last(), Some(&(Dead, 3, false)));
         system.client.replay(id).await.unwrap();
         assert!(life(id, Replayed).await.contains(&(Replayed, 0, false)));
@@ -196,32 +195,30 @@ fn what_is_taken_from_an_agent_is_told() {
         let lease = Duration::from_millis(300);
         let adjust = |tasks: ms_worker::tasks::Tasks| tasks.lease(lease);
         let system = start(&node, dir.path(), 1, vec![], adjust).await;
-        let mut events = node.task_events(0);
+        let mut events = system.store.events().reader(ReadFrom::Oldest);
         let mut told = async |change| {
             let find = async {
                 loop {
-                    for event in events.next().await {
-                        match event.kind {
-                            EventKind::Task(news) if news.change == change => return news,
-                            _ => {}
-                        }
+                    let transition = events.next_event().await.expect("the store lives").kind;
+                    if transition.change == change {
+                        return transition;
                     }
                 }
             };
             tokio::time::timeout(SOON, find).await.expect("is told")
         };
         let blocked = system.submit(order(&Order::Block(1_500))).await;
-        let news = told(TaskChange::LeaseLost).await;
-        assert_eq!((news.id, news.attempt), (blocked, 1));
-        assert_eq!(news.failure, Some(FailureKind::LeaseExpired));
-        assert!(news.retry_in_ms.is_some() && news.agent.is_some());
+        let transition = told(TaskChange::LeaseLost).await;
+        assert_eq!((transition.id, transition.attempt), (blocked, 1));
+        assert_eq!(transition.failure, Some(FailureKind::LeaseExpired));
+        assert!(transition.retry_in_ms.is_some() && transition.agent.is_some());
         system.ended(blocked).await;
 
         let slow = system.submit(order(&Order::Sleep(60_000))).await;
         system.reaches(slow, TaskState::Running).await;
         system.client.dispatcher().unwrap().any().kill();
-        let news = told(TaskChange::TakenBack).await;
-        assert_eq!((news.id, news.failure), (slow, Some(FailureKind::Interrupted)));
+        let transition = told(TaskChange::TakenBack).await;
+        assert_eq!((transition.id, transition.failure), (slow, Some(FailureKind::Interrupted)));
         system.client.cancel(slow).await.unwrap();
         system.stop().await;
     });

@@ -126,7 +126,8 @@ mod tests {
         let before = document("", &all, &both);
         assert!(before.ends_with("1 of 2 mutants are caught.\n"));
         assert_eq!(differences(&before, &all).len(), 1, "one survived");
-        let after = document(&before, &all, &[(&all[0], Verdict::Caught(vec!["policy: u".into()]))]);
+        let after =
+            document(&before, &all, &[(&all[0], Verdict::Caught(vec!["policy: u".into()]))]);
         assert!(after.contains("| b | wrong | `policy: t` |"));
         assert!(differences(&after, &all).is_empty());
         assert_eq!(differences(&after, &all[..1]).len(), 1, "a row of no mutant");

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::lex::{places, within};
+use crate::lex::{places, within};
 
 /// The statement that begins at a place, to its `;` or to the end of what it stands in.
 pub(super) fn statement(code: &str, at: usize) -> &str {

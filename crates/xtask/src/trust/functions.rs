@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::lex::{blank, within, words};
+use crate::lex::{blank, within, words};
 
 /// A source, as it stands and with blanks for comments and texts.
 pub(super) struct Source {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::functions::{Function, Source};
-use super::lex::words;
 use super::rules::asserts_itself;
+use crate::lex::words;
 
 /// Code that stops the clock.
 const STOPS_THE_CLOCK: &[&str] = &["start_paused", "TestSystem"];

@@ -9,7 +9,6 @@
 mod flow;
 mod functions;
 mod known;
-mod lex;
 mod list;
 mod ports;
 mod rules;
@@ -18,8 +17,9 @@ pub(crate) mod unused;
 
 use std::path::Path;
 
+use crate::files::files;
+use crate::lex;
 use crate::outcome::Outcome;
-use crate::sources;
 use crate::workspace::Workspace;
 use functions::Source;
 use known::Known;
@@ -61,8 +61,7 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
 }
 
 fn read(workspace: &Workspace, folders: &[&str]) -> Vec<Source> {
-    let files =
-        folders.iter().flat_map(|folder| sources::files(&workspace.root, Path::new(folder)));
+    let files = folders.iter().flat_map(|folder| files(&workspace.root, Path::new(folder)));
     let read =
         |path: std::path::PathBuf| Source::new(&path, workspace.read(&path).unwrap_or_default());
     files.map(read).collect()
@@ -125,16 +124,19 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_is_told_unless_the_list_permits_it() {
+    fn a_finding_fails_unless_the_list_permits_it() {
         let code = format!("#{}\nfn a() {{ b(); }}", "[test]");
-        let told = problems(&code, "");
-        assert_eq!(told.len(), 1);
-        assert!(told[0].starts_with("crates/ms-a/tests/it/x.rs:2 a: asserts-nothing"), "{told:?}");
+        let found = problems(&code, "");
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].starts_with("crates/ms-a/tests/it/x.rs:2 a: asserts-nothing"),
+            "{found:?}"
+        );
         let list =
             "# why\nasserts-nothing\tcrates/ms-a/tests/it/x.rs\ta\tit compiles, which is all";
         assert!(problems(&code, list).is_empty());
         let mended = format!("#{}\nfn a() {{ assert!(b()); }}", "[test]");
-        let told = problems(&mended, list);
-        assert!(told.len() == 1 && told[0].contains("remove the line"), "{told:?}");
+        let found = problems(&mended, list);
+        assert!(found.len() == 1 && found[0].contains("remove the line"), "{found:?}");
     }
 }

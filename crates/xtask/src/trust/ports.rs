@@ -1,7 +1,7 @@
 //! Ports of loopback that somebody else may have: fixed ones, and those that were given back.
 
 use super::functions::{Function, Source};
-use super::lex::calls;
+use crate::lex::calls;
 
 /// What listens or connects.
 const CALLS: &[&str] = &["bind", "connect", "connect_timeout", "listen", "try_get", "try_to"];

@@ -3,8 +3,8 @@
 use super::flow;
 use super::functions::{Function, Source};
 use super::known::Known;
-use super::lex::{calls, places, words};
 use super::{ports, time};
+use crate::lex::{calls, places, words};
 
 /// A kind, and where in the source it was found.
 pub(super) type Found = (&'static str, usize);

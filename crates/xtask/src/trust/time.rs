@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::flow::{statement, statement_start};
 use super::functions::{Function, Source};
 use super::known::Known;
-use super::lex::{calls, places, words};
 use super::rules::Found;
+use crate::lex::{calls, places, words};
 
 /// What gives a time that has passed.
 const PASSED: &[&str] = &["elapsed", "since", "duration_since"];

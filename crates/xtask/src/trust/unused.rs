@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::functions::Source;
-use super::lex::{places, words};
 use super::read;
+use crate::lex::{places, words};
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
 
@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn a_public_item_that_no_program_names_is_found() {
-        let told = problems("use ms_router::Alpha; fn main() { Beta::new(); }", "");
-        let named = |item: &str| told.iter().any(|line| line.contains(&format!("uses {item}:")));
-        assert!(named("Delta") && named("run") && told.len() == 2, "{told:?}");
+        let found = problems("use ms_router::Alpha; fn main() { Beta::new(); }", "");
+        let named = |item: &str| found.iter().any(|line| line.contains(&format!("uses {item}:")));
+        assert!(named("Delta") && named("run") && found.len() == 2, "{found:?}");
         let all = "use ms_router::{Alpha, Beta, Delta}; fn main() { run(); }";
         assert!(problems(all, "").is_empty());
         let in_tests = "#[cfg(test)] mod tests { use ms_router::{Alpha, Beta, Delta, run}; }";

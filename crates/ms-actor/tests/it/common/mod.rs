@@ -13,15 +13,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
-use ms_actor::{AnyRef, Blueprint, Hosted, Node, NodeConfig, Placement, Ref};
+use ms_actor::host::{ChildCell, ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
+use ms_actor::{Blueprint, Hosted, Node, NodeConfig, Placement, Ref};
 use ms_core::{ActorPath, ExitReason};
 use tokio::sync::mpsc;
 
 /// Longest a test waits for what must come. Costs nothing where time is paused.
-pub const SOON: Duration = Duration::from_secs(5);
+pub const PAUSED_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for what must happen, in real time: the machine may have other things to do.
-const PATIENCE: Duration = Duration::from_secs(60);
+const REAL_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a test on one thread whose clock is paused.
 pub fn paused(test: impl AsyncFnOnce(Node)) {
@@ -47,13 +47,13 @@ pub fn threads_with(config: NodeConfig, test: impl AsyncFnOnce(Node)) {
     actix::System::new().block_on(async {
         let node = Node::boot(config).expect("boots");
         test(node.clone()).await;
-        assert_eq!(node.halt(PATIENCE), 0, "every thread ends");
+        assert_eq!(node.halt(REAL_LIMIT), 0, "every thread ends");
     });
 }
 
 /// What must happen, and soon.
 pub async fn soon<F: Future>(what: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, what).await.expect("in time")
+    tokio::time::timeout(REAL_LIMIT, what).await.expect("in time")
 }
 
 /// Lets everything that is ready run.
@@ -83,7 +83,7 @@ impl ChildSink for Recorder {
 
 /// A child whose supervisor is the test.
 pub struct Child<A: Hosted> {
-    pub cell: AnyRef,
+    pub cell: ChildCell,
     pub actor: Ref<A>,
     events: mpsc::UnboundedReceiver<ChildEvent>,
 }

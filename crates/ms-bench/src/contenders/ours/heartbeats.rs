@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::System;
 use ms_actor::{Node, NodeConfig, Placement};
-use ms_supervisor::{Heartbeat, Supervisor, start_root};
+use ms_supervisor::{Heartbeat, SupervisorSpec, start_root};
 
 use super::population::idle_spec;
 use crate::job::{Measured, Sample};
@@ -19,7 +19,8 @@ pub(super) fn measure(size: Size) -> Sample {
         for heartbeat in [None, Some(Heartbeat::default())] {
             let spec = idle_spec().placement(Placement::WithParent);
             let spec = heartbeat.into_iter().fold(spec, |spec, beat| spec.heartbeat(beat));
-            let root = start_root(&node, Supervisor::dynamic("root", spec)).await.expect("starts");
+            let root =
+                start_root(&node, SupervisorSpec::dynamic("root", spec)).await.expect("starts");
             for _ in 0..size.actors {
                 root.start_another().await.expect("starts");
             }

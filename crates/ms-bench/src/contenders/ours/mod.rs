@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix::{Actor, Handler, Message, System};
 use ms_actor::{Context, Node, NodeConfig, Placement, Ref, SendError};
-use ms_supervisor::{ChildSpec, Supervisor, SupervisorRef, start_root};
+use ms_supervisor::{ChildSpec, SupervisorRef, SupervisorSpec, start_root};
 use tokio::task::JoinHandle;
 
 use crate::job::{Job, Sample, Threads};
@@ -129,8 +129,8 @@ impl Peer for Ours {
                 Threads::Two => Placement::Pool,
             };
             let template = population::idle_spec().placement(placement);
-            let tree = Supervisor::one_for_one("root")
-                .child(ChildSpec::supervisor(Supervisor::dynamic("pool", template)));
+            let tree = SupervisorSpec::one_for_one("root")
+                .child(ChildSpec::supervisor(SupervisorSpec::dynamic("pool", template)));
             let root = start_root(&node, tree).await.expect("starts");
             let pool = root.supervisor("pool").await.expect("there");
             let ours = Self { node, root: root.as_supervisor().clone(), pool, placement };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::{Actor, Handler, Message};
 use ms_actor::{Context, Ref};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 use super::Ours;
 use crate::peer::Supervises;
@@ -46,9 +46,9 @@ impl Supervises for Ours {
 
     async fn family(&self, children: u64, one_for_all: bool) -> Vec<Ref<Fragile>> {
         let supervisor = if one_for_all {
-            Supervisor::one_for_all("family")
+            SupervisorSpec::one_for_all("family")
         } else {
-            Supervisor::one_for_one("family")
+            SupervisorSpec::one_for_one("family")
         };
         let children = (0..children).map(|n| format!("child-{n}")).collect::<Vec<_>>();
         let family = children.iter().fold(

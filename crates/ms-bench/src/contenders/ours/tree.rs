@@ -9,7 +9,7 @@ use ms_control::Client;
 use ms_core::tree::rows;
 use ms_core::view::TreeNode;
 use ms_runtime::{ControlAt, RunConfig, Runtime};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
 
@@ -60,8 +60,8 @@ pub(super) fn measure(size: Size) -> Sample {
 async fn start(socket: &std::path::Path, actors: u64) -> Runtime {
     let spec = idle_spec().placement(Placement::WithParent);
     let other = ChildSpec::actor("other", Counter::default).placement(Placement::WithParent);
-    let tree = Supervisor::one_for_one("root")
-        .child(ChildSpec::supervisor(Supervisor::dynamic("pool", spec)))
+    let tree = SupervisorSpec::one_for_one("root")
+        .child(ChildSpec::supervisor(SupervisorSpec::dynamic("pool", spec)))
         .child(other);
     let config = RunConfig::new("bench").arbiters(1);
     let config = config.control(ControlAt::Path(socket.to_owned()));

@@ -15,7 +15,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use ms_actor::{AnyRef, Blueprint, Context, MailboxSpec, Node};
 use ms_bus::{BusClient, BusConfig, BusStats, Delivery, Event, EventBus, InProcess, Request};
-use ms_supervisor::{Supervisor, SupervisorRef};
+use ms_supervisor::{SupervisorRef, SupervisorSpec};
 pub use ms_testkit::clock::settle;
 use ms_testkit::{Hand, Probe, TestSystem};
 use serde::{Deserialize, Serialize};
@@ -62,14 +62,15 @@ pub fn with_bus(test: impl AsyncFnOnce(&TestSystem, EventBus, SupervisorRef)) {
     TestSystem::run(async |t| {
         let node = t.node().clone();
         let clock = move || node.now().as_millis();
-        let bus = EventBus::carried_by(BusConfig::default(), Arc::new(InProcess), clock);
+        let bus = EventBus::with_transport(BusConfig::default(), Arc::new(InProcess), clock);
         let root = start(t, &bus).await;
         test(t, bus, root).await;
     });
 }
 
 pub async fn start(t: &TestSystem, bus: &EventBus) -> SupervisorRef {
-    let tree = Supervisor::one_for_one("root").intensity(100, SECOND).child(bus.child("event-bus"));
+    let tree =
+        SupervisorSpec::one_for_one("root").intensity(100, SECOND).child(bus.child("event-bus"));
     t.start(tree).await.as_supervisor().clone()
 }
 

@@ -21,7 +21,7 @@ use ms_core::task::QueueName;
 use ms_runtime::ComponentSpec;
 use ms_server::agents::{Echo, Wait};
 use ms_server::{Options, Server};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_task::QueueSpec;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -60,11 +60,11 @@ fn server() -> Server {
 }
 
 /// `/root/components/deep/..`: as deep as a path may be, 64 levels.
-fn deep() -> Supervisor {
-    let deepest = Supervisor::one_for_one("s64");
+fn deep() -> SupervisorSpec {
+    let deepest = SupervisorSpec::one_for_one("s64");
     let nest = |below, level| {
         let id = if level == 3 { "deep".to_owned() } else { format!("s{level}") };
-        Supervisor::one_for_one(id).child(ChildSpec::supervisor(below))
+        SupervisorSpec::one_for_one(id).child(ChildSpec::supervisor(below))
     };
     (3..64).rev().fold(deepest, nest)
 }

@@ -49,11 +49,11 @@ impl Dir {
         self.loader().load()
     }
 
-    /// The lines of what is wrong, with the directory cut off.
+    /// The error lines, with the directory cut off.
     pub(crate) fn errors(&self, loader: &Loader<FrameworkConfig>) -> Vec<String> {
         let errors = loader.load().map(|_| ()).expect_err("it must be refused");
         let dir = format!("{}/", self.path().display());
-        errors.0.iter().map(|error| error.to_string().replace(&dir, "")).collect()
+        errors.lines().map(|line| line.replace(&dir, "")).collect()
     }
 }
 

@@ -13,8 +13,8 @@ use std::time::Duration;
 use ms_control::proto::NodeInfo;
 use ms_control::{ControlServer, Limits, PROTO_VERSION, frame};
 use ms_core::ActorPath;
+use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::tree::{TreeBuilder, TreeRow};
-use ms_core::view::{EventKind, NodeEvent};
 use ms_ops::ops::{FollowEvents, Info, Inspect, Trace, WalkTree, Why};
 use ms_ops::views::Flat;
 use ms_ops::{Asked, Desk, OpError, Table};
@@ -54,8 +54,8 @@ pub fn desk_told(slow: Arc<Notify>) -> Desk {
         .provide_watch::<Trace, _>(|_, _, _| async { Err(OpError::refused("no traces here")) })
         .provide_watch::<FollowEvents, _>(|_, op, sink| async move {
             for seq in 1..=op.since_seq.unwrap_or(3) {
-                let kind = EventKind::Gap { missed: seq, restarted: false };
-                if sink.send(Box::new(NodeEvent { seq, at_ms: seq, kind })).await.is_err() {
+                let kind = StreamKind::gap(seq);
+                if sink.send(Box::new(StreamEvent { seq, at_ms: seq, kind })).await.is_err() {
                     return Ok(());
                 }
             }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use actix::System;
 use ms_actor::host::Blueprint;
 use ms_actor::{Hosted, Node, NodeConfig, Ref};
-use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 
 pub(crate) fn virtually<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     let runtime = || {
@@ -24,7 +24,7 @@ pub(crate) fn virtually<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     };
     System::with_tokio_rt(runtime).block_on(async move {
         let node = Node::boot(NodeConfig::single_arbiter()).unwrap();
-        let root = start_root(&node, Supervisor::one_for_one("root")).await.unwrap();
+        let root = start_root(&node, SupervisorSpec::one_for_one("root")).await.unwrap();
         test(World { node, root }).await;
     });
 }

@@ -19,7 +19,7 @@ use ms_control::Client;
 use ms_core::view::{Mark, TreeNode};
 use ms_core::{ActorPath, Restart};
 use ms_runtime::{ControlAt, RunConfig, Runtime};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
@@ -92,20 +92,20 @@ pub fn view(counter: &Counter) -> StateValue {
 }
 
 /// Two supervisors: `work` with five actors, `twins` of two that share their fate.
-pub fn tree() -> Supervisor {
+pub fn tree() -> SupervisorSpec {
     let counter = |id: &str| ChildSpec::inspectable(id, || Counter(0), view);
-    let work = Supervisor::one_for_one("work")
+    let work = SupervisorSpec::one_for_one("work")
         .intensity(5, 60 * SECOND)
         .child(counter("calm"))
         .child(counter("suspended"))
         .child(counter("blocked").placement(Placement::Dedicated))
         .child(counter("backlogged").mailbox(MailboxSpec::bounded(8)))
         .child(ChildSpec::actor("legacy", || Legacy));
-    let twins = Supervisor::one_for_all("twins")
+    let twins = SupervisorSpec::one_for_all("twins")
         .intensity(1, 60 * SECOND)
         .child(counter("a"))
         .child(counter("b").restart(Restart::Transient));
-    Supervisor::one_for_one("root")
+    SupervisorSpec::one_for_one("root")
         .child(ChildSpec::supervisor(work))
         .child(ChildSpec::supervisor(twins))
 }

@@ -10,7 +10,7 @@ use ms_core::time::{later, part};
 use ms_core::{Backoff, Invalid};
 use ms_resilience::{BreakerSpec, CallError, CircuitBreaker, Fallback, FallbackStrategy};
 use ms_runtime::{CallReporter, Calls, ComponentSpec};
-use ms_supervisor::{ChildSpec, Supervisor};
+use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_transport::{ClientError, HttpClient, Outgoing};
 use tokio::time::Instant;
 
@@ -55,7 +55,7 @@ pub(super) struct Service {
     breaker: CircuitBreaker,
     retries: Mutex<RetryBudget>,
     calls: CallReporter,
-    tree: Supervisor,
+    tree: SupervisorSpec,
 }
 
 impl Outside {
@@ -79,7 +79,7 @@ impl Outside {
         let service = |name: &String| {
             let (breaker, of_breaker) = CircuitBreaker::in_tree(spec);
             let (fallback, of_fallback) = Fallback::in_tree(strategies.clone());
-            let tree = Supervisor::one_for_one(free_id(name, &mut ids))
+            let tree = SupervisorSpec::one_for_one(free_id(name, &mut ids))
                 .child(ChildSpec::blueprint("breaker", of_breaker).backoff(pause))
                 .child(ChildSpec::blueprint("fallback", of_fallback).backoff(pause));
             let service = Service {
@@ -105,7 +105,7 @@ impl Outside {
         }
         let trees = self.services.values().map(|service| service.tree.clone());
         let tree = trees.map(ChildSpec::supervisor);
-        let tree = tree.fold(Supervisor::one_for_one("outside"), Supervisor::child);
+        let tree = tree.fold(SupervisorSpec::one_for_one("outside"), SupervisorSpec::child);
         Some(ComponentSpec::tree(tree).phase(Phase::Core))
     }
 

@@ -11,7 +11,7 @@ use ms_actor::{Node, NodeConfig};
 use ms_core::ActorPath;
 use ms_core::task::{AgentKind, NewTask, QueueName, TaskError, TaskId, TaskView};
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
-use ms_supervisor::{Root, StartRootError, Supervisor, start_root};
+use ms_supervisor::{Root, StartRootError, SupervisorSpec, start_root};
 use ms_task::{Assignment, ClaimSpec, Submission, TaskStore};
 use serde_json::Value;
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub async fn try_open(
     config: StoreConfig,
 ) -> Result<(SqliteTasks, Root), StartRootError> {
     let (store, child) = sqlite("store", config);
-    let root = start_root(node, Supervisor::one_for_one("root").child(child)).await?;
+    let root = start_root(node, SupervisorSpec::one_for_one("root").child(child)).await?;
     Ok((store, root))
 }
 

@@ -19,7 +19,7 @@ use ms_core::view::TreeNode;
 use ms_core::{ActorPath, ChildId, ExitReason};
 use ms_policy::{CommandError, PidRef};
 use ms_supervisor::{
-    ChildSpec, Root, StartRootError, Supervisor, SupervisorError, SupervisorRef, start_root,
+    ChildSpec, Root, StartRootError, SupervisorError, SupervisorRef, SupervisorSpec, start_root,
 };
 use ms_testkit::TestSystem;
 
@@ -57,7 +57,7 @@ pub fn id(text: &str) -> ChildId {
     ChildId::new(text).expect("valid")
 }
 
-pub async fn start(node: &Node, tree: Supervisor) -> Root {
+pub async fn start(node: &Node, tree: SupervisorSpec) -> Root {
     start_root(node, tree).await.expect("starts")
 }
 
@@ -291,7 +291,7 @@ pub fn refused<T: std::fmt::Debug>(result: Result<T, SupervisorError>) -> Comman
 }
 
 /// Why `start_root` failed.
-pub async fn not_started(node: &Node, tree: Supervisor) -> StartRootError {
+pub async fn not_started(node: &Node, tree: SupervisorSpec) -> StartRootError {
     start_root(node, tree).await.expect_err("does not start")
 }
 

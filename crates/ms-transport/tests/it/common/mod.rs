@@ -21,11 +21,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_rt::System;
-use ms_actor::{Node, NodeConfig, Ref};
+use ms_actor::{EventLog, Node, NodeConfig, Ref};
 use ms_core::Tick;
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskTime,
-    TaskView, Timings,
+    TaskTransition, TaskView, Timings,
 };
 use ms_ops::ops::{
     CancelTask, GetTask, Interactions, ListTasks, Probe, ProbeKind, RetryTask, SubmitBatch,
@@ -35,7 +35,7 @@ use ms_ops::views::{HealthAnswer, Submittal, TaskResult, TaskTaken};
 use ms_ops::{Desk, OpError, codes};
 use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
 use ms_runtime::{NodeControl, Shown};
-use ms_supervisor::{ChildSpec, Root, Supervisor, start_root};
+use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 
 pub use ms_testkit::http::Reply;
 use ms_transport::{Api, Bind, GatewaySpec, HttpGateway, HttpLimits, LocalAddr, Serve};
@@ -45,6 +45,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Events about tasks that the log behind the gateway keeps.
+pub const KEPT_TASK_EVENTS: usize = 64;
 
 /// Runs a test on an actix system of its own, with a limit.
 pub fn on_system<T>(test: impl Future<Output = T>) -> T {
@@ -259,6 +261,7 @@ pub struct Rig {
     pub root: Root,
     pub control: NodeControl,
     pub tasks: Arc<Memory>,
+    pub task_events: EventLog<TaskTransition>,
     pub gateway: Ref<HttpGateway>,
     pub addr: SocketAddr,
 }
@@ -286,20 +289,27 @@ pub async fn rig_with(
 ) -> Rig {
     let node = Node::boot(NodeConfig { quiet_panics: true, ..NodeConfig::single_arbiter() })
         .expect("boots");
-    let root =
-        start_root(&node, Supervisor::one_for_one("root").intensity(10, Duration::from_secs(60)))
-            .await
-            .expect("starts");
+    let root = start_root(
+        &node,
+        SupervisorSpec::one_for_one("root").intensity(10, Duration::from_secs(60)),
+    )
+    .await
+    .expect("starts");
     let tasks = Arc::<Memory>::default();
+    let task_events = EventLog::new(KEPT_TASK_EVENTS);
     let control = NodeControl::new(node.clone(), false, Shown::default());
     control.attach(root.as_supervisor().clone());
-    let api = Api { node: node.clone(), desk: desk(&control, &tasks, true) };
+    let api = Api {
+        node: node.clone(),
+        task_events: Some(task_events.source().clone()),
+        desk: desk(&control, &tasks, true),
+    };
     let spec = change(api.gateway(bind, limits).expect("may be opened"));
     let child = ChildSpec::actor("http", move || HttpGateway::new(spec.clone()));
     root.as_supervisor().start_child(child).await.expect("listens");
     let gateway = root.as_supervisor().get::<HttpGateway>("http").await.expect("there");
     let addr = gateway.ask(LocalAddr).within(PATIENCE).await.expect("answers").expect("bound");
-    Rig { node, root, control, tasks, gateway, addr }
+    Rig { node, root, control, tasks, task_events, gateway, addr }
 }
 
 pub struct Client(pub TcpStream);

@@ -12,7 +12,7 @@ use actix::System;
 use ms_actor::{Node, NodeConfig};
 use ms_core::task::{AgentKind, NewTask, Retry, TaskFailure, TaskId, TaskState, TaskView};
 use ms_store::{SqliteTasks, StoreConfig, sqlite};
-use ms_supervisor::{Root, Supervisor, start_root};
+use ms_supervisor::{Root, SupervisorSpec, start_root};
 use ms_task::QueueSpec;
 use ms_worker::tasks::{Performs, Task, TaskClient, TaskCx, Tasks};
 use ms_worker::{Agent, Cx, InitError};
@@ -190,7 +190,7 @@ pub async fn start(
     let tasks = adjust(Tasks::new("tasks", store.clone()));
     let tasks = queues.into_iter().fold(tasks, |tasks, queue| tasks.queue(queue).expect("good"));
     let tasks = tasks.pool::<Worker>("worker", workers, Arc::clone(&deeds)).expect("good");
-    let tree = Supervisor::one_for_one("root").intensity(100, Duration::from_secs(60));
+    let tree = SupervisorSpec::one_for_one("root").intensity(100, Duration::from_secs(60));
     let tree = tree.child(child).child(tasks.child());
     let root = start_root(node, tree).await.expect("starts");
     Fleet { root, client: tasks.client(), store, deeds }

@@ -1,0 +1,193 @@
+//! The end of an incarnation, whoever ends it: first it is claimed and recorded in
+//! the cell, then, when the instance is gone, the others are notified.
+
+use std::sync::atomic::Ordering;
+
+use ms_core::view::Lifecycle;
+use ms_core::{ActorPath, ExitReason, Incarnation};
+
+use crate::cell::any::{AnyCell, Retired};
+use crate::cell::control::Control;
+use crate::cell::core::Core;
+use crate::cell::follow::LifeChange;
+use crate::cell::life::{EndInProgress, Life, Rare, UnreportedEnd};
+use crate::cell::parent::{ChildNews, EndFacts};
+use crate::node::arbiter::NOWHERE;
+
+/// Claims the end of `incarnation` for the caller, records the reason and closes
+/// the mailbox to the dead. False when it had ended already.
+///
+/// After this the reason is visible to askers; the instance may be dropped, and
+/// then [`finish_end`] notifies the others.
+///
+/// Once the lock of `life` is free, a successor may begin: a supervisor that follows a
+/// killed one waits for nobody's report. All that belongs to the present life of the cell
+/// is done under that lock, therefore, and what comes after names the life it is about.
+pub(crate) fn begin_end(
+    cell: &dyn AnyCell,
+    incarnation: Incarnation,
+    reason: &ExitReason,
+) -> Option<EndInProgress> {
+    let core = cell.core();
+    let (started, ready, rare, unread) = core.life(|life| {
+        if life.live != incarnation || incarnation == Incarnation::NONE {
+            return None;
+        }
+        life.live = Incarnation::NONE;
+        life.last_exit = Some(Box::new(reason.clone()));
+        core.set_lifecycle(Lifecycle::Stopped);
+        core.arbiter.store(NOWHERE, Ordering::Release);
+        Some((life.started, life.ready, life.take_rare(), core.take_control()))
+    })?;
+    // Whoever waits for a reply to control nobody read is not left to its deadline.
+    drop(unread);
+    let waiting_on = waiting_on(rare.as_deref());
+    let retired = retire(cell, incarnation, reason);
+    let uptime = core.node.now().since(started);
+    Some(EndInProgress { incarnation, ready, rare, waiting_on, retired, uptime })
+}
+
+/// Whom it waits for now: its asks are dropped with the instance.
+fn waiting_on(rare: Option<&Rare>) -> Vec<ActorPath> {
+    let edges = rare.into_iter().flat_map(|rare| rare.waiting_on.values());
+    edges.filter(|edge| edge.is_on()).map(|edge| edge.target().clone()).collect()
+}
+
+/// Closes the mailbox to the dead: by whoever ended it, or by its successor's start if that
+/// comes first, and then the one who is late finds it done.
+pub(crate) fn retire(cell: &dyn AnyCell, ended: Incarnation, reason: &ExitReason) -> Retired {
+    let core = cell.core();
+    let mut retired = cell.retire(ended, reason, keeps_mail(core, reason));
+    if let Some(waker) = retired.waker.take() {
+        core.bell.forget(&waker);
+        // Ended from outside it learns of it now; otherwise it is at work, or done.
+        waker.wake();
+    }
+    retired
+}
+
+/// Whether mail that waits outlives an end with this reason. An arbiter's loss is no fault of
+/// the actor: its mail moves with it.
+pub(crate) fn keeps_mail(core: &Core, reason: &ExitReason) -> bool {
+    core.mailbox_spec.keep_on_restart || matches!(reason, ExitReason::ArbiterLost)
+}
+
+/// Reports the end of a life that had started: to followers, links, monitors and the
+/// supervisor, in this order.
+pub(crate) fn finish_end(
+    cell: &dyn AnyCell,
+    mut end: EndInProgress,
+    reason: ExitReason,
+    injected: bool,
+) {
+    let facts = EndFacts {
+        reason: reason.clone(),
+        uptime: end.uptime,
+        mailbox_depth: end.retired.depth,
+        dropped: end.retired.dropped,
+        waiting_on: std::mem::take(&mut end.waiting_on),
+        injected,
+    };
+    report(cell, end, reason, ChildNews::Exited(facts));
+}
+
+/// As [`finish_end`], for a life that ended before its init was done.
+pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
+    let news = ChildNews::StartFailed(reason.clone());
+    report(cell, end, reason, news);
+}
+
+/// Reports a life that ended because its init chose not to run. Who monitors it, or is linked
+/// to it, learns of that end as of any other; followers never heard that it began.
+pub(crate) fn finish_ignored(cell: &dyn AnyCell, end: EndInProgress, reason: &ExitReason) {
+    let incarnation = end.incarnation;
+    notify_bound(cell.core(), end.rare, incarnation, reason);
+    cell.core().notify_parent(incarnation, ChildNews::Ignored);
+    if cell.core().life(|life| life.last == incarnation && life.final_life) {
+        cell.shut(&ExitReason::Normal, true);
+    }
+}
+
+fn report(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
+    let unreported = UnreportedEnd { end, reason, news };
+    let due = cell.core().life(|life| {
+        if life.last == unreported.end.incarnation {
+            life.last_exit = Some(Box::new(unreported.reason.clone()));
+        }
+        if life.announcing > 0 {
+            life.rare.get_or_insert_default().held_ends.push(unreported);
+            return None;
+        }
+        Some(unreported)
+    });
+    if let Some(unreported) = due {
+        report_now(cell, unreported);
+    }
+}
+
+/// Whoever has no supervisor will have no further life. Where one has begun nevertheless,
+/// the cell is closed by its end and not by this one.
+pub(super) fn report_now(cell: &dyn AnyCell, unreported: UnreportedEnd) {
+    let UnreportedEnd { end, reason, news } = unreported;
+    let core = cell.core();
+    notify_watchers(core, end.rare, end.incarnation, &reason);
+    core.node.publish_exit(&core.path, end.incarnation, &reason);
+    core.notify_parent(end.incarnation, news);
+    let is_last = |life: &Life| life.parent.is_none() || life.final_life;
+    if core.life(|life| life.last == end.incarnation && is_last(life)) {
+        cell.shut(&reason, true);
+    }
+}
+
+/// Ends an incarnation from outside its run loop: a thread that does not come
+/// back cannot be made to do it. The run loop, should it wake, finds itself fenced
+/// off and drops what it holds in silence.
+pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitReason) -> bool {
+    match begin_end(cell, incarnation, &reason) {
+        Some(end) => {
+            cell.core().bell.ring();
+            if end.ready {
+                let injected = cell.core().blocked_by_injection.load(Ordering::Acquire);
+                finish_end(cell, end, reason, injected);
+            } else {
+                finish_failed_start(cell, end, reason);
+            }
+            true
+        }
+        None => false,
+    }
+}
+
+/// Notifies followers, then whoever is bound to the ended life.
+fn notify_watchers(
+    core: &Core,
+    rare: Option<Box<Rare>>,
+    incarnation: Incarnation,
+    reason: &ExitReason,
+) {
+    core.notify_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
+    notify_bound(core, rare, incarnation, reason);
+}
+
+/// Notifies links, then monitors; and takes back the monitors of the ended life.
+fn notify_bound(
+    core: &Core,
+    rare: Option<Box<Rare>>,
+    incarnation: Incarnation,
+    reason: &ExitReason,
+) {
+    let Some(rare) = rare else { return };
+    for (id, other) in rare.watching {
+        if let Some(other) = other.upgrade() {
+            other.core().unwatch(id);
+        }
+    }
+    for other in rare.links.into_values() {
+        other.core().remove_link(core.uid);
+        let from = Some(core.path.clone());
+        other.core().control(Control::Exit { from, reason: reason.clone() });
+    }
+    for watcher in rare.watchers.into_values() {
+        watcher.fire(core.path.clone(), incarnation, reason.clone());
+    }
+}

@@ -1,0 +1,99 @@
+//! Who is let in at the control socket, and what is said to the others.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_net::unix::{BindError, FileListener, SocketFile, SocketName};
+use ms_net::{Door, Full, Pauses, Stop, WhenFull};
+use ms_ops::{Desk, codes};
+use tokio::net::UnixStream;
+use tokio::net::unix::SocketAddr;
+
+use super::{Limits, Peer, conn};
+use crate::error::ControlError;
+
+/// What users know the socket as.
+pub(super) const SOCKET: SocketName = SocketName { name: "control", option: "--control PATH" };
+
+/// What every connection shares.
+pub(super) struct ControlDoor {
+    pub(super) desk: Desk,
+    pub(super) limits: Limits,
+    pub(super) socket: SocketFile,
+}
+
+impl Limits {
+    /// What of it concerns the listener.
+    pub(super) const fn of_listener(&self) -> ms_net::Limits {
+        ms_net::Limits {
+            connections: self.max_connections,
+            per_address: None,
+            // It is what the others spare descriptors for.
+            spare_descriptors: 0,
+            when_full: WhenFull::Refuse,
+            pauses: Pauses::UntilOneEnds,
+        }
+    }
+}
+
+impl Door for ControlDoor {
+    type Listener = FileListener;
+    type Caller = Peer;
+    type Refusal = ControlError;
+
+    fn identify(&self, stream: &UnixStream, _: SocketAddr) -> Result<Peer, ControlError> {
+        match stream.peer_cred() {
+            Ok(cred) if self.socket.serves(cred.uid()) => {
+                Ok(Peer { uid: cred.uid(), pid: cred.pid() })
+            }
+            Ok(cred) => Err(not_you(cred.uid())),
+            Err(error) => Err(ControlError::internal("the peer is unknown").why(error.to_string())),
+        }
+    }
+
+    async fn serve(self: Arc<Self>, stream: UnixStream, peer: Peer, stop: Stop) {
+        conn::serve(stream, peer, self, stop).await;
+    }
+
+    fn refuse(&self, stream: UnixStream, refusal: ControlError) {
+        tracing::warn!(what = refusal.what, "control connection refused");
+        conn::refuse(&stream, refusal);
+    }
+
+    fn paused(&self, error: &io::Error, pause: Duration) {
+        tracing::warn!(%error, ?pause, "control endpoint cannot accept");
+    }
+
+    fn panicked(&self, message: &str) {
+        tracing::error!(error = message, "a control connection failed");
+    }
+}
+
+impl From<&BindError> for ControlError {
+    fn from(error: &BindError) -> Self {
+        let info = match error {
+            BindError::InUse { .. } => &codes::IN_USE,
+            _ => &codes::BAD_PATH,
+        };
+        let why = std::error::Error::source(error).map(ToString::to_string);
+        Self::new(info, error.to_string()).why(why.unwrap_or_default())
+    }
+}
+
+impl From<Full> for ControlError {
+    fn from(full: Full) -> Self {
+        let what = match full {
+            Full::InTotal { limit } => format!("all {limit} control connections are taken"),
+            other => other.to_string(),
+        };
+        Self::new(&codes::TOO_MANY, what)
+            .next("end a --watch or --follow that nobody looks at, and try again")
+    }
+}
+
+fn not_you(uid: u32) -> ControlError {
+    ControlError::new(&codes::NOT_YOU, format!("user {uid} may not use this control socket"))
+        .why("it serves the user that runs the node, and root")
+        .next("run msctl as the node's user")
+}

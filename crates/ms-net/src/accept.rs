@@ -1,0 +1,199 @@
+//! The accept loop: takes connections up to the limits, and gives each to its door.
+
+use std::any::Any;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use crate::connections::{Connections, Stop};
+use crate::descriptors::Spare;
+use crate::limits::{Limits, Pauses, WhenFull};
+use crate::logic::{AcceptBackoff, Full};
+use crate::places::{Place, Places};
+
+/// Where connections come from.
+pub trait Accept: AsFd {
+    /// A connection.
+    type Stream: Send + 'static;
+    /// What the kernel says of its other end.
+    type Peer: Send;
+
+    /// Waits for the next connection.
+    ///
+    /// # Cancel safety
+    /// Dropped early it has taken no connection.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
+
+    /// The address that a peer counts for, where peers have one.
+    fn address(peer: &Self::Peer) -> Option<IpAddr>;
+}
+
+/// What is done with the connections of a listener.
+///
+/// It also hears what befalls the listener, so that each door logs and counts in its own
+/// words; none of these may block.
+pub trait Door: Send + Sync + 'static {
+    /// Where its connections come from.
+    type Listener: Accept;
+    /// Who is at the other end, once known.
+    type Caller: Send + 'static;
+    /// Why a connection is not served.
+    type Refusal: From<Full>;
+
+    /// Says who is at the other end.
+    ///
+    /// # Errors
+    /// Why that caller is not served, whether or not there is room.
+    fn identify(
+        &self,
+        stream: &<Self::Listener as Accept>::Stream,
+        peer: <Self::Listener as Accept>::Peer,
+    ) -> Result<Self::Caller, Self::Refusal>;
+
+    /// Serves a connection to its end, which comes soon after `stop` says that it drains.
+    ///
+    /// It is dropped where it stands when `stop` says to close at once.
+    fn serve(
+        self: Arc<Self>,
+        stream: <Self::Listener as Accept>::Stream,
+        caller: Self::Caller,
+        stop: Stop,
+    ) -> impl Future<Output = ()> + Send + 'static;
+
+    /// Turns a connection away; it is closed by dropping it.
+    fn refuse(&self, stream: <Self::Listener as Accept>::Stream, refusal: Self::Refusal);
+
+    /// Hears that no connection can be accepted and that the loop pauses for so long.
+    fn paused(&self, error: &io::Error, pause: Duration);
+
+    /// Hears that the serving of a connection panicked.
+    fn panicked(&self, message: &str);
+}
+
+/// Takes connections until told to drain. They live on as tasks of `connections`.
+///
+/// It ends only then: what keeps it from accepting makes it pause.
+///
+/// # Cancel safety
+/// Dropped early it takes no more connections; those it has live on.
+///
+/// # Panics
+/// Outside a tokio runtime with I/O and time enabled.
+pub async fn accept<D: Door>(
+    listener: D::Listener,
+    door: Arc<D>,
+    limits: Limits,
+    connections: Connections,
+) {
+    let places = Places::new(&limits);
+    accept_into(places, listener, door, limits, connections).await;
+}
+
+async fn accept_into<D: Door>(
+    places: Arc<Places>,
+    mut listener: D::Listener,
+    door: Arc<D>,
+    limits: Limits,
+    connections: Connections,
+) {
+    let spare = Spare::new(limits.spare_descriptors);
+    let stop = connections.stop().clone();
+    let mut draining = pin!(stop.drain.cancelled());
+    let mut backoff = AcceptBackoff::new();
+    loop {
+        // The stop first: a backlog that never empties must not keep a listener open.
+        let taken = tokio::select! {
+            biased;
+            () = &mut draining => return,
+            taken = take(&mut listener, &places, limits.when_full, spare) => taken,
+        };
+        let error = match taken {
+            Ok((stream, peer)) => {
+                backoff.succeeded();
+                admit(&door, &places, &connections, stream, peer);
+                continue;
+            }
+            Err(error) => error,
+        };
+        let Some(pause) = backoff.failed(error.kind()) else { continue };
+        door.paused(&error, pause);
+        tokio::select! {
+            biased;
+            () = &mut draining => return,
+            () = tokio::time::sleep(pause) => {}
+            () = places.freed(), if limits.pauses == Pauses::UntilOneEnds => {}
+        }
+    }
+}
+
+type Taken<L> = (<L as Accept>::Stream, <L as Accept>::Peer);
+
+async fn take<L: Accept>(
+    listener: &mut L,
+    places: &Places,
+    when_full: WhenFull,
+    spare: Spare,
+) -> io::Result<Taken<L>> {
+    if when_full == WhenFull::Wait {
+        // Before the accept: what has no room waits in the kernel's queue, not in ours.
+        places.room().await;
+    }
+    spare.is_kept_by(listener)?;
+    listener.accept().await
+}
+
+/// Serves the connection, or turns it away.
+fn admit<D: Door>(
+    door: &Arc<D>,
+    places: &Arc<Places>,
+    connections: &Connections,
+    stream: <D::Listener as Accept>::Stream,
+    peer: <D::Listener as Accept>::Peer,
+) {
+    let address = D::Listener::address(&peer);
+    let admitted =
+        door.identify(&stream, peer).and_then(|caller| Ok((caller, places.enter(address)?)));
+    match admitted {
+        Ok((caller, place)) => {
+            let stop = connections.stop().clone();
+            connections.spawn(serve(Arc::clone(door), stream, caller, place, stop));
+        }
+        Err(refusal) => door.refuse(stream, refusal),
+    }
+}
+
+async fn serve<D: Door>(
+    door: Arc<D>,
+    stream: <D::Listener as Accept>::Stream,
+    caller: D::Caller,
+    place: Place,
+    stop: Stop,
+) {
+    let _held = place;
+    // The call within the future, so that a panic before its first wait is caught, too.
+    let (of, ends) = (Arc::clone(&door), stop.clone());
+    let served = AssertUnwindSafe(async move { of.serve(stream, caller, ends).await });
+    let ended = tokio::select! {
+        biased;
+        () = stop.now.cancelled() => return,
+        ended = served.catch_unwind() => ended,
+    };
+    if let Err(payload) = ended {
+        door.panicked(message_of(payload.as_ref()));
+    }
+}
+
+fn message_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! What one listener grants at most.
+
+/// The limits of a listener on its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections open at a time.
+    pub connections: usize,
+    /// Connections open at a time from one address that is not loopback; `None` where callers
+    /// have no address.
+    pub per_address: Option<usize>,
+    /// File descriptors that connections leave to the rest of the process: an eighth of what
+    /// it may have at most, and none at zero.
+    pub spare_descriptors: u64,
+    /// What becomes of connections beyond the total.
+    pub when_full: WhenFull,
+    /// How a pause after a failed accept ends.
+    pub pauses: Pauses,
+}
+
+/// What becomes of connections beyond the total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// They wait in the kernel's queue until one closes: clients see a slow door.
+    Wait,
+    /// They are accepted, told why not, and closed: clients see the reason.
+    Refuse,
+}
+
+/// How a pause after a failed accept ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pauses {
+    /// When its time is over. For doors with many short connections, where a pause that ends
+    /// with the next of them would be no pause.
+    InFull,
+    /// When its time is over or a connection ends, which gives a descriptor back.
+    UntilOneEnds,
+}

@@ -1,0 +1,252 @@
+//! How a run ends, and what the process says with its exit code.
+
+use std::error::Error;
+use std::fmt;
+use std::process::{ExitCode, Termination};
+
+use ms_actor::BootError;
+use ms_control::{BindError, ControlError};
+use ms_core::ExitReason;
+use ms_supervisor::StartRootError;
+
+/// The exit codes of a node. Stable: scripts rely on them.
+pub mod exit {
+    /// The tree ended by itself, or was stopped in an orderly way.
+    pub const OK: u8 = 0;
+    /// It was stopped, but not in order: it, or a component of it, took too long and was
+    /// killed; a second signal came; or the program's main future failed.
+    pub const FORCED: u8 = 1;
+    /// The node did not boot: no threads, no signals.
+    pub const BOOT: u8 = 3;
+    /// A child or component did not start; those before it were stopped in reverse order.
+    pub const TREE: u8 = 4;
+    /// The control endpoint could not be opened.
+    pub const CONTROL: u8 = 5;
+    /// A pre-flight check failed: nothing was started.
+    pub const PREFLIGHT: u8 = 6;
+    /// All components had started, but the service was not healthy: they were stopped again.
+    pub const UNHEALTHY: u8 = 7;
+    /// A configuration value or a child spec is invalid: nothing was started.
+    pub const CONFIG: u8 = 8;
+    /// Built with `panic = "abort"`: supervision is impossible (`EX_CONFIG`).
+    pub const PANIC_ABORT: u8 = 78;
+    /// The node's own thread panicked outside any actor: a bug of the program.
+    pub const PANIC: u8 = 101;
+    /// The root supervisor gave up or was killed; its children were stopped in
+    /// reverse order where it could. Of a service also: too many critical errors.
+    pub const GAVE_UP: u8 = 102;
+    /// Of a service: memory, threads, file descriptors or disk were used up.
+    pub const RESOURCES: u8 = 103;
+    /// Of a service: running on would have done harm.
+    pub const SECURITY: u8 = 104;
+}
+
+/// In which way a tree ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum How {
+    /// By itself: automatic shutdown, or stopped over the control endpoint.
+    Completed,
+    /// As it was asked to, in order.
+    Stopped,
+    /// By force: it, or a component of it, did not stop in time; or a second signal came.
+    Forced,
+    /// The root supervisor gave up, or failed itself.
+    GaveUp,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use = "the end of the tree decides the exit code"]
+pub struct Ended {
+    /// In which way.
+    pub how: How,
+    /// With which reason the root ended; OTP ends with `shutdown` when it gives up.
+    pub reason: ExitReason,
+    /// Threads that did not end with it; they end with the process.
+    pub stuck_threads: usize,
+}
+
+impl Ended {
+    /// The number of its exit code; see [`exit`].
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self.how {
+            How::Completed | How::Stopped => exit::OK,
+            How::Forced => exit::FORCED,
+            How::GaveUp => exit::GAVE_UP,
+        }
+    }
+
+    /// Its exit code, for `main` to return.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        self.code().into()
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.how {
+            How::Completed => write!(f, "the tree ended: {}", self.reason),
+            How::Stopped => f.write_str("stopped in order"),
+            How::Forced => f.write_str("stopped by force: something did not stop in time"),
+            How::GaveUp => write!(f, "the root supervisor gave up: {}", self.reason),
+        }?;
+        match self.stuck_threads {
+            0 => Ok(()),
+            stuck => write!(f, "; {stuck} threads are still blocked"),
+        }
+    }
+}
+
+impl Termination for Ended {
+    fn report(self) -> ExitCode {
+        self.exit_code()
+    }
+}
+
+/// What the future a program runs beside its tree comes to.
+pub type MainResult = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// What a service failed with, and the exit code that goes with it.
+///
+/// A node is below the services that run on it: it carries their error to the caller of `run`
+/// without knowing its type. It shows as the error itself.
+#[derive(Debug)]
+pub struct ServiceFailure {
+    code: u8,
+    error: Box<dyn Error + Send + Sync>,
+}
+
+impl ServiceFailure {
+    pub(crate) fn new(code: u8, error: impl Error + Send + Sync + 'static) -> Self {
+        Self { code, error: error.into() }
+    }
+
+    /// Returns the error, if it is of this type.
+    #[must_use]
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        self.error.downcast_ref()
+    }
+}
+
+impl fmt::Display for ServiceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Error for ServiceFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Why a run did not come to an end of its tree: of a node, and of a service on one.
+///
+/// Its `Debug` is the message with all its sources, for a `main` that returns it:
+/// the process then ends with 1. [`RunError::code`] knows better.
+#[derive(thiserror::Error)]
+#[doc(alias = "IntegrationError")]
+pub enum RunError {
+    /// The node did not boot.
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    /// The tree did not start.
+    #[error(transparent)]
+    Tree(#[from] StartRootError),
+    /// The control endpoint has no place to be.
+    #[error("the control endpoint has no place: {}", in_one_line(.0))]
+    Place(Box<ControlError>),
+    /// The control endpoint could not be bound.
+    #[error("the control endpoint was not opened; give it another place, or switch it off")]
+    Control(#[from] BindError),
+    /// A thread or a signal handler of the runtime itself could not be set up.
+    #[error("the runtime could not be set up: {what}")]
+    Setup {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The future the program runs beside its tree failed; the tree was stopped in order.
+    #[error("the program's main future failed")]
+    Main(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A service did not come up, though its node would have; see
+    /// [`RunError::service`].
+    #[error(transparent)]
+    Service(ServiceFailure),
+    /// The node's own thread panicked, outside any actor.
+    #[error(
+        "the node's own thread panicked outside any actor; the panic itself is on standard error"
+    )]
+    Panicked,
+}
+
+impl RunError {
+    /// The number of its exit code; see [`exit`].
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Boot(BootError::PanicAbort) => exit::PANIC_ABORT,
+            Self::Boot(BootError::Config { .. }) => exit::CONFIG,
+            Self::Boot(BootError::NoSystem | BootError::Thread(_)) | Self::Setup { .. } => {
+                exit::BOOT
+            }
+            Self::Tree(StartRootError::Spec(_) | StartRootError::Id(_)) => exit::CONFIG,
+            Self::Tree(StartRootError::Failed(_)) => exit::TREE,
+            Self::Place(_) | Self::Control(_) => exit::CONTROL,
+            Self::Service(failure) => failure.code,
+            Self::Main(_) => exit::FORCED,
+            Self::Panicked => exit::PANIC,
+        }
+    }
+
+    /// Its exit code, for `main` to return.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        self.code().into()
+    }
+}
+
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = self.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+fn in_one_line(error: &ControlError) -> String {
+    let parts = [&error.what, &error.why, &error.next];
+    parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S1.1-05
+    #[test]
+    fn every_end_has_its_code() {
+        let code = |how| Ended { how, reason: ExitReason::Shutdown, stuck_threads: 0 }.code();
+        let codes = [How::Completed, How::Stopped, How::Forced, How::GaveUp].map(code);
+        assert_eq!(codes, [0, 0, 1, 102]);
+        assert_eq!(RunError::from(BootError::PanicAbort).code(), 78);
+        assert!(RunError::from(BootError::PanicAbort).to_string().contains("panic = \"unwind\""));
+        assert_eq!(RunError::from(StartRootError::Failed(ExitReason::NoProc)).code(), 4);
+        assert_eq!(RunError::from(StartRootError::Id(ms_core::IdError::Empty)).code(), 8);
+        assert_eq!(RunError::Main("x".into()).code(), 1);
+    }
+
+    #[test]
+    fn ends_are_shown_in_words() {
+        let ended = Ended { how: How::Stopped, reason: ExitReason::Shutdown, stuck_threads: 2 };
+        assert_eq!(ended.to_string(), "stopped in order; 2 threads are still blocked");
+    }
+}

@@ -1,0 +1,162 @@
+//! The main loop of a process that runs a node: a bare one, or a service.
+//!
+//! The calling thread waits for signals, for the node's report and for emergencies, and does
+//! nothing else, so that it can end the process whatever blocks the node. The node lives on a
+//! thread of its own. What each event means is decided in `logic/process.rs`.
+
+use std::future::{Future, pending};
+use std::pin::{Pin, pin};
+use std::thread;
+use std::time::Duration;
+
+use ms_core::ExitReason;
+use ms_core::time::{Tick, later};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::logic::process::{
+    EmergencyCause, NodeReport, ProcessEffect, ProcessEnd, ProcessEvent, ProcessMachine,
+    ProcessRules,
+};
+use super::orders::{OrderSender, Orders, orders};
+use super::outcome::{Ended, How, RunError};
+use super::signals::Signals;
+
+/// Where emergencies come from, and what is done in one. `R` is a reason somebody gives, `S`
+/// what the procedures come to.
+pub(crate) struct Emergencies<R, S> {
+    /// Reasons that somebody in the process gives.
+    pub(crate) raised: mpsc::Receiver<R>,
+    /// Resolves when the root supervisor hangs, with how that was found out.
+    pub(crate) root_hung: Pin<Box<dyn Future<Output = String>>>,
+    /// Carries the procedures out, within this time. Blocks, and may: nothing else is left to do.
+    pub(crate) carry_out: Box<dyn Fn(EmergencyCause<R>, Duration) -> S>,
+}
+
+impl Emergencies<std::convert::Infallible, ()> {
+    /// Those of a process that has none.
+    pub(super) fn none() -> Self {
+        let (_, raised) = mpsc::channel(1);
+        Self { raised, root_hung: Box::pin(pending()), carry_out: Box::new(|_, _| ()) }
+    }
+}
+
+/// What the node's thread comes to; `D` is what it has to say besides.
+pub(crate) type NodeOutcome<D> = Result<(Ended, D), RunError>;
+
+/// What a process came to.
+pub(crate) struct ProcessOutcome<D, S> {
+    pub(crate) ended: Ended,
+    /// What the node said besides; `None` if it was not waited for.
+    pub(crate) details: Option<D>,
+    /// The last emergency, if there was one.
+    pub(crate) emergency: Option<S>,
+}
+
+/// Runs `node` on a thread of its own until it reports, or does not in its time, or an emergency
+/// ends the process. Blocks the calling thread, whose signals stay taken for the rest of the
+/// process.
+///
+/// # Errors
+/// Those of the node, and [`RunError::Setup`] and [`RunError::Panicked`] of the process itself.
+pub(crate) fn run<R, S, D: Send + 'static>(
+    rules: ProcessRules,
+    emergencies: Emergencies<R, S>,
+    node: impl AsyncFnOnce(Orders) -> NodeOutcome<D> + Send + 'static,
+) -> Result<ProcessOutcome<D, S>, RunError> {
+    let setup = |what| move |source| RunError::Setup { what, source };
+    let here = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let here = here.map_err(setup("the signal loop"))?;
+    here.block_on(async {
+        // Before the node's thread: a signal that comes while it starts is not missed.
+        let signals = Signals::take().map_err(setup("a signal handler"))?;
+        let (sender, orders) = orders();
+        let (report, reported) = oneshot::channel();
+        let on_thread = move || {
+            let system = actix_rt::System::new();
+            let outcome = system.block_on(node(orders));
+            // Before the system is dropped: that may wait for blocking tasks without end.
+            drop(report.send(outcome));
+        };
+        let thread = thread::Builder::new().name("ms-node".to_owned()).spawn(on_thread);
+        // Not joined: it ends with the process, should anything block it.
+        drop(thread.map_err(setup("the node's thread"))?);
+        wait(ProcessMachine::new(rules), emergencies, signals, sender, reported).await
+    })
+}
+
+/// Feeds the machine until it ends the process.
+async fn wait<R, S, D>(
+    mut machine: ProcessMachine,
+    emergencies: Emergencies<R, S>,
+    mut signals: Signals,
+    orders: OrderSender,
+    reported: oneshot::Receiver<NodeOutcome<D>>,
+) -> Result<ProcessOutcome<D, S>, RunError> {
+    let Emergencies { mut raised, mut root_hung, carry_out } = emergencies;
+    let mut reported = pin!(reported);
+    let began = Instant::now();
+    let (mut outcome, mut emergency) = (None, None);
+    loop {
+        let event = tokio::select! {
+            report = &mut reported => {
+                let event = ProcessEvent::Reported(judge(&report));
+                outcome = report.ok();
+                event
+            }
+            Some(reason) = raised.recv() => ProcessEvent::Raised(reason),
+            why = &mut root_hung, if machine.watches_root() => ProcessEvent::RootHung(why),
+            signal = signals.next() => {
+                tracing::info!(?signal, "a signal");
+                ProcessEvent::Signal(signal)
+            }
+            () = elapsed(began, machine.next_deadline()) => ProcessEvent::Elapsed,
+        };
+        for effect in machine.handle(Tick::ZERO + began.elapsed(), event) {
+            match effect {
+                ProcessEffect::Order(order) => orders.give(order),
+                ProcessEffect::Emergency(cause, within) => {
+                    emergency = Some(carry_out(cause, within));
+                }
+                ProcessEffect::End(end) => {
+                    let (ended, details) = conclude(end, outcome)?;
+                    return Ok(ProcessOutcome { ended, details, emergency });
+                }
+            }
+        }
+    }
+}
+
+async fn elapsed(began: Instant, deadline: Option<Tick>) {
+    match deadline {
+        Some(due) => sleep_until(later(began, due.since(Tick::ZERO))).await,
+        None => pending().await,
+    }
+}
+
+/// What a report, or that there will be none, is to the machine.
+fn judge<D>(report: &Result<NodeOutcome<D>, oneshot::error::RecvError>) -> NodeReport {
+    match report {
+        Ok(Ok((ended, _))) if ended.how == How::GaveUp => NodeReport::GaveUp(ended.to_string()),
+        Ok(_) => NodeReport::Ended,
+        Err(_) => NodeReport::Panicked,
+    }
+}
+
+fn conclude<D>(
+    end: ProcessEnd,
+    outcome: Option<NodeOutcome<D>>,
+) -> Result<(Ended, Option<D>), RunError> {
+    match (end, outcome) {
+        (ProcessEnd::Reported, Some(outcome)) => {
+            let (ended, details) = outcome?;
+            return Ok((ended, Some(details)));
+        }
+        (ProcessEnd::Reported, None) | (ProcessEnd::Panicked, _) => return Err(RunError::Panicked),
+        (ProcessEnd::Blocked, _) => {
+            tracing::error!("the node's own thread is blocked: leaving it behind");
+        }
+        (ProcessEnd::LeftBehind, _) => {}
+    }
+    Ok((Ended { how: How::Forced, reason: ExitReason::Killed, stuck_threads: 1 }, None))
+}

@@ -1,0 +1,196 @@
+//! What goes wrong between the beginning and the end of a service.
+
+use std::time::Duration;
+
+use ms_core::ExitReason;
+use ms_core::lifecycle::{ComponentId, Phase};
+use ms_supervisor::SupervisorError;
+
+use crate::service::cleanup::CleanupError;
+use crate::service::components::ComponentFailure;
+
+/// Why a component did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum InitializationCause {
+    /// Its init or start failed.
+    #[error("{0}")]
+    Failed(#[source] ComponentFailure),
+    /// It ended while it was being started.
+    #[error("it ended: {0}")]
+    Ended(ExitReason),
+    /// It did not answer, or its supervisor did not.
+    #[error("it could not be asked: {0}")]
+    NoAnswer(String),
+    /// Its supervisor did not start it.
+    #[error("{0}")]
+    Supervisor(#[source] Box<SupervisorError>),
+    /// The health of the whole is not good enough.
+    #[error("the service is not healthy: {0}")]
+    Unhealthy(String),
+}
+
+impl From<SupervisorError> for InitializationCause {
+    fn from(error: SupervisorError) -> Self {
+        Self::Supervisor(Box::new(error))
+    }
+}
+
+/// Which component did not start, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum InitializationError {
+    /// It was not ready in its time.
+    #[error(
+        "the component {component} was not ready within {within:?}; give it more time (start_within), or see what it waits for"
+    )]
+    Timeout {
+        /// Which.
+        component: ComponentId,
+        /// Its time.
+        within: Duration,
+    },
+    /// The whole was not ready in its time.
+    #[error(
+        "the boot was not done within {within:?}{}; give it more time (BootSettings::within, components.startup_deadline), or see what it waits for",
+        waiting_text(.waiting)
+    )]
+    TooLong {
+        /// Its time.
+        within: Duration,
+        /// Who was being started.
+        waiting: Vec<ComponentId>,
+    },
+    /// It failed.
+    #[error("the component {component} did not start: {source}")]
+    ComponentFailed {
+        /// Which.
+        component: ComponentId,
+        /// Why.
+        #[source]
+        source: InitializationCause,
+    },
+    /// What failed is no single component.
+    #[error("{0}")]
+    Other(#[source] InitializationCause),
+    /// The start was called off.
+    #[error("it was called off")]
+    Cancelled,
+}
+
+fn waiting_text(waiting: &[ComponentId]) -> String {
+    let names: Vec<_> = waiting.iter().map(ComponentId::as_str).collect();
+    if names.is_empty() { String::new() } else { format!(", waiting for {}", names.join(", ")) }
+}
+
+/// What went wrong when what had started was stopped again.
+#[derive(Debug, Default)]
+pub struct RollbackReport {
+    /// Components that did not stop in order, with why.
+    pub errors: Vec<(ComponentId, InitializationCause)>,
+}
+
+/// Why a service did not boot. What had started was stopped again, in reverse order.
+#[derive(Debug, thiserror::Error)]
+#[doc(alias = "CoordinationError")]
+pub enum BootstrapError {
+    /// A phase failed.
+    #[error("the boot failed in phase {} ({}): {source}{}", .phase.number(), .phase.name(), rollback_text(.rollback))]
+    InitializationFailed {
+        /// In which phase.
+        phase: Phase,
+        /// Why.
+        #[source]
+        source: InitializationError,
+        /// What went wrong on the way back.
+        rollback: RollbackReport,
+    },
+    /// The lifecycle did not answer; the tree was stopped by its supervisors.
+    #[error("the boot was lost: {0}")]
+    Lost(String),
+}
+
+impl BootstrapError {
+    /// The component at fault, where one is.
+    #[must_use]
+    pub fn culprit(&self) -> Option<&ComponentId> {
+        match self {
+            Self::InitializationFailed {
+                source:
+                    InitializationError::Timeout { component, .. }
+                    | InitializationError::ComponentFailed { component, .. },
+                ..
+            } => Some(component),
+            _ => None,
+        }
+    }
+
+    /// Whether all components had started, but the whole was not healthy.
+    #[must_use]
+    pub fn is_unhealthy(&self) -> bool {
+        matches!(
+            self,
+            Self::InitializationFailed {
+                phase: Phase::Verification,
+                source: InitializationError::ComponentFailed { .. } | InitializationError::Other(_),
+                ..
+            }
+        )
+    }
+
+    /// Whether it was called off, rather than failed.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        let cancelled =
+            |source: &InitializationError| matches!(source, InitializationError::Cancelled);
+        matches!(self, Self::InitializationFailed { source, .. } if cancelled(source))
+    }
+}
+
+fn rollback_text(rollback: &RollbackReport) -> String {
+    let errors = rollback.errors.iter();
+    errors.map(|(component, why)| format!("; {component} did not stop in order: {why}")).collect()
+}
+
+/// What went wrong in a shutdown; none of it stopped the shutdown.
+#[derive(Debug, thiserror::Error)]
+pub enum ShutdownError {
+    /// Work was still in flight when its time was over.
+    #[error("{left} pieces of work were still in flight after {within:?}")]
+    Drain {
+        /// How many.
+        left: usize,
+        /// The time they had.
+        within: Duration,
+    },
+    /// A component did not stop in order.
+    #[error("the component did not stop in order")]
+    Component(#[source] ComponentFailure),
+    /// A component ended instead of stopping.
+    #[error("the component ended instead of stopping: {0}")]
+    Ended(ExitReason),
+    /// Somebody did not answer.
+    #[error("{0} did not answer")]
+    NoAnswer(String),
+    /// State was not saved.
+    #[error("state was not saved")]
+    Persist(#[source] ComponentFailure),
+    /// Components were not dropped.
+    #[error("the component {component} was not dropped: {why}")]
+    Release {
+        /// Which.
+        component: ComponentId,
+        /// Why not.
+        why: String,
+    },
+    /// A cleanup handler failed.
+    #[error("the cleanup handler {handler} failed: {source}")]
+    Cleanup {
+        /// Which.
+        handler: String,
+        /// Why.
+        #[source]
+        source: CleanupError,
+    },
+    /// A resource was left open.
+    #[error("left open: {0}")]
+    Leak(String),
+}

@@ -1,0 +1,380 @@
+//! The shutdown: feeds the machine and carries out what it wants.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Handler, Message, ResponseFuture};
+use futures_util::future::join_all;
+use ms_core::lifecycle::ComponentId;
+use ms_core::time::part;
+use ms_supervisor::SupervisorRef;
+use ms_worker::GetAgent;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::actor::{Ctx, LifecycleActor, Member};
+use super::error::ShutdownError;
+use super::startup::DROP_WITHIN;
+use super::stopping;
+use crate::service::cleanup::{CleanupOutcome, CleanupReport, RunCleanup};
+use crate::service::components::{ComponentFailure, ComponentHost, QuiesceWork, StateSnapshot};
+use crate::service::logic::shutdown::{
+    ShutdownEffect, ShutdownEvent, ShutdownMachine, ShutdownPhase, ShutdownReport,
+};
+use crate::service::{ServiceStage, Wiring};
+
+/// Why a service shuts down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[doc(alias = "ShutdownSignal")]
+pub enum ShutdownReason {
+    /// A signal, by its name.
+    Signal(&'static str),
+    /// The program asked for it.
+    Requested(String),
+    /// The boot failed, or was called off.
+    BootFailed,
+}
+
+impl fmt::Display for ShutdownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(name) => f.write_str(name),
+            Self::Requested(why) => write!(f, "asked to: {why}"),
+            Self::BootFailed => f.write_str("the boot did not succeed"),
+        }
+    }
+}
+
+/// A boxed future of a [`SnapshotStore`].
+pub type PersistFuture<'a> =
+    Pin<Box<dyn Future<Output = Vec<(ComponentId, ComponentFailure)>> + Send + 'a>>;
+
+/// Where the state of components goes at shutdown: the port that persistence fills.
+pub trait SnapshotStore: Send + Sync + 'static {
+    /// Saves all snapshots of one shutdown, within this time. A failure of one keeps no
+    /// other from being saved; the failures are returned. No snapshot at all is no failure.
+    fn save(&self, snapshots: Vec<StateSnapshot>, within: Duration) -> PersistFuture<'_>;
+}
+
+/// What a shutdown came to.
+#[derive(Debug)]
+pub struct ShutdownSummary {
+    /// Why it was.
+    pub reason: ShutdownReason,
+    /// Steps and components, with times and errors.
+    pub report: ShutdownReport<ShutdownError>,
+    /// Components whose state was handed over to be saved.
+    pub snapshots: Vec<ComponentId>,
+    /// How the cleanup handlers went, if it came to that.
+    pub cleanup: Option<CleanupReport>,
+}
+
+impl ShutdownSummary {
+    /// Whether everything went as it should, in time.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.report.is_clean() && self.cleanup.as_ref().is_none_or(CleanupReport::is_clean)
+    }
+}
+
+type Summary = Arc<ShutdownSummary>;
+
+/// A shutdown ordered, under way, or over.
+pub(super) struct GoingDown {
+    pub(super) machine: ShutdownMachine<ShutdownError>,
+    reason: ShutdownReason,
+    waits: Vec<oneshot::Sender<Summary>>,
+    snapshots: Vec<StateSnapshot>,
+    handed_over: Vec<ComponentId>,
+    cleanup: Option<CleanupReport>,
+    /// Components that were up, in start order: they are dropped in phase 6.
+    members: Vec<Member>,
+    over: Option<Summary>,
+}
+
+/// Shut the service down. Twice is once: both get the same answer.
+#[derive(Debug)]
+pub(crate) struct Shutdown(pub(crate) ShutdownReason);
+
+impl Message for Shutdown {
+    type Result = Option<Summary>;
+}
+
+/// Do not wait any longer.
+#[derive(Debug)]
+pub(crate) struct Hurry;
+
+impl Message for Hurry {
+    type Result = ();
+}
+
+impl Handler<Shutdown> for LifecycleActor {
+    type Result = ResponseFuture<Option<Summary>>;
+
+    fn handle(&mut self, Shutdown(reason): Shutdown, ctx: &mut Self::Context) -> Self::Result {
+        if let Some(over) = self.down.as_ref().and_then(|down| down.over.clone()) {
+            return Box::pin(async { Some(over) });
+        }
+        let (answer, answered) = oneshot::channel();
+        match &mut self.down {
+            Some(down) => down.waits.push(answer),
+            None => {
+                tracing::info!(%reason, "shutting down");
+                self.down = Some(self.going_down(reason, answer));
+                // A boot under way is rolled back first, and begins the shutdown itself.
+                if !self.cancel_boot(ctx) {
+                    self.begin_shutdown(ctx);
+                }
+            }
+        }
+        Box::pin(async { answered.await.ok() })
+    }
+}
+
+impl Handler<Hurry> for LifecycleActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Hurry, ctx: &mut Self::Context) {
+        self.feed_shutdown(ctx, ShutdownEvent::Hurry);
+    }
+}
+
+impl LifecycleActor {
+    fn going_down(&self, reason: ShutdownReason, waits: oneshot::Sender<Summary>) -> GoingDown {
+        GoingDown {
+            machine: ShutdownMachine::new(Vec::new(), self.args.shutdown.deadline),
+            reason,
+            waits: vec![waits],
+            snapshots: Vec::new(),
+            handed_over: Vec::new(),
+            cleanup: None,
+            members: Vec::new(),
+            over: None,
+        }
+    }
+
+    /// Begins an ordered shutdown, now that it is known what runs.
+    pub(super) fn begin_shutdown(&mut self, ctx: &mut Ctx) {
+        let up = self.args.wiring.published().up;
+        let members: Vec<_> =
+            self.args.members.iter().filter(|member| up.contains(&member.id)).cloned().collect();
+        let Some(down) = &mut self.down else { return };
+        if down.machine.has_begun() {
+            return;
+        }
+        let started =
+            members.iter().map(|member| (member.id.clone(), member.stop_within)).collect();
+        down.machine = ShutdownMachine::new(started, self.args.shutdown.deadline);
+        down.members = members;
+        self.feed_shutdown(ctx, ShutdownEvent::Begin);
+    }
+
+    pub(super) fn feed_shutdown(&mut self, ctx: &mut Ctx, event: ShutdownEvent<ShutdownError>) {
+        let Some(down) = &mut self.down else { return };
+        let effects = down.machine.handle(ctx.node().now(), event);
+        effects.into_iter().for_each(|effect| self.carry_out_shutdown(ctx, effect));
+        self.set_alarm(ctx);
+    }
+
+    pub(super) fn shutdown_elapsed(&mut self, ctx: &mut Ctx) {
+        self.feed_shutdown(ctx, ShutdownEvent::Elapsed);
+    }
+
+    fn carry_out_shutdown(&mut self, ctx: &mut Ctx, effect: ShutdownEffect) {
+        match effect {
+            ShutdownEffect::Step(phase, until) => {
+                tracing::info!(phase = phase.number(), name = phase.name(), "shutdown phase");
+                let within = until.since(ctx.node().now());
+                self.step(ctx, phase, within);
+            }
+            ShutdownEffect::Stop(id, until) => {
+                let within = until.since(ctx.node().now());
+                self.stop_member(ctx, id, within);
+            }
+            ShutdownEffect::Force(id) => self.force_member(ctx, id),
+            ShutdownEffect::Finished => self.finished(),
+            ShutdownEffect::Emergency => {
+                tracing::warn!("told again: the shutdown is cut short");
+                self.finished();
+            }
+        }
+    }
+
+    fn step(&mut self, ctx: &mut Ctx, phase: ShutdownPhase, within: Duration) {
+        // A little before the machine goes on without an answer, so that there is one.
+        let within = within.saturating_sub(part(within, 10).min(Duration::from_millis(100)));
+        let Some(down) = &mut self.down else { return };
+        let (wiring, members) = (self.args.wiring.clone(), down.members.clone());
+        let done = move |this: &mut Self, ctx: &mut Ctx, errors| {
+            this.feed_shutdown(ctx, ShutdownEvent::StepDone(phase, errors));
+        };
+        match phase {
+            ShutdownPhase::Signal => {
+                wiring.publish(|published| published.stage = ServiceStage::Stopping);
+                done(self, ctx, Vec::new());
+            }
+            ShutdownPhase::StopAccepting => {
+                wiring.gate().close();
+                self.run(ctx, quiesce(wiring, members, within), done);
+            }
+            ShutdownPhase::Drain => self.run(ctx, drain(wiring, within), done),
+            // The machine orders components one by one.
+            ShutdownPhase::StopComponents => {}
+            ShutdownPhase::Persist => {
+                let snapshots = std::mem::take(&mut down.snapshots);
+                let store = self.args.store.clone();
+                self.run(ctx, persist(store, snapshots, within), done);
+            }
+            ShutdownPhase::Release => self.run(ctx, release(wiring, members), done),
+            ShutdownPhase::Cleanup => {
+                let clean = async move {
+                    let handles = wiring.handles()?;
+                    // Longer than the cleanup itself takes: its report is worth more than none.
+                    let answer_within = within.saturating_add(Duration::from_millis(50));
+                    handles.cleanup.ask(RunCleanup { within }).within(answer_within).await.ok()
+                };
+                self.run(ctx, clean, move |this, ctx, report| this.cleaned(ctx, report));
+            }
+        }
+    }
+
+    fn cleaned(&mut self, ctx: &mut Ctx, report: Option<CleanupReport>) {
+        let errors = match &report {
+            None => vec![ShutdownError::NoAnswer("the actor cleanup".to_owned())],
+            Some(report) => report.leaked.iter().cloned().map(ShutdownError::Leak).collect(),
+        };
+        if let Some(report) = &report {
+            for (handler, outcome) in &report.handlers {
+                if !matches!(outcome, CleanupOutcome::Success(_)) {
+                    tracing::error!(handler, ?outcome, "not cleaned up");
+                }
+            }
+        }
+        if let Some(down) = &mut self.down {
+            down.cleanup = report;
+        }
+        self.feed_shutdown(ctx, ShutdownEvent::StepDone(ShutdownPhase::Cleanup, errors));
+    }
+
+    fn stop_member(&mut self, ctx: &mut Ctx, id: ComponentId, within: Duration) {
+        // From here on a crash of it is no reason to start it again.
+        self.want(&id, false);
+        let handles = self.args.wiring.handles();
+        let (Some(handles), Some(member)) = (handles, self.member(&id).cloned()) else {
+            let error = ShutdownError::NoAnswer("its supervisor".to_owned());
+            return self.feed_shutdown(ctx, ShutdownEvent::Stopped(id, Err(error)));
+        };
+        let components = handles.components.clone();
+        // Beyond its time: whether it is late is for the machine to say, not for a deadline here.
+        let answer_within = within.saturating_add(Duration::from_secs(1));
+        let stop = async move { stopping::stop(components, &member, answer_within).await };
+        self.run(ctx, stop, |this, ctx, outcome| {
+            let outcome = outcome.map(|snapshot| {
+                let Some(down) = &mut this.down else { return };
+                down.handed_over.extend(snapshot.iter().map(|one| one.component.clone()));
+                down.snapshots.extend(snapshot);
+            });
+            tracing::info!(component = %id, ?outcome, "stopped");
+            this.feed_shutdown(ctx, ShutdownEvent::Stopped(id, outcome));
+        });
+    }
+
+    fn force_member(&mut self, ctx: &mut Ctx, id: ComponentId) {
+        tracing::warn!(component = %id, "not stopped in time: killing it");
+        let Some(handles) = self.args.wiring.handles() else { return };
+        let components = handles.components.clone();
+        let kill = async move {
+            let dropped = stopping::drop_component(&components, &id, DROP_WITHIN, true).await;
+            (id, dropped)
+        };
+        self.run(ctx, kill, |this, ctx, (id, dropped)| {
+            let outcome = dropped.map_err(ShutdownError::NoAnswer);
+            this.feed_shutdown(ctx, ShutdownEvent::Stopped(id, outcome));
+        });
+    }
+
+    fn finished(&mut self) {
+        self.args.wiring.publish(|published| published.stage = ServiceStage::Stopped);
+        let Some(down) = &mut self.down else { return };
+        let machine = ShutdownMachine::new(Vec::new(), Duration::ZERO);
+        let report = std::mem::replace(&mut down.machine, machine).into_report();
+        let summary = Arc::new(ShutdownSummary {
+            reason: down.reason.clone(),
+            report,
+            snapshots: std::mem::take(&mut down.handed_over),
+            cleanup: down.cleanup.take(),
+        });
+        for step in &summary.report.steps {
+            for error in &step.errors {
+                tracing::error!(step = step.phase.name(), %error, "shutdown");
+            }
+        }
+        tracing::info!(took = ?summary.report.total, clean = summary.is_clean(), "shut down");
+        for waits in down.waits.drain(..) {
+            // Whoever waited may have given up.
+            drop(waits.send(Arc::clone(&summary)));
+        }
+        down.over = Some(summary);
+    }
+}
+
+async fn quiesce(wiring: Wiring, members: Vec<Member>, within: Duration) -> Vec<ShutdownError> {
+    let Some(handles) = wiring.handles() else { return Vec::new() };
+    let hosts = members.into_iter().rev().filter(|member| !member.is_tree);
+    let quiesced = hosts.map(|member| {
+        let components: SupervisorRef = handles.components.clone().within(within);
+        async move {
+            let host = components.get_agent::<ComponentHost>(member.id.as_str()).await;
+            let done = match host {
+                Ok(host) => host.ask(QuiesceWork).within(within).await.is_ok(),
+                Err(_) => false,
+            };
+            (!done).then(|| ShutdownError::NoAnswer(format!("the component {}", member.id)))
+        }
+    });
+    join_all(quiesced).await.into_iter().flatten().collect()
+}
+
+async fn drain(wiring: Wiring, within: Duration) -> Vec<ShutdownError> {
+    match timeout(within, wiring.gate().emptied()).await {
+        Ok(()) => Vec::new(),
+        Err(_) => vec![ShutdownError::Drain { left: wiring.gate().in_flight(), within }],
+    }
+}
+
+async fn persist(
+    store: Option<Arc<dyn SnapshotStore>>,
+    snapshots: Vec<StateSnapshot>,
+    within: Duration,
+) -> Vec<ShutdownError> {
+    let Some(store) = store else {
+        if !snapshots.is_empty() {
+            tracing::warn!(
+                snapshots = snapshots.len(),
+                "state is handed over, but not kept: no store"
+            );
+        }
+        return Vec::new();
+    };
+    let failed = store.save(snapshots, within).await.into_iter();
+    failed
+        .map(|(component, error)| {
+            tracing::error!(%component, %error, "state was not saved");
+            ShutdownError::Persist(error)
+        })
+        .collect()
+}
+
+/// Drops the instances of components, latest first: ports, pools and files are free then.
+async fn release(wiring: Wiring, members: Vec<Member>) -> Vec<ShutdownError> {
+    let Some(handles) = wiring.handles() else { return Vec::new() };
+    let mut errors = Vec::new();
+    for Member { id, .. } in members.into_iter().rev() {
+        let dropped = stopping::drop_component(&handles.components, &id, DROP_WITHIN, false).await;
+        errors.extend(dropped.err().map(|why| ShutdownError::Release { component: id, why }));
+    }
+    errors
+}

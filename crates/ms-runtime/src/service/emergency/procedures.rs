@@ -1,0 +1,275 @@
+//! What is done in an emergency, on plain threads, within a limit.
+
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ms_core::time::{later, part};
+use ms_core::view::TreeNode;
+use ms_supervisor::SupervisorRef;
+use serde::Serialize;
+
+use super::report::{CrashReport, EmergencyError};
+use crate::service::Wiring;
+use crate::service::cleanup::{CleanupHandler, CleanupOutcome, on_threads};
+use crate::service::logic::emergency::EmergencyReason;
+use crate::service::settings::EmergencySettings;
+
+/// Something to be done before the process ends in an emergency.
+pub trait EmergencyProcedure: Send + Sync + 'static {
+    /// Its name, for reports.
+    fn name(&self) -> &str;
+
+    /// Does it. Runs on a plain thread of its own, beside the others, and may block; when
+    /// the time is over the process ends all the same.
+    ///
+    /// # Errors
+    /// Anything; it is put into the report.
+    fn execute(&self, reason: &EmergencyReason) -> Result<(), String>;
+}
+
+impl<T: EmergencyProcedure + ?Sized> EmergencyProcedure for Arc<T> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn execute(&self, reason: &EmergencyReason) -> Result<(), String> {
+        (**self).execute(reason)
+    }
+}
+
+/// How a procedure went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "why")]
+pub enum ProcedureOutcome {
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed(String),
+    /// It panicked.
+    Panicked,
+    /// It was not done when the time was over.
+    TimedOut,
+}
+
+/// What was done in an emergency.
+#[derive(Debug)]
+pub struct EmergencySummary {
+    /// Why there was one.
+    pub reason: EmergencyReason,
+    /// How each procedure went.
+    pub procedures: Vec<(String, ProcedureOutcome)>,
+    /// How each cleanup handler went that had its turn, in that order.
+    pub cleanup: Vec<(String, CleanupOutcome)>,
+    /// What was still open at the end.
+    pub open: Vec<String>,
+    /// The tree at the end, if it could be had.
+    pub tree: Option<String>,
+    /// Where the crash report is, if one was to be written.
+    pub report: Option<Result<std::path::PathBuf, EmergencyError>>,
+}
+
+/// What an emergency is carried out with.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) settings: EmergencySettings,
+    pub(crate) procedures: Vec<Arc<dyn EmergencyProcedure>>,
+    /// In the order in which they run.
+    pub(crate) cleanup: Vec<Arc<dyn CleanupHandler>>,
+    /// How long one of them may take.
+    pub(crate) cleanup_within: Duration,
+    pub(crate) wiring: Wiring,
+    pub(crate) node: String,
+}
+
+/// The part of the limit kept for writing the report.
+const FOR_THE_REPORT: u32 = 5;
+/// How long before the time is over a cleanup handler that hangs is named.
+const TO_BE_HEARD: Duration = Duration::from_millis(50);
+/// Lines of the tree that are kept; a larger tree is cut.
+const MAX_TREE_LINES: usize = 2000;
+
+/// Carries it out; returns within `limit`, whatever hangs. Blocks.
+pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) -> EmergencySummary {
+    let code = reason.exit_code();
+    tracing::error!(%reason, code, within = ?limit, "EMERGENCY SHUTDOWN INITIATED");
+    let until = later(Instant::now(), limit);
+    let (results, received) = mpsc::channel();
+    let kept = reason.clone();
+    let names: Vec<_> = plan.procedures.iter().map(|one| one.name().to_owned()).collect();
+    // On a thread of its own: writing to a disk may hang as well.
+    let work = move || drop(results.send(work(&plan, &kept, until, limit)));
+    let started = thread::Builder::new().name("ms-emergency".to_owned()).spawn(work);
+    let nothing = |why: &str| {
+        tell_report(EmergencySummary {
+            reason: reason.clone(),
+            procedures: names
+                .iter()
+                .map(|name| (name.clone(), ProcedureOutcome::TimedOut))
+                .collect(),
+            cleanup: Vec::new(),
+            open: Vec::new(),
+            tree: None,
+            report: Some(Err(EmergencyError::NotDone { why: why.to_owned() })),
+        })
+    };
+    if let Err(error) = started {
+        return nothing(&format!("no thread for it: {error}"));
+    }
+    let done = received.recv_timeout(until.saturating_duration_since(Instant::now()));
+    done.unwrap_or_else(|_| nothing("the time was over"))
+}
+
+/// Logs where the crash report is, or why there is none: whoever looks into the emergency has
+/// nothing else to find it by.
+fn tell_report(summary: EmergencySummary) -> EmergencySummary {
+    match &summary.report {
+        Some(Ok(path)) => tracing::error!(path = %path.display(), "crash report written"),
+        Some(Err(error)) => match error.source() {
+            Some(cause) => tracing::error!(%error, %cause, "no crash report"),
+            None => tracing::error!(%error, "no crash report"),
+        },
+        None => {}
+    }
+    summary
+}
+
+/// What the procedures' threads say.
+enum Said {
+    Procedure(usize, ProcedureOutcome),
+    Cleanup(String, CleanupOutcome),
+    Tree(Option<String>),
+}
+
+fn work(
+    plan: &Plan,
+    reason: &EmergencyReason,
+    until: Instant,
+    limit: Duration,
+) -> EmergencySummary {
+    let by = until.checked_sub(part(limit, FOR_THE_REPORT)).unwrap_or(until);
+    let (results, received) = mpsc::channel();
+    for (at, procedure) in plan.procedures.iter().enumerate() {
+        let (procedure, reason) = (Arc::clone(procedure), reason.clone());
+        on_a_thread(&results, move || {
+            let done = catch_unwind(AssertUnwindSafe(|| procedure.execute(&reason)));
+            Said::Procedure(
+                at,
+                match done {
+                    Ok(Ok(())) => ProcedureOutcome::Done,
+                    Ok(Err(why)) => ProcedureOutcome::Failed(why),
+                    Err(_) => ProcedureOutcome::Panicked,
+                },
+            )
+        });
+    }
+    clean_up(plan, &results, by.checked_sub(TO_BE_HEARD).unwrap_or(by));
+    let handles = plan.wiring.handles();
+    let node = handles.as_ref().map(|handles| handles.node.clone());
+    let root = handles.map(|handles| handles.root.clone());
+    on_a_thread(&results, move || Said::Tree(root.and_then(|root| dump(root, limit))));
+    drop(results);
+    let Collected { procedures: outcomes, cleanup, tree } =
+        collect(&received, plan.procedures.len(), by);
+    let named = plan.procedures.iter().zip(outcomes);
+    let procedures: Vec<_> = named.map(|(one, how)| (one.name().to_owned(), how)).collect();
+    for (name, outcome) in &procedures {
+        tracing::error!(name, ?outcome, "emergency procedure");
+    }
+    for (name, outcome) in &cleanup {
+        match outcome {
+            CleanupOutcome::Success(_) => tracing::info!(handler = name, ?outcome, "cleanup"),
+            _ => tracing::error!(handler = name, ?outcome, "not cleaned up"),
+        }
+    }
+    let open = node.map(|node| node.resources().list()).unwrap_or_default();
+    for left in &open {
+        tracing::error!(left, "left open");
+    }
+    if let Some(tree) = &tree {
+        tracing::error!("final state of the tree:\n{tree}");
+    }
+    let report = plan.settings.reports.as_deref().map(|directory| {
+        let cleanup = cleanup.iter().map(|(name, how)| (name.clone(), format!("{how:?}")));
+        CrashReport::new(&plan.node, reason, &procedures, tree.as_deref())
+            .with_resources(cleanup.collect(), open.clone())
+            .write(directory, plan.settings.keep)
+    });
+    tell_report(EmergencySummary {
+        reason: reason.clone(),
+        procedures,
+        cleanup,
+        open,
+        tree,
+        report,
+    })
+}
+
+/// Runs the cleanup handlers one after another, beside the procedures.
+fn clean_up(plan: &Plan, results: &Sender<Said>, until: Instant) {
+    let (handlers, each, results) = (plan.cleanup.clone(), plan.cleanup_within, results.clone());
+    let run = move || {
+        on_threads(&handlers, each, until, |name, outcome| {
+            // Too late, nobody listens any more.
+            drop(results.send(Said::Cleanup(name, outcome)));
+        });
+    };
+    if let Err(error) = thread::Builder::new().name("ms-emergency".to_owned()).spawn(run) {
+        tracing::error!(%error, "no thread for the cleanup");
+    }
+}
+
+fn on_a_thread(results: &Sender<Said>, code: impl FnOnce() -> Said + Send + 'static) {
+    let results = results.clone();
+    let run = move || drop(results.send(code()));
+    if let Err(error) = thread::Builder::new().name("ms-emergency".to_owned()).spawn(run) {
+        tracing::error!(%error, "no thread for an emergency procedure");
+    }
+}
+
+/// What came of them in time.
+struct Collected {
+    procedures: Vec<ProcedureOutcome>,
+    cleanup: Vec<(String, CleanupOutcome)>,
+    tree: Option<String>,
+}
+
+fn collect(received: &Receiver<Said>, procedures: usize, by: Instant) -> Collected {
+    let mut all = Collected {
+        procedures: vec![ProcedureOutcome::TimedOut; procedures],
+        cleanup: Vec::new(),
+        tree: None,
+    };
+    while let Ok(said) = received.recv_timeout(by.saturating_duration_since(Instant::now())) {
+        match said {
+            Said::Procedure(at, outcome) => all.procedures[at] = outcome,
+            Said::Cleanup(name, outcome) => all.cleanup.push((name, outcome)),
+            Said::Tree(dumped) => all.tree = dumped,
+        }
+    }
+    all
+}
+
+/// The tree as text, asked from outside of it: a plain thread with a runtime of its own.
+fn dump(root: SupervisorRef, limit: Duration) -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
+    let tree = runtime.block_on(async { root.within(part(limit, 2)).tree(None).await }).ok()?;
+    let lines: Vec<_> = tree.walk().take(MAX_TREE_LINES).map(line).collect();
+    Some(lines.join("\n"))
+}
+
+fn line(node: &TreeNode) -> String {
+    let status = &node.status;
+    let last = status.last_exit.as_ref().map(|why| format!(" last end: {why}"));
+    format!(
+        "{} {} {} restarts {}{}",
+        status.path,
+        status.incarnation,
+        status.lifecycle,
+        status.restarts,
+        last.unwrap_or_default()
+    )
+}

@@ -1,0 +1,19 @@
+//! The health of a service: asked of its components, judged by `logic::health`.
+//!
+//! The actor `health` asks every component how it is, in parallel and each with a time
+//! limit, at a steady interval from phase 8 of the boot on; one round at a time. What the
+//! tree does is told to it besides, by the node's events: a component that crashed is
+//! named at once. Readiness also walks the paths that work takes (`paths.rs`).
+//! [`HealthRef`] answers the three questions of a probe (`probes.rs`).
+
+mod actor;
+mod answer;
+mod handle;
+mod paths;
+mod probes;
+mod round;
+mod view;
+
+pub(crate) use actor::{Arm, CheckSpec, HealthActor, HealthArgs};
+pub use handle::{HealthRef, HealthUnavailable, Readiness};
+pub use paths::{PathFuture, PathHealth, ReadinessPath};

@@ -1,0 +1,119 @@
+//! One round: all components asked at the same time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use ms_core::ActorPath;
+use ms_core::health::HealthResult;
+use ms_core::view::{Lifecycle, Mark, TreeNode};
+use ms_supervisor::SupervisorRef;
+use ms_worker::GetAgent;
+use tokio::time::{Instant, timeout};
+
+use super::actor::CheckSpec;
+use crate::service::Wiring;
+use crate::service::components::{CheckHealth, ComponentHost};
+
+/// What was learnt of one component.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// It is not to run yet, or any more.
+    NotUp,
+    /// It does not run, though it should.
+    Down(String),
+    /// What it said.
+    Said(HealthResult),
+    /// It is a tree; these actors of it do not run.
+    Tree(BTreeMap<String, String>),
+}
+
+/// What was learnt of one component, and how long it was asked.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) name: String,
+    pub(super) look: Look,
+    pub(super) took: Duration,
+}
+
+/// Asks all components, each with this limit.
+pub(super) async fn ask_all(
+    wiring: Wiring,
+    checks: Vec<CheckSpec>,
+    limit: Duration,
+) -> Vec<Looked> {
+    let looks = checks.into_iter().map(|check| {
+        let wiring = wiring.clone();
+        async move {
+            let began = Instant::now();
+            let look = timeout(limit, ask_one(&wiring, &check, limit)).await;
+            Looked {
+                name: check.id.as_str().to_owned(),
+                look: look.unwrap_or(Look::Said(HealthResult::Timeout)),
+                took: began.elapsed(),
+            }
+        }
+    });
+    join_all(looks).await
+}
+
+async fn ask_one(wiring: &Wiring, check: &CheckSpec, limit: Duration) -> Look {
+    let Some(handles) = wiring.handles() else { return Look::NotUp };
+    if !wiring.wants(&check.id) {
+        return Look::NotUp;
+    }
+    let components = handles.components.clone().within(limit);
+    if check.is_tree {
+        return ask_tree(&components, check).await;
+    }
+    let host = match components.get_agent::<ComponentHost>(check.id.as_str()).await {
+        Ok(host) => host,
+        Err(error) => return Look::Down(error.to_string()),
+    };
+    if !host.is_alive() {
+        let why =
+            host.any().last_exit().map_or_else(|| "no life".to_owned(), |why| why.to_string());
+        return Look::Down(why);
+    }
+    match host.ask(CheckHealth).within(limit).await {
+        Ok(said) => Look::Said(said),
+        Err(error) => match error.exit_reason() {
+            Some(reason) => Look::Down(reason.to_string()),
+            None => Look::Said(HealthResult::Timeout),
+        },
+    }
+}
+
+async fn ask_tree(components: &SupervisorRef, check: &CheckSpec) -> Look {
+    let supervisor = match components.supervisor(check.id.as_str()).await {
+        Ok(supervisor) if supervisor.any().is_alive() => supervisor,
+        Ok(supervisor) => {
+            let why = supervisor.any().last_exit().map(|why| why.to_string());
+            return Look::Down(why.unwrap_or_else(|| "no life".to_owned()));
+        }
+        Err(error) => return Look::Down(error.to_string()),
+    };
+    match supervisor.tree(None).await {
+        Ok(tree) => Look::Tree(lost(&tree)),
+        Err(_) => Look::Said(HealthResult::Timeout),
+    }
+}
+
+/// Actors of a tree that should run and do not, or are stuck, with why.
+fn lost(tree: &TreeNode) -> BTreeMap<String, String> {
+    let why = |node: &TreeNode| {
+        let status = &node.status;
+        let last = || status.last_exit.as_ref().map_or("ended".to_owned(), ToString::to_string);
+        match status.lifecycle {
+            Lifecycle::Restarting => Some(last()),
+            Lifecycle::Stopped => {
+                status.last_exit.as_ref().is_some_and(|reason| !reason.is_clean()).then(last)
+            }
+            _ if status.marks.contains(&Mark::Stuck) => Some("stuck".to_owned()),
+            _ if status.marks.contains(&Mark::Unresponsive) => Some("does not answer".to_owned()),
+            _ => None,
+        }
+    };
+    let path = |node: &TreeNode| ActorPath::as_str(&node.status.path).to_owned();
+    tree.walk().filter_map(|node| Some((path(node), why(node)?))).collect()
+}
