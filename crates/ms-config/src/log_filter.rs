@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 const FRAMEWORK: &str = "ms_framework";
 
 /// The log targets of the framework: its crates that run in a service.
-const TARGETS: [&str; 23] = [
+const TARGETS: [&str; 24] = [
     "ms_actor",
     "ms_audit",
     "ms_bus",

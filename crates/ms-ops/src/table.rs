@@ -290,7 +290,7 @@ impl<O: Ongoing> Prepared for OngoingAs<O> {
         caller: Caller,
         within: Duration,
     ) -> Result<Watching<Written>, OpError> {
-        Ok(desk.watch(caller, within, self.0)?.map(Written::new))
+        Ok(desk.watch(caller, within, self.0)?.map_items(Written::new))
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Watching<T>(BoxStream<'static, Result<T, OpError>>);
 impl<T: Send + 'static> Watching<T> {
     /// Returns the same with each item changed.
     #[must_use]
-    pub fn map<U: 'static>(self, change: impl Fn(T) -> U + Send + 'static) -> Watching<U> {
+    pub fn map_items<U: 'static>(self, change: impl Fn(T) -> U + Send + 'static) -> Watching<U> {
         Watching(self.0.map(move |item| item.map(&change)).boxed())
     }
 }
