@@ -10,7 +10,7 @@ use ms_control::discover::Places;
 use crate::exit::{Failure, Outcome};
 use crate::output::Out;
 use crate::verbs::{
-    budget, completions, config, events, explain, info, inject, inspect, lookup, metrics, ps,
+    budget, call, completions, config, events, explain, info, inject, inspect, lookup, metrics, ps,
     state, stats, steer, tasks, trace, tree, why,
 };
 
@@ -87,6 +87,7 @@ enum Verb {
     Info(info::Info),
     Metrics(metrics::Metrics),
     Inject(inject::Inject),
+    Call(call::Call),
     Explain(explain::Explain),
     Config(config::Config),
     Completions(completions::Completions),
@@ -132,6 +133,7 @@ impl Cli {
             Verb::Info(verb) => verb.run(&cx).await,
             Verb::Metrics(verb) => verb.run(&cx).await,
             Verb::Inject(verb) => verb.run(&cx).await,
+            Verb::Call(verb) => verb.run(&cx).await,
             Verb::Explain(verb) => verb.run(&cx),
             Verb::Config(verb) => verb.run(&cx),
             Verb::Completions(verb) => verb.run(&cx),

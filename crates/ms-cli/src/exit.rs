@@ -58,25 +58,12 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
             say(&format!(
                 "error: there is no error code {code}\n  next: `msctl explain` lists the codes\n"
             ));
-            code_of(Kind::NotFound).into()
+            Kind::NotFound.exit_code().into()
         }
         Err(Failure::Control(error)) => {
             say(&told(&error));
-            code_of(error.kind).into()
+            error.kind.exit_code().into()
         }
-    }
-}
-
-/// The documented exit code of a kind of error.
-const fn code_of(kind: Kind) -> u8 {
-    match kind {
-        Kind::Internal | Kind::TooLarge => 1,
-        Kind::BadRequest => 2,
-        Kind::Unreachable => 3,
-        Kind::NotFound => 4,
-        Kind::Refused => 5,
-        Kind::TimedOut => 6,
-        Kind::VersionMismatch => 9,
     }
 }
 

@@ -3,32 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use ms_core::ActorPath;
+use ms_ops::OpError;
+use ms_ops::codes::{self, Code, Kind};
 use serde::{Deserialize, Serialize};
-
-use crate::codes::{self, CodeInfo};
-
-/// What sort of failure it is; decides the exit code of `msctl`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// There is no such actor, code or record.
-    NotFound,
-    /// The node, or a missing confirmation, says no.
-    Refused,
-    /// No node answers at that place.
-    Unreachable,
-    /// The node is there and was not done in time.
-    TimedOut,
-    /// The request makes no sense.
-    BadRequest,
-    /// A frame or an answer is over its limit.
-    TooLarge,
-    /// The two sides speak different versions.
-    VersionMismatch,
-    /// A fault inside the node or the tool.
-    Internal,
-}
 
 /// Why a request was not answered.
 ///
@@ -52,10 +29,10 @@ pub struct ControlError {
 impl ControlError {
     /// An error of the catalogue.
     #[must_use]
-    pub fn new(info: &'static CodeInfo, what: impl Into<String>) -> Self {
+    pub fn new(code: &'static Code, what: impl Into<String>) -> Self {
         Self {
-            code: Cow::Borrowed(info.code),
-            kind: info.kind,
+            code: Cow::Borrowed(code.number()),
+            kind: code.kind(),
             what: what.into(),
             why: String::new(),
             next: String::new(),
@@ -74,13 +51,6 @@ impl ControlError {
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = next.into();
         self
-    }
-
-    /// No actor lives at `path`.
-    #[must_use]
-    pub fn not_found(path: &ActorPath) -> Self {
-        Self::new(&codes::NOT_FOUND, format!("no actor at {path}"))
-            .next("`msctl tree` shows the paths of this node")
     }
 
     /// The node does not permit what was asked.
@@ -132,3 +102,11 @@ impl fmt::Display for ControlError {
 }
 
 impl std::error::Error for ControlError {}
+
+/// The operator reads everything but the error behind it.
+impl From<OpError> for ControlError {
+    fn from(error: OpError) -> Self {
+        let OpError { code, what, why, next, .. } = error;
+        Self { code: Cow::Borrowed(code.number()), kind: code.kind(), what, why, next }
+    }
+}

@@ -39,9 +39,9 @@ impl From<FrameError> for ControlError {
             FrameError::TooLarge { .. } => Self::too_large(what),
             FrameError::Truncated => Self::bad_request(what),
             FrameError::Encode(source) => Self::internal(what).why(source.to_string()),
-            FrameError::Closed => Self::new(&crate::codes::UNREACHABLE, what),
+            FrameError::Closed => Self::new(&ms_ops::codes::UNREACHABLE, what),
             FrameError::Io(source) => {
-                Self::new(&crate::codes::UNREACHABLE, what).why(source.to_string())
+                Self::new(&ms_ops::codes::UNREACHABLE, what).why(source.to_string())
             }
         }
     }
@@ -114,8 +114,19 @@ pub async fn write<W: AsyncWrite + Unpin>(to: &mut W, frame: &[u8]) -> Result<()
 /// # Errors
 /// [`FrameError::TooLarge`] as soon as the limit is passed, or [`FrameError::Encode`].
 pub fn encode<T: Serialize>(value: &T, max: usize) -> Result<Vec<u8>, FrameError> {
+    encode_with(max, |frame| serde_json::to_writer(frame, value))
+}
+
+/// The same of JSON that is written piece by piece.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_with(
+    max: usize,
+    write: impl FnOnce(&mut dyn io::Write) -> serde_json::Result<()>,
+) -> Result<Vec<u8>, FrameError> {
     let mut frame = Bounded { bytes: vec![0; 4], max: max + 4 };
-    if let Err(error) = serde_json::to_writer(&mut frame, value) {
+    if let Err(error) = write(&mut frame) {
         return Err(match error.is_io() {
             true => FrameError::TooLarge { len: max as u64 + 1, max },
             false => FrameError::Encode(error),

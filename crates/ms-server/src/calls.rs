@@ -1,6 +1,13 @@
 //! Calls between the components of the server, reported where they are made.
 
+use std::time::Duration;
+
 use ms_core::task::{TaskError, TaskView};
+use ms_ops::ops::{
+    CancelTask, GetTask, ListTasks, RetryTask, ShowTask, SubmitBatch, SubmitTask, TaskOutcome,
+};
+use ms_ops::{Door, Ending, Observe, Operation};
+use ms_runtime::logic::interactions::CallOutcome;
 use ms_runtime::{CallReporter, Calls};
 use ms_store::SqliteTasks;
 use ms_task::{ClaimSpec, Claimed, Held, StoreFuture, StoreLayer, Swept, TaskCommand, TaskStore};
@@ -9,9 +16,9 @@ use ms_task::{ClaimSpec, Claimed, Held, StoreFuture, StoreLayer, Swept, TaskComm
 #[derive(Debug, Clone)]
 pub(crate) struct FromTransport {
     /// Tasks that are kept and looked up.
-    pub(crate) to_database: CallReporter,
+    to_database: CallReporter,
     /// What the dispatcher is told of.
-    pub(crate) to_application: CallReporter,
+    to_application: CallReporter,
 }
 
 impl FromTransport {
@@ -20,6 +27,31 @@ impl FromTransport {
             to_database: calls.between("transport", "database"),
             to_application: calls.between("transport", "application"),
         }
+    }
+}
+
+/// What the desk does for requests over HTTP.
+impl Observe for FromTransport {
+    fn ended(&self, operation: &'static str, door: Door, took: Duration, ending: Ending) {
+        let to = match operation {
+            _ if door != Door::Http => return,
+            SubmitTask::NAME
+            | SubmitBatch::NAME
+            | GetTask::NAME
+            | ShowTask::NAME
+            | TaskOutcome::NAME
+            | ListTasks::NAME => &self.to_database,
+            CancelTask::NAME | RetryTask::NAME => &self.to_application,
+            _ => return,
+        };
+        to.report(
+            took,
+            match ending {
+                Ending::Done => CallOutcome::Done,
+                Ending::Failed => CallOutcome::Failed,
+                Ending::GivenUp => CallOutcome::GivenUp,
+            },
+        );
     }
 }
 

@@ -1,21 +1,8 @@
-//! How the components get along, for the API and for Prometheus.
+//! How the components get along, for Prometheus.
 
 use ms_core::integration::IntegrationMetrics;
 use ms_runtime::logic::interactions::{CallOutcome, IncidentChange};
-use ms_runtime::{Call, IntegrationObserver, IntegrationRef};
-use ms_transport::{IntegrationPort, PortFuture};
-
-/// [`IntegrationRef`] as the API asks it.
-pub(crate) struct ApiIntegration(pub(crate) IntegrationRef);
-
-impl IntegrationPort for ApiIntegration {
-    fn metrics(&self) -> PortFuture<'_, Option<IntegrationMetrics>> {
-        Box::pin(async move {
-            let metrics = self.0.metrics().await;
-            metrics.inspect_err(|error| tracing::warn!(%error, "asked for over the API")).ok()
-        })
-    }
-}
+use ms_runtime::{Call, IntegrationObserver};
 
 /// Puts calls and incidents into the metrics, one by one.
 pub(crate) struct Recorder;

@@ -44,13 +44,12 @@
 //!
 //! It does *not* decide or keep anything itself: it is wiring. Start reading at `server.rs`.
 
+mod admission;
 pub mod agents;
-mod budgets;
 mod calls;
 mod cleanup;
 mod error;
 mod event_bus;
-mod health;
 mod hub;
 mod integration;
 mod listeners;
@@ -65,7 +64,6 @@ mod server;
 pub mod services;
 mod settings;
 mod storage;
-mod tasks;
 mod telemetry;
 mod unbuilt;
 

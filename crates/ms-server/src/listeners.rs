@@ -5,22 +5,18 @@ use std::sync::Arc;
 use ms_actor::{EventSource, Placement};
 use ms_config::FrameworkConfig;
 use ms_core::task::TaskTransition;
+use ms_ops::Desk;
 use ms_registry::Registry;
-use ms_runtime::{Calls, ComponentFailure, ServiceHandle, TreeContext};
+use ms_runtime::{ComponentFailure, ServiceHandle, TreeContext};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
-use ms_worker::budgets::BudgetClient;
 
-use crate::budgets::ApiBudgets;
-use crate::calls::FromTransport;
+use crate::admission::Entrance;
 use crate::cleanup::Doors;
-use crate::health::{ApiHealth, Door};
-use crate::integration::ApiIntegration;
 use crate::paths::ToApi;
 use crate::server::PAUSE;
 use crate::services::Registrar;
 use crate::settings;
-use crate::tasks::ApiTasks;
 use crate::telemetry::Metrics;
 
 /// What the two listeners are made of.
@@ -28,11 +24,8 @@ pub(crate) struct Listeners {
     pub(crate) api: Bind,
     pub(crate) admin: Bind,
     limits: HttpLimits,
-    calls: FromTransport,
     metrics: Metrics,
     registry: Registry,
-    /// Where the program has set any.
-    budgets: Option<BudgetClient>,
     task_events: EventSource<TaskTransition>,
     pub(crate) path: ToApi,
     pub(crate) doors: Doors,
@@ -44,9 +37,7 @@ impl Listeners {
         config: &FrameworkConfig,
         metrics: &Metrics,
         registry: &Registry,
-        budgets: Option<BudgetClient>,
         task_events: EventSource<TaskTransition>,
-        calls: &Calls,
     ) -> Result<Self, BindError> {
         let api = settings::api_bind(config)?;
         let admin = settings::admin_bind(config, &api);
@@ -56,10 +47,8 @@ impl Listeners {
             api,
             admin,
             limits: settings::http(config),
-            calls: FromTransport::new(calls),
             metrics: Arc::clone(metrics),
             registry: registry.clone(),
-            budgets,
             task_events,
             path: ToApi::default(),
             doors: Doors::default(),
@@ -90,30 +79,25 @@ impl Listeners {
     }
 
     fn api_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
-        let root = ServiceHandle::clone(cx);
-        let api = Api {
-            node: cx.node().clone(),
-            root: Arc::new(move || root.root()),
-            registry: Some(self.registry.clone()),
-            tasks: Arc::new(ApiTasks(cx.require()?, self.calls.clone())),
-            task_events: Some(self.task_events.clone()),
-            budgets: self.budgets.clone().map(|budgets| Arc::new(ApiBudgets(budgets)) as _),
-            health: Arc::new(ApiHealth(cx.health())),
-            integration: Arc::new(ApiIntegration(cx.integration())),
-        };
+        let task_events = Some(self.task_events.clone());
+        let api = Api { node: cx.node().clone(), task_events, desk: desk(cx)? };
         let spec = api.gateway(self.bound(cx, &self.api)?, self.limits.clone())?;
-        let spec = spec.admitted_by(Door(cx.gate().clone()));
+        let spec = spec.admitted_by(Entrance(cx.gate().clone()));
         self.path.is(&spec);
         Ok(spec)
     }
 
     fn admin_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
-        let health = Arc::new(ApiHealth(cx.health()));
+        let desk = desk(cx)?;
         let metrics = Arc::clone(&self.metrics);
         // What the API spares is spared for this one.
         let limits = HttpLimits { spare_descriptors: 0, ..self.limits.clone() };
-        let spec = admin_gateway(self.bound(cx, &self.admin)?, limits, health, metrics)?;
+        let spec = admin_gateway(self.bound(cx, &self.admin)?, limits, desk, metrics)?;
         // Probes are answered whatever the door says; so is what is asked of metrics.
         Ok(spec.serving())
     }
+}
+
+fn desk(cx: &TreeContext) -> Result<Desk, ComponentFailure> {
+    cx.desk().ok_or_else(|| "the service has ended".into())
 }

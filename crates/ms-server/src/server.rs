@@ -12,6 +12,7 @@ use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
 use ms_core::task::QueueName;
 use ms_core::time::total;
+use ms_ops::DeskBuilder;
 use ms_registry::{Registry, RegistryConfig};
 use ms_router::{Contract, Router, RouterConfig};
 use ms_runtime::configuration::ConfigHandle;
@@ -28,7 +29,7 @@ use ms_worker::budgets::{BudgetClient, Budgets};
 use ms_worker::tasks::{Performs, TaskClient, Tasks, TasksError};
 
 use crate::agents::{Http, Outside, Served};
-use crate::calls::WatchedStore;
+use crate::calls::{FromTransport, WatchedStore};
 use crate::cleanup::TaskFile;
 use crate::error::ServerError;
 use crate::integration::Recorder;
@@ -57,6 +58,8 @@ const BUDGETS_OFF: &str = "set a budget (`Server::budget`)";
 const KEYRING_OFF: &str =
     "set `persistence.enabled` to true, and `persistence.dir` and `persistence.key_file`";
 
+/// A change of the desk.
+type Change = Arc<dyn Fn(DeskBuilder) -> DeskBuilder + Send + Sync>;
 type Pool = Box<dyn Fn(Tasks, usize) -> Result<Tasks, TasksError>>;
 
 /// A service: durable tasks for the agents it is given, over HTTP.
@@ -72,6 +75,7 @@ pub struct Server {
     router: Router,
     bus: EventBus,
     outside: Option<&'static str>,
+    desk: Vec<Change>,
 }
 
 impl Server {
@@ -90,6 +94,7 @@ impl Server {
             router: Router::new(RouterConfig::default()),
             bus: EventBus::new(BusConfig::default()),
             outside: None,
+            desk: Vec::new(),
         }
     }
 
@@ -154,6 +159,17 @@ impl Server {
     #[must_use]
     pub fn calls_outside(mut self, kind: &'static str) -> Self {
         self.outside = Some(kind);
+        self
+    }
+
+    /// Changes the desk before it opens: operations of the program's own are provided here, and are
+    /// then to be had by name at the control socket (`msctl call`) and over HTTP.
+    #[must_use]
+    pub fn desk(
+        mut self,
+        change: impl Fn(DeskBuilder) -> DeskBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.desk.push(Arc::new(change));
         self
     }
 
@@ -264,15 +280,20 @@ impl Server {
         };
         let outside = self.outside.and_then(|_| outside.component());
         let started = tasks.agents();
-        let accounts = budgets.as_ref().map(Budgets::client);
         let (metrics, events) = (&telling.metrics, task_events.clone());
-        let listeners = Listeners::of(&config, metrics, &self.registry, accounts, events, &calls)?;
+        let listeners = Listeners::of(&config, metrics, &self.registry, events)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
         let observability = observability(&tasks.client(), &telling.filter);
 
         let mut settings = crate::settings::runtime(&self.name, options, &config);
         let run = settings.run.tasks(tasks.client()).task_events(task_events);
         settings.run = run.registry(self.registry());
+        let from_transport = Arc::new(FromTransport::new(&calls));
+        settings.run = settings.run.desk(move |desk| desk.observe(from_transport.clone()));
+        for change in &self.desk {
+            let change = Arc::clone(change);
+            settings.run = settings.run.desk(move |desk| change(desk));
+        }
         if let Some(budgets) = &budgets {
             settings.run = settings.run.budgets(budgets.client());
         }

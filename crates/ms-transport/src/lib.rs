@@ -23,8 +23,7 @@
 mod http;
 
 pub use http::{
-    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, BudgetRefusal,
-    BudgetsPort, ClientError, Drain, Drained, Gate, GatewaySpec, HealthAnswer, HealthPort,
-    HttpClient, HttpGateway, HttpLimits, Incoming, IntegrationPort, LocalAddr, Outgoing,
-    PortFuture, Probe, RootRef, Serve, TLS_KEY, TaskAnswer, TasksPort, Token, admin_gateway,
+    ADMIN_PORT, API_PORT, AUTH_KEY, Access, Admission, Api, Bind, BindError, ClientError, Closed,
+    Drain, Drained, Gate, GatewaySpec, HttpClient, HttpGateway, HttpLimits, Incoming, LocalAddr,
+    Outgoing, Serve, TLS_KEY, Token, admin_gateway,
 };

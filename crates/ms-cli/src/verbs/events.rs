@@ -1,10 +1,11 @@
 //! `msctl events`
 
 use clap::{Args, ValueEnum};
-use ms_control::{ControlError, Request, StreamItem};
+use ms_control::ControlError;
 use ms_core::NodeLife;
 use ms_core::stream::{self, EventFilter};
 use ms_core::task::{TaskChange, TaskId};
+use ms_ops::ops::FollowEvents;
 
 use crate::cli::{Cx, after_help};
 use crate::exit::{Failure, Outcome};
@@ -67,13 +68,13 @@ impl Events {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let Self { follow, since: since_seq, since_task, life, .. } = self;
         let filter = self.filter()?;
-        let request = Request::Events { follow, since_seq, since_task, life, filter };
+        let request = FollowEvents { follow, since_seq, since_task, life, filter };
         let mut client = cx.connect().await?;
         // Over the same connection, so that it is the life of what is told.
         let of = if cx.json { client.info().await?.life } else { None };
         let mut items = client.stream(request).await?;
         while let Some(item) = items.next().await {
-            let StreamItem::Event(event) = item? else { continue };
+            let event = item?;
             match cx.json {
                 true => cx.out.json_line("event", of, &event)?,
                 false => cx.out.text(&render::event(&event, cx.out.style))?,

@@ -1,6 +1,7 @@
 //! One file a verb: its arguments, its help, and what it does.
 
 pub(crate) mod budget;
+pub(crate) mod call;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod events;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
-use ms_control::{Request, StreamItem};
 use ms_core::ActorPath;
+use ms_ops::ops;
 
 use crate::cli::{Cx, after_help, millis, span};
 use crate::exit::{Outcome, say};
@@ -32,11 +32,11 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
-        let request = Request::Trace { path: self.path, max: self.max, for_ms: millis(self.span) };
+        let request = ops::Trace { path: self.path, max: self.max, for_ms: millis(self.span) };
         let mut items = cx.connect().await?.stream(request).await?;
         let mut seen = 0u32;
         while let Some(item) = items.next().await {
-            let StreamItem::Trace(line) = item? else { continue };
+            let line = item?;
             seen += 1;
             match cx.json {
                 true => cx.out.json_line("trace", None, &line)?,

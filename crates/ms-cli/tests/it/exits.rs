@@ -59,8 +59,8 @@ fn a_bug_of_the_node_is_1() {
 #[test]
 fn another_version_is_9_and_names_both() {
     for (reply, said) in [
-        (r#"{"proto":999,"hello":"from the future"}"#, "protocol 2, the node speaks 999"),
-        (r#"{"proto":2,"schema":999}"#, "schema 1, the node speaks 999"),
+        (r#"{"proto":999,"hello":"from the future"}"#, "protocol 3, the node speaks 999"),
+        (r#"{"proto":3,"schema":999}"#, "schema 1, the node speaks 999"),
     ] {
         let (home, socket, answering) = impostor(reply);
         let args = ["info", "--control", socket.to_str().expect("UTF-8")];

@@ -3,24 +3,28 @@
 mod typed;
 
 use std::io;
+use std::marker::PhantomData;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ms_core::ActorPath;
 use ms_core::time::total;
-use ms_core::tree::{NoTree, TreeBuilder};
+use ms_core::tree::{NoTree, TreeBuilder, TreeRow};
 use ms_core::view::{SCHEMA_VERSION, TreeNode};
-use serde::Deserialize;
+use ms_ops::ops::WalkTree;
+use ms_ops::{Once, Ongoing, codes};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::codes;
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{
-    Body, Call, Hello, HelloReply, KEEPALIVE, MAX_REQUEST, MAX_RESPONSE, PROTO_VERSION, Reply,
-    Request, Response, StreamItem,
+    Body, Call, Hello, HelloReply, KEEPALIVE, MAX_REQUEST, MAX_RESPONSE, Named, PROTO_VERSION,
+    Response,
 };
 
 /// How much longer the client waits than it grants the node, so that the node's
@@ -67,22 +71,21 @@ impl Client {
     ///
     /// # Errors
     /// The node's own error, or one of the connection.
-    pub async fn call(&mut self, request: Request) -> Result<Reply, ControlError> {
-        let within = total([self.deadline, request.takes().unwrap_or(Duration::ZERO), MARGIN]);
+    pub async fn call<O: Once>(&mut self, op: O) -> Result<O::Answer, ControlError> {
+        let within = total([self.deadline, op.takes(), MARGIN]);
         self.usable()?;
         // Unset only by an answer in time: a cancelled call leaves the connection lost.
         self.lost = true;
-        let body = match timeout(within, self.exchange(request)).await {
+        let body = match timeout(within, self.exchange::<_, O::Answer>(Named::of(op))).await {
             Ok(body) => body?,
             Err(_) => return Err(late(&self.path, within)),
         };
         self.lost = false;
         match body {
-            Body::Ok(reply) => Ok(reply),
+            Body::Ok(answer) => Ok(answer),
             Body::Err(error) => Err(error),
-            other => {
-                Err(ControlError::internal("the node answered out of turn")
-                    .why(format!("{other:?}")))
+            Body::Item(_) | Body::Alive | Body::End { .. } => {
+                Err(ControlError::internal("the node answered out of turn"))
             }
         }
     }
@@ -103,10 +106,11 @@ impl Client {
         self.lost = true;
         let within = self.deadline.saturating_add(MARGIN);
         let mut tree = TreeBuilder::default();
-        let mut next = timeout(within, self.exchange(Request::Tree { root, depth })).await;
+        let walk = Named::of(WalkTree { root, depth });
+        let mut next = timeout(within, self.exchange::<_, Vec<TreeRow>>(walk)).await;
         loop {
             match next {
-                Ok(Ok(Body::Item(StreamItem::Rows(rows)))) => {
+                Ok(Ok(Body::Item(rows))) => {
                     rows.into_iter().try_for_each(|row| tree.push(row)).map_err(no_tree)?;
                 }
                 Ok(Ok(Body::Alive)) => {}
@@ -115,7 +119,7 @@ impl Client {
                     self.lost = false;
                     return Err(error);
                 }
-                Ok(Ok(Body::Ok(_) | Body::Item(_))) => {
+                Ok(Ok(Body::Ok(_))) => {
                     return Err(ControlError::internal("the node answered out of turn"));
                 }
                 Ok(Err(error)) => return Err(error),
@@ -131,13 +135,39 @@ impl Client {
     ///
     /// # Errors
     /// As [`call`](Self::call).
-    pub async fn stream(mut self, request: Request) -> Result<Items, ControlError> {
+    pub async fn stream<O: Ongoing>(self, op: O) -> Result<Items<O::Answer>, ControlError> {
+        self.begin(Named::of(op)).await
+    }
+
+    /// Asks for an operation by its name. What is answered once comes as the only item.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn named(
+        self,
+        name: String,
+        fields: Map<String, Value>,
+    ) -> Result<Items<Value>, ControlError> {
+        self.begin(Named { name: name.into(), fields }).await
+    }
+
+    async fn begin<F, A>(mut self, request: Named<F>) -> Result<Items<A>, ControlError>
+    where
+        F: Serialize,
+        A: DeserializeOwned,
+    {
         self.usable()?;
-        match timeout(self.deadline, self.send(request)).await {
+        match timeout(self.deadline, self.send::<_, A>(request)).await {
             Ok(sent) => sent?,
             Err(_) => return Err(late(&self.path, self.deadline)),
         }
-        Ok(Items { client: self, ended: false })
+        Ok(Items { client: self, ended: false, item: PhantomData })
+    }
+
+    /// Where the node is that it is connected to.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn usable(&self) -> Result<(), ControlError> {
@@ -164,12 +194,20 @@ impl Client {
         judge(&frame)
     }
 
-    async fn exchange(&mut self, request: Request) -> Result<Body, ControlError> {
-        self.send(request).await?;
+    async fn exchange<F, A>(&mut self, request: Named<F>) -> Result<Body<A>, ControlError>
+    where
+        F: Serialize,
+        A: DeserializeOwned,
+    {
+        self.send::<_, A>(request).await?;
         self.receive().await
     }
 
-    async fn send(&mut self, request: Request) -> Result<(), ControlError> {
+    async fn send<F, A>(&mut self, request: Named<F>) -> Result<(), ControlError>
+    where
+        F: Serialize,
+        A: DeserializeOwned,
+    {
         self.last_id += 1;
         let deadline_ms = u32::try_from(self.deadline.as_millis()).ok();
         let call = Call { id: self.last_id, deadline_ms, request };
@@ -177,14 +215,14 @@ impl Client {
         match frame::write(&mut self.stream, &frame).await {
             Ok(()) => Ok(()),
             // The node may have said why before it closed.
-            Err(error) => match self.receive().await {
+            Err(error) => match self.receive::<A>().await {
                 Ok(Body::Err(said)) => Err(said),
                 _ => Err(self.broken(error)),
             },
         }
     }
 
-    async fn receive(&mut self) -> Result<Body, ControlError> {
+    async fn receive<A: DeserializeOwned>(&mut self) -> Result<Body<A>, ControlError> {
         let frame = frame::read(&mut self.stream, MAX_RESPONSE).await;
         let frame = frame.map_err(|error| self.broken(error))?;
         let Response { id, body } = serde_json::from_slice(&frame).map_err(|error| {
@@ -209,21 +247,22 @@ impl Client {
 
 /// The items of a stream.
 #[derive(Debug)]
-pub struct Items {
+pub struct Items<A> {
     client: Client,
     ended: bool,
+    item: PhantomData<fn() -> A>,
 }
 
-impl Items {
+impl<A: DeserializeOwned> Items<A> {
     /// The next item; `None` after the last.
     ///
     /// A node is given 15 seconds between two signs of life.
     ///
     /// # Errors
     /// The node's own error, or one of the connection; nothing follows either.
-    pub async fn next(&mut self) -> Option<Result<StreamItem, ControlError>> {
+    pub async fn next(&mut self) -> Option<Result<A, ControlError>> {
         while !self.ended {
-            let body = match timeout(SILENCE, self.client.receive()).await {
+            let body = match timeout(SILENCE, self.client.receive::<A>()).await {
                 Ok(body) => body,
                 Err(_) => Err(late(&self.client.path, SILENCE)),
             };
@@ -231,14 +270,17 @@ impl Items {
                 Ok(Body::Alive) => continue,
                 Ok(Body::Item(item)) => return Some(Ok(item)),
                 Ok(Body::End { .. }) => self.ended = true,
-                Ok(Body::Ok(_)) => return self.fail(ControlError::internal("no stream came")),
+                Ok(Body::Ok(answer)) => {
+                    self.ended = true;
+                    return Some(Ok(answer));
+                }
                 Ok(Body::Err(error)) | Err(error) => return self.fail(error),
             }
         }
         None
     }
 
-    fn fail(&mut self, error: ControlError) -> Option<Result<StreamItem, ControlError>> {
+    fn fail(&mut self, error: ControlError) -> Option<Result<A, ControlError>> {
         self.ended = true;
         Some(Err(error))
     }

@@ -1,32 +1,32 @@
-//! One method per request, each with its own answer type.
+//! One method an operation that `msctl` has a verb for.
 
 use ms_core::ActorPath;
 use ms_core::budget::{AccountView, BudgetStop};
 use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{NewTask, TaskFilter, TaskId, TaskPage, TaskView};
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
+use ms_ops::ops::{
+    BudgetStops, CancelTask, CountMessages, DryRun, Fault, Info, Inject, Inspect, Interactions,
+    ListBudgets, ListTasks, Lookup, Ps, PsSort, RaiseBudget, ReadState, RetryTask, ShowTask,
+    Statistics, SteerActor, SubmitTask, Verb, Why,
+};
+use ms_ops::views::{
+    Found, Injected, NodeInfo, PsTable, StateView, StatisticsView, Steered, TaskShown, TaskTaken,
+};
 
 use super::Client;
 use crate::error::ControlError;
-use crate::proto::{
-    Fault, Found, Injected, NodeInfo, PsSort, PsTable, Reply, Request, StateView, StatisticsView,
-    Steered, TaskShown, TaskTaken, TaskVerb, Verb,
-};
+use crate::proto::TaskVerb;
 
 macro_rules! typed {
-    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty,
-       $request:expr => $reply:path;)*) => {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) -> $answer:ty, $op:expr;)*) => {
         impl Client {
             $($(#[$doc])*
             ///
             /// # Errors
             /// As [`Client::call`].
             pub async fn $name(&mut self, $($arg: $type),*) -> Result<$answer, ControlError> {
-                match self.call($request).await? {
-                    $reply(answer) => Ok(answer),
-                    other => Err(ControlError::internal("the node gave another answer than asked")
-                        .why(format!("{other:.200?}"))),
-                }
+                self.call($op).await
             })*
         }
     };
@@ -34,48 +34,76 @@ macro_rules! typed {
 
 typed! {
     /// All actors with their work within a window.
-    ps(window_ms: u64, sort: PsSort, top: Option<usize>) -> PsTable,
-        Request::Ps { window_ms, sort, top } => Reply::Ps;
-    /// One actor with its direct children.
-    inspect(path: ActorPath) -> Box<TreeNode>, Request::Inspect { path } => Reply::Inspect;
+    ps(window_ms: u64, sort: PsSort, top: Option<usize>) -> PsTable, Ps { window_ms, sort, top };
     /// The redacted state of one actor.
-    state(path: ActorPath) -> StateView, Request::State { path } => Reply::State;
+    state(path: ActorPath) -> StateView, ReadState { path };
     /// Why an actor ended, newest first.
-    why(path: ActorPath, limit: Option<usize>) -> Vec<WhyRecord>,
-        Request::Why { path, limit } => Reply::Why;
-    /// Counts by message type.
-    statistics(path: ActorPath, on: Option<bool>) -> StatisticsView,
-        Request::Statistics { path, on } => Reply::Statistics;
+    why(path: ActorPath, limit: Option<usize>) -> Vec<WhyRecord>, Why { path, limit };
     /// What a steering verb would do.
-    dry_run(path: ActorPath, verb: Verb) -> BlastRadius,
-        Request::DryRun { path, verb } => Reply::DryRun;
+    dry_run(path: ActorPath, verb: Verb) -> BlastRadius, DryRun { path, verb };
     /// Carries a steering verb out.
     steer(path: ActorPath, verb: Verb, reason: Option<String>) -> Steered,
-        Request::Steer { path, verb, reason } => Reply::Steered;
-    /// How the components of a service get along.
-    integration() -> Box<IntegrationMetrics>, Request::Integration => Reply::Integration;
+        SteerActor { path, verb, reason };
+    /// How the components of a service interact.
+    integration() -> Box<IntegrationMetrics>, Interactions {};
     /// The node itself.
-    info() -> NodeInfo, Request::Info => Reply::Info;
+    info() -> NodeInfo, Info {};
     /// Injects a fault, where the node allows it.
-    inject(path: ActorPath, fault: Fault) -> Injected,
-        Request::Inject { path, fault } => Reply::Injected;
+    inject(path: ActorPath, fault: Fault) -> Injected, Inject { path, fault };
     /// The budgets that hold an actor, or a part of its subtree.
-    budget(path: ActorPath) -> Vec<BudgetStop>, Request::Budget { path } => Reply::Budget;
+    budget(path: ActorPath) -> Vec<BudgetStop>, BudgetStops { path };
     /// All budgets, with what is used of them.
-    budgets() -> Vec<AccountView>, Request::Budgets => Reply::Budgets;
+    budgets() -> Vec<AccountView>, ListBudgets {};
     /// Permits more of a budget.
     raise_budget(account: ActorPath, unit: String, more: u64, reason: Option<String>) -> AccountView,
-        Request::RaiseBudget { account, unit, more, reason } => Reply::BudgetRaised;
+        RaiseBudget { account, unit, more, reason };
     /// Who has a name, or provides a service.
-    lookup(name: String) -> Found, Request::Lookup { name } => Reply::Found;
+    lookup(name: String) -> Found, Lookup { name };
     /// A page of durable tasks.
-    tasks(filter: TaskFilter) -> TaskPage, Request::Tasks { filter } => Reply::Tasks;
+    tasks(filter: TaskFilter) -> TaskPage, ListTasks { filter };
     /// One durable task.
-    task(id: TaskId) -> Box<TaskShown>, Request::Task { id } => Reply::Task;
+    task(id: TaskId) -> TaskShown, ShowTask { id };
     /// Submits a durable task; it is on disk when this returns.
-    submit_task(task: Box<NewTask>) -> Box<TaskTaken>,
-        Request::SubmitTask { task } => Reply::TaskTaken;
+    submit_task(task: Box<NewTask>) -> TaskTaken, SubmitTask { task };
+}
+
+impl Client {
+    /// One actor with its direct children.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn inspect(&mut self, path: ActorPath) -> Result<Box<TreeNode>, ControlError> {
+        Ok(self.call(Inspect { path }).await?.0)
+    }
+
     /// Does something to a durable task.
-    steer_task(id: TaskId, verb: TaskVerb, reason: Option<String>) -> Box<TaskView>,
-        Request::SteerTask { id, verb, reason } => Reply::TaskSteered;
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn steer_task(
+        &mut self,
+        id: TaskId,
+        verb: TaskVerb,
+        reason: Option<String>,
+    ) -> Result<TaskView, ControlError> {
+        match verb {
+            TaskVerb::Cancel => self.call(CancelTask { id, reason }).await,
+            TaskVerb::Retry => self.call(RetryTask { id, reason }).await,
+        }
+    }
+
+    /// Counts by message type; `on` starts or ends counting.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn statistics(
+        &mut self,
+        path: ActorPath,
+        on: Option<bool>,
+    ) -> Result<StatisticsView, ControlError> {
+        match on {
+            Some(on) => self.call(CountMessages { path, on }).await,
+            None => self.call(Statistics { path }).await,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The wire protocol, version 2.
+//! The wire protocol, version 3.
 //!
 //! A frame is a `u32` length in network byte order and that many bytes of JSON.
 //! A connection starts with one [`Hello`] and its [`HelloReply`]; then it carries
@@ -7,35 +7,35 @@
 //! after either, the next call may follow.
 //! A client ends a stream early by closing the connection.
 //!
-//! Requests are read strictly: an unknown request or field is an error.
+//! A request is an operation of the table of `ms-ops` by its name, with its fields beside it:
+//! `{"do":"actors.inspect","path":"/root/agents"}`; its answer is the operation's own. Requests are
+//! read strictly: an unknown name or field is an error.
 
-mod flat;
-mod reply;
-mod request;
-
+use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use reply::{
-    Found, Injected, NodeInfo, PsRow, PsTable, Reply, StateView, StatisticsView, Steered,
-    TaskShown, TaskTaken,
-};
-pub use request::{
+pub use ms_ops::ops::{
     Fault, MAX_LOOKUP, MAX_REASON, MAX_TRACE, MAX_TRACE_FOR, MAX_TREE_FOR, MAX_WHY, MAX_WINDOW,
-    PsSort, Request, TaskVerb, Verb,
+    PsSort, Verb,
+};
+pub use ms_ops::views::{
+    Found, Injected, NodeInfo, PsRow, PsTable, StateView, StatisticsView, Steered, TaskShown,
+    TaskTaken,
 };
 
 use crate::error::ControlError;
-use ms_core::stream::StreamEvent;
 use ms_core::task::MAX_PAYLOAD;
-use ms_core::tree::TreeRow;
-use ms_core::view::TraceLine;
+use ms_ops::Operation;
+use serde_json::{Map, Value};
 
 /// Version of this protocol; raised when an old reader would misunderstand.
 ///
-/// 2: [`Request::Tree`] is answered by a stream of rows.
-pub const PROTO_VERSION: u32 = 2;
+/// 2: the tree is answered by a stream of rows. 3: a request names an operation, and an answer is
+/// the operation's own.
+pub const PROTO_VERSION: u32 = 3;
 /// Largest frame a client may send: the largest task, and room for what is around it.
 pub const MAX_REQUEST: usize = 64 * 1024 + MAX_PAYLOAD;
 /// Largest frame a node may send.
@@ -74,35 +74,75 @@ pub struct HelloReply {
 /// One request, with its number and its deadline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Call {
+pub struct Call<R> {
     /// Number of the request on this connection; the answer repeats it.
     pub id: u64,
     /// How long the client waits; the node may allow less.
     #[serde(default)]
     pub deadline_ms: Option<u32>,
     /// What is asked.
-    pub request: Request,
+    pub request: R,
+}
+
+/// An operation as it travels: its name, and its fields beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Named<F> {
+    /// The name.
+    #[serde(rename = "do")]
+    pub name: Cow<'static, str>,
+    /// The fields.
+    #[serde(flatten)]
+    pub fields: F,
+}
+
+impl<O: Operation> Named<O> {
+    /// Names an operation.
+    #[must_use]
+    pub const fn of(op: O) -> Self {
+        Self { name: Cow::Borrowed(O::NAME), fields: op }
+    }
+}
+
+/// A request whose operation is not known yet.
+pub type AnyRequest = Named<Map<String, Value>>;
+
+/// What can be done to a durable task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TaskVerb {
+    /// Gives it up, if it has not ended.
+    Cancel,
+    /// Tries it again with all its attempts, if it failed or is among the dead letters.
+    Retry,
+}
+
+impl fmt::Display for TaskVerb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
+        })
+    }
 }
 
 /// One frame of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Response {
+pub struct Response<A> {
     /// Number of the request; 0 when it could not be read.
     pub id: u64,
     /// The answer.
-    pub body: Body,
+    pub body: Body<A>,
 }
 
 /// What a [`Response`] carries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Body {
+pub enum Body<A> {
     /// The whole answer.
-    Ok(Reply),
+    Ok(A),
     /// The request failed, or the stream did.
     Err(ControlError),
     /// One item of a stream.
-    Item(StreamItem),
+    Item(A),
     /// The stream is idle and its node alive.
     Alive,
     /// The stream is complete.
@@ -112,37 +152,32 @@ pub enum Body {
     },
 }
 
-/// One item of a stream.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StreamItem {
-    /// Of [`Request::Tree`]: the next rows, depth first.
-    Rows(Vec<TreeRow>),
-    /// Of [`Request::Trace`].
-    Trace(TraceLine),
-    /// Of [`Request::Events`].
-    Event(Box<StreamEvent>),
-}
-
 #[cfg(test)]
 mod tests {
+    use ms_ops::Table;
+
     use super::*;
 
-    fn parse(text: &str) -> Result<Call, serde_json::Error> {
-        serde_json::from_str(text)
+    fn parse(text: &str) -> Result<(), String> {
+        let call: Call<AnyRequest> =
+            serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let Named { name, fields } = call.request;
+        Table::standard().read(&name, fields.into()).map(drop).map_err(|error| error.to_string())
     }
 
     #[test]
     fn requests_are_read_strictly() {
-        assert!(parse(r#"{"id":1,"request":"info"}"#).is_ok());
-        assert!(parse(r#"{"id":1,"request":{"tree":{}}}"#).is_ok());
-        assert!(parse(r#"{"id":1,"request":{"why":{"path":"/root"}}}"#).is_ok());
+        assert_eq!(parse(r#"{"id":1,"request":{"do":"node.info"}}"#), Ok(()));
+        assert_eq!(parse(r#"{"id":1,"request":{"do":"tree.walk"}}"#), Ok(()));
+        assert_eq!(parse(r#"{"id":1,"request":{"do":"actors.why","path":"/root"}}"#), Ok(()));
         for bad in [
-            r#"{"id":1,"request":"info","role":"admin"}"#,
-            r#"{"id":1,"request":{"tree":{"depht":3}}}"#,
-            r#"{"id":1,"request":"shutdown"}"#,
-            r#"{"id":1,"request":{"inspect":{"path":"../etc"}}}"#,
-            r#"{"id":-1,"request":"info"}"#,
+            r#"{"id":1,"request":{"do":"node.info"},"role":"admin"}"#,
+            r#"{"id":1,"request":{"do":"node.info","role":"admin"}}"#,
+            r#"{"id":1,"request":{"do":"tree.walk","depht":3}}"#,
+            r#"{"id":1,"request":{"do":"shutdown"}}"#,
+            r#"{"id":1,"request":"node.info"}"#,
+            r#"{"id":1,"request":{"do":"actors.inspect","path":"../etc"}}"#,
+            r#"{"id":-1,"request":{"do":"node.info"}}"#,
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -3,21 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ms_ops::{Caller, OpKind, Prepared, Written};
 use serde::Serialize;
 use tokio::net::UnixStream;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{ControlHandler, Limits, Peer};
+use super::Peer;
+use super::service::ControlService;
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
-use crate::proto::{Body, Call, Hello, HelloReply, PROTO_VERSION, Reply, Request, Response};
+use crate::proto::{AnyRequest, Body, Call, Hello, HelloReply, Named, PROTO_VERSION, Response};
+use ms_core::time::part;
 use ms_core::view::SCHEMA_VERSION;
-use ms_json::{self, JsonError};
+use ms_json::JsonError;
 use ms_net::Stop;
 
 /// Nesting of a request: that of a task's payload, and what is around it.
 const DEPTH: usize = ms_json::MAX_DEPTH + 8;
+/// The part of a request's time kept for telling that it was too short.
+const MARGIN: Duration = Duration::from_millis(100);
 
 /// The connection is over: nothing more can be said on it.
 #[derive(Debug)]
@@ -30,22 +34,21 @@ impl From<FrameError> for Over {
     }
 }
 
-/// What every connection shares.
-pub(super) struct Shared {
-    pub(super) handler: Arc<dyn ControlHandler>,
-    pub(super) limits: Limits,
-}
-
 pub(super) struct Conn {
     pub(super) stream: UnixStream,
     pub(super) peer: Peer,
-    pub(super) shared: Arc<Shared>,
+    pub(super) service: Arc<ControlService>,
     pub(super) stop: Stop,
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(stream: UnixStream, peer: Peer, shared: Arc<Shared>, stop: Stop) {
-    let mut conn = Conn { stream, peer, shared, stop };
+pub(super) async fn serve(
+    stream: UnixStream,
+    peer: Peer,
+    service: Arc<ControlService>,
+    stop: Stop,
+) {
+    let mut conn = Conn { stream, peer, service, stop };
     let Over = conn.run().await;
 }
 
@@ -76,7 +79,7 @@ impl Conn {
     }
 
     async fn hello(&mut self) -> Result<(), Over> {
-        let within = self.shared.limits.frame_deadline;
+        let within = self.service.limits.frame_deadline;
         let error = match self.next_frame(within).await? {
             Ok(frame) => hello_problem(&frame),
             Err(error) => Some(error),
@@ -87,70 +90,57 @@ impl Conn {
     }
 
     async fn one_call(&mut self) -> Result<(), Over> {
-        let within = self.shared.limits.idle_deadline;
+        let within = self.service.limits.idle_deadline;
         let call = match self.next_frame(within).await? {
-            Ok(frame) => {
-                ms_json::from_slice::<Call>(&frame, DEPTH).map_err(|error| malformed(&error))
-            }
+            Ok(frame) => self.read_call(&frame),
             Err(error) => Err(error),
         };
         match call {
             // The framing, or the reader's idea of it, cannot be trusted any more.
             Err(error) => {
-                self.respond(0, Body::Err(error)).await?;
+                self.respond_err(0, error).await?;
                 Err(Over)
             }
             Ok(call) => self.answer(call).await,
         }
     }
 
-    async fn answer(&mut self, call: Call) -> Result<(), Over> {
-        if let Err(error) = call.request.check() {
-            return self.respond(call.id, Body::Err(error)).await;
+    fn read_call(&self, frame: &[u8]) -> Result<Call<Box<dyn Prepared>>, ControlError> {
+        let call: Call<AnyRequest> =
+            ms_json::from_slice(frame, DEPTH).map_err(|error| malformed(&error))?;
+        let Call { id, deadline_ms, request: Named { name, fields } } = call;
+        let request = self.service.desk.table().read(&name, fields.into())?;
+        Ok(Call { id, deadline_ms, request })
+    }
+
+    async fn answer(&mut self, call: Call<Box<dyn Prepared>>) -> Result<(), Over> {
+        let within = self.time_for(call.deadline_ms);
+        let Call { id, request, .. } = call;
+        if request.kind() == OpKind::Watch {
+            return self.serve_stream(id, request, within).await;
         }
-        self.peer.within = self.time_for(&call);
-        if call.request.is_stream() {
-            return self.serve_stream(call.id, call.request).await;
+        let desk = self.service.desk.clone();
+        match request.call(desk, self.caller(), for_handler(within)).await {
+            Ok(answer) => self.respond(id, "ok", answer).await,
+            Err(error) => self.respond_err(id, error.into()).await,
         }
-        let steering = call.request.is_steering().then(|| call.request.told());
-        let outcome = self.handle(call.request).await;
-        if let Some(request) = steering {
-            let Peer { uid, pid, .. } = self.peer;
-            let outcome = outcome.as_ref().map_or_else(ToString::to_string, |_| "ok".into());
-            tracing::info!(target: "ms_control::audit", uid, pid, request, outcome, "steered");
-        }
-        let body = outcome.map_or_else(Body::Err, Body::Ok);
-        self.respond(call.id, body).await
+    }
+
+    pub(super) fn caller(&self) -> Caller {
+        Caller::local(self.peer.uid, self.peer.pid)
     }
 
     /// What the client asked for, within what the server grants.
-    fn time_for(&self, call: &Call) -> Duration {
-        let limits = &self.shared.limits;
-        let asked = call.deadline_ms.map(|ms| Duration::from_millis(ms.into()));
-        let granted =
-            asked.map_or(limits.request_deadline, |asked| asked.min(limits.longest_deadline));
-        match call.request.takes() {
-            Some(takes) => takes.saturating_add(granted),
-            None => Duration::MAX,
-        }
-    }
-
-    /// Runs the handler in a task of its own: a panic there is an answer, too.
-    async fn handle(&self, request: Request) -> Result<Reply, ControlError> {
-        let (peer, handler) = (self.peer, Arc::clone(&self.shared.handler));
-        let mut task = JoinSet::new();
-        task.spawn(async move { handler.call(peer, request).await });
-        match timeout(peer.within, task.join_next()).await {
-            Ok(Some(Ok(outcome))) => outcome,
-            Ok(_) => Err(ControlError::internal("the handler of the request panicked")),
-            Err(_) => Err(out_of_time(peer.within)),
-        }
+    fn time_for(&self, deadline_ms: Option<u32>) -> Duration {
+        let limits = &self.service.limits;
+        let asked = deadline_ms.map(|ms| Duration::from_millis(ms.into()));
+        asked.map_or(limits.request_deadline, |asked| asked.min(limits.longest_deadline))
     }
 
     /// Waits `idle` for a frame to begin and the frame deadline for it to end.
     /// The inner error can be told to the client.
     async fn next_frame(&mut self, idle: Duration) -> Result<Result<Vec<u8>, ControlError>, Over> {
-        let limits = self.shared.limits.clone();
+        let limits = self.service.limits.clone();
         let first = tokio::select! {
             () = self.stop.drain.cancelled() => return Err(Over),
             first = timeout(idle, frame::read_first(&mut self.stream)) => match first {
@@ -168,25 +158,48 @@ impl Conn {
         }
     }
 
-    pub(super) async fn respond(&mut self, id: u64, body: Body) -> Result<(), Over> {
-        let response = Response { id, body };
-        match frame::encode(&response, self.shared.limits.max_response) {
+    /// Sends an answer, or an item of one, as `what` says: `ok` or `item`.
+    pub(super) async fn respond(
+        &mut self,
+        id: u64,
+        what: &'static str,
+        answer: Written,
+    ) -> Result<(), Over> {
+        let max = self.service.limits.max_response;
+        let frame = frame::encode_with(max, |frame| {
+            let io = serde_json::Error::io;
+            write!(frame, r#"{{"id":{id},"body":{{"{what}":"#).map_err(io)?;
+            answer.write(frame)?;
+            frame.write_all(b"}}").map_err(io)
+        });
+        // It may be large, and the reader slow.
+        drop(answer);
+        match frame {
             Ok(frame) => self.write(&frame).await,
             Err(error) => {
                 let error =
                     ControlError::from(error).next("ask for less: a subtree, --depth, --top");
-                self.send(&Response { id, body: Body::Err(error) }).await
+                self.respond_err(id, error).await
             }
         }
     }
 
+    pub(super) async fn respond_err(&mut self, id: u64, error: ControlError) -> Result<(), Over> {
+        self.say(id, Body::Err(error)).await
+    }
+
+    /// Sends a body that carries no answer.
+    pub(super) async fn say(&mut self, id: u64, body: Body<()>) -> Result<(), Over> {
+        self.send(&Response { id, body }).await
+    }
+
     async fn send<T: Serialize>(&mut self, value: &T) -> Result<(), Over> {
-        let frame = frame::encode(value, self.shared.limits.max_response)?;
+        let frame = frame::encode(value, self.service.limits.max_response)?;
         self.write(&frame).await
     }
 
     async fn write(&mut self, frame: &[u8]) -> Result<(), Over> {
-        let within = self.shared.limits.write_deadline;
+        let within = self.service.limits.write_deadline;
         match timeout(within, frame::write(&mut self.stream, frame)).await {
             Ok(done) => Ok(done?),
             Err(_) => {
@@ -200,6 +213,11 @@ impl Conn {
 pub(super) fn out_of_time(within: Duration) -> ControlError {
     ControlError::timed_out(format!("the node was not done within {within:?}"))
         .next("`msctl tree` shows who is unresponsive")
+}
+
+/// What a provider may take itself, so that its own error arrives and not that of the server.
+pub(super) fn for_handler(granted: Duration) -> Duration {
+    granted.saturating_sub(MARGIN.min(part(granted, 10)))
 }
 
 fn malformed(error: &JsonError) -> ControlError {

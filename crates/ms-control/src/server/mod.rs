@@ -1,4 +1,4 @@
-//! The server side: one socket, a bounded number of connections, one handler.
+//! The server side: one socket, a bounded number of connections, one desk.
 //!
 //! `ms-net` makes the socket and accepts; `service` says who is let in, and `conn`
 //! serves one connection.
@@ -7,59 +7,27 @@ mod conn;
 mod service;
 mod stream;
 
-use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ms_net::unix::{self, FileListener, SocketFile};
 use ms_net::{Connections, Drained};
-use tokio::sync::mpsc;
+use ms_ops::Desk;
 use tokio::task::JoinHandle;
 
 pub use ms_net::unix::{BindError, MAX_SOCKET_PATH};
 
-use crate::error::ControlError;
-use crate::proto::{MAX_REQUEST, MAX_RESPONSE, Reply, Request, StreamItem};
-use conn::Shared;
+use crate::proto::{MAX_REQUEST, MAX_RESPONSE};
 use service::{ControlService, SOCKET};
 
-/// A boxed future, so that [`ControlHandler`] can be a trait object.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Who asks, as the kernel says, and how long the answer may take.
+/// Who connected, as the kernel says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer {
+struct Peer {
     /// Its user.
-    pub uid: u32,
+    uid: u32,
     /// Its process, where the platform tells.
-    pub pid: Option<i32>,
-    /// Time the server gives the handler; it is dropped after that.
-    /// `Duration::MAX` for a stream without end.
-    pub within: Duration,
-}
-
-/// What a node implements: it answers requests by asking its actors.
-///
-/// A handler is dropped when its time is over or the client of its stream leaves,
-/// so what must be undone, such as a trace, is undone by a guard. It runs in a task
-/// of its own: a panic in it is answered as an internal error. Who may steer what
-/// is decided here, and each steering request, refused or not, becomes an event.
-pub trait ControlHandler: Send + Sync + 'static {
-    /// Answers a request that is no stream.
-    fn call(&self, peer: Peer, request: Request) -> BoxFuture<'_, Result<Reply, ControlError>>;
-
-    /// Sends the items of a stream; its return ends the stream.
-    ///
-    /// The sink is bounded: a handler that must not wait for a slow client uses
-    /// `try_send` and counts what it left out (`StreamKind::Gap`).
-    fn stream(
-        &self,
-        peer: Peer,
-        request: Request,
-        sink: mpsc::Sender<StreamItem>,
-    ) -> BoxFuture<'_, Result<(), ControlError>>;
+    pid: Option<i32>,
 }
 
 /// The limits of a server.
@@ -67,7 +35,7 @@ pub trait ControlHandler: Send + Sync + 'static {
 pub struct Limits {
     /// Connections at a time.
     pub max_connections: usize,
-    /// How long a request may take that asks for no time, its nature aside ([`Request::takes`]).
+    /// How long a request may take that asks for no time, its nature aside.
     pub request_deadline: Duration,
     /// The longest time a request may ask for.
     pub longest_deadline: Duration,
@@ -126,14 +94,13 @@ impl ControlServer {
     /// Outside a tokio runtime with I/O and time enabled.
     pub async fn bind(
         path: impl AsRef<Path>,
-        handler: Arc<dyn ControlHandler>,
+        desk: Desk,
         limits: Limits,
     ) -> Result<Self, BindError> {
         let (listener, socket) = unix::bind(path.as_ref(), SOCKET).await?;
         let (connections, grace) = (Connections::default(), limits.stop_deadline);
         let granted = limits.of_listener();
-        let shared = Arc::new(Shared { handler, limits });
-        let service = Arc::new(ControlService { shared, socket: socket.clone() });
+        let service = Arc::new(ControlService { desk, limits, socket: socket.clone() });
         tracing::info!(path = %socket.path().display(), "control endpoint is open");
         let listener = FileListener::new(listener, socket.clone());
         let accept = tokio::spawn(ms_net::accept(listener, service, granted, connections.clone()));

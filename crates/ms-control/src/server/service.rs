@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use ms_net::unix::{BindError, FileListener, SocketFile, SocketName};
 use ms_net::{ConnectionService, Full, Pauses, Stop, WhenFull};
+use ms_ops::{Desk, codes};
 use tokio::net::UnixStream;
 use tokio::net::unix::SocketAddr;
 
-use super::conn::{self, Shared};
-use super::{Limits, Peer};
-use crate::codes;
+use super::{Limits, Peer, conn};
 use crate::error::ControlError;
 
 /// What users know the socket as.
 pub(super) const SOCKET: SocketName = SocketName { name: "control", option: "--control PATH" };
 
-/// Serves the connections of the socket.
+/// What every connection shares.
 pub(super) struct ControlService {
-    pub(super) shared: Arc<Shared>,
+    pub(super) desk: Desk,
+    pub(super) limits: Limits,
     pub(super) socket: SocketFile,
 }
 
@@ -45,7 +45,7 @@ impl ConnectionService for ControlService {
     fn identify(&self, stream: &UnixStream, _: SocketAddr) -> Result<Peer, ControlError> {
         match stream.peer_cred() {
             Ok(cred) if self.socket.serves(cred.uid()) => {
-                Ok(Peer { uid: cred.uid(), pid: cred.pid(), within: Duration::ZERO })
+                Ok(Peer { uid: cred.uid(), pid: cred.pid() })
             }
             Ok(cred) => Err(not_you(cred.uid())),
             Err(error) => Err(ControlError::internal("the peer is unknown").why(error.to_string())),
@@ -53,7 +53,7 @@ impl ConnectionService for ControlService {
     }
 
     async fn serve(self: Arc<Self>, stream: UnixStream, peer: Peer, stop: Stop) {
-        conn::serve(stream, peer, Arc::clone(&self.shared), stop).await;
+        conn::serve(stream, peer, self, stop).await;
     }
 
     fn refuse(&self, stream: UnixStream, refusal: ControlError) {

@@ -1,28 +1,20 @@
 //! A stream on a connection: items until the handler ends or the client leaves.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use futures_util::StreamExt;
+use ms_ops::{OpError, Prepared, Written, codes};
+use tokio::time::sleep;
 
-use super::conn::{Conn, Over, out_of_time};
-use crate::codes;
+use super::conn::{Conn, Over, for_handler, out_of_time};
 use crate::error::ControlError;
 use crate::frame;
-use crate::proto::{Body, KEEPALIVE, Request, StreamItem};
-
-/// Items that may wait for a slow client before its handler does.
-const SINK: usize = 256;
-/// A handler that has dropped its sink must end within this.
-const ENDS_WITHIN: Duration = Duration::from_secs(2);
-
-type Task = JoinSet<Result<(), ControlError>>;
+use crate::proto::{Body, KEEPALIVE};
 
 /// What happens next on a stream.
 enum Turn {
-    Item(StreamItem),
+    Item(Written),
+    Failed(OpError),
     Drained,
     Idle,
     Late,
@@ -32,13 +24,20 @@ enum Turn {
 
 impl Conn {
     /// Serves one stream to its end frame.
-    pub(super) async fn serve_stream(&mut self, id: u64, request: Request) -> Result<(), Over> {
-        let (sink, mut items) = mpsc::channel(SINK);
-        let (peer, handler) = (self.peer, Arc::clone(&self.shared.handler));
-        let mut task = Task::new();
-        task.spawn(async move { handler.stream(peer, request, sink).await });
+    pub(super) async fn serve_stream(
+        &mut self,
+        id: u64,
+        request: Box<dyn Prepared>,
+        within: Duration,
+    ) -> Result<(), Over> {
+        let whole = within.saturating_add(request.takes());
+        let mut items = match request.watch(&self.service.desk, self.caller(), for_handler(within))
+        {
+            Ok(items) => items,
+            Err(error) => return self.respond_err(id, error.into()).await,
+        };
         let mut sent = 0;
-        let deadline = sleep(peer.within);
+        let deadline = sleep(whole);
         tokio::pin!(deadline);
         loop {
             let turn = tokio::select! {
@@ -46,37 +45,33 @@ impl Conn {
                 () = self.stop.drain.cancelled() => Turn::Stopped,
                 // Nothing may be said during a stream: a byte or its end both end it.
                 _ = frame::read_first(&mut self.stream) => Turn::Left,
-                item = items.recv() => item.map_or(Turn::Drained, Turn::Item),
+                item = items.next() => match item {
+                    Some(Ok(item)) => Turn::Item(item),
+                    Some(Err(error)) => Turn::Failed(error),
+                    None => Turn::Drained,
+                },
                 () = sleep(KEEPALIVE) => Turn::Idle,
             };
-            let end = match turn {
+            return match turn {
                 Turn::Item(item) => {
                     sent += 1;
-                    self.respond(id, Body::Item(item)).await?;
+                    self.respond(id, "item", item).await?;
                     continue;
                 }
                 Turn::Idle => {
-                    self.respond(id, Body::Alive).await?;
+                    self.say(id, Body::Alive).await?;
                     continue;
                 }
-                Turn::Left => return Err(Over),
-                Turn::Late => Err(out_of_time(peer.within)),
-                Turn::Stopped => Err(stopping()),
-                Turn::Drained => outcome(&mut task).await,
+                Turn::Left => Err(Over),
+                Turn::Late => self.respond_err(id, out_of_time(whole)).await,
+                Turn::Stopped => self.respond_err(id, stopping()).await,
+                Turn::Failed(error) => self.respond_err(id, error.into()).await,
+                Turn::Drained => self.say(id, Body::End { sent }).await,
             };
-            return self.respond(id, end.map_or_else(Body::Err, |()| Body::End { sent })).await;
         }
     }
 }
 
 fn stopping() -> ControlError {
     ControlError::new(&codes::UNREACHABLE, "the node is stopping, and the stream ends here")
-}
-
-async fn outcome(task: &mut Task) -> Result<(), ControlError> {
-    match timeout(ENDS_WITHIN, task.join_next()).await {
-        Ok(Some(Ok(outcome))) => outcome,
-        Ok(_) => Err(ControlError::internal("the handler of the stream panicked")),
-        Err(_) => Err(out_of_time(ENDS_WITHIN)),
-    }
 }

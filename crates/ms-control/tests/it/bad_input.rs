@@ -4,7 +4,8 @@
 use crate::common;
 
 use common::{Raw, SECOND, brief, hasty, limits, node};
-use ms_control::{Client, Kind, Limits, Request};
+use ms_control::{Client, Kind, Limits};
+use ms_ops::ops::Info;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
@@ -17,8 +18,8 @@ async fn still_answers(path: &std::path::Path) {
 async fn another_version_is_told_both_versions() {
     let (server, _dir) = node(limits()).await;
     let later = [
-        (json!({"proto": 999, "new": [1]}), "protocol 999, the node speaks 2"),
-        (json!({"proto": 2, "schema": 999}), "schema 999, the node speaks 1"),
+        (json!({"proto": 999, "new": [1]}), "protocol 999, the node speaks 3"),
+        (json!({"proto": 3, "schema": 999}), "schema 999, the node speaks 1"),
     ];
     for (hello, both) in later {
         let mut raw = Raw::connect(server.path()).await;
@@ -40,9 +41,9 @@ async fn malformed_requests_are_refused_and_the_connection_closed() {
         "not json",
         "",
         "null",
-        r#"{"id":1,"request":"no_such"}"#,
-        r#"{"id":1,"request":{"tree":{"depht":1}}}"#,
-        r#"{"id":1,"request":{"inspect":{"path":"/root/../x"}}}"#,
+        r#"{"id":1,"request":{"do":"no.such"}}"#,
+        r#"{"id":1,"request":{"do":"tree.walk","depht":1}}"#,
+        r#"{"id":1,"request":{"do":"actors.inspect","path":"/root/../x"}}"#,
         &deep,
     ] {
         let mut raw = Raw::greeted(server.path()).await;
@@ -50,7 +51,8 @@ async fn malformed_requests_are_refused_and_the_connection_closed() {
         raw.bytes(bad.as_bytes()).await;
         let error = raw.last_error().await;
         assert_eq!(error["kind"], "bad_request", "{bad:.60}");
-        assert_eq!(error["code"], "MS0014");
+        let code = if bad.contains("no.such") { "MS0032" } else { "MS0014" };
+        assert_eq!(error["code"], code);
     }
     still_answers(server.path()).await;
 }
@@ -137,7 +139,7 @@ async fn the_65th_connection_is_told_so_and_a_freed_place_is_taken() {
 async fn a_client_that_does_not_read_is_cut_off() {
     let (server, _dir) = node(Limits { max_connections: 1, ..hasty() }).await;
     let mut raw = Raw::greeted(server.path()).await;
-    raw.say(&json!({"id": 1, "request": {"events": {"since_seq": 10_000_000}}})).await;
+    raw.say(&json!({"id": 1, "request": {"do": "events.follow", "since_seq": 10_000_000}})).await;
     // Not reading: the socket's buffer fills, the write deadline passes, the place is free.
     let until = std::time::Instant::now() + 60 * SECOND;
     while Client::connect(server.path(), 60 * SECOND).await.is_err() {
@@ -153,8 +155,8 @@ async fn an_idle_connection_is_closed() {
     // The later connection is told later: then the first has been, too.
     let mut raw = Raw::greeted(server.path()).await;
     assert_eq!(raw.last_error().await["kind"], "timed_out");
-    let error = client.call(Request::Info).await.expect_err("closed");
+    let error = client.call(Info {}).await.expect_err("closed");
     assert_eq!(error.kind, Kind::TimedOut, "{error}");
-    let error = client.call(Request::Info).await.expect_err("lost");
+    let error = client.call(Info {}).await.expect_err("lost");
     assert_eq!(error.kind, Kind::Unreachable, "{error}");
 }

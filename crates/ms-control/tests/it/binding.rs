@@ -8,11 +8,12 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 
-use common::{Fake, SECOND, limits, node};
+use common::{SECOND, desk, desk_told, limits, node};
 use ms_control::{BindError, Client, ControlError, ControlServer, Kind};
+use tokio::sync::Notify;
 
 async fn bind(path: impl AsRef<std::path::Path>) -> Result<ControlServer, BindError> {
-    ControlServer::bind(path, Arc::new(Fake::default()), limits()).await
+    ControlServer::bind(path, desk(), limits()).await
 }
 
 #[tokio::test]
@@ -129,13 +130,14 @@ async fn a_socket_that_was_removed_is_made_anew_with_its_mode() {
 #[tokio::test]
 async fn a_graceful_stop_lets_a_request_finish() {
     let dir = tempfile::tempdir().expect("a directory");
-    let fake = Arc::new(Fake::default());
-    let server = ControlServer::bind(dir.path().join("n.sock"), fake.clone(), limits()).await;
+    let slow = Arc::<Notify>::default();
+    let desk = desk_told(Arc::clone(&slow));
+    let server = ControlServer::bind(dir.path().join("n.sock"), desk, limits()).await;
     let server = server.expect("binds");
     let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
     let path = ms_core::ActorPath::new("/root/slow").expect("valid");
     let asked = tokio::spawn(async move { client.inspect(path).await });
-    fake.slow.notified().await;
+    slow.notified().await;
     let socket = server.path().to_owned();
     server.stop().await;
     let error = asked.await.expect("no panic").expect_err("the handler's own answer");

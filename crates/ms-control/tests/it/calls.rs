@@ -6,8 +6,9 @@ use crate::common;
 use std::time::Duration;
 
 use common::{MEETING, SECOND, brief, limits, node};
-use ms_control::{Client, Kind, Limits, Request, StreamItem};
+use ms_control::{Client, Kind, Limits};
 use ms_core::ActorPath;
+use ms_ops::ops::{FollowEvents, Inspect, Trace};
 
 fn path(text: &str) -> ActorPath {
     ActorPath::new(text).expect("valid")
@@ -48,7 +49,7 @@ async fn a_stream_ends_with_its_last_item() {
     let (server, _dir) = node(limits()).await;
     for count in [0, 3, 2000] {
         let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-        let request = Request::Events {
+        let request = FollowEvents {
             follow: false,
             since_seq: Some(count),
             since_task: None,
@@ -58,7 +59,7 @@ async fn a_stream_ends_with_its_last_item() {
         let mut items = client.stream(request).await.expect("starts");
         let mut seen = 0;
         while let Some(item) = items.next().await {
-            let StreamItem::Event(event) = item.expect("an item") else { panic!("no event") };
+            let event = item.expect("an item");
             seen += 1;
             assert_eq!(event.seq, seen);
         }
@@ -70,7 +71,7 @@ async fn a_stream_ends_with_its_last_item() {
 async fn a_failed_stream_says_why() {
     let (server, _dir) = node(limits()).await;
     let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-    let request = Request::Trace { path: path("/root"), max: 1, for_ms: 1 };
+    let request = Trace { path: path("/root"), max: 1, for_ms: 1 };
     let mut items = client.stream(request).await.expect("starts");
     let error = items.next().await.expect("an item").expect_err("an error");
     assert_eq!(error.kind, Kind::Refused, "{error}");
@@ -91,7 +92,7 @@ async fn rows_that_make_no_tree_are_a_fault_of_the_node() {
 async fn a_followed_stream_goes_on_until_the_node_stops() {
     let (server, _dir) = node(brief()).await;
     let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-    let request = Request::Events {
+    let request = FollowEvents {
         follow: true,
         since_seq: Some(1),
         since_task: None,
@@ -113,7 +114,7 @@ async fn a_request_may_ask_for_more_time_than_one_that_asks_for_none_gets() {
     let usual = Limits { request_deadline: Duration::from_millis(1), ..limits() };
     let (server, _dir) = node(usual).await;
     let mut client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-    let request = Request::Inspect { path: path("/root/slow") };
+    let request = Inspect { path: path("/root/slow") };
     let error = client.call(request).await.expect_err("nobody there");
     assert_eq!(error.kind, Kind::NotFound, "it was waited for: {error}");
 }

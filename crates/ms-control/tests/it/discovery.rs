@@ -6,9 +6,8 @@ use crate::common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use common::{Fake, limits};
+use common::{desk, limits};
 use ms_control::discover::Places;
 use ms_control::{ControlServer, Kind};
 
@@ -17,7 +16,7 @@ fn places(directory: &Path) -> Places {
 }
 
 async fn start(path: &Path) -> ControlServer {
-    ControlServer::bind(path, Arc::new(Fake::default()), limits()).await.expect("binds")
+    ControlServer::bind(path, desk(), limits()).await.expect("binds")
 }
 
 #[tokio::test]

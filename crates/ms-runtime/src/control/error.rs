@@ -1,41 +1,42 @@
 //! What went wrong in the tree, as the endpoint says it.
 
 use ms_actor::DebugError;
-use ms_control::ControlError;
 use ms_core::ActorPath;
+use ms_ops::{OpError, codes};
 use ms_policy::CommandError;
 use ms_supervisor::SupervisorError;
 
 /// Translates the answer of a supervisor that was asked about `path`.
-pub(super) fn of_supervisor(path: &ActorPath, error: &SupervisorError) -> ControlError {
+pub(super) fn of_supervisor(path: &ActorPath, error: &SupervisorError) -> OpError {
     match error {
-        SupervisorError::NotFound { path } => ControlError::not_found(path),
-        SupervisorError::Command(CommandError::NotFound) => ControlError::not_found(path),
+        SupervisorError::NotFound { path } => OpError::not_found(path).detail(error.to_string()),
+        SupervisorError::Command(CommandError::NotFound) => OpError::not_found(path),
         SupervisorError::NoAnswer { path, why } => {
-            ControlError::timed_out(format!("the supervisor {path} did not answer")).why(why)
+            OpError::new(&codes::NO_ANSWER, format!("the supervisor {path} did not answer"))
+                .why(why)
+                .detail(error.to_string())
         }
-        SupervisorError::Refused { .. } => ControlError::refused(error.to_string()),
+        SupervisorError::Refused { .. } => OpError::refused(error.to_string()),
         SupervisorError::Command(command) => {
-            ControlError::refused(format!("the supervisor of {path} said no"))
-                .why(command.to_string())
+            OpError::refused(format!("the supervisor of {path} said no")).why(command.to_string())
         }
-        SupervisorError::Id(_) => ControlError::bad_request(error.to_string()),
-        SupervisorError::WrongType { .. } => ControlError::internal(error.to_string()),
+        SupervisorError::Id(_) => OpError::bad_request(error.to_string()),
+        SupervisorError::WrongType { .. } => OpError::internal(error.to_string()),
     }
 }
 
 /// Translates the answer, or the silence, of an actor.
-pub(super) fn of_actor(error: &DebugError) -> ControlError {
+pub(super) fn of_actor(error: &DebugError) -> OpError {
     match error {
         DebugError::NotRunning { path, reason } => not_running(path, &reason.to_string()),
-        DebugError::Unresponsive { path, .. } => ControlError::timed_out(error.to_string())
+        DebugError::Unresponsive { path, .. } => OpError::timed_out(error.to_string())
             .next(format!("`msctl inspect {path}` shows what it handles and for how long")),
     }
 }
 
 /// The actor is known but has no live incarnation.
-pub(super) fn not_running(path: &ActorPath, why: &str) -> ControlError {
-    ControlError::refused(format!("{path} does not run"))
+pub(super) fn not_running(path: &ActorPath, why: &str) -> OpError {
+    OpError::refused(format!("{path} does not run"))
         .why(why)
         .next(format!("`msctl why {path}` tells why it ended, `msctl restart {path}` starts it"))
 }

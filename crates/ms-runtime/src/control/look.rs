@@ -6,17 +6,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::{AnyRef, DebugError, Entry, Node, ReadFrom, read_traces};
-use ms_control::ControlError;
-use ms_control::proto::{NodeInfo, PsRow, PsSort, PsTable, Reply, StateView, StreamItem, Verb};
+use ms_core::integration::IntegrationMetrics;
 use ms_core::time::part;
-use ms_core::tree::rows;
-use ms_core::view::{ActorStatus, EventKind, Mark, Tier, TreeNode};
+use ms_core::tree::{MAX_NESTED, TreeRow, rows};
+use ms_core::view::{ActorStatus, BlastRadius, EventKind, Mark, Tier, TreeNode, WhyRecord};
 use ms_core::{ActorPath, Incarnation};
-use tokio::sync::mpsc;
+use ms_ops::ops::{DryRun, Ps, ShowTree, WalkTree, Why};
+use ms_ops::views::{Flat, NodeInfo, OpenResources, PsRow, PsTable, StateView};
+use ms_ops::{OpError, Sink, codes};
 
+use super::NodeControl;
 use super::error::{of_actor, of_supervisor};
 use super::steer::verb_of;
-use super::{NodeControl, in_time};
 use crate::service::{GetIntegrationMetrics, IntegrationActor};
 
 /// How long one actor is given to say more of itself than can be seen from outside.
@@ -24,11 +25,11 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 impl NodeControl {
     /// The actor at `path`.
-    pub(super) async fn find(&self, path: &ActorPath) -> Result<AnyRef, ControlError> {
+    pub(super) async fn find(&self, path: &ActorPath) -> Result<AnyRef, OpError> {
         self.root()?.find(path).await.map_err(|error| of_supervisor(path, &error))
     }
 
-    async fn whole(&self) -> Result<TreeNode, ControlError> {
+    async fn whole(&self) -> Result<TreeNode, OpError> {
         self.subtree(None, None).await
     }
 
@@ -36,7 +37,7 @@ impl NodeControl {
         &self,
         at: Option<&ActorPath>,
         depth: Option<usize>,
-    ) -> Result<TreeNode, ControlError> {
+    ) -> Result<TreeNode, OpError> {
         let root = self.root()?;
         let path = at.unwrap_or_else(|| root.path());
         let tree = match path == root.path() {
@@ -46,14 +47,24 @@ impl NodeControl {
         tree.map_err(|error| of_supervisor(path, &error))
     }
 
-    /// Sends the tree as it is walked, so that neither its size nor that of an answer bounds it.
+    /// The tree as deep as JSON readers with a limit can follow: children below are counted.
     pub(super) async fn tree(
         &self,
-        at: Option<ActorPath>,
-        depth: Option<usize>,
+        ShowTree { root, depth }: ShowTree,
+    ) -> Result<TreeNode, OpError> {
+        let depth = depth.unwrap_or(MAX_NESTED).min(MAX_NESTED);
+        let tree = self.subtree(root.as_ref(), Some(depth)).await?;
+        read_traces(tree.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
+        Ok(tree)
+    }
+
+    /// Sends the tree as it is walked, so that neither its size nor that of an answer bounds it.
+    pub(super) async fn walk(
+        &self,
+        WalkTree { root: at, depth }: WalkTree,
         within: Duration,
-        sink: mpsc::Sender<StreamItem>,
-    ) -> Result<(), ControlError> {
+        sink: Sink<Vec<TreeRow>>,
+    ) -> Result<(), OpError> {
         let root = self.root()?;
         let path = at.as_ref().unwrap_or_else(|| root.path());
         let failed = |error| of_supervisor(path, &error);
@@ -62,24 +73,20 @@ impl NodeControl {
             let leaf = in_time(within, self.subtree(Some(path), depth)).await?;
             read_traces(leaf.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
             // A reader that left wants nothing more.
-            let _ = sink.send(StreamItem::Rows(rows(&leaf).collect())).await;
+            let _ = sink.send(rows(&leaf).collect()).await;
             return Ok(());
         };
         while let Some(rows) = walk.next().await.map_err(failed)? {
             read_traces(rows.iter().filter_map(|row| row.status.last_exit.as_ref())).await;
-            if sink.send(StreamItem::Rows(rows)).await.is_err() {
+            if sink.send(rows).await.is_err() {
                 break;
             }
         }
         Ok(())
     }
 
-    pub(super) async fn ps(
-        &self,
-        window: Duration,
-        sort: PsSort,
-        top: Option<usize>,
-    ) -> Result<Reply, ControlError> {
+    pub(super) async fn ps(&self, Ps { window_ms, sort, top }: Ps) -> Result<PsTable, OpError> {
+        let window = Duration::from_millis(window_ms);
         let began = self.0.node.now();
         let before = match window.is_zero() {
             true => None,
@@ -97,10 +104,10 @@ impl NodeControl {
         table.total = table.rows.len();
         table.arrange(sort, top);
         read_traces(table.rows.iter().filter_map(|row| row.status.last_exit.as_ref())).await;
-        Ok(Reply::Ps(table))
+        Ok(table)
     }
 
-    pub(super) async fn inspect(&self, path: ActorPath) -> Result<Reply, ControlError> {
+    pub(super) async fn inspect(&self, path: ActorPath) -> Result<Flat, OpError> {
         let mut node = self.subtree(Some(&path), Some(1)).await?;
         match self.find(&path).await?.ask_status(PATIENCE).await {
             Ok(status) => node.status.types = status.types,
@@ -109,14 +116,14 @@ impl NodeControl {
             Err(DebugError::NotRunning { .. }) => {}
         }
         read_traces(node.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
-        Ok(Reply::Inspect(Box::new(node)))
+        Ok(Flat(Box::new(node)))
     }
 
     pub(super) async fn state(
         &self,
         path: ActorPath,
         within: Duration,
-    ) -> Result<Reply, ControlError> {
+    ) -> Result<StateView, OpError> {
         let actor = self.find(&path).await?;
         let incarnation = actor.incarnation();
         // A little less than the whole: the actor's silence is told as such.
@@ -124,50 +131,59 @@ impl NodeControl {
             .state(within.saturating_sub(part(within, 10)))
             .await
             .map_err(|error| of_actor(&error))?;
-        let state = serde_json::to_value(state).map_err(|error| {
-            ControlError::internal("the state is no JSON").why(error.to_string())
-        })?;
-        Ok(Reply::State(StateView { path, incarnation, state }))
+        let state = serde_json::to_value(state)
+            .map_err(|error| OpError::internal("the state is no JSON").why(error.to_string()))?;
+        Ok(StateView { path, incarnation, state })
     }
 
-    pub(super) async fn why(
-        &self,
-        path: ActorPath,
-        limit: Option<usize>,
-    ) -> Result<Reply, ControlError> {
+    pub(super) async fn why(&self, Why { path, limit }: Why) -> Result<Vec<WhyRecord>, OpError> {
         let root = self.root()?;
         if path == *root.path() {
             // The end of the root is the end of the node: there is none to tell of.
-            return Ok(Reply::Why(Vec::new()));
+            return Ok(Vec::new());
         }
         let records = root.why(&path, limit.unwrap_or(1)).await;
         let records = records.map_err(|error| of_supervisor(&path, &error))?;
         read_traces(records.iter().map(|record| &record.reason)).await;
-        Ok(Reply::Why(records))
+        Ok(records)
     }
 
-    pub(super) async fn integration(&self, within: Duration) -> Result<Reply, ControlError> {
+    pub(super) async fn interactions(
+        &self,
+        within: Duration,
+    ) -> Result<Box<IntegrationMetrics>, OpError> {
+        const UNKNOWN: &str = "nobody knows just now how the components get along";
         let actor = self.root()?.get::<IntegrationActor>("integration").await;
         let actor = actor.map_err(|error| {
-            ControlError::refused("this node is no service: nobody watches its components")
+            let what = "this node is no service: nobody watches its components";
+            OpError::new(&codes::NOT_WATCHED, what)
+                .detail(UNKNOWN)
                 .why(error.to_string())
                 .next("`msctl ps` shows its actors")
         })?;
         let metrics =
             actor.ask(GetIntegrationMetrics).within(within.saturating_sub(part(within, 10))).await;
         let metrics = metrics.map_err(|error| {
-            ControlError::timed_out("the actor /root/integration did not answer")
+            OpError::new(&codes::WATCHER_SILENT, "the actor /root/integration did not answer")
+                .detail(UNKNOWN)
                 .why(error.to_string())
         })?;
-        Ok(Reply::Integration(Box::new(metrics)))
+        Ok(Box::new(metrics))
     }
 
-    pub(super) async fn dry_run(&self, path: ActorPath, verb: Verb) -> Result<Reply, ControlError> {
+    pub(super) fn resources(&self) -> OpenResources {
+        OpenResources { open: self.0.node.resources().list() }
+    }
+
+    pub(super) async fn dry_run(
+        &self,
+        DryRun { path, verb }: DryRun,
+    ) -> Result<BlastRadius, OpError> {
         let radius = self.root()?.dry_run(&path, verb_of(verb)).await;
-        radius.map(Reply::DryRun).map_err(|error| of_supervisor(&path, &error))
+        radius.map_err(|error| of_supervisor(&path, &error))
     }
 
-    pub(super) async fn info(&self) -> Result<Reply, ControlError> {
+    pub(super) async fn info(&self) -> NodeInfo {
         let inner = &*self.0;
         // The node itself can be told of when its tree cannot.
         let tree = self.whole().await.ok();
@@ -184,7 +200,7 @@ impl NodeControl {
             ("steering_refused".to_owned(), count(&inner.refused)),
             ("tree_answers".to_owned(), u64::from(tree.is_some())),
         ]);
-        Ok(Reply::Info(NodeInfo {
+        NodeInfo {
             node: inner.node.name().to_owned(),
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -199,8 +215,15 @@ impl NodeControl {
             inspection_us: count(&inner.inspection_us),
             faults_allowed: inner.allow_faults,
             counters,
-        }))
+        }
     }
+}
+
+async fn in_time<T>(
+    within: Duration,
+    work: impl Future<Output = Result<T, OpError>>,
+) -> Result<T, OpError> {
+    tokio::time::timeout(within, work).await.unwrap_or_else(|_| Err(OpError::late(within)))
 }
 
 fn mark(status: &mut ActorStatus, mark: Mark) {

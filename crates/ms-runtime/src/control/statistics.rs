@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_control::ControlError;
-use ms_control::proto::{Reply, StatisticsView};
 use ms_core::time::part;
 use ms_core::view::{ActorStatus, TypeCount};
 use ms_core::{ActorPath, Tick};
+use ms_ops::OpError;
+use ms_ops::views::StatisticsView;
 
 use super::NodeControl;
 use super::error::of_actor;
@@ -33,10 +33,10 @@ impl Baselines {
         code(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn set(&self, path: &ActorPath, baseline: Baseline) -> Result<(), ControlError> {
+    fn set(&self, path: &ActorPath, baseline: Baseline) -> Result<(), OpError> {
         self.with(|all| {
             if all.len() >= MAX_BASELINES && !all.contains_key(path) {
-                return Err(ControlError::refused(format!(
+                return Err(OpError::refused(format!(
                     "statistics of {MAX_BASELINES} actors are on, as many as there may be"
                 ))
                 .next("switch some off"));
@@ -53,7 +53,7 @@ impl NodeControl {
         path: ActorPath,
         on: Option<bool>,
         within: Duration,
-    ) -> Result<Reply, ControlError> {
+    ) -> Result<StatisticsView, OpError> {
         let actor = self.find(&path).await?;
         let status = actor
             .ask_status(within.saturating_sub(part(within, 10)))
@@ -71,7 +71,7 @@ impl NodeControl {
             None => baselines.with(|all| all.get(&path).cloned()),
         };
         let on = base.is_some() && on != Some(false);
-        Ok(Reply::Statistics(view(path, on, base.as_ref(), status, now)))
+        Ok(view(path, on, base.as_ref(), status, now))
     }
 }
 

@@ -5,12 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::{AnyRef, Entry, EventSource, ReadFrom, read_traces};
-use ms_control::ControlError;
-use ms_control::proto::StreamItem;
+use ms_core::ActorPath;
 use ms_core::stream::{EventFilter, StreamEvent, StreamKind};
-use ms_core::view::Tier;
-use ms_core::{ActorPath, NodeLife};
-use tokio::sync::mpsc;
+use ms_core::view::{Tier, TraceLine};
+use ms_ops::ops::{FollowEvents, Trace};
+use ms_ops::{OpError, Sink};
 
 use super::NodeControl;
 use super::error::not_running;
@@ -42,28 +41,26 @@ impl Drop for Traced<'_> {
 impl NodeControl {
     pub(super) async fn trace(
         &self,
-        path: ActorPath,
-        max: u32,
-        time: Duration,
-        sink: mpsc::Sender<StreamItem>,
-    ) -> Result<(), ControlError> {
+        Trace { path, max, for_ms }: Trace,
+        sink: Sink<TraceLine>,
+    ) -> Result<(), OpError> {
         let actor = self.find(&path).await?;
         if !actor.is_alive() {
             return Err(not_running(&path, "it handles no messages"));
         }
         if actor.tier() == Tier::Actix {
-            return Err(ControlError::refused(format!("the messages of {path} cannot be traced"))
+            return Err(OpError::refused(format!("the messages of {path} cannot be traced"))
                 .why("an unchanged actix actor takes them out of its mailbox unseen")
                 .next("`type Context = ms_actor::Context<Self>` in it makes them visible"));
         }
         if !self.0.traces.with(|all| all.insert(path.clone())) {
-            return Err(ControlError::refused(format!("{path} is being traced already"))
+            return Err(OpError::refused(format!("{path} is being traced already"))
                 .next("end that trace first, or wait for its limit"));
         }
         let traced = Traced { traces: &self.0.traces, actor };
-        let mut lines = traced.actor.trace(u64::from(max), time);
+        let mut lines = traced.actor.trace(u64::from(max), Duration::from_millis(for_ms));
         while let Some(line) = lines.recv().await {
-            if sink.send(StreamItem::Trace(line)).await.is_err() {
+            if sink.send(line).await.is_err() {
                 break;
             }
         }
@@ -72,12 +69,10 @@ impl NodeControl {
 
     pub(super) async fn events(
         &self,
-        follow: bool,
-        mut since: Since,
-        life: Option<NodeLife>,
-        filter: EventFilter,
-        sink: mpsc::Sender<StreamItem>,
-    ) -> Result<(), ControlError> {
+        FollowEvents { follow, since_seq, since_task, life, filter }: FollowEvents,
+        sink: Sink<Box<StreamEvent>>,
+    ) -> Result<(), OpError> {
+        let mut since = Since { node: since_seq, task: since_task };
         let passing = Passing { follow, filter, sink };
         if life.is_some_and(|life| life != self.0.node.life()) {
             // Told of what is lost; and of all there is, for none of it was seen.
@@ -122,9 +117,9 @@ impl NodeControl {
 
 /// After which events to begin: of the node, and about tasks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Since {
-    pub(super) node: Option<u64>,
-    pub(super) task: Option<u64>,
+struct Since {
+    node: Option<u64>,
+    task: Option<u64>,
 }
 
 /// The reader left.
@@ -135,7 +130,7 @@ struct Passing {
     /// Whether the reader waits for what is to come.
     follow: bool,
     filter: EventFilter,
-    sink: mpsc::Sender<StreamItem>,
+    sink: Sink<Box<StreamEvent>>,
 }
 
 impl Passing {
@@ -178,7 +173,7 @@ impl Passing {
             return Ok(());
         }
         read_traces(event.kind.reason()).await;
-        self.sink.send(StreamItem::Event(Box::new(event))).await.map_err(|_| Left)
+        self.sink.send(Box::new(event)).await.map_err(|_| Left)
     }
 }
 
@@ -186,6 +181,7 @@ impl Passing {
 mod tests {
     use ms_actor::EventLog;
     use ms_core::view::EventKind;
+    use tokio::sync::mpsc;
 
     use super::*;
 
@@ -202,7 +198,7 @@ mod tests {
         }
         drop(passing);
         let mut seen = Vec::new();
-        while let Some(StreamItem::Event(event)) = items.recv().await {
+        while let Some(event) = items.recv().await {
             let missed = match event.kind {
                 StreamKind::Gap { missed, .. } => missed,
                 _ => 0,

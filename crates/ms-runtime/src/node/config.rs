@@ -1,11 +1,15 @@
 //! How a node is run: plain values with defaults.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::{EventSource, NodeConfig};
 use ms_control::Limits;
 use ms_core::task::TaskTransition;
+use ms_ops::DeskBuilder;
+use ms_ops::record::Audit;
 use ms_registry::Registry;
 use ms_worker::budgets::BudgetClient;
 use ms_worker::tasks::TaskClient;
@@ -23,8 +27,11 @@ pub enum ControlAt {
     Off,
 }
 
-/// What the control endpoint tells of beside the tree; what is not given here is refused.
-#[derive(Debug, Clone, Default)]
+/// A change of the desk: providers of the program's own, another policy, other records.
+type Change = Arc<dyn Fn(DeskBuilder) -> DeskBuilder + Send + Sync>;
+
+/// What the node provides beside its tree; what is not given here is refused.
+#[derive(Clone, Default)]
 pub struct Shown {
     /// Durable tasks, for `msctl tasks`.
     pub tasks: Option<TaskClient>,
@@ -34,6 +41,26 @@ pub struct Shown {
     pub budgets: Option<BudgetClient>,
     /// Names and services, for `msctl lookup`.
     pub registry: Option<Registry>,
+    /// How much is put on record beside steering.
+    pub audit: Audit,
+    changes: Vec<Change>,
+}
+
+impl Shown {
+    pub(crate) fn changed(&self, desk: DeskBuilder) -> DeskBuilder {
+        self.changes.iter().fold(desk, |desk, change| change(desk))
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown")
+            .field("tasks", &self.tasks.is_some())
+            .field("budgets", &self.budgets.is_some())
+            .field("registry", &self.registry.is_some())
+            .field("audit", &self.audit)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a node is run.
@@ -125,6 +152,24 @@ impl RunConfig {
     #[must_use]
     pub fn registry(mut self, registry: Registry) -> Self {
         self.shown.registry = Some(registry);
+        self
+    }
+
+    /// The same, with this much on record beside steering.
+    #[must_use]
+    pub fn audit(mut self, audit: Audit) -> Self {
+        self.shown.audit = audit;
+        self
+    }
+
+    /// The same, with a desk that is changed before it opens: operations of the program's own are
+    /// provided here, and are at once at every door that goes by name.
+    #[must_use]
+    pub fn desk(
+        mut self,
+        change: impl Fn(DeskBuilder) -> DeskBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.shown.changes.push(Arc::new(change));
         self
     }
 

@@ -5,11 +5,11 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use ms_actor::{OpenResource, Resources};
-use ms_control::{ControlHandler, ControlServer, Limits};
+use ms_control::{ControlServer, Limits};
+use ms_ops::Desk;
 use tokio::sync::oneshot;
 
 use super::outcome::RunError;
@@ -28,7 +28,7 @@ impl Endpoint {
     /// Binds `path` and serves it until stopped.
     pub(crate) async fn open(
         path: PathBuf,
-        handler: Arc<dyn ControlHandler>,
+        desk: Desk,
         limits: Limits,
         open: &Resources,
     ) -> Result<Self, RunError> {
@@ -43,7 +43,7 @@ impl Endpoint {
                 Err(error) => return drop(bound.send(Err(setup(error)))),
             };
             runtime.block_on(async move {
-                match ControlServer::bind(&at, handler, limits).await {
+                match ControlServer::bind(&at, desk, limits).await {
                     Ok(server) => {
                         // Whoever waits for the binding may have given up: then so does this.
                         drop(bound.send(Ok(())));

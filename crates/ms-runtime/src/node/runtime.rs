@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::Node;
 use ms_control::discover::Places;
 use ms_core::ExitReason;
+use ms_ops::Desk;
 use ms_supervisor::{Root, SupervisorRef, SupervisorSpec, start_root};
 
 use super::config::{ControlAt, RunConfig};
@@ -50,7 +50,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(4);
 pub struct Runtime {
     node: Node,
     root: Root,
-    control: NodeControl,
+    desk: Desk,
     endpoint: Option<Endpoint>,
 }
 
@@ -77,7 +77,18 @@ impl Runtime {
         tree: impl FnOnce(&Node) -> SupervisorSpec,
     ) -> Result<Self, RunError> {
         let control = NodeControl::new(node.clone(), config.allow_faults, config.shown.clone());
-        let endpoint = match open(&config, &control, &node).await {
+        let desk = control.desk();
+        Self::start_with(node, config, (control, desk), tree).await
+    }
+
+    /// The same, with a desk that was made before.
+    pub(crate) async fn start_with(
+        node: Node,
+        config: RunConfig,
+        (control, desk): (NodeControl, Desk),
+        tree: impl FnOnce(&Node) -> SupervisorSpec,
+    ) -> Result<Self, RunError> {
+        let endpoint = match open(&config, &desk, &node).await {
             Ok(endpoint) => endpoint,
             Err(error) => {
                 node.halt(KILL_GRACE);
@@ -88,7 +99,7 @@ impl Runtime {
         match start_root(&node, supervisor).await {
             Ok(root) => {
                 control.attach(root.as_supervisor().clone());
-                Ok(Self { node, root, control, endpoint })
+                Ok(Self { node, root, desk, endpoint })
             }
             Err(error) => {
                 close(endpoint, CLOSE_WITHIN).await;
@@ -110,10 +121,10 @@ impl Runtime {
         self.root.as_supervisor()
     }
 
-    /// What answers for the tree, to serve it at further endpoints.
+    /// The way to every operation on the node, for further doors and for code of its own.
     #[must_use]
-    pub fn control(&self) -> &NodeControl {
-        &self.control
+    pub fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     /// Where the control endpoint listens, if it does.
@@ -186,12 +197,12 @@ impl Runtime {
 
 async fn open(
     config: &RunConfig,
-    control: &NodeControl,
+    desk: &Desk,
     node: &Node,
 ) -> Result<Option<Endpoint>, RunError> {
     let Some(path) = place(config)? else { return Ok(None) };
-    let (control, limits) = (Arc::new(control.clone()), config.limits.clone());
-    let endpoint = Endpoint::open(path, control, limits, node.resources()).await?;
+    let (desk, limits) = (desk.clone(), config.limits.clone());
+    let endpoint = Endpoint::open(path, desk, limits, node.resources()).await?;
     Ok(Some(endpoint))
 }
 

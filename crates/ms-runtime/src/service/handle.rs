@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ms_actor::Node;
+use ms_ops::Desk;
 use ms_supervisor::SupervisorRef;
 
 use super::wiring::{ServiceStage, Wiring};
@@ -58,6 +59,13 @@ impl ServiceHandle {
     #[must_use]
     pub fn gate(&self) -> &WorkGate {
         self.wiring.gate()
+    }
+
+    /// The way to every operation on the node, for endpoints that are components; `None` once the
+    /// service has ended.
+    #[must_use]
+    pub fn desk(&self) -> Option<Desk> {
+        self.wiring.desk()
     }
 
     /// Answers for the health of the service.

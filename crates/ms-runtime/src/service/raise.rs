@@ -4,12 +4,14 @@ use ms_actor::Node;
 use tokio::sync::mpsc;
 
 use super::builder::Builder;
+use super::health::HealthRef;
 use super::logic::emergency::EmergencyReason;
 use super::logic::plan::BootPlan;
 use super::preflight::PreFlightReport;
 use super::tree::{self, Planned};
 use super::wiring::Wiring;
 use super::{Raised, Service, TREE_WITHIN};
+use crate::control::NodeControl;
 use crate::node::{RunError, Runtime};
 
 impl Builder {
@@ -48,8 +50,13 @@ impl Builder {
     ) -> Result<Raised, RunError> {
         self.settings.check()?;
         let plan = Planned::new(&self)?;
+        let run = self.settings.run.clone();
+        let control = NodeControl::new(node.clone(), run.allow_faults, run.shown.clone());
+        let desk = control.desk();
+        control.provide_health(&desk, HealthRef::new(wiring.clone()));
+        wiring.open(desk.clone());
         let tree = tree::tree(&self, &plan, &wiring, &node)?;
-        let runtime = Runtime::start_on(node, self.settings.run.clone(), |_| tree).await?;
+        let runtime = Runtime::start_with(node, run, (control, desk), |_| tree).await?;
         if let Err(error) = tree::connect(runtime.node(), runtime.root(), &wiring).await {
             let _ = runtime.stop(TREE_WITHIN).await;
             return Err(tree::lost(&error).into());

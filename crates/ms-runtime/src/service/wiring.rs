@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use ms_actor::{Node, Ref};
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::Lifecycle;
+use ms_ops::Desk;
 use ms_supervisor::SupervisorRef;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -103,6 +104,8 @@ struct Inner {
     /// Set once when the tree has started, emptied when it is gone: the actors hold this
     /// very wiring, and would keep each other in memory.
     handles: ArcSwapOption<Handles>,
+    /// Set before the tree starts, emptied with the handles and for the same reason.
+    desk: ArcSwapOption<Desk>,
 }
 
 impl Wiring {
@@ -125,6 +128,7 @@ impl Wiring {
             verdicts: watch::Sender::new(verdicts),
             emergencies,
             handles: ArcSwapOption::empty(),
+            desk: ArcSwapOption::empty(),
         };
         (Self(Arc::new(inner)), raised)
     }
@@ -137,8 +141,19 @@ impl Wiring {
         self.0.handles.store(Some(Arc::new(handles)));
     }
 
+    /// The desk of the node is there.
+    pub(crate) fn open(&self, desk: Desk) {
+        self.0.desk.store(Some(Arc::new(desk)));
+    }
+
+    /// The desk, while the service is there.
+    pub(crate) fn desk(&self) -> Option<Desk> {
+        self.0.desk.load().as_deref().cloned()
+    }
+
     pub(crate) fn disconnect(&self) {
         self.0.handles.store(None);
+        self.0.desk.store(None);
     }
 
     /// The service's actors, while its tree is up.

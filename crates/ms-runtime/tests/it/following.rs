@@ -7,13 +7,13 @@ use crate::common;
 use common::{Add, SECOND, path, until, with_node};
 use ms_actor::EventLog;
 use ms_control::Kind;
-use ms_control::proto::{Request, StreamItem};
 use ms_core::stream::{About, EventFilter, StreamKind};
 use ms_core::task::{AgentKind, QueueName, TaskChange, TaskState, TaskTransition};
 use ms_core::view::{EventKind, Mark};
+use ms_ops::ops::{FollowEvents, Trace};
 
-fn trace(text: &str, max: u32, for_ms: u64) -> Request {
-    Request::Trace { path: path(text), max, for_ms }
+fn trace(text: &str, max: u32, for_ms: u64) -> Trace {
+    Trace { path: path(text), max, for_ms }
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_trace_shows_messages_and_ends_at_its_limit() {
             }
             let mut seen = 0;
             while let Some(item) = lines.next().await {
-                let StreamItem::Trace(line) = item.expect("goes on") else { panic!("a trace") };
+                let line = item.expect("goes on");
                 assert!(line.message.ends_with("Add") && line.took_us.is_some(), "{line:?}");
                 seen += 1;
             }
@@ -87,7 +87,7 @@ fn events_come_from_any_point_and_go_on() {
         |config| config,
         |node| async move {
             let calm = node.actor("work", "calm").await;
-            let follow = Request::Events {
+            let follow = FollowEvents {
                 follow: true,
                 since_seq: Some(0),
                 since_task: None,
@@ -99,9 +99,7 @@ fn events_come_from_any_point_and_go_on() {
             let (mut last, mut exits, mut decisions) = (0, 0, 0);
             while exits == 0 || decisions == 0 {
                 let item = tokio::time::timeout(60 * SECOND, events.next()).await.expect("in time");
-                let StreamItem::Event(event) = item.expect("goes on").expect("no error") else {
-                    panic!("an event")
-                };
+                let event = item.expect("goes on").expect("no error");
                 assert_eq!(event.seq, last + 1, "without gaps");
                 last = event.seq;
                 exits +=
@@ -109,7 +107,7 @@ fn events_come_from_any_point_and_go_on() {
                 decisions +=
                     usize::from(matches!(event.kind, StreamKind::Node(EventKind::Decided { .. })));
             }
-            let rest = Request::Events {
+            let rest = FollowEvents {
                 follow: false,
                 since_seq: Some(last),
                 since_task: None,
@@ -118,7 +116,7 @@ fn events_come_from_any_point_and_go_on() {
             };
             let mut events = node.client().await.stream(rest).await.expect("streams");
             while let Some(item) = events.next().await {
-                let StreamItem::Event(event) = item.expect("goes on") else { panic!("an event") };
+                let event = item.expect("goes on");
                 assert!(event.seq > last);
             }
             node.stop().await;
@@ -195,7 +193,7 @@ fn events_that_are_not_kept_any_more_are_a_gap() {
                 node.runtime.node().publish(wedged);
             }
             let first = async |since_seq| {
-                let request = Request::Events {
+                let request = FollowEvents {
                     follow: false,
                     since_seq,
                     since_task: None,
@@ -203,8 +201,7 @@ fn events_that_are_not_kept_any_more_are_a_gap() {
                     filter: Default::default(),
                 };
                 let mut events = node.client().await.stream(request).await.expect("streams");
-                let item = events.next().await.expect("some").expect("no error");
-                let StreamItem::Event(event) = item else { panic!("an event") };
+                let event = events.next().await.expect("some").expect("no error");
                 (event.seq, event.kind)
             };
             let (seq, kind) = first(Some(1)).await;

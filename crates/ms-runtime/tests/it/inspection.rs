@@ -7,7 +7,7 @@ use crate::common;
 use std::sync::mpsc;
 
 use common::{Add, Hold, Legacy, Linger, SECOND, at, path, until, whole, with_node};
-use ms_control::proto::{Fault, PsSort, Request, Verb};
+use ms_control::proto::{Fault, PsSort, Verb};
 use ms_control::{Client, Kind};
 use ms_core::view::{Decision, Lifecycle, Mark};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
@@ -290,16 +290,17 @@ fn why_tells_message_place_and_decision() {
 #[test]
 fn a_node_that_has_no_tree_yet_says_so_and_tells_of_itself() {
     actix::System::new().block_on(async {
-        use ms_control::{ControlHandler, Peer};
+        use futures_util::StreamExt;
+        use ms_ops::Caller;
+        use ms_ops::ops::{Info, WalkTree};
         let node = ms_actor::Node::boot(ms_actor::NodeConfig::single_arbiter()).expect("boots");
         let control = ms_runtime::NodeControl::new(node, false, ms_runtime::Shown::default());
-        let peer = Peer { uid: 0, pid: None, within: SECOND };
-        let (sink, _items) = tokio::sync::mpsc::channel(1);
-        let error = control
-            .stream(peer, Request::Tree { root: None, depth: None }, sink)
-            .await
-            .expect_err("no tree");
+        let desk = control.desk();
+        let me = || Caller::local(0, None);
+        let walk = WalkTree { root: None, depth: None };
+        let mut rows = desk.watch(me(), SECOND, walk).expect("begins");
+        let error = rows.next().await.expect("an answer").expect_err("no tree");
         assert!(error.what.contains("still starting"), "{error:?}");
-        assert!(control.call(peer, Request::Info).await.is_ok());
+        assert!(desk.call(me(), SECOND, Info {}).await.is_ok());
     });
 }

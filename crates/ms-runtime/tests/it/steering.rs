@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use common::{Add, Hold, Node, SECOND, at, path, until, whole, with_node};
 use ms_control::Kind;
-use ms_control::proto::{Fault, Request, StreamItem, Verb};
+use ms_control::proto::{Fault, Verb};
 use ms_core::stream::StreamKind;
 use ms_core::view::{EventKind, Lifecycle};
+use ms_ops::ops::FollowEvents;
 use ms_runtime::RunConfig;
 
 /// All events of the node that are kept, oldest first.
@@ -19,7 +20,7 @@ async fn events(node: &Node) -> Vec<EventKind> {
     let stream = node
         .client()
         .await
-        .stream(Request::Events {
+        .stream(FollowEvents {
             follow: false,
             since_seq: None,
             since_task: None,
@@ -30,11 +31,8 @@ async fn events(node: &Node) -> Vec<EventKind> {
     let mut items = stream.expect("streams");
     let mut events = Vec::new();
     while let Some(item) = items.next().await {
-        match item.expect("goes on") {
-            StreamItem::Event(event) => match event.kind {
-                StreamKind::Node(kind) => events.push(kind),
-                other => panic!("{other:?}"),
-            },
+        match item.expect("goes on").kind {
+            StreamKind::Node(kind) => events.push(kind),
             other => panic!("{other:?}"),
         }
     }

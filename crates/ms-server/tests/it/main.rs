@@ -23,6 +23,7 @@ mod keys;
 mod kills;
 mod load;
 mod lost;
+mod operations;
 mod operator;
 mod outside;
 mod own_parts;

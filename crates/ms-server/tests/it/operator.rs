@@ -29,7 +29,7 @@ fn show(server: &Server, id: TaskId) -> (TaskView, Option<Value>) {
 fn steer(server: &Server, id: TaskId, verb: TaskVerb) -> Result<TaskView, ControlError> {
     let reason = Some("the test".to_owned());
     let done = async |client: &mut Client| client.steer_task(id, verb, reason).await;
-    server.control(done).map(|task| *task)
+    server.control(done)
 }
 
 fn reaches(server: &Server, id: TaskId, state: TaskState) -> (TaskView, Option<Value>) {
@@ -128,8 +128,8 @@ fn tasks_are_cancelled_and_retried_and_both_are_on_record_without_payloads() {
     assert_eq!(record[6].0, "task submit wait");
     let outcome = record[6].1.as_str().unwrap();
     assert!(outcome.contains("MS0014") && outcome.ends_with("at ms"), "{outcome}");
-    let audit = server.log.line("SubmitTask");
-    assert!(audit.contains("kind: wait") && audit.contains("uid="), "{audit}");
+    let audit = server.log.line("tasks.submit");
+    assert!(audit.contains("task submit wait") && audit.contains("uid "), "{audit}");
     assert!(!server.log.text().contains("s3cret"), "{}", server.log.text());
 }
 

@@ -1,4 +1,4 @@
-//! Bodies: bounded in bytes and time, plain or gzip, JSON as [`ms_core::json`] reads it.
+//! Bodies: bounded in bytes and time, plain or gzip, JSON as [`ms_json`] reads it.
 
 use std::io::Read;
 use std::sync::Arc;

@@ -1,44 +1,17 @@
 //! `/api/v1/budgets`: what agents may use, shown and raised.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use axum::Extension;
-use axum::extract::{FromRef, State};
 use axum::http::HeaderMap;
-use ms_actor::Node;
-use ms_core::ActorPath;
-use ms_core::budget::{AccountView, Budget};
-use ms_core::view::EventKind;
-use serde::Deserialize;
+use ms_core::budget::AccountView;
+use ms_ops::ops::{ListBudgets, RaiseBudget};
 use utoipa::ToSchema;
 
-use super::accept::Peer;
+use super::asker::Asker;
 use super::body::Json;
-use super::gateway::Shared;
-use super::ports::{BudgetRefusal, BudgetsPort};
-use super::problem::{
-    INTERNAL, MALFORMED, NO_BUDGET, Problem, ProblemDetails, TIMED_OUT, UNPROCESSABLE,
-};
+use super::problem::{Problem, ProblemDetails};
 use super::query::NoQuery;
 use super::tasks::without_key;
-
-/// Longest reason for the record, in characters: so the document counts as well.
-const REASON_MAX: usize = 500;
-
-#[derive(Clone)]
-pub(super) struct BudgetRoutes {
-    pub(super) shared: Arc<Shared>,
-    pub(super) node: Node,
-    /// None where the node has no budgets.
-    pub(super) port: Option<Arc<dyn BudgetsPort>>,
-}
-
-impl FromRef<BudgetRoutes> for Arc<Shared> {
-    fn from_ref(routes: &BudgetRoutes) -> Self {
-        Self::clone(&routes.shared)
-    }
-}
 
 /// A budget, and what is used of it.
 #[derive(ToSchema)]
@@ -64,26 +37,24 @@ struct UsageSchema {
 #[utoipa::path(get, path = "/api/v1/budgets", tag = "budgets",
     responses((status = 200, body = Vec<BudgetSchema>)))]
 pub(super) async fn list(
-    State(routes): State<BudgetRoutes>,
+    asker: Asker,
     _: NoQuery,
 ) -> Result<axum::Json<Vec<AccountView>>, Problem> {
-    let Some(port) = &routes.port else { return Ok(axum::Json(Vec::new())) };
-    port.usage().await.map(axum::Json).map_err(refused)
+    asker.ask(ListBudgets {}).await.map(axum::Json)
 }
 
-const UNITS: &str = "GET /api/v1/budgets has the units that each budget limits";
 const LOOK_FIRST: &str =
     "leave the header out; GET /api/v1/budgets says whether an earlier raise was carried out";
-const MAYBE_RAISED: &str =
-    "it may still be carried out: look at GET /api/v1/budgets before it is raised again";
 
 /// How much more is permitted, and why.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Raise {
+#[schema(as = Raise)]
+#[allow(dead_code, reason = "described, never made: the operation is ms-ops's")]
+struct RaiseSchema {
     /// The path that the budget is for.
-    #[schema(value_type = String, pattern = "^(/[a-z0-9][a-z0-9_-]{0,63}){1,64}$", max_length = 1024)]
-    account: ActorPath,
+    #[schema(pattern = "^(/[a-z0-9][a-z0-9_-]{0,63}){1,64}$", max_length = 1024)]
+    account: String,
     /// Of which unit.
     unit: String,
     /// How much more than was permitted until now.
@@ -97,63 +68,17 @@ pub(super) struct Raise {
 /// Permits more of a budget: agents that it holds go on at once. Where budgets are kept, it is on
 /// disk when this is answered, and outlives restarts. It is on record as an event, whatever comes of it.
 /// Sent again it permits as much again, and an `Idempotency-Key` is refused with 400.
-#[utoipa::path(post, path = "/api/v1/budgets/raise", tag = "budgets", request_body = Raise,
+#[utoipa::path(post, path = "/api/v1/budgets/raise", tag = "budgets", request_body = RaiseSchema,
     responses((status = 200, description = "the budget as it is now", body = BudgetSchema),
         (status = 404, description = "no budget for that path", body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 422, description = "that unit is not limited", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn raise(
-    State(routes): State<BudgetRoutes>,
-    Extension(Peer(peer)): Extension<Peer>,
+    asker: Asker,
     _: NoQuery,
     headers: HeaderMap,
-    Json(raise): Json<Raise>,
+    Json(raise): Json<RaiseBudget>,
 ) -> Result<axum::Json<AccountView>, Problem> {
     without_key(&headers, "a raise has none: sent again, it permits as much again")
         .map_err(|problem| problem.next(LOOK_FIRST))?;
-    check(&raise)?;
-    let by = format!("http {}", peer.ip());
-    // In a task of its own: who hangs up does not keep it from being put on record.
-    let raised = tokio::spawn(carry_out(routes, raise, by)).await;
-    let raised = raised.map_err(|_| Problem::new(&INTERNAL, "the raise of the budget panicked"))?;
-    raised.map(axum::Json).map_err(refused)
-}
-
-fn check(raise: &Raise) -> Result<(), Problem> {
-    let wrong = |at: &str, what: String| Problem::new(&MALFORMED, what.clone()).at(at, what);
-    let length = raise.reason.as_ref().map_or(0, |reason| reason.chars().count());
-    match () {
-        () if raise.more == 0 => Err(wrong("more", "more must be at least 1".to_owned())),
-        () if length > REASON_MAX => Err(wrong(
-            "reason",
-            format!("the reason may have {REASON_MAX} characters, not {length}"),
-        )),
-        () => Ok(()),
-    }
-}
-
-async fn carry_out(
-    routes: BudgetRoutes,
-    raise: Raise,
-    by: String,
-) -> Result<AccountView, BudgetRefusal> {
-    let Raise { account, unit, more, reason } = raise;
-    let verb = format!("budget raise {unit} by {more}");
-    let raised = match &routes.port {
-        Some(port) => port.raise(account.clone(), Budget::new().unit(unit, more)).await,
-        None => Err(BudgetRefusal::NoBudget("this node has no budgets".to_owned())),
-    };
-    let outcome = raised.as_ref().map_or_else(ToString::to_string, |_| "ok".to_owned());
-    routes.node.publish(EventKind::Steered { path: account, verb, by, reason, outcome });
-    raised
-}
-
-fn refused(refusal: BudgetRefusal) -> Problem {
-    let told = refusal.to_string();
-    match refusal {
-        BudgetRefusal::NoBudget(_) => Problem::new(&NO_BUDGET, told),
-        BudgetRefusal::NoUnit(_) => {
-            Problem::new(&UNPROCESSABLE, told.clone()).at("unit", told).next(UNITS)
-        }
-        BudgetRefusal::NoAnswer(_) => Problem::new(&TIMED_OUT, told).next(MAYBE_RAISED),
-    }
+    asker.ask(raise).await.map(axum::Json)
 }

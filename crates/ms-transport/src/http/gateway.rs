@@ -16,9 +16,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::accept::HttpService;
+use super::admission::Admission;
 use super::bind::{Access, Bind, BindError};
 use super::limits::HttpLimits;
-use super::ports::Admission;
 
 pub use ms_net::Drained;
 
@@ -79,7 +79,7 @@ impl Shared {
     }
 
     /// Lets a request in that does work; it is inside until what this returns is dropped.
-    pub(super) fn enter(&self) -> Result<Option<Box<dyn Any + Send>>, Gate> {
+    pub(super) fn enter(&self) -> Result<Option<Box<dyn Any + Send + Sync>>, Gate> {
         match self.gate() {
             Gate::Serving => self.admission.as_ref().map(|admission| admission.enter()).transpose(),
             closed => Err(closed),

@@ -15,6 +15,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::accept::Peer;
+use super::asker::Pass;
 use super::bind::Access;
 use super::framing::Exchange;
 use super::gateway::{Gate, Shared};
@@ -83,7 +84,7 @@ pub(super) async fn pass(
     response
 }
 
-async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Response {
+async fn admit(shared: &Shared, mut request: Request, next: Next, route: &str) -> Response {
     if let Err(problem) = framing(&request) {
         return problem.into_response();
     }
@@ -94,8 +95,8 @@ async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Re
     if let Err(problem) = known(&shared.access, request.uri(), request.headers()) {
         return problem.into_response();
     }
-    let _inside = match shared.enter() {
-        Ok(inside) => inside,
+    let inside = match shared.enter() {
+        Ok(inside) => Pass(inside.map(Arc::from)),
         Err(gate) => return closed(gate).into_response(),
     };
     let Ok(_room) = shared.room.try_acquire() else {
@@ -103,6 +104,8 @@ async fn admit(shared: &Shared, request: Request, next: Next, route: &str) -> Re
             .retry_after(COME_AGAIN)
             .into_response();
     };
+    // What goes on without its caller is inside until it is done.
+    request.extensions_mut().insert(inside);
     let within = shared.limits.body_within.saturating_add(shared.limits.answer_within);
     match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,

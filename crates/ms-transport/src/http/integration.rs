@@ -2,14 +2,12 @@
 
 #![allow(dead_code, reason = "the shapes are described, never made: the values are ms-core's")]
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use ms_core::integration::IntegrationMetrics;
+use ms_ops::ops::Interactions;
 use utoipa::ToSchema;
 
-use super::ports::IntegrationPort;
-use super::problem::{NOT_SERVING, Problem};
+use super::asker::Asker;
+use super::problem::Problem;
 use super::query::NoQuery;
 
 /// Health scores, error rates, latencies between components, incidents and the time to recovery.
@@ -17,13 +15,10 @@ use super::query::NoQuery;
 #[utoipa::path(get, path = "/api/v1/metrics/integration", tag = "node",
     responses((status = 200, body = MetricsSchema)))]
 pub(super) async fn integration(
-    State(port): State<Arc<dyn IntegrationPort>>,
+    asker: Asker,
     _: NoQuery,
-) -> Result<axum::Json<IntegrationMetrics>, Problem> {
-    let metrics = port.metrics().await;
-    metrics.map(axum::Json).ok_or_else(|| {
-        Problem::new(&NOT_SERVING, "nobody knows just now how the components get along")
-    })
+) -> Result<axum::Json<Box<IntegrationMetrics>>, Problem> {
+    asker.ask(Interactions {}).await.map(axum::Json)
 }
 
 /// How the components get along.

@@ -1,37 +1,23 @@
 //! `/api/v1/tree`, `/api/v1/services` and `/api/v1/resources`: the running node, read-only.
 
-use std::sync::Arc;
-
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use ms_actor::{AnyRef, Resources, read_traces};
 use ms_core::ActorPath;
-use ms_core::health::HealthStatus;
 use ms_core::tree::MAX_NESTED;
-use ms_core::view::{Lifecycle, SCHEMA_VERSION};
-use ms_registry::Registry;
-use ms_supervisor::SupervisorError;
-use serde::{Deserialize, Serialize};
+use ms_core::view::SCHEMA_VERSION;
+use ms_ops::ops::{ListNames, Resources, ShowTree};
+use ms_ops::views::{OpenResources, Service};
+use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::RootRef;
-use super::ports::HealthPort;
-use super::problem::{
-    BAD_PARAMETER, INTERNAL, NOT_FOUND, NOT_SERVING, Problem, ProblemDetails, TIMED_OUT,
-};
+use super::asker::Asker;
+use super::problem::{BAD_PARAMETER, Problem, ProblemDetails};
 use super::query::NoQuery;
 
 /// Deepest tree that is answered at once.
 const DEPTH_MAX: usize = 64;
-
-#[derive(Clone)]
-pub(super) struct Looking {
-    pub(super) root: RootRef,
-    pub(super) registry: Option<Registry>,
-    pub(super) health: Arc<dyn HealthPort>,
-}
 
 /// The tree. Its nodes are as `data` of `msctl tree --json` has them.
 #[derive(ToSchema)]
@@ -63,56 +49,43 @@ pub(super) struct TreeQuery {
     responses((status = 200, description = "the tree from there", body = TreeSchema),
         (status = 404, description = "no such actor", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn tree(
-    State(looking): State<Looking>,
+    asker: Asker,
     query: Result<Query<TreeQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
     if query.depth.is_some_and(|depth| depth > DEPTH_MAX) {
         return Err(Problem::new(&BAD_PARAMETER, format!("depth may be at most {DEPTH_MAX}")));
     }
-    let depth = Some(query.depth.unwrap_or(MAX_NESTED).min(MAX_NESTED));
-    let root = (looking.root)().ok_or_else(|| Problem::new(&NOT_SERVING, "the tree is not up"))?;
-    let tree = match query.path.filter(|path| path != root.path()) {
-        None => root.tree(depth).await,
-        Some(path) => root.tree_at(&path, depth).await,
-    };
-    let tree = tree.map_err(|error| of_supervisor(&error))?;
-    read_traces(tree.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
+    let depth = Some(query.depth.unwrap_or(MAX_NESTED));
+    let tree = asker.ask(ShowTree { root: query.path, depth }).await?;
     let answer = serde_json::json!({ "schema_version": SCHEMA_VERSION, "tree": tree });
     Ok(axum::Json(answer).into_response())
 }
 
-fn of_supervisor(error: &SupervisorError) -> Problem {
-    let told = error.to_string();
-    match error {
-        SupervisorError::NotFound { .. } => Problem::new(&NOT_FOUND, told)
-            .next("GET /api/v1/tree without `path` has the paths of all actors there are"),
-        SupervisorError::NoAnswer { .. } => Problem::new(&TIMED_OUT, told)
-            .next("ask again; /health/live says whether the node is alive"),
-        _ => Problem::new(&INTERNAL, told),
-    }
-}
-
 /// What is open.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct OpenResources {
+#[derive(ToSchema)]
+#[schema(as = OpenResources)]
+#[allow(dead_code, reason = "described, never made: the values are ms-ops's")]
+struct OpenResourcesSchema {
     /// Files, locks and listeners, in the order in which they were opened.
     open: Vec<String>,
 }
 
 /// The open resources of the node: files, locks, listeners.
 #[utoipa::path(get, path = "/api/v1/resources", tag = "node",
-    responses((status = 200, description = "what is open now", body = OpenResources)))]
+    responses((status = 200, description = "what is open now", body = OpenResourcesSchema)))]
 pub(super) async fn resources(
-    State(resources): State<Resources>,
+    asker: Asker,
     _: NoQuery,
-) -> axum::Json<OpenResources> {
-    axum::Json(OpenResources { open: resources.list() })
+) -> Result<axum::Json<OpenResources>, Problem> {
+    asker.ask(Resources {}).await.map(axum::Json)
 }
 
 /// A registered name, or a service under its key.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Service {
+#[derive(ToSchema)]
+#[schema(as = Service)]
+#[allow(dead_code, reason = "described, never made: the values are ms-ops's")]
+struct ServiceSchema {
     /// The name.
     name: String,
     /// The type it is handed out as, where it is the key of a service; null for a bare name.
@@ -130,62 +103,6 @@ pub(super) struct Service {
     groups: Vec<String>,
 }
 
-impl Service {
-    fn new(found: Listed, known: Option<HealthStatus>, registry: &Registry) -> Self {
-        let Listed { name, provides, actor } = found;
-        let live = actor.incarnation();
-        let health = known.map_or(life(&actor), |known| known.max(life(&actor)));
-        Self {
-            name,
-            provides,
-            path: actor.path().to_string(),
-            incarnation: (live != ms_core::Incarnation::NONE).then_some(live.0),
-            health: health.name(),
-            groups: registry.groups_of(&actor).iter().map(ToString::to_string).collect(),
-        }
-    }
-}
-
-/// How an actor is, seen from outside.
-fn life(actor: &AnyRef) -> HealthStatus {
-    match actor.lifecycle() {
-        Lifecycle::Running => HealthStatus::Healthy,
-        Lifecycle::Starting | Lifecycle::Suspended | Lifecycle::Restarting => {
-            HealthStatus::Degraded
-        }
-        Lifecycle::Stopping | Lifecycle::Stopped => HealthStatus::Unhealthy,
-    }
-}
-
-/// An entry of the registry.
-struct Listed {
-    name: String,
-    provides: Option<&'static str>,
-    actor: AnyRef,
-}
-
-/// Names and services below a prefix, sorted.
-fn list(registry: &Registry, prefix: &str) -> Vec<Listed> {
-    let names = registry.names(prefix).into_iter().map(|(name, actor)| Listed {
-        name: name.to_string(),
-        provides: None,
-        actor,
-    });
-    let within = |name: &str| {
-        let rest = name.strip_prefix(prefix);
-        rest.is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('/'))
-    };
-    let services = registry.services().into_iter().filter(|found| within(found.key.name()));
-    let services = services.map(|found| Listed {
-        name: found.key.name().to_owned(),
-        provides: Some(found.key.handle()),
-        actor: found.actor,
-    });
-    let mut all: Vec<_> = names.chain(services).collect();
-    all.sort_by(|a, b| (&a.name, a.provides).cmp(&(&b.name, b.provides)));
-    all
-}
-
 /// What can be asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -198,17 +115,11 @@ pub(super) struct ServiceQuery {
 
 /// The names and services of the registry and who has them, sorted.
 #[utoipa::path(get, path = "/api/v1/services", tag = "node", params(ServiceQuery),
-    responses((status = 200, body = Vec<Service>)))]
+    responses((status = 200, body = Vec<ServiceSchema>)))]
 pub(super) async fn services(
-    State(looking): State<Looking>,
+    asker: Asker,
     query: Result<Query<ServiceQuery>, QueryRejection>,
 ) -> Result<axum::Json<Vec<Service>>, Problem> {
     let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
-    let Some(registry) = &looking.registry else { return Ok(axum::Json(Vec::new())) };
-    let listed = list(registry, &query.prefix);
-    let paths = listed.iter().map(|one| one.actor.path().clone()).collect();
-    let health = looking.health.of(paths).await.into_iter().chain(std::iter::repeat(None));
-    let services = listed.into_iter().zip(health);
-    let services = services.map(|(listed, health)| Service::new(listed, health, registry));
-    Ok(axum::Json(services.collect()))
+    asker.ask(ListNames { prefix: query.prefix }).await.map(axum::Json)
 }

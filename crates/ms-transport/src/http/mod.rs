@@ -1,6 +1,8 @@
 //! The HTTP API: routes, their document, and how they are put together.
 
 mod accept;
+mod admission;
+mod asker;
 mod bind;
 mod body;
 mod budgets;
@@ -15,9 +17,10 @@ mod health;
 mod integration;
 mod limits;
 mod look;
-mod ports;
+mod ops;
 mod problem;
 mod query;
+mod routes;
 mod schema;
 mod tasks;
 mod trace;
@@ -26,29 +29,26 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{FromRef, OriginalUri};
+use axum::extract::OriginalUri;
 use axum::http::{Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use ms_actor::{EventSource, Node};
 use ms_core::task::TaskTransition;
-use ms_registry::Registry;
-use ms_supervisor::SupervisorRef;
+use ms_ops::Desk;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use admission::{Admission, Closed};
 pub use bind::{AUTH_KEY, Access, Bind, BindError, TLS_KEY, Token};
 pub use client::{ClientError, HttpClient, Incoming, Outgoing};
 pub use gateway::{Drain, Drained, Gate, GatewaySpec, HttpGateway, LocalAddr, Serve};
 pub use limits::HttpLimits;
-pub use ports::{
-    Admission, BudgetRefusal, BudgetsPort, HealthAnswer, HealthPort, IntegrationPort, PortFuture,
-    Probe, TaskAnswer, TasksPort,
-};
 
+use asker::Routes;
 use gateway::Shared;
 use problem::{INTERNAL, METHOD, NO_SUCH_PATH, Problem};
 
@@ -57,28 +57,15 @@ pub const API_PORT: u16 = 8080;
 /// Port of metrics and of health for probes that must not queue behind the API.
 pub const ADMIN_PORT: u16 = 9090;
 
-/// The root supervisor, once it is up. A gateway is started by the tree that it shows.
-pub type RootRef = Arc<dyn Fn() -> Option<SupervisorRef> + Send + Sync>;
-
 /// What the API is an API of.
 #[derive(Clone)]
 pub struct Api {
     /// The node, for its events.
     pub node: Node,
-    /// The tree, once it is up.
-    pub root: RootRef,
-    /// Names, where there is a registry.
-    pub registry: Option<Registry>,
-    /// Tasks.
-    pub tasks: Arc<dyn TasksPort>,
     /// What happens to tasks, where their store tells of it.
     pub task_events: Option<EventSource<TaskTransition>>,
-    /// What agents may use, where there are budgets.
-    pub budgets: Option<Arc<dyn BudgetsPort>>,
-    /// Health.
-    pub health: Arc<dyn HealthPort>,
-    /// How the components get along.
-    pub integration: Arc<dyn IntegrationPort>,
+    /// The way to every operation on it.
+    pub desk: Desk,
 }
 
 impl fmt::Debug for Api {
@@ -98,6 +85,7 @@ impl Api {
 
     fn routes(&self, shared: &Arc<Shared>) -> Router {
         let (router, mut document) = self.documented(shared).split_for_parts();
+        ops::describe(&mut document, self.desk.table());
         document::complete(&mut document, &shared.access);
         let document = document.to_pretty_json().unwrap_or_default();
         let document = axum::body::Bytes::from(document);
@@ -109,70 +97,30 @@ impl Api {
     }
 
     fn documented(&self, shared: &Arc<Shared>) -> OpenApiRouter {
-        let looking = look::Looking {
-            root: Arc::clone(&self.root),
-            registry: self.registry.clone(),
-            health: Arc::clone(&self.health),
-        };
+        let routes = Routes { shared: Arc::clone(shared), desk: self.desk.clone() };
         let events = events::Events {
             shared: Arc::clone(shared),
             node: self.node.clone(),
             tasks: self.task_events.clone(),
         };
-        let tasks = OpenApiRouter::new()
+        let events = OpenApiRouter::new().routes(routes!(events::events)).with_state(events);
+        OpenApiRouter::with_openapi(Document::openapi())
             .routes(routes!(tasks::submit, tasks::list))
             .routes(routes!(tasks::submit_batch))
             .routes(routes!(tasks::get))
             .routes(routes!(tasks::result))
             .routes(routes!(tasks::cancel))
             .routes(routes!(tasks::retry))
-            .with_state(TaskRoutes { shared: Arc::clone(shared), tasks: Arc::clone(&self.tasks) });
-        let node = OpenApiRouter::new()
-            .routes(routes!(look::tree))
-            .routes(routes!(look::services))
-            .with_state(looking)
-            .merge(
-                OpenApiRouter::new()
-                    .routes(routes!(look::resources))
-                    .with_state(self.node.resources().clone()),
-            )
-            .merge(OpenApiRouter::new().routes(routes!(events::events)).with_state(events));
-        let integration = OpenApiRouter::new()
-            .routes(routes!(integration::integration))
-            .with_state(Arc::clone(&self.integration));
-        let budgets = OpenApiRouter::new()
             .routes(routes!(budgets::list))
             .routes(routes!(budgets::raise))
-            .with_state(budgets::BudgetRoutes {
-                shared: Arc::clone(shared),
-                node: self.node.clone(),
-                port: self.budgets.clone(),
-            });
-        OpenApiRouter::with_openapi(Document::openapi())
-            .merge(tasks)
-            .merge(budgets)
-            .merge(node)
-            .merge(integration)
-            .merge(health_routes(shared, &self.health))
-    }
-}
-
-/// What the routes of tasks need; each takes its part.
-#[derive(Clone)]
-struct TaskRoutes {
-    shared: Arc<Shared>,
-    tasks: Arc<dyn TasksPort>,
-}
-
-impl FromRef<TaskRoutes> for Arc<Shared> {
-    fn from_ref(routes: &TaskRoutes) -> Self {
-        Self::clone(&routes.shared)
-    }
-}
-
-impl FromRef<TaskRoutes> for Arc<dyn TasksPort> {
-    fn from_ref(routes: &TaskRoutes) -> Self {
-        Self::clone(&routes.tasks)
+            .routes(routes!(look::tree))
+            .routes(routes!(look::services))
+            .routes(routes!(look::resources))
+            .routes(routes!(integration::integration))
+            .route(ops::PATH, post(ops::call))
+            .merge(health_routes())
+            .with_state(routes)
+            .merge(events)
     }
 }
 
@@ -184,7 +132,7 @@ impl FromRef<TaskRoutes> for Arc<dyn TasksPort> {
 pub fn admin_gateway(
     bind: Bind,
     limits: HttpLimits,
-    health: Arc<dyn HealthPort>,
+    desk: Desk,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
 ) -> Result<GatewaySpec, BindError> {
     GatewaySpec::new(bind, limits, move |shared| {
@@ -193,17 +141,17 @@ pub fn admin_gateway(
             let page = metrics();
             async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], page) }
         };
-        let (health, _) = health_routes(shared, &health).split_for_parts();
+        let routes = Routes { shared: Arc::clone(shared), desk: desk.clone() };
+        let (health, _) = health_routes().with_state(routes).split_for_parts();
         finish(health.route("/metrics", get(page)), shared)
     })
 }
 
-fn health_routes(shared: &Arc<Shared>, health: &Arc<dyn HealthPort>) -> OpenApiRouter {
+fn health_routes() -> OpenApiRouter<Routes> {
     OpenApiRouter::new()
         .routes(routes!(health::startup))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
-        .with_state(health::HealthState { shared: Arc::clone(shared), port: Arc::clone(health) })
 }
 
 /// What every listener has around its routes, from the inside out.
@@ -236,7 +184,8 @@ fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
         (name = "tasks", description = "durable work for agents"),
         (name = "budgets", description = "what agents may use"),
         (name = "node", description = "the running node, read-only"),
-        (name = "health", description = "for Kubernetes")
+        (name = "health", description = "for Kubernetes"),
+        (name = "operations", description = "every operation that the node has, by its name")
     )
 )]
 struct Document;

@@ -1,28 +1,26 @@
 //! `/api/v1/tasks`: submit, look, list, cancel, try again.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::Extension;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use ms_actor::LogLimit;
 use ms_core::task::{
-    AgentKind, IdempotencyKey, MAX_BATCH, MAX_PAGE, NewTask, QueueName, StoreError, Submitted,
-    TaskError, TaskFilter, TaskId, TaskState, TaskView,
+    AgentKind, IdempotencyKey, MAX_PAGE, NewTask, QueueName, TaskFilter, TaskId, TaskPage,
+    TaskState, TaskView,
 };
+use ms_ops::ops::{
+    CancelTask, GetTask, ListTasks, RetryTask, SubmitBatch, SubmitTask, TaskOutcome,
+};
+use ms_ops::views::{Submittal, TaskResult};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use super::asker::Asker;
 use super::body::Json;
-use super::ports::TasksPort;
-use super::problem::{
-    BAD_PARAMETER, CONFLICT, INTERNAL, MALFORMED, NOT_FINISHED, NOT_FOUND, OVERLOADED, Problem,
-    ProblemDetails, QUEUE_FULL, TIMED_OUT, TOO_LARGE, UNAVAILABLE, UNPROCESSABLE,
-};
+use super::problem::{BAD_PARAMETER, NOT_FOUND, Problem, ProblemDetails, UNPROCESSABLE};
 use super::query::NoQuery;
 use super::schema::{
     BatchSchema, NewTaskSchema, StateSchema, TaskIdSchema, TaskPageSchema, TaskViewSchema,
@@ -36,12 +34,7 @@ static KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// What a caller may do who wants a batch that can be sent again.
 const KEY_OF_EACH: &str =
     "leave the header out; each task of a batch may have its own `idempotency_key` in the body";
-/// What a caller may do about one field of a task.
-const SEE_FIELD: &str = "change the field that `errors` names as it says there";
-/// When a caller that met a full queue or a full disk may come again.
-const COME_AGAIN: Duration = Duration::from_secs(1);
 
-pub(super) type Tasks = State<Arc<dyn TasksPort>>;
 /// An id out of the path, not looked at yet: see [`task_id`].
 pub(super) type Id = Result<Path<String>, PathRejection>;
 
@@ -57,7 +50,7 @@ pub(super) type Id = Result<Path<String>, PathRejection>;
         (status = 409, description = "the key belongs to another request", body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 422, description = "no such queue or kind of agent, or settings that contradict one another", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit(
-    State(tasks): Tasks,
+    asker: Asker,
     _: NoQuery,
     Extension(trace): Extension<Traced>,
     headers: HeaderMap,
@@ -76,11 +69,8 @@ pub(super) async fn submit(
             _ => task.idempotency_key = Some(key),
         }
     }
-    task.check().map_err(refused)?;
-    let answers = tasks.submit(vec![task]).await.map_err(failed)?;
-    let answer = answers.into_iter().next();
-    let answer = answer.ok_or_else(|| Problem::new(&INTERNAL, "the store lost an answer"))?;
-    let Submitted { view, repeated } = answer.map_err(refused)?;
+    let taken = asker.ask(SubmitTask { task: Box::new(task) }).await?;
+    let (view, repeated) = (taken.task, taken.repeated);
     let location = [(header::LOCATION, format!("/api/v1/tasks/{}", view.id))];
     let mut response = (StatusCode::CREATED, location, axum::Json(view.id)).into_response();
     if repeated {
@@ -92,7 +82,8 @@ pub(super) async fn submit(
 /// What came of one task of a batch: its id, or why it was refused.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Submittal {
+#[schema(as = Submittal)]
+enum OneOfBatch {
     /// It is on disk.
     #[schema(value_type = TaskIdSchema)]
     Id(TaskId),
@@ -108,11 +99,11 @@ pub(super) enum Submittal {
 #[utoipa::path(post, path = "/api/v1/tasks/batch", tag = "tasks", request_body = BatchSchema,
     params(("traceparent" = Option<String>, Header, description = "the trace that the tasks belong to (W3C Trace Context); what is none is ignored")),
     responses(
-        (status = 201, description = "all were taken", body = Vec<Submittal>),
-        (status = 207, description = "some were refused", body = Vec<Submittal>),
+        (status = 201, description = "all were taken", body = Vec<OneOfBatch>),
+        (status = 207, description = "some were refused", body = Vec<OneOfBatch>),
         (status = 422, description = "settings of a task contradict one another; nothing was taken", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn submit_batch(
-    State(tasks): Tasks,
+    asker: Asker,
     _: NoQuery,
     Extension(trace): Extension<Traced>,
     headers: HeaderMap,
@@ -121,22 +112,11 @@ pub(super) async fn submit_batch(
     without_key(&headers, "a batch has no key of its own")
         .map_err(|problem| problem.next(KEY_OF_EACH))?;
     batch.iter_mut().for_each(|task| task.trace = Some(trace.own));
-    if batch.is_empty() || batch.len() > MAX_BATCH {
-        let told = format!("a batch has 1 to {MAX_BATCH} tasks, this one has {}", batch.len());
-        return Err(Problem::new(&MALFORMED, told));
-    }
-    // A value out of bounds is a mistake of the caller's program: nothing of it is taken.
-    for (at, task) in batch.iter().enumerate() {
-        task.check().map_err(|error| {
-            let told = error.to_string();
-            refused(error).at(format!("[{at}]"), told)
-        })?;
-    }
-    let answers = tasks.submit(batch).await.map_err(failed)?;
-    let all = answers.iter().all(Result::is_ok);
+    let answers = asker.ask(SubmitBatch { tasks: batch }).await?;
+    let all = answers.iter().all(|answer| matches!(answer, Submittal::Taken(_)));
     let answers = answers.into_iter().map(|answer| match answer {
-        Ok(submitted) => Submittal::Id(submitted.view.id),
-        Err(error) => Submittal::Problem(refused(error)),
+        Submittal::Taken(taken) => OneOfBatch::Id(taken.task.id),
+        Submittal::Refused(error) => OneOfBatch::Problem((*error).into()),
     });
     let status = if all { StatusCode::CREATED } else { StatusCode::MULTI_STATUS };
     Ok((status, axum::Json(answers.collect::<Vec<_>>())).into_response())
@@ -146,22 +126,19 @@ pub(super) async fn submit_batch(
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn get(
-    State(tasks): Tasks,
-    id: Id,
-    _: NoQuery,
-) -> Result<axum::Json<TaskView>, Problem> {
-    find(&tasks, task_id(id)?).await.map(axum::Json)
+pub(super) async fn get(asker: Asker, id: Id, _: NoQuery) -> Result<axum::Json<TaskView>, Problem> {
+    asker.ask(GetTask { id: task_id(id)? }).await.map(axum::Json)
 }
 
 /// How a task ended.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TaskResult {
+#[derive(ToSchema)]
+#[schema(as = TaskResult)]
+#[allow(dead_code, reason = "described, never made: the values are ms-ops's")]
+struct TaskResultSchema {
     /// Whether it was completed.
     success: bool,
     /// How it ended.
-    #[schema(value_type = StateSchema)]
-    state: TaskState,
+    state: StateSchema,
     /// What the agent made, when it was completed.
     #[schema(required = true)]
     output: Option<Value>,
@@ -172,23 +149,15 @@ pub(super) struct TaskResult {
 
 /// The result of a task that has ended; 409 while it has not.
 #[utoipa::path(get, path = "/api/v1/tasks/{id}/result", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
-    responses((status = 200, body = TaskResult),
+    responses((status = 200, body = TaskResultSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "not ended yet", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn result(
-    State(tasks): Tasks,
+    asker: Asker,
     id: Id,
     _: NoQuery,
 ) -> Result<axum::Json<TaskResult>, Problem> {
-    let id = task_id(id)?;
-    let view = find(&tasks, id).await?;
-    if !view.state.is_ended() {
-        return Err(Problem::new(&NOT_FINISHED, format!("task {id} is {}", view.state)));
-    }
-    let success = view.state == TaskState::Completed;
-    let output = if success { tasks.result(id).await.map_err(failed)? } else { None };
-    let error = if success { None } else { view.failure.map(|failure| failure.to_string()) };
-    Ok(axum::Json(TaskResult { success, state: view.state, output, error }))
+    asker.ask(TaskOutcome { id: task_id(id)? }).await.map(axum::Json)
 }
 
 /// What a list may be asked for.
@@ -217,9 +186,9 @@ pub(super) struct ListQuery {
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(ListQuery),
     responses((status = 200, body = TaskPageSchema)))]
 pub(super) async fn list(
-    State(tasks): Tasks,
+    asker: Asker,
     query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Response, Problem> {
+) -> Result<axum::Json<TaskPage>, Problem> {
     let Query(query) = query.map_err(|error| Problem::new(&BAD_PARAMETER, error.body_text()))?;
     let limit = query.limit.unwrap_or(0);
     if query.limit == Some(0) || limit > MAX_PAGE {
@@ -232,8 +201,7 @@ pub(super) async fn list(
         after: query.cursor,
         limit,
     };
-    let page = tasks.list(filter).await.map_err(failed)?;
-    Ok(axum::Json(page).into_response())
+    asker.ask(ListTasks { filter }).await.map(axum::Json)
 }
 
 /// Gives a task up. An agent that has it is told; its late result is refused.
@@ -242,13 +210,10 @@ pub(super) async fn list(
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "it has ended", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn cancel(
-    State(tasks): Tasks,
-    id: Id,
-    _: NoQuery,
-    headers: HeaderMap,
+    asker: Asker,
+    Steered(id): Steered,
 ) -> Result<axum::Json<TaskView>, Problem> {
-    without_key(&headers, NO_KEY)?;
-    told(tasks.cancel(task_id(id)?).await)
+    asker.ask(CancelTask { id, reason: None }).await.map(axum::Json)
 }
 
 /// Tries a task again that failed or is among the dead letters, with all its attempts.
@@ -257,28 +222,27 @@ pub(super) async fn cancel(
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json"),
         (status = 409, description = "it has not failed", body = ProblemDetails<'_>, content_type = "application/problem+json")))]
 pub(super) async fn retry(
-    State(tasks): Tasks,
-    id: Id,
-    _: NoQuery,
-    headers: HeaderMap,
+    asker: Asker,
+    Steered(id): Steered,
 ) -> Result<axum::Json<TaskView>, Problem> {
-    without_key(&headers, NO_KEY)?;
-    told(tasks.retry(task_id(id)?).await)
+    asker.ask(RetryTask { id, reason: None }).await.map(axum::Json)
 }
 
 /// The state of the task is what keeps it from being done twice.
 const NO_KEY: &str = "not taken here, and not needed: sent again, the request is answered with 409";
 
-/// What came of an order that is about one task.
-fn told(
-    answer: Result<Result<TaskView, TaskError>, StoreError>,
-) -> Result<axum::Json<TaskView>, Problem> {
-    answer.map_err(failed)?.map(axum::Json).map_err(refused)
-}
+/// The task that a request without query, key and body steers.
+pub(super) struct Steered(TaskId);
 
-async fn find(tasks: &Arc<dyn TasksPort>, id: TaskId) -> Result<TaskView, Problem> {
-    let found = tasks.get(id).await.map_err(failed)?;
-    found.ok_or_else(|| refused(TaskError::NotFound(id)))
+impl<S: Send + Sync> FromRequestParts<S> for Steered {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let id = Path::from_request_parts(parts, state).await;
+        NoQuery::from_request_parts(parts, state).await?;
+        without_key(&parts.headers, NO_KEY)?;
+        task_id(id).map(Self)
+    }
 }
 
 /// An id that is none is as little there as one that is not known.
@@ -302,67 +266,5 @@ pub(super) fn without_key(headers: &HeaderMap, why: &str) -> Result<(), Problem>
     match headers.contains_key(&KEY) {
         true => Err(Problem::new(&BAD_PARAMETER, format!("Idempotency-Key: {why}"))),
         false => Ok(()),
-    }
-}
-
-/// A refusal that is about one task.
-fn refused(error: TaskError) -> Problem {
-    let told = error.to_string();
-    match error {
-        TaskError::OutOfBounds { what, .. } => {
-            Problem::new(&MALFORMED, told.clone()).at(what, told)
-        }
-        TaskError::Contradiction { what, .. } => {
-            Problem::new(&UNPROCESSABLE, told.clone()).at(what, told).next(SEE_FIELD)
-        }
-        TaskError::UnknownQueue(_) => Problem::new(&UNPROCESSABLE, told.clone())
-            .at("queue", told)
-            .next("`ms_framework_tasks` in /metrics has the queues of this node; without `queue` it is `default`"),
-        TaskError::UnknownKind(_) => Problem::new(&UNPROCESSABLE, told.clone())
-            .at("kind", told)
-            .next("`msctl tree` shows which kinds of agents there are"),
-        TaskError::InvalidPayload { invalid, .. } => {
-            let field = match invalid.field.as_str() {
-                "." => "payload".to_owned(),
-                field if field.starts_with('[') => format!("payload{field}"),
-                field => format!("payload.{field}"),
-            };
-            Problem::new(&UNPROCESSABLE, told).at(&field, invalid.why.clone()).next(SEE_FIELD)
-        }
-        TaskError::BatchTooLarge { .. } => Problem::new(&MALFORMED, told),
-        TaskError::TooLarge { .. } => Problem::new(&TOO_LARGE, told),
-        TaskError::QueueFull { .. } => Problem::new(&QUEUE_FULL, told).retry_after(COME_AGAIN),
-        TaskError::NotFound(_) => Problem::new(&NOT_FOUND, told),
-        TaskError::Unreadable { .. } => Problem::new(&INTERNAL, told),
-        // The rest is about the state of the task.
-        _ => Problem::new(&CONFLICT, told),
-    }
-}
-
-/// Each caller is told; the log would say the same for all of them.
-static FAILED: LogLimit = LogLimit::new(Duration::from_secs(10));
-
-/// A failure of the store. Its causes are for the log, not for the caller.
-fn failed(error: StoreError) -> Problem {
-    if let Some(left_out) = FAILED.admit() {
-        let error = &error as &dyn std::error::Error;
-        tracing::warn!(error, left_out, "the task store failed a request");
-    }
-    let told = error.to_string();
-    match error {
-        StoreError::Overloaded(_) | StoreError::Busy(_) => {
-            Problem::new(&OVERLOADED, told).retry_after(COME_AGAIN)
-        }
-        StoreError::Unknown(_) => Problem::new(&TIMED_OUT, told),
-        // No later attempt would read it, and the others can be read.
-        StoreError::Unreadable { .. } => Problem::new(&INTERNAL, told),
-        StoreError::Away(_) => {
-            Problem::new(&UNAVAILABLE, "the task store is down").retry_after(COME_AGAIN)
-        }
-        StoreError::Full(_) | StoreError::NewerSchema { .. } | StoreError::Other(_) => {
-            Problem::new(&UNAVAILABLE, told).retry_after(COME_AGAIN)
-        }
-        // The texts of the rest name paths of this machine, which are no business of the caller.
-        _ => Problem::new(&UNAVAILABLE, "the task store cannot be used").retry_after(COME_AGAIN),
     }
 }

@@ -5,7 +5,7 @@ use crate::common;
 
 use std::sync::Arc;
 
-use common::{Client, Fit, get, on_system, request, rig};
+use common::{Client, get, on_system, request, rig};
 use ms_core::life::Place;
 use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskState, TaskTransition};
 use ms_supervisor::ChildSpec;
@@ -344,7 +344,7 @@ fn probes_and_metrics_have_a_port_of_their_own() {
         let spec = admin_gateway(
             Bind::loopback(0),
             HttpLimits::default(),
-            Arc::new(Fit(false)),
+            common::desk(&rig.control, &rig.tasks, false),
             Arc::new(|| "up 1\n".to_owned()),
         )
         .unwrap()

@@ -142,7 +142,7 @@ async fn one(
     reason: Option<String>,
 ) -> Result<TaskView, Failure> {
     match client.steer_task(task.id, verb, reason).await {
-        Ok(task) => Ok(*task),
+        Ok(task) => Ok(task),
         Err(error) if all.len() == 1 => Err(error.into()),
         Err(error) => {
             let told = format!("{} ({} of {} were done before)", error.what, done.len(), all.len());

@@ -14,11 +14,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use ms_control::proto::{Reply, Request, Steered, StreamItem};
-use ms_control::{BoxFuture, ControlError, ControlHandler, ControlServer, Limits, Peer};
+use ms_control::{ControlServer, Limits};
+use ms_ops::ops::{DryRun, Inspect, SteerActor};
+use ms_ops::views::Steered;
+use ms_ops::{Desk, Table};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
 
 /// How long the peer takes at most to say that it is late.
 const DEADLINE: Duration = Duration::from_millis(200);
@@ -28,32 +29,17 @@ struct Script {
     steered: Mutex<Vec<String>>,
 }
 
-impl ControlHandler for Script {
-    fn call(&self, _: Peer, request: Request) -> BoxFuture<'_, Result<Reply, ControlError>> {
-        Box::pin(async move {
-            match request {
-                Request::DryRun { .. } => std::future::pending().await,
-                Request::Inspect { .. } => panic!("a bug in the node"),
-                Request::Steer { path, verb, reason } => {
-                    let mut steered = self.steered.lock().expect("not poisoned");
-                    steered.push(format!("{verb} {path} {reason:?}"));
-                    Ok(Reply::Steered(Steered { path, verb, outcome: "done".into() }))
-                }
-                other => Err(ControlError::refused(format!("not in the script: {other:?}"))),
-            }
+fn desk(script: &Arc<Script>) -> Desk {
+    let script = Arc::clone(script);
+    Desk::builder(Table::standard())
+        .provide::<DryRun, _>(|_, _| std::future::pending())
+        .provide::<Inspect, _>(|_, _| async { panic!("a bug in the node") })
+        .provide::<SteerActor, _>(move |_, SteerActor { path, verb, reason }| {
+            let mut steered = script.steered.lock().expect("not poisoned");
+            steered.push(format!("{verb} {path} {reason:?}"));
+            async move { Ok(Steered { path, verb, outcome: "done".into() }) }
         })
-    }
-
-    fn stream(
-        &self,
-        _: Peer,
-        request: Request,
-        _: mpsc::Sender<StreamItem>,
-    ) -> BoxFuture<'_, Result<(), ControlError>> {
-        Box::pin(
-            async move { Err(ControlError::refused(format!("not in the script: {request:?}"))) },
-        )
-    }
+        .build()
 }
 
 /// The scripted peer on a real socket.
@@ -76,7 +62,7 @@ impl Scripted {
         let limits =
             Limits { request_deadline: DEADLINE, longest_deadline: DEADLINE, ..Limits::default() };
         let socket = home.path().join("n.sock");
-        let server = ControlServer::bind(&socket, script.clone(), limits);
+        let server = ControlServer::bind(&socket, desk(&script), limits);
         let server = runtime.block_on(server).expect("binds");
         Self { script, home, _server: server, _runtime: runtime }
     }

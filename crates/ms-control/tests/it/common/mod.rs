@@ -10,96 +10,89 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_control::proto::{NodeInfo, Reply, Request, StreamItem};
-use ms_control::{
-    BoxFuture, ControlError, ControlHandler, ControlServer, Limits, PROTO_VERSION, Peer, frame,
-};
+use ms_control::proto::NodeInfo;
+use ms_control::{ControlServer, Limits, PROTO_VERSION, frame};
+use ms_core::ActorPath;
 use ms_core::stream::{StreamEvent, StreamKind};
-use ms_core::tree::TreeRow;
+use ms_core::tree::{TreeBuilder, TreeRow};
+use ms_ops::ops::{FollowEvents, Info, Inspect, Trace, WalkTree, Why};
+use ms_ops::views::Flat;
+use ms_ops::{Asked, Desk, OpError, Table};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
-use tokio::sync::{Barrier, Notify, mpsc};
+use tokio::sync::{Barrier, Notify};
 use tokio::time::sleep;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// Answers `info` at once, hangs on `/root/hung`, panics on `/root/bug`,
-/// answers far too much on `/root/huge`; streams `since_seq` events, and trees that are none.
-pub struct Fake {
-    /// Told when `/root/slow` was asked.
-    pub slow: Notify,
-    /// Where calls of `/root/meeting` wait for each other.
-    meeting: Barrier,
-}
-
 /// So many calls of `/root/meeting` must be at it together.
 pub const MEETING: usize = 30;
 
-impl Default for Fake {
-    fn default() -> Self {
-        Self { slow: Notify::new(), meeting: Barrier::new(MEETING) }
-    }
+/// Answers `info` at once, hangs on `/root/hung`, panics on `/root/bug`,
+/// answers far too much on `/root/huge`; streams `since_seq` events, and trees that are none.
+pub fn desk() -> Desk {
+    desk_told(Arc::default())
 }
 
-impl ControlHandler for Fake {
-    fn call(&self, peer: Peer, request: Request) -> BoxFuture<'_, Result<Reply, ControlError>> {
-        Box::pin(async move {
-            let path = match request {
-                Request::Info => return Ok(Reply::Info(info(peer))),
-                Request::Why { .. } => return Ok(Reply::Why(Vec::new())),
-                Request::Inspect { path } => path,
-                other => return Err(ControlError::refused(format!("{other:?}"))),
-            };
-            match path.name() {
-                "hung" => sleep(600 * SECOND).await,
-                "slow" => {
-                    self.slow.notify_one();
-                    sleep(SECOND / 2).await;
-                }
-                "meeting" => {
-                    self.meeting.wait().await;
-                }
-                "bug" => panic!("a bug in the node"),
-                "huge" => {
-                    return Ok(Reply::Info(NodeInfo { node: "x".repeat(1 << 20), ..info(peer) }));
-                }
-                _ => {}
-            }
-            Err(ControlError::not_found(&path))
+/// The same; `slow` is told when `/root/slow` was asked.
+pub fn desk_told(slow: Arc<Notify>) -> Desk {
+    let meeting = Arc::new(Barrier::new(MEETING));
+    Desk::builder(Table::standard())
+        .provide::<Info, _>(|asked, Info {}| async move { Ok(info(&asked)) })
+        .provide::<Why, _>(|_, _| async { Ok(Vec::new()) })
+        .provide::<Inspect, _>(move |_, Inspect { path }| {
+            inspect(path, Arc::clone(&meeting), Arc::clone(&slow))
         })
-    }
-
-    fn stream(
-        &self,
-        _: Peer,
-        request: Request,
-        sink: mpsc::Sender<StreamItem>,
-    ) -> BoxFuture<'_, Result<(), ControlError>> {
-        Box::pin(async move {
-            if let Request::Tree { depth, .. } = request {
-                // Rows that make no tree, and none at all.
-                let rows = if depth == Some(1) { vec![orphan()] } else { Vec::new() };
-                let _ = sink.send(StreamItem::Rows(rows)).await;
-                return Ok(());
-            }
-            let Request::Events { since_seq, follow, .. } = request else {
-                return Err(ControlError::refused("no traces here"));
-            };
-            for seq in 1..=since_seq.unwrap_or(3) {
+        // Rows that make no tree, and none at all.
+        .provide_watch::<WalkTree, _>(|_, WalkTree { depth, .. }, sink| async move {
+            let rows = if depth == Some(1) { vec![orphan()] } else { Vec::new() };
+            let _ = sink.send(rows).await;
+            Ok(())
+        })
+        .provide_watch::<Trace, _>(|_, _, _| async { Err(OpError::refused("no traces here")) })
+        .provide_watch::<FollowEvents, _>(|_, op, sink| async move {
+            for seq in 1..=op.since_seq.unwrap_or(3) {
                 let kind = StreamKind::gap(seq);
-                let event = Box::new(StreamEvent { seq, at_ms: seq, kind });
-                if sink.send(StreamItem::Event(event)).await.is_err() {
+                if sink.send(Box::new(StreamEvent { seq, at_ms: seq, kind })).await.is_err() {
                     return Ok(());
                 }
             }
-            if follow {
+            if op.follow {
                 sink.closed().await;
             }
             Ok(())
         })
+        .build()
+}
+
+async fn inspect(
+    path: ActorPath,
+    meeting: Arc<Barrier>,
+    slow: Arc<Notify>,
+) -> Result<Flat, OpError> {
+    match path.name() {
+        "hung" => sleep(600 * SECOND).await,
+        "slow" => {
+            slow.notify_one();
+            sleep(SECOND / 2).await;
+        }
+        "meeting" => {
+            meeting.wait().await;
+        }
+        "bug" => panic!("a bug in the node"),
+        "huge" => {
+            let mut row = orphan();
+            row.level = 0;
+            row.status.actor_type = "x".repeat(1 << 20);
+            let mut tree = TreeBuilder::default();
+            tree.push(row).expect("a root");
+            return Ok(Flat(Box::new(tree.finish().expect("a tree"))));
+        }
+        _ => {}
     }
+    Err(OpError::not_found(&path))
 }
 
 fn orphan() -> TreeRow {
@@ -117,12 +110,10 @@ fn orphan() -> TreeRow {
     serde_json::from_value(row).expect("a row")
 }
 
-fn info(peer: Peer) -> NodeInfo {
-    NodeInfo {
-        node: "fake".into(),
-        pid: peer.pid.unwrap_or(0).unsigned_abs(),
-        ..NodeInfo::default()
-    }
+/// Says as its pid who asks.
+fn info(asked: &Asked) -> NodeInfo {
+    let pid = asked.by.name.rsplit(' ').next().and_then(|pid| pid.parse().ok());
+    NodeInfo { node: "fake".into(), pid: pid.unwrap_or(0), ..NodeInfo::default() }
 }
 
 pub fn limits() -> Limits {
@@ -142,8 +133,7 @@ pub fn hasty() -> Limits {
 pub async fn node(limits: Limits) -> (ControlServer, TempDir) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("n.sock");
-    let server =
-        ControlServer::bind(&path, Arc::new(Fake::default()), limits).await.expect("binds");
+    let server = ControlServer::bind(&path, desk(), limits).await.expect("binds");
     (server, dir)
 }
 

@@ -7,6 +7,7 @@
 //! [`HealthRef`] answers the three questions of a probe (`probes.rs`).
 
 mod actor;
+mod answer;
 mod handle;
 mod paths;
 mod probes;

@@ -23,19 +23,22 @@ use std::time::Duration;
 use actix_rt::System;
 use ms_actor::{EventLog, Node, NodeConfig, Ref};
 use ms_core::Tick;
-use ms_core::integration::IntegrationMetrics;
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskState, TaskTime,
     TaskTransition, TaskView, Timings,
 };
+use ms_ops::ops::{
+    CancelTask, GetTask, Interactions, ListTasks, Probe, ProbeKind, RetryTask, SubmitBatch,
+    SubmitTask, TaskOutcome,
+};
+use ms_ops::views::{HealthAnswer, Submittal, TaskResult, TaskTaken};
+use ms_ops::{Desk, OpError, codes};
 use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
+use ms_runtime::{NodeControl, Shown};
 use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 
 pub use ms_testkit::http::Reply;
-use ms_transport::{
-    Api, Bind, GatewaySpec, HealthAnswer, HealthPort, HttpGateway, HttpLimits, IntegrationPort,
-    LocalAddr, PortFuture, Probe, Serve, TaskAnswer, TasksPort,
-};
+use ms_transport::{Api, Bind, GatewaySpec, HttpGateway, HttpLimits, LocalAddr, Serve};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -115,11 +118,13 @@ impl Memory {
     }
 }
 
-impl TasksPort for Memory {
+type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl Memory {
     fn submit(
         &self,
         tasks: Vec<NewTask>,
-    ) -> PortFuture<'_, Result<Vec<Result<Submitted, TaskError>>, StoreError>> {
+    ) -> Answer<'_, Result<Vec<Result<Submitted, TaskError>>, StoreError>> {
         Box::pin(async move {
             let _leaves = Leaves(self);
             if let Some(error) = self.error.lock().unwrap().clone() {
@@ -136,16 +141,16 @@ impl TasksPort for Memory {
         })
     }
 
-    fn get(&self, id: TaskId) -> PortFuture<'_, Result<Option<TaskView>, StoreError>> {
+    fn get(&self, id: TaskId) -> Answer<'_, Result<Option<TaskView>, StoreError>> {
         let found = self.tasks.lock().unwrap().get(&id).map(|(view, _)| view.clone());
         Box::pin(async { Ok(found) })
     }
 
-    fn result(&self, _: TaskId) -> PortFuture<'_, Result<Option<Value>, StoreError>> {
+    fn result(&self, _: TaskId) -> Answer<'_, Result<Option<Value>, StoreError>> {
         Box::pin(async { Ok(Some(json!({ "answer": 42 }))) })
     }
 
-    fn list(&self, filter: TaskFilter) -> PortFuture<'_, Result<TaskPage, StoreError>> {
+    fn list(&self, filter: TaskFilter) -> Answer<'_, Result<TaskPage, StoreError>> {
         let tasks = self.tasks.lock().unwrap();
         let limit = if filter.limit == 0 { 100 } else { filter.limit };
         let fits = |view: &&TaskView| {
@@ -163,7 +168,7 @@ impl TasksPort for Memory {
         Box::pin(async move { Ok(TaskPage { tasks: found, next, ..TaskPage::default() }) })
     }
 
-    fn cancel(&self, id: TaskId) -> PortFuture<'_, TaskAnswer<TaskView>> {
+    fn cancel(&self, id: TaskId) -> Answer<'_, Result<Result<TaskView, TaskError>, StoreError>> {
         let mut tasks = self.tasks.lock().unwrap();
         let answer = match tasks.get_mut(&id).map(|(view, _)| view) {
             None => Err(TaskError::NotFound(id)),
@@ -178,7 +183,7 @@ impl TasksPort for Memory {
         Box::pin(async move { Ok(answer) })
     }
 
-    fn retry(&self, id: TaskId) -> PortFuture<'_, TaskAnswer<TaskView>> {
+    fn retry(&self, id: TaskId) -> Answer<'_, Result<Result<TaskView, TaskError>, StoreError>> {
         let mut tasks = self.tasks.lock().unwrap();
         let answer = match tasks.get_mut(&id).map(|(view, _)| view) {
             None => Err(TaskError::NotFound(id)),
@@ -194,30 +199,67 @@ impl TasksPort for Memory {
     }
 }
 
-/// Health that is good or not, as the test says.
-pub struct Fit(pub bool);
-impl HealthPort for Fit {
-    fn probe(&self, probe: Probe) -> PortFuture<'_, HealthAnswer> {
-        let ok = self.0 || probe == Probe::Liveness;
-        Box::pin(
-            async move { HealthAnswer { ok, report: json!({ "probe": format!("{probe:?}") }) } },
-        )
+/// A desk like that of a service, with these tasks, a health that is good or not as the test says,
+/// and two components of which one called the other.
+pub fn desk(control: &NodeControl, tasks: &Arc<Memory>, fit: bool) -> Desk {
+    let desk = control.desk();
+    macro_rules! provide {
+        ($($op:ident($memory:ident, $asked:pat) $work:expr;)*) => {$(
+            let tasks = Arc::clone(tasks);
+            let provided = desk.provide::<$op, _>(move |_, $asked| {
+                let $memory = Arc::clone(&tasks);
+                async move { $work }
+            });
+            provided.expect("in the table");
+        )*};
     }
+    provide! {
+        SubmitTask(memory, op) {
+            let mut answers = memory.submit(vec![*op.task]).await?;
+            Ok(taken(answers.remove(0)?))
+        };
+        SubmitBatch(memory, op) {
+            let answers = memory.submit(op.tasks).await?.into_iter();
+            Ok(answers.map(|answer| match answer {
+                Ok(submitted) => Submittal::Taken(Box::new(taken(submitted))),
+                Err(error) => Submittal::Refused(Box::new(error.into())),
+            }).collect())
+        };
+        GetTask(memory, op) memory.get(op.id).await?.ok_or_else(|| OpError::no_task(op.id));
+        ListTasks(memory, op) Ok(memory.list(op.filter).await?);
+        CancelTask(memory, op) Ok(memory.cancel(op.id).await??);
+        RetryTask(memory, op) Ok(memory.retry(op.id).await??);
+        TaskOutcome(memory, op) {
+            let task = memory.get(op.id).await?.ok_or_else(|| OpError::no_task(op.id))?;
+            if !task.state.is_ended() {
+                let what = format!("task {} is {}", op.id, task.state);
+                return Err(OpError::new(&codes::NOT_FINISHED, what));
+            }
+            let success = task.state == TaskState::Completed;
+            let output = if success { memory.result(op.id).await? } else { None };
+            Ok(TaskResult { success, state: task.state, output, error: None })
+        };
+        Interactions(_memory, _) {
+            let mut stats = IntegrationBook::default();
+            stats.called(Tick::ZERO, "api", "db", Duration::from_millis(3), CallOutcome::Done);
+            Ok(Box::new(stats.metrics(Tick::ZERO)))
+        };
+        Probe(_memory, op) Ok(HealthAnswer {
+            ok: fit || op.probe == ProbeKind::Liveness,
+            report: json!({ "probe": op.probe }),
+        });
+    }
+    desk
 }
 
-/// Two components, of which one called the other.
-pub struct Known;
-impl IntegrationPort for Known {
-    fn metrics(&self) -> PortFuture<'_, Option<IntegrationMetrics>> {
-        let mut book = IntegrationBook::default();
-        book.called(Tick::ZERO, "api", "db", Duration::from_millis(3), CallOutcome::Done);
-        Box::pin(async move { Some(book.metrics(Tick::ZERO)) })
-    }
+fn taken(Submitted { view, repeated }: Submitted) -> TaskTaken {
+    TaskTaken { task: view, repeated }
 }
 
 pub struct Rig {
     pub node: Node,
     pub root: Root,
+    pub control: NodeControl,
     pub tasks: Arc<Memory>,
     pub task_events: EventLog<TaskTransition>,
     pub gateway: Ref<HttpGateway>,
@@ -254,27 +296,20 @@ pub async fn rig_with(
     .await
     .expect("starts");
     let tasks = Arc::<Memory>::default();
-    let port: Arc<dyn TasksPort> = tasks.clone();
     let task_events = EventLog::new(KEPT_TASK_EVENTS);
+    let control = NodeControl::new(node.clone(), false, Shown::default());
+    control.attach(root.as_supervisor().clone());
     let api = Api {
         node: node.clone(),
-        root: {
-            let root = root.as_supervisor().clone();
-            Arc::new(move || Some(root.clone()))
-        },
-        registry: None,
-        tasks: port,
         task_events: Some(task_events.source().clone()),
-        budgets: None,
-        health: Arc::new(Fit(true)),
-        integration: Arc::new(Known),
+        desk: desk(&control, &tasks, true),
     };
     let spec = change(api.gateway(bind, limits).expect("may be opened"));
     let child = ChildSpec::actor("http", move || HttpGateway::new(spec.clone()));
     root.as_supervisor().start_child(child).await.expect("listens");
     let gateway = root.as_supervisor().get::<HttpGateway>("http").await.expect("there");
     let addr = gateway.ask(LocalAddr).within(PATIENCE).await.expect("answers").expect("bound");
-    Rig { node, root, tasks, task_events, gateway, addr }
+    Rig { node, root, control, tasks, task_events, gateway, addr }
 }
 
 pub struct Client(pub TcpStream);

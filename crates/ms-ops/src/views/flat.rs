@@ -23,7 +23,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Box<Tree
 
 #[cfg(test)]
 mod tests {
-    use super::super::Reply;
+    use super::super::Flat;
     use ms_core::view::TreeNode;
     use ms_core::{ActorPath, ChildId};
     use serde_json::{Value, json};
@@ -50,9 +50,9 @@ mod tests {
     }
 
     fn survives(tree: TreeNode) {
-        let reply = Reply::Inspect(Box::new(tree));
+        let reply = Flat(Box::new(tree));
         let text = serde_json::to_string(&reply).expect("serialises");
-        assert_eq!(serde_json::from_str::<Reply>(&text).expect("parses"), reply);
+        assert_eq!(serde_json::from_str::<Flat>(&text).expect("parses"), reply);
     }
 
     #[test]
@@ -76,10 +76,7 @@ mod tests {
         };
         for levels in [vec![], vec![1], vec![0, 0], vec![0, 2], (0..70).collect()] {
             let rows: Vec<Value> = levels.iter().map(|&level| row(level)).collect();
-            assert!(
-                serde_json::from_value::<Reply>(json!({ "inspect": rows })).is_err(),
-                "{levels:?}"
-            );
+            assert!(serde_json::from_value::<Flat>(json!(rows)).is_err(), "{levels:?}");
         }
     }
 }

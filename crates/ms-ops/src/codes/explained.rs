@@ -1,10 +1,10 @@
-//! The catalogue of control error codes; `msctl explain CODE` prints it offline.
+//! The numbered explanations; `msctl explain CODE` prints them offline.
 
-use crate::error::Kind;
+use super::Kind;
 
-/// One entry of the catalogue.
-#[derive(Debug)]
-pub struct CodeInfo {
+/// The long text of a number, and what sort of failure it is.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Explanation {
     /// `MS0nnn`; never given to another meaning.
     pub code: &'static str,
     /// What sort of failure it is.
@@ -18,16 +18,16 @@ pub struct CodeInfo {
 macro_rules! catalogue {
     ($($(#[$doc:meta])*
        $name:ident = $code:literal, $kind:ident, $title:literal, $text:literal;)*) => {
-        $($(#[$doc])* pub static $name: CodeInfo =
-            CodeInfo { code: $code, kind: Kind::$kind, title: $title, text: $text };)*
-        /// Every code, in order.
-        pub static ALL: &[&CodeInfo] = &[$(&$name),*];
+        $($(#[$doc])* pub static $name: Explanation =
+            Explanation { code: $code, kind: Kind::$kind, title: $title, text: $text };)*
+        /// Every explanation, in order.
+        pub static ALL: &[&Explanation] = &[$(&$name),*];
     };
 }
 
-/// The entry of `code`, whatever its case.
+/// Returns the explanation of `code`, whatever its case.
 #[must_use]
-pub fn find(code: &str) -> Option<&'static CodeInfo> {
+pub fn find(code: &str) -> Option<&'static Explanation> {
     ALL.iter().copied().find(|info| info.code.eq_ignore_ascii_case(code))
 }
 
@@ -174,6 +174,31 @@ program, for one path, and holds all agents at and below it; it can be raised an
 
 What to do: `msctl budget ls` shows the budgets of this node and what each of them limits;
 `msctl budget show PATH` those that an actor draws on.";
+    /// Nobody has shown who asks.
+    UNAUTHENTICATED = "MS0030", Refused, "who asks is not known",
+"The request carries no credentials, and what it asks for is not for everybody. Nothing was
+carried out, and nothing is on record.
+
+What to do: ask over the control socket as the node's user, or send the token of the node's
+token file over HTTP.";
+    /// No part of this node does it.
+    NOT_BUILT_IN = "MS0031", Refused, "not built into this node",
+"The operation is known, and no part of this node carries it out: the program was built or
+configured without that part, or the part has not started. The message names it.
+
+What to do: ask another node, or add the part to the program.";
+    /// There is no such operation.
+    NO_OPERATION = "MS0032", BadRequest, "no such operation",
+"No operation of this node has that name. Names are those of `msctl call --help`, such as
+actors.inspect or tasks.cancel, and are compared exactly.
+
+What to do: `msctl call --help` lists the names; use the msctl that belongs to the node.";
+    /// As much as may is in hand.
+    BUSY = "MS0033", Refused, "too much in hand",
+"The node has as many operations in hand as it may: those whose callers have left are among
+them, because a change that has begun is brought to its end. Nothing was carried out.
+
+What to do: try again in a moment. `msctl ps` shows which actors are behind.";
 }
 
 #[cfg(test)]

@@ -1,60 +1,22 @@
-//! What a node answers.
+//! What a node answers, beside the views of `ms-core`.
+
+mod flat;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use ms_core::budget::{AccountView, BudgetStop};
-use ms_core::integration::IntegrationMetrics;
-use ms_core::task::{TaskPage, TaskView};
-use ms_core::view::{ActorStatus, BlastRadius, Lifecycle, TreeNode, TypeCount, WhyRecord};
+use ms_core::task::{TaskState, TaskView};
+use ms_core::view::{ActorStatus, Lifecycle, TreeNode, TypeCount};
 use ms_core::{ActorPath, Incarnation, NodeLife};
 use serde::{Deserialize, Serialize};
 
-use super::flat;
-use super::request::{Fault, PsSort, Verb};
+use crate::error::OpError;
+use crate::ops::{Fault, PsSort, Verb};
 
-/// The answer to a request that is no stream.
+/// A tree that travels as a flat list of its rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reply {
-    /// To [`super::Request::Ps`].
-    Ps(PsTable),
-    /// To [`super::Request::Inspect`]: the actor, its types counted, and its direct
-    /// children; travels as a flat list.
-    Inspect(#[serde(with = "flat")] Box<TreeNode>),
-    /// To [`super::Request::State`].
-    State(StateView),
-    /// To [`super::Request::Why`], newest first; empty when it never ended.
-    Why(Vec<WhyRecord>),
-    /// To [`super::Request::Statistics`].
-    Statistics(StatisticsView),
-    /// To [`super::Request::DryRun`].
-    DryRun(BlastRadius),
-    /// To [`super::Request::Steer`].
-    Steered(Steered),
-    /// To [`super::Request::Integration`].
-    Integration(Box<IntegrationMetrics>),
-    /// To [`super::Request::Info`].
-    Info(NodeInfo),
-    /// To [`super::Request::Inject`].
-    Injected(Injected),
-    /// To [`super::Request::Budget`]: the budgets that hold it or a part of it.
-    Budget(Vec<BudgetStop>),
-    /// To [`super::Request::Budgets`], by path.
-    Budgets(Vec<AccountView>),
-    /// To [`super::Request::RaiseBudget`]: the budget as it is afterwards.
-    BudgetRaised(AccountView),
-    /// To [`super::Request::Lookup`].
-    Found(Found),
-    /// To [`super::Request::Tasks`].
-    Tasks(TaskPage),
-    /// To [`super::Request::Task`].
-    Task(Box<TaskShown>),
-    /// To [`super::Request::SubmitTask`].
-    TaskTaken(Box<TaskTaken>),
-    /// To [`super::Request::SteerTask`]: the task as it is afterwards.
-    TaskSteered(Box<TaskView>),
-}
+#[serde(transparent)]
+pub struct Flat(#[serde(with = "flat")] pub Box<TreeNode>);
 
 /// Who has a name, or provides a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,9 +171,66 @@ pub struct NodeInfo {
     pub inspections: u64,
     /// Time spent on them: what looking has cost.
     pub inspection_us: u64,
-    /// Whether [`super::Request::Inject`] is allowed.
+    /// Whether [`crate::ops::Inject`] is allowed.
     pub faults_allowed: bool,
     /// Further counters by name.
     #[serde(default)]
     pub counters: BTreeMap<String, u64>,
+}
+
+/// A registered name, or a service under its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The name.
+    pub name: String,
+    /// The type it is handed out as, where it is the key of a service; null for a bare name.
+    pub provides: Option<String>,
+    /// The actor behind it.
+    pub path: ActorPath,
+    /// Its live incarnation; null while it restarts.
+    pub incarnation: Option<Incarnation>,
+    /// healthy, unknown, degraded or unhealthy: what its component says of itself, and no better
+    /// than its own life.
+    pub health: String,
+    /// The groups it is in.
+    pub groups: Vec<String>,
+}
+
+/// What came of one task of a batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Submittal {
+    /// It is on disk.
+    Taken(Box<TaskTaken>),
+    /// It was not taken.
+    Refused(Box<OpError>),
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskResult {
+    /// Whether it was completed.
+    pub success: bool,
+    /// How it ended.
+    pub state: TaskState,
+    /// What the agent made, when it was completed.
+    pub output: Option<serde_json::Value>,
+    /// Why not, otherwise.
+    pub error: Option<String>,
+}
+
+/// What is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenResources {
+    /// Files, locks and listeners, in the order in which they were opened.
+    pub open: Vec<String>,
+}
+
+/// What a probe is answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HealthAnswer {
+    /// Whether the answer to its question is yes.
+    pub ok: bool,
+    /// The report.
+    pub report: serde_json::Value,
 }

@@ -1,0 +1,46 @@
+//! A change that has begun is brought to its end, whether anybody waits for it or not.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::runtime::Handle;
+
+/// Work that is done in the task of whoever waits for it, and in one of its own once that one has
+/// left.
+///
+/// A task for each from its beginning would be simpler, and would cost every submission a hop
+/// through the scheduler for the few whose callers hang up.
+pub(super) struct Carried<T: 'static> {
+    work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+}
+
+impl<T: 'static> Carried<T> {
+    pub(super) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self { work: Some(Box::pin(work)) }
+    }
+}
+
+impl<T: 'static> Future for Carried<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Some(work) = self.work.as_mut() else { return Poll::Pending };
+        let done = work.as_mut().poll(cx);
+        if done.is_ready() {
+            self.work = None;
+        }
+        done
+    }
+}
+
+impl<T: 'static> Drop for Carried<T> {
+    fn drop(&mut self) {
+        let Some(work) = self.work.take() else { return };
+        // Without a runtime the process is ending, and the work with it.
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move { drop(work.await) })),
+            Err(_) => tracing::warn!("a change was cut short: its runtime is gone"),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The desk: the one way to every operation on a node.
+//!
+//! [`Desk::call`] and [`Desk::watch`] take the steps of `steps.rs`, in their order, and put the
+//! request into the hands of its provider; `carry.rs` sees that a change which has begun is
+//! brought to its end.
+
+mod carry;
+mod provider;
+mod steps;
+mod watch;
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use serde_json::Value;
+
+pub use provider::{Asked, Sink};
+pub use steps::{Ending, Observe, Unobserved};
+pub use watch::Watching;
+
+use crate::authenticate::{Authenticate, ByDoor};
+use crate::caller::Caller;
+use crate::codes;
+use crate::error::OpError;
+use crate::gate::{Gate, InHand, Open, Rate};
+use crate::operation::{Once, Ongoing, Operation};
+use crate::policy::{Policy, Roles};
+use crate::record::{Audit, NoRecords, Records};
+use crate::table::Table;
+use crate::written::Written;
+use provider::{Answers, Provider, Sends};
+
+/// The one way to every operation on a node. Cheap to clone.
+///
+/// ```
+/// use std::time::Duration;
+/// use ms_ops::{Caller, Desk, Table};
+/// use ms_ops::ops::ListBudgets;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let desk = Desk::builder(Table::standard())
+///     .provide::<ListBudgets, _>(|_, ListBudgets {}| async { Ok(Vec::new()) })
+///     .build();
+/// let me = Caller::process("the example");
+/// let budgets = desk.call(me, Duration::from_secs(1), ListBudgets {}).await;
+/// assert_eq!(budgets.unwrap(), []);
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct Desk(Arc<Inner>);
+
+/// Nothing in it changes but the providers, so that a call takes no lock.
+struct Inner {
+    table: Table,
+    slots: HashMap<TypeId, ArcSwapOption<Provider>>,
+    gate: Arc<dyn Gate>,
+    authenticate: Arc<dyn Authenticate>,
+    rate: Arc<dyn Rate>,
+    policy: Arc<dyn Policy>,
+    records: Arc<dyn Records>,
+    observe: Arc<dyn Observe>,
+    audit: Audit,
+}
+
+impl Desk {
+    /// Begins a desk for the operations of a table.
+    #[must_use]
+    pub fn builder(table: Table) -> DeskBuilder {
+        DeskBuilder {
+            table,
+            providers: HashMap::new(),
+            gate: Arc::new(Open),
+            authenticate: Arc::new(ByDoor),
+            rate: Arc::new(InHand::default()),
+            policy: Arc::new(Roles),
+            records: Arc::new(NoRecords),
+            observe: Arc::new(Unobserved),
+            audit: Audit::default(),
+        }
+    }
+
+    /// Returns the operations it knows, whether anybody provides them or not.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.0.table
+    }
+
+    /// Says whether anybody provides an operation.
+    #[must_use]
+    pub fn provides<O: Operation>(&self) -> bool {
+        self.0.slots.get(&TypeId::of::<O>()).is_some_and(|slot| slot.load().is_some())
+    }
+
+    /// Names who carries an operation out from now on, in place of whoever did: a component does
+    /// so at each of its starts.
+    ///
+    /// # Errors
+    /// `NO_OPERATION`, when the table does not have it.
+    pub fn provide<O, F>(
+        &self,
+        provider: impl Fn(Asked, O) -> F + Send + Sync + 'static,
+    ) -> Result<(), OpError>
+    where
+        O: Once,
+        F: Future<Output = Result<O::Answer, OpError>> + Send + 'static,
+    {
+        self.put::<O>(Provider::new(Answers::new(provider)))
+    }
+
+    /// The same for an operation that is answered item by item. The provider ends when nothing
+    /// takes its items any more, and is cut when it does not.
+    ///
+    /// # Errors
+    /// As [`provide`](Self::provide).
+    pub fn provide_watch<O, F>(
+        &self,
+        provider: impl Fn(Asked, O, Sink<O::Answer>) -> F + Send + Sync + 'static,
+    ) -> Result<(), OpError>
+    where
+        O: Ongoing,
+        F: Future<Output = Result<(), OpError>> + Send + 'static,
+    {
+        self.put::<O>(Provider::new(Sends::new(provider)))
+    }
+
+    fn put<O: Operation>(&self, provider: Provider) -> Result<(), OpError> {
+        self.0.table.row(O::NAME)?;
+        if let Some(slot) = self.0.slots.get(&TypeId::of::<O>()) {
+            slot.store(Some(Arc::new(provider)));
+        }
+        Ok(())
+    }
+
+    /// Asks by name, as a door does that knows no types.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call); a name or fields that the table does not have.
+    pub async fn call_named(
+        &self,
+        caller: Caller,
+        within: Duration,
+        name: &str,
+        fields: Value,
+    ) -> Result<Written, OpError> {
+        self.0.table.read(name, fields)?.call(self.clone(), caller, within).await
+    }
+
+    fn not_built_in<O: Operation>(&self) -> OpError {
+        let part = self.0.table.row(O::NAME).map_or(O::NAME, |row| row.part());
+        let what = format!("{} is not built into this node: nobody provides {part}", O::NAME);
+        OpError::new(&codes::NOT_BUILT_IN, what)
+            .next("`msctl info` tells which node answers; --control chooses another")
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("operations", &self.0.slots.len()).finish_non_exhaustive()
+    }
+}
+
+/// A desk that is being put together.
+pub struct DeskBuilder {
+    table: Table,
+    providers: HashMap<TypeId, Provider>,
+    gate: Arc<dyn Gate>,
+    authenticate: Arc<dyn Authenticate>,
+    rate: Arc<dyn Rate>,
+    policy: Arc<dyn Policy>,
+    records: Arc<dyn Records>,
+    observe: Arc<dyn Observe>,
+    audit: Audit,
+}
+
+impl DeskBuilder {
+    /// Names who carries an operation out, and adds it to the table if it is not there.
+    #[must_use]
+    pub fn provide<O, F>(mut self, provider: impl Fn(Asked, O) -> F + Send + Sync + 'static) -> Self
+    where
+        O: Once,
+        F: Future<Output = Result<O::Answer, OpError>> + Send + 'static,
+    {
+        self.table = self.table.with::<O>();
+        self.providers.insert(TypeId::of::<O>(), Provider::new(Answers::new(provider)));
+        self
+    }
+
+    /// The same for an operation that is answered item by item.
+    #[must_use]
+    pub fn provide_watch<O, F>(
+        mut self,
+        provider: impl Fn(Asked, O, Sink<O::Answer>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        O: Ongoing,
+        F: Future<Output = Result<(), OpError>> + Send + 'static,
+    {
+        self.table = self.table.with::<O>();
+        self.providers.insert(TypeId::of::<O>(), Provider::new(Sends::new(provider)));
+        self
+    }
+
+    /// Sets who says whether the node takes requests.
+    #[must_use]
+    pub fn gate(mut self, gate: impl Gate) -> Self {
+        self.gate = Arc::new(gate);
+        self
+    }
+
+    /// Sets who makes sure who asks.
+    #[must_use]
+    pub fn authenticate(mut self, authenticate: impl Authenticate) -> Self {
+        self.authenticate = Arc::new(authenticate);
+        self
+    }
+
+    /// Sets who bounds how much is asked.
+    #[must_use]
+    pub fn rate(mut self, rate: impl Rate) -> Self {
+        self.rate = Arc::new(rate);
+        self
+    }
+
+    /// Sets who decides who may what.
+    #[must_use]
+    pub fn policy(mut self, policy: impl Policy) -> Self {
+        self.policy = Arc::new(policy);
+        self
+    }
+
+    /// Sets where records are kept, and how much is put on record.
+    #[must_use]
+    pub fn records(mut self, records: impl Records, audit: Audit) -> Self {
+        (self.records, self.audit) = (Arc::new(records), audit);
+        self
+    }
+
+    /// Sets who is told how long calls took.
+    #[must_use]
+    pub fn observe(mut self, observe: Arc<dyn Observe>) -> Self {
+        self.observe = observe;
+        self
+    }
+
+    /// Returns the desk.
+    #[must_use]
+    pub fn build(self) -> Desk {
+        let Self {
+            table,
+            mut providers,
+            gate,
+            authenticate,
+            rate,
+            policy,
+            records,
+            observe,
+            audit,
+        } = self;
+        let slot = |operation: TypeId| {
+            let provider = providers.remove(&operation).map(Arc::new);
+            (operation, ArcSwapOption::new(provider))
+        };
+        let slots = table.rows().map(|row| row.operation).map(slot).collect();
+        Desk(Arc::new(Inner {
+            table,
+            slots,
+            gate,
+            authenticate,
+            rate,
+            policy,
+            records,
+            observe,
+            audit,
+        }))
+    }
+}
+
+impl fmt::Debug for DeskBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeskBuilder").field("table", &self.table).finish_non_exhaustive()
+    }
+}

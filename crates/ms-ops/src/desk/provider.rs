@@ -1,0 +1,79 @@
+//! Who carries an operation out, whatever its type.
+
+use std::any::Any;
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use crate::caller::{Door, Principal};
+use crate::error::OpError;
+use crate::operation::Operation;
+
+/// What a provider is told beside the operation itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The door it came through.
+    pub door: Door,
+    /// Who asks; the desk has made sure that they may.
+    pub by: Principal,
+    /// The time it is given.
+    pub within: Duration,
+}
+
+/// Where a provider sends the items of a stream; bounded, so that it waits for a slow reader.
+pub type Sink<T> = mpsc::Sender<T>;
+
+/// A provider of some operation: [`Answers`] or [`Sends`].
+pub(super) struct Provider(Box<dyn Any + Send + Sync>);
+
+impl Provider {
+    pub(super) fn new(provider: impl Any + Send + Sync) -> Self {
+        Self(Box::new(provider))
+    }
+
+    pub(super) fn get<P: Any>(&self) -> Option<&P> {
+        self.0.downcast_ref()
+    }
+}
+
+type Answering<O> = BoxFuture<'static, Result<<O as Operation>::Answer, OpError>>;
+
+/// Answers an operation once.
+pub(super) struct Answers<O: Operation>(Box<dyn Fn(Asked, O) -> Answering<O> + Send + Sync>);
+
+impl<O: Operation> Answers<O> {
+    pub(super) fn new<F>(provider: impl Fn(Asked, O) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<O::Answer, OpError>> + Send + 'static,
+    {
+        Self(Box::new(move |asked, op| Box::pin(provider(asked, op))))
+    }
+
+    pub(super) fn call(&self, asked: Asked, op: O) -> Answering<O> {
+        (self.0)(asked, op)
+    }
+}
+
+type Sending = BoxFuture<'static, Result<(), OpError>>;
+
+/// Answers an operation item by item.
+pub(super) struct Sends<O: Operation>(
+    Box<dyn Fn(Asked, O, Sink<O::Answer>) -> Sending + Send + Sync>,
+);
+
+impl<O: Operation> Sends<O> {
+    pub(super) fn new<F>(
+        provider: impl Fn(Asked, O, Sink<O::Answer>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), OpError>> + Send + 'static,
+    {
+        Self(Box::new(move |asked, op, sink| Box::pin(provider(asked, op, sink))))
+    }
+
+    pub(super) fn call(&self, asked: Asked, op: O, sink: Sink<O::Answer>) -> Sending {
+        (self.0)(asked, op, sink)
+    }
+}

@@ -1,0 +1,244 @@
+//! The steps of a request, in the order that no door can change:
+//! gate, authenticate, rate, authorise, record the intent, provider within the deadline, record
+//! the outcome, answer.
+
+use std::any::TypeId;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+
+use super::Desk;
+use super::carry::Carried;
+use super::provider::{Answers, Asked, Provider};
+use crate::caller::{Caller, Door, Pass, Principal};
+use crate::codes::Kind as Failure;
+use crate::error::OpError;
+use crate::operation::{Once, Operation};
+use crate::record::{Outcome, Records, Steering};
+
+/// How a call ended, for whoever keeps count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// Answered, be it by a refusal.
+    Done,
+    /// The node failed it.
+    Failed,
+    /// Its caller left before it was answered.
+    GivenUp,
+}
+
+/// Keeps count of calls.
+pub trait Observe: Send + Sync + 'static {
+    /// Takes note of a call that reached its provider.
+    fn ended(&self, operation: &'static str, door: Door, took: Duration, ending: Ending);
+}
+
+/// Keeps no count.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unobserved;
+
+impl Observe for Unobserved {
+    fn ended(&self, _: &'static str, _: Door, _: Duration, _: Ending) {}
+}
+
+/// A request that has passed everything before its provider.
+pub(super) struct Admitted {
+    pub(super) asked: Asked,
+    pub(super) inside: Inside,
+}
+
+/// What a request holds until it is done, whether its caller waits for it or not.
+pub(super) struct Inside {
+    _gate: Option<Pass>,
+    _rate: Pass,
+}
+
+/// Reports how long a call took, also when it is dropped.
+struct Timed {
+    desk: Desk,
+    operation: &'static str,
+    door: Door,
+    began: Instant,
+    ending: Ending,
+}
+
+impl Timed {
+    fn of<O: Operation>(desk: &Desk, door: Door) -> Self {
+        let began = Instant::now();
+        Self { desk: desk.clone(), operation: O::NAME, door, began, ending: Ending::GivenUp }
+    }
+
+    fn end(mut self, error: Option<&OpError>) {
+        self.ending = match error.map(OpError::kind) {
+            Some(Failure::Internal | Failure::TimedOut | Failure::Unreachable) => Ending::Failed,
+            _ => Ending::Done,
+        };
+    }
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        let took = self.began.elapsed();
+        self.desk.0.observe.ended(self.operation, self.door, took, self.ending);
+    }
+}
+
+impl Desk {
+    /// Carries an operation out and returns its answer. `within` is what the caller waits, beyond
+    /// the time that the operation takes by its nature.
+    ///
+    /// A caller that drops this ends a read. A write or a steering that has reached its provider
+    /// goes on without it, and is put on record.
+    ///
+    /// # Errors
+    /// Those of the steps and of the provider; `NOT_BUILT_IN` when there is none, `TIMED_OUT`
+    /// when it was not done in time, `INTERNAL` when it panicked.
+    pub async fn call<O: Once>(
+        &self,
+        caller: Caller,
+        within: Duration,
+        op: O,
+    ) -> Result<O::Answer, OpError> {
+        let admitted = self.admit(caller, within, &op)?;
+        let provider = self.provider::<O>()?;
+        match O::KIND.outlives_its_caller() {
+            true => self.change(admitted, provider, op).await,
+            false => self.read(admitted, provider, op).await,
+        }
+    }
+
+    async fn read<O: Once>(
+        &self,
+        Admitted { asked, inside }: Admitted,
+        provider: Arc<Provider>,
+        op: O,
+    ) -> Result<O::Answer, OpError> {
+        let (within, timed) = (asked.within, Timed::of::<O>(self, asked.door));
+        let work = caught(provide(provider, asked, op), || {
+            OpError::internal("the handler of the request panicked")
+        });
+        let answer = tokio::time::timeout(within, work).await;
+        let answer = answer.unwrap_or_else(|_| Err(OpError::late(within)));
+        drop(inside);
+        timed.end(answer.as_ref().err());
+        answer
+    }
+
+    async fn change<O: Once>(
+        &self,
+        Admitted { asked, inside }: Admitted,
+        provider: Arc<Provider>,
+        op: O,
+    ) -> Result<O::Answer, OpError> {
+        let (within, timed) = (asked.within, Timed::of::<O>(self, asked.door));
+        let steering = steering(&op, &asked.by);
+        let on_record = self.0.audit.records(O::KIND, asked.by.role);
+        intend(&*self.0.records, &steering, on_record);
+        let what = format!("{} of {}", steering.verb, steering.target);
+        let (desk, panicked) = (self.clone(), what.clone());
+        let work = caught(provide(provider, asked, op), move || {
+            OpError::internal(format!("the {panicked} panicked"))
+        });
+        let work = async move {
+            let answer = work.await;
+            drop(inside);
+            let outcome = match &answer {
+                Ok(answer) => Outcome::done(O::outcome(answer)),
+                Err(error) => Outcome::failed(error),
+            };
+            keep(&*desk.0.records, steering, outcome, on_record);
+            timed.end(answer.as_ref().err());
+            answer
+        };
+        match tokio::time::timeout(within, Carried::new(work)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(OpError::timed_out(format!("the {what} goes on"))
+                .why(format!("it was not done within {within:?}"))
+                .next("`msctl events` will tell what came of it")),
+        }
+    }
+
+    /// Every step before the provider.
+    pub(super) fn admit<O: Operation>(
+        &self,
+        Caller { door, credential, pass }: Caller,
+        within: Duration,
+        op: &O,
+    ) -> Result<Admitted, OpError> {
+        let desk = &*self.0;
+        let gate = match pass {
+            Some(pass) => Some(pass),
+            None => desk.gate.enter(door, O::ACTION)?,
+        };
+        let by = desk.authenticate.principal(credential, O::ACTION)?;
+        let rate = desk.rate.take(&by, O::ACTION)?;
+        if let Err(refusal) = desk.policy.permit(&by, O::ACTION, &op.target()) {
+            // Refusals of what would have been on record are on record, too.
+            if desk.audit.records(O::KIND, by.role) {
+                keep(&*desk.records, steering(op, &by), Outcome::failed(&refusal), true);
+            }
+            return Err(refusal);
+        }
+        op.check()?;
+        let within = within.saturating_add(op.takes());
+        let inside = Inside { _gate: gate, _rate: rate };
+        Ok(Admitted { asked: Asked { door, by, within }, inside })
+    }
+
+    pub(super) fn provider<O: Operation>(&self) -> Result<Arc<Provider>, OpError> {
+        let slot = self.0.slots.get(&TypeId::of::<O>());
+        slot.and_then(|slot| slot.load_full()).ok_or_else(|| self.not_built_in::<O>())
+    }
+}
+
+/// Asks a provider. One that is of another kind than its operation cannot be put into a desk.
+async fn provide<O: Once>(
+    provider: Arc<Provider>,
+    asked: Asked,
+    op: O,
+) -> Result<O::Answer, OpError> {
+    match provider.get::<Answers<O>>() {
+        Some(provider) => provider.call(asked, op).await,
+        None => Err(OpError::internal(format!("{} has no provider of its kind", O::NAME))),
+    }
+}
+
+/// A panic of a provider is an answer, too.
+async fn caught<T>(
+    work: impl Future<Output = Result<T, OpError>>,
+    panicked: impl FnOnce() -> OpError,
+) -> Result<T, OpError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked()))
+}
+
+fn steering<O: Operation>(op: &O, by: &Principal) -> Steering {
+    Steering {
+        operation: O::NAME,
+        target: op.target(),
+        verb: op.verb(),
+        by: by.name.clone(),
+        reason: op.reason().map(str::to_owned),
+    }
+}
+
+fn intend(records: &dyn Records, steering: &Steering, on_record: bool) {
+    let Steering { operation, target, verb, by, reason } = steering;
+    tracing::debug!(target: "ms_ops::audit", operation, %target, verb, by, reason, "begins");
+    if on_record {
+        records.intent(steering);
+    }
+}
+
+fn keep(records: &dyn Records, steering: Steering, outcome: Outcome, on_record: bool) {
+    let Steering { operation, target, verb, by, reason } = &steering;
+    let text = &outcome.text;
+    if !on_record {
+        tracing::debug!(target: "ms_ops::audit", operation, %target, verb, by, outcome = text, "done");
+        return;
+    }
+    tracing::info!(target: "ms_ops::audit", operation, %target, verb, by, reason, outcome = text, "steered");
+    records.outcome(steering, outcome);
+}

@@ -1,0 +1,245 @@
+//! Why an operation was not carried out.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ms_core::ActorPath;
+use ms_json::JsonError;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::codes::{self, Code, Kind};
+
+/// A cause, shared so that an error can be cloned.
+pub type Cause = Arc<dyn Error + Send + Sync>;
+
+/// Why an operation was not carried out: a code, and sentences for a person.
+///
+/// `what` happened, `why`, and what to do `next` are for an operator, who may see the paths and
+/// the causes of this machine. `detail` is for everybody else; without it they read `what`.
+#[derive(Debug, Clone)]
+pub struct OpError {
+    /// The row of the table of codes.
+    pub code: &'static Code,
+    /// What happened.
+    pub what: String,
+    /// Why it happened, where that is known.
+    pub why: String,
+    /// What an operator can do about it.
+    pub next: String,
+    /// What happened, in the words for a caller that is not the operator.
+    pub detail: Option<String>,
+    /// Where in the request it went wrong.
+    pub places: Vec<Place>,
+    /// When the same may be asked again.
+    pub retry_after: Option<Duration>,
+    /// The error behind it; it stays inside the process.
+    pub source: Option<Cause>,
+}
+
+/// One mistake in a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Where, as a path from the top: `payload.url`, `[3].queue`.
+    pub at: String,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+impl OpError {
+    /// Makes an error of the table; `what` says what happened this time.
+    #[must_use]
+    pub fn new(code: &'static Code, what: impl Into<String>) -> Self {
+        Self {
+            code,
+            what: what.into(),
+            why: String::new(),
+            next: String::new(),
+            detail: None,
+            places: Vec::new(),
+            retry_after: None,
+            source: None,
+        }
+    }
+
+    /// Returns what sort of failure it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.code.kind()
+    }
+
+    /// Adds a cause in words.
+    #[must_use]
+    pub fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = why.into();
+        self
+    }
+
+    /// Adds advice for an operator.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = next.into();
+        self
+    }
+
+    /// Sets the words for callers that are not the operator.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a mistake at a place of the request.
+    #[must_use]
+    pub fn at(mut self, at: impl Into<String>, detail: impl Into<String>) -> Self {
+        self.places.push(Place { at: at.into(), detail: detail.into() });
+        self
+    }
+
+    /// Says when the same may be asked again.
+    #[must_use]
+    pub const fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// Adds the error behind it.
+    #[must_use]
+    pub fn source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Returns what happened, as a caller that is not the operator may read it.
+    #[must_use]
+    pub fn public(&self) -> &str {
+        self.detail.as_deref().unwrap_or(&self.what)
+    }
+
+    /// Reports that no actor lives at `path`.
+    #[must_use]
+    pub fn not_found(path: &ActorPath) -> Self {
+        Self::new(&codes::NOT_FOUND, format!("no actor at {path}"))
+            .next("`msctl tree` shows the paths of this node")
+    }
+
+    /// Reports that the node does not permit what was asked.
+    #[must_use]
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self::new(&codes::REFUSED, what)
+    }
+
+    /// Reports that the node was not done in time.
+    #[must_use]
+    pub fn timed_out(what: impl Into<String>) -> Self {
+        Self::new(&codes::TIMED_OUT, what)
+    }
+
+    /// Reports that whoever was asked was not done within the time that was granted.
+    #[must_use]
+    pub fn late(within: Duration) -> Self {
+        Self::timed_out(format!("the node was not done within {within:?}"))
+            .why(
+                "an actor that was asked is busy, hangs, or waits for one that does or is down; a \
+                 supervisor on the way is suspended; or the node's own thread is blocked",
+            )
+            .next("`msctl tree` shows who is unresponsive; --timeout grants more")
+    }
+
+    /// Reports that the request makes no sense.
+    #[must_use]
+    pub fn bad_request(what: impl Into<String>) -> Self {
+        Self::new(&codes::BAD_REQUEST, what)
+    }
+
+    /// Reports a fault inside the node.
+    #[must_use]
+    pub fn internal(what: impl Into<String>) -> Self {
+        Self::new(&codes::INTERNAL, what).next("look into the node's log; this is a bug")
+    }
+}
+
+/// A request that is no JSON, or not of the shape that its operation has.
+impl From<JsonError> for OpError {
+    fn from(error: JsonError) -> Self {
+        let code = if error.is_unfit() { &codes::UNFIT } else { &codes::BAD_REQUEST };
+        let told = error.to_string();
+        let made = Self::new(code, "the request is malformed").why(told.clone()).detail(told);
+        match error.at() {
+            "" => made,
+            at => made.at(at, error.what()),
+        }
+    }
+}
+
+impl fmt::Display for OpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.code.number(), self.what)
+    }
+}
+
+impl Error for OpError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl PartialEq for OpError {
+    /// Whether a caller is told the same; causes are not compared.
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+            && (&self.what, &self.why, &self.next) == (&other.what, &other.why, &other.next)
+            && self.detail == other.detail
+            && self.places == other.places
+            && self.retry_after == other.retry_after
+    }
+}
+
+/// An error as part of an answer, such as that of a batch.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    code: String,
+    problem: String,
+    what: String,
+    #[serde(default)]
+    why: String,
+    #[serde(default)]
+    next: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    places: Vec<Place>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
+impl Serialize for OpError {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let this = self.clone();
+        let delay = this.retry_after.map(|delay| u64::try_from(delay.as_millis()));
+        Written {
+            code: this.code.number().to_owned(),
+            problem: this.code.sort.name.to_owned(),
+            what: this.what,
+            why: this.why,
+            next: this.next,
+            detail: this.detail,
+            places: this.places,
+            retry_after_ms: delay.map(|delay| delay.unwrap_or(u64::MAX)),
+        }
+        .serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for OpError {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Written { code, problem, what, why, next, detail, places, retry_after_ms } =
+            Written::deserialize(from)?;
+        let code = codes::row(&code, &problem)
+            .ok_or_else(|| D::Error::custom(format!("there is no code {code} {problem}")))?;
+        let retry_after = retry_after_ms.map(Duration::from_millis);
+        Ok(Self { code, what, why, next, detail, places, retry_after, source: None })
+    }
+}

@@ -1,0 +1,101 @@
+//! The first and the third step: whether the node takes requests, and whether it has room.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::caller::{Door, Pass, Principal};
+use crate::codes;
+use crate::error::OpError;
+use crate::policy::Action;
+
+/// Why a gate lets nothing in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Shut {
+    /// The node is not up yet.
+    Starting,
+    /// The node finishes what it has in hand.
+    Draining,
+}
+
+impl From<Shut> for OpError {
+    fn from(shut: Shut) -> Self {
+        let what = match shut {
+            Shut::Starting => "the node has not finished its start",
+            Shut::Draining => "the node is stopping",
+        };
+        Self::new(&codes::UNREACHABLE, what)
+    }
+}
+
+/// Decides whether the node takes a request now.
+pub trait Gate: Send + Sync + 'static {
+    /// Lets a request in, which is inside until its pass is dropped.
+    ///
+    /// # Errors
+    /// [`Shut`].
+    fn enter(&self, door: Door, action: Action) -> Result<Option<Pass>, Shut>;
+}
+
+/// A gate that is always open: an operator must see a node that does not come up, or does not go
+/// down. Doors that take work bring a pass of their own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Open;
+
+impl Gate for Open {
+    fn enter(&self, _: Door, _: Action) -> Result<Option<Pass>, Shut> {
+        Ok(None)
+    }
+}
+
+/// Decides whether a caller may ask once more.
+pub trait Rate: Send + Sync + 'static {
+    /// Takes one request of a caller, which is in hand until its pass is dropped.
+    ///
+    /// # Errors
+    /// The refusal.
+    fn take(&self, who: &Principal, action: Action) -> Result<Pass, OpError>;
+}
+
+/// Bounds how many operations are in hand at a time, whoever asks.
+///
+/// Doors bound their connections, and that is no bound here: a write goes on when its caller
+/// leaves, and the next caller may come.
+#[derive(Debug, Clone)]
+pub struct InHand {
+    room: Arc<Semaphore>,
+    most: usize,
+}
+
+impl InHand {
+    /// More than all doors together have connections.
+    pub const USUAL: usize = 16_384;
+
+    /// Permits this many at a time.
+    #[must_use]
+    pub fn at_most(most: usize) -> Self {
+        Self { room: Arc::new(Semaphore::new(most)), most }
+    }
+}
+
+impl Default for InHand {
+    fn default() -> Self {
+        Self::at_most(Self::USUAL)
+    }
+}
+
+impl Rate for InHand {
+    fn take(&self, _: &Principal, _: Action) -> Result<Pass, OpError> {
+        match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(permit) => Ok(held(permit)),
+            Err(_) => {
+                let what = format!("all {} operations that may be are in hand", self.most);
+                Err(OpError::new(&codes::BUSY, what).next("try again in a moment"))
+            }
+        }
+    }
+}
+
+fn held(permit: OwnedSemaphorePermit) -> Pass {
+    Box::new(permit)
+}

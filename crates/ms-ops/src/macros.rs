@@ -1,0 +1,170 @@
+//! [`operation!`](crate::operation!) and [`choice!`](crate::choice!): an operation from one
+//! declaration.
+
+/// Makes an operation: its type, its bounds, its schema and its row of the table.
+///
+/// The first line has its kind, its action, its name and the version in which it appeared. Every
+/// item has a comment, which is its documentation at every door; a field that is long or large by
+/// its type names its bound and what an error calls it. The least that may be (`[from 1]`) is for
+/// the document: `check` refuses what is less.
+///
+/// ```
+/// use ms_ops::{Target, operation};
+///
+/// operation! {
+///     /// Greets somebody.
+///     Read NamesRead "demo.greet" 1;
+///     pub struct Greet -> String {
+///         /// Whom.
+///         pub name: String [max 64, "length of the name"],
+///         /// How often; once unless it is said.
+///         pub times: Option<u32> [max 3, "number of times"],
+///     }
+///     fn target(&self) -> Target {
+///         Target::Node
+///     }
+/// }
+///
+/// use ms_ops::Operation;
+/// assert_eq!(Greet::NAME, "demo.greet");
+/// assert!(Greet { name: "x".repeat(65), times: None }.check().is_err());
+/// ```
+///
+/// A field without a bound does not compile:
+///
+/// ```compile_fail
+/// ms_ops::operation! {
+///     /// Greets somebody.
+///     Read NamesRead "demo.greet" 1;
+///     pub struct Greet -> String {
+///         /// Whom.
+///         pub name: String,
+///     }
+///     fn target(&self) -> ms_ops::Target { ms_ops::Target::Node }
+/// }
+/// ```
+///
+/// Nor does an operation without a comment:
+///
+/// ```compile_fail
+/// ms_ops::operation! {
+///     Read NamesRead "demo.greet" 1;
+///     pub struct Greet -> String {}
+///     fn target(&self) -> ms_ops::Target { ms_ops::Target::Node }
+/// }
+/// ```
+#[macro_export]
+macro_rules! operation {
+    (
+        $(#[doc = $doc:literal])+
+        $kind:ident $action:ident $op:literal $since:literal;
+        $vis:vis struct $name:ident -> $answer:ty {
+            $(
+                $(#[doc = $field_doc:literal])+
+                $(#[serde $serde:tt])?
+                pub $field:ident: $type:ty $([from $least:literal])? $([max $max:expr, $label:literal])?
+            ),* $(,)?
+        }
+        $($methods:tt)*
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        $vis struct $name {
+            $(
+                $(#[doc = $field_doc])+
+                $(#[serde $serde])?
+                pub $field: $type,
+            )*
+        }
+
+        impl $crate::Operation for $name {
+            type Answer = $answer;
+            const NAME: &'static str = $op;
+            const ACTION: $crate::Action = $crate::Action::$action;
+            const KIND: $crate::OpKind = $crate::OpKind::$kind;
+            const SINCE: u16 = $since;
+            const DOC: &'static str = concat!($($doc, "\n"),+);
+
+            fn bounds(&self) -> ::std::result::Result<(), $crate::OpError> {
+                $($(
+                    $crate::field::at_most(
+                        stringify!($field),
+                        $label,
+                        $crate::field::Measured::measure(&self.$field),
+                        $max,
+                    )?;
+                )?)*
+                Ok(())
+            }
+
+            fn row() -> $crate::Row {
+                fn fields() -> ::std::vec::Vec<$crate::FieldInfo> {
+                    vec![$(
+                        $crate::FieldInfo {
+                            name: stringify!($field),
+                            doc: concat!($($field_doc, "\n"),+),
+                            optional: $crate::operation!(@optional $type $(, $max)?)
+                                $(|| stringify!($serde).contains("default"))?,
+                            schema: {
+                                let schema = $crate::operation!(@schema $type $(, $max)?);
+                                $(let schema = $crate::field::from(schema, $least);)?
+                                schema
+                            },
+                        }
+                    ),*]
+                }
+                $crate::operation!(@row $kind)(fields, stringify!($answer))
+            }
+
+            $($methods)*
+        }
+
+        $crate::operation!(@marker $kind $name);
+    };
+    (@optional $type:ty) => { <$type as $crate::field::Bounded>::OPTIONAL };
+    (@optional $type:ty, $max:expr) => { <$type as $crate::field::Measured>::OPTIONAL };
+    (@schema $type:ty) => { <$type as $crate::field::Bounded>::schema() };
+    (@schema $type:ty, $max:expr) => { <$type as $crate::field::Measured>::schema($max) };
+    (@row Watch) => { $crate::Row::ongoing::<Self> };
+    (@row $kind:ident) => { $crate::Row::once::<Self> };
+    (@marker Watch $name:ident) => { impl $crate::Ongoing for $name {} };
+    (@marker $kind:ident $name:ident) => { impl $crate::Once for $name {} };
+}
+
+/// Makes an enum of names, for a field of an operation.
+#[macro_export]
+macro_rules! choice {
+    (
+        $(#[doc = $doc:literal])+
+        pub enum $name:ident {
+            $($(#[doc = $each_doc:literal])+ $each:ident = $label:literal),+ $(,)?
+        }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ::serde::Serialize, ::serde::Deserialize)]
+        pub enum $name {
+            $($(#[doc = $each_doc])+ #[serde(rename = $label)] $each),+
+        }
+
+        impl $name {
+            /// Returns its name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$each => $label),+ }
+            }
+        }
+
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl $crate::field::Bounded for $name {
+            fn schema() -> ::serde_json::Value {
+                ::serde_json::json!({ "type": "string", "enum": [$($label),+] })
+            }
+        }
+    };
+}

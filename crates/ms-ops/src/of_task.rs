@@ -1,0 +1,95 @@
+//! What the task store says, in the words of the table.
+
+use std::time::Duration;
+
+use ms_core::task::{StoreError, TaskError, TaskId};
+
+use crate::codes;
+use crate::error::OpError;
+
+/// When a caller that met a full queue or a full disk may come again.
+const COME_AGAIN: Duration = Duration::from_secs(1);
+
+impl OpError {
+    /// Reports that there is no task of that id.
+    #[must_use]
+    pub fn no_task(id: TaskId) -> Self {
+        Self::new(&codes::NO_TASK, format!("there is no task {id}"))
+            .detail(TaskError::NotFound(id).to_string())
+            .next("`msctl tasks ls` shows the tasks of this node")
+    }
+}
+
+/// A refusal that is about one task.
+impl From<TaskError> for OpError {
+    fn from(error: TaskError) -> Self {
+        let text = error.to_string();
+        match &error {
+            TaskError::NotFound(id) => Self::no_task(*id),
+            TaskError::TooLarge { .. } => Self::new(&codes::TOO_LARGE, text),
+            // What is wrong may quote the payload. It is a reason, which is kept off the record.
+            TaskError::InvalidPayload { kind, invalid } => {
+                let field = &invalid.field;
+                let what = format!("the payload is not what the kind {kind} takes, at {field}");
+                Self::new(&codes::UNFIT_FIELD, what)
+                    .why(invalid.why.clone())
+                    .detail(text)
+                    .at(of_payload(field), invalid.why.clone())
+            }
+            TaskError::OutOfBounds { what, .. } => Self::bad_request(text.clone()).at(*what, text),
+            TaskError::Contradiction { what, .. } => {
+                Self::new(&codes::UNFIT_FIELD, text.clone()).at(*what, text)
+            }
+            TaskError::BatchTooLarge { .. } => Self::bad_request(text),
+            TaskError::UnknownQueue(_) => {
+                Self::new(&codes::NO_QUEUE, text.clone()).at("queue", text)
+            }
+            TaskError::UnknownKind(_) => Self::new(&codes::NO_AGENT, text.clone()).at("kind", text),
+            TaskError::QueueFull { .. } => {
+                Self::new(&codes::QUEUE_FULL, text).retry_after(COME_AGAIN)
+            }
+            TaskError::Unreadable { .. } => Self::new(&codes::STORE_UNREADABLE, text),
+            // The rest is about the state of the task.
+            _ => Self::new(&codes::TASK_REFUSED, text),
+        }
+        .source(error)
+    }
+}
+
+/// The place of a payload's field in the task.
+fn of_payload(field: &str) -> String {
+    match field {
+        "." => "payload".to_owned(),
+        field if field.starts_with('[') => format!("payload{field}"),
+        field => format!("payload.{field}"),
+    }
+}
+
+/// A failure of the store. An operator reads its causes; a caller that is none reads nothing of
+/// this machine's paths.
+impl From<StoreError> for OpError {
+    fn from(error: StoreError) -> Self {
+        let text = error.to_string();
+        let (code, detail) = match &error {
+            StoreError::Overloaded(_) | StoreError::Busy(_) => (&codes::STORE_BUSY, text.clone()),
+            StoreError::Unknown(_) => (&codes::STORE_SILENT, text.clone()),
+            // No later attempt would read it, and the others can be read.
+            StoreError::Unreadable { .. } => (&codes::STORE_UNREADABLE, text.clone()),
+            StoreError::Away(_) => (&codes::STORE_FAILED, "the task store is down".to_owned()),
+            StoreError::Full(_) | StoreError::NewerSchema { .. } | StoreError::Other(_) => {
+                (&codes::STORE_FAILED, text.clone())
+            }
+            // The texts of the rest name paths of this machine, which are no business of a caller.
+            _ => (&codes::STORE_FAILED, "the task store cannot be used".to_owned()),
+        };
+        let made = Self::new(code, "the task store failed")
+            .why(text)
+            .detail(detail)
+            .next("a submission may be sent again with the same --key; see the node's log")
+            .source(error);
+        match code.sort.status {
+            503 => made.retry_after(COME_AGAIN),
+            _ => made,
+        }
+    }
+}

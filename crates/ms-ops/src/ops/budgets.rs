@@ -1,0 +1,64 @@
+//! What agents may use.
+
+use ms_core::ActorPath;
+use ms_core::budget::{AccountView, BudgetStop};
+
+use super::MAX_REASON;
+use crate::error::OpError;
+use crate::operation;
+use crate::operation::Target;
+
+/// Longest name of a unit, in characters.
+const MAX_UNIT: u64 = 1_024;
+
+operation! {
+    /// All budgets with what is used of them, by path.
+    Read BudgetsRead "budgets.list" 1;
+    pub struct ListBudgets -> Vec<AccountView> {}
+    fn target(&self) -> Target {
+        Target::Node
+    }
+}
+
+operation! {
+    /// The used-up budgets that hold an actor, or a part of its subtree.
+    Read BudgetsRead "budgets.stops" 1;
+    pub struct BudgetStops -> Vec<BudgetStop> {
+        /// Which actor, or whose subtree.
+        pub path: ActorPath,
+    }
+    fn target(&self) -> Target {
+        Target::Actor(self.path.clone())
+    }
+}
+
+operation! {
+    /// Permits more of a budget, over restarts where budgets are kept.
+    Steer BudgetsRaise "budgets.raise" 1;
+    pub struct RaiseBudget -> AccountView {
+        /// The path that the budget is for.
+        pub account: ActorPath,
+        /// Of which unit: `messages`, `wall_us`, or one of the program's own.
+        pub unit: String [max MAX_UNIT, "length of the unit"],
+        /// How much more than is permitted now.
+        pub more: u64 [from 1],
+        /// Why, for the record.
+        pub reason: Option<String> [max MAX_REASON, "length of the reason"],
+    }
+    fn target(&self) -> Target {
+        Target::Budget(self.account.clone())
+    }
+    fn verb(&self) -> String {
+        format!("budget raise {} by {}", self.unit, self.more)
+    }
+    fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+    fn check(&self) -> Result<(), OpError> {
+        if self.more == 0 {
+            let what = format!("the {} would be raised by nothing", self.unit);
+            return Err(OpError::bad_request(what).at("more", "more must be at least 1"));
+        }
+        self.bounds()
+    }
+}

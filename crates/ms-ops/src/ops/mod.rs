@@ -1,0 +1,68 @@
+//! Every operation on a node, one type each.
+//!
+//! An operation is found by its part: `tree`, `actors`, `events`, `names`, `budgets`, `tasks`,
+//! `node`. A new one is a declaration here, a line in [`Table::standard`], and a provider.
+
+mod actors;
+mod budgets;
+mod events;
+mod names;
+mod node;
+mod tasks;
+mod tree;
+
+pub use actors::{
+    CountMessages, DryRun, Fault, Inject, Inspect, MAX_TRACE, MAX_TRACE_FOR, MAX_WHY, MAX_WINDOW,
+    Ps, PsSort, ReadState, Statistics, SteerActor, Trace, Verb, Why,
+};
+pub use budgets::{BudgetStops, ListBudgets, RaiseBudget};
+pub use events::FollowEvents;
+pub use names::{ListNames, Lookup, MAX_LOOKUP};
+pub use node::{Info, Interactions, Probe, ProbeKind, Resources};
+pub use tasks::{
+    CancelTask, GetTask, ListTasks, RetryTask, ShowTask, SubmitBatch, SubmitTask, TaskOutcome,
+};
+pub use tree::{MAX_TREE_FOR, ShowTree, WalkTree};
+
+use crate::table::Table;
+
+/// Longest reason given for the record, in characters.
+pub const MAX_REASON: u64 = 500;
+
+impl Table {
+    /// Returns the table of the operations that a node of this framework may have.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self::new()
+            .with::<ShowTree>()
+            .with::<WalkTree>()
+            .with::<Ps>()
+            .with::<Inspect>()
+            .with::<ReadState>()
+            .with::<Why>()
+            .with::<Statistics>()
+            .with::<CountMessages>()
+            .with::<DryRun>()
+            .with::<SteerActor>()
+            .with::<Inject>()
+            .with::<Trace>()
+            .with::<FollowEvents>()
+            .with::<Lookup>()
+            .with::<ListNames>()
+            .with::<ListBudgets>()
+            .with::<BudgetStops>()
+            .with::<RaiseBudget>()
+            .with::<ListTasks>()
+            .with::<GetTask>()
+            .with::<ShowTask>()
+            .with::<TaskOutcome>()
+            .with::<SubmitTask>()
+            .with::<SubmitBatch>()
+            .with::<CancelTask>()
+            .with::<RetryTask>()
+            .with::<Info>()
+            .with::<Interactions>()
+            .with::<Resources>()
+            .with::<Probe>()
+    }
+}

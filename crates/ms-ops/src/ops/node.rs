@@ -1,0 +1,58 @@
+//! The node itself.
+
+use ms_core::integration::IntegrationMetrics;
+
+use crate::operation::Target;
+use crate::views::{HealthAnswer, NodeInfo, OpenResources};
+use crate::{choice, operation};
+
+choice! {
+    /// Which question a probe asks.
+    pub enum ProbeKind {
+        /// Has the start finished?
+        Startup = "startup",
+        /// Does the node turn? No dependency is looked at.
+        Liveness = "liveness",
+        /// May it be sent work?
+        Readiness = "readiness",
+    }
+}
+
+operation! {
+    /// The node itself: version, uptime, counters, what inspection has cost.
+    Read ActorsRead "node.info" 1;
+    pub struct Info -> NodeInfo {}
+    fn target(&self) -> Target {
+        Target::Node
+    }
+}
+
+operation! {
+    /// How the components of a service interact: health scores, error rates, latencies, incidents.
+    Read NodeRead "node.interactions" 1;
+    pub struct Interactions -> Box<IntegrationMetrics> {}
+    fn target(&self) -> Target {
+        Target::Node
+    }
+}
+
+operation! {
+    /// The open resources of the node: files, locks, listeners.
+    Read NodeRead "node.resources" 1;
+    pub struct Resources -> OpenResources {}
+    fn target(&self) -> Target {
+        Target::Node
+    }
+}
+
+operation! {
+    /// Whether the node is up and well, as Kubernetes asks.
+    Read HealthProbe "node.probe" 1;
+    pub struct Probe -> HealthAnswer {
+        /// Which question.
+        pub probe: ProbeKind,
+    }
+    fn target(&self) -> Target {
+        Target::Node
+    }
+}

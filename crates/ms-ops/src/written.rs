@@ -1,0 +1,56 @@
+//! An answer whose type only its operation knows, on its way to a wire.
+
+use std::fmt;
+use std::io;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// An answer that can be written as JSON and nothing else.
+pub struct Written(Box<dyn Write + Send>);
+
+/// Beside serde's own trait, which cannot be made into an object.
+trait Write {
+    fn write(&self, to: &mut dyn io::Write) -> serde_json::Result<()>;
+    fn value(&self) -> serde_json::Result<Value>;
+}
+
+impl<T: Serialize> Write for T {
+    fn write(&self, to: &mut dyn io::Write) -> serde_json::Result<()> {
+        serde_json::to_writer(to, self)
+    }
+
+    fn value(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+}
+
+impl Written {
+    /// Wraps an answer.
+    #[must_use]
+    pub fn new(answer: impl Serialize + Send + 'static) -> Self {
+        Self(Box::new(answer))
+    }
+
+    /// Writes it as JSON.
+    ///
+    /// # Errors
+    /// Those of `to`, and of values that JSON cannot say.
+    pub fn write(&self, to: &mut dyn io::Write) -> serde_json::Result<()> {
+        self.0.write(to)
+    }
+
+    /// Returns it as a value.
+    ///
+    /// # Errors
+    /// Values that JSON cannot say.
+    pub fn value(&self) -> serde_json::Result<Value> {
+        self.0.value()
+    }
+}
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Written")
+    }
+}

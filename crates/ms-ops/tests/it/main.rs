@@ -1,0 +1,5 @@
+//! What the desk promises.
+
+mod log;
+mod order;
+mod schemas;

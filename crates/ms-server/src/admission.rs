@@ -1,0 +1,23 @@
+//! The gate of the service, as the API's listener asks it.
+
+use std::any::Any;
+
+use ms_runtime::{GateError, WorkGate};
+use ms_transport::{Admission, Closed, Gate};
+
+/// [`WorkGate`] as a gateway asks it.
+pub(crate) struct Entrance(pub(crate) WorkGate);
+
+impl Admission for Entrance {
+    fn enter(&self) -> Result<Box<dyn Any + Send + Sync>, Gate> {
+        match self.0.enter() {
+            Ok(permit) => Ok(Box::new(permit)),
+            Err(GateError::Starting) => Err(Gate::Starting),
+            Err(GateError::Closed) => Err(Gate::Draining),
+        }
+    }
+
+    fn closed(&self) -> Closed<'_> {
+        Box::pin(self.0.closed())
+    }
+}

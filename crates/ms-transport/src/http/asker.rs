@@ -1,0 +1,78 @@
+//! Who asks over HTTP, as the desk wants it.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use ms_ops::{Caller, Credential, Desk, Door, Once, Principal, Role};
+
+use super::accept::Peer;
+use super::gateway::Shared;
+use super::problem::Problem;
+
+/// Keeps a request counted as inside, over the end of its connection if need be.
+#[derive(Clone)]
+#[allow(dead_code, reason = "held for as long as the request is inside, and never read")]
+pub(super) struct Pass(pub(super) Option<Arc<dyn Any + Send + Sync>>);
+
+/// What every route needs: its listener, and the desk.
+#[derive(Clone)]
+pub(super) struct Routes {
+    pub(super) shared: Arc<Shared>,
+    pub(super) desk: Desk,
+}
+
+impl FromRef<Routes> for Arc<Shared> {
+    fn from_ref(routes: &Routes) -> Self {
+        Self::clone(&routes.shared)
+    }
+}
+
+/// A caller that the guard has let in, and the desk it asks.
+pub(super) struct Asker {
+    desk: Desk,
+    caller: Caller,
+    within: Duration,
+}
+
+impl FromRequestParts<Routes> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, routes: &Routes) -> Result<Self, Infallible> {
+        let shown = match (parts.extensions.get::<Pass>(), parts.extensions.get::<Peer>()) {
+            (Some(_), Some(Peer(peer))) => {
+                let name = format!("http {}", peer.ip());
+                Credential::Known(Principal { name, role: Role::Client })
+            }
+            // A probe passes the guard without being asked who it is.
+            _ => Credential::Nothing,
+        };
+        let mut caller = Caller::new(Door::Http, shown);
+        if let Some(pass) = parts.extensions.get::<Pass>() {
+            caller = caller.inside(Box::new(pass.clone()));
+        }
+        // The guard answers a request that takes longer.
+        let limits = &routes.shared.limits;
+        let within = limits.body_within.saturating_add(limits.answer_within);
+        Ok(Self { desk: routes.desk.clone(), caller, within })
+    }
+}
+
+impl Asker {
+    /// Asks the desk.
+    pub(super) async fn ask<O: Once>(self, op: O) -> Result<O::Answer, Problem> {
+        Ok(self.desk.call(self.caller, self.within, op).await?)
+    }
+
+    /// Asks the desk for an operation that only it knows the type of.
+    pub(super) async fn ask_named(
+        self,
+        name: &str,
+        fields: serde_json::Value,
+    ) -> Result<ms_ops::Written, Problem> {
+        Ok(self.desk.call_named(self.caller, self.within, name, fields).await?)
+    }
+}
