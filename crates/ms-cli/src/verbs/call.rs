@@ -39,7 +39,7 @@ fn help(table: &Table) -> String {
     for row in table.rows() {
         let summary = row.doc.split("\n\n").next().unwrap_or_default();
         let summary = summary.split_whitespace().collect::<Vec<_>>().join(" ");
-        let fields = row.fields().iter().map(|field| match field.optional {
+        let fields = row.fields().into_iter().map(|field| match field.optional {
             true => format!(" [{}]", field.name),
             false => format!(" {}", field.name),
         });

@@ -86,7 +86,7 @@ impl Runtime {
         node: Node,
         config: RunConfig,
         (control, desk): (NodeControl, Desk),
-        tree: impl FnOnce(&Node) -> Supervisor,
+        tree: impl FnOnce(&Node) -> SupervisorSpec,
     ) -> Result<Self, RunError> {
         let endpoint = match open(&config, &desk, &node).await {
             Ok(endpoint) => endpoint,
