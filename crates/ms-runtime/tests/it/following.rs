@@ -127,12 +127,11 @@ fn events_come_from_any_point_and_go_on() {
 /// What a stream has that does not wait for more.
 async fn kept(node: &common::Node, filter: EventFilter) -> Vec<StreamKind> {
     let request =
-        Request::Events { follow: false, since_seq: None, since_task: None, life: None, filter };
+        FollowEvents { follow: false, since_seq: None, since_task: None, life: None, filter };
     let mut events = node.client().await.stream(request).await.expect("streams");
     let mut kinds = Vec::new();
     while let Some(item) = events.next().await {
-        let StreamItem::Event(event) = item.expect("goes on") else { panic!("an event") };
-        kinds.push(event.kind);
+        kinds.push(item.expect("goes on").kind);
     }
     kinds
 }

@@ -6,6 +6,7 @@ use crate::common;
 use common::{Place, Server, end_own, id_of, msctl, own_options};
 use ms_control::{Client, ControlError};
 use ms_core::budget::Budget;
+use ms_core::stream::StreamKind;
 use ms_core::view::EventKind;
 use ms_ops::ops::FollowEvents;
 use ms_ops::{OpKind, Table, Target, operation};
@@ -31,7 +32,7 @@ operation! {
 }
 
 /// A server with an operation of its own, which nothing else in this workspace knows.
-fn service() {
+fn service(_: &str) {
     let server = ms_server::Server::new("own")
         .agents::<Echo>("echo", ())
         .agents::<Wait>("wait", ())
@@ -146,7 +147,8 @@ fn record(server: &Server) -> Vec<Record> {
         let all = FollowEvents { follow: false, since_seq, since_task, life, filter };
         let (mut items, mut steered) = (client.stream(all).await?, Vec::new());
         while let Some(event) = items.next().await {
-            if let EventKind::Steered { path, verb, by, reason, outcome } = event?.kind {
+            let StreamKind::Node(kind) = event?.kind else { continue };
+            if let EventKind::Steered { path, verb, by, reason, outcome } = kind {
                 steered.push((verb, path.to_string(), by, reason, outcome));
             }
         }

@@ -15,8 +15,15 @@ use super::problem::Problem;
 
 /// Keeps a request counted as inside, over the end of its connection if need be.
 #[derive(Clone)]
-#[allow(dead_code, reason = "held for as long as the request is inside, and never read")]
-pub(super) struct Pass(pub(super) Option<Arc<dyn Any + Send + Sync>>);
+pub(super) struct Pass {
+    _inside: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Pass {
+    pub(super) fn new(inside: Option<Box<dyn Any + Send + Sync>>) -> Self {
+        Self { _inside: inside.map(Arc::from) }
+    }
+}
 
 /// What every route needs: its listener, and the desk.
 #[derive(Clone)]

@@ -96,7 +96,7 @@ async fn admit(shared: &Shared, mut request: Request, next: Next, route: &str) -
         return problem.into_response();
     }
     let inside = match shared.enter() {
-        Ok(inside) => Pass(inside.map(Arc::from)),
+        Ok(inside) => Pass::new(inside),
         Err(gate) => return closed(gate).into_response(),
     };
     let Ok(_room) = shared.room.try_acquire() else {

@@ -367,7 +367,7 @@ fn a_taken_port_is_a_failed_start_that_names_it() {
         let spec = ms_transport::admin_gateway(
             Bind::loopback(first.addr.port()),
             HttpLimits::default(),
-            std::sync::Arc::new(common::Fit(true)),
+            common::desk(&first.control, &first.tasks, true),
             std::sync::Arc::new(String::new),
         )
         .unwrap();

@@ -289,13 +289,8 @@ fn without_a_task_store_there_are_no_events_about_tasks() {
         let rig = rig(HttpLimits::default()).await;
         let api = Api {
             node: rig.node.clone(),
-            root: Arc::new(|| None),
-            registry: None,
-            tasks: rig.tasks.clone(),
             task_events: None,
-            budgets: None,
-            health: Arc::new(Fit(true)),
-            integration: Arc::new(common::Known),
+            desk: common::desk(&rig.control, &rig.tasks, true),
         };
         let spec = api.gateway(Bind::loopback(0), HttpLimits::default()).unwrap().serving();
         let child = ChildSpec::actor("storeless", move || HttpGateway::new(spec.clone()));

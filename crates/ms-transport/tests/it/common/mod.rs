@@ -204,14 +204,14 @@ impl Memory {
 pub fn desk(control: &NodeControl, tasks: &Arc<Memory>, fit: bool) -> Desk {
     let desk = control.desk();
     macro_rules! provide {
-        ($($op:ident($memory:ident, $asked:pat) $work:expr;)*) => {$(
+        ($($op:ident($memory:ident, $asked:pat) $work:expr;)*) => {$({
             let tasks = Arc::clone(tasks);
             let provided = desk.provide::<$op, _>(move |_, $asked| {
                 let $memory = Arc::clone(&tasks);
                 async move { $work }
             });
             provided.expect("in the table");
-        )*};
+        })*};
     }
     provide! {
         SubmitTask(memory, op) {
