@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 const FRAMEWORK: &str = "ms_framework";
 
 /// The log targets of the framework: its crates that run in a service.
-const TARGETS: [&str; 23] = [
+const TARGETS: [&str; 25] = [
     "ms_actor",
     "ms_audit",
     "ms_bus",
@@ -17,6 +17,8 @@ const TARGETS: [&str; 23] = [
     "ms_demo",
     "ms_framework",
     "ms_json",
+    "ms_net",
+    "ms_ops",
     "ms_policy",
     "ms_registry",
     "ms_resilience",

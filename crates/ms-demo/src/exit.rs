@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ms_actor::BootError;
 use ms_audit::{ReportError, SourceError};
 use ms_control::BindError;
-use ms_runtime::{BootstrapError, RunError, ServiceError};
+use ms_runtime::{BootstrapError, RunError, ServiceStartError};
 use ms_worker::tasks::TasksError;
 
 use crate::out;
@@ -65,9 +65,9 @@ impl Failure {
             Self::Run(RunError::Control(BindError::InUse { .. })) => 5,
             Self::Run(RunError::Control(_) | RunError::Place(_)) => 8,
             Self::Run(error) => match error.service() {
-                Some(ServiceError::Preflight(_)) => 8,
+                Some(ServiceStartError::Preflight(_)) => 8,
                 // The file of the tasks is opened by their store, as it boots.
-                Some(ServiceError::Bootstrap(error)) if is_of_store(error) => 8,
+                Some(ServiceStartError::Bootstrap(error)) if is_of_store(error) => 8,
                 _ => error.code(),
             },
             Self::GaveUp(_) => 102,

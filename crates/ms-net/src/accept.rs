@@ -1,4 +1,4 @@
-//! The accept loop: takes connections up to the limits, and gives each to its door.
+//! The accept loop: takes connections up to the limits, and hands each to its service.
 
 use std::any::Any;
 use std::io;
@@ -36,9 +36,9 @@ pub trait Accept: AsFd {
 
 /// What is done with the connections of a listener.
 ///
-/// It also hears what befalls the listener, so that each door logs and counts in its own
+/// It also hears what befalls the listener, so that each service logs and counts in its own
 /// words; none of these may block.
-pub trait Door: Send + Sync + 'static {
+pub trait ConnectionService: Send + Sync + 'static {
     /// Where its connections come from.
     type Listener: Accept;
     /// Who is at the other end, once known.
@@ -85,23 +85,13 @@ pub trait Door: Send + Sync + 'static {
 ///
 /// # Panics
 /// Outside a tokio runtime with I/O and time enabled.
-pub async fn accept<D: Door>(
-    listener: D::Listener,
-    door: Arc<D>,
+pub async fn accept<S: ConnectionService>(
+    mut listener: S::Listener,
+    service: Arc<S>,
     limits: Limits,
     connections: Connections,
 ) {
     let places = Places::new(&limits);
-    accept_into(places, listener, door, limits, connections).await;
-}
-
-async fn accept_into<D: Door>(
-    places: Arc<Places>,
-    mut listener: D::Listener,
-    door: Arc<D>,
-    limits: Limits,
-    connections: Connections,
-) {
     let spare = Spare::new(limits.spare_descriptors);
     let stop = connections.stop().clone();
     let mut draining = pin!(stop.drain.cancelled());
@@ -116,13 +106,13 @@ async fn accept_into<D: Door>(
         let error = match taken {
             Ok((stream, peer)) => {
                 backoff.succeeded();
-                admit(&door, &places, &connections, stream, peer);
+                admit(&service, &places, &connections, stream, peer);
                 continue;
             }
             Err(error) => error,
         };
         let Some(pause) = backoff.failed(error.kind()) else { continue };
-        door.paused(&error, pause);
+        service.paused(&error, pause);
         tokio::select! {
             biased;
             () = &mut draining => return,
@@ -149,35 +139,35 @@ async fn take<L: Accept>(
 }
 
 /// Serves the connection, or turns it away.
-fn admit<D: Door>(
-    door: &Arc<D>,
+fn admit<S: ConnectionService>(
+    service: &Arc<S>,
     places: &Arc<Places>,
     connections: &Connections,
-    stream: <D::Listener as Accept>::Stream,
-    peer: <D::Listener as Accept>::Peer,
+    stream: <S::Listener as Accept>::Stream,
+    peer: <S::Listener as Accept>::Peer,
 ) {
-    let address = D::Listener::address(&peer);
+    let address = S::Listener::address(&peer);
     let admitted =
-        door.identify(&stream, peer).and_then(|caller| Ok((caller, places.enter(address)?)));
+        service.identify(&stream, peer).and_then(|caller| Ok((caller, places.enter(address)?)));
     match admitted {
         Ok((caller, place)) => {
             let stop = connections.stop().clone();
-            connections.spawn(serve(Arc::clone(door), stream, caller, place, stop));
+            connections.spawn(serve(Arc::clone(service), stream, caller, place, stop));
         }
-        Err(refusal) => door.refuse(stream, refusal),
+        Err(refusal) => service.refuse(stream, refusal),
     }
 }
 
-async fn serve<D: Door>(
-    door: Arc<D>,
-    stream: <D::Listener as Accept>::Stream,
-    caller: D::Caller,
+async fn serve<S: ConnectionService>(
+    service: Arc<S>,
+    stream: <S::Listener as Accept>::Stream,
+    caller: S::Caller,
     place: Place,
     stop: Stop,
 ) {
     let _held = place;
     // The call within the future, so that a panic before its first wait is caught, too.
-    let (of, ends) = (Arc::clone(&door), stop.clone());
+    let (of, ends) = (Arc::clone(&service), stop.clone());
     let served = AssertUnwindSafe(async move { of.serve(stream, caller, ends).await });
     let ended = tokio::select! {
         biased;
@@ -185,7 +175,7 @@ async fn serve<D: Door>(
         ended = served.catch_unwind() => ended,
     };
     if let Err(payload) = ended {
-        door.panicked(message_of(payload.as_ref()));
+        service.panicked(message_of(payload.as_ref()));
     }
 }
 
@@ -194,6 +184,3 @@ fn message_of(payload: &(dyn Any + Send)) -> &str {
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a panic without a message")
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! The listener kit that every door of a node stands on.
+//! The listener kit that every way into a node stands on.
 //!
 //! This crate owns what is the same for all listeners: accepting in a loop that pauses while
 //! nothing can be accepted ([`accept`]), limits on connections in total and by address
@@ -8,16 +8,16 @@
 //! and come back when somebody removes them ([`unix`]).
 //!
 //! It does *not* know what is spoken on a connection, who a caller is, or what is logged and
-//! counted: a door says so by implementing [`Door`]. The doors are `ms-control` (frames over a
-//! Unix socket) and `ms-transport` (HTTP over TCP). No door ends TLS itself, so there is
-//! nothing here that would; a stream that wraps another fits in as the `Stream` of an
+//! counted: whoever uses it says so with a [`ConnectionService`]. There are two: `ms-control`
+//! (frames over a Unix socket) and `ms-transport` (HTTP over TCP). Neither ends TLS itself, so
+//! there is nothing here that would; a stream that wraps another fits in as the `Stream` of an
 //! [`Accept`].
 //!
 //! Architecture invariants: nothing in here names actix, axum or hyper; every decision stands
 //! in `logic/`, which knows no tokio, no clock and no log; a listener that cannot accept never
 //! ends and never spins.
 //!
-//! Where to start reading: [`Door`] and [`accept`] in `accept.rs`, then `logic/`, then
+//! Where to start reading: [`ConnectionService`] and [`accept`] in `accept.rs`, then `logic/`, then
 //! [`unix::bind`].
 
 mod accept;
@@ -29,7 +29,7 @@ mod places;
 mod tcp;
 pub mod unix;
 
-pub use accept::{Accept, Door, accept};
+pub use accept::{Accept, ConnectionService, accept};
 pub use connections::{Connections, Drained, Stop};
 pub use limits::{Limits, Pauses, WhenFull};
 pub use logic::{AcceptBackoff, Callers, Full, is_loopback, may_bind};

@@ -20,7 +20,7 @@ pub struct Limits {
 /// What becomes of connections beyond the total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenFull {
-    /// They wait in the kernel's queue until one closes: clients see a slow door.
+    /// They wait in the kernel's queue until one closes: clients see a slow server.
     Wait,
     /// They are accepted, told why not, and closed: clients see the reason.
     Refuse,
@@ -29,7 +29,7 @@ pub enum WhenFull {
 /// How a pause after a failed accept ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pauses {
-    /// When its time is over. For doors with many short connections, where a pause that ends
+    /// When its time is over. For listeners with many short connections, where a pause that ends
     /// with the next of them would be no pause.
     InFull,
     /// When its time is over or a connection ends, which gives a descriptor back.

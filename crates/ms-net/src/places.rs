@@ -49,12 +49,6 @@ impl Places {
         self.freed.notified().await;
     }
 
-    /// How many connections have a place.
-    #[cfg(test)]
-    pub(crate) fn open(&self) -> usize {
-        self.admission().open()
-    }
-
     /// The counts are whole whoever panicked beside them.
     fn admission(&self) -> MutexGuard<'_, Admission> {
         self.admission.lock().unwrap_or_else(PoisonError::into_inner)

@@ -46,8 +46,9 @@ pub use service::{
     EmergencySummary, GateError, HealthRef, HealthSettings, HealthUnavailable, InitializationCause,
     InitializationError, IntegrationObserver, IntegrationRef, IntegrationUnavailable, PathFuture,
     PathHealth, Permit, PersistFuture, PhaseContext, ProcedureOutcome, Readiness, ReadinessPath,
-    ReloadOutcome, RollbackReport, Service, ServiceEnd, ServiceError, ServiceHandle, ServiceStage,
-    Settings, SettingsError, ShutdownError, ShutdownReason, ShutdownSettings, ShutdownSummary,
-    SnapshotStore, StateSnapshot, SupervisionSettings, SystemContext, TreeContext, WorkGate,
+    ReloadOutcome, RollbackReport, Service, ServiceEnd, ServiceHandle, ServiceStage,
+    ServiceStartError, Settings, SettingsError, ShutdownError, ShutdownReason, ShutdownSettings,
+    ShutdownSummary, SnapshotStore, StateSnapshot, SupervisionSettings, SystemContext, TreeContext,
+    WorkGate,
 };
 pub use service::{logic, preflight};

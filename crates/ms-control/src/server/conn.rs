@@ -8,8 +8,7 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Peer;
-use super::door::ControlDoor;
+use super::{ControlHandler, Limits, Peer};
 use crate::error::ControlError;
 use crate::frame::{self, FrameError};
 use crate::proto::{Body, Call, Hello, HelloReply, PROTO_VERSION, Reply, Request, Response};
@@ -31,16 +30,22 @@ impl From<FrameError> for Over {
     }
 }
 
+/// What every connection shares.
+pub(super) struct Shared {
+    pub(super) handler: Arc<dyn ControlHandler>,
+    pub(super) limits: Limits,
+}
+
 pub(super) struct Conn {
     pub(super) stream: UnixStream,
     pub(super) peer: Peer,
-    pub(super) door: Arc<ControlDoor>,
+    pub(super) shared: Arc<Shared>,
     pub(super) stop: Stop,
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(stream: UnixStream, peer: Peer, door: Arc<ControlDoor>, stop: Stop) {
-    let mut conn = Conn { stream, peer, door, stop };
+pub(super) async fn serve(stream: UnixStream, peer: Peer, shared: Arc<Shared>, stop: Stop) {
+    let mut conn = Conn { stream, peer, shared, stop };
     let Over = conn.run().await;
 }
 
@@ -71,7 +76,7 @@ impl Conn {
     }
 
     async fn hello(&mut self) -> Result<(), Over> {
-        let within = self.door.limits.frame_deadline;
+        let within = self.shared.limits.frame_deadline;
         let error = match self.next_frame(within).await? {
             Ok(frame) => hello_problem(&frame),
             Err(error) => Some(error),
@@ -82,7 +87,7 @@ impl Conn {
     }
 
     async fn one_call(&mut self) -> Result<(), Over> {
-        let within = self.door.limits.idle_deadline;
+        let within = self.shared.limits.idle_deadline;
         let call = match self.next_frame(within).await? {
             Ok(frame) => {
                 ms_json::from_slice::<Call>(&frame, DEPTH).map_err(|error| malformed(&error))
@@ -120,7 +125,7 @@ impl Conn {
 
     /// What the client asked for, within what the server grants.
     fn time_for(&self, call: &Call) -> Duration {
-        let limits = &self.door.limits;
+        let limits = &self.shared.limits;
         let asked = call.deadline_ms.map(|ms| Duration::from_millis(ms.into()));
         let granted =
             asked.map_or(limits.request_deadline, |asked| asked.min(limits.longest_deadline));
@@ -132,7 +137,7 @@ impl Conn {
 
     /// Runs the handler in a task of its own: a panic there is an answer, too.
     async fn handle(&self, request: Request) -> Result<Reply, ControlError> {
-        let (peer, handler) = (self.peer, Arc::clone(&self.door.handler));
+        let (peer, handler) = (self.peer, Arc::clone(&self.shared.handler));
         let mut task = JoinSet::new();
         task.spawn(async move { handler.call(peer, request).await });
         match timeout(peer.within, task.join_next()).await {
@@ -145,7 +150,7 @@ impl Conn {
     /// Waits `idle` for a frame to begin and the frame deadline for it to end.
     /// The inner error can be told to the client.
     async fn next_frame(&mut self, idle: Duration) -> Result<Result<Vec<u8>, ControlError>, Over> {
-        let limits = self.door.limits.clone();
+        let limits = self.shared.limits.clone();
         let first = tokio::select! {
             () = self.stop.drain.cancelled() => return Err(Over),
             first = timeout(idle, frame::read_first(&mut self.stream)) => match first {
@@ -165,7 +170,7 @@ impl Conn {
 
     pub(super) async fn respond(&mut self, id: u64, body: Body) -> Result<(), Over> {
         let response = Response { id, body };
-        match frame::encode(&response, self.door.limits.max_response) {
+        match frame::encode(&response, self.shared.limits.max_response) {
             Ok(frame) => self.write(&frame).await,
             Err(error) => {
                 let error =
@@ -176,12 +181,12 @@ impl Conn {
     }
 
     async fn send<T: Serialize>(&mut self, value: &T) -> Result<(), Over> {
-        let frame = frame::encode(value, self.door.limits.max_response)?;
+        let frame = frame::encode(value, self.shared.limits.max_response)?;
         self.write(&frame).await
     }
 
     async fn write(&mut self, frame: &[u8]) -> Result<(), Over> {
-        let within = self.door.limits.write_deadline;
+        let within = self.shared.limits.write_deadline;
         match timeout(within, frame::write(&mut self.stream, frame)).await {
             Ok(done) => Ok(done?),
             Err(_) => {

@@ -1,10 +1,10 @@
 //! The server side: one socket, a bounded number of connections, one handler.
 //!
-//! `ms-net` makes the socket and accepts; `door` says who is let in, and `conn`
+//! `ms-net` makes the socket and accepts; `service` says who is let in, and `conn`
 //! serves one connection.
 
 mod conn;
-mod door;
+mod service;
 mod stream;
 
 use std::future::Future;
@@ -22,7 +22,8 @@ pub use ms_net::unix::{BindError, MAX_SOCKET_PATH};
 
 use crate::error::ControlError;
 use crate::proto::{MAX_REQUEST, MAX_RESPONSE, Reply, Request, StreamItem};
-use door::{ControlDoor, SOCKET};
+use conn::Shared;
+use service::{ControlService, SOCKET};
 
 /// A boxed future, so that [`ControlHandler`] can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -131,10 +132,11 @@ impl ControlServer {
         let (listener, socket) = unix::bind(path.as_ref(), SOCKET).await?;
         let (connections, grace) = (Connections::default(), limits.stop_deadline);
         let granted = limits.of_listener();
-        let door = Arc::new(ControlDoor { handler, limits, socket: socket.clone() });
+        let shared = Arc::new(Shared { handler, limits });
+        let service = Arc::new(ControlService { shared, socket: socket.clone() });
         tracing::info!(path = %socket.path().display(), "control endpoint is open");
         let listener = FileListener::new(listener, socket.clone());
-        let accept = tokio::spawn(ms_net::accept(listener, door, granted, connections.clone()));
+        let accept = tokio::spawn(ms_net::accept(listener, service, granted, connections.clone()));
         Ok(Self { socket, connections, accept, grace })
     }
 

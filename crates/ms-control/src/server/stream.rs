@@ -34,7 +34,7 @@ impl Conn {
     /// Serves one stream to its end frame.
     pub(super) async fn serve_stream(&mut self, id: u64, request: Request) -> Result<(), Over> {
         let (sink, mut items) = mpsc::channel(SINK);
-        let (peer, handler) = (self.peer, Arc::clone(&self.door.handler));
+        let (peer, handler) = (self.peer, Arc::clone(&self.shared.handler));
         let mut task = Task::new();
         task.spawn(async move { handler.stream(peer, request, sink).await });
         let mut sent = 0;

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The pause after an accept that failed, and after each further one in a row.
 ///
 /// Whoever holds the descriptors has to let some go first, so trying again at once would
-/// spin, and giving up would close a door that a moment later could serve again.
+/// spin, and giving up would end a listener that a moment later could accept again.
 #[derive(Debug, Clone)]
 pub struct AcceptBackoff {
     next: Duration,

@@ -1,6 +1,6 @@
 //! Which addresses may be bound.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// Whom a listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

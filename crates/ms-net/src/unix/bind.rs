@@ -7,87 +7,22 @@
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ms_core::time::later;
 use tokio::net::{UnixListener, UnixSocket};
 use tokio::time::{Instant, sleep};
 
+use super::error::{BindError, MAX_SOCKET_PATH, SocketName};
 use super::file::SocketFile;
 use super::probe::probe;
 use crate::logic::Occupant;
 
-/// Longest socket path, in bytes (`sun_path` without its final zero).
-pub const MAX_SOCKET_PATH: usize = 107;
 /// How long another node may hold the directory.
 const LOCK_WITHIN: Duration = Duration::from_secs(2);
 /// Connections that may wait for the accept loop.
 const BACKLOG: u32 = 128;
-
-/// What a socket is called in errors and logs, so that its user knows which one is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SocketName {
-    /// Its name: `control` for the control socket.
-    pub name: &'static str,
-    /// The option with which a user chooses another path: `--control PATH`.
-    pub option: &'static str,
-}
-
-/// Why a socket file could not be bound.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BindError {
-    /// Somebody listens there.
-    #[error(
-        "the {} socket {} is in use: another node runs; stop it, or use {}",
-        socket.name, path.display(), socket.option
-    )]
-    InUse {
-        /// What it is called.
-        socket: SocketName,
-        /// The socket.
-        path: PathBuf,
-    },
-    /// The path does not fit into a socket address.
-    #[error(
-        "the {} socket path {} has {len} bytes, and at most {MAX_SOCKET_PATH} fit; \
-         use a shorter {}",
-        socket.name, path.display(), socket.option
-    )]
-    PathTooLong {
-        /// What it is called.
-        socket: SocketName,
-        /// The path.
-        path: PathBuf,
-        /// Its length.
-        len: usize,
-    },
-    /// A file, a directory or a link is in the way; it was not touched.
-    #[error(
-        "{} exists and is no socket; it was left alone; use another {}",
-        path.display(), socket.option
-    )]
-    NotASocket {
-        /// What it is called.
-        socket: SocketName,
-        /// The path.
-        path: PathBuf,
-    },
-    /// The file system or the socket failed.
-    #[error("the {} socket {} cannot be made: {action}", socket.name, path.display())]
-    Io {
-        /// What it is called.
-        socket: SocketName,
-        /// The path.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// What came of it.
-        #[source]
-        source: io::Error,
-    },
-}
 
 /// Binds `path` with mode 0600 and listens on it.
 ///

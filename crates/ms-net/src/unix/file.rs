@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::logic::owner_or_root;
-use crate::unix::bind::SocketName;
+use crate::unix::error::SocketName;
 
 /// A socket file that we made. Clones are one file: when it is made anew, for all of them.
 #[derive(Debug, Clone)]

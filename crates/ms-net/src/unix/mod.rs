@@ -4,14 +4,13 @@
 //! Start reading at [`bind`], then `listener.rs`.
 
 mod bind;
+mod error;
 mod file;
 mod listener;
 mod probe;
 
-pub use bind::{BindError, MAX_SOCKET_PATH, SocketName, bind};
+pub use bind::bind;
+pub use error::{BindError, MAX_SOCKET_PATH, SocketName};
 pub use file::SocketFile;
 pub use listener::FileListener;
 pub use probe::is_live;
-
-#[cfg(test)]
-mod tests;

@@ -2,20 +2,14 @@
 
 use std::sync::Arc;
 
-use ms_actor::Node;
 use ms_supervisor::Observer;
 
-use super::tree::Planned;
-use super::wiring::Wiring;
-use super::{Raised, Service, ServiceEnd, run, tree};
-use crate::node::{MainResult, RunError, Runtime};
 use crate::service::boot::SnapshotStore;
 use crate::service::cleanup::CleanupHandler;
 use crate::service::components::{Absent, ComponentSpec, TypeKey};
 use crate::service::emergency::EmergencyProcedure;
 use crate::service::health::ReadinessPath;
 use crate::service::integration::{Calls, IntegrationObserver};
-use crate::service::logic::plan::BootPlan;
 use crate::service::preflight;
 use crate::service::preflight::{
     ClockSane, FileDescriptors, PanicUnwind, PreFlightCheck, PreFlightCheckFailed, PreFlightReport,
@@ -164,83 +158,12 @@ impl Builder {
         self
     }
 
-    /// Puts the components in order, without starting anything.
-    ///
-    /// # Errors
-    /// Ids, dependencies, what is required and not provided, phases, the wished order or
-    /// settings at fault, named.
-    pub fn plan(&self) -> Result<BootPlan, RunError> {
-        self.settings.check()?;
-        Ok(Planned::new(self)?.plan)
-    }
-
     /// Runs the pre-flight checks, and nothing else. Blocks.
     ///
     /// # Errors
     /// All checks that failed.
     pub fn check(&self) -> Result<PreFlightReport, PreFlightCheckFailed> {
         preflight::run(&self.checks, self.settings.boot.preflight_within)
-    }
-
-    /// Runs the service until a signal, its own end or an emergency ends it. Blocks; call
-    /// it from `main`, and return its exit code from there.
-    ///
-    /// SIGTERM, SIGINT and SIGQUIT shut it down in order, a boot under way included; a
-    /// second one kills what is left. SIGHUP has components reload.
-    ///
-    /// # Errors
-    /// [`RunError`], each with its exit code; what had started was stopped again.
-    pub fn run(self) -> Result<ServiceEnd, RunError> {
-        run::run(self, async |_| std::future::pending().await)
-    }
-
-    /// As [`Builder::run`], with a future beside the service, on the node's own thread, once
-    /// it is ready: for a job, which has an end of its own. The end of the future shuts the
-    /// service down in order. It is dropped when something else ends the service first.
-    ///
-    /// # Errors
-    /// As [`Builder::run`], and [`RunError::Main`] when the future fails.
-    pub fn run_with(
-        self,
-        main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
-    ) -> Result<ServiceEnd, RunError> {
-        run::run(self, main)
-    }
-
-    /// Starts the service on the actix system of this thread: for tests, and for programs
-    /// with a main loop of their own. No signal is looked at.
-    ///
-    /// # Errors
-    /// As [`Builder::run`].
-    pub async fn start(self) -> Result<Service, RunError> {
-        let checked = self.clone();
-        let preflight = tokio::task::spawn_blocking(move || checked.check()).await;
-        let preflight = preflight.map_err(|_| RunError::Panicked)??;
-        let node = Node::boot(self.settings.run.node.clone())?;
-        let (wiring, emergencies) = Wiring::new(self.settings.health);
-        let raised = self.raise(node, preflight, wiring, emergencies).await?;
-        Service::boot(raised).await
-    }
-
-    /// Brings the tree up; its components wait for the boot.
-    pub(super) async fn raise(
-        self,
-        node: Node,
-        preflight: PreFlightReport,
-        wiring: Wiring,
-        emergencies: tokio::sync::mpsc::Receiver<crate::service::logic::emergency::EmergencyReason>,
-    ) -> Result<Raised, RunError> {
-        self.settings.check()?;
-        let plan = Planned::new(&self)?;
-        let tree = tree::tree(&self, &plan, &wiring, &node)?;
-        let runtime = Runtime::start_on(node, self.settings.run.clone(), |_| tree).await?;
-        if let Err(error) = tree::connect(runtime.node(), runtime.root(), &wiring).await {
-            let _ = runtime.stop(super::TREE_WITHIN).await;
-            return Err(tree::lost(&error).into());
-        }
-        let boot_within = plan.longest_boot();
-        let shutdown = self.settings.shutdown;
-        Ok(Raised { runtime, wiring, emergencies, preflight, plan, shutdown, boot_within })
     }
 }
 

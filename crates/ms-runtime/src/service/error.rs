@@ -13,7 +13,7 @@ use crate::node::{RunError, ServiceFailure, exit};
 /// which [`RunError::service`] gets it back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ServiceError {
+pub enum ServiceStartError {
     /// Settings contradict each other.
     #[error("the settings are wrong")]
     Settings(#[from] SettingsError),
@@ -43,7 +43,7 @@ pub enum ServiceError {
     Bootstrap(#[from] BootstrapError),
 }
 
-impl ServiceError {
+impl ServiceStartError {
     /// Returns the number of its exit code; see [`exit`].
     #[must_use]
     pub fn code(&self) -> u8 {
@@ -60,18 +60,18 @@ impl ServiceError {
     }
 }
 
-impl From<ServiceError> for RunError {
-    fn from(error: ServiceError) -> Self {
+impl From<ServiceStartError> for RunError {
+    fn from(error: ServiceStartError) -> Self {
         Self::Service(ServiceFailure::new(error.code(), error))
     }
 }
 
-/// Lets `?` take each cause of a [`ServiceError`] to a [`RunError`], which is two steps.
+/// Lets `?` take each cause of a [`ServiceStartError`] to a [`RunError`], which is two steps.
 macro_rules! into_run_error {
     ($($cause:ty),+ $(,)?) => {$(
         impl From<$cause> for RunError {
             fn from(cause: $cause) -> Self {
-                ServiceError::from(cause).into()
+                ServiceStartError::from(cause).into()
             }
         }
     )+};
@@ -89,7 +89,7 @@ into_run_error!(
 impl RunError {
     /// Returns what the service failed with, where that is why the run did.
     #[must_use]
-    pub fn service(&self) -> Option<&ServiceError> {
+    pub fn service(&self) -> Option<&ServiceStartError> {
         match self {
             Self::Service(failure) => failure.downcast_ref(),
             _ => None,
@@ -120,7 +120,7 @@ mod tests {
         let source = error.source().map(ToString::to_string);
         assert_eq!(source, Some(settings.to_string()), "once, and not through the boxes");
         assert_eq!(format!("{error:?}"), format!("the settings are wrong: {settings}"));
-        assert!(matches!(error.service(), Some(ServiceError::Settings(_))));
+        assert!(matches!(error.service(), Some(ServiceStartError::Settings(_))));
         assert_eq!(RunError::from(IdError::Empty).code(), 8);
         let cancelled = boot_failed(Phase::Data, InitializationError::Cancelled);
         assert_eq!(cancelled.code(), 4);

@@ -2,7 +2,7 @@
 //!
 //! [`Builder`] collects components, checks and handlers, and either runs the service as the
 //! main thing of a process ([`Builder::run`], `run.rs`) or starts it on the actix system
-//! of the caller ([`Builder::start`]). `tree.rs` composes the tree; [`Service`] is a
+//! of the caller ([`Builder::start`], `raise.rs`). `tree.rs` composes the tree; [`Service`] is a
 //! running one.
 
 mod boot;
@@ -20,6 +20,7 @@ mod health;
 mod integration;
 pub mod logic;
 pub mod preflight;
+mod raise;
 mod run;
 mod settings;
 mod tree;
@@ -44,7 +45,7 @@ pub use emergency::{
     CrashReport, EmergencyError, EmergencyProcedure, EmergencyRef, EmergencySummary,
     ProcedureOutcome,
 };
-pub use error::ServiceError;
+pub use error::ServiceStartError;
 pub use gate::{GateError, Permit, WorkGate};
 pub use handle::ServiceHandle;
 pub use health::{HealthRef, HealthUnavailable, PathFuture, PathHealth, Readiness, ReadinessPath};

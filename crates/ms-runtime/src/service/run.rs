@@ -3,7 +3,7 @@
 //! The loop is that of a bare node (`node/process.rs`). A service adds that SIGHUP reloads, what
 //! its emergencies are, and what its node does on its own thread: boot, serve, shut down.
 
-use std::future::{Future, ready};
+use std::future::{Future, pending, ready};
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::process::{ExitCode, Termination};
@@ -64,7 +64,34 @@ impl Termination for ServiceEnd {
 
 type Shutdown = Option<Arc<ShutdownSummary>>;
 
-pub(super) fn run(
+impl Builder {
+    /// Runs the service until a signal, its own end or an emergency ends it. Blocks; call
+    /// it from `main`, and return its exit code from there.
+    ///
+    /// SIGTERM, SIGINT and SIGQUIT shut it down in order, a boot under way included; a
+    /// second one kills what is left. SIGHUP has components reload.
+    ///
+    /// # Errors
+    /// [`RunError`], each with its exit code; what had started was stopped again.
+    pub fn run(self) -> Result<ServiceEnd, RunError> {
+        self.run_with(async |_| pending().await)
+    }
+
+    /// As [`Builder::run`], with a future beside the service, on the node's own thread, once
+    /// it is ready: for a job, which has an end of its own. The end of the future shuts the
+    /// service down in order. It is dropped when something else ends the service first.
+    ///
+    /// # Errors
+    /// As [`Builder::run`], and [`RunError::Main`] when the future fails.
+    pub fn run_with(
+        self,
+        main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
+    ) -> Result<ServiceEnd, RunError> {
+        run(self, main)
+    }
+}
+
+fn run(
     builder: Builder,
     main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
 ) -> Result<ServiceEnd, RunError> {

@@ -23,7 +23,7 @@ use ms_supervisor::{ChildSpec, Heartbeat, SupervisorError, SupervisorRef, Superv
 use ms_worker::AgentSpec;
 
 use super::builder::Builder;
-use super::error::ServiceError;
+use super::error::ServiceStartError;
 use super::handle::ServiceHandle;
 use super::wiring::{Handles, Wiring};
 use crate::node::RunError;
@@ -261,8 +261,10 @@ fn component(
         }
         Kind::Tree(make) => {
             let (id, wiring) = (member.id.clone(), wiring.clone());
-            let made = make(&context)
-                .map_err(|source| ServiceError::Compose { component: member.id.clone(), source })?;
+            let made = make(&context).map_err(|source| ServiceStartError::Compose {
+                component: member.id.clone(),
+                source,
+            })?;
             let supervisor = made.only_if(move || wiring.wants(&id));
             ChildSpec::supervisor(supervisor)
         }

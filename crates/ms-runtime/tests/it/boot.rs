@@ -15,7 +15,7 @@ use ms_runtime::preflight::{
 };
 use ms_runtime::{
     BootstrapError, Builder, Component, ComponentContext, ComponentFailure, ComponentSpec,
-    InitializationError, ServiceError, ServiceStage, ShutdownReason,
+    InitializationError, ServiceStage, ServiceStartError, ShutdownReason,
 };
 use ms_supervisor::{ChildSpec, SupervisorSpec};
 use parts::{MS, Parts, Quirk, SECOND, builder, paused, real_settings, virtual_settings};
@@ -226,7 +226,7 @@ fn a_component_that_is_not_ready_in_time_is_named_and_all_is_undone() {
         assert!(began.elapsed() >= 3 * SECOND);
         assert!(error.to_string().contains("component slow was not ready within 3s"), "{error}");
         assert_eq!(error.code(), 4);
-        let Some(ServiceError::Bootstrap(error)) = error.service() else { panic!("{error}") };
+        let Some(ServiceStartError::Bootstrap(error)) = error.service() else { panic!("{error}") };
         assert_eq!(error.culprit().map(ToString::to_string).as_deref(), Some("slow"));
         let BootstrapError::InitializationFailed { source, rollback, .. } = error else {
             panic!("{error}")
@@ -254,7 +254,9 @@ fn a_component_that_fails_or_panics_is_named_with_its_reason() {
             let error = error.expect_err("fails");
             let text = error.to_string();
             assert!(text.contains("component bad") && text.contains(why), "{text}");
-            let Some(ServiceError::Bootstrap(failed)) = error.service() else { panic!("{error}") };
+            let Some(ServiceStartError::Bootstrap(failed)) = error.service() else {
+                panic!("{error}")
+            };
             let BootstrapError::InitializationFailed { source, .. } = failed else {
                 panic!("{error}")
             };

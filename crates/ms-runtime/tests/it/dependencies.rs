@@ -5,8 +5,8 @@
 use crate::parts::{Log, Parts, builder, paused, virtual_settings};
 use ms_core::lifecycle::Phase;
 use ms_runtime::{
-    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError, ServiceError,
-    ShutdownReason,
+    Component, ComponentContext, ComponentFailure, ComponentSpec, DependencyError,
+    ServiceStartError, ShutdownReason,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +95,9 @@ fn a_requirement_that_nobody_fulfils_is_found_before_anything_starts() {
         let service = service.without::<Pool>("bank", "open one");
         let error = service.clone().start().await.expect_err("nobody provides them");
         assert!(parts.log.lines().is_empty(), "{:?}", parts.log.lines());
-        let Some(ServiceError::Dependencies(faults)) = error.service() else { panic!("{error:?}") };
+        let Some(ServiceStartError::Dependencies(faults)) = error.service() else {
+            panic!("{error:?}")
+        };
         let told: Vec<_> = faults.0.iter().map(ToString::to_string).collect();
         let has = |text: &str| told.iter().any(|fault| fault.contains(text));
         assert_eq!(told.len(), 3, "{told:?}");

@@ -1,4 +1,4 @@
-//! What an HTTP door does with a connection: it is served by hyper until told to end.
+//! What becomes of an HTTP connection: hyper serves it until it is told to end.
 
 use std::convert::Infallible;
 use std::io;
@@ -16,7 +16,7 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ms_net::{Door, Full, Pauses, Stop, WhenFull};
+use ms_net::{ConnectionService, Full, Pauses, Stop, WhenFull};
 use tokio::net::{TcpListener, TcpStream};
 use tower::Service;
 
@@ -32,7 +32,7 @@ const SLACK: usize = 16 * 1024;
 pub(super) struct Peer(pub(super) SocketAddr);
 
 /// What every connection of a listener shares.
-pub(super) struct HttpDoor {
+pub(super) struct HttpService {
     pub(super) app: Router,
     pub(super) limits: HttpLimits,
 }
@@ -50,7 +50,7 @@ impl HttpLimits {
     }
 }
 
-impl Door for HttpDoor {
+impl ConnectionService for HttpService {
     type Listener = TcpListener;
     type Caller = Peer;
     type Refusal = Full;

@@ -15,7 +15,7 @@ use ms_net::{Connections, KeptListener, Stop};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::accept::HttpDoor;
+use super::accept::HttpService;
 use super::bind::{Access, Bind, BindError};
 use super::limits::HttpLimits;
 use super::ports::Admission;
@@ -220,8 +220,8 @@ impl HttpGateway {
         let app = (self.spec.routes)(&self.shared);
         let limits = self.spec.limits.clone();
         let granted = limits.of_listener();
-        let door = Arc::new(HttpDoor { app, limits });
-        let taking = ms_net::accept(listener, door, granted, self.open.clone());
+        let service = Arc::new(HttpService { app, limits });
+        let taking = ms_net::accept(listener, service, granted, self.open.clone());
         // As a future of the actor: a panic in it is the actor's, and its supervisor's to mend.
         ctx.spawn(wrap_future::<_, Self>(taking));
         tracing::info!(%at, "listening");

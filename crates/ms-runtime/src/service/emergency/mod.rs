@@ -15,9 +15,9 @@ mod procedures;
 mod report;
 
 pub(crate) use actor::{EmergencyActor, EmergencyArgs};
-pub use procedures::{EmergencyProcedure, EmergencySummary, ProcedureOutcome};
+pub use procedures::{EmergencyProcedure, EmergencySummary};
 pub(crate) use procedures::{Plan, carry_out};
-pub use report::{CrashReport, EmergencyError};
+pub use report::{CrashReport, EmergencyError, ProcedureOutcome};
 
 use crate::service::logic::emergency::EmergencyReason;
 

@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use ms_core::time::{later, part};
 use ms_core::view::TreeNode;
 use ms_supervisor::SupervisorRef;
-use serde::Serialize;
 
-use super::report::{CrashReport, EmergencyError};
+use super::report::{CrashReport, EmergencyError, ProcedureOutcome};
 use crate::service::Wiring;
 use crate::service::cleanup::{CleanupHandler, CleanupOutcome, on_threads};
 use crate::service::logic::emergency::EmergencyReason;
@@ -39,20 +38,6 @@ impl<T: EmergencyProcedure + ?Sized> EmergencyProcedure for Arc<T> {
     fn execute(&self, reason: &EmergencyReason) -> Result<(), String> {
         (**self).execute(reason)
     }
-}
-
-/// How a procedure went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "outcome", content = "why")]
-pub enum ProcedureOutcome {
-    /// It is done.
-    Done,
-    /// It failed.
-    Failed(String),
-    /// It panicked.
-    Panicked,
-    /// It was not done when the time was over.
-    TimedOut,
 }
 
 /// What was done in an emergency.

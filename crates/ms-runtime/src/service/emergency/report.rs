@@ -10,7 +10,6 @@ use ms_actor::unix_ms;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use serde::Serialize;
 
-use super::procedures::ProcedureOutcome;
 use crate::service::logic::emergency::EmergencyReason;
 
 /// Why no crash report was written.
@@ -31,6 +30,20 @@ pub enum EmergencyError {
         /// Why not.
         why: String,
     },
+}
+
+/// How a procedure went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome", content = "why")]
+pub enum ProcedureOutcome {
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed(String),
+    /// It panicked.
+    Panicked,
+    /// It was not done when the time was over.
+    TimedOut,
 }
 
 /// What is kept of a node that gave up.

@@ -1,12 +1,13 @@
+//! Socket files: whose place they take, what they are called, and how they come back.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use ms_net::Accept;
+use ms_net::unix::{BindError, FileListener, SocketName, bind, is_live};
 use tokio::net::UnixStream;
-
-use super::*;
-use crate::accept::Accept;
 
 const NAME: SocketName = SocketName { name: "control", option: "--control PATH" };
 
@@ -37,10 +38,10 @@ async fn of_what_is_in_the_way_only_a_stale_socket_is_replaced() {
 async fn an_error_names_the_socket_and_the_option_for_another_path() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("n.sock");
-    let shown = path.display();
+    let at = path.display();
     let (_listener, _file) = bind(&path, NAME).await.expect("binds");
     let expected = format!(
-        "the control socket {shown} is in use: another node runs; stop it, or use --control PATH"
+        "the control socket {at} is in use: another node runs; stop it, or use --control PATH"
     );
     assert_eq!(refusal(&path).await.to_string(), expected);
     let long = Path::new("/").join("x".repeat(107));

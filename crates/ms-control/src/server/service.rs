@@ -5,21 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_net::unix::{BindError, FileListener, SocketFile, SocketName};
-use ms_net::{Door, Full, Pauses, Stop, WhenFull};
+use ms_net::{ConnectionService, Full, Pauses, Stop, WhenFull};
 use tokio::net::UnixStream;
 use tokio::net::unix::SocketAddr;
 
-use super::{ControlHandler, Limits, Peer, conn};
+use super::conn::{self, Shared};
+use super::{Limits, Peer};
 use crate::codes;
 use crate::error::ControlError;
 
 /// What users know the socket as.
 pub(super) const SOCKET: SocketName = SocketName { name: "control", option: "--control PATH" };
 
-/// What every connection shares.
-pub(super) struct ControlDoor {
-    pub(super) handler: Arc<dyn ControlHandler>,
-    pub(super) limits: Limits,
+/// Serves the connections of the socket.
+pub(super) struct ControlService {
+    pub(super) shared: Arc<Shared>,
     pub(super) socket: SocketFile,
 }
 
@@ -37,7 +37,7 @@ impl Limits {
     }
 }
 
-impl Door for ControlDoor {
+impl ConnectionService for ControlService {
     type Listener = FileListener;
     type Caller = Peer;
     type Refusal = ControlError;
@@ -53,7 +53,7 @@ impl Door for ControlDoor {
     }
 
     async fn serve(self: Arc<Self>, stream: UnixStream, peer: Peer, stop: Stop) {
-        conn::serve(stream, peer, self, stop).await;
+        conn::serve(stream, peer, Arc::clone(&self.shared), stop).await;
     }
 
     fn refuse(&self, stream: UnixStream, refusal: ControlError) {
