@@ -115,6 +115,7 @@ fn read_limited(file: &SourceFile, limit: u64) -> io::Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     let mut bytes = Vec::with_capacity(usize::try_from(file.fingerprint.len + 1).unwrap_or(0));
+    // One byte beyond the limit tells whether there is more: the file may have grown since.
     File::open(&file.path)?.take(limit + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= limit).then_some(bytes))
 }

@@ -176,6 +176,8 @@ fn resolve_path(path: &Path) -> Result<Sources, SourceError> {
     }
     let full = fs::canonicalize(path).map_err(|source| path_error(path, source))?;
     if meta.is_dir() {
+        // Opened once here, so that a directory without permission is refused before the run
+        // begins.
         fs::read_dir(&full).map_err(|source| path_error(path, source))?;
     }
     Ok(Sources {
@@ -215,6 +217,7 @@ fn unpacked(package: &LockedPackage, registries: &[PathBuf]) -> Result<PathBuf, 
     }
     let host = package.registry_host();
     let is_own = |registry: &&PathBuf| file_name(registry).starts_with(host);
+    // A mirror unpacks into a folder of another name, so any other registry will do as well.
     let own = registries.iter().filter(is_own);
     let other = registries.iter().filter(|r| !is_own(r));
     own.chain(other)

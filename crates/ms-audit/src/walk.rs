@@ -245,6 +245,7 @@ impl Step<'_> {
                 }
             }
         }
+        // `read_dir` has no order, and two runs must list the same files in the same order.
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let unit = match parent.nested && has_manifest && !is_root {
             true => UnitInWalk {
@@ -264,6 +265,7 @@ impl Step<'_> {
         let name = item.file_name();
         let kind = match item.file_type() {
             Ok(kind) if kind.is_dir() => EntryKind::Dir,
+            // As `grep -r`: a link could lead out of the tree, or round in a circle.
             Ok(kind) if kind.is_symlink() => {
                 self.stats.links_skipped += 1;
                 return None;

@@ -26,6 +26,7 @@ pub enum ExitReason {
     ShutdownWith(Arc<str>),
     /// It was killed; no hook of it ran.
     Killed,
+    // `Arc`s: a reason goes to the supervisor, to every monitor, and into records and events.
     /// User code panicked.
     Panicked(Arc<PanicRecord>),
     /// It gave up with an error.

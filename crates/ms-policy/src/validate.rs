@@ -87,6 +87,7 @@ pub(super) fn check(flags: &SupervisorFlags, specs: &[ChildEntry]) -> Result<(),
 
 fn check_flags(flags: &SupervisorFlags) -> Result<(), FlagError> {
     let period = flags.intensity.period;
+    // OTP takes whole seconds, and its window counts in them (D1).
     if period.as_secs() == 0 || period.subsec_nanos() != 0 {
         return Err(FlagError::InvalidPeriod(period));
     }
