@@ -406,6 +406,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn names_that_are_not_text_are_kept_apart() {
+        use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         let dir = tempfile::tempdir().unwrap();
         for name in [&b"a\xff.rs"[..], b"a\xfe.rs", b"a\n.rs"] {

@@ -452,7 +452,7 @@ mod tests {
             "/* /* */ */ a.unwrap()",
             "a // \"\n.unwrap()",
         ] {
-            assert_eq!(sites(shown), (1, 0), "{shown}");
+            assert_eq!(sites(printed), (1, 0), "{printed}");
         }
     }
 
