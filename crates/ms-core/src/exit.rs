@@ -20,7 +20,7 @@ use crate::id::ChildId;
 pub enum ExitReason {
     /// Its work was done.
     Normal,
-    /// It was told to stop by its supervisor.
+    /// Its supervisor stopped it.
     Shutdown,
     /// It stopped in an orderly way and said why: OTP's `{shutdown, Term}`.
     ShutdownWith(Arc<str>),

@@ -36,7 +36,7 @@ pub enum FlagError {
     /// Ours: a pause that is none would restart without end.
     #[error("the pause when the budget is used up is 0; give it a length, or let it give up")]
     InvalidPause,
-    /// Ours: a limit of nought admits nobody.
+    /// Ours: a limit of 0 admits no child.
     #[error("max_children is 0; leave it out or grant at least one child")]
     InvalidMaxChildren,
     /// Ours: only a dynamic supervisor has a limit.

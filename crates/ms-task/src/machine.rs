@@ -71,7 +71,7 @@ pub enum TaskEvent {
     },
     /// The attempt was cut short through no fault of the task.
     Interrupt {
-        /// The agent's token; `None` takes the task from whoever has it.
+        /// The agent's token; `None` takes the task from any agent.
         token: Option<FencingToken>,
         /// Why, for people.
         why: String,
