@@ -1,4 +1,4 @@
-//! Calls to a service that fails: a breaker that spares it, and fallbacks that answer in its stead.
+//! Calls to a service that fails: a breaker that spares it, and fallbacks that answer instead.
 //!
 //! ```text
 //! watcher: everything is on
@@ -8,7 +8,7 @@
 //! rome: 21 degrees, from the mirror
 //! paris: no answer; off: forecast
 //! watcher: off: forecast
-//! off, for whoever asks: forecast
+//! off, when asked: forecast
 //! the breaker is open
 //! the mirror knows rome: true, and paris: false
 //! the station is up
@@ -38,7 +38,7 @@ const SECOND: Duration = Duration::from_secs(1);
 type City = &'static str;
 type Degrees = u32;
 
-/// What is called: somewhere else, and not always there.
+/// The service that is called: remote, and not always up.
 #[derive(Clone, Default)]
 struct Station(Arc<AtomicBool>);
 
@@ -52,7 +52,7 @@ impl Station {
     }
 }
 
-/// Knows less, and is always there.
+/// A mirror that knows less, and is always up.
 struct Mirror;
 
 impl Actor for Mirror {
@@ -67,7 +67,7 @@ impl Handler<Alternative<City, Degrees>> for Mirror {
     }
 }
 
-/// Passes on what is off.
+/// Passes on which features are off.
 struct Watcher(mpsc::UnboundedSender<Vec<String>>);
 
 impl Actor for Watcher {
@@ -82,7 +82,7 @@ impl Handler<DegradedChanged> for Watcher {
     }
 }
 
-/// The way to the station: by the breaker, and by the fallback where that has no answer.
+/// The access to the station: through the breaker, with the fallback where that has no answer.
 struct Weather {
     station: Station,
     breaker: CircuitBreaker,
@@ -97,13 +97,13 @@ impl Weather {
     async fn tell(&self, city: City) {
         match self.ask(city).await {
             Ok(Answer { value, source }) => {
-                let how = match source {
+                let source = match source {
                     Source::Primary => "measured",
                     Source::Stale { .. } => "measured some time ago",
                     Source::Alternative => "from the mirror",
                     Source::Default => "as always",
                 };
-                println!("{city}: {value} degrees, {how}");
+                println!("{city}: {value} degrees, {source}");
             }
             Err((_, FallbackError::Degraded { features })) => {
                 println!("{city}: no answer; off: {}", features.join(", "));
@@ -161,7 +161,7 @@ fn main() -> Result<Ended, RunError> {
                 weather.tell(city).await;
             }
             next(&mut watched).await;
-            println!("off, for whoever asks: {}", rescuer.ask(GetDegraded).await?.join(", "));
+            println!("off, when asked: {}", rescuer.ask(GetDegraded).await?.join(", "));
             let breaker: Ref<BreakerActor> = root.get("breaker").await?;
             let status = breaker.ask(GetBreaker).await?;
             let open = if status.state == BreakerState::Open { "open" } else { "not open" };

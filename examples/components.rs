@@ -1,4 +1,4 @@
-//! A service of three components: booted by what they need, healed, and shut down.
+//! A service of three components: booted in the order of their dependencies, healed, and shut down.
 //!
 //! ```text
 //! pre-flight: panic-unwind, file-descriptors, clock, port-7
@@ -6,7 +6,7 @@
 //! bus starts
 //! api starts
 //! booted: 11 phases; order store, bus, api
-//! work is let in: true
+//! work is admitted: true
 //! health: Healthy, ready: true
 //! the bus is killed
 //! bus starts
@@ -32,7 +32,7 @@ use ms_framework::runtime::{
     StateSnapshot,
 };
 
-/// A component that says what becomes of it, and has some state to keep.
+/// A component that prints its starts and stops, and has some state to keep.
 struct Part {
     name: &'static str,
     state: Option<&'static [u8]>,
@@ -61,7 +61,7 @@ fn part(name: &'static str, state: Option<&'static [u8]>) -> ComponentSpec {
     ComponentSpec::new(name, move || Part { name, state })
 }
 
-/// A check of the surroundings of our own.
+/// A pre-flight check of our own.
 struct PortSeven;
 
 impl PreFlightCheck for PortSeven {
@@ -73,10 +73,10 @@ impl PreFlightCheck for PortSeven {
     }
 }
 
-/// Where state goes: here it is only told.
-struct Told;
+/// The store of states: here it only prints them.
+struct PrintedStates;
 
-impl SnapshotStore for Told {
+impl SnapshotStore for PrintedStates {
     fn save(&self, snapshots: Vec<StateSnapshot>, _: Duration) -> PersistFuture<'_> {
         for StateSnapshot { component, schema, bytes } in snapshots {
             println!("saved: {component}, version {schema}, {} bytes", bytes.len());
@@ -85,7 +85,7 @@ impl SnapshotStore for Told {
     }
 }
 
-/// What is done last.
+/// A step of the cleanup, the last phase.
 struct Sweep;
 
 impl CleanupHandler for Sweep {
@@ -123,7 +123,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
         )
         .component(part("store", Some(b"42")).phase(Phase::Data))
         .preflight(PortSeven)
-        .snapshots(Told)
+        .snapshots(PrintedStates)
         .cleanup(Sweep);
     let checks = service.check()?.checks;
     let names: Vec<_> = checks.iter().map(|check| check.name.as_str()).collect();
@@ -132,7 +132,7 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let report = service.boot_report();
     let order: Vec<_> = report.components.iter().map(|one| one.id.as_str()).collect();
     println!("booted: {} phases; order {}", report.phases.len(), order.join(", "));
-    println!("work is let in: {}", service.gate().enter().is_ok());
+    println!("work is admitted: {}", service.gate().enter().is_ok());
     health(&service).await?;
 
     println!("the bus is killed");

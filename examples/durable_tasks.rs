@@ -20,7 +20,7 @@ use ms_framework::worker::tasks::{Performs, Task, TaskCx, Tasks};
 use ms_store::{StoreConfig, sqlite};
 use serde_json::{Value, json};
 
-/// What the agents did to the outside world, which takes no keys here.
+/// The effects on the outside world, which takes no idempotency keys here.
 static DEEDS: Mutex<Vec<&str>> = Mutex::new(Vec::new());
 
 fn note(deed: &'static str) {
@@ -46,7 +46,7 @@ impl Performs for Shop {
         cx: &mut TaskCx<'_, Self>,
     ) -> Result<Value, TaskFailure> {
         assert!(task.payload["order"].as_u64() < Some(100), "no such order");
-        // Done once: a later attempt is given the result of this step.
+        // Runs once: a later attempt gets the result of this step.
         let page: String = cx
             .step("fetch", async || {
                 note("fetch the page");

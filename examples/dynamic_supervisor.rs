@@ -1,4 +1,4 @@
-//! Children started and stopped at run time, all treated as one template says.
+//! Children started and stopped at run time, all made from one template.
 //!
 //! ```text
 //! started /root/sessions/ada

@@ -34,7 +34,7 @@ struct Work {
 impl Handler<Work> for Worker {
     type Result = ();
     fn handle(&mut self, work: Work, _: &mut Self::Context) {
-        assert!(!work.crash, "told to crash");
+        assert!(!work.crash, "crash on request");
     }
 }
 
@@ -65,7 +65,7 @@ fn main() -> Result<Ended, RunError> {
             let steady = branch.get::<Worker>("steady").await?;
             for crash in 1..=2 {
                 drop(flaky.ask(Work { crash: true }).await);
-                // References outlive all of it; these wait for the next incarnations.
+                // References outlive the restarts; these wait for the next incarnations.
                 flaky.ask(Work { crash: false }).await?;
                 steady.ask(Work { crash: false }).await?;
                 let number = |actor: ms_framework::actor::AnyRef| actor.incarnation();

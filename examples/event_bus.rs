@@ -1,11 +1,11 @@
-//! Events by subject: who publishes does not know who listens.
+//! Events by subject: publishers do not know their subscribers.
 //!
 //! ```text
 //! kitchen: table 4 wants soup
-//! 4 got it, 0 refused
+//! 4 delivered, 0 refused
 //! nobody wants events on hall.doors.opened
 //! table 4 pays 7
-//! while the kitchen is shut: 3 got it
+//! while the kitchen is shut: 3 delivered
 //! books: 2 orders, 0 dropped, 0 lost
 //! the door heard of tables 4 5
 //! on record: hall.table-4.ordered hall.table-5.ordered
@@ -94,7 +94,7 @@ impl Handler<Delivery<Bill>> for Books {
     }
 }
 
-/// Is given events of a subject, whatever their types.
+/// Gets the events of a subject, whatever their types.
 #[derive(Default)]
 struct Record(Vec<String>);
 
@@ -120,7 +120,7 @@ impl Handler<Read> for Record {
     }
 }
 
-/// The next so many tables, for code that is no actor.
+/// Returns the tables of the next events, for code that is not an actor.
 async fn tables(feed: &mut OpenFeed<Delivery<Ordered>>, count: usize) -> String {
     let mut tables = Vec::new();
     while tables.len() < count
@@ -145,7 +145,7 @@ fn main() -> Result<Ended, RunError> {
             let (root, bus) = (runtime.root(), bus.client());
             let kitchen = root.get::<Kitchen>("kitchen").await?;
             let books = root.get::<Books>("books").await?;
-            // A subscription ends with its handle; one that is kept lasts as long as its subscriber.
+            // A subscription ends with its handle, unless it is kept: then with its subscriber.
             let cooking = bus.subscribe(kitchen.port::<Delivery<Ordered>>()).await?;
             bus.subscribe(books.port::<Delivery<Ordered>>()).await?.keep();
             bus.subscribe(books.port::<Delivery<Bill>>()).await?.keep();
@@ -155,19 +155,19 @@ fn main() -> Result<Ended, RunError> {
 
             let mut waiter = bus.producer("waiter");
             let sent = waiter.publish(Ordered { table: 4, dish: "soup".to_owned() })?;
-            // Asked behind the order, so answered behind it.
+            // The request is sent after the order, so its answer comes after it.
             let sum = waiter.request(Bill { table: 4 }, Duration::from_secs(5)).await?;
             while bus.stats().counts.pending > 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            println!("{} got it, {} refused", sent.accepted, sent.refused.len());
+            println!("{} delivered, {} refused", sent.accepted, sent.refused.len());
             if waiter.publish(Doors)?.matched == 0 {
                 println!("nobody wants events on {}", Doors::SUBJECT);
             }
             println!("table 4 pays {sum}");
             cooking.end();
             let sent = waiter.publish(Ordered { table: 5, dish: "cake".to_owned() })?;
-            println!("while the kitchen is shut: {} got it", sent.accepted);
+            println!("while the kitchen is shut: {} delivered", sent.accepted);
             let sum = waiter.request(Bill { table: 5 }, Duration::from_secs(5)).await?;
             let counts = bus.stats().counts;
             println!(

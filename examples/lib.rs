@@ -11,8 +11,8 @@
 //! | `supervised_task` | an `async fn` as a child, retried until it is done |
 //! | `router_fan_out` | one message to many, one answer out of many |
 //! | `router_strategies` | which of many gets a message, a quorum of answers, a checked input |
-//! | `breaker_fallback` | calls to a service that fails: a breaker, and answers in its stead |
-//! | `event_bus` | events by subject, a request, who got what |
+//! | `breaker_fallback` | calls to a service that fails: a breaker, and answers instead |
+//! | `event_bus` | events by subject, a request, and its subscribers |
 //! | `durable_tasks` | promised work that survives crashes, steps, dead letters |
 //! | `registry_groups` | names and groups that follow restarts |
 //! | `components` | a service: components that boot in order, are healed, and shut down |

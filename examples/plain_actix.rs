@@ -1,5 +1,5 @@
-//! An actix actor, not a character of it changed, under supervision: its crash is
-//! caught, explained and repaired, and whoever holds a reference keeps it.
+//! An unchanged actix actor under supervision: its crash is caught, explained and repaired, and
+//! references to it stay valid.
 //!
 //! ```text
 //! 2
@@ -58,7 +58,7 @@ fn main() -> Result<Ended, RunError> {
             {
                 println!("it crashed: {reason}");
             }
-            // The same reference: its mail waits for the fresh instance.
+            // The same reference: its messages wait for the new instance.
             let answer = counter.ask(Add(1)).await?;
             for why in runtime.root().why(counter.path(), 1).await? {
                 let (used, budget) =

@@ -1,4 +1,4 @@
-//! Names and groups that follow restarts, and are gone when their actor is.
+//! Names and groups that follow restarts, and end with their actor.
 //!
 //! ```text
 //! chat/ada is /root/ada
@@ -39,7 +39,7 @@ impl Handler<Hear> for Guest {
     }
 }
 
-/// Hears of what becomes of names, and passes on what it saw.
+/// Watches names, and passes on what happened to them.
 struct Porter(mpsc::UnboundedSender<String>);
 
 impl Actor for Porter {

@@ -1,7 +1,7 @@
 //! One message to many, and one answer out of many.
 //!
 //! ```text
-//! told 3 shops
+//! notified 3 shops
 //! all offers: [12, 9, 15]
 //! the best: 9
 //! in turn: 12 9 15 12
@@ -50,7 +50,7 @@ fn main() -> Result<Ended, RunError> {
             for name in ["north", "east", "south"] {
                 router.add_route(root.get::<Shop>(name).await?.port::<Quote>()).await?;
             }
-            println!("told {} shops", router.publish(Quote)?.len());
+            println!("notified {} shops", router.publish(Quote)?.len());
             println!("all offers: {:?}", offers(&router).await?);
             let best = |best: u32, offer: Result<u32, RouteError>| {
                 offer.map_or(best, |price| best.min(price))
@@ -66,7 +66,7 @@ fn main() -> Result<Ended, RunError> {
                 );
             }
             println!("in turn: {}", turns.join(" "));
-            // Gone for good: its route goes with it.
+            // The shop is gone for good, and its route with it.
             let east = ChildId::new("east")?;
             root.terminate_child(&east).await?;
             root.delete_child(&east).await?;
@@ -76,7 +76,7 @@ fn main() -> Result<Ended, RunError> {
     )
 }
 
-/// What those answer that do, in the order of their routes.
+/// Returns the answers that came, in the order of the routes.
 async fn offers(router: &Router) -> Result<Vec<u32>, RouteError> {
     let answers = router.route(Quote).aggregate(All::new()).await?;
     Ok(answers.into_iter().flatten().collect())

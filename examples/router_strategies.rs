@@ -1,4 +1,4 @@
-//! Which of many gets a message, what becomes of many answers, and an input that is always checked.
+//! The choice among many handlers, one result of many answers, and an input that is always checked.
 //!
 //! ```text
 //! two of three clocks agree: 12 o'clock
@@ -60,7 +60,7 @@ async fn clocks(router: &Router, root: &SupervisorRef) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Has some books; of one that it lacks it says why.
+/// A library with some books, and the reason for each one that it lacks.
 struct Library {
     name: &'static str,
     lacks: &'static str,
@@ -88,19 +88,19 @@ async fn libraries(router: &Router, root: &SupervisorRef) -> Result<(), Failure>
         router.add_route(root.get::<Library>(name).await?.port::<Lend>()).await?;
     }
     for book in ["Emma", "Ulysses"] {
-        // The first that has it; what the others say is of interest only when nobody has it.
+        // The first that has it; the reasons of the others matter only when nobody has it.
         match router.route(Lend(book)).aggregate(AnyOk::new()).await? {
             Ok(library) => println!("{book}: lent by {library}"),
             Err(all) => {
-                let mut told: Vec<_> = all
+                let mut reasons: Vec<_> = all
                     .into_iter()
                     .map(|one| match one {
                         NotOk::Refused(why) => why,
                         NotOk::Failed(error) => error.to_string(),
                     })
                     .collect();
-                told.sort();
-                println!("{book}: {}", told.join(", "));
+                reasons.sort();
+                println!("{book}: {}", reasons.join(", "));
             }
         }
     }
@@ -109,7 +109,7 @@ async fn libraries(router: &Router, root: &SupervisorRef) -> Result<(), Failure>
 
 // ---- one of many ----
 
-/// Has room for one letter beside the one in work.
+/// A desk with room for one letter besides the one in work.
 struct Desk;
 
 impl Actor for Desk {
@@ -147,7 +147,7 @@ async fn desks(router: &Router, root: &SupervisorRef) -> Result<(), Failure> {
     println!("letters to one person go to one desk: {same}");
 
     let busy = if ask(router, "ada").await? == "desk-1" { one } else { two };
-    // It does nothing for a while: what comes waits, and there is room for one.
+    // It is busy for a while: messages wait, and there is room for one.
     busy.any().suspend();
     router.send_one(Letter("ada")).map_err(|unsent| unsent.error)?;
     let again = |router: &Router| match router.send_one(Letter("ada")) {
@@ -205,7 +205,7 @@ impl Contract for Account {
         }
     }
 
-    /// Only what was found valid comes here: nobody can make the argument otherwise.
+    /// Gets valid input only: the argument cannot be made otherwise.
     async fn execute(&self, payment: Validated<Self>) -> Result<u32, TooLittle> {
         let left = self.left.get();
         self.left.set(left.checked_sub(payment.amount).ok_or(TooLittle(left))?);

@@ -50,8 +50,9 @@ fn examples() -> Vec<(String, String)> {
     found
 }
 
-/// What these print shows S2.3-06, S2.3-07, S2.3-08, S2.4-08 and S2.4-15 (`router_strategies`), S2.4-12 and
-/// S2.4-13 (`router_fan_out`), S2.4-18 (`registry_groups`), S9.2-01, S9.2-04 and S9.2-05 (`breaker_fallback`).
+/// What these print shows S2.3-06, S2.3-07, S2.3-08, S2.4-08 and S2.4-15 (`router_strategies`),
+/// S2.4-12 and S2.4-13 (`router_fan_out`), S2.4-18 (`registry_groups`), S9.2-01, S9.2-04 and
+/// S9.2-05 (`breaker_fallback`).
 #[test]
 fn every_example_prints_what_its_comment_promises() {
     let all = examples();
@@ -59,8 +60,8 @@ fn every_example_prints_what_its_comment_promises() {
     for (name, source) in all {
         let run = Command::new(program(&name)).output().expect("runs");
         let printed = String::from_utf8(run.stdout).expect("text");
-        let told = String::from_utf8_lossy(&run.stderr);
-        assert!(run.status.success(), "{name}: {} {told}", run.status);
+        let stderr = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{name}: {} {stderr}", run.status);
         assert_eq!(without_places(&printed), without_places(&promised(&source)), "{name}");
     }
 }

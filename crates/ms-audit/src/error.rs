@@ -1,5 +1,4 @@
-//! What can go wrong, one enum for each concern. Every message ends with what
-//! to do next.
+//! The errors, one enum for each concern. Every message ends with the next step.
 
 use std::io;
 use std::path::PathBuf;
@@ -27,7 +26,7 @@ pub enum SourceError {
     Unreadable {
         /// The path that was refused.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
@@ -46,7 +45,7 @@ pub enum SourceError {
         origin: String,
         /// Line number, from 1.
         line: usize,
-        /// What was found there.
+        /// The text that was found there.
         problem: String,
     },
     /// Neither `CARGO_HOME` nor a home directory is known.
@@ -74,7 +73,7 @@ pub enum ReportError {
     Write {
         /// The path of the report.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },

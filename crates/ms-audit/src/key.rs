@@ -1,16 +1,16 @@
-//! Keys: what tells one input, and one file as it was listed, from every other.
+//! Keys that identify an input, and a file as it was listed.
 
 use serde::{Deserialize, Serialize};
 
+use crate::file::SourceFile;
 use crate::scan::{ContentHash, SCAN_VERSION};
-use crate::walk::SourceFile;
 
 /// Identifies an input and the meaning of the answers kept for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunKey(String);
 
 impl RunKey {
-    /// The key of an input described by these texts, in this order.
+    /// Makes the key of an input described by these texts, in this order.
     pub fn of(parts: impl IntoIterator<Item = String>) -> Self {
         let mut all = format!("scan {SCAN_VERSION}");
         for part in parts {
@@ -28,8 +28,8 @@ impl std::fmt::Display for RunKey {
 }
 
 impl SourceFile {
-    /// Identifies the file as it was listed, within one input: 32 hex digits. Another
-    /// length, time of change, unit or place gives another key.
+    /// Identifies the file as it was listed, within one input: 32 hex digits. Another length, time
+    /// of change, unit or place gives another key.
     pub fn key(&self) -> String {
         let Self { label, unit, shipped, path, fingerprint } = self;
         let (path, print) = (crate::path_text::escape(path), fingerprint);
@@ -42,7 +42,7 @@ impl SourceFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::walk::Fingerprint;
+    use crate::file::Fingerprint;
 
     #[test]
     fn whatever_is_known_of_a_file_is_in_its_key() {

@@ -1,10 +1,10 @@
 //! A dependency audit of Rust source trees: the domain of the demo.
 //!
 //! The order of the work is the order of the modules: [`source`] says which
-//! trees are meant, [`walk`] lists their files in batches, [`mod@scan`] audits the
+//! trees to audit, [`walk`] lists their files in batches, [`mod@scan`] audits the
 //! bytes of one file, [`mod@unit`] gathers the facts of one crate, [`report`]
-//! ranks, renders and writes. [`key`] names inputs and files, for whoever remembers
-//! what is finished.
+//! ranks, renders and writes. [`key`] names inputs and files, for programs that remember
+//! finished work.
 //!
 //! Architecture invariants: nothing in here names an actor, a thread, a future
 //! or a log; functions either compute or block, and say which. Nothing prints.
@@ -18,6 +18,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, reason = "tests"))]
 
 pub mod error;
+pub mod file;
 pub mod key;
 pub mod lockfile;
 mod manifest;
@@ -31,6 +32,7 @@ pub mod unit;
 pub mod walk;
 
 pub use error::{ReportError, SourceError};
+pub use file::{Fingerprint, SourceFile};
 pub use key::RunKey;
 pub use lockfile::LockedPackage;
 pub use outcome::{FileOutcome, Outcome, Reason, audit_file};
@@ -39,4 +41,4 @@ pub use scan::{FileReport, scan};
 pub use source::{CargoHome, LockSource, Scope, Sources};
 pub use tally::{Tally, Unbalanced};
 pub use unit::UnitFacts;
-pub use walk::{Batch, SourceFile, Unit, Walker};
+pub use walk::{Batch, Unit, Walker};

@@ -19,17 +19,17 @@ pub struct LockedPackage {
 }
 
 impl LockedPackage {
-    /// Name of the folder cargo unpacks the package into.
+    /// Returns the name of the folder that cargo unpacks the package into.
     pub fn folder(&self) -> String {
         format!("{}-{}", self.name, self.version)
     }
 
-    /// Whether a registry served it, so that cargo unpacks it into `registry/src`.
+    /// Returns whether a registry served it, so that cargo unpacks it into `registry/src`.
     pub fn is_from_registry(&self) -> bool {
         self.source.starts_with("registry+") || self.source.starts_with("sparse+")
     }
 
-    /// Host of the source, as it begins the name of cargo's registry folder.
+    /// Returns the host of the source, as it begins the name of cargo's registry folder.
     pub(crate) fn registry_host(&self) -> &str {
         let url = self.source.split_once("://").map_or("", |(_, rest)| rest);
         let host = url.split(['/', ':', '?', '#']).next().unwrap_or(url);
@@ -42,8 +42,8 @@ impl LockedPackage {
     }
 }
 
-/// The packages of a lock file with a source, sorted and without repetition.
-/// Members of the workspace itself have none and are left out.
+/// Returns the packages of a lock file with a source, sorted and without repetition. Members of the
+/// workspace itself have none and are left out.
 ///
 /// # Errors
 /// [`SourceError::LockSyntax`] if a package lacks a name or a version, or if
@@ -104,13 +104,14 @@ impl Fields<'_> {
     }
 }
 
-/// A lock file of a workspace without any package still has its version line.
+/// Returns whether the text is an empty lock file: even a workspace without packages has a version
+/// line.
 fn is_empty_lock(text: &str) -> bool {
     text.trim().is_empty()
         || manifest::items(text).iter().any(|i| i.table.is_empty() && i.key == "version")
 }
 
-/// The name becomes part of a path, so it must not lead anywhere else.
+/// Returns whether a name may become part of a path without leading out of its folder.
 fn is_folder_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('.')

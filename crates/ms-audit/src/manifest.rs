@@ -2,8 +2,8 @@
 //!
 //! It knows tables, `key = value`, comments and values over several lines, and
 //! nothing else: enough for `Cargo.lock` and for the few keys the audit asks of
-//! a `Cargo.toml`, in 2 crates less than a full parser. It never fails: what it
-//! does not understand it passes over.
+//! a `Cargo.toml`, in 2 crates less than a full parser. It never fails: it passes
+//! over what it does not understand.
 
 /// One `key = value` of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// The value, if it is a string on one line without escapes.
+    /// Returns the value, if it is a string on one line without escapes.
     pub(crate) fn text(&self) -> Option<&'a str> {
         let quote = self.value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
         let (inside, _) = self.value.get(1..)?.split_once(quote)?;
@@ -30,7 +30,7 @@ impl<'a> Item<'a> {
         (!is_multiline && !is_escaped).then_some(inside)
     }
 
-    /// The value, if it is `true` or `false`.
+    /// Returns the value, if it is `true` or `false`.
     pub(crate) fn flag(&self) -> Option<bool> {
         match self.value.split([' ', '\t', '#']).next() {
             Some("true") => Some(true),
@@ -50,7 +50,7 @@ enum State {
     Brackets(usize),
 }
 
-/// All items of `text`, in order.
+/// Returns all items of `text`, in order.
 pub(crate) fn items(text: &str) -> Vec<Item<'_>> {
     let mut found = Vec::new();
     let mut state = State::Plain;

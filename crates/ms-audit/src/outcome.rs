@@ -1,4 +1,4 @@
-//! What came of one file.
+//! The outcome of one file.
 
 use std::fmt;
 use std::fs::File;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::file::{Fingerprint, SourceFile};
 use crate::scan::{FileReport, scan};
-use crate::walk::{Fingerprint, SourceFile};
 
 /// A larger file is quarantined instead of read. The largest `.rs` file that
 /// cargo has here is 6 MB.
@@ -33,7 +33,7 @@ pub enum Outcome {
 pub enum Reason {
     /// The system refused to list or to read it.
     Unreadable {
-        /// What the system said.
+        /// The error of the system.
         detail: String,
     },
     /// It is larger than [`MAX_FILE_BYTES`].
@@ -45,7 +45,7 @@ pub enum Reason {
     KilledAuditor {
         /// How often.
         kills: u32,
-        /// What the last crash said.
+        /// The message of the last crash.
         last: String,
     },
 }
@@ -65,7 +65,7 @@ impl fmt::Display for Reason {
 }
 
 impl Reason {
-    /// Whether another run may end otherwise although the file is unchanged.
+    /// Returns whether another run may end otherwise although the file is unchanged.
     pub fn is_worth_retrying(&self) -> bool {
         matches!(self, Self::Unreadable { .. })
     }
@@ -82,8 +82,21 @@ pub struct FileOutcome {
     pub shipped: bool,
     /// The file as it was when it was listed.
     pub fingerprint: Fingerprint,
-    /// What came of it.
+    /// How its audit ended.
     pub outcome: Outcome,
+}
+
+impl SourceFile {
+    /// Returns the record of this file with its outcome.
+    pub fn outcome(&self, outcome: Outcome) -> FileOutcome {
+        FileOutcome {
+            label: self.label.clone(),
+            unit: self.unit.clone(),
+            shipped: self.shipped,
+            fingerprint: self.fingerprint,
+            outcome,
+        }
+    }
 }
 
 /// Reads and audits one file. Blocks; every failure is an outcome.
@@ -96,12 +109,13 @@ pub fn audit_file(file: &SourceFile) -> FileOutcome {
     file.outcome(outcome)
 }
 
-/// The bytes of a file, or `None` if there are more than `limit`.
+/// Reads the bytes of a file, or returns `None` if there are more than `limit`.
 fn read_limited(file: &SourceFile, limit: u64) -> io::Result<Option<Vec<u8>>> {
     if file.fingerprint.len > limit {
         return Ok(None);
     }
     let mut bytes = Vec::with_capacity(usize::try_from(file.fingerprint.len + 1).unwrap_or(0));
+    // One byte beyond the limit tells whether there is more: the file may have grown since.
     File::open(&file.path)?.take(limit + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= limit).then_some(bytes))
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// The path as text that can be printed and turned back by [`unescape`].
+/// Writes a path as text that can be printed and turned back by [`unescape`].
 pub fn escape(path: &Path) -> String {
     let mut text = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
@@ -28,8 +28,8 @@ pub fn escape(path: &Path) -> String {
     text
 }
 
-/// The path that [`escape`] was given. Text that `escape` cannot have made is
-/// taken as it stands.
+/// Returns the path that [`escape`] was given. Text that `escape` cannot have made is taken as it
+/// stands.
 pub fn unescape(text: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -51,8 +51,8 @@ pub fn unescape(text: &str) -> PathBuf {
     PathBuf::from(os_string(bytes))
 }
 
-/// Text from anywhere made safe for a terminal: control characters, and those
-/// that reorder a line, are written as `\xNN`.
+/// Makes any text safe for a terminal: control characters, and those that reorder a line, are
+/// written as `\xNN`.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -66,7 +66,7 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Control characters and the bidirectional formatting characters.
+/// Returns whether a character is a control or a bidirectional formatting character.
 fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -82,7 +82,7 @@ fn push_hex(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// The byte that `\xNN` at the start of `text` stands for.
+/// Returns the byte that `\xNN` at the start of `text` stands for.
 fn hex_byte(text: &str) -> Option<u8> {
     let digits = text.strip_prefix("\\x")?.get(..2)?;
     digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(())?;
@@ -99,7 +99,7 @@ fn os_string(bytes: Vec<u8>) -> OsString {
     OsString::from(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// For `#[serde(with = "path_text")]`.
+/// Does its part of `#[serde(with = "path_text")]`.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -107,7 +107,7 @@ pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(&escape(path))
 }
 
-/// For `#[serde(with = "path_text")]`.
+/// Does its part of `#[serde(with = "path_text")]`.
 ///
 /// # Errors
 /// Those of the deserializer.

@@ -42,7 +42,7 @@ pub use text::{Charset, TextStyle, render};
 /// same bytes, whatever crashed on the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// What was audited, in words.
+    /// The audited scope in words.
     pub scope: String,
     /// Sums over everything.
     pub totals: Totals,
@@ -52,7 +52,7 @@ pub struct Report {
     pub duplicates: Vec<Duplicate>,
     /// Every file that was set aside, sorted by label.
     pub quarantined: Vec<Quarantined>,
-    /// Packages that were asked for and are not there.
+    /// Packages of the scope that are missing.
     pub missing: Vec<MissingPackage>,
 }
 
@@ -84,9 +84,9 @@ pub struct CrateRow {
     pub rank: u64,
     /// Sum of the points.
     pub score: u32,
-    /// Where the score comes from.
+    /// The parts of the score.
     pub points: Points,
-    /// What is known of the unit itself.
+    /// The facts about the unit itself.
     #[serde(flatten)]
     pub facts: UnitFacts,
     /// Counts over all its files.
@@ -172,7 +172,7 @@ pub struct Quarantined {
 }
 
 impl CrateRow {
-    /// Name for a table: that of the manifest where the label says little.
+    /// Returns the name for a table: that of the manifest where the label says little.
     pub fn title(&self) -> String {
         match (&*self.facts.label, &self.facts.name) {
             (".", Some(name)) => name.clone(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// stored answers of an older tool are not mixed with new ones.
 pub const SCAN_VERSION: u32 = 1;
 
-/// What the audit found in one file.
+/// The findings of the audit in one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileReport {
     /// Length in bytes.
@@ -58,7 +58,7 @@ pub const MAX_NAME: usize = 80;
 pub struct ContentHash(u128);
 
 impl ContentHash {
-    /// The hash of `bytes`.
+    /// Returns the hash of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(xxhash_rust::xxh3::xxh3_128(bytes))
     }
@@ -229,8 +229,9 @@ mod tests {
 
     /// Nanoseconds for which this thread has run, whatever else the machine does.
     fn work() -> u64 {
-        let told = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel");
-        told.split(' ').next().expect("a first figure").parse().expect("a number")
+        let figures =
+            std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel");
+        figures.split(' ').next().expect("a first figure").parse().expect("a number")
     }
 
     /// Inputs that make a careless scanner quadratic.

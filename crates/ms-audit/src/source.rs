@@ -1,4 +1,4 @@
-//! Where the input of an audit comes from.
+//! The input of an audit: which trees a scope stands for.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SourceError;
+use crate::file::is_rust;
 use crate::key::RunKey;
 use crate::lockfile::{self, LockedPackage};
 use crate::path_text::escape;
 
-/// Which trees the user wants audited.
+/// The trees that the user wants audited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
     /// The unpacked sources of the packages in a lock file.
@@ -43,12 +44,12 @@ impl LockSource {
         Ok(Self { origin: escape(path), text })
     }
 
-    /// The lock file a binary was built from.
+    /// Makes the lock file that a binary was built from.
     pub fn embedded(text: &str) -> Self {
         Self { origin: "the Cargo.lock this tool was built from".into(), text: text.into() }
     }
 
-    /// The nearest `Cargo.lock` from `start` upwards, else the built-in one. Blocks.
+    /// Finds the nearest `Cargo.lock` from `start` upwards, else the built-in one. Blocks.
     ///
     /// # Errors
     /// [`SourceError::LockNotFound`] if there is neither, and those of [`LockSource::read`].
@@ -67,12 +68,12 @@ impl LockSource {
 pub struct CargoHome(Option<PathBuf>);
 
 impl CargoHome {
-    /// A home given by the caller.
+    /// Makes a home of a path given by the caller.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self(Some(path.into()))
     }
 
-    /// `CARGO_HOME`, else `.cargo` in the user's home.
+    /// Takes `CARGO_HOME`, else `.cargo` in the user's home.
     pub fn from_env() -> Self {
         Self::from_values(std::env::var_os("CARGO_HOME"), std::env::home_dir())
     }
@@ -82,7 +83,7 @@ impl CargoHome {
         Self(set.or_else(|| home.filter(|h| !h.as_os_str().is_empty()).map(|h| h.join(".cargo"))))
     }
 
-    /// The folder with one folder of sources for each registry.
+    /// Returns the folder with one folder of sources for each registry.
     ///
     /// # Errors
     /// [`SourceError::NoCargoHome`] if the home is unknown.
@@ -138,12 +139,12 @@ pub struct Sources {
     pub description: String,
     /// The trees to walk, sorted by label.
     pub roots: Vec<Root>,
-    /// Packages that were asked for and are not there.
+    /// Packages of the scope that are missing.
     pub missing: Vec<MissingPackage>,
 }
 
 impl Sources {
-    /// Identifies this input, so that a rerun can be told from another audit.
+    /// Identifies this input, so that a rerun can be distinguished from another audit.
     pub fn run_key(&self) -> RunKey {
         RunKey::of(
             std::iter::once(self.description.clone())
@@ -152,12 +153,12 @@ impl Sources {
     }
 }
 
-/// Finds the trees a scope means. Blocks.
+/// Finds the trees that a scope stands for. Blocks.
 ///
 /// # Errors
-/// A [`SourceError`] if the scope as a whole cannot be had: an unknown path, a
-/// lock file that is none, no home of cargo, nothing unpacked under `All`. A
-/// single package that is not there is no error but one of [`Sources::missing`].
+/// A [`SourceError`] if the scope as a whole cannot be resolved: an unknown path, a text that is
+/// not a lock file, no home of cargo, nothing unpacked under `All`. A single missing package is
+/// not an error but one of [`Sources::missing`].
 pub fn resolve(scope: &Scope, home: &CargoHome) -> Result<Sources, SourceError> {
     match scope {
         Scope::Lock(lock) => resolve_lock(lock, &home.registry_src()?),
@@ -169,12 +170,14 @@ pub fn resolve(scope: &Scope, home: &CargoHome) -> Result<Sources, SourceError> 
 fn resolve_path(path: &Path) -> Result<Sources, SourceError> {
     // Follows a link, as grep does for a name on its command line.
     let meta = fs::metadata(path).map_err(|source| path_error(path, source))?;
-    let is_rust_file = meta.is_file() && crate::walk::is_rust(path.as_os_str());
+    let is_rust_file = meta.is_file() && is_rust(path.as_os_str());
     if !meta.is_dir() && !is_rust_file {
         return Err(SourceError::NotAuditable { path: path.to_owned() });
     }
     let full = fs::canonicalize(path).map_err(|source| path_error(path, source))?;
     if meta.is_dir() {
+        // Opened once here, so that a directory without permission is refused before the run
+        // begins.
         fs::read_dir(&full).map_err(|source| path_error(path, source))?;
     }
     Ok(Sources {
@@ -206,14 +209,15 @@ fn resolve_lock(lock: &LockSource, src: &Path) -> Result<Sources, SourceError> {
     Ok(Sources { description, roots: roots.into_values().collect(), missing })
 }
 
-/// Where a package is unpacked: in the folder of its own registry if it is
-/// there, else in any other (a mirror).
+/// Finds the unpacked package: in the folder of its own registry if it is there, else in any other
+/// (a mirror).
 fn unpacked(package: &LockedPackage, registries: &[PathBuf]) -> Result<PathBuf, MissingReason> {
     if !package.is_from_registry() {
         return Err(MissingReason::NotFromRegistry);
     }
     let host = package.registry_host();
     let is_own = |registry: &&PathBuf| file_name(registry).starts_with(host);
+    // A mirror unpacks into a folder of another name, so any other registry will do as well.
     let own = registries.iter().filter(is_own);
     let other = registries.iter().filter(|r| !is_own(r));
     own.chain(other)
@@ -243,7 +247,7 @@ fn resolve_all(src: &Path) -> Result<Sources, SourceError> {
     Ok(Sources { description, roots, missing: Vec::new() })
 }
 
-/// The same package from two registries gets the registry into its label.
+/// Labels packages. The same package from two registries gets the registry into its label.
 fn labelled(name: &str, paths: Vec<PathBuf>) -> Vec<Root> {
     let is_single = paths.len() == 1;
     let label = |path: &Path| match path.parent() {
@@ -257,7 +261,7 @@ fn registries(src: &Path) -> Result<Vec<PathBuf>, SourceError> {
     folders(src)
 }
 
-/// The directories in `dir`, sorted by name; links are not followed.
+/// Lists the directories in `dir`, sorted by name; links are not followed.
 fn folders(dir: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let unreadable = |source| path_error(dir, source);
     let mut found = Vec::new();
@@ -353,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_paths_are_told_apart() {
+    fn bad_paths_have_errors_of_their_own() {
         let dir = tempfile::tempdir().unwrap();
         let text = dir.path().join("a.txt");
         fs::write(&text, "x").unwrap();

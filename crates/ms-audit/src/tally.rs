@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// What went in and what came out.
+/// The input and the output of a run, as counts.
 ///
 /// `input` must be counted where the files are listed and the rest where they
 /// end, or the check proves nothing.
@@ -29,16 +29,16 @@ pub struct Tally {
     "the account does not balance: {input} in, but {done} done and {quarantined} quarantined; this is a fault of the tool, please report it with audit.json"
 )]
 pub struct Unbalanced {
-    /// What went in.
+    /// Files that went in.
     pub input: u64,
-    /// What was audited.
+    /// Files audited.
     pub done: u64,
-    /// What was set aside.
+    /// Files set aside.
     pub quarantined: u64,
 }
 
 impl Tally {
-    /// Whether nothing was lost and nothing was counted twice.
+    /// Checks that nothing was lost and nothing was counted twice.
     ///
     /// # Errors
     /// [`Unbalanced`] unless `input = done + quarantined`.

@@ -13,7 +13,7 @@ use crate::walk::Unit;
 /// A manifest larger than this is not read.
 const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
-/// What a reviewer wants to know of a crate beside its files.
+/// The facts about a crate that a reviewer wants besides its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitFacts {
     /// Label of the unit.
@@ -44,7 +44,7 @@ pub enum ManifestState {
     Unreadable,
 }
 
-/// The licence of a crate, as far as it says.
+/// The licence of a crate, as far as it names one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Licence {
@@ -74,7 +74,7 @@ impl UnitFacts {
         }
     }
 
-    /// Facts of a unit of which nothing is known.
+    /// Makes the facts of a unit of which nothing is known.
     pub fn unknown(label: Arc<str>) -> Self {
         Self {
             label,
@@ -107,8 +107,8 @@ fn package_item<'a, 'b>(items: &'b [Item<'a>], key: &str) -> Option<&'b Item<'a>
     items.iter().find(|item| matches!(item.table, "package" | "project") && item.key == key)
 }
 
-/// A text of `[package]`, or that of `[workspace.package]` above if it says
-/// `KEY.workspace = true`.
+/// Returns a text of `[package]`, or that of `[workspace.package]` above if it says `KEY.workspace
+/// = true`.
 fn inherited(items: &[Item<'_>], key: &str, dir: &Path) -> Option<String> {
     if let Some(item) = package_item(items, key) {
         let is_inline = item.value.starts_with('{') && item.value.contains("workspace");
@@ -154,7 +154,7 @@ fn licence(text_of: impl Fn(&'static str) -> Option<String>, dir: &Path) -> Lice
     }
 }
 
-/// The first file, by name, that looks like the text of a licence.
+/// Returns the first file, by name, that looks like the text of a licence.
 fn licence_file(dir: &Path) -> Option<String> {
     let names =
         fs::read_dir(dir).ok()?.flatten().map(|entry| escape(Path::new(&entry.file_name())));

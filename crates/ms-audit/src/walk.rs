@@ -4,15 +4,15 @@
 //! audit: hidden folders and `target` are entered, links met on the way are
 //! not followed, and only regular files count.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirEntry, FileType, Metadata};
+use std::ffi::OsString;
+use std::fs::{self, DirEntry, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
+use crate::file::{Fingerprint, SourceFile, is_rust};
 use crate::outcome::{FileOutcome, Outcome, Reason};
 use crate::path_text::escape;
 use crate::source::{Root, Sources};
@@ -31,72 +31,26 @@ pub struct Unit {
     pub dir: PathBuf,
 }
 
-/// Tells whether a file is the one that was audited before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub struct Fingerprint {
-    /// Length in bytes.
-    pub len: u64,
-    /// Time of the last change, in nanoseconds since 1970; 0 if unknown.
-    pub modified_ns: i64,
-}
-
-impl Fingerprint {
-    fn of(meta: &Metadata) -> Self {
-        let since_1970 = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let modified_ns = since_1970.map_or(0, |d| i64::try_from(d.as_nanos()).unwrap_or(i64::MAX));
-        Self { len: meta.len(), modified_ns }
-    }
-}
-
-/// One file to audit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceFile {
-    /// Unique within one audit, printable: `serde-1.0.229/src/lib.rs`.
-    pub label: Arc<str>,
-    /// Label of the unit it belongs to.
-    pub unit: Arc<str>,
-    /// Whether it is outside `tests`, `benches` and `examples` of its unit.
-    pub shipped: bool,
-    /// Where it is.
-    #[serde(with = "crate::path_text")]
-    pub path: PathBuf,
-    /// As it was when it was listed.
-    pub fingerprint: Fingerprint,
-}
-
-impl SourceFile {
-    /// This file with what came of it.
-    pub fn outcome(&self, outcome: Outcome) -> FileOutcome {
-        FileOutcome {
-            label: self.label.clone(),
-            unit: self.unit.clone(),
-            shipped: self.shipped,
-            fingerprint: self.fingerprint,
-            outcome,
-        }
-    }
-}
-
-/// What the walker found since it was asked last.
+/// The findings of the walker since the last batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Units met for the first time.
     pub units: Vec<Unit>,
     /// Files to audit.
     pub files: Vec<SourceFile>,
-    /// Files and directories that could not be looked at, already with their
-    /// outcome. Each counts as one input.
+    /// Files and directories that could not be read, with their outcome. Each counts as one
+    /// input.
     pub unreadable: Vec<FileOutcome>,
 }
 
 impl Batch {
-    /// How much this batch adds to the input of the audit.
+    /// Counts what this batch adds to the input of the audit.
     pub fn input(&self) -> u64 {
         (self.files.len() + self.unreadable.len()) as u64
     }
 }
 
-/// What the walker passed over without counting it as input.
+/// Counts of what the walker passed over without counting it as input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WalkStats {
     /// Directories entered.
@@ -149,7 +103,7 @@ struct UnitInWalk {
 }
 
 impl Walker {
-    /// A walker at the beginning of `sources`.
+    /// Makes a walker at the beginning of `sources`.
     pub fn new(sources: &Sources) -> Self {
         Self {
             roots: sources.roots.clone().into_iter(),
@@ -158,13 +112,13 @@ impl Walker {
         }
     }
 
-    /// What was passed over so far.
+    /// Returns what was passed over so far.
     pub fn stats(&self) -> WalkStats {
         self.stats
     }
 
-    /// The next files, at most `max` of them but at least one place; `None`
-    /// when all trees are done. A batch may be empty before the end. Blocks.
+    /// Returns the next files, at most `max` of them but at least one place; `None` when all trees
+    /// are done. A batch may be empty before the end. Blocks.
     pub fn next_batch(&mut self, max: usize) -> Option<Batch> {
         let mut batch = Step { out: Batch::default(), stats: &mut self.stats };
         let (max, first_dirs) = (max.max(1) as u64, batch.stats.directories);
@@ -192,7 +146,7 @@ impl Walker {
     }
 }
 
-/// One call of [`Walker::next_batch`]: where its findings go.
+/// One call of [`Walker::next_batch`], with its findings.
 struct Step<'a> {
     out: Batch,
     stats: &'a mut WalkStats,
@@ -219,7 +173,7 @@ impl Step<'_> {
         self.list(root.path, prefix, unit, true)
     }
 
-    /// A single file given by the user.
+    /// Enters a single file given by the user.
     fn root_file(&mut self, root: &Root) {
         let parent = root.path.parent().unwrap_or(Path::new("/"));
         let dir = manifest_above(parent).unwrap_or_else(|| parent.to_owned());
@@ -234,7 +188,7 @@ impl Step<'_> {
         self.visit(&frame, Entry { name, kind });
     }
 
-    /// Records one entry; gives the frame of a directory to enter.
+    /// Records one entry, and returns the frame of a directory to enter.
     fn visit(&mut self, frame: &Frame, entry: Entry) -> Option<Frame> {
         let path = frame.path.join(&entry.name);
         let label = format!("{}{}", frame.prefix, escape(Path::new(&entry.name)));
@@ -291,6 +245,7 @@ impl Step<'_> {
                 }
             }
         }
+        // `read_dir` has no order, and two runs must list the same files in the same order.
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         let unit = match parent.nested && has_manifest && !is_root {
             true => UnitInWalk {
@@ -305,11 +260,12 @@ impl Step<'_> {
         Some(Frame { path, prefix, unit, entries: entries.into_iter() })
     }
 
-    /// What an entry of a directory means to the audit, if anything.
+    /// Classifies an entry of a directory; `None` if the audit passes over it.
     fn entry(&mut self, item: &DirEntry) -> Option<Entry> {
         let name = item.file_name();
         let kind = match item.file_type() {
             Ok(kind) if kind.is_dir() => EntryKind::Dir,
+            // As `grep -r`: a link could lead out of the tree, or round in a circle.
             Ok(kind) if kind.is_symlink() => {
                 self.stats.links_skipped += 1;
                 return None;
@@ -343,8 +299,8 @@ impl Step<'_> {
         });
     }
 
-    /// A unit found on the way is announced with its first file. It may be
-    /// announced again in a later batch.
+    /// Announces a unit found on the way with its first file. It may be announced again in a later
+    /// batch.
     fn announce(&mut self, unit: &UnitInWalk) {
         if unit.nested && !self.out.units.contains(&unit.unit) {
             self.out.units.push(unit.unit.clone());
@@ -352,12 +308,7 @@ impl Step<'_> {
     }
 }
 
-/// Whether the name ends in `.rs`, as `--include=*.rs` sees it.
-pub(crate) fn is_rust(name: &OsStr) -> bool {
-    name.as_encoded_bytes().ends_with(b".rs")
-}
-
-/// The nearest directory with a `Cargo.toml`, from `dir` upwards.
+/// Finds the nearest directory with a `Cargo.toml`, from `dir` upwards.
 fn manifest_above(dir: &Path) -> Option<PathBuf> {
     dir.ancestors().find(|above| above.join("Cargo.toml").is_file()).map(Path::to_owned)
 }
@@ -455,6 +406,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn names_that_are_not_text_are_kept_apart() {
+        use std::ffi::OsStr;
         use std::os::unix::ffi::OsStrExt;
         let dir = tempfile::tempdir().unwrap();
         for name in [&b"a\xff.rs"[..], b"a\xfe.rs", b"a\n.rs"] {

@@ -1,4 +1,4 @@
-//! Backtraces that are put into words only when somebody reads them.
+//! Backtraces that are put into words only when they are read.
 //!
 //! Finding names and lines for the addresses of one backtrace takes a hundred times as long
 //! as noting the addresses, and most crashes are never asked about.

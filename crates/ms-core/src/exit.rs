@@ -20,12 +20,13 @@ use crate::id::ChildId;
 pub enum ExitReason {
     /// Its work was done.
     Normal,
-    /// It was told to stop by its supervisor.
+    /// Its supervisor stopped it.
     Shutdown,
     /// It stopped in an orderly way and said why: OTP's `{shutdown, Term}`.
     ShutdownWith(Arc<str>),
     /// It was killed; no hook of it ran.
     Killed,
+    // `Arc`s: a reason goes to the supervisor, to every monitor, and into records and events.
     /// User code panicked.
     Panicked(Arc<PanicRecord>),
     /// It gave up with an error.

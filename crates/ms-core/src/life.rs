@@ -47,6 +47,8 @@ impl fmt::Display for NodeLife {
 impl NodeLife {
     fn read(text: &str) -> Result<Self, PlaceError> {
         let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        // Checked first: `from_str_radix` takes a sign and upper-case digits, and ids are compared
+        // as text.
         if text.len() != 16 || !text.bytes().all(digits) {
             return Err(PlaceError::Life);
         }
@@ -106,6 +108,7 @@ impl FromStr for Place {
     /// Reads `LIFE.N.T`; `N.T` and `N` are places of a life that is not known.
     fn from_str(text: &str) -> Result<Self, PlaceError> {
         let number = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // `parse` alone would take a leading `+`.
             true => text.parse().map_err(|_| PlaceError::Place),
             false => Err(PlaceError::Place),
         };

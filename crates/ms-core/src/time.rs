@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A point on the node's monotonic clock: nanoseconds since the node booted.
 ///
-/// Pure code never reads a clock; whoever calls it passes a `Tick`. Under
+/// Pure code never reads a clock; its caller passes a `Tick`. Under
 /// virtual time the same type carries the virtual instant.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,

@@ -140,6 +140,8 @@ impl FromStr for TraceContext {
 /// Reads hex digits, which must be lower-case.
 fn hex(bytes: &[u8], from: usize, to: usize) -> Result<u128, TraceparentError> {
     let digits = bytes.get(from..to).ok_or(TraceparentError::Form)?;
+    // Not `from_str_radix`, which takes a sign and upper-case digits: the specification forbids
+    // both.
     digits.iter().try_fold(0, |number, digit| {
         let value = match digit {
             b'0'..=b'9' => digit - b'0',

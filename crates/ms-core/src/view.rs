@@ -28,7 +28,7 @@ pub enum Lifecycle {
     Running,
     /// It was suspended by a debug message: only control is served.
     Suspended,
-    /// It was told to stop and has not ended yet.
+    /// It was asked to stop and has not ended yet.
     Stopping,
     /// It ended and a new start is due, perhaps after a delay.
     Restarting,

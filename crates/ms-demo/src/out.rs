@@ -59,6 +59,7 @@ impl Printer {
     pub(crate) fn finish(mut self) {
         self.lines = None;
         let Some(thread) = self.thread.take() else { return };
+        // With a limit: a pager that nobody reads on must not keep the process alive.
         for _ in 0..100 {
             if thread.is_finished() {
                 return;

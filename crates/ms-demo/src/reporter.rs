@@ -31,6 +31,7 @@ impl Outbox {
 
     /// Waits for the result to be there.
     pub(crate) async fn filled(&self) {
+        // `notify_one` keeps a permit, so a result that comes before the wait is not missed.
         self.0.1.notified().await;
     }
 

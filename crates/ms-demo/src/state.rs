@@ -105,6 +105,7 @@ impl State {
     fn note(&self, key: &RunKey) -> io::Result<()> {
         let new = self.dir.join("input.new");
         fs::write(&new, format!("format {FORMAT}\n{key}\n"))?;
+        // Synced before the rename, or a power cut could leave the name without its text.
         fs::File::open(&new)?.sync_all()?;
         fs::rename(&new, self.input())
     }

@@ -169,6 +169,7 @@ fn pipeline(plan: &Plan, tasks: &TaskClient) -> SupervisorSpec {
     let children = [
         ChildSpec::agent::<ReducerAgent>("reducer", reducer),
         ChildSpec::agent::<Reporter>("reporter", reporter),
+        // Transient: the walker ends by itself when the tree is walked.
         ChildSpec::agent::<WalkerAgent>("walker", walker).restart(Restart::Transient),
     ];
     let pipeline = SupervisorSpec::rest_for_one("pipeline").intensity(BUDGET.0, BUDGET.1);

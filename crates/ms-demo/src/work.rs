@@ -84,7 +84,7 @@ fn reason(view: &TaskView) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ms_audit::walk::Fingerprint;
+    use ms_audit::Fingerprint;
     use ms_core::task::{FailureKind, FencingToken, TaskId, TaskTime};
     use ms_task::{TaskEvent, TaskRecord};
     use std::time::Duration;

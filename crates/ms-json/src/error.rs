@@ -202,6 +202,7 @@ fn quoted(found: &Unexpected<'_>) -> String {
 }
 
 fn cut(text: &str) -> String {
+    // By characters, so that the cut never falls into one.
     match text.char_indices().nth(MAX_QUOTED) {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),

@@ -41,6 +41,7 @@ impl Place {
     }
 
     fn float(&mut self, value: f64) -> Outcome {
+        // serde_json would write `null` for the others, without an error.
         if value.is_finite() {
             return Ok(());
         }

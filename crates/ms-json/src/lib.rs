@@ -114,7 +114,7 @@ mod tests {
         for body in bodies {
             assert!(from_slice::<Value>(body, 8).is_err(), "{body:?}");
         }
-        assert!(wrong(r#"{"x":{"y":1,"y":2}}"#).to_string().contains("\"y\" stands twice"));
+        assert!(wrong(r#"{"x":{"y":1,"y":2}}"#).to_string().contains("\"y\" appears twice"));
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(nested(8).as_bytes(), 8).is_ok());
         assert!(parse(nested(9).as_bytes(), 8).is_err());

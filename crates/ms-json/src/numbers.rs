@@ -25,6 +25,7 @@ pub(super) struct WideNumber {
 pub(super) fn check_numbers(text: &[u8]) -> Result<(), WideNumber> {
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
+        // Bytes suffice: within a character beyond ASCII no byte looks like a quote or a digit.
         at = match byte {
             b'"' => end_of_string(text, at),
             b'-' | b'0'..=b'9' => {

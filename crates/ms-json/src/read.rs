@@ -76,6 +76,7 @@ impl Node {
         let Value::Array(items) = self.0 else { return Err(self.wrong(&visitor)) };
         let mut items = Items { length: items.len(), rest: items.into_iter(), at: 0 };
         let read = visitor.visit_seq(&mut items)?;
+        // serde's visitors of tuples stop at their own length and ignore the rest.
         match items.rest.len() {
             0 => Ok(read),
             _ => Err(Fault::invalid_length(items.length, &"fewer items")),
@@ -201,6 +202,7 @@ impl<'de> MapAccess<'de> for Fields {
     ) -> Result<Option<K::Value>, Fault> {
         self.next = self.rest.next();
         let Some((key, _)) = &self.next else { return Ok(None) };
+        // Cloned: the value's fault needs the key for its path.
         seed.deserialize(super::key::Key(key.clone())).map(Some)
     }
 

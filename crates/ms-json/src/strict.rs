@@ -89,6 +89,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut fields = Map::new();
         while let Some(key) = access.next_key::<String>()? {
             let value = access.next_value_seed(inner)?;
+            // serde_json would keep the last of two equal keys; which one was meant is unknown.
             if fields.contains_key(&key) {
                 return Err(A::Error::custom(format_args!("the key {key:?} appears twice")));
             }

@@ -1,6 +1,6 @@
 //! JSON that reads back as the value that was written.
 //!
-//! An encoder that alters a value in silence is found out much later, by somebody else: `NaN`
+//! An encoder that alters a value in silence is noticed much later, by another program: `NaN`
 //! becomes `null`. Here such a value is refused, with its place.
 
 use serde::Serialize;

@@ -45,6 +45,7 @@ impl Policy {
         let mut at = self.table.tail();
         while at != NIL {
             let next = self.table.prev(at);
+            // `begin_stop` may drop the child, so the next one was read before.
             left += usize::from(self.begin_stop(at));
             at = next;
         }
@@ -79,6 +80,8 @@ impl Policy {
             }
             at = next;
         }
+        // One effect for all, as OTP has one timer for all: a million effects would flood the
+        // actor.
         if let Some(template) = self.table.template().filter(|_| left > 0) {
             let shutdown = template.policy.shutdown;
             self.effects.push_back(Effect::StopMany { shutdown, count: left });

@@ -47,6 +47,7 @@ impl Policy {
             }
             Waiting::Command(ticket, command) => {
                 ticket.hash(hasher);
+                // A command holds floats, which have no hash; its debug form names every field.
                 format!("{command:?}").hash(hasher);
             }
             Waiting::Shutdown(reason) => reason.to_string().hash(hasher),

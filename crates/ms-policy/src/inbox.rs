@@ -55,6 +55,7 @@ impl Inbox {
     pub(super) fn push(&mut self, waiting: Waiting) {
         match &waiting {
             Waiting::Exit(ended) => {
+                // Numbered, not searched for: a million exits may wait under a dynamic supervisor.
                 let place = self.first + self.places.len() as u64;
                 if let Some(older) = self.exits.insert(ended.key, place) {
                     // A newer exit is of a newer life: the older one is stale by now.
@@ -72,6 +73,7 @@ impl Inbox {
         loop {
             let place = self.places.pop_front()?;
             self.first += 1;
+            // An empty place: its exit was taken out of turn.
             let Some(waiting) = place else { continue };
             self.len -= 1;
             match &waiting {

@@ -63,6 +63,7 @@ impl Policy {
         let key = self.table.key(slot);
         self.table.set_state(slot, ChildState::Starting);
         let child = self.table.get_mut(slot);
+        // Counted for each attempt: the answer to an abandoned attempt is recognised by its number.
         child.incarnation = child.incarnation.next();
         let incarnation = child.incarnation;
         self.effects.push_back(Effect::Start { key, id, incarnation, cause });

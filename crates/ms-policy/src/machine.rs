@@ -198,6 +198,8 @@ impl Policy {
     /// Serves the inbox until it is empty or an operation is under way.
     fn drain(&mut self, now: Tick) {
         while matches!(self.op, Op::Idle) {
+            // Suspended, only the shutdown is served: otherwise the parent could never stop it
+            // (I2).
             let next = if self.suspended { self.inbox.take_shutdown() } else { self.inbox.pop() };
             let Some(waiting) = next else { return };
             match waiting {

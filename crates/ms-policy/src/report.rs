@@ -160,6 +160,7 @@ impl Tally {
 
     /// Returns the reasons in a fixed order.
     pub(super) fn into_sorted(mut self) -> Vec<(ExitReason, usize)> {
+        // Sorted, because the order of ends is chance and reports are compared with those of OTP.
         self.0.sort_by_cached_key(|(reason, _)| reason.to_string());
         self.0
     }

@@ -24,6 +24,7 @@ impl Policy {
         cause: Cause,
     ) -> Verdict {
         let restart = self.table.policy(slot).restart;
+        // Ours. A neighbour blocked the thread: counting the end would punish the wrong child.
         if cause == Cause::LostThread && restart != Restart::Temporary {
             return Verdict::Evacuate;
         }
@@ -61,6 +62,7 @@ impl Policy {
             return self.clear(slot);
         }
         let verdict = self.judge(now, slot, &reason, cause);
+        // OTP keeps the old pid in its record of a restarting child, and prints it in reports.
         self.table.get_mut(slot).old = ended.incarnation;
         let pid = PidRef::Incarnation(ended.incarnation);
         if self.table.policy(slot).restart == Restart::Permanent || !reason.is_clean() {
@@ -115,6 +117,7 @@ impl Policy {
     fn restart(&mut self, now: Tick, slot: Slot, reason: Option<ExitReason>, pid: PidRef) {
         // A retry has waited already; the end of a child has not.
         let mut delay = if reason.is_some() { self.next_delay(slot) } else { Duration::ZERO };
+        // Added first, as OTP does: the restart that is refused counts as well (D2).
         let granted = self.window.add(now);
         if !granted {
             delay = delay.max(self.pause());
@@ -225,6 +228,8 @@ impl Policy {
             Outcome::Failed(reason) => {
                 // E4: the rest of the group stays down until the retry.
                 self.report_start_error(slot, PidRef::Undefined, reason);
+                // Only the trigger crashed. For the others OTP's record says `{restarting,
+                // undefined}`.
                 if slot != group.trigger {
                     self.table.get_mut(slot).old = Incarnation::NONE;
                 }
@@ -240,6 +245,8 @@ impl Policy {
         let delay = self.next_delay(slot);
         if delay.is_zero() {
             self.table.set_state(slot, ChildState::Restarting);
+            // To the back of the mailbox: a child that never starts must not starve the commands
+            // (E1).
             self.effects.push_back(Effect::RetryLater { key: self.table.key(slot) });
         } else {
             self.hold(now, slot, now + delay, false);

@@ -117,6 +117,7 @@ impl Table {
         let child = &mut self.slots[slot as usize];
         let (prev, next) = (child.prev, child.next);
         let entry = child.entry.take();
+        // The next generation: the slot is used again, and the old key must not find its new child.
         *child = Child::vacant(child.generation.wrapping_add(1));
         if prev == NIL {
             self.head = next
@@ -142,6 +143,7 @@ impl Table {
             debug_assert!(false, "a free slot has no state to change");
             return;
         };
+        // Any other state cancels a backoff, whose timer may already be on its way.
         if new != ChildState::Restarting {
             child.held = false;
         }

@@ -36,7 +36,7 @@ pub enum FlagError {
     /// Ours: a pause that is none would restart without end.
     #[error("the pause when the budget is used up is 0; give it a length, or let it give up")]
     InvalidPause,
-    /// Ours: a limit of nought admits nobody.
+    /// Ours: a limit of 0 admits no child.
     #[error("max_children is 0; leave it out or grant at least one child")]
     InvalidMaxChildren,
     /// Ours: only a dynamic supervisor has a limit.
@@ -87,6 +87,7 @@ pub(super) fn check(flags: &SupervisorFlags, specs: &[ChildEntry]) -> Result<(),
 
 fn check_flags(flags: &SupervisorFlags) -> Result<(), FlagError> {
     let period = flags.intensity.period;
+    // OTP takes whole seconds, and its window counts in them (D1).
     if period.as_secs() == 0 || period.subsec_nanos() != 0 {
         return Err(FlagError::InvalidPeriod(period));
     }

@@ -216,6 +216,7 @@ impl StoreActor {
         let lost = self.totals.lost.is_some();
         let stopping = self.closing != Closing::No;
         let prune = self.totals.prune && !lost && !stopping;
+        // In turn with commits, so that neither removing nor writing can starve the other.
         if prune && (self.committed || self.writes.is_empty()) {
             return Some(Job::Prune);
         }
@@ -265,6 +266,7 @@ impl StoreActor {
     fn next_group(&mut self) -> Vec<Write> {
         let mut weight = 0;
         let fits = |write: &&Write| {
+            // The first always fits, or one that is larger than a group would wait for ever.
             let first = weight == 0;
             weight += write.weight().max(1);
             first || weight <= MAX_GROUP

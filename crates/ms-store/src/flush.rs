@@ -71,6 +71,7 @@ async fn write<T: serde::Serialize>(
     rows: &[T],
 ) -> Result<usize, sqlx::Error> {
     let mut bytes = 0;
+    // One statement for many rows: a statement for each row would dominate the time of a commit.
     for rows in rows.chunks(CHUNK) {
         let rows = json(&rows)?;
         bytes += rows.len();

@@ -43,6 +43,7 @@ impl Tenancy {
     pub(crate) async fn carry_out(self, mut writer: Box<Writer>, job: Job) -> Box<Writer> {
         let Ok(turn) = self.turn().acquire_owned().await else { return writer };
         let (this, here) = (self.clone(), Handle::current());
+        // Not on this thread: an agent that blocks it would hold every later life up.
         let work = tokio::task::spawn_blocking(move || {
             match this.is_current() {
                 true => here.block_on(job.carry_out(&mut writer)),

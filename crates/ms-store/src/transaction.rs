@@ -65,6 +65,7 @@ pub(crate) async fn carry_out(
             Write::Claim(..) => Answer::Claim(Claimed::default()),
         });
     }
+    // Before the claims, which look for tasks in the tables and not in the batch.
     flush(conn, batch).await?;
     claim(conn, batch, requests, &mut answers).await?;
     if !batch.unreadable.is_empty() {

@@ -71,6 +71,7 @@ impl Watch {
         let higher = now.generation() > self.marks.generation();
         self.marks = now;
         self.looked = Instant::now();
+        // Only a higher one: writing the lock file at each look would cost a sync each time.
         if higher {
             self.remember().await;
         }

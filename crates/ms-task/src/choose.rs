@@ -28,6 +28,7 @@ pub fn choose(
     room: &BTreeMap<QueueName, usize>,
     free: &BTreeMap<AgentKind, usize>,
 ) -> Vec<Candidate> {
+    // The id last, so that tasks of the same millisecond have a fixed order.
     candidates.sort_by_key(|task| (Reverse(task.priority), task.submitted, task.id));
     let (mut room, mut free) = (room.clone(), free.clone());
     candidates.retain(|task| match (room.get_mut(&task.queue), free.get_mut(&task.kind)) {

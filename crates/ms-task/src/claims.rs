@@ -59,6 +59,7 @@ impl Claims {
     /// Returns the next question to the store. Call [`Claims::asked`] when it is on its way.
     pub fn next_ask(&mut self) -> NextAsk {
         if self.asked {
+            // Remembered, or a task that came during the question would wait for the next alarm.
             self.again = true;
             NextAsk::Wait
         } else if self.in_doubt {

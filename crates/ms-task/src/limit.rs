@@ -46,6 +46,7 @@ impl TokenBucket {
     pub fn available(&mut self, now: Tick) -> u64 {
         let grown = u64::try_from(now.since(self.at).as_nanos()).unwrap_or(u64::MAX);
         self.credit = self.credit.saturating_add(grown).min(self.full);
+        // `max`, because the time is an argument and may be behind an earlier one.
         self.at = self.at.max(now);
         self.credit / self.interval
     }

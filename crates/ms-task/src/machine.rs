@@ -71,7 +71,7 @@ pub enum TaskEvent {
     },
     /// The attempt was cut short through no fault of the task.
     Interrupt {
-        /// The agent's token; `None` takes the task from whoever has it.
+        /// The agent's token; `None` takes the task from any agent.
         token: Option<FencingToken>,
         /// Why, for people.
         why: String,
@@ -282,6 +282,7 @@ impl TaskRecord {
         }
         self.state = TaskState::Assigned;
         self.attempts += 1;
+        // The new token fences the agent of the assignment before.
         self.token = FencingToken(self.token.0 + 1);
         self.lease_until = Some(now + lease);
         self.agent = Some(agent);
@@ -307,6 +308,7 @@ impl TaskRecord {
         now: TaskTime,
     ) -> Result<Applied, TaskError> {
         self.held(token)?;
+        // Never shorter: a renewal that was delayed on its way must not cut a longer lease.
         self.lease_until = self.lease_until.max(Some(now + lease));
         Ok(Applied::Changed)
     }
@@ -323,6 +325,7 @@ impl TaskRecord {
     }
 
     fn complete(&mut self, token: FencingToken, now: TaskTime) -> Result<Applied, TaskError> {
+        // Sent again, because the answer to the first report was lost.
         if self.state == TaskState::Completed && token == self.token {
             return Ok(Applied::Already);
         }
@@ -355,6 +358,8 @@ impl TaskRecord {
     ) -> Result<Applied, TaskError> {
         self.held(token.unwrap_or(self.token))?;
         self.attempts -= 1;
+        // The attempt was counted when it was assigned. Interruptions have a limit of their own, or
+        // a task that kills the process each time would be tried for ever.
         self.interruptions += 1;
         self.failure = Some(failure);
         if self.interruptions > MAX_INTERRUPTIONS {
@@ -370,6 +375,7 @@ impl TaskRecord {
             return Applied::Already;
         }
         if self.is_late(now) {
+            // The deadline before the lease: a task past it must not get another attempt.
             let message = "its deadline passed before it was done";
             self.failure = Some(TaskFailure::new(FailureKind::DeadlinePassed, message));
             self.end(TaskState::Failed, now);

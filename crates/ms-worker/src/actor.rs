@@ -84,6 +84,7 @@ impl<G: Agent> AgentActor<G> {
     pub(crate) fn view(&self) -> StateValue {
         match self.held.try_borrow() {
             Ok(held) => held.as_ref().map_or(StateValue::Null, Agent::state),
+            // A handler holds the state: inspection must not wait for it.
             Err(_) => StateValue::map(
                 [("busy", true)].map(|(name, value)| (name, StateValue::from(value))),
             ),
@@ -149,6 +150,7 @@ impl<G: Agent> Actor for AgentActor<G> {
             Ending::AfterHandler | Ending::Terminating => return Running::Continue,
             Ending::No => {}
         }
+        // Before anything else: a handler at work sees it and may return early.
         self.cancel.send_replace(true);
         let busy = self.held.try_borrow_mut().is_err();
         if busy {
@@ -182,6 +184,7 @@ where
             if let Some(meter) = meter.as_ref().filter(|_| !is_drawn) {
                 meter.draw().await;
             }
+            // A guard, so that the time of a handler that panics is counted as well.
             let _stopwatch = meter.as_ref().map(Meter::stopwatch);
             let mut held = held.borrow_mut();
             let agent = held.as_mut().expect("an agent's init is done before its first message");

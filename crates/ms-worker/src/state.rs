@@ -119,6 +119,7 @@ impl KeptState {
             return Err(StateError::Newer { found: schema, known: S::SCHEMA });
         }
         let mut value = parse(&json, MAX_DEPTH)?;
+        // One schema at a time, so that each step only has to know its neighbour.
         for from in schema..S::SCHEMA {
             value = S::up(from, value).map_err(|why| StateError::Up { from, why })?;
         }

@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::Report;
 use crate::error::ReportError;
 
-/// Names that are tried for a new file before it takes the place of the old one.
+/// Names tried for the new file that then replaces the old one.
 const TEMPORARY_NAMES: u32 = 8;
-/// How each report begins.
+/// The first bytes of each report.
 const BEGINNING: &[u8] = b"{\n  \"schema_version\":";
 
 /// Version of the form of `audit.json`; raised when a reader would break.
 pub const REPORT_SCHEMA: u32 = 1;
 
-/// The whole of `audit.json`. `audit` is the same for the same files; what
-/// differs from run to run is in `run`.
+/// The whole of `audit.json`. `audit` is the same for the same files; `run` differs from run to
+/// run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditJson {
     /// [`REPORT_SCHEMA`] of the tool that wrote it.
@@ -29,7 +29,7 @@ pub struct AuditJson {
     pub run: RunFacts,
 }
 
-/// How the run went.
+/// The facts of one run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFacts {
     /// Files and directories listed.
@@ -45,12 +45,12 @@ pub struct RunFacts {
 }
 
 impl AuditJson {
-    /// The document of a report.
+    /// Makes the document of a report.
     pub fn new(audit: Report, run: RunFacts) -> Self {
         Self { schema_version: REPORT_SCHEMA, audit, run }
     }
 
-    /// Its text: indented, with a newline at the end.
+    /// Returns its text: indented, with a newline at the end.
     ///
     /// # Errors
     /// [`ReportError::Encode`], which would be a fault of this crate.
@@ -72,8 +72,8 @@ impl AuditJson {
     }
 }
 
-/// Whether a report may be written to `path`: nothing is there, or an earlier report, or an empty
-/// file that is no Rust source. Anything else is somebody's work. Blocks.
+/// Returns whether a report may be written to `path`: there is nothing, an earlier report, or an
+/// empty file that is not a Rust source. Anything else may be somebody's work. Blocks.
 #[must_use]
 pub fn may_hold_a_report(path: &Path) -> bool {
     let Ok(there) = fs::metadata(path) else { return true };
@@ -100,13 +100,13 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     drop(file);
     let written = written.and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
-        // A part of a report is of no use to anybody.
+        // A partial report is useless.
         drop(fs::remove_file(&temporary));
     }
     written
 }
 
-/// A new file beside `path`: whatever is there under another name is not ours to write over.
+/// Makes a new file beside `path`, and never writes over an existing one.
 fn beside(path: &Path) -> io::Result<(File, PathBuf)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut taken = io::Error::from(io::ErrorKind::AlreadyExists);

@@ -25,7 +25,7 @@ pub struct Reducer {
     totals: Totals,
 }
 
-/// What adding an outcome did.
+/// The effect of adding an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Added {
     /// The file was not known.
@@ -37,19 +37,19 @@ pub enum Added {
 }
 
 impl Reducer {
-    /// A reducer for a scope, with the packages that are not there.
+    /// Makes a reducer for a scope, with the packages that are missing.
     pub fn new(scope: impl Into<String>, mut missing: Vec<MissingPackage>) -> Self {
         missing.sort();
         Self { scope: scope.into(), missing, ..Self::default() }
     }
 
-    /// Adds what is known of a unit.
+    /// Adds the facts of a unit.
     pub fn add_unit(&mut self, facts: UnitFacts) {
         self.units.insert(facts.label.clone(), facts);
         self.totals.units = self.units.len() as u64;
     }
 
-    /// Adds what came of a file.
+    /// Adds the outcome of a file.
     pub fn add(&mut self, outcome: FileOutcome) -> Added {
         if !self.units.contains_key(&outcome.unit) {
             self.add_unit(UnitFacts::unknown(outcome.unit.clone()));
@@ -70,12 +70,12 @@ impl Reducer {
         }
     }
 
-    /// The sums so far.
+    /// Returns the sums so far.
     pub fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// The ranked report of what was added so far.
+    /// Returns the ranked report of what was added so far.
     pub fn report(&self) -> Report {
         let duplicates = self.duplicates();
         let copies = duplicates.iter().flat_map(|d| d.files.iter().cloned()).collect();
@@ -103,7 +103,7 @@ impl Reducer {
             .collect()
     }
 
-    /// Files with content that are equal across units.
+    /// Finds files with equal content across units.
     fn duplicates(&self) -> Vec<Duplicate> {
         let mut groups: HashMap<_, Vec<&FileOutcome>> = HashMap::new();
         for file in self.files.values() {
@@ -240,10 +240,10 @@ impl CrateRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file::Fingerprint;
     use crate::outcome::Reason;
     use crate::scan::scan;
     use crate::unit::Licence;
-    use crate::walk::Fingerprint;
 
     fn outcome(unit: &str, name: &str, outcome: Outcome) -> FileOutcome {
         FileOutcome {

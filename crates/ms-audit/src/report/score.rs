@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Counts;
 use crate::unit::{Licence, ManifestState, UnitFacts};
 
-/// Where a score comes from. Whole numbers, so that it is the same everywhere.
+/// The parts of a score. Whole numbers, so that it is the same on every machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Points {
     /// For `unsafe` lines per thousand lines, up to 20.
@@ -25,7 +25,7 @@ pub struct Points {
 }
 
 impl Points {
-    /// The points of a unit with these facts, shipped files and quarantined files.
+    /// Returns the points of a unit with these facts, shipped files and quarantined files.
     pub fn of(facts: &UnitFacts, shipped: &Counts, quarantined: u64) -> Self {
         let Counts { lines, unsafe_lines, unwrap_sites, panic_sites, .. } = *shipped;
         let doublings = u64::from(unsafe_lines.checked_ilog2().map_or(0, |log| log + 1));
@@ -42,7 +42,7 @@ impl Points {
         }
     }
 
-    /// Their sum, from 0 to 100.
+    /// Returns the sum of the points, from 0 to 100.
     pub fn score(&self) -> u32 {
         let Self {
             unsafe_density,
@@ -57,7 +57,7 @@ impl Points {
     }
 }
 
-/// `part` for each thousand of `whole`, rounded down.
+/// Returns `part` for each thousand of `whole`, rounded down.
 pub(super) fn per_thousand(part: u64, whole: u64) -> u64 {
     part.saturating_mul(1000) / whole.max(1)
 }
@@ -66,7 +66,8 @@ fn capped(points: u64, most: u32) -> u32 {
     u32::try_from(points).unwrap_or(most).min(most)
 }
 
-/// A folder without a manifest is no crate and has nowhere to name a licence.
+/// Returns whether a licence is missing. A folder without a manifest is not a crate, and has
+/// nowhere to name one.
 pub(super) fn lacks_licence(facts: &UnitFacts) -> bool {
     facts.licence == Licence::Missing && facts.manifest != ManifestState::Absent
 }

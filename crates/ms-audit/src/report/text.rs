@@ -144,8 +144,8 @@ fn longest(row: &CrateRow) -> String {
         .map_or_else(String::new, |f| format!("{} {}", f.lines, printable(&f.name)))
 }
 
-/// The report as text, with a newline at the end. No line of the table is
-/// longer than the width, down to the few columns that are never left out.
+/// Renders the report as text, with a newline at the end. No line of the table is longer than the
+/// width, down to the few columns that are never left out.
 pub fn render(report: &Report, style: &TextStyle) -> String {
     let mut out = String::new();
     heading(&mut out, report);
@@ -173,8 +173,8 @@ fn heading(out: &mut String, report: &Report) {
 }
 
 fn table(out: &mut String, report: &Report, style: &TextStyle) {
-    let shown = style.max_rows.unwrap_or(usize::MAX).min(report.crates.len());
-    let rows = &report.crates[..shown];
+    let listed = style.max_rows.unwrap_or(usize::MAX).min(report.crates.len());
+    let rows = &report.crates[..listed];
     if rows.is_empty() {
         return;
     }
@@ -188,8 +188,8 @@ fn table(out: &mut String, report: &Report, style: &TextStyle) {
     for row in rows {
         line(out, &columns, &widths, columns.iter().map(|column| (column.cell)(row)), style);
     }
-    if shown < report.crates.len() {
-        let _ = writeln!(out, "and {} more, all in audit.json", report.crates.len() - shown);
+    if listed < report.crates.len() {
+        let _ = writeln!(out, "and {} more, all in audit.json", report.crates.len() - listed);
     }
     let legend =
         "B build script, P proc macro, L no licence, D duplicates, Q quarantined, X not text";
@@ -198,8 +198,8 @@ fn table(out: &mut String, report: &Report, style: &TextStyle) {
     }
 }
 
-/// The columns that fit, and their widths. The name of the crate gives way
-/// first, as far as it stays readable, then whole columns, then the name again.
+/// Returns the columns that fit, and their widths. The name of the crate gives way first, as far as
+/// it stays readable, then whole columns, then the name again.
 fn fitting(rows: &[CrateRow], width: usize) -> (Vec<&'static Column>, Vec<usize>) {
     const READABLE_NAME: usize = 24;
     const LEAST_NAME: usize = 12;
@@ -247,7 +247,7 @@ fn line(
     let _ = writeln!(out, "{}", text.trim_end());
 }
 
-/// At most `width` characters, with a mark if some were cut off.
+/// Cuts a text to `width` characters, with a mark if some were cut off.
 fn cut(text: &str, width: usize, charset: Charset) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -256,13 +256,13 @@ fn cut(text: &str, width: usize, charset: Charset) -> String {
 }
 
 fn duplicates(out: &mut String, found: &[Duplicate], style: &TextStyle) {
-    let shown = style.max_rows.unwrap_or(usize::MAX).min(found.len());
-    if shown == 0 {
+    let listed = style.max_rows.unwrap_or(usize::MAX).min(found.len());
+    if listed == 0 {
         return;
     }
     let _ =
         writeln!(out, "\n{} files occur in more than one crate; the largest first", found.len());
-    for duplicate in &found[..shown] {
+    for duplicate in &found[..listed] {
         let files: Vec<_> = duplicate.files.iter().map(|file| printable(file)).collect();
         let text = format!(
             "{:>9} bytes x {:<3} {}",
@@ -272,8 +272,8 @@ fn duplicates(out: &mut String, found: &[Duplicate], style: &TextStyle) {
         );
         let _ = writeln!(out, "{}", cut(&text, style.width.max(30), style.charset));
     }
-    if shown < found.len() {
-        let _ = writeln!(out, "and {} more, all in audit.json", found.len() - shown);
+    if listed < found.len() {
+        let _ = writeln!(out, "and {} more, all in audit.json", found.len() - listed);
     }
 }
 
@@ -281,17 +281,17 @@ fn missing(out: &mut String, report: &Report, style: &TextStyle) {
     if report.missing.is_empty() {
         return;
     }
-    let shown = style.max_rows.unwrap_or(usize::MAX).min(report.missing.len());
+    let listed = style.max_rows.unwrap_or(usize::MAX).min(report.missing.len());
     let _ = writeln!(out, "\n{} locked packages are not audited", report.missing.len());
-    for missing in &report.missing[..shown] {
+    for missing in &report.missing[..listed] {
         let _ = writeln!(out, "  {}: {}", printable(&missing.package.folder()), missing.reason);
     }
-    if shown < report.missing.len() {
-        let _ = writeln!(out, "  and {} more, all in audit.json", report.missing.len() - shown);
+    if listed < report.missing.len() {
+        let _ = writeln!(out, "  and {} more, all in audit.json", report.missing.len() - listed);
     }
 }
 
-/// Never shortened: these are what a reviewer must look at by hand.
+/// Lists all quarantined files: a reviewer must look at each by hand.
 fn quarantined(out: &mut String, report: &Report) {
     if report.quarantined.is_empty() {
         return;
@@ -306,10 +306,10 @@ fn quarantined(out: &mut String, report: &Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file::Fingerprint;
     use crate::outcome::{FileOutcome, Outcome, Reason};
     use crate::report::Reducer;
     use crate::scan::scan;
-    use crate::walk::Fingerprint;
 
     fn sample() -> Report {
         let mut reducer = Reducer::new("sample", Vec::new());

@@ -1,4 +1,4 @@
-//! Code told from comments and strings.
+//! A lexer that separates code from comments and strings.
 //!
 //! It reads tokens, not grammar: enough to count call sites and to match the
 //! braces of functions. It goes forward only, so its time is linear.
@@ -7,7 +7,7 @@ use memchr::{memchr, memchr2};
 
 use super::{LongestFn, MAX_NAME, newlines};
 
-/// What the lexer counts.
+/// The counts of the lexer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Code {
     pub(super) unwrap_sites: u64,
@@ -33,7 +33,7 @@ enum Class {
     Quote,
     Tick,
     Slash,
-    /// Brackets and what else matters to the head of a function.
+    /// Brackets and other signs that matter to the head of a function.
     Shape,
     Other,
 }
@@ -125,7 +125,7 @@ impl Lexer<'_> {
         self.functions.word(start, end);
     }
 
-    /// Whether the next bytes that are not space are those of `wanted`.
+    /// Returns whether the next bytes that are not space are those of `wanted`.
     fn is_next(&self, wanted: &[u8]) -> bool {
         /// `unwrap` and its parentheses are rarely further apart, and a bound
         /// keeps the time linear.
@@ -152,7 +152,7 @@ impl Lexer<'_> {
         self.jump(self.src.len());
     }
 
-    /// After `r`, `br` or `cr`: a raw string, or a raw identifier.
+    /// Reads what follows `r`, `br` or `cr`: a raw string, or a raw identifier.
     fn raw(&mut self, from: usize) {
         let hashes = self.rest(from).iter().take_while(|&&b| b == b'#').count();
         let mut at = from + hashes;
@@ -173,7 +173,7 @@ impl Lexer<'_> {
         self.jump(self.src.len());
     }
 
-    /// A character, or a lifetime.
+    /// Reads a character or a lifetime.
     fn tick(&mut self) {
         /// `'\u{1_0_F_F_F_F}'` without its first two bytes fits.
         const MAX_ESCAPE: usize = 24;
@@ -292,14 +292,14 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// Anything but a word, a space or a shape.
+    /// Reads anything but a word, a space or a shape.
     fn other(&mut self, byte: u8) {
         if matches!(self.head, Head::Keyword { .. }) && byte != b'$' {
             self.head = Head::None;
         }
     }
 
-    /// A bracket, an angle or a semicolon.
+    /// Reads a bracket, an angle or a semicolon.
     fn shape(&mut self, byte: u8, prev: u8, at: usize, code: &mut Code) {
         let body_of = match self.head {
             Head::None => None,
@@ -324,7 +324,7 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// One step in the head of a function; gives it when its body opens.
+    /// Takes one step in the head of a function, and returns it when its body opens.
     fn head_shape(&mut self, mut named: Named, byte: u8, prev: u8) -> Option<Named> {
         let is_flat = named.nest == 0 && named.block == 0;
         let ends = match byte {
@@ -376,8 +376,8 @@ impl<'a> Functions<'a> {
         }
     }
 
-    /// Line number of a place, from 1. Places only go forward, so each byte is
-    /// looked at once.
+    /// Returns the line number of a place, from 1. Places only go forward, so each byte is looked
+    /// at once.
     fn line_of(&mut self, at: usize) -> u64 {
         if at > self.line_at {
             self.line += newlines(&self.src[self.line_at..at]);
@@ -436,7 +436,7 @@ mod tests {
         ] {
             assert_eq!(sites(hidden), (0, 0), "{hidden}");
         }
-        for shown in [
+        for printed in [
             "'\"'; a.unwrap()",
             "'\\''; a.unwrap()",
             "b'\"'; a.unwrap()",
@@ -452,7 +452,7 @@ mod tests {
             "/* /* */ */ a.unwrap()",
             "a // \"\n.unwrap()",
         ] {
-            assert_eq!(sites(shown), (1, 0), "{shown}");
+            assert_eq!(sites(printed), (1, 0), "{printed}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lines with a word, as GNU `grep -wc WORD` counts them in a UTF-8 locale.
 //!
-//! What was found by experiment with grep 3.8 and glibc 2.36, and is checked
-//! against the grep of the machine in `tests/it/grep.rs`:
+//! These rules were found by experiment with grep 3.8 and glibc 2.36, and are checked against the
+//! grep of the machine in `tests/it/grep.rs`:
 //!
 //! - a line ends at `\n`, at a NUL (a file with a NUL is binary to grep, which
 //!   then takes each NUL for a line end, before and after the first one), or at
@@ -18,8 +18,8 @@
 
 use memchr::{memchr2, memmem};
 
-/// How many lines have `word` with nothing of a word on either side. The word
-/// is ASCII and cannot overlap itself.
+/// Counts the lines that have `word` with no word character on either side. The word is ASCII and
+/// cannot overlap itself.
 pub(super) fn lines_with_word(bytes: &[u8], word: &[u8]) -> u64 {
     let finder = memmem::Finder::new(word);
     let (mut count, mut at) = (0, 0);
@@ -53,7 +53,7 @@ fn starts_with_word(after: &[u8]) -> bool {
     }
 }
 
-/// The character that ends `bytes`, if those are a whole valid sequence.
+/// Returns the character that ends `bytes`, if those are a whole valid sequence.
 fn last_char(bytes: &[u8]) -> Option<char> {
     let tail = &bytes[bytes.len().saturating_sub(4)..];
     let lead = tail.iter().rposition(|byte| byte & 0xc0 != 0x80)?;
@@ -61,7 +61,7 @@ fn last_char(bytes: &[u8]) -> Option<char> {
     chars.next().filter(|_| chars.next().is_none())
 }
 
-/// The character that begins `bytes`, if it is a valid sequence.
+/// Returns the character that begins `bytes`, if it is a valid sequence.
 fn first_char(bytes: &[u8]) -> Option<char> {
     let head = &bytes[..bytes.len().min(4)];
     head.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next())
@@ -71,13 +71,13 @@ fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// `iswalnum` of glibc for characters beyond ASCII.
+/// Answers as `iswalnum` of glibc does, for characters beyond ASCII.
 fn is_word_char(c: char) -> bool {
     c.is_alphabetic() || (c.is_numeric() && is_decimal_digit(c))
 }
 
-/// Whether the general category is `Nd`; the standard library tells only that
-/// it is one of `Nd`, `Nl` and `No`. Derived from glibc 2.36 (Unicode 14).
+/// Returns whether the general category is `Nd`; the standard library tells only that it is one of
+/// `Nd`, `Nl` and `No`. Derived from glibc 2.36 (Unicode 14).
 fn is_decimal_digit(c: char) -> bool {
     /// The zero of each script; nine digits follow it.
     const ZEROS: [u32; 60] = [

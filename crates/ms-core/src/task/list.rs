@@ -34,8 +34,8 @@ pub struct TaskFilter {
     pub limit: usize,
 }
 
-/// One page of a list, in the order in which the tasks were taken: whoever goes on behind the
-/// last one it has seen misses none.
+/// One page of a list, in the order in which the tasks were taken: a reader that goes on
+/// behind the last one it has seen misses none.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TaskPage {
     /// The tasks.

@@ -98,6 +98,7 @@ impl View {
             entry.event().iter().for_each(|event| self.on_event(&event.kind));
         }
         let mut ticks = tokio::time::interval(if self.look.live { FRAME } else { LINE });
+        // A terminal that was stopped for an hour gets one frame, not an hour of them.
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         ticks.tick().await;
         loop {

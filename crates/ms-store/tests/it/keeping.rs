@@ -352,14 +352,14 @@ fn of_many_tasks_those_that_have_ended_are_returned_with_their_results() {
         assert!(store.execute(ends).await.unwrap().iter().all(Result::is_ok));
         let unknown = common::fresh();
         let asked = ids.iter().rev().copied().chain([unknown]).collect();
-        let told = store.ends(asked).await.unwrap();
-        let told: Vec<_> =
-            told.iter().map(|end| (end.view.id, end.view.state, &end.result)).collect();
+        let ended = store.ends(asked).await.unwrap();
+        let ended: Vec<_> =
+            ended.iter().map(|end| (end.view.id, end.view.state, &end.result)).collect();
         let expected = [
             (ids[0], TaskState::Completed, &Some(json!({ "n": 0 }))),
             (ids[1], TaskState::Failed, &None),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(ended, expected);
         assert_eq!(store.ends(Vec::new()).await.unwrap(), []);
         close(root).await;
     });

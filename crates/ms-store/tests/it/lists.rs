@@ -149,20 +149,20 @@ fn a_filter_gives_what_looking_at_each_task_would_give() {
             }
         }
         assert!(filters > 30, "only {filters} filters found something");
-        // And what is told of the store without counting is what counting gives.
+        // The statistics, which are kept without counting rows, equal the counts.
         let stats = store.stats().await.unwrap().tasks;
         for queue in queues {
             for state in TaskState::ALL {
                 let counted = every.iter().filter(|one| one.queue == queue && one.state == state);
-                let told = stats.get(&queue).and_then(|states| states.get(&state)).copied();
-                assert_eq!(told.unwrap_or(0), counted.count() as u64, "{queue} {state}");
+                let kept = stats.get(&queue).and_then(|states| states.get(&state)).copied();
+                assert_eq!(kept.unwrap_or(0), counted.count() as u64, "{queue} {state}");
             }
         }
         close(root).await;
     });
 }
 
-/// Row by row: what cannot be read is named, alone it is told as such, and the page goes on.
+/// Row by row: an unreadable task is named; read alone it is an error, and the page goes on.
 #[test]
 fn what_cannot_be_read_is_named_and_hides_no_other() {
     let dir = tempfile::tempdir().unwrap();

@@ -18,6 +18,7 @@ impl Dispatcher {
     /// Claims what may start, unless a question is on its way, once nothing of an earlier
     /// claim is in doubt.
     pub(super) fn claim(&mut self, ctx: &mut Context<Self>) {
+        // Results that the store does not take would pile up in memory while agents do new work.
         if self.ending || self.reports >= MAX_REPORTS {
             return;
         }

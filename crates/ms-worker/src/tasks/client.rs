@@ -95,6 +95,7 @@ impl TaskClient {
         }
         let mut stored = Vec::new();
         if !good.is_empty() {
+            // Before the store is asked: the caller may be dropped while it waits.
             let _wake = self.wake_at_the_end();
             stored = self.store_all(good).await?;
         }

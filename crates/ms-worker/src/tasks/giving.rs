@@ -40,6 +40,7 @@ impl Dispatcher {
     /// Gives a task to its agent and waits for its answer.
     pub(super) fn give(&mut self, assignment: Assignment, asked: Instant, ctx: &mut Context<Self>) {
         let (id, token) = (assignment.view.id, assignment.token);
+        // First: from here on the store must not release it as unknown.
         self.claims.given(id, token);
         let agent = assignment.view.assigned_agent.as_ref().and_then(|path| self.agents.get(path));
         let agent = agent.filter(|_| !self.ending).cloned();

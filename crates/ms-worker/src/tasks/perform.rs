@@ -55,7 +55,7 @@ pub(crate) enum Performed {
     Done(Result<Value, TaskFailure>),
     /// It came too late to begin.
     NotBegun,
-    /// The work was dropped: the task is somebody else's, or nobody's.
+    /// The work was dropped: the task was cancelled, or went to another agent.
     Dropped,
     /// The agent gave the task back; it may start again after this time.
     HandedBack(Duration),

@@ -162,7 +162,7 @@ impl<'a> Hold<'a> {
 async fn while_held<T>(hold: &Hold<'_>, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     poll_fn(|context| match hold.is_over() {
-        // What renews the lease runs in the same task, so whoever waits here is polled again.
+        // The renewal of the lease runs in the same task, so this is polled again after it.
         true => Poll::Pending,
         false => work.as_mut().poll(context),
     })
