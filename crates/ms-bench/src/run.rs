@@ -4,19 +4,19 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::contenders::Contender;
-use crate::job::{Measured, NoFigure, Sample};
 use crate::report::{FigureResult, Row, WorkloadResult};
+use crate::sample::{Measured, NoFigure, Sample};
 use crate::stats::summary;
 use crate::workloads::Workload;
 
-/// Longest a sample may take.
+/// Longest duration of a sample.
 const SAMPLE_WITHIN: Duration = Duration::from_secs(300);
 /// Time between two looks at a running sample.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// What actors say that are crashed on purpose.
+/// The panic message of actors that are crashed on purpose.
 const ON_PURPOSE: &str = "as it is told";
 
-/// Has panics on purpose print nothing: writing them would be what is measured.
+/// Silences panics on purpose: printing them would take longer than what is measured.
 pub(crate) fn silence_crashes() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -26,7 +26,7 @@ pub(crate) fn silence_crashes() {
     }));
 }
 
-/// What was seen of one contender.
+/// The samples of one contender.
 struct Seen<'a> {
     contender: &'a Contender,
     samples: Vec<Measured>,
@@ -34,7 +34,7 @@ struct Seen<'a> {
     failed: bool,
 }
 
-/// Measures a workload on these contenders; with the number of those that failed.
+/// Measures a workload on these contenders. Also returns the number of contenders that failed.
 pub(crate) fn workload(
     workload: &Workload,
     contenders: &[&Contender],
@@ -45,10 +45,13 @@ pub(crate) fn workload(
         .iter()
         .map(|contender| Seen { contender, samples: Vec::new(), absent: None, failed: false })
         .collect();
+    // Round by round and not contender by contender: if the machine is busy for a minute, every
+    // contender has some bad samples, and no contender has only bad ones.
     for _ in 0..rounds.min(workload.rounds) {
         for seen in all.iter_mut().filter(|seen| seen.absent.is_none()) {
             match sample(workload, seen.contender, scale) {
                 Ok(Ok(measured)) => seen.samples.push(measured),
+                // It will lack the feature in every round, so it is not asked again.
                 Ok(Err(absent)) => seen.absent = Some(absent),
                 Err(problem) => {
                     eprintln!("{} on {}: {problem}", workload.name, seen.contender.name);
@@ -90,7 +93,7 @@ enum Problem {
     #[error("not done in {} s", SAMPLE_WITHIN.as_secs())]
     TimedOut,
     #[error("its process ended with {0}")]
-    Ended(std::process::ExitStatus),
+    Exited(std::process::ExitStatus),
     #[error("its process printed no sample: {0}")]
     Unreadable(#[from] serde_json::Error),
 }
@@ -99,7 +102,7 @@ enum Problem {
 fn sample(workload: &Workload, contender: &Contender, scale: f64) -> Result<Sample, Problem> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["sample", workload.name, contender.name, "--scale", &scale.to_string()])
-        // With either, each crash resolves a backtrace, which is what would be measured.
+        // With either variable, each crash resolves a backtrace, which takes longer than the restart.
         .env_remove("RUST_BACKTRACE")
         .env_remove("RUST_LIB_BACKTRACE")
         .stdin(Stdio::null())
@@ -118,7 +121,7 @@ fn sample(workload: &Workload, contender: &Contender, scale: f64) -> Result<Samp
         std::thread::sleep(LOOK_EVERY);
     };
     if !status.success() {
-        return Err(Problem::Ended(status));
+        return Err(Problem::Exited(status));
     }
     let output = child.wait_with_output()?;
     Ok(serde_json::from_slice(&output.stdout)?)

@@ -1,4 +1,4 @@
-//! Children that write down their lives: what trees in tests are built of.
+//! Children that record their starts and ends, to build the trees of tests from.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use actix::{Actor, Running};
 use ms_actor::Context;
 use ms_supervisor::ChildSpec;
 
-/// What happened to journal children, in order: `+a` for a start of `a`, `-a` for its end.
+/// Records what happens to its children, in order: `+a` for a start of `a`, `-a` for its end.
 ///
 /// ```
 /// use ms_supervisor::SupervisorSpec;
@@ -16,7 +16,8 @@ use ms_supervisor::ChildSpec;
 ///
 /// TestSystem::run(async |t| {
 ///     let journal = Journal::new();
-///     let tree = SupervisorSpec::one_for_all("root").child(journal.child("a")).child(journal.child("b"));
+///     let tree = SupervisorSpec::one_for_all("root");
+///     let tree = tree.child(journal.child("a")).child(journal.child("b"));
 ///     let root = t.start(tree).await;
 ///     root.stop(t.soon()).await;
 ///     assert_eq!(journal.take(), ["+a", "+b", "-b", "-a"]);
@@ -30,25 +31,25 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// An empty one.
+    /// Makes an empty journal.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A child that starts and stops at once.
+    /// Returns a child that starts and stops at once.
     #[must_use]
     pub fn child(&self, name: &str) -> ChildSpec {
         self.slow_child(name, Duration::ZERO)
     }
 
-    /// A child whose init takes this long, without blocking its thread.
+    /// Returns a child whose init takes this long, without blocking its thread.
     #[must_use]
     pub fn slow_child(&self, name: &str, init: Duration) -> ChildSpec {
         self.spec(name, init, false)
     }
 
-    /// A child that never obeys an order to stop: it has to be killed.
+    /// Returns a child that ignores every order to stop, so that it has to be killed.
     #[must_use]
     pub fn stubborn_child(&self, name: &str) -> ChildSpec {
         self.spec(name, Duration::ZERO, true)
@@ -57,23 +58,25 @@ impl Journal {
     fn spec(&self, name: &str, init: Duration, stubborn: bool) -> ChildSpec {
         let (journal, text) = (self.clone(), name.to_owned());
         ChildSpec::actor(name, move || {
+            // Counted here and not in `started`: an actor exists from its factory on, also if its init
+            // fails.
             journal.alive.fetch_add(1, Ordering::SeqCst);
             JournalActor { name: text.clone(), journal: journal.clone(), init, stubborn }
         })
     }
 
-    /// Writes a line.
+    /// Adds a line.
     pub fn add(&self, line: impl Into<String>) {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
     }
 
-    /// Takes out what was written.
+    /// Takes out all lines.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Children of this journal that exist right now.
+    /// Counts the children of this journal that exist at present.
     #[must_use]
     pub fn alive(&self) -> usize {
         self.alive.load(Ordering::SeqCst)

@@ -1,4 +1,4 @@
-//! Plain actix: the yardstick. One `System`; `do_send`, as its examples tell.
+//! Plain actix, which others are compared with. One `System`; messages by `do_send`, as in its examples.
 
 #![allow(clippy::disallowed_methods, reason = "the yardstick is plain actix, do_send included")]
 
@@ -6,9 +6,9 @@ use actix::{Actor, Addr, Arbiter, AsyncContext, Context, Handler, Message, Recip
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::job::{Job, NoFigure, Sample, Threads};
 use crate::peer::{Alive, DONE, Peer, Populates, Publishes, Ring, Skynet, answer};
-use crate::workloads::{ask, fan_out, idle, publish, ring, skynet, spawn, tell};
+use crate::sample::{NoFigure, Sample, Threads};
+use crate::workloads::{Job, ask, fan_out, idle, publish, ring, skynet, spawn, tell};
 
 pub(crate) fn run(job: Job) -> Sample {
     const UNSUPERVISED: &str = "without supervision: it restarts no actor that panicked";
@@ -154,7 +154,7 @@ impl Populates for Plain {
         Idle { _alive: Alive::new() }.start()
     }
 
-    /// An actor ends when nobody has its address.
+    /// Drops the addresses: an actor ends when nobody has its address.
     async fn stop(&self, idle: Vec<Addr<Idle>>, _supervised: bool) {
         drop(idle);
     }

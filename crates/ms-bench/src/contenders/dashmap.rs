@@ -1,4 +1,4 @@
-//! A bare `DashMap` of our references by name: the yardstick of lookups.
+//! A bare `DashMap` of our references by name: a lower bound for the time of lookups.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use ::dashmap::DashMap;
 use ms_actor::AnyRef;
 
 use super::ours::{Counter, Ours};
-use crate::job::{Job, NoFigure, Sample, Threads};
 use crate::peer::{Names, Peer};
+use crate::sample::{NoFigure, Sample, Threads};
+use crate::workloads::Job;
 use crate::workloads::names;
 
 pub(crate) fn run(job: Job) -> Sample {
@@ -17,7 +18,7 @@ pub(crate) fn run(job: Job) -> Sample {
     }
 }
 
-/// Default hasher, as most use it.
+/// With the default hasher, as in most programs.
 struct Map {
     node: Ours,
     names: Arc<DashMap<String, AnyRef>>,

@@ -1,6 +1,7 @@
-//! Who takes part. The next contender is one file here and a line in the table.
+//! The contenders. A new one needs a file here and a line in the table.
 
-use crate::job::{Job, Sample};
+use crate::sample::Sample;
+use crate::workloads::Job;
 
 mod actix;
 #[cfg(feature = "peers")]
@@ -15,7 +16,7 @@ mod ours;
 mod ractor;
 mod tokio_rt;
 
-/// One that is measured.
+/// A library that is measured.
 pub(crate) struct Contender {
     /// Its name in tables and on the command line.
     pub(crate) name: &'static str,
@@ -26,7 +27,7 @@ pub(crate) struct Contender {
 /// The name of our own row.
 pub(crate) const OURS: &str = "ours";
 
-/// In the order of the tables.
+/// All contenders, in the order of the tables.
 pub(crate) const CONTENDERS: &[Contender] = &[
     Contender { name: OURS, run: ours::run },
     Contender { name: "plain actix", run: actix::run },
@@ -52,7 +53,8 @@ pub(crate) fn named(name: &str) -> Option<&'static Contender> {
     CONTENDERS.iter().find(|contender| contender.name == name)
 }
 
+// A row with a reason and not no row: a missing one would look like a contender that nobody thought of.
 #[cfg(not(feature = "peers"))]
 fn not_built(_: Job) -> Sample {
-    Err(crate::job::NoFigure::lacks("built without the feature `peers`"))
+    Err(crate::sample::NoFigure::lacks("built without the feature `peers`"))
 }

@@ -1,15 +1,14 @@
-//! A task behind `tokio::sync::mpsc`: what an actor on tokio cannot be faster than.
+//! A task with a `tokio::sync::mpsc` channel: an upper bound for the speed of an actor on tokio.
 //!
-//! The channel has no bound, as it is the faster one; there is no supervision, no
-//! inspection and no account of anything.
+//! The channel is unbounded, as that kind is faster. There is no supervision, inspection or accounting.
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::tokio_rt::{self, Side};
-use crate::job::{Job, NoFigure, Sample, Threads};
 use crate::peer::{Alive, DONE, Peer, Populates, Ring, Skynet, answer};
-use crate::workloads::{ask, fan_out, idle, ring, skynet, spawn, tell};
+use crate::sample::{NoFigure, Sample, Threads};
+use crate::workloads::{Job, ask, fan_out, idle, ring, skynet, spawn, tell};
 
 pub(crate) fn run(job: Job) -> Sample {
     const BARE: &str = "bare tasks: no supervision";

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
 use crate::peer::Peer;
-use crate::workloads::{Figure, Unit, Workload};
+use crate::sample::{Measured, Sample, Threads, scaled};
+use crate::workloads::{Figure, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -42,7 +42,7 @@ pub(crate) async fn counters<P: Peer>(peer: &P, count: u64) -> Vec<P::Counter> {
     counters
 }
 
-/// Asks each, which also waits for what was sent before.
+/// Asks each counter. The ask is queued behind all messages before it, so it also waits for those.
 pub(crate) async fn assert_all_counted<P: Peer>(counters: &[P::Counter], each: u64) {
     for counter in counters {
         assert_eq!(P::ask(counter).await, each, "every message was handled");
@@ -54,6 +54,7 @@ async fn tell_all<P: Peer>(counters: &[P::Counter], rounds: u64) {
         for counter in counters {
             P::tell(counter, round).await;
         }
+        // Sender and actors share the thread. Without this no actor would run before the last round.
         tokio::task::yield_now().await;
     }
 }

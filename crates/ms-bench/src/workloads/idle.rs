@@ -1,10 +1,10 @@
-//! What an actor costs that does nothing.
+//! The memory of an actor that does nothing.
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
 use crate::peer::Populates;
 use crate::proc::resident;
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::workloads::spawn::populate;
-use crate::workloads::{Figure, Goal, Unit, Workload};
+use crate::workloads::{Figure, Goal, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -26,7 +26,7 @@ pub(crate) fn measure<P: Populates>(size: Size) -> Sample {
         let before = resident();
         let idle = populate(peer, size.actors, true).await;
         let bytes = resident().saturating_sub(before);
-        // The process ends here: nobody need stop them.
+        // The process ends here, so stopping a million actors would only cost time.
         std::mem::forget(idle);
         bytes
     });

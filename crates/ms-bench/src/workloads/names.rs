@@ -3,10 +3,10 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
 use crate::peer::Names;
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::workloads::Goal::Times;
-use crate::workloads::{Figure, Unit, Workload};
+use crate::workloads::{Figure, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -52,6 +52,7 @@ pub(crate) fn measure<P: Names>(size: Size) -> Sample {
         let lookup = peer.lookup();
         assert!(!lookup("agents.nobody"), "an unknown name is not found");
         read(&keys[..keys.len() / 10], &lookup);
+        // The slowest reader counts: a mean would hide a reader that waits for a lock of another one.
         let slowest = std::thread::scope(|scope| {
             let readers = (0..size.readers).map(|_| scope.spawn(|| read(&keys, &lookup)));
             let readers: Vec<_> = readers.collect();
@@ -68,13 +69,14 @@ pub(crate) fn name(number: u64) -> String {
 
 fn read(keys: &[String], lookup: &(impl Fn(&str) -> bool + Sync)) -> Duration {
     let began = Instant::now();
+    // `black_box` hides the keys from the optimiser, which could otherwise move lookups out of the loop.
     let found = keys.iter().filter(|key| lookup(black_box(key))).count();
     let took = began.elapsed();
     assert_eq!(found, keys.len(), "every name is found");
     took
 }
 
-/// Numbers in an order no cache foresees.
+/// Returns numbers in an order that no cache can predict.
 fn scattered(size: Size) -> impl Iterator<Item = u64> {
     let mut seed = 1_u64;
     (0..size.lookups).map(move |_| {

@@ -1,11 +1,11 @@
-//! Messages to whoever takes their type.
+//! Messages to all actors that subscribed to their type.
 
 use std::time::Instant;
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
 use crate::peer::Publishes;
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::workloads::fan_out::{assert_all_counted, counters};
-use crate::workloads::{Figure, Unit, Workload};
+use crate::workloads::{Figure, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -38,6 +38,7 @@ pub(crate) fn measure<P: Publishes>(size: Size) -> Sample {
 async fn publish<P: Publishes>(peer: &P, topic: &P::Topic, rounds: u64) {
     for round in 0..rounds {
         peer.publish(topic, round).await;
+        // Sender and actors share the thread. Without this no actor would run before the last round.
         tokio::task::yield_now().await;
     }
 }

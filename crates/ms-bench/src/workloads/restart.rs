@@ -1,12 +1,12 @@
-//! From a crash to the next answer.
+//! The time from a crash to the next answer.
 
 use std::time::Instant;
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
-use crate::peer::{PATIENCE, Supervises};
+use crate::peer::{Supervises, WAIT_LIMIT};
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::stats::percentile;
 use crate::workloads::Goal::Times;
-use crate::workloads::{Figure, Goal, Unit, Workload};
+use crate::workloads::{Figure, Goal, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -36,9 +36,9 @@ pub(crate) fn measure<P: Supervises>(size: Size) -> Sample {
             assert!(peer.try_ask(child).await.is_some(), "it is up before it is crashed");
             let began = Instant::now();
             peer.crash(child).await;
-            let reborn = tokio::time::timeout(PATIENCE, first_answer(peer, child));
+            let reborn = tokio::time::timeout(WAIT_LIMIT, first_answer(peer, child));
             reborn.await.expect("it comes back");
-            // The first tenth warms up.
+            // The first tenth is a warm-up.
             if crash >= size.crashes / 10 {
                 times.push(began.elapsed().as_secs_f64());
             }
@@ -48,7 +48,7 @@ pub(crate) fn measure<P: Supervises>(size: Size) -> Sample {
     Ok(Measured { values: vec![percentile(&times, 0.5), percentile(&times, 0.99)], note: None })
 }
 
-/// Asks until an incarnation answers that has answered nobody before.
+/// Asks until a new incarnation answers: one that has answered nothing before.
 pub(crate) async fn first_answer<P: Supervises>(peer: &P, child: &P::Child) {
     while peer.try_ask(child).await != Some(0) {
         tokio::task::yield_now().await;

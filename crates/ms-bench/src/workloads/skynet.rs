@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::job::{Job, Measured, Sample, Threads};
 use crate::peer::Skynet;
+use crate::sample::{Measured, Sample, Threads};
 use crate::workloads::Goal::Times;
-use crate::workloads::{Figure, Unit, Workload};
+use crate::workloads::{Figure, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -37,6 +37,7 @@ fn power_of_ten(about: f64) -> u64 {
 
 pub(crate) fn measure<P: Skynet>(size: Size) -> Sample {
     let took = P::run(Threads::One, async |peer: &P| {
+        // A warm-up, which is not measured.
         peer.skynet(10).await;
         let began = Instant::now();
         let sum = peer.skynet(size.leaves).await;

@@ -12,9 +12,9 @@ use ms_actor::{Context, Node, NodeConfig, Placement, Ref, SendError};
 use ms_supervisor::{ChildSpec, SupervisorRef, SupervisorSpec, start_root};
 use tokio::task::JoinHandle;
 
-use crate::job::{Job, Sample, Threads};
 use crate::peer::{DONE, Peer, Ring};
-use crate::workloads::{ask, fan_out, idle, mass_restart, names, publish};
+use crate::sample::{Sample, Threads};
+use crate::workloads::{Job, ask, fan_out, idle, mass_restart, names, publish};
 use crate::workloads::{restart, ring, skynet, spawn, tell};
 
 mod heartbeats;
@@ -46,12 +46,12 @@ pub(crate) fn run(job: Job) -> Sample {
 pub(super) struct Ours {
     node: Node,
     root: SupervisorRef,
-    /// Of actors that are started one after the other, without a name.
+    /// The supervisor of actors without names.
     pool: SupervisorRef,
     placement: Placement,
 }
 
-/// Names for children without one that matters.
+/// Numbers the names of children whose name does not matter.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 fn fresh(what: &str) -> String {
@@ -122,6 +122,7 @@ impl Peer for Ours {
 
     fn run<T>(threads: Threads, work: impl AsyncFnOnce(&Self) -> T) -> T {
         System::new().block_on(async {
+            // One arbiter, as the peers have one thread for their actors too.
             let config = NodeConfig { arbiters: 1, ..NodeConfig::default() };
             let node = Node::boot(config).expect("boots");
             let placement = match threads {

@@ -6,7 +6,7 @@ use ms_supervisor::ChildSpec;
 use tokio::sync::oneshot;
 
 use super::Ours;
-use crate::peer::{Alive, PATIENCE, Populates, Skynet, answer};
+use crate::peer::{Alive, Populates, Skynet, WAIT_LIMIT, answer};
 
 pub(crate) struct Idle {
     _alive: Alive,
@@ -16,13 +16,13 @@ impl Actor for Idle {
     type Context = Context<Self>;
 }
 
-/// What a pool starts again and again.
+/// Returns the spec of the children of a pool.
 pub(super) fn idle_spec() -> ChildSpec {
     ChildSpec::actor("idle", || Idle { _alive: Alive::new() })
 }
 
 impl Populates for Ours {
-    /// A supervised one needs nobody.
+    /// A supervised actor is kept alive by its supervisor.
     type Idle = Option<Ref<Idle>>;
 
     async fn start(&self, supervised: bool) -> Option<Ref<Idle>> {
@@ -37,7 +37,7 @@ impl Populates for Ours {
         drop(idle);
         if supervised {
             let pool = self.pool.path().name().parse().expect("a valid id");
-            self.root.clone().within(PATIENCE).terminate_child(&pool).await.expect("stops");
+            self.root.clone().within(WAIT_LIMIT).terminate_child(&pool).await.expect("stops");
         }
     }
 }
