@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use ms_core::ChildId;
 use ms_net::unix::is_live;
 
-use ms_ops::codes;
 use crate::error::ControlError;
+use ms_ops::codes;
 
 /// Most sockets that discovery looks at.
 const MAX_CANDIDATES: usize = 64;

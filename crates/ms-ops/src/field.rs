@@ -3,8 +3,8 @@
 //! That is checked by the compiler: [`operation!`](crate::operation!) takes a field without a
 //! bound only if its type is [`Bounded`], which no text and no list is.
 
-use ms_core::task::{MAX_BATCH, MAX_PAGE, NewTask, TaskChange, TaskFilter, TaskId, TaskState};
 use ms_core::stream::EventFilter;
+use ms_core::task::{MAX_BATCH, MAX_PAGE, NewTask, TaskChange, TaskFilter, TaskId, TaskState};
 use ms_core::{ActorPath, Incarnation, NodeLife};
 use serde_json::{Value, json};
 

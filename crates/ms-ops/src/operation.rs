@@ -69,7 +69,9 @@ impl fmt::Display for Target {
 ///
 /// Made by [`operation!`](crate::operation!), which also makes its row of the table: bounds,
 /// schema, and the way by name.
-pub trait Operation: Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Operation:
+    Clone + fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The answer; of a [`Kind::Watch`], one item.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 

@@ -136,6 +136,9 @@ mod tests {
     fn a_refusal_names_who_and_what() {
         let who = Principal { name: "http 127.0.0.1".to_owned(), role: Role::Client };
         let refused = Roles.permit(&who, Action::TreeSteer, &Target::Node).expect_err("refused");
-        assert_eq!(refused.to_string(), "[MS0011] http 127.0.0.1 may not do this to the node: tree.steer");
+        assert_eq!(
+            refused.to_string(),
+            "[MS0011] http 127.0.0.1 may not do this to the node: tree.steer"
+        );
     }
 }

@@ -293,4 +293,3 @@ impl<O: Ongoing> Prepared for OngoingAs<O> {
         Ok(desk.watch(caller, within, self.0)?.map_items(Written::new))
     }
 }
-

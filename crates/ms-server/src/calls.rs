@@ -35,16 +35,23 @@ impl Observe for FromTransport {
     fn ended(&self, operation: &'static str, door: Door, took: Duration, ending: Ending) {
         let to = match operation {
             _ if door != Door::Http => return,
-            SubmitTask::NAME | SubmitBatch::NAME | GetTask::NAME | ShowTask::NAME
-            | TaskOutcome::NAME | ListTasks::NAME => &self.to_database,
+            SubmitTask::NAME
+            | SubmitBatch::NAME
+            | GetTask::NAME
+            | ShowTask::NAME
+            | TaskOutcome::NAME
+            | ListTasks::NAME => &self.to_database,
             CancelTask::NAME | RetryTask::NAME => &self.to_application,
             _ => return,
         };
-        to.report(took, match ending {
-            Ending::Done => CallOutcome::Done,
-            Ending::Failed => CallOutcome::Failed,
-            Ending::GivenUp => CallOutcome::GivenUp,
-        });
+        to.report(
+            took,
+            match ending {
+                Ending::Done => CallOutcome::Done,
+                Ending::Failed => CallOutcome::Failed,
+                Ending::GivenUp => CallOutcome::GivenUp,
+            },
+        );
     }
 }
 

@@ -20,8 +20,10 @@ pub(crate) struct Explain {
 impl Explain {
     pub(crate) fn run(self, cx: &Cx) -> Outcome {
         let Some(code) = self.code else {
-            let lines: Vec<_> =
-                codes::EXPLANATIONS.iter().map(|info| format!("{}  {}\n", info.code, info.title)).collect();
+            let lines: Vec<_> = codes::EXPLANATIONS
+                .iter()
+                .map(|info| format!("{}  {}\n", info.code, info.title))
+                .collect();
             return cx.out.text(&lines.concat());
         };
         let info = codes::find(&code).ok_or(Failure::NoSuchCode(code))?;

@@ -180,10 +180,7 @@ pub struct DeskBuilder {
 impl DeskBuilder {
     /// Names who carries an operation out, and adds it to the table if it is not there.
     #[must_use]
-    pub fn provide<O, F>(
-        mut self,
-        provider: impl Fn(Asked, O) -> F + Send + Sync + 'static,
-    ) -> Self
+    pub fn provide<O, F>(mut self, provider: impl Fn(Asked, O) -> F + Send + Sync + 'static) -> Self
     where
         O: Once,
         F: Future<Output = Result<O::Answer, OpError>> + Send + 'static,
@@ -253,8 +250,17 @@ impl DeskBuilder {
     /// Returns the desk.
     #[must_use]
     pub fn build(self) -> Desk {
-        let Self { table, mut providers, gate, authenticate, rate, policy, records, observe, audit } =
-            self;
+        let Self {
+            table,
+            mut providers,
+            gate,
+            authenticate,
+            rate,
+            policy,
+            records,
+            observe,
+            audit,
+        } = self;
         let slot = |operation: TypeId| {
             let provider = providers.remove(&operation).map(Arc::new);
             (operation, ArcSwapOption::new(provider))

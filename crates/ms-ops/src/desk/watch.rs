@@ -65,8 +65,10 @@ impl Providing {
         match timeout(ENDS_WITHIN, &mut self.task).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(OpError::internal("the handler of the stream panicked")),
-            Err(_) => Err(OpError::timed_out(format!("the stream did not end within {ENDS_WITHIN:?}"))
-                .next("`msctl tree` shows who is unresponsive")),
+            Err(_) => {
+                Err(OpError::timed_out(format!("the stream did not end within {ENDS_WITHIN:?}"))
+                    .next("`msctl tree` shows who is unresponsive"))
+            }
         }
     }
 }

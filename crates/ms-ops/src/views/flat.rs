@@ -76,10 +76,7 @@ mod tests {
         };
         for levels in [vec![], vec![1], vec![0, 0], vec![0, 2], (0..70).collect()] {
             let rows: Vec<Value> = levels.iter().map(|&level| row(level)).collect();
-            assert!(
-                serde_json::from_value::<Flat>(json!(rows)).is_err(),
-                "{levels:?}"
-            );
+            assert!(serde_json::from_value::<Flat>(json!(rows)).is_err(), "{levels:?}");
         }
     }
 }

@@ -62,9 +62,8 @@ async fn a_write_of_a_program_is_on_record_where_the_audit_asks_for_it() {
         let log = Log::default();
         let desk = log.desk(audit);
         ask(&desk, of(Role::Client), LONG, Bring { how: How::Well }).await.unwrap();
-        let records = |log: &Log| {
-            log.take().iter().filter(|line| line.starts_with("record: ")).count()
-        };
+        let records =
+            |log: &Log| log.take().iter().filter(|line| line.starts_with("record: ")).count();
         assert_eq!(records(&log), on_record, "{audit:?}");
         ask(&desk, of(Role::Client), LONG, Change { how: How::Well }).await.unwrap();
         assert_eq!(records(&log), 1, "{audit:?}: steering always is");

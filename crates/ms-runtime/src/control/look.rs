@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::{AnyRef, DebugError, Entry, Node, ReadFrom, read_traces};
-use ms_core::time::part;
 use ms_core::integration::IntegrationMetrics;
+use ms_core::time::part;
 use ms_core::tree::{MAX_NESTED, TreeRow, rows};
 use ms_core::view::{ActorStatus, BlastRadius, EventKind, Mark, Tier, TreeNode, WhyRecord};
 use ms_core::{ActorPath, Incarnation};
@@ -15,9 +15,9 @@ use ms_ops::ops::{DryRun, Ps, ShowTree, WalkTree, Why};
 use ms_ops::views::{Flat, NodeInfo, OpenResources, PsRow, PsTable, StateView};
 use ms_ops::{OpError, Sink, codes};
 
+use super::NodeControl;
 use super::error::{of_actor, of_supervisor};
 use super::steer::verb_of;
-use super::NodeControl;
 use crate::service::{GetIntegrationMetrics, IntegrationActor};
 
 /// How long one actor is given to say more of itself than can be seen from outside.
@@ -48,7 +48,10 @@ impl NodeControl {
     }
 
     /// The tree as deep as JSON readers with a limit can follow: children below are counted.
-    pub(super) async fn tree(&self, ShowTree { root, depth }: ShowTree) -> Result<TreeNode, OpError> {
+    pub(super) async fn tree(
+        &self,
+        ShowTree { root, depth }: ShowTree,
+    ) -> Result<TreeNode, OpError> {
         let depth = depth.unwrap_or(MAX_NESTED).min(MAX_NESTED);
         let tree = self.subtree(root.as_ref(), Some(depth)).await?;
         read_traces(tree.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
@@ -82,10 +85,7 @@ impl NodeControl {
         Ok(())
     }
 
-    pub(super) async fn ps(
-        &self,
-        Ps { window_ms, sort, top }: Ps,
-    ) -> Result<PsTable, OpError> {
+    pub(super) async fn ps(&self, Ps { window_ms, sort, top }: Ps) -> Result<PsTable, OpError> {
         let window = Duration::from_millis(window_ms);
         let began = self.0.node.now();
         let before = match window.is_zero() {
@@ -131,9 +131,8 @@ impl NodeControl {
             .state(within.saturating_sub(part(within, 10)))
             .await
             .map_err(|error| of_actor(&error))?;
-        let state = serde_json::to_value(state).map_err(|error| {
-            OpError::internal("the state is no JSON").why(error.to_string())
-        })?;
+        let state = serde_json::to_value(state)
+            .map_err(|error| OpError::internal("the state is no JSON").why(error.to_string()))?;
         Ok(StateView { path, incarnation, state })
     }
 

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use ms_core::ActorPath;
 use ms_core::view::EventKind;
-use ms_ops::record::{Outcome, Records, Steering};
 use ms_ops::Target;
+use ms_ops::record::{Outcome, Records, Steering};
 use ms_worker::tasks::TaskClient;
 
 use super::NodeControl;

@@ -32,10 +32,7 @@ impl NodeControl {
         Ok(Steered { path, verb, outcome })
     }
 
-    pub(super) async fn inject(
-        &self,
-        Inject { path, fault }: Inject,
-    ) -> Result<Injected, OpError> {
+    pub(super) async fn inject(&self, Inject { path, fault }: Inject) -> Result<Injected, OpError> {
         if !self.0.allow_faults {
             return Err(OpError::refused("this node does not allow faults to be injected")
                 .next("start it with faults allowed; never in production"));

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ms_actor::{AnyRef, Entry, EventSource, ReadFrom, read_traces};
+use ms_core::ActorPath;
 use ms_core::stream::{EventFilter, StreamEvent, StreamKind};
 use ms_core::view::{Tier, TraceLine};
-use ms_core::ActorPath;
 use ms_ops::ops::{FollowEvents, Trace};
 use ms_ops::{OpError, Sink};
 

@@ -44,7 +44,10 @@ impl NodeControl {
     }
 
     /// A refusal of the whole is one of each.
-    pub(super) async fn submit_batch(&self, tasks: Vec<NewTask>) -> Result<Vec<Submittal>, OpError> {
+    pub(super) async fn submit_batch(
+        &self,
+        tasks: Vec<NewTask>,
+    ) -> Result<Vec<Submittal>, OpError> {
         let count = tasks.len();
         let refused = |error| Submittal::Refused(Box::new(error));
         let answers = match self.task_client()?.submit_all(tasks).await {

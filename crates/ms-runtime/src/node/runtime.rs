@@ -195,11 +195,7 @@ impl Runtime {
     }
 }
 
-async fn open(
-    config: &RunConfig,
-    desk: &Desk,
-    node: &Node,
-) -> Result<Option<Endpoint>, RunError> {
+async fn open(config: &RunConfig, desk: &Desk, node: &Node) -> Result<Option<Endpoint>, RunError> {
     let Some(path) = place(config)? else { return Ok(None) };
     let (desk, limits) = (desk.clone(), config.limits.clone());
     let endpoint = Endpoint::open(path, desk, limits, node.resources()).await?;

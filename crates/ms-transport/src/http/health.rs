@@ -36,10 +36,7 @@ pub(super) async fn live(asker: Asker) -> Result<Response, Problem> {
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     responses((status = 200, description = "ready, perhaps degraded", body = ReportSchema),
               (status = 503, description = "starting, unhealthy or stopping", body = ReportSchema)))]
-pub(super) async fn ready(
-    State(routes): State<Routes>,
-    asker: Asker,
-) -> Result<Response, Problem> {
+pub(super) async fn ready(State(routes): State<Routes>, asker: Asker) -> Result<Response, Problem> {
     let mut found = asker.ask(Probe { probe: ProbeKind::Readiness }).await?;
     // Whatever the checks say: a node that takes no work is not ready for any.
     found.ok &= routes.shared.gate() == Gate::Serving;

@@ -103,7 +103,8 @@ mod tests {
             let described = item.post.expect("posted");
             assert!(described.request_body.is_some(), "{}", row.name);
             let back = serde_json::to_value(&described).expect("written");
-            let properties = &back["requestBody"]["content"]["application/json"]["schema"]["properties"];
+            let properties =
+                &back["requestBody"]["content"]["application/json"]["schema"]["properties"];
             let named = properties.as_object().map_or(0, serde_json::Map::len);
             assert_eq!(named, row.fields().len(), "{back}");
         }

@@ -165,10 +165,10 @@ impl From<OpError> for Problem {
             let (what, cause) = (&error.what, &**cause as &dyn std::error::Error);
             tracing::warn!(error = cause, left_out, what, "a request failed");
         }
-        let errors = error.places.iter().map(|Place { at, detail }| FieldError {
-            at: at.clone(),
-            detail: detail.clone(),
-        });
+        let errors = error
+            .places
+            .iter()
+            .map(|Place { at, detail }| FieldError { at: at.clone(), detail: detail.clone() });
         Self {
             sort: error.code.sort,
             detail: error.public().to_owned(),

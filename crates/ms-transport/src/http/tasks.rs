@@ -126,11 +126,7 @@ pub(super) async fn submit_batch(
 #[utoipa::path(get, path = "/api/v1/tasks/{id}", tag = "tasks", params(("id" = String, Path, format = Uuid, description = "the id of a task")),
     responses((status = 200, body = TaskViewSchema),
         (status = 404, body = ProblemDetails<'_>, content_type = "application/problem+json")))]
-pub(super) async fn get(
-    asker: Asker,
-    id: Id,
-    _: NoQuery,
-) -> Result<axum::Json<TaskView>, Problem> {
+pub(super) async fn get(asker: Asker, id: Id, _: NoQuery) -> Result<axum::Json<TaskView>, Problem> {
     asker.ask(GetTask { id: task_id(id)? }).await.map(axum::Json)
 }
 

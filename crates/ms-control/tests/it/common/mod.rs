@@ -133,8 +133,7 @@ pub fn hasty() -> Limits {
 pub async fn node(limits: Limits) -> (ControlServer, TempDir) {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("n.sock");
-    let server =
-        ControlServer::bind(&path, desk(), limits).await.expect("binds");
+    let server = ControlServer::bind(&path, desk(), limits).await.expect("binds");
     (server, dir)
 }
 
