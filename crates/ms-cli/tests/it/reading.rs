@@ -54,6 +54,23 @@ fn the_node_its_names_and_its_work_are_shown() {
     });
 }
 
+/// Any operation by its name: what is read is answered, what changes something asks first.
+#[test]
+fn operations_are_called_by_their_name() {
+    compare("call", |t| {
+        let lookup = r#"{"name":"task-store"}"#;
+        t.run(&["call", "names.lookup", lookup]);
+        t.run(&["call", "names.lookup", lookup, "--json"]);
+        t.run(&["call", "names.lookup", r#"{"nmae":"task-store"}"#]);
+        t.run(&["call", "names.lookup", "task-store"]);
+        t.run(&["call", "names.look"]);
+        let nobody = r#"{"id":"01a20de1-fe43-7694-b430-621455741178"}"#;
+        t.run(&["call", "tasks.retry", nobody]);
+        t.run(&["call", "tasks.retry", nobody, "--yes"]);
+        t.run(&["call", "actors.trace", r#"{"path":"/root/none","max":1,"for_ms":1}"#]);
+    });
+}
+
 #[test]
 fn what_needs_no_node_is_answered_without_one() {
     compare("offline", |t| {

@@ -166,7 +166,7 @@ fn every_steering_at_every_door_leaves_one_record() {
         let tasks = "/root/components/application/tasks/dispatcher";
         let agent = format!("{AGENTS}/echo-1");
         let waits = || {
-            let slow = json!({ "kind": "wait", "payload": { "ms": 600_000 } });
+            let slow = json!({ "kind": "wait", "payload": { "ms": 60_000 } });
             id_of(&server.http().post("/api/v1/tasks", &slow.to_string()))
         };
         let (one, two, three, four) = (waits(), waits(), waits(), waits());
