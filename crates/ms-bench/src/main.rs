@@ -17,13 +17,13 @@
 )]
 
 mod contenders;
-mod job;
 mod machine;
 mod page;
 mod peer;
 mod proc;
 mod report;
 mod run;
+mod sample;
 mod stats;
 mod table;
 mod workloads;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::job::Threads;
+use crate::sample::Threads;
 
 /// Told by the last actor of a ring.
 pub(crate) static DONE: Notify = Notify::const_new();
@@ -18,7 +18,7 @@ pub(crate) static DONE: Notify = Notify::const_new();
 static LIVE: AtomicU64 = AtomicU64::new(0);
 
 /// Longest wait for anything a workload waits for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) const WAIT_LIMIT: Duration = Duration::from_secs(240);
 
 /// A part of an idle actor: counts it while it lives. Takes no room.
 #[derive(Debug)]

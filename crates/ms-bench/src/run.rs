@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::contenders::Contender;
-use crate::job::{Measured, NoFigure, Sample};
 use crate::report::{FigureResult, Row, WorkloadResult};
+use crate::sample::{Measured, NoFigure, Sample};
 use crate::stats::summary;
 use crate::workloads::Workload;
 
@@ -90,7 +90,7 @@ enum Problem {
     #[error("not done in {} s", SAMPLE_WITHIN.as_secs())]
     TimedOut,
     #[error("its process ended with {0}")]
-    Ended(std::process::ExitStatus),
+    Exited(std::process::ExitStatus),
     #[error("its process printed no sample: {0}")]
     Unreadable(#[from] serde_json::Error),
 }
@@ -118,7 +118,7 @@ fn sample(workload: &Workload, contender: &Contender, scale: f64) -> Result<Samp
         std::thread::sleep(LOOK_EVERY);
     };
     if !status.success() {
-        return Err(Problem::Ended(status));
+        return Err(Problem::Exited(status));
     }
     let output = child.wait_with_output()?;
     Ok(serde_json::from_slice(&output.stdout)?)

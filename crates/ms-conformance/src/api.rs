@@ -1,4 +1,4 @@
-//! Calls to supervisors, their results printed as OTP prints them.
+//! Calls to supervisors, with results in the form in which OTP prints them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,21 +10,21 @@ use ms_policy::PidRef;
 use ms_supervisor::{ChildInfo, DynamicChild, StartedChild, SupervisorError, SupervisorRef};
 use serde_json::{Value, json};
 
+use crate::fields::text;
 use crate::ids::{child_id, nth_child_id, original};
-use crate::scenario::text;
 use crate::world::{Pid, World};
 use crate::{build, terms};
 
-/// Longer than anything in a scenario takes.
+/// Longer than anything in a scenario takes, in virtual time.
 pub(crate) const EVER: Duration = Duration::from_secs(3600);
 
-/// The supervisor `pid` for calls; `None` for a worker.
+/// Returns the supervisor `pid`; `None` for a worker.
 pub(crate) fn reference(world: &World, pid: Pid) -> Option<SupervisorRef> {
     let state = world.state();
     SupervisorRef::of(&state.procs[pid].cell).map(|supervisor| supervisor.within(EVER))
 }
 
-/// Puts a call into the supervisor's mailbox now; its result joins the trace when it is there.
+/// Puts a call into the supervisor's mailbox at once. Its result is added to the trace later.
 pub(crate) fn issue(world: &World, sup: Pid, call: Value) {
     let number = world.state().trace.push_call();
     let (world, op) = (world.clone(), text(&call, "op", "?").to_owned());
@@ -32,16 +32,17 @@ pub(crate) fn issue(world: &World, sup: Pid, call: Value) {
         let result = perform(&world, sup, &call).await;
         world.state().trace.answer_call(number, json!({"op": op, "result": result}));
     });
-    // A call is sent by its first poll.
+    // The first poll sends the call. A spawned task would be polled later, when other calls may be in
+    // the mailbox before it.
     if future.as_mut().poll(&mut Task::from_waker(Waker::noop())).is_pending() {
         actix::spawn(future);
     }
 }
 
-/// Performs a call and gives its result.
+/// Makes a call and returns its result.
 pub(crate) async fn perform(world: &World, sup: Pid, call: &Value) -> Value {
     let Some(supervisor) = reference(world, sup) else {
-        // The oracle's workers say `ok` to any call.
+        // The workers of the Erlang driver answer `ok` to every call.
         return json!("ok");
     };
     let (base, at) = {
@@ -86,7 +87,7 @@ pub(crate) async fn perform(world: &World, sup: Pid, call: &Value) -> Value {
             )),
             Err(error) => caller.error(&error),
         },
-        // Scenarios are checked before they are played.
+        // Unreachable, as scenarios are checked before they are played.
         other => json!(format!("unknown call {other}")),
     }
 }
@@ -94,7 +95,7 @@ pub(crate) async fn perform(world: &World, sup: Pid, call: &Value) -> Value {
 struct Caller<'a> {
     world: &'a World,
     sup: Pid,
-    /// The supervisor, as scenarios write it and as its cell has it.
+    /// The path of the supervisor, as in scenarios and as in its cell.
     base: String,
     at: ActorPath,
     call: &'a Value,
@@ -213,12 +214,12 @@ fn kind_text(kind: ChildType) -> &'static str {
     }
 }
 
-/// The tree from a supervisor down, for the last line.
+/// Returns the tree below a supervisor, for the last line of a trace.
 pub(crate) fn dump(world: &World, sup: Pid) -> Pin<Box<dyn Future<Output = Value> + '_>> {
     Box::pin(async move {
         let Some(supervisor) = reference(world, sup) else { return Value::Null };
         let Ok(mut rows) = supervisor.which_children().await else { return Value::Null };
-        // Latest start first is how they are listed.
+        // OTP lists the latest start first; the trace has them in start order.
         rows.reverse();
         let (path, life, dynamic) = {
             let state = world.state();

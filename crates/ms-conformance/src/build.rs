@@ -1,4 +1,4 @@
-//! From a scenario's tree to supervisors and child specs.
+//! Builds supervisors and child specs from the tree of a scenario.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use ms_core::{AutoShutdown, ExitReason, Restart};
 use ms_supervisor::{ChildSpec, Observer, SupervisorSpec};
 use serde_json::Value;
 
+use crate::fields::text;
 use crate::ids;
-use crate::scenario::text;
 use crate::terms;
 use crate::worker::{self, Outcome, Worker};
 use crate::world::World;
 
-/// The supervisor at `path`, or OTP's error term where the API has no words for it.
+/// Returns the supervisor at `path`. The error is OTP's term for what our API cannot express.
 pub(crate) fn supervisor(
     world: &World,
     path: &str,
@@ -58,7 +58,7 @@ pub(crate) fn supervisor(
         }))
 }
 
-/// The child id of whoever is at this path.
+/// Returns the child id of the last part of a path.
 fn id_at(path: &str) -> String {
     let id = path.rsplit('/').next().unwrap_or(path);
     // Ids are checked before a scenario is played.
@@ -88,13 +88,14 @@ fn flags(tree: &Value) -> Result<Flags, String> {
     Ok(Flags { max_restarts, period: Duration::from_secs(seconds), auto_shutdown })
 }
 
-/// A worker at `path`.
+/// Returns the blueprint of a worker at `path`.
 pub(crate) fn worker_blueprint(world: &World, path: &str, spec: &Value) -> Blueprint {
     let (world, path, spec) = (world.clone(), path.to_owned(), spec.clone());
     Blueprint::fallible(move |me| Worker::start(&world, &path, &spec, me))
 }
 
-/// The supervisor of a child spec. One that OTP would refuse when it starts fails when it starts.
+/// Returns the supervisor of a child spec. OTP refuses some specs only when the supervisor starts, so
+/// such a one is built, and fails when it is started.
 pub(crate) fn supervisor_below(world: &World, path: &str, spec: &Value) -> SupervisorSpec {
     let built = supervisor(world, path, &spec["supervisor"], &spec["start"]);
     let checked = built.and_then(|built| match built.check() {
@@ -115,7 +116,7 @@ pub(crate) fn supervisor_below(world: &World, path: &str, spec: &Value) -> Super
     }
 }
 
-/// A child spec below `parent`, or OTP's error term where the API has no words for it.
+/// Returns a child spec below `parent`. The error is OTP's term for what our API cannot express.
 pub(crate) fn child(world: &World, parent: &str, spec: &Value) -> Result<ChildSpec, String> {
     let id = text(spec, "id", "");
     let path = format!("{parent}/{id}");

@@ -1,17 +1,18 @@
-//! Comparing with the traces of the real OTP.
+//! Compares our traces with those of the real OTP.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::fields::text;
 use crate::play::play;
-use crate::scenario::{self, text};
+use crate::scenario;
 
-/// What became of one file.
+/// The result of one golden file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The trace is OTP's, but for documented departures.
+    /// The trace equals OTP's, apart from documented departures.
     Passed,
     /// The first line that differs.
     Differs(Box<Difference>),
@@ -28,15 +29,15 @@ pub struct Difference {
     pub got: Option<Value>,
 }
 
-/// Where two traces first differ, if they do.
+/// Returns the first line on which two traces differ, if there is one.
 #[must_use]
 pub fn first_difference(expected: &[Value], got: &[Value]) -> Option<Difference> {
     let at = (0..expected.len().max(got.len())).find(|&at| expected.get(at) != got.get(at))?;
     Some(Difference { expected: expected.get(at).cloned(), got: got.get(at).cloned() })
 }
 
-/// Our departures from OTP that show in traces, by scenario: says which rule it is and
-/// changes the expectation. None for all other scenarios.
+/// Changes the expected trace of a scenario in which we depart from OTP, and returns the rule that says
+/// so. Returns `None` for all other scenarios.
 ///
 /// Q1: OTP keeps an entry with pid `undefined` when a dynamic child says `ignore` at its
 /// automatic restart, counts it as active and crashes over it later; we drop the child.
@@ -50,7 +51,7 @@ pub fn departure(name: &str, expected: &mut [Value]) -> Option<&'static str> {
     Some("Q1")
 }
 
-/// Plays one golden file and compares.
+/// Plays one golden file and compares the traces.
 #[must_use]
 pub fn check(text_of_file: &str) -> Verdict {
     let file: Value = match serde_json::from_str(text_of_file) {
@@ -72,10 +73,10 @@ pub fn check(text_of_file: &str) -> Verdict {
     }
 }
 
-/// The `*.json` at or below a path, sorted.
+/// Returns the `*.json` files at or below a path, sorted.
 ///
 /// # Errors
-/// What cannot be read.
+/// The first error of reading the folders.
 pub fn files_below(path: &Path) -> io::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         std::fs::metadata(path)?;

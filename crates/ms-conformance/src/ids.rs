@@ -1,35 +1,36 @@
-//! Ids of scenarios are any text; ours have a narrow alphabet. Those that do not fit are
-//! spelled so that they do, and read back wherever one shows in a trace.
+//! The ids of scenarios are any text, our child ids have a narrow alphabet. An id that does not fit is
+//! escaped, and read back wherever it appears in a trace.
 
 use ms_core::{ChildId, IdError};
 
-/// Begins every id that is spelled. One that begins so by itself is spelled too.
-const SPELLED: &str = "q-";
-/// Begins a number that tells children of one name apart; never part of a spelled letter.
+/// The prefix of every escaped id. An id that has this prefix itself is escaped too.
+const ESCAPED: &str = "q-";
+/// Separates the number that distinguishes children of one name. No escaped byte contains it.
 const NUMBERED: &str = "_x";
 
-/// The child id that stands for a scenario's.
+/// Returns the child id that stands for the id of a scenario.
 ///
 /// # Errors
-/// The text is too long, or has a `/`, which separates ids in paths.
+/// If the text is too long, or has a `/`, which separates ids in paths.
 pub(crate) fn child_id(text: &str) -> Result<ChildId, IdError> {
-    if text.contains('/') || (!text.starts_with(SPELLED) && fits(text)) {
+    if text.contains('/') || (!text.starts_with(ESCAPED) && fits(text)) {
         return ChildId::new(text);
     }
-    ChildId::new(spelled(text))
+    ChildId::new(escaped(text))
 }
 
-/// The `n`-th child of one name, from 1: OTP's dynamic children may share their arguments.
+/// Returns the child id of the `n`-th child of one name, from 1. OTP's dynamic children may share their
+/// arguments; our ids must differ.
 pub(crate) fn nth_child_id(text: &str, n: usize) -> Result<ChildId, IdError> {
-    if n == 1 { child_id(text) } else { ChildId::new(format!("{}{NUMBERED}{n}", spelled(text))) }
+    if n == 1 { child_id(text) } else { ChildId::new(format!("{}{NUMBERED}{n}", escaped(text))) }
 }
 
-/// The scenario's own id, from the child id that stands for it.
+/// Returns the id of the scenario that a child id stands for.
 pub(crate) fn original(id: &str) -> String {
-    let Some(spelled) = id.strip_prefix(SPELLED) else { return id.to_owned() };
-    let spelled = spelled.split_once(NUMBERED).map_or(spelled, |(name, _)| name);
+    let Some(escaped) = id.strip_prefix(ESCAPED) else { return id.to_owned() };
+    let escaped = escaped.split_once(NUMBERED).map_or(escaped, |(name, _)| name);
     let mut bytes = Vec::new();
-    let mut rest = spelled.bytes();
+    let mut rest = escaped.bytes();
     while let Some(byte) = rest.next() {
         match byte {
             b'_' => {
@@ -46,13 +47,13 @@ fn fits(text: &str) -> bool {
     ChildId::new(text).is_ok()
 }
 
-fn spelled(text: &str) -> String {
+fn escaped(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let letter = |byte: u8| match byte {
+    let escape = |byte: u8| match byte {
         byte if plain(byte) => char::from(byte).to_string(),
         byte => format!("_{byte:02x}"),
     };
-    SPELLED.chars().map(String::from).chain(text.bytes().map(letter)).collect()
+    ESCAPED.chars().map(String::from).chain(text.bytes().map(escape)).collect()
 }
 
 fn hex_value(digit: u8) -> u8 {

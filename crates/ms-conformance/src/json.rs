@@ -1,4 +1,4 @@
-//! JSON as the oracle writes it: some keys first, the others by name.
+//! JSON in the form of the golden files: some keys first, the others by name.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 const FIRST: [&str; 10] =
     ["name", "about", "step", "op", "event", "id", "path", "type", "strategy", "tree"];
 
-/// One line of a golden file.
+/// Encodes a value as one line of a golden file.
 #[must_use]
 pub fn encode(value: &Value) -> String {
     let mut text = String::new();

@@ -14,20 +14,20 @@ use serde_json::Value;
 const USAGE: &str = "\
 usage: ms-conformance run FILE...   play scenarios (`-` is stdin), print their traces, one JSON object a line
        ms-conformance check DIR...  play all golden files below DIR and compare with their `expected`
-       ms-conformance live N [SEED] make up N scenarios from a seed (by default from the clock; it
+       ms-conformance live N [SEED] generate N scenarios from a seed (by default from the clock; it
                                     is printed), play them on this machine's Erlang/OTP and here,
-                                    and compare; the first that differs is made small and printed
+                                    and compare; the first that differs is cut down and printed
                                     with both traces, and those that were not compared are counted
                                     by reason
        ms-conformance record DIR FILE...  play scenarios on Erlang/OTP and write them to DIR with
                                     its traces: golden files
 
-exit status: 0 all is well, 1 a scenario differs or is unusable, 2 this usage is wrong,
+exit status: 0 success, 1 a scenario differs or is unusable, 2 the command line is wrong,
              3 there is no Erlang to compare with";
 
 /// A live run needs an Erlang, and there is none.
 const NO_ERLANG: u8 = 3;
-/// Of a thousand scenarios, so many may go without a comparison; more is a broken driver.
+/// Most scenarios in a thousand that may stay without a comparison. More mean a broken driver.
 const LEFT_OUT_OF_A_THOUSAND: usize = 20;
 
 fn main() -> ExitCode {
@@ -79,7 +79,7 @@ fn run(paths: &[String]) -> ExitCode {
         match trace(path) {
             Ok(lines) => {
                 if std::io::stdout().write_all(lines.as_bytes()).is_err() {
-                    // Nobody reads on.
+                    // The reader has closed the pipe.
                     return code;
                 }
             }
@@ -124,8 +124,8 @@ fn check_all(paths: &[String]) -> ExitCode {
     if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Another seed at every run: who plays the same for ever learns nothing new.
-#[allow(clippy::disallowed_methods, reason = "a number that differs, not a task's time")]
+/// Returns another seed at every run: the same scenarios would find nothing new.
+#[allow(clippy::disallowed_methods, reason = "any number will do, it measures no time")]
 fn of_the_clock() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.as_secs()
@@ -151,7 +151,7 @@ fn run_live(count: u64, seed: u64) -> ExitCode {
     code
 }
 
-/// Says whether all is well, too.
+/// Prints the report. Returns false if a scenario differs or too many were not compared.
 fn print_report(family: Family, seed: u64, count: u64, report: &Report) -> bool {
     if let Some(found) = &report.disagreement {
         print_disagreement(found);
@@ -174,12 +174,12 @@ fn print_report(family: Family, seed: u64, count: u64, report: &Report) -> bool 
     let left_out = report.not_compared();
     let broken = left_out * 1000 > report.scenarios().max(1000) * LEFT_OUT_OF_A_THOUSAND;
     if broken {
-        eprintln!("ms-conformance: too many scenarios were not compared; the reasons stand above");
+        eprintln!("ms-conformance: too many scenarios were not compared; see the reasons above");
     }
     report.differing.is_empty() && !broken
 }
 
-/// Plays scenarios on Erlang and writes them with its traces: golden files.
+/// Plays scenarios on Erlang, and writes each with its trace as a golden file.
 fn record(folder: &str, paths: &[String]) -> ExitCode {
     match paths.iter().try_for_each(|path| record_one(Path::new(folder), path)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -206,7 +206,7 @@ fn golden(scenario: &Value, trace: &[Value]) -> String {
     format!("{{\"scenario\":{},\n\"expected\":[\n{}\n]}}\n", encode(scenario), lines.join(",\n"))
 }
 
-/// The scenario as a golden file with Erlang's trace, and ours beside it.
+/// Prints the scenario as a golden file with Erlang's trace, and then our trace.
 fn print_disagreement(found: &Disagreement) {
     let steps = found.scenario["steps"].as_array().map_or(0, Vec::len);
     println!(

@@ -1,6 +1,5 @@
-//! Playing a scenario: its steps, one after another, each to its end.
+//! Plays a scenario: one step after another, each until nothing happens any more.
 
-use std::fmt;
 use std::time::Duration;
 
 use actix::System;
@@ -10,36 +9,15 @@ use serde_json::{Value, json};
 
 use crate::api::{self, EVER};
 use crate::build;
+use crate::error::PlayError;
+use crate::fields::text;
 use crate::processes;
-use crate::scenario::{self, text};
+use crate::scenario;
 use crate::terms;
 use crate::worker::{Crash, Worker};
 use crate::world::{Pid, World};
 
-/// Why there is no trace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlayError {
-    /// It is not a scenario.
-    Malformed(String),
-    /// The tree never came to rest, in an hour of virtual time.
-    Unsettled(String),
-    /// The player could not begin.
-    Setup(String),
-}
-
-impl fmt::Display for PlayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(what) => write!(f, "malformed scenario: {what}"),
-            Self::Unsettled(what) => write!(f, "the tree did not come to rest: {what}"),
-            Self::Setup(what) => write!(f, "could not begin: {what}"),
-        }
-    }
-}
-
-impl std::error::Error for PlayError {}
-
-/// Plays a scenario, bare or that of a golden file, and gives the lines of its trace.
+/// Plays a scenario, bare or in a golden file, and returns the lines of its trace.
 ///
 /// # Errors
 /// See [`PlayError`].
@@ -58,7 +36,7 @@ pub fn play(file: &Value) -> Result<Vec<Value>, PlayError> {
         if processes::is_one(scenario) {
             return processes::play(&node, scenario).await;
         }
-        let world = World::default();
+        let world = World::new(api::issue);
         let lines = Player { node, world: world.clone(), root: None }.play(scenario).await;
         world.clear();
         lines
@@ -123,7 +101,8 @@ impl Player {
             },
             Err(term) => term,
         };
-        // OTP checks flags and specs in the supervisor's process, we before there is one.
+        // OTP checks flags and specs in the process of the supervisor, we check them before there is one.
+        // The trace gets the start and stop of the process that OTP would have had.
         let mut state = self.world.state();
         state.trace.push(json!({"event": "start", "child": "root#1"}));
         state.trace.push(json!({"event": "stop", "child": "root#1", "reason": refused}));
@@ -174,14 +153,14 @@ impl Player {
         match (cell.typed::<Worker>(), why) {
             (_, "kill") => cell.kill(),
             (Some(worker), _) => {
-                // A worker that hangs in its cleanup takes no messages any more.
+                // This fails if the worker hangs in its cleanup, where it takes no messages.
                 drop(worker.try_tell(Crash(terms::reason(why))));
             }
             (None, _) => cell.stop(terms::reason(why)),
         }
     }
 
-    /// Children die in order while their supervisor does not look.
+    /// Ends children in order while their supervisor is suspended, so that it finds all ends at once.
     async fn burst(&self, step: &Value, why: &str) -> Result<(), NoProc> {
         let sup = self.pid(text(step, "sup", ""))?;
         let paths = step["children"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -196,11 +175,11 @@ impl Player {
         supervisor.resume().await.map_err(|_| NoProc)
     }
 
-    /// Runs until nobody has anything left to do.
+    /// Runs until nothing happens any more.
     ///
-    /// The clock is paused: a sleep ends when nothing else can run. What then still
-    /// waits for a deadline is a supervisor that is in the middle of something, and such
-    /// a one does not answer; so a round in which all answer and nothing happens is the end.
+    /// The clock is paused, so a sleep ends when nothing else can run. What may still wait for a
+    /// deadline then is a supervisor in the middle of a change, and it does not answer until the change
+    /// is done. So it is over after a round in which all supervisors answer and nothing happens.
     async fn settle(&self) -> Result<(), PlayError> {
         let began = tokio::time::Instant::now();
         loop {
@@ -222,7 +201,7 @@ impl Player {
         }
     }
 
-    /// Waits until each supervisor has answered or ended. True if one had something to do.
+    /// Waits until each supervisor has answered or ended. Returns true if one was busy.
     async fn wait_for_supervisors(&self) -> bool {
         let supervisors: Vec<Pid> = {
             let state = self.world.state();
@@ -234,9 +213,9 @@ impl Player {
             let Some(supervisor) = api::reference(&self.world, pid) else { continue };
             if supervisor.count_children().await.is_err() {
                 busy = true;
-                // The cell may have a successor in it by now: that one is not waited for.
+                // A successor may live in the cell by now. It is asked in the next round.
                 if self.world.state().procs[pid].alive {
-                    // Too late is found out by the caller.
+                    // If this times out, the caller notices.
                     drop(tokio::time::timeout(EVER, self.cell(pid).monitor()).await);
                 }
             }

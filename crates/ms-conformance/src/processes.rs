@@ -1,8 +1,8 @@
-//! The second family of scenarios: links, monitors, exit signals, groups and names of plain
-//! actors, beside what Erlang's processes answer.
+//! The second family of scenarios: links, monitors, exit signals, groups and names of plain actors,
+//! compared with Erlang's processes.
 //!
-//! A scenario has `processes`, a list of `{id, trap}`, and `steps`. A step names the process
-//! that acts as `of` and the one acted upon as `to`:
+//! A scenario has `processes`, a list of `{id, trap}`, and `steps`. In a step, `of` is the process
+//! that acts, and `to` the one that is acted upon:
 //!
 //! | `op` | fields | does |
 //! |---|---|---|
@@ -16,8 +16,7 @@
 //! A line of the trace has the step's `result` (`noproc` when `of` is dead), what was `heard`
 //! (`exit FROM REASON` by those that trap, `down FROM REASON`) and who `ended` with which reason,
 //! sorted: Erlang promises no order between signals of different senders, nor between a link's
-//! and a monitor's. For the same reason it is open what somebody hears who ends in that step,
-//! and it is left out.
+//! and a monitor's. For the same reason, what a process hears in the step in which it ends is left out.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,8 +28,8 @@ use ms_core::ExitReason;
 use ms_registry::{GroupError, Registry, RegistryConfig};
 use serde_json::{Value, json};
 
-use crate::play::PlayError;
-use crate::scenario::{Malformed, text};
+use crate::error::PlayError;
+use crate::fields::{Malformed, text};
 use crate::terms;
 
 const FIELDS: [(&str, &[&str]); 13] = [
@@ -49,12 +48,12 @@ const FIELDS: [(&str, &[&str]); 13] = [
     ("whereis", &["name"]),
 ];
 
-/// Whether a scenario is of this family.
+/// Says whether a scenario is of this family.
 pub(crate) fn is_one(scenario: &Value) -> bool {
     scenario.get("processes").is_some()
 }
 
-/// Says what is wrong with a scenario of this family, if anything is.
+/// Checks the form of a scenario of this family.
 pub(crate) fn check(scenario: &Value) -> Result<(), Malformed> {
     let bad = |what: String| Err(Malformed(what));
     let Some(processes) = scenario["processes"].as_array() else {
@@ -80,7 +79,7 @@ pub(crate) fn check(scenario: &Value) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// What was heard, as (process, words).
+/// What processes heard, as pairs of process and text.
 type Heard = Arc<Mutex<Vec<(String, String)>>>;
 
 struct Process {
@@ -120,7 +119,7 @@ impl Handler<Down> for Process {
     }
 }
 
-/// Has a process do something itself.
+/// Makes a process do something in its own context.
 struct Do(Box<Act>);
 
 type Act = dyn FnOnce(&mut Process, &mut Ctx) + Send;
@@ -143,7 +142,7 @@ struct Player {
     heard: Heard,
 }
 
-/// Plays a scenario that was checked.
+/// Plays a scenario that was checked before.
 pub(crate) async fn play(node: &Node, scenario: &Value) -> Result<Vec<Value>, PlayError> {
     let setup = |error: String| PlayError::Setup(error);
     let registry = Registry::spawn(node, RegistryConfig::default())
@@ -170,7 +169,7 @@ pub(crate) async fn play(node: &Node, scenario: &Value) -> Result<Vec<Value>, Pl
     Ok(lines)
 }
 
-/// Time passes only when nothing can happen any more.
+/// Waits until nothing happens any more: only then does virtual time pass.
 async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
@@ -269,7 +268,7 @@ impl Player {
     }
 }
 
-/// Links and monitors: set and ended by the process itself.
+/// Sets or ends a link or a monitor, in the context of the process.
 async fn relate(op: &str, of: &Ref<Process>, to: AnyRef) -> String {
     match op {
         "link" => tell(of, move |_, ctx| ctx.link(&to)).await,

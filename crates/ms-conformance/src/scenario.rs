@@ -1,20 +1,13 @@
-//! Scenario files: their shape, checked before anything is played.
+//! Checks the form of a scenario before anything is played.
 
 use serde_json::Value;
 
+use crate::fields::{Malformed, text};
 use crate::ids::child_id;
-
-/// Where a scenario is not one, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Malformed(pub(crate) String);
 
 type Checked = Result<(), Malformed>;
 
-pub(crate) fn text<'a>(value: &'a Value, field: &str, default: &'a str) -> &'a str {
-    value.get(field).and_then(Value::as_str).unwrap_or(default)
-}
-
-/// The scenario in a file: the bare object, or that of a golden file.
+/// Returns the scenario in a file: the bare object, or that of a golden file.
 pub(crate) fn of_file(file: &Value) -> &Value {
     file.get("scenario").unwrap_or(file)
 }
@@ -52,7 +45,8 @@ fn list<'a>(value: &'a Value, field: &str, at: &str) -> Result<&'a [Value], Malf
     }
 }
 
-/// Says what is wrong with a scenario, if anything is. Values that OTP itself refuses are fine.
+/// Checks the form of a scenario. Values that OTP itself refuses are permitted: the refusal is what
+/// such a scenario tests.
 pub(crate) fn check(scenario: &Value) -> Checked {
     if !scenario.is_object() {
         return bad("scenario", format!("is {scenario}, want an object"));

@@ -1,14 +1,14 @@
-//! A difference side by side: what OTP did on the left, what we did on the right.
+//! Prints a difference side by side: OTP on the left, ours on the right.
 
 use serde_json::Value;
 
 use crate::golden::Difference;
 use crate::json::encode;
 
-/// Columns of the left side; longer texts go on in the next line.
+/// Columns of the left side. Longer texts continue on the next line.
 const WIDTH: usize = 76;
 
-/// The differing line of two traces as rows, each marked that is not the same on both sides.
+/// Returns the differing line of two traces as rows, and marks the rows that differ.
 #[must_use]
 pub fn side_by_side(difference: &Difference) -> String {
     let place = difference.expected.as_ref().or(difference.got.as_ref());
@@ -26,7 +26,7 @@ pub fn side_by_side(difference: &Difference) -> String {
     text
 }
 
-/// One row each: the result, the events, and whatever else the line has.
+/// Splits a line into rows: the result, each event, and everything else.
 fn rows(line: &Option<Value>) -> Vec<String> {
     let Some(line) = line else { return vec!["(the trace has ended)".to_owned()] };
     let Some(fields) = line.as_object() else { return vec![encode(line)] };

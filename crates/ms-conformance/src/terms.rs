@@ -1,4 +1,4 @@
-//! Reasons and errors as OTP prints them, and back.
+//! Converts reasons and errors into the terms that OTP prints, and back.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub(crate) fn reason(text: &str) -> ExitReason {
     }
 }
 
-/// A reason on its way as an exit signal: whoever says `kill` or `killed` of himself says a
-/// word like any other, which can be trapped.
+/// Parses a reason that is sent as an exit signal. In Erlang, `kill` and `killed` are words like any
+/// other in the signal of a process that ends with them, and can be trapped.
 pub(crate) fn signal(text: &str) -> ExitReason {
     match text {
         "kill" | "killed" => ExitReason::failed(text),
@@ -37,13 +37,13 @@ pub(crate) fn reason_text(reason: &ExitReason) -> String {
             format!("{{shutdown,{{failed_to_start_child,{child},{}}}}}", reason_text(reason))
         }
         ExitReason::Failed(chain) => chain.to_string(),
-        // Nothing in a scenario panics: if something does, the trace shall show it.
+        // Nothing in a scenario panics. If something does, this text makes the traces differ.
         ExitReason::Panicked(_) | ExitReason::InitFailed(_) => reason.to_string(),
         other => other.label().to_owned(),
     }
 }
 
-/// Why nothing of the tree was started.
+/// Returns OTP's term for a tree that did not start.
 pub(crate) fn start_error(error: &StartRootError) -> String {
     match error {
         StartRootError::Spec(error) => spec_error(error),
@@ -83,8 +83,8 @@ fn child_spec_error(error: &ChildSpecError) -> String {
     }
 }
 
-/// The error of a call as a result; `record` is the child whose record OTP would put
-/// into it, `started` names the child that runs already.
+/// Returns the result of a call that failed. `record` is the child whose record OTP puts into the
+/// term; `started` returns the name of a child that runs already.
 pub(crate) fn call_error(
     error: &SupervisorError,
     record: Option<&str>,
@@ -131,7 +131,7 @@ pub(crate) fn shutdown_text(shutdown: Shutdown) -> String {
     }
 }
 
-/// How a child is stopped, or OTP's error term; `None` is the default of its type.
+/// Returns how a child is stopped; `None` for the default of its type. The error is OTP's term.
 pub(crate) fn shutdown(spec: &Value) -> Result<Option<Shutdown>, String> {
     match spec.get("shutdown") {
         None => Ok(None),

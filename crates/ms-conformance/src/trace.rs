@@ -1,4 +1,4 @@
-//! The canonical trace of a step.
+//! The trace of one step, in the canonical form of the golden files.
 
 use serde_json::{Value, json};
 
@@ -7,15 +7,16 @@ use serde_json::{Value, json};
 pub(crate) struct Trace {
     events: Vec<Event>,
     orphans: Vec<Value>,
-    /// Calls made from within start attempts, in the order issued.
+    /// The results of calls that were made during start attempts, in the order of the calls.
     calls: Vec<Option<Value>>,
-    /// Grows with each of them.
+    /// Counts all changes, so that the player sees when nothing happens any more.
     pub(crate) version: u64,
 }
 
 struct Event {
     value: Value,
-    /// A stop below this dynamic supervisor, with its place among its like.
+    /// For a stop below a dynamic supervisor: that supervisor, and the place among its other stops.
+    /// OTP stops such children at the same time, so their order is made canonical.
     parallel: Option<(usize, (u32, String))>,
 }
 
@@ -35,7 +36,7 @@ impl Trace {
         self.orphans.push(value);
     }
 
-    /// Notes that a call was issued. Returns its number.
+    /// Notes a call, and returns its number.
     pub(crate) fn push_call(&mut self) -> usize {
         self.version += 1;
         self.calls.push(None);
@@ -53,7 +54,7 @@ impl Trace {
         self.calls.iter().any(Option::is_none)
     }
 
-    /// The line of a step; the trace is empty again.
+    /// Returns the line of a step, and empties the trace.
     pub(crate) fn line(&mut self, step: usize, op: &str, result: Value) -> Value {
         let mut events = std::mem::take(&mut self.events);
         for run in events.chunk_by_mut(|a, b| match (&a.parallel, &b.parallel) {
@@ -77,7 +78,8 @@ impl Trace {
     }
 }
 
-/// How Erlang sorts maps: by size, then by their keys, then by their values in order of keys.
+/// Returns a key that sorts maps as Erlang does: by size, then by keys, then by values in the order of
+/// their keys.
 fn erlang_order(value: &Value) -> (usize, Vec<String>, Vec<String>) {
     let fields = value.as_object();
     let mut fields: Vec<_> = fields.into_iter().flatten().collect();

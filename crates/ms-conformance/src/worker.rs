@@ -1,12 +1,11 @@
-//! The stand-in worker: does what the scenario says, and tells the world.
+//! The stand-in worker: does what the scenario says, and reports to the record.
 
 use actix::{Actor, Handler, Message, Running};
 use ms_actor::{AnyRef, Context, Ref, StartError};
 use ms_core::ExitReason;
 use serde_json::Value;
 
-use crate::api;
-use crate::scenario::text;
+use crate::fields::text;
 use crate::world::{Pid, World};
 
 pub(crate) struct Worker {
@@ -15,7 +14,7 @@ pub(crate) struct Worker {
     stop: OnStop,
     traps: bool,
     info: bool,
-    /// It ends by itself: its cleanup does nothing then.
+    /// It ends by itself, in which case its cleanup does nothing.
     crashing: bool,
 }
 
@@ -28,7 +27,7 @@ enum OnStop {
     Hang,
 }
 
-/// Ends the worker as it ends itself.
+/// Makes the worker end by itself with a reason.
 pub(crate) struct Crash(pub(crate) ExitReason);
 
 impl Message for Crash {
@@ -36,7 +35,7 @@ impl Message for Crash {
 }
 
 impl Worker {
-    /// One start attempt.
+    /// Makes one start attempt.
     pub(crate) fn start(
         world: &World,
         path: &str,
@@ -70,7 +69,7 @@ pub(crate) enum Outcome {
     Info,
 }
 
-/// Plays one start attempt of a worker or supervisor, the calls made meanwhile included.
+/// Plays one start attempt of a worker or supervisor, with the calls that are made during it.
 pub(crate) fn attempt(
     world: &World,
     path: &str,
@@ -80,7 +79,7 @@ pub(crate) fn attempt(
     let attempt = world.attempt(path, script);
     let parent = world.state().parent_of(me);
     if let Some(parent) = parent {
-        attempt.calls.into_iter().for_each(|call| api::issue(world, parent, call));
+        attempt.calls.into_iter().for_each(|call| world.issue(parent, call));
     }
     match attempt.outcome.as_str() {
         "error" => Err(StartError::Failed(ExitReason::failed("boom"))),
@@ -120,7 +119,8 @@ impl Handler<Crash> for Worker {
 
     fn handle(&mut self, Crash(reason): Crash, ctx: &mut Self::Context) {
         self.crashing = true;
-        // Both ways to end with a reason, hooks and none, are to come to the same.
+        // There are two ways to end with a reason, with hooks and without. Both are played, as both must
+        // give OTP's trace.
         if reason.is_clean() {
             ctx.stop_with(reason);
         } else {
@@ -130,7 +130,8 @@ impl Handler<Crash> for Worker {
 }
 
 impl Drop for Worker {
-    /// The instance goes when the end is recorded, and before anybody is told.
+    /// Notes the end. The kernel drops the instance after it has recorded the reason, and before it
+    /// notifies anybody.
     fn drop(&mut self) {
         let cell = self.world.state().procs.get(self.pid).map(|proc| proc.cell.clone());
         if let Some(reason) = cell.and_then(|cell| cell.last_exit()) {

@@ -1,4 +1,4 @@
-//! What is known of the processes of a scenario: who lives where, and what was seen.
+//! The record of a scenario: its processes and its trace.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,13 @@ use crate::ids::original;
 use crate::terms::reason_text;
 use crate::trace::Trace;
 
-/// The number of a process.
+/// The number of a process in the record.
 pub(crate) type Pid = usize;
 
 pub(crate) struct Proc {
-    /// As scenarios write it: `root/a`.
+    /// Its path as in scenarios: `root/a`.
     pub(crate) path: String,
-    /// Its `#N`.
+    /// The `N` of `root/a#N`.
     pub(crate) life: u32,
     pub(crate) parent: Option<Pid>,
     pub(crate) cell: AnyRef,
@@ -37,27 +37,45 @@ pub(crate) struct State {
     attempts: HashMap<String, usize>,
     lives: HashMap<String, u32>,
     templates: HashMap<String, Value>,
-    /// How often dynamic children were asked for, by supervisor and arguments.
+    /// Counts the dynamic children that were asked for, by supervisor and arguments.
     namesakes: HashMap<(Pid, String), usize>,
     pub(crate) trace: Trace,
 }
 
-/// Shared by the player, the stand-in workers and the supervisors' observer.
-#[derive(Clone, Default)]
-pub(crate) struct World(Arc<Mutex<State>>);
+/// Carries out a call to the supervisor with this number, as a step of the scenario would.
+pub(crate) type Issue = fn(&World, Pid, Value);
 
-/// How a start attempt is to go.
+/// The record of a scenario. The player, the stand-in workers and the supervisors' observer share it.
+#[derive(Clone)]
+pub(crate) struct World {
+    state: Arc<Mutex<State>>,
+    // A function, as calls start children and children make calls: named from here, the two would
+    // depend on each other.
+    issue: Issue,
+}
+
+/// What a start attempt is to do.
 pub(crate) struct Attempt {
     pub(crate) outcome: String,
     pub(crate) calls: Vec<Value>,
 }
 
 impl World {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns an empty record; `issue` carries out the calls that are made during starts.
+    pub(crate) fn new(issue: Issue) -> Self {
+        Self { state: Arc::default(), issue }
     }
 
-    /// The spec of which the children of a dynamic supervisor are made.
+    /// Has a call to a supervisor made, as an actor does while it starts.
+    pub(crate) fn issue(&self, sup: Pid, call: Value) {
+        (self.issue)(self, sup, call);
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the spec that the children of a dynamic supervisor are made from.
     pub(crate) fn template(&self, sup: Pid) -> Option<Value> {
         let state = self.state();
         state.templates.get(&state.procs.get(sup)?.path).cloned()
@@ -67,7 +85,7 @@ impl World {
         self.state().templates.insert(path.to_owned(), template.clone());
     }
 
-    /// The number of one more dynamic child with these arguments, from 1.
+    /// Counts one more dynamic child with these arguments, and returns its number, from 1.
     pub(crate) fn namesake(&self, sup: Pid, args: &str) -> usize {
         let mut state = self.state();
         let count = state.namesakes.entry((sup, args.to_owned())).or_default();
@@ -75,7 +93,7 @@ impl World {
         *count
     }
 
-    /// Counts one start attempt at `path` and says how it goes. Failures are noted here.
+    /// Counts a start attempt at `path` and returns what it is to do. A failure is added to the trace.
     pub(crate) fn attempt(&self, path: &str, script: &[Value]) -> Attempt {
         let mut state = self.state();
         let attempt = state.attempts.entry(path.to_owned()).or_default();
@@ -99,7 +117,7 @@ impl World {
         Attempt { outcome: outcome.to_owned(), calls }
     }
 
-    /// Notes a start. The cell's present incarnation is the process.
+    /// Notes a start, and returns the process: the present incarnation of the cell.
     pub(crate) fn started(&self, path: &str, cell: AnyRef, supervisor: bool, dynamic: bool) -> Pid {
         let mut state = self.state();
         let life = state.lives.entry(path.to_owned()).or_default();
@@ -122,7 +140,7 @@ impl World {
         state.procs.len() - 1
     }
 
-    /// Notes an end; whoever still lives below is an orphan from now on.
+    /// Notes an end. Processes that still live below it are orphans from now on.
     pub(crate) fn stopped(&self, pid: Pid, reason: &ExitReason) {
         let mut state = self.state();
         let state = &mut *state;
@@ -139,7 +157,7 @@ impl World {
         state.orphan_below(pid);
     }
 
-    /// Forgets everything: cells, factories and this hold each other.
+    /// Empties the record. Cells and factories hold it and it holds cells, so they would leak.
     pub(crate) fn clear(&self) {
         let state = std::mem::take(&mut *self.state());
         drop(state);
@@ -153,12 +171,12 @@ impl Proc {
 }
 
 impl State {
-    /// The process at `path` that scenarios mean.
+    /// Returns the process that scenarios mean by `path`.
     pub(crate) fn resolve(&self, path: &str) -> Option<Pid> {
         self.procs.iter().rposition(|proc| proc.alive && !proc.orphan && proc.path == path)
     }
 
-    /// The supervisor that starts the actor of this cell now.
+    /// Returns the supervisor that starts the actor of this cell now.
     pub(crate) fn parent_of(&self, cell: &AnyRef) -> Option<Pid> {
         let above = cell.path().parent()?;
         let it = |proc: &Proc| proc.alive && !proc.orphan && *proc.cell.path() == above;
@@ -179,7 +197,7 @@ impl State {
         self.procs.iter().rposition(|proc| proc.incarnation == incarnation && proc.cell == *cell)
     }
 
-    /// The process that is this start of a child.
+    /// Returns the process that is this incarnation of a child.
     pub(crate) fn child(&self, sup: Pid, at: &ActorPath, incarnation: Incarnation) -> Option<Pid> {
         let it = |proc: &Proc| {
             proc.parent == Some(sup) && proc.incarnation == incarnation && proc.cell.path() == at
@@ -187,7 +205,7 @@ impl State {
         self.procs.iter().rposition(it)
     }
 
-    /// What stands for a child's pid.
+    /// Returns the text that stands for a child's pid.
     pub(crate) fn pid_text(&self, sup: Pid, at: &ActorPath, pid: PidRef) -> String {
         let name = |incarnation| match self.child(sup, at, incarnation) {
             Some(child) => self.procs[child].name(),
@@ -231,7 +249,7 @@ impl State {
 impl Observer for World {
     fn observe(&self, supervisor: &AnyRef, incarnation: Incarnation, observation: &Observation) {
         let sup = self.state().supervisor(supervisor, incarnation);
-        // A supervisor whose init refused was never a process.
+        // A supervisor whose init failed was never a process.
         let Some(sup) = sup else { return };
         match observation {
             Observation::Report { child, report } => {

@@ -14,7 +14,7 @@ fn conformance(args: &[&str], stdin: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("runs");
-    // A tool that does not read its input is no failure of the test's.
+    // The program may end without reading its input, so a failed write is no error.
     drop(child.stdin.take().expect("piped").write_all(stdin.as_bytes()));
     child.wait_with_output().expect("ends")
 }
@@ -27,7 +27,7 @@ fn goldens(folder: &str) -> String {
     dir.to_str().expect("a path in UTF-8").to_owned()
 }
 
-/// All traces in a folder, of which there are at least so many.
+/// Checks all traces in a folder, of which there must be at least this many.
 fn all_pass(folder: &str, at_least: usize) {
     let output = conformance(&["check", &goldens(folder)], "");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
@@ -97,7 +97,7 @@ fn a_trace_is_printed_exactly_as_the_oracle_prints_it() {
 }
 
 #[test]
-fn a_difference_is_shown_side_by_side_and_fails() {
+fn a_difference_is_printed_side_by_side_and_fails() {
     let dir = std::env::temp_dir().join(format!("ms-conformance-{}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("writable");
     let file = r#"{"scenario": {"name": "x", "tree": {"children": []}, "steps": []},
@@ -116,7 +116,7 @@ fn a_difference_is_shown_side_by_side_and_fails() {
 }
 
 #[test]
-fn wrong_usage_and_malformed_scenarios_are_told_apart() {
+fn wrong_usage_and_malformed_scenarios_have_different_exit_codes() {
     for args in [&[][..], &["run"], &["fly", "x"], &["check", "/no/such/dir"]] {
         assert_eq!(conformance(args, "").status.code(), Some(2), "{args:?}");
     }

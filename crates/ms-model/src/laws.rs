@@ -1,37 +1,37 @@
-//! What must hold in every state, by name.
+//! The laws that must hold in every state.
 
-/// One law; the books say which one was broken, and how.
+/// One law.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Law {
-    /// A child has at most one live incarnation, and no two children are under way at once.
+    /// A child has at most one live incarnation, and only one child is starting or stopping at a time.
     OneLife,
     /// Children are started in the order of their specs: at boot, and again in a group.
     StartOrder,
     /// Children are stopped in the reverse of that order.
     StopOrder,
-    /// A group restart takes whom the strategy says, all of them and nobody else.
+    /// A group restart concerns exactly the children that the strategy names.
     Group,
-    /// What becomes of a child that ended is what its restart type says (OTP's table).
+    /// A child that ended is restarted or not as its restart type says (OTP's table).
     RestartType,
     /// Restarts are granted exactly as OTP's window counts them; every one is counted.
     Intensity,
-    /// A child that was terminated, or let go, is not started by a timer or a late retry.
+    /// No timer or late retry starts a child that was terminated or dropped.
     NoLateStart,
-    /// A supervisor that ends has no child left, and does nothing any more.
+    /// A supervisor that has ended has no children and does nothing.
     NoOrphan,
-    /// Each command is answered, once.
+    /// Each command is answered once.
     Answered,
-    /// News of an older life change nothing.
-    LateNews,
-    /// When nothing is under way, the supervisor is idle or gone; a child that is to be
-    /// restarted has a timer or a retry on its way.
+    /// An event of an older life changes nothing.
+    LateEvent,
+    /// When nothing is in progress, the supervisor is idle or has ended, and a child that is to be
+    /// restarted has a timer or a retry.
     NeverStuck,
     /// It ends with the reason it should.
     Reason,
 }
 
 impl Law {
-    /// All of them.
+    /// All laws.
     pub const ALL: [Self; 12] = [
         Self::OneLife,
         Self::StartOrder,
@@ -42,30 +42,30 @@ impl Law {
         Self::NoLateStart,
         Self::NoOrphan,
         Self::Answered,
-        Self::LateNews,
+        Self::LateEvent,
         Self::NeverStuck,
         Self::Reason,
     ];
 
-    /// As it is shown.
+    /// Returns its name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::OneLife => "never two live incarnations of one child",
             Self::StartOrder => "start order",
             Self::StopOrder => "reverse stop order",
-            Self::Group => "a group is whom the strategy says",
+            Self::Group => "a group is what the strategy says",
             Self::RestartType => "restart types",
             Self::Intensity => "intensity never exceeded without giving up",
             Self::NoLateStart => "no timer for a stopped child",
             Self::NoOrphan => "a supervisor that ends leaves no child",
             Self::Answered => "every command is answered once",
-            Self::LateNews => "late news are dropped",
+            Self::LateEvent => "late events are dropped",
             Self::NeverStuck => "never stuck",
             Self::Reason => "it ends with the right reason",
         }
     }
 }
 
-/// That it comes to rest on every path: a liveness property, by its name in reports.
+/// The name of the liveness property: on every path, the supervisor comes to rest.
 pub const COMES_TO_REST: &str = "it comes to rest";

@@ -1,4 +1,4 @@
-//! Exploring setups to the last state.
+//! Explores setups to the last state.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,27 +8,27 @@ use stateright::{Checker, Model};
 use crate::setup::Setup;
 use crate::tree::Tree;
 
-/// What the exploration of one setup came to.
+/// The result of exploring one setup.
 #[derive(Debug)]
 pub struct Explored {
-    /// The setup, in words.
+    /// The setup, as text.
     pub setup: String,
-    /// Different states.
+    /// The number of different states.
     pub states: usize,
-    /// Steps between them, those to a known state included.
+    /// The number of steps between them, including those to a known state.
     pub steps: usize,
-    /// The longest shortest way to a state.
+    /// The greatest distance of a state from the start, in steps.
     pub depth: usize,
     /// Laws that do not hold.
     pub violations: Vec<Violation>,
 }
 
-/// A law that does not hold, and how to see it.
+/// A law that does not hold, and the steps that show it.
 #[derive(Debug)]
 pub struct Violation {
     /// The law.
     pub law: String,
-    /// What happens, step by step, until it is broken.
+    /// The steps that lead to the state in which it is broken.
     pub way: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ pub fn run(setup: &Setup) -> Explored {
     }
 }
 
-/// Explores setups, as many at a time as the machine has processors; `done` is told of each.
+/// Explores setups, as many at a time as the machine has processors. Calls `done` after each.
 pub fn run_all(setups: &[Setup], done: impl Fn(&Explored) + Sync) -> Vec<Explored> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));

@@ -1,4 +1,4 @@
-//! Which supervisors are explored, and how much may happen to each.
+//! The supervisors that are explored, and how much may happen to each.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,36 +9,36 @@ use ms_core::{
 };
 use ms_policy::ChildEntry;
 
-/// How often the world may do what would otherwise never end.
+/// Limits of the events that would otherwise go on for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Budget {
-    /// Commands from outside.
+    /// Commands.
     pub commands: u8,
     /// Children that lose their arbiter, which no intensity counts.
     pub evacuations: u8,
-    /// Steps of the clock, a whole period each: the window is inclusive, so a restart
-    /// counts after one and not after two.
+    /// Steps of the clock, each as long as a period. The window is inclusive, so a restart still counts
+    /// after one step, and not after two.
     pub periods: u8,
 }
 
 /// One supervisor with three children.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// Whom a restart takes along.
+    /// The strategy.
     pub strategy: Strategy,
-    /// Of the children `a`, `b` and `c`.
+    /// The restart types of the children `a`, `b` and `c`.
     pub restarts: [Restart; 3],
     /// Restarts granted in a period of 5 s.
     pub max_restarts: u32,
-    /// Whether `b` waits before it is restarted.
+    /// Whether `b` has a backoff.
     pub backoff: bool,
-    /// Whether all that may be significant are, and what follows.
+    /// The automatic shutdown. If it is not `Never`, all children that may be significant are.
     pub auto_shutdown: AutoShutdown,
-    /// Whether a child may end for any reason at any time. If not, it ends of itself either
-    /// cleanly or by a crash, and when told to either as it was told or by a kill: the
-    /// policy's decisions know no other difference, its reports do.
+    /// Whether a child may end for any reason at any time. If not, a child that ends by itself ends
+    /// normally or crashes, and one that is told to stop obeys or is killed: the decisions of the policy
+    /// know no other difference, only its reports do.
     pub every_reason: bool,
-    /// What the world may do.
+    /// How much may happen to it.
     pub budget: Budget,
 }
 
@@ -48,7 +48,7 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(5);
 pub(crate) const DELAY: Duration = Duration::from_secs(1);
 
 impl Setup {
-    /// The flags of the supervisor.
+    /// Returns the flags of the supervisor.
     #[must_use]
     pub fn flags(&self) -> SupervisorFlags {
         let intensity = Intensity { max_restarts: self.max_restarts, period: PERIOD };
@@ -56,7 +56,7 @@ impl Setup {
         SupervisorFlags { strategy, intensity, auto_shutdown, ..SupervisorFlags::default() }
     }
 
-    /// The children, each told to stop in another of the three ways.
+    /// Returns the children. Each has another of the three ways to stop.
     #[must_use]
     pub fn children(&self) -> Vec<ChildEntry> {
         let ways = [Shutdown::WORKER, Shutdown::BrutalKill, Shutdown::Infinity];
@@ -78,7 +78,7 @@ impl Setup {
     }
 }
 
-/// A child's id.
+/// Returns a child id.
 #[allow(clippy::expect_used, reason = "the names here are valid")]
 pub(crate) fn id(name: &str) -> ChildId {
     ChildId::new(name).expect("a valid name")
@@ -110,7 +110,7 @@ impl fmt::Display for Setup {
 const STRATEGIES: [Strategy; 3] = [Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne];
 const RESTARTS: [Restart; 3] = [Restart::Permanent, Restart::Transient, Restart::Temporary];
 
-/// All three restart types of three children under each strategy: 81 supervisors.
+/// Makes a setup for all restart types of three children under each strategy: 81 supervisors.
 fn every(make: impl Fn(Strategy, [Restart; 3]) -> Setup) -> Vec<Setup> {
     let mut all = Vec::new();
     for strategy in STRATEGIES {
@@ -125,8 +125,8 @@ fn every(make: impl Fn(Strategy, [Restart; 3]) -> Setup) -> Vec<Setup> {
     all
 }
 
-/// One restart granted, one command anywhere, and no more reasons of an end than the policy
-/// decides differently by.
+/// Returns a setup with one restart granted, one command, and only the reasons that the decisions of
+/// the policy distinguish.
 fn plain(strategy: Strategy, restarts: [Restart; 3]) -> Setup {
     Setup {
         strategy,
@@ -139,9 +139,9 @@ fn plain(strategy: Strategy, restarts: [Restart; 3]) -> Setup {
     }
 }
 
-/// What `cargo xtask test` explores: all 81 combinations with one command anywhere; and
-/// mixed supervisors, in which each restart type stands in each place, with a backoff,
-/// with automatic shutdown, and with a clock that moves.
+/// Returns what `cargo xtask test` explores: all 81 combinations with one command; and mixed
+/// supervisors, with each restart type in each place, with a backoff, with automatic shutdown, and with
+/// a clock that moves.
 #[must_use]
 pub fn bounded() -> Vec<Setup> {
     let mut all = every(plain);
@@ -158,9 +158,9 @@ pub fn bounded() -> Vec<Setup> {
     all
 }
 
-/// What `cargo xtask model --long` explores: all 81 combinations with one command anywhere
-/// and every reason of an end; all of them with an evacuation and a moving clock; and the
-/// mixed ones with two commands, with two restarts granted, and with a backoff.
+/// Returns what `cargo xtask model --long` explores: all 81 combinations with one command and every
+/// reason of an end; all of them with an evacuation and a moving clock; and the mixed ones with two
+/// commands, with more restarts granted, and with a backoff.
 #[must_use]
 pub fn exhaustive() -> Vec<Setup> {
     let one = |strategy, restarts| Setup { every_reason: true, ..plain(strategy, restarts) };

@@ -42,8 +42,8 @@ impl Model for Tree {
             law::<10>(),
             law::<11>(),
         ];
-        all.push(Property::always(Law::LateNews.name(), |_, world: &World| {
-            world.ignores_late_news()
+        all.push(Property::always(Law::LateEvent.name(), |_, world: &World| {
+            world.ignores_late_events()
         }));
         all.push(Property::eventually(COMES_TO_REST, |_, world: &World| {
             world.broken().is_some() || world.rests()
@@ -52,7 +52,8 @@ impl Model for Tree {
     }
 }
 
-/// stateright wants function pointers, so the law is a number.
+/// Returns the property of a law. stateright takes function pointers, which cannot capture a law, so
+/// the law is a const parameter.
 fn law<const AT: usize>() -> Property<Tree> {
     Property::always(Law::ALL[AT].name(), |_, world: &World| world.broken() != Some(Law::ALL[AT]))
 }

@@ -1,4 +1,4 @@
-//! The world around one policy: what lives, what is awaited, what is on its way.
+//! The world around one policy: the children that live, the answers that are awaited, and the timers.
 
 use std::hash::{Hash, Hasher};
 
@@ -8,11 +8,11 @@ use ms_policy::{
     Target, Ticket,
 };
 
-use crate::books::Books;
 use crate::laws::Law;
+use crate::oracle::Oracle;
 use crate::setup::{Budget, DELAY, PERIOD, Setup, id};
 
-/// How a start goes.
+/// The outcome of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The child runs.
@@ -23,20 +23,20 @@ pub enum Outcome {
     Failed,
 }
 
-/// How a child ends.
+/// The way a child ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// Of itself.
+    /// By itself.
     Normal,
-    /// As it was told to; the acknowledgement of a stop.
+    /// As it was told to: the end of an orderly stop.
     Shutdown,
     /// A crash.
     Boom,
-    /// A kill; the end of a stop that took too long.
+    /// By a kill: the end of a stop that took too long.
     Killed,
 }
 
-/// What somebody asks of the supervisor.
+/// A command to the supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
     /// `terminate_child`.
@@ -52,15 +52,15 @@ pub enum Ask {
 /// One thing that happens to a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// The awaited answer to a start.
+    /// A start that is awaited has this outcome.
     Answer(Outcome),
-    /// A child ends, and the supervisor hears of it.
+    /// A child ends, and the supervisor is notified.
     Exit(ChildKey, End),
     /// A child loses its arbiter.
     Evacuate(ChildKey),
-    /// A retry comes round.
+    /// A retry is due.
     Retry(ChildKey),
-    /// The timer of a backoff rings.
+    /// The timer of a backoff fires.
     Ring(ChildKey, Incarnation),
     /// A command comes.
     Command(Ask),
@@ -70,7 +70,7 @@ pub enum Action {
     Period,
 }
 
-/// The reason a parent gives: unlike any the supervisor has of its own.
+/// The reason that the parent gives: one that no supervisor has by itself.
 const PARENT: &str = "parent";
 
 /// A supervisor and its surroundings.
@@ -80,24 +80,24 @@ pub struct World {
     now: Tick,
     budget: Budget,
     every_reason: bool,
-    /// The start that is under way.
+    /// The start in progress.
     starting: Option<(ChildKey, Incarnation)>,
     /// The child that was told to stop.
     stopping: Option<ChildKey>,
-    /// Who lives, whoever is told to stop included. News come in any order, so a life
-    /// lasts until the supervisor has heard of its end.
+    /// The living children, including those that were told to stop. Events come in any order, so a
+    /// child counts as alive until the supervisor was notified of its end.
     alive: Vec<(ChildKey, Incarnation)>,
     retries: Vec<ChildKey>,
     timers: Vec<(ChildKey, Incarnation)>,
-    /// Commands without an answer, and what each asks.
+    /// Commands without an answer.
     owed: Vec<(Ticket, Ask, Option<ChildKey>)>,
     shutdown: bool,
     ended: bool,
-    books: Books,
+    oracle: Oracle,
 }
 
 impl World {
-    /// The supervisor at its boot.
+    /// Returns a supervisor that begins its boot; `None` if the policy refuses the setup.
     #[must_use]
     pub fn new(setup: &Setup) -> Option<Self> {
         let policy = Policy::new(setup.flags(), setup.children()).ok()?;
@@ -114,27 +114,27 @@ impl World {
             owed: Vec::new(),
             shutdown: false,
             ended: false,
-            books: Books::new(),
+            oracle: Oracle::new(),
         };
         world.feed(Event::Boot);
         Some(world)
     }
 
-    /// The law that does not hold here, if there is one.
+    /// Returns the first law that was broken, if there is one.
     #[must_use]
     pub fn broken(&self) -> Option<Law> {
-        self.books.broken
+        self.oracle.broken
     }
 
-    /// Nothing is under way, and nobody is left to do anything.
+    /// Says whether nothing is in progress and nothing can begin by itself.
     #[must_use]
     pub fn rests(&self) -> bool {
         self.ended || (self.policy.phase() == Phase::Idle && self.alive.is_empty())
     }
 
-    /// All that may happen next.
+    /// Adds everything that may happen next.
     pub fn possible(&self, actions: &mut Vec<Action>) {
-        if self.ended || self.books.broken.is_some() {
+        if self.ended || self.oracle.broken.is_some() {
             return;
         }
         if self.starting.is_some() {
@@ -169,7 +169,7 @@ impl World {
         }
     }
 
-    /// Has one of them happen.
+    /// Makes one of them happen.
     pub fn step(&mut self, action: Action) {
         match action {
             Action::Answer(outcome) => self.answer(outcome),
@@ -224,15 +224,15 @@ impl World {
             }
             Outcome::Ignored => self.feed(Event::Ignored { key, incarnation }),
             Outcome::Failed => {
-                if self.books.boots() {
+                if self.oracle.boots() {
                     let child = self.policy.child(key).map(|child| child.id.clone());
                     let reason = child.map(|child| ExitReason::ChildStartFailed {
                         child,
                         reason: reason_of_failure().into(),
                     });
-                    self.books.ends(reason.as_ref().map_or("", ExitReason::label));
+                    self.oracle.ends(reason.as_ref().map_or("", ExitReason::label));
                 }
-                self.books.interrupted();
+                self.oracle.interrupted();
                 self.feed(Event::StartFailed { key, incarnation, reason: reason_of_failure() });
             }
         }
@@ -263,13 +263,13 @@ impl World {
         };
         self.policy.handle(self.now, event);
         let effects: Vec<Effect> = std::iter::from_fn(|| self.policy.poll_effect()).collect();
-        self.books.enter(&self.policy);
+        self.oracle.enter(&self.policy);
         if let Some(key) = went_well {
             let next = effects.iter().find_map(|effect| match effect {
                 Effect::Start { key, .. } => Some(*key),
                 _ => None,
             });
-            self.books.started(&self.policy, key, next);
+            self.oracle.started(&self.policy, key, next);
         }
         for effect in effects {
             self.take(effect);
@@ -280,91 +280,91 @@ impl World {
     fn take(&mut self, effect: Effect) {
         let quiet = self.starting.is_none() && self.stopping.is_none();
         if self.ended {
-            self.books.demand(matches!(effect, Effect::Reply { .. }), Law::NoOrphan);
+            self.oracle.demand(matches!(effect, Effect::Reply { .. }), Law::NoOrphan);
         }
         let alive: Vec<ChildKey> = self.alive.iter().map(|(key, _)| *key).collect();
         match effect {
             Effect::Start { key, incarnation, cause, .. } => {
-                self.books.demand(quiet && !alive.contains(&key), Law::OneLife);
+                self.oracle.demand(quiet && !alive.contains(&key), Law::OneLife);
                 let added = matches!(cause, StartCause::Added(_));
-                self.books.demand(added || incarnation.0 > 0, Law::OneLife);
-                self.books.start(&self.policy, key, cause, &alive);
+                self.oracle.demand(added || incarnation.0 > 0, Law::OneLife);
+                self.oracle.start(&self.policy, key, cause, &alive);
                 self.starting = Some((key, incarnation));
             }
             Effect::Stop { key, incarnation, .. } => {
                 let lives = self.alive.contains(&(key, incarnation));
-                self.books.demand(quiet && lives, Law::OneLife);
+                self.oracle.demand(quiet && lives, Law::OneLife);
                 let asked = |(_, ask, _): &(_, Ask, _)| matches!(ask, Ask::Terminate(_));
                 let ordered = self.shutdown || self.owed.iter().any(asked);
-                self.books.stop(&self.policy, key, ordered);
+                self.oracle.stop(&self.policy, key, ordered);
                 self.stopping = Some(key);
             }
             Effect::RetryLater { key } => self.retries.push(key),
             Effect::ArmBackoff { key, incarnation, delay, .. } => {
-                self.books
+                self.oracle
                     .demand(delay >= DELAY && delay <= DELAY.saturating_mul(4), Law::Intensity);
-                self.books.interrupted();
+                self.oracle.interrupted();
                 self.timers.push((key, incarnation));
             }
             Effect::Decision(decision) => {
-                self.books.decided(&self.policy, self.now, &decision, &alive);
+                self.oracle.decided(&self.policy, self.now, &decision, &alive);
             }
             Effect::Reply { ticket, result } => {
                 let at = self.owed.iter().position(|(known, _, _)| *known == ticket);
-                self.books.demand(at.is_some(), Law::Answered);
+                self.oracle.demand(at.is_some(), Law::Answered);
                 let Some(at) = at else { return };
                 let (_, ask, target) = self.owed.remove(at);
                 if let (Ask::Terminate(_), Some(key), Ok(Reply::Done)) = (ask, target, &result) {
-                    self.books.terminated(key);
+                    self.oracle.terminated(key);
                 }
-                self.books.answered();
+                self.oracle.answered();
             }
             Effect::Exit { reason } => {
                 let parent = ExitReason::shutdown_with(PARENT);
-                self.books.exit(&reason, self.shutdown.then(|| parent.label()));
-                self.books.demand(self.alive.is_empty() && quiet, Law::NoOrphan);
+                self.oracle.exit(&reason, self.shutdown.then(|| parent.label()));
+                self.oracle.demand(self.alive.is_empty() && quiet, Law::NoOrphan);
                 self.ended = true;
             }
-            Effect::StopMany { .. } => self.books.demand(false, Law::StopOrder),
+            Effect::StopMany { .. } => self.oracle.demand(false, Law::StopOrder),
             Effect::Report(_) | Effect::Booted | Effect::BootFailed { .. } => {}
             Effect::Dropped { key } => {
-                self.books.demand(!alive.contains(&key), Law::NoOrphan);
-                self.books.terminated(key);
+                self.oracle.demand(!alive.contains(&key), Law::NoOrphan);
+                self.oracle.terminated(key);
             }
         }
     }
 
-    /// What must be so between two events.
+    /// Checks what must hold between two events.
     fn settle(&mut self) {
         let phase = self.policy.phase();
         if self.ended {
-            self.books.demand(self.owed.is_empty(), Law::Answered);
+            self.oracle.demand(self.owed.is_empty(), Law::Answered);
             return;
         }
         if self.starting.is_none() && self.stopping.is_none() {
-            self.books.demand(phase == Phase::Idle, Law::NeverStuck);
+            self.oracle.demand(phase == Phase::Idle, Law::NeverStuck);
         }
         if phase == Phase::Idle {
-            self.books.demand(self.owed.is_empty(), Law::Answered);
+            self.oracle.demand(self.owed.is_empty(), Law::Answered);
         }
-        // Of a busy one the retry may wait inside.
+        // A busy policy may keep the retry for later, so only an idle one is checked.
         let lost = phase == Phase::Idle
             && self.policy.children().any(|child| {
                 let on_its_way = self.retries.contains(&child.key)
                     || self.timers.contains(&(child.key, child.incarnation));
                 child.state == ChildState::Restarting && !on_its_way
             });
-        self.books.demand(!lost, Law::NeverStuck);
+        self.oracle.demand(!lost, Law::NeverStuck);
         let unknown = self.alive.iter().any(|(key, life)| {
             self.policy.child(*key).is_none_or(|child| child.incarnation != *life)
         });
-        self.books.demand(!unknown, Law::NoOrphan);
+        self.oracle.demand(!unknown, Law::NoOrphan);
     }
 
-    /// Whether words of lives that are over, or of children that are gone, change nothing.
+    /// Says whether events of earlier incarnations and of dropped children change nothing.
     #[must_use]
-    pub fn ignores_late_news(&self) -> bool {
-        // All words one after the other: if none changes anything, the order is no matter.
+    pub fn ignores_late_events(&self) -> bool {
+        // All events one after the other: if none changes anything, the order does not matter.
         let mut other = self.policy.clone();
         for child in self.policy.children() {
             let older = Incarnation(child.incarnation.0.saturating_sub(1));
@@ -387,7 +387,7 @@ impl World {
         hasher.finish()
     }
 
-    /// How many lives ago, as the policy's own fingerprint has it.
+    /// Returns how many incarnations ago this one was, as in the policy's own fingerprint.
     fn distance(&self, key: ChildKey, life: Incarnation) -> Option<u64> {
         self.policy.child(key).map(|child| child.incarnation.0.wrapping_sub(life.0))
     }
@@ -398,14 +398,14 @@ impl Hash for World {
         self.policy.fingerprint(self.now, to);
         let Self { policy: _, now: _, every_reason: _, budget, starting, stopping, alive, .. } =
             self;
-        let Self { retries, timers, owed, shutdown, ended, books, .. } = self;
+        let Self { retries, timers, owed, shutdown, ended, oracle, .. } = self;
         (budget, starting.map(|(key, _)| key), stopping, retries, shutdown, ended).hash(to);
         alive.iter().for_each(|(key, life)| (key, self.distance(*key, *life)).hash(to));
         timers.iter().for_each(|(key, life)| (key, self.distance(*key, *life)).hash(to));
         owed.iter().for_each(|(ticket, ask, target)| {
             (ticket, std::mem::discriminant(ask), target).hash(to);
         });
-        books.fingerprint(self.now, to);
+        oracle.fingerprint(self.now, to);
     }
 }
 
@@ -425,7 +425,7 @@ impl std::fmt::Debug for World {
         f.debug_struct("World")
             .field("phase", &self.policy.phase())
             .field("alive", &self.alive)
-            .field("broken", &self.books.broken)
+            .field("broken", &self.oracle.broken)
             .finish_non_exhaustive()
     }
 }

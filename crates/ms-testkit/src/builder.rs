@@ -1,4 +1,4 @@
-//! A test in one expression: surroundings first, then what is tried in them.
+//! A test in one expression: first its surroundings, then the test itself.
 
 use std::any::Any;
 use std::fmt;
@@ -8,7 +8,7 @@ use ms_supervisor::SupervisorSpec;
 
 use crate::system::{Component, TestSystem};
 
-/// Builds the surroundings of a test, in the order they are named, and runs it in them.
+/// Builds the surroundings of a test in the order of the calls, and runs the test in them.
 ///
 /// ```
 /// use ms_supervisor::SupervisorSpec;
@@ -34,8 +34,16 @@ enum Step {
     Put(Box<dyn FnOnce(&TestSystem)>),
 }
 
+impl TestSystem {
+    /// Returns a builder: it makes the surroundings first and then runs the test in them.
+    #[must_use]
+    pub fn builder() -> TestBuilder {
+        TestBuilder::default()
+    }
+}
+
 impl TestBuilder {
-    /// Another seed for what is random.
+    /// Sets the seed of what is random.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -56,7 +64,7 @@ impl TestBuilder {
         self.put(move |t| drop(t.with_component(&name, component)))
     }
 
-    /// Keeps a value for the test to find by its name; see [`TestSystem::data`].
+    /// Keeps a value that the test finds by its name; see [`TestSystem::data`].
     #[doc(alias = "TestDataBuilder")]
     #[must_use]
     pub fn with_test_data<T: Any>(self, name: &str, data: T) -> Self {
@@ -69,12 +77,10 @@ impl TestBuilder {
         self
     }
 
-    /// Runs the test; clean-up runs when it is over, and then its result is given back, or
-    /// its panic goes on.
+    /// Runs the test, then the clean-up, and returns the result of the test or resumes its panic.
     ///
     /// # Panics
-    /// When the test does, or its surroundings cannot be made; when all is in order and a
-    /// clean-up panics.
+    /// If the test panics or its surroundings cannot be made. If neither, when a clean-up panics.
     pub fn test<T>(self, test: impl AsyncFnOnce(&TestSystem) -> T) -> T {
         let Self { seed, steps } = self;
         TestSystem::seeded(seed, async move |t| {

@@ -1,10 +1,10 @@
 //! Tests of two processes: the one that asserts, and the same program again, which may be
 //! killed, stopped, overflow its stack or end with a code.
 //!
-//! Both parts stand in one `#[test]`. A part that is a test of its own does nothing in most runs and
-//! counts as passed; and when it is renamed, the other part starts a program that runs no test
-//! and may take its silence for a result. Here the child reports that its part has begun, and
-//! [`ChildTest::spawn`] fails without that report.
+//! Both parts are in one `#[test]`. If the child's part were a test of its own, it would do nothing in
+//! most runs and count as passed; and if it were renamed, the parent would start a program that runs
+//! no test, and might take its silence for a result. Here the child reports that its part has begun,
+//! and [`ChildTest::spawn`] fails without that report.
 //!
 //! ```no_run
 //! use ms_testkit::child;
@@ -28,23 +28,23 @@ use std::time::{Duration, Instant};
 
 use ms_core::time::later;
 
-/// The test whose child this process is.
+/// Names the test that started this process.
 const TEST: &str = "MS_CHILD_TEST";
-/// What the parent wants of it.
+/// Names the part that this process plays.
 const PART: &str = "MS_CHILD_PART";
 /// The loopback port on which the parent waits for the report.
 const REPORT: &str = "MS_CHILD_REPORT";
-/// Longest wait for a child to begin, on a machine that has other things to do.
-const BEGINS: Duration = Duration::from_secs(60);
+/// Longest wait until a child begins, on a machine that has other things to do.
+const BEGINS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs `child` with its part in a process that was started by [`OwnTest::child`], and `parent`
 /// in the test itself.
 ///
-/// `test` is the test function that calls this: its path is the name by which the program is
-/// told to run it.
+/// `test` is the test function that calls this. Its path is the name that selects it on the command
+/// line of the test program.
 ///
 /// # Panics
-/// In the child, when the parent is gone.
+/// In the child, if the parent is gone.
 pub fn split(test: impl Fn(), child: impl FnOnce(&str), parent: impl FnOnce(&OwnTest)) {
     let own = OwnTest { name: name_of(&test) };
     match std::env::var(TEST) {
@@ -56,20 +56,20 @@ pub fn split(test: impl Fn(), child: impl FnOnce(&str), parent: impl FnOnce(&Own
     }
 }
 
-/// The path of a function without its crate: the name that the test program knows it by.
+/// Returns the path of a function without its crate: its name on the command line.
 fn name_of<F>(_: &F) -> &'static str {
     let path = std::any::type_name::<F>();
     path.split_once("::").map_or(path, |(_, name)| name)
 }
 
-/// The test that runs, as something to be run again.
+/// The running test, to be run again in another process.
 #[derive(Debug)]
 pub struct OwnTest {
     name: &'static str,
 }
 
 impl OwnTest {
-    /// This test in another process, to play `part`.
+    /// Prepares this test in another process, in which it plays `part`.
     pub fn child(&self, part: &str) -> ChildTest {
         ChildTest {
             name: self.name,
@@ -91,8 +91,8 @@ impl OwnTest {
 
 type Setting = Box<dyn FnOnce(&mut Command)>;
 
-/// A child that is not started yet. Its standard streams are those of the test unless told
-/// otherwise.
+/// A child that is not started yet. It has the standard streams of the test unless [`ChildTest::with`]
+/// sets others.
 #[must_use = "it is not started"]
 pub struct ChildTest {
     name: &'static str,
@@ -111,19 +111,19 @@ impl ChildTest {
         })
     }
 
-    /// Sets anything else of the command: its streams, its user.
+    /// Sets anything else of its command, such as streams or user.
     pub fn with(mut self, setting: impl FnOnce(&mut Command) + 'static) -> Self {
         self.settings.push(Box::new(setting));
         self
     }
 
-    /// Has a shell carry these commands out first: `ulimit -n 40`.
+    /// Runs these shell commands in the child's process first, such as `ulimit -n 40`.
     pub fn after(mut self, commands: &str) -> Self {
         self.prelude = Some(commands.to_owned());
         self
     }
 
-    /// Runs a copy of this program: one that another user may read.
+    /// Runs the program at `path` instead: a copy that another user may read.
     pub fn program(mut self, path: &Path) -> Self {
         self.program = Some(path.to_owned());
         self
@@ -132,17 +132,17 @@ impl ChildTest {
     /// Starts it, and waits until it has begun its part.
     ///
     /// # Panics
-    /// When it does not start, or ends without having begun: it ran no test.
+    /// If it does not start, or ends before it has begun: it ran no test.
     pub fn spawn(self) -> Child {
         let (name, mut command, reports) = self.command();
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         begun(name, child, &reports)
     }
 
-    /// Runs it to its end; what it prints is collected.
+    /// Runs it to its end and collects its output.
     ///
     /// # Panics
-    /// As [`ChildTest::spawn`].
+    /// If it does not start, or ends before it has begun: it ran no test.
     #[allow(clippy::expect_used, reason = "its pipes are those made here")]
     pub fn output(self) -> Output {
         let child = self.with(|command| {
@@ -181,17 +181,18 @@ impl ChildTest {
 )]
 fn begun(name: &str, mut child: Child, reports: &TcpListener) -> Child {
     reports.set_nonblocking(true).expect("it is a socket");
-    let until = later(Instant::now(), BEGINS);
+    let until = later(Instant::now(), BEGINS_WITHIN);
     loop {
-        // Looked at before the reports: one that has ended since may have reported before.
+        // Checked before the report is: a child may report and end between the two checks, and must not
+        // be taken for one that ended in silence.
         let ended = child.try_wait().expect("it is our child").is_some();
         match reports.accept() {
             Ok((mut stream, _)) => {
                 stream.set_nonblocking(false).expect("it is a socket");
-                stream.set_read_timeout(Some(BEGINS)).expect("it is a socket");
-                let mut told = String::new();
-                stream.read_to_string(&mut told).expect("the child says its name");
-                assert_eq!(told, name, "another test reported");
+                stream.set_read_timeout(Some(BEGINS_WITHIN)).expect("it is a socket");
+                let mut reported = String::new();
+                stream.read_to_string(&mut reported).expect("the child says its name");
+                assert_eq!(reported, name, "another test reported");
                 return child;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}

@@ -1,4 +1,4 @@
-//! The virtual clock: one thread, and time that passes only when nothing else can happen.
+//! The virtual clock: one thread, on which time passes only when nothing else can happen.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use actix::System;
 use ms_core::time::later;
 use tokio::time::Instant;
 
-/// Between two looks of [`until_seen`]: short beside anything it waits for, and long enough to leave
-/// the processor to what is waited for.
+/// Time between two looks of [`until_seen`]: short compared with everything it waits for, and long
+/// enough to leave the processor to it.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Runs a future on an actix system of its own, on this thread, with a paused clock.
 ///
-/// A sleep costs nothing: when no task can run, the clock jumps to the next deadline.
+/// A sleep costs no real time: when no task can run, the clock jumps to the next deadline.
 ///
 /// # Panics
-/// When a runtime runs on this thread already, or cannot be built.
+/// If a runtime runs on this thread already, or cannot be built.
 #[allow(
     clippy::expect_used,
     reason = "a current-thread runtime without I/O needs nothing that can fail"
@@ -31,21 +31,21 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     System::with_tokio_rt(runtime).block_on(future)
 }
 
-/// Lets virtual time pass: everything due meanwhile happens, in order.
+/// Lets virtual time pass. Everything that is due in that time happens, in order.
 pub async fn advance(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// Waits until nothing can happen without time passing. Costs one virtual millisecond.
+/// Runs until nothing can happen unless time passes. Takes one virtual millisecond.
 pub async fn settle() {
     advance(Duration::from_millis(1)).await;
 }
 
-/// Looks again and again in real time, on a thread that may block, until there is something to
-/// see: for tests of processes, sockets and files, which tell nobody when they change.
+/// Calls `look` in real time until it returns something, on a thread that may block. For tests of
+/// processes, sockets and files, which notify nobody when they change.
 ///
 /// # Panics
-/// When there was nothing `within` that time: with `what` was waited for, in words.
+/// If there is nothing `within` that time. The message has what `what` returns.
 #[track_caller]
 #[allow(clippy::disallowed_methods, reason = "the thread of a test, which carries no actor")]
 pub fn until_seen<T>(
@@ -65,8 +65,8 @@ pub fn until_seen<T>(
     }
 }
 
-/// Waits until `holds`, looking after each virtual millisecond. False when it does not
-/// `within` that time.
+/// Waits until `holds` returns true, and calls it after each virtual millisecond. Returns false if it
+/// does not hold `within` that time.
 pub async fn until(within: Duration, mut holds: impl AsyncFnMut() -> bool) -> bool {
     let deadline = later(Instant::now(), within);
     loop {

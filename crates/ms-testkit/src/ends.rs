@@ -1,4 +1,4 @@
-//! Expecting that actors end and come back, within virtual time.
+//! Expectations about the ends and restarts of actors, in virtual time.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use ms_core::{ExitReason, Incarnation};
 
 use crate::clock;
 
-/// Waits for the end of the life that is on, and gives its reason.
+/// Waits for the end of the present incarnation and returns its reason.
 ///
-/// Set the monitor up before the fault with [`AnyRef::monitor`] where the fault may be
-/// over before this is called, and use [`expect_down`].
+/// If the fault may strike before this is called, monitor the actor first with [`AnyRef::monitor`] and
+/// use [`expect_down`].
 ///
 /// # Panics
-/// When the actor does not end `within` that virtual time.
+/// If the actor does not end `within` that virtual time.
 #[track_caller]
 pub fn expect_end(actor: &AnyRef, within: Duration) -> impl Future<Output = ExitReason> + use<> {
     let place = std::panic::Location::caller();
@@ -27,25 +27,25 @@ pub fn expect_end(actor: &AnyRef, within: Duration) -> impl Future<Output = Exit
     }
 }
 
-/// Waits for the notice of a monitor.
+/// Waits until a monitor fires.
 ///
 /// # Panics
-/// When it does not come `within` that virtual time.
+/// If it does not fire `within` that virtual time.
 #[track_caller]
 pub fn expect_down(monitor: Monitor, within: Duration) -> impl Future<Output = Down> {
     let place = std::panic::Location::caller();
     async move {
         match tokio::time::timeout(within, monitor).await {
             Ok(down) => down,
-            Err(_) => fail(place, &format!("the monitor tells nothing within {within:?}")),
+            Err(_) => fail(place, &format!("the monitor does not fire within {within:?}")),
         }
     }
 }
 
-/// Waits until a life later than the one that is on (or was on last) runs, and gives its status.
+/// Waits until a later incarnation than the present or last one runs, and returns its status.
 ///
 /// # Panics
-/// When there is none `within` that virtual time.
+/// If there is none `within` that virtual time.
 #[track_caller]
 pub fn expect_restart(
     actor: &AnyRef,
@@ -66,10 +66,10 @@ pub fn expect_restart(
     }
 }
 
-/// Waits that virtual time and makes sure that the same life is still on.
+/// Lets that virtual time pass, and makes sure that the same incarnation is still alive.
 ///
 /// # Panics
-/// When the actor ended, or was not alive.
+/// If the actor ended, or was not alive.
 #[track_caller]
 pub fn expect_alive(actor: &AnyRef, during: Duration) -> impl Future<Output = ()> + use<> {
     let place = std::panic::Location::caller();
@@ -83,7 +83,7 @@ pub fn expect_alive(actor: &AnyRef, during: Duration) -> impl Future<Output = ()
     }
 }
 
-/// Fails the test, naming the line that expected something.
+/// Fails the test, and names the line of the expectation.
 #[allow(clippy::panic, reason = "an expectation that is not met fails the test")]
 pub(crate) fn fail(place: &std::panic::Location<'_>, what: &str) -> ! {
     panic!("{what} (expected at {place})")

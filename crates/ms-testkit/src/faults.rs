@@ -3,27 +3,27 @@
 use ms_actor::{AnyRef, Fault};
 use ms_core::ExitReason;
 
-/// Has it panic, as if in a handler; marked as injected in why-records.
+/// Makes an actor panic as if in a handler. Why-records mark the panic as injected.
 pub fn crash(actor: &AnyRef) {
     actor.inject(Fault::Panic);
 }
 
-/// Has it panic in a future, after an await.
+/// Makes an actor panic in a future, after an await.
 pub fn crash_after_await(actor: &AnyRef) {
     actor.inject(Fault::PanicAfterAwait);
 }
 
-/// Has it serve nothing any more but control, without blocking the thread.
+/// Makes an actor serve nothing but control any more, without blocking its thread.
 pub fn hang(actor: &AnyRef) {
     actor.inject(Fault::Hang);
 }
 
-/// Kills it: no hook runs.
+/// Kills an actor. None of its hooks runs.
 pub fn kill(actor: &AnyRef) {
     actor.kill();
 }
 
-/// A stranger's exit signal.
+/// Sends an exit signal to an actor, as another actor would.
 pub fn signal(actor: &AnyRef, reason: ExitReason) {
     actor.exit(reason);
 }

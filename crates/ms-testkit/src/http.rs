@@ -1,61 +1,61 @@
-//! Answers over HTTP/1.1 as they came, for clients that say exactly what a test tells them to.
+//! Raw answers over HTTP/1.1, for clients that send exactly the bytes a test gives them.
 
 use std::io;
 
 use serde_json::Value;
 
-/// An answer as it came.
+/// An answer, as received.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// Its status.
+    /// The status.
     pub status: u16,
-    /// The line of the status and the header fields, with the empty line behind them.
+    /// The status line and the header fields, including the empty line after them.
     pub head: String,
-    /// What came behind the head.
+    /// Everything after the head.
     pub body: String,
 }
 
 impl Reply {
-    /// The answer with this head, without its body; [`Reply::length`] says how long that is.
+    /// Makes an answer from its head, with an empty body. [`Reply::length`] says how long the body is.
     ///
     /// # Errors
-    /// No status in the head.
+    /// If the head has no status.
     pub fn with_head(head: String) -> io::Result<Self> {
         let status = head.split(' ').nth(1).and_then(|text| text.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("no status in {head:?}")))?;
         Ok(Self { status, head, body: String::new() })
     }
 
-    /// Bytes of the body, as the head says; 0 when it does not.
+    /// Returns the length of the body in bytes, as the head says; 0 if it does not.
     ///
     /// # Errors
-    /// It says something that is no number.
+    /// If the length is not a number.
     pub fn length(&self) -> io::Result<usize> {
         let odd = |_| io::Error::other(format!("no length in {:?}", self.head));
         self.header("content-length").map_or(Ok(0), |value| value.trim().parse().map_err(odd))
     }
 
-    /// The first header field of this name, whatever its case.
+    /// Returns the first header field of this name, in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut fields = self.head.lines().filter_map(|line| line.split_once(": "));
         fields.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Panics
-    /// It is none.
+    /// If it is not JSON.
     #[must_use]
     #[allow(clippy::panic, reason = "an expectation that is not met fails the test")]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The code of a problem (RFC 9457).
+    /// Returns the code of a problem (RFC 9457).
     ///
     /// # Panics
-    /// The answer is no problem, or one without a code.
+    /// If the answer is not a problem, or has no code.
     #[must_use]
     #[allow(clippy::panic, reason = "an expectation that is not met fails the test")]
     pub fn code(&self) -> String {

@@ -1,4 +1,4 @@
-//! Children that write down their lives: what trees in tests are built of.
+//! Children that record their starts and ends, to build the trees of tests from.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use actix::{Actor, Running};
 use ms_actor::Context;
 use ms_supervisor::ChildSpec;
 
-/// What happened to journal children, in order: `+a` for a start of `a`, `-a` for its end.
+/// Records what happens to its children, in order: `+a` for a start of `a`, `-a` for its end.
 ///
 /// ```
 /// use ms_supervisor::SupervisorSpec;
@@ -30,25 +30,25 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// An empty one.
+    /// Makes an empty journal.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A child that starts and stops at once.
+    /// Returns a child that starts and stops at once.
     #[must_use]
     pub fn child(&self, name: &str) -> ChildSpec {
         self.slow_child(name, Duration::ZERO)
     }
 
-    /// A child whose init takes this long, without blocking its thread.
+    /// Returns a child whose init takes this long, without blocking its thread.
     #[must_use]
     pub fn slow_child(&self, name: &str, init: Duration) -> ChildSpec {
         self.spec(name, init, false)
     }
 
-    /// A child that never obeys an order to stop: it has to be killed.
+    /// Returns a child that ignores every order to stop, so that it has to be killed.
     #[must_use]
     pub fn stubborn_child(&self, name: &str) -> ChildSpec {
         self.spec(name, Duration::ZERO, true)
@@ -62,18 +62,18 @@ impl Journal {
         })
     }
 
-    /// Writes a line.
+    /// Adds a line.
     pub fn add(&self, line: impl Into<String>) {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
     }
 
-    /// Takes out what was written.
+    /// Takes out all lines.
     #[must_use]
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Children of this journal that exist right now.
+    /// Counts the children of this journal that exist at present.
     #[must_use]
     pub fn alive(&self) -> usize {
         self.alive.load(Ordering::SeqCst)

@@ -3,21 +3,22 @@
 //! - [`TestSystem`]: a node on one thread with a paused clock; components by name, and
 //!   clean-up that runs whatever happens. [`clock`] lets time pass. [`TestBuilder`] makes one
 //!   with its surroundings in one expression.
-//! - [`Probe`]: an actor that writes down what it is sent: expect a message, expect silence.
-//! - [`ends`]: expect that an actor ends, with which reason, and that it comes back.
-//! - [`faults`]: crash it, hang it, kill it.
-//! - [`Hand`]: a supervised actor without a supervisor: the test says when it comes back.
-//! - [`Journal`]: children that write down their lives, to build trees of.
-//! - [`child`]: tests that run themselves again as a process that may be killed.
-//! - [`http`]: answers over HTTP as they came, for clients that misbehave on purpose.
-//! - [`network`]: a network that can be cut, slowed and half lost, before a real service.
-//! - [`OutsideService`]: a service of somebody else's, which answers as it is told.
+//! - [`Probe`]: an actor that records its messages: expect a message, expect silence.
+//! - [`ends`]: expect that an actor ends with a reason, and that it comes back.
+//! - [`faults`]: crash an actor, hang it, kill it.
+//! - [`ManualSupervisor`]: a supervised actor that only the test restarts.
+//! - [`Journal`]: children that record their starts and ends, to build trees from.
+//! - [`child`]: tests that run themselves again, as a process that may be killed.
+//! - [`tree`]: the whole tree of a node that runs in real time.
+//! - [`http`]: raw answers over HTTP, for clients that misbehave on purpose.
+//! - [`network`]: a proxy in front of a real service that cuts, delays or drops what passes.
+//! - [`OutsideService`]: a stand-in for an external HTTP service.
 //! - `servers` (a feature): Postgres, Redis and NATS, started for the test.
-//! - [`seed()`]: where a random test begins: elsewhere at every run, and it says where.
+//! - [`seed()`]: the seed of a random test: another one at every run, and it is printed.
 //! - [`sim`]: random trees, random faults, invariants after every step, all from one seed.
 //!
-//! This crate owns no rule of the system: it looks at it from outside, through the same
-//! API as everybody else. It is for `[dev-dependencies]`.
+//! This crate owns no rule of the system: it looks at the system from outside, through the public
+//! API. It is for `[dev-dependencies]`.
 //!
 //! ```
 //! use ms_core::ExitReason;
@@ -43,9 +44,9 @@ pub mod child;
 pub mod clock;
 pub mod ends;
 pub mod faults;
-mod hand;
 pub mod http;
 mod journal;
+mod manual_supervisor;
 pub mod network;
 pub mod outside;
 mod probe;
@@ -54,11 +55,12 @@ mod seed;
 pub mod servers;
 pub mod sim;
 mod system;
+pub mod tree;
 
 pub use builder::TestBuilder;
-pub use hand::Hand;
 pub use journal::{Journal, JournalActor};
+pub use manual_supervisor::ManualSupervisor;
 pub use outside::OutsideService;
 pub use probe::{Envelope, Probe};
 pub use seed::{SEED_VARIABLE, seed};
-pub use system::{Component, SOON, TestSystem};
+pub use system::{Component, EXPECT_WITHIN, TestSystem};

@@ -1,8 +1,8 @@
 //! A network that can be cut: a proxy on loopback between clients and a service.
 //!
-//! Kernel filters need rights that a test seldom has; what a client sees of a partition is
-//! made here of plain sockets: connections that end, bytes that do not come, answers that
-//! are lost, answers that are late.
+//! Packet filters of the kernel would be closer to a real partition, but they need rights that a test
+//! seldom has. The proxy shows clients what they would see: connections that end, bytes that do not
+//! come, answers that are lost or late.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -12,25 +12,25 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// No connection outlives a silence of this length, and no thread of the proxy waits longer.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Bytes that are on their way in one direction of a connection; behind them the sender waits.
+/// A connection that is silent for this long is ended, and no thread of the proxy waits longer.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+/// Bytes that the proxy holds in one direction of a connection. The sender waits when there are more.
 const CHUNK: usize = 16 << 10;
 
 /// What the network does at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
-    /// Every byte passes, this much later.
+    /// Every byte passes after a delay.
     Up {
-        /// For each chunk, in each direction.
+        /// The delay of each chunk, in each direction.
         delay: Duration,
     },
-    /// Connections are ended, and new ones as soon as they are made.
+    /// Connections are ended, and new ones are ended at once.
     Cut,
-    /// Connections stay, and no byte passes. What was sent arrives when it is restored, as with
-    /// TCP.
+    /// Connections stay open, and no byte passes. What was sent arrives when the network is restored,
+    /// as with TCP.
     Silent,
-    /// What clients send arrives; what is answered does not.
+    /// Requests arrive, answers do not.
     HalfOpen,
 }
 
@@ -38,7 +38,7 @@ impl Link {
     /// An undisturbed network.
     pub const CLEAR: Self = Self::Up { delay: Duration::ZERO };
 
-    /// The delay with which bytes may pass this way, if they may at all.
+    /// Returns the delay of bytes in this direction; `None` if they may not pass.
     fn passes(self, way: Way) -> Option<Duration> {
         match (self, way) {
             (Self::Up { delay }, _) => Some(delay),
@@ -55,7 +55,7 @@ enum Way {
     Back,
 }
 
-/// A TCP proxy on a free port of loopback. Dropped, it ends its connections and its threads.
+/// A TCP proxy on a free port of loopback. Dropping it ends its connections and its threads.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -92,15 +92,15 @@ struct State {
     link: Link,
     over: bool,
     next: u64,
-    /// Both ends of each connection, to be shut from outside.
+    /// Both sockets of each connection, to shut them down from another thread.
     open: BTreeMap<u64, [TcpStream; 2]>,
 }
 
 impl Proxy {
-    /// A clear way to this address.
+    /// Starts a proxy to this address, with an undisturbed network.
     ///
     /// # Errors
-    /// No port of loopback could be bound.
+    /// If no port of loopback can be bound.
     pub fn to(target: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let addr = listener.local_addr()?;
@@ -116,13 +116,13 @@ impl Proxy {
         Ok(Self { addr, shared, acceptor: Some(acceptor) })
     }
 
-    /// Where clients connect to.
+    /// Returns the address that clients connect to.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Has the network be so from now on.
+    /// Sets what the network does from now on.
     pub fn set(&self, link: Link) {
         let mut state = self.shared.lock();
         state.link = link;
@@ -133,23 +133,23 @@ impl Proxy {
         self.shared.changed.notify_all();
     }
 
-    /// Cuts clients and service off from each other: [`Link::Cut`].
+    /// Cuts clients and service off from each other; see [`Link::Cut`].
     pub fn inject_network_partition(&self) {
         self.set(Link::Cut);
     }
 
-    /// Undoes whatever was done: [`Link::CLEAR`].
+    /// Restores an undisturbed network; see [`Link::CLEAR`].
     pub fn restore_network(&self) {
         self.set(Link::CLEAR);
     }
 
-    /// Connections that clients have made so far, those that were cut at once included.
+    /// Counts the connections that clients have made so far, including those that were cut at once.
     #[must_use]
     pub fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::Relaxed)
     }
 
-    /// Connections that are open at present.
+    /// Counts the open connections.
     #[must_use]
     pub fn open(&self) -> usize {
         self.shared.lock().open.len()
@@ -163,8 +163,8 @@ impl Drop for Proxy {
         state.end_all();
         drop(state);
         self.shared.changed.notify_all();
-        // The acceptor looks again when somebody comes.
-        let woken = TcpStream::connect_timeout(&self.addr, PATIENCE).is_ok();
+        // `accept` has no deadline: a connection of our own wakes the thread, which then sees that it is over.
+        let woken = TcpStream::connect_timeout(&self.addr, LONGEST_SILENCE).is_ok();
         if let Some(acceptor) = self.acceptor.take().filter(|_| woken) {
             drop(acceptor.join());
         }
@@ -182,7 +182,7 @@ impl State {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in it can be left half done.
+        // A panic cannot leave the state half changed, so a poisoned lock is fine.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -192,7 +192,7 @@ impl Shared {
             if self.lock().over {
                 return;
             }
-            // One that cannot be accepted or connected is one that the network lost.
+            // To a client, a failure here looks like a lost connection, which is what a network may do.
             if let Ok((client, _)) = client {
                 self.accepted.fetch_add(1, Ordering::Relaxed);
                 drop(self.join(client));
@@ -205,11 +205,11 @@ impl Shared {
         if self.lock().link == Link::Cut {
             return Ok(());
         }
-        let service = TcpStream::connect_timeout(&self.target, PATIENCE)?;
+        let service = TcpStream::connect_timeout(&self.target, LONGEST_SILENCE)?;
         for end in [&client, &service] {
             end.set_nodelay(true)?;
-            end.set_read_timeout(Some(PATIENCE))?;
-            end.set_write_timeout(Some(PATIENCE))?;
+            end.set_read_timeout(Some(LONGEST_SILENCE))?;
+            end.set_write_timeout(Some(LONGEST_SILENCE))?;
         }
         let (there, back) = (
             (client.try_clone()?, service.try_clone()?),
@@ -234,7 +234,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Carries bytes one way until the sender ends; an error ends both ways.
+    /// Copies bytes in one direction until the sender ends. The caller ends both directions on an error.
     fn pump(&self, id: u64, way: Way, mut from: TcpStream, mut to: TcpStream) -> io::Result<()> {
         let mut chunk = vec![0; CHUNK];
         loop {
@@ -252,7 +252,7 @@ impl Shared {
         }
     }
 
-    /// Waits until bytes may pass.
+    /// Waits until bytes may pass in this direction.
     fn wait(&self, id: u64, way: Way) -> io::Result<()> {
         let came = Instant::now();
         let mut state = self.lock();
@@ -264,8 +264,8 @@ impl Shared {
             let rest = match state.link.passes(way) {
                 Some(delay) if waited >= delay => return Ok(()),
                 Some(delay) => delay.saturating_sub(waited),
-                None if waited >= PATIENCE => return Err(io::ErrorKind::TimedOut.into()),
-                None => PATIENCE.saturating_sub(waited),
+                None if waited >= LONGEST_SILENCE => return Err(io::ErrorKind::TimedOut.into()),
+                None => LONGEST_SILENCE.saturating_sub(waited),
             };
             let woken = self.changed.wait_timeout(state, rest);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;

@@ -1,5 +1,5 @@
-//! A service of somebody else's, played by the test: it answers as it is told and writes down what it
-//! was asked.
+//! A stand-in for an external HTTP service: it gives the answers that the test sets, and records its
+//! requests.
 
 use ms_core::time::later;
 use std::collections::BTreeMap;
@@ -9,29 +9,29 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Longest wait for bytes of a caller.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Longest head of a request, and longest body, in bytes.
+/// Longest wait for a caller to send or take bytes.
+const CALLER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest line of a request's head, and longest body, in bytes.
 const HEAD_MAX: u64 = 16 << 10;
 const BODY_MAX: u64 = 1 << 20;
-/// Requests that are written down; later ones are answered only.
+/// Most requests that are recorded. Later ones are answered all the same.
 const KEPT: usize = 10_000;
 
-/// What it was asked.
+/// A request that the service got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The method.
     pub method: String,
     /// The path, with its query.
     pub path: String,
-    /// The lines of the head behind the first.
+    /// The lines of the head after the first.
     pub headers: Vec<String>,
     /// The body.
     pub body: String,
 }
 
-/// An HTTP service on a free port of loopback. What it was told no answer for is 404; each answer
-/// closes its connection. Dropped, it is gone.
+/// An HTTP service on a free port of loopback. It answers 404 to a path without an answer, and closes
+/// the connection after each answer. Dropping it ends it.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -69,10 +69,10 @@ struct State {
 }
 
 impl OutsideService {
-    /// Starts it; it knows no path yet.
+    /// Starts a service without any answers.
     ///
     /// # Errors
-    /// No port of loopback could be bound.
+    /// If no port of loopback can be bound.
     pub fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let addr = listener.local_addr()?;
@@ -82,19 +82,19 @@ impl OutsideService {
         Ok(Self { addr, shared, acceptor: Some(acceptor) })
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// From now on this path is answered so, whatever the method.
+    /// Sets the answer to requests for this path, whatever their method.
     pub fn answer(&self, path: &str, status: u16, body: &str) {
         self.shared.lock().answers.insert(path.to_owned(), (status, body.to_owned()));
     }
 
-    /// What it was asked so far, in the order of the answers; waits until there are so many, and
-    /// no longer than `within`.
+    /// Waits until there were `count` requests, but no longer than `within`, and returns all so far in
+    /// the order of their answers.
     #[must_use]
     pub fn asked(&self, count: usize, within: Duration) -> Vec<Request> {
         let end = later(Instant::now(), within);
@@ -113,8 +113,8 @@ impl OutsideService {
 impl Drop for OutsideService {
     fn drop(&mut self) {
         self.shared.lock().over = true;
-        // The acceptor looks again when somebody comes.
-        let woken = TcpStream::connect_timeout(&self.addr, PATIENCE).is_ok();
+        // `accept` has no deadline: a connection of our own wakes the thread, which then sees that it is over.
+        let woken = TcpStream::connect_timeout(&self.addr, CALLER_TIMEOUT).is_ok();
         if let Some(acceptor) = self.acceptor.take().filter(|_| woken) {
             drop(acceptor.join());
         }
@@ -123,7 +123,7 @@ impl Drop for OutsideService {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in it can be left half done.
+        // A panic cannot leave the state half changed, so a poisoned lock is fine.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -135,15 +135,15 @@ impl Shared {
             }
             if let Ok((caller, _)) = caller {
                 let shared = Arc::clone(self);
-                // A caller that does not keep to the protocol gets no answer.
+                // A caller that breaks the protocol gets no answer.
                 thread::spawn(move || drop(shared.serve(&caller)));
             }
         }
     }
 
     fn serve(&self, mut caller: &TcpStream) -> io::Result<()> {
-        caller.set_read_timeout(Some(PATIENCE))?;
-        caller.set_write_timeout(Some(PATIENCE))?;
+        caller.set_read_timeout(Some(CALLER_TIMEOUT))?;
+        caller.set_write_timeout(Some(CALLER_TIMEOUT))?;
         let request = read(caller)?;
         let (status, body) = {
             let mut state = self.lock();

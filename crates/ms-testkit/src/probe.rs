@@ -1,4 +1,4 @@
-//! Probes: actors that write down what they are sent.
+//! Probes: actors that record the messages they get.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::ends::fail;
 
-/// A message a probe got, and when.
+/// A message that a probe got, and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope<M> {
     /// The message.
@@ -28,10 +28,10 @@ struct Inbox<M> {
     arrived: Notify,
 }
 
-/// An actor that takes messages of one type and keeps them for the test to look at.
+/// An actor that takes messages of one type and keeps them for the test.
 ///
-/// It answers each with what it was given as an answer ([`Probe::answering`]), or the
-/// default of the answer's type.
+/// It answers each with what the closure of [`Probe::answering`] returns, or with the default of the
+/// answer's type.
 ///
 /// ```
 /// use actix::Message;
@@ -67,10 +67,10 @@ where
     M: Message + Send + 'static,
     M::Result: Send + Default + actix::dev::MessageResponse<ProbeActor<M>, M>,
 {
-    /// A probe at `/local/NAME` that answers with the default of the answer's type.
+    /// Starts a probe at `/local/NAME` that answers with the default of the answer's type.
     ///
     /// # Errors
-    /// [`IdError`] when the name is no actor id.
+    /// [`IdError`] if the name is not an actor id.
     pub fn new(node: &Node, name: &str) -> Result<Self, IdError> {
         Self::answering(node, name, |_| M::Result::default())
     }
@@ -81,10 +81,10 @@ where
     M: Message + Send + 'static,
     M::Result: Send + actix::dev::MessageResponse<ProbeActor<M>, M>,
 {
-    /// A probe that answers as it is told.
+    /// Starts a probe at `/local/NAME` that answers with what `answer` returns.
     ///
     /// # Errors
-    /// [`IdError`] when the name is no actor id.
+    /// [`IdError`] if the name is not an actor id.
     pub fn answering(
         node: &Node,
         name: &str,
@@ -96,22 +96,22 @@ where
         Ok(Self { actor: spawn(node, name, actor)?, inbox })
     }
 
-    /// Where to send to it.
+    /// Returns the port to send messages to.
     #[must_use]
     pub fn port(&self) -> Port<M> {
         self.actor.port()
     }
 
-    /// The probe as an actor.
+    /// Returns the untyped reference to the probe.
     #[must_use]
     pub fn any(&self) -> AnyRef {
         self.actor.any()
     }
 
-    /// The next message, in the order of arrival.
+    /// Waits for the next message, in the order of arrival.
     ///
     /// # Panics
-    /// When none is there `within` that virtual time.
+    /// If none comes `within` that virtual time.
     #[track_caller]
     pub fn expect(&self, within: Duration) -> impl Future<Output = M> + use<'_, M> {
         let place = Location::caller();
@@ -123,10 +123,10 @@ where
         }
     }
 
-    /// The next `count` messages, in the order of arrival.
+    /// Waits for the next `count` messages, in the order of arrival.
     ///
     /// # Panics
-    /// When there are fewer `within` that virtual time.
+    /// If fewer come `within` that virtual time.
     #[track_caller]
     pub fn expect_many(
         &self,
@@ -151,10 +151,10 @@ where
         }
     }
 
-    /// Lets that virtual time pass and makes sure that nothing comes.
+    /// Lets that virtual time pass, and makes sure that no message comes.
     ///
     /// # Panics
-    /// When something does.
+    /// If one comes.
     #[track_caller]
     pub fn expect_silence(&self, during: Duration) -> impl Future<Output = ()> + use<'_, M>
     where
@@ -169,7 +169,8 @@ where
         }
     }
 
-    /// The next message with its time, if there is one within that virtual time.
+    /// Waits for the next message and returns it with its time; `None` if none comes `within` that
+    /// virtual time.
     pub async fn next(&self, within: Duration) -> Option<Envelope<M>> {
         let until = later(tokio::time::Instant::now(), within);
         loop {
@@ -194,7 +195,7 @@ impl<M> Inbox<M> {
     }
 }
 
-// What it got is moved in and out, never pinned.
+// The messages are moved in and out, never pinned.
 impl<M: Message> Unpin for ProbeActor<M> {}
 
 impl<M: Message + 'static> Actor for ProbeActor<M> {

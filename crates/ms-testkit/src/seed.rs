@@ -1,21 +1,21 @@
-//! Where a random test begins.
+//! The seed of a random test.
 
 use std::ops::Range;
 
-/// Names the seed of a run, to play it again.
+/// The environment variable that sets the seed of a run, to repeat it.
 pub const SEED_VARIABLE: &str = "MS_SEED";
 
-/// Twelve digits: short enough to be typed, and room above for those who count on from it.
+/// Fresh seeds have ten to twelve digits: short enough to type, and tests may count up from them.
 const FRESH: Range<u64> = 1_000_000_000..1_000_000_000_000;
 
-/// Gives the seed of a random test, and prints it: that of `MS_SEED`, or another at every run.
-/// `cargo xtask test` sets the variable, to a number that follows from the commit and the day.
+/// Returns the seed of a random test, and prints it: the value of `MS_SEED`, or another one at every
+/// run. `cargo xtask test` sets the variable to a number that follows from the commit and the day.
 ///
-/// A test that always plays the same seeds shows that these hold and nothing else. One that
-/// failed is worth keeping: beside the fresh ones, by its number.
+/// A test that always plays the same seeds finds nothing new after its first run. Keep a seed that
+/// failed, and play it in addition to the fresh ones.
 ///
 /// # Panics
-/// When `MS_SEED` is set and is no number: a replay of something else would mislead.
+/// If `MS_SEED` is set and is not a number: replaying some other seed would mislead.
 #[must_use]
 #[allow(clippy::print_stdout, clippy::panic, reason = "for tests, whose output the runner keeps")]
 pub fn seed() -> u64 {
@@ -27,7 +27,7 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// The seed that was given, or a fresh one; the text where it is no number.
+/// Returns the given seed, or a fresh one. The error is a text that is not a number.
 fn choose(given: Option<&str>) -> Result<u64, &str> {
     match given {
         Some(text) => text.trim().parse().map_err(|_| text),

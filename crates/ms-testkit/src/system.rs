@@ -1,4 +1,4 @@
-//! The test system: a node in virtual time, components by name, clean-up whatever happens.
+//! The test system: a node in virtual time, components by name, clean-up in any case.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -13,27 +13,25 @@ use ms_core::IdError;
 use ms_registry::{Registry, RegistryConfig};
 use ms_supervisor::{Root, SupervisorSpec, start_root};
 
-use crate::builder::TestBuilder;
 use crate::clock;
 
-/// How long a test waits for what is to come soon, and how long a tree may take to stop:
-/// virtual time, so it costs nothing.
-pub const SOON: Duration = Duration::from_secs(5);
+/// Default limit of an expectation, and of the stop of a tree, in virtual time.
+pub const EXPECT_WITHIN: Duration = Duration::from_secs(5);
 
-/// What a component is to be cleaned up with.
+/// Cleans something up after the test.
 type CleanUp = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()>>;
 
-/// A part of the test's surroundings that is more than an actor: a database in a temporary
-/// directory, a server, a recorder.
+/// A part of the test's surroundings that is not an actor, such as a database in a temporary
+/// directory or a server.
 pub trait Component: Any {
-    /// Takes it down. Runs after the test, in the reverse of the order the components were
-    /// added in, also when the test panicked.
+    /// Cleans it up. Runs after the test, also if the test panicked; the component that was added last
+    /// comes first.
     fn clean_up(&mut self) -> LocalBoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
 }
 
-/// A node on one thread in virtual time, and all that a test starts on it.
+/// A node on one thread in virtual time, and everything that a test starts on it.
 ///
 /// ```
 /// use ms_supervisor::SupervisorSpec;
@@ -69,25 +67,20 @@ impl std::fmt::Debug for Kept {
 }
 
 impl TestSystem {
-    /// Surroundings first, then the test.
-    #[must_use]
-    pub fn builder() -> TestBuilder {
-        TestBuilder::default()
-    }
-
-    /// Runs a test with a system of its own: clean-up runs when the test is over, and then
-    /// its result is given back, or its panic goes on.
+    /// Runs a test with a system of its own, then the clean-up, and returns the result of the test or
+    /// resumes its panic.
     ///
     /// # Panics
-    /// When the test does; when it is in order and a clean-up panics.
+    /// If the test panics. If it does not, when a clean-up panics.
     pub fn run<T>(test: impl AsyncFnOnce(&Self) -> T) -> T {
         Self::seeded(0, test)
     }
 
-    /// As [`TestSystem::run`], with another seed for what is random (the jitter of delays).
+    /// Runs a test as [`TestSystem::run`] does, with a seed for what is random, such as the jitter of
+    /// delays.
     ///
     /// # Panics
-    /// As there.
+    /// If the test panics. If it does not, when a clean-up panics.
     #[allow(clippy::expect_used, reason = "the surroundings are made on this very line")]
     pub fn seeded<T>(seed: u64, test: impl AsyncFnOnce(&Self) -> T) -> T {
         clock::block_on(async {
@@ -100,28 +93,28 @@ impl TestSystem {
             let cleaned = system.clean_up().await;
             match (result, cleaned) {
                 (Ok(result), None) => result,
-                // What the test has to say comes first: a clean-up never hides it.
+                // The panic of the test comes first: a clean-up that fails because of it must not hide it.
                 (Err(panic), _) | (Ok(_), Some(panic)) => resume_unwind(panic),
             }
         })
     }
 
-    /// The node.
+    /// Returns the node.
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.node
     }
 
-    /// The registry of the system's components, free for the test's own names too.
+    /// Returns the registry of the system's actors. The test may register names of its own in it.
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// [`SOON`].
+    /// Returns the default limit of an expectation, [`EXPECT_WITHIN`].
     #[must_use]
     pub fn soon(&self) -> Duration {
-        SOON
+        EXPECT_WITHIN
     }
 
     /// Lets virtual time pass.
@@ -129,15 +122,15 @@ impl TestSystem {
         clock::advance(time).await;
     }
 
-    /// Runs until nothing can happen without time passing.
+    /// Runs until nothing can happen unless time passes.
     pub async fn settle(&self) {
         clock::settle().await;
     }
 
-    /// Starts a tree; it is stopped when the test is over.
+    /// Starts a tree. It is stopped when the test is over.
     ///
     /// # Panics
-    /// When it does not start, or two trees have the same name.
+    /// If it does not start, or another tree has its name.
     #[allow(clippy::panic, reason = "a tree that does not start fails the test")]
     pub async fn start(&self, tree: SupervisorSpec) -> Rc<Root> {
         let root = match start_root(&self.node, tree).await {
@@ -147,7 +140,7 @@ impl TestSystem {
         let stopped = Rc::clone(&root);
         self.keep(root.path().as_str().to_owned(), Rc::clone(&root) as Rc<dyn Any>);
         self.defer(async move {
-            stopped.stop(SOON).await;
+            stopped.stop(EXPECT_WITHIN).await;
         });
         root
     }
@@ -155,10 +148,10 @@ impl TestSystem {
     /// Starts an actor outside any tree, under its name in the registry.
     ///
     /// # Errors
-    /// [`IdError`] when the name is no actor id.
+    /// [`IdError`] if the name is not an actor id.
     ///
     /// # Panics
-    /// When the name is taken.
+    /// If the name is taken.
     #[allow(clippy::expect_used, reason = "a name that is taken is the test's mistake")]
     pub async fn actor<A: Hosted + Send>(&self, name: &str, actor: A) -> Result<Ref<A>, IdError> {
         let actor = spawn(&self.node, name, actor)?;
@@ -166,10 +159,10 @@ impl TestSystem {
         Ok(actor)
     }
 
-    /// The actor of this name, as [`TestSystem::actor`] or the test registered it.
+    /// Returns the actor that [`TestSystem::actor`] or the test registered under this name.
     ///
     /// # Panics
-    /// When there is none, with the nearest known name, or it is of another type.
+    /// If there is none (the message has the nearest known name), or it has another type.
     #[must_use]
     #[allow(clippy::panic, reason = "a missing component fails the test")]
     pub fn get<A: Hosted>(&self, name: &str) -> Ref<A> {
@@ -179,7 +172,7 @@ impl TestSystem {
     /// Adds a component under a name.
     ///
     /// # Panics
-    /// When the name is taken.
+    /// If the name is taken.
     pub fn with_component<C: Component>(&self, name: &str, component: C) -> Rc<RefCell<C>> {
         let component = Rc::new(RefCell::new(component));
         self.keep(name.to_owned(), Rc::clone(&component) as Rc<dyn Any>);
@@ -194,10 +187,10 @@ impl TestSystem {
         component
     }
 
-    /// The component of this name.
+    /// Returns the component of this name.
     ///
     /// # Panics
-    /// When there is none, or it is of another type.
+    /// If there is none, or it has another type.
     #[must_use]
     #[allow(clippy::panic, reason = "a missing component fails the test")]
     pub fn component<C: Component>(&self, name: &str) -> Rc<RefCell<C>> {
@@ -211,10 +204,10 @@ impl TestSystem {
             .unwrap_or_else(|_| panic!("the component {name:?} is of another type"))
     }
 
-    /// The value that [`TestBuilder::with_test_data`] kept under this name.
+    /// Returns the value that [`TestBuilder::with_test_data`](crate::TestBuilder::with_test_data) kept under this name.
     ///
     /// # Panics
-    /// When there is none, or it is of another type.
+    /// If there is none, or it has another type.
     #[must_use]
     #[allow(clippy::panic, reason = "missing data fails the test")]
     pub fn data<T: Any>(&self, name: &str) -> Rc<T> {
@@ -236,7 +229,7 @@ impl TestSystem {
         kept.data.push((name, data));
     }
 
-    /// Has something done after the test, before what was started or deferred earlier.
+    /// Runs a future after the test, before the clean-ups of everything that was started earlier.
     pub fn defer(&self, clean_up: impl Future<Output = ()> + 'static) {
         self.kept.borrow_mut().clean_ups.push(Box::new(move || clean_up.boxed_local()));
     }
@@ -251,7 +244,7 @@ impl TestSystem {
         kept.components.push((name, component));
     }
 
-    /// Runs all clean-ups, whatever becomes of each. The first panic comes back.
+    /// Runs all clean-ups, even if some of them panic. Returns the first panic.
     async fn clean_up(&self) -> Option<Box<dyn Any + Send>> {
         let mut first = None;
         loop {

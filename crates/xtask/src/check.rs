@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
 use crate::{
-    End, binaries, conformance, duplicates, faults, fences, keys, layering, members, mutants,
+    End, binaries, conformance, duplicates, faults, fences, keys, layering, map, members, mutants,
     numbers, requirements, sentences, time, top_level, trust,
 };
 
@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
         about: "each rule of docs/semantics.md has a test",
         run: sentences::check,
     },
+    Step { name: "map", about: "the map and the decisions name files that exist", run: map::check },
     Step { name: "requirements", about: "docs/requirements.md is true", run: requirements::check },
     Step {
         name: "faults",

@@ -11,7 +11,7 @@ use crate::workspace::{Error, Workspace, has_subcommand, show};
 const LEAST: &str = "85";
 
 /// The longest a single test may take, in seconds: counting makes them slow.
-const PATIENCE: &str = "900";
+const TEST_TIMEOUT_SECONDS: &str = "900";
 
 /// Beside the others' artefacts: everything is compiled with counters.
 const TARGET: &str = "target/coverage";
@@ -34,7 +34,14 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
 fn words(args: &[String]) -> Vec<&str> {
     let mut words = vec!["tarpaulin", "--workspace", "--engine", "llvm", "--follow-exec"];
     words.extend(["--exclude", "ms-examples", "--skip-clean", "--no-fail-fast"]);
-    words.extend(["--timeout", PATIENCE, "--fail-under", LEAST, "--target-dir", TARGET]);
+    words.extend([
+        "--timeout",
+        TEST_TIMEOUT_SECONDS,
+        "--fail-under",
+        LEAST,
+        "--target-dir",
+        TARGET,
+    ]);
     words.extend(args.iter().map(String::as_str));
     words
 }

@@ -30,6 +30,7 @@ mod fresh;
 mod keys;
 mod layering;
 mod lex;
+mod map;
 mod members;
 mod model;
 mod mutants;

@@ -6,9 +6,9 @@ use actix::{Actor, Addr, Arbiter, AsyncContext, Context, Handler, Message, Recip
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::job::{Job, NoFigure, Sample, Threads};
 use crate::peer::{Alive, DONE, Peer, Populates, Publishes, Ring, Skynet, answer};
-use crate::workloads::{ask, fan_out, idle, publish, ring, skynet, spawn, tell};
+use crate::sample::{NoFigure, Sample, Threads};
+use crate::workloads::{Job, ask, fan_out, idle, publish, ring, skynet, spawn, tell};
 
 pub(crate) fn run(job: Job) -> Sample {
     const UNSUPERVISED: &str = "without supervision: it restarts no actor that panicked";

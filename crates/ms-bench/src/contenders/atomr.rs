@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use super::tokio_rt::{self, Side};
-use crate::job::{Job, NoFigure, Sample, Threads};
 use crate::peer::{
     Alive, DONE, Names, Peer, Populates, Publishes, Ring, Skynet, Supervises, answer,
 };
-use crate::workloads::{ask, fan_out, idle, names, publish};
+use crate::sample::{NoFigure, Sample, Threads};
+use crate::workloads::{Job, ask, fan_out, idle, names, publish};
 use crate::workloads::{restart, ring, skynet, spawn, tell};
 
 pub(crate) fn run(job: Job) -> Sample {

@@ -6,8 +6,9 @@ use ::dashmap::DashMap;
 use ms_actor::AnyRef;
 
 use super::ours::{Counter, Ours};
-use crate::job::{Job, NoFigure, Sample, Threads};
 use crate::peer::{Names, Peer};
+use crate::sample::{NoFigure, Sample, Threads};
+use crate::workloads::Job;
 use crate::workloads::names;
 
 pub(crate) fn run(job: Job) -> Sample {

@@ -9,7 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::job::{Job, Measured, NoFigure, Sample, Threads};
+use crate::sample::{Measured, NoFigure, Sample, Threads};
+use crate::workloads::Job;
 
 const SOURCE: &str = include_str!("../../erlang/bench.erl");
 

@@ -10,9 +10,9 @@ use ::kameo::message::{Context, Message};
 use ::kameo::supervision::SupervisionStrategy;
 
 use super::tokio_rt::{self, Side};
-use crate::job::{Job, NoFigure, Sample, Threads};
 use crate::peer::{Alive, DONE, Names, Peer, Populates, Ring, Skynet, Supervises, answer};
-use crate::workloads::{ask, fan_out, idle, mass_restart, names};
+use crate::sample::{NoFigure, Sample, Threads};
+use crate::workloads::{Job, ask, fan_out, idle, mass_restart, names};
 use crate::workloads::{restart, ring, skynet, spawn, tell};
 
 pub(crate) fn run(job: Job) -> Sample {

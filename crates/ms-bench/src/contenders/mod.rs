@@ -1,6 +1,7 @@
 //! Who takes part. The next contender is one file here and a line in the table.
 
-use crate::job::{Job, Sample};
+use crate::sample::Sample;
+use crate::workloads::Job;
 
 mod actix;
 #[cfg(feature = "peers")]
@@ -54,5 +55,5 @@ pub(crate) fn named(name: &str) -> Option<&'static Contender> {
 
 #[cfg(not(feature = "peers"))]
 fn not_built(_: Job) -> Sample {
-    Err(crate::job::NoFigure::lacks("built without the feature `peers`"))
+    Err(crate::sample::NoFigure::lacks("built without the feature `peers`"))
 }

@@ -7,9 +7,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::tokio_rt::{self, Side};
-use crate::job::{Job, NoFigure, Sample, Threads};
 use crate::peer::{Alive, DONE, Peer, Populates, Ring, Skynet, answer};
-use crate::workloads::{ask, fan_out, idle, ring, skynet, spawn, tell};
+use crate::sample::{NoFigure, Sample, Threads};
+use crate::workloads::{Job, ask, fan_out, idle, ring, skynet, spawn, tell};
 
 pub(crate) fn run(job: Job) -> Sample {
     const BARE: &str = "bare tasks: no supervision";

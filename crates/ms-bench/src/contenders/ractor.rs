@@ -7,9 +7,9 @@ use ::ractor::{
 };
 
 use super::tokio_rt::{self, Side};
-use crate::job::{Job, NoFigure, Sample, Threads};
 use crate::peer::{Alive, DONE, Names, Peer, Populates, Publishes, Ring, Skynet, Supervises};
-use crate::workloads::{ask, fan_out, idle, mass_restart, names, publish};
+use crate::sample::{NoFigure, Sample, Threads};
+use crate::workloads::{Job, ask, fan_out, idle, mass_restart, names, publish};
 use crate::workloads::{restart, ring, skynet, spawn, tell};
 
 pub(crate) fn run(job: Job) -> Sample {

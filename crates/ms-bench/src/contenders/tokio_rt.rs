@@ -6,7 +6,7 @@ use std::future::Future;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
-use crate::job::Threads;
+use crate::sample::Threads;
 
 /// The loop of the second thread, if there is one.
 pub(super) struct Side {

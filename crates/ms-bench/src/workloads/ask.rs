@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
 use crate::peer::Peer;
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::workloads::Goal::Times;
-use crate::workloads::{Figure, Unit, Workload};
+use crate::workloads::{Figure, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {

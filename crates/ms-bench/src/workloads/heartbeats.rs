@@ -1,7 +1,7 @@
 //! What heartbeats cost that a million actors opted into.
 
-use crate::job::{Job, scaled};
-use crate::workloads::{Figure, Unit, Workload};
+use crate::sample::scaled;
+use crate::workloads::{Figure, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {

@@ -1,10 +1,10 @@
 //! What an actor costs that does nothing.
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
 use crate::peer::Populates;
 use crate::proc::resident;
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::workloads::spawn::populate;
-use crate::workloads::{Figure, Goal, Unit, Workload};
+use crate::workloads::{Figure, Goal, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {

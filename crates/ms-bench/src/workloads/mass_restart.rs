@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
-use crate::peer::{PATIENCE, Supervises};
+use crate::peer::{Supervises, WAIT_LIMIT};
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::workloads::Goal::Times;
 use crate::workloads::restart::first_answer;
-use crate::workloads::{Figure, Unit, Workload};
+use crate::workloads::{Figure, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -35,7 +35,7 @@ pub(crate) fn measure<P: Supervises>(size: Size) -> Sample {
         let began = Instant::now();
         peer.crash(&family[family.len() / 2]).await;
         for child in &family {
-            let reborn = tokio::time::timeout(PATIENCE, first_answer(peer, child));
+            let reborn = tokio::time::timeout(WAIT_LIMIT, first_answer(peer, child));
             reborn.await.expect("it comes back");
         }
         began.elapsed()

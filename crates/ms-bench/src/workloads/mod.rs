@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use crate::job::Job;
-
 pub(crate) mod ask;
 pub(crate) mod fan_out;
 pub(crate) mod heartbeats;
@@ -20,6 +18,24 @@ pub(crate) mod skynet;
 pub(crate) mod spawn;
 pub(crate) mod tell;
 pub(crate) mod tree;
+
+/// One workload at one size: what a contender runs once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Job {
+    Tell(tell::Size),
+    Ask(ask::Size),
+    Ring(ring::Size),
+    Skynet(skynet::Size),
+    Spawn(spawn::Size),
+    Idle(idle::Size),
+    FanOut(fan_out::Size),
+    Restart(restart::Size),
+    MassRestart(mass_restart::Size),
+    Names(names::Size),
+    Publish(publish::Size),
+    Heartbeats(heartbeats::Size),
+    Tree(tree::Size),
+}
 
 /// One line of what is measured.
 pub(crate) struct Workload {

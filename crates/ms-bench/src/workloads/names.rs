@@ -3,10 +3,10 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
 use crate::peer::Names;
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::workloads::Goal::Times;
-use crate::workloads::{Figure, Unit, Workload};
+use crate::workloads::{Figure, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
-use crate::peer::{PATIENCE, Supervises};
+use crate::peer::{Supervises, WAIT_LIMIT};
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::stats::percentile;
 use crate::workloads::Goal::Times;
-use crate::workloads::{Figure, Goal, Unit, Workload};
+use crate::workloads::{Figure, Goal, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -36,7 +36,7 @@ pub(crate) fn measure<P: Supervises>(size: Size) -> Sample {
             assert!(peer.try_ask(child).await.is_some(), "it is up before it is crashed");
             let began = Instant::now();
             peer.crash(child).await;
-            let reborn = tokio::time::timeout(PATIENCE, first_answer(peer, child));
+            let reborn = tokio::time::timeout(WAIT_LIMIT, first_answer(peer, child));
             reborn.await.expect("it comes back");
             // The first tenth warms up.
             if crash >= size.crashes / 10 {

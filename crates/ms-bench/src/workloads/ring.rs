@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
-use crate::peer::{DONE, PATIENCE, Ring};
+use crate::peer::{DONE, Ring, WAIT_LIMIT};
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::workloads::Goal::Times;
-use crate::workloads::{Figure, Unit, Workload};
+use crate::workloads::{Figure, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -51,5 +51,5 @@ async fn ring<P: Ring>(peer: &P, actors: u64) -> Vec<P::Counter> {
 
 async fn go_round<P: Ring>(ring: &[P::Counter], hops: u64) {
     P::hop(&ring[0], hops - 1).await;
-    tokio::time::timeout(PATIENCE, DONE.notified()).await.expect("the token comes to its end");
+    tokio::time::timeout(WAIT_LIMIT, DONE.notified()).await.expect("the token comes to its end");
 }

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crate::job::{Job, Measured, Sample, Threads, scaled};
-use crate::peer::{PATIENCE, Populates, until_alive};
+use crate::peer::{Populates, WAIT_LIMIT, until_alive};
+use crate::sample::{Measured, Sample, Threads, scaled};
 use crate::workloads::Goal::Times;
-use crate::workloads::{Figure, Goal, Unit, Workload};
+use crate::workloads::{Figure, Goal, Job, Unit, Workload};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
@@ -38,7 +38,7 @@ pub(crate) fn measure<P: Populates>(size: Size) -> Sample {
         let began = Instant::now();
         let idle = populate(peer, size.actors, size.supervised).await;
         peer.stop(idle, size.supervised).await;
-        tokio::time::timeout(PATIENCE, until_alive(0)).await.expect("all end");
+        tokio::time::timeout(WAIT_LIMIT, until_alive(0)).await.expect("all end");
         super::rate(size.actors, began.elapsed())
     });
     Ok(Measured::one(rate))
@@ -54,6 +54,6 @@ pub(crate) async fn populate<P: Populates>(
     for _ in 0..actors {
         idle.push(peer.start(supervised).await);
     }
-    tokio::time::timeout(PATIENCE, until_alive(actors)).await.expect("all start");
+    tokio::time::timeout(WAIT_LIMIT, until_alive(actors)).await.expect("all start");
     idle
 }

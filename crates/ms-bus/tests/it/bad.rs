@@ -13,7 +13,7 @@ use futures_util::poll;
 use ms_actor::{Blueprint, Context, Overflow};
 use ms_bus::{Delivery, Event};
 use ms_core::Incarnation;
-use ms_testkit::{Hand, ends, faults};
+use ms_testkit::{ManualSupervisor, ends, faults};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// `Duration::MAX` is "no limit" wherever a subscription takes a time, and a buffer of
@@ -80,7 +80,7 @@ fn ev3_a_bad_subscription_ends_itself_alone() {
     with_bus(async |t, bus, root| {
         let client = bus.client();
         let victim = Blueprint::actor(|| Victim { got: 0 });
-        let victim = Hand::<Victim>::start(t.node(), "/root/victim", &victim);
+        let victim = ManualSupervisor::<Victim>::start(t.node(), "/root/victim", &victim);
         let bad = client.subscribe(victim.reference.port::<Delivery<Poison>>()).await.unwrap();
         let _good = client.subscribe(victim.reference.port::<Delivery<Order>>()).await.unwrap();
         let got = probe(t, "got");

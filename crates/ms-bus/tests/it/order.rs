@@ -10,7 +10,7 @@ use actix::prelude::*;
 use common::{Order, SECOND, balanced, order, settle, with_bus};
 use ms_actor::{Blueprint, Context, Overflow, Ref};
 use ms_bus::{AnyEvent, Delivery, Event, Refusal, Request};
-use ms_testkit::{Hand, TestSystem};
+use ms_testkit::{ManualSupervisor, TestSystem};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
@@ -67,7 +67,7 @@ impl Handler<AnyEvent> for Recorder {
 }
 
 struct Reader {
-    _supervisor: Hand<Recorder>,
+    _supervisor: ManualSupervisor<Recorder>,
     recorder: Ref<Recorder>,
     saw: mpsc::UnboundedReceiver<u64>,
 }
@@ -76,8 +76,11 @@ impl Reader {
     fn new(t: &TestSystem, each: Duration) -> Self {
         let (tell, saw) = mpsc::unbounded_channel();
         let recorder = move || Recorder { saw: tell.clone(), orders: 0, each };
-        let supervisor =
-            Hand::<Recorder>::start(t.node(), "/root/recorder", &Blueprint::actor(recorder));
+        let supervisor = ManualSupervisor::<Recorder>::start(
+            t.node(),
+            "/root/recorder",
+            &Blueprint::actor(recorder),
+        );
         Self { recorder: supervisor.reference.clone(), _supervisor: supervisor, saw }
     }
 

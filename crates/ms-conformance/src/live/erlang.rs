@@ -1,4 +1,4 @@
-//! The Erlang side of a live run: one process of the driver, fed scenario by scenario.
+//! The Erlang side of a live run: one process of the driver, which plays one scenario after another.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Write};
@@ -9,19 +9,20 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Longest wait for a line of a trace. The driver itself gives a step eight seconds.
+/// Longest wait for a line of a trace. The driver gives a step eight seconds.
 const LINE_WITHIN: Duration = Duration::from_secs(30);
-/// Lines read ahead of whoever compares them.
+/// Lines that are read ahead of the comparison.
 const AHEAD: usize = 256;
 
-/// Why Erlang has no trace for us.
+/// Why there is no trace of Erlang.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ErlangError {
-    /// There is no Erlang to be found.
+    /// Erlang is not installed.
     Missing,
-    /// The driver could not be started or talked to.
+    /// The driver could not be started, written to or read from.
     Io(io::Error),
-    /// The driver ended or fell silent, or wrote what is no trace.
+    /// The driver ended, fell silent, or wrote something that is not a trace.
     Lost(String),
 }
 
@@ -53,19 +54,19 @@ impl From<io::Error> for ErlangError {
     }
 }
 
-/// Whether a program of this name is on `PATH`.
+/// Says whether a program of this name is on `PATH`.
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Whether there is an Erlang to compare with.
+/// Says whether Erlang is installed.
 #[must_use]
 pub fn is_there() -> bool {
     on_path("erl") && on_path("escript")
 }
 
-/// A running driver. Ends with its value.
+/// A running driver. Dropping it ends the process.
 pub struct Erlang {
     child: Child,
     input: Option<ChildStdin>,
@@ -74,11 +75,11 @@ pub struct Erlang {
 }
 
 impl Erlang {
-    /// Starts a driver: an escript that reads one term a line and answers with lines, the
-    /// last of which is a dot.
+    /// Starts a driver: an escript that reads one term a line, and answers each with lines of which the
+    /// last is a dot.
     ///
     /// # Errors
-    /// [`ErlangError::Missing`], [`ErlangError::Io`].
+    /// [`ErlangError::Missing`] without Erlang, [`ErlangError::Io`] if the driver does not start.
     pub fn start(name: &str, source: &str) -> Result<Self, ErlangError> {
         if !is_there() {
             return Err(ErlangError::Missing);
@@ -102,10 +103,10 @@ impl Erlang {
         Ok(Self { child, input, lines, script })
     }
 
-    /// Plays one scenario and gives the lines of its trace.
+    /// Plays one scenario and returns the lines of its trace.
     ///
     /// # Errors
-    /// [`ErlangError::Io`], [`ErlangError::Lost`]; this driver is of no further use then.
+    /// [`ErlangError::Io`], [`ErlangError::Lost`]. The driver cannot be used after an error.
     pub fn play(&mut self, scenario: &Value) -> Result<Vec<Value>, ErlangError> {
         let mut line = term(scenario);
         line.push_str(".\n");
@@ -136,14 +137,14 @@ impl Erlang {
 impl Drop for Erlang {
     fn drop(&mut self) {
         drop(self.input.take());
-        // It may hang: there is nothing in it to lose, and nothing to be done about failures.
+        // Killed, as it may hang and has nothing to lose. A failure here cannot be helped.
         drop(self.child.kill());
         drop(self.child.wait());
         drop(std::fs::remove_file(&self.script));
     }
 }
 
-/// The driver is part of this program; escript wants a file.
+/// Writes the driver, which is part of this program, to a file for escript.
 fn script_file(name: &str, source: &str) -> io::Result<PathBuf> {
     let file = format!("ms-conformance-{}-{name}.escript", std::process::id());
     let path: PathBuf = Path::new(&std::env::temp_dir()).join(file);
@@ -151,7 +152,7 @@ fn script_file(name: &str, source: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// A JSON value as an Erlang term in source form.
+/// Returns a JSON value as an Erlang term in source form.
 fn term(value: &Value) -> String {
     let list = |items: Vec<String>| items.join(",");
     match value {

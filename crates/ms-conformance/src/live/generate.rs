@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::random::Random;
-use crate::scenario::text;
+use crate::fields::text;
 
 /// A period that no scenario outlasts.
 const LONG: u64 = 3600;

@@ -1,7 +1,7 @@
 //! The live differential run: random scenarios, played on Erlang and on us, and compared.
 //!
-//! [`run`] is the whole of it. A scenario follows from the seed and its number alone; one on
-//! which the two differ is made smaller as long as they still do.
+//! [`run`] does all of it. A scenario follows from its seed alone. One on which the two differ is cut
+//! down while they still differ.
 
 mod erlang;
 mod generate;
@@ -27,10 +27,10 @@ pub const SUPERVISOR_DRIVER: &str = include_str!("../../erlang/supervisor.escrip
 /// The driver for scenarios of plain processes.
 pub const PROCESSES_DRIVER: &str = include_str!("../../erlang/processes.escript");
 
-/// Differences after which a run is given up: the two have lost each other.
+/// Differences after which a run is given up: more of them say nothing new.
 const MAX_DIFFERENCES: usize = 20;
 
-/// What is made up and compared.
+/// A family of scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
     /// Trees of supervisors.
@@ -40,10 +40,10 @@ pub enum Family {
 }
 
 impl Family {
-    /// Both.
+    /// Both families.
     pub const ALL: [Self; 2] = [Self::Supervisors, Self::Processes];
 
-    /// Seeds on which the two differed once, played before all others for ever.
+    /// Returns the seeds on which the two once differed. Every run plays them first.
     #[must_use]
     pub const fn once_differed(self) -> &'static [u64] {
         match self {
@@ -53,7 +53,7 @@ impl Family {
         }
     }
 
-    /// The scenario of a seed.
+    /// Returns the scenario of a seed.
     #[must_use]
     pub fn scenario(self, seed: u64) -> Value {
         match self {
@@ -62,10 +62,10 @@ impl Family {
         }
     }
 
-    /// A driver that plays such scenarios on Erlang.
+    /// Starts a driver that plays such scenarios on Erlang.
     ///
     /// # Errors
-    /// As [`Erlang::start`].
+    /// [`ErlangError::Missing`] without Erlang, [`ErlangError::Io`] if the driver does not start.
     pub fn erlang(self) -> Result<Erlang, ErlangError> {
         match self {
             Self::Supervisors => Erlang::start("supervisor", SUPERVISOR_DRIVER),
@@ -73,34 +73,34 @@ impl Family {
         }
     }
 
-    /// The family of a scenario.
+    /// Returns the family of a scenario.
     #[must_use]
     pub fn of(scenario: &Value) -> Self {
         if crate::processes::is_one(scenario) { Self::Processes } else { Self::Supervisors }
     }
 }
 
-/// A scenario on which Erlang and we differ, and what either did.
+/// A scenario on which Erlang and we differ, with both traces.
 #[derive(Debug, Clone)]
 pub struct Disagreement {
     /// The seed of the scenario it was found with.
     pub seed: u64,
-    /// Steps it had then.
+    /// The number of its steps before it was cut down.
     pub steps_before: usize,
     /// The smallest scenario found that still differs.
     pub scenario: Value,
-    /// What Erlang did.
+    /// The trace of Erlang.
     pub erlang: Vec<Value>,
-    /// What we did; the error where that was no trace.
+    /// Our trace, or the error if there was none.
     pub ours: Result<Vec<Value>, String>,
 }
 
 /// Why a scenario was not compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LeftOut {
-    /// Erlang did not bring it to rest in the time its driver has.
+    /// Erlang did not settle it in the time that its driver gives a step.
     Unsettled,
-    /// So many had differed before that the rest was not played.
+    /// Too many had differed before.
     NotPlayed,
 }
 
@@ -115,39 +115,39 @@ impl fmt::Display for LeftOut {
     }
 }
 
-/// What became of one scenario.
+/// The comparison of one scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Comparison {
     Agrees,
     Differs,
     LeftOut(LeftOut),
 }
 
-/// What a live run came to. Each scenario asked for is counted once: it agrees, it differs, or
-/// it was left out for a reason.
+/// The result of a live run. Each scenario is counted once: it agrees, it differs, or it was left out
+/// for a reason.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Scenarios on which both agree.
     pub agreed: usize,
-    /// Lines of their traces.
+    /// The lines of their traces.
     pub lines: usize,
     /// Scenarios that were not compared, by reason.
     pub left_out: BTreeMap<LeftOut, usize>,
     /// Seeds of the scenarios on which they differ.
     pub differing: Vec<u64>,
-    /// The first of those, made small.
+    /// The first of those, cut down.
     pub disagreement: Option<Disagreement>,
 }
 
 impl Report {
-    fn note(&mut self, seed: u64, fate: Fate, lines: usize) {
-        match fate {
-            Fate::Agrees => {
+    fn note(&mut self, seed: u64, comparison: Comparison, lines: usize) {
+        match comparison {
+            Comparison::Agrees => {
                 self.agreed += 1;
                 self.lines += lines;
             }
-            Fate::Differs => self.differing.push(seed),
-            Fate::LeftOut(why) => self.leave_out(why),
+            Comparison::Differs => self.differing.push(seed),
+            Comparison::LeftOut(why) => self.leave_out(why),
         }
     }
 
@@ -155,24 +155,24 @@ impl Report {
         *self.left_out.entry(why).or_default() += 1;
     }
 
-    /// Scenarios that were not compared, for whatever reason.
+    /// Counts the scenarios that were not compared, for any reason.
     #[must_use]
     pub fn not_compared(&self) -> usize {
         self.left_out.values().sum()
     }
 
-    /// All it is about.
+    /// Counts all scenarios.
     #[must_use]
     pub fn scenarios(&self) -> usize {
         self.agreed + self.differing.len() + self.not_compared()
     }
 }
 
-/// Plays the seeds that once differed, and then `count` scenarios from `seed` on. One difference
-/// does not end it: it would hide what comes after it.
+/// Plays the seeds that once differed, and then `count` scenarios from `seed` on. A difference does
+/// not end the run: it would hide those after it.
 ///
 /// # Errors
-/// [`ErlangError`].
+/// [`ErlangError`] if there is no Erlang, or its driver fails.
 pub fn run(family: Family, count: u64, seed: u64) -> Result<Report, ErlangError> {
     let mut erlang = family.erlang()?;
     let mut report = Report::default();
@@ -184,7 +184,7 @@ pub fn run(family: Family, count: u64, seed: u64) -> Result<Report, ErlangError>
         }
         let scenario = family.scenario(seed);
         let theirs = erlang.play(&scenario)?;
-        report.note(seed, fate(&scenario, &theirs), theirs.len());
+        report.note(seed, compare(&scenario, &theirs), theirs.len());
     }
     if let Some(&first) = report.differing.first() {
         report.disagreement = Some(smallest(&mut erlang, first, &family.scenario(first))?);
@@ -192,14 +192,14 @@ pub fn run(family: Family, count: u64, seed: u64) -> Result<Report, ErlangError>
     Ok(report)
 }
 
-fn fate(scenario: &Value, theirs: &[Value]) -> Fate {
+fn compare(scenario: &Value, theirs: &[Value]) -> Comparison {
     if theirs.iter().any(|line| line.get("unsettled").is_some()) {
-        return Fate::LeftOut(LeftOut::Unsettled);
+        return Comparison::LeftOut(LeftOut::Unsettled);
     }
     match play(scenario) {
-        Ok(ours) if first_difference(theirs, &ours).is_none() => Fate::Agrees,
-        // A scenario that we cannot play is a difference, and no excuse.
-        _ => Fate::Differs,
+        Ok(ours) if first_difference(theirs, &ours).is_none() => Comparison::Agrees,
+        // A scenario that Erlang plays and we cannot is a difference.
+        _ => Comparison::Differs,
     }
 }
 
@@ -210,7 +210,7 @@ fn smallest(erlang: &mut Erlang, seed: u64, scenario: &Value) -> Result<Disagree
             return false;
         }
         match erlang.play(candidate) {
-            Ok(theirs) => fate(candidate, &theirs) == Fate::Differs,
+            Ok(theirs) => compare(candidate, &theirs) == Comparison::Differs,
             Err(error) => {
                 lost = Some(error);
                 false
@@ -239,21 +239,21 @@ mod tests {
     #[test]
     fn a_scenario_agrees_differs_or_is_left_out_for_a_reason() {
         let ours = play(&scenario()).expect("it is played");
-        assert_eq!(fate(&scenario(), &ours), Fate::Agrees);
-        assert_eq!(fate(&scenario(), &ours[1..]), Fate::Differs);
+        assert_eq!(compare(&scenario(), &ours), Comparison::Agrees);
+        assert_eq!(compare(&scenario(), &ours[1..]), Comparison::Differs);
         let unsettled = [json!({"unsettled": "root/a"})];
-        assert_eq!(fate(&scenario(), &unsettled), Fate::LeftOut(LeftOut::Unsettled));
+        assert_eq!(compare(&scenario(), &unsettled), Comparison::LeftOut(LeftOut::Unsettled));
         // What we cannot play is not left out: that would hide our own fault.
-        assert_eq!(fate(&json!({"tree": {"children": [{}]}}), &ours), Fate::Differs);
+        assert_eq!(compare(&json!({"tree": {"children": [{}]}}), &ours), Comparison::Differs);
     }
 
     #[test]
     fn every_scenario_is_counted_once_and_by_its_reason() {
         let mut report = Report::default();
-        report.note(1, Fate::Agrees, 5);
-        report.note(2, Fate::Differs, 7);
-        report.note(3, Fate::LeftOut(LeftOut::Unsettled), 1);
-        report.note(4, Fate::Agrees, 6);
+        report.note(1, Comparison::Agrees, 5);
+        report.note(2, Comparison::Differs, 7);
+        report.note(3, Comparison::LeftOut(LeftOut::Unsettled), 1);
+        report.note(4, Comparison::Agrees, 6);
         report.leave_out(LeftOut::NotPlayed);
         assert_eq!((report.agreed, report.lines), (2, 11));
         assert_eq!(report.differing, [2]);

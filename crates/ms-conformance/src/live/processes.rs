@@ -6,10 +6,10 @@ use super::random::Random;
 
 const REASONS: [&str; 7] = ["boom", "boom", "normal", "shutdown", "{shutdown,x}", "kill", "killed"];
 
-/// The scenario of a seed.
+/// Returns the scenario of a seed.
 #[must_use]
 pub(super) fn scenario(seed: u64) -> Value {
-    // Not the numbers of the other family's scenario of the same seed.
+    // Inverted, so that the two families do not use the same random numbers for one seed.
     let mut random = Random::new(!seed);
     let ids: Vec<String> = (0..2 + random.below(4)).map(|n| format!("p{n}")).collect();
     let processes: Vec<Value> =
@@ -20,7 +20,8 @@ pub(super) fn scenario(seed: u64) -> Value {
     json!({"name": format!("live-processes-{seed}"), "processes": processes, "steps": steps})
 }
 
-/// `unnamed` are those that were never given a name: OTP grants one each, we do not mind.
+/// Returns a random step. Only a process in `unnamed` is registered, and only once: OTP permits one
+/// name a process, we permit several.
 fn step(random: &mut Random, ids: &[String], unnamed: &mut Vec<String>) -> Value {
     let of = random.below(ids.len());
     let to = (of + 1 + random.below(ids.len() - 1)) % ids.len();

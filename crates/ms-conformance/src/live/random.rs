@@ -1,6 +1,7 @@
-//! Random numbers that replay from a seed.
+//! Random numbers that follow from a seed.
 
-/// Splitmix64: the same seed gives the same scenarios, for ever and everywhere.
+/// Splitmix64. A crate for random numbers may change its algorithm, and kept seeds would mean other
+/// scenarios; this one gives the same numbers for ever.
 #[derive(Debug, Clone)]
 pub(super) struct Random(u64);
 
@@ -17,13 +18,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// `0..limit`; a limit of 0 counts as 1.
+    /// Returns a number in `0..limit`. A limit of 0 counts as 1.
     pub(super) fn below(&mut self, limit: usize) -> usize {
         let limit = limit.max(1) as u64;
         usize::try_from(self.next() % limit).unwrap_or(0)
     }
 
-    /// True in so many of a hundred cases.
+    /// Returns true in this many of a hundred cases.
     pub(super) fn percent(&mut self, of_a_hundred: usize) -> bool {
         self.below(100) < of_a_hundred
     }

@@ -1,11 +1,11 @@
-//! Making a failing scenario smaller: fewer steps, fewer children, fewer wishes.
+//! Cuts a failing scenario down: fewer steps, fewer children, fewer settings.
 
 use serde_json::Value;
 
-/// Scenarios tried before what is there is taken for small enough.
+/// Most scenarios that are tried.
 const MAX_TRIES: usize = 2_000;
 
-/// The smallest scenario found that still `fails`; the given one is known to.
+/// Returns the smallest scenario found that still `fails`. The given one is known to fail.
 pub fn shrink(scenario: &Value, mut fails: impl FnMut(&Value) -> bool) -> Value {
     let (mut smallest, mut tries) = (scenario.clone(), 0);
     'again: loop {
@@ -23,7 +23,7 @@ pub fn shrink(scenario: &Value, mut fails: impl FnMut(&Value) -> bool) -> Value 
     }
 }
 
-/// All scenarios that are one cut smaller, the boldest cuts first.
+/// Returns all scenarios that are one cut smaller, the largest cuts first.
 fn smaller(scenario: &Value) -> Vec<Value> {
     let mut cuts = Vec::new();
     let steps = scenario["steps"].as_array().map_or(0, Vec::len);
@@ -46,7 +46,7 @@ fn smaller(scenario: &Value) -> Vec<Value> {
     cuts
 }
 
-/// Leaves out each item of a list.
+/// Adds a scenario for each item of a list, without that item.
 fn cut_items(scenario: &Value, list: &str, cuts: &mut Vec<Value>) {
     let count = scenario.pointer(list).and_then(Value::as_array).map_or(0, Vec::len);
     for at in (0..count).rev() {
@@ -58,7 +58,7 @@ fn cut_items(scenario: &Value, list: &str, cuts: &mut Vec<Value>) {
     }
 }
 
-/// Leaves out each of these fields.
+/// Adds a scenario for each of these fields, without that field.
 fn cut_fields(scenario: &Value, object: &str, fields: &[&str], cuts: &mut Vec<Value>) {
     for field in fields {
         let mut cut = scenario.clone();
@@ -94,8 +94,8 @@ fn cut_child(scenario: &Value, child: &str, cuts: &mut Vec<Value>) {
         cuts.push(cut);
         cut_tree(scenario, &format!("{child}/supervisor"), cuts);
     }
-    let wishes = ["start", "stop", "trap_exit", "significant", "restart"];
-    cut_fields(scenario, child, &wishes, cuts);
+    let settings = ["start", "stop", "trap_exit", "significant", "restart"];
+    cut_fields(scenario, child, &settings, cuts);
     if found.get("stop").is_none_or(|stop| stop != "hang") {
         cut_fields(scenario, child, &["shutdown"], cuts);
     }

@@ -54,17 +54,9 @@ async fn client(socket: &Path) -> Client {
     }
 }
 
-/// The whole tree: a supervisor that is late, as on a busy machine, is shown without its children.
+/// Returns the whole tree.
 async fn whole(client: &mut Client) -> TreeNode {
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        let tree = client.tree(None, None).await.unwrap();
-        if tree.silent().next().is_none() {
-            return tree;
-        }
-        assert!(Instant::now() < until, "never whole: {tree:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    ms_testkit::tree::whole(async || client.tree(None, None).await).await
 }
 
 fn start(bench: &Bench, name: &str, pace: &str) -> (Child, std::path::PathBuf) {

@@ -13,34 +13,34 @@ use ms_testkit::sim::{Outcome, Script, generate, once_failed, run, shrink, trace
 const USAGE: &str = "\
 usage: ms-simulate [--seeds N] [--first S] [--threads T] [--long]   play N seeds from S on, and
                                                              before them those that once failed
-       ms-simulate --seed S [--trace]                               play one, in words
+       ms-simulate --seed S [--trace]                               play one seed and print it
        ms-simulate --script FILE [--trace]                          play a script (JSON)
 
   --seeds N     how many seeds (default 2000; 100000 with --long)
   --first S     the first of them (default: that of MS_SEED, or others at every run; it is printed)
   --threads T   threads (default: one a core)
-  --twice N     every how manieth seed is played twice and its hashes compared (default 20)
+  --twice N     one seed in N is played twice, and its hashes are compared (default 20)
   --long        the long run
-  --seed S      one seed: its script, its log's hash
+  --seed S      one seed: prints its script and the hash of its log
   --script F    a script, as a failing run prints it
-  --trace       with either: the event log
+  --trace       with either: prints the event log
 
 exit status: 0 all invariants held, 1 one was broken or a seed did not repeat itself,
-2 this usage is wrong, 3 a seed did not come to its end";
+2 the command line is wrong, 3 a seed did not end";
 
 /// Seeds of the short run, and of the long one.
 const SHORT: u64 = 2_000;
 const LONG: u64 = 100_000;
-/// Real time after which a seed is taken for stuck.
+/// Real time after which a seed counts as stuck.
 const STUCK: Duration = Duration::from_secs(120);
 /// Runs spent on making a failing script smaller.
 const SHRINK_RUNS: usize = 3_000;
-/// Stack of a player: futures of deep trees are nested.
+/// Stack of a player in bytes: the futures of deep trees are nested.
 const STACK: usize = 16 << 20;
 
 struct Order {
     seeds: u64,
-    /// Chosen where it is not given.
+    /// Chosen if it is not given.
     first: Option<u64>,
     threads: usize,
     twice: u64,
@@ -232,7 +232,7 @@ fn many(order: &Order, first: u64) -> ExitCode {
     report(order, &seeds, &total, began.elapsed())
 }
 
-/// What is played: the seeds that once failed, and then the range.
+/// The seeds to play: those that once failed, and then a range.
 struct Seeds {
     kept: Vec<u64>,
     first: u64,
@@ -273,7 +273,7 @@ fn play_on(
     }
 }
 
-/// Names a seed that does not come to its end, and ends the process: its thread cannot be stopped.
+/// Ends the process if a seed is stuck, and names the seed. A thread cannot be stopped in another way.
 #[allow(clippy::disallowed_methods, reason = "a thread of a command line tool")]
 fn watch(at: &[Mutex<(u64, Instant)>], done: &AtomicBool) {
     while !done.load(Ordering::Acquire) {
@@ -281,7 +281,7 @@ fn watch(at: &[Mutex<(u64, Instant)>], done: &AtomicBool) {
         for player in at {
             let (seed, since) = *player.lock().unwrap_or_else(PoisonError::into_inner);
             if seed != 0 && since.elapsed() > STUCK && !done.load(Ordering::Acquire) {
-                eprintln!("seed {seed} has not come to its end in {STUCK:?}");
+                eprintln!("seed {seed} has not ended in {STUCK:?}");
                 std::process::exit(3);
             }
         }

@@ -1,8 +1,8 @@
 //! Real servers for tests, each on a free port of loopback and in a directory of its own.
 //!
-//! The programs are those that are installed; one that is missing is an error which names the
-//! Debian package, never a test that passes without it. A server is ended and its
-//! directory removed when its value is dropped, also when the test panics.
+//! The programs must be installed. A missing one is an error that names its Debian package: a test
+//! never passes without its server. Dropping the value ends the server and removes its directory,
+//! also if the test panics.
 //!
 //! ```no_run
 //! use ms_testkit::servers::{PostgresServer, RedisServer};
@@ -13,8 +13,8 @@
 //! # Ok::<(), ms_testkit::servers::ServerError>(())
 //! ```
 //!
-//! Starts block the calling thread for up to a minute: call them before the runtime of a test
-//! runs, not within.
+//! A start blocks the calling thread for up to a minute: call it before the runtime of a test runs,
+//! not inside it.
 
 mod process;
 
@@ -28,7 +28,7 @@ use process::{Account, Process, Program};
 
 use crate::outside::OutsideService;
 
-/// Why a server is not there.
+/// Why a server is not available.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
@@ -42,27 +42,27 @@ pub enum ServerError {
         /// The Debian package it is in.
         package: &'static str,
     },
-    /// The system refused something.
+    /// The operating system refused something.
     #[error("`{program}` cannot be run: look at the cause")]
     System {
         /// The program.
         program: &'static str,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
-    /// It ended by itself; the log says why.
-    #[error("`{program}` ended ({status}); its last words:\n{log}")]
-    Ended {
+    /// It ended by itself. The log says why.
+    #[error("`{program}` ended ({status}); the end of its log:\n{log}")]
+    Exited {
         /// The program.
         program: &'static str,
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
         /// The end of its log.
         log: String,
     },
-    /// It was not ready in time; the log may say why.
-    #[error("`{program}` was not ready within a minute; its last words:\n{log}")]
+    /// It was not ready in time. The log may say why.
+    #[error("`{program}` was not ready within a minute; the end of its log:\n{log}")]
     NotReady {
         /// The program.
         program: &'static str,
@@ -77,21 +77,21 @@ const PSQL: Program = Program { name: "psql", package: "postgresql-client" };
 const REDIS: Program = Program { name: "redis-server", package: "redis-server" };
 const NATS: Program = Program { name: "nats-server", package: "nats-server" };
 
-/// A PostgreSQL server with an empty database `postgres` and a superuser of that name, who needs
-/// no password.
+/// A PostgreSQL server with an empty database `postgres` and a superuser of that name, without a
+/// password.
 #[doc(alias = "TestDatabase")]
 #[derive(Debug)]
 pub struct PostgresServer(Process);
 
 impl PostgresServer {
-    /// Makes a cluster and starts it. What it keeps need not survive the machine: it does not
-    /// wait for the disk.
+    /// Makes a database cluster and starts it. It never waits for the disk: its data need not survive
+    /// the test.
     ///
     /// # Errors
-    /// [`ServerError`].
+    /// [`ServerError`] if it is not ready within a minute.
     pub fn start() -> Result<Self, ServerError> {
         let (initdb, postgres) = (INITDB.find()?, POSTGRES.find()?);
-        // It refuses to run as root.
+        // PostgreSQL refuses to run as root.
         let account = Account::without_rights().map_err(|source| POSTGRES.failed(source))?;
         let dir = process::directory(account).map_err(|source| POSTGRES.failed(source))?;
         let data = dir.path().join("data");
@@ -111,16 +111,16 @@ impl PostgresServer {
         process::serve(POSTGRES, account, dir, command, serves_postgres).map(Self)
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.0.addr()
     }
 
-    /// Carries out SQL, all of it or nothing: a schema, or data that a test begins with.
+    /// Executes SQL in one transaction, such as a schema or the initial data of a test.
     ///
     /// # Errors
-    /// [`ServerError::Ended`] with what the server has against it.
+    /// [`ServerError::Exited`] with the message of the server if it refuses the SQL.
     #[doc(alias = "run_migrations")]
     pub fn run(&self, sql: &str) -> Result<(), ServerError> {
         let dir = process::directory(None).map_err(|source| PSQL.failed(source))?;
@@ -135,7 +135,7 @@ impl PostgresServer {
         process::run(PSQL, psql, None, dir.path())
     }
 
-    /// What a client connects with.
+    /// Returns the URL that clients connect with.
     #[must_use]
     pub fn url(&self) -> String {
         format!("postgres://postgres@{}/postgres", self.addr())
@@ -147,10 +147,10 @@ impl PostgresServer {
 pub struct RedisServer(Process);
 
 impl RedisServer {
-    /// Starts it.
+    /// Starts a server.
     ///
     /// # Errors
-    /// [`ServerError`].
+    /// [`ServerError`] if it is not ready within a minute.
     pub fn start() -> Result<Self, ServerError> {
         let program = REDIS.find()?;
         let dir = process::directory(None).map_err(|source| REDIS.failed(source))?;
@@ -165,13 +165,13 @@ impl RedisServer {
             .map(Self)
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.0.addr()
     }
 
-    /// What a client connects with.
+    /// Returns the URL that clients connect with.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://{}/", self.addr())
@@ -183,10 +183,10 @@ impl RedisServer {
 pub struct NatsServer(Process);
 
 impl NatsServer {
-    /// Starts it.
+    /// Starts a server.
     ///
     /// # Errors
-    /// [`ServerError`].
+    /// [`ServerError`] if it is not ready within a minute.
     pub fn start() -> Result<Self, ServerError> {
         let program = NATS.find()?;
         let dir = process::directory(None).map_err(|source| NATS.failed(source))?;
@@ -196,27 +196,27 @@ impl NatsServer {
             server.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-js", "-sd"]).arg(&store);
             server
         };
-        // It greets first, and answers to `CONNECT` and `PING`.
+        // NATS sends a greeting first, and answers `PING` only after `CONNECT`.
         process::serve(NATS, None, dir, command, |stream| {
             answers(stream, "CONNECT {\"verbose\":false}\r\nPING\r\n", "PONG")
         })
         .map(Self)
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.0.addr()
     }
 
-    /// What a client connects with.
+    /// Returns the URL that clients connect with.
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://{}", self.addr())
     }
 }
 
-/// What a service of this kind has around it: the three servers, and one of somebody else's.
+/// The surroundings of a service: the three servers, and an external HTTP service.
 #[doc(alias = "IntegrationTestHarness")]
 #[derive(Debug)]
 pub struct Servers {
@@ -226,18 +226,18 @@ pub struct Servers {
     pub redis: RedisServer,
     /// The bus.
     pub nats: NatsServer,
-    /// A service that is called over HTTP.
+    /// The external HTTP service.
     pub outside: OutsideService,
 }
 
 impl Servers {
-    /// Starts all, at the same time, and carries out these migrations in order.
+    /// Starts all of them at the same time, and executes these migrations in order.
     ///
     /// # Errors
-    /// That of the first that is not there; the others are ended again.
+    /// The error of the first that does not start. The others are ended again.
     ///
     /// # Panics
-    /// When the start of one panics.
+    /// If the start of one panics.
     pub fn start(migrations: &[&str]) -> Result<Self, ServerError> {
         let outside = OutsideService::start()
             .map_err(|source| ServerError::System { program: "the service outside", source })?;
@@ -261,7 +261,7 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Whether a line of the server begins so, after this was said to it.
+/// Sends `say`, and says whether the server then sends a line that begins with `wanted`.
 fn answers(mut stream: &TcpStream, say: &str, wanted: &str) -> io::Result<bool> {
     stream.write_all(say.as_bytes())?;
     let mut lines = BufReader::new(stream);
@@ -276,7 +276,7 @@ fn answers(mut stream: &TcpStream, say: &str, wanted: &str) -> io::Result<bool> 
     }
 }
 
-/// Whether it lets a client in: before, it accepts connections and says that it is starting.
+/// Says whether the server accepts a login. While it starts, it accepts connections and refuses logins.
 fn serves_postgres(mut stream: &TcpStream) -> io::Result<bool> {
     // <https://www.postgresql.org/docs/current/protocol-message-formats.html>, StartupMessage.
     let mut hello = 196_608_u32.to_be_bytes().to_vec();
@@ -285,7 +285,7 @@ fn serves_postgres(mut stream: &TcpStream) -> io::Result<bool> {
     stream.write_all(&[&length.to_be_bytes()[..], &hello].concat())?;
     let mut kind = [0];
     stream.read_exact(&mut kind)?;
-    // `R`: who it is, it knows; `E`: an error. Then goodbye.
+    // `R` asks for or confirms authentication, `E` is an error. `X` ends the session.
     stream.write_all(b"X\0\0\0\x04")?;
     Ok(kind == *b"R")
 }

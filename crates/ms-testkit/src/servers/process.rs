@@ -1,4 +1,4 @@
-//! A program that serves: found, started as whom it may run as, waited for, ended.
+//! The process of a server: finds the program, starts it, waits until it is ready, and ends it.
 
 use ms_core::time::later;
 use std::fs::{self, File};
@@ -15,20 +15,20 @@ use tempfile::TempDir;
 
 use super::ServerError;
 
-/// Longest start, and longest run of a program that is to end.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Longest orderly end; then it is killed.
+/// Longest start of a server, and longest run of a program that ends by itself.
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
+/// Longest orderly end. After that it is killed.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
-/// How long one question may take while it starts.
+/// Longest wait for one answer of a server that is starting.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
-/// What ends by no event that could be waited for is looked at so often.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// A free port may be taken by another before the server has it.
+/// Time between two looks at what no event announces.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Ports that are tried: another process may take a free port before the server does.
 const PORTS: usize = 3;
-/// Bytes of a log that an error shows.
-const LAST_WORDS: usize = 2_000;
+/// Bytes at the end of a log that an error shows.
+const LOG_TAIL: usize = 2_000;
 
-/// A program, and the Debian package that has it.
+/// A program, and the Debian package it is in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Program {
     pub(super) name: &'static str,
@@ -48,15 +48,16 @@ impl Program {
     }
 
     fn ended(self, status: ExitStatus, dir: &Path) -> ServerError {
-        ServerError::Ended { program: self.name, status, log: last_words(dir) }
+        ServerError::Exited { program: self.name, status, log: log_tail(dir) }
     }
 
     fn not_ready(self, dir: &Path) -> ServerError {
-        ServerError::NotReady { program: self.name, log: last_words(dir) }
+        ServerError::NotReady { program: self.name, log: log_tail(dir) }
     }
 }
 
-/// Where Debian has servers: not on the PATH of most users. The newest version first.
+/// Returns the folders in which Debian has servers, the newest version first. They are not on the PATH
+/// of most users.
 fn debian_places() -> impl Iterator<Item = PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut versions: Vec<PathBuf> = versions.map(|entry| entry.path().join("bin")).collect();
@@ -64,7 +65,7 @@ fn debian_places() -> impl Iterator<Item = PathBuf> {
     versions.into_iter().rev().chain([PathBuf::from("/usr/sbin")])
 }
 
-/// Whom a program runs as.
+/// The account that a program runs under.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Account {
     uid: u32,
@@ -72,7 +73,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Another than root's, when this process is root's.
+    /// Returns an account other than root if this process runs as root, else `None`.
     pub(super) fn without_rights() -> io::Result<Option<Self>> {
         if !geteuid().is_root() {
             return Ok(None);
@@ -83,7 +84,7 @@ impl Account {
         found.map(Some).ok_or_else(|| io::Error::other("there is no account but root's"))
     }
 
-    /// Out of a line of `/etc/passwd`, if it has this name.
+    /// Parses a line of `/etc/passwd` if it is that of this account.
     fn of(line: &str, name: &str) -> Option<Self> {
         let mut fields = line.split(':');
         (fields.next() == Some(name)).then_some(())?;
@@ -92,7 +93,7 @@ impl Account {
     }
 }
 
-/// A directory of its own for a server of this account.
+/// Makes a directory for a server that runs under this account.
 pub(super) fn directory(account: Option<Account>) -> io::Result<TempDir> {
     let dir = tempfile::tempdir()?;
     if let Some(Account { uid, gid }) = account {
@@ -101,7 +102,7 @@ pub(super) fn directory(account: Option<Account>) -> io::Result<TempDir> {
     Ok(dir)
 }
 
-/// Starts a program whose words go to a log in its directory.
+/// Starts a program whose output goes to a log in its directory.
 fn spawn(
     program: Program,
     mut command: Command,
@@ -127,7 +128,7 @@ pub(super) fn run(
     dir: &Path,
 ) -> Result<(), ServerError> {
     let mut running = Running(spawn(program, command, account, dir)?);
-    let ended = ends(&mut running.0, PATIENCE).map_err(|source| program.failed(source))?;
+    let ended = ends(&mut running.0, STARTS_WITHIN).map_err(|source| program.failed(source))?;
     match ended {
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(program.ended(status, dir)),
@@ -140,7 +141,7 @@ pub(super) fn run(
 pub(super) struct Process {
     _running: Running,
     addr: SocketAddr,
-    // Removed after the process is gone.
+    // Declared last, so that it is removed after the process has ended.
     _dir: TempDir,
 }
 
@@ -165,14 +166,14 @@ pub(super) fn serve(
         let mut running = Running(spawn(program, command(addr.port()), account, dir.path())?);
         match wait(program, &mut running, addr, dir.path(), &ready) {
             Ok(()) => return Ok(Process { _running: running, addr, _dir: dir }),
-            // Somebody may have been quicker to take the port.
-            Err(ServerError::Ended { .. }) if tries < PORTS => {}
+            // Another process may have taken the port first.
+            Err(ServerError::Exited { .. }) if tries < PORTS => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Waits until the server answers as it should.
+/// Waits until the server is ready.
 fn wait(
     program: Program,
     running: &mut Running,
@@ -186,27 +187,27 @@ fn wait(
         stream.set_write_timeout(Some(ANSWERS_WITHIN))?;
         ready(&stream)
     };
-    let end = later(Instant::now(), PATIENCE);
+    let end = later(Instant::now(), STARTS_WITHIN);
     while Instant::now() < end {
         let is_ready = asked().unwrap_or(false);
-        // Looked at afterwards: whoever answered may have been another, on the same port.
+        // Checked after the answer: if our server has ended, another one on the same port gave it.
         let ended = running.0.try_wait().map_err(|source| program.failed(source))?;
         match ended {
             Some(status) => return Err(program.ended(status, dir)),
             None if is_ready => return Ok(()),
-            None => pause(LOOK_AGAIN),
+            None => pause(LOOK_EVERY),
         }
     }
     Err(program.not_ready(dir))
 }
 
-/// Ended when dropped: asked to first, then killed.
+/// A process that is ended when it is dropped: it is asked to end first, and then killed.
 #[derive(Debug)]
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // SIGINT: Postgres does not wait for its clients, as it does at SIGTERM.
+        // SIGINT and not SIGTERM, at which Postgres waits for its clients to go.
         let asked = kill_process(Pid::from_child(&self.0), Signal::INT);
         let ended = asked.is_ok().then(|| ends(&mut self.0, ENDS_WITHIN));
         if !matches!(ended, Some(Ok(Some(_)))) {
@@ -216,7 +217,7 @@ impl Drop for Running {
     }
 }
 
-/// How it ended, if it did in this time.
+/// Waits for the end of a process. Returns `None` if it still runs after this time.
 fn ends(child: &mut Child, within: Duration) -> io::Result<Option<ExitStatus>> {
     let end = later(Instant::now(), within);
     loop {
@@ -224,7 +225,7 @@ fn ends(child: &mut Child, within: Duration) -> io::Result<Option<ExitStatus>> {
         if ended.is_some() || Instant::now() >= end {
             return Ok(ended);
         }
-        pause(LOOK_AGAIN);
+        pause(LOOK_EVERY);
     }
 }
 
@@ -237,8 +238,8 @@ fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
-fn last_words(dir: &Path) -> String {
+fn log_tail(dir: &Path) -> String {
     let log = fs::read(dir.join("log")).unwrap_or_default();
-    let from = log.len().saturating_sub(LAST_WORDS);
+    let from = log.len().saturating_sub(LOG_TAIL);
     String::from_utf8_lossy(log.get(from..).unwrap_or_default()).into_owned()
 }

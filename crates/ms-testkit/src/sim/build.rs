@@ -1,4 +1,4 @@
-//! From a plan to specs of the real supervisors.
+//! Builds specs of the real supervisors from a plan.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use ms_registry::Registry;
 use ms_router::Router;
 use ms_supervisor::{ChildSpec, Heartbeat, Observation, Observer, SupervisorSpec};
 
-use super::cast;
-use super::script::{Care, Kind, LeafPlan, Plan, SupPlan, Trick};
+use super::actors;
+use super::script::{ChildOptions, Kind, LeafPlan, Plan, SupPlan, Trick};
 use super::world::{Path, World};
 
 /// What a tree is built with.
@@ -23,7 +23,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// The whole tree.
+    /// Returns the spec of the whole tree.
     pub(crate) fn root(&self, plan: &SupPlan) -> SupervisorSpec {
         let path: Path = Arc::from(format!("/{}", plan.name));
         let observer = Arc::new(Watcher(self.world.clone()));
@@ -32,13 +32,14 @@ impl Builder {
 
     fn sup(&self, plan: &SupPlan, path: &Path, parent: Option<&Path>) -> SupervisorSpec {
         let id = &plan.name;
-        let at = |kid: &Plan| -> Path { Arc::from(format!("{path}/{}", kid.name())) };
-        let mut supervisor = match (plan.strategy, plan.kids.first()) {
+        let at = |child: &Plan| -> Path { Arc::from(format!("{path}/{}", child.name())) };
+        let mut supervisor = match (plan.strategy, plan.children.first()) {
             (Strategy::SimpleOneForOne, Some(Plan::Leaf(leaf))) => {
-                // Its children get plans of their own; the template says how they are kept.
+                // Each child gets a plan of its own when it is started. Of the template only the child
+                // options count.
                 SupervisorSpec::dynamic(
                     id,
-                    self.spec(leaf, self.blueprint(leaf, &at(&plan.kids[0]))),
+                    self.spec(leaf, self.blueprint(leaf, &at(&plan.children[0]))),
                 )
             }
             (Strategy::OneForAll, _) => SupervisorSpec::one_for_all(id),
@@ -50,17 +51,17 @@ impl Builder {
             .auto_shutdown(plan.auto);
         let mut spec = Vec::new();
         if plan.strategy != Strategy::SimpleOneForOne {
-            for kid in &plan.kids {
-                let kid_path = at(kid);
-                let tracked = !matches!(kid, Plan::Leaf(leaf) if !leaf.is_tracked());
-                supervisor = supervisor.child(match kid {
-                    Plan::Leaf(leaf) => self.leaf(leaf, &kid_path, path),
+            for child in &plan.children {
+                let child_path = at(child);
+                let tracked = !matches!(child, Plan::Leaf(leaf) if !leaf.is_tracked());
+                supervisor = supervisor.child(match child {
+                    Plan::Leaf(leaf) => self.leaf(leaf, &child_path, path),
                     Plan::Sup(below) => {
-                        let child = ChildSpec::supervisor(self.sup(below, &kid_path, Some(path)));
-                        care(child, &below.care)
+                        let child = ChildSpec::supervisor(self.sup(below, &child_path, Some(path)));
+                        with_options(child, &below.options)
                     }
                 });
-                spec.push((kid_path, tracked));
+                spec.push((child_path, tracked));
             }
         }
         self.world.plan_sup(path, parent, plan, spec);
@@ -72,20 +73,20 @@ impl Builder {
         })
     }
 
-    /// A leaf at `path`, below `parent`.
+    /// Returns the spec of a leaf at `path` below `parent`.
     pub(crate) fn leaf(&self, plan: &LeafPlan, path: &Path, parent: &Path) -> ChildSpec {
         if plan.is_tracked() {
             self.world.plan_leaf(path, parent, plan);
         }
-        care(self.spec(plan, self.blueprint(plan, path)), &plan.care)
+        with_options(self.spec(plan, self.blueprint(plan, path)), &plan.options)
     }
 
-    /// How the actor of a leaf is made.
+    /// Returns the blueprint of a leaf.
     pub(crate) fn blueprint(&self, plan: &LeafPlan, path: &Path) -> ms_actor::Blueprint {
         let blueprint = match plan.kind {
             Kind::Registry => self.registry.blueprint(),
             Kind::Router => self.router.blueprint(),
-            _ => cast::blueprint(&self.world, path, plan),
+            _ => actors::blueprint(&self.world, path, plan),
         };
         blueprint.mailbox(mailbox(plan))
     }
@@ -100,7 +101,7 @@ impl Builder {
     }
 }
 
-/// The mailbox of a leaf.
+/// Returns the spec of a leaf's mailbox.
 fn mailbox(plan: &LeafPlan) -> MailboxSpec {
     MailboxSpec {
         while_down: plan.while_down(),
@@ -110,9 +111,10 @@ fn mailbox(plan: &LeafPlan) -> MailboxSpec {
     }
 }
 
-fn care(spec: ChildSpec, care: &Care) -> ChildSpec {
-    let spec = spec.restart(care.restart).shutdown(care.shutdown).significant(care.significant);
-    match care.backoff {
+fn with_options(spec: ChildSpec, options: &ChildOptions) -> ChildSpec {
+    let spec =
+        spec.restart(options.restart).shutdown(options.shutdown).significant(options.significant);
+    match options.backoff {
         Some((min, max)) => spec.backoff(Backoff {
             min: Duration::from_millis(min),
             max: Duration::from_millis(max),
@@ -123,7 +125,7 @@ fn care(spec: ChildSpec, care: &Care) -> ChildSpec {
     }
 }
 
-/// Writes down what supervisors do.
+/// Reports to the record what supervisors do.
 struct Watcher(World);
 
 impl Observer for Watcher {
@@ -133,14 +135,14 @@ impl Observer for Watcher {
             Observation::Booting => world.sup_booting(sup, life),
             Observation::Starting { .. } => {}
             Observation::Started { path, .. } => {
-                world.sup_news(sup, life, path.as_str(), "has started");
+                world.sup_reports(sup, life, path.as_str(), "has started");
             }
-            Observation::Ignored { path } => world.sup_news(sup, life, path.as_str(), "ignored"),
+            Observation::Ignored { path } => world.sup_reports(sup, life, path.as_str(), "ignored"),
             Observation::StartFailed { path, .. } => {
-                world.sup_news(sup, life, path.as_str(), "did not start");
+                world.sup_reports(sup, life, path.as_str(), "did not start");
             }
             Observation::Exited { path, .. } => {
-                world.sup_news(sup, life, path.as_str(), "has ended");
+                world.sup_reports(sup, life, path.as_str(), "has ended");
             }
             Observation::Stopping => world.sup_stopping(sup, life),
             Observation::Report { report, .. } => {

@@ -1,4 +1,4 @@
-//! From a seed to a script. All randomness of a run is spent here.
+//! Makes a script from a seed. All randomness of a run is used here.
 
 use std::time::Duration;
 
@@ -6,22 +6,25 @@ use fastrand::Rng;
 use ms_core::{AutoShutdown, Restart, Shutdown, Strategy};
 
 use super::script::{
-    Act, Care, Full, Kind, LeafPlan, Pause, Plan, Script, Step, SupPlan, Trick, What,
+    Act, ChildOptions, Full, Kind, LeafPlan, Pause, Plan, Script, Step, SupPlan, Trick, What,
 };
 
-/// Levels of supervisors, at most; leaves come below the last.
+/// Most levels of supervisors; leaves come below the last.
 const MAX_LEVELS: usize = 5;
-/// Most actors planned; steps may add some.
+/// Most actors in a planned tree; steps may add some.
 const MAX_ACTORS: usize = 400;
 
-/// The script of a seed.
+/// Returns the script of a seed.
 #[must_use]
 pub fn generate(seed: u64) -> Script {
     let mut maker = Maker { rng: Rng::with_seed(seed), left: 0, named: 0, routed: false };
     maker.left = maker.size();
     let mut root = maker.sup(1);
     root.name = "root".to_owned();
-    root.care = Care { restart: Restart::Permanent, ..maker.sup_care(AutoShutdown::Never) };
+    root.options = ChildOptions {
+        restart: Restart::Permanent,
+        ..maker.supervisor_options(AutoShutdown::Never)
+    };
     root.tricks.clear();
     if root.strategy == Strategy::SimpleOneForOne {
         root.strategy = Strategy::OneForOne;
@@ -32,7 +35,7 @@ pub fn generate(seed: u64) -> Script {
     Script { seed, root, steps }
 }
 
-/// Where things are, as planned.
+/// The paths of a planned tree.
 #[derive(Default)]
 struct Paths {
     leaves: Vec<String>,
@@ -52,8 +55,8 @@ impl Paths {
         if sup.strategy == Strategy::SimpleOneForOne {
             self.dynamic.push(path.clone());
         } else {
-            for kid in &sup.kids {
-                match kid {
+            for child in &sup.children {
+                match child {
                     Plan::Leaf(leaf) => self.leaves.push(format!("{path}/{}", leaf.name)),
                     Plan::Sup(below) => self.visit(below, &path),
                 }
@@ -80,12 +83,12 @@ impl Maker {
         &of[self.rng.usize(0..of.len())]
     }
 
-    fn name(&mut self, letter: char) -> String {
+    fn name(&mut self, prefix: char) -> String {
         self.named += 1;
-        format!("{letter}{}", self.named)
+        format!("{prefix}{}", self.named)
     }
 
-    /// Most trees are small, as bugs are; some have hundreds of actors.
+    /// Chooses the size of the tree. Most are small, as most bugs need few actors; some have hundreds.
     fn size(&mut self) -> usize {
         match self.rng.u32(0..100) {
             0..=59 => self.rng.usize(3..16),
@@ -111,10 +114,10 @@ impl Maker {
             _ => AutoShutdown::Never,
         };
         let name = self.name('s');
-        let kids = if strategy == Strategy::SimpleOneForOne {
+        let children = if strategy == Strategy::SimpleOneForOne {
             vec![Plan::Leaf(self.leaf(auto))]
         } else {
-            self.kids(level, auto)
+            self.children(level, auto)
         };
         let tricks = self.tricks(|maker| {
             if maker.percent(70) { Trick::FactoryFails } else { Trick::FactoryIgnores }
@@ -125,45 +128,45 @@ impl Maker {
             max_restarts: self.rng.u32(0..9),
             period: self.rng.u64(1..8),
             auto,
-            care: self.sup_care(auto),
-            kids,
+            options: self.supervisor_options(auto),
+            children,
             tricks,
         }
     }
 
-    fn kids(&mut self, level: usize, auto: AutoShutdown) -> Vec<Plan> {
+    fn children(&mut self, level: usize, auto: AutoShutdown) -> Vec<Plan> {
         let share = self.rng.usize(1..9).max(if level == 1 { 3 } else { 1 });
         let many = share.min(self.left.max(1));
-        let mut kids = Vec::new();
+        let mut children = Vec::new();
         for _ in 0..many {
             let deeper = level < MAX_LEVELS && self.left > 3 && self.percent(35);
-            kids.push(if deeper {
+            children.push(if deeper {
                 let mut below = self.sup(level + 1);
-                below.care = self.sup_care(auto);
+                below.options = self.supervisor_options(auto);
                 Plan::Sup(below)
             } else {
                 Plan::Leaf(self.leaf(auto))
             });
         }
-        // What is left of a big tree goes into wide levels.
+        // The actors that a big tree still lacks go into wide upper levels.
         while level <= 2 && self.left > 60 {
             let mut below = self.sup(level + 1);
-            below.care = self.sup_care(auto);
-            kids.push(Plan::Sup(below));
+            below.options = self.supervisor_options(auto);
+            children.push(Plan::Sup(below));
         }
-        kids
+        children
     }
 
-    fn sup_care(&mut self, above: AutoShutdown) -> Care {
+    fn supervisor_options(&mut self, above: AutoShutdown) -> ChildOptions {
         let shutdown = match self.rng.u32(0..10) {
             0 => Shutdown::BrutalKill,
             1..=3 => Shutdown::Timeout(Duration::from_millis(self.rng.u64(1..8_000))),
             _ => Shutdown::Infinity,
         };
-        Care { shutdown, ..self.care(above) }
+        ChildOptions { shutdown, ..self.child_options(above) }
     }
 
-    fn care(&mut self, above: AutoShutdown) -> Care {
+    fn child_options(&mut self, above: AutoShutdown) -> ChildOptions {
         let restart = match self.rng.u32(0..10) {
             0..=5 => Restart::Permanent,
             6..=7 => Restart::Transient,
@@ -180,7 +183,7 @@ impl Maker {
             let min = self.rng.u64(1..400);
             (min, min * self.rng.u64(1..10))
         });
-        Care { restart, shutdown, significant, backoff }
+        ChildOptions { restart, shutdown, significant, backoff }
     }
 
     fn leaf(&mut self, above: AutoShutdown) -> LeafPlan {
@@ -200,7 +203,7 @@ impl Maker {
         LeafPlan {
             name: self.name('a'),
             kind,
-            care: self.care(above),
+            options: self.child_options(above),
             capacity: if self.percent(50) { self.rng.usize(1..6) } else { 64 },
             overflow,
             keep: self.percent(25),
@@ -212,7 +215,7 @@ impl Maker {
         }
     }
 
-    /// Tricks of later lives mostly: a tree that does not start shows little.
+    /// Chooses tricks, mostly for later lives: a tree that does not start tests little.
     fn tricks(&mut self, mut make: impl FnMut(&mut Self) -> Trick) -> Vec<(u64, Trick)> {
         let mut tricks = Vec::new();
         for life in 1..=4 {
@@ -221,7 +224,7 @@ impl Maker {
             }
         }
         if tricks.is_empty() && self.percent(8) {
-            // The same in each of many lives.
+            // The same trick in each of several lives.
             let trick = make(self);
             tricks.extend((2..8).map(|life| (life, trick)));
         }
@@ -266,7 +269,7 @@ impl Maker {
         }
     }
 
-    /// The registry and the router get a place in the tree: anywhere below the root.
+    /// Adds the registry and the router below the root.
     fn seat_services(&mut self, root: &mut SupPlan) {
         for (name, kind) in [("registry", Kind::Registry), ("router", Kind::Router)] {
             let mut leaf = self.leaf(AutoShutdown::Never);
@@ -274,9 +277,9 @@ impl Maker {
             leaf.kind = kind;
             leaf.capacity = 1024;
             leaf.tricks.clear();
-            leaf.care.restart = Restart::Permanent;
-            let at = self.rng.usize(0..=root.kids.len().min(2));
-            root.kids.insert(at, Plan::Leaf(leaf));
+            leaf.options.restart = Restart::Permanent;
+            let at = self.rng.usize(0..=root.children.len().min(2));
+            root.children.insert(at, Plan::Leaf(leaf));
         }
     }
 
@@ -284,7 +287,7 @@ impl Maker {
 
     fn steps(&mut self, paths: &Paths) -> Vec<Step> {
         let many = self.rng.usize(10..80);
-        // Some runs hammer on few actors, some spread over all.
+        // Some runs concentrate on a few actors, others use all of them.
         let focus: Vec<String> = if self.percent(50) && !paths.leaves.is_empty() {
             (0..self.rng.usize(1..4)).map(|_| self.pick(&paths.leaves).clone()).collect()
         } else {
@@ -321,7 +324,7 @@ impl Maker {
         }
     }
 
-    /// An actor or a supervisor, seldom the root.
+    /// Chooses an actor or a supervisor, and rarely the root.
     fn any_path(&mut self, paths: &Paths, focus: &[String], added: &[String]) -> String {
         if self.percent(30) {
             let sup = self.pick(&paths.sups).clone();

@@ -2,9 +2,9 @@
 //!
 //! A seed gives a [`Script`]: a tree (to depth 5, hundreds of actors of all three tiers,
 //! mixed strategies and policies, a registry and a router in it) and steps (messages,
-//! faults, commands, kills) with pauses that place them in the middle of things.
-//! [`run`] plays it on one thread with a paused clock. Every actor tells the run's record
-//! of its hooks; invariants are checked in the hooks themselves and after every step
+//! faults, commands, kills) with pauses between them, so that a fault also strikes in the middle of
+//! something else. [`run`] plays it on one thread with a paused clock. Every actor reports its hooks
+//! to the record of the run; invariants are checked in the hooks themselves and after every step
 //! (`docs/testing.md` states them). The same script gives the same log, to the hash.
 //!
 //! ```
@@ -19,17 +19,16 @@
 //! [`shrink()`] makes a script that fails smaller while it still fails; a script is plain
 //! data (serde) and is played again from its text.
 //!
-//! Reading order: `script.rs` (the data), `generate.rs`, `world.rs` (the model), `cast.rs`
-//! (the actors), `play.rs` (the steps), `truth.rs` and `letters.rs` (the invariants).
+//! Reading order: `script.rs` (the data), `generate.rs`, `world/` (the model and what must hold at
+//! once), `actors.rs`, `play.rs` (the steps), `invariants.rs` (what must hold after each step).
 
+mod actors;
 mod build;
-mod cast;
 mod generate;
-mod letters;
+mod invariants;
 mod play;
 mod script;
 mod shrink;
-mod truth;
 mod world;
 
 use std::collections::BTreeMap;
@@ -37,13 +36,14 @@ use std::panic::AssertUnwindSafe;
 
 pub use generate::generate;
 pub use script::{
-    Act, Care, Full, Kind, LeafPlan, Pause, Plan, Script, Step, SupPlan, Trick, What,
+    Act, ChildOptions, Full, Kind, LeafPlan, Pause, Plan, Script, Step, SupPlan, Trick, What,
 };
 pub use shrink::{Shrunk, shrink};
 pub use world::Violation;
 use world::World;
 
-/// Seeds that broke an invariant once and what it was, from `once_failed.txt`: played for ever.
+/// Returns the seeds that once broke an invariant, each with the reason (`once_failed.txt`). Every run
+/// of the simulator plays them first.
 pub fn once_failed() -> impl Iterator<Item = (u64, &'static str)> {
     include_str!("once_failed.txt").lines().filter_map(|line| {
         let (seed, what) = line.split_once(' ')?;
@@ -51,7 +51,7 @@ pub fn once_failed() -> impl Iterator<Item = (u64, &'static str)> {
     })
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// Hash of the event log: what happened to whom, in order, with virtual times.
@@ -60,31 +60,31 @@ pub struct Outcome {
     pub events: u64,
     /// Virtual time that passed, in milliseconds.
     pub virtual_ms: u64,
-    /// Lives of actors that tell of themselves.
+    /// Lives of the actors that report their hooks.
     pub lives: usize,
     /// Messages sent.
     pub messages: usize,
-    /// Steps, and faults that showed, by kind.
+    /// Steps taken and faults that took effect, by kind.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Invariants that did not hold; empty when all is well.
+    /// Invariants that did not hold; empty if all did.
     pub violations: Vec<Violation>,
-    /// The log in words, from [`trace`] only.
+    /// The log as text. Only [`trace`] keeps it.
     pub lines: Vec<String>,
 }
 
-/// Plays a script.
+/// Plays a script and checks every invariant.
 ///
 /// # Panics
-/// When no runtime can be built on this thread, or one runs on it already.
+/// If no runtime can be built on this thread, or one runs on it already.
 #[must_use]
 pub fn run(script: &Script) -> Outcome {
     play(script, false)
 }
 
-/// As [`run`], and keeps the log in words.
+/// Plays a script as [`run`] does, and keeps the log as text.
 ///
 /// # Panics
-/// As there.
+/// If no runtime can be built on this thread, or one runs on it already.
 #[must_use]
 pub fn trace(script: &Script) -> Outcome {
     play(script, true)
@@ -96,10 +96,11 @@ fn play(script: &Script, keep_lines: bool) -> Outcome {
         crate::clock::block_on(play::play(script, &world));
     }));
     if played.is_err() {
-        // All user code runs under the kernel's nets: this came through them.
+        // The kernel catches every panic of user code, so this one got past it.
         world.lock().violate("panic", "a panic came out of the run".to_owned());
     }
-    // All futures are dropped with the runtime; the record must be its own last holder.
+    // All futures were dropped with the runtime. If something still holds the record, an actor or a
+    // factory was never dropped.
     let mut outcome = world.outcome();
     world.clear();
     if outcome.violations.is_empty() && world.holders() > 1 {
@@ -118,7 +119,7 @@ impl World {
             events: inner.seq,
             virtual_ms: inner.virtual_ms,
             lives: inner.instances.len(),
-            messages: inner.post.letters.len(),
+            messages: inner.traffic.messages.len(),
             faults: inner.faults.clone(),
             violations: inner.violations.clone(),
             lines,

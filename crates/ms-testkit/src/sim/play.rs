@@ -1,5 +1,5 @@
-//! Plays a script: builds its tree on one thread in virtual time, takes the steps, and has
-//! the truth checked after each.
+//! Plays a script: builds its tree on one thread in virtual time, takes the steps, and checks the
+//! invariants after each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,27 +12,25 @@ use ms_router::{Delivery, RouteError, Router, RouterConfig};
 use ms_supervisor::{DynamicChild, Root, SupervisorError, SupervisorRef, Verb, start_root};
 
 use super::build::Builder;
-use super::cast::{Bulletin, Work};
-use super::letters::Token;
+use super::invariants::Invariants;
 use super::script::{Act, LeafPlan, Pause, Plan, Script, SupPlan, What};
-use super::truth::Truth;
-use super::world::{Aim, Path, Ports, World};
+use super::world::{Aim, Bulletin, Path, Ports, Token, Work, World};
 
-/// Turns after which whatever a timer woke has come to rest.
+/// Turns after which everything that a timer woke is idle again.
 const SETTLING_TURNS: usize = 64;
 
-/// Longest wait for anything a supervisor is asked: virtual, so it costs nothing.
+/// Longest wait for an answer of a supervisor, in virtual time.
 const WITHIN: Duration = Duration::from_secs(3_600);
-/// Longest time the tree is given to stop in the end.
+/// Longest time that the tree may take to stop at the end.
 const TO_STOP: Duration = Duration::from_secs(7_200);
-/// What is left to happen after that: whatever was told to go and takes its time.
+/// Time after that for actors that were told to stop and are slow.
 const TO_CLEAR: Duration = Duration::from_secs(30);
 
-/// A run.
+/// A script that is being played.
 pub(crate) struct Player {
     world: World,
     builder: Builder,
-    truth: Truth,
+    invariants: Invariants,
     root: Option<Arc<Root>>,
     plan: SupPlan,
 }
@@ -48,9 +46,9 @@ pub(crate) async fn play(script: &Script, world: &World) {
     let registry = Registry::new(RegistryConfig::default()).within(WITHIN);
     let router = Router::new(RouterConfig::default()).within(WITHIN);
     let builder = Builder { world: world.clone(), registry, router };
-    let truth = Truth::new(&node, world, &builder);
+    let invariants = Invariants::new(&node, world, &builder);
     let mut player =
-        Player { world: world.clone(), builder, truth, root: None, plan: script.root.clone() };
+        Player { world: world.clone(), builder, invariants, root: None, plan: script.root.clone() };
     player.run(&node, script).await;
     let virtual_ms = node.now().as_millis();
     let mut inner = world.lock();
@@ -63,12 +61,12 @@ impl Player {
         let tree = self.builder.root(&script.root);
         match tokio::time::timeout(WITHIN, start_root(node, tree)).await {
             Ok(Ok(root)) => self.root = Some(Arc::new(root)),
-            // A tree that does not start is no mistake; what is left of it would be.
+            // A tree may fail to start, as its tricks say. The checks at the end find what it leaves.
             Ok(Err(_)) => self.world.lock().fault("boot fails"),
             Err(_) => self.world.lock().violate("boot", "the tree starts for ever".to_owned()),
         }
         if let Some(root) = self.root.clone() {
-            self.truth.root = Some(Arc::clone(&root));
+            self.invariants.root = Some(Arc::clone(&root));
             for (at, step) in script.steps.iter().enumerate() {
                 self.world.lock().step = at;
                 self.take(&step.what);
@@ -80,7 +78,7 @@ impl Player {
             root.stop(TO_STOP).await;
         }
         tokio::time::sleep(TO_CLEAR).await;
-        self.truth.at_the_end();
+        self.invariants.at_the_end();
     }
 
     async fn wait(&mut self, pause: Pause) {
@@ -94,13 +92,14 @@ impl Player {
             Pause::Quiet => tokio::time::sleep(Duration::from_millis(1)).await,
             Pause::Ms(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
         }
-        self.truth.at_any_time();
+        self.invariants.at_any_time();
         if matches!(pause, Pause::Quiet | Pause::Ms(_)) {
-            // Other timers may have fired with ours: who they woke has a turn before it is quiet.
+            // Other timers may have fired together with ours. What they woke must have its turns before
+            // anything can be called quiet.
             for _ in 0..SETTLING_TURNS {
                 tokio::task::yield_now().await;
             }
-            self.truth.when_quiet().await;
+            self.invariants.when_quiet().await;
         }
     }
 
@@ -155,17 +154,17 @@ impl Player {
             What::Delete(at) => self.command(at, Aim::Delete, |sup, _, id| async move {
                 sup.delete_child(&id).await.is_ok()
             }),
-            What::Count(sup) => self.truth.count(sup),
-            What::Register(at) => self.truth.register(at),
-            What::Route(at) => self.truth.route(at),
+            What::Count(sup) => self.invariants.count(sup),
+            What::Register(at) => self.invariants.register(at),
+            What::Route(at) => self.invariants.route(at),
             What::Publish => self.publish(),
             What::AskOne(ms) => self.ask_one(*ms),
             What::Wait => {}
         }
     }
 
-    /// Does something with the actor at a path: at once where its reference is known, else
-    /// as soon as it is found.
+    /// Does something with the actor at a path: at once if its reference is known, else as soon as the
+    /// tree was searched for it.
     fn with(&self, at: &str, what: impl FnOnce(&AnyRef) + 'static) {
         if let Some(any) = self.world.any(at) {
             return what(&any);
@@ -181,7 +180,7 @@ impl Player {
     fn tell(&self, to: &str, act: &Act, times: u32) {
         for _ in 0..times {
             let Some((path, ports)) = self.world.ports(to) else { return };
-            let (id, token) = self.world.letter(&path, &ports.any);
+            let (id, token) = self.world.message(&path, &ports.any);
             let sent = ports.work.try_tell(Work { token, act: act.clone() });
             self.world.sent(id, sent);
         }
@@ -189,7 +188,7 @@ impl Player {
 
     fn tell_waiting(&self, to: &str, act: &Act, ms: u64) {
         let Some((path, ports)) = self.world.ports(to) else { return };
-        let (id, token) = self.world.letter(&path, &ports.any);
+        let (id, token) = self.world.message(&path, &ports.any);
         let (world, act) = (self.world.clone(), act.clone());
         actix_rt::spawn(async move {
             let sent = ports.work.tell(Work { token, act }, Duration::from_millis(ms)).await;
@@ -203,14 +202,15 @@ impl Player {
         let act = act.clone();
         let mut answer = ports.work.ask(Work { token, act }, Duration::from_millis(ms));
         Some(actix_rt::spawn(async move {
-            // Given up, the ask is so first, and its message dropped after.
+            // Moved in here, so that it is dropped before `answer` if the task is aborted: the model must
+            // see the ask given up before its message is dropped.
             let asking = asking;
             let answered = answer.as_mut().await;
             asking.answered(answered);
         }))
     }
 
-    /// An ask whose future is dropped before it is done.
+    /// Asks, and drops the future of the ask after `ms` milliseconds.
     fn ask_and_leave(&self, to: &str, act: &Act, ms: u64) {
         let Some(asking) = self.ask(to, act, ms + 60_000) else { return };
         actix_rt::spawn(async move {
@@ -223,13 +223,13 @@ impl Player {
         let (Some(root), Ok(path)) = (self.root.clone(), ActorPath::new(at)) else { return };
         let commanded = starts.then(|| self.world.commanding(at, Aim::Start));
         actix_rt::spawn(async move {
-            // Refused where it makes no sense: that is an answer as well.
+            // An order that makes no sense here is refused, which is an answer too.
             drop(root.as_supervisor().clone().within(WITHIN).steer(&path, verb).await);
             drop(commanded);
         });
     }
 
-    /// Asks the supervisor of a child for something, which says whether it was done.
+    /// Sends a command about a child to its supervisor. `what` says whether it was carried out.
     fn command<F>(
         &self,
         at: &str,
@@ -259,7 +259,7 @@ impl Player {
             (Arc::from(sup), Arc::from(format!("{sup}/{}", plan.name)));
         let spec = self.builder.leaf(plan, &path, &parent);
         self.command(&path, Aim::Start, |_, _, _| async move {
-            // A dynamic supervisor refuses.
+            // A dynamic supervisor refuses this.
             reference.within(WITHIN).start_child(spec).await.is_ok()
         });
     }
@@ -267,12 +267,13 @@ impl Player {
     fn start_dynamic(&self, sup: &str, plan: &LeafPlan) {
         let (parent, path): (Path, Path) =
             (Arc::from(sup), Arc::from(format!("{sup}/{}", plan.name)));
-        let (Some(reference), Some(Plan::Leaf(template))) =
-            (self.world.supervisor(sup), find(&self.plan, sup).and_then(|sup| sup.kids.first()))
-        else {
+        let (Some(reference), Some(Plan::Leaf(template))) = (
+            self.world.supervisor(sup),
+            find(&self.plan, sup).and_then(|sup| sup.children.first()),
+        ) else {
             return;
         };
-        let plan = LeafPlan { care: template.care.clone(), ..plan.clone() };
+        let plan = LeafPlan { options: template.options.clone(), ..plan.clone() };
         let blueprint = self.builder.blueprint(&plan, &path);
         self.world.plan_leaf(&path, &parent, &plan);
         let child = DynamicChild::blueprint(blueprint).name(&plan.name);
@@ -282,7 +283,7 @@ impl Player {
     }
 
     fn publish(&self) {
-        let first = self.world.letters();
+        let first = self.world.messages();
         let sent = self.builder.router.publish(Bulletin(Token::pattern(&self.world)));
         let deliveries: Vec<_> = sent.unwrap_or_default().into_iter().collect();
         let known: Vec<_> = deliveries
@@ -307,23 +308,23 @@ impl Player {
     }
 }
 
-/// The plan of the supervisor at a path.
+/// Returns the plan of the supervisor at a path.
 fn find<'a>(root: &'a SupPlan, path: &str) -> Option<&'a SupPlan> {
     let rest = path.strip_prefix('/')?.strip_prefix(root.name.as_str())?;
     rest.split('/').filter(|name| !name.is_empty()).try_fold(root, |at, name| {
-        at.kids.iter().find_map(|kid| match kid {
+        at.children.iter().find_map(|child| match child {
             Plan::Sup(sup) if sup.name == name => Some(sup),
             _ => None,
         })
     })
 }
 
-/// A child that a command is about, while it is carried out.
+/// Marks a child as the subject of a command while the command is carried out.
 pub(crate) struct Commanding {
     world: World,
     path: Path,
     aim: Aim,
-    /// What goes with a spec that is deleted.
+    /// The cells that are given up if the spec is deleted.
     gone: Vec<(Path, AnyRef)>,
 }
 
@@ -348,7 +349,7 @@ impl World {
         Commanding { world: self.clone(), path, aim, gone }
     }
 
-    /// How to talk to the leaf at a path, once it was made.
+    /// Returns the references to the leaf at a path, once it was made.
     pub(crate) fn ports(&self, path: &str) -> Option<(Path, Ports)> {
         let inner = self.lock();
         let (path, place) = inner.places.get_key_value(path)?;

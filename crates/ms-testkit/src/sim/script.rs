@@ -1,5 +1,5 @@
-//! A run as data: the tree, and what is done to it. A seed gives a script, a script can
-//! be written down, cut smaller and played again.
+//! A run as data: the tree, and what is done to it. A seed gives a script; a script can be saved, cut
+//! down and played again.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use ms_actor::{Overflow, WhileDown};
 use ms_core::{AutoShutdown, Restart, Shutdown, Strategy};
 use serde::{Deserialize, Serialize};
 
-/// A tree and the steps to be taken with it.
+/// A tree, and the steps that are taken with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Script {
-    /// The seed it came from; seeds the jitter of the node too.
+    /// The seed it came from. The node's jitter uses it too.
     pub seed: u64,
     /// The tree.
     pub root: SupPlan,
@@ -28,7 +28,7 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Its name.
+    /// Returns its name.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -37,24 +37,24 @@ impl Plan {
         }
     }
 
-    /// How it is kept.
+    /// Returns how its supervisor treats it.
     #[must_use]
-    pub fn care(&self) -> &Care {
+    pub fn options(&self) -> &ChildOptions {
         match self {
-            Self::Leaf(leaf) => &leaf.care,
-            Self::Sup(sup) => &sup.care,
+            Self::Leaf(leaf) => &leaf.options,
+            Self::Sup(sup) => &sup.options,
         }
     }
 }
 
-/// How a child is kept.
+/// How a supervisor treats a child.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Care {
+pub struct ChildOptions {
     /// Restart type.
     pub restart: Restart,
     /// How it is stopped.
     pub shutdown: Shutdown,
-    /// Whether its end may end its supervisor.
+    /// Whether its end counts for automatic shutdown.
     pub significant: bool,
     /// Shortest and longest delay of restarts, in milliseconds.
     pub backoff: Option<(u64, u64)>,
@@ -67,17 +67,17 @@ pub struct SupPlan {
     pub name: String,
     /// Its strategy.
     pub strategy: Strategy,
-    /// Restarts granted...
+    /// Most restarts within the period.
     pub max_restarts: u32,
-    /// ...within so many seconds.
+    /// The period, in seconds.
     pub period: u64,
-    /// Whether ends of significant children end it.
+    /// Whether it ends with its significant children.
     pub auto: AutoShutdown,
-    /// How it is kept itself.
-    pub care: Care,
-    /// Its children; of a dynamic supervisor the one template.
-    pub kids: Vec<Plan>,
-    /// Lives whose init callback fails or ignores.
+    /// How its own supervisor treats it.
+    pub options: ChildOptions,
+    /// Its children. A dynamic supervisor has one: the template.
+    pub children: Vec<Plan>,
+    /// The lives, counted from 1, whose init callback fails or says `ignore`.
     pub tricks: Vec<(u64, Trick)>,
 }
 
@@ -103,28 +103,28 @@ pub struct LeafPlan {
     pub name: String,
     /// What it is made of.
     pub kind: Kind,
-    /// How it is kept.
-    pub care: Care,
-    /// Bound of its mailbox.
+    /// How its supervisor treats it.
+    pub options: ChildOptions,
+    /// The bound of its mailbox.
     pub capacity: usize,
     /// What happens over the bound.
     pub overflow: Full,
-    /// Mail waits over a crash.
+    /// Its mailbox is kept over a crash.
     pub keep: bool,
-    /// Mail is handled before an orderly stop.
+    /// Its mailbox is drained before an orderly stop.
     pub drain: bool,
-    /// Mail is refused between two lives.
+    /// Messages are refused between two lives.
     pub refuse_while_down: bool,
-    /// It is taken for hung after a second at one message.
+    /// It has heartbeats, so that a second at one message counts as a hang.
     pub heartbeat: bool,
     /// How long its init may take, in milliseconds.
     pub start_timeout: u64,
-    /// What happens in which of its lives, counted from 1.
+    /// What goes wrong, and in which of its lives, counted from 1.
     pub tricks: Vec<(u64, Trick)>,
 }
 
 impl LeafPlan {
-    /// Whether it tells of its life: the registry and the router do not.
+    /// Says whether it reports its hooks. The registry and the router do not.
     #[must_use]
     pub fn is_tracked(&self) -> bool {
         !matches!(self.kind, Kind::Registry | Kind::Router)
@@ -135,7 +135,7 @@ impl LeafPlan {
     }
 }
 
-/// [`Overflow`], as data.
+/// [`Overflow`] as data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Full {
     /// [`Overflow::Block`]
@@ -159,7 +159,7 @@ impl From<Full> for Overflow {
     }
 }
 
-/// What goes wrong in one life, by the hook it goes wrong in. Times in milliseconds.
+/// What goes wrong in one life, and in which hook. Times are in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trick {
     /// The factory panics.
@@ -186,11 +186,11 @@ pub enum Trick {
     TimerStops(u64),
     /// A future of the actor panics.
     FuturePanics(u64),
-    /// Told to stop, it panics.
+    /// It panics when it is told to stop.
     StopPanics,
-    /// Told to stop, it takes its time.
+    /// It stops late when it is told to stop.
     StopSlow(u64),
-    /// Told to stop, it does not.
+    /// It does not stop when it is told to.
     StopNever,
     /// `stopped` panics.
     StoppedPanics,
@@ -199,7 +199,7 @@ pub enum Trick {
 }
 
 impl Trick {
-    /// Its name in statistics.
+    /// Returns its name in statistics.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
@@ -224,7 +224,7 @@ impl Trick {
     }
 }
 
-/// What a message makes its actor do. Times in milliseconds.
+/// What a message makes its actor do. Times are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Act {
     /// Answer.
@@ -235,26 +235,26 @@ pub enum Act {
     Fail,
     /// Stop in an orderly way.
     Stop,
-    /// Await, serving nothing else, then answer.
+    /// Await without serving other messages, then answer.
     Slow(u64),
     /// Await for ever.
     Hang,
     /// Await, then panic.
     PanicAfterAwait(u64),
-    /// Go on, and panic later in a future of its own.
+    /// Answer, and panic later in a future of the actor.
     PanicLater(u64),
-    /// Prepare to misbehave in one of its last hooks.
+    /// Answer, and misbehave later in one of the last hooks.
     Arm(Trick),
     /// Ask another actor and wait for the answer.
     Ask(String, u64),
 }
 
-/// One thing done to the tree. Paths that do not exist (any more) make a step do nothing.
+/// One thing that is done to the tree. A step about a path that does not exist does nothing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// What.
+    /// What is done.
     pub what: What,
-    /// How long the next step waits.
+    /// How long to wait before the next step.
     pub then: Pause,
 }
 
@@ -263,42 +263,42 @@ pub struct Step {
 pub enum Pause {
     /// Not at all.
     No,
-    /// Until others had so many turns: in the middle of whatever is going on.
+    /// Until other tasks have had this many turns: the next step strikes in the middle of things.
     Turns(u8),
     /// Until nothing can happen without time passing.
     Quiet,
-    /// So many milliseconds of virtual time.
+    /// This many milliseconds of virtual time.
     Ms(u64),
 }
 
-/// What is done. Limits in milliseconds.
+/// What a step does. Limits are in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum What {
-    /// Sends so many messages without waiting.
+    /// Sends this many messages without waiting.
     Tell(String, Act, u32),
-    /// Sends one, waiting for room.
+    /// Sends one message and waits for room.
     TellWaiting(String, Act, u64),
     /// Asks.
     Ask(String, Act, u64),
-    /// Asks, and loses interest after so many milliseconds.
+    /// Asks, and gives the ask up after this many milliseconds.
     AskAndLeave(String, Act, u64),
     /// Kills it from outside.
     Kill(String),
-    /// A stranger's exit signal: an abnormal one, or `normal`.
+    /// Sends an exit signal from outside: abnormal if true, else `normal`.
     Exit(String, bool),
-    /// Tells it to stop, past its supervisor.
+    /// Stops it without its supervisor.
     StopDirectly(String),
-    /// The kernel's own fault injection: a panic, or a hang.
+    /// Injects a fault with the kernel: a panic if true, else a hang.
     Inject(String, bool),
-    /// Suspends it (by the supervisors' own verb for a supervisor).
+    /// Suspends it.
     Suspend(String),
-    /// Undoes that.
+    /// Resumes it.
     Resume(String),
     /// Monitors its present life.
     Monitor(String),
     /// OTP's `start_child` of a supervisor.
     StartChild(String, Box<LeafPlan>),
-    /// One more child of a dynamic supervisor, by this name.
+    /// Starts a child of a dynamic supervisor by name.
     StartDynamic(String, Box<LeafPlan>),
     /// OTP's `terminate_child` of the child at this path.
     Terminate(String),
@@ -310,7 +310,7 @@ pub enum What {
     Renew(String),
     /// The verb `kill`, through its supervisor.
     SteerKill(String),
-    /// OTP's `count_children`, compared with the truth.
+    /// OTP's `count_children`, compared with the model.
     Count(String),
     /// Gives it a name in the registry.
     Register(String),
@@ -325,7 +325,7 @@ pub enum What {
 }
 
 impl What {
-    /// Its name in statistics, where it is a fault or a command.
+    /// Returns its name in statistics.
     #[must_use]
     pub fn label(&self) -> &'static str {
         match self {
@@ -376,29 +376,29 @@ impl Act {
 }
 
 impl SupPlan {
-    /// Actors and supervisors at and below it, as planned.
+    /// Counts the planned actors and supervisors, itself included.
     #[must_use]
     pub fn size(&self) -> usize {
         let below = |plan: &Plan| match plan {
             Plan::Leaf(_) => 1,
             Plan::Sup(sup) => sup.size(),
         };
-        1 + self.kids.iter().map(below).sum::<usize>()
+        1 + self.children.iter().map(below).sum::<usize>()
     }
 
-    /// Levels below it, its own included.
+    /// Counts the levels of the tree, its own included.
     #[must_use]
     pub fn depth(&self) -> usize {
         let below = |plan: &Plan| match plan {
             Plan::Leaf(_) => 1,
             Plan::Sup(sup) => sup.depth(),
         };
-        1 + self.kids.iter().map(below).max().unwrap_or(0)
+        1 + self.children.iter().map(below).max().unwrap_or(0)
     }
 }
 
 impl fmt::Display for Script {
-    /// The tree and the steps, a line each.
+    /// Writes the tree and the steps, one line each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "script of seed {}: {} actors", self.seed, self.root.size())?;
         show(f, &Plan::Sup(self.root.clone()), 1)?;
@@ -412,12 +412,12 @@ impl fmt::Display for Script {
 
 fn show(f: &mut fmt::Formatter<'_>, plan: &Plan, level: usize) -> fmt::Result {
     let indent = "  ".repeat(level);
-    let care = plan.care();
-    let mut tail = format!("{:?} {:?}", care.restart, care.shutdown);
-    if care.significant {
+    let options = plan.options();
+    let mut tail = format!("{:?} {:?}", options.restart, options.shutdown);
+    if options.significant {
         tail += " significant";
     }
-    if let Some((min, max)) = care.backoff {
+    if let Some((min, max)) = options.backoff {
         tail += &format!(" backoff {min}..{max} ms");
     }
     match plan {
@@ -427,7 +427,7 @@ fn show(f: &mut fmt::Formatter<'_>, plan: &Plan, level: usize) -> fmt::Result {
                 f,
                 "{indent}{name}/ {strategy:?} {max_restarts} in {period} s, {auto:?}, {tail} {tricks:?}"
             )?;
-            sup.kids.iter().try_for_each(|kid| show(f, kid, level + 1))
+            sup.children.iter().try_for_each(|child| show(f, child, level + 1))
         }
         Plan::Leaf(leaf) => {
             let LeafPlan { name, kind, capacity, overflow, tricks, .. } = leaf;

@@ -1,21 +1,21 @@
-//! Making a failing script small: fewer steps, fewer actors, fewer tricks, while the same
-//! invariant is broken.
+//! Cuts a failing script down: fewer steps, fewer actors, fewer tricks, while it breaks the same
+//! invariant.
 
 use super::script::{Plan, Script, SupPlan};
 use super::{Violation, run};
 
-/// A script cut down.
+/// A script that was cut down.
 #[derive(Debug, Clone)]
 pub struct Shrunk {
-    /// It.
+    /// The script.
     pub script: Script,
-    /// What it breaks.
+    /// The invariant it breaks.
     pub violation: Violation,
-    /// Runs it took.
+    /// Runs that the search took.
     pub runs: usize,
 }
 
-/// Cuts a failing script down, with at most `max_runs` runs. `None` when it does not fail.
+/// Cuts a failing script down with at most `max_runs` runs. Returns `None` if it does not fail.
 #[must_use]
 pub fn shrink(script: &Script, max_runs: usize) -> Option<Shrunk> {
     let violation = run(script).violations.into_iter().next()?;
@@ -46,7 +46,7 @@ fn tricks(sup: &SupPlan) -> usize {
         Plan::Leaf(leaf) => leaf.tricks.len(),
         Plan::Sup(sup) => tricks(sup),
     };
-    sup.tricks.len() + sup.kids.iter().map(below).sum::<usize>()
+    sup.tricks.len() + sup.children.iter().map(below).sum::<usize>()
 }
 
 struct Cutter {
@@ -71,7 +71,7 @@ impl Cutter {
         }
     }
 
-    /// Keeps the change if the script still fails.
+    /// Keeps a change if the script still fails. Says whether it does.
     fn keep(&mut self, script: &mut Script, changed: Script) -> bool {
         let fails = self.fails(&changed);
         if fails {
@@ -80,7 +80,7 @@ impl Cutter {
         fails
     }
 
-    /// Cuts out runs of steps, halves first, then ever shorter ones.
+    /// Cuts out sequences of steps: halves first, then shorter and shorter ones.
     fn fewer_steps(&mut self, script: &mut Script) {
         let mut size = script.steps.len() / 2;
         while size > 0 {
@@ -96,22 +96,22 @@ impl Cutter {
         }
     }
 
-    /// Cuts out children, whole subtrees first. `at` is the way to the supervisor.
+    /// Cuts out children, whole subtrees first. `at` has the indices that lead to the supervisor.
     fn fewer_children(&mut self, script: &mut Script, at: &mut Vec<usize>) {
-        let mut kid = sup_at(&mut script.root, at).kids.len();
-        while kid > 0 {
-            kid -= 1;
+        let mut index = sup_at(&mut script.root, at).children.len();
+        while index > 0 {
+            index -= 1;
             let mut changed = script.clone();
             let sup = sup_at(&mut changed.root, at);
             if matches!(sup.strategy, ms_core::Strategy::SimpleOneForOne) {
                 return;
             }
-            sup.kids.remove(kid);
+            sup.children.remove(index);
             if self.keep(script, changed) {
                 continue;
             }
-            if matches!(sup_at(&mut script.root, at).kids[kid], Plan::Sup(_)) {
-                at.push(kid);
+            if matches!(sup_at(&mut script.root, at).children[index], Plan::Sup(_)) {
+                at.push(index);
                 self.fewer_children(script, at);
                 at.pop();
             }
@@ -135,12 +135,12 @@ fn sup_at<'a>(root: &'a mut SupPlan, at: &[usize]) -> &'a mut SupPlan {
     match at.split_first() {
         None => root,
         Some((&first, rest)) => {
-            // The way was made over supervisors; a leaf there would be this module's mistake.
-            let at_leaf = matches!(root.kids.get(first), None | Some(Plan::Leaf(_)));
+            // The indices were collected over supervisors, so this is always one.
+            let at_leaf = matches!(root.children.get(first), None | Some(Plan::Leaf(_)));
             if at_leaf {
                 return root;
             }
-            match &mut root.kids[first] {
+            match &mut root.children[first] {
                 Plan::Sup(below) => sup_at(below, rest),
                 Plan::Leaf(_) => unreachable!("looked at above"),
             }
@@ -148,7 +148,7 @@ fn sup_at<'a>(root: &'a mut SupPlan, at: &[usize]) -> &'a mut SupPlan {
     }
 }
 
-/// Drops the trick with this number, counted over the tree. True when it is done.
+/// Drops the trick with this number, counted over the tree. Returns true once it is dropped.
 fn drop_trick(sup: &mut SupPlan, left: &mut usize) -> bool {
     let take = |tricks: &mut Vec<_>, left: &mut usize| {
         if *left < tricks.len() {
@@ -161,7 +161,7 @@ fn drop_trick(sup: &mut SupPlan, left: &mut usize) -> bool {
     if take(&mut sup.tricks, left) {
         return true;
     }
-    sup.kids.iter_mut().any(|kid| match kid {
+    sup.children.iter_mut().any(|child| match child {
         Plan::Leaf(leaf) => take(&mut leaf.tricks, left),
         Plan::Sup(below) => drop_trick(below, left),
     })

@@ -39,7 +39,7 @@ fn a_child_that_runs_no_test_is_a_failure() {
         child::split(not_a_test, |_| {}, |own| drop(own.child("x").output()));
     });
     let panic = silent.expect_err("nothing was run");
-    let told = panic.downcast_ref::<String>().expect("a text");
-    assert!(told.contains("ran no test named child::not_a_test"), "{told}");
-    assert!(told.contains("running 0 tests"), "{told}");
+    let output = panic.downcast_ref::<String>().expect("a text");
+    assert!(output.contains("ran no test named child::not_a_test"), "{output}");
+    assert!(output.contains("running 0 tests"), "{output}");
 }

@@ -131,22 +131,22 @@ fn s5_1_01_starting_and_stopping_show_in_the_tree() {
         let journal = Journal::new();
         let tree = SupervisorSpec::one_for_one("root").child(journal.child("calm"));
         let root = t.start(tree).await;
-        let shown = async |name: &str| {
+        let lifecycle = async |name: &str| {
             let tree = root.tree(None).await.expect("answers");
             let path = format!("/root/{name}");
             let node = tree.walk().find(|node| node.status.path.as_str() == path);
             node.map(|node| node.status.lifecycle)
         };
-        assert_eq!(shown("calm").await, Some(Lifecycle::Running));
+        assert_eq!(lifecycle("calm").await, Some(Lifecycle::Running));
 
         let long = Duration::from_secs(20);
         let slow = journal.slow_child("slow", long).start_timeout(None);
         let starts = root.clone();
         let started = actix::spawn(async move { starts.start_child(slow).await });
         t.settle().await;
-        assert_eq!(shown("slow").await, Some(Lifecycle::Starting));
+        assert_eq!(lifecycle("slow").await, Some(Lifecycle::Starting));
         started.await.unwrap().expect("it starts");
-        assert_eq!(shown("slow").await, Some(Lifecycle::Running));
+        assert_eq!(lifecycle("slow").await, Some(Lifecycle::Running));
 
         let stubborn = journal.stubborn_child("stubborn").shutdown(Shutdown::Timeout(long));
         root.start_child(stubborn).await.expect("it starts");
@@ -155,8 +155,8 @@ fn s5_1_01_starting_and_stopping_show_in_the_tree() {
         let stopped =
             actix::spawn(async move { stops.terminate_child(&"stubborn".parse().unwrap()).await });
         t.settle().await;
-        assert_eq!(shown("stubborn").await, Some(Lifecycle::Stopping));
+        assert_eq!(lifecycle("stubborn").await, Some(Lifecycle::Stopping));
         stopped.await.unwrap().expect("it is killed in the end");
-        assert_eq!(shown("stubborn").await, Some(Lifecycle::Stopped));
+        assert_eq!(lifecycle("stubborn").await, Some(Lifecycle::Stopped));
     });
 }

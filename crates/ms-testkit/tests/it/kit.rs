@@ -12,7 +12,9 @@ use ms_actor::{Blueprint, Context};
 use ms_bus::{BusConfig, Delivery, Event, EventBus};
 use ms_core::{ExitReason, Restart};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
-use ms_testkit::{Component, Hand, Journal, JournalActor, Probe, TestSystem, clock, ends, faults};
+use ms_testkit::{
+    Component, Journal, JournalActor, ManualSupervisor, Probe, TestSystem, clock, ends, faults,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Message, Serialize, Deserialize)]
@@ -184,8 +186,9 @@ fn expectations_that_are_not_met_fail() {
         probe.expect_silence(second).await;
     });
     assert!(loud.contains("gets TestEvent { id: 7"), "{loud}");
-    let echo =
-        |t: &TestSystem| Hand::<Echo>::start(t.node(), "/root/echo", &Blueprint::actor(|| Echo));
+    let echo = |t: &TestSystem| {
+        ManualSupervisor::<Echo>::start(t.node(), "/root/echo", &Blueprint::actor(|| Echo))
+    };
     let lives = fails(async |t| drop(ends::expect_end(&echo(t).any, second).await));
     assert!(lives.starts_with("/root/echo does not end within 1s"), "{lives}");
     let down = fails(async |t| {

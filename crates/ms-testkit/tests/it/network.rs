@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ms_testkit::network::{Link, Proxy};
 
 /// Longest wait for a byte that comes.
-const PATIENCE: Duration = Duration::from_secs(30);
+const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 /// How long a byte that must not come is waited for.
 const SILENCE: Duration = Duration::from_millis(100);
 
@@ -30,8 +30,8 @@ fn echo() -> SocketAddr {
 }
 
 fn connect(proxy: &Proxy) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&proxy.addr(), PATIENCE).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let stream = TcpStream::connect_timeout(&proxy.addr(), ARRIVES_WITHIN).unwrap();
+    stream.set_read_timeout(Some(ARRIVES_WITHIN)).unwrap();
     stream
 }
 
@@ -43,7 +43,7 @@ fn echoes(mut stream: &TcpStream, byte: u8) -> bool {
 fn is_silent(mut stream: &TcpStream) -> bool {
     stream.set_read_timeout(Some(SILENCE)).unwrap();
     let read = stream.read(&mut [0]);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(ARRIVES_WITHIN)).unwrap();
     matches!(read, Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()))
 }
 
@@ -87,7 +87,7 @@ fn half_open_the_service_hears_what_it_cannot_answer() {
     let proxy = Proxy::to(service.local_addr().unwrap()).unwrap();
     let mut client = connect(&proxy);
     let (mut served, _) = service.accept().unwrap();
-    served.set_read_timeout(Some(PATIENCE)).unwrap();
+    served.set_read_timeout(Some(ARRIVES_WITHIN)).unwrap();
     proxy.set(Link::HalfOpen);
     client.write_all(b"heard").unwrap();
     let mut word = [0; 5];

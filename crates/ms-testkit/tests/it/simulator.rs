@@ -84,24 +84,24 @@ fn scripts_survive_being_written_down() {
 #[test]
 fn a_failing_script_is_cut_down() {
     let mut script = sim::generate(11);
-    let leaf = script.root.kids.iter().find_map(|kid| match kid {
+    let leaf = script.root.children.iter().find_map(|child| match child {
         Plan::Leaf(leaf) if leaf.is_tracked() => Some(leaf.clone()),
         _ => None,
     });
     let mut leaf = leaf.expect("the root has a leaf");
     leaf.name = "immortal".to_owned();
-    leaf.care.shutdown = Shutdown::Infinity;
+    leaf.options.shutdown = Shutdown::Infinity;
     leaf.tricks = (1..20).map(|life| (life, Trick::StopNever)).collect();
     // Others beside it, none of which keeps the tree from starting.
-    script.root.kids.retain_mut(|kid| match kid {
+    script.root.children.retain_mut(|child| match child {
         Plan::Leaf(leaf) => {
             leaf.tricks.clear();
             true
         }
         Plan::Sup(_) => false,
     });
-    script.root.kids.push(Plan::Leaf(leaf));
-    assert!(script.root.kids.len() > 1 && script.steps.len() > 5, "there is something to cut");
+    script.root.children.push(Plan::Leaf(leaf));
+    assert!(script.root.children.len() > 1 && script.steps.len() > 5, "there is something to cut");
     let outcome = sim::run(&script);
     assert_eq!(outcome.violations.first().map(|broken| broken.rule), Some("orphan"));
     let small = sim::shrink(&script, 2_000).expect("it fails");

@@ -51,8 +51,8 @@ fn cargo_test(home: &Path, args: &[&str]) -> (bool, String) {
     command.current_dir(home).args(["test", "--offline", "--quiet", "--test", "kit", "--"]);
     command.args(args).env("CARGO_TARGET_DIR", target).env_remove("RUST_BACKTRACE");
     let out = command.output().expect("cargo runs");
-    let told = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
-    (out.status.success(), told.into_owned())
+    let output = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
+    (out.status.success(), output.into_owned())
 }
 
 /// S6.2-08, S6.3-10: a crate outside of the workspace has test actors of its own (a supervised
@@ -63,9 +63,9 @@ fn cargo_test(home: &Path, args: &[&str]) -> (bool, String) {
 fn a_crate_outside_of_the_workspace_tests_its_actors_with_the_kit() {
     let home = tempfile::tempdir().unwrap();
     write(home.path());
-    let (passed, told) = cargo_test(home.path(), &[]);
-    assert!(passed && told.contains("3 passed; 0 failed; 1 ignored"), "{told}");
-    let (passed, told) = cargo_test(home.path(), &["--ignored"]);
-    assert!(!passed && told.contains("0 passed; 1 failed"), "{told}");
-    assert!(told.contains("tests/kit.rs:"), "no line in {told}");
+    let (passed, output) = cargo_test(home.path(), &[]);
+    assert!(passed && output.contains("3 passed; 0 failed; 1 ignored"), "{output}");
+    let (passed, output) = cargo_test(home.path(), &["--ignored"]);
+    assert!(!passed && output.contains("0 passed; 1 failed"), "{output}");
+    assert!(output.contains("tests/kit.rs:"), "no line in {output}");
 }

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::asserts::asserts_itself;
 use super::functions::{Function, Source};
-use super::rules::asserts_itself;
 use crate::lex::words;
 
 /// Code that stops the clock.

@@ -6,6 +6,7 @@
 //! says which finding of which test is meant to be, and why. An entry that no finding
 //! needs fails, as a finding without an entry does.
 
+mod asserts;
 mod flow;
 mod functions;
 mod known;
@@ -36,6 +37,9 @@ struct Finding {
     function: String,
     line: usize,
 }
+
+/// A kind, and where in the source it was found.
+type Found = (&'static str, usize);
 
 /// The kinds, and what is to be done about each.
 const KINDS: &[(&str, &str)] = &[

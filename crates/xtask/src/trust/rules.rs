@@ -1,13 +1,11 @@
 //! What is wrong with a test, kind by kind.
 
+use super::asserts::asserts_itself;
 use super::flow;
 use super::functions::{Function, Source};
 use super::known::Known;
-use super::{ports, time};
+use super::{Found, ports, time};
 use crate::lex::{calls, places, words};
-
-/// A kind, and where in the source it was found.
-pub(super) type Found = (&'static str, usize);
 
 /// What injects a fault, and may say that it could not.
 const FAULTS: &[&str] =
@@ -34,23 +32,6 @@ pub(super) fn of(source: &Source, function: &Function, known: &Known<'_>) -> Vec
     found.extend(released.into_iter().map(|at| ("released-port", at)));
     found.extend(time::of(source, function, known));
     found
-}
-
-/// Where some code asserts by itself. An `unwrap` is no assertion here: it is most often part of what
-/// a test has to set up.
-pub(super) fn asserts_itself(code: &str) -> impl Iterator<Item = usize> + '_ {
-    words(code).filter_map(|(at, word)| {
-        let rest = &code[at + word.len()..];
-        let asserts = match word {
-            "panic" | "unreachable" => rest.starts_with('!'),
-            "expect_err" | "unwrap_err" => rest.starts_with('('),
-            _ => {
-                let asserts = word.strip_prefix("prop_").unwrap_or(word).starts_with("assert");
-                asserts && rest.starts_with(['!', '(', ':'])
-            }
-        };
-        asserts.then_some(at)
-    })
 }
 
 fn asserts(source: &Source, function: &Function, known: &Known<'_>) -> Option<&'static str> {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::Found;
 use super::flow::{statement, statement_start};
 use super::functions::{Function, Source};
 use super::known::Known;
-use super::rules::Found;
 use crate::lex::{calls, places, words};
 
 /// What gives a time that has passed.
@@ -13,7 +13,7 @@ const PASSED: &[&str] = &["elapsed", "since", "duration_since"];
 /// What gives up after a time.
 const LIMITS: &[&str] = &["timeout", "recv_timeout", "wait_timeout", "within"];
 /// A wait for real work that is shorter than this is a race, on a machine that does other things.
-const PATIENCE_SECONDS: u64 = 20;
+const SAFE_WAIT_SECONDS: u64 = 20;
 
 pub(super) fn of(source: &Source, function: &Function, known: &Known<'_>) -> Vec<Found> {
     let code = &source.code[function.body.clone()];
@@ -156,7 +156,7 @@ fn is_short(given: &str) -> bool {
     let times = given.split(',').next().and_then(|first| first.trim().strip_suffix("* SECOND"));
     let number =
         seconds.or(times).and_then(|text| text.trim().replace('_', "").parse::<u64>().ok());
-    number.is_some_and(|number| number < PATIENCE_SECONDS)
+    number.is_some_and(|number| number < SAFE_WAIT_SECONDS)
 }
 
 #[cfg(test)]
@@ -213,7 +213,7 @@ mod tests {
         for good in [
             "timeout(Duration::from_secs(60), work()).await.expect(\"in time\");",
             "assert!(timeout(Duration::from_millis(300), never()).await.is_err());",
-            "timeout(PATIENCE, work()).await.unwrap();",
+            "timeout(LIMIT, work()).await.unwrap();",
             "paused(|| timeout(Duration::from_millis(300), work()).await.unwrap());",
         ] {
             assert!(test(good).is_empty(), "{good}");

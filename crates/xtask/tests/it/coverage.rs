@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Stands where cargo looks for `cargo tarpaulin` first: a count of the whole workspace takes 20
-/// minutes. It says what it was asked, and ends as it is told.
+/// minutes. It says what it was asked, and ends as it is output.
 const TOOL: &str = r#"#!/bin/sh
 [ "$2" = --version ] && exit "$VERSION_ENDS_WITH"
 echo "counted: $*"
@@ -37,8 +37,8 @@ fn coverage(path: &OsString, version: &str, count: &str, args: &[&str]) -> (Opti
     command.arg("coverage").args(args).env("PATH", path);
     command.env("VERSION_ENDS_WITH", version).env("COUNT_ENDS_WITH", count);
     let out = command.output().expect("it runs");
-    let told = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
-    (out.status.code(), told.into_owned())
+    let output = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
+    (out.status.code(), output.into_owned())
 }
 
 /// SExec-01: the whole workspace is counted with a floor of 85 %; where the count says that it is
@@ -46,22 +46,22 @@ fn coverage(path: &OsString, version: &str, count: &str, args: &[&str]) -> (Opti
 #[test]
 fn sexec_01_a_share_below_the_floor_fails_the_command() {
     let path = path("coverage");
-    let (code, told) = coverage(&path, "0", "0", &["--out", "Json"]);
-    assert_eq!(code, Some(0), "{told}");
-    let asked = told.lines().find_map(|line| line.strip_prefix("counted: ")).expect("it counts");
+    let (code, output) = coverage(&path, "0", "0", &["--out", "Json"]);
+    assert_eq!(code, Some(0), "{output}");
+    let asked = output.lines().find_map(|line| line.strip_prefix("counted: ")).expect("it counts");
     for words in ["tarpaulin --workspace", "--fail-under 85", "--out Json"] {
         assert!(asked.contains(words), "no {words} in {asked}");
     }
-    let (code, told) = coverage(&path, "0", "2", &[]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("! `") && told.contains("ended with exit status: 2"), "{told}");
+    let (code, output) = coverage(&path, "0", "2", &[]);
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("! `") && output.contains("ended with exit status: 2"), "{output}");
 }
 
 /// Without the tool nothing was counted, and that is no success: it is said how to get it.
 #[test]
 fn without_the_tool_the_command_says_how_to_get_it_and_does_not_pass() {
-    let (code, told) = coverage(&path("no-coverage"), "101", "0", &[]);
-    assert_eq!(code, Some(3), "{told}");
-    assert!(told.contains("cargo install cargo-tarpaulin --locked"), "{told}");
-    assert!(!told.contains("counted: "), "{told}");
+    let (code, output) = coverage(&path("no-coverage"), "101", "0", &[]);
+    assert_eq!(code, Some(3), "{output}");
+    assert!(output.contains("cargo install cargo-tarpaulin --locked"), "{output}");
+    assert!(!output.contains("counted: "), "{output}");
 }

@@ -7,9 +7,9 @@ use ms_actor::{Node, NodeConfig, Placement};
 use ms_supervisor::{Heartbeat, SupervisorSpec, start_root};
 
 use super::population::idle_spec;
-use crate::job::{Measured, Sample};
-use crate::peer::{PATIENCE, until_alive};
+use crate::peer::{WAIT_LIMIT, until_alive};
 use crate::proc::cpu_seconds;
+use crate::sample::{Measured, Sample};
 use crate::workloads::heartbeats::Size;
 
 pub(super) fn measure(size: Size) -> Sample {
@@ -25,7 +25,7 @@ pub(super) fn measure(size: Size) -> Sample {
                 root.start_another().await.expect("starts");
             }
             values.push(cpu_per_second(Duration::from_secs(size.seconds)).await);
-            root.stop(PATIENCE).await;
+            root.stop(WAIT_LIMIT).await;
             until_alive(0).await;
         }
         node.halt(Duration::from_secs(5));

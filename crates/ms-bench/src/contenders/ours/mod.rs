@@ -12,9 +12,9 @@ use ms_actor::{Context, Node, NodeConfig, Placement, Ref, SendError};
 use ms_supervisor::{ChildSpec, SupervisorRef, SupervisorSpec, start_root};
 use tokio::task::JoinHandle;
 
-use crate::job::{Job, Sample, Threads};
 use crate::peer::{DONE, Peer, Ring};
-use crate::workloads::{ask, fan_out, idle, mass_restart, names, publish};
+use crate::sample::{Sample, Threads};
+use crate::workloads::{Job, ask, fan_out, idle, mass_restart, names, publish};
 use crate::workloads::{restart, ring, skynet, spawn, tell};
 
 mod heartbeats;

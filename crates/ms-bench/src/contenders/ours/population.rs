@@ -6,7 +6,7 @@ use ms_supervisor::ChildSpec;
 use tokio::sync::oneshot;
 
 use super::Ours;
-use crate::peer::{Alive, PATIENCE, Populates, Skynet, answer};
+use crate::peer::{Alive, Populates, Skynet, WAIT_LIMIT, answer};
 
 pub(crate) struct Idle {
     _alive: Alive,
@@ -37,7 +37,7 @@ impl Populates for Ours {
         drop(idle);
         if supervised {
             let pool = self.pool.path().name().parse().expect("a valid id");
-            self.root.clone().within(PATIENCE).terminate_child(&pool).await.expect("stops");
+            self.root.clone().within(WAIT_LIMIT).terminate_child(&pool).await.expect("stops");
         }
     }
 }

@@ -15,8 +15,8 @@ use tokio::sync::oneshot::error::TryRecvError;
 
 use super::population::idle_spec;
 use super::{Counter, Get};
-use crate::job::{Measured, Sample};
-use crate::peer::PATIENCE;
+use crate::peer::WAIT_LIMIT;
+use crate::sample::{Measured, Sample};
 use crate::workloads::tree::Size;
 
 /// What msctl grants by default.
@@ -29,8 +29,8 @@ pub(super) fn measure(size: Size) -> Sample {
     let socket = folder.join("tree.sock");
     let values = System::new().block_on(async {
         let runtime = start(&socket, size.actors).await;
-        let (told, mut tree) = oneshot::channel();
-        let client = std::thread::spawn(move || assert!(told.send(ask(socket)).is_ok(), "heard"));
+        let (sender, mut tree) = oneshot::channel();
+        let client = std::thread::spawn(move || assert!(sender.send(ask(socket)).is_ok(), "heard"));
         let mut longest = Duration::ZERO;
         // An actor beside the supervisors: what an inspection makes the others wait.
         let other = runtime.root().get::<Counter>("other").await.expect("there");
@@ -49,7 +49,7 @@ pub(super) fn measure(size: Size) -> Sample {
         assert_eq!(tree.walk().count() as u64, size.actors + 3, "the tree is whole");
         let bytes: usize =
             rows(&tree).map(|row| serde_json::to_vec(&row).expect("plain data").len() + 1).sum();
-        assert_eq!(runtime.stop(PATIENCE).await.code(), 0);
+        assert_eq!(runtime.stop(WAIT_LIMIT).await.code(), 0);
         [took.as_secs_f64(), bytes as f64, longest.as_secs_f64()]
     });
     // A leftover folder harms nobody.

@@ -17,7 +17,7 @@ use ms_actor::{AnyRef, Blueprint, Context, MailboxSpec, Node};
 use ms_bus::{BusClient, BusConfig, BusStats, Delivery, Event, EventBus, InProcess, Request};
 use ms_supervisor::{SupervisorRef, SupervisorSpec};
 pub use ms_testkit::clock::settle;
-use ms_testkit::{Hand, Probe, TestSystem};
+use ms_testkit::{ManualSupervisor, Probe, TestSystem};
 use serde::{Deserialize, Serialize};
 
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -110,10 +110,10 @@ pub fn slow(
     bus: &BusClient,
     each: Duration,
     mailbox: MailboxSpec,
-) -> Hand<Slow> {
+) -> ManualSupervisor<Slow> {
     let bus = bus.clone();
     let blueprint = Blueprint::actor(move || Slow { each, bus: bus.clone() }).mailbox(mailbox);
-    Hand::start(node, &format!("/root/{name}"), &blueprint)
+    ManualSupervisor::start(node, &format!("/root/{name}"), &blueprint)
 }
 
 /// The accounts balance: each event that was accepted became of something.

@@ -11,7 +11,7 @@ use actix::prelude::*;
 use ms_actor::{Blueprint, Context, Node, Port, Ref};
 use ms_registry::{Change, RegistryEvent};
 use ms_testkit::TestSystem;
-pub use ms_testkit::{Hand as Child, clock::settle};
+pub use ms_testkit::{ManualSupervisor as Child, clock::settle};
 
 /// Runs a test on one thread, with a clock that jumps when there is nothing to do.
 pub fn virtually<F: Future<Output = ()>>(test: impl FnOnce(Node) -> F) {

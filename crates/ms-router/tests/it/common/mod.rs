@@ -15,7 +15,7 @@ use actix::prelude::*;
 use ms_actor::{Blueprint, Context, MailboxSpec, Node};
 use ms_router::{Router, RouterConfig};
 use ms_testkit::TestSystem;
-pub use ms_testkit::{Hand as Child, clock::settle};
+pub use ms_testkit::{ManualSupervisor as Child, clock::settle};
 
 /// Runs a test on one thread, with a clock that jumps when there is nothing to do.
 pub fn virtually<F: Future<Output = ()>>(test: impl FnOnce(Node) -> F) {

@@ -156,17 +156,9 @@ pub fn with_node<F: Future>(
     });
 }
 
-/// The whole tree. A supervisor that is late, as on a busy machine, is shown without its children:
-/// then once more.
+/// Returns the whole tree.
 pub async fn whole(client: &mut Client) -> TreeNode {
-    for _ in 0..600 {
-        let tree = client.tree(None, None).await.expect("answers");
-        if tree.silent().next().is_none() {
-            return tree;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("not whole within a minute");
+    ms_testkit::tree::whole(async || client.tree(None, None).await).await
 }
 
 pub fn path(text: &str) -> ActorPath {

@@ -28,6 +28,7 @@ use ms_core::view::TreeNode;
 use ms_runtime::ServiceEnd;
 use ms_server::{Options, ServerError};
 use ms_testkit::child::{ChildTest, OwnTest};
+use ms_testkit::tree::whole;
 use rustix::process::{Pid, Signal, kill_process};
 
 #[allow(unused_imports, reason = "each test program uses a part")]
@@ -478,15 +479,9 @@ impl Server {
         })
     }
 
-    /// The whole tree: a supervisor that is late, as on a busy machine, is shown without its
-    /// children, and asked once more.
+    /// Returns the whole tree.
     pub fn tree(&self) -> TreeNode {
-        until("the whole tree", || {
-            let tree = self.control(async |client| client.tree(None, None).await);
-            let tree = tree.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()));
-            let whole = tree.silent().next().is_none();
-            whole.then_some(tree)
-        })
+        self.control(async |client| whole(async || client.tree(None, None).await).await)
     }
 
     /// Steers it. That it goes on, because a busy machine was not done in time, is an answer too:

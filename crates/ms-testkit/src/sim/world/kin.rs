@@ -1,11 +1,11 @@
-//! Who is alive, whose child it is, and of which life.
+//! Questions about the memory: which actors are alive, and which life of which supervisor made them.
 
 use ms_actor::AnyRef;
 use ms_core::Incarnation;
 
 use super::{Inner, Path, SupLife, SupPlace};
 
-/// A path, that of its supervisor, and so on up to the root.
+/// Returns a path, the path of its supervisor, and so on up to the root.
 pub(crate) fn at_and_above(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |at| {
         let (above, _) = at.rsplit_once('/')?;
@@ -18,26 +18,26 @@ impl Inner {
         path.rsplit_once('/').is_some_and(|(parent, _)| parent == sup)
     }
 
-    /// The present life of a supervisor.
+    /// Returns the present life of a supervisor.
     pub(crate) fn life(&self, sup: &str) -> Option<&SupLife> {
         self.sups.get(sup)?.lives.last().filter(|life| life.alive)
     }
 
-    /// Which life this is, counted from 0.
+    /// Returns the number of this life, counted from 0.
     pub(super) fn life_at(&self, cell: &AnyRef, incarnation: Incarnation) -> Option<usize> {
         let lives = &self.sups.get(cell.path().as_str())?.lives;
         lives.iter().rposition(|life| life.incarnation == incarnation && life.cell == *cell)
     }
 
-    /// Whether two supervisors of one path are at work above: the remainder of a spec that was
-    /// dropped or deleted, on its way out, and its namesake.
+    /// Says whether two supervisors of the same path are at work above: one whose spec was dropped or
+    /// deleted and that is still ending, and another one with its name.
     pub(crate) fn is_at_work_twice(&self, path: &str) -> bool {
         let unclear =
             |sup: &SupPlace| sup.lingers() || sup.lives.last().is_some_and(|life| life.unclear);
         at_and_above(path).skip(1).any(|above| self.sups.get(above).is_some_and(unclear))
     }
 
-    /// Whether the present life at a path is in this cell, as far as is known yet.
+    /// Says whether the present life at a path is in this cell, as far as is known yet.
     pub(super) fn is_same_cell(&self, path: &Path, cell: usize) -> bool {
         self.places.get(path).is_some_and(|place| {
             let now = place.current.map(|now| &self.instances[now]);
@@ -45,13 +45,13 @@ impl Inner {
         })
     }
 
-    /// Whether a child runs, and was made by the present life of its supervisor. That one may
-    /// have been left behind itself: it knows its own all the same.
+    /// Says whether a child runs and was made by the present life of its supervisor. The supervisor may
+    /// have been left behind itself: it still knows its own children.
     pub(crate) fn is_up(&self, path: &str) -> bool {
         self.is_alive(path) && !self.is_of_earlier_life(path)
     }
 
-    /// Whether a child runs, as far as it tells of itself.
+    /// Says whether a child runs, as far as it reports its hooks.
     pub(crate) fn is_alive(&self, path: &str) -> bool {
         if let Some(place) = self.places.get(path) {
             return place.current.is_some_and(|at| {
@@ -62,19 +62,19 @@ impl Inner {
         self.life(path).is_some()
     }
 
-    /// Whether it, or something above it, was made by an earlier life of its supervisor, which
-    /// was killed: its successor has not come to it yet.
+    /// Says whether it, or an actor above it, was made by an earlier life of its supervisor that was
+    /// killed. The successor has not replaced it yet.
     pub(crate) fn is_left_behind(&self, path: &str) -> bool {
         at_and_above(path).any(|at| self.is_of_earlier_life(at))
     }
 
-    /// Whether a supervisor above it does not live just now.
+    /// Says whether a supervisor above it is not alive at present.
     pub(crate) fn is_orphan(&self, path: &str) -> bool {
         let mut above = at_and_above(path).filter(|at| *at != path);
         above.any(|above| self.sups.contains_key(above) && self.life(above).is_none())
     }
 
-    /// Whether it was made by an earlier life of its supervisor than the present one.
+    /// Says whether an earlier life of its supervisor made it.
     fn is_of_earlier_life(&self, path: &str) -> bool {
         let by = match self.places.get(path) {
             Some(place) => place.current.map(|now| self.instances[now].parent_life),

@@ -1,4 +1,4 @@
-//! What leaves tell of themselves.
+//! The reports of leaves.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Instance, Path, Ports, World};
 use crate::sim::script::{Kind, Trick};
 
 impl World {
-    /// A factory runs. What is to go wrong in this life comes back.
+    /// Notes that a factory runs. Returns what is to go wrong in this life.
     pub(crate) fn factory(&self, path: &Path) -> Vec<Trick> {
         let mut inner = self.lock();
         inner.event("factory", path, 0);
@@ -28,7 +28,7 @@ impl World {
         tricks
     }
 
-    /// An instance exists from here on, until [`World::gone`].
+    /// Notes a new instance and returns its number. It exists until [`World::gone`].
     pub(crate) fn made(&self, path: &Path, incarnation: u64, tricks: &[Trick]) -> usize {
         let mut inner = self.lock();
         inner.event("made", path, incarnation);
@@ -52,7 +52,7 @@ impl World {
         id
     }
 
-    /// The way to an actor; another cell than before is noted.
+    /// Notes the references to an actor. A cell other than the one before replaces it.
     pub(crate) fn reach(&self, path: &Path, ports: Ports) {
         let mut inner = self.lock();
         let Some(place) = inner.places.get_mut(path) else { return };
@@ -71,7 +71,7 @@ impl World {
         drop(old);
     }
 
-    /// A hook of an instance runs.
+    /// Notes that a hook of an instance runs.
     pub(crate) fn hook(&self, id: usize, what: &'static str, incarnation: u64) {
         let mut inner = self.lock();
         let instance = &mut inner.instances[id];
@@ -82,8 +82,8 @@ impl World {
         let (gone, fenced, cell) = (instance.gone.is_some(), instance.fenced, instance.cell);
         let number = instance.incarnation;
         inner.event(what, &path, number);
-        // The child of a dropped spec lives on for a while beside that of another by its name.
-        // So does one whose successor was begun and never made.
+        // A child whose spec was dropped may live on for a while beside another child of its name, and
+        // so may one whose successor was begun but never made. Neither is late.
         let replaced = inner.places.get(&path).is_some_and(|place| place.current != Some(id));
         let late = gone || (fenced && replaced && inner.is_same_cell(&path, cell));
         if late {
@@ -91,7 +91,7 @@ impl World {
         }
     }
 
-    /// An instance is told to stop; `reason` where its context tells one.
+    /// Notes that an instance is told to stop. `reason` is given if its context has one.
     pub(crate) fn stopping(&self, id: usize, reason: Option<&ExitReason>) {
         self.hook(id, "stopping", 0);
         if reason == Some(&ExitReason::Shutdown) {
@@ -99,7 +99,7 @@ impl World {
         }
     }
 
-    /// An instance is dropped.
+    /// Notes that an instance is dropped.
     pub(crate) fn gone(&self, id: usize) {
         let mut inner = self.lock();
         let path = Arc::clone(&inner.instances[id].path);
@@ -109,7 +109,7 @@ impl World {
         inner.instances[id].gone = Some(seq);
     }
 
-    /// What the instance is to do wrong in its last hooks.
+    /// Returns the trick that `which` picks, if the instance is to play it, and counts it as a fault.
     pub(crate) fn armed(&self, id: usize, which: impl Fn(Trick) -> bool) -> Option<Trick> {
         let mut inner = self.lock();
         if inner.over {
@@ -120,6 +120,7 @@ impl World {
         Some(found)
     }
 
+    /// Has the instance play a trick in one of its last hooks.
     pub(crate) fn arm(&self, id: usize, trick: Trick) {
         self.lock().instances[id].armed.push(trick);
     }

@@ -1,5 +1,5 @@
-//! Which mail goes with a child that is dropped (X6): the child's own and that of all below it,
-//! where its supervisor goes on. Where that one stops, both come back, and the mail with them.
+//! Which mail is lost with a child that is dropped (X6): its own and that of all below it, if its
+//! supervisor goes on. If the supervisor stops instead, the child comes back later with its mail.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use ms_core::{Incarnation, Strategy};
 use super::{Aim, Inner, Path, World, at_and_above};
 
 impl World {
-    /// A supervisor begins to stop: what its last news were about comes back with it.
+    /// Notes that a supervisor begins to stop. What its last report gave up will come back with it.
     pub(crate) fn sup_stopping(&self, cell: &AnyRef, life: Incarnation) {
         let mut inner = self.lock();
         let sup: Path = Arc::from(cell.path().as_str());
@@ -25,7 +25,7 @@ impl World {
 }
 
 impl Inner {
-    /// One life of a supervisor has news of a child. If it goes on, this may be the child's last.
+    /// Gives up the cells below a child if a supervisor drops the child after this report and goes on.
     pub(super) fn may_let_go(&mut self, sup: &str, at: usize, child: &Path, what: &str) {
         if self.sups.get(sup).is_none_or(|place| place.lives[at].stopping) {
             return;
@@ -49,7 +49,7 @@ impl Inner {
         }
     }
 
-    /// The cells of a child and of all below it.
+    /// Returns the cells of a child and of all actors below it.
     pub(crate) fn cells_at_and_below(&self, child: &Path) -> Vec<(Path, AnyRef)> {
         let here = |path: &Path| {
             path.strip_prefix(&**child).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -60,7 +60,7 @@ impl Inner {
             .collect()
     }
 
-    /// These are nobody's any more.
+    /// Notes that no supervisor keeps these cells any more.
     pub(crate) fn let_go(&mut self, cells: &[(Path, AnyRef)]) {
         for (path, cell) in cells {
             let place = self.places.get_mut(path).filter(|place| !place.let_go.contains(cell));
@@ -68,7 +68,7 @@ impl Inner {
         }
     }
 
-    /// Whether the mail in a cell of this path may go, whatever its mailbox keeps over a crash.
+    /// Says whether the mail in a cell may be lost even if its mailbox is kept over a crash.
     pub(crate) fn is_let_go(&self, path: &Path, cell: &AnyRef) -> bool {
         at_and_above(path).any(|at| self.has_command(at, Aim::Delete))
             || self.places.get(path).is_some_and(|place| place.let_go.contains(cell))

@@ -7,7 +7,7 @@ impl Inner {
         self.hash
     }
 
-    /// FNV-1a.
+    /// Adds bytes to the hash (FNV-1a).
     pub(super) fn mix(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.hash = (self.hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
@@ -22,7 +22,7 @@ impl Inner {
         self.node.as_ref().map_or(0, |node| node.now().as_secs())
     }
 
-    /// One line of the log: virtual time, what, whom, and a number.
+    /// Adds one line to the log: the virtual time, what happened to which actor, and a number.
     pub(crate) fn event(&mut self, what: &'static str, path: &str, number: u64) {
         if self.over {
             return;
@@ -51,7 +51,7 @@ impl Inner {
             return;
         }
         self.note(|| format!("!!! {rule}: {detail}"));
-        // The first is what matters; what follows is often its shadow.
+        // The first one matters. Later ones are often only its consequences.
         if self.violations.len() < 8 {
             let step = self.step;
             self.violations.push(Violation { rule, detail, step });

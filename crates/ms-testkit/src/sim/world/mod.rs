@@ -1,16 +1,17 @@
-//! What the actors of a run tell of themselves, and what must hold of it at once.
+//! The model of a run: what its actors report, and what must hold at each report.
 //!
-//! This is the independent model: it knows who was made, who is gone, who was told to
-//! stop, and the plain rules of the tree; it knows nothing of how the policy decides.
-//! Here is its memory; `leaves.rs` and `supervisors.rs` are what it is told, `rules.rs` what must
-//! hold then, `letting_go.rs` what goes with a child that is dropped, `kin.rs` what is asked of the
-//! memory, `log.rs` the log.
-//! `truth.rs` compares it after each step with what the system says of itself.
+//! The model is independent of the policy: it knows which actors were made, have ended or were told
+//! to stop, and the plain rules of the tree, and nothing of how the policy decides. This file is its
+//! memory. `leaves.rs`, `supervisors.rs` and `messages.rs` take the reports, `rules.rs` checks them,
+//! `letting_go.rs` follows the mail of children that are dropped, `kin.rs` answers questions about
+//! the memory, `log.rs` keeps the log. `invariants.rs` compares the memory after each step with what
+//! the system says of itself.
 
 mod kin;
 mod leaves;
 mod letting_go;
 mod log;
+mod messages;
 mod rules;
 mod supervisors;
 
@@ -22,33 +23,33 @@ use ms_core::{Incarnation, Restart, Strategy};
 use ms_supervisor::SupervisorRef;
 
 pub(crate) use kin::at_and_above;
+use messages::Traffic;
+pub(crate) use messages::{Bulletin, MessageState, Token, Watch, Work};
 
-use crate::sim::cast::{Bulletin, Work};
-use crate::sim::letters::Post;
 use crate::sim::script::{Full, Kind, LeafPlan, SupPlan, Trick};
 
 /// A path, shared.
 pub(crate) type Path = Arc<str>;
 
-/// Something that must never be.
+/// An invariant that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The invariant, by its short name in `docs/testing.md`.
     pub rule: &'static str,
     /// What was seen.
     pub detail: String,
-    /// The step it was seen at or after.
+    /// The step during or after which it was seen.
     pub step: usize,
 }
 
-/// The one record of a run; every actor of it holds a handle.
+/// A handle to the one record of a run. Every actor of the run holds one.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Mutex<Inner>>);
 
 pub(crate) struct Inner {
     pub(crate) node: Option<Node>,
     pub(crate) step: usize,
-    /// Events so far: also the time of the model.
+    /// Events so far. The model uses it as its clock.
     pub(crate) seq: u64,
     hash: u64,
     lines: Option<Vec<String>>,
@@ -57,10 +58,10 @@ pub(crate) struct Inner {
     pub(crate) places: BTreeMap<Path, Place>,
     pub(crate) sups: BTreeMap<Path, SupPlace>,
     pub(crate) instances: Vec<Instance>,
-    /// Children that commands in progress are about, and what they are.
+    /// The children that commands in progress are about, and what each command does.
     pub(crate) commanded: Vec<(Path, Aim)>,
-    pub(crate) post: Post,
-    /// The run was broken off or is over: what is cleared away is no part of it.
+    pub(crate) traffic: Traffic,
+    /// The run is over. What happens while it is cleared away is not recorded.
     pub(crate) over: bool,
     pub(crate) virtual_ms: u64,
 }
@@ -76,7 +77,7 @@ pub(crate) enum Aim {
     Delete,
 }
 
-/// How to talk to an actor.
+/// References to an actor.
 #[derive(Clone)]
 pub(crate) struct Ports {
     pub(crate) work: Port<Work>,
@@ -99,8 +100,7 @@ pub(crate) struct Place {
     pub(crate) ports: Option<Ports>,
     /// Cells that were replaced by another of the same path.
     pub(crate) replaced: Vec<AnyRef>,
-    /// Cells that its supervisor, or one above, let go of while it went on itself: their mail
-    /// goes with them.
+    /// Cells that were given up by a supervisor above, which went on itself. Their mail may be lost.
     let_go: Vec<AnyRef>,
 }
 
@@ -111,7 +111,7 @@ pub(crate) struct Instance {
     pub(crate) incarnation: u64,
     made: u64,
     pub(crate) gone: Option<u64>,
-    /// Left behind by a supervisor that was killed, and replaced.
+    /// Its supervisor was killed and left it behind, and it was replaced.
     pub(crate) fenced: bool,
     /// Which life of its supervisor made it, counted from 0.
     parent_life: usize,
@@ -144,7 +144,7 @@ pub(crate) struct SupLife {
     cell: AnyRef,
     pub(crate) incarnation: Incarnation,
     pub(crate) alive: bool,
-    /// It is gone: one that was replaced may take a moment.
+    /// It has ended. A life that was replaced may still take a moment.
     ended: bool,
     killed: bool,
     /// Children in start order.
@@ -155,13 +155,13 @@ pub(crate) struct SupLife {
     starting: Option<Path>,
     /// Automatic restarts, by the second.
     restarts: Vec<u64>,
-    /// Whether the account of restarts may be off: commands and delays mixed in.
+    /// Whether commands or delays make the count of restarts unreliable.
     inexact: bool,
-    /// Whether an earlier life was at work beside it.
+    /// Whether an earlier life was still at work while this one was.
     unclear: bool,
     /// It stops for good.
     stopping: bool,
-    /// What its last news let go of: it is taken back where they make it stop.
+    /// What its last report gave up. It is taken back if that report makes the supervisor stop.
     letting_go: Vec<(Path, AnyRef)>,
 }
 
@@ -179,7 +179,7 @@ impl World {
             sups: BTreeMap::new(),
             instances: Vec::new(),
             commanded: Vec::new(),
-            post: Post::default(),
+            traffic: Traffic::default(),
             over: false,
             virtual_ms: 0,
         };
@@ -187,12 +187,13 @@ impl World {
         Self(Arc::new(Mutex::new(inner)))
     }
 
-    /// Never held while code of the kernel runs: that may drop messages, which tell us.
+    /// Locks the record. Do not hold it while code of the kernel runs: that may drop messages, and a
+    /// dropped message takes this lock.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Handles to this record that are left.
+    /// Returns the number of handles to this record.
     pub(crate) fn holders(&self) -> usize {
         Arc::strong_count(&self.0)
     }
@@ -204,10 +205,10 @@ impl World {
             parent: Arc::clone(parent),
             kind: plan.kind,
             keep: plan.keep,
-            temporary: plan.care.restart == Restart::Temporary,
+            temporary: plan.options.restart == Restart::Temporary,
             overflow: plan.overflow,
             capacity: plan.capacity as u64,
-            backoff: plan.care.backoff.is_some(),
+            backoff: plan.options.backoff.is_some(),
             tricks: plan.tricks.clone(),
             made: 0,
             current: None,
@@ -227,11 +228,11 @@ impl World {
     ) {
         let place = SupPlace {
             parent: parent.cloned(),
-            temporary: plan.care.restart == Restart::Temporary,
+            temporary: plan.options.restart == Restart::Temporary,
             strategy: plan.strategy,
             max_restarts: plan.max_restarts,
             period: plan.period,
-            backoff: plan.care.backoff.is_some(),
+            backoff: plan.options.backoff.is_some(),
             spec,
             tricks: plan.tricks.clone(),
             attempts: 0,
@@ -246,15 +247,15 @@ impl World {
 
     // ---- the end ---------------------------------------------------------------
 
-    /// Takes out all that holds actors, to be dropped without the lock.
+    /// Drops everything that holds actors. It is taken out first, so that it is dropped without the lock.
     pub(crate) fn clear(&self) {
         let mut inner = self.lock();
         let places = std::mem::take(&mut inner.places);
         let sups = std::mem::take(&mut inner.sups);
-        let post = std::mem::take(&mut inner.post);
+        let traffic = std::mem::take(&mut inner.traffic);
         let node = inner.node.take();
         drop(inner);
-        drop((places, sups, post, node));
+        drop((places, sups, traffic, node));
     }
 
     pub(crate) fn take_lines(&self) -> Vec<String> {

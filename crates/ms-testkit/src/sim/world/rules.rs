@@ -1,4 +1,4 @@
-//! What must hold whenever a child is made or told to stop.
+//! The rules that are checked whenever a child is made or told to stop.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use ms_core::Strategy;
 use super::{Inner, Path, SupPlace};
 
 impl Inner {
-    /// A child is about to be made by its supervisor: A1, C2, C3, D1.
+    /// Checks that a supervisor may make this child now: A1, C2, C3, D1.
     pub(super) fn begin_child(&mut self, parent: &Path, child: &Path, backoff: bool) {
         let commanded = self.is_commanded(child);
         let now = self.second();
-        // An earlier life that was told to stop may still be at work on children of its own,
-        // of the same paths: then who starts this one cannot be told.
+        // An earlier life that was told to stop may still be at work on its own children, which have
+        // the same paths. Then it is not known which of the two starts this one.
         if self.sups.get(parent).is_some_and(SupPlace::lingers) {
             let life = self.sups.get_mut(parent).and_then(|place| place.lives.last_mut());
             life.into_iter().for_each(|life| {
@@ -74,8 +74,8 @@ impl Inner {
         }
     }
 
-    /// A member of a group is started again: those after it are down, and under
-    /// one_for_all those before it are as new as it is.
+    /// Checks the restart of a member of a group: those after it must be down, and under
+    /// one_for_all those before it must have been restarted too.
     pub(super) fn check_group(
         &self,
         strategy: Strategy,
@@ -101,8 +101,8 @@ impl Inner {
         None
     }
 
-    /// An instance is made while an older one of the same path still exists. That may be
-    /// only where its supervisor was killed: X6 fences off what it left.
+    /// Fences off an older instance of the same path. One may still exist only if its supervisor was
+    /// killed: X6 fences off what it left behind.
     pub(super) fn replace(&mut self, old: usize, parent: &Path) {
         let left_behind = self.was_killed(parent, self.instances[old].parent_life);
         let path = Arc::clone(&self.instances[old].path);
@@ -113,7 +113,7 @@ impl Inner {
     }
 
     pub(super) fn replace_sup(&mut self, path: &Path, parent: &Path) {
-        // It was made by an earlier life of its supervisor, or it is here twice.
+        // Either an earlier life of its supervisor made it, or there are two of it.
         let by = self.sups.get(path).map_or(0, |place| place.parent_life);
         let killed = self.was_killed(parent, by);
         if let Some(life) = self.sups.get_mut(path).and_then(|place| place.lives.last_mut()) {
@@ -130,7 +130,7 @@ impl Inner {
         life + 1 < lives.len() && (lives[life].killed || lives[life].alive)
     }
 
-    /// F4, C2, C3: a supervisor stops from the last child to the first, one at a time.
+    /// Checks that a supervisor stops its children from last to first, one at a time: F4, C2, C3.
     pub(super) fn check_stop_order(&mut self, id: usize) {
         let instance = &self.instances[id];
         let path = Arc::clone(&instance.path);

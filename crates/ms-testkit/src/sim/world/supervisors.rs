@@ -1,4 +1,4 @@
-//! What supervisors tell: their observers and init callbacks.
+//! The reports of supervisors, by their observers and init callbacks.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::{Path, SupLife, SupPlace, World};
 use crate::sim::script::Trick;
 
 impl World {
-    /// A supervisor's init callback runs.
+    /// Notes that the init callback of a supervisor runs. Returns what is to go wrong in it.
     pub(crate) fn sup_factory(&self, path: &Path, me: &SupervisorRef) -> Option<Trick> {
         let mut inner = self.lock();
         inner.event("init", path, 0);
@@ -70,8 +70,8 @@ impl World {
         }
     }
 
-    /// A supervisor learnt what became of a start, or of a child.
-    pub(crate) fn sup_news(
+    /// Notes what a supervisor learnt of a start, or of a child.
+    pub(crate) fn sup_reports(
         &self,
         cell: &AnyRef,
         life: Incarnation,
@@ -86,7 +86,7 @@ impl World {
         if let Some(at) = inner.life_at(cell, life) {
             let life = inner.sups.get_mut(sup).map(|place| &mut place.lives[at]);
             life.into_iter().for_each(|life| {
-                // Restarts of those who tell nothing are not counted here.
+                // The restarts of children that report nothing are not seen here.
                 life.inexact |= silent;
                 life.starting.take_if(|starting| *starting == child);
             });
@@ -128,7 +128,7 @@ impl World {
         ended.killed = !reason.is_clean();
         place.gone = Some(seq);
         if reason.is_clean() {
-            // It stopped its children itself.
+            // A supervisor that ends in order stops its children before.
             let left: Vec<String> = inner
                 .instances
                 .iter()
@@ -144,7 +144,7 @@ impl World {
 }
 
 impl SupPlace {
-    /// Whether a life that was replaced is still at work.
+    /// Says whether a life that was replaced is still at work.
     pub(crate) fn lingers(&self) -> bool {
         let replaced = |(nth, life): (usize, &SupLife)| {
             !life.ended && (!life.alive || nth + 1 < self.lives.len())
@@ -152,7 +152,7 @@ impl SupPlace {
         self.lives.iter().enumerate().any(replaced)
     }
 
-    /// Whether some of its children do not tell of themselves.
+    /// Says whether it has children that report no hooks.
     pub(crate) fn has_silent_children(&self) -> bool {
         self.spec.iter().any(|(_, tracked)| !tracked)
     }

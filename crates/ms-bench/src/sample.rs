@@ -1,27 +1,6 @@
-//! What one sample is asked for, and what comes back.
+//! What a contender measures in one sample, and how it says that it cannot.
 
 use serde::{Deserialize, Serialize};
-
-use crate::workloads::{ask, fan_out, heartbeats, idle, mass_restart, names, publish};
-use crate::workloads::{restart, ring, skynet, spawn, tell, tree};
-
-/// One workload at one size: what a contender runs once.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Job {
-    Tell(tell::Size),
-    Ask(ask::Size),
-    Ring(ring::Size),
-    Skynet(skynet::Size),
-    Spawn(spawn::Size),
-    Idle(idle::Size),
-    FanOut(fan_out::Size),
-    Restart(restart::Size),
-    MassRestart(mass_restart::Size),
-    Names(names::Size),
-    Publish(publish::Size),
-    Heartbeats(heartbeats::Size),
-    Tree(tree::Size),
-}
 
 /// Where a workload's actors live; its senders are on the main thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

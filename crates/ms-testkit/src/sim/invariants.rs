@@ -1,4 +1,5 @@
-//! What must hold after every step: the system's own accounts against the actors' own words.
+//! What must hold after every step: compares what the system says of itself with what its actors
+//! reported.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,32 +16,30 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::build::Builder;
-use super::cast::{Bulletin, Work};
-use super::letters::Fate;
 use super::script::Kind;
-use super::world::{Inner, Path, World, at_and_above};
+use super::world::{Bulletin, Inner, MessageState, Path, Watch, Work, World, at_and_above};
 
-/// A timer may come this much late: tokio counts whole milliseconds.
+/// A timer may be late by this many nanoseconds: tokio counts whole milliseconds.
 const TIMER_GRAIN: u64 = 2_000_000;
 
-/// Compares.
-pub(crate) struct Truth {
+/// Compares the system with the model.
+pub(crate) struct Invariants {
     world: World,
     registry: Registry,
     router: Router,
     pub(crate) root: Option<Arc<Root>>,
-    /// Names that were given, and to whom.
+    /// Registered names and their owners.
     names: Rc<RefCell<BTreeMap<String, AnyRef>>>,
-    /// Changes of names that are not answered yet.
+    /// Registrations that are not answered yet.
     naming: Rc<Cell<u32>>,
-    /// Actors that a route was asked for, and whether it was granted.
+    /// Actors for which a route was asked, and whether it was granted.
     routes: Rc<RefCell<Vec<(AnyRef, bool)>>>,
     dead: RefCell<Receiver<DeadLetter>>,
-    buried: Cell<u64>,
+    dead_seen: Cell<u64>,
     lagged: Cell<bool>,
 }
 
-impl Truth {
+impl Invariants {
     pub(crate) fn new(node: &Node, world: &World, builder: &Builder) -> Self {
         Self {
             world: world.clone(),
@@ -51,7 +50,7 @@ impl Truth {
             naming: Rc::default(),
             routes: Rc::default(),
             dead: RefCell::new(node.dead_letters().subscribe()),
-            buried: Cell::new(0),
+            dead_seen: Cell::new(0),
             lagged: Cell::new(false),
         }
     }
@@ -90,7 +89,8 @@ impl Truth {
         });
     }
 
-    /// G4: who is active is who is alive, if nothing happens while the answer is on its way.
+    /// Checks that a supervisor counts its living children as active (G4), if nothing happens until
+    /// the answer is here.
     pub(crate) fn count(&self, sup: &str) {
         let world = self.world.clone();
         let (sup, before): (Path, u64) = (Arc::from(sup), world.lock().seq);
@@ -117,9 +117,9 @@ impl Truth {
 
     // ---- at any time -----------------------------------------------------------
 
-    /// What holds between any two turns of any two actors.
+    /// Checks what holds between any two turns of any two actors.
     pub(crate) fn at_any_time(&self) {
-        let cells = std::mem::take(&mut self.world.lock().post.cells);
+        let cells = std::mem::take(&mut self.world.lock().traffic.cells);
         drop(cells);
         self.lives_are_true();
         self.mail_adds_up();
@@ -127,7 +127,7 @@ impl Truth {
         self.routes_lead_to_the_living();
     }
 
-    /// The kernel and the actor agree on whether it lives, and on its number.
+    /// Checks that the kernel and the actor agree on whether it is alive, and on its incarnation.
     fn lives_are_true(&self) {
         let mut wrong = Vec::new();
         let inner = self.world.lock();
@@ -138,14 +138,14 @@ impl Truth {
             if instance.incarnation == 0 {
                 continue;
             }
-            // Its successor was begun and never made. Whether that was in the same cell, and so
-            // fenced this one off, is not known: below a spec that was dropped it is another.
+            // Its successor was begun but never made. It is not known whether that was in the same
+            // cell and so fenced this one off: below a spec that was dropped it is another cell.
             if instance.fenced && instance.gone.is_none() {
                 continue;
             }
             let (alive, live) = (inner.is_alive(path), ports.any.incarnation().0);
-            // What a child that was dropped left behind is fenced off as soon as its name is given
-            // again, and sees it at its next turn (X6). That it does is the law of the orphans.
+            // What a dropped child left behind is fenced off as soon as its name is used again, and
+            // notices at its next turn (X6). The invariant `orphan` checks that it does.
             let left = inner.is_left_behind(path)
                 || inner.is_orphan(path)
                 || inner.is_let_go(path, &ports.any);
@@ -165,18 +165,20 @@ impl Truth {
         wrong.into_iter().for_each(|detail| self.violate("lives", detail));
     }
 
-    /// What was accepted and not handled, dropped or handed back is in the mailbox: in that of
-    /// the very cell it was sent to, be it one that was replaced.
+    /// Checks that each message that was accepted, and not handled, dropped or handed back, is in a
+    /// mailbox: in that of the very cell it was sent to, even if that cell was replaced.
     fn mail_adds_up(&self) {
         let inner = self.world.lock();
-        // Letters to one of many are somewhere.
-        let loose = inner.post.loose;
+        // It is not known in which mailbox a message to one of many is.
+        let loose = inner.traffic.loose;
         let mut waiting: BTreeMap<&Path, Vec<Mail<'_>>> = BTreeMap::new();
-        for letter in &inner.post.letters {
-            if let (Some(to), Some(cell), Fate::Waiting) = (&letter.to, &letter.cell, letter.fate) {
+        for message in &inner.traffic.messages {
+            if let (Some(to), Some(cell), MessageState::Waiting) =
+                (&message.to, &message.cell, message.state)
+            {
                 let mail = mail_in(waiting.entry(to).or_default(), cell);
-                // A sender that waits for room has it still.
-                *(if letter.accepted { &mut mail.sure } else { &mut mail.maybe }) += 1;
+                // A sender that waits for room may still have it.
+                *(if message.accepted { &mut mail.sure } else { &mut mail.maybe }) += 1;
             }
         }
         let mut wrong = Vec::new();
@@ -188,7 +190,8 @@ impl Truth {
                 let cells = waiting.get(path).map_or(&[][..], Vec::as_slice);
                 let mail = cells.iter().find(|mail| mail.cell == cell);
                 let (sure, maybe) = mail.map_or((0, 0), |mail| (mail.sure, mail.maybe));
-                // An agent has one in hand that it has not looked at, and its own timers' words.
+                // An agent may have taken out a message that it has not begun, and its timers send it
+                // messages that the model does not see.
                 let slack = u64::from(kind == Kind::Agent) * 4;
                 if depth + slack < sure || depth > sure + maybe + loose + slack {
                     let sent = sure + maybe;
@@ -240,44 +243,45 @@ impl Truth {
 
     // ---- when nothing can happen without time passing ---------------------------
 
-    /// What holds when everybody has had their turn.
+    /// Checks what holds when every actor has had its turn.
     pub(crate) async fn when_quiet(&self) {
         self.asks_are_resolved();
-        self.monitors_have_told();
+        self.monitors_have_fired();
         self.replaced_cells_are_closed();
         self.dead_letters_add_up();
         self.tree_is_true().await;
         self.registry_has_no_more().await;
     }
 
-    /// K4: an ask whose message is gone, or whose actor is, waits no longer.
+    /// Checks that an ask ends when its message or its actor is gone (K4).
     fn asks_are_resolved(&self) {
         let mut inner = self.world.lock();
         let now = inner.nanos();
         let mut wrong = Vec::new();
-        for ask in inner.post.asks.iter().filter(|ask| ask.open && !ask.by_actor) {
-            let letter = &inner.post.letters[ask.letter];
-            let why = match letter.fate {
-                Fate::Dropped | Fate::Returned => "its message is gone",
-                Fate::Handled(by) if inner.instances[by].gone.is_some() => "its actor is gone",
+        for ask in inner.traffic.asks.iter().filter(|ask| ask.open && !ask.by_actor) {
+            let message = &inner.traffic.messages[ask.message];
+            let why = match message.state {
+                MessageState::Dropped | MessageState::Returned => "its message is gone",
+                MessageState::Handled(by) if inner.instances[by].gone.is_some() => {
+                    "its actor is gone"
+                }
                 _ if now > ask.deadline + TIMER_GRAIN => "its deadline is over",
                 _ => continue,
             };
             wrong.push(format!(
-                "letter {} to {:?}: {why}, and the ask waits",
-                ask.letter, letter.to
+                "message {} to {:?}: {why}, and the ask waits",
+                ask.message, message.to
             ));
         }
         wrong.into_iter().for_each(|detail| inner.violate("ask", detail));
     }
 
-    /// K11.
-    fn monitors_have_told(&self) {
+    /// Checks that a monitor fires when the life it watches has ended (K11).
+    fn monitors_have_fired(&self) {
         let mut inner = self.world.lock();
-        let silent =
-            |watch: &&super::letters::Watch| watch.open && watch.of.incarnation().0 != watch.life;
+        let silent = |watch: &&Watch| watch.open && watch.of.incarnation().0 != watch.life;
         let wrong: Vec<String> = inner
-            .post
+            .traffic
             .watches
             .iter()
             .filter(silent)
@@ -288,10 +292,11 @@ impl Truth {
         wrong.into_iter().for_each(|detail| inner.violate("monitor", detail));
     }
 
-    /// X6: references to what will not come back say so.
+    /// Checks that references to cells that will not be used again say that they are closed (X6).
     fn replaced_cells_are_closed(&self) {
         let mut inner = self.world.lock();
-        // One that was killed with its children half stopped closes them when those have ended.
+        // A supervisor that was killed while it stopped its children closes their cells only when they
+        // have ended.
         let places = inner.places.iter().filter(|(path, _)| !inner.is_at_work_twice(path));
         let open = places.flat_map(|(_, place)| &place.replaced);
         let wrong: Vec<String> = open
@@ -301,30 +306,30 @@ impl Truth {
         wrong.into_iter().for_each(|detail| inner.violate("replaced", detail));
     }
 
-    /// Dead letters are those the model knows of.
+    /// Checks that the kernel counts as many dead letters as the model.
     fn dead_letters_add_up(&self) {
         let ours = [std::any::type_name::<Work>(), std::any::type_name::<Bulletin>()];
         loop {
             match self.dead.borrow_mut().try_recv() {
-                Ok(letter) => {
-                    let counted = ours.contains(&letter.message)
-                        && self.world.lock().mail_of(letter.path.as_str()).is_some();
-                    self.buried.set(self.buried.get() + u64::from(counted));
+                Ok(dead) => {
+                    let counted = ours.contains(&dead.message)
+                        && self.world.lock().mail_of(dead.path.as_str()).is_some();
+                    self.dead_seen.set(self.dead_seen.get() + u64::from(counted));
                 }
                 Err(TryRecvError::Lagged(_)) => self.lagged.set(true),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
         let mut inner = self.world.lock();
-        let (sure, maybe, buried) =
-            (inner.post.dead_sure, inner.post.dead_maybe, self.buried.get());
-        if !self.lagged.get() && (buried < sure || buried > sure + maybe) {
-            let detail = format!("{buried} dead letters, {sure} to {} lost", sure + maybe);
+        let (sure, maybe, dead_seen) =
+            (inner.traffic.dead_sure, inner.traffic.dead_maybe, self.dead_seen.get());
+        if !self.lagged.get() && (dead_seen < sure || dead_seen > sure + maybe) {
+            let detail = format!("{dead_seen} dead letters, {sure} to {} lost", sure + maybe);
             inner.violate("dead letters", detail);
         }
     }
 
-    /// The tree that is shown is the tree there is.
+    /// Checks that the tree that inspection shows is the tree of the model.
     async fn tree_is_true(&self) {
         let Some(root) = &self.root else { return };
         let before = self.world.lock().seq;
@@ -333,12 +338,12 @@ impl Truth {
         if inner.seq != before {
             return;
         }
-        let mut shown = 0;
+        let mut rows_alive = 0;
         let mut wrong = Vec::new();
         for node in tree.walk() {
             let path = node.status.path.as_str();
             let (Some(alive), up) = (inner.known_alive(path), is_up(node)) else { continue };
-            shown += usize::from(up && !inner.is_left_behind(path));
+            rows_alive += usize::from(up && !inner.is_left_behind(path));
             if alive != up {
                 wrong.push(format!(
                     "{path} is shown as {:?}; alive: {alive}",
@@ -358,13 +363,13 @@ impl Truth {
             }
         }
         let alive = inner.alive_under_living();
-        if alive != shown {
-            wrong.push(format!("{shown} actors of {alive} are shown"));
+        if alive != rows_alive {
+            wrong.push(format!("{rows_alive} actors of {alive} are shown"));
         }
         wrong.into_iter().for_each(|detail| inner.violate("tree", detail));
     }
 
-    /// The registry keeps nothing for the dead, once it had its turn.
+    /// Checks that the registry has no names of closed actors, once it has had its turn.
     async fn registry_has_no_more(&self) {
         if self.naming.get() > 0 {
             return;
@@ -375,7 +380,7 @@ impl Truth {
             open.map(|(name, owner)| (name.clone(), owner.clone())).collect()
         };
         let Some((name, owner)) = living().into_iter().next() else { return };
-        // Doing it again changes nothing, but comes behind all news.
+        // Registering a name again changes nothing, but is answered after all events before it.
         let registry = self.registry.within(Duration::from_millis(1));
         let before = self.world.lock().seq;
         if registry.register_any(&*name, &owner).await.is_err() {
@@ -390,11 +395,11 @@ impl Truth {
 
     // ---- at the end -------------------------------------------------------------
 
-    /// Everything is over, and everybody knows.
+    /// Checks what holds when the tree has stopped: nothing is alive, and nobody waits.
     pub(crate) fn at_the_end(&self) {
         self.at_any_time();
         self.asks_are_resolved();
-        self.monitors_have_told();
+        self.monitors_have_fired();
         self.dead_letters_add_up();
         let mut inner = self.world.lock();
         let left: Vec<String> = inner
@@ -415,25 +420,26 @@ impl Truth {
         if !sups.is_empty() {
             inner.violate("orphan", format!("the tree is over, and {sups:?} live on"));
         }
-        let lost = inner.post.letters.iter().filter(|l| l.fate == Fate::Waiting).count();
+        let lost =
+            inner.traffic.messages.iter().filter(|l| l.state == MessageState::Waiting).count();
         if lost > 0 && left.is_empty() {
-            inner.violate("mail", format!("{lost} letters are nowhere"));
+            inner.violate("mail", format!("{lost} messages are lost"));
         }
-        let open = inner.post.asks.iter().filter(|ask| ask.open).count();
+        let open = inner.traffic.asks.iter().filter(|ask| ask.open).count();
         if open > 0 {
             inner.violate("ask", format!("{open} asks wait for ever"));
         }
         if let Some((path, _)) = inner.commanded.first().cloned() {
             inner.violate("ask", format!("a command about {path} was never answered"));
         }
-        let watched = inner.post.watches.iter().filter(|watch| watch.open).count();
+        let watched = inner.traffic.watches.iter().filter(|watch| watch.open).count();
         if watched > 0 && left.is_empty() {
             inner.violate("monitor", format!("{watched} monitors never told"));
         }
     }
 }
 
-/// Letters that wait in one cell: that are in its mailbox, and that may be.
+/// The messages that wait in one cell: those that must be in its mailbox, and those that may be.
 struct Mail<'a> {
     cell: &'a AnyRef,
     sure: u64,
@@ -448,18 +454,19 @@ fn mail_in<'a, 'm>(cells: &'m mut Vec<Mail<'a>>, cell: &'a AnyRef) -> &'m mut Ma
     &mut cells[at]
 }
 
-/// Whether a row of the tree says that the actor has a life.
+/// Says whether a row of the tree shows the actor as alive.
 fn is_up(node: &TreeNode) -> bool {
     node.status.uptime_ms.is_some()
 }
 
 impl Inner {
-    /// Whether an actor runs, where it tells.
+    /// Says whether an actor runs; `None` if it does not report.
     fn known_alive(&self, path: &str) -> Option<bool> {
         (self.places.contains_key(path) || self.sups.contains_key(path))
             .then(|| self.is_alive(path))
     }
 
+    /// Returns the incarnation of an actor, if it is known.
     fn number(&self, path: &str) -> Option<u64> {
         match self.places.get(path) {
             Some(place) => {
@@ -470,7 +477,7 @@ impl Inner {
         }
     }
 
-    /// Whether all supervisors above it live.
+    /// Says whether all supervisors above it are alive.
     fn hangs_together(&self, path: &str) -> bool {
         at_and_above(path).skip(1).all(|above| self.life(above).is_some())
     }
@@ -482,7 +489,7 @@ impl Inner {
         leaves.chain(sups).filter(here).count()
     }
 
-    /// Living children of a supervisor, where all of them tell.
+    /// Counts the living children of a supervisor; `None` if some of them do not report.
     fn children_alive(&self, sup: &str) -> Option<usize> {
         self.life(sup)?;
         if self.sups.get(sup)?.has_silent_children() {

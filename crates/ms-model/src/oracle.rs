@@ -1,4 +1,4 @@
-//! The checker's own books of what the policy did: an independent account of OTP's rules.
+//! The test oracle: follows what the policy does, and knows OTP's rules independently of it.
 
 use std::hash::{Hash, Hasher};
 
@@ -8,20 +8,20 @@ use ms_policy::{ChildKey, Decision, Policy, StartCause, Verdict};
 use crate::laws::Law;
 use crate::setup::PERIOD;
 
-/// What is under way, as far as order goes.
+/// What is in progress, as far as an order is prescribed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Course {
-    /// Nothing that has an order.
+    /// Nothing with a prescribed order.
     Single,
     /// The boot.
     Boot,
-    /// The restart of a group, and whose end led to it.
+    /// The restart of a group, and the child whose end led to it.
     Group(ChildKey),
-    /// The supervisor's end.
+    /// The end of the supervisor.
     End,
 }
 
-/// Whether a restart takes nobody along.
+/// Whether a restart concerns one child only, whatever the strategy.
 type Alone = bool;
 
 /// The last step of a course.
@@ -32,27 +32,27 @@ enum Last {
     Stop(ChildKey),
 }
 
-/// What was decided, what is under way, and the first law that was broken.
+/// What was decided, what is in progress, and the first law that was broken.
 #[derive(Debug, Clone)]
-pub(crate) struct Books {
-    /// Children in the order in which they were added, the dropped ones too.
+pub(crate) struct Oracle {
+    /// Children in the order in which they were added, including those that were dropped.
     order: Vec<ChildKey>,
     course: Course,
     last: Last,
     significant: Vec<ChildKey>,
-    /// Children whose restart was granted and has not happened yet; the evacuated are
-    /// started alone whatever the strategy.
+    /// Children whose restart was granted and has not happened yet. Those that lost their arbiter are
+    /// started alone, whatever the strategy.
     granted: Vec<(ChildKey, Alone)>,
-    /// Children that were terminated by command and not started by command since.
+    /// Children that a command terminated and no command has started since.
     terminated: Vec<ChildKey>,
-    /// Seconds of counted restarts, newest first: OTP's list.
+    /// The times of counted restarts in seconds, newest first, as in OTP's list.
     window: Vec<u64>,
-    /// The reason it has to end with, once that is known.
+    /// The reason with which the supervisor must end, once it is known.
     ending: Option<&'static str>,
     pub(crate) broken: Option<Law>,
 }
 
-impl Books {
+impl Oracle {
     pub(crate) fn new() -> Self {
         Self {
             order: Vec::new(),
@@ -67,7 +67,7 @@ impl Books {
         }
     }
 
-    /// All that bears on what will be demanded from `now` on.
+    /// Hashes everything that matters for what is demanded from `now` on.
     pub(crate) fn fingerprint(&self, now: Tick, to: &mut impl Hasher) {
         let Self { order, course, last, significant, granted, terminated, window, ending, broken } =
             self;
@@ -84,7 +84,7 @@ impl Books {
         }
     }
 
-    /// Enters children that are new.
+    /// Adds children that are new.
     pub(crate) fn enter(&mut self, policy: &Policy) {
         for child in policy.children() {
             if !self.order.contains(&child.key) {
@@ -100,7 +100,7 @@ impl Books {
         self.order.iter().position(|&known| known == key)
     }
 
-    /// A child is about to be started, while these live.
+    /// Checks that a child may be started now, while those in `alive` live.
     pub(crate) fn start(
         &mut self,
         policy: &Policy,
@@ -144,7 +144,7 @@ impl Books {
             let floor = self.floor(policy, trigger);
             let places = &self.order;
             let of_group = |at: ChildKey| places.iter().position(|known| *known == at) >= floor;
-            // Whoever of the group lived has been stopped.
+            // All living members of the group must have been stopped.
             let left = alive.iter().any(|at| of_group(*at));
             self.granted.retain(|(known, _)| !of_group(*known));
             self.demand(!left, Law::Group);
@@ -155,7 +155,7 @@ impl Books {
         }
     }
 
-    /// Place of the first of the group.
+    /// Returns the place of the first child of the group.
     fn floor(&self, policy: &Policy, trigger: ChildKey) -> Option<usize> {
         match policy.flags().strategy {
             Strategy::RestForOne => self.place(trigger),
@@ -163,7 +163,7 @@ impl Books {
         }
     }
 
-    /// The next after the last one, none left out that is there, or the first of all.
+    /// Demands that `key` is the next child after the last one, or the first of all, without a gap.
     fn in_order(&mut self, policy: &Policy, key: ChildKey, floor: Option<usize>) {
         let after = match self.last {
             Last::Start(last) => self.place(last).map(|place| place + 1),
@@ -178,7 +178,7 @@ impl Books {
         rest.iter().copied().find(|&key| policy.child(key).is_some())
     }
 
-    /// A start went well: in a boot or a group, the next one follows at once.
+    /// Notes a successful start. In a boot or a group, the next start must follow at once.
     pub(crate) fn started(&mut self, policy: &Policy, key: ChildKey, next: Option<ChildKey>) {
         let follows = matches!(self.course, Course::Boot | Course::Group(_));
         if !follows || self.last != Last::Start(key) {
@@ -192,7 +192,7 @@ impl Books {
         }
     }
 
-    /// A start failed, or is put off: the rest of its course does not follow.
+    /// Notes a start that failed or was postponed. The rest of the boot or group does not follow.
     pub(crate) fn interrupted(&mut self) {
         if self.course != Course::End {
             self.course = Course::Single;
@@ -200,12 +200,12 @@ impl Books {
         }
     }
 
-    /// Whether children are being started for the first time.
+    /// Says whether the supervisor is booting.
     pub(crate) fn boots(&self) -> bool {
         self.course == Course::Boot
     }
 
-    /// A child is about to be told to stop; `ordered` by a command or the parent.
+    /// Checks that a child may be stopped now. `ordered` says whether a command or the parent asked.
     pub(crate) fn stop(&mut self, policy: &Policy, key: ChildKey, ordered: bool) {
         if let Last::Stop(last) = self.last {
             self.demand(self.place(key) < self.place(last), Law::StopOrder);
@@ -219,7 +219,7 @@ impl Books {
         }
     }
 
-    /// The supervisor is about to end, if it does not yet.
+    /// Notes that the supervisor begins to end, if it has not begun.
     pub(crate) fn ends(&mut self, reason: &'static str) {
         if self.ending.is_none() {
             self.ending = Some(reason);
@@ -228,23 +228,24 @@ impl Books {
         }
     }
 
-    /// The supervisor has ended; `parent` is the reason its parent gave, if it did.
+    /// Checks the reason of the supervisor's end. `parent` is the reason that its parent gave, if any.
     pub(crate) fn exit(&mut self, reason: &ExitReason, parent: Option<&'static str>) {
         let expected = self.ending.or(parent);
         self.demand(expected == Some(reason.label()), Law::Reason);
     }
 
-    /// A command was answered.
+    /// Notes that a command was answered.
     pub(crate) fn answered(&mut self) {
         self.interrupted();
     }
 
-    /// A command terminated this child: what was granted to it is void.
+    /// Notes that a command terminated this child. A restart that was granted to it must not happen.
     pub(crate) fn terminated(&mut self, key: ChildKey) {
         self.granted.retain(|(known, _)| *known != key);
         self.terminated.push(key);
     }
 
+    /// Checks a decision against OTP's rules.
     pub(crate) fn decided(
         &mut self,
         policy: &Policy,
@@ -273,7 +274,7 @@ impl Books {
         }
     }
 
-    /// OTP's table of restart types and reasons.
+    /// Checks a decision against OTP's table of restart types and reasons.
     fn follow_type(&mut self, policy: &Policy, decision: &Decision, alive: &[ChildKey]) {
         let Some(reason) = &decision.reason else { return };
         let clean = matches!(
@@ -295,7 +296,7 @@ impl Books {
             match policy.flags().auto_shutdown {
                 AutoShutdown::Never => self.demand(!ends, Law::RestartType),
                 AutoShutdown::AnySignificant => self.demand(ends == mine, Law::RestartType),
-                // Whether one that has just ended still counts is left to the golden traces.
+                // Whether a child that has just ended still counts is checked by the golden traces.
                 AutoShutdown::AllSignificant => {
                     self.demand(!ends || (mine && !others), Law::RestartType);
                 }
@@ -303,7 +304,7 @@ impl Books {
         }
     }
 
-    /// `add_restart` as OTP writes it.
+    /// Checks the restart window, written as OTP's `add_restart` is.
     fn follow_window(&mut self, policy: &Policy, now: Tick, verdict: Verdict) {
         if !matches!(verdict, Verdict::Restart | Verdict::GiveUp) {
             return;

@@ -1,4 +1,4 @@
-//! The actors of a run: one of each tier, all with the same manners.
+//! The actors of a run: one of each tier, all with the same behaviour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,43 +10,29 @@ use ms_actor::{Accepts, Blueprint, Context, Hosted, Ref, StartError};
 use ms_core::ExitReason;
 use ms_worker::{Agent, AgentRef, Cx, Handles, InitError, agent_blueprint};
 
-use super::letters::Token;
 use super::script::{Act, Kind, LeafPlan, Trick};
-use super::world::{Path, Ports, World};
+use super::world::{Bulletin, Path, Ports, Work, World};
 
-/// A message to one actor.
-#[derive(Message)]
-#[rtype(result = "u64")]
-pub(crate) struct Work {
-    pub(crate) token: Token,
-    pub(crate) act: Act,
-}
-
-/// A message to whom a router chooses.
-#[derive(Message, Clone)]
-#[rtype(result = "u64")]
-pub(crate) struct Bulletin(pub(crate) Token);
-
-/// Something to be done later, in the actor.
+/// Has an agent play a trick later, in a handler of its own.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Later(Trick);
 
-/// How the actor of a plan is made.
+/// Returns the blueprint of the actor that a plan describes.
 pub(crate) fn blueprint(world: &World, path: &Path, plan: &LeafPlan) -> Blueprint {
     let (world, path) = (world.clone(), Arc::clone(path));
     match plan.kind {
-        Kind::Actix => Blueprint::fallible(move |me: &Ref<Plain>| {
-            Life::begin(&world, &path, me).map(|life| Plain { life, stop: Ending::No })
+        Kind::Actix => Blueprint::fallible(move |me: &Ref<ActixActor>| {
+            Life::begin(&world, &path, me).map(|life| ActixActor { life, stop: Ending::No })
         }),
-        Kind::Agent => agent_blueprint::<Clerk>(Errand { world, path, life: None }),
-        _ => Blueprint::fallible(move |me: &Ref<Native>| {
-            Life::begin(&world, &path, me).map(|life| Native { life, stop: Ending::No })
+        Kind::Agent => agent_blueprint::<AgentActor>(AgentArgs { world, path, life: None }),
+        _ => Blueprint::fallible(move |me: &Ref<KernelActor>| {
+            Life::begin(&world, &path, me).map(|life| KernelActor { life, stop: Ending::No })
         }),
     }
 }
 
-/// One life: begins in the factory and tells the world when it is dropped.
+/// One life of an actor. It begins in the factory, and reports its end when it is dropped.
 pub(crate) struct Life {
     world: World,
     id: usize,
@@ -85,7 +71,7 @@ impl Life {
         self.world.hook(self.id, what, incarnation);
     }
 
-    /// The tricks of this life's beginning that `which` picks.
+    /// Returns the tricks of this life's start that `which` picks, and counts them as faults.
     fn tricks(&self, which: impl Fn(Trick) -> bool) -> Vec<Trick> {
         let tricks: Vec<Trick> = self.tricks.iter().copied().filter(|t| which(*t)).collect();
         tricks.iter().for_each(|trick| self.world.lock().fault(trick.label()));
@@ -99,7 +85,7 @@ impl Life {
         }
     }
 
-    /// How it is to stop: `Some(None)` never, `Some(Some(ms))` later.
+    /// Says how it resists a stop: `None` not at all, `Some(Some(ms))` for a while, `Some(None)` for ever.
     fn reluctance(&self) -> Option<Option<u64>> {
         let reluctant = |trick| matches!(trick, Trick::StopSlow(_) | Trick::StopNever);
         match self.world.armed(self.id, reluctant)? {
@@ -112,7 +98,7 @@ impl Life {
 impl Drop for Life {
     fn drop(&mut self) {
         self.world.gone(self.id);
-        // A second panic while one unwinds would end the process, here as everywhere.
+        // A panic while another one unwinds aborts the process.
         if !std::thread::panicking() {
             self.panic_if(Trick::DropPanics);
         }
@@ -131,7 +117,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// What an async handler of any tier does.
+/// Does what a message asks for, in the async part of a handler of any tier.
 #[allow(clippy::panic, reason = "faults on demand are what this is for")]
 async fn perform(world: World, id: usize, act: Act) -> u64 {
     match act {
@@ -147,7 +133,8 @@ async fn perform(world: World, id: usize, act: Act) -> u64 {
             if let Some((to, ports)) = ports {
                 let (asking, token) = world.asking(&to, &ports.any, within);
                 let work = Work { token, act: Act::Nothing };
-                // Dropped with its asker, the ask is given up first, and its message after.
+                // Locals are dropped in reverse order. If this actor ends here, the ask must be given up
+                // before its message is dropped, or the model takes the message for lost.
                 let mut answer = ports.work.ask(work, ms(within));
                 let asking = asking.by_actor();
                 let answered = answer.as_mut().await;
@@ -160,7 +147,7 @@ async fn perform(world: World, id: usize, act: Act) -> u64 {
     id as u64
 }
 
-/// How far a reluctant stop has come.
+/// How far a delayed stop has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     No,
@@ -168,16 +155,16 @@ enum Ending {
     Over,
 }
 
-/// An actor of the first or the second tier: the manners that both have, over the calls of a
-/// context that differ.
-trait Player: Actor<Context: AsyncContext<Self>> {
+/// An actor of the first or the second tier. The behaviour is the same; the calls of their contexts
+/// differ, and are the required methods.
+trait SimActor: Actor<Context: AsyncContext<Self>> {
     fn life(&self) -> &Life;
     fn stop(&mut self) -> &mut Ending;
-    /// The incarnation, where the context knows it; 0 elsewhere.
+    /// Returns the incarnation if the context knows it, else 0.
     fn number(ctx: &Self::Context) -> u64;
-    /// Ends in failure, as far as the context can say that.
+    /// Fails, as far as the context can express a failure.
     fn fail(ctx: &mut Self::Context);
-    /// Has a future of the actor panic after so many milliseconds.
+    /// Makes a future of the actor panic after `time` milliseconds.
     fn future_panics(&mut self, time: u64, ctx: &mut Self::Context);
 
     #[allow(clippy::panic, reason = "faults on demand are what this is for")]
@@ -206,7 +193,7 @@ trait Player: Actor<Context: AsyncContext<Self>> {
         self.life().id as u64
     }
 
-    /// Sets going what comes after the start.
+    /// Starts a trick that takes effect some time after the start.
     fn later(&mut self, trick: Trick, ctx: &mut Self::Context) {
         match trick {
             Trick::TimerPanics(time) => Self::timer_panics(time, ctx),
@@ -229,7 +216,7 @@ trait Player: Actor<Context: AsyncContext<Self>> {
         });
     }
 
-    /// Told to stop: it does, later, or not at all.
+    /// Stops, now or later or not at all, as its tricks say.
     fn stop_in_its_time(&mut self, ctx: &mut Self::Context) -> Running {
         self.life().panic_if(Trick::StopPanics);
         let reluctance = self.life().reluctance();
@@ -253,7 +240,7 @@ trait Player: Actor<Context: AsyncContext<Self>> {
     }
 }
 
-impl Player for Native {
+impl SimActor for KernelActor {
     fn life(&self) -> &Life {
         &self.life
     }
@@ -282,7 +269,7 @@ impl Player for Native {
     }
 }
 
-impl Player for Plain {
+impl SimActor for ActixActor {
     fn life(&self) -> &Life {
         &self.life
     }
@@ -301,7 +288,8 @@ impl Player for Plain {
     }
 
     fn future_panics(&mut self, time: u64, ctx: &mut Self::Context) {
-        // For an unchanged actor a timer stands for its futures, too.
+        // An unchanged actor has actix's own futures, which the kernel does not poll; a timer takes the
+        // same path through the kernel.
         Self::timer_panics(time, ctx);
     }
 }
@@ -309,12 +297,12 @@ impl Player for Plain {
 // ---- tier 1 ------------------------------------------------------------------------
 
 /// An actor with the kernel's context.
-struct Native {
+struct KernelActor {
     life: Life,
     stop: Ending,
 }
 
-impl Actor for Native {
+impl Actor for KernelActor {
     type Context = Context<Self>;
 
     #[allow(clippy::panic, reason = "faults on demand are what this is for")]
@@ -346,7 +334,7 @@ impl Actor for Native {
     }
 }
 
-impl Handler<Work> for Native {
+impl Handler<Work> for KernelActor {
     type Result = AtomicResponse<Self, u64>;
 
     fn handle(&mut self, work: Work, ctx: &mut Self::Context) -> Self::Result {
@@ -354,7 +342,7 @@ impl Handler<Work> for Native {
     }
 }
 
-impl Handler<Bulletin> for Native {
+impl Handler<Bulletin> for KernelActor {
     type Result = u64;
 
     fn handle(&mut self, bulletin: Bulletin, ctx: &mut Self::Context) -> u64 {
@@ -365,12 +353,12 @@ impl Handler<Bulletin> for Native {
 // ---- tier 2 ------------------------------------------------------------------------
 
 /// An unchanged actix actor.
-struct Plain {
+struct ActixActor {
     life: Life,
     stop: Ending,
 }
 
-impl Actor for Plain {
+impl Actor for ActixActor {
     type Context = actix::Context<Self>;
 
     #[allow(clippy::panic, reason = "faults on demand are what this is for")]
@@ -395,7 +383,7 @@ impl Actor for Plain {
     }
 }
 
-impl Handler<Work> for Plain {
+impl Handler<Work> for ActixActor {
     type Result = AtomicResponse<Self, u64>;
 
     fn handle(&mut self, work: Work, ctx: &mut Self::Context) -> Self::Result {
@@ -403,7 +391,7 @@ impl Handler<Work> for Plain {
     }
 }
 
-impl Handler<Bulletin> for Plain {
+impl Handler<Bulletin> for ActixActor {
     type Result = u64;
 
     fn handle(&mut self, bulletin: Bulletin, ctx: &mut Self::Context) -> u64 {
@@ -413,14 +401,15 @@ impl Handler<Bulletin> for Plain {
 
 // ---- tier 3 ------------------------------------------------------------------------
 
-/// What an agent is made of. Cloned once a start, in the factory: there its life begins.
-pub(crate) struct Errand {
+/// The arguments of an agent. They are cloned for each start, in the factory, so a life begins in
+/// `clone`.
+pub(crate) struct AgentArgs {
     world: World,
     path: Path,
     life: Option<Life>,
 }
 
-impl Clone for Errand {
+impl Clone for AgentArgs {
     #[allow(clippy::panic, reason = "faults on demand are what this is for")]
     fn clone(&self) -> Self {
         let tricks = self.world.factory(&self.path);
@@ -435,16 +424,16 @@ impl Clone for Errand {
 }
 
 /// An agent.
-struct Clerk {
+struct AgentActor {
     life: Life,
 }
 
-impl Agent for Clerk {
-    type Args = Errand;
+impl Agent for AgentActor {
+    type Args = AgentArgs;
 
     #[allow(clippy::panic, reason = "faults on demand are what this is for")]
-    async fn init(args: Errand, cx: &mut Cx<Self>) -> Result<Self, InitError> {
-        let Errand { world, path, life } = args;
+    async fn init(args: AgentArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
+        let AgentArgs { world, path, life } = args;
         let Some(life) = life else { return Err(InitError::failed("made without a life")) };
         let me: &AgentRef<Self> = cx.me();
         reach(&world, &path, me);
@@ -486,7 +475,7 @@ impl Agent for Clerk {
     }
 }
 
-impl Handles<Work> for Clerk {
+impl Handles<Work> for AgentActor {
     #[allow(clippy::panic, reason = "faults on demand are what this is for")]
     async fn on(&mut self, Work { token, act }: Work, cx: &mut Cx<Self>) -> u64 {
         self.life.hook("handle", cx.incarnation().0);
@@ -504,7 +493,7 @@ impl Handles<Work> for Clerk {
     }
 }
 
-impl Handles<Bulletin> for Clerk {
+impl Handles<Bulletin> for AgentActor {
     async fn on(&mut self, Bulletin(token): Bulletin, cx: &mut Cx<Self>) -> u64 {
         self.life.hook("bulletin", cx.incarnation().0);
         token.handled(self.life.id);
@@ -512,7 +501,7 @@ impl Handles<Bulletin> for Clerk {
     }
 }
 
-impl Handles<Later> for Clerk {
+impl Handles<Later> for AgentActor {
     #[allow(clippy::panic, reason = "faults on demand are what this is for")]
     async fn on(&mut self, Later(trick): Later, cx: &mut Cx<Self>) {
         self.life.hook("timer", 0);
@@ -524,7 +513,7 @@ impl Handles<Later> for Clerk {
 }
 
 impl Trick {
-    /// Whether it shows when the actor starts, or is set going there.
+    /// Says whether it takes effect at the start of an actor, or is started there.
     fn is_of_start(self) -> bool {
         !matches!(
             self,

@@ -1,4 +1,4 @@
-//! Supervision by hand: for tests of what hangs on an actor over its restarts.
+//! A supervisor that the test plays itself, for tests of what must survive the restarts of an actor.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,22 +9,22 @@ use ms_core::{ActorPath, ExitReason};
 
 use crate::{clock, faults};
 
-/// Longest a killed actor takes to be gone, in virtual time.
-const GONE: Duration = Duration::from_secs(5);
+/// Longest wait for the end of a crashed or killed actor, in virtual time.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A supervisor that does nothing by itself.
+/// Takes the events of the child and ignores them: only the test decides.
 struct Silent;
 
 impl ChildSink for Silent {
     fn child_event(&self, _: ChildEvent) {}
 }
 
-/// A supervised actor whose supervisor is the test: crash it, bring it back, end it for good.
+/// A supervised actor whose supervisor is the test: it crashes the actor, restarts it, or gives it up.
 ///
 /// ```
 /// use actix::prelude::*;
 /// use ms_actor::{Blueprint, Context};
-/// use ms_testkit::{Hand, TestSystem};
+/// use ms_testkit::{ManualSupervisor, TestSystem};
 ///
 /// struct Echo;
 /// impl Actor for Echo {
@@ -32,7 +32,7 @@ impl ChildSink for Silent {
 /// }
 ///
 /// TestSystem::run(async |t| {
-///     let echo = Hand::<Echo>::start(t.node(), "/root/echo", &Blueprint::actor(|| Echo));
+///     let echo = ManualSupervisor::<Echo>::start(t.node(), "/root/echo", &Blueprint::actor(|| Echo));
 ///     echo.crash().await;
 ///     assert!(!echo.any.is_alive());
 ///     echo.restart();
@@ -43,19 +43,19 @@ impl ChildSink for Silent {
 /// });
 /// ```
 #[derive(Debug)]
-pub struct Hand<A: Hosted> {
+pub struct ManualSupervisor<A: Hosted> {
     cell: ChildCell,
-    /// The actor, whatever its type.
+    /// The untyped reference to the actor.
     pub any: AnyRef,
     /// The typed reference, valid over its restarts.
     pub reference: Ref<A>,
 }
 
-impl<A: Hosted> Hand<A> {
-    /// Starts its first life at `path`.
+impl<A: Hosted> ManualSupervisor<A> {
+    /// Starts the first incarnation at `path`.
     ///
     /// # Panics
-    /// When the path is none, or the blueprint makes no `A`.
+    /// If `path` is not an actor path, or the blueprint makes no `A`.
     #[allow(clippy::expect_used, reason = "a mistake of the test, said in its words")]
     #[must_use]
     pub fn start(node: &Node, path: &str, blueprint: &Blueprint) -> Self {
@@ -66,13 +66,13 @@ impl<A: Hosted> Hand<A> {
         Self { any: cell.any(), cell, reference }
     }
 
-    /// Has it panic, and waits until it is gone.
+    /// Makes the actor panic, and waits until it has ended.
     pub async fn crash(&self) {
         faults::crash(&self.any);
         self.down().await;
     }
 
-    /// Kills it, and waits until it is gone.
+    /// Kills the actor, and waits until it has ended.
     pub async fn kill(&self) {
         faults::kill(&self.any);
         self.down().await;
@@ -82,19 +82,19 @@ impl<A: Hosted> Hand<A> {
     fn down(&self) -> impl Future<Output = ()> + use<A> {
         let (place, any) = (std::panic::Location::caller(), self.any.clone());
         async move {
-            if !clock::until(GONE, async || !any.is_alive()).await {
+            if !clock::until(ENDS_WITHIN, async || !any.is_alive()).await {
                 crate::ends::fail(place, &format!("{} does not end", any.path()));
             }
         }
     }
 
-    /// Starts its next life.
+    /// Starts the next incarnation.
     pub fn restart(&self) {
         self.cell.mark_restarting();
         self.cell.launch(Placement::Pool);
     }
 
-    /// Says that no further life will come.
+    /// Closes the actor: it will not be started again.
     pub fn give_up(&self) {
         self.cell.close(&ExitReason::Shutdown);
     }

@@ -1,0 +1,20 @@
+//! Which code asserts something.
+
+use crate::lex::words;
+
+/// Where some code asserts by itself. An `unwrap` is no assertion here: it is most often part of what
+/// a test has to set up.
+pub(super) fn asserts_itself(code: &str) -> impl Iterator<Item = usize> + '_ {
+    words(code).filter_map(|(at, word)| {
+        let rest = &code[at + word.len()..];
+        let asserts = match word {
+            "panic" | "unreachable" => rest.starts_with('!'),
+            "expect_err" | "unwrap_err" => rest.starts_with('('),
+            _ => {
+                let asserts = word.strip_prefix("prop_").unwrap_or(word).starts_with("assert");
+                asserts && rest.starts_with(['!', '(', ':'])
+            }
+        };
+        asserts.then_some(at)
+    })
+}
