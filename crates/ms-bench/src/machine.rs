@@ -1,4 +1,4 @@
-//! On what it was measured.
+//! The machine and the versions on which figures were measured.
 
 use std::fs;
 use std::process::Command;
@@ -14,11 +14,11 @@ pub(crate) struct Machine {
     pub(crate) kernel: String,
     pub(crate) rustc: String,
     pub(crate) erlang: String,
-    /// Name and version of each library measured.
+    /// The name and version of each measured library.
     pub(crate) libraries: Vec<(String, String)>,
 }
 
-/// The lock file this program was built with.
+/// The lock file that this program was built with.
 const LOCK: &str = include_str!("../../../Cargo.lock");
 const LIBRARIES: &[&str] = &["actix", "ractor", "kameo", "atomr", "tokio", "dashmap"];
 
@@ -42,7 +42,7 @@ pub(crate) fn describe() -> Machine {
 }
 
 impl Machine {
-    /// One line of it.
+    /// Returns a line that describes it.
     pub(crate) fn line(&self) -> String {
         let libraries: Vec<String> =
             self.libraries.iter().map(|(name, version)| format!("{name} {version}")).collect();
@@ -66,7 +66,7 @@ fn memory_gib(meminfo: &str) -> u64 {
     total.split(' ').next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) >> 20
 }
 
-/// What a program says; nothing when it is not there.
+/// Returns the output of a program; empty if it is not installed.
 fn said(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output();
     output

@@ -1,12 +1,12 @@
-//! `ms-bench`: this framework beside its peers, workload by workload, in one run.
+//! `ms-bench`: compares this framework with its peers, workload by workload, in one run.
 //!
-//! Each sample is a process of its own, so that nobody runs in the memory another one left
-//! behind, and a contender that hangs or dies costs its row only. Contenders take turns,
-//! round by round, so that a noisy neighbour hits all alike; tables show medians.
+//! Each sample is a process of its own, so that no contender runs in memory that another one left
+//! behind, and one that hangs or crashes costs its own row only. Contenders take turns, round by round,
+//! so that a noisy neighbour affects all of them; tables show medians.
 //!
 //! Start reading at `workloads/mod.rs` (what is measured), `peer.rs` (what a contender must
-//! be able to do) and `contenders/mod.rs` (who takes part); `run.rs` takes the samples,
-//! `report.rs`, `table.rs` and `page.rs` show them. Nothing here asserts a time.
+//! implement) and `contenders/mod.rs` (the contenders); `run.rs` takes the samples, `report.rs`,
+//! `table.rs` and `page.rs` show them. Nothing here asserts a time.
 
 #![allow(
     clippy::expect_used,
@@ -42,21 +42,21 @@ use crate::workloads::{WORKLOADS, Workload};
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Workloads to measure, all if none is named; see --list.
+    /// Workloads to measure; all if none is named. See --list.
     workloads: Vec<String>,
-    /// Rounds: samples of each contender. Workloads that take long have a lower limit.
+    /// Rounds: samples of each contender. Long workloads have a lower limit.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
-    /// Size of the workloads, 1.0 being that of the goals.
+    /// Size of the workloads. The goals are set for 1.0.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
-    /// Contenders to measure, comma-separated; all if this is missing.
+    /// Contenders to measure, comma-separated; all by default.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Adds the figures to this file; those of other workloads in it stay.
+    /// Adds the figures to this file. Those of other workloads in it stay.
     #[arg(long, num_args = 0..=1, default_missing_value = "docs/performance.json")]
     json: Option<PathBuf>,
-    /// Measures nothing: writes the tables of --json into this page.
+    /// Writes the tables of --json into this page, and measures nothing.
     #[arg(long, num_args = 0..=1, default_missing_value = "docs/performance.md")]
     page: Option<PathBuf>,
     /// Lists workloads and contenders.
@@ -66,7 +66,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Takes one sample in this very process: for profilers. Prints it as JSON.
+    /// Takes one sample in this process, for profilers. Prints it as JSON.
     Sample {
         workload: String,
         contender: String,
@@ -75,7 +75,7 @@ enum Command {
     },
 }
 
-/// What a command could not do.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum Error {
     #[error("no workload named `{0}`; --list shows them")]
@@ -167,7 +167,7 @@ fn measure(cli: &Cli) -> Result<(), Error> {
         failures += failed;
         println!("{}", table::text(&result));
         report.put(result);
-        // After each workload: what was measured stays, whatever becomes of the rest.
+        // Saved after each workload, so that a later failure loses nothing.
         if let Some(json) = &cli.json {
             report.save(json)?;
         }

@@ -1,7 +1,7 @@
-//! Writes the tables into a page, between marks; the prose around them is its author's.
+//! Writes the tables into a page, between marks. The text around them stays.
 //!
-//! A mark is a line `<!-- bench: NAME -->`; what follows it up to `<!-- /bench -->` is
-//! replaced. NAME is a workload, or `machine`.
+//! A mark is a line `<!-- bench: NAME -->`. Everything from there to `<!-- /bench -->` is replaced. NAME
+//! is a workload, or `machine`.
 
 use std::fs;
 use std::io;

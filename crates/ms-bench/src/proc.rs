@@ -1,17 +1,17 @@
-//! What Linux says of this process.
+//! What Linux says about this process.
 
 use std::fs;
 
-/// Resident bytes.
+/// Returns the resident memory in bytes.
 pub(crate) fn resident() -> u64 {
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * PAGE
 }
 
-/// All Linux targets we are built for have such pages; a wrong one would show at once.
+/// The page size of the Linux targets that we are built for. Asking the system would need `libc`.
 const PAGE: u64 = 4096;
 
-/// CPU time of all threads that live now, in seconds.
+/// Returns the CPU time of all living threads, in seconds.
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds of minutes")]
 pub(crate) fn cpu_seconds() -> f64 {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();

@@ -1,4 +1,4 @@
-//! Figures as they are kept: one file, to which each run adds its workloads.
+//! The file of figures, to which each run adds its workloads.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Machine;
 use crate::stats::Summary;
 
-/// What was measured, workload by workload.
+/// The figures of all workloads.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
@@ -29,11 +29,11 @@ pub(crate) struct FigureResult {
     pub(crate) rows: Vec<Row>,
 }
 
-/// One contender's line.
+/// The line of one contender.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) contender: String,
-    /// `None`: it has no such thing, and `note` says so.
+    /// `None` if it has no such feature. Then `note` has the reason.
     pub(crate) summary: Option<Summary>,
     pub(crate) note: Option<String>,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Row {
 pub(crate) enum Error {
     #[error("cannot use {path}: {source}; `cargo xtask bench --json {path}` makes it", path = .path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("{path} is no file of figures: {source}; delete it and measure again", path = .path.display())]
+    #[error("{path} is not a file of figures: {source}; delete it and measure again", path = .path.display())]
     Format { path: PathBuf, source: serde_json::Error },
 }
 

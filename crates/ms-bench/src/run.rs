@@ -9,14 +9,14 @@ use crate::sample::{Measured, NoFigure, Sample};
 use crate::stats::summary;
 use crate::workloads::Workload;
 
-/// Longest a sample may take.
+/// Longest duration of a sample.
 const SAMPLE_WITHIN: Duration = Duration::from_secs(300);
 /// Time between two looks at a running sample.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// What actors say that are crashed on purpose.
+/// The panic message of actors that are crashed on purpose.
 const ON_PURPOSE: &str = "as it is told";
 
-/// Has panics on purpose print nothing: writing them would be what is measured.
+/// Silences panics on purpose: printing them would take longer than what is measured.
 pub(crate) fn silence_crashes() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -26,7 +26,7 @@ pub(crate) fn silence_crashes() {
     }));
 }
 
-/// What was seen of one contender.
+/// The samples of one contender.
 struct Seen<'a> {
     contender: &'a Contender,
     samples: Vec<Measured>,
@@ -34,7 +34,7 @@ struct Seen<'a> {
     failed: bool,
 }
 
-/// Measures a workload on these contenders; with the number of those that failed.
+/// Measures a workload on these contenders. Also returns the number of contenders that failed.
 pub(crate) fn workload(
     workload: &Workload,
     contenders: &[&Contender],
@@ -99,7 +99,7 @@ enum Problem {
 fn sample(workload: &Workload, contender: &Contender, scale: f64) -> Result<Sample, Problem> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["sample", workload.name, contender.name, "--scale", &scale.to_string()])
-        // With either, each crash resolves a backtrace, which is what would be measured.
+        // With either variable, each crash resolves a backtrace, which takes longer than the restart.
         .env_remove("RUST_BACKTRACE")
         .env_remove("RUST_LIB_BACKTRACE")
         .stdin(Stdio::null())

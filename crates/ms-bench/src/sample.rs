@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Where a workload's actors live; its senders are on the main thread.
+/// The threads of a workload's actors. Its senders are on the main thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Threads {
     /// Everything on one thread: one actix system, one `current_thread` runtime, one scheduler.
@@ -12,8 +12,8 @@ pub(crate) enum Threads {
     Two,
 }
 
-/// What a contender measured: a value for each of the workload's figures, in their base
-/// unit (1/s, s, bytes), and what a reader must know of how.
+/// The measurement of a contender: a value for each figure of the workload, in its base unit (1/s, s,
+/// bytes), and a note for readers if the method differs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measured {
     pub(crate) values: Vec<f64>,
@@ -35,10 +35,10 @@ impl Measured {
 /// Why there is no figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub(crate) enum NoFigure {
-    /// The contender has no such thing: shown as `-` with the reason.
+    /// The contender has no such feature. The table shows `-` and the reason.
     #[error("{0}")]
     Lacks(String),
-    /// It is not meant to take part: not shown.
+    /// The contender does not take part, and is not shown.
     #[error("not part of this workload")]
     Apart,
 }
@@ -51,7 +51,7 @@ impl NoFigure {
 
 pub(crate) type Sample = Result<Measured, NoFigure>;
 
-/// `full` at this scale, at least `least`.
+/// Scales the size `full`, but not below `least`.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,8 +1,8 @@
-//! Middle and edges of a few values.
+//! The median and range of a few values.
 
 use serde::{Deserialize, Serialize};
 
-/// Median and range of a figure over the rounds.
+/// The median and range of a figure over all rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) median: f64,
@@ -11,7 +11,7 @@ pub(crate) struct Summary {
     pub(crate) rounds: usize,
 }
 
-/// Sums up; `None` for no values.
+/// Summarises values. Returns `None` if there are none.
 pub(crate) fn summary(values: &[f64]) -> Option<Summary> {
     let sorted = sorted(values);
     let (min, max) = (*sorted.first()?, *sorted.last()?);
@@ -19,8 +19,8 @@ pub(crate) fn summary(values: &[f64]) -> Option<Summary> {
     Some(Summary { median: f64::midpoint(low, high), min, max, rounds: sorted.len() })
 }
 
-/// The value that `share` (0.0 to 1.0) of the values do not exceed, by nearest rank;
-/// 0 for no values.
+/// Returns the value that `share` (0.0 to 1.0) of the values do not exceed, by nearest rank; 0 if there
+/// are no values.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

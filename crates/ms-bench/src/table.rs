@@ -1,21 +1,21 @@
-//! Tables: for a terminal and, the same in Markdown, for the page.
+//! Tables of results, for a terminal and in Markdown.
 
 use crate::contenders::OURS;
 use crate::report::{FigureResult, Row, WorkloadResult};
 use crate::stats::Summary;
 use crate::workloads::{Figure, Goal, Unit, WORKLOADS, Workload};
 
-/// The contender ratios are given to beside ours.
+/// The contender that others are compared with, besides ours.
 const YARDSTICK: &str = "plain actix";
 
 const HEAD: [&str; 6] = ["", "median", "min", "max", "× plain actix", "× ours"];
 
-/// A workload's tables, goals and notes, for a terminal.
+/// Returns the tables, goals and notes of a workload, for a terminal.
 pub(crate) fn text(result: &WorkloadResult) -> String {
     render(result, |about| format!("== {}\n   {about}\n", result.name), aligned)
 }
 
-/// The same in Markdown, without the head.
+/// Returns the same in Markdown, without the head.
 pub(crate) fn markdown(result: &WorkloadResult) -> String {
     render(result, |about| format!("{}.\n\n", about_sentence(about)), piped)
 }
@@ -81,7 +81,7 @@ fn median_of(found: &FigureResult, contender: &str) -> Option<f64> {
     Some(row.summary?.median)
 }
 
-/// How many times as good as `base`: more is always better.
+/// Returns how many times as good as `base` a value is. More is always better.
 fn times_as_good(unit: Unit, value: f64, base: f64) -> f64 {
     match unit {
         Unit::Rate => value / base,

@@ -101,8 +101,8 @@ impl Player {
             },
             Err(term) => term,
         };
-        // OTP checks flags and specs in the process of the supervisor, we check them before there is one.
-        // The trace gets the start and stop of the process that OTP would have had.
+        // OTP checks flags and specs in the process of the supervisor, we check them before there is
+        // one. The trace gets the start and stop of the process that OTP would have had.
         let mut state = self.world.state();
         state.trace.push(json!({"event": "start", "child": "root#1"}));
         state.trace.push(json!({"event": "stop", "child": "root#1", "reason": refused}));

@@ -16,7 +16,8 @@ use ms_supervisor::ChildSpec;
 ///
 /// TestSystem::run(async |t| {
 ///     let journal = Journal::new();
-///     let tree = SupervisorSpec::one_for_all("root").child(journal.child("a")).child(journal.child("b"));
+///     let tree = SupervisorSpec::one_for_all("root");
+///     let tree = tree.child(journal.child("a")).child(journal.child("b"));
 ///     let root = t.start(tree).await;
 ///     root.stop(t.soon()).await;
 ///     assert_eq!(journal.take(), ["+a", "+b", "-b", "-a"]);

@@ -163,7 +163,8 @@ impl Drop for Proxy {
         state.end_all();
         drop(state);
         self.shared.changed.notify_all();
-        // `accept` has no deadline: a connection of our own wakes the thread, which then sees that it is over.
+        // `accept` has no deadline: a connection of our own wakes the thread, which then sees that it
+        // is over.
         let woken = TcpStream::connect_timeout(&self.addr, LONGEST_SILENCE).is_ok();
         if let Some(acceptor) = self.acceptor.take().filter(|_| woken) {
             drop(acceptor.join());

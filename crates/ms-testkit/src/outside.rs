@@ -113,7 +113,8 @@ impl OutsideService {
 impl Drop for OutsideService {
     fn drop(&mut self) {
         self.shared.lock().over = true;
-        // `accept` has no deadline: a connection of our own wakes the thread, which then sees that it is over.
+        // `accept` has no deadline: a connection of our own wakes the thread, which then sees that it
+        // is over.
         let woken = TcpStream::connect_timeout(&self.addr, CALLER_TIMEOUT).is_ok();
         if let Some(acceptor) = self.acceptor.take().filter(|_| woken) {
             drop(acceptor.join());

@@ -93,7 +93,8 @@ impl TestSystem {
             let cleaned = system.clean_up().await;
             match (result, cleaned) {
                 (Ok(result), None) => result,
-                // The panic of the test comes first: a clean-up that fails because of it must not hide it.
+                // The panic of the test comes first: a clean-up that fails because of it must not hide
+                // it.
                 (Err(panic), _) | (Ok(_), Some(panic)) => resume_unwind(panic),
             }
         })
@@ -204,7 +205,8 @@ impl TestSystem {
             .unwrap_or_else(|_| panic!("the component {name:?} is of another type"))
     }
 
-    /// Returns the value that [`TestBuilder::with_test_data`](crate::TestBuilder::with_test_data) kept under this name.
+    /// Returns the value that [`TestBuilder::with_test_data`](crate::TestBuilder::with_test_data) kept
+    /// under this name.
     ///
     /// # Panics
     /// If there is none, or it has another type.

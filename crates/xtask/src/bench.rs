@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the benchmark program with every peer built in, and the benches of single crates.
+//! `cargo xtask bench`: the benchmark program with every peer built in, and the benches of single
+//! crates.
 
 use crate::End;
 use crate::workspace::{Error, Workspace, show};
@@ -7,11 +8,11 @@ struct Target {
     /// Name on our command line.
     name: &'static str,
     about: &'static str,
-    /// The words for cargo; what follows on our command line goes to the program.
+    /// The arguments of cargo. The rest of our command line goes to the program.
     cargo: &'static [&'static str],
 }
 
-/// All workloads on all contenders, where no target is named.
+/// The default target: all workloads on all contenders.
 const PEERS: Target = Target {
     name: "[WORKLOAD]...",
     about: "this framework beside its peers; --list names the workloads, --help the rest",

@@ -1,5 +1,5 @@
-//! No binary files under version control: nobody can review them, and what a tool left behind
-//! (profiles of a coverage run, a core dump) is committed by mistake, once and for ever.
+//! No binary files under version control. Nobody can review them, and files that a tool leaves behind
+//! (profiles of a coverage run, a core dump) are easily committed by mistake, and stay in the history.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,16 +9,17 @@ use std::process::Command;
 use crate::outcome::Outcome;
 use crate::workspace::{Workspace, capture};
 
-/// Binary files that are meant to be there, each with its reason.
+/// Binary files that are permitted, each with its reason.
 const PERMITTED: &[(&str, &str)] = &[];
 
-/// A binary file that is meant to be there may be no larger, in bytes.
+/// Largest size of a permitted binary file, in bytes.
 const LARGEST: u64 = 64 * 1024;
 
-/// What only a tool leaves behind, whatever is in it: a profile may be empty.
+/// Endings of files that only a tool leaves behind. Their content does not matter, as a profile may be
+/// empty.
 const LEFT_BEHIND: &[&str] = &["profraw", "profdata"];
 
-/// Git's own measure: a NUL byte among the first 8,000 makes a file binary.
+/// A file is binary if it has a NUL byte in this many first bytes, as in git.
 const LOOKED_AT: u64 = 8_000;
 
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
@@ -29,7 +30,7 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
             let files = files.split('\0').filter(|path| !path.is_empty());
             Outcome { notes: Vec::new(), problems: strangers(&workspace.root, PERMITTED, files) }
         }
-        // A source archive holds no history: what is in it was checked before it was made.
+        // A source archive has no history, and was checked before it was made.
         Err(_) => Outcome::note("not a git checkout: nothing is under version control here"),
     }
 }
@@ -64,7 +65,7 @@ fn is_left_behind(path: &Path) -> bool {
 
 fn is_binary(path: &Path) -> bool {
     let mut start = Vec::new();
-    // A file that was deleted but not yet committed is in the list and not on the disk.
+    // A file that was deleted but not committed yet is in the list and not on the disk.
     let read = File::open(path).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut start));
     read.is_ok() && start.contains(&0)
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask check`: every rule, cheapest first. All of them run, so that one run shows all problems.
+//! `cargo xtask check`: every rule, cheapest first. A failure does not stop it, so that one run shows
+//! all problems.
 
 use std::process::Command;
 
@@ -22,7 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "layering", about: "crates depend only downwards", run: layering::check },
     Step {
         name: "circles",
-        about: "no more modules that depend on each other",
+        about: "no more modules depend on each other in a circle",
         run: |workspace| fences::circles::RATCHET.check(workspace),
     },
     Step {
@@ -37,7 +38,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "purity",
-        about: "what decides names no clock, runtime, log or file",
+        about: "code that decides names no clock, runtime, log or file",
         run: fences::purity::check,
     },
     Step {
@@ -45,7 +46,11 @@ const STEPS: &[Step] = &[
         about: "public errors and events are non_exhaustive",
         run: |workspace| fences::exhaustive::RATCHET.check(workspace),
     },
-    Step { name: "words", about: "no identifier of the old dialect", run: fences::words::check },
+    Step {
+        name: "words",
+        about: "no more identifiers with a banned word",
+        run: fences::words::check,
+    },
     Step {
         name: "sentences",
         about: "each rule of docs/semantics.md has a test",
@@ -60,16 +65,16 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "tests",
-        about: "no test that cannot fail, or that depends on how fast the machine is",
+        about: "no test that cannot fail or depends on the speed of the machine",
         run: trust::check,
     },
     Step {
         name: "unused",
-        about: "no public part that no program uses",
+        about: "every public part is used by a program",
         run: trust::unused::check,
     },
     Step { name: "keys", about: "each configuration key has a reader", run: keys::check },
-    Step { name: "numbers", about: "each figure of the docs is shown", run: numbers::check },
+    Step { name: "numbers", about: "each figure of the docs has a proof", run: numbers::check },
     Step {
         name: "conformance",
         about: "each of OTP's own test cases has a test of ours, or a reason",
@@ -77,7 +82,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "duplicates",
-        about: "the demo's packages, and those in it twice",
+        about: "no more packages in the demo, and none in two versions",
         run: duplicates::check,
     },
     Step { name: "mutants", about: "each mutant applies and has its row", run: mutants::check },

@@ -1,10 +1,10 @@
-//! `cargo xtask conformance`: how we stand to Erlang/OTP.
+//! `cargo xtask conformance`: compares us with Erlang/OTP.
 //!
 //! `--live` plays random scenarios on the Erlang of this machine and on us; the work is done by
-//! the program `ms-conformance`. `--table` writes `docs/otp-conformance.md` out of two things: the
+//! the program `ms-conformance`. `--table` writes `docs/otp-conformance.md` from two things: the
 //! list of OTP's own test cases (`crates/ms-conformance/otp-cases.txt`) and the markers on our
-//! tests, doc comments of the form `OTP: sys_SUITE:suspend`. The check fails when the page is not
-//! what they make of it, when a case to be ported has no test, or a marker names no case.
+//! tests, doc comments of the form `OTP: sys_SUITE:suspend`. The check fails if the page is
+//! stale, if a case to be ported has no test, or if a marker names no case.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,9 +17,9 @@ use crate::workspace::{Error, Workspace, show};
 
 const CASES: &str = "crates/ms-conformance/otp-cases.txt";
 const PAGE: &str = "docs/otp-conformance.md";
-/// What `ms-conformance live` ends with where there is no Erlang.
+/// The exit code of `ms-conformance live` without Erlang.
 const NO_ERLANG: i32 = 3;
-/// Scenarios of the live run that is part of `cargo xtask test`: a few seconds.
+/// Scenarios of the live run that is part of `cargo xtask test`. They take a few seconds.
 const QUICK_LIVE: &str = "150";
 
 const USAGE: &str = "conformance wants --live N [--seed S], or --table";
@@ -46,7 +46,7 @@ fn live(workspace: &Workspace, count: &str, seed: &str) -> Result<End, Error> {
     }
     match live_status(workspace, count, seed) {
         Ok(Some(0)) => Ok(End::Ok),
-        // It has said what is missing.
+        // The program has said what is missing.
         Ok(Some(NO_ERLANG)) => Ok(End::Unavailable),
         Ok(_) => Ok(End::Failed),
         Err(error) => Err(error),
@@ -59,7 +59,7 @@ fn live_status(workspace: &Workspace, count: &str, seed: &str) -> Result<Option<
     run.status().map(|status| status.code()).map_err(|error| Error::new(format!("cargo: {error}")))
 }
 
-/// The live run of `cargo xtask test`.
+/// Does the live run of `cargo xtask test`.
 pub(crate) fn quick_live(workspace: &Workspace, fresh: &Fresh) -> Outcome {
     let there = std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path)
@@ -91,7 +91,7 @@ fn write_page(workspace: &Workspace) -> Result<End, Error> {
     Ok(if table.problems().is_empty() { End::Ok } else { End::Failed })
 }
 
-/// The step of `cargo xtask check`.
+/// Runs the step of `cargo xtask check`.
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
     let table = match Table::load(workspace) {
         Ok(table) => table,
@@ -125,11 +125,11 @@ struct Case {
 /// What we do about a case of OTP's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// The same is asserted of us.
+    /// We assert the same.
     Same,
-    /// Something else is, for the reason given.
+    /// We assert something else, for a reason.
     Departs,
-    /// There is nothing of ours it could be about.
+    /// We have nothing that the case could be about.
     NotApplicable,
 }
 
@@ -178,10 +178,10 @@ fn parse(text: &str) -> Result<Vec<Line>, String> {
     Ok(lines)
 }
 
-/// The cases, and our tests by the case they name.
+/// The cases, and our tests by the case that they name.
 struct Table {
     lines: Vec<Line>,
-    /// `suite:case` to the tests, each as `file::name`.
+    /// The tests of each `suite:case`, as `file::name`.
     tests: BTreeMap<String, Vec<String>>,
 }
 
@@ -278,7 +278,7 @@ impl Table {
     }
 }
 
-/// The tests by the case that their doc comment names: `OTP: sys_SUITE:suspend, ...`.
+/// Returns the tests by the case that their doc comment names: `OTP: sys_SUITE:suspend, ...`.
 fn by_case(tests: &[Test]) -> BTreeMap<String, Vec<String>> {
     let mut by_case: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for test in tests {

@@ -1,19 +1,19 @@
 //! `cargo xtask coverage`: the share of the workspace's lines that the tests run.
 //!
-//! It is done by cargo-tarpaulin with the compiler's own counters, those of the programs that tests start
-//! included. A process that is killed with `SIGKILL` leaves no counts behind, so what is shown is a
-//! lower bound. The tests of the examples are left out: they want the examples built elsewhere.
+//! cargo-tarpaulin counts them with the compiler's own counters, also in the programs that tests start.
+//! A process that is killed with `SIGKILL` leaves no counts behind, so the result is a lower bound. The
+//! tests of the examples are left out: they need the examples built in another place.
 
 use crate::End;
 use crate::workspace::{Error, Workspace, has_subcommand, show};
 
-/// Below this share, in percent, the command fails.
+/// The command fails below this share, in percent.
 const LEAST: &str = "85";
 
-/// The longest a single test may take, in seconds: counting makes them slow.
+/// Longest run of a single test, in seconds. Counting makes tests slow.
 const TEST_TIMEOUT_SECONDS: &str = "900";
 
-/// Beside the others' artefacts: everything is compiled with counters.
+/// A target directory of its own: everything is compiled with counters.
 const TARGET: &str = "target/coverage";
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
@@ -30,7 +30,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     Ok(if outcome.is_ok() { End::Ok } else { End::Failed })
 }
 
-/// What cargo is told; `args` behind it.
+/// Returns the arguments of cargo, followed by `args`.
 fn words(args: &[String]) -> Vec<&str> {
     let mut words = vec!["tarpaulin", "--workspace", "--engine", "llvm", "--follow-exec"];
     words.extend(["--exclude", "ms-examples", "--skip-clean", "--no-fail-fast"]);

@@ -1,4 +1,4 @@
-//! The packages a user of the demo builds, and those among them that are there in two versions.
+//! Counts the packages that a user of the demo builds, and those that are built in two versions.
 //!
 //! `cargo tree` is asked, not `cargo metadata`: the latter resolves features for the whole workspace at
 //! once and would count what only other members switch on.
@@ -11,7 +11,7 @@ use crate::workspace::{Error, Workspace, capture};
 
 const ROOT: &str = "ms-demo";
 
-/// Two versions of these are an error: their types or their global state meet at run time.
+/// Two versions of these are an error, as their types or their global state meet at run time.
 const ONLY_ONCE: &[&str] = &[
     "actix",
     "actix-rt",
@@ -28,7 +28,7 @@ const ONLY_ONCE: &[&str] = &[
     "uuid",
 ];
 
-/// How many packages a user of the demo builds may only fall.
+/// The number of packages that a user of the demo builds, which may only fall.
 pub(crate) const RATCHET: Ratchet = Ratchet {
     file: "crates/xtask/graph.tsv",
     what: "packages in the default graph",
@@ -71,7 +71,7 @@ fn judge(tree: &str, baseline: &str) -> Outcome {
     outcome
 }
 
-/// Lines are `name v1.2.3`, then perhaps `(proc-macro)`, `(/a/path)` or `(*)`.
+/// Parses lines of the form `name v1.2.3`, which `(proc-macro)`, `(/a/path)` or `(*)` may follow.
 fn versions(tree: &str) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut packages: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for line in tree.lines() {

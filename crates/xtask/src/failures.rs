@@ -1,4 +1,4 @@
-//! Which tests of a run failed: its lines are passed through and looked at on their way.
+//! Runs a test runner, passes its output through, and finds the tests that failed.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,7 +15,7 @@ pub(crate) struct Run {
     pub(crate) failed: BTreeSet<String>,
 }
 
-/// Runs a test runner, shows what it writes, and keeps the names of the tests that failed.
+/// Runs a test runner, prints its output, and keeps the names of the tests that failed.
 pub(crate) fn watch(command: Command) -> Run {
     watch_into(command, std::io::stdout(), std::io::stderr())
 }
@@ -31,7 +31,7 @@ fn watch_into(mut command: Command, out: impl Write, err: impl Write + Send + 's
             return Run { outcome, failed: BTreeSet::new() };
         }
     };
-    // Two pipes, two readers: a runner that fills one while we wait for the other would stand still.
+    // Both pipes are read at the same time: a runner that fills one while we read the other would hang.
     let errors = child.stderr.take().map(|pipe| thread::spawn(|| pass(pipe, err)));
     let mut failed = child.stdout.take().map(|pipe| pass(pipe, out)).unwrap_or_default();
     if let Some(Ok(names)) = errors.map(thread::JoinHandle::join) {
@@ -45,7 +45,7 @@ fn watch_into(mut command: Command, out: impl Write, err: impl Write + Send + 's
     Run { outcome, failed }
 }
 
-/// What is printed last when something failed.
+/// Returns the closing lines of a run with failures.
 pub(crate) fn summary(steps: &[&str], run: &Run) -> String {
     let mut lines = vec!["failed:".to_owned()];
     lines.extend(steps.iter().map(|step| format!("  step {step}")));
@@ -56,20 +56,20 @@ pub(crate) fn summary(steps: &[&str], run: &Run) -> String {
     lines.join("\n")
 }
 
-/// Copies lines from the runner to the terminal; returns the tests that failed.
+/// Copies lines from the runner to the terminal, and returns the tests that failed.
 fn pass(from: impl Read, mut to: impl Write) -> BTreeSet<String> {
     let mut failed = BTreeSet::new();
     let mut lines = BufReader::new(from).split(b'\n');
     while let Some(Ok(bytes)) = lines.next() {
         let text = String::from_utf8_lossy(&bytes);
         failed.extend(failed_test(&text).map(str::to_owned));
-        // A terminal that went away does not end the run: its exit code still counts.
+        // If the terminal is gone, the run goes on: its exit code still counts.
         let _ = writeln!(to, "{text}");
     }
     failed
 }
 
-/// The test a line says has failed, in the words of nextest or of libtest.
+/// Returns the test that failed according to a line of nextest or libtest.
 pub(crate) fn failed_test(line: &str) -> Option<&str> {
     let line = line.trim();
     if let Some(test) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"))
@@ -81,7 +81,7 @@ pub(crate) fn failed_test(line: &str) -> Option<&str> {
         return None;
     }
     let name = rest.split_once("] ")?.1.trim_start();
-    // Newer runners count: `( 12/1310) binary test`.
+    // Newer versions print a count: `( 12/1310) binary test`.
     let counted = name.strip_prefix('(').and_then(|rest| rest.split_once(") "));
     Some(counted.map_or(name, |(_, name)| name))
 }
@@ -90,7 +90,7 @@ pub(crate) fn failed_test(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// Not to the terminal: whoever runs this test would read the failures as real ones.
+    /// Prints nothing to the terminal, where the failures would look real.
     fn watch_unseen(command: Command) -> Run {
         watch_into(command, std::io::sink(), std::io::sink())
     }

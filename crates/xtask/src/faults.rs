@@ -1,7 +1,8 @@
-//! Bad input at each door: every row of docs/faults.md is there, and says what tests show.
+//! Checks docs/faults.md, the table of bad input at every entrance: no row is missing, and each names
+//! its tests.
 //!
-//! A row is `| id | input | expected | tests | verdict |`; a test is named as `package`: `name`,
-//! both in backticks. A test that is ignored is none.
+//! A row is `| id | input | expected | tests | verdict |`. A test is named as `package`: `name`, both in
+//! backticks. An ignored test does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +11,12 @@ use crate::sources::{self, Test};
 use crate::workspace::Workspace;
 
 const PAGE: &str = "docs/faults.md";
-/// Doors and rules: none may get lost.
+/// The numbers of doors and rules. No row may get lost.
 const DOORS: u32 = 18;
 const RULES: u32 = 5;
-/// Things that stand still.
+/// The number of standstills.
 const STANDSTILLS: u32 = 8;
-/// The numbered faults that bear on what is built.
+/// The numbered faults that concern what is built.
 const FAULTS: [std::ops::RangeInclusive<u32>; 3] = [1..=12, 41..=53, 57..=60];
 
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
@@ -60,7 +61,7 @@ fn judge(page: &str, tests: &[Test]) -> Outcome {
     let wanted = wanted();
     let lost = wanted.iter().filter(|id| !seen.contains(*id));
     outcome.problems.extend(lost.map(|id| format!("{PAGE} has no row {id}")));
-    // Those that were found by running it are as many as were found.
+    // There may be any number of faults that were found by running the system.
     let found = |id: &str| id.strip_prefix('F').is_some_and(|number| number.parse::<u32>().is_ok());
     let odd = seen.iter().filter(|id| !wanted.contains(*id) && !found(id));
     outcome.problems.extend(odd.map(|id| format!("{PAGE} has a row {id}, which nobody asked for")));
@@ -86,7 +87,7 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// A line of a table, its head and its rule left out.
+    /// Parses a row of the table. Returns `None` for the head and for other lines.
     fn parse(line: &'a str) -> Option<Self> {
         let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
         let cells: Vec<&str> = cells.split(" | ").map(str::trim).collect();
@@ -94,7 +95,7 @@ impl<'a> Row<'a> {
         (id != "id").then_some(Self { id, tests, verdict })
     }
 
-    /// The verdict without its reason; `None` for one that is none.
+    /// Returns the verdict without its reason; `None` if it is malformed.
     fn kind(self) -> Option<&'static str> {
         let why = |kind| {
             let rest: &str = self.verdict.strip_prefix(kind)?;
@@ -109,7 +110,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// `` `ms-a`: `x`, `ms-b`: `y` `` as pairs; `None` for what cannot be read so.
+/// Parses `` `ms-a`: `x`, `ms-b`: `y` `` as pairs. Returns `None` if it is malformed.
 fn named(cell: &str) -> Option<Vec<(&str, &str)>> {
     let inner = |text: &'_ str| -> Option<std::ops::Range<usize>> {
         let rest = text.strip_prefix('`')?.strip_suffix('`')?;
@@ -134,7 +135,7 @@ mod tests {
         Test { file: "crates/ms-a/src/lib.rs".into(), name: name.to_owned(), doc: String::new() }
     }
 
-    /// The problems of one row, those about rows that are not there left out.
+    /// Returns the problems of one row, without those about missing rows.
     fn problems(row: &str) -> Vec<String> {
         let mut problems = judge(row, &[test("x")]).problems;
         problems.retain(|problem| !problem.contains("has no row"));

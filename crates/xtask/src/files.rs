@@ -1,9 +1,9 @@
-//! Which sources there are.
+//! Finds source files.
 
 use std::path::{Path, PathBuf};
 
-/// The `*.rs` below a folder, in the order of their names; paths from the root. What cannot be
-/// read is not there.
+/// Returns the paths of the `*.rs` files below a folder, from the root and in the order of their names.
+/// Folders that cannot be read are left out.
 pub(crate) fn files(root: &Path, folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();

@@ -1,5 +1,5 @@
-//! Where random evidence begins: at another place at every commit and every day, which is said
-//! before anything is played. Whoever wants the same again sets the variable.
+//! The first seed of random tests. It changes with every commit and every day, and is printed before
+//! anything is played. To repeat a run, set the variable.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use crate::workspace::{Error, Workspace, capture_in};
 
 /// Read by everything that plays seeds, the tests of the workspace included.
 pub(crate) const VARIABLE: &str = "MS_SEED";
-/// Twelve digits at most, with room above: runs count on from the first seed.
+/// At most twelve digits, so that runs may count up from the first seed.
 const FIRST: u64 = 1_000_000_000;
 const RANGE: u64 = 999_000_000_000;
 const SECONDS_OF_A_DAY: u64 = 86_400;
@@ -20,11 +20,11 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
-    /// Of `MS_SEED`, else of the commit and the day.
+    /// Returns the seed in `MS_SEED`, or else one that follows from the commit and the day.
     #[allow(clippy::disallowed_methods, reason = "the day a command is run on, not a task's time")]
     pub(crate) fn of(workspace: &Workspace) -> Result<Self, Error> {
         let given = std::env::var(VARIABLE).ok();
-        // An unpacked archive has no commit: then the day alone decides.
+        // An unpacked archive has no commit, so the seed follows from the day alone.
         let commit = capture_in(&workspace.root, "git", &["rev-parse", "HEAD"]).ok();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::choose(given.as_deref(), commit.as_deref(), now.as_secs() / SECONDS_OF_A_DAY)
@@ -44,7 +44,7 @@ impl Fresh {
         Ok(Self { seed, from: format!("{commit}, day {day}") })
     }
 
-    /// One line, to be printed before the first seed is played.
+    /// Returns a line to print before the first seed is played.
     pub(crate) fn line(&self) -> String {
         let Self { seed, from } = self;
         format!(

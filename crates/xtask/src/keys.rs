@@ -1,8 +1,8 @@
-//! Every configuration key has a reader: one that is declared and read nowhere does nothing.
+//! Every configuration key has a reader: a key that is declared and read nowhere does nothing.
 //!
-//! A key is a line of a `settings!` block. Its reader is `VARIABLE.KEY` in the server, where the
-//! variables by which a section goes stand in a table here. A key of a part that this build lacks
-//! (`part "NATS"`) is read by nobody, and says so to whoever sets it.
+//! A key is a line of a `settings!` block. Its reader is `VARIABLE.KEY` in the server; a table here has
+//! the names of the variables of each section. A key of a part that this build does not have
+//! (`part "NATS"`) has no reader, and is refused with a message when somebody sets it.
 
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 const DECLARED: &str = "crates/ms-config/src/keys.rs";
 const READERS: &str = "crates/ms-server/src";
 
-/// What the values of a section are called where they are read.
+/// The variables that hold the values of a section where they are read.
 const VARIABLES: &[(&str, &[&str])] = &[
     ("Supervision", &["supervision", "self"]),
     ("EventBus", &["settings", "event_bus"]),
@@ -36,7 +36,7 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
     judge(&declared, &code)
 }
 
-/// The text of all sources below a folder.
+/// Returns the text of all sources below a folder.
 fn collect(folder: &std::path::Path, code: &mut String) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -48,7 +48,7 @@ fn collect(folder: &std::path::Path, code: &mut String) {
     }
 }
 
-/// A key as it is declared: its section, its field, whether its part is not built.
+/// A declared key: its section, its field, and whether its part is not built.
 type Key<'a> = (&'a str, &'a str, bool);
 
 fn keys(declared: &str) -> Vec<Key<'_>> {
@@ -107,7 +107,7 @@ fn judge(declared: &str, code: &str) -> Outcome {
     outcome
 }
 
-/// Whether an expression stands in the code, whole.
+/// Says whether the code has an expression that is not a part of a longer one.
 fn reads(code: &str, expression: &str) -> bool {
     code.match_indices(expression).any(|(at, _)| {
         let word = |c: char| c.is_alphanumeric() || c == '_';

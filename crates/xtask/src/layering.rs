@@ -1,6 +1,6 @@
-//! The arrows between crates: downwards only, and heavy things only where they belong.
+//! Dependencies between crates go downwards only, and heavy crates are used only where they belong.
 //!
-//! Dev-dependencies are free: a test may look at anything cargo lets it build.
+//! Dev-dependencies are free: a test may use anything that cargo lets it build.
 
 use crate::outcome::Outcome;
 use crate::workspace::{Metadata, Package, Workspace};
@@ -11,7 +11,7 @@ type Layer = usize;
 /// know those of the rows below its own; crates of one row do not know each other.
 const LAYERS: &[(&str, &[&str])] = &[
     ("L0", &["ms-core"]),
-    // Pure, too: they decide, in the words of ms-core.
+    // These are pure too: they make decisions, with the vocabulary of ms-core.
     ("L0", &["ms-json", "ms-policy", "ms-task"]),
     ("L1", &["ms-actor", "ms-net"]),
     ("L2", &["ms-supervisor"]),
@@ -44,14 +44,14 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// The layer of the crates that may print, parse command lines and have a `main`.
 const TOP: Layer = LAYERS.len() - 1;
 
-/// Arrows that may stay within one layer; each line of the table says why.
+/// Dependencies that may stay within one layer. Each line says why.
 struct Exception {
     to: &'static str,
     from: &'static [&'static str],
 }
 
 const EXCEPTIONS: &[Exception] = &[
-    // The facade is what binaries, examples and tests are to be written against.
+    // Binaries, examples and tests are to be written against the facade.
     Exception {
         to: "ms-framework",
         from: &[
@@ -66,7 +66,7 @@ const EXCEPTIONS: &[Exception] = &[
     },
 ];
 
-/// A family of outside crates (`actix` and `actix-*`), and who may name it.
+/// A family of external crates (`actix` and `actix-*`), and the members that may use it.
 struct Fence {
     family: &'static str,
     who: Who,
@@ -74,13 +74,13 @@ struct Fence {
 }
 
 enum Who {
-    /// All crates from this row up.
+    /// All crates of this row and above.
     From(Layer),
-    /// These, each with what it needs it for.
+    /// These crates, each with its reason.
     Only(&'static [(&'static str, &'static str)]),
 }
 
-/// The row of the pure crates: above it, code may run.
+/// The row of the pure crates. Only rows above it may have a runtime.
 const PURE: Layer = 1;
 
 const FENCES: &[Fence] = &[
@@ -123,7 +123,7 @@ const HTTP: &[(&str, &str)] = &[
     ("ms-telemetry", "OTLP and the metrics"),
 ];
 
-/// A message is an `actix::Message` and a handler an `actix::Handler`, so who writes an actor names it.
+/// Messages are `actix::Message`s and handlers are `actix::Handler`s, so crates with actors use actix.
 const ACTIX: &[(&str, &str)] = &[
     ("ms-actor", "the kernel"),
     ("ms-supervisor", "its actor, and the messages to it"),
@@ -156,7 +156,7 @@ fn violations(metadata: &Metadata) -> Vec<String> {
     broken.chain(packages.iter().flat_map(unneeded)).collect()
 }
 
-/// The permissions of a crate that it does not use: they are there to be removed.
+/// Returns the permissions that a crate does not use, which must be removed.
 fn unneeded(package: &Package) -> Vec<String> {
     let name = package.name.as_str();
     let names = |family: &str| {
@@ -201,7 +201,7 @@ fn of_package(package: &Package, members: &[&str]) -> Vec<String> {
     found
 }
 
-/// An arrow between two members. A target without a layer is reported at its own turn.
+/// Checks a dependency between two members. A target without a layer is reported when its turn comes.
 fn inside(from: &str, layer: Layer, to: &str) -> Option<String> {
     let target = layer_of(to)?;
     if target < layer || is_excepted(from, to) {
@@ -215,7 +215,7 @@ fn inside(from: &str, layer: Layer, to: &str) -> Option<String> {
     Some(format!("{from} ({}) -> {to} ({}): {rule}", label(layer), label(target)))
 }
 
-/// An arrow to a crate that is not ours.
+/// Checks a dependency on an external crate.
 fn outside(from: &str, layer: Layer, to: &str) -> Option<String> {
     let fence = FENCES.iter().find(|fence| is_family(fence.family, to))?;
     let reason = fence.reason;
@@ -237,7 +237,7 @@ fn layer_of(name: &str) -> Option<Layer> {
     LAYERS.iter().position(|(_, row)| row.contains(&name))
 }
 
-/// What a row's layer is called.
+/// Returns the name of a row's layer.
 fn label(layer: Layer) -> &'static str {
     LAYERS[layer].0
 }
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
     use crate::workspace::Dependency;
 
-    /// A made-up package; `dev:x` and `build:x` give the kind of the dependency.
+    /// Makes a sample package. `dev:x` and `build:x` give the kind of a dependency.
     fn package(name: &str, dependencies: &[&str]) -> Package {
         let dependencies = dependencies
             .iter()

@@ -1,11 +1,11 @@
-//! Sources without their comments and texts, and what can be found in them without a parser.
+//! Sources without comments and strings, and what can be found in them without a parser.
 //!
-//! No parser, as this crate must build in a few seconds on a fresh checkout. What is put in place of
-//! comments and texts is as long as they are, so that a place in the one is a place in the other.
+//! There is no parser, as this crate must build in a few seconds on a fresh checkout. The blanks in
+//! place of comments and strings have their length, so that a place in the one is a place in the other.
 
 use std::ops::Range;
 
-/// The source with blanks for all comments, and for what is within quotation marks.
+/// Returns the source with blanks for all comments and for everything within quotation marks.
 pub(crate) fn blank(source: &str) -> String {
     let bytes = source.as_bytes();
     let mut out = bytes.to_vec();
@@ -19,7 +19,7 @@ pub(crate) fn blank(source: &str) -> String {
             b'\'' => char_end(bytes, at).unwrap_or(at),
             _ => at,
         };
-        // The marks themselves stay: there is a text, though not which.
+        // The quotation marks stay, so that rules see that there is a string.
         let kept = usize::from(bytes[at] == b'"');
         for byte in &mut out[at..end] {
             if *byte != b'\n' {
@@ -98,7 +98,7 @@ fn begins_a_text(bytes: &[u8], at: usize) -> bool {
     !is_within_word(bytes, at) || (is_prefixed && !is_within_word(bytes, at - 1))
 }
 
-/// The words of some code, and where each begins.
+/// Returns the words of some code, and where each begins.
 pub(crate) fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     let bytes = code.as_bytes();
     let begins =
@@ -109,8 +109,7 @@ pub(crate) fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Where `text` stands by itself: neither is what it begins with a part of a longer word, nor what it
-/// ends with.
+/// Returns the places of `text` where its first and last word are not parts of longer words.
 pub(crate) fn places<'a>(code: &'a str, text: &'a str) -> impl Iterator<Item = usize> + 'a {
     let bytes = code.as_bytes();
     let begins_a_word = text.bytes().next().is_some_and(is_word);
@@ -124,7 +123,7 @@ pub(crate) fn places<'a>(code: &'a str, text: &'a str) -> impl Iterator<Item = u
     })
 }
 
-/// What is within the brackets of which the first stands at `open`, without them.
+/// Returns what is inside the brackets that open at `open`.
 pub(crate) fn within(code: &str, open: usize) -> Option<Range<usize>> {
     let (mut depth, bytes) = (0_usize, code.as_bytes());
     for (at, byte) in bytes.iter().enumerate().skip(open) {
@@ -142,7 +141,7 @@ pub(crate) fn within(code: &str, open: usize) -> Option<Range<usize>> {
     None
 }
 
-/// What a call of `name` is given: `name(..)`, `name!(..)`, and where the call begins.
+/// Returns the place and the arguments of each call of `name`: `name(..)` or `name!(..)`.
 pub(crate) fn calls<'a>(
     code: &'a str,
     name: &'a str,
@@ -156,7 +155,7 @@ pub(crate) fn calls<'a>(
     })
 }
 
-/// The line, from 1, in which a place is.
+/// Returns the line of a place, from 1.
 pub(crate) fn line_of(text: &str, at: usize) -> usize {
     text[..at].matches('\n').count() + 1
 }

@@ -1,13 +1,13 @@
 //! Developer commands of the MS Framework, reached as `cargo xtask COMMAND`.
 //!
-//! One file a command, one file a rule: [`check`] runs the rules in order, [`mod@test`] runs `check` and
-//! then every test, [`mod@bench`] the benchmarks, [`mod@simulate`] the simulator, [`server`] the
-//! server under load and kills, [`mod@model`] the model checkers, [`mutants`] what
-//! breaks the code on purpose. A rule is a function from the [`workspace::Workspace`]
-//! to an [`outcome::Outcome`]; what it decides is kept apart from what it reads, so the decisions have
+//! Each command and each rule has a file: [`check`] runs the rules in order, [`mod@test`] runs `check`
+//! and then every test, [`mod@bench`] the benchmarks, [`mod@simulate`] the simulator, [`server`] the
+//! server under load and kills, [`mod@model`] the model checkers, [`mutants`] breaks
+//! the code on purpose. A rule is a function from the [`workspace::Workspace`]
+//! to an [`outcome::Outcome`]. Reading and deciding are separate functions, so that the decisions have
 //! unit tests.
 //!
-//! This crate knows no other crate of the workspace: it must build when they do not.
+//! This crate depends on no other crate of the workspace: it must build when they do not.
 
 #![allow(
     clippy::print_stdout,
@@ -59,36 +59,37 @@ Usage: cargo xtask COMMAND
   test [-- ARGS]            check, then doctests, then all tests; ARGS go to the test runner
   check [STEP]...           every rule, or only the named ones (see below)
   bench [TARGET] [ARGS]     benchmarks beside the peers, or of one crate; ARGS go to the program
-  list STEP [CRATE]         all that a step of check counts: circles, words, exhaustive, core-items
-  lower                     takes the baselines of check down to what there is, never up
+  list STEP [CRATE]         everything that a step of check counts: circles, words, exhaustive,
+                            core-items
+  lower                     lowers the baselines of check to the present counts, never raises them
   requirements              writes docs/requirements.md
   conformance --live N [--seed S]  N random scenarios on Erlang/OTP and on us, compared; without S
-                            other ones at every commit and every day, as for all that is random here
-                            (the first seed is printed, and MS_SEED replays it)
+                            others at every commit and every day, as for everything random here (the
+                            first seed is printed, and MS_SEED replays it)
   conformance --table       writes docs/otp-conformance.md
   model [--long]            the model checkers: every state of small supervisors, every order
                             of the kernel's threads
   load [ARGS]               ms-server over HTTP beside a plain axum + sqlx server: 10 to 1,000 clients,
-                            10 s to come in and 60 s each (--ramp, --seconds, --clients N,N; --short is
-                            2 s each), stopped at more than 1 % errors; --json, --dir
+                            with 10 s to connect and 60 s of load each (--ramp, --seconds,
+                            --clients N,N; --short is 2 s each); stops above 1 % errors; --json, --dir
   soak [--kills N]          kill -9 at 1,000 random points: nothing acknowledged is lost
-  schemathesis [--cases N] [--seed S]  requests made of the OpenAPI document of a real ms-server:
-                            every answer is what the document says; 20,000 cases unless told
-  coverage [ARGS]           the share of lines the tests run, by cargo-tarpaulin; ARGS go to it
-  mutants [NAME|CRATE]...   break a line on purpose; each mutant must be caught
+  schemathesis [--cases N] [--seed S]  requests made from the OpenAPI document of a real ms-server:
+                            every answer agrees with the document; 20,000 cases by default
+  coverage [ARGS]           the share of lines that tests run, by cargo-tarpaulin; ARGS go to it
+  mutants [NAME|CRATE]...   breaks a line on purpose; a test must notice each mutant
   simulate [ARGS]           the simulator: --seeds N, --first S, --seed S, --long; without S fresh
                             seeds, and always those that once failed; see docs/testing.md
   help                      this text
 
 Exit codes: 0 ok, 1 something failed, 2 the command line was wrong, 3 a program is not installed";
 
-/// How a command ended; becomes the exit code.
+/// The end of a command, which becomes the exit code.
 pub(crate) enum End {
     Ok,
     Failed,
-    /// The command line was wrong; says how.
+    /// The command line was wrong, for this reason.
     Usage(String),
-    /// A program that is no part of the workspace is not there; it was said which.
+    /// An external program is not installed. A message has named it.
     Unavailable,
 }
 

@@ -1,11 +1,11 @@
-//! What is said once, in the root manifest, is inherited by every member: MSRV, edition, licence, lints.
+//! Every member inherits what the root manifest says once: MSRV, edition, licence, lints.
 
 use std::collections::BTreeSet;
 
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
 
-/// What each member's manifest must say, as [`facts`] writes it.
+/// What the manifest of each member must say, in the form of [`facts`].
 const INHERITED: &[&str] = &[
     "package.edition.workspace=true",
     "package.license.workspace=true",
@@ -45,7 +45,8 @@ fn missing(name: &str, manifest: &str) -> Vec<String> {
         .collect()
 }
 
-/// The manifest's lines as `section.key=value` without spaces. Enough TOML for keys on a line of their own.
+/// Returns the lines of a manifest as `section.key=value` without spaces. It reads keys on lines of
+/// their own only.
 fn facts(toml: &str) -> BTreeSet<String> {
     let mut section = String::new();
     let mut facts = BTreeSet::new();
@@ -68,7 +69,7 @@ fn msrv(root_manifest: &str) -> Option<String> {
     Some(value.trim_matches('"').to_owned())
 }
 
-/// The places where the README names another version of Rust than the manifest.
+/// Returns the places where the README names another version of Rust than the manifest.
 fn drifted(readme: &str, msrv: &str) -> Vec<String> {
     readme
         .lines()
@@ -81,7 +82,8 @@ fn drifted(readme: &str, msrv: &str) -> Vec<String> {
         .collect()
 }
 
-/// Versions that stand right after a word for Rust: `Rust 1.95`, `rustc-1.95+`, `rust-version = "1.95"`.
+/// Returns the versions right after a word for Rust: `Rust 1.95`, `rustc-1.95+`, `rust-version =
+/// "1.95"`.
 fn rust_versions(line: &str) -> Vec<String> {
     let line = line.to_lowercase();
     let mut found = Vec::new();
@@ -99,7 +101,7 @@ fn rust_versions(line: &str) -> Vec<String> {
     found
 }
 
-/// Whether two versions name the same minor release: `1.95` and `1.95.0` do.
+/// Says whether two versions name the same minor release, as `1.95` and `1.95.0` do.
 fn same_release(left: &str, right: &str) -> bool {
     left.split('.').take(2).eq(right.split('.').take(2))
 }

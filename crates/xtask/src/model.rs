@@ -1,13 +1,13 @@
 //! `cargo xtask model`: the model checkers; `test` runs them bounded, `--long` goes further.
 //!
-//! The policy's states are explored by `ms-model` (stateright), the kernel's threads by the
-//! tests of `ms-actor` under its feature `model` (loom).
+//! `ms-model` (stateright) explores the states of the policy; the tests of `ms-actor` with its feature
+//! `model` (loom) explore the threads of the kernel.
 
 use crate::End;
 use crate::outcome::{Outcome, Progress};
 use crate::workspace::{Error, Workspace, show};
 
-/// Preemptions loom allows a schedule in the long mode; the tests' own bound is 2.
+/// Most preemptions in a schedule of loom in the long mode. The tests use 2 by default.
 const LONG_PREEMPTIONS: &str = "3";
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
@@ -30,7 +30,7 @@ fn policy(workspace: &Workspace, long: bool) -> Outcome {
     show(workspace.cargo(&words))
 }
 
-/// The kernel's cells with loom's locks and atomics in place of std's.
+/// Tests the kernel's cells with loom's locks and atomics in place of those of std.
 pub(crate) fn kernel(workspace: &Workspace, long: bool) -> Outcome {
     let words =
         ["test", "-p", "ms-actor", "--features", "model", "--lib", "--", "model", "--nocapture"];

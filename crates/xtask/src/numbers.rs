@@ -1,12 +1,12 @@
-//! Figures in the docs: each limit and default is shown by a test or by the line of code it is.
+//! Figures in the docs: a test or a line of code proves each limit and default.
 //!
-//! `numbers.tsv` has a row for each: the page, the phrase with the figures, and what shows them,
-//! `code PATH TEXT` or `test PACKAGE NAME`. When the code says something else, its text is gone and
-//! the row fails; a figure that no row has fails as well.
+//! `numbers.tsv` has a row for each: the page, the phrase with the figures, and the proof, which is
+//! `code PATH TEXT` or `test PACKAGE NAME`. If the code changes, the text is not found and the row
+//! fails; a figure without a row fails too.
 //!
-//! What is no limit is left out: code and links, headings, sections called "Measured", first cells
-//! and markers that only number what follows, phases, 0 and 1, HTTP's status codes, names of
-//! standards. What is generated (behind `<!-- generated from`) has a test of its own.
+//! These are not limits, and need no row: code and links, headings, sections called "Measured", first
+//! cells and markers that only number what follows, phases, 0 and 1, HTTP's status codes, names of
+//! standards. Generated parts (after `<!-- generated from`) have a test of their own.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ const TABLE: &str = "crates/xtask/numbers.tsv";
 const PAGES: [&str; 8] =
     ["runtime", "configuration", "persistence", "patterns", "http", "tasks", "bus", "resilience"];
 const GENERATED: &str = "<!-- generated from";
-/// Answers of HTTP, which need no row where they stand alone.
+/// Status codes of HTTP, which need no row if they stand alone.
 const STATUS: [&str; 21] = [
     "200", "201", "204", "207", "400", "401", "403", "404", "405", "408", "409", "413", "415",
     "422", "429", "431", "500", "501", "503", "504", "505",
@@ -72,7 +72,7 @@ fn judge(
     outcome
 }
 
-/// Why what a row names does not show it.
+/// Returns why the proof of a row fails, if it does.
 fn unshown(
     evidence: &str,
     read: &dyn Fn(&str) -> Option<String>,
@@ -93,7 +93,7 @@ fn unshown(
     }
 }
 
-/// Adds what is wrong with a page; gives the number of its figures.
+/// Adds the problems of a page, and returns the number of its figures.
 fn of_page(path: &str, text: &str, phrases: &[&str], problems: &mut Vec<String>) -> usize {
     let prose = text.split(GENERATED).next().unwrap_or_default();
     let (plain, blanked) = collapsed(prose, &blank(prose));
@@ -125,7 +125,7 @@ fn of_page(path: &str, text: &str, phrases: &[&str], problems: &mut Vec<String>)
     figures.len()
 }
 
-/// The text with everything that is no prose made blank, byte by byte.
+/// Returns the text with blanks for everything that is not prose, byte by byte.
 fn blank(text: &str) -> String {
     let (mut fenced, mut measured) = (false, false);
     let mut out = String::with_capacity(text.len());
@@ -160,7 +160,7 @@ fn blank_line(line: &str) -> String {
             from = end;
         }
     }
-    // A first cell or a marker that numbers what follows.
+    // A first cell or a list marker that is only a number.
     let label = out.trim_start_matches(['|', ' ']);
     let digits = label.bytes().take_while(u8::is_ascii_digit).count();
     let numbers = digits > 0
@@ -173,7 +173,7 @@ fn blank_line(line: &str) -> String {
     out
 }
 
-/// Both texts with runs of white space in the first made one space, at the same places.
+/// Joins runs of white space in the first text to one space, and changes the second at the same places.
 fn collapsed(plain: &str, blanked: &str) -> (String, String) {
     let (mut one, mut other) = (Vec::new(), Vec::new());
     for (p, b) in plain.bytes().zip(blanked.bytes()) {
@@ -188,7 +188,7 @@ fn collapsed(plain: &str, blanked: &str) -> (String, String) {
     (text(one), text(other))
 }
 
-/// The figures of a blanked text with their places, names and the like left out.
+/// Returns the figures of a blanked text with their places, without names and the like.
 fn figures(text: &str) -> Vec<(usize, &str)> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();

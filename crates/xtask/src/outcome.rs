@@ -1,11 +1,12 @@
-//! What a step of work found, and how it is shown.
+//! The outcome of a step, and how it is printed.
 
 use std::time::{Duration, Instant};
 
-/// CI has this long for `cargo xtask test` on two cores; shown beside the time spent, not enforced.
+/// The time that CI has for `cargo xtask test` on two cores. It is printed beside the time spent, and
+/// not enforced.
 const BUDGET: Duration = Duration::from_secs(40 * 60);
 
-/// What one step found. A step fails if, and only if, it has problems.
+/// The outcome of one step. A step fails if, and only if, it has problems.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) notes: Vec<String>,
@@ -59,7 +60,7 @@ impl Progress {
         format!("{} of {minutes} min so far", seconds(self.started.elapsed()))
     }
 
-    /// The names of the failed steps, in the order they ran.
+    /// Returns the names of the failed steps, in the order in which they ran.
     pub(crate) fn failed(&self) -> &[&'static str] {
         &self.failed
     }

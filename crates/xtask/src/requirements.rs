@@ -1,10 +1,10 @@
-//! The requirement table: what was asked for, which tests show it, and how far it stands.
+//! The requirement table: what was asked for, the tests that prove it, and its state.
 //!
-//! `requirements.tsv` beside this crate's manifest holds what a person decides: id, state, what,
-//! note. Which tests show a row is read from the tests: a doc comment or a name that
-//! cites the id (`/// S6.3-02`, `fn s6_3_02_...`). `docs/requirements.md` is made of both by
-//! `cargo xtask requirements`; the check step fails when it is stale, when a row is called done
-//! without a test, and when a test cites a row that is not there.
+//! `requirements.tsv` beside this crate's manifest has what a person decides: id, state, text, note.
+//! The tests of a row are found by their citations: a doc comment or a name that cites the id
+//! (`/// S6.3-02`, `fn s6_3_02_...`). `cargo xtask requirements` writes `docs/requirements.md` from
+//! both; the check step fails if that page is stale, if a row is called done without a test, and if a
+//! test cites a row that does not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -16,12 +16,12 @@ use crate::workspace::{Error, Workspace};
 
 const TABLE: &str = "crates/xtask/requirements.tsv";
 const PAGE: &str = "docs/requirements.md";
-/// Rows of the table; none may get lost.
+/// The number of rows in the table. None may get lost.
 const ROWS: usize = 311;
-/// Tests named in one row of the page; the others are counted.
+/// Most tests that a row of the page names. The others are counted.
 const NAMED: usize = 3;
 
-/// `cargo xtask requirements`: writes the page.
+/// Runs `cargo xtask requirements`: writes the page.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     if let Some(unknown) = args.first() {
         return Ok(End::Usage(format!("requirements does not know `{unknown}`")));
@@ -39,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     }
 }
 
-/// The check step.
+/// Runs the step of `cargo xtask check`.
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
     match page(workspace) {
         Err(problems) => Outcome { notes: Vec::new(), problems },
@@ -121,7 +121,7 @@ fn problems(table: &str, rows: &[Row<'_>], cited: &BTreeMap<String, Vec<&Test>>)
     problems
 }
 
-/// Which tests cite which row.
+/// Returns the tests that cite each row.
 fn citations(tests: &[Test]) -> BTreeMap<String, Vec<&Test>> {
     let mut cited: BTreeMap<String, Vec<&Test>> = BTreeMap::new();
     for test in tests {
@@ -134,7 +134,7 @@ fn citations(tests: &[Test]) -> BTreeMap<String, Vec<&Test>> {
     cited
 }
 
-/// Words like `S6.3-02` and `SExec-01`.
+/// Returns the words like `S6.3-02` and `SExec-01` in a text.
 fn ids(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '-')).filter_map(|word| {
         let word = word.trim_end_matches(['.', '-']);
@@ -149,7 +149,7 @@ fn ids(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `s6_3_02_a_task_is_created` cites S6.3-02.
+/// Returns the row that a name cites: `s6_3_02_a_task_is_created` cites S6.3-02.
 fn id_of_name(name: &str) -> Option<String> {
     let mut parts = name.strip_prefix('s')?.split('_');
     let [a, b, c] = [parts.next()?, parts.next()?, parts.next()?];

@@ -1,8 +1,8 @@
-//! `cargo xtask schemathesis`: what the server answers is what its document says.
+//! `cargo xtask schemathesis`: the answers of the server agree with its OpenAPI document.
 //!
-//! Schemathesis reads the OpenAPI document of a running `ms-server`, makes requests of it, good ones
-//! and bad ones, and holds every answer against it. It comes from PyPI into a directory of its
-//! own below `target/`; nothing is installed on the machine.
+//! Schemathesis reads the OpenAPI document of a running `ms-server`, makes valid and invalid requests
+//! from it, and compares every answer with it. It is installed from PyPI into a directory below
+//! `target/`; nothing is installed on the machine.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -15,27 +15,27 @@ use crate::End;
 use crate::outcome::Outcome;
 use crate::workspace::{Error, Workspace, show};
 
-/// The version that is pinned: another one has other checks.
+/// The pinned version. Another version may have other checks.
 const VERSION: &str = "4.32.5";
-/// What it is told, checked in.
+/// Its configuration, which is under version control.
 const CONFIG: &str = "crates/xtask/schemathesis.toml";
-/// Cases of a run that is told no number.
+/// The default number of cases.
 const CASES: u64 = 20_000;
-/// Cases of each operation and run; runs follow each other until there are enough.
+/// Cases of each operation in one run. Runs are repeated until there are enough cases.
 const EXAMPLES: u64 = 200;
-/// Most runs: a document that yields no cases must not be asked for ever.
+/// Most runs, so that a document without any cases does not keep it running for ever.
 const RUNS_MAX: u64 = 100;
-/// How long the server may take to listen.
+/// Longest wait until the server listens.
 const LISTENS_WITHIN: Duration = Duration::from_secs(60);
 
-/// What the command line asks for.
+/// The options of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Wanted {
     cases: u64,
     seed: u64,
 }
 
-/// Runs until as many cases as are wanted were tried, or one failed.
+/// Repeats runs until enough cases were tried, or one failed.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     let Some(wanted) = wanted(args) else {
         return Ok(End::Usage("schemathesis takes --cases N and --seed S".to_owned()));
@@ -79,7 +79,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
 }
 
 fn wanted(args: &[String]) -> Option<Wanted> {
-    // Another seed at each run: what was never tried is what is not known.
+    // Each run has another seed, as the same requests would find nothing new.
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_secs());
     let mut wanted = Wanted { cases: CASES, seed: now };
     let mut args = args.iter();
@@ -94,7 +94,8 @@ fn wanted(args: &[String]) -> Option<Wanted> {
     Some(wanted)
 }
 
-/// The program, installed if it is not there; `None` where it cannot be had, which was said.
+/// Returns the program, and installs it if it is missing. Returns `None`, after a message, if that
+/// fails.
 fn provide(venv: &Path) -> Result<Option<PathBuf>, Error> {
     let program = venv.join("bin/schemathesis");
     let is = |out: &[u8]| String::from_utf8_lossy(out).contains(VERSION);
@@ -122,14 +123,14 @@ fn end_of(outcome: &Outcome) -> End {
     if outcome.is_ok() { End::Ok } else { End::Failed }
 }
 
-/// The number of cases in what schemathesis says at its end: ` 1234 generated, 1234 passed`.
+/// Returns the number of cases in the closing line of schemathesis: ` 1234 generated, 1234 passed`.
 fn cases(said: &str) -> Option<u64> {
     let line = said.lines().rev().find(|line| line.contains(" generated"))?;
     let number = line.split_once(" generated")?.0.split_whitespace().next_back()?;
     number.replace(',', "").parse().ok()
 }
 
-/// A running server in a directory of its own; ended when dropped.
+/// A running server in a directory of its own. Dropping it ends the server.
 struct Server {
     child: Child,
     at: String,
@@ -165,7 +166,7 @@ impl Server {
         }
     }
 
-    /// Waits until it takes work: before, every answer is 503.
+    /// Waits until it is ready. Before that, every answer is 503.
     fn ready(mut self, at: String) -> Result<Self, Error> {
         self.at = at;
         let end = Instant::now() + LISTENS_WITHIN;
@@ -189,13 +190,14 @@ impl Drop for Server {
     }
 }
 
-/// The address of the first listener in a log, which is read to its end so that nobody waits.
+/// Returns the address of the first listener in a log. The log is read to its end by a thread, so that
+/// the server never waits for a reader.
 fn listens(log: impl Read + Send + 'static) -> Receiver<String> {
     let (tell, answers) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(log).lines().map_while(Result::ok) {
             if let Some((_, at)) = line.split_once("listening at=") {
-                // Only the first is waited for.
+                // Only the first address is received.
                 drop(tell.send(at.trim().to_owned()));
             }
         }
@@ -203,7 +205,7 @@ fn listens(log: impl Read + Send + 'static) -> Receiver<String> {
     answers
 }
 
-/// The status of the readiness probe.
+/// Returns the status of the readiness probe.
 fn answers(at: &str) -> std::io::Result<u16> {
     use std::io::Write;
     let mut stream = std::net::TcpStream::connect(at)?;

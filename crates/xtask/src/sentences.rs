@@ -1,7 +1,7 @@
-//! The contract in docs/semantics.md: each numbered sentence is cited by the name of a test.
+//! Each numbered sentence of the contract in docs/semantics.md is cited by the name of a test.
 //!
-//! A sentence is a line `- **K7** text`; a test cites it by the start of its name: `k7_a_child_that_...`.
-//! An ignored test cites nothing.
+//! A sentence is a line `- **K7** text`; a test cites it by the start of its name:
+//! `k7_a_child_that_...`. An ignored test cites nothing.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ fn judge(document: &str, tests: &[String]) -> Outcome {
             format!("{tag} has no test: want a `#[test] fn {}_...`", tag.to_lowercase())
         }),
     );
-    // Only letters the document uses: `h2_connects` may well be about HTTP.
+    // Only the letters that the document uses count: `h2_connects` may be about HTTP.
     let letters: BTreeSet<&str> = tags.iter().map(|tag| letters(tag)).collect();
     let stale = cited
         .iter()
@@ -50,13 +50,13 @@ fn judge(document: &str, tests: &[String]) -> Outcome {
     outcome
 }
 
-/// The tag of a line `- **K7** text`.
+/// Returns the tag of a line `- **K7** text`.
 fn tag_of_line(line: &str) -> Option<&str> {
     let (tag, _) = line.strip_prefix("- **")?.split_once("**")?;
     is_tag(tag).then_some(tag)
 }
 
-/// One or two capital letters, then one to three digits.
+/// Says whether a text is a tag: one or two capital letters, then one to three digits.
 fn is_tag(text: &str) -> bool {
     let (letters, digits) = text.split_at(letters(text).len());
     let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -68,7 +68,7 @@ fn letters(tag: &str) -> &str {
     &tag[..end]
 }
 
-/// The sentence a test's name cites: `k7_x` cites `K7`.
+/// Returns the sentence that the name of a test cites: `k7_x` cites `K7`.
 fn cited(test: &str) -> Option<String> {
     let (head, _) = test.split_once('_')?;
     let tag = head.to_uppercase();

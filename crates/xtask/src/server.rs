@@ -1,13 +1,13 @@
-//! `cargo xtask load` and `cargo xtask soak`: the server under load, and under many kills.
+//! `cargo xtask load` and `cargo xtask soak`: the server under load, and killed many times.
 
 use crate::End;
 use crate::fresh::{self, Fresh};
 use crate::workspace::{Error, Workspace, show};
 
-/// Kills of the long mode.
+/// The default number of kills.
 const KILLS: &str = "1000";
 
-/// The load generator beside a plain server; arguments go to it.
+/// Runs the load generator on our server and on a plain one. The arguments go to it.
 pub(crate) fn load(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     let fixed = ["bench", "-p", "ms-server", "--bench", "load", "--"];
     let args = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);
@@ -15,7 +15,8 @@ pub(crate) fn load(workspace: &Workspace, args: &[String]) -> Result<End, Error>
     Ok(end(&show(workspace.cargo(&words))))
 }
 
-/// `kill -9` at a thousand random points, or as many as are named; prints its seed.
+/// Kills the server at random points, a thousand times or as often as the arguments say. Prints its
+/// seed.
 pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     let kills = match args {
         [] => KILLS,

@@ -1,8 +1,8 @@
-//! The programs of others that tests start: Postgres, Redis and NATS, and the oracles: Erlang and
-//! GNU grep.
+//! External programs that tests start: Postgres, Redis and NATS, and those that results are compared
+//! with, Erlang and GNU grep.
 //!
-//! A test that needs one fails without it. So they are installed where that is permitted, and
-//! asked for where it is not.
+//! A test that needs one fails without it. So they are installed if that is permitted; if it is not,
+//! the developer is asked to install them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +10,7 @@ use std::process::Command;
 use crate::outcome::Outcome;
 use crate::workspace::{capture, show};
 
-/// Programs, and the Debian packages they are in.
+/// The programs and their Debian packages.
 const PROGRAMS: &[(&str, &str)] = &[
     ("postgres", "postgresql"),
     ("redis-server", "redis-server"),
@@ -22,7 +22,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mkfifo", "coreutils"),
 ];
 
-/// What is to be done about programs that are missing.
+/// What to do about missing programs.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
     Nothing,
@@ -30,7 +30,7 @@ enum Plan {
     Ask(String),
 }
 
-/// Sees to it that all are there.
+/// Makes sure that all programs are installed. A missing one that may not be installed is a problem.
 pub(crate) fn provide() -> Outcome {
     let found = |program: &str| places().iter().any(|place| place.join(program).is_file());
     let missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !found(program)).copied().collect();
@@ -77,7 +77,7 @@ fn command(program: &str, words: &[&str]) -> Command {
     command
 }
 
-/// The PATH, and where Debian has servers besides.
+/// Returns the folders of PATH, and those in which Debian has servers.
 fn places() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

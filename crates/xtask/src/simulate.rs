@@ -5,22 +5,22 @@ use crate::fresh::{self, Fresh};
 use crate::outcome::Outcome;
 use crate::workspace::{Error, Workspace, show};
 
-/// What `cargo xtask test` plays: thousands of seeds in a few seconds.
+/// Plays the seeds of `cargo xtask test`: thousands in a few seconds.
 pub(crate) const IN_TESTS: &[&str] = &["--seeds", "2000"];
 
-/// The arguments are the simulator's own; `--help` lists them.
+/// Runs the simulator. The arguments go to it; `--help` lists them.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let fresh = Fresh::of(workspace)?;
-    // One that was named is no random evidence.
+    // If the arguments name a seed, no fresh one is printed.
     if !args.iter().any(|arg| ["--first", "--seed", "--script"].contains(arg)) {
         println!("{}", fresh.line());
     }
     Ok(if play(workspace, &fresh, &args).is_ok() { End::Ok } else { End::Failed })
 }
 
-/// Optimised, with the assertions of a debug build: the profile `simulate` of the workspace.
-/// The simulator begins at the fresh seed, unless its arguments name another.
+/// Returns the command of the simulator, with the profile `simulate` of the workspace: optimised, and
+/// with debug assertions. The simulator begins at the fresh seed, unless its arguments name another.
 pub(crate) fn play(workspace: &Workspace, fresh: &Fresh, args: &[&str]) -> Outcome {
     let own =
         ["run", "-q", "--profile", "simulate", "-p", "ms-testkit", "--bin", "ms-simulate", "--"];

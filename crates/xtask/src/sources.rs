@@ -1,17 +1,17 @@
-//! The tests of the workspace, as their sources have them.
+//! Finds the tests of the workspace in their sources.
 
 use std::path::{Path, PathBuf};
 
 use crate::files::files;
 use crate::workspace::Workspace;
 
-/// Where tests are.
+/// The folders that have tests.
 const SOURCES: &[&str] = &["crates", "examples"];
 
 /// A test that is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Test {
-    /// The file it stands in, from the root.
+    /// Its file, from the root.
     pub(crate) file: PathBuf,
     pub(crate) name: String,
     /// Its doc comment.
@@ -19,7 +19,7 @@ pub(crate) struct Test {
 }
 
 impl Test {
-    /// The package it belongs to: the folder below `crates`, or the top folder.
+    /// Returns its package: the folder below `crates`, or the top folder.
     pub(crate) fn package(&self) -> String {
         let mut parts = self.file.iter().map(|part| part.to_string_lossy());
         let top = parts.next().unwrap_or_default();
@@ -28,14 +28,15 @@ impl Test {
     }
 }
 
-/// All tests but the ignored ones, in the order of their files' names.
+/// Returns all tests that are not ignored, in the order of their files' names.
 pub(crate) fn tests(workspace: &Workspace) -> Vec<Test> {
     let files = SOURCES.iter().flat_map(|folder| files(&workspace.root, Path::new(folder)));
     let read = |path: PathBuf| tests_in(&workspace.read(&path).unwrap_or_default(), &path);
     files.flat_map(read).collect()
 }
 
-/// The functions under an attribute that makes a test (`#[test]`, `#[actix_rt::test]`), unless ignored.
+/// Returns the functions with an attribute that makes a test (`#[test]`, `#[actix_rt::test]`), unless
+/// ignored.
 fn tests_in(source: &str, file: &Path) -> Vec<Test> {
     let mut tests = Vec::new();
     let (mut is_test, mut is_ignored, mut doc) = (false, false, Vec::new());
@@ -59,7 +60,7 @@ fn tests_in(source: &str, file: &Path) -> Vec<Test> {
     tests
 }
 
-/// The name of the function that begins on a line.
+/// Returns the name of the function that begins on a line.
 fn function(line: &str) -> Option<&str> {
     let line = line.strip_prefix("pub ").unwrap_or(line);
     let line = line.strip_prefix("async ").unwrap_or(line);
@@ -72,7 +73,7 @@ fn function(line: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    // No line of a made-up source may look like a test by itself: this file, too, is searched.
+    // This file is searched too, so no line of a sample may look like a test by itself.
 
     #[test]
     fn a_test_is_a_function_under_a_test_attribute() {

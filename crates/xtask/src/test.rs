@@ -1,8 +1,8 @@
 //! `cargo xtask test`: the rules, then thousands of seeds of the simulator, then every test.
 //!
-//! Nothing stops at the first failure: a rule that is broken must not hide a test that fails, nor one
-//! test another. What failed is listed at the end. On success nothing is printed after the runner's own
-//! closing lines: they are what a reader of a log looks for.
+//! Nothing stops at the first failure: a broken rule must not hide a failing test, nor one test
+//! another. All failures are listed at the end. On success nothing is printed after the closing lines of
+//! the test runner: a reader of the log looks for them.
 
 use crate::End;
 use crate::check;
@@ -30,14 +30,14 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<End, Error> 
     let mut progress = Progress::start();
     check::steps(workspace, &mut progress, |_| true);
     if nextest {
-        // nextest does not run doctests; cargo's own runner, below, does.
+        // nextest does not run doctests. The runner of cargo, below, does.
         progress.step("doctests", || {
             show(workspace.cargo(&["test", "--workspace", "--no-fail-fast", "--doc"]))
         });
     }
     progress.step("programs for tests", servers::provide);
     progress.step("live conformance", || conformance::quick_live(workspace, &fresh));
-    // The kernel on loom's locks is another build of it; the policy's states are a test like others.
+    // The kernel with loom's locks is a separate build. The states of the policy are an ordinary test.
     progress.step("kernel model", || model::kernel(workspace, false));
     if workspace.has_member("ms-testkit") {
         progress.step("simulate", || simulate::play(workspace, &fresh, simulate::IN_TESTS));

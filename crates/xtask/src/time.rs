@@ -1,9 +1,10 @@
-//! Time arithmetic: no `+`, `-` or `*` on durations and instants, which panic where a caller says
+//! Time arithmetic: no `+`, `-` or `*` on durations and instants. They panic on overflow, and callers
+//! pass
 //! `Duration::MAX` for "no limit".
 //!
-//! Clippy knows the types: `arithmetic_side_effects` with a configuration that lets all numbers pass
-//! leaves the operators of time. Calls escape it, so those that panic, such as `sum`, are looked for
-//! in the text. Tests may do as they like; their times are their own.
+//! Clippy knows the types: its lint `arithmetic_side_effects`, configured to permit all numbers, finds
+//! the operators of time. It does not see calls, so calls that panic, such as `sum`, are searched in the
+//! text. Tests are not checked: they choose their times themselves.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,11 +13,11 @@ use crate::files::files;
 use crate::outcome::Outcome;
 use crate::workspace::{Workspace, show};
 
-/// Where the configuration of clippy for this step is.
+/// The folder of the clippy configuration for this step.
 const CONFIGURATION: &str = "crates/xtask/time-lint";
-/// What nobody ships: its times are its own.
+/// Crates that are not shipped, and choose their times themselves.
 const NOT_CHECKED: &[&str] = &["ms-bench", "xtask"];
-/// Calls that panic where a float makes no duration.
+/// Calls that panic if a float is not a valid duration.
 const FLOAT: &[&str] = &[".mul_f64(", ".mul_f32(", ".div_f64(", ".div_f32(", "::from_secs_f"];
 const ADVICE: &str = "time arithmetic that panics; use ms_core::time::{later, total}, or the saturating methods of Duration";
 
@@ -37,7 +38,7 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
     outcome
 }
 
-/// Has a run of clippy look for unchecked time arithmetic, and for nothing else.
+/// Configures a run of clippy to find unchecked time arithmetic and nothing else.
 fn clippy(mut command: Command, workspace: &Workspace) -> Command {
     command
         .args(["--", "--allow", "clippy::all", "--deny", "clippy::arithmetic_side_effects"])
@@ -45,14 +46,14 @@ fn clippy(mut command: Command, workspace: &Workspace) -> Command {
     command
 }
 
-/// Whether a source is that of a library or a program that is shipped.
+/// Says whether a source belongs to a library or program that is shipped.
 fn is_checked(file: &Path) -> bool {
     let mut parts = file.iter().skip(1).filter_map(|part| part.to_str());
     let package = parts.next();
     parts.next() == Some("src") && !package.is_some_and(|name| NOT_CHECKED.contains(&name))
 }
 
-/// The lines, from 1, with calls on durations that panic where the result does not fit.
+/// Returns the lines, from 1, with calls on durations that panic if the result does not fit.
 fn calls(text: &str) -> impl Iterator<Item = usize> + '_ {
     let sum = |line: &str| line.contains(".sum") && line.contains("Duration");
     let float = |line: &str| FLOAT.iter().any(|call| line.contains(call));
@@ -66,7 +67,7 @@ mod tests {
     use super::*;
     use crate::workspace::cargo_in;
 
-    /// What clippy says of a crate of one file.
+    /// Returns what clippy says about a crate of one file.
     fn clippy_of(dir: &Path, source: &str) -> (bool, String) {
         let manifest = "[package]\nname = \"timely\"\nedition = \"2024\"\n[workspace]\n";
         std::fs::create_dir_all(dir.join("src")).expect("made");

@@ -1,4 +1,4 @@
-//! The top of the repository: only the agreed entries.
+//! Only the agreed entries are at the top of the repository.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::outcome::Outcome;
 use crate::workspace::{Workspace, capture};
 
-/// Beside these, dot-files and `LICENSE-*`.
+/// The permitted entries, besides dot-files and `LICENSE-*`.
 const PERMITTED: &[&str] = &[
     "CHANGELOG.md",
     "Cargo.lock",
@@ -28,7 +28,7 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
     git.current_dir(&workspace.root).arg("ls-files");
     match capture(git) {
         Ok(files) => Outcome { notes: Vec::new(), problems: strangers(files.lines()) },
-        // A source archive has no git; the directory itself then says what is there.
+        // A source archive is not a git checkout, so the directory is listed instead.
         Err(_) => Outcome {
             notes: vec!["not a git checkout: the directory itself was looked at".into()],
             problems: strangers(listing(&workspace.root).iter().map(String::as_str)),
@@ -42,7 +42,7 @@ fn listing(root: &Path) -> Vec<String> {
     names.filter(|name| name != "target").collect()
 }
 
-/// The top-level entries of some paths that are not permitted.
+/// Returns a problem for each top-level entry of these paths that is not permitted.
 fn strangers<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
     let tops: BTreeSet<&str> = paths.filter_map(|path| path.split('/').next()).collect();
     let strange = tops.into_iter().filter(|name| !is_permitted(name));
@@ -50,7 +50,7 @@ fn strangers<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 fn is_permitted(name: &str) -> bool {
-    // git quotes paths with unusual characters; such a name is a stranger anyway.
+    // git quotes paths with unusual characters. They are not permitted either way.
     name.starts_with('.') || name.starts_with("LICENSE-") || PERMITTED.contains(&name)
 }
 

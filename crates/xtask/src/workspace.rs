@@ -1,4 +1,4 @@
-//! The workspace as cargo describes it, and the running of commands in its root.
+//! The workspace as cargo describes it, and commands in its root.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -11,11 +11,11 @@ use serde::Deserialize;
 use crate::code::Code;
 use crate::outcome::Outcome;
 
-/// What `cargo metadata --no-deps` says, as far as the rules need it.
+/// The output of `cargo metadata --no-deps`, as far as the rules need it.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
-    /// Where cargo builds.
+    /// The directory in which cargo builds.
     #[serde(default)]
     pub(crate) target_directory: PathBuf,
 }
@@ -29,14 +29,14 @@ pub(crate) struct Package {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dependency {
-    /// The package's own name, whatever it is renamed to.
+    /// The name of the package itself, even if the manifest renames it.
     pub(crate) name: String,
     /// `None` for a normal dependency, else `build` or `dev`.
     pub(crate) kind: Option<String>,
 }
 
 impl Dependency {
-    /// Whether only tests, examples and benches see it.
+    /// Says whether only tests, examples and benches see it.
     pub(crate) fn is_dev(&self) -> bool {
         self.kind.as_deref() == Some("dev")
     }
@@ -47,7 +47,7 @@ impl Dependency {
 pub(crate) struct Error(String);
 
 impl Error {
-    /// An error that says what went wrong.
+    /// Makes an error with this message.
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
@@ -74,7 +74,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Asks cargo for the members.
+    /// Asks cargo for the members of the workspace.
     pub(crate) fn load() -> Result<Self, Error> {
         let root = root();
         let json = capture(cargo(&root, &["metadata", "--no-deps", "--format-version", "1"]))
@@ -89,7 +89,8 @@ impl Workspace {
         self.metadata.packages.iter().any(|package| package.name == name)
     }
 
-    /// The code of all members: read at the first call, as it takes the longest.
+    /// Returns the code of all members. It is read by the first call, as reading takes long and few
+    /// rules need it.
     pub(crate) fn code(&self) -> &Code {
         self.code.get_or_init(|| {
             let packages = self.metadata.packages.iter();
@@ -99,7 +100,7 @@ impl Workspace {
         })
     }
 
-    /// The text of a file below the root; `None` if there is no such file.
+    /// Returns the text of a file below the root; `None` if it cannot be read.
     pub(crate) fn read(&self, path: impl AsRef<Path>) -> Option<String> {
         std::fs::read_to_string(self.root.join(path)).ok()
     }
@@ -110,13 +111,13 @@ impl Workspace {
         write.map_err(|error| Error::new(format!("{path} cannot be written: {error}")))
     }
 
-    /// The same cargo that runs us, in the workspace root.
+    /// Returns a command for the cargo that runs us, in the root of the workspace.
     pub(crate) fn cargo<S: AsRef<str>>(&self, args: &[S]) -> Command {
         cargo(&self.root, args)
     }
 }
 
-/// The same cargo that runs us, in some other root.
+/// Returns a command for the cargo that runs us, in some other directory.
 pub(crate) fn cargo_in(root: &Path, args: &[&str]) -> Command {
     cargo(root, args)
 }
@@ -128,15 +129,15 @@ fn cargo<S: AsRef<str>>(root: &Path, args: &[S]) -> Command {
     command
 }
 
-/// Two levels above this crate. The variable is cargo's at run time: with a shared target directory the
-/// path from compile time may be another checkout's.
+/// Returns the folder two levels above this crate. The variable that cargo sets at run time comes first:
+/// if checkouts share a target directory, the path from compile time may be that of another one.
 fn root() -> PathBuf {
     let here = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     here.ancestors().nth(2).map_or_else(|| here.clone(), Path::to_path_buf)
 }
 
-/// Runs a command whose output the developer sees; a failure to start or a non-zero end is the problem.
+/// Runs a command whose output the developer sees. A failed start or a failed exit is a problem.
 pub(crate) fn show(mut command: Command) -> Outcome {
     println!("    $ {}", line(&command));
     match command.status() {
@@ -146,12 +147,12 @@ pub(crate) fn show(mut command: Command) -> Outcome {
     }
 }
 
-/// Whether cargo has this subcommand, such as one that was installed beside it.
+/// Says whether cargo has this subcommand, such as one that is installed separately.
 pub(crate) fn has_subcommand(workspace: &Workspace, name: &str) -> bool {
     capture(workspace.cargo(&[name, "--version"])).is_ok()
 }
 
-/// Runs a command and returns what it wrote to standard output; the error carries standard error.
+/// Runs a command and returns its standard output. The error has its standard error.
 pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
     let output = command
         .stdin(Stdio::null())
@@ -164,14 +165,14 @@ pub(crate) fn capture(mut command: Command) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// As [`capture`], of a program that is not cargo.
+/// Runs a program in a directory and returns its standard output; see [`capture`].
 pub(crate) fn capture_in(root: &Path, program: &str, args: &[&str]) -> Result<String, Error> {
     let mut command = Command::new(program);
     command.current_dir(root).args(args);
     capture(command)
 }
 
-/// A command as one would type it.
+/// Returns a command as it would be typed.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
     let environment = command

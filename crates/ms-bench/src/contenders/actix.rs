@@ -1,4 +1,4 @@
-//! Plain actix: the yardstick. One `System`; `do_send`, as its examples tell.
+//! Plain actix, which others are compared with. One `System`; messages by `do_send`, as in its examples.
 
 #![allow(clippy::disallowed_methods, reason = "the yardstick is plain actix, do_send included")]
 
@@ -154,7 +154,7 @@ impl Populates for Plain {
         Idle { _alive: Alive::new() }.start()
     }
 
-    /// An actor ends when nobody has its address.
+    /// Drops the addresses: an actor ends when nobody has its address.
     async fn stop(&self, idle: Vec<Addr<Idle>>, _supervised: bool) {
         drop(idle);
     }

@@ -1,5 +1,4 @@
-//! atomr 0.10: a message enum an actor, actors below a system or each other, asks by
-//! `ask_with`.
+//! atomr 0.10: a message enum for each actor, actors below a system or each other, asks by `ask_with`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -40,7 +39,7 @@ pub(crate) fn run(job: Job) -> Sample {
     }
 }
 
-/// How long an ask may take; it has no default.
+/// Longest ask. atomr has no default.
 const WITHIN: Duration = Duration::from_secs(5);
 
 struct Atomr {
@@ -48,7 +47,7 @@ struct Atomr {
     system: ActorSystem,
 }
 
-/// Names must be unique.
+/// Returns a new name: names must be unique.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 fn fresh() -> String {
@@ -147,7 +146,7 @@ impl Actor for Idle {
 impl Populates for Atomr {
     type Idle = ActorRef<()>;
 
-    /// Its system supervises all alike.
+    /// The system supervises all actors in the same way.
     async fn start(&self, _supervised: bool) -> ActorRef<()> {
         let props = Props::create(|| Idle { _alive: Alive::new() });
         self.system.actor_of(props, &fresh()).expect("starts")
@@ -202,7 +201,7 @@ impl Actor for Branch {
     }
 }
 
-/// Takes the root's answer.
+/// Takes the answer of the root.
 struct Top(Option<oneshot::Sender<u64>>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! A bare `DashMap` of our references by name: the yardstick of lookups.
+//! A bare `DashMap` of our references by name: a lower bound for the time of lookups.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) fn run(job: Job) -> Sample {
     }
 }
 
-/// Default hasher, as most use it.
+/// With the default hasher, as in most programs.
 struct Map {
     node: Ours,
     names: Arc<DashMap<String, AnyRef>>,

@@ -1,8 +1,8 @@
-//! Erlang/OTP, where `erl` and `erlc` are on PATH: `erlang/bench.erl`, compiled beside
-//! this program when it is first needed.
+//! Erlang/OTP, if `erl` and `erlc` are on PATH: `erlang/bench.erl`, compiled beside this program when it
+//! is first needed.
 //!
-//! Workloads of one thread run with one scheduler, those of two with two; where processes
-//! run is then the schedulers' choice.
+//! Workloads of one thread run with one scheduler, those of two with two. The schedulers choose where
+//! processes run.
 
 use std::fs;
 use std::io;
@@ -41,7 +41,8 @@ pub(crate) fn run(job: Job) -> Sample {
     })
 }
 
-/// Names in an `ets` table, by text: what is used for names that come from outside.
+/// Measures names in an `ets` table, with binaries as keys, which Erlang programs use for external
+/// names.
 pub(crate) fn run_ets(job: Job) -> Sample {
     let Job::Names(size) = job else { return Err(NoFigure::Apart) };
     let words = words("names_ets", &[size.names, size.lookups, size.readers]);
@@ -76,7 +77,7 @@ fn erl(schedulers: u64, words: &[String]) -> Sample {
     Ok(Measured { values, note: None })
 }
 
-/// The folder with `bench.beam`, made of this very source.
+/// Returns the folder with `bench.beam`, compiled from the source of this build.
 fn compiled() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     let folder = program.parent().unwrap_or(Path::new(".")).join("ms-bench-erlang");

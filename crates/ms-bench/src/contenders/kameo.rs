@@ -1,5 +1,6 @@
-//! kameo 0.22: a handler a message type, bounded mailboxes that make a sender wait,
-//! supervision by `supervise`.
+//! kameo 0.22: a handler for each message type, bounded mailboxes that make a sender wait, supervision
+//! by
+//! `supervise`.
 
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ impl Populates for Kameo {
     }
 }
 
-/// What is above a node of the skynet tree.
+/// The parent of a node of the skynet tree.
 enum Above {
     Root(tokio::sync::oneshot::Sender<u64>),
     Node(ActorRef<Branch>),
@@ -268,7 +269,7 @@ impl Supervises for Kameo {
         if one_for_all {
             let supervisor = OneForAll::spawn(OneForAll);
             let children = family(&supervisor, children).await;
-            // It ends with its last reference.
+            // An actor ends when its last reference is dropped.
             std::mem::forget(supervisor);
             return children;
         }

@@ -1,4 +1,4 @@
-//! Who takes part. The next contender is one file here and a line in the table.
+//! The contenders. A new one needs a file here and a line in the table.
 
 use crate::sample::Sample;
 use crate::workloads::Job;
@@ -16,7 +16,7 @@ mod ours;
 mod ractor;
 mod tokio_rt;
 
-/// One that is measured.
+/// A library that is measured.
 pub(crate) struct Contender {
     /// Its name in tables and on the command line.
     pub(crate) name: &'static str,
@@ -27,7 +27,7 @@ pub(crate) struct Contender {
 /// The name of our own row.
 pub(crate) const OURS: &str = "ours";
 
-/// In the order of the tables.
+/// All contenders, in the order of the tables.
 pub(crate) const CONTENDERS: &[Contender] = &[
     Contender { name: OURS, run: ours::run },
     Contender { name: "plain actix", run: actix::run },

@@ -1,7 +1,6 @@
-//! A task behind `tokio::sync::mpsc`: what an actor on tokio cannot be faster than.
+//! A task with a `tokio::sync::mpsc` channel: an upper bound for the speed of an actor on tokio.
 //!
-//! The channel has no bound, as it is the faster one; there is no supervision, no
-//! inspection and no account of anything.
+//! The channel is unbounded, as that kind is faster. There is no supervision, inspection or accounting.
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;

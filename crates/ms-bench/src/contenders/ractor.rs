@@ -1,5 +1,5 @@
-//! ractor 0.16: messages are one enum an actor, replies go through `RpcReplyPort`, a
-//! supervisor is an actor that carries out its own strategy in `handle_supervisor_evt`.
+//! ractor 0.16: one message enum for each actor, replies through `RpcReplyPort`. A supervisor is an
+//! actor that implements its own strategy in `handle_supervisor_evt`.
 
 use ::ractor::{
     Actor, ActorProcessingErr, ActorRef, ActorRuntime, RpcReplyPort, SupervisionEvent, call, pg,
@@ -38,7 +38,7 @@ struct Ractor {
     supervisor: ActorRef<()>,
 }
 
-/// Keeps children and lets failures be.
+/// Keeps children and ignores failures.
 struct Supervisor;
 
 impl Actor for Supervisor {
@@ -165,7 +165,7 @@ impl Actor for Idle {
 }
 
 impl Populates for Ractor {
-    /// Supervised ones are kept by their supervisor.
+    /// A supervised actor is kept alive by its supervisor.
     type Idle = Option<ActorRef<()>>;
 
     async fn start(&self, supervised: bool) -> Option<ActorRef<()>> {
@@ -210,7 +210,7 @@ impl Actor for Branch {
         } else {
             let below = size / 10;
             for at in 0..10 {
-                // Without waiting for its start, which would wait for all below it.
+                // Not awaited: the start of a node would wait for all nodes below it.
                 ActorRuntime::spawn_instant(None, Self, (me.clone(), number + at * below, below))?;
             }
         }
@@ -233,7 +233,7 @@ impl Actor for Branch {
     }
 }
 
-/// Takes the root's answer.
+/// Takes the answer of the root.
 struct Top;
 
 impl Actor for Top {
@@ -302,7 +302,7 @@ impl Actor for Fragile {
     }
 }
 
-/// Starts its children again under their names.
+/// Restarts its children under their names.
 struct Family {
     one_for_all: bool,
 }

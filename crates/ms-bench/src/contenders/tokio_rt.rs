@@ -1,5 +1,5 @@
-//! The runtime of those that live on tokio: one thread with a `current_thread` loop, and
-//! a second one where a workload wants two, as actix's arbiters are.
+//! The runtime of contenders on tokio: one thread with a `current_thread` loop, and a second one if a
+//! workload uses two. The arbiters of actix are built in the same way.
 
 use std::future::Future;
 
@@ -34,7 +34,7 @@ pub(super) fn run<T>(threads: Threads, work: impl AsyncFnOnce(Side) -> T) -> T {
 }
 
 impl Side {
-    /// Does it on the second thread, if there is one.
+    /// Runs a closure on the second thread, if there is one.
     pub(super) async fn there<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -48,7 +48,7 @@ impl Side {
 
 impl Drop for Side {
     fn drop(&mut self) {
-        // Gone already if its thread is.
+        // It fails only if the thread has ended.
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }

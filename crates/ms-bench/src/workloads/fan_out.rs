@@ -42,7 +42,7 @@ pub(crate) async fn counters<P: Peer>(peer: &P, count: u64) -> Vec<P::Counter> {
     counters
 }
 
-/// Asks each, which also waits for what was sent before.
+/// Asks each counter. The ask is queued behind all messages before it, so it also waits for those.
 pub(crate) async fn assert_all_counted<P: Peer>(counters: &[P::Counter], each: u64) {
     for counter in counters {
         assert_eq!(P::ask(counter).await, each, "every message was handled");

@@ -1,4 +1,4 @@
-//! What heartbeats cost that a million actors opted into.
+//! The cost of heartbeats for a million actors that opted into them.
 
 use crate::sample::scaled;
 use crate::workloads::{Figure, Job, Unit, Workload};
@@ -6,7 +6,7 @@ use crate::workloads::{Figure, Job, Unit, Workload};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) actors: u64,
-    /// How long is measured, in seconds.
+    /// The duration of the measurement, in seconds.
     pub(crate) seconds: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What an actor costs that does nothing.
+//! The memory of an actor that does nothing.
 
 use crate::peer::Populates;
 use crate::proc::resident;
@@ -26,7 +26,7 @@ pub(crate) fn measure<P: Populates>(size: Size) -> Sample {
         let before = resident();
         let idle = populate(peer, size.actors, true).await;
         let bytes = resident().saturating_sub(before);
-        // The process ends here: nobody need stop them.
+        // The process ends here, so stopping a million actors would only cost time.
         std::mem::forget(idle);
         bytes
     });

@@ -1,4 +1,4 @@
-//! One crash that takes ten thousand siblings along.
+//! One crash that restarts ten thousand siblings.
 
 use std::time::Instant;
 

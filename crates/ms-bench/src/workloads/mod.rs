@@ -1,4 +1,4 @@
-//! The workloads: what is measured, at which size, and what we want to reach.
+//! The workloads: what is measured, in which size, and our goals.
 //!
 //! A workload is a file here: its size, its [`Workload`] for the table below, and the loop
 //! that measures it on any [`Peer`](crate::peer::Peer) that can.
@@ -19,7 +19,7 @@ pub(crate) mod spawn;
 pub(crate) mod tell;
 pub(crate) mod tree;
 
-/// One workload at one size: what a contender runs once.
+/// One workload in one size: what a contender runs in one sample.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Job {
     Tell(tell::Size),
@@ -37,16 +37,16 @@ pub(crate) enum Job {
     Tree(tree::Size),
 }
 
-/// One line of what is measured.
+/// A workload.
 pub(crate) struct Workload {
     /// Its name on the command line.
     pub(crate) name: &'static str,
-    /// What is done, for the head of its table.
+    /// What it does, for the head of its table.
     pub(crate) about: &'static str,
     pub(crate) figures: &'static [Figure],
-    /// What a contender is to do at this scale; 1.0 is the size the goals are meant for.
+    /// Returns the job at a scale. The goals are set for 1.0.
     pub(crate) job: fn(f64) -> Job,
-    /// Most rounds worth their time.
+    /// Most rounds: more are not worth their time.
     pub(crate) rounds: usize,
 }
 
@@ -57,25 +57,25 @@ pub(crate) struct Figure {
     pub(crate) goals: &'static [Goal],
 }
 
-/// How a value is shown, and whether more of it is better.
+/// The unit of a value, which also says whether more is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// So many a second.
+    /// A number per second.
     Rate,
     /// Seconds.
     Time,
     /// Bytes.
     Bytes,
-    /// CPU seconds used in a second.
+    /// CPU seconds per second.
     Cpu,
 }
 
-/// What we want to reach.
+/// A goal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
-    /// At least this many times as good as that contender.
+    /// At least this many times as good as this contender.
     Times(&'static str, f64),
-    /// No more than this, in the figure's unit.
+    /// At most this, in the unit of the figure.
     AtMost(f64),
 }
 
@@ -103,7 +103,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     tree::WORKLOAD,
 ];
 
-/// So many in this time, a second.
+/// Returns the rate per second of a count in a time.
 #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
 pub(crate) fn rate(count: u64, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()

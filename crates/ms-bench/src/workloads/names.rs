@@ -74,7 +74,7 @@ fn read(keys: &[String], lookup: &(impl Fn(&str) -> bool + Sync)) -> Duration {
     took
 }
 
-/// Numbers in an order no cache foresees.
+/// Returns numbers in an order that no cache can predict.
 fn scattered(size: Size) -> impl Iterator<Item = u64> {
     let mut seed = 1_u64;
     (0..size.lookups).map(move |_| {

@@ -1,4 +1,4 @@
-//! Messages to whoever takes their type.
+//! Messages to all actors that subscribed to their type.
 
 use std::time::Instant;
 

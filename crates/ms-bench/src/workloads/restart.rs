@@ -1,4 +1,4 @@
-//! From a crash to the next answer.
+//! The time from a crash to the next answer.
 
 use std::time::Instant;
 
@@ -38,7 +38,7 @@ pub(crate) fn measure<P: Supervises>(size: Size) -> Sample {
             peer.crash(child).await;
             let reborn = tokio::time::timeout(WAIT_LIMIT, first_answer(peer, child));
             reborn.await.expect("it comes back");
-            // The first tenth warms up.
+            // The first tenth is a warm-up.
             if crash >= size.crashes / 10 {
                 times.push(began.elapsed().as_secs_f64());
             }
@@ -48,7 +48,7 @@ pub(crate) fn measure<P: Supervises>(size: Size) -> Sample {
     Ok(Measured { values: vec![percentile(&times, 0.5), percentile(&times, 0.99)], note: None })
 }
 
-/// Asks until an incarnation answers that has answered nobody before.
+/// Asks until a new incarnation answers: one that has answered nothing before.
 pub(crate) async fn first_answer<P: Supervises>(peer: &P, child: &P::Child) {
     while peer.try_ask(child).await != Some(0) {
         tokio::task::yield_now().await;

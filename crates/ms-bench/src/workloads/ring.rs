@@ -1,4 +1,4 @@
-//! A token that goes round: each hop wakes an actor that was asleep.
+//! A token that goes round a ring. Each hop wakes a sleeping actor.
 
 use std::time::Instant;
 

@@ -44,7 +44,7 @@ pub(crate) fn measure<P: Populates>(size: Size) -> Sample {
     Ok(Measured::one(rate))
 }
 
-/// Starts so many and waits until all are there.
+/// Starts this many actors, and waits until all are alive.
 pub(crate) async fn populate<P: Populates>(
     peer: &P,
     actors: u64,

@@ -14,8 +14,8 @@ pub(crate) struct Size {
     pub(crate) threads: Threads,
 }
 
-/// A sender lets others run after so many messages, where its library never makes it
-/// wait; below the bound of our default mailbox.
+/// A sender yields after this many messages, as some libraries never make it wait. The number is below
+/// the bound of our default mailbox.
 pub(crate) const BURST: u64 = 512;
 
 const FULL: u64 = 2_000_000;

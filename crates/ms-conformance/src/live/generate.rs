@@ -1,17 +1,17 @@
-//! Random scenarios: trees of all strategies with stand-ins of every kind, and what is done
-//! to them. What OTP itself leaves open is not generated; see `departs`.
+//! Random scenarios: trees of all strategies with stand-in workers of every kind, and steps. What OTP
+//! itself leaves open is not generated; see `departs`.
 
 use serde_json::{Map, Value, json};
 
 use super::random::Random;
 use crate::fields::text;
 
-/// A period that no scenario outlasts.
+/// A period in seconds that is longer than any scenario.
 const LONG: u64 = 3600;
 const REASONS: [&str; 8] =
     ["boom", "boom", "boom", "normal", "shutdown", "{shutdown,x}", "kill", "killed"];
 
-/// The scenario of a seed.
+/// Returns the scenario of a seed.
 #[must_use]
 pub(super) fn scenario(seed: u64) -> Value {
     let mut maker = Maker { random: Random::new(seed), ids: 0, args: 0 };
@@ -25,8 +25,8 @@ pub(super) fn scenario(seed: u64) -> Value {
     json!({"name": format!("live-{seed}"), "about": format!("random, depth {depth}"), "tree": tree, "steps": steps})
 }
 
-/// Whether a scenario may come upon a documented departure (Q1: a dynamic child that says
-/// `ignore` at an automatic restart).
+/// Says whether a scenario may meet a documented departure (Q1: a dynamic child that says `ignore` at
+/// an automatic restart).
 #[must_use]
 pub fn departs(scenario: &Value) -> bool {
     let mut found = false;
@@ -44,7 +44,7 @@ pub fn departs(scenario: &Value) -> bool {
     found
 }
 
-/// Calls `visit` with the path and tree of each supervisor that is there from the boot on.
+/// Calls `visit` with the path and tree of each supervisor that the boot starts.
 fn supervisors(tree: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
     visit(path, tree);
     if text(tree, "strategy", "") == "simple_one_for_one" {
@@ -63,7 +63,7 @@ struct Maker {
     args: usize,
 }
 
-/// What is known of a supervisor while steps are made for it.
+/// A supervisor for which steps are made.
 struct Known {
     path: String,
     dynamic: bool,
@@ -87,7 +87,7 @@ impl Maker {
         if strategy != "one_for_one" || self.random.percent(70) {
             flags.insert("strategy".into(), json!(strategy));
         }
-        // Without them OTP's defaults hold: a test must not run into the five seconds.
+        // Always set: OTP's default of five seconds could pass in the middle of a scenario.
         flags.insert("period".into(), json!(LONG));
         if self.random.percent(90) {
             flags.insert("intensity".into(), json!(self.random.below(6)));
@@ -119,7 +119,7 @@ impl Maker {
         let mut flags = self.flags(&["simple_one_for_one"]);
         let minds = minds(&flags);
         let template = match self.random.below(8) {
-            // Below several supervisors that stop in parallel the order would be open.
+            // Empty, as several of them stop in parallel and OTP promises no order below them.
             0 => json!({"id": self.id(), "type": "supervisor", "supervisor": {}}),
             _ => self.worker(minds, 0),
         };
@@ -204,7 +204,8 @@ impl Maker {
             2 => Some(json!(["ok", "throw", "ok"])),
             3 => Some(json!(["ok_info"])),
             4 => {
-                // After a start that succeeds they would be handled while others go on: in any order.
+                // Only in a start that fails: after one that succeeds, the calls would be handled while
+                // others start, in any order.
                 let outcome = *self.random.pick(&["error", "error", "throw"]);
                 let calls: Vec<Value> =
                     (0..1 + self.random.below(3)).map(|_| self.call_within()).collect();
@@ -214,7 +215,7 @@ impl Maker {
         }
     }
 
-    /// A call made while a start attempt runs.
+    /// Returns a call that is made during a start attempt.
     fn call_within(&mut self) -> Value {
         let guess = format!("c{}", 1 + self.random.below(self.ids.max(1)));
         match self.random.below(6) {
@@ -287,10 +288,10 @@ impl Maker {
         }
     }
 
-    /// Children of one supervisor that die before it looks.
+    /// Returns a step in which several children of a supervisor end before it looks.
     fn burst(&mut self, sup: &Known) -> Option<Value> {
         let mut rest = sup.workers.clone();
-        // Of two dynamic children with the same arguments the path means the latest only.
+        // No child twice: the path of two dynamic children with the same arguments means the latest.
         rest.sort_unstable();
         rest.dedup();
         let wanted = 2 + self.random.below(2);
@@ -313,7 +314,7 @@ impl Maker {
     }
 
     fn start_dynamic(&mut self, sup: &mut Known) -> Value {
-        // Now and then twice the same: OTP's dynamic children need no name of their own.
+        // Sometimes the same arguments again: OTP's dynamic children need no unique name.
         if self.args == 0 || self.random.percent(90) {
             self.args += 1;
         }

@@ -85,7 +85,8 @@ impl Life {
         }
     }
 
-    /// Says how it resists a stop: `None` not at all, `Some(Some(ms))` for a while, `Some(None)` for ever.
+    /// Says how it resists a stop: `None` not at all, `Some(Some(ms))` for a while, `Some(None)` for
+    /// ever.
     fn reluctance(&self) -> Option<Option<u64>> {
         let reluctant = |trick| matches!(trick, Trick::StopSlow(_) | Trick::StopNever);
         match self.world.armed(self.id, reluctant)? {

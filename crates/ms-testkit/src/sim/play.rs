@@ -202,8 +202,8 @@ impl Player {
         let act = act.clone();
         let mut answer = ports.work.ask(Work { token, act }, Duration::from_millis(ms));
         Some(actix_rt::spawn(async move {
-            // Moved in here, so that it is dropped before `answer` if the task is aborted: the model must
-            // see the ask given up before its message is dropped.
+            // Moved in here, so that it is dropped before `answer` if the task is aborted: the model
+            // must see the ask given up before its message is dropped.
             let asking = asking;
             let answered = answer.as_mut().await;
             asking.answered(answered);

@@ -2,12 +2,12 @@
 
 use super::tree::{Tree, attributes};
 
-/// Who may name an item.
+/// The visibility of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Visibility {
     /// `pub`.
     Public,
-    /// `pub(crate)` and its like.
+    /// `pub(crate)` and the like.
     Restricted,
     Private,
 }
@@ -15,12 +15,12 @@ pub(crate) enum Visibility {
 /// An item, and the tokens from its keyword to its end.
 #[derive(Debug)]
 pub(crate) struct Item<'a> {
-    /// What is inside the brackets of each.
+    /// The tokens inside the brackets of each attribute.
     pub(crate) attributes: Vec<&'a [Tree]>,
     pub(crate) visibility: Visibility,
     /// Its keyword, such as `enum`.
     pub(crate) kind: &'a str,
-    /// Its name; of an `impl` the type's; nothing for an import.
+    /// Its name. For an `impl`, that of the type; empty for an import.
     pub(crate) name: &'a str,
     pub(crate) line: usize,
     pub(crate) trees: &'a [Tree],
@@ -41,7 +41,7 @@ const KINDS: &[&str] = &[
     "use",
 ];
 
-/// The items at the level of some tokens, in their order.
+/// Returns the items at the top level of some tokens, in order.
 pub(crate) fn items(trees: &[Tree]) -> Vec<Item<'_>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -75,13 +75,13 @@ fn visibility(trees: &[Tree], at: usize) -> (Visibility, usize) {
     }
 }
 
-/// Whether brackets behind `pub` belong to it, as those of a tuple do not.
+/// Says whether brackets after `pub` belong to it. Those of a tuple do not.
 fn restricts(inner: &[Tree]) -> bool {
     let words = ["crate", "super", "self", "in"];
     inner.first().and_then(Tree::word).is_some_and(|word| words.contains(&word))
 }
 
-/// The keyword of the item that begins here, and how many tokens stand before it.
+/// Returns the keyword of the item that begins here, and the number of tokens before it.
 fn keyword(trees: &[Tree]) -> Option<(usize, &str)> {
     for (at, tree) in trees.iter().enumerate() {
         let next = trees.get(at + 1);
@@ -89,7 +89,7 @@ fn keyword(trees: &[Tree]) -> Option<(usize, &str)> {
             Tree::Literal => {}
             Tree::Word { text, .. } => match text.as_str() {
                 "async" | "unsafe" | "extern" | "default" => {}
-                // `const fn`, where `const` is no kind of its own.
+                // In `const fn`, `const` is not the keyword of the item.
                 "const"
                     if next.is_some_and(|tree| tree.is_word("fn") || tree.is_word("unsafe")) => {}
                 kind if KINDS.contains(&kind) => return Some((at, kind)),
@@ -101,7 +101,7 @@ fn keyword(trees: &[Tree]) -> Option<(usize, &str)> {
     None
 }
 
-/// How long an item is. Braces do not end an import or a value.
+/// Returns the number of tokens of an item. Braces do not end an import or a value.
 fn length(kind: &str, trees: &[Tree]) -> usize {
     let by_semicolon = matches!(kind, "const" | "static" | "type" | "use");
     let ends = |tree: &Tree| tree.is_mark(';') || (!by_semicolon && tree.group('{').is_some());
@@ -119,7 +119,7 @@ fn name<'a>(kind: &str, trees: &'a [Tree]) -> Option<&'a str> {
     }
 }
 
-/// The name of the type that an `impl` is of: the last word of its path.
+/// Returns the name of the type of an `impl`: the last word of its path.
 fn self_type(trees: &[Tree]) -> Option<&str> {
     let head: Vec<&Tree> = trees.iter().take_while(|tree| tree.group('{').is_none()).collect();
     let head = head.split(|tree| tree.is_word("where")).next()?;
@@ -128,7 +128,7 @@ fn self_type(trees: &[Tree]) -> Option<&str> {
     outside[of..].iter().filter_map(|tree| tree.word()).next_back()
 }
 
-/// The tokens that stand in no `<..>`.
+/// Returns the tokens that are outside of all `<..>`.
 fn outside_of_angles<'a>(trees: &[&'a Tree]) -> Vec<&'a Tree> {
     let (mut depth, mut kept) = (0_usize, Vec::new());
     for (at, tree) in trees.iter().enumerate() {

@@ -32,23 +32,22 @@ pub(crate) struct Package {
 /// A source.
 #[derive(Debug)]
 pub(crate) struct File {
-    /// From the root of the workspace.
+    /// Its path from the root of the workspace.
     pub(crate) path: PathBuf,
-    /// Where it stands in its crate; `None` for what is not in `src`, which only tests, benches and
-    /// examples see.
+    /// Its module; `None` for a file outside of `src`, which only tests, benches and examples see.
     pub(crate) module: Option<Place>,
-    /// All of it.
+    /// All of its code.
     pub(crate) trees: Vec<Tree>,
-    /// Without what is compiled for tests alone.
+    /// Its code without what is compiled for tests only.
     pub(crate) program: Vec<Tree>,
-    /// As `wc -l` counts.
+    /// Its lines, as `wc -l` counts them.
     pub(crate) lines: usize,
 }
 
 /// A module, by the file that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Whether it is the root of a program that stands beside the library of its package.
+    /// Whether it is the root of a program in a package that also has a library.
     pub(crate) beside: bool,
     pub(crate) path: Vec<String>,
 }
@@ -74,7 +73,7 @@ impl Code {
         self.packages.iter().find(|package| package.name == name)
     }
 
-    /// Code of made-up packages; a path begins with the package's name, as in `ms-a/src/lib.rs`.
+    /// Reads sample code. A path begins with the name of a package, as in `ms-a/src/lib.rs`.
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let mut names: Vec<&str> =
@@ -109,7 +108,7 @@ impl Package {
         Self { name: name.to_owned(), files }
     }
 
-    /// The name its code has in paths.
+    /// Returns its name in paths of code.
     pub(crate) fn ident(&self) -> String {
         self.name.replace('-', "_")
     }
@@ -123,7 +122,7 @@ impl File {
     }
 }
 
-/// Where a file of `src` stands among the modules of its crate.
+/// Returns the module of a file in `src`.
 fn place(path: &Path, has_library: bool) -> Option<Place> {
     let parts: Vec<&str> =
         path.strip_prefix("src").ok()?.iter().filter_map(|p| p.to_str()).collect();
@@ -145,7 +144,7 @@ fn place(path: &Path, has_library: bool) -> Option<Place> {
     Some(Place { beside, path: module })
 }
 
-/// The modules in files of their own that are declared for tests alone.
+/// Returns the modules in files of their own that are declared for tests only.
 fn modules_of_tests(files: &[File]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for file in files {
@@ -163,7 +162,7 @@ fn modules_of_tests(files: &[File]) -> Vec<Vec<String>> {
     found
 }
 
-/// The name in `mod name;`, if that begins here.
+/// Returns the name in `mod name;`, if that begins here.
 fn file_module(trees: &[Tree]) -> Option<&str> {
     let skip_visibility = match trees {
         [word, group, ..] if word.is_word("pub") && group.group('(').is_some() => 2,

@@ -1,4 +1,4 @@
-//! The modules of all members, and what a path in one of them leads to.
+//! The modules of all members, and the items that paths in them lead to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +7,13 @@ use super::paths::{Import, Kind, Names, expand, names};
 use super::tree::Tree;
 use super::{Code, File, Package};
 
-/// Re-exports of re-exports beyond this are taken for a circle.
+/// Longest chain of re-exports. A longer one is taken for a circle.
 const DEEPEST: usize = 16;
 
-/// Where an item is defined.
+/// The place where an item is defined.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Definition {
-    /// The package, as its code names it.
+    /// The package, by its name in code.
     pub(crate) package: String,
     pub(crate) module: Vec<String>,
     /// `None` if a path leads to the module itself.
@@ -27,7 +27,7 @@ impl std::fmt::Display for Definition {
     }
 }
 
-/// What a file names, and where.
+/// An item that a file names, and the line.
 #[derive(Debug, Clone)]
 pub(crate) struct Reference {
     pub(crate) to: Definition,
@@ -62,7 +62,7 @@ impl<'a> Modules<'a> {
         Self { packages: code.packages.iter().map(modules).collect() }
     }
 
-    /// The items of a package that another one can name, by their path or by a re-export.
+    /// Returns the items of a package that another one can name, by their path or by a re-export.
     pub(crate) fn public(&self, package: &str) -> BTreeSet<Definition> {
         let mut found = BTreeSet::new();
         self.public_below(package, &[], &mut BTreeSet::new(), &mut found);
@@ -99,7 +99,7 @@ impl<'a> Modules<'a> {
         }
     }
 
-    /// What a path in a module leads to; `None` if it leaves the workspace.
+    /// Returns what a path in a module leads to; `None` if it leaves the workspace.
     pub(crate) fn resolve(
         &self,
         package: &str,
@@ -109,7 +109,8 @@ impl<'a> Modules<'a> {
         self.resolve_at(package, from, path, 0)
     }
 
-    /// All that a file names by a path, an import or a glob. What it only passes on is left out.
+    /// Returns everything that a file names by a path, an import or a glob, except what it only
+    /// re-exports.
     pub(crate) fn references(&self, package: &str, file: &File) -> Vec<Reference> {
         let Some(path) = file.module_path() else { return Vec::new() };
         let Names { paths, words } = names(&file.program);
@@ -213,11 +214,11 @@ impl<'a> Modules<'a> {
                 return self.descend(&to.package, &to.module, path, depth + 1);
             }
         }
-        // Nothing is known of it: a macro may have made it.
+        // It is unknown: a macro may define it.
         Some(here(Some(name)))
     }
 
-    /// Whether a module has a name of its own, or imports it by name: a glob brings in no such name.
+    /// Says whether a module defines a name or imports it by name. A glob does not count.
     fn has(&self, package: &str, module: &[String], name: &str) -> bool {
         self.module(package, module).is_some_and(|this| {
             this.children.contains_key(name)
@@ -226,7 +227,7 @@ impl<'a> Modules<'a> {
         })
     }
 
-    /// Whether a module has a name of its own, or by an import.
+    /// Says whether a module defines a name or imports it.
     fn knows(&self, package: &str, module: &[String], name: &str, depth: usize) -> bool {
         let Some(this) = self.module(package, module) else { return false };
         if depth > DEEPEST {
@@ -236,7 +237,7 @@ impl<'a> Modules<'a> {
             let to = self.resolve_at(package, module, &import.path, depth + 1);
             to.is_some_and(|to| self.knows(&to.package, &to.module, name, depth + 1))
         };
-        // A glob whose path begins with the name would ask itself.
+        // The search would not end for a glob whose path begins with the name.
         let mut globs =
             this.imports.iter().filter(|(import, _)| import.glob && import.path[0] != name);
         self.has(package, module, name) || globs.any(|(import, _)| by_glob(import))
@@ -244,7 +245,7 @@ impl<'a> Modules<'a> {
 }
 
 impl File {
-    /// Its place as one path: the root of a program beside the library has a module of its own.
+    /// Returns its place as one path. The root of a program beside the library counts as a module.
     pub(crate) fn module_path(&self) -> Option<Vec<String>> {
         let place = self.module.as_ref()?;
         Some(match (place.beside, place.path.first()) {
@@ -254,7 +255,7 @@ impl File {
     }
 }
 
-/// The root of the crate that a module belongs to.
+/// Returns the root of a module's crate.
 fn root(module: &[String]) -> Vec<String> {
     module.first().filter(|first| first.starts_with('<')).cloned().into_iter().collect()
 }
@@ -290,7 +291,7 @@ fn note<'a>(trees: &'a [Tree], path: Vec<String>, modules: &mut BTreeMap<Vec<Str
 mod tests {
     use super::*;
 
-    /// What the file at a path of made-up code names.
+    /// Returns what the file at a path of sample code names.
     fn named(files: &[(&str, &str)], path: &str) -> Vec<String> {
         let code = Code::of(files);
         let modules = Modules::of(&code);

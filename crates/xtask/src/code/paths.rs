@@ -1,4 +1,4 @@
-//! The paths in a piece of code: those it imports, and those it writes out.
+//! The paths in a piece of code: in its imports, and in its expressions and types.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use super::tree::Tree;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Import {
     pub(crate) path: Vec<String>,
-    /// What it is called from here on; nothing for a glob.
+    /// The name it gets here; empty for a glob.
     pub(crate) name: String,
-    /// Whether it brings in all that is below the path.
+    /// Whether it is a glob.
     pub(crate) glob: bool,
     pub(crate) line: usize,
 }
@@ -25,13 +25,13 @@ pub(crate) struct Named {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// An import; whether it is one for others too, as `pub use` is.
+    /// An import, and whether it is public, as in `pub use`.
     Import { import: Import, passed_on: bool },
-    /// A path that is written out.
+    /// A path outside of imports.
     Path { path: Vec<String>, line: usize },
 }
 
-/// All names in a file.
+/// All paths and words in a file.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     pub(crate) paths: Vec<Named>,
@@ -39,7 +39,7 @@ pub(crate) struct Names {
     pub(crate) words: BTreeSet<String>,
 }
 
-/// What the tokens behind `use` bring in.
+/// Returns what the tokens after `use` bring in.
 pub(crate) fn expand(trees: &[Tree]) -> Vec<Import> {
     let mut found = Vec::new();
     expand_below(trees, &[], &mut found);
@@ -75,7 +75,7 @@ fn expand_below(trees: &[Tree], prefix: &[String], found: &mut Vec<Import>) {
     }
 }
 
-/// All names in some code.
+/// Returns all paths and words in some code.
 pub(crate) fn names(trees: &[Tree]) -> Names {
     let mut names = Names::default();
     collect(trees, &[], &mut names);
@@ -119,10 +119,10 @@ fn restricts(group: &Tree) -> bool {
     first.is_some_and(|word| matches!(word, "crate" | "super" | "self" | "in"))
 }
 
-/// Notes an import; returns how long it is.
+/// Notes an import and returns its number of tokens.
 fn imports(trees: &[Tree], inline: &[String], passed_on: bool, names: &mut Names) -> usize {
     let end = trees.iter().position(|tree| tree.is_mark(';')).unwrap_or(trees.len());
-    // The `use<..>` of a type that captures lifetimes is no import.
+    // `use<..>` in a type captures lifetimes and is not an import.
     if trees.get(1).is_some_and(|tree| tree.is_mark('<')) {
         return 1;
     }
@@ -133,7 +133,7 @@ fn imports(trees: &[Tree], inline: &[String], passed_on: bool, names: &mut Names
     (end + 1).min(trees.len()).max(1)
 }
 
-/// Notes the path that begins with a word; returns how long it is.
+/// Notes the path that begins with a word and returns its number of tokens.
 fn path(trees: &[Tree], goes_on: bool, inline: &[String], names: &mut Names) -> usize {
     let mut path = Vec::new();
     let mut at = 0;

@@ -1,7 +1,7 @@
-//! Rust code as trees of tokens: what rules about names and paths need, and no more.
+//! Rust code as trees of tokens: all that rules about names and paths need.
 //!
-//! No parser, as this crate must build in a few seconds on a fresh checkout. A token tree also shows
-//! what is inside the arguments of macros, which a parser of Rust leaves as it is.
+//! There is no parser, as this crate must build in a few seconds on a fresh checkout. A token tree also
+//! has the arguments of macros, which a parser of Rust does not look into.
 
 use std::collections::BTreeSet;
 
@@ -17,9 +17,9 @@ pub(crate) enum Tree {
     },
     /// `::`.
     Colons,
-    /// Any other mark, one character at a time.
+    /// Any other punctuation, one character at a time.
     Mark(char),
-    /// A number or a text; which one is not kept.
+    /// A number or a string. Its content is not kept.
     Literal,
     Group {
         open: char,
@@ -28,7 +28,7 @@ pub(crate) enum Tree {
 }
 
 impl Tree {
-    /// The text of a word.
+    /// Returns the text of a word.
     pub(crate) fn word(&self) -> Option<&str> {
         match self {
             Self::Word { text, .. } => Some(text),
@@ -36,7 +36,7 @@ impl Tree {
         }
     }
 
-    /// The line of a word, from 1.
+    /// Returns the line of a word, from 1.
     pub(crate) fn line(&self) -> Option<usize> {
         match self {
             Self::Word { line, .. } => Some(*line),
@@ -52,7 +52,7 @@ impl Tree {
         *self == Self::Mark(mark)
     }
 
-    /// The inside of a pair of brackets that begins with `wanted`.
+    /// Returns the inside of a pair of brackets that begins with `wanted`.
     pub(crate) fn group(&self, wanted: char) -> Option<&[Tree]> {
         match self {
             Self::Group { open, inner } if *open == wanted => Some(inner),
@@ -60,7 +60,7 @@ impl Tree {
         }
     }
 
-    /// The inside of any pair of brackets.
+    /// Returns the inside of any pair of brackets.
     pub(crate) fn inner(&self) -> Option<&[Tree]> {
         match self {
             Self::Group { inner, .. } => Some(inner),
@@ -69,7 +69,7 @@ impl Tree {
     }
 }
 
-/// Reads code. Brackets that do not match end the innermost group, so that any text can be read.
+/// Reads code. A bracket that does not match ends the innermost group, so that any text can be read.
 pub(crate) fn read(source: &str) -> Vec<Tree> {
     let code = blank(source);
     let mut reader = Reader { code: &code, at: 0, line: 1 };
@@ -81,7 +81,7 @@ pub(crate) fn read(source: &str) -> Vec<Tree> {
     trees
 }
 
-/// The words of some code, each once.
+/// Returns the words of some code, each once.
 pub(crate) fn words(trees: &[Tree]) -> BTreeSet<&str> {
     let mut found = BTreeSet::new();
     for tree in trees {
@@ -98,7 +98,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads up to a closing bracket, which it leaves, or the end.
+    /// Reads up to the end or a closing bracket, which it does not consume.
     fn group(&mut self) -> Vec<Tree> {
         let bytes = self.code.as_bytes();
         let mut trees = Vec::new();
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
                     trees.push(Tree::Colons);
                     self.at += 2;
                 }
-                // A lifetime or a label is no name of anything. A character is blank by now.
+                // A lifetime or a label names no item. A character literal was blanked before.
                 b'\'' => {
                     self.at += 1;
                     self.run();
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         trees
     }
 
-    /// Reads a text. The prefix of one (`b"x"`, `c"x"`) is no word.
+    /// Reads a string. Its prefix (`b"x"`, `c"x"`) is not a word.
     fn text(&mut self, trees: &mut Vec<Tree>) {
         let rest = &self.code.as_bytes()[self.at + 1..];
         let length = rest.iter().position(|byte| *byte == b'"').map_or(rest.len(), |at| at + 1);
@@ -173,12 +173,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Letters beyond ASCII count: a name may have them.
+/// Says whether a byte may be a part of a word. Bytes beyond ASCII may, as names may have such letters.
 fn is_of_a_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
-/// The code without what is compiled for tests alone: items under `#[cfg(test)]` or a test attribute.
+/// Returns the code without what is compiled for tests only: items with `#[cfg(test)]` or a test
+/// attribute.
 pub(crate) fn program(trees: &[Tree]) -> Vec<Tree> {
     let mut kept = Vec::new();
     let mut at = 0;
@@ -201,7 +202,7 @@ pub(crate) fn program(trees: &[Tree]) -> Vec<Tree> {
     kept
 }
 
-/// The attributes that begin here, each as what is inside its brackets.
+/// Returns the attributes that begin here, each as the tokens inside its brackets.
 pub(crate) fn attributes(trees: &[Tree]) -> Vec<&[Tree]> {
     let pairs = trees.chunks(2).map_while(|pair| match pair {
         [Tree::Mark('#'), group] => group.group('['),
@@ -210,7 +211,7 @@ pub(crate) fn attributes(trees: &[Tree]) -> Vec<&[Tree]> {
     pairs.collect()
 }
 
-/// Whether `#![cfg(test)]` begins here.
+/// Says whether `#![cfg(test)]` begins here.
 fn is_inner_of_tests(trees: &[Tree]) -> bool {
     match trees {
         [Tree::Mark('#'), Tree::Mark('!'), group, ..] => group.group('[').is_some_and(is_of_tests),
@@ -218,7 +219,7 @@ fn is_inner_of_tests(trees: &[Tree]) -> bool {
     }
 }
 
-/// Whether an attribute leaves what follows to tests: `cfg(test)`, `cfg(all(test, ..))`, `test`,
+/// Says whether an attribute restricts what follows to tests: `cfg(test)`, `cfg(all(test, ..))`, `test`,
 /// `tokio::test(..)`.
 pub(crate) fn is_of_tests(attribute: &[Tree]) -> bool {
     if let [cfg, condition] = attribute
@@ -230,7 +231,7 @@ pub(crate) fn is_of_tests(attribute: &[Tree]) -> bool {
     path.last().is_some_and(|last| last.is_word("test"))
 }
 
-/// Whether a condition of `cfg` can hold in tests only.
+/// Says whether a condition of `cfg` can hold in tests only.
 fn needs_tests(condition: &[Tree]) -> bool {
     match condition {
         [word, rest @ ..] if word.is_word("test") => rest.is_empty() || rest[0].is_mark(','),
@@ -250,7 +251,7 @@ fn needs_tests(condition: &[Tree]) -> bool {
     }
 }
 
-/// The words an item or a statement may begin with that a comma does not end.
+/// Words that begin an item or statement which a comma does not end.
 const KEYWORDS: &[&str] = &[
     "async",
     "const",
@@ -271,8 +272,8 @@ const KEYWORDS: &[&str] = &[
     "use",
 ];
 
-/// How long the item, statement, field or arm is that begins here. Up to its braces, semicolon or,
-/// if no keyword begins it, comma.
+/// Returns the number of tokens of the item, statement, field or arm that begins here. It ends with its
+/// braces or semicolon, or with a comma if no keyword begins it.
 fn item(trees: &[Tree]) -> usize {
     let by_keyword = trees.iter().find_map(|tree| match tree {
         Tree::Word { text, .. } if text == "pub" => None,
@@ -290,7 +291,7 @@ fn item(trees: &[Tree]) -> usize {
 mod tests {
     use super::*;
 
-    /// The words of the trees, with brackets.
+    /// Returns the words of the trees, with brackets.
     fn show(trees: &[Tree]) -> String {
         let one = |tree: &Tree| match tree {
             Tree::Word { text, .. } => text.clone(),

@@ -16,7 +16,7 @@
 //!   module. The count is the number of such modules: the sizes of all strongly connected
 //!   components with more than one module, added up.
 //!
-//! Calls of methods and the use of fields are not seen: whose they are takes the types of Rust.
+//! Calls of methods and uses of fields are not seen: only a type checker knows whose they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ pub(crate) const RATCHET: Ratchet = Ratchet {
 /// A module by its path in the crate.
 type Name = Vec<String>;
 
-/// What each module depends on: for each the items, with the first line that names them.
+/// The modules that each module depends on: their items, with the first line that names each.
 type Graph = BTreeMap<Name, BTreeMap<Name, BTreeMap<String, usize>>>;
 
 pub(crate) fn list(workspace: &Workspace) -> Vec<Found> {
@@ -84,7 +84,7 @@ fn graph(package: &Package, modules: &Modules<'_>) -> Graph {
     graph
 }
 
-/// The strongly connected components with more than one module, largest first.
+/// Returns the strongly connected components with more than one module, largest first.
 fn circles(graph: &Graph) -> Vec<BTreeSet<&Name>> {
     let reached: BTreeMap<&Name, BTreeSet<&Name>> =
         graph.keys().map(|name| (name, reached_from(name, graph))).collect();

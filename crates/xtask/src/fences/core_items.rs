@@ -1,9 +1,9 @@
-//! What stands in `ms-core` is a word of more than one crate: it is an attic otherwise.
+//! Every item of `ms-core` is used by more than one crate. Otherwise it would belong to its only user.
 //!
 //! Each public item must be used by two other members at least. A member *uses* an item if code of its
-//! programs (not tests, not what it only passes on) names it, by whatever path: `ms_core`'s own, or a
-//! re-export of another crate. An item is also used by who uses what is made of it: what a used item
-//! names in its definition, or in the signatures of its public functions, is part of that item.
+//! programs (not tests, and not re-exports) names it by any path: that of `ms_core`, or a re-export of
+//! another crate. Whoever uses an item also uses its parts: the items that it names in its definition,
+//! or in the signatures of its public functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ use crate::code::{Code, Definition, Item, Modules, Tree, Visibility, items, word
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
 
-/// What may stay though: ITEM without `ms_core::`, or MODULE::*, and REASON.
+/// The exceptions: ITEM without `ms_core::`, or MODULE::*, and REASON.
 const LIST: &str = "crates/xtask/core-items.tsv";
 
 const CORE: &str = "ms-core";
 const IDENT: &str = "ms_core";
 const FEWEST: usize = 2;
 
-/// The members that use each item.
+/// Returns the members that use each item.
 type Users<'a> = BTreeMap<Definition, BTreeSet<&'a str>>;
 
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
@@ -69,13 +69,13 @@ fn line(item: &Definition, users: &BTreeSet<&str>) -> String {
     format!("{} is used by {by}", path(item))
 }
 
-/// The path of an item below the crate.
+/// Returns the path of an item below the crate.
 fn path(item: &Definition) -> String {
     let text = item.to_string();
     text.strip_prefix(IDENT).and_then(|rest| rest.strip_prefix("::")).unwrap_or(&text).to_owned()
 }
 
-/// Whether an exception is of an item: its path, or `module::*`.
+/// Says whether an exception applies to an item: it has its path, or `module::*`.
 fn is_meant(exception: &str, item: &Definition) -> bool {
     let path = path(item);
     match exception.strip_suffix('*') {
@@ -103,7 +103,7 @@ fn users(code: &Code) -> Users<'_> {
     users
 }
 
-/// Gives the parts of each item the users of the whole, until nothing changes.
+/// Adds the users of each item to its parts, until nothing changes.
 fn pass_on<'a>(parts: &BTreeMap<Definition, BTreeSet<Definition>>, users: &mut Users<'a>) {
     let mut changed = true;
     while changed {
@@ -121,7 +121,7 @@ fn pass_on<'a>(parts: &BTreeMap<Definition, BTreeSet<Definition>>, users: &mut U
     }
 }
 
-/// What each item is made of: the items that its definition and its public functions name.
+/// Returns the parts of each item: the items that its definition and its public functions name.
 fn parts(
     code: &Code,
     modules: &Modules<'_>,
@@ -143,7 +143,8 @@ fn parts(
     parts
 }
 
-/// The items of a module, each with the words of its definition or of its public functions' heads.
+/// Returns the items of a module, each with the words of its definition or of the signatures of its
+/// public functions.
 fn faces(trees: &[Tree]) -> Vec<(&str, BTreeSet<&str>)> {
     items(trees).into_iter().map(|item| (item.name, face(&item))).collect()
 }
@@ -159,12 +160,12 @@ fn face<'a>(item: &Item<'a>) -> BTreeSet<&'a str> {
         }
         "fn" => words(head(item.trees)),
         "struct" | "enum" | "union" | "trait" | "type" => words(item.trees),
-        // The type of a value, not what it is made with.
+        // The type of a value counts, and its initial value does not.
         _ => words(item.trees.split(|tree| tree.is_mark('=')).next().unwrap_or_default()),
     }
 }
 
-/// A function without its body.
+/// Returns the tokens of a function without its body.
 fn head(trees: &[Tree]) -> &[Tree] {
     let end = trees.iter().position(|tree| tree.group('{').is_some()).unwrap_or(trees.len());
     &trees[..end]

@@ -1,7 +1,7 @@
-//! Public enums of errors and events that nobody outside may match to the last variant.
+//! Public enums of errors and events must be `#[non_exhaustive]`.
 //!
-//! They grow: with `#[non_exhaustive]`, one variant more breaks nobody's code. What is one says its
-//! name (it ends with one of a few words), or that it derives `Error`.
+//! Such enums grow. With the attribute, a new variant breaks no code of users. An enum is one of errors
+//! or events if its name ends with one of a few words, or if it derives `Error`.
 
 use super::ratchet::Counts;
 use super::{Found, Ratchet};
@@ -33,7 +33,7 @@ fn counts(code: &Code) -> Counts {
     code.packages.iter().map(of).collect()
 }
 
-/// Each as its name and place.
+/// Returns each as its name and place.
 fn exhaustive(package: &Package) -> Vec<String> {
     let library = package.files.iter().filter(|file| file.module.is_some());
     library

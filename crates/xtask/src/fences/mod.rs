@@ -1,8 +1,8 @@
-//! The fences of the house: what keeps the code from growing back into what it was.
+//! The fences of the house: rules that keep the code in shape.
 //!
-//! A rule that the code does not fulfil yet is a [`ratchet::Ratchet`]: a count for each crate against a
-//! baseline in a file, which may only fall. What breaks a rule for good stands in a list with its
-//! reason, and a line of it that nothing needs any more fails, so that no list outlives its cause.
+//! A rule that the code does not fulfil yet is a [`ratchet::Ratchet`]: a count for each crate with a
+//! baseline in a file, which may only fall. Permanent exceptions to a rule are in a list, with their
+//! reasons. A line of a list that nothing needs any more fails, so that no exception outlives its cause.
 
 pub(crate) mod circles;
 pub(crate) mod core_items;
@@ -18,7 +18,7 @@ pub(crate) use ratchet::Ratchet;
 use crate::End;
 use crate::workspace::{Error, Workspace};
 
-/// What `cargo xtask list` can show: a step of `check`, and all that it counts.
+/// What `cargo xtask list` can print: a step of `check`, and everything that it counts.
 const LISTS: &[(&str, List)] = &[
     ("circles", circles::list),
     ("words", words::list),
@@ -28,7 +28,7 @@ const LISTS: &[(&str, List)] = &[
 
 type List = fn(&Workspace) -> Vec<Found>;
 
-/// What may only fall.
+/// The counts that may only fall.
 const RATCHETS: &[&Ratchet] = &[
     &circles::RATCHET,
     &words::RATCHET,
@@ -43,7 +43,7 @@ pub(crate) struct Found {
     pub(crate) line: String,
 }
 
-/// `cargo xtask list STEP [CRATE]`.
+/// Runs `cargo xtask list STEP [CRATE]`.
 pub(crate) fn list(workspace: &Workspace, args: &[String]) -> End {
     let names: Vec<&str> = LISTS.iter().map(|(name, _)| *name).collect();
     let usage = format!("list wants a step ({}), then perhaps a crate", names.join(", "));
@@ -60,7 +60,7 @@ pub(crate) fn list(workspace: &Workspace, args: &[String]) -> End {
     End::Ok
 }
 
-/// `cargo xtask lower`: takes down each baseline to what there is, and never up.
+/// Runs `cargo xtask lower`: lowers each baseline to the present count, and never raises it.
 pub(crate) fn lower(workspace: &Workspace, args: &[String]) -> Result<End, Error> {
     if !args.is_empty() {
         return Ok(End::Usage("lower takes no arguments".to_owned()));

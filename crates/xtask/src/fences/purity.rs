@@ -1,20 +1,20 @@
-//! What decides must not run: code that names no actor, runtime, clock, log, randomness or operating
-//! system, so that each decision can be replayed and checked in every order.
+//! Code that makes decisions names no actor, runtime, clock, log, randomness or operating system, so
+//! that each decision can be replayed, and checked in every order.
 //!
-//! Of the crates that only decide, and of each folder or module named `logic` of the others.
+//! This holds for the crates that only decide, and for each folder or module named `logic` in others.
 
 use super::reasons::{self, Excepted};
 use crate::code::{Code, File, Kind, Package, names};
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
 
-/// What breaks the rule for good: FILE, PATH, REASON.
+/// The permanent exceptions: FILE, PATH, REASON.
 const LIST: &str = "crates/xtask/impure.tsv";
 
-/// The crates that are pure from end to end.
+/// The crates that are pure as a whole.
 const PURE: &[&str] = &["ms-core", "ms-json", "ms-policy", "ms-task"];
 
-/// Crates that run, log or draw lots.
+/// Crates that run code, log, or make random numbers.
 const CRATES: &[&str] = &[
     "actix",
     "actix_rt",
@@ -30,7 +30,7 @@ const CRATES: &[&str] = &[
 /// Parts of the standard library that reach the operating system.
 const OF_STD: &[&str] = &["env", "fs", "net", "os", "process", "thread"];
 
-/// What of `std::net` is data: an address is not a connection.
+/// The items of `std::net` that are data: an address is not a connection.
 const ADDRESSES: &[&str] = &[
     "AddrParseError",
     "IpAddr",
@@ -41,10 +41,10 @@ const ADDRESSES: &[&str] = &[
     "SocketAddrV6",
 ];
 
-/// Names of clocks, wherever they come from.
+/// Names of clocks, from any crate.
 const CLOCKS: &[&str] = &["Instant", "SystemTime"];
 
-/// Makers of random identifiers.
+/// Functions that make random identifiers.
 const LOTS: &[&str] = &["new_v4", "new_v6", "new_v7", "now_v1", "now_v6", "now_v7"];
 
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
@@ -87,7 +87,7 @@ fn is_pure(package: &Package, file: &File) -> bool {
     PURE.contains(&&*package.name) || place.path.iter().any(|module| module == "logic")
 }
 
-/// The paths that it must not name, each with its first line.
+/// Returns the forbidden paths that the code names, each with its first line.
 fn impure(file: &File) -> Vec<(String, usize)> {
     let mut found: Vec<(String, usize)> = Vec::new();
     for named in names(&file.program).paths {

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
 
-/// How many there are, by name.
+/// Counts by name.
 pub(crate) type Counts = BTreeMap<String, usize>;
 
-/// A count for each of some names, against a file with a line `NAME<TAB>COUNT` for each.
+/// A count for each name, and a file of baselines with a line `NAME<TAB>COUNT` for each.
 pub(crate) struct Ratchet {
     pub(crate) file: &'static str,
-    /// What is counted, in the plural.
+    /// The things that are counted, in the plural.
     pub(crate) what: &'static str,
-    /// What to do about one too many.
+    /// What to do if there are too many.
     pub(crate) advice: &'static str,
     pub(crate) count: fn(&Workspace) -> Counts,
 }
@@ -24,7 +24,7 @@ impl Ratchet {
         self.judge(&text, &(self.count)(workspace))
     }
 
-    /// More than the file says is a problem; less is no problem, and asks to lower the file.
+    /// Compares counts with the file. More is a problem; less is a note that asks to lower the file.
     pub(crate) fn judge(&self, text: &str, counts: &Counts) -> Outcome {
         let Self { file, what, advice, .. } = self;
         let mut outcome = Outcome::default();
@@ -59,7 +59,7 @@ impl Ratchet {
         outcome
     }
 
-    /// The file with each count that fell, and without the names that have none left.
+    /// Returns the file with the counts that fell, and without the names whose count is 0.
     pub(super) fn lowered(&self, text: &str, counts: &Counts) -> String {
         let lowered = text.lines().filter_map(|line| match row(line) {
             Some((name, allowed)) if !line.starts_with('#') => {

@@ -1,4 +1,4 @@
-//! Lists of what may break a rule: each line is a key of so many fields, then the reason.
+//! Lists of exceptions to a rule. Each line has the fields of a key, then the reason.
 
 /// A line of such a list.
 #[derive(Debug, PartialEq, Eq)]
@@ -6,7 +6,7 @@ pub(crate) struct Excepted<'a, const N: usize> {
     pub(crate) key: [&'a str; N],
 }
 
-/// Reads a list. The error is the line that is no good.
+/// Reads a list. The error is the first malformed line.
 pub(crate) fn read<const N: usize>(list: &str) -> Result<Vec<Excepted<'_, N>>, String> {
     let lines = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(line).collect()
@@ -21,7 +21,7 @@ fn line<const N: usize>(line: &str) -> Result<Excepted<'_, N>, String> {
     }
 }
 
-/// The lines that nothing needs, as problems.
+/// Returns a problem for each line that nothing needs.
 pub(crate) fn unneeded<const N: usize>(
     file: &str,
     list: &[Excepted<'_, N>],

@@ -1,4 +1,4 @@
-//! How long `ms-core` may be: it holds words, and an attic fills up.
+//! Limits the size of `ms-core`, so that only shared vocabulary is added to it.
 
 use super::Ratchet;
 use super::ratchet::Counts;
@@ -8,7 +8,7 @@ use crate::workspace::Workspace;
 
 const CRATE: &str = "ms-core";
 
-/// Lines of Rust in `src`, tests included, as `wc -l` counts.
+/// Counts the lines of Rust in `src`, tests included, as `wc -l` does.
 const MOST: usize = 4_500;
 
 pub(crate) const RATCHET: Ratchet = Ratchet {

@@ -1,7 +1,7 @@
-//! Words that are no names here: the private dialect that stood between the code and its reader.
+//! Words that identifiers must not have: a private dialect, which readers would have to learn first.
 //!
-//! Counted are the distinct identifiers of a crate, tests and local variables included, that have such
-//! a word in them. Comments and texts are prose, and not looked at.
+//! The count of a crate is the number of its distinct identifiers with such a word, including those of
+//! tests and local variables. Comments and strings are not looked at.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::code::{Code, Package, Tree};
 use crate::outcome::Outcome;
 use crate::workspace::Workspace;
 
-/// What may keep its name, such as a word in a published format: CRATE, IDENTIFIER, REASON.
+/// The exceptions, such as a word in a published format: CRATE, IDENTIFIER, REASON.
 const KEPT: &str = "crates/xtask/words-kept.tsv";
 
 pub(crate) const RATCHET: Ratchet = Ratchet {
@@ -25,11 +25,11 @@ pub(crate) const RATCHET: Ratchet = Ratchet {
     },
 };
 
-/// How an identifier is looked at.
+/// How a word is compared with an identifier.
 enum Form {
-    /// The word is a part of it, in whatever case: `kid` is one of `KidPath` and `old_kid`.
+    /// The word is a part of the identifier, in any case: `kid` is a part of `KidPath` and `old_kid`.
     Part(&'static str),
-    /// It is the whole of it.
+    /// The word is the whole identifier.
     Whole(&'static str),
 }
 use Form::{Part, Whole};
@@ -87,10 +87,10 @@ const WORDS: &[(Form, &str)] = &[
     (Whole("gates"), "the behaviour it shows"),
 ];
 
-/// The identifiers of each crate that are no good: the first place of each, and the better word.
+/// The bad identifiers of each crate: the first place of each, and the better word.
 type Bad<'a> = BTreeMap<&'a str, BTreeMap<&'a str, (String, &'static str)>>;
 
-/// Attributes whose words are names of lints.
+/// Attributes that have names of lints, which are not ours.
 const LINTS: &[&str] = &["allow", "deny", "expect", "forbid", "warn"];
 
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
@@ -174,7 +174,7 @@ fn each_word<'a>(trees: &'a [Tree], use_it: &mut impl FnMut(&'a str, usize)) {
     }
 }
 
-/// What to say instead of an identifier.
+/// Returns the better word for an identifier, if it has a bad one.
 fn better(name: &str) -> Option<&'static str> {
     let parts = parts(name);
     let is_bad = |form: &Form| match form {
@@ -187,7 +187,7 @@ fn better(name: &str) -> Option<&'static str> {
     WORDS.iter().find(|(form, _)| is_bad(form)).map(|(_, better)| *better)
 }
 
-/// The words of an identifier in lower case: of `KidPath2`, `HTTPDoor` and `SOME_KIDS` alike.
+/// Splits an identifier into words in lower case, whether it is `KidPath2`, `HTTPDoor` or `SOME_KIDS`.
 fn parts(name: &str) -> Vec<String> {
     let chars: Vec<char> = name.chars().collect();
     let mut parts = vec![String::new()];

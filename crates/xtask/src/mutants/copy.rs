@@ -1,4 +1,4 @@
-//! The copy of the tree in which mutants live; the working tree is never touched.
+//! The copy of the tree in which mutants are made. The working tree is never touched.
 
 use std::fs;
 use std::io;
@@ -7,11 +7,11 @@ use std::process::Command;
 
 use crate::workspace::{Error, cargo_in};
 
-/// What is no part of the sources.
+/// Folders that are not sources.
 const LEFT_OUT: [&str; 2] = ["target", ".git"];
 
-/// How nextest treats the tests of a mutant: one that waits for ever has noticed it, and one that
-/// fails by chance, which the second try shows, has not.
+/// The settings of nextest for the tests of a mutant. A test that hangs has noticed the mutant. A test
+/// that fails by chance has not, so each one gets a second try.
 const RUNNER: &str = "\
 [profile.default]
 slow-timeout = { period = \"20s\", terminate-after = 2 }
@@ -25,8 +25,8 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
-    /// Makes the copy below `target`, or brings it up to date: what did not change keeps its time,
-    /// and what was built of it stays good.
+    /// Makes the copy below `target`, or updates it. Files that did not change keep their times, so that
+    /// cargo does not build them again.
     pub(crate) fn make(from: &Path, target: &Path) -> Result<Self, Error> {
         let folder = target.join("mutants");
         let root = folder.join("tree");
@@ -36,16 +36,16 @@ impl Copy {
         Ok(Self { root, target: folder.join("build"), runner })
     }
 
-    /// cargo in the copy, building in a directory of its own.
+    /// Returns a command for cargo in the copy, with a target directory of its own.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut command = cargo_in(&self.root, args);
         command.env("CARGO_TARGET_DIR", &self.target);
-        // Set by the cargo that runs us, and meant for another package.
+        // The cargo that runs us has set these variables for this package.
         command.env_remove("CARGO_MANIFEST_DIR");
         command
     }
 
-    /// The file for `--config-file` of nextest.
+    /// Returns the file for `--config-file` of nextest.
     pub(crate) fn runner(&self) -> String {
         self.runner.display().to_string()
     }

@@ -1,4 +1,4 @@
-//! One mutant as it is written down.
+//! The file of a mutant.
 //!
 //! ```text
 //! what: what is wrong with it
@@ -11,10 +11,10 @@
 //! text of the mutant
 //! >>>>
 //! ```
-//! `file:` and its block may come several times. `suites:` names suites of the command; each
-//! `tests:` names a crate whose tests shall notice: all of them, or those of one program (`--lib`,
-//! `--test NAME`; `--features NAME` goes before or behind), or those of a nextest filter. One of
-//! the two must be there.
+//! `file:` and its block may occur several times. `suites:` names suites that this command knows; each
+//! `tests:` names a crate whose tests must notice the mutant: all of them, those of one program
+//! (`--lib`, `--test NAME`; `--features NAME` before or after), or those of a nextest filter. At least
+//! one of the two must be there.
 
 use std::path::{Path, PathBuf};
 
@@ -27,25 +27,24 @@ pub(crate) struct Mutant {
     edits: Vec<Edit>,
 }
 
-/// Tests that shall notice a mutant.
+/// Tests that must notice a mutant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Suite {
-    /// One that the command knows by name.
+    /// A suite that this command knows by name.
     Named(String),
-    /// The tests of a crate: those of the programs that these words of cargo name, or of all, with
-    /// the features they name, as far as a filter of nextest lets them through.
+    /// The tests of a crate: of the programs that these arguments of cargo select, or of all, and only
+    /// those that a filter of nextest selects, if there is one.
     Crate { name: String, programs: Vec<String>, filter: Option<String> },
 }
 
 impl Suite {
-    /// What stands before the name of a test of it.
+    /// Returns the prefix of the names of its tests.
     pub(crate) fn label(&self) -> &str {
         let (Self::Named(name) | Self::Crate { name, .. }) = self;
         name
     }
 
-    /// The same with the tests of `other`, which is of the same programs, beside its own; `None`
-    /// where it is not.
+    /// Adds the tests of `other` if it is of the same programs; returns `None` if it is not.
     pub(crate) fn with(&self, other: &Self) -> Option<Self> {
         match (self, other) {
             (
@@ -92,7 +91,7 @@ impl Mutant {
     }
 
     pub(crate) fn parse(name: &str, text: &str) -> Result<Self, String> {
-        // What comes behind the first block is the code's, whatever it looks like.
+        // Inside a block every line is code, whatever it looks like.
         let head = text.split("\nfile:").next().unwrap_or_default();
         let fields = |key: &'static str| {
             head.lines().filter_map(move |line| line.strip_prefix(key)).map(str::trim)
@@ -116,7 +115,7 @@ impl Mutant {
         Ok(Self { name: name.to_owned(), what, suites, edits })
     }
 
-    /// The changed files below `root`, unchanged on disk.
+    /// Returns the changed texts of the files below `root`. The files themselves are not written.
     pub(crate) fn apply(&self, root: &Path) -> Result<Vec<(PathBuf, String)>, String> {
         let mut changed: Vec<(PathBuf, String)> = Vec::new();
         for Edit { file, from, to } in &self.edits {

@@ -1,10 +1,9 @@
 //! `cargo xtask mutants`: does the suite notice when the code is wrong?
 //!
-//! Each file in `crates/xtask/mutants` breaks one thing on purpose: text that is found
-//! exactly once in a file, and what to put in its place. A mutant is made in a copy of the
-//! tree below the target directory, built in a directory of its own, and given to the suites it
-//! names; one of their tests must fail. What came out is written to `docs/mutants.md`, after each
-//! of them.
+//! Each file in `crates/xtask/mutants` breaks one thing on purpose: it has a text that occurs exactly
+//! once in a source, and the text to put in its place. A mutant is made in a copy of the tree below the
+//! target directory and built there. The suites that it names are run, and one of their tests must
+//! fail. The result of each mutant is written to `docs/mutants.md` at once.
 
 mod copy;
 mod file;
@@ -56,7 +55,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[String]) -> Result<End, Error>
     Ok(if survivors == 0 { End::Ok } else { End::Failed })
 }
 
-/// A step of `check`: every mutant still applies, and the document has a row for each.
+/// Runs the step of `check`: every mutant still applies, and the document has a row for each.
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
     let all = match read_all(&workspace.root) {
         Ok(all) => all,
@@ -84,10 +83,10 @@ fn read_all(root: &Path) -> Result<Vec<Mutant>, Vec<String>> {
     if problems.is_empty() { Ok(mutants) } else { Err(problems) }
 }
 
-/// Where cargo builds; the copy and what is built of it are in a folder of it.
+/// Returns the target directory of cargo. The copy and its artefacts are in a folder of it.
 fn target(workspace: &Workspace) -> PathBuf {
     workspace.metadata.target_directory.clone()
 }
 
-/// How a trial's verdict is told from here on.
+/// The tried mutants and their verdicts.
 pub(crate) type Results<'a> = [(&'a Mutant, Verdict)];

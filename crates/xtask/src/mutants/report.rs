@@ -1,4 +1,4 @@
-//! What came out, as a table; and whether the document still has the right rows.
+//! The table of results, and the check that the document has the right rows.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::trial::Verdict;
 
 pub(crate) const DOCUMENT: &str = "docs/mutants.md";
 
-/// Tests named in a row; the others are counted.
+/// Most tests that a row names. The others are counted.
 const NAMED: usize = 3;
 
 const HEAD: &str = "\
@@ -31,7 +31,7 @@ for the tests of that crate, which stop at the first that fails.
 /// The head of the table.
 const TABLE: &str = "| mutant | what it breaks | caught by |\n|---|---|---|\n";
 
-/// The rows, for the terminal and the document.
+/// Returns the rows, for the terminal and the document.
 pub(crate) fn table(results: &Results<'_>) -> String {
     let head = TABLE.to_owned();
     let rows =
@@ -39,7 +39,7 @@ pub(crate) fn table(results: &Results<'_>) -> String {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// The part of a row that is known without a trial.
+/// Returns the part of a row that is known without a trial.
 fn row(mutant: &Mutant) -> String {
     format!("| {} | {} | ", mutant.name, mutant.what)
 }
@@ -65,7 +65,7 @@ fn caught(verdict: &Verdict) -> String {
     list
 }
 
-/// Writes the document: the rows of these trials, and for other mutants those it has.
+/// Writes the document: the rows of these trials, and the present rows of other mutants.
 pub(crate) fn write(root: &Path, all: &[Mutant], results: &Results<'_>) -> Result<(), Error> {
     let path = root.join(DOCUMENT);
     let before = std::fs::read_to_string(&path).unwrap_or_default();
@@ -87,7 +87,7 @@ fn document(before: &str, all: &[Mutant], results: &Results<'_>) -> String {
     format!("{HEAD}\n{head}{rows}\n\n{caught} of {all} mutants are caught.\n")
 }
 
-/// Mutants without a row, rows without a mutant, and mutants that survived.
+/// Returns a problem for each mutant without a row, row without a mutant, and mutant that survived.
 pub(crate) fn differences(document: &str, all: &[Mutant]) -> Vec<String> {
     let rows: Vec<&str> = document.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
     let known = |line: &&&str| all.iter().any(|mutant| line.starts_with(&row(mutant)));

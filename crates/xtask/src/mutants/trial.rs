@@ -1,4 +1,4 @@
-//! A mutant before the suites: which of their tests notice it.
+//! The trial of a mutant: runs its suites, and finds the tests that notice it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,14 +14,14 @@ use crate::workspace::Error;
 use super::copy::Copy;
 use super::file::{Mutant, Suite};
 
-/// A mutant may wait for ever; a suite that takes this long has noticed it.
+/// A mutant may hang. A suite that takes this long has noticed it.
 const LIMIT: Duration = Duration::from_secs(180);
-/// The same for all tests of a crate: each of them has a limit of its own beside.
+/// The limit for all tests of a crate together. Each test also has a limit of its own.
 const CRATE_LIMIT: Duration = Duration::from_secs(900);
-/// How long a runner that is told to stop has for its tests.
+/// Longest wait for a test runner that was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
-/// The suites a mutant can name in its line `suites:`, and what cargo is to test for each.
+/// The suites that a line `suites:` can name, and the arguments of cargo for each.
 const SUITES: &[(&str, &[&str])] = &[
     ("policy", &["-p", "ms-policy", "--tests"]),
     ("model", &["-p", "ms-model", "--tests"]),
@@ -30,13 +30,13 @@ const SUITES: &[(&str, &[&str])] = &[
     ("kernel", &["-p", "ms-actor", "--lib", "--features", "model"]),
 ];
 
-/// What became of a mutant.
+/// The result of a mutant.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// These tests failed, each with its suite in front.
+    /// These tests failed. Each has its suite as a prefix.
     Caught(Vec<String>),
     Survived,
-    /// It is no mutant, or was not put before any test: a fault of its own, and no success.
+    /// It could not be tried, or no test ran. That is a fault of the mutant and not a success.
     NotTried(String),
 }
 
@@ -54,7 +54,7 @@ impl Verdict {
     }
 }
 
-/// The tests that the mutants name pass without any of them, or there is nothing to learn from their failing.
+/// Checks that the tests pass without any mutant. If they do not, their failures mean nothing.
 pub(crate) fn baseline<'a>(
     copy: &Copy,
     mutants: impl Iterator<Item = &'a Mutant>,
@@ -110,7 +110,7 @@ fn judge(copy: &Copy, mutant: &Mutant) -> Result<Verdict, Error> {
     Ok(if caught.is_empty() { Verdict::Survived } else { Verdict::Caught(caught) })
 }
 
-/// What a suite came to.
+/// The result of a suite.
 #[derive(Debug)]
 enum Came {
     Passed,
@@ -144,7 +144,7 @@ fn run(copy: &Copy, suite: &Suite) -> Result<Came, Error> {
             let tests = [&["nextest", "run"], &common[..], &filter].concat();
             let came = carry_out(copy.cargo(&build), copy.cargo(&tests), CRATE_LIMIT, failed_twice);
             match came? {
-                // Each test is a process of its own, and named however it ends.
+                // nextest runs each test in a process of its own, and names it however it ends.
                 Came::Failed(tests) if tests.is_empty() => {
                     Ok(Came::Nothing(format!("no test of {name} ran: look at the filter")))
                 }
@@ -176,16 +176,16 @@ fn carry_out(
     Ok(Came::Failed(failed.into_iter().collect()))
 }
 
-/// The test of a line `test NAME ... FAILED`.
+/// Returns the test of a line `test NAME ... FAILED`.
 fn failed_test(line: &str) -> Option<String> {
     let name = line.strip_prefix("test ")?.strip_suffix(" ... FAILED")?;
     Some(name.trim_end_matches(" - should panic").to_owned())
 }
 
-/// The test of a line `TRY 2 FAIL [..] (..) PROGRAM NAME` of nextest: one try may fail because the
-/// machine is busy.
+/// Returns the test of a line `TRY 2 FAIL [..] (..) PROGRAM NAME` of nextest. The first try does not
+/// count, as it may fail because the machine is busy.
 fn failed_twice(line: &str) -> Option<String> {
-    // The second try has short words for how it ended: `TMT`, `ABRT`.
+    // nextest abbreviates the result of a second try: `TMT`, `ABRT`.
     let (word, rest) = line.trim().strip_prefix("TRY 2 ")?.split_once(" [")?;
     if matches!(word, "PASS" | "LEAK" | "START" | "SLOW" | "TRMNTG" | "TERMINATING") {
         return None;
@@ -196,7 +196,8 @@ fn failed_twice(line: &str) -> Option<String> {
     Some(if has_hung { format!("{name} (timed out)") } else { name.to_owned() })
 }
 
-/// Whether a command succeeded and what it wrote, unless it took too long and was stopped.
+/// Runs a command. Returns whether it succeeded and its output, or `None` if it took too long and was
+/// stopped.
 #[allow(clippy::disallowed_methods, reason = "a command line tool may wait for its child")]
 fn within(mut command: Command, limit: Duration) -> std::io::Result<Option<(bool, String)>> {
     let mut child = command
@@ -221,22 +222,23 @@ fn within(mut command: Command, limit: Duration) -> std::io::Result<Option<(bool
     Ok(Some((status.success(), said.collect())))
 }
 
-/// Two pipes, two readers: who fills one while we wait for the other would stand still.
+/// Reads a pipe on a thread of its own: a command that fills one pipe while we read the other would
+/// hang.
 fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut said = Vec::new();
-        // What was read before the pipe broke is what there is.
+        // If the pipe breaks, what was read before is all there is.
         drop(pipe.read_to_end(&mut said));
         String::from_utf8_lossy(&said).into_owned()
     })
 }
 
-/// cargo and the test programs it runs. Told first: a runner that gives each test a group of its
-/// own ends them then.
+/// Ends cargo and the test programs that it runs. It is asked first: a runner that gives each test a
+/// process group of its own must end those groups itself.
 #[allow(clippy::disallowed_methods, reason = "a command line tool may wait for its child")]
 fn stop_group(child: &mut Child) -> std::io::Result<()> {
     let group = format!("-{}", child.id());
-    // What is gone already need not be told.
+    // `kill` fails if the processes have ended already, which is what is wanted.
     let signal = |name: &str| {
         let kill = Command::new("kill").args([name, "--", &group]).stderr(Stdio::null()).status();
         drop(kill);

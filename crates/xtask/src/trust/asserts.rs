@@ -1,9 +1,9 @@
-//! Which code asserts something.
+//! Finds assertions.
 
 use crate::lex::words;
 
-/// Where some code asserts by itself. An `unwrap` is no assertion here: it is most often part of what
-/// a test has to set up.
+/// Returns the places where some code asserts by itself. An `unwrap` does not count: most of them belong
+/// to the preparations of a test.
 pub(super) fn asserts_itself(code: &str) -> impl Iterator<Item = usize> + '_ {
     words(code).filter_map(|(at, word)| {
         let rest = &code[at + word.len()..];

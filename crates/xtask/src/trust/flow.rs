@@ -1,10 +1,10 @@
-//! Statements and branches, as far as they can be told without a parser.
+//! Statements and branches, as far as they can be found without a parser.
 
 use std::ops::Range;
 
 use crate::lex::{places, within};
 
-/// The statement that begins at a place, to its `;` or to the end of what it stands in.
+/// Returns the statement that begins at a place, up to its `;` or the end of the block around it.
 pub(super) fn statement(code: &str, at: usize) -> &str {
     let mut depth = 0_i32;
     for (end, byte) in code.bytes().enumerate().skip(at) {
@@ -21,27 +21,28 @@ pub(super) fn statement(code: &str, at: usize) -> &str {
     &code[at..]
 }
 
-/// Where the statement begins in which a place is.
+/// Returns the beginning of the statement around a place.
 pub(super) fn statement_start(code: &str, at: usize) -> usize {
     code[..at].rfind([';', '{', '}']).map_or(0, |end| end + 1)
 }
 
-/// The blocks that are carried out only if something is so: all of an `if` of which one branch
-/// asserts nothing, since there need not be another.
+/// Returns the blocks that run only under a condition: all branches of an `if` of which some branch, or
+/// the missing `else`, asserts nothing.
 pub(super) fn conditional(code: &str, asserts: &dyn Fn(&str) -> bool) -> Vec<Range<usize>> {
     let firsts = places(code, "if")
         .filter(|at| !code[..*at].trim_end().ends_with("else") && !is_guard(code, *at));
     firsts.filter_map(|at| chain(code, at, asserts)).collect()
 }
 
-/// `x if y =>`: what follows is an arm of a `match`, one of which is always taken.
+/// Says whether an `if` is the guard of an arm, as in `x if y =>`. One arm of a `match` is always taken.
 fn is_guard(code: &str, at: usize) -> bool {
     let rest = &code[at..];
     let arrow = rest.find("=>").unwrap_or(rest.len());
     rest[..arrow].find(['{', ';']).is_none() && arrow < rest.len()
 }
 
-/// From an `if` to the end of its last `else`; `None` where each branch asserts something.
+/// Returns the range from an `if` to the end of its last `else`; `None` if each branch asserts
+/// something.
 fn chain(code: &str, start: usize, asserts: &dyn Fn(&str) -> bool) -> Option<Range<usize>> {
     let (mut at, mut all_assert) = (start, true);
     loop {
@@ -61,17 +62,17 @@ fn chain(code: &str, start: usize, asserts: &dyn Fn(&str) -> bool) -> Option<Ran
     }
 }
 
-/// The block of an `if`, behind its condition.
+/// Returns the block of an `if`.
 fn block(code: &str, at: usize) -> Option<Range<usize>> {
     let mut block = block_at(code, at)?;
-    // A pattern with fields is no block.
+    // The braces of a pattern with fields are not the block.
     while code[block.end + 1..].trim_start().starts_with('=') {
         block = block_at(code, block.end + 1)?;
     }
     Some(block)
 }
 
-/// The next block that is in no other bracket.
+/// Returns the next block that is not inside other brackets.
 fn block_at(code: &str, at: usize) -> Option<Range<usize>> {
     let mut depth = 0_i32;
     for (place, byte) in code.bytes().enumerate().skip(at) {

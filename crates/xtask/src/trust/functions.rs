@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::lex::{blank, within, words};
 
-/// A source, as it stands and with blanks for comments and texts.
+/// A source: its text, and its code with blanks for comments and strings.
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) text: String,
@@ -16,7 +16,7 @@ pub(super) struct Source {
 #[derive(Clone)]
 pub(super) struct Function {
     pub(super) name: String,
-    /// Where its body is in the source.
+    /// The place of its body in the source.
     pub(super) body: Range<usize>,
     attributes: Vec<String>,
 }
@@ -27,7 +27,7 @@ impl Source {
         Self { path: path.to_owned(), text, code }
     }
 
-    /// The package it belongs to: the folder below `crates`, or the top folder.
+    /// Returns its package: the folder below `crates`, or the top folder.
     pub(super) fn package(&self) -> &str {
         let mut parts = self.path.iter().filter_map(|part| part.to_str());
         match parts.next() {
@@ -36,18 +36,19 @@ impl Source {
         }
     }
 
-    /// Whether it is compiled for tests alone: what is in `tests`.
+    /// Says whether it is compiled for tests only, as everything in `tests` is.
     pub(super) fn is_of_tests(&self) -> bool {
         self.path.iter().any(|part| part == "tests")
     }
 
-    /// Whether a place is in code for tests.
+    /// Says whether a place is in code for tests.
     pub(super) fn is_test_code(&self, at: usize) -> bool {
         self.tests_from() <= at
     }
 
-    /// Where its code for tests begins: at the start of what is in `tests`, else with its module of
-    /// tests, which is the end of a source. A source that has tests and no such module is one.
+    /// Returns the place where its code for tests begins: the start of a file in `tests`, else its
+    /// module of tests, which comes last in a source. A source with tests and without such a module is
+    /// all tests.
     pub(super) fn tests_from(&self) -> usize {
         let begins =
             ["#[cfg(test", "#[cfg(all(test"].iter().filter_map(|text| self.code.find(text));
@@ -82,7 +83,7 @@ impl Source {
     }
 }
 
-/// The attributes that begin between two places, where no attribute is open.
+/// Returns the attributes that begin between two places, if no attribute is open at the first.
 fn note_attributes(code: &str, from: usize, to: usize, attributes: &mut Vec<String>) {
     for (at, _) in code[from..to].match_indices("#[") {
         if let Some(inner) = within(code, from + at + 1) {
@@ -91,7 +92,7 @@ fn note_attributes(code: &str, from: usize, to: usize, attributes: &mut Vec<Stri
     }
 }
 
-/// The name and the body of the function whose `fn` ends here.
+/// Returns the name and the body of the function whose `fn` ends here.
 fn signature(code: &str, after: usize) -> Option<(&str, Range<usize>)> {
     let (at, name) = words(&code[after..]).next()?;
     (code[after..after + at].trim().is_empty()).then_some(())?;
@@ -109,7 +110,7 @@ fn signature(code: &str, after: usize) -> Option<(&str, Range<usize>)> {
 }
 
 impl Function {
-    /// Whether an attribute makes it a test: `#[test]`, `#[tokio::test(..)]`.
+    /// Says whether an attribute makes it a test: `#[test]`, `#[tokio::test(..)]`.
     pub(super) fn is_test(&self) -> bool {
         let path = |text: &str| text.split('(').next().unwrap_or_default().trim().to_owned();
         self.attributes
@@ -127,7 +128,7 @@ impl Function {
 mod tests {
     use super::*;
 
-    // No line of a made-up source may look like a test by itself: this file, too, is searched.
+    // This file is searched too, so no line of a sample may look like a test by itself.
 
     #[test]
     fn functions_have_their_attributes_and_bodies() {

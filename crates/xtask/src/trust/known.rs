@@ -1,6 +1,6 @@
-//! What is known of the functions that tests call: which of them assert, and which run what they
-//! are given in virtual time. By name, since there is no parser here to say which one is meant: the
-//! source's own, else one of those that the package's tests share.
+//! Knows the functions that tests call: which of them assert, and which run their argument in virtual
+//! time. A function is found by its name, as there is no parser to resolve it: first in the source
+//! itself, then among those that the tests of the package share.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,10 +9,10 @@ use super::asserts::asserts_itself;
 use super::functions::{Function, Source};
 use crate::lex::words;
 
-/// Code that stops the clock.
+/// Words that stop the clock.
 const STOPS_THE_CLOCK: &[&str] = &["start_paused", "TestSystem"];
 
-/// Names of functions, for each source.
+/// The names of such functions, for each source.
 pub(super) struct Known<'a> {
     asserting: BTreeMap<&'a Path, BTreeSet<String>>,
     virtual_time: BTreeMap<&'a Path, BTreeSet<String>>,
@@ -45,16 +45,16 @@ impl<'a> Known<'a> {
         Self { asserting, virtual_time }
     }
 
-    /// Whether a function of this name asserts something, itself or by what it calls. Those of the
-    /// testkit that do are called so.
+    /// Says whether a function of this name asserts something, itself or by a call. Functions of the
+    /// testkit that assert begin with `expect_`.
     pub(super) fn asserts(&self, source: &Source, name: &str) -> bool {
         let known = self.asserting.get(&*source.path);
         let of_the_kit = name.starts_with("expect_") && name != "expect_err";
         of_the_kit || known.is_some_and(|names| names.contains(name))
     }
 
-    /// Whether time is paused in a function: there is something in it, or it calls something, that
-    /// stops the clock.
+    /// Says whether time is paused in a function: it stops the clock itself, or calls a function that
+    /// does.
     pub(super) fn is_virtual(&self, source: &Source, function: &Function) -> bool {
         let body = &source.code[function.body.clone()];
         let known = self.virtual_time.get(&*source.path);
@@ -67,7 +67,7 @@ fn stops_the_clock(code: &str) -> bool {
     code.contains("time::pause()") || words(code).any(|(_, word)| STOPS_THE_CLOCK.contains(&word))
 }
 
-/// Whether it is there for the tests of others: it is of tests, and has none.
+/// Says whether a source is shared by tests: it is in `tests`, and has no test itself.
 fn is_shared(source: &Source) -> bool {
     source.is_of_tests() && !source.functions().iter().any(Function::is_test)
 }
@@ -76,7 +76,7 @@ fn functions(source: &Source) -> Vec<Seen<'_>> {
     let seen = |function: Function| {
         let body = &source.code[function.body.clone()];
         let words: BTreeSet<&str> = words(body).map(|(_, word)| word).collect();
-        // What is shipped may well have invariants; it is no helper of tests.
+        // Code that is shipped may assert invariants, but is not a helper of tests.
         let helps = source.is_test_code(function.body.start);
         Seen {
             name: function.name,
@@ -88,8 +88,8 @@ fn functions(source: &Source) -> Vec<Seen<'_>> {
     source.functions().into_iter().map(seen).collect()
 }
 
-/// The names of those of which this is so, and of those that name one of them. A name that also
-/// belongs to one of which it is not so is left out.
+/// Returns the names of functions for which `is` holds, and of those that call one of them. A name is
+/// left out if it also belongs to a function for which neither is true.
 fn spread(all: &[&Seen<'_>], is: impl Fn(&Seen<'_>) -> bool) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     loop {

@@ -1,8 +1,8 @@
-//! The reviewed list of findings that are meant to be.
+//! The reviewed list of permitted findings.
 
 use super::Finding;
 
-/// A line of it.
+/// A line of the list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Exception<'a> {
     pub(super) kind: &'a str,
@@ -17,10 +17,10 @@ impl Exception<'_> {
     }
 }
 
-/// Its lines: KIND, FILE, TEST and REASON, separated by tabs; `#` begins a comment.
+/// Reads the lines: KIND, FILE, TEST and REASON, separated by tabs; `#` begins a comment.
 ///
 /// # Errors
-/// The first line that is none: of no kind, without a reason.
+/// The first malformed line, such as one with an unknown kind or without a reason.
 pub(super) fn exceptions<'a>(
     list: &'a str,
     kinds: &[(&str, &str)],
@@ -33,7 +33,7 @@ pub(super) fn exceptions<'a>(
         if !kinds.iter().any(|(name, _)| *name == kind) {
             return Err(format!("there is no kind {kind}: {line}"));
         }
-        // Less says nothing that a reviewer could agree with.
+        // A shorter reason says nothing that a reviewer could agree with.
         if reason.split(' ').count() < 4 {
             return Err(format!("the reason is no sentence: {line}"));
         }

@@ -1,10 +1,9 @@
 //! Tests that can be trusted: no test that cannot fail, and none that fails because the machine
 //! is busy.
 //!
-//! Each kind of either was found in this workspace, more than once, in a suite that was green. What is
-//! found is judged by the source alone, so it may be wrong: an entry of the reviewed list
-//! says which finding of which test is meant to be, and why. An entry that no finding
-//! needs fails, as a finding without an entry does.
+//! Each kind of both was found in this workspace more than once, in a suite that was green. The rules go
+//! by the source alone and may be wrong, so a reviewed list has the findings that are permitted, with
+//! their reasons. A finding without an entry fails, and so does an entry without a finding.
 
 mod asserts;
 mod flow;
@@ -29,7 +28,7 @@ use list::{Exception, exceptions};
 /// The reviewed list: KIND, FILE, TEST, REASON.
 const LIST: &str = "crates/xtask/tests.tsv";
 
-/// What is wrong with a test, or with a function that tests share.
+/// A fault of a test, or of a function that tests share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Finding {
     kind: &'static str,
@@ -41,7 +40,7 @@ struct Finding {
 /// A kind, and where in the source it was found.
 type Found = (&'static str, usize);
 
-/// The kinds, and what is to be done about each.
+/// The kinds, and what to do about each.
 const KINDS: &[(&str, &str)] = &[
     ("asserts-nothing", "it passes whatever happens; assert what it is to show"),
     ("only-if", "all it asserts is within an `if`; assert the condition, or what holds otherwise"),
@@ -95,7 +94,7 @@ fn judge(sources: &[Source], exceptions: &[Exception<'_>]) -> Outcome {
     outcome
 }
 
-/// All findings, and how many tests there are.
+/// Returns all findings, and the number of tests.
 fn find(sources: &[Source]) -> (Vec<Finding>, usize) {
     let known = Known::of(sources);
     let (mut findings, mut tests) = (Vec::new(), 0);
@@ -121,7 +120,7 @@ fn find(sources: &[Source]) -> (Vec<Finding>, usize) {
 mod tests {
     use super::*;
 
-    /// The problems of made-up tests, with this list.
+    /// Returns the problems of sample tests with this list.
     fn problems(code: &str, list: &str) -> Vec<String> {
         let source = Source::new(Path::new("crates/ms-a/tests/it/x.rs"), code.to_owned());
         judge(&[source], &exceptions(list, KINDS).expect("a good list")).problems

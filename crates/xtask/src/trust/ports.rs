@@ -1,9 +1,9 @@
-//! Ports of loopback that somebody else may have: fixed ones, and those that were given back.
+//! Ports of loopback that another process may have: fixed ones, and those that were released.
 
 use super::functions::{Function, Source};
 use crate::lex::calls;
 
-/// What listens or connects.
+/// Functions that listen or connect.
 const CALLS: &[&str] = &["bind", "connect", "connect_timeout", "listen", "try_get", "try_to"];
 const HOSTS: &[&str] = &[
     "127.0.0.1",
@@ -15,10 +15,11 @@ const HOSTS: &[&str] = &[
     "UNSPECIFIED",
     "127, 0, 0, 1]",
 ];
-/// An address as a setting of a server that a test starts.
+/// Beginnings of settings that give a server its address.
 const SETTINGS: &[&str] = &["bind=", "bind = \\\"", "bind = \""];
 
-/// Where such a port is: in what `bind` and its like are given, and in the settings of servers.
+/// Returns the places of fixed ports: in the arguments of `bind` and the like, and in settings of
+/// servers.
 pub(super) fn fixed(source: &Source, function: &Function) -> Vec<usize> {
     let start = function.body.start;
     let (code, text) = (&source.code[function.body.clone()], &source.text[function.body.clone()]);
@@ -27,7 +28,7 @@ pub(super) fn fixed(source: &Source, function: &Function) -> Vec<usize> {
         HOSTS.iter().any(|host| given.match_indices(host).any(|(at, _)| has_port(given, at, host)))
     });
     let called = called.map(|(at, _)| at);
-    // Only where a program is started with it: elsewhere it is a value like others.
+    // Only if a program is started with it. Elsewhere it is a value like others.
     let starts = code.contains(".set(") || code.contains(".arg");
     let settings = SETTINGS.iter().flat_map(|setting| text.match_indices(setting));
     let set = settings.filter(|(at, setting)| {
@@ -37,7 +38,8 @@ pub(super) fn fixed(source: &Source, function: &Function) -> Vec<usize> {
     called.chain(set.map(|(at, _)| at)).map(|at| start + at).collect()
 }
 
-/// Where a port is asked for and its listener dropped at once: the next one may be somebody else's.
+/// Returns the places where a port is asked for and its listener is dropped at once. Another process may
+/// then take the port.
 pub(super) fn released(source: &Source, function: &Function) -> Vec<usize> {
     let code = &source.code[function.body.clone()];
     let dropped = calls(code, "bind").filter(|(at, given)| {
@@ -50,7 +52,7 @@ pub(super) fn released(source: &Source, function: &Function) -> Vec<usize> {
     dropped.map(|(at, _)| function.body.start + at).collect()
 }
 
-/// Whether a port other than 0 follows a host: `:80`, `, 80`.
+/// Says whether a port other than 0 follows a host: `:80`, `, 80`.
 fn has_port(text: &str, at: usize, host: &str) -> bool {
     let rest = text[at + host.len()..].trim_start_matches([':', ',', ' ', ')', ']']);
     let separated = rest.len() < text[at + host.len()..].len();

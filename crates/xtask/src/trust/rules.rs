@@ -1,4 +1,4 @@
-//! What is wrong with a test, kind by kind.
+//! The rules for tests, one for each kind of fault.
 
 use super::asserts::asserts_itself;
 use super::flow;
@@ -7,11 +7,11 @@ use super::known::Known;
 use super::{Found, ports, time};
 use crate::lex::{calls, places, words};
 
-/// What injects a fault, and may say that it could not.
+/// Functions that inject a fault, and may answer that they could not.
 const FAULTS: &[&str] =
     &["inject", "steer", "try_steer", "inject_network_partition", "restore_network"];
 
-/// What is wrong with a function that is a test, or that tests share.
+/// Returns the faults of a test, or of a function that tests share.
 pub(super) fn of(source: &Source, function: &Function, known: &Known<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     let start = function.body.start;
@@ -48,8 +48,8 @@ fn asserts(source: &Source, function: &Function, known: &Known<'_>) -> Option<&'
     all.iter().all(|at| maybe.iter().any(|range| range.contains(at))).then_some("only-if")
 }
 
-/// Returns without a value, before anything was asserted. What a function within the test returns
-/// from is that function.
+/// Finds each `return` without a value before the first assertion. One in a function inside the test
+/// returns only from that function.
 fn skips(source: &Source, function: &Function) -> Vec<usize> {
     let code = &source.code[function.body.clone()];
     let asserted = asserts_itself(code).next().unwrap_or(code.len());
@@ -65,7 +65,7 @@ fn skips(source: &Source, function: &Function) -> Vec<usize> {
     early.map(|at| start + at).filter(|at| !inner(*at)).collect()
 }
 
-/// Where what an injection answered is thrown away.
+/// Finds the places where the answer of an injection is dropped.
 fn dropped_faults(code: &str) -> impl Iterator<Item = usize> + '_ {
     let dropped = calls(code, "drop").map(move |(at, given)| (at, &code[given]));
     let bound = places(code, "let _ =").map(move |at| (at, flow::statement(code, at)));
@@ -98,7 +98,7 @@ mod tests {
 
     use super::*;
 
-    /// The kinds that are found in the first function of a source.
+    /// Returns the kinds that are found in the first function of a source.
     fn kinds(code: &str) -> Vec<&'static str> {
         let source = Source::new(Path::new("crates/ms-a/tests/it/x.rs"), code.to_owned());
         let function = source.functions().remove(0);
@@ -107,7 +107,7 @@ mod tests {
         of(&sources[0], &function, &known).into_iter().map(|(kind, _)| kind).collect()
     }
 
-    /// A test with this body, and a helper beside it.
+    /// Returns the kinds that are found in a test with this body. There is a helper beside it.
     fn test(body: &str) -> Vec<&'static str> {
         kinds(&format!("#{} fn a() {{ {body}\n}} fn helper() {{ assert!(x); }}", "[test]"))
     }

@@ -8,11 +8,11 @@ use super::functions::{Function, Source};
 use super::known::Known;
 use crate::lex::{calls, places, words};
 
-/// What gives a time that has passed.
+/// Functions that return an elapsed time.
 const PASSED: &[&str] = &["elapsed", "since", "duration_since"];
-/// What gives up after a time.
+/// Functions that give up after a time.
 const LIMITS: &[&str] = &["timeout", "recv_timeout", "wait_timeout", "within"];
-/// A wait for real work that is shorter than this is a race, on a machine that does other things.
+/// A shorter wait for real work is a race on a machine that does other things too.
 const SAFE_WAIT_SECONDS: u64 = 20;
 
 pub(super) fn of(source: &Source, function: &Function, known: &Known<'_>) -> Vec<Found> {
@@ -37,7 +37,7 @@ fn reads_the_real_clock(source: &Source, code: &str) -> bool {
     real && places(code, "Instant::now").any(|at| !code[..at].ends_with("tokio::time::"))
 }
 
-/// A helper of tests all of which stop the clock.
+/// Says whether a helper is only called by tests that stop the clock.
 fn is_called_in_virtual_time_alone(
     source: &Source,
     function: &Function,
@@ -55,7 +55,7 @@ fn is_called_in_virtual_time_alone(
     callers.clone().next().is_some() && callers.all(is_virtual)
 }
 
-/// Where it is asserted that no more than some time has passed.
+/// Finds assertions that no more than some time has passed.
 fn upper_bounds(code: &str) -> Vec<usize> {
     let times = times_passed(code);
     let is_time = |text: &str| {
@@ -85,7 +85,7 @@ fn upper_bounds(code: &str) -> Vec<usize> {
     found
 }
 
-/// The first of the arguments of an assertion, without its message.
+/// Returns the first argument of an assertion, without its message.
 fn condition(given: &str) -> &str {
     let mut depth = 0_i32;
     for (at, byte) in given.bytes().enumerate() {
@@ -99,7 +99,7 @@ fn condition(given: &str) -> &str {
     given
 }
 
-/// `time < x`, `x > time`, `(a..b).contains(&time)`.
+/// Says whether a condition bounds a time from above: `time < x`, `x > time`, `(a..b).contains(&time)`.
 fn bounds(part: &str, is_time: impl Fn(&str) -> bool) -> bool {
     let plain = part.replace("::<", "  ").replace("->", "  ").replace("=>", "  ");
     let less = plain.split_once('<').is_some_and(|(left, _)| is_time(left));
@@ -110,7 +110,7 @@ fn bounds(part: &str, is_time: impl Fn(&str) -> bool) -> bool {
     less || more || range
 }
 
-/// The names that stand for a time that has passed.
+/// Returns the variables that hold an elapsed time.
 fn times_passed(code: &str) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();
     for at in PASSED.iter().flat_map(|name| places(code, name)) {
@@ -129,7 +129,7 @@ fn times_passed(code: &str) -> BTreeSet<&str> {
     names
 }
 
-/// Where real work must be done before a short timer ends.
+/// Finds the places where real work must be done before a short timer ends.
 fn races(code: &str) -> Vec<usize> {
     let mut found = Vec::new();
     for name in LIMITS {
@@ -147,7 +147,7 @@ fn races(code: &str) -> Vec<usize> {
     found
 }
 
-/// Whether a limit is given as a number of milliseconds, or of too few seconds.
+/// Says whether a limit is given in milliseconds, or is too few seconds.
 fn is_short(given: &str) -> bool {
     if given.contains("from_millis(") {
         return true;

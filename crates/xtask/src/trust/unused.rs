@@ -1,8 +1,7 @@
-//! Public items that no program uses: of the crates that programs are composed of.
+//! Public items that no program uses, of the crates that programs are composed of.
 //!
-//! A type that nobody reaches is shown by its own tests and by nothing that a user runs. Who uses
-//! an item names it: in the sources of another crate, its tests left out, or in an example.
-//! What is passed on by `pub use` is used by nobody yet.
+//! A type that no program reaches is covered by its own tests, and by nothing that a user runs. An item
+//! is used if another crate names it, outside of tests, or an example does. A `pub use` is not a use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +14,10 @@ use crate::workspace::Workspace;
 /// The reviewed list: PACKAGE, ITEM, REASON.
 const LIST: &str = "crates/xtask/unused.tsv";
 
-/// What programs are composed of.
+/// The crates that programs are composed of.
 const PARTS: &[&str] =
     &["ms-router", "ms-resilience", "ms-snapshot", "ms-registry", "ms-bus", "ms-runtime"];
-/// What is there for tests and measurements: a use in it shows nothing to anybody.
+/// Crates for tests and measurements. A use in them does not count.
 const NO_PROGRAMS: &[&str] = &["ms-testkit", "ms-bench", "ms-conformance", "ms-model", "xtask"];
 
 pub(crate) fn check(workspace: &Workspace) -> Outcome {
@@ -56,7 +55,7 @@ fn judge(sources: &[Source], reasons: &BTreeSet<(&str, &str)>) -> Outcome {
                     "{package}: no program uses {item}: compose it into one, remove it, or say why in {LIST}"
                 )),
                 (0, true) => permitted += 1,
-                // Not a failure: whoever made it useful has done what the list is waiting for.
+                // A note and not a problem, as it is an improvement.
                 (_, true) => outcome.notes.push(format!("{package}: {item} is used now: remove it from {LIST}")),
                 (_, false) => {}
             }
@@ -66,12 +65,12 @@ fn judge(sources: &[Source], reasons: &BTreeSet<(&str, &str)>) -> Outcome {
     outcome
 }
 
-/// Whether it is the front of one of the parts.
+/// Says whether a file is the `lib.rs` of one of these crates.
 fn is_face(source: &Source) -> bool {
     PARTS.iter().any(|part| source.path.ends_with(format!("crates/{part}/src/lib.rs")))
 }
 
-/// The words of all programs, each with the packages that have it.
+/// Returns the words of all programs, each with the packages that have it.
 fn used(sources: &[Source]) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut used: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for source in sources {
@@ -91,7 +90,7 @@ fn used(sources: &[Source]) -> BTreeMap<&str, BTreeSet<&str>> {
     used
 }
 
-/// Whether a word stands in a `pub use`.
+/// Says whether a word is in a `pub use`.
 fn is_passed_on(code: &str, at: usize) -> bool {
     let before = &code[..at];
     let start = before.rfind(';').map_or(0, |end| end + 1);
@@ -99,13 +98,13 @@ fn is_passed_on(code: &str, at: usize) -> bool {
     statement.rfind("pub use ").is_some_and(|at| !statement[at..].contains(['(', ')']))
 }
 
-/// The names that the front of a crate makes public.
+/// Returns the names that the `lib.rs` of a crate makes public.
 fn exported(code: &str) -> Vec<&str> {
     let mut names = Vec::new();
     for at in places(code, "pub use ") {
         let list = code[at + "pub use ".len()..].split(';').next().unwrap_or_default();
         let leaves = list.split([',', '{', '}']).map(str::trim).filter(|leaf| !leaf.is_empty());
-        // A path that a brace follows ends with colons.
+        // A path before a brace ends with colons.
         let leaves = leaves.filter(|leaf| !leaf.ends_with("::") && !leaf.ends_with('*'));
         names.extend(leaves.filter_map(|leaf| leaf.rsplit([' ', ':']).next()));
     }

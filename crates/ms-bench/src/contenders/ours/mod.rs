@@ -46,12 +46,12 @@ pub(crate) fn run(job: Job) -> Sample {
 pub(super) struct Ours {
     node: Node,
     root: SupervisorRef,
-    /// Of actors that are started one after the other, without a name.
+    /// The supervisor of actors without names.
     pool: SupervisorRef,
     placement: Placement,
 }
 
-/// Names for children without one that matters.
+/// Numbers the names of children whose name does not matter.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 fn fresh(what: &str) -> String {

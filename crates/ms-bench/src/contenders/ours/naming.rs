@@ -8,11 +8,11 @@ use ms_router::{Router, RouterConfig};
 use super::{Add, Counter, Ours, fresh};
 use crate::peer::{Names, Peer, Publishes};
 
-/// Registrations in flight.
+/// Registrations that are in progress at the same time.
 const AT_ONCE: usize = 1000;
 
 thread_local! {
-    /// The registry of this sample.
+    /// Returns the registry of this sample.
     static REGISTRY: Registry = Registry::new(RegistryConfig::default());
 }
 

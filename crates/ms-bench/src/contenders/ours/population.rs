@@ -16,13 +16,13 @@ impl Actor for Idle {
     type Context = Context<Self>;
 }
 
-/// What a pool starts again and again.
+/// Returns the spec of the children of a pool.
 pub(super) fn idle_spec() -> ChildSpec {
     ChildSpec::actor("idle", || Idle { _alive: Alive::new() })
 }
 
 impl Populates for Ours {
-    /// A supervised one needs nobody.
+    /// A supervised actor is kept alive by its supervisor.
     type Idle = Option<Ref<Idle>>;
 
     async fn start(&self, supervised: bool) -> Option<Ref<Idle>> {

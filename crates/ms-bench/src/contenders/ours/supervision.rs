@@ -52,7 +52,7 @@ impl Supervises for Ours {
         };
         let children = (0..children).map(|n| format!("child-{n}")).collect::<Vec<_>>();
         let family = children.iter().fold(
-            // More restarts than any supervisor should grant, as crashing is all there is here.
+            // Far more than a real supervisor should grant: this workload only crashes children.
             supervisor.intensity(1_000_000, Duration::from_secs(1)),
             |family, id| {
                 let child = ChildSpec::actor(id, Fragile::default).placement(self.placement);

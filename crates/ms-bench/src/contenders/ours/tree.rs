@@ -19,7 +19,7 @@ use crate::peer::WAIT_LIMIT;
 use crate::sample::{Measured, Sample};
 use crate::workloads::tree::Size;
 
-/// What msctl grants by default.
+/// The default deadline of msctl.
 const WITHIN: Duration = Duration::from_secs(2);
 
 /// The client runs on a thread of its own, as msctl is a process of its own.
@@ -32,7 +32,8 @@ pub(super) fn measure(size: Size) -> Sample {
         let (sender, mut tree) = oneshot::channel();
         let client = std::thread::spawn(move || assert!(sender.send(ask(socket)).is_ok(), "heard"));
         let mut longest = Duration::ZERO;
-        // An actor beside the supervisors: what an inspection makes the others wait.
+        // Asks an actor beside the supervisors all the time: its longest answer shows how long an
+        // inspection makes other actors wait.
         let other = runtime.root().get::<Counter>("other").await.expect("there");
         let (took, tree) = loop {
             let began = Instant::now();
@@ -45,14 +46,14 @@ pub(super) fn measure(size: Size) -> Sample {
             }
         };
         client.join().expect("ends");
-        // Root, pool and the other beside them.
+        // The root, the pool and the other actor are in the tree too.
         assert_eq!(tree.walk().count() as u64, size.actors + 3, "the tree is whole");
         let bytes: usize =
             rows(&tree).map(|row| serde_json::to_vec(&row).expect("plain data").len() + 1).sum();
         assert_eq!(runtime.stop(WAIT_LIMIT).await.code(), 0);
         [took.as_secs_f64(), bytes as f64, longest.as_secs_f64()]
     });
-    // A leftover folder harms nobody.
+    // A leftover folder does no harm.
     let _ = std::fs::remove_dir_all(folder);
     Ok(Measured { values: values.to_vec(), note: None })
 }

@@ -243,7 +243,8 @@ impl World {
     /// Notes an ask to a router, which chooses the actor. See [`World::asking`].
     pub(crate) fn asking_one(&self, within: u64) -> (Asking, Token) {
         let message = self.new_message(None, None);
-        // The router goes on to the next handler when one refuses, and each refusal may leave a dead letter.
+        // The router goes on to the next handler when one refuses, and each refusal may leave a dead
+        // letter.
         self.lock().traffic.dead_maybe += MAX_TRIES;
         (self.ask_about(message, within), Token { world: self.clone(), message: Some(message) })
     }

@@ -247,7 +247,8 @@ impl World {
 
     // ---- the end ---------------------------------------------------------------
 
-    /// Drops everything that holds actors. It is taken out first, so that it is dropped without the lock.
+    /// Drops everything that holds actors. It is taken out first, so that it is dropped without the
+    /// lock.
     pub(crate) fn clear(&self) {
         let mut inner = self.lock();
         let places = std::mem::take(&mut inner.places);
