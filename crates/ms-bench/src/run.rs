@@ -45,10 +45,13 @@ pub(crate) fn workload(
         .iter()
         .map(|contender| Seen { contender, samples: Vec::new(), absent: None, failed: false })
         .collect();
+    // Round by round and not contender by contender: if the machine is busy for a minute, every
+    // contender has some bad samples, and no contender has only bad ones.
     for _ in 0..rounds.min(workload.rounds) {
         for seen in all.iter_mut().filter(|seen| seen.absent.is_none()) {
             match sample(workload, seen.contender, scale) {
                 Ok(Ok(measured)) => seen.samples.push(measured),
+                // It will lack the feature in every round, so it is not asked again.
                 Ok(Err(absent)) => seen.absent = Some(absent),
                 Err(problem) => {
                     eprintln!("{} on {}: {problem}", workload.name, seen.contender.name);

@@ -15,6 +15,7 @@ pub(crate) struct Summary {
 pub(crate) fn summary(values: &[f64]) -> Option<Summary> {
     let sorted = sorted(values);
     let (min, max) = (*sorted.first()?, *sorted.last()?);
+    // The median and not the mean, which would follow the one round in which the machine was busy.
     let (low, high) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
     Some(Summary { median: f64::midpoint(low, high), min, max, rounds: sorted.len() })
 }

@@ -84,6 +84,7 @@ fn median_of(found: &FigureResult, contender: &str) -> Option<f64> {
 /// Returns how many times as good as `base` a value is. More is always better.
 fn times_as_good(unit: Unit, value: f64, base: f64) -> f64 {
     match unit {
+        // Times, bytes and CPU are better when they are smaller, so the quotient is inverted for them.
         Unit::Rate => value / base,
         Unit::Time | Unit::Bytes | Unit::Cpu => base / value,
     }

@@ -136,5 +136,6 @@ pub(crate) fn child(world: &World, parent: &str, spec: &Value) -> Result<ChildSp
         None => child,
     };
     let significant = spec["significant"].as_bool().unwrap_or(false);
+    // OTP waits for ever for the start of a child, so there is no timeout here.
     Ok(child.restart(restart).significant(significant).start_timeout(None))
 }

@@ -61,6 +61,8 @@ pub fn check(text_of_file: &str) -> Verdict {
     let Some(expected) = file.get("expected").and_then(Value::as_array) else {
         return Verdict::Unusable("no `expected` trace in it".to_owned());
     };
+    // The files keep what OTP really did. Our departures are applied here, so that the list is in one
+    // place.
     let mut expected = expected.clone();
     let _rule = departure(text(scenario::of_file(&file), "name", ""), &mut expected);
     let got = match play(&file) {

@@ -13,6 +13,7 @@ const NUMBERED: &str = "_x";
 /// # Errors
 /// If the text is too long, or has a `/`, which separates ids in paths.
 pub(crate) fn child_id(text: &str) -> Result<ChildId, IdError> {
+    // A `/` is not escaped: it separates ids in the paths of a scenario, so no id may have one.
     if text.contains('/') || (!text.starts_with(ESCAPED) && fits(text)) {
         return ChildId::new(text);
     }

@@ -31,6 +31,7 @@ pub fn play(file: &Value) -> Result<Vec<Value>, PlayError> {
     #[allow(clippy::expect_used, reason = "asked for once")]
     let system = System::with_tokio_rt(|| runtime.take().expect("one runtime"));
     system.block_on(async {
+        // One arbiter: the order of events is part of a trace, and threads would make it random.
         let node = Node::boot(NodeConfig::single_arbiter());
         let node = node.map_err(|error| PlayError::Setup(error.to_string()))?;
         if processes::is_one(scenario) {

@@ -190,6 +190,7 @@ impl Player {
                 (process.path().name().to_owned(), terms::reason_text(&reason))
             })
             .collect();
+        // See above: what an ending process still hears depends on the order of signals, which is open.
         heard.retain(|(id, _)| !ended.iter().any(|(gone, _)| gone == id));
         heard.sort_unstable();
         let op = text(step, "op", "?");

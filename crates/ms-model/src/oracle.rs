@@ -80,6 +80,7 @@ impl Oracle {
     /// Notes the first law that does not hold.
     pub(crate) fn demand(&mut self, holds: bool, law: Law) {
         if !holds {
+            // Only the first: what breaks after it is mostly a consequence.
             self.broken.get_or_insert(law);
         }
     }

@@ -35,6 +35,8 @@ pub struct Violation {
 /// Explores one setup completely.
 #[must_use]
 pub fn run(setup: &Setup) -> Explored {
+    // Breadth first: the way to a broken law is then the shortest one, which is the one a person can
+    // read.
     let checker = Tree(setup.clone()).checker().spawn_bfs().join();
     let violations = checker
         .discoveries()
@@ -55,6 +57,7 @@ pub fn run(setup: &Setup) -> Explored {
 
 /// Explores setups, as many at a time as the machine has processors. Calls `done` after each.
 pub fn run_all(setups: &[Setup], done: impl Fn(&Explored) + Sync) -> Vec<Explored> {
+    // A thread for each setup and not several for one: there are many, and most of them are small.
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {

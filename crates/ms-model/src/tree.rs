@@ -42,6 +42,7 @@ impl Model for Tree {
             law::<10>(),
             law::<11>(),
         ];
+        // This law is a question to each state and not to a step, so no step can break it.
         all.push(Property::always(Law::LateEvent.name(), |_, world: &World| {
             world.ignores_late_events()
         }));

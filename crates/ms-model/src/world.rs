@@ -134,6 +134,7 @@ impl World {
 
     /// Adds everything that may happen next.
     pub fn possible(&self, actions: &mut Vec<Action>) {
+        // Nothing after a broken law is worth exploring, and it would only lead to longer reports.
         if self.ended || self.oracle.broken.is_some() {
             return;
         }
@@ -262,6 +263,7 @@ impl World {
             _ => None,
         };
         self.policy.handle(self.now, event);
+        // All effects of an event are taken before the next event, as the actor around the policy does.
         let effects: Vec<Effect> = std::iter::from_fn(|| self.policy.poll_effect()).collect();
         self.oracle.enter(&self.policy);
         if let Some(key) = went_well {
@@ -395,6 +397,8 @@ impl World {
 
 impl Hash for World {
     fn hash<H: Hasher>(&self, to: &mut H) {
+        // The fingerprint and not the fields of the policy: incarnations and times grow for ever, and
+        // two states that differ in nothing else must be the same state, or the graph would be infinite.
         self.policy.fingerprint(self.now, to);
         let Self { policy: _, now: _, every_reason: _, budget, starting, stopping, alive, .. } =
             self;

@@ -153,6 +153,8 @@ impl ChildTest {
 
     #[allow(clippy::expect_used, reason = "a machine without loopback runs none of the tests")]
     fn command(self) -> (&'static str, Command, TcpListener) {
+        // A port and not a pipe: the test may redirect every stream of the child, and `after` puts a
+        // shell between the two processes.
         let reports = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback is there");
         let port = reports.local_addr().expect("it is bound").port();
         let program = self.program.unwrap_or_else(|| std::env::current_exe().expect("known"));

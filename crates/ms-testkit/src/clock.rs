@@ -22,6 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 )]
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = || {
+        // No I/O driver: a socket becomes ready in real time, and the paused clock would jump past all
+        // timers while a test waits for it.
         tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)

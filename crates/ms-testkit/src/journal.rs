@@ -58,6 +58,8 @@ impl Journal {
     fn spec(&self, name: &str, init: Duration, stubborn: bool) -> ChildSpec {
         let (journal, text) = (self.clone(), name.to_owned());
         ChildSpec::actor(name, move || {
+            // Counted here and not in `started`: an actor exists from its factory on, also if its init
+            // fails.
             journal.alive.fetch_add(1, Ordering::SeqCst);
             JournalActor { name: text.clone(), journal: journal.clone(), init, stubborn }
         })

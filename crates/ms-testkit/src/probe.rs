@@ -174,6 +174,8 @@ where
     pub async fn next(&self, within: Duration) -> Option<Envelope<M>> {
         let until = later(tokio::time::Instant::now(), within);
         loop {
+            // Registered before the look into the inbox, so that a message between the two is not
+            // missed.
             let arrived = self.inbox.arrived.notified();
             if let Some(first) = self.inbox.pop() {
                 return Some(first);

@@ -84,6 +84,8 @@ impl TestSystem {
     #[allow(clippy::expect_used, reason = "the surroundings are made on this very line")]
     pub fn seeded<T>(seed: u64, test: impl AsyncFnOnce(&Self) -> T) -> T {
         clock::block_on(async {
+            // A fixed seed: a test by hand must be the same at every run, the jitter of its delays
+            // included.
             let config = NodeConfig { seed: Some(seed), ..NodeConfig::single_arbiter() };
             let node = Node::boot(config).expect("boots on the system of this thread");
             let registry =

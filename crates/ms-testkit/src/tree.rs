@@ -23,6 +23,7 @@ pub async fn whole<E: fmt::Debug>(mut ask: impl AsyncFnMut() -> Result<TreeNode,
     let end = later(Instant::now(), WHOLE_WITHIN);
     loop {
         let tree = ask().await.unwrap_or_else(|error| panic!("no tree: {error:?}"));
+        // An answer without some subtree is not an error of the node, so only time ends the loop.
         let silent = tree.silent().next().map(|node| node.status.path.clone());
         match silent {
             None => return tree,

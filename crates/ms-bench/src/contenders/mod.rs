@@ -53,6 +53,7 @@ pub(crate) fn named(name: &str) -> Option<&'static Contender> {
     CONTENDERS.iter().find(|contender| contender.name == name)
 }
 
+// A row with a reason and not no row: a missing one would look like a contender that nobody thought of.
 #[cfg(not(feature = "peers"))]
 fn not_built(_: Job) -> Sample {
     Err(crate::sample::NoFigure::lacks("built without the feature `peers`"))

@@ -80,6 +80,7 @@ pub(crate) fn measure<P: Peer>(size: Size) -> Sample {
         let counter = peer.counter().await;
         P::tell(&counter, 1).await;
         let each = size.asks / size.askers;
+        // A warm-up, which is not measured: queues grow and caches fill here.
         ask(peer, &counter, size.askers, each / 10).await;
         let began = Instant::now();
         ask(peer, &counter, size.askers, each).await;

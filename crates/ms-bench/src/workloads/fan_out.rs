@@ -54,6 +54,7 @@ async fn tell_all<P: Peer>(counters: &[P::Counter], rounds: u64) {
         for counter in counters {
             P::tell(counter, round).await;
         }
+        // Sender and actors share the thread. Without this no actor would run before the last round.
         tokio::task::yield_now().await;
     }
 }

@@ -52,6 +52,7 @@ pub(crate) fn measure<P: Names>(size: Size) -> Sample {
         let lookup = peer.lookup();
         assert!(!lookup("agents.nobody"), "an unknown name is not found");
         read(&keys[..keys.len() / 10], &lookup);
+        // The slowest reader counts: a mean would hide a reader that waits for a lock of another one.
         let slowest = std::thread::scope(|scope| {
             let readers = (0..size.readers).map(|_| scope.spawn(|| read(&keys, &lookup)));
             let readers: Vec<_> = readers.collect();
@@ -68,6 +69,7 @@ pub(crate) fn name(number: u64) -> String {
 
 fn read(keys: &[String], lookup: &(impl Fn(&str) -> bool + Sync)) -> Duration {
     let began = Instant::now();
+    // `black_box` hides the keys from the optimiser, which could otherwise move lookups out of the loop.
     let found = keys.iter().filter(|key| lookup(black_box(key))).count();
     let took = began.elapsed();
     assert_eq!(found, keys.len(), "every name is found");

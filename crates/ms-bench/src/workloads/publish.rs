@@ -38,6 +38,7 @@ pub(crate) fn measure<P: Publishes>(size: Size) -> Sample {
 async fn publish<P: Publishes>(peer: &P, topic: &P::Topic, rounds: u64) {
     for round in 0..rounds {
         peer.publish(topic, round).await;
+        // Sender and actors share the thread. Without this no actor would run before the last round.
         tokio::task::yield_now().await;
     }
 }

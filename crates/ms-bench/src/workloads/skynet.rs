@@ -37,6 +37,7 @@ fn power_of_ten(about: f64) -> u64 {
 
 pub(crate) fn measure<P: Skynet>(size: Size) -> Sample {
     let took = P::run(Threads::One, async |peer: &P| {
+        // A warm-up, which is not measured.
         peer.skynet(10).await;
         let began = Instant::now();
         let sum = peer.skynet(size.leaves).await;

@@ -90,6 +90,8 @@ impl Erlang {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
+        // Bounded, so that a driver that prints without end fills no memory. It is read on a thread
+        // because a pipe has no read with a deadline.
         let (send, lines) = sync_channel(AHEAD);
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no pipe"))?;
         std::thread::spawn(move || {

@@ -178,6 +178,8 @@ pub fn run(family: Family, count: u64, seed: u64) -> Result<Report, ErlangError>
     let mut report = Report::default();
     let fresh = (0..count).map(|number| seed.wrapping_add(number));
     for seed in family.once_differed().iter().copied().chain(fresh) {
+        // A broken driver differs everywhere. The rest is counted as not played, so that the sum is
+        // right.
         if report.differing.len() >= MAX_DIFFERENCES {
             report.leave_out(LeftOut::NotPlayed);
             continue;
@@ -206,6 +208,8 @@ fn compare(scenario: &Value, theirs: &[Value]) -> Comparison {
 fn smallest(erlang: &mut Erlang, seed: u64, scenario: &Value) -> Result<Disagreement, ErlangError> {
     let mut lost = None;
     let small = shrink(scenario, |candidate| {
+        // A cut may turn a scenario into a documented departure, on which the two differ for another
+        // reason.
         if lost.is_some() || departs(candidate) || crate::scenario::check(candidate).is_err() {
             return false;
         }

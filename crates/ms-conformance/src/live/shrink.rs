@@ -15,6 +15,7 @@ pub fn shrink(scenario: &Value, mut fails: impl FnMut(&Value) -> bool) -> Value 
                 return smallest;
             }
             if fails(&candidate) {
+                // All cuts are tried again after each success: a cut that failed before may succeed now.
                 smallest = candidate;
                 continue 'again;
             }

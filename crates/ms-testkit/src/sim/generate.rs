@@ -17,6 +17,8 @@ const MAX_ACTORS: usize = 400;
 /// Returns the script of a seed.
 #[must_use]
 pub fn generate(seed: u64) -> Script {
+    // The order of all random choices below is fixed: with another order, every seed that is kept
+    // because it once failed would mean another script.
     let mut maker = Maker { rng: Rng::with_seed(seed), left: 0, named: 0, routed: false };
     maker.left = maker.size();
     let mut root = maker.sup(1);

@@ -71,6 +71,8 @@ impl Player {
                 self.world.lock().step = at;
                 self.take(&step.what);
                 self.wait(step.then).await;
+                // What follows a broken invariant is mostly its consequence, and a shorter run is
+                // easier to read.
                 if !self.world.lock().violations.is_empty() {
                     return;
                 }

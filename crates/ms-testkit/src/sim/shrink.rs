@@ -21,6 +21,8 @@ pub fn shrink(script: &Script, max_runs: usize) -> Option<Shrunk> {
     let violation = run(script).violations.into_iter().next()?;
     let mut cutter = Cutter { rule: violation.rule, left: max_runs, found: violation };
     let mut small = script.clone();
+    // Most scripts do not need what comes after the step that broke the invariant, and cutting that
+    // off at once saves many runs.
     small.steps.truncate(cutter.found.step + 1);
     if !cutter.fails(&small) {
         small = script.clone();

@@ -16,6 +16,7 @@ pub(super) fn measure(size: Size) -> Sample {
     let values = System::new().block_on(async {
         let node = Node::boot(NodeConfig { arbiters: 1, ..NodeConfig::default() }).expect("boots");
         let mut values = Vec::new();
+        // One node for both measurements, so that what the node does by itself is in both figures.
         for heartbeat in [None, Some(Heartbeat::default())] {
             let spec = idle_spec().placement(Placement::WithParent);
             let spec = heartbeat.into_iter().fold(spec, |spec, beat| spec.heartbeat(beat));

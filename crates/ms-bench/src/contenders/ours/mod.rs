@@ -122,6 +122,7 @@ impl Peer for Ours {
 
     fn run<T>(threads: Threads, work: impl AsyncFnOnce(&Self) -> T) -> T {
         System::new().block_on(async {
+            // One arbiter, as the peers have one thread for their actors too.
             let config = NodeConfig { arbiters: 1, ..NodeConfig::default() };
             let node = Node::boot(config).expect("boots");
             let placement = match threads {
