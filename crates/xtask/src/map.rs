@@ -8,9 +8,9 @@
 //! - begins with a folder at the top (`crates/`, `docs/`, `examples/`, `tests/`) or with the name of
 //!   a package and a slash.
 //!
-//! In `docs/map.md`, where readers take it to their editor, it is a path from the root. The other pages
-//! may leave out what their sentence has said: `crates/`, the folder of the page, or the `src` of a
-//! crate. Blocks of code are not looked at.
+//! It is a path from the root or, as in links, from the folder of the page. The pages other than
+//! `docs/map.md`, whose paths readers take to their editor, may also leave out what their sentence has
+//! said: `crates/`, or the `src` of a crate. Blocks of code are not looked at.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -93,9 +93,9 @@ fn is_path(span: &str, names: &Names<'_>) -> bool {
 /// Where a path of this page may lead.
 fn places(page: &Path, path: &str, names: &Names<'_>) -> Vec<PathBuf> {
     let mut places = vec![PathBuf::from(path)];
+    places.extend(page.parent().map(|folder| folder.join(path)));
     if page != Path::new(MAP) {
         places.push(Path::new("crates").join(path));
-        places.extend(page.parent().map(|folder| folder.join(path)));
         let sources = names.packages.iter().map(|name| Path::new("crates").join(name).join("src"));
         places.extend(sources.map(|source| source.join(path)));
     }
@@ -129,9 +129,12 @@ mod tests {
 
     #[test]
     fn the_map_has_paths_from_the_root_and_other_pages_may_be_shorter() {
-        for short in ["`run/turn.rs`", "`ms-a/src/run`", "`adr/0001-a.md`"] {
+        for short in ["`run/turn.rs`", "`ms-a/src/run`"] {
             assert_eq!(of(ARCHITECTURE, short), (1, Vec::new()), "{short}");
             assert_eq!(of(MAP, short).1.len(), 1, "{short}");
+        }
+        for page in [MAP, ARCHITECTURE] {
+            assert_eq!(of(page, "[`adr/0001-a.md`](adr/0001-a.md)"), (1, Vec::new()), "{page}");
         }
         assert_eq!(of("docs/adr/0002-b.md", "`0001-a.md`, `clippy.toml`"), (2, Vec::new()));
         assert_eq!(of(ARCHITECTURE, "`walk/turn.rs`").1.len(), 1);
