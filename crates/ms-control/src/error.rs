@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use ms_ops::OpError;
 use ms_ops::codes::{self, Code, Kind};
+use ms_ops::{OpError, Parts};
 use serde::{Deserialize, Serialize};
 
 /// Why a request was not answered.
@@ -106,7 +106,7 @@ impl std::error::Error for ControlError {}
 /// The operator reads everything but the error behind it.
 impl From<OpError> for ControlError {
     fn from(error: OpError) -> Self {
-        let OpError { code, what, why, next, .. } = error;
+        let Parts { code, what, why, next, .. } = error.into_parts();
         Self { code: Cow::Borrowed(code.number()), kind: code.kind(), what, why, next }
     }
 }

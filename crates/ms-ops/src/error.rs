@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +20,15 @@ pub type Cause = Arc<dyn Error + Send + Sync>;
 ///
 /// `what` happened, `why`, and what to do `next` are for an operator, who may see the paths and
 /// the causes of this machine. `detail` is for everybody else; without it they read `what`.
+///
+/// It reads as [`Parts`], which lie in a box: most calls succeed, and their results should not
+/// have room for eight fields that are not there.
 #[derive(Debug, Clone)]
-pub struct OpError {
+pub struct OpError(Box<Parts>);
+
+/// What an [`OpError`] says.
+#[derive(Debug, Clone)]
+pub struct Parts {
     /// The row of the table of codes.
     pub code: &'static Code,
     /// What happened.
@@ -39,6 +47,20 @@ pub struct OpError {
     pub source: Option<Cause>,
 }
 
+impl Deref for OpError {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for OpError {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.0
+    }
+}
+
 /// One mistake in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
@@ -52,7 +74,7 @@ impl OpError {
     /// Makes an error of the table; `what` says what happened this time.
     #[must_use]
     pub fn new(code: &'static Code, what: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             code,
             what: what.into(),
             why: String::new(),
@@ -61,12 +83,18 @@ impl OpError {
             places: Vec::new(),
             retry_after: None,
             source: None,
-        }
+        }))
+    }
+
+    /// Takes it apart.
+    #[must_use]
+    pub fn into_parts(self) -> Parts {
+        *self.0
     }
 
     /// Returns what sort of failure it is.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         self.code.kind()
     }
 
@@ -100,7 +128,7 @@ impl OpError {
 
     /// Says when the same may be asked again.
     #[must_use]
-    pub const fn retry_after(mut self, delay: Duration) -> Self {
+    pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
@@ -217,7 +245,7 @@ struct Written {
 
 impl Serialize for OpError {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let this = self.clone();
+        let this = *self.0.clone();
         let delay = this.retry_after.map(|delay| u64::try_from(delay.as_millis()));
         Written {
             code: this.code.number().to_owned(),
@@ -240,6 +268,7 @@ impl<'de> Deserialize<'de> for OpError {
         let code = codes::row(&code, &problem)
             .ok_or_else(|| D::Error::custom(format!("there is no code {code} {problem}")))?;
         let retry_after = retry_after_ms.map(Duration::from_millis);
-        Ok(Self { code, what, why, next, detail, places, retry_after, source: None })
+        let parts = Parts { code, what, why, next, detail, places, retry_after, source: None };
+        Ok(Self(Box::new(parts)))
     }
 }

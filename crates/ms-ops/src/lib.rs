@@ -33,7 +33,7 @@ mod written;
 pub use caller::{Caller, Credential, Door, Pass, Principal, Role};
 pub use codes::{Code, Kind};
 pub use desk::{Asked, Desk, DeskBuilder, Ending, Observe, Sink, Unobserved, Watching};
-pub use error::{Cause, OpError, Place};
+pub use error::{Cause, OpError, Parts, Place};
 pub use operation::{Kind as OpKind, Once, Ongoing, Operation, Target};
 pub use policy::Action;
 pub use table::{FieldInfo, Prepared, Row, Table};

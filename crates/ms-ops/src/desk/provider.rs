@@ -58,10 +58,10 @@ impl<O: Operation> Answers<O> {
 
 type Sending = BoxFuture<'static, Result<(), OpError>>;
 
+type SendItems<O> = dyn Fn(Asked, O, Sink<<O as Operation>::Answer>) -> Sending + Send + Sync;
+
 /// Answers an operation item by item.
-pub(super) struct Sends<O: Operation>(
-    Box<dyn Fn(Asked, O, Sink<O::Answer>) -> Sending + Send + Sync>,
-);
+pub(super) struct Sends<O: Operation>(Box<SendItems<O>>);
 
 impl<O: Operation> Sends<O> {
     pub(super) fn new<F>(
