@@ -11,8 +11,8 @@
 //! or it refuses to start ([`BindError::Open`]).
 //!
 //! This crate does *not* keep tasks or decide about them (`ms-core`, `ms-worker`,
-//! `ms-store`), nor judge health (`ms-runtime`): it asks [`TasksPort`], [`BudgetsPort`], [`HealthPort`] and
-//! [`IntegrationPort`], which whoever puts a system together provides.
+//! `ms-store`), nor judge health (`ms-runtime`): it asks the desk of its node
+//! (`ms-ops`), which whoever puts a system together provides.
 //!
 //! [`HttpClient`] is the way out: calls of agents to other services.
 //!

@@ -100,7 +100,7 @@ impl<A: Hosted> Ref<A> {
     /// Sends and waits for the answer; at most five seconds unless [`Ask::within`] says otherwise.
     ///
     /// # Errors
-    /// [`AskError`]: not sent (with the message), the actor ended first (with its
+    /// [`AskError`](crate::AskError): not sent (with the message), the actor ended first (with its
     /// reason), no answer in time, dropped without an answer, or a deadlock.
     ///
     /// # Cancel safety

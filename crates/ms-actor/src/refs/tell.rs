@@ -14,7 +14,7 @@ use crate::cell::hosted::{Accepts, Cell, Hosted};
 use crate::error::SendError;
 use crate::refs::room::{Spot, has_to_wait, refused, wait_for_room};
 
-/// A send that waits for room; see [`Ref::tell`].
+/// A send that waits for room; see [`Ref::tell`](crate::Ref::tell).
 #[must_use = "a tell sends only when it is awaited"]
 pub struct Tell<A: Hosted, M> {
     cell: Arc<Cell<A>>,
