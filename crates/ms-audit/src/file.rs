@@ -43,5 +43,6 @@ pub struct SourceFile {
 
 /// Returns whether the name ends in `.rs`, as `--include=*.rs` sees it.
 pub(crate) fn is_rust(name: &OsStr) -> bool {
+    // Not by `Path::extension`: a file called `.rs` has none, and grep reads it.
     name.as_encoded_bytes().ends_with(b".rs")
 }

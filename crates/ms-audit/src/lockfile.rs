@@ -64,6 +64,7 @@ pub fn parse(origin: &str, text: &str) -> Result<Vec<LockedPackage>, SourceError
             _ => {}
         }
     }
+    // An audit of nothing would succeed, whatever the file is.
     if packages.is_empty() && !is_empty_lock(text) {
         return Err(fault(1, "no [[package]] found, so this is not a Cargo.lock"));
     }

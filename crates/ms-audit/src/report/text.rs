@@ -158,6 +158,7 @@ pub fn render(report: &Report, style: &TextStyle) -> String {
 
 fn heading(out: &mut String, report: &Report) {
     let t = &report.totals;
+    // Writing to a string cannot fail, here and below.
     let _ = writeln!(
         out,
         "{}: {} crates, {} files, {} lines, {} with unsafe, {} unwrap, {} panic, {} quarantined",
