@@ -50,6 +50,7 @@ impl Actor for Supervisor {
         Ok(())
     }
 
+    // By default a supervisor of ractor ends with the first child that ends.
     async fn handle_supervisor_evt(
         &self,
         _: ActorRef<()>,
