@@ -34,10 +34,10 @@ pub struct SourceFile {
     pub unit: Arc<str>,
     /// Whether it is outside `tests`, `benches` and `examples` of its unit.
     pub shipped: bool,
-    /// Where it is.
+    /// Its path on disk.
     #[serde(with = "crate::path_text")]
     pub path: PathBuf,
-    /// As it was when it was listed.
+    /// Its length and time of change when it was listed.
     pub fingerprint: Fingerprint,
 }
 

@@ -14,7 +14,7 @@ pub struct LockedPackage {
     pub name: String,
     /// Exact version.
     pub version: String,
-    /// Where cargo got it, as written: `registry+https://..`, `git+https://..`.
+    /// The place that cargo got it from, as written: `registry+https://..`, `git+https://..`.
     pub source: String,
 }
 

@@ -40,7 +40,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Where the reader is after a line.
+/// The state of the reader after a line.
 enum State {
     /// Between items.
     Plain,

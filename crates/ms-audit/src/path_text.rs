@@ -101,7 +101,7 @@ fn os_string(bytes: Vec<u8>) -> OsString {
     OsString::from(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Does its part of `#[serde(with = "path_text")]`.
+/// Writes a path as escaped text: one half of `#[serde(with = "path_text")]`.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -109,7 +109,7 @@ pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::
     serializer.serialize_str(&escape(path))
 }
 
-/// Does its part of `#[serde(with = "path_text")]`.
+/// Reads a path from escaped text: the other half of `#[serde(with = "path_text")]`.
 ///
 /// # Errors
 /// Those of the deserializer.

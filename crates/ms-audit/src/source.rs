@@ -63,7 +63,7 @@ impl LockSource {
     }
 }
 
-/// Where cargo keeps its downloads, if that is known.
+/// The directory in which cargo keeps its downloads, if that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CargoHome(Option<PathBuf>);
 

@@ -18,7 +18,7 @@ pub(crate) struct Worker {
     crashing: bool,
 }
 
-/// What it does when it is told to stop.
+/// Its reaction to the order to stop.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnStop {
     Obey,

@@ -22,7 +22,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mkfifo", "coreutils"),
 ];
 
-/// What to do about missing programs.
+/// The plan for missing programs.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
     Nothing,

@@ -40,7 +40,7 @@ pub struct RunFacts {
     pub redelivered: u64,
     /// Restarts of actors.
     pub restarts: u64,
-    /// How long it took.
+    /// The duration, in milliseconds.
     pub elapsed_ms: u64,
 }
 

@@ -25,7 +25,7 @@ pub(crate) const RATCHET: Ratchet = Ratchet {
     },
 };
 
-/// How a word is compared with an identifier.
+/// The form in which a word is compared with an identifier.
 enum Form {
     /// The word is a part of the identifier, in any case: `kid` is a part of `KidPath` and `old_kid`.
     Part(&'static str),
