@@ -195,6 +195,7 @@ impl Message<Sum> for Branch {
         self.sum += sum;
         self.missing -= 1;
         if self.missing == 0 {
+            // It is not stopped: it ends with its last reference, which its children had.
             self.answer(self.sum).await;
         }
     }
