@@ -81,6 +81,7 @@ impl ExitReason {
     /// A transient child that ends so is not started again.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
+        // `ChildStartFailed` is OTP's `{shutdown, {failed_to_start_child, ..}}`, so it is orderly.
         matches!(
             self,
             Self::Normal | Self::Shutdown | Self::ShutdownWith(_) | Self::ChildStartFailed { .. }
@@ -143,7 +144,7 @@ impl fmt::Display for ExitReason {
     }
 }
 
-/// What is known of a panic: recorded by the panic hook before unwinding starts.
+/// A panic as the hook recorded it, before unwinding started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PanicRecord {
     /// The panic's message; `"<payload of an unknown type>"` when it had none.

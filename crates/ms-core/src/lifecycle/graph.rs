@@ -114,6 +114,7 @@ impl DependencyGraph {
                 return Err(GraphError::Duplicate(id));
             }
         }
+        // Before the walks: the search for a cycle is quadratic, and `level_of` recurses.
         if nodes.len() > MAX_COMPONENTS {
             return Err(GraphError::TooMany(nodes.len()));
         }
@@ -211,8 +212,7 @@ impl DependencyGraph {
         levels
     }
 
-    /// Returns the level of a component, from 1. Recursion is as deep as the longest chain, at most
-    /// [`MAX_COMPONENTS`].
+    /// Returns the level of a component, from 1. Recurses as deep as the longest chain of needs.
     fn level_of<'a>(
         &'a self,
         id: &'a ComponentId,
