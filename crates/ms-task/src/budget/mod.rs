@@ -57,6 +57,7 @@ impl Ledger {
         let within = self.accounts.iter_mut().filter(|(path, _)| agent.is_within(path));
         for (path, usage) in within.filter_map(|(path, units)| Some((path, units.get_mut(unit)?))) {
             usage.used = usage.used.saturating_add(amount);
+            // Looked up first: `insert` alone would clone the path for every message.
             if !self.changed.contains(path) {
                 self.changed.insert(path.clone());
             }
@@ -71,6 +72,7 @@ impl Ledger {
     /// Returns the outermost account of an agent that is used up.
     #[must_use]
     pub fn over(&self, agent: &ActorPath) -> Option<OverBudget> {
+        // The map is sorted by path, so the outermost account comes first.
         let mut within = self.accounts.iter().filter(|(path, _)| agent.is_within(path));
         within.find_map(|(path, units)| used_up(path, units))
     }
