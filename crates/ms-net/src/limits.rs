@@ -1,4 +1,4 @@
-//! What one listener grants at most.
+//! The limits of a listener.
 
 /// The limits of a listener on its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

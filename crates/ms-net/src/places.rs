@@ -49,7 +49,7 @@ impl Places {
         self.freed.notified().await;
     }
 
-    /// The counts are whole whoever panicked beside them.
+    /// Locks the counts, which no panic leaves half done.
     fn admission(&self) -> MutexGuard<'_, Admission> {
         self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! What a socket file in the way is, and whom a socket file serves.
+//! Who listens on a socket file that is in the way, and who may use one.
 
 use std::io::ErrorKind;
 

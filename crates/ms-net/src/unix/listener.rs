@@ -36,6 +36,7 @@ impl FileListener {
     #[must_use]
     pub fn new(listener: UnixListener, file: SocketFile) -> Self {
         let mut looks = interval_at(later(Instant::now(), LOOK_EVERY), LOOK_EVERY);
+        // After a time without a turn one look is enough.
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { listener, file, looks, logged: None }
     }
