@@ -28,6 +28,7 @@ impl Bell {
 
     /// The life with this waker is over: its task is not kept for a waker's sake.
     pub(crate) fn forget(&self, waker: &Waker) {
+        // Only its own: a successor may have put its waker here already, as a storm test found.
         let gone = lock(&self.0).take_if(|known| known.will_wake(waker));
         drop(gone);
     }

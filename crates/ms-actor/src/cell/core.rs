@@ -35,6 +35,7 @@ pub(crate) struct Core {
     /// Control is waiting: looked at between any two messages.
     pub(crate) flag: AtomicBool,
     /// Somebody keeps it whether or not anybody holds a reference.
+    // Beside `life.parent`, so that the drop of a reference takes no lock.
     supervised: AtomicBool,
     lifecycle: AtomicU8,
     pub(crate) suspended: AtomicBool,
@@ -142,6 +143,8 @@ impl Core {
             if !meant(life.live) {
                 return Some(message);
             }
+            // Under the lock of `life`: what is meant for one life never lands with its successor.
+            // Found by running this under loom.
             control::append(&mut lock(&self.control), message);
             None
         });
@@ -165,6 +168,8 @@ impl Core {
     }
 
     pub(crate) fn take_control(&self) -> Few<Control> {
+        // The flag first: a message that comes between the two is taken now, and costs one look in
+        // vain. The other way round it would lie unseen.
         self.flag.store(false, Ordering::Release);
         std::mem::take(&mut lock(&self.control))
     }

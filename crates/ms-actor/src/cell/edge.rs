@@ -66,6 +66,8 @@ impl Edge {
 
     /// The target has taken the ask; it may even have answered already.
     pub(crate) fn sent(&self, exits: u32) {
+        // The exchange publishes `exits`. It is no store: the answer may have ended the edge
+        // already.
         self.exits.store(exits, Relaxed);
         let _over = self.state.compare_exchange(UNSENT, SENT, AcqRel, Acquire);
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum StateValue {
+    // serde tries the variants in this order: whole numbers come before fractions.
     /// True or false.
     Bool(bool),
     /// A whole number.

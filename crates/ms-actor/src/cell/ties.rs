@@ -24,7 +24,7 @@ impl Core {
 
     pub(crate) fn unwatch(&self, id: u64) {
         let watcher = self.life(|life| life.rare.as_mut()?.watchers.remove(&id));
-        // What it tells is dropped where nothing is locked.
+        // Its closure may hold anything, so it is dropped where nothing is locked.
         drop(watcher);
     }
 

@@ -1,4 +1,4 @@
-//! Waiting times in powers of two: 64 counters, no allocation after the first sample.
+//! Waiting times in powers of two: 44 counters, no allocation after the first sample.
 
 /// Bucket `n` holds times of at least 2^n nanoseconds.
 const BUCKETS: usize = 44;
@@ -17,6 +17,7 @@ impl Default for WaitHistogram {
 
 impl WaitHistogram {
     pub(crate) fn record(&mut self, nanos: u64) {
+        // A time of 0 has no highest bit.
         let bucket = (63 - (nanos | 1).leading_zeros()) as usize;
         let slot = &mut self.buckets[bucket.min(BUCKETS - 1)];
         *slot = slot.saturating_add(1);

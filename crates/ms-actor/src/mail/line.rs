@@ -56,6 +56,7 @@ impl Line {
     }
 
     fn position(&self, ticket: Ticket) -> Option<usize> {
+        // Tickets only grow, so the line is sorted by them.
         self.standing.binary_search_by_key(&ticket, |standing| standing.ticket).ok()
     }
 
@@ -65,6 +66,7 @@ impl Line {
         if let Some((ticket, at)) =
             waiter.ticket.and_then(|ticket| Some((ticket, self.position(ticket)?)))
         {
+            // Whoever waits again was woken in vain, and is to be woken again.
             self.woken = self.woken.min(at);
             let known = &mut self.standing[at].waker;
             if known.as_ref().is_some_and(|known| known.will_wake(waiter.waker)) {
@@ -102,6 +104,7 @@ impl Line {
         if ahead.is_none() {
             self.wake_first(free);
         }
+        // Only those who would be turned away pay for a look at the clock and at late claims.
         if ahead.unwrap_or(self.len()) >= free {
             self.forget_late(now());
             ahead = ticket.and_then(|ticket| self.position(ticket));

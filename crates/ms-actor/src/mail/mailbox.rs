@@ -178,6 +178,7 @@ impl<A: Actor> Mailbox<A> {
         let envelope = self.queue.pop_front()?;
         if self.lines.is_some() {
             let bound = spec.capacity.unwrap_or(0);
+            // In batches: otherwise each message taken from a full mailbox would wake a sender.
             if self.queue.len() <= bound / 2 {
                 self.room_is_free(bound);
             }
@@ -346,6 +347,7 @@ pub(crate) fn count_end(exits: &mut u32, ended: Incarnation) -> bool {
 
 /// Whether the end of `ended` is not counted yet.
 pub(crate) fn is_due(exits: u32, ended: Incarnation) -> bool {
+    // By their distance: the lower half of a life's number begins anew after 2^32 lives.
     ends_until(ended).wrapping_sub(exits).cast_signed() > 0
 }
 

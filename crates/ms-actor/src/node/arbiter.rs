@@ -87,6 +87,7 @@ impl ArbiterSlot {
     pub(super) fn clear_residents(&self) {
         let mut residents = lock(&self.residents);
         residents.clear();
+        // Under the lock: whoever leaves later finds an empty room and does not count itself off.
         self.load.store(0, Ordering::Relaxed);
     }
 

@@ -117,7 +117,7 @@ impl Node {
     /// A deadline. Two seconds or more away it is set by the coarse clock, which costs a
     /// load: it may then be 20 ms late, or 100 ms where every loop slept; never early.
     pub(crate) fn deadline(&self, within: Duration) -> tokio::time::Instant {
-        // With the node's watchdog goes what sets the coarse clock.
+        // The watchdog sets the coarse clock, and ends when the node stops.
         if self.is_stopping() { after(within) } else { self.0.clock.deadline(within) }
     }
 
@@ -177,6 +177,7 @@ impl Node {
         } else if !reason.is_clean() {
             tracing::warn!(%path, %incarnation, %reason, "actor ended");
         }
+        // A crash is kept for whoever asks later, though nobody follows the log now.
         if !reason.is_clean() || self.0.events.has_readers() {
             let (path, reason) = (path.clone(), reason.clone());
             self.publish(EventKind::Exited { path, incarnation, reason });

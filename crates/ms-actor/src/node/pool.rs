@@ -121,6 +121,8 @@ impl Node {
 
     /// Arbiters that are to be watched.
     pub(crate) fn watched(&self) -> Vec<Arc<ArbiterSlot>> {
+        // Without the control arbiter: it is the thread of the actix system, and there is no other
+        // one to put in its place.
         let mut all = lock(&self.0.pool).clone();
         all.extend(lock(&self.0.others).iter().cloned());
         all
@@ -136,6 +138,7 @@ impl Node {
         let until = later(Instant::now(), within);
         let slots = self.watched();
         slots.iter().for_each(|slot| slot.stop());
+        // actix joins no arbiter's thread, not even at the end of its system (fact 9).
         let mut threads: Vec<_> = slots.iter().filter_map(|slot| slot.take_thread()).collect();
         while !threads.is_empty() && Instant::now() < until {
             threads.retain(actix_rt::Arbiter::alive);

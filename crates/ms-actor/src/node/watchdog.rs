@@ -41,6 +41,7 @@ pub(crate) fn start(node: &Node) -> std::io::Result<()> {
             let tick = if idle < IDLE_AFTER { TICK } else { IDLE_TICK };
             node.refresh_coarse(tick);
             idle = if look(&node, limit) { idle.saturating_add(1) } else { 0 };
+            // Not kept over the sleep: the last reference to a node ends this thread.
             drop(node);
             std::thread::sleep(tick);
         }

@@ -19,6 +19,7 @@ use crate::refs::room::refused;
 use crate::refs::tell::Tell;
 
 /// Longest a tell or an ask waits that does not say how long.
+// As long as OTP's `gen_server:call` waits.
 const DEFAULT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A reference to an actor: cheap to clone, typed, and valid over its restarts.

@@ -26,23 +26,23 @@ impl<M: Message + Send + 'static> Port<M>
 where
     M::Result: Send,
 {
-    /// As [`Ref::try_tell`].
+    /// Sends without waiting, as [`Ref::try_tell`] does.
     ///
     /// # Errors
-    /// As there.
+    /// [`SendError`], with the message: the mailbox is full, or the actor takes no messages.
     pub fn try_tell(&self, message: M) -> Result<(), SendError<M>> {
         self.0.try_tell(message)
     }
 
-    /// As [`Ref::tell`], waiting at most `within`.
+    /// Sends and waits for room at most `within`, as [`Ref::tell`] does.
     ///
     /// # Errors
-    /// As there.
+    /// [`SendError`], with the message: full, closed, or no room in time.
     pub async fn tell(&self, message: M, within: Duration) -> Result<(), SendError<M>> {
         self.0.tell(message, within).await
     }
 
-    /// As [`Ref::ask`], waiting at most `within`.
+    /// Sends and waits for the answer at most `within`, as [`Ref::ask`] does.
     pub fn ask(&self, message: M, within: Duration) -> PortFuture<M> {
         self.0.ask(message, within)
     }

@@ -91,6 +91,7 @@ fn cycle(waiting: &Waiting) -> Option<Vec<ActorPath>> {
             return Some(std::iter::once(asker).chain(others).collect());
         }
     }
+    // The graph changed under every search. No circle is claimed: the ask still has its deadline.
     None
 }
 

@@ -303,6 +303,7 @@ impl<A: Actor<Context = Self>> AsyncContext<A> for Context<A> {
     where
         F: ActorFuture<A, Output = ()> + 'static,
     {
+        // As in actix, what is waited for has no handle and cannot be cancelled.
         let handle = SpawnHandle::default();
         let origin = self.handling;
         self.new_waits.push(Item { handle, origin, future: Box::pin(future) });
@@ -313,6 +314,7 @@ impl<A: Actor<Context = Self>> AsyncContext<A> for Context<A> {
     }
 
     fn cancel_future(&mut self, handle: SpawnHandle) -> bool {
+        // As actix: whether there is such a future is found out at the end of the turn.
         self.cancelled.push(handle);
         true
     }

@@ -123,6 +123,7 @@ where
 /// `tests/it/actix_facts.rs`). Decided at compile time but for the name's compare.
 #[inline]
 fn is_detached<R>() -> bool {
+    // By the name, for want of specialisation: the types are actix's, and `R` may be any.
     const BOXED_FUTURE: &str =
         "core::pin::Pin<alloc::boxed::Box<dyn core::future::future::Future<Output";
     const EITHER: &str = "actix::handler::Response<";

@@ -124,6 +124,8 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         }
         let Some(inner) = &mut self.inner else { return Step::Fenced };
         let polled = Pin::new(inner).poll(task);
+        // actix calls `started()` in the first poll of its future and reports nothing of it: that
+        // poll is the init (fact 6).
         if !self.started {
             self.started = true;
             announce_start(&*self.cell, self.incarnation);
