@@ -24,13 +24,13 @@ pub struct LogLimit {
 }
 
 impl LogLimit {
-    /// One line in `every`.
+    /// Lets one line through in `every`.
     #[must_use]
     pub const fn new(every: Duration) -> Self {
         Self { repeats: Mutex::new(Repeats::new(every)), began: OnceLock::new() }
     }
 
-    /// Whether the line is to be written now, and if so how many were left out before it.
+    /// Returns whether the line is to be written now, and if so how many were left out before it.
     pub fn admit(&self) -> Option<u64> {
         let run = self.began.get_or_init(Instant::now).elapsed();
         // No panic leaves it half done.

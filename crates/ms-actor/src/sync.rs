@@ -66,7 +66,7 @@ mod modelled {
         }
     }
 
-    /// As the real one, over both kinds.
+    /// Locks as the real one does, over both kinds.
     pub(crate) fn lock<L: Lock>(mutex: &L) -> L::Guard<'_> {
         mutex.guard()
     }

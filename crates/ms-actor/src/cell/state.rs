@@ -45,12 +45,12 @@ fn never<'de, D: serde::Deserializer<'de>>(_: D) -> Result<(), D::Error> {
 }
 
 impl StateValue {
-    /// A map out of name and value pairs.
+    /// Makes a map of name and value pairs.
     pub fn map<N: Into<String>>(entries: impl IntoIterator<Item = (N, Self)>) -> Self {
         Self::Map(entries.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 
-    /// A list out of values.
+    /// Makes a list of values.
     pub fn list(values: impl IntoIterator<Item = Self>) -> Self {
         Self::List(values.into_iter().collect())
     }

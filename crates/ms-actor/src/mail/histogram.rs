@@ -24,7 +24,7 @@ impl WaitHistogram {
         self.max = self.max.max(nanos);
     }
 
-    /// The value below which `share` (0.0 to 1.0) of the samples lie, to a factor of two.
+    /// Returns the value below which `share` (0.0 to 1.0) of the samples lie, to a factor of two.
     pub(crate) fn quantile_us(&self, share: f64) -> Option<u64> {
         let total: u64 = self.buckets.iter().map(|&n| u64::from(n)).sum();
         if total == 0 {

@@ -91,9 +91,9 @@ impl Line {
         left?.waker
     }
 
-    /// Whether one of `free` places is for whoever has `ticket`, or for a newcomer. One who
-    /// is not turned away for lack of room but for those in the line wakes them: they have
-    /// been slow to come.
+    /// Returns whether one of `free` places is for the holder of `ticket`, or for a newcomer. A
+    /// newcomer that is turned away although there is room wakes those in line: they have been slow
+    /// to come.
     pub(crate) fn entitles(
         &mut self,
         ticket: Option<Ticket>,
@@ -156,7 +156,7 @@ impl Line {
         self.give_back_room();
     }
 
-    /// After a crowd has gone.
+    /// Gives the memory of a crowd back when nobody is left.
     fn give_back_room(&mut self) {
         const KEPT: usize = 64;
         if self.is_empty() && self.standing.capacity() > KEPT {

@@ -50,7 +50,7 @@ impl Clock {
         Tick::from_nanos(nanos(since))
     }
 
-    /// As [`crate::node::handle::Node::coarse`].
+    /// Returns what [`crate::node::handle::Node::coarse`] does.
     pub(super) fn coarse(&self) -> u64 {
         if self.is_virtual {
             self.now().as_nanos().max(1)
@@ -59,7 +59,7 @@ impl Clock {
         }
     }
 
-    /// A deadline by the coarse clock where that is near enough, never early.
+    /// Returns a deadline by the coarse clock where that is near enough, never early.
     pub(super) fn deadline(&self, within: Duration) -> tokio::time::Instant {
         if within < COARSE_FROM || self.is_virtual {
             return after(within);
@@ -82,9 +82,10 @@ impl Clock {
         self.coarse_until.store(now.saturating_add(nanos(tick)), Ordering::Relaxed);
     }
 
-    /// From when on silence counts. The whole process may have been stopped (SIGSTOP, a machine
-    /// that was suspended or starved): monotonic time passed, and nothing ran, so nobody in it was
-    /// silent for that time. The watchdog finds out; who comes before it finds its clock late.
+    /// Returns since when silence counts. The whole process may have been stopped (SIGSTOP, a
+    /// machine that was suspended or starved): monotonic time passed, and nothing ran, so nobody in
+    /// it was silent for that time. The watchdog finds out; who comes before it finds its clock
+    /// late.
     pub(super) fn awake_since(&self, now: u64) -> u64 {
         let late = now.saturating_sub(self.coarse.load(Ordering::Relaxed));
         match !self.is_virtual && late > STANDSTILL_NS {

@@ -49,7 +49,7 @@ pub(crate) fn start(node: &Node) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether it found every loop asleep.
+/// Returns whether it found every loop asleep.
 fn look(node: &Node, limit: Option<u64>) -> bool {
     let now = node.now().as_nanos();
     let awake = node.awake_since(now);

@@ -49,25 +49,25 @@ where
 }
 
 impl<M: Message> Port<M> {
-    /// The actor behind it.
+    /// Returns the actor behind it.
     #[must_use]
     pub fn any(&self) -> AnyRef {
         self.0.any()
     }
 
-    /// Where the actor lives.
+    /// Returns where the actor lives.
     #[must_use]
     pub fn path(&self) -> ActorPath {
         self.any().path().clone()
     }
 
-    /// Messages waiting for the actor; `None` where that is not knowable.
+    /// Returns how many messages wait for the actor; `None` where that is not knowable.
     #[must_use]
     pub fn depth(&self) -> Option<u64> {
         self.any().depth()
     }
 
-    /// Why its last incarnation ended, if it is down.
+    /// Returns why its last incarnation ended, if it is down.
     #[must_use]
     pub fn down(&self) -> Option<ExitReason> {
         let any = self.any();
@@ -123,7 +123,7 @@ where
 }
 
 impl<A: Hosted> Ref<A> {
-    /// A handle for one message type, whatever the actor's type.
+    /// Makes a handle for one message type, whatever the actor's type.
     #[must_use]
     pub fn port<M: Message + Send + 'static>(&self) -> Port<M>
     where

@@ -118,8 +118,8 @@ where
     }
 }
 
-/// Whether `R` is actix's `ResponseFuture` or its `Response`, which run in a task of its own: a
-/// panic there neither ends the actor nor reaches anybody (fact 5 of
+/// Returns whether `R` is actix's `ResponseFuture` or its `Response`, which run in a task of its
+/// own: a panic there neither ends the actor nor reaches anybody (fact 5 of
 /// `tests/it/actix_facts.rs`). Decided at compile time but for the name's compare.
 #[inline]
 fn is_detached<R>() -> bool {

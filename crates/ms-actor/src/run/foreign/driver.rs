@@ -189,8 +189,8 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         }
     }
 
-    /// actix calls `stopping` and `stopped` when its future is dropped alive, and a
-    /// panic in them while unwinding would abort (fact 3): so it is marked ended first.
+    /// Drops the instance. actix calls `stopping` and `stopped` when its future is dropped alive,
+    /// and a panic in them while unwinding would abort (fact 3), so it is marked as ended first.
     fn drop_instance(&mut self) -> Option<panics::RawPanic> {
         let mut inner = self.inner.take()?;
         panics::drop_caught({
