@@ -144,7 +144,7 @@ impl fmt::Display for ExitReason {
     }
 }
 
-/// A panic as the hook recorded it, before unwinding started.
+/// What is known of a panic: recorded by the panic hook before unwinding starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PanicRecord {
     /// The panic's message; `"<payload of an unknown type>"` when it had none.

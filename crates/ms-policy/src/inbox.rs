@@ -110,9 +110,9 @@ impl Inbox {
 
     /// Takes the first shutdown out of turn: what a suspended supervisor does (I2).
     pub(super) fn take_shutdown(&mut self) -> Option<Waiting> {
-        // Asked after every event while suspended, with an inbox that only grows: the count spares
-        // the walk through it.
         if self.shutdowns == 0 {
+            // Asked after every event while suspended, with an inbox that only grows: the count
+            // spares the walk through it.
             return None;
         }
         let is_shutdown =
@@ -129,7 +129,6 @@ impl Inbox {
         let mut unserved = Vec::new();
         for place in &mut self.places {
             let taken = match place {
-                // The stop of each child looks for its exit here first (F3).
                 Some(Waiting::Exit(_)) | None => None,
                 Some(_) => place.take(),
             };

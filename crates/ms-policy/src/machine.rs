@@ -153,7 +153,6 @@ impl Policy {
                 self.answer_start(now, key, incarnation, Outcome::Ignored);
             }
             Event::Ignored { key, incarnation } => {
-                // A child that starts in the background counts as started from its launch (X16).
                 let reason = ExitReason::Shutdown;
                 self.on_ended(now, ChildExit { key, incarnation, reason, cause: Cause::Ignored });
             }

@@ -66,7 +66,6 @@ impl Policy {
         // OTP keeps the old pid in its record of a restarting child, and prints it in reports.
         self.table.get_mut(slot).old = ended.incarnation;
         let pid = PidRef::Incarnation(ended.incarnation);
-        // As OTP: a permanent child's `normal` is reported, a transient one's is not (B3).
         if self.table.policy(slot).restart == Restart::Permanent || !reason.is_clean() {
             let reason = ReportReason::Exit(reason.clone());
             self.report(slot, ReportContext::ChildTerminated, pid, reason);

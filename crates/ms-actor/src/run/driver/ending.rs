@@ -21,11 +21,11 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         let mut reason =
             if self.run.acknowledged || ignored { reason } else { init_failure(reason) };
         let end = begin_end(&*cell, self.run.ctx.incarnation, &reason);
-        // A panic in a `Drop` replaces a clean reason only: an actor that crashed keeps the first
-        // cause.
         if let Some(raw) = self.drop_instance()
             && reason.is_clean()
         {
+            // Only a clean reason is replaced by a panic in a `Drop`: an actor that crashed keeps the
+            // first cause.
             reason = ExitReason::Panicked(Arc::new(raw.into_record("drop", None)));
         }
         if let Some(end) = end {
