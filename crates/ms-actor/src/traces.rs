@@ -33,8 +33,8 @@ mod tests {
 
     use super::*;
 
-    /// Backtraces are captured only where the environment asked for them before the start: the
-    /// test runs itself anew, so.
+    /// Runs itself in a new process: backtraces are captured only when the environment asked for
+    /// them before the start.
     #[test]
     fn a_backtrace_is_read_beforehand() {
         if std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value == "0") {

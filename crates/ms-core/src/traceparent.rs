@@ -4,7 +4,7 @@
 //! is its version `00`, and of later versions the part that they must share with it. The header
 //! `tracestate` is not carried: nothing here adds to it, and no request is sent on.
 //!
-//! Ids are random, and randomness is the caller's: here they are arguments.
+//! Ids are random numbers, which the caller draws and passes in.
 
 use std::fmt;
 use std::num::{NonZeroU64, NonZeroU128};

@@ -15,7 +15,7 @@ const MAX_QUOTED: usize = 40;
 pub struct JsonError {
     at: String,
     what: String,
-    /// JSON by its grammar, of a value that nothing here can hold.
+    /// Whether the text is valid JSON, but of a value that nothing here can hold.
     unfit: bool,
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A whole number in a JSON text that no reader here keeps: it would become the nearest float.
+/// A whole number in a JSON text that is refused, because it would silently become the nearest
+/// float.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the whole number {number} at line {line} column {column} has more than 64 bits; send it as a text"

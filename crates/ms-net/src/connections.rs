@@ -24,7 +24,7 @@ pub struct Connections {
 /// The outcome of a drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drained {
-    /// Connections that were cut, their requests not answered.
+    /// Connections that were cut before their requests were answered.
     pub cut: usize,
 }
 
@@ -56,8 +56,8 @@ impl Connections {
     /// Stops the listener, and resolves when every connection has ended or the time is over; those
     /// that are left then are cut.
     ///
-    /// Connections are told at the call, whether or not the future is polled. Dropping it cuts
-    /// nobody.
+    /// The signal is sent by the call itself, whether or not the future is polled. Dropping the
+    /// future cuts no connection.
     pub fn drain(&self, within: Duration) -> impl Future<Output = Drained> + Send + use<> {
         self.stop.drain.cancel();
         // The wait of a tracker ends only if it is closed.

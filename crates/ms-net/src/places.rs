@@ -29,7 +29,7 @@ impl Places {
 
     /// Waits until the total leaves room for one more.
     ///
-    /// Nothing is reserved: the one loop that waits here is the only one that enters.
+    /// Reserves nothing: the loop that waits here is the only one that enters.
     ///
     /// # Cancel safety
     /// It can be dropped and called again.

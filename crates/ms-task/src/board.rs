@@ -237,8 +237,8 @@ impl Queue {
 }
 
 impl Pool {
-    /// Returns the agents that may be given a task: so few that their supervisor survives if each
-    /// of them, and each that has one already, crashes.
+    /// Returns the agents that may be given a task. They are so few that their supervisor survives
+    /// even if all of them, and all that have a task already, crash.
     fn free(&mut self, now: Tick) -> Vec<ActorPath> {
         let mut busy = 0;
         for slot in self.agents.values_mut() {

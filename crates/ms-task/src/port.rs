@@ -1,6 +1,6 @@
 //! The port between the dispatcher, which decides about tasks, and the store, which keeps them.
 //!
-//! Both are of one layer and do not know each other; both know this. Everything here is plain data
+//! The two are on one layer and do not know each other; both know this module. It holds plain data
 //! and one trait.
 
 use std::collections::BTreeMap;

@@ -127,8 +127,8 @@ impl<A: Actor> Mailbox<A> {
     }
 
     /// Returns whether one more message of those sent through an `Addr` gets in. They do not stand
-    /// in line; one goes in whenever nothing waits, lest claims that nobody makes good keep them
-    /// out.
+    /// in line. One gets in whenever nothing waits, so that claims nobody redeems cannot keep them
+    /// out for ever.
     pub(crate) fn admits_from_addr(&mut self, spec: &MailboxSpec) -> bool {
         self.admits(spec, None).is_ok() || (self.is_open() && self.queue.is_empty())
     }
@@ -253,7 +253,8 @@ impl<A: Actor> Mailbox<A> {
         self.line(line).wait(waiter)
     }
 
-    /// Leaves a line, as [`Line::leave`] does. What was claimed in vain is for those behind.
+    /// Leaves a line, as [`Line::leave`] does. The room that it had claimed goes to those behind
+    /// it.
     pub(crate) fn leave_line(
         &mut self,
         spec: &MailboxSpec,

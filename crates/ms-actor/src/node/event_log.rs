@@ -1,11 +1,10 @@
 //! A log of events with numbers: a bounded ring of the newest, and readers that resume and lag.
 //!
-//! One ring serves the past and the present. Who publishes never waits: a batch costs one lock and
-//! one wake-up, however many read. A reader that falls behind the ring is told once how many events
-//! it missed.
+//! One ring serves the past and the present. Publishing never waits: a batch costs one lock and one
+//! wake-up, however many readers there are. A reader that falls behind the ring is told once how
+//! many events it missed.
 //!
-//! Whoever has something to publish owns an [`EventLog`]; whoever streams it is given its
-//! [`EventSource`], which can only read.
+//! The publisher owns the [`EventLog`]; readers are given its [`EventSource`], which can only read.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -19,11 +19,11 @@ use crate::time::after;
 /// Most lines of one trace.
 const MAX_TRACE_LINES: u64 = 10_000;
 
-/// A reference to an actor of any type, to look at it and to steer it as anybody may.
+/// A reference to an actor of any type, to inspect it and to control it as everybody may.
 ///
-/// It does not keep the actor alive. What only a supervisor may do (start the next incarnation,
-/// give it up, close it) is not here but with the [`ChildCell`](crate::host::ChildCell), which
-/// is held by whoever made the actor.
+/// It does not keep the actor alive. The rights of a supervisor (to start the next incarnation,
+/// give the actor up, or close it) are with the [`ChildCell`](crate::host::ChildCell), which the
+/// maker of the actor holds.
 #[derive(Clone)]
 pub struct AnyRef(Arc<dyn AnyCell>);
 

@@ -80,9 +80,9 @@ const MOST_SEARCHES: usize = 8;
 
 /// Returns the circle that an edge closes.
 ///
-/// The edges are not looked at all in one instant: the first may have ended when the last is
-/// found, and the two were never on together. What is found is looked at once more, therefore:
-/// edges that are on in both looks were all on between them.
+/// The edges are not read in one instant: the first may have ended when the last is found, so that
+/// the two were never on together. So every circle is read twice: edges that are on both times were
+/// all on in between.
 fn cycle(waiting: &Waiting) -> Option<Vec<ActorPath>> {
     for _ in 0..MOST_SEARCHES {
         let way = way_to(&waiting.edge, waiting.from.core().uid)?;

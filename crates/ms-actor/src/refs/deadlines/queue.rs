@@ -1,8 +1,8 @@
-//! Deadlines and whom to wake at them, in order: pure, without a clock and without a timer.
+//! Deadlines in order, each with its waker. Pure: it has no clock and no timer.
 //!
 //! Deadlines of one limit come in order, so a new place goes to the end of a chain whose last
-//! deadline is no later. A few limits at once have a chain each, and entering and leaving costs
-//! a few words however many stand there. What fits no chain stands in a sorted set.
+//! deadline is no later. A few limits at once have a chain each, and to enter or leave costs a few
+//! words, however many wait. A deadline that fits no chain goes into a sorted set.
 
 use std::collections::BTreeSet;
 use std::task::Waker;
