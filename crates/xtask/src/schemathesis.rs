@@ -27,6 +27,7 @@ const EXAMPLES: u64 = 200;
 const RUNS_MAX: u64 = 100;
 /// Longest wait until the server listens.
 const LISTENS_WITHIN: Duration = Duration::from_secs(60);
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
 
 /// The options of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,6 +177,8 @@ impl Server {
             if answers(&self.at).is_ok_and(|status| status == 200) {
                 return Ok(self);
             }
+            // A refused connection answers at once, and the server needs the core.
+            std::thread::sleep(BETWEEN_TRIES);
         }
         Err(Error::new("ms-server did not become ready"))
     }

@@ -40,13 +40,18 @@ pub(crate) fn tests(workspace: &Workspace) -> Vec<Test> {
 fn tests_in(source: &str, file: &Path) -> Vec<Test> {
     let mut tests = Vec::new();
     let (mut is_test, mut is_ignored, mut doc) = (false, false, Vec::new());
+    // An attribute of several lines ends on the line that closes it.
+    let mut in_attribute = false;
     for line in source.lines().map(str::trim) {
-        if let Some(text) = line.strip_prefix("///") {
+        if in_attribute {
+            in_attribute = !line.ends_with(']');
+        } else if let Some(text) = line.strip_prefix("///") {
             doc.push(text.trim());
         // `#[cfg(test)]` has the word too, and makes no test.
         } else if line.starts_with("#[") && !line.starts_with("#[cfg") {
             is_test |= line.contains("test");
             is_ignored |= line.starts_with("#[ignore");
+            in_attribute = !line.contains(']');
         } else if let Some(name) = function(line) {
             if is_test && !is_ignored {
                 let (file, name) = (file.to_owned(), name.to_owned());
@@ -54,8 +59,8 @@ fn tests_in(source: &str, file: &Path) -> Vec<Test> {
             }
             (is_test, is_ignored) = (false, false);
             doc.clear();
-        // A comment, or the end of an attribute, may be between the doc comment and its function.
-        } else if !line.starts_with("//") && !line.starts_with(')') && !line.is_empty() {
+        // A comment may be between the doc comment and its function.
+        } else if !line.starts_with("//") && !line.is_empty() {
             doc.clear();
         }
     }
@@ -84,10 +89,11 @@ mod tests {
             "  #[actix_rt::test]\n  // why\n  async fn k3_b() {}",
             "#[test]\n#[ignore = \"slow\"]\nfn k4_c() {}",
             "#[cfg(test)]\nfn k5_d() {}",
+            "#[allow(\nclippy::expect_used,\nreason = \"it is there\"\n)]\n#[test]\nfn k6_e() {}",
         ];
         let tests = tests_in(&source.join("\n"), Path::new("crates/ms-a/src/lib.rs"));
         let names: Vec<&str> = tests.iter().map(|test| test.name.as_str()).collect();
-        assert_eq!(names, ["k1_a", "k3_b"]);
+        assert_eq!(names, ["k1_a", "k3_b", "k6_e"]);
         assert_eq!(tests[0].package(), "ms-a");
     }
 
