@@ -21,7 +21,7 @@ use super::steer::verb_of;
 use crate::service::{GetInteractionMetrics, InteractionsActor};
 
 /// How long one actor is given to say more of itself than can be seen from outside.
-const PATIENCE: Duration = Duration::from_millis(250);
+const STATUS_WITHIN: Duration = Duration::from_millis(250);
 
 impl NodeControl {
     /// The actor at `path`.
@@ -109,7 +109,7 @@ impl NodeControl {
 
     pub(super) async fn inspect(&self, path: ActorPath) -> Result<Flat, OpError> {
         let mut node = self.subtree(Some(&path), Some(1)).await?;
-        match self.find(&path).await?.ask_status(PATIENCE).await {
+        match self.find(&path).await?.ask_status(STATUS_WITHIN).await {
             Ok(status) => node.status.types = status.types,
             Err(DebugError::Unresponsive { .. }) => mark(&mut node.status, Mark::Unresponsive),
             // What is seen from outside is all there is of one that does not run.

@@ -57,7 +57,7 @@ impl NodeControl {
             ListBudgets(node, _, op) node.budgets().await;
             Lookup(node, _, op) node.lookup(op);
             ListTasks(node, _, op) node.tasks(op.filter).await;
-            ShowTask(node, _, op) node.task_shown(op.id).await;
+            ShowTask(node, _, op) node.show_task(op.id).await;
         }
         changes! { self, desk,
             ListNames(node, _, op) Ok(node.names(op).await);

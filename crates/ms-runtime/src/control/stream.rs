@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reader_that_missed_events_is_told_how_many() {
+    async fn a_reader_that_missed_events_learns_how_many() {
         let log = EventLog::new(2);
         log.publish(0..7, || 0);
         let (sink, mut items) = mpsc::channel(16);

@@ -18,7 +18,7 @@ impl NodeControl {
         self.task_client()?.get(id).await?.ok_or_else(|| OpError::no_task(id))
     }
 
-    pub(super) async fn task_shown(&self, id: TaskId) -> Result<TaskShown, OpError> {
+    pub(super) async fn show_task(&self, id: TaskId) -> Result<TaskShown, OpError> {
         let task = self.task(id).await?;
         let result = match task.state {
             TaskState::Completed => self.task_client()?.result(id).await?,

@@ -148,6 +148,7 @@ impl Error for ServiceFailure {
 /// the process then ends with 1. [`RunError::code`] knows better.
 #[derive(thiserror::Error)]
 #[doc(alias = "IntegrationError")]
+#[non_exhaustive]
 pub enum RunError {
     /// The node did not boot.
     #[error(transparent)]
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_shown_in_words() {
+    fn ends_read_as_sentences() {
         let ended =
             Outcome { end: RunEnd::Stopped, reason: ExitReason::Shutdown, stuck_threads: 2 };
         assert_eq!(ended.to_string(), "stopped in order; 2 threads are still blocked");

@@ -138,7 +138,7 @@ async fn elapsed(began: Instant, deadline: Option<Tick>) {
 fn judge<D>(report: &Result<NodeOutcome<D>, oneshot::error::RecvError>) -> NodeReport {
     match report {
         Ok(Ok((ended, _))) if ended.end == RunEnd::GaveUp => NodeReport::GaveUp(ended.to_string()),
-        Ok(_) => NodeReport::Ended,
+        Ok(_) => NodeReport::Finished,
         Err(_) => NodeReport::Panicked,
     }
 }

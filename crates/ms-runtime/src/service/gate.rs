@@ -8,6 +8,7 @@ use super::until::until;
 
 /// Why a piece of work was not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GateError {
     /// The boot is not done yet.
     #[error("the service is still starting; try again in a moment")]
@@ -18,7 +19,7 @@ pub enum GateError {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Door {
+enum GateState {
     #[default]
     NotYet,
     Open,
@@ -27,7 +28,7 @@ enum Door {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Inside {
-    door: Door,
+    state: GateState,
     count: usize,
 }
 
@@ -66,10 +67,10 @@ impl WorkGate {
     pub fn enter(&self) -> Result<Permit, GateError> {
         let mut outcome = Ok(());
         self.0.send_if_modified(|inside| {
-            outcome = match inside.door {
-                Door::NotYet => Err(GateError::Starting),
-                Door::Closed => Err(GateError::Closed),
-                Door::Open => {
+            outcome = match inside.state {
+                GateState::NotYet => Err(GateError::Starting),
+                GateState::Closed => Err(GateError::Closed),
+                GateState::Open => {
                     inside.count += 1;
                     Ok(())
                 }
@@ -82,20 +83,20 @@ impl WorkGate {
     /// Opens it, unless it was closed for good.
     pub fn open(&self) {
         self.0.send_modify(|inside| {
-            if inside.door == Door::NotYet {
-                inside.door = Door::Open;
+            if inside.state == GateState::NotYet {
+                inside.state = GateState::Open;
             }
         });
     }
 
     /// Closes it for good; what is inside stays inside.
     pub fn close(&self) {
-        self.0.send_modify(|inside| inside.door = Door::Closed);
+        self.0.send_modify(|inside| inside.state = GateState::Closed);
     }
 
     /// Waits until it is closed for good.
     pub async fn closed(&self) {
-        until(&self.0, |inside| inside.door == Door::Closed).await;
+        until(&self.0, |inside| inside.state == GateState::Closed).await;
     }
 
     /// Pieces of work inside.

@@ -141,7 +141,7 @@ fn reason(cause: EmergencyCause<EmergencyReason>) -> EmergencyReason {
             EmergencyReason::Panic("the node's own thread panicked outside any actor".to_owned())
         }
         EmergencyCause::StoppedTwice(name) => {
-            EmergencyReason::ToldTwice(format!("{name} during the shutdown"))
+            EmergencyReason::StoppedTwice(format!("{name} during the shutdown"))
         }
     }
 }

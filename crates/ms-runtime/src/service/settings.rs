@@ -230,6 +230,7 @@ impl Settings {
 
 /// Settings that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SettingsError {
     /// The shutdown would be cut off from outside.
     #[error(

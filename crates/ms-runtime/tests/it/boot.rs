@@ -354,7 +354,7 @@ fn a_tree_starts_in_its_turn_and_stops_in_reverse() {
 
 /// S4.1-15, S4.1-16, S4.1-17: all run, then all failures are told.
 #[test]
-fn all_checks_run_and_all_failures_are_told() {
+fn all_checks_run_and_all_failures_are_reported() {
     let fail = |name, why: &str| Check(name, PreFlightResult::Fail(why.to_owned()));
     let builder = Builder::new(real_settings())
         .preflight(Check("fine", PreFlightResult::Pass))

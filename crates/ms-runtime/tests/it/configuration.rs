@@ -19,7 +19,7 @@ use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 use tokio::sync::mpsc;
 
 /// Longest wait for what must come: only ever reached by a failure.
-const PATIENCE: Duration = Duration::from_secs(180);
+const HEARS_WITHIN: Duration = Duration::from_secs(180);
 
 settings! {
     /// The part of a configuration that is changed here.
@@ -75,8 +75,8 @@ impl Actor for Listener {
 impl Handler<ConfigChanged> for Listener {
     type Result = Result<(), Refused>;
 
-    fn handle(&mut self, news: ConfigChanged, _: &mut Self::Context) -> Self::Result {
-        self.heard.send(news).unwrap();
+    fn handle(&mut self, change: ConfigChanged, _: &mut Self::Context) -> Self::Result {
+        self.heard.send(change).unwrap();
         if self.refuse { Err(Refused("not today".to_owned())) } else { Ok(()) }
     }
 }
@@ -107,7 +107,7 @@ impl World {
     }
 
     async fn hears(&mut self) -> ConfigChanged {
-        tokio::time::timeout(PATIENCE, self.heard.recv()).await.expect("news").expect("open")
+        tokio::time::timeout(HEARS_WITHIN, self.heard.recv()).await.expect("news").expect("open")
     }
 
     /// Waits for an event of this topic; counts from the node's start.
@@ -121,7 +121,7 @@ impl World {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, find).await.expect("an event")
+        tokio::time::timeout(HEARS_WITHIN, find).await.expect("an event")
     }
 
     async fn end(self) {
@@ -137,16 +137,16 @@ fn within(seconds: u32) -> String {
 
 /// S4.3-10, S1.1-06: an edited file is in force by itself and told with its keys.
 #[test]
-fn an_edited_file_is_read_and_told_without_being_asked() {
+fn an_edited_file_is_read_and_announced_without_being_asked() {
     System::new().block_on(async {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("base.toml"), within(9)).unwrap();
         let mut world = World::start(dir.path(), false).await;
         assert!(world.handle.status().watching);
         fs::write(dir.path().join("base.toml"), within(11)).unwrap();
-        let news = world.hears().await;
-        assert_eq!((news.version, &news.keys[..]), (1, &["shutdown.within".to_owned()][..]));
-        assert!(news.touches("shutdown") && !news.touches("shut"));
+        let change = world.hears().await;
+        assert_eq!((change.version, &change.keys[..]), (1, &["shutdown.within".to_owned()][..]));
+        assert!(change.touches("shutdown") && !change.touches("shut"));
         assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(11));
         let origin = world.handle.origin("shutdown.within").unwrap().to_string();
         assert!(origin.ends_with("base.toml:2:10"), "{origin}");
@@ -220,11 +220,11 @@ fn a_reload_that_is_ordered_reads_and_says_what_it_came_to() {
         let base = dir.path().join("base.toml");
         fs::write(&base, within(9)).unwrap();
         let unstarted = ConfigHandle::<Conf>::load(Loader::new(dir.path()).env([])).unwrap();
-        assert_eq!(unstarted.reload(PATIENCE).await, Err(ReloadError::NotRunning));
+        assert_eq!(unstarted.reload(HEARS_WITHIN).await, Err(ReloadError::NotRunning));
         let world = World::start(dir.path(), false).await;
-        assert_eq!(world.handle.reload(PATIENCE).await, Ok(Reloaded::Unchanged));
+        assert_eq!(world.handle.reload(HEARS_WITHIN).await, Ok(Reloaded::Unchanged));
         fs::write(&base, "[http]\nbind = \"127.0.0.1:9\"\n[tasks]\nqueue_limit = 0\n").unwrap();
-        let failed = world.handle.reload(PATIENCE).await.unwrap();
+        let failed = world.handle.reload(HEARS_WITHIN).await.unwrap();
         let Reloaded::Failed(problems) = failed else { panic!("{failed:?}") };
         assert!(problems[0].contains("base.toml:4:15") && problems.len() == 1, "{problems:?}");
         assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(9));
@@ -234,7 +234,7 @@ fn a_reload_that_is_ordered_reads_and_says_what_it_came_to() {
 
 /// S1.1-06: the state of the actor has every value in force, and of a secret only that it is set.
 #[test]
-fn a_secret_in_force_is_not_shown() {
+fn a_secret_in_force_is_redacted() {
     System::new().block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path().join("base.toml");
@@ -242,9 +242,9 @@ fn a_secret_in_force_is_not_shown() {
         fs::set_permissions(&base, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let world = World::start(dir.path(), false).await;
         assert_eq!(world.handle.current().registry.token.expose(), "s3cret");
-        let shown = format!("{:?}", world.config.any().state(PATIENCE).await);
-        assert!(shown.contains("registry.token") && shown.contains("redacted"), "{shown}");
-        assert!(!shown.contains("s3cret"), "{shown}");
+        let text = format!("{:?}", world.config.any().state(HEARS_WITHIN).await);
+        assert!(text.contains("registry.token") && text.contains("redacted"), "{text}");
+        assert!(!text.contains("s3cret"), "{text}");
         world.end().await;
     });
 }
@@ -252,7 +252,7 @@ fn a_secret_in_force_is_not_shown() {
 /// The directory is renamed away: that is said and shown, and what was read stays. Another that takes
 /// its place is followed, and so is a link that leads elsewhere.
 #[test]
-fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_told() {
+fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_reported() {
     System::new().block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);

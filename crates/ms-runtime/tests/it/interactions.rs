@@ -178,7 +178,7 @@ fn latencies_are_kept_by_pair() {
 
 /// A new life of the actor takes reports again, and knows at the next round how all are.
 #[test]
-fn a_crash_of_the_actor_that_counts_costs_its_book_and_no_more() {
+fn a_crash_of_the_actor_that_counts_costs_its_counts_and_no_more() {
     paused(async {
         let calls = Calls::new();
         let all = builder(virtual_settings(), [Parts::default().odd("db", Quirk::None)]);
@@ -188,7 +188,7 @@ fn a_crash_of_the_actor_that_counts_costs_its_book_and_no_more() {
         let path = "/root/integration".parse().expect("a path");
         service.root().find(&path).await.expect("there").kill();
         sleep(SECOND).await;
-        assert!(metrics(&service).await.latencies.is_empty(), "a fresh book");
+        assert!(metrics(&service).await.latencies.is_empty(), "fresh statistics");
         reporter.report(MS, CallOutcome::Done);
         service.health().check(SECOND).await.expect("answers");
         let now = metrics(&service).await;

@@ -204,17 +204,17 @@ fn a_component_that_hangs_fails_or_panics_in_its_stop_keeps_no_other_from_its_ow
         assert_eq!(parts.log.of("stop"), ["e", "d", "c", "b", "a"]);
         let summary = end.shutdown.as_ref().expect("reported");
         let outcomes = outcomes(summary);
-        let told: Vec<_> = outcomes
+        let texts: Vec<_> = outcomes
             .iter()
-            .map(|(id, how)| match how {
+            .map(|(id, outcome)| match outcome {
                 StopOutcome::Stopped => format!("{id} stopped"),
                 StopOutcome::Failed(ShutdownError::Component(why)) => format!("{id}: {why}"),
-                StopOutcome::Failed(ShutdownError::Ended(_)) => format!("{id} panicked"),
+                StopOutcome::Failed(ShutdownError::Exited(_)) => format!("{id} panicked"),
                 StopOutcome::Forced => format!("{id} forced"),
                 other => format!("{id} {other:?}"),
             })
             .collect();
-        assert_eq!(told, ["e stopped", "d panicked", "c: still busy", "b forced", "a stopped"]);
+        assert_eq!(texts, ["e stopped", "d panicked", "c: still busy", "b forced", "a stopped"]);
         assert_eq!(shelf.0.lock().expect("unpoisoned").len(), 1, "a's state is saved");
         // Five that started, and the idle life that followed d's panic.
         assert_eq!(parts.log.of("drop").len(), 6, "nothing is left");
@@ -363,17 +363,17 @@ fn cleanup_handlers_run_by_priority_and_each_has_its_outcome() {
         ])
         .await;
         assert_eq!(order, ["first", "a", "b", "panics", "late"]);
-        let told = |(name, outcome): &(String, CleanupOutcome)| match outcome {
+        let text = |(name, outcome): &(String, CleanupOutcome)| match outcome {
             CleanupOutcome::Success(_) => format!("{name} ok"),
             CleanupOutcome::Failure(why) => format!("{name}: {why}"),
             CleanupOutcome::VerificationFailure(why) => format!("{name} unverified: {why}"),
         };
-        let told: Vec<_> = outcomes.iter().map(told).collect();
-        assert_eq!(told[0], "first: it was not done within 2s");
-        assert_eq!(told[1], "a unverified: it is not clean: dust");
-        assert_eq!(told[2], "b: it failed");
-        assert_eq!(told[3], "panics: it panicked: swept too hard");
-        assert_eq!(told[4], "late ok");
+        let texts: Vec<_> = outcomes.iter().map(text).collect();
+        assert_eq!(texts[0], "first: it was not done within 2s");
+        assert_eq!(texts[1], "a unverified: it is not clean: dust");
+        assert_eq!(texts[2], "b: it failed");
+        assert_eq!(texts[3], "panics: it panicked: swept too hard");
+        assert_eq!(texts[4], "late ok");
     });
 }
 

@@ -45,7 +45,7 @@ pub(crate) enum ProcessSignal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NodeReport {
     /// It has ended or failed, and nothing more is to be done.
-    Ended,
+    Finished,
     /// Its root supervisor gave up, in words.
     GaveUp(String),
     /// It ended without a report: it panicked.
@@ -216,7 +216,7 @@ impl ProcessMachine {
                 ProcessEffect::Emergency(EmergencyCause::RootGaveUp(why), limit),
                 ProcessEffect::End(ProcessEnd::Reported),
             ],
-            (NodeReport::GaveUp(_) | NodeReport::Ended, _) => {
+            (NodeReport::GaveUp(_) | NodeReport::Finished, _) => {
                 vec![ProcessEffect::End(ProcessEnd::Reported)]
             }
         }
@@ -340,7 +340,7 @@ mod tests {
         for rules in [NODE, SERVICE] {
             for signals in [&[][..], &[TERM], &[TERM, TERM]] {
                 let mut process = Process::after(rules, signals);
-                let report = Reported(NodeReport::Ended);
+                let report = Reported(NodeReport::Finished);
                 assert_eq!(process.see(report.clone()), [End(ProcessEnd::Reported)]);
                 for late in [TERM, HUP, report, Raised("x"), RootHung("y".into()), Elapsed] {
                     assert_eq!(process.see(late), []);
@@ -382,7 +382,7 @@ mod tests {
         }
         let mut hurried = Process::after(SERVICE, &[TERM, TERM]);
         assert_eq!(hurried.see(Raised("harm")), []);
-        assert_eq!(hurried.see(Reported(NodeReport::Ended)), [End(ProcessEnd::Reported)]);
+        assert_eq!(hurried.see(Reported(NodeReport::Finished)), [End(ProcessEnd::Reported)]);
     }
 
     #[test]

@@ -11,13 +11,14 @@ use crate::service::components::ComponentFailure;
 
 /// Why a component did not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InitializationCause {
     /// Its init or start failed.
     #[error("{0}")]
     Failed(#[source] ComponentFailure),
     /// It ended while it was being started.
     #[error("it ended: {0}")]
-    Ended(ExitReason),
+    Exited(ExitReason),
     /// It did not answer, or its supervisor did not.
     #[error("it could not be asked: {0}")]
     NoAnswer(String),
@@ -37,6 +38,7 @@ impl From<SupervisorError> for InitializationCause {
 
 /// Which component did not start, and why.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InitializationError {
     /// It was not ready in its time.
     #[error(
@@ -91,6 +93,7 @@ pub struct RollbackReport {
 /// Why a service did not boot. What had started was stopped again, in reverse order.
 #[derive(Debug, thiserror::Error)]
 #[doc(alias = "CoordinationError")]
+#[non_exhaustive]
 pub enum BootstrapError {
     /// A phase failed.
     #[error("the boot failed in phase {} ({}): {source}{}", .phase.number(), .phase.name(), rollback_text(.rollback))]
@@ -152,6 +155,7 @@ fn rollback_text(rollback: &RollbackReport) -> String {
 
 /// What went wrong in a shutdown; none of it stopped the shutdown.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ShutdownError {
     /// Work was still in flight when its time was over.
     #[error("{left} pieces of work were still in flight after {within:?}")]
@@ -166,7 +170,7 @@ pub enum ShutdownError {
     Component(#[source] ComponentFailure),
     /// A component ended instead of stopping.
     #[error("the component ended instead of stopping: {0}")]
-    Ended(ExitReason),
+    Exited(ExitReason),
     /// Somebody did not answer.
     #[error("{0} did not answer")]
     NoAnswer(String),

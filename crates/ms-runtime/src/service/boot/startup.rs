@@ -265,7 +265,7 @@ async fn start(components: SupervisorRef, member: Member) -> Result<(), Cause> {
 
 fn no_answer<M>(error: &ms_actor::AskError<M>) -> Cause {
     match error.exit_reason() {
-        Some(reason) => Cause::Ended(reason.clone()),
+        Some(reason) => Cause::Exited(reason.clone()),
         None => Cause::NoAnswer(error.to_string()),
     }
 }

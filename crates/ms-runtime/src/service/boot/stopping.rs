@@ -31,7 +31,7 @@ pub(super) async fn stop(
     match host.ask(StopComponent).within(within).await {
         Ok(stopped) => stopped.map_err(ShutdownError::Component),
         Err(error) => Err(match error.exit_reason() {
-            Some(reason) => ShutdownError::Ended(reason.clone()),
+            Some(reason) => ShutdownError::Exited(reason.clone()),
             None => ShutdownError::NoAnswer(error.to_string()),
         }),
     }

@@ -60,6 +60,7 @@ impl<T: CleanupHandler + ?Sized> CleanupHandler for Arc<T> {
 
 /// Why a handler did not clean up.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CleanupError {
     /// It failed.
     #[error("it failed")]

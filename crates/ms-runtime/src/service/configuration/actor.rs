@@ -62,9 +62,9 @@ impl<C: Settings> ConfigActor<C> {
         StateValue::Map(view)
     }
 
-    fn update(&self, how: impl FnOnce(&mut Published<C>)) {
+    fn update(&self, edit: impl FnOnce(&mut Published<C>)) {
         let mut published = Published::clone(&self.handle.published());
-        how(&mut published);
+        edit(&mut published);
         self.handle.publish(published);
     }
 
@@ -106,10 +106,10 @@ impl<C: Settings> ConfigActor<C> {
     /// Without a watch the node runs on: [`Reload`] still works.
     fn start_watching(&mut self, places: Places, ctx: &Context<Self>) {
         let me = ctx.me().downgrade();
-        let started = DirWatch::start(&places, move |news| {
+        let started = DirWatch::start(&places, move |found| {
             // Full or gone: a reload is waiting already, or nobody needs one.
             if let Some(me) = me.upgrade() {
-                drop(me.try_tell(LookAgain(news)));
+                drop(me.try_tell(LookAgain(found)));
             }
         });
         match started {
@@ -224,9 +224,9 @@ impl<C: Settings> ConfigActor<C> {
 
     fn tell_all(&self, keys: &[String], ctx: &mut Context<Self>) {
         let published = self.handle.published();
-        let news = ConfigChanged { version: published.status.version, keys: keys.into() };
+        let change = ConfigChanged { version: published.status.version, keys: keys.into() };
         for port in published.subscribers.clone() {
-            let asked = port.ask(news.clone(), ACK_WITHIN);
+            let asked = port.ask(change.clone(), ACK_WITHIN);
             ctx.spawn(asked.into_actor(self).map(move |answer, actor, ctx| {
                 let why = match answer {
                     Ok(Ok(())) => return,
@@ -314,9 +314,9 @@ impl<C: Settings> Handler<Unsubscribe> for ConfigActor<C> {
 impl<C: Settings> Handler<LifecycleEvent> for ConfigActor<C> {
     type Result = ();
 
-    fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
-        if matches!(news.change, LifeChange::Gone(_)) {
-            self.forget(&news.of);
+    fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
+        if matches!(event.change, LifeChange::Gone(_)) {
+            self.forget(&event.of);
         }
     }
 }
@@ -334,8 +334,8 @@ impl<C: Settings> Handler<Reload> for ConfigActor<C> {
 impl<C: Settings> Handler<LookAgain> for ConfigActor<C> {
     type Result = AtomicResponse<Self, ()>;
 
-    fn handle(&mut self, LookAgain(news): LookAgain, ctx: &mut Self::Context) -> Self::Result {
-        if let Err(why) = news {
+    fn handle(&mut self, LookAgain(found): LookAgain, ctx: &mut Self::Context) -> Self::Result {
+        if let Err(why) = found {
             self.cannot_watch(&why, ctx);
         }
         // It may be news of the directory itself.

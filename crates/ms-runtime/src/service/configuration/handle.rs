@@ -162,6 +162,7 @@ impl<C: Settings> ConfigHandle<C> {
 
 /// Why nothing was read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReloadError {
     /// The actor has not started yet.
     #[error("the configuration is not watched yet; try again when the boot is done")]

@@ -160,7 +160,7 @@ fn work(
     let Collected { procedures: outcomes, cleanup, tree } =
         collect(&received, plan.procedures.len(), by);
     let named = plan.procedures.iter().zip(outcomes);
-    let procedures: Vec<_> = named.map(|(one, how)| (one.name().to_owned(), how)).collect();
+    let procedures: Vec<_> = named.map(|(one, outcome)| (one.name().to_owned(), outcome)).collect();
     for (name, outcome) in &procedures {
         tracing::error!(name, ?outcome, "emergency procedure");
     }
@@ -178,7 +178,7 @@ fn work(
         tracing::error!("final state of the tree:\n{tree}");
     }
     let report = plan.settings.reports.as_deref().map(|directory| {
-        let cleanup = cleanup.iter().map(|(name, how)| (name.clone(), format!("{how:?}")));
+        let cleanup = cleanup.iter().map(|(name, outcome)| (name.clone(), format!("{outcome:?}")));
         CrashReport::new(&plan.node, reason, &procedures, tree.as_deref())
             .with_resources(cleanup.collect(), open.clone())
             .write(directory, plan.settings.keep)

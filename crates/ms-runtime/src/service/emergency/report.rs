@@ -14,6 +14,7 @@ use crate::service::logic::emergency::EmergencyReason;
 
 /// Why no crash report was written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EmergencyError {
     /// The disk said no.
     #[error("the crash report {} was not written", .path.display())]

@@ -20,7 +20,7 @@ use super::paths::{PathHealth, ReadinessPath};
 use super::round::{Look, Looked, ask_all};
 use super::view;
 use crate::node::events_of;
-use crate::service::interactions::{Calls, Fact, HealthNews};
+use crate::service::interactions::{Calls, Fact, HealthFacts};
 use crate::service::logic::health::{
     HEALTH_CHANGED, HealthState, Probe, RoundTime, SystemHealthReport,
 };
@@ -54,7 +54,7 @@ pub(crate) struct HealthActor {
     pub(super) checks: Vec<CheckSpec>,
     pub(super) paths: Vec<Arc<dyn ReadinessPath>>,
     calls: Calls,
-    pub(super) book: HealthState,
+    pub(super) state: HealthState,
     pub(super) startup: Probe,
     /// Bad looks of the startup probe.
     pub(super) overdue: u32,
@@ -72,7 +72,7 @@ pub(crate) struct HealthActor {
     /// Who waits for the round under way, if one is.
     round: Option<Vec<oneshot::Sender<SystemHealthReport>>>,
     /// What was last logged, by component.
-    told: Vec<(String, HealthStatus)>,
+    last_reported: Vec<(String, HealthStatus)>,
 }
 
 impl HealthActor {
@@ -81,11 +81,11 @@ impl HealthActor {
         let settings = *wiring.health_settings();
         // A life after a crash goes on with what the one before it had come to.
         let before = wiring.verdicts();
-        let mut book = HealthState::new(settings.readiness.failure_threshold);
+        let mut state = HealthState::new(settings.readiness.failure_threshold);
         for check in &checks {
-            if let Err(error) = book.add(check.id.as_str(), check.criticality) {
+            if let Err(error) = state.add(check.id.as_str(), check.criticality) {
                 // The plan of the boot has no duplicates, and no more than the book holds.
-                tracing::error!(%error, "a component is not in the book of health");
+                tracing::error!(%error, "a component has no place in the state of health");
             }
         }
         Self {
@@ -94,7 +94,7 @@ impl HealthActor {
             checks,
             paths,
             calls,
-            book,
+            state,
             startup: Probe::new(settings.startup, before.started),
             overdue: 0,
             liveness: Probe::new(settings.liveness, before.live.is_none_or(|(live, _)| live)),
@@ -105,12 +105,12 @@ impl HealthActor {
             walking: false,
             armed: false,
             round: None,
-            told: Vec::new(),
+            last_reported: Vec::new(),
         }
     }
 
     pub(crate) fn view(&self) -> StateValue {
-        let report = self.book.report();
+        let report = self.state.report();
         let components = report.components.iter();
         StateValue::map([
             ("overall", StateValue::from(report.overall_status.name())),
@@ -131,7 +131,7 @@ impl HealthActor {
 
     pub(super) fn is_ready(&self) -> bool {
         self.wiring.stage() == ServiceStage::Running
-            && !self.book.critical_down()
+            && !self.state.critical_down()
             && self.readiness.passes()
             && self.paths_open.passes()
     }
@@ -179,21 +179,21 @@ impl HealthActor {
             }
             match look {
                 Look::NotUp => {}
-                Look::Down(why) => self.book.down(&name, &why),
+                Look::Down(why) => self.state.down(&name, &why),
                 Look::Said(result) => {
-                    self.book.up(&name);
-                    self.book.record(&name, result);
+                    self.state.up(&name);
+                    self.state.record(&name, result);
                 }
                 Look::Tree(lost) => {
-                    self.book.up(&name);
-                    self.book.record(&name, HealthResult::Healthy);
-                    self.book.lost_are(&name, lost);
+                    self.state.up(&name);
+                    self.state.record(&name, HealthResult::Healthy);
+                    self.state.lost_are(&name, lost);
                 }
             }
         }
-        self.book.round_done(RoundTime { took, unix_ms: unix_ms() });
+        self.state.round_done(RoundTime { took, unix_ms: unix_ms() });
         self.tell_changes(ctx);
-        let report = self.book.report();
+        let report = self.state.report();
         facts.extend(report.components.iter().map(|one| match asked.contains(&one.name) {
             true => Fact::Looked(one.name.clone(), one.status),
             false => Fact::Is(one.name.clone(), one.status),
@@ -208,11 +208,11 @@ impl HealthActor {
     /// Logs which components are not what they were, and says so as facts.
     fn tell_changes(&mut self, ctx: &Context<Self>) -> Vec<Fact> {
         let mut changes = Vec::new();
-        let report = self.book.report();
+        let report = self.state.report();
         let now: Vec<_> =
             report.components.iter().map(|one| (one.name.clone(), one.status)).collect();
         for one in &report.components {
-            let before = self.told.iter().find(|(name, _)| *name == one.name);
+            let before = self.last_reported.iter().find(|(name, _)| *name == one.name);
             let before = before.map_or(HealthStatus::Unknown, |(_, status)| *status);
             if before != one.status {
                 let (component, now, why) = (&one.name, one.status, one.message.as_deref());
@@ -229,7 +229,7 @@ impl HealthActor {
                 }
             }
         }
-        self.told = now;
+        self.last_reported = now;
         changes
     }
 
@@ -238,9 +238,9 @@ impl HealthActor {
         if facts.is_empty() {
             return;
         }
-        let news = HealthNews { at, facts };
-        let told = self.wiring.handles().map(|handles| handles.interactions.try_tell(news));
-        if !matches!(told, Some(Ok(()))) {
+        let facts = HealthFacts { at, facts };
+        let sent = self.wiring.handles().map(|handles| handles.interactions.try_tell(facts));
+        if !matches!(sent, Some(Ok(()))) {
             // The next round says again how all components are.
             self.calls.lose();
         }
@@ -250,8 +250,8 @@ impl HealthActor {
     fn noted(&mut self, path: &ActorPath, topic: &str, text: &str) {
         let Some((name, _)) = self.owner(path) else { return };
         match topic {
-            FEATURES_OFF => self.book.features_off(&name, path.as_str(), text),
-            FEATURES_ON => self.book.features_on(&name, path.as_str()),
+            FEATURES_OFF => self.state.features_off(&name, path.as_str(), text),
+            FEATURES_ON => self.state.features_on(&name, path.as_str()),
             _ => {}
         }
     }
@@ -318,23 +318,23 @@ impl StreamHandler<NodeEvent> for HealthActor {
         match event.kind {
             EventKind::Exited { path, reason, .. } => {
                 let Some((name, own)) = self.owner(&path) else { return };
-                self.book.features_on(&name, path.as_str());
+                self.state.features_on(&name, path.as_str());
                 let why = reason.to_string();
                 if !reason.is_clean() {
                     facts.push(Fact::Failed(name.clone()));
                 }
                 match (reason.is_clean(), own) {
                     (true, _) => {}
-                    (false, true) => self.book.down(&name, &why),
-                    (false, false) => self.book.lost(&name, path.as_str(), &why),
+                    (false, true) => self.state.down(&name, &why),
+                    (false, false) => self.state.lost(&name, path.as_str(), &why),
                 }
             }
             EventKind::Started { path, .. } => {
                 let Some((name, own)) = self.owner(&path) else { return };
-                self.book.features_on(&name, path.as_str());
+                self.state.features_on(&name, path.as_str());
                 match own {
-                    true => self.book.up(&name),
-                    false => self.book.found(&name, path.as_str()),
+                    true => self.state.up(&name),
+                    false => self.state.found(&name, path.as_str()),
                 }
             }
             EventKind::Noted { path, topic, text } => self.noted(&path, &topic, &text),
@@ -383,14 +383,14 @@ impl Handler<RunChecks> for HealthActor {
     type Result = ResponseFuture<SystemHealthReport>;
 
     fn handle(&mut self, _: RunChecks, ctx: &mut Self::Context) -> Self::Result {
-        let known = self.book.report();
+        let known = self.state.report();
         if !self.settings.enabled {
             return Box::pin(async { known });
         }
-        let (tell, told) = oneshot::channel();
-        self.begin_round(ctx, Some(tell));
+        let (answer, answered) = oneshot::channel();
+        self.begin_round(ctx, Some(answer));
         // The actor ends without an answer only with its node.
-        Box::pin(async { told.await.unwrap_or(known) })
+        Box::pin(async { answered.await.unwrap_or(known) })
     }
 }
 
@@ -401,7 +401,7 @@ impl Handler<GetHealth> for HealthActor {
         actix::MessageResult(Readiness {
             ready: self.is_ready(),
             stage: self.wiring.stage(),
-            report: self.book.report(),
+            report: self.state.report(),
             paths: self.paths_now(),
         })
     }

@@ -115,8 +115,8 @@ impl HealthActor {
         ctx.spawn(walk.map(|walked, this, _| {
             this.walking = false;
             let good = walked.values().all(Option::is_none);
-            let told = |why: Option<String>| why.as_deref().map(public_message);
-            this.walked = walked.into_iter().map(|(name, why)| (name, told(why))).collect();
+            let public = |why: Option<String>| why.as_deref().map(public_message);
+            this.walked = walked.into_iter().map(|(name, why)| (name, public(why))).collect();
             let change = this.paths_open.look(good);
             let passes = this.paths_open.passes();
             this.wiring.judge(|verdicts| verdicts.paths = passes);
@@ -145,7 +145,7 @@ impl HealthActor {
     }
 
     fn tell_readiness(&self, change: Option<ProbeChange>) {
-        let failures = self.book.report().critical_failures;
+        let failures = self.state.report().critical_failures;
         let closed = self.walked.iter().filter(|(_, why)| why.is_some());
         let closed: Vec<_> = closed.map(|(name, _)| name.as_str()).collect();
         match change {

@@ -33,17 +33,17 @@ pub(crate) struct InteractionsActor {
     args: InteractionsArgs,
     /// Reported and not counted yet; there is none before the start.
     line: Option<mpsc::Receiver<Call>>,
-    book: InteractionStats,
+    stats: InteractionStats,
 }
 
 impl InteractionsActor {
     pub(crate) fn new(args: InteractionsArgs) -> Self {
-        Self { args, line: None, book: InteractionStats::default() }
+        Self { args, line: None, stats: InteractionStats::default() }
     }
 
     pub(crate) fn view(&self) -> StateValue {
         // Of the view only what does not depend on the time.
-        let now = self.book.metrics(Tick::ZERO);
+        let now = self.stats.metrics(Tick::ZERO);
         StateValue::map([
             ("components", StateValue::from(now.health_scores.len())),
             ("pairs", now.latencies.len().into()),
@@ -54,9 +54,9 @@ impl InteractionsActor {
     }
 
     fn wait_for_calls(&self, ctx: &mut Context<Self>) {
-        let news = self.args.calls.news();
+        let reported = self.args.calls.reported();
         let soon = async move {
-            news.await;
+            reported.await;
             tokio::time::sleep(COUNT_EVERY).await;
         };
         ctx.spawn(wrap_future::<_, Self>(soon).map(|(), this, ctx| {
@@ -71,21 +71,21 @@ impl InteractionsActor {
         // As many as wait now: what comes meanwhile is for the next time.
         for _ in 0..line.len() {
             let Ok(call) = line.try_recv() else { return };
-            note(&mut self.book, &self.args, now, &call);
+            note(&mut self.stats, &self.args, now, &call);
         }
     }
 
     fn learn(&mut self, at: Tick, fact: Fact) {
         let change = match &fact {
-            Fact::Looked(component, status) => self.book.looked(at, component, *status),
-            Fact::Is(component, status) => self.book.status(at, component, *status),
+            Fact::Looked(component, status) => self.stats.looked(at, component, *status),
+            Fact::Is(component, status) => self.stats.status(at, component, *status),
             Fact::Checked { component, took, outcome } => {
                 let call = Call::check(component, *took, *outcome);
-                note(&mut self.book, &self.args, at, &call);
+                note(&mut self.stats, &self.args, at, &call);
                 None
             }
             Fact::Failed(component) => {
-                self.book.failed(at, component);
+                self.stats.failed(at, component);
                 None
             }
         };
@@ -109,8 +109,8 @@ impl InteractionsActor {
     }
 }
 
-fn note(book: &mut InteractionStats, args: &InteractionsArgs, now: Tick, call: &Call) {
-    book.called(now, call.from(), call.to(), call.took, call.outcome);
+fn note(stats: &mut InteractionStats, args: &InteractionsArgs, now: Tick, call: &Call) {
+    stats.called(now, call.from(), call.to(), call.took, call.outcome);
     if let Some(observer) = &args.observer {
         observer.called(call);
     }
@@ -145,7 +145,7 @@ pub(crate) enum Fact {
 
 /// What the actor `health` has learnt at one moment.
 #[derive(Debug)]
-pub(crate) struct HealthNews {
+pub(crate) struct HealthFacts {
     pub(crate) at: Tick,
     pub(crate) facts: Vec<Fact>,
 }
@@ -154,7 +154,7 @@ pub(crate) struct HealthNews {
 #[derive(Debug)]
 pub(crate) struct GetInteractionMetrics;
 
-impl Message for HealthNews {
+impl Message for HealthFacts {
     type Result = ();
 }
 
@@ -162,11 +162,11 @@ impl Message for GetInteractionMetrics {
     type Result = InteractionMetrics;
 }
 
-impl Handler<HealthNews> for InteractionsActor {
+impl Handler<HealthFacts> for InteractionsActor {
     type Result = ();
 
-    fn handle(&mut self, news: HealthNews, _: &mut Self::Context) {
-        news.facts.into_iter().for_each(|fact| self.learn(news.at, fact));
+    fn handle(&mut self, HealthFacts { at, facts }: HealthFacts, _: &mut Self::Context) {
+        facts.into_iter().for_each(|fact| self.learn(at, fact));
     }
 }
 
@@ -176,13 +176,13 @@ impl Handler<GetInteractionMetrics> for InteractionsActor {
     fn handle(&mut self, _: GetInteractionMetrics, ctx: &mut Self::Context) -> Self::Result {
         let now = ctx.node().now();
         self.count(now);
-        let metrics = self.book.metrics(now);
+        let metrics = self.stats.metrics(now);
         MessageResult(InteractionMetrics { lost: self.args.calls.lost(), ..metrics })
     }
 }
 
 impl fmt::Debug for InteractionsActor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InteractionsActor").field("book", &self.book).finish_non_exhaustive()
+        f.debug_struct("InteractionsActor").field("stats", &self.stats).finish_non_exhaustive()
     }
 }

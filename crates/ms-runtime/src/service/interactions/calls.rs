@@ -26,7 +26,7 @@ struct Line {
     way: ArcSwapOption<mpsc::Sender<Call>>,
     lost: AtomicU64,
     /// Rings when there is something to count: nobody looks where nobody calls.
-    news: Notify,
+    reported: Notify,
 }
 
 impl Calls {
@@ -61,15 +61,15 @@ impl Calls {
     }
 
     /// Ends when a call was reported since this was last awaited.
-    pub(super) fn news(&self) -> impl Future<Output = ()> + 'static {
+    pub(super) fn reported(&self) -> impl Future<Output = ()> + 'static {
         let calls = self.clone();
-        async move { calls.0.news.notified().await }
+        async move { calls.0.reported.notified().await }
     }
 
     fn put(&self, call: Call) {
         let taken = self.0.way.load().as_ref().is_some_and(|way| way.try_send(call).is_ok());
         match taken {
-            true => self.0.news.notify_one(),
+            true => self.0.reported.notify_one(),
             false => self.lose(),
         }
     }

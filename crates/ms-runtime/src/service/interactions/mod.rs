@@ -17,7 +17,7 @@ mod calls;
 mod handle;
 
 pub(crate) use actor::{
-    Fact, GetInteractionMetrics, HealthNews, InteractionsActor, InteractionsArgs, MAILBOX,
+    Fact, GetInteractionMetrics, HealthFacts, InteractionsActor, InteractionsArgs, MAILBOX,
 };
 pub use calls::{Call, CallReporter, Calls};
 pub use handle::{InteractionObserver, InteractionsRef, InteractionsUnavailable};

@@ -22,6 +22,7 @@ use super::plan::BootPlan;
 
 /// What happened, told to the machine. `E` is the driver's error.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BootEvent<E> {
     /// The boot begins.
     Begin,

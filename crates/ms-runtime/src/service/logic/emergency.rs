@@ -18,7 +18,8 @@ pub enum EmergencyReason {
     /// Running on would do harm.
     SecurityBreach(String),
     /// It was told to stop a second time while it stopped in order.
-    ToldTwice(String),
+    #[serde(rename = "told_twice")]
+    StoppedTwice(String),
 }
 
 impl EmergencyReason {
@@ -30,7 +31,7 @@ impl EmergencyReason {
             Self::CriticalError(_) => 102,
             Self::ResourceExhaustion(_) => 103,
             Self::SecurityBreach(_) => 104,
-            Self::ToldTwice(_) => 1,
+            Self::StoppedTwice(_) => 1,
         }
     }
 
@@ -42,7 +43,7 @@ impl EmergencyReason {
             | Self::CriticalError(detail)
             | Self::ResourceExhaustion(detail)
             | Self::SecurityBreach(detail)
-            | Self::ToldTwice(detail) => detail,
+            | Self::StoppedTwice(detail) => detail,
         }
     }
 }
@@ -54,7 +55,7 @@ impl fmt::Display for EmergencyReason {
             Self::CriticalError(_) => "critical error",
             Self::ResourceExhaustion(_) => "resource exhaustion",
             Self::SecurityBreach(_) => "security breach",
-            Self::ToldTwice(_) => "told to stop twice",
+            Self::StoppedTwice(_) => "told to stop twice",
         };
         write!(f, "{kind}: {}", self.detail())
     }
@@ -73,7 +74,7 @@ mod tests {
             EmergencyReason::CriticalError(text()),
             EmergencyReason::ResourceExhaustion(text()),
             EmergencyReason::SecurityBreach(text()),
-            EmergencyReason::ToldTwice(text()),
+            EmergencyReason::StoppedTwice(text()),
         ];
         assert_eq!(all.each_ref().map(EmergencyReason::exit_code), [101, 102, 103, 104, 1]);
         assert_eq!(all[3].to_string(), "security breach: x");

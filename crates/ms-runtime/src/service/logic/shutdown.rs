@@ -95,6 +95,7 @@ pub const FORCE_GRACE: Duration = Duration::from_millis(500);
 
 /// What happened, told to the machine. `E` is the driver's error.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ShutdownEvent<E> {
     /// Shut down.
     Begin,

@@ -15,6 +15,7 @@ const MAX_NAMED: usize = 8;
 
 /// Why a check was not taken into the book.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HealthError {
     /// There is a check of this name.
     #[error("there is a health check named {0:?} already; give one of them another name")]

@@ -15,34 +15,34 @@ pub const MAX_HEALTH_MESSAGE: usize = 256;
 #[must_use]
 pub fn public_message(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut shown = without_users(&line);
-    if shown.len() > MAX_HEALTH_MESSAGE {
+    let mut public = without_users(&line);
+    if public.len() > MAX_HEALTH_MESSAGE {
         let room = MAX_HEALTH_MESSAGE - '…'.len_utf8();
-        let cut = (0..=room).rev().find(|at| shown.is_char_boundary(*at)).unwrap_or(0);
-        shown.truncate(cut);
-        shown.push('…');
+        let cut = (0..=room).rev().find(|at| public.is_char_boundary(*at)).unwrap_or(0);
+        public.truncate(cut);
+        public.push('…');
     }
-    shown
+    public
 }
 
 fn without_users(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+    let mut public = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
-        shown.push_str(before);
+        public.push_str(before);
         // The last `@` before the path: a password may contain one itself.
         let end = after.find(['/', ' ', '"', '\'', ',', ')']).unwrap_or(after.len());
         rest = match after[..end].rfind('@') {
             Some(user) => {
-                shown.push_str("[redacted]");
+                public.push_str("[redacted]");
                 &after[user..]
             }
             None => after,
         };
     }
-    shown.push_str(rest);
-    shown
+    public.push_str(rest);
+    public
 }
 
 #[cfg(test)]

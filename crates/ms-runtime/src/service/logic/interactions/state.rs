@@ -25,11 +25,11 @@ pub const MAX_PAIRS: usize = 256;
 /// use ms_runtime::logic::interactions::{CallOutcome, InteractionStats};
 /// use ms_core::{Tick, health::HealthStatus};
 ///
-/// let mut book = InteractionStats::default();
-/// book.called(Tick::ZERO, "api", "store", Duration::from_millis(3), CallOutcome::Done);
-/// book.looked(Tick::ZERO, "store", HealthStatus::Unhealthy);
-/// book.looked(Tick::from_millis(7_000), "store", HealthStatus::Healthy);
-/// let now = book.metrics(Tick::from_millis(7_000));
+/// let mut stats = InteractionStats::default();
+/// stats.called(Tick::ZERO, "api", "store", Duration::from_millis(3), CallOutcome::Done);
+/// stats.looked(Tick::ZERO, "store", HealthStatus::Unhealthy);
+/// stats.looked(Tick::from_millis(7_000), "store", HealthStatus::Healthy);
+/// let now = stats.metrics(Tick::from_millis(7_000));
 /// assert_eq!(now.mean_time_to_recovery_ms, Some(7_000));
 /// assert_eq!(now.health_scores[0].score, Some(0.5));
 /// assert_eq!(now.latencies[0].p99_us, 3_000);
@@ -149,7 +149,7 @@ impl InteractionStats {
             .pairs
             .iter()
             .flat_map(|(from, all)| all.iter().map(move |(to, one)| (from, to, one)));
-        let shown = pairs.map(|(from, to, one)| PairLatency {
+        let rows = pairs.map(|(from, to, one)| PairLatency {
             from: from.clone(),
             to: to.clone(),
             count: one.count(),
@@ -161,7 +161,7 @@ impl InteractionStats {
             max_us: one.max_us(),
             buckets: one.buckets().map(|(up_to_us, count)| Bucket { up_to_us, count }).collect(),
         });
-        shown.collect()
+        rows.collect()
     }
 
     /// The component of this name; `None` if it is one too many.

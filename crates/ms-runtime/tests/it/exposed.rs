@@ -56,7 +56,7 @@ fn run<F: Future>(test: impl FnOnce(Runtime, Client, Budgets, Registry) -> F) {
 }
 
 #[test]
-fn why_an_agent_is_suspended_over_its_budget_is_told() {
+fn the_budget_that_suspends_an_agent_is_named() {
     run(|runtime, mut client, budgets, _| async move {
         assert_eq!(client.budget(path("/root/pair/a")).await.unwrap(), []);
         let pair = runtime.root().supervisor("pair").await.unwrap();
