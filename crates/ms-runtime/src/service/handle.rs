@@ -6,7 +6,8 @@ use ms_actor::Node;
 use ms_ops::Desk;
 use ms_supervisor::SupervisorRef;
 
-use super::wiring::{ServiceStage, Wiring};
+use super::stage::ServiceStage;
+use super::wiring::Wiring;
 use crate::service::emergency::EmergencyRef;
 use crate::service::gate::WorkGate;
 use crate::service::health::HealthRef;

@@ -23,6 +23,7 @@ pub mod preflight;
 mod raise;
 mod run;
 mod settings;
+mod stage;
 mod tree;
 mod until;
 mod wiring;
@@ -58,21 +59,21 @@ pub use settings::{
     BootSettings, EmergencySettings, HealthSettings, Settings, SettingsError, ShutdownSettings,
     SupervisionSettings,
 };
-pub use wiring::ServiceStage;
+pub use stage::ServiceStage;
 pub(crate) use wiring::{Handles, Wiring};
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::AskError;
+use ms_actor::{AskError, Port};
 use ms_core::ExitReason;
 use ms_core::time::later;
 use ms_supervisor::SupervisorRef;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use boot::{Boot, Hurry, Reload, Shutdown};
+use boot::{Boot, Hurry, LifecyclePorts, Reload, Shutdown};
 use logic::boot::BootReport;
 use logic::emergency::EmergencyReason;
 use preflight::PreFlightReport;
@@ -102,7 +103,7 @@ impl Raised {
     pub(crate) async fn boot(&self) -> Result<BootReport, BootstrapError> {
         let lost = |why: String| BootstrapError::Lost(why);
         let handles = self.wiring.handles().ok_or_else(|| lost("the tree is not up".into()))?;
-        let answer = handles.lifecycle.ask(Boot).within(self.boot_within).await;
+        let answer = handles.lifecycle.boot.ask(Boot, self.boot_within).await;
         answer.map_err(|error| lost(error.to_string()))?
     }
 
@@ -114,11 +115,11 @@ impl Raised {
         let until = later(Instant::now(), within);
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            match handles.lifecycle.ask(Shutdown(reason.clone())).within(left).await {
+            match handles.lifecycle.shutdown.ask(Shutdown(reason.clone()), left).await {
                 Ok(summary) => return summary,
                 // It was found hung, or crashed, while it carried the order out. Its next life
                 // knows nothing of it.
-                Err(AskError::Exited { .. }) if !handles.lifecycle.any().is_closed() => {
+                Err(AskError::Exited { .. }) if !handles.lifecycle.shutdown.any().is_closed() => {
                     tracing::warn!("the lifecycle ended while it shut down: telling it again");
                 }
                 Err(_) => return None,
@@ -139,27 +140,26 @@ impl Raised {
             // Without a tree nobody is left to carry them out.
             _ = ended => (None, false),
             () = hurry => {
-                self.order(Hurry);
+                self.order(|lifecycle| &lifecycle.hurry, Hurry);
                 let summary = tokio::time::timeout(SUMMARY_WITHIN, steps).await;
                 (summary.unwrap_or(None), true)
             }
         }
     }
 
-    fn order<M>(&self, order: M)
+    fn order<M>(&self, port: impl FnOnce(&LifecyclePorts) -> &Port<M>, order: M)
     where
         M: actix::Message + Send + 'static,
         M::Result: Send,
-        boot::LifecycleActor: actix::Handler<M>,
     {
         let Some(handles) = self.wiring.handles() else { return };
-        if handles.lifecycle.try_tell(order).is_err() {
+        if port(&handles.lifecycle).try_tell(order).is_err() {
             tracing::error!("the lifecycle takes no orders");
         }
     }
 
     pub(crate) fn reload(&self) {
-        self.order(Reload);
+        self.order(|lifecycle| &lifecycle.reload, Reload);
     }
 
     /// What is left: the tree, the endpoint, the node.

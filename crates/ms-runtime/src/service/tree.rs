@@ -287,11 +287,11 @@ pub(crate) async fn connect(
         node: node.clone(),
         root: root.clone(),
         components: root.supervisor(COMPONENTS).await?,
-        lifecycle: root.get("lifecycle").await?,
-        health: root.get("health").await?,
-        interactions: root.get("integration").await?,
+        lifecycle: (&root.get::<LifecycleActor>("lifecycle").await?).into(),
+        health: (&root.get::<HealthActor>("health").await?).into(),
+        interactions: (&root.get::<InteractionsActor>("integration").await?).into(),
         cleanup: root.get("cleanup").await?,
-        emergency: root.get("emergency").await?,
+        emergency: root.get::<EmergencyActor>("emergency").await?.port(),
     };
     wiring.connect(handles);
     Ok(())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use ms_actor::{Node, Ref};
+use ms_actor::{Node, Port, Ref};
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::Lifecycle;
 use ms_ops::Desk;
@@ -14,29 +14,16 @@ use ms_supervisor::SupervisorRef;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::service::boot::LifecycleActor;
+use crate::service::boot::LifecyclePorts;
 use crate::service::cleanup::CleanupActor;
-use crate::service::emergency::EmergencyActor;
+use crate::service::emergency::CriticalError;
 use crate::service::gate::WorkGate;
-use crate::service::health::HealthActor;
-use crate::service::interactions::InteractionsActor;
+use crate::service::health::HealthPorts;
+use crate::service::interactions::InteractionPorts;
 use crate::service::logic::emergency::EmergencyReason;
 use crate::service::settings::HealthSettings;
+use crate::service::stage::ServiceStage;
 use crate::service::until::until;
-
-/// How far a service has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum ServiceStage {
-    /// The boot is under way.
-    #[default]
-    Starting,
-    /// It takes work.
-    Running,
-    /// It shuts down.
-    Stopping,
-    /// All its components have stopped.
-    Stopped,
-}
 
 /// What the lifecycle publishes for all to read. It alone writes.
 #[derive(Debug, Clone, Default)]
@@ -64,17 +51,19 @@ pub(crate) struct Verdicts {
     pub(crate) paths: bool,
 }
 
-/// References to the service's own actors.
+/// Ways to the service's own actors.
+// By message and not by actor: the actors themselves hold this wiring, and a type that named them
+// would make one circle of the whole service.
 #[derive(Debug)]
 pub(crate) struct Handles {
     pub(crate) node: Node,
     pub(crate) root: SupervisorRef,
     pub(crate) components: SupervisorRef,
-    pub(crate) lifecycle: Ref<LifecycleActor>,
-    pub(crate) health: Ref<HealthActor>,
-    pub(crate) interactions: Ref<InteractionsActor>,
+    pub(crate) lifecycle: LifecyclePorts,
+    pub(crate) health: HealthPorts,
+    pub(crate) interactions: InteractionPorts,
     pub(crate) cleanup: Ref<CleanupActor>,
-    pub(crate) emergency: Ref<EmergencyActor>,
+    pub(crate) emergency: Port<CriticalError>,
 }
 
 impl Handles {

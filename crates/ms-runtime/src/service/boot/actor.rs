@@ -3,31 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
-use ms_actor::{Context, StateValue};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, SpawnHandle, WrapFuture};
+use ms_actor::{Context, Ref, StateValue};
 use ms_core::lifecycle::ComponentId;
 
-use super::shutdown::{GoingDown, SnapshotStore};
-use super::startup::Booting;
+use super::messages::{IsUp, LifecyclePorts};
+use super::state::{Booting, GoingDown, Member};
+use super::store::SnapshotStore;
 use crate::service::Wiring;
 use crate::service::components::ReloadHook;
 use crate::service::logic::boot::BootReport;
 use crate::service::logic::plan::BootPlan;
 use crate::service::settings::{BootSettings, ShutdownSettings};
-
-/// A component, as the lifecycle needs to know it.
-#[derive(Debug, Clone)]
-pub(crate) struct Member {
-    pub(crate) id: ComponentId,
-    pub(crate) is_tree: bool,
-    pub(crate) start_within: Duration,
-    pub(crate) stop_within: Duration,
-    /// Types that it gives others, and that it gets of them, in words.
-    pub(crate) provides: Vec<&'static str>,
-    pub(crate) requires: Vec<&'static str>,
-}
 
 /// What the actor is made of.
 #[derive(Clone)]
@@ -146,19 +134,23 @@ impl Actor for LifecycleActor {
     type Context = Context<Self>;
 }
 
-/// Say whether the boot is done.
-#[derive(Debug)]
-pub(crate) struct IsUp;
-
-impl Message for IsUp {
-    type Result = bool;
-}
-
 impl Handler<IsUp> for LifecycleActor {
     type Result = bool;
 
     fn handle(&mut self, _: IsUp, _: &mut Self::Context) -> Self::Result {
         self.args.wiring.published().booted.is_some()
+    }
+}
+
+impl From<&Ref<LifecycleActor>> for LifecyclePorts {
+    fn from(actor: &Ref<LifecycleActor>) -> Self {
+        Self {
+            boot: actor.port(),
+            is_up: actor.port(),
+            reload: actor.port(),
+            shutdown: actor.port(),
+            hurry: actor.port(),
+        }
     }
 }
 

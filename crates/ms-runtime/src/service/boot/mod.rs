@@ -7,16 +7,19 @@
 
 mod actor;
 mod error;
+mod messages;
 mod reload;
 mod shutdown;
 mod startup;
+mod state;
 mod stopping;
+mod store;
 
-pub(crate) use actor::{IsUp, LifecycleActor, LifecycleArgs, Member};
+pub(crate) use actor::{LifecycleActor, LifecycleArgs};
 pub use error::{
     BootstrapError, InitializationCause, InitializationError, RollbackReport, ShutdownError,
 };
-pub(crate) use reload::Reload;
-pub(crate) use shutdown::{Hurry, Shutdown};
-pub use shutdown::{PersistFuture, ShutdownReason, ShutdownSummary, SnapshotStore};
-pub(crate) use startup::Boot;
+pub(crate) use messages::{Boot, Hurry, IsUp, LifecyclePorts, Reload, Shutdown};
+pub use messages::{ShutdownReason, ShutdownSummary};
+pub(crate) use state::Member;
+pub use store::{PersistFuture, SnapshotStore};

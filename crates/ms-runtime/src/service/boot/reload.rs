@@ -5,24 +5,18 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use actix::{Handler, Message};
+use actix::Handler;
 use futures_util::FutureExt;
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::EventKind;
 use ms_worker::GetAgent;
 use tokio::time::timeout;
 
-use super::actor::{LifecycleActor, LifecycleArgs, Member};
+use super::actor::{LifecycleActor, LifecycleArgs};
+use super::messages::Reload;
+use super::state::Member;
 use crate::service::components::{ComponentFailure, ComponentHost, ReloadComponent, ReloadOutcome};
 use crate::service::{Handles, ServiceStage};
-
-/// Have all components reload.
-#[derive(Debug)]
-pub(crate) struct Reload;
-
-impl Message for Reload {
-    type Result = ();
-}
 
 /// What a component did; `None` for a tree, which has nothing to take over.
 type Answer = Option<Result<ReloadOutcome, ComponentFailure>>;

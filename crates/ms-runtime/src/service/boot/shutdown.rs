@@ -1,12 +1,9 @@
 //! The shutdown: feeds the machine and carries out what it wants.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Handler, Message, ResponseFuture};
+use actix::{Handler, ResponseFuture};
 use futures_util::future::join_all;
 use ms_core::lifecycle::ComponentId;
 use ms_core::time::part;
@@ -15,101 +12,18 @@ use ms_worker::GetAgent;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::actor::{Ctx, LifecycleActor, Member};
+use super::actor::{Ctx, LifecycleActor};
 use super::error::ShutdownError;
-use super::startup::DROP_WITHIN;
-use super::stopping;
+use super::messages::{Hurry, Shutdown, ShutdownReason, ShutdownSummary, Summary};
+use super::state::{GoingDown, Member};
+use super::stopping::{self, DROP_WITHIN};
+use super::store::SnapshotStore;
 use crate::service::cleanup::{CleanupOutcome, CleanupReport, RunCleanup};
-use crate::service::components::{ComponentFailure, ComponentHost, QuiesceWork, StateSnapshot};
+use crate::service::components::{ComponentHost, QuiesceWork, StateSnapshot};
 use crate::service::logic::shutdown::{
-    ShutdownEffect, ShutdownEvent, ShutdownMachine, ShutdownPhase, ShutdownReport,
+    ShutdownEffect, ShutdownEvent, ShutdownMachine, ShutdownPhase,
 };
 use crate::service::{ServiceStage, Wiring};
-
-/// Why a service shuts down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[doc(alias = "ShutdownSignal")]
-pub enum ShutdownReason {
-    /// A signal, by its name.
-    Signal(&'static str),
-    /// The program asked for it.
-    Requested(String),
-    /// The boot failed, or was called off.
-    BootFailed,
-}
-
-impl fmt::Display for ShutdownReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Signal(name) => f.write_str(name),
-            Self::Requested(why) => write!(f, "asked to: {why}"),
-            Self::BootFailed => f.write_str("the boot did not succeed"),
-        }
-    }
-}
-
-/// A boxed future of a [`SnapshotStore`].
-pub type PersistFuture<'a> =
-    Pin<Box<dyn Future<Output = Vec<(ComponentId, ComponentFailure)>> + Send + 'a>>;
-
-/// Where the state of components goes at shutdown: the port that persistence fills.
-pub trait SnapshotStore: Send + Sync + 'static {
-    /// Saves all snapshots of one shutdown, within this time. A failure of one keeps no
-    /// other from being saved; the failures are returned. No snapshot at all is no failure.
-    fn save(&self, snapshots: Vec<StateSnapshot>, within: Duration) -> PersistFuture<'_>;
-}
-
-/// What a shutdown came to.
-#[derive(Debug)]
-pub struct ShutdownSummary {
-    /// Why it was.
-    pub reason: ShutdownReason,
-    /// Steps and components, with times and errors.
-    pub report: ShutdownReport<ShutdownError>,
-    /// Components whose state was handed over to be saved.
-    pub snapshots: Vec<ComponentId>,
-    /// How the cleanup handlers went, if it came to that.
-    pub cleanup: Option<CleanupReport>,
-}
-
-impl ShutdownSummary {
-    /// Whether everything went as it should, in time.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.report.is_clean() && self.cleanup.as_ref().is_none_or(CleanupReport::is_clean)
-    }
-}
-
-type Summary = Arc<ShutdownSummary>;
-
-/// A shutdown ordered, under way, or over.
-pub(super) struct GoingDown {
-    pub(super) machine: ShutdownMachine<ShutdownError>,
-    reason: ShutdownReason,
-    waits: Vec<oneshot::Sender<Summary>>,
-    snapshots: Vec<StateSnapshot>,
-    handed_over: Vec<ComponentId>,
-    cleanup: Option<CleanupReport>,
-    /// Components that were up, in start order: they are dropped in phase 6.
-    members: Vec<Member>,
-    over: Option<Summary>,
-}
-
-/// Shut the service down. Twice is once: both get the same answer.
-#[derive(Debug)]
-pub(crate) struct Shutdown(pub(crate) ShutdownReason);
-
-impl Message for Shutdown {
-    type Result = Option<Summary>;
-}
-
-/// Do not wait any longer.
-#[derive(Debug)]
-pub(crate) struct Hurry;
-
-impl Message for Hurry {
-    type Result = ();
-}
 
 impl Handler<Shutdown> for LifecycleActor {
     type Result = ResponseFuture<Option<Summary>>;

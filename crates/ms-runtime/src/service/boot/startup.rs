@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix::{Handler, Message, ResponseFuture};
+use actix::{Handler, ResponseFuture};
 use ms_core::health::HealthStatus;
 use ms_core::lifecycle::{ComponentId, Phase};
 use ms_core::time::later;
@@ -11,36 +11,21 @@ use ms_worker::GetAgent;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::actor::{Ctx, LifecycleActor, Member};
+use super::actor::{Ctx, LifecycleActor};
 use super::error::{BootstrapError, InitializationCause, InitializationError, RollbackReport};
-use super::stopping;
+use super::messages::{Boot, BootOutcome};
+use super::state::{Booting, Member};
+use super::stopping::{self, DROP_WITHIN};
 use crate::service::ServiceStage;
 use crate::service::components::{ComponentHost, Initialize, StartComponent};
 use crate::service::health::{Arm, HealthRef};
-use crate::service::logic::boot::{BootCause, BootEffect, BootEvent, BootMachine, BootReport};
+use crate::service::logic::boot::{BootCause, BootEffect, BootEvent, BootMachine};
 use crate::service::logic::health::SystemHealthReport;
 
-type Outcome = Result<BootReport, BootstrapError>;
 type Cause = InitializationCause;
 
-/// A boot under way.
-pub(super) struct Booting {
-    pub(super) machine: BootMachine<Cause>,
-    waits: Option<oneshot::Sender<Outcome>>,
-    /// How many start at all, for the log.
-    total: usize,
-}
-
-/// Boot the service; once. The pre-flight checks have passed.
-#[derive(Debug)]
-pub(crate) struct Boot;
-
-impl Message for Boot {
-    type Result = Outcome;
-}
-
 impl Handler<Boot> for LifecycleActor {
-    type Result = ResponseFuture<Outcome>;
+    type Result = ResponseFuture<BootOutcome>;
 
     fn handle(&mut self, _: Boot, ctx: &mut Self::Context) -> Self::Result {
         if self.boot.is_some() || self.args.wiring.stage() != ServiceStage::Starting {
@@ -152,7 +137,7 @@ impl LifecycleActor {
 
     fn arm(&self) {
         let Some(handles) = self.args.wiring.handles() else { return };
-        if handles.health.try_tell(Arm).is_err() {
+        if handles.health.arm.try_tell(Arm).is_err() {
             tracing::error!("the health actor does not take its order to watch");
         }
     }
@@ -285,6 +270,3 @@ async fn undo(components: SupervisorRef, member: Member, abort: bool) -> Option<
     let dropped = stopping::drop_component(&components, &member.id, DROP_WITHIN, force).await;
     error.or(dropped.err().map(Cause::NoAnswer))
 }
-
-/// How long an actor that has nothing left to do may take to end.
-pub(super) const DROP_WITHIN: Duration = Duration::from_secs(5);

@@ -8,10 +8,12 @@ use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
 use tokio::time::timeout;
 
-use super::actor::Member;
 use super::error::ShutdownError;
+use super::state::Member;
 use crate::service::components::{ComponentHost, StateSnapshot, StopComponent};
 
+/// How long an actor that has nothing left to do may take to end.
+pub(super) const DROP_WITHIN: Duration = Duration::from_secs(5);
 /// How long a killed actor may take to let go before it is given up with its thread.
 const LET_GO: Duration = Duration::from_millis(200);
 

@@ -9,46 +9,25 @@
 mod context;
 mod dependencies;
 mod host;
+mod resolve;
 mod spec;
+mod values;
 
 pub use context::{ComponentContext, TreeContext};
-pub(crate) use dependencies::{Absent, Dependencies, Scope, TypeKey, resolve};
+pub(crate) use dependencies::{Absent, Dependencies, Scope, TypeKey};
 pub use dependencies::{DependencyError, DependencyErrors};
 pub(crate) use host::{
     CheckHealth, ComponentHost, HostArgs, Initialize, QuiesceWork, ReloadComponent, StartComponent,
     StopComponent,
 };
+pub(crate) use resolve::resolve;
 pub use spec::ComponentSpec;
 pub(crate) use spec::{Kind, ReloadHook};
+pub use values::{ComponentFailure, ReloadOutcome, StateSnapshot};
 
-use std::error::Error;
 use std::future::{Future, ready};
 
 use ms_core::health::HealthResult;
-use ms_core::lifecycle::ComponentId;
-
-/// What a component fails with: any error; its sources are kept.
-pub type ComponentFailure = Box<dyn Error + Send + Sync>;
-
-/// What a component did when it was asked to reload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReloadOutcome {
-    /// There was nothing to take over.
-    Unchanged,
-    /// It took this over. Shown in the log: no secrets.
-    Changed(String),
-}
-
-/// The state a component hands over when it stops, to be saved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateSnapshot {
-    /// Whose it is; set by its keeper.
-    pub component: ComponentId,
-    /// The version of its layout.
-    pub schema: u32,
-    /// The state itself, serialised by the component.
-    pub bytes: Vec<u8>,
-}
 
 /// A part of a service that is started at boot, kept alive, and stopped at shutdown.
 ///

@@ -5,15 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ms_actor::host::Blueprint;
 use ms_actor::{Port, StateValue};
 use ms_config::{ConfigErrors, Loader, Place, Settings};
-use ms_core::lifecycle::Phase;
-use ms_supervisor::{ChildSpec, SupervisorSpec};
 
-use super::actor::ConfigActor;
 use super::messages::{ConfigChanged, Reload, Reloaded};
-use crate::service::components::{ComponentFailure, ComponentSpec, ReloadOutcome};
 
 /// The configuration in force. Cheap to clone, read from any thread.
 #[derive(Debug)]
@@ -105,26 +100,6 @@ impl<C: Settings> ConfigHandle<C> {
         self.0.published.load().origins.clone()
     }
 
-    /// The actor as a child for a supervisor; one a handle.
-    #[must_use]
-    pub fn child(&self, id: impl AsRef<str>) -> ChildSpec {
-        ChildSpec::blueprint(id, self.blueprint())
-    }
-
-    /// The actor as a component of a service, in phase 2: SIGHUP has it read everything again,
-    /// whatever was noticed of the files. It is the child `watcher` of the supervisor `id`.
-    #[must_use]
-    pub fn component(&self, id: impl AsRef<str>) -> ComponentSpec {
-        let handle = self.clone();
-        ComponentSpec::tree(SupervisorSpec::one_for_one(id).child(self.child("watcher")))
-            .phase(Phase::Configuration)
-            .provides(self.clone())
-            .on_reload(move |within| {
-                let handle = handle.clone();
-                async move { outcome(handle.reload(within).await?) }
-            })
-    }
-
     /// Has the actor read everything again now, and says what came of it.
     ///
     /// # Errors
@@ -133,18 +108,6 @@ impl<C: Settings> ConfigHandle<C> {
         let reader = self.published().reader.clone().ok_or(ReloadError::NotRunning)?;
         let read = reader.ask(Reload, within).await;
         read.map_err(|error| ReloadError::NoAnswer(error.to_string()))
-    }
-
-    /// How the actor is made.
-    #[must_use]
-    pub fn blueprint(&self) -> Blueprint {
-        let handle = self.clone();
-        let factory = move |_: &_| Ok(ConfigActor::new(handle.clone()));
-        Blueprint::with_view(
-            factory,
-            <ConfigActor<C> as ms_actor::Hosted>::TIER,
-            Some(ConfigActor::view),
-        )
     }
 
     pub(super) fn loader(&self) -> &Loader<C> {
@@ -170,23 +133,6 @@ pub enum ReloadError {
     /// The actor did not answer: it is being restarted, or the files cannot be read in time.
     #[error("the configuration was not read: {0}; see the log of its actor, and try again")]
     NoAnswer(String),
-}
-
-/// What a reload of the files means for the component.
-fn outcome(read: Reloaded) -> Result<ReloadOutcome, ComponentFailure> {
-    match read {
-        Reloaded::Unchanged => Ok(ReloadOutcome::Unchanged),
-        Reloaded::Changed { live, restart } => {
-            let lists = [("in force", live), ("waiting for a restart", restart)];
-            let lists = lists.iter().filter(|(_, keys)| !keys.is_empty());
-            let texts: Vec<_> =
-                lists.map(|(what, keys)| format!("{what}: {}", keys.join(", "))).collect();
-            Ok(ReloadOutcome::Changed(texts.join("; ")))
-        }
-        Reloaded::Failed(problems) => {
-            Err(format!("the last good configuration stays; {}", problems.join("; ")).into())
-        }
-    }
 }
 
 impl ConfigStatus {

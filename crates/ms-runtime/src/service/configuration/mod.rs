@@ -9,6 +9,7 @@
 //! What a file may say and how it is checked is `ms-config`'s.
 
 mod actor;
+mod child;
 mod handle;
 mod messages;
 mod standing;

@@ -1,12 +1,13 @@
 //! The actor `emergency`: counts critical errors and tells of panics.
 
-use actix::{Actor, AsyncContext, Handler, Message, StreamHandler};
+use actix::{Actor, AsyncContext, Handler, StreamHandler};
 use ms_actor::{Context, StateValue};
 use ms_core::Tick;
 use ms_core::emergency::CRITICAL_ERROR;
 use ms_core::view::{EventKind, NodeEvent};
 
 use super::memory::{LOOK_EVERY, MemoryWatch};
+use super::messages::CriticalError;
 use crate::node::events_of;
 use crate::service::Wiring;
 use crate::service::logic::emergency::EmergencyReason;
@@ -75,14 +76,6 @@ impl Actor for EmergencyActor {
             ctx.run_interval(LOOK_EVERY, |this, _| this.look_at_memory());
         }
     }
-}
-
-/// Something a service should not live with for long.
-#[derive(Debug)]
-pub(super) struct CriticalError(pub(super) String);
-
-impl Message for CriticalError {
-    type Result = ();
 }
 
 impl Handler<CriticalError> for EmergencyActor {

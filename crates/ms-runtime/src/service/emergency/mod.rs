@@ -11,18 +11,18 @@
 
 mod actor;
 mod memory;
+mod messages;
 mod procedures;
 mod report;
 
 pub(crate) use actor::{EmergencyActor, EmergencyArgs};
+pub(crate) use messages::CriticalError;
 pub use procedures::{EmergencyProcedure, EmergencySummary};
 pub(crate) use procedures::{Plan, carry_out};
 pub use report::{CrashReport, EmergencyError, ProcedureOutcome};
 
-use crate::service::logic::emergency::EmergencyReason;
-
 use crate::service::Wiring;
-use actor::CriticalError;
+use crate::service::logic::emergency::EmergencyReason;
 
 /// The way to report what a service cannot live with. Cheap to clone; usable from any
 /// thread, never waits.

@@ -6,18 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
-use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, StreamHandler, WrapFuture};
-use ms_actor::{Context, StateValue, unix_ms};
-use ms_core::health::{Criticality, FEATURES_OFF, FEATURES_ON, HealthResult, HealthStatus};
-use ms_core::lifecycle::ComponentId;
+use actix::{Actor, AsyncContext, Handler, ResponseFuture, StreamHandler, WrapFuture};
+use ms_actor::{Context, Ref, StateValue, unix_ms};
+use ms_core::health::{FEATURES_OFF, FEATURES_ON, HealthResult, HealthStatus};
 use ms_core::view::{EventKind, NodeEvent};
 use ms_core::{ActorPath, Tick};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::handle::Readiness;
+use super::messages::{Arm, GetHealth, HealthPorts, Readiness, RunChecks};
 use super::paths::{PathHealth, ReadinessPath};
-use super::round::{Look, Looked, ask_all};
+use super::round::{CheckSpec, Look, Looked, ask_all};
 use super::view;
 use crate::node::events_of;
 use crate::service::interactions::{Calls, Fact, HealthFacts};
@@ -27,14 +26,6 @@ use crate::service::logic::health::{
 use crate::service::logic::interactions::CallOutcome;
 use crate::service::settings::HealthSettings;
 use crate::service::{ServiceStage, Wiring};
-
-/// A component to be asked.
-#[derive(Debug, Clone)]
-pub(crate) struct CheckSpec {
-    pub(crate) id: ComponentId,
-    pub(crate) criticality: Criticality,
-    pub(crate) is_tree: bool,
-}
 
 /// What the actor is made of.
 #[derive(Clone)]
@@ -239,7 +230,7 @@ impl HealthActor {
             return;
         }
         let facts = HealthFacts { at, facts };
-        let sent = self.wiring.handles().map(|handles| handles.interactions.try_tell(facts));
+        let sent = self.wiring.handles().map(|handles| handles.interactions.facts.try_tell(facts));
         if !matches!(sent, Some(Ok(()))) {
             // The next round says again how all components are.
             self.calls.lose();
@@ -347,30 +338,6 @@ impl StreamHandler<NodeEvent> for HealthActor {
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
-/// Begin to ask the components at a steady interval.
-#[derive(Debug)]
-pub(crate) struct Arm;
-
-/// Ask the components now.
-#[derive(Debug)]
-pub(crate) struct RunChecks;
-
-/// Say what is known.
-#[derive(Debug)]
-pub(super) struct GetHealth;
-
-impl Message for Arm {
-    type Result = ();
-}
-
-impl Message for RunChecks {
-    type Result = SystemHealthReport;
-}
-
-impl Message for GetHealth {
-    type Result = Readiness;
-}
-
 impl Handler<Arm> for HealthActor {
     type Result = ();
 
@@ -404,6 +371,12 @@ impl Handler<GetHealth> for HealthActor {
             report: self.state.report(),
             paths: self.paths_now(),
         })
+    }
+}
+
+impl From<&Ref<HealthActor>> for HealthPorts {
+    fn from(actor: &Ref<HealthActor>) -> Self {
+        Self { arm: actor.port(), checks: actor.port(), readiness: actor.port() }
     }
 }
 

@@ -2,26 +2,12 @@
 
 use std::time::Duration;
 
-use super::actor::{GetHealth, RunChecks};
-use super::paths::PathHealth;
+use super::messages::{GetHealth, Readiness, RunChecks};
+use crate::service::Wiring;
 use crate::service::logic::health::SystemHealthReport;
-use crate::service::{ServiceStage, Wiring};
 
 /// How long the actor `health` may take to say what it knows; it does not look for that.
 const TELL_WITHIN: Duration = Duration::from_secs(1);
-
-/// Whether a service may take work, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Readiness {
-    /// 200 or 503.
-    pub ready: bool,
-    /// How far the service has come.
-    pub stage: ServiceStage,
-    /// What its components say.
-    pub report: SystemHealthReport,
-    /// The paths that work takes, as they were walked last.
-    pub paths: Vec<PathHealth>,
-}
 
 /// Nobody answers for the health of the service: to be answered with 503.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +61,7 @@ impl HealthRef {
     /// Nobody knows: not ready.
     pub async fn ready(&self) -> Result<Readiness, HealthUnavailable> {
         let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up"))?;
-        let answer = handles.health.ask(GetHealth).within(TELL_WITHIN).await;
+        let answer = handles.health.readiness.ask(GetHealth, TELL_WITHIN).await;
         answer.map_err(|error| unavailable(&error.to_string()))
     }
 
@@ -85,7 +71,7 @@ impl HealthRef {
     /// Nobody knows.
     pub async fn check(&self, within: Duration) -> Result<SystemHealthReport, HealthUnavailable> {
         let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up"))?;
-        let answer = handles.health.ask(RunChecks).within(within).await;
+        let answer = handles.health.checks.ask(RunChecks, within).await;
         answer.map_err(|error| unavailable(&error.to_string()))
     }
 }

@@ -9,11 +9,15 @@
 mod actor;
 mod answer;
 mod handle;
+mod messages;
 mod paths;
 mod probes;
 mod round;
 mod view;
 
-pub(crate) use actor::{Arm, CheckSpec, HealthActor, HealthArgs};
-pub use handle::{HealthRef, HealthUnavailable, Readiness};
+pub(crate) use actor::{HealthActor, HealthArgs};
+pub use handle::{HealthRef, HealthUnavailable};
+pub use messages::Readiness;
+pub(crate) use messages::{Arm, HealthPorts};
 pub use paths::{PathFuture, PathHealth, ReadinessPath};
+pub(crate) use round::CheckSpec;

@@ -45,7 +45,7 @@ impl HealthActor {
         }
         let Some(handles) = self.wiring.handles() else { return };
         let limit = self.settings.startup.timeout;
-        let ask = async move { handles.lifecycle.ask(IsUp).within(limit).await.unwrap_or(false) };
+        let ask = async move { handles.lifecycle.is_up.ask(IsUp, limit).await.unwrap_or(false) };
         ctx.spawn(ask.into_actor(self).map(|up, this, ctx| {
             this.count_started(up);
             if !up {

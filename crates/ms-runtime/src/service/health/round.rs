@@ -5,15 +5,23 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use ms_core::ActorPath;
-use ms_core::health::HealthResult;
+use ms_core::health::{Criticality, HealthResult};
+use ms_core::lifecycle::ComponentId;
 use ms_core::view::{Lifecycle, Mark, TreeNode};
 use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
 use tokio::time::{Instant, timeout};
 
-use super::actor::CheckSpec;
 use crate::service::Wiring;
 use crate::service::components::{CheckHealth, ComponentHost};
+
+/// A component to be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckSpec {
+    pub(crate) id: ComponentId,
+    pub(crate) criticality: Criticality,
+    pub(crate) is_tree: bool,
+}
 
 /// What was learnt of one component.
 #[derive(Debug)]

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::{ActorFutureExt, wrap_future};
-use actix::{Actor, AsyncContext, Handler, Message, MessageResult};
-use ms_actor::{Context, StateValue};
+use actix::{Actor, AsyncContext, Handler, MessageResult};
+use ms_actor::{Context, Ref, StateValue};
 use ms_core::Tick;
-use ms_core::health::HealthStatus;
 use ms_core::interactions::InteractionMetrics;
 use tokio::sync::mpsc;
 
 use super::calls::{Call, Calls};
 use super::handle::InteractionObserver;
-use crate::service::logic::interactions::{CallOutcome, IncidentChange, InteractionStats};
+use super::messages::{Fact, GetInteractionMetrics, HealthFacts, InteractionPorts};
+use crate::service::logic::interactions::{IncidentChange, InteractionStats};
 
 /// How long reported calls wait for others, to be counted together.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
@@ -125,43 +125,6 @@ impl Actor for InteractionsActor {
     }
 }
 
-/// One thing the actor `health` knows of a component.
-#[derive(Debug)]
-pub(crate) enum Fact {
-    /// It was looked at, or news changed what it is.
-    Looked(String, HealthStatus),
-    /// What it is, without a look: should a look have been lost.
-    Is(String, HealthStatus),
-    /// It was asked how it is.
-    Checked {
-        component: String,
-        took: Duration,
-        /// Done if it answered, and did not say that it does not work.
-        outcome: CallOutcome,
-    },
-    /// An actor of it ended by a fault.
-    Failed(String),
-}
-
-/// What the actor `health` has learnt at one moment.
-#[derive(Debug)]
-pub(crate) struct HealthFacts {
-    pub(crate) at: Tick,
-    pub(crate) facts: Vec<Fact>,
-}
-
-/// Say how the components get along.
-#[derive(Debug)]
-pub(crate) struct GetInteractionMetrics;
-
-impl Message for HealthFacts {
-    type Result = ();
-}
-
-impl Message for GetInteractionMetrics {
-    type Result = InteractionMetrics;
-}
-
 impl Handler<HealthFacts> for InteractionsActor {
     type Result = ();
 
@@ -178,6 +141,12 @@ impl Handler<GetInteractionMetrics> for InteractionsActor {
         self.count(now);
         let metrics = self.stats.metrics(now);
         MessageResult(InteractionMetrics { lost: self.args.calls.lost(), ..metrics })
+    }
+}
+
+impl From<&Ref<InteractionsActor>> for InteractionPorts {
+    fn from(actor: &Ref<InteractionsActor>) -> Self {
+        Self { facts: actor.port(), metrics: actor.port() }
     }
 }
 

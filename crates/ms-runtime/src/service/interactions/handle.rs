@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ms_core::interactions::InteractionMetrics;
 
-use super::actor::GetInteractionMetrics;
 use super::calls::Call;
+use super::messages::GetInteractionMetrics;
 use crate::service::Wiring;
 use crate::service::logic::interactions::IncidentChange;
 
@@ -47,7 +47,7 @@ impl InteractionsRef {
     pub async fn metrics(&self) -> Result<InteractionMetrics, InteractionsUnavailable> {
         let unavailable = |why: String| InteractionsUnavailable { why };
         let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up".into()))?;
-        let answer = handles.interactions.ask(GetInteractionMetrics).within(TELL_WITHIN).await;
+        let answer = handles.interactions.metrics.ask(GetInteractionMetrics, TELL_WITHIN).await;
         answer.map_err(|error| unavailable(error.to_string()))
     }
 }

@@ -15,9 +15,9 @@
 mod actor;
 mod calls;
 mod handle;
+mod messages;
 
-pub(crate) use actor::{
-    Fact, GetInteractionMetrics, HealthFacts, InteractionsActor, InteractionsArgs, MAILBOX,
-};
+pub(crate) use actor::{InteractionsActor, InteractionsArgs, MAILBOX};
 pub use calls::{Call, CallReporter, Calls};
 pub use handle::{InteractionObserver, InteractionsRef, InteractionsUnavailable};
+pub(crate) use messages::{Fact, GetInteractionMetrics, HealthFacts, InteractionPorts};
