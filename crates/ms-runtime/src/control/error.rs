@@ -1,4 +1,4 @@
-//! What went wrong in the tree, as the endpoint says it.
+//! Translates the errors of the tree into those of the desk.
 
 use ms_actor::DebugError;
 use ms_core::ActorPath;
@@ -34,7 +34,7 @@ pub(super) fn of_actor(error: &DebugError) -> OpError {
     }
 }
 
-/// The actor is known but has no live incarnation.
+/// Returns the error for an actor that is known but has no live incarnation.
 pub(super) fn not_running(path: &ActorPath, why: &str) -> OpError {
     OpError::refused(format!("{path} does not run"))
         .why(why)

@@ -1,15 +1,16 @@
-//! How far a service has come.
+//! The stages of a service.
 
-/// How far a service has come.
+/// The stage that a service has reached.
+// Ordered: "not before `Stopping`" is a comparison in several places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum ServiceStage {
     /// The boot is under way.
     #[default]
     Starting,
-    /// It takes work.
+    /// The service accepts work.
     Running,
-    /// It shuts down.
+    /// The service shuts down.
     Stopping,
-    /// All its components have stopped.
+    /// All components have stopped.
     Stopped,
 }
