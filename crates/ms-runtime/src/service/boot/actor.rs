@@ -27,7 +27,7 @@ pub(crate) struct LifecycleArgs {
     pub(crate) boot: BootSettings,
     pub(crate) shutdown: ShutdownSettings,
     pub(crate) store: Option<Arc<dyn SnapshotStore>>,
-    /// What trees do at SIGHUP.
+    /// The reload hooks of components that are trees.
     pub(crate) reloads: BTreeMap<ComponentId, ReloadHook>,
 }
 
@@ -62,8 +62,8 @@ impl LifecycleActor {
         ])
     }
 
-    /// Every component with what it needs, and when it starts: by phase, and within the phase
-    /// by level.
+    /// Returns every component with what it needs and when it starts: its phase, and its level
+    /// within the phase.
     fn graph(&self) -> StateValue {
         let plan = &self.args.plan;
         let nodes = plan.start_order().iter().filter_map(|id| {
@@ -91,7 +91,7 @@ impl LifecycleActor {
         self.args.members.iter().find(|member| member.id == *id)
     }
 
-    /// Notes for all to read whether a component is to run.
+    /// Publishes whether a component should run.
     pub(super) fn want(&self, id: &ComponentId, wanted: bool) {
         self.args.wiring.publish(|published| {
             let up = Arc::make_mut(&mut published.up);
@@ -102,7 +102,7 @@ impl LifecycleActor {
         });
     }
 
-    /// Runs a future of the service's own, and takes what came of it.
+    /// Runs a future, and passes its output to `then`.
     pub(super) fn run<T: 'static>(
         &self,
         ctx: &mut Ctx,
@@ -112,13 +112,14 @@ impl LifecycleActor {
         ctx.spawn(work.into_actor(self).map(move |out, this, ctx| then(this, ctx, out)));
     }
 
-    /// Sets the one alarm to the next deadline of the machine that runs.
+    /// Sets the alarm to the next deadline of the machine that runs.
     pub(super) fn set_alarm(&mut self, ctx: &mut Ctx) {
         if let Some(alarm) = self.alarm.take() {
             ctx.cancel_future(alarm);
         }
         let down = self.down.as_ref().and_then(|down| down.machine.next_deadline());
         let boot = self.boot.as_ref().and_then(|boot| boot.machine.next_deadline());
+        // A shutdown that waits for the rollback of a boot has not begun, and has no deadline yet.
         let Some(due) = down.or(boot) else { return };
         let wait = due.since(ctx.node().now());
         self.alarm = Some(ctx.run_later(wait, |this, ctx| {

@@ -1,4 +1,4 @@
-//! What the actor `lifecycle` is asked, and what it answers.
+//! The messages of the actor `lifecycle`, and its answers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::service::cleanup::CleanupReport;
 use crate::service::logic::boot::BootReport;
 use crate::service::logic::shutdown::ShutdownReport;
 
-/// The ways to the actor `lifecycle`, one for each message.
+/// Ports to the actor `lifecycle`, one for each message.
 #[derive(Debug)]
 pub(crate) struct LifecyclePorts {
     pub(crate) boot: Port<Boot>,
@@ -25,7 +25,7 @@ pub(crate) struct LifecyclePorts {
 pub(super) type BootOutcome = Result<BootReport, BootstrapError>;
 pub(super) type Summary = Arc<ShutdownSummary>;
 
-/// Boot the service; once. The pre-flight checks have passed.
+/// Boots the service; once. The pre-flight checks have passed by then.
 #[derive(Debug)]
 pub(crate) struct Boot;
 
@@ -33,7 +33,7 @@ impl Message for Boot {
     type Result = BootOutcome;
 }
 
-/// Say whether the boot is done.
+/// Asks whether the boot is done.
 #[derive(Debug)]
 pub(crate) struct IsUp;
 
@@ -41,7 +41,7 @@ impl Message for IsUp {
     type Result = bool;
 }
 
-/// Have all components reload.
+/// Makes all components reload.
 #[derive(Debug)]
 pub(crate) struct Reload;
 
@@ -49,7 +49,7 @@ impl Message for Reload {
     type Result = ();
 }
 
-/// Why a service shuts down.
+/// The reason of a shutdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[doc(alias = "ShutdownSignal")]
 pub enum ShutdownReason {
@@ -57,7 +57,7 @@ pub enum ShutdownReason {
     Signal(&'static str),
     /// The program asked for it.
     Requested(String),
-    /// The boot failed, or was called off.
+    /// The boot failed or was cancelled.
     BootFailed,
 }
 
@@ -71,28 +71,28 @@ impl fmt::Display for ShutdownReason {
     }
 }
 
-/// What a shutdown came to.
+/// The summary of a shutdown.
 #[derive(Debug)]
 pub struct ShutdownSummary {
-    /// Why it was.
+    /// The reason of the shutdown.
     pub reason: ShutdownReason,
-    /// Steps and components, with times and errors.
+    /// The steps and the components, with times and errors.
     pub report: ShutdownReport<ShutdownError>,
-    /// Components whose state was handed over to be saved.
+    /// Components that handed over a state to be saved.
     pub snapshots: Vec<ComponentId>,
-    /// How the cleanup handlers went, if it came to that.
+    /// The outcomes of the cleanup handlers, if they had their turn.
     pub cleanup: Option<CleanupReport>,
 }
 
 impl ShutdownSummary {
-    /// Whether everything went as it should, in time.
+    /// Returns whether everything went well and in time.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.report.is_clean() && self.cleanup.as_ref().is_none_or(CleanupReport::is_clean)
     }
 }
 
-/// Shut the service down. Twice is once: both get the same answer.
+/// Shuts the service down. A second order gets the answer of the first.
 #[derive(Debug)]
 pub(crate) struct Shutdown(pub(crate) ShutdownReason);
 
@@ -100,7 +100,7 @@ impl Message for Shutdown {
     type Result = Option<Summary>;
 }
 
-/// Do not wait any longer.
+/// Ends the waiting: whatever has not stopped is left to be killed.
 #[derive(Debug)]
 pub(crate) struct Hurry;
 

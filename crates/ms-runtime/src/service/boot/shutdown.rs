@@ -1,4 +1,4 @@
-//! The shutdown: feeds the machine and carries out what it wants.
+//! Drives the shutdown: feeds its machine and carries out the effects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,8 @@ impl Handler<Shutdown> for LifecycleActor {
             None => {
                 tracing::info!(%reason, "shutting down");
                 self.down = Some(self.going_down(reason, answer));
-                // A boot under way is rolled back first, and begins the shutdown itself.
+                // A boot under way is rolled back first. The end of the rollback begins the
+                // shutdown, so that no component is started and stopped at the same time.
                 if !self.cancel_boot(ctx) {
                     self.begin_shutdown(ctx);
                 }
@@ -70,7 +71,7 @@ impl LifecycleActor {
         }
     }
 
-    /// Begins an ordered shutdown, now that it is known what runs.
+    /// Begins a shutdown that was ordered, once it is known which components run.
     pub(super) fn begin_shutdown(&mut self, ctx: &mut Ctx) {
         let up = self.args.wiring.published().up;
         let members: Vec<_> =
@@ -111,14 +112,15 @@ impl LifecycleActor {
             ShutdownEffect::Force(id) => self.force_member(ctx, id),
             ShutdownEffect::Finished => self.finished(),
             ShutdownEffect::Emergency => {
-                tracing::warn!("told again: the shutdown is cut short");
+                tracing::warn!("second stop order: the shutdown is cut short");
                 self.finished();
             }
         }
     }
 
     fn step(&mut self, ctx: &mut Ctx, phase: ShutdownPhase, within: Duration) {
-        // A little before the machine goes on without an answer, so that there is one.
+        // A little less than the machine's own limit: a step that reports what it left undone is
+        // worth more than one that is cut without a word.
         let within = within.saturating_sub(part(within, 10).min(Duration::from_millis(100)));
         let Some(down) = &mut self.down else { return };
         let (wiring, members) = (self.args.wiring.clone(), down.members.clone());
@@ -146,7 +148,7 @@ impl LifecycleActor {
             ShutdownPhase::Cleanup => {
                 let clean = async move {
                     let handles = wiring.handles()?;
-                    // Longer than the cleanup itself takes: its report is worth more than none.
+                    // A little longer than the cleanup itself may take, or its report is lost.
                     let answer_within = within.saturating_add(Duration::from_millis(50));
                     handles.cleanup.ask(RunCleanup { within }).within(answer_within).await.ok()
                 };
@@ -174,7 +176,7 @@ impl LifecycleActor {
     }
 
     fn stop_member(&mut self, ctx: &mut Ctx, id: ComponentId, within: Duration) {
-        // From here on a crash of it is no reason to start it again.
+        // Before the stop: a component that crashes while it stops must not be restarted.
         self.want(&id, false);
         let handles = self.args.wiring.handles();
         let (Some(handles), Some(member)) = (handles, self.member(&id).cloned()) else {
@@ -182,7 +184,7 @@ impl LifecycleActor {
             return self.feed_shutdown(ctx, ShutdownEvent::Stopped(id, Err(error)));
         };
         let components = handles.components.clone();
-        // Beyond its time: whether it is late is for the machine to say, not for a deadline here.
+        // Longer than its time: the machine decides what is late, and the wait must not end first.
         let answer_within = within.saturating_add(Duration::from_secs(1));
         let stop = async move { stopping::stop(components, &member, answer_within).await };
         self.run(ctx, stop, |this, ctx, outcome| {
@@ -228,7 +230,7 @@ impl LifecycleActor {
         }
         tracing::info!(took = ?summary.report.total, clean = summary.is_clean(), "shut down");
         for waits in down.waits.drain(..) {
-            // Whoever waited may have given up.
+            // A caller may have given up waiting.
             drop(waits.send(Arc::clone(&summary)));
         }
         down.over = Some(summary);
@@ -268,7 +270,7 @@ async fn persist(
         if !snapshots.is_empty() {
             tracing::warn!(
                 snapshots = snapshots.len(),
-                "state is handed over, but not kept: no store"
+                "components handed over state, but there is no store: it is lost"
             );
         }
         return Vec::new();
@@ -282,7 +284,9 @@ async fn persist(
         .collect()
 }
 
-/// Drops the instances of components, latest first: ports, pools and files are free then.
+/// Drops the instances of components, latest first.
+// In the order of their stops, so that nobody's provider is dropped before it. Ports, pools and
+// files are free when this is over.
 async fn release(wiring: Wiring, members: Vec<Member>) -> Vec<ShutdownError> {
     let Some(handles) = wiring.handles() else { return Vec::new() };
     let mut errors = Vec::new();

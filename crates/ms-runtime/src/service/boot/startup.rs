@@ -1,4 +1,4 @@
-//! The boot: feeds the machine and carries out what it wants.
+//! Drives the boot: feeds its machine and carries out the effects.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ impl LifecycleActor {
         }
     }
 
-    /// Calls the boot off, if one is under way. True if it was.
+    /// Cancels the boot, if one is under way. Returns whether one was.
     pub(super) fn cancel_boot(&mut self, ctx: &mut Ctx) -> bool {
         if self.boot.is_none() {
             return false;
@@ -73,7 +73,7 @@ impl LifecycleActor {
             BootEffect::Enter(phase) => {
                 tracing::info!(phase = phase.number(), name = phase.name(), "boot phase");
             }
-            // They were run before the node was there, or it would not be.
+            // The checks ran before the node existed. Had one failed, there would be no node.
             BootEffect::Preflight => self.feed_boot(ctx, BootEvent::PreflightDone(Ok(()))),
             BootEffect::Start(id) => self.launch(ctx, id),
             BootEffect::Stop(id) => self.undo(ctx, id, false),
@@ -96,13 +96,15 @@ impl LifecycleActor {
             return self.feed_boot(ctx, BootEvent::Failed(id, cause));
         };
         if member.is_tree {
-            // Its supervisor asks before it starts.
+            // Before the start, not after it: the tree's supervisor asks `wants` when it starts.
             self.want(&id, true);
         }
         let start = start(components, member);
         self.run(ctx, start, |this, ctx, outcome| {
             let event = match outcome {
                 Ok(()) => {
+                    // A start that succeeds after its deadline is being rolled back. Published as
+                    // wanted, the component would be started again by its next incarnation.
                     if this.is_starting(&id) {
                         this.want(&id, true);
                         tracing::info!("Initialized component: {id}");
@@ -118,12 +120,13 @@ impl LifecycleActor {
         });
     }
 
-    /// Whether its start is still waited for; a late success is not.
+    /// Returns whether the start of a component is still awaited.
     fn is_starting(&self, id: &ComponentId) -> bool {
         use crate::service::logic::boot::ComponentState::Starting;
         self.boot.as_ref().is_some_and(|boot| boot.machine.state(id) == Some(Starting))
     }
 
+    /// Stops a component that had started; with `abort`, drops one that had not.
     fn undo(&mut self, ctx: &mut Ctx, id: ComponentId, abort: bool) {
         self.want(&id, false);
         let (Some(components), Some(member)) = (self.components(), self.member(&id).cloned())
@@ -144,7 +147,8 @@ impl LifecycleActor {
 
     fn verify(&mut self, ctx: &mut Ctx) {
         let health = HealthRef::new(self.args.wiring.clone());
-        // Longer than a round takes: its checks have a limit of their own.
+        // Much longer than a round of checks, which have limits of their own: this ends only the
+        // wait for an actor that is gone.
         let look = async move { health.check(VERIFY_WITHIN).await };
         self.run(ctx, look, |this, ctx, report| {
             let verdict = match report {
@@ -165,7 +169,7 @@ impl LifecycleActor {
         });
         self.args.wiring.gate().open();
         tracing::info!(?took, "MS Framework bootstrap completed successfully");
-        // Whoever waited may have given up; the shutdown will come all the same.
+        // A caller that gave up shuts the service down next, so the answer may go nowhere.
         drop(waits.map(|waits| waits.send(Ok(self.report.clone()))));
     }
 
@@ -187,7 +191,7 @@ impl LifecycleActor {
     }
 }
 
-/// Longest wait for the verification of phase 10.
+/// Longest wait for the health check of phase 10.
 const VERIFY_WITHIN: Duration = Duration::from_secs(60);
 
 fn judge(report: &SystemHealthReport) -> Result<(), (Option<ComponentId>, Cause)> {
@@ -229,7 +233,9 @@ fn source_of(culprit: Option<ComponentId>, cause: BootCause<Cause>) -> Initializ
     }
 }
 
-/// How much longer than its time a start is listened for; the machine has the word.
+/// How much longer than its time to wait for a start.
+// The machine's deadline comes first and decides. With equal times the two would race, and the
+// error would say "no answer" or "too late" by chance.
 const SLACK: Duration = Duration::from_millis(500);
 
 async fn start(components: SupervisorRef, member: Member) -> Result<(), Cause> {
@@ -255,14 +261,14 @@ fn no_answer<M>(error: &ms_actor::AskError<M>) -> Cause {
     }
 }
 
-/// Stops what had started, or drops what had not; its actor is ended either way.
+/// Stops a component that had started, or drops one that had not. Ends its actor either way.
 async fn undo(components: SupervisorRef, member: Member, abort: bool) -> Option<Cause> {
     let mut error = None;
     let mut force = abort;
     if !abort {
         let stopped = stopping::stop(components.clone(), &member, member.stop_within).await;
         if let Err(why) = stopped {
-            // Late or broken: nothing more is waited for.
+            // Late or broken: it had its time, so it is killed now.
             force = true;
             error = Some(Cause::Failed(why.into()));
         }

@@ -1,4 +1,4 @@
-//! What the actor `lifecycle` has in hand: a boot or a shutdown under way.
+//! The state of the actor `lifecycle`: a boot or a shutdown under way.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::service::components::StateSnapshot;
 use crate::service::logic::boot::BootMachine;
 use crate::service::logic::shutdown::ShutdownMachine;
 
-/// A component, as the lifecycle needs to know it.
+/// What the lifecycle knows of a component.
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) id: ComponentId,
     pub(crate) is_tree: bool,
     pub(crate) start_within: Duration,
     pub(crate) stop_within: Duration,
-    /// Types that it gives others, and that it gets of them, in words.
+    /// Names of the types that it provides and requires.
     pub(crate) provides: Vec<&'static str>,
     pub(crate) requires: Vec<&'static str>,
 }
@@ -28,7 +28,7 @@ pub(crate) struct Member {
 pub(super) struct Booting {
     pub(super) machine: BootMachine<InitializationCause>,
     pub(super) waits: Option<oneshot::Sender<BootOutcome>>,
-    /// How many start at all, for the log.
+    /// Number of components, for the log.
     pub(super) total: usize,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct GoingDown {
     pub(super) snapshots: Vec<StateSnapshot>,
     pub(super) handed_over: Vec<ComponentId>,
     pub(super) cleanup: Option<CleanupReport>,
-    /// Components that were up, in start order: they are dropped in phase 6.
+    /// Components that were up, in start order. They are dropped in phase 6.
     pub(super) members: Vec<Member>,
     pub(super) over: Option<Summary>,
 }

@@ -12,9 +12,9 @@ use crate::service::components::{ComponentFailure, StateSnapshot};
 pub type PersistFuture<'a> =
     Pin<Box<dyn Future<Output = Vec<(ComponentId, ComponentFailure)>> + Send + 'a>>;
 
-/// Where the state of components goes at shutdown: the port that persistence fills.
+/// Saves the state of components at shutdown. Persistence implements it.
 pub trait SnapshotStore: Send + Sync + 'static {
-    /// Saves all snapshots of one shutdown, within this time. A failure of one keeps no
-    /// other from being saved; the failures are returned. No snapshot at all is no failure.
+    /// Saves all snapshots of one shutdown within this time, and returns the failures. A failure
+    /// must not keep the other snapshots from being saved. No snapshot at all is no failure.
     fn save(&self, snapshots: Vec<StateSnapshot>, within: Duration) -> PersistFuture<'_>;
 }

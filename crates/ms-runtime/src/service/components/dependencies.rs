@@ -1,10 +1,9 @@
-//! What components give each other: by type, and checked before anything starts.
+//! The values that components provide to each other, by type.
 //!
 //! A component declares what it provides and what it requires
-//! ([`ComponentSpec`](crate::ComponentSpec)). Who requires something needs its provider: it
-//! starts after it and stops before it. A requirement that nobody fulfils is found when the
-//! components are put in order, so no component is ever told at run time that something it
-//! counts on was left out.
+//! ([`ComponentSpec`](crate::ComponentSpec)). It needs the provider of what it requires: it starts
+//! after it and stops before it. A requirement that nobody meets is found when the components are
+//! planned (`resolve.rs`), so that no component learns at run time that something was left out.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeMap;
@@ -29,7 +28,7 @@ impl TypeKey {
 
 pub(super) type Value = Arc<dyn Any + Send + Sync>;
 
-/// What a component provides: given with its spec, or by each of its lives.
+/// Something that a component provides: with its spec, or by each incarnation.
 #[derive(Clone)]
 pub(crate) struct Provision {
     pub(crate) key: TypeKey,
@@ -46,7 +45,7 @@ impl Provision {
     }
 }
 
-/// A component that is left out, and would provide a type.
+/// A component that was left out, and would provide a type.
 #[derive(Debug, Clone)]
 pub(crate) struct Absent {
     pub(crate) key: TypeKey,
@@ -54,7 +53,7 @@ pub(crate) struct Absent {
     pub(crate) remedy: String,
 }
 
-/// Why a component does not get what it requires.
+/// The reason why a component does not get what it requires.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DependencyError {
@@ -80,7 +79,7 @@ pub enum DependencyError {
         /// The type, in words.
         what: &'static str,
     },
-    /// It was asked for, or given, and is not declared.
+    /// It was requested or given without being declared.
     #[error(
         "the component {component} has to do with {what} and does not declare it; add {declare} to its spec"
     )]
@@ -92,7 +91,7 @@ pub enum DependencyError {
         /// What is missing in its spec.
         declare: String,
     },
-    /// Its provider has not given it.
+    /// Its provider has not given a value.
     #[error(
         "the component {component} requires {wanted}, which {provider} declares and has not given yet; have {provider} call `provide` in its init or start, and ask for it no sooner than in your own"
     )]
@@ -106,7 +105,7 @@ pub enum DependencyError {
     },
 }
 
-/// All that is wrong with what components require and provide.
+/// All errors in what components require and provide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DependencyErrors(pub Vec<DependencyError>);
 
@@ -124,7 +123,7 @@ impl fmt::Display for DependencyErrors {
 
 impl std::error::Error for DependencyErrors {}
 
-/// Who provides a type.
+/// The provider of a type.
 pub(super) struct Provider {
     pub(super) by: ComponentId,
     pub(super) value: ArcSwapOption<Value>,
@@ -134,7 +133,7 @@ pub(super) struct Provider {
 #[derive(Clone)]
 pub(crate) struct Dependencies(pub(super) Arc<BTreeMap<TypeId, Provider>>);
 
-/// A component's way to what it requires, and to what others require of it.
+/// The access of one component to what it requires and provides.
 #[derive(Clone)]
 pub(crate) struct Scope {
     pub(super) id: ComponentId,
@@ -154,7 +153,8 @@ impl Scope {
         if !self.requires.contains(&id) {
             return Err(undeclared());
         }
-        // What is declared has a provider: that was checked before the start.
+        // A declared requirement has a provider, or the plan would have failed. The same error is
+        // the best answer should that ever be wrong.
         let provider = self.all.0.get(&id).ok_or_else(undeclared)?;
         let value = provider.value.load_full();
         let value = value.and_then(|value| value.downcast_ref::<T>().cloned());

@@ -1,4 +1,4 @@
-//! Puts what specs require together with what others provide.
+//! Matches what specs require with what others provide.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use super::dependencies::{
 };
 
 impl Dependencies {
-    /// Of components that were found to fit together.
+    /// Collects what components provide that were resolved before.
     pub(crate) fn of(specs: &[ComponentSpec]) -> Self {
         let provided = specs.iter().filter_map(|spec| Some((spec.id.as_ref().ok()?, spec)));
         let provided = provided.flat_map(|(id, spec)| {
@@ -25,7 +25,7 @@ impl Dependencies {
         Self(Arc::new(provided.collect()))
     }
 
-    /// One component's way to them.
+    /// Returns the access of one component.
     pub(crate) fn scope(&self, spec: &ComponentSpec, id: &ComponentId) -> Scope {
         let keys = |keys: &mut dyn Iterator<Item = TypeKey>| keys.map(|key| key.id).collect();
         Scope {
@@ -37,10 +37,10 @@ impl Dependencies {
     }
 }
 
-/// Whom each component needs for what it requires.
+/// Returns the components that each component needs for what it requires.
 ///
 /// # Errors
-/// All requirements without a provider, and all types with two.
+/// Names all requirements without a provider, and all types with two.
 pub(crate) fn resolve(
     specs: &[ComponentSpec],
     absent: &[Absent],

@@ -1,25 +1,25 @@
-//! What components hand over and fail with.
+//! The values that components return: failures, reload outcomes, state.
 
 use std::error::Error;
 
 use ms_core::lifecycle::ComponentId;
 
-/// What a component fails with: any error; its sources are kept.
+/// The error of a component: any error, with its sources.
 pub type ComponentFailure = Box<dyn Error + Send + Sync>;
 
 /// What a component did when it was asked to reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReloadOutcome {
-    /// There was nothing to take over.
+    /// Nothing had changed.
     Unchanged,
-    /// It took this over. Shown in the log: no secrets.
+    /// It applied this change. The text is logged: no secrets.
     Changed(String),
 }
 
 /// The state a component hands over when it stops, to be saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateSnapshot {
-    /// Whose it is; set by its keeper.
+    /// The component. Its host sets this, whatever the component wrote.
     pub component: ComponentId,
     /// The version of its layout.
     pub schema: u32,
