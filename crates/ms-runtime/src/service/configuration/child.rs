@@ -11,14 +11,14 @@ use super::messages::Reloaded;
 use crate::service::components::{ComponentFailure, ComponentSpec, ReloadOutcome};
 
 impl<C: Settings> ConfigHandle<C> {
-    /// The actor as a child for a supervisor; one a handle.
+    /// Returns the actor as a child for a supervisor. Use it once per handle.
     #[must_use]
     pub fn child(&self, id: impl AsRef<str>) -> ChildSpec {
         ChildSpec::blueprint(id, self.blueprint())
     }
 
-    /// The actor as a component of a service, in phase 2: SIGHUP has it read everything again,
-    /// whatever was noticed of the files. It is the child `watcher` of the supervisor `id`.
+    /// Returns the actor as a component of a service, in phase 2. SIGHUP makes it read everything
+    /// again, whether it noticed a change or not. It is the child `watcher` of the supervisor `id`.
     #[must_use]
     pub fn component(&self, id: impl AsRef<str>) -> ComponentSpec {
         let handle = self.clone();
@@ -31,7 +31,7 @@ impl<C: Settings> ConfigHandle<C> {
             })
     }
 
-    /// How the actor is made.
+    /// Returns the blueprint of the actor.
     #[must_use]
     pub fn blueprint(&self) -> Blueprint {
         let handle = self.clone();
@@ -44,7 +44,7 @@ impl<C: Settings> ConfigHandle<C> {
     }
 }
 
-/// What a reload of the files means for the component.
+/// Translates a reload of the files into the outcome of the component.
 fn outcome(read: Reloaded) -> Result<ReloadOutcome, ComponentFailure> {
     match read {
         Reloaded::Unchanged => Ok(ReloadOutcome::Unchanged),

@@ -1,4 +1,4 @@
-//! The readers' side: a snapshot without a lock.
+//! The readers' handle: a snapshot, read without a lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,39 +26,39 @@ struct Shared<C: Settings> {
     published: ArcSwap<Published<C>>,
 }
 
-/// What the actor publishes; it alone writes.
+/// What the actor publishes. Only the actor writes it.
 #[derive(Debug, Clone)]
 pub(super) struct Published<C> {
     pub(super) config: Arc<C>,
     pub(super) origins: HashMap<String, Place>,
     pub(super) subscribers: Vec<Port<ConfigChanged>>,
     pub(super) status: ConfigStatus,
-    /// The actor that reads, once it has started.
+    /// The actor, once it has started.
     pub(super) reader: Option<Port<Reload>>,
 }
 
-/// How the configuration is doing.
+/// The status of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigStatus {
-    /// Changes put in force since the start.
+    /// Number of changes put in force since the start.
     pub version: u64,
-    /// Reloads that were refused since the start: `config_reload_failed`.
+    /// Number of reloads refused since the start: `config_reload_failed`.
     pub reload_failed: u64,
-    /// What was wrong with the last reload; empty when it was good.
+    /// The errors of the last reload; empty if it was good.
     pub last_failure: Vec<String>,
-    /// Keys whose new value waits for a restart.
+    /// Keys whose new values wait for a restart.
     pub needs_restart: Vec<String>,
-    /// Subscribers that refused a change or did not answer, since the start.
+    /// Number of times that a subscriber refused a change or did not answer, since the start.
     pub refused: u64,
     /// Whether the directory is watched.
     pub watching: bool,
 }
 
 impl<C: Settings> ConfigHandle<C> {
-    /// Reads and checks everything, logs the warnings. Blocks: call it before the tree starts.
+    /// Reads and checks everything, and logs the warnings. Blocks: call it before the tree starts.
     ///
     /// # Errors
-    /// All that is wrong.
+    /// [`ConfigErrors`] lists everything that is wrong.
     pub fn load(loader: Loader<C>) -> Result<Self, ConfigErrors> {
         tracing::info!(
             "Loading configuration for environment: {}",
@@ -76,31 +76,31 @@ impl<C: Settings> ConfigHandle<C> {
         Ok(Self(Arc::new(Shared { loader, published: ArcSwap::from_pointee(published) })))
     }
 
-    /// The values in force.
+    /// Returns the values in force.
     #[must_use]
     pub fn current(&self) -> Arc<C> {
         Arc::clone(&self.0.published.load().config)
     }
 
-    /// How the configuration is doing.
+    /// Returns the status of the configuration.
     #[must_use]
     pub fn status(&self) -> ConfigStatus {
         self.0.published.load().status.clone()
     }
 
-    /// Where the value of a key in force was written; `None` for its default.
+    /// Returns where the value of a key in force was written; `None` for its default.
     #[must_use]
     pub fn origin(&self, key: &str) -> Option<Place> {
         self.0.published.load().origins.get(key).cloned()
     }
 
-    /// Where the values in force were written, by key; those at their default are left out.
+    /// Returns where the values in force were written, by key; defaults are left out.
     #[must_use]
     pub fn origins(&self) -> HashMap<String, Place> {
         self.0.published.load().origins.clone()
     }
 
-    /// Has the actor read everything again now, and says what came of it.
+    /// Makes the actor read everything again now, and returns the result.
     ///
     /// # Errors
     /// The actor does not run, or did not answer in time.
@@ -123,14 +123,14 @@ impl<C: Settings> ConfigHandle<C> {
     }
 }
 
-/// Why nothing was read.
+/// The reason why nothing was read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReloadError {
     /// The actor has not started yet.
     #[error("the configuration is not watched yet; try again when the boot is done")]
     NotRunning,
-    /// The actor did not answer: it is being restarted, or the files cannot be read in time.
+    /// The actor did not answer: it is being restarted, or the files take too long to read.
     #[error("the configuration was not read: {0}; see the log of its actor, and try again")]
     NoAnswer(String),
 }

@@ -1,4 +1,4 @@
-//! The actor `emergency`: counts critical errors and tells of panics.
+//! The actor `emergency`: counts critical errors and reports panics.
 
 use actix::{Actor, AsyncContext, Handler, StreamHandler};
 use ms_actor::{Context, StateValue};
@@ -21,8 +21,8 @@ pub(crate) struct EmergencyArgs {
     pub(crate) wiring: Wiring,
 }
 
-/// Counts critical errors. Supervised panics it only tells of: they are their
-/// supervisors' business.
+/// Counts critical errors, and logs panics of actors.
+// Supervised panics do not count: their supervisors deal with them, and escalate if they cannot.
 #[derive(Debug)]
 pub(crate) struct EmergencyActor {
     settings: EmergencySettings,
@@ -50,7 +50,7 @@ impl EmergencyActor {
         ])
     }
 
-    /// Counts one; over the threshold the service gives up.
+    /// Counts a critical error. At the threshold the service gives up.
     fn count(&mut self, what: &str, now: Tick) {
         if self.budget.record(now) {
             let EmergencySettings { critical_errors, window, .. } = &self.settings;

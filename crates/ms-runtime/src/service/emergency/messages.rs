@@ -1,8 +1,8 @@
-//! What the actor `emergency` is sent.
+//! The messages of the actor `emergency`.
 
 use actix::Message;
 
-/// Something a service should not live with for long.
+/// An error that a service should not live with for long.
 #[derive(Debug)]
 pub(crate) struct CriticalError(pub(crate) String);
 

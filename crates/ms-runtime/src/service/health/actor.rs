@@ -30,15 +30,15 @@ use crate::service::{ServiceStage, Wiring};
 /// What the actor is made of.
 #[derive(Clone)]
 pub(crate) struct HealthArgs {
-    /// Paths that the readiness probe walks.
+    /// The paths that the readiness probe walks.
     pub(crate) paths: Vec<Arc<dyn ReadinessPath>>,
     pub(crate) wiring: Wiring,
     pub(crate) checks: Vec<CheckSpec>,
-    /// Counts the news that the actor `integration` had no room for.
+    /// Counts the facts that the actor `integration` had no room for.
     pub(crate) calls: Calls,
 }
 
-/// Keeps the health of the service.
+/// Checks the components, and keeps the health of the service.
 pub(crate) struct HealthActor {
     pub(super) settings: HealthSettings,
     pub(super) wiring: Wiring,
@@ -47,22 +47,22 @@ pub(crate) struct HealthActor {
     calls: Calls,
     pub(super) state: HealthState,
     pub(super) startup: Probe,
-    /// Bad looks of the startup probe.
+    /// Number of bad looks of the startup probe.
     pub(super) overdue: u32,
     pub(super) liveness: Probe,
-    /// Readiness by what critical components say.
+    /// Readiness by the answers of critical components.
     pub(super) readiness: Probe,
-    /// From when on a round counts for readiness.
+    /// The moment from which on a round counts for readiness.
     pub(super) counts_from: Option<Instant>,
     /// Readiness by the paths.
     pub(super) paths_open: Probe,
-    /// What the last walk came to: why, for those that were not open.
+    /// The result of the last walk by path: why it was not open, if it was not.
     pub(super) walked: BTreeMap<String, Option<String>>,
     pub(super) walking: bool,
     armed: bool,
-    /// Who waits for the round under way, if one is.
+    /// Those who wait for the round in progress; `None` if there is none.
     round: Option<Vec<oneshot::Sender<SystemHealthReport>>>,
-    /// What was last logged, by component.
+    /// The status of each component that was last logged.
     last_reported: Vec<(String, HealthStatus)>,
 }
 
@@ -70,13 +70,15 @@ impl HealthActor {
     pub(crate) fn new(args: HealthArgs) -> Self {
         let HealthArgs { wiring, checks, paths, calls } = args;
         let settings = *wiring.health_settings();
-        // A life after a crash goes on with what the one before it had come to.
+        // Go on with the verdicts of the last incarnation: a crash of this actor says nothing about
+        // the components.
         let before = wiring.verdicts();
         let mut state = HealthState::new(settings.readiness.failure_threshold);
         for check in &checks {
             if let Err(error) = state.add(check.id.as_str(), check.criticality) {
-                // The plan of the boot has no duplicates, and no more than the book holds.
-                tracing::error!(%error, "a component has no place in the state of health");
+                // Cannot happen: the plan of the boot has no duplicates, and no more components
+                // than fit.
+                tracing::error!(%error, "the health of a component is not watched");
             }
         }
         Self {
@@ -141,7 +143,8 @@ impl HealthActor {
         self.begin_readiness(ctx);
     }
 
-    /// Begins a round, unless one is under way: then whoever waits joins it.
+    /// Begins a round. If one is in progress, the caller waits for that one instead.
+    // One round at a time: callers that ask together must not multiply the checks.
     pub(super) fn begin_round(
         &mut self,
         ctx: &mut Context<Self>,
@@ -191,12 +194,12 @@ impl HealthActor {
         }));
         self.pass_on(now, facts);
         for waits in self.round.take().into_iter().flatten() {
-            // Whoever waited may have given up.
+            // A caller may have given up waiting.
             drop(waits.send(report.clone()));
         }
     }
 
-    /// Logs which components are not what they were, and says so as facts.
+    /// Logs the components whose status has changed, and returns the changes as facts.
     fn tell_changes(&mut self, ctx: &Context<Self>) -> Vec<Fact> {
         let mut changes = Vec::new();
         let report = self.state.report();
@@ -209,7 +212,8 @@ impl HealthActor {
                 let (component, now, why) = (&one.name, one.status, one.message.as_deref());
                 tracing::info!(component, %before, %now, why, "component health changed");
                 changes.push(Fact::Looked(component.clone(), one.status));
-                // That one which starts is well is no news.
+                // Every component becomes healthy once after its start: an event for each of them
+                // would hide those that matter.
                 if before != HealthStatus::Unknown || now != HealthStatus::Healthy {
                     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
                     ctx.node().publish(EventKind::Noted {
@@ -224,7 +228,7 @@ impl HealthActor {
         changes
     }
 
-    /// Has the actor `integration` know what was learnt.
+    /// Sends facts to the actor `integration`.
     fn pass_on(&self, at: Tick, facts: Vec<Fact>) {
         if facts.is_empty() {
             return;
@@ -232,12 +236,12 @@ impl HealthActor {
         let facts = HealthFacts { at, facts };
         let sent = self.wiring.handles().map(|handles| handles.interactions.facts.try_tell(facts));
         if !matches!(sent, Some(Ok(()))) {
-            // The next round says again how all components are.
+            // Not retried: the next round sends the status of all components again.
             self.calls.lose();
         }
     }
 
-    /// Features that a fallback switched off, or all of which came back.
+    /// Takes an event about features that a fallback switched off, or that came back.
     fn noted(&mut self, path: &ActorPath, topic: &str, text: &str) {
         let Some((name, _)) = self.owner(path) else { return };
         match topic {
@@ -247,7 +251,8 @@ impl HealthActor {
         }
     }
 
-    /// What a life of this actor before this one knew of features, out of the events kept.
+    /// Restores what the last incarnation knew about features, from the events that the node keeps.
+    // A fallback says once that a feature is off. No check would find that out again.
     fn recall(&mut self, ctx: &Context<Self>) {
         for event in ctx.node().events().kept() {
             match event.kind {
@@ -260,7 +265,8 @@ impl HealthActor {
         }
     }
 
-    /// The component an actor belongs to, and whether it is the component's own actor.
+    /// Returns the component that an actor belongs to, and whether it is the component's own actor;
+    /// `None` for others, and for components that should not run.
     fn owner(&self, path: &ActorPath) -> Option<(String, bool)> {
         let handles = self.wiring.handles()?;
         let components = handles.components.path();
@@ -274,8 +280,7 @@ impl HealthActor {
     }
 }
 
-/// Whether a component that was asked answered, and did not say that it does not work; `None`
-/// for one that was not asked.
+/// Returns whether a component answered the check as one that works; `None` if it was not asked.
 fn answered(look: &Look) -> Option<CallOutcome> {
     match look {
         Look::NotUp => None,
@@ -294,7 +299,7 @@ impl Actor for HealthActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.add_stream(events_of(ctx.node()));
         self.begin_probes(ctx);
-        // After a crash of its own there is no other order to come.
+        // After a crash nobody sends `Arm` again: the boot is over.
         if self.wiring.published().booted.is_some() {
             self.recall(ctx);
             self.arm(ctx);
@@ -356,7 +361,7 @@ impl Handler<RunChecks> for HealthActor {
         }
         let (answer, answered) = oneshot::channel();
         self.begin_round(ctx, Some(answer));
-        // The actor ends without an answer only with its node.
+        // The sender is lost only when this actor ends: what is known is the best answer then.
         Box::pin(async { answered.await.unwrap_or(known) })
     }
 }

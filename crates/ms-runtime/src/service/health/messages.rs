@@ -1,4 +1,4 @@
-//! What the actor `health` is asked, and what it answers.
+//! The messages of the actor `health`, and its answers.
 
 use actix::Message;
 use ms_actor::Port;
@@ -7,7 +7,7 @@ use super::paths::PathHealth;
 use crate::service::ServiceStage;
 use crate::service::logic::health::SystemHealthReport;
 
-/// The ways to the actor `health`, one for each message.
+/// Ports to the actor `health`, one for each message.
 #[derive(Debug)]
 pub(crate) struct HealthPorts {
     pub(crate) arm: Port<Arm>,
@@ -15,28 +15,28 @@ pub(crate) struct HealthPorts {
     pub(crate) readiness: Port<GetHealth>,
 }
 
-/// Whether a service may take work, and why.
+/// Whether a service is ready for work, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readiness {
-    /// 200 or 503.
+    /// Whether it is ready: 200 or 503.
     pub ready: bool,
-    /// How far the service has come.
+    /// The stage of the service.
     pub stage: ServiceStage,
-    /// What its components say.
+    /// The health of its components.
     pub report: SystemHealthReport,
-    /// The paths that work takes, as they were walked last.
+    /// The results of the last walk of each path that work takes.
     pub paths: Vec<PathHealth>,
 }
 
-/// Begin to ask the components at a steady interval.
+/// Tells the actor to begin its rounds.
 #[derive(Debug)]
 pub(crate) struct Arm;
 
-/// Ask the components now.
+/// Asks for a round now, and for its report.
 #[derive(Debug)]
 pub(crate) struct RunChecks;
 
-/// Say what is known.
+/// Asks for what is known, without a new round.
 #[derive(Debug)]
 pub(crate) struct GetHealth;
 

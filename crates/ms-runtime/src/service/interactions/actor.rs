@@ -16,9 +16,10 @@ use super::handle::InteractionObserver;
 use super::messages::{Fact, GetInteractionMetrics, HealthFacts, InteractionPorts};
 use crate::service::logic::interactions::{IncidentChange, InteractionStats};
 
-/// How long reported calls wait for others, to be counted together.
+/// How long a reported call may wait for others, to be counted together.
+// One wake-up for many calls: a report is to cost its caller next to nothing.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
-/// News of the actor `health` that may wait: a storm of ends tells nothing new beyond that.
+/// Messages of the actor `health` that may wait. In a storm of crashes more of them say nothing new.
 pub(crate) const MAILBOX: usize = 1_024;
 
 /// What the actor is made of.
@@ -28,10 +29,10 @@ pub(crate) struct InteractionsArgs {
     pub(crate) observer: Option<Arc<dyn InteractionObserver>>,
 }
 
-/// Keeps the book of how the components get along.
+/// Keeps the statistics of the components' interactions.
 pub(crate) struct InteractionsActor {
     args: InteractionsArgs,
-    /// Reported and not counted yet; there is none before the start.
+    /// The queue of calls that are reported and not counted yet; `None` before the start.
     line: Option<mpsc::Receiver<Call>>,
     stats: InteractionStats,
 }
@@ -42,7 +43,7 @@ impl InteractionsActor {
     }
 
     pub(crate) fn view(&self) -> StateValue {
-        // Of the view only what does not depend on the time.
+        // At time zero: the view shows only figures that do not depend on the time.
         let now = self.stats.metrics(Tick::ZERO);
         StateValue::map([
             ("components", StateValue::from(now.health_scores.len())),
@@ -65,10 +66,10 @@ impl InteractionsActor {
         }));
     }
 
-    /// Takes over all calls that were reported so far.
+    /// Counts all calls that were reported so far.
     fn count(&mut self, now: Tick) {
         let Some(line) = &mut self.line else { return };
-        // As many as wait now: what comes meanwhile is for the next time.
+        // As many as wait now. Busy callers could otherwise keep this loop going without end.
         for _ in 0..line.len() {
             let Ok(call) = line.try_recv() else { return };
             note(&mut self.stats, &self.args, now, &call);

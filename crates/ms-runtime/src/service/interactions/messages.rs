@@ -1,4 +1,4 @@
-//! What the actor `integration` is sent and asked.
+//! The messages of the actor `integration`.
 
 use std::time::Duration;
 
@@ -10,39 +10,39 @@ use ms_core::interactions::InteractionMetrics;
 
 use crate::service::logic::interactions::CallOutcome;
 
-/// The ways to the actor `integration`, one for each message.
+/// Ports to the actor `integration`, one for each message.
 #[derive(Debug)]
 pub(crate) struct InteractionPorts {
     pub(crate) facts: Port<HealthFacts>,
     pub(crate) metrics: Port<GetInteractionMetrics>,
 }
 
-/// One thing the actor `health` knows of a component.
+/// Something that the actor `health` knows about a component.
 #[derive(Debug)]
 pub(crate) enum Fact {
-    /// It was looked at, or news changed what it is.
+    /// It was checked, or an event changed its status.
     Looked(String, HealthStatus),
-    /// What it is, without a look: should a look have been lost.
+    /// Its status, without a check: in case that a look was lost.
     Is(String, HealthStatus),
-    /// It was asked how it is.
+    /// Its health was checked.
     Checked {
         component: String,
         took: Duration,
-        /// Done if it answered, and did not say that it does not work.
+        /// `Done` if it answered as one that works.
         outcome: CallOutcome,
     },
-    /// An actor of it ended by a fault.
+    /// One of its actors ended by a fault.
     Failed(String),
 }
 
-/// What the actor `health` has learnt at one moment.
+/// What the actor `health` learnt at one moment.
 #[derive(Debug)]
 pub(crate) struct HealthFacts {
     pub(crate) at: Tick,
     pub(crate) facts: Vec<Fact>,
 }
 
-/// Say how the components get along.
+/// Asks for the metrics of all interactions.
 #[derive(Debug)]
 pub(crate) struct GetInteractionMetrics;
 
