@@ -1,29 +1,30 @@
-//! Why a node gives up at once, and what its exit code says then.
+//! The reasons to give up at once, and their exit codes.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a node stops at once, without an orderly shutdown.
+/// The reason why a node ends at once, without an orderly shutdown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
 pub enum EmergencyReason {
-    /// A panic outside of any actor: nobody supervises that code. One inside an actor is
-    /// its supervisor's business and no emergency.
+    /// A panic outside any actor, in code that nobody supervises. A panic of an actor is handled by
+    /// its supervisor, and is no emergency.
     Panic(String),
-    /// The root supervisor gave up, or critical errors went over their threshold.
+    /// The root supervisor gave up, or critical errors reached their threshold.
     CriticalError(String),
-    /// More memory is used than it may, or another resource of the process is used up.
+    /// The process uses more memory than allowed, or another resource is used up.
     ResourceExhaustion(String),
-    /// Running on would do harm.
+    /// To go on would do harm.
     SecurityBreach(String),
-    /// It was told to stop a second time while it stopped in order.
+    /// A second stop signal came while the node stopped in order.
+    // The old name, which stands in crash reports that exist and in scripts that read them.
     #[serde(rename = "told_twice")]
     StoppedTwice(String),
 }
 
 impl EmergencyReason {
-    /// The exit code of the process: 101 to 104, and 1 for a stop that somebody wanted forced.
+    /// Returns the exit code of the process: 101 to 104, or 1 for a stop that an operator forced.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -35,7 +36,7 @@ impl EmergencyReason {
         }
     }
 
-    /// What happened, in one line.
+    /// Returns what happened, in one line.
     #[must_use]
     pub fn detail(&self) -> &str {
         match self {

@@ -1,11 +1,12 @@
-//! What of a message may be shown to whoever asks for the health.
+//! Makes messages fit to be shown to everybody who may ask for the health.
 
 /// Longest message shown of one component, in bytes.
 pub const MAX_HEALTH_MESSAGE: usize = 256;
 
 /// Makes a message fit for a public report: one line, no control characters, at most
-/// [`MAX_HEALTH_MESSAGE`] bytes, and no user part of an address (`user:password@`), which
-/// is where errors of drivers like to show credentials.
+/// [`MAX_HEALTH_MESSAGE`] bytes, and no user part of an address (`user:password@`).
+///
+/// Drivers like to quote the whole address in their errors, with the credentials in it.
 ///
 /// ```
 /// use ms_runtime::logic::health::public_message;
@@ -31,7 +32,7 @@ fn without_users(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         public.push_str(before);
-        // The last `@` before the path: a password may contain one itself.
+        // The last `@` before the path, because a password may contain one.
         let end = after.find(['/', ' ', '"', '\'', ',', ')']).unwrap_or(after.len());
         rest = match after[..end].rfind('@') {
             Some(user) => {
