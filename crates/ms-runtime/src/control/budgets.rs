@@ -15,7 +15,8 @@ impl NodeControl {
         &self,
         BudgetStops { path }: BudgetStops,
     ) -> Result<Vec<BudgetStop>, OpError> {
-        // A wrong path must be an error. Without this look-up it would read as "no budget holds it".
+        // A wrong path must be an error. Without this look-up it would read as "no budget holds
+        // it".
         let root = self.root()?;
         if path != *root.path() {
             self.find(&path).await?;

@@ -287,7 +287,8 @@ fn row(status: &ActorStatus, before: Option<&Work>, window_us: u64) -> PsRow {
 pub(super) struct Wedged(Mutex<(u64, u32)>);
 
 impl Wedged {
-    /// Returns the count. It is too low if more events than the node keeps passed between two calls.
+    /// Returns the count. It is too low if more events than the node keeps passed between two
+    /// calls.
     fn count(&self, node: &Node) -> u32 {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let past = node.events().read(ReadFrom::After(seen.0));

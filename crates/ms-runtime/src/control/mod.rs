@@ -5,9 +5,9 @@
 //! An actor that hangs, is suspended or has a full mailbox delays no answer.
 //!
 //! `look.rs` reads, `steer.rs` changes, `records.rs` records who changed what, `stream.rs` follows
-//! messages and events, `statistics.rs` counts from a given moment on, `services.rs` looks up names,
-//! `tasks.rs` lists and steers durable tasks, `budgets.rs` reads and raises budgets. `provide.rs`
-//! ties each operation to its method.
+//! messages and events, `statistics.rs` counts from a given moment on, `services.rs` looks up
+//! names, `tasks.rs` lists and steers durable tasks, `budgets.rs` reads and raises budgets.
+//! `provide.rs` ties each operation to its method.
 
 mod budgets;
 mod error;

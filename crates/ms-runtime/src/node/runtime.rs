@@ -153,7 +153,8 @@ impl Runtime {
         self.stop_or(within, std::future::pending()).await
     }
 
-    /// Stops the node as [`Runtime::stop`] does, and kills what is left as soon as `hurry` resolves.
+    /// Stops the node as [`Runtime::stop`] does, and kills what is left as soon as `hurry`
+    /// resolves.
     pub async fn stop_or(self, within: Duration, hurry: impl Future<Output = ()>) -> Outcome {
         let root = self.root.any();
         let had_ended = !root.is_alive();

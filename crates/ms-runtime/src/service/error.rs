@@ -68,7 +68,8 @@ impl From<ServiceStartError> for RunError {
 }
 
 /// Lets `?` turn each cause of a [`ServiceStartError`] into a [`RunError`].
-// `?` takes one `From` step. Without these a caller would write `.map_err(ServiceStartError::from)?`.
+// `?` takes one `From` step. Without these a caller would write
+// `.map_err(ServiceStartError::from)?`.
 macro_rules! into_run_error {
     ($($cause:ty),+ $(,)?) => {$(
         impl From<$cause> for RunError {

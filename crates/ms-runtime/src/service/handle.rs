@@ -88,8 +88,8 @@ impl ServiceHandle {
         EmergencyRef::new(self.wiring.clone())
     }
 
-    /// Starts a thread of the program itself, which nobody supervises. A panic of it is an emergency
-    /// with exit code 101. Work that can be started again belongs into an actor.
+    /// Starts a thread of the program itself, which nobody supervises. A panic of it is an
+    /// emergency with exit code 101. Work that can be started again belongs into an actor.
     ///
     /// # Errors
     /// The system has no thread left.

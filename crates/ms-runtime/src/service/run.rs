@@ -77,7 +77,8 @@ impl Builder {
         self.run_with(async |_| pending().await)
     }
 
-    /// Runs the service as [`Builder::run`] does, with a future beside it, on the node's own thread.
+    /// Runs the service as [`Builder::run`] does, with a future beside it, on the node's own
+    /// thread.
     ///
     /// The future is for a job, which has an end of its own. It starts once the service is ready,
     /// and its end shuts the service down in order. It is dropped when something else ends the

@@ -62,8 +62,8 @@ pub struct SupervisionSettings {
     /// Restarts allowed within a window, to the components and to the root each; 5 in 60 s.
     pub intensity: Intensity,
     /// When a component counts as hung and is restarted (`core.supervision.heartbeat_interval` and
-    /// `heartbeat_missed`); after 3 heartbeats of 5 s in one message. Starts and stops have deadlines
-    /// of their own; they count as hung only if they block their thread.
+    /// `heartbeat_missed`); after 3 heartbeats of 5 s in one message. Starts and stops have
+    /// deadlines of their own; they count as hung only if they block their thread.
     pub heartbeat: Heartbeat,
 }
 
@@ -109,8 +109,8 @@ impl Default for HealthSettings {
 /// How a service is shut down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownSettings {
-    /// Time until the process is killed from outside: `terminationGracePeriodSeconds` of Kubernetes,
-    /// 30 s unless the manifest sets another.
+    /// Time until the process is killed from outside: `terminationGracePeriodSeconds` of
+    /// Kubernetes, 30 s unless the manifest sets another.
     pub grace: Duration,
     /// The part of `grace` that the seven steps share; 25 s. The rest is for the tree, the control
     /// endpoint and the threads.
@@ -147,8 +147,8 @@ pub struct EmergencySettings {
     pub critical_errors: usize,
     /// The window; 60 s.
     pub window: Duration,
-    /// Memory that the process may use, in bytes. It ends if three looks in a row, one second apart,
-    /// find more. `None` is no limit.
+    /// Memory that the process may use, in bytes. It ends if three looks in a row, one second
+    /// apart, find more. `None` is no limit.
     pub memory_limit: Option<u64>,
     /// Time for all emergency procedures together; 10 s.
     pub limit: Duration,

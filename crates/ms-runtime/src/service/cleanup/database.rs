@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{CleanupError, CleanupFuture, CleanupHandler};
 
 /// Connections that can be closed.
-// Closed and nothing else. An early plan of this framework flushed the cache at shutdown; that cache
-// is shared with the other replicas, which go on working with it.
+// Closed and nothing else. An early plan of this framework flushed the cache at shutdown; that
+// cache is shared with the other replicas, which go on working with it.
 pub trait ConnectionPool: Send + Sync + 'static {
     /// Returns its name, for reports: `postgres`, `redis`.
     fn name(&self) -> &str;
@@ -56,8 +56,8 @@ impl CleanupHandler for DatabaseCleanupHandler {
     fn cleanup(&self) -> CleanupFuture<'_, Result<(), CleanupError>> {
         Box::pin(async {
             let mut first = Ok(());
-            // A pool that does not close must not keep the others open: the first error is kept, and
-            // the loop goes on.
+            // A pool that does not close must not keep the others open: the first error is kept,
+            // and the loop goes on.
             for pool in self.pools.iter().filter(|pool| !pool.is_closed()) {
                 first = first.and(pool.close().await);
             }

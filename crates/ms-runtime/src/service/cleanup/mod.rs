@@ -1,9 +1,9 @@
 //! Cleanup handlers: the last step of a shutdown, by priority, and verified.
 //!
-//! Handlers run one after another, the lowest priority first, each with a time limit. A handler that
-//! fails, panics or hangs does not keep the next one from its turn. The actor `cleanup` runs them as
-//! the last step of a shutdown, also after a failed boot. In an emergency plain threads run them,
-//! since nobody knows then which actors still answer. The node lists what is open
+//! Handlers run one after another, the lowest priority first, each with a time limit. A handler
+//! that fails, panics or hangs does not keep the next one from its turn. The actor `cleanup` runs
+//! them as the last step of a shutdown, also after a failed boot. In an emergency plain threads run
+//! them, since nobody knows then which actors still answer. The node lists what is open
 //! ([`ms_actor::Resources`]).
 
 mod actor;
@@ -33,8 +33,8 @@ pub trait CleanupHandler: Send + Sync + 'static {
     /// be below.
     fn priority(&self) -> u32;
 
-    /// Cleans up. To find it closed already is no error: this is called once in a shutdown, and once
-    /// more when a second signal turns that into an emergency.
+    /// Cleans up. To find it closed already is no error: this is called once in a shutdown, and
+    /// once more when a second signal turns that into an emergency.
     fn cleanup(&self) -> CleanupFuture<'_, Result<(), CleanupError>>;
 
     /// Checks that the cleanup worked.

@@ -106,9 +106,9 @@ impl TreeContext {
         self.scope.id()
     }
 
-    /// Returns what another component provides as a `T`; see [`ComponentContext::require`]. A tree is
-    /// composed before anything starts: for a value that its provider makes in its start, ask in the
-    /// actors of the tree.
+    /// Returns what another component provides as a `T`; see [`ComponentContext::require`]. A tree
+    /// is composed before anything starts: for a value that its provider makes in its start, ask in
+    /// the actors of the tree.
     ///
     /// # Errors
     /// [`DependencyError`]: the type is not declared, or its provider has not given a value yet.

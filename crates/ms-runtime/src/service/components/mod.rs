@@ -32,8 +32,8 @@ use ms_core::health::HealthResult;
 /// A part of a service that starts at boot, is supervised, and stops at shutdown.
 ///
 /// Every incarnation has an instance of its own: after a crash the factory of the spec makes a
-/// fresh one, which is initialised and started as the supervisor's policy says. Methods run one at a
-/// time on the arbiter of the component's actor and must not block its thread. All methods have
+/// fresh one, which is initialised and started as the supervisor's policy says. Methods run one at
+/// a time on the arbiter of the component's actor and must not block its thread. All methods have
 /// defaults that do nothing.
 ///
 /// ```

@@ -102,9 +102,9 @@ impl ComponentSpec {
         Self::of(id, Kind::Tree(Arc::new(move |_| Ok(supervisor.clone()))))
     }
 
-    /// Specifies a tree as [`ComponentSpec::tree`] does, for one that uses the service it is part of
-    /// or requires something of other components. Its supervisor must have this `id`. A failure of
-    /// `make` ends the boot before any component is started.
+    /// Specifies a tree as [`ComponentSpec::tree`] does, for one that uses the service it is part
+    /// of or requires something of other components. Its supervisor must have this `id`. A failure
+    /// of `make` ends the boot before any component is started.
     pub fn tree_of(
         id: impl AsRef<str>,
         make: impl Fn(&TreeContext) -> Result<SupervisorSpec, ComponentFailure> + Send + Sync + 'static,
@@ -157,8 +157,8 @@ impl ComponentSpec {
         self
     }
 
-    /// Provides a `T` to others: a handle that stays valid over restarts, such as a client. Only one
-    /// component may provide a type.
+    /// Provides a `T` to others: a handle that stays valid over restarts, such as a client. Only
+    /// one component may provide a type.
     #[must_use]
     pub fn provides<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.provides.push(Provision::now(value));

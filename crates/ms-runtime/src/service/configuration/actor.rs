@@ -105,7 +105,8 @@ impl<C: Settings> ConfigActor<C> {
         }
     }
 
-    /// Starts to watch the directory. If that fails the node goes on without: [`Reload`] still works.
+    /// Starts to watch the directory. If that fails the node goes on without: [`Reload`] still
+    /// works.
     fn start_watching(&mut self, places: Places, ctx: &Context<Self>) {
         let me = ctx.me().downgrade();
         let started = DirWatch::start(&places, move |found| {

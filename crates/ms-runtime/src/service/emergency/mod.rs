@@ -1,12 +1,12 @@
 //! Emergencies: the node can neither go on nor stop in order.
 //!
 //! Any part of the program reports one through an [`EmergencyRef`]. A critical error counts towards
-//! a threshold (the actor `emergency` counts); a trigger acts at once. The report goes to the thread
-//! that runs the main loop, so no actor and no runtime of the node is needed to hear it. What is done
-//! then is bounded and best effort: all [`EmergencyProcedure`]s at the same time, each on a plain
-//! thread; a dump of the tree; a crash report on disk. The main loop is the watchdog: when the time
-//! is over the process ends, whatever still hangs. None of this runs in the panic hook, which only
-//! records.
+//! a threshold (the actor `emergency` counts); a trigger acts at once. The report goes to the
+//! thread that runs the main loop, so no actor and no runtime of the node is needed to hear it.
+//! What is done then is bounded and best effort: all [`EmergencyProcedure`]s at the same time, each
+//! on a plain thread; a dump of the tree; a crash report on disk. The main loop is the watchdog:
+//! when the time is over the process ends, whatever still hangs. None of this runs in the panic
+//! hook, which only records.
 
 mod actor;
 mod memory;

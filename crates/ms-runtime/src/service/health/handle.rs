@@ -56,9 +56,9 @@ impl HealthRef {
         }
     }
 
-    /// Returns whether the service is ready for work. It is not while it starts or shuts down, while
-    /// a critical component does not run, or after the readiness probe has failed: at the critical
-    /// components, or on a path that work takes.
+    /// Returns whether the service is ready for work. It is not while it starts or shuts down,
+    /// while a critical component does not run, or after the readiness probe has failed: at the
+    /// critical components, or on a path that work takes.
     ///
     /// # Errors
     /// The health is not known: count that as not ready.

@@ -1,9 +1,9 @@
 //! The health of a service: measured at its components, judged by `logic::health`.
 //!
 //! From phase 8 of the boot on, the actor `health` asks all components at a steady interval: in
-//! parallel, each with a time limit, one round at a time. It also follows the node's events, so that
-//! a component that crashes is reported at once. The readiness probe walks the paths that work takes
-//! as well (`paths.rs`). [`HealthRef`] answers the three probes (`probes.rs`).
+//! parallel, each with a time limit, one round at a time. It also follows the node's events, so
+//! that a component that crashes is reported at once. The readiness probe walks the paths that work
+//! takes as well (`paths.rs`). [`HealthRef`] answers the three probes (`probes.rs`).
 
 mod actor;
 mod answer;

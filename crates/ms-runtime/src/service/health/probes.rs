@@ -28,8 +28,8 @@ impl HealthActor {
         ctx.run_later(startup.initial_delay, move |_, ctx| {
             ctx.run_interval(startup.period, Self::look_started);
         });
-        // The end of the boot is a good look by itself: "started" must not wait for the next look of
-        // the probe, which may be seconds away.
+        // The end of the boot is a good look by itself: "started" must not wait for the next look
+        // of the probe, which may be seconds away.
         let wiring = self.wiring.clone();
         let booted = async move { wiring.booted().await }.into_actor(self);
         ctx.spawn(booted.map(|(), this, _| this.count_started(true)));
@@ -126,8 +126,8 @@ impl HealthActor {
         }));
     }
 
-    /// Counts a round of checks for the readiness probe, at most once per period of it. Only critical
-    /// components count.
+    /// Counts a round of checks for the readiness probe, at most once per period of it. Only
+    /// critical components count.
     // Rounds are also run on request. Without the limit an impatient client could push a service
     // over the failure threshold within a second.
     pub(super) fn count_round(&mut self, looks: &[Looked]) {

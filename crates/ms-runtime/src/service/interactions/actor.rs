@@ -19,7 +19,8 @@ use crate::service::logic::interactions::{IncidentChange, InteractionStats};
 /// How long a reported call may wait for others, to be counted together.
 // One wake-up for many calls: a report is to cost its caller next to nothing.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
-/// Messages of the actor `health` that may wait. In a storm of crashes more of them say nothing new.
+/// Messages of the actor `health` that may wait. In a storm of crashes more of them say nothing
+/// new.
 pub(crate) const MAILBOX: usize = 1_024;
 
 /// What the actor is made of.

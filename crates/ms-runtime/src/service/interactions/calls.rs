@@ -17,8 +17,8 @@ const ROOM: usize = 4_096;
 
 /// Takes the reports of calls between components.
 ///
-/// Cheap to clone. It is made before the service (`Builder::calls`), and stays valid over restarts of
-/// the actor that counts.
+/// Cheap to clone. It is made before the service (`Builder::calls`), and stays valid over restarts
+/// of the actor that counts.
 #[derive(Clone, Default)]
 pub struct Calls(Arc<Line>);
 

@@ -1,14 +1,15 @@
 //! The boot as a state machine: it runs a plan, or rolls it back.
 //!
-//! Phases run one after the other. Within a phase, the components of a level start at the same time,
-//! each with a deadline of its own; the next level waits for all of them. The boot as a whole has a
-//! deadline too. The first failure ends the way forward: no further component is launched, the starts
-//! under way are awaited up to their deadlines, and then everything that was launched is stopped, one
-//! by one, in reverse order. The first error is kept; errors of the rollback are collected beside it.
+//! Phases run one after the other. Within a phase, the components of a level start at the same
+//! time, each with a deadline of its own; the next level waits for all of them. The boot as a whole
+//! has a deadline too. The first failure ends the way forward: no further component is launched,
+//! the starts under way are awaited up to their deadlines, and then everything that was launched is
+//! stopped, one by one, in reverse order. The first error is kept; errors of the rollback are
+//! collected beside it.
 //!
-//! The driver feeds [`BootEvent`]s with the time and carries out [`BootEffect`]s. It must answer each
-//! `Start` with `Started` or `Failed` (a late answer is ignored), and each `Stop` and `Abort` with
-//! `Stopped`, whatever happened.
+//! The driver feeds [`BootEvent`]s with the time and carries out [`BootEffect`]s. It must answer
+//! each `Start` with `Started` or `Failed` (a late answer is ignored), and each `Stop` and `Abort`
+//! with `Stopped`, whatever happened.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +34,8 @@ pub enum BootEvent<E> {
     Failed(ComponentId, E),
     /// A component has stopped, in order or not.
     Stopped(ComponentId, Option<E>),
-    /// The health of the service was checked. An error names the component at fault, if there is one.
+    /// The health of the service was checked. An error names the component at fault, if there is
+    /// one.
     Verified(Result<(), (Option<ComponentId>, E)>),
     /// The boot is cancelled.
     Cancel {

@@ -1,7 +1,7 @@
 //! The shutdown as a state machine: seven steps within one deadline.
 //!
-//! Each step has a moment by which it must be over. A step that is done early leaves its time to the
-//! steps after it. A step that fails or is late is noted, and the next one runs all the same.
+//! Each step has a moment by which it must be over. A step that is done early leaves its time to
+//! the steps after it. A step that fails or is late is noted, and the next one runs all the same.
 //! Components stop one by one, in reverse start order; a component that is late is forced. A second
 //! order to begin does nothing; an order to hurry gives the emergency stop once.
 //!
@@ -49,8 +49,8 @@ impl ShutdownPhase {
     ];
 
     /// Returns the share of the whole time by which it must be over, in percent.
-    // Shares, not times: a sum of fixed times could exceed the grace of the platform, which kills the
-    // process in the middle of saving state. Draining gets most, since it waits for clients.
+    // Shares, not times: a sum of fixed times could exceed the grace of the platform, which kills
+    // the process in the middle of saving state. Draining gets most, since it waits for clients.
     const fn over_by_percent(self) -> u32 {
         match self {
             Self::Signal => 2,

@@ -1,8 +1,8 @@
 //! Pre-flight checks: find what is wrong with the surroundings before anything starts.
 //!
 //! All checks run, each on a plain thread of its own, within one limit. Then all failures are
-//! reported together, so that an operator corrects them in one go. A warning is logged, and the boot
-//! goes on. The checks run before the node exists, so they may block.
+//! reported together, so that an operator corrects them in one go. A warning is logged, and the
+//! boot goes on. The checks run before the node exists, so they may block.
 
 mod checks;
 

@@ -1,12 +1,12 @@
 //! Health: the results of checks, combined into the health of the service.
 //!
 //! [`HealthState`] keeps the latest result of every check and combines them by criticality.
-//! [`Probe`] turns good and bad looks into a steady yes or no by thresholds. Neither runs a check or
-//! reads a clock.
+//! [`Probe`] turns good and bad looks into a steady yes or no by thresholds. Neither runs a check
+//! or reads a clock.
 //!
-//! Three questions are kept apart. *Startup*: is the boot done? *Liveness*: does the root supervisor
-//! answer? No dependency counts there, since a restart of this process repairs no database.
-//! *Readiness*: may the service take work?
+//! Three questions are kept apart. *Startup*: is the boot done? *Liveness*: does the root
+//! supervisor answer? No dependency counts there, since a restart of this process repairs no
+//! database. *Readiness*: may the service take work?
 
 mod probe;
 mod state;

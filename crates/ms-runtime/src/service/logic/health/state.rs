@@ -124,8 +124,8 @@ pub struct HealthState {
 }
 
 impl HealthState {
-    /// Returns a state without checks. A critical component counts as unhealthy at this many timeouts
-    /// in a row.
+    /// Returns a state without checks. A critical component counts as unhealthy at this many
+    /// timeouts in a row.
     #[must_use]
     pub fn new(timeout_threshold: u32) -> Self {
         Self { checks: BTreeMap::new(), timeout_threshold, time: RoundTime::default() }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 /// Upper ends of the buckets, in microseconds. A last bucket has no end.
-// 100 ms is the target of a call and 1 s the threshold of an alert. Both are ends of buckets, so that
-// the shares below and above them are exact.
+// 100 ms is the target of a call and 1 s the threshold of an alert. Both are ends of buckets, so
+// that the shares below and above them are exact.
 pub const BUCKETS_US: [u64; 12] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     10_000_000,

@@ -63,8 +63,8 @@ impl InteractionStats {
         self.incidents.status(now, component, status)
     }
 
-    /// Takes the status of a component without counting a look. It may open or close an incident, so
-    /// that no incident is missed when a look was lost.
+    /// Takes the status of a component without counting a look. It may open or close an incident,
+    /// so that no incident is missed when a look was lost.
     pub fn status(
         &mut self,
         now: Tick,
