@@ -18,7 +18,7 @@ pub(super) fn of_supervisor(path: &ActorPath, error: &SupervisorError) -> OpErro
         }
         SupervisorError::Refused { .. } => OpError::refused(error.to_string()),
         SupervisorError::Command(command) => {
-            OpError::refused(format!("the supervisor of {path} said no")).why(command.to_string())
+            OpError::refused(format!("the supervisor of {path} refused")).why(command.to_string())
         }
         SupervisorError::Id(_) => OpError::bad_request(error.to_string()),
         SupervisorError::WrongType { .. } => OpError::internal(error.to_string()),

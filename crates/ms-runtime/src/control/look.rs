@@ -137,8 +137,9 @@ impl NodeControl {
             .state(within.saturating_sub(part(within, 10)))
             .await
             .map_err(|error| of_actor(&error))?;
-        let state = serde_json::to_value(state)
-            .map_err(|error| OpError::internal("the state is no JSON").why(error.to_string()))?;
+        let state = serde_json::to_value(state).map_err(|error| {
+            OpError::internal("the state cannot be written as JSON").why(error.to_string())
+        })?;
         Ok(StateView { path, incarnation, state })
     }
 
@@ -158,10 +159,10 @@ impl NodeControl {
         &self,
         within: Duration,
     ) -> Result<Box<InteractionMetrics>, OpError> {
-        const UNKNOWN: &str = "nobody knows just now how the components get along";
+        const UNKNOWN: &str = "the interactions of the components are not known at the moment";
         let actor = self.root()?.get::<InteractionsActor>("integration").await;
         let actor = actor.map_err(|error| {
-            let what = "this node is no service: nobody watches its components";
+            let what = "this node is not a service: its components are not watched";
             OpError::new(&codes::NOT_WATCHED, what)
                 .detail(UNKNOWN)
                 .why(error.to_string())

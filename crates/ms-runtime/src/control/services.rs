@@ -16,7 +16,7 @@ impl NodeControl {
     pub(super) fn lookup(&self, Lookup { name }: Lookup) -> Result<Found, OpError> {
         let name = name.as_str();
         let Some(registry) = &self.0.exposed.registry else {
-            return Err(OpError::refused("this node shows no registry")
+            return Err(OpError::refused("this node exposes no registry")
                 .why("its program has none, or did not give it to RunConfig")
                 .next("`msctl tree` finds actors by their place in the tree"));
         };

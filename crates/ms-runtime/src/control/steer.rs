@@ -89,7 +89,7 @@ fn restarted(actor: &AnyRef, before: ms_core::Incarnation) -> String {
     match actor.incarnation() {
         // Not restarted yet: a dynamic child, or a back-off. Its supervisor decides, soon.
         now if now == before || now == ms_core::Incarnation::NONE => {
-            format!("{before} ends, its supervisor decides")
+            format!("{before} ends; its supervisor decides what follows")
         }
         now => format!("restarted as {now}"),
     }

@@ -57,7 +57,7 @@ impl Exposed {
 
 impl fmt::Debug for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Clients have no useful `Debug`: that they are there is what a reader wants to know.
+        // The clients have no useful `Debug`; whether they are set is what matters.
         f.debug_struct("Exposed")
             .field("tasks", &self.tasks.is_some())
             .field("budgets", &self.budgets.is_some())

@@ -74,7 +74,7 @@ impl Endpoint {
     /// Closes the endpoint: requests in progress finish, streams end, the socket is removed.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
-        // An error is the good news here: the thread has dropped its end, and so is done. A join
+        // The error is expected: the thread has dropped its end, and so is done. A join
         // at this point would block the node's own thread for as long as requests are served.
         drop((&mut self.stopped).await);
         if let Some(thread) = self.thread.take() {

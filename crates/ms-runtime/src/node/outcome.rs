@@ -163,10 +163,10 @@ pub enum RunError {
     #[error(transparent)]
     Tree(#[from] StartRootError),
     /// No path was found for the control endpoint.
-    #[error("the control endpoint has no place: {}", in_one_line(.0))]
+    #[error("no path was found for the control endpoint: {}", in_one_line(.0))]
     Place(Box<ControlError>),
     /// The control endpoint could not be bound.
-    #[error("the control endpoint was not opened; give it another place, or switch it off")]
+    #[error("the control endpoint was not opened; give it another path, or switch it off")]
     Control(#[from] BindError),
     /// The runtime could not set up a thread or a signal handler of its own.
     #[error("the runtime could not be set up: {what}")]

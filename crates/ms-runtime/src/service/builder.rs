@@ -63,6 +63,8 @@ impl Builder {
     /// enough file descriptors, the clock is plausible.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        // These cannot be switched off. Without unwinding there is no supervision, and the other
+        // two fail later in ways that do not name the cause.
         let checks: Vec<Arc<dyn PreFlightCheck>> =
             vec![Arc::new(PanicUnwind), Arc::new(FileDescriptors::default()), Arc::new(ClockSane)];
         Self {
@@ -81,6 +83,8 @@ impl Builder {
     }
 
     /// Adds a component. The order of these calls does not matter.
+    // The start order comes from needs, phases and the preferred order. An order of calls would be
+    // a fourth source, which breaks silently when somebody sorts the lines.
     #[must_use]
     pub fn component(mut self, component: ComponentSpec) -> Self {
         self.components.push(component);

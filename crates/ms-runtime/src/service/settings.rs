@@ -174,8 +174,8 @@ impl Default for EmergencySettings {
 /// All settings of a service.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The node, its arbiters and its control endpoint. `stop_within` is not used: the
-    /// shutdown settings take its place.
+    /// The node, its arbiters and its control endpoint. The settings in `shutdown` take the place
+    /// of its `stop_within`.
     pub run: RunConfig,
     /// How components start.
     pub boot: BootSettings,
@@ -218,6 +218,7 @@ impl Settings {
         if deadline < MIN_DEADLINE {
             return Err(SettingsError::DeadlineTooShort { deadline });
         }
+        // Better refused at the start than killed in the middle of saving state, months later.
         if deadline.saturating_add(ShutdownSettings::RESERVE) > grace {
             let reserve = ShutdownSettings::RESERVE;
             return Err(SettingsError::GraceTooShort { grace, deadline, reserve });

@@ -45,7 +45,7 @@ pub(crate) enum ProcessSignal {
 pub(crate) enum NodeReport {
     /// It has ended or failed, and nothing is left to do.
     Finished,
-    /// Its root supervisor gave up, in words.
+    /// Its root supervisor gave up; the text says why.
     GaveUp(String),
     /// It ended without a report: it panicked.
     Panicked,
@@ -60,7 +60,7 @@ pub(crate) enum ProcessEvent<R> {
     Reported(NodeReport),
     /// Somebody in the process says that it cannot go on.
     Raised(R),
-    /// The root supervisor hangs, in words.
+    /// The root supervisor hangs; the text says how that was noticed.
     RootHung(String),
     /// Time has passed; see [`ProcessMachine::next_deadline`].
     Elapsed,
@@ -82,9 +82,9 @@ pub(crate) enum Order {
 pub(crate) enum EmergencyCause<R> {
     /// Somebody in the process says that it cannot go on.
     Raised(R),
-    /// The root supervisor hangs, in words.
+    /// The root supervisor hangs; the text says how that was noticed.
     RootHung(String),
-    /// The root supervisor gave up, in words.
+    /// The root supervisor gave up; the text says why.
     RootGaveUp(String),
     /// The node's own thread panicked outside any actor.
     NodePanicked,

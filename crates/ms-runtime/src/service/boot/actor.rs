@@ -87,6 +87,7 @@ impl LifecycleActor {
         StateValue::map(nodes)
     }
 
+    /// Returns what is known of a component.
     pub(super) fn member(&self, id: &ComponentId) -> Option<&Member> {
         self.args.members.iter().find(|member| member.id == *id)
     }
@@ -94,6 +95,7 @@ impl LifecycleActor {
     /// Publishes whether a component should run.
     pub(super) fn want(&self, id: &ComponentId, wanted: bool) {
         self.args.wiring.publish(|published| {
+            // Readers hold clones of the set, so it is copied here and never changed under them.
             let up = Arc::make_mut(&mut published.up);
             match wanted {
                 true => up.insert(id.clone()),
@@ -113,6 +115,8 @@ impl LifecycleActor {
     }
 
     /// Sets the alarm to the next deadline of the machine that runs.
+    // One alarm, set anew after every event: a machine may move its deadline either way, and a
+    // timer for each deadline would leave old ones behind that have to be told apart.
     pub(super) fn set_alarm(&mut self, ctx: &mut Ctx) {
         if let Some(alarm) = self.alarm.take() {
             ctx.cancel_future(alarm);

@@ -106,7 +106,8 @@ pub enum BootstrapError {
         /// What went wrong on the way back.
         rollback: RollbackReport,
     },
-    /// The lifecycle did not answer; the tree was stopped by its supervisors.
+    /// The lifecycle did not answer. The supervisors stopped the tree.
+    // No phase and no rollback: both are known to the lifecycle only.
     #[error("the boot was lost: {0}")]
     Lost(String),
 }
@@ -127,6 +128,7 @@ impl BootstrapError {
     }
 
     /// Returns whether all components had started and the service was not healthy.
+    // A start that ran out of time in this phase is not counted: nothing was found to be unhealthy.
     #[must_use]
     pub fn is_unhealthy(&self) -> bool {
         matches!(
@@ -169,7 +171,7 @@ pub enum ShutdownError {
     #[error("the component did not stop in order")]
     Component(#[source] ComponentFailure),
     /// A component exited and did not stop in order.
-    #[error("the component ended instead of stopping: {0}")]
+    #[error("the component exited and did not stop in order: {0}")]
     Exited(ExitReason),
     /// A part of the service did not answer.
     #[error("{0} did not answer")]

@@ -141,7 +141,7 @@ impl LifecycleActor {
     fn arm(&self) {
         let Some(handles) = self.args.wiring.handles() else { return };
         if handles.health.arm.try_tell(Arm).is_err() {
-            tracing::error!("the health actor does not take its order to watch");
+            tracing::error!("the actor health did not take the order to begin its checks");
         }
     }
 

@@ -19,25 +19,31 @@ pub(crate) struct Member {
     pub(crate) is_tree: bool,
     pub(crate) start_within: Duration,
     pub(crate) stop_within: Duration,
-    /// Names of the types that it provides and requires.
+    // Names only, for `msctl state`: the values themselves are matched by type in `components/`.
+    /// Names of the types that it provides to others.
     pub(crate) provides: Vec<&'static str>,
+    /// Names of the types that it requires of others.
     pub(crate) requires: Vec<&'static str>,
 }
 
-/// A boot under way.
+/// A boot in progress.
 pub(super) struct Booting {
     pub(super) machine: BootMachine<InitializationCause>,
+    /// The caller that waits for the boot.
     pub(super) waits: Option<oneshot::Sender<BootOutcome>>,
     /// Number of components, for the log.
     pub(super) total: usize,
 }
 
-/// A shutdown ordered, under way, or over.
+/// A shutdown that is ordered, in progress, or over.
+// It is kept when it is over: a second order gets the same summary, however late it comes.
 pub(super) struct GoingDown {
     pub(super) machine: ShutdownMachine<ShutdownError>,
     pub(super) reason: ShutdownReason,
+    /// The callers that wait for the summary.
     pub(super) waits: Vec<oneshot::Sender<Summary>>,
     pub(super) snapshots: Vec<StateSnapshot>,
+    /// Components whose snapshots were taken, for the summary: the snapshots go to the store.
     pub(super) handed_over: Vec<ComponentId>,
     pub(super) cleanup: Option<CleanupReport>,
     /// Components that were up, in start order. They are dropped in phase 6.

@@ -62,7 +62,7 @@ pub enum DependencyError {
     Missing {
         /// Who requires it.
         component: ComponentId,
-        /// The type, in words.
+        /// The name of the type.
         wanted: &'static str,
         /// Who would provide it, and what is to be done.
         remedy: String,
@@ -76,17 +76,17 @@ pub enum DependencyError {
         first: ComponentId,
         /// The other.
         second: ComponentId,
-        /// The type, in words.
+        /// The name of the type.
         what: &'static str,
     },
     /// It was requested or given without being declared.
     #[error(
-        "the component {component} has to do with {what} and does not declare it; add {declare} to its spec"
+        "the component {component} uses {what} and does not declare it; add {declare} to its spec"
     )]
     Undeclared {
         /// Who.
         component: ComponentId,
-        /// The type, in words.
+        /// The name of the type.
         what: &'static str,
         /// What is missing in its spec.
         declare: String,
@@ -98,7 +98,7 @@ pub enum DependencyError {
     NotGiven {
         /// Who requires it.
         component: ComponentId,
-        /// The type, in words.
+        /// The name of the type.
         wanted: &'static str,
         /// Who is to give it.
         provider: ComponentId,

@@ -45,6 +45,8 @@ pub(crate) fn resolve(
     specs: &[ComponentSpec],
     absent: &[Absent],
 ) -> Result<BTreeMap<ComponentId, Vec<ComponentId>>, DependencyErrors> {
+    // Collected, not returned at the first: an operator who left out a component sees all that miss
+    // it at once.
     let mut errors = Vec::new();
     let mut providers: BTreeMap<TypeId, &ComponentId> = BTreeMap::new();
     let named = || specs.iter().filter_map(|spec| Some((spec.id.as_ref().ok()?, spec)));

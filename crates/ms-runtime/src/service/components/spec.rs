@@ -113,12 +113,14 @@ impl ComponentSpec {
     }
 
     /// Returns its id; `None` if that is not valid, in which case the boot fails.
+    // A constructor that returned a `Result` would put a `?` on every component of a builder. The
+    // error is kept and comes out of the plan, before anything starts.
     #[must_use]
     pub fn id(&self) -> Option<&ComponentId> {
         self.id.as_ref().ok()
     }
 
-    /// Returns the ids that it was told to need.
+    /// Returns the ids given to [`needs`](Self::needs), as far as they are valid.
     pub fn needed(&self) -> impl Iterator<Item = &ComponentId> {
         self.needs.iter().filter_map(|need| need.as_ref().ok())
     }

@@ -62,6 +62,7 @@ impl<C: Settings> ConfigHandle<C> {
     pub fn load(loader: Loader<C>) -> Result<Self, ConfigErrors> {
         tracing::info!(
             "Loading configuration for environment: {}",
+            // The name comes from outside, and could forge lines of the log.
             loader.environment_name().escape_debug()
         );
         let loaded = loader.load()?;
@@ -118,6 +119,7 @@ impl<C: Settings> ConfigHandle<C> {
         self.0.published.load_full()
     }
 
+    // No compare-and-swap: only the actor writes, one message at a time.
     pub(super) fn publish(&self, published: Published<C>) {
         self.0.published.store(Arc::new(published));
     }

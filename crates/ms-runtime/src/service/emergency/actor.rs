@@ -72,6 +72,7 @@ impl Actor for EmergencyActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.add_stream(events_of(ctx.node()));
+        // No limit, no timer: an idle service is not woken for a look that decides nothing.
         if self.settings.memory_limit.is_some() {
             ctx.run_interval(LOOK_EVERY, |this, _| this.look_at_memory());
         }

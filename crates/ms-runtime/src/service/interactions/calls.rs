@@ -69,6 +69,7 @@ impl Calls {
     }
 
     fn put(&self, call: Call) {
+        // Never waits: the caller is a component at work, and statistics are not worth a delay.
         let taken = self.0.way.load().as_ref().is_some_and(|way| way.try_send(call).is_ok());
         match taken {
             true => self.0.reported.notify_one(),
@@ -180,6 +181,8 @@ impl CallTimer {
 
 impl Drop for CallTimer {
     fn drop(&mut self) {
+        // Dropped before its end: a deadline of the caller, or a request whose client left. It says
+        // nothing about the component that was called, so it is not a failure.
         if !self.over {
             self.reporter.report(self.began.elapsed(), CallOutcome::GivenUp);
         }

@@ -25,7 +25,7 @@ pub trait InteractionObserver: Send + Sync + 'static {
 
 /// The metrics are not known: the service is not up, or the actor `integration` does not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the integration metrics are not known: {why}; ask again")]
+#[error("the metrics of the interactions are not known: {why}; ask again")]
 pub struct InteractionsUnavailable {
     /// Why.
     pub why: String,

@@ -470,6 +470,8 @@ impl<E> BootMachine<E> {
             return;
         };
         let Some(row) = self.rows.get_mut(&id) else { return };
+        // Only what is up can stop in order. The rest may be in the middle of its init, with nobody
+        // to take an order.
         let was_up = row.state == ComponentState::Up;
         row.state = ComponentState::Stopping;
         self.effects.push(if was_up { BootEffect::Stop(id) } else { BootEffect::Abort(id) });
@@ -481,6 +483,7 @@ impl<E> BootMachine<E> {
             return;
         }
         row.state = ComponentState::Stopped;
+        // The rollback goes on after an error: what is left running would hold ports and files.
         if let (Some(failure), Some(error)) = (&mut self.failure, error) {
             failure.rollback.push((id, error));
         }

@@ -76,7 +76,7 @@ impl StateDirectory {
             return Err(format!("{path} is a symbolic link; name the directory itself"));
         }
         if !facts.is_dir() {
-            return Err(format!("{path} is no directory; name another"));
+            return Err(format!("{path} is not a directory; name another"));
         }
         let me = geteuid().as_raw();
         if facts.uid() != me {

@@ -130,6 +130,8 @@ fn run_all(checks: &[Arc<dyn PreFlightCheck>], within: Duration) -> PreFlightRep
             // After the limit nobody receives the result. The thread is left behind.
             drop(results.send((at, result.ok(), began.elapsed())));
         };
+        // Plain threads, no runtime: one check that hangs on a dead network disk must not keep the
+        // others from their results.
         let started = thread::Builder::new().name("ms-preflight".to_owned()).spawn(look);
         if let Err(error) = started {
             let result = PreFlightResult::Fail(format!("no thread to run it: {error}"));

@@ -19,6 +19,7 @@ pub struct ProbeSettings {
     pub failure_threshold: u32,
 }
 
+// Three bad looks in all of them: one or two may be a busy machine. A good look counts at once.
 impl ProbeSettings {
     /// 10 s, then every 5 s, 3 s each; passes at 1, fails at 3.
     pub const STARTUP: Self = Self {

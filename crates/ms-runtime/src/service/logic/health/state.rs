@@ -11,6 +11,7 @@ use super::{RoundTime, contribution, public_message};
 /// Most checks of one node.
 const MAX_CHECKS: usize = 1024;
 /// Most actors named for one component.
+// The message of a component is cut at 256 bytes anyway, and a tree may lose thousands of workers.
 const MAX_NAMED: usize = 8;
 
 /// The reason why a check was not added.
@@ -87,6 +88,7 @@ impl Check {
             HealthResult::Degraded(why) => (HealthStatus::Degraded, Some(why.clone())),
             HealthResult::Unhealthy(why) => (HealthStatus::Unhealthy, Some(why.clone())),
             HealthResult::Timeout => {
+                // Unknown before the threshold: that it did not answer once says little about it.
                 let own =
                     if whole == HealthStatus::Unhealthy { whole } else { HealthStatus::Unknown };
                 (own, Some(format!("did not answer in time, {} in a row", self.timeouts)))
@@ -175,6 +177,7 @@ impl HealthState {
 
     /// Notes that a component runs again. The results of its last incarnation are forgotten.
     pub fn up(&mut self, name: &str) {
+        // Only after a `down`: every good answer leads here as well, and must not forget itself.
         if let Some(check) = self.checks.get_mut(name)
             && check.down.take().is_some()
         {

@@ -84,6 +84,7 @@ impl InteractionStats {
         took: Duration,
         outcome: CallOutcome,
     ) {
+        // The called component answers for a failure; the caller only reported it.
         if let Some(component) = self.component(to)
             && outcome != CallOutcome::GivenUp
         {
@@ -168,6 +169,8 @@ impl InteractionStats {
     /// Returns the component of this name; `None` if there is no room for it.
     fn component(&mut self, name: &str) -> Option<&mut Component> {
         if !self.components.contains_key(name) {
+            // Names come from `Calls::between`, which takes any text: a program that puts an id of
+            // a request into one must not fill the memory.
             if self.components.len() == MAX_COMPONENTS {
                 self.left_out += 1;
                 return None;
