@@ -1,4 +1,5 @@
-//! The config actor: reload by itself, last good kept, subscribers told, restarts survived.
+//! The configuration actor: it reloads by itself, keeps the last good values, informs subscribers,
+//! and survives restarts.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what is wrong by failing")]
 
 use std::fs;
@@ -18,7 +19,7 @@ use ms_runtime::configuration::{
 use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 use tokio::sync::mpsc;
 
-/// Longest wait for what must come: only ever reached by a failure.
+/// Longest wait for something that must come. Only a failure ever reaches it.
 const HEARS_WITHIN: Duration = Duration::from_secs(180);
 
 settings! {
@@ -135,7 +136,7 @@ fn within(seconds: u32) -> String {
     format!("[shutdown]\nwithin = \"{seconds}s\"\n")
 }
 
-/// S4.3-10, S1.1-06: an edited file is in force by itself and told with its keys.
+/// S4.3-10, S1.1-06: an edited file comes into force by itself, and its keys are announced.
 #[test]
 fn an_edited_file_is_read_and_announced_without_being_asked() {
     System::new().block_on(async {
@@ -212,7 +213,7 @@ fn a_file_that_is_linked_to_is_watched_where_it_is() {
     });
 }
 
-/// Who orders a reload learns what it came to, and reads the files whatever was noticed.
+/// An ordered reload reads the files whether a change was noticed or not, and returns the result.
 #[test]
 fn a_reload_that_is_ordered_reads_and_says_what_it_came_to() {
     System::new().block_on(async {
@@ -249,8 +250,8 @@ fn a_secret_in_force_is_redacted() {
     });
 }
 
-/// The directory is renamed away: that is said and shown, and what was read stays. Another that takes
-/// its place is followed, and so is a link that leads elsewhere.
+/// The directory is renamed away: that is reported, and the values stay. Another directory that
+/// takes its place is followed, and so is a link that leads elsewhere.
 #[test]
 fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_reported() {
     System::new().block_on(async {
@@ -294,7 +295,7 @@ fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_reported() {
     });
 }
 
-/// Fault 43: broken files keep the last good values; what needs a restart is said.
+/// Fault 43: broken files keep the last good values; keys that need a restart are reported.
 #[test]
 fn fault_43_a_broken_file_keeps_the_last_good_values_and_the_failure_shows() {
     System::new().block_on(async {
@@ -389,7 +390,7 @@ fn a_mix_of_new_live_and_old_restart_values_must_meet_the_rules_too() {
     });
 }
 
-/// S4.3-10: each subscriber takes over or refuses; both survive the actor's crash.
+/// S4.3-10: each subscriber applies a change or refuses it; both survive the actor's crash.
 #[test]
 fn refusals_are_counted_and_subscribers_survive_a_restart_of_the_actor() {
     System::new().block_on(async {

@@ -1,4 +1,4 @@
-//! What components give each other: by type, and checked before anything starts.
+//! The values that components provide to each other: by type, and checked before anything starts.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -15,7 +15,7 @@ struct Prices(u32);
 #[derive(Clone, Debug, PartialEq)]
 struct Pool(u32);
 
-/// Opens a pool with each of its lives.
+/// Opens a pool with each incarnation.
 struct Vault(u32);
 
 impl Component for Vault {
@@ -52,8 +52,8 @@ fn shop(log: &Log) -> ComponentSpec {
     spec.requires::<Prices>().requires::<Pool>()
 }
 
-/// S8.2-02: by type, from the spec of another component and from its life; who requires starts
-/// after who provides, without saying so twice.
+/// S8.2-02: by type, from the spec of another component and from its start. A component that
+/// requires starts after its provider, without an explicit need.
 #[test]
 fn a_component_gets_what_it_requires_from_the_one_that_provides_it() {
     paused(async {
@@ -69,7 +69,8 @@ fn a_component_gets_what_it_requires_from_the_one_that_provides_it() {
     });
 }
 
-/// S8.2-02: what is declared and not given fails the start of who requires it, by name.
+/// S8.2-02: a value that is declared and not given fails the start of the component that requires
+/// it, by name.
 #[test]
 fn what_a_provider_keeps_to_itself_is_named() {
     paused(async {
@@ -82,8 +83,8 @@ fn what_a_provider_keeps_to_itself_is_named() {
     });
 }
 
-/// S8.2-02: found before anything starts: both sides are named, all faults at once, and the exit
-/// code says that nothing was started.
+/// S8.2-02: errors are found before anything starts. Both sides are named, all errors come at once,
+/// and the exit code says that nothing was started.
 #[test]
 fn a_requirement_that_nobody_fulfils_is_found_before_anything_starts() {
     paused(async {
@@ -114,7 +115,7 @@ fn a_requirement_that_nobody_fulfils_is_found_before_anything_starts() {
     });
 }
 
-/// A provider that starts only in a later phase is refused as any such need.
+/// A provider that starts in a later phase is refused, as any such need is.
 #[test]
 fn a_provider_of_a_later_phase_is_refused() {
     let late = vault(5).phase(Phase::Applications);
@@ -123,7 +124,7 @@ fn a_provider_of_a_later_phase_is_refused() {
     assert!(format!("{error:?}").contains("shop starts in phase 4 and needs vault"), "{error:?}");
 }
 
-/// S8.2-02: a tree requires as well; what fails in its making ends the start by name.
+/// S8.2-02: a tree can require, too. A failure of its maker ends the boot, by name.
 #[test]
 fn a_tree_gets_what_it_requires_when_it_is_put_together() {
     paused(async {

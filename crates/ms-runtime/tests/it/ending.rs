@@ -1,4 +1,4 @@
-//! How a node ends: by itself, when told, by force, when its root gives up; and its exit codes.
+//! The ends of a node: by itself, on request, by force, when its root gives up; and the exit codes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
@@ -21,7 +21,7 @@ fn config() -> RunConfig {
     RunConfig::new("test").arbiters(1).quiet_panics().control(ControlEndpoint::Off)
 }
 
-/// Says its name when it stops in order.
+/// Sends its name when it stops in order.
 struct Farewell(&'static str, mpsc::Sender<&'static str>);
 
 impl Actor for Farewell {
@@ -215,7 +215,7 @@ fn a_first_signal_stops_in_order() {
     });
 }
 
-/// A stop that may take for ever is one without a limit, not the end of the process.
+/// A stop without a limit waits forever, and does not end the process.
 #[test]
 fn x33_a_stop_without_a_limit_is_an_orderly_one() {
     child::split(x33_a_stop_without_a_limit_is_an_orderly_one, run_node, |own| {

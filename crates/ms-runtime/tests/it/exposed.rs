@@ -1,4 +1,4 @@
-//! What the control endpoint tells of beside the tree: names, services, budgets; tasks are tested
+//! What the control endpoint serves beside the tree: names, services, budgets. Tasks are tested
 //! with the server, which has a store.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -123,7 +123,7 @@ fn names_and_services_are_looked_up() {
     });
 }
 
-/// A node that shows no tasks and no names says so, and does nothing.
+/// A node that exposes no tasks and no names says so, and does nothing.
 #[test]
 fn what_a_node_does_not_show_is_refused() {
     common::with_node(

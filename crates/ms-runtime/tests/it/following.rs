@@ -124,7 +124,7 @@ fn events_come_from_any_point_and_go_on() {
     );
 }
 
-/// What a stream has that does not wait for more.
+/// Returns the items of a stream that does not wait for more.
 async fn kept(node: &common::Node, filter: EventFilter) -> Vec<StreamKind> {
     let request =
         FollowEvents { follow: false, since_seq: None, since_task: None, life: None, filter };

@@ -1,4 +1,4 @@
-//! What checks say, and what is made of it.
+//! The results of checks, and the report made of them.
 #![allow(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ fn the_table_of_criticality_and_outcome() {
     assert_eq!(row(Criticality::Degradable), [Healthy, Degraded, Degraded, Degraded]);
 }
 
-/// C8: a critical component that only ever times out does not stay half well.
+/// C8: a critical component that only ever times out does not stay degraded.
 #[test]
 fn a_critical_component_is_unhealthy_at_the_third_timeout_in_a_row() {
     let mut state = state(&[("db", Criticality::Critical), ("cache", Criticality::Degradable)]);
@@ -95,7 +95,7 @@ fn the_report_has_its_five_fields_as_json() {
     assert_eq!(json["timestamp"], 17);
 }
 
-/// A fact counts at once, whatever the last sample said.
+/// That a component does not run counts at once, whatever its last check found.
 #[test]
 fn a_component_that_does_not_run_is_named_at_once_and_until_it_runs_again() {
     let mut state = state(&[("db", Criticality::Critical)]);
@@ -157,7 +157,7 @@ fn one_good_look_between_bad_ones_starts_the_count_again() {
 }
 
 proptest! {
-    /// A probe changes its mind only after as many looks in a row as its threshold says.
+    /// A probe changes its answer only after as many looks in a row as its threshold.
     #[test]
     fn probes_change_only_at_their_thresholds(
         looks in prop::collection::vec(any::<bool>(), 0..60), good in 1..5_u32, bad in 1..5_u32,
@@ -176,7 +176,8 @@ proptest! {
         }
     }
 
-    /// The whole is unhealthy exactly when a critical component is named, and never better than any part makes it.
+    /// The whole is unhealthy exactly when a critical component is named, and never better than any
+    /// part makes it.
     #[test]
     fn the_whole_is_as_the_worst_part_makes_it(
         checks in prop::collection::vec((any::<bool>(), 0..4_usize, 1..5_u32), 0..8)

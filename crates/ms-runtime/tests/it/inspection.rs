@@ -1,4 +1,4 @@
-//! What msctl sees of a node, over a real control socket, whatever its actors do.
+//! What `msctl` can see of a node, over a real control socket, whatever its actors do.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -85,7 +85,7 @@ fn the_tree_answers_and_marks_who_is_in_trouble() {
     );
 }
 
-/// A supervisor that hangs is told from one that has no children.
+/// The answer tells a supervisor that hangs from one without children.
 #[test]
 fn a_supervisor_that_does_not_answer_is_marked_and_what_is_below_it_is_known_to_be_missing() {
     with_node(
@@ -111,7 +111,7 @@ fn a_supervisor_that_does_not_answer_is_marked_and_what_is_below_it_is_known_to_
     );
 }
 
-/// The deepest tree there may be: what starts can be looked at.
+/// The deepest possible tree: whatever can start can be inspected.
 #[test]
 fn x31_a_tree_of_as_many_levels_as_a_path_has_is_answered() {
     with_node(

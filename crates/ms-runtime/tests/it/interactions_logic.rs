@@ -1,4 +1,4 @@
-//! Scores, error rates, latencies and incidents, beside what one would count by hand.
+//! Scores, error rates, latencies and incidents, compared with counts by hand.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -30,7 +30,7 @@ fn any_status() -> impl Strategy<Value = HealthStatus> {
     ]
 }
 
-/// S10.2-01: what a look is worth.
+/// S10.2-01: the value of a look.
 #[test]
 fn a_score_is_the_mean_of_the_last_looks() {
     let mut stats = InteractionStats::default();
@@ -127,7 +127,8 @@ fn metrics_have_a_form_as_json_and_back() {
     assert_eq!(serde_json::from_value::<InteractionMetrics>(json).expect("parses"), metrics);
 }
 
-/// Whatever names come in, the book does not grow beyond its limits, and says what it left out.
+/// Whatever names come in, the statistics do not grow beyond their limits, and count what they left
+/// out.
 #[test]
 fn the_statistics_are_bounded() {
     let mut stats = InteractionStats::default();

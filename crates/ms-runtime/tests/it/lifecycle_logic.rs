@@ -19,7 +19,7 @@ use ms_runtime::logic::shutdown::{
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How long a boot may take here, where it is about other things.
+/// The time for a boot, in tests of something else.
 const WHOLE: Duration = Duration::from_secs(3_600);
 
 fn id(text: &str) -> ComponentId {
@@ -198,7 +198,7 @@ impl Boot {
         self.feed(BootEvent::Elapsed);
     }
 
-    /// What was ordered of components since the last look.
+    /// Returns the orders about components since the last call.
     fn orders(&mut self) -> Vec<String> {
         let text = |effect| match effect {
             BootEffect::Start(id) => Some(format!("start {id}")),
@@ -290,7 +290,7 @@ fn a_failure_stops_all_that_was_launched_in_reverse() {
     assert!(failure.rollback.is_empty());
 }
 
-/// S4.2-06: an error on the way back does not hide the first, nor stop the way back.
+/// S4.2-06: an error of the rollback does not hide the first error, nor stop the rollback.
 #[test]
 fn errors_of_the_rollback_are_collected_beside_the_first() {
     let mut boot = Boot::new(plan(&["a", "b:a"]));
@@ -333,7 +333,7 @@ fn a_boot_that_is_not_healthy_in_the_end_is_undone() {
     assert_eq!(boot.machine.phase(), Phase::Verification);
 }
 
-/// The whole has a deadline, whatever its parts are granted, the look at health included.
+/// The boot as a whole has a deadline, whatever time its parts have, with the final health check.
 #[test]
 fn a_boot_that_takes_too_long_as_a_whole_fails_and_is_undone() {
     let mut boot = Boot::within(plan(&["a", "b:a", "c:a"]), 2 * SECOND);

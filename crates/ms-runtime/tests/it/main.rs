@@ -1,4 +1,5 @@
-//! The integration tests of `ms-runtime`, in one program: linking is most of what they cost to build.
+//! The integration tests of `ms-runtime`, in one program: linking is most of what they cost to
+//! build.
 
 #![allow(unreachable_pub, reason = "what modules share is `pub`")]
 
