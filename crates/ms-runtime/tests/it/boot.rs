@@ -417,7 +417,7 @@ fn the_checks_of_the_surroundings_name_what_is_wrong() {
     failed(&PortFree(address), "cannot be listened at");
     failed(&StateDirectory("/nowhere/at/all".into()), "create it");
     failed(&StateDirectory(link), "symbolic link");
-    failed(&StateDirectory(file), "no directory");
+    failed(&StateDirectory(file), "not a directory");
     failed(&FreeDisk { at_least: u64::MAX, ..FreeDisk::of(directory.path()) }, "make room");
     failed(&FileDescriptors { at_least: u64::MAX - 1, wanted: u64::MAX }, "ulimit -n");
     drop(taken);

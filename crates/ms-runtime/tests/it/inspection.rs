@@ -281,7 +281,7 @@ fn why_tells_message_place_and_decision() {
             let error = client.why(path("/root/work/nobody"), None).await.expect_err("not there");
             assert_eq!(error.kind, Kind::NotFound);
             let error = client.interactions().await.expect_err("a bare tree");
-            assert!(error.what.contains("no service"), "{error:?}");
+            assert!(error.what.contains("not a service"), "{error:?}");
             node.stop().await;
         },
     );
