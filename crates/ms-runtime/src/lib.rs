@@ -1,25 +1,25 @@
 //! The runtime: one node, its tree, its control endpoint, its signals, its exit code.
 //!
-//! [`run`] is all a binary needs: it boots a node, starts the tree, opens the
-//! control endpoint, stops in order at SIGINT or SIGTERM, and returns how it ended.
-//! [`Runtime`] is the same without signals, for programs that own their actix
-//! system. [`Builder`] runs a *service*: a node whose components boot in phases, are kept
-//! alive and looked after, and shut down in order (`docs/runtime.md`). [`NodeControl`] is the
-//! node's side of the control endpoint: it answers `msctl` out of the tree and the node's events.
+//! [`run`] is all a binary needs: it boots a node, starts the tree, opens the control endpoint,
+//! stops everything in order at SIGINT or SIGTERM, and returns the outcome. [`Runtime`] does the
+//! same without signals, for programs that own their actix system. [`Builder`] runs a *service*:
+//! a node whose components boot in phases, are supervised and health-checked, and shut down in
+//! order (`docs/runtime.md`). [`NodeControl`] is the node's side of the control endpoint: it
+//! answers `msctl` from the tree and the node's events.
 //!
-//! With the feature `config`, `configuration` keeps the configuration of the process: one
-//! actor that watches the files, and snapshots for everybody else.
+//! With the feature `config`, `configuration` keeps the configuration of the process: one actor
+//! watches the files, everybody else reads snapshots.
 //!
-//! It does *not* decide about restarts (`ms-policy`), keep actors (`ms-actor`,
-//! `ms-supervisor`) or speak the wire protocol (`ms-control`). It prints nothing
-//! and ends no process: that is for the binary, see [`Outcome::exit_code`].
+//! This crate does *not* decide about restarts (`ms-policy`), host actors (`ms-actor`,
+//! `ms-supervisor`) or speak the wire protocol (`ms-control`). It prints nothing and ends no
+//! process: the binary does that, see [`Outcome::exit_code`].
 //!
-//! Three threads beside the arbiters, so that none can be kept waiting by an
-//! actor: the caller of [`run`] waits for signals and for the node's report, the node's
-//! thread carries the supervisors, the control thread serves `msctl`.
+//! Three threads run beside the arbiters, so that no actor can block them: the caller of [`run`]
+//! waits for signals and for the node's report, the node's thread runs the supervisors, and the
+//! control thread serves `msctl`.
 //!
-//! `node/` runs a tree, `service/` stands on it, and not the other way round. Both have a folder
-//! `logic/` with their decisions, as machines without a clock, a log or a runtime.
+//! `node/` runs a tree. `service/` builds on `node/`, never the other way round. Both keep their
+//! decisions in a folder `logic/`, as state machines without a clock, a log or a runtime.
 //!
 //! Start reading at `node/runtime.rs`, then `node/process.rs` and its `logic/`, then
 //! `control/mod.rs`; for services at `service/components/mod.rs`, then `service/mod.rs` and

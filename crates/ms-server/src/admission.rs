@@ -13,7 +13,8 @@ impl Admission for Entrance {
         match self.0.enter() {
             Ok(permit) => Ok(Box::new(permit)),
             Err(GateError::Starting) => Err(Gate::Starting),
-            Err(GateError::Closed) => Err(Gate::Draining),
+            // Whatever else keeps work out, a client is well advised to try another instance.
+            Err(_) => Err(Gate::Draining),
         }
     }
 

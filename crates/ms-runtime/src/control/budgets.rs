@@ -1,4 +1,4 @@
-//! Budgets: what agents may use, shown and raised.
+//! Budgets: what agents may use, read and raised.
 
 use ms_core::ActorPath;
 use ms_core::budget::{AccountView, Budget, BudgetStop};
@@ -9,12 +9,14 @@ use ms_worker::budgets::BudgetError;
 use super::NodeControl;
 
 impl NodeControl {
-    /// The budgets that hold an actor or a part of its subtree. None, where none are shown.
+    /// Returns the budgets that hold an actor or a part of its subtree; none, where the node
+    /// exposes none.
     pub(super) async fn budget_stops(
         &self,
         BudgetStops { path }: BudgetStops,
     ) -> Result<Vec<BudgetStop>, OpError> {
-        // Who is not there is told so, whatever the budgets say.
+        // A wrong path must be an error. Without this look-up it would read as "no budget holds
+        // it".
         let root = self.root()?;
         if path != *root.path() {
             self.find(&path).await?;
@@ -23,7 +25,7 @@ impl NodeControl {
         budgets.stops(&path).await.map_err(of_budgets)
     }
 
-    /// All budgets. None, where none are shown.
+    /// Returns all budgets; none, where the node exposes none.
     pub(super) async fn budgets(&self) -> Result<Vec<AccountView>, OpError> {
         let Some(budgets) = &self.0.exposed.budgets else { return Ok(Vec::new()) };
         budgets.usage().await.map_err(of_budgets)
@@ -50,7 +52,8 @@ fn of_budgets(error: BudgetError) -> OpError {
         BudgetError::NoUnit { .. } => OpError::new(&codes::NO_UNIT, text.clone())
             .at("unit", text)
             .next("`msctl budget ls` shows the budgets of this node, and their units"),
-        // What this does not know of may have been carried out, too.
+        // No answer is no refusal: the raise may have been carried out. So the error does not say
+        // "refused", and names the command that shows what happened.
         _ => OpError::new(&codes::BUDGETS_SILENT, text)
             .next("`msctl budget ls` shows whether it was carried out"),
     }

@@ -1,4 +1,4 @@
-//! What went wrong in the tree, as the endpoint says it.
+//! Translates the errors of the tree into those of the desk.
 
 use ms_actor::DebugError;
 use ms_core::ActorPath;
@@ -18,7 +18,7 @@ pub(super) fn of_supervisor(path: &ActorPath, error: &SupervisorError) -> OpErro
         }
         SupervisorError::Refused { .. } => OpError::refused(error.to_string()),
         SupervisorError::Command(command) => {
-            OpError::refused(format!("the supervisor of {path} said no")).why(command.to_string())
+            OpError::refused(format!("the supervisor of {path} refused")).why(command.to_string())
         }
         SupervisorError::Id(_) => OpError::bad_request(error.to_string()),
         SupervisorError::WrongType { .. } => OpError::internal(error.to_string()),
@@ -34,7 +34,7 @@ pub(super) fn of_actor(error: &DebugError) -> OpError {
     }
 }
 
-/// The actor is known but has no live incarnation.
+/// Returns the error for an actor that is known but has no live incarnation.
 pub(super) fn not_running(path: &ActorPath, why: &str) -> OpError {
     OpError::refused(format!("{path} does not run"))
         .why(why)

@@ -1,4 +1,4 @@
-//! Looking: the tree, the busiest, one actor, its state, its ends, the node.
+//! Reads the tree, the busiest actors, one actor, its state, its exits, the node.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
@@ -20,11 +20,12 @@ use super::error::{of_actor, of_supervisor};
 use super::steer::verb_of;
 use crate::service::{GetInteractionMetrics, InteractionsActor};
 
-/// How long one actor is given to say more of itself than can be seen from outside.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long `inspect` waits for the counts by message type, which only the actor itself has.
+// Short: `msctl inspect` is used most on actors that hang, and is to answer at once for them.
+const STATUS_WITHIN: Duration = Duration::from_millis(250);
 
 impl NodeControl {
-    /// The actor at `path`.
+    /// Finds the actor at `path`.
     pub(super) async fn find(&self, path: &ActorPath) -> Result<AnyRef, OpError> {
         self.root()?.find(path).await.map_err(|error| of_supervisor(path, &error))
     }
@@ -47,18 +48,21 @@ impl NodeControl {
         tree.map_err(|error| of_supervisor(path, &error))
     }
 
-    /// The tree as deep as JSON readers with a limit can follow: children below are counted.
+    /// Returns the tree to the depth that JSON readers accept; children below that are counted.
     pub(super) async fn tree(
         &self,
         ShowTree { root, depth }: ShowTree,
     ) -> Result<TreeNode, OpError> {
         let depth = depth.unwrap_or(MAX_NESTED).min(MAX_NESTED);
         let tree = self.subtree(root.as_ref(), Some(depth)).await?;
+        // A backtrace is kept unresolved; to look its symbols up takes long, and is done off the
+        // arbiters for those that are shown.
         read_traces(tree.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
         Ok(tree)
     }
 
-    /// Sends the tree as it is walked, so that neither its size nor that of an answer bounds it.
+    /// Sends the tree row by row as it is walked.
+    // A large tree fits into no single answer: an answer has a size limit, a stream has none.
     pub(super) async fn walk(
         &self,
         WalkTree { root: at, depth }: WalkTree,
@@ -72,7 +76,8 @@ impl NodeControl {
         let Some(mut walk) = in_time(within, begin).await? else {
             let leaf = in_time(within, self.subtree(Some(path), depth)).await?;
             read_traces(leaf.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
-            // A reader that left wants nothing more.
+            // Not a supervisor: it has no children to walk, and its row is the whole answer. A send
+            // that fails means that the reader left.
             let _ = sink.send(rows(&leaf).collect()).await;
             return Ok(());
         };
@@ -109,10 +114,10 @@ impl NodeControl {
 
     pub(super) async fn inspect(&self, path: ActorPath) -> Result<Flat, OpError> {
         let mut node = self.subtree(Some(&path), Some(1)).await?;
-        match self.find(&path).await?.ask_status(PATIENCE).await {
+        match self.find(&path).await?.ask_status(STATUS_WITHIN).await {
             Ok(status) => node.status.types = status.types,
             Err(DebugError::Unresponsive { .. }) => mark(&mut node.status, Mark::Unresponsive),
-            // What is seen from outside is all there is of one that does not run.
+            // An actor that is down has no counts to ask for; the rest is known from outside.
             Err(DebugError::NotRunning { .. }) => {}
         }
         read_traces(node.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
@@ -126,20 +131,22 @@ impl NodeControl {
     ) -> Result<StateView, OpError> {
         let actor = self.find(&path).await?;
         let incarnation = actor.incarnation();
-        // A little less than the whole: the actor's silence is told as such.
+        // A little less than the whole time, so that the answer "this actor is silent" still comes
+        // before the desk gives up with "too late".
         let state = actor
             .state(within.saturating_sub(part(within, 10)))
             .await
             .map_err(|error| of_actor(&error))?;
-        let state = serde_json::to_value(state)
-            .map_err(|error| OpError::internal("the state is no JSON").why(error.to_string()))?;
+        let state = serde_json::to_value(state).map_err(|error| {
+            OpError::internal("the state cannot be written as JSON").why(error.to_string())
+        })?;
         Ok(StateView { path, incarnation, state })
     }
 
     pub(super) async fn why(&self, Why { path, limit }: Why) -> Result<Vec<WhyRecord>, OpError> {
         let root = self.root()?;
         if path == *root.path() {
-            // The end of the root is the end of the node: there is none to tell of.
+            // The end of the root is the end of the node, so there is no earlier end to report.
             return Ok(Vec::new());
         }
         let records = root.why(&path, limit.unwrap_or(1)).await;
@@ -152,10 +159,10 @@ impl NodeControl {
         &self,
         within: Duration,
     ) -> Result<Box<InteractionMetrics>, OpError> {
-        const UNKNOWN: &str = "nobody knows just now how the components get along";
+        const UNKNOWN: &str = "the interactions of the components are not known at the moment";
         let actor = self.root()?.get::<InteractionsActor>("integration").await;
         let actor = actor.map_err(|error| {
-            let what = "this node is no service: nobody watches its components";
+            let what = "this node is not a service: its components are not watched";
             OpError::new(&codes::NOT_WATCHED, what)
                 .detail(UNKNOWN)
                 .why(error.to_string())
@@ -185,7 +192,7 @@ impl NodeControl {
 
     pub(super) async fn info(&self) -> NodeInfo {
         let inner = &*self.0;
-        // The node itself can be told of when its tree cannot.
+        // `info` must answer while the tree starts, and after it has ended.
         let tree = self.whole().await.ok();
         let (mut actors, mut restarts) = (0, 0);
         for node in tree.iter().flat_map(TreeNode::walk) {
@@ -232,7 +239,7 @@ fn mark(status: &mut ActorStatus, mark: Mark) {
     }
 }
 
-/// What every actor had done at one moment.
+/// What every actor had done at one moment: incarnation, busy time, handled messages.
 struct Work(HashMap<ActorPath, (Incarnation, u64, u64)>);
 
 impl Work {
@@ -244,7 +251,7 @@ impl Work {
         Self(tree.walk().map(done).collect())
     }
 
-    /// What this incarnation had done; nothing, if it was not there yet.
+    /// Returns what this incarnation had done by then; nothing, if it did not exist yet.
     fn before(&self, status: &ActorStatus) -> (u64, u64) {
         match self.0.get(&status.path) {
             Some(&(incarnation, busy, handled)) if incarnation == status.incarnation => {
@@ -255,7 +262,7 @@ impl Work {
     }
 }
 
-/// Time in handlers, the one that blocks its thread right now included.
+/// Returns the time in handlers, with the handler that blocks its thread right now.
 fn busy_us(status: &ActorStatus) -> u64 {
     let blocking = status.marks.contains(&Mark::Unresponsive);
     let now = status.handling.as_ref().filter(|_| blocking).map_or(0, |handling| handling.for_us);
@@ -266,21 +273,23 @@ fn row(status: &ActorStatus, before: Option<&Work>, window_us: u64) -> PsRow {
     let (busy, handled) = before.map_or((0, 0), |before| before.before(status));
     let mut busy = busy_us(status).saturating_sub(busy);
     if before.is_some() {
-        // A handler's time is booked when it ends, though it may have begun before the window.
+        // The kernel counts a handler's time when it ends. One that began before the window would
+        // show more than 100 %.
         busy = busy.min(window_us);
     }
-    // Messages of an unchanged actix actor cannot be counted.
+    // An actix actor with actix's own context takes messages out of its mailbox unseen.
     let countable = status.tier != Tier::Actix;
     let handled = countable.then(|| status.handled.saturating_sub(handled));
     PsRow { status: status.clone(), busy_us: Some(busy), handled }
 }
 
-/// Counts arbiters that were given up, out of the node's events.
+/// Counts the arbiters that were given up, from the node's events.
 #[derive(Debug, Default)]
 pub(super) struct Wedged(Mutex<(u64, u32)>);
 
 impl Wedged {
-    /// Exact unless more events than the node keeps passed between two looks.
+    /// Returns the count. It is too low if more events than the node keeps passed between two
+    /// calls.
     fn count(&self, node: &Node) -> u32 {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let past = node.events().read(ReadFrom::After(seen.0));

@@ -1,13 +1,13 @@
 //! The node's side of the control endpoint.
 //!
-//! [`NodeControl`] answers what `msctl` asks, from outside of the tree: it asks the
-//! supervisors, which do nothing but administrate and so answer at once, and reads
-//! of actors what can be read without asking them. An actor that hangs, is suspended
-//! or is buried in mail delays nobody.
+//! [`NodeControl`] answers `msctl` from outside the tree. It asks the supervisors, which only
+//! administrate and so answer at once, and reads what can be read of an actor without asking it.
+//! An actor that hangs, is suspended or has a full mailbox delays no answer.
 //!
-//! `look.rs` reads, `steer.rs` changes and puts on record who did, `stream.rs`
-//! follows, `statistics.rs` counts from a moment on, `tasks.rs` shows and steers durable tasks,
-//! `budgets.rs` what agents may use.
+//! `look.rs` reads, `steer.rs` changes, `records.rs` records who changed what, `stream.rs` follows
+//! messages and events, `statistics.rs` counts from a given moment on, `services.rs` looks up
+//! names, `tasks.rs` lists and steers durable tasks, `budgets.rs` reads and raises budgets.
+//! `provide.rs` ties each operation to its method.
 
 mod budgets;
 mod error;
@@ -44,11 +44,11 @@ pub struct NodeControl(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     node: Node,
-    /// Known once the tree has started.
+    /// Set once the tree has started.
     root: OnceLock<SupervisorRef>,
     allow_faults: bool,
     exposed: Exposed,
-    /// Known once a service has been made of the node.
+    /// Set if a service runs on the node.
     health: OnceLock<HealthRef>,
     inspections: AtomicU64,
     inspection_us: AtomicU64,
@@ -61,8 +61,8 @@ struct Inner {
 }
 
 impl NodeControl {
-    /// Answers for a node; for its tree, once there is one ([`NodeControl::attach`]), and for
-    /// what else it is shown. Faults may be injected only if allowed here.
+    /// Returns the control of a node and of what it exposes; of its tree as well, once it has one
+    /// ([`NodeControl::attach`]). Faults can be injected only if `allow_faults` is set.
     #[must_use]
     pub fn new(node: Node, allow_faults: bool, exposed: Exposed) -> Self {
         Self(Arc::new(Inner {
@@ -82,14 +82,15 @@ impl NodeControl {
         }))
     }
 
-    /// The tree below `root` has started. A node has one tree: a second is ignored.
+    /// Attaches the tree below `root`, which has started. A node has one tree: a second one is
+    /// ignored.
     pub fn attach(&self, root: SupervisorRef) {
         if self.0.root.set(root).is_err() {
             tracing::warn!("a second tree cannot be attached to the control endpoint");
         }
     }
 
-    /// The root of the tree, if that has started and has not ended.
+    /// Returns the root of the tree, if the tree has started and has not ended.
     fn root(&self) -> Result<&SupervisorRef, OpError> {
         let unreachable = |what| OpError::new(&codes::UNREACHABLE, what);
         let root = self.0.root.get().ok_or_else(|| {
@@ -105,17 +106,20 @@ impl NodeControl {
         Err(unreachable("the tree of this node has ended").why(why))
     }
 
-    /// Makes the desk of this node: it provides what the node can, keeps the records, and is then
-    /// as the program changes it.
+    /// Builds the desk of this node: all its operations and its records, then the changes of the
+    /// program.
     #[must_use]
     pub fn desk(&self) -> Desk {
+        // The program comes last, so that it may replace what the node provides.
         let desk = self.provide(Desk::builder(Table::standard()));
         let desk = desk.records(OnRecord(self.clone()), self.0.exposed.audit);
         self.0.exposed.changed(desk).build()
     }
 
-    /// Runs an inspection and keeps account of what it cost; the `idle` part of it, spent asleep
-    /// on purpose, is not counted.
+    /// Runs an inspection and counts what it cost, without the time `idle` that it sleeps on
+    /// purpose.
+    // `msctl ps --window 10s` sleeps ten seconds and costs next to nothing. `msctl info` shows what
+    // inspections cost, so sleep must not count.
     async fn account<T>(&self, idle: Duration, inspection: impl Future<Output = T>) -> T {
         let began = Instant::now();
         let answer = inspection.await;

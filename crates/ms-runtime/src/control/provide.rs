@@ -1,4 +1,4 @@
-//! What this node provides: each operation with the method that carries it out.
+//! The operations of this node, each with the method that carries it out.
 
 use ms_core::health::HealthStatus;
 use ms_ops::ops::{
@@ -13,14 +13,14 @@ use std::sync::atomic::Ordering;
 use super::NodeControl;
 use crate::service::HealthRef;
 
-/// Adds a line for each inspection; what they cost is kept account of.
+/// Provides inspections. Their cost is counted ([`NodeControl::account`]).
 macro_rules! looks {
     ($this:ident, $desk:ident, $($op:ident($control:ident, $asked:pat, $request:ident) $work:expr;)*) => {$(
         let control = $this.clone();
         let $desk = $desk.provide::<$op, _>(move |$asked, $request| {
             let $control = control.clone();
             async move {
-                // Spent asleep on purpose.
+                // The request sleeps this long on purpose; it costs nothing.
                 let idle = $request.takes();
                 let work = async { $work };
                 $control.account(idle, work).await
@@ -29,7 +29,7 @@ macro_rules! looks {
     )*};
 }
 
-/// Adds a line for each change.
+/// Provides everything else. Not counted: `msctl info` shows what looking at a node costs.
 macro_rules! changes {
     ($this:ident, $desk:ident, $($op:ident($control:ident, $asked:pat, $request:pat) $work:expr;)*) => {$(
         let control = $this.clone();
@@ -41,7 +41,7 @@ macro_rules! changes {
 }
 
 impl NodeControl {
-    /// Adds all that a node provides, be it a service or not.
+    /// Provides what every node can do, with or without a service on it.
     pub(super) fn provide(&self, desk: DeskBuilder) -> DeskBuilder {
         looks! { self, desk,
             ShowTree(node, _, op) node.tree(op).await;
@@ -57,7 +57,7 @@ impl NodeControl {
             ListBudgets(node, _, op) node.budgets().await;
             Lookup(node, _, op) node.lookup(op);
             ListTasks(node, _, op) node.tasks(op.filter).await;
-            ShowTask(node, _, op) node.task_shown(op.id).await;
+            ShowTask(node, _, op) node.show_task(op.id).await;
         }
         changes! { self, desk,
             ListNames(node, _, op) Ok(node.names(op).await);
@@ -80,7 +80,7 @@ impl NodeControl {
         let [walks, traces, events] = [self.clone(), self.clone(), self.clone()];
         desk.provide_watch::<WalkTree, _>(move |asked, op, sink| {
             let node = walks.clone();
-            // The rest is for sending what was found.
+            // The first answer has to come within this time; the rest is for sending the tree.
             let within = asked.within.saturating_sub(MAX_TREE_FOR);
             async move { node.account(std::time::Duration::ZERO, node.walk(op, within, sink)).await }
         })
@@ -96,9 +96,9 @@ impl NodeControl {
         })
     }
 
-    /// Adds what only a service can say: how well it is.
+    /// Provides the health probes, which only a service can answer.
     pub(crate) fn provide_health(&self, desk: &Desk, health: HealthRef) {
-        // A node has one service: a second is ignored.
+        // A node has one service. A second one is a bug of this crate and is ignored in release.
         let known = self.0.health.set(health.clone()).is_ok();
         debug_assert!(known, "a second service of one node");
         let provided = desk.provide::<Probe, _>(move |_, Probe { probe }| {

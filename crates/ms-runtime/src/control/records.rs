@@ -1,4 +1,4 @@
-//! Records of steering: events of the node.
+//! Records of steering, as events of the node.
 
 use std::sync::atomic::Ordering;
 
@@ -10,11 +10,11 @@ use ms_worker::tasks::TaskClient;
 
 use super::NodeControl;
 
-/// Publishes what was steered. The desk is the only one that has it.
+/// Publishes every outcome of steering as an event of the node. Only the desk has it.
 pub(super) struct OnRecord(pub(super) NodeControl);
 
 impl Records for OnRecord {
-    /// An event has an outcome; what is about to be done is in the log.
+    // Nothing is published for an intent: the desk logs it, and the event is to carry the outcome.
     fn intent(&self, _: &Steering) {}
 
     fn outcome(&self, steering: Steering, outcome: Outcome) {
@@ -28,8 +28,9 @@ impl Records for OnRecord {
 }
 
 impl NodeControl {
-    /// The actor that a target is, or that has it: of tasks, the one that hands them out; of
-    /// everything else, the root. `/root`, which always is a path, while the tree has not started.
+    /// Returns the path that an event about this target carries: the actor itself, the dispatcher
+    /// for tasks, else the root.
+    // Every record needs a path, even one about a tree that has not started: `/root` then.
     fn path_of(&self, target: Target) -> Option<ActorPath> {
         let dispatcher = || self.0.exposed.tasks.as_ref().and_then(TaskClient::dispatcher);
         let of = match target {

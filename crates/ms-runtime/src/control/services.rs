@@ -1,4 +1,4 @@
-//! Names and services.
+//! Looks up names and services.
 
 use ms_actor::AnyRef;
 use ms_core::Incarnation;
@@ -12,11 +12,11 @@ use ms_registry::Registry;
 use super::NodeControl;
 
 impl NodeControl {
-    /// Who has a name or provides a service: a name comes first, where they are two.
+    /// Finds the actor that has a name or provides a service. Where both exist, the name wins.
     pub(super) fn lookup(&self, Lookup { name }: Lookup) -> Result<Found, OpError> {
         let name = name.as_str();
         let Some(registry) = &self.0.exposed.registry else {
-            return Err(OpError::refused("this node shows no registry")
+            return Err(OpError::refused("this node exposes no registry")
                 .why("its program has none, or did not give it to RunConfig")
                 .next("`msctl tree` finds actors by their place in the tree"));
         };
@@ -42,7 +42,7 @@ impl NodeControl {
         })
     }
 
-    /// The names and services there are. None, where no registry is shown.
+    /// Lists names and services; none, where the node exposes no registry.
     pub(super) async fn names(&self, ListNames { prefix }: ListNames) -> Vec<Service> {
         let Some(registry) = &self.0.exposed.registry else { return Vec::new() };
         let listed = list(registry, &prefix);
@@ -63,6 +63,8 @@ impl Listed {
     fn service(self, known: Option<HealthStatus>, registry: &Registry) -> Service {
         let Self { name, provides, actor } = self;
         let live = actor.incarnation();
+        // The worse of both. A component's check is some seconds old, and one actor of a healthy
+        // component may be down.
         let health = known.map_or(life(&actor), |known| known.max(life(&actor)));
         Service {
             name,
@@ -75,7 +77,7 @@ impl Listed {
     }
 }
 
-/// How an actor is, seen from outside.
+/// Returns the health of an actor as it can be seen from outside.
 fn life(actor: &AnyRef) -> HealthStatus {
     match actor.lifecycle() {
         Lifecycle::Running => HealthStatus::Healthy,
@@ -93,6 +95,7 @@ fn list(registry: &Registry, prefix: &str) -> Vec<Listed> {
         provides: None,
         actor,
     });
+    // By whole segments, as the registry does it for names: `db` is not a prefix of `dbx`.
     let within = |name: &str| {
         let rest = name.strip_prefix(prefix);
         rest.is_some_and(|rest| prefix.is_empty() || rest.is_empty() || rest.starts_with('/'))

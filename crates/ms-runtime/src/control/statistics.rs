@@ -1,6 +1,6 @@
-//! Counts by message type, from a moment on.
+//! Counts messages by type, from a given moment on.
 //!
-//! The kernel counts always; switching on only remembers where the count stood.
+//! The kernel always counts. To switch statistics on only remembers where the counts stood.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,13 +15,13 @@ use ms_ops::views::StatisticsView;
 use super::NodeControl;
 use super::error::of_actor;
 
-/// Most actors whose counts are kept apart at a time.
+/// Most actors with statistics at the same time.
 const MAX_BASELINES: usize = 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Baselines(Mutex<HashMap<ActorPath, Baseline>>);
 
-/// Where the counts of an actor stood when they were switched on.
+/// The counts of an actor when statistics were switched on.
 #[derive(Debug, Clone)]
 struct Baseline {
     since: Tick,
@@ -35,6 +35,8 @@ impl Baselines {
 
     fn set(&self, path: &ActorPath, baseline: Baseline) -> Result<(), OpError> {
         self.with(|all| {
+            // Refused, not evicted: an operator who watches an actor must not lose its baseline
+            // because a script switches on a thousand others.
             if all.len() >= MAX_BASELINES && !all.contains_key(path) {
                 return Err(OpError::refused(format!(
                     "statistics of {MAX_BASELINES} actors are on, as many as there may be"
@@ -82,7 +84,7 @@ fn view(
     status: ActorStatus,
     now: Tick,
 ) -> StatisticsView {
-    // A later incarnation counts from its own start.
+    // A restart sets the counts to zero, so a baseline of an earlier incarnation would go below it.
     let base = base.filter(|base| base.status.incarnation == status.incarnation);
     let before = base.map(|base| &base.status);
     let counted = |name: &str| {

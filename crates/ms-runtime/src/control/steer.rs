@@ -1,4 +1,4 @@
-//! Steering: verbs and faults, carried out or refused. The desk puts them on record.
+//! Carries out or refuses verbs and faults. The desk records them.
 
 use std::time::Duration;
 
@@ -46,14 +46,15 @@ impl NodeControl {
         Ok(Injected { path, fault })
     }
 
-    /// A fault may end an actor, not the endpoint that could tell of it.
+    /// Refuses a fault that would stop supervision itself, and with it this endpoint.
     fn harmless(&self, actor: &AnyRef, fault: Fault) -> Result<(), OpError> {
         let status = actor.status();
         if matches!(fault, Fault::Crash | Fault::CrashAfterAwait) {
             return Ok(());
         }
         let root = self.root()?.any();
-        // One that hangs is found by the supervisor above it; nobody is above the root.
+        // A supervisor notices a child that hangs or blocks. Nobody is above the root; and a block
+        // on the root's own arbiter stops the supervisor that should notice it.
         let is_root = status.path == *root.path();
         let beside = fault == Fault::Block && status.arbiter == root.status().arbiter;
         match is_root || beside {
@@ -72,7 +73,7 @@ impl NodeControl {
             Fault::Crash => Injection::Panic,
             Fault::CrashAfterAwait => Injection::PanicAfterAwait,
             Fault::Hang => Injection::Hang,
-            // Long enough for the watchdog to see it, and an end in any case.
+            // Twice the watchdog's limit: long enough to be noticed, and it ends in any case.
             Fault::Block => Injection::Block(
                 self.0
                     .node
@@ -86,9 +87,9 @@ impl NodeControl {
 
 fn restarted(actor: &AnyRef, before: ms_core::Incarnation) -> String {
     match actor.incarnation() {
-        // A dynamic child: its supervisor decides, soon.
+        // Not restarted yet: a dynamic child, or a back-off. Its supervisor decides, soon.
         now if now == before || now == ms_core::Incarnation::NONE => {
-            format!("{before} ends, its supervisor decides")
+            format!("{before} ends; its supervisor decides what follows")
         }
         now => format!("restarted as {now}"),
     }

@@ -1,4 +1,4 @@
-//! Following: the messages of one actor, the events of the node.
+//! Follows the messages of one actor, or the events of the node.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,8 @@ use ms_ops::{OpError, Sink};
 use super::NodeControl;
 use super::error::not_running;
 
-/// Who is being traced; one trace an actor, for a second would end the first.
+/// The actors that are being traced, one trace each.
+// The kernel has one trace per actor: a second would silently end the first one's lines.
 #[derive(Debug, Default)]
 pub(super) struct Traces(Mutex<HashSet<ActorPath>>);
 
@@ -24,7 +25,9 @@ impl Traces {
     }
 }
 
-/// Ends the trace of an actor when its reader is gone, whatever the reason.
+/// Ends the trace of an actor when it is dropped.
+// In `drop`, because a reader that disconnects drops the whole future: no line after an `await`
+// would run.
 struct Traced<'a> {
     traces: &'a Traces,
     actor: AnyRef,
@@ -32,7 +35,7 @@ struct Traced<'a> {
 
 impl Drop for Traced<'_> {
     fn drop(&mut self) {
-        // A trace without time takes the place of the one that runs, and is over at once.
+        // There is no call to end a trace. One of zero length replaces it and is over at once.
         drop(self.actor.trace(1, Duration::ZERO));
         self.traces.with(|all| all.remove(self.actor.path()));
     }
@@ -75,7 +78,8 @@ impl NodeControl {
         let mut since = Since { node: since_seq, task: since_task };
         let passing = Passing { follow, filter, sink };
         if life.is_some_and(|life| life != self.0.node.life()) {
-            // Told of what is lost; and of all there is, for none of it was seen.
+            // The reader's numbers are of a process that is gone. It gets a mark of that, and then
+            // all events of this life, none of which it has seen.
             since = Since { node: since.node.map(|_| 0), task: since.task.map(|_| 0) };
             let at_ms = self.0.node.now().as_millis();
             for kind in StreamKind::restarted() {
@@ -84,7 +88,7 @@ impl NodeControl {
                 }
             }
         }
-        // A reader that leaves ends both.
+        // Both logs at the same time. Both notice a reader that leaves, so neither result matters.
         let _ = tokio::join!(
             self.node_events(since.node, &passing),
             self.task_events(since.task, &passing)
@@ -92,18 +96,19 @@ impl NodeControl {
         Ok(())
     }
 
-    /// The events of the node itself, until there are none or nobody wants more.
+    /// Passes on the events of the node itself, until the log ends or the reader leaves.
     async fn node_events(&self, since: Option<u64>, passing: &Passing) -> Result<(), Left> {
         if !passing.filter.node() {
             return Ok(());
         }
         let events = self.0.node.events();
-        // Behind a number that was not given yet is what is to come.
+        // A number from the future would swallow all events up to it: the reader gets what comes
+        // from now on.
         let since = since.map(|since| since.min(events.newest()));
         passing.pass(events, since, |entry| entry.fold(StreamKind::Node, StreamKind::gap)).await
     }
 
-    /// The events about tasks, likewise. Without a store there are none, and none will come.
+    /// Passes on the events about tasks in the same way. Without a store none ever come.
     async fn task_events(&self, since: Option<u64>, passing: &Passing) -> Result<(), Left> {
         if !passing.filter.tasks() {
             return Ok(());
@@ -115,7 +120,7 @@ impl NodeControl {
     }
 }
 
-/// After which events to begin: of the node, and about tasks.
+/// The events after which to begin: of the node, and about tasks.
 #[derive(Debug, Clone, Copy)]
 struct Since {
     node: Option<u64>,
@@ -127,21 +132,22 @@ struct Left;
 
 /// Passes events on to a reader.
 struct Passing {
-    /// Whether the reader waits for what is to come.
+    /// Whether to go on with what is still to come.
     follow: bool,
     filter: EventFilter,
     sink: Sink<Box<StreamEvent>>,
 }
 
 impl Passing {
-    /// Passes on what a log has behind a number, or all of it, and what is to come.
+    /// Passes on what a log has after a number, or all of it, and then what is still to come.
     async fn pass<T: Clone>(
         &self,
         log: &EventSource<T>,
         since: Option<u64>,
         item: impl Fn(Entry<T>) -> StreamEvent,
     ) -> Result<(), Left> {
-        // Who asks for the oldest kept has missed nothing.
+        // `Oldest` and not `After(0)`: the latter would report a gap to a reader that named no
+        // number, and so missed nothing.
         let from = since.map_or(ReadFrom::Oldest, ReadFrom::After);
         if !self.follow {
             for entry in log.read(from) {
@@ -160,7 +166,7 @@ impl Passing {
         }
     }
 
-    /// Passes nothing on, for as long as the reader waits.
+    /// Passes nothing on, until the reader leaves or wants nothing more.
     async fn nothing(&self) -> Result<(), Left> {
         if self.follow {
             self.sink.closed().await;
@@ -186,7 +192,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reader_that_missed_events_is_told_how_many() {
+    async fn a_reader_that_missed_events_learns_how_many() {
         let log = EventLog::new(2);
         log.publish(0..7, || 0);
         let (sink, mut items) = mpsc::channel(16);

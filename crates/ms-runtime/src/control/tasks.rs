@@ -1,4 +1,4 @@
-//! Durable tasks: shown, taken in, given up, tried again.
+//! Lists, submits, cancels and retries durable tasks.
 
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskFilter, TaskId, TaskPage, TaskState, TaskView,
@@ -18,7 +18,7 @@ impl NodeControl {
         self.task_client()?.get(id).await?.ok_or_else(|| OpError::no_task(id))
     }
 
-    pub(super) async fn task_shown(&self, id: TaskId) -> Result<TaskShown, OpError> {
+    pub(super) async fn show_task(&self, id: TaskId) -> Result<TaskShown, OpError> {
         let task = self.task(id).await?;
         let result = match task.state {
             TaskState::Completed => self.task_client()?.result(id).await?,
@@ -43,7 +43,7 @@ impl NodeControl {
         self.task_client()?.submit(task).await.map(taken).map_err(of_refusal)
     }
 
-    /// A refusal of the whole is one of each.
+    /// Submits tasks together; each has an answer of its own.
     pub(super) async fn submit_batch(
         &self,
         tasks: Vec<NewTask>,
@@ -52,6 +52,7 @@ impl NodeControl {
         let refused = |error| Submittal::Refused(Box::new(error));
         let answers = match self.task_client()?.submit_all(tasks).await {
             Ok(answers) => answers,
+            // A refusal of the whole batch is the answer to each of its tasks.
             Err(TaskRefusal::Task(error)) => {
                 return Ok(vec![refused(OpError::from(error)); count]);
             }
@@ -89,7 +90,8 @@ fn of_refusal(refusal: TaskRefusal) -> OpError {
     match refusal {
         TaskRefusal::Task(error) => error.into(),
         TaskRefusal::Store(error) => error.into(),
-        // What this does not know of may have been carried out, too.
+        // Too late is no refusal: the store may have the task. The error says so, and not that
+        // nothing happened.
         late => {
             let text = late.to_string();
             OpError::timed_out(text.clone()).detail(StoreError::Unknown(text).to_string())

@@ -1,4 +1,4 @@
-//! How a node is run: plain values with defaults.
+//! The configuration of a node: plain values with defaults.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,14 +23,16 @@ pub enum ControlEndpoint {
     Default,
     /// At this path.
     Path(PathBuf),
-    /// Nowhere.
+    /// Nowhere: `msctl` cannot reach the node.
     Off,
 }
 
-/// A change of the desk: providers of the program's own, another policy, other records.
+/// A change of the desk: operations of the program itself, another policy, other records.
 type Change = Arc<dyn Fn(DeskBuilder) -> DeskBuilder + Send + Sync>;
 
-/// What the node provides beside its tree; what is not given here is refused.
+/// What a node serves to `msctl` beside its tree.
+///
+/// A request for something that is not set here is refused, with the reason.
 #[derive(Clone, Default)]
 pub struct Exposed {
     /// Durable tasks, for `msctl tasks`.
@@ -41,12 +43,13 @@ pub struct Exposed {
     pub budgets: Option<BudgetClient>,
     /// Names and services, for `msctl lookup`.
     pub registry: Option<Registry>,
-    /// How much is put on record beside steering.
+    /// What is recorded beside steering, which always is.
     pub audit: Audit,
     changes: Vec<Change>,
 }
 
 impl Exposed {
+    /// Applies the program's own changes to a desk, in the order they were given.
     pub(crate) fn changed(&self, desk: DeskBuilder) -> DeskBuilder {
         self.changes.iter().fold(desk, |desk, change| change(desk))
     }
@@ -54,6 +57,7 @@ impl Exposed {
 
 impl fmt::Debug for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The clients have no useful `Debug`; whether they are set is what matters.
         f.debug_struct("Exposed")
             .field("tasks", &self.tasks.is_some())
             .field("budgets", &self.budgets.is_some())
@@ -63,7 +67,7 @@ impl fmt::Debug for Exposed {
     }
 }
 
-/// How a node is run.
+/// The configuration of a node.
 #[derive(Debug, Clone)]
 pub struct RunConfig {
     /// The node itself.
@@ -74,18 +78,20 @@ pub struct RunConfig {
     pub limits: Limits,
     /// Whether faults may be injected over the control endpoint; never in production.
     pub allow_faults: bool,
-    /// What the control endpoint tells of beside the tree.
+    /// What the control endpoint serves beside the tree.
     pub exposed: Exposed,
-    /// How long an orderly stop may take before what is left is killed.
+    /// Time for an orderly stop. What still runs after it is killed.
     pub stop_within: Duration,
 }
 
 impl RunConfig {
-    /// Default time for an orderly stop: within the 30 s that Kubernetes gives.
+    /// Default time for an orderly stop.
+    // Kubernetes kills a pod after 30 s. The 5 s between leave room to kill what hangs, and to
+    // report it.
     pub const STOP_WITHIN: Duration = Duration::from_secs(25);
 
-    /// A node of this name: an arbiter a core, the control endpoint at its default
-    /// place, no faults, 25 s for an orderly stop.
+    /// Returns the defaults for a node of this name: one arbiter per core, the control endpoint
+    /// at its default path, fault injection off, 25 s for an orderly stop.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -98,72 +104,72 @@ impl RunConfig {
         }
     }
 
-    /// The same with another control endpoint.
+    /// Sets where the control endpoint listens.
     #[must_use]
     pub fn control(mut self, control: ControlEndpoint) -> Self {
         self.control = control;
         self
     }
 
-    /// The same with this many arbiters; 0 puts every actor on the node's own thread.
+    /// Sets the number of arbiters; 0 puts every actor on the node's own thread.
     #[must_use]
     pub fn arbiters(mut self, arbiters: usize) -> Self {
         self.node.arbiters = arbiters;
         self
     }
 
-    /// The same, silent on standard error about supervised crashes.
+    /// Keeps supervised crashes off standard error; the log still has them.
     #[must_use]
     pub fn quiet_panics(mut self) -> Self {
         self.node.quiet_panics = true;
         self
     }
 
-    /// The same, with faults allowed over the control endpoint.
+    /// Allows faults to be injected over the control endpoint. Never in production.
     #[must_use]
     pub fn allow_faults(mut self) -> Self {
         self.allow_faults = true;
         self
     }
 
-    /// The same, with durable tasks that `msctl tasks` shows and steers.
+    /// Exposes durable tasks: `msctl tasks` lists and steers them.
     #[must_use]
     pub fn tasks(mut self, client: TaskClient) -> Self {
         self.exposed.tasks = Some(client);
         self
     }
 
-    /// The same, with the events of a task store, which `msctl events` shows beside those of the
-    /// node. Without them it shows none about tasks.
+    /// Exposes the events of a task store: `msctl events` lists them beside those of the node.
+    /// Without this call it lists no task events at all.
     #[must_use]
     pub fn task_events(mut self, events: EventSource<TaskTransition>) -> Self {
         self.exposed.task_events = Some(events);
         self
     }
 
-    /// The same, with budgets that `msctl why` tells of.
+    /// Exposes budgets: `msctl why` names the one that holds an agent.
     #[must_use]
     pub fn budgets(mut self, client: BudgetClient) -> Self {
         self.exposed.budgets = Some(client);
         self
     }
 
-    /// The same, with names and services that `msctl lookup` finds.
+    /// Exposes names and services: `msctl lookup` finds them.
     #[must_use]
     pub fn registry(mut self, registry: Registry) -> Self {
         self.exposed.registry = Some(registry);
         self
     }
 
-    /// The same, with this much on record beside steering.
+    /// Sets what is recorded beside steering.
     #[must_use]
     pub fn audit(mut self, audit: Audit) -> Self {
         self.exposed.audit = audit;
         self
     }
 
-    /// The same, with a desk that is changed before it opens: operations of the program's own are
-    /// provided here, and are at once at every door that goes by name.
+    /// Changes the desk before it opens. Provide operations of the program here: `msctl`, HTTP
+    /// and every other endpoint that looks operations up by name serves them at once.
     #[must_use]
     pub fn desk(
         mut self,
@@ -173,7 +179,7 @@ impl RunConfig {
         self
     }
 
-    /// The same with another limit for an orderly stop.
+    /// Sets the time for an orderly stop.
     #[must_use]
     pub fn stop_within(mut self, limit: Duration) -> Self {
         self.stop_within = limit;

@@ -1,7 +1,7 @@
 //! The control endpoint, on a thread of its own.
 //!
-//! It stands beside the tree, not in it: it must answer when the tree is in
-//! trouble, and turning a large tree into JSON must not hold up the supervisors.
+//! It is not part of the tree: it must answer while the tree is in trouble, and turning a large
+//! tree into JSON must not delay the supervisors.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::outcome::RunError;
 
-/// A bound control endpoint. Dropping it closes the socket in an orderly way, unwaited.
+/// A bound control endpoint. Dropping it closes the socket in an orderly way, without waiting.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     path: PathBuf,
@@ -45,7 +45,8 @@ impl Endpoint {
             runtime.block_on(async move {
                 match ControlServer::bind(&at, desk, limits).await {
                     Ok(server) => {
-                        // Whoever waits for the binding may have given up: then so does this.
+                        // An opener that gave up has dropped `stop` as well: the next line then
+                        // returns at once.
                         drop(bound.send(Ok(())));
                         drop(stop_ordered.await);
                         server.stop().await;
@@ -65,17 +66,19 @@ impl Endpoint {
         Ok(Self { path, stop: Some(stop), stopped, thread: Some(thread), _listed: listed })
     }
 
+    /// Returns the path of the socket.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Ends it: requests in progress finish, streams end, the socket is removed.
+    /// Closes the endpoint: requests in progress finish, streams end, the socket is removed.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
-        // Resolves when the thread has let go of its end.
+        // The error is expected: the thread has dropped its end, and so is done. A join
+        // at this point would block the node's own thread for as long as requests are served.
         drop((&mut self.stopped).await);
         if let Some(thread) = self.thread.take() {
-            // It has nothing left to do but to return.
+            // It only has to return by now, so this does not block.
             drop(thread.join());
         }
     }

@@ -1,11 +1,11 @@
-//! A node: a tree that is run, with its control endpoint, its signals and its exit code.
+//! A node: a running tree with its control endpoint, its signals and its exit code.
 //!
-//! [`Runtime`] is a node with its tree, on the actix system of the caller. [`run`] is the same
-//! as the main thing of a process: `process.rs` has the thread, the signals and the waiting,
-//! `logic/` decides what each of them means. Services run on the same loop.
+//! [`Runtime`] is a node with its tree, on the actix system of the caller. [`run`] makes it the
+//! main loop of a process: `process.rs` has the thread, the signals and the waiting, `logic/`
+//! decides what each event means. Services run on the same loop.
 //!
 //! Architecture invariant: nothing in here uses the module `service`. What only a service knows is
-//! handed in (`process.rs`), or carried along with its type erased ([`RunError::Service`]).
+//! passed in (`process.rs`), or carried with its type erased ([`RunError::Service`]).
 
 mod config;
 mod endpoint;

@@ -1,4 +1,4 @@
-//! The node's thread: the orders it gets, and what ends the time in which its tree is up.
+//! The orders that the process gives to the node's thread, and the wait for the next of them.
 
 use std::any::Any;
 use std::future::pending;
@@ -12,47 +12,48 @@ use super::logic::process::Order;
 use super::outcome::MainResult;
 use super::runtime::Runtime;
 
-/// Orders that may wait: more of them say nothing new.
+/// Orders that may wait. More of them would say nothing new.
 const ROOM: usize = 16;
-/// The part of it that reloads leave free: however many wait at a node that is busy, the two
-/// orders that end the run find room.
+/// Places that reloads leave free, for the two orders that end the run.
+// A script that sends SIGHUP in a loop to a busy node must not push out the SIGTERM after it.
 const ROOM_TO_STOP: usize = 2;
 
-/// Where the process gives its orders.
+/// The process's end of the queue of orders.
 #[derive(Debug)]
 pub(super) struct OrderSender(mpsc::Sender<Order>);
 
 impl OrderSender {
-    /// Gives an order. Never waits: a node that is done, or has orders enough, needs no more.
+    /// Gives an order. Never waits.
     pub(super) fn give(&self, order: Order) {
         if order == Order::Reload && self.0.capacity() <= ROOM_TO_STOP {
-            return tracing::warn!("the node is busy: a reload is passed over");
+            return tracing::warn!("the node is busy: a reload is skipped");
         }
-        // It may have reported meanwhile.
+        // Refused means that the node has reported meanwhile, or has orders enough: an order more
+        // would change nothing in either case.
         let _ = self.0.try_send(order);
     }
 }
 
-/// The orders of the process, as its node takes them.
+/// The node's end of the queue of orders.
 #[derive(Debug)]
 pub(crate) struct Orders(mpsc::Receiver<Order>);
 
-/// Returns both ends of a line of orders.
+/// Returns both ends of a new queue of orders.
 pub(super) fn orders() -> (OrderSender, Orders) {
     let (sender, receiver) = mpsc::channel(ROOM);
     (OrderSender(sender), Orders(receiver))
 }
 
 impl Orders {
-    /// Waits for the next one; `None` when nobody gives any more. Cancel-safe.
+    /// Waits for the next order; `None` when the process gives no more. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Option<Order> {
         self.0.recv().await
     }
 
-    /// Waits for the next one that stops the node, in order or at once. To a node that stops
-    /// already either means that what is left is to be killed, so that a first signal cuts short
-    /// a stop that the node began by itself. Never resolves when nobody gives any more.
-    /// Cancel-safe.
+    /// Waits for the next order that stops the node, in order or at once. Never resolves when the
+    /// process gives no more orders. Cancel-safe.
+    // A node that awaits this is stopping already. Both orders then mean "kill what is left": a
+    // first signal cuts short even a stop that the node began by itself.
     pub(crate) async fn stop(&mut self) {
         loop {
             match self.next().await {
@@ -64,22 +65,22 @@ impl Orders {
     }
 }
 
-/// What ended the time in which a tree was up.
+/// What ended the wait of [`while_up`].
 pub(crate) enum UpTo {
-    /// Its own end.
+    /// The tree ended by itself.
     TreeEnded,
     /// A signal, by name.
     Signal(&'static str),
-    /// The process does not listen any more.
+    /// The process's main loop is gone.
     NobodyListens,
-    /// The end of the program's main future.
+    /// The program's main future ended.
     MainEnded(MainResult),
-    /// A panic of it.
+    /// The program's main future panicked.
     MainPanicked(Box<dyn Any + Send>),
 }
 
-/// Waits until a tree ends, is to be stopped, or the program's main future has ended, which is
-/// dropped in the other cases.
+/// Waits until the tree ends, an order stops it, or the program's main future ends. In the first
+/// two cases that future is dropped.
 pub(crate) async fn while_up(
     runtime: &Runtime,
     orders: &mut Orders,

@@ -1,4 +1,4 @@
-//! How a run ends, and what the process says with its exit code.
+//! The outcome of a run, and the exit code that goes with it.
 
 use std::error::Error;
 use std::fmt;
@@ -9,12 +9,16 @@ use ms_control::{BindError, ControlError};
 use ms_core::ExitReason;
 use ms_supervisor::StartRootError;
 
-/// The exit codes of a node. Stable: scripts rely on them.
+/// The exit codes of a node.
+///
+/// They are stable: scripts rely on them.
+// 101 is what Rust itself gives a process that panicked, 78 is `EX_CONFIG` of `sysexits.h`; the
+// other numbers are ours.
 pub mod exit {
     /// The tree ended by itself, or was stopped in an orderly way.
     pub const OK: u8 = 0;
-    /// It was stopped, but not in order: it, or a component of it, took too long and was
-    /// killed; a second signal came; or the program's main future failed.
+    /// It was stopped, but not in order: the tree or a component took too long and was killed, a
+    /// second signal came, or the program's main future failed.
     pub const FORCED: u8 = 1;
     /// The node did not boot: no threads, no signals.
     pub const BOOT: u8 = 3;
@@ -32,42 +36,43 @@ pub mod exit {
     pub const PANIC_ABORT: u8 = 78;
     /// The node's own thread panicked outside any actor: a bug of the program.
     pub const PANIC: u8 = 101;
-    /// The root supervisor gave up or was killed; its children were stopped in
-    /// reverse order where it could. Of a service also: too many critical errors.
+    /// The root supervisor gave up or was killed. Its children were stopped in reverse order where
+    /// that was possible. For a service also: too many critical errors.
     pub const GAVE_UP: u8 = 102;
-    /// Of a service: memory, threads, file descriptors or disk were used up.
+    /// Services only: memory, threads, file descriptors or disk space were used up.
     pub const RESOURCES: u8 = 103;
-    /// Of a service: running on would have done harm.
+    /// Services only: to go on would have done harm.
     pub const SECURITY: u8 = 104;
 }
 
-/// In which way a tree ended.
+/// The way in which a tree ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RunEnd {
-    /// By itself: automatic shutdown, or stopped over the control endpoint.
+    /// By itself: an automatic shutdown, or a stop over the control endpoint.
     Completed,
-    /// As it was asked to, in order.
+    /// On request, in order.
     Stopped,
-    /// By force: it, or a component of it, did not stop in time; or a second signal came.
+    /// By force: the tree or a component did not stop in time, or a second signal came.
     Forced,
-    /// The root supervisor gave up, or failed itself.
+    /// The root supervisor gave up, or crashed.
     GaveUp,
 }
 
-/// The end of a run.
+/// The outcome of a run.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use = "the end of the tree decides the exit code"]
 pub struct Outcome {
-    /// In which way.
+    /// The way in which the tree ended.
     pub end: RunEnd,
-    /// With which reason the root ended; OTP ends with `shutdown` when it gives up.
+    /// The exit reason of the root supervisor. As in OTP, one that gives up exits with `shutdown`:
+    /// look at `end` to tell that from an orderly stop.
     pub reason: ExitReason,
-    /// Threads that did not end with it; they end with the process.
+    /// Threads that are still blocked. They end with the process.
     pub stuck_threads: usize,
 }
 
 impl Outcome {
-    /// The number of its exit code; see [`exit`].
+    /// Returns the number of the exit code; see [`exit`].
     #[must_use]
     pub const fn code(&self) -> u8 {
         match self.end {
@@ -77,7 +82,7 @@ impl Outcome {
         }
     }
 
-    /// Its exit code, for `main` to return.
+    /// Returns the exit code, for `main` to return.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         self.code().into()
@@ -105,13 +110,14 @@ impl Termination for Outcome {
     }
 }
 
-/// What the future a program runs beside its tree comes to.
+/// The result of the future that a program runs beside its tree.
 pub type MainResult = Result<(), Box<dyn Error + Send + Sync>>;
 
-/// What a service failed with, and the exit code that goes with it.
+/// The error of a service, with its exit code.
 ///
-/// A node is below the services that run on it: it carries their error to the caller of `run`
-/// without knowing its type. It shows as the error itself.
+/// It displays as the error itself.
+// Type-erased, because `node/` is below `service/`: it carries the error to the caller of `run`
+// without naming its type.
 #[derive(Debug)]
 pub struct ServiceFailure {
     code: u8,
@@ -142,12 +148,13 @@ impl Error for ServiceFailure {
     }
 }
 
-/// Why a run did not come to an end of its tree: of a node, and of a service on one.
+/// Why a node, or a service on it, did not run to the end of its tree.
 ///
-/// Its `Debug` is the message with all its sources, for a `main` that returns it:
-/// the process then ends with 1. [`RunError::code`] knows better.
+/// Its `Debug` output is the message with all its sources, for a `main` that returns it. Such a
+/// process exits with 1; [`RunError::code`] has the documented code.
 #[derive(thiserror::Error)]
 #[doc(alias = "IntegrationError")]
+#[non_exhaustive]
 pub enum RunError {
     /// The node did not boot.
     #[error(transparent)]
@@ -155,16 +162,16 @@ pub enum RunError {
     /// The tree did not start.
     #[error(transparent)]
     Tree(#[from] StartRootError),
-    /// The control endpoint has no place to be.
-    #[error("the control endpoint has no place: {}", in_one_line(.0))]
+    /// No path was found for the control endpoint.
+    #[error("no path was found for the control endpoint: {}", in_one_line(.0))]
     Place(Box<ControlError>),
     /// The control endpoint could not be bound.
-    #[error("the control endpoint was not opened; give it another place, or switch it off")]
+    #[error("the control endpoint was not opened; give it another path, or switch it off")]
     Control(#[from] BindError),
-    /// A thread or a signal handler of the runtime itself could not be set up.
+    /// The runtime could not set up a thread or a signal handler of its own.
     #[error("the runtime could not be set up: {what}")]
     Setup {
-        /// What.
+        /// What could not be set up.
         what: &'static str,
         /// Why not.
         #[source]
@@ -173,8 +180,7 @@ pub enum RunError {
     /// The future the program runs beside its tree failed; the tree was stopped in order.
     #[error("the program's main future failed")]
     Main(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A service did not come up, though its node would have; see
-    /// [`RunError::service`].
+    /// A service did not start, though its node did; see [`RunError::service`].
     #[error(transparent)]
     Service(ServiceFailure),
     /// The node's own thread panicked, outside any actor.
@@ -185,7 +191,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// The number of its exit code; see [`exit`].
+    /// Returns the number of the exit code; see [`exit`].
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
@@ -203,7 +209,7 @@ impl RunError {
         }
     }
 
-    /// Its exit code, for `main` to return.
+    /// Returns the exit code, for `main` to return.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         self.code().into()
@@ -211,6 +217,8 @@ impl RunError {
 }
 
 impl fmt::Debug for RunError {
+    // `fn main() -> Result<_, RunError>` prints the `Debug` of an error and nothing else: a derived
+    // one would show a tree of structs there, and no cause in words.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
         let mut source = self.source();
@@ -245,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_are_shown_in_words() {
+    fn ends_read_as_sentences() {
         let ended =
             Outcome { end: RunEnd::Stopped, reason: ExitReason::Shutdown, stuck_threads: 2 };
         assert_eq!(ended.to_string(), "stopped in order; 2 threads are still blocked");

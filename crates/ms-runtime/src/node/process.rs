@@ -22,40 +22,41 @@ use super::orders::{OrderSender, Orders, orders};
 use super::outcome::{Outcome, RunEnd, RunError};
 use super::signals::Signals;
 
-/// Where emergencies come from, and what is done in one. `R` is a reason somebody gives, `S`
-/// what the procedures come to.
+/// Where emergencies come from, and what is done in one.
+///
+/// `R` is the reason that somebody gives, `S` the summary of the procedures.
 pub(crate) struct Emergencies<R, S> {
-    /// Reasons that somebody in the process gives.
+    /// Emergencies that some part of the process raised.
     pub(crate) raised: mpsc::Receiver<R>,
-    /// Resolves when the root supervisor hangs, with how that was found out.
+    /// Resolves when the root supervisor hangs, with how that was noticed.
     pub(crate) root_hung: Pin<Box<dyn Future<Output = String>>>,
-    /// Carries the procedures out, within this time. Blocks, and may: nothing else is left to do.
+    /// Carries out the procedures within this time. Blocks.
+    // It may block the main loop: in an emergency this thread has nothing else left to do.
     pub(crate) carry_out: Box<dyn Fn(EmergencyCause<R>, Duration) -> S>,
 }
 
 impl Emergencies<std::convert::Infallible, ()> {
-    /// Those of a process that has none.
+    /// Returns the emergencies of a process that has none.
     pub(super) fn none() -> Self {
         let (_, raised) = mpsc::channel(1);
         Self { raised, root_hung: Box::pin(pending()), carry_out: Box::new(|_, _| ()) }
     }
 }
 
-/// What the node's thread comes to; `D` is what it has to say besides.
+/// The result of the node's thread; `D` is what it reports beside the outcome.
 pub(crate) type NodeOutcome<D> = Result<(Outcome, D), RunError>;
 
-/// What a process came to.
+/// The result of a process.
 pub(crate) struct ProcessOutcome<D, S> {
     pub(crate) ended: Outcome,
-    /// What the node said besides; `None` if it was not waited for.
+    /// What the node reported beside the outcome; `None` if the process did not wait for it.
     pub(crate) details: Option<D>,
     /// The last emergency, if there was one.
     pub(crate) emergency: Option<S>,
 }
 
-/// Runs `node` on a thread of its own until it reports, or does not in its time, or an emergency
-/// ends the process. Blocks the calling thread, whose signals stay taken for the rest of the
-/// process.
+/// Runs `node` on a thread of its own until it reports, runs out of time, or an emergency ends the
+/// process. Blocks the calling thread. The signals stay taken for the rest of the process.
 ///
 /// # Errors
 /// Those of the node, and [`RunError::Setup`] and [`RunError::Panicked`] of the process itself.
@@ -68,18 +69,19 @@ pub(crate) fn run<R, S, D: Send + 'static>(
     let here = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let here = here.map_err(setup("the signal loop"))?;
     here.block_on(async {
-        // Before the node's thread: a signal that comes while it starts is not missed.
+        // Before the node's thread starts, so that no signal during the start is missed.
         let signals = Signals::take().map_err(setup("a signal handler"))?;
         let (sender, orders) = orders();
         let (report, reported) = oneshot::channel();
         let on_thread = move || {
             let system = actix_rt::System::new();
             let outcome = system.block_on(node(orders));
-            // Before the system is dropped: that may wait for blocking tasks without end.
+            // Before the system is dropped: the drop may wait forever for blocking tasks, and the
+            // process would take the node for blocked.
             drop(report.send(outcome));
         };
         let thread = thread::Builder::new().name("ms-node".to_owned()).spawn(on_thread);
-        // Not joined: it ends with the process, should anything block it.
+        // Not joined: a join would wait for whatever blocks it. It ends with the process.
         drop(thread.map_err(setup("the node's thread"))?);
         wait(ProcessMachine::new(rules), emergencies, signals, sender, reported).await
     })
@@ -107,7 +109,7 @@ async fn wait<R, S, D>(
             Some(reason) = raised.recv() => ProcessEvent::Raised(reason),
             why = &mut root_hung, if machine.watches_root() => ProcessEvent::RootHung(why),
             signal = signals.next() => {
-                tracing::info!(?signal, "a signal");
+                tracing::info!(?signal, "signal received");
                 ProcessEvent::Signal(signal)
             }
             () = elapsed(began, machine.next_deadline()) => ProcessEvent::Elapsed,
@@ -134,15 +136,16 @@ async fn elapsed(began: Instant, deadline: Option<Tick>) {
     }
 }
 
-/// What a report, or that there will be none, is to the machine.
+/// Translates a report, or its absence, for the machine.
 fn judge<D>(report: &Result<NodeOutcome<D>, oneshot::error::RecvError>) -> NodeReport {
     match report {
         Ok(Ok((ended, _))) if ended.end == RunEnd::GaveUp => NodeReport::GaveUp(ended.to_string()),
-        Ok(_) => NodeReport::Ended,
+        Ok(_) => NodeReport::Finished,
         Err(_) => NodeReport::Panicked,
     }
 }
 
+/// Turns the machine's decision and the node's report into the result of the process.
 fn conclude<D>(
     end: ProcessEnd,
     outcome: Option<NodeOutcome<D>>,
@@ -158,5 +161,7 @@ fn conclude<D>(
         }
         (ProcessEnd::LeftBehind, _) => {}
     }
+    // The node was left behind, so nobody knows how its tree would have ended. One stuck thread is
+    // its own; what else is stuck only it could count.
     Ok((Outcome { end: RunEnd::Forced, reason: ExitReason::Killed, stuck_threads: 1 }, None))
 }

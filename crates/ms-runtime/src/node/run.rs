@@ -1,4 +1,4 @@
-//! Running a node as the main thing of a process.
+//! Runs a node as the main loop of a process.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,18 +14,20 @@ use super::outcome::{MainResult, Outcome, RunEnd, RunError};
 use super::process::{self, Emergencies};
 use super::runtime::{KILL_GRACE, Runtime};
 
-/// How much longer than an orderly stop the node's thread may take to report.
+/// How much longer than the orderly stop the node's thread may take to report.
+// Killing the root, closing the endpoint and joining the threads have limits of their own, which
+// come after the stop. This is longer, so that only a blocked node is given up.
 const REPORT_GRACE: Duration = Duration::from_secs(8);
-/// How long after a second signal the process waits for its node at all.
+/// How long the process waits for its node after a second signal.
 const HURRY_GRACE: Duration = Duration::from_secs(3);
 
 /// Runs a node until its tree ends or a signal ends it. Blocks; call it from `main`.
 ///
 /// The first SIGINT, SIGTERM, SIGHUP or SIGQUIT stops the tree in order, within
-/// [`RunConfig::stop_within`]; what is left then, or at a second signal, is killed. A third
-/// one changes nothing.
-/// The signals stay taken for the rest of the process. The calling thread does nothing but wait
-/// for them and for the node: this returns even when an actor blocks the node's own thread.
+/// [`RunConfig::stop_within`]. What still runs then, or at a second signal, is killed. A third
+/// signal changes nothing.
+/// The signals stay taken for the rest of the process. The calling thread only waits for signals
+/// and for the node, so this returns even when an actor blocks the node's own thread.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -52,11 +54,13 @@ pub fn run(
     run_with(config, tree, async |_| std::future::pending().await)
 }
 
-/// As [`run`], with a future beside the tree, on the node's own thread; its end stops
-/// the tree in order. It is dropped when a signal or the end of the tree comes first.
+/// Runs a node as [`run`] does, with a future beside the tree, on the node's own thread.
+///
+/// When the future ends, the tree is stopped in order. It is dropped when a signal or the end of
+/// the tree comes first.
 ///
 /// # Errors
-/// As [`run`], and [`RunError::Main`] when the future fails.
+/// Those of [`run`], and [`RunError::Main`] when the future fails.
 pub fn run_with(
     config: RunConfig,
     tree: impl FnOnce(&Node) -> SupervisorSpec + Send + 'static,
@@ -74,7 +78,7 @@ pub fn run_with(
     Ok(process::run(rules, Emergencies::none(), node)?.ended)
 }
 
-/// What runs on the node's own thread.
+/// Starts, serves and stops the node, on its own thread.
 async fn on_its_thread(
     config: RunConfig,
     tree: impl FnOnce(&Node) -> SupervisorSpec,
@@ -88,7 +92,8 @@ async fn on_its_thread(
         tokio::select! {
             started = &mut starting => (started, false),
             () = orders.stop() => tokio::select! {
-                // A start cannot be called off in order: it is awaited, and undone.
+                // A start cannot be cancelled halfway without leaving children behind that nobody
+                // stops. So it is awaited, and the tree is stopped after it.
                 started = &mut starting => (started, true),
                 () = tokio::time::sleep(within) => return Ok(never_started(&node)),
                 () = orders.stop() => return Ok(never_started(&node)),
@@ -97,7 +102,8 @@ async fn on_its_thread(
     };
     let runtime = match started {
         Ok(runtime) => runtime,
-        // A job that was done before the last child had started.
+        // A job that was done before the last child had started: it ended well, though the start
+        // of the tree counts as failed.
         Err(RunError::Tree(StartRootError::Failed(
             reason @ (ExitReason::Normal | ExitReason::Shutdown | ExitReason::ShutdownWith(_)),
         ))) => return Ok(Outcome { end: RunEnd::Completed, reason, stuck_threads: 0 }),
@@ -106,7 +112,7 @@ async fn on_its_thread(
     if is_to_stop {
         return Ok(runtime.stop_or(within, orders.stop()).await);
     }
-    // SIGHUP is a stop here: there is nothing to reload.
+    // No reload hook: a bare node treats SIGHUP as a stop (`Hangup::Stops`).
     let up_to = while_up(&runtime, &mut orders, main, || ()).await;
     if let UpTo::TreeEnded = up_to {
         return Ok(runtime.wait().await);
@@ -122,7 +128,7 @@ async fn on_its_thread(
     }
 }
 
-/// The end of a tree that was to stop before it had started, and did not get there.
+/// Returns the outcome of a tree that was to stop before it had started, and took too long.
 fn never_started(node: &Node) -> Outcome {
     let stuck_threads = node.halt(KILL_GRACE);
     Outcome { end: RunEnd::Forced, reason: ExitReason::Killed, stuck_threads }

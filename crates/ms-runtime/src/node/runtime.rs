@@ -1,4 +1,4 @@
-//! A node, its tree and its control endpoint, brought up and down together.
+//! A node, its tree and its control endpoint, started and stopped together.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use crate::control::NodeControl;
 
 /// How long a killed root, and then each thread, may take to end.
 pub(super) const KILL_GRACE: Duration = Duration::from_secs(1);
-/// How long the control endpoint may take to close, requests in progress included.
+/// How long the control endpoint may take to close, with the requests in progress.
 const CLOSE_WITHIN: Duration = Duration::from_secs(4);
 
 /// A running node with its tree.
 ///
-/// It lives on the actix system of the thread that starts it; [`crate::run`] brings
-/// one along and handles signals.
+/// It lives on the actix system of the thread that starts it. [`crate::run`] provides that
+/// system, and handles signals.
 ///
 /// ```
 /// use std::time::Duration;
@@ -58,11 +58,8 @@ impl Runtime {
     /// Boots a node, opens its control endpoint and starts the tree that `tree` makes.
     /// Returns when all its children have started.
     ///
-    /// The endpoint is opened first, so that a path in use is found before anything starts, and
-    /// that a start which takes long can be watched.
-    ///
     /// # Errors
-    /// [`RunError`]; whatever was started until then has been stopped again.
+    /// [`RunError`]; what had started by then was stopped again.
     pub async fn start(
         config: RunConfig,
         tree: impl FnOnce(&Node) -> SupervisorSpec,
@@ -71,6 +68,7 @@ impl Runtime {
         Self::start_on(node, config, tree).await
     }
 
+    /// Starts the tree on a node that is up already.
     pub(crate) async fn start_on(
         node: Node,
         config: RunConfig,
@@ -81,13 +79,15 @@ impl Runtime {
         Self::start_with(node, config, (control, desk), tree).await
     }
 
-    /// The same, with a desk that was made before.
+    /// Starts the tree with a desk that was made before: a service adds to it first.
     pub(crate) async fn start_with(
         node: Node,
         config: RunConfig,
         (control, desk): (NodeControl, Desk),
         tree: impl FnOnce(&Node) -> SupervisorSpec,
     ) -> Result<Self, RunError> {
+        // The endpoint first: a socket path in use is found before anything starts, and a start
+        // that takes long can be watched.
         let endpoint = match open(&config, &desk, &node).await {
             Ok(endpoint) => endpoint,
             Err(error) => {
@@ -109,31 +109,33 @@ impl Runtime {
         }
     }
 
-    /// The node.
+    /// Returns the node.
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.node
     }
 
-    /// The root supervisor.
+    /// Returns the root supervisor.
     #[must_use]
     pub fn root(&self) -> &SupervisorRef {
         self.root.as_supervisor()
     }
 
-    /// The way to every operation on the node, for further doors and for code of its own.
+    /// Returns the desk, through which every operation on the node goes: for further endpoints,
+    /// and for the program itself.
     #[must_use]
     pub fn desk(&self) -> &Desk {
         &self.desk
     }
 
-    /// Where the control endpoint listens, if it does.
+    /// Returns where the control endpoint listens, if it does.
     #[must_use]
     pub fn control_path(&self) -> Option<&Path> {
         self.endpoint.as_ref().map(Endpoint::path)
     }
 
-    /// Resolves when the tree has ended, with the root's reason. Clean up with [`Runtime::wait`].
+    /// Waits for the end of the tree and returns the root's exit reason. The node still runs: call
+    /// [`Runtime::wait`] to halt it.
     pub async fn tree_ended(&self) -> ExitReason {
         self.root.ended().await
     }
@@ -145,13 +147,14 @@ impl Runtime {
         self.finish(end, reason).await
     }
 
-    /// Stops the tree in reverse start order, then the endpoint and the node. What has
-    /// not stopped `within` is killed.
+    /// Stops the tree in reverse start order, then the endpoint and the node. What has not stopped
+    /// `within` this time is killed.
     pub async fn stop(self, within: Duration) -> Outcome {
         self.stop_or(within, std::future::pending()).await
     }
 
-    /// As [`Runtime::stop`]; what is left when `hurry` resolves is killed, whatever time it had.
+    /// Stops the node as [`Runtime::stop`] does, and kills what is left as soon as `hurry`
+    /// resolves.
     pub async fn stop_or(self, within: Duration, hurry: impl Future<Output = ()>) -> Outcome {
         let root = self.root.any();
         let had_ended = !root.is_alive();
@@ -162,7 +165,8 @@ impl Runtime {
             () = hurry => return self.kill().await,
         };
         let end = match self.run_end(&reason) {
-            // Without the order it would still run.
+            // The root exits with the same reason whether it was told to stop or stopped by
+            // itself. It was alive when the order came, so the order ended it.
             RunEnd::Completed if !had_ended => RunEnd::Stopped,
             end => end,
         };
@@ -177,11 +181,11 @@ impl Runtime {
     }
 
     async fn finish(self, end: RunEnd, reason: ExitReason) -> Outcome {
-        // A tree that had to be killed has used its time up: requests under way are not waited for.
+        // A tree that had to be killed has used up its time: no request is waited for any more.
         let close_within = if end == RunEnd::Forced { KILL_GRACE } else { CLOSE_WITHIN };
         close(self.endpoint, close_within).await;
         for left in self.node.resources().list() {
-            tracing::error!(left, "left open");
+            tracing::error!(left, "resource left open");
         }
         let stuck_threads = self.node.halt(KILL_GRACE);
         Outcome { end, reason, stuck_threads }

@@ -9,10 +9,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::logic::process::ProcessSignal;
 
-/// Signals that ask for nothing, but by default end the process at once: those for users, of
-/// timers, of descriptors and of limits. Those that report a fault of the process itself, such as
-/// SIGSEGV, are not among them. With SIGXFSZ passed over, a write beyond the limit fails as one to
-/// a full disk does.
+/// Signals that mean nothing to a node, but end a process by default.
+// A stray SIGUSR1 or SIGALRM must not kill the node without a shutdown. Signals that report a
+// fault of the process itself, such as SIGSEGV, are not among them: there is nothing to go on with.
+// With SIGXFSZ ignored, a write beyond the file size limit fails as on a full disk, and the writer
+// can handle it.
 const IGNORED: [(&str, os::Signal); 7] = [
     ("SIGUSR1", os::Signal::USR1),
     ("SIGUSR2", os::Signal::USR2),
@@ -23,7 +24,7 @@ const IGNORED: [(&str, os::Signal); 7] = [
     ("SIGXFSZ", os::Signal::XFSZ),
 ];
 
-/// The signals, taken for the rest of the process.
+/// The signals of the process, taken for the rest of its life.
 pub(crate) struct Signals {
     ignored: Vec<(&'static str, Signal)>,
     interrupts: Signal,
@@ -33,12 +34,12 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Takes them, on the tokio runtime of this thread.
+    /// Takes the signals, on the tokio runtime of this thread.
     ///
     /// # Errors
     /// The system refuses a handler.
     pub(crate) fn take() -> io::Result<Self> {
-        // Taken, not set to be ignored: that would be handed down to programs it starts.
+        // Handled, not set to SIG_IGN: child processes would inherit that.
         let ignored = IGNORED
             .into_iter()
             .map(|(name, number)| Ok((name, signal(SignalKind::from_raw(number.as_raw()))?)));
@@ -51,7 +52,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one that asks for something. Cancel-safe.
+    /// Waits for the next signal that asks for something. Cancel-safe.
     pub(crate) async fn next(&mut self) -> ProcessSignal {
         loop {
             tokio::select! {
@@ -60,14 +61,14 @@ impl Signals {
                 _ = self.quits.recv() => return ProcessSignal::Stop("SIGQUIT"),
                 _ = self.hangups.recv() => return ProcessSignal::Hangup,
                 name = any(&mut self.ignored) => {
-                    tracing::warn!(name, "a signal without meaning here is passed over");
+                    tracing::warn!(name, "a signal that means nothing here is ignored");
                 }
             }
         }
     }
 }
 
-/// Waits for the first of these; returns its name. Cancel-safe.
+/// Waits for the first of these signals and returns its name. Cancel-safe.
 async fn any(signals: &mut [(&'static str, Signal)]) -> &'static str {
     poll_fn(|cx| {
         let mut all = signals.iter_mut();

@@ -1,4 +1,4 @@
-//! What a service is made of.
+//! The builder of a service.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::service::preflight::{
 };
 use crate::service::settings::Settings;
 
-/// Collects what a service is made of, then runs it.
+/// Collects the parts of a service, then runs it.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -59,10 +59,12 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A service without components. Three checks are always made: panics unwind, there
-    /// are file descriptors, the clock is sane.
+    /// Returns a service without components. Three checks always run: panics unwind, there are
+    /// enough file descriptors, the clock is plausible.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
+        // These cannot be switched off. Without unwinding there is no supervision, and the other
+        // two fail later in ways that do not name the cause.
         let checks: Vec<Arc<dyn PreFlightCheck>> =
             vec![Arc::new(PanicUnwind), Arc::new(FileDescriptors::default()), Arc::new(ClockSane)];
         Self {
@@ -80,15 +82,17 @@ impl Builder {
         }
     }
 
-    /// Adds a component. The order of adding does not matter.
+    /// Adds a component. The order of these calls does not matter.
+    // The start order comes from needs, phases and the preferred order. An order of calls would be
+    // a fourth source, which breaks silently when somebody sorts the lines.
     #[must_use]
     pub fn component(mut self, component: ComponentSpec) -> Self {
         self.components.push(component);
         self
     }
 
-    /// Notes that a component is left out that would provide a `T`, and what is to be done to
-    /// have it: for the error of one that requires it. `remedy` is an order, such as "set
+    /// Names a component that was left out and would provide a `T`, and the remedy. The error of a
+    /// component that requires a `T` then says both. `remedy` is an instruction, such as "set
     /// `persistence.enabled` to true".
     #[must_use]
     pub fn without<T: Clone + Send + Sync + 'static>(
@@ -101,8 +105,8 @@ impl Builder {
         self
     }
 
-    /// Adds a path that work takes: it is walked at every look of the readiness probe, and the
-    /// service is not ready while it fails.
+    /// Adds a path that work takes through the service. The readiness probe walks it every time,
+    /// and the service is not ready while it fails.
     #[must_use]
     pub fn readiness_path(mut self, path: impl ReadinessPath) -> Self {
         self.paths.push(Arc::new(path));
@@ -116,42 +120,42 @@ impl Builder {
         self
     }
 
-    /// Adds a cleanup handler, run at the end of a shutdown.
+    /// Adds a cleanup handler, which runs at the end of a shutdown.
     #[must_use]
     pub fn cleanup(mut self, handler: impl CleanupHandler) -> Self {
         self.cleanup.push(Arc::new(handler));
         self
     }
 
-    /// Adds a procedure for emergencies.
+    /// Adds a procedure that runs in an emergency.
     #[must_use]
     pub fn emergency(mut self, procedure: impl EmergencyProcedure) -> Self {
         self.procedures.push(Arc::new(procedure));
         self
     }
 
-    /// Sets where the state of components goes at shutdown.
+    /// Sets the store that saves the state of components at shutdown.
     #[must_use]
     pub fn snapshots(mut self, store: impl SnapshotStore) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// Tells `observer` what every supervisor of the service does.
+    /// Sets an observer of every supervisor of the service.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Counts the calls that are reported on this line.
+    /// Counts the calls that are reported through `calls`.
     #[must_use]
     pub fn calls(mut self, calls: &Calls) -> Self {
         self.calls = calls.clone();
         self
     }
 
-    /// Tells `observer` of each call that is counted, and of each incident.
+    /// Sets an observer of each counted call and each incident.
     #[must_use]
     pub fn interaction_observer(mut self, observer: impl InteractionObserver) -> Self {
         self.interaction_observer = Some(Arc::new(observer));
@@ -161,7 +165,7 @@ impl Builder {
     /// Runs the pre-flight checks, and nothing else. Blocks.
     ///
     /// # Errors
-    /// All checks that failed.
+    /// [`PreFlightCheckFailed`] names all checks that failed.
     pub fn check(&self) -> Result<PreFlightReport, PreFlightCheckFailed> {
         preflight::run(&self.checks, self.settings.boot.preflight_within)
     }

@@ -1,4 +1,4 @@
-//! Why a service did not come up.
+//! Why a service did not start.
 
 use ms_core::IdError;
 use ms_core::lifecycle::{ComponentId, GraphError};
@@ -9,15 +9,16 @@ use super::preflight::PreFlightCheckFailed;
 use super::settings::SettingsError;
 use crate::node::{RunError, ServiceFailure, exit};
 
-/// Why a service did not come up, though its node would have. It is part of a [`RunError`], from
-/// which [`RunError::service`] gets it back.
+/// Why a service did not start, though its node did.
+///
+/// It is part of a [`RunError`]; [`RunError::service`] returns it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceStartError {
     /// Settings contradict each other.
     #[error("the settings are wrong")]
     Settings(#[from] SettingsError),
-    /// An id of a component, or one it needs, cannot be used.
+    /// The id of a component, or of one that it needs, is not valid.
     #[error("a component's id is wrong")]
     Id(#[from] IdError),
     /// Components cannot be put in order.
@@ -26,10 +27,10 @@ pub enum ServiceStartError {
     /// What components require is not what others provide; nothing was started.
     #[error(transparent)]
     Dependencies(#[from] DependencyErrors),
-    /// The tree of a component could not be put together; nothing was started.
+    /// The tree of a component could not be composed; nothing was started.
     #[error("the component {component} could not be put together: {source}")]
     Compose {
-        /// Which.
+        /// The component.
         component: ComponentId,
         /// Why not.
         #[source]
@@ -66,7 +67,9 @@ impl From<ServiceStartError> for RunError {
     }
 }
 
-/// Lets `?` take each cause of a [`ServiceStartError`] to a [`RunError`], which is two steps.
+/// Lets `?` turn each cause of a [`ServiceStartError`] into a [`RunError`].
+// `?` takes one `From` step. Without these a caller would write
+// `.map_err(ServiceStartError::from)?`.
 macro_rules! into_run_error {
     ($($cause:ty),+ $(,)?) => {$(
         impl From<$cause> for RunError {
@@ -87,7 +90,7 @@ into_run_error!(
 );
 
 impl RunError {
-    /// Returns what the service failed with, where that is why the run did.
+    /// Returns the error of the service, if that is why the run failed.
     #[must_use]
     pub fn service(&self) -> Option<&ServiceStartError> {
         match self {

@@ -1,4 +1,4 @@
-//! The gate work enters by, and the count of what is inside.
+//! The gate that work enters by, and the count of work inside.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use super::until::until;
 
 /// Why a piece of work was not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GateError {
     /// The boot is not done yet.
     #[error("the service is still starting; try again in a moment")]
@@ -18,7 +19,7 @@ pub enum GateError {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Door {
+enum GateState {
     #[default]
     NotYet,
     Open,
@@ -27,15 +28,15 @@ enum Door {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Inside {
-    door: Door,
+    state: GateState,
     count: usize,
 }
 
-/// Lets work in while the service is ready, and counts what is inside.
+/// Lets work in while the service is ready, and counts the work inside.
 ///
-/// Listeners bind before the boot is done, but what they take has to pass here; a
-/// shutdown closes the gate and waits until all that is inside has left. One is made for
-/// each service; components get a clone. It limits nothing: listeners have their limits.
+/// Listeners bind before the boot is done, but each piece of work they accept has to pass here. A
+/// shutdown closes the gate and waits until all work inside has left. Each service has one gate;
+/// its components get clones. The gate limits nothing: listeners have limits of their own.
 ///
 /// ```
 /// use ms_runtime::WorkGate;
@@ -53,7 +54,7 @@ struct Inside {
 pub struct WorkGate(Arc<watch::Sender<Inside>>);
 
 impl WorkGate {
-    /// A gate that is not open yet.
+    /// Returns a gate that is not open yet.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(watch::Sender::new(Inside::default())))
@@ -62,14 +63,16 @@ impl WorkGate {
     /// Lets one piece of work in; it is inside until the permit is dropped.
     ///
     /// # Errors
-    /// [`GateError`]: to be answered with 503.
+    /// [`GateError`]: answer it with 503.
     pub fn enter(&self) -> Result<Permit, GateError> {
+        // State and count under one lock: work that came in between "is it open?" and "one more"
+        // would not be waited for by a shutdown.
         let mut outcome = Ok(());
         self.0.send_if_modified(|inside| {
-            outcome = match inside.door {
-                Door::NotYet => Err(GateError::Starting),
-                Door::Closed => Err(GateError::Closed),
-                Door::Open => {
+            outcome = match inside.state {
+                GateState::NotYet => Err(GateError::Starting),
+                GateState::Closed => Err(GateError::Closed),
+                GateState::Open => {
                     inside.count += 1;
                     Ok(())
                 }
@@ -79,32 +82,32 @@ impl WorkGate {
         outcome.map(|()| Permit(self.clone()))
     }
 
-    /// Opens it, unless it was closed for good.
+    /// Opens the gate, unless it was closed for good.
     pub fn open(&self) {
         self.0.send_modify(|inside| {
-            if inside.door == Door::NotYet {
-                inside.door = Door::Open;
+            if inside.state == GateState::NotYet {
+                inside.state = GateState::Open;
             }
         });
     }
 
-    /// Closes it for good; what is inside stays inside.
+    /// Closes the gate for good. Work inside stays inside.
     pub fn close(&self) {
-        self.0.send_modify(|inside| inside.door = Door::Closed);
+        self.0.send_modify(|inside| inside.state = GateState::Closed);
     }
 
-    /// Waits until it is closed for good.
+    /// Waits until the gate is closed for good.
     pub async fn closed(&self) {
-        until(&self.0, |inside| inside.door == Door::Closed).await;
+        until(&self.0, |inside| inside.state == GateState::Closed).await;
     }
 
-    /// Pieces of work inside.
+    /// Returns the number of pieces of work inside.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.0.borrow().count
     }
 
-    /// Waits until nothing is inside. Close it first, or it may never be.
+    /// Waits until nothing is inside. Close the gate first, or that may never happen.
     pub async fn emptied(&self) {
         until(&self.0, |inside| inside.count == 0).await;
     }

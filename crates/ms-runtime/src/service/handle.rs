@@ -1,4 +1,4 @@
-//! A service as its endpoints see it.
+//! A service as its own components see it.
 
 use std::time::Duration;
 
@@ -6,14 +6,16 @@ use ms_actor::Node;
 use ms_ops::Desk;
 use ms_supervisor::SupervisorRef;
 
-use super::wiring::{ServiceStage, Wiring};
+use super::stage::ServiceStage;
+use super::wiring::Wiring;
 use crate::service::emergency::EmergencyRef;
 use crate::service::gate::WorkGate;
 use crate::service::health::HealthRef;
 use crate::service::interactions::InteractionsRef;
 use crate::service::logic::emergency::EmergencyReason;
 
-/// Says that a thread has panicked, when it has.
+/// Raises an emergency if its thread panics.
+// By its drop, during the unwinding: nobody joins such a thread, so nobody else would notice.
 struct Watched {
     name: String,
     wiring: Wiring,
@@ -28,10 +30,10 @@ impl Drop for Watched {
     }
 }
 
-/// A way to a service from within, for trees that are components of it: endpoints show the
-/// tree they are part of, ask for its health, and let work in through its gate.
+/// A reference to a service for its own components: endpoints show the tree that they are part of,
+/// ask for its health, and let work in through its gate.
 ///
-/// Cheap to clone; usable from any thread, before the tree is up too.
+/// Cheap to clone. Usable from any thread, and before the tree is up.
 #[derive(Debug, Clone)]
 pub struct ServiceHandle {
     node: Node,
@@ -43,54 +45,54 @@ impl ServiceHandle {
         Self { node, wiring }
     }
 
-    /// The node.
+    /// Returns the node.
     #[must_use]
     pub fn node(&self) -> &Node {
         &self.node
     }
 
-    /// The root supervisor, while the tree is up.
+    /// Returns the root supervisor, while the tree is up.
     #[must_use]
     pub fn root(&self) -> Option<SupervisorRef> {
         self.wiring.handles().map(|handles| handles.root.clone())
     }
 
-    /// The gate that work has to pass.
+    /// Returns the gate that all work has to pass.
     #[must_use]
     pub fn gate(&self) -> &WorkGate {
         self.wiring.gate()
     }
 
-    /// The way to every operation on the node, for endpoints that are components; `None` once the
-    /// service has ended.
+    /// Returns the desk, through which every operation on the node goes, for endpoints that are
+    /// components; `None` once the service has ended.
     #[must_use]
     pub fn desk(&self) -> Option<Desk> {
         self.wiring.desk()
     }
 
-    /// Answers for the health of the service.
+    /// Returns a reference to the health of the service.
     #[must_use]
     pub fn health(&self) -> HealthRef {
         HealthRef::new(self.wiring.clone())
     }
 
-    /// Tells how its components get along.
+    /// Returns a reference to the statistics of calls between its components.
     #[must_use]
     pub fn interactions(&self) -> InteractionsRef {
         InteractionsRef::new(self.wiring.clone())
     }
 
-    /// The way to report what the service cannot live with.
+    /// Returns a reference that reports emergencies.
     #[must_use]
     pub fn emergency(&self) -> EmergencyRef {
         EmergencyRef::new(self.wiring.clone())
     }
 
-    /// Starts a thread of the program's own, which nobody supervises: a panic of it is an
-    /// emergency, exit code 101. A thread whose work may be done again belongs into an actor.
+    /// Starts a thread of the program itself, which nobody supervises. A panic of it is an
+    /// emergency with exit code 101. Work that can be started again belongs into an actor.
     ///
     /// # Errors
-    /// There is no thread to be had.
+    /// The system has no thread left.
     pub fn thread(
         &self,
         name: impl Into<String>,
@@ -104,18 +106,18 @@ impl ServiceHandle {
         })
     }
 
-    /// Resolves when the service begins to shut down.
+    /// Waits until the service begins to shut down.
     pub async fn shutting_down(&self) {
         self.wiring.shutting_down().await;
     }
 
-    /// How long the boot took; `None` until it is done.
+    /// Returns how long the boot took; `None` until it is done.
     #[must_use]
     pub fn boot_took(&self) -> Option<Duration> {
         self.wiring.published().booted
     }
 
-    /// How far the service has come.
+    /// Returns the stage that the service has reached.
     #[must_use]
     pub fn stage(&self) -> ServiceStage {
         self.wiring.stage()

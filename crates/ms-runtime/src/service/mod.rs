@@ -1,9 +1,8 @@
-//! A service: a node with components that boot in order, are kept alive, and stop in order.
+//! A service: a node with components that boot in order, are supervised, and stop in order.
 //!
-//! [`Builder`] collects components, checks and handlers, and either runs the service as the
-//! main thing of a process ([`Builder::run`], `run.rs`) or starts it on the actix system
-//! of the caller ([`Builder::start`], `raise.rs`). `tree.rs` composes the tree; [`Service`] is a
-//! running one.
+//! [`Builder`] collects components, checks and handlers. It runs the service as the main loop of a
+//! process ([`Builder::run`], `run.rs`), or starts it on the actix system of the caller
+//! ([`Builder::start`], `raise.rs`). `tree.rs` composes the tree; [`Service`] is a running one.
 
 mod boot;
 mod builder;
@@ -23,6 +22,7 @@ pub mod preflight;
 mod raise;
 mod run;
 mod settings;
+mod stage;
 mod tree;
 mod until;
 mod wiring;
@@ -58,34 +58,34 @@ pub use settings::{
     BootSettings, EmergencySettings, HealthSettings, Settings, SettingsError, ShutdownSettings,
     SupervisionSettings,
 };
-pub use wiring::ServiceStage;
+pub use stage::ServiceStage;
 pub(crate) use wiring::{Handles, Wiring};
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::AskError;
+use ms_actor::{AskError, Port};
 use ms_core::ExitReason;
 use ms_core::time::later;
 use ms_supervisor::SupervisorRef;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use boot::{Boot, Hurry, Reload, Shutdown};
+use boot::{Boot, Hurry, LifecyclePorts, Reload, Shutdown};
 use logic::boot::BootReport;
 use logic::emergency::EmergencyReason;
 use preflight::PreFlightReport;
 
 use crate::node::{Outcome, RunEnd, RunError, Runtime};
 
-/// How long what is left of the tree may take after the seven steps: nothing of it has
-/// anything left to do.
+/// How long the rest of the tree may take to stop after the seven steps.
+// Short: the components are gone by then, and nobody else has work left.
 const TREE_WITHIN: Duration = Duration::from_secs(2);
-/// How long after a second signal the summary is waited for.
+/// How long to wait for the summary after a second signal.
 const SUMMARY_WITHIN: Duration = Duration::from_millis(200);
 
-/// A tree that is up, whose components have not started yet.
+/// A tree that is up, and whose components have not started yet.
 pub(crate) struct Raised {
     pub(crate) runtime: Runtime,
     pub(crate) wiring: Wiring,
@@ -93,40 +93,42 @@ pub(crate) struct Raised {
     pub(crate) preflight: PreFlightReport,
     pub(crate) plan: tree::Planned,
     pub(crate) shutdown: ShutdownSettings,
-    /// Longest a boot with all its deadlines and its rollback may take.
+    /// Longest time that a boot, with all its deadlines and its rollback, may take.
     pub(crate) boot_within: Duration,
 }
 
 impl Raised {
-    /// Boots it; once.
+    /// Boots the service; once.
     pub(crate) async fn boot(&self) -> Result<BootReport, BootstrapError> {
         let lost = |why: String| BootstrapError::Lost(why);
         let handles = self.wiring.handles().ok_or_else(|| lost("the tree is not up".into()))?;
-        let answer = handles.lifecycle.ask(Boot).within(self.boot_within).await;
+        let answer = handles.lifecycle.boot.ask(Boot, self.boot_within).await;
         answer.map_err(|error| lost(error.to_string()))?
     }
 
-    /// The seven steps; `None` if the lifecycle is not there to do them.
+    /// Carries out the seven steps of a shutdown; `None` if the lifecycle is not there to do it.
     pub(crate) async fn shut_down(&self, reason: ShutdownReason) -> Option<Arc<ShutdownSummary>> {
         let handles = self.wiring.handles()?;
-        // A boot under way is undone first, and its machine has the word on how long that takes.
+        // A boot under way is rolled back first. Its machine decides how long that takes, so the
+        // time of a whole boot is added here.
         let within = self.shutdown.deadline.saturating_add(self.boot_within);
         let until = later(Instant::now(), within);
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            match handles.lifecycle.ask(Shutdown(reason.clone())).within(left).await {
+            match handles.lifecycle.shutdown.ask(Shutdown(reason.clone()), left).await {
                 Ok(summary) => return summary,
-                // It was found hung, or crashed, while it carried the order out. Its next life
-                // knows nothing of it.
-                Err(AskError::Exited { .. }) if !handles.lifecycle.any().is_closed() => {
-                    tracing::warn!("the lifecycle ended while it shut down: telling it again");
+                // It hung or crashed in the middle of the shutdown and was restarted. Its next
+                // incarnation knows nothing of the order, so the order is given again.
+                Err(AskError::Exited { .. }) if !handles.lifecycle.shutdown.any().is_closed() => {
+                    tracing::warn!("the lifecycle ended during the shutdown: ordering it again");
                 }
                 Err(_) => return None,
             }
         }
     }
 
-    /// The seven steps, or what there was of them when `hurry` came; and whether it came.
+    /// Carries out the seven steps, or as many as there is time for until `hurry` resolves. Returns
+    /// the summary, and whether `hurry` did resolve.
     pub(crate) async fn shut_down_or(
         &self,
         reason: ShutdownReason,
@@ -136,34 +138,34 @@ impl Raised {
         let ended = self.runtime.tree_ended();
         tokio::select! {
             summary = &mut steps => (summary, false),
-            // Without a tree nobody is left to carry them out.
+            // Without a tree nobody is left to carry out the steps.
             _ = ended => (None, false),
             () = hurry => {
-                self.order(Hurry);
+                self.order(|lifecycle| &lifecycle.hurry, Hurry);
                 let summary = tokio::time::timeout(SUMMARY_WITHIN, steps).await;
                 (summary.unwrap_or(None), true)
             }
         }
     }
 
-    fn order<M>(&self, order: M)
+    /// Sends an order to the lifecycle, without waiting for an answer.
+    fn order<M>(&self, port: impl FnOnce(&LifecyclePorts) -> &Port<M>, order: M)
     where
         M: actix::Message + Send + 'static,
         M::Result: Send,
-        boot::LifecycleActor: actix::Handler<M>,
     {
         let Some(handles) = self.wiring.handles() else { return };
-        if handles.lifecycle.try_tell(order).is_err() {
+        if port(&handles.lifecycle).try_tell(order).is_err() {
             tracing::error!("the lifecycle takes no orders");
         }
     }
 
+    /// Orders a reload of all components.
     pub(crate) fn reload(&self) {
-        self.order(Reload);
+        self.order(|lifecycle| &lifecycle.reload, Reload);
     }
 
-    /// What is left: the tree, the endpoint, the node.
-    /// A tree that stops in order does not make up for the components that were killed before.
+    /// Stops what is left after the seven steps: the tree, the endpoint, the node.
     pub(crate) async fn finish(
         self,
         shutdown: Option<&ShutdownSummary>,
@@ -172,6 +174,8 @@ impl Raised {
         let ended = self.runtime.stop_or(TREE_WITHIN, hurry).await;
         self.wiring.disconnect();
         match ended.end {
+            // Components were killed before. That the rest of the tree stopped in order does not
+            // make the shutdown an orderly one.
             RunEnd::Stopped if shutdown.is_some_and(|summary| summary.report.used_force()) => {
                 Outcome { end: RunEnd::Forced, ..ended }
             }
@@ -207,7 +211,8 @@ impl Service {
         match raised.boot().await {
             Ok(boot) => Ok(Self { raised, boot }),
             Err(error) => {
-                // What was prepared is cleaned up, as after any shutdown.
+                // What had started is stopped by now. The shutdown runs the cleanup handlers,
+                // which count on being run after a failed boot too.
                 raised.shut_down(ShutdownReason::BootFailed).await;
                 let _ = raised.finish(None, std::future::pending()).await;
                 Err(error.into())
@@ -215,73 +220,73 @@ impl Service {
         }
     }
 
-    /// How the boot went.
+    /// Returns the report of the boot.
     #[must_use]
     pub fn boot_report(&self) -> &BootReport {
         &self.boot
     }
 
-    /// How the pre-flight checks went.
+    /// Returns the report of the pre-flight checks.
     #[must_use]
     pub fn preflight_report(&self) -> &PreFlightReport {
         &self.raised.preflight
     }
 
-    /// The root supervisor.
+    /// Returns the root supervisor.
     #[must_use]
     pub fn root(&self) -> &SupervisorRef {
         self.raised.runtime.root()
     }
 
-    /// The runtime below.
+    /// Returns the runtime below.
     #[must_use]
     pub fn runtime(&self) -> &Runtime {
         &self.raised.runtime
     }
 
-    /// Answers for its health.
+    /// Returns a reference to its health.
     #[must_use]
     pub fn health(&self) -> HealthRef {
         HealthRef::new(self.raised.wiring.clone())
     }
 
-    /// Tells how its components get along.
+    /// Returns a reference to the statistics of calls between its components.
     #[must_use]
     pub fn interactions(&self) -> InteractionsRef {
         InteractionsRef::new(self.raised.wiring.clone())
     }
 
-    /// The gate that work has to pass.
+    /// Returns the gate that all work has to pass.
     #[must_use]
     pub fn gate(&self) -> &WorkGate {
         self.raised.wiring.gate()
     }
 
-    /// The way to report what it cannot live with.
+    /// Returns a reference that reports emergencies.
     #[must_use]
     pub fn emergency(&self) -> EmergencyRef {
         EmergencyRef::new(self.raised.wiring.clone())
     }
 
-    /// How far it has come.
+    /// Returns the stage that the service has reached.
     #[must_use]
     pub fn stage(&self) -> ServiceStage {
         self.raised.wiring.stage()
     }
 
-    /// What each phase has brought up.
+    /// Returns what each phase of the boot has started.
     #[must_use]
     pub fn context(&self) -> SystemContext {
         SystemContext::of(&self.raised.plan)
     }
 
-    /// Has all components take over what may have changed outside: SIGHUP.
+    /// Makes all components reload, as SIGHUP does.
     pub fn reload(&self) {
         self.raised.reload();
     }
 
-    /// Waits for an emergency. [`Builder::run`] acts on it; who starts a service by other
-    /// means has to.
+    /// Waits for an emergency. [`Builder::run`] acts on emergencies; a caller that starts a service
+    /// by other means has to do so itself.
     pub async fn emergency_raised(&mut self) -> EmergencyReason {
         match self.raised.emergencies.recv().await {
             Some(reason) => reason,
@@ -289,23 +294,24 @@ impl Service {
         }
     }
 
-    /// Waits for its tree to end by itself: the root supervisor gave up.
+    /// Waits for the tree to end by itself, which means that the root supervisor gave up.
     pub async fn tree_ended(&self) -> ExitReason {
         self.raised.runtime.tree_ended().await
     }
 
-    /// The seven steps of a shutdown, and no more: the tree stays up. Told twice, both are
-    /// given the one summary. `None` if the lifecycle is not there to carry them out.
+    /// Carries out the seven steps of a shutdown and leaves the tree up. Called twice, both calls
+    /// get the same summary. `None` if the lifecycle is not there to carry out the steps.
     pub async fn wind_down(&self, reason: ShutdownReason) -> Option<Arc<ShutdownSummary>> {
         self.raised.shut_down(reason).await
     }
 
-    /// Shuts it down in seven steps, then stops the tree and the node.
+    /// Shuts the service down in seven steps, then stops the tree and the node.
     pub async fn shut_down(self, reason: ShutdownReason) -> ServiceEnd {
         self.shut_down_or(reason, std::future::pending()).await
     }
 
-    /// As [`Service::shut_down`]; when `hurry` resolves, what is left is killed.
+    /// Shuts the service down as [`Service::shut_down`] does, and kills what is left as soon as
+    /// `hurry` resolves.
     pub async fn shut_down_or(
         self,
         reason: ShutdownReason,

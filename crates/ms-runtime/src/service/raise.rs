@@ -1,4 +1,4 @@
-//! Bringing the tree of a service up, on the actix system of the caller.
+//! Starts the tree of a service, on the actix system of the caller.
 
 use ms_actor::Node;
 use tokio::sync::mpsc;
@@ -15,22 +15,23 @@ use crate::control::NodeControl;
 use crate::node::{RunError, Runtime};
 
 impl Builder {
-    /// Puts the components in order, without starting anything.
+    /// Plans the order of the components, without starting anything.
     ///
     /// # Errors
-    /// Ids, dependencies, what is required and not provided, phases, the wished order or
-    /// settings at fault, named.
+    /// Names what is wrong: ids, dependencies, requirements that nobody provides, phases, the
+    /// preferred order, or settings.
     pub fn plan(&self) -> Result<BootPlan, RunError> {
         self.settings.check()?;
         Ok(Planned::new(self)?.plan)
     }
 
-    /// Starts the service on the actix system of this thread: for tests, and for programs
-    /// with a main loop of their own. No signal is looked at.
+    /// Starts the service on the actix system of this thread, for tests and for programs with a
+    /// main loop of their own. Signals are left alone.
     ///
     /// # Errors
-    /// As [`Builder::run`].
+    /// Those of [`Builder::run`].
     pub async fn start(self) -> Result<Service, RunError> {
+        // Checks block (disk, ports), so not on the thread that runs the caller's actors.
         let checked = self.clone();
         let preflight = tokio::task::spawn_blocking(move || checked.check()).await;
         let preflight = preflight.map_err(|_| RunError::Panicked)??;
@@ -40,7 +41,7 @@ impl Builder {
         Service::boot(raised).await
     }
 
-    /// Brings the tree up; its components wait for the boot.
+    /// Starts the tree. Its components wait for the boot.
     pub(super) async fn raise(
         self,
         node: Node,
@@ -57,6 +58,7 @@ impl Builder {
         wiring.open(desk.clone());
         let tree = tree::tree(&self, &plan, &wiring, &node)?;
         let runtime = Runtime::start_with(node, run, (control, desk), |_| tree).await?;
+        // The actors exist only now, and hold the wiring already: it is filled in afterwards.
         if let Err(error) = tree::connect(runtime.node(), runtime.root(), &wiring).await {
             let _ = runtime.stop(TREE_WITHIN).await;
             return Err(tree::lost(&error).into());

@@ -1,7 +1,7 @@
-//! A service as the main thing of a process.
+//! A service as the main loop of a process.
 //!
-//! The loop is that of a bare node (`node/process.rs`). A service adds that SIGHUP reloads, what
-//! its emergencies are, and what its node does on its own thread: boot, serve, shut down.
+//! The loop is that of a bare node (`node/process.rs`). A service adds the reload at SIGHUP, its
+//! emergencies, and what its node does on its own thread: boot, serve, shut down.
 
 use std::future::{Future, pending, ready};
 use std::panic::resume_unwind;
@@ -30,17 +30,17 @@ use crate::node::{
 #[derive(Debug)]
 #[must_use = "the end of the service decides the exit code"]
 pub struct ServiceEnd {
-    /// How its tree ended.
+    /// The outcome of its tree.
     pub outcome: Outcome,
-    /// How its shutdown went, if it came to one that could report.
+    /// The summary of its shutdown, if there was one that could report.
     pub shutdown: Option<Arc<ShutdownSummary>>,
-    /// The emergency it ended in, if it did.
+    /// The emergency that ended it, if one did.
     pub emergency: Option<EmergencySummary>,
 }
 
 impl ServiceEnd {
-    /// The number of its exit code: that of its emergency (101 to 104, or 1 for a second
-    /// signal), else that of its tree.
+    /// Returns the number of the exit code: that of the emergency (101 to 104, or 1 for a second
+    /// signal), else that of the tree.
     #[must_use]
     pub fn code(&self) -> u8 {
         match &self.emergency {
@@ -49,7 +49,7 @@ impl ServiceEnd {
         }
     }
 
-    /// Its exit code, for `main` to return.
+    /// Returns the exit code, for `main` to return.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         self.code().into()
@@ -65,24 +65,27 @@ impl Termination for ServiceEnd {
 type Shutdown = Option<Arc<ShutdownSummary>>;
 
 impl Builder {
-    /// Runs the service until a signal, its own end or an emergency ends it. Blocks; call
-    /// it from `main`, and return its exit code from there.
+    /// Runs the service until a signal, its own end or an emergency ends it. Blocks: call it from
+    /// `main`, and return its exit code from there.
     ///
-    /// SIGTERM, SIGINT and SIGQUIT shut it down in order, a boot under way included; a
-    /// second one kills what is left. SIGHUP has components reload.
+    /// SIGTERM, SIGINT and SIGQUIT shut it down in order, also in the middle of a boot. A second
+    /// one kills what is left. SIGHUP makes the components reload.
     ///
     /// # Errors
-    /// [`RunError`], each with its exit code; what had started was stopped again.
+    /// [`RunError`], each with its exit code. What had started was stopped again.
     pub fn run(self) -> Result<ServiceEnd, RunError> {
         self.run_with(async |_| pending().await)
     }
 
-    /// As [`Builder::run`], with a future beside the service, on the node's own thread, once
-    /// it is ready: for a job, which has an end of its own. The end of the future shuts the
-    /// service down in order. It is dropped when something else ends the service first.
+    /// Runs the service as [`Builder::run`] does, with a future beside it, on the node's own
+    /// thread.
+    ///
+    /// The future is for a job, which has an end of its own. It starts once the service is ready,
+    /// and its end shuts the service down in order. It is dropped when something else ends the
+    /// service first.
     ///
     /// # Errors
-    /// As [`Builder::run`], and [`RunError::Main`] when the future fails.
+    /// Those of [`Builder::run`], and [`RunError::Main`] when the future fails.
     pub fn run_with(
         self,
         main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
@@ -95,7 +98,8 @@ fn run(
     builder: Builder,
     main: impl AsyncFnOnce(&Runtime) -> MainResult + Send + 'static,
 ) -> Result<ServiceEnd, RunError> {
-    // Wrong plans and settings first, then the surroundings, then everything else.
+    // First what only the program can get wrong, then the machine it runs on. A wrong setting is
+    // reported as such, and not as the failed check that it leads to.
     builder.plan()?;
     let preflight = builder.check()?;
     let (wiring, raised) = Wiring::new(builder.settings.health);
@@ -130,7 +134,7 @@ fn run(
     })
 }
 
-/// The reason that the log, the report and the exit code have.
+/// Translates a cause into the reason that the log, the report and the exit code show.
 fn reason(cause: EmergencyCause<EmergencyReason>) -> EmergencyReason {
     match cause {
         EmergencyCause::Raised(reason) => reason,
@@ -141,17 +145,18 @@ fn reason(cause: EmergencyCause<EmergencyReason>) -> EmergencyReason {
             EmergencyReason::Panic("the node's own thread panicked outside any actor".to_owned())
         }
         EmergencyCause::StoppedTwice(name) => {
-            EmergencyReason::ToldTwice(format!("{name} during the shutdown"))
+            EmergencyReason::StoppedTwice(format!("{name} during the shutdown"))
         }
     }
 }
 
-/// Resolves when the root supervisor hangs or its thread is blocked: then nobody restarts
-/// anything any more, and only another process can help.
+/// Waits until the root supervisor hangs or its thread is blocked, and says how that was noticed.
+// Nobody supervises the root. While it hangs, nothing is restarted any more, and only a new process
+// helps.
 async fn root_hung(wiring: Wiring, heartbeat: Heartbeat) -> String {
     let mut missed = 0;
-    // One more than others may miss: this thread may be the first to run after a standstill
-    // of the whole process.
+    // One more than other actors may miss. After the whole process stood still (a paused VM, a
+    // SIGSTOP) this thread may run first, and would find a root that had no time to answer.
     while missed <= heartbeat.missed {
         tokio::time::sleep(heartbeat.every).await;
         let Some(handles) = wiring.handles() else { continue };
@@ -164,7 +169,7 @@ async fn root_hung(wiring: Wiring, heartbeat: Heartbeat) -> String {
     format!("the root supervisor hangs: it missed {missed} heartbeats of {:?}", heartbeat.every)
 }
 
-/// What runs on the node's own thread.
+/// Boots, serves and shuts down the service, on the node's own thread.
 async fn on_its_thread(
     builder: Builder,
     preflight: PreFlightReport,
@@ -173,10 +178,11 @@ async fn on_its_thread(
     main: impl AsyncFnOnce(&Runtime) -> MainResult,
 ) -> NodeOutcome<Shutdown> {
     let node = Node::boot(builder.settings.run.node.clone())?;
-    // Emergencies go to the thread that waits for signals, not to this one.
+    // Emergencies go to the thread that waits for signals: this one may be what hangs.
     let (_, none) = mpsc::channel(1);
     let raised = builder.raise(node, preflight, wiring, none).await?;
-    // Files that changed during the boot were perhaps read before: a reload is made up for.
+    // A component may have read its file just before the SIGHUP that announces a change of it. So
+    // a reload that is ordered during the boot is done after it.
     let mut reload = false;
     let signal = {
         let mut booting = pin!(raised.boot());
@@ -200,7 +206,7 @@ async fn on_its_thread(
             serve(raised, &mut orders, main).await
         }
         Err(error) => {
-            // How it was undone is in the log; why it had to be, decides.
+            // The rollback is in the log. What the caller gets is the reason for it.
             let _ = stop(raised, ShutdownReason::BootFailed, &mut orders).await;
             Err(error.into())
         }
@@ -217,7 +223,8 @@ async fn serve(
     let up_to = while_up(&raised.runtime, orders, main, || raised.reload()).await;
     match up_to {
         UpTo::TreeEnded => {
-            // Nobody asked for that, whatever its reason: the tree has no end of its own.
+            // The tree of a service has no end of its own. Whatever reason the root gives, nobody
+            // asked for this end, so it counts as given up.
             let ended = raised.runtime.wait().await;
             Ok((Outcome { end: RunEnd::GaveUp, ..ended }, None))
         }
@@ -227,13 +234,13 @@ async fn serve(
             let stopped = stop(raised, requested("its main future has ended"), orders).await;
             result.map(|()| stopped).map_err(RunError::Main)
         }
-        // A bug of code that nobody supervises is an emergency (101), not a way to end a service:
-        // the thread ends without a report, and the process sees that.
+        // Nobody supervises this code, so its panic is an emergency (101) and no orderly end. The
+        // thread ends without a report, from which the process concludes that it panicked.
         UpTo::MainPanicked(panic) => resume_unwind(panic),
     }
 }
 
-/// Shuts down in order; a second signal on the way kills what is left.
+/// Shuts down in order; a second signal kills what is left.
 async fn stop(raised: Raised, reason: ShutdownReason, orders: &mut Orders) -> (Outcome, Shutdown) {
     let (shutdown, hurried) = raised.shut_down_or(reason, orders.stop()).await;
     let now: Pin<Box<dyn Future<Output = ()> + '_>> = match hurried {
@@ -242,7 +249,7 @@ async fn stop(raised: Raised, reason: ShutdownReason, orders: &mut Orders) -> (O
     };
     let alive = raised.runtime.root().any().is_alive();
     let ended = raised.finish(shutdown.as_deref(), now).await;
-    // The tree ended by itself in the middle of it: it gave up.
+    // The tree ended in the middle of the shutdown, before anybody stopped it: it gave up.
     let end = if !alive && shutdown.is_none() { RunEnd::GaveUp } else { ended.end };
     (Outcome { end, ..ended }, shutdown)
 }

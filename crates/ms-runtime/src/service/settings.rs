@@ -1,4 +1,4 @@
-//! How a service is run: plain values with defaults, to be filled from a configuration.
+//! The settings of a service: plain values with defaults, to be filled from a configuration.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,21 +10,20 @@ use ms_supervisor::Heartbeat;
 use crate::node::RunConfig;
 use crate::service::logic::health::ProbeSettings;
 
-/// How components are started.
+/// How components start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootSettings {
-    /// How long a component's start may take unless its spec says otherwise.
+    /// Time for the start of a component, unless its spec sets another.
     pub start_within: Duration,
-    /// How long the boot may take as a whole (`components.startup_deadline`); 30 s. One that
-    /// takes longer is undone and fails.
+    /// Time for the whole boot (`components.startup_deadline`); 30 s. A boot that takes longer
+    /// fails and is rolled back.
     pub within: Duration,
-    /// How long the pre-flight checks may take together.
+    /// Time for all pre-flight checks together.
     pub preflight_within: Duration,
-    /// When a boot is called off: how long what is under way may take to finish.
+    /// When a boot is cancelled: time for the starts under way to finish.
     pub cancel_grace: Duration,
-    /// The order wished for among components that are free to start
-    /// (`components.initialization_order`). Names of components that are not there are
-    /// passed over.
+    /// Preferred order among components that are free to start
+    /// (`components.initialization_order`). Names of components that do not exist are ignored.
     pub initialization_order: Vec<String>,
 }
 
@@ -54,18 +53,17 @@ impl Default for BootSettings {
     }
 }
 
-/// How components are kept alive (`core.supervision`).
+/// How components are supervised (`core.supervision`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SupervisionSettings {
-    /// Which components one failure takes along (`core.supervision.strategy`): that one alone.
-    /// Components stand in start order, so `RestForOne` takes along what was started after it.
+    /// Which components restart after the failure of one (`core.supervision.strategy`); only that
+    /// one. Components stand in start order, so `RestForOne` restarts all that started after it.
     pub strategy: Strategy,
-    /// Restarts granted within a window, to the components and to the root each:
-    /// 5 in 60 s.
+    /// Restarts allowed within a window, to the components and to the root each; 5 in 60 s.
     pub intensity: Intensity,
-    /// When a component is found hung and started again (`core.supervision.heartbeat_interval`
-    /// and `heartbeat_missed`): at one message for 3 beats of 5 s. Starting and stopping have
-    /// deadlines of their own and count only where they block their thread.
+    /// When a component counts as hung and is restarted (`core.supervision.heartbeat_interval` and
+    /// `heartbeat_missed`); after 3 heartbeats of 5 s in one message. Starts and stops have
+    /// deadlines of their own; they count as hung only if they block their thread.
     pub heartbeat: Heartbeat,
 }
 
@@ -80,17 +78,17 @@ impl Default for SupervisionSettings {
     }
 }
 
-/// How health is looked at (`components.health_checks`).
+/// How health is checked (`components.health_checks`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HealthSettings {
-    /// Whether components are asked at all. Without, the three questions are still
-    /// answered, out of what the tree knows.
+    /// Whether components are asked at all. If not, the three probes still answer, from what the
+    /// tree knows.
     pub enabled: bool,
-    /// When a boot is found to take long.
+    /// When a boot counts as overdue.
     pub startup: ProbeSettings,
-    /// When the root supervisor is found not to answer.
+    /// When the root supervisor counts as dead.
     pub liveness: ProbeSettings,
-    /// When the whole is found fit for work.
+    /// When the service counts as ready for work.
     pub readiness: ProbeSettings,
     /// How often components are asked (`core.supervision.health_check_interval`); 10 s.
     pub interval: Duration,
@@ -111,22 +109,22 @@ impl Default for HealthSettings {
 /// How a service is shut down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownSettings {
-    /// The time the process is given from outside before it is killed: Kubernetes'
-    /// `terminationGracePeriodSeconds`, 30 s unless the manifest says otherwise.
+    /// Time until the process is killed from outside: `terminationGracePeriodSeconds` of
+    /// Kubernetes, 30 s unless the manifest sets another.
     pub grace: Duration,
-    /// The part of it that the seven steps share; 25 s. The rest is for the tree, the
-    /// control endpoint and the threads.
+    /// The part of `grace` that the seven steps share; 25 s. The rest is for the tree, the control
+    /// endpoint and the threads.
     pub deadline: Duration,
-    /// How long a component's stop may take unless its spec says otherwise.
+    /// Time for the stop of a component, unless its spec sets another.
     pub stop_within: Duration,
-    /// How long one cleanup handler may take.
+    /// Time for one cleanup handler.
     pub cleanup_within: Duration,
-    /// How long the emergency stop of a second signal may take; 1.5 s.
+    /// Time for the emergency stop after a second signal; 1.5 s.
     pub forced_within: Duration,
 }
 
 impl ShutdownSettings {
-    /// What is kept of the grace for what comes after the seven steps.
+    /// The part of `grace` that is kept for what follows the seven steps.
     pub const RESERVE: Duration = RESERVE;
 }
 
@@ -145,18 +143,18 @@ impl Default for ShutdownSettings {
 /// When and how a service gives up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmergencySettings {
-    /// Critical errors within the window that are an emergency; 5.
+    /// Critical errors within the window that make an emergency; 5.
     pub critical_errors: usize,
     /// The window; 60 s.
     pub window: Duration,
-    /// Memory that the process may use, in bytes; over it at three looks in a row, a second
-    /// apart, it ends. No limit unless one is set.
+    /// Memory that the process may use, in bytes. It ends if three looks in a row, one second
+    /// apart, find more. `None` is no limit.
     pub memory_limit: Option<u64>,
-    /// How long all emergency procedures may take together; 10 s.
+    /// Time for all emergency procedures together; 10 s.
     pub limit: Duration,
-    /// Where crash reports go; nowhere unless a state directory is set.
+    /// The directory of crash reports; `None` writes none.
     pub reports: Option<PathBuf>,
-    /// Crash reports kept, the latest; 10.
+    /// Number of crash reports to keep, the latest; 10.
     pub keep: usize,
 }
 
@@ -173,32 +171,32 @@ impl Default for EmergencySettings {
     }
 }
 
-/// All of them.
+/// All settings of a service.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The node, its arbiters and its control endpoint. `stop_within` is not used: the
-    /// shutdown settings take its place.
+    /// The node, its arbiters and its control endpoint. The settings in `shutdown` take the place
+    /// of its `stop_within`.
     pub run: RunConfig,
-    /// How components are started.
+    /// How components start.
     pub boot: BootSettings,
-    /// How they are kept alive.
+    /// How components are supervised.
     pub supervision: SupervisionSettings,
-    /// How their health is looked at.
+    /// How their health is checked.
     pub health: HealthSettings,
-    /// How the service is shut down.
+    /// How the service shuts down.
     pub shutdown: ShutdownSettings,
-    /// When and how it gives up.
+    /// When and how the service gives up.
     pub emergency: EmergencySettings,
 }
 
 impl Settings {
-    /// The defaults, for a node of this name.
+    /// Returns the defaults, for a node of this name.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self::of(RunConfig::new(name))
     }
 
-    /// The defaults, for a node that is run like this.
+    /// Returns the defaults, for a node with this configuration.
     #[must_use]
     pub fn of(run: RunConfig) -> Self {
         Self {
@@ -211,7 +209,7 @@ impl Settings {
         }
     }
 
-    /// Checks what belongs together.
+    /// Checks that the settings agree with each other.
     ///
     /// # Errors
     /// [`SettingsError`] names the keys at fault.
@@ -220,6 +218,7 @@ impl Settings {
         if deadline < MIN_DEADLINE {
             return Err(SettingsError::DeadlineTooShort { deadline });
         }
+        // Better refused at the start than killed in the middle of saving state, months later.
         if deadline.saturating_add(ShutdownSettings::RESERVE) > grace {
             let reserve = ShutdownSettings::RESERVE;
             return Err(SettingsError::GraceTooShort { grace, deadline, reserve });
@@ -230,25 +229,26 @@ impl Settings {
 
 /// Settings that contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SettingsError {
-    /// The shutdown would be cut off from outside.
+    /// The process would be killed from outside before its shutdown is over.
     #[error(
         "a shutdown of {deadline:?} (ShutdownSettings::deadline, shutdown.within) and {reserve:?} for the rest do not fit into {grace:?} (ShutdownSettings::grace, shutdown.kubernetes_grace); raise that one, or lower the other"
     )]
     GraceTooShort {
-        /// What the process is given.
+        /// The time until the process is killed.
         grace: Duration,
-        /// What the seven steps want.
+        /// The time that the seven steps may take.
         deadline: Duration,
-        /// What the rest wants.
+        /// The time that is kept for the rest.
         reserve: Duration,
     },
-    /// Too short to be split.
+    /// The shutdown is too short to be split into seven steps.
     #[error(
         "a shutdown of {deadline:?} (ShutdownSettings::deadline, shutdown.within) is shorter than {MIN_DEADLINE:?}; raise it"
     )]
     DeadlineTooShort {
-        /// What was given.
+        /// The time that was set.
         deadline: Duration,
     },
 }

@@ -1,10 +1,10 @@
-//! The composition of a service's tree.
+//! Composes the tree of a service.
 //!
 //! ```text
 //! /root
 //! ├─ lifecycle   boots and shuts down
-//! ├─ health      asks the components how they are
-//! ├─ integration how they get along: scores, errors, latencies, incidents
+//! ├─ health      checks the components
+//! ├─ integration their interactions: scores, errors, latencies, incidents
 //! ├─ emergency   counts critical errors
 //! ├─ cleanup     handlers and open resources
 //! └─ components
@@ -38,8 +38,10 @@ use crate::service::interactions::{InteractionsActor, InteractionsArgs, MAILBOX}
 use crate::service::logic::plan::{BootPlan, PlannedComponent};
 use crate::service::settings::{Settings, SupervisionSettings};
 
-/// Between two restarts of a part of the service, longer after each failure in a row: whatever
-/// makes a part fail again at once must not use up the restarts of all above it in a moment.
+/// The delay between two restarts of a part of the service, longer after each failure in a row.
+// Without it a part that fails at once would use up the restarts of its supervisor within
+// milliseconds, and of all supervisors above: the service would give up over a port that is free
+// again in a second.
 const RESTART_BACKOFF: Backoff = Backoff {
     min: Duration::from_millis(20),
     max: Duration::from_secs(1),
@@ -49,7 +51,7 @@ const RESTART_BACKOFF: Backoff = Backoff {
 const ROOT: &str = "root";
 const COMPONENTS: &str = "components";
 
-/// A checked plan, with what the tree is made of.
+/// A checked plan, with the parts of the tree.
 pub(crate) struct Planned {
     pub(crate) plan: BootPlan,
     pub(crate) components: ActorPath,
@@ -60,7 +62,7 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// Puts the components of a builder in order.
+    /// Plans the components of a builder.
     pub(crate) fn new(builder: &Builder) -> Result<Self, RunError> {
         let Builder { components: specs, settings, .. } = builder;
         let implied = resolve(specs, &builder.absent)?;
@@ -118,9 +120,12 @@ impl Planned {
         Ok(Self { plan, components, own, members, checks })
     }
 
-    /// Longest a boot and its rollback may take by their deadlines.
+    /// Returns the longest time that a boot and its rollback may take by their deadlines.
     pub(crate) fn longest_boot(&self) -> Duration {
         let each = self.members.iter();
+        // Each component may start, be stopped in vain, and be dropped. The two minutes on top are
+        // for the checks of the last phase and for killing: this limit is a backstop for a lost
+        // lifecycle, and must never cut a boot that its machine still gives time.
         let each = each.flat_map(|one| [one.start_within, one.stop_within, one.stop_within]);
         total(each.chain([Duration::from_secs(120)]))
     }
@@ -136,7 +141,7 @@ fn plan_one(spec: &ComponentSpec, settings: &Settings) -> Result<PlannedComponen
     })
 }
 
-/// The tree of a service; nothing of it runs yet.
+/// Composes the tree of a service. Nothing of it runs yet.
 pub(crate) fn tree(
     builder: &Builder,
     planned: &Planned,
@@ -178,7 +183,7 @@ fn lifecycle(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec
         reloads: builder.components.iter().filter_map(reload_of).collect(),
     });
     let make = move || LifecycleActor::new(Arc::clone(&args));
-    // On a thread of its own: no component that blocks its own may hold up the shutdown.
+    // On a thread of its own: a component that blocks its thread must not delay the shutdown.
     ChildSpec::inspectable("lifecycle", make, LifecycleActor::view).placement(Placement::Dedicated)
 }
 
@@ -194,7 +199,7 @@ fn health(builder: &Builder, planned: &Planned, wiring: &Wiring) -> ChildSpec {
         checks: planned.checks.clone(),
     };
     let make = move || HealthActor::new(args.clone());
-    // On a thread of its own: it has to answer whatever the components do to theirs.
+    // On a thread of its own: probes must be answered while a component blocks its thread.
     ChildSpec::inspectable("health", make, HealthActor::view).placement(Placement::Dedicated)
 }
 
@@ -204,8 +209,8 @@ fn interactions(builder: &Builder) -> ChildSpec {
         observer: builder.interaction_observer.clone(),
     };
     let make = move || InteractionsActor::new(args.clone());
-    // On a thread of its own: it has to answer whatever the components do to theirs, and an
-    // observer that blocks must not stop the supervisors.
+    // On a thread of its own: it must answer while a component blocks its thread, and an observer
+    // that blocks must not stop the supervisors.
     ChildSpec::inspectable("integration", make, InteractionsActor::view)
         .mailbox(MailboxSpec::bounded(MAILBOX))
         .placement(Placement::Dedicated)
@@ -214,7 +219,7 @@ fn interactions(builder: &Builder) -> ChildSpec {
 fn emergency(settings: &Settings, wiring: &Wiring) -> ChildSpec {
     let args = EmergencyArgs { settings: settings.emergency.clone(), wiring: wiring.clone() };
     let make = move || EmergencyActor::new(args.clone());
-    // On a thread of its own, as the others.
+    // On a thread of its own, as the others: it counts the errors of components that may block.
     ChildSpec::inspectable("emergency", make, EmergencyActor::view).placement(Placement::Dedicated)
 }
 
@@ -225,7 +230,7 @@ fn cleanup(builder: &Builder, node: &Node) -> ChildSpec {
         node: node.clone(),
     };
     let make = move || CleanupActor::new(args.clone());
-    // Handlers of databases and the like: kept off the supervisors' thread.
+    // On an ordinary arbiter: the handlers themselves run on blocking threads.
     ChildSpec::inspectable("cleanup", make, CleanupActor::view)
 }
 
@@ -267,6 +272,8 @@ fn component(
                 component: member.id.clone(),
                 source,
             })?;
+            // The tree is in its place from the start, but must not start before its turn in the
+            // boot, nor be restarted once the shutdown has stopped it.
             let supervisor = made.only_if(move || wiring.wants(&id));
             ChildSpec::supervisor(supervisor)
         }
@@ -277,7 +284,7 @@ fn component(
         .shutdown(Shutdown::Timeout(member.stop_within)))
 }
 
-/// Finds the service's own actors in a tree that is up.
+/// Finds the service's own actors in a running tree, and connects the wiring to them.
 pub(crate) async fn connect(
     node: &Node,
     root: &SupervisorRef,
@@ -287,17 +294,17 @@ pub(crate) async fn connect(
         node: node.clone(),
         root: root.clone(),
         components: root.supervisor(COMPONENTS).await?,
-        lifecycle: root.get("lifecycle").await?,
-        health: root.get("health").await?,
-        interactions: root.get("integration").await?,
+        lifecycle: (&root.get::<LifecycleActor>("lifecycle").await?).into(),
+        health: (&root.get::<HealthActor>("health").await?).into(),
+        interactions: (&root.get::<InteractionsActor>("integration").await?).into(),
         cleanup: root.get("cleanup").await?,
-        emergency: root.get("emergency").await?,
+        emergency: root.get::<EmergencyActor>("emergency").await?.port(),
     };
     wiring.connect(handles);
     Ok(())
 }
 
-/// What a boot fails with when its own tree is not as it should be.
+/// Returns the error of a boot whose tree lacks an actor of the service.
 pub(crate) fn lost(error: &SupervisorError) -> crate::service::boot::BootstrapError {
     crate::service::boot::BootstrapError::Lost(error.to_string())
 }

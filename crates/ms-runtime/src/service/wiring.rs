@@ -1,4 +1,4 @@
-//! What the parts of a service know of each other.
+//! Connects the parts of a service with each other.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use ms_actor::{Node, Ref};
+use ms_actor::{Node, Port, Ref};
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::Lifecycle;
 use ms_ops::Desk;
@@ -14,72 +14,64 @@ use ms_supervisor::SupervisorRef;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::service::boot::LifecycleActor;
+use crate::service::boot::LifecyclePorts;
 use crate::service::cleanup::CleanupActor;
-use crate::service::emergency::EmergencyActor;
+use crate::service::emergency::CriticalError;
 use crate::service::gate::WorkGate;
-use crate::service::health::HealthActor;
-use crate::service::interactions::InteractionsActor;
+use crate::service::health::HealthPorts;
+use crate::service::interactions::InteractionPorts;
 use crate::service::logic::emergency::EmergencyReason;
 use crate::service::settings::HealthSettings;
+use crate::service::stage::ServiceStage;
 use crate::service::until::until;
 
-/// How far a service has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub enum ServiceStage {
-    /// The boot is under way.
-    #[default]
-    Starting,
-    /// It takes work.
-    Running,
-    /// It shuts down.
-    Stopping,
-    /// All its components have stopped.
-    Stopped,
-}
-
-/// What the lifecycle publishes for all to read. It alone writes.
+/// What the lifecycle publishes for everybody to read. Only the lifecycle writes it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Published {
     pub(crate) stage: ServiceStage,
     /// How long the boot took, once it is done.
     pub(crate) booted: Option<Duration>,
-    /// Components that are to run: started, and not ordered to stop.
+    /// Components that should run: started, and not ordered to stop.
     pub(crate) up: Arc<BTreeSet<ComponentId>>,
 }
 
-/// What the actor `health` has come to, for all to read, and for its next life to go on with.
-/// It alone writes.
+/// The verdicts of the actor `health`, for everybody to read. Only that actor writes them.
+// Kept here and not in the actor: its next incarnation goes on from them. A crash of `health` must
+// not make a pod look unready, or ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verdicts {
     /// The startup probe has passed.
     pub(crate) started: bool,
-    /// It has failed: the boot takes longer than it grants.
+    /// The startup probe has failed: the boot takes longer than it allows.
     pub(crate) overdue: bool,
-    /// What the liveness probe says, and when it looked last.
+    /// The answer of the liveness probe, and when it last looked.
     pub(crate) live: Option<(bool, Instant)>,
-    /// What the readiness probe makes of the components.
+    /// The answer of the readiness probe about the components.
     pub(crate) components: bool,
-    /// And of the paths.
+    /// The answer of the readiness probe about the paths.
     pub(crate) paths: bool,
 }
 
-/// References to the service's own actors.
+/// Ways to the service's own actors.
+// By message and not by actor: the actors themselves hold this wiring, and a type that named them
+// would make one circle of the whole service.
 #[derive(Debug)]
 pub(crate) struct Handles {
     pub(crate) node: Node,
     pub(crate) root: SupervisorRef,
     pub(crate) components: SupervisorRef,
-    pub(crate) lifecycle: Ref<LifecycleActor>,
-    pub(crate) health: Ref<HealthActor>,
-    pub(crate) interactions: Ref<InteractionsActor>,
+    pub(crate) lifecycle: LifecyclePorts,
+    pub(crate) health: HealthPorts,
+    pub(crate) interactions: InteractionPorts,
     pub(crate) cleanup: Ref<CleanupActor>,
-    pub(crate) emergency: Ref<EmergencyActor>,
+    pub(crate) emergency: Port<CriticalError>,
 }
 
 impl Handles {
-    /// Whether the root supervisor turns: it answers an inspector in this time, which it does
-    /// between any two messages, serves others, and has not been at one message for that long.
+    /// Returns whether the root supervisor works: it answers an inspection in time, is not
+    /// suspended, and has not been at one message for longer than that.
+    // An inspection alone is not enough: a suspended actor answers it as well, and so may one that
+    // has been waiting within one handler, and serves nobody.
     pub(crate) async fn is_live(&self, within: Duration) -> bool {
         let root = self.root.any();
         root.ask_status(within).await.is_ok()
@@ -88,10 +80,10 @@ impl Handles {
     }
 }
 
-/// Emergencies that may wait for the main loop; the first ends the process.
+/// Emergencies that may wait for the main loop. The first one ends the process.
 const EMERGENCIES: usize = 8;
 
-/// The wiring of one service. Cheap to clone.
+/// The connections between the parts of one service. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Wiring(Arc<Inner>);
 
@@ -101,18 +93,19 @@ struct Inner {
     health: HealthSettings,
     verdicts: watch::Sender<Verdicts>,
     emergencies: mpsc::Sender<EmergencyReason>,
-    /// Set once when the tree has started, emptied when it is gone: the actors hold this
-    /// very wiring, and would keep each other in memory.
+    /// Set once the tree has started, emptied when it has ended.
+    // Emptied, because the actors hold this wiring: it would keep them, and itself, in memory.
     handles: ArcSwapOption<Handles>,
-    /// Set before the tree starts, emptied with the handles and for the same reason.
+    /// Set before the tree starts, emptied together with the handles.
     desk: ArcSwapOption<Desk>,
 }
 
 impl Wiring {
-    /// Returns a wiring, and the end at which its emergencies arrive.
+    /// Returns a wiring, and the receiver of its emergencies.
     pub(crate) fn new(health: HealthSettings) -> (Self, mpsc::Receiver<EmergencyReason>) {
         let (emergencies, raised) = mpsc::channel(EMERGENCIES);
-        // With a delay a service is ready when its first checks say so.
+        // Without a delay the service counts as ready until a check says otherwise. With one, the
+        // first checks decide: whoever sets a delay does not want traffic before them.
         let ready = !health.enabled || health.readiness.initial_delay.is_zero();
         let verdicts = Verdicts {
             started: false,
@@ -141,12 +134,12 @@ impl Wiring {
         self.0.handles.store(Some(Arc::new(handles)));
     }
 
-    /// The desk of the node is there.
+    /// Makes the desk of the node available.
     pub(crate) fn open(&self, desk: Desk) {
         self.0.desk.store(Some(Arc::new(desk)));
     }
 
-    /// The desk, while the service is there.
+    /// Returns the desk, while the service exists.
     pub(crate) fn desk(&self) -> Option<Desk> {
         self.0.desk.load().as_deref().cloned()
     }
@@ -156,7 +149,7 @@ impl Wiring {
         self.0.desk.store(None);
     }
 
-    /// The service's actors, while its tree is up.
+    /// Returns the ways to the service's own actors, while its tree is up.
     pub(crate) fn handles(&self) -> Option<Arc<Handles>> {
         self.0.handles.load_full()
     }
@@ -169,12 +162,12 @@ impl Wiring {
         self.0.published.borrow().stage
     }
 
-    /// For the lifecycle only.
+    /// Changes what is published. Only the lifecycle may call this.
     pub(crate) fn publish(&self, change: impl FnOnce(&mut Published)) {
         self.0.published.send_modify(change);
     }
 
-    /// How the health of the service is looked at.
+    /// Returns how the health of the service is checked.
     pub(crate) fn health_settings(&self) -> &HealthSettings {
         &self.0.health
     }
@@ -183,30 +176,31 @@ impl Wiring {
         *self.0.verdicts.borrow()
     }
 
-    /// For the actor `health` only.
+    /// Changes the verdicts. Only the actor `health` may call this.
     pub(crate) fn judge(&self, change: impl FnOnce(&mut Verdicts)) {
         self.0.verdicts.send_modify(change);
     }
 
-    /// Resolves when the boot is done.
+    /// Waits until the boot is done.
     pub(crate) async fn booted(&self) {
         until(&self.0.published, |now| now.booted.is_some()).await;
     }
 
-    /// Whether a component is to run.
+    /// Returns whether a component should run.
     pub(crate) fn wants(&self, id: &ComponentId) -> bool {
         self.0.published.borrow().up.contains(id)
     }
 
+    /// Waits until the shutdown has begun.
     pub(crate) async fn shutting_down(&self) {
         until(&self.0.published, |now| now.stage >= ServiceStage::Stopping).await;
     }
 
-    /// Tells whoever runs the service to stop at once. One more while eight wait changes
-    /// nothing, so it may get lost.
+    /// Tells the main loop to end the service at once.
+    // A full queue drops the emergency: eight wait already, and the first of them ends the process.
     pub(crate) fn emergency(&self, reason: EmergencyReason) {
         if let Err(error) = self.0.emergencies.try_send(reason) {
-            tracing::error!(%error, "an emergency finds nobody to hear it, or others before it");
+            tracing::error!(%error, "an emergency was not passed on: nobody listens, or others wait before it");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How services boot, and how a boot that fails is undone.
+//! The boot of services, and the rollback of a boot that fails.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
@@ -31,7 +31,7 @@ fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// Fails as said.
+/// Fails with this text.
 struct Check(&'static str, PreFlightResult);
 
 impl PreFlightCheck for Check {
@@ -45,7 +45,8 @@ impl PreFlightCheck for Check {
 
 // ---- components and their order ----
 
-/// S2.1-02, S2.1-03, S2.1-04, S2.1-05, S2.1-10, S1.1-01, S1.3-01: the composition shows in the tree.
+/// S2.1-02, S2.1-03, S2.1-04, S2.1-05, S2.1-10, S1.1-01, S1.3-01: the composition shows in the
+/// tree.
 #[test]
 fn components_start_after_what_they_need_and_show_in_the_tree() {
     paused(async {
@@ -164,7 +165,7 @@ fn the_report_has_eleven_phases_and_the_context_nine() {
     });
 }
 
-/// Tries to take work while it starts.
+/// Tries to let work in while it starts.
 struct Eager(parts::Log);
 
 impl Component for Eager {
@@ -194,8 +195,8 @@ fn the_gate_opens_when_the_boot_is_done_and_not_before() {
 
 // ---- failures ----
 
-/// `components.startup_deadline`: the boot as a whole has a deadline, whatever each component is
-/// granted. Who is waited for is named.
+/// `components.startup_deadline`: the boot as a whole has a deadline, whatever time each component
+/// has. The error names the components that were being started.
 #[test]
 fn a_boot_that_is_not_done_by_its_deadline_is_undone_and_says_who_was_waited_for() {
     paused(async {
@@ -281,7 +282,7 @@ fn a_service_that_is_not_healthy_in_the_end_does_not_start() {
     });
 }
 
-/// C4, C17: from its start on a component is kept alive by its supervisor.
+/// C4, C17: from its start on a component is restarted by its supervisor.
 #[test]
 fn a_component_that_crashes_is_initialised_and_started_again() {
     paused(async {
@@ -352,9 +353,9 @@ fn a_tree_starts_in_its_turn_and_stops_in_reverse() {
 
 // ---- pre-flight ----
 
-/// S4.1-15, S4.1-16, S4.1-17: all run, then all failures are told.
+/// S4.1-15, S4.1-16, S4.1-17: all checks run, then all failures are reported.
 #[test]
-fn all_checks_run_and_all_failures_are_told() {
+fn all_checks_run_and_all_failures_are_reported() {
     let fail = |name, why: &str| Check(name, PreFlightResult::Fail(why.to_owned()));
     let builder = Builder::new(real_settings())
         .preflight(Check("fine", PreFlightResult::Pass))
@@ -416,7 +417,7 @@ fn the_checks_of_the_surroundings_name_what_is_wrong() {
     failed(&PortFree(address), "cannot be listened at");
     failed(&StateDirectory("/nowhere/at/all".into()), "create it");
     failed(&StateDirectory(link), "symbolic link");
-    failed(&StateDirectory(file), "no directory");
+    failed(&StateDirectory(file), "not a directory");
     failed(&FreeDisk { at_least: u64::MAX, ..FreeDisk::of(directory.path()) }, "make room");
     failed(&FileDescriptors { at_least: u64::MAX - 1, wanted: u64::MAX }, "ulimit -n");
     drop(taken);

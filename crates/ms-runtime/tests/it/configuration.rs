@@ -1,4 +1,5 @@
-//! The config actor: reload by itself, last good kept, subscribers told, restarts survived.
+//! The configuration actor: it reloads by itself, keeps the last good values, informs subscribers,
+//! and survives restarts.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say what is wrong by failing")]
 
 use std::fs;
@@ -18,8 +19,8 @@ use ms_runtime::configuration::{
 use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 use tokio::sync::mpsc;
 
-/// Longest wait for what must come: only ever reached by a failure.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// Longest wait for something that must come. Only a failure ever reaches it.
+const HEARS_WITHIN: Duration = Duration::from_secs(180);
 
 settings! {
     /// The part of a configuration that is changed here.
@@ -75,8 +76,8 @@ impl Actor for Listener {
 impl Handler<ConfigChanged> for Listener {
     type Result = Result<(), Refused>;
 
-    fn handle(&mut self, news: ConfigChanged, _: &mut Self::Context) -> Self::Result {
-        self.heard.send(news).unwrap();
+    fn handle(&mut self, change: ConfigChanged, _: &mut Self::Context) -> Self::Result {
+        self.heard.send(change).unwrap();
         if self.refuse { Err(Refused("not today".to_owned())) } else { Ok(()) }
     }
 }
@@ -107,7 +108,7 @@ impl World {
     }
 
     async fn hears(&mut self) -> ConfigChanged {
-        tokio::time::timeout(PATIENCE, self.heard.recv()).await.expect("news").expect("open")
+        tokio::time::timeout(HEARS_WITHIN, self.heard.recv()).await.expect("news").expect("open")
     }
 
     /// Waits for an event of this topic; counts from the node's start.
@@ -121,7 +122,7 @@ impl World {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, find).await.expect("an event")
+        tokio::time::timeout(HEARS_WITHIN, find).await.expect("an event")
     }
 
     async fn end(self) {
@@ -135,18 +136,18 @@ fn within(seconds: u32) -> String {
     format!("[shutdown]\nwithin = \"{seconds}s\"\n")
 }
 
-/// S4.3-10, S1.1-06: an edited file is in force by itself and told with its keys.
+/// S4.3-10, S1.1-06: an edited file comes into force by itself, and its keys are announced.
 #[test]
-fn an_edited_file_is_read_and_told_without_being_asked() {
+fn an_edited_file_is_read_and_announced_without_being_asked() {
     System::new().block_on(async {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("base.toml"), within(9)).unwrap();
         let mut world = World::start(dir.path(), false).await;
         assert!(world.handle.status().watching);
         fs::write(dir.path().join("base.toml"), within(11)).unwrap();
-        let news = world.hears().await;
-        assert_eq!((news.version, &news.keys[..]), (1, &["shutdown.within".to_owned()][..]));
-        assert!(news.touches("shutdown") && !news.touches("shut"));
+        let change = world.hears().await;
+        assert_eq!((change.version, &change.keys[..]), (1, &["shutdown.within".to_owned()][..]));
+        assert!(change.touches("shutdown") && !change.touches("shut"));
         assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(11));
         let origin = world.handle.origin("shutdown.within").unwrap().to_string();
         assert!(origin.ends_with("base.toml:2:10"), "{origin}");
@@ -212,7 +213,7 @@ fn a_file_that_is_linked_to_is_watched_where_it_is() {
     });
 }
 
-/// Who orders a reload learns what it came to, and reads the files whatever was noticed.
+/// An ordered reload reads the files whether a change was noticed or not, and returns the result.
 #[test]
 fn a_reload_that_is_ordered_reads_and_says_what_it_came_to() {
     System::new().block_on(async {
@@ -220,11 +221,11 @@ fn a_reload_that_is_ordered_reads_and_says_what_it_came_to() {
         let base = dir.path().join("base.toml");
         fs::write(&base, within(9)).unwrap();
         let unstarted = ConfigHandle::<Conf>::load(Loader::new(dir.path()).env([])).unwrap();
-        assert_eq!(unstarted.reload(PATIENCE).await, Err(ReloadError::NotRunning));
+        assert_eq!(unstarted.reload(HEARS_WITHIN).await, Err(ReloadError::NotRunning));
         let world = World::start(dir.path(), false).await;
-        assert_eq!(world.handle.reload(PATIENCE).await, Ok(Reloaded::Unchanged));
+        assert_eq!(world.handle.reload(HEARS_WITHIN).await, Ok(Reloaded::Unchanged));
         fs::write(&base, "[http]\nbind = \"127.0.0.1:9\"\n[tasks]\nqueue_limit = 0\n").unwrap();
-        let failed = world.handle.reload(PATIENCE).await.unwrap();
+        let failed = world.handle.reload(HEARS_WITHIN).await.unwrap();
         let Reloaded::Failed(problems) = failed else { panic!("{failed:?}") };
         assert!(problems[0].contains("base.toml:4:15") && problems.len() == 1, "{problems:?}");
         assert_eq!(world.handle.current().shutdown.within, Duration::from_secs(9));
@@ -234,7 +235,7 @@ fn a_reload_that_is_ordered_reads_and_says_what_it_came_to() {
 
 /// S1.1-06: the state of the actor has every value in force, and of a secret only that it is set.
 #[test]
-fn a_secret_in_force_is_not_shown() {
+fn a_secret_in_force_is_redacted() {
     System::new().block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path().join("base.toml");
@@ -242,17 +243,17 @@ fn a_secret_in_force_is_not_shown() {
         fs::set_permissions(&base, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let world = World::start(dir.path(), false).await;
         assert_eq!(world.handle.current().registry.token.expose(), "s3cret");
-        let shown = format!("{:?}", world.config.any().state(PATIENCE).await);
-        assert!(shown.contains("registry.token") && shown.contains("redacted"), "{shown}");
-        assert!(!shown.contains("s3cret"), "{shown}");
+        let text = format!("{:?}", world.config.any().state(HEARS_WITHIN).await);
+        assert!(text.contains("registry.token") && text.contains("redacted"), "{text}");
+        assert!(!text.contains("s3cret"), "{text}");
         world.end().await;
     });
 }
 
-/// The directory is renamed away: that is said and shown, and what was read stays. Another that takes
-/// its place is followed, and so is a link that leads elsewhere.
+/// The directory is renamed away: that is reported, and the values stay. Another directory that
+/// takes its place is followed, and so is a link that leads elsewhere.
 #[test]
-fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_told() {
+fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_reported() {
     System::new().block_on(async {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
@@ -294,7 +295,7 @@ fn a_directory_that_is_replaced_is_followed_and_one_that_is_gone_is_told() {
     });
 }
 
-/// Fault 43: broken files keep the last good values; what needs a restart is said.
+/// Fault 43: broken files keep the last good values; keys that need a restart are reported.
 #[test]
 fn fault_43_a_broken_file_keeps_the_last_good_values_and_the_failure_shows() {
     System::new().block_on(async {
@@ -389,7 +390,7 @@ fn a_mix_of_new_live_and_old_restart_values_must_meet_the_rules_too() {
     });
 }
 
-/// S4.3-10: each subscriber takes over or refuses; both survive the actor's crash.
+/// S4.3-10: each subscriber applies a change or refuses it; both survive the actor's crash.
 #[test]
 fn refusals_are_counted_and_subscribers_survive_a_restart_of_the_actor() {
     System::new().block_on(async {

@@ -1,4 +1,4 @@
-//! How a node ends: by itself, when told, by force, when its root gives up; and its exit codes.
+//! The ends of a node: by itself, on request, by force, when its root gives up; and the exit codes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
@@ -21,7 +21,7 @@ fn config() -> RunConfig {
     RunConfig::new("test").arbiters(1).quiet_panics().control(ControlEndpoint::Off)
 }
 
-/// Says its name when it stops in order.
+/// Sends its name when it stops in order.
 struct Farewell(&'static str, mpsc::Sender<&'static str>);
 
 impl Actor for Farewell {
@@ -34,7 +34,7 @@ impl Actor for Farewell {
 /// S7.1-05
 #[test]
 fn a_root_that_gives_up_stops_its_children_in_reverse_and_exits_with_102() {
-    let (tell, told) = mpsc::channel();
+    let (tell, heard) = mpsc::channel();
     let farewell = |name: &'static str| {
         let tell = tell.clone();
         ChildSpec::actor(name, move || Farewell(name, tell.clone()))
@@ -58,7 +58,7 @@ fn a_root_that_gives_up_stops_its_children_in_reverse_and_exits_with_102() {
     );
     let ended = ended.expect("runs");
     assert_eq!((ended.end, ended.code(), ended.stuck_threads), (RunEnd::GaveUp, 102, 0));
-    assert_eq!(told.iter().collect::<Vec<_>>(), ["last", "first"]);
+    assert_eq!(heard.iter().collect::<Vec<_>>(), ["last", "first"]);
 }
 
 #[test]
@@ -103,13 +103,13 @@ fn what_does_not_start_is_undone_and_has_its_code() {
     assert_eq!(invalid.expect_err("invalid").code(), 8);
     let refuses =
         ChildSpec::try_actor::<Counter>("x", |_| Err(std::io::Error::other("no disk").into()));
-    let (tell, told) = mpsc::channel();
+    let (tell, heard) = mpsc::channel();
     let first = ChildSpec::actor("first", move || Farewell("first", tell.clone()));
     let tree = SupervisorSpec::one_for_one("root").child(first).child(refuses);
     let error = run(config(), |_| tree).expect_err("does not start");
     assert_eq!(error.code(), 4);
     assert!(error.to_string().contains("no disk"), "{error}");
-    assert_eq!(told.iter().collect::<Vec<_>>(), ["first"]);
+    assert_eq!(heard.iter().collect::<Vec<_>>(), ["first"]);
     let over = run(config().arbiters(100_000), |_| SupervisorSpec::one_for_one("root"));
     assert_eq!(over.expect_err("too many").code(), 8);
     let place = ControlEndpoint::Path("/nowhere/at/all.sock".into());
@@ -215,7 +215,7 @@ fn a_first_signal_stops_in_order() {
     });
 }
 
-/// A stop that may take for ever is one without a limit, not the end of the process.
+/// A stop without a limit waits forever, and does not end the process.
 #[test]
 fn x33_a_stop_without_a_limit_is_an_orderly_one() {
     child::split(x33_a_stop_without_a_limit_is_an_orderly_one, run_node, |own| {

@@ -124,7 +124,7 @@ fn events_come_from_any_point_and_go_on() {
     );
 }
 
-/// What a stream has that does not wait for more.
+/// Returns the items of a stream that does not wait for more.
 async fn kept(node: &common::Node, filter: EventFilter) -> Vec<StreamKind> {
     let request =
         FollowEvents { follow: false, since_seq: None, since_task: None, life: None, filter };
@@ -137,7 +137,7 @@ async fn kept(node: &common::Node, filter: EventFilter) -> Vec<StreamKind> {
 }
 
 #[test]
-fn events_about_tasks_are_those_of_the_log_that_is_shown() {
+fn events_about_tasks_are_those_of_the_log_that_is_exposed() {
     let log = EventLog::new(1);
     let transition = |state| TaskTransition {
         change: TaskChange::Submitted,
@@ -152,9 +152,9 @@ fn events_about_tasks_are_those_of_the_log_that_is_shown() {
         retry_in_ms: None,
     };
     log.publish([TaskState::Pending, TaskState::Cancelled].map(transition), || 7);
-    let shown = log.source().clone();
+    let exposed = log.source().clone();
     with_node(
-        |config| config.task_events(shown),
+        |config| config.task_events(exposed),
         |node| async move {
             let tasks =
                 kept(&node, EventFilter { about: About::Tasks, ..Default::default() }).await;

@@ -1,4 +1,4 @@
-//! What a service says of its health.
+//! The health that a service reports.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -20,7 +20,7 @@ async fn end(service: Service) {
     let _ = service.shut_down(ShutdownReason::Requested("over".to_owned())).await;
 }
 
-/// S4.4-01, S4.4-02, S4.4-06: one that hangs holds up nobody.
+/// S4.4-01, S4.4-02, S4.4-06: a component that hangs delays nobody.
 /// S2.1-06, S2.1-12
 #[test]
 fn components_are_asked_in_parallel_each_with_a_limit() {
@@ -62,7 +62,7 @@ fn components_are_asked_every_ten_seconds() {
     });
 }
 
-/// S7.1-15: off, nobody is asked; the three questions are answered all the same.
+/// S7.1-15: switched off, no component is asked, and the three probes still answer.
 #[test]
 fn without_checks_the_three_questions_are_still_answered() {
     paused(async {
@@ -80,7 +80,7 @@ fn without_checks_the_three_questions_are_still_answered() {
     });
 }
 
-/// Says what a counter makes of it.
+/// Answers by a counter.
 struct Moody(Arc<AtomicUsize>);
 
 impl Component for Moody {
@@ -98,8 +98,8 @@ fn moody(mood: &Arc<AtomicUsize>) -> ComponentSpec {
     ComponentSpec::new("db", move || Moody(mood.clone()))
 }
 
-/// S4.4-08, S4.4-10, S7.1-18: shown at once, not ready at the third check, ready at the first good one.
-/// How often somebody looks at what is known already counts for nothing.
+/// S4.4-08, S4.4-10, S7.1-18: shown at once, not ready at the third check, ready at the first good
+/// one. To read what is known already counts for nothing, however often.
 #[test]
 fn readiness_falls_at_its_threshold_and_liveness_does_not() {
     paused(async {
@@ -147,7 +147,7 @@ impl actix::Actor for Leaf {
     type Context = ms_actor::Context<Self>;
 }
 
-/// The tree's own news: a killed child is named, and forgotten once it is back.
+/// Events of the tree: a killed child is named, and no longer once it is back.
 /// S1.2-01
 #[test]
 fn a_killed_actor_is_named_in_the_report_until_it_is_back() {
@@ -179,7 +179,7 @@ fn a_killed_actor_is_named_in_the_report_until_it_is_back() {
     });
 }
 
-/// Fails to start from its second life on.
+/// Fails to start from its second incarnation on.
 struct Once(Arc<AtomicUsize>);
 
 impl Component for Once {
@@ -194,7 +194,7 @@ impl Component for Once {
     }
 }
 
-/// A fact counts at once: no threshold for a critical component that does not run.
+/// A critical component that does not run counts at once, without a threshold.
 #[test]
 fn a_critical_component_that_is_down_makes_the_service_unready_at_once() {
     paused(async {
@@ -217,8 +217,8 @@ fn a_critical_component_that_is_down_makes_the_service_unready_at_once() {
     });
 }
 
-/// S7.2-04: a root that is suspended answers nobody, and is not alive from the third look on; after
-/// the first good one it is again.
+/// S7.2-04: a suspended root answers nobody. From the third look on it is not alive, and after the
+/// first good look it is again.
 #[test]
 fn liveness_fails_when_the_root_supervisor_does_not_answer() {
     paused(async {
@@ -236,7 +236,7 @@ fn liveness_fails_when_the_root_supervisor_does_not_answer() {
     });
 }
 
-/// S4.4-06 on real threads: one that blocks its thread holds up nobody either.
+/// S4.4-06 on real threads: a component that blocks its thread delays nobody either.
 #[test]
 fn a_check_that_blocks_its_thread_is_a_timeout_and_no_more() {
     struct Stone;
@@ -261,8 +261,8 @@ fn a_check_that_blocks_its_thread_is_a_timeout_and_no_more() {
     });
 }
 
-/// S9.2-05: features that a fallback switched off degrade the report, also for a health actor
-/// that was not there when it happened; a new life of the fallback has all of them on.
+/// S9.2-05: features that a fallback switched off degrade the report, also after a restart of the
+/// health actor. After a restart of the fallback all of them are on.
 #[test]
 fn features_that_are_off_degrade_the_report_until_they_are_on_again() {
     use ms_resilience::{Fallback, FallbackActor, FallbackStrategy};
@@ -309,7 +309,7 @@ fn features_that_are_off_degrade_the_report_until_they_are_on_again() {
     });
 }
 
-/// A path that a flag closes, and one that nobody comes to the end of.
+/// A path that a flag closes, and a path without an end.
 struct Way(Arc<AtomicUsize>);
 
 impl ReadinessPath for Way {
@@ -328,7 +328,7 @@ impl ReadinessPath for Way {
     }
 }
 
-/// Whoever asks for checks does not use up the threshold: one in a period counts.
+/// Requests for checks do not use up the threshold: one per period counts.
 #[test]
 fn checks_that_are_asked_for_count_once_in_a_period() {
     paused(async {
@@ -348,9 +348,9 @@ async fn ready(service: &Service) -> bool {
     service.health().ready().await.expect("answers").ready
 }
 
-/// Row 17: every component says that it is well, and work does not get through. Each key of the
-/// readiness probe has its effect: the walks are `period` apart, one that takes longer than
-/// `timeout` has failed, and the thresholds count walks.
+/// Row 17: every component reports that it is well, and work does not get through. Each key of the
+/// readiness probe has its effect: walks are `period` apart, a walk that takes longer than
+/// `timeout` fails, and the thresholds count walks.
 #[test]
 fn a_path_that_is_closed_makes_the_service_unready_at_its_threshold() {
     for (closed, why) in [(1, "a tree lies across it"), (2, "no answer within 1s")] {
@@ -433,8 +433,8 @@ fn with_a_delay_a_service_is_ready_when_its_first_checks_say_so() {
     });
 }
 
-/// S7.1-16, row 19: the keys of the startup probe. A boot that is not done when so many looks have been, the
-/// first after the delay, is overdue; once it is done it takes as many good looks to be started.
+/// S7.1-16, row 19: the keys of the startup probe. A boot that is not done after so many looks, the
+/// first after the delay, is overdue. Once it is done, it takes so many good looks to be started.
 #[test]
 fn the_startup_probe_counts_its_looks() {
     paused(async {
@@ -465,7 +465,7 @@ fn the_startup_probe_counts_its_looks() {
     });
 }
 
-/// Takes its time to start.
+/// Takes a while to start.
 struct Slow(Duration);
 
 impl Component for Slow {
@@ -475,8 +475,8 @@ impl Component for Slow {
     }
 }
 
-/// S7.1-17, row 19: the liveness probe as it is when nothing is set, on a root that does not turn any
-/// more: looks are 10 s apart, one waits for 5 s, and the third bad one counts.
+/// S7.1-17, row 19: the liveness probe with its defaults, on a root that does not answer any more:
+/// looks are 10 s apart, each waits for 5 s, and the third bad one counts.
 #[test]
 fn liveness_falls_at_its_threshold_when_the_root_hangs() {
     paused(async {
@@ -487,7 +487,8 @@ fn liveness_falls_at_its_threshold_when_the_root_hangs() {
         sleep(31 * SECOND).await;
         assert!(health.live().await);
         service.root().any().inject(ms_actor::Fault::Hang);
-        // Looks at 40 s and 50 s find it silent for longer than the timeout, that at 60 s is the third.
+        // Looks at 40 s and 50 s find it silent for longer than the timeout, that at 60 s is the
+        // third.
         sleep(28 * SECOND).await;
         assert!(health.live().await, "two bad looks");
         sleep(8 * SECOND).await;

@@ -1,4 +1,4 @@
-//! What checks say, and what is made of it.
+//! The results of checks, and the report made of them.
 #![allow(clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeMap;
@@ -20,10 +20,10 @@ fn results() -> [HealthResult; 4] {
     ]
 }
 
-fn book(checks: &[(&str, Criticality)]) -> HealthState {
-    let mut book = HealthState::new(3);
-    checks.iter().for_each(|(name, weight)| book.add(name, *weight).expect("new"));
-    book
+fn state(checks: &[(&str, Criticality)]) -> HealthState {
+    let mut state = HealthState::new(3);
+    checks.iter().for_each(|(name, weight)| state.add(name, *weight).expect("new"));
+    state
 }
 
 /// S4.4-04
@@ -46,47 +46,47 @@ fn the_table_of_criticality_and_outcome() {
     assert_eq!(row(Criticality::Degradable), [Healthy, Degraded, Degraded, Degraded]);
 }
 
-/// C8: a critical component that only ever times out does not stay half well.
+/// C8: a critical component that only ever times out does not stay degraded.
 #[test]
 fn a_critical_component_is_unhealthy_at_the_third_timeout_in_a_row() {
-    let mut book = book(&[("db", Criticality::Critical), ("cache", Criticality::Degradable)]);
+    let mut state = state(&[("db", Criticality::Critical), ("cache", Criticality::Degradable)]);
     let mut seen = Vec::new();
     for _ in 0..3 {
-        book.record("db", HealthResult::Timeout);
-        book.record("cache", HealthResult::Timeout);
-        let report = book.report();
+        state.record("db", HealthResult::Timeout);
+        state.record("cache", HealthResult::Timeout);
+        let report = state.report();
         seen.push((report.overall_status, report.critical_failures.len()));
     }
     use HealthStatus::{Degraded, Healthy, Unhealthy, Unknown};
     assert_eq!(seen, [(Degraded, 0), (Degraded, 0), (Unhealthy, 1)]);
-    let report = book.report();
+    let report = state.report();
     let own: Vec<_> = report.components.iter().map(|one| (one.name.as_str(), one.status)).collect();
     assert_eq!(own, [("cache", Unknown), ("db", Unhealthy)]);
-    book.record("db", HealthResult::Healthy);
-    book.record("cache", HealthResult::Healthy);
-    assert_eq!(book.report().overall_status, Healthy);
-    book.record("db", HealthResult::Timeout);
-    assert_eq!(book.report().overall_status, Degraded, "counted from the beginning again");
+    state.record("db", HealthResult::Healthy);
+    state.record("cache", HealthResult::Healthy);
+    assert_eq!(state.report().overall_status, Healthy);
+    state.record("db", HealthResult::Timeout);
+    assert_eq!(state.report().overall_status, Degraded, "counted from the beginning again");
 }
 
 /// S4.4-07: in the seed the first check of a name decided for all of that name.
 #[test]
 fn a_second_check_of_one_name_is_refused() {
-    let mut book = book(&[("db", Criticality::Critical)]);
-    let error = book.add("db", Criticality::Degradable).expect_err("twice");
+    let mut state = state(&[("db", Criticality::Critical)]);
+    let error = state.add("db", Criticality::Degradable).expect_err("twice");
     assert_eq!(error, HealthError::Duplicate("db".to_owned()));
-    book.record("db", HealthResult::Unhealthy("gone".to_owned()));
-    assert_eq!(book.report().critical_failures, ["db"]);
+    state.record("db", HealthResult::Unhealthy("gone".to_owned()));
+    assert_eq!(state.report().critical_failures, ["db"]);
 }
 
 /// S4.4-08, S4.4-09
 #[test]
 fn the_report_has_its_five_fields_as_json() {
-    let mut book = book(&[("db", Criticality::Critical)]);
-    assert_eq!(book.report().overall_status, HealthStatus::Unknown, "nothing is known yet");
-    book.record("db", HealthResult::Unhealthy("no route to pg://u:p@h".to_owned()));
-    book.round_done(RoundTime { took: Duration::from_millis(4), unix_ms: 17 });
-    let json = serde_json::to_value(book.report()).expect("serialises");
+    let mut state = state(&[("db", Criticality::Critical)]);
+    assert_eq!(state.report().overall_status, HealthStatus::Unknown, "nothing is known yet");
+    state.record("db", HealthResult::Unhealthy("no route to pg://u:p@h".to_owned()));
+    state.round_done(RoundTime { took: Duration::from_millis(4), unix_ms: 17 });
+    let json = serde_json::to_value(state.report()).expect("serialises");
     let fields =
         ["overall_status", "components", "critical_failures", "check_duration", "timestamp"];
     assert!(fields.iter().all(|field| json.get(field).is_some()), "{json}");
@@ -95,23 +95,23 @@ fn the_report_has_its_five_fields_as_json() {
     assert_eq!(json["timestamp"], 17);
 }
 
-/// A fact counts at once, whatever the last sample said.
+/// That a component does not run counts at once, whatever its last check found.
 #[test]
 fn a_component_that_does_not_run_is_named_at_once_and_until_it_runs_again() {
-    let mut book = book(&[("db", Criticality::Critical)]);
-    book.record("db", HealthResult::Healthy);
-    book.down("db", "killed");
-    let report = book.report();
+    let mut state = state(&[("db", Criticality::Critical)]);
+    state.record("db", HealthResult::Healthy);
+    state.down("db", "killed");
+    let report = state.report();
     assert_eq!(
         (report.overall_status, report.critical_failures.len()),
         (HealthStatus::Unhealthy, 1)
     );
     assert_eq!(report.components[0].message.as_deref(), Some("does not run: killed"));
-    book.record("db", HealthResult::Healthy);
-    assert_eq!(book.report().overall_status, HealthStatus::Unhealthy);
-    book.up("db");
+    state.record("db", HealthResult::Healthy);
+    assert_eq!(state.report().overall_status, HealthStatus::Unhealthy);
+    state.up("db");
     assert_eq!(
-        book.report().overall_status,
+        state.report().overall_status,
         HealthStatus::Unknown,
         "its new life has said nothing"
     );
@@ -119,31 +119,31 @@ fn a_component_that_does_not_run_is_named_at_once_and_until_it_runs_again() {
 
 #[test]
 fn an_actor_below_a_component_that_does_not_run_degrades_it_and_is_named() {
-    let mut book = book(&[("agents", Criticality::Critical)]);
-    book.record("agents", HealthResult::Healthy);
-    book.lost("agents", "/root/components/agents/w1", "killed");
-    let report = book.report();
+    let mut state = state(&[("agents", Criticality::Critical)]);
+    state.record("agents", HealthResult::Healthy);
+    state.lost("agents", "/root/components/agents/w1", "killed");
+    let report = state.report();
     assert_eq!(report.overall_status, HealthStatus::Degraded);
     let message = report.components[0].message.clone().expect("says which");
     assert!(message.contains("agents/w1 is down: killed"), "{message}");
-    book.found("agents", "/root/components/agents/w1");
-    assert_eq!(book.report().overall_status, HealthStatus::Healthy);
+    state.found("agents", "/root/components/agents/w1");
+    assert_eq!(state.report().overall_status, HealthStatus::Healthy);
     let many = (0..20).map(|n| (format!("w{n:02}"), "lost".to_owned())).collect::<BTreeMap<_, _>>();
-    book.lost_are("agents", many);
-    let message = book.report().components[0].message.clone().expect("says which");
+    state.lost_are("agents", many);
+    let message = state.report().components[0].message.clone().expect("says which");
     assert!(message.ends_with("and 12 more"), "{message}");
 }
 
 /// S7.1-16, S7.1-17, S7.1-18
 #[test]
 fn the_probes_have_their_numbers() {
-    let told = |probe: ProbeSettings| {
+    let figures = |probe: ProbeSettings| {
         let seconds = [probe.initial_delay, probe.period, probe.timeout].map(|time| time.as_secs());
         (seconds, probe.success_threshold, probe.failure_threshold)
     };
-    assert_eq!(told(ProbeSettings::STARTUP), ([10, 5, 3], 1, 3));
-    assert_eq!(told(ProbeSettings::LIVENESS), ([0, 10, 5], 1, 3));
-    assert_eq!(told(ProbeSettings::READINESS), ([0, 5, 3], 1, 3));
+    assert_eq!(figures(ProbeSettings::STARTUP), ([10, 5, 3], 1, 3));
+    assert_eq!(figures(ProbeSettings::LIVENESS), ([0, 10, 5], 1, 3));
+    assert_eq!(figures(ProbeSettings::READINESS), ([0, 5, 3], 1, 3));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn one_good_look_between_bad_ones_starts_the_count_again() {
 }
 
 proptest! {
-    /// A probe changes its mind only after as many looks in a row as its threshold says.
+    /// A probe changes its answer only after as many looks in a row as its threshold.
     #[test]
     fn probes_change_only_at_their_thresholds(
         looks in prop::collection::vec(any::<bool>(), 0..60), good in 1..5_u32, bad in 1..5_u32,
@@ -176,20 +176,21 @@ proptest! {
         }
     }
 
-    /// The whole is unhealthy exactly when a critical component is named, and never better than any part makes it.
+    /// The whole is unhealthy exactly when a critical component is named, and never better than any
+    /// part makes it.
     #[test]
     fn the_whole_is_as_the_worst_part_makes_it(
         checks in prop::collection::vec((any::<bool>(), 0..4_usize, 1..5_u32), 0..8)
     ) {
-        let mut book = HealthState::new(3);
+        let mut state = HealthState::new(3);
         let mut worst = HealthStatus::Healthy;
         for (n, (critical, result, times)) in checks.iter().enumerate() {
             let weight = if *critical { Criticality::Critical } else { Criticality::Degradable };
-            book.add(&format!("c{n}"), weight).expect("new");
-            (0..*times).for_each(|_| book.record(&format!("c{n}"), results()[*result].clone()));
+            state.add(&format!("c{n}"), weight).expect("new");
+            (0..*times).for_each(|_| state.record(&format!("c{n}"), results()[*result].clone()));
             worst = worst.max(contribution(weight, &results()[*result], *times, 3));
         }
-        let report = book.report();
+        let report = state.report();
         prop_assert_eq!(report.overall_status, worst);
         prop_assert_eq!(report.critical_failures.is_empty(), worst < HealthStatus::Unhealthy);
         prop_assert_eq!(report.components.len(), checks.len());

@@ -1,4 +1,4 @@
-//! What msctl sees of a node, over a real control socket, whatever its actors do.
+//! What `msctl` can see of a node, over a real control socket, whatever its actors do.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -85,7 +85,7 @@ fn the_tree_answers_and_marks_who_is_in_trouble() {
     );
 }
 
-/// A supervisor that hangs is told from one that has no children.
+/// The answer tells a supervisor that hangs from one without children.
 #[test]
 fn a_supervisor_that_does_not_answer_is_marked_and_what_is_below_it_is_known_to_be_missing() {
     with_node(
@@ -111,9 +111,9 @@ fn a_supervisor_that_does_not_answer_is_marked_and_what_is_below_it_is_known_to_
     );
 }
 
-/// The deepest tree there may be: what starts can be looked at.
+/// The deepest possible tree: whatever can start can be inspected.
 #[test]
-fn x31_a_tree_of_as_many_levels_as_a_path_has_is_shown() {
+fn x31_a_tree_of_as_many_levels_as_a_path_has_is_answered() {
     with_node(
         |config| config,
         |node| async move {
@@ -192,7 +192,7 @@ fn who_shares_a_thread_with_a_blocker_is_marked_too() {
 
 /// S2.1-13, S2.2-02
 #[test]
-fn one_actor_is_shown_with_its_types_its_state_and_its_children() {
+fn one_actor_is_inspected_with_its_types_its_state_and_its_children() {
     with_node(
         |config| config,
         |node| async move {
@@ -201,18 +201,18 @@ fn one_actor_is_shown_with_its_types_its_state_and_its_children() {
                 calm.ask(Add(n)).await.expect("answers");
             }
             let mut client = node.client().await;
-            let shown = client.inspect(path("/root/work/calm")).await.expect("there");
-            let types: Vec<_> = shown
+            let actor = client.inspect(path("/root/work/calm")).await.expect("there");
+            let types: Vec<_> = actor
                 .status
                 .types
                 .iter()
                 .map(|row| (row.message.rsplit("::").next(), row.count))
                 .collect();
             assert_eq!(types, [(Some("Add"), 3)]);
-            assert!(shown.children.is_empty() && shown.status.restart.is_some());
-            let shown = client.inspect(path("/root")).await.expect("there");
+            assert!(actor.children.is_empty() && actor.status.restart.is_some());
+            let actor = client.inspect(path("/root")).await.expect("there");
             let children: Vec<_> =
-                shown.children.iter().map(|node| (node.id.as_str(), node.omitted)).collect();
+                actor.children.iter().map(|node| (node.id.as_str(), node.omitted)).collect();
             assert_eq!(children, [("work", 5), ("twins", 2)]);
             let state = client.state(path("/root/work/calm")).await.expect("there");
             assert_eq!(state.state, serde_json::json!({"sum": 6, "token": "[redacted]"}));
@@ -281,7 +281,7 @@ fn why_tells_message_place_and_decision() {
             let error = client.why(path("/root/work/nobody"), None).await.expect_err("not there");
             assert_eq!(error.kind, Kind::NotFound);
             let error = client.interactions().await.expect_err("a bare tree");
-            assert!(error.what.contains("no service"), "{error:?}");
+            assert!(error.what.contains("not a service"), "{error:?}");
             node.stop().await;
         },
     );

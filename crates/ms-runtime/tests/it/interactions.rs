@@ -1,4 +1,4 @@
-//! How the components of a service get along, in virtual time.
+//! The interactions of a service's components, in virtual time.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -32,7 +32,7 @@ fn score(metrics: &InteractionMetrics, name: &str) -> f64 {
     found.and_then(|one| one.score).unwrap_or_else(|| panic!("no score of {name}: {metrics:?}"))
 }
 
-/// Is as well as a number says, and takes its time to say so.
+/// Reports the health that a number sets, after a while.
 struct Moody(Arc<AtomicU8>);
 
 impl Component for Moody {
@@ -46,7 +46,7 @@ impl Component for Moody {
     }
 }
 
-/// Writes down what it is told.
+/// Keeps what it observes.
 #[derive(Clone, Default)]
 struct Witness(Arc<Mutex<(Vec<IncidentChange>, usize)>>);
 
@@ -60,8 +60,8 @@ impl InteractionObserver for Witness {
     }
 }
 
-/// S10.1-04, S10.2-04, S10.2-01: a component is unhealthy from one look, and healthy again at a later
-/// one; degraded in between is no recovery. Times are exact, for time is virtual.
+/// S10.1-04, S10.2-04, S10.2-01: a component is unhealthy from one look, and healthy again at a
+/// later one; degraded in between is no recovery. Times are exact, for time is virtual.
 #[test]
 fn s10_1_04_the_time_to_recovery_is_from_the_bad_look_to_the_good_one() {
     paused(async {
@@ -176,9 +176,9 @@ fn latencies_are_kept_by_pair() {
     });
 }
 
-/// A new life of the actor takes reports again, and knows at the next round how all are.
+/// After a restart the actor takes reports again, and knows all components after the next round.
 #[test]
-fn a_crash_of_the_actor_that_counts_costs_its_book_and_no_more() {
+fn a_crash_of_the_actor_that_counts_costs_its_counts_and_no_more() {
     paused(async {
         let calls = Calls::new();
         let all = builder(virtual_settings(), [Parts::default().odd("db", Quirk::None)]);
@@ -188,7 +188,7 @@ fn a_crash_of_the_actor_that_counts_costs_its_book_and_no_more() {
         let path = "/root/integration".parse().expect("a path");
         service.root().find(&path).await.expect("there").kill();
         sleep(SECOND).await;
-        assert!(metrics(&service).await.latencies.is_empty(), "a fresh book");
+        assert!(metrics(&service).await.latencies.is_empty(), "fresh statistics");
         reporter.report(MS, CallOutcome::Done);
         service.health().check(SECOND).await.expect("answers");
         let now = metrics(&service).await;

@@ -1,4 +1,4 @@
-//! Scores, error rates, latencies and incidents, beside what one would count by hand.
+//! Scores, error rates, latencies and incidents, compared with counts by hand.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -30,40 +30,40 @@ fn any_status() -> impl Strategy<Value = HealthStatus> {
     ]
 }
 
-/// S10.2-01: what a look is worth.
+/// S10.2-01: the value of a look.
 #[test]
 fn a_score_is_the_mean_of_the_last_looks() {
-    let mut book = InteractionStats::default();
-    let score = |book: &InteractionStats| book.metrics(at(0)).health_scores[0].score;
-    assert!(book.metrics(at(0)).health_scores.is_empty(), "nothing was looked at");
-    book.looked(at(0), "db", HealthStatus::Healthy);
-    assert_eq!(score(&book), Some(1.0));
-    book.looked(at(1), "db", HealthStatus::Degraded);
-    assert_eq!(score(&book), Some(0.75));
-    book.looked(at(2), "db", HealthStatus::Unhealthy);
-    book.looked(at(3), "db", HealthStatus::Unknown);
-    assert_eq!(score(&book), Some(0.375));
-    (0..SCORE_LOOKS as u64).for_each(|n| drop(book.looked(at(n), "db", HealthStatus::Healthy)));
-    assert_eq!(score(&book), Some(1.0), "what is old is forgotten");
+    let mut stats = InteractionStats::default();
+    let score = |stats: &InteractionStats| stats.metrics(at(0)).health_scores[0].score;
+    assert!(stats.metrics(at(0)).health_scores.is_empty(), "nothing was looked at");
+    stats.looked(at(0), "db", HealthStatus::Healthy);
+    assert_eq!(score(&stats), Some(1.0));
+    stats.looked(at(1), "db", HealthStatus::Degraded);
+    assert_eq!(score(&stats), Some(0.75));
+    stats.looked(at(2), "db", HealthStatus::Unhealthy);
+    stats.looked(at(3), "db", HealthStatus::Unknown);
+    assert_eq!(score(&stats), Some(0.375));
+    (0..SCORE_LOOKS as u64).for_each(|n| drop(stats.looked(at(n), "db", HealthStatus::Healthy)));
+    assert_eq!(score(&stats), Some(1.0), "what is old is forgotten");
 }
 
 /// S10.2-03
 #[test]
 fn an_error_rate_looks_back_one_window() {
-    let mut book = InteractionStats::default();
-    book.called(at(1), "api", "db", Duration::from_millis(1), CallOutcome::Done);
-    book.called(at(1), "api", "db", Duration::from_millis(1), CallOutcome::Done);
-    book.called(at(2), "api", "db", Duration::from_millis(1), CallOutcome::Failed);
-    book.failed(at(3), "db");
-    book.called(at(3), "api", "db", Duration::from_secs(9), CallOutcome::GivenUp);
-    assert_eq!(rate(&book.metrics(at(3)), "db"), Some(0.5), "an end by a fault is a failure");
-    let pair = &book.metrics(at(3)).latencies[0];
+    let mut stats = InteractionStats::default();
+    stats.called(at(1), "api", "db", Duration::from_millis(1), CallOutcome::Done);
+    stats.called(at(1), "api", "db", Duration::from_millis(1), CallOutcome::Done);
+    stats.called(at(2), "api", "db", Duration::from_millis(1), CallOutcome::Failed);
+    stats.failed(at(3), "db");
+    stats.called(at(3), "api", "db", Duration::from_secs(9), CallOutcome::GivenUp);
+    assert_eq!(rate(&stats.metrics(at(3)), "db"), Some(0.5), "an end by a fault is a failure");
+    let pair = &stats.metrics(at(3)).latencies[0];
     assert_eq!((pair.count, pair.failed, pair.given_up, pair.max_us), (4, 1, 1, 9_000_000));
     let over = at(ERROR_WINDOW.as_secs() + 5);
-    assert_eq!(rate(&book.metrics(over), "db"), None, "nothing within the window");
-    book.called(over, "api", "db", Duration::from_millis(1), CallOutcome::Done);
-    assert_eq!(rate(&book.metrics(over), "db"), Some(0.0));
-    assert!(book.metrics(over).error_rates.iter().all(|one| one.component != "api"));
+    assert_eq!(rate(&stats.metrics(over), "db"), None, "nothing within the window");
+    stats.called(over, "api", "db", Duration::from_millis(1), CallOutcome::Done);
+    assert_eq!(rate(&stats.metrics(over), "db"), Some(0.0));
+    assert!(stats.metrics(over).error_rates.iter().all(|one| one.component != "api"));
 }
 
 /// S10.1-03, S10.2-02: 100 ms and 1 s are ends of buckets, so a call of just 100 ms counts as one
@@ -72,11 +72,11 @@ fn an_error_rate_looks_back_one_window() {
 fn s10_1_03_latencies_have_buckets_at_a_tenth_of_a_second_and_a_second() {
     assert!(BUCKETS_US.contains(&100_000) && BUCKETS_US.contains(&1_000_000));
     assert!(BUCKETS_US.is_sorted());
-    let mut book = InteractionStats::default();
+    let mut stats = InteractionStats::default();
     for ms in [100, 101, 1_000, 1_001, 20_000] {
-        book.called(at(0), "api", "db", Duration::from_millis(ms), CallOutcome::Done);
+        stats.called(at(0), "api", "db", Duration::from_millis(ms), CallOutcome::Done);
     }
-    let pair = &book.metrics(at(0)).latencies[0];
+    let pair = &stats.metrics(at(0)).latencies[0];
     let up_to = |us: u64| {
         let within = pair.buckets.iter().filter(|one| one.up_to_us.is_some_and(|end| end <= us));
         within.map(|one| one.count).sum::<u64>()
@@ -88,22 +88,22 @@ fn s10_1_03_latencies_have_buckets_at_a_tenth_of_a_second_and_a_second() {
 /// S10.2-04, S10.1-04: from unhealthy to healthy; degraded in between ends nothing.
 #[test]
 fn an_incident_goes_from_unhealthy_to_healthy() {
-    let mut book = InteractionStats::default();
-    assert_eq!(book.looked(at(0), "db", HealthStatus::Healthy), None);
-    assert_eq!(book.looked(at(5), "db", HealthStatus::Degraded), None, "no incident yet");
-    let opened = book.looked(at(10), "db", HealthStatus::Unhealthy);
+    let mut stats = InteractionStats::default();
+    assert_eq!(stats.looked(at(0), "db", HealthStatus::Healthy), None);
+    assert_eq!(stats.looked(at(5), "db", HealthStatus::Degraded), None, "no incident yet");
+    let opened = stats.looked(at(10), "db", HealthStatus::Unhealthy);
     let (id, component) = (IncidentId(1), "db".to_owned());
     assert_eq!(opened, Some(IncidentChange::Opened { id, component: component.clone() }));
-    assert_eq!(book.status(at(12), "db", HealthStatus::Unhealthy), None, "the same one");
-    assert_eq!(book.looked(at(15), "db", HealthStatus::Degraded), None);
-    let open = &book.metrics(at(16)).open_incidents;
+    assert_eq!(stats.status(at(12), "db", HealthStatus::Unhealthy), None, "the same one");
+    assert_eq!(stats.looked(at(15), "db", HealthStatus::Degraded), None);
+    let open = &stats.metrics(at(16)).open_incidents;
     assert_eq!((open[0].opened_ms, open[0].for_ms), (10_000, 6_000));
-    let closed = book.status(at(40), "db", HealthStatus::Healthy);
+    let closed = stats.status(at(40), "db", HealthStatus::Healthy);
     let took = Duration::from_secs(30);
     assert_eq!(closed, Some(IncidentChange::Closed { id, component, took }));
-    book.looked(at(50), "db", HealthStatus::Unhealthy);
-    book.looked(at(60), "db", HealthStatus::Healthy);
-    let now = book.metrics(at(60));
+    stats.looked(at(50), "db", HealthStatus::Unhealthy);
+    stats.looked(at(60), "db", HealthStatus::Healthy);
+    let now = stats.metrics(at(60));
     assert_eq!((now.incidents, now.recovered), (2, 2));
     assert_eq!(now.mean_time_to_recovery_ms, Some(20_000));
     let took: Vec<_> = now.recovery_times.iter().map(|one| (one.incident.0, one.took_ms)).collect();
@@ -113,11 +113,11 @@ fn an_incident_goes_from_unhealthy_to_healthy() {
 /// S10.2-01, S10.2-02, S10.2-03, S10.2-04: a list of pairs, and nothing that JSON has no form for.
 #[test]
 fn metrics_have_a_form_as_json_and_back() {
-    let mut book = InteractionStats::default();
-    book.called(at(1), "api", "db", Duration::from_millis(2), CallOutcome::Failed);
-    book.looked(at(1), "db", HealthStatus::Unhealthy);
-    book.looked(at(2), "db", HealthStatus::Healthy);
-    let metrics = book.metrics(at(2));
+    let mut stats = InteractionStats::default();
+    stats.called(at(1), "api", "db", Duration::from_millis(2), CallOutcome::Failed);
+    stats.looked(at(1), "db", HealthStatus::Unhealthy);
+    stats.looked(at(2), "db", HealthStatus::Healthy);
+    let metrics = stats.metrics(at(2));
     let json = serde_json::to_value(&metrics).expect("a form as JSON");
     assert_eq!(json["latencies"][0]["from"], "api");
     assert_eq!(json["latencies"][0]["to"], "db");
@@ -127,28 +127,29 @@ fn metrics_have_a_form_as_json_and_back() {
     assert_eq!(serde_json::from_value::<InteractionMetrics>(json).expect("parses"), metrics);
 }
 
-/// Whatever names come in, the book does not grow beyond its limits, and says what it left out.
+/// Whatever names come in, the statistics do not grow beyond their limits, and count what they left
+/// out.
 #[test]
-fn the_book_is_bounded() {
-    let mut book = InteractionStats::default();
+fn the_statistics_are_bounded() {
+    let mut stats = InteractionStats::default();
     for n in 0..2 * MAX_PAIRS {
-        book.called(at(0), &format!("from-{n}"), "db", Duration::ZERO, CallOutcome::Done);
+        stats.called(at(0), &format!("from-{n}"), "db", Duration::ZERO, CallOutcome::Done);
     }
-    let now = book.metrics(at(0));
+    let now = stats.metrics(at(0));
     assert_eq!((now.latencies.len(), now.left_out), (MAX_PAIRS, MAX_PAIRS as u64));
     assert_eq!(now.error_rates[0].operations, 2 * MAX_PAIRS as u64, "of the component all count");
     for n in 0..MAX_COMPONENTS + 9 {
-        book.looked(at(0), &format!("c-{n}"), HealthStatus::Unhealthy);
+        stats.looked(at(0), &format!("c-{n}"), HealthStatus::Unhealthy);
     }
-    let now = book.metrics(at(0));
+    let now = stats.metrics(at(0));
     assert_eq!(now.error_rates.len(), MAX_COMPONENTS);
     assert_eq!(now.open_incidents.len(), MAX_COMPONENTS - 1);
-    let mut book = InteractionStats::default();
+    let mut stats = InteractionStats::default();
     for n in 0..3 * MAX_RECOVERIES as u64 {
-        book.looked(at(2 * n), "db", HealthStatus::Unhealthy);
-        book.looked(at(2 * n + 1), "db", HealthStatus::Healthy);
+        stats.looked(at(2 * n), "db", HealthStatus::Unhealthy);
+        stats.looked(at(2 * n + 1), "db", HealthStatus::Healthy);
     }
-    let now = book.metrics(at(0));
+    let now = stats.metrics(at(0));
     assert_eq!(now.recovery_times.len(), MAX_RECOVERIES);
     assert_eq!((now.recovered, now.mean_time_to_recovery_ms), (300, Some(1_000)));
 }
@@ -157,9 +158,9 @@ proptest! {
     /// S10.2-01
     #[test]
     fn a_score_is_between_0_and_1_and_as_counted_by_hand(looks in prop::collection::vec(any_status(), 1..60)) {
-        let mut book = InteractionStats::default();
+        let mut stats = InteractionStats::default();
         for &status in &looks {
-            book.looked(at(0), "db", status);
+            stats.looked(at(0), "db", status);
         }
         let last = &looks[looks.len().saturating_sub(SCORE_LOOKS)..];
         let worth = last.iter().map(|status| match status {
@@ -168,7 +169,7 @@ proptest! {
             HealthStatus::Unknown | HealthStatus::Unhealthy => 0.0,
         });
         let by_hand = worth.sum::<f64>() / last.len() as f64;
-        let score = book.metrics(at(0)).health_scores[0].score.expect("looked at");
+        let score = stats.metrics(at(0)).health_scores[0].score.expect("looked at");
         prop_assert!((0.0..=1.0).contains(&score));
         prop_assert!((score - by_hand).abs() < 1e-12);
     }
@@ -176,18 +177,18 @@ proptest! {
     /// S10.2-03: a slot of five seconds is in or out as a whole.
     #[test]
     fn an_error_rate_is_as_counted_by_hand(steps in prop::collection::vec((0_u64..40, any::<bool>()), 1..80), later in 0_u64..90) {
-        let mut book = InteractionStats::default();
+        let mut stats = InteractionStats::default();
         let (mut now, mut all) = (0, Vec::new());
         for &(pause, ok) in &steps {
             now += pause;
-            book.called(at(now), "api", "db", Duration::ZERO, if ok { CallOutcome::Done } else { CallOutcome::Failed });
+            stats.called(at(now), "api", "db", Duration::ZERO, if ok { CallOutcome::Done } else { CallOutcome::Failed });
             all.push((now, ok));
         }
         now += later;
         let slots = ERROR_WINDOW.as_secs() / 5;
         let within: Vec<_> = all.iter().filter(|(when, _)| when / 5 + slots > now / 5).collect();
         let failed = within.iter().filter(|(_, ok)| !ok).count();
-        let row = &book.metrics(at(now)).error_rates[0];
+        let row = &stats.metrics(at(now)).error_rates[0];
         prop_assert_eq!((row.operations, row.failed), (within.len() as u64, failed as u64));
         prop_assert!(row.rate.is_none_or(|rate| (0.0..=1.0).contains(&rate)));
         prop_assert_eq!(row.rate.is_some(), !within.is_empty());
@@ -196,20 +197,20 @@ proptest! {
     /// S10.2-02: a percentile is never below the true one, and never above its bucket.
     #[test]
     fn percentiles_bound_the_true_ones(times in prop::collection::vec(0_u64..20_000_000, 1..200)) {
-        let mut book = InteractionStats::default();
+        let mut stats = InteractionStats::default();
         for &us in &times {
-            book.called(at(0), "api", "db", Duration::from_micros(us), CallOutcome::Done);
+            stats.called(at(0), "api", "db", Duration::from_micros(us), CallOutcome::Done);
         }
-        let pair = &book.metrics(at(0)).latencies[0];
+        let pair = &stats.metrics(at(0)).latencies[0];
         let mut sorted = times.clone();
         sorted.sort_unstable();
         prop_assert_eq!(pair.count, times.len() as u64);
         prop_assert_eq!(pair.buckets.iter().map(|one| one.count).sum::<u64>(), pair.count);
         prop_assert_eq!(pair.mean_us, times.iter().sum::<u64>() / times.len() as u64);
-        for (percent, told) in [(50, pair.p50_us), (99, pair.p99_us)] {
-            let truth = sorted[(times.len() * percent).div_ceil(100) - 1];
-            let end = BUCKETS_US.iter().copied().find(|&end| truth <= end).unwrap_or(u64::MAX);
-            prop_assert!(truth <= told && told <= end.min(pair.max_us), "{} {} {}", truth, told, end);
+        for (percent, answered) in [(50, pair.p50_us), (99, pair.p99_us)] {
+            let exact = sorted[(times.len() * percent).div_ceil(100) - 1];
+            let end = BUCKETS_US.iter().copied().find(|&end| exact <= end).unwrap_or(u64::MAX);
+            prop_assert!(exact <= answered && answered <= end.min(pair.max_us), "{} {} {}", exact, answered, end);
         }
     }
 
@@ -217,11 +218,11 @@ proptest! {
     #[test]
     fn incidents_add_up(steps in prop::collection::vec((0_u64..30, 0_usize..3, any_status()), 0..120)) {
         let names = ["a", "b", "c"];
-        let mut book = InteractionStats::default();
+        let mut stats = InteractionStats::default();
         let (mut now, mut ids, mut recovered) = (0, Vec::new(), Vec::new());
         for (pause, which, status) in steps {
             now += pause;
-            match book.looked(at(now), names[which], status) {
+            match stats.looked(at(now), names[which], status) {
                 Some(IncidentChange::Opened { id, .. }) => {
                     prop_assert_eq!(status, HealthStatus::Unhealthy);
                     ids.push(id);
@@ -235,7 +236,7 @@ proptest! {
             }
         }
         prop_assert!(ids.is_sorted_by(|a, b| a < b), "each number once");
-        let metrics = book.metrics(at(now));
+        let metrics = stats.metrics(at(now));
         prop_assert_eq!(metrics.incidents, ids.len() as u64);
         prop_assert_eq!(metrics.recovered, recovered.len() as u64);
         prop_assert_eq!(metrics.open_incidents.len(), ids.len() - recovered.len());

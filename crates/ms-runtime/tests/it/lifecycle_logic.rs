@@ -19,7 +19,7 @@ use ms_runtime::logic::shutdown::{
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How long a boot may take here, where it is about other things.
+/// The time for a boot, in tests of something else.
 const WHOLE: Duration = Duration::from_secs(3_600);
 
 fn id(text: &str) -> ComponentId {
@@ -198,9 +198,9 @@ impl Boot {
         self.feed(BootEvent::Elapsed);
     }
 
-    /// What was ordered of components since the last look.
+    /// Returns the orders about components since the last call.
     fn orders(&mut self) -> Vec<String> {
-        let told = |effect| match effect {
+        let text = |effect| match effect {
             BootEffect::Start(id) => Some(format!("start {id}")),
             BootEffect::Stop(id) => Some(format!("stop {id}")),
             BootEffect::Abort(id) => Some(format!("abort {id}")),
@@ -209,7 +209,7 @@ impl Boot {
             BootEffect::RolledBack => Some("rolled back".to_owned()),
             _ => None,
         };
-        std::mem::take(&mut self.log).into_iter().filter_map(told).collect()
+        std::mem::take(&mut self.log).into_iter().filter_map(text).collect()
     }
 
     fn undo(&mut self) -> Vec<String> {
@@ -290,7 +290,7 @@ fn a_failure_stops_all_that_was_launched_in_reverse() {
     assert!(failure.rollback.is_empty());
 }
 
-/// S4.2-06: an error on the way back does not hide the first, nor stop the way back.
+/// S4.2-06: an error of the rollback does not hide the first error, nor stop the rollback.
 #[test]
 fn errors_of_the_rollback_are_collected_beside_the_first() {
     let mut boot = Boot::new(plan(&["a", "b:a"]));
@@ -333,7 +333,7 @@ fn a_boot_that_is_not_healthy_in_the_end_is_undone() {
     assert_eq!(boot.machine.phase(), Phase::Verification);
 }
 
-/// The whole has a deadline, whatever its parts are granted, the look at health included.
+/// The boot as a whole has a deadline, whatever time its parts have, with the final health check.
 #[test]
 fn a_boot_that_takes_too_long_as_a_whole_fails_and_is_undone() {
     let mut boot = Boot::within(plan(&["a", "b:a", "c:a"]), 2 * SECOND);
@@ -400,29 +400,29 @@ fn a_failure_at_any_component_undoes_exactly_what_was_launched() {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+enum Reaction {
     Starts,
     Fails,
     Hangs,
 }
 
-fn fates() -> impl Strategy<Value = Vec<(Fate, u16, BTreeSet<usize>)>> {
-    let fate = prop_oneof![8 => Just(Fate::Starts), 1 => Just(Fate::Fails), 1 => Just(Fate::Hangs)];
+fn reactions() -> impl Strategy<Value = Vec<(Reaction, u16, BTreeSet<usize>)>> {
+    let reaction = prop_oneof![8 => Just(Reaction::Starts), 1 => Just(Reaction::Fails), 1 => Just(Reaction::Hangs)];
     let needs = prop::collection::btree_set(0..12_usize, 0..4);
-    prop::collection::vec((fate, any::<u16>(), needs), 1..12)
+    prop::collection::vec((reaction, any::<u16>(), needs), 1..12)
 }
 
 proptest! {
     /// Whatever starts, fails or hangs, in whichever order the answers come.
     #[test]
-    fn boots_keep_their_promises(fates in fates(), cancel_at in prop::option::of(0..12_usize)) {
+    fn boots_keep_their_promises(reactions in reactions(), cancel_at in prop::option::of(0..12_usize)) {
         let name = |k: usize| format!("c{k}");
-        let components = fates.iter().enumerate().map(|(k, (_, _, needs))| {
+        let components = reactions.iter().enumerate().map(|(k, (_, _, needs))| {
             let needs: Vec<_> = needs.iter().filter(|need| **need < k).map(|need| name(*need)).collect();
             planned(&name(k), &needs.join(" "), Phase::ALL[2 + 7 * k / 12])
         });
         let plan = BootPlan::new(components.collect(), &OrderHint::default()).expect("no cycle");
-        let needs: BTreeMap<_, Vec<_>> = (0..fates.len())
+        let needs: BTreeMap<_, Vec<_>> = (0..reactions.len())
             .map(|k| (id(&name(k)), plan.component(&id(&name(k))).expect("there").needs.clone()))
             .collect();
         let mut boot = Boot::new(plan);
@@ -452,13 +452,13 @@ proptest! {
             prop_assert!(steps < 1000, "it comes to an end");
             // One of those under way answers, picked by its number; if none can, time passes.
             let open = launched.iter().filter(|id| boot.machine.state(id) == Some(State::Starting));
-            let fate_of = |id: &ComponentId| {
+            let reaction_of = |id: &ComponentId| {
                 let k: usize = id.as_str()[1..].parse().expect("a number");
-                (fates[k].0, fates[k].1)
+                (reactions[k].0, reactions[k].1)
             };
-            let next = open.filter(|id| !matches!(fate_of(id).0, Fate::Hangs)).min_by_key(|id| fate_of(id).1);
+            let next = open.filter(|id| !matches!(reaction_of(id).0, Reaction::Hangs)).min_by_key(|id| reaction_of(id).1);
             match next.cloned() {
-                Some(id) if matches!(fate_of(&id).0, Fate::Starts) => boot.feed(BootEvent::Started(id)),
+                Some(id) if matches!(reaction_of(&id).0, Reaction::Starts) => boot.feed(BootEvent::Started(id)),
                 Some(id) => boot.feed(BootEvent::Failed(id, "broken".to_owned())),
                 None => boot.wait(SECOND),
             }
@@ -470,7 +470,7 @@ proptest! {
             prop_assert_eq!(launched, undone, "all that was launched, in reverse, once");
             prop_assert_eq!(boot.machine.running().count(), 0);
         } else {
-            prop_assert_eq!(boot.machine.running().count(), fates.len());
+            prop_assert_eq!(boot.machine.running().count(), reactions.len());
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The integration tests of `ms-runtime`, in one program: linking is most of what they cost to build.
+//! The integration tests of `ms-runtime`, in one program: linking is most of what they cost to
+//! build.
 
 #![allow(unreachable_pub, reason = "what modules share is `pub`")]
 
@@ -7,6 +8,7 @@ mod common;
 mod configuration;
 mod dependencies;
 mod ending;
+mod exposed;
 mod following;
 mod health;
 mod health_logic;
@@ -20,7 +22,6 @@ mod parts;
 mod processes;
 mod reloads;
 mod rollback;
-mod shown;
 mod shutdown;
 mod steering;
 mod supervision;

@@ -20,7 +20,7 @@ const MS: Duration = Duration::from_millis(1);
 
 // ---- what runs in the processes ----
 
-/// Prints what becomes of it; odd in the way its name says.
+/// Prints its calls, and misbehaves as its name says.
 struct Part(&'static str);
 
 impl Component for Part {
@@ -69,7 +69,7 @@ impl Component for Part {
     }
 }
 
-/// Says when the boot is done, then does what the mode asks for.
+/// Prints when the boot is done, then does what the mode asks for.
 struct Herald(String);
 
 impl Component for Herald {
@@ -184,7 +184,7 @@ impl Process {
         Self::start_with(own.child(mode))
     }
 
-    /// With a place for crash reports.
+    /// Sets a directory for crash reports.
     fn reporting(own: &OwnTest, mode: &str, reports: &Path) -> Self {
         Self::start_with(own.child(mode).env("MS_REPORTS", reports))
     }
@@ -198,7 +198,7 @@ impl Process {
         Self { child, out, seen: String::new() }
     }
 
-    /// Reads on until a line begins so; gives the rest of it.
+    /// Reads on to the line with this beginning, and returns the rest of it.
     fn until(&mut self, start: &str) -> String {
         loop {
             let mut line = String::new();
@@ -222,7 +222,7 @@ impl Process {
         kill.status().expect("kill runs").success()
     }
 
-    /// Waits for its end; gives all it printed.
+    /// Waits for its end, and returns all that it printed.
     fn end(mut self) -> (ExitStatus, String) {
         self.out.read_to_string(&mut self.seen).expect("text");
         (self.child.wait().expect("ends"), self.seen)
@@ -235,14 +235,14 @@ impl Process {
     }
 }
 
-/// The lines that begin so, without that.
+/// Returns the lines with this beginning, without it.
 fn of<'a>(out: &'a str, verb: &str) -> Vec<&'a str> {
     out.lines().filter_map(|line| line.strip_prefix(verb)).map(str::trim).collect()
 }
 
 // ---- signals ----
 
-/// S5.1-03, S4.1-18, S4.2-08, F13: in order, and told in the log.
+/// S5.1-03, S4.1-18, S4.2-08, F13: in order, and logged.
 /// S4.1-01, S5.1-02, S5.1-04
 #[test]
 fn sigterm_and_sigint_shut_down_in_order_with_exit_code_0() {
@@ -293,8 +293,8 @@ fn the_end_of_a_job_shuts_its_service_down_in_order() {
     });
 }
 
-/// RELIABILITY 57, F13: a second signal, whichever, is an emergency stop: bounded, told, with a
-/// report of what did not stop, and code 1. A third one changes nothing.
+/// RELIABILITY 57, F13: a second signal, of any kind, is an emergency stop: bounded, logged, with a
+/// report of what did not stop, and code 1. A third signal changes nothing.
 /// S5.1-03, S5.1-14, S5.4-08
 #[test]
 fn a_second_signal_is_an_emergency_stop_with_a_report() {
@@ -325,7 +325,7 @@ fn a_second_signal_is_an_emergency_stop_with_a_report() {
     });
 }
 
-/// RELIABILITY 57: told to stop during the boot, it rolls back.
+/// RELIABILITY 57: a stop signal during the boot rolls it back.
 #[test]
 fn sigterm_during_the_boot_rolls_back_with_exit_code_0() {
     child::split(sigterm_during_the_boot_rolls_back_with_exit_code_0, run_service, |own| {
@@ -444,8 +444,8 @@ fn an_emergency_ends_whatever_the_procedures_do() {
     });
 }
 
-/// S5.4-02, S5.4-03, S5.4-04, C4: a panic in a component's start is logged and is no emergency: it fails
-/// the boot, in order.
+/// S5.4-02, S5.4-03, S5.4-04, C4: a panic in a component's start is logged and is no emergency: it
+/// fails the boot, in order.
 #[test]
 fn a_panic_at_the_start_is_logged_and_fails_the_boot_in_order() {
     child::split(a_panic_at_the_start_is_logged_and_fails_the_boot_in_order, run_service, |own| {

@@ -1,4 +1,4 @@
-//! SIGHUP, without the signal: who is told, and what is said of it.
+//! The reload of SIGHUP, without the signal: who is asked, and what is reported.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -12,8 +12,8 @@ use ms_runtime::{ComponentSpec, ReloadOutcome, ShutdownReason};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
 use parts::{Parts, builder, real, real_settings};
 
-/// A tree may have something to do at SIGHUP; what each did is said, and one that could not is
-/// never passed over.
+/// A tree may have a reload hook. What each component did is reported, and one that failed is never
+/// skipped.
 #[test]
 fn a_reload_reaches_trees_too_and_names_who_could_not() {
     real(async {

@@ -1,4 +1,4 @@
-//! How services shut down: in seven steps, within one deadline, whatever hangs.
+//! The shutdown of services: in seven steps, within one deadline, whatever hangs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -24,7 +24,7 @@ fn term() -> ShutdownReason {
     ShutdownReason::Signal("SIGTERM")
 }
 
-/// Keeps what it is given.
+/// Keeps the snapshots that it gets.
 #[derive(Clone, Default)]
 struct Shelf(Arc<Mutex<Vec<StateSnapshot>>>, bool);
 
@@ -38,7 +38,7 @@ impl SnapshotStore for Shelf {
     }
 }
 
-/// A cleanup handler that does as it is told.
+/// A cleanup handler that behaves as it is set.
 struct Sweep {
     name: &'static str,
     priority: u32,
@@ -154,7 +154,8 @@ fn work_is_refused_and_the_service_is_not_ready_once_it_shuts_down() {
     });
 }
 
-/// S5.1-06: work in flight ends; work that does not end holds up nobody for ever.
+/// S5.1-06: work in flight comes to its end; work without an end does not delay the shutdown
+/// forever.
 #[test]
 fn work_in_flight_is_waited_for_and_no_longer_than_its_time() {
     paused(async {
@@ -204,17 +205,17 @@ fn a_component_that_hangs_fails_or_panics_in_its_stop_keeps_no_other_from_its_ow
         assert_eq!(parts.log.of("stop"), ["e", "d", "c", "b", "a"]);
         let summary = end.shutdown.as_ref().expect("reported");
         let outcomes = outcomes(summary);
-        let told: Vec<_> = outcomes
+        let texts: Vec<_> = outcomes
             .iter()
-            .map(|(id, how)| match how {
+            .map(|(id, outcome)| match outcome {
                 StopOutcome::Stopped => format!("{id} stopped"),
                 StopOutcome::Failed(ShutdownError::Component(why)) => format!("{id}: {why}"),
-                StopOutcome::Failed(ShutdownError::Ended(_)) => format!("{id} panicked"),
+                StopOutcome::Failed(ShutdownError::Exited(_)) => format!("{id} panicked"),
                 StopOutcome::Forced => format!("{id} forced"),
                 other => format!("{id} {other:?}"),
             })
             .collect();
-        assert_eq!(told, ["e stopped", "d panicked", "c: still busy", "b forced", "a stopped"]);
+        assert_eq!(texts, ["e stopped", "d panicked", "c: still busy", "b forced", "a stopped"]);
         assert_eq!(shelf.0.lock().expect("unpoisoned").len(), 1, "a's state is saved");
         // Five that started, and the idle life that followed d's panic.
         assert_eq!(parts.log.of("drop").len(), 6, "nothing is left");
@@ -224,7 +225,7 @@ fn a_component_that_hangs_fails_or_panics_in_its_stop_keeps_no_other_from_its_ow
     });
 }
 
-/// S5.1-08 on real threads: one that blocks its thread is left behind.
+/// S5.1-08 on real threads: a component that blocks its thread is left behind.
 #[test]
 fn a_component_that_blocks_its_thread_is_left_behind() {
     struct Stone;
@@ -256,7 +257,7 @@ fn a_component_that_blocks_its_thread_is_left_behind() {
     });
 }
 
-/// S5.1-14: twice is once, and both are told the same.
+/// S5.1-14: a second order changes nothing, and gets the same summary.
 #[test]
 fn a_second_order_joins_the_first() {
     paused(async {
@@ -272,7 +273,7 @@ fn a_second_order_joins_the_first() {
     });
 }
 
-/// S5.1-03: told again, it does not wait for what hangs.
+/// S5.1-03: after a second signal it does not wait for what hangs.
 #[test]
 fn a_second_signal_cuts_the_shutdown_short() {
     paused(async {
@@ -287,7 +288,7 @@ fn a_second_signal_cuts_the_shutdown_short() {
     });
 }
 
-/// S5.1-10: a disk that says no is reported, and the shutdown goes on.
+/// S5.1-10: a disk that fails is reported, and the shutdown goes on.
 #[test]
 fn state_that_cannot_be_saved_is_reported_and_skips_nothing() {
     paused(async {
@@ -302,7 +303,7 @@ fn state_that_cannot_be_saved_is_reported_and_skips_nothing() {
     });
 }
 
-/// S7.2-17: the shutdown fits into what Kubernetes grants, or the settings are refused.
+/// S7.2-17: the shutdown fits into the grace of Kubernetes, or the settings are refused.
 #[test]
 fn a_deadline_that_does_not_fit_into_the_grace_is_refused() {
     let mut settings = real_settings();
@@ -334,7 +335,7 @@ async fn clean(
     (log.of("cleanup"), summary.cleanup.expect("ran").handlers)
 }
 
-/// However many hang: the last are told that no time is left, and the report comes all the same.
+/// However many handlers hang: the last ones find no time left, and the report still comes.
 #[test]
 fn a_cleanup_handler_has_no_more_time_than_is_left_for_all() {
     paused(async {
@@ -363,17 +364,17 @@ fn cleanup_handlers_run_by_priority_and_each_has_its_outcome() {
         ])
         .await;
         assert_eq!(order, ["first", "a", "b", "panics", "late"]);
-        let told = |(name, outcome): &(String, CleanupOutcome)| match outcome {
+        let text = |(name, outcome): &(String, CleanupOutcome)| match outcome {
             CleanupOutcome::Success(_) => format!("{name} ok"),
             CleanupOutcome::Failure(why) => format!("{name}: {why}"),
             CleanupOutcome::VerificationFailure(why) => format!("{name} unverified: {why}"),
         };
-        let told: Vec<_> = outcomes.iter().map(told).collect();
-        assert_eq!(told[0], "first: it was not done within 2s");
-        assert_eq!(told[1], "a unverified: it is not clean: dust");
-        assert_eq!(told[2], "b: it failed");
-        assert_eq!(told[3], "panics: it panicked: swept too hard");
-        assert_eq!(told[4], "late ok");
+        let texts: Vec<_> = outcomes.iter().map(text).collect();
+        assert_eq!(texts[0], "first: it was not done within 2s");
+        assert_eq!(texts[1], "a unverified: it is not clean: dust");
+        assert_eq!(texts[2], "b: it failed");
+        assert_eq!(texts[3], "panics: it panicked: swept too hard");
+        assert_eq!(texts[4], "late ok");
     });
 }
 
@@ -439,7 +440,7 @@ async fn leaky(closes: bool) -> (Service, Arc<Mutex<Vec<ms_runtime::OpenResource
     (builder(virtual_settings(), [spec]).start().await.expect("boots"), held)
 }
 
-/// S5.2-08: what is open shows; what is left open is named at the end.
+/// S5.2-08: what is open is listed; what is left open is named at the end.
 #[test]
 fn open_resources_are_listed_and_a_leak_is_named() {
     paused(async {

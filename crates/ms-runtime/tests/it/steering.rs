@@ -1,4 +1,4 @@
-//! Steering over the control socket: previewed, carried out, refused, on record.
+//! Steering over the control socket: previewed, carried out, refused, recorded.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -15,7 +15,7 @@ use ms_core::view::{EventKind, Lifecycle};
 use ms_ops::ops::FollowEvents;
 use ms_runtime::RunConfig;
 
-/// All events of the node that are kept, oldest first.
+/// Returns all events that the node keeps, oldest first.
 async fn events(node: &Node) -> Vec<EventKind> {
     let stream = node
         .client()
@@ -39,7 +39,7 @@ async fn events(node: &Node) -> Vec<EventKind> {
     events
 }
 
-/// Verb, target and outcome of the steering on record.
+/// Returns verb, target and outcome of the recorded steering.
 async fn record(node: &Node) -> Vec<(String, String, String)> {
     let steered = |kind: EventKind| match kind {
         EventKind::Steered { path, verb, by, outcome, .. } => {

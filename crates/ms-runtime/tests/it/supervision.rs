@@ -1,4 +1,4 @@
-//! What the supervision settings make of the components.
+//! The effect of the supervision settings on the components.
 
 #![allow(
     missing_docs,
@@ -34,7 +34,7 @@ async fn kill(service: &Service, component: &str) {
     tokio::time::sleep(SECOND).await;
 }
 
-/// What is started again, in order, when the second of three is killed.
+/// Returns what is restarted, in order, when the second of three components is killed.
 fn restarted(strategy: Strategy) -> Vec<String> {
     paused(async {
         let parts = Parts::default();
@@ -60,7 +60,7 @@ fn s7_1_01_the_strategy_decides_which_components_come_along() {
     assert_eq!(restarted(Strategy::OneForAll), ["a", "b", "c"]);
 }
 
-/// S2.4-06: a start has a deadline of its own, and is not hung for taking long.
+/// S2.4-06: a start has a deadline of its own, and a long one does not count as hung.
 #[test]
 fn a_slow_start_misses_no_heartbeat() {
     paused(async {
@@ -75,7 +75,7 @@ fn a_slow_start_misses_no_heartbeat() {
     });
 }
 
-/// Blocks its thread when it is told to reload, in its first life.
+/// Blocks its thread at the first reload, in its first incarnation.
 struct Blocks {
     starts: mpsc::Sender<()>,
     gate: Arc<Mutex<Option<Receiver<()>>>>,
@@ -95,8 +95,8 @@ impl Component for Blocks {
     }
 }
 
-/// S2.4-06: a component that blocks its thread is found by its heartbeats and lives on
-/// elsewhere.
+/// S2.4-06: a component that blocks its thread is noticed by its missing heartbeats, and restarts
+/// on another thread.
 #[test]
 fn a_component_that_blocks_its_thread_is_started_again_elsewhere() {
     let (starts, started) = mpsc::channel();

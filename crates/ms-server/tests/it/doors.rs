@@ -206,7 +206,7 @@ fn a_state_directory_that_cannot_be_used_is_refused() {
     told(&state(&link), 6, &["symbolic link"]);
     let file = place.file("file");
     fs::write(&file, "").unwrap();
-    told(&state(&file), 6, &["no directory"]);
+    told(&state(&file), 6, &["not a directory"]);
     let open = place.file("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();

@@ -1,9 +1,8 @@
 //! The end of a process, as a state machine.
 //!
-//! A process runs until its node reports, until an emergency ends it, or until a node that was
-//! stopped has not reported in time. The first signal stops the node in order, the second one
-//! at once, any further one changes nothing. A bare node and a service differ in their
-//! [`ProcessRules`] only.
+//! A process runs until its node reports, until an emergency ends it, or until a stopped node has
+//! not reported in time. The first signal stops the node in order, the second one at once; further
+//! signals change nothing. A bare node and a service differ only in their [`ProcessRules`].
 
 use std::time::Duration;
 
@@ -12,23 +11,23 @@ use ms_core::time::{Tick, part};
 /// What SIGHUP means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hangup {
-    /// The same as SIGTERM: what runs has nothing to reload.
+    /// The same as SIGTERM: there is nothing to reload.
     Stops,
-    /// The node reloads, and runs on.
+    /// The node reloads and goes on.
     Reloads,
 }
 
-/// What differs between processes.
+/// The rules in which processes differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProcessRules {
     /// What SIGHUP means.
     pub(crate) hangup: Hangup,
-    /// How long after the first signal the node's report is waited for.
+    /// How long to wait for the node's report after the first signal.
     pub(crate) stop_within: Duration,
-    /// How long after the second one, whatever was left of the first.
+    /// How long to wait after the second signal, whatever is left of the first time.
     pub(crate) hurry_within: Duration,
-    /// How long an emergency may take. `None` where there are none: then a root that gives up, a
-    /// panic and a second signal end the process without any procedure.
+    /// How long the procedures of an emergency may take. `None` for a process without any: a root
+    /// that gives up, a panic or a second signal then ends it without procedures.
     pub(crate) emergency_within: Option<Duration>,
 }
 
@@ -41,27 +40,27 @@ pub(crate) enum ProcessSignal {
     Hangup,
 }
 
-/// What the node's thread reported, as far as it decides anything.
+/// What the node's thread reported, as far as the decisions need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NodeReport {
-    /// It has ended or failed, and nothing more is to be done.
-    Ended,
-    /// Its root supervisor gave up, in words.
+    /// It has ended or failed, and nothing is left to do.
+    Finished,
+    /// Its root supervisor gave up; the text says why.
     GaveUp(String),
     /// It ended without a report: it panicked.
     Panicked,
 }
 
-/// What happened. `R` is a reason for an emergency that somebody in the process gives.
+/// What happened. `R` is the reason of an emergency that some part of the process raised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ProcessEvent<R> {
     /// The process got a signal.
     Signal(ProcessSignal),
-    /// The node's thread is done.
+    /// The node's thread has ended.
     Reported(NodeReport),
     /// Somebody in the process says that it cannot go on.
     Raised(R),
-    /// The root supervisor hangs, in words.
+    /// The root supervisor hangs; the text says how that was noticed.
     RootHung(String),
     /// Time has passed; see [`ProcessMachine::next_deadline`].
     Elapsed,
@@ -83,9 +82,9 @@ pub(crate) enum Order {
 pub(crate) enum EmergencyCause<R> {
     /// Somebody in the process says that it cannot go on.
     Raised(R),
-    /// The root supervisor hangs, in words.
+    /// The root supervisor hangs; the text says how that was noticed.
     RootHung(String),
-    /// The root supervisor gave up, in words.
+    /// The root supervisor gave up; the text says why.
     RootGaveUp(String),
     /// The node's own thread panicked outside any actor.
     NodePanicked,
@@ -96,13 +95,13 @@ pub(crate) enum EmergencyCause<R> {
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProcessEnd {
-    /// As its node reported.
+    /// With the node's report.
     Reported,
     /// Without a report: the node's thread panicked.
     Panicked,
-    /// After an emergency that the node's report is not waited for.
+    /// After an emergency, without waiting for the node.
     LeftBehind,
-    /// After its time: the node's thread is blocked.
+    /// Out of time: the node's thread is blocked.
     Blocked,
 }
 
@@ -133,12 +132,12 @@ pub(crate) struct ProcessMachine {
 }
 
 impl ProcessMachine {
-    /// A process whose node has just been started.
+    /// Returns the machine of a process whose node has just been started.
     pub(crate) fn new(rules: ProcessRules) -> Self {
         Self { rules, stage: Stage::Running }
     }
 
-    /// Takes an event; returns what is to be done, in order.
+    /// Takes an event and returns what is to be done, in order.
     pub(crate) fn handle<R>(&mut self, now: Tick, event: ProcessEvent<R>) -> Vec<ProcessEffect<R>> {
         let effects = match event {
             _ if self.stage == Stage::Over => Vec::new(),
@@ -159,8 +158,8 @@ impl ProcessMachine {
         effects
     }
 
-    /// Returns when [`ProcessEvent::Elapsed`] is due: never before the first signal. A node that
-    /// nobody stops may run for ever.
+    /// Returns when [`ProcessEvent::Elapsed`] is due; `None` before the first signal, since a node
+    /// that nobody stops may run forever.
     pub(crate) fn next_deadline(&self) -> Option<Tick> {
         match self.stage {
             Stage::Stopping { give_up } | Stage::Hurried { give_up } => Some(give_up),
@@ -168,8 +167,9 @@ impl ProcessMachine {
         }
     }
 
-    /// Returns whether a root supervisor that hangs is an emergency. Not while it stops: it may be
-    /// at the stop of one child for long, and the give-up time ends that.
+    /// Returns whether a root supervisor that hangs is an emergency.
+    // Not while it stops: the root may wait long for the stop of one child, and the deadline of the
+    // stop ends that anyway.
     pub(crate) fn watches_root(&self) -> bool {
         self.stage == Stage::Running
     }
@@ -188,17 +188,19 @@ impl ProcessMachine {
                 vec![ProcessEffect::Order(Order::Stop(name))]
             }
             Stage::Stopping { .. } => self.hurry(now, name),
-            // A repeated second signal would put the end off, for ever if it went on.
+            // Ignored: a third signal that began the time anew would put the end off, and a
+            // process that is signalled every second would never end.
             Stage::Hurried { .. } | Stage::Over => Vec::new(),
         }
     }
 
     fn hurry<R>(&mut self, now: Tick, name: &'static str) -> Vec<ProcessEffect<R>> {
         let within = self.rules.hurry_within;
-        // Counted from the signal: the emergency takes its time out of it.
+        // Counted from the signal, so that the emergency uses up part of this time and does not
+        // add to it.
         self.stage = Stage::Hurried { give_up: now + within };
-        // Before the order, while what did not stop is there to be seen in the report. Half of
-        // the time at most: the node needs the rest to kill what is left.
+        // The emergency comes before the order: its report is to show what did not stop, and the
+        // order kills that. It gets half of the time at most; the node needs the rest to kill.
         let emergency = self.rules.emergency_within.map(|limit| {
             let cause = EmergencyCause::StoppedTwice(name);
             ProcessEffect::Emergency(cause, limit.min(part(within, 2)))
@@ -216,7 +218,7 @@ impl ProcessMachine {
                 ProcessEffect::Emergency(EmergencyCause::RootGaveUp(why), limit),
                 ProcessEffect::End(ProcessEnd::Reported),
             ],
-            (NodeReport::GaveUp(_) | NodeReport::Ended, _) => {
+            (NodeReport::GaveUp(_) | NodeReport::Finished, _) => {
                 vec![ProcessEffect::End(ProcessEnd::Reported)]
             }
         }
@@ -230,8 +232,8 @@ impl ProcessMachine {
         }
     }
 
-    /// An emergency that ends the process: the node may be what is wrong, so that nothing is
-    /// expected of it any more.
+    /// Returns the effects of an emergency that ends the process.
+    // The node itself may be what is wrong, so its report is not waited for.
     fn at_once<R>(&self, cause: EmergencyCause<R>) -> Vec<ProcessEffect<R>> {
         let Some(limit) = self.rules.emergency_within else { return Vec::new() };
         vec![ProcessEffect::Emergency(cause, limit), ProcessEffect::End(ProcessEnd::LeftBehind)]
@@ -340,7 +342,7 @@ mod tests {
         for rules in [NODE, SERVICE] {
             for signals in [&[][..], &[TERM], &[TERM, TERM]] {
                 let mut process = Process::after(rules, signals);
-                let report = Reported(NodeReport::Ended);
+                let report = Reported(NodeReport::Finished);
                 assert_eq!(process.see(report.clone()), [End(ProcessEnd::Reported)]);
                 for late in [TERM, HUP, report, Raised("x"), RootHung("y".into()), Elapsed] {
                     assert_eq!(process.see(late), []);
@@ -382,7 +384,7 @@ mod tests {
         }
         let mut hurried = Process::after(SERVICE, &[TERM, TERM]);
         assert_eq!(hurried.see(Raised("harm")), []);
-        assert_eq!(hurried.see(Reported(NodeReport::Ended)), [End(ProcessEnd::Reported)]);
+        assert_eq!(hurried.see(Reported(NodeReport::Finished)), [End(ProcessEnd::Reported)]);
     }
 
     #[test]

@@ -3,31 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
-use ms_actor::{Context, StateValue};
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, SpawnHandle, WrapFuture};
+use ms_actor::{Context, Ref, StateValue};
 use ms_core::lifecycle::ComponentId;
 
-use super::shutdown::{GoingDown, SnapshotStore};
-use super::startup::Booting;
+use super::messages::{IsUp, LifecyclePorts};
+use super::state::{Booting, GoingDown, Member};
+use super::store::SnapshotStore;
 use crate::service::Wiring;
 use crate::service::components::ReloadHook;
 use crate::service::logic::boot::BootReport;
 use crate::service::logic::plan::BootPlan;
 use crate::service::settings::{BootSettings, ShutdownSettings};
-
-/// A component, as the lifecycle needs to know it.
-#[derive(Debug, Clone)]
-pub(crate) struct Member {
-    pub(crate) id: ComponentId,
-    pub(crate) is_tree: bool,
-    pub(crate) start_within: Duration,
-    pub(crate) stop_within: Duration,
-    /// Types that it gives others, and that it gets of them, in words.
-    pub(crate) provides: Vec<&'static str>,
-    pub(crate) requires: Vec<&'static str>,
-}
 
 /// What the actor is made of.
 #[derive(Clone)]
@@ -39,7 +27,7 @@ pub(crate) struct LifecycleArgs {
     pub(crate) boot: BootSettings,
     pub(crate) shutdown: ShutdownSettings,
     pub(crate) store: Option<Arc<dyn SnapshotStore>>,
-    /// What trees do at SIGHUP.
+    /// The reload hooks of components that are trees.
     pub(crate) reloads: BTreeMap<ComponentId, ReloadHook>,
 }
 
@@ -74,8 +62,8 @@ impl LifecycleActor {
         ])
     }
 
-    /// Every component with what it needs, and when it starts: by phase, and within the phase
-    /// by level.
+    /// Returns every component with what it needs and when it starts: its phase, and its level
+    /// within the phase.
     fn graph(&self) -> StateValue {
         let plan = &self.args.plan;
         let nodes = plan.start_order().iter().filter_map(|id| {
@@ -99,13 +87,15 @@ impl LifecycleActor {
         StateValue::map(nodes)
     }
 
+    /// Returns what is known of a component.
     pub(super) fn member(&self, id: &ComponentId) -> Option<&Member> {
         self.args.members.iter().find(|member| member.id == *id)
     }
 
-    /// Notes for all to read whether a component is to run.
+    /// Publishes whether a component should run.
     pub(super) fn want(&self, id: &ComponentId, wanted: bool) {
         self.args.wiring.publish(|published| {
+            // Readers hold clones of the set, so it is copied here and never changed under them.
             let up = Arc::make_mut(&mut published.up);
             match wanted {
                 true => up.insert(id.clone()),
@@ -114,7 +104,7 @@ impl LifecycleActor {
         });
     }
 
-    /// Runs a future of the service's own, and takes what came of it.
+    /// Runs a future, and passes its output to `then`.
     pub(super) fn run<T: 'static>(
         &self,
         ctx: &mut Ctx,
@@ -124,13 +114,16 @@ impl LifecycleActor {
         ctx.spawn(work.into_actor(self).map(move |out, this, ctx| then(this, ctx, out)));
     }
 
-    /// Sets the one alarm to the next deadline of the machine that runs.
+    /// Sets the alarm to the next deadline of the machine that runs.
+    // One alarm, set anew after every event: a machine may move its deadline either way, and a
+    // timer for each deadline would leave old ones behind that have to be told apart.
     pub(super) fn set_alarm(&mut self, ctx: &mut Ctx) {
         if let Some(alarm) = self.alarm.take() {
             ctx.cancel_future(alarm);
         }
         let down = self.down.as_ref().and_then(|down| down.machine.next_deadline());
         let boot = self.boot.as_ref().and_then(|boot| boot.machine.next_deadline());
+        // A shutdown that waits for the rollback of a boot has not begun, and has no deadline yet.
         let Some(due) = down.or(boot) else { return };
         let wait = due.since(ctx.node().now());
         self.alarm = Some(ctx.run_later(wait, |this, ctx| {
@@ -146,19 +139,23 @@ impl Actor for LifecycleActor {
     type Context = Context<Self>;
 }
 
-/// Say whether the boot is done.
-#[derive(Debug)]
-pub(crate) struct IsUp;
-
-impl Message for IsUp {
-    type Result = bool;
-}
-
 impl Handler<IsUp> for LifecycleActor {
     type Result = bool;
 
     fn handle(&mut self, _: IsUp, _: &mut Self::Context) -> Self::Result {
         self.args.wiring.published().booted.is_some()
+    }
+}
+
+impl From<&Ref<LifecycleActor>> for LifecyclePorts {
+    fn from(actor: &Ref<LifecycleActor>) -> Self {
+        Self {
+            boot: actor.port(),
+            is_up: actor.port(),
+            reload: actor.port(),
+            shutdown: actor.port(),
+            hurry: actor.port(),
+        }
     }
 }
 

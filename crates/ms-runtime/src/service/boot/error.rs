@@ -1,4 +1,4 @@
-//! What goes wrong between the beginning and the end of a service.
+//! The errors of a boot and of a shutdown.
 
 use std::time::Duration;
 
@@ -11,20 +11,21 @@ use crate::service::components::ComponentFailure;
 
 /// Why a component did not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InitializationCause {
     /// Its init or start failed.
     #[error("{0}")]
     Failed(#[source] ComponentFailure),
-    /// It ended while it was being started.
+    /// It exited while it was being started.
     #[error("it ended: {0}")]
-    Ended(ExitReason),
+    Exited(ExitReason),
     /// It did not answer, or its supervisor did not.
     #[error("it could not be asked: {0}")]
     NoAnswer(String),
     /// Its supervisor did not start it.
     #[error("{0}")]
     Supervisor(#[source] Box<SupervisorError>),
-    /// The health of the whole is not good enough.
+    /// The service as a whole is not healthy.
     #[error("the service is not healthy: {0}")]
     Unhealthy(String),
 }
@@ -35,10 +36,11 @@ impl From<SupervisorError> for InitializationCause {
     }
 }
 
-/// Which component did not start, and why.
+/// Names the component that did not start, and why.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum InitializationError {
-    /// It was not ready in its time.
+    /// The component was not ready in time.
     #[error(
         "the component {component} was not ready within {within:?}; give it more time (start_within), or see what it waits for"
     )]
@@ -48,7 +50,7 @@ pub enum InitializationError {
         /// Its time.
         within: Duration,
     },
-    /// The whole was not ready in its time.
+    /// The boot as a whole was not done in time.
     #[error(
         "the boot was not done within {within:?}{}; give it more time (BootSettings::within, components.startup_deadline), or see what it waits for",
         waiting_text(.waiting)
@@ -56,7 +58,7 @@ pub enum InitializationError {
     TooLong {
         /// Its time.
         within: Duration,
-        /// Who was being started.
+        /// The components that were being started.
         waiting: Vec<ComponentId>,
     },
     /// It failed.
@@ -68,11 +70,11 @@ pub enum InitializationError {
         #[source]
         source: InitializationCause,
     },
-    /// What failed is no single component.
+    /// The failure belongs to no single component.
     #[error("{0}")]
     Other(#[source] InitializationCause),
-    /// The start was called off.
-    #[error("it was called off")]
+    /// The boot was cancelled.
+    #[error("it was cancelled")]
     Cancelled,
 }
 
@@ -81,7 +83,7 @@ fn waiting_text(waiting: &[ComponentId]) -> String {
     if names.is_empty() { String::new() } else { format!(", waiting for {}", names.join(", ")) }
 }
 
-/// What went wrong when what had started was stopped again.
+/// What went wrong in the rollback of a boot.
 #[derive(Debug, Default)]
 pub struct RollbackReport {
     /// Components that did not stop in order, with why.
@@ -91,6 +93,7 @@ pub struct RollbackReport {
 /// Why a service did not boot. What had started was stopped again, in reverse order.
 #[derive(Debug, thiserror::Error)]
 #[doc(alias = "CoordinationError")]
+#[non_exhaustive]
 pub enum BootstrapError {
     /// A phase failed.
     #[error("the boot failed in phase {} ({}): {source}{}", .phase.number(), .phase.name(), rollback_text(.rollback))]
@@ -103,13 +106,14 @@ pub enum BootstrapError {
         /// What went wrong on the way back.
         rollback: RollbackReport,
     },
-    /// The lifecycle did not answer; the tree was stopped by its supervisors.
+    /// The lifecycle did not answer. The supervisors stopped the tree.
+    // No phase and no rollback: both are known to the lifecycle only.
     #[error("the boot was lost: {0}")]
     Lost(String),
 }
 
 impl BootstrapError {
-    /// The component at fault, where one is.
+    /// Returns the component at fault, if there is one.
     #[must_use]
     pub fn culprit(&self) -> Option<&ComponentId> {
         match self {
@@ -123,7 +127,8 @@ impl BootstrapError {
         }
     }
 
-    /// Whether all components had started, but the whole was not healthy.
+    /// Returns whether all components had started and the service was not healthy.
+    // A start that ran out of time in this phase is not counted: nothing was found to be unhealthy.
     #[must_use]
     pub fn is_unhealthy(&self) -> bool {
         matches!(
@@ -136,7 +141,7 @@ impl BootstrapError {
         )
     }
 
-    /// Whether it was called off, rather than failed.
+    /// Returns whether the boot was cancelled, and did not fail.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         let cancelled =
@@ -150,10 +155,11 @@ fn rollback_text(rollback: &RollbackReport) -> String {
     errors.map(|(component, why)| format!("; {component} did not stop in order: {why}")).collect()
 }
 
-/// What went wrong in a shutdown; none of it stopped the shutdown.
+/// What went wrong in a shutdown. No such error stops the shutdown.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ShutdownError {
-    /// Work was still in flight when its time was over.
+    /// Work was still in flight when the time was over.
     #[error("{left} pieces of work were still in flight after {within:?}")]
     Drain {
         /// How many.
@@ -164,16 +170,16 @@ pub enum ShutdownError {
     /// A component did not stop in order.
     #[error("the component did not stop in order")]
     Component(#[source] ComponentFailure),
-    /// A component ended instead of stopping.
-    #[error("the component ended instead of stopping: {0}")]
-    Ended(ExitReason),
-    /// Somebody did not answer.
+    /// A component exited and did not stop in order.
+    #[error("the component exited and did not stop in order: {0}")]
+    Exited(ExitReason),
+    /// A part of the service did not answer.
     #[error("{0} did not answer")]
     NoAnswer(String),
     /// State was not saved.
     #[error("state was not saved")]
     Persist(#[source] ComponentFailure),
-    /// Components were not dropped.
+    /// A component was not dropped.
     #[error("the component {component} was not dropped: {why}")]
     Release {
         /// Which.

@@ -1,22 +1,26 @@
-//! The lifecycle of a service: its boot, its shutdown, and what is published of both.
+//! The lifecycle of a service: its boot and its shutdown.
 //!
 //! The actor `lifecycle` drives the two machines of `logic` (boot and shutdown): it feeds them
-//! what happens and carries out what they want (`startup.rs`, `shutdown.rs`). It alone says
-//! which components are to run; everybody reads that from a snapshot it publishes, itself
-//! after a restart included. `stopping.rs` knows how a component is stopped and dropped.
+//! events and carries out their effects (`startup.rs`, `shutdown.rs`). It alone decides which
+//! components should run, and publishes that as a snapshot, which everybody reads; so does the
+//! actor itself after a restart. `stopping.rs` stops and drops a component, `reload.rs` carries
+//! out SIGHUP.
 
 mod actor;
 mod error;
+mod messages;
 mod reload;
 mod shutdown;
 mod startup;
+mod state;
 mod stopping;
+mod store;
 
-pub(crate) use actor::{IsUp, LifecycleActor, LifecycleArgs, Member};
+pub(crate) use actor::{LifecycleActor, LifecycleArgs};
 pub use error::{
     BootstrapError, InitializationCause, InitializationError, RollbackReport, ShutdownError,
 };
-pub(crate) use reload::Reload;
-pub(crate) use shutdown::{Hurry, Shutdown};
-pub use shutdown::{PersistFuture, ShutdownReason, ShutdownSummary, SnapshotStore};
-pub(crate) use startup::Boot;
+pub(crate) use messages::{Boot, Hurry, IsUp, LifecyclePorts, Reload, Shutdown};
+pub use messages::{ShutdownReason, ShutdownSummary};
+pub(crate) use state::Member;
+pub use store::{PersistFuture, SnapshotStore};

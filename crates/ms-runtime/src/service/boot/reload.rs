@@ -1,30 +1,26 @@
-//! SIGHUP: every component that can take over what changed outside is asked to, and what each did
-//! is reported. One that could not be asked is a failure of the whole, never passed over.
+//! Carries out SIGHUP: asks every component to reload, and reports what each of them did.
+//!
+//! A component that could not be asked makes the whole reload fail. It is never skipped silently:
+//! an operator who rotated a key must not read "reloaded" when one part still uses the old one.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use actix::{Handler, Message};
+use actix::Handler;
 use futures_util::FutureExt;
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::EventKind;
 use ms_worker::GetAgent;
 use tokio::time::timeout;
 
-use super::actor::{LifecycleActor, LifecycleArgs, Member};
+use super::actor::{LifecycleActor, LifecycleArgs};
+use super::messages::Reload;
+use super::state::Member;
 use crate::service::components::{ComponentFailure, ComponentHost, ReloadComponent, ReloadOutcome};
 use crate::service::{Handles, ServiceStage};
 
-/// Have all components reload.
-#[derive(Debug)]
-pub(crate) struct Reload;
-
-impl Message for Reload {
-    type Result = ();
-}
-
-/// What a component did; `None` for a tree, which has nothing to take over.
+/// What a component did; `None` for a tree without a reload hook.
 type Answer = Option<Result<ReloadOutcome, ComponentFailure>>;
 
 impl Handler<Reload> for LifecycleActor {
@@ -32,7 +28,7 @@ impl Handler<Reload> for LifecycleActor {
 
     fn handle(&mut self, _: Reload, ctx: &mut Self::Context) {
         if self.args.wiring.stage() != ServiceStage::Running {
-            tracing::warn!("told to reload, but the service does not run");
+            tracing::warn!("a reload was ordered, but the service does not run");
             return;
         }
         tracing::info!("reloading");
@@ -46,7 +42,8 @@ impl Handler<Reload> for LifecycleActor {
     }
 }
 
-/// In start order: what is needed has reloaded before who needs it.
+/// Reloads all components, in start order.
+// One after another: a component that reloads may read what those it needs have just loaded.
 async fn reload_all(args: Arc<LifecycleArgs>) -> Vec<(ComponentId, Answer)> {
     let mut answers = Vec::with_capacity(args.members.len());
     let handles = args.wiring.handles();
@@ -78,7 +75,7 @@ async fn reload_hosted(
     answer.map_err(|error| ComponentFailure::from(error.to_string()))?
 }
 
-/// Neither a reload that hangs nor one that panics keeps the others from theirs.
+/// Runs one reload. A hang or a panic of it becomes an error, so that the others have their turn.
 async fn within_time(
     member: &Member,
     work: impl Future<Output = Result<ReloadOutcome, ComponentFailure>>,
@@ -91,7 +88,7 @@ async fn within_time(
     }
 }
 
-/// What a reload of the whole came to.
+/// The result of the reload of all components.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Report {
     changed: Vec<String>,

@@ -1,12 +1,9 @@
-//! The shutdown: feeds the machine and carries out what it wants.
+//! Drives the shutdown: feeds its machine and carries out the effects.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Handler, Message, ResponseFuture};
+use actix::{Handler, ResponseFuture};
 use futures_util::future::join_all;
 use ms_core::lifecycle::ComponentId;
 use ms_core::time::part;
@@ -15,101 +12,18 @@ use ms_worker::GetAgent;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::actor::{Ctx, LifecycleActor, Member};
+use super::actor::{Ctx, LifecycleActor};
 use super::error::ShutdownError;
-use super::startup::DROP_WITHIN;
-use super::stopping;
+use super::messages::{Hurry, Shutdown, ShutdownReason, ShutdownSummary, Summary};
+use super::state::{GoingDown, Member};
+use super::stopping::{self, DROP_WITHIN};
+use super::store::SnapshotStore;
 use crate::service::cleanup::{CleanupOutcome, CleanupReport, RunCleanup};
-use crate::service::components::{ComponentFailure, ComponentHost, QuiesceWork, StateSnapshot};
+use crate::service::components::{ComponentHost, QuiesceWork, StateSnapshot};
 use crate::service::logic::shutdown::{
-    ShutdownEffect, ShutdownEvent, ShutdownMachine, ShutdownPhase, ShutdownReport,
+    ShutdownEffect, ShutdownEvent, ShutdownMachine, ShutdownPhase,
 };
 use crate::service::{ServiceStage, Wiring};
-
-/// Why a service shuts down.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[doc(alias = "ShutdownSignal")]
-pub enum ShutdownReason {
-    /// A signal, by its name.
-    Signal(&'static str),
-    /// The program asked for it.
-    Requested(String),
-    /// The boot failed, or was called off.
-    BootFailed,
-}
-
-impl fmt::Display for ShutdownReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Signal(name) => f.write_str(name),
-            Self::Requested(why) => write!(f, "asked to: {why}"),
-            Self::BootFailed => f.write_str("the boot did not succeed"),
-        }
-    }
-}
-
-/// A boxed future of a [`SnapshotStore`].
-pub type PersistFuture<'a> =
-    Pin<Box<dyn Future<Output = Vec<(ComponentId, ComponentFailure)>> + Send + 'a>>;
-
-/// Where the state of components goes at shutdown: the port that persistence fills.
-pub trait SnapshotStore: Send + Sync + 'static {
-    /// Saves all snapshots of one shutdown, within this time. A failure of one keeps no
-    /// other from being saved; the failures are returned. No snapshot at all is no failure.
-    fn save(&self, snapshots: Vec<StateSnapshot>, within: Duration) -> PersistFuture<'_>;
-}
-
-/// What a shutdown came to.
-#[derive(Debug)]
-pub struct ShutdownSummary {
-    /// Why it was.
-    pub reason: ShutdownReason,
-    /// Steps and components, with times and errors.
-    pub report: ShutdownReport<ShutdownError>,
-    /// Components whose state was handed over to be saved.
-    pub snapshots: Vec<ComponentId>,
-    /// How the cleanup handlers went, if it came to that.
-    pub cleanup: Option<CleanupReport>,
-}
-
-impl ShutdownSummary {
-    /// Whether everything went as it should, in time.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.report.is_clean() && self.cleanup.as_ref().is_none_or(CleanupReport::is_clean)
-    }
-}
-
-type Summary = Arc<ShutdownSummary>;
-
-/// A shutdown ordered, under way, or over.
-pub(super) struct GoingDown {
-    pub(super) machine: ShutdownMachine<ShutdownError>,
-    reason: ShutdownReason,
-    waits: Vec<oneshot::Sender<Summary>>,
-    snapshots: Vec<StateSnapshot>,
-    handed_over: Vec<ComponentId>,
-    cleanup: Option<CleanupReport>,
-    /// Components that were up, in start order: they are dropped in phase 6.
-    members: Vec<Member>,
-    over: Option<Summary>,
-}
-
-/// Shut the service down. Twice is once: both get the same answer.
-#[derive(Debug)]
-pub(crate) struct Shutdown(pub(crate) ShutdownReason);
-
-impl Message for Shutdown {
-    type Result = Option<Summary>;
-}
-
-/// Do not wait any longer.
-#[derive(Debug)]
-pub(crate) struct Hurry;
-
-impl Message for Hurry {
-    type Result = ();
-}
 
 impl Handler<Shutdown> for LifecycleActor {
     type Result = ResponseFuture<Option<Summary>>;
@@ -124,7 +38,8 @@ impl Handler<Shutdown> for LifecycleActor {
             None => {
                 tracing::info!(%reason, "shutting down");
                 self.down = Some(self.going_down(reason, answer));
-                // A boot under way is rolled back first, and begins the shutdown itself.
+                // A boot under way is rolled back first. The end of the rollback begins the
+                // shutdown, so that no component is started and stopped at the same time.
                 if !self.cancel_boot(ctx) {
                     self.begin_shutdown(ctx);
                 }
@@ -156,7 +71,7 @@ impl LifecycleActor {
         }
     }
 
-    /// Begins an ordered shutdown, now that it is known what runs.
+    /// Begins a shutdown that was ordered, once it is known which components run.
     pub(super) fn begin_shutdown(&mut self, ctx: &mut Ctx) {
         let up = self.args.wiring.published().up;
         let members: Vec<_> =
@@ -197,14 +112,15 @@ impl LifecycleActor {
             ShutdownEffect::Force(id) => self.force_member(ctx, id),
             ShutdownEffect::Finished => self.finished(),
             ShutdownEffect::Emergency => {
-                tracing::warn!("told again: the shutdown is cut short");
+                tracing::warn!("second stop order: the shutdown is cut short");
                 self.finished();
             }
         }
     }
 
     fn step(&mut self, ctx: &mut Ctx, phase: ShutdownPhase, within: Duration) {
-        // A little before the machine goes on without an answer, so that there is one.
+        // A little less than the machine's own limit: a step that reports what it left undone is
+        // worth more than one that is cut without a word.
         let within = within.saturating_sub(part(within, 10).min(Duration::from_millis(100)));
         let Some(down) = &mut self.down else { return };
         let (wiring, members) = (self.args.wiring.clone(), down.members.clone());
@@ -232,7 +148,7 @@ impl LifecycleActor {
             ShutdownPhase::Cleanup => {
                 let clean = async move {
                     let handles = wiring.handles()?;
-                    // Longer than the cleanup itself takes: its report is worth more than none.
+                    // A little longer than the cleanup itself may take, or its report is lost.
                     let answer_within = within.saturating_add(Duration::from_millis(50));
                     handles.cleanup.ask(RunCleanup { within }).within(answer_within).await.ok()
                 };
@@ -260,7 +176,7 @@ impl LifecycleActor {
     }
 
     fn stop_member(&mut self, ctx: &mut Ctx, id: ComponentId, within: Duration) {
-        // From here on a crash of it is no reason to start it again.
+        // Before the stop: a component that crashes while it stops must not be restarted.
         self.want(&id, false);
         let handles = self.args.wiring.handles();
         let (Some(handles), Some(member)) = (handles, self.member(&id).cloned()) else {
@@ -268,7 +184,7 @@ impl LifecycleActor {
             return self.feed_shutdown(ctx, ShutdownEvent::Stopped(id, Err(error)));
         };
         let components = handles.components.clone();
-        // Beyond its time: whether it is late is for the machine to say, not for a deadline here.
+        // Longer than its time: the machine decides what is late, and the wait must not end first.
         let answer_within = within.saturating_add(Duration::from_secs(1));
         let stop = async move { stopping::stop(components, &member, answer_within).await };
         self.run(ctx, stop, |this, ctx, outcome| {
@@ -314,7 +230,7 @@ impl LifecycleActor {
         }
         tracing::info!(took = ?summary.report.total, clean = summary.is_clean(), "shut down");
         for waits in down.waits.drain(..) {
-            // Whoever waited may have given up.
+            // A caller may have given up waiting.
             drop(waits.send(Arc::clone(&summary)));
         }
         down.over = Some(summary);
@@ -354,7 +270,7 @@ async fn persist(
         if !snapshots.is_empty() {
             tracing::warn!(
                 snapshots = snapshots.len(),
-                "state is handed over, but not kept: no store"
+                "components handed over state, but there is no store: it is lost"
             );
         }
         return Vec::new();
@@ -368,7 +284,9 @@ async fn persist(
         .collect()
 }
 
-/// Drops the instances of components, latest first: ports, pools and files are free then.
+/// Drops the instances of components, latest first.
+// In the order of their stops, so that nobody's provider is dropped before it. Ports, pools and
+// files are free when this is over.
 async fn release(wiring: Wiring, members: Vec<Member>) -> Vec<ShutdownError> {
     let Some(handles) = wiring.handles() else { return Vec::new() };
     let mut errors = Vec::new();

@@ -1,8 +1,8 @@
-//! The boot: feeds the machine and carries out what it wants.
+//! Drives the boot: feeds its machine and carries out the effects.
 
 use std::time::Duration;
 
-use actix::{Handler, Message, ResponseFuture};
+use actix::{Handler, ResponseFuture};
 use ms_core::health::HealthStatus;
 use ms_core::lifecycle::{ComponentId, Phase};
 use ms_core::time::later;
@@ -11,36 +11,21 @@ use ms_worker::GetAgent;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::actor::{Ctx, LifecycleActor, Member};
+use super::actor::{Ctx, LifecycleActor};
 use super::error::{BootstrapError, InitializationCause, InitializationError, RollbackReport};
-use super::stopping;
+use super::messages::{Boot, BootOutcome};
+use super::state::{Booting, Member};
+use super::stopping::{self, DROP_WITHIN};
 use crate::service::ServiceStage;
 use crate::service::components::{ComponentHost, Initialize, StartComponent};
 use crate::service::health::{Arm, HealthRef};
-use crate::service::logic::boot::{BootCause, BootEffect, BootEvent, BootMachine, BootReport};
+use crate::service::logic::boot::{BootCause, BootEffect, BootEvent, BootMachine};
 use crate::service::logic::health::SystemHealthReport;
 
-type Outcome = Result<BootReport, BootstrapError>;
 type Cause = InitializationCause;
 
-/// A boot under way.
-pub(super) struct Booting {
-    pub(super) machine: BootMachine<Cause>,
-    waits: Option<oneshot::Sender<Outcome>>,
-    /// How many start at all, for the log.
-    total: usize,
-}
-
-/// Boot the service; once. The pre-flight checks have passed.
-#[derive(Debug)]
-pub(crate) struct Boot;
-
-impl Message for Boot {
-    type Result = Outcome;
-}
-
 impl Handler<Boot> for LifecycleActor {
-    type Result = ResponseFuture<Outcome>;
+    type Result = ResponseFuture<BootOutcome>;
 
     fn handle(&mut self, _: Boot, ctx: &mut Self::Context) -> Self::Result {
         if self.boot.is_some() || self.args.wiring.stage() != ServiceStage::Starting {
@@ -73,7 +58,7 @@ impl LifecycleActor {
         }
     }
 
-    /// Calls the boot off, if one is under way. True if it was.
+    /// Cancels the boot, if one is under way. Returns whether one was.
     pub(super) fn cancel_boot(&mut self, ctx: &mut Ctx) -> bool {
         if self.boot.is_none() {
             return false;
@@ -88,7 +73,7 @@ impl LifecycleActor {
             BootEffect::Enter(phase) => {
                 tracing::info!(phase = phase.number(), name = phase.name(), "boot phase");
             }
-            // They were run before the node was there, or it would not be.
+            // The checks ran before the node existed. Had one failed, there would be no node.
             BootEffect::Preflight => self.feed_boot(ctx, BootEvent::PreflightDone(Ok(()))),
             BootEffect::Start(id) => self.launch(ctx, id),
             BootEffect::Stop(id) => self.undo(ctx, id, false),
@@ -111,13 +96,15 @@ impl LifecycleActor {
             return self.feed_boot(ctx, BootEvent::Failed(id, cause));
         };
         if member.is_tree {
-            // Its supervisor asks before it starts.
+            // Before the start, not after it: the tree's supervisor asks `wants` when it starts.
             self.want(&id, true);
         }
         let start = start(components, member);
         self.run(ctx, start, |this, ctx, outcome| {
             let event = match outcome {
                 Ok(()) => {
+                    // A start that succeeds after its deadline is being rolled back. Published as
+                    // wanted, the component would be started again by its next incarnation.
                     if this.is_starting(&id) {
                         this.want(&id, true);
                         tracing::info!("Initialized component: {id}");
@@ -133,12 +120,13 @@ impl LifecycleActor {
         });
     }
 
-    /// Whether its start is still waited for; a late success is not.
+    /// Returns whether the start of a component is still awaited.
     fn is_starting(&self, id: &ComponentId) -> bool {
         use crate::service::logic::boot::ComponentState::Starting;
         self.boot.as_ref().is_some_and(|boot| boot.machine.state(id) == Some(Starting))
     }
 
+    /// Stops a component that had started; with `abort`, drops one that had not.
     fn undo(&mut self, ctx: &mut Ctx, id: ComponentId, abort: bool) {
         self.want(&id, false);
         let (Some(components), Some(member)) = (self.components(), self.member(&id).cloned())
@@ -152,14 +140,15 @@ impl LifecycleActor {
 
     fn arm(&self) {
         let Some(handles) = self.args.wiring.handles() else { return };
-        if handles.health.try_tell(Arm).is_err() {
-            tracing::error!("the health actor does not take its order to watch");
+        if handles.health.arm.try_tell(Arm).is_err() {
+            tracing::error!("the actor health did not take the order to begin its checks");
         }
     }
 
     fn verify(&mut self, ctx: &mut Ctx) {
         let health = HealthRef::new(self.args.wiring.clone());
-        // Longer than a round takes: its checks have a limit of their own.
+        // Much longer than a round of checks, which have limits of their own: this ends only the
+        // wait for an actor that is gone.
         let look = async move { health.check(VERIFY_WITHIN).await };
         self.run(ctx, look, |this, ctx, report| {
             let verdict = match report {
@@ -180,7 +169,7 @@ impl LifecycleActor {
         });
         self.args.wiring.gate().open();
         tracing::info!(?took, "MS Framework bootstrap completed successfully");
-        // Whoever waited may have given up; the shutdown will come all the same.
+        // A caller that gave up shuts the service down next, so the answer may go nowhere.
         drop(waits.map(|waits| waits.send(Ok(self.report.clone()))));
     }
 
@@ -202,7 +191,7 @@ impl LifecycleActor {
     }
 }
 
-/// Longest wait for the verification of phase 10.
+/// Longest wait for the health check of phase 10.
 const VERIFY_WITHIN: Duration = Duration::from_secs(60);
 
 fn judge(report: &SystemHealthReport) -> Result<(), (Option<ComponentId>, Cause)> {
@@ -244,7 +233,9 @@ fn source_of(culprit: Option<ComponentId>, cause: BootCause<Cause>) -> Initializ
     }
 }
 
-/// How much longer than its time a start is listened for; the machine has the word.
+/// How much longer than its time to wait for a start.
+// The machine's deadline comes first and decides. With equal times the two would race, and the
+// error would say "no answer" or "too late" by chance.
 const SLACK: Duration = Duration::from_millis(500);
 
 async fn start(components: SupervisorRef, member: Member) -> Result<(), Cause> {
@@ -265,19 +256,19 @@ async fn start(components: SupervisorRef, member: Member) -> Result<(), Cause> {
 
 fn no_answer<M>(error: &ms_actor::AskError<M>) -> Cause {
     match error.exit_reason() {
-        Some(reason) => Cause::Ended(reason.clone()),
+        Some(reason) => Cause::Exited(reason.clone()),
         None => Cause::NoAnswer(error.to_string()),
     }
 }
 
-/// Stops what had started, or drops what had not; its actor is ended either way.
+/// Stops a component that had started, or drops one that had not. Ends its actor either way.
 async fn undo(components: SupervisorRef, member: Member, abort: bool) -> Option<Cause> {
     let mut error = None;
     let mut force = abort;
     if !abort {
         let stopped = stopping::stop(components.clone(), &member, member.stop_within).await;
         if let Err(why) = stopped {
-            // Late or broken: nothing more is waited for.
+            // Late or broken: it had its time, so it is killed now.
             force = true;
             error = Some(Cause::Failed(why.into()));
         }
@@ -285,6 +276,3 @@ async fn undo(components: SupervisorRef, member: Member, abort: bool) -> Option<
     let dropped = stopping::drop_component(&components, &member.id, DROP_WITHIN, force).await;
     error.or(dropped.err().map(Cause::NoAnswer))
 }
-
-/// How long an actor that has nothing left to do may take to end.
-pub(super) const DROP_WITHIN: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! How a component is stopped, and how its actor is ended.
+//! Stops a component, and ends its actor.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -8,15 +8,17 @@ use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
 use tokio::time::timeout;
 
-use super::actor::Member;
 use super::error::ShutdownError;
+use super::state::Member;
 use crate::service::components::{ComponentHost, StateSnapshot, StopComponent};
 
-/// How long a killed actor may take to let go before it is given up with its thread.
+/// How long an actor that has nothing left to do may take to end, and its supervisor to answer.
+pub(super) const DROP_WITHIN: Duration = Duration::from_secs(5);
+/// How long a killed actor may take to end before it is abandoned together with its thread.
 const LET_GO: Duration = Duration::from_millis(200);
 
-/// Stops one component in order, and takes its state. A tree is stopped by its supervisor
-/// and has none.
+/// Stops one component in order, and returns the state that it hands over. A tree is stopped by
+/// its supervisor, and hands over none.
 pub(super) async fn stop(
     components: SupervisorRef,
     member: &Member,
@@ -31,13 +33,13 @@ pub(super) async fn stop(
     match host.ask(StopComponent).within(within).await {
         Ok(stopped) => stopped.map_err(ShutdownError::Component),
         Err(error) => Err(match error.exit_reason() {
-            Some(reason) => ShutdownError::Ended(reason.clone()),
+            Some(reason) => ShutdownError::Exited(reason.clone()),
             None => ShutdownError::NoAnswer(error.to_string()),
         }),
     }
 }
 
-/// Ends the actor of a component, and with it its instance. With `force`, whatever it does.
+/// Ends the actor of a component, and with it the instance. With `force` the actor is killed.
 pub(super) async fn drop_component(
     components: &SupervisorRef,
     id: &ComponentId,
@@ -48,7 +50,8 @@ pub(super) async fn drop_component(
     let actor = actor.map_err(|error| error.to_string())?;
     let supervisor = components.clone().within(within);
     let mut ended = pin!(supervisor.terminate_child(id.as_child()));
-    // The order first, so that the supervisor does not take what follows for a crash.
+    // The order has to reach the supervisor before the kill: it would take the exit for a crash
+    // and restart the component. One poll sends it; the answer is awaited below.
     tokio::select! {
         biased;
         ended = &mut ended => return ended.map_err(|error| error.to_string()),
@@ -63,7 +66,12 @@ pub(super) async fn drop_component(
         if let Ok(ended) = timeout(LET_GO, &mut ended).await {
             return ended.map_err(|error| error.to_string());
         }
-        // Its thread stands still: both are left behind. An error shows in what is awaited next.
+        // The thread of the actor stands still: both are left behind. Only the supervisor holds
+        // the lever for that, so it is asked. If the supervisor hangs as well, this waits no longer
+        // than `within` and goes on; then nobody gives up the arbiter here, and that is enough: the
+        // node's watchdog gives up an arbiter that is blocked (`wedged_after`), a hung supervisor
+        // is found by its own parent, and at the end `Node::halt` leaves blocked threads behind.
+        // The error is dropped, because the wait below meets the same supervisor and reports it.
         drop(supervisor.abandon_child(id.as_child(), life).await);
     }
     ended.await.map_err(|error| error.to_string())

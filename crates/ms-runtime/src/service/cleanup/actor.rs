@@ -19,11 +19,11 @@ pub(crate) struct CleanupArgs {
     pub(crate) handlers: Vec<Arc<dyn CleanupHandler>>,
     /// How long one handler may take.
     pub(crate) each: Duration,
-    /// Whose resources are listed.
+    /// The node whose open resources are listed.
     pub(crate) node: Node,
 }
 
-/// Runs the cleanup handlers, and shows what is open.
+/// Runs the cleanup handlers, and lists what is open.
 pub(crate) struct CleanupActor {
     handlers: Vec<Arc<dyn CleanupHandler>>,
     each: Duration,
@@ -50,7 +50,7 @@ impl Actor for CleanupActor {
     type Context = Context<Self>;
 }
 
-/// Run all handlers within this time.
+/// Runs all handlers within this time.
 #[derive(Debug)]
 pub(crate) struct RunCleanup {
     pub(crate) within: Duration,
@@ -70,7 +70,8 @@ impl Handler<RunCleanup> for CleanupActor {
             let mut outcomes = Vec::with_capacity(handlers.len());
             for handler in &handlers {
                 let within = each.min(until.saturating_duration_since(Instant::now()));
-                // Virtual time stands still while a thread works.
+                // Under virtual time (tests) the clock stands still while a thread works: the limit
+                // of a handler on a thread would never come.
                 let outcome = match node.config().virtual_time {
                     true => run_one(&**handler, within).await,
                     false => on_a_thread(Arc::clone(handler), within).await,

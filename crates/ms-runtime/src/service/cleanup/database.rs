@@ -1,41 +1,42 @@
-//! Closing connections to databases.
+//! Closes the connections to databases.
 
 use std::sync::Arc;
 
 use super::{CleanupError, CleanupFuture, CleanupHandler};
 
-/// Connections that can be closed. There is no way to delete data through this: a cache
-/// or database is shared with other replicas, which go on working with it.
+/// Connections that can be closed.
+// Closed and nothing else. An early plan of this framework flushed the cache at shutdown; that
+// cache is shared with the other replicas, which go on working with it.
 pub trait ConnectionPool: Send + Sync + 'static {
-    /// Which, for reports: `postgres`, `redis`.
+    /// Returns its name, for reports: `postgres`, `redis`.
     fn name(&self) -> &str;
 
-    /// Closes all connections; nothing to do is no error.
+    /// Closes all connections. It is no error if none is open.
     fn close(&self) -> CleanupFuture<'_, Result<(), CleanupError>>;
 
-    /// Whether all are closed, as the pool itself keeps account of it.
+    /// Returns whether all connections are closed, by the pool's own count.
     fn is_closed(&self) -> bool;
 }
 
-/// Closes the connections to databases, late: others may need them until then.
+/// Closes the connections to databases, late, since other handlers may need them until then.
 pub struct DatabaseCleanupHandler {
     pools: Vec<Arc<dyn ConnectionPool>>,
     priority: u32,
 }
 
 impl DatabaseCleanupHandler {
-    /// The handler's name.
+    /// Name of the handler.
     pub const NAME: &'static str = "database_connections";
-    /// Its priority unless set otherwise. Lower ones run first: keep others below.
+    /// Default priority. Lower ones run first: keep other handlers below.
     pub const PRIORITY: u32 = 100;
 
-    /// Closes these pools, in order.
+    /// Returns a handler that closes these pools, in this order.
     #[must_use]
     pub fn new(pools: Vec<Arc<dyn ConnectionPool>>) -> Self {
         Self { pools, priority: Self::PRIORITY }
     }
 
-    /// The same with another priority.
+    /// Sets the priority.
     #[must_use]
     pub fn with_priority(mut self, priority: u32) -> Self {
         self.priority = priority;
@@ -55,7 +56,8 @@ impl CleanupHandler for DatabaseCleanupHandler {
     fn cleanup(&self) -> CleanupFuture<'_, Result<(), CleanupError>> {
         Box::pin(async {
             let mut first = Ok(());
-            // One that does not close keeps no other open.
+            // A pool that does not close must not keep the others open: the first error is kept,
+            // and the loop goes on.
             for pool in self.pools.iter().filter(|pool| !pool.is_closed()) {
                 first = first.and(pool.close().await);
             }

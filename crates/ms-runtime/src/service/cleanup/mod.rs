@@ -1,10 +1,10 @@
-//! Cleanup handlers: what is done last, by priority, and verified.
+//! Cleanup handlers: the last step of a shutdown, by priority, and verified.
 //!
-//! Handlers run one after another, the lowest priority first; each has a time limit, and
-//! neither a failure nor a panic of one, nor one that hangs, keeps the next from its turn. The
-//! actor `cleanup` runs them as the last step of a shutdown, that after a failed boot included;
-//! in an emergency plain threads do, since nobody knows then which actors still answer. What
-//! is open is on a list of the node ([`ms_actor::Resources`]).
+//! Handlers run one after another, the lowest priority first, each with a time limit. A handler
+//! that fails, panics or hangs does not keep the next one from its turn. The actor `cleanup` runs
+//! them as the last step of a shutdown, also after a failed boot. In an emergency plain threads run
+//! them, since nobody knows then which actors still answer. The node lists what is open
+//! ([`ms_actor::Resources`]).
 
 mod actor;
 mod database;
@@ -20,23 +20,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A boxed future of a handler.
+/// A boxed future of a [`CleanupHandler`].
 pub type CleanupFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Something to be cleaned up at the end of a shutdown.
+/// Something to clean up at the end of a shutdown.
 pub trait CleanupHandler: Send + Sync + 'static {
-    /// Its name, for reports.
+    /// Returns its name, for reports.
     fn name(&self) -> &str;
 
-    /// Lower ones run first; equal ones by name. What others may still use comes late:
-    /// databases have [`DatabaseCleanupHandler::PRIORITY`], the rest should be below.
+    /// Returns its priority. Lower ones run first, equal ones by name. Clean up late what other
+    /// handlers may still use: databases have [`DatabaseCleanupHandler::PRIORITY`], the rest should
+    /// be below.
     fn priority(&self) -> u32;
 
-    /// Cleans up; what was closed already is no error. Called once in a shutdown, and once more
-    /// when a second signal makes an emergency of it.
+    /// Cleans up. To find it closed already is no error: this is called once in a shutdown, and
+    /// once more when a second signal turns that into an emergency.
     fn cleanup(&self) -> CleanupFuture<'_, Result<(), CleanupError>>;
 
-    /// Looks whether it worked.
+    /// Checks that the cleanup worked.
     fn verify(&self) -> CleanupFuture<'_, Result<(), CleanupError>>;
 }
 
@@ -60,11 +61,12 @@ impl<T: CleanupHandler + ?Sized> CleanupHandler for Arc<T> {
 
 /// Why a handler did not clean up.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CleanupError {
     /// It failed.
     #[error("it failed")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
-    /// It says it has cleaned up, and has not.
+    /// It reported success, and is not clean.
     #[error("it is not clean: {0}")]
     VerificationFailed(String),
     /// It took too long.
@@ -73,33 +75,33 @@ pub enum CleanupError {
     /// It panicked.
     #[error("it panicked: {0}")]
     Panicked(String),
-    /// The time of the whole step was over before its turn.
-    #[error("the time was over before its turn")]
+    /// The time of all handlers was over before its turn.
+    #[error("the time of all handlers was over before its turn")]
     NoTime,
 }
 
-/// How one handler went.
+/// The outcome of one handler.
 #[derive(Debug)]
 pub enum CleanupOutcome {
-    /// It cleaned up, verified.
+    /// It cleaned up, and that was verified.
     Success(Duration),
     /// It did not.
     Failure(CleanupError),
-    /// It did, but that could not be verified.
+    /// It reported success, but that could not be verified.
     VerificationFailure(CleanupError),
 }
 
-/// How all handlers went, in the order they ran.
+/// The outcomes of all handlers, in the order in which they ran.
 #[derive(Debug, Default)]
 pub struct CleanupReport {
     /// Names and outcomes.
     pub handlers: Vec<(String, CleanupOutcome)>,
-    /// Resources that were still open after all of them.
+    /// Resources that were still open afterwards.
     pub leaked: Vec<String>,
 }
 
 impl CleanupReport {
-    /// Whether all went well and nothing was left open.
+    /// Returns whether all handlers succeeded and nothing was left open.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let good =

@@ -1,4 +1,4 @@
-//! How cleanup handlers are run, one by one: by the actor, or by plain threads.
+//! Runs cleanup handlers one by one: for the actor, or on plain threads.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use super::{CleanupError, CleanupFuture, CleanupHandler, CleanupOutcome};
 
 type Handlers = Vec<Arc<dyn CleanupHandler>>;
 
-/// In the order in which they run: the lowest priority first, equal ones by name.
+/// Sorts handlers into the order in which they run: the lowest priority first, equal ones by name.
 pub(crate) fn in_order(mut handlers: Handlers) -> Handlers {
     handlers.sort_by(|a, b| (a.priority(), a.name()).cmp(&(b.priority(), b.name())));
     handlers
 }
 
-/// Runs one.
+/// Runs one handler, and verifies it.
 pub(super) async fn run_one(handler: &dyn CleanupHandler, within: Duration) -> CleanupOutcome {
     let began = Instant::now();
     if within.is_zero() {
@@ -36,11 +36,12 @@ pub(super) async fn run_one(handler: &dyn CleanupHandler, within: Duration) -> C
     }
 }
 
-/// Runs user code; too long and a panic come back as errors.
+/// Runs the code of a handler. A panic, and too long a run, become errors.
 async fn caught<'a>(
     code: impl FnOnce() -> CleanupFuture<'a, Result<(), CleanupError>>,
     within: Duration,
 ) -> Result<(), CleanupError> {
+    // Called within the future, not before it: the call itself may panic, before there is a future.
     let run = AssertUnwindSafe(async { code().await }).catch_unwind();
     match timeout(within, run).await {
         Ok(Ok(done)) => done,
@@ -53,8 +54,8 @@ async fn caught<'a>(
     }
 }
 
-/// Runs one where it may block as long as it likes: it is passed over when its time is over,
-/// and its thread is left behind.
+/// Runs one handler on a thread where it may block. When its time is over, it is skipped and the
+/// thread is left behind.
 pub(super) async fn on_a_thread(
     handler: Arc<dyn CleanupHandler>,
     within: Duration,
@@ -63,14 +64,14 @@ pub(super) async fn on_a_thread(
     let run = move || here.block_on(run_one(&*handler, within));
     match timeout(within, tokio::task::spawn_blocking(run)).await {
         Ok(Ok(outcome)) => outcome,
-        // A panic is caught before: the runtime ends.
+        // Panics are caught within `run_one`. Only a runtime that shuts down gives this error.
         Ok(Err(_)) => CleanupOutcome::Failure(CleanupError::NoTime),
         Err(_) => CleanupOutcome::Failure(CleanupError::TimedOut(within)),
     }
 }
 
-/// Runs them with no actor and no runtime of the node, and tells each outcome: for
-/// emergencies. Blocks until `until` at the longest.
+/// Runs handlers without an actor or a runtime of the node, for emergencies, and reports each
+/// outcome to `done`. Blocks until `until` at most.
 pub(crate) fn on_threads(
     handlers: &Handlers,
     each: Duration,
@@ -95,11 +96,11 @@ fn on_a_plain_thread(handler: Arc<dyn CleanupHandler>, within: Duration) -> Clea
             Ok(runtime) => runtime.block_on(run_one(&*handler, within)),
             Err(error) => CleanupOutcome::Failure(CleanupError::Failed(error.into())),
         };
-        // Too late, it is not waited for any more.
+        // After its time nobody receives the outcome.
         drop(done.send(outcome));
     };
     match thread::Builder::new().name("ms-cleanup".to_owned()).spawn(run) {
-        // Not joined: one that hangs is left behind.
+        // Not joined: a handler that hangs is left behind.
         Ok(_) => finished
             .recv_timeout(within)
             .unwrap_or(CleanupOutcome::Failure(CleanupError::TimedOut(within))),

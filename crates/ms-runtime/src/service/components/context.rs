@@ -1,4 +1,4 @@
-//! A component's way to its surroundings.
+//! The access of a component to its surroundings.
 
 use std::ops::Deref;
 
@@ -9,7 +9,8 @@ use ms_core::{ExitReason, Incarnation};
 use super::{ComponentFailure, DependencyError, Scope, StateSnapshot};
 use crate::service::ServiceHandle;
 
-/// What a component is given with every call. Cheap to clone, for tasks it spawns.
+/// The surroundings of a component, passed to each of its methods. Cheap to clone, for tasks that
+/// it spawns.
 #[derive(Debug, Clone)]
 pub struct ComponentContext {
     pub(crate) scope: Scope,
@@ -18,7 +19,7 @@ pub struct ComponentContext {
     pub(crate) service: ServiceHandle,
 }
 
-/// The service it is part of: its node, its gate, its health.
+/// Gives access to the service: its node, its gate, its health.
 impl Deref for ComponentContext {
     type Target = ServiceHandle;
 
@@ -28,29 +29,29 @@ impl Deref for ComponentContext {
 }
 
 impl ComponentContext {
-    /// The component's id.
+    /// Returns the component's id.
     #[must_use]
     pub fn id(&self) -> &ComponentId {
         self.scope.id()
     }
 
-    /// What another component provides as a `T`. The spec of this one has to say
-    /// [`requires::<T>`](crate::ComponentSpec::requires): then there is a provider, or nothing
-    /// would have started. A provider that gives what each of its lives opens gives a new one
-    /// after its restart: ask again, or be restarted with it (`RestForOne`).
+    /// Returns what another component provides as a `T`. The spec of this component has to declare
+    /// [`requires::<T>`](crate::ComponentSpec::requires): then a provider exists, or nothing would
+    /// have started. A provider that makes the value in its start makes a new one after a restart:
+    /// ask again, or let the supervisor restart both (`RestForOne`).
     ///
     /// # Errors
-    /// [`DependencyError`]: it is not declared, or its provider did not give it.
+    /// [`DependencyError`]: the type is not declared, or its provider has not given a value.
     pub fn require<T: Clone + Send + Sync + 'static>(&self) -> Result<T, DependencyError> {
         self.scope.require()
     }
 
-    /// Gives what this component has said that it
-    /// [provides later](crate::ComponentSpec::provides_later): in its init or start, so that
-    /// those who need it find it. What was given before is replaced.
+    /// Gives a value that this component declared with
+    /// [`provides_later`](crate::ComponentSpec::provides_later). Call it in init or start, so that
+    /// the components that need it find it. A value given before is replaced.
     ///
     /// # Errors
-    /// [`DependencyError`]: it is not declared.
+    /// [`DependencyError`]: the type is not declared.
     pub fn provide<T: Clone + Send + Sync + 'static>(
         &self,
         value: T,
@@ -58,28 +59,29 @@ impl ComponentContext {
         self.scope.provide(value)
     }
 
-    /// Lists a resource as open until what this returns is dropped; what is still open at
-    /// the end of a shutdown is named in its report.
+    /// Lists a resource as open until the returned guard is dropped. The report of a shutdown names
+    /// what is still open at its end.
     pub fn track(&self, resource: impl Into<String>) -> OpenResource {
         self.service.node().resources().open(format!("{}: {}", self.id(), resource.into()))
     }
 
-    /// Ends this life of the component with an error, from a task of it: its supervisor
-    /// decides what comes next. A task that outlived its life's end changes nothing.
+    /// Ends this incarnation of the component with an error, from a task of it. Its supervisor
+    /// decides what comes next.
     pub fn fail(&self, error: impl Into<ComponentFailure>) {
+        // A task may outlive its incarnation. It must not end the next one, which is healthy.
         if self.me.incarnation() == self.life {
             self.me.exit(ExitReason::from_error(&*error.into()));
         }
     }
 
-    /// A snapshot of this component's state.
+    /// Returns a snapshot of this component's state.
     #[must_use]
     pub fn snapshot(&self, schema: u32, bytes: Vec<u8>) -> StateSnapshot {
         StateSnapshot { component: self.id().clone(), schema, bytes }
     }
 }
 
-/// What the maker of a component that is a tree is given ([`ComponentSpec::tree_of`]).
+/// The surroundings of a component that is a tree, for its maker ([`ComponentSpec::tree_of`]).
 ///
 /// [`ComponentSpec::tree_of`]: crate::ComponentSpec::tree_of
 #[derive(Debug, Clone)]
@@ -88,7 +90,7 @@ pub struct TreeContext {
     pub(crate) service: ServiceHandle,
 }
 
-/// The service it is part of: its node, its gate, its health.
+/// Gives access to the service: its node, its gate, its health.
 impl Deref for TreeContext {
     type Target = ServiceHandle;
 
@@ -98,18 +100,18 @@ impl Deref for TreeContext {
 }
 
 impl TreeContext {
-    /// The component's id.
+    /// Returns the component's id.
     #[must_use]
     pub fn id(&self) -> &ComponentId {
         self.scope.id()
     }
 
-    /// What another component provides as a `T`, as [`ComponentContext::require`]. A tree is put
-    /// together before anything starts: what its provider gives only when it starts is to be
-    /// asked for by the actors of the tree.
+    /// Returns what another component provides as a `T`; see [`ComponentContext::require`]. A tree
+    /// is composed before anything starts: for a value that its provider makes in its start, ask in
+    /// the actors of the tree.
     ///
     /// # Errors
-    /// [`DependencyError`]: it is not declared, or its provider has not given it yet.
+    /// [`DependencyError`]: the type is not declared, or its provider has not given a value yet.
     pub fn require<T: Clone + Send + Sync + 'static>(&self) -> Result<T, DependencyError> {
         self.scope.require()
     }

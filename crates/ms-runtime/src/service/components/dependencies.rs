@@ -1,10 +1,9 @@
-//! What components give each other: by type, and checked before anything starts.
+//! The values that components provide to each other, by type.
 //!
 //! A component declares what it provides and what it requires
-//! ([`ComponentSpec`](crate::ComponentSpec)). Who requires something needs its provider: it
-//! starts after it and stops before it. A requirement that nobody fulfils is found when the
-//! components are put in order, so no component is ever told at run time that something it
-//! counts on was left out.
+//! ([`ComponentSpec`](crate::ComponentSpec)). It needs the provider of what it requires: it starts
+//! after it and stops before it. A requirement that nobody meets is found when the components are
+//! planned (`resolve.rs`), so that no component learns at run time that something was left out.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::BTreeMap;
@@ -14,12 +13,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use ms_core::lifecycle::ComponentId;
 
-use super::ComponentSpec;
-
 /// A type that is provided or required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TypeKey {
-    id: TypeId,
+    pub(super) id: TypeId,
     pub(crate) name: &'static str,
 }
 
@@ -29,13 +26,13 @@ impl TypeKey {
     }
 }
 
-type Value = Arc<dyn Any + Send + Sync>;
+pub(super) type Value = Arc<dyn Any + Send + Sync>;
 
-/// What a component provides: given with its spec, or by each of its lives.
+/// Something that a component provides: with its spec, or by each incarnation.
 #[derive(Clone)]
 pub(crate) struct Provision {
     pub(crate) key: TypeKey,
-    value: Option<Value>,
+    pub(super) value: Option<Value>,
 }
 
 impl Provision {
@@ -48,7 +45,7 @@ impl Provision {
     }
 }
 
-/// A component that is left out, and would provide a type.
+/// A component that was left out, and would provide a type.
 #[derive(Debug, Clone)]
 pub(crate) struct Absent {
     pub(crate) key: TypeKey,
@@ -56,7 +53,7 @@ pub(crate) struct Absent {
     pub(crate) remedy: String,
 }
 
-/// Why a component does not get what it requires.
+/// The reason why a component does not get what it requires.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DependencyError {
@@ -65,7 +62,7 @@ pub enum DependencyError {
     Missing {
         /// Who requires it.
         component: ComponentId,
-        /// The type, in words.
+        /// The name of the type.
         wanted: &'static str,
         /// Who would provide it, and what is to be done.
         remedy: String,
@@ -79,36 +76,36 @@ pub enum DependencyError {
         first: ComponentId,
         /// The other.
         second: ComponentId,
-        /// The type, in words.
+        /// The name of the type.
         what: &'static str,
     },
-    /// It was asked for, or given, and is not declared.
+    /// It was requested or given without being declared.
     #[error(
-        "the component {component} has to do with {what} and does not declare it; add {declare} to its spec"
+        "the component {component} uses {what} and does not declare it; add {declare} to its spec"
     )]
     Undeclared {
         /// Who.
         component: ComponentId,
-        /// The type, in words.
+        /// The name of the type.
         what: &'static str,
         /// What is missing in its spec.
         declare: String,
     },
-    /// Its provider has not given it.
+    /// Its provider has not given a value.
     #[error(
         "the component {component} requires {wanted}, which {provider} declares and has not given yet; have {provider} call `provide` in its init or start, and ask for it no sooner than in your own"
     )]
     NotGiven {
         /// Who requires it.
         component: ComponentId,
-        /// The type, in words.
+        /// The name of the type.
         wanted: &'static str,
         /// Who is to give it.
         provider: ComponentId,
     },
 }
 
-/// All that is wrong with what components require and provide.
+/// All errors in what components require and provide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DependencyErrors(pub Vec<DependencyError>);
 
@@ -126,48 +123,23 @@ impl fmt::Display for DependencyErrors {
 
 impl std::error::Error for DependencyErrors {}
 
-/// Who provides a type.
-struct Provider {
-    by: ComponentId,
-    value: ArcSwapOption<Value>,
+/// The provider of a type.
+pub(super) struct Provider {
+    pub(super) by: ComponentId,
+    pub(super) value: ArcSwapOption<Value>,
 }
 
 /// What the components of a service provide. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Dependencies(Arc<BTreeMap<TypeId, Provider>>);
+pub(crate) struct Dependencies(pub(super) Arc<BTreeMap<TypeId, Provider>>);
 
-impl Dependencies {
-    /// Of components that were found to fit together.
-    pub(crate) fn of(specs: &[ComponentSpec]) -> Self {
-        let provided = specs.iter().filter_map(|spec| Some((spec.id.as_ref().ok()?, spec)));
-        let provided = provided.flat_map(|(id, spec)| {
-            spec.provides.iter().map(|one| {
-                let value = ArcSwapOption::from(one.value.clone().map(Arc::new));
-                (one.key.id, Provider { by: id.clone(), value })
-            })
-        });
-        Self(Arc::new(provided.collect()))
-    }
-
-    /// One component's way to them.
-    pub(crate) fn scope(&self, spec: &ComponentSpec, id: &ComponentId) -> Scope {
-        let keys = |keys: &mut dyn Iterator<Item = TypeKey>| keys.map(|key| key.id).collect();
-        Scope {
-            id: id.clone(),
-            requires: keys(&mut spec.requires.iter().copied()),
-            provides: keys(&mut spec.provides.iter().map(|one| one.key)),
-            all: self.clone(),
-        }
-    }
-}
-
-/// A component's way to what it requires, and to what others require of it.
+/// The access of one component to what it requires and provides.
 #[derive(Clone)]
 pub(crate) struct Scope {
-    id: ComponentId,
-    requires: Arc<[TypeId]>,
-    provides: Arc<[TypeId]>,
-    all: Dependencies,
+    pub(super) id: ComponentId,
+    pub(super) requires: Arc<[TypeId]>,
+    pub(super) provides: Arc<[TypeId]>,
+    pub(super) all: Dependencies,
 }
 
 impl Scope {
@@ -181,7 +153,8 @@ impl Scope {
         if !self.requires.contains(&id) {
             return Err(undeclared());
         }
-        // What is declared has a provider: that was checked before the start.
+        // A declared requirement has a provider, or the plan would have failed. The same error is
+        // the best answer should that ever be wrong.
         let provider = self.all.0.get(&id).ok_or_else(undeclared)?;
         let value = provider.value.load_full();
         let value = value.and_then(|value| value.downcast_ref::<T>().cloned());
@@ -215,46 +188,4 @@ impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope").field("id", &self.id).finish_non_exhaustive()
     }
-}
-
-/// Whom each component needs for what it requires.
-///
-/// # Errors
-/// All requirements without a provider, and all types with two.
-pub(crate) fn resolve(
-    specs: &[ComponentSpec],
-    absent: &[Absent],
-) -> Result<BTreeMap<ComponentId, Vec<ComponentId>>, DependencyErrors> {
-    let mut errors = Vec::new();
-    let mut providers: BTreeMap<TypeId, &ComponentId> = BTreeMap::new();
-    let named = || specs.iter().filter_map(|spec| Some((spec.id.as_ref().ok()?, spec)));
-    for (id, spec) in named() {
-        for Provision { key, .. } in &spec.provides {
-            if let Some(first) = providers.insert(key.id, id) {
-                let (first, second) = (first.clone(), id.clone());
-                errors.push(DependencyError::Twice { first, second, what: key.name });
-            }
-        }
-    }
-    let mut needs: BTreeMap<ComponentId, Vec<ComponentId>> = BTreeMap::new();
-    for (id, spec) in named() {
-        for key in &spec.requires {
-            match providers.get(&key.id) {
-                Some(by) => needs.entry(id.clone()).or_default().push((*by).clone()),
-                None => errors.push(missing(id, *key, absent)),
-            }
-        }
-    }
-    if errors.is_empty() { Ok(needs) } else { Err(DependencyErrors(errors)) }
-}
-
-fn missing(component: &ComponentId, key: TypeKey, absent: &[Absent]) -> DependencyError {
-    let known = absent.iter().find(|one| one.key == key);
-    let remedy = match known {
-        Some(Absent { component, remedy, .. }) => {
-            format!("which the component {component} would provide and is left out: {remedy}")
-        }
-        None => "which no component provides; add one that does, or drop the requirement".into(),
-    };
-    DependencyError::Missing { component: component.clone(), wanted: key.name, remedy }
 }

@@ -1,9 +1,9 @@
-//! The actor that keeps a component.
+//! The actor that hosts a component.
 //!
-//! Its first life comes up idle, with the rest of the tree, and waits for its turn in the
-//! boot ([`Initialize`], [`StartComponent`]). A life after a crash initialises and starts
-//! the component by itself, as part of its supervisor's start of it: whether it is to run
-//! is read from the lifecycle's published snapshot.
+//! Its first incarnation starts idle, with the rest of the tree, and waits for its turn in the boot
+//! ([`Initialize`], [`StartComponent`]). An incarnation after a crash initialises and starts the
+//! component by itself, as part of its own start, if the snapshot that the lifecycle publishes says
+//! that the component should run.
 
 use std::fmt;
 use std::pin::pin;
@@ -26,7 +26,7 @@ pub(crate) struct HostArgs {
     pub(crate) scope: Scope,
     pub(crate) make: Arc<dyn Fn() -> Box<dyn Kept> + Send + Sync>,
     pub(crate) wiring: Wiring,
-    /// How often it beats while it does what has a deadline of its own.
+    /// Interval of its heartbeats during work that has a deadline of its own.
     pub(crate) beat: Duration,
 }
 
@@ -38,7 +38,7 @@ enum Stage {
     Stopped,
 }
 
-/// Keeps one component.
+/// Hosts one component.
 pub(crate) struct ComponentHost {
     component: Box<dyn Kept>,
     context: ComponentContext,
@@ -69,7 +69,7 @@ impl ComponentHost {
         }
         self.stage = Stage::Stopped;
         let snapshot = self.component.stop(&self.context).await?;
-        // Under its own name, whatever it wrote there.
+        // The id is set here: a component that wrote another's id would overwrite that one's state.
         let component = self.context.id().clone();
         Ok(snapshot.map(|snapshot| StateSnapshot { component, ..snapshot }))
     }
@@ -92,8 +92,9 @@ impl Agent for ComponentHost {
         Ok(host)
     }
 
-    /// Stopped by its supervisor, not by the shutdown: the tree is going down, or somebody
-    /// stopped it by hand. There is nobody to take its snapshot then.
+    /// Stops a component that its supervisor ends: the tree goes down, or an operator stopped it.
+    // Nobody takes a snapshot here. Only the steps of a shutdown save state; those stop a component
+    // by `StopComponent` first, and then this finds nothing left to stop.
     async fn terminate(&mut self, _: &ExitReason, _: &mut Cx<Self>) {
         let component = self.context.id().clone();
         match self.stop().await {
@@ -138,26 +139,26 @@ macro_rules! host_message {
 }
 
 host_message! {
-    /// Prepare the component; once.
+    /// Initialises the component; once.
     Initialize => Result<(), ComponentFailure>, host => host.initialize()
 }
 host_message! {
-    /// Start the component; once.
+    /// Starts the component; once.
     StartComponent => Result<(), ComponentFailure>, host => host.start()
 }
 host_message! {
-    /// Stop the component, and hand over its state; once.
+    /// Stops the component and returns its state; once.
     StopComponent => Result<Option<StateSnapshot>, ComponentFailure>, host => host.stop()
 }
-/// Say how the component is.
+/// Asks for the health of the component.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CheckHealth;
 
-/// Take no new work.
+/// Tells the component to take no new work.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct QuiesceWork;
 
-/// Take over what may have changed outside.
+/// Tells the component to reload what may have changed outside.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReloadComponent;
 
@@ -208,8 +209,8 @@ impl Handles<ReloadComponent> for ComponentHost {
     }
 }
 
-/// Runs it until the asker stops waiting: one that hangs must not keep the component from
-/// being stopped. `None` when it was cut.
+/// Runs `work` until the asker stops waiting; `None` if that came first.
+// The host handles one message at a time. A health check that hangs would block the stop behind it.
 async fn in_time<T>(cx: &Cx<ComponentHost>, work: impl Future<Output = T>) -> Option<T> {
     match cx.deadline() {
         Some(deadline) => tokio::time::timeout_at(deadline, work).await.ok(),
@@ -217,8 +218,9 @@ async fn in_time<T>(cx: &Cx<ComponentHost>, work: impl Future<Output = T>) -> Op
     }
 }
 
-/// Beats while it works: the work has a deadline of its own, and is not hung as long as its
-/// thread is not blocked.
+/// Sends heartbeats while `work` runs.
+// A start may wait 30 s for a database. It has a deadline of its own, and the supervisor must not
+// take it for a hang; a blocked thread sends no heartbeat, and is still noticed.
 async fn beating<T>(cx: &Cx<ComponentHost>, every: Duration, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     loop {

@@ -1,61 +1,40 @@
 //! Components: the parts of a service, each an actor under the tree.
 //!
-//! A [`Component`] is what a user writes: state with `init`, `start`, `stop` and `health`.
-//! A [`ComponentSpec`] says how it is made, what it needs and in which phase it starts. An
-//! actor of its own keeps it (`host.rs`), as a child of the supervisor `components`: so it
-//! is restarted when it crashes, and shows in the tree. A whole supervision tree may be a
-//! component too ([`ComponentSpec::tree`]).
+//! A user writes a [`Component`]: state with `init`, `start`, `stop` and `health`. Its
+//! [`ComponentSpec`] says how to make it, what it needs and in which phase it starts. Each
+//! component is hosted by an actor of its own (`host.rs`), a child of the supervisor `components`:
+//! it restarts after a crash, and appears in the tree. A whole supervision tree can be a component
+//! as well ([`ComponentSpec::tree`]).
 
 mod context;
 mod dependencies;
 mod host;
+mod resolve;
 mod spec;
+mod values;
 
 pub use context::{ComponentContext, TreeContext};
-pub(crate) use dependencies::{Absent, Dependencies, Scope, TypeKey, resolve};
+pub(crate) use dependencies::{Absent, Dependencies, Scope, TypeKey};
 pub use dependencies::{DependencyError, DependencyErrors};
 pub(crate) use host::{
     CheckHealth, ComponentHost, HostArgs, Initialize, QuiesceWork, ReloadComponent, StartComponent,
     StopComponent,
 };
+pub(crate) use resolve::resolve;
 pub use spec::ComponentSpec;
 pub(crate) use spec::{Kind, ReloadHook};
+pub use values::{ComponentFailure, ReloadOutcome, StateSnapshot};
 
-use std::error::Error;
 use std::future::{Future, ready};
 
 use ms_core::health::HealthResult;
-use ms_core::lifecycle::ComponentId;
 
-/// What a component fails with: any error; its sources are kept.
-pub type ComponentFailure = Box<dyn Error + Send + Sync>;
-
-/// What a component did when it was asked to reload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReloadOutcome {
-    /// There was nothing to take over.
-    Unchanged,
-    /// It took this over. Shown in the log: no secrets.
-    Changed(String),
-}
-
-/// The state a component hands over when it stops, to be saved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateSnapshot {
-    /// Whose it is; set by its keeper.
-    pub component: ComponentId,
-    /// The version of its layout.
-    pub schema: u32,
-    /// The state itself, serialised by the component.
-    pub bytes: Vec<u8>,
-}
-
-/// A part of a service that is started at boot, kept alive, and stopped at shutdown.
+/// A part of a service that starts at boot, is supervised, and stops at shutdown.
 ///
-/// One instance is made for every life: after a crash a fresh one is made by the factory
-/// of its spec, initialised and started, as its supervisor's policy says. Methods run one
-/// at a time on the arbiter of the component's actor and must not block its thread. All
-/// have defaults that do nothing.
+/// Every incarnation has an instance of its own: after a crash the factory of the spec makes a
+/// fresh one, which is initialised and started as the supervisor's policy says. Methods run one at
+/// a time on the arbiter of the component's actor and must not block its thread. All methods have
+/// defaults that do nothing.
 ///
 /// ```
 /// use ms_runtime::{Component, ComponentContext, ComponentFailure, StateSnapshot};
@@ -77,10 +56,10 @@ pub struct StateSnapshot {
 /// }
 /// ```
 pub trait Component: 'static {
-    /// Prepares it: opens what it needs. What it depends on runs already.
+    /// Prepares the component: opens what it needs. Its dependencies run already.
     ///
     /// # Errors
-    /// Anything: the start of the component fails with it.
+    /// Any error; the start of the component fails with it.
     fn init(
         &mut self,
         cx: &ComponentContext,
@@ -93,7 +72,7 @@ pub trait Component: 'static {
     /// pass [`gate`](crate::ServiceHandle::gate), which opens when the boot is done.
     ///
     /// # Errors
-    /// Anything: the start of the component fails with it.
+    /// Any error; the start of the component fails with it.
     fn start(
         &mut self,
         cx: &ComponentContext,
@@ -102,17 +81,17 @@ pub trait Component: 'static {
         ready(Ok(()))
     }
 
-    /// Takes no new work from here on; what is in hand goes on.
+    /// Stops taking new work. Work in progress goes on.
     fn stop_accepting(&mut self, cx: &ComponentContext) -> impl Future<Output = ()> {
         let _ = cx;
         ready(())
     }
 
-    /// Stops it in order, and hands over the state to be saved, if it has any. The
-    /// instance is dropped later: what it holds may be released there.
+    /// Stops the component in order, and returns the state to be saved, if it has any. The instance
+    /// is dropped later: it may release what it holds in its drop.
     ///
     /// # Errors
-    /// Anything; it counts as stopped all the same.
+    /// Any error; the component counts as stopped all the same.
     fn stop(
         &mut self,
         cx: &ComponentContext,
@@ -121,17 +100,17 @@ pub trait Component: 'static {
         ready(Ok(None))
     }
 
-    /// Says how it is. It is asked while it runs, and has a few seconds to answer. The
-    /// message is shown to whoever asks for the health of the service: no secrets.
+    /// Returns its health. It is asked while it runs, and has a few seconds to answer. Everybody
+    /// who may ask for the health of the service can read the message: no secrets.
     fn health(&mut self, cx: &ComponentContext) -> impl Future<Output = HealthResult> {
         let _ = cx;
         ready(HealthResult::Healthy)
     }
 
-    /// SIGHUP: takes over what may have changed outside, and says what it took over.
+    /// Reloads what may have changed outside, at SIGHUP, and returns what has changed.
     ///
     /// # Errors
-    /// Anything: what was in force stays, and the reload is reported as incomplete.
+    /// Any error: what was in force stays, and the reload is reported as incomplete.
     fn reload(
         &mut self,
         cx: &ComponentContext,

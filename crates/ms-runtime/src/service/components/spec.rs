@@ -1,4 +1,4 @@
-//! How a component is made, and what it needs.
+//! The specification of a component: how to make it, and what it needs.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use super::{
     TypeKey,
 };
 
-/// How a component is made and treated.
+/// Specifies how a component is made and treated.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,7 +46,7 @@ pub struct ComponentSpec {
     pub(crate) reload: Option<ReloadHook>,
 }
 
-/// What is run for a tree at SIGHUP; the argument is how long it may take.
+/// Reloads a component that is a tree; the argument is the time for it.
 pub(crate) type ReloadHook = Arc<
     dyn Fn(
             Duration,
@@ -55,16 +55,16 @@ pub(crate) type ReloadHook = Arc<
         + Sync,
 >;
 
-/// What makes the tree of a component.
+/// Makes the tree of a component.
 pub(crate) type MakeTree =
     dyn Fn(&TreeContext) -> Result<SupervisorSpec, ComponentFailure> + Send + Sync;
 
-/// What a component is.
+/// The two kinds of components.
 #[derive(Clone)]
 pub(crate) enum Kind {
-    /// Kept by a host.
+    /// Hosted by an actor.
     Hosted(Arc<dyn Fn() -> Box<dyn Kept> + Send + Sync>),
-    /// A tree of its own, made when the node is there.
+    /// A tree of its own, made once the node exists.
     Tree(Arc<MakeTree>),
 }
 
@@ -84,8 +84,8 @@ impl ComponentSpec {
         }
     }
 
-    /// A component made by `make`: critical, in phase 9, and in need of nothing unless
-    /// set otherwise. The factory runs for every life.
+    /// Specifies a component made by `make`: critical, in phase 9, without needs. `make` runs for
+    /// every incarnation.
     pub fn new<C: Component>(
         id: impl AsRef<str>,
         make: impl Fn() -> C + Send + Sync + 'static,
@@ -94,17 +94,17 @@ impl ComponentSpec {
         Self::of(ComponentId::new(id), Kind::Hosted(make))
     }
 
-    /// A whole supervision tree as a component, named as its supervisor is. It starts when
-    /// its turn comes, children one after another; it is healthy while all its actors run.
+    /// Specifies a whole supervision tree as a component, with the id of its supervisor. It starts
+    /// when its turn comes, one child after another, and is healthy while all its actors run.
     #[must_use]
     pub fn tree(supervisor: SupervisorSpec) -> Self {
         let id = supervisor.id().cloned().map(ComponentId::from).map_err(Clone::clone);
         Self::of(id, Kind::Tree(Arc::new(move |_| Ok(supervisor.clone()))))
     }
 
-    /// As [`ComponentSpec::tree`], for a tree that has to reach the service it is part of, or
-    /// that requires something of other components. It must be named `id`. A failure of `make`
-    /// ends the start before any component is started.
+    /// Specifies a tree as [`ComponentSpec::tree`] does, for one that uses the service it is part
+    /// of or requires something of other components. Its supervisor must have this `id`. A failure
+    /// of `make` ends the boot before any component is started.
     pub fn tree_of(
         id: impl AsRef<str>,
         make: impl Fn(&TreeContext) -> Result<SupervisorSpec, ComponentFailure> + Send + Sync + 'static,
@@ -112,26 +112,28 @@ impl ComponentSpec {
         Self::of(ComponentId::new(id), Kind::Tree(Arc::new(make)))
     }
 
-    /// Its id; `None` for one that is no id, which the boot refuses.
+    /// Returns its id; `None` if that is not valid, in which case the boot fails.
+    // A constructor that returned a `Result` would put a `?` on every component of a builder. The
+    // error is kept and comes out of the plan, before anything starts.
     #[must_use]
     pub fn id(&self) -> Option<&ComponentId> {
         self.id.as_ref().ok()
     }
 
-    /// What it needs, as far as it was given as ids.
+    /// Returns the ids given to [`needs`](Self::needs), as far as they are valid.
     pub fn needed(&self) -> impl Iterator<Item = &ComponentId> {
         self.needs.iter().filter_map(|need| need.as_ref().ok())
     }
 
-    /// What must run before it starts, and until it has stopped.
+    /// Sets components that must run before it starts, and until it has stopped.
     #[must_use]
     pub fn needs<I: AsRef<str>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.needs.extend(ids.into_iter().map(ComponentId::new));
         self
     }
 
-    /// It cannot work without a `T`, and needs the component that provides it. It gets it by
-    /// [`ComponentContext::require`]; with nobody to provide it nothing is started.
+    /// Declares that it cannot work without a `T`. It needs the component that provides one, and
+    /// gets the value by [`ComponentContext::require`]. Without a provider nothing is started.
     ///
     /// ```
     /// use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
@@ -157,38 +159,38 @@ impl ComponentSpec {
         self
     }
 
-    /// Gives others a `T`: a handle that is good over all lives of this component, such as a
-    /// client. One component may provide a type.
+    /// Provides a `T` to others: a handle that stays valid over restarts, such as a client. Only
+    /// one component may provide a type.
     #[must_use]
     pub fn provides<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.provides.push(Provision::now(value));
         self
     }
 
-    /// Says that it gives others a `T` that each of its lives makes, by
-    /// [`ComponentContext::provide`]: a pool that its start opens.
+    /// Declares that each incarnation provides a `T` to others, by [`ComponentContext::provide`]:
+    /// such as a pool that its start opens.
     #[must_use]
     pub fn provides_later<T: Clone + Send + Sync + 'static>(mut self) -> Self {
         self.provides.push(Provision::later::<T>());
         self
     }
 
-    /// In which phase it starts: 2 to 9; 9 unless set otherwise.
+    /// Sets the phase in which it starts, 2 to 9; 9 by default.
     #[must_use]
     pub fn phase(mut self, phase: Phase) -> Self {
         self.phase = phase;
         self
     }
 
-    /// What its failure means for the whole.
+    /// Sets what its failure means for the service.
     #[must_use]
     pub fn criticality(mut self, criticality: Criticality) -> Self {
         self.criticality = criticality;
         self
     }
 
-    /// What is done at SIGHUP for a component that is a tree; one made by [`ComponentSpec::new`]
-    /// has [`Component::reload`] for it. The argument is how long it may take.
+    /// Sets the reload hook of a component that is a tree; one made by [`ComponentSpec::new`] has
+    /// [`Component::reload`]. The argument is the time that the hook may take.
     #[must_use]
     pub fn on_reload<F>(mut self, reload: impl Fn(Duration) -> F + Send + Sync + 'static) -> Self
     where
@@ -198,14 +200,14 @@ impl ComponentSpec {
         self
     }
 
-    /// How long its start may take.
+    /// Sets the time for its start.
     #[must_use]
     pub fn start_within(mut self, limit: Duration) -> Self {
         self.start_within = Some(limit);
         self
     }
 
-    /// How long its stop may take; then it is killed.
+    /// Sets the time for its stop. After it the component is killed.
     #[must_use]
     pub fn stop_within(mut self, limit: Duration) -> Self {
         self.stop_within = Some(limit);
@@ -226,6 +228,8 @@ impl std::fmt::Debug for ComponentSpec {
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// [`Component`] as a trait object.
+// `Component` has async methods, which are not dyn-compatible: this twin boxes their futures, so
+// that users write plain `async fn` and a host can hold any component.
 pub(crate) trait Kept {
     fn init<'a>(&'a mut self, cx: &'a ComponentContext) -> Boxed<'a, Result<(), ComponentFailure>>;
     fn start<'a>(&'a mut self, cx: &'a ComponentContext)

@@ -1,4 +1,4 @@
-//! The actor: it alone changes what is in force.
+//! The actor that changes what is in force. Nobody else does.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use super::handle::{ConfigHandle, Published};
 use super::messages::{ConfigChanged, Reload, Reloaded, Subscribe, Unsubscribe};
 use super::standing::{Step, step};
 
-/// Longest reading of all files; a file system that takes longer is a failure.
+/// Longest time to read all files. A file system that takes longer counts as a failure.
 const READ_WITHIN: Duration = Duration::from_secs(10);
-/// How often is looked whether paths and links lead to the directories that are watched.
+/// Interval of the looks whether the path still leads to the directories under watch.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// What the health of the service is without while nothing is watched.
+/// The feature that the health report names as off while nothing is watched.
 const FEATURE: &str = "reload of the configuration by itself";
 /// Longest wait for a subscriber's answer to a change.
 const ACK_WITHIN: Duration = Duration::from_secs(5);
@@ -29,9 +29,9 @@ const ACK_WITHIN: Duration = Duration::from_secs(5);
 pub struct ConfigActor<C: Settings> {
     handle: ConfigHandle<C>,
     watch: Option<Watched>,
-    /// It was said that nothing is watched.
+    /// Whether it was reported that nothing is watched.
     unwatched: bool,
-    /// It was said which environment is loaded.
+    /// Whether it was logged which environment is loaded.
     announced: bool,
 }
 
@@ -62,13 +62,13 @@ impl<C: Settings> ConfigActor<C> {
         StateValue::Map(view)
     }
 
-    fn update(&self, how: impl FnOnce(&mut Published<C>)) {
+    fn update(&self, edit: impl FnOnce(&mut Published<C>)) {
         let mut published = Published::clone(&self.handle.published());
-        how(&mut published);
+        edit(&mut published);
         self.handle.publish(published);
     }
 
-    /// What the directory's path and the links in it lead to now. Looks off the arbiters.
+    /// Returns what the directory's path and the links in it lead to now. Looks off the arbiters.
     fn look(&self) -> impl Future<Output = Result<Places, String>> + use<C> {
         let dir = self.handle.loader().dir().to_owned();
         let look = tokio::task::spawn_blocking(move || Places::of(&dir));
@@ -78,7 +78,9 @@ impl<C: Settings> ConfigActor<C> {
         }
     }
 
-    /// Looks at the directory itself at steady intervals: nobody tells when a path leads elsewhere.
+    /// Looks at the directory itself at a steady interval.
+    // A watch follows the directory, not the path to it: nothing is signalled when a link to it is
+    // changed, or when a directory above it is renamed.
     fn look_always(&mut self, ctx: &mut Context<Self>) {
         let look = self.look().into_actor(self);
         ctx.spawn(look.map(|found, this, ctx| {
@@ -87,14 +89,14 @@ impl<C: Settings> ConfigActor<C> {
         }));
     }
 
-    /// Has the watch go where the path leads.
+    /// Moves the watch to where the path leads.
     fn stand_by(&mut self, found: Result<Places, String>, ctx: &Context<Self>) {
         let watched = self.watch.as_ref().map(|watched| &watched.places);
         match (step(watched, found.as_ref().map_err(Clone::clone)), found) {
             (Step::Watch, Ok(places)) => {
                 self.start_watching(places, ctx);
                 if self.watch.is_some() {
-                    // What is in it, and what was changed before it was watched.
+                    // Read what is in it: it may have changed before the watch began.
                     let _ = ctx.me().try_tell(LookAgain(Ok(())));
                 }
             }
@@ -103,13 +105,14 @@ impl<C: Settings> ConfigActor<C> {
         }
     }
 
-    /// Without a watch the node runs on: [`Reload`] still works.
+    /// Starts to watch the directory. If that fails the node goes on without: [`Reload`] still
+    /// works.
     fn start_watching(&mut self, places: Places, ctx: &Context<Self>) {
         let me = ctx.me().downgrade();
-        let started = DirWatch::start(&places, move |news| {
-            // Full or gone: a reload is waiting already, or nobody needs one.
+        let started = DirWatch::start(&places, move |found| {
+            // A full mailbox has such a message already; an actor that is gone needs none.
             if let Some(me) = me.upgrade() {
-                drop(me.try_tell(LookAgain(news)));
+                drop(me.try_tell(LookAgain(found)));
             }
         });
         match started {
@@ -127,7 +130,8 @@ impl<C: Settings> ConfigActor<C> {
         }
     }
 
-    /// Said once; what is tried again meanwhile, and fails again, is nothing new.
+    /// Notes that nothing is watched, and reports it once.
+    // It is tried again every second. A warning for each of these would drown the log.
     fn cannot_watch(&mut self, why: &str, ctx: &Context<Self>) {
         self.watch = None;
         self.update(|published| published.status.watching = false);
@@ -143,11 +147,11 @@ impl<C: Settings> ConfigActor<C> {
         publish(ctx, FEATURES_OFF, FEATURE.to_owned());
     }
 
-    /// Reads off the arbiter.
+    /// Reads all files, off the arbiter.
     fn read(&mut self) -> impl Future<Output = Result<Loaded<C>, Vec<String>>> + use<C> {
         let loader = self.handle.loader().clone();
-        // Once: where the log lies in the watched directory, each of its lines is a change that is
-        // read, and would be logged, again.
+        // Logged once. If the log file lies in the watched directory, every line is a change, which
+        // is read, which would be logged: a loop without end.
         if !std::mem::replace(&mut self.announced, true) {
             let env = loader.environment_name().escape_debug();
             tracing::info!("Loading configuration for environment: {env}");
@@ -162,7 +166,7 @@ impl<C: Settings> ConfigActor<C> {
         }
     }
 
-    /// Takes over what was read, as far as it may change now.
+    /// Puts what was read in force, as far as it may change at run time.
     fn take_over(
         &mut self,
         read: Result<Loaded<C>, Vec<String>>,
@@ -174,7 +178,8 @@ impl<C: Settings> ConfigActor<C> {
         };
         read.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let change = change(&*self.handle.current(), &read.config);
-        // The old values that stay until a restart must go with the new ones.
+        // Checked again: the mix of new values with old ones that stay until a restart was in no
+        // file, and may contradict itself though every file is good.
         let problems = self.handle.loader().validate(&change.config, &read.origins);
         if !problems.is_empty() {
             return self.refuse(problems.iter().map(ToString::to_string).collect(), ctx);
@@ -205,6 +210,7 @@ impl<C: Settings> ConfigActor<C> {
         }
     }
 
+    /// Refuses what was read: the last good configuration stays.
     fn refuse(&self, problems: Vec<String>, ctx: &Context<Self>) -> Reloaded {
         self.update(|published| {
             published.status.reload_failed += 1;
@@ -222,11 +228,12 @@ impl<C: Settings> ConfigActor<C> {
         }
     }
 
+    /// Announces a change to all subscribers, and notes those that refuse it.
     fn tell_all(&self, keys: &[String], ctx: &mut Context<Self>) {
         let published = self.handle.published();
-        let news = ConfigChanged { version: published.status.version, keys: keys.into() };
+        let change = ConfigChanged { version: published.status.version, keys: keys.into() };
         for port in published.subscribers.clone() {
-            let asked = port.ask(news.clone(), ACK_WITHIN);
+            let asked = port.ask(change.clone(), ACK_WITHIN);
             ctx.spawn(asked.into_actor(self).map(move |answer, actor, ctx| {
                 let why = match answer {
                     Ok(Ok(())) => return,
@@ -248,7 +255,7 @@ impl<C: Settings> ConfigActor<C> {
     }
 }
 
-/// Every value in force with its origin; secrets are redacted.
+/// Returns every value in force with its origin; secrets are redacted.
 fn values<C: Settings>(published: &Published<C>) -> StateValue {
     let lines = keys::<C>().into_iter().map(|key| {
         let value = published.config.get(&key.path);
@@ -259,7 +266,7 @@ fn values<C: Settings>(published: &Published<C>) -> StateValue {
     StateValue::map(lines)
 }
 
-/// To the log and to the node's events.
+/// Logs a text and publishes it as an event of the node.
 fn note<C: Settings>(ctx: &Context<ConfigActor<C>>, topic: &str, text: String) {
     tracing::warn!(topic, "{text}");
     publish(ctx, topic, text);
@@ -285,7 +292,8 @@ impl<C: Settings> Actor for ConfigActor<C> {
                 Ok(places) => this.start_watching(places, ctx),
                 Err(why) => this.cannot_watch(&why, ctx),
             }
-            // What changed before the watch was there, or while this actor was down.
+            // Read once: files may have changed before the watch began, or while this actor was
+            // down.
             let _ = ctx.me().try_tell(LookAgain(Ok(())));
             ctx.run_later(LOOK_EVERY, Self::look_always);
         }));
@@ -314,14 +322,15 @@ impl<C: Settings> Handler<Unsubscribe> for ConfigActor<C> {
 impl<C: Settings> Handler<LifecycleEvent> for ConfigActor<C> {
     type Result = ();
 
-    fn handle(&mut self, news: LifecycleEvent, _: &mut Self::Context) {
-        if matches!(news.change, LifeChange::Gone(_)) {
-            self.forget(&news.of);
+    fn handle(&mut self, event: LifecycleEvent, _: &mut Self::Context) {
+        if matches!(event.change, LifeChange::Gone(_)) {
+            self.forget(&event.of);
         }
     }
 }
 
-// One read at a time: no message is taken while one runs, so none is overtaken.
+// `AtomicResponse`: the actor takes no message while it reads, so that two reads cannot finish in
+// the wrong order and put an older file in force.
 impl<C: Settings> Handler<Reload> for ConfigActor<C> {
     type Result = AtomicResponse<Self, Reloaded>;
 
@@ -334,11 +343,11 @@ impl<C: Settings> Handler<Reload> for ConfigActor<C> {
 impl<C: Settings> Handler<LookAgain> for ConfigActor<C> {
     type Result = AtomicResponse<Self, ()>;
 
-    fn handle(&mut self, LookAgain(news): LookAgain, ctx: &mut Self::Context) -> Self::Result {
-        if let Err(why) = news {
+    fn handle(&mut self, LookAgain(found): LookAgain, ctx: &mut Self::Context) -> Self::Result {
+        if let Err(why) = found {
             self.cannot_watch(&why, ctx);
         }
-        // It may be news of the directory itself.
+        // The change may be one of the directory itself, so the watch is compared as well.
         let (look, read) = (self.look(), self.read());
         let both = async move { (look.await, read.await) };
         AtomicResponse::new(Box::pin(both.into_actor(self).map(|(found, read), actor, ctx| {

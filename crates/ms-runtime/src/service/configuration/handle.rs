@@ -1,19 +1,14 @@
-//! The readers' side: a snapshot without a lock.
+//! The readers' handle: a snapshot, read without a lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use ms_actor::host::Blueprint;
 use ms_actor::{Port, StateValue};
 use ms_config::{ConfigErrors, Loader, Place, Settings};
-use ms_core::lifecycle::Phase;
-use ms_supervisor::{ChildSpec, SupervisorSpec};
 
-use super::actor::ConfigActor;
 use super::messages::{ConfigChanged, Reload, Reloaded};
-use crate::service::components::{ComponentFailure, ComponentSpec, ReloadOutcome};
 
 /// The configuration in force. Cheap to clone, read from any thread.
 #[derive(Debug)]
@@ -31,42 +26,43 @@ struct Shared<C: Settings> {
     published: ArcSwap<Published<C>>,
 }
 
-/// What the actor publishes; it alone writes.
+/// What the actor publishes. Only the actor writes it.
 #[derive(Debug, Clone)]
 pub(super) struct Published<C> {
     pub(super) config: Arc<C>,
     pub(super) origins: HashMap<String, Place>,
     pub(super) subscribers: Vec<Port<ConfigChanged>>,
     pub(super) status: ConfigStatus,
-    /// The actor that reads, once it has started.
+    /// The actor, once it has started.
     pub(super) reader: Option<Port<Reload>>,
 }
 
-/// How the configuration is doing.
+/// The status of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigStatus {
-    /// Changes put in force since the start.
+    /// Number of changes put in force since the start.
     pub version: u64,
-    /// Reloads that were refused since the start: `config_reload_failed`.
+    /// Number of reloads refused since the start: `config_reload_failed`.
     pub reload_failed: u64,
-    /// What was wrong with the last reload; empty when it was good.
+    /// The errors of the last reload; empty if it was good.
     pub last_failure: Vec<String>,
-    /// Keys whose new value waits for a restart.
+    /// Keys whose new values wait for a restart.
     pub needs_restart: Vec<String>,
-    /// Subscribers that refused a change or did not answer, since the start.
+    /// Number of times that a subscriber refused a change or did not answer, since the start.
     pub refused: u64,
     /// Whether the directory is watched.
     pub watching: bool,
 }
 
 impl<C: Settings> ConfigHandle<C> {
-    /// Reads and checks everything, logs the warnings. Blocks: call it before the tree starts.
+    /// Reads and checks everything, and logs the warnings. Blocks: call it before the tree starts.
     ///
     /// # Errors
-    /// All that is wrong.
+    /// [`ConfigErrors`] lists everything that is wrong.
     pub fn load(loader: Loader<C>) -> Result<Self, ConfigErrors> {
         tracing::info!(
             "Loading configuration for environment: {}",
+            // The name comes from outside, and could forge lines of the log.
             loader.environment_name().escape_debug()
         );
         let loaded = loader.load()?;
@@ -81,51 +77,31 @@ impl<C: Settings> ConfigHandle<C> {
         Ok(Self(Arc::new(Shared { loader, published: ArcSwap::from_pointee(published) })))
     }
 
-    /// The values in force.
+    /// Returns the values in force.
     #[must_use]
     pub fn current(&self) -> Arc<C> {
         Arc::clone(&self.0.published.load().config)
     }
 
-    /// How the configuration is doing.
+    /// Returns the status of the configuration.
     #[must_use]
     pub fn status(&self) -> ConfigStatus {
         self.0.published.load().status.clone()
     }
 
-    /// Where the value of a key in force was written; `None` for its default.
+    /// Returns where the value of a key in force was written; `None` for its default.
     #[must_use]
     pub fn origin(&self, key: &str) -> Option<Place> {
         self.0.published.load().origins.get(key).cloned()
     }
 
-    /// Where the values in force were written, by key; those at their default are left out.
+    /// Returns where the values in force were written, by key; defaults are left out.
     #[must_use]
     pub fn origins(&self) -> HashMap<String, Place> {
         self.0.published.load().origins.clone()
     }
 
-    /// The actor as a child for a supervisor; one a handle.
-    #[must_use]
-    pub fn child(&self, id: impl AsRef<str>) -> ChildSpec {
-        ChildSpec::blueprint(id, self.blueprint())
-    }
-
-    /// The actor as a component of a service, in phase 2: SIGHUP has it read everything again,
-    /// whatever was noticed of the files. It is the child `watcher` of the supervisor `id`.
-    #[must_use]
-    pub fn component(&self, id: impl AsRef<str>) -> ComponentSpec {
-        let handle = self.clone();
-        ComponentSpec::tree(SupervisorSpec::one_for_one(id).child(self.child("watcher")))
-            .phase(Phase::Configuration)
-            .provides(self.clone())
-            .on_reload(move |within| {
-                let handle = handle.clone();
-                async move { outcome(handle.reload(within).await?) }
-            })
-    }
-
-    /// Has the actor read everything again now, and says what came of it.
+    /// Makes the actor read everything again now, and returns the result.
     ///
     /// # Errors
     /// The actor does not run, or did not answer in time.
@@ -133,18 +109,6 @@ impl<C: Settings> ConfigHandle<C> {
         let reader = self.published().reader.clone().ok_or(ReloadError::NotRunning)?;
         let read = reader.ask(Reload, within).await;
         read.map_err(|error| ReloadError::NoAnswer(error.to_string()))
-    }
-
-    /// How the actor is made.
-    #[must_use]
-    pub fn blueprint(&self) -> Blueprint {
-        let handle = self.clone();
-        let factory = move |_: &_| Ok(ConfigActor::new(handle.clone()));
-        Blueprint::with_view(
-            factory,
-            <ConfigActor<C> as ms_actor::Hosted>::TIER,
-            Some(ConfigActor::view),
-        )
     }
 
     pub(super) fn loader(&self) -> &Loader<C> {
@@ -155,37 +119,22 @@ impl<C: Settings> ConfigHandle<C> {
         self.0.published.load_full()
     }
 
+    // No compare-and-swap: only the actor writes, one message at a time.
     pub(super) fn publish(&self, published: Published<C>) {
         self.0.published.store(Arc::new(published));
     }
 }
 
-/// Why nothing was read.
+/// The reason why nothing was read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReloadError {
     /// The actor has not started yet.
     #[error("the configuration is not watched yet; try again when the boot is done")]
     NotRunning,
-    /// The actor did not answer: it is being restarted, or the files cannot be read in time.
+    /// The actor did not answer: it is being restarted, or the files take too long to read.
     #[error("the configuration was not read: {0}; see the log of its actor, and try again")]
     NoAnswer(String),
-}
-
-/// What a reload of the files means for the component.
-fn outcome(read: Reloaded) -> Result<ReloadOutcome, ComponentFailure> {
-    match read {
-        Reloaded::Unchanged => Ok(ReloadOutcome::Unchanged),
-        Reloaded::Changed { live, restart } => {
-            let lists = [("in force", live), ("waiting for a restart", restart)];
-            let lists = lists.iter().filter(|(_, keys)| !keys.is_empty());
-            let texts: Vec<_> =
-                lists.map(|(what, keys)| format!("{what}: {}", keys.join(", "))).collect();
-            Ok(ReloadOutcome::Changed(texts.join("; ")))
-        }
-        Reloaded::Failed(problems) => {
-            Err(format!("the last good configuration stays; {}", problems.join("; ")).into())
-        }
-    }
 }
 
 impl ConfigStatus {

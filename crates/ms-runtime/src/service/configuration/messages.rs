@@ -1,36 +1,38 @@
-//! What the config actor is asked and what it tells.
+//! The messages of the configuration actor.
 
 use std::sync::Arc;
 
 use actix::Message;
 use ms_actor::{AnyRef, Port};
 
-/// Tells `0` of every change from now on. Twice from one actor counts once.
+/// Subscribes a port to every change from now on. A second subscription of an actor replaces the
+/// first.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Subscribe(pub Port<ConfigChanged>);
 
-/// Tells this actor no more. One that is gone for good is forgotten anyway.
+/// Ends the subscription of an actor. An actor that is gone for good is removed anyway.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Unsubscribe(pub AnyRef);
 
-/// Keys have new values, already in force: read them from the
+/// Announces that keys have new values, which are in force already: read them from the
 /// [`ConfigHandle`](super::ConfigHandle).
 ///
-/// A subscriber answers whether it took the change over. A refusal changes nothing
-/// about the configuration: it is logged, counted and shown.
+/// A subscriber answers whether it applied the change. A refusal changes nothing about the
+/// configuration: it is logged and counted.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), Refused>")]
 pub struct ConfigChanged {
-    /// Counts the changes; who sees a gap has missed one and reads everything anew.
+    /// The number of the change. A subscriber that sees a gap has missed one, and should read
+    /// everything again.
     pub version: u64,
     /// Full paths of the keys that changed.
     pub keys: Arc<[String]>,
 }
 
 impl ConfigChanged {
-    /// Whether a key below `section` has changed.
+    /// Returns whether a key in `section` has changed.
     #[must_use]
     pub fn touches(&self, section: &str) -> bool {
         self.keys.iter().any(|key| {
@@ -39,28 +41,28 @@ impl ConfigChanged {
     }
 }
 
-/// Why a subscriber did not take a change over.
+/// The reason why a subscriber did not apply a change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
 
-/// Reads everything again now; what the watched directory does by itself.
+/// Makes the actor read everything again now, as it does by itself when the directory changes.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Reloaded")]
 pub struct Reload;
 
-/// What a reload came to.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reloaded {
     /// Nothing is different.
     Unchanged,
-    /// These keys changed, those wait for a restart.
+    /// Some keys changed, or wait for a restart.
     Changed {
-        /// In force now.
+        /// Keys whose new values are in force.
         live: Vec<String>,
-        /// Not applied.
+        /// Keys whose new values are not applied before a restart.
         restart: Vec<String>,
     },
-    /// Something is wrong; the last good configuration stays. One line a problem.
+    /// Something is wrong, and the last good configuration stays. One line per problem.
     Failed(Vec<String>),
 }

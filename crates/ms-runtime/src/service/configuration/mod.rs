@@ -1,14 +1,15 @@
 //! The configuration of a running process: one actor owns it, everybody reads a snapshot.
 //!
-//! [`ConfigHandle::load`] reads it before anything is started; its
-//! [`child`](ConfigHandle::child) goes under the root supervisor and watches the
-//! directory, also when another takes its place. A change is read and checked off the arbiters, put in force by one
-//! atomic swap, and told to those who sent [`Subscribe`]. A crash of the actor loses
-//! nothing: values, subscribers and counters are in the published snapshot.
+//! [`ConfigHandle::load`] reads it before anything starts. Its [`child`](ConfigHandle::child) goes
+//! under the root supervisor and watches the directory, also when another directory takes its
+//! place. A change is read and checked off the arbiters, put in force by one atomic swap, and
+//! announced to those who sent [`Subscribe`]. A crash of the actor loses nothing: values,
+//! subscribers and counters are in the published snapshot.
 //!
-//! What a file may say and how it is checked is `ms-config`'s.
+//! `ms-config` defines what a file may say, and checks it.
 
 mod actor;
+mod child;
 mod handle;
 mod messages;
 mod standing;

@@ -1,17 +1,17 @@
-//! Whether the directories that are watched are still those that the path leads to. No I/O.
+//! Decides whether the watch still stands where the path leads. No I/O.
 
-/// What is to be done about the watch.
+/// What to do about the watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It stands, or there is still nothing to watch.
+    /// Nothing: it stands, or there is still nothing to watch.
     Stay,
     /// Watch this directory, and read what is in it.
     Watch,
-    /// What is watched is not there any more, for this reason.
+    /// Give up the watch: the directory is gone, for this reason.
     Lose(String),
 }
 
-/// `watched` is what is under watch, if anything is; `found` what the path leads to now.
+/// Compares what is under watch, if anything is, with what the path leads to now.
 pub(super) fn step<D: PartialEq>(watched: Option<&D>, found: Result<&D, String>) -> Step {
     match (watched, found) {
         (Some(watched), Ok(found)) if watched == found => Step::Stay,

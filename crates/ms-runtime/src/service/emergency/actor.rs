@@ -1,12 +1,13 @@
-//! The actor `emergency`: counts critical errors and tells of panics.
+//! The actor `emergency`: counts critical errors and reports panics.
 
-use actix::{Actor, AsyncContext, Handler, Message, StreamHandler};
+use actix::{Actor, AsyncContext, Handler, StreamHandler};
 use ms_actor::{Context, StateValue};
 use ms_core::Tick;
 use ms_core::emergency::CRITICAL_ERROR;
 use ms_core::view::{EventKind, NodeEvent};
 
 use super::memory::{LOOK_EVERY, MemoryWatch};
+use super::messages::CriticalError;
 use crate::node::events_of;
 use crate::service::Wiring;
 use crate::service::logic::emergency::EmergencyReason;
@@ -20,8 +21,8 @@ pub(crate) struct EmergencyArgs {
     pub(crate) wiring: Wiring,
 }
 
-/// Counts critical errors. Supervised panics it only tells of: they are their
-/// supervisors' business.
+/// Counts critical errors, and logs panics of actors.
+// Supervised panics do not count: their supervisors deal with them, and escalate if they cannot.
 #[derive(Debug)]
 pub(crate) struct EmergencyActor {
     settings: EmergencySettings,
@@ -49,7 +50,7 @@ impl EmergencyActor {
         ])
     }
 
-    /// Counts one; over the threshold the service gives up.
+    /// Counts a critical error. At the threshold the service gives up.
     fn count(&mut self, what: &str, now: Tick) {
         if self.budget.record(now) {
             let EmergencySettings { critical_errors, window, .. } = &self.settings;
@@ -71,18 +72,11 @@ impl Actor for EmergencyActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.add_stream(events_of(ctx.node()));
+        // No limit, no timer: an idle service is not woken for a look that decides nothing.
         if self.settings.memory_limit.is_some() {
             ctx.run_interval(LOOK_EVERY, |this, _| this.look_at_memory());
         }
     }
-}
-
-/// Something a service should not live with for long.
-#[derive(Debug)]
-pub(super) struct CriticalError(pub(super) String);
-
-impl Message for CriticalError {
-    type Result = ();
 }
 
 impl Handler<CriticalError> for EmergencyActor {

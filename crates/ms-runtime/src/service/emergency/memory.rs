@@ -1,13 +1,13 @@
-//! Whether the process uses more memory than it may.
+//! Watches the memory of the process.
 
 use std::time::Duration;
 
-/// How often it is looked at.
+/// Interval of the looks at the memory.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Looks in a row that have to find too much: a peak that is over is no reason to end.
+/// Looks in a row that must find too much: a short peak is no reason to end the process.
 const LOOKS: u32 = 3;
 
-/// Looks at the memory of the process that is resident.
+/// Watches the resident memory of the process.
 #[derive(Debug)]
 pub(super) struct MemoryWatch {
     /// In bytes.
@@ -21,12 +21,12 @@ impl MemoryWatch {
         Self { limit, used: None, over: 0 }
     }
 
-    /// What the last look found, in bytes.
+    /// Returns what the last look found, in bytes.
     pub(super) fn used(&self) -> Option<u64> {
         self.used
     }
 
-    /// Looks; gives the reason to end, once there is one.
+    /// Looks at the memory. Returns the reason to end, the first time there is one.
     pub(super) fn look(&mut self) -> Option<String> {
         self.used = resident();
         self.judge()
@@ -47,8 +47,9 @@ impl MemoryWatch {
     }
 }
 
-/// Bytes of the process that are in memory; `None` where the system does not tell. Reads a file
-/// that the kernel makes up: no disk is waited for.
+/// Returns the bytes of the process that are in memory; `None` where the system does not tell.
+// Blocking, and on an actor's thread all the same: the kernel generates this file, no disk is
+// involved.
 fn resident() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -1,31 +1,29 @@
-//! The emergency: when a node cannot go on, nor stop in order.
+//! Emergencies: the node can neither go on nor stop in order.
 //!
-//! Who finds that says so through an [`EmergencyRef`]: a critical error counts towards a
-//! threshold (the actor `emergency` counts), a trigger acts at once. The order goes to the
-//! thread that runs the service, which waits for signals and for this: no actor and no
-//! runtime is needed to hear it. What is done then is bounded and best effort: all
-//! [`EmergencyProcedure`]s at the same time, each on a plain thread; a dump of the tree;
-//! a crash report on disk. The waiting thread is the watchdog: when the time is over the
-//! process ends, whatever still hangs. Nothing of this runs in the panic hook, which only
-//! records.
+//! Any part of the program reports one through an [`EmergencyRef`]. A critical error counts towards
+//! a threshold (the actor `emergency` counts); a trigger acts at once. The report goes to the
+//! thread that runs the main loop, so no actor and no runtime of the node is needed to hear it.
+//! What is done then is bounded and best effort: all [`EmergencyProcedure`]s at the same time, each
+//! on a plain thread; a dump of the tree; a crash report on disk. The main loop is the watchdog:
+//! when the time is over the process ends, whatever still hangs. None of this runs in the panic
+//! hook, which only records.
 
 mod actor;
 mod memory;
+mod messages;
 mod procedures;
 mod report;
 
 pub(crate) use actor::{EmergencyActor, EmergencyArgs};
+pub(crate) use messages::CriticalError;
 pub use procedures::{EmergencyProcedure, EmergencySummary};
 pub(crate) use procedures::{Plan, carry_out};
 pub use report::{CrashReport, EmergencyError, ProcedureOutcome};
 
+use crate::service::Wiring;
 use crate::service::logic::emergency::EmergencyReason;
 
-use crate::service::Wiring;
-use actor::CriticalError;
-
-/// The way to report what a service cannot live with. Cheap to clone; usable from any
-/// thread, never waits.
+/// Reports emergencies of a service. Cheap to clone; usable from any thread. Never waits.
 #[derive(Debug, Clone)]
 pub struct EmergencyRef(Wiring);
 
@@ -34,8 +32,8 @@ impl EmergencyRef {
         Self(wiring)
     }
 
-    /// Counts a critical error; at the threshold within the window the service gives up
-    /// with exit code 102.
+    /// Counts a critical error. At the threshold within the window the service gives up with exit
+    /// code 102.
     pub fn critical_error(&self, what: impl Into<String>) {
         let what = what.into();
         tracing::error!(what, "critical error");
@@ -45,7 +43,7 @@ impl EmergencyRef {
         }
     }
 
-    /// Gives up at once, with the exit code of the reason.
+    /// Ends the service at once, with the exit code of the reason.
     pub fn trigger(&self, reason: EmergencyReason) {
         self.0.emergency(reason);
     }

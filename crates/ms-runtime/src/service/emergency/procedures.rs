@@ -1,4 +1,4 @@
-//! What is done in an emergency, on plain threads, within a limit.
+//! Carries out an emergency, on plain threads, within a limit.
 
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,16 +17,16 @@ use crate::service::cleanup::{CleanupHandler, CleanupOutcome, on_threads};
 use crate::service::logic::emergency::EmergencyReason;
 use crate::service::settings::EmergencySettings;
 
-/// Something to be done before the process ends in an emergency.
+/// Something to do before the process ends in an emergency.
 pub trait EmergencyProcedure: Send + Sync + 'static {
-    /// Its name, for reports.
+    /// Returns its name, for reports.
     fn name(&self) -> &str;
 
-    /// Does it. Runs on a plain thread of its own, beside the others, and may block; when
-    /// the time is over the process ends all the same.
+    /// Carries out the procedure. It runs on a plain thread of its own, beside the others, and may
+    /// block. When the time is over the process ends all the same.
     ///
     /// # Errors
-    /// Anything; it is put into the report.
+    /// Any error; it is put into the report.
     fn execute(&self, reason: &EmergencyReason) -> Result<(), String>;
 }
 
@@ -40,24 +40,24 @@ impl<T: EmergencyProcedure + ?Sized> EmergencyProcedure for Arc<T> {
     }
 }
 
-/// What was done in an emergency.
+/// The summary of an emergency.
 #[derive(Debug)]
 pub struct EmergencySummary {
-    /// Why there was one.
+    /// The reason.
     pub reason: EmergencyReason,
-    /// How each procedure went.
+    /// The outcome of each procedure.
     pub procedures: Vec<(String, ProcedureOutcome)>,
-    /// How each cleanup handler went that had its turn, in that order.
+    /// The outcome of each cleanup handler that had its turn, in that order.
     pub cleanup: Vec<(String, CleanupOutcome)>,
-    /// What was still open at the end.
+    /// Resources that were still open at the end.
     pub open: Vec<String>,
-    /// The tree at the end, if it could be had.
+    /// The tree at the end, if it could be read.
     pub tree: Option<String>,
-    /// Where the crash report is, if one was to be written.
+    /// The path of the crash report, if one was to be written.
     pub report: Option<Result<std::path::PathBuf, EmergencyError>>,
 }
 
-/// What an emergency is carried out with.
+/// The means to carry out an emergency.
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) settings: EmergencySettings,
@@ -70,14 +70,14 @@ pub(crate) struct Plan {
     pub(crate) node: String,
 }
 
-/// The part of the limit kept for writing the report.
+/// One part in this many of the limit is kept for writing the report.
 const FOR_THE_REPORT: u32 = 5;
-/// How long before the time is over a cleanup handler that hangs is named.
+/// How long before the end a cleanup handler that hangs is given up, so that it can be named.
 const TO_BE_HEARD: Duration = Duration::from_millis(50);
 /// Lines of the tree that are kept; a larger tree is cut.
 const MAX_TREE_LINES: usize = 2000;
 
-/// Carries it out; returns within `limit`, whatever hangs. Blocks.
+/// Carries out an emergency. Blocks; returns within `limit`, whatever hangs.
 pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) -> EmergencySummary {
     let code = reason.exit_code();
     tracing::error!(%reason, code, within = ?limit, "EMERGENCY SHUTDOWN INITIATED");
@@ -85,7 +85,8 @@ pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) ->
     let (results, received) = mpsc::channel();
     let kept = reason.clone();
     let names: Vec<_> = plan.procedures.iter().map(|one| one.name().to_owned()).collect();
-    // On a thread of its own: writing to a disk may hang as well.
+    // Even the coordination runs on a thread of its own: writing the report to a disk may hang, and
+    // the caller has to come back.
     let work = move || drop(results.send(work(&plan, &kept, until, limit)));
     let started = thread::Builder::new().name("ms-emergency".to_owned()).spawn(work);
     let nothing = |why: &str| {
@@ -108,8 +109,8 @@ pub(crate) fn carry_out(plan: Plan, reason: EmergencyReason, limit: Duration) ->
     done.unwrap_or_else(|_| nothing("the time was over"))
 }
 
-/// Logs where the crash report is, or why there is none: whoever looks into the emergency has
-/// nothing else to find it by.
+/// Logs the path of the crash report, or why there is none.
+// The log is the only way for an operator to find the report.
 fn tell_report(summary: EmergencySummary) -> EmergencySummary {
     match &summary.report {
         Some(Ok(path)) => tracing::error!(path = %path.display(), "crash report written"),
@@ -122,7 +123,7 @@ fn tell_report(summary: EmergencySummary) -> EmergencySummary {
     summary
 }
 
-/// What the procedures' threads say.
+/// What the threads report.
 enum Said {
     Procedure(usize, ProcedureOutcome),
     Cleanup(String, CleanupOutcome),
@@ -160,7 +161,7 @@ fn work(
     let Collected { procedures: outcomes, cleanup, tree } =
         collect(&received, plan.procedures.len(), by);
     let named = plan.procedures.iter().zip(outcomes);
-    let procedures: Vec<_> = named.map(|(one, how)| (one.name().to_owned(), how)).collect();
+    let procedures: Vec<_> = named.map(|(one, outcome)| (one.name().to_owned(), outcome)).collect();
     for (name, outcome) in &procedures {
         tracing::error!(name, ?outcome, "emergency procedure");
     }
@@ -172,13 +173,13 @@ fn work(
     }
     let open = node.map(|node| node.resources().list()).unwrap_or_default();
     for left in &open {
-        tracing::error!(left, "left open");
+        tracing::error!(left, "resource left open");
     }
     if let Some(tree) = &tree {
         tracing::error!("final state of the tree:\n{tree}");
     }
     let report = plan.settings.reports.as_deref().map(|directory| {
-        let cleanup = cleanup.iter().map(|(name, how)| (name.clone(), format!("{how:?}")));
+        let cleanup = cleanup.iter().map(|(name, outcome)| (name.clone(), format!("{outcome:?}")));
         CrashReport::new(&plan.node, reason, &procedures, tree.as_deref())
             .with_resources(cleanup.collect(), open.clone())
             .write(directory, plan.settings.keep)
@@ -198,7 +199,7 @@ fn clean_up(plan: &Plan, results: &Sender<Said>, until: Instant) {
     let (handlers, each, results) = (plan.cleanup.clone(), plan.cleanup_within, results.clone());
     let run = move || {
         on_threads(&handlers, each, until, |name, outcome| {
-            // Too late, nobody listens any more.
+            // A report after the time is over finds no reader.
             drop(results.send(Said::Cleanup(name, outcome)));
         });
     };
@@ -215,7 +216,7 @@ fn on_a_thread(results: &Sender<Said>, code: impl FnOnce() -> Said + Send + 'sta
     }
 }
 
-/// What came of them in time.
+/// What was reported in time.
 struct Collected {
     procedures: Vec<ProcedureOutcome>,
     cleanup: Vec<(String, CleanupOutcome)>,
@@ -238,7 +239,8 @@ fn collect(received: &Receiver<Said>, procedures: usize, by: Instant) -> Collect
     all
 }
 
-/// The tree as text, asked from outside of it: a plain thread with a runtime of its own.
+/// Reads the tree as text, on a plain thread.
+// With a runtime of its own: those of the node may be what hangs.
 fn dump(root: SupervisorRef, limit: Duration) -> Option<String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().ok()?;
     let tree = runtime.block_on(async { root.within(part(limit, 2)).tree(None).await }).ok()?;

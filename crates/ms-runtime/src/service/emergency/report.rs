@@ -14,17 +14,18 @@ use crate::service::logic::emergency::EmergencyReason;
 
 /// Why no crash report was written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EmergencyError {
-    /// The disk said no.
+    /// The file could not be written.
     #[error("the crash report {} was not written", .path.display())]
     NotWritten {
-        /// Where it was to be.
+        /// The path of the report.
         path: PathBuf,
         /// Why not.
         #[source]
         source: io::Error,
     },
-    /// It did not come to that.
+    /// The emergency did not get as far as the report.
     #[error("no crash report was written: {why}")]
     NotDone {
         /// Why not.
@@ -32,7 +33,7 @@ pub enum EmergencyError {
     },
 }
 
-/// How a procedure went.
+/// The outcome of a procedure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "outcome", content = "why")]
 pub enum ProcedureOutcome {
@@ -46,7 +47,7 @@ pub enum ProcedureOutcome {
     TimedOut,
 }
 
-/// What is kept of a node that gave up.
+/// The crash report of a node that gave up.
 #[derive(Debug, Serialize)]
 pub struct CrashReport<'a> {
     /// The version of this layout.
@@ -59,17 +60,17 @@ pub struct CrashReport<'a> {
     pub pid: u32,
     /// When, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// Why it gave up.
+    /// The reason of the emergency.
     pub reason: &'a EmergencyReason,
     /// The exit code.
     pub code: u8,
-    /// How the emergency procedures went.
+    /// The outcomes of the emergency procedures.
     pub procedures: &'a [(String, ProcedureOutcome)],
-    /// How the cleanup handlers went that had their turn, in that order.
+    /// The outcomes of the cleanup handlers that had their turn, in that order.
     pub cleanup: Vec<(String, String)>,
-    /// What was still open.
+    /// Resources that were still open.
     pub open: Vec<String>,
-    /// The tree at the end, line by line, if it could be had.
+    /// The tree at the end, line by line, if it could be read.
     pub tree: Option<Vec<&'a str>>,
 }
 
@@ -99,8 +100,9 @@ impl<'a> CrashReport<'a> {
         Self { cleanup, open, ..self }
     }
 
-    /// Writes it atomically and for this user only, and removes old ones but the latest. The
-    /// directory is opened once: whoever replaces it meanwhile gets nothing of it.
+    /// Writes the report atomically, readable by this user only, and removes the oldest reports.
+    // The directory is opened once, and everything is done relative to it: an attacker who replaces
+    // it by a link meanwhile gains nothing.
     pub(super) fn write(&self, directory: &Path, keep: usize) -> Result<PathBuf, EmergencyError> {
         let name = format!("crash-{:013}-{}.json", self.unix_ms, self.pid);
         let path = directory.join(&name);
@@ -125,14 +127,15 @@ impl<'a> CrashReport<'a> {
             .and_then(|()| Ok(fs::renameat(directory, &*half, directory, name)?))
             .and_then(|()| Ok(fs::fsync(directory)?));
         if written.is_err() {
-            // The first error says what happened; a half file is of no use to anybody.
+            // Half a report is of no use. An error of this clean-up would hide the first one, which
+            // says what happened.
             let _ = fs::unlinkat(directory, &*half, AtFlags::empty());
         }
         written
     }
 }
 
-/// The directory itself, made if it is not there; no link to another one.
+/// Opens the directory, and creates it if needed. Refuses a symbolic link.
 fn open(directory: &Path) -> io::Result<OwnedFd> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -6,21 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
-use actix::{Actor, AsyncContext, Handler, Message, ResponseFuture, StreamHandler, WrapFuture};
-use ms_actor::{Context, StateValue, unix_ms};
-use ms_core::health::{Criticality, FEATURES_OFF, FEATURES_ON, HealthResult, HealthStatus};
-use ms_core::lifecycle::ComponentId;
+use actix::{Actor, AsyncContext, Handler, ResponseFuture, StreamHandler, WrapFuture};
+use ms_actor::{Context, Ref, StateValue, unix_ms};
+use ms_core::health::{FEATURES_OFF, FEATURES_ON, HealthResult, HealthStatus};
 use ms_core::view::{EventKind, NodeEvent};
 use ms_core::{ActorPath, Tick};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::handle::Readiness;
+use super::messages::{Arm, GetHealth, HealthPorts, Readiness, RunChecks};
 use super::paths::{PathHealth, ReadinessPath};
-use super::round::{Look, Looked, ask_all};
+use super::round::{CheckSpec, Look, Looked, ask_all};
 use super::view;
 use crate::node::events_of;
-use crate::service::interactions::{Calls, Fact, HealthNews};
+use crate::service::interactions::{Calls, Fact, HealthFacts};
 use crate::service::logic::health::{
     HEALTH_CHANGED, HealthState, Probe, RoundTime, SystemHealthReport,
 };
@@ -28,64 +27,58 @@ use crate::service::logic::interactions::CallOutcome;
 use crate::service::settings::HealthSettings;
 use crate::service::{ServiceStage, Wiring};
 
-/// A component to be asked.
-#[derive(Debug, Clone)]
-pub(crate) struct CheckSpec {
-    pub(crate) id: ComponentId,
-    pub(crate) criticality: Criticality,
-    pub(crate) is_tree: bool,
-}
-
 /// What the actor is made of.
 #[derive(Clone)]
 pub(crate) struct HealthArgs {
-    /// Paths that the readiness probe walks.
+    /// The paths that the readiness probe walks.
     pub(crate) paths: Vec<Arc<dyn ReadinessPath>>,
     pub(crate) wiring: Wiring,
     pub(crate) checks: Vec<CheckSpec>,
-    /// Counts the news that the actor `integration` had no room for.
+    /// Counts the facts that the actor `integration` had no room for.
     pub(crate) calls: Calls,
 }
 
-/// Keeps the health of the service.
+/// Checks the components, and keeps the health of the service.
 pub(crate) struct HealthActor {
     pub(super) settings: HealthSettings,
     pub(super) wiring: Wiring,
     pub(super) checks: Vec<CheckSpec>,
     pub(super) paths: Vec<Arc<dyn ReadinessPath>>,
     calls: Calls,
-    pub(super) book: HealthState,
+    pub(super) state: HealthState,
     pub(super) startup: Probe,
-    /// Bad looks of the startup probe.
+    /// Number of bad looks of the startup probe.
     pub(super) overdue: u32,
     pub(super) liveness: Probe,
-    /// Readiness by what critical components say.
+    /// Readiness by the answers of critical components.
     pub(super) readiness: Probe,
-    /// From when on a round counts for readiness.
+    /// The moment from which on a round counts for readiness.
     pub(super) counts_from: Option<Instant>,
     /// Readiness by the paths.
     pub(super) paths_open: Probe,
-    /// What the last walk came to: why, for those that were not open.
+    /// The result of the last walk by path: why it was not open, if it was not.
     pub(super) walked: BTreeMap<String, Option<String>>,
     pub(super) walking: bool,
     armed: bool,
-    /// Who waits for the round under way, if one is.
+    /// Those who wait for the round in progress; `None` if there is none.
     round: Option<Vec<oneshot::Sender<SystemHealthReport>>>,
-    /// What was last logged, by component.
-    told: Vec<(String, HealthStatus)>,
+    /// The status of each component that was last logged.
+    last_reported: Vec<(String, HealthStatus)>,
 }
 
 impl HealthActor {
     pub(crate) fn new(args: HealthArgs) -> Self {
         let HealthArgs { wiring, checks, paths, calls } = args;
         let settings = *wiring.health_settings();
-        // A life after a crash goes on with what the one before it had come to.
+        // Go on with the verdicts of the last incarnation: a crash of this actor says nothing about
+        // the components.
         let before = wiring.verdicts();
-        let mut book = HealthState::new(settings.readiness.failure_threshold);
+        let mut state = HealthState::new(settings.readiness.failure_threshold);
         for check in &checks {
-            if let Err(error) = book.add(check.id.as_str(), check.criticality) {
-                // The plan of the boot has no duplicates, and no more than the book holds.
-                tracing::error!(%error, "a component is not in the book of health");
+            if let Err(error) = state.add(check.id.as_str(), check.criticality) {
+                // Cannot happen: the plan of the boot has no duplicates, and no more components
+                // than fit.
+                tracing::error!(%error, "the health of a component is not watched");
             }
         }
         Self {
@@ -94,7 +87,7 @@ impl HealthActor {
             checks,
             paths,
             calls,
-            book,
+            state,
             startup: Probe::new(settings.startup, before.started),
             overdue: 0,
             liveness: Probe::new(settings.liveness, before.live.is_none_or(|(live, _)| live)),
@@ -105,12 +98,12 @@ impl HealthActor {
             walking: false,
             armed: false,
             round: None,
-            told: Vec::new(),
+            last_reported: Vec::new(),
         }
     }
 
     pub(crate) fn view(&self) -> StateValue {
-        let report = self.book.report();
+        let report = self.state.report();
         let components = report.components.iter();
         StateValue::map([
             ("overall", StateValue::from(report.overall_status.name())),
@@ -131,7 +124,7 @@ impl HealthActor {
 
     pub(super) fn is_ready(&self) -> bool {
         self.wiring.stage() == ServiceStage::Running
-            && !self.book.critical_down()
+            && !self.state.critical_down()
             && self.readiness.passes()
             && self.paths_open.passes()
     }
@@ -150,7 +143,8 @@ impl HealthActor {
         self.begin_readiness(ctx);
     }
 
-    /// Begins a round, unless one is under way: then whoever waits joins it.
+    /// Begins a round. If one is in progress, the caller waits for that one instead.
+    // One round at a time: callers that ask together must not multiply the checks.
     pub(super) fn begin_round(
         &mut self,
         ctx: &mut Context<Self>,
@@ -179,46 +173,47 @@ impl HealthActor {
             }
             match look {
                 Look::NotUp => {}
-                Look::Down(why) => self.book.down(&name, &why),
+                Look::Down(why) => self.state.down(&name, &why),
                 Look::Said(result) => {
-                    self.book.up(&name);
-                    self.book.record(&name, result);
+                    self.state.up(&name);
+                    self.state.record(&name, result);
                 }
                 Look::Tree(lost) => {
-                    self.book.up(&name);
-                    self.book.record(&name, HealthResult::Healthy);
-                    self.book.lost_are(&name, lost);
+                    self.state.up(&name);
+                    self.state.record(&name, HealthResult::Healthy);
+                    self.state.lost_are(&name, lost);
                 }
             }
         }
-        self.book.round_done(RoundTime { took, unix_ms: unix_ms() });
+        self.state.round_done(RoundTime { took, unix_ms: unix_ms() });
         self.tell_changes(ctx);
-        let report = self.book.report();
+        let report = self.state.report();
         facts.extend(report.components.iter().map(|one| match asked.contains(&one.name) {
             true => Fact::Looked(one.name.clone(), one.status),
             false => Fact::Is(one.name.clone(), one.status),
         }));
         self.pass_on(now, facts);
         for waits in self.round.take().into_iter().flatten() {
-            // Whoever waited may have given up.
+            // A caller may have given up waiting.
             drop(waits.send(report.clone()));
         }
     }
 
-    /// Logs which components are not what they were, and says so as facts.
+    /// Logs the components whose status has changed, and returns the changes as facts.
     fn tell_changes(&mut self, ctx: &Context<Self>) -> Vec<Fact> {
         let mut changes = Vec::new();
-        let report = self.book.report();
+        let report = self.state.report();
         let now: Vec<_> =
             report.components.iter().map(|one| (one.name.clone(), one.status)).collect();
         for one in &report.components {
-            let before = self.told.iter().find(|(name, _)| *name == one.name);
+            let before = self.last_reported.iter().find(|(name, _)| *name == one.name);
             let before = before.map_or(HealthStatus::Unknown, |(_, status)| *status);
             if before != one.status {
                 let (component, now, why) = (&one.name, one.status, one.message.as_deref());
                 tracing::info!(component, %before, %now, why, "component health changed");
                 changes.push(Fact::Looked(component.clone(), one.status));
-                // That one which starts is well is no news.
+                // Every component becomes healthy once after its start: an event for each of them
+                // would hide those that matter.
                 if before != HealthStatus::Unknown || now != HealthStatus::Healthy {
                     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
                     ctx.node().publish(EventKind::Noted {
@@ -229,34 +224,35 @@ impl HealthActor {
                 }
             }
         }
-        self.told = now;
+        self.last_reported = now;
         changes
     }
 
-    /// Has the actor `integration` know what was learnt.
+    /// Sends facts to the actor `integration`.
     fn pass_on(&self, at: Tick, facts: Vec<Fact>) {
         if facts.is_empty() {
             return;
         }
-        let news = HealthNews { at, facts };
-        let told = self.wiring.handles().map(|handles| handles.interactions.try_tell(news));
-        if !matches!(told, Some(Ok(()))) {
-            // The next round says again how all components are.
+        let facts = HealthFacts { at, facts };
+        let sent = self.wiring.handles().map(|handles| handles.interactions.facts.try_tell(facts));
+        if !matches!(sent, Some(Ok(()))) {
+            // Not retried: the next round sends the status of all components again.
             self.calls.lose();
         }
     }
 
-    /// Features that a fallback switched off, or all of which came back.
+    /// Takes an event about features that a fallback switched off, or that came back.
     fn noted(&mut self, path: &ActorPath, topic: &str, text: &str) {
         let Some((name, _)) = self.owner(path) else { return };
         match topic {
-            FEATURES_OFF => self.book.features_off(&name, path.as_str(), text),
-            FEATURES_ON => self.book.features_on(&name, path.as_str()),
+            FEATURES_OFF => self.state.features_off(&name, path.as_str(), text),
+            FEATURES_ON => self.state.features_on(&name, path.as_str()),
             _ => {}
         }
     }
 
-    /// What a life of this actor before this one knew of features, out of the events kept.
+    /// Restores what the last incarnation knew about features, from the events that the node keeps.
+    // A fallback says once that a feature is off. No check would find that out again.
     fn recall(&mut self, ctx: &Context<Self>) {
         for event in ctx.node().events().kept() {
             match event.kind {
@@ -269,7 +265,8 @@ impl HealthActor {
         }
     }
 
-    /// The component an actor belongs to, and whether it is the component's own actor.
+    /// Returns the component that an actor belongs to, and whether it is the component's own actor;
+    /// `None` for others, and for components that should not run.
     fn owner(&self, path: &ActorPath) -> Option<(String, bool)> {
         let handles = self.wiring.handles()?;
         let components = handles.components.path();
@@ -283,8 +280,7 @@ impl HealthActor {
     }
 }
 
-/// Whether a component that was asked answered, and did not say that it does not work; `None`
-/// for one that was not asked.
+/// Returns whether a component answered the check as one that works; `None` if it was not asked.
 fn answered(look: &Look) -> Option<CallOutcome> {
     match look {
         Look::NotUp => None,
@@ -303,7 +299,7 @@ impl Actor for HealthActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.add_stream(events_of(ctx.node()));
         self.begin_probes(ctx);
-        // After a crash of its own there is no other order to come.
+        // After a crash nobody sends `Arm` again: the boot is over.
         if self.wiring.published().booted.is_some() {
             self.recall(ctx);
             self.arm(ctx);
@@ -318,23 +314,23 @@ impl StreamHandler<NodeEvent> for HealthActor {
         match event.kind {
             EventKind::Exited { path, reason, .. } => {
                 let Some((name, own)) = self.owner(&path) else { return };
-                self.book.features_on(&name, path.as_str());
+                self.state.features_on(&name, path.as_str());
                 let why = reason.to_string();
                 if !reason.is_clean() {
                     facts.push(Fact::Failed(name.clone()));
                 }
                 match (reason.is_clean(), own) {
                     (true, _) => {}
-                    (false, true) => self.book.down(&name, &why),
-                    (false, false) => self.book.lost(&name, path.as_str(), &why),
+                    (false, true) => self.state.down(&name, &why),
+                    (false, false) => self.state.lost(&name, path.as_str(), &why),
                 }
             }
             EventKind::Started { path, .. } => {
                 let Some((name, own)) = self.owner(&path) else { return };
-                self.book.features_on(&name, path.as_str());
+                self.state.features_on(&name, path.as_str());
                 match own {
-                    true => self.book.up(&name),
-                    false => self.book.found(&name, path.as_str()),
+                    true => self.state.up(&name),
+                    false => self.state.found(&name, path.as_str()),
                 }
             }
             EventKind::Noted { path, topic, text } => self.noted(&path, &topic, &text),
@@ -345,30 +341,6 @@ impl StreamHandler<NodeEvent> for HealthActor {
     }
 
     fn finished(&mut self, _: &mut Self::Context) {}
-}
-
-/// Begin to ask the components at a steady interval.
-#[derive(Debug)]
-pub(crate) struct Arm;
-
-/// Ask the components now.
-#[derive(Debug)]
-pub(crate) struct RunChecks;
-
-/// Say what is known.
-#[derive(Debug)]
-pub(super) struct GetHealth;
-
-impl Message for Arm {
-    type Result = ();
-}
-
-impl Message for RunChecks {
-    type Result = SystemHealthReport;
-}
-
-impl Message for GetHealth {
-    type Result = Readiness;
 }
 
 impl Handler<Arm> for HealthActor {
@@ -383,14 +355,14 @@ impl Handler<RunChecks> for HealthActor {
     type Result = ResponseFuture<SystemHealthReport>;
 
     fn handle(&mut self, _: RunChecks, ctx: &mut Self::Context) -> Self::Result {
-        let known = self.book.report();
+        let known = self.state.report();
         if !self.settings.enabled {
             return Box::pin(async { known });
         }
-        let (tell, told) = oneshot::channel();
-        self.begin_round(ctx, Some(tell));
-        // The actor ends without an answer only with its node.
-        Box::pin(async { told.await.unwrap_or(known) })
+        let (answer, answered) = oneshot::channel();
+        self.begin_round(ctx, Some(answer));
+        // The sender is lost only when this actor ends: what is known is the best answer then.
+        Box::pin(async { answered.await.unwrap_or(known) })
     }
 }
 
@@ -401,9 +373,15 @@ impl Handler<GetHealth> for HealthActor {
         actix::MessageResult(Readiness {
             ready: self.is_ready(),
             stage: self.wiring.stage(),
-            report: self.book.report(),
+            report: self.state.report(),
             paths: self.paths_now(),
         })
+    }
+}
+
+impl From<&Ref<HealthActor>> for HealthPorts {
+    fn from(actor: &Ref<HealthActor>) -> Self {
+        Self { arm: actor.port(), checks: actor.port(), readiness: actor.port() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What probes are answered, whatever the door.
+//! The answers of the probes, the same at every endpoint.
 
 use ms_core::ActorPath;
 use ms_core::health::HealthStatus;
@@ -18,8 +18,8 @@ impl HealthRef {
         }
     }
 
-    /// Returns what is known of the health of these actors beside their life, in their order: that
-    /// of the components they are part of.
+    /// Returns the health of the component that each of these actors is part of, in their order;
+    /// `None` where that is not known.
     pub(crate) async fn of_actors(&self, actors: &[ActorPath]) -> Vec<Option<HealthStatus>> {
         let Ok(now) = self.ready().await else { return vec![None; actors.len()] };
         let of = |actor: &ActorPath| {
@@ -41,7 +41,7 @@ impl HealthRef {
     async fn readiness(&self) -> HealthAnswer {
         match self.ready().await {
             Ok(now) => {
-                // Plain data: it has a form as JSON.
+                // The report is plain data, which always has a form as JSON.
                 let mut report = serde_json::to_value(&now.report).unwrap_or_default();
                 if let Value::Object(fields) = &mut report {
                     fields.insert("ready".to_owned(), json!(now.ready));
@@ -63,7 +63,8 @@ fn plain(ok: bool, yes: &str, no: &str) -> HealthAnswer {
     HealthAnswer { ok, report: json!({ "status": if ok { yes } else { no } }) }
 }
 
-/// The component an actor is part of: `database` of `/root/components/database/store`.
+/// Returns the component that an actor is part of: `database` for
+/// `/root/components/database/store`.
 fn component(actor: &ActorPath) -> Option<&str> {
     let mut segments = actor.as_str().split('/').skip(2);
     (segments.next()? == "components").then(|| segments.next())?

@@ -1,29 +1,15 @@
-//! The three questions.
+//! The reference that answers the three probes.
 
 use std::time::Duration;
 
-use super::actor::{GetHealth, RunChecks};
-use super::paths::PathHealth;
+use super::messages::{GetHealth, Readiness, RunChecks};
+use crate::service::Wiring;
 use crate::service::logic::health::SystemHealthReport;
-use crate::service::{ServiceStage, Wiring};
 
-/// How long the actor `health` may take to say what it knows; it does not look for that.
+/// How long the actor `health` may take to answer from what it knows.
 const TELL_WITHIN: Duration = Duration::from_secs(1);
 
-/// Whether a service may take work, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Readiness {
-    /// 200 or 503.
-    pub ready: bool,
-    /// How far the service has come.
-    pub stage: ServiceStage,
-    /// What its components say.
-    pub report: SystemHealthReport,
-    /// The paths that work takes, as they were walked last.
-    pub paths: Vec<PathHealth>,
-}
-
-/// Nobody answers for the health of the service: to be answered with 503.
+/// The health of the service is not known: answer with 503.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the health of the service is not known: {why}")]
 pub struct HealthUnavailable {
@@ -31,7 +17,7 @@ pub struct HealthUnavailable {
     pub why: String,
 }
 
-/// Answers for the health of a service. Cheap to clone; usable from any thread.
+/// Answers questions about the health of a service. Cheap to clone; usable from any thread.
 #[derive(Debug, Clone)]
 pub struct HealthRef(Wiring);
 
@@ -40,23 +26,26 @@ impl HealthRef {
         Self(wiring)
     }
 
-    /// Startup: whether the boot was ever done, and the startup probe has passed. Asks nobody.
+    /// Returns whether the service has started: the boot is done and the startup probe has passed.
+    /// Asks nobody.
     #[must_use]
     pub fn startup(&self) -> bool {
-        // That the boot is done is the first good look; more of them take time.
+        // The end of the boot is the first good look. If one is enough, this answers from it at
+        // once: the probe itself may look some seconds later.
         let one_is_enough = self.0.health_settings().startup.success_threshold <= 1;
         self.0.published().booted.is_some() && (one_is_enough || self.0.verdicts().started)
     }
 
-    /// Whether the boot took, or takes, longer than the startup probe grants. Asks nobody.
+    /// Returns whether the boot takes or took longer than the startup probe allows. Asks nobody.
     #[must_use]
     pub fn startup_overdue(&self) -> bool {
         self.0.verdicts().overdue
     }
 
-    /// Liveness: whether the liveness probe passes, which looks whether the root supervisor
-    /// turns. No component and no dependency is looked at: no restart of this process would
-    /// mend them. Where the probe has not looked for a while, or not yet, this looks itself.
+    /// Returns whether the service is alive: the root supervisor answers. Where the liveness probe
+    /// has not looked yet, or not for a while, this looks itself.
+    // Components and their dependencies do not count. A failed liveness probe restarts the process,
+    // which repairs no database; all replicas would restart in a loop as long as it is down.
     pub async fn live(&self) -> bool {
         let Some(handles) = self.0.handles() else { return false };
         let liveness = &self.0.health_settings().liveness;
@@ -67,25 +56,25 @@ impl HealthRef {
         }
     }
 
-    /// Readiness: whether it may take work. No while it starts or shuts down, when a
-    /// critical component does not run, or when the readiness probe failed: by what critical
-    /// components say, or on a path that work takes.
+    /// Returns whether the service is ready for work. It is not while it starts or shuts down,
+    /// while a critical component does not run, or after the readiness probe has failed: at the
+    /// critical components, or on a path that work takes.
     ///
     /// # Errors
-    /// Nobody knows: not ready.
+    /// The health is not known: count that as not ready.
     pub async fn ready(&self) -> Result<Readiness, HealthUnavailable> {
         let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up"))?;
-        let answer = handles.health.ask(GetHealth).within(TELL_WITHIN).await;
+        let answer = handles.health.readiness.ask(GetHealth, TELL_WITHIN).await;
         answer.map_err(|error| unavailable(&error.to_string()))
     }
 
-    /// Has all components asked now, and waits for the report.
+    /// Asks all components now, and waits for the report.
     ///
     /// # Errors
-    /// Nobody knows.
+    /// The health is not known.
     pub async fn check(&self, within: Duration) -> Result<SystemHealthReport, HealthUnavailable> {
         let handles = self.0.handles().ok_or_else(|| unavailable("the tree is not up"))?;
-        let answer = handles.health.ask(RunChecks).within(within).await;
+        let answer = handles.health.checks.ask(RunChecks, within).await;
         answer.map_err(|error| unavailable(&error.to_string()))
     }
 }

@@ -1,4 +1,4 @@
-//! Paths that work takes, walked to learn whether it could be taken now.
+//! The paths that work takes through the service, and their walks.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,15 +10,15 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-/// A boxed future of a [`ReadinessPath`]: why the path is not open, if it is not.
+/// A boxed future of a [`ReadinessPath`]; its error says why the path is not open.
 pub type PathFuture<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
 
-/// A path that work takes through the service, such as a write to its store or a request to
-/// its own port.
+/// A path that work takes through the service, such as a write to its store or a request to its own
+/// port.
 ///
-/// The readiness probe walks all of them at each look, in parallel, each within the probe's
-/// timeout: it asks *through* what it speaks for, so an actor that hangs on the way is noticed
-/// though everybody says that all is well. A walk does nothing that stays.
+/// The readiness probe walks all paths each time it looks, in parallel, each within the probe's
+/// timeout. A walk goes *through* the parts it tests, so it notices an actor that hangs on the way
+/// even if all components report that they are well. A walk must leave nothing behind.
 ///
 /// ```
 /// use ms_runtime::{PathFuture, ReadinessPath};
@@ -35,24 +35,24 @@ pub type PathFuture<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send
 /// }
 /// ```
 pub trait ReadinessPath: Send + Sync + 'static {
-    /// Its name in the report of readiness.
+    /// Returns its name in the readiness report.
     fn name(&self) -> &str;
 
-    /// Goes the way. It is dropped when it takes longer than the probe's timeout. What it
-    /// fails with is shown to whoever asks for the health of the service: no secrets.
+    /// Walks the path. The future is dropped when it takes longer than the probe's timeout.
+    /// Everybody who may ask for the health of the service can read the error: no secrets.
     fn walk(&self) -> PathFuture<'_>;
 }
 
-/// What the last walk of a path came to.
+/// The result of the last walk of a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathHealth {
     /// The path's name.
     pub name: String,
-    /// Why it was not open; `None` for one that was.
+    /// Why the path was not open; `None` if it was.
     pub why: Option<String>,
 }
 
-/// Walks all paths, each with this limit.
+/// Walks all paths in parallel, each with this limit.
 pub(super) async fn walk_all(
     paths: Vec<Arc<dyn ReadinessPath>>,
     limit: Duration,

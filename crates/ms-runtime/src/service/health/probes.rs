@@ -1,7 +1,7 @@
-//! The three probes: when they look, and what a look comes to.
+//! The three probes: when they look, and how they count.
 //!
-//! Each counts *checks*, never looks at what is known already: a component's answer or the
-//! walk of a path counts once.
+//! Each counts *checks*: an answer of a component or a walk of a path counts once. To read what is
+//! known already counts for nothing, however often somebody asks.
 
 use actix::fut::ActorFutureExt;
 use actix::{AsyncContext, WrapFuture};
@@ -18,17 +18,18 @@ use crate::service::ServiceStage;
 use crate::service::boot::IsUp;
 use crate::service::logic::health::{ProbeChange, public_message};
 
-/// Topic of the news that a boot takes longer than the startup probe grants.
+/// Topic of the event that a boot takes longer than the startup probe allows.
 const STARTUP_OVERDUE: &str = "startup_overdue";
 
 impl HealthActor {
-    /// Begins the looks of the startup and the liveness probe.
+    /// Starts the startup probe and the liveness probe.
     pub(super) fn begin_probes(&self, ctx: &mut Context<Self>) {
         let (startup, liveness) = (self.settings.startup, self.settings.liveness);
         ctx.run_later(startup.initial_delay, move |_, ctx| {
             ctx.run_interval(startup.period, Self::look_started);
         });
-        // That the boot is done is a good look by itself.
+        // The end of the boot is a good look by itself: "started" must not wait for the next look
+        // of the probe, which may be seconds away.
         let wiring = self.wiring.clone();
         let booted = async move { wiring.booted().await }.into_actor(self);
         ctx.spawn(booted.map(|(), this, _| this.count_started(true)));
@@ -38,14 +39,14 @@ impl HealthActor {
         });
     }
 
-    /// Asks the lifecycle, which leads the boot, whether it is done.
+    /// Asks the lifecycle whether the boot is done.
     fn look_started(&mut self, ctx: &mut Context<Self>) {
         if self.startup.passes() || self.wiring.stage() > ServiceStage::Running {
             return;
         }
         let Some(handles) = self.wiring.handles() else { return };
         let limit = self.settings.startup.timeout;
-        let ask = async move { handles.lifecycle.ask(IsUp).within(limit).await.unwrap_or(false) };
+        let ask = async move { handles.lifecycle.is_up.ask(IsUp, limit).await.unwrap_or(false) };
         ctx.spawn(ask.into_actor(self).map(|up, this, ctx| {
             this.count_started(up);
             if !up {
@@ -65,7 +66,7 @@ impl HealthActor {
         if self.overdue != self.settings.startup.failure_threshold.max(1) {
             return;
         }
-        tracing::warn!("the start takes longer than the startup probe grants");
+        tracing::warn!("the start takes longer than the startup probe allows");
         self.wiring.judge(|verdicts| verdicts.overdue = true);
         ctx.node().publish(EventKind::Noted {
             path: ctx.path().clone(),
@@ -74,8 +75,9 @@ impl HealthActor {
         });
     }
 
-    /// Whether the root supervisor turns. Asked as an inspector asks, between any two
-    /// messages: an order that waits for a child's start does not stand before it.
+    /// Looks whether the root supervisor answers.
+    // As an inspection and not as a message: a start order that waits for a slow child would stand
+    // before a message in the mailbox, and a slow start is no reason to restart the process.
     fn look_live(&mut self, ctx: &mut Context<Self>) {
         let Some(handles) = self.wiring.handles() else { return };
         let limit = self.settings.liveness.timeout;
@@ -91,7 +93,7 @@ impl HealthActor {
         }));
     }
 
-    /// Begins the looks of the readiness probe, `initial_delay` after this.
+    /// Starts the readiness probe, after its `initial_delay`.
     pub(super) fn begin_readiness(&self, ctx: &mut Context<Self>) {
         let readiness = self.settings.readiness;
         let delayed = !readiness.initial_delay.is_zero();
@@ -105,7 +107,7 @@ impl HealthActor {
         });
     }
 
-    /// Walks the paths, unless a walk is under way.
+    /// Walks the paths, unless a walk is in progress.
     fn walk_paths(&mut self, ctx: &mut Context<Self>) {
         if self.paths.is_empty() || self.walking || self.wiring.stage() != ServiceStage::Running {
             return;
@@ -115,8 +117,8 @@ impl HealthActor {
         ctx.spawn(walk.map(|walked, this, _| {
             this.walking = false;
             let good = walked.values().all(Option::is_none);
-            let told = |why: Option<String>| why.as_deref().map(public_message);
-            this.walked = walked.into_iter().map(|(name, why)| (name, told(why))).collect();
+            let public = |why: Option<String>| why.as_deref().map(public_message);
+            this.walked = walked.into_iter().map(|(name, why)| (name, public(why))).collect();
             let change = this.paths_open.look(good);
             let passes = this.paths_open.passes();
             this.wiring.judge(|verdicts| verdicts.paths = passes);
@@ -124,8 +126,10 @@ impl HealthActor {
         }));
     }
 
-    /// Counts a round of checks for readiness: those of critical components, at most once in a
-    /// period of the probe.
+    /// Counts a round of checks for the readiness probe, at most once per period of it. Only
+    /// critical components count.
+    // Rounds are also run on request. Without the limit an impatient client could push a service
+    // over the failure threshold within a second.
     pub(super) fn count_round(&mut self, looks: &[Looked]) {
         let now = Instant::now();
         let due = self.counts_from.is_some_and(|from| from <= now);
@@ -144,8 +148,9 @@ impl HealthActor {
         self.tell_readiness(change);
     }
 
+    /// Logs a change of the readiness probe.
     fn tell_readiness(&self, change: Option<ProbeChange>) {
-        let failures = self.book.report().critical_failures;
+        let failures = self.state.report().critical_failures;
         let closed = self.walked.iter().filter(|(_, why)| why.is_some());
         let closed: Vec<_> = closed.map(|(name, _)| name.as_str()).collect();
         match change {
@@ -162,9 +167,10 @@ impl HealthActor {
     }
 }
 
-/// Whether a component that was asked works, as far as readiness is concerned.
+/// Returns whether a component works, as far as readiness is concerned.
 fn works(look: &Look) -> bool {
     match look {
+        // A tree with lost actors is degraded and not unready: its supervisor restarts them.
         Look::NotUp | Look::Tree(_) => true,
         Look::Down(_) => false,
         Look::Said(said) => {

@@ -1,34 +1,42 @@
-//! One round: all components asked at the same time.
+//! One round of checks: all components at the same time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use ms_core::ActorPath;
-use ms_core::health::HealthResult;
+use ms_core::health::{Criticality, HealthResult};
+use ms_core::lifecycle::ComponentId;
 use ms_core::view::{Lifecycle, Mark, TreeNode};
 use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
 use tokio::time::{Instant, timeout};
 
-use super::actor::CheckSpec;
 use crate::service::Wiring;
 use crate::service::components::{CheckHealth, ComponentHost};
 
-/// What was learnt of one component.
+/// A component to check.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckSpec {
+    pub(crate) id: ComponentId,
+    pub(crate) criticality: Criticality,
+    pub(crate) is_tree: bool,
+}
+
+/// The result of checking one component.
 #[derive(Debug)]
 pub(super) enum Look {
-    /// It is not to run yet, or any more.
+    /// It should not run: not yet, or not any more.
     NotUp,
-    /// It does not run, though it should.
+    /// It should run and does not, for this reason.
     Down(String),
-    /// What it said.
+    /// It answered this.
     Said(HealthResult),
-    /// It is a tree; these actors of it do not run.
+    /// It is a tree, and these actors of it do not run, with the reasons.
     Tree(BTreeMap<String, String>),
 }
 
-/// What was learnt of one component, and how long it was asked.
+/// The result of checking one component, and how long that took.
 #[derive(Debug)]
 pub(super) struct Looked {
     pub(super) name: String,
@@ -36,7 +44,7 @@ pub(super) struct Looked {
     pub(super) took: Duration,
 }
 
-/// Asks all components, each with this limit.
+/// Checks all components in parallel, each with this limit.
 pub(super) async fn ask_all(
     wiring: Wiring,
     checks: Vec<CheckSpec>,
@@ -46,6 +54,8 @@ pub(super) async fn ask_all(
         let wiring = wiring.clone();
         async move {
             let began = Instant::now();
+            // One limit around the look-up and the question together: each has a limit of its own,
+            // but both in a row would take twice the time that the probe grants.
             let look = timeout(limit, ask_one(&wiring, &check, limit)).await;
             Looked {
                 name: check.id.as_str().to_owned(),
@@ -99,13 +109,14 @@ async fn ask_tree(components: &SupervisorRef, check: &CheckSpec) -> Look {
     }
 }
 
-/// Actors of a tree that should run and do not, or are stuck, with why.
+/// Returns the actors of a tree that should run and do not, or are stuck, with the reasons.
 fn lost(tree: &TreeNode) -> BTreeMap<String, String> {
     let why = |node: &TreeNode| {
         let status = &node.status;
         let last = || status.last_exit.as_ref().map_or("ended".to_owned(), ToString::to_string);
         match status.lifecycle {
             Lifecycle::Restarting => Some(last()),
+            // Stopped with a clean reason is a job that is done, or an operator's wish.
             Lifecycle::Stopped => {
                 status.last_exit.as_ref().is_some_and(|reason| !reason.is_clean()).then(last)
             }

@@ -1,11 +1,11 @@
-//! What `msctl state` shows of the probes: the numbers they go by.
+//! The settings of the probes, as `msctl state` shows them.
 
 use ms_actor::StateValue;
 
 use crate::service::logic::health::ProbeSettings;
 use crate::service::settings::HealthSettings;
 
-/// The three probes, by name.
+/// Returns the settings of the three probes, by name.
 pub(super) fn probes(settings: &HealthSettings) -> StateValue {
     StateValue::map([
         ("startup", probe(&settings.startup)),

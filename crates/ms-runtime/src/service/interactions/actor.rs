@@ -5,20 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::{ActorFutureExt, wrap_future};
-use actix::{Actor, AsyncContext, Handler, Message, MessageResult};
-use ms_actor::{Context, StateValue};
+use actix::{Actor, AsyncContext, Handler, MessageResult};
+use ms_actor::{Context, Ref, StateValue};
 use ms_core::Tick;
-use ms_core::health::HealthStatus;
 use ms_core::interactions::InteractionMetrics;
 use tokio::sync::mpsc;
 
 use super::calls::{Call, Calls};
 use super::handle::InteractionObserver;
-use crate::service::logic::interactions::{CallOutcome, IncidentChange, InteractionStats};
+use super::messages::{Fact, GetInteractionMetrics, HealthFacts, InteractionPorts};
+use crate::service::logic::interactions::{IncidentChange, InteractionStats};
 
-/// How long reported calls wait for others, to be counted together.
+/// How long a reported call may wait for others, to be counted together.
+// One wake-up for many calls: a report is to cost its caller next to nothing.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
-/// News of the actor `health` that may wait: a storm of ends tells nothing new beyond that.
+/// Messages of the actor `health` that may wait. In a storm of crashes more of them say nothing
+/// new.
 pub(crate) const MAILBOX: usize = 1_024;
 
 /// What the actor is made of.
@@ -28,22 +30,22 @@ pub(crate) struct InteractionsArgs {
     pub(crate) observer: Option<Arc<dyn InteractionObserver>>,
 }
 
-/// Keeps the book of how the components get along.
+/// Keeps the statistics of the components' interactions.
 pub(crate) struct InteractionsActor {
     args: InteractionsArgs,
-    /// Reported and not counted yet; there is none before the start.
+    /// The queue of calls that are reported and not counted yet; `None` before the start.
     line: Option<mpsc::Receiver<Call>>,
-    book: InteractionStats,
+    stats: InteractionStats,
 }
 
 impl InteractionsActor {
     pub(crate) fn new(args: InteractionsArgs) -> Self {
-        Self { args, line: None, book: InteractionStats::default() }
+        Self { args, line: None, stats: InteractionStats::default() }
     }
 
     pub(crate) fn view(&self) -> StateValue {
-        // Of the view only what does not depend on the time.
-        let now = self.book.metrics(Tick::ZERO);
+        // At time zero: the view shows only figures that do not depend on the time.
+        let now = self.stats.metrics(Tick::ZERO);
         StateValue::map([
             ("components", StateValue::from(now.health_scores.len())),
             ("pairs", now.latencies.len().into()),
@@ -54,9 +56,9 @@ impl InteractionsActor {
     }
 
     fn wait_for_calls(&self, ctx: &mut Context<Self>) {
-        let news = self.args.calls.news();
+        let reported = self.args.calls.reported();
         let soon = async move {
-            news.await;
+            reported.await;
             tokio::time::sleep(COUNT_EVERY).await;
         };
         ctx.spawn(wrap_future::<_, Self>(soon).map(|(), this, ctx| {
@@ -65,27 +67,27 @@ impl InteractionsActor {
         }));
     }
 
-    /// Takes over all calls that were reported so far.
+    /// Counts all calls that were reported so far.
     fn count(&mut self, now: Tick) {
         let Some(line) = &mut self.line else { return };
-        // As many as wait now: what comes meanwhile is for the next time.
+        // As many as wait now. Busy callers could otherwise keep this loop going without end.
         for _ in 0..line.len() {
             let Ok(call) = line.try_recv() else { return };
-            note(&mut self.book, &self.args, now, &call);
+            note(&mut self.stats, &self.args, now, &call);
         }
     }
 
     fn learn(&mut self, at: Tick, fact: Fact) {
         let change = match &fact {
-            Fact::Looked(component, status) => self.book.looked(at, component, *status),
-            Fact::Is(component, status) => self.book.status(at, component, *status),
+            Fact::Looked(component, status) => self.stats.looked(at, component, *status),
+            Fact::Is(component, status) => self.stats.status(at, component, *status),
             Fact::Checked { component, took, outcome } => {
                 let call = Call::check(component, *took, *outcome);
-                note(&mut self.book, &self.args, at, &call);
+                note(&mut self.stats, &self.args, at, &call);
                 None
             }
             Fact::Failed(component) => {
-                self.book.failed(at, component);
+                self.stats.failed(at, component);
                 None
             }
         };
@@ -109,8 +111,8 @@ impl InteractionsActor {
     }
 }
 
-fn note(book: &mut InteractionStats, args: &InteractionsArgs, now: Tick, call: &Call) {
-    book.called(now, call.from(), call.to(), call.took, call.outcome);
+fn note(stats: &mut InteractionStats, args: &InteractionsArgs, now: Tick, call: &Call) {
+    stats.called(now, call.from(), call.to(), call.took, call.outcome);
     if let Some(observer) = &args.observer {
         observer.called(call);
     }
@@ -125,48 +127,11 @@ impl Actor for InteractionsActor {
     }
 }
 
-/// One thing the actor `health` knows of a component.
-#[derive(Debug)]
-pub(crate) enum Fact {
-    /// It was looked at, or news changed what it is.
-    Looked(String, HealthStatus),
-    /// What it is, without a look: should a look have been lost.
-    Is(String, HealthStatus),
-    /// It was asked how it is.
-    Checked {
-        component: String,
-        took: Duration,
-        /// Done if it answered, and did not say that it does not work.
-        outcome: CallOutcome,
-    },
-    /// An actor of it ended by a fault.
-    Failed(String),
-}
-
-/// What the actor `health` has learnt at one moment.
-#[derive(Debug)]
-pub(crate) struct HealthNews {
-    pub(crate) at: Tick,
-    pub(crate) facts: Vec<Fact>,
-}
-
-/// Say how the components get along.
-#[derive(Debug)]
-pub(crate) struct GetInteractionMetrics;
-
-impl Message for HealthNews {
-    type Result = ();
-}
-
-impl Message for GetInteractionMetrics {
-    type Result = InteractionMetrics;
-}
-
-impl Handler<HealthNews> for InteractionsActor {
+impl Handler<HealthFacts> for InteractionsActor {
     type Result = ();
 
-    fn handle(&mut self, news: HealthNews, _: &mut Self::Context) {
-        news.facts.into_iter().for_each(|fact| self.learn(news.at, fact));
+    fn handle(&mut self, HealthFacts { at, facts }: HealthFacts, _: &mut Self::Context) {
+        facts.into_iter().for_each(|fact| self.learn(at, fact));
     }
 }
 
@@ -176,13 +141,19 @@ impl Handler<GetInteractionMetrics> for InteractionsActor {
     fn handle(&mut self, _: GetInteractionMetrics, ctx: &mut Self::Context) -> Self::Result {
         let now = ctx.node().now();
         self.count(now);
-        let metrics = self.book.metrics(now);
+        let metrics = self.stats.metrics(now);
         MessageResult(InteractionMetrics { lost: self.args.calls.lost(), ..metrics })
+    }
+}
+
+impl From<&Ref<InteractionsActor>> for InteractionPorts {
+    fn from(actor: &Ref<InteractionsActor>) -> Self {
+        Self { facts: actor.port(), metrics: actor.port() }
     }
 }
 
 impl fmt::Debug for InteractionsActor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InteractionsActor").field("book", &self.book).finish_non_exhaustive()
+        f.debug_struct("InteractionsActor").field("stats", &self.stats).finish_non_exhaustive()
     }
 }

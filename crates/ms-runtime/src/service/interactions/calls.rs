@@ -1,4 +1,4 @@
-//! The line on which calls are reported.
+//! The queue through which calls are reported.
 
 use std::fmt;
 use std::future::Future;
@@ -15,61 +15,64 @@ use crate::service::logic::interactions::CallOutcome;
 /// Calls that may wait to be counted: at ten looks a second, 40,000 calls a second.
 const ROOM: usize = 4_096;
 
-/// Where calls between components are reported. Cheap to clone; made before the service
-/// (`Builder::calls`), good over restarts of the actor that counts.
+/// Takes the reports of calls between components.
+///
+/// Cheap to clone. It is made before the service (`Builder::calls`), and stays valid over restarts
+/// of the actor that counts.
 #[derive(Clone, Default)]
 pub struct Calls(Arc<Line>);
 
 #[derive(Default)]
 struct Line {
-    /// The way to the living actor, which takes a new one at each start.
+    /// The queue of the actor, which makes a new one at each start.
     way: ArcSwapOption<mpsc::Sender<Call>>,
     lost: AtomicU64,
-    /// Rings when there is something to count: nobody looks where nobody calls.
-    news: Notify,
+    /// Notified when there is something to count, so that an idle service has no timer for it.
+    reported: Notify,
 }
 
 impl Calls {
-    /// A line that nobody listens to yet: until a service does, reports are lost and counted.
+    /// Returns a queue without a reader. Until a service reads it, reports are lost and counted.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reports calls of the component `from` to the component `to`.
+    /// Returns a reporter of the calls of the component `from` to the component `to`.
     #[must_use]
     pub fn between(&self, from: impl Into<String>, to: impl Into<String>) -> CallReporter {
         let pair = Arc::new(Pair { from: from.into(), to: to.into() });
         CallReporter { line: self.clone(), pair }
     }
 
-    /// Calls that found no room, or nobody.
+    /// Returns the number of reports that found no room or no reader.
     pub(super) fn lost(&self) -> u64 {
         self.0.lost.load(Ordering::Relaxed)
     }
 
-    /// Something else that found no room.
+    /// Counts something else that found no room.
     pub(crate) fn lose(&self) {
         self.0.lost.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// For the actor that counts: from now on reports come here.
+    /// Returns the queue to which reports go from now on. For the actor that counts.
     pub(super) fn listen(&self) -> mpsc::Receiver<Call> {
         let (way, calls) = mpsc::channel(ROOM);
         self.0.way.store(Some(Arc::new(way)));
         calls
     }
 
-    /// Ends when a call was reported since this was last awaited.
-    pub(super) fn news(&self) -> impl Future<Output = ()> + 'static {
+    /// Waits until a call is reported. One that was reported since the last wait counts.
+    pub(super) fn reported(&self) -> impl Future<Output = ()> + 'static {
         let calls = self.clone();
-        async move { calls.0.news.notified().await }
+        async move { calls.0.reported.notified().await }
     }
 
     fn put(&self, call: Call) {
+        // Never waits: the caller is a component at work, and statistics are not worth a delay.
         let taken = self.0.way.load().as_ref().is_some_and(|way| way.try_send(call).is_ok());
         match taken {
-            true => self.0.news.notify_one(),
+            true => self.0.reported.notify_one(),
             false => self.lose(),
         }
     }
@@ -87,38 +90,38 @@ struct Pair {
     to: String,
 }
 
-/// One call of a component to another, when it is over.
+/// A call of one component to another that is over.
 #[derive(Debug, Clone)]
 pub struct Call {
     pair: Arc<Pair>,
     /// How long it took.
     pub took: Duration,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: CallOutcome,
 }
 
 impl Call {
-    /// Who called.
+    /// Returns the component that called.
     #[must_use]
     pub fn from(&self) -> &str {
         &self.pair.from
     }
 
-    /// Who was called.
+    /// Returns the component that was called.
     #[must_use]
     pub fn to(&self) -> &str {
         &self.pair.to
     }
 
-    /// A health check, which is a call like any other.
+    /// Returns a health check as a call, which it is like any other.
     pub(super) fn check(component: &str, took: Duration, outcome: CallOutcome) -> Self {
         let pair = Pair { from: "health".to_owned(), to: component.to_owned() };
         Self { pair: Arc::new(pair), took, outcome }
     }
 }
 
-/// Reports the calls of one component to another. Cheap to clone; usable from any thread,
-/// never waits.
+/// Reports the calls of one component to another. Cheap to clone; usable from any thread. Never
+/// waits.
 ///
 /// ```
 /// use ms_runtime::Calls;
@@ -142,12 +145,12 @@ impl CallReporter {
         self.line.put(Call { pair: Arc::clone(&self.pair), took, outcome });
     }
 
-    /// Begins a call; its end is reported, and also that it was given up.
+    /// Begins a call. Its end is reported; if it is dropped before, it is reported as given up.
     fn begin(&self) -> CallTimer {
         CallTimer { reporter: self.clone(), began: Instant::now(), over: false }
     }
 
-    /// Waits for a call and reports it; an error is a failure.
+    /// Awaits a call and reports it. An error counts as a failure.
     ///
     /// # Errors
     /// Those of the call.
@@ -159,7 +162,7 @@ impl CallReporter {
     }
 }
 
-/// A call under way.
+/// A call in progress.
 #[derive(Debug)]
 #[must_use = "dropped, the call counts as given up"]
 struct CallTimer {
@@ -169,7 +172,7 @@ struct CallTimer {
 }
 
 impl CallTimer {
-    /// The call is over.
+    /// Reports the end of the call.
     fn end(mut self, outcome: CallOutcome) {
         self.over = true;
         self.reporter.report(self.began.elapsed(), outcome);
@@ -178,6 +181,8 @@ impl CallTimer {
 
 impl Drop for CallTimer {
     fn drop(&mut self) {
+        // Dropped before its end: a deadline of the caller, or a request whose client left. It says
+        // nothing about the component that was called, so it is not a failure.
         if !self.over {
             self.reporter.report(self.began.elapsed(), CallOutcome::GivenUp);
         }

@@ -1,15 +1,15 @@
-//! The boot as a state machine: a plan run forward, or undone.
+//! The boot as a state machine: it runs a plan, or rolls it back.
 //!
-//! Phases come one after the other. Within a phase, the components of a level start at
-//! the same time, each with a deadline of its own; the next level waits for all of them.
-//! The whole has a deadline too. The first failure ends the forward run: no further
-//! component is launched, those under way are awaited up to their deadlines, and then
-//! everything that was launched is stopped one by one in reverse order. The first error is
-//! kept; errors of the way back are collected beside it.
+//! Phases run one after the other. Within a phase, the components of a level start at the same
+//! time, each with a deadline of its own; the next level waits for all of them. The boot as a whole
+//! has a deadline too. The first failure ends the way forward: no further component is launched,
+//! the starts under way are awaited up to their deadlines, and then everything that was launched is
+//! stopped, one by one, in reverse order. The first error is kept; errors of the rollback are
+//! collected beside it.
 //!
-//! The driver feeds [`BootEvent`]s with the time and carries out [`BootEffect`]s. It must
-//! answer each `Start` with `Started` or `Failed` (a late answer is ignored), and each
-//! `Stop` and `Abort` with `Stopped`, in any case.
+//! The driver feeds [`BootEvent`]s with the time and carries out [`BootEffect`]s. It must answer
+//! each `Start` with `Started` or `Failed` (a late answer is ignored), and each `Stop` and `Abort`
+//! with `Stopped`, whatever happened.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,12 +20,13 @@ use serde::Serialize;
 
 use super::plan::BootPlan;
 
-/// What happened, told to the machine. `E` is the driver's error.
+/// An event of a boot. `E` is the driver's error.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum BootEvent<E> {
     /// The boot begins.
     Begin,
-    /// The pre-flight checks have been run.
+    /// The pre-flight checks have run.
     PreflightDone(Result<(), E>),
     /// A component has started.
     Started(ComponentId),
@@ -33,23 +34,24 @@ pub enum BootEvent<E> {
     Failed(ComponentId, E),
     /// A component has stopped, in order or not.
     Stopped(ComponentId, Option<E>),
-    /// The health of the whole was looked at: not good enough, because of whom.
+    /// The health of the service was checked. An error names the component at fault, if there is
+    /// one.
     Verified(Result<(), (Option<ComponentId>, E)>),
-    /// The boot is called off; what is under way has this long to finish.
+    /// The boot is cancelled.
     Cancel {
-        /// How long.
+        /// The time that starts under way have to finish.
         grace: Duration,
     },
     /// Time has passed; see [`BootMachine::next_deadline`].
     Elapsed,
 }
 
-/// What the driver has to do.
+/// An order to the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BootEffect {
-    /// A phase begins. For the log; nothing is to be answered.
+    /// Log that a phase begins. There is no answer to it.
     Enter(Phase),
-    /// Hand over the outcome of the pre-flight checks.
+    /// Report the result of the pre-flight checks.
     Preflight,
     /// Start a component.
     Start(ComponentId),
@@ -57,11 +59,11 @@ pub enum BootEffect {
     Stop(ComponentId),
     /// Drop a component that did not start, whatever it is doing.
     Abort(ComponentId),
-    /// Begin to watch the health of what runs.
+    /// Begin to check the health of components.
     Arm,
-    /// Look at the health of the whole.
+    /// Check the health of the service.
     Verify,
-    /// The boot is done: take work.
+    /// The boot is done: let work in.
     Ready,
     /// The boot failed, and all that was launched is stopped.
     RolledBack,
@@ -70,35 +72,35 @@ pub enum BootEffect {
 /// Why a boot failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BootCause<E> {
-    /// A check, a component or the verification failed.
+    /// A pre-flight check, a component or the final health check failed.
     Failed(E),
-    /// A component was not ready in its time.
+    /// A component was not ready in time.
     TimedOut(Duration),
-    /// The whole was not ready in its time; these were being started.
+    /// The boot as a whole was not done in time.
     TooLong {
         /// Its time.
         within: Duration,
-        /// Who was waited for: components, or nobody where the health of the whole was looked at.
+        /// The components that were being started; none during the final health check.
         waiting: Vec<ComponentId>,
     },
-    /// The boot was called off.
+    /// The boot was cancelled.
     Cancelled,
 }
 
 /// The first error of a boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BootFailure<E> {
-    /// In which phase.
+    /// The phase that failed.
     pub phase: Phase,
-    /// Which component is at fault, where one is.
+    /// The component at fault, if there is one.
     pub culprit: Option<ComponentId>,
     /// Why.
     pub cause: BootCause<E>,
-    /// What went wrong on the way back, by component.
+    /// The errors of the rollback, by component.
     pub rollback: Vec<(ComponentId, E)>,
 }
 
-/// How far a component has come.
+/// The state of a component in a boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ComponentState {
@@ -116,22 +118,22 @@ pub enum ComponentState {
     Stopped,
 }
 
-/// How one component fared.
+/// The result of one component, with its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ComponentTiming {
     /// Which.
     pub id: ComponentId,
-    /// In which phase.
+    /// The phase in which it starts.
     pub phase: Phase,
-    /// In which level of the phase, from 1.
+    /// The level within the phase, from 1.
     pub level: usize,
-    /// How far it came.
+    /// The state that it reached.
     pub state: ComponentState,
-    /// How long its start took, once it was over.
+    /// How long its start took, once that was over.
     pub took: Option<Duration>,
 }
 
-/// How long one phase took.
+/// The time of one phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct PhaseTiming {
     /// Which.
@@ -140,7 +142,7 @@ pub struct PhaseTiming {
     pub took: Duration,
 }
 
-/// What a boot came to, with times.
+/// The report of a boot, with times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct BootReport {
     /// The phases that were entered.
@@ -155,10 +157,10 @@ pub struct BootReport {
 enum Stage {
     New,
     Preflight,
-    /// Components of this level of the present phase are under way.
+    /// Components of this level of the current phase are starting.
     Level(usize),
     Verifying,
-    /// Failed; those under way are awaited.
+    /// It has failed; the starts under way are awaited.
     Settling,
     RollingBack,
     Ready,
@@ -179,12 +181,12 @@ struct Row {
 #[derive(Debug, Clone)]
 pub struct BootMachine<E> {
     plan: BootPlan,
-    /// How long the way forward may take as a whole.
+    /// The time for the whole way forward; the rollback does not count.
     within: Duration,
     stage: Stage,
     phase: Phase,
     rows: BTreeMap<ComponentId, Row>,
-    /// In the order of launching.
+    /// Components in the order of their launch. Rolling back empties it from the end.
     launched: Vec<ComponentId>,
     failure: Option<BootFailure<E>>,
     began: Tick,
@@ -195,7 +197,7 @@ pub struct BootMachine<E> {
 }
 
 impl<E> BootMachine<E> {
-    /// A boot to be run; it fails when it is not done after `within`.
+    /// Returns a boot that has not begun. It fails if it is not done `within` this time.
     #[must_use]
     pub fn new(plan: BootPlan, within: Duration) -> Self {
         let mut rows = BTreeMap::new();
@@ -230,7 +232,7 @@ impl<E> BootMachine<E> {
         }
     }
 
-    /// Takes an event; gives what is to be done, in order.
+    /// Takes an event and returns what to do, in order.
     pub fn handle(&mut self, now: Tick, event: BootEvent<E>) -> Vec<BootEffect> {
         match event {
             BootEvent::Begin if self.stage == Stage::New => {
@@ -261,65 +263,65 @@ impl<E> BootMachine<E> {
         std::mem::take(&mut self.effects)
     }
 
-    /// When [`BootEvent::Elapsed`] is due next, if at all.
+    /// Returns when [`BootEvent::Elapsed`] is due next, if at all.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Tick> {
         let whole = self.goes_forward().then(|| self.over_by());
         self.under_way().map(|(_, row)| row.deadline).chain(whole).min()
     }
 
-    /// When the whole has taken too long.
+    /// Returns when the boot as a whole has taken too long.
     fn over_by(&self) -> Tick {
         self.began + self.within
     }
 
-    /// Whether it has begun, and has neither failed nor come to its end.
+    /// Returns whether it has begun, and has neither failed nor ended.
     fn goes_forward(&self) -> bool {
         matches!(self.stage, Stage::Preflight | Stage::Level(_) | Stage::Verifying)
     }
 
-    /// Whether it has come to an end, good or bad.
+    /// Returns whether it has ended, well or not.
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Ready | Stage::RolledBack)
     }
 
-    /// Whether it has come to a good end.
+    /// Returns whether it has ended well.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.stage == Stage::Ready
     }
 
-    /// The phase it is in, or failed in.
+    /// Returns the phase that it is in, or in which it failed.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// The first error, once there is one.
+    /// Returns the first error, if there is one.
     #[must_use]
     pub fn failure(&self) -> Option<&BootFailure<E>> {
         self.failure.as_ref()
     }
 
-    /// The first error, by value.
+    /// Returns the first error by value, if there is one.
     #[must_use]
     pub fn into_failure(self) -> Option<BootFailure<E>> {
         self.failure
     }
 
-    /// Components that run, in the order they were launched.
+    /// Returns the components that run, in the order of their launch.
     pub fn running(&self) -> impl DoubleEndedIterator<Item = &ComponentId> {
         self.launched.iter().filter(|id| self.state(id) == Some(ComponentState::Up))
     }
 
-    /// How far a component has come.
+    /// Returns the state of a component.
     #[must_use]
     pub fn state(&self, id: &ComponentId) -> Option<ComponentState> {
         self.rows.get(id).map(|row| row.state)
     }
 
-    /// Times so far.
+    /// Returns the report as of now.
     #[must_use]
     pub fn report(&self, now: Tick) -> BootReport {
         let order = self.plan.start_order().iter();
@@ -356,6 +358,8 @@ impl<E> BootMachine<E> {
         let next = Phase::ALL.into_iter().find(|phase| *phase > self.phase);
         let Some(next) = next else { return };
         self.enter(now, next);
+        // Health checks begin with this phase and not at the end: the components of earlier phases
+        // run by now, and one that fails while later ones start is to be noticed.
         if next == Phase::Supervision {
             self.effects.push(BootEffect::Arm);
         }
@@ -368,7 +372,7 @@ impl<E> BootMachine<E> {
         }
     }
 
-    /// Launches a level of the present phase, or goes on when there is none left.
+    /// Launches a level of the current phase, or enters the next phase if there is none left.
     fn level(&mut self, now: Tick, at: usize) {
         let Some(level) = self.plan.levels(self.phase).get(at).cloned() else {
             return self.next_phase(now);
@@ -387,9 +391,10 @@ impl<E> BootMachine<E> {
         }
     }
 
-    /// A component's start is over.
+    /// Takes the end of a component's start.
     fn settle(&mut self, now: Tick, id: &ComponentId, failed: Option<BootCause<E>>) {
         let Some(row) = self.rows.get_mut(id) else { return };
+        // A late answer of one that was given up is ignored: it is being rolled back.
         if row.state != ComponentState::Starting {
             return;
         }
@@ -417,6 +422,8 @@ impl<E> BootMachine<E> {
             self.failure = Some(BootFailure { phase, culprit, cause, rollback });
             self.leave(now);
         }
+        // The others of the level are not aborted at once: a start that is cut in the middle leaves
+        // more behind than one that is awaited and then stopped in order.
         self.stage = Stage::Settling;
         if self.under_way().next().is_none() {
             self.roll_back(now);
@@ -437,7 +444,7 @@ impl<E> BootMachine<E> {
     fn elapsed(&mut self, now: Tick) {
         if self.goes_forward() && self.over_by() <= now {
             let waiting = self.under_way().map(|(id, _)| id.clone()).collect();
-            // Nobody under way is awaited: there is no time left for them.
+            // No start under way is awaited any more: the time of the whole boot is used up.
             for row in self.rows.values_mut().filter(|row| row.state == ComponentState::Starting) {
                 row.deadline = now;
             }
@@ -453,7 +460,7 @@ impl<E> BootMachine<E> {
         }
     }
 
-    /// Stops the latest that was launched and is not stopped yet.
+    /// Stops the component that was launched last and is not stopped yet.
     fn roll_back(&mut self, now: Tick) {
         self.stage = Stage::RollingBack;
         let Some(id) = self.launched.pop() else {
@@ -463,6 +470,8 @@ impl<E> BootMachine<E> {
             return;
         };
         let Some(row) = self.rows.get_mut(&id) else { return };
+        // Only what is up can stop in order. The rest may be in the middle of its init, with nobody
+        // to take an order.
         let was_up = row.state == ComponentState::Up;
         row.state = ComponentState::Stopping;
         self.effects.push(if was_up { BootEffect::Stop(id) } else { BootEffect::Abort(id) });
@@ -474,6 +483,7 @@ impl<E> BootMachine<E> {
             return;
         }
         row.state = ComponentState::Stopped;
+        // The rollback goes on after an error: what is left running would hold ports and files.
         if let (Some(failure), Some(error)) = (&mut self.failure, error) {
             failure.rollback.push((id, error));
         }

@@ -1,28 +1,30 @@
-//! Why a node gives up at once, and what its exit code says then.
+//! The reasons to give up at once, and their exit codes.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a node stops at once, without an orderly shutdown.
+/// The reason why a node ends at once, without an orderly shutdown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "detail")]
 pub enum EmergencyReason {
-    /// A panic outside of any actor: nobody supervises that code. One inside an actor is
-    /// its supervisor's business and no emergency.
+    /// A panic outside any actor, in code that nobody supervises. A panic of an actor is handled by
+    /// its supervisor, and is no emergency.
     Panic(String),
-    /// The root supervisor gave up, or critical errors went over their threshold.
+    /// The root supervisor gave up, or critical errors reached their threshold.
     CriticalError(String),
-    /// More memory is used than it may, or another resource of the process is used up.
+    /// The process uses more memory than allowed, or another resource is used up.
     ResourceExhaustion(String),
-    /// Running on would do harm.
+    /// To go on would do harm.
     SecurityBreach(String),
-    /// It was told to stop a second time while it stopped in order.
-    ToldTwice(String),
+    /// A second stop signal came while the node stopped in order.
+    // The old name, which stands in crash reports that exist and in scripts that read them.
+    #[serde(rename = "told_twice")]
+    StoppedTwice(String),
 }
 
 impl EmergencyReason {
-    /// The exit code of the process: 101 to 104, and 1 for a stop that somebody wanted forced.
+    /// Returns the exit code of the process: 101 to 104, or 1 for a stop that an operator forced.
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -30,11 +32,11 @@ impl EmergencyReason {
             Self::CriticalError(_) => 102,
             Self::ResourceExhaustion(_) => 103,
             Self::SecurityBreach(_) => 104,
-            Self::ToldTwice(_) => 1,
+            Self::StoppedTwice(_) => 1,
         }
     }
 
-    /// What happened, in one line.
+    /// Returns what happened, in one line.
     #[must_use]
     pub fn detail(&self) -> &str {
         match self {
@@ -42,7 +44,7 @@ impl EmergencyReason {
             | Self::CriticalError(detail)
             | Self::ResourceExhaustion(detail)
             | Self::SecurityBreach(detail)
-            | Self::ToldTwice(detail) => detail,
+            | Self::StoppedTwice(detail) => detail,
         }
     }
 }
@@ -54,7 +56,7 @@ impl fmt::Display for EmergencyReason {
             Self::CriticalError(_) => "critical error",
             Self::ResourceExhaustion(_) => "resource exhaustion",
             Self::SecurityBreach(_) => "security breach",
-            Self::ToldTwice(_) => "told to stop twice",
+            Self::StoppedTwice(_) => "told to stop twice",
         };
         write!(f, "{kind}: {}", self.detail())
     }
@@ -73,7 +75,7 @@ mod tests {
             EmergencyReason::CriticalError(text()),
             EmergencyReason::ResourceExhaustion(text()),
             EmergencyReason::SecurityBreach(text()),
-            EmergencyReason::ToldTwice(text()),
+            EmergencyReason::StoppedTwice(text()),
         ];
         assert_eq!(all.each_ref().map(EmergencyReason::exit_code), [101, 102, 103, 104, 1]);
         assert_eq!(all[3].to_string(), "security breach: x");

@@ -1,11 +1,11 @@
-//! How many critical errors a node lives with.
+//! Counts critical errors.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use ms_core::Tick;
 
-/// Counts critical errors in a sliding window; over the threshold is an emergency.
+/// Counts critical errors in a sliding window. The threshold makes an emergency.
 #[derive(Debug, Clone)]
 pub struct ErrorBudget {
     threshold: usize,
@@ -14,26 +14,26 @@ pub struct ErrorBudget {
 }
 
 impl ErrorBudget {
-    /// An emergency at this many errors within this time; a threshold of 0 counts as 1.
+    /// Returns a budget of this many errors within this time; a threshold of 0 counts as 1.
     #[must_use]
     pub fn new(threshold: usize, window: Duration) -> Self {
         Self { threshold: threshold.max(1), window, seen: VecDeque::new() }
     }
 
-    /// Counts one error; says whether the threshold is reached.
+    /// Counts one error, and returns whether the threshold is reached.
     pub fn record(&mut self, now: Tick) -> bool {
         while self.seen.front().is_some_and(|seen| now.since(*seen) > self.window) {
             self.seen.pop_front();
         }
         self.seen.push_back(now);
-        // More than the threshold need not be remembered.
+        // No more than the threshold is kept, so that a storm of errors uses no memory.
         if self.seen.len() > self.threshold {
             self.seen.pop_front();
         }
         self.seen.len() >= self.threshold
     }
 
-    /// Errors that count at present.
+    /// Returns the number of errors that count, as of the last one.
     #[must_use]
     pub fn count(&self) -> usize {
         self.seen.len()

@@ -1,12 +1,11 @@
 //! The decisions of a service, as pure state machines.
 //!
-//! [`plan`] sorts components into the phases of a boot, [`boot`] is the machine that runs a
-//! plan forward or undoes it, [`shutdown`] the one that takes a node down within a single
-//! deadline, [`health`] folds the outcomes of checks, [`interactions`] counts what the parts
-//! see of each other, [`errors`] says when critical errors are too many, and
-//! [`emergency`] why a node gives up at once. None of them
-//! starts, stops or times anything: whoever drives a machine feeds it events and carries out
-//! its effects.
+//! [`plan`] sorts components into the phases of a boot. [`boot`] is the machine that runs a plan or
+//! rolls it back, [`shutdown`] the machine that stops a service within one deadline. [`health`]
+//! combines the results of checks, [`interactions`] keeps the statistics of calls between
+//! components, [`errors`] decides when critical errors are too many, and [`emergency`] names the
+//! reasons to give up at once. None of them starts, stops or times anything: a driver feeds each
+//! machine events and carries out its effects.
 //!
 //! Architecture invariants: nothing in here names actix, tokio, a clock, a source of randomness
 //! or a log; `cargo xtask check` looks for them.

@@ -1,22 +1,22 @@
-//! The phases of a boot, and which components start in which.
+//! The plan of a boot: which components start in which phase and level.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use ms_core::lifecycle::{ComponentId, DependencyGraph, GraphError, OrderHint, Phase};
 
-/// What a plan must know of a component.
+/// What a plan needs to know of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedComponent {
     /// Its id.
     pub id: ComponentId,
-    /// What must run before it starts.
+    /// Components that must run before it starts.
     pub needs: Vec<ComponentId>,
-    /// In which phase it starts.
+    /// The phase in which it starts.
     pub phase: Phase,
-    /// How long its start may take.
+    /// The time for its start.
     pub start_within: Duration,
-    /// How long its stop may take.
+    /// The time for its stop.
     pub stop_within: Duration,
 }
 
@@ -52,19 +52,19 @@ impl BootPlan {
         Ok(Self { levels, components, order })
     }
 
-    /// The levels of a phase.
+    /// Returns the levels of a phase.
     #[must_use]
     pub fn levels(&self, phase: Phase) -> &[Vec<ComponentId>] {
         self.levels.get(&phase).map_or(&[], Vec::as_slice)
     }
 
-    /// All components, first to start first; the reverse is the order of stopping.
+    /// Returns all components in start order. The reverse is the stop order.
     #[must_use]
     pub fn start_order(&self) -> &[ComponentId] {
         &self.order
     }
 
-    /// What is planned for one component.
+    /// Returns what is planned for one component.
     #[must_use]
     pub fn component(&self, id: &ComponentId) -> Option<&PlannedComponent> {
         self.components.get(id)
@@ -79,6 +79,7 @@ fn check_phase(
     if !phase.starts_components() {
         return Err(GraphError::NoComponentsIn { component, phase });
     }
+    // Sorting by phase comes before sorting by need, so a need in a later phase could never be met.
     let later = one.needs.iter().filter_map(|need| all.get(need)).find(|need| need.phase > phase);
     match later {
         Some(need) => {

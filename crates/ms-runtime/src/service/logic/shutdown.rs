@@ -1,10 +1,9 @@
 //! The shutdown as a state machine: seven steps within one deadline.
 //!
-//! The time is split beforehand into moments by which each step must be over; a step that
-//! is done early leaves its time to those after it. A step that fails or is late is noted,
-//! and the next one runs all the same. Components stop one by one, in reverse start order;
-//! one that is late is forced. Told again to begin, the machine does nothing; told to hurry,
-//! it orders the emergency stop once.
+//! Each step has a moment by which it must be over. A step that is done early leaves its time to
+//! the steps after it. A step that fails or is late is noted, and the next one runs all the same.
+//! Components stop one by one, in reverse start order; a component that is late is forced. A second
+//! order to begin does nothing; an order to hurry gives the emergency stop once.
 //!
 //! The driver answers [`ShutdownEffect::Step`] (but for the components') with
 //! [`ShutdownEvent::StepDone`], and
@@ -21,11 +20,11 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ShutdownPhase {
-    /// 1: all are told.
+    /// 1: the shutdown is announced.
     Signal,
     /// 2: no new work is taken.
     StopAccepting,
-    /// 3: work in flight ends.
+    /// 3: work in flight comes to its end.
     Drain,
     /// 4: components stop, in reverse start order, and hand over their state.
     StopComponents,
@@ -49,7 +48,9 @@ impl ShutdownPhase {
         Self::Cleanup,
     ];
 
-    /// By which share of the whole time it must be over, in percent.
+    /// Returns the share of the whole time by which it must be over, in percent.
+    // Shares, not times: a sum of fixed times could exceed the grace of the platform, which kills
+    // the process in the middle of saving state. Draining gets most, since it waits for clients.
     const fn over_by_percent(self) -> u32 {
         match self {
             Self::Signal => 2,
@@ -62,13 +63,13 @@ impl ShutdownPhase {
         }
     }
 
-    /// Its number, 1 to 7.
+    /// Returns its number, 1 to 7.
     #[must_use]
     pub const fn number(self) -> u8 {
         self as u8 + 1
     }
 
-    /// Its name, as reports have it.
+    /// Returns its name, as reports have it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -83,18 +84,19 @@ impl ShutdownPhase {
     }
 }
 
-/// The moment by which a step must be over.
+/// Returns the moment by which a step must be over.
 #[must_use]
 pub fn over_by(began: Tick, deadline: Duration, phase: ShutdownPhase) -> Tick {
     began + part(deadline.saturating_mul(phase.over_by_percent()), 100)
 }
 
-/// How long a forced component may take to let go before it is left behind, out of its
-/// own share of the time: a quarter of that at most.
+/// How long a forced component may take to end before it is left behind. This comes out of its own
+/// share of the time, and is a quarter of that at most.
 pub const FORCE_GRACE: Duration = Duration::from_millis(500);
 
-/// What happened, told to the machine. `E` is the driver's error.
+/// An event of a shutdown. `E` is the driver's error.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ShutdownEvent<E> {
     /// Shut down.
     Begin,
@@ -104,17 +106,17 @@ pub enum ShutdownEvent<E> {
     Stopped(ComponentId, Result<(), E>),
     /// Time has passed; see [`ShutdownMachine::next_deadline`].
     Elapsed,
-    /// A second signal: do not wait any longer.
+    /// A second signal came: do not wait any longer.
     Hurry,
 }
 
-/// What the driver has to do.
+/// An order to the driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShutdownEffect {
-    /// Carry out a step, which must be over by then. What there is to do in that of the
-    /// components follows one by one.
+    /// Carry out a step, which must be over by then. In the step that stops components, orders for
+    /// each of them follow.
     Step(ShutdownPhase, Tick),
-    /// Stop a component in order, by then.
+    /// Stop a component in order, by this moment.
     Stop(ComponentId, Tick),
     /// Kill a component that is late.
     Force(ComponentId),
@@ -124,20 +126,20 @@ pub enum ShutdownEffect {
     Emergency,
 }
 
-/// How a component stopped.
+/// The way in which a component stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopOutcome<E> {
     /// In order.
     Stopped,
-    /// By itself, but not in order.
+    /// In time, but with an error.
     Failed(E),
-    /// Not in time: it was killed.
+    /// Too late: it was killed.
     Forced,
-    /// Not even when killed: it is left behind.
+    /// Not even when it was killed: it is left behind.
     Abandoned,
 }
 
-/// How one component's stop went.
+/// The stop of one component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentStop<E> {
     /// Which.
@@ -148,34 +150,34 @@ pub struct ComponentStop<E> {
     pub took: Duration,
 }
 
-/// How one step went.
+/// The result of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepReport<E> {
     /// Which.
     pub phase: ShutdownPhase,
     /// How long it took.
     pub took: Duration,
-    /// Whether it was cut short because its time was over.
+    /// Whether its time ran out before it was done.
     pub late: bool,
     /// What went wrong in it.
     pub errors: Vec<E>,
 }
 
-/// What a shutdown came to.
+/// The report of a shutdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownReport<E> {
     /// The steps that ran.
     pub steps: Vec<StepReport<E>>,
-    /// The components, in the order they were stopped.
+    /// The components, in the order of their stops.
     pub components: Vec<ComponentStop<E>>,
     /// From begin to end.
     pub total: Duration,
-    /// Whether it was cut short by a second signal.
+    /// Whether a second signal cut it short.
     pub hurried: bool,
 }
 
 impl<E> ShutdownReport<E> {
-    /// Whether a component did not stop in time: it was killed, or left behind.
+    /// Returns whether a component was killed or left behind.
     #[must_use]
     pub fn used_force(&self) -> bool {
         let by_force = |stop: &ComponentStop<E>| {
@@ -184,7 +186,7 @@ impl<E> ShutdownReport<E> {
         self.components.iter().any(by_force)
     }
 
-    /// Whether every step and every component went as it should, in time.
+    /// Returns whether all steps and components went well and in time.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let stopped = |stop: &ComponentStop<E>| matches!(stop.outcome, StopOutcome::Stopped);
@@ -215,7 +217,7 @@ struct Stopping {
 #[derive(Debug, Clone)]
 pub struct ShutdownMachine<E> {
     deadline: Duration,
-    /// Still to be stopped, next last, with the longest time each may take.
+    /// Components that are still to be stopped, the next one last, each with its longest time.
     to_stop: Vec<(ComponentId, Duration)>,
     stage: Stage,
     began: Tick,
@@ -226,8 +228,8 @@ pub struct ShutdownMachine<E> {
 }
 
 impl<E> ShutdownMachine<E> {
-    /// A shutdown of components, given in start order with the longest time the stop of
-    /// each may take, all within `deadline`.
+    /// Returns a shutdown that has not begun. `started` lists the components in start order, each
+    /// with the longest time for its stop; all have to be done within `deadline`.
     #[must_use]
     pub fn new(started: Vec<(ComponentId, Duration)>, deadline: Duration) -> Self {
         let report = ShutdownReport {
@@ -248,7 +250,7 @@ impl<E> ShutdownMachine<E> {
         }
     }
 
-    /// Takes an event; gives what is to be done, in order.
+    /// Takes an event and returns what to do, in order.
     pub fn handle(&mut self, now: Tick, event: ShutdownEvent<E>) -> Vec<ShutdownEffect> {
         match event {
             ShutdownEvent::Begin if self.stage == Stage::Idle => {
@@ -256,7 +258,7 @@ impl<E> ShutdownMachine<E> {
                 self.enter(now, ShutdownPhase::Signal);
             }
             ShutdownEvent::Begin => {}
-            // The step of the components is over with the last of them.
+            // Ignored: this step ends with the stop of the last component, and not with an answer.
             ShutdownEvent::StepDone(ShutdownPhase::StopComponents, _) => {}
             ShutdownEvent::StepDone(phase, errors) if self.stage == Stage::In(phase) => {
                 self.leave(now, phase, false, errors);
@@ -269,7 +271,7 @@ impl<E> ShutdownMachine<E> {
         std::mem::take(&mut self.effects)
     }
 
-    /// When [`ShutdownEvent::Elapsed`] is due next, if at all.
+    /// Returns when [`ShutdownEvent::Elapsed`] is due next, if at all.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Tick> {
         match (&self.stage, &self.stopping) {
@@ -279,19 +281,19 @@ impl<E> ShutdownMachine<E> {
         }
     }
 
-    /// Whether it has begun.
+    /// Returns whether it has begun.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.stage != Stage::Idle
     }
 
-    /// What it has come to so far.
+    /// Returns the report as of now.
     #[must_use]
     pub fn report(&self) -> &ShutdownReport<E> {
         &self.report
     }
 
-    /// What it has come to, by value.
+    /// Returns the report by value.
     #[must_use]
     pub fn into_report(self) -> ShutdownReport<E> {
         self.report
@@ -325,8 +327,9 @@ impl<E> ShutdownMachine<E> {
         self.effects.push(effect);
     }
 
-    /// Orders the next component to stop: it gets an equal share of what is left at least,
-    /// so that none can use up the time of all.
+    /// Orders the next component to stop.
+    // It may use an equal share of the time that is left, so that no component uses up the time of
+    // all. One that stops early leaves its share to the others.
     fn stop_next(&mut self, now: Tick) {
         let phase = ShutdownPhase::StopComponents;
         let waiting = u32::try_from(self.to_stop.len()).unwrap_or(u32::MAX);
@@ -378,6 +381,7 @@ impl<E> ShutdownMachine<E> {
         if self.stage == Stage::Over {
             return;
         }
+        // The answer of the component that is stopping right now may come yet: nobody waits for it.
         self.stopping = None;
         self.report.hurried = true;
         self.end(now, ShutdownEffect::Emergency);

@@ -10,7 +10,7 @@ use rustix::process::{Resource, geteuid, getrlimit};
 use super::PreFlightCheck;
 use super::PreFlightResult::{self, Fail, Pass, Warning};
 
-/// Panics unwind: without that no crash can be survived.
+/// Checks that panics unwind: without that no crash can be survived.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PanicUnwind;
 
@@ -27,7 +27,7 @@ impl PreFlightCheck for PanicUnwind {
     }
 }
 
-/// The process may open enough files: sockets, arbiters and stores need them.
+/// Checks that the process may open enough files, for sockets, arbiters and stores.
 #[derive(Debug, Clone, Copy)]
 pub struct FileDescriptors {
     /// Fewer than this fail.
@@ -37,7 +37,7 @@ pub struct FileDescriptors {
 }
 
 impl Default for FileDescriptors {
-    /// At least 48, which a node needs for itself; 1,024 wanted.
+    /// Returns the default: at least 48, which a node needs for itself; 1,024 wanted.
     fn default() -> Self {
         Self { at_least: 48, wanted: 1024 }
     }
@@ -49,7 +49,7 @@ impl PreFlightCheck for FileDescriptors {
     }
 
     fn execute(&self) -> PreFlightResult {
-        // No limit at all is `None`.
+        // `None` means that there is no limit.
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let text = |need: u64| {
             format!("{limit} file descriptors are fewer than {need}; raise the limit (ulimit -n)")
@@ -62,8 +62,8 @@ impl PreFlightCheck for FileDescriptors {
     }
 }
 
-/// A directory is there, is no symbolic link, belongs to this user, is closed to others
-/// for writing, and can be written.
+/// Checks a directory for state: it exists, is no symbolic link, belongs to this user, cannot be
+/// written by others, and can be written by this process.
 #[derive(Debug, Clone)]
 pub struct StateDirectory(pub PathBuf);
 
@@ -76,17 +76,18 @@ impl StateDirectory {
             return Err(format!("{path} is a symbolic link; name the directory itself"));
         }
         if !facts.is_dir() {
-            return Err(format!("{path} is no directory; name another"));
+            return Err(format!("{path} is not a directory; name another"));
         }
         let me = geteuid().as_raw();
         if facts.uid() != me {
             let owner = facts.uid();
             return Err(format!("{path} belongs to user {owner}, not to {me}; chown it"));
         }
-        // Sticky, files in it stay their owners'.
+        // With the sticky bit, as in /tmp, others cannot replace the files of this user.
         if facts.mode() & 0o002 != 0 && facts.mode() & 0o1000 == 0 {
             return Err(format!("everybody may replace files in {path}; chmod o-w it"));
         }
+        // By trying: mode bits say nothing about a read-only mount, a quota or a security module.
         let probe = self.0.join(format!(".preflight-{}", std::process::id()));
         let written = fs::File::create_new(&probe);
         written.map_err(|error| format!("{path} cannot be written: {error}; see its mode"))?;
@@ -109,7 +110,7 @@ impl PreFlightCheck for StateDirectory {
     }
 }
 
-/// There is room on the disk of a directory.
+/// Checks that there is room on the disk of a directory.
 #[derive(Debug, Clone)]
 pub struct FreeDisk {
     /// The directory.
@@ -121,7 +122,7 @@ pub struct FreeDisk {
 }
 
 impl FreeDisk {
-    /// At least 16 MiB, 256 MiB wanted.
+    /// Returns the check with its defaults: at least 16 MiB, 256 MiB wanted.
     #[must_use]
     pub fn of(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into(), at_least: 16 << 20, wanted: 256 << 20 }
@@ -154,13 +155,15 @@ impl PreFlightCheck for FreeDisk {
     }
 }
 
-/// The wall clock shows a time that can be: certificates and logs depend on it. Nothing
-/// within the framework does; it measures by the monotonic clock.
+/// Checks that the wall clock shows a plausible time: certificates and logs depend on it.
+///
+/// The framework itself measures by the monotonic clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ClockSane;
 
 impl ClockSane {
     /// 2025-01-01, before this was written.
+    // Boards without a battery boot in 1970, and certificates that are valid fail there.
     const NOT_BEFORE: u64 = 1_735_689_600;
     /// 2100-01-01.
     const NOT_AFTER: u64 = 4_102_444_800;
@@ -184,7 +187,7 @@ impl PreFlightCheck for ClockSane {
     }
 }
 
-/// A TCP address can be listened at.
+/// Checks that a listener can bind a TCP address.
 #[derive(Debug, Clone, Copy)]
 pub struct PortFree(pub SocketAddr);
 

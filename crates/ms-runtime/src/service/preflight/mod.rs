@@ -1,8 +1,8 @@
-//! Pre-flight checks: what is wrong with the surroundings, before anything is started.
+//! Pre-flight checks: find what is wrong with the surroundings before anything starts.
 //!
-//! All checks run, each on a plain thread of its own, within one limit; then all failures
-//! are reported together. A warning is logged and the boot goes on. They run before the
-//! node exists, so they may block.
+//! All checks run, each on a plain thread of its own, within one limit. Then all failures are
+//! reported together, so that an operator corrects them in one go. A warning is logged, and the
+//! boot goes on. The checks run before the node exists, so they may block.
 
 mod checks;
 
@@ -13,46 +13,46 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Something to be looked at before the boot.
+/// Something to check before the boot.
 pub trait PreFlightCheck: Send + Sync + 'static {
-    /// Its name, for reports.
+    /// Returns its name, for reports.
     fn name(&self) -> String;
 
-    /// Looks. May block; what takes longer than the limit of all checks fails.
+    /// Runs the check. It may block; it fails if it takes longer than the limit of all checks.
     fn execute(&self) -> PreFlightResult;
 }
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PreFlightResult {
-    /// All is well.
+    /// Everything is in order.
     Pass,
-    /// Not as it should be; the boot goes on.
+    /// Something should be corrected; the boot goes on.
     Warning(String),
-    /// The boot must not go on. Says what to do about it.
+    /// The boot must not go on. The text says what to do about it.
     Fail(String),
 }
 
-/// How one check went.
+/// The outcome of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckOutcome {
     /// Its name.
     pub name: String,
-    /// What it came to.
+    /// Its result.
     pub result: PreFlightResult,
     /// How long it took.
     pub took: Duration,
 }
 
-/// How all checks went, in the order they were given.
+/// The outcomes of all checks, in the order in which they were added.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PreFlightReport {
-    /// One for each check.
+    /// One outcome for each check.
     pub checks: Vec<CheckOutcome>,
 }
 
 impl PreFlightReport {
-    /// Names and reasons of the checks that failed.
+    /// Returns the names and reasons of the checks that failed.
     #[must_use]
     pub fn failures(&self) -> Vec<(&str, &str)> {
         self.checks
@@ -79,7 +79,7 @@ impl PreFlightReport {
     }
 }
 
-/// Checks that failed, one named first and all named in the text.
+/// The checks that failed. The text names all of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the pre-flight check {check} failed: {reason}{}", also_text(.also))]
 pub struct PreFlightCheckFailed {
@@ -95,10 +95,10 @@ fn also_text(also: &[(String, String)]) -> String {
     also.iter().map(|(check, reason)| format!("; so did {check}: {reason}")).collect()
 }
 
-/// Runs all checks, within one limit.
+/// Runs all checks within one limit.
 ///
 /// # Errors
-/// All that failed, once all have run.
+/// [`PreFlightCheckFailed`] names all that failed, once all have run.
 pub(crate) fn run(
     checks: &[Arc<dyn PreFlightCheck>],
     within: Duration,
@@ -127,9 +127,11 @@ fn run_all(checks: &[Arc<dyn PreFlightCheck>], within: Duration) -> PreFlightRep
         let (check, results) = (Arc::clone(check), results.clone());
         let look = move || {
             let result = catch_unwind(AssertUnwindSafe(|| check.execute()));
-            // Nobody listens any more when it took too long.
+            // After the limit nobody receives the result. The thread is left behind.
             drop(results.send((at, result.ok(), began.elapsed())));
         };
+        // Plain threads, no runtime: one check that hangs on a dead network disk must not keep the
+        // others from their results.
         let started = thread::Builder::new().name("ms-preflight".to_owned()).spawn(look);
         if let Err(error) = started {
             let result = PreFlightResult::Fail(format!("no thread to run it: {error}"));

@@ -1,4 +1,4 @@
-//! A node with a tree of troublesome actors, and a client connected to it.
+//! A node with a tree of actors that misbehave, and a client connected to it.
 
 #![allow(
     dead_code,
@@ -69,7 +69,7 @@ impl Handler<Hold> for Counter {
     }
 }
 
-/// Awaits for long, and lets its mail wait.
+/// Awaits for a long time, while its mailbox fills.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Linger;
@@ -91,7 +91,7 @@ pub fn view(counter: &Counter) -> StateValue {
     StateValue::map([("sum", StateValue::from(counter.0)), ("token", StateValue::Redacted)])
 }
 
-/// Two supervisors: `work` with five actors, `twins` of two that share their fate.
+/// Two supervisors: `work` with five actors, and `twins`, whose two children restart together.
 pub fn tree() -> SupervisorSpec {
     let counter = |id: &str| ChildSpec::inspectable(id, || Counter(0), view);
     let work = SupervisorSpec::one_for_one("work")
@@ -174,7 +174,7 @@ pub fn at<'a>(tree: &'a TreeNode, text: &str) -> &'a TreeNode {
         .unwrap_or_else(|| panic!("no {text}"))
 }
 
-/// Waits until `done` says so, at most a minute.
+/// Waits until `done` holds, for a minute at most.
 pub async fn until<F: Future<Output = bool>>(mut done: impl FnMut() -> F) {
     for _ in 0..6_000 {
         if done().await {

@@ -1,4 +1,4 @@
-//! Components that write down what becomes of them, and services made of them.
+//! Components that log their calls, and services made of them.
 
 #![allow(
     dead_code,
@@ -40,7 +40,7 @@ impl Log {
         self.0.lock().expect("unpoisoned").clone()
     }
 
-    /// The lines that begin so, without that.
+    /// Returns the lines with this beginning, without it.
     pub fn of(&self, verb: &str) -> Vec<String> {
         let lines = self.lines();
         lines
@@ -51,7 +51,7 @@ impl Log {
     }
 }
 
-/// What a [`Part`] does out of the ordinary.
+/// The way in which a [`Part`] misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quirk {
     None,
@@ -139,7 +139,7 @@ impl Component for Part {
     }
 }
 
-/// Makes parts that share a log, and knows how many live.
+/// Makes parts that share a log, and counts those that exist.
 #[derive(Clone, Default)]
 pub struct Parts {
     pub log: Log,

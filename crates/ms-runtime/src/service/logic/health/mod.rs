@@ -1,12 +1,12 @@
-//! Health: what checks say, folded into what the whole is.
+//! Health: the results of checks, combined into the health of the service.
 //!
-//! [`HealthState`] keeps the latest outcome of every check and folds them by criticality;
-//! [`Probe`] turns good and bad looks into a steady yes or no by thresholds. Neither runs
-//! a check or reads a clock.
+//! [`HealthState`] keeps the latest result of every check and combines them by criticality.
+//! [`Probe`] turns good and bad looks into a steady yes or no by thresholds. Neither runs a check
+//! or reads a clock.
 //!
-//! Three questions are kept apart. *Startup*: has the boot been done. *Liveness*: does the
-//! root supervisor answer; no dependency is looked at, for restarting this process mends
-//! no database. *Readiness*: may it take work.
+//! Three questions are kept apart. *Startup*: is the boot done? *Liveness*: does the root
+//! supervisor answer? No dependency counts there, since a restart of this process repairs no
+//! database. *Readiness*: may the service take work?
 
 mod probe;
 mod state;
@@ -20,11 +20,13 @@ use std::time::Duration;
 
 use ms_core::health::{Criticality, HealthResult, HealthStatus};
 
-/// Topic of the news that the health of a component changed.
+/// Topic of the event that the health of a component changed.
 pub const HEALTH_CHANGED: &str = "health_changed";
 
-/// What one outcome makes of the whole. `timeouts` counts those in a row, this one
-/// included; a critical component is given up at `threshold` of them.
+/// Returns what one result means for the whole service. `timeouts` is the number of timeouts in a
+/// row, with this one; at `threshold` of them a critical component counts as unhealthy.
+// A single timeout may be a busy machine. To call the service unhealthy for it would take it out of
+// the load balancer just when it is needed.
 #[must_use]
 pub fn contribution(
     criticality: Criticality,
@@ -43,11 +45,11 @@ pub fn contribution(
     }
 }
 
-/// How long a round of checks took, and when it was: passed in by whoever has a clock.
+/// The time of a round of checks, passed in by the caller, who has a clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RoundTime {
     /// From the first question to the last answer.
     pub took: Duration,
-    /// Milliseconds since 1970, by the wall clock, for people.
+    /// Milliseconds since 1970 by the wall clock, for human readers.
     pub unix_ms: u64,
 }

@@ -1,24 +1,25 @@
-//! A steady answer out of many looks.
+//! A steady answer from many looks.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How often a probe looks, and how many looks change its mind.
+/// The timing of a probe, and the numbers of looks that change its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeSettings {
-    /// How long after the start it looks first.
+    /// Delay of the first look after the start.
     pub initial_delay: Duration,
-    /// How often it looks.
+    /// Interval of the looks.
     pub period: Duration,
-    /// How long a look may take.
+    /// Time for one look.
     pub timeout: Duration,
-    /// Good looks in a row that make it pass, at least 1.
+    /// Good looks in a row after which it passes, at least 1.
     pub success_threshold: u32,
-    /// Bad looks in a row that make it fail, at least 1.
+    /// Bad looks in a row after which it fails, at least 1.
     pub failure_threshold: u32,
 }
 
+// Three bad looks in all of them: one or two may be a busy machine. A good look counts at once.
 impl ProbeSettings {
     /// 10 s, then every 5 s, 3 s each; passes at 1, fails at 3.
     pub const STARTUP: Self = Self {
@@ -46,7 +47,7 @@ impl ProbeSettings {
     };
 }
 
-/// What a look changed.
+/// The change that a look made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProbeChange {
     /// It passes from now on.
@@ -73,33 +74,34 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// A probe that starts with this answer.
+    /// Returns a probe that starts with this answer.
     #[must_use]
     pub fn new(settings: ProbeSettings, passes: bool) -> Self {
         Self { settings, passes, against: 0 }
     }
 
-    /// Its settings.
+    /// Returns its settings.
     #[must_use]
     pub fn settings(&self) -> &ProbeSettings {
         &self.settings
     }
 
-    /// Its present answer.
+    /// Returns its current answer.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.passes
     }
 
-    /// Bad looks in a row while it still passes.
+    /// Returns the number of bad looks in a row while it still passes.
     #[must_use]
     pub fn failures(&self) -> u32 {
         if self.passes { self.against } else { 0 }
     }
 
-    /// Takes one look.
+    /// Counts one look, and returns the change that it made.
     pub fn look(&mut self, good: bool) -> Option<ProbeChange> {
         if good == self.passes {
+            // One look that agrees sets the count to zero: thresholds are looks in a row.
             self.against = 0;
             return None;
         }

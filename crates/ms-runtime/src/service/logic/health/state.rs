@@ -1,4 +1,4 @@
-//! The latest outcomes, and the report made of them.
+//! The latest results of all checks, and the report made of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,12 +11,14 @@ use super::{RoundTime, contribution, public_message};
 /// Most checks of one node.
 const MAX_CHECKS: usize = 1024;
 /// Most actors named for one component.
+// The message of a component is cut at 256 bytes anyway, and a tree may lose thousands of workers.
 const MAX_NAMED: usize = 8;
 
-/// Why a check was not taken into the book.
+/// The reason why a check was not added.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum HealthError {
-    /// There is a check of this name.
+    /// A check of this name exists already.
     #[error("there is a health check named {0:?} already; give one of them another name")]
     Duplicate(String),
     /// There are too many.
@@ -24,23 +26,23 @@ pub enum HealthError {
     TooMany,
 }
 
-/// How one component is.
+/// The health of one component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentHealth {
     /// Its name.
     pub name: String,
-    /// How it is.
+    /// Its status.
     pub status: HealthStatus,
-    /// What it says about it, fit to be shown.
+    /// Its message, fit to be shown to everybody who may ask.
     pub message: Option<String>,
-    /// What its failure means for the whole.
+    /// What its failure means for the service.
     pub criticality: Criticality,
 }
 
-/// How the whole is.
+/// The health of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemHealthReport {
-    /// The worst that any component makes of it.
+    /// The worst that any component contributes.
     pub overall_status: HealthStatus,
     /// All components, by name.
     pub components: Vec<ComponentHealth>,
@@ -48,7 +50,7 @@ pub struct SystemHealthReport {
     pub critical_failures: Vec<String>,
     /// How long the last round of checks took.
     pub check_duration: Duration,
-    /// When it was, in milliseconds since 1970.
+    /// When that round was, in milliseconds since 1970.
     pub timestamp: u64,
 }
 
@@ -57,16 +59,18 @@ struct Check {
     criticality: Criticality,
     last: Option<HealthResult>,
     timeouts: u32,
-    /// Why the component itself does not run, while it does not: a fact, not a sample.
+    /// Why the component does not run, while it does not.
     down: Option<String>,
-    /// Actors below it that do not run.
+    /// Actors below it that do not run, with the reasons.
     lost: BTreeMap<String, String>,
     /// Actors below it that have switched features off, and which.
     off: BTreeMap<String, String>,
 }
 
 impl Check {
+    /// Returns its own status, its contribution to the service, and a message.
     fn status(&self, threshold: u32) -> (HealthStatus, HealthStatus, Option<String>) {
+        // First: that it does not run is a fact. The last answer may be from before the crash.
         if let Some(why) = &self.down {
             let result = HealthResult::Unhealthy(String::new());
             let whole = contribution(self.criticality, &result, 0, threshold);
@@ -84,6 +88,7 @@ impl Check {
             HealthResult::Degraded(why) => (HealthStatus::Degraded, Some(why.clone())),
             HealthResult::Unhealthy(why) => (HealthStatus::Unhealthy, Some(why.clone())),
             HealthResult::Timeout => {
+                // Unknown before the threshold: that it did not answer once says little about it.
                 let own =
                     if whole == HealthStatus::Unhealthy { whole } else { HealthStatus::Unknown };
                 (own, Some(format!("did not answer in time, {} in a row", self.timeouts)))
@@ -97,7 +102,7 @@ impl Check {
         }
     }
 
-    /// What is wrong below it, though it runs itself.
+    /// Returns what is wrong with actors below it, though it runs itself.
     fn trouble(&self) -> Option<String> {
         let lost = self.lost.iter().map(|(actor, why)| format!("{actor} is down: {why}"));
         let off = self.off.iter().map(|(actor, what)| format!("{actor} has switched off: {what}"));
@@ -112,7 +117,7 @@ impl Check {
     }
 }
 
-/// Keeps the latest outcome of every check.
+/// Keeps the latest result of every check.
 #[derive(Debug, Clone)]
 pub struct HealthState {
     checks: BTreeMap<String, Check>,
@@ -121,16 +126,18 @@ pub struct HealthState {
 }
 
 impl HealthState {
-    /// An empty book; a critical component counts as unhealthy at this many timeouts in a row.
+    /// Returns a state without checks. A critical component counts as unhealthy at this many
+    /// timeouts in a row.
     #[must_use]
     pub fn new(timeout_threshold: u32) -> Self {
         Self { checks: BTreeMap::new(), timeout_threshold, time: RoundTime::default() }
     }
 
-    /// Takes a check in.
+    /// Adds a check.
     ///
     /// # Errors
-    /// [`HealthError::Duplicate`] for a name that is taken: results are kept by name.
+    /// [`HealthError::Duplicate`] if the name is taken, since results are kept by name;
+    /// [`HealthError::TooMany`] at the limit.
     pub fn add(&mut self, name: &str, criticality: Criticality) -> Result<(), HealthError> {
         if self.checks.contains_key(name) {
             return Err(HealthError::Duplicate(name.to_owned()));
@@ -150,7 +157,7 @@ impl HealthState {
         Ok(())
     }
 
-    /// Notes what a check came to.
+    /// Notes the result of a check.
     pub fn record(&mut self, name: &str, result: HealthResult) {
         let Some(check) = self.checks.get_mut(name) else { return };
         check.timeouts = match result {
@@ -160,16 +167,17 @@ impl HealthState {
         check.last = Some(result);
     }
 
-    /// Notes that a component itself does not run. That is no sample: it holds at once, and
-    /// until it is known to run again.
+    /// Notes that a component does not run. That counts at once, without a threshold, until it is
+    /// known to run again.
     pub fn down(&mut self, name: &str, why: &str) {
         if let Some(check) = self.checks.get_mut(name) {
             check.down = Some(why.to_owned());
         }
     }
 
-    /// Notes that a component runs again; what its last life said is forgotten.
+    /// Notes that a component runs again. The results of its last incarnation are forgotten.
     pub fn up(&mut self, name: &str) {
+        // Only after a `down`: every good answer leads here as well, and must not forget itself.
         if let Some(check) = self.checks.get_mut(name)
             && check.down.take().is_some()
         {
@@ -184,29 +192,29 @@ impl HealthState {
         }
     }
 
-    /// Notes that an actor below a component runs again, or is gone for good.
+    /// Notes that an actor below a component runs again or is gone for good.
     pub fn found(&mut self, name: &str, actor: &str) {
         if let Some(check) = self.checks.get_mut(name) {
             check.lost.remove(actor);
         }
     }
 
-    /// Notes which actors below a component do not run, in place of what was known.
+    /// Replaces the list of actors below a component that do not run.
     pub fn lost_are(&mut self, name: &str, lost: BTreeMap<String, String>) {
         if let Some(check) = self.checks.get_mut(name) {
             check.lost = lost;
         }
     }
 
-    /// Notes that an actor below a component has switched features off: the component works,
-    /// but not as it should.
+    /// Notes that an actor below a component has switched features off. The component works, but is
+    /// degraded.
     pub fn features_off(&mut self, name: &str, actor: &str, features: &str) {
         if let Some(check) = self.checks.get_mut(name) {
             check.off.insert(actor.to_owned(), features.to_owned());
         }
     }
 
-    /// Notes that all features of an actor below a component are on: again, or in a new life.
+    /// Notes that all features of an actor below a component are on, again or after a restart.
     pub fn features_on(&mut self, name: &str, actor: &str) {
         if let Some(check) = self.checks.get_mut(name) {
             check.off.remove(actor);
@@ -218,7 +226,7 @@ impl HealthState {
         self.time = time;
     }
 
-    /// Whether a critical component is known not to run.
+    /// Returns whether a critical component is known not to run.
     #[must_use]
     pub fn critical_down(&self) -> bool {
         let down =
@@ -226,7 +234,7 @@ impl HealthState {
         self.checks.values().any(down)
     }
 
-    /// The report as of now.
+    /// Returns the report as of now.
     #[must_use]
     pub fn report(&self) -> SystemHealthReport {
         let mut overall_status = HealthStatus::Healthy;

@@ -1,11 +1,12 @@
-//! What of a message may be shown to whoever asks for the health.
+//! Makes messages fit to be shown to everybody who may ask for the health.
 
 /// Longest message shown of one component, in bytes.
 pub const MAX_HEALTH_MESSAGE: usize = 256;
 
 /// Makes a message fit for a public report: one line, no control characters, at most
-/// [`MAX_HEALTH_MESSAGE`] bytes, and no user part of an address (`user:password@`), which
-/// is where errors of drivers like to show credentials.
+/// [`MAX_HEALTH_MESSAGE`] bytes, and no user part of an address (`user:password@`).
+///
+/// Drivers like to quote the whole address in their errors, with the credentials in it.
 ///
 /// ```
 /// use ms_runtime::logic::health::public_message;
@@ -15,34 +16,34 @@ pub const MAX_HEALTH_MESSAGE: usize = 256;
 #[must_use]
 pub fn public_message(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut shown = without_users(&line);
-    if shown.len() > MAX_HEALTH_MESSAGE {
+    let mut public = without_users(&line);
+    if public.len() > MAX_HEALTH_MESSAGE {
         let room = MAX_HEALTH_MESSAGE - '…'.len_utf8();
-        let cut = (0..=room).rev().find(|at| shown.is_char_boundary(*at)).unwrap_or(0);
-        shown.truncate(cut);
-        shown.push('…');
+        let cut = (0..=room).rev().find(|at| public.is_char_boundary(*at)).unwrap_or(0);
+        public.truncate(cut);
+        public.push('…');
     }
-    shown
+    public
 }
 
 fn without_users(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+    let mut public = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
-        shown.push_str(before);
-        // The last `@` before the path: a password may contain one itself.
+        public.push_str(before);
+        // The last `@` before the path, because a password may contain one.
         let end = after.find(['/', ' ', '"', '\'', ',', ')']).unwrap_or(after.len());
         rest = match after[..end].rfind('@') {
             Some(user) => {
-                shown.push_str("[redacted]");
+                public.push_str("[redacted]");
                 &after[user..]
             }
             None => after,
         };
     }
-    shown.push_str(rest);
-    shown
+    public.push_str(rest);
+    public
 }
 
 #[cfg(test)]

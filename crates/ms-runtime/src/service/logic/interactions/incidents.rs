@@ -1,4 +1,4 @@
-//! From unhealthy to healthy, and how long that took.
+//! Incidents: from unhealthy to healthy, and how long that took.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -7,22 +7,22 @@ use ms_core::health::HealthStatus;
 use ms_core::interactions::{IncidentId, OpenIncident, Recovery};
 use ms_core::time::Tick;
 
-/// Incidents that are over and still told of; the mean is of all that ever were.
+/// Closed incidents that are kept for the report. The mean counts all that there ever were.
 pub const MAX_RECOVERIES: usize = 100;
 
-/// What became of an incident.
+/// A change of an incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IncidentChange {
     /// A component has become unhealthy.
     Opened {
-        /// Which incident this is.
+        /// The new incident.
         id: IncidentId,
         /// Whose.
         component: String,
     },
     /// It is healthy again.
     Closed {
-        /// Which incident that was.
+        /// The closed incident.
         id: IncidentId,
         /// Whose.
         component: String,
@@ -31,7 +31,7 @@ pub enum IncidentChange {
     },
 }
 
-/// Incidents: at most one open for each component, the last ones that are over, and totals.
+/// Keeps incidents: at most one open per component, the last closed ones, and totals.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Incidents {
     open: BTreeMap<String, (IncidentId, Tick)>,
@@ -42,6 +42,7 @@ pub(super) struct Incidents {
 }
 
 impl Incidents {
+    /// Takes the status of a component, and returns the change that it made.
     pub(super) fn status(
         &mut self,
         now: Tick,
@@ -56,6 +57,8 @@ impl Incidents {
                 Some(IncidentChange::Opened { id, component: component.to_owned() })
             }
             HealthStatus::Healthy => self.close(now, component),
+            // Degraded and unknown open nothing and close nothing. A component that flaps between
+            // unhealthy and degraded is one incident, not a dozen.
             _ => None,
         }
     }
@@ -86,7 +89,7 @@ impl Incidents {
         self.closed
     }
 
-    /// Mean time to recovery, of all incidents that are over.
+    /// Returns the mean time to recovery of all closed incidents.
     pub(super) fn mean_ms(&self) -> Option<u64> {
         millis(self.total).checked_div(self.closed)
     }

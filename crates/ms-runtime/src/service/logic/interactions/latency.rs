@@ -1,26 +1,27 @@
-//! Times of calls in fixed buckets.
+//! The times of calls, in fixed buckets.
 
 use std::time::Duration;
 
-/// Upper ends of the buckets, in microseconds; a last one has no end. 100 ms is what a call may
-/// take, 1 s is when an alert is due: both are ends of buckets, so that shares are exact there.
+/// Upper ends of the buckets, in microseconds. A last bucket has no end.
+// 100 ms is the target of a call and 1 s the threshold of an alert. Both are ends of buckets, so
+// that the shares below and above them are exact.
 pub const BUCKETS_US: [u64; 12] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     10_000_000,
 ];
 
-/// What became of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CallOutcome {
-    /// Who was called did its part; to refuse a wrong request is that, too.
+    /// The called component did its part. To refuse a wrong request counts as that, too.
     Done,
-    /// Who was called did not do its part.
+    /// The called component did not do its part.
     Failed,
-    /// The caller did not wait for the answer; the time is how long it did.
+    /// The caller gave up; the time is how long it had waited.
     GivenUp,
 }
 
-/// Calls of one pair.
+/// The calls of one pair.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Latency {
     buckets: [u64; BUCKETS_US.len() + 1],
@@ -61,7 +62,7 @@ impl Latency {
         self.sum_us.checked_div(self.count()).unwrap_or(0)
     }
 
-    /// So many percent of the calls took no longer than this.
+    /// Returns the time that this many percent of the calls did not exceed.
     pub(super) fn percentile_us(&self, percent: u64) -> u64 {
         let rank = self.count().saturating_mul(percent).div_ceil(100);
         let mut seen = 0;
@@ -74,7 +75,7 @@ impl Latency {
         self.max_us
     }
 
-    /// The buckets, each with its upper end; `None` for the last.
+    /// Returns the buckets, each with its upper end; `None` for the last.
     pub(super) fn buckets(&self) -> impl Iterator<Item = (Option<u64>, u64)> + '_ {
         let ends = BUCKETS_US.iter().copied().map(Some).chain([None]);
         ends.zip(self.buckets.iter().copied())

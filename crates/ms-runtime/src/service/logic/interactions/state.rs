@@ -1,4 +1,4 @@
-//! All of it in one place.
+//! The statistics of all components and pairs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,24 +12,25 @@ use super::incidents::{IncidentChange, Incidents};
 use super::latency::{CallOutcome, Latency};
 use super::score::Score;
 
-/// Most components that are kept apart; as many as there may be health checks.
+/// Most components with statistics of their own, as many as there may be health checks.
 pub const MAX_COMPONENTS: usize = 1_024;
-/// Most pairs of components whose calls are kept apart.
+/// Most pairs of components with statistics of their own.
 pub const MAX_PAIRS: usize = 256;
 
-/// Keeps what was seen of components and of the calls between them. Its size is bounded:
-/// what does not fit is left out and counted.
+/// Keeps statistics of components and of the calls between them.
+///
+/// Its size is bounded: what does not fit is left out, and counted.
 ///
 /// ```
 /// use std::time::Duration;
 /// use ms_runtime::logic::interactions::{CallOutcome, InteractionStats};
 /// use ms_core::{Tick, health::HealthStatus};
 ///
-/// let mut book = InteractionStats::default();
-/// book.called(Tick::ZERO, "api", "store", Duration::from_millis(3), CallOutcome::Done);
-/// book.looked(Tick::ZERO, "store", HealthStatus::Unhealthy);
-/// book.looked(Tick::from_millis(7_000), "store", HealthStatus::Healthy);
-/// let now = book.metrics(Tick::from_millis(7_000));
+/// let mut stats = InteractionStats::default();
+/// stats.called(Tick::ZERO, "api", "store", Duration::from_millis(3), CallOutcome::Done);
+/// stats.looked(Tick::ZERO, "store", HealthStatus::Unhealthy);
+/// stats.looked(Tick::from_millis(7_000), "store", HealthStatus::Healthy);
+/// let now = stats.metrics(Tick::from_millis(7_000));
 /// assert_eq!(now.mean_time_to_recovery_ms, Some(7_000));
 /// assert_eq!(now.health_scores[0].score, Some(0.5));
 /// assert_eq!(now.latencies[0].p99_us, 3_000);
@@ -37,7 +38,7 @@ pub const MAX_PAIRS: usize = 256;
 #[derive(Debug, Clone, Default)]
 pub struct InteractionStats {
     components: BTreeMap<String, Component>,
-    /// By who calls, then by who is called.
+    /// By caller, then by called component.
     pairs: BTreeMap<String, BTreeMap<String, Latency>>,
     pairs_count: usize,
     incidents: Incidents,
@@ -51,7 +52,7 @@ struct Component {
 }
 
 impl InteractionStats {
-    /// A look at a component: counts in its score, and may open or close an incident.
+    /// Counts a look at a component in its score. It may open or close an incident.
     pub fn looked(
         &mut self,
         now: Tick,
@@ -62,8 +63,8 @@ impl InteractionStats {
         self.incidents.status(now, component, status)
     }
 
-    /// What a component's status is, without a look: may open or close an incident, so that
-    /// none is missed if a look was.
+    /// Takes the status of a component without counting a look. It may open or close an incident,
+    /// so that no incident is missed when a look was lost.
     pub fn status(
         &mut self,
         now: Tick,
@@ -74,7 +75,7 @@ impl InteractionStats {
         self.incidents.status(now, component, status)
     }
 
-    /// A call of one component to another.
+    /// Counts a call of one component to another.
     pub fn called(
         &mut self,
         now: Tick,
@@ -83,6 +84,7 @@ impl InteractionStats {
         took: Duration,
         outcome: CallOutcome,
     ) {
+        // The called component answers for a failure; the caller only reported it.
         if let Some(component) = self.component(to)
             && outcome != CallOutcome::GivenUp
         {
@@ -94,14 +96,14 @@ impl InteractionStats {
         }
     }
 
-    /// An actor of a component ended by a fault.
+    /// Counts a fault that ended an actor of a component.
     pub fn failed(&mut self, now: Tick, component: &str) {
         if let Some(component) = self.component(component) {
             component.errors.note(now, false);
         }
     }
 
-    /// What there is to show.
+    /// Returns the metrics as of now.
     #[must_use]
     pub fn metrics(&self, now: Tick) -> InteractionMetrics {
         let incidents = &self.incidents;
@@ -149,7 +151,7 @@ impl InteractionStats {
             .pairs
             .iter()
             .flat_map(|(from, all)| all.iter().map(move |(to, one)| (from, to, one)));
-        let shown = pairs.map(|(from, to, one)| PairLatency {
+        let rows = pairs.map(|(from, to, one)| PairLatency {
             from: from.clone(),
             to: to.clone(),
             count: one.count(),
@@ -161,12 +163,14 @@ impl InteractionStats {
             max_us: one.max_us(),
             buckets: one.buckets().map(|(up_to_us, count)| Bucket { up_to_us, count }).collect(),
         });
-        shown.collect()
+        rows.collect()
     }
 
-    /// The component of this name; `None` if it is one too many.
+    /// Returns the component of this name; `None` if there is no room for it.
     fn component(&mut self, name: &str) -> Option<&mut Component> {
         if !self.components.contains_key(name) {
+            // Names come from `Calls::between`, which takes any text: a program that puts an id of
+            // a request into one must not fill the memory.
             if self.components.len() == MAX_COMPONENTS {
                 self.left_out += 1;
                 return None;
@@ -176,7 +180,7 @@ impl InteractionStats {
         self.components.get_mut(name)
     }
 
-    /// The pair of these names; `None` if it is one too many.
+    /// Returns the pair of these names; `None` if there is no room for it.
     fn pair(&mut self, from: &str, to: &str) -> Option<&mut Latency> {
         let known = self.pairs.get(from).is_some_and(|all| all.contains_key(to));
         if !known {

@@ -1,4 +1,4 @@
-//! What the control endpoint tells of beside the tree: names, services, budgets; tasks are tested
+//! What the control endpoint serves beside the tree: names, services, budgets. Tasks are tested
 //! with the server, which has a store.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -56,7 +56,7 @@ fn run<F: Future>(test: impl FnOnce(Runtime, Client, Budgets, Registry) -> F) {
 }
 
 #[test]
-fn why_an_agent_is_suspended_over_its_budget_is_told() {
+fn the_budget_that_suspends_an_agent_is_named() {
     run(|runtime, mut client, budgets, _| async move {
         assert_eq!(client.budget(path("/root/pair/a")).await.unwrap(), []);
         let pair = runtime.root().supervisor("pair").await.unwrap();
@@ -123,7 +123,7 @@ fn names_and_services_are_looked_up() {
     });
 }
 
-/// A node that shows no tasks and no names says so, and does nothing.
+/// A node that exposes no tasks and no names says so, and does nothing.
 #[test]
 fn what_a_node_does_not_show_is_refused() {
     common::with_node(
