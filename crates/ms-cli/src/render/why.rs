@@ -1,4 +1,4 @@
-//! The causal record of one end, for a person.
+//! The causal record of one end, in words.
 
 use ms_core::budget::{BudgetStop, OverBudget, WALL_US};
 use ms_core::view::{ActorStatus, Decision, WhyRecord};
@@ -8,20 +8,20 @@ use super::facts::facts;
 use super::style::{Style, Tone};
 use super::units::{clean, many, ms, period_of, strategy, us, utc};
 
-/// What is known of an actor of whose ends no record is kept.
+/// Renders what is known of an actor without a record of its ends.
 pub(crate) fn no_records(status: &ActorStatus) -> String {
     let path = &status.path;
     match &status.last_exit {
         None => format!("{path} has not ended since the node booted\n"),
         Some(reason) => format!(
-            "{path} last ended with: {}\n  its supervisor keeps no record of an end or a failed \
-             start on order, of the actor itself or along with others: it had nothing to decide\n",
+            "{path} last ended with: {}\n  nothing is recorded when an actor ends, or fails to start, \
+             on an order to it or to a sibling: its supervisor has nothing to decide\n",
             clean(&reason.to_string())
         ),
     }
 }
 
-/// What happened, where, what it took along, and what is left.
+/// Renders what happened, where, which siblings ended with it, and what is left of the budget.
 pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Style) -> String {
     let who = format!("{} {}", record.path, record.incarnation);
     let head = format!("{} {}", style.paint(Tone::Strong, &who), headline(&record.reason));
@@ -53,7 +53,7 @@ pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Styl
     )
 }
 
-/// Which budget holds an actor or a part of its subtree, since when, and what to do.
+/// Renders the budget that suspends an actor or a part of its subtree, and what to do.
 pub(crate) fn over_budget(
     stop: &BudgetStop,
     asked: &ActorPath,
@@ -99,7 +99,7 @@ fn headline(reason: &ExitReason) -> String {
     }
 }
 
-/// Where in the source, while doing what, and the causes below the first.
+/// Returns the place in the source, the message in work, and the causes below the first.
 fn site(reason: &ExitReason) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     if let Some(panic) = reason.panic() {
