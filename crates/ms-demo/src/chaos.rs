@@ -23,7 +23,7 @@ pub(crate) enum Fault {
 /// Longer than an arbiter may be blocked.
 pub(crate) const BLOCK_FOR: Duration = Duration::from_secs(3);
 
-/// Most injected faults for one file: the audit has to end at any rate.
+/// Largest number of injected faults for one file: the audit has to end at any rate.
 const MAX_FAULTS_PER_FILE: u32 = 4;
 /// Faults asked for by keys that may wait.
 const MAX_ORDERED: usize = 64;

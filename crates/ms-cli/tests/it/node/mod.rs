@@ -92,7 +92,7 @@ impl Node {
         std::thread::spawn(move || {
             // It ends with the process. If it ends by itself, the tests find nobody there.
             let end = server().run(&options);
-            panic!("the node ended: {:?}", end.map_err(|error| error.told()));
+            panic!("the node ended: {:?}", end.map_err(|error| error.describe()));
         });
         let node = Self { home };
         for kind in KINDS {
