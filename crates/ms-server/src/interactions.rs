@@ -1,13 +1,13 @@
 //! The interactions of the components as metrics for Prometheus.
 
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 use ms_runtime::logic::interactions::{CallOutcome, IncidentChange};
-use ms_runtime::{Call, IntegrationObserver};
+use ms_runtime::{Call, InteractionObserver};
 
 /// Counts each call and each incident when it happens.
 pub(crate) struct Recorder;
 
-impl IntegrationObserver for Recorder {
+impl InteractionObserver for Recorder {
     fn called(&self, call: &Call) {
         let (from, to) = (call.from().to_owned(), call.to().to_owned());
         metrics::counter!("ms_framework_integration_failures_total",
@@ -31,7 +31,7 @@ impl IntegrationObserver for Recorder {
 }
 
 /// Sets the gauges to the present values.
-pub(crate) fn record(now: &IntegrationMetrics) {
+pub(crate) fn record(now: &InteractionMetrics) {
     for one in &now.health_scores {
         let component = one.component.clone();
         // The counter exists from the first look on, so that `rate()` sees the first incident.

@@ -68,7 +68,7 @@ impl Observer {
     }
 
     fn record_interactions(&self, ctx: &mut Context<Self>) {
-        let known = self.service.integration();
+        let known = self.service.interactions();
         let look = async move { known.metrics().await }.into_actor(self);
         ctx.spawn(look.map(|now, _, _| match now {
             Ok(now) => interactions::record(&now),
