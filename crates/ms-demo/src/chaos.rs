@@ -134,6 +134,7 @@ impl Random {
     }
 }
 
+// Not the standard library's hasher: its results may change with a release, and a seed should not.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)

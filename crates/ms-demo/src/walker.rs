@@ -140,6 +140,7 @@ impl WalkerAgent {
         };
         Ok(match listed_to.ask(listed, ANSWER_WITHIN).await {
             Ok(has_enough) => {
+                // Not before the reducer has it. A batch that is submitted again is the same tasks.
                 self.held = None;
                 Next::After(if has_enough { ENOUGH_FOR } else { Duration::ZERO })
             }

@@ -70,6 +70,7 @@ impl Component for Credentials {
 
     async fn health(&mut self, cx: &ComponentContext) -> HealthResult {
         let Some((file, token)) = &self.token else { return HealthResult::Healthy };
+        // First: the content of a file that others may write means nothing.
         if let Some(exposed) = self.exposure.look(file, "token", cx).await {
             return exposed;
         }
@@ -228,6 +229,7 @@ impl Exposure {
         cx: &ComponentContext,
     ) -> Option<HealthResult> {
         let file = file.to_owned();
+        // A file that cannot be looked at is reported by the read that follows.
         let found = on_a_thread(move || fs::metadata(file)).await.ok()?.ok()?;
         let facts = FileFacts { mode: found.mode(), uid: found.uid(), gid: found.gid() };
         if !facts.others_may_write() {

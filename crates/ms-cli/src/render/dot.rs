@@ -43,6 +43,7 @@ fn fill(marks: &[Mark]) -> &'static str {
 }
 
 fn quote(text: &str) -> String {
+    // Line by line, because `clean` would escape the line ends of the label itself.
     let lines = text.split('\n').map(clean);
     let escaped = lines.map(|line| line.replace('\\', "\\\\").replace('"', "\\\""));
     format!("\"{}\"", escaped.collect::<Vec<_>>().join("\\n"))

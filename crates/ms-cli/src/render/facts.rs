@@ -21,6 +21,7 @@ pub(super) fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = columns.iter().map(title).collect();
     let width = |at: usize| {
         let cells = rows.iter().chain([&head]).filter_map(|row| row.get(at));
+        // In characters, as `format!` pads them.
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();

@@ -37,6 +37,7 @@ pub(crate) fn task_table(tasks: &[TaskView], style: Style) -> String {
 }
 
 fn row(task: &TaskView, style: Style) -> Vec<String> {
+    // A table needs one line for each task; `tasks show` has the whole message.
     let failure = task.failure.as_ref().map(|failure| {
         let first = clean(failure.message.lines().next().unwrap_or_default());
         let dots = if style.ascii { "..." } else { "…" };

@@ -19,6 +19,7 @@ pub(crate) fn tree(root: &TreeNode, style: Style) -> String {
 
 fn children(node: &TreeNode, indent: &str, style: Style, text: &mut String) {
     for (at, child) in node.children.iter().enumerate() {
+        // The line about omitted children is drawn as one more child.
         let last = at + 1 == node.children.len() && node.omitted == 0;
         let (branch, below) = style.branch(last);
         let name = style.paint(Tone::Strong, child.id.as_str());
@@ -98,6 +99,7 @@ fn summary(root: &TreeNode) -> String {
     let found: Vec<_> =
         found.filter(|&(n, _)| n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     let actors = many(root.walk().count() as u64, "actor");
+    // Said aloud: a tree that is cut off at a hung supervisor looks like one that ends there.
     let missing = match root.silent().count() as u64 {
         0 => String::new(),
         n => format!(

@@ -40,6 +40,7 @@ pub(crate) fn short(type_name: &str) -> String {
 /// Renders a number of microseconds: `850us`, `3.2ms`, `4s`, `2m03s`, `5h12m`, `3d04h`.
 pub(crate) fn us(us: u64) -> String {
     let seconds = us / 1_000_000;
+    // Cut and not rounded: 59.99 s would become "60s", which is written "1m00s".
     match us {
         0..1_000 => format!("{us}us"),
         1_000..1_000_000 => tenths(us / 100, "ms"),

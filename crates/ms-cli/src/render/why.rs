@@ -38,6 +38,7 @@ pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Styl
     lines.push(("budget", budget(record)));
     lines.push(("next start", next_start(record)));
     lines.push(("injected", if record.injected { "yes, on purpose" } else { "no" }.to_owned()));
+    // Only on request: it is longer than all the rest, and the place of the panic says most of it.
     let trace = record
         .reason
         .panic()
@@ -61,6 +62,7 @@ pub(crate) fn over_budget(
     style: Style,
 ) -> String {
     let OverBudget { account, unit, used, limit } = &stop.over;
+    // Asked about an actor above the budget, it is not that actor which is suspended.
     let who = match asked.is_within(account) {
         true => asked,
         false => account,
@@ -162,6 +164,7 @@ fn budget(record: &WhyRecord) -> String {
     let Some(budget) = record.budget else { return "none".to_owned() };
     let (used, max) = (record.budget_used, budget.max_restarts);
     let within = period_of(budget.period);
+    // The restart that was refused is counted, too, so more may be used than there are.
     match max.checked_sub(used) {
         Some(left) => format!("{used} of {max} restarts in {within} used, {left} left"),
         None => format!("{used} of {max} restarts in {within} used: over it"),

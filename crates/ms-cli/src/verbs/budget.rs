@@ -69,6 +69,7 @@ impl Budget {
             Verb::Ls => list(&cx.connect().await?.budgets().await?, cx),
             Verb::Show { path } => {
                 let mut budgets = cx.connect().await?.budgets().await?;
+                // An actor draws on the budgets of all paths above it.
                 budgets.retain(|budget| path.is_within(&budget.account));
                 match budgets.is_empty() {
                     true => Err(none(format!("{path} draws on no budget"))),
@@ -124,6 +125,7 @@ async fn would_be(
     unit: &str,
     more: u64,
 ) -> Result<AccountView, Failure> {
+    // Predicted here, as a raise is an addition and the node has no dry run of it.
     let budgets = client.budgets().await?;
     let found = budgets.into_iter().find(|budget| budget.account == *path);
     let mut budget = found.ok_or_else(|| none(format!("there is no budget for {path}")))?;

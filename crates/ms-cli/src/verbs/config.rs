@@ -85,6 +85,7 @@ impl Config {
                 let loaded = from.load()?;
                 if cx.json { show_json(cx, &loaded) } else { cx.out.text(&show(&loaded, origin)) }
             }
+            // JSON in any case, and no document of msctl's own schema: --json changes nothing.
             What::Schema => {
                 let text = format!("{:#}\n", schema::<FrameworkConfig>());
                 cx.out.text(&text)

@@ -48,6 +48,7 @@ impl Tree {
             true => Some(self.depth.unwrap_or(MAX_NESTED).min(MAX_NESTED)),
             false => self.depth,
         };
+        // One connection for the whole watch: a request every second never lets it idle out.
         loop {
             let tree = client.tree(self.path.clone(), depth).await?;
             match (self.watch, cx.json, self.dot) {

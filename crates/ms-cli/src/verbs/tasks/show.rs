@@ -32,6 +32,7 @@ impl Which {
     }
 }
 
+// Checked before the node is asked: only a usage error of clap can name the option.
 fn page(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(limit @ 1..=MAX_PAGE) => Ok(limit),

@@ -175,6 +175,8 @@ impl Service {
         let first = self.once(client, call, until, source).await;
         let may = IDEMPOTENT.contains(&call.method.as_str());
         match first {
+            // Only a call that failed: an open breaker would refuse the next one as well, and a call
+            // that was late has left no time.
             Err(CallError::Failed(_)) if may && self.retries(RetryBudget::take) => {
                 let service = self.name.clone();
                 metrics::counter!("ms_framework_outside_retries_total", "service" => service)
@@ -200,6 +202,7 @@ impl Service {
         let work = async {
             let answer = client.send(call).await?;
             match answer.status {
+                // A 404 is the caller's business: the service works, and its circuit stays closed.
                 ..500 => Ok(HttpReply::of(answer, source)),
                 status => Err(NoAnswer::Failed { service: self.name.clone(), status }),
             }
