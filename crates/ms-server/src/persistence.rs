@@ -238,7 +238,7 @@ impl Component for Ledger {
     }
 
     async fn start(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
-        tracing::info!(starts = self.starts, "this state directory is served");
+        tracing::info!(starts = self.starts, "the server has started with this state directory");
         // Exact up to 2^53 starts.
         #[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
         metrics::gauge!("ms_framework_starts").set(self.starts as f64);

@@ -16,7 +16,7 @@ use crate::log_sink::LogSink;
 
 /// Buckets for lengths of actors' lives, in seconds: from a moment to a day.
 const LIVES: [f64; 8] = [0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0];
-/// Log lines that were dropped because their sink took none.
+/// Log lines that were dropped because their sink did not accept them.
 const LOST_LINES: &str = "ms_framework_log_lines_lost_total";
 /// Longest wait at the end of the process for the last log lines to be written.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);

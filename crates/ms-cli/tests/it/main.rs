@@ -1,4 +1,4 @@
-//! The integration tests of `ms-cli`, in one program: linking is most of what they cost to build.
+//! The integration tests of `ms-cli`, in one program: linking is most of their build time.
 //!
 //! `msctl` runs as a process, against a node that is a real service (`node/`). Its output is kept
 //! in transcripts (`transcript.rs`), which cover every verb and flag (`coverage.rs`). A scripted
