@@ -112,7 +112,10 @@ fn write_all(orders: &Receiver<Order>, mut sink: impl Write, lost: &AtomicU64) {
         let now = lost.load(Ordering::Relaxed);
         if now > reported && last.is_none_or(|last| last.elapsed() >= REPORT_EVERY) {
             // It goes the way of all lines. If it is lost, it is counted, and reported later.
-            tracing::warn!(lines = now - reported, "log lines were lost: the sink did not accept them");
+            tracing::warn!(
+                lines = now - reported,
+                "log lines were lost: the sink did not accept them"
+            );
             (reported, last) = (now, Some(Instant::now()));
         }
     }
