@@ -32,7 +32,8 @@ fn the_log_says_which_environment_is_loaded() {
 }
 
 /// S1.1-06, S4.3-01, S4.3-05: the running node lists the configuration in force, each value with its
-/// origin, also after a change. A test of ms-runtime checks that secrets are hidden: this build uses none.
+/// origin, also after a change. This build uses no secrets, so a test of ms-runtime checks that they are
+/// hidden.
 #[test]
 fn the_running_node_lists_the_configuration_in_force() {
     const WATCHER: &str = "/root/components/configuration/watcher";
