@@ -83,7 +83,7 @@ impl Handler<DegradedChanged> for Watcher {
     }
 }
 
-/// The access to the station: through the breaker, with the fallback where that has no answer.
+/// The access to the station: through the breaker, and the fallback if there is no answer.
 struct Weather {
     station: Station,
     breaker: CircuitBreaker,

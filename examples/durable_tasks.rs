@@ -1,5 +1,5 @@
-//! Durable tasks: promised work that survives a crash of the agent that does it, a task
-//! that can never work, and a repeated request.
+//! Durable tasks: accepted work that survives a crash of its agent, a task that can never
+//! succeed, and a repeated request.
 //!
 //! ```text
 //! accepted: pending

@@ -1,5 +1,5 @@
 //! A supervisor over its restart budget gives up, and the one above it decides:
-//! here it starts the whole branch anew.
+//! here it restarts the whole branch.
 //!
 //! ```text
 //! crash 1: flaky is #2, steady is #1, their supervisor is #1

@@ -10,8 +10,8 @@
 //! | `dynamic_supervisor` | children started and stopped at run time |
 //! | `supervised_task` | an `async fn` as a child, retried until it is done |
 //! | `router_fan_out` | one message to many, one answer out of many |
-//! | `router_strategies` | which of many gets a message, a quorum of answers, a checked input |
-//! | `breaker_fallback` | calls to a service that fails: a breaker, and answers instead |
+//! | `router_strategies` | the choice of one handler among many, a quorum, a checked input |
+//! | `breaker_fallback` | calls to a service that fails: a circuit breaker, and fallbacks |
 //! | `event_bus` | events by subject, a request, and its subscribers |
 //! | `durable_tasks` | promised work that survives crashes, steps, dead letters |
 //! | `registry_groups` | names and groups that follow restarts |

@@ -1,5 +1,5 @@
-//! An `async fn` as a child: seen in the tree, retried with a growing delay, and when
-//! it is done the tree ends, and the process with it.
+//! An `async fn` as a child: it is a part of the tree and is retried with a growing delay.
+//! When it is done the tree ends, and the process with it.
 //!
 //! ```text
 //! attempt 1

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::file::SourceFile;
 use crate::scan::{ContentHash, SCAN_VERSION};
 
-/// Identifies an input and the meaning of the answers kept for it.
+/// Identifies an input, and the version of the tool whose answers are kept for it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunKey(String);
 

@@ -46,7 +46,7 @@ pub struct Report {
     pub scope: String,
     /// Sums over everything.
     pub totals: Totals,
-    /// One row for each unit, the one to look at first at the top.
+    /// One row for each unit; the one that needs most attention is first.
     pub crates: Vec<CrateRow>,
     /// Equal files in different units, the most bytes first.
     pub duplicates: Vec<Duplicate>,

@@ -23,13 +23,13 @@ pub struct Tally {
     pub unsafe_lines: u64,
 }
 
-/// More or less came out than went in.
+/// The input and the output of a run differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error(
     "the account does not balance: {input} in, but {done} done and {quarantined} quarantined; this is a fault of the tool, please report it with audit.json"
 )]
 pub struct Unbalanced {
-    /// Files that went in.
+    /// Files listed.
     pub input: u64,
     /// Files audited.
     pub done: u64,

@@ -1,45 +1,28 @@
-//! The grammar of the command line, and the way from it to a verb.
+//! The grammar of the command line, and the way from there to a verb.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
-use ms_control::Client;
-use ms_control::discover::Places;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::exit::{Failure, Outcome};
+use crate::args::{after_help, span};
+use crate::context::Cx;
+use crate::exit::Outcome;
 use crate::output::Out;
 use crate::verbs::{
     budget, call, completions, config, events, explain, info, inject, inspect, lookup, metrics, ps,
     state, stats, steer, tasks, trace, tree, why,
 };
 
-/// Ends each `--help`: the verb's examples and the exit codes.
-macro_rules! after_help {
-    ($($example:literal),+ $(,)?) => {
-        concat!(
-            "EXAMPLES\n", $("  ", $example, "\n",)+
-            "\nEXIT STATUS\n",
-            "  0  ok                 5  refused, or not confirmed\n",
-            "  1  failed             6  timed out\n",
-            "  2  usage              9  version mismatch\n",
-            "  3  unreachable        8  configuration invalid\n",
-            "  4  not found         78  configuration unsafe\n",
-            "                      130  interrupted",
-        )
-    };
-}
-pub(crate) use after_help;
-
 /// Shows and steers the supervision tree of a running node.
 ///
-/// msctl finds the node by itself when one is running; --control or MS_CONTROL
-/// name its socket otherwise. Reading verbs change nothing. Steering verbs show
+/// msctl finds the node by itself when only one is running; otherwise --control or
+/// MS_CONTROL names its socket. Reading verbs change nothing. Steering verbs show
 /// what would happen, ask, and are recorded by the node.
 #[derive(Debug, Parser)]
 #[command(name = "msctl", version, disable_help_subcommand = true, verbatim_doc_comment)]
 #[command(after_help = after_help!(
-    "msctl tree                             the whole tree, with what needs a look marked",
+    "msctl tree                             the whole tree; what needs attention is marked",
     "msctl ps --sort queue --top 10         the ten longest mailboxes",
     "msctl why /root/agents/crawler-3       why it died last, with file and line",
     "msctl kill /root/agents/crawler-3 --dry-run",
@@ -58,13 +41,13 @@ struct Global {
     /// Control socket of the node; default: $MS_CONTROL, else the only running node
     #[arg(long, global = true, value_name = "PATH")]
     control: Option<PathBuf>,
-    /// Longest wait for an answer, at most 2s inside the node
+    /// Longest wait for an answer; the node grants at most 5m
     #[arg(long, global = true, value_name = "TIME", default_value = "2s", value_parser = span)]
     timeout: Duration,
-    /// Versioned JSON instead of text; one document a line from streams
+    /// Print versioned JSON instead of text; streams print one document a line
     #[arg(long, global = true)]
     json: bool,
-    /// Only ASCII in drawings
+    /// Draw with ASCII characters only
     #[arg(long, global = true)]
     ascii: bool,
 }
@@ -93,27 +76,8 @@ enum Verb {
     Completions(completions::Completions),
 }
 
-/// What every verb is given.
-#[derive(Debug)]
-pub(crate) struct Cx {
-    control: Option<PathBuf>,
-    timeout: Duration,
-    /// Whether to answer in JSON.
-    pub(crate) json: bool,
-    /// Where to answer.
-    pub(crate) out: Out,
-}
-
-impl Cx {
-    /// Finds the node and connects to it.
-    pub(crate) async fn connect(&self) -> Result<Client, Failure> {
-        let path = Places::from_env().find(self.control.as_deref()).await?;
-        Ok(Client::connect(&path, self.timeout).await?)
-    }
-}
-
 impl Cli {
-    /// Carries the verb out.
+    /// Runs the verb.
     pub(crate) async fn run(self) -> Outcome {
         let Global { control, timeout, json, ascii } = self.global;
         let cx = Cx { control, timeout, json, out: Out::new(ascii) };
@@ -136,38 +100,14 @@ impl Cli {
             Verb::Call(verb) => verb.run(&cx).await,
             Verb::Explain(verb) => verb.run(&cx),
             Verb::Config(verb) => verb.run(&cx),
-            Verb::Completions(verb) => verb.run(&cx),
+            Verb::Completions(verb) => verb.run(&mut Self::command(), &cx),
         }
     }
-}
-
-/// A time as people write it: `250ms`, `5s`, `1m`, `1h`; a bare number is seconds.
-pub(crate) fn span(text: &str) -> Result<Duration, String> {
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let scale = match unit {
-        "ms" => 1,
-        "s" | "" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err("write it as 250ms, 5s, 1m or 1h".to_owned()),
-    };
-    let number: u64 = number.parse().map_err(|_| "write it as 250ms, 5s, 1m or 1h".to_owned())?;
-    match number.checked_mul(scale) {
-        Some(millis @ 1..=86_400_000) => Ok(Duration::from_millis(millis)),
-        _ => Err("it must be between 1ms and 24h".to_owned()),
-    }
-}
-
-/// Milliseconds of a time from [`span`], which fits.
-pub(crate) fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_grammar_is_sound_and_every_verb_has_examples_and_exit_codes() {
@@ -181,18 +121,6 @@ mod tests {
             assert!(help.contains("EXAMPLES\n  msctl "), "{}", verb.get_name());
             assert!(help.contains("EXIT STATUS\n  0  ok"), "{}", verb.get_name());
             assert!(help.contains(" 78  configuration unsafe\n"), "{}", verb.get_name());
-        }
-    }
-
-    #[test]
-    fn times_are_read_as_people_write_them() {
-        for (text, ms) in
-            [("250ms", 250), ("5s", 5_000), ("5", 5_000), ("1m", 60_000), ("1h", 3_600_000)]
-        {
-            assert_eq!(span(text), Ok(Duration::from_millis(ms)), "{text}");
-        }
-        for bad in ["", "s", "0s", "-1s", "1.5s", "5 s", "25h", "99999999999999999999s"] {
-            assert!(span(bad).is_err(), "{bad}");
         }
     }
 }

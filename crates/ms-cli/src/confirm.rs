@@ -1,4 +1,4 @@
-//! Nobody changes a running system by accident.
+//! The question before a change: nobody changes a running system by accident.
 
 use std::io::{self, BufRead, IsTerminal};
 
@@ -7,7 +7,7 @@ use ms_control::{ControlError, codes};
 
 use crate::exit::{Failure, Outcome, say};
 
-/// Whether to ask: of every verb that changes something.
+/// The option of every verb that changes something.
 #[derive(Debug, Args)]
 pub(crate) struct Yes {
     /// Do not ask
@@ -15,15 +15,15 @@ pub(crate) struct Yes {
     pub(crate) yes: bool,
 }
 
-/// How sure, and why: of the verbs whose outcome can be told before, and is on record.
+/// The options of verbs whose outcome can be predicted and is recorded.
 #[derive(Debug, Args)]
 pub(crate) struct Sure {
-    /// Only show what it would do
+    /// Show what it would do, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) yes: Yes,
-    /// Why, for the record; at most 500 bytes
+    /// The reason, for the record; at most 500 characters
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
 }
@@ -33,16 +33,19 @@ pub(crate) struct Sure {
 pub(crate) enum Consent {
     /// By `--yes`.
     Given,
-    /// By an answer on the terminal; without one, this is what to do next.
+    /// By an answer on the terminal; the text is the advice when the answer is no.
     Ask(&'static str),
 }
 
-/// What to do next without consent, for verbs whose outcome can be told before.
+/// The advice without consent, for verbs whose outcome can be predicted.
 pub(crate) const LOOK_FIRST: &str = "look at --dry-run, then repeat with --yes";
-/// The same for the others.
+/// The advice for the other verbs.
 pub(crate) const REPEAT: &str = "repeat with --yes";
 
-/// How to ask; refuses at once where nobody could answer, and says what to do `next`.
+/// Decides how consent is given.
+///
+/// Without `--yes` and without a terminal it refuses at once: a script that waits for an answer
+/// which nobody can give hangs, and one that takes silence for a yes does harm.
 pub(crate) fn consent(yes: &Yes, what: &str, next: &'static str) -> Result<Consent, Failure> {
     match (yes.yes, io::stdin().is_terminal()) {
         (true, _) => Ok(Consent::Given),
@@ -52,7 +55,7 @@ pub(crate) fn consent(yes: &Yes, what: &str, next: &'static str) -> Result<Conse
 }
 
 impl Consent {
-    /// Asks, where it was not given before.
+    /// Asks for consent unless `--yes` gave it.
     pub(crate) fn obtain(self, what: &str) -> Outcome {
         let Self::Ask(next) = self else { return Ok(()) };
         say(&format!("{what}? [y/N] "));

@@ -1,4 +1,4 @@
-//! How msctl ends: its exit codes and what it says on stderr.
+//! The end of msctl: its exit codes, and what it prints on stderr.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -14,9 +14,9 @@ pub(crate) const INTERRUPTED: u8 = 130;
 /// Why a verb failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The node, or the way to it, says why.
+    /// The node refused, or the connection to it failed.
     Control(Box<ControlError>),
-    /// `explain` was asked for a code that there is not.
+    /// `explain` was asked for an unknown code.
     NoSuchCode(String),
     /// Standard output or input failed.
     Io(io::Error),
@@ -24,7 +24,7 @@ pub(crate) enum Failure {
     Config(ConfigErrors),
 }
 
-/// What a verb comes to.
+/// The result of a verb.
 pub(crate) type Outcome = Result<(), Failure>;
 
 impl From<ControlError> for Failure {
@@ -39,11 +39,11 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Says what went wrong and chooses the exit code.
+/// Prints what went wrong and returns the exit code.
 pub(crate) fn report(outcome: Outcome) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has seen enough.
+        // The reader of our output has seen enough: `msctl ps | head` is no failure.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Io(error)) => {
             say(&format!("error: {error}\n"));
@@ -61,26 +61,27 @@ pub(crate) fn report(outcome: Outcome) -> ExitCode {
             Kind::NotFound.exit_code().into()
         }
         Err(Failure::Control(error)) => {
-            say(&told(&error));
+            say(&described(&error));
             error.kind.exit_code().into()
         }
     }
 }
 
-fn told(error: &ControlError) -> String {
+fn described(error: &ControlError) -> String {
     let mut text = format!("error[{}]: {}\n", clean(&error.code), clean(&error.what));
     for (label, line) in [("why", &error.why), ("next", &error.next)] {
         if !line.is_empty() {
             text.push_str(&format!("  {label}: {}\n", clean(line)));
         }
     }
+    // A newer node may send a code that this msctl cannot explain.
     if ms_control::codes::find(&error.code).is_some() {
         text.push_str(&format!("  more: msctl explain {}\n", error.code));
     }
     text
 }
 
-/// Writes to stderr; there is nobody to tell when that fails.
+/// Writes to stderr; a failure of that has nowhere to go.
 pub(crate) fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
@@ -90,10 +91,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_told_in_full_and_cannot_forge_a_line() {
+    fn errors_are_printed_in_full_and_cannot_forge_a_line() {
         let error = ControlError::refused("no \x1b[31m\nerror[MS0000]: forged").why("w").next("n");
         assert_eq!(
-            told(&error),
+            described(&error),
             "error[MS0011]: no \\u{1b}[31m\\nerror[MS0000]: forged\n  why: w\n  next: n\n  \
              more: msctl explain MS0011\n"
         );

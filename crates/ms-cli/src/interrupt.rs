@@ -1,4 +1,4 @@
-//! Ctrl-C ends the process with 130, whatever it waits for.
+//! Ctrl-C ends the process with 130, whatever it is waiting for.
 
 use std::sync::mpsc;
 use std::{io, thread};
@@ -7,12 +7,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::exit::INTERRUPTED;
 
-/// Watches for Ctrl-C on a thread of its own, because the main one may be inside
-/// a blocking write or read. Returns once it watches; where it cannot, the
-/// signal's default stays, which a shell reports as 130, too.
+/// Watches for Ctrl-C on a thread of its own.
+///
+/// The main thread may be inside a blocking read or write, where no future is polled.
+/// Returns once the watch is on. Where it cannot be set up, the signal keeps its default
+/// effect, which a shell reports as 130, too.
 pub(crate) fn exit_on_ctrl_c() {
     let (watching, ready) = mpsc::channel();
     thread::spawn(move || watch(&watching));
+    // An error means that the thread has given up already; the default effect is good enough.
     let _ = ready.recv();
 }
 

@@ -1,4 +1,4 @@
-//! Standard output: text, versioned JSON, and a screen that is drawn again.
+//! Standard output: text, versioned JSON, and a screen that is redrawn.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -9,13 +9,13 @@ use serde::Serialize;
 use crate::exit::Outcome;
 use crate::render::Style;
 
-/// Moves the cursor home and clears what is below.
+/// Moves the cursor home and clears the screen below it.
 const HOME: &str = "\x1b[H\x1b[J";
 
 /// Where answers go.
 #[derive(Debug)]
 pub(crate) struct Out {
-    /// How text may look.
+    /// Colours and characters that may be used.
     pub(crate) style: Style,
     terminal: bool,
 }
@@ -24,14 +24,14 @@ pub(crate) struct Out {
 struct Envelope<'a, T> {
     schema: u32,
     kind: &'a str,
-    /// Of what only means something within one life of the node.
+    /// The life of the node, for data that has no meaning outside of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     life: Option<NodeLife>,
     data: &'a T,
 }
 
 impl Out {
-    /// Colour only on a terminal that has not asked for none.
+    /// Chooses the style: colour only on a terminal that has not declined it.
     pub(crate) fn new(ascii: bool) -> Self {
         let terminal = io::stdout().is_terminal();
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -39,25 +39,26 @@ impl Out {
         Self { style: Style { colour: terminal && !dumb && !set("NO_COLOR"), ascii }, terminal }
     }
 
-    /// Writes text at once.
+    /// Writes and flushes text.
     pub(crate) fn text(&self, text: &str) -> Outcome {
         let mut stdout = io::stdout().lock();
         stdout.write_all(text.as_bytes())?;
+        // Streams are piped into other programs, which want a line when it happens.
         Ok(stdout.flush()?)
     }
 
-    /// Writes text over what is on the screen, or below it where there is no screen.
+    /// Redraws the screen with text; appends it where there is no terminal.
     pub(crate) fn screen(&self, text: &str) -> Outcome {
         let home = if self.terminal { HOME } else { "" };
         self.text(&format!("{home}{text}"))
     }
 
-    /// Writes one versioned document for people and tools.
+    /// Writes one versioned document, indented.
     pub(crate) fn json<T: Serialize>(&self, kind: &str, data: &T) -> Outcome {
         self.document(&Envelope { schema: SCHEMA_VERSION, kind, life: None, data })
     }
 
-    /// As [`Out::json`], of a document that has more than one part.
+    /// Writes a document as it is: one with fields of its own beside the usual ones.
     pub(crate) fn document<T: Serialize>(&self, document: &T) -> Outcome {
         let text = serde_json::to_string_pretty(document).map_err(io::Error::from)?;
         self.text(&format!("{text}\n"))

@@ -51,6 +51,7 @@ pub(crate) fn run(options: Options) -> Outcome {
         workers: options.workers(look.live),
     })?;
     let (waits_for, presses) = (outbox.clone(), keyboard.as_ref().map(Keyboard::presses));
+    // Ends when there is a result or when somebody wants to quit, whichever comes first.
     let ended = service.run_with(async move |runtime| {
         let watching = view.watch(runtime, presses);
         tokio::select! {
@@ -60,6 +61,7 @@ pub(crate) fn run(options: Options) -> Outcome {
         view.close();
         Ok(())
     });
+    // The terminal is restored before anything else is printed.
     drop(keyboard);
     if let Some(printer) = Arc::into_inner(printer) {
         printer.finish();

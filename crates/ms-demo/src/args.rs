@@ -14,7 +14,7 @@ use crate::exit::Failure;
 /// What `--help` prints.
 pub(crate) const HELP: &str = include_str!("help.txt");
 
-/// Most auditors.
+/// Largest number of auditors.
 const MAX_WORKERS: usize = 256;
 /// Auditors for each core at full speed. Results that are finished together share a commit of the
 /// store, so there are more auditors than a core could keep busy.
@@ -129,7 +129,7 @@ fn parse_inner(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, lexop
             Arg::Long("chaos") => seed = Some(number(&mut parser, "--chaos")?),
             Arg::Long("rate") => rate = Some(number(&mut parser, "--rate")?),
             Arg::Long("pace") => options.pace = Some(pace(number(&mut parser, "--pace")?)?),
-            // For tests: auditors panic on files whose label ends so.
+            // For tests: auditors panic on files whose label ends with this text.
             Arg::Long("poison") => options.poison = Some(parser.value()?.string()?),
             other => return Err(other.unexpected()),
         }

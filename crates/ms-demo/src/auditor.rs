@@ -1,4 +1,4 @@
-//! An auditor: does one task, which is one file, at a time. It may die of it.
+//! An auditor: does one task, which is one file, at a time. A file may kill it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use ms_worker::{Agent, Cx, InitError};
 
 use crate::board::Board;
 use crate::chaos::{BLOCK_FOR, Due, Fault, Faults};
-use crate::metrics::Measured;
+use crate::messages::Measured;
 use crate::roster::Roster;
 use crate::work;
 
 /// A larger file is audited beside the arbiter, which must not stand still for long.
 const LARGE: u64 = 1 << 20;
-/// How often an auditor that waits sends a heartbeat.
+/// Time between two heartbeats of an auditor that waits.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub(crate) struct AuditorArgs {
     pub(crate) roster: Roster,
     pub(crate) faults: Faults,
     pub(crate) pace: Duration,
-    /// Panics on files whose label ends so, and not as an injected fault: for tests.
+    /// For tests: panics on files whose label ends with this text, and not as an injected fault.
     pub(crate) poison: Option<Arc<str>>,
 }
 
@@ -113,8 +113,8 @@ impl Auditor {
     }
 
     fn measure(&self, file: Arc<str>, bytes: u64, took: Duration) {
-        let metrics = self.args.roster.parts().metrics.clone();
-        // Measurements may be lost.
+        let metrics = self.args.roster.parts().measured.clone();
+        // Measurements may be lost: an audit must not wait for the metrics.
         let _ = metrics.map(|metrics| metrics.try_tell(Measured { file, bytes, took }));
     }
 }

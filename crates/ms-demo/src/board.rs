@@ -102,8 +102,8 @@ impl Board {
         self.done.get() + self.quarantined.get()
     }
 
-    /// Returns how many files are settled, and how many are known. A walker that was started anew,
-    /// or in a later run, lists settled files again, so its count is behind for a while.
+    /// Returns how many files are settled, and how many are known. A walker that was restarted, or
+    /// that runs in a later run, lists settled files again, so its count is behind for a while.
     pub(crate) fn progress(&self) -> (u64, u64) {
         let settled = self.settled();
         (settled, self.input.get().max(settled))
@@ -175,7 +175,7 @@ impl Observer for Board {
     fn observe(&self, supervisor: &AnyRef, _: Incarnation, observation: &Observation) {
         let by_root = supervisor.path().parent().is_none();
         match observation {
-            // Seen by name: a branch that is started anew numbers its actors from one again.
+            // By name, because a restarted branch numbers its actors from one again.
             Observation::Started { path, .. } => {
                 let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
                 if !started.insert(path.clone()) {

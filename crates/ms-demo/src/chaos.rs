@@ -23,7 +23,7 @@ pub(crate) enum Fault {
 /// Longer than an arbiter may be blocked.
 pub(crate) const BLOCK_FOR: Duration = Duration::from_secs(3);
 
-/// Most injected faults for one file: the audit has to end at any rate.
+/// Largest number of injected faults for one file: the audit has to end at any rate.
 const MAX_FAULTS_PER_FILE: u32 = 4;
 /// Faults asked for by keys that may wait.
 const MAX_ORDERED: usize = 64;
@@ -134,6 +134,7 @@ impl Random {
     }
 }
 
+// Not the standard library's hasher: its results may change with a release, and a seed should not.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)

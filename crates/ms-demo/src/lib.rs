@@ -44,6 +44,7 @@ mod chaos;
 mod exit;
 mod inventory;
 mod keys;
+mod messages;
 mod metrics;
 mod out;
 mod reducer;

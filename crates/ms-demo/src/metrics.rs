@@ -10,6 +10,7 @@ use ms_actor::StateValue;
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use crate::board::Board;
+use crate::messages::Measured;
 use crate::roster::Roster;
 
 /// Time between two samples.
@@ -37,7 +38,7 @@ impl Agent for Metrics {
     type Args = MetricsArgs;
 
     async fn init(args: MetricsArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
-        args.roster.enter(|parts| parts.metrics = Some(cx.me().clone()));
+        args.roster.enter(|parts| parts.measured = Some(cx.me().port()));
         cx.schedule(EVERY, Sample);
         let settled = args.board.settled();
         let (board, at) = (args.board, Instant::now());
@@ -51,7 +52,7 @@ impl Agent for Metrics {
             ("measured", self.measured.into()),
             ("bytes", self.bytes.into()),
             ("slowest", slowest.map_or(StateValue::Null, |m| (&*m.file).into())),
-            ("slowest_us", slowest.map_or(StateValue::Null, |m| m.micros().into())),
+            ("slowest_us", slowest.map_or(StateValue::Null, |m| micros(m.took).into())),
         ])
     }
 }
@@ -80,19 +81,8 @@ impl Handles<Sample> for Metrics {
     }
 }
 
-/// The cost of one file.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Measured {
-    pub(crate) file: Arc<str>,
-    pub(crate) bytes: u64,
-    pub(crate) took: Duration,
-}
-
-impl Measured {
-    fn micros(&self) -> u64 {
-        u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX)
-    }
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Handles<Measured> for Metrics {

@@ -1,7 +1,7 @@
 //! The reducer: from the results of ended tasks to the report.
 //!
 //! It knows which tasks were listed and polls the store for those that have ended. When it dies,
-//! its state is built anew from the store. A result counts once, however often it comes.
+//! its next life rebuilds its state from the store. A result counts once, however often it comes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use std::time::Duration;
 use actix::Message;
 use ms_actor::StateValue;
 use ms_audit::source::MissingPackage;
-use ms_audit::{FileOutcome, Reducer, SourceFile, UnitFacts};
+use ms_audit::{Reducer, SourceFile};
 use ms_core::task::TaskId;
 use ms_task::TaskEnd;
 use ms_worker::tasks::TaskClient;
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use crate::board::Board;
-use crate::reporter::Finish;
+use crate::messages::{Finish, Listed, WalkOver};
 use crate::retries::{RETRY_AFTER, Retries};
-use crate::roster::Roster;
+use crate::roster::{ANSWER_WITHIN, Roster};
 use crate::work;
 
 /// The walker pauses while more files than this wait to be audited.
@@ -80,9 +80,10 @@ impl ReducerAgent {
         let Some(input) = self.input.filter(|_| self.open.is_empty() && !self.finished) else {
             return;
         };
-        let Some(reporter) = self.roster.parts().reporter.clone() else { return };
+        let Some(reporter) = self.roster.parts().finish.clone() else { return };
         let report = Arc::new(self.reducer.report());
-        self.finished = reporter.tell(Finish { input, report }).await.is_ok();
+        // Not sent is not finished: the next poll sends it again.
+        self.finished = reporter.tell(Finish { input, report }, ANSWER_WITHIN).await.is_ok();
     }
 }
 
@@ -90,9 +91,12 @@ impl Agent for ReducerAgent {
     type Args = ReducerArgs;
 
     async fn init(args: ReducerArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
-        args.roster.enter(|parts| parts.reducer = Some(cx.me().clone()));
+        args.roster.enter(|parts| {
+            parts.listed = Some(cx.me().port());
+            parts.walk_over = Some(cx.me().port());
+        });
         cx.schedule(LOOK_EVERY, Look);
-        // Begun anew with it; the files are listed again.
+        // A new life lists all files again, and counts their deliveries again.
         args.board.redelivered.set(0);
         let this = Self {
             reducer: Reducer::new(args.scope, args.missing),
@@ -123,20 +127,6 @@ impl Agent for ReducerAgent {
     }
 }
 
-/// A batch of the walk, submitted. Adding it twice changes nothing.
-#[derive(Clone)]
-pub(crate) struct Listed {
-    pub(crate) units: Arc<[UnitFacts]>,
-    pub(crate) files: Arc<[(TaskId, SourceFile)]>,
-    /// Places that could not be read: they have an outcome and no task.
-    pub(crate) unreadable: Arc<[FileOutcome]>,
-}
-
-impl Message for Listed {
-    /// Whether enough is listed for the moment.
-    type Result = bool;
-}
-
 impl Handles<Listed> for ReducerAgent {
     async fn on(&mut self, listed: Listed, _: &mut Cx<Self>) -> bool {
         self.finished = false;
@@ -148,14 +138,6 @@ impl Handles<Listed> for ReducerAgent {
         self.show();
         self.open.len() > ENOUGH
     }
-}
-
-/// The walk is over.
-#[derive(Debug, Clone, Copy, Message)]
-#[rtype(result = "()")]
-pub(crate) struct WalkOver {
-    /// Number of files listed.
-    pub(crate) input: u64,
 }
 
 impl Handles<WalkOver> for ReducerAgent {

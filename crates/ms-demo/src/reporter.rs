@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use actix::Message;
-use ms_audit::{AuditJson, Report, ReportError, RunFacts};
+use ms_audit::{AuditJson, ReportError, RunFacts};
 use ms_worker::{Agent, Cx, Handles, InitError};
 use tokio::sync::Notify;
 
 use crate::board::Board;
+use crate::messages::Finish;
 use crate::roster::Roster;
 
 /// The result, and the error if it could not be written.
@@ -55,18 +55,9 @@ impl Agent for Reporter {
     type Args = ReporterArgs;
 
     async fn init(args: ReporterArgs, cx: &mut Cx<Self>) -> Result<Self, InitError> {
-        args.roster.enter(|parts| parts.reporter = Some(cx.me().clone()));
+        args.roster.enter(|parts| parts.finish = Some(cx.me().port()));
         Ok(Self(args))
     }
-}
-
-/// Everything is settled: write the report.
-#[derive(Debug, Clone, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Finish {
-    /// Number of files listed.
-    pub(crate) input: u64,
-    pub(crate) report: Arc<Report>,
 }
 
 impl Handles<Finish> for Reporter {

@@ -1,22 +1,26 @@
 //! References to the parts: each enters itself when it starts, before the parts that need it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use ms_worker::AgentRef;
+use ms_actor::Port;
 
-use crate::metrics::Metrics;
-use crate::reducer::ReducerAgent;
-use crate::reporter::Reporter;
+use crate::messages::{Finish, Listed, Measured, WalkOver};
+
+/// Longest wait of one part for another. What was not answered is sent again.
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// The parts of the demo. References stay valid over restarts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Roster(Arc<Mutex<Parts>>);
 
+/// One port for each message, so that a part is known by what it takes and not by its type.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
-    pub(crate) metrics: Option<AgentRef<Metrics>>,
-    pub(crate) reporter: Option<AgentRef<Reporter>>,
-    pub(crate) reducer: Option<AgentRef<ReducerAgent>>,
+    pub(crate) measured: Option<Port<Measured>>,
+    pub(crate) finish: Option<Port<Finish>>,
+    pub(crate) listed: Option<Port<Listed>>,
+    pub(crate) walk_over: Option<Port<WalkOver>>,
 }
 
 impl Roster {

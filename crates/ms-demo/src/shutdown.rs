@@ -23,7 +23,7 @@ pub(crate) fn text(summary: &ShutdownSummary) -> String {
             StopOutcome::Stopped => continue,
             StopOutcome::Failed(error) => format!("it failed: {error}"),
             StopOutcome::Forced => "it was killed because it took too long".to_owned(),
-            StopOutcome::Abandoned => "it was left behind".to_owned(),
+            StopOutcome::Abandoned => "it did not stop and was abandoned".to_owned(),
         };
         text.push_str(&format!("  {}: {fault}\n", stop.id));
     }

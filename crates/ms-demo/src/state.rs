@@ -21,7 +21,7 @@ const FORMAT: u32 = 2;
 /// The state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StateError {
-    #[error("the state directory {} cannot be made or written; choose another one with --state DIR", path.display())]
+    #[error("the state directory {} cannot be created or written; choose another one with --state DIR", path.display())]
     Unusable { path: PathBuf, source: io::Error },
     #[error("{} is in use by another audit; wait for it to end, or name another directory with --state", path.display())]
     Locked { path: PathBuf },
@@ -85,7 +85,7 @@ impl State {
                 // The note is there before the tasks are.
                 return match fs::metadata(&tasks).map_or(0, |there| there.len()) {
                     0 => Ok(false),
-                    _ => Err(damaged(tasks, "it is not known of which input it is")),
+                    _ => Err(damaged(tasks, "its input is not known")),
                 };
             }
             Err(error) => return Err(damaged(self.input(), &error.to_string())),
@@ -136,7 +136,7 @@ mod tests {
     fn another_input_begins_afresh_and_the_same_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::prepare(dir.path(), &key("a"), false).unwrap();
-        // Long enough for a database's header: a shorter file is none, and refused.
+        // Long enough for a database's header: a shorter file is not a database, and is refused.
         let text: &str = &format!("SQLite format 3\0{:100} tasks", "");
         fs::write(state.tasks(), text).unwrap();
         State::prepare(dir.path(), &key("a"), false).unwrap();

@@ -14,9 +14,9 @@ use ms_worker::tasks::{TaskClient, TaskRefusal};
 use ms_worker::{Agent, Cx, Handles, InitError};
 
 use crate::board::Board;
-use crate::reducer::{Listed, WalkOver};
+use crate::messages::{Listed, WalkOver};
 use crate::retries::{RETRY_AFTER, Retries};
-use crate::roster::Roster;
+use crate::roster::{ANSWER_WITHIN, Roster};
 use crate::work::{self, WorkError};
 
 /// Files in one batch, which is one submission.
@@ -112,7 +112,12 @@ enum Next {
 
 impl WalkerAgent {
     async fn step(&mut self) -> Result<Next, Unlisted> {
-        let Some(reducer) = self.roster.parts().reducer.clone() else {
+        let (listed_to, over_to) = {
+            let parts = self.roster.parts();
+            (parts.listed.clone(), parts.walk_over.clone())
+        };
+        // The reducer starts before the walker, and enters both when it does.
+        let (Some(listed_to), Some(over_to)) = (listed_to, over_to) else {
             return Ok(Next::After(RETRY_AFTER));
         };
         if self.held.is_none() && !self.over {
@@ -121,7 +126,7 @@ impl WalkerAgent {
         }
         let Some(batch) = &self.held else {
             self.board.walked.store(true, Ordering::Release);
-            return Ok(match reducer.ask(WalkOver { input: self.input }).await {
+            return Ok(match over_to.ask(WalkOver { input: self.input }, ANSWER_WITHIN).await {
                 Ok(()) => Next::Over,
                 Err(_) => Next::After(RETRY_AFTER),
             });
@@ -133,8 +138,9 @@ impl WalkerAgent {
             files: files.into(),
             unreadable: batch.unreadable.clone().into(),
         };
-        Ok(match reducer.ask(listed).await {
+        Ok(match listed_to.ask(listed, ANSWER_WITHIN).await {
             Ok(has_enough) => {
+                // Not before the reducer has it. A batch that is submitted again is the same tasks.
                 self.held = None;
                 Next::After(if has_enough { ENOUGH_FOR } else { Duration::ZERO })
             }

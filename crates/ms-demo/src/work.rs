@@ -30,7 +30,7 @@ pub(crate) enum WorkError {
     Kind(#[from] IdError),
     #[error(transparent)]
     Key(#[from] TaskIdError),
-    #[error("a file cannot be written down as a task")]
+    #[error("a file cannot be encoded as a task")]
     Payload(#[from] serde_json::Error),
 }
 

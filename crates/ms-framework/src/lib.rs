@@ -1,22 +1,22 @@
-//! The MS Framework: supervision trees for actix, as OTP has them.
+//! The MS Framework: OTP's supervision trees for actix.
 //!
-//! This crate is a facade and owns nothing: each layer is a module here, and the
-//! [`prelude`] has the few names most programs need.
+//! This crate is a facade and owns nothing. Each layer is a module here, and the
+//! [`prelude`] has the few names that most programs need.
 //!
-//! | module | what it is for |
+//! | module | purpose |
 //! |---|---|
-//! | [`runtime`] | run a node: signals, exit codes, the control endpoint |
+//! | [`runtime`] | runs a node: signals, exit codes, the control endpoint |
 //! | [`supervisor`] | child specs, supervisors, tasks, steering |
 //! | [`worker`] | agents: `async fn` handlers over `&mut self` |
 //! | [`registry`] | names, groups, typed services |
-//! | [`router`] | messages to those who take them, by type |
-//! | [`bus`] | events by subject, for whoever subscribes |
+//! | [`router`] | messages to their handlers, by type |
+//! | [`bus`] | events to their subscribers, by subject |
 //! | [`actor`] | references, mailboxes, monitors, the node |
-//! | [`control`] | what `msctl` and a node say to each other |
+//! | [`control`] | the protocol between `msctl` and a node |
 //! | [`resilience`] | circuit breakers and fallbacks, as actors and as tower layers |
-//! | [`task`] | durable tasks: what is decided about them, and the port of their store |
+//! | [`task`] | durable tasks: their states and decisions, and the interface of their store |
 //! | [`policy`] | the supervisor's decisions, as a pure machine |
-//! | [`core`] | the words all share: ids, exit reasons, specs, views |
+//! | [`core`] | the types that all layers share: ids, exit reasons, specs, views |
 //!
 //! ```
 //! use actix::Message;
@@ -63,7 +63,7 @@ pub use ms_supervisor as supervisor;
 pub use ms_task as task;
 pub use ms_worker as worker;
 
-/// What most programs need. Messages are actix's: `use actix::Message` beside it.
+/// The names that most programs need. Messages are actix's, so `use actix::Message` as well.
 pub mod prelude {
     pub use ms_actor::{
         Context, MailboxSpec, Node, NodeConfig, Overflow, Placement, Ref, StateValue,

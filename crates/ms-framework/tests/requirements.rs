@@ -142,7 +142,7 @@ fn a_hung_agent_is_replaced_within_three_beats_and_one() {
 
 // ---- tasks ----
 
-/// A task whose first `failing` runs end so, at once; the one after goes on for ever.
+/// A task whose first `failing` runs end with this result at once; the next one never ends.
 fn task(name: &str, ends: &'static str, failing: u32, runs: &Arc<AtomicU32>) -> ChildSpec {
     let runs = Arc::clone(runs);
     ChildSpec::task(name, move || {

@@ -1,11 +1,11 @@
-//! The gate of the service, as the API's listener asks it.
+//! The gate of the service, in the form that the API's listener asks for.
 
 use std::any::Any;
 
 use ms_runtime::{GateError, WorkGate};
 use ms_transport::{Admission, Closed, Gate};
 
-/// [`WorkGate`] as a gateway asks it.
+/// Answers a gateway from the [`WorkGate`] of the runtime, which knows no gateway.
 pub(crate) struct Entrance(pub(crate) WorkGate);
 
 impl Admission for Entrance {

@@ -1,4 +1,4 @@
-//! Calls between the components of the server, reported where they are made.
+//! Reports the calls between the components of the server where they are made.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use ms_runtime::{CallReporter, Calls};
 use ms_store::SqliteTasks;
 use ms_task::{ClaimSpec, Claimed, Held, StoreFuture, StoreLayer, Swept, TaskCommand, TaskStore};
 
-/// What the component `transport` reports.
+/// Reports the calls that the component `transport` makes.
 #[derive(Debug, Clone)]
 pub(crate) struct FromTransport {
-    /// Tasks that are kept and looked up.
+    /// Tasks that are stored and looked up.
     to_database: CallReporter,
-    /// What the dispatcher is told of.
+    /// Orders for the dispatcher.
     to_application: CallReporter,
 }
 
@@ -30,7 +30,8 @@ impl FromTransport {
     }
 }
 
-/// What the desk does for requests over HTTP.
+/// The desk carries out the requests, so it is observed; other callers than HTTP clients are no
+/// calls of the component `transport`.
 impl Observe for FromTransport {
     fn ended(&self, operation: &'static str, door: Door, took: Duration, ending: Ending) {
         let to = match operation {
@@ -55,8 +56,8 @@ impl Observe for FromTransport {
     }
 }
 
-/// The store as the component `application` has it: what its dispatcher and its agents ask is
-/// reported. What clients ask goes through here too, and is theirs to report.
+/// The store as the component `application` uses it: it reports what the dispatcher and the agents
+/// ask of it. Requests of clients go through here too, but are reported as calls of `transport`.
 #[derive(Debug, Clone)]
 pub(crate) struct WatchedStore {
     store: SqliteTasks,

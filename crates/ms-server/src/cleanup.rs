@@ -1,7 +1,7 @@
-//! What is closed last, and in an emergency: the listeners, then the task store's file.
+//! Closes the listeners and then the task store's file, at the end of a stop and in an emergency.
 //!
-//! At an orderly stop both have been closed by their actors, and this only looks whether it is
-//! so. When nobody knows which actors still answer, it closes them.
+//! At an orderly stop their actors have closed both, and this only verifies it. In an emergency
+//! nobody knows which actors still answer, so this closes them without asking any.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,13 +9,13 @@ use ms_runtime::{CleanupError, CleanupFuture, CleanupHandler, ConnectionPool};
 use ms_store::SqliteTasks;
 use ms_transport::GatewaySpec;
 
-/// The listening sockets of both gateways, once they are made.
+/// The listening sockets of both gateways, once they exist.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Doors(Arc<Mutex<Vec<GatewaySpec>>>);
+pub(crate) struct Sockets(Arc<Mutex<Vec<GatewaySpec>>>);
 
-impl Doors {
-    /// This one is among them.
-    pub(crate) fn has(&self, gateway: &GatewaySpec) {
+impl Sockets {
+    /// Adds the socket of a gateway.
+    pub(crate) fn add(&self, gateway: &GatewaySpec) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(gateway.clone());
     }
 
@@ -24,12 +24,13 @@ impl Doors {
     }
 }
 
-impl CleanupHandler for Doors {
+impl CleanupHandler for Sockets {
     fn name(&self) -> &str {
         "listeners"
     }
 
     fn priority(&self) -> u32 {
+        // Before the task store's, which has 100: no request may come in that finds it closed.
         10
     }
 
@@ -55,7 +56,7 @@ impl CleanupHandler for Doors {
     }
 }
 
-/// The connections to the file of the tasks, and its lock.
+/// The connections to the task store's file, and its lock.
 pub(crate) struct TaskFile(pub(crate) SqliteTasks);
 
 impl ConnectionPool for TaskFile {

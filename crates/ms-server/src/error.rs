@@ -13,43 +13,44 @@ use ms_worker::tasks::TasksError;
 
 /// Why a server did not run, each with its exit code.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServerError {
-    /// The configuration cannot be used; all that is wrong with it.
+    /// The configuration cannot be used; the source lists every problem.
     #[error("the configuration cannot be used")]
     Config(#[source] ConfigErrors),
     /// A listener would be open to strangers, or its token cannot be used.
     #[error("the HTTP endpoint was not opened")]
     Bind(#[from] BindError),
-    /// The agents cannot be set up so.
+    /// The agents cannot be set up.
     #[error("the agents cannot be set up")]
     Agents(#[from] TasksError),
-    /// A budget is set for what is no path.
+    /// A budget is set for something that is not a path.
     #[error(
         "the budget for `{path}` cannot be set; write a path such as /root/components/application/tasks/KIND"
     )]
     Budget {
-        /// What was given as the path.
+        /// The text that should be a path.
         path: String,
-        /// Why it is none.
+        /// Why it is not one.
         #[source]
         source: IdError,
     },
-    /// What is to be logged of the event bus is no filter.
+    /// The filter of logged bus events is wrong.
     #[error("`core.event_bus.log_subjects` cannot be used")]
     EventBus(#[source] SubjectError),
-    /// State is to be kept, and cannot be.
+    /// The directory or the keys of snapshots cannot be used.
     #[error("the snapshots of `persistence` cannot be kept")]
     Persistence {
-        /// Why not.
+        /// The cause.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
     /// Logs or metrics cannot be set up.
     #[error("telemetry cannot be set up: {what}")]
     Telemetry {
-        /// What.
+        /// The part that failed: the log or the metrics.
         what: &'static str,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
@@ -59,8 +60,10 @@ pub enum ServerError {
 }
 
 impl ServerError {
-    /// The number of its exit code: 8 for the configuration (the directory and the keys of snapshots included), 78 for an unsafe listener, the
-    /// runtime's own for the rest.
+    /// Returns the number of its exit code.
+    ///
+    /// It is 8 for the configuration, which includes the directory and the keys of snapshots, 78
+    /// for an unsafe listener, and the runtime's own for the rest.
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
@@ -75,21 +78,21 @@ impl ServerError {
         }
     }
 
-    /// Its exit code, for `main` to return.
+    /// Returns its exit code, for `main` to return.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         self.code().into()
     }
 
-    /// The error and all its causes, a line each.
+    /// Returns the error and all its causes, one on each line.
     #[must_use]
-    pub fn told(&self) -> String {
-        let mut told = self.to_string();
+    pub fn describe(&self) -> String {
+        let mut text = self.to_string();
         let causes = std::iter::successors(self.source(), |&error| error.source());
         for cause in causes {
             // Writing into a string cannot fail.
-            let _ = write!(told, "\n  because {cause}");
+            let _ = write!(text, "\n  because {cause}");
         }
-        told
+        text
     }
 }

@@ -12,14 +12,13 @@ use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_transport::{Api, Bind, BindError, GatewaySpec, HttpGateway, HttpLimits, admin_gateway};
 
 use crate::admission::Entrance;
-use crate::cleanup::Doors;
+use crate::cleanup::Sockets;
 use crate::paths::ToApi;
-use crate::server::PAUSE;
 use crate::services::Registrar;
-use crate::settings;
+use crate::settings::{self, RESTART_BACKOFF};
 use crate::telemetry::Metrics;
 
-/// What the two listeners are made of.
+/// The parts of which both listeners are made.
 pub(crate) struct Listeners {
     pub(crate) api: Bind,
     pub(crate) admin: Bind,
@@ -28,11 +27,11 @@ pub(crate) struct Listeners {
     registry: Registry,
     task_events: EventSource<TaskTransition>,
     pub(crate) path: ToApi,
-    pub(crate) doors: Doors,
+    pub(crate) sockets: Sockets,
 }
 
 impl Listeners {
-    /// The addresses are checked here: both are known before anything starts.
+    /// Reads and checks both addresses, before anything has started that would have to be undone.
     pub(crate) fn of(
         config: &FrameworkConfig,
         metrics: &Metrics,
@@ -51,11 +50,11 @@ impl Listeners {
             registry: registry.clone(),
             task_events,
             path: ToApi::default(),
-            doors: Doors::default(),
+            sockets: Sockets::default(),
         })
     }
 
-    /// The component `transport`.
+    /// Returns the tree of the component `transport`.
     pub(crate) fn tree(&self, cx: &TreeContext) -> Result<SupervisorSpec, ComponentFailure> {
         let gateways = [("api", self.api_gateway(cx)?), ("admin", self.admin_gateway(cx)?)];
         let service = ServiceHandle::clone(cx);
@@ -64,16 +63,16 @@ impl Listeners {
             .child(ChildSpec::blueprint("registry", self.registry.blueprint()))
             .child(ChildSpec::actor("registrar", move || registrar.clone()));
         Ok(gateways.into_iter().fold(tree, |tree, (id, spec)| {
-            self.doors.has(&spec);
+            self.sockets.add(&spec);
             let make = move || HttpGateway::new(spec.clone());
             let gateway = ChildSpec::inspectable(id, make, HttpGateway::view);
-            // On threads of their own: an agent that blocks its arbiter until that is
-            // given up must not take connections with it.
-            tree.child(gateway.placement(Placement::Dedicated).backoff(PAUSE))
+            // On threads of their own: an agent that blocks its arbiter until the arbiter is
+            // abandoned must not take connections with it.
+            tree.child(gateway.placement(Placement::Dedicated).backoff(RESTART_BACKOFF))
         }))
     }
 
-    /// An address with whoever the credentials let in.
+    /// Returns a listener's address with the access that the component `credentials` provides.
     fn bound(&self, cx: &TreeContext, bind: &Bind) -> Result<Bind, ComponentFailure> {
         Ok(Bind { access: cx.require()?, ..bind.clone() })
     }
@@ -83,17 +82,18 @@ impl Listeners {
         let api = Api { node: cx.node().clone(), task_events, desk: desk(cx)? };
         let spec = api.gateway(self.bound(cx, &self.api)?, self.limits.clone())?;
         let spec = spec.admitted_by(Entrance(cx.gate().clone()));
-        self.path.is(&spec);
+        self.path.set(&spec);
         Ok(spec)
     }
 
     fn admin_gateway(&self, cx: &TreeContext) -> Result<GatewaySpec, ComponentFailure> {
         let desk = desk(cx)?;
         let metrics = Arc::clone(&self.metrics);
-        // What the API spares is spared for this one.
+        // The API leaves descriptors unused for this listener, so that probes get in when
+        // clients have taken all the others. This one needs to leave none.
         let limits = HttpLimits { spare_descriptors: 0, ..self.limits.clone() };
         let spec = admin_gateway(self.bound(cx, &self.admin)?, limits, desk, metrics)?;
-        // Probes are answered whatever the door says; so is what is asked of metrics.
+        // Without the gate: probes and metrics are answered during boot and drain as well.
         Ok(spec.serving())
     }
 }

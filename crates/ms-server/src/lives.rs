@@ -1,53 +1,53 @@
-//! Lives of actors as the node's events tell of them: begun, ended, how long they ran.
+//! Counts lives of actors from the node's events: begun, ended, how long they ran.
 
 use std::collections::HashMap;
 
 use ms_core::view::{EventKind, Lifecycle, NodeEvent, TreeNode};
 use ms_core::{ActorPath, Incarnation};
 
-/// Actors whose start is remembered; of more, how many there are is known, and not since when.
+/// Actors whose start is remembered. More are only counted, and their running time is unknown.
 const MAX_KNOWN: usize = 65_536;
 /// An actor's first start.
 const FIRST: Incarnation = Incarnation(1);
 
-/// What an event told of.
+/// A change of a life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub(crate) enum LifeChange {
     /// A life began.
-    Started {
-        /// It is not the actor's first.
+    Began {
+        /// Whether the actor has lived before.
         again: bool,
-        /// How long the actor was away, where its life before ended by a fault.
+        /// The time since the life before, if that one ended by a failure.
         away_ms: Option<u64>,
     },
-    /// A life ended.
-    Ended {
-        /// By a fault.
+    /// A life came to its end.
+    Over {
+        /// Whether it ended by a failure.
         failed: bool,
-        /// How long it ran; `None` where its start was not seen.
+        /// Its length; `None` if its start was not seen.
         ran_ms: Option<u64>,
     },
 }
 
-/// The lives under way.
+/// The lives that have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Lives {
     known: HashMap<ActorPath, (Incarnation, u64)>,
-    /// Whose life ended by a fault, and when.
+    /// Actors whose life ended by a failure, and the time of that.
     away: HashMap<ActorPath, u64>,
-    /// Those that there was no room for.
+    /// Lives beyond [`MAX_KNOWN`].
     beyond: usize,
 }
 
 impl Lives {
-    /// What an event tells; `None` if it is not about a life.
-    pub(crate) fn event(&mut self, event: &NodeEvent) -> Option<Seen> {
+    /// Takes an event, and returns the change of a life in it, if there is one.
+    pub(crate) fn event(&mut self, event: &NodeEvent) -> Option<LifeChange> {
         match &event.kind {
             EventKind::Started { path, incarnation } => {
                 self.started(path, *incarnation, event.at_ms);
                 let away = self.away.remove(path);
                 let away_ms = away.map(|since| event.at_ms.saturating_sub(since));
-                Some(Seen::Started { again: *incarnation > FIRST, away_ms })
+                Some(LifeChange::Began { again: *incarnation > FIRST, away_ms })
             }
             EventKind::Exited { path, incarnation, reason } => {
                 let began = self.ended(path, *incarnation);
@@ -56,7 +56,7 @@ impl Lives {
                 if failed && self.away.len() < MAX_KNOWN {
                     self.away.insert(path.clone(), event.at_ms);
                 }
-                Some(Seen::Ended { failed, ran_ms })
+                Some(LifeChange::Over { failed, ran_ms })
             }
             _ => None,
         }
@@ -70,7 +70,7 @@ impl Lives {
         }
     }
 
-    /// Gives when it began.
+    /// Takes a life out, and returns when it began.
     fn ended(&mut self, path: &ActorPath, incarnation: Incarnation) -> Option<u64> {
         match self.known.get(path) {
             Some((known, began)) if *known == incarnation => {
@@ -78,8 +78,10 @@ impl Lives {
                 self.known.remove(path);
                 Some(began)
             }
-            // The end of a life before: a later one has begun.
+            // The end of an earlier life, read after the start of a later one.
             Some(_) => None,
+            // Either its start was missed, or it was only counted. A count that is too low for a
+            // moment is repaired by the next look at the tree.
             None => {
                 self.beyond = self.beyond.saturating_sub(1);
                 None
@@ -87,8 +89,8 @@ impl Lives {
         }
     }
 
-    /// Takes over what the tree shows, in place of what was known: events may have been missed.
-    pub(crate) fn are(&mut self, tree: &TreeNode, now_ms: u64) {
+    /// Replaces what is known by what the tree shows, after events were missed.
+    pub(crate) fn replace_by(&mut self, tree: &TreeNode, now_ms: u64) {
         *self = Self::default();
         for status in tree.walk().map(|node| &node.status) {
             let runs = !matches!(status.lifecycle, Lifecycle::Restarting | Lifecycle::Stopped);
@@ -98,7 +100,7 @@ impl Lives {
         }
     }
 
-    /// How many run.
+    /// Returns how many lives have not ended.
     pub(crate) fn running(&self) -> usize {
         self.known.len() + self.beyond
     }
@@ -128,15 +130,15 @@ mod tests {
     #[test]
     fn s2_2_12_lives_are_counted_with_how_long_they_ran() {
         let mut lives = Lives::default();
-        let first = Some(Seen::Started { again: false, away_ms: None });
+        let first = Some(LifeChange::Began { again: false, away_ms: None });
         assert_eq!(lives.event(&started("/r/a", 1, 100)), first);
         assert_eq!(lives.event(&started("/r/b", 1, 100)), first);
         assert_eq!(lives.running(), 2);
         let crashed = exited("/r/a", 1, 350, ExitReason::Killed);
-        let ended = |failed, ran_ms| Some(Seen::Ended { failed, ran_ms });
+        let ended = |failed, ran_ms| Some(LifeChange::Over { failed, ran_ms });
         assert_eq!(lives.event(&crashed), ended(true, Some(250)));
         assert_eq!(lives.running(), 1);
-        let again = Some(Seen::Started { again: true, away_ms: Some(10) });
+        let again = Some(LifeChange::Began { again: true, away_ms: Some(10) });
         assert_eq!(lives.event(&started("/r/a", 2, 360)), again);
         assert_eq!(lives.event(&exited("/r/a", 1, 370, ExitReason::Killed)), ended(true, None));
         assert_eq!(lives.running(), 2, "the end of an earlier life ends no later one");
@@ -152,8 +154,8 @@ mod tests {
             lives.event(&started(&format!("/r/{n}"), 1, 0));
         }
         assert_eq!((lives.running(), lives.known.len()), (MAX_KNOWN + 10, MAX_KNOWN));
-        let seen = lives.event(&exited(&format!("/r/{MAX_KNOWN}"), 1, 9, ExitReason::Normal));
-        assert_eq!(seen, Some(Seen::Ended { failed: false, ran_ms: None }));
+        let change = lives.event(&exited(&format!("/r/{MAX_KNOWN}"), 1, 9, ExitReason::Normal));
+        assert_eq!(change, Some(LifeChange::Over { failed: false, ran_ms: None }));
         assert_eq!(lives.running(), MAX_KNOWN + 9);
     }
 }

@@ -1,9 +1,8 @@
 //! The way of log lines to their sink: one thread writes, and nobody else ever waits for it.
 //!
-//! A pipe that nobody reads, a terminal that was stopped, a journal that hangs: whoever writes
-//! to it stands still. So lines wait in a bounded queue for the one thread that may. What
-//! does not fit is dropped and counted, and a line says how many were lost as soon as lines
-//! flow again.
+//! A write blocks when nobody reads the pipe, when the terminal is stopped or when the journal
+//! hangs. So lines wait in a bounded queue for the one thread that may block. Lines that do not
+//! fit are dropped and counted, and a line reports how many were lost as soon as lines flow again.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -15,19 +14,19 @@ use ms_core::time::later;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait for a slow sink.
-const WAITING: usize = 4_096;
-/// How often it is said at most that lines were lost.
-const TELL_EVERY: Duration = Duration::from_secs(1);
-/// How often the end of the writing looks for room in a full queue.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const QUEUED_LINES: usize = 4_096;
+/// Shortest time between two reports of lost lines.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Pause between two tries to put the last order into a full queue.
+const RETRY_EVERY: Duration = Duration::from_millis(5);
 
 enum Order {
     Line(Vec<u8>),
-    /// Say when all that came before is written.
-    Told(SyncSender<()>),
+    /// Acknowledge that everything before is written.
+    Acknowledge(SyncSender<()>),
 }
 
-/// Takes log lines. Cheap to clone; a line is handed over whole, and never waited for.
+/// Takes whole log lines without ever waiting. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct LogSink {
     orders: SyncSender<Order>,
@@ -38,39 +37,39 @@ impl LogSink {
     /// Starts the thread that writes to `sink`.
     ///
     /// # Errors
-    /// There is no thread to be had.
+    /// The system starts no more threads.
     pub(crate) fn start(sink: impl Write + Send + 'static) -> io::Result<Self> {
-        let (orders, waiting) = sync_channel(WAITING);
+        let (orders, queue) = sync_channel(QUEUED_LINES);
         let lost = Arc::new(AtomicU64::new(0));
-        let there = Arc::clone(&lost);
+        let lost_of_thread = Arc::clone(&lost);
         let thread = std::thread::Builder::new().name("ms-log".to_owned());
-        // Not joined: a sink that takes nothing keeps it for ever.
-        drop(thread.spawn(move || write_all(&waiting, sink, &there))?);
+        // Not joined: a blocked sink would hold up the end of the process for ever.
+        drop(thread.spawn(move || write_all(&queue, sink, &lost_of_thread))?);
         Ok(Self { orders, lost })
     }
 
-    /// Lines that were dropped so far.
+    /// Returns the number of dropped lines.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Waits until what was logged before is written; false if that takes longer.
+    /// Waits until everything that was logged before is written; false if that takes longer.
     #[allow(clippy::disallowed_methods, reason = "the main thread, when the node has ended")]
     pub(crate) fn finish(&self, within: Duration) -> bool {
         let until = later(Instant::now(), within);
-        let (tell, told) = sync_channel(1);
-        let mut order = Order::Told(tell);
+        let (written, acknowledged) = sync_channel(1);
+        let mut order = Order::Acknowledge(written);
         loop {
             match self.orders.try_send(order) {
                 Ok(()) => break,
                 Err(TrySendError::Full(back)) if Instant::now() < until => {
                     order = back;
-                    std::thread::sleep(LOOK_AGAIN);
+                    std::thread::sleep(RETRY_EVERY);
                 }
                 Err(_) => return false,
             }
         }
-        told.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok()
+        acknowledged.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok()
     }
 }
 
@@ -83,6 +82,7 @@ impl<'a> MakeWriter<'a> for LogSink {
 }
 
 impl Write for LogSink {
+    /// Never fails: an error would go to whoever logs, who can do nothing about it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.orders.try_send(Order::Line(line.to_vec())).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -96,12 +96,12 @@ impl Write for LogSink {
 }
 
 fn write_all(orders: &Receiver<Order>, mut sink: impl Write, lost: &AtomicU64) {
-    let (mut told, mut last) = (0, None::<Instant>);
+    let (mut reported, mut last) = (0, None::<Instant>);
     for order in orders {
         match order {
-            Order::Told(tell) => {
-                // Whoever asked may have given up.
-                let _ = tell.send(());
+            Order::Acknowledge(written) => {
+                // The caller may have given up waiting.
+                let _ = written.send(());
                 continue;
             }
             Order::Line(line) => {
@@ -110,10 +110,13 @@ fn write_all(orders: &Receiver<Order>, mut sink: impl Write, lost: &AtomicU64) {
             }
         }
         let now = lost.load(Ordering::Relaxed);
-        if now > told && last.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
-            // By the same way as all lines: it may be lost, is counted then, and is told later.
-            tracing::warn!(lines = now - told, "log lines were lost: their sink took none");
-            (told, last) = (now, Some(Instant::now()));
+        if now > reported && last.is_none_or(|last| last.elapsed() >= REPORT_EVERY) {
+            // It goes the way of all lines. If it is lost, it is counted, and reported later.
+            tracing::warn!(
+                lines = now - reported,
+                "log lines were lost: the sink did not accept them"
+            );
+            (reported, last) = (now, Some(Instant::now()));
         }
     }
 }
@@ -124,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes a line only when it is let.
+    /// Takes a line only with permission.
     struct Stubborn(Receiver<()>, Sender<Vec<u8>>);
 
     impl Write for Stubborn {
@@ -146,12 +149,12 @@ mod tests {
         let sink = LogSink::start(Stubborn(may, write)).expect("a thread");
         let mut to = sink.clone();
         // One may be in the thread's hands, the queue holds the rest.
-        for n in 0..WAITING + 11 {
+        for n in 0..QUEUED_LINES + 11 {
             to.write_all(format!("{n}").as_bytes()).expect("it never fails");
         }
         assert!((10..=11).contains(&sink.lost()), "{}", sink.lost());
         assert!(!sink.finish(Duration::from_millis(1)), "nothing is written");
-        for _ in 0..=WAITING {
+        for _ in 0..=QUEUED_LINES {
             let_one.send(()).expect("the thread is there");
         }
         let first = written.recv_timeout(Duration::from_secs(60)).expect("it flows again");

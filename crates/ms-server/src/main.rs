@@ -1,4 +1,4 @@
-//! `ms-server`: the whole system out of a configuration directory.
+//! `ms-server`: runs the whole system from a configuration directory.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,34 +10,34 @@ use ms_runtime::preflight::{CheckOutcome, PreFlightResult};
 use ms_server::agents::{Audit, Echo, Tally, Wait};
 use ms_server::{Options, Server};
 
-/// Runs durable tasks for agents, over HTTP.
+/// Runs durable tasks with agents, and serves them over HTTP.
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER)]
 struct Args {
     /// Directory of the configuration: base.toml (or .yaml), ENVIRONMENT.toml
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
-    /// The environment, in place of $ENVIRONMENT
+    /// Environment to use instead of $ENVIRONMENT
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// Overrides one key, whatever files and variables say
+    /// Set one key, over all files and variables; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Where msctl finds the node
+    /// Control socket, where msctl finds the node
     #[arg(long, value_name = "PATH")]
     control: Option<PathBuf>,
-    /// Lets faults be injected over the control endpoint: for tests
+    /// Allow fault injection over the control socket; for tests
     #[arg(long)]
     allow_faults: bool,
-    /// Checks configuration and surroundings, and starts nothing
+    /// Check configuration and environment, and start nothing
     #[arg(long)]
     check: bool,
 }
 
-/// How long the last word on standard error may take.
-const COMPLAIN_WITHIN: Duration = Duration::from_secs(1);
+/// Longest wait for standard error to take the last message.
+const LAST_MESSAGE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Of sysexits.h.
+/// The exit code of `sysexits.h` for an error of input or output.
 const EX_IOERR: u8 = 74;
 
 const AFTER: &str = "\
@@ -46,22 +46,22 @@ EXAMPLES
   ms-server --config /etc/ms --set http.bind=127.0.0.1:9000
   ms-server --config /etc/ms --check
 
-Agents: `echo` gives back its payload; `audit` takes {\"source\": RUST TEXT}; `wait` takes
+Agents: `echo` returns its payload; `audit` takes {\"source\": RUST TEXT}; `wait` takes
 {\"ms\": N, \"steps\": N}; `tally` takes {\"name\": TEXT, \"add\": N} and keeps totals, with
 `persistence.enabled`; `http` takes {\"method\", \"url\", \"headers\", \"body\", \"deadline_ms\"} and calls
-a service of `outside.allowed`.
+a service in `outside.allowed`.
 
 EXIT STATUS
     0  stopped in order
-    1  stopped by force: told twice, or something did not stop in time
+    1  stopped by force: a second signal, or something did not stop in time
     2  usage
     3  the node could not boot: threads, logs or metrics
     4  a component did not start
     5  the control socket cannot be used
-    6  a check of the surroundings failed: a directory, a port, descriptors
-    7  started, and not healthy in time
-    8  configuration, or what components require and no other provides
-   69  an address is not to be had
+    6  a check of the environment failed: a directory, a port, descriptors
+    7  started, but not healthy in time
+    8  configuration, or a component requires what no other provides
+   69  an address cannot be bound
    74  `--check`: its report could not be written
    78  unsafe: a listener or a token file, or built with panic=abort
   101  emergency: a panic outside any actor
@@ -89,33 +89,37 @@ fn main() -> ExitCode {
         false => server.run(&options).map(|end| end.exit_code()),
     };
     end.unwrap_or_else(|error| {
-        complain(format!("ms-server: {}", error.told()));
+        print_last(format!("ms-server: {}", error.describe()));
         error.exit_code()
     })
 }
 
-/// Says it on standard error, unless nobody takes it: then the process ends all the same.
-fn complain(text: String) {
-    let (tell, told) = std::sync::mpsc::channel();
+/// Prints a message on standard error, and gives up when standard error does not take it in time.
+///
+/// A blocked pipe must not keep a failed process alive: whoever restarts it waits for its end.
+fn print_last(text: String) {
+    let (written, done) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new().spawn(move || {
-        say(&mut io::stderr(), &text);
-        // The main thread may have given up.
-        let _ = tell.send(());
+        print(&mut io::stderr(), &text);
+        // The main thread may have given up waiting.
+        let _ = written.send(());
     });
     if thread.is_ok() {
-        // Too late is as good as never: there is nobody else to tell.
-        let _ = told.recv_timeout(COMPLAIN_WITHIN);
+        // A message that comes too late has nowhere else to go.
+        let _ = done.recv_timeout(LAST_MESSAGE_WITHIN);
     }
 }
 
-/// Says what the checks came to. A report that nobody wants is no fault; one that is lost is.
+/// Prints the results of the checks, and returns the exit code.
+///
+/// A reader that leaves early is no failure; a report that is lost is one.
 fn reported(checks: &[CheckOutcome]) -> ExitCode {
     let mut to = io::stdout();
-    let told = checks.iter().try_for_each(|check| writeln!(to, "{}", line(check)));
-    match told.and_then(|()| to.flush()) {
+    let written = checks.iter().try_for_each(|check| writeln!(to, "{}", line(check)));
+    match written.and_then(|()| to.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let what = "ms-server: all checks passed, and the report could not be written";
-            complain(format!("{what}: {error}"));
+            let what = "ms-server: all checks passed, but the report could not be written";
+            print_last(format!("{what}: {error}"));
             ExitCode::from(EX_IOERR)
         }
         _ => ExitCode::SUCCESS,
@@ -130,7 +134,7 @@ fn line(CheckOutcome { name, result, .. }: &CheckOutcome) -> String {
     }
 }
 
-/// Whoever listened may be gone: that is no reason to end otherwise.
-fn say(to: &mut impl Write, text: &str) {
+/// Writes a line. A failure, such as a closed pipe, must not change the exit code.
+fn print(to: &mut impl Write, text: &str) {
     drop(writeln!(to, "{text}"));
 }

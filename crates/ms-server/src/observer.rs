@@ -1,4 +1,4 @@
-//! The actor `observer`: tells the metrics how the service is, and takes a new log filter over.
+//! The actor `observer`: keeps the metrics of the service up to date, and applies a new log filter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,62 +16,63 @@ use ms_runtime::logic::health::SystemHealthReport;
 use ms_task::StoreStats;
 use ms_worker::tasks::TaskClient;
 
-use crate::integration;
-use crate::lives::{Lives, Seen};
+use crate::interactions;
+use crate::lives::{LifeChange, Lives};
 use crate::telemetry::LogFilter;
 
-/// How often health is told to the metrics: sooner than any scrape.
+/// Time between two updates of the health metrics: shorter than between any two scrapes.
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
-/// How often tasks are counted; the store looks at all of them for it.
+/// Time between two counts of the tasks. Rare, because the store reads all of them for it.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
-/// Pause before another try to find the config actor.
-const TRY_AGAIN: Duration = Duration::from_millis(100);
-/// Actors that were started first, and again; lives that ended by a fault, and how long any ran.
+/// Pause before another try to find the configuration's actor.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// First starts of actors, restarts, lives that ended by a failure, and the length of any life.
 const SPAWNED: &str = "ms_framework_task_spawned_total";
 const RESTARTED: &str = "ms_framework_task_restarts_total";
 const FAILED: &str = "ms_framework_task_failures_total";
 const RAN: &str = "ms_framework_task_duration_seconds";
-/// From the end of a life by a fault (a hung one is ended when it is found) to the next one.
+/// From the end of a life by a failure to the next life. A hung actor ends when it is detected.
 const REPLACED: &str = "ms_framework_task_replacement_seconds";
-/// The key that is taken over while running.
+/// The key that is applied while running.
 const LOG_FILTER: &str = "telemetry.log_filter";
 
-/// What an observer looks at.
+/// The parts of the service that the observer reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Observer {
     pub(crate) service: ServiceHandle,
     pub(crate) tasks: TaskClient,
     pub(crate) config: ConfigHandle<FrameworkConfig>,
     pub(crate) filter: LogFilter,
-    /// The filter of the log as this life of the actor knows it.
+    /// The log filter that this life of the actor applied last.
     pub(crate) in_force: String,
-    /// The last event that is in the metrics: a new life goes on behind it.
-    pub(crate) events_told: Arc<AtomicU64>,
+    /// The last event that is in the metrics; a new life of the actor continues after it.
+    pub(crate) last_counted: Arc<AtomicU64>,
 }
 
 impl Observer {
-    fn look_at_health(&self, ctx: &mut Context<Self>) {
+    fn record_health(&self, ctx: &mut Context<Self>) {
         if let Some(took) = self.service.boot_took() {
             metrics::gauge!("ms_framework_bootstrap_duration_seconds").set(took.as_secs_f64());
         }
         let health = self.service.health();
         let look = async move { health.ready().await }.into_actor(self);
         ctx.spawn(look.map(|ready, _, _| {
-            // Nobody knows: the last word stands, and the readiness probe says so.
+            // Without an answer the gauges keep their last values. The readiness probe fails then,
+            // which is the alarm; a gauge that jumps to 0 would only be noise beside it.
             if let Ok(ready) = ready {
-                tracing::debug!(ready = ready.ready, "health was looked at");
+                tracing::debug!(ready = ready.ready, "health was read");
                 metrics::gauge!("ms_framework_ready").set(f64::from(u8::from(ready.ready)));
-                tell_health(&ready.report);
+                record_report(&ready.report);
             }
         }));
     }
 
-    fn look_at_integration(&self, ctx: &mut Context<Self>) {
+    fn record_interactions(&self, ctx: &mut Context<Self>) {
         let known = self.service.interactions();
         let look = async move { known.metrics().await }.into_actor(self);
         ctx.spawn(look.map(|now, _, _| match now {
-            Ok(now) => integration::tell(&now),
-            Err(error) => tracing::debug!(%error, "the last word stands"),
+            Ok(now) => interactions::record(&now),
+            Err(error) => tracing::debug!(%error, "the metrics of interactions keep their values"),
         }));
     }
 
@@ -79,12 +80,12 @@ impl Observer {
         let tasks = self.tasks.clone();
         let count = async move { tasks.stats().await }.into_actor(self);
         ctx.spawn(count.map(|stats, _, _| match stats {
-            Ok(stats) => tell_tasks(&stats),
+            Ok(stats) => record_tasks(&stats),
             Err(error) => tracing::debug!(%error, "tasks could not be counted"),
         }));
     }
 
-    /// Has changes of the configuration told to this actor.
+    /// Subscribes this actor to changes of the configuration, and retries until it succeeds.
     fn subscribe(&self, ctx: &mut Context<Self>) {
         let (root, port) = (self.service.root(), ctx.me().port());
         let subscribe = async move {
@@ -95,15 +96,15 @@ impl Observer {
             watcher.ask(Subscribe(port)).await.ok()
         };
         ctx.spawn(subscribe.into_actor(self).map(|done, this, ctx| match done {
-            // What changed before is taken over now.
-            Some(()) => this.take_filter_over().unwrap_or_else(|error| tracing::warn!("{error}")),
+            // Nobody reports a change from before the subscription, so it is looked for now.
+            Some(()) => this.apply_filter().unwrap_or_else(|error| tracing::warn!("{error}")),
             None => {
-                ctx.run_later(TRY_AGAIN, |this, ctx| this.subscribe(ctx));
+                ctx.run_later(RETRY_AFTER, |this, ctx| this.subscribe(ctx));
             }
         }));
     }
 
-    fn take_filter_over(&mut self) -> Result<(), String> {
+    fn apply_filter(&mut self) -> Result<(), String> {
         let config = self.config.current();
         let wanted = &config.telemetry.log_filter;
         if *wanted != self.in_force {
@@ -118,18 +119,18 @@ impl Actor for Observer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // There from the first scrape on.
+        // The series exist from the first scrape on, so that `rate()` sees the first increase.
         for name in [SPAWNED, RESTARTED, FAILED] {
             metrics::counter!(name).absolute(0);
         }
-        let count = count_lives(self.service.clone(), Arc::clone(&self.events_told));
+        let count = count_lives(self.service.clone(), Arc::clone(&self.last_counted));
         ctx.spawn(count.into_actor(self));
         self.subscribe(ctx);
-        self.look_at_health(ctx);
+        self.record_health(ctx);
         self.count_tasks(ctx);
         ctx.run_interval(HEALTH_EVERY, |this, ctx| {
-            this.look_at_health(ctx);
-            this.look_at_integration(ctx);
+            this.record_health(ctx);
+            this.record_interactions(ctx);
         });
         ctx.run_interval(COUNT_EVERY, |this, ctx| this.count_tasks(ctx));
     }
@@ -138,16 +139,16 @@ impl Actor for Observer {
 impl Handler<ConfigChanged> for Observer {
     type Result = Result<(), Refused>;
 
-    fn handle(&mut self, news: ConfigChanged, _: &mut Self::Context) -> Self::Result {
-        match news.touches(LOG_FILTER) {
-            true => self.take_filter_over().map_err(Refused),
+    fn handle(&mut self, change: ConfigChanged, _: &mut Self::Context) -> Self::Result {
+        match change.touches(LOG_FILTER) {
+            true => self.apply_filter().map_err(Refused),
             false => Ok(()),
         }
     }
 }
 
-/// One series a status: the one a component has is 1, the others are 0.
-fn tell_health(report: &SystemHealthReport) {
+/// Sets one series for each status of a component: 1 for the present status, 0 for the others.
+fn record_report(report: &SystemHealthReport) {
     let all = [
         HealthStatus::Healthy,
         HealthStatus::Unknown,
@@ -164,8 +165,8 @@ fn tell_health(report: &SystemHealthReport) {
     }
 }
 
-/// All states of every queue, so that one without tasks goes back to 0.
-fn tell_tasks(stats: &StoreStats) {
+/// Sets the counts of all states of every queue, so that a state without tasks goes back to 0.
+fn record_tasks(stats: &StoreStats) {
     for (queue, counts) in &stats.tasks {
         for state in TaskState::ALL {
             let count = counts.get(&state).copied().unwrap_or(0);
@@ -179,38 +180,38 @@ fn tell_tasks(stats: &StoreStats) {
     metrics::counter!("ms_framework_store_commits_total").absolute(stats.commits);
 }
 
-/// Counts lives of actors, those that began before this was called included.
-async fn count_lives(service: ServiceHandle, told: Arc<AtomicU64>) {
-    let from = ReadFrom::After(told.load(Ordering::Relaxed));
+/// Counts lives of actors, including those that began before this was called.
+async fn count_lives(service: ServiceHandle, last_counted: Arc<AtomicU64>) {
+    let from = ReadFrom::After(last_counted.load(Ordering::Relaxed));
     let mut events = service.node().events().reader(from);
     let mut lives = Lives::default();
-    let tell = |lives: &mut Lives, event: &NodeEvent| {
-        tell_life(lives, event);
-        told.store(event.seq, Ordering::Relaxed);
+    let count = |lives: &mut Lives, event: &NodeEvent| {
+        record_life(lives, event);
+        last_counted.store(event.seq, Ordering::Relaxed);
     };
     while let Some(entry) = events.try_next() {
-        entry.event().iter().for_each(|event| tell(&mut lives, event));
+        entry.event().iter().for_each(|event| count(&mut lives, event));
     }
-    // Not all of them are told of by an event.
+    // The log may have dropped the starts of actors that still run; the tree has them all.
     look_again(&mut lives, &service).await;
     while let Some(entry) = events.next().await {
         match entry {
-            Entry::Event(event) => tell(&mut lives, &event),
+            Entry::Event(event) => count(&mut lives, &event),
             Entry::Missed { .. } => look_again(&mut lives, &service).await,
         }
     }
 }
 
-fn tell_life(lives: &mut Lives, event: &NodeEvent) {
+fn record_life(lives: &mut Lives, event: &NodeEvent) {
     match lives.event(event) {
-        Some(Seen::Started { again: false, .. }) => metrics::counter!(SPAWNED).increment(1),
-        Some(Seen::Started { again: true, away_ms }) => {
+        Some(LifeChange::Began { again: false, .. }) => metrics::counter!(SPAWNED).increment(1),
+        Some(LifeChange::Began { again: true, away_ms }) => {
             metrics::counter!(RESTARTED).increment(1);
             if let Some(away) = away_ms.map(Duration::from_millis) {
                 metrics::histogram!(REPLACED).record(away.as_secs_f64());
             }
         }
-        Some(Seen::Ended { failed, ran_ms }) => {
+        Some(LifeChange::Over { failed, ran_ms }) => {
             metrics::counter!(FAILED).increment(u64::from(failed));
             if let Some(ran) = ran_ms.map(Duration::from_millis) {
                 metrics::histogram!(RAN).record(ran.as_secs_f64());
@@ -218,21 +219,21 @@ fn tell_life(lives: &mut Lives, event: &NodeEvent) {
         }
         None => return,
     }
-    tell_running(lives);
+    record_running(lives);
 }
 
-fn tell_running(lives: &Lives) {
+fn record_running(lives: &Lives) {
     // Exact up to 2^32 actors.
     let running = u32::try_from(lives.running()).unwrap_or(u32::MAX);
     metrics::gauge!("ms_framework_task_running").set(f64::from(running));
 }
 
-/// Learns from the tree who runs.
+/// Reads from the tree which actors run.
 async fn look_again(lives: &mut Lives, service: &ServiceHandle) {
     let Some(root) = service.root() else { return };
     match root.tree(None).await {
-        Ok(tree) => lives.are(&tree, service.node().now().as_millis()),
-        Err(error) => tracing::debug!(%error, "who runs is not known exactly"),
+        Ok(tree) => lives.replace_by(&tree, service.node().now().as_millis()),
+        Err(error) => tracing::debug!(%error, "the count of running actors may be wrong"),
     }
-    tell_running(lives);
+    record_running(lives);
 }

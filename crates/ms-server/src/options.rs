@@ -1,26 +1,26 @@
-//! Where a server is told what it is.
+//! The options of a server: where its configuration is, and what overrides it.
 
 use std::path::PathBuf;
 
 use ms_config::{FrameworkConfig, Loader, Problems, Validator, components};
 
-/// Where the configuration is, and what overrides it.
+/// The options of a server.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The configuration directory.
     pub config: PathBuf,
-    /// The environment, in place of `$ENVIRONMENT`.
+    /// The environment to use instead of `$ENVIRONMENT`.
     pub environment: Option<String>,
-    /// `key=value` overrides, the last word.
+    /// Overrides as `key=value`, which win over all files and variables.
     pub set: Vec<String>,
-    /// Where `msctl` finds the node; the default place of its name otherwise.
+    /// The path of the control socket; by default it follows from the node's name.
     pub control: Option<PathBuf>,
-    /// Whether faults may be injected over the control endpoint; never in production.
+    /// Whether faults may be injected over the control socket; never in production.
     pub allow_faults: bool,
 }
 
 impl Options {
-    /// The configuration of this directory, and nothing else.
+    /// Returns options with the configuration of a directory and nothing else.
     #[must_use]
     pub fn from_dir(dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Options {
         }
     }
 
-    /// With the rules of a program that has components of its own, given with what each needs.
+    /// Returns the loader, with the rules for a program's own components and what each needs.
     pub(crate) fn loader(&self, own: Vec<(String, Vec<String>)>) -> Loader<FrameworkConfig> {
         let loader = Loader::new(&self.config).validator(Order(own));
         let loader = match &self.environment {
@@ -43,7 +43,7 @@ impl Options {
     }
 }
 
-/// The wished order, held against what the program's own components need.
+/// Checks the configured order against the needs of the program's own components.
 struct Order(Vec<(String, Vec<String>)>);
 
 impl Validator<FrameworkConfig> for Order {
@@ -53,7 +53,7 @@ impl Validator<FrameworkConfig> for Order {
 
     fn validate(&self, config: &FrameworkConfig, problems: &mut Problems) {
         let order = &config.components.initialization_order;
-        // What is wrong without them is told by the rule of the key.
+        // An order that is wrong without them is reported by the rule of the key; once is enough.
         let fine = components::order(order, &[]).is_ok();
         if let (true, Err(problem)) = (fine, components::order(order, &self.0)) {
             problems.add("components.initialization_order", problem);

@@ -1,6 +1,6 @@
-//! The paths that readiness walks: a write, the dispatcher's claim, a request to the own port.
+//! The paths that readiness walks: a write, the dispatcher's claim, a request to its own port.
 //!
-//! What an actor says of itself is no proof that work gets through it. These go the way that
+//! An actor that says it is well does not prove that work gets through it. These go the way that
 //! work goes, through every actor on it, and leave nothing behind.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,15 +13,15 @@ use ms_worker::tasks::TaskClient;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The longest walk; the probe's own timeout is shorter, or as long.
+/// The longest walk. It only bounds what is left behind: the probe's own timeout is not longer.
 const WALK_WITHIN: Duration = Duration::from_secs(60);
-/// Asks for nothing that is refused: needs no credentials, and looks at no other actor.
+/// A request that is never refused: it needs no credentials, and asks no other actor.
 const REQUEST: &[u8] =
     b"GET /health/startup HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-/// How every answer begins.
+/// The beginning of every answer.
 const ANSWER: &[u8] = b"HTTP/1.1 ";
 
-/// Through the store to the disk.
+/// The path through the store to the disk.
 pub(crate) struct ToStorage(pub(crate) TaskClient);
 
 impl ReadinessPath for ToStorage {
@@ -34,7 +34,7 @@ impl ReadinessPath for ToStorage {
     }
 }
 
-/// Through the dispatcher to the store.
+/// The path through the dispatcher to the store.
 pub(crate) struct ToDispatcher(pub(crate) TaskClient);
 
 impl ReadinessPath for ToDispatcher {
@@ -49,14 +49,14 @@ impl ReadinessPath for ToDispatcher {
     }
 }
 
-/// Through the API's port. Empty until the listener is made.
+/// The path through the API's port. Empty until the listener exists.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ToApi(Arc<OnceLock<GatewaySpec>>);
 
 impl ToApi {
-    /// This is the one that is asked.
-    pub(crate) fn is(&self, gateway: &GatewaySpec) {
-        // Made once a node: a second one is the first.
+    /// Sets the gateway to ask.
+    pub(crate) fn set(&self, gateway: &GatewaySpec) {
+        // The gateway is made once in the life of a node; a second call changes nothing.
         let _ = self.0.set(gateway.clone());
     }
 }
@@ -83,11 +83,11 @@ async fn request(addr: SocketAddr) -> std::io::Result<()> {
     stream.read_exact(&mut begin).await?;
     match begin == *ANSWER {
         true => Ok(()),
-        false => Err(std::io::Error::other("what it answers is no HTTP")),
+        false => Err(std::io::Error::other("its answer is not HTTP")),
     }
 }
 
-/// An address that listens everywhere is reached on this machine.
+/// Returns the loopback address for a listener on all addresses, and others as they are.
 fn reachable(mut addr: SocketAddr) -> SocketAddr {
     if addr.ip().is_unspecified() {
         addr.set_ip(match addr {

@@ -1,4 +1,4 @@
-//! State that outlives the process: sealed snapshots, and the component `ledger` that has some.
+//! State that outlives the process: sealed snapshots, and the component `ledger` that uses them.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -23,29 +23,29 @@ use zeroize::Zeroizing;
 
 use crate::error::ServerError;
 
-/// Longest reading of a snapshot at the start.
+/// Longest read of a snapshot at the start.
 const RESTORE_WITHIN: Duration = Duration::from_secs(5);
-/// Longest write of one between start and stop.
+/// Longest write of a snapshot between start and stop.
 const SAVE_WITHIN: Duration = Duration::from_secs(10);
-/// The layout of what the ledger keeps: a number, as JSON.
+/// The layout of the ledger's state: a number, as JSON.
 const SCHEMA: u32 = 1;
 
-/// The state that components keep over the lives of their process, sealed. Cheap to clone.
+/// Keeps the state of components over restarts of the process, sealed. Cheap to clone.
 ///
-/// The component `keyring` provides it where `persistence.enabled` is set. A component opts in
-/// by [`requires::<Snapshots>`](ms_runtime::ComponentSpec::requires): it restores in its init
-/// what it hands over in its stop, and what it saved in between.
+/// The component `keyring` provides it when `persistence.enabled` is set. A component opts in
+/// with [`requires::<Snapshots>`](ms_runtime::ComponentSpec::requires). Its init restores the
+/// state that its last stop handed over, or that it saved in between.
 #[derive(Debug, Clone)]
 pub struct Snapshots {
-    /// Two saves at one time would take the same sequence. Locked on blocking threads only.
+    /// Locked, because two saves at a time would take the same sequence. On blocking threads only.
     store: Arc<Mutex<Store>>,
-    /// The file of its keys.
+    /// The file of the keys.
     key_file: PathBuf,
     dir: PathBuf,
 }
 
 impl Snapshots {
-    /// The snapshots that the configuration wants kept, if it does. Blocks.
+    /// Opens the snapshots, if the configuration enables them. Blocks.
     pub(crate) fn open(config: &FrameworkConfig) -> Result<Option<Self>, ServerError> {
         let persistence = &config.persistence;
         if !persistence.enabled {
@@ -68,7 +68,7 @@ impl Snapshots {
         &self.key_file
     }
 
-    /// Runs on the store on a blocking thread, within a time.
+    /// Calls `run` with the store on a blocking thread, and waits for it at most `within`.
     pub(crate) fn on_store<T: Send + 'static>(
         &self,
         within: Duration,
@@ -76,16 +76,17 @@ impl Snapshots {
     ) -> impl Future<Output = Result<T, ComponentFailure>> + Send + 'static {
         let store = Arc::clone(&self.store);
         let run = tokio::task::spawn_blocking(move || {
-            // A store keeps nothing in memory that a panic could leave half done.
+            // Poison is harmless: a store has nothing in memory that a panic could leave half done.
             run(&mut store.lock().unwrap_or_else(PoisonError::into_inner))
         });
         async move { Ok(timeout(within, run).await??) }
     }
 
-    /// What the component handed over or saved last; `None` if it never did.
+    /// Returns the state that the component handed over or saved last; `None` if it never did.
     ///
     /// # Errors
-    /// It cannot be read, or it has a later layout than `newest`, which this program knows.
+    /// The state cannot be read, or its layout is later than `newest`, the last one that this
+    /// program knows.
     pub async fn restore(
         &self,
         cx: &ComponentContext,
@@ -110,7 +111,7 @@ impl Snapshots {
     /// Saves a component's state between its start and its stop.
     ///
     /// # Errors
-    /// It was not saved.
+    /// The state was not saved.
     pub async fn save_now(&self, state: StateSnapshot) -> Result<(), ComponentFailure> {
         match self.put(vec![state], SAVE_WITHIN).await.pop() {
             Some((_, error)) => Err(error),
@@ -147,7 +148,7 @@ impl SnapshotStore for Snapshots {
     }
 }
 
-/// What agents save, each under its own path.
+/// Agents save their state under their own paths.
 impl StateKeeper for Snapshots {
     fn save(&self, agent: &ActorPath, life: Incarnation, state: KeptState) -> StateFuture<()> {
         let KeptState { schema, json } = state;
@@ -179,7 +180,7 @@ fn keeper(error: impl Into<ComponentFailure>) -> StateError {
     StateError::Keeper(ErrorChain::from_error(&*error).to_string())
 }
 
-/// The path of a component's actor, under which its state is sealed.
+/// Returns the path of a component's actor, under which its state is sealed.
 fn path_of(id: &ComponentId) -> Result<ActorPath, IdError> {
     let components = ActorPath::root(&ChildId::new("root")?).child(&ChildId::new("components")?);
     Ok(components.child(id.as_child()))
@@ -187,7 +188,7 @@ fn path_of(id: &ComponentId) -> Result<ActorPath, IdError> {
 
 fn item(StateSnapshot { component, schema, bytes }: StateSnapshot) -> Result<Item, IdError> {
     let id = path_of(&component)?;
-    // A component's keeper does not count its lives; the sequence tells them apart.
+    // Nothing counts the lives of a component here; the sequence of the store tells them apart.
     Ok(Item { id, incarnation: 0, schema, state: Zeroizing::new(bytes) })
 }
 
@@ -202,17 +203,17 @@ fn failures(
     failed.collect()
 }
 
-/// Counts the starts of this server over its lives: `ms_framework_starts`.
+/// Counts the starts of this server over restarts of its process, as `ms_framework_starts`.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     every: Duration,
     starts: u64,
-    /// Why the last save failed, if it did; shared with the task that saves.
+    /// The error of the last save, if it failed; shared with the task that saves.
     trouble: Rc<RefCell<Option<String>>>,
 }
 
 impl Ledger {
-    /// As a component of phase 6, after the keys. Work goes on without it.
+    /// Returns the component, of phase 6, after the keys. The server works without it.
     pub(crate) fn component(every: Duration) -> ComponentSpec {
         let make = move || Self { every, starts: 0, trouble: Rc::default() };
         let spec = ComponentSpec::new("ledger", make).phase(Phase::Core);
@@ -237,14 +238,14 @@ impl Component for Ledger {
     }
 
     async fn start(&mut self, cx: &ComponentContext) -> Result<(), ComponentFailure> {
-        tracing::info!(starts = self.starts, "this state directory is served");
+        tracing::info!(starts = self.starts, "the server has started with this state directory");
         // Exact up to 2^53 starts.
         #[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
         metrics::gauge!("ms_framework_starts").set(self.starts as f64);
         let snapshots: Snapshots = cx.require()?;
         let (cx, starts, every) = (cx.clone(), self.starts, self.every);
         let trouble = Rc::clone(&self.trouble);
-        // Saved now and then as well: an end without an orderly stop must not lose it.
+        // Also saved while it runs: a process that is killed has no orderly stop to save in.
         actix::spawn(async move {
             let saving = async {
                 loop {
@@ -273,7 +274,7 @@ impl Component for Ledger {
         Ok(Some(Self::snapshot(self.starts, cx)))
     }
 
-    /// It works on while its state cannot be saved, and says so until it can.
+    /// Reports that it is degraded for as long as its state cannot be saved; it keeps working.
     async fn health(&mut self, _: &ComponentContext) -> HealthResult {
         match &*self.trouble.borrow() {
             Some(why) => HealthResult::Degraded(format!("its state was not saved: {why}")),

@@ -1,9 +1,9 @@
-//! The components of the phase Security: `credentials`, the token that callers have to show, and
-//! `keyring`, the keys that snapshots are sealed with.
+//! The components of the phase Security: `credentials`, the token that callers need, and `keyring`,
+//! the keys that seal snapshots.
 //!
-//! Both hold what a file has, look at that file when they are asked for their health, and take a
-//! changed one over at SIGHUP. A file that is wrong changes nothing: what was in force stays, and the
-//! health report says what is the matter. No message has a secret in it, or a path.
+//! Both hold the content of a file, look at the file when they are asked for their health, and
+//! apply a changed file at SIGHUP. A wrong file changes nothing: the old content stays in force, and
+//! the health report names the problem. No message contains a secret or a path.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -30,21 +30,22 @@ use crate::settings::named;
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
 /// A key file that is older should have a new key.
 const KEYS_AGE_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-/// Looks in a row at which a file that others may write is a breach.
+/// Looks in a row that have to find a file writable by others before it is a breach. The first
+/// one only warns, so that an operator can still mend the mode.
 const LOOKS_EXPOSED: u32 = 2;
-/// What is to be done about a file with another content than what is in force.
-const TAKE_OVER: &str = "send SIGHUP to take it over";
+/// The advice when a file has another content than the one in force.
+const APPLY: &str = "send SIGHUP to apply it";
 
 /// Holds the token of both listeners.
 #[derive(Debug)]
 pub(crate) struct Credentials {
-    /// The file and the token in force; `None` where only loopback is let in.
+    /// The file and the token in force; `None` if only loopback clients are admitted.
     token: Option<(PathBuf, Token)>,
     exposure: Exposure,
 }
 
 impl Credentials {
-    /// As a component of phase 5. Without its file the token in force stays good.
+    /// Returns the component, of phase 5. Degradable: without its file the token stays in force.
     pub(crate) fn component(config: &FrameworkConfig, access: &Access) -> ComponentSpec {
         let token = match (named(&config.http.auth_token_file), access) {
             (Some(file), Access::Token(token)) => Some((file, token.clone())),
@@ -61,20 +62,21 @@ impl Credentials {
 impl Component for Credentials {
     async fn start(&mut self, _: &ComponentContext) -> Result<(), ComponentFailure> {
         match self.token {
-            Some(_) => tracing::info!("callers have to show a token"),
-            None => tracing::info!("no token: whoever reaches a loopback address is let in"),
+            Some(_) => tracing::info!("callers need a token"),
+            None => tracing::info!("no token: every client on a loopback address is admitted"),
         }
         Ok(())
     }
 
     async fn health(&mut self, cx: &ComponentContext) -> HealthResult {
         let Some((file, token)) = &self.token else { return HealthResult::Healthy };
+        // First: the content of a file that others may write means nothing.
         if let Some(exposed) = self.exposure.look(file, "token", cx).await {
             return exposed;
         }
         match read_token(file).await {
             Ok(found) if found.is_like(token) => HealthResult::Healthy,
-            Ok(_) => HealthResult::Degraded(format!("the token file has changed: {TAKE_OVER}")),
+            Ok(_) => HealthResult::Degraded(format!("the token file has changed: {APPLY}")),
             Err(why) => HealthResult::Degraded(format!("the token file cannot be used: {why}")),
         }
     }
@@ -85,8 +87,8 @@ impl Component for Credentials {
             Ok(found) if found.is_like(token) => Ok(ReloadOutcome::Unchanged),
             Ok(found) => {
                 token.become_like(&found);
-                let told = "the token was replaced; the one before is refused";
-                Ok(ReloadOutcome::Changed(told.to_owned()))
+                let what = "the token was replaced; the old one is refused";
+                Ok(ReloadOutcome::Changed(what.to_owned()))
             }
             Err(why) => {
                 Err(format!("the token file cannot be used; the token stays: {why}").into())
@@ -95,7 +97,7 @@ impl Component for Credentials {
     }
 }
 
-/// The token in the file, or why there is none, without the file's name.
+/// Reads the token from the file; an error does not name the file.
 async fn read_token(file: &Path) -> Result<Token, String> {
     let file = file.to_owned();
     let read = move || {
@@ -107,17 +109,18 @@ async fn read_token(file: &Path) -> Result<Token, String> {
     on_a_thread(read).await?
 }
 
-/// Looks after the keys of snapshots.
+/// Watches the keys of snapshots.
 #[derive(Debug)]
 pub(crate) struct Keys {
     shelf: Snapshots,
-    /// The directory of the snapshots: the last are written when this one has stopped.
+    /// The directory of the snapshots, in the list of open resources. It stays there after the
+    /// stop of this component: the last snapshots are written after that.
     listed: Option<OpenResource>,
     exposure: Exposure,
 }
 
 impl Keys {
-    /// As a component of phase 5. Without its file the keys in force stay good.
+    /// Returns the component, of phase 5. Degradable: without its file the keys stay in force.
     pub(crate) fn component(shelf: Snapshots) -> ComponentSpec {
         let given = shelf.clone();
         let make =
@@ -126,7 +129,7 @@ impl Keys {
         spec.phase(Phase::Security).criticality(Criticality::Degradable)
     }
 
-    /// What the file has, and whether it is what is in force.
+    /// Reads the file, and returns its keys and whether they are those in force.
     async fn look(&self) -> Result<(Ring, bool), String> {
         let file = self.shelf.key_file().to_owned();
         let found = on_a_thread(move || read_keys(&file)).await??;
@@ -134,7 +137,8 @@ impl Keys {
             let same = found.ring.is_like(store.ring());
             (found, same)
         });
-        ring.await.map_err(|_| "a save under way takes long".to_owned())
+        // The lock of the store is held by a save.
+        ring.await.map_err(|_| "a save takes too long".to_owned())
     }
 }
 
@@ -170,13 +174,11 @@ impl Component for Keys {
             return exposed;
         }
         match self.look().await {
-            Ok((_, false)) => {
-                HealthResult::Degraded(format!("the key file has changed: {TAKE_OVER}"))
-            }
+            Ok((_, false)) => HealthResult::Degraded(format!("the key file has changed: {APPLY}")),
             Ok((Ring { age, .. }, true)) if age > KEYS_AGE_MAX => {
                 let days = age.as_secs() / (24 * 60 * 60);
                 HealthResult::Degraded(format!(
-                    "the key file is {days} days old: put a new key first and send SIGHUP"
+                    "the key file is {days} days old: add a new key before the others and send SIGHUP"
                 ))
             }
             Ok((_, true)) => HealthResult::Healthy,
@@ -195,22 +197,25 @@ impl Component for Keys {
         let key = ring.seals_with().to_string();
         match self.shelf.on_store(LOOK_WITHIN, move |store| store.rotate(ring)).await {
             Ok(true) => {
-                let told = format!("the keys were replaced; snapshots are sealed anew, with {key}");
-                Ok(ReloadOutcome::Changed(told))
+                let what = format!("the keys were replaced; new snapshots are sealed with {key}");
+                Ok(ReloadOutcome::Changed(what))
             }
-            Ok(false) => Err("the key that sealed last is not in the key file any more; the keys \
-                              stay: put it back behind the new one"
-                .into()),
+            // Without the last key the snapshots on disk could not be opened again.
+            Ok(false) => {
+                Err("the key file no longer has the key that sealed last; the keys stay: \
+                              write it back after the new one"
+                    .into())
+            }
             Err(error) => Err(format!("the keys could not be replaced: {error}").into()),
         }
     }
 }
 
-/// How often in a row a file of secrets that are in force was found open to be written by others.
+/// Counts the looks in a row at which others could write to a file of secrets in force.
 ///
-/// Whoever they are, they may have put a secret of their own in, and it is taken over at the next
-/// reload or start. A server does not start with such a file; one that runs says so once, and
-/// ends with 104 when it finds it so again.
+/// Somebody may have written a secret of their own into it, which the next reload or start would
+/// apply. A server does not start with such a file. A running one reports it once, and ends with
+/// exit code 104 when the next look finds the same.
 #[derive(Debug, Default)]
 struct Exposure {
     looks: u32,
@@ -224,6 +229,7 @@ impl Exposure {
         cx: &ComponentContext,
     ) -> Option<HealthResult> {
         let file = file.to_owned();
+        // A file that cannot be looked at is reported by the read that follows.
         let found = on_a_thread(move || fs::metadata(file)).await.ok()?.ok()?;
         let facts = FileFacts { mode: found.mode(), uid: found.uid(), gid: found.gid() };
         if !facts.others_may_write() {
@@ -231,7 +237,7 @@ impl Exposure {
             return None;
         }
         self.looks += 1;
-        let why = format!("others than its owner may write to the {what} file in force");
+        let why = format!("users other than its owner may write to the {what} file in force");
         if self.looks == LOOKS_EXPOSED {
             cx.emergency().trigger(EmergencyReason::SecurityBreach(why.clone()));
         }
@@ -241,7 +247,7 @@ impl Exposure {
     }
 }
 
-/// Reads a file off the arbiter, within a time.
+/// Reads a file on a blocking thread, within [`LOOK_WITHIN`].
 async fn on_a_thread<T: Send + 'static>(
     read: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {

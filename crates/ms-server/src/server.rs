@@ -1,4 +1,4 @@
-//! The composition.
+//! The composition: every part of the server is made here and handed to the runtime's builder.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use ms_bus::{BusClient, BusConfig, EventBus};
 use ms_config::FrameworkConfig;
-use ms_core::Backoff;
 use ms_core::budget::Budget;
 use ms_core::health::Criticality;
 use ms_core::lifecycle::Phase;
@@ -32,28 +31,22 @@ use crate::agents::{Http, Outside, Served};
 use crate::calls::{FromTransport, WatchedStore};
 use crate::cleanup::TaskFile;
 use crate::error::ServerError;
-use crate::integration::Recorder;
+use crate::interactions::Recorder;
 use crate::listeners::Listeners;
 use crate::observer::Observer;
 use crate::options::Options;
 use crate::paths::{ToDispatcher, ToStorage};
 use crate::persistence::{Ledger, Snapshots};
 use crate::security::{Credentials, Keys};
-use crate::storage::{DatabaseFile, Storage, StoreToBeHad};
-use crate::telemetry::{LogFilter, Telling};
+use crate::settings::RESTART_BACKOFF;
+use crate::storage::{DatabaseFile, Storage, StoreUsable};
+use crate::telemetry::{LogFilter, TelemetryHandles};
 use crate::unbuilt::Unbuilt;
 use crate::{event_bus, hub, settings};
 
-/// Between two restarts of an actor that others wait for; longer after each failure in a row.
-pub(crate) const PAUSE: Backoff = Backoff {
-    min: Duration::from_millis(10),
-    max: Duration::from_millis(100),
-    jitter: 0.2,
-    reset_after: Duration::from_secs(1),
-};
-/// The component that keeps the accounts of what agents use.
+/// The component that keeps the accounts of agents.
 const BUDGETS: &str = "budgets";
-/// What is to be done to have what they would provide.
+/// The advice for a component that requires what is switched off.
 const BUDGETS_OFF: &str = "set a budget (`Server::budget`)";
 const KEYRING_OFF: &str =
     "set `persistence.enabled` to true, and `persistence.dir` and `persistence.key_file`";
@@ -62,7 +55,7 @@ const KEYRING_OFF: &str =
 type Change = Arc<dyn Fn(DeskBuilder) -> DeskBuilder + Send + Sync>;
 type Pool = Box<dyn Fn(Tasks, usize) -> Result<Tasks, TasksError>>;
 
-/// A service: durable tasks for the agents it is given, over HTTP.
+/// A service that runs durable tasks with agents, and serves them over HTTP.
 pub struct Server {
     name: String,
     queues: Vec<QueueSpec>,
@@ -79,7 +72,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without agents; the name is that of its node.
+    /// Creates a server without agents. Its node has this name.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -98,72 +91,84 @@ impl Server {
         }
     }
 
-    /// Adds a queue: how many of its tasks are in agents' hands at a time, how many may start
-    /// in a time. Tasks that name none go to `default`, which is there in any case.
+    /// Adds a queue, with its limits of running tasks and of starts in a time.
+    ///
+    /// Tasks without a queue go to `default`, which always exists.
     #[must_use]
     pub fn queue(mut self, queue: QueueSpec) -> Self {
         self.queues.push(queue);
         self
     }
 
-    /// Limits what the agents at and below a path may use together, such as
-    /// `/root/components/application/tasks/KIND`: messages, time in handlers, units of their own
-    /// (tokens, money). Over it they are suspended, and their tasks wait. What is used is kept in the
-    /// task store, over restarts.
+    /// Limits what the agents at and below a path, such as
+    /// `/root/components/application/tasks/KIND`, may use together.
+    ///
+    /// The units are messages, time in handlers, and units of their own (tokens, money). Over
+    /// budget the agents are suspended, and their tasks wait. The task store keeps the use over
+    /// restarts.
     #[must_use]
     pub fn budget(mut self, path: impl Into<String>, budget: Budget) -> Self {
         self.budgets.push((path.into(), budget));
         self
     }
 
-    /// Its registry, for agents and components of its own: to be found in it, and to find the
-    /// server's parts by the keys of [`services`](crate::services). It takes changes once the
-    /// component `transport` has started.
+    /// Returns the registry of the server.
+    ///
+    /// A program's own agents and components register there, and find the server's parts by the
+    /// keys of [`services`](crate::services). It accepts changes once the component `transport`
+    /// has started.
     #[must_use]
     pub fn registry(&self) -> Registry {
         self.registry.clone()
     }
 
-    /// The way to its event bus, for components and agents that publish or subscribe. A component
-    /// that subscribes when it starts needs `event-bus`.
+    /// Returns a client of the event bus, for components and agents that publish or subscribe.
+    ///
+    /// A component that subscribes when it starts has to need `event-bus`.
     #[must_use]
     pub fn event_bus(&self) -> BusClient {
         self.bus.client()
     }
 
-    /// Adds agents that do the tasks of a kind, as many as `tasks.agents` says.
+    /// Adds agents for the tasks of a kind, as many as `tasks.agents` says.
     #[must_use]
     pub fn agents<G: Performs>(mut self, kind: &'static str, args: G::Args) -> Self {
         self.pools.push(Box::new(move |tasks, count| tasks.pool::<G>(kind, count, args.clone())));
         self
     }
 
-    /// Adds one agent for the tasks of a kind, whatever `tasks.agents` says: for an agent with a
-    /// state that no other agent may have as well.
+    /// Adds one agent for the tasks of a kind, whatever `tasks.agents` says.
+    ///
+    /// For an agent whose state no other agent may have, too.
     #[must_use]
     pub fn agent<G: Performs>(mut self, kind: &'static str, args: G::Args) -> Self {
         self.pools.push(Box::new(move |tasks, _| tasks.pool::<G>(kind, 1, args.clone())));
         self
     }
 
-    /// Adds agents that carry out a contract: its input is the payload of the tasks of this kind,
-    /// its output their result. An input that is not valid is refused at the submission.
+    /// Adds agents that carry out a contract for the tasks of a kind.
+    ///
+    /// The payload of a task is the contract's input, its result is the output. An invalid input
+    /// is refused at submission.
     #[must_use]
     pub fn contract<C: Contract + Send + Sync>(self, kind: &'static str, contract: C) -> Self {
         self.agents::<Served<C>>(kind, Arc::new(contract))
     }
 
-    /// Adds agents that call services over HTTP for the tasks of a kind: those of
-    /// `outside.allowed`, each through a circuit breaker, within `outside.deadline`, and with the
-    /// fallback that the section `outside` says.
+    /// Adds agents that call services over HTTP for the tasks of a kind.
+    ///
+    /// They call the services of `outside.allowed`, each through a circuit breaker, within
+    /// `outside.deadline`, and with the fallback of the section `outside`.
     #[must_use]
     pub fn calls_outside(mut self, kind: &'static str) -> Self {
         self.outside = Some(kind);
         self
     }
 
-    /// Changes the desk before it opens: operations of the program's own are provided here, and are
-    /// then to be had by name at the control socket (`msctl call`) and over HTTP.
+    /// Changes the desk before it opens.
+    ///
+    /// This is the place for a program's own operations. They can then be called by name over the
+    /// control socket (`msctl call`) and over HTTP.
     #[must_use]
     pub fn desk(
         mut self,
@@ -173,68 +178,73 @@ impl Server {
         self
     }
 
-    /// The router of its parts, for components and agents of its own: routes are added and taken
-    /// out while it runs. It takes changes once the component `router` has started.
+    /// Returns the router of the server's parts, for a program's own components and agents.
+    ///
+    /// Routes can be added and removed while it runs, once the component `router` has started.
     #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }
 
-    /// Adds a component of its own: booted, watched and stopped with the others. The ids in the
-    /// tree above are taken, and may be needed.
+    /// Adds a component of the program, which is booted, watched and stopped with the others.
     ///
-    /// What the server's own components provide is had by
-    /// [`requires`](ComponentSpec::requires): `TaskClient` (of `database`), `BusClient`
-    /// (`event-bus`), `Registry` (`transport`), `ConfigHandle<FrameworkConfig>`
-    /// (`configuration`), `Access` (`credentials`), `BudgetClient` (`budgets`, where one is set)
-    /// and [`Snapshots`] (`keyring`, with `persistence.enabled`). What nobody
-    /// provides ends the start with exit code 8 before anything has started, and names both
-    /// sides.
+    /// The ids of the server's own components (see the [crate](crate)) are taken, and may be needed.
+    /// A component gets what they provide by [`requires`](ComponentSpec::requires): `TaskClient`
+    /// (from `database`), `BusClient` (`event-bus`), `Registry` (`transport`),
+    /// `ConfigHandle<FrameworkConfig>` (`configuration`), `Access` (`credentials`), `BudgetClient`
+    /// (`budgets`, if one is set) and [`Snapshots`] (`keyring`, with `persistence.enabled`).
+    ///
+    /// If a component requires something that no other provides, nothing starts. The exit code is
+    /// 8, and the error names both sides.
     #[must_use]
     pub fn component(mut self, component: ComponentSpec) -> Self {
         self.components.push(component);
         self
     }
 
-    /// Adds a cleanup handler: run at the end of each shutdown, that of a failed boot included,
-    /// and in an emergency. The server's own are `listeners` (priority 10) and
-    /// `database_connections` (100).
+    /// Adds a cleanup handler, which runs at the end of each shutdown, after a failed boot, and in
+    /// an emergency.
+    ///
+    /// The server's own are `listeners` (priority 10) and `database_connections` (100).
     #[must_use]
     pub fn cleanup(mut self, handler: impl CleanupHandler) -> Self {
         self.cleanup.push(Arc::new(handler));
         self
     }
 
-    /// Adds an emergency procedure: run when the process ends in an emergency, at the same time as
-    /// the others and each on a thread of its own, until `emergency.within` is over. How it
-    /// went is in the crash report.
+    /// Adds an emergency procedure, which runs when the process ends in an emergency.
+    ///
+    /// All procedures run at the same time, each on a thread of its own, until `emergency.within`
+    /// is over. The crash report has their outcomes.
     #[must_use]
     pub fn emergency(mut self, procedure: impl EmergencyProcedure) -> Self {
         self.emergency.push(Arc::new(procedure));
         self
     }
 
-    /// Runs it until a signal, its own end or an emergency ends it. Blocks; call it from
-    /// `main`, and return its exit code from there.
+    /// Runs the server until a signal, its own end or an emergency ends it.
+    ///
+    /// Blocks. Call it from `main`, and return its exit code from there.
     ///
     /// # Errors
-    /// [`ServerError`], each with its exit code; what had started was stopped again.
+    /// [`ServerError`], each with its exit code. Everything that had started was stopped again.
     pub fn run(self, options: &Options) -> Result<ServiceEnd, ServerError> {
         let config = self.load(options)?;
-        let telling = Telling::start(&config.current().telemetry)?;
-        Ok(self.compose(options, &config, &telling)?.run()?)
+        let telemetry = TelemetryHandles::start(&config.current().telemetry)?;
+        Ok(self.compose(options, &config, &telemetry)?.run()?)
     }
 
-    /// Checks the configuration and the surroundings, and starts nothing. Blocks.
+    /// Checks the configuration and the environment, and starts nothing. Blocks.
     ///
     /// # Errors
-    /// What a run would fail with before its boot.
+    /// The error with which a run would fail before its boot.
     pub fn check(self, options: &Options) -> Result<PreFlightReport, ServerError> {
         let config = self.load(options)?;
-        // The variable is checked too: a start would end with it.
+        // RUST_LOG is checked, too: a start fails with a wrong one.
         crate::telemetry::check(&config.current().telemetry)?;
-        let database = StoreToBeHad(config.current().tasks.database.clone());
-        let builder = self.compose(options, &config, &Telling::nothing())?.preflight(database);
+        let database = StoreUsable(config.current().tasks.database.clone());
+        let builder =
+            self.compose(options, &config, &TelemetryHandles::none())?.preflight(database);
         builder.plan()?;
         Ok(builder.check().map_err(ms_runtime::RunError::from)?)
     }
@@ -251,12 +261,13 @@ impl Server {
         &self,
         options: &Options,
         handle: &ConfigHandle<FrameworkConfig>,
-        telling: &Telling,
+        telemetry: &TelemetryHandles,
     ) -> Result<Builder, ServerError> {
         let config = handle.current();
         let (store, database) = ms_store::sqlite("store", settings::store(&config));
         let budgets = self.budgets(&store)?;
         let calls = Calls::new();
+
         let file = DatabaseCleanupHandler::new(vec![Arc::new(TaskFile(store.clone()))]);
         let task_events = store.events().clone();
         let store = Layered(WatchedStore::new(store, &calls));
@@ -273,17 +284,17 @@ impl Server {
         let needs: &[&str] = if budgets.is_some() { &["database", BUDGETS] } else { &["database"] };
         let agents = config.tasks.agents as usize;
         let tasks = self.pools.iter().try_fold(tasks, |tasks, pool| pool(tasks, agents))?;
-        let outside = Outside::of(&config, &calls, PAUSE);
+        let outside = Outside::of(&config, &calls, RESTART_BACKOFF);
         let tasks = match self.outside {
             Some(kind) => tasks.pool::<Http>(kind, agents, outside.clone())?,
             None => tasks,
         };
         let outside = self.outside.and_then(|_| outside.component());
         let started = tasks.agents();
-        let (metrics, events) = (&telling.metrics, task_events.clone());
+        let (metrics, events) = (&telemetry.metrics, task_events.clone());
         let listeners = Listeners::of(&config, metrics, &self.registry, events)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
-        let observability = observability(&tasks.client(), &telling.filter);
+        let observability = observability(&tasks.client(), &telemetry.filter);
 
         let mut settings = crate::settings::runtime(&self.name, options, &config);
         let run = settings.run.tasks(tasks.client()).task_events(task_events);
@@ -309,7 +320,7 @@ impl Server {
             .readiness_path(ToStorage(tasks.client()))
             .readiness_path(ToDispatcher(tasks.client()))
             .readiness_path(listeners.path.clone())
-            .cleanup(listeners.doors.clone())
+            .cleanup(listeners.sockets.clone())
             .cleanup(file);
         let builder = self.cleanup.iter().cloned().fold(builder, Builder::cleanup);
         let builder = self.emergency.iter().cloned().fold(builder, Builder::emergency);
@@ -333,7 +344,7 @@ impl Server {
             .component(handle.component("configuration"))
             .component(observability)
             .component(event_bus)
-            .component(hub::component(&self.router, tasks.kinds().collect(), PAUSE))
+            .component(hub::component(&self.router, tasks.kinds().collect(), RESTART_BACKOFF))
             .component(tree("database", Phase::Data, database).provides(tasks.client()))
             .component(
                 tree("application", Phase::Applications, tasks.child())
@@ -344,7 +355,8 @@ impl Server {
             .component(Credentials::component(&config, &listeners.api.access))
             .component(
                 ComponentSpec::tree_of("transport", move |cx| listeners.tree(cx))
-                    // Bound before the agents are there: it answers 503 until the boot is done.
+                    // Its phase is before the agents': it answers 503 until the boot is done, and
+                    // a port that is taken ends the boot before work has begun.
                     .phase(Phase::Transport)
                     .requires::<TaskClient>()
                     .requires::<Access>()
@@ -354,14 +366,14 @@ impl Server {
 }
 
 impl Server {
-    /// Those that were declared, and `default`.
+    /// Returns the declared queues, and `default`.
     fn queues(&self) -> impl Iterator<Item = QueueSpec> {
         let default = QueueSpec::new(QueueName::default());
         let declared = self.queues.iter().any(|queue| queue.name == default.name);
         self.queues.iter().cloned().chain((!declared).then_some(default))
     }
 
-    /// The accounts, where there are limits; kept beside the tasks.
+    /// Returns the accounts if there is any limit; the task store keeps them.
     fn budgets(&self, store: &SqliteTasks) -> Result<Option<Budgets>, ServerError> {
         if self.budgets.is_empty() {
             return Ok(None);
@@ -375,8 +387,8 @@ impl Server {
     }
 }
 
-/// How long so many agents may take to start, one after another on a machine that is busy: each
-/// may have something to open.
+/// Returns the longest start of so many agents, one after another, each of which may open
+/// something, on a busy machine.
 fn start_within(agents: usize) -> Duration {
     const ANY: Duration = Duration::from_secs(10);
     const EACH: Duration = Duration::from_millis(50);
@@ -390,16 +402,18 @@ impl fmt::Debug for Server {
     }
 }
 
-/// A component that is a supervisor with one child.
+/// Returns a component that is a supervisor with one child.
 fn tree(id: &str, phase: Phase, child: ChildSpec) -> ComponentSpec {
-    ComponentSpec::tree(SupervisorSpec::one_for_one(id).child(child.backoff(PAUSE))).phase(phase)
+    let child = child.backoff(RESTART_BACKOFF);
+    ComponentSpec::tree(SupervisorSpec::one_for_one(id).child(child)).phase(phase)
 }
 
-/// The component that tells how the others are.
+/// Returns the component that keeps the metrics up to date.
 fn observability(tasks: &TaskClient, filter: &LogFilter) -> ComponentSpec {
-    // Its store comes later than this component, which counts tasks once it is there.
+    // The task store boots later than this component. It is not required, so that the boot has
+    // metrics from its first phases on; tasks are counted once the store answers.
     let (tasks, filter) = (tasks.clone(), filter.clone());
-    let events_told = Arc::default();
+    let last_counted = Arc::default();
     let make = move |cx: &TreeContext| {
         let config: ConfigHandle<FrameworkConfig> = cx.require()?;
         let in_force = config.current().telemetry.log_filter.clone();
@@ -409,7 +423,7 @@ fn observability(tasks: &TaskClient, filter: &LogFilter) -> ComponentSpec {
             config,
             filter: filter.clone(),
             in_force,
-            events_told: Arc::clone(&events_told),
+            last_counted: Arc::clone(&last_counted),
         };
         Ok(SupervisorSpec::one_for_one("observability")
             .child(ChildSpec::actor("observer", move || observer.clone())))

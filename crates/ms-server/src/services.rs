@@ -1,8 +1,8 @@
-//! The server's own parts as services: who they are, and the actor that registers them.
+//! The server's own parts as services: their keys, and the actor that registers them.
 //!
 //! The registrar finds each part in the tree and provides it under its key. A registration
-//! follows its actor over restarts by itself; when a whole component is made anew, its parts
-//! are other actors, and the registrar, which is told of every start, provides those.
+//! follows its actor over restarts by itself. When a whole component is restarted, its parts are
+//! new actors; the registrar sees their starts among the node's events and provides them.
 
 use std::time::Duration;
 
@@ -20,18 +20,18 @@ use ms_transport::HttpGateway;
 use ms_worker::tasks::Dispatcher;
 use tokio::time::timeout;
 
-/// The configuration in force, watched and taken over.
+/// The configuration in force, which watches its files.
 pub const CONFIGURATION: ServiceKey<Ref<ConfigActor<FrameworkConfig>>> =
     ServiceKey::new("configuration");
 /// The health of all components.
 pub const HEALTH: ServiceKey<AnyRef> = ServiceKey::new("health");
 /// Boot and shutdown.
 pub const LIFECYCLE: ServiceKey<AnyRef> = ServiceKey::new("lifecycle");
-/// What is told to the metrics.
+/// Keeps the metrics of the service.
 pub const METRICS: ServiceKey<AnyRef> = ServiceKey::new("metrics");
-/// The durable tasks in their file.
+/// Stores the durable tasks.
 pub const TASK_STORE: ServiceKey<Ref<StoreActor>> = ServiceKey::new("task-store");
-/// Hands tasks out to agents.
+/// Gives tasks to agents.
 pub const TASKS: ServiceKey<Ref<Dispatcher>> = ServiceKey::new("tasks");
 /// The HTTP API.
 pub const HTTP_API: ServiceKey<Ref<HttpGateway>> = ServiceKey::new("http-api");
@@ -41,10 +41,10 @@ pub const HTTP_ADMIN: ServiceKey<Ref<HttpGateway>> = ServiceKey::new("http-admin
 /// The group of all HTTP gateways.
 pub const GATEWAYS: &str = "gateways";
 
-/// How soon parts are looked for again that were not found.
-const AGAIN: Duration = Duration::from_millis(500);
-/// How soon all are looked at again though nothing was told.
-const AT_LEAST: Duration = Duration::from_secs(30);
+/// Pause before another look when a part was not found.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+/// Longest pause between two looks when nothing was started.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// Registers the parts of the server.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Actor for Registrar {
 }
 
 impl Registrar {
-    /// Registers, and again whenever an actor has started that may be a new part.
+    /// Registers the parts, and again whenever an actor has started that may be a new part.
     async fn keep_registered(&self, node: &Node) {
         let mut events = node.events().reader(ReadFrom::Next);
         loop {
@@ -76,18 +76,19 @@ impl Registrar {
                             EventKind::Started { path, .. } if is_part(&path) => return,
                             _ => {}
                         },
-                        // Its start may be among those that were missed.
+                        // The start of a part may be among the missed events.
                         Some(Entry::Missed { .. }) => return,
                         // The node is gone, and this actor with it.
                         None => std::future::pending().await,
                     }
                 }
             };
-            drop(timeout(if all { AT_LEAST } else { AGAIN }, started).await);
+            // Either end means the same: look again.
+            drop(timeout(if all { LOOK_EVERY } else { RETRY_AFTER }, started).await);
         }
     }
 
-    /// Registers what is there; false when a part was not found.
+    /// Registers the parts that are found; false when one was not found.
     async fn register(&self) -> bool {
         let Some(root) = self.service.root() else { return false };
         let registry = &self.registry;
@@ -115,12 +116,14 @@ impl Registrar {
     }
 }
 
-/// Whether a path may be that of a part: they are not deep in the tree.
+/// Returns whether an actor may be a part, by its depth in the tree.
+///
+/// Agents are deeper, and may restart thousands of times a second; those are no reason to look.
 fn is_part(path: &ActorPath) -> bool {
     path.as_str().split('/').count() <= 6
 }
 
-/// The actor at a place below the root.
+/// Finds the actor at a place below the root.
 async fn find(root: &SupervisorRef, place: &str) -> Option<AnyRef> {
     let path = ActorPath::new(format!("{}/{place}", root.path())).ok()?;
     root.find(&path).await.ok()

@@ -1,10 +1,10 @@
-//! From the configuration to what the parts are told.
+//! Translates the configuration into the settings of the parts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ms_config::{Components, FrameworkConfig, Probe};
-use ms_core::SupervisorFlags;
+use ms_core::{Backoff, SupervisorFlags};
 use ms_runtime::logic::health::ProbeSettings;
 use ms_runtime::{
     BootSettings, ControlEndpoint, EmergencySettings, HealthSettings, RunConfig, Settings,
@@ -16,20 +16,30 @@ use ms_transport::{Access, Bind, BindError, HttpLimits, Token};
 
 use crate::options::Options;
 
-/// The shortest time a node takes for the end of a thread that says nothing.
+/// The pause between two restarts of an actor that others wait for. It grows with each failure in
+/// a row, but stays short: callers have deadlines.
+pub(crate) const RESTART_BACKOFF: Backoff = Backoff {
+    min: Duration::from_millis(10),
+    max: Duration::from_millis(100),
+    jitter: 0.2,
+    reset_after: Duration::from_secs(1),
+};
+
+/// The shortest silence after which a thread is abandoned. A busy machine may delay a thread by
+/// as much as a short heartbeat.
 const SHORTEST_WEDGED: Duration = Duration::from_millis(200);
 
-/// What the runtime is told.
+/// Returns the settings of the runtime.
 pub(crate) fn runtime(name: &str, options: &Options, config: &FrameworkConfig) -> Settings {
     let mut run = RunConfig::new(name);
     if let Some(path) = &options.control {
         run = run.control(ControlEndpoint::Path(path.clone()));
     }
     run.allow_faults = options.allow_faults;
-    // The kernel reports each panic, and so does the log; neither waits for standard error.
+    // The kernel reports supervised crashes itself; the hook of the log is for all other panics.
     run.node.quiet_panics = true;
     let supervision = supervision(config);
-    // A thread is given up after what makes an actor hung.
+    // A blocked thread is abandoned after the time that makes an actor hung.
     run.node.wedged_after = Some(supervision.heartbeat.limit().max(SHORTEST_WEDGED));
     Settings {
         boot: boot(&config.components),
@@ -88,7 +98,7 @@ fn probe(probe: &Probe) -> ProbeSettings {
     }
 }
 
-/// What the task store is told.
+/// Returns the settings of the task store.
 pub(crate) fn store(config: &FrameworkConfig) -> StoreConfig {
     StoreConfig {
         max_queue: u64::from(config.tasks.queue_limit),
@@ -97,7 +107,7 @@ pub(crate) fn store(config: &FrameworkConfig) -> StoreConfig {
     }
 }
 
-/// The directory of the task store: what has to be writable.
+/// Returns the directory of the task store, which has to be writable.
 pub(crate) fn state_directory(config: &FrameworkConfig) -> PathBuf {
     match config.tasks.database.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
@@ -105,7 +115,7 @@ pub(crate) fn state_directory(config: &FrameworkConfig) -> PathBuf {
     }
 }
 
-/// The limits of both listeners.
+/// Returns the limits of both listeners.
 pub(crate) fn http(config: &FrameworkConfig) -> HttpLimits {
     let http = &config.http;
     HttpLimits {
@@ -120,7 +130,7 @@ pub(crate) fn http(config: &FrameworkConfig) -> HttpLimits {
     }
 }
 
-/// Where the API listens, and for whom.
+/// Returns the address of the API and who is admitted.
 pub(crate) fn api_bind(config: &FrameworkConfig) -> Result<Bind, BindError> {
     let http = &config.http;
     let access = match named(&http.auth_token_file) {
@@ -131,17 +141,17 @@ pub(crate) fn api_bind(config: &FrameworkConfig) -> Result<Bind, BindError> {
     Ok(Bind { addr: http.bind, access, tls_terminated_upstream })
 }
 
-/// Where metrics and probes are served: by the same rule.
+/// Returns the address of metrics and probes, with the same admission as the API's.
 pub(crate) fn admin_bind(config: &FrameworkConfig, api: &Bind) -> Bind {
     Bind { addr: config.telemetry.metrics_bind, ..api.clone() }
 }
 
-/// How long an attempt of a task may take that says nothing itself.
+/// Returns the longest attempt of a task that sets no limit itself.
 pub(crate) fn attempt(config: &FrameworkConfig) -> Duration {
     config.tasks.timeout
 }
 
-/// An empty path is none.
+/// Returns the path unless it is empty, which stands for none.
 pub(crate) fn named(path: &Path) -> Option<PathBuf> {
     (path != Path::new("")).then(|| path.to_owned())
 }
@@ -152,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// What a key's reference says of its default is what a part does that is told nothing.
+    /// The reference of the keys documents their defaults; a part without settings does the same.
     #[test]
     fn the_defaults_of_the_keys_are_those_of_the_libraries() {
         let config = FrameworkConfig::default();
@@ -161,8 +171,8 @@ mod tests {
         assert_eq!(of.boot, BootSettings::default());
         assert_eq!(of.health, HealthSettings::default());
         assert_eq!(of.shutdown, ShutdownSettings::default());
-        let told = EmergencySettings { memory_limit: None, ..of.emergency };
-        assert_eq!(told, EmergencySettings::default());
+        let emergency = EmergencySettings { memory_limit: None, ..of.emergency };
+        assert_eq!(emergency, EmergencySettings::default());
         assert_eq!(http(&config), HttpLimits::default());
         assert_eq!(config.http.bind.port(), ms_transport::API_PORT);
         assert_eq!(config.telemetry.metrics_bind.port(), ms_transport::ADMIN_PORT);
@@ -172,16 +182,16 @@ mod tests {
         );
     }
 
-    /// Of four the server says something else than the libraries do, on purpose: it answers callers
-    /// that wait, and nobody looks after its disk (docs/tasks.md has both); and a key of a size
-    /// has no word for "none", so that the greatest stands for no limit of its memory.
+    /// Four defaults of the server differ from the libraries' on purpose. Callers wait for its
+    /// answers, and nobody watches its disk (docs/tasks.md has both). And a key for a size has no
+    /// value for "none", so the greatest one stands for no limit of memory.
     #[test]
     fn what_the_server_sets_otherwise_is_known() {
         let config = FrameworkConfig::default();
-        let (told, usual) = (store(&config), StoreConfig::new("x"));
-        assert_eq!((told.max_queue, usual.max_queue), (100_000, 1_000_000));
+        let (of_server, usual) = (store(&config), StoreConfig::new("x"));
+        assert_eq!((of_server.max_queue, usual.max_queue), (100_000, 1_000_000));
         let day = Duration::from_secs(86_400);
-        assert_eq!((told.keep_ended, usual.keep_ended), (day, day * 7));
+        assert_eq!((of_server.keep_ended, usual.keep_ended), (day, day * 7));
         let minute = Duration::from_secs(60);
         assert_eq!((attempt(&config), DEFAULT_ATTEMPT), (minute, minute * 15));
         let of = runtime("test", &Options::from_dir("."), &config);

@@ -1,7 +1,7 @@
-//! The component `storage`: says in the health report whether the task store can write.
+//! The component `storage`: reports in the health report whether the task store can write.
 //!
-//! The store's own tree is healthy for as long as its actors run; a file that is locked by
-//! another program, or a disk without room, is no crash of theirs.
+//! The store's own tree is healthy for as long as its actors run. A file that another program has
+//! locked, or a full disk, does not crash them.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,20 +16,22 @@ use ms_runtime::{Component, ComponentContext, ComponentFailure, ComponentSpec};
 use ms_worker::tasks::TaskClient;
 use tokio::time::timeout;
 
-/// Longest wait for the store's word: shorter than the 3 s a component is granted.
+/// Longest wait for the store's answer: shorter than the 3 s that a component is granted.
 const LOOK_WITHIN: Duration = Duration::from_secs(2);
 
-/// Asks the store how its last commit went.
+/// Asks the store for the outcome of its last commit.
 #[derive(Debug)]
 pub(crate) struct Storage {
-    /// Known from its init on.
+    /// Set by its init.
     tasks: Option<TaskClient>,
 }
 
 impl Storage {
-    /// As a component of phase 4. Trouble that passes only degrades it: what is on disk can be
-    /// read all the while, and who wants something written waits or is told to come again. A
-    /// store that is lost takes nothing any more, and the server with it.
+    /// Returns the component, of phase 4.
+    ///
+    /// A problem that passes only degrades it: everything on disk can still be read, and writers
+    /// wait or are asked to come again. A lost store accepts nothing any more, and with it the
+    /// server, so that is unhealthy.
     pub(crate) fn component() -> ComponentSpec {
         let spec = ComponentSpec::new("storage", || Self { tasks: None });
         spec.phase(Phase::Data).requires::<TaskClient>().criticality(Criticality::Critical)
@@ -58,7 +60,7 @@ impl Component for Storage {
     }
 }
 
-/// Looks before the boot whether the place of the database has a file, or nothing yet.
+/// Checks before the boot that the path of the database is a file, or nothing yet.
 #[derive(Debug)]
 pub(crate) struct DatabaseFile(pub(crate) PathBuf);
 
@@ -69,10 +71,11 @@ impl PreFlightCheck for DatabaseFile {
 
     fn execute(&self) -> PreFlightResult {
         let path = self.0.display();
+        // A link is refused as well, whatever it points to: the store does not follow one.
         match fs::symlink_metadata(&self.0) {
             Ok(facts) if facts.is_file() => PreFlightResult::Pass,
             Ok(_) => PreFlightResult::Fail(format!(
-                "{path} is no regular file; set `tasks.database` to another path"
+                "{path} is not a regular file; set `tasks.database` to another path"
             )),
             Err(error) if error.kind() == ErrorKind::NotFound => PreFlightResult::Pass,
             Err(error) => PreFlightResult::Fail(format!("{path}: {error}; see its directory")),
@@ -80,12 +83,14 @@ impl PreFlightCheck for DatabaseFile {
     }
 }
 
-/// Looks whether the task store could be had. For `--check` only: a start waits for a server that
-/// is about to leave, and says the same with the exit code of a component that did not start.
+/// Checks that the task store can be opened.
+///
+/// For `--check` only. A start waits for the lock of a server that is stopping, and reports the
+/// same problem with the exit code of a component that did not start.
 #[derive(Debug)]
-pub(crate) struct StoreToBeHad(pub(crate) PathBuf);
+pub(crate) struct StoreUsable(pub(crate) PathBuf);
 
-impl PreFlightCheck for StoreToBeHad {
+impl PreFlightCheck for StoreUsable {
     fn name(&self) -> String {
         "task-store".to_owned()
     }

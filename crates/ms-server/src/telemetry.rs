@@ -1,4 +1,4 @@
-//! Logs to standard error, metrics for whoever scrapes them.
+//! Logs on standard error, and metrics for scrapers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::error::ServerError;
 use crate::log_sink::LogSink;
 
-/// Buckets of how long lives of actors are, in seconds: a moment to a day.
+/// Buckets for lengths of actors' lives, in seconds: from a moment to a day.
 const LIVES: [f64; 8] = [0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0];
-/// Log lines that were dropped because their sink took none.
+/// Log lines that were dropped because their sink did not accept them.
 const LOST_LINES: &str = "ms_framework_log_lines_lost_total";
-/// How long the end of the process waits for the last log lines to be written.
+/// Longest wait at the end of the process for the last log lines to be written.
 const FINISH_WITHIN: Duration = Duration::from_secs(1);
-/// The variable that wins over the file.
+/// The environment variable that wins over the file.
 const VARIABLE: &str = "RUST_LOG";
 
 /// Renders the metrics of the process.
@@ -37,34 +37,34 @@ impl fmt::Debug for LogFilter {
 }
 
 impl LogFilter {
-    /// Writes the lines that `filter` names from now on.
+    /// Sets the filter of the log lines that are written.
     pub(crate) fn set(&self, filter: &str) -> Result<(), String> {
         if std::env::var_os(VARIABLE).is_some() {
             return Err(format!("{VARIABLE} is set and wins over telemetry.log_filter"));
         }
         let parsed = log_filter(filter);
         (self.0)(parsed.map_err(|why| format!("telemetry.log_filter {why}"))?)?;
-        tracing::info!(filter, "the log filter is now");
+        tracing::info!(filter, "the log filter was changed");
         Ok(())
     }
 }
 
-/// What a server says of itself.
-pub(crate) struct Telling {
+/// Handles of the log and the metrics of a running server.
+pub(crate) struct TelemetryHandles {
     pub(crate) metrics: Metrics,
     pub(crate) filter: LogFilter,
-    /// Where its lines go, if they go anywhere.
+    /// The sink of the log lines; none for a server that is only checked.
     pub(crate) sink: Option<LogSink>,
 }
 
-impl Telling {
-    /// For a server that is looked at and not run.
-    pub(crate) fn nothing() -> Self {
+impl TelemetryHandles {
+    /// Returns handles of nothing, for a server that is checked and not run.
+    pub(crate) fn none() -> Self {
         let filter = LogFilter(Arc::new(|_| Ok(())));
         Self { metrics: Arc::new(String::new), filter, sink: None }
     }
 
-    /// Starts to say it: the log goes to standard error, metrics to whoever scrapes them.
+    /// Starts the log on standard error and the recorder of metrics.
     pub(crate) fn start(telemetry: &Telemetry) -> Result<Self, ServerError> {
         let failed = |source: std::io::Error| ServerError::Telemetry {
             what: "the log",
@@ -77,8 +77,8 @@ impl Telling {
     }
 }
 
-impl Drop for Telling {
-    /// What was logged until now is written, if anybody takes it.
+impl Drop for TelemetryHandles {
+    /// Waits until everything that was logged is written, or until the sink has had its time.
     fn drop(&mut self) {
         if let Some(sink) = &self.sink {
             sink.finish(FINISH_WITHIN);
@@ -86,8 +86,10 @@ impl Drop for Telling {
     }
 }
 
-/// Has panics logged. What they print by default goes to standard error directly, and a
-/// thread that panics must not wait for that.
+/// Logs panics, in place of the default hook.
+///
+/// The default hook writes to standard error directly. If nobody reads that, the thread that
+/// panics stands still and its supervisor never learns of the crash.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
@@ -95,12 +97,12 @@ fn log_panics() {
     }));
 }
 
-/// Looks whether logs can be set up, and sets up nothing.
+/// Checks that logs can be set up, and sets up nothing.
 pub(crate) fn check(telemetry: &Telemetry) -> Result<(), ServerError> {
     filter_of(telemetry).map(drop)
 }
 
-/// The filter that is in force at the start.
+/// Returns the log filter of the start.
 fn filter_of(telemetry: &Telemetry) -> Result<EnvFilter, ServerError> {
     let (name, filter) = match std::env::var(VARIABLE) {
         Ok(filter) => (VARIABLE, filter),
@@ -112,14 +114,15 @@ fn filter_of(telemetry: &Telemetry) -> Result<EnvFilter, ServerError> {
     })
 }
 
-/// Sends log lines to `sink`, as configured; `RUST_LOG` wins over the file.
+/// Starts to log into `sink`, as configured; `RUST_LOG` wins over the file.
 fn logs(telemetry: &Telemetry, sink: &LogSink) -> Result<LogFilter, ServerError> {
     let failed = |source| ServerError::Telemetry { what: "the log", source };
     let filter = filter_of(telemetry)?;
     let lines = SubscriberBuilder::default()
         .with_env_filter(filter)
         .with_writer(sink.clone())
-        // A line that nobody takes is lost; telling that to the same nobody would be a panic.
+        // By default a failed write is reported with `eprintln!`, which panics when standard error
+        // is the broken sink.
         .log_internal_errors(false);
     // The handle's type names the format, so each has its own.
     let (filter, started) = match telemetry.log_format {
@@ -140,10 +143,10 @@ fn logs(telemetry: &Telemetry, sink: &LogSink) -> Result<LogFilter, ServerError>
     Ok(filter)
 }
 
-/// Starts to keep metrics; gives what renders them.
+/// Installs the recorder of metrics, and returns what renders them.
 fn metrics(sink: &LogSink) -> Result<Metrics, ServerError> {
     let failed = |source| ServerError::Telemetry { what: "the metrics", source };
-    // In seconds: 100 ms is the target, 1 s the alert.
+    // In seconds. The buckets include 100 ms, the target, and 1 s, the alert.
     #[allow(clippy::cast_precision_loss, reason = "up to 10 s in microseconds: exact")]
     let seconds = BUCKETS_US.map(|us| us as f64 / 1e6);
     let builder = PrometheusBuilder::new()

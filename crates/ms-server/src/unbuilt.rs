@@ -1,4 +1,4 @@
-//! What the configuration asks for and this build does not have, told before every boot.
+//! Warns before every boot of settings that this build does not support.
 
 use ms_config::{FrameworkConfig, unbuilt_warnings};
 use ms_runtime::configuration::ConfigHandle;
@@ -25,7 +25,7 @@ impl PreFlightCheck for Unbuilt {
         match self.found.as_slice() {
             [] => PreFlightResult::Pass,
             found => PreFlightResult::Warning(format!(
-                "{}; remove these settings to be rid of this line",
+                "{}; remove these settings to avoid this warning",
                 found.join("; ")
             )),
         }

@@ -39,7 +39,7 @@ fn sources(dir: &Path) -> Sources {
     source::resolve(&Scope::Path(dir.to_owned()), &CargoHome::at("/")).unwrap()
 }
 
-/// What a run knows in the end.
+/// The results of a run.
 fn run(sources: &Sources) -> (AuditJson, Tally) {
     let mut reducer = Reducer::new(&sources.description, sources.missing.clone());
     let mut walker = Walker::new(sources);
@@ -89,7 +89,7 @@ fn the_report_says_what_a_reviewer_asks() {
     assert_eq!(serde_json::from_str::<AuditJson>(&json.to_text().unwrap()).unwrap(), json);
 }
 
-/// As an ordinary user; root may read everything, and then nothing is refused.
+/// As an ordinary user, because root may read everything and nothing would be refused.
 #[test]
 fn what_cannot_be_read_is_quarantined_and_the_account_balances() {
     child::split(
@@ -107,7 +107,7 @@ fn what_cannot_be_read_is_quarantined_and_the_account_balances() {
             mode(&sources.join("b/src"), 0o000);
             let mut child = own.child(sources.to_str().unwrap());
             if fs::metadata(dir.path()).unwrap().uid() == 0 {
-                // What was built may lie where nobody else may look.
+                // Other users may not be able to reach the build directory.
                 let program = dir.path().join("program");
                 fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
                 mode(&program, 0o755);

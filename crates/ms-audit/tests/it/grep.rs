@@ -47,7 +47,7 @@ fn grep(dir: &Path, locale: &str) -> Vec<(Vec<u8>, u64)> {
     found
 }
 
-/// What the walker and the scanner say, in the same form.
+/// Returns the counts of the walker and the scanner, in the same form.
 fn ours(dir: &Path) -> Vec<(Vec<u8>, u64)> {
     let sources = source::resolve(&Scope::Path(dir.to_owned()), &CargoHome::at("/")).unwrap();
     let mut walker = Walker::new(&sources);
@@ -133,7 +133,7 @@ const PIECES: [&[u8]; 36] = [
     b"\xf4\x90\x80\x80",
     b"\xf0\x80\x80\xa9",
 ];
-/// Those without which the C locale and a UTF-8 locale agree: letters beyond ASCII.
+/// Letters beyond ASCII. Without them the C locale and a UTF-8 locale agree.
 const LETTERS: [&[u8]; 4] = [b"\xc3\xa9", b"\xe4\xb8\xad", b"\xd9\xa0", b"\xe2\x85\xa7"];
 
 fn generate(rng: &mut Rng, pieces: &[&[u8]], with_nul: bool) -> Vec<u8> {
@@ -147,12 +147,12 @@ fn generate(rng: &mut Rng, pieces: &[&[u8]], with_nul: bool) -> Vec<u8> {
     bytes
 }
 
-/// Other files at every run, or those of `MS_SEED`.
+/// Generates other files in every run, or those of `MS_SEED`.
 fn seed() -> u64 {
     let given = std::env::var("MS_SEED").ok().map(|text| text.parse().expect("a number"));
     let seed = given.unwrap_or_else(|| RandomState::new().hash_one(()));
     println!("MS_SEED={seed}");
-    // Nought would stay nought.
+    // A state of zero would stay zero.
     seed.max(1)
 }
 

@@ -1,4 +1,4 @@
-//! The integration tests of `ms-audit`, in one program: linking is most of what they cost to build.
+//! The integration tests of `ms-audit`, in one program: linking is most of their build time.
 
 #![allow(unreachable_pub, reason = "what modules share is `pub`")]
 

@@ -8,10 +8,10 @@ use super::facts::facts;
 use super::style::{Style, Tone};
 use super::units::clean;
 
-/// Paths named in one line; more are counted.
+/// Paths named on one line; the rest is counted.
 const NAMED: usize = 10;
 
-/// What `verb` would stop, restart, drop and escalate.
+/// Renders what `verb` would stop, restart, drop and escalate.
 pub(crate) fn blast(verb: Verb, path: &ActorPath, blast: &BlastRadius, style: Style) -> String {
     let mut lines = vec![("stop", list(&blast.stopped)), ("restart", list(&blast.restarted))];
     if !blast.dropped.is_empty() {
@@ -41,7 +41,7 @@ fn list(paths: &[ActorPath]) -> String {
     }
 }
 
-/// What came of a steering verb.
+/// Renders the outcome of a steering verb.
 pub(crate) fn steered(done: &Steered) -> String {
     format!("{} {}: {}\n", done.verb, done.path, clean(&done.outcome))
 }

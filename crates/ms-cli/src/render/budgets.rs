@@ -1,4 +1,4 @@
-//! What agents may use.
+//! The budgets of agents.
 
 use ms_core::budget::{AccountView, Usage, WALL_US};
 
@@ -6,7 +6,7 @@ use super::facts::{Column, table};
 use super::style::{Style, Tone};
 use super::units::{clean, us};
 
-/// One row a unit of a budget; what is used up is marked.
+/// Renders one row for each unit of each budget, and marks the ones that are used up.
 pub(crate) fn budgets(budgets: &[AccountView], style: Style) -> String {
     if budgets.is_empty() {
         return "no budgets\n".to_owned();

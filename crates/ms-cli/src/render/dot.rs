@@ -5,7 +5,9 @@ use ms_core::view::{Mark, TreeNode};
 use super::style::Style;
 use super::units::{clean, strategy};
 
-/// A `digraph`, one box an actor; marks are words, and a colour beside them.
+/// Renders a `digraph` with one box for each actor.
+///
+/// A mark is a word; the colour only repeats it, for readers who see no difference in colour.
 pub(crate) fn dot(root: &TreeNode) -> String {
     let mut text = String::from(
         "digraph tree {\n  rankdir=LR;\n  node [shape=box, style=filled, fillcolor=white];\n",
@@ -41,6 +43,7 @@ fn fill(marks: &[Mark]) -> &'static str {
 }
 
 fn quote(text: &str) -> String {
+    // Line by line, because `clean` would escape the line ends of the label itself.
     let lines = text.split('\n').map(clean);
     let escaped = lines.map(|line| line.replace('\\', "\\\\").replace('"', "\\\""));
     format!("\"{}\"", escaped.collect::<Vec<_>>().join("\\n"))

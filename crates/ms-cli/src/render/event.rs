@@ -1,4 +1,4 @@
-//! Lines of the two streams.
+//! The lines of the two streams: events and traced messages.
 
 use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::task::{TaskChange, TaskTransition};
@@ -7,32 +7,32 @@ use ms_core::view::{EventKind, TraceLine};
 use super::style::{Style, Tone};
 use super::units::{clean, many, short, us};
 
-/// One event on one line.
+/// Renders one event as one line.
 pub(crate) fn event(event: &StreamEvent, style: Style) -> String {
-    let (tone, text) = tell(&event.kind);
+    let (tone, text) = describe(&event.kind);
     let (seconds, millis) = (event.at_ms / 1_000, event.at_ms % 1_000);
     format!("{:>6}  {seconds:>6}.{millis:03}s  {}\n", event.seq, style.paint(tone, &text))
 }
 
-fn tell(kind: &StreamKind) -> (Tone, String) {
+fn describe(kind: &StreamKind) -> (Tone, String) {
     match kind {
         StreamKind::Node(kind) => of_node(kind),
+        // Numbers of events begin again with the node: nobody can say how many were missed.
         StreamKind::Gap { restarted: true, .. } => (
             Tone::Warn,
-            "! gap      the node was started anew; what was not read of its former life is lost"
+            "! gap      the node was restarted; unread events of its former life are lost"
                 .to_owned(),
         ),
         StreamKind::TaskGap { restarted: true, .. } => (
             Tone::Warn,
-            "! gap      the node was started anew; events about tasks of its former life are lost"
-                .to_owned(),
+            "! gap      the node was restarted; task events of its former life are lost".to_owned(),
         ),
         StreamKind::Gap { missed, .. } => {
             (Tone::Warn, format!("! gap      {} missed", many(*missed, "event")))
         }
         StreamKind::Task(transition) => task(transition),
         StreamKind::TaskGap { missed, .. } => {
-            (Tone::Warn, format!("! gap      {} about tasks missed", many(*missed, "event")))
+            (Tone::Warn, format!("! gap      {} missed", many(*missed, "task event")))
         }
     }
 }
@@ -67,6 +67,7 @@ fn of_node(kind: &EventKind) -> (Tone, String) {
         EventKind::Noted { path, topic, text } => {
             (Tone::Warn, format!("! noted    {path}: {}: {}", clean(topic), clean(text)))
         }
+        // Nodes gain kinds of events; an older msctl shows what it can.
         other => (Tone::Calm, other.label().to_owned()),
     }
 }
@@ -80,26 +81,27 @@ fn task(transition: &TaskTransition) -> (Tone, String) {
         _ => (Tone::Dim, ""),
     };
     let change = format!("{mark}{}", transition.change.label());
-    let mut told = format!("task       {} {change} ({})", transition.id, transition.kind);
+    let mut line = format!("task       {} {change} ({})", transition.id, transition.kind);
     if transition.attempt > 0 {
-        told.push_str(&format!(", attempt {} of {}", transition.attempt, transition.max_attempts));
+        line.push_str(&format!(", attempt {} of {}", transition.attempt, transition.max_attempts));
     }
     if let Some(agent) = &transition.agent {
-        told.push_str(&format!(", {agent}"));
+        line.push_str(&format!(", {agent}"));
     }
     if let Some(failure) = transition.failure {
-        told.push_str(&format!(", {}", failure.label()));
+        line.push_str(&format!(", {}", failure.label()));
     }
     if let Some(wait) = transition.retry_in_ms {
-        told.push_str(&format!(", again in {}", us(wait.saturating_mul(1_000))));
+        line.push_str(&format!(", again in {}", us(wait.saturating_mul(1_000))));
     }
-    (tone, told)
+    (tone, line)
 }
 
-/// One traced message on one line.
+/// Renders one traced message as one line.
 pub(crate) fn trace(line: &TraceLine) -> String {
     let (seconds, micros) = (line.at_us / 1_000_000, line.at_us % 1_000_000);
     let waited = line.waited_us.map_or(String::new(), |time| format!("  waited {}", us(time)));
-    let took = line.took_us.map_or("  goes on".to_owned(), |time| format!("  took {}", us(time)));
+    let took =
+        line.took_us.map_or("  not finished".to_owned(), |time| format!("  took {}", us(time)));
     format!("{seconds:>6}.{micros:06}s  {}  {}{waited}{took}\n", line.path, short(&line.message))
 }

@@ -1,6 +1,6 @@
 //! Labelled lines, and tables.
 
-/// One `label  value` line a fact, the values aligned.
+/// Renders one `label  value` line for each fact, with the values aligned.
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
     facts.iter().map(|(label, value)| format!("  {label:width$}  {value}\n")).collect()
@@ -9,16 +9,19 @@ pub(super) fn facts(facts: &[(&str, String)]) -> String {
 /// A column of a table.
 pub(super) struct Column {
     pub(super) title: &'static str,
-    /// Numbers end in line, text begins in line.
+    /// Whether cells are aligned to the right, as numbers are.
     pub(super) right: bool,
 }
 
-/// A table with its columns as wide as their widest cell; the last one is not padded.
+/// Renders a table whose columns are as wide as their widest cell.
+///
+/// Lines have no trailing blanks: they are pasted into reports, and compared by tests.
 pub(super) fn table(columns: &[Column], rows: &[Vec<String>]) -> String {
     let title = |column: &Column| column.title.to_owned();
     let head: Vec<String> = columns.iter().map(title).collect();
     let width = |at: usize| {
         let cells = rows.iter().chain([&head]).filter_map(|row| row.get(at));
+        // In characters, as `format!` pads them.
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();

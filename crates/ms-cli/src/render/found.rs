@@ -1,4 +1,4 @@
-//! Who has a name.
+//! The actor behind a name.
 
 use ms_control::proto::Found;
 
@@ -6,7 +6,7 @@ use super::facts::facts;
 use super::style::{Style, Tone};
 use super::units::{clean, short};
 
-/// The actor behind a name, and how it is.
+/// Renders the actor behind a name, with its state and its groups.
 pub(crate) fn found(found: &Found, style: Style) -> String {
     let life = match found.incarnation {
         Some(incarnation) => format!("{incarnation}, {}", found.lifecycle),

@@ -1,6 +1,6 @@
-//! What people see, compared with `tests/it/golden/*.txt`.
+//! Compares what people see with `tests/it/golden/*.txt`.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p ms-cli` writes the files anew.
+//! `UPDATE_GOLDEN=1 cargo test -p ms-cli` rewrites the files.
 
 use std::fs;
 use std::path::Path;
@@ -19,13 +19,16 @@ use super::*;
 const UNICODE: Style = Style { colour: false, ascii: false };
 const COLOUR: Style = Style { colour: true, ascii: false };
 
-fn golden(name: &str, shown: &str) {
+fn golden(name: &str, rendered: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&file, shown).expect("writes");
+        fs::write(&file, rendered).expect("writes");
     }
     let expected = fs::read_to_string(&file).unwrap_or_default();
-    assert!(shown == expected, "{name} differs; it is now:\n{shown}\nand should be:\n{expected}");
+    assert!(
+        rendered == expected,
+        "{name} differs; it is now:\n{rendered}\nand should be:\n{expected}"
+    );
 }
 
 pub(super) fn table() -> PsTable {
@@ -51,7 +54,7 @@ fn trees() {
 }
 
 #[test]
-fn what_a_silent_supervisor_hides_is_told() {
+fn a_tree_says_that_a_silent_supervisor_hides_a_part_of_it() {
     let mut whole = sample::tree();
     assert!(whole.silent().next().is_none() && !tree(&whole, UNICODE).contains("not shown"));
     let below = whole.children.iter_mut().find(|node| node.supervisor.is_some());
@@ -59,9 +62,9 @@ fn what_a_silent_supervisor_hides_is_told() {
     below.supervisor = None;
     below.children.clear();
     below.status.marks = vec![Mark::Unresponsive];
-    let shown = tree(&whole, UNICODE);
-    let told = "; 1 supervisor did not answer in time: what is below is not shown\n";
-    assert!(shown.ends_with(told), "{shown}");
+    let text = tree(&whole, UNICODE);
+    let note = "; 1 supervisor did not answer in time, so its children are not shown\n";
+    assert!(text.ends_with(note), "{text}");
 }
 
 #[test]
@@ -93,8 +96,8 @@ fn reasons() {
     status.last_exit = None;
     assert!(no_records(&status).contains("has not ended"));
     status.last_exit = Some(ExitReason::Shutdown);
-    let shown = no_records(&status);
-    assert!(shown.contains("last ended with: shutdown") && !shown.contains("has not"), "{shown}");
+    let text = no_records(&status);
+    assert!(text.contains("last ended with: shutdown") && !text.contains("has not"), "{text}");
     golden("why_gave_up.txt", &why(&sample::gave_up(), NOON + 90_000, false, UNICODE));
 }
 
@@ -114,8 +117,8 @@ fn durable_tasks() {
 fn names_and_budgets() {
     golden("found.txt", &found(&sample::found("task-store"), UNICODE));
     let asked = path("/root/auditors/auditor-3");
-    let told = over_budget(&sample::over_budget(), &asked, NOON + 90_000, UNICODE);
-    golden("over_budget.txt", &told);
+    let text = over_budget(&sample::over_budget(), &asked, NOON + 90_000, UNICODE);
+    golden("over_budget.txt", &text);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One actor, its state and its statistics; and the node.
+//! One actor with its state and its statistics, and the node.
 
 use ms_control::proto::{NodeInfo, StateView, StatisticsView};
 use ms_core::view::{ActorStatus, MailboxView, Tier, TreeNode, TypeCount};
@@ -8,7 +8,7 @@ use super::facts::facts;
 use super::style::{Style, Tone};
 use super::units::{budget, clean, known, ms, short, strategy, us};
 
-/// Everything about one actor but its state.
+/// Renders everything about one actor except its state.
 pub(crate) fn inspect(node: &TreeNode, style: Style) -> String {
     let status = &node.status;
     let mut lines = vec![
@@ -43,7 +43,7 @@ fn sort_of(status: &ActorStatus) -> &'static str {
     match (status.kind, status.tier) {
         (ChildType::Supervisor, _) | (_, Tier::Supervisor) => "supervisor",
         (_, Tier::Kernel) => "actor",
-        (_, Tier::Actix) => "unchanged actix actor: its mailbox cannot be seen",
+        (_, Tier::Actix) => "unchanged actix actor: its mailbox cannot be observed",
         (_, Tier::Agent) => "agent",
         (_, Tier::Task) => "task",
     }
@@ -89,33 +89,35 @@ fn types(types: &[TypeCount]) -> String {
     types.iter().map(|of| format!("  {:>10} x {}\n", of.count, short(&of.message))).collect()
 }
 
-/// The redacted state of one actor.
+/// Renders the redacted state of one actor.
 pub(crate) fn state(view: &StateView) -> String {
     let state = match &view.state {
         serde_json::Value::Null => "(it discloses no state)".to_owned(),
-        // JSON escapes what clean would; only the line ends of its layout stay.
-        shown => format!("{shown:#}").lines().map(clean).collect::<Vec<_>>().join("\n"),
+        // JSON has escaped what is inside of strings. Only the line ends of its layout are real,
+        // and have to survive `clean`.
+        value => format!("{value:#}").lines().map(clean).collect::<Vec<_>>().join("\n"),
     };
     format!("{} {}\n{state}\n", view.path, view.incarnation)
 }
 
-/// The counts of one actor.
+/// Renders the message counts of one actor.
 pub(crate) fn statistics(view: &StatisticsView) -> String {
     let state = match (view.on, view.for_ms) {
         (true, Some(time)) => format!("counting for {}", ms(time)),
         (true, None) => "counting".to_owned(),
-        (false, _) => "not counting; --on starts it".to_owned(),
+        (false, _) => "not counting; start with --on".to_owned(),
     };
     let work = format!("{} messages, busy {}", view.handled, us(view.busy_us));
     format!("{}: {state}\n  {work}\n{}", view.path, types(&view.types))
 }
 
-/// The node itself.
+/// Renders the node itself.
 pub(crate) fn info(info: &NodeInfo) -> String {
     let mut lines = vec![
         ("process", info.pid.to_string()),
         ("version", clean(&info.version)),
-        ("life", info.life.map_or_else(|| "not told".to_owned(), |life| life.to_string())),
+        // Older nodes answer without it.
+        ("life", info.life.map_or_else(|| "not reported".to_owned(), |life| life.to_string())),
         ("up", ms(info.uptime_ms)),
         (
             "actors",
@@ -123,10 +125,7 @@ pub(crate) fn info(info: &NodeInfo) -> String {
         ),
         ("restarts", info.restarts.to_string()),
         ("dead letters", info.dead_letters.to_string()),
-        (
-            "inspection",
-            format!("{} served, which cost {}", info.inspections, us(info.inspection_us)),
-        ),
+        ("inspection", format!("{} served in {}", info.inspections, us(info.inspection_us))),
         ("faults", if info.faults_allowed { "may be injected" } else { "refused" }.to_owned()),
     ];
     let more: Vec<_> =

@@ -1,7 +1,7 @@
 //! Pure functions from views to text.
 //!
-//! Text that comes from the node (messages of panics, type names, reasons) goes
-//! through [`clean`], so that it can neither forge a line nor drive a terminal.
+//! Text that comes from the node (panic messages, type names, reasons) goes
+//! through [`clean`], so that it can neither forge a line nor control a terminal.
 
 mod blast;
 mod budgets;
@@ -10,7 +10,7 @@ mod event;
 mod facts;
 mod found;
 mod inspect;
-mod integration;
+mod interactions;
 mod ps;
 mod style;
 mod tasks;
@@ -24,7 +24,7 @@ pub(crate) use dot::dot;
 pub(crate) use event::{event, trace};
 pub(crate) use found::found;
 pub(crate) use inspect::{info, inspect, state, statistics};
-pub(crate) use integration::integration;
+pub(crate) use interactions::interactions;
 pub(crate) use ps::ps;
 pub(crate) use style::Style;
 pub(crate) use tasks::{taken, task, task_table, tasks, tasks_steered};

@@ -6,7 +6,7 @@ use super::facts::{Column, table};
 use super::style::Style;
 use super::units::{known, many, ms, us};
 
-/// One row an actor, and one line that says what was measured.
+/// Renders one row for each actor, and a line about the measurement.
 pub(crate) fn ps(view: &PsTable, style: Style) -> String {
     let columns = [
         ("PATH", false),
@@ -20,16 +20,16 @@ pub(crate) fn ps(view: &PsTable, style: Style) -> String {
     ];
     let columns = columns.map(|(title, right)| Column { title, right });
     let rows: Vec<_> = view.rows.iter().map(|row| cells(row, view.window_ms, style)).collect();
-    let shown = match view.total > view.rows.len() {
+    let count = match view.total > view.rows.len() {
         true => format!("{} of {}", view.rows.len(), many(view.total as u64, "actor")),
         false => many(view.rows.len() as u64, "actor"),
     };
-    format!("{}{shown}, busy and rate over {}\n", table(&columns, &rows), ms(view.window_ms))
+    format!("{}{count}, busy and rate over {}\n", table(&columns, &rows), ms(view.window_ms))
 }
 
 fn cells(row: &PsRow, window_ms: u64, style: Style) -> Vec<String> {
     let status = &row.status;
-    // Tenths of a percent, and messages a second, of the window.
+    // Microseconds by milliseconds are thousandths, that is tenths of a percent.
     let share = |busy: u64| busy.checked_div(window_ms);
     let rate = |count: u64| count.saturating_mul(1_000).checked_div(window_ms);
     let busy =

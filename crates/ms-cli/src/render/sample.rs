@@ -1,9 +1,9 @@
-//! The node that the tests show: one actor in each state that matters.
+//! The node that the tests render: one actor in each state that matters.
 #![allow(
     dead_code,
     unreachable_pub,
     clippy::expect_used,
-    reason = "samples for tests, of which each takes its part"
+    reason = "samples for tests, each of which uses a part"
 )]
 
 use std::sync::Arc;

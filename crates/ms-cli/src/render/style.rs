@@ -1,36 +1,36 @@
-//! How text may look: colour, and the characters of drawings.
+//! The look of text: colours, and the characters of drawings.
 
 use ms_core::view::Mark;
 
-/// What a terminal can show.
+/// The colours and characters that may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {
-    /// Whether ANSI colours are welcome.
+    /// Whether to use ANSI colours.
     pub(crate) colour: bool,
-    /// Whether only ASCII is.
+    /// Whether to use ASCII only.
     pub(crate) ascii: bool,
 }
 
-/// What a colour says; never the only thing that says it.
+/// The meaning of a colour. A colour is never the only sign: marks and words say the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
-    /// Needs a look now.
+    /// Needs attention now.
     Bad,
-    /// Needs a look.
+    /// Needs attention.
     Warn,
-    /// Known and wanted.
+    /// Unusual, but intended.
     Calm,
-    /// Beside the point.
+    /// A detail.
     Dim,
-    /// The name of the thing.
+    /// The name of what is rendered.
     Strong,
 }
 
 impl Style {
-    /// Neither colour nor more than ASCII.
+    /// No colours and only ASCII, as for stderr.
     pub(crate) const PLAIN: Self = Self { colour: false, ascii: true };
 
-    /// `text` in a tone.
+    /// Returns `text` in a tone.
     pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         let code = match tone {
             Tone::Bad => "31;1",
@@ -42,7 +42,7 @@ impl Style {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    /// The branch of a node, and what its children are indented with.
+    /// Returns the branch of a node, and the indent of its children.
     pub(crate) const fn branch(self, last: bool) -> (&'static str, &'static str) {
         match (self.ascii, last) {
             (false, false) => ("├─ ", "│  "),
@@ -52,7 +52,7 @@ impl Style {
         }
     }
 
-    /// A mark as symbol and word.
+    /// Renders a mark as a symbol and a word.
     pub(crate) fn mark(self, mark: Mark) -> String {
         let (tone, text) = match mark {
             Mark::Unresponsive => (Tone::Bad, "! unresponsive"),
@@ -66,7 +66,7 @@ impl Style {
         self.paint(tone, text)
     }
 
-    /// All marks of an actor.
+    /// Renders all marks of an actor.
     pub(crate) fn marks(self, marks: &[Mark]) -> String {
         marks.iter().map(|&mark| self.mark(mark)).collect::<Vec<_>>().join("  ")
     }

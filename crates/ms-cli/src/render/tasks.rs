@@ -1,4 +1,4 @@
-//! Durable tasks: a table, one in full, what became of a request.
+//! Durable tasks: a table, one in full, and the outcomes of requests.
 
 use ms_control::proto::{TaskShown, TaskTaken, TaskVerb};
 use ms_core::task::{TaskPage, TaskState, TaskTime, TaskView};
@@ -7,19 +7,20 @@ use super::facts::{Column, facts, table};
 use super::style::{Style, Tone};
 use super::units::{clean, many, ms, utc};
 
-/// One row a task, and where to go on.
+/// Renders one page of tasks, and the cursor of the next page.
 pub(crate) fn tasks(page: &TaskPage, style: Style) -> String {
-    let mut shown = task_table(&page.tasks, style);
+    let mut text = task_table(&page.tasks, style);
+    // A task that cannot be decoded is named: a list that skips it would say that it is gone.
     for id in &page.unreadable {
-        shown.push_str(&format!("{id} cannot be read; the node's log says why\n"));
+        text.push_str(&format!("{id} cannot be read; the node's log says why\n"));
     }
     if let Some(next) = page.next {
-        shown.push_str(&format!("there are more: --cursor {next}\n"));
+        text.push_str(&format!("there are more: --cursor {next}\n"));
     }
-    shown
+    text
 }
 
-/// One row a task.
+/// Renders one row for each task.
 pub(crate) fn task_table(tasks: &[TaskView], style: Style) -> String {
     let columns = [
         ("ID", false),
@@ -36,6 +37,7 @@ pub(crate) fn task_table(tasks: &[TaskView], style: Style) -> String {
 }
 
 fn row(task: &TaskView, style: Style) -> Vec<String> {
+    // A table needs one line for each task; `tasks show` has the whole message.
     let failure = task.failure.as_ref().map(|failure| {
         let first = clean(failure.message.lines().next().unwrap_or_default());
         let dots = if style.ascii { "..." } else { "…" };
@@ -55,9 +57,9 @@ fn row(task: &TaskView, style: Style) -> Vec<String> {
     ]
 }
 
-/// Everything that is known of one task.
-pub(crate) fn task(shown: &TaskShown, style: Style) -> String {
-    let TaskShown { task, result } = shown;
+/// Renders everything that is known of one task.
+pub(crate) fn task(view: &TaskShown, style: Style) -> String {
+    let TaskShown { task, result } = view;
     let timings = &task.timings;
     let tone = match task.state {
         TaskState::Failed | TaskState::Dead => Tone::Bad,
@@ -87,7 +89,7 @@ pub(crate) fn task(shown: &TaskShown, style: Style) -> String {
     }
     if let Some(ended) = timings.ended {
         let took = ms(ended.since(timings.submitted).as_millis().try_into().unwrap_or(u64::MAX));
-        lines.push(("ended", format!("{}, {took} after its submission", at(ended))));
+        lines.push(("ended", format!("{}, {took} after submission", at(ended))));
     }
     if let Some(failure) = &task.failure {
         lines.push(("failure", clean(&failure.message)));
@@ -109,29 +111,34 @@ pub(crate) fn task(shown: &TaskShown, style: Style) -> String {
 }
 
 fn attempts(task: &TaskView) -> String {
-    let mut told = format!("{} of {}", task.attempts, task.max_attempts);
+    let mut text = format!("{} of {}", task.attempts, task.max_attempts);
     for (count, noun) in [(task.interruptions, "interruption"), (task.replays, "replay")] {
         if count > 0 {
-            told.push_str(&format!(", {}", many(u64::from(count), noun)));
+            text.push_str(&format!(", {}", many(u64::from(count), noun)));
         }
     }
-    told
+    text
 }
 
 fn at(time: TaskTime) -> String {
     utc(time.as_millis())
 }
 
-/// What became of a submission.
+/// Renders the outcome of a submission.
+///
+/// The id stands alone on the first line, so that a script can read it in both cases.
 pub(crate) fn taken(taken: &TaskTaken) -> String {
     let TaskTaken { task, repeated } = taken;
     match repeated {
         false => format!("{}\n", task.id),
-        true => format!("{}\nthe key was known: this is the first task, {}\n", task.id, task.state),
+        true => format!(
+            "{}\nthe key was used before: this is the first task, now {}\n",
+            task.id, task.state
+        ),
     }
 }
 
-/// What became of tasks that were steered.
+/// Renders the outcome for each task that was steered.
 pub(crate) fn tasks_steered(verb: TaskVerb, done: &[TaskView]) -> String {
     if done.is_empty() {
         return "no task matches; nothing was done\n".to_owned();
@@ -140,6 +147,6 @@ pub(crate) fn tasks_steered(verb: TaskVerb, done: &[TaskView]) -> String {
         TaskVerb::Cancel => "cancelled",
         TaskVerb::Retry => "will be tried again",
     };
-    let line = |task: &TaskView| format!("{} {did}: it is {}\n", task.id, task.state);
+    let line = |task: &TaskView| format!("{} {did}: now {}\n", task.id, task.state);
     done.iter().map(line).collect()
 }

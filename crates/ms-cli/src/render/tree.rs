@@ -5,10 +5,10 @@ use ms_core::view::{ActorStatus, Lifecycle, Mark, SupervisorView, TreeNode};
 use super::style::{Style, Tone};
 use super::units::{budget, known, many, ms, short, strategy, us};
 
-/// Runs so long are worth a word.
+/// A message that has been handled for this long is shown with its time.
 const LONG_RUN_US: u64 = 100_000;
 
-/// The tree, one actor a line, and one line that sums up.
+/// Renders the tree with one line for each actor, and a line that sums up.
 pub(crate) fn tree(root: &TreeNode, style: Style) -> String {
     let name = style.paint(Tone::Strong, root.status.path.as_str());
     let mut text = format!("{name}{}\n", describe(root, style));
@@ -19,6 +19,7 @@ pub(crate) fn tree(root: &TreeNode, style: Style) -> String {
 
 fn children(node: &TreeNode, indent: &str, style: Style, text: &mut String) {
     for (at, child) in node.children.iter().enumerate() {
+        // The line about omitted children is drawn as one more child.
         let last = at + 1 == node.children.len() && node.omitted == 0;
         let (branch, below) = style.branch(last);
         let name = style.paint(Tone::Strong, child.id.as_str());
@@ -32,7 +33,7 @@ fn children(node: &TreeNode, indent: &str, style: Style, text: &mut String) {
     }
 }
 
-/// Everything after the name, each part led by two spaces.
+/// Renders everything after the name; each part begins with two spaces.
 fn describe(node: &TreeNode, style: Style) -> String {
     let status = &node.status;
     let parts = [
@@ -52,7 +53,7 @@ fn supervisor(view: &SupervisorView) -> String {
     format!("[{}, {}]", strategy(view.strategy), budget(view.restarts_in_window, view.intensity))
 }
 
-/// The state, where it is neither the usual one nor said by a mark.
+/// Renders the state, unless it is the usual one or a mark says it.
 fn life(status: &ActorStatus) -> Option<String> {
     let marked = |mark| status.marks.contains(&mark);
     match status.lifecycle {
@@ -98,11 +99,13 @@ fn summary(root: &TreeNode) -> String {
     let found: Vec<_> =
         found.filter(|&(n, _)| n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     let actors = many(root.walk().count() as u64, "actor");
+    // Said aloud: a tree that is cut off at a hung supervisor looks like one that ends there.
     let missing = match root.silent().count() as u64 {
         0 => String::new(),
         n => format!(
-            "; {} did not answer in time: what is below is not shown",
-            many(n, "supervisor")
+            "; {} did not answer in time, so {} children are not shown",
+            many(n, "supervisor"),
+            if n == 1 { "its" } else { "their" }
         ),
     };
     match found.is_empty() {

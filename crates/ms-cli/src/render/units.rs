@@ -1,16 +1,17 @@
-//! Numbers, times and foreign text as people read them.
+//! Numbers, times and foreign text in a form for people.
 
 use std::time::Duration;
 
 use ms_core::civil::Civil;
 use ms_core::spec::{Intensity, Strategy};
 
-/// Foreign text with everything escaped that could forge a line, drive a
-/// terminal or turn the direction of reading.
+/// Escapes everything in foreign text that could forge a line, control a terminal
+/// or change the direction of reading.
 pub(crate) fn clean(text: &str) -> String {
-    let turns = |c| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    // Bidirectional controls are no control characters to Unicode, and can make a path read as another.
+    let is_bidi = |c| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        match c.is_control() || turns(c) {
+        match c.is_control() || is_bidi(c) {
             true => out.extend(c.escape_default()),
             false => out.push(c),
         }
@@ -18,7 +19,7 @@ pub(crate) fn clean(text: &str) -> String {
     })
 }
 
-/// A type name without its module path: `a::b::Vec<c::D>` is `Vec<D>`.
+/// Returns a type name without its module paths: `a::b::Vec<c::D>` is `Vec<D>`.
 pub(crate) fn short(type_name: &str) -> String {
     let mut out = String::new();
     let mut word = 0;
@@ -36,9 +37,10 @@ pub(crate) fn short(type_name: &str) -> String {
     out
 }
 
-/// A time of some microseconds: `850us`, `3.2ms`, `4s`, `2m03s`, `5h12m`, `3d04h`.
+/// Renders a number of microseconds: `850us`, `3.2ms`, `4s`, `2m03s`, `5h12m`, `3d04h`.
 pub(crate) fn us(us: u64) -> String {
     let seconds = us / 1_000_000;
+    // Cut and not rounded: 59.99 s would become "60s", which is written "1m00s".
     match us {
         0..1_000 => format!("{us}us"),
         1_000..1_000_000 => tenths(us / 100, "ms"),
@@ -56,22 +58,22 @@ fn tenths(tenths: u64, unit: &str) -> String {
     }
 }
 
-/// A time of some milliseconds.
+/// Renders a number of milliseconds.
 pub(crate) fn ms(ms: u64) -> String {
     us(ms.saturating_mul(1_000))
 }
 
-/// A known number, or `?`.
+/// Renders a number, or `?` where it is unknown: zero would be a claim.
 pub(crate) fn known<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "?".to_owned(), |value| value.to_string())
 }
 
-/// `1 actor`, `2 actors`.
+/// Renders a count with its noun: `1 actor`, `2 actors`.
 pub(crate) fn many(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A strategy in OTP's words.
+/// Returns OTP's name of a strategy.
 pub(crate) const fn strategy(strategy: Strategy) -> &'static str {
     match strategy {
         Strategy::OneForOne => "one_for_one",
@@ -81,17 +83,17 @@ pub(crate) const fn strategy(strategy: Strategy) -> &'static str {
     }
 }
 
-/// A budget: `1/5 restarts in 30s`.
+/// Renders a restart budget: `1/5 restarts in 30s`.
 pub(crate) fn budget(used: u32, Intensity { max_restarts, period }: Intensity) -> String {
     format!("{used}/{max_restarts} restarts in {}", period_of(period))
 }
 
-/// A period, in whole seconds as specs have it.
+/// Renders a period in whole seconds, the unit of specs.
 pub(crate) fn period_of(period: Duration) -> String {
     format!("{}s", period.as_secs())
 }
 
-/// A wall-clock time in UTC: `2026-11-23 14:23:35 UTC`.
+/// Renders a wall-clock time: `2026-11-23 14:23:35 UTC`.
 pub(crate) fn utc(unix_ms: u64) -> String {
     let Civil { year, month, day, hour, minute, second } = Civil::of_unix(unix_ms / 1_000);
     format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")

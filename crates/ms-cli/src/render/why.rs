@@ -1,4 +1,4 @@
-//! The causal record of one end, for a person.
+//! The causal record of one end, in words.
 
 use ms_core::budget::{BudgetStop, OverBudget, WALL_US};
 use ms_core::view::{ActorStatus, Decision, WhyRecord};
@@ -8,20 +8,20 @@ use super::facts::facts;
 use super::style::{Style, Tone};
 use super::units::{clean, many, ms, period_of, strategy, us, utc};
 
-/// What is known of an actor of whose ends no record is kept.
+/// Renders what is known of an actor without a record of its ends.
 pub(crate) fn no_records(status: &ActorStatus) -> String {
     let path = &status.path;
     match &status.last_exit {
         None => format!("{path} has not ended since the node booted\n"),
         Some(reason) => format!(
-            "{path} last ended with: {}\n  its supervisor keeps no record of an end or a failed \
-             start on order, of the actor itself or along with others: it had nothing to decide\n",
+            "{path} last ended with: {}\n  nothing is recorded when an actor ends, or fails to start, \
+             on an order to it or to a sibling: its supervisor has nothing to decide\n",
             clean(&reason.to_string())
         ),
     }
 }
 
-/// What happened, where, what it took along, and what is left.
+/// Renders what happened, where, which siblings ended with it, and what is left of the budget.
 pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Style) -> String {
     let who = format!("{} {}", record.path, record.incarnation);
     let head = format!("{} {}", style.paint(Tone::Strong, &who), headline(&record.reason));
@@ -38,6 +38,7 @@ pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Styl
     lines.push(("budget", budget(record)));
     lines.push(("next start", next_start(record)));
     lines.push(("injected", if record.injected { "yes, on purpose" } else { "no" }.to_owned()));
+    // Only on request: it is longer than all the rest, and the place of the panic says most of it.
     let trace = record
         .reason
         .panic()
@@ -53,7 +54,7 @@ pub(crate) fn why(record: &WhyRecord, now_unix_ms: u64, whole: bool, style: Styl
     )
 }
 
-/// Which budget holds an actor or a part of its subtree, since when, and what to do.
+/// Renders the budget that suspends an actor or a part of its subtree, and what to do.
 pub(crate) fn over_budget(
     stop: &BudgetStop,
     asked: &ActorPath,
@@ -61,6 +62,7 @@ pub(crate) fn over_budget(
     style: Style,
 ) -> String {
     let OverBudget { account, unit, used, limit } = &stop.over;
+    // Asked about an actor above the budget, it is not that actor which is suspended.
     let who = match asked.is_within(account) {
         true => asked,
         false => account,
@@ -99,7 +101,7 @@ fn headline(reason: &ExitReason) -> String {
     }
 }
 
-/// Where in the source, while doing what, and the causes below the first.
+/// Returns the place in the source, the message in work, and the causes below the first.
 fn site(reason: &ExitReason) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     if let Some(panic) = reason.panic() {
@@ -162,6 +164,7 @@ fn budget(record: &WhyRecord) -> String {
     let Some(budget) = record.budget else { return "none".to_owned() };
     let (used, max) = (record.budget_used, budget.max_restarts);
     let within = period_of(budget.period);
+    // The restart that was refused is counted, too, so more may be used than there are.
     match max.checked_sub(used) {
         Some(left) => format!("{used} of {max} restarts in {within} used, {left} left"),
         None => format!("{used} of {max} restarts in {within} used: over it"),

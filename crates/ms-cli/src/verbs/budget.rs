@@ -5,15 +5,16 @@ use ms_control::{Client, ControlError, codes};
 use ms_core::ActorPath;
 use ms_core::budget::{AccountView, WALL_US};
 
-use crate::cli::{Cx, after_help, span};
+use crate::args::{after_help, span};
 use crate::confirm::{LOOK_FIRST, Sure, consent};
+use crate::context::Cx;
 use crate::exit::{Failure, Outcome, say};
 use crate::render;
 
-/// Show what agents may use, and permit more
+/// Show the budgets of agents, and raise them
 ///
-/// A budget is set by the program, for one path; the agents at and below it use it together.
-/// Over it they are suspended, and go on when it is raised.
+/// The program sets a budget for one path; the agents at and below that path share it.
+/// Over budget they are suspended, and go on when it is raised.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl budget ls",
@@ -27,7 +28,7 @@ pub(crate) struct Budget {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List all budgets with what is used of them
+    /// List all budgets and their use
     #[command(after_help = after_help!(
         "msctl budget ls",
         "msctl budget ls --json | jq -r '.data[].account'",
@@ -36,15 +37,15 @@ enum Verb {
     /// Show the budgets that an actor draws on
     #[command(after_help = after_help!("msctl budget show /root/agents/crawler-3"))]
     Show {
-        /// Which actor, or the path of a budget
+        /// Path of an actor or of a budget
         path: ActorPath,
     },
     Raise(Raise),
 }
 
-/// Permit more of one unit of a budget; what it holds goes on
+/// Raise one unit of a budget; agents that it has suspended go on
 ///
-/// It outlives restarts of a node that keeps its budgets, as ms-server does.
+/// The raise outlives restarts of a node that stores its budgets, as ms-server does.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl budget raise /root/agents messages 100 --dry-run",
@@ -52,11 +53,11 @@ enum Verb {
     "msctl budget raise /root/agents tokens 50000 --yes --reason 'end of the month'",
 ))]
 struct Raise {
-    /// The path that the budget is for
+    /// Path of the budget
     path: ActorPath,
-    /// Of which unit: messages, wall_us, or one of the program's own
+    /// Unit to raise: messages, wall_us, or one of the program's own
     unit: String,
-    /// How much more than now; of wall_us also as a time, 10m
+    /// Amount to add; for wall_us also a time, such as 10m
     more: String,
     #[command(flatten)]
     sure: Sure,
@@ -68,6 +69,7 @@ impl Budget {
             Verb::Ls => list(&cx.connect().await?.budgets().await?, cx),
             Verb::Show { path } => {
                 let mut budgets = cx.connect().await?.budgets().await?;
+                // An actor draws on the budgets of all paths above it.
                 budgets.retain(|budget| path.is_within(&budget.account));
                 match budgets.is_empty() {
                     true => Err(none(format!("{path} draws on no budget"))),
@@ -107,7 +109,7 @@ impl Raise {
         let consent = consent(&yes, &what, LOOK_FIRST)?;
         say(&format!("it would be\n{}", render::budgets(&[would], render::Style::PLAIN)));
         consent.obtain(&what)?;
-        // A connection of its own: a person may have thought longer than one may idle.
+        // A new connection: the node closes one that idles while a person thinks.
         let raised = cx.connect().await?.raise_budget(path, unit, more, reason).await?;
         match cx.json {
             true => cx.out.json("budget_raised", &raised),
@@ -116,13 +118,14 @@ impl Raise {
     }
 }
 
-/// The budget as it would be.
+/// Returns the budget as it would be.
 async fn would_be(
     client: &mut Client,
     path: &ActorPath,
     unit: &str,
     more: u64,
 ) -> Result<AccountView, Failure> {
+    // Predicted here, as a raise is an addition and the node has no dry run of it.
     let budgets = client.budgets().await?;
     let found = budgets.into_iter().find(|budget| budget.account == *path);
     let mut budget = found.ok_or_else(|| none(format!("there is no budget for {path}")))?;
@@ -133,7 +136,7 @@ async fn would_be(
     Ok(budget)
 }
 
-/// A whole number; time may be written as people write it.
+/// Reads an amount: a whole number, or for `wall_us` a time such as `10m`.
 fn amount(unit: &str, text: &str) -> Result<u64, Failure> {
     let number = text.parse().ok().filter(|more| *more > 0);
     let time = || {
@@ -141,8 +144,10 @@ fn amount(unit: &str, text: &str) -> Result<u64, Failure> {
         u64::try_from(time.as_micros()).ok()
     };
     number.or_else(time).ok_or_else(|| {
-        let what = format!("{text:?} is no amount of {unit:?} that a budget could be raised by");
-        ControlError::bad_request(what).next("write a whole number from 1; of wall_us, 10m").into()
+        let what = format!("a budget cannot be raised by {text:?} of {unit:?}");
+        ControlError::bad_request(what)
+            .next("write a whole number from 1; for wall_us also a time such as 10m")
+            .into()
     })
 }
 

@@ -5,20 +5,21 @@ use ms_control::ControlError;
 use ms_ops::{OpKind, Table};
 use serde_json::{Map, Value};
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
 use crate::confirm::{REPEAT, Yes, consent};
+use crate::context::Cx;
 use crate::exit::{Failure, Outcome};
 use crate::render;
 
-/// Ask for any operation by its name
+/// Call any operation by its name
 ///
-/// The operations are those of the list below; a node may have more of its own. What
-/// changes the node asks first, and is recorded by it. The answer is JSON; of an
-/// operation that goes on, one document a line until it ends or Ctrl-C.
+/// The list below has the standard operations; a node may have more. An operation that
+/// changes the node asks first, and the node records it. The answer is JSON; a stream
+/// prints one document a line until it ends or Ctrl-C.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = help(&Table::standard()))]
 pub(crate) struct Call {
-    /// The name of the operation: actors.inspect
+    /// Name of the operation, such as actors.inspect
     name: String,
     /// Its fields, as a JSON object
     #[arg(default_value = "{}", value_name = "JSON")]
@@ -27,7 +28,7 @@ pub(crate) struct Call {
     yes: Yes,
 }
 
-/// The examples, and every operation of a table with what it is for and what it takes.
+/// Returns the examples, and every operation of a table with its purpose and its fields.
 fn help(table: &Table) -> String {
     let mut text = after_help!(
         "msctl call node.info",
@@ -35,7 +36,7 @@ fn help(table: &Table) -> String {
         "msctl call actors.count '{\"path\":\"/root/agents/crawler-3\",\"on\":true}' --yes",
     )
     .to_owned();
-    text.push_str("\n\nOPERATIONS (what it takes; [ ] may be left out)\n");
+    text.push_str("\n\nOPERATIONS (with their fields; those in [ ] are optional)\n");
     for row in table.rows() {
         let summary = row.doc.split("\n\n").next().unwrap_or_default();
         let summary = summary.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -54,7 +55,7 @@ impl Call {
     pub(crate) async fn run(self, cx: &Cx) -> Outcome {
         let fields = fields(&self.fields)?;
         let table = Table::standard();
-        // One that this msctl does not know may change something.
+        // An operation that this msctl does not know may change something, so it asks.
         let kind = table.row(&self.name).map_or(OpKind::Steer, |row| row.kind);
         if kind.outlives_its_caller() {
             let what = format!("call {}", render::clean(&self.name));
@@ -76,13 +77,13 @@ impl Call {
 fn fields(text: &str) -> Result<Map<String, Value>, Failure> {
     let read = ms_json::parse(text.as_bytes(), ms_json::MAX_DEPTH);
     let wrong = |why: String| {
-        ControlError::bad_request("the fields are no JSON object")
+        ControlError::bad_request("the fields are not a JSON object")
             .why(why)
-            .next("write them as '{\"path\":\"/root\"}'; `msctl call --help` has their names")
+            .next("write them as '{\"path\":\"/root\"}'; `msctl call --help` lists their names")
     };
     match read {
         Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(wrong("another value stands there".to_owned()).into()),
+        Ok(_) => Err(wrong("it is another JSON value".to_owned()).into()),
         Err(error) => Err(wrong(error.to_string()).into()),
     }
 }
@@ -97,9 +98,9 @@ mod tests {
         /// Greets somebody, in the words of the node.
         Read NamesRead "greetings.greet" 1;
         pub(crate) struct Greet -> String {
-            /// Whom.
+            /// The person to greet.
             pub name: String [max 64, "length of the name"],
-            /// How often.
+            /// The number of greetings.
             pub times: Option<u32> [max 3, "number of times"],
         }
         fn target(&self) -> Target {

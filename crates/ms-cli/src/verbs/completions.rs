@@ -1,9 +1,10 @@
 //! `msctl completions`
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli::{Cli, Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 
 /// Print a completion script for a shell
@@ -14,15 +15,17 @@ use crate::exit::Outcome;
     "msctl completions fish > ~/.config/fish/completions/msctl.fish",
 ))]
 pub(crate) struct Completions {
-    /// Which shell
+    /// The shell
     #[arg(value_enum)]
     shell: Shell,
 }
 
 impl Completions {
-    pub(crate) fn run(self, cx: &Cx) -> Outcome {
+    /// Prints the script for the whole `grammar`, which is handed in: a verb does not know it.
+    pub(crate) fn run(self, grammar: &mut Command, cx: &Cx) -> Outcome {
+        // Into memory first: `generate` panics when its writer fails, as a closed pipe does.
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "msctl", &mut script);
+        clap_complete::generate(self.shell, grammar, "msctl", &mut script);
         cx.out.text(&String::from_utf8_lossy(&script))
     }
 }

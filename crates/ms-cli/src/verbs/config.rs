@@ -6,14 +6,15 @@ use clap::{Args, Subcommand};
 use ms_config::{FrameworkConfig, Loaded, Loader, lines, plain, schema};
 use serde_json::{Value, json};
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::{Failure, Outcome, say};
 use crate::render::clean;
 
 /// Check and show configuration files, offline
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
-    "msctl config validate /etc/config      0, or 8 with all that is wrong",
+    "msctl config validate /etc/config      exit code 0, or 8 and every problem",
     "msctl config show --origin             each value, and the line it comes from",
     "msctl config schema                    JSON schema for editors and CI",
 ))]
@@ -24,7 +25,7 @@ pub(crate) struct Config {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Read all layers and tell everything that is wrong
+    /// Read all layers and report every problem
     #[command(after_help = after_help!("msctl config validate /etc/config --environment production"))]
     Validate(From),
     /// Print every value; secrets are redacted
@@ -32,7 +33,7 @@ enum What {
     Show {
         #[command(flatten)]
         from: From,
-        /// Where each value comes from
+        /// Show where each value comes from
         #[arg(long)]
         origin: bool,
     },
@@ -43,19 +44,19 @@ enum What {
 
 #[derive(Debug, Args)]
 struct From {
-    /// Directory of the files
+    /// Directory of the configuration files
     #[arg(default_value = ".")]
     dir: PathBuf,
-    /// Which environment's file; default: $ENVIRONMENT, else development
+    /// Environment whose file is read; default: $ENVIRONMENT, else development
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// Override a key; may be repeated
+    /// Set a key, over all files; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 
 impl From {
-    /// Warnings go to stderr: the answer stays machine-readable.
+    /// Loads the configuration; warnings go to stderr, so that the answer stays machine-readable.
     fn load(self) -> Result<Loaded<FrameworkConfig>, Failure> {
         let mut loader = Loader::new(self.dir).set(self.set);
         if let Some(name) = self.environment {
@@ -84,6 +85,7 @@ impl Config {
                 let loaded = from.load()?;
                 if cx.json { show_json(cx, &loaded) } else { cx.out.text(&show(&loaded, origin)) }
             }
+            // JSON in any case, and no document of msctl's own schema: --json changes nothing.
             What::Schema => {
                 let text = format!("{:#}\n", schema::<FrameworkConfig>());
                 cx.out.text(&text)

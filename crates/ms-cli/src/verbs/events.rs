@@ -7,14 +7,15 @@ use ms_core::stream::{self, EventFilter};
 use ms_core::task::{TaskChange, TaskId};
 use ms_ops::ops::FollowEvents;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::{Failure, Outcome};
 use crate::render;
 
-/// Show what happened in the node: starts, ends, decisions, steering, tasks
+/// Show the events of the node: starts, ends, decisions, steering, tasks
 ///
-/// Events about durable tasks are counted apart from those of the node itself. The last
-/// 4096 of the node and the last 8192 about tasks are kept; what was missed is told.
+/// Task events are numbered apart from those of the node itself. The node keeps its last
+/// 4096 events and the last 8192 task events; missed ones are reported as a gap.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl events",
@@ -27,23 +28,23 @@ pub(crate) struct Events {
     /// Go on with new events until Ctrl-C (exit code 130)
     #[arg(long, short)]
     follow: bool,
-    /// Of the node, only events after this number
+    /// Only events of the node after this number
     #[arg(long, value_name = "SEQ")]
     since: Option<u64>,
-    /// About tasks, only events after this number
+    /// Only task events after this number
     #[arg(long, value_name = "SEQ")]
     since_task: Option<u64>,
-    /// The life of the node that --since and --since-task are of, as `msctl info` and each line
-    /// of --json have it; of another life, the gap is told and all that is kept
+    /// Life of the node that --since and --since-task belong to, from `msctl info` or a line of
+    /// --json; if the node has been restarted, the gap and all kept events are shown
     #[arg(long, value_name = "LIFE")]
     life: Option<NodeLife>,
-    /// Of what: all unless it is said, tasks where --task or --change is given
+    /// Subject of the events; default: all, or tasks with --task or --change
     #[arg(long, value_enum, value_name = "WHAT")]
     about: Option<About>,
     /// Only events about this task
     #[arg(long, value_name = "ID")]
     task: Option<TaskId>,
-    /// Only tasks that moved on so: submitted, assigned, started, completed, failed, dead,
+    /// Only this change of a task: submitted, assigned, started, completed, failed, dead,
     /// cancelled, lease_lost, taken_back, released, replayed
     #[arg(long, value_name = "CHANGE", value_parser = change)]
     change: Option<TaskChange>,
@@ -70,13 +71,13 @@ impl Events {
         let filter = self.filter()?;
         let request = FollowEvents { follow, since_seq, since_task, life, filter };
         let mut client = cx.connect().await?;
-        // Over the same connection, so that it is the life of what is told.
-        let of = if cx.json { client.info().await?.life } else { None };
+        // Over the same connection, so that it is the life that the events belong to.
+        let life_of_events = if cx.json { client.info().await?.life } else { None };
         let mut items = client.stream(request).await?;
         while let Some(item) = items.next().await {
             let event = item?;
             match cx.json {
-                true => cx.out.json_line("event", of, &event)?,
+                true => cx.out.json_line("event", life_of_events, &event)?,
                 false => cx.out.text(&render::event(&event, cx.out.style))?,
             }
         }
@@ -87,8 +88,8 @@ impl Events {
         let Self { about, task, change, .. } = *self;
         let narrowed = task.is_some() || change.is_some();
         if narrowed && about == Some(About::Node) {
-            let told = "--task and --change are about tasks; leave --about node out";
-            return Err(ControlError::bad_request(told).into());
+            let what = "--task and --change are about tasks; leave --about node out";
+            return Err(ControlError::bad_request(what).into());
         }
         let about = match about {
             Some(About::Node) => stream::About::Node,

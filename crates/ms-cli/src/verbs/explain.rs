@@ -3,17 +3,18 @@
 use clap::Args;
 use ms_control::codes;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::{Failure, Outcome};
 
 /// Explain an error code, offline
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
     "msctl explain MS0012",
-    "msctl explain                    all codes, one a line",
+    "msctl explain                    all codes, one on each line",
 ))]
 pub(crate) struct Explain {
-    /// A code such as MS0012
+    /// Error code, such as MS0012
     code: Option<String>,
 }
 

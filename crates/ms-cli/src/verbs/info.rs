@@ -2,11 +2,12 @@
 
 use clap::Args;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
 
-/// Show the node itself: version, uptime, counters, what inspection has cost
+/// Show the node itself: version, uptime, counters, the cost of inspection
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
     "msctl info",

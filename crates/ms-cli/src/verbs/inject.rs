@@ -4,8 +4,9 @@ use clap::{Args, ValueEnum};
 use ms_control::proto::{self, Verb};
 use ms_core::ActorPath;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
 use crate::confirm::{REPEAT, Yes, consent};
+use crate::context::Cx;
 use crate::exit::{Outcome, say};
 
 /// Inject a fault into an actor, where the node allows it
@@ -17,9 +18,9 @@ use crate::exit::{Outcome, say};
     "msctl inject /root/agents/crawler-3 hang --yes && msctl tree --watch",
 ))]
 pub(crate) struct Inject {
-    /// Which actor
+    /// The actor
     path: ActorPath,
-    /// Which fault
+    /// The fault
     #[arg(value_enum)]
     fault: Fault,
     #[command(flatten)]
@@ -32,7 +33,7 @@ enum Fault {
     Crash,
     /// Panic in a handler after an await
     CrashAfterAwait,
-    /// Await for ever: the actor hangs, its thread goes on
+    /// Await for ever: the actor hangs, its thread stays free
     Hang,
     /// Block the thread
     Block,
@@ -66,12 +67,13 @@ impl Inject {
     }
 }
 
-/// Says on stderr that the fault may end the whole node. Why the node cannot tell is no
-/// matter here: the order itself meets the same.
+/// Warns on stderr when the fault may end the whole node.
 async fn warn(path: &ActorPath, cx: &Cx) -> Outcome {
-    let foreseen = cx.connect().await?.dry_run(path.clone(), Verb::Kill).await;
-    if foreseen.is_ok_and(|blast| blast.ends_node) {
-        say(&format!("! when {path} ends of it, so does the root, and the node with it\n"));
+    // Every fault may end its actor, as a kill does. An error here is no obstacle: the order itself
+    // meets the same one, and reports it.
+    let predicted = cx.connect().await?.dry_run(path.clone(), Verb::Kill).await;
+    if predicted.is_ok_and(|blast| blast.ends_node) {
+        say(&format!("! if this ends {path}, the root ends too, and the node with it\n"));
     }
     Ok(())
 }

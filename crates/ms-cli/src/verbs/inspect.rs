@@ -3,18 +3,19 @@
 use clap::Args;
 use ms_core::ActorPath;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
 
-/// Show everything about one actor but its state
+/// Show everything about one actor except its state
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
     "msctl inspect /root/agents/crawler-3",
     "msctl inspect /root/agents --json",
 ))]
 pub(crate) struct Inspect {
-    /// Which actor
+    /// The actor
     path: ActorPath,
 }
 

@@ -2,11 +2,12 @@
 
 use clap::Args;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
 
-/// Find who has a name, or provides a service
+/// Find the actor that has a name or provides a service
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
     "msctl lookup task-store",
@@ -14,7 +15,7 @@ use crate::render;
     "msctl inspect $(msctl lookup task-store --json | jq -r .data.path)",
 ))]
 pub(crate) struct Lookup {
-    /// The registered name, or the name of the service's key
+    /// Registered name, or name of a service key
     name: String,
 }
 

@@ -2,11 +2,12 @@
 
 use clap::Args;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
 
-/// Show how the components of a service get along: scores, errors, latencies, incidents
+/// Show the interactions of a service's components: scores, errors, latencies, incidents
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
     "msctl metrics",
@@ -19,7 +20,7 @@ impl Metrics {
         let metrics = cx.connect().await?.interactions().await?;
         match cx.json {
             true => cx.out.json("integration", &metrics),
-            false => cx.out.text(&render::integration(&metrics)),
+            false => cx.out.text(&render::interactions(&metrics)),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One file a verb: its arguments, its help, and what it does.
+//! One file for each verb: its arguments, its help, and its run.
 
 pub(crate) mod budget;
 pub(crate) mod call;

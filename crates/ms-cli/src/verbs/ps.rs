@@ -5,11 +5,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ms_control::proto::PsSort;
 
-use crate::cli::{Cx, after_help, millis, span};
+use crate::args::{after_help, millis, span};
+use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
 
-/// List actors by what they did within a window
+/// List actors by their work within a window of time
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
     "msctl ps",
@@ -18,13 +19,13 @@ use crate::render;
     "msctl ps --json | jq -r '.data.rows[].status.path'",
 ))]
 pub(crate) struct Ps {
-    /// What comes first
+    /// Order of the rows, largest first
     #[arg(long, value_enum, default_value = "busy", value_name = "KEY")]
     sort: Sort,
     /// Length of the window, at most 60s
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = span)]
     window: Duration,
-    /// Only the first N
+    /// Show only the first N
     #[arg(long, value_name = "N")]
     top: Option<usize>,
 }
@@ -37,7 +38,7 @@ enum Sort {
     Wait,
     /// Messages waiting
     Queue,
-    /// Restarts
+    /// Number of restarts
     Restarts,
 }
 

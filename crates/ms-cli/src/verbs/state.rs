@@ -3,18 +3,19 @@
 use clap::Args;
 use ms_core::ActorPath;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
 
-/// Show the state an actor discloses of itself, redacted
+/// Show the state that an actor discloses, redacted
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
     "msctl state /root/agents/crawler-3",
     "msctl state /root/agents/crawler-3 --json | jq .data.state",
 ))]
 pub(crate) struct State {
-    /// Which actor
+    /// The actor
     path: ActorPath,
 }
 

@@ -3,7 +3,8 @@
 use clap::Args;
 use ms_core::ActorPath;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
 
@@ -15,7 +16,7 @@ use crate::render;
     "msctl stats /root/agents/crawler-3 --off",
 ))]
 pub(crate) struct Stats {
-    /// Which actor
+    /// The actor
     path: ActorPath,
     /// Start counting
     #[arg(long, conflicts_with = "off")]

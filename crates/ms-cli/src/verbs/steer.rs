@@ -5,15 +5,16 @@ use ms_control::proto::Verb;
 use ms_control::{ControlError, Kind};
 use ms_core::ActorPath;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
 use crate::confirm::{Consent, LOOK_FIRST, Sure, consent};
+use crate::context::Cx;
 use crate::exit::{Outcome, say};
 use crate::render;
 
-/// Which actor, and how sure.
+/// The actor to steer, and the options of the question.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
-    /// Which actor
+    /// The actor
     path: ActorPath,
     #[command(flatten)]
     sure: Sure,
@@ -22,7 +23,7 @@ pub(crate) struct Target {
 /// The verbs that change a running actor.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Steer {
-    /// End an actor at once, as a fault: its supervisor decides what follows
+    /// End an actor at once, as a failure: its supervisor decides what follows
     #[command(after_help = after_help!(
         "msctl kill /root/agents/crawler-3 --dry-run",
         "msctl kill /root/agents/crawler-3 --yes --reason 'stuck since noon'",
@@ -34,7 +35,7 @@ pub(crate) enum Steer {
         "msctl restart /root/agents --yes --reason 'new configuration'",
     ))]
     Restart(Target),
-    /// Let an actor serve only control until it is resumed
+    /// Make an actor serve only control messages until it is resumed
     #[command(after_help = after_help!(
         "msctl suspend /root/agents/crawler-3",
         "msctl suspend /root/agents/crawler-3 --yes && msctl state /root/agents/crawler-3",
@@ -80,7 +81,7 @@ async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
     let consent = consent(&yes, &what, LOOK_FIRST)?;
     preview(verb, &path, consent, cx).await?;
     consent.obtain(&what)?;
-    // A connection of its own: a person may have thought longer than one may idle.
+    // A new connection: the node closes one that idles while a person thinks.
     let steered = cx.connect().await?.steer(path, verb, reason).await?;
     match cx.json {
         true => cx.out.json("steered", &steered),
@@ -88,13 +89,13 @@ async fn steer(verb: Verb, target: Target, cx: &Cx) -> Outcome {
     }
 }
 
-/// Shows on stderr what would happen. With `--yes`, an actor too sick to be
-/// asked is no obstacle to ending it.
+/// Shows on stderr what would happen.
 async fn preview(verb: Verb, path: &ActorPath, consent: Consent, cx: &Cx) -> Outcome {
     match cx.connect().await?.dry_run(path.clone(), verb).await {
         Ok(blast) => say(&render::blast(verb, path, &blast, render::Style::PLAIN)),
+        // An actor that is too sick to be asked is the very one that somebody wants to kill.
         Err(ControlError { kind: Kind::TimedOut, .. }) if consent == Consent::Given => {
-            say("the node could not tell in time what this will do; going on because of --yes\n");
+            say("the node could not predict the effect in time; going on because of --yes\n");
         }
         Err(error) => return Err(error.into()),
     }

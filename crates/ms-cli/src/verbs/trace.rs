@@ -6,26 +6,27 @@ use clap::Args;
 use ms_core::ActorPath;
 use ms_ops::ops;
 
-use crate::cli::{Cx, after_help, millis, span};
+use crate::args::{after_help, millis, span};
+use crate::context::Cx;
 use crate::exit::{Outcome, say};
 use crate::render;
 
 /// Show the messages one actor handles, within hard limits
 ///
-/// Message types and times only; payloads are never shown. The trace ends by
-/// itself at whichever limit comes first.
+/// Only types and times of messages are shown, never payloads. The trace ends by
+/// itself at the limit that comes first.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl trace /root/agents/crawler-3",
     "msctl trace /root/agents/crawler-3 --max 1000 --for 1m --json",
 ))]
 pub(crate) struct Trace {
-    /// Which actor
+    /// The actor
     path: ActorPath,
-    /// Ends after so many messages, 1 to 10000
+    /// End after this many messages, 1 to 10000
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max: u32,
-    /// Ends after so long, at most 10m
+    /// End after this time, at most 10m
     #[arg(long = "for", default_value = "10s", value_name = "TIME", value_parser = span)]
     span: Duration,
 }
@@ -43,6 +44,7 @@ impl Trace {
                 false => cx.out.text(&render::trace(&line))?,
             }
         }
+        // On stderr: with --json, stdout has nothing but documents.
         say(&format!("{seen} of at most {} messages in at most {:?}\n", self.max, self.span));
         Ok(())
     }

@@ -6,18 +6,19 @@ use clap::Args;
 use ms_core::ActorPath;
 use ms_core::tree::MAX_NESTED;
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
 
-/// How often `--watch` draws.
+/// The time between two drawings of `--watch`.
 const REDRAW: Duration = Duration::from_secs(1);
 
-/// Show the supervision tree, with what needs a look marked
+/// Show the supervision tree; what needs attention is marked
 ///
-/// A hung, suspended or backlogged actor is marked and delays nobody. What the
-/// node cannot know is shown as `?`. JSON nests, and readers of JSON have their limits: --json
-/// shows 60 levels below the start, and counts the children below them as `omitted`.
+/// A hung, suspended or backlogged actor is marked and delays nobody. What the node
+/// cannot know is shown as `?`. JSON readers limit how deep a document nests, so --json
+/// shows 60 levels below the start and counts the children below them as `omitted`.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl tree",
@@ -27,15 +28,15 @@ const REDRAW: Duration = Duration::from_secs(1);
     "msctl tree --dot | dot -Tsvg > tree.svg",
 ))]
 pub(crate) struct Tree {
-    /// Where to start; default: the root
+    /// Actor to start from; default: the root
     path: Option<ActorPath>,
-    /// Levels below the start
+    /// Number of levels below the start
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
-    /// Graphviz instead of text or JSON
+    /// Print Graphviz instead of text or JSON
     #[arg(long, conflicts_with = "watch")]
     dot: bool,
-    /// Draw again each second until Ctrl-C (exit code 130)
+    /// Redraw every second until Ctrl-C (exit code 130)
     #[arg(long)]
     watch: bool,
 }
@@ -47,6 +48,7 @@ impl Tree {
             true => Some(self.depth.unwrap_or(MAX_NESTED).min(MAX_NESTED)),
             false => self.depth,
         };
+        // One connection for the whole watch: a request every second never lets it idle out.
         loop {
             let tree = client.tree(self.path.clone(), depth).await?;
             match (self.watch, cx.json, self.dot) {

@@ -1,4 +1,4 @@
-//! What agents may use: shown, used up, raised over both doors, on record, kept.
+//! Budgets: listed, used up, raised over the socket and over HTTP, recorded, kept.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -14,7 +14,7 @@ const ACCOUNTS: &str = "/root/components/budgets/accounts";
 /// T12, T23: agents over their budget go on when it is raised, by `msctl` and over HTTP; what was
 /// raised is on disk, and there again when the actor that owns the accounts has died.
 #[test]
-fn a_budget_is_shown_used_up_raised_and_kept() {
+fn a_budget_is_listed_used_up_raised_and_kept() {
     compare("budget", |t| {
         let node = t.node;
         let agent = format!("{METERED}/metered-1");
@@ -64,7 +64,7 @@ fn a_budget_is_shown_used_up_raised_and_kept() {
     over_http();
 }
 
-/// The other door: the same verb, the same answers, the same record.
+/// The same verb over HTTP: the same answers, the same record.
 fn over_http() {
     let node = node();
     let (status, budgets) = node.http("GET", "/api/v1/budgets", "");
@@ -88,9 +88,9 @@ fn over_http() {
     }
     let (status, problem) = raise(METERED, "messages", 1, &"é".repeat(501));
     assert_eq!((status, &problem["errors"][0]["at"]), (400, &json!("reason")), "{problem}");
-    let told = node.json(&["events", "--about", "node"]);
+    let events = node.json(&["events", "--about", "node"]);
     let record = |what: &str| {
-        let of = told.iter().map(|event| &event["data"]);
+        let of = events.iter().map(|event| &event["data"]);
         let found = of.filter(|event| event["verb"] == what && event["by"] == "http 127.0.0.1");
         found.map(|event| event["outcome"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
     };

@@ -1,4 +1,4 @@
-//! `msctl config`: works without a node, tells everything that is wrong, ends with 8.
+//! `msctl config`: works without a node, reports every problem, ends with 8.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -55,13 +55,13 @@ fn validate_ends_with_78_for_what_is_unsafe_and_warns_of_what_has_no_effect() {
 fn show_has_every_value_its_origin_and_no_secret() {
     let files = [("base.toml", "[core.supervision]\nmax_restarts = 9\n")];
     let args = ["config", "show", "--origin", "--set", "shutdown.within=7s"];
-    let shown = msctl(&files, &args).ok();
+    let output = msctl(&files, &args).ok();
     for (line, origin) in [
         ("core.supervision.max_restarts = 9", "./base.toml:2:16"),
         ("shutdown.within = 7s", "--set shutdown.within"),
         ("http.bind = 127.0.0.1:8080", "default"),
     ] {
-        let found = shown.lines().find(|shown| shown.starts_with(line)).expect(line);
+        let found = output.lines().find(|found| found.starts_with(line)).expect(line);
         assert!(found.trim_end().ends_with(origin), "{found}");
     }
     let json = msctl(&files, &["config", "show", "--json"]).ok();
@@ -88,12 +88,12 @@ fn variables_override_files_and_pick_the_environment() {
     command.current_dir(home.path()).env("ENVIRONMENT", "production");
     let variable = "MS_FRAMEWORK__CORE__SUPERVISION__MAX_RESTARTS";
     command.env(variable, "9");
-    let shown = run(command).ok();
+    let output = run(command).ok();
     for (line, origin) in [
         ("core.supervision.max_restarts = 9", variable),
         ("shutdown.within = 9s", "./production.toml:2:10"),
     ] {
-        let found = shown.lines().find(|shown| shown.starts_with(line)).expect(line);
+        let found = output.lines().find(|found| found.starts_with(line)).expect(line);
         assert!(found.trim_end().ends_with(origin), "{found}");
     }
 }

@@ -1,4 +1,4 @@
-//! No verb and no flag is left out: all that `--help` names stands in a transcript.
+//! No verb and no flag is left out: everything that `--help` names is in a transcript.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -8,10 +8,10 @@ use std::fs;
 use crate::common::{command, run};
 use crate::transcript::directory;
 
-/// What these print is the same with `--json`: a script, an explanation, a JSON schema.
+/// These print the same with `--json`: a script, an explanation, a JSON schema.
 const NO_JSON: [&str; 3] = ["completions", "explain", "config schema"];
 
-/// What the help of a verb names.
+/// The words that the help of a verb names.
 #[derive(Default)]
 struct Help {
     verbs: Vec<String>,
@@ -64,7 +64,7 @@ fn transcripts() -> Vec<Vec<String>> {
 }
 
 fn walk(words: &[&str], run: &[Vec<String>], missing: &mut Vec<String>) -> Help {
-    let told = help(words);
+    let help = help(words);
     let name = words.join(" ");
     let own: Vec<_> = run
         .iter()
@@ -74,10 +74,10 @@ fn walk(words: &[&str], run: &[Vec<String>], missing: &mut Vec<String>) -> Help 
         })
         .collect();
     let has = |word: &str| own.iter().any(|line| line.iter().any(|one| one == word));
-    for word in told.own.iter().chain(&told.values).filter(|word| !has(word)) {
+    for word in help.own.iter().chain(&help.values).filter(|word| !has(word)) {
         missing.push(format!("msctl {name} {word}"));
     }
-    if told.verbs.is_empty() {
+    if help.verbs.is_empty() {
         if own.is_empty() {
             missing.push(format!("msctl {name}"));
         }
@@ -85,14 +85,13 @@ fn walk(words: &[&str], run: &[Vec<String>], missing: &mut Vec<String>) -> Help 
             missing.push(format!("msctl {name} --json"));
         }
     }
-    for verb in &told.verbs {
+    for verb in &help.verbs {
         walk(&[words, &[verb]].concat(), run, missing);
     }
-    told
+    help
 }
 
-/// Whoever adds a verb, a flag or a value of one adds it to a transcript, or this says which is
-/// missing.
+/// A new verb, flag or value has to be added to a transcript; this says which one is missing.
 #[test]
 fn every_verb_flag_and_value_of_the_help_stands_in_a_transcript() {
     let run = transcripts();

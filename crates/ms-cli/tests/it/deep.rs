@@ -1,4 +1,4 @@
-//! A tree that is as deep as one may be.
+//! A tree of the greatest depth.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::common::until;
 use crate::node::{node, schema};
 
-/// The first node, and how many there are from there down.
+/// Returns the number of levels from a node down, and the last node.
 fn levels(mut node: &Value) -> (usize, &Value) {
     let mut levels = 1;
     while let Some(child) = node["children"].as_array().and_then(|children| children.last()) {
@@ -16,17 +16,17 @@ fn levels(mut node: &Value) -> (usize, &Value) {
     (levels, node)
 }
 
-/// X31: it is shown whole in words. JSON nests, and is read with `serde_json`'s own limit: what is
-/// left out is counted, and shown by a tree that begins there.
+/// X31: text has the whole tree. JSON nests, and `serde_json` limits how deep: what is left out is
+/// counted, and a tree that begins there has it.
 #[test]
-fn a_tree_of_64_levels_is_shown_and_its_json_read_with_the_defaults() {
+fn a_tree_of_64_levels_is_drawn_and_its_json_read_with_the_defaults() {
     let node = node();
     let whole = node.msctl(&["tree", "/root/components/deep", "--ascii"]).ok();
     assert!(whole.contains("`- s64 "), "{whole}");
     let whole = node.msctl(&["tree"]).ok();
     assert!(whole.contains("└─ s64 "), "{whole}");
 
-    // One document, with the limit of 128 that serde_json has unless it is told otherwise.
+    // One document, within the default limit of serde_json, which is 128.
     let read = |text: &str| -> Value { serde_json::from_str(text).expect("JSON that nests less") };
     let document = |args: &[&str]| {
         let document = read(&node.msctl(&[args, &["--json"]].concat()).ok());
@@ -46,7 +46,7 @@ fn a_tree_of_64_levels_is_shown_and_its_json_read_with_the_defaults() {
     let (count, last) = levels(&below["data"]);
     assert_eq!((count, &last["id"], &last["omitted"]), (4, &"s64".into(), &0.into()));
 
-    // The same of the other door, which shows what answers in time.
+    // The same over HTTP, which has the supervisors that answer in time.
     until("all levels answer in time", || {
         let (status, tree) = node.http("GET", "/api/v1/tree?depth=64", "");
         assert_eq!(status, 200);

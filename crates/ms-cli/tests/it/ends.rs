@@ -1,4 +1,4 @@
-//! How the real `msctl` ends against a real node: each failure with its exit code.
+//! The ends of the real `msctl` against a real node: each failure with its exit code.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -34,7 +34,7 @@ fn what_goes_wrong_has_its_exit_code() {
         (&["tasks", "submit", "nobody-does-this", "1"], 5, "error[MS0025]"),
         (&["restart", POOL], 5, "error[MS0021]"),
         (&["inject", POOL, "crash"], 5, "next: repeat with --yes"),
-        // Refused by the node; where it is not, it ends all.
+        // The node refuses it. A node that does not would end here, and all tests with it.
         (&["inject", "/root", "hang", "--yes"], 5, "the node with it"),
         (&["config", "validate", "/nowhere"], 8, "has no base file"),
         (&["config", "show", "--set", "http.bind=nowhere"], 8, "must be an address"),
@@ -51,7 +51,7 @@ fn what_goes_wrong_has_its_exit_code() {
     assert!(node.msctl(&["config", "schema"]).ok().contains("\"core\""));
 }
 
-/// What is no socket is told as what it is: nothing will replace it.
+/// A path that is not a socket is reported as what it is: nothing will replace it.
 #[test]
 fn a_path_that_is_no_socket_is_named_as_what_it_is() {
     let node = node();
@@ -70,8 +70,8 @@ fn a_path_that_is_no_socket_is_named_as_what_it_is() {
 #[test]
 fn an_actor_that_does_not_answer_is_6() {
     let node = node();
-    // An actor that awaits for ever still answers questions of this kind, one that blocks its thread
-    // does not. Its arbiter is given up no earlier than 15 s later.
+    // An actor that awaits for ever still answers this question; one that blocks its thread does
+    // not. Its arbiter is abandoned 15 s later at the earliest.
     let hung = "/root/components/application/tasks/wait/wait-1";
     let injected = node.msctl(&["inject", hung, "block", "--yes"]);
     assert_eq!(injected.code, Some(0), "{injected:?}");

@@ -1,5 +1,4 @@
-//! Exit codes of what stands between `msctl` and a node: each failure has its own, and says what to
-//! do.
+//! Exit codes of failures between `msctl` and a node: each has its own, and says what to do.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -33,7 +32,7 @@ fn unreachable_is_3() {
     }
 }
 
-/// Whoever listens counts as a node until it is asked: two of them are a choice.
+/// Every listener counts as a node until it is asked, so two of them are a choice.
 #[test]
 fn two_nodes_are_a_choice_that_is_named() {
     let home = tempfile::tempdir().expect("a directory");
@@ -87,8 +86,8 @@ fn at(binary: &Path, socket: &Path, user: u32) -> Run {
     Run::of(command.output().expect("runs"))
 }
 
-/// The mode of the socket keeps everybody out who is not meant; where it is opened, the kernel says
-/// who comes, and who is neither root nor the node's user is turned away.
+/// The mode of the socket keeps other users out. If somebody opens it, the kernel says who
+/// connects, and a user that is neither root nor the node's is refused.
 #[test]
 fn another_users_socket_is_refused_by_mode_and_by_credentials() {
     let node = node();

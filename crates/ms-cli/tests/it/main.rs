@@ -1,9 +1,8 @@
-//! The integration tests of `ms-cli`, in one program: linking is most of what they cost to build.
+//! The integration tests of `ms-cli`, in one program: linking is most of their build time.
 //!
-//! `msctl` is run as the program it is, against a node that is a real service (`node/`). What it
-//! says is kept in transcripts (`transcript.rs`), and the transcripts have every verb and flag in
-//! them (`coverage.rs`). A scripted peer (`common/scripted.rs`) says only what no real node can be
-//! made to say.
+//! `msctl` runs as a process, against a node that is a real service (`node/`). Its output is kept
+//! in transcripts (`transcript.rs`), which cover every verb and flag (`coverage.rs`). A scripted
+//! peer (`common/scripted.rs`) answers only what no real node can be made to answer.
 
 #![allow(unreachable_pub, reason = "what modules share is `pub`")]
 

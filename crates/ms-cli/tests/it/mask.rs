@@ -1,4 +1,4 @@
-//! What differs from run to run in what `msctl` says, made the same: times, sizes, ids, ports.
+//! Masks what differs from run to run in the output of `msctl`: times, sizes, ids, ports.
 
 use serde_json::{Map, Value};
 
@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 const VARIES: [&str; 9] =
     ["pid", "seq", "at", "arbiter", "handled", "uid", "line", "column", "version"];
 
-/// Text with what differs in it named instead of told. Columns that are padded to what is masked
-/// are two blanks apart.
+/// Replaces what differs in a text by its name. Columns that are padded to a masked width are two
+/// blanks apart.
 pub fn text(text: &str) -> String {
     text.lines().map(|one| format!("{}\n", line(one))).collect()
 }
@@ -15,7 +15,7 @@ pub fn text(text: &str) -> String {
 fn line(line: &str) -> String {
     let indent: String = line.chars().take_while(|c| *c == ' ').collect();
     let words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
-    // How many blanks stood before each word: one stays one, more become two.
+    // The number of blanks before each word: one stays one, more become two.
     let gaps = line.trim_start().split(' ').scan(1, |blanks, word| {
         let before = *blanks;
         *blanks = if word.is_empty() { before + 1 } else { 1 };
@@ -36,7 +36,7 @@ fn line(line: &str) -> String {
                 out.push_str(&format!("<{}>", before(1)));
                 out.push_str(&one[one.trim_end_matches([':', ',']).len()..]);
             }
-            // How long the window of a supervisor is stands in its spec.
+            // The window of a supervisor comes from its spec, and is the same in every run.
             ("restarts", "in") => out.push_str(one),
             _ => out.push_str(&word(one)),
         }
@@ -88,13 +88,13 @@ fn is_span(word: &str) -> bool {
     first && ["us", "ms", "s", "ms", "hm", "dh", "m", "h"].contains(&letters.as_str())
 }
 
-/// Every number named instead of told: where counts of what went on are all there is.
+/// Masks every number, for output that is all counts.
 pub fn numbers(text: &str) -> String {
     text.lines().map(|line| format!("{}\n", line_of_numbers(line))).collect()
 }
 
 fn line_of_numbers(line: &str) -> String {
-    // How far a count is set in depends on how many digits it has.
+    // The indent of a count depends on its number of digits.
     let line = match count(line) {
         Some(message) => format!("  <n> x {message}"),
         None => line.to_owned(),
@@ -114,14 +114,16 @@ fn line_of_numbers(line: &str) -> String {
     out
 }
 
-/// The message of a line that counts messages of one type.
+/// Returns the message of a line that counts messages of one type.
 fn count(line: &str) -> Option<&str> {
     let (count, message) = line.trim_start().split_once(" x ")?;
     is_number(count).then_some(message)
 }
 
-/// The same, where it depends on who looked how often which messages there were, and whether one of
-/// them was timed: they are one line, and how long they waited is known or is not.
+/// Masks every number, and folds the counted messages into one line.
+///
+/// For an actor that others look at: how often they did decides which messages there are, and
+/// whether one of them was timed.
 pub fn counts(text: &str) -> String {
     let mut out = String::new();
     let mut counted = false;
@@ -139,8 +141,7 @@ pub fn counts(text: &str) -> String {
     out
 }
 
-/// A document with what differs in it named instead of told; what it has, and what type that is,
-/// stays.
+/// Masks what differs in a document; its fields and their types stay.
 pub fn json(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -155,12 +156,12 @@ pub fn json(value: &Value) -> Value {
 
 fn below(key: &str, value: &Value) -> Value {
     let varies = key.ends_with("_ms") || key.ends_with("_us") || VARIES.contains(&key);
-    // What was measured is null before there was anything to measure.
+    // A measurement is null until there was something to measure.
     let measured = key.starts_with("wait_") || key == "uptime_ms" || key == "arbiter";
     match value {
         Value::Number(_) if varies => Value::String("<n>".to_owned()),
         Value::Null if measured => Value::String("<n>".to_owned()),
-        // Times of a task: each is there or null.
+        // The times of a task are large numbers, and null until they come.
         Value::Number(number) if number.as_u64().is_some_and(|n| n > 1_000_000_000) => {
             Value::String("<n>".to_owned())
         }

@@ -1,19 +1,19 @@
-//! The verbs that only read, in words and in JSON of the schema.
+//! The verbs that only read, as text and as JSON of the schema.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
 use crate::transcript::compare;
 
-/// Agents that no test does anything to.
+/// Agents that every test leaves alone.
 const POOL: &str = "/root/components/application/tasks/still";
 const AGENTS: &str = "/root/components/application/tasks/still/still-";
 const FIRST: &str = "/root/components/application/tasks/still/still-1";
 
 /// S2.2-01, S2.1-13, S1.1-02
 #[test]
-fn the_tree_and_its_actors_are_shown() {
+fn the_tree_and_its_actors_are_printed() {
     compare("tree", |t| {
-        // What others are busy with just now is theirs.
+        // Only supervisors: what the agents of other tests are doing now differs in every run.
         t.lines("[one_for", &["tree", "--depth", "2"]);
         t.run(&["tree", POOL]);
         t.run(&["tree", POOL, "--ascii"]);
@@ -33,7 +33,7 @@ fn the_tree_and_its_actors_are_shown() {
 }
 
 #[test]
-fn the_node_its_names_and_its_work_are_shown() {
+fn the_node_its_names_and_its_work_are_printed() {
     compare("node", |t| {
         t.numbers(&["info"]);
         t.kinds(&["--timeout", "30s", "info"]);
@@ -43,7 +43,7 @@ fn the_node_its_names_and_its_work_are_shown() {
         t.json(&["lookup", "task-store"]);
         t.run(&["lookup", "task-stor"]);
         for sort in ["busy", "wait", "queue", "restarts"] {
-            // Nobody writes to them; a supervisor is written to by whoever looks at it.
+            // Nobody sends to these agents. A supervisor gets a message from everyone who looks.
             t.lines(AGENTS, &["ps", "--sort", sort, "--window", "10ms"]);
         }
         let top = t.begins(&["ps", "--top", "3", "--window", "10ms"]).out;
@@ -54,7 +54,7 @@ fn the_node_its_names_and_its_work_are_shown() {
     });
 }
 
-/// Any operation by its name: what is read is answered, what changes something asks first.
+/// Any operation by its name: one that reads is answered, one that changes something asks first.
 #[test]
 fn operations_are_called_by_their_name() {
     compare("call", |t| {

@@ -1,4 +1,4 @@
-//! Which files may hold secrets, tried on real files as real users.
+//! The files that may hold secrets, tried on real files as real users.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -21,8 +21,8 @@ fn validate(binary: &Path, config: &Path, user: u32) -> Run {
     Run::of(command.output().expect("runs"))
 }
 
-/// Whether the secret was taken from the file. What the secret is for is another question: without
-/// NATS this one protects nothing, and is refused for that.
+/// Returns whether the secret was read from the file. Its use is another question: without NATS
+/// this one protects nothing, and is refused for that.
 fn is_taken(run: &Run) -> bool {
     assert!(run.err.contains("core.event_bus.password"), "{run:?}");
     !run.err.contains("may not stand in this file")
@@ -41,7 +41,7 @@ fn secrets_are_taken_from_private_files_and_from_those_that_root_shares_with_our
     fs::create_dir(&config).expect("made");
     let file = config.join("base.toml");
     fs::write(&file, "core.event_bus.password = \"s3cret\"\n").expect("written");
-    // Who is not root can only own files, and runs the first half.
+    // Only root can give files away; everybody else runs the first half.
     let reader = if me == 0 { SOMEBODY } else { me };
     let of = |owner: u32, group: u32, mode: u32| {
         if me == 0 {

@@ -1,4 +1,4 @@
-//! The verbs that change something: shown first, confirmed, carried out once, on record.
+//! The verbs that change something: previewed, confirmed, carried out once, recorded.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -7,7 +7,7 @@ use crate::common::until;
 use crate::node::{POOL, node};
 use crate::transcript::compare;
 
-/// An agent that nothing else is done to.
+/// An agent that no other test touches.
 const SPARE: &str = "/root/components/application/tasks/spare/spare-1";
 /// One more, for faults.
 const OTHER: &str = "/root/components/application/tasks/spare/spare-2";
@@ -25,7 +25,7 @@ fn an_actor_is_steered_and_it_is_on_record() {
         t.json(&["kill", SPARE, "--dry-run"]);
         t.run(&["restart", SPARE, "--yes", "--reason", "the first"]);
         node.comes_back(SPARE, 1);
-        // On order, and therefore not on record; but it has ended.
+        // It ended on an order, so there is no record, but `why` knows of the end.
         t.run(&["why", SPARE]);
         t.run(&["kill", SPARE, "-y"]);
         node.comes_back(SPARE, 2);
@@ -44,7 +44,7 @@ fn an_actor_is_steered_and_it_is_on_record() {
         t.run(&["restart", SPARE, "--yes", "--reason", "up again"]);
         let record = t.lines(&format!("steered  {SPARE}"), &["events", "--about", "node"]);
         let steered = record.out.lines().filter(|line| line.contains("  steered")).count();
-        assert_eq!(steered, 10, "what was refused for want of a yes is none: {}", record.out);
+        assert_eq!(steered, 10, "an order without a yes leaves no record: {}", record.out);
     });
 }
 
@@ -61,7 +61,7 @@ fn faults_are_injected_and_why_says_so() {
         let why = t.node.json(&["why", OTHER]).remove(0);
         assert_eq!(why["data"][0]["injected"], true);
         t.begins(&["why", OTHER, "--backtrace"]);
-        // Found by its heartbeat, and its thread given up.
+        // The heartbeat finds it, and its thread is abandoned.
         t.run(&["inject", OTHER, "hang", "-y"]);
         let blocked = "/root/components/application/tasks/wait/wait-2";
         let before = node.incarnation(blocked);
@@ -72,7 +72,7 @@ fn faults_are_injected_and_why_says_so() {
     });
 }
 
-/// A reason has an end.
+/// A reason has a limit, counted in characters.
 #[test]
 fn a_reason_that_is_too_long_is_refused() {
     let long = "x".repeat(501);
@@ -80,7 +80,7 @@ fn a_reason_that_is_too_long_is_refused() {
     node().msctl(&["resume", &agent, "-y", "--reason", &long]).fails(2, "at most 500");
 }
 
-/// What nobody but a scripted peer can do: not to answer what it would do, and then to do it.
+/// Only a scripted peer can do this: not answer the dry run, and then carry out the order.
 #[test]
 fn an_actor_too_sick_for_a_dry_run_can_still_be_killed_with_yes() {
     let peer = Scripted::start();
@@ -91,14 +91,14 @@ fn an_actor_too_sick_for_a_dry_run_can_still_be_killed_with_yes() {
     peer.msctl(&["kill", "/root/hung", "--dry-run"]).fails(6, "error[MS0013]");
 }
 
-/// The root itself may be looked at and not harmed.
+/// The root itself may be inspected, but not harmed.
 #[test]
 fn what_the_node_refuses_is_refused() {
     let node = node();
     let run = node.msctl(&["inject", "/root", "hang", "--yes"]);
     run.fails(5, "error[MS0011]");
     until("it is on record", || {
-        let told = node.msctl(&["events", "--about", "node"]).ok();
-        told.lines().any(|line| line.contains("steered    /root: inject hang")).then_some(())
+        let events = node.msctl(&["events", "--about", "node"]).ok();
+        events.lines().any(|line| line.contains("steered    /root: inject hang")).then_some(())
     });
 }

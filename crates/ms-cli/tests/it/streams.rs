@@ -14,7 +14,7 @@ use crate::transcript::compare;
 const STILL: &str = "/root/components/application/tasks/still/still-2";
 const FIRST: &str = "/root/components/application/tasks/echo/echo-1";
 
-/// A number of another life of the node is told as a gap, and nothing is left out.
+/// A number from another life of the node is reported as a gap, and nothing is left out.
 #[test]
 fn events_are_resumed_within_the_life_they_belong_to() {
     let node = node();
@@ -26,11 +26,11 @@ fn events_are_resumed_within_the_life_they_belong_to() {
     let own = ["events", "--about", "tasks", "--since-task", &last, "--life", &life];
     assert_eq!(node.msctl(&own).ok(), "");
     let other = ["events", "--about", "tasks", "--since-task", &last, "--life", "0123456789abcdef"];
-    let told = node.json(&other);
-    assert_eq!(told[0]["data"]["event"], "task_gap");
-    assert_eq!(told[0]["data"]["restarted"], true);
-    assert_eq!(told.len(), all.len() + 1, "all that is kept follows");
-    assert!(node.msctl(&other).ok().contains("started anew"));
+    let events = node.json(&other);
+    assert_eq!(events[0]["data"]["event"], "task_gap");
+    assert_eq!(events[0]["data"]["restarted"], true);
+    assert_eq!(events.len(), all.len() + 1, "all that is kept follows");
+    assert!(node.msctl(&other).ok().contains("the node was restarted"));
     node.msctl(&["events", "--life", "x"]).fails(2, "16 digits");
 }
 
@@ -86,12 +86,12 @@ fn a_reader_that_leaves_is_no_failure() {
     let mut out = BufReader::with_capacity(1, child.stdout.take().expect("piped"));
     out.read_line(&mut first).expect("a line");
     drop(out);
-    // Whatever it says next it says to nobody.
+    // Its next line has no reader.
     until("it ends by itself", || {
         node.submit(&["echo", "1"]);
         child.try_wait().expect("asked").map(|status| assert_eq!(status.code(), Some(0)))
     });
-    // `completions` writes at once into a pipe that is closed already.
+    // `completions` writes at once, into a pipe that is already closed.
     let mut closed = node.command(&["completions", "bash"]);
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);

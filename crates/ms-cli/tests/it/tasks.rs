@@ -11,13 +11,13 @@ use crate::node::{documents, node};
 use crate::transcript::compare;
 
 /// A queue that only the transcripts use.
-const LETTERS: &str = "letters";
+const OWN_QUEUE: &str = "letters";
 
 #[test]
 fn a_task_is_submitted_followed_and_steered() {
     compare("tasks", |t| {
         let node = t.node;
-        let submit = ["tasks", "submit", "wait", r#"{"ms":60000}"#, "--queue", LETTERS];
+        let submit = ["tasks", "submit", "wait", r#"{"ms":60000}"#, "--queue", OWN_QUEUE];
         let timed =
             ["--key", "order-1", "--priority", "-5", "--deadline", "20h", "--attempt", "1h"];
         let submit = [&submit[..], &timed, &["--attempts", "7"]].concat();
@@ -31,7 +31,7 @@ fn a_task_is_submitted_followed_and_steered() {
         t.json(&submit);
         t.run(&["tasks", "show", &id]);
         t.json(&["tasks", "show", &id]);
-        t.run(&["tasks", "ls", "--queue", LETTERS, "--kind", "wait", "--state", "running"]);
+        t.run(&["tasks", "ls", "--queue", OWN_QUEUE, "--kind", "wait", "--state", "running"]);
         t.run(&["tasks", "cancel", &id, "--dry-run"]);
         t.json(&["tasks", "cancel", &id, "--dry-run"]);
         t.input(&["tasks", "cancel", &id], "y\n").fails(5, "error[MS0021]");
@@ -64,30 +64,30 @@ fn payloads_come_from_the_command_line_a_file_or_standard_input() {
         for (run, result) in [given, filed, piped, none].into_iter().zip(results) {
             let id = run.ok().trim_end().to_owned();
             t.node.reaches(&id, "completed");
-            let shown = t.node.json(&["tasks", "show", &id]).remove(0);
-            assert_eq!(shown["data"]["result"], result, "{shown}");
+            let task = t.node.json(&["tasks", "show", &id]).remove(0);
+            assert_eq!(task["data"]["result"], result, "{task}");
         }
         let later = t.run(&[&submit[..], &["1", "--delay", "1h"]].concat()).ok();
-        let shown = t.node.json(&["tasks", "show", later.trim_end()]).remove(0);
-        let timings = &shown["data"]["task"]["timings"];
+        let task = t.node.json(&["tasks", "show", later.trim_end()]).remove(0);
+        let timings = &task["data"]["task"]["timings"];
         let span = |key: &str| timings[key].as_u64().expect("a time");
-        assert_eq!(span("not_before") - span("submitted"), 3_600_000, "{shown}");
+        assert_eq!(span("not_before") - span("submitted"), 3_600_000, "{task}");
     });
 }
 
-/// Dead letters: two pages of them, tried again one by one and all at once.
+/// Dead letters: two pages of them, retried one by one and all at once.
 #[test]
 fn dead_letters_are_listed_by_pages_and_replayed() {
     compare("dead", |t| {
         let node = t.node;
-        let dies = ["wait", r#"{"ms":60000}"#, "--queue", LETTERS, "--attempts", "1"];
+        let dies = ["wait", r#"{"ms":60000}"#, "--queue", OWN_QUEUE, "--attempts", "1"];
         let dies = [&dies[..], &["--attempt", "50ms"]].concat();
         let ids = [node.submit(&dies), node.submit(&dies)];
         for (id, name) in ids.iter().zip(["OLDER", "NEWER"]) {
             node.reaches(id, "dead");
             t.name(id, name);
         }
-        let of = ["--queue", LETTERS, "--kind", "wait"];
+        let of = ["--queue", OWN_QUEUE, "--kind", "wait"];
         t.run(&[&["tasks", "dead", "--limit", "1"][..], &of].concat());
         let page = t.run(&[&["tasks", "dead", "--cursor", &ids[0]][..], &of].concat()).ok();
         assert!(page.contains(&ids[1]) && !page.contains(&ids[0]), "{page}");
@@ -109,11 +109,11 @@ fn dead_letters_are_listed_by_pages_and_replayed() {
         node.reaches(&ids[0], "dead");
         t.kinds(&["tasks", "cancel", &ids[1], "--dry-run"]);
         t.run(&["tasks", "cancel", &ids[1], "-y"]);
-        t.run(&["tasks", "replay", "--queue", LETTERS, "--kind", "nobody", "--yes"]);
+        t.run(&["tasks", "replay", "--queue", OWN_QUEUE, "--kind", "nobody", "--yes"]);
     });
 }
 
-/// Of several that are steered the one that is refused is told, and how many were done before.
+/// A refusal among many names the refused task, and how many were done before.
 #[test]
 fn a_refusal_among_many_says_how_many_were_done() {
     let node = node();
@@ -138,8 +138,8 @@ fn what_is_no_task_is_refused_before_the_node_is_asked() {
         page["data"]["tasks"].as_array().expect("a list").len()
     };
     let before = taken();
-    submit(&["{"]).fails(2, "the payload is no JSON");
-    submit(&["NaN"]).fails(2, "the payload is no JSON");
+    submit(&["{"]).fails(2, "the payload is not JSON");
+    submit(&["NaN"]).fails(2, "the payload is not JSON");
     submit(&["@/nowhere/x.json"]).fails(2, "cannot be opened");
     submit(&["1", "--key", "two words"]).fails(2, "printable ASCII");
     submit(&["1", "--priority", "101"]).fails(2, "-100 to 100");

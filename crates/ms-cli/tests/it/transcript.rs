@@ -1,7 +1,7 @@
-//! Transcripts: what `msctl` was asked against a real node, what it said, how it ended.
+//! Transcripts: command lines of `msctl` against a real node, with output and exit code.
 //!
 //! Each is compared with `golden/node/NAME.txt`; what differs from run to run is masked (`mask.rs`).
-//! `UPDATE_GOLDEN=1 cargo nextest run -p ms-cli` writes the files anew. `coverage.rs` reads in them
+//! `UPDATE_GOLDEN=1 cargo nextest run -p ms-cli` rewrites the files. `coverage.rs` reads in them
 //! which verbs and flags were run.
 
 #![allow(unreachable_pub, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -17,7 +17,7 @@ use crate::common::{Run, until};
 use crate::mask;
 use crate::node::{Node, documents, node};
 
-/// Where the files are.
+/// Returns the directory of the files.
 pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden/node")
 }
@@ -25,37 +25,37 @@ pub fn directory() -> PathBuf {
 pub struct Transcript {
     pub node: &'static Node,
     text: String,
-    /// What stands for what.
+    /// Values, and the names that stand for them.
     named: Vec<(String, String)>,
 }
 
-/// Writes a transcript, and compares it with the one that is kept.
+/// Writes a transcript and compares it with the golden file.
 #[track_caller]
 pub fn compare(name: &str, steps: impl FnOnce(&mut Transcript)) {
     let node = node();
     let home = node.home().to_str().expect("UTF-8").to_owned();
     let named = vec![(home, "HOME".to_owned())];
-    let mut told = Transcript { node, text: String::new(), named };
-    steps(&mut told);
+    let mut transcript = Transcript { node, text: String::new(), named };
+    steps(&mut transcript);
+    let text = transcript.text;
     let file = directory().join(format!("{name}.txt"));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::create_dir_all(directory()).expect("made");
-        fs::write(&file, &told.text).expect("writes");
+        fs::write(&file, &text).expect("writes");
     }
     let expected = fs::read_to_string(&file).unwrap_or_default();
-    if told.text != expected {
-        let differs = told.text.lines().zip(expected.lines()).position(|(now, then)| now != then);
+    if text != expected {
+        let differs = text.lines().zip(expected.lines()).position(|(now, then)| now != then);
         panic!(
-            "{} differs from its line {} on (UPDATE_GOLDEN=1 writes it); it is now:\n{}",
+            "{} differs from its line {} on (UPDATE_GOLDEN=1 rewrites it); it is now:\n{text}",
             file.display(),
             differs.map_or(0, |at| at + 1),
-            told.text
         );
     }
 }
 
 impl Transcript {
-    /// `value` stands in the transcript as `NAME`.
+    /// Writes `name` for `value` from now on.
     pub fn name(&mut self, value: &str, name: &str) {
         self.named.push((value.to_owned(), name.to_owned()));
     }
@@ -86,17 +86,17 @@ impl Transcript {
         self.text.push_str(&format!("exit {code}\n\n"));
     }
 
-    /// Runs a verb; all it says is in the transcript.
+    /// Runs a verb; its whole output is in the transcript.
     pub fn run(&mut self, args: &[&str]) -> Run {
         self.run_with(args, "", |out| out.to_owned())
     }
 
-    /// The same, with what it reads.
+    /// The same, with standard input.
     pub fn input(&mut self, args: &[&str], input: &str) -> Run {
         self.run_with(args, input, |out| out.to_owned())
     }
 
-    /// The same; of what it says, only the lines with `part` in them.
+    /// The same, with only those lines of the output that contain `part`.
     pub fn lines(&mut self, part: &str, args: &[&str]) -> Run {
         self.run_with(args, "", |out| {
             let lines = out.lines().filter(|line| line.contains(part));
@@ -105,7 +105,7 @@ impl Transcript {
         })
     }
 
-    /// The same; of what it says, only how it begins.
+    /// The same, with only the first line of the output.
     pub fn begins(&mut self, args: &[&str]) -> Run {
         self.run_with(args, "", |out| {
             let first = out.lines().find(|line| !line.trim().is_empty());
@@ -118,21 +118,21 @@ impl Transcript {
         self.run_with(args, "", mask::numbers)
     }
 
-    /// The same, with all that depends on who else looked at it.
+    /// The same, with everything masked that depends on who else looked.
     pub fn counts(&mut self, args: &[&str]) -> Run {
         self.run_with(args, "", mask::counts)
     }
 
-    fn run_with(&mut self, args: &[&str], input: &str, shown: impl Fn(&str) -> String) -> Run {
+    fn run_with(&mut self, args: &[&str], input: &str, select: impl Fn(&str) -> String) -> Run {
         let run = self.at_rest(args, || self.node.with_input(args, input));
-        let (out, err) = (shown(&self.masked(&run.out)), self.masked(&run.err));
+        let (out, err) = (select(&self.masked(&run.out)), self.masked(&run.err));
         self.says(args);
         self.ended(&out, &err, run.code);
         run
     }
 
-    /// Looks at actors until none of those that are shown has a message just then, or handles one:
-    /// the node and its own health checks ask supervisors at any time.
+    /// Looks at actors until none of those in the output has or handles a message: the node's own
+    /// health checks ask supervisors at any time.
     fn at_rest(&self, args: &[&str], look: impl Fn() -> Run) -> Run {
         if !["tree", "inspect"].contains(&args[0]) {
             return look();
@@ -143,22 +143,22 @@ impl Transcript {
         })
     }
 
-    /// Runs a verb with `--json`: the documents are of the schema, and in the transcript.
+    /// Runs a verb with `--json`; the documents obey the schema and are in the transcript.
     pub fn json(&mut self, args: &[&str]) -> Vec<Value> {
         self.json_with(args, |document| format!("{:#}\n", mask::json(document)))
     }
 
-    /// The same; of each document only its kind, where what is in it is another at each run.
+    /// The same, with only the kind of each document: its content differs in every run.
     pub fn kinds(&mut self, args: &[&str]) -> Vec<Value> {
         self.json_with(args, |document| format!("(a document of kind {})\n", document["kind"]))
     }
 
-    fn json_with(&mut self, args: &[&str], shown: impl Fn(&Value) -> String) -> Vec<Value> {
+    fn json_with(&mut self, args: &[&str], render: impl Fn(&Value) -> String) -> Vec<Value> {
         let args = [args, &["--json"]].concat();
         let run = self.at_rest(&args, || self.node.msctl(&args));
         let err = self.masked(&run.err);
         let all = documents(run, &args);
-        let text: String = all.iter().map(shown).collect();
+        let text: String = all.iter().map(render).collect();
         let named = self.named.iter();
         let text = named.fold(text, |text, (value, name)| text.replace(value, name));
         self.says(&args);
@@ -166,10 +166,10 @@ impl Transcript {
         all
     }
 
-    /// Runs a verb that goes on, and interrupts it when it has said so many lines.
+    /// Runs a verb that does not end, and interrupts it after this many lines.
     pub fn interrupted(&mut self, lines: usize, args: &[&str]) {
         let mut child = self.node.goes_on(args);
-        // Held to the end: a reader that leaves is another end than an interrupt.
+        // Held to the end: a reader that leaves would end it in another way than an interrupt.
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
         let seen = (&mut out).lines().take(lines).map_while(Result::ok).count();
         assert_eq!(seen, lines, "{args:?} goes on");
@@ -181,8 +181,8 @@ impl Transcript {
     }
 }
 
-/// Whether there is an actor with something to do in what `msctl tree` or `msctl inspect` said, or
-/// one that a busy machine keeps from answering.
+/// Returns whether the output of `msctl tree` or `msctl inspect` has an actor with something to do,
+/// or one that a busy machine keeps from answering.
 fn busy(out: &str) -> bool {
     if out.contains("unresponsive") {
         return true;

@@ -172,6 +172,7 @@ impl View {
             self.printer.say(format!("progress: {}{waits}\n", text::progress(&self.board)));
             return;
         }
+        // A root that does not answer leaves the last frame standing.
         let Ok(tree) = tree else { return };
         let lines = live::frame(&tree, &self.board, self.why.make_contiguous(), self.look);
         self.printer.say(live::draw(&lines, self.drawn));

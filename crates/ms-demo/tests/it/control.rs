@@ -1,4 +1,4 @@
-//! Looking into a running demo, and killing any part of it.
+//! Inspecting a running demo, and killing any part of it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -33,7 +33,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// Whether the boot has come to its last component.
+/// Returns whether the boot has reached its last component.
 fn is_up(tree: &TreeNode) -> bool {
     tree.walk().any(|node| node.id.as_str() == "walker")
 }
@@ -45,7 +45,7 @@ async fn client(socket: &Path) -> Client {
         if let Ok(mut client) = Client::connect(socket, Duration::from_secs(2)).await
             && client.tree(None, None).await.is_ok_and(|tree| is_up(&tree))
         {
-            // It is asked beside everything else that a busy machine has to do.
+            // A busy machine has other things to do as well.
             let patient = Client::connect(socket, Duration::from_secs(60)).await;
             return patient.expect("it listens");
         }
@@ -93,7 +93,7 @@ fn any_part_may_be_killed_and_the_result_is_the_same() {
             tokio::time::sleep(Duration::from_millis(120)).await;
             let radius = client.dry_run(path(at), Verb::Kill).await;
             let killed = client.steer(path(at), Verb::Kill, Some("test".into())).await;
-            // The walker may have come to its end.
+            // The walker may have ended.
             assert!(killed.is_ok() || at.ends_with("walker"), "{at}: {killed:?}");
             // It may end between the two.
             if let (Ok(_), Ok(radius)) = (killed, radius) {
@@ -103,7 +103,7 @@ fn any_part_may_be_killed_and_the_result_is_the_same() {
                 );
             }
         }
-        // The blast radius of the reducer is the whole pipeline, and nothing else.
+        // The blast radius of the reducer is exactly the pipeline.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let pipeline = |part: &str| path(&format!("/root/components/pipeline/{part}"));
         let radius = client.dry_run(pipeline("reducer"), Verb::Kill).await.unwrap();
@@ -116,7 +116,7 @@ fn any_part_may_be_killed_and_the_result_is_the_same() {
     let run = end(&bench, "killed-parts", child);
     run.assert_same_as(&baseline);
     assert!(run.tally("restarts") >= 12, "{}", run.stdout);
-    // Finished files were found in the store again and again, but never of an earlier run.
+    // Finished files were found in the store after each kill, but there was no earlier run.
     assert_eq!(run.fact("resumed"), 0);
 }
 
@@ -272,11 +272,11 @@ fn a_root_that_gives_up_is_reported_and_nothing_is_lost() {
     let bench = Bench::new();
     let baseline = bench.baseline();
     let (mut child, socket) = start(&bench, "given-up", "60");
-    // There should be something finished to resume from.
+    // Some files have to be finished, so that there is something to resume.
     until_done(&mut child, 0);
     block_on(async {
         let mut client = client(&socket).await;
-        // Each restart waits longer than the one before, and a kill meanwhile finds nobody.
+        // Each restart waits longer than the one before, and a kill during the wait finds no actor.
         let until = Instant::now() + Duration::from_secs(60);
         while socket.exists() && Instant::now() < until {
             let _gone_already = client.steer(path("/root/components"), Verb::Kill, None).await;

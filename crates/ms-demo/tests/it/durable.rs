@@ -1,4 +1,4 @@
-//! Units as durable tasks: what the store holds after kills, and after a poisonous file.
+//! Units as durable tasks: the content of the store after kills, and after a poisonous file.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -10,12 +10,12 @@ use serde_json::Value;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row};
 
-/// The records of all tasks in a state directory, by the file they are about.
+/// Returns the records of all tasks in a state directory, by their file.
 fn tasks(bench: &Bench, name: &str) -> BTreeMap<String, Value> {
     let file = bench.dir.path().join(format!("{name}.state/tasks.db"));
     let read = async {
         let mut conn = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-        // Killed before it had made its tables, it has no task.
+        // A store that was killed before it had its tables has no task.
         let made = "SELECT 1 FROM sqlite_master WHERE name = 'requests'";
         if sqlx::query(made).fetch_optional(&mut conn).await.unwrap().is_none() {
             return Vec::new();
@@ -41,16 +41,15 @@ fn ended(tasks: &BTreeMap<String, Value>) -> BTreeMap<&String, &Value> {
     tasks.iter().filter(|(_, task)| task["state"] == "completed").collect()
 }
 
-/// Kills a run again and again, at moments out of a seed, and lets the last one finish: each
-/// file is one task, what was finished stays as it was, and the result is that of a run that
-/// nobody has disturbed.
+/// Kills a run again and again, at moments chosen by a seed, and lets the last one finish: each file is
+/// one task, finished tasks stay as they were, and the result is that of an undisturbed run.
 #[test]
 fn killed_at_any_moment_every_file_is_audited_and_none_is_done_over() {
     let bench = Bench::new();
     let baseline = bench.baseline();
     let all = baseline.tally("in");
     let mut resumed = Vec::new();
-    // Other moments at every run.
+    // Every run has other moments.
     let given = std::env::var("MS_SEED").ok().map(|text| text.parse().expect("a number"));
     let first = given.unwrap_or_else(|| fastrand::u64(..1_000_000_000_000));
     println!("MS_SEED={first}");
@@ -60,7 +59,7 @@ fn killed_at_any_moment_every_file_is_audited_and_none_is_done_over() {
         let mut before = BTreeMap::new();
         for kill in 0..4 {
             let mut child = bench.demo(&name, &["--pace", "100"]).spawn().unwrap();
-            // Half of the kills come while it boots or soon after, half in the middle of the work.
+            // Half of the kills come during the boot or soon after, half in the middle of the work.
             if kill % 2 == 1 {
                 until_done(&mut child, ended(&before).len() as u64);
             }
@@ -86,7 +85,7 @@ fn killed_at_any_moment_every_file_is_audited_and_none_is_done_over() {
         for (label, task) in ended(&before) {
             assert_eq!(&whole[label], task, "seed {seed}");
         }
-        // Being killed is no fault of a file.
+        // A file is not to blame for a kill.
         assert!(whole.values().all(|task| task["attempts"] == 1), "seed {seed}");
         assert_eq!(last.fact("resumed"), ended(&before).len() as u64, "seed {seed}");
         resumed.push(last.fact("resumed"));
@@ -111,7 +110,7 @@ fn a_file_that_always_kills_its_auditor_is_a_dead_letter() {
     assert_eq!(run.tally("done") + 1, run.tally("in"));
 }
 
-/// Injected faults are handed back: attempts count in earnest only.
+/// An injected fault hands its task back, so only real failures count as attempts.
 #[test]
 fn a_fault_that_was_injected_costs_the_file_no_attempt() {
     let bench = Bench::new();

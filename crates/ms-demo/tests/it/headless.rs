@@ -1,4 +1,4 @@
-//! Runs without anybody to watch: the result, the oracle, resuming, poison.
+//! Runs without a terminal: the result, the oracle, resuming, poison.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -9,7 +9,7 @@ use common::{Bench, CRATES, FILES, Run, finish, until_done};
 fn the_account_balances_and_grep_agrees() {
     let bench = Bench::new();
     let run = bench.baseline();
-    // Beside the generated files: eight nasty ones; neither links nor the pipe.
+    // The generated files and eight nasty ones, without the links and the pipe.
     assert_eq!(run.tally("in"), (CRATES * FILES + 8) as u64);
     assert_eq!((run.tally("quarantined"), run.tally("restarts")), (0, 0));
     assert_eq!(run.tally("unsafe_lines"), bench.grep());
@@ -90,7 +90,7 @@ fn a_file_that_kills_its_auditor_three_times_is_set_aside_and_reported() {
     // Injected faults do not count: the same file, and no other, with chaos.
     let chaos = poisoned("poison-chaos", &["--chaos", "3", "--rate", "0.1"]);
     chaos.assert_same_as(&run);
-    // It stays aside, and kills nobody any more.
+    // It stays quarantined, and kills no auditor any more.
     let again = poisoned("poison", &[]);
     again.assert_same_as(&run);
     assert_eq!(again.tally("restarts"), 0);
@@ -120,7 +120,7 @@ fn an_interrupted_run_says_so_and_keeps_what_is_done() {
     interrupted_by("INT");
 }
 
-/// The order of a container's end, with the report of the seven steps.
+/// The stop signal of a container, and the report of the seven steps.
 #[test]
 fn a_terminated_run_shuts_down_in_seven_steps_and_is_taken_up_again() {
     interrupted_by("TERM");

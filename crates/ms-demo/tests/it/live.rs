@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use common::{Bench, pause};
 
-/// What the terminal has shown so far.
+/// The output of the terminal so far.
 #[derive(Clone, Default)]
 struct Screen(Arc<Mutex<Vec<u8>>>);
 
 impl Screen {
-    /// Of what `child` prints, to its end.
+    /// Collects the output of `child`, to its end.
     fn of(child: &mut Child) -> (Self, std::thread::JoinHandle<()>) {
         let screen = Self::default();
         let (mut out, output) = (child.stdout.take().unwrap(), screen.clone());
@@ -48,8 +48,8 @@ fn keys_do_harm_and_the_result_is_the_same() {
     assert!(there.is_ok(), "this test needs `script`; install Debian's package bsdutils");
     let bench = Bench::new();
     let baseline = bench.baseline();
-    // So slow that it is not over before the last key, however long a busy machine takes to show
-    // what each does.
+    // So slow that it is not over before the last key, however long a busy machine takes to show the
+    // effect of each.
     let demo = format!(
         "{} --path {} --no-control --workers 4 --state live.state --out live.json --pace 250",
         env!("CARGO_BIN_EXE_ms-demo"),
@@ -62,7 +62,7 @@ fn keys_do_harm_and_the_result_is_the_same() {
         script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut keyboard = child.stdin.take().unwrap();
     let (screen, reader) = Screen::of(&mut child);
-    // A key is pressed when what the one before it does is on the screen.
+    // A key is pressed when the effect of the one before is on the screen.
     for (output, key) in [
         ("└─ walker", b"x"),
         ("keys: c crash", b"c"),

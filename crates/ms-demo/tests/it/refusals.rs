@@ -43,8 +43,7 @@ fn bad_input_is_refused_with_its_code() {
     assert_eq!(bench.run("refused", &["--state", &at("damaged"), "--fresh"]).code, Some(0));
 }
 
-/// A report takes the place of a report and of nothing else; not of a source of the audited tree
-/// either, though that be empty.
+/// A report replaces only a report, and no source of the audited tree, even an empty one.
 #[test]
 fn a_report_is_written_over_no_other_file() {
     let bench = Bench::new();
@@ -57,7 +56,7 @@ fn a_report_is_written_over_no_other_file() {
         refused(&bench, &["--path", &at("sources"), "--out", &at(source)], 8, &["--out FILE"]);
         assert_eq!(fs::read(at(source)).unwrap(), before, "{source}");
     }
-    // Nor over what happens to lie beside the report.
+    // Nor does it replace a file that happens to be beside the report.
     fs::write(at("report.json.tmp"), "mine").unwrap();
     for _ in 0..2 {
         let run = bench.run("over", &["--path", &at("sources"), "--out", &at("report.json")]);

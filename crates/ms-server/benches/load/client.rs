@@ -1,4 +1,4 @@
-//! Clients that cost little, so that the two cores are the server's.
+//! Clients that cost little, so that the server has the two cores.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::plan::{LoadScenario, MetricsCollector, ScenarioType, StopRule};
 
-/// One in so many tasks of a paced run is followed to its result by its client.
+/// In a paced run, a client follows one in this many tasks to its result.
 const FOLLOWED: usize = 10;
 
 /// A thousand clients need as many descriptors here, and in the server.
@@ -25,7 +25,7 @@ pub fn raise_descriptors() {
     setrlimit(Resource::Nofile, limit).expect("up to the maximum");
 }
 
-/// A connection that is kept.
+/// A connection that is kept alive.
 struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -38,7 +38,7 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(4_096) })
     }
 
-    /// Sends, and reads one answer whole; gives its status. The body stays in the buffer.
+    /// Sends a request, reads the whole answer and returns its status. The body stays in the buffer.
     async fn call(&mut self, request: &[u8]) -> io::Result<(u16, usize)> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
@@ -91,7 +91,7 @@ fn batch_of(size: usize) -> Vec<u8> {
     request("POST", "/api/v1/tasks/batch", &body)
 }
 
-/// So many batches, one after another.
+/// Sends this many batches, one after another.
 pub async fn batches(addr: SocketAddr, count: usize, size: usize) {
     let (mut connection, batch) = (Connection::to(addr).await.expect("connects"), batch_of(size));
     for _ in 0..count {
@@ -111,7 +111,7 @@ pub async fn started(addr: SocketAddr) {
     }
 }
 
-/// Clients that come in one after another, and send again as soon as they are answered.
+/// Clients that start one after another, and send again as soon as they are answered.
 pub struct LoadGenerator {
     pub addr: SocketAddr,
     pub scenario: LoadScenario,
@@ -169,7 +169,7 @@ impl LoadGenerator {
     }
 }
 
-/// p99 of the calls of the API to the database, in milliseconds, as the server tells it.
+/// Returns p99 of the calls of the API to the database, in milliseconds, as the server reports it.
 pub async fn database_p99(addr: SocketAddr) -> Option<f64> {
     let mut connection = Connection::to(addr).await.ok()?;
     let ask = request("GET", "/api/v1/metrics/integration", "");
@@ -196,7 +196,7 @@ pub async fn all_done(addr: SocketAddr) {
     }
 }
 
-/// What a paced run shows.
+/// The latencies of a paced run.
 #[derive(Debug)]
 pub struct Latency {
     /// From the request to its 201.
@@ -205,7 +205,7 @@ pub struct Latency {
     pub result: MetricsCollector,
 }
 
-/// `rate` tasks a second from `clients` connections, each on its own beat; a late answer
+/// Sends `rate` tasks a second from `clients` connections, each with its own schedule. A late answer
 /// delays only its own connection, and counts in full.
 pub async fn paced(addr: SocketAddr, clients: usize, rate: usize, time: Duration) -> Latency {
     let accepted = Rc::new(RefCell::new(MetricsCollector::default()));
@@ -234,12 +234,12 @@ pub async fn paced(addr: SocketAddr, clients: usize, rate: usize, time: Duration
                 accepted.borrow_mut().note(due.elapsed());
                 count.set(count.get() + 1);
                 if count.get() % FOLLOWED == 0 {
-                    let told = Instant::now();
+                    let began = Instant::now();
                     let id = String::from_utf8_lossy(&connection.buffer[body..]).replace('"', "");
                     let ask = request("GET", &format!("/api/v1/tasks/{id}/result"), "");
                     loop {
                         match follower.call(&ask).await {
-                            Ok((200, _)) => break result.borrow_mut().note(told.elapsed()),
+                            Ok((200, _)) => break result.borrow_mut().note(began.elapsed()),
                             Ok((409, _)) => sleep(Duration::from_millis(1)).await,
                             _ => break result.borrow_mut().errors += 1,
                         }

@@ -37,8 +37,8 @@ fn main() -> ExitCode {
         plain::serve(database);
         return ExitCode::SUCCESS;
     }
-    // Built and run by `cargo test --benches` too, which wants nothing of it; and by
-    // `cargo bench NAME`, which wants another.
+    // `cargo test --benches` and `cargo bench NAME` for another bench also run this program, and want
+    // nothing of it.
     let other = args.first().is_some_and(|first| !first.starts_with("--"));
     if other || !args.iter().any(|arg| arg == "--bench") {
         return ExitCode::SUCCESS;

@@ -1,4 +1,5 @@
-//! What one would write by hand: axum, sqlx, one insert a request, one transaction a batch.
+//! The server that one would write by hand: axum, sqlx, one insert for each request, one transaction
+//! for each batch.
 
 use axum::Json;
 use axum::extract::State;

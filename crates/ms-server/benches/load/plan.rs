@@ -1,4 +1,4 @@
-//! What is run, and what is made of it: pure, so that `tests/it/load.rs` can check it.
+//! The plan of the load and the reduction of its results. Pure, so that `tests/it/load.rs` can test it.
 //!
 //! A [`PerformanceTestSuite`] is a list of [`LoadScenario`]s, a limit of errors and a limit of
 //! latency. A load generator (`client.rs`) runs a scenario and feeds a [`MetricsCollector`], of
@@ -8,22 +8,22 @@ use std::time::Duration;
 
 /// Clients of the ladder; one connection each.
 pub const LADDER: [usize; 5] = [10, 50, 100, 500, 1_000];
-/// How long clients come in, and how long all of them are there, unless told otherwise.
+/// The default duration of the ramp, in which clients start, and of the constant load after it.
 pub const RAMP: Duration = Duration::from_secs(10);
 pub const HOLD: Duration = Duration::from_secs(60);
 /// The same for the short form.
 const SHORT_RAMP: Duration = Duration::from_millis(500);
 const SHORT_HOLD: Duration = Duration::from_secs(2);
-/// What 99 of 100 requests are to take at most.
+/// The target for p99.
 pub const TARGET: Duration = Duration::from_millis(100);
 
-/// What the clients of a scenario send.
+/// The requests of a scenario's clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScenarioType {
-    /// One task a request, the next as soon as that is answered, by a number of clients that
-    /// stays the same once all have come in.
+    /// One task in each request, the next one as soon as it is answered, from a number of clients that
+    /// is constant after the ramp.
     ConstantLoad,
-    /// So many tasks a request; otherwise the same.
+    /// This many tasks in each request; otherwise the same.
     Batches(usize),
 }
 
@@ -53,24 +53,24 @@ pub struct LoadScenario {
 }
 
 impl LoadScenario {
-    /// When a client, counted from 0, comes in: the first at once, the others evenly spread.
+    /// Returns when a client, counted from 0, starts: the first at once, the others evenly spread.
     pub fn begins(&self, client: usize) -> Duration {
         let clients = u32::try_from(self.clients.max(1)).unwrap_or(u32::MAX);
         self.ramp * u32::try_from(client).unwrap_or(u32::MAX) / clients
     }
 
-    /// Whether a request sent at this time of the run is one of those that are measured.
+    /// Returns whether a request sent at this time of the run is measured.
     pub fn measures(&self, at: Duration) -> bool {
         at >= self.ramp
     }
 
-    /// How long the whole takes.
+    /// Returns the duration of the run.
     pub fn length(&self) -> Duration {
         self.ramp + self.hold
     }
 }
 
-/// When a run is given up: more errors than this share, once there are so many requests.
+/// The rule that stops a run: more errors than this share, after this many requests.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StopRule {
     pub error_rate: f64,
@@ -84,29 +84,29 @@ impl Default for StopRule {
 }
 
 impl StopRule {
-    /// While a run goes on.
+    /// Applies the rule during a run.
     pub fn stops(&self, requests: usize, errors: usize) -> bool {
         requests >= self.after && self.is_broken(requests, errors)
     }
 
-    /// When it is over, however few requests there were.
+    /// Applies the rule at the end, however few requests there were.
     pub fn is_broken(&self, requests: usize, errors: usize) -> bool {
         errors as f64 > self.error_rate * requests as f64
     }
 }
 
-/// What clients meet.
+/// Collects the answers that clients get.
 #[derive(Debug, Default, Clone)]
 pub struct MetricsCollector {
-    /// Of the requests that are measured.
+    /// Times of the measured requests.
     times: Vec<Duration>,
-    /// Answered while clients came in.
+    /// Requests answered during the ramp.
     ramping: usize,
-    /// Of all requests.
+    /// Errors among all requests.
     pub errors: usize,
     /// The time in which `times` were taken.
     pub took: Duration,
-    /// The run was given up.
+    /// Whether the rule stopped the run.
     pub stopped: bool,
 }
 
@@ -131,7 +131,7 @@ impl MetricsCollector {
         self.errors as f64 / self.requests().max(1) as f64
     }
 
-    /// A share of all times is not longer than this, in milliseconds.
+    /// Returns the time, in milliseconds, that a share of all times does not exceed.
     pub fn percentile(&self, share: f64) -> f64 {
         let mut times = self.times.clone();
         times.sort_unstable();
@@ -140,7 +140,7 @@ impl MetricsCollector {
     }
 }
 
-/// What came of one scenario on one server.
+/// The result of one scenario on one server.
 #[derive(Debug, Clone)]
 pub struct LoadTestReport {
     pub server: &'static str,
@@ -153,9 +153,9 @@ pub struct LoadTestReport {
     pub p99_ms: f64,
     /// p99 is not above [`TARGET`].
     pub within_target: bool,
-    /// There were more errors than the rule allows.
+    /// Whether there were more errors than the rule allows.
     pub broken: bool,
-    /// p99 of the calls of the API to the database, as the server itself tells it.
+    /// p99 of the calls of the API to the database, as the server itself reports it.
     pub database_p99_ms: Option<f64>,
 }
 
@@ -181,7 +181,7 @@ impl LoadTestReport {
         }
     }
 
-    /// What there is to warn about.
+    /// Returns the warnings of the report.
     pub fn warning(&self, rule: StopRule) -> Option<String> {
         let Self { server, load, clients, error_rate, .. } = self;
         self.broken.then(|| {
@@ -194,20 +194,20 @@ impl LoadTestReport {
     }
 }
 
-/// All loads of the ladder, and when to give up.
+/// All loads of the ladder, and the rule that stops them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerformanceTestSuite {
     pub scenarios: Vec<LoadScenario>,
     pub rule: StopRule,
 }
 
-/// What the command line says.
+/// The options of the command line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Args {
     pub json: bool,
     pub dir: Option<String>,
     pub clients: Vec<usize>,
-    /// Only the ladder: clients were named.
+    /// Whether only the ladder runs, because clients were named.
     pub only_ladder: bool,
     pub ramp: Duration,
     pub hold: Duration,
@@ -217,7 +217,7 @@ pub const USAGE: &str =
     "load [--json] [--dir DIR] [--short] [--ramp SECONDS] [--seconds SECONDS] [--clients N[,N]...]";
 
 impl Args {
-    /// Reads the command line; what cargo adds to it is passed over.
+    /// Reads the command line, and ignores the arguments that cargo adds.
     pub fn parse(args: &[String]) -> Result<Self, String> {
         let mut read = Self {
             json: false,

@@ -1,4 +1,4 @@
-//! A table, or JSON.
+//! The report as a table or as JSON.
 
 use std::fmt::Write;
 
@@ -19,7 +19,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether a load was given up.
+    /// Whether a load was stopped.
     pub fn broken(&self) -> bool {
         self.rows.iter().any(|row| row.broken)
     }

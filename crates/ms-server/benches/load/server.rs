@@ -15,13 +15,13 @@ use super::plain;
 pub struct Running {
     child: Child,
     pub api: SocketAddr,
-    /// From the start of the process to the end of its boot.
+    /// Time from the start of the process to the end of its boot.
     pub up: Duration,
     _dir: tempfile::TempDir,
 }
 
 impl Running {
-    /// The binary of this crate, whole, with room for all tasks of a run.
+    /// Starts the binary of this crate, with room for all tasks of a run.
     pub async fn ours(within: &Path) -> Self {
         let dir = tempfile::tempdir_in(within).expect("a directory");
         let (config, state) = (dir.path().join("config"), dir.path().join("state"));
@@ -41,7 +41,7 @@ impl Running {
         Self::launch(command, dir, "listening at=").await
     }
 
-    /// This program, as the plain server.
+    /// Starts this program as the plain server.
     pub async fn plain(within: &Path) -> Self {
         let dir = tempfile::tempdir_in(within).expect("a directory");
         let me = std::env::current_exe().expect("known");
@@ -62,13 +62,13 @@ impl Running {
         let line = lines.find_map(|line| line.ok().filter(|line| line.contains(mark)));
         let line = line.expect("it says where it listens");
         let api = line.rsplit("at=").next().expect("an address").trim().parse().expect("one");
-        // Read on, or it would stand still when the pipe is full.
+        // Keeps reading: the server would block on a full pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln(&line)));
         client::started(api).await;
         Self { child, api, up: began.elapsed(), _dir: dir }
     }
 
-    /// SIGTERM, and how long it took to end.
+    /// Sends SIGTERM, and returns the time to its end.
     pub async fn stop(&mut self) -> Duration {
         let began = Instant::now();
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it is there");
@@ -78,7 +78,7 @@ impl Running {
     }
 }
 
-/// What it warns about.
+/// Returns the warnings in its log.
 #[allow(clippy::print_stderr, reason = "a benchmark")]
 fn eprintln(line: &str) {
     if !line.contains("INFO") {

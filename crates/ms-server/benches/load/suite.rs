@@ -1,5 +1,5 @@
-//! The loads one after another, each on a fresh server: used by the program, and by
-//! `tests/it/load.rs`, so that what it checks is what `cargo xtask load` runs.
+//! Runs the loads one after another, each on a fresh server. The program and `tests/it/load.rs` share
+//! it, so that the test checks what `cargo xtask load` runs.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ const SINGLE: usize = 64;
 /// Connections that submit batches, and tasks of one batch.
 const BATCHERS: usize = 8;
 const BATCH: usize = 500;
-/// Longest of a load beside the other server, which has no ramp.
+/// Longest load in the comparison with the plain server, which has no ramp.
 const BESIDE: Duration = Duration::from_secs(10);
 /// Tasks of the run from the first request to the last result.
 const WHOLE: usize = 20_000;
@@ -65,7 +65,7 @@ async fn load(
     report
 }
 
-/// The same loads on both servers, then what only ours can do.
+/// Runs the same loads on both servers, then those that only ours supports.
 async fn beside(args: &Args, dir: &Path, report: &mut Report) {
     let hold = args.hold.min(BESIDE);
     let scenario = |kind, clients| LoadScenario { kind, clients, ramp: Duration::ZERO, hold };
@@ -97,7 +97,8 @@ async fn beside(args: &Args, dir: &Path, report: &mut Report) {
     server.stop().await;
 }
 
-/// From the start of the process to `/health/startup` 200, and from SIGTERM to its end, idle.
+/// Measures the time from the start of the process to `/health/startup` 200, and from SIGTERM to the
+/// end of an idle server.
 async fn starts(dir: &Path) -> (MetricsCollector, MetricsCollector) {
     let (mut up, mut down) = (MetricsCollector::default(), MetricsCollector::default());
     for _ in 0..STARTS {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub struct Audit;
 
-/// What it is given.
+/// The payload of a task for [`Audit`].
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
@@ -18,16 +18,16 @@ pub struct Source {
     source: String,
 }
 
-/// What it found.
+/// The result of a task for [`Audit`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditFacts {
-    /// Lines.
+    /// Number of lines.
     pub lines: u64,
     /// Lines with the word `unsafe`.
     pub unsafe_lines: u64,
     /// Calls of `unwrap` and `expect`.
     pub unwraps: u64,
-    /// Panics written out.
+    /// Uses of `panic!` and its relatives.
     pub panics: u64,
 }
 

@@ -1,11 +1,11 @@
-//! Gives back what it is given.
+//! An agent that returns its payload.
 
 use ms_core::task::TaskFailure;
 use ms_worker::tasks::{Performs, Task, TaskCx};
 use ms_worker::{Agent, Cx, InitError};
 use serde_json::Value;
 
-/// Its result is its payload.
+/// Returns its payload as its result.
 #[derive(Debug)]
 pub struct Echo;
 

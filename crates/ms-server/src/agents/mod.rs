@@ -1,4 +1,4 @@
-//! The agents of the `ms-server` binary: small, real, and good for trying it out.
+//! The agents of the `ms-server` binary: small, real, and useful to try it out.
 
 mod audit;
 mod echo;

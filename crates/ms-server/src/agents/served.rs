@@ -1,4 +1,4 @@
-//! Tasks of a kind that is a contract.
+//! Agents that carry out a contract.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,9 +9,10 @@ use ms_router::{Contract, Validated};
 use ms_worker::tasks::{Performs, Task, TaskCx};
 use ms_worker::{Agent, Cx, InitError};
 
-/// An agent that carries out a contract: the payload is the contract's input, checked at the
-/// submission and, because nobody can leave that out, again before it is carried out; the result
-/// is its output.
+/// Carries out a contract: the payload is its input, the result is its output.
+///
+/// The input is checked at submission, and again before it is carried out: only a
+/// [`Validated`] input can be executed, and the task may have been stored by an older program.
 pub struct Served<C>(Arc<C>);
 
 impl<C: Contract + Send + Sync> Agent for Served<C> {

@@ -1,4 +1,4 @@
-//! Keeps totals that outlive its lives: what a saved state is good for, to be tried out.
+//! An agent whose totals outlive it, to try out saved state.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,30 +11,32 @@ use serde::{Deserialize, Serialize};
 
 /// Longest name of a total, in bytes.
 const MAX_NAME: usize = 64;
-/// Most totals.
+/// Largest number of totals.
 const MAX_TOTALS: usize = 1_000;
-/// Tasks that are remembered, so that one that is done over is not counted over.
+/// Tasks that are remembered, so that one that runs again is not counted again.
 const REMEMBERED: usize = 1_000;
 
-/// Adds to totals, each task once, whatever crashes: a total and the task it was raised by are
-/// saved together, before the task ends.
+/// Adds to totals, each task once, whatever crashes.
+///
+/// A total and the task that raised it are saved together, before the task ends. Saved apart, a
+/// crash in between would lose a task or count it twice.
 #[derive(Debug)]
 pub struct Tally {
     /// `None` until the first task of this life.
     state: Option<Totals>,
 }
 
-/// What it is given.
+/// The payload of a task for [`Tally`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Addend {
-    /// Which total.
+    /// The name of the total.
     name: String,
-    /// What is added to it.
+    /// The amount to add.
     add: u64,
 }
 
-/// What it keeps.
+/// The saved state.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Totals {
     totals: BTreeMap<String, u64>,
@@ -47,7 +49,7 @@ impl AgentState for Totals {
 }
 
 impl Totals {
-    /// The same with this task counted; `None` where it is already.
+    /// Returns the state with this task counted; `None` if it was counted before.
     fn with(
         &self,
         task: TaskId,
@@ -63,9 +65,9 @@ impl Totals {
             return Err(TaskFailure::permanent(full));
         }
         let total = next.totals.entry(name.clone()).or_default();
-        *total = total.checked_add(*add).ok_or_else(|| {
-            TaskFailure::permanent("the total would be larger than 64 bits can say")
-        })?;
+        *total = total
+            .checked_add(*add)
+            .ok_or_else(|| TaskFailure::permanent("the total would not fit into 64 bits"))?;
         next.counted.push_back(task);
         if next.counted.len() > REMEMBERED {
             next.counted.pop_front();
@@ -109,7 +111,8 @@ impl Performs for Tally {
         };
         let state = match state.with(task.view.id, &task.payload)? {
             Some(next) => {
-                // Should it not be saved, what counts is what was saved before: it is read again.
+                // `self.state` is empty here. If the save fails, the next task reads the saved
+                // state again, which may or may not have this one.
                 cx.save(&next).await?;
                 next
             }

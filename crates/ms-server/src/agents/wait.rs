@@ -1,4 +1,4 @@
-//! Takes its time, step by step: work that is long enough to be killed in the middle.
+//! An agent that sleeps in steps: work that is long enough to be killed in the middle.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use serde::Deserialize;
 
 /// Longest step, in milliseconds.
 const STEP_MAX: u64 = 60_000;
-/// Most steps.
+/// Largest number of steps.
 const STEPS_MAX: u32 = 1_000;
 
-/// Sleeps in steps, each journaled: a later attempt sleeps only those that are left.
+/// Sleeps in steps, each of them in the journal: a later attempt sleeps only the rest.
 #[derive(Debug)]
 pub struct Wait;
 
-/// What it is given.
+/// The payload of a task for [`Wait`].
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WaitSteps {
-    /// How many steps; 1 otherwise.
+    /// Number of steps; by default 1.
     #[serde(default = "one")]
     steps: u32,
-    /// Length of each, in milliseconds.
+    /// Length of each step, in milliseconds.
     ms: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The actor `meter`: tells the metrics what became of the events.
+//! The actor `meter`: copies the counts of the event bus into the metrics.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use actix::{Actor, AsyncContext};
 use ms_actor::Context;
 use ms_bus::BusClient;
 
-/// How often: sooner than any scrape.
+/// Time between two copies: shorter than between any two scrapes.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Reads the counts of the bus.
+/// Copies the counts of the bus into the metrics.
 #[derive(Debug, Clone)]
 pub(super) struct Meter(BusClient);
 
@@ -18,7 +18,7 @@ impl Meter {
         Self(bus)
     }
 
-    fn tell(&self) {
+    fn record(&self) {
         let stats = self.0.stats();
         let counts = stats.counts;
         // Exact up to 2^53 events.
@@ -44,7 +44,7 @@ impl Actor for Meter {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.tell();
-        ctx.run_interval(EVERY, |this, _| this.tell());
+        self.record();
+        ctx.run_interval(EVERY, |this, _| this.record());
     }
 }

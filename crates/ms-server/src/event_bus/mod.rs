@@ -1,4 +1,4 @@
-//! The component `event-bus`: the bus of the process, and what the server has to tell over it.
+//! The component `event-bus`: the bus of the process, and what the server publishes on it.
 
 mod meter;
 mod relay;
@@ -11,13 +11,13 @@ use ms_supervisor::ChildSpec;
 
 use crate::error::ServerError;
 use meter::Meter;
-pub use relay::NodeNews;
+pub use relay::PublishedNodeEvent;
 use relay::Relay;
 
-/// Lines a second that events may write to the log.
+/// Log lines a second that events may cause.
 const LOG_RATE: u32 = 100;
 
-/// The component, as configured. In phase 6: listeners and agents find it running.
+/// Returns the component, as configured. It is of phase 6: listeners and agents find it running.
 pub(crate) fn component(
     bus: &EventBus,
     config: &FrameworkConfig,

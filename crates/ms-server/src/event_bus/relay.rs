@@ -1,4 +1,4 @@
-//! The actor `relay`: what happens in the node, as events of the bus.
+//! The actor `relay`: publishes the events of the node on the bus.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use ms_bus::{BusClient, Event, Producer, Subject};
 use ms_core::view::{EventKind, NodeEvent};
 use serde::{Deserialize, Serialize};
 
-/// Something that happened in the node: a crash, a restart, a supervisor that gave up, a
-/// component whose health changed.
+/// An event of the node on the bus: a crash, a restart, a supervisor that gave up, a component
+/// whose health changed.
 ///
-/// Its subject is `node.KIND`, with the kind as `msctl events` names it: `node.exited`,
-/// `node.started`, `node.escalated`; news of components are `node.noted.TOPIC`, such as
+/// Its subject is `node.KIND`, with the kind as in `msctl events`: `node.exited`, `node.started`,
+/// `node.escalated`. Events of components are `node.noted.TOPIC`, such as
 /// `node.noted.health_changed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NodeNews {
+pub struct PublishedNodeEvent {
     /// The subject.
     pub subject: String,
-    /// What happened.
+    /// The event of the node.
     pub event: NodeEvent,
 }
 
-impl Event for NodeNews {
+impl Event for PublishedNodeEvent {
     const SUBJECT: &'static str = "node.>";
 
     fn subject(&self) -> Cow<'static, str> {
@@ -33,14 +33,14 @@ impl Event for NodeNews {
     }
 }
 
-impl NodeNews {
+impl PublishedNodeEvent {
     fn of(event: NodeEvent) -> Self {
         let kind = kind_of(&event.kind);
         let subject = match &event.kind {
             EventKind::Noted { topic, .. } => format!("node.{kind}.{topic}"),
             _ => format!("node.{kind}"),
         };
-        // Topics are of a closed set; one that is no token must not silence the news.
+        // The framework's topics are tokens of a subject. One that is not must not suppress the event.
         let subject = match Subject::new(&subject) {
             Ok(_) => subject,
             Err(_) => format!("node.{kind}"),
@@ -49,7 +49,7 @@ impl NodeNews {
     }
 }
 
-/// The kind as it is written, so that kinds to come need nothing here.
+/// Returns the kind as it is serialised, so that a new kind needs no change here.
 fn kind_of(kind: &EventKind) -> String {
     let written = serde_json::to_value(kind).ok();
     let name = written.as_ref().and_then(|value| value["event"].as_str());
@@ -61,22 +61,23 @@ fn kind_of(kind: &EventKind) -> String {
 pub(super) struct Relay {
     bus: BusClient,
     /// The event published last; 0 before the first life.
-    told: Arc<AtomicU64>,
+    last_published: Arc<AtomicU64>,
 }
 
-/// The life of a [`Relay`].
+/// One life of a [`Relay`].
 pub(super) struct Relaying {
-    told: Arc<AtomicU64>,
+    last_published: Arc<AtomicU64>,
     producer: Producer,
 }
 
 impl Relay {
     pub(super) fn new(bus: BusClient) -> Self {
-        Self { bus, told: Arc::default() }
+        Self { bus, last_published: Arc::default() }
     }
 
     pub(super) fn begin(&self) -> Relaying {
-        Relaying { told: Arc::clone(&self.told), producer: self.bus.producer("node") }
+        let last_published = Arc::clone(&self.last_published);
+        Relaying { last_published, producer: self.bus.producer("node") }
     }
 }
 
@@ -85,26 +86,26 @@ impl Actor for Relaying {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let node = ctx.node().clone();
-        // What was before the first life is history: nobody could have subscribed to it.
-        let newest = node.events().newest();
-        let _ = self.told.compare_exchange(0, newest, Ordering::Relaxed, Ordering::Relaxed);
-        ctx.add_stream(events_after(&node, self.told.load(Ordering::Relaxed)));
+        // Events before the first life are not published: nobody could have subscribed to them.
+        let (last, newest) = (&self.last_published, node.events().newest());
+        let _ = last.compare_exchange(0, newest, Ordering::Relaxed, Ordering::Relaxed);
+        ctx.add_stream(events_after(&node, last.load(Ordering::Relaxed)));
     }
 }
 
 impl StreamHandler<NodeEvent> for Relaying {
     fn handle(&mut self, event: NodeEvent, _: &mut Self::Context) {
         let seq = event.seq;
-        match self.producer.publish(NodeNews::of(event)) {
-            // Who is behind is counted by the bus.
+        match self.producer.publish(PublishedNodeEvent::of(event)) {
+            // The bus counts the subscribers that are behind.
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "an event of the node was not published"),
         }
-        self.told.store(seq, Ordering::Relaxed);
+        self.last_published.store(seq, Ordering::Relaxed);
     }
 }
 
-/// The events behind `seq`, those kept first; what is not kept any more is said to be missed.
+/// Returns the events after `seq`, the kept ones first; a warning counts those no longer kept.
 fn events_after(node: &Node, seq: u64) -> impl Stream<Item = NodeEvent> + use<> {
     let entries = node.events().reader(ReadFrom::After(seq)).stream();
     entries.filter_map(async |entry| {
@@ -119,8 +120,8 @@ fn events_after(node: &Node, seq: u64) -> impl Stream<Item = NodeEvent> + use<> 
 mod tests {
     use super::*;
 
-    fn news(kind: EventKind) -> NodeNews {
-        NodeNews::of(NodeEvent { seq: 1, at_ms: 2, kind })
+    fn published(kind: EventKind) -> PublishedNodeEvent {
+        PublishedNodeEvent::of(NodeEvent { seq: 1, at_ms: 2, kind })
     }
 
     #[test]
@@ -128,18 +129,18 @@ mod tests {
         let path: ms_core::ActorPath = "/root/a".parse().unwrap();
         let noted = |topic: &str| {
             let (path, topic, text) = (path.clone(), topic.to_owned(), String::new());
-            news(EventKind::Noted { path, topic, text })
+            published(EventKind::Noted { path, topic, text })
         };
         assert_eq!(noted("health_changed").subject, "node.noted.health_changed");
         assert_eq!(noted("not a token").subject, "node.noted");
         let wedged = EventKind::ArbiterWedged { arbiter: 1, evacuated: 2 };
-        assert_eq!(news(wedged).subject, "node.arbiter_wedged");
+        assert_eq!(published(wedged).subject, "node.arbiter_wedged");
     }
 
     #[test]
-    fn news_survive_a_wire() {
-        let sent = news(EventKind::ArbiterWedged { arbiter: 1, evacuated: 2 });
+    fn a_published_event_survives_a_wire() {
+        let sent = published(EventKind::ArbiterWedged { arbiter: 1, evacuated: 2 });
         let text = serde_json::to_string(&sent).unwrap();
-        assert_eq!(serde_json::from_str::<NodeNews>(&text).unwrap(), sent);
+        assert_eq!(serde_json::from_str::<PublishedNodeEvent>(&text).unwrap(), sent);
     }
 }

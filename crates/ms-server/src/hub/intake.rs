@@ -1,4 +1,4 @@
-//! Which kinds of tasks are taken in, and what of them was refused.
+//! The kinds of tasks that are accepted, and the count of refused payloads of each.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -21,11 +21,11 @@ pub(crate) struct PayloadRefused {
 /// Counts refused payloads by kind.
 pub(crate) struct Intake;
 
-/// What was refused of one kind.
+/// The refusals of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     count: u64,
-    /// The last one: which part of the payload, and what was wrong. Not what stood there.
+    /// The field of the last one, without its value: payloads may contain secrets.
     field: Option<String>,
 }
 

@@ -1,9 +1,7 @@
-//! The router of the server's parts: messages to those who take them, and what becomes of
-//! payloads that nobody takes.
+//! The router of the server's parts, and the module that counts refused payloads.
 //!
-//! A task's kind is resolved where it is submitted: its payload is read and checked there, in
-//! whoever submits, so that a bad one never becomes a task. What was refused is told here, over
-//! the router, to whoever wants to know.
+//! The payload of a task is read and checked in the code that submits it, so that a bad one never
+//! becomes a task. Each refusal is then published over the router to every subscriber.
 
 mod intake;
 
@@ -18,7 +16,7 @@ use ms_supervisor::{ChildSpec, SupervisorSpec};
 
 use intake::{Intake, PayloadRefused};
 
-/// The component `router`: the routes, and the module that counts refused payloads.
+/// Returns the component `router`: the routes, and the module that counts refused payloads.
 pub(crate) fn component(router: &Router, kinds: Vec<AgentKind>, pause: Backoff) -> ComponentSpec {
     let to = router.clone();
     let intake = ModuleActor::<Intake>::blueprint_then(kinds, Arc::new(()), move |me| {
@@ -30,11 +28,11 @@ pub(crate) fn component(router: &Router, kinds: Vec<AgentKind>, pause: Backoff) 
     ComponentSpec::tree(tree).phase(Phase::Core)
 }
 
-/// Tells over the router that a payload was refused.
+/// Publishes over the router that a payload was refused.
 pub(crate) fn refused(router: &Router, kind: &AgentKind, invalid: &Invalid) {
     let refused = PayloadRefused { kind: kind.clone(), invalid: invalid.clone() };
-    // Nobody there, or no room: the caller was told all the same.
+    // The submitter has its error in any case, so a full or missing module is no failure.
     if let Err(error) = router.publish(refused) {
-        tracing::debug!(%error, "a refused payload was not told of");
+        tracing::debug!(%error, "a refused payload was not counted");
     }
 }

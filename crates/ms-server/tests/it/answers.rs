@@ -1,5 +1,5 @@
-//! One answer to a configuration, whoever is asked: `msctl config validate`, `ms-server --check`,
-//! the start, and a running server that is told to reload.
+//! The same answer to a configuration from `msctl config validate`, `ms-server --check`, the start,
+//! and a running server that reloads.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common;
@@ -24,14 +24,14 @@ fn bad(key: &str, value: &str) -> Bad {
     Bad { lines: format!("{key} = {value}"), keys: vec![key.to_owned()] }
 }
 
-/// What a key of this type refuses. A type that is new here has to be added.
+/// Returns values that a key of this type refuses. A new type has to be added here.
 fn of_type(key: &Key) -> Vec<String> {
     let long = format!("{:?}", "x".repeat(ms_config::MAX_TEXT + 1));
     let outside = |down: &dyn Fn(&str) -> Option<String>, up: &dyn Fn(&str) -> String| {
         let [low, high] = key.bound.as_ref().unwrap_or_else(|| panic!("{} has no bound", key.path));
         down(&plain(low)).into_iter().chain([up(&plain(high))]).collect::<Vec<_>>()
     };
-    // One of the smallest unit below and above; below zero there is none.
+    // The neighbours of the bounds, one unit away; there is nothing below zero.
     let numbers = || {
         let below = |low: &str| low.parse::<u64>().unwrap().checked_sub(1).map(|n| n.to_string());
         let above = |high: &str| (high.parse::<u64>().unwrap() + 1).to_string();
@@ -62,7 +62,7 @@ fn of_type(key: &Key) -> Vec<String> {
     values
 }
 
-/// A time of one unit less one of the next smaller, which is above zero for each bound there is.
+/// Returns a time one smaller unit below the bound, which is above zero for every bound.
 fn shorter(time: &str) -> String {
     let millis = time.strip_suffix("ms").map(|text| text.parse::<u64>().unwrap());
     let secs = || time.strip_suffix('s').map(|text| text.parse::<u64>().unwrap() * 1_000);
@@ -71,7 +71,7 @@ fn shorter(time: &str) -> String {
     format!("{}ms", millis - 1)
 }
 
-/// What the parts that use the values refuse.
+/// Values that their type accepts, and the parts that use them refuse.
 fn of_parts() -> Vec<Bad> {
     let one = [
         ("telemetry.log_filter", "\"ms_framework=verbose\""),
@@ -126,7 +126,7 @@ fn of_parts() -> Vec<Bad> {
     one.iter().map(|(key, value)| bad(key, value)).chain(several).collect()
 }
 
-/// All cases: for every declared key what its type and bound refuse, then what the parts refuse.
+/// Returns all cases: the values that types and bounds of all keys refuse, then those of the parts.
 fn all() -> Vec<Bad> {
     let declared = keys::<FrameworkConfig>();
     let by_type = declared.iter().flat_map(|key| {
@@ -137,14 +137,14 @@ fn all() -> Vec<Bad> {
     by_type.chain(in_the_open).chain(of_parts()).collect()
 }
 
-/// What a program says on standard error, and its exit code.
+/// Returns the standard error of a program, and its exit code.
 fn asked(command: &mut Command) -> (i32, String) {
     let out = command.stdin(Stdio::null()).output().expect("it runs");
     let text = String::from_utf8(out.stderr).expect("text");
     (out.status.code().expect("no signal"), text)
 }
 
-/// What was wrong with the last reload of a running server.
+/// Returns the problems of the last reload of a running server.
 fn failures(server: &Server) -> Vec<String> {
     let lines = state(server)["last_failure"].as_array().expect("a list").clone();
     lines.iter().map(|line| line.as_str().expect("a line").to_owned()).collect()
@@ -155,7 +155,7 @@ fn state(server: &Server) -> Value {
     server.control(async |client: &mut Client| client.state(path).await).unwrap().state
 }
 
-/// Writes the environment's file, whole or not at all. Anybody may read it.
+/// Writes the environment's file atomically. Anybody may read it.
 fn write(place: &Place, text: &str) {
     let new = place.file("new");
     fs::write(&new, text).unwrap();
@@ -163,11 +163,11 @@ fn write(place: &Place, text: &str) {
     fs::rename(new, place.config().join("development.toml")).unwrap();
 }
 
-/// Servers that are asked beside each other: one alone would have to be asked for minutes.
+/// Servers that are asked in parallel: one alone would take minutes.
 const BESIDE: usize = 4;
 
-/// Row 41, S9.1-02: whatever is wrong with the value of any key, the three ways to find out and the start
-/// itself give the same lines, and the same exit code.
+/// Row 41, S9.1-02: for every wrong value of every key, the three checks and the start itself print the
+/// same lines and end with the same exit code.
 #[test]
 fn every_bad_value_is_refused_alike_by_validate_check_start_and_reload() {
     let cases = all();
@@ -185,40 +185,43 @@ fn refused_alike(cases: &[Bad]) {
     let server = place.start();
     let mut before = Vec::new();
     for (nth, Bad { lines, keys }) in cases.iter().enumerate() {
-        // Each case on a line of its own: what was said of it cannot be taken for another's.
+        // Each case is on a line of its own, so that its message cannot be taken for another's.
         write(&place, &format!("{}{lines}\n", "\n".repeat(nth)));
         server.signal(Signal::HUP);
-        let told = until(&format!("a word on {lines}"), || {
-            Some(failures(&server)).filter(|told| !told.is_empty() && *told != before)
+        let reported = until(&format!("a word on {lines}"), || {
+            Some(failures(&server)).filter(|reported| !reported.is_empty() && *reported != before)
         });
         for key in keys {
             assert!(
-                told.iter().any(|line| line.contains(&format!("`{key}`"))),
-                "{lines}: {told:?}"
+                reported.iter().any(|line| line.contains(&format!("`{key}`"))),
+                "{lines}: {reported:?}"
             );
         }
-        let is_unsafe = told.iter().any(|line| line.ends_with("(unsafe)"));
+        let is_unsafe = reported.iter().any(|line| line.ends_with("(unsafe)"));
         let code = if is_unsafe { 78 } else { 8 };
 
         let validated = asked(msctl().args(["config", "validate"]).arg(place.config()));
-        let expected: String = told.iter().map(|line| format!("error: {line}\n")).collect();
+        let expected: String = reported.iter().map(|line| format!("error: {line}\n")).collect();
         assert_eq!(validated, (code, expected), "{lines}");
-        let whole = told.join("\n");
+        let whole = reported.join("\n");
         let expected = format!("ms-server: the configuration cannot be used\n  because {whole}\n");
         assert_eq!(asked(place.command().arg("--check")), (code, expected.clone()), "{lines}");
         assert_eq!(asked(&mut place.command()), (code, expected), "{lines}");
-        before = told;
+        before = reported;
     }
-    // The last good one was in force all the while, and is still there to go on from.
-    let shown = state(&server);
-    assert_eq!((&shown["version"], &shown["needs_restart"]), (&0.into(), &Value::Array(vec![])));
+    // The last good configuration stayed in force, and the next reload builds on it.
+    let current = state(&server);
+    assert_eq!(
+        (&current["version"], &current["needs_restart"]),
+        (&0.into(), &Value::Array(vec![]))
+    );
     write(&place, "telemetry.log_filter = \"warn\"\n");
     until("the good one", || (state(&server)["version"] == 1).then_some(()));
     assert_eq!(failures(&server), Vec::<String>::new());
     assert_eq!(asked(msctl().args(["config", "validate"]).arg(place.config())).0, 0);
 }
 
-/// What `msctl` holds a wished order against, offline, is what the server is made of.
+/// The components that `msctl` checks a configured order against, offline, are the server's.
 #[test]
 fn the_components_that_validate_knows_are_those_of_the_server() {
     let place = Place::new();
@@ -266,8 +269,8 @@ fn a_linked_file_is_watched_and_a_hangup_says_what_it_read() {
     assert_eq!(state(&server)["watching"], true);
     let in_force = |level: &str| {
         until(level, || {
-            let shown = &state(&server)["values"]["telemetry.log_filter"]["value"];
-            (*shown == *level).then_some(())
+            let current = &state(&server)["values"]["telemetry.log_filter"]["value"];
+            (*current == *level).then_some(())
         });
     };
     filter("info,ms_server=debug").unwrap();
@@ -276,7 +279,7 @@ fn a_linked_file_is_watched_and_a_hangup_says_what_it_read() {
     let line = server.log.line("reloaded;");
     assert!(line.contains("unchanged:") && !line.contains("changed: configuration"), "{line}");
 
-    // Changed and ordered in one breath: who reads first, it is read, and both say what there was.
+    // The change and the signal at once: whichever reads first, the file is read, and both report it.
     filter("info,ms_server=trace").unwrap();
     server.signal(Signal::HUP);
     in_force("info,ms_server=trace");

@@ -1,5 +1,5 @@
-//! What components of a server require of each other, what they have open, and what is cleaned
-//! up at the end, in the real process.
+//! The requirements between components of a server, their open resources, and the cleanup at the
+//! end, in the real process.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -30,12 +30,12 @@ use ms_testkit::child::{self, OwnTest};
 use ms_worker::tasks::TaskClient;
 use serde_json::{Value, json};
 
-// ---- what runs in the processes ----
+// ---- the code in the processes ----
 
-/// What its state begins with, to be looked for on the disk.
+/// The beginning of its state, which the tests look for on the disk.
 const KEPT: &str = "the counter stands at ";
 
-/// Keeps a number over the lives of its process: it opts in by requiring the snapshots.
+/// Keeps a number over restarts of its process: it opts in by requiring the snapshots.
 struct Counter(u64);
 
 impl Component for Counter {
@@ -70,7 +70,7 @@ fn counter() -> ComponentSpec {
     spec.requires::<Snapshots>().requires::<TaskClient>().requires::<BusClient>()
 }
 
-/// Odd in the way its mode says, once the boot is done.
+/// Misbehaves as its mode says, once the boot is done.
 struct Odd(&'static str, Option<OpenResource>);
 
 impl Component for Odd {
@@ -78,7 +78,7 @@ impl Component for Odd {
         self.1 = Some(cx.track("lease 7"));
         match self.0 {
             "fails" => return Err("it has no licence".into()),
-            // Nobody drops it any more.
+            // It is never dropped.
             "leaks" => std::mem::forget(self.1.take()),
             _ => {}
         }
@@ -98,7 +98,7 @@ impl Component for Odd {
     }
 }
 
-/// Does not stop, or not without an error.
+/// Does not stop, or stops with an error.
 struct Late(bool);
 
 impl Component for Late {
@@ -113,7 +113,7 @@ impl Component for Late {
     }
 }
 
-/// Says that it runs, or never comes back.
+/// Reports that it ran, or never returns.
 struct Handler(&'static str, u32);
 
 impl CleanupHandler for Handler {
@@ -151,7 +151,7 @@ impl CleanupHandler for Handler {
     }
 }
 
-/// Says why there is an emergency, or cannot.
+/// Reports the reason of an emergency, or fails to.
 struct Procedure(&'static str);
 
 impl EmergencyProcedure for Procedure {
@@ -189,7 +189,7 @@ fn process(mode: &str) {
     };
     let server = match mode {
         "counter" | "late" => server,
-        // Added in another order than they run in.
+        // Added in another order than the one they run in.
         "cleans" => server
             .cleanup(Handler("last", 200))
             .cleanup(Handler("panics", 50))
@@ -204,7 +204,7 @@ fn process(mode: &str) {
     let code = match server.run(&own_options()) {
         Ok(end) => end.code(),
         Err(error) => {
-            eprintln!("{}", error.told());
+            eprintln!("{}", error.describe());
             error.code()
         }
     };
@@ -217,7 +217,7 @@ fn start(own: &OwnTest, place: &Place, mode: &str) -> Process {
     server
 }
 
-/// What `msctl state` shows of an actor.
+/// Returns the state of an actor as `msctl state` prints it.
 fn state(server: &Process, path: &str) -> Value {
     let path = path.parse().expect("a path");
     let state = server.control(async |client: &mut Client| client.state(path).await);
@@ -240,10 +240,10 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
     fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-// ---- what they require ----
+// ---- requirements ----
 
-/// S8.2-02: the component that would provide it is off: the start ends with 8 before anything has
-/// started, and the message names both, the type and what is to be done.
+/// S8.2-02: if the component that would provide it is off, the start ends with 8 before anything has
+/// started, and the message names both components, the type and the remedy.
 #[test]
 fn a_component_whose_provider_is_left_out_ends_the_start_with_both_names() {
     child::split(
@@ -266,9 +266,9 @@ fn a_component_whose_provider_is_left_out_ends_the_start_with_both_names() {
     );
 }
 
-/// S8.2-02, S5.3-01, S5.3-02, S5.3-03, S5.3-04: a component of one's own gets the server's parts by their types, starts
-/// after whoever provides them, and opts into snapshots by requiring them: its state outlives the
-/// process.
+/// S8.2-02, S5.3-01, S5.3-02, S5.3-03, S5.3-04: a program's own component gets the server's parts by
+/// their types, starts after their providers, and opts into snapshots by requiring them, so that its
+/// state outlives the process.
 #[test]
 fn a_component_of_ones_own_gets_what_it_requires_and_keeps_its_state() {
     child::split(
@@ -286,7 +286,7 @@ fn a_component_of_ones_own_gets_what_it_requires_and_keeps_its_state() {
                 assert_eq!(graph["keyring"]["provides"], json!([own["requires"][0]]), "{graph}");
                 assert_eq!(server.stop(), 0, "{}", server.log.text());
             }
-            // A folder for each save, and nothing in them that can be read, by name or content.
+            // One folder for each save, with no readable name or content in it.
             let (saves, files): (Vec<_>, Vec<_>) =
                 entries(&place.file("snapshots")).into_iter().partition(|entry| entry.is_dir());
             assert!(saves.len() >= 2, "{saves:?}");
@@ -302,7 +302,7 @@ fn a_component_of_ones_own_gets_what_it_requires_and_keeps_its_state() {
     );
 }
 
-// ---- what is open, and how it is closed ----
+// ---- open resources, and their end ----
 
 /// S5.2-04, S5.2-07, S5.2-08: every real resource is listed while it is open, over the control
 /// socket and over HTTP; at the end the listeners are closed and then the database, both
@@ -320,11 +320,11 @@ fn what_is_open_is_listed_and_nothing_is_left_at_the_end() {
         format!("listener at {}", server.api()),
         format!("listener at {}", server.admin()),
     ];
-    let shown = state(&server, "/root/cleanup");
-    assert_eq!(shown["handlers"], json!(["listeners", "database_connections"]), "{shown}");
+    let listing = state(&server, "/root/cleanup");
+    assert_eq!(listing["handlers"], json!(["listeners", "database_connections"]), "{listing}");
     let over_http = server.get("/api/v1/resources").json();
-    assert_eq!(over_http["open"], shown["resources"], "{over_http}");
-    let listed: Vec<String> = serde_json::from_value(shown["resources"].clone()).unwrap();
+    assert_eq!(over_http["open"], listing["resources"], "{over_http}");
+    let listed: Vec<String> = serde_json::from_value(listing["resources"].clone()).unwrap();
     for resource in &expected {
         assert!(listed.contains(resource), "no {resource} in {listed:?}");
     }
@@ -340,8 +340,8 @@ fn what_is_open_is_listed_and_nothing_is_left_at_the_end() {
     assert!(!server.log.has("left open"), "{}", server.log.text());
 }
 
-/// The cleanup handlers of the modes below, in the order in which they run, with what comes of
-/// each: one blocks its thread and one waits for ever.
+/// The cleanup handlers of the modes below, in the order in which they run, with the outcome of
+/// each. One blocks its thread and one waits for ever.
 const RAN: [(&str, &str); 5] = [
     ("blocks", "Failure(TimedOut(2s))"),
     ("listeners", "Success"),
@@ -350,7 +350,7 @@ const RAN: [(&str, &str); 5] = [
     ("last", "Success"),
 ];
 
-/// Looks that all of them had their turn after the line.
+/// Asserts that all of them ran after the line.
 fn all_ran(server: &Process, after: &str) {
     let text = server.log.text();
     let (_, rest) = text.split_once(after).unwrap_or_else(|| panic!("no {after} in {text}"));
@@ -362,9 +362,9 @@ fn all_ran(server: &Process, after: &str) {
     }
 }
 
-/// S5.1-08, S5.1-09, S5.1-12: a component that does not stop in its time is ended by force, one that fails to
-/// stop is told with its error, and what comes after them is done all the same: the database
-/// is stopped, state is saved, handlers run.
+/// S5.1-08, S5.1-09, S5.1-12: a component that does not stop in time is ended by force, one that
+/// fails to stop is reported with its error, and the stop goes on after both: the database is
+/// stopped, state is saved, handlers run.
 #[test]
 fn a_component_that_does_not_stop_is_ended_by_force_and_the_rest_of_the_stop_is_done() {
     child::split(
@@ -389,8 +389,8 @@ fn a_component_that_does_not_stop_is_ended_by_force_and_the_rest_of_the_stop_is_
     );
 }
 
-/// S5.2-08: a stop in order runs them by priority, passes those over that hang, and names what was
-/// left open.
+/// S5.2-08: an orderly stop runs them by priority, passes over those that hang, and names the
+/// resources that were left open.
 #[test]
 fn handlers_that_hang_are_named_and_passed_over_and_a_leak_is_named() {
     child::split(
@@ -412,9 +412,9 @@ fn handlers_that_hang_are_named_and_passed_over_and_a_leak_is_named() {
     );
 }
 
-/// S5.2-01, S5.2-02, S5.2-03, S5.2-09: the handlers that a program adds run beside the server's own, the
-/// lowest priority first and equal ones by name. Each succeeds, fails, or cannot be verified, with
-/// an error that says which; one that fails or panics holds up nobody, and the stop is not clean.
+/// S5.2-01, S5.2-02, S5.2-03, S5.2-09: the handlers that a program adds run among the server's own, the
+/// lowest priority first and equal ones by name. Each succeeds, fails or cannot be verified, and the
+/// error says which. One that fails or panics delays no other, but the stop is not clean.
 #[test]
 fn the_handlers_of_a_program_run_by_priority_and_each_has_one_of_three_outcomes() {
     child::split(
@@ -452,8 +452,8 @@ fn the_handlers_of_a_program_run_by_priority_and_each_has_one_of_three_outcomes(
     );
 }
 
-/// S4.1-16, S4.1-17: the checks before the boot pass, warn or fail. All of them run: a start ends with 6
-/// and names each that fails, before anything has started; one with a warning goes on.
+/// S4.1-16, S4.1-17: the checks before the boot pass, warn or fail. All of them run. If any fails,
+/// the start ends with 6 and names each that did, before anything has started; a warning stops nothing.
 #[test]
 fn a_check_before_the_boot_that_fails_ends_the_start_with_6_and_a_warning_does_not() {
     let place = Place::new();
@@ -463,12 +463,12 @@ fn a_check_before_the_boot_that_fails_ends_the_start_with_6_and_a_warning_does_n
         "http.bind = \"{http}\"\ntelemetry.metrics_bind = \"{metrics}\"\ntasks.database = {:?}\n",
         place.database()
     ));
-    let (code, told) = place.refused();
-    assert_eq!(code, 6, "{told}");
+    let (code, output) = place.refused();
+    assert_eq!(code, 6, "{output}");
     for port in [http, metrics] {
-        assert!(told.contains(&port.to_string()), "{port} is taken: {told}");
+        assert!(output.contains(&port.to_string()), "{port} is taken: {output}");
     }
-    assert!(!told.contains("boot phase") && !place.database().exists(), "{told}");
+    assert!(!output.contains("boot phase") && !place.database().exists(), "{output}");
 
     let warned = Place::new().set("core.event_bus.type=nats");
     let mut server = warned.start();
@@ -476,8 +476,8 @@ fn a_check_before_the_boot_that_fails_ends_the_start_with_6_and_a_warning_does_n
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
-/// S4.1-14, S4.2-06: they run when the boot fails, too, after all that had started was stopped again: what
-/// started last is stopped first.
+/// S4.1-14, S4.2-06: they also run when the boot fails, after everything that had started was stopped
+/// in reverse order.
 #[test]
 fn a_boot_that_fails_cleans_up() {
     child::split(a_boot_that_fails_cleans_up, process, |own| {
@@ -499,9 +499,9 @@ fn a_boot_that_fails_cleans_up() {
     });
 }
 
-/// S5.4-06, S5.4-07: and in an emergency, where no actor is asked, beside the procedures that the program
-/// added, of which the report says how each went: the database is closed, its lock is free, and the
-/// report says what was still open.
+/// S5.4-06, S5.4-07: they also run in an emergency, without asking any actor, beside the procedures of
+/// the program, whose outcomes are in the report. The database is closed, its lock is free, and the
+/// report lists what was still open.
 #[test]
 fn an_emergency_cleans_up_without_any_actor_that_runs_handlers() {
     child::split(an_emergency_cleans_up_without_any_actor_that_runs_handlers, process, |own| {
@@ -537,7 +537,7 @@ fn an_emergency_cleans_up_without_any_actor_that_runs_handlers() {
     });
 }
 
-/// S5.4-08: a panic on a thread of the program's own, which nobody supervises: 101.
+/// S5.4-08: a panic on a program's own thread, which nobody supervises, ends with 101.
 #[test]
 fn a_panic_outside_any_actor_ends_the_process_with_101() {
     child::split(a_panic_outside_any_actor_ends_the_process_with_101, process, |own| {
@@ -549,8 +549,8 @@ fn a_panic_outside_any_actor_ends_the_process_with_101() {
     });
 }
 
-/// S5.4-08: nobody is above the root supervisor; when it hangs, the thread that waits for signals
-/// finds it, and ends the process with 102.
+/// S5.4-08: nothing supervises the root supervisor. When it hangs, the thread that waits for signals
+/// notices, and ends the process with 102.
 #[test]
 fn a_root_supervisor_that_hangs_ends_the_process_with_102() {
     child::split(a_root_supervisor_that_hangs_ends_the_process_with_102, process, |own| {

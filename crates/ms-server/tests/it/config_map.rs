@@ -43,7 +43,7 @@ const MAP: [(&str, &str); 27] = [
     ("components.health_checks.readiness_probe.failure_threshold", "6"),
 ];
 
-/// What the map does not have is said on the command line: where this test's server may listen.
+/// The addresses of this test's server are on the command line, as the map has none.
 fn mounted(text: &str) -> Place {
     let place = Place::new();
     let dir = place.config();
@@ -63,8 +63,8 @@ fn state(server: &Server, path: &str) -> Value {
     state.unwrap_or_else(|error| panic!("{error:?}")).state
 }
 
-/// Each value of the map is in force, with its place in the file as its origin, and nothing else is
-/// from that file; the parts that have a use for them say the same of themselves.
+/// Each value of the map is in force, with its place in the file as its origin, and no other value
+/// comes from that file; the parts that use the values report the same.
 /// S7.1-01, S7.1-02, S7.1-03, S7.1-04, S7.1-06, S7.1-07, S7.1-09, S7.1-10, S7.1-11, S7.1-12,
 /// S7.1-13, S7.1-16, S7.1-17, S7.1-18
 #[test]
@@ -105,7 +105,7 @@ fn a_server_runs_with_the_config_map_of_the_deployment() {
     assert_eq!(probes["startup"], probe("11s", "6s", "4s", 2, 4), "{probes}");
     assert_eq!(probes["liveness"], probe("1s", "12s", "6s", 1, 5), "{probes}");
     assert_eq!(probes["readiness"], probe("2s", "7s", "2s", 3, 6), "{probes}");
-    // What this build has no part for is named, key by key.
+    // Keys that this build has no part for are named one by one.
     let warning = server.log.line("pre-flight: warning");
     for key in ["core.event_bus.type", "core.event_bus.cluster_size", "core.service_registry.type"]
     {

@@ -1,4 +1,4 @@
-//! What the configuration makes of a running server, and what it shows of itself.
+//! The effects of a configuration on a running server.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -9,7 +9,7 @@ use common::{Http, Place, Server};
 use ms_control::Client;
 use serde_json::{Value, json};
 
-/// What `msctl state` shows of an actor.
+/// Returns the state of an actor as `msctl state` prints it.
 fn state(server: &Server, path: &str) -> Value {
     let path = path.parse().expect("a path");
     let state = server.control(async |client: &mut Client| client.state(path).await);
@@ -31,11 +31,11 @@ fn the_log_says_which_environment_is_loaded() {
     assert_eq!(agents["value"], "2");
 }
 
-/// S1.1-06, S4.3-01, S4.3-05: the configuration in force is read from the running node, each value with
-/// its origin, after a change too. That no secret is shown is a test of ms-runtime: this build has a
-/// use for none.
+/// S1.1-06, S4.3-01, S4.3-05: the running node lists the configuration in force, each value with its
+/// origin, also after a change. This build uses no secrets, so a test of ms-runtime checks that they are
+/// hidden.
 #[test]
-fn the_configuration_in_force_is_shown_by_the_running_node() {
+fn the_running_node_lists_the_configuration_in_force() {
     const WATCHER: &str = "/root/components/configuration/watcher";
     let place = Place::new().set("core.supervision.max_restarts=7");
     let server = place.start();
@@ -68,8 +68,8 @@ fn the_strategy_and_the_intensity_of_the_configuration_are_those_of_the_componen
     assert_eq!(supervisor["restart_window"], "120s", "{supervisor}");
 }
 
-/// S7.1-06: what the configuration asks for and this build has not is said at the start,
-/// and the server runs without.
+/// S7.1-06: settings that this build does not support are reported at the start, and the server runs
+/// without them.
 #[test]
 fn a_setting_without_a_part_for_it_is_warned_about() {
     let place = Place::new()
@@ -90,8 +90,8 @@ fn a_setting_without_a_part_for_it_is_warned_about() {
     assert!(report.lines().any(|line| line == "pass     features"), "{report}");
 }
 
-/// S2.1-02: the dump of the hub: every component with its phase, its level and what it needs; how
-/// they are, and which agents tasks are routed to.
+/// S2.1-02: the dump of the hub: every component with its phase, its level, its needs and its health,
+/// and the agents that tasks are routed to.
 #[test]
 fn the_dump_shows_the_graph_of_components() {
     let place = Place::new();
@@ -114,7 +114,7 @@ fn the_dump_shows_the_graph_of_components() {
     }
 }
 
-/// S7.1-15: with checks off no component is looked at, and the three questions are answered.
+/// S7.1-15: with checks off no component is asked, and all three probes are answered.
 #[test]
 fn without_health_checks_the_three_questions_are_still_answered() {
     let place = Place::new();
@@ -127,7 +127,7 @@ fn without_health_checks_the_three_questions_are_still_answered() {
     assert_eq!(state(&server, "/root/health")["armed"], false, "nobody is asked");
 }
 
-/// Lines of this level and of targets that begin so.
+/// Returns the lines of this level whose target begins with this text.
 fn lines(server: &Server, level: &str, target: &str) -> usize {
     let of = |line: &&str| {
         let mut words = line.split_whitespace().skip(1);
@@ -153,7 +153,7 @@ fn rust_log_with_ms_framework_reaches_every_crate_of_it() {
     assert!(lines(&server, "INFO", "ms_runtime") > 0, "{text}");
 }
 
-/// S7.2-02, S4.3-10: the same in the file, taken over while it runs.
+/// S7.2-02, S4.3-10: the same in the file, applied while the server runs.
 #[test]
 fn ms_framework_in_the_file_is_taken_over_while_it_runs() {
     let place = Place::new();
@@ -161,7 +161,7 @@ fn ms_framework_in_the_file_is_taken_over_while_it_runs() {
     let server = place.start();
     assert_eq!(lines(&server, "DEBUG", "ms_"), 0, "{}", server.log.text());
     place.write_config("telemetry.log_filter = \"info,ms_framework=debug\"\n");
-    server.log.line("the log filter is now");
+    server.log.line("the log filter was changed");
     server.log.line("DEBUG ms_server");
     place.write_config("telemetry.log_filter = \"info,ms_framework=off\"\n");
     common::until("silence", || {
@@ -172,7 +172,7 @@ fn ms_framework_in_the_file_is_taken_over_while_it_runs() {
     });
 }
 
-/// What the start would fail with, found without one: and nothing is made or changed by looking.
+/// `--check` finds what a start would fail with, and creates or changes nothing.
 #[test]
 fn a_check_says_whether_the_task_store_is_to_be_had() {
     let place = Place::new();

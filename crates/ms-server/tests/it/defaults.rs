@@ -1,4 +1,4 @@
-//! What agents of a kind are where nothing is said about them.
+//! Agents and probes under the defaults of the configuration.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -7,7 +7,7 @@ use common::{Place, Server, id_of, msctl, until};
 use ms_core::view::Lifecycle;
 use serde_json::{Value, json};
 
-/// Agents of a kind that run.
+/// Returns the number of running agents of a kind.
 fn agents(server: &Server, kind: &str) -> usize {
     let pool = format!("/root/components/application/tasks/{kind}/{kind}-");
     let tree = server.tree();
@@ -17,20 +17,19 @@ fn agents(server: &Server, kind: &str) -> usize {
         .count()
 }
 
-/// What `msctl config show` has on a key.
+/// Returns the entry of a key in `msctl config show`.
 fn setting(place: &Place, key: &str) -> Value {
     let mut command = msctl();
     let out = command.args(["config", "show", "--json"]).arg(place.config()).output();
     let out = out.expect("msctl runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let shown: Value = serde_json::from_slice(&out.stdout).expect("JSON");
-    shown["data"][key].clone()
+    let found: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    found["data"][key].clone()
 }
 
-/// S6.2-02: a kind of agents has a configuration, and all of it has defaults: a server that is told
-/// nothing about its agents has as many of each kind as the default says, and a task that names its
-/// kind and nothing else is done by one of them under the defaults of queue, priority and
-/// attempts. What is said instead counts.
+/// S6.2-02: a kind of agents has a configuration, and every key of it has a default. Without settings
+/// a server has the default number of agents of each kind, and a task that names only its kind is done
+/// by one of them with the default queue, priority and attempts. Settings replace the defaults.
 #[test]
 fn agents_of_a_kind_are_built_of_defaults_and_do_tasks_that_say_nothing() {
     let place = Place::new();
@@ -59,11 +58,11 @@ fn agents_of_a_kind_are_built_of_defaults_and_do_tasks_that_say_nothing() {
     }
 }
 
-/// S7.1-17: a server that is told nothing looks at its liveness every 10 s, waits 5 s for an answer,
-/// and is not alive at the third bad look: `msctl` says so of the configuration, and the server of
-/// itself. Of a time and a threshold that are set, the server says those.
+/// S7.1-17: without settings a server checks its liveness every 10 s, waits 5 s for an answer, and is
+/// not alive after the third failure. `msctl` and the server report these values, and those that are
+/// set instead.
 #[test]
-fn a_server_that_is_told_nothing_has_the_liveness_probe_of_the_requirements() {
+fn a_server_without_settings_has_the_liveness_probe_of_the_requirements() {
     let liveness = |server: &Server| {
         let path = "/root/health".parse().expect("a path");
         let state = server.control(async |client| client.state(path).await).expect("it answers");
@@ -74,8 +73,8 @@ fn a_server_that_is_told_nothing_has_the_liveness_probe_of_the_requirements() {
     for (key, value) in
         [("period", json!("10s")), ("timeout", json!("5s")), ("failure_threshold", json!(3))]
     {
-        let shown = setting(&place, &format!("components.health_checks.liveness_probe.{key}"));
-        assert_eq!((&shown["value"], &shown["origin"]), (&value, &json!("default")), "{shown}");
+        let found = setting(&place, &format!("components.health_checks.liveness_probe.{key}"));
+        assert_eq!((&found["value"], &found["origin"]), (&value, &json!("default")), "{found}");
         assert_eq!(liveness(&server)[key], value);
     }
     let place = Place::new()

@@ -1,8 +1,8 @@
-//! Disks that fill up or become read-only under the running binary: typed refusals, a degraded
-//! health that says why, nothing lost, and back to normal without a hand.
+//! Disks that fill up or become read-only under the running binary: typed refusals, degraded health
+//! with the reason, nothing lost, and recovery without help.
 //!
-//! On a file system of its own where this process may mount one, and in any case with files that
-//! may not grow.
+//! On a file system of its own if this process may mount one, and always with files that may not
+//! grow.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 use crate::common;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 const TASK: &str = r#"{"kind":"echo","payload":1}"#;
 
-/// RELIABILITY 51: no room for tasks: 503 with `Retry-After`, what was taken stays, and it
+/// RELIABILITY 51: no room for tasks: 503 with `Retry-After`, accepted tasks stay, and the server
 /// recovers by itself.
 #[test]
 fn a_full_disk_is_503_and_passes() {
@@ -52,7 +52,7 @@ fn a_full_disk_is_503_and_passes() {
     }
 }
 
-/// A place that keeps snapshots in this directory, often.
+/// Returns a place that often saves snapshots into this directory.
 fn snapshots_in(dir: &Path) -> Place {
     keeping_snapshots(Place::new(), dir)
 }
@@ -69,7 +69,7 @@ fn keeping_snapshots(place: Place, dir: &Path) -> Place {
     place
 }
 
-/// Waits until the ledger is so; gives its entry of the report.
+/// Waits for this status of the ledger, and returns its entry of the report.
 fn ledger(server: &Server, status: &str) -> Value {
     until(&format!("{status} in\n{}", server.log.text()), || {
         let reply = Http::try_get(server.admin(), "/health/ready").ok()?;
@@ -80,8 +80,8 @@ fn ledger(server: &Server, status: &str) -> Value {
     })
 }
 
-/// RELIABILITY 51: no room for snapshots: the server works on, its health says degraded and why,
-/// the saves before stay, and it is healthy again when there is room.
+/// RELIABILITY 51: no room for snapshots: the server keeps working, its health is degraded with the
+/// reason, earlier saves stay, and it is healthy again when there is room.
 #[test]
 fn snapshots_without_room_degrade_health_and_recover() {
     for room in Room::all("1m") {
@@ -118,7 +118,7 @@ fn snapshots_that_may_not_be_written_degrade_health_and_recover() {
 fn snapshots_on_a_disk_that_becomes_read_only_degrade_health_and_recover() {
     let room = Room::all("1m");
     let Some(Room::Disk(disk)) = room.first() else {
-        // What may not be mounted is a directory that may not be written: the same to the server.
+        // Without a mount, a directory without write permission is the same to the server.
         return snapshots_that_may_not_be_written_degrade_health_and_recover();
     };
     let dir = disk.path().join("snapshots");

@@ -1,6 +1,5 @@
-//! What ends a server at once, each with its exit code and the line that says why: the real
-//! process, brought there by what can happen to it. 101, and a root that hangs, are in `composed.rs`: a
-//! component of the program's own brings them about.
+//! Emergencies of the real process, each with its exit code and the line with its reason. 101, and a
+//! root that hangs, are in `composed.rs`: a program's own component causes them.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -18,9 +17,9 @@ fn ends_with(server: &mut Server, code: i32, why: &str) {
     assert!(line.contains(why) && line.contains(&format!("code={code}")), "no {why} in {line}");
 }
 
-/// S5.4-05, S5.4-08: the database is lost while the server runs, which nothing mends from within.
-/// One such loss is let pass, for it may be put back; at the number of the configuration the
-/// process ends with 102.
+/// S5.4-05, S5.4-08: the database is lost while the server runs, which the server cannot mend. One
+/// loss is tolerated, because the file may be put back; at the configured number the process ends
+/// with 102.
 #[test]
 fn as_many_critical_errors_as_configured_end_the_process_with_102() {
     let place = Place::new()
@@ -52,10 +51,10 @@ fn a_process_that_uses_more_memory_than_it_may_ends_with_103() {
     assert!(text.contains("emergency.memory_limit"), "{text}");
 }
 
-/// S5.4-09: an emergency has its reason in the log, and a report that cannot be written has its error
-/// there, with the path and the cause; the process ends with its code all the same.
+/// S5.4-09: the log has the reason of an emergency, and the path and the cause if the report cannot be
+/// written; the exit code is the same.
 #[test]
-fn a_crash_report_that_cannot_be_written_is_told_and_changes_no_exit_code() {
+fn a_crash_report_that_cannot_be_written_is_reported_and_changes_no_exit_code() {
     let starved = || Place::new().set("emergency.memory_limit=1MiB");
     let place = starved();
     let (reports, elsewhere) = (place.file("reports"), place.file("elsewhere"));
@@ -68,7 +67,7 @@ fn a_crash_report_that_cannot_be_written_is_told_and_changes_no_exit_code() {
     assert!(line.contains(&format!("the crash report {}/crash-", reports.display())), "{line}");
     assert!(line.contains("was not written") && line.contains("cause="), "{line}");
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "nothing is written through a link");
-    // Where it can be written, the log says where.
+    // If it can be written, the log has its path.
     let other = starved().set(&format!("emergency.crash_dir={}", elsewhere.display()));
     let mut server = other.launch();
     ends_with(&mut server, 103, "resource exhaustion: ");
@@ -76,8 +75,8 @@ fn a_crash_report_that_cannot_be_written_is_told_and_changes_no_exit_code() {
     assert!(line.contains(&elsewhere.display().to_string()), "{line}");
 }
 
-/// S5.4-08: a file of secrets in force that others may write: said first, and the end at the next
-/// look, 104. One that they may only read is no breach, and shown.
+/// S5.4-08: a file of secrets in force that others may write is reported at the first look and ends
+/// the process with 104 at the next. One that others may only read is reported, but not a breach.
 #[test]
 fn a_file_of_secrets_that_others_may_write_ends_the_process_with_104() {
     let place = Place::new();
@@ -94,7 +93,7 @@ fn a_file_of_secrets_that_others_may_write_ends_the_process_with_104() {
         let report = Http::try_get(admin, "/health/ready").ok()?.body;
         report.contains("or the server ends (exit code 104) at the next look").then_some(())
     });
-    ends_with(&mut server, 104, "others than its owner may write to the token file in force");
+    ends_with(&mut server, 104, "users other than its owner may write to the token file in force");
     fs::set_permissions(&token, PermissionsExt::from_mode(0o600)).unwrap();
     assert_eq!(place.start().stop(), 0);
 }

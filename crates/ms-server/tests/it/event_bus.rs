@@ -21,8 +21,8 @@ fn metric(server: &Server, name: &str) -> Option<f64> {
     line?.rsplit(' ').next()?.parse().ok()
 }
 
-/// S4.1-08, S1.1-01, S7.4-01: the bus is a component of its own, seen in the tree, in health
-/// and in the metrics; it is used over memory where nothing else is said.
+/// S4.1-08, S1.1-01, S7.4-01: the bus is a component of its own, in the tree, in health and in the
+/// metrics; by default it works in memory.
 #[test]
 fn s4_1_08_the_bus_is_a_component_of_the_core_phase() {
     let place = Place::new();
@@ -46,11 +46,11 @@ fn s4_1_08_the_bus_is_a_component_of_the_core_phase() {
     assert!(!server.log.text().contains("pre-flight: warning\" check=\"event-bus"));
 }
 
-/// S1.2-04, S1.3-03: a crash, what was decided about it and the health of a component are events
-/// of the bus, and the ids of those that the configuration names are in the log; the bus itself
-/// crashes and goes on.
+/// S1.2-04, S1.3-03: a crash, its supervisor's decision and the health of a component are events of
+/// the bus. The log has the ids of the subjects that the configuration names. The bus itself survives
+/// a crash.
 #[test]
-fn s1_2_04_news_of_the_node_are_events_and_are_logged() {
+fn s1_2_04_events_of_the_node_are_published_and_logged() {
     for subject in ["node.exited", "node.decided", "node.noted.health_changed"] {
         let place = Place::new().set(&format!("core.event_bus.log_subjects={subject}"));
         let server = place.start();
@@ -69,8 +69,8 @@ fn s1_2_04_news_of_the_node_are_events_and_are_logged() {
     }
 }
 
-/// S7.1-10: with `nats`, which this build does not have, the server says so before it boots,
-/// runs on the bus of the process, and says which that is.
+/// S7.1-10: with `nats`, which this build does not support, the server warns before it boots, and
+/// runs on the bus of the process.
 #[test]
 fn s7_1_10_nats_is_warned_about_and_memory_is_used() {
     let place = Place::new().set("core.event_bus.type=nats");
@@ -90,7 +90,7 @@ fn s7_1_10_nats_is_warned_about_and_memory_is_used() {
 
 #[test]
 fn a_filter_that_is_none_is_refused_with_its_key() {
-    let (code, told) = Place::new().set("core.event_bus.log_subjects=node..x").refused();
-    assert_eq!(code, 8, "{told}");
-    assert!(told.contains("log_subjects") && told.contains("token 2"), "{told}");
+    let (code, output) = Place::new().set("core.event_bus.log_subjects=node..x").refused();
+    assert_eq!(code, 8, "{output}");
+    assert!(output.contains("log_subjects") && output.contains("token 2"), "{output}");
 }

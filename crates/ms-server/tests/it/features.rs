@@ -1,4 +1,4 @@
-//! A service of its own on [`Server`]: a component whose fallback switches features off.
+//! A program's own service on [`Server`]: a component whose fallback switches features off.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 type Search = FallbackActor<u32, String>;
 
-/// Calls a service each time the test says whether that works.
+/// Calls a service that works or fails as the test decides.
 struct Caller {
     service: Arc<OnceLock<ServiceHandle>>,
     works: watch::Receiver<bool>,
@@ -46,7 +46,7 @@ impl Component for Caller {
 fn search(service: &Arc<OnceLock<ServiceHandle>>) -> ComponentSpec {
     let service = Arc::clone(service);
     ComponentSpec::tree_of("search", move |handle| {
-        // The same handle in every life.
+        // Every life has the same handle.
         let _ = service.set(ServiceHandle::clone(handle));
         let features = vec!["suggestions".to_owned(), "ranking".to_owned()];
         let strategies = vec![FallbackStrategy::<u32, String>::Degrade { features }];
@@ -58,7 +58,7 @@ fn search(service: &Arc<OnceLock<ServiceHandle>>) -> ComponentSpec {
 /// The file whose presence says that the service fails.
 const FAILS: &str = "MS_FEATURES_TEST_FAILS";
 
-/// The child's part: looks for the file again and again.
+/// The part of the child process: polls for the file.
 fn serve(_: &str) {
     let fails = PathBuf::from(std::env::var_os(FAILS).expect("handed over"));
     let (service, (say, works)) = (Arc::new(OnceLock::new()), watch::channel(true));
@@ -78,8 +78,8 @@ fn serve(_: &str) {
     end_own(server.component(search(&service)).component(caller).run(&own_options()));
 }
 
-/// S9.2-05: features off make the service degraded at its door, not unready; it is healthy again
-/// with the first good call, and after a new life of the fallback.
+/// S9.2-05: with features off the service is degraded over HTTP, but ready. It is healthy again after
+/// the first good call, and after a restart of the fallback.
 #[test]
 fn features_that_are_off_show_as_degraded_in_the_readiness_report() {
     let test = features_that_are_off_show_as_degraded_in_the_readiness_report;

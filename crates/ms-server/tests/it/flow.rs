@@ -1,4 +1,4 @@
-//! A task's way, end to end, over HTTP.
+//! The way of a task, end to end, over HTTP.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -45,13 +45,13 @@ fn a_posted_task_is_assigned_completed_and_its_result_is_there() {
     assert_eq!(server.stop(), 0);
 }
 
-/// S6.3-06: the agent is killed with a task in hand; another attempt completes it.
+/// S6.3-06: the agent is killed while it works on a task; another attempt completes it.
 #[test]
 fn a_task_whose_agent_is_killed_is_completed_by_another_attempt() {
     let place = Place::new();
     let server = place.start();
     let mut http = server.http();
-    // Long enough to be hit: it ends early only because its first steps are journaled.
+    // Long enough to be hit. It ends early only because its first steps are in the journal.
     let body = r#"{"kind":"wait","payload":{"ms":50,"steps":10}}"#;
     let id = id_of(&http.post("/api/v1/tasks", body));
     let agent = until("it runs", || {

@@ -1,4 +1,4 @@
-//! The three questions through a start, a component that is down, and its way back; metrics.
+//! The three probes through a start, the loss of a component and its return; metrics.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// The file whose presence lets a held boot go on.
 const GO_ON: &str = "MS_HEALTH_TEST_GO_ON";
 
-/// The last component to start: not until the test lets it.
+/// The last component to start: it waits for the test.
 struct Held;
 
 impl Component for Held {
@@ -35,22 +35,22 @@ impl Component for Held {
 
 fn serve_held(_: &str) {
     let held = ComponentSpec::new("held", || Held).needs(["transport", "application"]);
-    let held = held.start_within(common::PATIENCE);
+    let held = held.start_within(common::LONGEST_WAIT);
     let server = Server::new("held").agents::<Echo>("echo", ()).component(held);
     end_own(server.run(&own_options()));
 }
 
-/// S7.2-03, S7.2-05, S4.4-10: until the boot is done nobody says that it is started or ready,
-/// and whoever answers says that it lives.
+/// S7.2-03, S7.2-05, S4.4-10: until the boot is done the server is neither started nor ready on any
+/// port, and alive on those that answer.
 #[test]
 fn startup_and_readiness_are_503_until_the_boot_is_done() {
     child::split(startup_and_readiness_are_503_until_the_boot_is_done, serve_held, |own| {
         let place = Place::new();
         let go_on = place.file("go-on");
         let mut server = place.launch_own_with(own, |child| child.env(GO_ON, &go_on));
-        let doors = [server.api(), server.admin()];
-        for at in doors {
-            // It waits for one component, and nothing else: for as long as that takes.
+        let listeners = [server.api(), server.admin()];
+        for at in listeners {
+            // It waits for one component and nothing else, without a limit.
             until("all but one component to run", || {
                 let reply = Http::try_get(at, "/health/startup").ok()?;
                 assert_eq!(reply.status, 503, "{reply:?}");
@@ -64,10 +64,10 @@ fn startup_and_readiness_are_503_until_the_boot_is_done() {
         assert!(!server.log.has("bootstrap completed successfully"), "{}", server.log.text());
         fs::write(go_on, "").unwrap();
         server.started();
-        // It is started a moment before it has said so.
+        // It is started a moment before it logs that.
         server.log.line("bootstrap completed successfully");
         for path in ["/health/startup", "/health/live", "/health/ready"] {
-            for at in doors {
+            for at in listeners {
                 assert_eq!(Http::try_get(at, path).unwrap().status, 200, "{path}");
             }
         }
@@ -75,7 +75,7 @@ fn startup_and_readiness_are_503_until_the_boot_is_done() {
     });
 }
 
-/// The five fields, each with what it is to hold; gives when the checks were made.
+/// Asserts the content of the five fields, and returns the time of the checks.
 fn five_fields(report: &Value) -> u64 {
     let text = |value: &Value| value.as_str().map(str::to_owned).expect("a text");
     let statuses = ["healthy", "unknown", "degraded", "unhealthy"];
@@ -95,22 +95,22 @@ fn five_fields(report: &Value) -> u64 {
     report["timestamp"].as_u64().expect("a time")
 }
 
-/// S4.4-08: what `/health/ready` says, ready or not, at either port: the whole, every component, who of
-/// them is critical and does not work, how long the checks took, and when they were made; later
-/// reports are of later checks.
+/// S4.4-08: `/health/ready` has, ready or not and on either port, the overall status, every component,
+/// the critical ones that do not work, and the duration and the time of the checks. Later reports are
+/// from later checks.
 #[test]
 fn the_report_of_readiness_has_its_five_fields_ready_or_not() {
     let began = unix_ms();
     let place = Place::new().set("core.supervision.health_check_interval=100ms");
     let server = place.start();
-    let doors = [server.api(), server.admin()];
+    let listeners = [server.api(), server.admin()];
     let report = |at, status: u16| {
         until(&format!("{status} and checks made"), || {
             let reply = Http::try_get(at, "/health/ready").ok()?;
             (reply.status == status && reply.json()["timestamp"] != 0).then(|| reply.json())
         })
     };
-    for at in doors {
+    for at in listeners {
         let first = report(at, 200);
         let made = five_fields(&first);
         assert!((began..=unix_ms()).contains(&made), "{first}");
@@ -118,7 +118,7 @@ fn the_report_of_readiness_has_its_five_fields_ready_or_not() {
         until("later checks", || (five_fields(&report(at, 200)) > made).then_some(()));
     }
     server.steer("/root/components/application", Verb::Stop);
-    for at in doors {
+    for at in listeners {
         let last = report(at, 503);
         assert!((began..=unix_ms()).contains(&five_fields(&last)), "{last}");
         assert_eq!(last["overall_status"], "unhealthy", "{last}");
@@ -126,10 +126,10 @@ fn the_report_of_readiness_has_its_five_fields_ready_or_not() {
     }
 }
 
-/// Where a component finds what it is to say when it is checked.
+/// The file with the answer that a component gives when it is checked.
 const SAYS: &str = "MS_HEALTH_TEST_SAYS";
 
-/// Two of them, one critical, which say what a file has, or nothing at all.
+/// Two components, one of them critical, that answer with the content of a file, or not at all.
 struct Checked(&'static str);
 
 impl Component for Checked {
@@ -177,9 +177,9 @@ fn readiness_follows_the_checks_of_a_programs_components() {
                 let report = reply.json();
                 let components = report["components"].as_array()?;
                 let own = components.iter().find(|one| one["name"] == name).expect("listed");
-                let told = own["message"].as_str().unwrap_or_default().contains(message);
+                let explained = own["message"].as_str().unwrap_or_default().contains(message);
                 let whole = reply.status == status && report["overall_status"] == overall;
-                (whole && told).then_some(report)
+                (whole && explained).then_some(report)
             })
         };
         ready(200, "healthy", "critical", "");
@@ -203,7 +203,8 @@ fn readiness_follows_the_checks_of_a_programs_components() {
     });
 }
 
-/// S1.2-01, S4.4-09, S7.2-04, S7.2-05: a component that is down is named at once; the process lives.
+/// S1.2-01, S4.4-09, S7.2-04, S7.2-05: a component that is down is named at once; the process stays
+/// alive.
 #[test]
 fn a_component_that_is_down_is_named_and_only_readiness_suffers() {
     let place = Place::new();
@@ -219,7 +220,7 @@ fn a_component_that_is_down_is_named_and_only_readiness_suffers() {
     assert_eq!(own["status"], "unhealthy", "{report}");
     assert_eq!(server.get("/health/live").status, 200);
     assert_eq!(server.get("/health/startup").status, 200);
-    // What was promised while it was down is kept when it is back.
+    // A task that was accepted while it was down is done when it is back.
     let id = common::id_of(&server.http().post("/api/v1/tasks", r#"{"kind":"echo","payload":1}"#));
     server.steer("/root/components/application", Verb::Restart);
     until("ready again", || (server.get("/health/ready").status == 200).then_some(()));
@@ -229,8 +230,8 @@ fn a_component_that_is_down_is_named_and_only_readiness_suffers() {
     });
 }
 
-/// S4.4-10, S7.2-04: without its database the server is not ready, says when to come again, and lives: no
-/// restart of the process would bring a database back.
+/// S4.4-10, S7.2-04: without its database the server is not ready, says when to retry, and is alive:
+/// a restart of the process would not bring the database back.
 #[test]
 fn without_its_database_it_lives_and_is_not_ready() {
     let place = Place::new();
@@ -250,8 +251,8 @@ fn without_its_database_it_lives_and_is_not_ready() {
     common::id_of(&taken);
 }
 
-/// Row 52: nothing can be written, and what is there can be read all the while: it is not ready,
-/// says on which path, and is ready again when writes go through.
+/// Row 52: if nothing can be written, everything can still be read. The server is not ready, names the
+/// path that fails, and is ready again when writes succeed.
 #[test]
 fn a_store_that_takes_no_write_makes_it_unready_though_it_can_be_read() {
     use sqlx::{Connection, Executor, SqliteConnection};
@@ -280,17 +281,17 @@ fn a_store_that_takes_no_write_makes_it_unready_though_it_can_be_read() {
     until("ready again", || (server.get("/health/ready").status == 200).then_some(()));
 }
 
-/// The server writes now and then: until it lets the lock go.
+/// The server writes now and then, until it releases the lock.
 async fn until_locked(other: &mut sqlx::SqliteConnection) {
     use sqlx::Executor;
-    let end = std::time::Instant::now() + common::PATIENCE;
+    let end = std::time::Instant::now() + common::LONGEST_WAIT;
     while let Err(error) = other.execute("BEGIN IMMEDIATE").await {
         assert!(std::time::Instant::now() < end, "{error}");
     }
 }
 
-/// Row 19, S7.1-16, S7.1-18: the keys of the probes have their effect through the server: with a delay
-/// it is started before it is ready, and ready after as many good checks as are asked for.
+/// Row 19, S7.1-16, S7.1-18: the keys of the probes have their effect on the server: with a delay it
+/// is started before it is ready, and ready after the configured number of good checks.
 #[test]
 fn the_keys_of_the_probes_have_their_effect() {
     let place = Place::new()
@@ -311,7 +312,7 @@ fn the_keys_of_the_probes_have_their_effect() {
     let began = std::time::Instant::now();
     let server = place.start();
     until("ready", || (server.get("/health/ready").status == 200).then_some(()));
-    // The delay, and the period between the two good checks; without them it is ready at once.
+    // The delay, and the period between two good checks. Without them it would be ready at once.
     let waited = began.elapsed();
     assert!(waited >= std::time::Duration::from_secs(3), "ready after {waited:?}");
     server.log.line("a readiness check passes again");
@@ -319,8 +320,8 @@ fn the_keys_of_the_probes_have_their_effect() {
     assert_eq!(server.get("/health/startup").json()["overdue"], false);
 }
 
-/// S2.4-02, S5.4-02, S5.4-03, S5.4-04: a panic of an agent is written down and ends nothing but that agent's
-/// life: its supervisor gives it another, and the server goes on.
+/// S2.4-02, S5.4-02, S5.4-03, S5.4-04: a panic of an agent is logged and ends only that life of the
+/// agent. Its supervisor restarts it, and the server keeps running.
 #[test]
 fn a_panic_of_an_agent_is_logged_and_healed() {
     const AGENT: &str = "/root/components/application/tasks/echo/echo-1";
@@ -331,7 +332,7 @@ fn a_panic_of_an_agent_is_logged_and_healed() {
         let agent = tree.walk().find(|node| node.status.path.to_string() == AGENT)?;
         Some(agent.status.incarnation.0)
     };
-    // What does not answer at once is left out of a tree.
+    // A tree leaves out what does not answer at once.
     assert_eq!(until("the agent", incarnation), 1);
     let path = AGENT.parse().expect("a path");
     server
@@ -345,14 +346,14 @@ fn a_panic_of_an_agent_is_logged_and_healed() {
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
-/// The value of a series.
+/// Returns the value of a series.
 fn value(metrics: &str, series: &str) -> Option<f64> {
     let line = metrics.lines().find(|line| line.starts_with(series))?;
     line.rsplit(' ').next()?.parse().ok()
 }
 
-/// S7.2-08, S10.1-01, S1.1-07, S7.4-03, S3.4-07, S2.2-12, S4.1-05: metrics are Prometheus' text: how long the
-/// boot took, each component's status, tasks by state, restarts.
+/// S7.2-08, S10.1-01, S1.1-07, S7.4-03, S3.4-07, S2.2-12, S4.1-05: metrics are Prometheus' text: the
+/// duration of the boot, each component's status, tasks by state, restarts.
 #[test]
 fn metrics_tell_of_the_boot_components_tasks_and_restarts() {
     let place = Place::new();
@@ -385,8 +386,8 @@ fn metrics_tell_of_the_boot_components_tasks_and_restarts() {
     assert_eq!(metric(&status("application", "healthy")), 0.0, "the old status goes to 0");
 }
 
-/// S7.2-02, S4.3-10: the log filter changes while it runs; a file that is wrong changes nothing,
-/// and a key that waits for a restart is named.
+/// S7.2-02, S4.3-10: the log filter changes while the server runs. A wrong file changes nothing, and a
+/// key that needs a restart is named.
 #[test]
 fn the_log_filter_changes_while_it_runs() {
     let place = Place::new();
@@ -394,7 +395,7 @@ fn the_log_filter_changes_while_it_runs() {
     let server = place.start();
     assert!(!server.log.has("DEBUG"), "{}", server.log.text());
     place.write_config("telemetry.log_filter = \"info,ms_server=debug\"\n");
-    server.log.line("the log filter is now");
+    server.log.line("the log filter was changed");
     server.log.line("DEBUG ms_server");
     place.write_config("telemetry.log_filter = \"no=such=filter\"\n");
     let line = server.log.line("config_reload_failed");
@@ -408,8 +409,8 @@ fn the_log_filter_changes_while_it_runs() {
     assert_eq!(server.get("/health/ready").status, 200);
 }
 
-/// A configuration directory that is renamed away degrades the service, which goes on with what it
-/// read; it is healthy again when the directory is back, and follows it.
+/// A configuration directory that is renamed away degrades the service, which keeps the configuration
+/// it read. It is healthy again when the directory is back, and watches it again.
 #[test]
 fn a_configuration_directory_that_is_away_degrades_the_service_until_it_is_back() {
     let place = Place::new();
@@ -431,5 +432,5 @@ fn a_configuration_directory_that_is_away_degrades_the_service_until_it_is_back(
     std::fs::rename(place.file("away"), place.config()).unwrap();
     overall("healthy");
     place.write_config("telemetry.log_filter = \"info,ms_server=debug\"\n");
-    server.log.line("the log filter is now");
+    server.log.line("the log filter was changed");
 }

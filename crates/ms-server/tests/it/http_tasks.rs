@@ -1,5 +1,5 @@
-//! Tasks over HTTP, with the dispatcher, the store and the agents that a server has: what
-//! `ms-transport` promises of them. Its own tests have answers there that no real part gives on demand.
+//! Tasks over HTTP with the real dispatcher, store and agents. The tests of `ms-transport` cover the
+//! answers that no real part gives on demand.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -132,7 +132,7 @@ fn a_task_is_cancelled_once_and_retried_when_it_is_dead() {
     reaches(&mut http, &id, "running");
     assert_eq!(code(&http.post(&verb("retry"), "")), (409, json!("conflict")));
     assert_eq!(http.post(&verb("cancel"), "").json()["state"], "cancelled");
-    // Once more changes nothing, and is no mistake.
+    // A second time changes nothing, and is not an error.
     let again = http.post(&verb("cancel"), "");
     assert_eq!((again.status, &again.json()["state"]), (200, &json!("cancelled")));
     assert_eq!(code(&http.post(&verb("retry"), "")), (409, json!("conflict")));
@@ -140,7 +140,7 @@ fn a_task_is_cancelled_once_and_retried_when_it_is_dead() {
     assert_eq!((&result["success"], &result["state"]), (&json!(false), &json!("cancelled")));
 }
 
-/// A server that has no budgets shows none, and has none to raise.
+/// A server without budgets lists none, and has none to raise.
 #[test]
 fn without_budgets_there_is_none_to_raise() {
     let server = Place::new().start();

@@ -1,4 +1,4 @@
-//! A server without work costs next to nothing, and one full of waiting agents stops at once.
+//! A server without work costs almost nothing, and one full of waiting agents stops at once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common;
@@ -10,19 +10,20 @@ use common::{Http, Place, Server, pause, until};
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// Commits of the store so far, as Prometheus is told.
+/// Returns the store's commits so far, from the metrics.
 fn commits(server: &Server) -> u64 {
-    let told = Http::try_get(server.admin(), "/metrics").expect("answered");
-    let line = told.body.lines().find(|line| line.starts_with("ms_framework_store_commits_total "));
-    let line = line.unwrap_or_else(|| panic!("no commits in {}", told.body));
+    let metrics = Http::try_get(server.admin(), "/metrics").expect("answered");
+    let line =
+        metrics.body.lines().find(|line| line.starts_with("ms_framework_store_commits_total "));
+    let line = line.unwrap_or_else(|| panic!("no commits in {}", metrics.body));
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
-/// How often the threads of the server have slept so far: all of them, and the watchdog.
+/// Returns how often the threads of the server have slept so far: all of them, and the watchdog.
 fn wakes(server: &Server) -> (u64, u64) {
     let tasks = format!("/proc/{}/task", server.pid().as_raw_nonzero());
     let threads = fs::read_dir(tasks).expect("Linux").filter_map(Result::ok);
-    // One that ends meanwhile counts no more.
+    // A thread that ends meanwhile is not counted any more.
     let of_thread = |thread: fs::DirEntry| {
         let status = fs::read_to_string(thread.path().join("status")).ok()?;
         let of = |field: &str| status.lines().find_map(|line| line.strip_prefix(field));
@@ -33,7 +34,7 @@ fn wakes(server: &Server) -> (u64, u64) {
     threads.filter_map(of_thread).fold((0, 0), add)
 }
 
-/// What is looked at again and again without a reason costs a commit each time, or a wake.
+/// Polling without a reason would cost a commit or a wake each time.
 #[test]
 fn an_idle_server_commits_nothing() {
     let place = Place::new();
@@ -44,8 +45,8 @@ fn an_idle_server_commits_nothing() {
         let view = server.get(&format!("/api/v1/tasks/{id}")).json();
         (view["state"] == "completed").then_some(())
     });
-    // The figure lags behind by an interval of the observer, which a busy machine stretches: what
-    // the task cost has arrived when the figure is above nought and has stood still for a while.
+    // The figure lags behind by an interval of the observer, which a busy machine stretches. The cost
+    // of the task is in it once it is above zero and has not changed for a while.
     let (mut before, mut still) = (0, 0);
     until("calm", || {
         pause(Duration::from_secs(2));
@@ -57,9 +58,9 @@ fn an_idle_server_commits_nothing() {
     let (all, of_watchdog) = wakes(&server);
     pause(Duration::from_secs(10));
     assert_eq!(commits(&server) - before, 0, "commits in ten idle seconds");
-    // The watchdog's clock is the measure, which a busy machine slows down as it does all else.
-    // Of about 60 wakes a second 10 are the watchdog's, or more where it finds somebody awake. There
-    // were 500 when the loop of each arbiter showed by a timer that it turns.
+    // The watchdog's clock is the measure: a busy machine slows it down like everything else. Of
+    // about 60 wakes a second 10 are the watchdog's, or more if it finds an arbiter awake. There were
+    // 500 when each arbiter proved with a timer that its loop turns.
     let now = wakes(&server);
     let (all, of_watchdog) = (now.0.saturating_sub(all), now.1 - of_watchdog);
     assert!(of_watchdog > 0 && all < 15 * of_watchdog, "{all} wakes, {of_watchdog} the watchdog's");
@@ -76,8 +77,8 @@ fn page(http: &mut Http, filter: &str) -> Vec<Value> {
 fn a_thousand_waiting_agents_hold_no_stop_up_and_lose_no_attempt() {
     const AGENTS: usize = 1_000;
     let place = Place::new();
-    // Thousands of actors to start, by a debug build, beside all the other tests.
-    // As many to stop: a stop that waited for their work would leave none of it to be done again.
+    // A debug build starts thousands of actors, beside all other tests, and stops as many. A stop that
+    // waited for their work would leave no task to be done again.
     let patient = "components.startup_deadline = \"170s\"\nshutdown.within = \"160s\"\n\
                    shutdown.kubernetes_grace = \"170s\"";
     place.write_config(&format!("tasks.agents = {AGENTS}\n{patient}\n"));
@@ -96,7 +97,7 @@ fn a_thousand_waiting_agents_hold_no_stop_up_and_lose_no_attempt() {
     assert!(server.log.has("clean=true"), "{}", server.log.text());
     assert!(!server.log.has("by force"), "{}", server.log.text());
 
-    // With one agent a kind the others are as the stop left them.
+    // With one agent of a kind the other tasks are as the stop left them.
     place.write_config("tasks.agents = 1\n");
     let mut server = place.start();
     let mut http = server.http();

@@ -1,4 +1,4 @@
-//! A payload that its kind does not take is refused where it is submitted, with its place.
+//! A payload that its kind does not accept is refused at submission, with the field that is wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::{common, tally};
@@ -17,8 +17,9 @@ fn state(server: &Server, path: &str) -> Value {
     until("its state", || try_state(server, path))
 }
 
-/// S2.3-06, S2.3-07: what the type of a contract's input cannot be, what the contract finds invalid and
-/// what an agent's own check refuses never becomes a task; the field is named, and nothing is stored.
+/// S2.3-06, S2.3-07: a payload that does not fit the type of a contract's input, that the contract
+/// finds invalid, or that an agent's own check refuses never becomes a task. The field is named, and
+/// nothing is stored.
 #[test]
 fn a_bad_payload_is_refused_at_the_submission_naming_the_field() {
     let server = tally::place().start();
@@ -51,8 +52,8 @@ fn a_bad_payload_is_refused_at_the_submission_naming_the_field() {
     assert_eq!(result["output"]["panics"], 1, "{result}");
 }
 
-/// S2.1-02, S2.3-01, S2.3-04: the hub's router shows who takes which message; the module behind it
-/// counts what was refused of each kind, whichever door it came by.
+/// S2.1-02, S2.3-01, S2.3-04: the hub's router lists the handlers of each message; its module counts
+/// the refused payloads of each kind, over HTTP and over the control socket.
 #[test]
 fn the_router_shows_its_routes_and_what_was_refused() {
     let place = Place::new();
@@ -67,8 +68,8 @@ fn the_router_shows_its_routes_and_what_was_refused() {
     let mut msctl = msctl();
     msctl.env("MS_CONTROL", place.control());
     let out = msctl.args(["tasks", "submit", "wait", "{\"steps\":1}"]).output().expect("runs");
-    let told = String::from_utf8_lossy(&out.stderr).into_owned();
-    assert!(!out.status.success() && told.contains("ms"), "{told}");
+    let stderr = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(!out.status.success() && stderr.contains("ms"), "{stderr}");
     let counted = until("both are counted", || {
         let counted = state(&server, "/root/components/router/intake");
         (counted["wait"]["refused"] == 2).then_some(counted)

@@ -1,7 +1,8 @@
-//! Every key of the reference has an effect on a real server, or says at the start that it has none.
+//! Every key of the reference has an effect on a real server, or a warning at the start that it has
+//! none.
 //!
-//! A group of keys is set to values that are not their defaults, a server is started with them, and
-//! what they do is seen from outside. A key that is in no group fails the first test.
+//! A test sets a group of keys to values that are not their defaults, starts a server, and observes the
+//! effect from outside. A key that is in no group fails the first test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common;
@@ -19,10 +20,10 @@ use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// Groups of keys: each is a test, which is given a place where they are set.
+/// Defines a test for each group of keys, which gets a place with the keys set.
 macro_rules! groups {
     ($($(#[doc = $doc:literal])* $name:ident sets [$($key:literal = $value:literal),+ $(,)?] $see:expr;)+) => {
-        /// All of them, for the test that compares them with the reference.
+        /// All keys of the groups, for the test that compares them with the reference.
         const ALL: &[&[(&str, &str)]] = &[$(&[$(($key, $value)),+]),+];
         $(
             $(#[doc = $doc])*
@@ -38,7 +39,7 @@ macro_rules! groups {
     };
 }
 
-/// Keys that may not stand on a command line, or that name files: set by the tests below.
+/// Keys that are not allowed on a command line, or that name files: the tests below set them.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("core.event_bus.user", "me"),
     ("core.event_bus.password", "s3cret"),
@@ -56,7 +57,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("components.initialization_order", "keyring"),
     ("components.startup_deadline", "1s"),
     ("emergency.crash_dir", "/reports"),
-    // What these do is seen in `outside.rs`, where there are services to be called.
+    // Their effect is tested in `outside.rs`, which has services to call.
     ("outside.allowed", "a:1"),
     ("outside.deadline", "1s"),
     ("outside.failures", "2"),
@@ -70,7 +71,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("outside.alternative", "b:1"),
 ];
 
-/// Row 48: no key is taken in silence and does nothing.
+/// Row 48: no key is accepted silently without an effect.
 #[test]
 fn every_key_is_set_by_a_test_to_a_value_that_is_not_its_default() {
     let set: Vec<_> = ALL.iter().copied().flatten().chain(ELSEWHERE).collect();
@@ -99,7 +100,7 @@ fn inject(server: &Server, path: &str, fault: Fault) {
     done.unwrap_or_else(|error| panic!("{error:?}"));
 }
 
-/// The sum of a metric over the labels that have this text in them.
+/// Returns the sum of a metric over all labels that contain this text.
 fn metric(server: &Server, name: &str, label: &str) -> f64 {
     let text = Http::try_get(server.admin(), "/metrics").expect("answered").body;
     let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
@@ -112,13 +113,13 @@ fn long_task(server: &Server) -> common::Reply {
     server.http().post("/api/v1/tasks", body)
 }
 
-/// A file that is its owner's alone.
+/// Writes a file that only its owner may read.
 fn private(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
 }
 
-/// Moves the end of a task, in the file of a server that does not run, by some milliseconds.
+/// Moves the end of a task by some milliseconds, in the file of a server that does not run.
 fn ended_later(place: &Place, id: &str, ms: i64) {
     use sqlx::{Connection, SqliteConnection};
     let id = id.parse::<uuid::Uuid>().expect("a UUID");
@@ -148,8 +149,8 @@ groups! {
         assert_eq!(supervisor["restart_window"], "120s", "{supervisor}");
     };
 
-    /// The supervisor looks at heartbeats so often that it has looked many times before the default
-    /// would have come round; who misses as many as the key says is replaced.
+    /// The supervisor checks heartbeats many times before the default interval would be over, and
+    /// replaces an actor that misses as many as the key says.
     heartbeats sets [
         "core.supervision.heartbeat_interval" = "200ms",
         "core.supervision.heartbeat_missed" = "2",
@@ -163,7 +164,7 @@ groups! {
         server.log.line("2 heartbeats missed");
     };
 
-    /// At the default of 10 s a minute has no room for so many rounds.
+    /// At the default of 10 s there could not be so many rounds in a minute.
     health_checks_interval sets ["core.supervision.health_check_interval" = "200ms"] |place| {
         let server = place.start();
         let rounds = || metric(&server, "ms_framework_integration_duration_seconds_count", "storage");
@@ -171,7 +172,7 @@ groups! {
         until("ten rounds", || (rounds() > before + 10.0).then_some(()));
     };
 
-    /// What is not built is named at the start, key by key.
+    /// Keys without support in this build are named at the start, one by one.
     features sets [
         "core.event_bus.type" = "nats",
         "core.event_bus.servers" = "nats://127.0.0.1:4333",
@@ -201,7 +202,7 @@ groups! {
         }
     };
 
-    /// What waits for a subscriber that asks for no room of its own; the ids of the events named.
+    /// The backlog of a subscriber without a limit of its own; the ids of the logged events.
     event_bus sets [
         "core.event_bus.subscriber_backlog" = "7",
         "core.event_bus.log_subjects" = "node.decided",
@@ -212,14 +213,14 @@ groups! {
         assert!(server.log.line("subject=node.decided").contains("ms_bus::log"));
     };
 
-    /// Nobody is asked for its health.
+    /// No component is asked for its health.
     health_checks sets ["components.health_checks.enabled" = "false"] |place| {
         let server = place.start();
         assert_eq!(state(&server, "/root/health")["armed"], false);
         assert_eq!(server.get("/health/ready").status, 200);
     };
 
-    /// What the probes go by; what that does is shown by the tests of `ms-runtime`'s health.
+    /// The settings of the probes; the tests of `ms-runtime`'s health cover their effect.
     probes sets [
         "components.health_checks.startup_probe.initial_delay" = "1s",
         "components.health_checks.startup_probe.period" = "2s",
@@ -251,16 +252,16 @@ groups! {
         probe("readiness", ["1s", "4s", "2.5s"], [3, 6]);
     };
 
-    /// Kubernetes has one number for it and no other: set, it is refused.
+    /// Kubernetes permits only one value for it, so any other is refused.
     liveness_success sets [
         "components.health_checks.liveness_probe.success_threshold" = "2",
     ] |place| {
-        let (code, told) = place.refused();
-        assert_eq!(code, 8, "{told}");
-        assert!(told.contains("`components.health_checks.liveness_probe.success_threshold`"));
+        let (code, output) = place.refused();
+        assert_eq!(code, 8, "{output}");
+        assert!(output.contains("`components.health_checks.liveness_probe.success_threshold`"));
     };
 
-    /// Each listener is where its key says, and debug lines are written as JSON.
+    /// Each listener has the address of its key, and debug lines are written as JSON.
     places sets [
         "http.bind" = "127.0.0.3:0",
         "telemetry.metrics_bind" = "127.0.0.4:0",
@@ -277,8 +278,8 @@ groups! {
         assert_eq!(line("DEBUG")["target"].as_str().unwrap().split(':').next(), Some("ms_server"));
     };
 
-    /// A body over the limit; a head that stops halfway is given up before a body that does, though
-    /// it began later, and the body after the time the key says.
+    /// A body over the limit is refused. A head that stops halfway times out before a body that does,
+    /// though it began later, and the body times out after the time of its key.
     http_requests sets [
         "http.max_body" = "2KiB",
         "http.header_timeout" = "200ms",
@@ -299,7 +300,7 @@ groups! {
         assert!(!head.is_open(), "closed long before");
     };
 
-    /// While one connection is there, the next one waits.
+    /// While one connection is open, the next one waits.
     http_connections sets ["http.max_connections" = "1"] |place| {
         let server = place.start();
         let mut first = server.http();
@@ -333,8 +334,8 @@ groups! {
         });
     };
 
-    /// A result is gone a minute after its end, where the default would keep it a day. The minute
-    /// passes in the file, between two lives of the server; what has not ended so long ago is kept.
+    /// A result is deleted a minute after its end, while the default would keep it for a day. The
+    /// minute passes in the file, between two lives of the server; younger results are kept.
     retention sets ["tasks.retention" = "1m"] |place| {
         let mut server = place.start();
         let done = || {
@@ -346,7 +347,7 @@ groups! {
         let ((old, of_old), (young, of_young)) = (done(), done());
         assert_eq!(server.stop(), 0);
         ended_later(&place, &old, -61_000);
-        // However slow this machine is, it has not been a minute.
+        // Even on a slow machine this takes less than a minute.
         ended_later(&place, &young, 600_000);
         let server = place.start();
         until("its removal", || (server.get(&of_old).status == 404).then_some(()));
@@ -361,7 +362,7 @@ groups! {
             b"POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
               Content-Length: 99\r\n\r\n{",
         );
-        // Answered on another connection: the first one was let in before.
+        // On another connection: the first one was accepted before the stop.
         assert_eq!(server.get("/api/v1/tasks?limit=1").status, 200);
         server.signal(Signal::TERM);
         let line = server.log.line("still in flight after");
@@ -371,17 +372,17 @@ groups! {
         server.exit();
     };
 
-    /// The time that is granted from outside bounds the stop: a longer one is taken only with it.
+    /// The grace that Kubernetes grants bounds the stop: a longer stop needs a longer grace.
     grace sets ["shutdown.kubernetes_grace" = "70s"] |place| {
         let longer = "shutdown.within=60s";
-        let (code, told) = Place::new().set(longer).refused();
-        assert_eq!(code, 8, "{told}");
-        assert!(told.contains("`shutdown.kubernetes_grace`"), "{told}");
+        let (code, output) = Place::new().set(longer).refused();
+        assert_eq!(code, 8, "{output}");
+        assert!(output.contains("`shutdown.kubernetes_grace`"), "{output}");
         let place = place.set(longer);
         assert_eq!(place.start().stop(), 0);
     };
 
-    /// Who gives up after how many critical errors, and how long its last effort may take.
+    /// The number of critical errors that end the process, and the duration of the emergency.
     emergency sets [
         "emergency.critical_errors" = "2",
         "emergency.memory_limit" = "1GiB",
@@ -391,7 +392,7 @@ groups! {
         let mut server = place.start();
         let emergency = state(&server, "/root/emergency");
         assert_eq!(emergency["gives_up_at"], 2);
-        // That it ends the process is in `emergencies.rs`.
+        // `emergencies.rs` tests that it ends the process.
         assert_eq!(emergency["memory_limit"], 1_u64 << 30, "{emergency}");
         inject(&server, "/root/components/storage", Fault::Crash);
         let line = server.log.line("EMERGENCY SHUTDOWN INITIATED");
@@ -400,8 +401,7 @@ groups! {
     };
 }
 
-/// S7.1-08: a password, a token or TLS that nothing in this build asks for is refused as unsafe, by
-/// name.
+/// S7.1-08: a password, a token or TLS that nothing in this build uses is refused as unsafe, by name.
 #[test]
 fn what_should_protect_and_cannot_is_refused_with_78() {
     for (key, lines) in [
@@ -412,24 +412,24 @@ fn what_should_protect_and_cannot_is_refused_with_78() {
     ] {
         let place = Place::new();
         private(&place.config().join("development.toml"), &format!("[core]\n{lines}\n"));
-        let (code, told) = place.refused();
-        assert_eq!(code, 78, "{told}");
-        assert!(told.contains(&format!("`{key}` protects nothing")), "{told}");
-        assert!(!told.contains("s3cret"), "{told}");
+        let (code, output) = place.refused();
+        assert_eq!(code, 78, "{output}");
+        assert!(output.contains(&format!("`{key}` protects nothing")), "{output}");
+        assert!(!output.contains("s3cret"), "{output}");
     }
 }
 
-/// Without a token it listens for nobody else.
+/// Without a token it serves only this machine.
 #[test]
 fn an_unguarded_server_is_not_opened_for_others() {
     let place = Place::new().set("http.tls_terminated_upstream=true").set("http.bind=0.0.0.0:0");
-    let (code, told) = place.refused();
-    assert_eq!(code, 78, "{told}");
-    assert!(told.contains("http.auth_token_file"), "{told}");
+    let (code, output) = place.refused();
+    assert_eq!(code, 78, "{output}");
+    assert!(output.contains("http.auth_token_file"), "{output}");
 }
 
-/// With a token and TLS in front it listens for others, asks for the token, and takes one
-/// connection from one address that is not this machine's loopback.
+/// With a token and TLS in front it serves other machines, requires the token, and accepts one
+/// connection from each address that is not loopback.
 #[test]
 fn a_guarded_server_listens_for_others_and_counts_their_connections() {
     let own = own_address();
@@ -443,18 +443,18 @@ fn a_guarded_server_listens_for_others_and_counts_their_connections() {
     let mut first = server.http();
     let tasks = |http: &mut Http, head: &str| http.call("GET", "/api/v1/tasks", head, "");
     assert_eq!(tasks(&mut first, "").expect("answered").status, 401);
-    let shown = "Authorization: Bearer 0123456789abcdef\r\n";
-    assert_eq!(tasks(&mut first, shown).expect("answered").status, 200);
+    let credential = "Authorization: Bearer 0123456789abcdef\r\n";
+    assert_eq!(tasks(&mut first, credential).expect("answered").status, 200);
     let mut second = server.http();
     assert!(second.closed(), "another one from the same address");
-    assert_eq!(tasks(&mut first, shown).expect("answered").status, 200);
+    assert_eq!(tasks(&mut first, credential).expect("answered").status, 200);
 }
 
-/// An address of this machine that is not loopback. Connections over loopback are not counted, so no
-/// other will do.
+/// Returns an address of this machine that is not loopback, because loopback connections are not
+/// counted.
 fn own_address() -> std::net::IpAddr {
     let route = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
-    // Nothing is sent to find it.
+    // Connecting a UDP socket chooses a route and sends nothing.
     let ip = route.connect("192.0.2.1:9").and_then(|()| route.local_addr()).map(|own| own.ip());
     let known = ip.ok().filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
     known.or_else(listed_address).unwrap_or_else(|| {
@@ -465,7 +465,7 @@ fn own_address() -> std::net::IpAddr {
     })
 }
 
-/// The first one in the kernel's table of its own addresses: there may be one without a route out.
+/// Returns the first one in the kernel's table of local addresses, if there is no route out.
 fn listed_address() -> Option<std::net::IpAddr> {
     let table = fs::read_to_string("/proc/net/fib_trie").ok()?;
     let lines: Vec<&str> = table.lines().collect();
@@ -474,7 +474,7 @@ fn listed_address() -> Option<std::net::IpAddr> {
     own.find(|ip: &std::net::IpAddr| !ip.is_loopback())
 }
 
-/// The file of the tasks is where the key says.
+/// The file of the tasks has the path of its key.
 #[test]
 fn the_database_is_where_its_key_says() {
     let place = Place::new();
@@ -487,7 +487,7 @@ fn the_database_is_where_its_key_says() {
     assert!(file.exists() && !place.database().exists());
 }
 
-/// A place with snapshots: keys, a directory, and one a second of which two are kept.
+/// Returns a place with snapshots: keys, a directory, one save a second, two of which are kept.
 fn with_snapshots() -> Place {
     let place = Place::new();
     let dir = place.file("snapshots");
@@ -502,7 +502,8 @@ fn with_snapshots() -> Place {
         .set("persistence.interval=1s")
 }
 
-/// State is saved every second (a minute by default), two saves are kept, sealed by the file's key.
+/// State is saved every second (by default every minute) and sealed with the file's key; two saves are
+/// kept.
 #[test]
 fn snapshots_are_saved_where_and_as_often_as_their_keys_say() {
     let place = with_snapshots();
@@ -521,7 +522,7 @@ fn snapshots_are_saved_where_and_as_often_as_their_keys_say() {
     until("the older ones to be removed", || (saves().len() <= 2).then_some(()));
 }
 
-/// Of two components that are free to start the one that the key names goes first.
+/// Of two components that could start, the one that the key names goes first.
 #[test]
 fn the_order_of_components_is_the_one_that_is_wished_for() {
     let order = |place: Place| {
@@ -539,8 +540,8 @@ fn the_order_of_components_is_the_one_that_is_wished_for() {
     assert!(keyring < credentials);
 }
 
-/// S4.2-05: a start that takes longer than the key says is undone, and ends the process; who was waited
-/// for is named.
+/// S4.2-05: a start that takes longer than the key allows is undone and ends the process; the component
+/// that it waited for is named.
 #[test]
 fn a_start_that_takes_too_long_is_undone_and_ends_with_4() {
     let place = Place::new();
@@ -548,14 +549,14 @@ fn a_start_that_takes_too_long_is_undone_and_ends_with_4() {
     // SQLite waits for this lock, so the boot does.
     let file = fs::File::options().write(true).open(place.database()).unwrap();
     fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).expect("nobody else has it");
-    let (code, told) = place.set("components.startup_deadline=1s").refused();
-    assert_eq!(code, 4, "{told}");
-    assert!(told.contains("was not done within 1s") && told.contains("database"), "{told}");
-    assert!(told.contains("rolling back component=configuration"), "{told}");
+    let (code, output) = place.set("components.startup_deadline=1s").refused();
+    assert_eq!(code, 4, "{output}");
+    assert!(output.contains("was not done within 1s") && output.contains("database"), "{output}");
+    assert!(output.contains("rolling back component=configuration"), "{output}");
     drop(file);
 }
 
-/// The report of an end by force is where the key says.
+/// The crash report is in the directory of its key.
 #[test]
 fn crash_reports_are_where_their_key_says() {
     let place = Place::new();

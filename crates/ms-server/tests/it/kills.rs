@@ -1,4 +1,4 @@
-//! `kill -9` at random points: nothing that was answered 201 is lost, nothing ends twice.
+//! `kill -9` at random points: no task that was answered 201 is lost, and none ends twice.
 //!
 //! `MS_SEED` replays a run; `MS_SERVER_KILLS` is for the long mode
 //! (`cargo xtask soak`).
@@ -21,13 +21,13 @@ const KILLS: usize = 50;
 const TASKS_A_KILL: usize = 40;
 /// Connections that submit.
 const CLIENTS: usize = 4;
-/// Every so many submissions of a client are a batch.
+/// One in this many submissions of a client is a batch.
 const BATCH_EVERY: usize = 8;
 const BATCH: usize = 10;
 
-/// Stores that are killed while they are made.
+/// Stores that are killed while they are created.
 const MAKINGS: usize = 8;
-/// How long the making of a store may take.
+/// Longest creation of a store.
 const MAKING_MICROS: u64 = 40_000;
 
 fn from_env<T: std::str::FromStr>(name: &str) -> Option<T> {
@@ -47,7 +47,7 @@ fn no_acknowledged_task_is_lost_or_ends_twice_over_many_kills() {
     Campaign::new(kills * TASKS_A_KILL, kills).run();
 }
 
-/// S6.3-09: many stores, each killed within the milliseconds in which it is made.
+/// S6.3-09: many stores, each killed within the milliseconds in which it is created.
 #[test]
 fn a_store_that_is_killed_while_it_is_made_is_made_by_the_next_start() {
     let mut dice = fastrand::Rng::with_seed(ms_testkit::seed());
@@ -65,12 +65,12 @@ fn a_store_that_is_killed_while_it_is_made_is_made_by_the_next_start() {
     }
 }
 
-/// Where a life of the server ends.
+/// The point at which a life of the server ends.
 #[derive(Debug, Clone, Copy)]
 enum Point {
-    /// So long after its start as a process.
+    /// This long after the start of the process.
     Boot(Duration),
-    /// When so many tasks are acknowledged in all, and so long after.
+    /// This long after this many tasks have been acknowledged.
     Acknowledged(usize, Duration),
 }
 
@@ -78,12 +78,12 @@ struct Campaign {
     place: Place,
     tasks: usize,
     points: Vec<Point>,
-    book: Book,
+    tally: Tally,
 }
 
-/// What the clients know.
+/// The knowledge of the clients.
 #[derive(Default)]
-struct Book {
+struct Tally {
     next: AtomicUsize,
     known: Mutex<Known>,
 }
@@ -92,9 +92,9 @@ struct Book {
 struct Known {
     /// Ids by task: 201 was read.
     acknowledged: BTreeMap<usize, String>,
-    /// Sent, and no answer: to be sent again under the same key.
+    /// Sent without an answer: to be sent again under the same key.
     doubtful: BTreeSet<usize>,
-    /// Tasks that were seen ended: when, and after how many attempts.
+    /// Ended tasks, with the time and the number of attempts.
     ended: BTreeMap<String, (Value, Value)>,
 }
 
@@ -111,7 +111,7 @@ impl Campaign {
         };
         let points = counts.into_iter().map(point).collect();
         let place = Place::new().set("telemetry.log_filter=warn,ms_transport=info");
-        Self { place, tasks, points, book: Book::default() }
+        Self { place, tasks, points, tally: Tally::default() }
     }
 
     fn run(self) {
@@ -119,11 +119,11 @@ impl Campaign {
             self.live_until(*point);
             if round % 10 == 9 {
                 let server = self.place.start();
-                self.book.compare(&all(&mut server.http()));
+                self.tally.compare(&all(&mut server.http()));
             }
         }
         let mut server = self.place.start();
-        self.book.submit(server.api(), self.tasks, usize::MAX);
+        self.tally.submit(server.api(), self.tasks, usize::MAX);
         let listed = until("all tasks to end", || {
             let open = |state: &str| {
                 let page = server.get(&format!("/api/v1/tasks?limit=1&state={state}")).json();
@@ -132,7 +132,7 @@ impl Campaign {
             let busy = ["pending", "assigned", "running"].iter().any(|state| open(state));
             (!busy).then(|| all(&mut server.http()))
         });
-        self.book.compare(&listed);
+        self.tally.compare(&listed);
         self.judge(&mut server.http(), &listed);
         assert_eq!(server.stop(), 0, "{}", server.log.text());
     }
@@ -145,9 +145,9 @@ impl Campaign {
                 server.started();
                 let addr = server.api();
                 std::thread::scope(|scope| {
-                    scope.spawn(|| self.book.submit(addr, self.tasks, count + CLIENTS * BATCH));
+                    scope.spawn(|| self.tally.submit(addr, self.tasks, count + CLIENTS * BATCH));
                     until("enough answers", || {
-                        (self.book.known().acknowledged.len() >= count).then_some(())
+                        (self.tally.known().acknowledged.len() >= count).then_some(())
                     });
                     pause(after);
                     server.kill_9();
@@ -160,7 +160,7 @@ impl Campaign {
 
     /// None lost, none twice, each result its own.
     fn judge(&self, http: &mut Http, listed: &[Value]) {
-        let known = self.book.known();
+        let known = self.tally.known();
         assert!(known.doubtful.is_empty(), "{:?}", known.doubtful);
         assert_eq!(known.acknowledged.len(), self.tasks);
         let ids: BTreeSet<&str> = listed.iter().map(|view| view["id"].as_str().unwrap()).collect();
@@ -185,7 +185,7 @@ fn waits(n: usize) -> bool {
     n % 7 == 6
 }
 
-/// A task under a key of its own, so that it can be sent again.
+/// Returns a task with a key of its own, so that it can be sent again.
 fn task(n: usize) -> Value {
     let (kind, payload) = match waits(n) {
         true => ("wait", json!({ "ms": 2, "steps": 2 })),
@@ -194,12 +194,12 @@ fn task(n: usize) -> Value {
     json!({ "kind": kind, "payload": payload, "idempotency_key": format!("task-{n}") })
 }
 
-impl Book {
+impl Tally {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap()
     }
 
-    /// Submits until all `tasks` are taken, `enough` are acknowledged, or the server is gone.
+    /// Submits until all `tasks` are accepted, `enough` are acknowledged, or the server is gone.
     fn submit(&self, addr: SocketAddr, tasks: usize, enough: usize) {
         clients(addr, CLIENTS, |_| {
             |http: &mut Http, turn: usize| {
@@ -224,7 +224,7 @@ impl Book {
         taken
     }
 
-    /// Sends them; whether the connection is still good.
+    /// Sends them, and returns whether the connection is still good.
     fn send(&self, http: &mut Http, taken: Vec<usize>) -> bool {
         let answer = match taken.as_slice() {
             [one] => http.call("POST", "/api/v1/tasks", "", &task(*one).to_string()),
@@ -251,7 +251,7 @@ impl Book {
         true
     }
 
-    /// What has ended once does not end again, whatever crashes.
+    /// Asserts that a task that has ended does not end again, whatever crashes.
     fn compare(&self, listed: &[Value]) {
         let mut known = self.known();
         for view in listed.iter().filter(|view| view["state"] == "completed") {

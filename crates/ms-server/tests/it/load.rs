@@ -1,5 +1,5 @@
-//! What `cargo xtask load` is made of: its plan, its rule, its report; and its clients on a small
-//! server that fails at times.
+//! The parts of `cargo xtask load`: its plan, its rule, its report, and its clients on a small server
+//! that fails at times.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -51,8 +51,8 @@ fn scenario(clients: usize, ramp: Duration, hold: Duration) -> LoadScenario {
     LoadScenario { kind: ScenarioType::ConstantLoad, clients, ramp, hold }
 }
 
-/// S6.4-02, S6.4-04: 10, 50, 100, 500, 1,000 clients, 10 s to come in, 60 s of constant load; all of
-/// it can be set.
+/// S6.4-02, S6.4-04: 10, 50, 100, 500, 1,000 clients, a ramp of 10 s, 60 s of constant load; all of it
+/// can be set.
 #[test]
 fn s6_4_02_the_suite_is_a_ladder_of_constant_loads_with_a_ramp() {
     let suite = parse("--bench").unwrap().suite();
@@ -91,7 +91,7 @@ fn s6_4_03_more_than_one_percent_of_errors_stops_a_run() {
     assert!(!rule.is_broken(0, 0) && rule.is_broken(3, 1), "when it is over all count");
 }
 
-/// S6.4-04, S10.1-03: percentiles of what was measured, errors of all; p99 beside its target of
+/// S6.4-04, S10.1-03: percentiles of the measured requests, errors of all; p99 beside its target of
 /// 100 ms.
 #[test]
 fn a_report_is_made_of_what_was_met() {
@@ -120,7 +120,7 @@ fn a_report_is_made_of_what_was_met() {
     assert!(LoadTestReport::of("ms-server", &load, rule, &quick).within_target);
 }
 
-/// Answers every so many requests with 503, the others with 201.
+/// Answers one in this many requests with 503, the others with 201.
 async fn small(fails_every: usize) -> (SocketAddr, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -156,8 +156,8 @@ fn s6_4_03_a_load_on_a_server_that_fails_is_stopped() {
     });
 }
 
-/// S6.4-02: a load on a server that answers goes its whole way; what is answered while clients come
-/// in is no part of the percentiles.
+/// S6.4-02: a load on a server that answers runs to its end. Answers during the ramp are no part of the
+/// percentiles.
 #[test]
 fn a_load_on_a_server_that_answers_goes_to_its_end() {
     on_runtime(async {
@@ -170,8 +170,8 @@ fn a_load_on_a_server_that_answers_goes_to_its_end() {
     });
 }
 
-/// What `cargo xtask load` comes to with these clients; given more time where a busy machine has
-/// answered nothing after the ramp.
+/// Returns the result of `cargo xtask load` with these clients. It gets more time if a busy machine
+/// has answered nothing after the ramp.
 fn loaded(clients: &str) -> report::Report {
     for seconds in [2, 8, 32, 128] {
         let args = parse(&format!("--clients {clients} --ramp 1 --seconds {seconds}")).unwrap();
@@ -184,9 +184,9 @@ fn loaded(clients: &str) -> report::Report {
     panic!("{clients} clients: nothing was answered in two minutes")
 }
 
-/// S6.4-02, S6.4-04: what `cargo xtask load` does when it is given its ladder and little time: a
-/// fresh `ms-server` for each of 10, 50, 100, 500 and 1,000 clients, all of which it serves, and a
-/// report with a line for each. How fast it is depends on the machine, and is not asserted.
+/// S6.4-02, S6.4-04: `cargo xtask load` with its ladder and little time starts a fresh `ms-server` for
+/// each of 10, 50, 100, 500 and 1,000 clients, which serves all of them, and reports a line for each.
+/// The speed depends on the machine, and is not asserted.
 #[test]
 fn the_whole_ladder_runs_on_the_real_server_and_is_reported() {
     client::raise_descriptors();
@@ -207,9 +207,9 @@ fn the_whole_ladder_runs_on_the_real_server_and_is_reported() {
 }
 
 /// S10.1-03, S6.4-02, S6.4-04: the clients of `cargo xtask load` on a real `ms-server`: the report has
-/// p99 of what they waited and says whether 100 ms were kept, no request failed, and the server's own
-/// histogram, with buckets at 0.1 s and 1 s, has all their requests. How long they took is not
-/// asserted: the machine is shared.
+/// p99 of their waits and says whether it is within 100 ms, no request failed, and the server's own
+/// histogram, with buckets at 0.1 s and 1 s, has all requests. The times are not asserted, as the
+/// machine is shared.
 #[test]
 fn s10_1_03_a_load_on_the_real_server_reports_its_p99() {
     let place = common::Place::new();

@@ -1,6 +1,6 @@
-//! The database under the running binary, under load: removed, renamed, cut, written over, or
-//! robbed of its lock file. Writes are refused, the report says why, and nothing that was
-//! acknowledged is missing without a word.
+//! The database is removed, renamed, truncated, overwritten, or loses its lock file while the binary
+//! runs under load. Writes are refused, the report has the reason, and no acknowledged task is missing
+//! silently.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -16,7 +16,7 @@ use common::{Http, Place, Server, id_of, until, until_or};
 const TASK: &str = r#"{"kind":"echo","payload":1}"#;
 const CLIENTS: usize = 4;
 
-/// What clients that submit all the while have seen.
+/// The observations of clients that submit all the time.
 #[derive(Debug, Default)]
 struct Seen {
     /// Ids that were acknowledged.
@@ -29,7 +29,7 @@ struct Seen {
     over: AtomicBool,
 }
 
-/// Lets the clients go, also when what is waited for does not come.
+/// Releases the clients, also when a wait fails.
 struct Over<'a>(&'a Seen);
 
 impl Drop for Over<'_> {
@@ -55,7 +55,7 @@ impl Seen {
                     assert_eq!(reply.code(), "storage-unavailable", "{reply:?}");
                     self.refused.fetch_add(1, Ordering::SeqCst);
                 }
-                // It may have been written: the file was lost in the middle of it.
+                // It may have been written: the file was lost in the middle of the write.
                 504 => {
                     self.unknown.fetch_add(1, Ordering::SeqCst);
                 }
@@ -88,8 +88,9 @@ fn harmed_under_load(server: &Server, harm: impl FnOnce()) -> Seen {
     seen
 }
 
-/// The report says that the database is lost, why, and how much it held; then it is not ready.
-fn told(server: &Server, words: &str) {
+/// Asserts that the report says that the database is lost, why, and how much it held, and that the
+/// server is then not ready.
+fn reports(server: &Server, words: &str) {
     let report = until("the report to say it", || {
         let report = server.get("/health/ready").body;
         report.contains("lost while it was open").then_some(report)
@@ -128,15 +129,15 @@ const HARM: [Harm; 3] = [
 
 /// T18
 #[test]
-fn a_database_that_is_lost_under_load_is_told_and_written_to_no_more() {
+fn a_database_that_is_lost_under_load_is_reported_and_written_to_no_more() {
     for (harm, words, harming) in HARM {
         let place = quick();
         let mut server = place.start();
         let seen = harmed_under_load(&server, || harming(&place.database()));
         assert!(seen.count() > 50, "{harm}");
-        told(&server, words);
+        reports(&server, words);
         assert_eq!(server.stop(), 0, "{harm}: {}", server.log.text());
-        // What was acknowledged is gone, and the next start does not pretend otherwise.
+        // The acknowledged tasks are gone, and the next start does not pretend otherwise.
         let (code, text) = place.refused();
         assert_eq!(code, 4, "{harm}: {text}");
         assert!(text.contains("tasks.db"), "{harm}: {text}");
@@ -149,7 +150,7 @@ fn a_database_that_is_renamed_under_load_is_gone_on_with_when_it_is_put_back() {
     let mut server = place.start();
     let (db, away) = (place.database(), place.file("away.db"));
     let seen = harmed_under_load(&server, || fs::rename(&db, &away).unwrap());
-    told(&server, "removed or renamed");
+    reports(&server, "removed or renamed");
     fs::rename(&away, &db).unwrap();
     until("a task that is taken", || {
         (server.http().post("/api/v1/tasks", TASK).status == 201).then_some(())
@@ -161,7 +162,8 @@ fn a_database_that_is_renamed_under_load_is_gone_on_with_when_it_is_put_back() {
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
-/// An older copy is found out while it is written over what was there, and again by the next start.
+/// An older copy of the file is detected while it replaces the present one, and again by the next
+/// start.
 #[test]
 fn an_older_copy_that_is_put_over_the_database_under_load_is_found_out() {
     let place = quick();
@@ -170,7 +172,7 @@ fn an_older_copy_that_is_put_over_the_database_under_load_is_found_out() {
     assert_eq!(server.stop(), 0);
     let copy = fs::read(place.database()).unwrap();
     let mut server = place.start();
-    // Enough for the log to be folded in: what follows is in the file itself.
+    // Enough for a checkpoint of the log: what follows is in the file itself.
     let big = format!(r#"{{"kind":"echo","payload":"{}"}}"#, "x".repeat(100_000));
     let mut http = server.http();
     until("a database that has grown", || {
@@ -182,22 +184,22 @@ fn an_older_copy_that_is_put_over_the_database_under_load_is_found_out() {
         write_over(&place.database(), &copy);
         assert!(size > copy.len() as u64);
     });
-    told(&server, "an");
+    reports(&server, "an");
     assert_eq!(server.stop(), 0, "{}", server.log.text());
     let (code, text) = place.refused();
     assert_eq!(code, 4, "{text}");
     assert!(text.contains("older copy"), "{text}");
 }
 
-/// Without its lock file the first server stops writing; and a second one does not get the file
-/// while the first one lives.
+/// Without its lock file the first server stops writing, and a second one does not get the file while
+/// the first one lives.
 #[test]
 fn a_lock_file_that_is_removed_gives_the_database_to_nobody_else() {
     let place = quick();
     let mut server = place.start();
     let lock = place.state().join("tasks.db.lock");
     harmed_under_load(&server, || fs::remove_file(&lock).unwrap());
-    told(&server, ".lock file");
+    reports(&server, ".lock file");
     let (code, text) = Place::new().state_at(place.state()).refused();
     assert_eq!(code, 4, "{text}");
     assert!(text.contains("in use by another"), "{text}");

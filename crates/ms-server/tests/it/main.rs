@@ -1,15 +1,15 @@
-//! The integration tests of `ms-server`, in one program: linking is most of what they cost to build.
+//! The integration tests of `ms-server`, in one program: linking is most of their build time.
 
 #![allow(unreachable_pub, reason = "what modules share is `pub`")]
 
 mod answers;
+mod bad_input;
 mod common;
 mod composed;
 mod config_map;
 mod configured;
 mod defaults;
 mod disks;
-mod doors;
 mod emergencies;
 mod event_bus;
 mod features;
@@ -18,7 +18,7 @@ mod health;
 mod http_tasks;
 mod idle;
 mod intake;
-mod integration;
+mod interactions;
 mod keys;
 mod kills;
 mod load;

@@ -1,4 +1,4 @@
-//! Every operation of a running server, at every door, and what of it is on record.
+//! Every operation of a running server, over the control socket and over HTTP, and its records.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common;
@@ -14,16 +14,16 @@ use ms_server::agents::{Echo, Wait};
 use ms_testkit::child::{self, OwnTest};
 use serde_json::{Value, json};
 
-/// Agents that a budget holds together.
+/// Agents that share a budget.
 const AGENTS: &str = "/root/components/application/tasks/echo";
-/// Where an operation is asked for by its name.
+/// The route that calls an operation by its name.
 const OPS: &str = "/api/v1/ops";
 
 operation! {
     /// Greets somebody, in the words of this server.
     Read NamesRead "greetings.greet" 1;
     pub struct Greet -> String {
-        /// Whom.
+        /// The person to greet.
         pub name: String [max 64, "length of the name"],
     }
     fn target(&self) -> Target {
@@ -31,7 +31,7 @@ operation! {
     }
 }
 
-/// A server with an operation of its own, which nothing else in this workspace knows.
+/// Returns a server with an operation of its own, which nothing else in this workspace knows.
 fn service(_: &str) {
     let server = ms_server::Server::new("own")
         .agents::<Echo>("echo", ())
@@ -51,35 +51,35 @@ fn launch(own: &OwnTest, place: &Place) -> Server {
     server
 }
 
-/// An operation by its name over the control socket; of one that goes on, its first item.
+/// Calls an operation by its name over the control socket; of a stream it returns the first item.
 fn by_name(server: &Server, name: &str, fields: Value) -> Result<Value, ControlError> {
     let Value::Object(fields) = fields else { panic!("no object") };
     let name = name.to_owned();
     server.control(async |client: &mut Client| {
-        // Such a call takes its connection with it.
-        let client = Client::connect(client.path(), common::PATIENCE).await?;
+        // A stream that is dropped ends its connection, so each call has one of its own.
+        let client = Client::connect(client.path(), common::LONGEST_WAIT).await?;
         let mut items = client.named(name, fields).await?;
         items.next().await.unwrap_or(Ok(Value::Null))
     })
 }
 
-/// The same over HTTP: the status, and the answer or the problem.
+/// The same over HTTP: returns the status, and the answer or the problem.
 fn over_http(server: &Server, name: &str, fields: &Value) -> (u16, Value) {
     let reply = server.http().post(&format!("{OPS}/{name}"), &fields.to_string());
     (reply.status, reply.json())
 }
 
-/// The door, the operation and why it is not there.
+/// The way in, the operation, and why it cannot be called that way.
 const EXCEPTIONS: [(&str, &str, &str); 3] = [
     ("http", "events.follow", "a stream without end: GET /api/v1/events has a route of its own"),
     ("http", "tree.walk", "a stream of rows: tree.show has the same, nested"),
     ("http", "actors.trace", "a stream, and for the node's user alone"),
 ];
 
-/// Each operation is at each door, or stands in the list above.
+/// Each operation can be called both ways, or is in the list above.
 #[test]
-fn every_operation_is_at_every_door() {
-    child::split(every_operation_is_at_every_door, service, |own| {
+fn every_operation_is_reached_over_the_socket_and_http() {
+    child::split(every_operation_is_reached_over_the_socket_and_http, service, |own| {
         let place = Place::new();
         let server = launch(own, &place);
         let document = server.get("/api/v1/openapi.json").json();
@@ -88,7 +88,7 @@ fn every_operation_is_at_every_door() {
         };
         for row in Table::standard().with::<Greet>().rows() {
             let name = row.name;
-            // Without its fields an operation is malformed, and nothing is carried out.
+            // Without its fields a call is malformed, and nothing is carried out.
             let code = by_name(&server, name, json!({})).map_err(|error| error.code);
             let missing = |code: &str| ["MS0031", "MS0032"].contains(&code);
             let there = code.as_ref().map_or_else(|code| !missing(code), |_| true);
@@ -105,11 +105,11 @@ fn every_operation_is_at_every_door() {
     });
 }
 
-/// One type and one provider: the control socket, `msctl`, HTTP and the document have it at once.
-/// That the help of `msctl call` has it is shown beside that: `ms-cli`, `verbs/call.rs`.
+/// With one type and one provider the control socket, `msctl`, HTTP and the OpenAPI document have it.
+/// A test in `verbs/call.rs` of `ms-cli` covers the help of `msctl call`.
 #[test]
-fn an_operation_of_the_programs_own_is_at_every_door() {
-    child::split(an_operation_of_the_programs_own_is_at_every_door, service, |own| {
+fn an_operation_of_the_program_is_reached_over_the_socket_and_http() {
+    child::split(an_operation_of_the_program_is_reached_over_the_socket_and_http, service, |own| {
         let place = Place::new();
         let server = launch(own, &place);
         let ada = json!({ "name": "Ada" });
@@ -136,12 +136,12 @@ fn an_operation_of_the_programs_own_is_at_every_door() {
     });
 }
 
-/// What is on record: verb, path, who, reason, outcome.
+/// Returns the records: verb, path, caller, reason, outcome.
 type Record = (String, String, String, Option<String>, String);
 
 fn record(server: &Server) -> Vec<Record> {
     let ask = async |client: &mut Client| {
-        let client = Client::connect(client.path(), common::PATIENCE).await?;
+        let client = Client::connect(client.path(), common::LONGEST_WAIT).await?;
         let (since_seq, since_task, life) = (None, None, None);
         let filter = Default::default();
         let all = FollowEvents { follow: false, since_seq, since_task, life, filter };
@@ -157,10 +157,10 @@ fn record(server: &Server) -> Vec<Record> {
     server.control(ask).unwrap()
 }
 
-/// Each leaves exactly one record, whatever came of it: who, what, of what, why, and the outcome.
+/// Each leaves exactly one record, whatever its outcome: caller, verb, target, reason, outcome.
 #[test]
-fn every_steering_at_every_door_leaves_one_record() {
-    child::split(every_steering_at_every_door_leaves_one_record, service, |own| {
+fn every_steering_over_the_socket_and_http_leaves_one_record() {
+    child::split(every_steering_over_the_socket_and_http_leaves_one_record, service, |own| {
         let place = Place::new();
         let server = launch(own, &place);
         let tasks = "/root/components/application/tasks/dispatcher";
@@ -183,7 +183,7 @@ fn every_steering_at_every_door_leaves_one_record() {
         let task = |id: &str| json!({ "id": id, "reason": "by hand" });
         let raised = "budget raise messages by 5";
 
-        // At the control socket everything is permitted.
+        // The control socket permits everything.
         let control = [
             ("actors.steer", &suspend, "suspend", &*agent, "ok"),
             ("actors.steer", &resume, "resume", &*agent, "ok"),
@@ -220,7 +220,7 @@ fn every_steering_at_every_door_leaves_one_record() {
             left_one(verb, path, "uid ", &fields["reason"], outcome);
         }
 
-        // Over HTTP by the routes, which give no reason but for a raise...
+        // Over HTTP by the routes, which take a reason only for a raise...
         let mut http = server.http();
         let routes = [
             (format!("/api/v1/tasks/{two}/cancel"), String::new(), "cancel", "ok"),
@@ -237,7 +237,7 @@ fn every_steering_at_every_door_leaves_one_record() {
         assert_eq!(http.post("/api/v1/budgets/raise", &none.to_string()).status, 404);
         left_one(raised, "/root/none", "http 127", &Value::Null, "[MS0029] ");
 
-        // ... and by name, where what is for the node's user is refused, on record too.
+        // ... and by name, where operations for the node's user are refused and recorded as well.
         let by_name = [
             ("actors.steer", &kill, 403, "kill", &*agent, "[MS0011] http 127"),
             ("actors.count", &count, 403, "statistics on", &*agent, "[MS0011] http 127"),

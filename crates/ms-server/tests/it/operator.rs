@@ -1,4 +1,4 @@
-//! What an operator does with a running server: tasks by hand, their events, services by name.
+//! The work of an operator on a running server: tasks by hand, their events, services by name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::{common, tally};
@@ -6,7 +6,7 @@ use crate::{common, tally};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use common::{PATIENCE, Place, Server, id_of, until};
+use common::{LONGEST_WAIT, Place, Server, id_of, until};
 use ms_control::proto::{TaskVerb, Verb};
 use ms_control::{Client, ControlError, Kind};
 use ms_core::task::{IdempotencyKey, NewTask, TaskFilter, TaskId, TaskState, TaskView};
@@ -22,8 +22,8 @@ fn submit(server: &Server, task: Box<NewTask>) -> Result<(TaskView, bool), Contr
 }
 
 fn show(server: &Server, id: TaskId) -> (TaskView, Option<Value>) {
-    let shown = server.control(async |client: &mut Client| client.task(id).await).unwrap();
-    (shown.task, shown.result)
+    let reply = server.control(async |client: &mut Client| client.task(id).await).unwrap();
+    (reply.task, reply.result)
 }
 
 fn steer(server: &Server, id: TaskId, verb: TaskVerb) -> Result<TaskView, ControlError> {
@@ -37,12 +37,12 @@ fn reaches(server: &Server, id: TaskId, state: TaskState) -> (TaskView, Option<V
 }
 
 #[test]
-fn tasks_are_submitted_shown_and_listed_over_the_control_endpoint() {
+fn tasks_are_submitted_looked_up_and_listed_over_the_control_endpoint() {
     let place = Place::new();
     let mut server = place.start();
     let (taken, repeated) = submit(&server, task("echo", json!({"n": 1}))).unwrap();
     assert!(!repeated);
-    // Before it can have ended: what was answered is on disk.
+    // Before it can have ended: an acknowledged task is on disk.
     server.kill_9();
     let server = place.start();
     let (done, result) = reaches(&server, taken.id, TaskState::Completed);
@@ -95,12 +95,12 @@ fn tasks_are_cancelled_and_retried_and_both_are_on_record_without_payloads() {
     let secret = |add: u64| task("tally", json!({"name": "s3cret", "add": add}));
     let (first, _) = submit(&server, secret(1)).unwrap();
     reaches(&server, first.id, TaskState::Completed);
-    // More than a total can be: no other attempt would help.
+    // More than fits into a total: another attempt would not help.
     let (odd, _) = submit(&server, secret(u64::MAX)).unwrap();
     reaches(&server, odd.id, TaskState::Failed);
     assert_eq!(steer(&server, odd.id, TaskVerb::Retry).unwrap().replays, 1);
     reaches(&server, odd.id, TaskState::Failed);
-    // Whoever submits it is told what is wrong with it; the record is told where.
+    // The submitter learns what is wrong with the payload; the record has only the field.
     let refused = submit(&server, task("wait", json!({"ms": "s3cret"}))).expect_err("no number");
     assert_eq!((refused.kind, &*refused.code), (Kind::BadRequest, "MS0014"));
     assert!(refused.why.contains("s3cret"), "{refused:?}");
@@ -139,12 +139,12 @@ struct Stream(BufReader<TcpStream>);
 impl Stream {
     fn open(server: &Server, path: &str, seen: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(server.api()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(LONGEST_WAIT)).unwrap();
         let seen = seen.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{seen}\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut stream = Self(BufReader::new(stream));
-        // It is there when its head is.
+        // The subscription exists when the head has arrived.
         assert!(stream.line().starts_with("HTTP/1.1 200"));
         while !stream.line().is_empty() {}
         stream
@@ -175,9 +175,9 @@ impl Stream {
     }
 }
 
-/// A client that was away while the server was started anew hears of it, and of all that is kept.
+/// A client that was away while the server was restarted gets the gap, and all events that are kept.
 #[test]
-fn a_reader_of_events_from_before_a_restart_is_told_of_the_gap_and_of_all_that_is_kept() {
+fn a_reader_of_events_from_before_a_restart_gets_the_gap_and_all_that_is_kept() {
     let place = Place::new();
     let mut server = place.start();
     let mut stream = Stream::open(&server, "/api/v1/events?about=tasks", None);
@@ -225,7 +225,7 @@ fn the_life_of_a_task_is_followed_over_http_and_resumed_where_it_was_cut() {
         (&json!(id), &json!("wait"), &json!(0))
     );
     drop(stream);
-    // What came meanwhile is told to whoever comes back.
+    // A client that comes back gets the events since it left.
     let task_id = id.parse().unwrap();
     reaches(&server, task_id, TaskState::Completed);
     let mut resumed = Stream::open(&server, "/api/v1/events?about=tasks", Some(&seen));
@@ -240,11 +240,11 @@ fn the_life_of_a_task_is_followed_over_http_and_resumed_where_it_was_cut() {
     assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
     assert_eq!(changes[0], "assigned", "{changes:?}");
 
-    // One task alone, over a failure that is tried again by hand.
+    // One task alone, through a failure that is retried by hand.
     let addend = |add: u64| json!({"kind": "tally", "payload": {"name": "all", "add": add}});
     let first = id_of(&server.http().post("/api/v1/tasks", &addend(1).to_string()));
     reaches(&server, first.parse().unwrap(), TaskState::Completed);
-    // More than a total can be: it fails at once and for good.
+    // More than fits into a total: it fails at once and for good.
     let odd = id_of(&server.http().post("/api/v1/tasks", &addend(u64::MAX).to_string()));
     let mut failures = Stream::open(&server, "/api/v1/events?change=failed", Some("0.0"));
     let (_, failed) = failures.next();
@@ -321,7 +321,7 @@ fn the_parts_of_the_server_are_services() {
     until("the store's second life", || {
         (service(&server, "task-store")?["incarnation"] == 2).then_some(())
     });
-    // A component that is made anew has other actors: they take the place of those before.
+    // A restarted component has new actors, which replace the old ones in the registry.
     server.steer("/root/components/application", Verb::Restart);
     until("the dispatcher is found again", || {
         let found = lookup("tasks").ok()?;

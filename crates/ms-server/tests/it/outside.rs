@@ -1,6 +1,6 @@
-//! Calls to services outside: allowed ones only, each behind a breaker, with a deadline and a fallback.
+//! Calls to outside services: only allowed ones, each behind a breaker, with a deadline and a fallback.
 //!
-//! The services are real listeners of these tests, which answer, fail, hang and come back.
+//! The services are real listeners of these tests, which answer, fail, hang and recover.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common;
@@ -23,7 +23,7 @@ const HANGS: u8 = 2;
 #[derive(Clone)]
 struct Peer {
     addr: SocketAddr,
-    how: Arc<AtomicU8>,
+    mode: Arc<AtomicU8>,
     asked: Arc<AtomicUsize>,
     /// The head of the last request.
     last: Arc<Mutex<String>>,
@@ -34,7 +34,7 @@ impl Peer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let peer = Self {
             addr: listener.local_addr().unwrap(),
-            how: Arc::new(AtomicU8::new(WELL)),
+            mode: Arc::new(AtomicU8::new(WELL)),
             asked: Arc::default(),
             last: Arc::default(),
         };
@@ -52,15 +52,15 @@ impl Peer {
         self.addr.to_string()
     }
 
-    fn is(&self, how: u8) {
-        self.how.store(how, Ordering::SeqCst);
+    fn is(&self, mode: u8) {
+        self.mode.store(mode, Ordering::SeqCst);
     }
 
     fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// Requests of one connection, one after the other; a body is as long as the head says.
+    /// Serves the requests of one connection, one after the other.
     fn serve(&self, stream: TcpStream) {
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         let mut writer = stream;
@@ -79,11 +79,11 @@ impl Peer {
             }
             *self.last.lock().unwrap() = head;
             let count = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-            let (status, text) = match self.how.load(Ordering::SeqCst) {
+            let (status, text) = match self.mode.load(Ordering::SeqCst) {
                 WELL => ("200 OK", format!("answer {count}")),
                 FAILS => ("503 Service Unavailable", "down".to_owned()),
                 _ => {
-                    // Nothing ever comes; the end of the connection ends this thread.
+                    // Nothing is ever answered; the end of the connection ends this thread.
                     drop(reader.read(&mut [0]));
                     return;
                 }
@@ -112,7 +112,7 @@ fn submit(server: &Server, peer: &Peer, path: &str, more: Value) -> String {
     id_of(&server.http().post("/api/v1/tasks", &task.to_string()))
 }
 
-/// Calls a service; what became of the task, which is tried once.
+/// Calls a service with a task of one attempt, and returns the ended task.
 fn call(server: &Server, peer: &Peer, path: &str) -> Value {
     ended(server, &submit(server, peer, path, json!({})))
 }
@@ -144,9 +144,10 @@ fn metric(server: &Server, name: &str, label: &str) -> f64 {
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
-/// S9.1-04, S9.2-01, S9.2-02: after the configured failures the service is called no more and the last
-/// good answer is given, marked stale; when the time is over one call tries it, and a success closes
-/// the circuit. The breaker is an actor of the tree, and metrics tell who answered.
+/// S9.1-04, S9.2-01, S9.2-02: after the configured failures the service is not called any more, and the
+/// last good answer is returned, marked as stale. When the time is over one call tries the service, and
+/// a success closes the circuit. The breaker is an actor of the tree; metrics count the sources of
+/// answers.
 #[test]
 fn a_service_that_fails_is_left_alone_and_tried_again() {
     let peer = Peer::start();
@@ -174,7 +175,7 @@ fn a_service_that_fails_is_left_alone_and_tried_again() {
     }
     let open = breaker(&server, &peer);
     assert_eq!((&open["state"], &open["opened"]), (&json!("open"), &json!(1)), "{open}");
-    // Should this take so long that a call tries the service, that fails, and it is open again.
+    // If this takes so long that a call tries the service, the call fails, and the circuit is open again.
     until("a call is refused without being made", || {
         let asked = peer.asked();
         assert_eq!(call(&server, &peer, "/x?y=1")["source"], "stale");
@@ -195,8 +196,8 @@ fn a_service_that_fails_is_left_alone_and_tried_again() {
     });
 }
 
-/// S9.1-04: one that hangs costs an agent its deadline and no more: the task's own, or that of the
-/// configuration. There is no fallback here: the task fails as any other does.
+/// S9.1-04: a service that hangs costs an agent no more than the deadline of the task, or else of the
+/// configuration. Without a fallback the task fails like any other.
 #[test]
 fn a_service_that_hangs_costs_no_more_than_the_deadline() {
     let peer = Peer::start();
@@ -206,9 +207,9 @@ fn a_service_that_hangs_costs_no_more_than_the_deadline() {
     for more in [json!({ "deadline_ms": 50 }), json!({ "deadline_ms": 3_600_000 })] {
         let began = Instant::now();
         let view = ended(&server, &submit(&server, &peer, "/", more.clone()));
-        let told = view["failure"].to_string();
+        let message = view["failure"].to_string();
         let least = Duration::from_millis(if more["deadline_ms"] == 50 { 50 } else { 400 });
-        assert!(told.contains("no answer within") && began.elapsed() >= least, "{told}");
+        assert!(message.contains("no answer within") && began.elapsed() >= least, "{message}");
     }
     assert_eq!(breaker(&server, &peer)["state"], "open", "a missed deadline is a failure");
     let view = call(&server, &peer, "/");
@@ -216,8 +217,8 @@ fn a_service_that_hangs_costs_no_more_than_the_deadline() {
     assert_eq!(peer.asked(), 2, "the third was not made");
 }
 
-/// S9.2-02, S9.2-03: a text of the configuration, marked as such; of a call that may be repeated, one more is
-/// made where the budget has one, of others none.
+/// S9.2-02, S9.2-03: the default answer of the configuration is marked as such. A call that may be
+/// repeated is repeated once if the budget has a retry; others are not.
 #[test]
 fn a_default_is_marked_and_retries_have_a_budget() {
     let peer = Peer::start();
@@ -241,7 +242,8 @@ fn a_default_is_marked_and_retries_have_a_budget() {
     assert_eq!(peer.asked(), 7 + 4, "a POST may have been carried out");
 }
 
-/// S9.2-02: another service answers, and is marked; a call that is half over its time leaves it some.
+/// S9.2-02: the alternative service answers, and the answer is marked. The first call may use only half
+/// of the time.
 #[test]
 fn another_service_answers_instead() {
     let (peer, other) = (Peer::start(), Peer::start());
@@ -261,7 +263,7 @@ fn another_service_answers_instead() {
     assert!(other.last.lock().unwrap().starts_with("get /path?q=1 "), "the same path");
 }
 
-/// A service that is not allowed is not called: by default none is, and there is no component for it.
+/// A service that is not allowed is not called. By default none is allowed, and there is no component.
 #[test]
 fn only_what_is_allowed_is_called() {
     let (peer, other) = (Peer::start(), Peer::start());
@@ -271,8 +273,8 @@ fn only_what_is_allowed_is_called() {
     let task = json!({ "kind": "http", "payload": { "url": url } }).to_string();
     let reply = server.http().post("/api/v1/tasks", &task);
     assert_eq!(reply.status, 422, "{reply:?}");
-    let told = reply.body.clone();
-    assert!(told.contains("payload.url") && told.contains("outside.allowed"), "{told}");
+    let message = reply.body.clone();
+    assert!(message.contains("payload.url") && message.contains("outside.allowed"), "{message}");
     assert_eq!(call(&server, &peer, "/")["source"], "origin");
     assert_eq!(other.asked(), 0);
     drop(server);

@@ -1,5 +1,5 @@
-//! Supervised tasks, a slow component and a slow subscriber of a service of one's own, seen by who
-//! asks the process.
+//! Supervised tasks, a slow component and a slow subscriber of a program's own service, observed from
+//! outside of the process.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -37,23 +37,23 @@ use serde_json::{Value, json};
 
 /// The component whose children are supervised tasks.
 const JOBS: &str = "/root/components/jobs";
-/// How long a failure of them counts.
+/// The window in which their failures count.
 const WINDOW: Duration = Duration::from_secs(2);
-/// Made by the slow component when it has begun to start.
+/// The file that the slow component creates when it begins to start.
 const BEGUN: &str = "begun";
-/// Ends the wait of the slow component.
+/// The file that ends the wait of the slow component.
 const OPEN: &str = "open";
-/// The slow component says that it does not work.
+/// While this file exists the slow component reports that it does not work.
 const SICK: &str = "sick";
-/// The root supervisor is suspended while this is there.
+/// While this file exists the root supervisor is suspended.
 const HOLD: &str = "hold";
-/// Has the events published.
+/// The file that starts the publisher.
 const PUBLISH: &str = "publish";
-/// Who subscribes to them.
+/// The subscriber.
 const LISTENER: &str = "/root/components/news/listener";
 const EVENTS: u32 = 50;
 
-/// Fails twice at once; the third run goes on for ever.
+/// Fails twice at once; the third run never ends.
 fn flaky() -> ChildSpec {
     let runs = Arc::new(AtomicU32::new(0));
     let task = move || {
@@ -86,7 +86,7 @@ impl Event for Headline {
     const SUBJECT: &'static str = "own.headline";
 }
 
-/// Is told of headlines.
+/// Subscribes to headlines.
 struct Listener;
 
 impl Agent for Listener {
@@ -102,8 +102,8 @@ impl Handles<Delivery<Headline>> for Listener {
     async fn on(&mut self, _: Delivery<Headline>, _: &mut Cx<Self>) {}
 }
 
-/// A subscriber, and who publishes when it is told to.
-fn news(bus: &BusClient, place: &Path) -> ComponentSpec {
+/// Returns a subscriber, and a publisher that waits for the file.
+fn headlines(bus: &BusClient, place: &Path) -> ComponentSpec {
     let (at, out) = (place.join(PUBLISH), bus.clone());
     let publisher = ChildSpec::task("publisher", move || {
         let (at, out) = (at.clone(), out.clone());
@@ -123,7 +123,7 @@ fn news(bus: &BusClient, place: &Path) -> ComponentSpec {
     ComponentSpec::tree(tree).needs(["event-bus"])
 }
 
-/// Suspends the root of the tree, from inside, and has it go on.
+/// Suspends the root of the tree from inside, and resumes it.
 fn holder(place: &Path) -> ComponentSpec {
     let at = place.join(HOLD);
     ComponentSpec::tree_of("holder", move |service| {
@@ -145,7 +145,7 @@ fn holder(place: &Path) -> ComponentSpec {
     })
 }
 
-/// Does not start before it is let.
+/// Starts only when the file permits it.
 struct Slow(PathBuf);
 
 impl Component for Slow {
@@ -163,7 +163,7 @@ impl Component for Slow {
     }
 }
 
-/// The child's part of the tests here. Beside its configuration are the test's files.
+/// The part of the child process. The files of the test are beside its configuration.
 fn service(_: &str) {
     let options = own_options();
     let control = options.control.clone().expect("handed over");
@@ -174,16 +174,16 @@ fn service(_: &str) {
         .child(at_once("finished", Restart::Transient))
         .child(at_once("gone", Restart::Temporary));
     let server = ms_server::Server::new("own");
-    let news = news(&server.event_bus(), &place);
+    let headlines = headlines(&server.event_bus(), &place);
     let holder = holder(&place);
     let slow = ComponentSpec::new("slow", move || Slow(place.clone()))
         .phase(Phase::Applications)
         .needs(["jobs", "transport"])
-        .start_within(common::PATIENCE);
+        .start_within(common::LONGEST_WAIT);
     let server = server
         .agents::<Echo>("echo", ())
         .component(ComponentSpec::tree(jobs).needs(["observability"]))
-        .component(news)
+        .component(headlines)
         .component(holder)
         .component(slow);
     end_own(server.run(&options));
@@ -193,7 +193,7 @@ fn launch(own: &OwnTest, place: &Place) -> Server {
     launch_with(own, place, "")
 }
 
-/// With more in its configuration.
+/// The same with more keys in its configuration.
 fn launch_with(own: &OwnTest, place: &Place, more: &str) -> Server {
     place
         .write_config(&format!("components.startup_deadline = \"300s\"\ntasks.agents = 2\n{more}"));
@@ -204,7 +204,7 @@ fn run(place: &Place, args: &[&str]) -> Output {
     msctl().args(args).arg("--control").arg(place.control()).output().expect("msctl runs")
 }
 
-/// What `msctl inspect --json` has about an actor.
+/// Returns the output of `msctl inspect --json` for an actor.
 fn inspected(place: &Place, path: &str) -> Value {
     let out = run(place, &["inspect", path, "--json"]);
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -216,8 +216,8 @@ fn metric(server: &Server, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
-/// S2.2-13, S5.1-01: a supervised task that is told to stop does not run any more and is not begun again, until it is
-/// told to; at the end of the service those that still run are stopped, and nothing is left of them.
+/// S2.2-13, S5.1-01: a supervised task that is stopped does not run until it is started again. At the
+/// end of the service the running tasks are stopped, and nothing is left of them.
 #[test]
 fn a_supervised_task_is_stopped_by_hand_and_with_the_service() {
     child::split(a_supervised_task_is_stopped_by_hand_and_with_the_service, service, |own| {
@@ -249,9 +249,10 @@ fn a_supervised_task_is_stopped_by_hand_and_with_the_service() {
 }
 
 /// S2.2-07, S2.2-12, S2.2-05, S2.2-06, S2.2-09, S2.2-10, S2.2-11, S2.4-10: a supervised task of a
-/// running service is on record with its id, its life, its supervisor, its policy and its failures,
-/// though it failed before anybody could look. Failures leave the supervisor's account when their window is over; what has
-/// ended for good is kept with its reason, or gone where it is temporary; all of it is counted.
+/// running service is recorded with its id, its incarnation, its supervisor, its policy and its
+/// failures, even if it failed before anybody could look. Failures no longer count when their window
+/// is over. A task that has ended for good is kept with its reason, or removed if it is temporary. All
+/// of it is in the metrics.
 #[test]
 fn a_supervised_task_is_on_record_with_five_facts_and_counted() {
     child::split(a_supervised_task_is_on_record_with_five_facts_and_counted, service, |own| {
@@ -277,7 +278,7 @@ fn a_supervised_task_is_on_record_with_five_facts_and_counted() {
         {
             assert!(words.contains(word), "no {word} in {words}");
         }
-        // The failures are remembered; they do not count for ever.
+        // The failures are remembered, but do not count for ever.
         until("the window to be over", || {
             let supervisor = inspected(&place, JOBS);
             (supervisor["supervisor"]["restarts_in_window"] == 0).then_some(())
@@ -288,8 +289,8 @@ fn a_supervised_task_is_on_record_with_five_facts_and_counted() {
         assert_eq!(finished["status"]["lifecycle"], "stopped", "{finished}");
         assert_eq!(finished["status"]["restarts"], 0, "{finished}");
         let gone = run(&place, &["inspect", &format!("{JOBS}/gone")]);
-        let told = String::from_utf8_lossy(&gone.stderr).into_owned();
-        assert!(!gone.status.success() && told.contains("gone"), "{told}");
+        let output = String::from_utf8_lossy(&gone.stderr).into_owned();
+        assert!(!gone.status.success() && output.contains("gone"), "{output}");
         let children = supervisor["children"].as_array().unwrap();
         let ids: Vec<_> = children.iter().map(|child| &child["id"]).collect();
         assert_eq!(ids, ["flaky", "finished"], "nothing is left of a temporary one that has ended");
@@ -312,9 +313,9 @@ fn a_supervised_task_is_on_record_with_five_facts_and_counted() {
     });
 }
 
-/// S7.2-03, S7.2-05, S4.1-09: while a component of phase 9 is starting, the process says at both of
-/// its ports that it lives, that it has not started and is not ready, and it takes no task. All of
-/// that is otherwise as soon as the boot is done.
+/// S7.2-03, S7.2-05, S4.1-09: while a component of phase 9 is starting, the process is alive but
+/// neither started nor ready on both of its ports, and accepts no task. It is all of that as soon as
+/// the boot is done.
 #[test]
 fn until_its_last_component_has_started_a_service_is_neither_started_nor_ready() {
     child::split(
@@ -348,9 +349,9 @@ fn until_its_last_component_has_started_a_service_is_neither_started_nor_ready()
     );
 }
 
-/// S7.2-04, S7.1-17: while the root supervisor is suspended and serves nobody, the process is not alive
-/// for who asks at either port, as the keys of the liveness probe say; it is again when the root
-/// goes on. Nothing else was stopped by it.
+/// S7.2-04, S7.1-17: while the root supervisor is suspended, the process is not alive on either port,
+/// as the keys of the liveness probe say. It is alive again when the root is resumed. The suspension
+/// stops nothing else.
 #[test]
 fn a_service_whose_root_serves_nobody_is_not_alive_until_it_does() {
     child::split(a_service_whose_root_serves_nobody_is_not_alive_until_it_does, service, |own| {
@@ -382,8 +383,9 @@ fn a_service_whose_root_serves_nobody_is_not_alive_until_it_does() {
     });
 }
 
-/// S4.1-12, S4.1-14: a service whose critical component has started and says that it does not work
-/// does not start: it is undone, and the process ends with 7 and names who said so and why.
+/// S4.1-12, S4.1-14: a service does not start if a critical component has started but reports that it
+/// does not work. The start is undone, and the process ends with 7 and names the component and the
+/// reason.
 #[test]
 fn a_service_whose_critical_component_does_not_work_ends_with_7_and_names_it() {
     child::split(
@@ -396,15 +398,15 @@ fn a_service_whose_critical_component_does_not_work_ends_with_7_and_names_it() {
             }
             let mut server = launch(own, &place);
             assert_eq!(server.exit(), 7, "{}", server.log.text());
-            let told = server.log.line("out of order");
-            assert!(told.contains("slow"), "{told}");
+            let output = server.log.line("out of order");
+            assert!(output.contains("slow"), "{output}");
             assert!(!server.log.has("bootstrap completed"), "{}", server.log.text());
         },
     );
 }
 
-/// S4.2-08, S4.1-18: the log of `ms-server` has the lines of the boot, in their order, and one for each
-/// of the components it says there are.
+/// S4.2-08, S4.1-18: the log of `ms-server` has the lines of the boot in their order, with one for each
+/// component.
 #[test]
 fn the_log_of_a_boot_says_how_many_components_there_are_and_names_each() {
     let place = Place::new();
@@ -423,9 +425,8 @@ fn the_log_of_a_boot_says_how_many_components_there_are_and_names_each() {
     }
 }
 
-/// S7.4-01: events that a subscriber has not handled are the backlog that the metrics of the process
-/// tell, as many as there are; when it goes on there are none. What a broker would keep beside them is
-/// not there: this build has no NATS.
+/// S7.4-01: the metrics of the process have the exact backlog of events that a subscriber has not
+/// handled, and none when it has. There is no backlog of a broker, as this build has no NATS.
 #[test]
 fn events_that_wait_for_a_subscriber_are_the_backlog_of_the_metrics() {
     child::split(

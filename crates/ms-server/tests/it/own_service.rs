@@ -1,4 +1,4 @@
-//! A service of one's own: queues and budgets, set in code.
+//! A program's own service: queues and budgets, set in code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use common::{Http, Place, end_own, id_of, own_options, until};
@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::common;
 
-/// Agents of a kind, and with it all of its path that is fixed.
+/// The path of the agents, up to their kind.
 const ECHO: &str = "/root/components/application/tasks/echo";
 
-/// The child's part of the tests here.
+/// The part of the child process.
 fn serve(_: &str) {
     let slow = QueueName::new("slow").unwrap();
     let server = Server::new("own")
@@ -85,7 +85,7 @@ fn agents_over_their_budget_are_suspended_and_their_tasks_wait() {
         until("the suspension", || suspended(&server.tree()).then_some(()));
         let echoed = states(&mut http, "kind=echo");
         let completed = echoed.iter().filter(|state| *state == "completed").count();
-        // What the messages in hand cost may pass the limit: one for each of the four agents.
+        // Messages in work may exceed the limit: one for each of the four agents.
         assert!((1..=6).contains(&completed), "{echoed:?}");
         let failed = echoed.iter().any(|state| state == "failed" || state == "dead");
         assert!(!failed, "{echoed:?}");

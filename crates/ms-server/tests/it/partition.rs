@@ -1,5 +1,5 @@
-//! Cut off: clients from the server by the network, the server from its store by another program.
-//! What was acknowledged is kept, nothing is done twice, and everything is as before afterwards.
+//! Partitions: clients cut off from the server by the network, and the server from its store by another
+//! program. Acknowledged tasks are kept, none is done twice, and everything recovers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{Http, PATIENCE, Place, Reply, Server, id_of, pause, until};
+use common::{Http, LONGEST_WAIT, Place, Reply, Server, id_of, pause, until};
 use ms_testkit::network::{Link, Proxy};
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
@@ -25,35 +25,35 @@ use sqlx::{Connection, Executor};
 const CLIENTS: usize = 8;
 /// Answers that clients must get between two faults.
 const BETWEEN: usize = 40;
-/// A client that hears nothing for so long tries again.
-const CLIENT_PATIENCE: Duration = Duration::from_millis(300);
-/// How long the store is cut off at least.
+/// A client without an answer for this long tries again.
+const CLIENT_TIMEOUT: Duration = Duration::from_millis(300);
+/// Shortest time for which the store is cut off.
 const CUT: Duration = Duration::from_secs(5);
 
-/// What clients got and did not get.
+/// The answers that clients got and did not get.
 #[derive(Default)]
 struct Seen {
     /// Ids that were answered, by key.
     acknowledged: Mutex<BTreeMap<String, String>>,
     /// Requests without an answer.
     lost: AtomicUsize,
-    /// Answers that told that the request had come before.
+    /// Answers that said that the request had come before.
     replayed: AtomicUsize,
-    /// Refusals with the time to come again.
-    told_to_wait: AtomicUsize,
+    /// Refusals with a time to retry.
+    asked_to_wait: AtomicUsize,
     over: AtomicBool,
 }
 
 impl Seen {
     /// Submits one task after the other, each until it is acknowledged, always under its key.
-    fn client(&self, addr: SocketAddr, client: usize, patience: Duration) {
+    fn client(&self, addr: SocketAddr, client: usize, timeout: Duration) {
         let mut connection = None;
         for turn in 0.. {
             if self.over.load(Ordering::Relaxed) {
                 return;
             }
             let key = format!("client-{client}-{turn}");
-            let reply = self.acknowledged(addr, &mut connection, &key, patience);
+            let reply = self.acknowledged(addr, &mut connection, &key, timeout);
             if reply.head.to_lowercase().contains("idempotency-replayed: true") {
                 self.replayed.fetch_add(1, Ordering::Relaxed);
             }
@@ -66,15 +66,15 @@ impl Seen {
         addr: SocketAddr,
         connection: &mut Option<Http>,
         key: &str,
-        patience: Duration,
+        timeout: Duration,
     ) -> Reply {
         let body = json!({"kind": "echo", "payload": key}).to_string();
         let head = format!("Idempotency-Key: {key}\r\n");
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LONGEST_WAIT;
         while Instant::now() < end {
             let http = match connection.take() {
                 Some(http) => Ok(http),
-                None => Http::try_to(addr).and_then(|http| http.within(patience)),
+                None => Http::try_to(addr).and_then(|http| http.within(timeout)),
             };
             let asked = http.and_then(|mut http| {
                 let reply = http.call("POST", "/api/v1/tasks", &head, &body)?;
@@ -82,9 +82,9 @@ impl Seen {
             });
             match asked {
                 Ok((http, reply)) if reply.status == 503 => {
-                    let told = reply.head.to_lowercase().contains("retry-after");
-                    assert!(told, "when to come again: {reply:?}");
-                    self.told_to_wait.fetch_add(1, Ordering::Relaxed);
+                    let announced = reply.head.to_lowercase().contains("retry-after");
+                    assert!(announced, "when to come again: {reply:?}");
+                    self.asked_to_wait.fetch_add(1, Ordering::Relaxed);
                     *connection = Some(http);
                     pause(Duration::from_millis(50));
                 }
@@ -98,7 +98,7 @@ impl Seen {
                 }
             }
         }
-        panic!("{key} was not acknowledged within {PATIENCE:?}");
+        panic!("{key} was not acknowledged within {LONGEST_WAIT:?}");
     }
 
     fn count(&self) -> usize {
@@ -121,13 +121,13 @@ impl Drop for Over<'_> {
 }
 
 /// Runs `faults` while clients ask at this address.
-fn background_load(addr: SocketAddr, patience: Duration, faults: impl FnOnce(&Seen)) -> Seen {
+fn background_load(addr: SocketAddr, timeout: Duration, faults: impl FnOnce(&Seen)) -> Seen {
     let seen = Seen::default();
     std::thread::scope(|scope| {
         let _over = Over(&seen);
         for client in 0..CLIENTS {
             let seen = &seen;
-            scope.spawn(move || seen.client(addr, client, patience));
+            scope.spawn(move || seen.client(addr, client, timeout));
         }
         seen.wait_for_load();
         faults(&seen);
@@ -149,7 +149,7 @@ fn tasks(server: &Server) -> Vec<Value> {
     }
 }
 
-/// Every key that was acknowledged is one task, done in one attempt; and there are no others.
+/// Asserts that every acknowledged key is one task, done in one attempt, and that there are no others.
 fn nothing_was_lost_or_done_twice(server: &Server, seen: &Seen) {
     let acknowledged = seen.acknowledged.lock().unwrap();
     let all = until("the end of all tasks", || {
@@ -167,14 +167,14 @@ fn nothing_was_lost_or_done_twice(server: &Server, seen: &Seen) {
     assert_eq!(kept, *acknowledged, "what was acknowledged is what is kept");
 }
 
-/// S6.3-09, S6.3-10: clients are cut off, unheard and left without a word while they work. They
-/// send again under the same key, lose nothing that was acknowledged, and nothing is done twice.
+/// S6.3-09, S6.3-10: clients lose their connections, their requests and their answers while they work.
+/// They send again under the same key, lose no acknowledged task, and nothing is done twice.
 #[test]
 fn clients_behind_a_partition_lose_nothing_acknowledged() {
     let place = Place::new().set("tasks.agents=4");
     let mut server = place.start();
     let proxy = Proxy::to(server.api()).expect("a port");
-    let seen = background_load(proxy.addr(), CLIENT_PATIENCE, |seen| {
+    let seen = background_load(proxy.addr(), CLIENT_TIMEOUT, |seen| {
         for link in [Link::Cut, Link::HalfOpen, Link::Silent, Link::Cut] {
             let enough = seen.lost.load(Ordering::Relaxed) + 3 * CLIENTS;
             match link {
@@ -184,7 +184,7 @@ fn clients_behind_a_partition_lose_nothing_acknowledged() {
             until("clients without an answer", || {
                 (seen.lost.load(Ordering::Relaxed) >= enough).then_some(())
             });
-            // Whoever is on the server's side sees nothing of it.
+            // The server's side does not notice it.
             let report = server.get("/health/ready");
             assert_eq!(report.status, 200, "{link:?}: {report:?}");
             proxy.restore_network();
@@ -199,7 +199,7 @@ fn clients_behind_a_partition_lose_nothing_acknowledged() {
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
-/// What the report says of the whole and of the store.
+/// Returns the report's status of the whole and of the store.
 fn health(server: &Server) -> (u16, String, Value) {
     let reply = server.get("/health/ready");
     let report = reply.json();
@@ -208,20 +208,20 @@ fn health(server: &Server) -> (u16, String, Value) {
     (reply.status, report["overall_status"].as_str().expect("a word").to_owned(), storage)
 }
 
-/// S6.3-07, S6.3-08, S6.3-09: under load the store cannot write for five seconds. The report says
-/// degraded and why, the server stays ready, requests wait or are told when to come again, none is lost,
-/// and it is healthy again by itself.
+/// S6.3-07, S6.3-08, S6.3-09: under load the store cannot write for five seconds. The report is
+/// degraded with the reason, the server stays ready, requests wait or are asked to retry later, none is
+/// lost, and the server is healthy again by itself.
 #[test]
 fn test_system_resilience() {
     let place = Place::new().set("core.supervision.health_check_interval=1s");
     let mut server = place.start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let url = format!("sqlite://{}", place.database().display());
-    let seen = background_load(server.api(), PATIENCE, |seen| {
+    let seen = background_load(server.api(), LONGEST_WAIT, |seen| {
         until("healthy", || (health(&server).1 == "healthy").then_some(()));
         let mut other = runtime.block_on(async {
             let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
-            // In its turn, as every program that writes to this file.
+            // It takes the lock like every program that writes to this file.
             conn.execute("PRAGMA busy_timeout = 60000").await.unwrap();
             conn.execute("BEGIN IMMEDIATE").await.unwrap();
             conn
@@ -234,12 +234,12 @@ fn test_system_resilience() {
         assert_eq!(status, 200, "what only degrades takes no readiness: {storage}");
         assert_eq!(storage["status"], "degraded", "{storage}");
         assert!(storage["message"].to_string().contains("commit"), "it says why: {storage}");
-        // What is kept is read all the while.
+        // Stored tasks can be read all the time.
         assert_eq!(server.get("/api/v1/tasks?limit=1").status, 200);
-        // Long enough for requests to wait, and for some to be told to come again.
+        // Long enough for requests to wait, and for some to be asked to retry later.
         until("the cut to have lasted", || {
-            let told = seen.told_to_wait.load(Ordering::Relaxed) > 0;
-            (told && since.elapsed() >= CUT).then_some(())
+            let announced = seen.asked_to_wait.load(Ordering::Relaxed) > 0;
+            (announced && since.elapsed() >= CUT).then_some(())
         });
         let acknowledged = seen.count();
         assert_eq!(health(&server).1, "degraded");
@@ -253,7 +253,7 @@ fn test_system_resilience() {
     println!(
         "{} acknowledged, {} told to come again, {} without an answer",
         seen.count(),
-        seen.told_to_wait.load(Ordering::Relaxed),
+        seen.asked_to_wait.load(Ordering::Relaxed),
         seen.lost.load(Ordering::Relaxed)
     );
     assert_eq!(seen.lost.load(Ordering::Relaxed), 0, "every request is answered");

@@ -1,4 +1,4 @@
-//! State that is kept over an orderly stop and over `kill -9`, sealed; a key that is not there.
+//! Sealed state that survives an orderly stop and `kill -9`; keys and directories that are missing.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -32,8 +32,8 @@ fn starts(server: &Server) -> f64 {
     })
 }
 
-/// S5.1-10, S5.3-08: the state handed over at the stop is saved, and given back at the next start; so is
-/// what was saved while running, after `kill -9`.
+/// S5.1-10, S5.3-08: the state handed over at the stop is saved and restored at the next start; after
+/// `kill -9` the state that was saved while running is.
 #[test]
 fn state_is_kept_over_a_stop_and_over_a_kill() {
     let place = place();
@@ -52,19 +52,19 @@ fn state_is_kept_over_a_stop_and_over_a_kill() {
     assert_eq!(starts(&server), 3.0);
 }
 
-/// S5.1-10: the orderly stop itself saves: one more than while it ran, nothing of it readable.
+/// S5.1-10: the orderly stop itself saves once more than while it ran; nothing of it is readable.
 #[test]
 fn an_orderly_stop_saves_once_more() {
     let place = place_with("1h");
     let mut server = place.start();
     let saves = || fs::read_dir(place.file("snapshots")).unwrap().flatten().count();
-    // The interval is as long as the test; what is saved at the start is there already.
+    // The interval is as long as the test; the save of the start exists already.
     let server_saves = until("the save at the start", || (saves() > 0).then(saves));
     assert_eq!(server.stop(), 0);
     assert!(saves() > server_saves, "{}", server.log.text());
 }
 
-/// RELIABILITY 42 and 52: keys that others may read, and a directory that is not there.
+/// RELIABILITY 42 and 52: keys that others may read, and a missing directory.
 #[test]
 fn keys_and_directory_are_checked_before_anything_starts() {
     let place = place();

@@ -1,4 +1,4 @@
-//! The check of a configuration as a pipeline of CI does it: a shell that goes by exit codes.
+//! The check of a configuration in a CI pipeline: a shell that goes by exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use common::{Place, msctl};
 
-/// Every directory is looked at, so that one run says all; `$VALIDATE` is words.
+/// Checks every directory, so that one run finds everything; `$VALIDATE` is split into words.
 const SCRIPT: &str = r#"
 failed=0
 for directory in "$@"; do
@@ -71,7 +71,7 @@ fn a_pipeline_passes_good_configurations_and_names_what_is_wrong_with_bad_ones()
     validate.args(["config", "validate"]);
     let mut check = Command::new(env!("CARGO_BIN_EXE_ms-server"));
     check.arg("--config");
-    // Ports and a database that are free, whatever else runs on this machine.
+    // Free ports and a new database, whatever else runs on this machine.
     let database = place.database();
     let rest = format!(
         "--check --set http.bind=127.0.0.1:0 --set telemetry.metrics_bind=127.0.0.1:0 \
@@ -83,18 +83,18 @@ fn a_pipeline_passes_good_configurations_and_names_what_is_wrong_with_bad_ones()
         let passed = pipeline(validator, rest, &good);
         assert!(passed.status.success(), "{passed:?}");
         let failed = pipeline(validator, own, &bad);
-        let told =
+        let output =
             String::from_utf8_lossy(&failed.stderr) + String::from_utf8_lossy(&failed.stdout);
-        assert_eq!(failed.status.code(), Some(1), "{told}");
+        assert_eq!(failed.status.code(), Some(1), "{output}");
         for word in wrong.iter().chain(&refused) {
-            assert!(told.contains(word), "no {word} in {told}");
+            assert!(output.contains(word), "no {word} in {output}");
         }
-        // One bad among good ones is enough.
+        // One bad directory among good ones is enough.
         let mixed = [good[0].clone(), bad[0].clone(), good[1].clone()];
         let failed = pipeline(validator, rest, &mixed);
         assert_eq!(failed.status.code(), Some(1), "{failed:?}");
-        let told = String::from_utf8_lossy(&failed.stdout).matches("refused: ").count();
-        assert_eq!(told, 1, "{failed:?}");
+        let output = String::from_utf8_lossy(&failed.stdout).matches("refused: ").count();
+        assert_eq!(output, 1, "{failed:?}");
     }
     assert!(!database.exists(), "a check makes nothing");
 }

@@ -1,5 +1,5 @@
-//! Faults under load: agents, supervisors, the store and whole threads are lost, and no request
-//! of any client fails. `MS_SEED` replays a run.
+//! Faults under load: agents, supervisors, the store and whole threads are lost, and no request of any
+//! client fails. `MS_SEED` replays a run.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 use crate::common;
@@ -25,20 +25,20 @@ fn dice() -> fastrand::Rng {
     fastrand::Rng::with_seed(ms_testkit::seed())
 }
 
-/// Faults may come as fast as the test likes: it is not the budget of restarts that is tried.
+/// Faults may come at any rate: the restart budget is not what is tested.
 fn place() -> Place {
     Place::new()
         .set("core.supervision.max_restarts=1000")
         .set("tasks.agents=8")
-        // A thread that stands still for two seconds is given up.
+        // A thread that is blocked for two seconds is abandoned.
         .set("core.supervision.heartbeat_interval=500ms")
         .set("core.supervision.heartbeat_missed=4")
-        // The end of a test waits for a look at all components.
+        // The end of a test waits for a check of all components.
         .set("core.supervision.health_check_interval=500ms")
         .set("telemetry.log_filter=warn,ms_transport=info")
 }
 
-/// What the clients saw.
+/// The observations of the clients.
 #[derive(Default)]
 struct Seen {
     answers: AtomicUsize,
@@ -57,7 +57,7 @@ impl Drop for Over<'_> {
 }
 
 impl Seen {
-    /// The turns of one client: submits, looks at what it submitted, lists, until it is over.
+    /// Runs one client: it submits, reads its tasks and lists, until the test is over.
     fn client(&self, addr: SocketAddr, client: usize) -> impl FnMut(&mut Http, usize) -> bool {
         let mut last = None;
         move |http, turn| {
@@ -151,7 +151,7 @@ fn under_load(place: &Place, faults: impl FnOnce(&Server, &dyn Fn())) {
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
-/// What of the application's tree may be hit: agents, and the supervisors above them.
+/// Returns the actors that may be hit: agents, and the supervisors above them.
 fn victims(server: &Server) -> (Vec<String>, Vec<String>) {
     let tree = server.tree();
     let of = |node: &TreeNode| node.status.path.to_string();
@@ -162,7 +162,7 @@ fn victims(server: &Server) -> (Vec<String>, Vec<String>) {
     (paths(agents), paths(above))
 }
 
-/// Whether it was hit: one that is just being restarted cannot be.
+/// Returns whether it was hit: an actor that is being restarted cannot be.
 fn inject(server: &Server, path: &str, fault: Fault) -> Option<()> {
     let path = path.parse().expect("a path");
     server.control(async |client| client.inject(path, fault).await).ok().map(drop)
@@ -181,7 +181,7 @@ fn no_request_fails_while_agents_and_supervisors_are_lost() {
         let mut supervisors = 0;
         for _ in 0..30 {
             let kind = dice.u8(..4);
-            // Another one each time, until one is hit.
+            // Another target each time, until one is hit.
             until("a fault to strike", || {
                 let (agents, above) = victims(server);
                 let victims = if kind == 3 { &above } else { &agents };
@@ -195,14 +195,14 @@ fn no_request_fails_while_agents_and_supervisors_are_lost() {
             supervisors += u32::from(kind == 3);
             between();
         }
-        // Surely one of each, whatever the dice say.
+        // At least one of each, whatever the seed says.
         until("a supervisor to be killed", || kill(server, &format!("{APPLICATION}/tasks")));
         println!("{supervisors} supervisors by dice");
     });
 }
 
-/// S6.3-07, S6.3-08, S6.3-09: the store itself is killed and crashed with requests in hand. They
-/// are held until it is back, answered once, and the service is healthy again.
+/// S6.3-07, S6.3-08, S6.3-09: the store itself is killed and crashed while it has requests. They are
+/// held until it is back and answered once, and the service is healthy again.
 #[test]
 fn no_request_fails_while_the_store_is_lost() {
     let mut dice = dice();
@@ -225,8 +225,8 @@ fn no_request_fails_while_the_store_is_lost() {
     });
 }
 
-/// S6.3-09: an agent blocks its thread until the node gives the arbiter up and moves its other
-/// actors away: whoever asks is answered.
+/// S6.3-09: an agent blocks its thread until the node abandons the arbiter and moves its other actors
+/// away: every client is answered.
 #[test]
 fn no_request_fails_while_an_arbiter_is_lost() {
     let mut dice = dice();

@@ -1,5 +1,5 @@
-//! Token and keys as components: in the tree and in the health report, replaced while the server
-//! runs, and never shown.
+//! Token and keys as components: in the tree and in the health report, replaced while the server runs,
+//! and never printed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common;
@@ -15,7 +15,7 @@ use serde_json::Value;
 const TOKENS: [&str; 2] = ["the-first-token-0123", "the-second-token-4567"];
 const DIGITS: [&str; 2] = ["5a", "c3"];
 
-/// Writes a file that is its owner's alone, whole or not at all.
+/// Writes a file that only its owner may read, atomically.
 fn secret(place: &Place, name: &str, text: &str) {
     let new = place.file("new");
     fs::write(&new, text).unwrap();
@@ -44,7 +44,7 @@ fn place() -> Place {
     place
 }
 
-/// Waits until the report says so of a component; gives the entry.
+/// Waits for this status of a component, and returns its entry of the report.
 fn component(server: &Server, name: &str, status: &str) -> Value {
     until(&format!("{name} to be {status}"), || {
         let reply = Http::try_get(server.admin(), "/health/ready").ok()?;
@@ -60,10 +60,10 @@ fn status(server: &Server, token: &str) -> u16 {
     server.http().call("GET", "/api/v1/tasks", &head, "").unwrap().status
 }
 
-/// Has everything reload; gives the line that says how it went.
-fn hang_up(server: &Server, told: &str) -> String {
+/// Makes the server reload, and returns the log line with the outcome.
+fn hang_up(server: &Server, report: &str) -> String {
     server.signal(Signal::HUP);
-    server.log.line(told)
+    server.log.line(report)
 }
 
 fn shows_no_secret(server: &Server) {
@@ -90,13 +90,13 @@ fn token_and_keys_are_components_of_the_phase_security() {
     let log = server.log.text();
     let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("no {text} in {log}"));
     let phase = at("boot phase phase=5");
-    assert!(phase < at("callers have to show a token") && phase < at("snapshots are sealed"));
+    assert!(phase < at("callers need a token") && phase < at("snapshots are sealed"));
     assert!(at("snapshots are sealed") < at("boot phase phase=7"), "before anybody may come in");
     shows_no_secret(&server);
 }
 
-/// S4.1-07: a token that is replaced is taken over at SIGHUP, on connections that are open too; a file
-/// that is wrong changes nothing and is told.
+/// S4.1-07: a replaced token is applied at SIGHUP, also to open connections. A wrong file changes
+/// nothing and is reported.
 #[test]
 fn a_token_is_replaced_while_the_server_runs() {
     let place = place();
@@ -106,8 +106,8 @@ fn a_token_is_replaced_while_the_server_runs() {
     let entry = component(&server, "credentials", "degraded");
     assert!(entry.to_string().contains("SIGHUP"), "{entry}");
     assert_eq!(TOKENS.map(|token| status(&server, token)), [200, 401], "not by itself");
-    let told = hang_up(&server, "reloaded;");
-    assert!(told.contains("changed: credentials (the token was replaced"), "{told}");
+    let report = hang_up(&server, "reloaded;");
+    assert!(report.contains("changed: credentials (the token was replaced"), "{report}");
     until("the new token", || (status(&server, TOKENS[1]) == 200).then_some(()));
     assert_eq!(TOKENS.map(|token| status(&server, token)), [401, 200]);
     component(&server, "credentials", "healthy");
@@ -115,14 +115,17 @@ fn a_token_is_replaced_while_the_server_runs() {
     fs::set_permissions(place.file("token"), PermissionsExt::from_mode(0o644)).unwrap();
     let entry = component(&server, "credentials", "degraded");
     assert!(entry.to_string().contains("chmod 600"), "{entry}");
-    let told = hang_up(&server, "the reload is incomplete;");
-    assert!(told.contains("failed: credentials") && told.contains("the token stays"), "{told}");
+    let report = hang_up(&server, "the reload is incomplete;");
+    assert!(
+        report.contains("failed: credentials") && report.contains("the token stays"),
+        "{report}"
+    );
     assert_eq!(TOKENS.map(|token| status(&server, token)), [401, 200]);
     shows_no_secret(&server);
 }
 
-/// S4.1-07, S1.2-06: a new key is taken over at SIGHUP and seals from then on, the old one still opens; a
-/// ring without the key that sealed last is refused, and an old file is told.
+/// S4.1-07, S1.2-06: a new key is applied at SIGHUP and seals from then on, and the old one still opens.
+/// A ring without the key that sealed last is refused, and an old file is reported.
 #[test]
 fn keys_are_replaced_while_the_server_runs() {
     let place = place();
@@ -130,12 +133,12 @@ fn keys_are_replaced_while_the_server_runs() {
     secret(&place, "keys", &key(1));
     let entry = component(&server, "keyring", "degraded");
     assert!(entry.to_string().contains("SIGHUP"), "{entry}");
-    let told = hang_up(&server, "the reload is incomplete;");
-    assert!(told.contains("failed: keyring") && told.contains("the keys stay"), "{told}");
+    let report = hang_up(&server, "the reload is incomplete;");
+    assert!(report.contains("failed: keyring") && report.contains("the keys stay"), "{report}");
 
     secret(&place, "keys", &(key(1) + &key(0)));
-    let told = hang_up(&server, "reloaded;");
-    assert!(told.contains("changed: keyring (the keys were replaced"), "{told}");
+    let report = hang_up(&server, "reloaded;");
+    assert!(report.contains("changed: keyring (the keys were replaced"), "{report}");
     component(&server, "keyring", "healthy");
     let old = fs::File::options().append(true).open(place.file("keys")).unwrap();
     old.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1)).unwrap();
@@ -144,7 +147,7 @@ fn keys_are_replaced_while_the_server_runs() {
     shows_no_secret(&server);
     assert_eq!(server.stop(), 0);
 
-    // Sealed by the new key alone: it opens what was saved last.
+    // The new key alone opens the last save, so it has sealed it.
     secret(&place, "keys", &key(1));
     let server = place.start();
     let starts: f64 = until("the ledger's metric", || {

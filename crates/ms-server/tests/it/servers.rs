@@ -1,5 +1,5 @@
-//! Shutdown beside real databases, which the test starts: connections are closed, and what is
-//! kept there is left alone.
+//! Shutdown with connections to real databases, which the test starts: the connections are closed, and
+//! the data stays.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::sync::{Arc, Mutex};
@@ -20,8 +20,8 @@ use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::{Instant, sleep, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(180);
-/// What the servers know this program's connections by.
+const LONGEST_WAIT: Duration = Duration::from_secs(180);
+/// The name of this program's connections on the servers.
 const OURS: &str = "ms-framework-test";
 
 /// The connections of the component below; the handler closes them.
@@ -59,7 +59,7 @@ impl ConnectionPool for Redis {
         "redis"
     }
     fn close(&self) -> CleanupFuture<'_, Result<(), CleanupError>> {
-        // Dropped, it is closed.
+        // A dropped connection is closed.
         drop(self.0.lock().unwrap().take());
         Box::pin(async { Ok(()) })
     }
@@ -93,13 +93,13 @@ impl Component for Data {
     }
 }
 
-/// How many connections of ours Postgres sees.
+/// Returns the number of our connections to Postgres.
 async fn sessions(watcher: &mut PgConnection) -> i64 {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
     sqlx::query_scalar(sql).bind(OURS).fetch_one(watcher).await.unwrap()
 }
 
-/// Whether Redis sees a connection of ours.
+/// Returns whether Redis has a connection of ours.
 async fn is_connected(watcher: &mut MultiplexedConnection) -> bool {
     let list: String = redis::cmd("CLIENT").arg("LIST").query_async(watcher).await.unwrap();
     list.contains(&format!("name={OURS} "))
@@ -141,8 +141,8 @@ fn a_shutdown_closes_every_connection_and_empties_nothing() {
         assert_eq!(name, DatabaseCleanupHandler::NAME);
         assert!(matches!(outcome, CleanupOutcome::Success(_)), "{outcome:?}");
 
-        // A server notices an end when it reads: soon, and by no event to wait for.
-        let end = Instant::now() + PATIENCE;
+        // A server notices a closed connection when it reads: soon, but without an event.
+        let end = Instant::now() + LONGEST_WAIT;
         while sessions(&mut in_postgres).await > 0 || is_connected(&mut in_redis).await {
             assert!(Instant::now() < end, "connections are left");
             sleep(Duration::from_millis(10)).await;
@@ -155,11 +155,11 @@ fn a_shutdown_closes_every_connection_and_empties_nothing() {
         let ours: u32 = in_redis.get("ours:key").await.unwrap();
         assert_eq!(ours, 1);
     };
-    System::new().block_on(async { timeout(PATIENCE, test).await.expect("in time") });
+    System::new().block_on(async { timeout(LONGEST_WAIT, test).await.expect("in time") });
 }
 
-/// S6.1-02, S6.1-03: the harness starts Postgres, Redis and NATS at once, with a schema and a service of
-/// somebody else's; each serves, and all are gone when it is dropped.
+/// S6.1-02, S6.1-03: the harness starts Postgres, Redis and NATS at once, with a schema and an outside
+/// service. Each serves, and all are gone when the harness is dropped.
 #[test]
 fn the_harness_starts_all_servers_and_ends_them() {
     let migrations = ["CREATE TABLE first (n INT)", "INSERT INTO first VALUES (1), (2)"];
@@ -171,10 +171,10 @@ fn the_harness_starts_all_servers_and_ends_them() {
         servers.nats.addr(),
         servers.outside.addr(),
     ];
-    // What is wrong with a migration is told, and nothing of it stays.
+    // A wrong migration is reported and rolled back.
     let wrong = servers.postgres.run("INSERT INTO first VALUES (3); SELECT none FROM first");
-    let told = wrong.expect_err("no such column").to_string();
-    assert!(told.contains("\"none\" does not exist"), "{told}");
+    let message = wrong.expect_err("no such column").to_string();
+    assert!(message.contains("\"none\" does not exist"), "{message}");
     let test = async {
         let mut database = PgConnection::connect(&servers.postgres.url()).await.unwrap();
         let sum: i64 =
@@ -186,9 +186,9 @@ fn the_harness_starts_all_servers_and_ends_them() {
         assert_eq!(cache.incr::<_, _, u32>("count", 2).await.unwrap(), 2);
         assert_eq!(published(&servers.nats).await, "MSG a.b 1 5");
         assert!(asked(servers.outside.addr()).await.ends_with("[7]"));
-        assert_eq!(servers.outside.asked(1, PATIENCE)[0].path, "/rates");
+        assert_eq!(servers.outside.asked(1, LONGEST_WAIT)[0].path, "/rates");
     };
-    System::new().block_on(async { timeout(PATIENCE, test).await.expect("in time") });
+    System::new().block_on(async { timeout(LONGEST_WAIT, test).await.expect("in time") });
     drop(servers);
     for addr in addresses {
         assert!(std::net::TcpStream::connect(addr).is_err(), "{addr} is served still");
@@ -204,7 +204,7 @@ async fn asked(addr: std::net::SocketAddr) -> String {
     answer
 }
 
-/// What NATS tells a subscriber when something is published, in its own protocol.
+/// Returns what NATS sends to a subscriber when a message is published, in its own protocol.
 async fn published(nats: &NatsServer) -> String {
     let mut stream = BufReader::new(tokio::net::TcpStream::connect(nats.addr()).await.unwrap());
     let say = b"CONNECT {\"verbose\":false}\r\nSUB a.* 1\r\nPUB a.b 5\r\nhello\r\n";

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 const TASK: &str = r#"{"kind":"echo","payload":1}"#;
 
-/// S5.1-02, S5.1-03, S5.1-04, S5.1-07, S5.1-11: idle, SIGTERM and SIGINT end it with 0, its
-/// components stopped in reverse order, its port free for the next.
+/// S5.1-02, S5.1-03, S5.1-04, S5.1-07, S5.1-11: SIGTERM and SIGINT end an idle server with 0, after its
+/// components have stopped in reverse order, and its port is free for the next one.
 #[test]
 fn an_idle_server_ends_with_0_in_reverse_order() {
     for signal in [Signal::TERM, Signal::INT] {
@@ -35,8 +35,8 @@ fn an_idle_server_ends_with_0_in_reverse_order() {
     }
 }
 
-/// S5.1-05, S5.1-06: under load every request that was let in is answered, and nothing that
-/// was acknowledged is lost. A request without an answer was not carried out.
+/// S5.1-05, S5.1-06: under load every admitted request is answered, and no acknowledged task is lost. A
+/// request without an answer was not carried out.
 #[test]
 fn under_load_every_request_in_hand_is_answered() {
     let place = Place::new();
@@ -81,20 +81,20 @@ fn under_load_every_request_in_hand_is_answered() {
     }
 }
 
-/// A request that is let in and not yet whole, so that the drain waits for it.
+/// Sends an incomplete request that is admitted, so that the drain waits for it.
 fn half_a_request(server: &common::Server) -> Http {
     let mut http = server.http();
     http.say(
         b"POST /api/v1/tasks HTTP/1.1\r\nHost: localhost\r\n\
         Content-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"kind\":\"echo\"",
     );
-    // Answered on another connection: the first one was let in before.
+    // On another connection: the first one was admitted before the drain.
     assert_eq!(server.get("/api/v1/tasks?limit=1").status, 200);
     http
 }
 
-/// S5.1-05, S7.2-05: while it drains, new work is 503, readiness is 503, liveness is 200, and
-/// the request in hand is still served.
+/// S5.1-05, S7.2-05: during the drain new work is 503, readiness is 503, liveness is 200, and the
+/// admitted request is still served.
 #[test]
 fn a_drain_refuses_new_work_and_ends_what_it_has() {
     let place = Place::new();
@@ -116,7 +116,7 @@ fn a_drain_refuses_new_work_and_ends_what_it_has() {
 }
 
 /// S5.1-03, S5.1-14, RELIABILITY 57: a second signal during the drain is an emergency stop, with a
-/// report and 1; what was acknowledged is there afterwards.
+/// report and 1. Acknowledged tasks are there afterwards.
 #[test]
 fn a_second_signal_ends_it_by_force_and_loses_nothing_acknowledged() {
     for second in [Signal::TERM, Signal::INT] {
@@ -132,7 +132,7 @@ fn a_second_signal_ends_it_by_force_and_loses_nothing_acknowledged() {
         server.log.line("shutdown phase phase=3");
         server.signal(second);
         assert_eq!(server.exit(), 1, "{}", server.log.text());
-        // Row 52: actors that go down with the node are no victims of a thread.
+        // Row 52: actors that end with the node are not reported as lost with a thread.
         assert!(!server.log.has("its arbiter hung or died"), "{}", server.log.text());
         let report = std::fs::read_dir(&reports).unwrap().next().expect("a report").unwrap();
         let report = std::fs::read_to_string(report.path()).unwrap();
@@ -141,7 +141,7 @@ fn a_second_signal_ends_it_by_force_and_loses_nothing_acknowledged() {
     }
 }
 
-/// S5.1-03: during the boot it is called off, what had started is stopped again, code 0.
+/// S5.1-03: a signal during the boot cancels it. Everything that had started is stopped again, code 0.
 #[test]
 fn a_signal_during_the_boot_rolls_it_back() {
     let place = Place::new();
@@ -159,8 +159,8 @@ fn a_signal_during_the_boot_rolls_it_back() {
     assert_eq!(place.start().stop(), 0);
 }
 
-/// RELIABILITY 57: two signals during the boot, which waits and does not come to its end: the
-/// second one ends it, and nothing that was there is lost.
+/// RELIABILITY 57: of two signals during a boot that waits for ever, the second one ends it, and no
+/// stored task is lost.
 #[test]
 fn two_signals_during_the_boot_end_it_and_lose_nothing() {
     let place = Place::new();
@@ -174,13 +174,13 @@ fn two_signals_during_the_boot_end_it_and_lose_nothing() {
     server.signal(Signal::TERM);
     server.log.line("Stop(");
     server.signal(Signal::INT);
-    // The roll-back may have come to its end before the second one.
+    // The rollback may have finished before the second signal.
     assert!([0, 1].contains(&server.exit()), "{}", server.log.text());
     drop(file);
     assert_eq!(place.start().get(&format!("/api/v1/tasks/{id}")).status, 200);
 }
 
-/// RELIABILITY 57: SIGHUP reloads, and the process lives on.
+/// RELIABILITY 57: SIGHUP reloads, and the process keeps running.
 #[test]
 fn a_hangup_reloads_and_the_process_lives() {
     let place = Place::new();
@@ -191,7 +191,7 @@ fn a_hangup_reloads_and_the_process_lives() {
     assert_eq!(server.stop(), 0);
 }
 
-/// Row 52: signals that ask nothing of a server do not end it: neither at once nor at all.
+/// Row 52: signals without a meaning for a server do not end it.
 #[test]
 fn a_signal_without_meaning_ends_nothing() {
     let place = Place::new();
@@ -214,8 +214,8 @@ fn a_signal_without_meaning_ends_nothing() {
     assert!(server.log.has("clean=true"), "{}", server.log.text());
 }
 
-/// Row 52: bodies that do not arrive are told so and do not hold the drain until its end: the
-/// shutdown is a clean one.
+/// Row 52: requests whose bodies do not arrive are refused and do not hold up the drain: the shutdown is
+/// clean.
 #[test]
 fn half_sent_bodies_do_not_hold_a_stop_to_the_end_of_its_drain() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! A log sink that takes nothing: a pipe that nobody reads, a terminal that was stopped. The server
-//! boots, works and ends in order all the same.
+//! A log sink that takes nothing, such as a pipe that nobody reads or a stopped terminal. The server
+//! boots, works and stops in order anyway.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use crate::common;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use common::{Http, PATIENCE, Place, id_of, pause, until};
+use common::{Http, LONGEST_WAIT, Place, id_of, pause, until};
 use ms_control::Client;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
@@ -29,7 +29,7 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// A server whose log nobody takes; killed when dropped.
+/// A server whose log nobody reads; killed when dropped.
 struct Mute {
     child: Child,
     place: Place,
@@ -46,20 +46,20 @@ impl Mute {
     /// Starts it on a sink that is full before the first line.
     fn start() -> (Self, PipeReader) {
         let (reader, writer) = full_pipe();
-        // As many lines as there can be, so that the queue is full soon.
+        // As many lines as possible, so that the queue fills soon.
         let place = Place::new().set("telemetry.log_filter=trace");
         let mut command = place.command();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::from(writer));
         (Self { child: command.spawn().expect("the binary is there"), place }, reader)
     }
 
-    /// Where a gateway listens, as it says itself: there is no log to read it from.
+    /// Returns a gateway's address from its own state, as there is no log to read it from.
     fn at(&self, gateway: &str) -> SocketAddr {
         let path = format!("/root/components/transport/{gateway}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         until(&format!("{gateway} to listen"), || {
             let state = runtime.block_on(async {
-                let mut client = Client::connect(&self.place.control(), PATIENCE).await.ok()?;
+                let mut client = Client::connect(&self.place.control(), LONGEST_WAIT).await.ok()?;
                 client.state(path.parse().expect("a path")).await.ok()
             });
             let state = serde_json::to_value(state?).expect("plain data").to_string();
@@ -87,10 +87,10 @@ impl Mute {
         });
     }
 
-    /// SIGTERM; gives the exit code.
+    /// Sends SIGTERM, and returns the exit code.
     fn stop(&mut self) -> Option<i32> {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it is there");
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LONGEST_WAIT;
         loop {
             if let Some(status) = self.child.try_wait().expect("it is ours") {
                 return status.code();
@@ -101,7 +101,7 @@ impl Mute {
     }
 }
 
-/// What the metrics say of lost lines.
+/// Returns the number of lost lines from the metrics.
 fn lost(admin: SocketAddr) -> u64 {
     let page = Http::try_get(admin, "/metrics").expect("answered").body;
     let line = page.lines().find(|line| line.starts_with("ms_framework_log_lines_lost_total "));
@@ -109,7 +109,7 @@ fn lost(admin: SocketAddr) -> u64 {
     number.parse().expect("a number")
 }
 
-/// Row 51: nothing waits for the sink: not the boot, not agents, not the probes, not the end.
+/// Row 51: nothing waits for the sink: neither the boot nor agents, probes or the stop.
 #[test]
 fn a_sink_that_takes_nothing_stops_neither_the_boot_nor_the_work_nor_the_end() {
     let (mut server, _reader) = Mute::start();
@@ -127,14 +127,14 @@ fn a_sink_that_takes_nothing_stops_neither_the_boot_nor_the_work_nor_the_end() {
     assert_eq!(server.stop(), Some(0), "in order");
 }
 
-/// Row 51: what was lost is counted, and told in the log as soon as lines flow again.
+/// Row 51: lost lines are counted, and reported in the log as soon as lines flow again.
 #[test]
-fn lost_lines_are_told_when_lines_flow_again() {
+fn lost_lines_are_reported_when_lines_flow_again() {
     let (mut server, reader) = Mute::start();
     let (api, admin) = (server.at("api"), server.at("admin"));
     server.is_started(admin);
     server.lose_lines(api, admin);
-    let (tell, told) = std::sync::mpsc::channel();
+    let (tell, finished) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let lines = BufReader::new(reader).split(b'\n').map_while(Result::ok);
         for line in lines {
@@ -144,11 +144,11 @@ fn lost_lines_are_told_when_lines_flow_again() {
             }
         }
     });
-    told.recv_timeout(PATIENCE).expect("it is told");
+    finished.recv_timeout(LONGEST_WAIT).expect("it is told");
     assert_eq!(server.stop(), Some(0), "in order");
 }
 
-/// Row 51: the last word of a start that fails goes to the same sink, and is not waited for.
+/// Row 51: the last message of a failed start goes to the same sink, and nothing waits for it.
 #[test]
 fn a_start_that_fails_ends_though_nobody_takes_its_last_word() {
     let (_reader, writer) = full_pipe();

@@ -1,4 +1,4 @@
-//! The state of an agent outlives the process: one line saves it, one has it back.
+//! The state of an agent outlives the process: one line saves it, one line restores it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common;
@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use common::{Place, Server, id_of, until};
 use serde_json::{Value, json};
 
-/// A place where the states of agents are kept.
+/// Returns a place that keeps the states of agents.
 pub(crate) fn place() -> Place {
     place_with("")
 }
 
-/// The same, with more keys, which stand before the first section.
+/// The same with more keys before the first section.
 pub(crate) fn place_with(more: &str) -> Place {
     let place = Place::new();
     let (dir, key) = (place.file("snapshots"), place.file("keys"));
@@ -45,8 +45,8 @@ fn add(server: &Server, add: u64) -> u64 {
     result["output"].as_u64().unwrap_or_else(|| panic!("{result}"))
 }
 
-/// The folders of the saves that have the agent's state, newest first: those with a state that the
-/// ledger's have not.
+/// Returns the folders of the saves with the agent's state, newest first: those with a state that the
+/// ledger's folders do not have.
 fn saves(place: &Place) -> Vec<PathBuf> {
     let mut folders: Vec<_> = fs::read_dir(place.file("snapshots"))
         .unwrap()
@@ -63,8 +63,8 @@ fn state_in(folder: &PathBuf) -> PathBuf {
     files.into_iter().find(|path| path.extension().is_some_and(|e| e == "state")).expect("a state")
 }
 
-/// S2.4-11, S5.3-02, S5.3-08: totals go on after `kill -9`, in the middle of many additions: each task that was
-/// accepted is counted once. Nothing of it is readable on disk.
+/// S2.4-11, S5.3-02, S5.3-08: totals survive `kill -9` in the middle of many additions: each accepted
+/// task is counted once. Nothing of them is readable on disk.
 #[test]
 fn an_agents_state_survives_kill_9_and_each_task_counts_once() {
     let place = place();
@@ -84,13 +84,13 @@ fn an_agents_state_survives_kill_9_and_each_task_counts_once() {
         let plain = b"visitors-of-today";
         assert!(!bytes.windows(plain.len()).any(|part| part == plain), "{folder:?}");
     }
-    // A crash of the agent alone is no other.
+    // A crash of the agent alone is no different.
     let path = "/root/components/application/tasks/tally/tally-1";
     server.steer(path, ms_control::proto::Verb::Kill);
     assert_eq!(add(&server, 1), 26);
 }
 
-/// S5.3-08: a newest save that is damaged is passed over, and told of; the one before it counts.
+/// S5.3-08: if the newest save is damaged, it is reported, and the one before it is used.
 #[test]
 fn a_damaged_newest_save_falls_back_to_the_one_before() {
     let place = place();
@@ -107,7 +107,7 @@ fn a_damaged_newest_save_falls_back_to_the_one_before() {
     server.log.line("ms_snapshot::audit");
 }
 
-/// Without a place for states a task of it is not taken, and whoever sent it is told what to set.
+/// Without persistence its tasks are refused, and the error names the key to set.
 #[test]
 fn without_persistence_a_task_is_refused_with_what_to_set() {
     let place = Place::new();

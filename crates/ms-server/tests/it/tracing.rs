@@ -16,7 +16,7 @@ fn place() -> Place {
     )
 }
 
-/// Starts it and waits until it serves; where it listens is in its lines of JSON.
+/// Starts a server and waits until it serves; its JSON lines have its address.
 fn start(place: &Place) -> (Server, Http) {
     let server = place.launch();
     server.log.line("bootstrap completed successfully");
@@ -25,7 +25,7 @@ fn start(place: &Place) -> (Server, Http) {
     (server, Http::to(at))
 }
 
-/// Every line of its standard error, as JSON.
+/// Returns every line of its standard error, as JSON.
 fn lines(server: &Server) -> Vec<Value> {
     let text = server.log.text();
     let parse =
@@ -37,7 +37,7 @@ fn message(line: &Value) -> &str {
     line["fields"]["message"].as_str().unwrap_or_default()
 }
 
-/// The lines within a span of this name of the trace, once there is one with this message.
+/// Returns the lines within a span of this name of the trace, once one has this message.
 fn traced(server: &Server, span: &str, trace: &str, wanted: &str) -> Vec<Value> {
     until(&format!("{wanted} in {span}"), || {
         let is_within = |line: &Value| {
@@ -58,7 +58,7 @@ fn submit(http: &mut Http, head: &str, body: &str) -> Reply {
     http.call("POST", "/api/v1/tasks", head, body).expect("an answer")
 }
 
-/// The trace id and the span id of a `traceparent`.
+/// Returns the trace id and the span id of a `traceparent`.
 fn ids(text: &str) -> (String, String) {
     let parts: Vec<&str> = text.split('-').collect();
     assert_eq!((parts.len(), parts[0]), (4, "00"), "{text}");
@@ -75,13 +75,13 @@ fn a_trace_goes_from_the_caller_to_the_agent_and_is_kept() {
     let reply = submit(&mut http, &head, r#"{"kind":"echo","payload":1}"#);
     let id = id_of(&reply);
     assert_eq!(header(&reply, "x-request-id").as_deref(), Some("order-17"));
-    let told = header(&reply, "traceparent").expect("told");
-    let (trace, request) = ids(&told);
+    let echoed = header(&reply, "traceparent").expect("told");
+    let (trace, request) = ids(&echoed);
     assert_eq!(trace, TRACE);
     assert_ne!(request, CALLER, "an operation of its own");
-    assert!(told.ends_with("-01"), "sampled as the caller's: {told}");
+    assert!(echoed.ends_with("-01"), "sampled as the caller's: {echoed}");
     let view = http.get(&format!("/api/v1/tasks/{id}")).json();
-    assert_eq!(view["traceparent"], told.as_str(), "{view}");
+    assert_eq!(view["traceparent"], echoed.as_str(), "{view}");
 
     let of_request = traced(&server, "http", TRACE, "answered");
     let span = &of_request[0]["span"];
@@ -99,10 +99,10 @@ fn a_trace_goes_from_the_caller_to_the_agent_and_is_kept() {
     server.kill_9();
     let (_server, mut http) = start(&place);
     let view = http.get(&format!("/api/v1/tasks/{id}")).json();
-    assert_eq!(view["traceparent"], told.as_str(), "kept: {view}");
+    assert_eq!(view["traceparent"], echoed.as_str(), "kept: {view}");
 }
 
-/// S3.4-08: a header that is none is ignored, as W3C has it: a trace begins with the request.
+/// S3.4-08: a malformed header is ignored, as W3C asks, and a trace begins with the request.
 #[test]
 fn a_bad_traceparent_is_ignored() {
     let place = place();
@@ -124,13 +124,13 @@ fn a_bad_traceparent_is_ignored() {
     }
 }
 
-/// S3.4-06, S3.4-09: every line of a server's life, its boot and its end included, is one object of JSON;
-/// an operation that failed says component, operation and error, and nothing of the payload.
+/// S3.4-06, S3.4-09: every line of a server's life, including its boot and its end, is one JSON object.
+/// A failed operation logs component, operation and error, and nothing of the payload.
 #[test]
 fn every_log_line_is_json_and_failures_have_their_fields() {
     let place = place();
     let (mut server, mut http) = start(&place);
-    // A total cannot be that large, so the second one fails at its work.
+    // A total cannot be that large, so the second task fails.
     let addend = |add: u64| {
         let payload = json!({"name": "x\n{\"level\":\"FORGED\"}", "add": add});
         json!({"kind": "tally", "payload": payload}).to_string()
@@ -145,7 +145,7 @@ fn every_log_line_is_json_and_failures_have_their_fields() {
     assert!(component.starts_with("/root/components/application/"), "{failed}");
     assert_eq!(fields["operation"], "tally", "{failed}");
     let error = fields["error"].as_str().expect("a text");
-    assert!(error.contains("larger than 64 bits"), "{failed}");
+    assert!(error.contains("fit into 64 bits"), "{failed}");
     drop(http);
     assert_eq!(server.stop(), 0, "{}", server.log.text());
     assert!(!server.log.text().contains("FORGED"), "{}", server.log.text());

@@ -1,4 +1,4 @@
-//! What the program says of itself.
+//! The `--help` of the program.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ fn the_help_names_every_exit_code_and_no_other() {
     assert_eq!(run.status.code(), Some(0));
     let help = String::from_utf8(run.stdout).unwrap();
     let (_, codes) = help.split_once("EXIT STATUS\n").expect("a part about exit codes");
-    let told: BTreeSet<u8> = codes
+    let documented: BTreeSet<u8> = codes
         .lines()
         .filter_map(|line| line.split_whitespace().next())
         .map(|code| code.parse().expect("a code begins the line"))
@@ -41,5 +41,5 @@ fn the_help_names_every_exit_code_and_no_other() {
         exit::RESOURCES,
         exit::SECURITY,
     ]);
-    assert_eq!(told, known);
+    assert_eq!(documented, known);
 }

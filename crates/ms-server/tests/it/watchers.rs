@@ -1,5 +1,5 @@
-//! Who watches the watchers: every actor of a running server is hung and blocked, one after
-//! another, under load. Each is found and replaced, and the service answers again.
+//! Watching the watchers: every actor of a running server is hung and blocked, one after another, under
+//! load. Each is detected and replaced, and the service answers again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 use crate::common;
@@ -16,13 +16,13 @@ use ms_core::view::TreeNode;
 use rustix::process::Signal;
 
 const TASK: &str = r#"{"kind":"echo","payload":1}"#;
-/// Of another kind than the load: it does not stand behind it in a queue.
+/// Of another kind than the load, so that it does not queue behind it.
 const TRIAL: &str = r#"{"kind":"wait","payload":{"ms":1,"steps":1}}"#;
-/// How long one request may take before it counts as not answered; the next one may be.
+/// The time after which a request counts as unanswered; the next one may be answered.
 const ONE: Duration = Duration::from_secs(5);
 
-/// Heartbeats of two seconds in all, so that the whole tree is gone through in minutes. Restarts
-/// are not what is tried: there are as many faults here in a minute as elsewhere in a year.
+/// Heartbeats that detect a hang within two seconds, so that the whole tree takes only minutes. Restart
+/// budgets are not tested: there are as many faults here in a minute as elsewhere in a year.
 fn place() -> Place {
     Place::new()
         .set("core.supervision.max_restarts=1000")
@@ -35,7 +35,7 @@ fn place() -> Place {
         .set("telemetry.log_filter=warn,ms_transport=info")
 }
 
-/// Whether a task is taken and done, soon.
+/// Returns whether a task is accepted and done soon.
 fn works(api: SocketAddr) -> bool {
     let answer = || {
         let mut http = Http::try_to(api)?.within(ONE)?;
@@ -57,13 +57,13 @@ fn works(api: SocketAddr) -> bool {
     })
 }
 
-/// What a probe is answered; 0 where it is not.
+/// Returns the status of a probe; 0 without an answer.
 fn probe(admin: SocketAddr, path: &str) -> u16 {
     let answer = || Http::try_to(admin)?.within(ONE)?.call("GET", path, "", "");
     answer().map_or(0, |reply| reply.status)
 }
 
-/// Asks without pause until it is over; failed requests are expected.
+/// Sends requests without pause until the test is over; some are expected to fail.
 fn load(api: SocketAddr, over: &AtomicBool, answers: &AtomicUsize) {
     while !over.load(Ordering::Relaxed) {
         let Ok(mut http) = Http::try_to(api).and_then(|http| http.within(ONE)) else {
@@ -77,7 +77,7 @@ fn load(api: SocketAddr, over: &AtomicBool, answers: &AtomicUsize) {
                 }
                 _ => break,
             }
-            // Load, and not a test of how much of it there can be.
+            // A moderate load: how much the server can take is not tested here.
             pause(Duration::from_millis(20));
         }
     }
@@ -91,18 +91,17 @@ impl Drop for Over<'_> {
     }
 }
 
-/// The life of the actor at a path that is at work now; `None` while there is none.
+/// Returns the running incarnation of the actor at a path; `None` while there is none.
 fn life(server: &Server, path: &str) -> Option<u64> {
     let tree = server.tree();
     let found = tree.walk().find(|node| node.status.path.as_str() == path)?;
     Some(found.status.incarnation.0)
 }
 
-/// The next actor that is to be hit, by its path, and what stands for it and its like: the
-/// buffers of subscriptions are numbered, and are all one.
+/// Returns the path of the next actor to hit, and the name of its group: the buffers of subscriptions
+/// are numbered, and one stands for all.
 fn next(tree: &TreeNode, fault: Fault, done: &BTreeSet<String>) -> Option<(String, String)> {
-    // Supervisors live beside the root: to block one is to block all supervision, and what
-    // becomes of that is another test.
+    // Supervisors live beside the root, so blocking one blocks all supervision, which is another test.
     let hit = |node: &&TreeNode| fault == Fault::Hang || node.status.kind != ChildType::Supervisor;
     let below = tree.children.iter().flat_map(TreeNode::walk);
     let mut names = below.filter(hit).map(|node| {
@@ -116,7 +115,7 @@ fn next(tree: &TreeNode, fault: Fault, done: &BTreeSet<String>) -> Option<(Strin
     names.find(|(_, class)| !done.contains(class))
 }
 
-/// Hits every actor of the tree with a fault; a new actor is hit because it is there.
+/// Hits every actor of the tree with a fault. A new actor is hit without a change here.
 fn every_actor(fault: Fault) {
     let place = place();
     let mut server = place.start();
@@ -133,7 +132,7 @@ fn every_actor(fault: Fault) {
                 let before = life(&server, &path)?;
                 let actor = path.parse().expect("a path");
                 let done = server.control(async |client| client.inject(actor, fault).await);
-                // One that is just between two lives cannot be hit.
+                // An actor that is being restarted cannot be hit.
                 done.map(|_| before).map_err(|error| println!("{path}: {error}")).ok()
             });
             let gone = || life(&server, &path).is_none_or(|life| life > before);
@@ -150,7 +149,7 @@ fn every_actor(fault: Fault) {
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
-/// S2.4-05, rows 16 and 17: an actor that awaits for ever, anywhere in the tree, supervisors included.
+/// S2.4-05, rows 16 and 17: an actor that awaits for ever, anywhere in the tree, including supervisors.
 #[test]
 fn every_actor_that_hangs_is_replaced_and_the_service_answers_again() {
     every_actor(Fault::Hang);
@@ -162,8 +161,8 @@ fn every_actor_that_blocks_its_thread_is_replaced_and_the_service_answers_again(
     every_actor(Fault::Block);
 }
 
-/// Row 17: while an actor on the way of work hangs, readiness says that work does not get through, and
-/// where; the process lives; and when the actor is replaced it is ready again.
+/// Row 17: while an actor on the way of work hangs, readiness fails and names the path, and the process
+/// is alive. When the actor is replaced it is ready again.
 #[test]
 fn readiness_says_which_path_is_closed_until_its_actor_is_replaced() {
     let hung = [
@@ -171,7 +170,7 @@ fn readiness_says_which_path_is_closed_until_its_actor_is_replaced() {
         ("/root/components/application/tasks/dispatcher", "dispatcher"),
         ("/root/components/transport/api", "api"),
     ];
-    // Time enough to see it before it is mended.
+    // Time enough to see it before it is repaired.
     let place = place().set("core.supervision.heartbeat_missed=30");
     let place = place.set("components.health_checks.readiness_probe.failure_threshold=2");
     let server = place.start();
@@ -193,8 +192,8 @@ fn readiness_says_which_path_is_closed_until_its_actor_is_replaced() {
     until("ready again", || (ready().status == 200).then_some(()));
 }
 
-/// Row 17: the lifecycle hangs, and the process is told to stop: its next life carries the shutdown
-/// out, all of it.
+/// Row 17: the lifecycle actor hangs when the process gets SIGTERM: its next incarnation carries out the
+/// whole shutdown.
 #[test]
 fn a_shutdown_is_carried_out_in_order_though_the_lifecycle_hangs() {
     let place = place().set("telemetry.log_filter=info");
@@ -208,8 +207,8 @@ fn a_shutdown_is_carried_out_in_order_though_the_lifecycle_hangs() {
     assert!(text.contains("clean=true"), "{text}");
 }
 
-/// Row 16: a store whose thread is blocked is not in the way of the next one: neither by the lock
-/// of its file, nor by a transaction that it had begun.
+/// Row 16: a store whose thread is blocked does not hinder its successor, neither by the lock of its
+/// file nor by a transaction that it had begun.
 #[test]
 fn a_blocked_store_keeps_neither_the_file_nor_a_transaction_from_its_successor() {
     const STORE: &str = "/root/components/database/store";
@@ -236,8 +235,8 @@ fn a_blocked_store_keeps_neither_the_file_nor_a_transaction_from_its_successor()
     assert_eq!(server.stop(), 0, "{}", server.log.text());
 }
 
-/// S2.4-06: a thread that is blocked is found and its actor replaced; how long it was blocked until
-/// then is told here, and how long nobody was there in its place is in the metrics.
+/// S2.4-06: a blocked thread is detected and its actor replaced. The test prints how long the thread
+/// was blocked until then; the metrics have how long the actor was missing.
 #[test]
 fn the_replacement_of_an_actor_whose_thread_is_blocked_is_measured() {
     const NAME: &str = "ms_framework_task_replacement_seconds";

@@ -6,13 +6,14 @@ mod submit;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 
 /// Show, submit, cancel and retry the durable tasks of a node
 ///
-/// A task that was taken ends in one of four ways: completed, failed, cancelled or
-/// dead. The dead ones, whose attempts are used up, wait to be looked at and retried.
+/// An accepted task ends in one of four ways: completed, failed, cancelled or dead.
+/// Dead tasks, whose attempts are used up, wait for somebody to look and retry.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl tasks ls --state running",

@@ -3,23 +3,24 @@
 use clap::Args;
 use ms_core::task::{AgentKind, MAX_PAGE, QueueName, TaskFilter, TaskId, TaskState};
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
+use crate::context::Cx;
 use crate::exit::Outcome;
 use crate::render;
 
-/// Which tasks, and how many.
+/// The options that select tasks.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// Only of this queue
+    /// Only tasks of this queue
     #[arg(long, value_name = "NAME")]
     pub(super) queue: Option<QueueName>,
-    /// Only for this kind of agent
+    /// Only tasks for this kind of agent
     #[arg(long, value_name = "NAME")]
     pub(super) kind: Option<AgentKind>,
-    /// Tasks of a page, at most 1000
+    /// Tasks on a page, at most 1000
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = page)]
     pub(super) limit: usize,
-    /// Only those after this one: the cursor that the page before ends with
+    /// Only tasks after this one; the page before ends with this cursor
     #[arg(long, value_name = "ID")]
     pub(super) cursor: Option<TaskId>,
 }
@@ -31,6 +32,7 @@ impl Which {
     }
 }
 
+// Checked before the node is asked: only a usage error of clap can name the option.
 fn page(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(limit @ 1..=MAX_PAGE) => Ok(limit),
@@ -43,7 +45,7 @@ fn state(text: &str) -> Result<TaskState, String> {
     TaskState::from_label(text).ok_or_else(|| format!("it must be one of {}", known()))
 }
 
-/// List tasks by age
+/// List tasks, oldest first
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
     "msctl tasks ls",
@@ -51,7 +53,7 @@ fn state(text: &str) -> Result<TaskState, String> {
     "msctl tasks ls --json | jq -r '.data.tasks[].id'",
 ))]
 pub(super) struct Ls {
-    /// Only in this state: pending, assigned, running, completed, failed, cancelled, dead
+    /// Only tasks in this state: pending, assigned, running, completed, failed, cancelled, dead
     #[arg(long, value_name = "STATE", value_parser = state)]
     state: Option<TaskState>,
     #[command(flatten)]
@@ -96,16 +98,16 @@ async fn list(filter: TaskFilter, cx: &Cx) -> Outcome {
     "msctl tasks show 01a20de1-fe43-7694-b430-621455741178 --json | jq .data.result",
 ))]
 pub(super) struct Show {
-    /// Which task
+    /// The task
     id: TaskId,
 }
 
 impl Show {
     pub(super) async fn run(self, cx: &Cx) -> Outcome {
-        let shown = cx.connect().await?.task(self.id).await?;
+        let task = cx.connect().await?.task(self.id).await?;
         match cx.json {
-            true => cx.out.json("task", &shown),
-            false => cx.out.text(&render::task(&shown, cx.out.style)),
+            true => cx.out.json("task", &task),
+            false => cx.out.text(&render::task(&task, cx.out.style)),
         }
     }
 }

@@ -5,22 +5,23 @@ use ms_control::proto::TaskVerb;
 use ms_control::{Client, ControlError};
 use ms_core::task::{AgentKind, MAX_PAGE, QueueName, TaskFilter, TaskId, TaskState, TaskView};
 
-use crate::cli::{Cx, after_help};
+use crate::args::after_help;
 use crate::confirm::{LOOK_FIRST, Sure, consent};
+use crate::context::Cx;
 use crate::exit::{Failure, Outcome, say};
 use crate::render;
 
-/// Give tasks up that have not ended
+/// Cancel tasks that have not ended
 ///
-/// An agent that works on one is stopped at its next await. What it has done to the
-/// outside stays done, and a cancelled task cannot be tried again.
+/// An agent that works on one is stopped at its next await. Its effects on the outside
+/// world stay, and a cancelled task cannot be retried.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl tasks cancel 01a20de1-fe43-7694-b430-621455741178 --dry-run",
     "msctl tasks cancel 01a20de1-fe43-7694-b430-621455741178 --yes --reason 'ordered twice'",
 ))]
 pub(super) struct Cancel {
-    /// Which tasks
+    /// The tasks
     #[arg(required = true, value_name = "ID")]
     ids: Vec<TaskId>,
     #[command(flatten)]
@@ -34,16 +35,16 @@ impl Cancel {
     }
 }
 
-/// Try tasks again that failed or are dead
+/// Retry tasks that failed or are dead
 ///
-/// Each has all its attempts again, and goes on from what it has journaled.
+/// Each has all its attempts again, and resumes after the steps in its journal.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl tasks retry 01a20de1-fe43-7694-b430-621455741178 --yes",
     "msctl tasks retry 01a20de1-fe43-7694-b430-621455741178 --dry-run",
 ))]
 pub(super) struct Retry {
-    /// Which tasks
+    /// The tasks
     #[arg(required = true, value_name = "ID")]
     ids: Vec<TaskId>,
     #[command(flatten)]
@@ -57,20 +58,20 @@ impl Retry {
     }
 }
 
-/// Try all dead letters again that match
+/// Retry all dead letters that match
 #[derive(Debug, Args)]
 #[command(after_help = after_help!(
     "msctl tasks replay --kind mailer --dry-run",
     "msctl tasks replay --queue default --limit 10 --yes --reason 'the mail server is back'",
 ))]
 pub(super) struct Replay {
-    /// Only of this queue
+    /// Only tasks of this queue
     #[arg(long, value_name = "NAME")]
     queue: Option<QueueName>,
-    /// Only for this kind of agent
+    /// Only tasks for this kind of agent
     #[arg(long, value_name = "NAME")]
     kind: Option<AgentKind>,
-    /// Only the oldest N
+    /// Only the N oldest
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     #[command(flatten)]
@@ -83,6 +84,7 @@ impl Replay {
         let (limit, mut dead) = (limit.unwrap_or(usize::MAX), Vec::new());
         let mut client = cx.connect().await?;
         let mut filter = TaskFilter { queue, kind, state: Some(TaskState::Dead), ..<_>::default() };
+        // All pages first, then the retries: a retried task leaves the list that is being paged.
         while dead.len() < limit {
             filter.limit = MAX_PAGE.min(limit - dead.len());
             let page = client.tasks(filter.clone()).await?;
@@ -96,7 +98,9 @@ impl Replay {
     }
 }
 
-/// The tasks of these ids, each of which has to be there.
+/// Returns the tasks with these ids.
+///
+/// One that is missing fails the verb before anything is done: it is probably a slip of the pen.
 async fn named(ids: Vec<TaskId>, cx: &Cx) -> Result<Vec<TaskView>, Failure> {
     let mut client = cx.connect().await?;
     let mut tasks = Vec::with_capacity(ids.len());
@@ -120,7 +124,7 @@ async fn steer(verb: TaskVerb, tasks: Vec<TaskView>, sure: Sure, cx: &Cx) -> Out
         let consent = consent(&yes, &what, LOOK_FIRST)?;
         say(&render::task_table(&tasks, render::Style::PLAIN));
         consent.obtain(&what)?;
-        // A connection of its own: a person may have thought longer than one may idle.
+        // A new connection: the node closes one that idles while a person thinks.
         let mut client = cx.connect().await?;
         for task in &tasks {
             done.push(one(&mut client, verb, task, &tasks, &done, reason.clone()).await?);
@@ -132,7 +136,7 @@ async fn steer(verb: TaskVerb, tasks: Vec<TaskView>, sure: Sure, cx: &Cx) -> Out
     }
 }
 
-/// Steers one of many; an error says how many were done before it.
+/// Steers one of many; an error says how many were done before.
 async fn one(
     client: &mut Client,
     verb: TaskVerb,
@@ -145,8 +149,8 @@ async fn one(
         Ok(task) => Ok(task),
         Err(error) if all.len() == 1 => Err(error.into()),
         Err(error) => {
-            let told = format!("{} ({} of {} were done before)", error.what, done.len(), all.len());
-            Err(ControlError { what: told, ..error }.into())
+            let what = format!("{} ({} of {} were done before)", error.what, done.len(), all.len());
+            Err(ControlError { what, ..error }.into())
         }
     }
 }

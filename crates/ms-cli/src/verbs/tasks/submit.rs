@@ -9,15 +9,16 @@ use ms_control::ControlError;
 use ms_core::task::{AgentKind, IdempotencyKey, MAX_PAYLOAD, NewTask, Priority, QueueName};
 use serde_json::Value;
 
-use crate::cli::{Cx, after_help, millis, span};
+use crate::args::{after_help, millis, span};
+use crate::context::Cx;
 use crate::exit::{Failure, Outcome};
 use crate::render;
 
-/// Submit a task; it is on disk when this says so
+/// Submit a task; when its id is printed, it is on disk
 ///
-/// The payload is JSON: given as it is, as @FILE, or as - for standard input. The task as
-/// a whole may have 256 KiB of JSON. With --key the same task can be submitted again
-/// without harm, whatever became of the first answer.
+/// The payload is JSON: on the command line, as @FILE, or as - for standard input. The
+/// whole task may have 256 KiB of JSON. With --key the same task can be submitted again
+/// without harm, even if the first answer was lost.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = after_help!(
     "msctl tasks submit mailer '{\"to\":\"ada@example.org\"}' --key order-4711",
@@ -25,30 +26,30 @@ use crate::render;
     "generate | msctl tasks submit mailer - --json | jq -r .data.task.id",
 ))]
 pub(super) struct Submit {
-    /// The kind of agent that is to do it
+    /// Kind of agent to do it
     kind: AgentKind,
-    /// What the agent is given: JSON, @FILE or -
+    /// Input of the agent: JSON, @FILE or -
     #[arg(default_value = "null", hide_default_value = true, value_name = "PAYLOAD")]
     payload: String,
-    /// Names this request: sent again, it gives the first task
+    /// Idempotency key: submitted again with it, the first task is returned
     #[arg(long, value_name = "KEY", value_parser = key)]
     key: Option<IdempotencyKey>,
-    /// The queue it waits in
+    /// Queue to wait in
     #[arg(long, value_name = "NAME", default_value = "default")]
     queue: QueueName,
-    /// How urgent it is, -100 to 100; higher goes first
+    /// Priority, -100 to 100; higher goes first
     #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     priority: i16,
-    /// It does not start earlier than this, at most 24h
+    /// Earliest start from now, at most 24h
     #[arg(long, value_name = "TIME", value_parser = span)]
     delay: Option<Duration>,
-    /// It must end within this, or it fails; at most 24h
+    /// Time to the end, or the task fails; at most 24h
     #[arg(long, value_name = "TIME", value_parser = span)]
     deadline: Option<Duration>,
-    /// Longest time of one attempt, at most 24h
+    /// Longest attempt, at most 24h
     #[arg(long, value_name = "TIME", value_parser = span)]
     attempt: Option<Duration>,
-    /// Attempts in all, 1 to 100
+    /// Number of attempts, 1 to 100
     #[arg(long, value_name = "N")]
     attempts: Option<u32>,
 }
@@ -84,13 +85,14 @@ impl Submit {
     }
 }
 
-/// The payload as text: as it is, out of a file, or from standard input.
+/// Reads the payload from the command line, a file or standard input.
 fn read(payload: &str) -> Result<Vec<u8>, Failure> {
     let from = |name: &str, source: &mut dyn Read| {
         let mut text = Vec::new();
+        // One byte more than fits: enough to see that it is too large, whatever is piped in.
         source.take(MAX_PAYLOAD as u64 + 1).read_to_end(&mut text).map_err(|error| {
-            let told = format!("the payload cannot be read from {name}");
-            Failure::from(ControlError::bad_request(told).why(error.to_string()))
+            let what = format!("the payload cannot be read from {name}");
+            Failure::from(ControlError::bad_request(what).why(error.to_string()))
         })?;
         match text.len() > MAX_PAYLOAD {
             true => Err(too_large(name)),
@@ -103,26 +105,26 @@ fn read(payload: &str) -> Result<Vec<u8>, Failure> {
         Some(name) => match File::open(name) {
             Ok(mut file) => from(name, &mut file),
             Err(error) => {
-                let told = format!("the payload's file {name} cannot be opened");
-                Err(ControlError::bad_request(told).why(error.to_string()).into())
+                let what = format!("the payload's file {name} cannot be opened");
+                Err(ControlError::bad_request(what).why(error.to_string()).into())
             }
         },
     }
 }
 
 fn too_large(name: &str) -> Failure {
-    let told = format!("the payload from {name} is larger than {MAX_PAYLOAD} bytes");
-    ControlError::too_large(told)
-        .next("put what is large where the agent can fetch it, and its place into the payload")
+    let what = format!("the payload from {name} is larger than {MAX_PAYLOAD} bytes");
+    ControlError::too_large(what)
+        .next("store large data where the agent can fetch it, and send its address")
         .into()
 }
 
 fn json(text: &[u8]) -> Result<Value, Failure> {
-    // As strictly as the node reads it over HTTP: the same text is the same task at either door.
+    // As strictly as the node reads it over HTTP, so that the same text is the same task both ways.
     ms_json::parse(text, ms_json::MAX_DEPTH).map_err(|error| {
-        ControlError::bad_request("the payload is no JSON that a node takes")
+        ControlError::bad_request("the payload is not JSON that a node accepts")
             .why(error.to_string())
-            .next("a text is JSON in its own quotes: '\"text\"'; files are given as @FILE")
+            .next("write a string with JSON's own quotes, '\"text\"', and a file as @FILE")
             .into()
     })
 }

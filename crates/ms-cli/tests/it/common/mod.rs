@@ -1,10 +1,5 @@
-//! The real `msctl`, and what one run of it came to.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::expect_used,
-    reason = "tests; each file uses its part"
-)]
+//! The real `msctl`, and the result of one run.
+#![allow(dead_code, unreachable_pub, clippy::expect_used, reason = "tests; each file uses a part")]
 
 pub mod scripted;
 
@@ -12,13 +7,14 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-/// Longest wait for anything; a machine under load is slow, a test that hangs is not.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+/// Longest wait for anything. It is long because a busy machine is slow: the wait only has to end
+/// before the test runner gives up on a test that hangs.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(180);
 
-/// What nobody tells a test is looked at again and again.
+/// Polls until `look` finds what no event announces.
 #[track_caller]
 pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
-    ms_testkit::clock::until_seen(PATIENCE, look, || what.to_owned())
+    ms_testkit::clock::until_seen(LONGEST_WAIT, look, || what.to_owned())
 }
 
 /// `msctl` with nothing in its environment but a runtime directory.
@@ -33,7 +29,7 @@ pub fn run(mut command: Command) -> Run {
     Run::of(command.output().expect("runs"))
 }
 
-/// What one run of `msctl` came to.
+/// The result of one run of `msctl`.
 #[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
@@ -47,14 +43,14 @@ impl Run {
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    /// Its output, when it went well and said nothing else.
+    /// Returns its output; it succeeded and said nothing else.
     #[track_caller]
     pub fn ok(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{self:?}");
         self.out
     }
 
-    /// It failed with `code`, and said `text` on stderr and nothing on stdout.
+    /// Asserts that it failed with `code`, with `text` on stderr and nothing on stdout.
     #[track_caller]
     pub fn fails(&self, code: i32, text: &str) {
         assert_eq!((self.code, self.out.as_str()), (Some(code), ""), "{self:?}");

@@ -1,4 +1,4 @@
-//! A peer that says by script what a real node cannot be made to say when a test wants it:
+//! A peer that answers by script what a real node cannot be made to answer when a test wants it:
 //!
 //! - it never answers a dry run, and carries the verb out all the same: a real node whose
 //!   supervisor hangs would not be able to carry it out either;
@@ -21,7 +21,7 @@ use ms_ops::{Desk, Table};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// How long the peer takes at most to say that it is late.
+/// The time after which the peer reports that it is late.
 const DEADLINE: Duration = Duration::from_millis(200);
 
 #[derive(Default)]

@@ -1,4 +1,4 @@
-//! The other door of the same node.
+//! HTTP requests to the same node.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -6,15 +6,15 @@ use std::net::TcpStream;
 use serde_json::Value;
 
 use super::Node;
-use crate::common::PATIENCE;
+use crate::common::LONGEST_WAIT;
 
 impl Node {
-    /// One request to the node's API: the status, and the body as JSON.
+    /// Sends one request to the API, and returns the status and the body as JSON.
     pub fn http(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let gateway = self.json(&["state", "/root/components/transport/api"]).remove(0);
         let at = gateway["data"]["state"]["listens_at"].as_str().expect("it listens").to_owned();
         let mut stream = TcpStream::connect(&at).expect("connects");
-        stream.set_read_timeout(Some(PATIENCE)).expect("set");
+        stream.set_read_timeout(Some(LONGEST_WAIT)).expect("set");
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

@@ -1,10 +1,10 @@
-//! A real node on a real socket: the service that `ms-server` is, with its agents.
+//! A real node on a real socket: an `ms-server` with agents.
 #![allow(
     dead_code,
     unreachable_pub,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests; each file uses its part"
+    reason = "tests; each file uses a part"
 )]
 
 pub mod http;
@@ -35,21 +35,21 @@ pub const METERED: &str = "/root/components/application/tasks/metered";
 /// The kinds of agents. Nobody but the transcripts uses `still`, `spare` and `metered`.
 const KINDS: [&str; 5] = ["echo", "wait", "still", "spare", "metered"];
 
-/// A running node; its directory is what `XDG_RUNTIME_DIR` should be.
+/// A running node. `msctl` finds it with its directory as `XDG_RUNTIME_DIR`.
 pub struct Node {
     home: TempDir,
 }
 
-/// The node of this test program. It is started once and ends with the program.
+/// Returns the node of this test program. It starts once and ends with the program.
 pub fn node() -> &'static Node {
     static NODE: OnceLock<Node> = OnceLock::new();
     NODE.get_or_init(Node::start)
 }
 
 fn server() -> Server {
-    let letters = QueueName::new("letters").expect("a name");
+    let own = QueueName::new("letters").expect("a name");
     Server::new("test")
-        .queue(QueueSpec::new(letters))
+        .queue(QueueSpec::new(own))
         .budget(METERED, Budget::new().messages(2).unit("tokens", 100))
         .agents::<Echo>("echo", ())
         .agents::<Wait>("wait", ())
@@ -59,7 +59,7 @@ fn server() -> Server {
         .component(ComponentSpec::tree(deep()))
 }
 
-/// `/root/components/deep/..`: as deep as a path may be, 64 levels.
+/// Returns `/root/components/deep/..`, of 64 levels: the greatest depth of a path.
 fn deep() -> SupervisorSpec {
     let deepest = SupervisorSpec::one_for_one("s64");
     let nest = |below, level| {
@@ -90,24 +90,24 @@ impl Node {
             allow_faults: true,
         };
         std::thread::spawn(move || {
-            // It ends with the process; when it ends by itself, the tests find nobody there.
+            // It ends with the process. If it ends by itself, the tests find nobody there.
             let end = server().run(&options);
-            panic!("the node ended: {:?}", end.map_err(|error| error.told()));
+            panic!("the node ended: {:?}", end.map_err(|error| error.describe()));
         });
         let node = Self { home };
         for kind in KINDS {
             for agent in 1..=2 {
                 let path = format!("/root/components/application/tasks/{kind}/{kind}-{agent}");
                 until("the agents are there", || {
-                    let shown = node.msctl(&["inspect", &path, "--json"]);
-                    (shown.code == Some(0) && shown.out.contains("\"running\"")).then_some(())
+                    let run = node.msctl(&["inspect", &path, "--json"]);
+                    (run.code == Some(0) && run.out.contains("\"running\"")).then_some(())
                 });
             }
         }
         node
     }
 
-    /// `msctl`, which finds this node by itself.
+    /// Runs `msctl`, which finds this node by itself.
     pub fn msctl(&self, args: &[&str]) -> Run {
         self.with_input(args, "")
     }
@@ -120,22 +120,22 @@ impl Node {
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
-        // What a busy machine does not do within the usual two seconds is no other answer.
+        // A busy machine may need more than the usual two seconds, which would be another answer.
         let waits = ["--timeout", "60s"];
         let given = args.iter().any(|arg| arg.starts_with("--timeout"));
         let args = if given { args.to_vec() } else { [args, &waits].concat() };
         let mut command = command(self.home.path(), &args);
-        // As `msctl config` is usually run: where the configuration is.
+        // `msctl config` usually runs in the directory of the configuration.
         command.current_dir(self.home.path().join("config"));
         command
     }
 
-    /// A command that goes on, with its output.
+    /// Starts a command that does not end, with its output.
     pub fn goes_on(&self, args: &[&str]) -> std::process::Child {
         self.command(args).spawn().expect("starts")
     }
 
-    /// The documents that `msctl --json` wrote; each is of the schema.
+    /// Returns the documents of `msctl --json`, each checked against the schema.
     pub fn json(&self, args: &[&str]) -> Vec<Value> {
         documents(self.msctl(&[args, &["--json"]].concat()), args)
     }
@@ -161,29 +161,29 @@ impl Node {
     /// Waits until a task is in a state.
     pub fn reaches(&self, id: &str, state: &str) {
         until(state, || {
-            let shown = self.json(&["tasks", "show", id]);
-            (shown[0]["data"]["task"]["state"] == state).then_some(())
+            let task = self.json(&["tasks", "show", id]);
+            (task[0]["data"]["task"]["state"] == state).then_some(())
         });
     }
 
-    /// The running incarnation of an actor.
+    /// Returns the running incarnation of an actor.
     pub fn incarnation(&self, path: &str) -> u64 {
-        let shown = self.json(&["inspect", path]);
-        shown[0]["data"]["status"]["incarnation"].as_u64().expect("a number")
+        let actor = self.json(&["inspect", path]);
+        actor[0]["data"]["status"]["incarnation"].as_u64().expect("a number")
     }
 
-    /// Waits until an actor runs in a later life than this one.
+    /// Waits until a later incarnation of an actor runs.
     pub fn comes_back(&self, path: &str, before: u64) {
         until("it runs again", || {
-            let shown = self.json(&["inspect", path]).remove(0);
-            let status = &shown["data"]["status"];
+            let actor = self.json(&["inspect", path]).remove(0);
+            let status = &actor["data"]["status"];
             (status["lifecycle"] == "running" && status["incarnation"].as_u64()? > before)
                 .then_some(())
         });
     }
 }
 
-/// The documents of a run that went well, each checked against the schema.
+/// Returns the documents of a successful run, each checked against the schema.
 pub fn documents(run: Run, args: &[&str]) -> Vec<Value> {
     assert_eq!(run.code, Some(0), "{args:?}: {run:?}");
     let documents: Vec<Value> = serde_json::Deserializer::from_str(&run.out)
@@ -200,7 +200,7 @@ pub fn documents(run: Run, args: &[&str]) -> Vec<Value> {
     documents
 }
 
-/// The schema that is checked in: what others read `msctl --json` by.
+/// Returns the published schema of `msctl --json`.
 pub fn schema() -> &'static jsonschema::Validator {
     static SCHEMA: OnceLock<jsonschema::Validator> = OnceLock::new();
     SCHEMA.get_or_init(|| {

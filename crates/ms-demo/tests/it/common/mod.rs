@@ -16,7 +16,7 @@ use tempfile::TempDir;
 pub(crate) const CRATES: usize = 12;
 pub(crate) const FILES: usize = 26;
 
-/// A tree and a place to work in.
+/// A tree, and a directory for the state and the report.
 pub(crate) struct Bench {
     pub(crate) dir: TempDir,
 }
@@ -57,12 +57,12 @@ impl Bench {
         fs::write(at.join("directory.rs/inside.rs"), b"unsafe\n").unwrap();
         std::os::unix::fs::symlink("..", at.join("loop")).unwrap();
         std::os::unix::fs::symlink("f00.rs", at.join("link.rs")).unwrap();
-        // Beyond the size that is audited beside the arbiter.
+        // Larger than the files that are audited on the arbiter.
         fs::write(at.join("large.rs"), "fn f() { unsafe { g() } }\n".repeat(60_000)).unwrap();
         assert!(Command::new("mkfifo").arg(at.join("pipe.rs")).status().unwrap().success());
     }
 
-    /// Lines with the word, as the system's grep counts them.
+    /// Returns the lines with the word, as the system's grep counts them.
     pub(crate) fn grep(&self) -> u64 {
         let out = Command::new("grep")
             .args(["-rwc", "--include=*.rs", "-Z", "unsafe"])
@@ -77,7 +77,7 @@ impl Bench {
             .sum()
     }
 
-    /// The demo on this tree, with its own state directory and report.
+    /// Returns the demo on this tree, with its own state directory and report.
     pub(crate) fn demo(&self, name: &str, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ms-demo"));
         command
@@ -110,7 +110,7 @@ impl Bench {
         )
     }
 
-    /// An undisturbed run, to compare with.
+    /// Runs the demo undisturbed, for comparison.
     pub(crate) fn baseline(&self) -> Run {
         let run = self.run("baseline", &[]);
         assert_eq!(run.code, Some(0), "{}", run.stderr);
@@ -129,8 +129,8 @@ fn source(krate: usize, file: usize) -> String {
     text
 }
 
-/// Waits until more than `than` files are done, by the lines of progress; gives how many are.
-/// What comes behind that line is left for [`finish`].
+/// Waits until the lines of progress say that more than `than` files are done, and returns how many
+/// are. The lines after that one are left for [`finish`].
 pub(crate) fn until_done(child: &mut Child, than: u64) -> u64 {
     let err = child.stderr.as_mut().unwrap();
     let mut said = String::new();
@@ -180,7 +180,7 @@ fn drain(from: &mut impl Read) -> Vec<u8> {
     all
 }
 
-/// What came of a run.
+/// The result of a run.
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -206,7 +206,7 @@ impl Run {
         self.json.as_ref().unwrap()["run"][name].as_u64().unwrap()
     }
 
-    /// A number of the last line.
+    /// Returns a number of the last line.
     pub(crate) fn tally(&self, name: &str) -> u64 {
         let last = self.stdout.lines().last().unwrap_or_default();
         assert!(last.starts_with("audit: in="), "{last:?}; {}", self.stderr);
@@ -214,7 +214,7 @@ impl Run {
         found.unwrap_or_else(|| panic!("{name} in {last}")).parse().unwrap()
     }
 
-    /// Ended well, and with the result of an undisturbed run.
+    /// Asserts that it ended well, with the result of an undisturbed run.
     pub(crate) fn assert_same_as(&self, baseline: &Run) {
         assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
         assert_eq!(self.tally("in"), self.tally("done") + self.tally("quarantined"));

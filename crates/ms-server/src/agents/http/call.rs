@@ -1,4 +1,4 @@
-//! What a task of the kind `http` carries, and what it gives.
+//! The payload and the result of a task of the kind `http`.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ pub struct HttpCall {
     /// The method.
     #[serde(default = "get")]
     pub method: String,
-    /// Where: `http://HOST:PORT/PATH` of a service that is allowed.
+    /// The URL, `http://HOST:PORT/PATH`, of an allowed service.
     pub url: String,
-    /// Headers; those about the connection are the client's.
+    /// Headers; the client sets those about the connection.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// The body, as text.
     #[serde(default)]
     pub body: String,
-    /// Longest time of the call in milliseconds, where less than `outside.deadline` is wanted.
+    /// Longest time of the call in milliseconds, if it should be less than `outside.deadline`.
     #[serde(default)]
     pub deadline_ms: Option<u64>,
 }
@@ -40,33 +40,33 @@ impl HttpCall {
     }
 }
 
-/// What was answered.
+/// The answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpReply {
     /// The status; below 500.
     pub status: u16,
     /// Headers that are text.
     pub headers: BTreeMap<String, String>,
-    /// The body; what is no UTF-8 in it is replaced.
+    /// The body; bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// Who answered.
+    /// Where the answer comes from.
     pub source: HttpSource,
-    /// How old a stale answer is, in milliseconds.
+    /// The age of a stale answer, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub age_ms: Option<u64>,
 }
 
-/// Where an answer comes from.
+/// The source of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HttpSource {
-    /// The service that was asked.
+    /// The service that was called.
     Origin,
     /// Its last good answer to the same call, which may be out of date.
     Stale,
-    /// The text of the configuration.
+    /// The default answer of the configuration.
     Default,
-    /// The other service of the configuration.
+    /// The alternative service of the configuration.
     Alternative,
 }
 
@@ -89,7 +89,7 @@ impl HttpReply {
         Self { status, headers, body, source, age_ms: None }
     }
 
-    /// The text that is answered where nobody else does.
+    /// Returns the default answer, for a call that no service answers.
     pub(super) fn default_of(body: &str) -> Self {
         Self {
             status: 200,

@@ -1,5 +1,5 @@
-//! Calls a service outside: one that the configuration allows, through its circuit breaker, within
-//! a deadline, and with what the configuration says instead of an answer.
+//! Agents that call outside services: only those that the configuration allows, each through its
+//! circuit breaker, within a deadline, and with the configured fallback.
 
 mod call;
 mod outside;
@@ -16,7 +16,7 @@ pub use call::{HttpCall, HttpReply, HttpSource};
 pub(crate) use outside::Outside;
 use outside::{MAX_ANSWER, Service};
 
-/// Calls services over HTTP. Each agent keeps connections of its own, on its own arbiter.
+/// Calls services over HTTP. Each agent has its own connections: they are bound to its arbiter.
 #[derive(Debug)]
 pub(crate) struct Http {
     outside: Outside,
@@ -47,7 +47,8 @@ impl Performs for Http {
         let service = service.map_err(|invalid| TaskFailure::permanent(invalid.to_string()))?;
         let asked = task.payload.outgoing();
         let mut sent = asked.clone();
-        // What is done over, by another attempt or by a retry, can be told by the service.
+        // The key is the same in each attempt and retry, so that the service can recognise a call
+        // that it has carried out before.
         let of_task = [
             ("idempotency-key", Some(task.view.id.to_string())),
             ("traceparent", cx.trace().map(|trace| trace.to_string())),
@@ -67,11 +68,11 @@ impl Performs for Http {
     }
 }
 
-/// A reply that says where it comes from.
+/// Returns the reply with its source.
 fn sourced(answer: Answer<HttpReply>) -> HttpReply {
     let Answer { value, source } = answer;
     match source {
-        // It says so itself: this service, or the other one.
+        // The reply has its source already: it came from this service or the alternative one.
         Source::Primary | Source::Alternative => value,
         Source::Default => HttpReply { source: HttpSource::Default, ..value },
         Source::Stale { age } => {

@@ -1,4 +1,4 @@
-//! The services outside that may be called, each with its breaker, its fallback and its retries.
+//! The outside services that may be called, each with its breaker, its fallback and its retries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,19 +17,19 @@ use tokio::time::Instant;
 use super::call::{HttpCall, HttpReply, HttpSource};
 use super::retries::RetryBudget;
 
-/// Largest answer that is taken: with its escapes it has room in a result.
+/// Largest answer that is accepted: escaped as JSON it still fits into a result.
 pub(super) const MAX_ANSWER: usize = 256 * 1024;
-/// Methods that may be done twice.
+/// Methods that may be repeated without harm.
 const IDEMPOTENT: [&str; 5] = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"];
-/// Longest name of a service's supervisor: a number may come behind it.
+/// Longest name of a service's supervisor; a number may follow it.
 const MAX_ID: usize = 48;
 
-/// Why a service gave no answer that is one.
+/// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoAnswer {
     #[error(transparent)]
     Client(#[from] ClientError),
-    #[error("{service} answered {status}, which says that it failed")]
+    #[error("{service} failed with status {status}")]
     Failed { service: String, status: u16 },
     #[error("{service} gave no answer")]
     Refused {
@@ -39,7 +39,7 @@ pub(crate) enum NoAnswer {
     },
 }
 
-/// The services that may be called. Cheap to clone.
+/// All services that may be called. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Outside {
     services: Arc<BTreeMap<String, Service>>,
@@ -98,7 +98,7 @@ impl Outside {
         Self { services, alternative, deadline: outside.deadline }
     }
 
-    /// The breakers and fallbacks, as the component `outside`; none where no service is allowed.
+    /// Returns the breakers and fallbacks as the component `outside`; none if no service is allowed.
     pub(crate) fn component(&self) -> Option<ComponentSpec> {
         if self.services.is_empty() {
             return None;
@@ -109,10 +109,10 @@ impl Outside {
         Some(ComponentSpec::tree(tree).phase(Phase::Core))
     }
 
-    /// The service that a call is for.
+    /// Returns the service of a call.
     ///
     /// # Errors
-    /// The call is none, or the service is not allowed.
+    /// The call is malformed, or the service is not allowed.
     pub(super) fn service_of(&self, call: &HttpCall) -> Result<&Service, Invalid> {
         if call.deadline_ms == Some(0) {
             return Err(Invalid::new("deadline_ms", "must be 1 or more"));
@@ -133,8 +133,10 @@ impl Outside {
         asked.min(self.deadline)
     }
 
-    /// Asks a service, and the other one where that is what the configuration says; both within
-    /// the time. The first one has half of it then, so that one that hangs leaves some.
+    /// Calls a service, and the alternative one if it fails and the configuration has one.
+    ///
+    /// Both have to answer within the time. The first gets half of it if there is a second, so
+    /// that a service that hangs leaves time for the other.
     pub(super) async fn ask(
         &self,
         client: &HttpClient,
@@ -153,6 +155,7 @@ impl Outside {
             Err(failed) => {
                 let call = Outgoing { url: moved(&call.url, &other.name), ..call };
                 let answer = other.ask(client, &call, until, HttpSource::Alternative).await;
+                // The error of the service that was asked for says more than that of its stand-in.
                 answer.map_err(|_| failed)
             }
         }
@@ -160,7 +163,7 @@ impl Outside {
 }
 
 impl Service {
-    /// Makes a call, and once more where that does no harm and there is a retry left.
+    /// Makes a call, and repeats it once if that does no harm and the budget has a retry left.
     async fn ask(
         &self,
         client: &HttpClient,
@@ -172,6 +175,8 @@ impl Service {
         let first = self.once(client, call, until, source).await;
         let may = IDEMPOTENT.contains(&call.method.as_str());
         match first {
+            // Only a call that failed: an open breaker would refuse the next one as well, and a call
+            // that was late has left no time.
             Err(CallError::Failed(_)) if may && self.retries(RetryBudget::take) => {
                 let service = self.name.clone();
                 metrics::counter!("ms_framework_outside_retries_total", "service" => service)
@@ -197,6 +202,7 @@ impl Service {
         let work = async {
             let answer = client.send(call).await?;
             match answer.status {
+                // A 404 is the caller's business: the service works, and its circuit stays closed.
                 ..500 => Ok(HttpReply::of(answer, source)),
                 status => Err(NoAnswer::Failed { service: self.name.clone(), status }),
             }
@@ -204,19 +210,19 @@ impl Service {
         self.calls.time(self.breaker.call(left, work)).await
     }
 
-    fn retries<T>(&self, how: impl FnOnce(&mut RetryBudget) -> T) -> T {
-        how(&mut self.retries.lock().unwrap_or_else(PoisonError::into_inner))
+    fn retries<T>(&self, use_budget: impl FnOnce(&mut RetryBudget) -> T) -> T {
+        use_budget(&mut self.retries.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The same place at another service.
+/// Returns the URL with another service in it.
 fn moved(url: &str, to: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let path = rest.find(['/', '?', '#']).map_or("", |at| &rest[at..]);
     format!("http://{to}{path}")
 }
 
-/// A service's name as an id of the tree that no other service has: `api-example-80`.
+/// Returns a unique id for a service in the tree, made of its name: `api-example-80`.
 fn free_id(name: &str, taken: &mut BTreeSet<String>) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = name.chars().map(plain).take(MAX_ID).collect();

@@ -1,11 +1,11 @@
-//! How many calls may be made a second time. Pure.
+//! The budget of retries of a service. Pure.
 //!
-//! A share of the calls, not a number for each: when a service fails, everybody retries, and what
-//! is left of it must not get twice the load.
+//! It is a share of the calls, not a number for each call. When a service fails, every call is
+//! retried, and a number for each would double the load on what is left of the service.
 
-/// What one retry costs; each call brings as many as the share says, of a hundred.
+/// The tokens that one retry costs; each call earns as many as the percentage.
 const COST: u32 = 100;
-/// Most retries saved up.
+/// Largest number of saved retries: a long quiet time must not pay for a storm.
 const SAVED: u32 = 10;
 
 /// The retries of one service.
@@ -16,17 +16,17 @@ pub(super) struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// As many retries as `percent` of the calls; a few at once, and at first one.
+    /// Creates a budget of `percent` of the calls, with one retry to begin with.
     pub(super) const fn new(percent: u32) -> Self {
         Self { percent, tokens: if percent == 0 { 0 } else { COST } }
     }
 
-    /// A call was made.
+    /// Counts a call.
     pub(super) fn called(&mut self) {
         self.tokens = self.tokens.saturating_add(self.percent).min(SAVED * COST);
     }
 
-    /// Whether there is a retry left, which is taken.
+    /// Takes a retry; false if none is left.
     pub(super) const fn take(&mut self) -> bool {
         match self.tokens.checked_sub(COST) {
             Some(left) => {

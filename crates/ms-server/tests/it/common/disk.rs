@@ -14,7 +14,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// `None` where this process may not mount one, and says so.
+    /// Mounts one; returns `None`, and prints so, if this process may not.
     pub fn mount(options: &str) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().join("disk");
@@ -34,7 +34,7 @@ impl Disk {
         &self.at
     }
 
-    /// Another mode of the same file system, while it is in use: `ro`.
+    /// Remounts the file system in another mode, such as `ro`, while it is in use.
     pub fn remount(&self, options: &str) {
         let mut mount = Command::new("mount");
         mount.args(["-o", &format!("remount,{options}")]).arg(&self.at);
@@ -48,20 +48,20 @@ impl Drop for Disk {
     }
 }
 
-/// Room for files that ends and comes back.
+/// Space for files that runs out and comes back.
 pub enum Room {
-    /// A real one.
+    /// A real file system.
     Disk(Disk),
-    /// Where nothing may be mounted: files of the process may not grow. The system calls fail
-    /// with another number and in the same places.
+    /// If nothing may be mounted: files of the process may not grow. The same system calls fail, with
+    /// another error number.
     FileSize(tempfile::TempDir),
 }
 
 impl Room {
-    /// What a shell has to do for it before it becomes the server.
+    /// Returns what a shell has to do before it becomes the server.
     pub const PRELUDE: &str = "trap '' XFSZ";
 
-    /// All there are here: at least one.
+    /// Returns all kinds that this machine has: at least one.
     pub fn all(size: &str) -> Vec<Self> {
         let disk = Disk::mount(&format!("size={size}")).map(Self::Disk);
         disk.into_iter().chain([Self::FileSize(tempfile::tempdir().unwrap())]).collect()
@@ -74,7 +74,7 @@ impl Room {
         }
     }
 
-    /// Nothing more fits.
+    /// Fills the space.
     pub fn end(&self, pid: Pid) {
         match self {
             Self::Disk(disk) => {
@@ -88,7 +88,7 @@ impl Room {
         }
     }
 
-    /// There is room again.
+    /// Frees the space.
     pub fn again(&self, pid: Pid) {
         match self {
             Self::Disk(disk) => fs::remove_file(disk.path().join("ballast")).unwrap(),

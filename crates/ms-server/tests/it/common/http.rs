@@ -1,11 +1,11 @@
-//! A client that says exactly what it is told to.
+//! A client that sends exactly the bytes that a test wants.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 pub use ms_testkit::http::Reply;
 
-use super::PATIENCE;
+use super::LONGEST_WAIT;
 
 /// One connection.
 pub struct Http(BufReader<TcpStream>);
@@ -16,16 +16,16 @@ impl Http {
     }
 
     pub fn try_to(addr: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        let stream = TcpStream::connect_timeout(&addr, LONGEST_WAIT)?;
+        stream.set_read_timeout(Some(LONGEST_WAIT))?;
+        stream.set_write_timeout(Some(LONGEST_WAIT))?;
         stream.set_nodelay(true)?;
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// With an end to waiting that is sooner.
-    pub fn within(self, patience: std::time::Duration) -> io::Result<Self> {
-        self.0.get_ref().set_read_timeout(Some(patience))?;
+    /// Sets a shorter timeout.
+    pub fn within(self, within: std::time::Duration) -> io::Result<Self> {
+        self.0.get_ref().set_read_timeout(Some(within))?;
         Ok(self)
     }
 
@@ -33,7 +33,7 @@ impl Http {
         Self::try_to(addr)?.call("GET", path, "", "")
     }
 
-    /// Says `raw`; what cannot be said is found out by the answer.
+    /// Sends `raw`; a failure shows in the answer.
     pub fn say(&mut self, raw: &[u8]) {
         drop(self.0.get_mut().write_all(raw));
     }
@@ -71,7 +71,7 @@ impl Http {
         Ok(reply)
     }
 
-    /// Whether the server has it open still, as far as is known without a wait.
+    /// Returns whether the server still has it open, as far as is known without waiting.
     pub fn is_open(&mut self) -> bool {
         let stream = self.0.get_mut();
         stream.set_nonblocking(true).unwrap();
@@ -79,7 +79,7 @@ impl Http {
         let open = loop {
             match stream.read(&mut some) {
                 Ok(0) => break false,
-                // A word of farewell.
+                // A last answer before the connection is closed.
                 Ok(_) => {}
                 Err(error) => break error.kind() == io::ErrorKind::WouldBlock,
             }
@@ -88,7 +88,7 @@ impl Http {
         open
     }
 
-    /// Whether no answer has come so far.
+    /// Returns whether no answer has come so far.
     pub fn has_nothing_to_read(&mut self) -> bool {
         let stream = self.0.get_mut();
         stream.set_nonblocking(true).unwrap();
@@ -97,7 +97,7 @@ impl Http {
         nothing
     }
 
-    /// Whether the server has closed it, once all is read.
+    /// Reads to the end, and returns whether the server has closed it.
     pub fn closed(&mut self) -> bool {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
@@ -107,9 +107,10 @@ impl Http {
     }
 }
 
-/// So many clients, each a thread with a connection of its own, each taking its turns (they are
-/// counted from 0) until it says that there is no further one. `client` makes the turns of a
-/// client out of its number. Returns when all have ended: how many could connect.
+/// Runs this many clients, each on a thread with a connection of its own, until all have ended.
+///
+/// `client` makes the function of a client from its number. The function is called with the number of
+/// the turn, from 0, until it returns that there is no further one. Returns how many could connect.
 pub fn clients<T: FnMut(&mut Http, usize) -> bool>(
     addr: SocketAddr,
     count: usize,

@@ -1,4 +1,4 @@
-//! The binary as a process: its directory, its log, its doors, a client.
+//! The binary as a process: its directory, its log, its ports, a client.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -36,19 +36,20 @@ pub use disk::{Disk, Room};
 #[allow(unused_imports, reason = "each test program uses a part")]
 pub use http::{Http, Reply, clients};
 
-/// Longest wait for anything; a machine under load is slow, a test that hangs is not.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+/// Longest wait for anything. It is long because a busy machine is slow: the wait only has to end
+/// before the test runner gives up on a test that hangs.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(180);
 
-/// What cannot be waited for by an event is looked at again and again.
+/// Polls until `look` finds what no event announces.
 #[track_caller]
 pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     until_or(look, || what.to_owned())
 }
 
-/// As [`until`], for what has more to say of a wait that was in vain.
+/// As [`until`], with a message that is made when the wait fails.
 #[track_caller]
 pub fn until_or<T>(look: impl FnMut() -> Option<T>, what: impl FnOnce() -> String) -> T {
-    ms_testkit::clock::until_seen(PATIENCE, look, what)
+    ms_testkit::clock::until_seen(LONGEST_WAIT, look, what)
 }
 
 #[allow(clippy::disallowed_methods, reason = "the test is another process than the actors")]
@@ -80,29 +81,29 @@ impl Place {
         place
     }
 
-    /// State elsewhere: on another file system.
+    /// Puts the state elsewhere, such as on another file system.
     pub fn state_at(mut self, state: &Path) -> Self {
         self.state = state.to_owned();
         self.write_config("");
         self
     }
 
-    /// An override, `key=value`.
+    /// Adds an override, `key=value`.
     pub fn set(mut self, assignment: &str) -> Self {
         self.args.extend(["--set".to_owned(), assignment.to_owned()]);
         self
     }
 
-    /// What a shell does before it becomes the server: `ulimit -n 64`.
+    /// Sets what a shell does before it becomes the server, such as `ulimit -n 64`.
     pub fn prelude(mut self, commands: &str) -> Self {
         self.prelude = Some(commands.to_owned());
         self
     }
 
-    /// Runs as a user whom the modes of files bind: root gives all that is here to another one.
+    /// Runs as a user whom the modes of files bind: root gives this place to another user.
     pub fn bound_by_modes(mut self) -> Self {
         if rustix::process::geteuid().is_root() {
-            // What was built may lie where nobody else may look.
+            // Other users may not be able to reach the build directory.
             let program = self.file("ms-server");
             fs::copy(env!("CARGO_BIN_EXE_ms-server"), &program).unwrap();
             self.program = Some(program);
@@ -131,7 +132,7 @@ impl Place {
         self.dir.path().join(name)
     }
 
-    /// Free ports, state in this place, and `more` behind it.
+    /// Writes a configuration with free ports, state in this place, and `more` at its end.
     pub fn write_config(&self, more: &str) {
         let database = self.database();
         let text = format!(
@@ -142,7 +143,7 @@ impl Place {
     }
 
     pub fn write_base(&self, text: &str) {
-        // As an editor does it: whole or not at all.
+        // Atomically, as editors do.
         let new = self.dir.path().join("base.new");
         fs::write(&new, text).unwrap();
         fs::rename(new, self.config().join("base.toml")).unwrap();
@@ -167,8 +168,8 @@ impl Place {
         unsettled(command)
     }
 
-    /// Starts a service of the test's own: its child's part. That finds the configuration and the
-    /// place of the control endpoint in its environment.
+    /// Starts a test's own service: the part of the child process. It finds the configuration and the
+    /// path of the control socket in its environment.
     pub fn launch_own(&self, own: &OwnTest) -> Server {
         self.launch_own_with(own, |child| child)
     }
@@ -196,7 +197,7 @@ impl Place {
         self.serving(child.spawn())
     }
 
-    /// Starts it; it may not be up yet.
+    /// Starts the server without waiting for its boot.
     pub fn launch(&self) -> Server {
         self.launch_as(self.command())
     }
@@ -212,14 +213,14 @@ impl Place {
         Server { child, log, control: self.control(), _place: Arc::clone(&self.dir) }
     }
 
-    /// Starts it and waits until its boot is done.
+    /// Starts the server and waits until its boot is done.
     pub fn start(&self) -> Server {
         let server = self.launch();
         server.started();
         server
     }
 
-    /// Starts it, expects it to end by itself; gives its exit code and what it said.
+    /// Starts the server, waits for it to end by itself, and returns its exit code and its output.
     pub fn refused(&self) -> (i32, String) {
         let mut server = self.launch();
         let code = server.exit();
@@ -234,7 +235,7 @@ fn give_away(path: &Path) {
     }
 }
 
-/// The options of a service of a test program's own, in its process.
+/// Returns the options of a test program's own service, in its process.
 pub fn own_options() -> Options {
     let config = std::env::var_os(OWN_CONFIG).expect("handed over");
     let control = std::env::var_os(OWN_CONTROL).map(PathBuf::from);
@@ -248,27 +249,28 @@ pub fn end_own(end: Result<ServiceEnd, ServerError>) {
     std::process::exit(code)
 }
 
-/// Where a service of a test program's own has its configuration.
+/// The variable with the configuration of a test program's own service.
 const OWN_CONFIG: &str = "MS_OWN_SERVICE_CONFIG";
-/// And its control endpoint.
+/// The variable with its control socket.
 const OWN_CONTROL: &str = "MS_OWN_SERVICE_CONTROL";
 
-/// `msctl`, without the settings of whoever runs the tests. Cargo gives tests the programs of
-/// their own package only. A run of the whole workspace has built this one beside them; only where
-/// it is older than its sources the first call builds it, which takes a minute of a busy machine:
-/// alone it has other features, and so have all crates below it.
+/// Returns `msctl`, without the settings of the person who runs the tests.
+///
+/// Cargo gives tests only the programs of their own package. A run of the whole workspace has built
+/// this one beside them. Only if it is older than its sources does the first call build it, which takes
+/// a minute on a busy machine: built alone, it and all crates below it have other features.
 pub fn msctl() -> Command {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     unsettled(Command::new(BUILT.get_or_init(|| built_msctl().unwrap_or_else(build_msctl))))
 }
 
-/// The one beside the tests, if it is newer than all it was made of.
+/// Returns the program beside the tests, if it is newer than all its sources.
 fn built_msctl() -> Option<PathBuf> {
     let tests = std::env::current_exe().ok()?;
     let msctl = tests.parent()?.parent()?.join("msctl");
     let written = |path: &Path| fs::metadata(path).ok()?.modified().ok();
     let made = written(&msctl)?;
-    // As make reads it: what is made, and what of; cargo writes it beside each program.
+    // In the format of make, the target and its sources: cargo writes this file beside each program.
     let rule = fs::read_to_string(msctl.with_extension("d")).ok()?.replace("\\ ", "\0");
     let (_, sources) = rule.split_once(": ")?;
     let mut sources = sources.split_whitespace().map(|path| PathBuf::from(path.replace('\0', " ")));
@@ -289,7 +291,7 @@ fn build_msctl() -> PathBuf {
     built.find(|path| path.ends_with("msctl")).expect("cargo names what it built")
 }
 
-/// Without the settings of whoever runs the tests.
+/// Removes the settings of the person who runs the tests.
 fn unsettled(mut command: Command) -> Command {
     unset_settings(&mut command);
     command
@@ -328,13 +330,13 @@ impl Log {
         log
     }
 
-    fn change(&self, how: impl FnOnce(&mut Lines)) {
-        how(&mut self.0.0.lock().unwrap());
+    fn change(&self, change_lines: impl FnOnce(&mut Lines)) {
+        change_lines(&mut self.0.0.lock().unwrap());
         self.0.1.notify_all();
     }
 
     fn wait<T>(&self, what: &str, look: impl Fn(&Lines) -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LONGEST_WAIT;
         let mut lines = self.0.0.lock().unwrap();
         loop {
             if let Some(found) = look(&lines) {
@@ -367,7 +369,7 @@ impl Log {
 
     /// Waits for its end: that of the process.
     fn end(&self) -> bool {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + LONGEST_WAIT;
         let mut lines = self.0.0.lock().unwrap();
         while !lines.ended {
             let left = end.saturating_duration_since(Instant::now());
@@ -379,7 +381,7 @@ impl Log {
         true
     }
 
-    /// Looks that all of this was said, for the first time each in this order.
+    /// Asserts that all of these lines were logged, first in this order.
     pub fn has_in_order(&self, lines: &[&str]) {
         let text = self.text();
         let at = |line: &&str| text.find(line).unwrap_or_else(|| panic!("no {line} in {text}"));
@@ -396,12 +398,12 @@ pub struct Server {
     child: Child,
     pub log: Log,
     control: PathBuf,
-    /// Its files are there for as long as it runs, whoever has forgotten the place.
+    /// Keeps its files for as long as it runs, even if the test has dropped the place.
     _place: Arc<tempfile::TempDir>,
 }
 
 impl Server {
-    /// Where the API is; known when it is bound.
+    /// Returns the address of the API, once it is bound.
     pub fn api(&self) -> SocketAddr {
         self.listener(0)
     }
@@ -444,13 +446,13 @@ impl Server {
         kill_process(self.pid(), signal).expect("it is there");
     }
 
-    /// `kill -9`, and gone.
+    /// Kills it with `kill -9`, and waits for its end.
     pub fn kill_9(&mut self) {
         self.child.kill().expect("it is there");
         self.child.wait().expect("it ends");
     }
 
-    /// Waits for its end; -1 for one by a signal.
+    /// Waits for its end, and returns its exit code; -1 for an end by a signal.
     pub fn exit(&mut self) -> i32 {
         if !self.log.end() {
             drop(self.child.kill());
@@ -459,13 +461,13 @@ impl Server {
         self.child.wait().unwrap().code().unwrap_or(-1)
     }
 
-    /// SIGTERM; gives the exit code.
+    /// Sends SIGTERM, and returns the exit code.
     pub fn stop(&mut self) -> i32 {
         self.signal(Signal::TERM);
         self.exit()
     }
 
-    /// What `msctl` does, over the same socket.
+    /// Runs a client of the control socket, as `msctl` does.
     pub fn control<T>(&self, ask: impl AsyncFnOnce(&mut Client) -> T) -> T {
         let answer = self.try_control(ask);
         answer.unwrap_or_else(|error| panic!("{error:?} in:\n{}", self.log.text()))
@@ -474,7 +476,7 @@ impl Server {
     fn try_control<T>(&self, ask: impl AsyncFnOnce(&mut Client) -> T) -> Result<T, ControlError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut client = Client::connect(&self.control, PATIENCE).await?;
+            let mut client = Client::connect(&self.control, LONGEST_WAIT).await?;
             Ok(ask(&mut client).await)
         })
     }
@@ -484,8 +486,8 @@ impl Server {
         self.control(async |client| whole(async || client.tree(None, None).await).await)
     }
 
-    /// Steers it. That it goes on, because a busy machine was not done in time, is an answer too:
-    /// whoever calls waits for what comes of it.
+    /// Steers an actor. On a busy machine the answer may be that the order is still being carried out;
+    /// callers wait for its effect anyway.
     pub fn steer(&self, path: &str, verb: Verb) {
         match self.try_steer(path, verb) {
             Err(error) if error.kind == Kind::TimedOut && error.what.ends_with("goes on") => {}
@@ -508,14 +510,14 @@ impl Drop for Server {
     }
 }
 
-/// All paths of a tree.
+/// Returns all paths of a tree.
 pub fn paths(tree: &TreeNode) -> Vec<String> {
     let mut found = vec![tree.status.path.to_string()];
     found.extend(tree.children.iter().flat_map(paths));
     found
 }
 
-/// The id out of the answer to a submission.
+/// Returns the id in the answer to a submission.
 pub fn id_of(reply: &Reply) -> String {
     assert_eq!(reply.status, 201, "{reply:?}");
     reply.json().as_str().expect("a bare id").to_owned()

@@ -1,10 +1,10 @@
-//! How the components get along, for Prometheus.
+//! The interactions of the components as metrics for Prometheus.
 
 use ms_core::interactions::InteractionMetrics;
 use ms_runtime::logic::interactions::{CallOutcome, IncidentChange};
 use ms_runtime::{Call, InteractionObserver};
 
-/// Puts calls and incidents into the metrics, one by one.
+/// Counts each call and each incident when it happens.
 pub(crate) struct Recorder;
 
 impl InteractionObserver for Recorder {
@@ -30,11 +30,11 @@ impl InteractionObserver for Recorder {
     }
 }
 
-/// What is no count: as of now.
-pub(crate) fn tell(now: &InteractionMetrics) {
+/// Sets the gauges to the present values.
+pub(crate) fn record(now: &InteractionMetrics) {
     for one in &now.health_scores {
         let component = one.component.clone();
-        // There from the first look on, so that the first incident is an increase.
+        // The counter exists from the first look on, so that `rate()` sees the first incident.
         metrics::counter!("ms_framework_incidents_total", "component" => component.clone())
             .increment(0);
         if let Some(score) = one.score {

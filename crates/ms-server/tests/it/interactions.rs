@@ -1,4 +1,4 @@
-//! How the components get along, as the real server tells it over HTTP and to Prometheus.
+//! The interactions of components, as the real server reports them over HTTP and to Prometheus.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use crate::common;
@@ -7,7 +7,7 @@ use common::{Http, Place, Server, id_of, until};
 use ms_control::proto::Verb;
 use serde_json::Value;
 
-fn integration(server: &Server) -> Value {
+fn interactions(server: &Server) -> Value {
     let reply = server.get("/api/v1/metrics/integration");
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.json()
@@ -47,7 +47,7 @@ fn scores_error_rates_and_latencies_are_there() {
     });
     let refused = server.http().post(&format!("/api/v1/tasks/{id}/cancel"), "");
     assert_eq!(refused.status, 409, "it has ended");
-    let metrics = integration(&server);
+    let metrics = interactions(&server);
     for component in ["application", "configuration", "database", "observability", "transport"] {
         let score = of(&metrics, "health_scores", component).expect(component);
         assert_eq!(score["score"], 1.0, "{metrics}");
@@ -65,10 +65,10 @@ fn scores_error_rates_and_latencies_are_there() {
         assert_eq!(pair["failed"], 0, "{pair}");
         assert!(pair["max_us"].as_u64().unwrap() > 0, "{pair}");
     }
-    // What `msctl metrics` asks tells the same.
-    let told = server.control(async |client| client.interactions().await).unwrap();
-    let pairs = told.latencies.iter().map(|one| (one.from.as_str(), one.to.as_str()));
-    assert!(pairs.collect::<Vec<_>>().contains(&("transport", "database")), "{told:?}");
+    // The answer for `msctl metrics` is the same.
+    let seen = server.control(async |client| client.interactions().await).unwrap();
+    let pairs = seen.latencies.iter().map(|one| (one.from.as_str(), one.to.as_str()));
+    assert!(pairs.collect::<Vec<_>>().contains(&("transport", "database")), "{seen:?}");
     assert_eq!((&metrics["incidents"], &metrics["lost"]), (&0.into(), &0.into()));
     assert_eq!(metrics["mean_time_to_recovery_ms"], Value::Null);
 
@@ -86,27 +86,27 @@ fn scores_error_rates_and_latencies_are_there() {
     wait_for(&server, "ms_framework_incidents_total{component=\"database\"} ", |n| n == 0.0);
 }
 
-/// S10.2-04, S10.1-04: a component that is stopped is an incident; when it is back and was found
-/// healthy, the incident is over and its time to recovery is told.
+/// S10.2-04, S10.1-04: a component that is stopped is an incident. When it is back and was found
+/// healthy, the incident is over and its time to recovery is reported.
 #[test]
 fn s10_1_04_a_component_that_was_down_is_an_incident_with_its_time_to_recovery() {
     let place = Place::new().set("core.supervision.health_check_interval=1s");
     let server = place.start();
     server.steer("/root/components/application", Verb::Stop);
     let opened = until("an incident", || {
-        let metrics = integration(&server);
+        let metrics = interactions(&server);
         of(&metrics, "open_incidents", "application").cloned()
     });
-    let score = of(&integration(&server), "health_scores", "application").cloned().unwrap();
+    let score = of(&interactions(&server), "health_scores", "application").cloned().unwrap();
     assert!(score["score"].as_f64() < Some(1.0), "{score}");
     assert!(
-        of(&integration(&server), "error_rates", "application").unwrap()["rate"].as_f64()
+        of(&interactions(&server), "error_rates", "application").unwrap()["rate"].as_f64()
             > Some(0.0)
     );
     wait_for(&server, "ms_framework_incidents_open ", |open| open == 1.0);
     server.steer("/root/components/application", Verb::Restart);
     let metrics = until("its end", || {
-        let metrics = integration(&server);
+        let metrics = interactions(&server);
         of(&metrics, "recovery_times", "application").is_some().then_some(metrics)
     });
     let recovery = of(&metrics, "recovery_times", "application").unwrap();
@@ -123,28 +123,28 @@ fn s10_1_04_a_component_that_was_down_is_an_incident_with_its_time_to_recovery()
     wait_for(&server, "ms_framework_incidents_total{component=\"application\"} ", |n| n == 1.0);
     wait_for(&server, "ms_framework_incidents_open ", |open| open == 0.0);
     for series in ["ms_framework_last_recovery_seconds ", "ms_framework_mean_recovery_seconds "] {
-        wait_for(&server, series, |told| (told - seconds).abs() < 0.002);
+        wait_for(&server, series, |seen| (seen - seconds).abs() < 0.002);
     }
 }
 
-/// S10.2-03, S10.2-04: an actor that is killed is a failed operation of its component. The tree it
-/// is in has not gone, so there is no incident.
+/// S10.2-03, S10.2-04: an actor that is killed is a failed operation of its component. The component's
+/// tree still stands, so there is no incident.
 #[test]
 fn an_actor_that_is_killed_is_a_failed_operation() {
     let place = Place::new();
     let server = place.start();
     server.steer("/root/components/application/tasks/echo/echo-1", Verb::Kill);
     until("the failure", || {
-        let rate = of(&integration(&server), "error_rates", "application").cloned()?;
+        let rate = of(&interactions(&server), "error_rates", "application").cloned()?;
         (rate["failed"].as_u64() >= Some(1)).then_some(())
     });
     server.steer("/root/components/observability", Verb::Kill);
     until("an incident", || {
-        let metrics = integration(&server);
+        let metrics = interactions(&server);
         let list = ["open_incidents", "recovery_times"];
         list.iter().any(|list| of(&metrics, list, "observability").is_some()).then_some(())
     });
-    assert!(of(&integration(&server), "open_incidents", "application").is_none());
+    assert!(of(&interactions(&server), "open_incidents", "application").is_none());
 }
 
 /// S2.2-12: spawned, failed, restarted, running, with durations.
@@ -158,7 +158,7 @@ fn s2_2_12_lives_of_actors_are_counted_with_how_long_they_ran() {
     wait_for(&server, "ms_framework_task_running ", |running| running == count as f64);
     assert!(running > 0.0 && metric("ms_framework_task_spawned_total ") > 0.0);
     let before = |name: &str| metric(&format!("ms_framework_task_{name} "));
-    // There from the first end on.
+    // The series exists from the first end on.
     let ended = value(&server, "ms_framework_task_duration_seconds_count ").unwrap_or(0.0);
     let (restarts, failures, ended) = (before("restarts_total"), before("failures_total"), ended);
     server.steer("/root/components/application/tasks/echo/echo-1", Verb::Kill);

@@ -1,12 +1,12 @@
-//! How components get along: a table of them, one of pairs, and the incidents.
+//! The interactions of components: a table of them, one of pairs, and the incidents.
 
 use ms_core::interactions::{HealthScore, InteractionMetrics};
 
 use super::facts::{Column, table};
 use super::units::{clean, known, many, ms, us};
 
-/// The two tables, and one line for each incident that is not over and for all together.
-pub(crate) fn integration(view: &InteractionMetrics) -> String {
+/// Renders both tables, a line for each open incident, and a line that sums up.
+pub(crate) fn interactions(view: &InteractionMetrics) -> String {
     let mut text = format!("{}\n{}\n", components(view), pairs(view));
     for one in &view.open_incidents {
         let component = clean(&one.component);
@@ -77,17 +77,17 @@ mod tests {
 
     /// S10.2-01, S10.2-02, S10.2-03, S10.2-04
     #[test]
-    fn components_pairs_and_incidents_are_shown() {
-        let mut book = InteractionStats::default();
+    fn components_pairs_and_incidents_are_rendered() {
+        let mut stats = InteractionStats::default();
         let at = |seconds: u64| Tick::from_millis(seconds * 1_000);
         for (seconds, status) in
             [(1, HealthStatus::Unhealthy), (4, HealthStatus::Healthy), (5, HealthStatus::Unhealthy)]
         {
-            book.looked(at(seconds), "db", status);
+            stats.looked(at(seconds), "db", status);
         }
-        book.called(at(5), "api", "db", Duration::from_millis(3), CallOutcome::Done);
-        book.called(at(5), "api", "db", Duration::from_millis(40), CallOutcome::Failed);
-        book.called(at(5), "health", "od\u{1b}d", Duration::from_micros(90), CallOutcome::Done);
+        stats.called(at(5), "api", "db", Duration::from_millis(3), CallOutcome::Done);
+        stats.called(at(5), "api", "db", Duration::from_millis(40), CallOutcome::Failed);
+        stats.called(at(5), "health", "od\u{1b}d", Duration::from_micros(90), CallOutcome::Done);
         let expected = "\
 COMPONENT  SCORE  LOOKS  ERRORS  OPERATIONS
 db          0.33      3   50.0%           2
@@ -100,6 +100,6 @@ health  od\\u{1b}d      1       0    90us  90us  90us  90us
 incident 2: db for 2s
 2 incidents, 1 over, mean time to recovery 3s
 ";
-        assert_eq!(integration(&book.metrics(at(7))), expected);
+        assert_eq!(interactions(&stats.metrics(at(7))), expected);
     }
 }
