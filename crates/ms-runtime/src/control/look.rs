@@ -113,7 +113,7 @@ impl NodeControl {
             Ok(status) => node.status.types = status.types,
             Err(DebugError::Unresponsive { .. }) => mark(&mut node.status, Mark::Unresponsive),
             // What is seen from outside is all there is of one that does not run.
-            Err(DebugError::NotRunning { .. }) => {}
+            Err(_) => {}
         }
         read_traces(node.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
         Ok(Flat(Box::new(node)))

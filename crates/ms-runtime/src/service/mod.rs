@@ -65,7 +65,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::AskError;
+use ms_actor::{AskError, AskFailure};
 use ms_core::ExitReason;
 use ms_core::time::later;
 use ms_supervisor::SupervisorRef;
@@ -118,7 +118,9 @@ impl Raised {
                 Ok(summary) => return summary,
                 // It was found hung, or crashed, while it carried the order out. Its next life
                 // knows nothing of it.
-                Err(AskError::Exited { .. }) if !handles.lifecycle.any().is_closed() => {
+                Err(AskError { failure: AskFailure::Exited { .. }, .. })
+                    if !handles.lifecycle.any().is_closed() =>
+                {
                     tracing::warn!("the lifecycle ended while it shut down: telling it again");
                 }
                 Err(_) => return None,

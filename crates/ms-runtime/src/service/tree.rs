@@ -297,5 +297,5 @@ pub(crate) async fn connect(
 
 /// What a boot fails with when its own tree is not as it should be.
 pub(crate) fn lost(error: &SupervisorError) -> crate::service::boot::BootstrapError {
-    crate::service::boot::BootstrapError::Lost(error.to_string())
+    crate::service::boot::BootstrapError::Lost(ms_core::ErrorChain::from_error(error).to_string())
 }
