@@ -10,7 +10,7 @@
 //!
 //! - `host/`: what a supervisor is given: blueprints, cells of children, news of them;
 //! - `run/`: contexts and run loops, ours and actix's;
-//! - `refs/`: what callers hold: references, asks, monitors;
+//! - `refs/`: what callers hold: references, slots for those to come, asks, monitors;
 //! - `cell/`: what stays of an actor while its incarnations come and go;
 //! - `mail/`: the mailbox;
 //! - `node/`: what all actors of a process share: arbiters, clock, events, dead letters.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{AnyRef, AskError, AskFailure, LateRef, Ref, Slot};
+use ms_actor::{AnyRef, AskFailure, LateRef, Ref, Slot};
 use ms_core::budget::{AccountView, Budget, BudgetStop};
 use ms_core::view::Tier;
 use ms_core::{ActorPath, ExitReason, IdError};
@@ -134,8 +134,8 @@ pub enum BudgetError {
         /// Which are limited.
         known: String,
     },
-    /// The actor that owns the accounts was not started.
-    #[error("the budgets were not started; give `Budgets::child` to a supervisor")]
+    /// The actor that owns the accounts was not started, or has ended for good.
+    #[error("the budgets do not run; give `Budgets::child` to a supervisor")]
     NotStarted,
     /// The actor that owns the accounts does not answer.
     #[error("the budgets do not answer; look at their actor in the tree")]
@@ -146,26 +146,24 @@ impl BudgetClient {
     /// Returns all accounts and their usage.
     ///
     /// # Errors
-    /// [`BudgetError::NoAnswer`].
+    /// [`BudgetError::NotStarted`] and [`BudgetError::NoAnswer`].
     pub async fn usage(&self) -> Result<Vec<AccountView>, BudgetError> {
         self.ledger()?
             .ask(GetUsage)
             .await
-            .map_err(AskError::into_failure)
-            .map_err(BudgetError::NoAnswer)
+            .map_err(|error| BudgetError::NoAnswer(error.into_failure()))
     }
 
     /// Returns the used-up accounts that hold up agents at, below or above `path`, as `msctl why`
     /// shows them.
     ///
     /// # Errors
-    /// [`BudgetError::NoAnswer`].
+    /// [`BudgetError::NotStarted`] and [`BudgetError::NoAnswer`].
     pub async fn stops(&self, path: &ActorPath) -> Result<Vec<BudgetStop>, BudgetError> {
         self.ledger()?
             .ask(GetStops(path.clone()))
             .await
-            .map_err(AskError::into_failure)
-            .map_err(BudgetError::NoAnswer)
+            .map_err(|error| BudgetError::NoAnswer(error.into_failure()))
     }
 
     /// Permits more to the account of `path`, and lets its agents go on; gives the account as it
