@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use ms_core::{ActorPath, ExitReason};
 
-/// Why a message was not delivered; carries the message back.
-#[derive(thiserror::Error)]
-pub enum SendError<M> {
+/// Why a message was not delivered, without the message: an error that any other can have as its
+/// source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendFailure {
     /// The mailbox is at its bound and the actor's spec says to refuse.
     #[error(
         "the mailbox of {path} is full ({capacity} messages); slow down, or give it a larger bound or another overflow policy"
     )]
     Full {
-        /// The message, unsent.
-        message: M,
-        /// Whom it was for.
+        /// Path of the actor it was for.
         path: ActorPath,
         /// The bound.
         capacity: usize,
@@ -23,9 +23,7 @@ pub enum SendError<M> {
     /// The actor has ended and will not come back, or refuses mail while it is restarted.
     #[error("{path} takes no messages: {reason}; look it up again, or ask its supervisor why")]
     Closed {
-        /// The message, unsent.
-        message: M,
-        /// Whom it was for.
+        /// Path of the actor it was for.
         path: ActorPath,
         /// Why its last incarnation ended.
         reason: ExitReason,
@@ -33,60 +31,72 @@ pub enum SendError<M> {
     /// There was no room in the mailbox before the deadline.
     #[error("no room in the mailbox of {path} within {within:?}; it is overloaded or hung")]
     TimedOut {
-        /// The message, unsent.
-        message: M,
-        /// Whom it was for.
+        /// Path of the actor it was for.
         path: ActorPath,
         /// The deadline.
         within: Duration,
     },
 }
 
+/// Reports that a message was not delivered, and gives it back.
+///
+/// It displays as its [`SendFailure`], and has the sources of that.
+#[non_exhaustive]
+pub struct SendError<M> {
+    /// Why.
+    pub failure: SendFailure,
+    /// The message, unsent.
+    pub message: M,
+}
+
 impl<M> SendError<M> {
-    /// The message that was not sent.
+    pub(crate) fn new(message: M, failure: SendFailure) -> Self {
+        Self { failure, message }
+    }
+
+    /// Returns the message that was not sent.
     pub fn into_message(self) -> M {
-        match self {
-            Self::Full { message, .. }
-            | Self::Closed { message, .. }
-            | Self::TimedOut { message, .. } => message,
-        }
+        self.message
     }
 
-    /// The same error without the message, to log or to compare.
-    pub fn reason(&self) -> String
-    where
-        Self: fmt::Display,
-    {
-        self.to_string()
+    /// Drops the message and returns why it was not sent, to keep it or to have it as a source.
+    pub fn into_failure(self) -> SendFailure {
+        self.failure
     }
 }
 
-impl<M> fmt::Debug for SendError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full { path, capacity, .. } => {
-                f.debug_struct("Full").field("path", path).field("capacity", capacity).finish()
-            }
-            Self::Closed { path, reason, .. } => {
-                f.debug_struct("Closed").field("path", path).field("reason", reason).finish()
-            }
-            Self::TimedOut { path, within, .. } => {
-                f.debug_struct("TimedOut").field("path", path).field("within", within).finish()
-            }
-        }
+impl<M> From<SendError<M>> for SendFailure {
+    fn from(error: SendError<M>) -> Self {
+        error.failure
     }
 }
 
-/// Why an ask was not answered; carries an unsent message back.
-#[derive(thiserror::Error)]
-pub enum AskError<M> {
+/// Why an ask was not answered, without the message: an error that any other can have as its
+/// source.
+///
+/// ```
+/// use ms_actor::AskFailure;
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("no price for {item}")]
+/// struct NoPrice {
+///     item: String,
+///     #[source]
+///     failure: AskFailure,
+/// }
+/// # fn assert_error<E: std::error::Error + Send + Sync + Clone + 'static>() {}
+/// # assert_error::<AskFailure>();
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskFailure {
     /// The message was never sent.
     #[error(transparent)]
-    NotSent(SendError<M>),
+    NotSent(#[from] SendFailure),
     /// The actor ended before it answered.
     #[error("{path} ended before it answered: {reason}")]
     Exited {
-        /// Who was asked.
+        /// Path of the actor that was asked.
         path: ActorPath,
         /// Why it ended.
         reason: ExitReason,
@@ -94,7 +104,7 @@ pub enum AskError<M> {
     /// No answer within the deadline; the actor may still work on it.
     #[error("{path} did not answer within {within:?}; it may still be at work on it")]
     TimedOut {
-        /// Who was asked.
+        /// Path of the actor that was asked.
         path: ActorPath,
         /// The deadline.
         within: Duration,
@@ -102,57 +112,104 @@ pub enum AskError<M> {
     /// The handler, or an overflowing mailbox, dropped the message without an answer.
     #[error("{path} dropped the message without an answer")]
     NoReply {
-        /// Who was asked.
+        /// Path of the actor that was asked.
         path: ActorPath,
     },
     /// The ask would have closed a cycle of actors that wait for each other.
     #[error("deadlock: {}; let one of them answer without waiting", Cycle(.cycle))]
     Deadlock {
-        /// The message, unsent.
-        message: M,
         /// The cycle, from the asker back to the asker.
         cycle: Vec<ActorPath>,
     },
 }
 
-impl<M> AskError<M> {
-    /// Why the asked actor ended, if that is what happened.
+impl AskFailure {
+    /// Returns why the asked actor ended, if that is what happened.
+    #[must_use]
     pub fn exit_reason(&self) -> Option<&ExitReason> {
         match self {
-            Self::Exited { reason, .. } | Self::NotSent(SendError::Closed { reason, .. }) => {
+            Self::Exited { reason, .. } | Self::NotSent(SendFailure::Closed { reason, .. }) => {
                 Some(reason)
             }
             _ => None,
         }
     }
+}
 
-    /// The message, where it was not sent.
+/// Reports that an ask was not answered, and gives the message back where it was not sent.
+///
+/// It displays as its [`AskFailure`], and has the sources of that.
+#[non_exhaustive]
+pub struct AskError<M> {
+    /// Why.
+    pub failure: AskFailure,
+    /// The message, where it was not sent: [`AskFailure::NotSent`] and [`AskFailure::Deadlock`].
+    pub message: Option<M>,
+}
+
+impl<M> AskError<M> {
+    /// The message was sent, and nobody has it any more.
+    pub(crate) fn sent(failure: AskFailure) -> Self {
+        Self { failure, message: None }
+    }
+
+    pub(crate) fn deadlock(message: M, cycle: Vec<ActorPath>) -> Self {
+        Self { failure: AskFailure::Deadlock { cycle }, message: Some(message) }
+    }
+
+    /// Returns why the asked actor ended, if that is what happened.
+    pub fn exit_reason(&self) -> Option<&ExitReason> {
+        self.failure.exit_reason()
+    }
+
+    /// Returns the message, where it was not sent.
     pub fn into_message(self) -> Option<M> {
-        match self {
-            Self::NotSent(error) => Some(error.into_message()),
-            Self::Deadlock { message, .. } => Some(message),
-            _ => None,
-        }
+        self.message
+    }
+
+    /// Drops the message and returns why there is no answer, to keep it or to have it as a source.
+    pub fn into_failure(self) -> AskFailure {
+        self.failure
     }
 }
 
-impl<M> fmt::Debug for AskError<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotSent(error) => f.debug_tuple("NotSent").field(error).finish(),
-            Self::Exited { path, reason } => {
-                f.debug_struct("Exited").field("path", path).field("reason", reason).finish()
-            }
-            Self::TimedOut { path, within } => {
-                f.debug_struct("TimedOut").field("path", path).field("within", within).finish()
-            }
-            Self::NoReply { path } => f.debug_struct("NoReply").field("path", path).finish(),
-            Self::Deadlock { cycle, .. } => {
-                f.debug_struct("Deadlock").field("cycle", cycle).finish()
-            }
-        }
+impl<M> From<SendError<M>> for AskError<M> {
+    fn from(error: SendError<M>) -> Self {
+        Self { failure: error.failure.into(), message: Some(error.message) }
     }
 }
+
+impl<M> From<AskError<M>> for AskFailure {
+    fn from(error: AskError<M>) -> Self {
+        error.failure
+    }
+}
+
+// By hand, as a derive would ask the same of `M`: a message need not be shown, and an error about
+// it passes for the failure in it, so that a chain of sources does not print that twice.
+macro_rules! passes_for_its_failure {
+    ($($error:ident)*) => {$(
+        impl<M> fmt::Debug for $error<M> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($error)).field(&self.failure).finish()
+            }
+        }
+
+        impl<M> fmt::Display for $error<M> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.failure.fmt(f)
+            }
+        }
+
+        impl<M> std::error::Error for $error<M> {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                self.failure.source()
+            }
+        }
+    )*};
+}
+
+passes_for_its_failure!(SendError AskError);
 
 struct Cycle<'a>(&'a [ActorPath]);
 
@@ -170,6 +227,7 @@ impl fmt::Display for Cycle<'_> {
 
 /// Why a debug message was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DebugError {
     /// The actor has no live incarnation.
     #[error("{path} is not running: {reason}")]
@@ -191,6 +249,7 @@ pub enum DebugError {
 
 /// Why a node did not boot.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BootError {
     /// The program was built with `panic = "abort"`.
     #[error(
@@ -222,6 +281,7 @@ pub enum BootError {
 
 /// Why a factory made no actor.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum StartError {
     /// The actor does not want to run now: OTP's `ignore`.
     Ignore,

@@ -10,7 +10,7 @@
 //!
 //! - `host/`: what a supervisor is given: blueprints, cells of children, news of them;
 //! - `run/`: contexts and run loops, ours and actix's;
-//! - `refs/`: what callers hold: references, asks, monitors;
+//! - `refs/`: what callers hold: references, slots for those to come, asks, monitors;
 //! - `cell/`: what stays of an actor while its incarnations come and go;
 //! - `mail/`: the mailbox;
 //! - `node/`: what all actors of a process share: arbiters, clock, events, dead letters.
@@ -48,7 +48,9 @@ pub use cell::follow::LifeChange;
 pub use cell::hosted::{Accepts, Hosted};
 pub use cell::monitor::{Down, MonitorId};
 pub use cell::state::StateValue;
-pub use error::{AskError, BootError, DebugError, MailboxSpecError, SendError};
+pub use error::{
+    AskError, AskFailure, BootError, DebugError, MailboxSpecError, SendError, SendFailure,
+};
 pub use host::{Blueprint, Placement, StartError, spawn};
 pub use log_limit::LogLimit;
 pub use mail::spec::{MailboxSpec, Overflow, WhileDown};
@@ -63,6 +65,7 @@ pub use refs::handle::{Ref, WeakRef};
 pub use refs::messages::{ExitSignal, LifecycleEvent};
 pub use refs::monitor::Monitor;
 pub use refs::port::{Port, PortFuture};
+pub use refs::slot::{LateRef, Slot};
 pub use refs::tell::Tell;
 pub use run::context::Context;
 pub use traces::read_traces;

@@ -114,7 +114,7 @@ impl EventBus {
     fn actor(&self) -> ChildSpec {
         let parts = Arc::clone(&self.parts);
         let factory = move |me: &Ref<EventBusActor>| {
-            parts.set_actor(me);
+            parts.actor.fill(me);
             let weak = me.downgrade();
             parts.shared.links.set_unsubscribe(move |id| {
                 if let Some(actor) = weak.upgrade() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ms_actor::AskError;
+use ms_actor::{AskError, AskFailure};
 use ms_core::{ActorPath, ExitReason};
 use ms_json::EncodeError;
 use ms_supervisor::SupervisorError;
@@ -173,9 +173,9 @@ pub enum SubscribeError {
 
 impl SubscribeError {
     pub(crate) fn from_ask<M>(within: Duration, error: &AskError<M>) -> Self {
-        match error {
-            AskError::Deadlock { .. } => Self::Deadlock,
-            AskError::TimedOut { .. } => Self::TimedOut(within),
+        match &error.failure {
+            AskFailure::Deadlock { .. } => Self::Deadlock,
+            AskFailure::TimedOut { .. } => Self::TimedOut(within),
             other => match other.exit_reason() {
                 Some(reason) => Self::Down(reason.clone()),
                 // A full mailbox too: an ask waits for room until its deadline.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use arc_swap::ArcSwapOption;
-use ms_actor::WeakRef;
+use ms_actor::Slot;
 use ms_supervisor::{SupervisorActor, SupervisorRef};
 
 type Unsubscribe = Box<dyn Fn(u64) + Send + Sync>;
@@ -17,7 +17,7 @@ pub(crate) struct Links {
     /// A closure and not a reference: the bus actor owns what is reached through this link, and
     /// naming its type here would tie all modules of the crate into one circle.
     unsubscribe: ArcSwapOption<Unsubscribe>,
-    outlets: ArcSwapOption<WeakRef<SupervisorActor>>,
+    outlets: Slot<SupervisorActor>,
 }
 
 impl Links {
@@ -37,14 +37,14 @@ impl Links {
 
     /// Sets the supervisor of the outlets.
     pub(crate) fn set_outlets(&self, supervisor: &SupervisorRef) {
-        let actor = supervisor.any().typed::<SupervisorActor>();
-        self.outlets.store(actor.map(|actor| actor.downgrade().into()));
+        if let Some(actor) = supervisor.any().typed() {
+            self.outlets.fill(&actor);
+        }
     }
 
     /// Returns the supervisor of the outlets, once it has started.
     pub(crate) fn outlets(&self) -> Option<SupervisorRef> {
-        let actor = self.outlets.load().as_ref().and_then(|weak| weak.upgrade())?;
-        SupervisorRef::of(&actor.any())
+        SupervisorRef::of(&self.outlets.get()?.any())
     }
 
     /// Returns whether there is a supervisor that can start an outlet.
@@ -55,6 +55,6 @@ impl Links {
 
 impl fmt::Debug for Links {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Links").field("outlets", &self.outlets.load()).finish_non_exhaustive()
+        f.debug_struct("Links").field("outlets", &self.outlets).finish_non_exhaustive()
     }
 }

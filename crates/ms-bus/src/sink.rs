@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix::Message;
-use ms_actor::{AnyRef, AskError, Port, SendError};
+use ms_actor::{AnyRef, AskError, AskFailure, Port, SendFailure};
 use ms_core::time::later;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -83,7 +83,11 @@ async fn ask_until<M: FromEvent>(port: Port<M>, mut message: M, within: Duration
             Ok(()) => return Outcome::Handled,
             // A mailbox that rejects gives the message back at once instead of making the asker
             // wait, so the wait is here.
-            Err(AskError::NotSent(SendError::Full { message: back, .. })) if !left.is_zero() => {
+            Err(AskError {
+                failure: AskFailure::NotSent(SendFailure::Full { .. }),
+                message: Some(back),
+                ..
+            }) if !left.is_zero() => {
                 message = back;
             }
             Err(_) => return Outcome::Lost,

@@ -89,7 +89,7 @@ impl Subscribe {
             sink,
             buffer,
         };
-        let actor = parts.actor().ok_or(SubscribeError::NotStarted)?;
+        let actor = parts.actor.get().ok_or(SubscribeError::NotStarted)?;
         // Dropped during this await, the answer is dropped too, and an offer that nobody takes
         // ends its subscription. That is all the cancel safety there is; no message is needed.
         let asked = actor.ask(wanted).within(within).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ms_core::{ExitReason, Restart, Shutdown};
+use ms_core::{ErrorChain, ExitReason, Restart, Shutdown};
 use ms_policy::{ChildSpecError, CommandError, FlagError, SpecError};
 use ms_supervisor::{StartRootError, SupervisorError};
 use serde_json::Value;
@@ -48,7 +48,7 @@ pub(crate) fn start_error(error: &StartRootError) -> String {
     match error {
         StartRootError::Spec(error) => spec_error(error),
         StartRootError::Failed(reason) => reason_text(reason),
-        other => other.to_string(),
+        other => ErrorChain::from_error(other).to_string(),
     }
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn call_error(
             CommandError::InvalidSpec(error) => child_spec_error(error),
             other => other.to_string(),
         },
-        other => other.to_string(),
+        other => ErrorChain::from_error(other).to_string(),
     };
     format!("{{error,{term}}}")
 }

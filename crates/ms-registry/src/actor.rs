@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix::dev::{MessageResponse, OneshotSender};
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Running, WrapFuture};
-use ms_actor::{Context, LifeChange, LifecycleEvent, Port, SendError};
+use ms_actor::{Context, LifeChange, LifecycleEvent, Port, SendError, SendFailure};
 
 use crate::logic::table::{Effect, Snapshot, Table};
 use crate::messages::{Do, Write};
@@ -124,7 +124,7 @@ impl RegistryActor {
         }
         match port.try_tell(event) {
             Ok(()) => {}
-            Err(SendError::Closed { .. }) => {
+            Err(SendError { failure: SendFailure::Closed { .. }, .. }) => {
                 // Either gone for good, or down with a mailbox that refuses: then it gets a
                 // resync when it is back.
                 self.note_missed(id);
@@ -172,7 +172,7 @@ impl RegistryActor {
         }
         match sent {
             Ok(()) => {}
-            Err(SendError::Closed { .. }) => {
+            Err(SendError { failure: SendFailure::Closed { .. }, .. }) => {
                 self.lagging.remove(&id);
                 self.note_missed(id);
                 return;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ms_actor::{AnyRef, AskError};
+use ms_actor::{AnyRef, AskError, AskFailure};
 use ms_core::{ActorPath, ExitReason};
 
 use crate::logic::map::Map;
@@ -53,9 +53,9 @@ pub enum Unavailable {
 impl Unavailable {
     pub(crate) fn from_ask<M>(scope: &str, within: Duration, error: &AskError<M>) -> Self {
         let scope = scope.to_owned();
-        match error {
-            AskError::Deadlock { .. } => Self::Deadlock { scope },
-            AskError::NoReply { .. } => Self::Down { scope, reason: ExitReason::NoProc },
+        match &error.failure {
+            AskFailure::Deadlock { .. } => Self::Deadlock { scope },
+            AskFailure::NoReply { .. } => Self::Down { scope, reason: ExitReason::NoProc },
             other => match other.exit_reason() {
                 Some(reason) => Self::Down { scope, reason: reason.clone() },
                 // A full mailbox too: an ask waits for room until its deadline.

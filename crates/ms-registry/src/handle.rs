@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use ms_actor::{AnyRef, Blueprint, Hosted, Node, Placement, Port, Ref, WeakRef};
+use ms_actor::{AnyRef, Blueprint, Hosted, Node, Placement, Port, Ref, Slot};
 use ms_core::{ActorPath, IdError, Incarnation};
 
 use crate::actor::RegistryActor;
@@ -83,9 +82,8 @@ impl FoundService {
 #[derive(Clone)]
 pub struct Registry {
     shared: Arc<Shared>,
-    /// Set at each start of the actor. Weak: a supervised actor is ended by its supervisor, not
-    /// kept alive by handles.
-    actor: Arc<ArcSwapOption<WeakRef<RegistryActor>>>,
+    /// Filled at each start of the actor.
+    actor: Slot<RegistryActor>,
     within: Duration,
     /// Keeps an actor alive that is under no supervisor.
     _keep: Option<Ref<RegistryActor>>,
@@ -97,8 +95,7 @@ impl Registry {
     #[must_use]
     pub fn new(config: RegistryConfig) -> Self {
         let shared = Arc::new(Shared::new(config));
-        let actor = Arc::new(ArcSwapOption::empty());
-        Self { shared, actor, within: DEFAULT_DEADLINE, _keep: None }
+        Self { shared, actor: Slot::new(), within: DEFAULT_DEADLINE, _keep: None }
     }
 
     /// Starts a registry outside of any tree. Its actor lives as long as a handle does.
@@ -119,9 +116,9 @@ impl Registry {
     /// that was acknowledged.
     #[must_use]
     pub fn blueprint(&self) -> Blueprint {
-        let (shared, actor) = (Arc::clone(&self.shared), Arc::clone(&self.actor));
+        let (shared, actor) = (Arc::clone(&self.shared), self.actor.clone());
         Blueprint::fallible(move |me: &Ref<RegistryActor>| {
-            actor.store(Some(Arc::new(me.downgrade())));
+            actor.fill(me);
             Ok(RegistryActor::new(Arc::clone(&shared)))
         })
     }
@@ -139,8 +136,7 @@ impl Registry {
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, Unavailable> {
-        let actor = self.actor.load().as_ref().and_then(|weak| weak.upgrade());
-        let Some(actor) = actor else {
+        let Some(actor) = self.actor.get() else {
             return Err(Unavailable::NotStarted { scope: self.scope().to_owned() });
         };
         let asked = actor.ask(Do(write)).within(self.within).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ms_actor::AskError;
+use ms_actor::{AskError, AskFailure};
 use ms_core::{ActorPath, ExitReason};
 
 /// Why the actor of a breaker or a fallback, or an alternative service, did not answer.
@@ -38,9 +38,9 @@ pub enum Unavailable {
 
 impl Unavailable {
     pub(crate) fn from_ask<M>(path: ActorPath, within: Duration, error: &AskError<M>) -> Self {
-        match error {
-            AskError::Deadlock { .. } => Self::Deadlock { path },
-            AskError::NoReply { .. } => Self::Down { path, reason: ExitReason::NoProc },
+        match &error.failure {
+            AskFailure::Deadlock { .. } => Self::Deadlock { path },
+            AskFailure::NoReply { .. } => Self::Down { path, reason: ExitReason::NoProc },
             other => match other.exit_reason() {
                 Some(reason) => Self::Down { path, reason: reason.clone() },
                 None => Self::TimedOut { path, within },

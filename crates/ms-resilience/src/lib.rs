@@ -17,7 +17,6 @@ mod error;
 mod fallback;
 mod layer;
 mod logic;
-mod slot;
 
 pub use answer::{Answer, Hops, Payload, Source};
 pub use breaker::{BreakerActor, BreakerStatus, CircuitBreaker, GetBreaker};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ms_actor::{AskError, SendError};
+use ms_actor::{AskError, AskFailure, SendFailure};
 use ms_core::{ActorPath, ExitReason};
 
 /// Why a message was not routed, or why one of its handlers gave no answer.
@@ -93,34 +93,26 @@ impl fmt::Display for Lines<'_> {
 }
 
 impl RouteError {
-    /// Splits the error of a send into a reason and the message.
-    pub(crate) fn from_send<M>(error: SendError<M>) -> (Self, M) {
-        match error {
-            SendError::Full { message, path, capacity } => {
-                (Self::MailboxFull { path, capacity }, message)
-            }
-            SendError::Closed { message, path, reason } => {
-                (Self::HandlerGone { path, reason }, message)
-            }
-            SendError::TimedOut { message, path, within } => {
-                (Self::Timeout { path, within }, message)
-            }
+    /// Returns why a send failed, as the router says it.
+    pub(crate) fn from_send(path: &ActorPath, failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::Full { path, capacity } => Self::MailboxFull { path, capacity },
+            SendFailure::Closed { path, reason } => Self::HandlerGone { path, reason },
+            SendFailure::TimedOut { path, within } => Self::Timeout { path, within },
+            // A kind of failure that this version does not know: nobody got the message.
+            _ => Self::NoReply { path: path.clone() },
         }
     }
 
-    /// Splits the error of an ask into a reason, and the message if it was not sent.
-    pub(crate) fn from_ask<M>(path: &ActorPath, error: AskError<M>) -> (Self, Option<M>) {
-        match error {
-            AskError::NotSent(error) => {
-                let (error, message) = Self::from_send(error);
-                (error, Some(message))
-            }
-            AskError::Exited { path, reason } => (Self::HandlerGone { path, reason }, None),
-            AskError::TimedOut { path, within } => (Self::Timeout { path, within }, None),
-            AskError::NoReply { path } => (Self::NoReply { path }, None),
-            AskError::Deadlock { message, cycle } => {
-                (Self::Deadlock { path: path.clone(), cycle }, Some(message))
-            }
+    /// Returns why an ask failed, as the router says it.
+    pub(crate) fn from_ask(path: &ActorPath, failure: AskFailure) -> Self {
+        match failure {
+            AskFailure::NotSent(failure) => Self::from_send(path, failure),
+            AskFailure::Exited { path, reason } => Self::HandlerGone { path, reason },
+            AskFailure::TimedOut { path, within } => Self::Timeout { path, within },
+            AskFailure::Deadlock { cycle } => Self::Deadlock { path: path.clone(), cycle },
+            // `NoReply`, and what this version does not know.
+            _ => Self::NoReply { path: path.clone() },
         }
     }
 }
@@ -196,9 +188,9 @@ pub enum RouterError {
 
 impl RouterError {
     pub(crate) fn from_ask<M>(within: Duration, error: &AskError<M>) -> Self {
-        match error {
-            AskError::Deadlock { .. } => Self::Deadlock,
-            AskError::NoReply { .. } => Self::Down(ExitReason::NoProc),
+        match &error.failure {
+            AskFailure::Deadlock { .. } => Self::Deadlock,
+            AskFailure::NoReply { .. } => Self::Down(ExitReason::NoProc),
             other => match other.exit_reason() {
                 Some(reason) => Self::Down(reason.clone()),
                 // A full mailbox too: an ask waits for room until its deadline.

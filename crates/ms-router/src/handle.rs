@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Message;
-use arc_swap::ArcSwapOption;
 use futures_util::future::join_all;
-use ms_actor::{Blueprint, Hosted, Node, Placement, Port, Ref, SendError, WeakRef};
+use ms_actor::{AskError, Blueprint, Hosted, Node, Placement, Port, Ref, SendFailure, Slot};
 use ms_core::time::later;
 use ms_core::{ActorPath, IdError};
 use tokio::time::Instant;
@@ -78,9 +77,8 @@ pub struct Delivery {
 #[derive(Clone)]
 pub struct Router {
     shared: Arc<Shared>,
-    /// Set at each start of the actor. Weak: a supervised actor is ended by its supervisor, not
-    /// kept alive by handles.
-    actor: Arc<ArcSwapOption<WeakRef<RouterActor>>>,
+    /// Filled at each start of the actor.
+    actor: Slot<RouterActor>,
     within: Duration,
     /// Keeps an actor alive that is under no supervisor.
     _keep: Option<Ref<RouterActor>>,
@@ -91,8 +89,8 @@ impl Router {
     /// to a supervisor.
     #[must_use]
     pub fn new(config: RouterConfig) -> Self {
-        let (shared, actor) = (Arc::new(Shared::new(config)), Arc::new(ArcSwapOption::empty()));
-        Self { shared, actor, within: DEFAULT_DEADLINE, _keep: None }
+        let shared = Arc::new(Shared::new(config));
+        Self { shared, actor: Slot::new(), within: DEFAULT_DEADLINE, _keep: None }
     }
 
     /// Starts a router outside of any tree, at `/local/NAME`. Its actor lives as long as a handle
@@ -112,9 +110,9 @@ impl Router {
     /// Returns the blueprint of the router's actor, for a supervisor. A restart loses no route.
     #[must_use]
     pub fn blueprint(&self) -> Blueprint {
-        let (shared, actor) = (Arc::clone(&self.shared), Arc::clone(&self.actor));
+        let (shared, actor) = (Arc::clone(&self.shared), self.actor.clone());
         let factory = move |me: &Ref<RouterActor>| {
-            actor.store(Some(Arc::new(me.downgrade())));
+            actor.fill(me);
             Ok(RouterActor::new(Arc::clone(&shared)))
         };
         Blueprint::with_view(factory, RouterActor::TIER, Some(RouterActor::view))
@@ -133,8 +131,7 @@ impl Router {
 
     /// Returns the actor, once it has started.
     fn running(&self) -> Result<Ref<RouterActor>, RouterError> {
-        let actor = self.actor.load().as_ref().and_then(|weak| weak.upgrade());
-        actor.ok_or(RouterError::NotStarted)
+        self.actor.get().ok_or(RouterError::NotStarted)
     }
 
     async fn edit<E: Edit>(&self, edit: E) -> Result<E::Answer, RouterError> {
@@ -176,9 +173,9 @@ impl Router {
         M::Result: Send,
     {
         let edit = AddRoutes { ports: vec![port], max: self.shared.config.max_routes };
-        self.running()?.try_tell(Do(edit)).map_err(|error| match error {
-            SendError::Closed { reason, .. } => RouterError::Down(reason),
-            SendError::Full { .. } | SendError::TimedOut { .. } => RouterError::NotStarted,
+        self.running()?.try_tell(Do(edit)).map_err(|error| match error.failure {
+            SendFailure::Closed { reason, .. } => RouterError::Down(reason),
+            _ => RouterError::NotStarted,
         })
     }
 
@@ -245,7 +242,7 @@ impl Router {
             let result = route
                 .port
                 .try_tell(message.clone())
-                .map_err(|error| RouteError::from_send(error).0);
+                .map_err(|error| RouteError::from_send(route.actor.path(), error.failure));
             Delivery { path: route.actor.path().clone(), result }
         };
         some(self.shared.table().open::<M>().iter().map(deliver).collect(), type_name::<M>())
@@ -269,7 +266,7 @@ impl Router {
                     .port
                     .tell(message, within)
                     .await
-                    .map_err(|error| RouteError::from_send(error).0);
+                    .map_err(|error| RouteError::from_send(route.actor.path(), error.failure));
                 Delivery { path: route.actor.path().clone(), result }
             }
         });
@@ -304,8 +301,8 @@ impl Router {
             match route.port.try_tell(message) {
                 Ok(()) => return Ok(()),
                 Err(refused) => {
-                    let (error, message) = RouteError::from_send(refused);
-                    unsent = Unrouted { error, message: Some(message) };
+                    let error = RouteError::from_send(route.actor.path(), refused.failure);
+                    unsent = Unrouted { error, message: Some(refused.message) };
                 }
             }
         }
@@ -339,7 +336,8 @@ impl Router {
             match route.port.ask(message, left).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
-                    let (error, message) = RouteError::from_ask(route.actor.path(), error);
+                    let AskError { failure, message, .. } = error;
+                    let error = RouteError::from_ask(route.actor.path(), failure);
                     unsent = Unrouted { error, message };
                 }
             }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix::Message;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use ms_actor::AskError;
 
 use crate::error::RouteError;
 use crate::logic::aggregate::Aggregate;
@@ -78,12 +79,10 @@ where
             .map(|(at, route)| {
                 let answer = route.port.ask(message.clone(), within);
                 async move {
-                    (
-                        at,
-                        answer
-                            .await
-                            .map_err(|error| RouteError::from_ask(route.actor.path(), error).0),
-                    )
+                    let failed = |error: AskError<M>| {
+                        RouteError::from_ask(route.actor.path(), error.into_failure())
+                    };
+                    (at, answer.await.map_err(failed))
                 }
             })
             .collect();

@@ -135,7 +135,7 @@ impl SnapshotActor {
 fn flatten(
     answer: Result<Result<Extracted, ExtractError>, AskError<Extract>>,
 ) -> Result<Extracted, ExtractError> {
-    answer.map_err(|error| ExtractError::Unanswered(error.into()))?
+    answer.map_err(|error| ExtractError::Unanswered(error.into_failure()))?
 }
 
 /// Writes a line to the log, and publishes it as an event of the node.

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use ms_actor::AskFailure;
 use ms_core::{ActorPath, ExitReason};
 use ms_json::EncodeError;
 
@@ -114,7 +115,7 @@ pub enum ExtractError {
     Down(ExitReason),
     /// There was no answer in time.
     #[error("there was no answer")]
-    Unanswered(#[source] Box<dyn Error + Send + Sync>),
+    Unanswered(#[source] AskFailure),
     /// The state cannot be encoded.
     #[error("the state cannot be encoded")]
     Encode(#[source] EncodeError),

@@ -81,6 +81,6 @@ impl Snapshots {
     ) -> Result<(), ExtractError> {
         let state = Extracted::of(component, incarnation)?;
         let put = saver.ask(Put(id.clone(), state)).within(PUT_DEADLINE);
-        put.await.map_err(|error| ExtractError::Unanswered(error.into()))
+        put.await.map_err(|error| ExtractError::Unanswered(error.into_failure()))
     }
 }

@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
 use actix::{Actor, ActorContext, AsyncContext, Handler, Running, WrapFuture};
-use ms_actor::{Context, OpenResource, Ref, StateValue};
+use ms_actor::{Context, OpenResource, StateValue};
 use ms_core::Tick;
 use ms_core::emergency::CRITICAL_ERROR;
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::task::StoreError;
 use ms_core::view::EventKind;
-use tokio::sync::watch;
 
 use crate::config::{MAX_WAITING, StoreConfig};
 use crate::guard::Guard;
@@ -443,6 +442,3 @@ impl std::fmt::Debug for StoreActor {
         f.debug_struct("StoreActor").field("path", &self.config.path).finish_non_exhaustive()
     }
 }
-
-/// The actor, once it has started; its handles read it.
-pub(crate) type LateRef = Arc<watch::Sender<Option<Ref<StoreActor>>>>;

@@ -1,11 +1,10 @@
 //! The handle by which others use a store.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{Accepts, Context, EventSource, Placement, Ref};
+use ms_actor::{Accepts, Context, EventSource, LateRef, Placement, Ref, Slot};
 use ms_core::task::{
     NewTask, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage, TaskTransition,
     TaskView,
@@ -18,9 +17,9 @@ use ms_task::{
     TaskStore,
 };
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use crate::actor::{LateRef, StoreActor};
+use crate::actor::StoreActor;
 use crate::config::StoreConfig;
 use crate::messages::{CloseFile, Read, Reply, Touch, Write};
 use crate::tenancy::Holding;
@@ -38,24 +37,24 @@ use crate::tenancy::Holding;
 /// ```
 pub fn sqlite(id: impl AsRef<str>, config: StoreConfig) -> (SqliteTasks, ChildSpec) {
     let within = config.answer_within;
-    let (sender, receiver) = watch::channel(None);
-    let sender: LateRef = Arc::new(sender);
+    let slot = Slot::new();
+    let actor = slot.late();
     let holding = Holding::new();
     let held = holding.clone();
     let factory = move |me: &Ref<StoreActor>| {
-        sender.send_replace(Some(me.clone()));
+        slot.fill(me);
         Ok(StoreActor::new(config.clone(), holding.clone()))
     };
     let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(StoreActor::view));
     // On a thread of its own: an agent that blocks its arbiter must not hold up all commits.
     let child = ChildSpec::blueprint(id, blueprint).placement(Placement::Dedicated);
-    (SqliteTasks { actor: receiver, within, holding: held }, child)
+    (SqliteTasks { actor, within, holding: held }, child)
 }
 
 /// A handle to a store; cheap to clone. See [`TaskStore`] for what it can do.
 #[derive(Debug, Clone)]
 pub struct SqliteTasks {
-    actor: watch::Receiver<Option<Ref<StoreActor>>>,
+    actor: LateRef<StoreActor>,
     within: Duration,
     holding: Holding,
 }
@@ -99,12 +98,14 @@ impl SqliteTasks {
     {
         let (reply, answer) = oneshot::channel();
         let message = message(reply);
-        let (mut actor, within) = (self.actor.clone(), self.within);
+        let (actor, within) = (self.actor.clone(), self.within);
         let call = async move {
             let unknown = |what: &str| StoreError::Unknown(what.to_owned());
-            let actor = actor.wait_for(Option::is_some).await.map(|actor| actor.clone());
-            let Ok(Some(actor)) = actor else {
+            if !actor.filled().await {
                 return Err(StoreError::Away("it was never started".to_owned()));
+            }
+            let Some(actor) = actor.get() else {
+                return Err(StoreError::Away("it has ended for good".to_owned()));
             };
             if let Err(error) = actor.tell(message).await {
                 return Err(StoreError::Away(error.to_string()));

@@ -1,22 +1,33 @@
 //! What can go wrong when asking something of a supervisor.
 
-use ms_actor::AskError;
+use ms_actor::{AskError, AskFailure};
+use ms_core::tree::NoTree;
 use ms_core::{ActorPath, ChildId, ExitReason, IdError};
 use ms_policy::{CommandError, SpecError};
 
 /// Why a supervisor did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum SupervisorError {
     /// It refused, or the child failed: OTP's error term.
     #[error(transparent)]
     Command(#[from] CommandError),
     /// The supervisor did not answer.
-    #[error("the supervisor {path} did not answer: {why}")]
+    #[error("the supervisor {path} did not answer")]
     NoAnswer {
-        /// Which supervisor.
+        /// Path of the supervisor.
         path: ActorPath,
-        /// Why.
-        why: String,
+        /// Why not.
+        #[source]
+        failure: AskFailure,
+    },
+    /// The rows that the supervisor gave make no tree.
+    #[error("the rows of the supervisor {path} make no tree")]
+    NoTree {
+        /// Path of the supervisor.
+        path: ActorPath,
+        /// What is wrong with them.
+        source: NoTree,
     },
     /// There is no actor at this path.
     #[error("there is no actor at {path}; `msctl tree` shows what there is")]
@@ -35,7 +46,7 @@ pub enum SupervisorError {
         found: String,
     },
     /// A spec or id that cannot be used.
-    #[error("bad child spec: {0}")]
+    #[error("bad child spec")]
     Id(#[from] IdError),
     /// The verb makes no sense for this actor.
     #[error("{verb} is not possible for {path}: {why}")]
@@ -50,26 +61,20 @@ pub enum SupervisorError {
 }
 
 impl SupervisorError {
-    pub(crate) fn no_answer<M>(path: &ActorPath, error: &AskError<M>) -> Self {
-        let why = match error {
-            AskError::Exited { reason, .. } => format!("it ended: {reason}"),
-            AskError::TimedOut { within, .. } => format!("not within {within:?}"),
-            AskError::NotSent(error) => error.to_string(),
-            AskError::NoReply { .. } => "it dropped the question".to_owned(),
-            AskError::Deadlock { cycle, .. } => format!("deadlock of {} actors", cycle.len()),
-        };
-        Self::NoAnswer { path: path.clone(), why }
+    pub(crate) fn no_answer<M>(path: &ActorPath, error: AskError<M>) -> Self {
+        Self::NoAnswer { path: path.clone(), failure: error.into_failure() }
     }
 }
 
 /// Why a tree did not start.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartRootError {
     /// A flag or a child spec is wrong: nothing was started.
-    #[error("the tree was not started: {0}")]
+    #[error("the tree was not started")]
     Spec(#[from] SpecError),
     /// An id that cannot be used.
-    #[error("the tree was not started: {0}")]
+    #[error("the tree was not started")]
     Id(#[from] IdError),
     /// A child did not start; those before it were stopped again, in reverse order.
     #[error("the tree did not start: {0}")]

@@ -66,7 +66,7 @@ impl SupervisorRef {
         Context<SupervisorActor>: Accepts<SupervisorActor, M>,
     {
         let answer = self.actor.ask(message).within(self.within).await;
-        answer.map_err(|error| SupervisorError::no_answer(self.path(), &error))
+        answer.map_err(|error| SupervisorError::no_answer(self.path(), error))
     }
 
     /// Adds a child at the end of the start order and starts it (`start_child/2`).

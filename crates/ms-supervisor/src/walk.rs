@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use ms_actor::{AskError, Ref, SendError};
+use ms_actor::Ref;
 use ms_core::tree::{NoTree, TreeBuilder, TreeRow};
 use ms_core::view::{Mark, TreeNode};
 use ms_core::{ChildId, Restart};
@@ -75,10 +75,8 @@ impl SupervisorRef {
     pub async fn tree(&self, depth: Option<usize>) -> Result<TreeNode, SupervisorError> {
         let mut walk = self.walk(depth).await?;
         let mut tree = TreeBuilder::default();
-        let no_tree = |error: NoTree| SupervisorError::NoAnswer {
-            path: self.path().clone(),
-            why: error.to_string(),
-        };
+        let no_tree =
+            |source: NoTree| SupervisorError::NoTree { path: self.path().clone(), source };
         while let Some(rows) = walk.next().await? {
             rows.into_iter().try_for_each(|row| tree.push(row)).map_err(no_tree)?;
         }
@@ -160,10 +158,10 @@ impl Level {
         match asked {
             Ok(page) => self.page = page.into_iter(),
             // It has ended, and its children with it: there is nothing left to show.
-            Err(AskError::Exited { .. } | AskError::NotSent(SendError::Closed { .. })) => {
+            Err(error) if error.exit_reason().is_some() => {
                 self.keys = Vec::new().into_iter();
             }
-            Err(error) => return Err(SupervisorError::no_answer(self.supervisor.path(), &error)),
+            Err(error) => return Err(SupervisorError::no_answer(self.supervisor.path(), error)),
         }
         Ok(())
     }

@@ -148,7 +148,10 @@ fn who_has_answered_may_ask_back() {
             let polled = waiting(&b, life.incarnation, || {
                 back.as_mut().poll(&mut Task::from_waker(Waker::noop()))
             });
-            !matches!(polled, Poll::Ready(Err(AskError::Deadlock { .. })))
+            !matches!(
+                polled,
+                Poll::Ready(Err(AskError { failure: AskFailure::Deadlock { .. }, .. }))
+            )
         });
         let looked = look(&mut question);
         assert!(back.join().expect("asked"), "taken for a circle");
@@ -191,8 +194,13 @@ fn an_ask_resolves_with_the_reason_when_its_actor_is_killed() {
         cell.core.control(Control::Kill(ExitReason::Killed));
         match asks.join().expect("answered") {
             Ok(number) => assert_eq!(number, 1),
-            Err(AskError::Exited { reason, .. }) => assert_eq!(reason, ExitReason::Killed),
-            Err(AskError::NotSent(crate::SendError::Closed { reason, .. })) => {
+            Err(AskError { failure: AskFailure::Exited { reason, .. }, .. }) => {
+                assert_eq!(reason, ExitReason::Killed)
+            }
+            Err(AskError {
+                failure: AskFailure::NotSent(crate::SendFailure::Closed { reason, .. }),
+                ..
+            }) => {
                 assert_eq!(reason, ExitReason::Killed);
             }
             Err(other) => panic!("{other}"),

@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep};
 use crate::cell::any::{AnyCell, Outcome};
 use crate::cell::hosted::{Accepts, AskTerms, Cell, Hosted};
 use crate::current;
-use crate::error::{AskError, SendError};
+use crate::error::{AskError, AskFailure, SendError, SendFailure};
 use crate::mail::line::{WaitFor, Waiter};
 use crate::node::{here, spin};
 use crate::refs::deadlines::{self, Place};
@@ -108,7 +108,7 @@ where
                         let target = Arc::clone(this.cell) as Arc<dyn AnyCell>;
                         match waits::wait_for(target, deadline) {
                             Ok(edge) => *this.edge = edge,
-                            Err(cycle) => break Err(AskError::Deadlock { message, cycle }),
+                            Err(cycle) => break Err(AskError::deadlock(message, cycle)),
                         }
                     }
                     let watch = this.edge.as_ref().map(|edge| edge.watch(task.waker()));
@@ -127,7 +127,7 @@ where
                             continue;
                         }
                         Err((message, refusal)) if !has_to_wait(this.cell, &refusal) => {
-                            break Err(AskError::NotSent(refused(this.cell, message, refusal)));
+                            break Err(refused(this.cell, message, refusal).into());
                         }
                         Err((message, _)) => {
                             if wait_for_room(this.cell, this.spot, deadline, task) {
@@ -137,11 +137,8 @@ where
                             if expired(this.timer.as_mut(), deadline, task) {
                                 let path = this.cell.core.path.clone();
                                 let within = *this.within;
-                                break Err(AskError::NotSent(SendError::TimedOut {
-                                    message,
-                                    path,
-                                    within,
-                                }));
+                                let failure = SendFailure::TimedOut { path, within };
+                                break Err(SendError::new(message, failure).into());
                             }
                             *this.stage = Stage::Unsent(message);
                             return Poll::Pending;
@@ -168,9 +165,11 @@ where
                     let waiter = Waiter { ticket, until, waker: task.waker() };
                     *this.stage = match this.cell.outcome(exits, &mut turn, &waiter) {
                         Outcome::Exited(reason) => {
-                            break Err(AskError::Exited { path: path(), reason });
+                            break Err(AskError::sent(AskFailure::Exited { path: path(), reason }));
                         }
-                        Outcome::NoReply => break Err(AskError::NoReply { path: path() }),
+                        Outcome::NoReply => {
+                            break Err(AskError::sent(AskFailure::NoReply { path: path() }));
+                        }
                         Outcome::NotYet(ticket) => {
                             keep_spot(this.spot, this.cell, WaitFor::TurnEnd, ticket);
                             Stage::Lost { exits, turn }
@@ -183,7 +182,7 @@ where
             let deadline = this.deadline.unwrap_or_else(Instant::now);
             if expired(this.timer.as_mut(), deadline, task) {
                 let path = this.cell.core.path.clone();
-                break Err(AskError::TimedOut { path, within: *this.within });
+                break Err(AskError::sent(AskFailure::TimedOut { path, within: *this.within }));
             }
             return Poll::Pending;
         };

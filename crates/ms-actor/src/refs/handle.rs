@@ -69,9 +69,9 @@ impl<A: Hosted> Ref<A> {
     /// Sends without waiting.
     ///
     /// # Errors
-    /// [`SendError::Full`] at the bound when the mailbox blocks or rejects, and while the places
+    /// [`SendFailure::Full`](crate::SendFailure::Full) at the bound when the mailbox blocks or rejects, and while the places
     /// that are free belong to senders that wait for them;
-    /// [`SendError::Closed`] when the actor takes no messages. Both hand the message back.
+    /// [`SendFailure::Closed`](crate::SendFailure::Closed) when the actor takes no messages. Both hand the message back.
     #[inline]
     pub fn try_tell<M: Message>(&self, message: M) -> Result<(), SendError<M>>
     where
@@ -85,7 +85,7 @@ impl<A: Hosted> Ref<A> {
     /// five seconds unless [`Tell::within`] says otherwise.
     ///
     /// # Errors
-    /// As [`Ref::try_tell`], and [`SendError::TimedOut`].
+    /// As [`Ref::try_tell`], and [`SendFailure::TimedOut`](crate::SendFailure::TimedOut).
     ///
     /// # Cancel safety
     /// Dropped before it is done, the message was not sent. A future that waits for room has a

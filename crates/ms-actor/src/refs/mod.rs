@@ -9,5 +9,6 @@ pub(crate) mod messages;
 pub(crate) mod monitor;
 pub(crate) mod port;
 mod room;
+pub(crate) mod slot;
 pub(crate) mod tell;
 mod waits;

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::cell::any::AnyCell;
 use crate::cell::hosted::{Cell, Hosted};
-use crate::error::SendError;
+use crate::error::{SendError, SendFailure};
 use crate::mail::line::{Ticket, WaitFor, Waiter};
 use crate::mail::mailbox::Refusal;
 use crate::mail::spec::Overflow;
@@ -49,13 +49,14 @@ pub(super) fn has_to_wait<A: Hosted>(cell: &Cell<A>, refusal: &Refusal) -> bool 
 
 pub(super) fn refused<A: Hosted, M>(cell: &Cell<A>, message: M, refusal: Refusal) -> SendError<M> {
     let path = cell.core.path.clone();
-    match refusal {
+    let failure = match refusal {
         Refusal::Full => {
             let capacity = cell.core.mailbox_spec.capacity.unwrap_or(0);
-            SendError::Full { message, path, capacity }
+            SendFailure::Full { path, capacity }
         }
-        Refusal::Closed(reason) => SendError::Closed { message, path, reason },
-    }
+        Refusal::Closed(reason) => SendFailure::Closed { path, reason },
+    };
+    SendError::new(message, failure)
 }
 
 /// Stands in line for room in the mailbox of `cell`. True when it is to be tried again now.

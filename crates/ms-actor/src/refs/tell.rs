@@ -11,7 +11,7 @@ use actix::Message;
 use tokio::time::Sleep;
 
 use crate::cell::hosted::{Accepts, Cell, Hosted};
-use crate::error::SendError;
+use crate::error::{SendError, SendFailure};
 use crate::refs::room::{Spot, has_to_wait, refused, wait_for_room};
 
 /// A send that waits for room; see [`Ref::tell`](crate::Ref::tell).
@@ -78,7 +78,8 @@ where
             let Some(message) = this.message.take() else { continue };
             this.spot = None;
             let path = this.cell.core.path.clone();
-            return Poll::Ready(Err(SendError::TimedOut { message, path, within }));
+            let failure = SendFailure::TimedOut { path, within };
+            return Poll::Ready(Err(SendError::new(message, failure)));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `driver/` is the run loop of actors with our `context.rs`, `serve.rs` its mailbox, `delivery.rs`
 //! the way of a message to its handler; `foreign/` is all that for unchanged actix actors.
-//! `start.rs` begins the lives of both.
+//! `start.rs` begins the lives of both, and `turns.rs` says of both what became of an ask.
 
 mod bonds;
 pub(crate) mod context;
@@ -12,3 +12,4 @@ mod foreign;
 mod notify;
 mod serve;
 pub(crate) mod start;
+mod turns;

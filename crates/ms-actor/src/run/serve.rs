@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context as Task;
+use std::task::{Context as Task, Waker};
 
 use actix::{Actor, Handler, Message};
 use ms_core::view::{ActorStatus, HandlingView, Mark, Tier};
@@ -24,12 +24,27 @@ use crate::run::context::Context;
 use crate::run::delivery::Typed;
 use crate::run::driver::state::Driver;
 use crate::run::start::Launch;
+use crate::run::turns::{self, Turns};
 use crate::sync::{Mutex, lock};
 
 /// A handler that runs this long without giving its thread back is marked.
 const UNRESPONSIVE_AFTER_NS: u64 = 500_000_000;
 /// Waiting messages that are called a backlog, whatever the bound.
 const BACKLOG: usize = 1_000;
+
+impl<A: Actor<Context = Context<A>>> Turns for Mailbox<A> {
+    fn exits(&self) -> u32 {
+        self.exits
+    }
+
+    fn turn(&self) -> Option<u64> {
+        (self.turn_since != 0).then_some(self.turns)
+    }
+
+    fn wait_for_turn_end(&mut self, waiter: &Waiter<'_>) -> (Ticket, Option<Waker>) {
+        self.wait_in(WaitFor::TurnEnd, waiter)
+    }
+}
 
 #[allow(private_interfaces, reason = "sealed: its methods are for the kernel alone")]
 impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
@@ -126,7 +141,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
     }
 
     fn in_turn(cell: &Cell<A>) -> bool {
-        lock(&cell.mailbox).turn_since != 0
+        turns::in_turn(&cell.mailbox)
     }
 
     fn busy_since(cell: &Cell<A>) -> Option<u64> {
@@ -135,18 +150,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Context<A> {
     }
 
     fn outcome(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Outcome {
-        let mut mailbox = lock(&cell.mailbox);
-        if mailbox.exits != exits {
-            drop(mailbox);
-            return Outcome::Exited(cell.core.last_exit());
-        }
-        if mailbox.turn_since == 0 || *turn.get_or_insert(mailbox.turns) != mailbox.turns {
-            return Outcome::NoReply;
-        }
-        let (ticket, earlier) = mailbox.wait_in(WaitFor::TurnEnd, waiter);
-        drop(mailbox);
-        drop(earlier);
-        Outcome::NotYet(ticket)
+        turns::outcome(&cell.core, &cell.mailbox, exits, turn, waiter)
     }
 
     fn owes(cell: &Cell<A>, asked: Asked) -> bool {

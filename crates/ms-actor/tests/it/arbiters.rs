@@ -17,7 +17,7 @@ use std::time::Duration;
 use common::ours::{Count, Probe, Say, act};
 use common::{Child, Log, PAUSED_LIMIT, made, probes, settle, soon, threads, threads_with, until};
 use ms_actor::host::ChildNews;
-use ms_actor::{AskError, Node, NodeConfig, Placement, ReadFrom, Ref};
+use ms_actor::{AskFailure, Node, NodeConfig, Placement, ReadFrom, Ref};
 use ms_core::view::{EventKind, Mark};
 use ms_core::{ExitReason, Incarnation};
 use tokio::sync::oneshot;
@@ -207,7 +207,7 @@ fn a_blocked_actor_is_seen_from_outside() {
         let handling = child.cell.status().handling.expect("at work");
         assert!(handling.message.ends_with("Do"));
         let error = child.actor.ask(Count).within(Duration::from_millis(50)).await.unwrap_err();
-        assert!(matches!(error, AskError::TimedOut { .. }));
+        assert!(matches!(error.failure, AskFailure::TimedOut { .. }));
         until(|| child.cell.status().marks.contains(&Mark::Unresponsive)).await;
         drop(hold);
         assert_eq!(

@@ -14,8 +14,8 @@ use std::time::Duration;
 use actix::prelude::*;
 use common::ours::{Beside, Count, Probe, act, alone, beside};
 use common::{Child, Log, PAUSED_LIMIT, paused, probes, settle, soon, threads, until};
-use ms_actor::{AskError, Blueprint, Hosted, Node, Placement, Ref, SendError};
-use ms_core::{ExitReason, Incarnation};
+use ms_actor::{AskError, AskFailure, Blueprint, Hosted, Node, Placement, Ref, SendFailure};
+use ms_core::{ErrorChain, ExitReason, Incarnation};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
@@ -36,7 +36,7 @@ fn an_ask_that_changes_hands_ends_at_its_deadline() {
         // An hour of virtual time, for one that is never woken.
         let ended = tokio::time::timeout(Duration::from_secs(3_600), asked).await;
         let error = ended.expect("it is woken").unwrap_err();
-        assert!(matches!(error, AskError::TimedOut { .. }), "{error:?}");
+        assert!(matches!(error.failure, AskFailure::TimedOut { .. }), "{error:?}");
         assert_eq!(began.elapsed().as_secs(), 3);
     });
 }
@@ -58,7 +58,7 @@ fn a_deadline_is_kept_to_the_millisecond() {
         let began = Instant::now();
         let error = child.actor.ask(never()).within(Duration::from_secs(3)).await.unwrap_err();
         assert!(
-            matches!(error, AskError::TimedOut { within, .. } if within == Duration::from_secs(3)),
+            matches!(error.failure, AskFailure::TimedOut { within, .. } if within == Duration::from_secs(3)),
             "{error:?}"
         );
         assert!(
@@ -91,7 +91,10 @@ fn the_deadline_includes_the_wait_for_room() {
         tokio::time::sleep(Duration::from_secs(3)).await;
         child.cell.resume();
         let error = asked.await.unwrap().unwrap_err();
-        assert!(matches!(error, AskError::TimedOut { .. }), "sent after three seconds: {error:?}");
+        assert!(
+            matches!(error.failure, AskFailure::TimedOut { .. }),
+            "sent after three seconds: {error:?}"
+        );
         assert_eq!(began.elapsed().as_secs(), 4);
     });
 }
@@ -123,7 +126,7 @@ fn a_late_answer_is_dropped() {
         let child = start(&node, "a").await;
         let error =
             child.actor.ask(answer_after(PAUSED_LIMIT * 2)).within(PAUSED_LIMIT).await.unwrap_err();
-        assert!(matches!(error, AskError::TimedOut { .. }));
+        assert!(matches!(error.failure, AskFailure::TimedOut { .. }));
         tokio::time::sleep(PAUSED_LIMIT * 2).await;
         assert_eq!(child.actor.ask(Count).await.unwrap(), 1);
     });
@@ -174,14 +177,18 @@ async fn exits(node: &Node, placement: Placement) {
         let facts = child.end().await;
         assert_eq!(facts.reason.label(), label);
         let error = soon(at_work).await.unwrap().unwrap_err();
-        let AskError::Exited { reason, path } = &error else { panic!("{label}: {error:?}") };
+        let AskError { failure: AskFailure::Exited { reason, path }, .. } = &error else {
+            panic!("{label}: {error:?}")
+        };
         assert_eq!((reason, path), (&facts.reason, child.cell.path()), "at work");
         drop(held.await);
         match soon(queued).await.unwrap() {
             // It went in before the end ...
-            Err(AskError::Exited { reason, .. }) => assert_eq!(reason, facts.reason, "queued"),
+            Err(AskError { failure: AskFailure::Exited { reason, .. }, .. }) => {
+                assert_eq!(reason, facts.reason, "queued")
+            }
             // ... or after it, and was held for the next life, which did not come in time.
-            Err(AskError::TimedOut { .. }) => {}
+            Err(AskError { failure: AskFailure::TimedOut { .. }, .. }) => {}
             other => panic!("{label}: {other:?}"),
         }
     }
@@ -202,7 +209,7 @@ fn an_end_is_reported_with_its_reason_across_arbiters() {
             let asked = child.actor.ask(act(|_, _| panic!("crash"))).await.unwrap_err();
             let facts = child.end().await;
             assert_eq!(asked.exit_reason(), Some(&facts.reason));
-            assert!(matches!(asked, AskError::Exited { .. }), "{asked:?}");
+            assert!(matches!(asked.failure, AskFailure::Exited { .. }), "{asked:?}");
             child.launch().await;
             let pending = spawn_local(child.actor.ask(never()));
             settle().await;
@@ -250,7 +257,7 @@ where
 {
     for _ in 0..300 {
         let error = actor.ask(Forget).within(PAUSED_LIMIT).await.unwrap_err();
-        assert!(matches!(error, AskError::NoReply { .. }), "{error:?}");
+        assert!(matches!(error.failure, AskFailure::NoReply { .. }), "{error:?}");
     }
 }
 
@@ -287,7 +294,7 @@ fn dropped_replies_of_one_turn_are_reported_to_all_who_asked() {
         for asked in asked {
             let told = tokio::time::timeout(Duration::from_secs(30), asked).await;
             let error = told.expect("it is told").unwrap().unwrap_err();
-            assert!(matches!(error, AskError::NoReply { .. }), "{error:?}");
+            assert!(matches!(error.failure, AskFailure::NoReply { .. }), "{error:?}");
         }
     });
 }
@@ -416,12 +423,14 @@ fn ask_alone(
                 Ok(answer) => answer,
                 Err(error) => {
                     let kind = match &error {
-                        AskError::Deadlock { cycle, .. } => {
+                        AskError { failure: AskFailure::Deadlock { cycle, .. }, .. } => {
                             let names: Vec<_> =
                                 cycle.iter().map(|p| p.to_string().replace("/test/", "")).collect();
                             format!("deadlock {}", names.join(" "))
                         }
-                        AskError::TimedOut { .. } => "timed out".to_owned(),
+                        AskError { failure: AskFailure::TimedOut { .. }, .. } => {
+                            "timed out".to_owned()
+                        }
                         other => format!("{other:?}"),
                     };
                     log.add(kind);
@@ -614,8 +623,44 @@ fn asking_the_dead() {
         settle().await;
         child.cell.close(&ExitReason::Killed);
         let error = child.actor.ask(Count).await.unwrap_err();
-        assert!(matches!(&error, AskError::NotSent(SendError::Closed { .. })), "{error:?}");
+        assert!(
+            matches!(&error.failure, AskFailure::NotSent(SendFailure::Closed { .. })),
+            "{error:?}"
+        );
         assert_eq!(error.exit_reason(), Some(&ExitReason::Killed));
         assert!(error.into_message().is_some());
+    });
+}
+
+/// Why nobody opened.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the shop did not open")]
+struct NotOpened(#[source] AskFailure);
+
+#[test]
+fn the_failure_of_an_ask_is_the_source_of_another_error() {
+    fn composes<E: std::error::Error + Send + Sync + Clone + 'static>(error: E) -> E {
+        error
+    }
+    paused(async |node| {
+        let child = start(&node, "a").await;
+        child.cell.kill();
+        settle().await;
+        child.cell.close(&ExitReason::Killed);
+        let error = child.actor.ask(Count).await.unwrap_err();
+        // With the message in it, it passes for the failure: no source, the same text.
+        let text = error.to_string();
+        assert_eq!(ErrorChain::from_error(&error).lines(), [text.clone()]);
+        assert!(text.starts_with("/test/a takes no messages: killed"), "{text}");
+
+        let not_opened = composes(NotOpened(error.into_failure()));
+        let chain = ErrorChain::from_error(&not_opened);
+        assert_eq!(chain.lines(), ["the shop did not open".to_owned(), text], "each once");
+        let boxed: Box<dyn std::error::Error + Send + Sync> = not_opened.clone().into();
+        assert_eq!(boxed.downcast_ref(), Some(&not_opened));
+
+        let refused = child.actor.try_tell(Count).unwrap_err();
+        let failure = composes(SendFailure::from(refused));
+        assert_eq!(AskFailure::from(failure), not_opened.0);
     });
 }

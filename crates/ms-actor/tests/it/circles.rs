@@ -12,7 +12,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use common::ours::{Alone, Count, Probe, act, alone, beside};
 use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon, threads, until};
-use ms_actor::{AskError, Node, Placement, Ref};
+use ms_actor::{AskError, AskFailure, Node, Placement, Ref};
 use ms_core::ExitReason;
 use ms_core::view::Lifecycle;
 use tokio::task::spawn_local;
@@ -92,7 +92,10 @@ fn k18_an_ask_whose_time_is_over_is_no_part_of_a_circle() {
             };
             let both = async move {
                 let (asked, ()) = tokio::join!(ask, stand_still);
-                u64::from(matches!(asked, Err(AskError::TimedOut { .. })))
+                u64::from(matches!(
+                    asked,
+                    Err(AskError { failure: AskFailure::TimedOut { .. }, .. })
+                ))
             };
             Box::pin(both.into_actor(act))
         });

@@ -17,8 +17,8 @@ use common::ours::{Probe, act, alone};
 use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon, threads};
 use ms_actor::host::ChildNews;
 use ms_actor::{
-    AskError, Blueprint, DebugError, Fault, MailboxSpec, Placement, SendError, StartError,
-    StateValue, WhileDown, spawn,
+    AskFailure, Blueprint, DebugError, Fault, MailboxSpec, Placement, SendError, SendFailure,
+    StartError, StateValue, WhileDown, spawn,
 };
 use ms_core::view::{Lifecycle, Mark, Tier};
 use ms_core::{ExitReason, Incarnation};
@@ -686,7 +686,7 @@ fn injected_faults() {
         child.launch().await;
         child.cell.inject(Fault::Hang);
         let error = child.actor.ask(Count).within(Duration::from_secs(1)).await.unwrap_err();
-        assert!(matches!(error, AskError::TimedOut { .. }));
+        assert!(matches!(error.failure, AskFailure::TimedOut { .. }));
         child.cell.ask_status(PAUSED_LIMIT).await.expect("control is served");
         child.cell.kill();
         assert!(child.end().await.reason == ExitReason::Killed);
@@ -709,7 +709,9 @@ fn an_actor_outside_any_tree() {
         let monitor = actor.any().monitor();
         actor.try_tell(crash()).unwrap();
         let reason = soon(monitor).await.reason;
-        let Err(SendError::Closed { reason: told, .. }) = actor.try_tell(Count) else {
+        let Err(SendError { failure: SendFailure::Closed { reason: told, .. }, .. }) =
+            actor.try_tell(Count)
+        else {
             panic!("closed")
         };
         assert_eq!(told, reason, "nobody starts it again");
@@ -758,7 +760,9 @@ fn a_refusing_mailbox_between_two_lives() {
             Child::<Probe>::start(&node, "a", &probes(&Log::default()).mailbox(spec)).await;
         child.cell.kill();
         child.end().await;
-        let Err(SendError::Closed { reason, .. }) = child.actor.try_tell(Count) else {
+        let Err(SendError { failure: SendFailure::Closed { reason, .. }, .. }) =
+            child.actor.try_tell(Count)
+        else {
             panic!("closed")
         };
         assert_eq!(reason, ExitReason::Killed);

@@ -20,7 +20,8 @@ use common::ours::{Count, Probe, Say, act};
 use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon, threads, until};
 use ms_actor::host::ChildNews;
 use ms_actor::{
-    AskError, Blueprint, MailboxSpec, Node, Overflow, Placement, Ref, SendError, WhileDown,
+    AskError, AskFailure, Blueprint, MailboxSpec, Node, Overflow, Placement, Ref, SendError,
+    SendFailure, WhileDown,
 };
 use ms_core::ExitReason;
 use tokio::task::spawn_local;
@@ -73,7 +74,7 @@ fn the_bound_is_exact_whatever_the_policy_and_the_way_in() {
                         _ => {
                             let asked =
                                 child.actor.ask(Say(word)).within(Duration::from_millis(1)).await;
-                            matches!(asked, Err(AskError::NotSent(_)))
+                            matches!(asked, Err(AskError { failure: AskFailure::NotSent(_), .. }))
                         }
                     };
                     let full = at >= capacity;
@@ -109,22 +110,25 @@ fn a_refused_message_comes_back() {
         let (child, _) = held(&node, MailboxSpec::bounded(1)).await;
         child.actor.try_tell(Say("in")).unwrap();
         let error = child.actor.try_tell(Say("a")).unwrap_err();
-        assert!(matches!(error, SendError::Full { capacity: 1, .. }), "{error:?}");
+        assert!(matches!(error.failure, SendFailure::Full { capacity: 1, .. }), "{error:?}");
         assert_eq!(error.into_message().0, "a");
         let limit = Duration::from_secs(2);
         let error = child.actor.tell(Say("b")).within(limit).await.unwrap_err();
         assert!(
-            matches!(error, SendError::TimedOut { within, .. } if within == limit),
+            matches!(error.failure, SendFailure::TimedOut { within, .. } if within == limit),
             "{error:?}"
         );
         assert_eq!(error.into_message().0, "b");
         let error = child.actor.ask(Say("c")).within(limit).await.unwrap_err();
-        assert!(matches!(error, AskError::NotSent(SendError::TimedOut { .. })), "{error:?}");
+        assert!(
+            matches!(error.failure, AskFailure::NotSent(SendFailure::TimedOut { .. })),
+            "{error:?}"
+        );
         assert_eq!(error.into_message().unwrap().0, "c");
         child.cell.close(&ExitReason::Shutdown);
         let error = child.actor.try_tell(Say("d")).unwrap_err();
         assert!(
-            matches!(&error, SendError::Closed { reason: ExitReason::Shutdown, .. }),
+            matches!(&error.failure, SendFailure::Closed { reason: ExitReason::Shutdown, .. }),
             "{error:?}"
         );
         assert_eq!(error.into_message().0, "d");
@@ -167,7 +171,10 @@ fn a_dropped_ask_is_answered_with_no_reply() {
             child.cell.resume();
             let (lost, kept) =
                 if overflow == Overflow::DropOldest { (first, second) } else { (second, first) };
-            assert!(matches!(lost.await.unwrap(), Err(AskError::NoReply { .. })));
+            assert!(matches!(
+                lost.await.unwrap(),
+                Err(AskError { failure: AskFailure::NoReply { .. }, .. })
+            ));
             assert_eq!(kept.await.unwrap().unwrap(), 1);
         }
     });
@@ -330,7 +337,10 @@ fn hold_and_refuse_while_down() {
                 assert_eq!(depth(&child), 1);
                 child.actor.try_tell(Say("more")).unwrap();
                 assert!(
-                    matches!(child.actor.try_tell(Say("over")), Err(SendError::Full { .. })),
+                    matches!(
+                        child.actor.try_tell(Say("over")),
+                        Err(SendError { failure: SendFailure::Full { .. }, .. })
+                    ),
                     "within the bound"
                 );
             } else {
@@ -386,7 +396,13 @@ fn drain_on_stop_handles_what_waits_and_refuses_more() {
         let actor = child.actor.clone();
         let refused = one_turn_later(move || actor.try_tell(Say("late"))).await;
         assert!(
-            matches!(refused, Err(SendError::Closed { reason: ExitReason::Shutdown, .. })),
+            matches!(
+                refused,
+                Err(SendError {
+                    failure: SendFailure::Closed { reason: ExitReason::Shutdown, .. },
+                    ..
+                })
+            ),
             "{refused:?}"
         );
         assert_eq!(child.end().await.reason, ExitReason::Shutdown);
@@ -571,7 +587,7 @@ fn an_ask_nobody_waits_for_is_skipped() {
         settle().await;
         asks[1..4].iter().for_each(tokio::task::JoinHandle::abort);
         let late = child.actor.ask(Count).within(Duration::from_secs(1)).await;
-        assert!(matches!(late, Err(AskError::TimedOut { .. })));
+        assert!(matches!(late, Err(AskError { failure: AskFailure::TimedOut { .. }, .. })));
         child.cell.resume();
         settle().await;
         assert_eq!(child.actor.ask(Count).await.unwrap(), 3, "two of six, and this");
@@ -697,8 +713,14 @@ fn closing_wakes_senders_of_both_tiers() {
         let began = tokio::time::Instant::now();
         ours.cell.close(&ExitReason::Shutdown);
         theirs.cell.close(&ExitReason::Shutdown);
-        assert!(matches!(ours_waits.await.unwrap(), Err(SendError::Closed { .. })));
-        assert!(matches!(theirs_waits.await.unwrap(), Err(SendError::Closed { .. })));
+        assert!(matches!(
+            ours_waits.await.unwrap(),
+            Err(SendError { failure: SendFailure::Closed { .. }, .. })
+        ));
+        assert!(matches!(
+            theirs_waits.await.unwrap(),
+            Err(SendError { failure: SendFailure::Closed { .. }, .. })
+        ));
         assert_eq!(began.elapsed(), Duration::ZERO);
     });
 }
@@ -852,7 +874,7 @@ fn k19_who_waits_is_notified_when_the_mailbox_closes() {
         soon(one).await.unwrap().expect("the crash left room for one");
         child.cell.close(&ExitReason::Killed);
         let error = soon(two).await.unwrap().unwrap_err();
-        assert!(matches!(error, SendError::Closed { .. }), "{error:?}");
+        assert!(matches!(error.failure, SendFailure::Closed { .. }), "{error:?}");
         assert_eq!(error.into_message().0, "two");
         assert_eq!(log.all(), ["started"]);
     });

@@ -19,3 +19,4 @@ mod mailbox;
 mod news;
 mod otp;
 mod panics;
+mod slots;

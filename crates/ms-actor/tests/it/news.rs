@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use actix::{Actor, Handler, Message};
 use common::{Child, Log, PAUSED_LIMIT, paused, probes, settle, soon, threads, until};
 use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
-use ms_actor::{AnyRef, LifeChange, LifecycleEvent, Placement, SendError};
+use ms_actor::{AnyRef, LifeChange, LifecycleEvent, Placement, SendError, SendFailure};
 use ms_core::ExitReason;
 
 /// Holds the news of a start up on its way until it is let go on.
@@ -116,6 +116,6 @@ fn k11_a_cell_that_is_closed_while_its_actor_lives_closes_when_that_has_ended() 
         assert_eq!(soon(monitor).await.reason, ExitReason::Shutdown);
         assert!(child.cell.is_closed(), "and now it is over for good");
         let refused = child.actor.try_tell(common::ours::act(|_, _| ()));
-        assert!(matches!(refused, Err(SendError::Closed { .. })));
+        assert!(matches!(refused, Err(SendError { failure: SendFailure::Closed { .. }, .. })));
     });
 }

@@ -13,7 +13,7 @@ use actix::prelude::*;
 use common::ours::{Count, Probe, Say, act, beside};
 use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon};
 use ms_actor::host::ChildNews;
-use ms_actor::{AskError, Placement, SendError};
+use ms_actor::{AskFailure, Placement, SendError, SendFailure};
 use ms_core::view::Lifecycle;
 use ms_core::{ExitReason, Incarnation};
 
@@ -54,7 +54,7 @@ fn suspending_and_resuming_twice_is_no_error() {
         for _ in 0..2 {
             child.cell.suspend();
             let error = child.actor.ask(Count).within(PAUSED_LIMIT).await.unwrap_err();
-            assert!(matches!(error, AskError::TimedOut { .. }), "{error}");
+            assert!(matches!(error.failure, AskFailure::TimedOut { .. }), "{error}");
             let status = child.cell.ask_status(PAUSED_LIMIT).await.unwrap();
             assert_eq!(status.lifecycle, Lifecycle::Suspended);
         }
@@ -95,7 +95,8 @@ fn a_tell_is_handled_and_one_to_the_gone_is_handed_back_at_once() {
         child.cell.kill();
         child.end().await;
         child.cell.close(&ExitReason::Killed);
-        let Err(SendError::Closed { message, reason, .. }) = child.actor.try_tell(Say("late"))
+        let Err(SendError { failure: SendFailure::Closed { reason, .. }, message, .. }) =
+            child.actor.try_tell(Say("late"))
         else {
             panic!("closed")
         };
@@ -116,7 +117,7 @@ fn a_call_is_answered_at_once_or_later_or_times_out_for_the_caller_alone() {
         };
         child.actor.ask(later()).within(Duration::from_millis(60)).await.expect("delayed");
         let error = child.actor.ask(later()).within(Duration::from_millis(10)).await.unwrap_err();
-        assert!(matches!(error, AskError::TimedOut { .. }), "{error}");
+        assert!(matches!(error.failure, AskFailure::TimedOut { .. }), "{error}");
         assert_eq!(child.actor.ask(Count).await.expect("both live on"), 1);
     });
 }

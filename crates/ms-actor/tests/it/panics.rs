@@ -22,7 +22,7 @@ use common::{Child, Log, PAUSED_LIMIT, paused, settle, soon};
 use futures_core::Stream;
 use futures_util::stream;
 use ms_actor::host::EndFacts;
-use ms_actor::{AskError, Blueprint, Down, Node, Placement, StateValue};
+use ms_actor::{AskError, AskFailure, Blueprint, Down, Node, Placement, StateValue};
 use ms_core::view::Tier;
 use ms_core::{ExitReason, PanicRecord};
 
@@ -137,7 +137,9 @@ macro_rules! panics {
                 let error = soon(pending).await.unwrap().unwrap_err();
                 // A panic in a `Drop` turns a clean end into a crash after the askers were told.
                 if facts.reason.panic().unwrap().during != "drop" {
-                    let AskError::Exited { reason, .. } = &error else { panic!("{error:?}") };
+                    let AskError { failure: AskFailure::Exited { reason, .. }, .. } = &error else {
+                        panic!("{error:?}")
+                    };
                     assert_eq!(reason, &facts.reason, "pending");
                 }
                 assert_eq!(neighbour.actor.ask(Count).await.unwrap(), 1, "the neighbour lives");
@@ -576,7 +578,7 @@ mod only_ours {
                     .await;
             let ask = child.actor.ask(plain::away(|_, _| Box::pin(async { panic!("unheard") })));
             let error = ask.await.unwrap_err();
-            assert!(matches!(error, AskError::NoReply { .. }), "{error:?}");
+            assert!(matches!(error.failure, AskFailure::NoReply { .. }), "{error:?}");
             assert_eq!(child.actor.ask(plain::Count).await.unwrap(), 1);
             child.quiet();
         });

@@ -4,14 +4,13 @@ use std::future::Future;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{Hosted, Ref};
+use ms_actor::{Hosted, Ref, Slot};
 use tokio::time::timeout;
 
 use super::actor::BreakerActor;
 use super::messages::Acquire;
 use crate::error::{CallError, Unavailable};
 use crate::logic::breaker::{BreakerSpec, CallOutcome};
-use crate::slot::Slot;
 
 /// Longest wait for the breaker's own answer.
 const ACQUIRE_DEADLINE: Duration = Duration::from_secs(1);
@@ -19,27 +18,31 @@ const ACQUIRE_DEADLINE: Duration = Duration::from_secs(1);
 /// A handle to a circuit breaker. It stays valid over restarts of the breaker, and is cheap to
 /// clone.
 #[derive(Debug, Clone)]
-pub struct CircuitBreaker(Slot<BreakerActor>);
+pub struct CircuitBreaker {
+    actor: Slot<BreakerActor>,
+    /// Keeps an actor alive that is under no supervisor.
+    _keep: Option<Ref<BreakerActor>>,
+}
 
 impl CircuitBreaker {
     /// Returns a handle to a running breaker.
     #[must_use]
     pub fn new(breaker: Ref<BreakerActor>) -> Self {
-        Self(Slot::filled(breaker))
+        Self { actor: Slot::of(&breaker), _keep: Some(breaker) }
     }
 
     /// Returns a handle to a breaker that is not started, and the blueprint of its actor: give that
     /// to a supervisor, once. Until it has started, calls end with [`CallError::NoBreaker`].
     #[must_use]
     pub fn in_tree(spec: BreakerSpec) -> (Self, Blueprint) {
-        let slot = Slot::empty();
-        let filled = slot.clone();
+        let actor = Slot::new();
+        let filled = actor.clone();
         let factory = move |me: &Ref<BreakerActor>| {
             filled.fill(me);
             Ok(BreakerActor::new(spec))
         };
         let tier = <BreakerActor as Hosted>::TIER;
-        (Self(slot), Blueprint::with_view(factory, tier, Some(BreakerActor::view)))
+        (Self { actor, _keep: None }, Blueprint::with_view(factory, tier, Some(BreakerActor::view)))
     }
 
     /// Makes a call if the circuit permits it, and waits at most `within` for its answer. An error
@@ -58,7 +61,7 @@ impl CircuitBreaker {
         within: Duration,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CallError<E>> {
-        let breaker = self.0.get().ok_or(CallError::NoBreaker(Unavailable::NotStarted))?;
+        let breaker = self.actor.get().ok_or(CallError::NoBreaker(Unavailable::NotStarted))?;
         // Dropped during this await, the answer is dropped with it and settles its permit.
         let granted = breaker.ask(Acquire { within }).within(ACQUIRE_DEADLINE).await;
         let granted = granted.map_err(|error| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix::Message;
-use ms_actor::{Port, SendError};
+use ms_actor::{Port, SendError, SendFailure};
 
 use crate::error::CircuitOpen;
 use crate::logic::breaker::{BreakerState, CallOutcome, Permit};
@@ -63,7 +63,9 @@ impl Granted {
         let Some(permit) = self.permit.take() else { return };
         match self.breaker.try_tell(Settle(permit, outcome)) {
             Ok(()) => {}
-            Err(SendError::Full { message, .. }) => report_later(self.breaker.clone(), message),
+            Err(SendError { failure: SendFailure::Full { .. }, message, .. }) => {
+                report_later(self.breaker.clone(), message)
+            }
             // A breaker that is down forgets its permits, so there is nothing to settle.
             Err(_) => log_unsettled(&self.breaker),
         }

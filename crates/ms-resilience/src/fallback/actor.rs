@@ -11,7 +11,9 @@ use actix::{
     WrapFuture,
 };
 use ms_actor::host::Blueprint;
-use ms_actor::{AskError, Context, Hosted, LifeChange, LifecycleEvent, Port, Ref, StateValue};
+use ms_actor::{
+    AskError, Context, Hosted, LifeChange, LifecycleEvent, Port, Ref, Slot, StateValue,
+};
 use ms_core::ActorPath;
 use ms_core::health::{FEATURES_OFF, FEATURES_ON};
 use ms_core::view::EventKind;
@@ -22,7 +24,6 @@ use super::messages::{
 use crate::answer::{Answer, Hops, Payload, Source};
 use crate::error::{FallbackError, TooManyWatchers, Unavailable};
 use crate::logic::plan::{FallbackStrategy, Plan, Step};
-use crate::slot::Slot;
 
 /// Longest wait for an alternative service.
 const ALTERNATIVE_DEADLINE: Duration = Duration::from_secs(5);

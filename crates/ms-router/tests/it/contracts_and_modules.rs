@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix::Message;
 use common::{Child, settle, virtually};
-use ms_actor::{AskError, Blueprint, spawn};
+use ms_actor::{AskError, AskFailure, Blueprint, spawn};
 use ms_core::ExitReason;
 use ms_router::{
     Contract, ContractActor, ContractError, Invalid, Invoke, Module, ModuleActor, ModuleHandler,
@@ -85,7 +85,8 @@ fn a_contract_that_takes_too_long_ends_with_its_askers_deadline() {
         let outcome = slow.await;
         let late = matches!(
             outcome,
-            Err(AskError::TimedOut { .. }) | Ok(Err(ContractError::TooLate { .. }))
+            Err(AskError { failure: AskFailure::TimedOut { .. }, .. })
+                | Ok(Err(ContractError::TooLate { .. }))
         );
         assert!(late, "{outcome:?}");
         let next = shop

@@ -1,7 +1,7 @@
 //! Budgets: what agents may use, read and raised.
 
-use ms_core::ActorPath;
 use ms_core::budget::{AccountView, Budget, BudgetStop};
+use ms_core::{ActorPath, ErrorChain};
 use ms_ops::ops::{BudgetStops, RaiseBudget};
 use ms_ops::{OpError, codes};
 use ms_worker::budgets::BudgetError;
@@ -46,7 +46,7 @@ fn no_budget(account: &ActorPath) -> OpError {
 }
 
 fn of_budgets(error: BudgetError) -> OpError {
-    let text = error.to_string();
+    let text = ErrorChain::from_error(&error).to_string();
     match &error {
         BudgetError::NoAccount(account) => no_budget(account),
         BudgetError::NoUnit { .. } => OpError::new(&codes::NO_UNIT, text.clone())

@@ -11,17 +11,22 @@ pub(super) fn of_supervisor(path: &ActorPath, error: &SupervisorError) -> OpErro
     match error {
         SupervisorError::NotFound { path } => OpError::not_found(path).detail(error.to_string()),
         SupervisorError::Command(CommandError::NotFound) => OpError::not_found(path),
-        SupervisorError::NoAnswer { path, why } => {
-            OpError::new(&codes::NO_ANSWER, format!("the supervisor {path} did not answer"))
-                .why(why)
-                .detail(error.to_string())
+        SupervisorError::NoAnswer { failure, .. } => {
+            OpError::new(&codes::NO_ANSWER, error.to_string())
+                .why(failure.to_string())
+                .detail(format!("{error}: {failure}"))
+        }
+        SupervisorError::NoTree { source, .. } => {
+            OpError::new(&codes::NO_ANSWER, error.to_string())
+                .why(source.to_string())
+                .detail(format!("{error}: {source}"))
         }
         SupervisorError::Refused { .. } => OpError::refused(error.to_string()),
         SupervisorError::Command(command) => {
             OpError::refused(format!("the supervisor of {path} refused")).why(command.to_string())
         }
-        SupervisorError::Id(_) => OpError::bad_request(error.to_string()),
-        SupervisorError::WrongType { .. } => OpError::internal(error.to_string()),
+        SupervisorError::Id(source) => OpError::bad_request(format!("{error}: {source}")),
+        _ => OpError::internal(error.to_string()),
     }
 }
 
@@ -31,6 +36,7 @@ pub(super) fn of_actor(error: &DebugError) -> OpError {
         DebugError::NotRunning { path, reason } => not_running(path, &reason.to_string()),
         DebugError::Unresponsive { path, .. } => OpError::timed_out(error.to_string())
             .next(format!("`msctl inspect {path}` shows what it handles and for how long")),
+        _ => OpError::internal(error.to_string()),
     }
 }
 

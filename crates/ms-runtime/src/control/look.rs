@@ -118,7 +118,7 @@ impl NodeControl {
             Ok(status) => node.status.types = status.types,
             Err(DebugError::Unresponsive { .. }) => mark(&mut node.status, Mark::Unresponsive),
             // An actor that is down has no counts to ask for; the rest is known from outside.
-            Err(DebugError::NotRunning { .. }) => {}
+            Err(_) => {}
         }
         read_traces(node.walk().filter_map(|node| node.status.last_exit.as_ref())).await;
         Ok(Flat(Box::new(node)))

@@ -197,11 +197,9 @@ impl RunError {
         match self {
             Self::Boot(BootError::PanicAbort) => exit::PANIC_ABORT,
             Self::Boot(BootError::Config { .. }) => exit::CONFIG,
-            Self::Boot(BootError::NoSystem | BootError::Thread(_)) | Self::Setup { .. } => {
-                exit::BOOT
-            }
+            Self::Boot(_) | Self::Setup { .. } => exit::BOOT,
             Self::Tree(StartRootError::Spec(_) | StartRootError::Id(_)) => exit::CONFIG,
-            Self::Tree(StartRootError::Failed(_)) => exit::TREE,
+            Self::Tree(_) => exit::TREE,
             Self::Place(_) | Self::Control(_) => exit::CONTROL,
             Self::Service(failure) => failure.code,
             Self::Main(_) => exit::FORCED,

@@ -65,7 +65,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::{AskError, Port};
+use ms_actor::{AskError, AskFailure, Port};
 use ms_core::ExitReason;
 use ms_core::time::later;
 use ms_supervisor::SupervisorRef;
@@ -119,7 +119,9 @@ impl Raised {
                 Ok(summary) => return summary,
                 // It hung or crashed in the middle of the shutdown and was restarted. Its next
                 // incarnation knows nothing of the order, so the order is given again.
-                Err(AskError::Exited { .. }) if !handles.lifecycle.shutdown.any().is_closed() => {
+                Err(AskError { failure: AskFailure::Exited { .. }, .. })
+                    if !handles.lifecycle.shutdown.any().is_closed() =>
+                {
                     tracing::warn!("the lifecycle ended during the shutdown: ordering it again");
                 }
                 Err(_) => return None,

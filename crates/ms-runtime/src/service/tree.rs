@@ -306,5 +306,5 @@ pub(crate) async fn connect(
 
 /// Returns the error of a boot whose tree lacks an actor of the service.
 pub(crate) fn lost(error: &SupervisorError) -> crate::service::boot::BootstrapError {
-    crate::service::boot::BootstrapError::Lost(error.to_string())
+    crate::service::boot::BootstrapError::Lost(ms_core::ErrorChain::from_error(error).to_string())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::*;
-use ms_actor::{AskError, Overflow, Ref, SendError, StartError};
+use ms_actor::{AskFailure, Overflow, Ref, SendFailure, StartError};
 use ms_core::{Backoff, ExitReason, Restart, Shutdown};
 use ms_supervisor::{ChildSpec, StartRootError, SupervisorSpec, Verb, start_root};
 
@@ -58,7 +58,7 @@ fn k2_a_mailbox_is_bounded_and_a_refused_message_comes_back() {
         a.try_tell(Add(1)).expect("room");
         a.try_tell(Add(1)).expect("room");
         let full = a.try_tell(Add(7)).expect_err("full");
-        assert!(matches!(full, SendError::Full { capacity: 2, .. }));
+        assert!(matches!(full.failure, SendFailure::Full { capacity: 2, .. }));
         assert_eq!(full.into_message().0, 7);
     });
 }
@@ -73,7 +73,7 @@ fn k3_a_blocking_mailbox_makes_senders_wait_until_their_deadline() {
         settle().await;
         a.try_tell(Add(1)).expect("room");
         let late = a.tell(Add(1)).within(Duration::from_secs(2)).await.expect_err("no room");
-        assert!(matches!(late, SendError::TimedOut { .. }));
+        assert!(matches!(late.failure, SendFailure::TimedOut { .. }));
         let waiting = actix::spawn({
             let a = a.clone();
             async move { a.tell(Add(1)).await.is_ok() }
@@ -93,11 +93,13 @@ fn k4_an_ask_ends_with_the_answer_the_reason_or_its_deadline() {
         let a = get(&root, "a").await;
         assert_eq!(a.ask(Add(2)).await.expect("answers"), 2);
         let crashed = a.ask(Crash).await.expect_err("panics");
-        assert!(matches!(&crashed, AskError::Exited { reason, .. } if reason.panic().is_some()));
+        assert!(
+            matches!(&crashed.failure, AskFailure::Exited { reason, .. } if reason.panic().is_some())
+        );
         a.any().suspend();
         settle().await;
         let late = a.ask(Add(1)).within(Duration::from_secs(1)).await.expect_err("suspended");
-        assert!(matches!(late, AskError::TimedOut { .. }));
+        assert!(matches!(late.failure, AskFailure::TimedOut { .. }));
     });
 }
 

@@ -10,7 +10,7 @@ use common::{
     Add, Hang, Log, Probe, another_probe, end, get, id, path, paused, probe, scripted, settle,
     start,
 };
-use ms_actor::SendError;
+use ms_actor::{SendError, SendFailure};
 use ms_core::{ExitReason, Incarnation, Restart, Shutdown};
 use ms_supervisor::{ChildSpec, Root, SupervisorRef, SupervisorSpec, Verb};
 
@@ -123,7 +123,10 @@ fn x12_all_below_a_child_that_stays_down_refuse_mail_in_a_later_life_of_its_supe
         root.steer(&path("/root/inner"), Verb::Restart).await.expect("there");
         inner.terminate_child(&id("below")).await.expect("there");
         settle().await;
-        assert!(matches!(leaf.try_tell(Add(1)), Err(SendError::Closed { .. })));
+        assert!(matches!(
+            leaf.try_tell(Add(1)),
+            Err(SendError { failure: SendFailure::Closed { .. }, .. })
+        ));
         inner.restart_child(&id("below")).await.expect("starts");
         assert_eq!(leaf.ask(Add(1)).await.expect("the same reference"), 1);
     });

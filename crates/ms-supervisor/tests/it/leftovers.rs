@@ -12,7 +12,7 @@ use common::{
     Add, Log, Probe, get, path, paused, probe, settle, sleep_ms, start, stubborn_probe,
     threads_given_up, until,
 };
-use ms_actor::{AskError, Blueprint, Placement, SendError, StartError};
+use ms_actor::{AskError, AskFailure, Blueprint, Placement, SendFailure, StartError};
 use ms_core::{ExitReason, Incarnation, Restart, Shutdown};
 use ms_supervisor::{ChildSpec, SupervisorSpec, Verb};
 use tokio::sync::mpsc;
@@ -118,7 +118,10 @@ fn x6_an_ended_root_refuses_calls_at_once() {
         let before = node.now();
         root.count_children().await.expect_err("it is over");
         let refused = child.ask(Add(1)).await;
-        assert!(matches!(refused, Err(AskError::NotSent(SendError::Closed { .. }))));
+        assert!(matches!(
+            refused,
+            Err(AskError { failure: AskFailure::NotSent(SendFailure::Closed { .. }), .. })
+        ));
         assert_eq!(node.now(), before, "nobody waits for a deadline");
         assert!(root.any().is_closed());
     });

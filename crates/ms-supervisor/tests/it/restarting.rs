@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::*;
-use ms_actor::{AskError, SendError, StartError, WhileDown};
+use ms_actor::{AskError, AskFailure, SendFailure, StartError, WhileDown};
 use ms_core::view::{Decision, Lifecycle};
 use ms_core::{AutoShutdown, Backoff, ExitReason, Restart, Shutdown, Strategy};
 use ms_policy::{CommandError, PidRef};
@@ -457,7 +457,10 @@ fn g6_children_added_at_run_time_vanish_with_the_supervisors_life() {
         settle().await;
         assert_eq!(inner.count_children().await.expect("answers").specs, 1);
         let refused = added.ask(Add(1)).await.expect_err("gone for good");
-        assert!(matches!(refused, AskError::NotSent(SendError::Closed { .. })), "{refused}");
+        assert!(
+            matches!(refused.failure, AskFailure::NotSent(SendFailure::Closed { .. })),
+            "{refused}"
+        );
     });
 }
 
@@ -677,7 +680,10 @@ fn x6_references_outlive_restarts_of_the_child_and_of_its_supervisor() {
         assert_eq!(rows[0].child, PidRef::Incarnation(status.incarnation), "one number everywhere");
         root.terminate_child(&id("inner")).await.expect("there");
         root.delete_child(&id("inner")).await.expect("stopped");
-        assert!(matches!(a.ask(Add(1)).await, Err(AskError::NotSent(SendError::Closed { .. }))));
+        assert!(matches!(
+            a.ask(Add(1)).await,
+            Err(AskError { failure: AskFailure::NotSent(SendFailure::Closed { .. }), .. })
+        ));
     });
 }
 
@@ -696,7 +702,7 @@ fn x8_messages_wait_while_an_actor_is_down_or_are_refused_if_so_asked() {
         crash(&refuses).await;
         let refused = refuses.try_tell(Add(1)).expect_err("down");
         assert!(
-            matches!(&refused, SendError::Closed { reason, .. } if reason.panic().is_some()),
+            matches!(&refused.failure, SendFailure::Closed { reason, .. } if reason.panic().is_some()),
             "{refused}"
         );
         assert_eq!(holds.ask(Add(1)).await.expect("when it is back"), 1);

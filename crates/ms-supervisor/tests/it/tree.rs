@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use common::{path, paused};
-use ms_actor::{Fault, Ref, SendError, StartError};
+use ms_actor::{Fault, Ref, SendError, SendFailure, StartError};
 use ms_core::view::{Decision, Lifecycle};
 use ms_core::{Backoff, ChildId, ExitReason, Restart};
 use ms_supervisor::{ChildSpec, DynamicChild, Heartbeat, SupervisorSpec, Verb, start_root};
@@ -182,7 +182,10 @@ fn steering_suspends_resumes_restarts_and_stops() {
         let at = path("/root/counter");
         root.steer(&at, Verb::Suspend).await.expect("there");
         let waits = counter.ask(Add(1)).within(Duration::from_secs(1)).await;
-        assert!(matches!(waits, Err(ms_actor::AskError::TimedOut { .. })));
+        assert!(matches!(
+            waits,
+            Err(ms_actor::AskError { failure: ms_actor::AskFailure::TimedOut { .. }, .. })
+        ));
         let tree = root.tree(None).await.expect("answers");
         assert_eq!(tree.children[0].status.lifecycle, Lifecycle::Suspended);
         root.steer(&at, Verb::Resume).await.expect("there");
@@ -220,8 +223,14 @@ fn x12_a_child_that_stays_down_refuses_mail_until_it_is_started_again() {
         let refused = done.try_tell(Add(1)).expect_err("down");
         assert!(refused.to_string().contains("its work is done"), "{refused}");
         assert_eq!(refused.into_message().0, 1);
-        assert!(matches!(leaf.try_tell(Add(1)), Err(SendError::Closed { .. })));
-        assert!(matches!(old.try_tell(Add(1)), Err(SendError::Closed { .. })));
+        assert!(matches!(
+            leaf.try_tell(Add(1)),
+            Err(SendError { failure: SendFailure::Closed { .. }, .. })
+        ));
+        assert!(matches!(
+            old.try_tell(Add(1)),
+            Err(SendError { failure: SendFailure::Closed { .. }, .. })
+        ));
         for id in ["done", "old", "inner"] {
             root.restart_child(&ChildId::new(id).expect("valid")).await.expect("starts");
         }
@@ -269,7 +278,10 @@ fn x12_a_child_that_is_stopped_before_its_restart_refuses_mail() {
         assert!(child.ask(Add(13)).await.is_err());
         child.try_tell(Add(1)).expect("waits for the restart");
         root.terminate_child(&ChildId::new("a").expect("valid")).await.expect("there");
-        assert!(matches!(child.try_tell(Add(1)), Err(SendError::Closed { .. })));
+        assert!(matches!(
+            child.try_tell(Add(1)),
+            Err(SendError { failure: SendFailure::Closed { .. }, .. })
+        ));
     });
 }
 
@@ -287,7 +299,10 @@ fn x12_a_child_that_ends_while_its_supervisor_is_suspended_refuses_mail_after_th
         tokio::time::sleep(Duration::from_millis(1)).await;
         root.resume().await.expect("answers");
         tokio::time::sleep(Duration::from_millis(1)).await;
-        assert!(matches!(child.try_tell(Add(1)), Err(SendError::Closed { .. })));
+        assert!(matches!(
+            child.try_tell(Add(1)),
+            Err(SendError { failure: SendFailure::Closed { .. }, .. })
+        ));
     });
 }
 

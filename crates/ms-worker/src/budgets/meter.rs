@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use actix::{Handler, Message};
-use ms_actor::{Accepts, AnyRef, Context, Ref};
+use ms_actor::{Accepts, AnyRef, Context, LateRef};
 use ms_core::ActorPath;
 use ms_core::budget::OverBudget;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::messages::{Charge, Draw, Drawn, Took, TryDraw};
-use super::{ANSWER_WITHIN, LateRef, LedgerActor};
+use super::{ANSWER_WITHIN, LedgerActor};
 
 /// Pause before an agent asks a ledger again that did not answer.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
@@ -18,25 +18,29 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// An agent's access to its accounts.
 #[derive(Clone)]
 pub(crate) struct Meter {
-    ledger: LateRef,
+    ledger: LateRef<LedgerActor>,
     agent: AnyRef,
 }
 
 impl Meter {
-    pub(super) const fn new(ledger: LateRef, agent: AnyRef) -> Self {
+    pub(super) const fn new(ledger: LateRef<LedgerActor>, agent: AnyRef) -> Self {
         Self { ledger, agent }
     }
 
     /// Waits until the agent may handle its next message.
     pub(crate) async fn draw(&self) {
-        while let Some(ledger) = self.reach().await {
-            let (granted, answer) = oneshot::channel();
-            let draw = Draw { agent: self.agent.clone(), granted };
-            if ledger.tell(draw).await.is_ok() && ledger.any().answer_of(answer).await.is_some() {
-                return;
-            }
+        // Budgets that were never started limit nothing, as nobody is left to start them.
+        while self.ledger.filled().await && !self.drawn().await {
             sleep(ASK_AGAIN_AFTER).await;
         }
+    }
+
+    /// Asks the ledger once, and waits for as long as it takes; false when it ended meanwhile.
+    async fn drawn(&self) -> bool {
+        let Some(ledger) = self.ledger.get() else { return false };
+        let (granted, answer) = oneshot::channel();
+        let draw = Draw { agent: self.agent.clone(), granted };
+        ledger.tell(draw).await.is_ok() && ledger.any().answer_of(answer).await.is_some()
     }
 
     /// Counts the next message if the agent may handle it now.
@@ -60,7 +64,10 @@ impl Meter {
         LedgerActor: Handler<M>,
         Context<LedgerActor>: Accepts<LedgerActor, M>,
     {
-        let Some(ledger) = self.reach().await else { return Ok(()) };
+        if !self.ledger.filled().await {
+            return Ok(());
+        }
+        let Some(ledger) = self.ledger.get() else { return Ok(()) };
         if ledger.tell(message).await.is_err() {
             return Ok(());
         }
@@ -73,13 +80,6 @@ impl Meter {
     /// Counts time in a handler when what is returned is dropped, by a panic too.
     pub(crate) fn stopwatch(&self) -> Stopwatch {
         Stopwatch { meter: self.clone(), begun: Instant::now() }
-    }
-
-    /// Waits for the ledger; `None` when the budgets are gone for good.
-    async fn reach(&self) -> Option<Ref<LedgerActor>> {
-        let mut ledger = self.ledger.clone();
-        let found = ledger.wait_for(Option::is_some).await;
-        found.ok().and_then(|found| found.clone())
     }
 
     fn path(&self) -> ActorPath {
@@ -96,7 +96,7 @@ pub(crate) struct Stopwatch {
 impl Drop for Stopwatch {
     fn drop(&mut self) {
         let took = Took(self.meter.path(), self.begun.elapsed());
-        if let Some(ledger) = self.meter.ledger.borrow().as_ref() {
+        if let Some(ledger) = self.meter.ledger.get() {
             // A ledger whose mailbox is full loses this one measurement.
             drop(ledger.try_tell(took));
         }

@@ -21,13 +21,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{AnyRef, AskError, Ref};
+use ms_actor::{AnyRef, AskFailure, LateRef, Ref, Slot};
 use ms_core::budget::{AccountView, Budget, BudgetStop};
 use ms_core::view::Tier;
-use ms_core::{ActorPath, IdError};
+use ms_core::{ActorPath, ExitReason, IdError};
 use ms_supervisor::ChildSpec;
 use ms_task::budget::BudgetStore;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 pub use ledger::LedgerActor;
@@ -36,9 +36,6 @@ pub(crate) use meter::Meter;
 
 /// Longest wait for an answer of the ledger.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-
-/// The ledger, once it has started.
-type LateRef = watch::Receiver<Option<Ref<LedgerActor>>>;
 
 /// Budgets of agents and subtrees, as one child that owns the accounts.
 ///
@@ -54,15 +51,15 @@ pub struct Budgets {
     id: String,
     limits: Vec<(ActorPath, Budget)>,
     store: Option<Arc<dyn BudgetStore>>,
-    ledger: Arc<watch::Sender<Option<Ref<LedgerActor>>>>,
+    ledger: Slot<LedgerActor>,
 }
 
 impl Budgets {
     /// Makes budgets as the child `id`; start it before the agents.
     #[must_use]
     pub fn new(id: impl AsRef<str>) -> Self {
-        let ledger = Arc::new(watch::Sender::new(None));
-        Self { id: id.as_ref().to_owned(), limits: Vec::new(), store: None, ledger }
+        let id = id.as_ref().to_owned();
+        Self { id, limits: Vec::new(), store: None, ledger: Slot::new() }
     }
 
     /// Limits the agents at and below `path` together.
@@ -85,11 +82,11 @@ impl Budgets {
     /// Makes the child spec of the actor that owns the accounts.
     #[must_use]
     pub fn child(&self) -> ChildSpec {
-        let (limits, ledger) = (self.limits.clone(), Arc::clone(&self.ledger));
+        let (limits, ledger) = (self.limits.clone(), self.ledger.clone());
         let store = self.store.clone();
         let factory = move |me: &Ref<LedgerActor>| {
             let actor = LedgerActor::new(&limits, store.clone());
-            ledger.send_replace(Some(me.clone()));
+            ledger.fill(me);
             Ok(actor)
         };
         let blueprint = Blueprint::with_view(factory, Tier::Kernel, Some(LedgerActor::view));
@@ -99,12 +96,12 @@ impl Budgets {
     /// Returns a client that reads accounts and raises them.
     #[must_use]
     pub fn client(&self) -> BudgetClient {
-        BudgetClient { ledger: self.ledger.subscribe() }
+        BudgetClient { ledger: self.ledger.late() }
     }
 
     /// Makes the meter with which one agent draws.
     pub(crate) fn meter(&self, agent: AnyRef) -> Meter {
-        Meter::new(self.ledger.subscribe(), agent)
+        Meter::new(self.ledger.late(), agent)
     }
 }
 
@@ -117,7 +114,7 @@ impl fmt::Debug for Budgets {
 /// Looks at accounts and raises them.
 #[derive(Debug, Clone)]
 pub struct BudgetClient {
-    ledger: LateRef,
+    ledger: LateRef<LedgerActor>,
 }
 
 /// Why a call about budgets failed.
@@ -137,27 +134,36 @@ pub enum BudgetError {
         /// The units that are limited.
         known: String,
     },
+    /// The actor that owns the accounts was not started, or has ended for good.
+    #[error("the budgets do not run; give `Budgets::child` to a supervisor")]
+    NotStarted,
     /// The actor that owns the accounts does not answer.
-    #[error("the budgets do not answer: {0}; look at their actor in the tree")]
-    NoAnswer(String),
+    #[error("the budgets do not answer; look at their actor in the tree")]
+    NoAnswer(#[source] AskFailure),
 }
 
 impl BudgetClient {
     /// Returns all accounts and their usage.
     ///
     /// # Errors
-    /// [`BudgetError::NoAnswer`].
+    /// [`BudgetError::NotStarted`] and [`BudgetError::NoAnswer`].
     pub async fn usage(&self) -> Result<Vec<AccountView>, BudgetError> {
-        self.ledger()?.ask(GetUsage).await.map_err(no_answer)
+        self.ledger()?
+            .ask(GetUsage)
+            .await
+            .map_err(|error| BudgetError::NoAnswer(error.into_failure()))
     }
 
     /// Returns the used-up accounts that hold up agents at, below or above `path`, as `msctl why`
     /// shows them.
     ///
     /// # Errors
-    /// [`BudgetError::NoAnswer`].
+    /// [`BudgetError::NotStarted`] and [`BudgetError::NoAnswer`].
     pub async fn stops(&self, path: &ActorPath) -> Result<Vec<BudgetStop>, BudgetError> {
-        self.ledger()?.ask(GetStops(path.clone())).await.map_err(no_answer)
+        self.ledger()?
+            .ask(GetStops(path.clone()))
+            .await
+            .map_err(|error| BudgetError::NoAnswer(error.into_failure()))
     }
 
     /// Permits more to the account of `path`, and lets its agents go on; gives the account as it
@@ -169,25 +175,21 @@ impl BudgetClient {
     pub async fn raise(&self, path: &ActorPath, more: Budget) -> Result<AccountView, BudgetError> {
         let (reply, answer) = oneshot::channel();
         let raise = Raise { account: path.clone(), more, reply };
-        let none = |what: &str| BudgetError::NoAnswer(what.to_owned());
         let ledger = self.ledger()?;
-        ledger.tell(raise).await.map_err(|error| none(&error.to_string()))?;
+        let no_answer = BudgetError::NoAnswer;
+        ledger.tell(raise).await.map_err(|error| no_answer(error.into_failure().into()))?;
+        let path = ledger.path().clone();
         match timeout(ANSWER_WITHIN, ledger.any().answer_of(answer)).await {
             Ok(Some(raised)) => raised,
-            Ok(None) => Err(none("their actor ended")),
-            Err(_) => Err(none("not within 5 s")),
+            Ok(None) => {
+                let reason = ledger.any().last_exit().unwrap_or(ExitReason::NoProc);
+                Err(no_answer(AskFailure::Exited { path, reason }))
+            }
+            Err(_) => Err(no_answer(AskFailure::TimedOut { path, within: ANSWER_WITHIN })),
         }
     }
 
     fn ledger(&self) -> Result<Ref<LedgerActor>, BudgetError> {
-        let none = || BudgetError::NoAnswer("they were not started".to_owned());
-        self.ledger.borrow().clone().ok_or_else(none)
+        self.ledger.get().ok_or(BudgetError::NotStarted)
     }
-}
-
-fn no_answer<M>(error: AskError<M>) -> BudgetError
-where
-    AskError<M>: fmt::Display,
-{
-    BudgetError::NoAnswer(error.to_string())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_actor::Ref;
+use ms_actor::{LateRef, Ref};
 use ms_core::task::{
     AgentKind, NewTask, QueueName, StoreError, Submitted, TaskError, TaskFilter, TaskId, TaskPage,
     TaskView,
@@ -12,7 +12,6 @@ use ms_core::task::{
 use ms_core::time::later;
 use ms_task::{StoreFuture, StoreStats, Submission, TaskCommand, TaskEnd, TaskStore};
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -49,14 +48,11 @@ pub enum TaskRefusal {
     },
 }
 
-/// The dispatcher, once it has started.
-pub(crate) type LateRef = watch::Receiver<Option<Ref<Dispatcher>>>;
-
 /// A handle to durable tasks; cheap to clone, and valid over restarts of all actors behind it.
 #[derive(Debug, Clone)]
 pub struct TaskClient {
     pub(crate) store: Arc<dyn TaskStore>,
-    pub(crate) dispatcher: LateRef,
+    pub(crate) dispatcher: LateRef<Dispatcher>,
     pub(crate) queues: Arc<BTreeSet<QueueName>>,
     pub(crate) kinds: Arc<BTreeMap<AgentKind, Intake>>,
     pub(crate) on_refused: OnRefused,
@@ -283,7 +279,7 @@ impl TaskClient {
     /// path, and registries know the tasks by it.
     #[must_use]
     pub fn dispatcher(&self) -> Option<Ref<Dispatcher>> {
-        self.dispatcher.borrow().clone()
+        self.dispatcher.get()
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::fut::ActorFutureExt;
 use actix::{AsyncContext, WrapFuture};
-use ms_actor::{AskError, Context, Port};
+use ms_actor::{AskError, AskFailure, Context, Port};
 use ms_core::ExitReason;
 use ms_core::task::{AgentKind, FencingToken, TaskId};
 use ms_core::time::later;
@@ -111,21 +111,21 @@ impl Dispatcher {
                 return self.claim(ctx);
             }
             Some(Ok(Performed::Dropped)) => None,
-            Some(Err(AskError::Exited { reason, .. })) => {
+            Some(Err(AskError { failure: AskFailure::Exited { reason, .. }, .. })) => {
                 // As its supervisor counts, whose intensity a lost arbiter does not use up.
                 crashed = !reason.is_clean() && reason != ExitReason::ArbiterLost;
                 Some(blame(id, token, &reason))
             }
-            None | Some(Err(AskError::TimedOut { .. })) => {
+            None | Some(Err(AskError { failure: AskFailure::TimedOut { .. }, .. })) => {
                 // It never even comes to an `await`: only a kill frees the task and the thread.
                 agent.any().kill();
                 crashed = true;
                 Some(failed(too_long(limit)))
             }
-            Some(Err(AskError::NoReply { .. })) => {
-                Some(TaskCommand::Interrupt(id, token, "the agent dropped the task".to_owned()))
-            }
-            Some(Err(AskError::NotSent(_) | AskError::Deadlock { .. })) => {
+            Some(Err(AskError {
+                failure: AskFailure::NotSent(_) | AskFailure::Deadlock { .. },
+                ..
+            })) => {
                 self.board.unreachable(&kind, &path, now);
                 if agent.any().is_closed() {
                     self.board.leave(&kind, &path);
@@ -133,6 +133,10 @@ impl Dispatcher {
                 }
                 self.report(id, token, TaskCommand::Release(id, token), ctx);
                 return self.claim(ctx);
+            }
+            // `NoReply`: it has the task no more, and may have done a part of it.
+            Some(Err(_)) => {
+                Some(TaskCommand::Interrupt(id, token, "the agent dropped the task".to_owned()))
             }
         };
         self.crashes += u64::from(crashed);

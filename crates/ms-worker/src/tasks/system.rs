@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::host::Blueprint;
-use ms_actor::{Placement, Ref, StartError};
+use ms_actor::{Placement, Ref, Slot, StartError};
 use ms_core::task::{AgentKind, QueueName};
 use ms_core::time::FAR;
 use ms_core::view::Tier;
 use ms_core::{ExitReason, IdError, Intensity, Invalid, StopOrder};
 use ms_supervisor::{ChildSpec, SupervisorSpec};
 use ms_task::{QueueSpec, TaskStore};
-use tokio::sync::watch;
 
 use super::client::TaskClient;
 use super::dispatcher::Dispatcher;
@@ -74,7 +73,7 @@ pub struct Tasks {
     budgets: Option<Budgets>,
     keeper: Option<Arc<dyn StateKeeper>>,
     on_refused: OnRefused,
-    dispatcher: Arc<watch::Sender<Option<Ref<Dispatcher>>>>,
+    dispatcher: Slot<Dispatcher>,
 }
 
 struct Pool {
@@ -105,7 +104,7 @@ impl Tasks {
             budgets: None,
             keeper: None,
             on_refused: OnRefused::default(),
-            dispatcher: Arc::new(watch::Sender::new(None)),
+            dispatcher: Slot::new(),
         }
     }
 
@@ -251,7 +250,7 @@ impl Tasks {
         let queues = self.queue_specs().into_iter().map(|queue| queue.name);
         TaskClient {
             store: Arc::clone(&self.store),
-            dispatcher: self.dispatcher.subscribe(),
+            dispatcher: self.dispatcher.late(),
             queues: Arc::new(queues.collect()),
             kinds: Arc::new(self.pools.iter().map(Pool::intake).collect()),
             on_refused: self.on_refused.clone(),
@@ -273,14 +272,14 @@ impl Tasks {
             lease: self.lease.min(FAR),
             attempt: self.attempt.min(FAR),
         };
-        let started = Arc::clone(&self.dispatcher);
+        let started = self.dispatcher.clone();
         let factory = move |me: &Ref<Dispatcher>| {
             if spec.lease < MIN_LEASE {
                 // Over before the agent begins: each task would be given and taken back for ever.
                 let bounds = "at least 10 ms";
                 return Err(TasksError::OutOfBounds { what: "the lease", bounds }.into());
             }
-            started.send_replace(Some(me.clone()));
+            started.fill(me);
             Ok(Dispatcher::new(spec.clone()))
         };
         let dispatcher = Blueprint::with_view(factory, Tier::Kernel, Some(Dispatcher::view));
@@ -314,14 +313,13 @@ impl Tasks {
     /// Makes the blueprint of an agent that joins the dispatcher at each of its starts.
     fn agent<G: Performs>(&self, kind: &AgentKind, args: &Arc<G::Args>) -> Blueprint {
         let (kind, args) = (kind.clone(), Arc::clone(args));
-        let (dispatcher, budgets) = (self.dispatcher.subscribe(), self.budgets.clone());
+        let (dispatcher, budgets) = (self.dispatcher.late(), self.budgets.clone());
         let keeper = self.keeper.clone();
         let factory = move |me: &AgentRef<G>| {
             let meter = budgets.as_ref().map(|budgets| budgets.meter(me.any()));
-            let dispatcher = dispatcher.borrow().clone();
             let none = || StartError::Failed(ExitReason::failed("the dispatcher is not there yet"));
             let join = Join { kind: kind.clone(), agent: me.port(), meter: meter.clone() };
-            dispatcher.ok_or_else(none)?.try_tell(join)?;
+            dispatcher.get().ok_or_else(none)?.try_tell(join)?;
             let agent = AgentActor::<G>::new(G::Args::clone(&args)).of_pool(Arc::clone(&args));
             Ok(agent.metered(meter).kept_by(keeper.clone()))
         };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use actix::Message;
-use ms_actor::{AskError, Node, StateValue};
+use ms_actor::{AskError, AskFailure, Node, StateValue};
 use ms_core::{ActorPath, ExitReason, Restart};
 use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 use ms_testkit::TestSystem;
@@ -211,7 +211,7 @@ fn a_cycle_of_asks_fails_at_once_with_the_cycle_named() {
         assert!(error.contains("/root/b waits for /root/a waits for /root/b"), "{error}");
         assert!(began.elapsed() < Duration::from_millis(1));
         let asker = a.ask(Add(1)).within(Duration::from_millis(10)).await;
-        assert!(matches!(asker, Err(AskError::TimedOut { .. })));
+        assert!(matches!(asker, Err(AskError { failure: AskFailure::TimedOut { .. }, .. })));
         assert_eq!(std::any::type_name::<AgentActor<Worker>>().matches("Worker").count(), 1);
     });
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix::Message;
 use common::{Deeds, Order, TEST_DEADLINE, Worker, order, run};
-use ms_actor::{AskError, NodeEvents, ReadFrom};
+use ms_actor::{AskError, AskFailure, NodeEvents, ReadFrom};
 use ms_core::budget::{Budget, MESSAGES, WALL_US};
 use ms_core::task::TaskState;
 use ms_core::view::{EventKind, Lifecycle, Mark};
@@ -122,7 +122,10 @@ fn t12_over_budget_a_subtree_is_suspended_before_the_handler_and_says_so() {
         // A held agent can be stopped in an orderly way.
         assert_eq!(root.stop(TEST_DEADLINE).await, ExitReason::Shutdown);
         let held = held.await.unwrap();
-        assert!(matches!(held, Err(AskError::Exited { .. })), "it was held to the end: {held:?}");
+        assert!(
+            matches!(held, Err(AskError { failure: AskFailure::Exited { .. }, .. })),
+            "it was held to the end: {held:?}"
+        );
     });
 }
 
@@ -177,7 +180,10 @@ fn time_in_handlers_is_counted_even_when_they_panic() {
         assert!(agent.ask(Spend(0)).await.is_err());
         assert!(budgets.client().usage().await.unwrap()[0].units[WALL_US].used >= 20_000);
         let held = agent.ask(Spend(0)).within(Duration::from_millis(200)).await;
-        assert!(matches!(held, Err(AskError::TimedOut { .. })), "{held:?}");
+        assert!(
+            matches!(held, Err(AskError { failure: AskFailure::TimedOut { .. }, .. })),
+            "{held:?}"
+        );
         root.stop(Duration::from_secs(10)).await;
     });
 }

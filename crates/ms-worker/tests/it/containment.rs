@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use actix::Message;
 use common::{TEST_DEADLINE, run};
-use ms_actor::{AskError, Node};
+use ms_actor::{AskFailure, Node};
 use ms_core::task::{AgentKind, NewTask, TaskFailure, TaskId, TaskState};
 use ms_core::{ExitReason, Incarnation};
 use ms_store::{StoreConfig, sqlite};
@@ -103,7 +103,7 @@ fn a_panic_in_a_drop_or_under_a_lock_ends_its_actor_alone() {
             let answer = fragile.ask(Work).within(TEST_DEADLINE).await;
             if place == "lock" {
                 let error = answer.expect_err("it panicked");
-                assert!(matches!(error, AskError::Exited { .. }), "{error}");
+                assert!(matches!(error.failure, AskFailure::Exited { .. }), "{error}");
             }
             let ended = tokio::time::timeout(TEST_DEADLINE, end).await;
             assert!(ended.is_ok(), "{place}: it did not end");

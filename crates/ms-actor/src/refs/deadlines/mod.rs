@@ -149,7 +149,7 @@ mod tests {
     use actix::{Actor, Handler, Message, ResponseFuture};
 
     use super::*;
-    use crate::{AskError, Context, Node, NodeConfig, spawn};
+    use crate::{AskError, AskFailure, Context, Node, NodeConfig, spawn};
 
     thread_local! {
         static TIMERS: Cell<usize> = const { Cell::new(0) };
@@ -239,7 +239,7 @@ mod tests {
             tokio::time::sleep(SECOND).await;
             let began = Instant::now();
             let hasty = late.ask(After(3_000 * SECOND)).within(2 * SECOND).await;
-            assert!(matches!(hasty, Err(AskError::TimedOut { .. })));
+            assert!(matches!(hasty, Err(AskError { failure: AskFailure::TimedOut { .. }, .. })));
             assert_eq!(began.elapsed().as_secs(), 2);
             assert!(patient.await.expect("not cancelled").is_err());
         });
@@ -256,7 +256,13 @@ mod tests {
                 actix::spawn(async move {
                     let began = Instant::now();
                     let outcome = ask.await;
-                    assert!(matches!(outcome, Err(AskError::TimedOut { .. })), "{limit}");
+                    assert!(
+                        matches!(
+                            outcome,
+                            Err(AskError { failure: AskFailure::TimedOut { .. }, .. })
+                        ),
+                        "{limit}"
+                    );
                     (limit, began.elapsed().as_secs())
                 })
             });

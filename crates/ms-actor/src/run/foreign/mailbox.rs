@@ -1,6 +1,7 @@
 //! The mailbox of an unchanged actix actor: actix's own, with what is known of it.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use actix::dev::channel::{AddressSender, channel};
 use actix::dev::{SendError as ActixSendError, ToEnvelope};
@@ -18,6 +19,7 @@ use crate::mail::spec::WhileDown;
 use crate::node::arbiter::ArbiterSlot;
 use crate::run::foreign::driver::ForeignDriver;
 use crate::run::start::Launch;
+use crate::run::turns::{self, Turns};
 use crate::sync::{Mutex, MutexGuard, lock};
 
 type Actix<A> = actix::Context<A>;
@@ -63,6 +65,20 @@ impl<A: Actor<Context = Actix<A>>> ForeignMailbox<A> {
     /// Whether a sender may try: one that does not wait must not pass over one that does.
     fn may_try(&mut self, ticket: Option<Ticket>) -> bool {
         ticket.is_some() || self.room.is_empty() || self.room.entitles(None, 1, Instant::now)
+    }
+}
+
+impl<A: Actor<Context = Actix<A>>> Turns for ForeignMailbox<A> {
+    fn exits(&self) -> u32 {
+        self.exits
+    }
+
+    fn turn(&self) -> Option<u64> {
+        (self.turn_since != 0).then_some(self.turns)
+    }
+
+    fn wait_for_turn_end(&mut self, waiter: &Waiter<'_>) -> (Ticket, Option<Waker>) {
+        self.turn_end.wait(waiter)
     }
 }
 
@@ -149,7 +165,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
     }
 
     fn in_turn(cell: &Cell<A>) -> bool {
-        lock(&cell.mailbox).turn_since != 0
+        turns::in_turn(&cell.mailbox)
     }
 
     fn busy_since(cell: &Cell<A>) -> Option<u64> {
@@ -157,18 +173,7 @@ impl<A: Actor<Context = Self>> KernelContext<A> for Actix<A> {
     }
 
     fn outcome(cell: &Cell<A>, exits: u32, turn: &mut Option<u64>, waiter: &Waiter<'_>) -> Outcome {
-        let mut mailbox = lock(&cell.mailbox);
-        if mailbox.exits != exits {
-            drop(mailbox);
-            return Outcome::Exited(cell.core.last_exit());
-        }
-        if mailbox.turn_since == 0 || *turn.get_or_insert(mailbox.turns) != mailbox.turns {
-            return Outcome::NoReply;
-        }
-        let (ticket, earlier) = mailbox.turn_end.wait(waiter);
-        drop(mailbox);
-        drop(earlier);
-        Outcome::NotYet(ticket)
+        turns::outcome(&cell.core, &cell.mailbox, exits, turn, waiter)
     }
 
     fn owes(cell: &Cell<A>, asked: Asked) -> bool {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Handler, Message, System};
-use ms_actor::{Context, Node, NodeConfig, Placement, Ref, SendError};
+use ms_actor::{Context, Node, NodeConfig, Placement, Ref, SendError, SendFailure};
 use ms_supervisor::{ChildSpec, SupervisorRef, SupervisorSpec, start_root};
 use tokio::task::JoinHandle;
 
@@ -152,7 +152,7 @@ impl Peer for Ours {
     async fn tell(counter: &Ref<Counter>, n: u64) {
         match counter.try_tell(Add(n)) {
             Ok(()) => {}
-            Err(SendError::Full { message, .. }) => {
+            Err(SendError { failure: SendFailure::Full { .. }, message, .. }) => {
                 counter.tell(message).await.expect("finds room");
             }
             Err(error) => panic!("{error}"),

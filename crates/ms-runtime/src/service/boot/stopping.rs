@@ -3,8 +3,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use ms_core::ErrorChain;
 use ms_core::lifecycle::ComponentId;
-use ms_supervisor::SupervisorRef;
+use ms_supervisor::{SupervisorError, SupervisorRef};
 use ms_worker::GetAgent;
 use tokio::time::timeout;
 
@@ -26,10 +27,10 @@ pub(super) async fn stop(
 ) -> Result<Option<StateSnapshot>, ShutdownError> {
     if member.is_tree {
         let ended = components.within(within).terminate_child(member.id.as_child()).await;
-        return ended.map(|()| None).map_err(|error| ShutdownError::NoAnswer(error.to_string()));
+        return ended.map(|()| None).map_err(|error| ShutdownError::NoAnswer(text_of(&error)));
     }
     let host = components.within(within).get_agent::<ComponentHost>(member.id.as_str()).await;
-    let host = host.map_err(|error| ShutdownError::NoAnswer(error.to_string()))?;
+    let host = host.map_err(|error| ShutdownError::NoAnswer(text_of(&error)))?;
     match host.ask(StopComponent).within(within).await {
         Ok(stopped) => stopped.map_err(ShutdownError::Component),
         Err(error) => Err(match error.exit_reason() {
@@ -47,24 +48,24 @@ pub(super) async fn drop_component(
     force: bool,
 ) -> Result<(), String> {
     let actor = components.clone().within(within).child(id.as_child()).await;
-    let actor = actor.map_err(|error| error.to_string())?;
+    let actor = actor.map_err(|error| text_of(&error))?;
     let supervisor = components.clone().within(within);
     let mut ended = pin!(supervisor.terminate_child(id.as_child()));
     // The order has to reach the supervisor before the kill: it would take the exit for a crash
     // and restart the component. One poll sends it; the answer is awaited below.
     tokio::select! {
         biased;
-        ended = &mut ended => return ended.map_err(|error| error.to_string()),
+        ended = &mut ended => return ended.map_err(|error| text_of(&error)),
         () = std::future::ready(()) => {}
     }
     if !force {
-        return ended.await.map_err(|error| error.to_string());
+        return ended.await.map_err(|error| text_of(&error));
     }
     if let Some(actor) = actor {
         let life = actor.incarnation();
         actor.kill();
         if let Ok(ended) = timeout(LET_GO, &mut ended).await {
-            return ended.map_err(|error| error.to_string());
+            return ended.map_err(|error| text_of(&error));
         }
         // The thread of the actor stands still: both are left behind. Only the supervisor holds
         // the lever for that, so it is asked. If the supervisor hangs as well, this waits no longer
@@ -74,5 +75,10 @@ pub(super) async fn drop_component(
         // The error is dropped, because the wait below meets the same supervisor and reports it.
         drop(supervisor.abandon_child(id.as_child(), life).await);
     }
-    ended.await.map_err(|error| error.to_string())
+    ended.await.map_err(|error| text_of(&error))
+}
+
+/// Returns an error with its sources, in one line.
+fn text_of(error: &SupervisorError) -> String {
+    ErrorChain::from_error(error).to_string()
 }

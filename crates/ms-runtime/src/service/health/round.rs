@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ms_core::ActorPath;
 use ms_core::health::{Criticality, HealthResult};
 use ms_core::lifecycle::ComponentId;
 use ms_core::view::{Lifecycle, Mark, TreeNode};
+use ms_core::{ActorPath, ErrorChain};
 use ms_supervisor::SupervisorRef;
 use ms_worker::GetAgent;
 use tokio::time::{Instant, timeout};
@@ -78,7 +78,7 @@ async fn ask_one(wiring: &Wiring, check: &CheckSpec, limit: Duration) -> Look {
     }
     let host = match components.get_agent::<ComponentHost>(check.id.as_str()).await {
         Ok(host) => host,
-        Err(error) => return Look::Down(error.to_string()),
+        Err(error) => return Look::Down(ErrorChain::from_error(&error).to_string()),
     };
     if !host.is_alive() {
         let why =
@@ -101,7 +101,7 @@ async fn ask_tree(components: &SupervisorRef, check: &CheckSpec) -> Look {
             let why = supervisor.any().last_exit().map(|why| why.to_string());
             return Look::Down(why.unwrap_or_else(|| "no life".to_owned()));
         }
-        Err(error) => return Look::Down(error.to_string()),
+        Err(error) => return Look::Down(ErrorChain::from_error(&error).to_string()),
     };
     match supervisor.tree(None).await {
         Ok(tree) => Look::Tree(lost(&tree)),

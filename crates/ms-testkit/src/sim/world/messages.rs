@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use actix::Message;
-use ms_actor::{AnyRef, AskError, Monitor, SendError};
+use ms_actor::{AnyRef, AskError, AskFailure, Monitor, SendError, SendFailure};
 use ms_router::Unrouted;
 
 use super::{Inner, Path, World};
@@ -172,7 +172,7 @@ impl World {
         let mut inner = self.lock();
         match &sent {
             Ok(()) => inner.traffic.messages[id].accepted = true,
-            Err(error) => inner.returned(id, error),
+            Err(error) => inner.returned(id, &error.failure),
         }
         drop(inner);
         // Without the lock, which the message in the error takes when it is dropped.
@@ -301,12 +301,15 @@ impl Asking {
                     format!("message {message} to {name} is answered, and was {state:?}"),
                 );
             }
-            Err(AskError::TimedOut { .. }) if now < deadline => {
-                inner.violate("ask", format!("message {message} to {name} timed out too early"));
-            }
-            Err(AskError::NotSent(error)) => inner.returned(message, error),
-            Err(AskError::Deadlock { .. }) => inner.settle(message, MessageState::Returned),
-            _ => {}
+            Err(error) => match &error.failure {
+                AskFailure::TimedOut { .. } if now < deadline => {
+                    inner.violate("ask", format!("message {message} to {name} timed out too early"))
+                }
+                AskFailure::NotSent(failure) => inner.returned(message, failure),
+                AskFailure::Deadlock { .. } => inner.settle(message, MessageState::Returned),
+                _ => {}
+            },
+            Ok(_) => {}
         }
         inner.traffic.asks[self.ask].open = false;
         drop(inner);
@@ -347,11 +350,14 @@ impl Drop for Asking {
 fn label<M>(answer: &Result<u64, AskError<M>>) -> &'static str {
     match answer {
         Ok(_) => "answered",
-        Err(AskError::NotSent(_)) => "not sent",
-        Err(AskError::Exited { .. }) => "asked, ended",
-        Err(AskError::TimedOut { .. }) => "asked in vain",
-        Err(AskError::NoReply { .. }) => "no reply",
-        Err(AskError::Deadlock { .. }) => "deadlock",
+        Err(error) => match error.failure {
+            AskFailure::NotSent(_) => "not sent",
+            AskFailure::Exited { .. } => "asked, ended",
+            AskFailure::TimedOut { .. } => "asked in vain",
+            AskFailure::NoReply { .. } => "no reply",
+            AskFailure::Deadlock { .. } => "deadlock",
+            _ => "asked, failed",
+        },
     }
 }
 
@@ -373,11 +379,11 @@ impl Inner {
         self.traffic.cells.extend(self.traffic.messages[id].cell.take());
     }
 
-    fn returned<M>(&mut self, id: usize, error: &SendError<M>) {
+    fn returned(&mut self, id: usize, failure: &SendFailure) {
         let to = self.traffic.messages[id].to.clone();
         if let Some(to) = &to {
             self.event("returned", to, id as u64);
-            let closed = matches!(error, SendError::Closed { .. });
+            let closed = matches!(failure, SendFailure::Closed { .. });
             self.traffic.dead_sure += u64::from(closed && self.mail_of(to).is_some());
         }
         self.settle(id, MessageState::Returned);
