@@ -4,69 +4,58 @@ use std::fmt;
 use std::sync::Arc;
 
 use ms_actor::AnyRef;
-use ms_core::{ActorPath, ExitReason, Incarnation};
+use ms_core::{ActorPath, ChildExit, ExitReason, Incarnation};
 use ms_policy::{ReportContext, ReportReason, SupervisorReport};
 
-/// One thing a supervisor did or learnt.
-#[derive(Debug, Clone)]
-pub enum Observation {
+/// Watches what a supervisor does, on its thread, at that very moment. Must not block.
+///
+/// Each method is one moment in the life `life` of `supervisor`. An observer implements those it
+/// wants; the others do nothing.
+#[allow(unused_variables, reason = "what an observer does not implement does nothing")]
+pub trait Observer: Send + Sync + 'static {
     /// The supervisor runs, and is about to start its children.
-    Booting,
+    fn booting(&self, supervisor: &AnyRef, life: Incarnation) {}
+
     /// It is about to start a child.
-    Starting {
-        /// The child.
-        path: ActorPath,
-    },
-    /// A child has started.
-    Started {
-        /// The child.
-        path: ActorPath,
-        /// Which start of it.
+    fn child_starting(&self, supervisor: &AnyRef, life: Incarnation, child: &ActorPath) {}
+
+    /// This incarnation of a child has started.
+    fn child_started(
+        &self,
+        supervisor: &AnyRef,
+        life: Incarnation,
+        child: &ActorPath,
         incarnation: Incarnation,
-    },
+    ) {
+    }
+
     /// A child's init asked not to be started.
-    Ignored {
-        /// The child.
-        path: ActorPath,
-    },
+    fn child_ignored(&self, supervisor: &AnyRef, life: Incarnation, child: &ActorPath) {}
+
     /// A child did not start.
-    StartFailed {
-        /// The child.
-        path: ActorPath,
-        /// Why.
-        reason: ExitReason,
-    },
-    /// A child ended. Reported when the supervisor takes the event out of its mailbox.
-    Exited {
-        /// The child.
-        path: ActorPath,
-        /// Which start of it.
-        incarnation: Incarnation,
-        /// Why.
-        reason: ExitReason,
-    },
-    /// OTP's supervisor report.
-    Report {
-        /// The child it is about, where it is about one.
-        child: Option<ActorPath>,
-        /// The report; children are numbered as their references number them.
-        report: SupervisorReport,
-    },
+    fn child_start_failed(&self, supervisor: &AnyRef, life: Incarnation, exit: &ChildExit) {}
+
+    /// A child ended. Called when the supervisor takes the event out of its mailbox.
+    fn child_exited(&self, supervisor: &AnyRef, life: Incarnation, exit: &ChildExit) {}
+
+    /// The supervisor writes one of OTP's reports. `child` is the one that it is about, if it is
+    /// about one; children are numbered as their references number them.
+    fn reported(
+        &self,
+        supervisor: &AnyRef,
+        life: Incarnation,
+        child: Option<&ActorPath>,
+        report: &SupervisorReport,
+    ) {
+    }
+
     /// It begins to stop for good: it was asked to, gives up, or its boot has failed.
     /// What it lets go of from here on comes back with its next life (X6).
-    Stopping,
+    fn stopping(&self, supervisor: &AnyRef, life: Incarnation) {}
+
     /// The supervisor itself has ended. So have its children, unless it was killed:
     /// then they are about to be stopped.
-    SupervisorExited {
-        /// Why.
-        reason: ExitReason,
-    },
-}
-
-/// Watches what a supervisor does, on its thread, at that very moment. Must not block.
-pub trait Observer: Send + Sync + 'static {
-    /// Takes one observation of this life of a supervisor.
-    fn observe(&self, supervisor: &AnyRef, incarnation: Incarnation, observation: &Observation);
+    fn exited(&self, supervisor: &AnyRef, life: Incarnation, reason: &ExitReason) {}
 }
 
 /// Who watches one supervisor, if anybody does.
@@ -79,18 +68,17 @@ impl Observing {
         Self { observer: observer.cloned() }
     }
 
-    /// Hands an observation of the present life of `supervisor` to the observer. The reference
-    /// is made only where there is one.
-    pub(crate) fn report(
+    /// Shows a moment in the life of `supervisor` to the observer. The reference is made only
+    /// where there is one.
+    pub(crate) fn show(
         &self,
         supervisor: impl FnOnce() -> Option<AnyRef>,
-        incarnation: Incarnation,
-        observation: &Observation,
+        moment: impl FnOnce(&dyn Observer, &AnyRef),
     ) {
         if let Some(observer) = &self.observer
             && let Some(supervisor) = supervisor()
         {
-            observer.observe(&supervisor, incarnation, observation);
+            moment(&**observer, &supervisor);
         }
     }
 }
