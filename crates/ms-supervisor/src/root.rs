@@ -152,7 +152,7 @@ impl ChildSink for RootSink {
                 self.over(exit.into_reason());
             }
             ChildEvent::Exited(exit) => self.over(exit.into_reason()),
-            unknown => tracing::error!(?unknown, "an event of an unknown kind is ignored"),
+            other => tracing::error!(?other, "an unknown event is ignored"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use Restart::{Permanent, Temporary, Transient};
 use Strategy::{OneForAll, OneForOne, RestForOne, SimpleOneForOne};
 use ms_core::{
-    AutoShutdown, ExitReason, Restart, Shutdown, StopOrder, Strategy, SupervisorFlags,
+    AutoShutdown, ExitFacts, ExitReason, Restart, Shutdown, StopOrder, Strategy, SupervisorFlags,
     WhenExhausted,
 };
 use ms_policy::{
@@ -504,6 +504,22 @@ fn an_evacuated_child_restarts_alone_and_uncounted() {
     assert_eq!(rig.log(), ["report child_terminated b", "start b"]);
     assert_eq!(rig.policy.restarts_in_window(rig.now).0, 0);
     assert_eq!(rig.decisions.last().map(|d| d.verdict), Some(Verdict::Evacuate));
+}
+
+/// Also of an end that had to wait: what is known of a run belongs to one decision.
+#[test]
+fn a_decision_gives_back_the_exit_that_came_in_and_a_retry_none() {
+    let mut rig = Rig::three(OneForOne, 5);
+    let facts = ExitFacts { dropped: 3, injected: true, ..ExitFacts::default() };
+    let of = |reason| ended(reason).with_facts(facts.clone());
+    let (key, incarnation) = rig.life("a");
+    rig.feed(Event::Suspend);
+    rig.feed(Event::Exited { key, incarnation, exit: of(boom()) });
+    assert!(rig.decisions.is_empty());
+    rig.script("a", &[Answer::Fail]);
+    rig.feed(Event::Resume);
+    let exits: Vec<_> = rig.decisions.iter().map(|decision| decision.exit.clone()).collect();
+    assert_eq!(exits, [Some(of(boom())), None]);
 }
 
 #[test]

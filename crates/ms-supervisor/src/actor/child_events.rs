@@ -34,8 +34,8 @@ impl SupervisorActor {
             }
             ChildEvent::StartFailed(exit) => self.on_start_failed(ctx, key, exit),
             ChildEvent::Exited(exit) => self.on_exited(ctx, key, exit),
-            unknown => {
-                tracing::error!(supervisor = %self.path, ?unknown, "an event of an unknown kind is ignored")
+            other => {
+                tracing::error!(supervisor = %self.path, ?other, "an unknown event is ignored")
             }
         }
     }
