@@ -2,7 +2,7 @@
 
 use ms_core::ActorPath;
 use ms_core::budget::{AccountView, BudgetStop};
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 use ms_core::task::{NewTask, TaskFilter, TaskId, TaskPage, TaskView};
 use ms_core::view::{BlastRadius, TreeNode, WhyRecord};
 use ms_ops::ops::{
@@ -45,7 +45,7 @@ typed! {
     steer(path: ActorPath, verb: Verb, reason: Option<String>) -> Steered,
         SteerActor { path, verb, reason };
     /// How the components of a service interact.
-    integration() -> Box<IntegrationMetrics>, Interactions {};
+    interactions() -> Box<InteractionMetrics>, Interactions {};
     /// The node itself.
     info() -> NodeInfo, Info {};
     /// Injects a fault, where the node allows it.

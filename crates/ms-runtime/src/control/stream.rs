@@ -108,7 +108,7 @@ impl NodeControl {
         if !passing.filter.tasks() {
             return Ok(());
         }
-        let Some(events) = &self.0.shown.task_events else { return passing.nothing().await };
+        let Some(events) = &self.0.exposed.task_events else { return passing.nothing().await };
         passing
             .pass(events, since, |entry| entry.fold(StreamKind::Task, StreamKind::task_gap))
             .await

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "the shapes are described, never made: the values are ms-core's")]
 
-use ms_core::integration::IntegrationMetrics;
+use ms_core::interactions::InteractionMetrics;
 use ms_ops::ops::Interactions;
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use super::query::NoQuery;
 pub(super) async fn integration(
     asker: Asker,
     _: NoQuery,
-) -> Result<axum::Json<Box<IntegrationMetrics>>, Problem> {
+) -> Result<axum::Json<Box<InteractionMetrics>>, Problem> {
     asker.ask(Interactions {}).await.map(axum::Json)
 }
 
@@ -129,7 +129,7 @@ mod tests {
 
     use ms_core::Tick;
     use ms_core::health::HealthStatus;
-    use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
+    use ms_runtime::logic::interactions::{CallOutcome, InteractionStats};
     use serde_json::Value;
     use utoipa::PartialSchema;
     use utoipa::openapi::{RefOr, Schema};
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_document_has_the_fields_of_the_metrics() {
-        let mut book = IntegrationBook::default();
+        let mut book = InteractionStats::default();
         book.called(Tick::ZERO, "api", "db", Duration::ZERO, CallOutcome::Done);
         for status in [HealthStatus::Unhealthy, HealthStatus::Healthy, HealthStatus::Unhealthy] {
             book.looked(Tick::ZERO, "db", status);

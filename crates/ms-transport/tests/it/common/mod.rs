@@ -33,8 +33,8 @@ use ms_ops::ops::{
 };
 use ms_ops::views::{HealthAnswer, Submittal, TaskResult, TaskTaken};
 use ms_ops::{Desk, OpError, codes};
-use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
-use ms_runtime::{NodeControl, Shown};
+use ms_runtime::logic::interactions::{CallOutcome, InteractionStats};
+use ms_runtime::{Exposed, NodeControl};
 use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 
 pub use ms_testkit::http::Reply;
@@ -240,7 +240,7 @@ pub fn desk(control: &NodeControl, tasks: &Arc<Memory>, fit: bool) -> Desk {
             Ok(TaskResult { success, state: task.state, output, error: None })
         };
         Interactions(_memory, _) {
-            let mut stats = IntegrationBook::default();
+            let mut stats = InteractionStats::default();
             stats.called(Tick::ZERO, "api", "db", Duration::from_millis(3), CallOutcome::Done);
             Ok(Box::new(stats.metrics(Tick::ZERO)))
         };
@@ -297,7 +297,7 @@ pub async fn rig_with(
     .expect("starts");
     let tasks = Arc::<Memory>::default();
     let task_events = EventLog::new(KEPT_TASK_EVENTS);
-    let control = NodeControl::new(node.clone(), false, Shown::default());
+    let control = NodeControl::new(node.clone(), false, Exposed::default());
     control.attach(root.as_supervisor().clone());
     let api = Api {
         node: node.clone(),

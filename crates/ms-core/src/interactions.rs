@@ -24,7 +24,7 @@ impl fmt::Display for IncidentId {
 ///
 /// Components and pairs are lists, sorted by name: JSON has no maps with pairs as keys.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct IntegrationMetrics {
+pub struct InteractionMetrics {
     /// The moment.
     pub at_ms: u64,
     /// The health of each component that was checked.
