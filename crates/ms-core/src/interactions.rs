@@ -1,7 +1,6 @@
 //! How the components of a service interact: plain data, written as JSON.
 //!
-//! `ms-runtime` (`logic::interactions`) does the counting. Times are milliseconds since the node
-//! booted.
+//! `ms-runtime` (`logic::interactions`) counts. Times are milliseconds since the node booted.
 
 use std::fmt;
 

@@ -15,7 +15,7 @@ use crate::cell::parent::ChildEvent;
 use crate::node::arbiter::NOWHERE;
 
 /// Claims the end of `incarnation` for the caller, records the reason and closes
-/// the mailbox to the dead. False when it had ended already.
+/// the mailbox to the dead. `None` when it had ended already.
 ///
 /// After this the reason is visible to askers; the instance may be dropped, and
 /// then [`finish_end`] notifies the others. The [`ChildExit`] they are about is made here:
