@@ -146,8 +146,8 @@ impl fmt::Display for ExitReason {
 
 /// The end of one incarnation of a child.
 ///
-/// Its cell makes it, once. From there it goes as it is to the supervisor, through the policy and
-/// back in the policy's decision, of which the causal record is made: see `docs/architecture.md`.
+/// Its cell makes it once. It goes unchanged to the supervisor and through the policy, comes back in
+/// the policy's decision, and ends in the causal record: see `docs/architecture.md`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildExit {
     path: ActorPath,

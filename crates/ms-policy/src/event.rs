@@ -46,10 +46,12 @@ pub enum Event {
     Exited {
         /// The child.
         key: ChildKey,
-        /// The attempt, as [`Effect::Start`](super::Effect::Start) numbered it: the cell that made
-        /// the exit counts on over the supervisor's restarts. An older one is ignored (B4).
+        /// The attempt, as [`Effect::Start`](super::Effect::Start) numbered it; an older one is
+        /// ignored (B4). The exit has another number, that of the cell, which goes on counting
+        /// when the supervisor is restarted.
         incarnation: Incarnation,
-        /// Its end. Only the reason bears on the decision; the rest comes back with it.
+        /// Its end. The policy reads only the reason and returns the whole in its
+        /// [`Decision`](super::Decision).
         exit: ChildExit,
     },
     /// The child lost its thread through no fault of its own and is gone. Ours:

@@ -9,11 +9,10 @@ use super::child::ChildKey;
 use super::command::Ticket;
 use super::event::Event;
 
-/// A first-in-first-out queue out of which an end can be taken by its child (C6).
+/// A first-in-first-out queue from which the end of a given child can be taken out of turn (C6).
 ///
-/// Events wait as they came: an inbox with types of its own would only repackage them.
-/// Whoever is taken out of turn leaves an empty place; places are numbered, and
-/// `exits` knows the number of each end that waits.
+/// Events wait in the form in which they came. An event taken out of turn leaves an empty place;
+/// places are numbered, and `exits` has the number of each end that waits.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Inbox {
     first: u64,

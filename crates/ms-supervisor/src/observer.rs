@@ -13,13 +13,13 @@ use ms_policy::{ReportContext, ReportReason, SupervisorReport};
 /// wants; the others do nothing.
 #[allow(unused_variables, reason = "what an observer does not implement does nothing")]
 pub trait Observer: Send + Sync + 'static {
-    /// The supervisor runs, and is about to start its children.
+    /// Observes the supervisor when it runs and is about to start its children.
     fn booting(&self, supervisor: &AnyRef, life: Incarnation) {}
 
-    /// It is about to start a child.
+    /// Observes that it is about to start a child.
     fn child_starting(&self, supervisor: &AnyRef, life: Incarnation, child: &ActorPath) {}
 
-    /// This incarnation of a child has started.
+    /// Observes that an incarnation of a child has started.
     fn child_started(
         &self,
         supervisor: &AnyRef,
@@ -29,17 +29,17 @@ pub trait Observer: Send + Sync + 'static {
     ) {
     }
 
-    /// A child's init asked not to be started.
+    /// Observes that a child's init asked not to be started.
     fn child_ignored(&self, supervisor: &AnyRef, life: Incarnation, child: &ActorPath) {}
 
-    /// A child did not start.
+    /// Observes that a child did not start.
     fn child_start_failed(&self, supervisor: &AnyRef, life: Incarnation, exit: &ChildExit) {}
 
-    /// A child ended. Called when the supervisor takes the event out of its mailbox.
+    /// Observes the end of a child, when the supervisor takes it out of its mailbox.
     fn child_exited(&self, supervisor: &AnyRef, life: Incarnation, exit: &ChildExit) {}
 
-    /// The supervisor writes one of OTP's reports. `child` is the one that it is about, if it is
-    /// about one; children are numbered as their references number them.
+    /// Observes one of OTP's supervisor reports. `child` is the one it is about, if it is about
+    /// one. Children have the incarnations that their references show.
     fn reported(
         &self,
         supervisor: &AnyRef,
@@ -49,12 +49,12 @@ pub trait Observer: Send + Sync + 'static {
     ) {
     }
 
-    /// It begins to stop for good: it was asked to, gives up, or its boot has failed.
-    /// What it lets go of from here on comes back with its next life (X6).
+    /// Observes that the supervisor begins to stop for good: it was asked to, gives up, or its
+    /// boot has failed. The children it stops from now on come back with its next life (X6).
     fn stopping(&self, supervisor: &AnyRef, life: Incarnation) {}
 
-    /// The supervisor itself has ended. So have its children, unless it was killed:
-    /// then they are about to be stopped.
+    /// Observes the end of the supervisor itself. Its children have ended too, unless it was
+    /// killed: then they are about to be stopped.
     fn exited(&self, supervisor: &AnyRef, life: Incarnation, reason: &ExitReason) {}
 }
 

@@ -18,8 +18,8 @@ use crate::node::arbiter::NOWHERE;
 /// the mailbox to the dead. `None` when it had ended already.
 ///
 /// After this the reason is visible to askers; the instance may be dropped, and
-/// then [`finish_end`] notifies the others. The [`ChildExit`] they are about is made here:
-/// what is known of the run is known now, and only its reason may still become a worse one.
+/// then [`finish_end`] notifies the others. The [`ChildExit`] is made here, while everything about
+/// the run is known; only its reason can still change, if the instance panics when it is dropped.
 ///
 /// Once the lock of `life` is free, a successor may begin: a supervisor that follows a
 /// killed one waits for nobody's report. All that belongs to the present life of the cell
@@ -88,8 +88,7 @@ pub(crate) fn finish_end(cell: &dyn AnyCell, end: EndInProgress, reason: ExitRea
     report(cell, EndInProgress { exit, ready: true, rare: end.rare });
 }
 
-/// As [`finish_end`], for a life that ended before its init was done: there was no run to know
-/// anything of.
+/// Reports the end of a life whose init was not done. There was no run, so there are no facts.
 pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
     let exit = ChildExit::new(cell.core().path.clone(), end.exit.incarnation(), reason);
     report(cell, EndInProgress { exit, ready: false, rare: end.rare });
