@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ms_actor::AnyRef;
 use ms_core::{ActorPath, ExitReason, Incarnation};
 use ms_policy::{Offender, PidRef, ReportReason, SupervisorReport};
-use ms_supervisor::{Observation, Observer};
+use ms_supervisor::Observer;
 use serde_json::{Value, json};
 
 use crate::ids::original;
@@ -247,16 +247,24 @@ impl State {
 }
 
 impl Observer for World {
-    fn observe(&self, supervisor: &AnyRef, incarnation: Incarnation, observation: &Observation) {
-        let sup = self.state().supervisor(supervisor, incarnation);
+    fn reported(
+        &self,
+        supervisor: &AnyRef,
+        life: Incarnation,
+        child: Option<&ActorPath>,
+        report: &SupervisorReport,
+    ) {
+        let mut state = self.state();
         // A supervisor whose init failed was never a process.
-        let Some(sup) = sup else { return };
-        match observation {
-            Observation::Report { child, report } => {
-                self.state().report(sup, child.as_ref(), report)
-            }
-            Observation::SupervisorExited { reason } => self.stopped(sup, reason),
-            _ => {}
+        if let Some(sup) = state.supervisor(supervisor, life) {
+            state.report(sup, child, report);
+        }
+    }
+
+    fn exited(&self, supervisor: &AnyRef, life: Incarnation, reason: &ExitReason) {
+        let sup = self.state().supervisor(supervisor, life);
+        if let Some(sup) = sup {
+            self.stopped(sup, reason);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why an actor ended.
+//! Why an actor ended, and what else is known of its end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::backtrace::Backtrace;
-use crate::id::ChildId;
+use crate::id::{ActorPath, ChildId, Incarnation};
 
 /// Why one incarnation of an actor ended.
 ///
@@ -142,6 +142,83 @@ impl fmt::Display for ExitReason {
             Self::NoProc => f.write_str("no such actor"),
         }
     }
+}
+
+/// The end of one incarnation of a child.
+///
+/// Its cell makes it once. It goes unchanged to the supervisor and through the policy, comes back in
+/// the policy's decision, and ends in the causal record: see `docs/architecture.md`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildExit {
+    path: ActorPath,
+    incarnation: Incarnation,
+    reason: ExitReason,
+    facts: Option<ExitFacts>,
+}
+
+impl ChildExit {
+    /// Makes the exit of an incarnation of which no more is known.
+    #[must_use]
+    pub const fn new(path: ActorPath, incarnation: Incarnation, reason: ExitReason) -> Self {
+        Self { path, incarnation, reason, facts: None }
+    }
+
+    /// Replaces the reason.
+    #[must_use]
+    pub fn with_reason(self, reason: ExitReason) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// Adds what is known of the run.
+    #[must_use]
+    pub fn with_facts(self, facts: ExitFacts) -> Self {
+        Self { facts: Some(facts), ..self }
+    }
+
+    /// Returns the path of the child.
+    #[must_use]
+    pub const fn path(&self) -> &ActorPath {
+        &self.path
+    }
+
+    /// Returns the incarnation that ended, as its cell counts them.
+    #[must_use]
+    pub const fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Returns why it ended.
+    #[must_use]
+    pub const fn reason(&self) -> &ExitReason {
+        &self.reason
+    }
+
+    /// Returns why it ended, and drops the rest.
+    #[must_use]
+    pub fn into_reason(self) -> ExitReason {
+        self.reason
+    }
+
+    /// Returns what is known of the run; `None` if its init was not done, so that there was none.
+    #[must_use]
+    pub const fn facts(&self) -> Option<&ExitFacts> {
+        self.facts.as_ref()
+    }
+}
+
+/// What is known of a run that ended, beside the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExitFacts {
+    /// How long it had been up.
+    pub uptime: Duration,
+    /// Messages that were waiting; `None` where the kernel cannot know.
+    pub mailbox_depth: Option<u64>,
+    /// Of these, dropped to the dead letters.
+    pub dropped: u64,
+    /// Actors it was waiting for, serving nothing else, when it ended.
+    pub waiting_on: Vec<ActorPath>,
+    /// Whether the fault was injected on purpose.
+    pub injected: bool,
 }
 
 /// What is known of a panic: recorded by the panic hook before unwinding starts.

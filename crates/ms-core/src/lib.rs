@@ -44,7 +44,7 @@ pub mod tree;
 pub mod view;
 
 pub use backtrace::Backtrace;
-pub use exit::{ErrorChain, ExitReason, Location, PanicRecord};
+pub use exit::{ChildExit, ErrorChain, ExitFacts, ExitReason, Location, PanicRecord};
 pub use id::{ActorPath, ChildId, IdError, Incarnation};
 pub use invalid::Invalid;
 pub use life::NodeLife;

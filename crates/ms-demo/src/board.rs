@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ms_actor::AnyRef;
 use ms_core::task::{TaskState, TaskTime, TaskView};
-use ms_core::{ActorPath, Incarnation};
-use ms_supervisor::{Observation, Observer};
+use ms_core::{ActorPath, ChildExit, Incarnation};
+use ms_supervisor::Observer;
 
 /// A counter that is read while it is written.
 #[derive(Debug, Default)]
@@ -169,34 +169,49 @@ impl Board {
     fn work(&self) -> MutexGuard<'_, BTreeMap<String, Arc<str>>> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn note_crash(&self, supervisor: &AnyRef, exit: &ChildExit) {
+        if exit.reason().is_clean() {
+            return;
+        }
+        let by_root = is_root(supervisor);
+        let mut last = self.crash();
+        if by_root || !last.of_root {
+            let text = format!("{}: {}", exit.path(), exit.reason());
+            *last = Crash { of_root: by_root, text };
+        }
+    }
 }
 
 impl Observer for Board {
-    fn observe(&self, supervisor: &AnyRef, _: Incarnation, observation: &Observation) {
-        let by_root = supervisor.path().parent().is_none();
-        match observation {
-            // By name, because a restarted branch numbers its actors from one again.
-            Observation::Started { path, .. } => {
-                let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
-                if !started.insert(path.clone()) {
-                    self.restarts.add(1);
-                }
-                if by_root {
-                    self.crash().of_root = false;
-                }
-            }
-            Observation::Exited { path, reason, .. }
-            | Observation::StartFailed { path, reason }
-                if !reason.is_clean() =>
-            {
-                let mut last = self.crash();
-                if by_root || !last.of_root {
-                    *last = Crash { of_root: by_root, text: format!("{path}: {reason}") };
-                }
-            }
-            _ => {}
+    fn child_started(
+        &self,
+        supervisor: &AnyRef,
+        _: Incarnation,
+        child: &ActorPath,
+        _: Incarnation,
+    ) {
+        // By name, because a restarted branch numbers its actors from one again.
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if !started.insert(child.clone()) {
+            self.restarts.add(1);
+        }
+        if is_root(supervisor) {
+            self.crash().of_root = false;
         }
     }
+
+    fn child_start_failed(&self, supervisor: &AnyRef, _: Incarnation, exit: &ChildExit) {
+        self.note_crash(supervisor, exit);
+    }
+
+    fn child_exited(&self, supervisor: &AnyRef, _: Incarnation, exit: &ChildExit) {
+        self.note_crash(supervisor, exit);
+    }
+}
+
+fn is_root(supervisor: &AnyRef) -> bool {
+    supervisor.path().parent().is_none()
 }
 
 #[cfg(test)]

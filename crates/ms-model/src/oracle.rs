@@ -279,7 +279,8 @@ impl Oracle {
 
     /// Checks a decision against OTP's table of restart types and reasons.
     fn follow_type(&mut self, policy: &Policy, decision: &Decision, alive: &[ChildKey]) {
-        let Some(reason) = &decision.reason else { return };
+        let Some(exit) = &decision.exit else { return };
+        let reason = exit.reason();
         let clean = matches!(
             reason,
             ExitReason::Normal | ExitReason::Shutdown | ExitReason::ShutdownWith(_)

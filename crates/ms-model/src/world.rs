@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use ms_core::{ChildPolicy, ExitReason, Incarnation, Tick};
+use ms_core::{ActorPath, ChildExit, ChildPolicy, ExitReason, Incarnation, Tick};
 use ms_policy::{
     ChildEntry, ChildKey, ChildState, Command, Effect, Event, Phase, Policy, Reply, StartCause,
     Target, Ticket,
@@ -177,13 +177,17 @@ impl World {
             Action::Exit(key, end) => {
                 let reason = reason(end);
                 if let Some(incarnation) = self.die(key) {
-                    self.feed(Event::Exited { key, incarnation, reason });
+                    self.feed(Event::Exited { key, incarnation, exit: ended(reason) });
                 }
             }
             Action::Evacuate(key) => {
                 self.budget.evacuations -= 1;
                 if let Some(incarnation) = self.die(key) {
-                    self.feed(Event::Evacuated { key, incarnation });
+                    self.feed(Event::Evacuated {
+                        key,
+                        incarnation,
+                        exit: ended(ExitReason::ArbiterLost),
+                    });
                 }
             }
             Action::Retry(key) => {
@@ -377,10 +381,16 @@ impl World {
             let gone = ChildKey::from_raw(child.key.raw() + (1 << 32));
             for (key, incarnation) in [(child.key, older), (gone, child.incarnation)] {
                 let reason = ExitReason::Killed;
-                other.handle(self.now, Event::Exited { key, incarnation, reason: reason.clone() });
+                other.handle(
+                    self.now,
+                    Event::Exited { key, incarnation, exit: ended(reason.clone()) },
+                );
                 other.handle(self.now, Event::Started { key, incarnation, info: false });
                 other.handle(self.now, Event::StartFailed { key, incarnation, reason });
-                other.handle(self.now, Event::Evacuated { key, incarnation });
+                other.handle(
+                    self.now,
+                    Event::Evacuated { key, incarnation, exit: ended(ExitReason::ArbiterLost) },
+                );
             }
         }
         other.poll_effect().is_none()
@@ -436,6 +446,11 @@ impl std::fmt::Debug for World {
             .field("broken", &self.oracle.broken)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns an exit as a cell makes it. The policy looks at nothing in it but the reason.
+fn ended(reason: ExitReason) -> ChildExit {
+    ChildExit::new(ActorPath::root(&id("child")), Incarnation::NONE, reason)
 }
 
 fn reason(end: End) -> ExitReason {

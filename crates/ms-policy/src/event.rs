@@ -1,6 +1,6 @@
 //! The input of the policy.
 
-use ms_core::exit::ExitReason;
+use ms_core::exit::{ChildExit, ExitReason};
 use ms_core::id::Incarnation;
 
 use super::child::ChildKey;
@@ -46,10 +46,13 @@ pub enum Event {
     Exited {
         /// The child.
         key: ChildKey,
-        /// Which of its lives ended; an older one is ignored (B4).
+        /// The attempt, as [`Effect::Start`](super::Effect::Start) numbered it; an older one is
+        /// ignored (B4). The exit has another number, that of the cell, which goes on counting
+        /// when the supervisor is restarted.
         incarnation: Incarnation,
-        /// How.
-        reason: ExitReason,
+        /// Its end. The policy reads only the reason and returns the whole in its
+        /// [`Decision`](super::Decision).
+        exit: ChildExit,
     },
     /// The child lost its thread through no fault of its own and is gone. Ours:
     /// it is started again alone, whatever the strategy, uncounted. A temporary child
@@ -57,8 +60,10 @@ pub enum Event {
     Evacuated {
         /// The child.
         key: ChildKey,
-        /// Which of its lives was lost.
+        /// The attempt, as for [`Event::Exited`].
         incarnation: Incarnation,
+        /// Its end.
+        exit: ChildExit,
     },
     /// What [`Effect::RetryLater`](super::Effect::RetryLater) asked for (E1).
     TryAgain {
@@ -90,4 +95,26 @@ pub enum Event {
     Suspend,
     /// `sys:resume`: what waited is handled in order.
     Resume,
+}
+
+impl Event {
+    /// Returns the child and the attempt, if this is the end of one.
+    pub(super) const fn ended(&self) -> Option<(ChildKey, Incarnation)> {
+        match self {
+            Self::Exited { key, incarnation, .. }
+            | Self::Evacuated { key, incarnation, .. }
+            | Self::Ignored { key, incarnation } => Some((*key, *incarnation)),
+            _ => None,
+        }
+    }
+
+    /// Returns the reason of an end.
+    pub(super) fn into_end_reason(self) -> Option<ExitReason> {
+        match self {
+            Self::Exited { exit, .. } | Self::Evacuated { exit, .. } => Some(exit.into_reason()),
+            // There was no run. An orderly end is what a stop that meets it expects.
+            Self::Ignored { .. } => Some(ExitReason::Shutdown),
+            _ => None,
+        }
+    }
 }

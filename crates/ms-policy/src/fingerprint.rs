@@ -10,7 +10,7 @@ use ms_core::id::Incarnation;
 use ms_core::time::Tick;
 
 use super::child::ChildKey;
-use super::inbox::{ChildExit, Waiting};
+use super::event::Event;
 use super::jitter::Jitter;
 use super::machine::{Group, Op, Policy, Why};
 use super::report::PidRef;
@@ -33,24 +33,30 @@ impl Policy {
         self.hash_op(op, now, hasher);
     }
 
-    fn hash_waiting(&self, waiting: &Waiting, hasher: &mut impl Hasher) {
+    fn hash_waiting(&self, waiting: &Event, hasher: &mut impl Hasher) {
         std::mem::discriminant(waiting).hash(hasher);
         match waiting {
-            Waiting::Exit(ChildExit { key, incarnation, reason, cause }) => {
-                (self.distance(*key, *incarnation), key, std::mem::discriminant(cause))
-                    .hash(hasher);
-                reason.to_string().hash(hasher);
+            // Of an end, what the cell says beside the reason decides nothing.
+            Event::Exited { key, incarnation, exit }
+            | Event::Evacuated { key, incarnation, exit } => {
+                (self.distance(*key, *incarnation), key).hash(hasher);
+                exit.reason().to_string().hash(hasher);
             }
-            Waiting::TryAgain(key) => key.hash(hasher),
-            Waiting::Backoff(key, incarnation) => {
+            Event::Ignored { key, incarnation } | Event::BackoffElapsed { key, incarnation } => {
                 (self.distance(*key, *incarnation), key).hash(hasher);
             }
-            Waiting::Command(ticket, command) => {
+            Event::TryAgain { key } => key.hash(hasher),
+            Event::Command { ticket, command } => {
                 ticket.hash(hasher);
                 // A command holds floats, which have no hash; its debug form names every field.
                 format!("{command:?}").hash(hasher);
             }
-            Waiting::Shutdown(reason) => reason.to_string().hash(hasher),
+            Event::Shutdown { reason } => reason.to_string().hash(hasher),
+            Event::Boot
+            | Event::Started { .. }
+            | Event::StartFailed { .. }
+            | Event::Suspend
+            | Event::Resume => debug_assert!(false, "{waiting:?} does not wait"),
         }
     }
 
@@ -131,9 +137,9 @@ impl Table {
 mod tests {
     use std::collections::hash_map::DefaultHasher;
 
-    use crate::{ChildEntry, Event};
-    use ms_core::exit::ExitReason;
-    use ms_core::id::ChildId;
+    use crate::ChildEntry;
+    use ms_core::exit::{ChildExit, ExitReason};
+    use ms_core::id::{ActorPath, ChildId};
     use ms_core::spec::{ChildPolicy, SupervisorFlags};
 
     use super::*;
@@ -168,7 +174,8 @@ mod tests {
         let target = crate::Target::Id(id.clone());
         let command = crate::Command::TerminateChild(target);
         feed(&mut policy, Event::Command { ticket, command });
-        feed(&mut policy, Event::Exited { key, incarnation, reason: ExitReason::Shutdown });
+        let exit = ChildExit::new(ActorPath::root(&id), incarnation, ExitReason::Shutdown);
+        feed(&mut policy, Event::Exited { key, incarnation, exit });
         assert_ne!(of(&policy), running);
         let command = crate::Command::RestartChild(id);
         feed(&mut policy, Event::Command { ticket, command });

@@ -12,7 +12,7 @@ use super::child::{ChildEntry, ChildKey, ChildState};
 use super::command::{CommandError, Reply, Ticket};
 use super::effect::Effect;
 use super::event::Event;
-use super::inbox::{Cause, ChildExit, Inbox, Waiting};
+use super::inbox::Inbox;
 use super::intensity::Window;
 use super::jitter::Jitter;
 use super::report::{PidRef, Tally};
@@ -152,29 +152,16 @@ impl Policy {
             Event::Ignored { key, incarnation } if self.is_awaited(key, incarnation) => {
                 self.answer_start(now, key, incarnation, Outcome::Ignored);
             }
-            Event::Ignored { key, incarnation } => {
-                let reason = ExitReason::Shutdown;
-                self.on_ended(now, ChildExit { key, incarnation, reason, cause: Cause::Ignored });
-            }
             Event::StartFailed { key, incarnation, reason } => {
                 self.answer_start(now, key, incarnation, Outcome::Failed(reason));
             }
-            Event::Exited { key, incarnation, reason } => {
-                self.on_ended(now, ChildExit { key, incarnation, reason, cause: Cause::Own });
-            }
-            Event::Evacuated { key, incarnation } => {
-                let reason = ExitReason::ArbiterLost;
-                self.on_ended(
-                    now,
-                    ChildExit { key, incarnation, reason, cause: Cause::LostThread },
-                );
-            }
-            Event::TryAgain { key } => self.enqueue(Waiting::TryAgain(key)),
-            Event::BackoffElapsed { key, incarnation } => {
-                self.enqueue(Waiting::Backoff(key, incarnation));
-            }
-            Event::Command { ticket, command } => self.enqueue(Waiting::Command(ticket, command)),
-            Event::Shutdown { reason } => self.enqueue(Waiting::Shutdown(reason)),
+            Event::Exited { key, incarnation, .. }
+            | Event::Evacuated { key, incarnation, .. }
+            | Event::Ignored { key, incarnation } => self.on_ended(now, key, incarnation, event),
+            Event::TryAgain { .. }
+            | Event::BackoffElapsed { .. }
+            | Event::Command { .. }
+            | Event::Shutdown { .. } => self.enqueue(event),
             Event::Suspend => self.suspended = true,
             Event::Resume => self.suspended = false,
         }
@@ -187,10 +174,10 @@ impl Policy {
         self.effects.pop_front()
     }
 
-    fn enqueue(&mut self, waiting: Waiting) {
+    fn enqueue(&mut self, event: Event) {
         if !self.is_ending() {
-            self.inbox.push(waiting);
-        } else if let Waiting::Command(ticket, _) = waiting {
+            self.inbox.push(event);
+        } else if let Event::Command { ticket, .. } = event {
             self.reply(ticket, Err(CommandError::Stopping));
         }
     }
@@ -201,33 +188,48 @@ impl Policy {
             // Suspended, only the shutdown is served: otherwise the parent could never stop it
             // (I2).
             let next = if self.suspended { self.inbox.take_shutdown() } else { self.inbox.pop() };
-            let Some(waiting) = next else { return };
-            match waiting {
-                Waiting::Exit(ended) => self.on_exit(now, ended),
-                Waiting::TryAgain(key) => self.on_try_again(now, key),
-                Waiting::Backoff(key, incarnation) => self.on_backoff(now, key, incarnation),
-                Waiting::Command(ticket, command) => self.on_command(ticket, command),
-                Waiting::Shutdown(reason) => self.end(reason),
+            let Some(event) = next else { return };
+            match event {
+                Event::Exited { .. } | Event::Evacuated { .. } | Event::Ignored { .. } => {
+                    self.on_exit(now, event);
+                }
+                Event::TryAgain { key } => self.on_try_again(now, key),
+                Event::BackoffElapsed { key, incarnation } => {
+                    self.on_backoff(now, key, incarnation);
+                }
+                Event::Command { ticket, command } => self.on_command(ticket, command),
+                Event::Shutdown { reason } => self.end(reason),
+                // Taken at once by `handle`, whatever is under way.
+                Event::Boot
+                | Event::Started { .. }
+                | Event::StartFailed { .. }
+                | Event::Suspend
+                | Event::Resume => debug_assert!(false, "{event:?} does not wait"),
             }
         }
     }
 
     /// Takes an end: it is the awaited one, goes into the inbox, or is of no interest (B4).
-    fn on_ended(&mut self, now: Tick, ended: ChildExit) {
-        let Some(slot) = self.table.find(ended.key) else { return };
-        if self.table.get(slot).incarnation != ended.incarnation {
+    fn on_ended(&mut self, now: Tick, key: ChildKey, life: Incarnation, end: Event) {
+        let Some(slot) = self.table.find(key) else { return };
+        if self.table.get(slot).incarnation != life {
             return;
         }
         match self.table.state(slot) {
-            ChildState::Stopping => self.on_stopped(now, slot, ended.reason),
-            ChildState::Starting | ChildState::Running => self.enqueue_exit(ended),
+            ChildState::Stopping => {
+                if let Some(reason) = end.into_end_reason() {
+                    self.on_stopped(now, slot, reason);
+                }
+            }
+            ChildState::Starting | ChildState::Running => self.enqueue_end(end),
             ChildState::Stopped | ChildState::Restarting => {}
         }
     }
 
-    fn enqueue_exit(&mut self, ended: ChildExit) {
+    /// Keeps an end for later, also of a child of a supervisor that is ending: it is waited for.
+    fn enqueue_end(&mut self, end: Event) {
         if !matches!(self.op, Op::Stopped) {
-            self.inbox.push(Waiting::Exit(ended));
+            self.inbox.push(end);
         }
     }
 

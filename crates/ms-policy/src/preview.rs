@@ -7,7 +7,6 @@ use ms_core::spec::Strategy;
 use ms_core::time::Tick;
 
 use super::child::{ChildKey, ChildState};
-use super::inbox::Cause;
 use super::machine::{Op, Policy};
 use super::report::Verdict;
 use super::table::{NIL, Slot};
@@ -54,7 +53,7 @@ impl Policy {
             settled: matches!(self.op, Op::Idle) && self.inbox.len() == 0,
         };
         let Some(slot) = self.table.find(key).filter(running) else { return preview };
-        let verdict = self.judge(now, slot, reason, Cause::Own);
+        let verdict = self.judge(now, slot, reason);
         preview.verdict = Some(verdict);
         preview.escalates = verdict == Verdict::GiveUp;
         match verdict {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use ms_core::exit::ExitReason;
+use ms_core::exit::{ChildExit, ExitReason};
 use ms_core::id::{ChildId, Incarnation};
 use ms_core::spec::{Restart, Shutdown, Strategy};
 
@@ -92,8 +92,8 @@ pub struct Decision {
     pub id: ChildId,
     /// The life that ended, or the attempt that failed.
     pub incarnation: Incarnation,
-    /// How it ended; `None` for a retry of a failed start.
-    pub reason: Option<ExitReason>,
+    /// Its end, as it came in; `None` for a retry of a failed start.
+    pub exit: Option<ChildExit>,
     /// Its restart type.
     pub restart: Restart,
     /// The supervisor's strategy.

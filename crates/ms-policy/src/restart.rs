@@ -2,33 +2,23 @@
 
 use std::time::Duration;
 
-use ms_core::exit::ExitReason;
+use ms_core::exit::{ChildExit, ExitReason};
 use ms_core::id::{ChildId, Incarnation};
 use ms_core::spec::{AutoShutdown, Restart, Strategy, WhenExhausted};
 use ms_core::time::Tick;
 
 use super::child::{ChildKey, ChildState};
 use super::effect::{Effect, StartCause};
-use super::inbox::{Cause, ChildExit};
+use super::event::Event;
 use super::machine::{Group, Op, Outcome, Policy, Why, restarts};
 use super::report::{Decision, PidRef, ReportContext, ReportReason, Verdict};
 use super::table::{NIL, Slot};
 
 impl Policy {
-    /// Decides what becomes of a running child that ends so. Changes nothing: the preview asks too.
-    pub(super) fn judge(
-        &self,
-        now: Tick,
-        slot: Slot,
-        reason: &ExitReason,
-        cause: Cause,
-    ) -> Verdict {
-        let restart = self.table.policy(slot).restart;
-        // Ours. A neighbour blocked the thread: counting the end would punish the wrong child.
-        if cause == Cause::LostThread && restart != Restart::Temporary {
-            return Verdict::Evacuate;
-        }
-        match restarts(restart, reason) {
+    /// Decides what becomes of a running child that ends by itself. Changes nothing: the preview
+    /// asks too.
+    pub(super) fn judge(&self, now: Tick, slot: Slot, reason: &ExitReason) -> Verdict {
+        match restarts(self.table.policy(slot).restart, reason) {
             false if self.ends_with(slot) => Verdict::AutoShutdown,
             false => Verdict::LetGo,
             true if self.window.grants(now) || self.pause() > Duration::ZERO => Verdict::Restart,
@@ -50,41 +40,50 @@ impl Policy {
         }
     }
 
-    /// Handles the end of a child that ended by itself (B1 to B3).
-    pub(super) fn on_exit(&mut self, now: Tick, ended: ChildExit) {
-        let Some(slot) = self.table.find(ended.key) else { return };
+    /// Handles the end of a child that nobody awaited (B1 to B3).
+    pub(super) fn on_exit(&mut self, now: Tick, end: Event) {
+        let Some((key, life)) = end.ended() else { return };
+        let Some(slot) = self.table.find(key) else { return };
         let child = self.table.get(slot);
-        if child.incarnation != ended.incarnation || self.table.state(slot) != ChildState::Running {
+        if child.incarnation != life || self.table.state(slot) != ChildState::Running {
             return;
         }
-        let ChildExit { reason, cause, .. } = ended;
-        if cause == Cause::Ignored {
-            // The same as an ignored start that was awaited (A4, E5).
-            return self.clear(slot);
-        }
-        let verdict = self.judge(now, slot, &reason, cause);
+        let restart = self.table.policy(slot).restart;
+        let (exit, verdict) = match end {
+            // Ours. A neighbour blocked the thread: counting the end would punish the wrong child.
+            Event::Evacuated { exit, .. } if restart != Restart::Temporary => {
+                (exit, Verdict::Evacuate)
+            }
+            Event::Exited { exit, .. } | Event::Evacuated { exit, .. } => {
+                let verdict = self.judge(now, slot, exit.reason());
+                (exit, verdict)
+            }
+            // Its init chose not to run, after its start had been answered. The same as an ignored
+            // start that was awaited (A4, E5).
+            _ => return self.clear(slot),
+        };
         // OTP keeps the old pid in its record of a restarting child, and prints it in reports.
-        self.table.get_mut(slot).old = ended.incarnation;
-        let pid = PidRef::Incarnation(ended.incarnation);
-        if self.table.policy(slot).restart == Restart::Permanent || !reason.is_clean() {
-            let reason = ReportReason::Exit(reason.clone());
+        self.table.get_mut(slot).old = life;
+        let pid = PidRef::Incarnation(life);
+        if restart == Restart::Permanent || !exit.reason().is_clean() {
+            let reason = ReportReason::Exit(exit.reason().clone());
             self.report(slot, ReportContext::ChildTerminated, pid, reason);
         }
         match verdict {
             Verdict::LetGo | Verdict::AutoShutdown => {
-                self.decide(now, slot, Some(reason), verdict, None);
+                self.decide(now, slot, Some(exit), verdict, None);
                 self.clear(slot);
                 if verdict == Verdict::AutoShutdown {
                     self.end(ExitReason::Shutdown);
                 }
             }
             Verdict::Evacuate => {
-                self.decide(now, slot, Some(reason), verdict, None);
+                self.decide(now, slot, Some(exit), verdict, None);
                 self.start_again(slot, pid);
             }
             Verdict::Restart | Verdict::GiveUp => {
                 self.note_failure(now, slot);
-                self.restart(now, slot, Some(reason), pid);
+                self.restart(now, slot, Some(exit), pid);
             }
         }
     }
@@ -117,9 +116,9 @@ impl Policy {
     }
 
     /// Counts a restart and then tries it (D2).
-    fn restart(&mut self, now: Tick, slot: Slot, reason: Option<ExitReason>, pid: PidRef) {
+    fn restart(&mut self, now: Tick, slot: Slot, exit: Option<ChildExit>, pid: PidRef) {
         // A retry has waited already; the end of a child has not.
-        let mut delay = if reason.is_some() { self.next_delay(slot) } else { Duration::ZERO };
+        let mut delay = if exit.is_some() { self.next_delay(slot) } else { Duration::ZERO };
         // Added first, as OTP does: the restart that is refused counts as well (D2).
         let granted = self.window.add(now);
         if !granted {
@@ -127,11 +126,11 @@ impl Policy {
         }
         if granted || self.pause() > Duration::ZERO {
             let not_before = now + delay;
-            self.decide(now, slot, reason, Verdict::Restart, Some(not_before));
+            self.decide(now, slot, exit, Verdict::Restart, Some(not_before));
             self.carry_out(now, slot, pid, not_before);
             return;
         }
-        self.decide(now, slot, reason, Verdict::GiveUp, None);
+        self.decide(now, slot, exit, Verdict::GiveUp, None);
         let why = ReportReason::ReachedMaxRestartIntensity;
         self.report(slot, ReportContext::Shutdown, pid, why);
         self.clear(slot);
@@ -327,7 +326,7 @@ impl Policy {
         &mut self,
         now: Tick,
         slot: Slot,
-        reason: Option<ExitReason>,
+        exit: Option<ChildExit>,
         verdict: Verdict,
         not_before: Option<Tick>,
     ) {
@@ -341,7 +340,7 @@ impl Policy {
             key: self.table.key(slot),
             id: self.id(slot),
             incarnation: child.incarnation,
-            reason,
+            exit,
             restart: self.table.policy(slot).restart,
             strategy: self.flags.strategy,
             verdict,

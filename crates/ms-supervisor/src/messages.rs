@@ -27,6 +27,7 @@ macro_rules! message {
 #[derive(Debug)]
 pub(crate) struct DeliverEvent {
     pub(crate) supervisor: Incarnation,
+    pub(crate) key: ChildKey,
     pub(crate) event: ChildEvent,
 }
 

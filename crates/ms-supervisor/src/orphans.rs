@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::host::{ChildCell, ChildEvent, ChildNews, ChildSink, Parent};
+use ms_actor::host::{ChildCell, ChildEvent, ChildSink, Parent};
 use ms_core::{ExitReason, Incarnation, Shutdown};
 
 use crate::state::kept_cells::KeptCells;
@@ -34,8 +34,8 @@ impl OrphanCloser {
 }
 
 impl ChildSink for OrphanCloser {
-    fn child_event(&self, event: ChildEvent) {
-        if !matches!(event.news, ChildNews::Started) {
+    fn child_event(&self, _: u64, event: ChildEvent) {
+        if !matches!(event, ChildEvent::Started(_)) {
             self.close();
         }
     }

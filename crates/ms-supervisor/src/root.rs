@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ms_actor::host::{ChildCell, ChildEvent, ChildNews, ChildSink, Parent};
+use ms_actor::host::{ChildCell, ChildEvent, ChildSink, Parent};
 use ms_actor::{Node, Placement};
 use ms_core::{ActorPath, ExitReason};
 use tokio::sync::{oneshot, watch};
@@ -140,18 +140,19 @@ impl RootSink {
 }
 
 impl ChildSink for RootSink {
-    fn child_event(&self, event: ChildEvent) {
-        match event.news {
-            ChildNews::Started => self.booted(Ok(())),
-            ChildNews::Ignored => {
+    fn child_event(&self, _: u64, event: ChildEvent) {
+        match event {
+            ChildEvent::Started(_) => self.booted(Ok(())),
+            ChildEvent::Ignored(_) => {
                 self.booted(Err(ExitReason::Normal));
                 self.over(ExitReason::Normal);
             }
-            ChildNews::StartFailed(reason) => {
-                self.booted(Err(reason.clone()));
-                self.over(reason);
+            ChildEvent::StartFailed(exit) => {
+                self.booted(Err(exit.reason().clone()));
+                self.over(exit.into_reason());
             }
-            ChildNews::Exited(facts) => self.over(facts.reason),
+            ChildEvent::Exited(exit) => self.over(exit.into_reason()),
+            other => tracing::error!(?other, "an unknown event is ignored"),
         }
     }
 }

@@ -16,7 +16,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(5);
 struct Silent;
 
 impl ChildSink for Silent {
-    fn child_event(&self, _: ChildEvent) {}
+    fn child_event(&self, _: u64, _: ChildEvent) {}
 }
 
 /// A supervised actor whose supervisor is the test: it crashes the actor, restarts it, or gives it up.

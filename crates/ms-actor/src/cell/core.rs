@@ -15,7 +15,7 @@ use ms_core::{ActorPath, ChildType, ExitReason, Incarnation};
 use crate::cell::bell::Bell;
 use crate::cell::control::{self, Control};
 use crate::cell::life::Life;
-use crate::cell::parent::{ChildEvent, ChildNews, Parent};
+use crate::cell::parent::{ChildEvent, Parent};
 use crate::few::Few;
 use crate::mail::spec::MailboxSpec;
 use crate::node::arbiter::NOWHERE;
@@ -209,10 +209,10 @@ impl Core {
         })
     }
 
-    /// Reports something about `incarnation`.
-    pub(crate) fn notify_parent(&self, incarnation: Incarnation, news: ChildNews) {
+    /// Reports an event to the supervisor, if there is one.
+    pub(crate) fn notify_parent(&self, event: ChildEvent) {
         if let Some(parent) = self.life(|life| life.parent.clone()) {
-            parent.sink.child_event(ChildEvent { key: parent.key, incarnation, news });
+            parent.sink.child_event(parent.key, event);
         }
     }
 }

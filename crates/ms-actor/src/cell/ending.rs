@@ -4,21 +4,22 @@
 use std::sync::atomic::Ordering;
 
 use ms_core::view::Lifecycle;
-use ms_core::{ActorPath, ExitReason, Incarnation};
+use ms_core::{ActorPath, ChildExit, ExitFacts, ExitReason, Incarnation};
 
 use crate::cell::any::{AnyCell, Retired};
 use crate::cell::control::Control;
 use crate::cell::core::Core;
 use crate::cell::follow::LifeChange;
-use crate::cell::life::{EndInProgress, Life, Rare, UnreportedEnd};
-use crate::cell::parent::{ChildNews, EndFacts};
+use crate::cell::life::{EndInProgress, Life, Rare};
+use crate::cell::parent::ChildEvent;
 use crate::node::arbiter::NOWHERE;
 
 /// Claims the end of `incarnation` for the caller, records the reason and closes
-/// the mailbox to the dead. False when it had ended already.
+/// the mailbox to the dead. `None` when it had ended already.
 ///
 /// After this the reason is visible to askers; the instance may be dropped, and
-/// then [`finish_end`] notifies the others.
+/// then [`finish_end`] notifies the others. The [`ChildExit`] is made here, while everything about
+/// the run is known; only its reason can still change, if the instance panics when it is dropped.
 ///
 /// Once the lock of `life` is free, a successor may begin: a supervisor that follows a
 /// killed one waits for nobody's report. All that belongs to the present life of the cell
@@ -27,6 +28,7 @@ pub(crate) fn begin_end(
     cell: &dyn AnyCell,
     incarnation: Incarnation,
     reason: &ExitReason,
+    injected: bool,
 ) -> Option<EndInProgress> {
     let core = cell.core();
     let (started, ready, rare, unread) = core.life(|life| {
@@ -43,8 +45,15 @@ pub(crate) fn begin_end(
     drop(unread);
     let waiting_on = waiting_on(rare.as_deref());
     let retired = retire(cell, incarnation, reason);
-    let uptime = core.node.now().since(started);
-    Some(EndInProgress { incarnation, ready, rare, waiting_on, retired, uptime })
+    let facts = ExitFacts {
+        uptime: core.node.now().since(started),
+        mailbox_depth: retired.depth,
+        dropped: retired.dropped,
+        waiting_on,
+        injected,
+    };
+    let exit = ChildExit::new(core.path.clone(), incarnation, reason.clone()).with_facts(facts);
+    Some(EndInProgress { exit, ready, rare })
 }
 
 /// Whom it waits for now: its asks are dropped with the instance.
@@ -74,67 +83,57 @@ pub(crate) fn keeps_mail(core: &Core, reason: &ExitReason) -> bool {
 
 /// Reports the end of a life that had started: to followers, links, monitors and the
 /// supervisor, in this order.
-pub(crate) fn finish_end(
-    cell: &dyn AnyCell,
-    mut end: EndInProgress,
-    reason: ExitReason,
-    injected: bool,
-) {
-    let facts = EndFacts {
-        reason: reason.clone(),
-        uptime: end.uptime,
-        mailbox_depth: end.retired.depth,
-        dropped: end.retired.dropped,
-        waiting_on: std::mem::take(&mut end.waiting_on),
-        injected,
-    };
-    report(cell, end, reason, ChildNews::Exited(facts));
+pub(crate) fn finish_end(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
+    let exit = end.exit.with_reason(reason);
+    report(cell, EndInProgress { exit, ready: true, rare: end.rare });
 }
 
-/// As [`finish_end`], for a life that ended before its init was done.
+/// Reports the end of a life whose init was not done. There was no run, so there are no facts.
 pub(crate) fn finish_failed_start(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
-    let news = ChildNews::StartFailed(reason.clone());
-    report(cell, end, reason, news);
+    let exit = ChildExit::new(cell.core().path.clone(), end.exit.incarnation(), reason);
+    report(cell, EndInProgress { exit, ready: false, rare: end.rare });
 }
 
 /// Reports a life that ended because its init chose not to run. Who monitors it, or is linked
 /// to it, learns of that end as of any other; followers never heard that it began.
-pub(crate) fn finish_ignored(cell: &dyn AnyCell, end: EndInProgress, reason: &ExitReason) {
-    let incarnation = end.incarnation;
-    notify_bound(cell.core(), end.rare, incarnation, reason);
-    cell.core().notify_parent(incarnation, ChildNews::Ignored);
+pub(crate) fn finish_ignored(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason) {
+    let exit = end.exit.with_reason(reason);
+    let incarnation = exit.incarnation();
+    notify_bound(cell.core(), end.rare, &exit);
+    cell.core().notify_parent(ChildEvent::Ignored(incarnation));
     if cell.core().life(|life| life.last == incarnation && life.final_life) {
         cell.shut(&ExitReason::Normal, true);
     }
 }
 
-fn report(cell: &dyn AnyCell, end: EndInProgress, reason: ExitReason, news: ChildNews) {
-    let unreported = UnreportedEnd { end, reason, news };
+fn report(cell: &dyn AnyCell, end: EndInProgress) {
     let due = cell.core().life(|life| {
-        if life.last == unreported.end.incarnation {
-            life.last_exit = Some(Box::new(unreported.reason.clone()));
+        if life.last == end.exit.incarnation() {
+            life.last_exit = Some(Box::new(end.exit.reason().clone()));
         }
         if life.announcing > 0 {
-            life.rare.get_or_insert_default().held_ends.push(unreported);
+            life.rare.get_or_insert_default().held_ends.push(end);
             return None;
         }
-        Some(unreported)
+        Some(end)
     });
-    if let Some(unreported) = due {
-        report_now(cell, unreported);
+    if let Some(end) = due {
+        report_now(cell, end);
     }
 }
 
 /// Whoever has no supervisor will have no further life. Where one has begun nevertheless,
 /// the cell is closed by its end and not by this one.
-pub(super) fn report_now(cell: &dyn AnyCell, unreported: UnreportedEnd) {
-    let UnreportedEnd { end, reason, news } = unreported;
+pub(super) fn report_now(cell: &dyn AnyCell, end: EndInProgress) {
+    let EndInProgress { exit, ready, rare } = end;
     let core = cell.core();
-    notify_watchers(core, end.rare, end.incarnation, &reason);
-    core.node.publish_exit(&core.path, end.incarnation, &reason);
-    core.notify_parent(end.incarnation, news);
+    notify_watchers(core, rare, &exit);
+    core.node.publish_exit(&exit);
+    let (incarnation, reason) = (exit.incarnation(), exit.reason().clone());
+    let event = if ready { ChildEvent::Exited } else { ChildEvent::StartFailed };
+    core.notify_parent(event(exit));
     let is_last = |life: &Life| life.parent.is_none() || life.final_life;
-    if core.life(|life| life.last == end.incarnation && is_last(life)) {
+    if core.life(|life| life.last == incarnation && is_last(life)) {
         cell.shut(&reason, true);
     }
 }
@@ -143,12 +142,13 @@ pub(super) fn report_now(cell: &dyn AnyCell, unreported: UnreportedEnd) {
 /// back cannot be made to do it. The run loop, should it wake, finds itself fenced
 /// off and drops what it holds in silence.
 pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitReason) -> bool {
-    match begin_end(cell, incarnation, &reason) {
+    // Before the end is claimed: after it a successor may have taken the mark off.
+    let injected = cell.core().blocked_by_injection.load(Ordering::Acquire);
+    match begin_end(cell, incarnation, &reason, injected) {
         Some(end) => {
             cell.core().bell.ring();
             if end.ready {
-                let injected = cell.core().blocked_by_injection.load(Ordering::Acquire);
-                finish_end(cell, end, reason, injected);
+                finish_end(cell, end, reason);
             } else {
                 finish_failed_start(cell, end, reason);
             }
@@ -159,23 +159,14 @@ pub(crate) fn fence(cell: &dyn AnyCell, incarnation: Incarnation, reason: ExitRe
 }
 
 /// Notifies followers, then whoever is bound to the ended life.
-fn notify_watchers(
-    core: &Core,
-    rare: Option<Box<Rare>>,
-    incarnation: Incarnation,
-    reason: &ExitReason,
-) {
-    core.notify_followers(&LifeChange::Ended { incarnation, reason: reason.clone() });
-    notify_bound(core, rare, incarnation, reason);
+fn notify_watchers(core: &Core, rare: Option<Box<Rare>>, exit: &ChildExit) {
+    let (incarnation, reason) = (exit.incarnation(), exit.reason().clone());
+    core.notify_followers(&LifeChange::Ended { incarnation, reason });
+    notify_bound(core, rare, exit);
 }
 
 /// Notifies links, then monitors; and takes back the monitors of the ended life.
-fn notify_bound(
-    core: &Core,
-    rare: Option<Box<Rare>>,
-    incarnation: Incarnation,
-    reason: &ExitReason,
-) {
+fn notify_bound(core: &Core, rare: Option<Box<Rare>>, exit: &ChildExit) {
     let Some(rare) = rare else { return };
     for (id, other) in rare.watching {
         if let Some(other) = other.upgrade() {
@@ -185,9 +176,9 @@ fn notify_bound(
     for other in rare.links.into_values() {
         other.core().remove_link(core.uid);
         let from = Some(core.path.clone());
-        other.core().control(Control::Exit { from, reason: reason.clone() });
+        other.core().control(Control::Exit { from, reason: exit.reason().clone() });
     }
     for watcher in rare.watchers.into_values() {
-        watcher.fire(core.path.clone(), incarnation, reason.clone());
+        watcher.fire(core.path.clone(), exit.incarnation(), exit.reason().clone());
     }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
-use ms_core::{ActorPath, ExitReason, Incarnation, Tick};
+use ms_core::{ChildExit, ExitReason, Incarnation, Tick};
 
-use crate::cell::any::{AnyCell, Retired};
+use crate::cell::any::AnyCell;
 use crate::cell::edge::Edge;
 use crate::cell::follow::Follows;
 use crate::cell::monitor::Watcher;
-use crate::cell::parent::{ChildNews, Parent};
+use crate::cell::parent::Parent;
 use crate::cell::state::StateValue;
 
 /// The present life, and what hangs on its end.
@@ -51,7 +50,7 @@ pub(crate) struct Rare {
     /// What the init handed to whoever started the actor: OTP's `{ok, Pid, Info}`.
     start_info: Option<StateValue>,
     /// Ends to be reported once the starts are: not of one life, as the rest is, but of all.
-    pub(crate) held_ends: Vec<UnreportedEnd>,
+    pub(crate) held_ends: Vec<EndInProgress>,
 }
 
 impl Life {
@@ -78,17 +77,8 @@ impl Life {
 
 /// An end that is recorded but not reported yet.
 pub(crate) struct EndInProgress {
-    pub(super) incarnation: Incarnation,
+    pub(super) exit: ChildExit,
+    /// Its init was done. Otherwise it is reported as a start that failed.
     pub(super) ready: bool,
     pub(super) rare: Option<Box<Rare>>,
-    pub(super) waiting_on: Vec<ActorPath>,
-    pub(super) retired: Retired,
-    pub(super) uptime: Duration,
-}
-
-/// An end with all that is to be reported of it.
-pub(crate) struct UnreportedEnd {
-    pub(super) end: EndInProgress,
-    pub(super) reason: ExitReason,
-    pub(super) news: ChildNews,
 }

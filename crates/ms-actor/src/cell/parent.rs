@@ -2,63 +2,46 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ms_core::{ActorPath, ExitReason, Incarnation};
+use ms_core::{ChildExit, Incarnation};
 
-/// Something a supervisor must know about a child.
+/// What a cell reports of its child.
 #[derive(Debug, Clone)]
-pub struct ChildEvent {
-    /// The number the supervisor gave the child.
-    pub key: u64,
-    /// Which start this is about; an older one than the present is ignored.
-    pub incarnation: Incarnation,
-    /// What happened.
-    pub news: ChildNews,
+#[non_exhaustive]
+pub enum ChildEvent {
+    /// The init of this incarnation is done.
+    Started(Incarnation),
+    /// The init of this incarnation asked not to be started: OTP's `ignore`.
+    Ignored(Incarnation),
+    /// The init failed; no instance is left.
+    StartFailed(ChildExit),
+    /// The child ended after it had started.
+    Exited(ChildExit),
 }
 
-/// What happened to a child.
-#[derive(Debug, Clone)]
-pub enum ChildNews {
-    /// Its init is done.
-    Started,
-    /// Its init asked not to be started: OTP's `ignore`.
-    Ignored,
-    /// Its init failed; no instance is left.
-    StartFailed(ExitReason),
-    /// It ended after it had started.
-    Exited(EndFacts),
+impl ChildEvent {
+    /// Returns the incarnation it is about. A supervisor ignores an older one than the present.
+    #[must_use]
+    pub const fn incarnation(&self) -> Incarnation {
+        match self {
+            Self::Started(incarnation) | Self::Ignored(incarnation) => *incarnation,
+            Self::StartFailed(exit) | Self::Exited(exit) => exit.incarnation(),
+        }
+    }
 }
 
-/// What is known of an end beside its reason.
-#[derive(Debug, Clone)]
-pub struct EndFacts {
-    /// Why it ended.
-    pub reason: ExitReason,
-    /// How long it had been up.
-    pub uptime: Duration,
-    /// Messages that were waiting.
-    pub mailbox_depth: Option<u64>,
-    /// Of these, dropped to the dead letters.
-    pub dropped: u64,
-    /// Actors it was waiting for, serving nothing else, when it ended.
-    pub waiting_on: Vec<ActorPath>,
-    /// Whether the fault was injected on purpose.
-    pub injected: bool,
-}
-
-/// Where news of children go. Called from any thread; must not block.
+/// Where the events of children go. Called from any thread; must not block.
 pub trait ChildSink: Send + Sync + 'static {
-    /// Takes the news.
-    fn child_event(&self, event: ChildEvent);
+    /// Takes an event of the child with this number, the one in its [`Parent`].
+    fn child_event(&self, key: u64, event: ChildEvent);
 }
 
 /// The tie of a cell to its supervisor.
 #[derive(Clone)]
 pub struct Parent {
-    /// Where news go.
+    /// Where the events go.
     pub sink: Arc<dyn ChildSink>,
-    /// The number that names the child in them.
+    /// The number that the supervisor knows the child by.
     pub key: u64,
 }
 

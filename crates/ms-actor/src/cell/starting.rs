@@ -8,7 +8,7 @@ use ms_core::view::Lifecycle;
 use crate::cell::any::AnyCell;
 use crate::cell::ending::report_now;
 use crate::cell::follow::LifeChange;
-use crate::cell::parent::ChildNews;
+use crate::cell::parent::ChildEvent;
 
 /// Notifies followers and the supervisor that the init of `incarnation` is done.
 ///
@@ -32,7 +32,7 @@ pub(crate) fn announce_start(cell: &dyn AnyCell, incarnation: Incarnation) {
     let reported = catch_unwind(AssertUnwindSafe(|| {
         core.node.publish_start(&core.path, incarnation);
         core.notify_followers(&LifeChange::Started(incarnation));
-        core.notify_parent(incarnation, ChildNews::Started);
+        core.notify_parent(ChildEvent::Started(incarnation));
     }));
     let held = core.life(|life| {
         life.announcing -= 1;

@@ -23,7 +23,7 @@ use crate::cell::any::AnyCell;
 use crate::cell::core::Core;
 use crate::cell::follow::{Follower, LifeChange};
 use crate::cell::hosted::{Cell, KernelContext};
-use crate::host::{ChildEvent, ChildNews, ChildSink, Parent, Placement};
+use crate::host::{ChildEvent, ChildSink, Parent, Placement};
 use crate::mail::spec::MailboxSpec;
 use crate::node::arbiter::ArbiterSlot;
 use crate::node::config::NodeConfig;
@@ -209,13 +209,14 @@ impl Heard {
 }
 
 impl ChildSink for Heard {
-    fn child_event(&self, event: ChildEvent) {
-        let line = match event.news {
-            ChildNews::Started => format!("started {}", event.incarnation),
-            ChildNews::Ignored => format!("ignored {}", event.incarnation),
-            ChildNews::StartFailed(_) => format!("failed {}", event.incarnation),
-            ChildNews::Exited(_) => format!("exited {}", event.incarnation),
+    fn child_event(&self, _: u64, event: ChildEvent) {
+        let what = match event {
+            ChildEvent::Started(_) => "started",
+            ChildEvent::Ignored(_) => "ignored",
+            ChildEvent::StartFailed(_) => "failed",
+            ChildEvent::Exited(_) => "exited",
         };
+        let line = format!("{what} {}", event.incarnation());
         self.0.lock().unwrap_or_else(PoisonError::into_inner).0.push(line);
     }
 }

@@ -9,7 +9,7 @@ use crate::cell::any::AnyCell;
 use crate::cell::ending::fence;
 use crate::cell::follow::{Follower, LifeChange};
 use crate::cell::hosted::Cell;
-use crate::host::{ChildEvent, ChildNews, ChildSink, Parent};
+use crate::host::{ChildEvent, ChildSink, Parent};
 use crate::mail::spec::MailboxSpec;
 
 use super::{Heard, Probe, explore, lost, thread};
@@ -42,9 +42,9 @@ fn started_is_reported_before_exited() {
 fn a_start_that_cannot_be_reported_is_a_crash_that_is_reported() {
     struct Fragile(Heard);
     impl ChildSink for Fragile {
-        fn child_event(&self, event: ChildEvent) {
-            assert!(!matches!(event.news, ChildNews::Started), "no start can be reported here");
-            self.0.child_event(event);
+        fn child_event(&self, key: u64, event: ChildEvent) {
+            assert!(!matches!(event, ChildEvent::Started(_)), "no start can be reported here");
+            self.0.child_event(key, event);
         }
     }
     explore("a sink that panics", |world| {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_rt::System;
 use ms_core::view::EventKind;
-use ms_core::{ActorPath, ExitReason, Incarnation, NodeLife, Tick};
+use ms_core::{ActorPath, ChildExit, ExitReason, Incarnation, NodeLife, Tick};
 
 use crate::node::arbiter::ArbiterSlot;
 use crate::node::clock::Clock;
@@ -164,12 +164,8 @@ impl Node {
         }
     }
 
-    pub(crate) fn publish_exit(
-        &self,
-        path: &ActorPath,
-        incarnation: Incarnation,
-        reason: &ExitReason,
-    ) {
+    pub(crate) fn publish_exit(&self, exit: &ChildExit) {
+        let (path, incarnation, reason) = (exit.path(), exit.incarnation(), exit.reason());
         // The end of the node itself is nobody's fault, and no thread hung or died of it.
         let dropped = self.is_stopping() && matches!(reason, ExitReason::ArbiterLost);
         if dropped {

@@ -74,9 +74,9 @@ pub(crate) fn refuse_start(
     failed: Option<ExitReason>,
 ) {
     let reason = failed.clone().map_or(ExitReason::Normal, init_failure);
-    let Some(end) = begin_end(cell, incarnation, &reason) else { return };
+    let Some(end) = begin_end(cell, incarnation, &reason, false) else { return };
     match failed {
-        None => finish_ignored(cell, end, &reason),
+        None => finish_ignored(cell, end, reason),
         Some(_) => finish_failed_start(cell, end, reason),
     }
 }

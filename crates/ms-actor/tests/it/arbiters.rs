@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use common::ours::{Count, Probe, Say, act};
 use common::{Child, Log, PAUSED_LIMIT, made, probes, settle, soon, threads, threads_with, until};
-use ms_actor::host::ChildNews;
+use ms_actor::host::ChildEvent;
 use ms_actor::{AskFailure, Node, NodeConfig, Placement, ReadFrom, Ref};
 use ms_core::view::{EventKind, Mark};
 use ms_core::{ExitReason, Incarnation};
@@ -60,7 +60,7 @@ fn the_pool_spreads_a_burst() {
         }
         let mut residents = HashMap::new();
         for child in &mut children {
-            assert!(matches!(child.event().await.news, ChildNews::Started));
+            assert!(matches!(child.event().await, ChildEvent::Started(_)));
             *residents.entry(thread_of(&child.actor).await).or_insert(0) += 1;
             let status = child.cell.status();
             assert_ne!(status.arbiter, Some(0), "not on the control arbiter");
@@ -101,7 +101,7 @@ fn control_and_parent_placements() {
         let mut child = Child::<Probe>::new(&node, "c", &probes(&Log::default()));
         let cell = child.cell.clone();
         parent.actor.ask(act(move |_, _| drop(cell.launch(Placement::WithParent)))).await.unwrap();
-        assert!(matches!(child.event().await.news, ChildNews::Started));
+        assert!(matches!(child.event().await, ChildEvent::Started(_)));
         assert_eq!(thread_of(&child.actor).await, thread_of(&parent.actor).await);
     });
 }
@@ -155,12 +155,13 @@ fn a_wedged_arbiter_is_given_up_and_the_culprit_distinguished() {
         other.actor.try_tell(Say("two")).unwrap();
         let pending = tokio::task::spawn_local(guilty.actor.ask(Count));
 
-        let facts = guilty.end().await;
-        assert!(matches!(facts.reason, ExitReason::HeartbeatLost { .. }), "{}", facts.reason);
+        let exit = guilty.end().await;
+        assert!(matches!(exit.reason(), ExitReason::HeartbeatLost { .. }), "{exit:?}");
         let error = soon(pending).await.unwrap().unwrap_err();
-        assert_eq!(error.exit_reason(), Some(&facts.reason));
-        let facts = other.end().await;
-        assert_eq!(facts.reason, ExitReason::ArbiterLost);
+        assert_eq!(error.exit_reason(), Some(exit.reason()));
+        let exit = other.end().await;
+        assert_eq!(exit.reason(), &ExitReason::ArbiterLost);
+        let facts = exit.facts().unwrap();
         assert_eq!((facts.mailbox_depth, facts.dropped), (Some(2), 0), "its mail moves with it");
         assert_eq!(soon(monitor).await.reason, ExitReason::ArbiterLost);
         let wedged = async {
@@ -268,8 +269,8 @@ fn an_arbiter_that_ends_is_lost_and_replaced() {
         let mut second = Child::<Probe>::start(&node, "b", &probes(&log)).await;
         let monitor = second.cell.monitor();
         first.actor.ask(act(|_, _| drop(actix_rt::Arbiter::current().stop()))).await.unwrap();
-        assert_eq!(first.end().await.reason, ExitReason::ArbiterLost);
-        assert_eq!(second.end().await.reason, ExitReason::ArbiterLost);
+        assert_eq!(first.end().await.into_reason(), ExitReason::ArbiterLost);
+        assert_eq!(second.end().await.into_reason(), ExitReason::ArbiterLost);
         assert_eq!(soon(monitor).await.reason, ExitReason::ArbiterLost);
         assert_eq!(log.all(), ["started", "started"], "no hook runs on a thread that ends");
         second.actor.try_tell(Say("held")).unwrap();
@@ -297,7 +298,7 @@ fn halt_joins_the_threads_and_says_who_did_not_end() {
         // "No limit" is one that is not reached.
         assert_eq!(node.halt(Duration::MAX), 0);
         for child in &mut children {
-            assert_eq!(child.end().await.reason, ExitReason::ArbiterLost);
+            assert_eq!(child.end().await.into_reason(), ExitReason::ArbiterLost);
             let error = child.actor.try_tell(Count);
             assert!(error.is_ok(), "held for a life that may come");
         }

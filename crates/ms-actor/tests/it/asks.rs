@@ -174,18 +174,18 @@ async fn exits(node: &Node, placement: Placement) {
         end(&child);
         let queued = spawn_local(child.actor.ask(Count).within(PAUSED_LIMIT / 5));
         settle().await;
-        let facts = child.end().await;
-        assert_eq!(facts.reason.label(), label);
+        let exit = child.end().await;
+        assert_eq!(exit.reason().label(), label);
         let error = soon(at_work).await.unwrap().unwrap_err();
         let AskError { failure: AskFailure::Exited { reason, path }, .. } = &error else {
             panic!("{label}: {error:?}")
         };
-        assert_eq!((reason, path), (&facts.reason, child.cell.path()), "at work");
+        assert_eq!((reason, path), (exit.reason(), child.cell.path()), "at work");
         drop(held.await);
         match soon(queued).await.unwrap() {
             // It went in before the end ...
             Err(AskError { failure: AskFailure::Exited { reason, .. }, .. }) => {
-                assert_eq!(reason, facts.reason, "queued")
+                assert_eq!(&reason, exit.reason(), "queued")
             }
             // ... or after it, and was held for the next life, which did not come in time.
             Err(AskError { failure: AskFailure::TimedOut { .. }, .. }) => {}
@@ -207,8 +207,8 @@ fn an_end_is_reported_with_its_reason_across_arbiters() {
         for _ in 0..200 {
             child.launch().await;
             let asked = child.actor.ask(act(|_, _| panic!("crash"))).await.unwrap_err();
-            let facts = child.end().await;
-            assert_eq!(asked.exit_reason(), Some(&facts.reason));
+            let exit = child.end().await;
+            assert_eq!(asked.exit_reason(), Some(exit.reason()));
             assert!(matches!(asked.failure, AskFailure::Exited { .. }), "{asked:?}");
             child.launch().await;
             let pending = spawn_local(child.actor.ask(never()));

@@ -15,7 +15,7 @@ use actix::prelude::*;
 use common::ours::{Count, Say};
 use common::ours::{Probe, act, alone};
 use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon, threads};
-use ms_actor::host::ChildNews;
+use ms_actor::host::ChildEvent;
 use ms_actor::{
     AskFailure, Blueprint, DebugError, Fault, MailboxSpec, Placement, SendError, SendFailure,
     StartError, StateValue, WhileDown, spawn,
@@ -40,7 +40,7 @@ fn a_monitor_tells_exactly_once() {
             (down.monitor, &down.path, down.incarnation),
             (id, child.cell.path(), Incarnation(1))
         );
-        assert_eq!(down.reason, child.end().await.reason);
+        assert_eq!(down.reason, child.end().await.into_reason());
         assert_eq!(down.reason.panic().unwrap().message, "told to");
     });
 }
@@ -141,13 +141,13 @@ fn links_are_symmetric() {
     paused(async |node| {
         let (mut a, mut b, _) = linked(&node, false).await;
         a.actor.try_tell(crash()).unwrap();
-        let reason = a.end().await.reason;
-        assert_eq!(b.end().await.reason, reason);
+        let reason = a.end().await.into_reason();
+        assert_eq!(b.end().await.into_reason(), reason);
 
         let (mut a, mut b, _) = linked(&node, false).await;
         b.cell.kill();
-        assert_eq!(b.end().await.reason, ExitReason::Killed);
-        assert_eq!(a.end().await.reason, ExitReason::Killed);
+        assert_eq!(b.end().await.into_reason(), ExitReason::Killed);
+        assert_eq!(a.end().await.into_reason(), ExitReason::Killed);
     });
 }
 
@@ -177,7 +177,7 @@ fn a_normal_end_passes_a_link_in_silence() {
     paused(async |node| {
         let (mut a, mut b, _) = linked(&node, false).await;
         a.actor.try_tell(act(|_, ctx| ctx.stop())).unwrap();
-        assert_eq!(a.end().await.reason, ExitReason::Normal);
+        assert_eq!(a.end().await.into_reason(), ExitReason::Normal);
         settle().await;
         assert!(b.cell.is_alive());
         b.quiet();
@@ -197,7 +197,7 @@ fn unlink_and_links_to_the_dead() {
         assert!(b.cell.is_alive());
         let other = a.cell.clone();
         b.actor.ask(act(move |_, ctx| ctx.link(&other))).await.unwrap();
-        assert_eq!(b.end().await.reason, ExitReason::NoProc);
+        assert_eq!(b.end().await.into_reason(), ExitReason::NoProc);
     });
 }
 
@@ -211,7 +211,7 @@ fn signals_of_strangers() {
         settle().await;
         assert!(child.cell.is_alive(), "normal is dropped");
         child.cell.exit(ExitReason::failed("go"));
-        assert_eq!(child.end().await.reason, ExitReason::failed("go"));
+        assert_eq!(child.end().await.into_reason(), ExitReason::failed("go"));
         assert_eq!(log.all(), ["started"], "without its hooks");
 
         child.launch().await;
@@ -226,7 +226,7 @@ fn signals_of_strangers() {
         settle().await;
         assert_eq!(log.all()[2..], ["None normal".to_owned(), "None shutdown".to_owned()]);
         child.cell.exit(ExitReason::Killed);
-        assert_eq!(child.end().await.reason, ExitReason::Killed, "kill cannot be trapped");
+        assert_eq!(child.end().await.into_reason(), ExitReason::Killed, "kill cannot be trapped");
     });
 }
 
@@ -237,11 +237,10 @@ fn a_kill_runs_no_hook() {
         let mut child = Child::<Probe>::start(&node, "a", &probes(&log)).await;
         child.actor.try_tell(Say("never")).unwrap();
         child.cell.kill();
-        let facts = child.end().await;
-        assert_eq!(
-            (facts.reason, facts.mailbox_depth, facts.dropped),
-            (ExitReason::Killed, Some(1), 1)
-        );
+        let exit = child.end().await;
+        assert_eq!(exit.reason(), &ExitReason::Killed);
+        let facts = exit.facts().unwrap();
+        assert_eq!((facts.mailbox_depth, facts.dropped), (Some(1), 1));
         assert_eq!(log.all(), ["started"]);
     });
 }
@@ -273,22 +272,22 @@ fn a_stop_runs_the_hooks_and_ends_with_its_reason() {
         let log = Log::default();
         let mut child = Child::<Probe>::start(&node, "a", &probes(&log)).await;
         child.cell.stop(ExitReason::shutdown_with("maintenance"));
-        assert_eq!(child.end().await.reason, ExitReason::shutdown_with("maintenance"));
+        assert_eq!(child.end().await.into_reason(), ExitReason::shutdown_with("maintenance"));
         assert_eq!(log.all(), ["started", "stopping", "stopped"]);
 
         child.launch().await;
         child.actor.try_tell(act(|_, ctx| ctx.stop_with(ExitReason::Shutdown))).unwrap();
-        assert_eq!(child.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Shutdown);
 
         child.launch().await;
         child.actor.try_tell(act(|_, ctx| ctx.fail("broken"))).unwrap();
-        assert_eq!(child.end().await.reason, ExitReason::failed("broken"));
+        assert_eq!(child.end().await.into_reason(), ExitReason::failed("broken"));
         assert_eq!(log.all().last().unwrap(), "started", "fail runs no hook");
 
         child.launch().await;
         let life = child.cell.incarnation();
         child.cell.parent_exit_of(life, ExitReason::Shutdown);
-        assert_eq!(child.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Shutdown);
         assert_eq!(log.all().last().unwrap(), "stopped");
 
         child.launch().await;
@@ -306,7 +305,7 @@ fn a_stop_is_served_while_the_actor_waits() {
         let asked = tokio::task::spawn_local(ask);
         settle().await;
         child.cell.stop(ExitReason::Shutdown);
-        assert_eq!(child.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Shutdown);
         let error = asked.await.unwrap().unwrap_err();
         assert_eq!(error.exit_reason(), Some(&ExitReason::Shutdown));
     });
@@ -346,7 +345,7 @@ fn a_fence_ends_one_life_once() {
         assert!(!child.cell.fence(Incarnation(2), ExitReason::Killed), "not that life");
         assert!(child.cell.fence(Incarnation(1), ExitReason::HeartbeatLost { missed: 3 }));
         assert!(!child.cell.fence(Incarnation(1), ExitReason::Killed), "once");
-        assert_eq!(child.end().await.reason, ExitReason::HeartbeatLost { missed: 3 });
+        assert_eq!(child.end().await.into_reason(), ExitReason::HeartbeatLost { missed: 3 });
         assert_eq!(soon(monitor).await.reason, ExitReason::HeartbeatLost { missed: 3 });
         assert_eq!(log.all(), ["started"], "its run loop drops it in silence");
     });
@@ -360,15 +359,15 @@ fn a_fenced_run_loop_does_not_take_the_wake_ups_of_its_successor() {
         child.cell.fence(Incarnation(1), ExitReason::HeartbeatLost { missed: 3 });
         // The successor is up before the first loop comes round to find itself fenced off.
         child.cell.launch(Placement::Pool);
-        assert!(matches!(child.event().await.news, ChildNews::Exited(_)));
-        assert!(matches!(child.event().await.news, ChildNews::Started));
+        assert!(matches!(child.event().await, ChildEvent::Exited(_)));
+        assert!(matches!(child.event().await, ChildEvent::Started(_)));
         for count in 1..4 {
             settle().await;
             assert_eq!(child.actor.ask(Count).within(PAUSED_LIMIT).await.unwrap(), count);
         }
         child.quiet();
         child.cell.stop(ExitReason::Shutdown);
-        assert_eq!(child.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Shutdown);
     });
 }
 
@@ -404,7 +403,7 @@ fn an_init_that_says_ignore() {
         for (name, blueprint) in [("a", in_hook), ("b", in_factory)] {
             let mut child = Child::<Probe>::new(&node, name, &blueprint);
             child.cell.launch(Placement::Pool);
-            assert!(matches!(child.event().await.news, ChildNews::Ignored));
+            assert!(matches!(child.event().await, ChildEvent::Ignored(_)));
             settle().await;
             child.quiet();
             assert!(!child.cell.is_alive());
@@ -434,7 +433,7 @@ fn a_wait_in_started_delays_the_event() {
         tokio::time::sleep(Duration::from_millis(2_999)).await;
         child.quiet();
         tokio::time::sleep(Duration::from_millis(2)).await;
-        assert!(matches!(child.event().await.news, ChildNews::Started));
+        assert!(matches!(child.event().await, ChildEvent::Started(_)));
         settle().await;
         assert_eq!(log.all(), ["started", "ready", "mail"]);
         assert_eq!(child.cell.lifecycle(), Lifecycle::Running);
@@ -465,7 +464,7 @@ fn a_deferred_init_serves_messages_and_ends_when_it_says_so() {
         assert_eq!(child.actor.ask(Count).await.unwrap(), 1);
         child.quiet();
         child.actor.ask(act(|_, ctx| ctx.init_done())).await.unwrap();
-        assert!(matches!(child.event().await.news, ChildNews::Started));
+        assert!(matches!(child.event().await, ChildEvent::Started(_)));
 
         let mut child = Child::<Probe>::new(&node, "b", &blueprint);
         child.cell.launch(Placement::Pool);
@@ -502,7 +501,7 @@ fn a_suspended_actor_serves_only_control() {
         child.cell.suspend();
         child.cell.stop(ExitReason::Shutdown);
         assert_eq!(
-            child.end().await.reason,
+            child.end().await.into_reason(),
             ExitReason::Shutdown,
             "a parent's exit still stops it"
         );
@@ -673,15 +672,15 @@ fn injected_faults() {
     paused(async |node| {
         let mut child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
         child.cell.inject(Fault::Panic);
-        let facts = child.end().await;
-        assert!(facts.injected);
-        assert_eq!(facts.reason.panic().unwrap().during, "injected fault");
+        let exit = child.end().await;
+        assert!(exit.facts().unwrap().injected);
+        assert_eq!(exit.reason().panic().unwrap().during, "injected fault");
 
         child.launch().await;
         child.cell.inject(Fault::PanicAfterAwait);
-        let facts = child.end().await;
-        assert!(facts.injected);
-        assert_eq!(facts.reason.panic().unwrap().message, "injected fault after an await");
+        let exit = child.end().await;
+        assert!(exit.facts().unwrap().injected);
+        assert_eq!(exit.reason().panic().unwrap().message, "injected fault after an await");
 
         child.launch().await;
         child.cell.inject(Fault::Hang);
@@ -689,13 +688,13 @@ fn injected_faults() {
         assert!(matches!(error.failure, AskFailure::TimedOut { .. }));
         child.cell.ask_status(PAUSED_LIMIT).await.expect("control is served");
         child.cell.kill();
-        assert!(child.end().await.reason == ExitReason::Killed);
+        assert!(child.end().await.into_reason() == ExitReason::Killed);
 
         child.launch().await;
         child.cell.inject(Fault::Block(Duration::from_millis(5)));
         assert_eq!(child.actor.ask(Count).await.unwrap(), 1);
         child.actor.try_tell(crash()).unwrap();
-        assert!(!child.end().await.injected);
+        assert!(!child.facts().await.injected);
     });
 }
 
@@ -741,13 +740,13 @@ fn tier_two_is_stopped_killed_suspended_and_watched() {
         assert_eq!(log.all(), ["started", "held"]);
         let monitor = child.cell.monitor();
         child.cell.stop(ExitReason::Shutdown);
-        assert_eq!(child.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Shutdown);
         assert_eq!(soon(monitor).await.reason, ExitReason::Shutdown);
         assert_eq!(log.all(), ["started", "held", "stopping", "stopped"]);
         child.launch().await;
         assert_eq!(child.actor.ask(common::plain::Count).await.unwrap(), 1);
         child.cell.kill();
-        assert_eq!(child.end().await.reason, ExitReason::Killed);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Killed);
         assert_eq!(log.all().last().unwrap(), "started");
     });
 }

@@ -64,7 +64,7 @@ impl<A: Hosted> NoLevers for Ref<A> {}
 struct Silent;
 
 impl ChildSink for Silent {
-    fn child_event(&self, _: ChildEvent) {}
+    fn child_event(&self, _: u64, _: ChildEvent) {}
 }
 
 /// Pulls every lever; not in a generic function, which would see the trait and nothing else.

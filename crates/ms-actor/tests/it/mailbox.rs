@@ -18,7 +18,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use common::ours::{Count, Probe, Say, act};
 use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon, threads, until};
-use ms_actor::host::ChildNews;
+use ms_actor::host::ChildEvent;
 use ms_actor::{
     AskError, AskFailure, Blueprint, MailboxSpec, Node, Overflow, Placement, Ref, SendError,
     SendFailure, WhileDown,
@@ -311,7 +311,7 @@ fn a_waiting_sender_has_the_room_a_crash_left() {
         let waits = spawn_local(child.actor.tell(Say("held")).within(Duration::from_secs(60)));
         settle().await;
         child.cell.kill();
-        let facts = child.end().await;
+        let facts = child.facts().await;
         assert_eq!((facts.mailbox_depth, facts.dropped), (Some(2), 2));
         // The actor is down for a while, but its mailbox holds.
         soon(waits).await.unwrap().unwrap();
@@ -367,7 +367,7 @@ fn keep_on_restart_keeps_what_waits_and_only_that() {
             child.actor.try_tell(Say("one")).unwrap();
             let asked = spawn_local(child.actor.ask(Count));
             settle().await;
-            let facts = child.end().await;
+            let facts = child.facts().await;
             assert_eq!(
                 facts.mailbox_depth,
                 Some(1 + u64::from(log.all().len() > 9)),
@@ -405,7 +405,7 @@ fn drain_on_stop_handles_what_waits_and_refuses_more() {
             ),
             "{refused:?}"
         );
-        assert_eq!(child.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Shutdown);
         soon(monitor).await;
         assert_eq!((log.count("waited"), log.count("late")), (600, 0));
         assert_eq!(log.all().last().unwrap(), "stopped");
@@ -418,7 +418,7 @@ fn drain_on_stop_handles_what_waits_and_refuses_more() {
         let (mut child, log) = held(&node, MailboxSpec::default()).await;
         child.actor.try_tell(Say("waited")).unwrap();
         child.cell.stop(ExitReason::Shutdown);
-        assert_eq!(child.end().await.dropped, 1, "without it they are dropped");
+        assert_eq!(child.facts().await.dropped, 1, "without it they are dropped");
         assert!(!log.has("waited"));
     });
 }
@@ -432,7 +432,7 @@ fn a_kill_ends_a_drain() {
         child.cell.stop(ExitReason::Shutdown);
         let cell = child.cell.clone();
         one_turn_later(move || cell.kill()).await;
-        assert_eq!(child.end().await.reason, ExitReason::Killed);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Killed);
         assert!(log.count("x") < 1_000);
     });
 }
@@ -502,7 +502,7 @@ fn a_self_sending_actor_starves_neither_neighbours_nor_timers_nor_itself() {
         assert_eq!(busy.cell.status().mailbox.depth, Some(1_000), "it is as busy as before");
         assert_eq!(busy.cell.ask_status(PAUSED_LIMIT).await.unwrap().mailbox.depth, Some(1_000));
         busy.cell.stop(ExitReason::Shutdown);
-        assert_eq!(busy.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(busy.end().await.into_reason(), ExitReason::Shutdown);
         node.halt(PAUSED_LIMIT);
     });
 }
@@ -519,7 +519,7 @@ fn waits_without_end_do_not_hold_the_arbiter() {
         child.actor.try_tell(act(again)).unwrap();
         settle().await;
         child.cell.kill();
-        assert_eq!(child.end().await.reason, ExitReason::Killed);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Killed);
     });
 }
 
@@ -559,9 +559,10 @@ fn control_comes_before_a_backlog() {
         assert_eq!(depth(&child), (100_000 - at_rest) as u64);
         child.cell.resume();
         child.cell.kill();
-        let facts = child.end().await;
-        assert_eq!(facts.reason, ExitReason::Killed);
-        assert!(facts.dropped > 98_000, "{}", facts.dropped);
+        let exit = child.end().await;
+        assert_eq!(exit.reason(), &ExitReason::Killed);
+        let dropped = exit.facts().unwrap().dropped;
+        assert!(dropped > 98_000, "{dropped}");
     });
 }
 
@@ -736,7 +737,7 @@ fn a_launch_serves_what_was_sent_before_it() {
         let mut child = Child::<Probe>::new(&node, "a", &blueprint);
         child.actor.try_tell(Say("early")).unwrap();
         child.cell.launch(Placement::Pool);
-        assert!(matches!(child.event().await.news, ChildNews::Started));
+        assert!(matches!(child.event().await, ChildEvent::Started(_)));
         settle().await;
         assert_eq!(log.all(), ["started", "early"]);
     });

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use actix::{Actor, Handler, Message};
 use common::{Child, Log, PAUSED_LIMIT, paused, probes, settle, soon, threads, until};
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, Parent};
+use ms_actor::host::{ChildEvent, ChildSink, Parent};
 use ms_actor::{AnyRef, LifeChange, LifecycleEvent, Placement, SendError, SendFailure};
 use ms_core::ExitReason;
 
@@ -21,9 +21,9 @@ struct Slow {
 }
 
 impl ChildSink for Slow {
-    fn child_event(&self, event: ChildEvent) {
-        match event.news {
-            ChildNews::Started => {
+    fn child_event(&self, _: u64, event: ChildEvent) {
+        match event {
+            ChildEvent::Started(_) => {
                 self.arrived.send(()).expect("the test waits");
                 self.go_on
                     .lock()
@@ -32,7 +32,7 @@ impl ChildSink for Slow {
                     .expect("let go on");
                 self.log.add("started");
             }
-            ChildNews::Exited(facts) => self.log.add(format!("exited: {}", facts.reason)),
+            ChildEvent::Exited(exit) => self.log.add(format!("exited: {}", exit.reason())),
             other => self.log.add(format!("{other:?}")),
         }
     }
@@ -90,7 +90,7 @@ fn who_follows_the_gone_is_notified_that_it_is() {
             Child::<common::ours::Probe>::start(&node, "gone", &probes(&Log::default())).await;
         gone.cell.close_at_end(&ExitReason::Shutdown);
         gone.cell.stop(ExitReason::Shutdown);
-        assert_eq!(gone.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(gone.end().await.into_reason(), ExitReason::Shutdown);
         let follower = ms_actor::spawn(&node, "follower", Follower(log.clone())).unwrap();
         follower.ask(Follow(gone.cell.any())).await.unwrap();
         settle().await;
@@ -111,7 +111,7 @@ fn k11_a_cell_that_is_closed_while_its_actor_lives_closes_when_that_has_ended() 
         assert!(child.cell.is_alive(), "it goes on");
         assert!(!child.cell.is_closed());
         child.cell.stop(ExitReason::Shutdown);
-        assert_eq!(child.end().await.reason, ExitReason::Shutdown);
+        assert_eq!(child.end().await.into_reason(), ExitReason::Shutdown);
         assert_eq!(log.all(), ["started", "stopping", "stopped"]);
         assert_eq!(soon(monitor).await.reason, ExitReason::Shutdown);
         assert!(child.cell.is_closed(), "and now it is over for good");

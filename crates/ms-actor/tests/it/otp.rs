@@ -12,7 +12,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use common::ours::{Count, Probe, Say, act, beside};
 use common::{Child, Log, PAUSED_LIMIT, made, paused, probes, settle, soon};
-use ms_actor::host::ChildNews;
+use ms_actor::host::ChildEvent;
 use ms_actor::{AskFailure, Placement, SendError, SendFailure};
 use ms_core::view::Lifecycle;
 use ms_core::{ExitReason, Incarnation};
@@ -74,7 +74,7 @@ fn a_stop_ends_with_the_reason_asked_for_and_one_of_the_dead_says_so() {
         for reason in [ExitReason::Normal, ExitReason::failed("other_reason")] {
             let mut child = Child::<Probe>::start(&node, "a", &probes(&Log::default())).await;
             child.cell.stop(reason.clone());
-            assert_eq!(child.end().await.reason, reason);
+            assert_eq!(child.end().await.into_reason(), reason);
             assert!(!child.cell.is_alive());
             child.cell.stop(reason);
             let down = soon(child.cell.monitor()).await;
@@ -131,15 +131,15 @@ fn a_crash_reaches_its_caller_with_its_reason_and_a_clean_end_is_no_crash() {
             let told = reason.clone();
             let asked = child.actor.ask(act(move |_, ctx| ctx.exit_with(told))).await;
             assert!(asked.is_ok() || asked.unwrap_err().exit_reason() == Some(&reason));
-            let facts = child.end().await;
-            assert_eq!((facts.reason.clone(), facts.reason.is_clean()), (reason, true));
+            let exit = child.end().await;
+            assert_eq!((exit.reason().clone(), exit.reason().is_clean()), (reason, true));
             child.launch().await;
         }
         let error = child.actor.ask(act(|_, _| panic!("crashed"))).await.unwrap_err();
-        let facts = child.end().await;
-        assert_eq!(error.exit_reason(), Some(&facts.reason));
-        assert_eq!(facts.reason.panic().expect("a report").message, "crashed");
-        assert!(!facts.reason.is_clean());
+        let exit = child.end().await;
+        assert_eq!(error.exit_reason(), Some(exit.reason()));
+        assert_eq!(exit.reason().panic().expect("a report").message, "crashed");
+        assert!(!exit.reason().is_clean());
     });
 }
 
@@ -150,7 +150,7 @@ fn a_start_ignores_fails_or_is_cut_off() {
         let ignoring = made(|| Probe::default().started(|_, ctx| ctx.ignore()));
         let mut child = Child::<Probe>::new(&node, "a", &ignoring);
         child.cell.launch(Placement::Pool);
-        assert!(matches!(child.event().await.news, ChildNews::Ignored));
+        assert!(matches!(child.event().await, ChildEvent::Ignored(_)));
         let failing = made(|| Probe::default().started(|_, ctx| ctx.fail("stopped")));
         let mut child = Child::<Probe>::new(&node, "b", &failing);
         child.cell.launch(Placement::Pool);
@@ -190,8 +190,8 @@ fn the_watched_may_end_its_watcher() {
             ctx.stop();
         });
         watched.actor.try_tell(kills).unwrap();
-        assert_eq!(watcher.end().await.reason, ExitReason::failed("foo"));
-        assert_eq!(watched.end().await.reason, ExitReason::Normal);
+        assert_eq!(watcher.end().await.into_reason(), ExitReason::failed("foo"));
+        assert_eq!(watched.end().await.into_reason(), ExitReason::Normal);
         settle().await;
         assert_eq!(log.all(), ["started"]);
     });
@@ -256,7 +256,7 @@ fn a_long_reason_arrives_whole() {
         let (monitor, told) = (child.cell.monitor(), reason.clone());
         child.actor.try_tell(act(move |_, ctx| ctx.exit_with(told))).unwrap();
         assert_eq!(soon(monitor).await.reason, reason);
-        assert_eq!(child.end().await.reason, reason);
+        assert_eq!(child.end().await.into_reason(), reason);
     });
 }
 
@@ -294,7 +294,7 @@ fn k17_a_kill_right_behind_a_stop_ends_with_the_stops_reason_unless_it_is_trappe
             child.cell.stop(ExitReason::Shutdown);
             child.cell.kill();
             let want = if traps { ExitReason::Killed } else { ExitReason::Shutdown };
-            assert_eq!(child.end().await.reason, want, "traps: {traps}");
+            assert_eq!(child.end().await.into_reason(), want, "traps: {traps}");
             assert_eq!(log.all(), ["started"]);
         }
     });

@@ -21,10 +21,9 @@ use actix::prelude::*;
 use common::{Child, Log, PAUSED_LIMIT, paused, settle, soon};
 use futures_core::Stream;
 use futures_util::stream;
-use ms_actor::host::EndFacts;
 use ms_actor::{AskError, AskFailure, Blueprint, Down, Node, Placement, StateValue};
 use ms_core::view::Tier;
-use ms_core::{ExitReason, PanicRecord};
+use ms_core::{ChildExit, ExitReason, PanicRecord};
 
 thread_local! {
     /// Line of the panic that is to be reported.
@@ -119,7 +118,7 @@ macro_rules! panics {
                 node: &Node,
                 make: impl Fn() -> Probe + Send + Sync + 'static,
                 provoke: impl FnOnce(&Child<Probe>),
-            ) -> EndFacts {
+            ) -> ChildExit {
                 let neighbour =
                     Child::<Probe>::start(node, "neighbour", &blueprint(Probe::default)).await;
                 let mut child = Child::<Probe>::start(node, "a", &blueprint(make)).await;
@@ -130,21 +129,21 @@ macro_rules! panics {
                 settle().await;
                 provoke(&child);
                 let queued = tokio::task::spawn_local(child.actor.ask(Count).within(PAUSED_LIMIT));
-                let facts = child.end().await;
-                assert_eq!(soon(first).await.reason, facts.reason);
-                assert_eq!(soon(second).await.reason, facts.reason);
-                assert_eq!(child.cell.last_exit().as_ref(), Some(&facts.reason));
+                let exit = child.end().await;
+                assert_eq!(&soon(first).await.reason, exit.reason());
+                assert_eq!(&soon(second).await.reason, exit.reason());
+                assert_eq!(child.cell.last_exit().as_ref(), Some(exit.reason()));
                 let error = soon(pending).await.unwrap().unwrap_err();
                 // A panic in a `Drop` turns a clean end into a crash after the askers were told.
-                if facts.reason.panic().unwrap().during != "drop" {
+                if exit.reason().panic().unwrap().during != "drop" {
                     let AskError { failure: AskFailure::Exited { reason, .. }, .. } = &error else {
                         panic!("{error:?}")
                     };
-                    assert_eq!(reason, &facts.reason, "pending");
+                    assert_eq!(reason, exit.reason(), "pending");
                 }
                 assert_eq!(neighbour.actor.ask(Count).await.unwrap(), 1, "the neighbour lives");
                 drop(queued);
-                facts
+                exit
             }
 
             async fn check_crash(
@@ -154,7 +153,7 @@ macro_rules! panics {
                 provoke: impl FnOnce(&Child<Probe>),
             ) {
                 let (during, handling) = $pick(ours);
-                check(&crash(node, make, provoke).await.reason, during, handling);
+                check(crash(node, make, provoke).await.reason(), during, handling);
             }
 
             fn tell(message: Do) -> impl FnOnce(&Child<Probe>) {
@@ -371,8 +370,8 @@ macro_rules! panics {
             fn drop_of_the_actor_after_a_normal_stop() {
                 paused(async |node| {
                     let make = || Probe::default().dropped(|| boom());
-                    let facts = crash(&node, make, tell(act(|_, ctx| ctx.stop()))).await;
-                    check(&facts.reason, "drop", None);
+                    let exit = crash(&node, make, tell(act(|_, ctx| ctx.stop()))).await;
+                    check(exit.reason(), "drop", None);
                 });
             }
 
@@ -397,7 +396,7 @@ macro_rules! panics {
                         ctx.spawn(hold.into_actor(act));
                         ctx.run_later(Duration::from_secs(1), |_, ctx| ctx.stop());
                     });
-                    check(&crash(&node, Probe::default, tell(hold)).await.reason, "drop", None);
+                    check(crash(&node, Probe::default, tell(hold)).await.reason(), "drop", None);
                 });
             }
 
@@ -440,7 +439,7 @@ macro_rules! panics {
                 }
                 paused(async |node| {
                     let provoke = tell(act(|_, _| std::panic::panic_any(Payload)));
-                    let reason = crash(&node, Probe::default, provoke).await.reason;
+                    let reason = crash(&node, Probe::default, provoke).await.into_reason();
                     assert_eq!(reason.panic().unwrap().message, "<payload of an unknown type>");
                 });
             }
@@ -453,7 +452,7 @@ macro_rules! panics {
                         drop(std::panic::catch_unwind(|| panic!("caught by the user")));
                         std::panic::resume_unwind(Box::new("raised anew"));
                     }));
-                    let reason = crash(&node, Probe::default, provoke).await.reason;
+                    let reason = crash(&node, Probe::default, provoke).await.into_reason();
                     let record = reason.panic().unwrap();
                     assert_eq!((record.message.as_str(), &record.location), ("raised anew", &None));
                 });
@@ -485,8 +484,8 @@ macro_rules! panics {
                     for bomb in [Some(bomb), more] {
                         child.actor.try_tell(act(move |_, _| drop(bomb))).unwrap();
                     }
-                    let facts = child.end().await;
-                    assert_eq!(facts.reason.panic().unwrap().message, "first");
+                    let exit = child.end().await;
+                    assert_eq!(exit.reason().panic().unwrap().message, "first");
                     child.launch().await;
                     assert_eq!(child.actor.ask(Count).await.unwrap(), 1);
                 });
@@ -503,7 +502,7 @@ mod only_ours {
     use common::ours::{Count, Either, Probe, act, away};
     /// Runs `provoke` on an actor of ours and gives its end and the answer to its ask.
     async fn crash_ours(child: &mut Child<Probe>) -> ExitReason {
-        child.end().await.reason
+        child.end().await.into_reason()
     }
 
     #[test]
@@ -655,8 +654,8 @@ mod only_ours {
                 Child::<Probe>::start(&node, "a", &common::probes(&Log::default())).await;
             for _ in 0..50 {
                 let asked = child.actor.ask(act(|_, _| panic!("again"))).await;
-                let facts = child.end().await;
-                assert_eq!(asked.unwrap_err().exit_reason(), Some(&facts.reason));
+                let exit = child.end().await;
+                assert_eq!(asked.unwrap_err().exit_reason(), Some(exit.reason()));
                 child.launch().await;
             }
             assert_eq!(child.actor.ask(Count).await.unwrap(), 1);

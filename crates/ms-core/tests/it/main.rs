@@ -8,5 +8,7 @@ mod ids;
 mod life;
 mod new_task;
 mod private;
+mod repeat;
+mod stream;
 mod subject;
 mod traceparent;

@@ -13,7 +13,7 @@ use ms_policy::{
     Reply, Target, Ticket, Verdict,
 };
 use proptest::prelude::*;
-use rig::{Rig, boom, id, slow};
+use rig::{Rig, boom, ended, id, slow};
 
 use crate::rig;
 
@@ -241,14 +241,18 @@ impl World {
                     self.alive.remove(&key);
                     // Whoever is being stopped answers with its own reason.
                     self.stopping.remove(&key);
-                    self.feed(Event::Exited { key, incarnation, reason: end(*why) });
+                    self.feed(Event::Exited { key, incarnation, exit: ended(end(*why)) });
                 }
             }
             Step::Evacuate(at) => {
                 if let Some((key, incarnation)) = self.pick(*at) {
                     self.alive.remove(&key);
                     self.stopping.remove(&key);
-                    self.feed(Event::Evacuated { key, incarnation });
+                    self.feed(Event::Evacuated {
+                        key,
+                        incarnation,
+                        exit: ended(ExitReason::ArbiterLost),
+                    });
                 }
             }
             Step::Retry => {
@@ -290,7 +294,7 @@ impl World {
         if let Some((key, incarnation)) = self.stopping.pop_last() {
             self.alive.remove(&key);
             let reason = if choice < 5 { ExitReason::Shutdown } else { end(choice) };
-            self.feed(Event::Exited { key, incarnation, reason });
+            self.feed(Event::Exited { key, incarnation, exit: ended(reason) });
         }
     }
 
@@ -332,7 +336,7 @@ fn outcome(policy: &Policy, now: Tick, key: ChildKey, reason: &ExitReason) -> Pr
     seen.supervisor_exits = None;
     seen.delay = None;
     let mut policy = policy.clone();
-    let mut mail = vec![Event::Exited { key, incarnation, reason: reason.clone() }];
+    let mut mail = vec![Event::Exited { key, incarnation, exit: ended(reason.clone()) }];
     while let Some(event) = mail.pop() {
         policy.handle(now, event);
         while let Some(effect) = policy.poll_effect() {
@@ -343,13 +347,17 @@ fn outcome(policy: &Policy, now: Tick, key: ChildKey, reason: &ExitReason) -> Pr
                 }
                 Effect::Stop { key, incarnation, .. } => {
                     seen.stopped.push(key);
-                    mail.push(Event::Exited { key, incarnation, reason: ExitReason::Shutdown });
+                    mail.push(Event::Exited {
+                        key,
+                        incarnation,
+                        exit: ended(ExitReason::Shutdown),
+                    });
                 }
                 Effect::StopMany { .. } => {
                     for (key, incarnation) in policy.stopping() {
                         seen.stopped.push(key);
                         let reason = ExitReason::Shutdown;
-                        mail.push(Event::Exited { key, incarnation, reason });
+                        mail.push(Event::Exited { key, incarnation, exit: ended(reason) });
                     }
                 }
                 Effect::ArmBackoff { key, incarnation, delay, .. } => {

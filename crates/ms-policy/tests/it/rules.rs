@@ -6,14 +6,14 @@ use std::time::Duration;
 use Restart::{Permanent, Temporary, Transient};
 use Strategy::{OneForAll, OneForOne, RestForOne, SimpleOneForOne};
 use ms_core::{
-    AutoShutdown, ExitReason, Restart, Shutdown, StopOrder, Strategy, SupervisorFlags,
+    AutoShutdown, ExitFacts, ExitReason, Restart, Shutdown, StopOrder, Strategy, SupervisorFlags,
     WhenExhausted,
 };
 use ms_policy::{
     ChildEntry, ChildKey, ChildSpecError, ChildState, Command, CommandError, Counts, Event,
     FlagError, Phase, PidRef, Policy, RECORD_SIZE, Reply, SpecError, Target, Verdict,
 };
-use rig::{Answer, Rig, boom, entry, flags, id, slow};
+use rig::{Answer, Rig, boom, ended, entry, flags, id, slow};
 
 use crate::rig;
 
@@ -104,8 +104,8 @@ fn b4_an_end_of_an_older_life_is_dropped() {
     let (key, incarnation) = rig.life("a");
     rig.exit("a", boom());
     rig.log();
-    rig.feed(Event::Exited { key, incarnation, reason: boom() });
-    rig.feed(Event::Exited { key: ChildKey::from_raw(77), incarnation, reason: boom() });
+    rig.feed(Event::Exited { key, incarnation, exit: ended(boom()) });
+    rig.feed(Event::Exited { key: ChildKey::from_raw(77), incarnation, exit: ended(boom()) });
     assert!(rig.log().is_empty());
 }
 
@@ -186,7 +186,7 @@ fn e1_calls_are_answered_between_attempts() {
     let mut rig = Rig::three(OneForOne, 5);
     rig.obliging = false;
     let (key, incarnation) = rig.life("a");
-    rig.feed(Event::Exited { key, incarnation, reason: boom() });
+    rig.feed(Event::Exited { key, incarnation, exit: ended(boom()) });
     let ticket = rig.post(Command::CountChildren);
     assert_eq!(rig.reply(ticket), None, "nothing is served while a child starts");
     rig.obliging = true;
@@ -215,7 +215,7 @@ fn e2_a_bystander_that_fails_to_start_has_no_old_pid() {
     rig.exit("b", boom());
     for name in ["c", "a"] {
         let (key, incarnation) = rig.life(name);
-        rig.feed(Event::Exited { key, incarnation, reason: ExitReason::Shutdown });
+        rig.feed(Event::Exited { key, incarnation, exit: ended(ExitReason::Shutdown) });
     }
     let (key, incarnation) = rig.life("a");
     rig.feed(Event::Suspend);
@@ -229,7 +229,7 @@ fn e3_terminate_child_cancels_the_retry() {
     let mut rig = Rig::three(OneForOne, 5);
     rig.obliging = false;
     let (key, incarnation) = rig.life("a");
-    rig.feed(Event::Exited { key, incarnation, reason: boom() });
+    rig.feed(Event::Exited { key, incarnation, exit: ended(boom()) });
     let ticket = rig.post(Command::TerminateChild(Target::Id(id("a"))));
     rig.log();
     rig.feed(Event::StartFailed { key, incarnation: incarnation.next(), reason: boom() });
@@ -261,7 +261,7 @@ fn f2_unacceptable_ends_are_reported_and_change_nothing() {
     rig.obliging = false;
     let ticket = rig.post(Command::TerminateChild(Target::Id(id("a"))));
     let (key, incarnation) = rig.life("a");
-    rig.feed(Event::Exited { key, incarnation, reason: ExitReason::Normal });
+    rig.feed(Event::Exited { key, incarnation, exit: ended(ExitReason::Normal) });
     assert_eq!(rig.log(), ["stop a", "report shutdown_error a"]);
     assert_eq!(rig.reply(ticket), Some(Ok(Reply::Done)));
 }
@@ -284,11 +284,11 @@ fn x19_children_that_are_stopped_together_are_all_asked_before_the_first_has_end
     assert_eq!(rig.log(), ["stop c", "stop b", "stop a"]);
     for name in ["a", "c"] {
         let (key, incarnation) = rig.life(name);
-        rig.feed(Event::Exited { key, incarnation, reason: ExitReason::Shutdown });
+        rig.feed(Event::Exited { key, incarnation, exit: ended(ExitReason::Shutdown) });
         assert!(rig.log().is_empty(), "the rest is waited for");
     }
     let (key, incarnation) = rig.life("b");
-    rig.feed(Event::Exited { key, incarnation, reason: boom() });
+    rig.feed(Event::Exited { key, incarnation, exit: ended(boom()) });
     assert_eq!(rig.log(), ["report shutdown_error b", "exit shutdown"]);
 }
 
@@ -300,7 +300,7 @@ fn x19_a_group_is_stopped_latest_start_first_whatever_the_order_of_the_end() {
     let mut rig = Rig::new(together, specs.into());
     rig.obliging = false;
     let (key, incarnation) = rig.life("a");
-    rig.feed(Event::Exited { key, incarnation, reason: boom() });
+    rig.feed(Event::Exited { key, incarnation, exit: ended(boom()) });
     let stops: Vec<_> = rig.log().into_iter().filter(|line| line.starts_with("stop")).collect();
     assert_eq!(stops, ["stop c"], "one at a time");
 }
@@ -500,10 +500,26 @@ fn x16_an_ignore_of_a_child_that_was_taken_for_started_leaves_it_down() {
 fn an_evacuated_child_restarts_alone_and_uncounted() {
     let mut rig = Rig::three(OneForAll, 0);
     let (key, incarnation) = rig.life("b");
-    rig.feed(Event::Evacuated { key, incarnation });
+    rig.feed(Event::Evacuated { key, incarnation, exit: ended(ExitReason::ArbiterLost) });
     assert_eq!(rig.log(), ["report child_terminated b", "start b"]);
     assert_eq!(rig.policy.restarts_in_window(rig.now).0, 0);
     assert_eq!(rig.decisions.last().map(|d| d.verdict), Some(Verdict::Evacuate));
+}
+
+/// Also of an end that had to wait: what is known of a run belongs to one decision.
+#[test]
+fn a_decision_gives_back_the_exit_that_came_in_and_a_retry_none() {
+    let mut rig = Rig::three(OneForOne, 5);
+    let facts = ExitFacts { dropped: 3, injected: true, ..ExitFacts::default() };
+    let of = |reason| ended(reason).with_facts(facts.clone());
+    let (key, incarnation) = rig.life("a");
+    rig.feed(Event::Suspend);
+    rig.feed(Event::Exited { key, incarnation, exit: of(boom()) });
+    assert!(rig.decisions.is_empty());
+    rig.script("a", &[Answer::Fail]);
+    rig.feed(Event::Resume);
+    let exits: Vec<_> = rig.decisions.iter().map(|decision| decision.exit.clone()).collect();
+    assert_eq!(exits, [Some(of(boom())), None]);
 }
 
 #[test]

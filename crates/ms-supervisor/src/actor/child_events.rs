@@ -4,35 +4,39 @@ use std::sync::Arc;
 
 use actix::Handler;
 use ms_actor::WeakRef;
-use ms_actor::host::{ChildEvent, ChildNews, ChildSink, EndFacts};
-use ms_core::{ExitReason, Incarnation};
+use ms_actor::host::{ChildEvent, ChildSink};
+use ms_core::{ChildExit, ExitReason, Incarnation};
 use ms_policy::{ChildKey, Event};
 
 use super::{Ctx, SupervisorActor};
 use crate::messages::{DeliverEvent, Suspend, TryAgain};
-use crate::observation::Observation;
 
 impl SupervisorActor {
     pub(super) fn event_sink(&self) -> Arc<dyn ChildSink> {
         Arc::new(EventSink { supervisor: self.me.clone(), incarnation: self.incarnation })
     }
 
-    fn on_child_event(&mut self, ctx: &mut Ctx, event: ChildEvent) {
-        let key = ChildKey::from_raw(event.key);
+    fn on_child_event(&mut self, ctx: &mut Ctx, key: ChildKey, event: ChildEvent) {
         let Some(child) = self.children.get_mut(key) else { return };
         // An earlier life may end while its successor starts: its event was on the way by then.
-        if child.incarnation() != event.incarnation {
+        if child.incarnation() != event.incarnation() {
             return;
         }
-        match event.news {
-            ChildNews::Started => self.on_started(ctx, key),
-            ChildNews::Ignored => self.on_ignored(ctx, key),
+        match event {
+            ChildEvent::Started(_) => self.on_started(ctx, key),
+            ChildEvent::Ignored(_) => self.on_ignored(ctx, key),
             // No fault of the child: the same start, on another thread.
-            ChildNews::StartFailed(ExitReason::ArbiterLost) if child.may_repeat_lost_start() => {
+            ChildEvent::StartFailed(exit)
+                if matches!(exit.reason(), ExitReason::ArbiterLost)
+                    && child.may_repeat_lost_start() =>
+            {
                 self.launch(key);
             }
-            ChildNews::StartFailed(reason) => self.on_start_failed(ctx, key, reason),
-            ChildNews::Exited(facts) => self.on_exited(ctx, key, facts),
+            ChildEvent::StartFailed(exit) => self.on_start_failed(ctx, key, exit),
+            ChildEvent::Exited(exit) => self.on_exited(ctx, key, exit),
+            other => {
+                tracing::error!(supervisor = %self.path, ?other, "an unknown event is ignored")
+            }
         }
     }
 
@@ -42,7 +46,7 @@ impl SupervisorActor {
         let number = child.starts().number().in_policy();
         let (path, incarnation) = (child.path().clone(), child.incarnation());
         self.clear_timer(key);
-        self.observe(&Observation::Started { path, incarnation });
+        self.observe(|it, me, life| it.child_started(me, life, &path, incarnation));
         self.feed(ctx, Event::Started { key, incarnation: number, info });
     }
 
@@ -52,40 +56,37 @@ impl SupervisorActor {
         let path = child.path().clone();
         self.clear_timer(key);
         self.children.note_maybe_down(key);
-        self.observe(&Observation::Ignored { path });
+        self.observe(|it, me, life| it.child_ignored(me, life, &path));
         self.feed(ctx, Event::Ignored { key, incarnation: number });
     }
 
-    fn on_start_failed(&mut self, ctx: &mut Ctx, key: ChildKey, reason: ExitReason) {
+    fn on_start_failed(&mut self, ctx: &mut Ctx, key: ChildKey, exit: ChildExit) {
         let Some(child) = self.children.get_mut(key) else { return };
         child.start_failed();
         let incarnation = child.starts().number().in_policy();
-        let path = child.path().clone();
         let in_background = child.options().starts_in_background();
         self.clear_timer(key);
-        self.observe(&Observation::StartFailed { path, reason: reason.clone() });
+        self.observe(|it, me, life| it.child_start_failed(me, life, &exit));
         self.children.note_maybe_down(key);
         // The policy took one in the background for started as soon as it was launched.
         if in_background {
-            self.feed(ctx, Event::Exited { key, incarnation, reason });
+            self.feed(ctx, Event::Exited { key, incarnation, exit });
         } else {
-            self.feed(ctx, Event::StartFailed { key, incarnation, reason });
+            self.feed(ctx, Event::StartFailed { key, incarnation, reason: exit.into_reason() });
         }
     }
 
-    fn on_exited(&mut self, ctx: &mut Ctx, key: ChildKey, facts: EndFacts) {
+    fn on_exited(&mut self, ctx: &mut Ctx, key: ChildKey, exit: ChildExit) {
         let Some(child) = self.children.get_mut(key) else { return };
-        let reason = facts.reason.clone();
-        child.ended(facts);
-        let number = child.starts().number().in_policy();
-        let (path, incarnation) = (child.path().clone(), child.incarnation());
+        child.ended();
+        let incarnation = child.starts().number().in_policy();
         self.clear_timer(key);
-        self.observe(&Observation::Exited { path, incarnation, reason: reason.clone() });
+        self.observe(|it, me, life| it.child_exited(me, life, &exit));
         self.children.note_maybe_down(key);
-        let event = match reason {
+        let event = match exit.reason() {
             // The thread was at fault, not the child: that is not to use up the restart budget.
-            ExitReason::ArbiterLost => Event::Evacuated { key, incarnation: number },
-            reason => Event::Exited { key, incarnation: number, reason },
+            ExitReason::ArbiterLost => Event::Evacuated { key, incarnation, exit },
+            _ => Event::Exited { key, incarnation, exit },
         };
         self.feed(ctx, event);
     }
@@ -113,10 +114,11 @@ struct EventSink {
 }
 
 impl ChildSink for EventSink {
-    fn child_event(&self, event: ChildEvent) {
+    fn child_event(&self, key: u64, event: ChildEvent) {
         let Some(supervisor) = self.supervisor.upgrade() else { return };
+        let key = ChildKey::from_raw(key);
         // A supervisor that is gone has no use for events.
-        drop(supervisor.try_tell(DeliverEvent { supervisor: self.incarnation, event }));
+        drop(supervisor.try_tell(DeliverEvent { supervisor: self.incarnation, key, event }));
     }
 }
 
@@ -125,7 +127,7 @@ impl Handler<DeliverEvent> for SupervisorActor {
 
     fn handle(&mut self, message: DeliverEvent, ctx: &mut Ctx) {
         if message.supervisor == self.incarnation {
-            self.on_child_event(ctx, message.event);
+            self.on_child_event(ctx, message.key, message.event);
         }
     }
 }

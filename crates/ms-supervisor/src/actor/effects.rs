@@ -4,7 +4,7 @@ use ms_policy::{ChildState, Effect, Event, Offender, Phase, SupervisorReport};
 
 use super::{Ctx, SupervisorActor};
 use crate::logic::starts::StartNumber;
-use crate::observation::{Observation, log_report};
+use crate::observer::log_report;
 use crate::state::timers::Due;
 
 impl SupervisorActor {
@@ -15,7 +15,7 @@ impl SupervisorActor {
             self.policy.handle(ctx.node().now(), event);
             // Reported before its effects: whoever watches learns why children are about to stop.
             if self.stops() && !before {
-                self.observe(&Observation::Stopping);
+                self.observe(|it, me, life| it.stopping(me, life));
             }
             while let Some(effect) = self.policy.poll_effect() {
                 self.carry_out(ctx, effect);
@@ -77,7 +77,7 @@ impl SupervisorActor {
             path = Some(child.path().clone());
         }
         log_report(&self.path, path.as_ref(), &report);
-        self.observe(&Observation::Report { child: path, report });
+        self.observe(|it, me, life| it.reported(me, life, path.as_ref(), &report));
     }
 
     /// Returns whether it stops for good, or has.

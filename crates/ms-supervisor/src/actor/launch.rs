@@ -6,7 +6,6 @@ use ms_policy::{ChildKey, Event, StartCause};
 
 use super::{Ctx, SupervisorActor};
 use crate::logic::starts::StartNumber;
-use crate::observation::Observation;
 use crate::state::child::{Child, ChildParts};
 use crate::state::timers::Due;
 
@@ -36,7 +35,7 @@ impl SupervisorActor {
         child.begin_start(start);
         let (path, options) = (child.path().clone(), child.options().clone());
         let wanted = child.is_wanted();
-        self.observe(&Observation::Starting { path });
+        self.observe(|it, me, life| it.child_starting(me, life, &path));
         if !wanted {
             return self.skip_start(key, start);
         }
@@ -61,7 +60,7 @@ impl SupervisorActor {
         child.skip_launch();
         let path = child.path().clone();
         self.children.note_maybe_down(key);
-        self.observe(&Observation::Ignored { path });
+        self.observe(|it, me, life| it.child_ignored(me, life, &path));
         self.at_once.push_back(Event::Ignored { key, incarnation: start.in_policy() });
     }
 

@@ -18,11 +18,11 @@ use std::sync::Arc;
 
 use actix::{Actor, Running};
 use ms_actor::host::ChildSink;
-use ms_actor::{Context, Node, Ref, StartError, StateValue, WeakRef};
+use ms_actor::{AnyRef, Context, Node, Ref, StartError, StateValue, WeakRef};
 use ms_core::{ActorPath, ExitReason, Incarnation, Strategy};
 use ms_policy::{ChildKey, Event, Policy};
 
-use crate::observation::{Observation, Observing};
+use crate::observer::{Observer, Observing};
 use crate::spec::{ChildSpec, SupervisorSpec};
 use crate::state::administration::Administration;
 use crate::state::children::Children;
@@ -140,9 +140,10 @@ impl SupervisorActor {
         seed.finish()
     }
 
-    fn observe(&self, observation: &Observation) {
+    /// Shows what happens to whoever observes, with the reference and the number of this life.
+    fn observe(&self, moment: impl FnOnce(&dyn Observer, &AnyRef, Incarnation)) {
         let me = || self.me.upgrade().map(|me| me.any());
-        self.observing.report(me, self.incarnation, observation);
+        self.observing.show(me, |it, me| moment(it, me, self.incarnation));
     }
 
     fn insert_static_children(&mut self) {
@@ -177,7 +178,7 @@ impl Actor for SupervisorActor {
         if let Some(info) = self.start_info.take() {
             ctx.set_start_info(info);
         }
-        self.observe(&Observation::Booting);
+        self.observe(|it, me, life| it.booting(me, life));
         self.feed(ctx, Event::Boot);
     }
 
@@ -198,9 +199,8 @@ impl Drop for SupervisorActor {
         let last = self.me.upgrade().and_then(|me| me.any().last_exit());
         // One that was fenced off may find the end of its successor there.
         let reason = last.filter(|reason| self.finished || !reason.is_clean());
-        self.observe(&Observation::SupervisorExited {
-            reason: reason.unwrap_or(ExitReason::Killed),
-        });
+        let reason = reason.unwrap_or(ExitReason::Killed);
+        self.observe(|it, me, life| it.exited(me, life, &reason));
         if !self.finished {
             self.leave_children();
         }

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::unix_ms;
-use ms_core::ExitReason;
 use ms_core::view::{EventKind, WhyRecord};
+use ms_core::{ChildExit, ExitReason};
 use ms_policy::{Decision, Verdict};
 
 use super::SupervisorActor;
 use crate::logic::starts::StartNumber;
 use crate::logic::why::{decision_of, is_noteworthy};
-use crate::state::child::Child;
 
 impl SupervisorActor {
     /// Turns a decision of the policy into the record people read, and publishes it.
@@ -30,27 +29,28 @@ impl SupervisorActor {
         self.kept.why().push(record);
     }
 
-    fn why_record(&mut self, decision: &Decision) -> Option<WhyRecord> {
+    fn why_record(&self, decision: &Decision) -> Option<WhyRecord> {
         let at_ms = self.node.as_ref()?.now().as_millis();
         let siblings = decision.taken_along.iter();
         let siblings = siblings.filter_map(|&key| self.children.get(key)?.id()).collect();
-        let child = self.children.get_mut(decision.key)?;
-        // Taken, not read: a retry of a failed start must not show the facts of the end before it.
-        let end = child.take_last_end();
-        let last_exit = || Child::last_exit(child);
-        let reason = decision.reason.clone().or_else(last_exit).unwrap_or(ExitReason::Normal);
+        let child = self.children.get(decision.key)?;
+        // A retry of a failed start comes with no exit, and shows no facts of the end before it.
+        let exit = decision.exit.as_ref();
+        let facts = exit.and_then(ChildExit::facts);
+        let reason = exit.map(|exit| exit.reason().clone()).or_else(|| child.last_exit());
         Some(WhyRecord {
             path: child.path().clone(),
-            incarnation: child
-                .starts()
-                .incarnation_of(StartNumber::of_policy(decision.incarnation)),
+            incarnation: exit.map_or_else(
+                || child.starts().incarnation_of(StartNumber::of_policy(decision.incarnation)),
+                ChildExit::incarnation,
+            ),
             at_ms,
             unix_ms: unix_ms(),
-            reason,
-            uptime_ms: end.as_ref().map_or(0, |end| millis(end.uptime)),
-            mailbox_depth: end.as_ref().and_then(|end| end.mailbox_depth),
-            dropped: end.as_ref().map_or(0, |end| end.dropped),
-            ask_chain: end.as_ref().map(|end| end.waiting_on.clone()).unwrap_or_default(),
+            reason: reason.unwrap_or(ExitReason::Normal),
+            uptime_ms: facts.map_or(0, |facts| millis(facts.uptime)),
+            mailbox_depth: facts.and_then(|facts| facts.mailbox_depth),
+            dropped: facts.map_or(0, |facts| facts.dropped),
+            ask_chain: facts.map(|facts| facts.waiting_on.clone()).unwrap_or_default(),
             supervisor: Some(self.path.clone()),
             strategy: Some(decision.strategy),
             decision: decision_of(decision, self.policy.template().is_some()),
@@ -58,7 +58,7 @@ impl SupervisorActor {
             budget_used: u32::try_from(decision.used).unwrap_or(u32::MAX),
             budget: Some(self.policy.flags().intensity),
             next_delay_ms: decision.delay.map(millis),
-            injected: end.is_some_and(|end| end.injected),
+            injected: facts.is_some_and(|facts| facts.injected),
         })
     }
 }

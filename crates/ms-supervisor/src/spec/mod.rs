@@ -14,7 +14,7 @@ use ms_actor::{AnyRef, MailboxSpec, Placement, StartError, StateValue};
 use ms_core::{ChildId, ChildPolicy, IdError, SupervisorFlags};
 
 use crate::heartbeat::{Heartbeat, HeartbeatSetting};
-use crate::observation::Observer;
+use crate::observer::Observer;
 
 mod check;
 mod child;

@@ -10,7 +10,7 @@ use ms_core::{
 
 use super::{ChildSpec, InitFn, Make, SupervisorSpec};
 use crate::heartbeat::Heartbeat;
-use crate::observation::Observer;
+use crate::observer::Observer;
 
 impl SupervisorSpec {
     /// Begins a spec with a strategy that is only known at run time, such as a configured one.

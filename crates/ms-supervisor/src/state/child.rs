@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ms_actor::host::{Blueprint, ChildCell, EndFacts, Parent};
+use ms_actor::host::{Blueprint, ChildCell, Parent};
 use ms_actor::{AnyRef, Node};
 use ms_core::view::Lifecycle;
 use ms_core::{ActorPath, ChildId, ExitReason, Incarnation};
@@ -79,8 +79,6 @@ struct Rare {
     hung: bool,
     /// Threads its present start was lost with.
     lost_starts: u8,
-    /// Facts of its last end, until the policy has decided about it.
-    last_end: Option<EndFacts>,
 }
 
 impl Child {
@@ -261,22 +259,15 @@ impl Child {
     /// Notes that its start has failed.
     pub(crate) fn start_failed(&mut self) {
         if let Some(rare) = &mut self.rare {
-            // Facts of an earlier end are not those of this start.
-            rare.last_end = None;
             rare.lost_starts = 0;
         }
     }
 
-    /// Notes that it has ended, until [`Self::take_last_end`].
-    pub(crate) fn ended(&mut self, facts: EndFacts) {
-        let rare = self.rare();
-        rare.hung = false;
-        rare.last_end = Some(facts);
-    }
-
-    /// Takes out the facts of its last end: they belong to one decision of the policy.
-    pub(crate) fn take_last_end(&mut self) -> Option<EndFacts> {
-        self.rare.as_mut().and_then(|rare| rare.last_end.take())
+    /// Notes that it has ended.
+    pub(crate) fn ended(&mut self) {
+        if let Some(rare) = &mut self.rare {
+            rare.hung = false;
+        }
     }
 
     /// Notes that it was found hung, and is killed for it.

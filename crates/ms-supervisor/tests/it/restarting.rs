@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::*;
-use ms_actor::{AskError, AskFailure, SendFailure, StartError, WhileDown};
+use ms_actor::{AnyRef, AskError, AskFailure, SendFailure, StartError, WhileDown};
 use ms_core::view::{Decision, Lifecycle};
-use ms_core::{AutoShutdown, Backoff, ExitReason, Restart, Shutdown, Strategy};
+use ms_core::{
+    ActorPath, AutoShutdown, Backoff, ChildExit, ExitReason, Incarnation, Restart, Shutdown,
+    Strategy,
+};
 use ms_policy::{CommandError, PidRef};
 use ms_supervisor::{
-    ChildSpec, Observation, Observer, StartRootError, SupervisorError, SupervisorSpec, Verb,
-    start_root,
+    ChildSpec, Observer, StartRootError, SupervisorError, SupervisorSpec, Verb, start_root,
 };
 
 use crate::common;
@@ -764,19 +766,21 @@ fn x10_a_clean_end_has_its_record_too() {
 fn an_observer_sees_a_supervisors_life_in_order() {
     struct Notes(Log);
     impl Observer for Notes {
-        fn observe(
-            &self,
-            of: &ms_actor::AnyRef,
-            _: ms_core::Incarnation,
-            observation: &Observation,
-        ) {
-            let text = match observation {
-                Observation::Booting => "booting".to_owned(),
-                Observation::Started { path, .. } => format!("started {}", path.name()),
-                Observation::Exited { path, .. } => format!("exited {}", path.name()),
-                Observation::SupervisorExited { reason } => format!("ended {reason}"),
-                _ => return,
-            };
+        fn booting(&self, of: &AnyRef, _: Incarnation) {
+            self.note(of, "booting");
+        }
+        fn child_started(&self, of: &AnyRef, _: Incarnation, child: &ActorPath, _: Incarnation) {
+            self.note(of, &format!("started {}", child.name()));
+        }
+        fn child_exited(&self, of: &AnyRef, _: Incarnation, exit: &ChildExit) {
+            self.note(of, &format!("exited {}", exit.path().name()));
+        }
+        fn exited(&self, of: &AnyRef, _: Incarnation, reason: &ExitReason) {
+            self.note(of, &format!("ended {reason}"));
+        }
+    }
+    impl Notes {
+        fn note(&self, of: &AnyRef, text: &str) {
             self.0.add(format!("{} {text}", of.path().name()));
         }
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ms_actor::{AnyRef, MailboxSpec, StartError};
-use ms_core::{Backoff, ExitReason, Incarnation, Strategy};
-use ms_policy::{ReportContext, ReportReason};
+use ms_core::{ActorPath, Backoff, ChildExit, ExitReason, Incarnation, Strategy};
+use ms_policy::{ReportContext, ReportReason, SupervisorReport};
 use ms_registry::Registry;
 use ms_router::Router;
-use ms_supervisor::{ChildSpec, Heartbeat, Observation, Observer, SupervisorSpec};
+use ms_supervisor::{ChildSpec, Heartbeat, Observer, SupervisorSpec};
 
 use super::actors;
 use super::script::{ChildOptions, Kind, LeafPlan, Plan, SupPlan, Trick};
@@ -129,29 +129,44 @@ fn with_options(spec: ChildSpec, options: &ChildOptions) -> ChildSpec {
 struct Watcher(World);
 
 impl Observer for Watcher {
-    fn observe(&self, supervisor: &AnyRef, life: Incarnation, observation: &Observation) {
-        let (world, sup) = (&self.0, supervisor);
-        match observation {
-            Observation::Booting => world.sup_booting(sup, life),
-            Observation::Starting { .. } => {}
-            Observation::Started { path, .. } => {
-                world.sup_reports(sup, life, path.as_str(), "has started");
-            }
-            Observation::Ignored { path } => world.sup_reports(sup, life, path.as_str(), "ignored"),
-            Observation::StartFailed { path, .. } => {
-                world.sup_reports(sup, life, path.as_str(), "did not start");
-            }
-            Observation::Exited { path, .. } => {
-                world.sup_reports(sup, life, path.as_str(), "has ended");
-            }
-            Observation::Stopping => world.sup_stopping(sup, life),
-            Observation::Report { report, .. } => {
-                let over = report.reason == ReportReason::ReachedMaxRestartIntensity;
-                if over && report.context == ReportContext::Shutdown {
-                    world.sup_gives_up(sup, life);
-                }
-            }
-            Observation::SupervisorExited { reason } => world.sup_ended(sup, life, reason),
+    fn booting(&self, sup: &AnyRef, life: Incarnation) {
+        self.0.sup_booting(sup, life);
+    }
+
+    fn child_started(&self, sup: &AnyRef, life: Incarnation, child: &ActorPath, _: Incarnation) {
+        self.0.sup_reports(sup, life, child.as_str(), "has started");
+    }
+
+    fn child_ignored(&self, sup: &AnyRef, life: Incarnation, child: &ActorPath) {
+        self.0.sup_reports(sup, life, child.as_str(), "ignored");
+    }
+
+    fn child_start_failed(&self, sup: &AnyRef, life: Incarnation, exit: &ChildExit) {
+        self.0.sup_reports(sup, life, exit.path().as_str(), "did not start");
+    }
+
+    fn child_exited(&self, sup: &AnyRef, life: Incarnation, exit: &ChildExit) {
+        self.0.sup_reports(sup, life, exit.path().as_str(), "has ended");
+    }
+
+    fn stopping(&self, sup: &AnyRef, life: Incarnation) {
+        self.0.sup_stopping(sup, life);
+    }
+
+    fn reported(
+        &self,
+        sup: &AnyRef,
+        life: Incarnation,
+        _: Option<&ActorPath>,
+        report: &SupervisorReport,
+    ) {
+        let over = report.reason == ReportReason::ReachedMaxRestartIntensity;
+        if over && report.context == ReportContext::Shutdown {
+            self.0.sup_gives_up(sup, life);
         }
+    }
+
+    fn exited(&self, sup: &AnyRef, life: Incarnation, reason: &ExitReason) {
+        self.0.sup_ended(sup, life, reason);
     }
 }

@@ -20,7 +20,7 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         let ignored = !self.run.acknowledged && self.run.ctx.init == Init::Done;
         let mut reason =
             if self.run.acknowledged || ignored { reason } else { init_failure(reason) };
-        let end = begin_end(&*cell, self.run.ctx.incarnation, &reason);
+        let end = begin_end(&*cell, self.run.ctx.incarnation, &reason, self.run.ctx.injected);
         if let Some(raw) = self.drop_instance()
             && reason.is_clean()
         {
@@ -30,9 +30,9 @@ impl<A: Actor<Context = Context<A>>> Driver<A> {
         }
         if let Some(end) = end {
             if ignored {
-                finish_ignored(&*cell, end, &reason);
+                finish_ignored(&*cell, end, reason);
             } else if self.run.acknowledged {
-                finish_end(&*cell, end, reason, self.run.ctx.injected);
+                finish_end(&*cell, end, reason);
             } else {
                 finish_failed_start(&*cell, end, reason);
             }

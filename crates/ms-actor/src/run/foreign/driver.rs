@@ -204,7 +204,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         self.done = true;
         let cell = Arc::clone(&self.cell);
         let mut reason = if self.started { reason } else { init_failure(reason) };
-        let end = begin_end(&*cell, self.incarnation, &reason);
+        let end = begin_end(&*cell, self.incarnation, &reason, self.injected);
         if let Some(raw) = self.drop_instance()
             && reason.is_clean()
         {
@@ -212,7 +212,7 @@ impl<A: Actor<Context = Actix<A>>> ForeignDriver<A> {
         }
         if let Some(end) = end {
             if self.started {
-                finish_end(&*cell, end, reason, self.injected);
+                finish_end(&*cell, end, reason);
             } else {
                 finish_failed_start(&*cell, end, reason);
             }

@@ -13,9 +13,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ms_actor::host::{ChildCell, ChildEvent, ChildNews, ChildSink, EndFacts, Parent};
+use ms_actor::host::{ChildCell, ChildEvent, ChildSink, Parent};
 use ms_actor::{Blueprint, Hosted, Node, NodeConfig, Placement, Ref};
-use ms_core::{ActorPath, ExitReason};
+use ms_core::{ActorPath, ChildExit, ExitFacts, ExitReason};
 use tokio::sync::mpsc;
 
 /// Longest a test waits for what must come. Costs nothing where time is paused.
@@ -73,10 +73,14 @@ pub async fn until(mut so: impl FnMut() -> bool) {
     .await;
 }
 
+/// The number that the test knows its child by.
+const KEY: u64 = 7;
+
 struct Recorder(mpsc::UnboundedSender<ChildEvent>);
 
 impl ChildSink for Recorder {
-    fn child_event(&self, event: ChildEvent) {
+    fn child_event(&self, key: u64, event: ChildEvent) {
+        assert_eq!(key, KEY);
         drop(self.0.send(event));
     }
 }
@@ -92,7 +96,7 @@ impl<A: Hosted> Child<A> {
     /// Makes the cell; nothing runs yet.
     pub fn new(node: &Node, name: &str, blueprint: &Blueprint) -> Self {
         let (sink, events) = mpsc::unbounded_channel();
-        let parent = Parent { sink: Arc::new(Recorder(sink)), key: 7 };
+        let parent = Parent { sink: Arc::new(Recorder(sink)), key: KEY };
         let cell = blueprint.cell(node, path(name), Some(parent));
         let actor = cell.typed::<A>().expect("its type");
         Self { cell, actor, events }
@@ -113,34 +117,36 @@ impl<A: Hosted> Child<A> {
     pub async fn launch_on(&mut self, placement: Placement) {
         let incarnation = self.cell.launch(placement);
         let event = self.event().await;
-        assert!(matches!(event.news, ChildNews::Started), "{event:?}");
-        assert_eq!(event.incarnation, incarnation);
+        assert!(matches!(event, ChildEvent::Started(of) if of == incarnation), "{event:?}");
     }
 
     pub async fn event(&mut self) -> ChildEvent {
-        let event = soon(self.events.recv()).await.expect("a sink");
-        assert_eq!(event.key, 7);
-        event
+        soon(self.events.recv()).await.expect("a sink")
     }
 
     /// The end it was told of, exactly one.
-    pub async fn end(&mut self) -> EndFacts {
+    pub async fn end(&mut self) -> ChildExit {
         let event = self.event().await;
-        let ChildNews::Exited(facts) = event.news else { panic!("no end: {event:?}") };
+        let ChildEvent::Exited(exit) = event else { panic!("no end: {event:?}") };
+        assert_eq!(exit.path(), self.cell.path());
         settle().await;
         self.quiet();
-        facts
+        exit
+    }
+
+    /// The same, where the test looks at what was known of the run.
+    pub async fn facts(&mut self) -> ExitFacts {
+        self.end().await.facts().expect("it ran").clone()
     }
 
     /// The failed start it was told of, exactly one.
     pub async fn failed(&mut self) -> ExitReason {
         let event = self.event().await;
-        let ChildNews::StartFailed(reason) = event.news else {
-            panic!("no failed start: {event:?}")
-        };
+        let ChildEvent::StartFailed(exit) = event else { panic!("no failed start: {event:?}") };
+        assert_eq!(exit.facts(), None, "there was no run");
         settle().await;
         self.quiet();
-        reason
+        exit.into_reason()
     }
 
     /// Nothing was told that was not looked at.

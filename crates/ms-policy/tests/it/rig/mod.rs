@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ms_core::{
-    AutoShutdown, Backoff, ChildId, ChildPolicy, ExitReason, Incarnation, Intensity, Restart,
-    Strategy, SupervisorFlags, Tick,
+    ActorPath, AutoShutdown, Backoff, ChildExit, ChildId, ChildPolicy, ExitReason, Incarnation,
+    Intensity, Restart, Strategy, SupervisorFlags, Tick,
 };
 use ms_policy::{
     ChildEntry, ChildKey, ChildState, Command, CommandError, Decision, Effect, Event, Policy,
@@ -20,6 +20,12 @@ pub fn id(text: &str) -> ChildId {
 
 pub fn boom() -> ExitReason {
     ExitReason::failed("boom")
+}
+
+/// An exit as a cell makes it. Its incarnation is that cell's own, and far from the policy's
+/// count: the policy must not look at it.
+pub fn ended(reason: ExitReason) -> ChildExit {
+    ChildExit::new(ActorPath::root(&id("child")), Incarnation(1_000), reason)
 }
 
 pub fn flags(strategy: Strategy, max_restarts: u32) -> SupervisorFlags {
@@ -167,12 +173,12 @@ impl Rig {
             }
             Effect::Stop { key, incarnation, .. } => {
                 let reason = ExitReason::Shutdown;
-                self.mail.push_front(Event::Exited { key, incarnation, reason });
+                self.mail.push_front(Event::Exited { key, incarnation, exit: ended(reason) });
             }
             _ => {
                 for (key, incarnation) in self.policy.stopping() {
                     let reason = ExitReason::Shutdown;
-                    self.mail.push_back(Event::Exited { key, incarnation, reason });
+                    self.mail.push_back(Event::Exited { key, incarnation, exit: ended(reason) });
                 }
             }
         }
@@ -202,12 +208,12 @@ impl Rig {
 
     pub fn exit(&mut self, name: &str, reason: ExitReason) {
         let (key, incarnation) = self.life(name);
-        self.feed(Event::Exited { key, incarnation, reason });
+        self.feed(Event::Exited { key, incarnation, exit: ended(reason) });
     }
 
     pub fn exit_key(&mut self, key: ChildKey, reason: ExitReason) {
         let incarnation = self.policy.child(key).expect("there").incarnation;
-        self.feed(Event::Exited { key, incarnation, reason });
+        self.feed(Event::Exited { key, incarnation, exit: ended(reason) });
     }
 
     /// Posts a command; the reply may come later.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::scenario::{reason_text, text};
 use super::trace::Golden;
 use super::{scenario, trace};
+use crate::rig::ended;
 
 pub(super) type Pid = usize;
 
@@ -386,7 +387,7 @@ impl World {
                 self.post(parent, Event::StartFailed { key, incarnation, reason: reason.clone() });
             }
             (Some(parent), Some((key, incarnation))) => {
-                self.post(parent, Event::Exited { key, incarnation, reason: reason.clone() });
+                self.post(parent, Event::Exited { key, incarnation, exit: ended(reason.clone()) });
             }
             _ if booting => {
                 self.booted = Some(json!(format!("{{error,{}}}", reason_text(&reason))));
