@@ -2,6 +2,7 @@
 
 use std::io;
 
+use ms_ops::{OpError, codes};
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -36,13 +37,11 @@ impl From<FrameError> for ControlError {
     fn from(error: FrameError) -> Self {
         let what = error.to_string();
         match error {
-            FrameError::TooLarge { .. } => Self::too_large(what),
+            FrameError::TooLarge { .. } => Self::new(&codes::TOO_LARGE, what),
             FrameError::Truncated => Self::bad_request(what),
-            FrameError::Encode(source) => Self::internal(what).why(source.to_string()),
-            FrameError::Closed => Self::new(&ms_ops::codes::UNREACHABLE, what),
-            FrameError::Io(source) => {
-                Self::new(&ms_ops::codes::UNREACHABLE, what).why(source.to_string())
-            }
+            FrameError::Encode(source) => OpError::internal(what).why(source.to_string()).into(),
+            FrameError::Closed => Self::new(&codes::UNREACHABLE, what),
+            FrameError::Io(source) => Self::new(&codes::UNREACHABLE, what).why(source.to_string()),
         }
     }
 }

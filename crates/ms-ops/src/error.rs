@@ -1,17 +1,19 @@
 //! Why an operation was not carried out.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_core::ActorPath;
+use ms_core::{ActorPath, Incarnation};
 use ms_json::JsonError;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codes::{self, Code, Kind};
+use crate::request_id::RequestId;
 
 /// A cause, shared so that an error can be cloned.
 pub type Cause = Arc<dyn Error + Send + Sync>;
@@ -153,6 +155,20 @@ impl OpError {
             .next("`msctl tree` shows the paths of this node")
     }
 
+    /// Reports that another incarnation of an actor lives than the one that was meant.
+    #[must_use]
+    pub fn another_incarnation(path: &ActorPath, meant: Incarnation, lives: Incarnation) -> Self {
+        let what = format!("{path} is {lives} now, and {meant} was meant");
+        Self::new(&codes::CONFLICT, what).next("`msctl inspect` shows it as it is; ask again")
+    }
+
+    /// Reports that a request has the id of another one.
+    #[must_use]
+    pub fn id_of_another(id: &RequestId) -> Self {
+        let what = format!("another request has the id {id}");
+        Self::new(&codes::CONFLICT, what).next("give each request an id of its own, such as a UUID")
+    }
+
     /// Reports that the node does not permit what was asked.
     #[must_use]
     pub fn refused(what: impl Into<String>) -> Self {
@@ -193,8 +209,8 @@ impl OpError {
 impl From<JsonError> for OpError {
     fn from(error: JsonError) -> Self {
         let code = if error.is_unfit() { &codes::UNFIT } else { &codes::BAD_REQUEST };
-        let told = error.to_string();
-        let made = Self::new(code, "the request is malformed").why(told.clone()).detail(told);
+        let text = error.to_string();
+        let made = Self::new(code, "the request is malformed").why(text.clone()).detail(text);
         match error.at() {
             "" => made,
             at => made.at(at, error.what()),
@@ -225,36 +241,37 @@ impl PartialEq for OpError {
     }
 }
 
-/// An error as part of an answer, such as that of a batch.
+/// An error as part of an answer, such as that of a batch. It borrows what it writes and owns
+/// what it reads.
 #[derive(Serialize, Deserialize)]
-struct Written {
-    code: String,
-    problem: String,
-    what: String,
+struct Written<'a> {
+    code: Cow<'a, str>,
+    problem: Cow<'a, str>,
+    what: Cow<'a, str>,
     #[serde(default)]
-    why: String,
+    why: Cow<'a, str>,
     #[serde(default)]
-    next: String,
+    next: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    places: Vec<Place>,
+    detail: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    places: Cow<'a, [Place]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
 }
 
 impl Serialize for OpError {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let this = *self.0.clone();
-        let delay = this.retry_after.map(|delay| u64::try_from(delay.as_millis()));
+        let Parts { code, what, why, next, detail, places, retry_after, source: _ } = &*self.0;
+        let delay = retry_after.map(|delay| u64::try_from(delay.as_millis()));
         Written {
-            code: this.code.number().to_owned(),
-            problem: this.code.sort.name.to_owned(),
-            what: this.what,
-            why: this.why,
-            next: this.next,
-            detail: this.detail,
-            places: this.places,
+            code: code.number().into(),
+            problem: code.sort.name.into(),
+            what: what.into(),
+            why: why.into(),
+            next: next.into(),
+            detail: detail.as_ref().map(Cow::from),
+            places: places.into(),
             retry_after_ms: delay.map(|delay| delay.unwrap_or(u64::MAX)),
         }
         .serialize(to)
@@ -267,8 +284,15 @@ impl<'de> Deserialize<'de> for OpError {
             Written::deserialize(from)?;
         let code = codes::row(&code, &problem)
             .ok_or_else(|| D::Error::custom(format!("there is no code {code} {problem}")))?;
-        let retry_after = retry_after_ms.map(Duration::from_millis);
-        let parts = Parts { code, what, why, next, detail, places, retry_after, source: None };
-        Ok(Self(Box::new(parts)))
+        Ok(Self(Box::new(Parts {
+            code,
+            what: what.into_owned(),
+            why: why.into_owned(),
+            next: next.into_owned(),
+            detail: detail.map(Cow::into_owned),
+            places: places.into_owned(),
+            retry_after: retry_after_ms.map(Duration::from_millis),
+            source: None,
+        })))
     }
 }

@@ -8,7 +8,7 @@
 use crate::caller::{Principal, Role};
 use crate::codes;
 use crate::error::OpError;
-use crate::operation::Target;
+use crate::target::Target;
 
 macro_rules! actions {
     ($($(#[doc = $doc:literal])+ $name:ident = $label:literal by $($role:ident)*;)*) => {
@@ -83,7 +83,7 @@ pub trait Policy: Send + Sync + 'static {
     ///
     /// # Errors
     /// The refusal.
-    fn permit(&self, who: &Principal, action: Action, target: &Target) -> Result<(), OpError>;
+    fn permit(&self, who: &Principal, action: Action, target: &Target<'_>) -> Result<(), OpError>;
 }
 
 /// The policy of the table above.
@@ -91,7 +91,7 @@ pub trait Policy: Send + Sync + 'static {
 pub struct Roles;
 
 impl Policy for Roles {
-    fn permit(&self, who: &Principal, action: Action, target: &Target) -> Result<(), OpError> {
+    fn permit(&self, who: &Principal, action: Action, target: &Target<'_>) -> Result<(), OpError> {
         if action.permits(who.role) {
             return Ok(());
         }

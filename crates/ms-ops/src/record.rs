@@ -3,7 +3,8 @@
 use crate::caller::Role;
 use crate::codes::Kind as Failure;
 use crate::error::OpError;
-use crate::operation::{Kind, Target};
+use crate::operation::Kind;
+use crate::target::Target;
 
 /// What is asked of whom, by whom and why: known before it is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub struct Steering {
     /// The operation.
     pub operation: &'static str,
     /// At what it is aimed.
-    pub target: Target,
+    pub target: Target<'static>,
     /// What is to be done: `kill`, `task cancel ID`.
     pub verb: String,
     /// Who asks.
@@ -75,7 +76,7 @@ pub trait Records: Send + Sync + 'static {
     fn intent(&self, steering: &Steering);
 
     /// Takes what came of it; exactly once for each that is on record.
-    fn outcome(&self, steering: Steering, outcome: Outcome);
+    fn outcome(&self, steering: &Steering, outcome: Outcome);
 }
 
 /// The records of a desk that keeps none.
@@ -84,5 +85,5 @@ pub struct NoRecords;
 
 impl Records for NoRecords {
     fn intent(&self, _: &Steering) {}
-    fn outcome(&self, _: Steering, _: Outcome) {}
+    fn outcome(&self, _: &Steering, _: Outcome) {}
 }

@@ -102,7 +102,7 @@ mod tests {
             /// How often.
             pub times: Option<u32> [max 3, "number of times"],
         }
-        fn target(&self) -> Target {
+        fn target(&self) -> Target<'_> {
             Target::Node
         }
     }

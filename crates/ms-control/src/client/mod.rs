@@ -13,7 +13,7 @@ use ms_core::time::total;
 use ms_core::tree::{NoTree, TreeBuilder, TreeRow};
 use ms_core::view::{SCHEMA_VERSION, TreeNode};
 use ms_ops::ops::WalkTree;
-use ms_ops::{Once, Ongoing, codes};
+use ms_ops::{Once, Ongoing, OpError, codes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -85,7 +85,7 @@ impl Client {
             Body::Ok(answer) => Ok(answer),
             Body::Err(error) => Err(error),
             Body::Item(_) | Body::Alive | Body::End { .. } => {
-                Err(ControlError::internal("the node answered out of turn"))
+                Err(OpError::internal("the node answered out of turn").into())
             }
         }
     }
@@ -120,7 +120,7 @@ impl Client {
                     return Err(error);
                 }
                 Ok(Ok(Body::Ok(_))) => {
-                    return Err(ControlError::internal("the node answered out of turn"));
+                    return Err(OpError::internal("the node answered out of turn").into());
                 }
                 Ok(Err(error)) => return Err(error),
                 Err(_) => return Err(late(&self.path, within)),
@@ -226,10 +226,10 @@ impl Client {
         let frame = frame::read(&mut self.stream, MAX_RESPONSE).await;
         let frame = frame.map_err(|error| self.broken(error))?;
         let Response { id, body } = serde_json::from_slice(&frame).map_err(|error| {
-            ControlError::internal("the node's answer cannot be read").why(error.to_string())
+            OpError::internal("the node's answer cannot be read").why(error.to_string())
         })?;
         if id != self.last_id && id != 0 {
-            return Err(ControlError::internal(format!("answer {id} came out of turn")));
+            return Err(OpError::internal(format!("answer {id} came out of turn")).into());
         }
         Ok(body)
     }
@@ -311,7 +311,7 @@ fn judge(frame: &[u8]) -> Result<(), ControlError> {
 }
 
 fn no_tree(error: NoTree) -> ControlError {
-    ControlError::internal("the node's rows make no tree").why(error.to_string())
+    OpError::internal("the node's rows make no tree").why(error.to_string()).into()
 }
 
 /// What is there instead of a socket, if anything is. A connection to a regular file is refused in
@@ -363,9 +363,8 @@ fn unreachable(path: &Path, error: &io::Error) -> ControlError {
 }
 
 fn late(path: &Path, within: Duration) -> ControlError {
-    ControlError::timed_out(format!(
-        "the node at {} did not answer within {within:?}",
-        path.display()
-    ))
-    .next("see whether the node is stopped or wedged; --timeout grants more")
+    let what = format!("the node at {} did not answer within {within:?}", path.display());
+    OpError::timed_out(what)
+        .next("see whether the node is stopped or wedged; --timeout grants more")
+        .into()
 }

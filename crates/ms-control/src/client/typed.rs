@@ -43,20 +43,21 @@ typed! {
     dry_run(path: ActorPath, verb: Verb) -> BlastRadius, DryRun { path, verb };
     /// Carries a steering verb out.
     steer(path: ActorPath, verb: Verb, reason: Option<String>) -> Steered,
-        SteerActor { path, verb, reason };
+        SteerActor { path, verb, reason, incarnation: None, request_id: None };
     /// How the components of a service interact.
     integration() -> Box<IntegrationMetrics>, Interactions {};
     /// The node itself.
     info() -> NodeInfo, Info {};
     /// Injects a fault, where the node allows it.
-    inject(path: ActorPath, fault: Fault) -> Injected, Inject { path, fault };
+    inject(path: ActorPath, fault: Fault) -> Injected,
+        Inject { path, fault, incarnation: None, request_id: None };
     /// The budgets that hold an actor, or a part of its subtree.
     budget(path: ActorPath) -> Vec<BudgetStop>, BudgetStops { path };
     /// All budgets, with what is used of them.
     budgets() -> Vec<AccountView>, ListBudgets {};
     /// Permits more of a budget.
     raise_budget(account: ActorPath, unit: String, more: u64, reason: Option<String>) -> AccountView,
-        RaiseBudget { account, unit, more, reason };
+        RaiseBudget { account, unit, more, reason, request_id: None };
     /// Who has a name, or provides a service.
     lookup(name: String) -> Found, Lookup { name };
     /// A page of durable tasks.
@@ -87,8 +88,8 @@ impl Client {
         reason: Option<String>,
     ) -> Result<TaskView, ControlError> {
         match verb {
-            TaskVerb::Cancel => self.call(CancelTask { id, reason }).await,
-            TaskVerb::Retry => self.call(RetryTask { id, reason }).await,
+            TaskVerb::Cancel => self.call(CancelTask { id, reason, request_id: None }).await,
+            TaskVerb::Retry => self.call(RetryTask { id, reason, request_id: None }).await,
         }
     }
 
@@ -102,7 +103,10 @@ impl Client {
         on: Option<bool>,
     ) -> Result<StatisticsView, ControlError> {
         match on {
-            Some(on) => self.call(CountMessages { path, on }).await,
+            Some(on) => {
+                let (incarnation, request_id) = (None, None);
+                self.call(CountMessages { path, on, incarnation, request_id }).await
+            }
             None => self.call(Statistics { path }).await,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ms_ops::{Caller, OpKind, Prepared, Written};
+use ms_ops::{Caller, OpError, OpKind, Prepared, Written};
 use serde::Serialize;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -145,7 +145,7 @@ impl Conn {
             () = self.stop.drain.cancelled() => return Err(Over),
             first = timeout(idle, frame::read_first(&mut self.stream)) => match first {
                 Ok(first) => first?,
-                Err(_) => return Ok(Err(ControlError::timed_out("no request came"))),
+                Err(_) => return Ok(Err(OpError::timed_out("no request came").into())),
             },
         };
         let rest = frame::read_rest(&mut self.stream, first, limits.max_request);
@@ -153,8 +153,9 @@ impl Conn {
             Ok(Ok(frame)) => Ok(Ok(frame)),
             Ok(Err(error @ FrameError::Io(_))) => Err(error.into()),
             Ok(Err(error)) => Ok(Err(error.into())),
-            Err(_) => Ok(Err(ControlError::timed_out("the frame was not complete in time")
-                .why(format!("a frame may take {:?}", limits.frame_deadline)))),
+            Err(_) => Ok(Err(OpError::timed_out("the frame was not complete in time")
+                .why(format!("a frame may take {:?}", limits.frame_deadline))
+                .into())),
         }
     }
 
@@ -211,8 +212,9 @@ impl Conn {
 }
 
 pub(super) fn out_of_time(within: Duration) -> ControlError {
-    ControlError::timed_out(format!("the node was not done within {within:?}"))
+    OpError::timed_out(format!("the node was not done within {within:?}"))
         .next("`msctl tree` shows who is unresponsive")
+        .into()
 }
 
 /// What a provider may take itself, so that its own error arrives and not that of the server.

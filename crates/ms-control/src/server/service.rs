@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ms_net::unix::{BindError, FileListener, SocketFile, SocketName};
 use ms_net::{ConnectionService, Full, Pauses, Stop, WhenFull};
-use ms_ops::{Desk, codes};
+use ms_ops::{Desk, OpError, codes};
 use tokio::net::UnixStream;
 use tokio::net::unix::SocketAddr;
 
@@ -48,7 +48,9 @@ impl ConnectionService for ControlService {
                 Ok(Peer { uid: cred.uid(), pid: cred.pid() })
             }
             Ok(cred) => Err(not_you(cred.uid())),
-            Err(error) => Err(ControlError::internal("the peer is unknown").why(error.to_string())),
+            Err(error) => {
+                Err(OpError::internal("the peer is unknown").why(error.to_string()).into())
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{MEETING, SECOND, brief, limits, node};
 use ms_control::{Client, Kind, Limits};
 use ms_core::ActorPath;
-use ms_ops::ops::{FollowEvents, Inspect, Trace};
+use ms_ops::ops::{FollowEvents, Inspect, TraceMessages};
 
 fn path(text: &str) -> ActorPath {
     ActorPath::new(text).expect("valid")
@@ -71,7 +71,7 @@ async fn a_stream_ends_with_its_last_item() {
 async fn a_failed_stream_says_why() {
     let (server, _dir) = node(limits()).await;
     let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-    let request = Trace { path: path("/root"), max: 1, for_ms: 1 };
+    let request = TraceMessages { path: path("/root"), max: 1, for_ms: 1 };
     let mut items = client.stream(request).await.expect("starts");
     let error = items.next().await.expect("an item").expect_err("an error");
     assert_eq!(error.kind, Kind::Refused, "{error}");

@@ -199,6 +199,14 @@ What to do: `msctl call --help` lists the names; use the msctl that belongs to t
 them, because a change that has begun is brought to its end. Nothing was carried out.
 
 What to do: try again in a moment. `msctl ps` shows which actors are behind.";
+    /// Another incarnation, or another request.
+    CONFLICT = "MS0034", Refused, "not the incarnation or the request that was meant",
+"The request says what it is aimed at, and the node has something else there: another
+incarnation of the actor lives than the one that was meant, or the request id is that of
+another request, which the node remembers for ten minutes. Nothing was carried out.
+
+What to do: `msctl inspect PATH` shows the incarnation that lives now. Give each request an
+id of its own, such as a UUID, and repeat one only with all its fields as they were.";
 }
 
 #[cfg(test)]

@@ -178,8 +178,11 @@ codes! {
     NOT_BUILT_IN = NOT_BUILT_IN NOT_BUILT_IN;
     /// There is no such operation.
     NO_OPERATION = NO_OPERATION NO_SUCH_PATH;
-    /// As much as may is in hand.
+    /// All room for operations is taken.
     BUSY = BUSY OVERLOADED;
+    /// It contradicts what is there: another incarnation lives, or another request has the id.
+    CONFLICT = CONFLICT CONFLICT
+        "look at what `detail` names, and ask again as it is now, with a request id of its own";
 }
 
 /// Returns the row with this number and this sort of problem.

@@ -1,6 +1,6 @@
 //! The steps of a request, in the order that no door can change:
-//! gate, authenticate, rate, authorise, record the intent, provider within the deadline, record
-//! the outcome, answer.
+//! gate, authenticate, rate, authorise, look for the request it repeats, record the intent, provider
+//! within the deadline, record the outcome, answer.
 
 use std::any::TypeId;
 use std::future::Future;
@@ -13,11 +13,13 @@ use futures_util::FutureExt;
 use super::Desk;
 use super::carry::Carried;
 use super::provider::{Answers, Asked, Provider};
+use super::repeats::{Claim, Repeat, Seen};
 use crate::caller::{Caller, Door, Pass, Principal};
 use crate::codes::Kind as Failure;
 use crate::error::OpError;
 use crate::operation::{Once, Operation};
 use crate::record::{Outcome, Records, Steering};
+use crate::target::Target;
 
 /// How a call ended, for whoever keeps count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,9 +106,15 @@ impl Desk {
     ) -> Result<O::Answer, OpError> {
         let admitted = self.admit(caller, within, &op)?;
         let provider = self.provider::<O>()?;
-        match O::KIND.outlives_its_caller() {
-            true => self.change(admitted, provider, op).await,
-            false => self.read(admitted, provider, op).await,
+        if !O::KIND.outlives_its_caller() {
+            return self.read(admitted, provider, op).await;
+        }
+        // Looked up behind the checks: an answer is for those who may ask for it.
+        let seen = op.request_id().map(|id| self.0.repeats.look_up(id, &op)).transpose()?;
+        match seen {
+            None => self.change(admitted, provider, op, None).await,
+            Some(Seen::First(claim)) => self.change(admitted, provider, op, Some(claim)).await,
+            Some(Seen::Repeat(repeat)) => repeated(&admitted.asked, &op, repeat).await,
         }
     }
 
@@ -132,32 +140,34 @@ impl Desk {
         Admitted { asked, inside }: Admitted,
         provider: Arc<Provider>,
         op: O,
+        claim: Option<Claim<O>>,
     ) -> Result<O::Answer, OpError> {
         let (within, timed) = (asked.within, Timed::of::<O>(self, asked.door));
-        let steering = steering(&op, &asked.by);
+        // Shared with a caller that may give up first, so that its error is worded only then.
+        let steering = Arc::new(steering(&op, &asked.by));
         let on_record = self.0.audit.records(O::KIND, asked.by.role);
         intend(&*self.0.records, &steering, on_record);
-        let what = format!("{} of {}", steering.verb, steering.target);
-        let (desk, panicked) = (self.clone(), what.clone());
-        let work = caught(provide(provider, asked, op), move || {
-            OpError::internal(format!("the {panicked} panicked"))
-        });
+        let (desk, done) = (self.clone(), Arc::clone(&steering));
         let work = async move {
-            let answer = work.await;
+            let answer = caught(provide(provider, asked, op), || {
+                OpError::internal(format!("the {} of {} panicked", done.verb, done.target))
+            });
+            let answer = answer.await;
             drop(inside);
             let outcome = match &answer {
                 Ok(answer) => Outcome::done(O::outcome(answer)),
                 Err(error) => Outcome::failed(error),
             };
-            keep(&*desk.0.records, steering, outcome, on_record);
+            keep(&*desk.0.records, &done, outcome, on_record);
+            if let Some(claim) = claim {
+                claim.settle(&answer);
+            }
             timed.end(answer.as_ref().err());
             answer
         };
         match tokio::time::timeout(within, Carried::new(work)).await {
             Ok(answer) => answer,
-            Err(_) => Err(OpError::timed_out(format!("the {what} goes on"))
-                .why(format!("it was not done within {within:?}"))
-                .next("`msctl events` will tell what came of it")),
+            Err(_) => Err(goes_on(&steering.verb, &steering.target, within)),
         }
     }
 
@@ -178,7 +188,7 @@ impl Desk {
         if let Err(refusal) = desk.policy.permit(&by, O::ACTION, &op.target()) {
             // Refusals of what would have been on record are on record, too.
             if desk.audit.records(O::KIND, by.role) {
-                keep(&*desk.records, steering(op, &by), Outcome::failed(&refusal), true);
+                keep(&*desk.records, &steering(op, &by), Outcome::failed(&refusal), true);
             }
             return Err(refusal);
         }
@@ -214,10 +224,27 @@ async fn caught<T>(
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(panicked()))
 }
 
+/// Answers a repeat as the first request with its id was, or will be, answered. Nothing is put on
+/// record: nothing is done.
+async fn repeated<O: Once>(asked: &Asked, op: &O, repeat: Repeat<O>) -> Result<O::Answer, OpError> {
+    let (operation, by) = (O::NAME, &asked.by.name);
+    tracing::debug!(target: "ms_ops::audit", operation, by, "asked again");
+    match tokio::time::timeout(asked.within, repeat.answer()).await {
+        Ok(answer) => answer,
+        Err(_) => Err(goes_on(&op.verb(), &op.target(), asked.within)),
+    }
+}
+
+fn goes_on(verb: &str, target: &Target<'_>, within: Duration) -> OpError {
+    OpError::timed_out(format!("the {verb} of {target} goes on"))
+        .why(format!("it was not done within {within:?}"))
+        .next("`msctl events` will tell what came of it")
+}
+
 fn steering<O: Operation>(op: &O, by: &Principal) -> Steering {
     Steering {
         operation: O::NAME,
-        target: op.target(),
+        target: op.target().into_owned(),
         verb: op.verb(),
         by: by.name.clone(),
         reason: op.reason().map(str::to_owned),
@@ -232,8 +259,8 @@ fn intend(records: &dyn Records, steering: &Steering, on_record: bool) {
     }
 }
 
-fn keep(records: &dyn Records, steering: Steering, outcome: Outcome, on_record: bool) {
-    let Steering { operation, target, verb, by, reason } = &steering;
+fn keep(records: &dyn Records, steering: &Steering, outcome: Outcome, on_record: bool) {
+    let Steering { operation, target, verb, by, reason } = steering;
     let text = &outcome.text;
     if !on_record {
         tracing::debug!(target: "ms_ops::audit", operation, %target, verb, by, outcome = text, "done");

@@ -6,7 +6,7 @@ use ms_core::NodeLife;
 use ms_core::stream::{EventFilter, StreamEvent};
 
 use crate::operation;
-use crate::operation::Target;
+use crate::target::Target;
 
 operation! {
     /// Events of the node and of its tasks: those kept, and those to come where it is followed.
@@ -26,7 +26,7 @@ operation! {
         #[serde(default)]
         pub filter: EventFilter,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
     fn takes(&self) -> Duration {

@@ -5,6 +5,7 @@
 
 mod actors;
 mod budgets;
+mod choices;
 mod events;
 mod names;
 mod node;
@@ -12,10 +13,11 @@ mod tasks;
 mod tree;
 
 pub use actors::{
-    CountMessages, DryRun, Fault, Inject, Inspect, MAX_TRACE, MAX_TRACE_FOR, MAX_WHY, MAX_WINDOW,
-    Ps, PsSort, ReadState, Statistics, SteerActor, Trace, Verb, Why,
+    CountMessages, DryRun, Inject, Inspect, MAX_TRACE, MAX_TRACE_FOR, MAX_WHY, MAX_WINDOW, Ps,
+    ReadState, Statistics, SteerActor, TraceMessages, Why,
 };
 pub use budgets::{BudgetStops, ListBudgets, RaiseBudget};
+pub use choices::{Fault, PsSort, Verb};
 pub use events::FollowEvents;
 pub use names::{ListNames, Lookup, MAX_LOOKUP};
 pub use node::{Info, Interactions, Probe, ProbeKind, Resources};
@@ -45,7 +47,7 @@ impl Table {
             .with::<DryRun>()
             .with::<SteerActor>()
             .with::<Inject>()
-            .with::<Trace>()
+            .with::<TraceMessages>()
             .with::<FollowEvents>()
             .with::<Lookup>()
             .with::<ListNames>()

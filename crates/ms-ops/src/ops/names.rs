@@ -1,7 +1,9 @@
 //! Names and services.
 
+use std::borrow::Cow;
+
 use crate::operation;
-use crate::operation::Target;
+use crate::target::Target;
 use crate::views::{Found, Service};
 
 /// Longest name of a [`Lookup`], in characters.
@@ -14,8 +16,8 @@ operation! {
         /// The name, compared exactly.
         pub name: String [max MAX_LOOKUP, "length of the name"],
     }
-    fn target(&self) -> Target {
-        Target::Name(self.name.clone())
+    fn target(&self) -> Target<'_> {
+        Target::Name(Cow::Borrowed(&self.name))
     }
 }
 
@@ -27,7 +29,7 @@ operation! {
         #[serde(default)]
         pub prefix: String [max MAX_LOOKUP, "length of the prefix"],
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }

@@ -2,7 +2,7 @@
 
 use ms_core::integration::IntegrationMetrics;
 
-use crate::operation::Target;
+use crate::target::Target;
 use crate::views::{HealthAnswer, NodeInfo, OpenResources};
 use crate::{choice, operation};
 
@@ -22,7 +22,7 @@ operation! {
     /// The node itself: version, uptime, counters, what inspection has cost.
     Read ActorsRead "node.info" 1;
     pub struct Info -> NodeInfo {}
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
@@ -31,7 +31,7 @@ operation! {
     /// How the components of a service interact: health scores, error rates, latencies, incidents.
     Read NodeRead "node.interactions" 1;
     pub struct Interactions -> Box<IntegrationMetrics> {}
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
@@ -40,7 +40,7 @@ operation! {
     /// The open resources of the node: files, locks, listeners.
     Read NodeRead "node.resources" 1;
     pub struct Resources -> OpenResources {}
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }
@@ -52,7 +52,7 @@ operation! {
         /// Which question.
         pub probe: ProbeKind,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }

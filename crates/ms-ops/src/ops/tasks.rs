@@ -6,7 +6,8 @@ use super::MAX_REASON;
 use crate::error::OpError;
 use crate::field::at_most;
 use crate::operation;
-use crate::operation::Target;
+use crate::request_id::RequestId;
+use crate::target::Target;
 use crate::views::{Submittal, TaskResult, TaskShown, TaskTaken};
 
 operation! {
@@ -17,7 +18,7 @@ operation! {
         #[serde(default)]
         pub filter: TaskFilter,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Tasks
     }
     fn check(&self) -> Result<(), OpError> {
@@ -33,7 +34,7 @@ operation! {
         /// Which.
         pub id: TaskId,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
 }
@@ -45,7 +46,7 @@ operation! {
         /// Which.
         pub id: TaskId,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
 }
@@ -57,7 +58,7 @@ operation! {
         /// Which.
         pub id: TaskId,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
 }
@@ -69,7 +70,7 @@ operation! {
         /// The task.
         pub task: Box<NewTask>,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Tasks
     }
     fn verb(&self) -> String {
@@ -93,7 +94,7 @@ operation! {
         /// The tasks.
         pub tasks: Vec<NewTask> [from 1] [max MAX_BATCH as u64, "number of tasks"],
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Tasks
     }
     fn verb(&self) -> String {
@@ -129,8 +130,11 @@ operation! {
         pub id: TaskId,
         /// Why, for the record.
         pub reason: Option<String> [max MAX_REASON, "length of the reason"],
+        /// The id of this request: sent again with it, the request is answered as the first was, and
+        /// is not carried out again.
+        pub request_id: Option<RequestId>,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
     fn verb(&self) -> String {
@@ -149,8 +153,11 @@ operation! {
         pub id: TaskId,
         /// Why, for the record.
         pub reason: Option<String> [max MAX_REASON, "length of the reason"],
+        /// The id of this request: sent again with it, the request is answered as the first was, and
+        /// is not carried out again.
+        pub request_id: Option<RequestId>,
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Task(self.id)
     }
     fn verb(&self) -> String {

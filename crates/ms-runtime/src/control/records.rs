@@ -17,11 +17,11 @@ impl Records for OnRecord {
     /// An event has an outcome; what is about to be done is in the log.
     fn intent(&self, _: &Steering) {}
 
-    fn outcome(&self, steering: Steering, outcome: Outcome) {
+    fn outcome(&self, steering: &Steering, outcome: Outcome) {
         let node = &self.0.0;
         let counter = if outcome.done { &node.steered } else { &node.refused };
         counter.fetch_add(1, Ordering::Relaxed);
-        let Steering { target, verb, by, reason, .. } = steering;
+        let Steering { target, verb, by, reason, .. } = steering.clone();
         let Some(path) = self.0.path_of(target) else { return };
         node.node.publish(EventKind::Steered { path, verb, by, reason, outcome: outcome.text });
     }
@@ -30,10 +30,10 @@ impl Records for OnRecord {
 impl NodeControl {
     /// The actor that a target is, or that has it: of tasks, the one that hands them out; of
     /// everything else, the root. `/root`, which always is a path, while the tree has not started.
-    fn path_of(&self, target: Target) -> Option<ActorPath> {
+    fn path_of(&self, target: Target<'_>) -> Option<ActorPath> {
         let dispatcher = || self.0.shown.tasks.as_ref().and_then(TaskClient::dispatcher);
         let of = match target {
-            Target::Actor(path) | Target::Budget(path) => Some(path),
+            Target::Actor(path) | Target::Budget(path) => Some(path.into_owned()),
             Target::Task(_) | Target::Tasks => dispatcher().map(|actor| actor.path().clone()),
             _ => None,
         };

@@ -8,7 +8,7 @@ use ms_actor::{AnyRef, Entry, EventSource, ReadFrom, read_traces};
 use ms_core::ActorPath;
 use ms_core::stream::{EventFilter, StreamEvent, StreamKind};
 use ms_core::view::{Tier, TraceLine};
-use ms_ops::ops::{FollowEvents, Trace};
+use ms_ops::ops::{FollowEvents, TraceMessages};
 use ms_ops::{OpError, Sink};
 
 use super::NodeControl;
@@ -41,7 +41,7 @@ impl Drop for Traced<'_> {
 impl NodeControl {
     pub(super) async fn trace(
         &self,
-        Trace { path, max, for_ms }: Trace,
+        TraceMessages { path, max, for_ms }: TraceMessages,
         sink: Sink<TraceLine>,
     ) -> Result<(), OpError> {
         let actor = self.find(&path).await?;

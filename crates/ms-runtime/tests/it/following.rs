@@ -10,10 +10,10 @@ use ms_control::Kind;
 use ms_core::stream::{About, EventFilter, StreamKind};
 use ms_core::task::{AgentKind, QueueName, TaskChange, TaskState, TaskTransition};
 use ms_core::view::{EventKind, Mark};
-use ms_ops::ops::{FollowEvents, Trace};
+use ms_ops::ops::{FollowEvents, TraceMessages};
 
-fn trace(text: &str, max: u32, for_ms: u64) -> Trace {
-    Trace { path: path(text), max, for_ms }
+fn trace(text: &str, max: u32, for_ms: u64) -> TraceMessages {
+    TraceMessages { path: path(text), max, for_ms }
 }
 
 #[test]

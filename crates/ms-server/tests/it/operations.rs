@@ -26,7 +26,7 @@ operation! {
         /// Whom.
         pub name: String [max 64, "length of the name"],
     }
-    fn target(&self) -> Target {
+    fn target(&self) -> Target<'_> {
         Target::Node
     }
 }

@@ -213,7 +213,7 @@ pub(super) async fn cancel(
     asker: Asker,
     Steered(id): Steered,
 ) -> Result<axum::Json<TaskView>, Problem> {
-    asker.ask(CancelTask { id, reason: None }).await.map(axum::Json)
+    asker.ask(CancelTask { id, reason: None, request_id: None }).await.map(axum::Json)
 }
 
 /// Tries a task again that failed or is among the dead letters, with all its attempts.
@@ -225,7 +225,7 @@ pub(super) async fn retry(
     asker: Asker,
     Steered(id): Steered,
 ) -> Result<axum::Json<TaskView>, Problem> {
-    asker.ask(RetryTask { id, reason: None }).await.map(axum::Json)
+    asker.ask(RetryTask { id, reason: None, request_id: None }).await.map(axum::Json)
 }
 
 /// The state of the task is what keeps it from being done twice.

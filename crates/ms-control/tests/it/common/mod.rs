@@ -15,7 +15,7 @@ use ms_control::{ControlServer, Limits, PROTO_VERSION, frame};
 use ms_core::ActorPath;
 use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::tree::{TreeBuilder, TreeRow};
-use ms_ops::ops::{FollowEvents, Info, Inspect, Trace, WalkTree, Why};
+use ms_ops::ops::{FollowEvents, Info, Inspect, TraceMessages, WalkTree, Why};
 use ms_ops::views::Flat;
 use ms_ops::{Asked, Desk, OpError, Table};
 use serde_json::{Value, json};
@@ -51,7 +51,9 @@ pub fn desk_told(slow: Arc<Notify>) -> Desk {
             let _ = sink.send(rows).await;
             Ok(())
         })
-        .provide_watch::<Trace, _>(|_, _, _| async { Err(OpError::refused("no traces here")) })
+        .provide_watch::<TraceMessages, _>(|_, _, _| async {
+            Err(OpError::refused("no traces here"))
+        })
         .provide_watch::<FollowEvents, _>(|_, op, sink| async move {
             for seq in 1..=op.since_seq.unwrap_or(3) {
                 let kind = StreamKind::gap(seq);
