@@ -280,8 +280,7 @@ impl Server {
         };
         let outside = self.outside.and_then(|_| outside.component());
         let started = tasks.agents();
-        let (metrics, events) = (&telling.metrics, task_events.clone());
-        let listeners = Listeners::of(&config, metrics, &self.registry, events)?;
+        let listeners = Listeners::of(&config, &telling.metrics, &self.registry)?;
         let event_bus = event_bus::component(&self.bus, &config)?;
         let observability = observability(&tasks.client(), &telling.filter);
 

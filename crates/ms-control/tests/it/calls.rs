@@ -49,17 +49,12 @@ async fn a_stream_ends_with_its_last_item() {
     let (server, _dir) = node(limits()).await;
     for count in [0, 3, 2000] {
         let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-        let request = FollowEvents {
-            follow: false,
-            since_seq: Some(count),
-            since_task: None,
-            life: None,
-            filter: Default::default(),
-        };
+        let request =
+            FollowEvents { follow: false, since_seq: Some(count), ..FollowEvents::default() };
         let mut items = client.stream(request).await.expect("starts");
         let mut seen = 0;
         while let Some(item) = items.next().await {
-            let event = item.expect("an item");
+            let event = item.expect("an item").event;
             seen += 1;
             assert_eq!(event.seq, seen);
         }
@@ -92,13 +87,7 @@ async fn rows_that_make_no_tree_are_a_fault_of_the_node() {
 async fn a_followed_stream_goes_on_until_the_node_stops() {
     let (server, _dir) = node(brief()).await;
     let client = Client::connect(server.path(), 60 * SECOND).await.expect("connects");
-    let request = FollowEvents {
-        follow: true,
-        since_seq: Some(1),
-        since_task: None,
-        life: None,
-        filter: Default::default(),
-    };
+    let request = FollowEvents { follow: true, since_seq: Some(1), ..FollowEvents::default() };
     let mut items = client.stream(request).await.expect("starts");
     items.next().await.expect("one").expect("an event");
     // Longer than a request may take, and than the stream's own keepalive.

@@ -18,7 +18,7 @@ pub use actors::{
 };
 pub use budgets::{BudgetStops, ListBudgets, RaiseBudget};
 pub use choices::{Fault, PsSort, Verb};
-pub use events::FollowEvents;
+pub use events::{EventStart, FollowEvents};
 pub use names::{ListNames, Lookup, MAX_LOOKUP};
 pub use node::{Info, Interactions, Probe, ProbeKind, Resources};
 pub use tasks::{

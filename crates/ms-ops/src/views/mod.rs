@@ -5,6 +5,8 @@ mod flat;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use ms_core::life::Place;
+use ms_core::stream::StreamEvent;
 use ms_core::task::{TaskState, TaskView};
 use ms_core::view::{ActorStatus, Lifecycle, TreeNode, TypeCount};
 use ms_core::{ActorPath, Incarnation, NodeLife};
@@ -17,6 +19,16 @@ use crate::ops::{Fault, PsSort, Verb};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Flat(#[serde(with = "flat")] pub Box<TreeNode>);
+
+/// An event with its place, from which a reader resumes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlacedEvent {
+    /// The place behind it. It passes over events that the reader's filter leaves out.
+    pub place: Place,
+    /// The event.
+    #[serde(flatten)]
+    pub event: StreamEvent,
+}
 
 /// Who has a name, or provides a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

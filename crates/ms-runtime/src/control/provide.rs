@@ -11,6 +11,7 @@ use ms_ops::{Desk, DeskBuilder, Operation};
 use std::sync::atomic::Ordering;
 
 use super::NodeControl;
+use super::stream::pass_on;
 use crate::service::HealthRef;
 
 /// Adds a line for each inspection; what they cost is kept account of.
@@ -90,9 +91,12 @@ impl NodeControl {
             async move { node.trace(op, sink).await }
         })
         .provide_watch::<FollowEvents, _>(move |_, op, sink| {
-            let node = events.clone();
-            node.0.streams.fetch_add(1, Ordering::Relaxed);
-            async move { node.events(op, sink).await }
+            events.0.streams.fetch_add(1, Ordering::Relaxed);
+            let items = events.events(&op);
+            async move {
+                pass_on(items, sink).await;
+                Ok(())
+            }
         })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
-use ms_ops::{Caller, Credential, Desk, Door, Once, Principal, Role};
+use ms_ops::{Caller, Credential, Desk, Door, Once, Ongoing, Principal, Role, Watching};
 
 use super::accept::Peer;
 use super::gateway::Shared;
@@ -72,6 +72,14 @@ impl Asker {
     /// Asks the desk.
     pub(super) async fn ask<O: Once>(self, op: O) -> Result<O::Answer, Problem> {
         Ok(self.desk.call(self.caller, self.within, op).await?)
+    }
+
+    /// Asks the desk for the items of an operation that goes on.
+    pub(super) fn watch<O: Ongoing>(self, op: O) -> Result<Watching<O::Answer>, Problem> {
+        // A stream is no work that a node which stops waits for: held until its end, the pass of
+        // this request would keep the node from draining.
+        let caller = self.caller.inside(Box::new(()));
+        Ok(self.desk.watch(caller, self.within, op)?)
     }
 
     /// Asks the desk for an operation that only it knows the type of.

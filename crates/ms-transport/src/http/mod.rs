@@ -25,7 +25,6 @@ mod schema;
 mod tasks;
 mod trace;
 
-use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -34,8 +33,6 @@ use axum::http::{Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use ms_actor::{EventSource, Node};
-use ms_core::task::TaskTransition;
 use ms_ops::Desk;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
@@ -57,25 +54,20 @@ pub const API_PORT: u16 = 8080;
 /// Port of metrics and of health for probes that must not queue behind the API.
 pub const ADMIN_PORT: u16 = 9090;
 
-/// What the API is an API of.
-#[derive(Clone)]
+/// The API of a node.
+#[derive(Debug, Clone)]
 pub struct Api {
-    /// The node, for its events.
-    pub node: Node,
-    /// What happens to tasks, where their store tells of it.
-    pub task_events: Option<EventSource<TaskTransition>>,
-    /// The way to every operation on it.
-    pub desk: Desk,
-}
-
-impl fmt::Debug for Api {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Api").field("node", &self.node).finish_non_exhaustive()
-    }
+    desk: Desk,
 }
 
 impl Api {
-    /// A gateway for the whole API.
+    /// Creates the API of the node with this desk.
+    #[must_use]
+    pub const fn new(desk: Desk) -> Self {
+        Self { desk }
+    }
+
+    /// Returns a gateway for the whole API.
     ///
     /// # Errors
     /// [`BindError::Open`] when others can reach the address and are not asked who they are.
@@ -98,12 +90,6 @@ impl Api {
 
     fn documented(&self, shared: &Arc<Shared>) -> OpenApiRouter {
         let routes = Routes { shared: Arc::clone(shared), desk: self.desk.clone() };
-        let events = events::Events {
-            shared: Arc::clone(shared),
-            node: self.node.clone(),
-            tasks: self.task_events.clone(),
-        };
-        let events = OpenApiRouter::new().routes(routes!(events::events)).with_state(events);
         OpenApiRouter::with_openapi(Document::openapi())
             .routes(routes!(tasks::submit, tasks::list))
             .routes(routes!(tasks::submit_batch))
@@ -117,10 +103,10 @@ impl Api {
             .routes(routes!(look::services))
             .routes(routes!(look::resources))
             .routes(routes!(integration::integration))
+            .routes(routes!(events::events))
             .route(ops::PATH, post(ops::call))
             .merge(health_routes())
             .with_state(routes)
-            .merge(events)
     }
 }
 

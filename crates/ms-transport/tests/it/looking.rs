@@ -8,9 +8,12 @@ use std::sync::Arc;
 use common::{Client, get, on_system, request, rig};
 use ms_core::life::Place;
 use ms_core::task::{AgentKind, QueueName, TaskChange, TaskId, TaskState, TaskTransition};
+use ms_ops::policy::Policy;
+use ms_ops::{Action, OpError, Principal, Target};
+use ms_runtime::{NodeControl, RunConfig};
 use ms_supervisor::ChildSpec;
 use ms_transport::{Api, Bind, HttpGateway, HttpLimits, LocalAddr, admin_gateway};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
 /// S2.2-01, S1.3-02, S3.3-01
@@ -287,11 +290,8 @@ fn a_place_of_another_life_is_told_as_a_gap_and_all_that_is_kept_follows() {
 fn without_a_task_store_there_are_no_events_about_tasks() {
     on_system(async {
         let rig = rig(HttpLimits::default()).await;
-        let api = Api {
-            node: rig.node.clone(),
-            task_events: None,
-            desk: common::desk(&rig.control, &rig.tasks, true),
-        };
+        let control = NodeControl::new(rig.node.clone(), false, RunConfig::new("storeless").shown);
+        let api = Api::new(common::desk(&control, &rig.tasks, true));
         let spec = api.gateway(Bind::loopback(0), HttpLimits::default()).unwrap().serving();
         let child = ChildSpec::actor("storeless", move || HttpGateway::new(spec.clone()));
         rig.root.as_supervisor().start_child(child).await.unwrap();
@@ -303,6 +303,40 @@ fn without_a_task_store_there_are_no_events_about_tasks() {
         let mut both = Stream::opened(addr, "/api/v1/events", "").await;
         rig.node.publish(ms_core::view::EventKind::ArbiterWedged { arbiter: 1, evacuated: 0 });
         assert_eq!(both.event().await.1["event"], "arbiter_wedged");
+    });
+}
+
+/// Permits everything, so that steering of actors is seen over HTTP.
+struct PermitAll;
+
+impl Policy for PermitAll {
+    fn permit(&self, _: &Principal, _: Action, _: &Target<'_>) -> Result<(), OpError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_steering_that_means_another_incarnation_is_a_conflict() {
+    on_system(async {
+        let rig = rig(HttpLimits::default()).await;
+        let run = RunConfig::new("permits").desk(|desk| desk.policy(PermitAll));
+        let control = NodeControl::new(rig.node.clone(), false, run.shown);
+        control.attach(rig.root.as_supervisor().clone());
+        let spec = Api::new(control.desk()).gateway(Bind::loopback(0), HttpLimits::default());
+        let spec = spec.unwrap().serving();
+        let child = ChildSpec::actor("steered", move || HttpGateway::new(spec.clone()));
+        rig.root.as_supervisor().start_child(child).await.unwrap();
+        let gateway = rig.root.as_supervisor().get::<HttpGateway>("steered").await.unwrap();
+        let addr = gateway.ask(LocalAddr).within(common::PATIENCE).await.unwrap().unwrap();
+        let count = async |incarnation: Value| {
+            let body = json!({ "path": "/root/http", "on": true, "incarnation": incarnation });
+            common::post(addr, "/api/v1/ops/actors.count", &body.to_string()).await
+        };
+        assert_eq!(count(json!(1)).await.status, 200);
+        assert_eq!(count(Value::Null).await.status, 200, "whichever lives");
+        let other = count(json!(7)).await;
+        assert_eq!((other.status, other.code().as_str()), (409, "conflict"));
+        assert!(other.body.contains("/root/http is #1 now, and #7 was meant"), "{other:?}");
     });
 }
 

@@ -13,10 +13,11 @@ use std::time::Duration;
 use ms_control::proto::NodeInfo;
 use ms_control::{ControlServer, Limits, PROTO_VERSION, frame};
 use ms_core::ActorPath;
+use ms_core::life::Place;
 use ms_core::stream::{StreamEvent, StreamKind};
 use ms_core::tree::{TreeBuilder, TreeRow};
 use ms_ops::ops::{FollowEvents, Info, Inspect, TraceMessages, WalkTree, Why};
-use ms_ops::views::Flat;
+use ms_ops::views::{Flat, PlacedEvent};
 use ms_ops::{Asked, Desk, OpError, Table};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -57,7 +58,9 @@ pub fn desk_told(slow: Arc<Notify>) -> Desk {
         .provide_watch::<FollowEvents, _>(|_, op, sink| async move {
             for seq in 1..=op.since_seq.unwrap_or(3) {
                 let kind = StreamKind::gap(seq);
-                if sink.send(Box::new(StreamEvent { seq, at_ms: seq, kind })).await.is_err() {
+                let event = StreamEvent { seq, at_ms: seq, kind };
+                let place = Place { life: None, node: seq, tasks: None };
+                if sink.send(Box::new(PlacedEvent { place, event })).await.is_err() {
                     return Ok(());
                 }
             }

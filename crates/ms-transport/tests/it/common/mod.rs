@@ -34,7 +34,7 @@ use ms_ops::ops::{
 use ms_ops::views::{HealthAnswer, Submittal, TaskResult, TaskTaken};
 use ms_ops::{Desk, OpError, codes};
 use ms_runtime::logic::interactions::{CallOutcome, IntegrationBook};
-use ms_runtime::{NodeControl, Shown};
+use ms_runtime::{NodeControl, RunConfig};
 use ms_supervisor::{ChildSpec, Root, SupervisorSpec, start_root};
 
 pub use ms_testkit::http::Reply;
@@ -297,13 +297,10 @@ pub async fn rig_with(
     .expect("starts");
     let tasks = Arc::<Memory>::default();
     let task_events = EventLog::new(KEPT_TASK_EVENTS);
-    let control = NodeControl::new(node.clone(), false, Shown::default());
+    let run = RunConfig::new("rig").task_events(task_events.source().clone());
+    let control = NodeControl::new(node.clone(), false, run.shown);
     control.attach(root.as_supervisor().clone());
-    let api = Api {
-        node: node.clone(),
-        task_events: Some(task_events.source().clone()),
-        desk: desk(&control, &tasks, true),
-    };
+    let api = Api::new(desk(&control, &tasks, true));
     let spec = change(api.gateway(bind, limits).expect("may be opened"));
     let child = ChildSpec::actor("http", move || HttpGateway::new(spec.clone()));
     root.as_supervisor().start_child(child).await.expect("listens");
